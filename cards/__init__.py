@@ -1,0 +1,1 @@
+"""What a card is: claims, proof, wire form, status list, programme, periods. Pure rules, no I/O but files handed in."""

@@ -1,0 +1,1 @@
+"""The programme file: tiers, grounds, services, quotas, points, as typed objects."""

@@ -1,0 +1,1 @@
+"""Holders and cards: the register, issuing, lifecycle, status lists, enrolment, printing."""

@@ -1,0 +1,1 @@
+"""Key files, key sets, strict signing and verification of tokens, the trust bundle."""

@@ -1,0 +1,1 @@
+"""Check-in: verify, decide, record, answer."""

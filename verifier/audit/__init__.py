@@ -1,0 +1,1 @@
+"""The usage log: its leaf, later its proofs and reports."""

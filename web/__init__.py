@@ -1,0 +1,1 @@
+"""Pages: counter, wallet, office, audit, and the application that joins the surfaces."""
