@@ -1,0 +1,368 @@
+"""A programme as typed objects: what a file of `cards/programmes/` says, checked. Values only: no file, no clock.
+
+Everything that differs from district to district stands here as data; nothing of a district stands in code.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from enum import IntEnum, StrEnum
+from typing import TYPE_CHECKING
+
+from cards.periods import PeriodUnit
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from zoneinfo import ZoneInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A sentence or a name in the programme's own language (`zh`) and in English. `zh` is empty in an English programme."""
+
+    en: str
+    zh: str = ""
+
+    def in_language(self, language: str) -> str:
+        """Return the text in `language` ("zh" or "en"), or the other where it is missing."""
+        return (self.zh or self.en) if language.startswith("zh") else (self.en or self.zh)
+
+
+class Mode(StrEnum):
+    """How a service is used. Only scanned and booked services are checked in (PROGRAMME, Read right 3)."""
+
+    SCANNED = "scanned"
+    BOOKED = "booked"
+    REQUESTED = "requested"
+    KEPT = "kept"
+    INFORMATION = "information"
+
+
+class Beneficiary(StrEnum):
+    """For whom a service is used (DESIGN §5, step 7)."""
+
+    HOLDER = "holder"
+    SPOUSE = "spouse"
+    DEPENDENT_CHILD = "dependent-child"
+    CHILD = "child"
+    EMPLOYER = "employer"
+
+
+class Assurance(IntEnum):
+    """How far a presentation proves that the card itself is here (DESIGN §4), least first."""
+
+    COPYABLE = 1
+    COUNTED = 2
+    PROVED = 3
+
+    @property
+    def word(self) -> str:
+        """The word used in the API, the programme file and the log."""
+        return self.name.lower()
+
+
+class PeriodFrom(StrEnum):
+    """Which instant fixes the period of a use."""
+
+    USE = "use"
+    BOOKING = "booking"
+    NOTICE = "notice"
+
+
+class QuotaScope(StrEnum):
+    """Whose count a quota is: one count a person, or one a person and tier (a certificate of each tier)."""
+
+    PERSON = "person"
+    TIER = "tier"
+
+
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """A tier; the greater `rank` is the higher tier. `code` stands in card tokens; `clouds` are drawn beside the name."""
+
+    code: str
+    rank: int
+    name: Text
+    clouds: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """At most `maximum` uses in each period of `unit`."""
+
+    code: str
+    name: Text
+    maximum: int
+    unit: PeriodUnit
+    period_from: PeriodFrom = PeriodFrom.USE
+    scope: QuotaScope = QuotaScope.PERSON
+    assumed: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Exclusion:
+    """A choice per holder and period: the first use or hold fixes the member (DESIGN §6). `members`: code to name."""
+
+    code: str
+    name: Text
+    unit: PeriodUnit
+    members: Mapping[str, Text]
+    period_from: PeriodFrom = PeriodFrom.USE
+
+
+@dataclass(frozen=True, slots=True)
+class VisitRule:
+    """A use lasts `length`; inside it a second scan is "already in"; after a check-out re-entry is free, `re_entries` times at most."""
+
+    length: timedelta
+    re_entries: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """The one free field of a check-in: a filing, notice or service number, never personal data. `pattern` is a full-match regex."""
+
+    label: Text
+    pattern: str
+    required: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MatterRule:
+    """A window's matter (台账): its kinds, and the working days from complete materials within which it closes."""
+
+    limit_working_days: float | None
+    target_working_days: float | None = None
+    kinds: Mapping[str, Text] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class BookingField:
+    """One field that a booking asks for. `kind`: text, names, phone, plates, number, yes-no, datetime, date."""
+
+    code: str
+    label: Text
+    kind: str
+    required: bool
+    personal: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BookingRule:
+    """When a service must be booked, and what becomes of a booking. `lead` counts back from the scheduled time, inclusive.
+
+    The use window runs from `opens_before` to `closes_after` around the expected time; `missed` is "release" or "consume".
+    """
+
+    code: str
+    name: Text
+    lead: timedelta
+    ahead: timedelta
+    opens_before: timedelta
+    closes_after: timedelta
+    party_most: int
+    missed: str
+    slot_most: timedelta | None = None
+    cancel_until: str = "start"
+    fields: tuple[BookingField, ...] = ()
+    assumed: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Phone:
+    """A telephone number as printed, and whose it is."""
+
+    number: str
+    label: Text
+
+
+@dataclass(frozen=True, slots=True)
+class Department:
+    """A department that answers for services; `phones` as in the guide."""
+
+    code: str
+    name: Text
+    phones: tuple[Phone, ...] = ()
+    address: Text | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A place with counters. `services` are the codes offered there; `desk` False where nobody scans."""
+
+    code: str
+    name: Text
+    department: str
+    services: frozenset[str]
+    address: Text | None = None
+    phones: tuple[Phone, ...] = ()
+    desk: bool = True
+    assumed: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One thing a holder can use (DESIGN §2). `offline_limit` None: not limited; 0: online only.
+
+    `tiers` are codes; `exclusion` is (group, member); `closed` gives the reason a service is not open yet;
+    `referral` names the kinds of benefit granted elsewhere that hold this service until a ruling ("hold") or are only
+    noted ("note").
+    """
+
+    code: str
+    item: int
+    name: Text
+    mode: Mode
+    tiers: frozenset[str]
+    beneficiaries: frozenset[Beneficiary]
+    quota: str | None = None
+    exclusion: tuple[str, str] | None = None
+    visit: VisitRule | None = None
+    booking: str | None = None
+    points: tuple[str, ...] = ()
+    least_assurance: Assurance = Assurance.COPYABLE
+    offline_limit: int | None = 1
+    reference: Reference | None = None
+    matter: MatterRule | None = None
+    closed: Text | None = None
+    referral: Mapping[str, str] = field(default_factory=dict)
+    departments: tuple[str, ...] = ()
+    materials: tuple[Text, ...] = ()
+    steps: tuple[Text, ...] = ()
+    notes: tuple[Text, ...] = ()
+    includes: tuple[Text, ...] = ()
+    own_expense: tuple[Text, ...] = ()
+    record: tuple[Text, ...] = ()
+    companions_most: int = 0
+    look_first: bool = False
+    log_silent: bool = False
+    assumed: str | None = None
+
+    @property
+    def checked_in(self) -> bool:
+        """Whether this service is used at a counter at all."""
+        return self.mode in (Mode.SCANNED, Mode.BOOKED)
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """A number that a limb asks for: `measure` `operator` `amount` `unit`. 「（含）」 is ">=" , 「超过」 is ">"."""
+
+    measure: str
+    operator: str
+    amount: int
+    unit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Limb:
+    """One alternative of a ground, with the documents that prove it (codes) and what it excludes (「不含…」)."""
+
+    code: str
+    text: Text
+    thresholds: tuple[Threshold, ...] = ()
+    proofs: tuple[str, ...] = ()
+    excludes: tuple[Text, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """Why a holder has a tier (申领条件). `tier` None: fixed by the decision itself (`special`).
+
+    `reviewer` is the department of the first review; `raises` names benefits granted elsewhere that this ground brings up;
+    `basis_ends` tells that the ground itself can end and is looked at again.
+    """
+
+    code: str
+    tier: str | None
+    text: Text
+    limbs: tuple[Limb, ...]
+    documents: tuple[str, ...] = ()
+    reviewer: str | None = None
+    raises: tuple[str, ...] = ()
+    basis_ends: bool = False
+    by_list_only: bool = False
+    assumed: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentVariant:
+    """One form of a document (resident ID, passport, travel permit), or an exception to it."""
+
+    code: str
+    text: Text
+    id_type: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ApplicationDocument:
+    """A document of an application. `needed` is "always", "by-ground" or "if-held"; `checks` are what an officer ticks."""
+
+    code: str
+    name: Text
+    needed: str
+    variants: tuple[DocumentVariant, ...] = ()
+    checks: tuple[Text, ...] = ()
+    grounds: tuple[str, ...] = ()
+    assumed: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Assumption:
+    """Something the guide does not say; `setting` is where it stands, `reason` why it was chosen."""
+
+    code: str
+    setting: str
+    text: Text
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Validity:
+    """How long a card may live (`longest_years`), when renewal opens, how long a phone's token lives and when it refreshes."""
+
+    longest_years: int
+    renewal_opens: timedelta
+    phone_token: timedelta
+    phone_refresh_after: timedelta
+    grace: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Programme:
+    """A whole programme. `issuer` is the tokens' `iss`, `audience` the proofs' `aud`; `wire_dictionary` names the preset dictionary.
+
+    `version` and `sha256` (of the file's bytes) are what the trust bundle pins.
+    """
+
+    code: str
+    version: str
+    sha256: str
+    name: Text
+    district: Text
+    issuer: str
+    audience: str
+    status_base: str
+    zone: ZoneInfo
+    wire_dictionary: int
+    card_prefix: str
+    languages: tuple[str, ...]
+    validity: Validity
+    tiers: Mapping[str, Tier]
+    grounds: Mapping[str, Ground]
+    documents: Mapping[str, ApplicationDocument]
+    quotas: Mapping[str, Quota]
+    exclusions: Mapping[str, Exclusion]
+    booking_rules: Mapping[str, BookingRule]
+    departments: Mapping[str, Department]
+    points: Mapping[str, Point]
+    services: Mapping[str, Service]
+    items: Mapping[int, Text]
+    approval: Mapping[str, str]
+    general_contact: Phone
+    assumptions: tuple[Assumption, ...] = ()
+    holidays: Mapping[int, frozenset[date]] = field(default_factory=dict)
+    working_weekends: frozenset[date] = frozenset()
+    office_hours: tuple[tuple[str, str], ...] = ()
+    retention_years: int = 5
