@@ -1,0 +1,44 @@
+"""base64url as JOSE writes it (RFC 7515 §2) and SHA-256. One text per value: other spellings are refused."""
+
+from __future__ import annotations
+
+import hashlib
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+
+_PADDING = {0: "", 2: "==", 3: "="}
+
+
+class EncodingError(ValueError):
+    """The text is not canonical base64url."""
+
+
+def b64u(data: bytes) -> str:
+    """Return base64url without padding."""
+    return urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+
+
+def unb64u(text: str) -> bytes:
+    """Return the bytes of canonical base64url.
+
+    EncodingError for padding, characters outside the alphabet, an impossible length and
+    trailing bits that are not zero.
+    """
+    padding = _PADDING.get(len(text) % 4)
+    if padding is None:
+        message = "base64url of an impossible length"
+        raise EncodingError(message)
+    try:
+        data = urlsafe_b64decode(text + padding)
+    except ValueError:
+        message = "not base64url"
+        raise EncodingError(message) from None
+    # The library skips what it does not know; writing the bytes again shows every other spelling.
+    if b64u(data) != text:
+        message = "not canonical base64url"
+        raise EncodingError(message)
+    return data
+
+
+def digest(data: bytes) -> bytes:
+    """Return the SHA-256 of `data`, 32 bytes."""
+    return hashlib.sha256(data).digest()

@@ -1,0 +1,81 @@
+"""Instants as epoch seconds (in tokens and leaves) and as RFC 3339 text (in JSON). Never a naive datetime."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta, timezone
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_SECOND = timedelta(seconds=1)
+_LEAST = datetime.min.replace(tzinfo=UTC)
+_MOST = datetime.max.replace(tzinfo=UTC)
+_RFC3339 = re.compile(
+    r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(?:Z|([+-])(\d\d):(\d\d))", re.ASCII
+)
+_LAST_HOUR, _LAST_MINUTE = 23, 59
+
+
+class InstantError(ValueError):
+    """The value names no instant; the message says what is wrong with it."""
+
+
+def to_epoch(at: datetime) -> int:
+    """Return whole seconds since 1970-01-01T00:00:00Z, rounded down; InstantError if `at` is naive."""
+    if at.utcoffset() is None:
+        message = "an instant needs a time zone"
+        raise InstantError(message)
+    return (at - _EPOCH) // _SECOND
+
+
+_LEAST_EPOCH = to_epoch(_LEAST)
+_MOST_EPOCH = to_epoch(_MOST)
+
+
+def from_epoch(seconds: int) -> datetime:
+    """Return the aware UTC instant of an integer of seconds; InstantError for other types and beyond the years 1-9999."""
+    if type(seconds) is not int:
+        message = "epoch seconds are an integer"
+        raise InstantError(message)
+    if not _LEAST_EPOCH <= seconds <= _MOST_EPOCH:
+        message = "the instant lies outside the years 1 to 9999"
+        raise InstantError(message)
+    return _EPOCH + timedelta(seconds=seconds)
+
+
+def rfc3339(at: datetime) -> str:
+    """Return RFC 3339 text in UTC with `Z`, whole seconds rounded down; InstantError if `at` is naive."""
+    if at.utcoffset() is None:
+        message = "an instant needs a time zone"
+        raise InstantError(message)
+    return at.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat() + "Z"
+
+
+def parse_rfc3339(text: str) -> datetime:
+    """Return the aware UTC instant that an RFC 3339 text names.
+
+    Capital `T` and `Z` only; an offset is converted; a fraction is cut to microseconds; a leap second,
+    a missing offset and anything around the text are an InstantError.
+    """
+    match = _RFC3339.fullmatch(text)
+    if match is None:
+        message = "not an RFC 3339 time such as 2026-10-31T09:00:00Z"
+        raise InstantError(message)
+    year, month, day, hour, minute, second = (int(part) for part in match.groups()[:6])
+    micro = int((match[7] or "").ljust(6, "0")[:6])
+    try:
+        local = datetime(year, month, day, hour, minute, second, micro, tzinfo=_offset(match))
+        return local.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        message = f"no such time: {error}"
+        raise InstantError(message) from None
+
+
+def _offset(match: re.Match[str]) -> timezone:
+    if match[8] is None:
+        return UTC
+    hours, minutes = int(match[9]), int(match[10])
+    if hours > _LAST_HOUR or minutes > _LAST_MINUTE:
+        message = "offset out of range"
+        raise ValueError(message)
+    away = timedelta(hours=hours, minutes=minutes)
+    return timezone(away if match[8] == "+" else -away)

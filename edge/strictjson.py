@@ -1,0 +1,189 @@
+"""JSON (RFC 8259) read without leniency and written in one way (RFC 8785). No value is ever guessed at."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import NoReturn
+
+import orjson
+
+_INTEGER_BOUND = 2**53
+_LONGEST_NUMBER = 400  # characters; a double needs at most 330 or so, and int() of a huge one is slow
+_BOM = "\ufeff"
+
+
+class JsonError(ValueError):
+    """The text is not JSON as read here, or the value cannot be written; the message says why."""
+
+
+def loads(data: bytes | str, *, max_bytes: int = 65536, max_depth: int = 16) -> object:
+    """Return the value of one JSON text.
+
+    JsonError for more than `max_bytes`, nesting deeper than `max_depth`, text that is not UTF-8, a byte
+    order mark, a key given twice, NaN or Infinity or a number that overflows to it, a lone surrogate
+    (escaped or not), and anything before or after the value.
+    """
+    text = _decode(data, max_bytes)
+    try:
+        value: object = _DECODER.decode(text)
+    except JsonError:
+        raise
+    except RecursionError:
+        message = "nested too deep"
+        raise JsonError(message) from None
+    except ValueError:
+        # The library's message quotes the text; ours must not.
+        message = "not JSON"
+        raise JsonError(message) from None
+    # Only a text with that many brackets can be so deep, only one with an escape can hide a surrogate.
+    if text.count("[") + text.count("{") > max_depth:
+        _check_depth(value, max_depth)
+    if "\\u" in text:
+        _check_strings(value)
+    return value
+
+
+def dumps(value: object) -> bytes:
+    """Return compact UTF-8 JSON with keys in the order given, as tokens carry it; JsonError if that cannot be."""
+    try:
+        return _ENCODER.encode(value).encode("utf-8")
+    except (TypeError, ValueError, RecursionError) as error:
+        message = f"cannot be written as JSON: {type(error).__name__}"
+        raise JsonError(message) from None
+
+
+def canonical(value: object) -> bytes:
+    """Return RFC 8785 JSON of text, integers, truth values, lists and objects: sorted by UTF-16 code units, compact.
+
+    JsonError for floats, None, integers of 2^53 and beyond, keys that are not text, and lone surrogates.
+    """
+    try:
+        return orjson.dumps(_plain(value))
+    except (TypeError, RecursionError):
+        # orjson's own refusal is a TypeError; lone surrogates end here.
+        message = "cannot be written as canonical JSON"
+        raise JsonError(message) from None
+
+
+def _decode(data: bytes | str, max_bytes: int) -> str:
+    if len(data) > max_bytes:
+        message = f"longer than {max_bytes} bytes"
+        raise JsonError(message)
+    try:
+        if isinstance(data, str):
+            text = data
+            size = len(text.encode("utf-8"))
+        else:
+            text = data.decode("utf-8")
+            size = len(data)
+    except UnicodeError:
+        message = "not UTF-8"
+        raise JsonError(message) from None
+    if size > max_bytes:
+        message = f"longer than {max_bytes} bytes"
+        raise JsonError(message)
+    if text.startswith(_BOM):
+        message = "begins with a byte order mark"
+        raise JsonError(message)
+    return text
+
+
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        message = "a key is given twice"
+        raise JsonError(message)
+    return found
+
+
+def _no_constant(name: str) -> NoReturn:
+    message = f"{name} is not JSON"
+    raise JsonError(message)
+
+
+def _integer(text: str) -> int:
+    if len(text) > _LONGEST_NUMBER:
+        message = "a number is too long"
+        raise JsonError(message)
+    return int(text)
+
+
+def _float(text: str) -> float:
+    if len(text) > _LONGEST_NUMBER:
+        message = "a number is too long"
+        raise JsonError(message)
+    value = float(text)
+    if not math.isfinite(value):
+        message = "a number is too large"
+        raise JsonError(message)
+    return value
+
+
+def _check_depth(value: object, left: int) -> None:
+    level = [value]
+    for _ in range(left + 1):
+        level = [child for item in level for child in _children(item)]
+        if not level:
+            return
+        if not any(isinstance(item, (dict, list)) for item in level):
+            return
+    message = "nested too deep"
+    raise JsonError(message)
+
+
+def _children(item: object) -> list[object]:
+    if isinstance(item, dict):
+        return list(item.values())
+    return item if isinstance(item, list) else []
+
+
+def _check_strings(value: object) -> None:
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, str):
+            _check_string(item)
+        elif isinstance(item, dict):
+            for key in item:
+                _check_string(key)
+        waiting.extend(_children(item))
+
+
+def _check_string(text: str) -> None:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        message = "a lone surrogate is not text"
+        raise JsonError(message) from None
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, int):
+        if abs(value) >= _INTEGER_BOUND:
+            message = "an integer of 2^53 or beyond"
+            raise JsonError(message)
+        return int(value)
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _plain(value[key]) for key in sorted(value, key=_sort_key)}
+    message = f"canonical JSON holds no {type(value).__name__}"
+    raise JsonError(message)
+
+
+def _sort_key(key: object) -> bytes:
+    if type(key) is not str:
+        message = "a key is not text"
+        raise JsonError(message)
+    return key.encode("utf-16-be", "surrogatepass")
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_unique, parse_constant=_no_constant, parse_int=_integer, parse_float=_float
+)
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
