@@ -1,0 +1,343 @@
+"""What a ledger is: the values it takes and gives, and the contract every store meets. No store, no clock, no rule here.
+
+The store does one atomic thing a call and knows no rule beyond the limits, the order of reasons and the windows it is
+handed (DESIGN §5 step 10, §6, §7). `docs/operations.md` says what each store promises after a crash.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from datetime import datetime, timedelta
+
+PARTITIONS = 256
+"""Number of partitions: part of the format, equal in every store."""
+
+
+def partition_of(subject: str) -> int:
+    """Return the partition of a subject: a holder's `sub`, or `device:<id>` where no holder is verified."""
+    return sha256(subject.encode()).digest()[0]
+
+
+def device_subject(device: str) -> str:
+    """Return the subject under which refusals before step 4 are kept: the device's own partition."""
+    return f"device:{device}"
+
+
+class LedgerError(Exception):
+    """A ledger's refusal to act; nothing was written."""
+
+
+class OperationConflict(LedgerError):
+    """The operation id was used for another intended change (409 `operation-conflict`)."""
+
+
+class ClockSkew(LedgerError):
+    """The instant handed in is more than 2 s from the store's own clock (503 `clock-skew`)."""
+
+
+class LedgerUnavailable(LedgerError):
+    """The store is away or cannot confirm durability (503 `unavailable`): retry with the same operation."""
+
+
+class TargetState(LedgerError):
+    """A void or check-out does not fit its target. `code`: not-found, not-granted, already-voided, checked-out, no-visit, out-of-range."""
+
+    def __init__(self, code: str) -> None:
+        """Keep the code for the surface that answers."""
+        super().__init__(code)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One intended change: its id made by the device before it is first sent, and the hash that binds the id to the request."""
+
+    subject: str
+    device: str
+    id: str
+    request: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ProofClaim:
+    """The first device to present (card, proof) claims it; a grant spends it. The marker is kept until `keep_until`."""
+
+    card: str
+    proof: str
+    keep_until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """`units` of `limit` in the period with key `period`, refused over `maximum`. Limits name member or tier where scoped:
+    `gym`, `annual-health/union`, `certificate@gold`.
+    """
+
+    limit: str
+    period: str
+    maximum: int
+    units: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """An exclusion: this use chooses `member` of `group` in `period`; another member already chosen means `excluded`."""
+
+    group: str
+    period: str
+    member: str
+
+
+@dataclass(frozen=True, slots=True)
+class VisitWindow:
+    """A use opens a visit of `length` at (service, point); inside it `already-in`, or free re-entry after a check-out."""
+
+    length: timedelta
+    re_entries: int
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What the entry says beyond what the store adds (DESIGN §8; docs/log-format.md). Absent values are left out of the leaf.
+
+    `card` is the card's `jti` and is stored as a keyed hash; `token` is the digest of an unverified token.
+    """
+
+    point: str
+    department: str
+    service: str
+    device: str
+    caller: str
+    programme: str
+    bundle: int
+    operator: str | None = None
+    beneficiary: str | None = None
+    tier: str | None = None
+    form: str | None = None
+    assurance: str | None = None
+    card: str | None = None
+    token: bytes | None = None
+    reference: str | None = None
+    client_time: int | None = None
+    marks: tuple[str, ...] = ()
+    extra: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class CheckIn:
+    """Step 10 as one value. `findings` are reasons the rules already found; `order` ranks all reasons, first is given.
+
+    A change with a finding that no limit can mend is still judged for visit, limits and choice, so that the reason given is
+    the first of all in `order`. `proof-used` comes before every other. Only with no reason at all is anything counted.
+    """
+
+    operation: Operation
+    at: datetime
+    keep_until: datetime
+    draft: Draft
+    findings: tuple[str, ...] = ()
+    order: tuple[str, ...] = ()
+    claim: ProofClaim | None = None
+    visit: VisitWindow | None = None
+    choice: Choice | None = None
+    charges: tuple[Charge, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Void:
+    """Takes a granted check-in back, once, and returns its units to their periods. Who may do so was decided before."""
+
+    device: str
+    id: str
+    request: bytes
+    at: datetime
+    keep_until: datetime
+    target: str
+    draft: Draft
+    reason: str
+    after_check_out: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CheckOut:
+    """Closes the visit that the check-in `target` opened, at `out_at` (not after `at`)."""
+
+    device: str
+    id: str
+    request: bytes
+    at: datetime
+    keep_until: datetime
+    target: str
+    draft: Draft
+    out_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A counter after the change: `used` of `maximum` of `limit` in `period`."""
+
+    limit: str
+    period: str
+    used: int
+    maximum: int
+
+    @property
+    def remaining(self) -> int:
+        """Return what is left, never below nought (an overdrawn counter has nothing left)."""
+        return max(0, self.maximum - self.used)
+
+
+@dataclass(frozen=True, slots=True)
+class VisitState:
+    """An open visit: the check-in that opened it, its bounds, how often it was entered again, when it was left."""
+
+    entry: str
+    started_at: datetime
+    ends_at: datetime
+    re_entries: int = 0
+    left_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """The member that an exclusion group is fixed to, by which service, when, in which entry."""
+
+    group: str
+    member: str
+    service: str
+    at: datetime
+    entry: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The first answer to an operation, kept with it: a retry gets the same values with `replayed` set."""
+
+    entry: str
+    at: datetime
+    granted: bool
+    reason: str | None
+    leaf_hash: bytes
+    figures: tuple[Figure, ...] = ()
+    visit: VisitState | None = None
+    taken: Taken | None = None
+    re_entry: bool = False
+    replayed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a holder has used, as of now: counters by (limit, period), choices by (group, period), open visits by (service, point)."""
+
+    counters: Mapping[tuple[str, str], int]
+    choices: Mapping[tuple[str, str], Taken]
+    visits: Mapping[tuple[str, str], VisitState]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One immutable line of the log: its id, its leaf (canonical bytes), the leaf decoded, and whether it was voided since."""
+
+    id: str
+    partition: int
+    seq: int
+    leaf: bytes
+    fields: Mapping[str, object]
+    voided: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A search of the log, newest first. Instants are half-open; `before` is the cursor of the page before."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+    point: str | None = None
+    service: str | None = None
+    outcome: str | None = None
+    reason: str | None = None
+    kind: str | None = None
+    holder: str | None = None
+    device: str | None = None
+    points: frozenset[str] | None = None
+    before: str | None = None
+    limit: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of entries and the cursor of the next, None at the end."""
+
+    entries: tuple[Entry, ...]
+    next: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something a check found: where, and what is wrong, in words."""
+
+    place: str
+    message: str
+
+
+class Ledger(Protocol):
+    """A ledger of check-ins.
+
+    Atomic: every method that changes does all or nothing, in the subject's partition alone. Durable: when it returns, the
+    entry survives a crash of process and machine. Idempotent: an operation already kept gives its first Outcome, looked at
+    before anything else and again inside the step. Denials are appended and kept like grants, and count nothing. Raises
+    LedgerError's kinds alone.
+    """
+
+    def replay(self, operation: Operation) -> Outcome | None:
+        """Return the kept answer of an operation (step 0), None when it is new; OperationConflict when it was another."""
+        ...
+
+    def check_in(self, change: CheckIn) -> Outcome:
+        """Judge and record a check-in (step 10) and return once it is durable."""
+        ...
+
+    def void(self, change: Void) -> Outcome:
+        """Take a check-in back; TargetState when the target does not allow it."""
+        ...
+
+    def check_out(self, change: CheckOut) -> Outcome:
+        """Close a visit; TargetState when there is none to close."""
+        ...
+
+    def claim(self, subject: str, device: str, claim: ProofClaim, at: datetime) -> bool:
+        """Claim a proof for a look. False when another device has it or it is spent. Writes no entry."""
+        ...
+
+    def usage(self, subject: str, at: datetime) -> Usage:
+        """Return what a holder has used and the visits open at `at`; empty for one never seen."""
+        ...
+
+    def pseudonym(self, subject: str) -> str | None:
+        """Return the holder's name in the log, None when never seen or erased."""
+        ...
+
+    def entry(self, entry_id: str) -> Entry | None:
+        """Return one entry."""
+        ...
+
+    def entries(self, query: Query) -> Page:
+        """Return a page of the log in short reads that do not hold writers up."""
+        ...
+
+    def check(self) -> Iterator[Fault | int]:
+        """Re-read the whole log: chain, density, replay(log) = counters. Yields progress (entries read) and faults."""
+        ...
+
+    def ready(self) -> None:
+        """Raise LedgerUnavailable when the store cannot take a durable write now."""
+        ...
+
+    def close(self) -> None:
+        """Finish what was accepted and release the store."""
+        ...
