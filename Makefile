@@ -1,0 +1,84 @@
+# Two commands matter: `make run` and `make test`. Each sets up what it needs, once per state of the locks.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-builtin-rules
+
+VENV := .venv
+PY := $(VENV)/bin/python
+PIP := $(PY) -m pip --disable-pip-version-check --no-input install --quiet
+NPM := PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(VENV)/bin/npm
+JOBS ?= 2
+
+# A step is done when its stamp, named after the hash of what it read, is there: change a lock and the step runs again.
+stamp = .stamps/$(1)-$(shell cat $(2) | cksum | tr -d ' ')
+CORE := $(call stamp,core,requirements/core.txt requirements/setup.txt pyproject.toml)
+ASSETS := $(call stamp,assets,package-lock.json .npmrc tools/assets.py)
+DEV := $(call stamp,dev,requirements/core.txt requirements/dev.txt)
+SYSTEM := $(call stamp,system,tools/system-packages-test.txt)
+
+.PHONY: help run test check lint format bench bench-full clean lock setup setup-dev setup-test
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: setup ## Set up, make demonstration data where there is none, serve on http://127.0.0.1:8000
+	@$(PY) -m web.demo
+	@exec $(PY) -m gunicorn --config gunicorn.conf.py wsgi:application
+
+test: setup-test lint ## Set up, then lint, types and every test with the coverage floor
+	@$(PY) -m pytest -n $(JOBS) -q --cov
+
+check: setup-dev lint ## The quick part, under two minutes: lint, types, tests without browser and slow ones
+	@$(PY) -m pytest -n $(JOBS) -q -m "not slow and not browser"
+
+lint: setup-dev ## Style, format and types; changes nothing
+	@$(PY) -m ruff check --quiet .
+	@$(PY) -m ruff format --check --quiet .
+	@$(PY) -m mypy --no-error-summary
+
+format: setup-dev ## Bring every file into the common format and mend what can be mended safely
+	@$(PY) -m ruff check --quiet --fix .
+	@$(PY) -m ruff format --quiet .
+
+bench: setup-dev ## Measure, under three minutes: a table, and bench-*.json
+	@$(PY) -m bench
+
+bench-full: setup-dev ## Measure with a million holders and log entries; takes long
+	@$(PY) -m bench --full
+
+lock: setup-dev ## Pin every dependency anew, with hashes (after a change to pyproject.toml or package.json)
+	@tools/lock.sh
+
+clean: ## Remove what the tools left behind; keeps .venv and the data under var/
+	@rm -rf .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache build bench-*.json
+	@find . -name __pycache__ -not -path './.venv/*' -not -path './node_modules/*' -prune -exec rm -rf {} +
+
+setup: $(CORE) $(ASSETS) ## What `make run` needs: virtual environment, locked packages, pages' assets
+
+setup-dev: setup $(DEV) ## The same and the tools of a developer
+
+setup-test: $(SYSTEM) setup-dev ## The same and, as root on Debian, the system packages of the tests
+
+$(PY):
+	@python=$$(tools/find-python.sh) && "$$python" -m venv $(VENV)
+
+$(CORE): | $(PY)
+	@echo "installing the locked packages"
+	@$(PIP) --require-hashes -r requirements/core.txt -r requirements/setup.txt
+	@$(PIP) --no-deps --no-build-isolation -e .
+	@mkdir -p .stamps && rm -f .stamps/core-* && touch $@
+
+$(DEV): | $(CORE)
+	@echo "installing the locked tools"
+	@$(PIP) --require-hashes -r requirements/dev.txt
+	@mkdir -p .stamps && rm -f .stamps/dev-* && touch $@
+
+$(ASSETS): | $(CORE)
+	@echo "copying the pages' assets"
+	@$(NPM) ci --ignore-scripts --silent
+	@$(PY) tools/assets.py
+	@mkdir -p .stamps && rm -f .stamps/assets-* && touch $@
+
+$(SYSTEM):
+	@tools/system-packages.sh tools/system-packages-test.txt
+	@mkdir -p .stamps && rm -f .stamps/system-* && touch $@

@@ -1,0 +1,30 @@
+"""How gunicorn serves the application; any value gives way to gunicorn's own flags (`--bind`, GUNICORN_CMD_ARGS)."""
+
+import os
+from pathlib import Path
+
+bind = "127.0.0.1:8000"
+workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
+# Threads share their worker's ledger writer: check-ins that wait at the same time become durable in one sync.
+worker_class = "gthread"
+threads = 8
+# Every worker opens its own ledger, stores and writer thread after the fork: a SQLite connection, its locks and a
+# running thread do not survive one. So the application is never loaded before, and no post_fork hook is needed.
+preload_app = False
+
+timeout = 30
+graceful_timeout = 20
+keepalive = 5
+# Whatever passes here reaches the application, which answers every fault with a problem document. What does not pass is
+# answered by gunicorn itself, in HTML.
+limit_request_line = 4094
+limit_request_fields = 64
+limit_request_field_size = 8190
+
+# A worker's heartbeat file on a slow disk looks like a worker that hangs.
+worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - gunicorn makes a file of its own in it
+# The command socket would lie in the home folder, which the image's user does not have.
+control_socket_disable = True
+# The application writes one line a request, without queries, tokens or names; a second log would not be so careful.
+accesslog = None
+errorlog = "-"
