@@ -1,0 +1,37 @@
+"""What goes wrong with keys and tokens: a small closed family. No message quotes a token, a key or a name."""
+
+from typing import ClassVar
+
+
+class BadKey(ValueError):
+    """A key, its JWK or its validity is not one this project uses."""
+
+
+class TokenError(Exception):
+    """A token is refused; `reason` is one of the four codes of its subclasses, the text says more to an operator."""
+
+    reason: ClassVar[str] = "malformed"
+
+
+class MalformedToken(TokenError):
+    """The text is no token of the expected form: length, characters, header (DESIGN §5 step 1)."""
+
+    reason: ClassVar[str] = "malformed"
+
+
+class UnknownKey(TokenError):
+    """No key of this id, purpose and validity is trusted (DESIGN §5 step 2)."""
+
+    reason: ClassVar[str] = "unknown-key"
+
+
+class BadSignature(TokenError):
+    """The signature is not that key's over this text (DESIGN §5 step 3)."""
+
+    reason: ClassVar[str] = "bad-signature"
+
+
+class BadClaims(TokenError):
+    """A claim is missing, unknown, mistyped or out of bounds (DESIGN §5 step 4)."""
+
+    reason: ClassVar[str] = "bad-claims"

@@ -1,0 +1,309 @@
+"""Strict JWS tokens (RFC 7515, 7519, 8725): the one place that knows PyJWT. No clock: times are judged by who asks.
+
+PyJWT's own `decode` accepts far more than this project may, so it serves for the signature alone; everything
+around the signature is said aloud here, claim by claim and member by member.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Final
+
+from cryptography.hazmat.primitives.asymmetric import ec
+from jwt.algorithms import ECAlgorithm
+
+from edge.encoding import EncodingError, b64u, digest, unb64u
+from edge.strictjson import JsonError, dumps, loads
+from keys.errors import BadClaims, BadSignature, MalformedToken, TokenError, UnknownKey
+from keys.jwk import is_thumbprint, key_thumbprint
+from keys.keyset import KeySet, Purpose
+from keys.signer import Signer
+
+__all__ = [
+    "LEEWAY",
+    "BadClaims",
+    "BadSignature",
+    "MalformedToken",
+    "TokenError",
+    "TokenForm",
+    "UnknownKey",
+    "UnverifiedToken",
+    "VerifiedToken",
+    "check_signature",
+    "parse_unverified",
+    "sign_token",
+    "signature_holds",
+    "verify_with_key",
+    "verify_with_keys",
+]
+
+LEEWAY: Final = timedelta(seconds=5)
+"""How far two honest clocks may differ; the one figure for every comparison of a token's time with an instant."""
+
+ALGORITHM: Final = "ES256"
+MAX_HEADER_CHARS: Final = 1024
+MAX_TEXT_CHARS: Final = 512
+"""The longest text claim; nested values are bounded by their token's length."""
+_INTEGER_BOUND: Final = 2**53
+_TIME_BOUND: Final = 253_402_300_800  # 10000-01-01: past it no datetime can follow
+_TIMES: Final = ("iat", "nbf", "exp")
+_MAX_DEPTH: Final = 8
+# Three segments of base64url; 64 bytes of signature are 86 characters. `fullmatch`, since `$` forgives a line feed.
+_COMPACT: Final = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]{86})", re.ASCII)
+# One algorithm object, one curve; nothing of a token chooses among algorithms.
+_ES256: Final = ECAlgorithm(ECAlgorithm.SHA256, expected_curve=ec.SECP256R1)
+# Members a form may ask for. `crit`, `jku`, `x5u`, `x5c`, `zip`, `b64`, `cty` are in no form.
+_HEADERS: Final = frozenset({"alg", "kid", "typ", "jwk"})
+_KINDS: Final = frozenset({str, int, bool, list, dict})
+
+
+@dataclass(frozen=True, eq=False)
+class TokenForm:
+    """What one kind of token looks like; made once, as a module's constant (ValueError if it contradicts itself).
+
+    `typ` and `headers`: the header holds exactly these members, `alg` and `typ` always, `kid` and `jwk` if listed.
+    `required`, `optional`: every claim's name and type (str, int, bool, list, dict); no other claim may stand.
+    `max_length`: characters of the compact text. `max_lifetime`: cap on `exp` - `iat`, which it then requires.
+    """
+
+    typ: str
+    headers: frozenset[str]
+    required: Mapping[str, type]
+    optional: Mapping[str, type]
+    max_length: int
+    max_lifetime: timedelta | None
+    _kinds: Mapping[str, type] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if not {"alg", "typ"} <= self.headers <= _HEADERS or not self.typ:
+            raise ValueError("a form's headers are alg and typ, and kid or jwk if it needs them")
+        if self.required.keys() & self.optional.keys():
+            raise ValueError("a claim is required or optional, not both")
+        kinds = {**self.required, **self.optional}
+        if not set(kinds.values()) <= _KINDS or any(kinds.get(name, int) is not int for name in _TIMES):
+            raise ValueError("a claim is a str, int, bool, list or dict, and a time is an int")
+        if self.max_lifetime is not None and not {"iat", "exp"} <= self.required.keys():
+            raise ValueError("a cap on the lifetime needs iat and exp")
+        object.__setattr__(self, "_kinds", kinds)
+
+    def check_claims(self, claims: Mapping[str, object]) -> None:
+        """Raise BadClaims unless every claim is expected, present, typed and in bounds, and the times agree.
+
+        Whether the token is in its time *now* is not judged here: compare with one instant and `LEEWAY`.
+        """
+        if not self.required.keys() <= claims.keys():
+            raise BadClaims(f"missing: {', '.join(sorted(self.required.keys() - claims.keys()))}")
+        for name, value in claims.items():
+            kind = self._kinds.get(name)
+            if kind is None:
+                raise BadClaims("a claim that this form does not know")
+            _check_value(name, value, kind)
+        _check_times(claims, self.max_lifetime)
+
+
+@dataclass(frozen=True, slots=True)
+class UnverifiedToken:
+    """A token of the right form whose signature nobody has checked: never a ground for a decision."""
+
+    header: Mapping[str, object]
+    claims: Mapping[str, object]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedToken:
+    """A token of the right form, signed by the key it was held against. `digest` is SHA-256 of the ASCII text.
+
+    An ECDSA signature can be altered into another that holds too (s and n - s), so neither text nor digest may key
+    a replay guard: use the token's `jti`.
+    """
+
+    header: Mapping[str, object]
+    claims: Mapping[str, object]
+    text: str
+    digest: bytes
+
+
+def parse_unverified(text: str, form: TokenForm) -> UnverifiedToken:
+    """Return the token with its form and claims checked and its signature not; MalformedToken or BadClaims."""
+    parts = _split(text, form)
+    return UnverifiedToken(_header(parts[1], form), _claims(parts[2], form), text)
+
+
+def check_signature(token: UnverifiedToken, form: TokenForm, key: ec.EllipticCurvePublicKey) -> VerifiedToken:
+    """Verify a token already parsed in this `form`, sparing a second parse; TokenError as `verify_with_key`."""
+    if token.header.get("typ") != form.typ:
+        raise MalformedToken("the token was parsed as another form")
+    _check_key(token.header, key)
+    _check_signature(_split(token.text, form), key)
+    return _verified(token.header, token.claims, token.text)
+
+
+def verify_with_key(text: str, form: TokenForm, key: ec.EllipticCurvePublicKey) -> VerifiedToken:
+    """Verify against one key in hand, in the order header, key, signature, claims.
+
+    A TokenError, and no other exception, for any text: MalformedToken; UnknownKey when the header's `kid` is another
+    key's; BadSignature; BadClaims.
+    """
+    parts = _split(text, form)
+    header = _header(parts[1], form)
+    _check_key(header, key)
+    _check_signature(parts, key)
+    return _verified(header, _claims(parts[2], form), text)
+
+
+def verify_with_keys(text: str, form: TokenForm, keys: KeySet, purpose: Purpose, at: datetime) -> VerifiedToken:
+    """Verify against the key of the set that the header's `kid` names, of this purpose, valid at `at`.
+
+    Errors as `verify_with_key`. `form` must list `kid` (else ValueError: a fault of the caller, not of the token).
+    """
+    if "kid" not in form.headers:
+        raise ValueError("a form without kid cannot choose a key")
+    parts = _split(text, form)
+    header = _header(parts[1], form)
+    key = keys.find(str(header["kid"]), purpose, at).key
+    _check_signature(parts, key)
+    return _verified(header, _claims(parts[2], form), text)
+
+
+def sign_token(
+    signer: Signer,
+    form: TokenForm,
+    claims: Mapping[str, object],
+    *,
+    extra_header: Mapping[str, object] | None = None,
+) -> str:
+    """Return the compact token: header `alg`, `kid` (if the form has it), `typ`, then `extra_header`; claims as given.
+
+    BadClaims or MalformedToken if the result would not verify in its own form: nothing leaves that comes back refused.
+    """
+    header: dict[str, object] = {"alg": ALGORITHM}
+    if "kid" in form.headers:
+        header["kid"] = signer.kid
+    header |= {"typ": form.typ, **(extra_header or {})}
+    _check_header(header, form)
+    form.check_claims(claims)
+    try:
+        signing_input = f"{b64u(dumps(header))}.{b64u(dumps(dict(claims)))}"
+    except JsonError as error:
+        raise BadClaims(f"the claims are no JSON: {error}") from None
+    text = f"{signing_input}.{b64u(signer.sign(signing_input.encode('ascii')))}"
+    parse_unverified(text, form)
+    return text
+
+
+def signature_holds(message: bytes, signature: bytes, key: ec.EllipticCurvePublicKey) -> bool:
+    """Tell whether 64 bytes (r, s) are the ES256 signature of `message` by a P-256 key; any other curve is a no.
+
+    Both s and n - s hold: hardware chips make either, so the low one is not demanded.
+    """
+    # PyJWT holds the curve to P-256 where it reads keys, not here: secp256k1 signatures are as long.
+    if not isinstance(key.curve, ec.SECP256R1):
+        return False
+    return _ES256.verify(message, key, signature)
+
+
+def _split(text: str, form: TokenForm) -> re.Match[str]:
+    if not isinstance(text, str):
+        raise MalformedToken("a token is a text")
+    if len(text) > form.max_length:
+        raise MalformedToken(f"longer than {form.max_length} characters")
+    parts = _COMPACT.fullmatch(text)
+    if parts is None:
+        raise MalformedToken("not three base64url segments, the last of 64 bytes")
+    return parts
+
+
+def _header(segment: str, form: TokenForm) -> Mapping[str, object]:
+    # Tokens by one key share one header, so reading it again is spared; only accepted headers are kept, and none
+    # that carries a key, since every device has its own.
+    return _read_header(segment, form) if "jwk" in form.headers else _kept_header(segment, form)
+
+
+@lru_cache(maxsize=256)
+def _kept_header(segment: str, form: TokenForm) -> Mapping[str, object]:
+    return MappingProxyType(_read_header(segment, form))
+
+
+def _read_header(segment: str, form: TokenForm) -> dict[str, object]:
+    if len(segment) > MAX_HEADER_CHARS:
+        raise MalformedToken("the header is too long")
+    header = _object(segment, MAX_HEADER_CHARS)
+    if header is None:
+        raise MalformedToken("the header is no JSON object")
+    _check_header(header, form)
+    return header
+
+
+def _check_header(header: Mapping[str, object], form: TokenForm) -> None:
+    if header.keys() != form.headers:
+        raise MalformedToken(f"the header's members are exactly {', '.join(sorted(form.headers))}")
+    if header["alg"] != ALGORITHM:
+        raise MalformedToken("alg is not ES256")
+    if header["typ"] != form.typ:
+        raise MalformedToken(f"typ is not {form.typ}")
+    if "kid" in form.headers and not is_thumbprint(header["kid"]):
+        raise MalformedToken("kid is no thumbprint of 43 characters")
+    if "jwk" in form.headers and not isinstance(header["jwk"], dict):
+        raise MalformedToken("jwk is no object")
+
+
+def _claims(segment: str, form: TokenForm) -> dict[str, object]:
+    claims = _object(segment, form.max_length)
+    if claims is None:
+        raise BadClaims("the claims are no JSON object, or one with a key given twice")
+    form.check_claims(claims)
+    return claims
+
+
+def _object(segment: str, max_bytes: int) -> dict[str, object] | None:
+    try:
+        value = loads(unb64u(segment), max_bytes=max_bytes, max_depth=_MAX_DEPTH)
+    except (EncodingError, JsonError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _check_key(header: Mapping[str, object], key: ec.EllipticCurvePublicKey) -> None:
+    if "kid" in header and (not isinstance(key.curve, ec.SECP256R1) or header["kid"] != key_thumbprint(key)):
+        raise UnknownKey("the token names another key")
+
+
+def _check_signature(parts: re.Match[str], key: ec.EllipticCurvePublicKey) -> None:
+    try:
+        signature = unb64u(parts[3])
+    except EncodingError:
+        raise MalformedToken("the signature is not canonical base64url") from None
+    signing_input = parts.string[: parts.end(2)].encode("ascii")
+    if not signature_holds(signing_input, signature, key):
+        raise BadSignature("the signature is not this key's")
+
+
+def _verified(header: Mapping[str, object], claims: Mapping[str, object], text: str) -> VerifiedToken:
+    return VerifiedToken(header, claims, text, digest(text.encode("ascii")))
+
+
+def _check_value(name: str, value: object, kind: type) -> None:
+    # `type is`, not `isinstance`: true is an int to Python.
+    if type(value) is not kind:
+        raise BadClaims(f"{name} is not of type {kind.__name__}")
+    if isinstance(value, str) and not 0 < len(value) <= MAX_TEXT_CHARS:
+        raise BadClaims(f"{name} is empty or longer than {MAX_TEXT_CHARS} characters")
+    if kind is int and isinstance(value, int) and not 0 <= value < (_TIME_BOUND if name in _TIMES else _INTEGER_BOUND):
+        raise BadClaims(f"{name} is out of bounds")
+
+
+def _check_times(claims: Mapping[str, object], max_lifetime: timedelta | None) -> None:
+    exp = claims.get("exp")
+    if not isinstance(exp, int):
+        return
+    for name in ("iat", "nbf"):
+        begins = claims.get(name)
+        if isinstance(begins, int) and begins >= exp:
+            raise BadClaims(f"exp is not after {name}")
+    iat = claims.get("iat")
+    if max_lifetime is not None and isinstance(iat, int) and exp - iat > max_lifetime.total_seconds():
+        raise BadClaims(f"lives longer than {max_lifetime}")
