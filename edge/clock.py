@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Protocol
-
-if TYPE_CHECKING:
-    from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
 
 
 class Clock(Protocol):
@@ -47,6 +44,5 @@ class FixedClock:
 
 def _aware_utc(at: datetime) -> datetime:
     if at.utcoffset() is None:
-        message = "an instant needs a time zone"
-        raise ValueError(message)
+        raise ValueError("an instant needs a time zone")
     return at.astimezone(UTC)

@@ -25,17 +25,14 @@ def unb64u(text: str) -> bytes:
     """
     padding = _PADDING.get(len(text) % 4)
     if padding is None:
-        message = "base64url of an impossible length"
-        raise EncodingError(message)
+        raise EncodingError("base64url of an impossible length")
     try:
         data = urlsafe_b64decode(text + padding)
     except ValueError:
-        message = "not base64url"
-        raise EncodingError(message) from None
+        raise EncodingError("not base64url") from None
     # The library skips what it does not know; writing the bytes again shows every other spelling.
     if b64u(data) != text:
-        message = "not canonical base64url"
-        raise EncodingError(message)
+        raise EncodingError("not canonical base64url")
     return data
 
 

@@ -9,9 +9,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND = timedelta(seconds=1)
 _LEAST = datetime.min.replace(tzinfo=UTC)
 _MOST = datetime.max.replace(tzinfo=UTC)
-_RFC3339 = re.compile(
-    r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(?:Z|([+-])(\d\d):(\d\d))", re.ASCII
-)
+_RFC3339 = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(?:Z|([+-])(\d\d):(\d\d))", re.ASCII)
 _LAST_HOUR, _LAST_MINUTE = 23, 59
 
 
@@ -22,8 +20,7 @@ class InstantError(ValueError):
 def to_epoch(at: datetime) -> int:
     """Return whole seconds since 1970-01-01T00:00:00Z, rounded down; InstantError if `at` is naive."""
     if at.utcoffset() is None:
-        message = "an instant needs a time zone"
-        raise InstantError(message)
+        raise InstantError("an instant needs a time zone")
     return (at - _EPOCH) // _SECOND
 
 
@@ -32,21 +29,18 @@ _MOST_EPOCH = to_epoch(_MOST)
 
 
 def from_epoch(seconds: int) -> datetime:
-    """Return the aware UTC instant of an integer of seconds; InstantError for other types and beyond the years 1-9999."""
+    """Return the aware UTC instant of an integer of seconds; InstantError for others and beyond the years 1-9999."""
     if type(seconds) is not int:
-        message = "epoch seconds are an integer"
-        raise InstantError(message)
+        raise InstantError("epoch seconds are an integer")
     if not _LEAST_EPOCH <= seconds <= _MOST_EPOCH:
-        message = "the instant lies outside the years 1 to 9999"
-        raise InstantError(message)
+        raise InstantError("the instant lies outside the years 1 to 9999")
     return _EPOCH + timedelta(seconds=seconds)
 
 
 def rfc3339(at: datetime) -> str:
     """Return RFC 3339 text in UTC with `Z`, whole seconds rounded down; InstantError if `at` is naive."""
     if at.utcoffset() is None:
-        message = "an instant needs a time zone"
-        raise InstantError(message)
+        raise InstantError("an instant needs a time zone")
     return at.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat() + "Z"
 
 
@@ -58,16 +52,14 @@ def parse_rfc3339(text: str) -> datetime:
     """
     match = _RFC3339.fullmatch(text)
     if match is None:
-        message = "not an RFC 3339 time such as 2026-10-31T09:00:00Z"
-        raise InstantError(message)
+        raise InstantError("not an RFC 3339 time such as 2026-10-31T09:00:00Z")
     year, month, day, hour, minute, second = (int(part) for part in match.groups()[:6])
     micro = int((match[7] or "").ljust(6, "0")[:6])
     try:
         local = datetime(year, month, day, hour, minute, second, micro, tzinfo=_offset(match))
         return local.astimezone(UTC)
     except (ValueError, OverflowError) as error:
-        message = f"no such time: {error}"
-        raise InstantError(message) from None
+        raise InstantError(f"no such time: {error}") from None
 
 
 def _offset(match: re.Match[str]) -> timezone:
@@ -75,7 +67,6 @@ def _offset(match: re.Match[str]) -> timezone:
         return UTC
     hours, minutes = int(match[9]), int(match[10])
     if hours > _LAST_HOUR or minutes > _LAST_MINUTE:
-        message = "offset out of range"
-        raise ValueError(message)
+        raise ValueError("offset out of range")
     away = timedelta(hours=hours, minutes=minutes)
     return timezone(away if match[8] == "+" else -away)

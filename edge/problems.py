@@ -5,12 +5,9 @@ A code is stable for ever; its words may improve. Nothing here knows HTTP beyond
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 
 @dataclass(frozen=True)
@@ -35,8 +32,7 @@ _RESERVED = frozenset({"type", "title", "status", "code", "detail", "hint", "ins
 def register_problem(kind: ProblemKind) -> ProblemKind:
     """Add a room's kind, at import; the same kind twice is harmless, another under a known code is a ValueError."""
     if _known.setdefault(kind.code, kind) != kind:
-        message = f"the problem code {kind.code} is taken"
-        raise ValueError(message)
+        raise ValueError(f"the problem code {kind.code} is taken")
     return kind
 
 
@@ -56,13 +52,10 @@ class Problem(Exception):
         extra: Mapping[str, object] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        """Take the code and what is particular to this occurrence."""
         if code not in _known:
-            message = f"no problem has the code {code}"
-            raise ValueError(message)
+            raise ValueError(f"no problem has the code {code}")
         if extra and not _RESERVED.isdisjoint(extra):
-            message = "extra members may not replace the document's own"
-            raise ValueError(message)
+            raise ValueError("extra members may not replace the document's own")
         super().__init__(code, detail)
         self.kind = _known[code]
         self.code = code
@@ -94,28 +87,116 @@ class Problem(Exception):
         return {**members, **self.extra}
 
 
-for _kind in (
-    ProblemKind("bad-json", 400, "请求内容不是有效的 JSON", "The body is not valid JSON", "Send one JSON value in UTF-8."),
-    ProblemKind("bad-request", 400, "请求格式有误", "The request is not well formed", "See the detail and the API description."),
-    ProblemKind("unauthenticated", 401, "尚未登录", "Nobody has signed in", "Sign in, or send the credentials this call needs."),
-    ProblemKind("bad-token", 401, "凭证无效", "The credentials are not valid", "Sign in again or enrol the device again."),
-    ProblemKind("clock-off", 401, "设备时间不准", "The device's clock is off", "Set the device's clock; the Date header has the server's."),
-    ProblemKind("device-revoked", 401, "设备已停用", "The device has been revoked", "Ask the operator to enrol the device again."),
-    ProblemKind("not-permitted", 403, "无权进行此操作", "This is not permitted", "Ask the operator for the right at this point."),
-    ProblemKind("not-found", 404, "未找到", "There is nothing here", "Check the address and the identifier."),
-    ProblemKind("method-not-allowed", 405, "不支持此请求方法", "The method is not allowed", "Use a method that the Allow header names."),
+_BASE = (
     ProblemKind(
-        "operation-conflict", 409, "操作编号已用于另一操作", "The operation id belongs to another operation",
+        "bad-json",
+        400,
+        "请求内容不是有效的 JSON",
+        "The body is not valid JSON",
+        "Send one JSON value in UTF-8.",
+    ),
+    ProblemKind(
+        "bad-request",
+        400,
+        "请求格式有误",
+        "The request is not well formed",
+        "See the detail and the API description.",
+    ),
+    ProblemKind(
+        "unauthenticated",
+        401,
+        "尚未登录",
+        "Nobody has signed in",
+        "Sign in, or send the credentials this call needs.",
+    ),
+    ProblemKind(
+        "bad-token",
+        401,
+        "凭证无效",
+        "The credentials are not valid",
+        "Sign in again or enrol the device again.",
+    ),
+    ProblemKind(
+        "clock-off",
+        401,
+        "设备时间不准",
+        "The device's clock is off",
+        "Set the device's clock; the Date header has the server's.",
+    ),
+    ProblemKind(
+        "device-revoked",
+        401,
+        "设备已停用",
+        "The device has been revoked",
+        "Ask the operator to enrol the device again.",
+    ),
+    ProblemKind(
+        "not-permitted",
+        403,
+        "无权进行此操作",
+        "This is not permitted",
+        "Ask the operator for the right at this point.",
+    ),
+    ProblemKind("not-found", 404, "未找到", "There is nothing here", "Check the address and the identifier."),
+    ProblemKind(
+        "method-not-allowed",
+        405,
+        "不支持此请求方法",
+        "The method is not allowed",
+        "Use a method that the Allow header names.",
+    ),
+    ProblemKind(
+        "operation-conflict",
+        409,
+        "操作编号已用于另一操作",
+        "The operation id belongs to another operation",
         "Make a new Idempotency-Key for a new operation.",
     ),
     ProblemKind("too-large", 413, "请求内容过大", "The body is too large", "Send less at a time."),
-    ProblemKind("unsupported-media-type", 415, "不支持的内容类型", "The content type is not supported", "Send application/json in UTF-8."),
-    ProblemKind("malformed", 422, "无法读取出示内容", "The presentation cannot be read", "Scan again; show the full form of the code."),
-    ProblemKind("card-unknown", 422, "本机未见过此卡", "The card is not known here", "Show the full form of the code on the phone."),
+    ProblemKind(
+        "unsupported-media-type",
+        415,
+        "不支持的内容类型",
+        "The content type is not supported",
+        "Send application/json in UTF-8.",
+    ),
+    ProblemKind(
+        "malformed",
+        422,
+        "无法读取出示内容",
+        "The presentation cannot be read",
+        "Scan again; show the full form of the code.",
+    ),
+    ProblemKind(
+        "card-unknown",
+        422,
+        "本机未见过此卡",
+        "The card is not known here",
+        "Show the full form of the code on the phone.",
+    ),
     ProblemKind("invalid-field", 422, "字段有误", "A field is not valid", "Correct the fields named in `fields`."),
     ProblemKind("too-many-requests", 429, "请求过于频繁", "Too many requests", "Wait as long as Retry-After says."),
-    ProblemKind("internal", 500, "服务内部错误", "Something went wrong here", "Try again; report the instance if it stays."),
-    ProblemKind("unavailable", 503, "服务暂不可用", "The service is not available", "Try again with the same operation."),
-    ProblemKind("clock-skew", 503, "服务器时钟不一致", "The servers' clocks disagree", "Try again; tell the operator of the system."),
-):  # fmt: skip
+    ProblemKind(
+        "internal",
+        500,
+        "服务内部错误",
+        "Something went wrong here",
+        "Try again; report the instance if it stays.",
+    ),
+    ProblemKind(
+        "unavailable",
+        503,
+        "服务暂不可用",
+        "The service is not available",
+        "Try again with the same operation.",
+    ),
+    ProblemKind(
+        "clock-skew",
+        503,
+        "服务器时钟不一致",
+        "The servers' clocks disagree",
+        "Try again; tell the operator of the system.",
+    ),
+)
+for _kind in _BASE:
     register_problem(_kind)

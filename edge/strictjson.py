@@ -6,7 +6,7 @@ import json
 import math
 from typing import NoReturn
 
-import orjson
+import msgspec
 
 _INTEGER_BOUND = 2**53
 _LONGEST_NUMBER = 400  # characters; a double needs at most 330 or so, and int() of a huge one is slow
@@ -30,12 +30,10 @@ def loads(data: bytes | str, *, max_bytes: int = 65536, max_depth: int = 16) -> 
     except JsonError:
         raise
     except RecursionError:
-        message = "nested too deep"
-        raise JsonError(message) from None
+        raise JsonError("nested too deep") from None
     except ValueError:
         # The library's message quotes the text; ours must not.
-        message = "not JSON"
-        raise JsonError(message) from None
+        raise JsonError("not JSON") from None
     # Only a text with that many brackets can be so deep, only one with an escape can hide a surrogate.
     if text.count("[") + text.count("{") > max_depth:
         _check_depth(value, max_depth)
@@ -49,8 +47,7 @@ def dumps(value: object) -> bytes:
     try:
         return _ENCODER.encode(value).encode("utf-8")
     except (TypeError, ValueError, RecursionError) as error:
-        message = f"cannot be written as JSON: {type(error).__name__}"
-        raise JsonError(message) from None
+        raise JsonError(f"cannot be written as JSON: {type(error).__name__}") from None
 
 
 def canonical(value: object) -> bytes:
@@ -59,17 +56,14 @@ def canonical(value: object) -> bytes:
     JsonError for floats, None, integers of 2^53 and beyond, keys that are not text, and lone surrogates.
     """
     try:
-        return orjson.dumps(_plain(value))
-    except (TypeError, RecursionError):
-        # orjson's own refusal is a TypeError; lone surrogates end here.
-        message = "cannot be written as canonical JSON"
-        raise JsonError(message) from None
+        return msgspec.json.encode(_plain(value))
+    except (UnicodeEncodeError, RecursionError):
+        raise JsonError("cannot be written as canonical JSON") from None
 
 
 def _decode(data: bytes | str, max_bytes: int) -> str:
     if len(data) > max_bytes:
-        message = f"longer than {max_bytes} bytes"
-        raise JsonError(message)
+        raise JsonError(f"longer than {max_bytes} bytes")
     try:
         if isinstance(data, str):
             text = data
@@ -78,58 +72,48 @@ def _decode(data: bytes | str, max_bytes: int) -> str:
             text = data.decode("utf-8")
             size = len(data)
     except UnicodeError:
-        message = "not UTF-8"
-        raise JsonError(message) from None
+        raise JsonError("not UTF-8") from None
     if size > max_bytes:
-        message = f"longer than {max_bytes} bytes"
-        raise JsonError(message)
+        raise JsonError(f"longer than {max_bytes} bytes")
     if text.startswith(_BOM):
-        message = "begins with a byte order mark"
-        raise JsonError(message)
+        raise JsonError("begins with a byte order mark")
     return text
 
 
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        message = "a key is given twice"
-        raise JsonError(message)
+        raise JsonError("a key is given twice")
     return found
 
 
 def _no_constant(name: str) -> NoReturn:
-    message = f"{name} is not JSON"
-    raise JsonError(message)
+    raise JsonError(f"{name} is not JSON")
 
 
 def _integer(text: str) -> int:
     if len(text) > _LONGEST_NUMBER:
-        message = "a number is too long"
-        raise JsonError(message)
+        raise JsonError("a number is too long")
     return int(text)
 
 
 def _float(text: str) -> float:
     if len(text) > _LONGEST_NUMBER:
-        message = "a number is too long"
-        raise JsonError(message)
+        raise JsonError("a number is too long")
     value = float(text)
     if not math.isfinite(value):
-        message = "a number is too large"
-        raise JsonError(message)
+        raise JsonError("a number is too large")
     return value
 
 
-def _check_depth(value: object, left: int) -> None:
+def _check_depth(value: object, most: int) -> None:
     level = [value]
-    for _ in range(left + 1):
-        level = [child for item in level for child in _children(item)]
+    for _ in range(most + 1):
+        level = [item for item in level if isinstance(item, (dict, list))]
         if not level:
             return
-        if not any(isinstance(item, (dict, list)) for item in level):
-            return
-    message = "nested too deep"
-    raise JsonError(message)
+        level = [child for item in level for child in _children(item)]
+    raise JsonError("nested too deep")
 
 
 def _children(item: object) -> list[object]:
@@ -154,8 +138,7 @@ def _check_string(text: str) -> None:
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:
-        message = "a lone surrogate is not text"
-        raise JsonError(message) from None
+        raise JsonError("a lone surrogate is not text") from None
 
 
 def _plain(value: object) -> object:
@@ -165,21 +148,18 @@ def _plain(value: object) -> object:
         return value
     if isinstance(value, int):
         if abs(value) >= _INTEGER_BOUND:
-            message = "an integer of 2^53 or beyond"
-            raise JsonError(message)
+            raise JsonError("an integer of 2^53 or beyond")
         return int(value)
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
     if isinstance(value, dict):
         return {key: _plain(value[key]) for key in sorted(value, key=_sort_key)}
-    message = f"canonical JSON holds no {type(value).__name__}"
-    raise JsonError(message)
+    raise JsonError(f"canonical JSON holds no {type(value).__name__}")
 
 
 def _sort_key(key: object) -> bytes:
     if type(key) is not str:
-        message = "a key is not text"
-        raise JsonError(message)
+        raise JsonError("a key is not text")
     return key.encode("utf-16-be", "surrogatepass")
 
 
