@@ -12,16 +12,26 @@ settings.register_profile("thorough", settings.get_profile("quick"), max_example
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 
-def missing_part(report: pytest.TestReport) -> str | None:
-    """Why a skipped test counts as failed on a build server; None for the independent vectors, which not everybody has."""
+def fail_if_skipped(report: pytest.TestReport | pytest.CollectReport) -> None:
+    """On a build server a skip is a failure that names the missing part; only the independent vectors may be away."""
+    if not ON_BUILD_SERVER or not report.skipped or hasattr(report, "wasxfail"):
+        return
     reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
-    return None if "VECTORS" in reason else f"a part this test needs is missing: {reason}"
+    if "VECTORS" not in reason:
+        report.outcome, report.longrepr = "failed", f"a part this test needs is missing: {reason}"
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):
-    """Under CI turn a skip into a failure that names the missing part."""
+    """Look at each test's report."""
     report = yield
-    if ON_BUILD_SERVER and report.skipped and not hasattr(report, "wasxfail") and (why := missing_part(report)):
-        report.outcome, report.longrepr = "failed", why
+    fail_if_skipped(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector: pytest.Collector):
+    """Look at each file's report: a whole file can skip itself."""
+    report = yield
+    fail_if_skipped(report)
     return report

@@ -1,0 +1,216 @@
+"""The rooms import only downward, frameworks and the clock stay where DESIGN says, and functions stay short.
+
+The rules are functions of a tree (path -> source), so that the same rules are fed the real tree, which must pass, and
+broken ones, each of which must be found.
+"""
+
+import ast
+import statistics
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+BELOW: Mapping[str, frozenset[str]] = {
+    "edge": frozenset(),
+    "keys": frozenset({"edge"}),
+    "cards": frozenset({"keys", "edge"}),
+    "accounts": frozenset({"cards", "keys", "edge"}),
+    "devices": frozenset({"cards", "keys", "edge"}),
+    "verifier": frozenset({"accounts", "cards", "keys", "edge"}),
+    "issuer": frozenset({"accounts", "cards", "keys", "edge"}),
+    "web": frozenset({"verifier", "issuer", "accounts", "cards", "keys", "edge"}),
+    "wsgi": frozenset({"web", "verifier", "issuer", "accounts", "cards", "keys", "edge"}),
+}
+"""Each room, and the rooms it may import: those below it. `verifier`, `issuer` and `devices` never see one another."""
+
+WITH_PAGES = ("edge/", "accounts/", "verifier/", "issuer/", "web/", "wsgi.py")
+LIBRARIES: Mapping[str, tuple[str, ...]] = {
+    "flask": WITH_PAGES,
+    "werkzeug": WITH_PAGES,
+    "jinja2": ("web/",),
+    "click": (*WITH_PAGES, "devices/", "keys/__main__.py"),
+    "jwt": ("keys/",),
+    "smartcard": ("devices/",),
+    "redis": ("verifier/ledger/",),
+    "sqlite3": ("verifier/ledger/",),
+    "sqlalchemy": ("accounts/", "issuer/", "verifier/"),
+    "alembic": ("accounts/", "issuer/", "verifier/"),
+    "gunicorn": (),
+    "pytest": (),
+    "tests": (),
+    "bench": (),
+    "tools": (),
+}
+"""Where a library may be imported; every other library may be imported anywhere."""
+
+NEVER: Mapping[str, frozenset[str]] = {
+    "verifier/ledger/": frozenset({"flask", "werkzeug", "click", "sqlalchemy"}),
+}
+"""What a place that lies inside an allowed one must still not import."""
+
+CLOCK_READS = frozenset(
+    {"datetime.now", "datetime.utcnow", "datetime.today", "date.today", "time.time", "time.time_ns"}
+)
+CLOCK_KEEPERS = ("edge/clock.py",)
+
+LONGEST_FUNCTION, LONGEST_FILE, MEDIAN_FUNCTION = 60, 500, 10
+
+
+def real_tree() -> dict[str, str]:
+    """The project's own source, by path."""
+    rooms = (path for room in BELOW if (ROOT / room).is_dir() for path in (ROOT / room).rglob("*.py"))
+    paths = [*rooms, *ROOT.glob("wsgi.py")]
+    return {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for path in paths}
+
+
+def imported_modules(path: str, source: str) -> Iterator[str]:
+    """Every module that a file imports, at any depth of its code, relative ones resolved."""
+    package = path.removesuffix(".py").split("/")[:-1]
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            yield ".".join([*base, *([node.module] if node.module else [])])
+        elif isinstance(node, ast.Call) and called_name(node.func).endswith(("import_module", "__import__")):
+            yield from (str(word.value) for word in node.args[:1] if isinstance(word, ast.Constant))
+
+
+def called_name(function: ast.expr) -> str:
+    """`datetime.now` for a call of `datetime.now()` or `datetime.datetime.now()`; empty for what has no name."""
+    if isinstance(function, ast.Name):
+        return function.id
+    if isinstance(function, ast.Attribute):
+        owner = function.value
+        name = owner.id if isinstance(owner, ast.Name) else owner.attr if isinstance(owner, ast.Attribute) else ""
+        return f"{name}.{function.attr}"
+    return ""
+
+
+def import_faults(tree: Mapping[str, str]) -> list[str]:
+    """What the tree imports against the order of the rooms or the places of the libraries."""
+    faults = []
+    readers = set()
+    for path, source in tree.items():
+        for module in imported_modules(path, source):
+            top = module.split(".", maxsplit=1)[0]
+            faults += [f"{path} imports {module}: {why}" for why in objections(path, top)]
+            readers |= {path} if top == "smartcard" else set()
+    return faults + ([f"pyscard in more than one file: {sorted(readers)}"] if len(readers) > 1 else [])
+
+
+def objections(path: str, top: str) -> Iterator[str]:
+    """Why the file at `path` may not import the top-level package `top`."""
+    room = path.split("/", maxsplit=1)[0].removesuffix(".py")
+    if top in BELOW and top not in BELOW[room] | {room}:
+        yield f"{room} may not know {top}"
+    allowed = LIBRARIES.get(top)
+    if allowed is not None and not path.startswith(allowed):
+        yield f"only {', '.join(allowed) or 'nothing'} may"
+    if any(path.startswith(place) and top in bad for place, bad in NEVER.items()):
+        yield "never in this place"
+
+
+def clock_faults(tree: Mapping[str, str]) -> list[str]:
+    """Where the time of day is read other than through the injected clock. Monotonic time, for durations, is free."""
+    return [
+        f"{path}:{node.lineno} reads the clock: {called_name(node.func)}"
+        for path, source in tree.items()
+        if not path.startswith(CLOCK_KEEPERS)
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Call) and called_name(node.func) in CLOCK_READS
+    ]
+
+
+def functions(source: str) -> Iterator[tuple[str, int]]:
+    """Every function's name and its number of lines."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node.name, (node.end_lineno or node.lineno) - node.lineno + 1
+
+
+def size_faults(tree: Mapping[str, str]) -> list[str]:
+    """Files and functions that grew past what one reads in one go."""
+    files = [(path, source.count("\n")) for path, source in tree.items()]
+    long_files = [f"{path}: {lines} lines" for path, lines in files if lines > LONGEST_FILE]
+    named = [(path, *found) for path, source in tree.items() for found in functions(source)]
+    return long_files + [f"{path}: {name} has {lines} lines" for path, name, lines in named if lines > LONGEST_FUNCTION]
+
+
+def test_rooms_import_only_downward() -> None:
+    """No room imports one above or beside it, and no library leaves its place."""
+    assert import_faults(real_tree()) == []
+
+
+def test_only_the_clock_reads_the_time() -> None:
+    """Rules get their instant as a parameter; the time of day is read in one file."""
+    assert clock_faults(real_tree()) == []
+
+
+def test_functions_and_files_stay_short() -> None:
+    """No function over 60 lines, no file over 500, and the middle function has at most ten."""
+    tree = real_tree()
+    assert size_faults(tree) == []
+    assert statistics.median(lines for source in tree.values() for _, lines in functions(source)) <= MEDIAN_FUNCTION
+
+
+def test_every_room_is_held_to_the_order() -> None:
+    """A new top-level package is either a room with a place in the order or one of the known outhouses."""
+    packages = {path.parent.name for path in ROOT.glob("*/__init__.py")}
+    assert packages - {"tests", "bench", "tools"} == set(BELOW) - {"wsgi"}
+
+
+@pytest.mark.parametrize(
+    ("path", "source"),
+    [
+        ("edge/http.py", "import keys"),
+        ("keys/tokens.py", "from cards.claims import CardClaims"),
+        ("cards/verify.py", "def f():\n    from verifier import decide"),
+        ("verifier/decide.py", "from issuer.register import Register"),
+        ("issuer/cli.py", "import verifier.api"),
+        ("devices/agent.py", "from verifier.reasons import REASONS"),
+        ("devices/agent.py", "import accounts"),
+        ("verifier/decide.py", "import devices.reader"),
+        ("web/app.py", "import devices"),
+        ("accounts/http.py", "from ..verifier import reasons"),
+        ("verifier/api.py", "import importlib\nimportlib.import_module('issuer.http')"),
+        ("cards/verify.py", "from flask import request"),
+        ("keys/store.py", "import click"),
+        ("cards/claims.py", "import jwt"),
+        ("devices/agent.py", "from flask import Flask"),
+        ("verifier/decide.py", "import redis"),
+        ("verifier/ledger/sqlite.py", "import flask"),
+        ("cards/status.py", "import sqlalchemy as sa"),
+        ("issuer/cards.py", "import smartcard"),
+        ("keys/store.py", "from tests.keys import builders"),
+    ],
+)
+def test_a_broken_import_is_found(path: str, source: str) -> None:
+    """The rule itself can fail: each forbidden import, planted alone in a tree, is reported once."""
+    faults = import_faults({path: source})
+    assert len(faults) == 1
+    assert path in faults[0]
+
+
+def test_pyscard_in_two_files_is_found() -> None:
+    """The chip readers' library has one door only."""
+    assert import_faults({"devices/reader.py": "import smartcard.System"}) == []
+    assert import_faults({"devices/reader.py": "import smartcard.System", "devices/b.py": "from smartcard import util"})
+
+
+@pytest.mark.parametrize("source", ["datetime.now(UTC)", "datetime.datetime.now(UTC)", "time.time()", "date.today()"])
+def test_a_planted_clock_read_is_found(source: str) -> None:
+    """Every spelling of reading the time of day is seen outside the clock's own file."""
+    assert clock_faults({"verifier/decide.py": source})
+    assert clock_faults({"edge/clock.py": source}) == []
+    assert clock_faults({"verifier/ledger/sqlite.py": "time.monotonic()"}) == []
+
+
+def test_a_long_function_and_a_long_file_are_found() -> None:
+    """The bounds on size can fail too."""
+    body = "\n".join(f"    x{n} = {n}" for n in range(LONGEST_FUNCTION))
+    assert size_faults({"keys/a.py": f"def f():\n{body}\n"}) == [f"keys/a.py: f has {LONGEST_FUNCTION + 1} lines"]
+    assert size_faults({"keys/a.py": "x = 1\n" * (LONGEST_FILE + 1)}) == [f"keys/a.py: {LONGEST_FILE + 1} lines"]
