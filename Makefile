@@ -26,7 +26,7 @@ run: setup ## Set up, make demonstration data where there is none, serve on http
 	@exec $(PY) -m gunicorn --config gunicorn.conf.py wsgi:application
 
 test: setup-test lint ## Set up, then lint, types and every test with the coverage floor
-	@$(PY) -m pytest -n $(JOBS) -q --cov
+	@$(PY) -m pytest -n $(JOBS) --cov
 
 check: setup-dev lint ## The quick part, under two minutes: lint, types, tests without browser and slow ones
 	@$(PY) -m pytest -n $(JOBS) -q -m "not slow and not browser"
