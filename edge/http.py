@@ -1,0 +1,287 @@
+"""The Flask frame that every surface shares: bodies in, answers and problem documents out, headers, one log line.
+
+Whatever a client sends ends as a 4xx problem document; an unknown exception is a plain 500 with an id.
+Hooks stay tiny: each request pays for them.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import secrets
+from collections.abc import Callable, Hashable, Mapping
+from datetime import datetime
+from functools import cache
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import flask
+import msgspec
+from flask import current_app, g, request
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from werkzeug.wrappers import Response as AnyResponse
+
+from edge.bodies import admits_wide_integer, holds_wide_integer
+from edge.clock import Clock
+from edge.log import ACCESS
+from edge.metrics import observe_request
+from edge.problems import Problem
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+T = TypeVar("T")
+View = TypeVar("View", bound=Callable[..., Any])
+
+PAGE_POLICY = (
+    "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data:; "
+    "connect-src 'self'; worker-src 'self'; manifest-src 'self'; media-src 'self'; base-uri 'none'; "
+    "form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types yunju"
+)
+"""Content-Security-Policy of pages and scripts: no inline code, Trusted Types with the one policy `yunju`."""
+
+_IMAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
+_PERMISSIONS = "camera=(self), microphone=(), geolocation=(), payment=(), usb=()"
+_ALWAYS = (
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "no-referrer"),
+    ("Cross-Origin-Opener-Policy", "same-origin"),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+)
+# A worker is held by the policy of its own script, hence the page's policy on scripts too.
+_POLICIES = {"text/html": PAGE_POLICY, "text/javascript": PAGE_POLICY, "image/svg+xml": _IMAGE_POLICY}
+_CHALLENGE = 'Bearer, DPoP algs="ES256"'
+_CODE_OF_STATUS = {
+    401: "unauthenticated",
+    403: "not-permitted",
+    404: "not-found",
+    405: "method-not-allowed",
+    413: "too-large",
+    415: "unsupported-media-type",
+    422: "invalid-field",
+    429: "too-many-requests",
+    503: "unavailable",
+}
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_JSON_TYPE = re.compile(r'application/json\s*(?:;\s*charset\s*=\s*"?utf-8"?\s*)?', re.IGNORECASE | re.ASCII)
+_OPERATION = re.compile(r"[A-Za-z0-9_-]{16,64}", re.ASCII)
+_PLACE = re.compile(r"(.*) - at `(.*)`", re.DOTALL)
+_FIELD_NAMED = re.compile(r"Object (?:missing required|contains unknown) field `(.*)`", re.DOTALL)
+_LONGEST_MESSAGE = 200
+_LONG_NUMBER = re.compile(rb"[0-9]{16}")
+
+_errors = logging.getLogger("yunju.error")
+
+
+class FrameRequest(flask.Request):
+    """A request that knows its id, when it began, and how large a body its view takes."""
+
+    def __init__(self, environ: WSGIEnvironment, populate_request: bool = True, shallow: bool = False) -> None:  # noqa: FBT001, FBT002 - werkzeug's signature
+        super().__init__(environ, populate_request, shallow)
+        self.started = perf_counter()
+        self.request_id = secrets.token_hex(8)
+        self._limit: int | None = None
+
+    @property
+    def max_content_length(self) -> int | None:
+        """The most bytes of a body: set for this request, else the view's own (`body_limit`), else the frame's."""
+        if self._limit is not None:
+            return self._limit
+        frame = cast("Frame", current_app)
+        view = frame.view_functions.get(self.endpoint or "")
+        limit: int = getattr(view, "__body_limit__", frame.max_body)
+        return limit
+
+    @max_content_length.setter
+    def max_content_length(self, value: int | None) -> None:
+        self._limit = value
+
+
+class Frame(flask.Flask):
+    """A Flask application with the shared error map, headers and log line; made by create_frame."""
+
+    request_class = FrameRequest
+    clock: Clock
+    max_body: int
+
+    def process_response(self, response: flask.Response) -> flask.Response:
+        """Complete the answer's headers and write the access line."""
+        response = super().process_response(response)
+        asked = cast("FrameRequest", request._get_current_object())  # type: ignore[attr-defined]  # noqa: SLF001
+        _complete_headers(response, asked.request_id)
+        _record(asked, response.status_code)
+        return response
+
+
+def create_frame(name: str, *, clock: Clock, max_body: int = 65536) -> flask.Flask:
+    """Return an application named `name` (an import name) without routes; `max_body` in bytes."""
+    frame = Frame(name, static_folder=None)
+    frame.clock = clock
+    frame.max_body = max_body
+    # A path has one spelling: others are 404, not a redirect built from the client's Host header.
+    frame.url_map.merge_slashes = False
+    frame.url_map.redirect_defaults = False
+    frame.register_error_handler(Problem, _on_problem)
+    frame.register_error_handler(HTTPException, _on_http_exception)
+    frame.register_error_handler(Exception, _on_unknown)
+    return frame
+
+
+def request_instant() -> datetime:
+    """Return the request's one instant, aware UTC: the injected clock, read at the first call."""
+    if "instant" not in g:
+        g.instant = cast("Frame", current_app).clock.now()
+    return cast("datetime", g.instant)
+
+
+def request_id() -> str:
+    """Return the id under which the log and a problem document name this request."""
+    return cast("FrameRequest", request).request_id
+
+
+def body_limit(most: int) -> Callable[[View], View]:
+    """Let one view take bodies of up to `most` bytes instead of the frame's limit."""
+
+    def mark(view: View) -> View:
+        view.__body_limit__ = most  # type: ignore[attr-defined]
+        return view
+
+    return mark
+
+
+def read_body(kind: type[T]) -> T:
+    """Return the request's JSON body as a `kind`, a msgspec.Struct that forbids unknown fields.
+
+    Problems: unsupported-media-type, too-large (before all is read), bad-json, invalid-field with the field's path.
+    """
+    content_type = request.environ.get("CONTENT_TYPE", "")
+    if content_type != "application/json" and not _JSON_TYPE.fullmatch(content_type):
+        raise Problem("unsupported-media-type")
+    if request.environ.get("HTTP_CONTENT_ENCODING", "identity") != "identity":
+        raise Problem("unsupported-media-type", "Send the body without a content encoding.")
+    data = request.get_data()
+    decoder, wide = _reader(cast("Hashable", kind))
+    try:
+        value = decoder.decode(data)
+    except msgspec.ValidationError as error:
+        raise _invalid_field(str(error)) from None
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        raise Problem("bad-json") from None
+    if wide and _LONG_NUMBER.search(data) and holds_wide_integer(value):
+        raise _invalid_field("Number out of range")
+    return cast("T", value)
+
+
+def read_query(kind: type[T]) -> T:
+    """Return the query string as a `kind` (a Struct, values converted from text); problem invalid-field."""
+    fields: dict[str, str] = {}
+    for name, value in request.args.items(multi=True):
+        if name in fields:
+            raise _invalid_field(f"Given twice - at `$.{name}`")
+        fields[name] = value
+    try:
+        return msgspec.convert(fields, kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise _invalid_field(str(error)) from None
+
+
+def answer(value: object, status: int = 200, headers: Mapping[str, str] | None = None) -> flask.Response:
+    """Return `value` (Structs, dataclasses, plain values) as JSON; times are given as text by `instants.rfc3339`."""
+    return flask.Response(msgspec.json.encode(value), status, headers, content_type="application/json")
+
+
+def problem_response(problem: Problem) -> flask.Response:
+    """Return the RFC 9457 document of a problem; its `instance` is the request's id where there is one."""
+    instance = request_id() if flask.has_request_context() else None
+    response = flask.Response(
+        msgspec.json.encode(problem.document(instance)), problem.status, content_type="application/problem+json"
+    )
+    if problem.retry_after is not None:
+        response.headers["Retry-After"] = str(max(0, problem.retry_after))
+    if problem.status == 401:  # RFC 9110 §15.5.2 asks for a challenge
+        response.headers["WWW-Authenticate"] = _CHALLENGE
+    for name, value in problem.headers.items():
+        response.headers[name] = value
+    return response
+
+
+def idempotency_key() -> str:
+    """Return the operation id of a writing call, 16 to 64 of `A-Za-z0-9_-`; problem bad-request without a good one."""
+    key = request.headers.get("Idempotency-Key", "")
+    if not _OPERATION.fullmatch(key):
+        raise Problem("bad-request", "Idempotency-Key must be 16 to 64 characters of A-Z, a-z, 0-9, _ and -.")
+    return key
+
+
+@cache
+def _reader(struct: Hashable) -> tuple[msgspec.json.Decoder[object], bool]:
+    kind = cast("type[object]", struct)
+    config = getattr(kind, "__struct_config__", None)
+    if config is None or not config.forbid_unknown_fields:
+        raise TypeError(f"{kind.__name__} must be a Struct with forbid_unknown_fields=True")
+    return msgspec.json.Decoder(kind), admits_wide_integer(kind)
+
+
+def _invalid_field(text: str) -> Problem:
+    """Turn msgspec's message, which ends with the place, into the problem; the text may quote the client's."""
+    text = text.encode("utf-8", "replace").decode("utf-8")
+    placed = _PLACE.fullmatch(text)
+    message, path = (placed[1], placed[2]) if placed else (text, "$")
+    named = _FIELD_NAMED.fullmatch(message)
+    if named:
+        path = f"{path}.{named[1]}"
+    field = {"path": path[:_LONGEST_MESSAGE], "message": message[:_LONGEST_MESSAGE]}
+    return Problem("invalid-field", extra={"fields": [field]})
+
+
+def _on_problem(problem: Problem) -> flask.Response:
+    return problem_response(problem)
+
+
+def _on_http_exception(error: HTTPException) -> AnyResponse:
+    status = error.code or 500
+    if status < 400 or error.response is not None:
+        return error.get_response()
+    code = _CODE_OF_STATUS.get(status, "bad-request" if status < 500 else "internal")
+    headers: dict[str, str] = {}
+    if isinstance(error, MethodNotAllowed) and error.valid_methods:
+        headers["Allow"] = ", ".join(sorted(error.valid_methods))
+    return problem_response(Problem(code, headers=headers))
+
+
+def _on_unknown(error: Exception) -> flask.Response:
+    _errors.error("unexpected exception", exc_info=error, extra={"fields": {"request": request_id()}})
+    return problem_response(Problem("internal"))
+
+
+def _complete_headers(response: flask.Response, name: str) -> None:
+    headers = response.headers
+    headers.extend(_ALWAYS)
+    headers.add("X-Request-Id", name)
+    if "Cache-Control" not in headers:
+        headers.add("Cache-Control", "no-store")
+    policy = _POLICIES.get(response.mimetype or "")
+    if policy is not None:
+        headers.setdefault("Content-Security-Policy", policy)
+        headers.setdefault("Permissions-Policy", _PERMISSIONS)
+
+
+def _record(asked: FrameRequest, status: int) -> None:
+    elapsed = perf_counter() - asked.started
+    method = asked.method if asked.method in _METHODS else "other"
+    rule = asked.url_rule
+    route = "unmatched" if rule is None else rule.rule
+    observe_request(method, route, status, elapsed)
+    if not ACCESS.is_open:
+        return
+    fields: dict[str, object] = {
+        "method": method,
+        "route": route,
+        "status": status,
+        "ms": round(elapsed * 1000, 2),
+        "request": asked.request_id,
+    }
+    caller = getattr(g.get("caller"), "id", None)
+    if caller is not None:
+        fields["caller"] = str(caller)
+    ACCESS.write(fields)

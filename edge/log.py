@@ -1,0 +1,127 @@
+"""Log lines as JSON, one object a line. Token-like text is blotted out; an exception gives type and place, no words.
+
+An exception's message may quote a row, a token or a name, so the formatter leaves it out and keeps the stack.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+import traceback
+from datetime import UTC, datetime
+from time import time
+from typing import IO
+
+import msgspec
+
+BLOT = "[redacted]"
+
+_SECRETS = re.compile(
+    r"""
+      (?<![\w.-])eyJ[\w-]*(?:\.[\w-]*){1,2}          # a JWS compact token
+    | (?<![\w-])yj_[\w-]{8,}                          # an integrator's bearer token
+    | \b(?:Bearer|DPoP|Basic)\s+\S+                   # a credential as a header carries it
+    | \bYJ\d\d:[0-9A-Z $%*+./:-]{20,}                 # a presentation in its wire form
+    | (?<![\w-])[\w-]{40,}(?![\w-])                   # keys, digests, codes in base64url or hex
+    | (?<!\d)\d{15,}[\dXx]?(?!\w)                     # identity numbers and wire digits
+    | (?<=://)[^/\s:@]*:[^/\s@]*(?=@)                 # a password in an address
+    """,
+    re.VERBOSE | re.ASCII | re.IGNORECASE,
+)
+
+
+def redact(text: str) -> str:
+    """Return `text` with everything that looks like a token, a secret or an identity number blotted out."""
+    return _SECRETS.sub(BLOT, text)
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line: time, level, logger, event, the record's `fields`, an exception's type and stack."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line, without its newline."""
+        line: dict[str, object] = {
+            "time": _time(record.created),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "event": redact(record.getMessage()),
+        }
+        for name, value in getattr(record, "fields", {}).items():
+            line.setdefault(name, _plain(value))
+        if record.exc_info and record.exc_info[1] is not None:
+            line["error"] = describe_error(record.exc_info[1])
+        return msgspec.json.encode(line).decode("utf-8")
+
+
+def describe_error(error: BaseException) -> list[dict[str, object]]:
+    """Return type and stack (file:line function) of an exception and of what caused it, without their messages."""
+    chain: list[dict[str, object]] = []
+    seen: set[int] = set()
+    current: BaseException | None = error
+    while current is not None and id(current) not in seen:
+        seen.add(id(current))
+        kind = type(current)
+        frames = traceback.extract_tb(current.__traceback__)
+        stack = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
+        chain.append({"type": f"{kind.__module__}.{kind.__qualname__}", "stack": stack})
+        current = current.__cause__ or (None if current.__suppress_context__ else current.__context__)
+    return chain
+
+
+class AccessLog:
+    """One line a request, past the logging machinery, which would cost several times as much as the line.
+
+    Its fields are numbers and values of closed sets, so they need no search for secrets.
+    """
+
+    def __init__(self) -> None:
+        self._stream: IO[str] | None = None
+
+    def open(self, stream: IO[str] | None) -> None:
+        """Write to `stream` from now on, or nowhere."""
+        self._stream = stream
+
+    @property
+    def is_open(self) -> bool:
+        """Whether lines go anywhere."""
+        return self._stream is not None
+
+    def write(self, fields: dict[str, object]) -> None:
+        """Write one line in one call, so that threads do not cut into each other's."""
+        if self._stream is None:
+            return
+        line = {"time": _time(time()), "level": "info", "logger": "yunju.access", "event": "request", **fields}
+        self._stream.write(msgspec.json.encode(line).decode("utf-8") + "\n")
+        self._stream.flush()
+
+
+ACCESS = AccessLog()
+
+
+def configure_logging(level: str, stream: IO[str] | None = None) -> None:
+    """Write all lines of `level` and above to `stream` (standard error) as JSON; replaces earlier handlers.
+
+    The access log is written at `info` and `debug`.
+    """
+    stream = stream if stream is not None else sys.stderr
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(JsonFormatter())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())
+    # The development server's own access lines quote the raw path.
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)
+    ACCESS.open(stream if root.isEnabledFor(logging.INFO) else None)
+
+
+def _time(created: float) -> str:
+    at = datetime.fromtimestamp(created, UTC)
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _plain(value: object) -> object:
+    if value is None or isinstance(value, (bool, int, float)):
+        return value
+    text = redact(str(value))
+    return text.encode("utf-8", "replace").decode("utf-8")
