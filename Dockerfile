@@ -1,0 +1,40 @@
+# syntax-free on purpose: any builder that knows multi-stage builds will do. Build with, for instance:
+#   docker build --build-arg BASE=python:3.11-slim-bookworm -t yunju .
+# BASE is any image with Python 3.11 or later; a Debian one with python3 and python3-venv will do.
+ARG BASE=python:3.11-slim-bookworm
+
+FROM ${BASE} AS build
+WORKDIR /build
+COPY requirements/core.txt requirements/setup.txt requirements/
+RUN python3 -m venv /opt/yunju \
+ && /opt/yunju/bin/python -m pip install --no-cache-dir --require-hashes -r requirements/core.txt \
+ && python3 -m venv /opt/setup \
+ && /opt/setup/bin/python -m pip install --no-cache-dir --require-hashes -r requirements/setup.txt
+COPY package.json package-lock.json .npmrc ./
+COPY tools/assets.py tools/
+RUN PATH=/opt/setup/bin:$PATH npm ci --omit=dev --ignore-scripts \
+ && python3 tools/assets.py \
+ && rm -rf node_modules
+COPY . .
+# The image needs no installer: what cannot install anything cannot be made to.
+RUN /opt/yunju/bin/python -m compileall -q accounts cards edge issuer keys verifier web wsgi.py \
+ && rm -rf requirements tools tests package.json package-lock.json .npmrc \
+ && /opt/yunju/bin/python -m pip uninstall -q -y setuptools pip
+
+FROM ${BASE}
+RUN groupadd --system --gid 10001 yunju \
+ && useradd --system --uid 10001 --gid yunju --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin yunju \
+ && install -d -o yunju -g yunju -m 0700 /data
+COPY --from=build /opt/yunju /opt/yunju
+COPY --from=build /build /srv/yunju
+WORKDIR /srv/yunju
+ENV PATH=/opt/yunju/bin:$PATH \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1 \
+    YUNJU_VAR=/data
+USER 10001:10001
+VOLUME /data
+EXPOSE 8000
+HEALTHCHECK --interval=15s --timeout=5s --start-period=20s --retries=3 \
+  CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:8000/healthz', timeout=4).read()"]
+CMD ["python", "-m", "gunicorn", "--config", "gunicorn.conf.py", "--bind", "0.0.0.0:8000", "wsgi:application"]

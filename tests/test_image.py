@@ -1,0 +1,131 @@
+"""What the image and the compose file promise to an operator, read from the files themselves."""
+
+import re
+import runpy
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+ADDRESS = re.compile(r"https?://(?!127\.0\.0\.1)[\w.-]+|\b[\w-]+(\.[\w-]+)*\.(com|org|net|io|cn)\b")
+
+
+def instructions() -> list[tuple[str, str]]:
+    """The Dockerfile's instructions in order, continued lines joined, comments left out."""
+    lines = (ROOT / "Dockerfile").read_text(encoding="utf-8").splitlines()
+    text = "\n".join(line for line in lines if not line.lstrip().startswith("#"))
+    joined = re.sub(r"\\\n\s*", " ", text).splitlines()
+    return [(name, rest.strip()) for name, _, rest in (line.partition(" ") for line in joined) if name]
+
+
+def last_stage() -> list[tuple[str, str]]:
+    """The instructions that make the image itself."""
+    found = instructions()
+    start = max(index for index, (name, _) in enumerate(found) if name == "FROM")
+    return found[start:]
+
+
+def values(name: str) -> list[str]:
+    """What the last stage says for an instruction."""
+    return [rest for found, rest in last_stage() if found == name]
+
+
+@pytest.fixture(scope="module")
+def services() -> dict[str, dict[str, object]]:
+    """The services of compose.yaml."""
+    return yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))["services"]
+
+
+def test_base_image_is_an_argument() -> None:
+    """Every stage starts from BASE, so that a district uses its own image."""
+    assert [rest.split()[0] for name, rest in instructions() if name == "FROM"] == ["${BASE}", "${BASE}"]
+    assert instructions()[0][0] == "ARG"
+
+
+def test_image_does_not_run_as_root() -> None:
+    """The last USER is a number other than 0, which a cluster's policy can check without a user table."""
+    user, group = values("USER")[-1].split(":")
+    assert int(user) > 0
+    assert int(group) > 0
+
+
+def test_image_has_no_compiler_and_no_installer() -> None:
+    """The last stage installs nothing; what it takes from the build has pip removed."""
+    assert not re.search(r"apt-get|apk |pip install|gcc|build-essential", " ".join(values("RUN")))
+    assert any("pip uninstall" in rest for name, rest in instructions() if name == "RUN")
+
+
+def test_data_folder_is_a_volume_of_the_user() -> None:
+    """Data lies outside the image, in a folder that only the service's user may read."""
+    assert values("VOLUME") == ["/data"]
+    assert any("YUNJU_VAR=/data" in rest for rest in values("ENV"))
+    assert any("-m 0700 /data" in rest for rest in values("RUN"))
+
+
+def test_health_check_asks_the_application() -> None:
+    """The image says by itself whether it serves, without curl."""
+    [check] = values("HEALTHCHECK")
+    assert "/healthz" in check
+    assert '"python"' in check
+
+
+def test_installs_are_held_to_hashes() -> None:
+    """Nothing enters the image that the locks do not name by hash."""
+    runs = " && ".join(rest for name, rest in instructions() if name == "RUN").split("&&")
+    installs = [run for run in runs if "pip install" in run]
+    assert installs
+    assert all("--require-hashes" in run for run in installs)
+    assert any("npm ci" in run and "--ignore-scripts" in run for run in runs)
+
+
+@pytest.mark.parametrize("name", ["Dockerfile", "compose.yaml", ".dockerignore", "gunicorn.conf.py", "Makefile"])
+def test_no_address_is_named(name: str) -> None:
+    """No file of the delivery names a host of anybody's."""
+    assert ADDRESS.search((ROOT / name).read_text(encoding="utf-8")) is None
+
+
+def test_build_context_holds_no_data() -> None:
+    """Everything is left out and a few names are let in: none of them data, keys, history or tests."""
+    lines = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    rules = [line for line in lines if line and not line.startswith("#")]
+    assert rules[0] == "*"
+    let_in = {rule.removeprefix("!") for rule in rules if rule.startswith("!")}
+    assert let_in.isdisjoint({"var", ".git", ".venv", "tests", "node_modules", ".env"})
+    assert all((ROOT / name).exists() for name in let_in)
+
+
+def test_each_service_gives_up_privileges(services: dict[str, dict[str, object]]) -> None:
+    """Read-only, no capability, no new privileges, and a data volume of its own."""
+    data = []
+    for name, service in services.items():
+        assert service["read_only"] is True, name
+        assert service["cap_drop"] == ["ALL"], name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        data += [volume.split(":")[0] for volume in service["volumes"] if volume.endswith(":/data")]
+    assert len(set(data)) == len(services)
+
+
+def test_ports_are_published_on_loopback_only(services: dict[str, dict[str, object]]) -> None:
+    """TLS ends in front of the service; nothing is open to the network by default."""
+    ports = [port for service in services.values() for port in service["ports"]]
+    assert all(port.startswith("127.0.0.1:") for port in ports)
+    assert len(set(ports)) == len(ports)
+
+
+def test_verifier_has_no_register_and_reads_published_documents_only(services: dict[str, dict[str, object]]) -> None:
+    """The verifier's machine gets the signed documents read-only, and the issuer's data not at all."""
+    verifier = services["verifier"]
+    assert "published:/published:ro" in verifier["volumes"]
+    assert not any(volume.startswith("issuer") for volume in verifier["volumes"])
+    assert "issuer" not in verifier["environment"]["YUNJU_SURFACES"].split(",")
+
+
+def test_gunicorn_opens_nothing_before_the_fork() -> None:
+    """SQLite connections, locks and threads do not survive a fork: the application is loaded in each worker."""
+    conf = runpy.run_path(str(ROOT / "gunicorn.conf.py"))
+    assert conf["preload_app"] is False
+    assert conf["worker_class"] == "gthread"
+    assert conf["accesslog"] is None
+    assert conf["bind"].startswith("127.0.0.1:")
+    assert conf["control_socket_disable"] is True
