@@ -1,0 +1,147 @@
+"""Identity documents by type: what their numbers look like, and the one spelling each is known by. No store, no clock.
+
+A number that exists in an older and a newer spelling has one normal form, so that a person is not registered twice.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from enum import StrEnum
+from typing import Final
+
+_WEIGHTS: Final = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
+_CHECK: Final = "10X98765432"
+# GB/T 2260: provinces, municipalities, autonomous regions; 71 and 81 to 83 stand on residence permits of Taiwan,
+# Hong Kong and Macao residents. A first digit 9 marks a foreigner's permanent residence card (since 2023).
+_REGIONS: Final = frozenset(
+    "11 12 13 14 15 21 22 23 31 32 33 34 35 36 37 41 42 43 44 45 46 50 51 52 53 54 61 62 63 64 65 71 81 82 83".split()
+)
+_EARLIEST_BIRTH: Final = date(1900, 1, 1)
+_RESIDENT: Final = re.compile(r"\d{17}[\dX]", re.ASCII)
+_PASSPORT: Final = re.compile(r"[A-Z0-9]{5,12}", re.ASCII)
+_COUNTRY: Final = re.compile(r"[A-Z]{3}", re.ASCII)
+_HK_MACAO: Final = re.compile(r"([HM]\d{8})(?:\d{2})?", re.ASCII)
+_TAIWAN: Final = re.compile(r"(\d{8})(?:\d{2}[A-Z]?)?", re.ASCII)
+_DASHES: Final = dict.fromkeys(map(ord, "-‐‑‒–—―−()\u00b7."), None)
+
+
+class IdType(StrEnum):
+    """The identity documents that an application may rest on (document 2 of the guide, in three variants)."""
+
+    RESIDENT_ID = "resident-id"
+    PASSPORT = "passport"
+    HK_MACAO_PERMIT = "hk-macao-permit"
+    TAIWAN_PERMIT = "taiwan-permit"
+
+
+class BadIdentity(ValueError):
+    """The number is not one of its type. The message says what is wrong and never quotes the number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A checked identity: `number` in its normal form (never shown by `repr`), `country` (ISO 3166, three letters) of a passport."""
+
+    kind: IdType
+    number: str = field(repr=False)
+    country: str = ""
+
+    @property
+    def unique_text(self) -> str:
+        """What makes this identity one person's; hashed under a key, never stored as it is."""
+        return f"{self.kind}|{self.country}|{self.number}"
+
+    @property
+    def last_four(self) -> str:
+        """The last four characters, which a phone's enrolment asks for."""
+        return self.number[-4:]
+
+    @property
+    def masked(self) -> str:
+        """The number for people's eyes: all but the first and the last two characters are stars."""
+        return f"{self.number[0]}{'*' * (len(self.number) - 3)}{self.number[-2:]}"
+
+
+def check_identity(kind: IdType, number: str, *, today: date, country: str | None = None) -> Identity:
+    """Return the checked identity in normal form; BadIdentity if the number is none of its type on `today`.
+
+    `country` is needed with a passport and refused with the others.
+    """
+    text = _normal(number)
+    if kind is IdType.PASSPORT:
+        return _passport(text, country)
+    if country:
+        raise BadIdentity("only a passport is given with a country")
+    if kind is IdType.RESIDENT_ID:
+        _check_resident_id(text, today)
+        return Identity(kind, text)
+    return Identity(kind, _PERMITS[kind](text))
+
+
+def last_four(text: str) -> str:
+    """Return what somebody typed as the last four characters, in the spelling of `Identity.last_four`."""
+    return _normal(text)
+
+
+def _normal(text: str) -> str:
+    # Full-width digits, spaces and hyphens come from other systems' exports; a Cyrillic Х is not a Latin X and stays.
+    folded = unicodedata.normalize("NFKC", text).upper().translate(_DASHES)
+    return "".join(folded.split())
+
+
+def _check_resident_id(text: str, today: date) -> None:
+    """GB 11643-1999: region, date of birth, sequence and an ISO 7064 MOD 11-2 check character."""
+    if len(text) == 15 and text.isascii() and text.isdigit():
+        raise BadIdentity("resident IDs of 15 digits ended in 2013; the card shows 18 characters")
+    if not _RESIDENT.fullmatch(text):
+        raise BadIdentity("a resident ID has 17 digits and a check character, a digit or X")
+    if text[:2] not in _REGIONS and text[0] != "9":
+        raise BadIdentity("the first two digits of the resident ID name no region")
+    _check_birth(text[6:14], today)
+    total = sum(int(digit) * weight for digit, weight in zip(text[:17], _WEIGHTS, strict=True))
+    if text[17] != _CHECK[total % 11]:
+        raise BadIdentity("the check character of the resident ID does not fit: look for a mistyped digit")
+
+
+def _check_birth(text: str, today: date) -> None:
+    try:
+        born = date(int(text[:4]), int(text[4:6]), int(text[6:8]))
+    except ValueError:
+        raise BadIdentity("the date of birth in the resident ID does not exist") from None
+    if not _EARLIEST_BIRTH <= born <= today:
+        raise BadIdentity("the date of birth in the resident ID is not plausible")
+
+
+def _passport(text: str, country: str | None) -> Identity:
+    state = _normal(country or "")
+    if not _COUNTRY.fullmatch(state):
+        raise BadIdentity("a passport needs its country as three letters, such as DEU")
+    if not _PASSPORT.fullmatch(text) or not any(char.isdigit() for char in text):
+        raise BadIdentity("a passport number has 5 to 12 letters and digits")
+    return Identity(IdType.PASSPORT, text, state)
+
+
+def _hk_macao_permit(text: str) -> str:
+    """H or M and eight digits, for life; the permits before 2013 add two digits that count renewals."""
+    match = _HK_MACAO.fullmatch(text)
+    if match is None:
+        raise BadIdentity("a Hong Kong or Macao permit has H or M and eight digits (or ten on older permits)")
+    return match[1]
+
+
+def _taiwan_permit(text: str) -> str:
+    """Eight digits, for life; the booklets before 2015 add two digits and a letter that count renewals."""
+    match = _TAIWAN.fullmatch(text)
+    if match is None:
+        raise BadIdentity("a Taiwan permit has eight digits (or ten and a letter on older booklets)")
+    return match[1]
+
+
+_PERMITS: Final[Mapping[IdType, Callable[[str], str]]] = {
+    IdType.HK_MACAO_PERMIT: _hk_macao_permit,
+    IdType.TAIWAN_PERMIT: _taiwan_permit,
+}

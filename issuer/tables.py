@@ -1,0 +1,229 @@
+"""The tables of the register. Names, identity numbers, photos, notes and tokens stand here sealed; codes as keyed hashes."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Dialect
+
+from edge.instants import from_epoch, to_epoch
+
+LIST_SIZE: Final = 131_072
+"""Indexes of one status list (DESIGN §4)."""
+
+ID = sa.String(22)
+HASH = sa.String(64)
+
+
+class CardState(StrEnum):
+    """Where a card stands. `revoked` and `replaced` are final; both are published as revoked."""
+
+    VALID = "valid"
+    SUSPENDED = "suspended"
+    REVOKED = "revoked"
+    REPLACED = "replaced"
+
+    @property
+    def live(self) -> bool:
+        """Whether the card is valid or may become so again."""
+        return self in (CardState.VALID, CardState.SUSPENDED)
+
+
+class IndexState(StrEnum):
+    """Where a status index stands: published as valid soon, published so and free to use, or a card's."""
+
+    POOLED = "pooled"
+    READY = "ready"
+    ASSIGNED = "assigned"
+
+
+class Instant(sa.types.TypeDecorator[datetime]):
+    """An aware UTC instant kept as epoch seconds, the same in SQLite and PostgreSQL."""
+
+    impl = sa.BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
+        """Return what the store keeps."""
+        del dialect
+        return None if value is None else to_epoch(value)
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
+        """Return the instant that the store kept."""
+        del dialect
+        return None if value is None else from_epoch(value)
+
+
+METADATA = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+FACTS = sa.Table(
+    "register_facts",
+    METADATA,
+    sa.Column("name", sa.String(40), primary_key=True),
+    sa.Column("value", sa.String(200), nullable=False),
+)
+
+HOLDERS = sa.Table(
+    "holders",
+    METADATA,
+    sa.Column("id", ID, primary_key=True),
+    sa.Column("name", sa.LargeBinary, nullable=False),
+    sa.Column("masked_name", sa.String(100), nullable=False),
+    sa.Column("id_type", sa.String(20), nullable=False),
+    sa.Column("id_country", sa.String(3), nullable=False),
+    sa.Column("id_number", sa.LargeBinary, nullable=False),
+    sa.Column("id_hash", HASH, nullable=False, unique=True),
+    sa.Column("phone", sa.LargeBinary),
+    sa.Column("added_at", Instant, nullable=False),
+)
+
+PHOTOS = sa.Table(
+    "holder_photos",
+    METADATA,
+    sa.Column("holder_id", ID, sa.ForeignKey("holders.id"), primary_key=True),
+    sa.Column("photo", sa.LargeBinary, nullable=False),
+    sa.Column("added_at", Instant, nullable=False),
+)
+
+GROUNDS = sa.Table(
+    "holder_grounds",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("holder_id", ID, sa.ForeignKey("holders.id"), nullable=False, index=True),
+    sa.Column("code", sa.String(40), nullable=False),
+    sa.Column("limb", sa.String(40)),
+    sa.Column("tier", sa.String(32), nullable=False),
+    sa.Column("reference", sa.String(100)),
+    sa.Column("body", sa.String(100)),
+    sa.Column("note", sa.LargeBinary),
+    sa.Column("contract_ends", sa.Date),
+    sa.Column("permit_ends", sa.Date),
+    sa.Column("basis_ends", sa.Date),
+    sa.Column("added_at", Instant, nullable=False),
+    sa.Column("withdrawn_at", Instant),
+)
+
+MARKS = sa.Table(
+    "holder_marks",
+    METADATA,
+    sa.Column("holder_id", ID, sa.ForeignKey("holders.id"), primary_key=True),
+    sa.Column("kind", sa.String(20), primary_key=True),
+    sa.Column("value", sa.String(64), primary_key=True),
+    sa.Column("since", Instant, nullable=False),
+)
+
+CARDS = sa.Table(
+    "cards",
+    METADATA,
+    sa.Column("id", ID, primary_key=True),
+    sa.Column("holder_id", ID, sa.ForeignKey("holders.id"), nullable=False, index=True),
+    sa.Column("number", sa.String(32), nullable=False, unique=True),
+    sa.Column("form", sa.String(8), nullable=False),
+    sa.Column("tier", sa.String(32), nullable=False),
+    sa.Column("ground_id", sa.Integer, sa.ForeignKey("holder_grounds.id"), nullable=False),
+    sa.Column("status_list", sa.Integer, nullable=False),
+    sa.Column("status_index", sa.Integer, nullable=False),
+    sa.Column("state", sa.String(10), nullable=False),
+    sa.Column("suspended_by", sa.String(10)),
+    sa.Column("issued_at", Instant, nullable=False),
+    sa.Column("not_before", Instant, nullable=False),
+    sa.Column("expires_at", Instant, nullable=False),
+    sa.Column("valid_until", Instant, nullable=False),
+    sa.Column("key", sa.JSON),
+    sa.Column("key_thumbprint", sa.String(43), index=True),
+    sa.Column("token", sa.LargeBinary, nullable=False),
+    sa.Column("recovery_hash", HASH),
+    sa.Column("ended_at", Instant),
+    sa.Column("ended_because", sa.String(40)),
+    sa.Column("replaced_by", ID),
+    sa.CheckConstraint("state IN ('valid', 'suspended', 'revoked', 'replaced')", name="ck_cards_state"),
+)
+
+STATUS_LISTS = sa.Table(
+    "status_lists",
+    METADATA,
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("size", sa.Integer, nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+)
+
+# The primary key is what keeps two cards off one index; an index without a row is unassigned and published as revoked.
+STATUS_INDEXES = sa.Table(
+    "status_indexes",
+    METADATA,
+    sa.Column("list", sa.Integer, sa.ForeignKey("status_lists.number"), primary_key=True, autoincrement=False),
+    sa.Column("index", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("state", sa.String(10), nullable=False, index=True),
+    sa.Column("card_id", ID, unique=True),
+    sa.Column("reusable_at", Instant),
+)
+
+ENROLMENT_CODES = sa.Table(
+    "enrolment_codes",
+    METADATA,
+    sa.Column("code_hash", HASH, primary_key=True),
+    sa.Column("holder_id", ID, sa.ForeignKey("holders.id"), nullable=False, index=True),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("expires_at", Instant, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("cancelled_at", Instant),
+    sa.Column("used_at", Instant),
+    sa.Column("card_id", ID, sa.ForeignKey("cards.id")),
+)
+
+# What is guessed at, by keyed hash, and how often it failed since `since`; names nobody.
+ATTEMPTS = sa.Table(
+    "wallet_attempts",
+    METADATA,
+    sa.Column("subject", HASH, primary_key=True),
+    sa.Column("failures", sa.Integer, nullable=False),
+    sa.Column("since", Instant, nullable=False),
+)
+
+PROOFS_SEEN = sa.Table(
+    "wallet_proofs_seen",
+    METADATA,
+    sa.Column("thumbprint", sa.String(43), primary_key=True),
+    sa.Column("proof_id", sa.String(128), primary_key=True),
+    sa.Column("forget_at", Instant, nullable=False, index=True),
+)
+
+BUNDLES = sa.Table(
+    "trust_bundles",
+    METADATA,
+    sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("content", HASH, nullable=False),
+    sa.Column("document", sa.Text, nullable=False),
+    sa.Column("issued_at", Instant, nullable=False),
+    sa.Column("expires_at", Instant, nullable=False),
+)
+
+PUBLICATIONS = sa.Table(
+    "publications",
+    METADATA,
+    sa.Column("serial", sa.Integer, primary_key=True),
+    sa.Column("begun_at", Instant, nullable=False),
+    sa.Column("finished_at", Instant),
+)
+
+OFFICE_LOG = sa.Table(
+    "office_log",
+    METADATA,
+    sa.Column("seq", sa.Integer, primary_key=True),
+    sa.Column("at", Instant, nullable=False),
+    sa.Column("actor", sa.String(80), nullable=False),
+    sa.Column("action", sa.String(40), nullable=False),
+    sa.Column("holder_id", ID, index=True),
+    sa.Column("card_id", ID, index=True),
+    sa.Column("detail", sa.JSON, nullable=False),
+)
