@@ -1,0 +1,177 @@
+"""Every setting, read once from `YUNJU_…` variables (DESIGN §11). Faults are reported together, secrets masked."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
+
+from edge import settingvalues as values
+from edge.secret import Secret, SecretError, read_or_make_secret
+
+PREFIX = "YUNJU_"
+_PROGRAMME = Path(__file__).resolve().parent.parent / "cards" / "programmes" / "baiyun.toml"
+_VAR = "{var}"
+
+
+class SettingsError(Exception):
+    """The environment cannot be used; `faults` says everything that is wrong with it, each with its remedy."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("; ".join(faults))
+        self.faults = tuple(faults)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What this process serves and where its things lie. Made by load_settings."""
+
+    surfaces: frozenset[str]
+    var: Path
+    ledger_url: str
+    register_url: str
+    accounts_url: str
+    verifier_url: str
+    published: Path
+    keys: Path
+    programme: Path
+    root: Path | None
+    base_url: str
+    status_ttl: int
+    secret_file: Path
+    given_secret: Secret | None
+    metrics_token: Secret | None
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...]
+    log_level: str
+    allow_plain_http: bool
+    allow_redis_loss: bool
+
+    def __repr__(self) -> str:
+        shown = (f"{item.name}={values.masked(getattr(self, item.name))}" for item in dataclasses.fields(self))
+        return f"Settings({', '.join(shown)})"
+
+    def serves(self, surface: str) -> bool:
+        """Tell whether this process serves a surface of values.SURFACES."""
+        return surface in self.surfaces
+
+    def secret(self) -> bytes:
+        """Return the server's secret for keyed hashes; makes its file when it is absent. SettingsError if unusable."""
+        if self.given_secret is not None:
+            return self.given_secret.reveal().encode("utf-8")
+        try:
+            return read_or_make_secret(self.secret_file)
+        except (SecretError, OSError) as error:
+            raise SettingsError([f"YUNJU_SECRET_FILE: {error}"]) from error
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One variable: its field, its default as text (`{var}` is YUNJU_VAR's value, None is unset), its meaning."""
+
+    name: str
+    field: str
+    default: str | None
+    meaning: str
+    parse: Callable[[str], object]
+
+
+_SETTINGS = (
+    Setting("YUNJU_SURFACES", "surfaces", "issuer,verifier,wallet,counter,office,audit",
+            "The surfaces that this process serves, separated by commas.", values.surfaces),
+    Setting("YUNJU_VAR", "var", "var", "The folder for everything that is not placed by another setting.", Path),
+    Setting("YUNJU_LEDGER_URL", "ledger_url", "sqlite:///{var}/ledger.db",
+            "The ledger: `sqlite:///…`, `redis://…` or `rediss://…`.", values.ledger_url),
+    Setting("YUNJU_REGISTER_URL", "register_url", "sqlite:///{var}/register.db",
+            "The issuer's register: `sqlite:///…` or `postgresql://…`.", values.database_url),
+    Setting("YUNJU_ACCOUNTS_URL", "accounts_url", "sqlite:///{var}/accounts.db",
+            "People, devices, operators, integrators: `sqlite:///…` or `postgresql://…`.", values.database_url),
+    Setting("YUNJU_VERIFIER_URL", "verifier_url", "sqlite:///{var}/verifier.db",
+            "The verifier's erasable details: `sqlite:///…` or `postgresql://…`.", values.database_url),
+    Setting("YUNJU_PUBLISHED", "published", "{var}/published",
+            "The folder of signed documents that the issuer writes and the others read.", Path),
+    Setting("YUNJU_KEYS", "keys", "{var}/keys", "The issuer's key folder; a counter server has none.", Path),
+    Setting("YUNJU_PROGRAMME", "programme", str(_PROGRAMME), "The programme file.", Path),
+    Setting("YUNJU_ROOT", "root", None, "The file of the root key (a public JWK) that bundles are held to.", Path),
+    Setting("YUNJU_BASE_URL", "base_url", "http://127.0.0.1:8000",
+            "The address that clients use, without a path; `https` except on this machine.", values.base_url),
+    Setting("YUNJU_STATUS_TTL", "status_ttl", "300",
+            "Seconds after which a published status list is fetched again, 10 to 3600.", values.status_ttl),
+    Setting("YUNJU_SECRET_FILE", "secret_file", "{var}/secret",
+            "The file with the server's secret for keyed hashes, mode 0600; made when absent.", Path),
+    Setting("YUNJU_SECRET", "given_secret", None,
+            "The secret itself, 32 characters or more, instead of the file.", values.secret),
+    Setting("YUNJU_METRICS_TOKEN", "metrics_token", None,
+            "The bearer token for `/metrics`, 16 characters or more; without one only this machine may read them.",
+            values.metrics_token),
+    Setting("YUNJU_TRUSTED_PROXIES", "trusted_proxies", "",
+            "Networks (CIDR, separated by commas) whose X-Forwarded-For is believed.", values.networks),
+    Setting("YUNJU_LOG_LEVEL", "log_level", "info", "`debug`, `info`, `warning` or `error`.", values.log_level),
+    Setting("YUNJU_DANGEROUS_ALLOW_PLAIN_HTTP", "allow_plain_http", "no",
+            "`yes` lets YUNJU_BASE_URL be `http` on other machines: tokens and names can then be read on the way.",
+            values.yes_or_no),
+    Setting("YUNJU_DANGEROUS_ALLOW_REDIS_LOSS", "allow_redis_loss", "no",
+            "`yes` accepts a Redis that syncs once a second: granted check-ins of that second can be lost.",
+            values.yes_or_no),
+)  # fmt: skip
+
+
+def describe_settings() -> tuple[tuple[str, str, str], ...]:
+    """Return (name, default, meaning) of every setting, as the README's table shows them."""
+    return tuple((item.name, _default_shown(item), item.meaning) for item in _SETTINGS)
+
+
+def load_settings(environ: Mapping[str, str]) -> Settings:
+    """Return the settings that the environment gives; SettingsError lists every fault, empty values too."""
+    faults = _unknown_names(environ)
+    var = environ.get("YUNJU_VAR") or "var"
+    found: dict[str, object] = {}
+    for item in _SETTINGS:
+        try:
+            found[item.field] = _value(item, environ, var)
+        except ValueError as error:
+            faults.append(f"{item.name}: {error}")
+    faults += _contradictions(environ, found)
+    if faults:
+        raise SettingsError(faults)
+    return Settings(**found)  # type: ignore[arg-type]
+
+
+def _value(item: Setting, environ: Mapping[str, str], var: str) -> object:
+    given = environ.get(item.name)
+    if given is not None:
+        if not given.strip():
+            raise ValueError("is empty; give a value or unset it")
+        return item.parse(given)
+    return None if item.default is None else item.parse(item.default.replace(_VAR, var))
+
+
+def _unknown_names(environ: Mapping[str, str]) -> list[str]:
+    names = [item.name for item in _SETTINGS]
+    faults = []
+    for name in sorted(environ):
+        if name.startswith(PREFIX) and name not in names:
+            near = get_close_matches(name, names, 1, cutoff=0.6)
+            hint = f"did you mean {near[0]}?" if near else "the README lists the settings"
+            faults.append(f"{name}: no such setting; {hint}")
+    return faults
+
+
+def _contradictions(environ: Mapping[str, str], found: Mapping[str, object]) -> list[str]:
+    faults = []
+    if "YUNJU_SECRET" in environ and "YUNJU_SECRET_FILE" in environ:
+        faults.append("YUNJU_SECRET: given besides YUNJU_SECRET_FILE; unset one of them")
+    url = found.get("base_url")
+    if isinstance(url, str) and values.is_plain_beyond_here(url) and found.get("allow_plain_http") is False:
+        faults.append("YUNJU_BASE_URL: plain http beyond this machine; use https")
+    return faults
+
+
+def _default_shown(item: Setting) -> str:
+    if item.default is None:
+        return "unset"
+    if item.field == "programme":
+        return "cards/programmes/baiyun.toml"
+    return item.default.replace(_VAR, "var")

@@ -1,0 +1,134 @@
+"""How the text of each setting becomes a value. Each parser raises ValueError with the remedy."""
+
+from __future__ import annotations
+
+import re
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from urllib.parse import SplitResult, urlsplit
+
+from edge.secret import Secret
+
+SURFACES = ("issuer", "verifier", "wallet", "counter", "office", "audit")
+LOG_LEVELS = ("debug", "info", "warning", "error")
+
+_PASSWORD = re.compile(r"(?<=://)[^/]*(?=@)|(?<=password=)[^&'\"]*", re.IGNORECASE)
+
+
+def surfaces(text: str) -> frozenset[str]:
+    """Parse a comma-separated choice of SURFACES."""
+    names = [part.strip() for part in text.split(",")]
+    unknown = sorted(set(names) - set(SURFACES))
+    if unknown:
+        raise ValueError(f"no such surface: {', '.join(unknown)}; choose from {', '.join(SURFACES)}")
+    return frozenset(names)
+
+
+def ledger_url(text: str) -> str:
+    """Check the ledger's address."""
+    return _store_url(text, ("sqlite", "redis", "rediss"), "sqlite:///var/ledger.db or redis://127.0.0.1:6379/0")
+
+
+def database_url(text: str) -> str:
+    """Check the address of a database."""
+    return _store_url(
+        text, ("sqlite", "postgresql", "postgresql+psycopg"), "sqlite:///var/x.db or postgresql://host/db"
+    )
+
+
+def base_url(text: str) -> str:
+    """Check the clients' address: scheme, host, port, nothing else."""
+    parts = _split(text)
+    if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("not an address such as https://card.example.org")
+    if parts.path or parts.query or parts.fragment or "@" in parts.netloc:
+        raise ValueError("give scheme, host and port alone, without a path or a trailing slash")
+    return text
+
+
+def is_plain_beyond_here(url: str) -> bool:
+    """Tell whether an address is plain http to another machine than this."""
+    parts = urlsplit(url)
+    return parts.scheme == "http" and not _is_here(parts.hostname or "")
+
+
+def status_ttl(text: str) -> int:
+    """Parse 10 to 3600 seconds."""
+    if not re.fullmatch(r"[0-9]{1,5}", text) or not 10 <= int(text) <= 3600:
+        raise ValueError("give whole seconds, 10 to 3600")
+    return int(text)
+
+
+def secret(text: str) -> Secret:
+    """Take a secret of 32 characters or more."""
+    return _secret(text, 32)
+
+
+def metrics_token(text: str) -> Secret:
+    """Take a bearer token of 16 characters or more."""
+    return _secret(text, 16)
+
+
+def networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    """Parse comma-separated networks; none for an empty text."""
+    found = []
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        try:
+            found.append(ip_network(part))
+        except ValueError:
+            raise ValueError(f"{part!r} is no network such as 10.0.0.0/8") from None
+    return tuple(found)
+
+
+def log_level(text: str) -> str:
+    """Parse one of LOG_LEVELS."""
+    if text.lower() not in LOG_LEVELS:
+        raise ValueError(f"choose from {', '.join(LOG_LEVELS)}")
+    return text.lower()
+
+
+def yes_or_no(text: str) -> bool:
+    """Parse `yes` or `no`; nothing else, so that no bypass opens by a slip."""
+    if text not in {"yes", "no"}:
+        raise ValueError("say yes or no")
+    return text == "yes"
+
+
+def masked(value: object) -> str:
+    """Return a value's repr with the passwords of addresses blotted out."""
+    return _PASSWORD.sub("***", repr(value))
+
+
+def _store_url(text: str, schemes: tuple[str, ...], example: str) -> str:
+    parts = _split(text)
+    if parts is None or parts.scheme not in schemes:
+        raise ValueError(f"not an address such as {example}")
+    if parts.scheme == "sqlite":
+        if not text.startswith("sqlite:///") or len(text) == len("sqlite:///"):
+            raise ValueError("sqlite takes three slashes and a path: sqlite:///var/x.db, or four for an absolute one")
+    elif not parts.hostname:
+        raise ValueError("the host is missing")
+    return text
+
+
+def _split(text: str) -> SplitResult | None:
+    try:
+        parts = urlsplit(text)
+        _ = parts.port
+    except ValueError:
+        return None
+    return None if re.search(r"\s", text) else parts
+
+
+def _is_here(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _secret(text: str, shortest: int) -> Secret:
+    if len(text) < shortest:
+        raise ValueError(f"too short; take {shortest} random characters or more")
+    return Secret(text)
