@@ -1,0 +1,118 @@
+"""Private files in a private folder: created once, replaced whole, refused when others may read them.
+
+Whoever can write the folder can sign as the issuer: the modes are the wall, and this module only checks them.
+"""
+
+import fcntl
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+FOLDER_MODE: Final = 0o700
+FILE_MODE: Final = 0o600
+MAX_FILE_BYTES: Final = 65_536
+_OTHERS: Final = 0o077
+
+
+class StoreError(Exception):
+    """A key folder cannot be used as asked; `hint` names the remedy. No message holds a secret."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+def open_folder(folder: Path) -> None:
+    """Create the folder with mode 0700, or check that it is its owner's alone; StoreError otherwise."""
+    try:
+        folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"{folder} cannot be made: {error.strerror}", "name a folder that you may write") from None
+    _check_private(folder, folder.stat(), "700")
+
+
+def read_private(path: Path) -> bytes:
+    """Return a file's bytes; StoreError if it is missing, a link, another user's, open to others, or huge."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError as error:
+        raise StoreError(
+            f"{path} cannot be read: {error.strerror}", "restore it from the backup of the key folder"
+        ) from None
+    with os.fdopen(handle, "rb") as file:
+        _check_private(path, os.fstat(handle), "600")
+        data = file.read(MAX_FILE_BYTES + 1)
+    if len(data) > MAX_FILE_BYTES:
+        raise StoreError(f"{path} is too large to be one of this store's files", "restore it from the backup")
+    return data
+
+
+def create_private(path: Path, data: bytes) -> None:
+    """Create a file of mode 0600, whole and durable on return; StoreError, and no change, if it exists."""
+    temporary = _write_beside(path, data)
+    try:
+        # A hard link fails when the name is taken: never overwritten, and never seen half written.
+        os.link(temporary, path)
+    except FileExistsError:
+        raise StoreError(
+            f"{path} exists and is never overwritten", "name another folder, or use the key there"
+        ) from None
+    finally:
+        temporary.unlink()
+    _sync_folder(path.parent)
+
+
+def replace_private(path: Path, data: bytes) -> None:
+    """Replace a file by one of mode 0600: a crash leaves the old one or the new one, whole."""
+    temporary = _write_beside(path, data)
+    try:
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink()
+        raise
+    _sync_folder(path.parent)
+
+
+@contextmanager
+def folder_lock(folder: Path) -> Iterator[None]:
+    """Hold the folder against other processes while its files change; freed by the system when a process dies."""
+    handle = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _write_beside(path: Path, data: bytes) -> Path:
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(handle)
+    except OSError:
+        temporary.unlink()
+        raise
+    return temporary
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _check_private(path: Path, status: os.stat_result, mode: str) -> None:
+    if status.st_uid != os.geteuid():
+        raise StoreError(f"{path} belongs to another user", "run this as the owner of the key folder")
+    if status.st_mode & _OTHERS:
+        found = stat.S_IMODE(status.st_mode)
+        raise StoreError(f"{path} is open to others (mode {found:04o})", f"chmod {mode} {path}")

@@ -1,0 +1,214 @@
+"""A folder of signing keys: PKCS#8 files encrypted under a random passphrase, each with its story beside it as JSON.
+
+The story is what makes a key count: it is written last, so a crash leaves no half key. No clock is read here.
+"""
+
+import secrets
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from edge.instants import rfc3339
+from keys.errors import BadKey
+from keys.files import StoreError, create_private, folder_lock, open_folder, read_private, replace_private
+from keys.keyset import KeySet, Purpose, VerificationKey
+from keys.signer import FileSigner
+from keys.stored import SCHEDULES, KeyState, Schedule, StoredKey, read_story, write_story
+
+__all__ = ["SCHEDULES", "KeyState", "KeyStore", "Schedule", "StoreError", "StoredKey"]
+
+PASSPHRASE_FILE: Final = "passphrase"  # noqa: S105 - a file's name, not what is in it
+_PASSPHRASE_BYTES: Final = 32  # random, so the few rounds that PKCS#8 spends on it do not matter
+
+
+class KeyStore:
+    """The signing keys of one issuer in one folder (mode 0700), safe for several threads and processes.
+
+    Trust: whoever can write the folder can sign as the issuer; so can whoever reads it and the passphrase file.
+    Every method raises StoreError, with a hint that names the remedy, when the folder is not as it should be.
+    """
+
+    def __init__(self, folder: Path, *, passphrase_file: Path | None = None) -> None:
+        """Open the folder, making it if need be; the passphrase lies in it unless another file is named."""
+        self._folder = folder
+        self._passphrase_file = passphrase_file or folder / PASSPHRASE_FILE
+        self._signers: dict[str, FileSigner] = {}
+        open_folder(folder)
+
+    def generate(
+        self,
+        purpose: Purpose,
+        *,
+        not_before: datetime,
+        not_after: datetime,
+        signs_from: datetime | None = None,
+        signs_until: datetime | None = None,
+    ) -> StoredKey:
+        """Make, store and return a new key, trusted in [`not_before`, `not_after`).
+
+        It signs in [`signs_from`, `signs_until`), both within that (by default all of it), and from its first use
+        takes over from any other key of its purpose.
+        """
+        with folder_lock(self._folder):
+            return self._make(purpose, not_before, not_after, signs_from or not_before, signs_until or not_after)
+
+    def begin(self, purpose: Purpose, at: datetime, schedule: Schedule | None = None) -> StoredKey:
+        """Make a purpose's first key, which signs at once, for as long as the schedule says.
+
+        StoreError if a key of this purpose is in use or waiting: its successor is made by `rotate`.
+        """
+        with folder_lock(self._folder):
+            if self._current(purpose, at) or self._waiting(purpose, at):
+                raise StoreError(f"a {purpose} key is in use already", f"python -m keys rotate {purpose}")
+            return self._succeed(purpose, at, at, schedule or SCHEDULES[purpose])
+
+    def rotate(
+        self, purpose: Purpose, at: datetime, schedule: Schedule | None = None, *, at_once: bool = False
+    ) -> StoredKey:
+        """Make the successor of the purpose's key in use and return it.
+
+        It is published from `at` and signs from `at` + `lead`; until then the old key signs, and stays trusted for
+        `overlap` after. `at_once` leaves the lead out, for when the old key is compromised, and takes a successor
+        already waiting. StoreError if one waits and it is not `at_once`.
+        """
+        plan = schedule or SCHEDULES[purpose]
+        with folder_lock(self._folder):
+            current, waiting = self._current(purpose, at), self._waiting(purpose, at)
+            if waiting and not at_once:
+                when = rfc3339(waiting.signs_from)
+                raise StoreError(f"a {purpose} key is already waiting to sign from {when}", "wait, or rotate at once")
+            signs_from = at if at_once or current is None else at + plan.lead
+            if waiting:
+                successor = self._write(replace(waiting, signs_from=_second(at)))
+            else:
+                successor = self._succeed(purpose, at, signs_from, plan)
+            if current:
+                self._retire(current, signs_from, plan)
+            return successor
+
+    def set_state(self, kid: str, state: KeyState) -> StoredKey:
+        """Give a key another state and return it: it signs or stops at once, and is listed from the next bundle."""
+        with folder_lock(self._folder):
+            stored = self.find(kid)
+            if stored.state is KeyState.COMPROMISED and state is not KeyState.COMPROMISED:
+                raise StoreError("a compromised key is never used again", f"python -m keys rotate {stored.purpose}")
+            return self._write(replace(stored, state=state))
+
+    def compromise(self, kid: str) -> StoredKey:
+        """Mark a key as compromised: it signs no more and leaves with the next bundle, whatever it signed."""
+        return self.set_state(kid, KeyState.COMPROMISED)
+
+    def list(self) -> tuple[StoredKey, ...]:
+        """Return every key, by purpose, then by first use."""
+        stored = [self._read(path) for path in self._folder.glob("*.json")]
+        return tuple(sorted(stored, key=lambda key: (key.purpose, key.signs_from, key.kid)))
+
+    def find(self, kid: str) -> StoredKey:
+        """Return the key of this id; StoreError if the store has none."""
+        for stored in self.list():
+            if stored.kid == kid:
+                return stored
+        raise StoreError("no key of this id is in the store", "python -m keys list")
+
+    def published(self, at: datetime) -> tuple[VerificationKey, ...]:
+        """Return what a bundle made at `at` lists: keys in use, to come, and still needed to verify; no root."""
+        return tuple(key.public for key in self.list() if key.published(at))
+
+    def key_set(self, at: datetime) -> KeySet:
+        """Return `published(at)` as a set to verify with."""
+        return KeySet(self.published(at))
+
+    def signer(self, purpose: Purpose, at: datetime) -> FileSigner:
+        """Return the signer in use at `at`: of the keys that may sign, the one whose use began last.
+
+        Reads the folder's stories each time, so that a disabled key stops at once; decrypts each key only once.
+        """
+        current = self._current(purpose, at)
+        if current is None:
+            raise StoreError(f"no {purpose} key may sign now", f"python -m keys rotate {purpose} --at-once")
+        return self._load(current)
+
+    def signer_of(self, kid: str, at: datetime) -> FileSigner:
+        """Return the signer of one key, which may be an older one still in its days of use (a root's roll-over)."""
+        stored = self.find(kid)
+        if stored.state is not KeyState.ACTIVE or not stored.public.valid_at(at):
+            raise StoreError("this key may not sign now", "python -m keys list")
+        return self._load(stored)
+
+    # What follows and changes a file is called under the folder's lock.
+
+    def _make(
+        self, purpose: Purpose, not_before: datetime, not_after: datetime, signs_from: datetime, signs_until: datetime
+    ) -> StoredKey:
+        private = ec.generate_private_key(ec.SECP256R1())
+        try:
+            public = VerificationKey.of(private.public_key(), purpose, _second(not_before), _second(not_after))
+            stored = StoredKey(public, KeyState.ACTIVE, _second(signs_from), _second(signs_until))
+        except BadKey as error:
+            raise StoreError(str(error), "give times in the order: trusted, signs, signs no more, over") from None
+        protection = serialization.BestAvailableEncryption(self._passphrase())
+        pem = private.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, protection)
+        create_private(self._path(stored.kid, "pem"), pem)
+        create_private(self._path(stored.kid, "json"), write_story(stored))
+        return stored
+
+    def _succeed(self, purpose: Purpose, at: datetime, signs_from: datetime, plan: Schedule) -> StoredKey:
+        signs_until = signs_from + plan.use
+        return self._make(purpose, at, signs_until + plan.overlap, signs_from, signs_until)
+
+    def _retire(self, current: StoredKey, ends: datetime, plan: Schedule) -> None:
+        public = replace(current.public, not_after=_second(ends + plan.overlap))
+        self._write(replace(current, public=public, signs_until=_second(ends)))
+
+    def _waiting(self, purpose: Purpose, at: datetime) -> StoredKey | None:
+        return next((key for key in self.list() if key.purpose is purpose and key.waits(at)), None)
+
+    def _current(self, purpose: Purpose, at: datetime) -> StoredKey | None:
+        able = [key for key in self.list() if key.purpose is purpose and key.may_sign(at)]
+        return able[-1] if able else None
+
+    def _load(self, stored: StoredKey) -> FileSigner:
+        held = self._signers.get(stored.kid)
+        if held is not None:
+            return held
+        path = self._path(stored.kid, "pem")
+        pem, passphrase = read_private(path), read_private(self._passphrase_file)
+        try:
+            private = serialization.load_pem_private_key(pem, passphrase)
+        except (ValueError, TypeError):
+            # TypeError: the file is not encrypted. The library's message may quote the file; ours does not.
+            raise StoreError(f"{path} does not open with the passphrase", "restore both from one backup") from None
+        if not isinstance(private, ec.EllipticCurvePrivateKey) or private.public_key() != stored.public.key:
+            raise StoreError(f"{path} holds another key than its name says", "restore it from the backup")
+        return self._signers.setdefault(stored.kid, FileSigner(private))
+
+    def _passphrase(self) -> bytes:
+        # Under the lock, so that no two processes make one each.
+        if not self._passphrase_file.exists():
+            if any(self._folder.glob("*.json")):
+                raise StoreError("the passphrase file is missing", "restore it from its backup: the keys need it")
+            create_private(self._passphrase_file, secrets.token_hex(_PASSPHRASE_BYTES).encode("ascii"))
+        return read_private(self._passphrase_file)
+
+    def _read(self, path: Path) -> StoredKey:
+        data = read_private(path)
+        try:
+            return read_story(data, path.stem)
+        except ValueError as error:
+            raise StoreError(f"{path} is damaged: {error}", "restore it from the backup of the key folder") from None
+
+    def _write(self, stored: StoredKey) -> StoredKey:
+        replace_private(self._path(stored.kid, "json"), write_story(stored))
+        return stored
+
+    def _path(self, kid: str, suffix: str) -> Path:
+        return self._folder / f"{kid}.{suffix}"
+
+
+def _second(at: datetime) -> datetime:
+    """Cut to whole seconds: what is written must read back the same."""
+    return at.replace(microsecond=0)
