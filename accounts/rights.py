@@ -60,7 +60,7 @@ ROLE_RIGHTS: Mapping[Role, frozenset[Right]] = {
 
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """A member of staff signed in at a device. `rights` as in `Caller`; `name` is for the screen, never for a log line."""
+    """A member of staff signed in at a device. `rights` as in `Caller`; `name` is for the screen, never for a log."""
 
     id: str
     name: str
@@ -94,7 +94,7 @@ class Caller:
     def require(self, right: Right, point: str) -> None:
         """Raise `Problem` not-permitted unless `right` is in force at `point`.
 
-        A point that does not exist and a point that is another's give the very same answer, so that nobody can list points.
+        A point that does not exist and a point of others give the very same answer, so that nobody can list points.
         """
         if not self.may(right, point):
             raise Problem("not-permitted")
@@ -119,3 +119,13 @@ def rights_of_roles(roles: Iterable[Role]) -> dict[str, frozenset[Right]]:
 def parse_rights(names: Iterable[str]) -> frozenset[Right]:
     """Return the rights named, `SMALLEST` when none is. Raises ValueError for a name that is no right."""
     return frozenset(Right(name) for name in names) or SMALLEST
+
+
+def save_rights(rights: Rights) -> dict[str, list[str]]:
+    """Return rights as a store or an answer holds them: sorted, so that equal rights are equal text."""
+    return {point: sorted(rights[point]) for point in sorted(rights)}
+
+
+def load_rights(kept: Mapping[str, Iterable[str]]) -> dict[str, frozenset[Right]]:
+    """Return what `save_rights` made."""
+    return {point: frozenset(Right(name) for name in names) for point, names in kept.items()}

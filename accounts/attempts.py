@@ -1,0 +1,125 @@
+"""Slowing down who guesses. Counts live in the store, so that every worker process sees them.
+
+Who fails often from one place waits longer and longer there, never for ever, and never elsewhere: an attacker cannot
+lock the owner out of the place where the owner signs in. Many places guessing at one name together meet a ceiling,
+which a place where that name signed in before does not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Row
+
+from accounts.credentials import hash_name
+from accounts.tables import SIGN_IN_ATTEMPTS as T
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How guessing is slowed: `free` failures, then a lock that doubles from `first` to `longest`.
+
+    `ceiling` bounds the failures of one subject in `memory` over all places, None where places alone count. A failure
+    is forgotten after `memory`; a place that signed in is known for `known`.
+    """
+
+    free: int = 5
+    first: timedelta = timedelta(seconds=2)
+    longest: timedelta = timedelta(minutes=15)
+    ceiling: int | None = 100
+    memory: timedelta = timedelta(hours=1)
+    known: timedelta = timedelta(days=30)
+
+    def lock(self, failures: int) -> timedelta:
+        """Return how long to wait after so many failures."""
+        if failures < self.free:
+            return timedelta()
+        doublings = min(failures - self.free, 20)
+        return min(self.first * (1 << doublings), self.longest)
+
+
+SIGN_IN: Final = Policy()
+ENROLMENT: Final = Policy(ceiling=None)  # a ceiling on codes would let one guesser stop every enrolment
+
+
+class TooSoon(Exception):
+    """Another attempt must wait `seconds`; nothing was tried."""
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(f"wait {seconds} s")
+        self.seconds = seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """Whose secret is tried, from where; both as hashes, so that the table names nobody."""
+
+    subject: str
+    source: str
+
+    @classmethod
+    def of(cls, kind: str, name: str, source: str) -> Attempt:
+        """Return the attempt at `name` of `kind` (person, operator, enrolment) from `source` (address, device)."""
+        return cls(hash_name(kind, name), hash_name(kind, name, source))
+
+
+def admit(connection: Connection, attempt: Attempt, at: datetime, policy: Policy) -> None:
+    """Count an attempt as failed before it is tried, or raise `TooSoon`.
+
+    Counting first means that parallel guesses cannot all pass one free place; `succeeded` takes the count back. Names
+    that do not exist are counted alike.
+    """
+    row = connection.execute(_this(attempt).with_for_update()).one_or_none()
+    _refuse_locked(row, at)
+    _refuse_swarm(connection, attempt, row, at, policy)
+    failures = 1 + (row.failures if row is not None and at - row.failed_at < policy.memory else 0)
+    lock = policy.lock(failures)
+    values = {"failures": failures, "failed_at": at, "locked_until": at + lock if lock else None}
+    if row is None:
+        _forget_old(connection, at, policy)
+        connection.execute(T.insert().values(subject=attempt.subject, source=attempt.source, **values))
+    else:
+        connection.execute(_change(attempt).values(values))
+
+
+def succeeded(connection: Connection, attempt: Attempt, at: datetime) -> None:
+    """Take the count of this place back, and know it from now on."""
+    connection.execute(_change(attempt).values(failures=0, locked_until=None, succeeded_at=at))
+
+
+def _refuse_locked(row: Row[tuple[object, ...]] | None, at: datetime) -> None:
+    if row is not None and row.locked_until is not None and at < row.locked_until:
+        raise TooSoon(_whole_seconds(row.locked_until - at))
+
+
+def _refuse_swarm(
+    connection: Connection, attempt: Attempt, row: Row[tuple[object, ...]] | None, at: datetime, policy: Policy
+) -> None:
+    known = row is not None and row.succeeded_at is not None and at - row.succeeded_at < policy.known
+    if policy.ceiling is None or known:
+        return
+    recent = sa.select(sa.func.coalesce(sa.func.sum(T.c.failures), 0)).where(
+        T.c.subject == attempt.subject, T.c.failed_at > at - policy.memory
+    )
+    if connection.execute(recent).scalar_one() >= policy.ceiling:
+        raise TooSoon(_whole_seconds(policy.longest))
+
+
+def _forget_old(connection: Connection, at: datetime, policy: Policy) -> None:
+    quiet = sa.and_(T.c.failed_at < at - policy.memory, T.c.succeeded_at.is_(None))
+    connection.execute(T.delete().where(sa.or_(quiet, T.c.failed_at < at - policy.known)))
+
+
+def _this(attempt: Attempt) -> sa.Select[tuple[object, ...]]:
+    return sa.select(T).where(T.c.subject == attempt.subject, T.c.source == attempt.source)
+
+
+def _change(attempt: Attempt) -> sa.Update:
+    return T.update().where(T.c.subject == attempt.subject, T.c.source == attempt.source)
+
+
+def _whole_seconds(wait: timedelta) -> int:
+    return -(-wait // timedelta(seconds=1)) if wait % timedelta(seconds=1) else wait // timedelta(seconds=1)

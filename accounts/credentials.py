@@ -1,0 +1,98 @@
+"""Making and checking secrets: tokens, one-time codes, passwords, PINs. A clear secret leaves here once, never kept."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import unicodedata
+from typing import Final
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+from edge.encoding import b64u, digest
+
+DEVICE_TOKEN: Final = "yd_"  # noqa: S105 - a prefix, so that a leaked token is recognised for what it is
+INTEGRATOR_TOKEN: Final = "yj_"  # noqa: S105 - likewise
+PERSON_TOKEN: Final = "yp_"  # noqa: S105 - likewise
+OPERATOR_TOKEN: Final = "yo_"  # noqa: S105 - likewise
+TOKEN_PATTERN: Final = re.compile(r"y[djpo]_[A-Za-z0-9_-]{43}", re.ASCII)
+
+_CODE_ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's: no I, L, O, U
+_CODE_READ: Final = str.maketrans("ILO", "110", " -")
+_CODE_LENGTH: Final = 12  # 60 bits: out of reach of guessing, also offline against a stolen hash, for a code's 24 hours
+
+PASSWORD_LEAST: Final = 12
+PASSWORD_MOST: Final = 256
+PIN_PATTERN: Final = re.compile(r"[0-9]{4,12}", re.ASCII)
+
+# OWASP's first choice for argon2id: 19 MiB, two passes, one lane. Memory, not lanes: sign-ins share few cores.
+_HASHER: Final = PasswordHasher(time_cost=2, memory_cost=19456, parallelism=1)
+_DUMMY: Final = _HASHER.hash(secrets.token_bytes(16))
+
+
+class WeakSecret(ValueError):
+    """A password or PIN that is not accepted; the message says what would be, and quotes nothing."""
+
+
+def new_id() -> str:
+    """Return 128 random bits, 22 characters of base64url."""
+    return b64u(secrets.token_bytes(16))
+
+
+def new_token(prefix: str) -> str:
+    """Return a token of 256 random bits behind `prefix`."""
+    return prefix + b64u(secrets.token_bytes(32))
+
+
+def hash_token(token: str) -> str:
+    """Return what is kept of a token. A plain SHA-256 is enough: 256 random bits cannot be guessed from it."""
+    return b64u(digest(token.encode()))
+
+
+def hash_name(*parts: str) -> str:
+    """Return one key for texts a person types: case, width and composition of the letters do not matter."""
+    folded = (unicodedata.normalize("NFKC", part).casefold().strip() for part in parts)
+    return b64u(digest("\0".join(folded).encode("utf-8", "surrogatepass")))
+
+
+def new_code() -> str:
+    """Return a one-time enrolment code such as 7K2M-9QXA-40RT."""
+    letters = "".join(secrets.choice(_CODE_ALPHABET) for _ in range(_CODE_LENGTH))
+    return "-".join(letters[at : at + 4] for at in range(0, _CODE_LENGTH, 4))
+
+
+def hash_code(code: str) -> str:
+    """Return what is kept of a code; hyphens, spaces, case and the letters I, L, O are read as they are meant."""
+    return hash_token(code.upper().translate(_CODE_READ))
+
+
+def hash_password(password: str) -> str:
+    """Return the argon2id hash of a password of 12 to 256 characters; WeakSecret for another."""
+    if not PASSWORD_LEAST <= len(password) <= PASSWORD_MOST:
+        raise WeakSecret(f"a password has {PASSWORD_LEAST} to {PASSWORD_MOST} characters")
+    return _HASHER.hash(_prepared(password))
+
+
+def hash_pin(pin: str) -> str:
+    """Return the argon2id hash of a PIN of 4 to 12 digits; WeakSecret for another."""
+    if PIN_PATTERN.fullmatch(pin) is None:
+        raise WeakSecret("a PIN has 4 to 12 digits")
+    return _HASHER.hash(pin)
+
+
+def matches(secret: str, kept: str | None) -> bool:
+    """Tell whether a password or PIN is the one kept.
+
+    With `kept` None the same work is done and the answer is no: time tells nobody which names exist.
+    """
+    try:
+        _HASHER.verify(_DUMMY if kept is None else kept, _prepared(secret))
+    except (VerificationError, InvalidHashError):
+        return False
+    return kept is not None
+
+
+def _prepared(password: str) -> bytes:
+    # One password typed on two keyboards may come composed or not (RFC 8265 §4.2).
+    return unicodedata.normalize("NFC", password).encode("utf-8", "surrogatepass")

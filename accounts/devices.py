@@ -1,0 +1,175 @@
+"""Devices: enrolled once with a code and a key of their own, then known by a token bound to that key. Knows no HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Any, Final
+
+import sqlalchemy as sa
+from cryptography.hazmat.primitives.asymmetric import ec
+from sqlalchemy.engine import Connection, Row
+
+from accounts import journal
+from accounts.credentials import DEVICE_TOKEN, hash_code, hash_token, new_code, new_id, new_token
+from accounts.database import Database
+from accounts.journal import Action
+from accounts.rights import Right
+from accounts.tables import DEVICES, ENROLMENT_CODES
+from keys.jwk import key_from_jwk, thumbprint
+
+CODE_LIVES: Final = timedelta(hours=24)
+SEEN_EVERY: Final = timedelta(hours=1)
+"""`last_seen_at` is no finer than this: enough to find a lost tablet, too little to watch who works when."""
+
+
+class CodeRefused(Exception):
+    """The enrolment code is unknown, used or too old; which of the three is told to nobody."""
+
+
+class UnknownDevice(LookupError):
+    """No live device has this id."""
+
+
+@dataclass(frozen=True, slots=True)
+class EnrolmentCode:
+    """A one-time code as handed to whoever sets a device up; `code` is shown once and kept nowhere."""
+
+    id: str
+    code: str = field(repr=False)
+    point: str
+    label: str
+    rights: frozenset[Right]
+    expires_at: datetime
+
+
+@dataclass(frozen=True)
+class Device:
+    """An enrolled device. `jwk` is its public key; `last_seen_at` is coarse (`SEEN_EVERY`)."""
+
+    id: str
+    point: str
+    label: str
+    rights: frozenset[Right]
+    jwk: Mapping[str, object]
+    thumbprint: str
+    enrolled_at: datetime
+    last_seen_at: datetime
+    revoked_at: datetime | None
+
+    @cached_property
+    def key(self) -> ec.EllipticCurvePublicKey:
+        """The enrolled key, the only one its proofs are verified with."""
+        return key_from_jwk(self.jwk)
+
+
+class Devices:
+    """The devices of one store. Every change is one transaction and one line of the account log."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def make_code(
+        self, point: str, *, by: str, at: datetime, label: str = "", rights: frozenset[Right] | None = None
+    ) -> EnrolmentCode:
+        """Make a one-time code for a device at `point`, good for `CODE_LIVES`; rights default to the smallest."""
+        granted = frozenset({Right.CHECK_IN}) if rights is None else rights
+        made = EnrolmentCode(new_id(), new_code(), point, label, granted, at + CODE_LIVES)
+        row: dict[str, object] = {"id": made.id, "code_hash": hash_code(made.code), "point": point, "label": label}
+        row |= {"rights": sorted(granted), "created_at": at, "expires_at": made.expires_at}
+        with self._database.write() as connection:
+            connection.execute(ENROLMENT_CODES.insert().values(row))
+            detail = {"point": point, "rights": sorted(granted)}
+            journal.append(connection, Action.CODE_MADE, made.id, by=by, at=at, detail=detail)
+        return made
+
+    def enrol(
+        self, code: str, jwk: Mapping[str, object], *, at: datetime, label: str | None = None
+    ) -> tuple[Device, str]:
+        """Use a code up, keep the device's key, and return the device and its access token, told this once.
+
+        However many ask at once with one code, one is served and the others get CodeRefused. A key that was enrolled
+        before leaves its older enrolment: one key is one device. The caller has made sure that the device holds the
+        private key. BadKey if `jwk` is no P-256 key.
+        """
+        name, token = thumbprint(jwk), new_token(DEVICE_TOKEN)
+        with self._database.write() as connection:
+            found = _use_code(connection, hash_code(code), at)
+            actor = f"code:{found.id}"
+            for older in connection.execute(_live().where(DEVICES.c.thumbprint == name)).all():
+                _revoke(connection, older.id, by=actor, at=at)
+            row: dict[str, object] = {"id": new_id(), "point": found.point, "label": label or found.label}
+            row |= {"rights": found.rights, "jwk": dict(jwk), "thumbprint": name, "token_hash": hash_token(token)}
+            row |= {"enrolled_at": at, "last_seen_at": at, "revoked_at": None}
+            connection.execute(DEVICES.insert().values(row))
+            detail = {"point": found.point, "rights": found.rights}
+            journal.append(connection, Action.DEVICE_ENROLLED, str(row["id"]), by=actor, at=at, detail=detail)
+            device = _device(connection.execute(sa.select(DEVICES).where(DEVICES.c.id == row["id"])).one())
+        self._database.revision += 1
+        return device, token
+
+    def by_token_hash(self, token_hash: str) -> Device | None:
+        """Return the device whose access token has this hash, revoked or not; one look-up by index."""
+        with self._database.read() as connection:
+            row = connection.execute(sa.select(DEVICES).where(DEVICES.c.token_hash == token_hash)).one_or_none()
+        return None if row is None else _device(row)
+
+    def seen(self, device: Device, at: datetime) -> None:
+        """Note that the device is in use, once in `SEEN_EVERY`."""
+        if at - device.last_seen_at < SEEN_EVERY:
+            return
+        with self._database.write() as connection:
+            connection.execute(DEVICES.update().where(DEVICES.c.id == device.id).values(last_seen_at=at))
+
+    def revoke(self, device_id: str, *, by: str, at: datetime) -> None:
+        """Take a device out of use; UnknownDevice if there is none or it is out already."""
+        with self._database.write() as connection:
+            _revoke(connection, device_id, by=by, at=at)
+        self._database.revision += 1
+
+    def list(self, *, point: str | None = None) -> Sequence[Device]:
+        """Return all devices, revoked ones too, oldest first; those of one point if it is given."""
+        query = sa.select(DEVICES).order_by(DEVICES.c.enrolled_at, DEVICES.c.id)
+        with self._database.read() as connection:
+            rows = connection.execute(query if point is None else query.where(DEVICES.c.point == point))
+            return [_device(row) for row in rows]
+
+
+def _use_code(connection: Connection, code_hash: str, at: datetime) -> Row[Any]:
+    # One conditional UPDATE decides: of two at once, one changes a row and the other none, in either database.
+    unused = sa.and_(
+        ENROLMENT_CODES.c.code_hash == code_hash,
+        ENROLMENT_CODES.c.used_at.is_(None),
+        ENROLMENT_CODES.c.expires_at > at,
+    )
+    if connection.execute(ENROLMENT_CODES.update().where(unused).values(used_at=at)).rowcount != 1:
+        raise CodeRefused
+    return connection.execute(sa.select(ENROLMENT_CODES).where(ENROLMENT_CODES.c.code_hash == code_hash)).one()
+
+
+def _live() -> sa.Select[Any]:
+    return sa.select(DEVICES).where(DEVICES.c.revoked_at.is_(None))
+
+
+def _revoke(connection: Connection, device_id: str, *, by: str, at: datetime) -> None:
+    live = sa.and_(DEVICES.c.id == device_id, DEVICES.c.revoked_at.is_(None))
+    if connection.execute(DEVICES.update().where(live).values(revoked_at=at)).rowcount != 1:
+        raise UnknownDevice(device_id)
+    journal.append(connection, Action.DEVICE_REVOKED, device_id, by=by, at=at)
+
+
+def _device(row: Row[Any]) -> Device:
+    rights = frozenset(Right(name) for name in row.rights)
+    return Device(
+        row.id,
+        row.point,
+        row.label,
+        rights,
+        row.jwk,
+        row.thumbprint,
+        row.enrolled_at,
+        row.last_seen_at,
+        row.revoked_at,
+    )

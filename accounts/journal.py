@@ -1,0 +1,62 @@
+"""The account log: who changed what, append-only. Ids and codes of actions alone; no name, no secret."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from accounts.tables import ACCOUNT_LOG
+
+
+class Action(StrEnum):
+    """Everything the account log can tell. Grammar: `<what>-<done>`; `subject` is the id of the <what>."""
+
+    PERSON_ADDED = "person-added"
+    PERSON_DISABLED = "person-disabled"
+    PERSON_PASSWORD_CHANGED = "person-password-changed"  # noqa: S105 - an action's name
+    PERSON_SIGNED_IN = "person-signed-in"
+    CODE_MADE = "code-made"
+    DEVICE_ENROLLED = "device-enrolled"
+    DEVICE_REVOKED = "device-revoked"
+    INTEGRATOR_ADDED = "integrator-added"
+    INTEGRATOR_REVOKED = "integrator-revoked"
+    OPERATOR_ADDED = "operator-added"
+    OPERATOR_DISABLED = "operator-disabled"
+    OPERATOR_SIGNED_IN = "operator-signed-in"
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """One line of the account log. `actor` is `cli:<user>`, or `device:`, `person:`, `code:` and an id."""
+
+    id: int
+    at: datetime
+    actor: str
+    action: Action
+    subject: str
+    detail: Mapping[str, object]
+
+
+def append(
+    connection: Connection,
+    action: Action,
+    subject: str,
+    *,
+    by: str,
+    at: datetime,
+    detail: Mapping[str, object] | None = None,
+) -> None:
+    """Write one line, in the transaction of the change that it tells of."""
+    line = {"at": at, "actor": by, "action": action.value, "subject": subject, "detail": dict(detail or {})}
+    connection.execute(ACCOUNT_LOG.insert().values(line))
+
+
+def newest(connection: Connection, limit: int) -> Iterable[Note]:
+    """Return the last `limit` lines, newest first."""
+    rows = connection.execute(sa.select(ACCOUNT_LOG).order_by(ACCOUNT_LOG.c.id.desc()).limit(limit))
+    return [Note(row.id, row.at, row.actor, Action(row.action), row.subject, row.detail) for row in rows]

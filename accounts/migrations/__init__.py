@@ -1,0 +1,1 @@
+"""How the tables of the accounts store came to be; Alembic runs these, `Database.migrate` runs Alembic."""

@@ -1,0 +1,166 @@
+"""Operators: staff who sign in at a device, and their sessions there, bound to that device."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Row
+from sqlalchemy.exc import IntegrityError
+
+from accounts import attempts, journal
+from accounts.attempts import Attempt
+from accounts.credentials import OPERATOR_TOKEN, hash_pin, hash_token, matches, new_id, new_token
+from accounts.database import Database
+from accounts.devices import Device
+from accounts.journal import Action
+from accounts.people import NameTaken, WrongCredentials
+from accounts.rights import EVERYWHERE, Rights, load_rights, save_rights
+from accounts.tables import OPERATOR_SESSIONS, OPERATORS
+
+SESSION_LIVES: Final = timedelta(hours=12)
+
+
+class UnknownOperator(LookupError):
+    """No active operator has this code."""
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorRecord:
+    """An operator as kept. `code` is what is typed at the counter; `has_pin` as the point wishes."""
+
+    id: str
+    code: str
+    name: str
+    has_pin: bool
+    rights: Rights
+    created_at: datetime
+    disabled_at: datetime | None
+
+    def works_at(self, point: str) -> bool:
+        """Tell whether the operator has any right at `point`."""
+        return bool(self.rights.get(point) or self.rights.get(EVERYWHERE))
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorSession:
+    """An operator at a device, until `expires_at`, the end of the session or of the operator."""
+
+    operator: OperatorRecord
+    device_id: str
+    expires_at: datetime
+    ended_at: datetime | None
+
+    def alive(self, at: datetime) -> bool:
+        """Tell whether the session is in force at `at`."""
+        return self.ended_at is None and self.operator.disabled_at is None and at < self.expires_at
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedSession:
+    """A session just opened, with its token, told this once."""
+
+    session: OperatorSession
+    token: str = field(repr=False)
+
+
+class Operators:
+    """The operators of one store and their sessions."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(
+        self, code: str, name: str, rights: Rights, *, by: str, at: datetime, pin: str | None = None
+    ) -> OperatorRecord:
+        """Add an operator; NameTaken if the code is in use, WeakSecret for a bad PIN, ValueError without any right."""
+        if not any(rights.values()):
+            raise ValueError("an operator needs a right at a point")
+        made = OperatorRecord(new_id(), code, name, pin is not None, rights, at, None)
+        row: dict[str, object] = {
+            "id": made.id,
+            "code": code,
+            "name": name,
+            "pin": None if pin is None else hash_pin(pin),
+        }
+        row |= {"rights": save_rights(rights), "created_at": at}
+        with self._database.write() as connection:
+            try:
+                connection.execute(OPERATORS.insert().values(row))
+            except IntegrityError:
+                raise NameTaken from None
+            detail = {"rights": save_rights(rights), "pin": pin is not None}
+            journal.append(connection, Action.OPERATOR_ADDED, made.id, by=by, at=at, detail=detail)
+        return made
+
+    def disable(self, code: str, *, by: str, at: datetime) -> None:
+        """Take an operator out of use, sessions included; UnknownOperator if there is none."""
+        active = sa.and_(OPERATORS.c.code == code, OPERATORS.c.disabled_at.is_(None))
+        with self._database.write() as connection:
+            row = connection.execute(sa.select(OPERATORS).where(active)).one_or_none()
+            if row is None:
+                raise UnknownOperator(code)
+            connection.execute(OPERATORS.update().where(active).values(disabled_at=at))
+            journal.append(connection, Action.OPERATOR_DISABLED, row.id, by=by, at=at)
+        self._database.revision += 1
+
+    def list(self) -> Sequence[OperatorRecord]:
+        """Return all operators by code."""
+        with self._database.read() as connection:
+            return [_operator(row) for row in connection.execute(sa.select(OPERATORS).order_by(OPERATORS.c.code))]
+
+    def sign_in(self, device: Device, code: str, pin: str | None, *, at: datetime) -> OpenedSession:
+        """Open a session of an operator at a device.
+
+        WrongCredentials, always the same and after the same work, for an unknown or disabled operator, one without any
+        right at the device's point, and a wrong PIN; TooSoon after several failures at this device.
+        """
+        attempt = Attempt.of("operator", code, device.id)
+        with self._database.write() as connection:
+            attempts.admit(connection, attempt, at, attempts.SIGN_IN)
+            row = connection.execute(sa.select(OPERATORS).where(OPERATORS.c.code == code)).one_or_none()
+        # The slow hash runs outside any transaction, and also when there is nothing to compare with.
+        right = matches(pin or "", None if row is None else row.pin)
+        free = row is not None and row.pin is None and pin is None
+        if row is None or row.disabled_at is not None or not (right or free):
+            raise WrongCredentials
+        operator = _operator(row)
+        if not operator.works_at(device.point):
+            raise WrongCredentials
+        return self._open(operator, device, attempt, at)
+
+    def _open(self, operator: OperatorRecord, device: Device, attempt: Attempt, at: datetime) -> OpenedSession:
+        token, session = new_token(OPERATOR_TOKEN), OperatorSession(operator, device.id, at + SESSION_LIVES, None)
+        row: dict[str, object] = {"token_hash": hash_token(token), "operator_id": operator.id, "device_id": device.id}
+        row |= {"opened_at": at, "expires_at": session.expires_at}
+        with self._database.write() as connection:
+            attempts.succeeded(connection, attempt, at)
+            connection.execute(OPERATOR_SESSIONS.delete().where(OPERATOR_SESSIONS.c.expires_at < at - SESSION_LIVES))
+            connection.execute(OPERATOR_SESSIONS.insert().values(row))
+            journal.append(connection, Action.OPERATOR_SIGNED_IN, operator.id, by=f"device:{device.id}", at=at)
+        return OpenedSession(session, token)
+
+    def session(self, token_hash: str) -> OperatorSession | None:
+        """Return the session whose token has this hash, alive or not."""
+        both = sa.join(OPERATOR_SESSIONS, OPERATORS, OPERATORS.c.id == OPERATOR_SESSIONS.c.operator_id)
+        held = OPERATOR_SESSIONS.c
+        query = sa.select(OPERATORS, held.device_id, held.expires_at, held.ended_at).select_from(both)
+        with self._database.read() as connection:
+            row = connection.execute(query.where(held.token_hash == token_hash)).one_or_none()
+        return None if row is None else OperatorSession(_operator(row), row.device_id, row.expires_at, row.ended_at)
+
+    def sign_out(self, token: str, device: Device, *, at: datetime) -> None:
+        """End a session of this device; nothing happens if there is none."""
+        held = OPERATOR_SESSIONS.c
+        mine = sa.and_(held.token_hash == hash_token(token), held.device_id == device.id, held.ended_at.is_(None))
+        with self._database.write() as connection:
+            connection.execute(OPERATOR_SESSIONS.update().where(mine).values(ended_at=at))
+        self._database.revision += 1
+
+
+def _operator(row: Row[Any]) -> OperatorRecord:
+    rights = load_rights(row.rights)
+    return OperatorRecord(row.id, row.code, row.name, row.pin is not None, rights, row.created_at, row.disabled_at)

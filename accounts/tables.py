@@ -1,0 +1,147 @@
+"""The tables of the accounts store. No token, code, password or PIN stands here in clear: hashes alone."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Dialect
+
+from edge.instants import from_epoch, to_epoch
+
+ID = sa.String(22)
+HASH = sa.String(43)
+
+
+class Instant(sa.types.TypeDecorator[datetime]):
+    """An aware UTC instant kept as epoch seconds, the same in SQLite and PostgreSQL."""
+
+    impl = sa.BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
+        """Return what the store keeps."""
+        del dialect
+        return None if value is None else to_epoch(value)
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
+        """Return the instant that the store kept."""
+        del dialect
+        return None if value is None else from_epoch(value)
+
+
+METADATA = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+PEOPLE = sa.Table(
+    "people",
+    METADATA,
+    sa.Column("id", ID, primary_key=True),
+    sa.Column("name", sa.String(100), nullable=False),
+    sa.Column("name_key", HASH, nullable=False, unique=True),
+    sa.Column("password", sa.String(200), nullable=False),
+    sa.Column("roles", sa.JSON, nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("disabled_at", Instant),
+)
+
+PERSON_SESSIONS = sa.Table(
+    "person_sessions",
+    METADATA,
+    sa.Column("token_hash", HASH, primary_key=True),
+    sa.Column("person_id", ID, sa.ForeignKey("people.id"), nullable=False, index=True),
+    sa.Column("opened_at", Instant, nullable=False),
+    sa.Column("expires_at", Instant, nullable=False, index=True),
+    sa.Column("ended_at", Instant),
+)
+
+ENROLMENT_CODES = sa.Table(
+    "enrolment_codes",
+    METADATA,
+    sa.Column("id", ID, primary_key=True),
+    sa.Column("code_hash", HASH, nullable=False, unique=True),
+    sa.Column("point", sa.String(64), nullable=False),
+    sa.Column("label", sa.String(100), nullable=False),
+    sa.Column("rights", sa.JSON, nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("expires_at", Instant, nullable=False),
+    sa.Column("used_at", Instant),
+)
+
+DEVICES = sa.Table(
+    "devices",
+    METADATA,
+    sa.Column("id", ID, primary_key=True),
+    sa.Column("point", sa.String(64), nullable=False),
+    sa.Column("label", sa.String(100), nullable=False),
+    sa.Column("rights", sa.JSON, nullable=False),
+    sa.Column("jwk", sa.JSON, nullable=False),
+    sa.Column("thumbprint", HASH, nullable=False, index=True),
+    sa.Column("token_hash", HASH, nullable=False, unique=True),
+    sa.Column("enrolled_at", Instant, nullable=False),
+    sa.Column("last_seen_at", Instant, nullable=False),
+    sa.Column("revoked_at", Instant),
+)
+
+INTEGRATORS = sa.Table(
+    "integrators",
+    METADATA,
+    sa.Column("id", ID, primary_key=True),
+    sa.Column("label", sa.String(100), nullable=False),
+    sa.Column("token_hash", HASH, nullable=False, unique=True),
+    sa.Column("rights", sa.JSON, nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("expires_at", Instant, nullable=False),
+    sa.Column("revoked_at", Instant),
+)
+
+OPERATORS = sa.Table(
+    "operators",
+    METADATA,
+    sa.Column("id", ID, primary_key=True),
+    sa.Column("code", sa.String(32), nullable=False, unique=True),
+    sa.Column("name", sa.String(100), nullable=False),
+    sa.Column("pin", sa.String(200)),
+    sa.Column("rights", sa.JSON, nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("disabled_at", Instant),
+)
+
+OPERATOR_SESSIONS = sa.Table(
+    "operator_sessions",
+    METADATA,
+    sa.Column("token_hash", HASH, primary_key=True),
+    sa.Column("operator_id", ID, sa.ForeignKey("operators.id"), nullable=False, index=True),
+    sa.Column("device_id", ID, sa.ForeignKey("devices.id"), nullable=False, index=True),
+    sa.Column("opened_at", Instant, nullable=False),
+    sa.Column("expires_at", Instant, nullable=False, index=True),
+    sa.Column("ended_at", Instant),
+)
+
+SIGN_IN_ATTEMPTS = sa.Table(
+    "sign_in_attempts",
+    METADATA,
+    sa.Column("subject", HASH, primary_key=True),
+    sa.Column("source", HASH, primary_key=True),
+    sa.Column("failures", sa.Integer, nullable=False),
+    sa.Column("failed_at", Instant, nullable=False, index=True),
+    sa.Column("locked_until", Instant),
+    sa.Column("succeeded_at", Instant),
+)
+
+ACCOUNT_LOG = sa.Table(
+    "account_log",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("at", Instant, nullable=False),
+    sa.Column("actor", sa.String(100), nullable=False),
+    sa.Column("action", sa.String(40), nullable=False),
+    sa.Column("subject", ID, nullable=False),
+    sa.Column("detail", sa.JSON, nullable=False),
+)

@@ -1,0 +1,158 @@
+"""DPoP proofs (RFC 9449), and the body hash `bh` that this project adds: made by devices, checked by servers.
+
+Values only: no clock, no memory of what was seen. Whoever verifies hands in one instant and refuses a `proof_id` again.
+"""
+
+import secrets
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from edge.encoding import b64u, digest
+from edge.instants import from_epoch, to_epoch
+from keys.errors import BadClaims, MalformedToken, UnknownKey
+from keys.jwk import public_jwk
+from keys.signer import Signer
+from keys.tokens import TokenForm, check_signature, parse_unverified, sign_token
+
+MAX_SKEW: Final = timedelta(seconds=60)
+"""How far `iat` may lie from the server's instant, either way; beyond it the device's clock is off."""
+
+DPOP: Final = TokenForm(
+    typ="dpop+jwt",
+    headers=frozenset({"alg", "typ", "jwk"}),
+    required={"jti": str, "htm": str, "htu": str, "iat": int},
+    optional={"ath": str, "bh": str},
+    max_length=3072,
+    max_lifetime=None,
+)
+"""RFC 9449 §4.2; `ath` with an access token, `bh` = base64url SHA-256 of the body when there is one."""
+
+JTI_LEAST, JTI_MOST = 16, 128
+_JWK_MEMBERS: Final = frozenset({"kty", "crv", "x", "y", "kid", "use", "alg", "key_ops"})
+_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+
+
+class ClockOff(Exception):
+    """The proof is genuine, but its time is too far from the server's: the device's clock, not the device."""
+
+
+@dataclass(frozen=True, slots=True)
+class HttpCall:
+    """The call that a proof must be about. `url` without query; `access_token` None where none exists yet."""
+
+    method: str
+    url: str
+    body: bytes
+    access_token: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class DpopProof:
+    """A proof verified against a key and a call. Its `proof_id` (`jti`) is to be refused again until `expires_at`."""
+
+    proof_id: str
+    issued_at: datetime
+    expires_at: datetime
+
+
+def build_proof(  # noqa: PLR0917 - the order of a call: method, address, body, credential
+    signer: Signer, method: str, url: str, body: bytes, access_token: str | None, at: datetime
+) -> str:
+    """Return a proof for one call; `url` may carry a query, which is left out. `access_token` None only to enrol."""
+    claims: dict[str, object] = {
+        "jti": b64u(secrets.token_bytes(16)),
+        "htm": method.upper(),
+        "htu": without_query(url),
+        "iat": to_epoch(at),
+    }
+    if access_token is not None:
+        claims["ath"] = b64u(digest(access_token.encode("ascii")))
+    if body:
+        claims["bh"] = b64u(digest(body))
+    return sign_token(signer, DPOP, claims, extra_header={"jwk": public_jwk(signer.public_key)})
+
+
+def verify_proof(text: str, key: ec.EllipticCurvePublicKey, call: HttpCall, at: datetime) -> DpopProof:
+    """Verify a proof with the key that is *known*; the one in the header must merely be the same.
+
+    A TokenError as `verify_with_key`, UnknownKey for another key in the header, BadClaims for another method, address,
+    access token or body; ClockOff, told last, when all else holds.
+    """
+    token = parse_unverified(text, DPOP)
+    if not _names_key(token.header, key):
+        raise UnknownKey("the proof is by another key")
+    claims = check_signature(token, DPOP, key).claims
+    _check_call(claims, call)
+    issued_at = from_epoch(_integer(claims["iat"]))
+    if not abs(at - issued_at) <= MAX_SKEW:
+        raise ClockOff(f"more than {MAX_SKEW.seconds} s from the server's time")
+    return DpopProof(str(claims["jti"]), issued_at, issued_at + MAX_SKEW)
+
+
+def without_query(url: str) -> str:
+    """Return a URL without query and fragment (RFC 9449 §4.2, `htu`)."""
+    return urlsplit(url)._replace(query="", fragment="").geturl()
+
+
+def normal_url(url: str) -> str | None:
+    """Return a URL in the form in which two are compared (RFC 9449 §4.3), None if it is no address of a call.
+
+    Letters of scheme and host small, default port left out, percent-encoding undone as routing undoes it. A query, a
+    fragment or a user name is not forgiven.
+    """
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return None
+    if parts.scheme not in _DEFAULT_PORTS or not parts.hostname or "@" in parts.netloc or "?" in url or "#" in url:
+        return None
+    return SplitResult(parts.scheme, _authority(parts, port), unquote(parts.path) or "/", "", "").geturl()
+
+
+def _authority(parts: SplitResult, port: int | None) -> str:
+    host = f"[{parts.hostname}]" if ":" in str(parts.hostname) else str(parts.hostname)
+    return host if port in {None, _DEFAULT_PORTS[parts.scheme]} else f"{host}:{port}"
+
+
+def _names_key(header: Mapping[str, object], key: ec.EllipticCurvePublicKey) -> bool:
+    # The four members make the thumbprint (RFC 7638 §3.2), so equal members are an equal thumbprint, at less cost.
+    jwk = header["jwk"]
+    if not isinstance(jwk, dict) or not jwk.keys() <= _JWK_MEMBERS:
+        raise MalformedToken("jwk has members that a public P-256 key does not have")
+    known = public_jwk(key)
+    return {name: jwk.get(name) for name in known} == known
+
+
+def _check_call(claims: Mapping[str, object], call: HttpCall) -> None:
+    if not JTI_LEAST <= len(str(claims["jti"])) <= JTI_MOST:
+        raise BadClaims(f"jti has {JTI_LEAST} to {JTI_MOST} characters")
+    if claims["htm"] != call.method:
+        raise BadClaims("htm is another method")
+    address = normal_url(str(claims["htu"]))
+    if address is None or address != normal_url(call.url):
+        raise BadClaims("htu is another address")
+    if claims.get("ath") != _hash_of(None if call.access_token is None else call.access_token.encode()):
+        raise BadClaims("ath is not this access token's")
+    if claims.get("bh") not in _hashes_of_body(call.body):
+        raise BadClaims("bh is not this body's")
+
+
+def _hash_of(data: bytes | None) -> str | None:
+    return None if data is None else b64u(digest(data))
+
+
+def _hashes_of_body(body: bytes) -> Collection[str | None]:
+    # Without a body `bh` may be left out, or be the hash of nothing.
+    return (_hash_of(body),) if body else (None, _hash_of(b""))
+
+
+def _integer(value: object) -> int:
+    if not isinstance(value, int):
+        raise BadClaims("iat is no integer")
+    return value
