@@ -1,0 +1,78 @@
+"""What the operator's monitors ask: is the process alive, can it serve, what are its figures."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from ipaddress import ip_address
+from secrets import compare_digest
+
+import flask
+from flask import request
+
+from edge.http import answer
+from edge.metrics import exposition
+from edge.problems import Problem
+from edge.secret import Secret
+
+Check = Callable[[], str | None]
+"""Looks at one thing the process needs: None when it serves, else what is wrong, in words fit for anyone to read."""
+
+_FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Real-IP", "Via")
+_errors = logging.getLogger("yunju.error")
+
+
+def health_blueprint(checks: Mapping[str, Check], *, metrics_token: Secret | None = None) -> flask.Blueprint:
+    """Return `GET /healthz` (alive), `/readyz` (every check, 503 when one fails) and `/metrics`.
+
+    Figures go to whoever has the token; without a token set, only to this machine asking directly, since behind a
+    proxy of the same machine everybody would come from here.
+    """
+    blueprint = flask.Blueprint("health", __name__)
+
+    @blueprint.get("/healthz")
+    def alive() -> flask.Response:
+        return answer({"status": "ok"})
+
+    @blueprint.get("/readyz")
+    def ready() -> flask.Response:
+        outcomes = {name: _outcome(name, check) for name, check in checks.items()}
+        if any(outcome != "ok" for outcome in outcomes.values()):
+            raise Problem("unavailable", retry_after=5, extra={"checks": outcomes})
+        return answer({"status": "ok", "checks": outcomes})
+
+    @blueprint.get("/metrics")
+    def metrics() -> flask.Response:
+        _require_reader(metrics_token)
+        return flask.Response(exposition(), content_type="text/plain; version=0.0.4; charset=utf-8")
+
+    return blueprint
+
+
+def _outcome(name: str, check: Check) -> str:
+    try:
+        return check() or "ok"
+    except Exception as error:  # noqa: BLE001 - whatever a check meets, the process is not ready and must say so
+        _errors.error("a readiness check failed", exc_info=error, extra={"fields": {"check": name}})
+        return "failed"
+
+
+def _require_reader(token: Secret | None) -> None:
+    if token is None:
+        if not _asks_from_here():
+            raise Problem("not-permitted", "Set YUNJU_METRICS_TOKEN to read the figures from elsewhere.")
+        return
+    scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer":
+        raise Problem("unauthenticated")
+    if not compare_digest(given.strip().encode("utf-8", "replace"), token.reveal().encode("utf-8")):
+        raise Problem("bad-token")
+
+
+def _asks_from_here() -> bool:
+    if any(name in request.headers for name in _FORWARDED):
+        return False
+    try:
+        return ip_address(request.remote_addr or "").is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,273 @@
+"""The OpenAPI 3.1 document, assembled from the routes and what each view says of itself. Nothing is described twice.
+
+Every route under /v1 must be described; the same application always gives the same document.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Literal, TypeVar
+
+import flask
+import msgspec
+from werkzeug.routing import Rule
+
+from edge.problems import PROBLEMS
+
+View = TypeVar("View", bound=Callable[..., Any])
+Auth = Literal["none", "device", "integrator", "person", "wallet", "caller"]
+
+_REF = "#/components/schemas/{name}"
+_ARGUMENT = re.compile(r"<(?:[^:<>]+:)?([^<>]+)>")
+_ANSWERED_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+_MEDIA_TYPE = re.compile(r"[a-z]+/[a-z0-9.+-]+")
+_SECURITY: Mapping[str, list[dict[str, list[str]]]] = {
+    "none": [],
+    "device": [{"device": []}],
+    "integrator": [{"integrator": []}],
+    "person": [{"person": []}],
+    "wallet": [{"wallet": []}],
+    "caller": [{"device": []}, {"integrator": []}],
+}
+_SCHEMES = {
+    "device": {
+        "type": "http",
+        "scheme": "DPoP",
+        "description": "A device's access token, with its proof in the DPoP header (RFC 9449; `bh` covers the body).",
+    },
+    "integrator": {"type": "http", "scheme": "bearer", "description": "An integrator's token, `yj_…`."},
+    "person": {"type": "apiKey", "in": "cookie", "name": "yunju_session", "description": "A signed-in person."},
+    "wallet": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "Wallet-Proof",
+        "description": "A `wallet-proof+jwt` by the phone's key, once, over method, address and body.",
+    },
+}
+_OPERATION_ID = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": True,
+    "description": "The operation's id, made before it is first sent and kept over every retry.",
+    "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{16,64}$"},
+}
+_PROBLEM_SCHEMA = {
+    "type": "object",
+    "description": "A problem document (RFC 9457). `code` is stable; further members depend on it.",
+    "properties": {
+        "type": {"type": "string", "format": "uri-reference"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "code": {"type": "string"},
+        "detail": {"type": "string"},
+        "hint": {"type": "string"},
+        "instance": {"type": "string"},
+        "message": {
+            "type": "object",
+            "properties": {"zh": {"type": "string"}, "en": {"type": "string"}},
+            "required": ["zh", "en"],
+        },
+    },
+    "required": ["type", "title", "status", "code", "hint", "message"],
+}
+
+
+@dataclass(frozen=True)
+class Operation:
+    """What a view says of itself."""
+
+    summary: str
+    tag: str
+    body: Any
+    answers: Mapping[int, Any]
+    problems: frozenset[str]
+    auth: Auth
+    query: Any
+    writes: bool
+
+
+def describe(
+    *,
+    summary: str,
+    tag: str,
+    answers: Mapping[int, Any],
+    body: Any = None,  # noqa: ANN401 - any type msgspec knows: a Struct, list[Struct], a union
+    problems: Iterable[str] = (),
+    auth: Auth = "caller",
+    query: Any = None,  # noqa: ANN401 - a Struct
+    writes: bool = False,
+) -> Callable[[View], View]:
+    """Set a view's `__operation__`.
+
+    `answers` maps a status to a type (answered as JSON), to a media type such as `image/jpeg`, or to a sentence (no
+    body). What follows from `body`, `query`, `auth` and `writes` is added to `problems`; an unknown code is a ValueError.
+    """
+    unknown = sorted(set(problems) - set(PROBLEMS))
+    if unknown:
+        raise ValueError(f"no such problem: {', '.join(unknown)}")
+    codes = frozenset(problems) | _implied(body=body, query=query, auth=auth, writes=writes)
+    operation = Operation(summary, tag, body, dict(answers), codes, auth, query, writes)
+
+    def mark(view: View) -> View:
+        view.__operation__ = operation  # type: ignore[attr-defined]
+        return view
+
+    return mark
+
+
+def document(app: flask.Flask, *, title: str, version: str) -> dict[str, Any]:
+    """Return the document of an application's described routes; ValueError names each /v1 route without one."""
+    described, bare = _described(app)
+    if bare:
+        raise ValueError(f"not described: {', '.join(bare)}")
+    schemas = _Schemas(operation for _, _, operation in described)
+    paths: dict[str, dict[str, Any]] = {}
+    for rule, method, operation in described:
+        path = _ARGUMENT.sub(r"{\1}", rule.rule)
+        paths.setdefault(path, {})[method.lower()] = _operation_object(rule, method, operation, schemas)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": title, "version": version},
+        "tags": [{"name": tag} for tag in sorted({operation.tag for _, _, operation in described})],
+        "paths": dict(sorted(paths.items())),
+        "components": {"schemas": schemas.components(), "securitySchemes": _SCHEMES},
+    }
+
+
+def openapi_blueprint(*, title: str, version: str) -> flask.Blueprint:
+    """Return `GET /v1/openapi.json`, which assembles the document at its first call."""
+    blueprint = flask.Blueprint("openapi", __name__)
+    made: list[bytes] = []
+
+    @blueprint.get("/v1/openapi.json")
+    @describe(summary="This document", tag="about", answers={200: dict[str, Any]}, auth="none")
+    def openapi_document() -> flask.Response:
+        if not made:
+            made.append(msgspec.json.encode(document(flask.current_app, title=title, version=version)))
+        headers = {"Cache-Control": "public, max-age=300"}
+        return flask.Response(made[0], 200, headers, content_type="application/json")
+
+    return blueprint
+
+
+class _Schemas:
+    """The schemas of all types that operations name, and references to them."""
+
+    def __init__(self, operations: Iterable[Operation]) -> None:
+        self._types: list[Any] = []
+        for operation in operations:
+            named = [operation.body, operation.query, *operation.answers.values()]
+            self._types += [kind for kind in named if kind is not None and not isinstance(kind, str)]
+        found, self._components = msgspec.json.schema_components(self._types, ref_template=_REF)
+        self._found = list(found)
+
+    def of(self, kind: Any) -> dict[str, Any]:  # noqa: ANN401 - any type msgspec knows
+        """Return the schema of a type seen at the start: a reference where it has a name."""
+        return self._found[self._types.index(kind)]
+
+    def parameters(self, query: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - a Struct
+        """Return the query parameters that a Struct stands for."""
+        schema = self._components[self.of(query)["$ref"].rpartition("/")[2]]
+        needed = schema.get("required", ())
+        return [
+            {"name": name, "in": "query", "required": name in needed, "schema": part}
+            for name, part in schema["properties"].items()
+        ]
+
+    def components(self) -> dict[str, Any]:
+        """Return all named schemas, sorted."""
+        return dict(sorted({**self._components, "Problem": _PROBLEM_SCHEMA}.items()))
+
+
+def _described(app: flask.Flask) -> tuple[list[tuple[Rule, str, Operation]], list[str]]:
+    described: list[tuple[Rule, str, Operation]] = []
+    bare: list[str] = []
+    for rule in sorted(app.url_map.iter_rules(), key=lambda rule: (rule.rule, rule.endpoint)):
+        operation = getattr(app.view_functions.get(rule.endpoint), "__operation__", None)
+        if operation is not None:
+            methods = [method for method in _ANSWERED_METHODS if method in (rule.methods or ())]
+            described += [(rule, method, operation) for method in methods]
+        elif rule.rule == "/v1" or rule.rule.startswith("/v1/"):
+            bare.append(rule.rule)
+    return described, bare
+
+
+def _implied(*, body: object, query: object, auth: Auth, writes: bool) -> frozenset[str]:
+    codes = {"internal", "bad-request"} if writes else {"internal"}
+    if body is not None:
+        codes |= {"bad-json", "too-large", "unsupported-media-type", "invalid-field"}
+    if query is not None:
+        codes.add("invalid-field")
+    if auth != "none":
+        codes |= {"unauthenticated", "bad-token", "not-permitted"}
+    if auth in {"device", "caller"}:
+        codes |= {"clock-off", "device-revoked"}
+    return frozenset(codes)
+
+
+def _operation_object(rule: Rule, method: str, operation: Operation, schemas: _Schemas) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "operationId": f"{rule.endpoint}.{method.lower()}",
+        "summary": operation.summary,
+        "tags": [operation.tag],
+        "security": _SECURITY[operation.auth],
+        "parameters": _parameters(rule, operation, schemas),
+        "responses": _responses(operation, schemas),
+    }
+    if operation.body is not None:
+        found["requestBody"] = {"required": True, "content": _json(schemas.of(operation.body))}
+    return found
+
+
+def _parameters(rule: Rule, operation: Operation, schemas: _Schemas) -> list[dict[str, Any]]:
+    names = _ARGUMENT.findall(rule.rule)
+    found = [{"name": name, "in": "path", "required": True, "schema": _path_schema(rule, name)} for name in names]
+    if operation.query is not None:
+        found += schemas.parameters(operation.query)
+    if operation.writes:
+        found.append(_OPERATION_ID)
+    return found
+
+
+def _path_schema(rule: Rule, name: str) -> dict[str, Any]:
+    kind = type(rule._converters[name]).__name__  # noqa: SLF001 - werkzeug offers no public way to it
+    schemas: dict[str, dict[str, Any]] = {
+        "IntegerConverter": {"type": "integer", "minimum": 0},
+        "FloatConverter": {"type": "number", "minimum": 0},
+        "UUIDConverter": {"type": "string", "format": "uuid"},
+    }
+    return schemas.get(kind, {"type": "string"})
+
+
+def _responses(operation: Operation, schemas: _Schemas) -> dict[str, Any]:
+    found = {str(status): _answer(status, kind, schemas) for status, kind in operation.answers.items()}
+    by_status: dict[int, list[str]] = {}
+    for code in sorted(operation.problems):
+        by_status.setdefault(PROBLEMS[code].status, []).append(code)
+    for status, codes in by_status.items():
+        found[str(status)] = _problem(codes)
+    return dict(sorted(found.items()))
+
+
+def _answer(status: int, kind: Any, schemas: _Schemas) -> dict[str, Any]:  # noqa: ANN401 - a type or a text
+    phrase = HTTPStatus(status).phrase
+    if not isinstance(kind, str):
+        return {"description": phrase, "content": _json(schemas.of(kind))}
+    if _MEDIA_TYPE.fullmatch(kind):
+        return {"description": phrase, "content": {kind: {}}}
+    return {"description": kind}
+
+
+def _problem(codes: list[str]) -> dict[str, Any]:
+    schema = {
+        "allOf": [{"$ref": _REF.format(name="Problem")}, {"properties": {"code": {"enum": codes}}}],
+    }
+    words = "; ".join(f"`{code}`: {PROBLEMS[code].en}" for code in codes)
+    return {"description": words, "content": {"application/problem+json": {"schema": schema}}}
+
+
+def _json(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"application/json": {"schema": schema}}
