@@ -35,14 +35,17 @@ class Group(click.Group):
     """A click group with the manners above; sub-groups need not be of this class."""
 
     def main(  # type: ignore[override]  # click's overloads differ in standalone_mode alone
-        self, args: Sequence[str] | None = None, prog_name: str | None = None, **rest: object
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        **rest: Any,  # noqa: ANN401 - click's signature
     ) -> object:
         """Run the command line and exit; with `standalone_mode=False` raise instead, as click does."""
         if not rest.pop("standalone_mode", True):
             return super().main(args, prog_name, standalone_mode=False, **rest)
         sys.exit(self._outcome(args, prog_name, rest))
 
-    def _outcome(self, args: Sequence[str] | None, prog_name: str | None, rest: dict[str, object]) -> int:
+    def _outcome(self, args: Sequence[str] | None, prog_name: str | None, rest: dict[str, Any]) -> int:
         try:
             code = super().main(args, prog_name, standalone_mode=False, **rest)
         except NoArgsIsHelpError as error:

@@ -103,7 +103,7 @@ def describe(
     """Set a view's `__operation__`.
 
     `answers` maps a status to a type (answered as JSON), to a media type such as `image/jpeg`, or to a sentence (no
-    body). What follows from `body`, `query`, `auth` and `writes` is added to `problems`; an unknown code is a ValueError.
+    body). What follows from `body`, `query`, `auth` and `writes` is added to `problems`. ValueError for an unknown code.
     """
     unknown = sorted(set(problems) - set(PROBLEMS))
     if unknown:
