@@ -16,6 +16,8 @@ FOLDER_MODE: Final = 0o700
 FILE_MODE: Final = 0o600
 MAX_FILE_BYTES: Final = 65_536
 _OTHERS: Final = 0o077
+FileIdentity = tuple[int, ...]
+"""Equal for as long as a file is neither replaced nor altered in place, nor its mode or owner."""
 
 
 class StoreError(Exception):
@@ -49,6 +51,15 @@ def read_private(path: Path) -> bytes:
     if len(data) > MAX_FILE_BYTES:
         raise StoreError(f"{path} is too large to be one of this store's files", "restore it from the backup")
     return data
+
+
+def file_identity(path: Path) -> FileIdentity:
+    """Return what tells a file from any later one of its name; StoreError if it is missing."""
+    try:
+        status = path.lstat()
+    except OSError as error:
+        raise StoreError(f"{path} cannot be read: {error.strerror}", "restore it from the backup") from None
+    return (status.st_dev, status.st_ino, status.st_ctime_ns, status.st_mtime_ns, status.st_size)
 
 
 def create_private(path: Path, data: bytes) -> None:

@@ -14,7 +14,17 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from edge.instants import rfc3339
 from keys.errors import BadKey
-from keys.files import StoreError, create_private, folder_lock, open_folder, read_private, replace_private
+from keys.files import (
+    FileIdentity,
+    StoreError,
+    create_private,
+    file_identity,
+    folder_lock,
+    open_folder,
+    read_private,
+    replace_private,
+)
+from keys.jwk import key_thumbprint
 from keys.keyset import KeySet, Purpose, VerificationKey
 from keys.signer import FileSigner
 from keys.stored import SCHEDULES, KeyState, Schedule, StoredKey, read_story, write_story
@@ -37,6 +47,7 @@ class KeyStore:
         self._folder = folder
         self._passphrase_file = passphrase_file or folder / PASSPHRASE_FILE
         self._signers: dict[str, FileSigner] = {}
+        self._stories: dict[Path, tuple[FileIdentity, StoredKey]] = {}
         open_folder(folder)
 
     def generate(
@@ -125,26 +136,30 @@ class KeyStore:
     def signer(self, purpose: Purpose, at: datetime) -> FileSigner:
         """Return the signer in use at `at`: of the keys that may sign, the one whose use began last.
 
-        Reads the folder's stories each time, so that a disabled key stops at once; decrypts each key only once.
+        Looks at the folder each time, so that a disabled key stops at once; reads only what changed since.
         """
         current = self._current(purpose, at)
         if current is None:
             raise StoreError(f"no {purpose} key may sign now", f"python -m keys rotate {purpose} --at-once")
         return self._load(current)
 
-    def signer_of(self, kid: str, at: datetime) -> FileSigner:
-        """Return the signer of one key, which may be an older one still in its days of use (a root's roll-over)."""
-        stored = self.find(kid)
-        if stored.state is not KeyState.ACTIVE or not stored.public.valid_at(at):
-            raise StoreError("this key may not sign now", "python -m keys list")
-        return self._load(stored)
+    def roots(self, at: datetime) -> tuple[FileSigner, FileSigner | None]:
+        """Return who signs a bundle at `at`: the root, and the old root too while a roll-over lasts.
+
+        It lasts from `rotate` until the successor's first use: the successor is then the root, the one in use the
+        old one, as `sign_bundle` takes them.
+        """
+        current, successor = self._current(Purpose.ROOT, at), self._waiting(Purpose.ROOT, at)
+        if current is None or successor is None:
+            return self.signer(Purpose.ROOT, at), None
+        return self._load(successor), self._load(current)
 
     # What follows and changes a file is called under the folder's lock.
 
     def _make(
         self, purpose: Purpose, not_before: datetime, not_after: datetime, signs_from: datetime, signs_until: datetime
     ) -> StoredKey:
-        private = ec.generate_private_key(ec.SECP256R1())
+        private = _new_private_key()
         try:
             public = VerificationKey.of(private.public_key(), purpose, _second(not_before), _second(not_after))
             stored = StoredKey(public, KeyState.ACTIVE, _second(signs_from), _second(signs_until))
@@ -195,11 +210,17 @@ class KeyStore:
         return read_private(self._passphrase_file)
 
     def _read(self, path: Path) -> StoredKey:
+        seen = file_identity(path)
+        kept = self._stories.get(path)
+        if kept and kept[0] == seen:
+            return kept[1]
         data = read_private(path)
         try:
-            return read_story(data, path.stem)
+            stored = read_story(data, path.stem)
         except ValueError as error:
             raise StoreError(f"{path} is damaged: {error}", "restore it from the backup of the key folder") from None
+        self._stories[path] = (seen, stored)
+        return stored
 
     def _write(self, stored: StoredKey) -> StoredKey:
         replace_private(self._path(stored.kid, "json"), write_story(stored))
@@ -212,3 +233,11 @@ class KeyStore:
 def _second(at: datetime) -> datetime:
     """Cut to whole seconds: what is written must read back the same."""
     return at.replace(microsecond=0)
+
+
+def _new_private_key() -> ec.EllipticCurvePrivateKey:
+    while True:
+        private = ec.generate_private_key(ec.SECP256R1())
+        # On a command line an id that begins with a dash would read as an option: one in 64 is thrown away.
+        if not key_thumbprint(private.public_key()).startswith("-"):
+            return private

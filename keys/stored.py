@@ -47,8 +47,8 @@ class Schedule:
 
 SCHEDULES: Final[Mapping[Purpose, Schedule]] = MappingProxyType(
     {
-        # A root's last bundle lives 90 days; a client away for that long is enrolled anew.
-        Purpose.ROOT: Schedule(timedelta(days=30), timedelta(days=5 * 365), timedelta(days=120)),
+        # The lead is the roll-over: whoever holds a bundle of the old root alone sees it expire within 90 days.
+        Purpose.ROOT: Schedule(timedelta(days=100), timedelta(days=5 * 365), timedelta(days=120)),
         # A printed card lives up to five years.
         Purpose.CARD: Schedule(timedelta(days=3), timedelta(days=365), timedelta(days=5 * 366 + 60)),
         # A status list is relied on for a day.
