@@ -24,7 +24,8 @@ RUN /opt/yunju/bin/python -m compileall -q accounts cards edge issuer keys verif
 FROM ${BASE}
 RUN groupadd --system --gid 10001 yunju \
  && useradd --system --uid 10001 --gid yunju --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin yunju \
- && install -d -o yunju -g yunju -m 0700 /data
+ && install -d -o yunju -g yunju -m 0700 /data \
+ && install -d -o yunju -g yunju -m 0755 /published
 COPY --from=build /opt/yunju /opt/yunju
 COPY --from=build /build /srv/yunju
 WORKDIR /srv/yunju
