@@ -1,8 +1,12 @@
-"""Which integers a body may hold. msgspec takes JSON integers of any size; stores and clients take 2^53 at most."""
+"""Which values clients may send at all, whatever a field says: integers below 2^53, text without NUL.
+
+msgspec and werkzeug take integers of any size and NULs; stores do not, and would fail with a 500.
+"""
 
 from __future__ import annotations
 
 from msgspec import inspect, to_builtins
+from werkzeug.routing import BaseConverter, Map, UnicodeConverter
 
 INTEGER_BOUND = 2**53
 
@@ -22,18 +26,46 @@ def admits_wide_integer(kind: type[object]) -> bool:
     return False
 
 
-def holds_wide_integer(value: object) -> bool:
-    """Tell whether a decoded body holds an integer of 2^53 or beyond, either sign."""
+def storage_fault(value: object) -> str | None:
+    """Tell what a store could not keep: an integer of 2^53 or beyond, either sign, or a NUL character in a text."""
     waiting: list[object] = [to_builtins(value)]
     while waiting:
         item = waiting.pop()
         if isinstance(item, int) and abs(item) >= INTEGER_BOUND:
-            return True
+            return "Number out of range"
+        if isinstance(item, str) and "\0" in item:
+            return "Text with a NUL character"
         if isinstance(item, dict):
+            waiting.extend(item)
             waiting.extend(item.values())
         elif isinstance(item, (list, tuple)):
             waiting.extend(item)
-    return False
+    return None
+
+
+class TextConverter(UnicodeConverter):
+    """One segment of a path, without NUL."""
+
+    def __init__(self, map: Map, minlength: int = 1, maxlength: int | None = None, length: int | None = None) -> None:  # noqa: A002 - werkzeug's name
+        super().__init__(map, minlength, maxlength, length)
+        self.regex = self.regex.replace("[^/]", "[^/\\x00]")
+
+
+class WholeNumberConverter(BaseConverter):
+    """A whole number of at most 15 ASCII digits in a path; anything else is no such path."""
+
+    regex = "[0-9]{1,15}"
+
+    def to_python(self, value: str) -> int:
+        """Return the number."""
+        return int(value)
+
+
+CONVERTERS: dict[str, type[BaseConverter]] = {
+    "default": TextConverter,
+    "string": TextConverter,
+    "int": WholeNumberConverter,
+}
 
 
 def _bounded(item: inspect.IntType) -> bool:

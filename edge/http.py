@@ -21,7 +21,7 @@ from flask import current_app, g, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.wrappers import Response as AnyResponse
 
-from edge.bodies import admits_wide_integer, holds_wide_integer
+from edge.bodies import CONVERTERS, admits_wide_integer, storage_fault
 from edge.clock import Clock
 from edge.log import ACCESS
 from edge.metrics import observe_request
@@ -69,6 +69,7 @@ _PLACE = re.compile(r"(.*) - at `(.*)`", re.DOTALL)
 _FIELD_NAMED = re.compile(r"Object (?:missing required|contains unknown) field `(.*)`", re.DOTALL)
 _LONGEST_MESSAGE = 200
 _LONG_NUMBER = re.compile(rb"[0-9]{16}")
+_ESCAPED_NUL = b"\\u0000"
 
 _errors = logging.getLogger("yunju.error")
 
@@ -120,6 +121,7 @@ def create_frame(name: str, *, clock: Clock, max_body: int = 65536) -> flask.Fla
     frame.max_body = max_body
     # A path has one spelling: others are 404, not a redirect built from the client's Host header.
     frame.url_map.merge_slashes = False
+    frame.url_map.converters.update(CONVERTERS)
     frame.url_map.redirect_defaults = False
     frame.register_error_handler(Problem, _on_problem)
     frame.register_error_handler(HTTPException, _on_http_exception)
@@ -167,8 +169,8 @@ def read_body(kind: type[T]) -> T:
         raise _invalid_field(str(error)) from None
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         raise Problem("bad-json") from None
-    if wide and _LONG_NUMBER.search(data) and holds_wide_integer(value):
-        raise _invalid_field("Number out of range")
+    if (wide and _LONG_NUMBER.search(data)) or _ESCAPED_NUL in data:
+        _require_storable(value)
     return cast("T", value)
 
 
@@ -180,9 +182,11 @@ def read_query(kind: type[T]) -> T:
             raise _invalid_field(f"Given twice - at `$.{name}`")
         fields[name] = value
     try:
-        return msgspec.convert(fields, kind, strict=False)
+        found = msgspec.convert(fields, kind, strict=False)
     except msgspec.ValidationError as error:
         raise _invalid_field(str(error)) from None
+    _require_storable(found)
+    return found
 
 
 def answer(value: object, status: int = 200, headers: Mapping[str, str] | None = None) -> flask.Response:
@@ -220,6 +224,12 @@ def _reader(struct: Hashable) -> tuple[msgspec.json.Decoder[object], bool]:
     if config is None or not config.forbid_unknown_fields:
         raise TypeError(f"{kind.__name__} must be a Struct with forbid_unknown_fields=True")
     return msgspec.json.Decoder(kind), admits_wide_integer(kind)
+
+
+def _require_storable(value: object) -> None:
+    fault = storage_fault(value)
+    if fault is not None:
+        raise _invalid_field(fault)
 
 
 def _invalid_field(text: str) -> Problem:

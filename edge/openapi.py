@@ -103,7 +103,7 @@ def describe(
     """Set a view's `__operation__`.
 
     `answers` maps a status to a type (answered as JSON), to a media type such as `image/jpeg`, or to a sentence (no
-    body). What follows from `body`, `query`, `auth` and `writes` is added to `problems`. ValueError for an unknown code.
+    body). What follows from `body`, `query`, `auth` and `writes` is added to `problems`; one unknown is a ValueError.
     """
     unknown = sorted(set(problems) - set(PROBLEMS))
     if unknown:
@@ -235,7 +235,7 @@ def _parameters(rule: Rule, operation: Operation, schemas: _Schemas) -> list[dic
 def _path_schema(rule: Rule, name: str) -> dict[str, Any]:
     kind = type(rule._converters[name]).__name__  # noqa: SLF001 - werkzeug offers no public way to it
     schemas: dict[str, dict[str, Any]] = {
-        "IntegerConverter": {"type": "integer", "minimum": 0},
+        "WholeNumberConverter": {"type": "integer", "minimum": 0},
         "FloatConverter": {"type": "number", "minimum": 0},
         "UUIDConverter": {"type": "string", "format": "uuid"},
     }
