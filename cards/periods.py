@@ -59,10 +59,18 @@ def _year(year: int, zone: ZoneInfo) -> Period:
 
 
 def _month(year: int, month: int, zone: ZoneInfo) -> Period:
-    after = (year + 1, 1) if month == 12 else (year, month + 1)  # noqa: PLR2004 - December
+    after = (year + 1, 1) if month == 12 else (year, month + 1)
     return Period(PeriodUnit.MONTH, f"{year:04d}-{month:02d}", _midnight(year, month, zone), _midnight(*after, zone))
 
 
 def _midnight(year: int, month: int, zone: ZoneInfo) -> datetime:
     """Return the first instant of a local month; where midnight does not exist, the instant the clock jumps past it."""
     return datetime(year, month, 1, tzinfo=zone).astimezone(UTC)
+
+
+def period_named(unit: PeriodUnit, key: str, zone: ZoneInfo) -> Period:
+    """Return the period of `unit` whose key is `key`; ValueError when there is none."""
+    if unit is PeriodUnit.EVER:
+        return Period(unit, "ever", None, None)
+    year, _, month = key.partition("-")
+    return _year(int(year), zone) if unit is PeriodUnit.YEAR else _month(int(year), int(month), zone)

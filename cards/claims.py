@@ -1,0 +1,225 @@
+"""What a card says: its claims, every one of them accounted for (DESIGN §4). No clock, no key store."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from edge.encoding import EncodingError, unb64u
+from edge.instants import InstantError, from_epoch, to_epoch
+from keys.errors import BadClaims, BadKey
+from keys.jwk import key_from_jwk, thumbprint
+from keys.signer import Signer
+from keys.tokens import TokenForm, sign_token
+
+
+class Form(StrEnum):
+    """What carries the card. A phone and a chip hold a key of their own; a tag and a print can be copied."""
+
+    PHONE = "phone"
+    CHIP = "chip"
+    TAG = "tag"
+    PRINT = "print"
+
+    @property
+    def holds_key(self) -> bool:
+        """Whether a card of this form names a key (`cnf`) that must prove itself at the counter."""
+        return self in (Form.PHONE, Form.CHIP)
+
+
+LIFETIME_CAPS: Mapping[Form, timedelta] = {
+    Form.PHONE: timedelta(days=31),
+    Form.CHIP: timedelta(days=3653),
+    Form.TAG: timedelta(days=3653),
+    Form.PRINT: timedelta(days=3653),
+}
+"""The longest `exp` minus `iat` of each form. Part of the format: a programme may ask for less, never for more."""
+
+CARD = TokenForm(
+    typ="card+jwt",
+    headers=frozenset({"alg", "kid", "typ"}),
+    required={
+        "iss": str,
+        "sub": str,
+        "jti": str,
+        "tier": str,
+        "form": str,
+        "name": str,
+        "iat": int,
+        "nbf": int,
+        "exp": int,
+        "status": dict,
+    },
+    optional={"cnf": dict},
+    max_length=2000,
+    max_lifetime=max(LIFETIME_CAPS.values()),
+)
+"""The form of a card token (RFC 7515 compact, ES256)."""
+
+NAME_MOST = 100
+URI_MOST = 200
+_TIER = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?")
+_URI = re.compile(r"https?://[!-~]+")
+_ISSUER = re.compile(r"[!-~]+")
+_IDENTIFIER_BYTES = 16
+_INDEX_MOST = 2**31 - 1
+# Control, format (bidirectional overrides), surrogate, private-use and unassigned characters have no place in a name;
+# line and paragraph separators break a counter's screen.
+_NAME_REFUSES = frozenset({"Cc", "Cs", "Co", "Cn", "Zl", "Zp"})
+_NAME_REFUSED_MARKS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff")
+
+
+@dataclass(frozen=True)
+class CardClaims:
+    """What a card token says, checked for shape. Instants are aware UTC, whole seconds.
+
+    `subject` (the holder) and `card_id` are base64url of 16 random bytes; `name` is masked; `key` is the public JWK of
+    the phone or the chip, None on a tag or a print; `status_uri` and `status_index` say where its status stands.
+    """
+
+    issuer: str
+    subject: str
+    card_id: str
+    tier: str
+    form: Form
+    name: str
+    issued_at: datetime
+    not_before: datetime
+    expires_at: datetime
+    key: Mapping[str, str] | None
+    status_uri: str
+    status_index: int
+
+    @property
+    def key_thumbprint(self) -> str | None:
+        """The RFC 7638 thumbprint of `key`, or None."""
+        return None if self.key is None else thumbprint(self.key)
+
+    def to_claims(self) -> dict[str, object]:
+        """Return the JSON claims in the order that every card is written in, so that the wire form packs it small."""
+        claims: dict[str, object] = {
+            "iss": self.issuer,
+            "sub": self.subject,
+            "jti": self.card_id,
+            "tier": self.tier,
+            "form": self.form.value,
+            "name": self.name,
+            "iat": to_epoch(self.issued_at),
+            "nbf": to_epoch(self.not_before),
+            "exp": to_epoch(self.expires_at),
+        }
+        if self.key is not None:
+            claims["cnf"] = {"jwk": {member: self.key[member] for member in ("kty", "crv", "x", "y")}}
+        claims["status"] = {"status_list": {"idx": self.status_index, "uri": self.status_uri}}
+        return claims
+
+
+def parse(claims: Mapping[str, object]) -> CardClaims:
+    """Return the typed claims of a card; BadClaims for one that is missing, unknown, of a wrong type or out of bounds.
+
+    Asks nothing about the present instant, the issuer's name or the status: `cards.verify` does.
+    """
+    CARD.check_claims(claims)
+    form = _form(claims["form"])
+    uri, index = _status(claims["status"])
+    card = CardClaims(
+        issuer=_text(claims["iss"], "iss", _ISSUER, URI_MOST),
+        subject=identifier(claims["sub"], "sub"),
+        card_id=identifier(claims["jti"], "jti"),
+        tier=_text(claims["tier"], "tier", _TIER, 32),
+        form=form,
+        name=_name(claims["name"]),
+        issued_at=instant(claims["iat"], "iat"),
+        not_before=instant(claims["nbf"], "nbf"),
+        expires_at=instant(claims["exp"], "exp"),
+        key=_key(claims.get("cnf"), form),
+        status_uri=uri,
+        status_index=index,
+    )
+    _check_times(card)
+    return card
+
+
+def sign_card(signer: Signer, claims: CardClaims) -> str:
+    """Return the card token, signed with an issuer's card key; BadClaims for claims that would be refused."""
+    written = claims.to_claims()
+    parse(written)
+    return sign_token(signer, CARD, written)
+
+
+def identifier(value: object, claim: str) -> str:
+    """Return `value` if it is canonical base64url of 16 bytes (a 128-bit random identifier), else raise BadClaims."""
+    if type(value) is not str or len(_bytes(value, claim)) != _IDENTIFIER_BYTES:
+        raise BadClaims(f"{claim} is not base64url of 16 bytes")
+    return value
+
+
+def instant(value: object, claim: str) -> datetime:
+    """Return the instant of a claim in integer epoch seconds, aware UTC; BadClaims for anything else."""
+    if type(value) is not int or value < 0:
+        raise BadClaims(f"{claim} is not a whole number of seconds")
+    try:
+        return from_epoch(value)
+    except InstantError:
+        raise BadClaims(f"{claim} lies outside the calendar") from None
+
+
+def _bytes(value: str, claim: str) -> bytes:
+    try:
+        return unb64u(value)
+    except EncodingError:
+        raise BadClaims(f"{claim} is not base64url") from None
+
+
+def _form(value: object) -> Form:
+    try:
+        return Form(str(value))
+    except ValueError:
+        raise BadClaims("form is none of phone, chip, tag, print") from None
+
+
+def _text(value: object, claim: str, pattern: re.Pattern[str], most: int) -> str:
+    if type(value) is not str or len(value) > most or not pattern.fullmatch(value):
+        raise BadClaims(f"{claim} is not written as it should be")
+    return value
+
+
+def _name(value: object) -> str:
+    if type(value) is not str or not value.strip() or len(value) > NAME_MOST:
+        raise BadClaims("name is empty or too long")
+    if any(unicodedata.category(character) in _NAME_REFUSES or character in _NAME_REFUSED_MARKS for character in value):
+        raise BadClaims("name holds a character that does not belong in a name")
+    return value
+
+
+def _status(value: object) -> tuple[str, int]:
+    entry = value.get("status_list") if isinstance(value, Mapping) and len(value) == 1 else None
+    if not isinstance(entry, Mapping) or entry.keys() != {"idx", "uri"}:
+        raise BadClaims("status is not a reference to a status list")
+    index = entry["idx"]
+    if type(index) is not int or not 0 <= index <= _INDEX_MOST:
+        raise BadClaims("idx is not an index")
+    return _text(entry["uri"], "uri", _URI, URI_MOST), index
+
+
+def _key(value: object, form: Form) -> Mapping[str, str] | None:
+    if value is None and not form.holds_key:
+        return None
+    jwk = value.get("jwk") if isinstance(value, Mapping) and len(value) == 1 else None
+    if not isinstance(jwk, Mapping) or jwk.keys() != {"kty", "crv", "x", "y"} or not form.holds_key:
+        raise BadClaims("cnf: a phone and a chip name one P-256 key, a tag and a print none")
+    try:
+        key_from_jwk(jwk)
+    except BadKey:
+        raise BadClaims("cnf is not a P-256 key") from None
+    return dict(jwk)
+
+
+def _check_times(card: CardClaims) -> None:
+    # That `exp` follows `iat` and `nbf` is the token form's own check.
+    if card.expires_at - card.issued_at > LIFETIME_CAPS[card.form]:
+        raise BadClaims("exp is further from iat than a card of this form may live")

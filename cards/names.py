@@ -1,0 +1,66 @@
+"""Names as a card token carries them: enough to compare with a person's ID, too little to name the person (DESIGN §5)."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator
+from itertools import groupby
+
+_STAR = "*"
+# What parts the words of a Latin name and stays in sight. In a Han name a middle dot is a character like any other.
+_JOINTS = frozenset("-‐‑·•.")
+# Zero-width joiners hold one written character together; like combining marks they belong to the one before.
+_JOINERS = frozenset("\u200c\u200d")
+
+
+def mask(name: str) -> str:
+    """Return a name masked: 王明 → 王*, 张小明 → 张*明, 欧阳明华 → 欧**华, Anna Lee → A*** L**.
+
+    First and last character stay, all between become `*`; of two characters the first stays, of one none. Each word
+    of a Latin name (any script with capitals) keeps its first letter. In a mixed name each script follows its own rule.
+    A character is what a reader sees as one: a letter with its accents, a Han character with its variation selector,
+    within or beyond the basic plane. A masked name masks to itself. ValueError for a name without any character.
+    """
+    words = unicodedata.normalize("NFC", name).split()
+    if not words:
+        raise ValueError("a name has at least one character")
+    masked: list[str] = []
+    for lettered, run in groupby(words, key=_is_lettered):
+        # Spaces inside a Han name part nothing: 张 小明 is 张小明.
+        masked += map(_mask_letters, run) if lettered else [_mask_characters("".join(run))]
+    return " ".join(masked)
+
+
+def _is_lettered(word: str) -> bool:
+    """Tell whether a word is written in letters that have capitals, or in no letters at all, as a masked one may be."""
+    return not any(unicodedata.category(character) == "Lo" for character in word) and any(
+        character.isupper() or character.islower() or character.istitle() for character in word
+    )
+
+
+def _mask_characters(word: str) -> str:
+    first, *rest = _characters(word)
+    if not rest:
+        return _STAR
+    return first + _STAR if len(rest) == 1 else first + _STAR * (len(rest) - 1) + rest[-1]
+
+
+def _mask_letters(word: str) -> str:
+    masked: list[str] = []
+    begins = True
+    for character in _characters(word):
+        joint = character in _JOINTS
+        masked.append(character if begins or joint else _STAR)
+        begins = joint
+    return "".join(masked)
+
+
+def _characters(word: str) -> Iterator[str]:
+    """Yield what a reader sees as single characters."""
+    character = ""
+    for point in word:
+        if character and not (unicodedata.category(point).startswith("M") or point in _JOINERS):
+            yield character
+            character = ""
+        character += point
+    yield character

@@ -1,0 +1,26 @@
+"""Reading what was scanned, tapped or pasted: plain text, wire form, digits. Total: one error."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from cards.parts import SEPARATOR, TEXT_MOST, Presentation, PresentationError, from_tokens
+from cards.wire import Dictionary, looks_packed, unpack
+
+__all__ = ["Presentation", "PresentationError", "read"]
+
+
+def read(text: str, dictionaries: Mapping[int, Dictionary]) -> Presentation:
+    """Return the presentation that a text carries (DESIGN §5, step 1).
+
+    Plain: `card`, `card~proof` or `proof`, where a proof is a phone's or a chip's; or the wire form, in base45 or in
+    digits. White space around the text is a scanner's and goes. PresentationError (`malformed`) for every other text,
+    and for a wire form whose dictionary is not among `dictionaries`.
+    """
+    text = text.strip()
+    if not text or len(text) > TEXT_MOST or not text.isascii():
+        raise PresentationError
+    if looks_packed(text):
+        unpacked = unpack(text, dictionaries)
+        return from_tokens([part for part in (unpacked.card, unpacked.proof) if part is not None])
+    return from_tokens(text.split(SEPARATOR, 2))

@@ -1,0 +1,177 @@
+"""Proofs that the card itself is here: the phone's fresh signature, the chip's answer to a challenge (DESIGN §4).
+
+Both are signed by the key that the card names (`cnf`). When a proof is fresh is judged in `cards.verify`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from cards.claims import URI_MOST, identifier, instant
+from edge.encoding import EncodingError, b64u, digest, unb64u
+from edge.instants import to_epoch
+from edge.strictjson import dumps
+from keys.errors import BadClaims
+from keys.signer import Signer
+from keys.tokens import TokenForm, check_signature, parse_unverified, sign_token, verify_with_key
+
+PROOF_MAX_AGE: Final = timedelta(seconds=45)
+PROOF_AHEAD: Final = timedelta(seconds=5)
+CHALLENGE_MAX_AGE: Final = timedelta(seconds=30)
+"""How long a chip may take to answer, from the reader's `iat`; one use (DESIGN §4)."""
+
+PROOF: Final = TokenForm(
+    typ="card-proof+jwt",
+    headers=frozenset({"alg", "typ"}),
+    required={"iat": int, "aud": str, "jti": str, "ath": str},
+    optional={},
+    max_length=600,
+    max_lifetime=None,
+)
+"""The form of a phone's proof. No `kid`: the card names the key."""
+
+CHIP_PROOF: Final = TokenForm(
+    typ="chip-proof+jwt",
+    headers=frozenset({"alg", "typ"}),
+    required={"aud": str, "rdr": str, "nonce": str, "iat": int, "ath": str},
+    optional={},
+    max_length=700,
+    max_lifetime=None,
+)
+"""The form of a chip's answer: the reader writes it, the chip signs the SHA-256 of its signing input."""
+
+_READER = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
+_NONCE_BYTES: Final = 32
+_DIGEST_BYTES: Final = 32
+_SIGNATURE_BYTES: Final = 64
+
+
+@dataclass(frozen=True)
+class ProofClaims:
+    """What a phone's proof says. `proof_id` is base64url of 16 random bytes; `card_digest` the card token's SHA-256."""
+
+    issued_at: datetime
+    audience: str
+    proof_id: str
+    card_digest: bytes
+
+    def to_claims(self) -> dict[str, object]:
+        """Return the JSON claims in the order that the wire form packs."""
+        return {
+            "iat": to_epoch(self.issued_at),
+            "aud": self.audience,
+            "jti": self.proof_id,
+            "ath": b64u(self.card_digest),
+        }
+
+
+@dataclass(frozen=True)
+class ChipProofClaims:
+    """What a chip's answer says: `reader` is the device that asked, `nonce` the 32 random bytes it was asked with."""
+
+    audience: str
+    reader: str
+    nonce: bytes
+    issued_at: datetime
+    card_digest: bytes
+
+    def to_claims(self) -> dict[str, object]:
+        """Return the JSON claims in the order that readers write them in."""
+        return {
+            "aud": self.audience,
+            "rdr": self.reader,
+            "nonce": b64u(self.nonce),
+            "iat": to_epoch(self.issued_at),
+            "ath": b64u(self.card_digest),
+        }
+
+
+def card_digest(card: str) -> bytes:
+    """Return what `ath` carries: SHA-256 of the exact text of a card token."""
+    return digest(card.encode("ascii"))
+
+
+def parse_proof(claims: Mapping[str, object]) -> ProofClaims:
+    """Return the typed claims of a phone's proof, or raise BadClaims."""
+    PROOF.check_claims(claims)
+    return ProofClaims(
+        issued_at=instant(claims["iat"], "iat"),
+        audience=_audience(claims["aud"]),
+        proof_id=identifier(claims["jti"], "jti"),
+        card_digest=_octets(claims["ath"], "ath", _DIGEST_BYTES),
+    )
+
+
+def parse_chip_proof(claims: Mapping[str, object]) -> ChipProofClaims:
+    """Return the typed claims of a chip's answer, or raise BadClaims."""
+    CHIP_PROOF.check_claims(claims)
+    reader = claims["rdr"]
+    if type(reader) is not str or not _READER.fullmatch(reader):
+        raise BadClaims("rdr is not a device's id")
+    return ChipProofClaims(
+        audience=_audience(claims["aud"]),
+        reader=reader,
+        nonce=_octets(claims["nonce"], "nonce", _NONCE_BYTES),
+        issued_at=instant(claims["iat"], "iat"),
+        card_digest=_octets(claims["ath"], "ath", _DIGEST_BYTES),
+    )
+
+
+def sign_proof(signer: Signer, *, card: str, audience: str, proof_id: str, issued_at: datetime) -> str:
+    """Return a phone's proof for the card token `card`, signed with the key that it names; BadClaims on bad values."""
+    written = ProofClaims(issued_at, audience, proof_id, card_digest(card)).to_claims()
+    parse_proof(written)
+    return sign_token(signer, PROOF, written)
+
+
+def verify_proof(text: str, key: ec.EllipticCurvePublicKey) -> ProofClaims:
+    """Return what a phone's proof says once the card's key has verified it; TokenError otherwise. Judges no time."""
+    return parse_proof(verify_with_key(text, PROOF, key).claims)
+
+
+def verify_chip_proof(text: str, key: ec.EllipticCurvePublicKey) -> ChipProofClaims:
+    """Return what a chip's answer says once the card's key has verified it; TokenError otherwise. Judges no time."""
+    return parse_chip_proof(verify_with_key(text, CHIP_PROOF, key).claims)
+
+
+def chip_signing_input(claims: ChipProofClaims) -> str:
+    """Return the text that a reader hashes with SHA-256 and has the chip sign (PIV slot 9E); or raise BadClaims."""
+    written = claims.to_claims()
+    parse_chip_proof(written)
+    header = {"alg": "ES256", "typ": CHIP_PROOF.typ}
+    return f"{b64u(dumps(header))}.{b64u(dumps(written))}"
+
+
+def complete_chip_proof(signing_input: str, signature: bytes, key: ec.EllipticCurvePublicKey) -> str:
+    """Return the chip-proof token of a signing input and the chip's signature over it.
+
+    `signature` is r and s of 32 bytes each; a PIV chip answers in DER, which the reader unpacks. ValueError for another
+    length; TokenError unless the card's `key` verifies it, so that a broken chip is noticed where it is read.
+    """
+    if len(signature) != _SIGNATURE_BYTES:
+        raise ValueError("an ES256 signature is r and s of 32 bytes each")
+    text = f"{signing_input}.{b64u(signature)}"
+    check_signature(parse_unverified(text, CHIP_PROOF), CHIP_PROOF, key)
+    return text
+
+
+def _audience(value: object) -> str:
+    if type(value) is not str or len(value) > URI_MOST:
+        raise BadClaims("aud is not an audience")
+    return value
+
+
+def _octets(value: object, claim: str, size: int) -> bytes:
+    try:
+        octets = unb64u(value) if type(value) is str else b""
+    except EncodingError:
+        octets = b""
+    if len(octets) != size:
+        raise BadClaims(f"{claim} is not base64url of {size} bytes")
+    return octets

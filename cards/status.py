@@ -1,0 +1,286 @@
+"""Status lists: which cards are revoked or suspended (IETF Token Status List), as bits and as a signed document.
+
+Reads no clock and fetches nothing; whoever holds the lists hands them in.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import IntEnum, StrEnum
+from typing import Final, Protocol
+
+from cards.claims import URI_MOST, instant
+from edge.encoding import EncodingError, b64u, unb64u
+from edge.instants import to_epoch
+from keys.errors import BadClaims, TokenError
+from keys.keyset import KeySet, Purpose
+from keys.signer import Signer
+from keys.tokens import LEEWAY, TokenForm, sign_token, verify_with_keys
+
+LIST_SIZE: Final = 131_072
+"""How many cards one list holds (DESIGN §4)."""
+STATUS_GRACE: Final = timedelta(seconds=60)
+"""How long past its `ttl` a list still counts as fresh: the time to fetch the next one."""
+INFLATED_MOST: Final = 1 << 20
+"""The most bytes that a list may inflate to."""
+_TTL_MOST: Final = 86_400
+
+STATUS_LIST: Final = TokenForm(
+    typ="statuslist+jwt",
+    headers=frozenset({"alg", "kid", "typ"}),
+    required={
+        "sub": str,
+        "iss": str,
+        "iat": int,
+        "exp": int,
+        "ttl": int,
+        "status_list": dict,
+        "bundle": int,
+    },
+    optional={},
+    max_length=131_072,
+    max_lifetime=timedelta(days=7),
+)
+"""The form of a signed status list."""
+
+
+class Status(IntEnum):
+    """What a list says of one card. Unassigned indexes are published as revoked."""
+
+    VALID = 0
+    REVOKED = 1
+    SUSPENDED = 2
+
+
+class Freshness(StrEnum):
+    """How old the list is that an answer rests on: fresh, stale (amber), expired (no longer to be relied on)."""
+
+    FRESH = "fresh"
+    STALE = "stale"
+    EXPIRED = "expired"
+
+
+class StatusListError(Exception):
+    """A status list is refused; `reason` says why in one word, the text says more to an operator.
+
+    The reasons: `malformed`, `unknown-key`, `bad-signature`, `bad-claims`, `not-yet-valid`, `expired`, `rolled-back`,
+    `bundle-too-old`.
+    """
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class StatusAnswer:
+    """What a source knows of one card: `status` None when it holds no list or no such index."""
+
+    status: Status | None
+    freshness: Freshness
+
+
+UNKNOWN: Final = StatusAnswer(None, Freshness.EXPIRED)
+"""The answer of a source that holds no such list."""
+
+
+class StatusSource(Protocol):
+    """Where verification asks. Never raises for an unknown list: the answer is then UNKNOWN."""
+
+    def status(self, uri: str, index: int, at: datetime) -> StatusAnswer:
+        """Return what is known at `at` of the card at `index` in the list named `uri`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class StatusList:
+    """Statuses of `bits` bits each (1, 2, 4 or 8), packed from the least significant bit up. Cards use two bits."""
+
+    bits: int
+    octets: bytes
+
+    def __post_init__(self) -> None:
+        if self.bits not in (1, 2, 4, 8) or not 0 < len(self.octets) <= INFLATED_MOST:
+            raise StatusListError("malformed", "a list has 1, 2, 4 or 8 bits a status and holds something")
+
+    def __len__(self) -> int:
+        return len(self.octets) * 8 // self.bits
+
+    def value(self, index: int) -> int:
+        """Return the number at `index`; IndexError outside the list."""
+        if not 0 <= index < len(self):
+            raise IndexError("outside the status list")
+        at = index * self.bits
+        return self.octets[at >> 3] >> (at & 7) & ((1 << self.bits) - 1)
+
+    def lookup(self, index: int) -> Status | None:
+        """Return the status at `index`; None outside the list and for a number that means nothing here."""
+        if not 0 <= index < len(self):
+            return None
+        value = self.value(index)
+        return Status(value) if value <= Status.SUSPENDED else None
+
+    def to_claim(self) -> dict[str, object]:
+        """Return the `status_list` claim: `bits` and `lst`, base64url of the zlib-deflated octets."""
+        return {"bits": self.bits, "lst": b64u(zlib.compress(self.octets, 9))}
+
+    @classmethod
+    def from_claim(cls, claim: object) -> StatusList:
+        """Read a `status_list` claim; StatusListError unless it inflates exactly, within bounds, to a list."""
+        if not isinstance(claim, Mapping) or claim.keys() != {"bits", "lst"}:
+            raise StatusListError("malformed", "a status list is bits and lst")
+        bits, lst = claim["bits"], claim["lst"]
+        if type(bits) is not int or type(lst) is not str:
+            raise StatusListError("malformed", "bits is a number and lst a text")
+        try:
+            return cls(bits, _inflate(unb64u(lst)))
+        except EncodingError:
+            raise StatusListError("malformed", "lst is not base64url") from None
+
+
+def build(statuses: Mapping[int, Status], *, size: int = LIST_SIZE, bits: int = 2) -> StatusList:
+    """Return a list of `size` statuses, those of `statuses` by index and every other one revoked.
+
+    ValueError for an index outside the list or a size that fills no whole bytes.
+    """
+    if size <= 0 or size * bits % 8:
+        raise ValueError("a list fills whole bytes")
+    each = 8 // bits
+    octets = bytearray([sum(Status.REVOKED << bits * place for place in range(each))]) * (size // each)
+    mask = (1 << bits) - 1
+    for index, status in statuses.items():
+        if not 0 <= index < size or status > mask:
+            raise ValueError("an index or a status that the list has no room for")
+        at = index * bits
+        octets[at >> 3] = octets[at >> 3] & ~(mask << (at & 7)) | status << (at & 7)
+    return StatusList(bits, bytes(octets))
+
+
+@dataclass(frozen=True, slots=True)
+class SignedStatusList:
+    """A list with what its signed document says around it. Instants are aware UTC, whole seconds.
+
+    `uri` names the list; `ttl` is when to fetch the next; after `expires_at` nobody may rely on it; `bundle` is the
+    least version of the trust bundle that may be used with it.
+    """
+
+    uri: str
+    issuer: str
+    issued_at: datetime
+    expires_at: datetime
+    ttl: timedelta
+    bundle: int
+    statuses: StatusList
+
+    def freshness(self, at: datetime) -> Freshness:
+        """Return how far the list may be relied on at `at`."""
+        if at >= self.expires_at:
+            return Freshness.EXPIRED
+        return Freshness.FRESH if at - self.issued_at <= self.ttl + STATUS_GRACE else Freshness.STALE
+
+    def answer(self, index: int, at: datetime) -> StatusAnswer:
+        """Return what the list says at `at` of the card at `index`. Costs the same whatever the list's size."""
+        return StatusAnswer(self.statuses.lookup(index), self.freshness(at))
+
+
+def sign_status_list(signer: Signer, signed: SignedStatusList) -> str:
+    """Return the status list token, signed with a status key; BadClaims on values that would be refused."""
+    claims = {
+        "sub": signed.uri,
+        "iss": signed.issuer,
+        "iat": to_epoch(signed.issued_at),
+        "exp": to_epoch(signed.expires_at),
+        "ttl": signed.ttl // timedelta(seconds=1),
+        "status_list": signed.statuses.to_claim(),
+        "bundle": signed.bundle,
+    }
+    _from_claims(claims)
+    return sign_token(signer, STATUS_LIST, claims)
+
+
+def verify_status_list(
+    text: str,
+    keys: KeySet,
+    at: datetime,
+    *,
+    uri: str,
+    issuer: str,
+    bundle_version: int,
+    seen: datetime | None = None,
+) -> SignedStatusList:
+    """Return the list of a token, signed by a status key, named `uri`, of this issuer, not expired at `at`.
+
+    `bundle_version` is the version of the trust bundle in use; `seen` the `iat` of the newest list of this name
+    accepted so far, below which nothing is taken (the very same may be read again). StatusListError otherwise.
+    """
+    try:
+        signed = _from_claims(verify_with_keys(text, STATUS_LIST, keys, Purpose.STATUS, at).claims)
+    except TokenError as error:
+        raise StatusListError(error.reason, str(error)) from None
+    if signed.uri != uri or signed.issuer != issuer:
+        raise StatusListError("bad-claims", "the list has another name or another issuer")
+    _check_now(signed, at, bundle_version, seen)
+    return signed
+
+
+class StatusLists:
+    """Lists held in memory: a StatusSource. Replacing one is atomic; readers need no lock."""
+
+    def __init__(self, lists: Iterable[SignedStatusList] = ()) -> None:
+        self._lists = {signed.uri: signed for signed in lists}
+
+    def put(self, signed: SignedStatusList) -> None:
+        """Hold this list instead of an older one of its name; StatusListError (`rolled-back`) for one that is older."""
+        held = self._lists.get(signed.uri)
+        if held is not None and signed.issued_at < held.issued_at:
+            raise StatusListError("rolled-back", "the list is older than the one held")
+        self._lists = {**self._lists, signed.uri: signed}
+
+    def get(self, uri: str) -> SignedStatusList | None:
+        """Return the list of this name, or None."""
+        return self._lists.get(uri)
+
+    def status(self, uri: str, index: int, at: datetime) -> StatusAnswer:
+        """Return what is known at `at` of the card at `index` in the list named `uri`."""
+        held = self._lists.get(uri)
+        return UNKNOWN if held is None else held.answer(index, at)
+
+
+def _inflate(octets: bytes) -> bytes:
+    inflater = zlib.decompressobj()
+    try:
+        data = inflater.decompress(octets, INFLATED_MOST + 1)
+    except zlib.error:
+        raise StatusListError("malformed", "lst does not inflate") from None
+    if not inflater.eof or inflater.unused_data or inflater.unconsumed_tail or len(data) > INFLATED_MOST:
+        raise StatusListError("malformed", "lst ends early, runs on, or inflates beyond a mebibyte")
+    return data
+
+
+def _from_claims(claims: Mapping[str, object]) -> SignedStatusList:
+    STATUS_LIST.check_claims(claims)
+    uri, issuer, ttl, bundle = claims["sub"], claims["iss"], claims["ttl"], claims["bundle"]
+    if not isinstance(uri, str) or not isinstance(issuer, str) or max(len(uri), len(issuer)) > URI_MOST:
+        raise BadClaims("sub and iss are short texts")
+    if not isinstance(ttl, int) or not isinstance(bundle, int) or not 0 < ttl <= _TTL_MOST or bundle < 1:
+        raise BadClaims("ttl is 1 to 86400 seconds, bundle a version from 1")
+    try:
+        statuses = StatusList.from_claim(claims["status_list"])
+    except StatusListError as error:
+        raise BadClaims(str(error)) from None
+    issued_at, expires_at = instant(claims["iat"], "iat"), instant(claims["exp"], "exp")
+    return SignedStatusList(uri, issuer, issued_at, expires_at, timedelta(seconds=ttl), bundle, statuses)
+
+
+def _check_now(signed: SignedStatusList, at: datetime, bundle_version: int, seen: datetime | None) -> None:
+    if at < signed.issued_at - LEEWAY:
+        raise StatusListError("not-yet-valid", "the list is from the future: is this clock right?")
+    if at >= signed.expires_at:
+        raise StatusListError("expired", "the list has expired: fetch or publish its successor")
+    if seen is not None and signed.issued_at < seen:
+        raise StatusListError("rolled-back", "the list is older than one seen before")
+    if bundle_version < signed.bundle:
+        raise StatusListError("bundle-too-old", f"the list asks for trust bundle {signed.bundle} or later: fetch it")

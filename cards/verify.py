@@ -1,0 +1,274 @@
+"""Whether a presentation holds: steps 2 to 6 of DESIGN §5, pure. Step 1 is `cards.presentation`.
+
+The numbers in the comments are those of DESIGN §5 and of docs/card-format.md.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from threading import Lock
+from types import MappingProxyType
+from typing import Final, Protocol
+
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from cards.claims import CARD, CardClaims, Form, parse
+from cards.parts import Presentation
+from cards.programme.types import Assurance
+from cards.proof import (
+    CHALLENGE_MAX_AGE,
+    PROOF_AHEAD,
+    PROOF_MAX_AGE,
+    ChipProofClaims,
+    ProofClaims,
+    card_digest,
+    verify_chip_proof,
+    verify_proof,
+)
+from cards.status import Freshness, Status, StatusSource
+from keys.errors import MalformedToken, TokenError
+from keys.jwk import key_from_jwk
+from keys.keyset import KeySet, Purpose
+from keys.tokens import LEEWAY, VerifiedToken, verify_with_keys
+
+REASONS: Final = (
+    "unknown-key",
+    "bad-signature",
+    "bad-claims",
+    "not-yet-valid",
+    "expired",
+    "revoked",
+    "suspended",
+    "status-unknown",
+    "proof-missing",
+    "bad-proof",
+    "stale-proof",
+    "clock-ahead",
+    "id-check-needed",
+    "assurance-too-low",
+)
+"""Every reason that verification gives, in the order of its steps."""
+
+_STATUS_REASONS: Final = MappingProxyType({Status.REVOKED: "revoked", Status.SUSPENDED: "suspended"})
+
+
+class Challenges(Protocol):
+    """The nonces that readers were given and that no chip has answered yet."""
+
+    def outstanding(self, reader: str, nonce: bytes, at: datetime) -> bool:
+        """Tell whether `nonce` was given to the device `reader`, is in its time at `at`, and is not used."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """What a verifier goes by: `version` is the trust bundle's, and a new version empties no cache but misses it."""
+
+    keys: KeySet
+    issuer: str
+    audience: str
+    status: StatusSource
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """The presentation holds. `needs_id_check`: an operator has still to compare the person's ID (a look only).
+
+    `proof` is the phone's or the chip's; its `proof_id` or `nonce` is claimed once, in step 10. `freshness` is that of
+    the status list relied on: fresh or stale.
+    """
+
+    card: CardClaims
+    token_digest: bytes
+    assurance: Assurance
+    proof: ProofClaims | ChipProofClaims | None
+    freshness: Freshness
+    needs_id_check: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The presentation does not hold. `reason` is one of REASONS; `card` is known from step 4 on, None before."""
+
+    reason: str
+    card: CardClaims | None
+    token_digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedCard:
+    """A card whose steps 2 to 4 held once: what of them does not change with time."""
+
+    kid: str
+    card: CardClaims
+    key: ec.EllipticCurvePublicKey | None
+
+
+class CardCache:
+    """Verified cards by token digest and trust version, the least recently used dropped first. Safe between threads.
+
+    Spares the signature and the parsing alone: time, signing key's validity, status and proof are judged every time.
+    """
+
+    def __init__(self, most: int = 10_000) -> None:
+        """Hold at most `most` cards; ValueError for less than one."""
+        if most < 1:
+            raise ValueError("a cache holds at least one card")
+        self._most = most
+        self._cards: OrderedDict[tuple[bytes, int], VerifiedCard] = OrderedDict()
+        self._lock = Lock()
+
+    def __len__(self) -> int:
+        return len(self._cards)
+
+    def get(self, digest: bytes, version: int) -> VerifiedCard | None:
+        """Return the card of this digest, verified under this trust version, or None."""
+        with self._lock:
+            known = self._cards.get((digest, version))
+            if known is not None:
+                self._cards.move_to_end((digest, version))
+            return known
+
+    def put(self, digest: bytes, version: int, card: VerifiedCard) -> None:
+        """Keep a verified card."""
+        with self._lock:
+            self._cards[(digest, version)] = card
+            self._cards.move_to_end((digest, version))
+            if len(self._cards) > self._most:
+                self._cards.popitem(last=False)
+
+
+def verify_presentation(
+    p: Presentation,
+    trust: Trust,
+    at: datetime,
+    *,
+    id_checked: bool,
+    provisional: bool = False,
+    least: Assurance = Assurance.COPYABLE,
+    counted: bool = False,
+    challenges: Challenges | None = None,
+    cache: CardCache | None = None,
+) -> Verified | Refused:
+    """Return whether a presentation holds at the instant `at`, and why not. Stops at the first step that fails.
+
+    `p.card` is there: for a proof alone the caller has looked it up (ValueError otherwise, a fault of the caller).
+    `id_checked`: the operator compared a person's ID. `provisional`: a look, which goes on without it and says so.
+    `least`: what the service asks for. `counted`: the caller has checked a tag's rising counter. `challenges`: whom a
+    chip may answer; without it every chip's answer is refused.
+    """
+    if p.card is None:
+        raise ValueError("look up the card that a proof names before verifying")
+    digest = card_digest(p.card)
+    # 2. and 3. Header, key, signature; 4. what of the claims never changes.
+    try:
+        known = _known_card(p.card, digest, trust, at, cache)
+    except TokenError as error:
+        # A presentation that was read has no malformed parts; one made otherwise has no signature that could hold.
+        return Refused("bad-signature" if isinstance(error, MalformedToken) else error.reason, None, digest)
+    card = known.card
+    reason = _refused_by_claims(card, trust, at)
+    if reason is not None:
+        return Refused(reason, card, digest)
+    # 5. Status list.
+    answer = trust.status.status(card.status_uri, card.status_index, at)
+    if answer.status is None or answer.freshness is Freshness.EXPIRED:
+        return Refused("status-unknown", card, digest)
+    if answer.status is not Status.VALID:
+        return Refused(_STATUS_REASONS[answer.status], card, digest)
+    # 6. Proof or challenge where the card names a key, the operator's word where it does not.
+    proof = _checked_proof(known, p, digest, trust, at, challenges=challenges)
+    if isinstance(proof, str):
+        return Refused(proof, card, digest)
+    assurance = _assurance(card.form, proved=proof is not None, counted=counted)
+    needs_id_check = assurance is not Assurance.PROVED and not id_checked
+    if needs_id_check and not provisional:
+        return Refused("id-check-needed", card, digest)
+    if assurance < least:
+        return Refused("assurance-too-low", card, digest)
+    return Verified(card, digest, assurance, proof, answer.freshness, needs_id_check)
+
+
+def _known_card(text: str, digest: bytes, trust: Trust, at: datetime, cache: CardCache | None) -> VerifiedCard:
+    known = None if cache is None else cache.get(digest, trust.version)
+    if known is not None:
+        # 2. A key that has gone out of its validity takes its cards with it, verified before or not.
+        trust.keys.find(known.kid, Purpose.CARD, at)
+        return known
+    known = _read_card(verify_with_keys(text, CARD, trust.keys, Purpose.CARD, at))
+    if cache is not None:
+        cache.put(digest, trust.version, known)
+    return known
+
+
+def _read_card(token: VerifiedToken) -> VerifiedCard:
+    card = parse(token.claims)
+    key = None if card.key is None else key_from_jwk(card.key)
+    return VerifiedCard(str(token.header["kid"]), card, key)
+
+
+def _refused_by_claims(card: CardClaims, trust: Trust, at: datetime) -> str | None:
+    """4. Issuer and time. The leeway is for two clocks at a card's birth; its end is exact (RFC 7519 §4.1.4)."""
+    if card.issuer != trust.issuer:
+        return "bad-claims"
+    if at < max(card.not_before, card.issued_at) - LEEWAY:
+        return "not-yet-valid"
+    if at >= card.expires_at:
+        return "expired"
+    return None
+
+
+def _checked_proof(
+    known: VerifiedCard,
+    p: Presentation,
+    digest: bytes,
+    trust: Trust,
+    at: datetime,
+    *,
+    challenges: Challenges | None,
+) -> ProofClaims | ChipProofClaims | str | None:
+    """6. Return the proof, None where the card can have none, or the reason why it does not hold."""
+    if known.key is None:
+        return None if p.proof is None else "bad-proof"
+    if p.proof is None:
+        return "proof-missing"
+    try:
+        if known.card.form is Form.CHIP:
+            answer = verify_chip_proof(p.proof, known.key)
+            return _refused_challenge(answer, digest, trust, at, challenges) or answer
+        proof = verify_proof(p.proof, known.key)
+    except TokenError:
+        return "bad-proof"
+    return _refused_by_binding(proof, digest, trust) or _refused_by_age(proof.issued_at, at, PROOF_MAX_AGE) or proof
+
+
+def _refused_challenge(
+    answer: ChipProofClaims, digest: bytes, trust: Trust, at: datetime, challenges: Challenges | None
+) -> str | None:
+    reason = _refused_by_binding(answer, digest, trust)
+    if reason is not None or challenges is None:
+        return reason or "bad-proof"
+    reason = _refused_by_age(answer.issued_at, at, CHALLENGE_MAX_AGE)
+    if reason is not None:
+        return reason
+    return None if challenges.outstanding(answer.reader, answer.nonce, at) else "bad-proof"
+
+
+def _refused_by_binding(proof: ProofClaims | ChipProofClaims, digest: bytes, trust: Trust) -> str | None:
+    bound = proof.audience == trust.audience and proof.card_digest == digest
+    return None if bound else "bad-proof"
+
+
+def _refused_by_age(issued_at: datetime, at: datetime, most: timedelta) -> str | None:
+    if issued_at - at > PROOF_AHEAD:
+        return "clock-ahead"
+    return "stale-proof" if at - issued_at > most else None
+
+
+def _assurance(form: Form, *, proved: bool, counted: bool) -> Assurance:
+    if proved:
+        return Assurance.PROVED
+    return Assurance.COUNTED if counted and form is Form.TAG else Assurance.COPYABLE
