@@ -1,131 +1,41 @@
-"""Opening the accounts database: SQLite (the default) or PostgreSQL, brought to the newest tables. Knows no rule."""
+"""The accounts' own database, and the count that tells this process to forget what it remembers. Knows no rule."""
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Final
 
-import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
-from alembic.script import ScriptDirectory
-from sqlalchemy.engine import URL, Connection, Engine, make_url
+from sqlalchemy.engine import Connection
 
-BUSY_SECONDS: Final = 5
-VERSION_TABLE: Final = "accounts_version"
-_MIGRATION_LOCK: Final = 0x59554E4A  # any constant of ours: PostgreSQL's advisory lock while tables change
-_FOLDER: Final = Path(__file__).parent / "migrations"
+from edge.database import Database
+
+ROOM: Final = "accounts"
+MIGRATIONS: Final = Path(__file__).parent / "migrations"
 
 
-class UnusableDatabase(ValueError):
-    """The address names no database this room can use."""
-
-
-class Database:
-    """One database of accounts. Safe to share between threads; a process opens its own after a fork.
+class AccountsDatabase:
+    """One database of accounts; reading and writing as `edge.database.Database` promises.
 
     `revision` grows whenever this process takes a right away, so that what it remembers is read anew at once.
     """
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self._writing = engine.execution_options(accounts_write=True)
+    def __init__(self, url: str) -> None:
+        self._database = Database.open(url, room=ROOM, migrations=MIGRATIONS)
         self.revision = 0
-
-    @classmethod
-    def open(cls, url: str) -> Database:
-        """Connect to `url` (`sqlite:///file` or `postgresql://…`) and bring its tables up to date."""
-        database = cls(_engine(_address(url)))
-        database.migrate()
-        return database
 
     def read(self) -> AbstractContextManager[Connection]:
         """Return one consistent view of the data."""
-        return self._engine.connect()
+        return self._database.read()
 
     def write(self) -> AbstractContextManager[Connection]:
-        """Return one transaction: durable when the block ends, undone when it raises. In SQLite one at a time."""
-        return self._writing.begin()
+        """Return one transaction: durable when the block ends, undone when it raises."""
+        return self._database.write()
 
     def migrate(self) -> None:
-        """Bring the tables to this release's, once, however many processes start together."""
-        config = _config()
-        newest = ScriptDirectory.from_config(config).get_current_head()
-        with self.read() as connection:
-            if _revision(connection) == newest:
-                return
-        with self.write() as connection:
-            if connection.dialect.name == "postgresql":
-                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+        """Bring the tables to this release's."""
+        self._database.migrate()
 
     def close(self) -> None:
-        """Close every connection; call it before a fork and at the end."""
-        self._engine.dispose()
-
-
-def _config() -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(_FOLDER).replace("%", "%%"))
-    config.set_main_option("path_separator", "os")
-    return config
-
-
-def _revision(connection: Connection) -> str | None:
-    if not sa.inspect(connection).has_table(VERSION_TABLE):
-        return None
-    found: str | None = connection.execute(
-        sa.select(sa.column("version_num")).select_from(sa.table(VERSION_TABLE))
-    ).scalar()
-    return found
-
-
-def _address(url: str) -> URL:
-    address = make_url(url)
-    if address.drivername == "postgresql":
-        return address.set(drivername="postgresql+psycopg")
-    if address.drivername not in {"sqlite", "sqlite+pysqlite", "postgresql+psycopg"}:
-        raise UnusableDatabase(f"accounts live in sqlite:///… or postgresql://…, not {address.drivername}")
-    if address.drivername.startswith("sqlite") and address.database in {None, "", ":memory:"}:
-        raise UnusableDatabase("accounts need a file: several processes and threads share them")
-    return address
-
-
-def _engine(address: URL) -> Engine:
-    if not address.drivername.startswith("sqlite"):
-        return sa.create_engine(address, pool_pre_ping=True, isolation_level="READ COMMITTED")
-    file = Path(str(address.database))
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.touch(mode=0o600)  # before SQLite would make it readable for others; its -wal and -shm take the same mode
-    engine = sa.create_engine(address, connect_args={"timeout": BUSY_SECONDS})
-    sa.event.listen(engine, "connect", _prepare_sqlite)
-    sa.event.listen(engine, "begin", _begin_sqlite)
-    return engine
-
-
-def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
-    connection.isolation_level = None  # the driver's own BEGIN comes too late: see _begin_sqlite
-    with _cursor(connection) as cursor:
-        cursor.execute("PRAGMA journal_mode = WAL")
-        cursor.execute("PRAGMA synchronous = FULL")
-        cursor.execute("PRAGMA foreign_keys = ON")
-        cursor.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
-
-
-@contextmanager
-def _cursor(connection: sqlite3.Connection) -> Iterator[sqlite3.Cursor]:
-    cursor = connection.cursor()
-    try:
-        yield cursor
-    finally:
-        cursor.close()
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    # A writer asks for the lock at once: one that read first would fail, not wait, when another wrote meanwhile.
-    writes = connection.get_execution_options().get("accounts_write", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        """Close every connection."""
+        self._database.close()

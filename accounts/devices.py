@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection, Row
 
 from accounts import journal
 from accounts.credentials import DEVICE_TOKEN, hash_code, hash_token, new_code, new_id, new_token
-from accounts.database import Database
+from accounts.database import AccountsDatabase
 from accounts.journal import Action
 from accounts.rights import Right
 from accounts.tables import DEVICES, ENROLMENT_CODES
@@ -68,7 +68,7 @@ class Device:
 class Devices:
     """The devices of one store. Every change is one transaction and one line of the account log."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: AccountsDatabase) -> None:
         self._database = database
 
     def make_code(

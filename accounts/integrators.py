@@ -12,7 +12,7 @@ from sqlalchemy.engine import Row
 
 from accounts import journal
 from accounts.credentials import INTEGRATOR_TOKEN, hash_token, new_id, new_token
-from accounts.database import Database
+from accounts.database import AccountsDatabase
 from accounts.journal import Action
 from accounts.rights import Rights, load_rights, save_rights
 from accounts.tables import INTEGRATORS
@@ -41,7 +41,7 @@ class Integrator:
 class Integrators:
     """The integrators of one store."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: AccountsDatabase) -> None:
         self._database = database
 
     def add(self, label: str, rights: Rights, *, expires_at: datetime, by: str, at: datetime) -> tuple[Integrator, str]:

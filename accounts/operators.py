@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from accounts import attempts, journal
 from accounts.attempts import Attempt
 from accounts.credentials import OPERATOR_TOKEN, hash_pin, hash_token, matches, new_id, new_token
-from accounts.database import Database
+from accounts.database import AccountsDatabase
 from accounts.devices import Device
 from accounts.journal import Action
 from accounts.people import NameTaken, WrongCredentials
@@ -70,7 +70,7 @@ class OpenedSession:
 class Operators:
     """The operators of one store and their sessions."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: AccountsDatabase) -> None:
         self._database = database
 
     def add(

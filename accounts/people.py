@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from accounts import attempts, journal
 from accounts.attempts import Attempt
 from accounts.credentials import PERSON_TOKEN, hash_name, hash_password, hash_token, matches, new_id, new_token
-from accounts.database import Database
+from accounts.database import AccountsDatabase
 from accounts.journal import Action
 from accounts.rights import Role
 from accounts.tables import PEOPLE, PERSON_SESSIONS
@@ -69,7 +69,7 @@ class OpenedPersonSession:
 class People:
     """The people of one store and their sessions."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: AccountsDatabase) -> None:
         self._database = database
 
     def add(self, name: str, password: str, roles: Iterable[Role], *, by: str, at: datetime) -> Person:

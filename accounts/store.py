@@ -11,7 +11,7 @@ from datetime import datetime
 
 from accounts import attempts, journal
 from accounts.attempts import Attempt
-from accounts.database import Database
+from accounts.database import AccountsDatabase
 from accounts.devices import Devices
 from accounts.integrators import Integrators
 from accounts.journal import Note
@@ -25,7 +25,7 @@ class AccountStore:
     Each method is one transaction, durable when it returns. Instants are parameters; the store reads no clock.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: AccountsDatabase) -> None:
         self._database = database
         self.people = People(database)
         self.devices = Devices(database)
@@ -35,7 +35,7 @@ class AccountStore:
     @classmethod
     def open(cls, url: str) -> AccountStore:
         """Open the store at `url` (`sqlite:///file` or `postgresql://…`) with its tables up to date."""
-        return cls(Database.open(url))
+        return cls(AccountsDatabase(url))
 
     @property
     def revision(self) -> int:

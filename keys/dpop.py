@@ -43,10 +43,13 @@ class ClockOff(Exception):
 
 @dataclass(frozen=True, slots=True)
 class HttpCall:
-    """The call that a proof must be about. `url` without query; `access_token` None where none exists yet."""
+    """The call that a proof must be about. `urls`: every address, without query, under which the server knows it.
+
+    `access_token` is None where none exists yet.
+    """
 
     method: str
-    url: str
+    urls: Collection[str]
     body: bytes
     access_token: str | None
 
@@ -135,7 +138,7 @@ def _check_call(claims: Mapping[str, object], call: HttpCall) -> None:
     if claims["htm"] != call.method:
         raise BadClaims("htm is another method")
     address = normal_url(str(claims["htu"]))
-    if address is None or address != normal_url(call.url):
+    if address is None or address not in (normal_url(url) for url in call.urls):
         raise BadClaims("htu is another address")
     if claims.get("ath") != _hash_of(None if call.access_token is None else call.access_token.encode()):
         raise BadClaims("ath is not this access token's")

@@ -2,13 +2,12 @@
 
 from alembic import context
 
-from accounts.database import VERSION_TABLE
 from accounts.tables import METADATA
 
 context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=METADATA,
-    version_table=VERSION_TABLE,
+    version_table=context.config.attributes["version_table"],
     render_as_batch=True,
 )
 with context.begin_transaction():

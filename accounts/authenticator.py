@@ -1,0 +1,208 @@
+"""From a request to the caller it comes from: device (DPoP), integrator or person (bearer), person (cookie).
+
+Every failure of one kind is answered alike; a device learns that it was revoked only once it has proved its key.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from typing import Final
+from urllib.parse import quote, urlsplit
+
+from cryptography.hazmat.primitives.asymmetric import ec
+from flask import Request, g, has_app_context
+from sqlalchemy.exc import OperationalError
+
+from accounts.credentials import DEVICE_TOKEN, INTEGRATOR_TOKEN, PERSON_TOKEN, TOKEN_PATTERN, hash_token
+from accounts.devices import Device
+from accounts.integrators import Integrator
+from accounts.memory import ReplayWindow, RowMemory
+from accounts.operators import OperatorSession
+from accounts.people import PersonSession
+from accounts.problems import OPERATOR_SIGNED_OUT
+from accounts.rights import Caller, Operator, rights_of_roles
+from accounts.store import AccountStore
+from edge.clock import Clock
+from edge.instants import rfc3339
+from edge.limits import Network, client_key
+from edge.problems import Problem
+from keys.dpop import ClockOff, HttpCall, verify_proof
+from keys.tokens import TokenError
+
+COOKIE: Final = "yunju_session"
+OPERATOR_HEADER: Final = "Yunju-Operator"
+_CALLER: Final = "yunju.caller"
+_DEVICE: Final = "yunju.device"
+_SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+_log = logging.getLogger("yunju.accounts")
+
+
+class Authenticator:
+    """Tells who sent a request.
+
+    `base_urls` are the addresses under which clients know this server (`settings.base_url`): a DPoP proof, or a page's
+    writing call, from any other is refused. The default fits Flask's test client and nothing else.
+    """
+
+    def __init__(
+        self,
+        store: AccountStore,
+        clock: Clock,
+        base_urls: Sequence[str] = ("http://localhost",),
+        *,
+        trusted_proxies: Iterable[Network] = (),
+    ) -> None:
+        self.store = store
+        self.clock = clock
+        self._bases = tuple(url.rstrip("/") for url in base_urls)
+        self._origins = frozenset(_origin(url) for url in self._bases)
+        self._proxies = tuple(trusted_proxies)
+        self._seen = ReplayWindow()
+        self._devices: RowMemory[Device] = RowMemory(lambda: store.revision)
+        self._integrators: RowMemory[Integrator] = RowMemory(lambda: store.revision)
+        self._people: RowMemory[PersonSession] = RowMemory(lambda: store.revision)
+        self._operators: RowMemory[OperatorSession] = RowMemory(lambda: store.revision)
+
+    def __call__(self, request: Request) -> Caller:
+        """Return who sent `request`; asked twice of one request, the answer is the same.
+
+        Problems: unauthenticated, bad-token, clock-off, device-revoked, operator-signed-out, not-permitted.
+        """
+        known = request.environ.get(_CALLER)
+        if isinstance(known, Caller):
+            return known
+        caller = self._caller(request)
+        _remember(request, _CALLER, caller)
+        return caller
+
+    def device(self, request: Request) -> Device:
+        """Return the device that sent `request`, whoever is signed in there; not-permitted for other callers."""
+        scheme, token = _authorization(request)
+        if scheme != "dpop":
+            raise Problem("not-permitted" if token or COOKIE in request.cookies else "unauthenticated")
+        return self._device(request, token)
+
+    def source(self, request: Request) -> str:
+        """Return the place that `request` comes from, for limits and back-off."""
+        return client_key(request, self._proxies)
+
+    def prove(
+        self, request: Request, key: ec.EllipticCurvePublicKey, access_token: str | None, *, seen_as: str
+    ) -> None:
+        """Hold the request's DPoP proof against a key, this very call and the clock, and use it up.
+
+        Problems: bad-token; clock-off, with the server's time. `seen_as` is the name under which proofs are remembered.
+        """
+        at = self.clock.now()
+        path = quote(request.path)
+        urls = [base + path for base in self._bases]
+        call = HttpCall(request.method, urls, request.get_data(), access_token)
+        try:
+            proof = verify_proof(request.headers.get("DPoP", ""), key, call, at)
+        except TokenError:
+            raise Problem("bad-token") from None
+        except ClockOff:
+            raise Problem("clock-off", extra={"server_time": rfc3339(at)}) from None
+        if not self._seen.first(seen_as, proof.proof_id, proof.expires_at, at):
+            raise Problem("bad-token", "This proof was used before; sign a new one for each request.")
+
+    def secure(self) -> bool:
+        """Tell whether clients reach this server by https alone, so that cookies may ask for it."""
+        return all(url.startswith("https://") for url in self._bases)
+
+    def _caller(self, request: Request) -> Caller:
+        scheme, token = _authorization(request)
+        if scheme == "dpop":
+            return self._at_device(request, self._device(request, token))
+        if OPERATOR_HEADER in request.headers:
+            raise Problem(OPERATOR_SIGNED_OUT.code)  # only a device has operators
+        if scheme == "bearer":
+            return self._bearer(token)
+        if scheme:
+            raise Problem("bad-token")
+        return self._by_cookie(request)
+
+    def _device(self, request: Request, token: str) -> Device:
+        known = request.environ.get(_DEVICE)
+        if isinstance(known, Device):
+            return known  # its proof is used up: it would not pass twice
+        at = self.clock.now()
+        device = self._devices.get(_hashed(token, DEVICE_TOKEN), at, self.store.devices.by_token_hash)
+        if device is None:
+            raise Problem("bad-token")
+        self.prove(request, device.key, token, seen_as=device.id)
+        if device.revoked_at is not None:
+            raise Problem("device-revoked")
+        self._note_use(device)
+        _remember(request, _DEVICE, device)
+        return device
+
+    def _note_use(self, device: Device) -> None:
+        try:
+            self.store.devices.seen(device, self.clock.now())
+        except OperationalError:
+            _log.warning("a device's last use was not noted")  # a busy store must not turn a visitor away
+
+    def _at_device(self, request: Request, device: Device) -> Caller:
+        operator = self._operator(request, device)
+        return Caller("device", device.id, {device.point: device.rights}, device.point, operator, device.label)
+
+    def _operator(self, request: Request, device: Device) -> Operator | None:
+        token = request.headers.get(OPERATOR_HEADER)
+        if token is None:
+            return None
+        at = self.clock.now()
+        session = self._operators.get(hash_token(token), at, self.store.operators.session)
+        if session is None or session.device_id != device.id or not session.alive(at):
+            raise Problem(OPERATOR_SIGNED_OUT.code)
+        return Operator(session.operator.id, session.operator.name, session.operator.rights)
+
+    def _bearer(self, token: str) -> Caller:
+        if token.startswith(PERSON_TOKEN):
+            return self._person(token)
+        at = self.clock.now()
+        found = self._integrators.get(_hashed(token, INTEGRATOR_TOKEN), at, self.store.integrators.by_token_hash)
+        if found is None or not found.alive(at):
+            raise Problem("bad-token")
+        return Caller("integrator", found.id, found.rights, label=found.label)
+
+    def _person(self, token: str) -> Caller:
+        at = self.clock.now()
+        session = self._people.get(_hashed(token, PERSON_TOKEN), at, self.store.people.session)
+        if session is None or not session.alive(at):
+            raise Problem("bad-token")
+        person = session.person
+        return Caller("person", person.id, rights_of_roles(person.roles), label=person.name, roles=person.roles)
+
+    def _by_cookie(self, request: Request) -> Caller:
+        token = request.cookies.get(COOKIE)
+        if token is None:
+            raise Problem("unauthenticated")
+        # A browser sends the cookie by itself: a writing call must also come from a page of ours (SameSite=Strict
+        # stops other sites, this stops other ports and sub-domains of this one).
+        if request.method not in _SAFE and request.headers.get("Origin") not in self._origins:
+            raise Problem("not-permitted")
+        return self._person(token)
+
+
+def _authorization(request: Request) -> tuple[str, str]:
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return scheme.lower(), token.strip()
+
+
+def _remember(request: Request, name: str, who: Caller | Device) -> None:
+    request.environ[name] = who
+    if has_app_context():
+        g.caller = who  # the access log names it by its id
+
+
+def _hashed(token: str, prefix: str) -> str:
+    if TOKEN_PATTERN.fullmatch(token) is None or not token.startswith(prefix):
+        raise Problem("bad-token")
+    return hash_token(token)
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"

@@ -1,0 +1,249 @@
+"""Calls that turn something known once (a code, a password, a PIN) into a token, and end it again."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+from flask import Blueprint, Response, request
+from msgspec import Meta, Struct
+
+from accounts.attempts import TooSoon
+from accounts.authenticator import COOKIE, OPERATOR_HEADER, Authenticator
+from accounts.devices import CodeRefused, Device
+from accounts.operators import OpenedSession
+from accounts.people import SESSION_LIVES, OpenedPersonSession, WrongCredentials
+from accounts.problems import CODE_REFUSED, OPERATOR_SIGNED_OUT, WRONG_CREDENTIALS
+from accounts.rights import Caller, Operator, Right
+from edge.http import answer, read_body
+from edge.instants import rfc3339
+from edge.limits import RateLimit
+from edge.openapi import describe
+from edge.problems import Problem
+from keys.errors import BadKey
+from keys.jwk import key_from_jwk, thumbprint
+
+__all__ = ["COOKIE", "OPERATOR_HEADER", "Authenticator", "blueprint"]
+
+_Short = Annotated[str, Meta(min_length=1, max_length=100)]
+_Secret = Annotated[str, Meta(min_length=1, max_length=256)]
+_Coordinate = Annotated[str, Meta(pattern="^[A-Za-z0-9_-]{43}$")]
+
+# A second line behind the back-off of accounts/attempts.py: argon2 and signatures cost the processor.
+_RATE: Final = 0.5
+_BURST: Final = 30
+
+
+class PublicKey(Struct, forbid_unknown_fields=True):
+    """A P-256 public key as JWK (RFC 7518 §6.2); nothing else of an exported key is sent."""
+
+    kty: str
+    crv: str
+    x: _Coordinate
+    y: _Coordinate
+
+
+class Enrolment(Struct, forbid_unknown_fields=True):
+    """A device's one-time code and its own public key; `label` replaces the one the code was made with."""
+
+    code: _Short
+    jwk: PublicKey
+    label: _Short | None = None
+
+
+class Enrolled(Struct, omit_defaults=True):
+    """What a device keeps. `root` is the thumbprint of the root key that trust bundles are held to."""
+
+    device: str
+    access_token: str
+    token_type: str
+    point: str
+    label: str
+    rights: list[str]
+    server_time: str
+    root: str | None = None
+
+
+class OperatorSignIn(Struct, forbid_unknown_fields=True):
+    """An operator's code, and PIN where the operator has one."""
+
+    operator: _Short
+    pin: _Secret | None = None
+
+
+class OperatorSignedIn(Struct):
+    """`session` goes into the header Yunju-Operator; `rights` are those in force at this device's point."""
+
+    session: str
+    operator: str
+    name: str
+    rights: list[str]
+    expires_at: str
+
+
+class SignIn(Struct, forbid_unknown_fields=True):
+    """A person's name and password; `cookie` asks for a cookie (pages) instead of a token (programs)."""
+
+    name: _Short
+    password: _Secret
+    cookie: bool = False
+
+
+class SignedIn(Struct, omit_defaults=True):
+    """A session; `token` is a bearer token, absent when a cookie was asked for."""
+
+    roles: list[str]
+    expires_at: str
+    token: str | None = None
+
+
+def blueprint(authenticator: Authenticator, *, root: str | None = None) -> Blueprint:
+    """Return the calls of this room. `root`: the thumbprint of the root key, told to devices as they enrol."""
+    found = Blueprint("accounts", __name__)
+    _add_enrolment(found, authenticator, root)
+    _add_operator_sessions(found, authenticator)
+    _add_sessions(found, authenticator)
+    return found
+
+
+def _add_enrolment(found: Blueprint, authenticator: Authenticator, root: str | None) -> None:
+    limit = RateLimit(_RATE, _BURST, authenticator.clock)
+
+    @found.post("/v1/devices/enrolments")
+    @describe(
+        summary="Enrol a device with its one-time code and its own key",
+        tag="devices",
+        body=Enrolment,
+        answers={201: Enrolled},
+        problems={"bad-token", "clock-off", CODE_REFUSED.code, "too-many-requests"},
+        auth="none",
+    )
+    def enrol_device() -> Response:
+        limit.require(authenticator.source(request))
+        device, token = _enrol(authenticator, read_body(Enrolment))
+        at = rfc3339(authenticator.clock.now())
+        rights = sorted(device.rights)
+        return answer(Enrolled(device.id, token, "DPoP", device.point, device.label, [*rights], at, root), 201)
+
+
+def _enrol(authenticator: Authenticator, asked: Enrolment) -> tuple[Device, str]:
+    jwk = {"kty": asked.jwk.kty, "crv": asked.jwk.crv, "x": asked.jwk.x, "y": asked.jwk.y}
+    try:
+        key = key_from_jwk(jwk)
+    except BadKey as error:
+        fields = [{"path": "$.jwk", "message": str(error)}]
+        raise Problem("invalid-field", extra={"fields": fields}) from None
+    # The proof comes first: a code is not used up by somebody who cannot use the key.
+    authenticator.prove(request, key, None, seen_as=thumbprint(jwk))
+    store, at = authenticator.store, authenticator.clock.now()
+    try:
+        attempt = store.admit_enrolment(authenticator.source(request), at)
+        enrolled = store.devices.enrol(asked.code, jwk, at=at, label=asked.label)
+    except TooSoon as error:
+        raise Problem("too-many-requests", retry_after=error.seconds) from None
+    except CodeRefused:
+        raise Problem(CODE_REFUSED.code) from None
+    store.enrolment_succeeded(attempt, at)
+    return enrolled
+
+
+def _add_operator_sessions(found: Blueprint, authenticator: Authenticator) -> None:
+    limit = RateLimit(_RATE, _BURST, authenticator.clock)
+
+    @found.post("/v1/operators/sessions")
+    @describe(
+        summary="Sign an operator in at this device, for twelve hours",
+        tag="operators",
+        body=OperatorSignIn,
+        answers={201: OperatorSignedIn},
+        problems={WRONG_CREDENTIALS.code, "too-many-requests"},
+        auth="device",
+    )
+    def sign_operator_in() -> Response:
+        device = authenticator.device(request)
+        asked = read_body(OperatorSignIn)
+        limit.require(device.id)
+        try:
+            opened = authenticator.store.operators.sign_in(
+                device, asked.operator, asked.pin, at=authenticator.clock.now()
+            )
+        except TooSoon as error:
+            raise Problem("too-many-requests", retry_after=error.seconds) from None
+        except WrongCredentials:
+            raise Problem(WRONG_CREDENTIALS.code) from None
+        return answer(_operator_signed_in(opened, device), 201)
+
+    @found.delete("/v1/operators/sessions")
+    @describe(
+        summary="Sign the operator out",
+        tag="operators",
+        answers={204: "The session named in Yunju-Operator has ended."},
+        problems={OPERATOR_SIGNED_OUT.code},
+        auth="device",
+    )
+    def sign_operator_out() -> Response:
+        device = authenticator.device(request)
+        token = request.headers.get(OPERATOR_HEADER)
+        if token is None:
+            raise Problem(OPERATOR_SIGNED_OUT.code)
+        authenticator.store.operators.sign_out(token, device, at=authenticator.clock.now())
+        return Response(status=204)
+
+
+def _operator_signed_in(opened: OpenedSession, device: Device) -> OperatorSignedIn:
+    record = opened.session.operator
+    operator = Operator(record.id, record.name, record.rights)
+    caller = Caller("device", device.id, {device.point: device.rights}, device.point, operator)
+    rights = [right.value for right in Right if caller.may(right, device.point)]
+    return OperatorSignedIn(opened.token, record.id, record.name, rights, rfc3339(opened.session.expires_at))
+
+
+def _add_sessions(found: Blueprint, authenticator: Authenticator) -> None:
+    limit = RateLimit(_RATE, _BURST, authenticator.clock)
+
+    @found.post("/v1/sessions")
+    @describe(
+        summary="Sign a person in",
+        tag="people",
+        body=SignIn,
+        answers={201: SignedIn},
+        problems={WRONG_CREDENTIALS.code, "too-many-requests"},
+        auth="none",
+    )
+    def sign_in() -> Response:
+        source = authenticator.source(request)
+        limit.require(source)
+        asked, at = read_body(SignIn), authenticator.clock.now()
+        try:
+            opened = authenticator.store.people.sign_in(asked.name, asked.password, source=source, at=at)
+        except TooSoon as error:
+            raise Problem("too-many-requests", retry_after=error.seconds) from None
+        except WrongCredentials:
+            raise Problem(WRONG_CREDENTIALS.code) from None
+        return _signed_in(opened, cookie=asked.cookie, secure=authenticator.secure())
+
+    @found.delete("/v1/sessions")
+    @describe(
+        summary="Sign out",
+        tag="people",
+        answers={204: "The session has ended and its cookie is gone."},
+        auth="person",
+    )
+    def sign_out() -> Response:
+        if authenticator(request).kind != "person":
+            raise Problem("not-permitted")
+        bearer = request.headers.get("Authorization", "").partition(" ")[2].strip()
+        authenticator.store.people.sign_out(bearer or request.cookies[COOKIE], at=authenticator.clock.now())
+        response = Response(status=204)
+        response.delete_cookie(COOKIE, secure=authenticator.secure(), httponly=True, samesite="Strict")
+        return response
+
+
+def _signed_in(opened: OpenedPersonSession, *, cookie: bool, secure: bool) -> Response:
+    session = opened.session
+    token = None if cookie else opened.token
+    response = answer(SignedIn(sorted(session.person.roles), rfc3339(session.expires_at), token), 201)
+    if cookie:
+        response.set_cookie(
+            COOKIE, opened.token, max_age=SESSION_LIVES, secure=secure, httponly=True, samesite="Strict"
+        )
+    return response

@@ -1,0 +1,69 @@
+"""What one process remembers for seconds: rows already read, proofs already seen. Nothing here is the truth."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from threading import Lock
+from typing import Final, Generic, TypeVar
+
+T = TypeVar("T")
+
+LONGEST: Final = timedelta(seconds=5)
+"""How long a row is believed: a right taken away by another process is gone within this; by this one, at once."""
+
+
+class RowMemory(Generic[T]):
+    """Rows by the hash of a token, each believed for `LONGEST`. What was not found is asked for again every time.
+
+    `revision` is compared with the one a row was read at, so that this process's own changes count at once.
+    """
+
+    def __init__(self, revision: Callable[[], int], *, most: int = 10_000) -> None:
+        self._revision = revision
+        self._most = most
+        self._rows: dict[str, tuple[datetime, int, T]] = {}
+
+    def get(self, token_hash: str, at: datetime, load: Callable[[str], T | None]) -> T | None:
+        """Return the row remembered, else what `load` finds."""
+        kept = self._rows.get(token_hash)
+        # A clock set back makes the age negative: then nothing is believed either.
+        if kept is not None and timedelta() <= at - kept[0] < LONGEST and kept[1] == self._revision():
+            return kept[2]
+        # Read before loading: a change in between makes the row old at once, never believed too long.
+        revision = self._revision()
+        row = load(token_hash)
+        if row is None:
+            self._rows.pop(token_hash, None)
+            return None
+        if len(self._rows) >= self._most:
+            self._rows.clear()
+        self._rows[token_hash] = (at, revision, row)
+        return row
+
+
+class ReplayWindow:
+    """Proofs seen, until they expire (RFC 9449 §11.1). Bounded: beyond `most`, the oldest is forgotten.
+
+    One process's memory is enough: a proof is bound to method, address, body and token, and writing calls are
+    idempotent by their operation id, so that a copy sent to another worker changes nothing and is answered alike.
+    """
+
+    def __init__(self, *, most: int = 65_536) -> None:
+        self._most = most
+        self._seen: OrderedDict[tuple[str, str], datetime] = OrderedDict()
+        self._lock = Lock()
+
+    def first(self, device_id: str, proof_id: str, expires_at: datetime, at: datetime) -> bool:
+        """Remember a proof; tell whether this is the first time it is seen."""
+        key = (device_id, proof_id)
+        with self._lock:
+            while self._seen and next(iter(self._seen.values())) < at:
+                self._seen.popitem(last=False)
+            if key in self._seen:
+                return False
+            self._seen[key] = expires_at
+            if len(self._seen) > self._most:
+                self._seen.popitem(last=False)
+            return True

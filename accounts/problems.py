@@ -1,0 +1,35 @@
+"""The problems that only this room answers with. Each says the same whatever the cause: why is nobody's business."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from edge.problems import ProblemKind, register_problem
+
+WRONG_CREDENTIALS: Final = register_problem(
+    ProblemKind(
+        "wrong-credentials",
+        401,
+        "账号或密码不正确",
+        "The name, password or PIN is not right",
+        "Check what was typed; ask the operator of the system if it stays.",
+    )
+)
+CODE_REFUSED: Final = register_problem(
+    ProblemKind(
+        "code-refused",
+        403,
+        "登记码无效或已使用",
+        "The enrolment code is not valid, or was used",
+        "Type the code again, or have a new one made: a code works once, within 24 hours.",
+    )
+)
+OPERATOR_SIGNED_OUT: Final = register_problem(
+    ProblemKind(
+        "operator-signed-out",
+        401,
+        "工作人员登录已失效",
+        "The operator is not signed in at this device",
+        "Sign in again at this device.",
+    )
+)
