@@ -77,6 +77,15 @@ class QuotaScope(StrEnum):
     TIER = "tier"
 
 
+class BookingBasis(StrEnum):
+    """What a booking's time is: a carrier's schedule, a slot somebody chooses, a day within a notice's dates, an event's own."""
+
+    JOURNEY = "journey"
+    SLOT = "slot"
+    NOTICE = "notice"
+    EVENT = "event"
+
+
 @dataclass(frozen=True, slots=True)
 class Tier:
     """A tier; the greater `rank` is the higher tier. `code` stands in card tokens; `clouds` are drawn beside the name."""
@@ -121,38 +130,67 @@ class VisitRule:
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """The one free field of a check-in: a filing, notice or service number, never personal data. `pattern` is a full-match regex."""
+    """The one free field of a check-in: a filing, notice or service number, never personal data. `pattern` is a full-match regex.
+
+    `choices`, where there are any, are the only values (code to name), and `pattern` matches exactly them.
+    """
 
     label: Text
     pattern: str
     required: bool
+    choices: Mapping[str, Text] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class MatterRule:
-    """A window's matter (台账): its kinds, and the working days from complete materials within which it closes."""
+    """A window's matter (台账): its kinds, and the working days from complete materials within which it closes.
+
+    `departments` are the codes of those who may have to decide it; `limit_text` says the limit in the guide's words where
+    it is no number of days.
+    """
 
     limit_working_days: float | None
     target_working_days: float | None = None
     kinds: Mapping[str, Text] = field(default_factory=dict)
+    departments: tuple[str, ...] = ()
+    limit_text: Text | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class BookingField:
-    """One field that a booking asks for. `kind`: text, names, phone, plates, number, yes-no, datetime, date."""
+    """One field that a booking asks for. `kind`: text, names, phone, plates, number, yes-no, datetime, date.
+
+    `group` numbers the guide's group of fields (0: none). `services` limits the field to those services (empty: all of the
+    rule). A number with `counts` must equal how many the named field lists. `pattern` is a full-match regex of a text.
+    """
 
     code: str
     label: Text
     kind: str
     required: bool
     personal: bool
+    group: int = 0
+    services: frozenset[str] = frozenset()
+    counts: str | None = None
+    pattern: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UseWindow:
+    """From how long before the expected time of a booking until how long after it the booking can be used."""
+
+    opens_before: timedelta
+    closes_after: timedelta
 
 
 @dataclass(frozen=True, slots=True)
 class BookingRule:
     """When a service must be booked, and what becomes of a booking. `lead` counts back from the scheduled time, inclusive.
 
-    The use window runs from `opens_before` to `closes_after` around the expected time; `missed` is "release" or "consume".
+    The use window runs from `opens_before` to `closes_after` around the expected time, unless the service has its own;
+    `missed` is "release" or "consume"; after `missed_listed_from` missed ones a year the holder is listed for the office.
+    `change_needs_lead` holds the changes that need the lead anew: "earlier", "later", "stricter-rule". `cancel_until` is
+    "start" or "day-before". The party counts the holder.
     """
 
     code: str
@@ -167,6 +205,9 @@ class BookingRule:
     cancel_until: str = "start"
     fields: tuple[BookingField, ...] = ()
     assumed: str | None = None
+    basis: BookingBasis = BookingBasis.SLOT
+    change_needs_lead: frozenset[str] = frozenset({"earlier", "stricter-rule"})
+    missed_listed_from: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +248,8 @@ class Service:
 
     `tiers` are codes; `exclusion` is (group, member); `closed` gives the reason a service is not open yet;
     `referral` names the kinds of benefit granted elsewhere that hold this service until a ruling ("hold") or are only
-    noted ("note").
+    noted ("note"). `use_window` replaces the booking rule's; `assurance_reason` says why `least_assurance` is what it is;
+    `declarations` is what the holder declares first; `schedule` says whose notice sets the dates; `links` are web addresses.
     """
 
     code: str
@@ -238,6 +280,11 @@ class Service:
     look_first: bool = False
     log_silent: bool = False
     assumed: str | None = None
+    use_window: UseWindow | None = None
+    assurance_reason: str | None = None
+    declarations: tuple[Text, ...] = ()
+    schedule: Text | None = None
+    links: tuple[str, ...] = ()
 
     @property
     def checked_in(self) -> bool:
@@ -257,7 +304,10 @@ class Threshold:
 
 @dataclass(frozen=True, slots=True)
 class Limb:
-    """One alternative of a ground, with the documents that prove it (codes) and what it excludes (「不含…」)."""
+    """One alternative of a ground, with what proves it and what it excludes (「不含…」).
+
+    `proofs` are codes of documents, or of variants of documents.
+    """
 
     code: str
     text: Text
@@ -271,7 +321,8 @@ class Ground:
     """Why a holder has a tier (申领条件). `tier` None: fixed by the decision itself (`special`).
 
     `reviewer` is the department of the first review; `raises` names benefits granted elsewhere that this ground brings up;
-    `basis_ends` tells that the ground itself can end and is looked at again.
+    `basis_ends` tells that the ground itself can end and is looked at again; `list_from` are the departments whose lists
+    alone bring a ground with `by_list_only`.
     """
 
     code: str
@@ -284,20 +335,25 @@ class Ground:
     basis_ends: bool = False
     by_list_only: bool = False
     assumed: str | None = None
+    list_from: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class DocumentVariant:
-    """One form of a document (resident ID, passport, travel permit), or an exception to it."""
+    """One form of a document (resident ID, passport, travel permit), or an exception to it. `number`: the guide's."""
 
     code: str
     text: Text
     id_type: str | None = None
+    number: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class ApplicationDocument:
-    """A document of an application. `needed` is "always", "by-ground" or "if-held"; `checks` are what an officer ticks."""
+    """A document of an application. `needed` is "always", "by-ground" or "if-held"; `checks` are what an officer ticks.
+
+    `part` is "basic" or "special" and `number` the guide's number in it. A document that is "if-held" is needed for `grounds`.
+    """
 
     code: str
     name: Text
@@ -306,6 +362,27 @@ class ApplicationDocument:
     checks: tuple[Text, ...] = ()
     grounds: tuple[str, ...] = ()
     assumed: str | None = None
+    part: str = "basic"
+    number: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ReferralKind:
+    """A kind of benefit granted elsewhere; `department` explains it and rules (PROGRAMME, Read right 8)."""
+
+    code: str
+    name: Text
+    department: str
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoRule:
+    """The photo of a card: pixels, and the size of the file at most, in bytes. Always JPEG."""
+
+    width: int
+    height: int
+    most_bytes: int
+    text: Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -333,7 +410,9 @@ class Validity:
 class Programme:
     """A whole programme. `issuer` is the tokens' `iss`, `audience` the proofs' `aud`; `wire_dictionary` names the preset dictionary.
 
-    `version` and `sha256` (of the file's bytes) are what the trust bundle pins.
+    `version` and `sha256` (of the file's bytes) are what the trust bundle pins. `approval` names who decides: tier code, or
+    "by-decision" for grounds that fix no tier, to department. `channels` are where an application comes in, `employers` the
+    kinds of employer that count, `delegation` how long a delegation code for an employer's matter lives.
     """
 
     code: str
@@ -366,3 +445,12 @@ class Programme:
     working_weekends: frozenset[date] = frozenset()
     office_hours: tuple[tuple[str, str], ...] = ()
     retention_years: int = 5
+    item_texts: Mapping[int, Text] = field(default_factory=dict)
+    scope: Text | None = None
+    intake: Text | None = None
+    channels: Mapping[str, Text] = field(default_factory=dict)
+    employers: Mapping[str, Text] = field(default_factory=dict)
+    referrals: Mapping[str, ReferralKind] = field(default_factory=dict)
+    photo: PhotoRule | None = None
+    delegation: timedelta | None = None
+    second_reviewer: str | None = None

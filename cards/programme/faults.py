@@ -1,0 +1,46 @@
+"""What is wrong with a programme file: every fault at once, each with its place and the remedy."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One fault: where (`services.gym-visit.quota`), what is wrong, and what to write instead."""
+
+    place: str
+    problem: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.problem}; {self.remedy}"
+
+
+class ProgrammeError(Exception):
+    """A programme file that cannot be used. `faults` holds all that was found, `source` the file's name."""
+
+    def __init__(self, source: str, faults: Iterable[Fault]) -> None:
+        self.source = source
+        self.faults = tuple(faults)
+        lines = "".join(f"\n  {fault}" for fault in self.faults)
+        super().__init__(f"{source}: {len(self.faults)} fault(s){lines}")
+
+
+def shown(value: object) -> str:
+    """Return `value` as a fault may quote it: one line, never more than 60 characters."""
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def nearest(name: str, known: Iterable[str], *, otherwise: str = "remove it") -> str:
+    """Return the remedy for an unknown `name`: the nearest of `known`, or all of them where they are few."""
+    choices = sorted(known)
+    close = difflib.get_close_matches(name[:80], choices, n=1)
+    if close:
+        return f"did you mean {close[0]!r}?"
+    if not choices:
+        return otherwise
+    return "use one of " + ", ".join(choices[:12]) + (", …" if len(choices) > 12 else "")
