@@ -152,13 +152,15 @@ def verify_presentation(
     counted: bool = False,
     challenges: Challenges | None = None,
     cache: CardCache | None = None,
+    proof_at: datetime | None = None,
 ) -> Verified | Refused:
     """Return whether a presentation holds at the instant `at`, and why not. Stops at the first step that fails.
 
     `p.card` is there: for a proof alone the caller has looked it up (ValueError otherwise, a fault of the caller).
     `id_checked`: the operator compared a person's ID. `provisional`: a look, which goes on without it and says so.
     `least`: what the service asks for. `counted`: the caller has checked a tag's rising counter. `challenges`: whom a
-    chip may answer; without it every chip's answer is refused.
+    chip may answer; without it every chip's answer is refused. `proof_at`: the instant at which the proof's age is
+    judged where that is not `at` (a look confirmed later, a use recorded offline); everything else is judged at `at`.
     """
     if p.card is None:
         raise ValueError("look up the card that a proof names before verifying")

@@ -1,0 +1,126 @@
+"""Puts the answer to a judged check-in together (DESIGN §9). Names are read anew from the card, never stored."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from msgspec import UNSET, UnsetType
+
+from cards.claims import CardClaims
+from cards.programme.types import Text
+from cards.verify import Verified
+from edge.encoding import b64u
+from edge.instants import rfc3339, to_epoch
+from edge.sealing import derive, keyed_hash
+from keys.signer import Signer
+from keys.tokens import TokenForm, sign_token
+from verifier.answers import CheckInAnswer, Holder, Words
+from verifier.checkin import VOID_WINDOW, Judged
+from verifier.ledger.interface import Outcome
+from verifier.phrasing import (
+    card_values,
+    contact_of,
+    excluded_by,
+    granted_words,
+    outcome_values,
+    place_of,
+    quotas_left,
+    refused_words,
+    tier_words,
+    visit_times,
+)
+from verifier.reasons import REASONS
+
+INTEGRATION: Final = timedelta(seconds=60)
+"""Within this time of its instant an entry must be in the log's tree (DESIGN §8)."""
+
+CLOCK_TOLERANCE: Final = timedelta(seconds=30)
+"""A device whose clock differs by more is told so: the answer says clock, not card."""
+
+PROMISE: Final = TokenForm(
+    typ="promise+jwt",
+    headers=frozenset({"alg", "kid", "typ"}),
+    required={"iss": str, "iat": int, "by": int, "id": str, "leaf": str},
+    optional={},
+    max_length=1024,
+    max_lifetime=None,
+)
+"""A promise to integrate an entry: its id and leaf hash (base64url), and until when, signed by the receipt key."""
+
+
+class Answering:
+    """Makes answers: who the holder is to a department, what is left, what to say, and the promise."""
+
+    def __init__(self, secret: bytes, issuer: str, receipt: Signer) -> None:
+        """Derive the key of holder references from the server's secret; `receipt` signs promises in `issuer`'s name."""
+        self._reference_key = derive(secret, "holder-reference")
+        self._issuer = issuer
+        self._receipt = receipt
+
+    def holder(self, department: str, card: CardClaims) -> Holder:
+        """Return the holder as a department may know it: a reference that no other department can join, and a name."""
+        return Holder(b64u(keyed_hash(self._reference_key, department, card.subject)[:16]), card.name)
+
+    def promise(self, outcome: Outcome) -> str:
+        """Return the signed promise to integrate an entry in time."""
+        made = to_epoch(outcome.at)
+        claims: dict[str, object] = {
+            "iss": self._issuer,
+            "iat": made,
+            "by": made + int(INTEGRATION.total_seconds()),
+            "id": outcome.entry,
+            "leaf": b64u(outcome.leaf_hash),
+        }
+        return sign_token(self._receipt, PROMISE, claims)
+
+    def check_in(self, judged: Judged, at: datetime) -> CheckInAnswer:
+        """Return the whole answer to a check-in."""
+        ask, outcome, programme = judged.ask, judged.outcome, judged.documents.programme
+        message, hint = self._words(judged, at)
+        reason = None if outcome.reason is None else REASONS[outcome.reason]
+        contact = None if reason is None else contact_of(programme, ask.service, reason)
+        place = place_of(programme, ask.service) if outcome.reason == "not-offered-here" else None
+        card = judged.card
+        return CheckInAnswer(
+            id=outcome.entry,
+            outcome="granted" if outcome.granted else "denied",
+            reason=outcome.reason,
+            message=message,
+            hint=hint,
+            service=ask.service.code,
+            service_name=Words.of(ask.service.name),
+            beneficiary=ask.beneficiary.value,
+            at=rfc3339(outcome.at),
+            server_time=rfc3339(at),
+            tier=UNSET if card is None else card.tier,
+            tier_name=UNSET if card is None else tier_words(programme, card),
+            assurance=judged.verdict.assurance.word if isinstance(judged.verdict, Verified) else UNSET,
+            holder=UNSET if card is None else self.holder(ask.point.department, card),
+            quotas=quotas_left(programme, outcome.figures),
+            visit=UNSET if outcome.visit is None else visit_times(outcome.visit, re_entry=outcome.re_entry),
+            excluded_by=UNSET if outcome.taken is None else excluded_by(programme, outcome.taken),
+            go_to=place or UNSET,
+            call=contact or UNSET,
+            void_until=rfc3339(outcome.at + VOID_WINDOW) if outcome.granted else UNSET,
+            promise=self.promise(outcome),
+            status_freshness=judged.verdict.freshness.value if isinstance(judged.verdict, Verified) else UNSET,
+            replayed=outcome.replayed,
+            clock_off_by=clock_off_by(ask.client_time, at),
+        )
+
+    def _words(self, judged: Judged, at: datetime) -> tuple[Words, Words]:
+        programme, service, outcome = judged.documents.programme, judged.ask.service, judged.outcome
+        if outcome.reason is None:
+            return granted_words(programme, service, outcome)
+        values: dict[str, Text] = outcome_values(programme, outcome)
+        if judged.card is not None:
+            values |= card_values(programme, judged.card, at)
+        return refused_words(programme, service, outcome.reason, values)
+
+
+def clock_off_by(client_time: int | None, at: datetime) -> int | UnsetType:
+    """Return by how many seconds the device's clock is ahead (negative: behind), left out while it is about right."""
+    if client_time is None or abs(client_time - to_epoch(at)) <= CLOCK_TOLERANCE.total_seconds():
+        return UNSET
+    return client_time - to_epoch(at)

@@ -1,0 +1,191 @@
+"""What goes over the wire at a check-in: the requests and answers of DESIGN §9, as values. No rule, no store."""
+
+from typing import Annotated, Literal, Self
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from cards.programme.types import Text
+
+Code = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$", description="A code of the programme.")]
+EntryId = Annotated[str, Meta(pattern=r"^[0-9a-f]{2}-[0-9]{6,12}$", description="An entry of the log.")]
+Presented = Annotated[str, Meta(min_length=1, max_length=8192, description="What was scanned or tapped (DESIGN §4).")]
+Short = Annotated[str, Meta(max_length=200)]
+Beneficiaries = Literal["holder", "spouse", "dependent-child", "child", "employer"]
+
+
+class Words(msgspec.Struct, frozen=True):
+    """A sentence in Chinese and in English."""
+
+    zh: str
+    en: str
+
+    @classmethod
+    def of(cls, text: Text) -> Self:
+        """Take a programme's text; where one language is missing the other stands in."""
+        return cls(zh=text.in_language("zh"), en=text.in_language("en"))
+
+
+class CheckInRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A wish to use a service now: a fresh presentation, or the look that is confirmed."""
+
+    service: Code
+    presentation: Presented | UnsetType = UNSET
+    look: Annotated[str, Meta(max_length=64)] | UnsetType = UNSET
+    beneficiary: Beneficiaries = "holder"
+    reference: Short | UnsetType = UNSET
+    id_checked: bool = False
+    not_holder: bool = False
+    point: Code | UnsetType = UNSET
+    client_time: Annotated[int, Meta(ge=0, le=2**40, description="The device's clock, epoch seconds.")] | UnsetType = (
+        UNSET
+    )
+
+
+class LookRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A look: the same steps, nothing consumed."""
+
+    presentation: Presented
+    service: Code | UnsetType = UNSET
+    point: Code | UnsetType = UNSET
+    client_time: Annotated[int, Meta(ge=0, le=2**40)] | UnsetType = UNSET
+
+
+VOID_REASONS = ("wrong-service", "wrong-person", "left-unused", "double-scan", "service-failed", "other")
+
+
+class VoidRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Takes a check-in back, with a reason of the closed set and, if wished, a note."""
+
+    reason: Literal["wrong-service", "wrong-person", "left-unused", "double-scan", "service-failed", "other"]
+    note: Annotated[str, Meta(max_length=500)] | UnsetType = UNSET
+
+
+class CheckOutRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Closes a visit, now or at an earlier time that staff record late (RFC 3339)."""
+
+    at: Annotated[str, Meta(max_length=40)] | UnsetType = UNSET
+
+
+class Holder(msgspec.Struct, frozen=True):
+    """Who it is, as far as a counter may know: a reference of the department's own, and the masked name."""
+
+    ref: str
+    name: str
+
+
+class QuotaLeft(msgspec.Struct, frozen=True):
+    """What is left of a limit: `resets_at` is when it starts anew, null for ever."""
+
+    limit: str
+    name: Words
+    unit: str
+    period: str
+    used: int
+    maximum: int
+    remaining: int
+    resets_at: str | None
+
+
+class VisitTimes(msgspec.Struct, frozen=True):
+    """An open visit."""
+
+    started_at: str
+    ends_at: str
+    entry: str
+    re_entry: bool = False
+
+
+class ExcludedBy(msgspec.Struct, frozen=True):
+    """The use that fixed the other choice."""
+
+    service: str
+    name: Words
+    at: str
+    entry: str
+
+
+class Place(msgspec.Struct, frozen=True):
+    """Where to go instead."""
+
+    point: str
+    name: Words
+    phone: str | None = None
+
+
+class Contact(msgspec.Struct, frozen=True):
+    """Whom to call."""
+
+    department: Words
+    phone: str
+
+
+class CheckInAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The answer to a check-in, granted or refused; `id` is its entry in the log."""
+
+    id: str
+    outcome: Literal["granted", "denied"]
+    reason: str | None
+    message: Words
+    hint: Words
+    service: str
+    service_name: Words
+    beneficiary: str
+    at: str
+    server_time: str
+    tier: str | UnsetType = UNSET
+    tier_name: Words | UnsetType = UNSET
+    assurance: str | UnsetType = UNSET
+    holder: Holder | UnsetType = UNSET
+    quotas: tuple[QuotaLeft, ...] = ()
+    visit: VisitTimes | UnsetType = UNSET
+    excluded_by: ExcludedBy | UnsetType = UNSET
+    go_to: Place | UnsetType = UNSET
+    call: Contact | UnsetType = UNSET
+    void_until: str | UnsetType = UNSET
+    promise: str | UnsetType = UNSET
+    status_freshness: str | UnsetType = UNSET
+    replayed: bool = False
+    clock_off_by: int | UnsetType = UNSET
+
+
+class ServiceView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One service of this point for the card looked at."""
+
+    code: str
+    name: Words
+    entitled: bool
+    reason: str | None = None
+    quotas: tuple[QuotaLeft, ...] = ()
+    includes: tuple[Words, ...] = ()
+    own_expense: tuple[Words, ...] = ()
+
+
+class LookAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The answer to a look: nothing was consumed. `needs` names what the confirming call must bring."""
+
+    id: str
+    valid: bool
+    reason: str | None
+    message: Words
+    hint: Words
+    server_time: str
+    expires_at: str
+    tier: str | UnsetType = UNSET
+    tier_name: Words | UnsetType = UNSET
+    assurance: str | UnsetType = UNSET
+    holder: Holder | UnsetType = UNSET
+    needs: tuple[str, ...] = ()
+    services: tuple[ServiceView, ...] = ()
+
+
+class ChangeAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The answer to a void or a check-out: the new entry, and the figures after it."""
+
+    id: str
+    target: str
+    kind: Literal["void", "check-out"]
+    at: str
+    server_time: str
+    quotas: tuple[QuotaLeft, ...] = ()
+    replayed: bool = False

@@ -1,0 +1,309 @@
+"""The check-in, step by step (DESIGN §5): verify, decide, record, answer. The one path on which anything is granted.
+
+The steps carry the numbers of DESIGN §5. What is verified comes from `cards.verify`, what is entitled from `rules`,
+what is left from the ledger; this module puts them in order and writes nothing beside the ledger.
+"""
+
+from __future__ import annotations
+
+import re
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from cards.claims import CARD
+from cards.programme.types import Beneficiary
+from cards.proof import PROOF, PROOF_AHEAD, PROOF_MAX_AGE, ProofClaims
+from cards.verify import Refused, Verified, verify_presentation
+from edge.encoding import b64u, digest
+from edge.problems import Problem
+from edge.strictjson import canonical
+from keys.tokens import TokenError, parse_unverified
+from verifier.ledger.interface import (
+    CheckIn,
+    ClockSkew,
+    Draft,
+    LedgerUnavailable,
+    Operation,
+    OperationConflict,
+    ProofClaim,
+    device_subject,
+)
+from verifier.reasons import ORDER
+from verifier.rules import Wish, cost_of, findings, notes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from datetime import datetime
+
+    from accounts.rights import Caller
+    from cards.claims import CardClaims
+    from cards.presentation import Presentation
+    from cards.programme.types import Point, Service
+    from cards.verify import CardCache
+    from keys.tokens import TokenForm
+    from verifier.known_cards import KnownCards
+    from verifier.ledger.interface import Ledger, Outcome
+    from verifier.published import Documents
+
+LATE_WINDOW = timedelta(days=7)
+"""Proof markers, operations and correctable counters outlive this (DESIGN §6, Offline)."""
+
+VOID_WINDOW = timedelta(minutes=15)
+"""How long staff at the point may void a check-in by themselves (DESIGN §6)."""
+
+BEFORE_CLAIMS = frozenset({"unknown-key", "bad-signature", "bad-claims"})
+"""Reasons given before a card's claims can be believed: logged by the token's digest, in the device's partition."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One intended check-in, read and typed, with who asks and at which point; `operation` is the Idempotency-Key.
+
+    `looked_at`: when the look that this confirms was taken; its proof is judged by that instant.
+    """
+
+    operation: str
+    caller: Caller
+    point: Point
+    service: Service
+    presentation: Presentation
+    beneficiary: Beneficiary = Beneficiary.HOLDER
+    reference: str | None = None
+    id_checked: bool = False
+    not_holder: bool = False
+    client_time: int | None = None
+    looked_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What a check-in came to: the ledger's outcome, and the card when its claims could be believed."""
+
+    ask: Ask
+    outcome: Outcome
+    verdict: Verified | Refused
+    documents: Documents
+
+    @property
+    def card(self) -> CardClaims | None:
+        """The card's claims, None where they could not be believed."""
+        return self.verdict.card
+
+
+class CheckInDesk:
+    """Takes check-ins: trusted documents, known cards and the ledger put to work."""
+
+    def __init__(
+        self, documents: Callable[[datetime], Documents], ledger: Ledger, known: KnownCards, cache: CardCache
+    ) -> None:
+        """Keep what every check-in needs; `documents` gives the trusted documents at an instant, or raises Problem."""
+        self._documents = documents
+        self._ledger = ledger
+        self._known = known
+        self._cache = cache
+
+    def check_in(self, ask: Ask, at: datetime) -> Judged:
+        """Judge one check-in and record it; returns only once its entry is durable.
+
+        Raises Problem: `card-unknown`, `operation-conflict`, `clock-skew`, `unavailable`, or `invalid-field`.
+        """
+        with ledger_problems():
+            return self._check_in(self.resolved(ask), at)
+
+    def resolved(self, ask: Ask) -> Ask:
+        """Step 1, second half: find the card that a proof alone names; Problem `card-unknown` where it was not seen."""
+        presentation = ask.presentation
+        if presentation.card is not None:
+            return ask
+        card = self._known.find(presentation)
+        if card is None:
+            raise Problem("card-unknown")
+        return replace(ask, presentation=replace(presentation, card=card))
+
+    def _check_in(self, ask: Ask, at: datetime) -> Judged:
+        documents = self._documents(at)
+        operation = operation_of(ask)
+        # Steps 2 to 6 are pure; a kept answer wins over whatever they say now.
+        verdict = self.verify(ask, documents, at)
+        # 0. Seen before: the same answer, before any rule; another intent under the same id is a conflict.
+        seen = self._seen(operation)
+        if seen is not None:
+            return Judged(ask, seen, verdict, documents)
+        check_reference(ask)
+        change = change_of(ask, operation, verdict, documents, at)
+        # 10 and 11. One atomic, durable step; the answer follows it.
+        outcome = self._ledger.check_in(change)
+        self._remember(ask, verdict)
+        return Judged(ask, outcome, verdict, documents)
+
+    def verify(self, ask: Ask, documents: Documents, at: datetime, *, provisional: bool = False) -> Verified | Refused:
+        """Steps 2 to 6 for one presentation."""
+        return verify_presentation(
+            ask.presentation,
+            documents.trust,
+            at,
+            least=ask.service.least_assurance,
+            id_checked=ask.id_checked,
+            provisional=provisional,
+            cache=self._cache,
+            proof_at=ask.looked_at,
+        )
+
+    def _seen(self, operation: Operation) -> Outcome | None:
+        """Look the operation up under the holder that the card names and under the device, where early refusals lie."""
+        kept = self._ledger.replay(operation)
+        if kept is not None or operation.subject.startswith("device:"):
+            return kept
+        return self._ledger.replay(replace(operation, subject=device_subject(operation.device)))
+
+    def _remember(self, ask: Ask, verdict: Verified | Refused) -> None:
+        if isinstance(verdict, Verified) and verdict.card.key is not None and ask.presentation.card is not None:
+            self._known.remember(ask.presentation.card, verdict.card)
+
+
+def operation_of(ask: Ask) -> Operation:
+    """Bind the operation id to what is intended, never to the body's bytes (DESIGN §5, step 0).
+
+    The subject is read from the unverified card and serves as a look-up key alone.
+    """
+    subject = _unverified_text(ask.presentation.card, CARD, "sub") or device_subject(ask.caller.id)
+    return Operation(subject, ask.caller.id, ask.operation, request_hash(ask))
+
+
+def request_hash(ask: Ask) -> bytes:
+    """Hash the intended change: who asks, service, point, for whom, what staff vouch for, card digest, proof id."""
+    return digest(
+        canonical(
+            {
+                "device": ask.caller.id,
+                "service": ask.service.code,
+                "point": ask.point.code,
+                "beneficiary": ask.beneficiary.value,
+                "id_checked": ask.id_checked,
+                "not_holder": ask.not_holder,
+                "card": b64u(digest((ask.presentation.card or "").encode())),
+                "proof": _unverified_text(ask.presentation.proof, PROOF, "jti") or "",
+            }
+        )
+    )
+
+
+def _unverified_text(token: str | None, form: TokenForm, claim: str) -> str | None:
+    """Read one text claim of an unverified token; None where it has none. For look-up keys, never for a decision."""
+    if token is None:
+        return None
+    try:
+        value = parse_unverified(token, form).claims.get(claim)
+    except TokenError:
+        return None
+    return value if isinstance(value, str) else None
+
+
+def change_of(
+    ask: Ask, operation: Operation, verdict: Verified | Refused, documents: Documents, at: datetime
+) -> CheckIn:
+    """Say what step 10 shall do: refuse with the reason found in steps 2 to 6, or judge the wish of steps 7 to 9."""
+    if isinstance(verdict, Refused):
+        believed = verdict.card is not None
+        subject = operation.subject if believed else device_subject(ask.caller.id)
+        return CheckIn(
+            operation=replace(operation, subject=subject),
+            at=at,
+            keep_until=at + LATE_WINDOW,
+            draft=_draft(ask, verdict, documents),
+            findings=(verdict.reason,),
+            order=(verdict.reason,),
+        )
+    wish = wish_of(ask, verdict.card, documents)
+    cost = cost_of(documents.programme, ask.service, verdict.card.tier, at)
+    return CheckIn(
+        operation=operation,
+        at=at,
+        keep_until=at + LATE_WINDOW,
+        draft=_draft(ask, verdict, documents, marks=notes(wish)),
+        findings=findings(wish),
+        order=ORDER,
+        claim=claim_of(verdict, at),
+        visit=cost.visit,
+        choice=cost.choice,
+        charges=cost.charges,
+    )
+
+
+def wish_of(ask: Ask, card: CardClaims, documents: Documents) -> Wish:
+    """Put together what steps 7 to 9 look at."""
+    return Wish(
+        service=ask.service,
+        point=ask.point,
+        tier=card.tier,
+        beneficiary=ask.beneficiary,
+        not_holder=ask.not_holder,
+        elsewhere=documents.elsewhere(card.subject),
+    )
+
+
+def claim_of(verdict: Verified, at: datetime) -> ProofClaim | None:
+    """Return the claim that a proof makes; kept past its own life, the late window and the leeway between clocks."""
+    if verdict.proof is None:
+        return None
+    proof = verdict.proof
+    name = proof.proof_id if isinstance(proof, ProofClaims) else b64u(proof.nonce)
+    return ProofClaim(verdict.card.card_id, name, at + LATE_WINDOW + PROOF_MAX_AGE + PROOF_AHEAD)
+
+
+def _draft(ask: Ask, verdict: Verified | Refused, documents: Documents, marks: tuple[str, ...] = ()) -> Draft:
+    card = verdict.card
+    vouched = ("id-checked",) if ask.id_checked else ()
+    return Draft(
+        point=ask.point.code,
+        department=ask.point.department,
+        service=ask.service.code,
+        device=ask.caller.id,
+        caller=ask.caller.kind,
+        programme=documents.programme.version,
+        bundle=documents.bundle.version,
+        operator=None if ask.caller.operator is None else ask.caller.operator.id,
+        beneficiary=ask.beneficiary.value,
+        tier=None if card is None else card.tier,
+        form=None if card is None else card.form.value,
+        assurance=verdict.assurance.word if isinstance(verdict, Verified) else None,
+        card=None if card is None else card.card_id,
+        token=verdict.token_digest if card is None else None,
+        reference=ask.reference,
+        client_time=ask.client_time,
+        marks=vouched + marks,
+    )
+
+
+def check_reference(ask: Ask) -> None:
+    """Refuse a reference that the service does not take, lacks, or has in another form; nothing is written."""
+    fault = _reference_fault(ask)
+    if fault is not None:
+        raise Problem("invalid-field", extra={"fields": [{"path": "reference", "message": fault}]})
+
+
+def _reference_fault(ask: Ask) -> str | None:
+    rule = ask.service.reference
+    if ask.reference is None:
+        return "this service needs a reference" if rule is not None and rule.required else None
+    if rule is None:
+        return "this service takes no reference"
+    return None if re.fullmatch(rule.pattern, ask.reference) else "the reference does not have the expected form"
+
+
+RETRY_SECONDS = 2
+
+
+@contextmanager
+def ledger_problems() -> Iterator[None]:
+    """Map the ledger's refusals to problems: never a grant, never the holder's fault (DESIGN §5, step 11)."""
+    try:
+        yield
+    except OperationConflict:
+        raise Problem("operation-conflict") from None
+    except ClockSkew:
+        raise Problem("clock-skew", retry_after=RETRY_SECONDS) from None
+    except LedgerUnavailable:
+        raise Problem("unavailable", "retry with the same operation", retry_after=RETRY_SECONDS) from None

@@ -1,0 +1,271 @@
+"""The signed documents a verifier goes by: read from the published folder, verified, never back to older versions.
+
+What was last good stays in force while a newer document is unreadable; nothing expired is relied on (DESIGN §3, §4).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+from cards.marks import HolderMarks, MarkKind, MarksError, verify_marks
+from cards.programme.load import ProgrammeError, load_programme
+from cards.programme.types import Programme
+from cards.status import SignedStatusList, StatusListError, StatusLists, verify_status_list
+from cards.verify import Trust
+from cards.wire import Dictionary, dictionary_of
+from edge.instants import from_epoch, to_epoch
+from edge.problems import Problem, ProblemKind, register_problem
+from keys.bundle import BundleError, TrustBundle, verify_bundle
+from keys.errors import BadKey
+from keys.jwk import thumbprint
+
+LOOK_AGAIN: Final = timedelta(seconds=1)
+"""How often the folder's time stamps are looked at, at most."""
+
+register_problem(
+    ProblemKind(
+        "not-trusted",
+        503,
+        "签发方文件缺失或无效，暂不能办理",
+        "The issuer's signed documents are missing or not valid",
+        "Run `python -m issuer publish`, or fetch the documents again; /readyz says what is wrong.",
+    )
+)
+
+
+class Untrusted(Exception):
+    """There is nothing valid to go by; the text says what is missing and how to mend it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Documents:
+    """Everything trusted at one instant: the bundle and what hangs on it. `benefits`: see `unsettled_benefits`."""
+
+    bundle: TrustBundle
+    programme: Programme
+    trust: Trust
+    lists: StatusLists
+    dictionaries: Mapping[int, Dictionary]
+    marks: HolderMarks | None
+    benefits: Mapping[str, frozenset[str]]
+
+    def elsewhere(self, subject: str) -> frozenset[str]:
+        """Return the kinds of benefit granted elsewhere that stand against a holder."""
+        return self.benefits.get(subject, frozenset())
+
+
+def unsettled_benefits(marks: HolderMarks | None) -> Mapping[str, frozenset[str]]:
+    """Return, by holder, the benefits granted elsewhere that no ruling has released (PROGRAMME, Read right 8)."""
+    benefits: dict[str, set[str]] = {}
+    for mark in () if marks is None else marks.marks:
+        if mark.kind is MarkKind.BENEFIT:
+            benefits.setdefault(mark.subject, set()).add(mark.value)
+    for mark in () if marks is None else marks.marks:
+        if mark.kind is MarkKind.RULING and mark.value.endswith(":granted"):
+            benefits.get(mark.subject, set()).discard(mark.value.removesuffix(":granted"))
+    return {subject: frozenset(kinds) for subject, kinds in benefits.items()}
+
+
+class PublishedFolder:
+    """Reads the published folder again when it changed. Safe between threads; keeps the highest versions on disk."""
+
+    def __init__(self, folder: Path, programme: Programme, root: str, memory: Path) -> None:
+        """Hold bundles to the pinned `root` (thumbprint); `memory` is the file of the highest versions seen."""
+        self._folder = folder
+        self._programme = programme
+        self._root = root
+        self._memory = _Memory(memory)
+        self._lock = threading.Lock()
+        self._stamp: tuple[tuple[str, int, int], ...] = ()
+        self._looked_at: datetime | None = None
+        self._documents: Documents | None = None
+        self._fault: str | None = None
+
+    def __call__(self, at: datetime) -> Documents:
+        """Return what to go by at `at`; Problem `not-trusted` when there is nothing valid."""
+        try:
+            return self.current(at)
+        except Untrusted as error:
+            raise Problem("not-trusted", str(error), retry_after=30) from None
+
+    def current(self, at: datetime) -> Documents:
+        """Return what to go by at `at`; Untrusted when there is nothing valid."""
+        if self._looked_at is None or abs(at - self._looked_at) >= LOOK_AGAIN:
+            with self._lock:
+                self._refresh(at)
+        documents = self._documents
+        if documents is None:
+            raise Untrusted(self._fault or "nothing is published")
+        if at >= documents.bundle.expires_at:
+            raise Untrusted("the trust bundle has expired: publish or fetch its successor")
+        return documents
+
+    @property
+    def fault(self) -> str | None:
+        """Why the newest documents were not taken, None when they were."""
+        return self._fault
+
+    def text(self, name: str) -> bytes | None:
+        """Return a published document as it lies there, to be served on; None when there is none."""
+        try:
+            return (self._folder / name).read_bytes()
+        except OSError:
+            return None
+
+    def _refresh(self, at: datetime) -> None:
+        self._looked_at = at
+        stamp = _stamp(self._folder)
+        if stamp == self._stamp and self._documents is not None:
+            return
+        try:
+            self._documents = self._read(at)
+        except (BundleError, Untrusted, OSError, UnicodeDecodeError) as error:
+            # The last good set stays in force: its lists grow stale and then expire by themselves.
+            self._fault = str(error)
+            return
+        self._stamp = stamp
+
+    def _read(self, at: datetime) -> Documents:
+        self._fault = None
+        pin = self._memory.root or self._root
+        bundle = verify_bundle(_text(self._folder / "trust-bundle.jwt"), pin, at, seen_version=self._memory.bundle)
+        self._check_programme(bundle, at)
+        lists = {uri: signed for uri in bundle.status_lists if (signed := self._list(uri, bundle, at)) is not None}
+        marks = self._marks(bundle, at)
+        self._memory.keep(bundle, pin, lists, marks)
+        programme, held = self._programme, StatusLists(lists.values())
+        dictionary = dictionary_of(programme)
+        trust = Trust(bundle.key_set(), bundle.issuer, programme.audience, held, bundle.version)
+        by_number = {dictionary.number: dictionary}
+        return Documents(bundle, programme, trust, held, by_number, marks, unsettled_benefits(marks))
+
+    def _check_programme(self, bundle: TrustBundle, at: datetime) -> None:
+        pin = bundle.programme
+        if bundle.issuer != self._programme.issuer:
+            raise Untrusted(f"the bundle is of {bundle.issuer}, this server's programme of {self._programme.issuer}")
+        if at >= pin.effective_at and pin.sha256 != self._programme.sha256:
+            raise Untrusted(
+                f"the bundle names programme {pin.version}, this server runs {self._programme.version}: "
+                "set YUNJU_PROGRAMME to the published programme and start again"
+            )
+
+    def _list(self, uri: str, bundle: TrustBundle, at: datetime) -> SignedStatusList | None:
+        """Return the published list of this name or, if it is bad, the one held until now: it expires by itself."""
+        held = None if self._documents is None else self._documents.lists.get(uri)
+        token = self.text(f"status-lists/{uri.rsplit('/', 1)[-1]}.jwt")
+        if token is None:
+            self._fault = f"{uri} is not published: run `python -m issuer publish`"
+            return held
+        try:
+            return verify_status_list(
+                token.decode("ascii").strip(),
+                bundle.key_set(),
+                at,
+                uri=uri,
+                issuer=bundle.issuer,
+                bundle_version=bundle.version,
+                seen=self._memory.lists.get(uri),
+            )
+        except (StatusListError, UnicodeDecodeError) as error:
+            self._fault = f"{uri}: {error}"
+            return held
+
+    def _marks(self, bundle: TrustBundle, at: datetime) -> HolderMarks | None:
+        held = None if self._documents is None else self._documents.marks
+        token = self.text("holder-marks.jwt")
+        if token is None:
+            return held
+        try:
+            text = token.decode("ascii").strip()
+            return verify_marks(text, bundle.key_set(), at, issuer=bundle.issuer, seen_serial=self._memory.marks)
+        except (MarksError, UnicodeDecodeError) as error:
+            self._fault = f"holder-marks.jwt: {error}"
+            return held
+
+
+class _Memory:
+    """The highest versions seen, on disk, so that a restart does not forget them."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        kept = self._load()
+        self.bundle: int = kept.get("bundle", 0)
+        self.marks: int = kept.get("marks", 0)
+        self.root: str | None = kept.get("root")
+        self.lists = {uri: from_epoch(at) for uri, at in kept.get("lists", {}).items()}
+
+    def _load(self) -> dict[str, Any]:
+        try:
+            return dict(json.loads(self._path.read_text()))
+        except FileNotFoundError:
+            return {}
+        except (ValueError, OSError) as error:
+            raise Untrusted(f"{self._path} cannot be read ({error}); restore it from a backup") from None
+
+    def keep(
+        self, bundle: TrustBundle, pin: str, lists: Mapping[str, SignedStatusList], marks: HolderMarks | None
+    ) -> None:
+        """Write what is newer than before, whole or not at all."""
+        seen = self.lists | {uri: signed.issued_at for uri, signed in lists.items()}
+        serial = self.marks if marks is None else max(self.marks, marks.serial)
+        newest = (bundle.version, bundle.pin_after(pin), serial, seen)
+        if newest == (self.bundle, self.root, self.marks, self.lists):
+            return
+        self.bundle, self.root, self.marks, self.lists = newest
+        written = {"bundle": self.bundle, "root": self.root, "marks": self.marks}
+        _replace(self._path, {**written, "lists": {uri: to_epoch(at) for uri, at in seen.items()}})
+
+
+def _replace(path: Path, value: object) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
+    with draft.open("w") as file:
+        json.dump(value, file)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text("ascii").strip()
+    except FileNotFoundError:
+        raise Untrusted(f"{path.name} is not published: run `python -m issuer publish`") from None
+
+
+def _stamp(folder: Path) -> tuple[tuple[str, int, int], ...]:
+    names = ["trust-bundle.jwt", "holder-marks.jwt"]
+    lists = folder / "status-lists"
+    if lists.is_dir():
+        names += sorted(f"status-lists/{path.name}" for path in lists.glob("*.jwt"))
+    stamps = []
+    for name in names:
+        try:
+            found = (folder / name).stat()
+        except OSError:
+            continue
+        stamps.append((name, found.st_mtime_ns, found.st_size))
+    return tuple(stamps)
+
+
+def pinned_root(path: Path) -> str:
+    """Return the thumbprint of the root key in a JWK file; Untrusted with the remedy when there is none."""
+    try:
+        return thumbprint(json.loads(path.read_text()))
+    except (OSError, ValueError, BadKey) as error:
+        raise Untrusted(f"{path} holds no root key ({error}): set YUNJU_ROOT to the issuer's root.jwk") from None
+
+
+def read_programme(path: Path) -> Programme:
+    """Return the programme that a server runs; Untrusted with all its faults when the file is bad."""
+    try:
+        return load_programme(path)
+    except ProgrammeError as error:
+        raise Untrusted(str(error)) from None

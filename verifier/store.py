@@ -1,0 +1,179 @@
+"""The verifier's erasable store (DESIGN §7): cards seen, looks, notes, and the log of who looked. Never a check-in."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+import sqlalchemy as sa
+
+from cards.claims import CardClaims
+from cards.parts import Presentation
+from cards.proof import card_digest
+from edge.database import Database
+from edge.encoding import b64u
+from edge.instants import from_epoch, to_epoch
+from edge.sealing import Sealer, Unsealable
+from verifier.tables import ACCESSES, KNOWN_CARDS, LOOKS, NOTES
+
+MIGRATIONS: Final = Path(__file__).parent / "migrations"
+LOOK_LIFE: Final = timedelta(seconds=120)
+NOTE_LIFE: Final = timedelta(days=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A look that its device may confirm until `expires_at`; the presentation as it was at `looked_at`."""
+
+    id: str
+    device: str
+    presentation: Presentation
+    looked_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """One reading of what is not public: who, from where, what; `holder` is the name in the log."""
+
+    kind: str
+    caller: str
+    what: str
+    operator: str | None = None
+    point: str | None = None
+    holder: str | None = None
+
+
+class VerifierStore:
+    """Cards seen, looks, notes and accesses. Everything but the access log is erased when its time is over."""
+
+    def __init__(self, database: Database, secret: bytes) -> None:
+        """Keep the database; tokens, presentations and notes are sealed under the server's secret."""
+        self._database = database
+        self._sealer = Sealer(secret, "verifier-store")
+
+    @classmethod
+    def open(cls, url: str, secret: bytes) -> VerifierStore:
+        """Open the store at a database address and bring its tables up to date."""
+        return cls(Database.open(url, room="verifier", migrations=MIGRATIONS), secret)
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._database.close()
+
+    def remember_card(self, token: str, card: CardClaims) -> None:
+        """Keep a verified card so that a proof alone can name it; the same token twice is one row."""
+        name = card_digest(token)
+        with self._database.write() as connection:
+            if connection.execute(sa.select(sa.literal(1)).where(KNOWN_CARDS.c.digest == name)).first() is None:
+                connection.execute(
+                    KNOWN_CARDS.insert().values(
+                        digest=name,
+                        subject=card.subject,
+                        token=self._sealer.seal(token.encode(), b64u(name)),
+                        expires_at=to_epoch(card.expires_at),
+                    )
+                )
+
+    def known_card(self, name: bytes) -> str | None:
+        """Return the card token whose SHA-256 is `name`, None when it was never seen here or is erased."""
+        with self._database.read() as connection:
+            sealed = connection.execute(sa.select(KNOWN_CARDS.c.token).where(KNOWN_CARDS.c.digest == name)).scalar()
+        return None if sealed is None else self._opened(sealed, b64u(name))
+
+    def keep_look(self, device: str, presentation: Presentation, at: datetime) -> Look:
+        """Keep a look for its device alone and return it with its id."""
+        look = Look(b64u(secrets.token_bytes(16)), device, presentation, at, at + LOOK_LIFE)
+        with self._database.write() as connection:
+            connection.execute(LOOKS.delete().where(LOOKS.c.expires_at < to_epoch(at)))
+            connection.execute(
+                LOOKS.insert().values(
+                    id=look.id,
+                    device=device,
+                    presentation=self._sealer.seal(_written(presentation), look.id),
+                    looked_at=to_epoch(at),
+                    expires_at=to_epoch(look.expires_at),
+                )
+            )
+        return look
+
+    def look(self, look_id: str, device: str, at: datetime) -> tuple[Presentation, datetime] | None:
+        """Return what a device looked at and when; None for an unknown, expired or another device's look."""
+        found = LOOKS.c.id == look_id, LOOKS.c.device == device, LOOKS.c.expires_at > to_epoch(at)
+        with self._database.read() as connection:
+            row = connection.execute(sa.select(LOOKS.c.presentation, LOOKS.c.looked_at).where(*found)).first()
+        if row is None:
+            return None
+        text = self._opened(row.presentation, look_id)
+        return None if text is None else (_read(text), from_epoch(row.looked_at))
+
+    def keep_note(self, entry: str, note: str, at: datetime) -> None:
+        """Keep the free text of a void, sealed, until 30 days are over."""
+        sealed = self._sealer.seal(note.encode(), entry)
+        with self._database.write() as connection:
+            if connection.execute(sa.select(sa.literal(1)).where(NOTES.c.entry == entry)).first() is None:
+                connection.execute(NOTES.insert().values(entry=entry, note=sealed, erase_at=to_epoch(at + NOTE_LIFE)))
+
+    def note(self, entry: str) -> str | None:
+        """Return the free text of an entry, None when there is none or it is erased."""
+        with self._database.read() as connection:
+            sealed = connection.execute(sa.select(NOTES.c.note).where(NOTES.c.entry == entry)).scalar()
+        return None if sealed is None else self._opened(sealed, entry)
+
+    def record(self, access: Access, at: datetime) -> None:
+        """Append one line to the access log."""
+        with self._database.write() as connection:
+            connection.execute(
+                ACCESSES.insert().values(
+                    at=to_epoch(at),
+                    kind=access.kind,
+                    caller=access.caller,
+                    operator=access.operator,
+                    point=access.point,
+                    holder=access.holder,
+                    what=access.what[:400],
+                )
+            )
+
+    def accesses(self, most: int = 100) -> list[dict[str, object]]:
+        """Return the newest lines of the access log."""
+        with self._database.read() as connection:
+            rows = connection.execute(sa.select(ACCESSES).order_by(ACCESSES.c.id.desc()).limit(most))
+            return [dict(row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's documented name
+
+    def sweep(self, at: datetime) -> int:
+        """Erase what is over: expired cards and looks, notes past 30 days. Returns how many rows went."""
+        now = to_epoch(at)
+        with self._database.write() as connection:
+            return sum(
+                connection.execute(table.delete().where(column < now)).rowcount
+                for table, column in (
+                    (KNOWN_CARDS, KNOWN_CARDS.c.expires_at),
+                    (LOOKS, LOOKS.c.expires_at),
+                    (NOTES, NOTES.c.erase_at),
+                )
+            )
+
+    def erase_subject(self, subject: str) -> None:
+        """Erase the cards of a holder whose erasure was ordered."""
+        with self._database.write() as connection:
+            connection.execute(KNOWN_CARDS.delete().where(KNOWN_CARDS.c.subject == subject))
+
+    def _opened(self, sealed: bytes, context: str) -> str | None:
+        # A replaced secret makes old rows unreadable: they count as unknown, and the phone shows the full form.
+        try:
+            return self._sealer.open(sealed, context).decode()
+        except Unsealable:
+            return None
+
+
+def _written(presentation: Presentation) -> bytes:
+    return presentation.text.encode()
+
+
+def _read(text: str) -> Presentation:
+    card, _, proof = text.partition("~")
+    return Presentation(card, proof or None)

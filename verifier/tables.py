@@ -1,0 +1,49 @@
+"""The tables of the verifier's erasable store (DESIGN §7): cards seen, looks, notes, accesses. Never a check-in."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+METADATA = sa.MetaData()
+
+KNOWN_CARDS = sa.Table(
+    "known_cards",
+    METADATA,
+    sa.Column(
+        "digest", sa.LargeBinary(32), primary_key=True, comment="SHA-256 of the card token: what a proof's ath names"
+    ),
+    sa.Column("subject", sa.String(22), nullable=False, index=True),
+    sa.Column("token", sa.LargeBinary, nullable=False, comment="sealed"),
+    sa.Column("expires_at", sa.BigInteger, nullable=False, index=True),
+)
+
+LOOKS = sa.Table(
+    "looks",
+    METADATA,
+    sa.Column("id", sa.String(22), primary_key=True),
+    sa.Column("device", sa.String(64), nullable=False),
+    sa.Column("presentation", sa.LargeBinary, nullable=False, comment="sealed"),
+    sa.Column("looked_at", sa.BigInteger, nullable=False),
+    sa.Column("expires_at", sa.BigInteger, nullable=False, index=True),
+)
+
+ACCESSES = sa.Table(
+    "accesses",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("at", sa.BigInteger, nullable=False, index=True),
+    sa.Column("kind", sa.String(16), nullable=False, comment="look, log, photo, export"),
+    sa.Column("caller", sa.String(64), nullable=False),
+    sa.Column("operator", sa.String(64)),
+    sa.Column("point", sa.String(64)),
+    sa.Column("holder", sa.String(43), comment="the holder's name in the log, never a sub"),
+    sa.Column("what", sa.String(400), nullable=False),
+)
+
+NOTES = sa.Table(
+    "notes",
+    METADATA,
+    sa.Column("entry", sa.String(20), primary_key=True),
+    sa.Column("note", sa.LargeBinary, nullable=False, comment="sealed; the entry holds a salted commitment"),
+    sa.Column("erase_at", sa.BigInteger, nullable=False, index=True),
+)
