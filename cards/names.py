@@ -1,4 +1,4 @@
-"""Names as a card token carries them: enough to compare with a person's ID, too little to name the person (DESIGN §5)."""
+"""Names as a card token carries them: enough to compare with an ID, too little to name a person (DESIGN §5)."""
 
 from __future__ import annotations
 
@@ -26,8 +26,9 @@ def mask(name: str) -> str:
         raise ValueError("a name has at least one character")
     masked: list[str] = []
     for lettered, run in groupby(words, key=_is_lettered):
+        group = list(run)
         # Spaces inside a Han name part nothing: 张 小明 is 张小明.
-        masked += map(_mask_letters, run) if lettered else [_mask_characters("".join(run))]
+        masked += [_mask_letters(word) for word in group] if lettered else [_mask_characters("".join(group))]
     return " ".join(masked)
 
 
