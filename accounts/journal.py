@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -56,7 +56,7 @@ def append(
     connection.execute(ACCOUNT_LOG.insert().values(line))
 
 
-def newest(connection: Connection, limit: int) -> Iterable[Note]:
+def newest(connection: Connection, limit: int) -> Sequence[Note]:
     """Return the last `limit` lines, newest first."""
     rows = connection.execute(sa.select(ACCOUNT_LOG).order_by(ACCOUNT_LOG.c.id.desc()).limit(limit))
     return [Note(row.id, row.at, row.actor, Action(row.action), row.subject, row.detail) for row in rows]

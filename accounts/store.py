@@ -6,7 +6,7 @@ but could find a PIN of few digits by trying them all, and must not be able to.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import datetime
 
 from accounts import attempts, journal
@@ -46,7 +46,7 @@ class AccountStore:
         """Bring the tables up to date; `open` has done so."""
         self._database.migrate()
 
-    def log(self, limit: int = 100) -> Iterable[Note]:
+    def log(self, limit: int = 100) -> Sequence[Note]:
         """Return the last lines of the account log, newest first."""
         with self._database.read() as connection:
             return journal.newest(connection, limit)

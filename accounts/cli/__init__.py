@@ -1,0 +1,1 @@
+"""The commands of `python -m accounts`, one file a kind of account."""

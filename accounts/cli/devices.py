@@ -1,0 +1,124 @@
+"""`python -m accounts device`: codes for new devices, and the devices in use."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from urllib.parse import urlencode
+
+import click
+import qrcode
+
+from accounts.cli.desk import RIGHT, Desk, point_of
+from accounts.devices import Device, EnrolmentCode, UnknownDevice
+from accounts.rights import parse_rights
+from edge.cli import Refusal, emit, json_option
+from edge.instants import rfc3339
+from edge.strictjson import loads
+from keys.jwk import thumbprint
+
+
+@click.group("device")
+def device() -> None:
+    """Tablets, counters and agents, each with a key of its own."""
+
+
+@device.command("add")
+@click.option("--point", required=True, help="Where the device stands: a point's code.")
+@click.option("--right", "rights", multiple=True, type=RIGHT, help="What it may do there; check-in if none is named.")
+@click.option("--label", default="", help="What people call it.")
+@json_option
+@click.pass_obj
+def add(desk: Desk, point: str, rights: tuple[str, ...], label: str, as_json: bool) -> None:
+    """Make a one-time code for a new device and show it once, also as a QR code to scan with the device."""
+    with desk.store() as store:
+        made = store.devices.make_code(
+            point_of(point), by=desk.by, at=desk.clock.now(), label=label, rights=parse_rights(rights)
+        )
+    address = _address(desk, made)
+    emit(_code_row(made, address), as_json, _told(made, address))
+
+
+@device.command("list")
+@click.option("--point", help="Only those at this point.")
+@json_option
+@click.pass_obj
+def list_devices(desk: Desk, point: str | None, as_json: bool) -> None:
+    """List the devices, revoked ones too."""
+    with desk.store() as store:
+        found = store.devices.list(point=point)
+    emit([_row(one) for one in found], as_json, "\n".join(map(_line, found)) or "no device yet")
+
+
+@device.command("revoke")
+@click.argument("device_id", metavar="ID")
+@json_option
+@click.pass_obj
+def revoke(desk: Desk, device_id: str, as_json: bool) -> None:
+    """Take the device ID out of use; every server process follows within five seconds."""
+    try:
+        with desk.store() as store:
+            store.devices.revoke(device_id, by=desk.by, at=desk.clock.now())
+    except UnknownDevice:
+        raise Refusal("no device in use has this id", "`device list` shows them") from None
+    emit({"revoked": device_id}, as_json, f"{device_id} is revoked")
+
+
+def _address(desk: Desk, made: EnrolmentCode) -> str:
+    # Behind the # nothing reaches a server or its logs.
+    parts = {"code": made.code}
+    root = desk.settings.root
+    if root is not None:
+        parts["root"] = _root_thumbprint(root)
+    return f"{desk.settings.base_url.rstrip('/')}/counter/#{urlencode(parts)}"
+
+
+def _root_thumbprint(file: Path) -> str:
+    try:
+        jwk = loads(file.read_bytes())
+        return thumbprint(jwk if isinstance(jwk, dict) else {})
+    except (OSError, ValueError) as error:
+        raise Refusal(f"the root key cannot be read: {error}", "YUNJU_ROOT names its public JWK") from None
+
+
+def _told(made: EnrolmentCode, address: str) -> str:
+    drawing = io.StringIO()
+    code = qrcode.QRCode(border=2, error_correction=qrcode.constants.ERROR_CORRECT_L)
+    code.add_data(address)
+    code.print_ascii(out=drawing, invert=True)
+    return (
+        f"{drawing.getvalue()}\n"
+        f"code:   {made.code}   (works once, until {rfc3339(made.expires_at)}; it is not shown again)\n"
+        f"point:  {made.point}\n"
+        f"rights: {', '.join(sorted(made.rights))}\n"
+        f"open:   {address}"
+    )
+
+
+def _code_row(made: EnrolmentCode, address: str) -> dict[str, object]:
+    return {
+        "code": made.code,
+        "point": made.point,
+        "label": made.label,
+        "rights": sorted(made.rights),
+        "expires_at": rfc3339(made.expires_at),
+        "address": address,
+    }
+
+
+def _line(one: Device) -> str:
+    state = "" if one.revoked_at is None else f"  revoked {rfc3339(one.revoked_at)}"
+    return f"{one.id}  {one.point}  {','.join(sorted(one.rights))}  {one.label}{state}"
+
+
+def _row(one: Device) -> dict[str, object]:
+    return {
+        "id": one.id,
+        "point": one.point,
+        "label": one.label,
+        "rights": sorted(one.rights),
+        "key": one.thumbprint,
+        "enrolled_at": rfc3339(one.enrolled_at),
+        "last_seen_at": rfc3339(one.last_seen_at),
+        "revoked_at": None if one.revoked_at is None else rfc3339(one.revoked_at),
+    }

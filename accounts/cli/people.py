@@ -1,0 +1,100 @@
+"""`python -m accounts person`: who signs in with a password."""
+
+from __future__ import annotations
+
+from typing import IO
+
+import click
+
+from accounts.cli.desk import Desk, ask, weak_refused
+from accounts.people import NameTaken, Person, UnknownPerson
+from accounts.rights import Role
+from edge.cli import Refusal, emit, json_option
+from edge.instants import rfc3339
+
+_PASSWORD_FILE = click.option(
+    "--password-file",
+    type=click.File(encoding="utf-8"),
+    help="Read the password from a file's first line, `-` for stdin.",
+)
+
+
+@click.group("person")
+def person() -> None:
+    """Officers, approvers, auditors and administrators."""
+
+
+@person.command("add")
+@click.argument("name")
+@click.option("--role", "roles", multiple=True, required=True, type=click.Choice([role.value for role in Role]))
+@_PASSWORD_FILE
+@json_option
+@click.pass_obj
+def add(desk: Desk, name: str, roles: tuple[str, ...], password_file: IO[str] | None, as_json: bool) -> None:
+    """Add a person called NAME, who types it to sign in."""
+    password = ask("Password", password_file)
+    try:
+        with weak_refused(), desk.store() as store:
+            made = store.people.add(name, password, map(Role, roles), by=desk.by, at=desk.clock.now())
+    except NameTaken:
+        raise Refusal("this name is taken", "`person list` shows the names in use") from None
+    emit(_row(made), as_json, f"{made.id}  {made.name} can sign in")
+
+
+@person.command("list")
+@json_option
+@click.pass_obj
+def list_people(desk: Desk, as_json: bool) -> None:
+    """List everybody, the disabled too."""
+    with desk.store() as store:
+        people = store.people.list()
+    lines = (f"{one.id}  {one.name}  {','.join(sorted(one.roles))}{_disabled(one)}" for one in people)
+    emit([_row(one) for one in people], as_json, "\n".join(lines) or "nobody yet")
+
+
+@person.command("disable")
+@click.argument("name")
+@json_option
+@click.pass_obj
+def disable(desk: Desk, name: str, as_json: bool) -> None:
+    """Take NAME out of use and end every session."""
+    try:
+        with desk.store() as store:
+            store.people.disable(name, by=desk.by, at=desk.clock.now())
+    except UnknownPerson:
+        raise _unknown() from None
+    emit({"disabled": name}, as_json, f"{name} can no longer sign in")
+
+
+@person.command("password")
+@click.argument("name")
+@_PASSWORD_FILE
+@json_option
+@click.pass_obj
+def password(desk: Desk, name: str, password_file: IO[str] | None, as_json: bool) -> None:
+    """Give NAME another password and end every session."""
+    chosen = ask("New password", password_file)
+    try:
+        with weak_refused(), desk.store() as store:
+            store.people.change_password(name, chosen, by=desk.by, at=desk.clock.now())
+    except UnknownPerson:
+        raise _unknown() from None
+    emit({"changed": name}, as_json, f"{name} has another password")
+
+
+def _unknown() -> Refusal:
+    return Refusal("nobody active has this name", "`person list` shows the names in use")
+
+
+def _disabled(one: Person) -> str:
+    return "" if one.disabled_at is None else f"  disabled {rfc3339(one.disabled_at)}"
+
+
+def _row(one: Person) -> dict[str, object]:
+    return {
+        "id": one.id,
+        "name": one.name,
+        "roles": sorted(one.roles),
+        "created_at": rfc3339(one.created_at),
+        "disabled_at": None if one.disabled_at is None else rfc3339(one.disabled_at),
+    }
