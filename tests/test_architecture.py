@@ -35,9 +35,9 @@ LIBRARIES: Mapping[str, tuple[str, ...]] = {
     "jwt": ("keys/",),
     "smartcard": ("devices/",),
     "redis": ("verifier/ledger/",),
-    "sqlite3": ("verifier/ledger/",),
-    "sqlalchemy": ("accounts/", "issuer/", "verifier/"),
-    "alembic": ("accounts/", "issuer/", "verifier/"),
+    "sqlite3": ("verifier/ledger/", "edge/database.py"),
+    "sqlalchemy": ("accounts/", "issuer/", "verifier/", "edge/database.py"),
+    "alembic": ("accounts/", "issuer/", "verifier/", "edge/database.py"),
     "gunicorn": (),
     "pytest": (),
     "tests": (),
@@ -136,7 +136,8 @@ def size_faults(tree: Mapping[str, str]) -> list[str]:
     """Files and functions that grew past what one reads in one go."""
     files = [(path, source.count("\n")) for path, source in tree.items()]
     long_files = [f"{path}: {lines} lines" for path, lines in files if lines > LONGEST_FILE]
-    named = [(path, *found) for path, source in tree.items() for found in functions(source)]
+    grown = ((path, source) for path, source in tree.items() if "/migrations/versions/" not in path)  # lists of tables
+    named = [(path, *found) for path, source in grown for found in functions(source)]
     return long_files + [f"{path}: {name} has {lines} lines" for path, name, lines in named if lines > LONGEST_FUNCTION]
 
 
