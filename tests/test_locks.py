@@ -104,7 +104,7 @@ def test_assets_without_npm_are_refused_with_a_remedy(tmp_path: Path) -> None:
     assert not (tmp_path / "web/static/vendor/manifest.json").exists()
 
 
-@pytest.mark.parametrize("script", ["find-python.sh", "system-packages.sh", "lock.sh"])
+@pytest.mark.parametrize("script", ["find-python.sh", "system-packages.sh", "lock.sh", "../.ci/run"])
 def test_setup_scripts_are_valid_and_executable(script: str) -> None:
     """A set-up script can be run as it lies in the tree and has no fault of grammar."""
     path = ROOT / "tools" / script
