@@ -1,11 +1,13 @@
 """What is installed is pinned: each name has a hash, no lock names an address, the manifest tells what was copied."""
 
+import ast
 import hashlib
 import json
 import re
 import subprocess
 import sys
 import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -61,6 +63,38 @@ def test_locks_agree_with_the_core(lock: str) -> None:
     """One version of each package, whichever of the locks are installed."""
     core, other = pins(read_lock("core")), pins(read_lock(lock))
     assert {name: version for name, version in other.items() if core.get(name, version) != version} == {}
+
+
+def imported(folder: str) -> set[str]:
+    """The top-level modules that the files under a folder import, ours and the standard library's left out."""
+    trees = (ast.parse(path.read_text(encoding="utf-8")) for path in (ROOT / folder).rglob("*.py"))
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    plain = {name.name for node in nodes if isinstance(node, ast.Import) for name in node.names}
+    found = plain | {
+        node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module and not node.level
+    }
+    tops = {module.split(".")[0] for module in found}
+    return {top for top in tops if top not in sys.stdlib_module_names and not (ROOT / top).exists()} - {
+        "wsgi",
+        "_typeshed",
+    }
+
+
+@pytest.mark.parametrize(
+    ("folder", "locks"),
+    [
+        *((room, ("core",)) for room in ("accounts", "cards", "edge", "issuer", "keys", "verifier", "web")),
+        ("devices", ("core", "devices")),
+        ("tests", ("dev", "setup")),
+        ("bench", ("dev",)),
+    ],
+)
+def test_what_is_imported_is_locked(folder: str, locks: tuple[str, ...]) -> None:
+    """No room counts on a package that only happens to be installed on its author's machine."""
+    owners = packages_distributions()
+    pinned = {name for lock in locks for name in pins(read_lock(lock))}
+    unlocked = {top for top in imported(folder) if not pinned & {canonical(name) for name in owners.get(top, [top])}}
+    assert unlocked == set()
 
 
 def test_core_serves_debians_python() -> None:
