@@ -1,0 +1,200 @@
+"""Forms, signing, the order of verification and what each step refuses."""
+
+from datetime import timedelta
+
+import pytest
+
+from edge.encoding import digest, unb64u
+from edge.strictjson import loads
+from keys.jwk import public_jwk
+from keys.keyset import KeySet, Purpose
+from keys.tokens import (
+    BadClaims,
+    BadSignature,
+    MalformedToken,
+    TokenForm,
+    UnknownKey,
+    check_signature,
+    parse_unverified,
+    sign_token,
+    verify_with_key,
+    verify_with_keys,
+)
+from tests.keys.builders import AT, DAY, FORM, IAT, KIDLESS, claims, forge, header, key, key_set, signer
+
+WITH_JWK = TokenForm("dpop+jwt", frozenset({"alg", "typ", "jwk"}), {"iat": int}, {}, 2048, None)
+
+
+def head_of(text):
+    """Return a token's header as its bytes say."""
+    return unb64u(text.split(".")[0])
+
+
+def test_a_token_is_written_in_one_order():
+    """`alg`, `kid`, `typ`, then the claims as given; compact, UTF-8, not escaped: the wire form relies on it."""
+    text = sign_token(signer(), FORM, claims(name="张*明"))
+    assert head_of(text) == f'{{"alg":"ES256","kid":"{signer().kid}","typ":"example+jwt"}}'.encode()
+    payload = unb64u(text.split(".")[1])
+    assert payload == f'{{"iss":"https://issuer.example","iat":{IAT},"exp":{IAT + 3600},"name":"张*明"}}'.encode()
+
+
+def test_a_form_without_kid_signs_none():
+    """A proof's header is its two members alone."""
+    assert head_of(sign_token(signer(), KIDLESS, {"iat": IAT})) == b'{"alg":"ES256","typ":"proof+jwt"}'
+
+
+def test_an_extra_header_stands_last_and_only_if_the_form_asks_for_it():
+    """DPoP carries its key; nothing else may carry one."""
+    jwk = public_jwk(signer().public_key)
+    text = sign_token(signer(), WITH_JWK, {"iat": IAT}, extra_header={"jwk": jwk})
+    assert list(loads(head_of(text))) == ["alg", "typ", "jwk"]
+    assert verify_with_key(text, WITH_JWK, signer().public_key).header["jwk"] == jwk
+    for form, extra in (
+        (FORM, {"jwk": jwk}),
+        (WITH_JWK, None),
+        (WITH_JWK, {"jwk": "text"}),
+        (WITH_JWK, {"alg": "none"}),
+    ):
+        with pytest.raises(MalformedToken):
+            sign_token(signer(), form, {"iat": IAT} if form is WITH_JWK else claims(), extra_header=extra)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"exp": None},
+        {"exp": "soon"},
+        {"extra": 1},
+        {"name": ""},
+        {"name": "x" * 513},
+        {"name": "\ud800"},
+        {"iat": True},
+        {"exp": IAT + 31 * 86400},
+        {"items": [float("nan")]},
+        {"items": [[[[[[[[[]]]]]]]]]},
+    ],
+)
+def test_signing_refuses_what_verifying_would_refuse(change):
+    """Nothing leaves that comes back refused."""
+    with pytest.raises(BadClaims):
+        sign_token(signer(), FORM, claims(**change))
+
+
+def test_signing_refuses_a_token_too_long_for_its_form():
+    """A list of a thousand entries does not become a token of 2,048 characters."""
+    with pytest.raises(MalformedToken, match="longer"):
+        sign_token(signer(), FORM, claims(items=["x" * 10] * 1000))
+
+
+def test_a_verified_token_tells_its_digest():
+    """SHA-256 of the ASCII text: what a proof's `ath` names."""
+    text = forge()
+    assert verify_with_key(text, FORM, signer().public_key).digest == digest(text.encode())
+
+
+def test_a_kept_header_cannot_be_changed():
+    """Headers are kept between tokens: nobody who holds one may alter it for the next."""
+    with pytest.raises(TypeError):
+        parse_unverified(forge(), FORM).header["alg"] = "none"
+
+
+def test_a_header_accepted_in_one_form_is_not_accepted_in_another():
+    """What is kept is kept for its form alone."""
+    other = TokenForm("other+jwt", FORM.headers, FORM.required, FORM.optional, FORM.max_length, None)
+    assert verify_with_key(forge(), FORM, signer().public_key)
+    with pytest.raises(MalformedToken):
+        verify_with_key(forge(), other, signer().public_key)
+
+
+def test_the_key_is_looked_up_before_the_signature_is_checked():
+    """Step 2 before step 3: a strange key id is unknown, whoever signed."""
+    text = forge(head=header(kid=signer("stranger").kid), by=signer("stranger"))
+    with pytest.raises(UnknownKey):
+        verify_with_keys(text, FORM, key_set(), Purpose.CARD, AT)
+    with pytest.raises(UnknownKey):
+        verify_with_key(text, FORM, signer().public_key)
+
+
+def test_the_signature_is_checked_before_the_claims():
+    """Step 3 before step 4: what nobody signed has no claims to speak of."""
+    spoilt = forge(body=b"not json", by=signer("stranger"))
+    with pytest.raises(BadSignature):
+        verify_with_keys(spoilt, FORM, key_set(), Purpose.CARD, AT)
+
+
+def test_a_kid_cannot_be_borrowed():
+    """Another's key id over one's own signature is a bad signature."""
+    with pytest.raises(BadSignature):
+        verify_with_keys(forge(by=signer("stranger")), FORM, key_set(), Purpose.CARD, AT)
+
+
+def test_an_empty_key_set_knows_nobody():
+    """No keys is no trust, not any trust."""
+    with pytest.raises(UnknownKey):
+        verify_with_keys(forge(), FORM, KeySet([]), Purpose.CARD, AT)
+
+
+def test_a_key_is_valid_from_its_first_instant_until_before_its_last():
+    """Half-open, to the microsecond."""
+    keys = KeySet([key(not_before=AT, not_after=AT + DAY)])
+    tick = timedelta(microseconds=1)
+    assert verify_with_keys(forge(), FORM, keys, Purpose.CARD, AT)
+    assert verify_with_keys(forge(), FORM, keys, Purpose.CARD, AT + DAY - tick)
+    for at in (AT - tick, AT + DAY):
+        with pytest.raises(UnknownKey):
+            verify_with_keys(forge(), FORM, keys, Purpose.CARD, at)
+
+
+def test_a_parsed_token_is_verified_without_parsing_again():
+    """The two steps together say what the one says, and no more."""
+    unverified = parse_unverified(forge(), FORM)
+    at_once = verify_with_key(unverified.text, FORM, signer().public_key)
+    assert check_signature(unverified, FORM, signer().public_key) == at_once
+    with pytest.raises(UnknownKey):
+        check_signature(unverified, FORM, signer("stranger").public_key)
+    with pytest.raises(BadSignature):
+        check_signature(parse_unverified(forge(by=signer("stranger")), FORM), FORM, signer().public_key)
+    with pytest.raises(MalformedToken):
+        check_signature(unverified, KIDLESS, signer().public_key)
+
+
+def test_a_form_without_kid_cannot_choose_among_keys():
+    """The caller's mistake is told at once, not as a fault of the token."""
+    with pytest.raises(ValueError, match="without kid"):
+        verify_with_keys(forge(), KIDLESS, key_set(), Purpose.CARD, AT)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"headers": frozenset({"alg", "kid"})},
+        {"headers": frozenset({"alg", "typ", "crit"})},
+        {"typ": ""},
+        {"required": {"iat": int}},
+        {"required": {"iat": int, "exp": float}},
+        {"required": {"iat": int, "exp": str}},
+        {"optional": {"iat": int}},
+    ],
+)
+def test_a_form_that_contradicts_itself_is_refused(change):
+    """A cap without `exp`, a header that is never allowed, a time that is text: found when the program starts."""
+    whole = {"typ": "a+jwt", "headers": frozenset({"alg", "typ"}), "required": {"iat": int, "exp": int}, "optional": {},
+             "max_length": 100, "max_lifetime": DAY}  # fmt: skip
+    assert TokenForm(**whole)
+    with pytest.raises(ValueError, match=r"."):
+        TokenForm(**(whole | change))
+
+
+@pytest.mark.parametrize("text", [None, b"a.b.c", 7])
+def test_what_is_no_text_is_malformed(text):
+    """Also a value that slipped through another reader is a TokenError."""
+    with pytest.raises(MalformedToken):
+        verify_with_key(text, FORM, signer().public_key)
+
+
+def test_no_message_quotes_a_token_or_a_claim():
+    """Errors end in logs: they name what is wrong, never its value."""
+    for text in (forge(body=claims(name="secret-name" * 60)), forge(body=claims(secretclaim="x")), "secret." * 3):
+        with pytest.raises((BadClaims, MalformedToken)) as refusal:
+            verify_with_keys(text, FORM, key_set(), Purpose.CARD, AT)
+        assert "secret" not in str(refusal.value)
