@@ -70,14 +70,10 @@ def imported(folder: str) -> set[str]:
     trees = (ast.parse(path.read_text(encoding="utf-8")) for path in (ROOT / folder).rglob("*.py"))
     nodes = [node for tree in trees for node in ast.walk(tree)]
     plain = {name.name for node in nodes if isinstance(node, ast.Import) for name in node.names}
-    found = plain | {
-        node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module and not node.level
-    }
-    tops = {module.split(".")[0] for module in found}
-    return {top for top in tops if top not in sys.stdlib_module_names and not (ROOT / top).exists()} - {
-        "wsgi",
-        "_typeshed",
-    }
+    froms = {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module and not node.level}
+    strangers = {name.split(".")[0] for name in plain | froms} - sys.stdlib_module_names
+    ours = {path.stem for path in ROOT.iterdir()}
+    return strangers - ours - {"_typeshed"}  # the last is for type checkers only
 
 
 @pytest.mark.parametrize(
