@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import flask
 import msgspec
 from flask import current_app, g, request
-from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
 from werkzeug.wrappers import Response as AnyResponse
 
 from edge.bodies import CONVERTERS, admits_wide_integer, storage_fault
@@ -84,18 +84,32 @@ class FrameRequest(flask.Request):
         self._limit: int | None = None
 
     @property
-    def max_content_length(self) -> int | None:
+    def body_limit(self) -> int:
         """The most bytes of a body: set for this request, else the view's own (`body_limit`), else the frame's."""
         if self._limit is not None:
             return self._limit
         frame = cast("Frame", current_app)
         view = frame.view_functions.get(self.endpoint or "")
-        limit: int = getattr(view, "__body_limit__", frame.max_body)
-        return limit
+        return cast("int", getattr(view, "__body_limit__", frame.max_body))
+
+    @property
+    def max_content_length(self) -> int | None:
+        """The bound that werkzeug reads to.
+
+        It cuts a body of unknown length there without a word; one byte more lets get_data see that it was too long.
+        """
+        return self.body_limit if self.content_length is not None else self.body_limit + 1
 
     @max_content_length.setter
     def max_content_length(self, value: int | None) -> None:
         self._limit = value
+
+    def get_data(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - werkzeug's overloads
+        """Return the body as werkzeug does; RequestEntityTooLarge for one of unknown length beyond the limit too."""
+        data = super().get_data(*args, **kwargs)
+        if len(data) > self.body_limit:
+            raise RequestEntityTooLarge
+        return data
 
 
 class Frame(flask.Flask):
