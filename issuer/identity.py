@@ -17,9 +17,7 @@ _WEIGHTS: Final = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 _CHECK: Final = "10X98765432"
 # GB/T 2260: provinces, municipalities, autonomous regions; 71 and 81 to 83 stand on residence permits of Taiwan,
 # Hong Kong and Macao residents. A first digit 9 marks a foreigner's permanent residence card (since 2023).
-_REGIONS: Final = frozenset(
-    "11 12 13 14 15 21 22 23 31 32 33 34 35 36 37 41 42 43 44 45 46 50 51 52 53 54 61 62 63 64 65 71 81 82 83".split()
-)
+_REGION: Final = re.compile(r"1[1-5]|2[1-3]|3[1-7]|4[1-6]|5[0-4]|6[1-5]|71|8[1-3]|9\d", re.ASCII)
 _EARLIEST_BIRTH: Final = date(1900, 1, 1)
 _RESIDENT: Final = re.compile(r"\d{17}[\dX]", re.ASCII)
 _PASSPORT: Final = re.compile(r"[A-Z0-9]{5,12}", re.ASCII)
@@ -44,7 +42,7 @@ class BadIdentity(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A checked identity: `number` in its normal form (never shown by `repr`), `country` (ISO 3166, three letters) of a passport."""
+    """A checked identity: `number` in its normal form, shown by no `repr`; `country` of a passport, three letters."""
 
     kind: IdType
     number: str = field(repr=False)
@@ -99,7 +97,7 @@ def _check_resident_id(text: str, today: date) -> None:
         raise BadIdentity("resident IDs of 15 digits ended in 2013; the card shows 18 characters")
     if not _RESIDENT.fullmatch(text):
         raise BadIdentity("a resident ID has 17 digits and a check character, a digit or X")
-    if text[:2] not in _REGIONS and text[0] != "9":
+    if not _REGION.fullmatch(text[:2]):
         raise BadIdentity("the first two digits of the resident ID name no region")
     _check_birth(text[6:14], today)
     total = sum(int(digit) * weight for digit, weight in zip(text[:17], _WEIGHTS, strict=True))

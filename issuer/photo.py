@@ -7,9 +7,8 @@ from typing import Final
 
 from PIL import Image
 
-WIDTH: Final = 358
-HEIGHT: Final = 441
-MAX_BYTES: Final = 2 * 1024 * 1024
+from cards.programme.types import PhotoRule
+
 _QUALITY: Final = 90
 _JPEG_START: Final = b"\xff\xd8\xff"
 _MODES: Final = frozenset({"RGB", "L"})  # CMYK would print in other colours than the screen shows
@@ -19,29 +18,30 @@ class BadPhoto(ValueError):
     """The file is not a photo as the guide asks for; the message names the fault and the remedy."""
 
 
-def check_photo(data: bytes) -> bytes:
-    """Return the photo as a plain JPEG of 358 × 441 pixels without metadata; BadPhoto for anything else.
+def check_photo(data: bytes, rule: PhotoRule) -> bytes:
+    """Return the photo as a plain JPEG of the programme's size without metadata; BadPhoto for anything else.
 
     The picture's size is read from its header and checked before a pixel is decoded, so that no file, whatever it
     claims, makes this allocate more than one photo.
     """
-    if len(data) > MAX_BYTES:
-        raise BadPhoto(f"the photo is larger than {MAX_BYTES // 1024 // 1024} MB")
+    if len(data) > rule.most_bytes:
+        raise BadPhoto(f"the photo is larger than {rule.most_bytes} bytes: save it with more compression")
     if not data.startswith(_JPEG_START):
         raise BadPhoto("the photo is not a JPEG file")
     try:
         # `formats` keeps every other decoder out, whatever the file pretends to be.
         with Image.open(BytesIO(data), formats=("JPEG",)) as image:
-            _check_header(image)
+            _check_header(image, rule)
             return _written_anew(image)
     except (OSError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning):
         # OSError is also what Pillow raises for a truncated or broken file.
         raise BadPhoto("the photo cannot be read: save it again as a JPEG") from None
 
 
-def _check_header(image: Image.Image) -> None:
-    if image.size != (WIDTH, HEIGHT):
-        raise BadPhoto(f"the photo has {image.width} x {image.height} pixels; {WIDTH} x {HEIGHT} are asked for")
+def _check_header(image: Image.Image, rule: PhotoRule) -> None:
+    if image.size != (rule.width, rule.height):
+        asked = f"{rule.width} x {rule.height}"
+        raise BadPhoto(f"the photo has {image.width} x {image.height} pixels; {asked} are asked for")
     if image.mode not in _MODES:
         raise BadPhoto("the photo is neither in RGB nor in grey: save it again in RGB")
 

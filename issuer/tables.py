@@ -1,4 +1,4 @@
-"""The tables of the register. Names, identity numbers, photos, notes and tokens stand here sealed; codes as keyed hashes."""
+"""The tables of the register. Names, numbers of IDs, photos, notes and tokens stand here sealed, codes as hashes."""
 
 from __future__ import annotations
 

@@ -1,14 +1,13 @@
-"""What Alembic runs: every change inside the one transaction that `Database.open` holds."""
+"""What Alembic runs: every change inside the one transaction that the register's database opened."""
 
 from alembic import context
 
-from issuer.database import VERSION_TABLE
 from issuer.tables import METADATA
 
 context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=METADATA,
-    version_table=VERSION_TABLE,
+    version_table=context.config.attributes["version_table"],
     render_as_batch=True,
 )
 with context.begin_transaction():

@@ -1,0 +1,24 @@
+"""Codes for people: enrolment and recovery. Shown once, kept as keyed hashes; read-alikes and separators forgiven."""
+
+from __future__ import annotations
+
+import secrets
+import unicodedata
+from typing import Final
+
+# Crockford's alphabet: no I, L, O or U, so that a code survives being read aloud and typed.
+_ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_READ_ALIKES: Final = str.maketrans({"I": "1", "L": "1", "O": "0", "U": "V"})
+_CODE_CHARS: Final = 16
+
+
+def new_code() -> str:
+    """Return a random code of 80 bits, in four groups of four characters."""
+    text = "".join(secrets.choice(_ALPHABET) for _ in range(_CODE_CHARS))
+    return "-".join(text[start : start + 4] for start in range(0, _CODE_CHARS, 4))
+
+
+def normal_code(code: str) -> str:
+    """Return a typed code as it is hashed: full width folded, upper case, no separators, read-alikes mended."""
+    folded = unicodedata.normalize("NFKC", code).upper()
+    return "".join(char for char in folded if char.isalnum()).translate(_READ_ALIKES)

@@ -1,0 +1,124 @@
+"""Status indexes: drawn at random, published as valid one publication before a card gets one, never two cards on one.
+
+Every function works inside the caller's transaction.
+"""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime
+from typing import Final
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from issuer.errors import PoolEmpty
+from issuer.tables import CARDS, LIST_SIZE, STATUS_INDEXES, STATUS_LISTS, CardState, IndexState
+
+POOL_SIZE: Final = 64
+"""Indexes kept ready. Few, since a card minted unseen on one of them would pass the status list."""
+_FULL_AT: Final = LIST_SIZE * 3 // 4  # beyond it random draws meet too many taken indexes
+
+T = STATUS_INDEXES
+
+
+def draw(connection: Connection, card_id: str, reusable_at: datetime) -> tuple[int, int]:
+    """Give a ready index (list, index) to a card, until `reusable_at` at the least; PoolEmpty if there is none."""
+    ready = connection.execute(sa.select(T.c.list, T.c.index).where(T.c.state == IndexState.READY)).all()
+    if not ready:
+        raise PoolEmpty
+    number, index = secrets.choice(ready)
+    connection.execute(
+        _at(number, index).values(state=IndexState.ASSIGNED.value, card_id=card_id, reusable_at=reusable_at)
+    )
+    return number, index
+
+
+def retire(connection: Connection, card_id: str, reusable_at: datetime) -> None:
+    """Tell when the index of a card that ended for good may serve another: after its last token's `exp` and grace."""
+    connection.execute(T.update().where(T.c.card_id == card_id).values(reusable_at=reusable_at))
+
+
+def top_up(connection: Connection, at: datetime, size: int) -> None:
+    """Fill the pool to `size` with random unused indexes; they become ready once they are published."""
+    _keep_spare(connection, at)
+    waiting = sa.select(sa.func.count()).where(T.c.state.in_([IndexState.POOLED, IndexState.READY]))
+    missing = size - connection.execute(waiting).scalar_one()
+    number = _open_list(connection, at)
+    for _ in range(missing):
+        _pool(connection, number, at)
+
+
+def pooled(connection: Connection) -> list[tuple[int, int]]:
+    """Return the indexes that the next publication shows as valid for the first time."""
+    rows = connection.execute(sa.select(T.c.list, T.c.index.label("place")).where(T.c.state == IndexState.POOLED))
+    return [(row.list, row.place) for row in rows]
+
+
+def make_ready(connection: Connection, published: list[tuple[int, int]]) -> None:
+    """Let cards have the indexes that were published as valid."""
+    for number, index in published:
+        connection.execute(_at(number, index).where(T.c.state == IndexState.POOLED).values(state=IndexState.READY))
+
+
+def list_numbers(connection: Connection) -> list[int]:
+    """Return the numbers of all status lists."""
+    return list(connection.execute(sa.select(STATUS_LISTS.c.number).order_by(STATUS_LISTS.c.number)).scalars())
+
+
+def entries(connection: Connection, number: int, at: datetime) -> dict[int, CardState]:
+    """Return what list `number` says at `at` of every index that is not simply unassigned (published as revoked)."""
+    rows = connection.execute(
+        sa.select(T.c.index.label("place"), T.c.state, T.c.reusable_at, CARDS.c.state.label("card"))
+        .select_from(T.outerjoin(CARDS, CARDS.c.id == T.c.card_id))
+        .where(T.c.list == number)
+    )
+    said: dict[int, CardState] = {}
+    for row in rows:
+        if row.state != IndexState.ASSIGNED:
+            said[row.place] = CardState.VALID
+        elif at < row.reusable_at:
+            said[row.place] = CardState(row.card)
+    return said
+
+
+def _keep_spare(connection: Connection, at: datetime) -> None:
+    """Have one list more than those in use: a trust bundle, and so the offline root, names it before it is needed."""
+    numbers = list_numbers(connection)
+    with_room = [number for number in numbers if _taken(connection, at).get(number, 0) < _FULL_AT]
+    for number in range(len(numbers), len(numbers) + 2 - len(with_room)):
+        connection.execute(STATUS_LISTS.insert().values(number=number, size=LIST_SIZE, created_at=at))
+
+
+def _open_list(connection: Connection, at: datetime) -> int:
+    """Return the oldest list with room; there is one, since one is kept spare."""
+    taken = _taken(connection, at)
+    return next(number for number in list_numbers(connection) if taken.get(number, 0) < _FULL_AT)
+
+
+def _taken(connection: Connection, at: datetime) -> dict[int, int]:
+    counted = sa.select(T.c.list, sa.func.count().label("n")).where(sa.not_(_free(at))).group_by(T.c.list)
+    return {row.list: row.n for row in connection.execute(counted)}
+
+
+def _pool(connection: Connection, number: int, at: datetime) -> None:
+    """Put one random index of a list into the pool: one never used, or one whose last card is long over."""
+    while True:
+        index = secrets.randbelow(LIST_SIZE)
+        row = sa.select(_free(at).label("free")).where(T.c.list == number, T.c.index == index)
+        free = connection.execute(row).scalar_one_or_none()
+        if free is None:
+            connection.execute(T.insert().values(list=number, index=index, state=IndexState.POOLED.value))
+            return
+        if free:
+            fresh = {"state": IndexState.POOLED.value, "card_id": None, "reusable_at": None}
+            connection.execute(_at(number, index).values(fresh))
+            return
+
+
+def _free(at: datetime) -> sa.ColumnElement[bool]:
+    return sa.and_(T.c.state == IndexState.ASSIGNED, T.c.reusable_at <= at)
+
+
+def _at(number: int, index: int) -> sa.Update:
+    return T.update().where(T.c.list == number, T.c.index == index)

@@ -1,0 +1,29 @@
+"""A new issuer: the keys it lacks, then the first publication. Doing it again changes nothing that is there."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from issuer.desk import Desk
+from issuer.publish import Publication, publish
+from keys.files import StoreError
+from keys.keyset import Purpose
+from keys.store import KeyStore, StoredKey
+
+
+def set_up(desk: Desk, at: datetime) -> tuple[list[StoredKey], Publication]:
+    """Make the keys that are missing, publish, and return both. Without `desk.roots` no root is made (Refused)."""
+    made = []
+    for purpose in Purpose:
+        store = desk.roots if purpose is Purpose.ROOT else desk.keys
+        if store is not None and not _may_sign(store, purpose, at):
+            made.append(store.begin(purpose, at))
+    return made, publish(desk, at)
+
+
+def _may_sign(store: KeyStore, purpose: Purpose, at: datetime) -> bool:
+    try:
+        store.signer(purpose, at)
+    except StoreError:
+        return False
+    return True
