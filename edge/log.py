@@ -47,7 +47,7 @@ class JsonFormatter(logging.Formatter):
             "time": _time(datetime.fromtimestamp(record.created, UTC)),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "event": redact(record.getMessage()),
+            "event": _plain(record.getMessage()),
         }
         for name, value in getattr(record, "fields", {}).items():
             line.setdefault(name, _plain(value))

@@ -153,8 +153,8 @@ def _unknown_names(environ: Mapping[str, str]) -> list[str]:
     faults = []
     for name in sorted(environ):
         if name.startswith(PREFIX) and name not in names:
-            near = get_close_matches(name, names, 1, cutoff=0.6)
-            hint = f"did you mean {near[0]}?" if near else "the README lists the settings"
+            near = get_close_matches(name.removeprefix(PREFIX), [known.removeprefix(PREFIX) for known in names], 1)
+            hint = f"did you mean {PREFIX}{near[0]}?" if near else "the README lists the settings"
             faults.append(f"{name}: no such setting; {hint}")
     return faults
 
