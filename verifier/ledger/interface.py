@@ -1,4 +1,4 @@
-"""What a ledger is: the values it takes and gives, and the contract every store meets. No store, no clock, no rule here.
+"""What a ledger is: the values it takes and gives, and the contract every store meets. No store, clock or rule here.
 
 The store does one atomic thing a call and knows no rule beyond the limits, the order of reasons and the windows it is
 handed (DESIGN §5 step 10, §6, §7). `docs/operations.md` says what each store promises after a crash.
@@ -28,6 +28,11 @@ def device_subject(device: str) -> str:
     return f"device:{device}"
 
 
+def is_device_subject(subject: str) -> bool:
+    """Whether a subject is a device's own, so that no holder stands behind it."""
+    return subject.startswith("device:")
+
+
 class LedgerError(Exception):
     """A ledger's refusal to act; nothing was written."""
 
@@ -45,7 +50,10 @@ class LedgerUnavailable(LedgerError):
 
 
 class TargetState(LedgerError):
-    """A void or check-out does not fit its target. `code`: not-found, not-granted, already-voided, checked-out, no-visit, out-of-range."""
+    """A void or check-out does not fit its target.
+
+    `code`: not-found, not-granted, already-voided, checked-out, no-visit, out-of-range.
+    """
 
     def __init__(self, code: str) -> None:
         """Keep the code for the surface that answers."""
@@ -55,7 +63,7 @@ class TargetState(LedgerError):
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One intended change: its id made by the device before it is first sent, and the hash that binds the id to the request."""
+    """One intended change: its id, made by the device before it is first sent, and the hash of the request."""
 
     subject: str
     device: str
@@ -74,8 +82,9 @@ class ProofClaim:
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """`units` of `limit` in the period with key `period`, refused over `maximum`. Limits name member or tier where scoped:
-    `gym`, `annual-health/union`, `certificate@gold`.
+    """`units` of `limit` in the period with key `period`, refused over `maximum`.
+
+    Limits name member or tier where scoped: `gym`, `annual-health/union`, `certificate@gold`.
     """
 
     limit: str
@@ -86,7 +95,7 @@ class Charge:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """An exclusion: this use chooses `member` of `group` in `period`; another member already chosen means `excluded`."""
+    """An exclusion: this use chooses `member` of `group` in `period`; another member chosen before means `excluded`."""
 
     group: str
     period: str
@@ -95,7 +104,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class VisitWindow:
-    """A use opens a visit of `length` at (service, point); inside it `already-in`, or free re-entry after a check-out."""
+    """A use opens a visit of `length` at (service, point); inside it `already-in`, or re-entry after a check-out."""
 
     length: timedelta
     re_entries: int
@@ -103,7 +112,7 @@ class VisitWindow:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What the entry says beyond what the store adds (DESIGN §8; docs/log-format.md). Absent values are left out of the leaf.
+    """What the entry says beyond what the store adds (DESIGN §8; docs/log-format.md). Absent values are left out.
 
     `card` is the card's `jti` and is stored as a keyed hash; `token` is the digest of an unverified token.
     """
@@ -132,8 +141,9 @@ class Draft:
 class CheckIn:
     """Step 10 as one value. `findings` are reasons the rules already found; `order` ranks all reasons, first is given.
 
-    A change with a finding that no limit can mend is still judged for visit, limits and choice, so that the reason given is
-    the first of all in `order`. `proof-used` comes before every other. Only with no reason at all is anything counted.
+    A change with a finding that no limit can mend is still judged for visit, limits and choice, so that the reason
+    given is the first of all in `order`. `proof-used` comes before every other. Only with no reason at all is anything
+    counted.
     """
 
     operation: Operation
@@ -150,7 +160,11 @@ class CheckIn:
 
 @dataclass(frozen=True, slots=True)
 class Void:
-    """Takes a granted check-in back, once, and returns its units to their periods. Who may do so was decided before."""
+    """Takes a granted check-in back, once, and returns its units to their periods. Who may do so was decided before.
+
+    `refusal`: what was found against it before; raised as TargetState, but only if the operation is new (a retry of a
+    void that was in time gets its first answer, however late the retry is).
+    """
 
     device: str
     id: str
@@ -161,6 +175,7 @@ class Void:
     draft: Draft
     reason: str
     after_check_out: bool = False
+    refusal: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +247,9 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What a holder has used, as of now: counters by (limit, period), choices by (group, period), open visits by (service, point)."""
+    """What a holder has used: counters by (limit, period), choices by (group, period), visits still running by
+    (service, point), those left before their end among them.
+    """
 
     counters: Mapping[tuple[str, str], int]
     choices: Mapping[tuple[str, str], Taken]
@@ -241,7 +258,7 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One immutable line of the log: its id, its leaf (canonical bytes), the leaf decoded, and whether it was voided since."""
+    """One immutable line of the log: id, leaf (canonical bytes), the leaf decoded, and whether it was voided."""
 
     id: str
     partition: int
@@ -288,14 +305,14 @@ class Fault:
 class Ledger(Protocol):
     """A ledger of check-ins.
 
-    Atomic: every method that changes does all or nothing, in the subject's partition alone. Durable: when it returns, the
-    entry survives a crash of process and machine. Idempotent: an operation already kept gives its first Outcome, looked at
-    before anything else and again inside the step. Denials are appended and kept like grants, and count nothing. Raises
-    LedgerError's kinds alone.
+    Atomic: every method that changes does all or nothing, in the subject's partition alone. Durable: when it returns,
+    the entry survives a crash of process and machine. Idempotent: an operation already kept gives its first Outcome,
+    looked at before anything else and again inside the step. Denials are appended and kept like grants, and count
+    nothing. Raises LedgerError's kinds alone.
     """
 
     def replay(self, operation: Operation) -> Outcome | None:
-        """Return the kept answer of an operation (step 0), None when it is new; OperationConflict when it was another."""
+        """Return the kept answer of an operation (step 0), None when new; OperationConflict when it was another."""
         ...
 
     def check_in(self, change: CheckIn) -> Outcome:
@@ -328,6 +345,10 @@ class Ledger(Protocol):
 
     def entries(self, query: Query) -> Page:
         """Return a page of the log in short reads that do not hold writers up."""
+        ...
+
+    def counts(self, query: Query) -> Mapping[str, int]:
+        """Return how many check-ins match, by outcome (`granted`, `denied`); `before` and `limit` do not matter."""
         ...
 
     def check(self) -> Iterator[Fault | int]:

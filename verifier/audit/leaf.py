@@ -1,0 +1,226 @@
+"""The leaf: one entry of the usage log as bytes (docs/log-format.md). Pure; opens nothing and reads no clock.
+
+A leaf is canonical JSON (RFC 8785; text, integers, truth values, lists, objects). The classes below are the closed
+table of its fields, in the order of the bytes: a field is only ever added, and never changes its meaning.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+VERSION = 1
+FIRST_PREV = bytes(32)
+"""What the first leaf of a partition names as the hash before it."""
+
+KINDS = ("check-in", "void", "check-out")
+RESERVED_KINDS = (
+    "booking",
+    "booking-change",
+    "booking-cancel",
+    "booking-missed",
+    "offline",
+    "override",
+    "matter",
+    "ruling",
+    "erasure",
+    "reading",
+)
+"""Names set aside for what is still to come; refused until their fields are fixed."""
+
+MAX_BYTES = 8192
+_LEAF_PREFIX = b"\x00"  # RFC 6962 §2.1: leaves and inner nodes can never be mistaken for each other
+_MAX_SAFE = 2**53 - 1  # the largest integer that every JSON reader keeps exact
+_ID = re.compile(r"([0-9a-f]{2})-([0-9]{6,15})", re.ASCII)
+
+Text = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*\Z")]
+Hash = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]\Z")]
+EntryId = Annotated[str, Meta(pattern=r"^[0-9a-f]{2}-[0-9]{6,15}\Z")]
+Count = Annotated[int, Meta(ge=0, le=_MAX_SAFE)]
+Positive = Annotated[int, Meta(ge=1, le=_MAX_SAFE)]
+Partition = Annotated[int, Meta(ge=0, le=255)]
+Millis = Annotated[int, Meta(ge=0, le=_MAX_SAFE)]
+
+
+class LeafError(ValueError):
+    """The bytes are not a leaf, or the fields do not make one; the message says why."""
+
+
+class _Line(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """Fields stand in the order of their names, so that writing them in turn is writing them canonically."""
+
+
+class ChargeLine(_Line, frozen=True, kw_only=True):
+    """Units counted against a limit in a period, and the limit's maximum at that time."""
+
+    limit: Text
+    maximum: Count
+    period: Text
+    units: Positive
+
+
+class ChoiceLine(_Line, frozen=True, kw_only=True):
+    """The member of an exclusion group that this use chose, in a period."""
+
+    group: Text
+    member: Text
+    period: Text
+
+
+class VisitLine(_Line, frozen=True, kw_only=True):
+    """A visit's bounds; of a re-entry or a check-out also the entry that opened it, and when it was left.
+
+    In a re-entry `left_at` is the departure that it follows and `re_entry` its number from 1; in a check-out `left_at`
+    is the departure recorded.
+    """
+
+    ends_at: Millis
+    entry: EntryId | None = None
+    left_at: Millis | None = None
+    re_entry: Positive | None = None
+    started_at: Millis
+
+
+class Leaf(_Line, frozen=True, kw_only=True):
+    """Every field that a leaf may carry; docs/log-format.md gives each one's meaning. Times are epoch milliseconds."""
+
+    assurance: Text | None = None
+    at: Millis
+    beneficiary: Text | None = None
+    booking: Text | None = None
+    bundle: Count
+    caller: Text
+    card: Hash | None = None
+    charges: tuple[ChargeLine, ...] = ()
+    choice: ChoiceLine | None = None
+    client_time: Millis | None = None
+    companions: Count | None = None
+    delivered: tuple[Text, ...] = ()
+    department: Text
+    device: Text
+    form: Text | None = None
+    holder: Hash | None = None
+    id: EntryId
+    id_checked: bool | None = None
+    kind: Literal["check-in", "void", "check-out"]
+    linked: EntryId | None = None
+    marks: tuple[Text, ...] = ()
+    matter: Text | None = None
+    note: Hash | None = None
+    operation: Text
+    operator: Text | None = None
+    outcome: Literal["granted", "denied"] | None = None
+    partition: Partition
+    point: Text
+    prev: Hash
+    programme: Text
+    reason: Text | None = None
+    reference: Text | None = None
+    seq: Positive
+    service: Text
+    target: EntryId | None = None
+    tier: Text | None = None
+    token: Hash | None = None
+    v: Literal[1]
+    visit: VisitLine | None = None
+
+
+EXTRA_FIELDS = frozenset({"booking", "companions", "delivered", "id_checked", "linked", "matter", "note"})
+"""Fields that a draft hands in by name beside its own (`Draft.extra`)."""
+
+_FIRST_PREV_TEXT = "A" * 43
+_ENCODER = msgspec.json.Encoder()
+_DECODER = msgspec.json.Decoder(Leaf)
+
+
+def entry_id(partition: int, seq: int) -> str:
+    """Return an entry's id: the partition in two hexadecimal digits and `seq` in six digits or more, `7f-000412`."""
+    return f"{partition:02x}-{seq:06d}"
+
+
+def split_id(text: str) -> tuple[int, int]:
+    """Return partition and `seq` of an entry's id; LeafError for any other text, a second spelling included."""
+    found = _ID.fullmatch(text)
+    if found is None:
+        raise LeafError("not an entry's id")
+    partition, seq = int(found[1], 16), int(found[2])
+    if seq < 1 or entry_id(partition, seq) != text:
+        raise LeafError("not an entry's id")
+    return partition, seq
+
+
+def encode(leaf: Leaf) -> bytes:
+    """Return the leaf's canonical bytes; LeafError when a field's value or their combination is not allowed."""
+    try:
+        data = _ENCODER.encode(leaf)
+    except (msgspec.MsgspecError, TypeError, ValueError) as error:
+        raise LeafError(f"cannot be written: {type(error).__name__}") from None
+    decode(data)
+    return data
+
+
+def decode(data: bytes) -> Leaf:
+    """Return the leaf that canonical bytes spell; LeafError for anything else."""
+    if len(data) > MAX_BYTES:
+        raise LeafError(f"longer than {MAX_BYTES} bytes")
+    try:
+        leaf = _DECODER.decode(data)
+        again = _ENCODER.encode(leaf)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise LeafError(f"not a leaf: {error}") from None
+    # One comparison refuses every other spelling: order, spaces, escapes, a key given twice, null for absent.
+    if again != data:
+        raise LeafError("not in canonical form")
+    _check(leaf)
+    return leaf
+
+
+def fields_of(leaf: Leaf) -> Mapping[str, Any]:
+    """Return the leaf's fields as plain values, absent ones left out."""
+    fields: dict[str, Any] = msgspec.json.decode(_ENCODER.encode(leaf))
+    return fields
+
+
+def leaf_hash(data: bytes) -> bytes:
+    """Return the hash of a leaf's bytes: SHA-256 over 0x00 and the leaf (RFC 6962 §2.1)."""
+    return sha256(_LEAF_PREFIX + data).digest()
+
+
+def _check(leaf: Leaf) -> None:
+    """Refuse fields that contradict one another."""
+    if leaf.id != entry_id(leaf.partition, leaf.seq):
+        raise LeafError("the id names another place in the log")
+    if leaf.seq == 1 and leaf.prev != _FIRST_PREV_TEXT:
+        raise LeafError("the first leaf of a partition follows none")
+    if leaf.kind == "check-in":
+        _check_check_in(leaf)
+    else:
+        _check_follow_up(leaf)
+
+
+def _check_check_in(leaf: Leaf) -> None:
+    if leaf.outcome is None or leaf.target is not None:
+        raise LeafError("a check-in has an outcome and no target")
+    denied = leaf.outcome == "denied"
+    if denied != (leaf.reason is not None):
+        raise LeafError("a denied check-in has a reason, a granted one has none")
+    if denied and (leaf.charges or leaf.choice or leaf.visit):
+        raise LeafError("a denied check-in counts nothing")
+    if leaf.holder is None and (not denied or leaf.card is not None):
+        raise LeafError("without a holder nothing is granted and no card is named")
+
+
+def _check_follow_up(leaf: Leaf) -> None:
+    if leaf.target is None or leaf.outcome is not None or leaf.charges or leaf.choice:
+        raise LeafError(f"a {leaf.kind} has a target, no outcome, and counts nothing")
+    if leaf.holder is None:
+        raise LeafError(f"a {leaf.kind} names the holder of its target")
+    if leaf.kind == "void" and (leaf.reason is None or leaf.visit is not None):
+        raise LeafError("a void has a reason and no visit")
+    if leaf.kind == "check-out" and (leaf.visit is None or leaf.visit.left_at is None or leaf.visit.entry is None):
+        raise LeafError("a check-out tells the visit it closes")

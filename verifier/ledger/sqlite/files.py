@@ -1,0 +1,104 @@
+"""How the ledger's file is opened, and the lock beside it that lets one process write at a time."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds of waiting, batching and the write-ahead log.
+
+    `wait` bounds a change's whole time here, `busy` the wait for a lock that another program holds on the file,
+    `waiting` the changes in the queue, `batch` those in one commit. `page_limit` caps the file (pages of 4 KB).
+    """
+
+    wait: timedelta = timedelta(seconds=5)
+    busy: timedelta = timedelta(seconds=2)
+    waiting: int = 1024
+    batch: int = 128
+    checkpoint_pages: int = 4000
+    wal_bytes: int = 64 * 1024 * 1024
+    page_limit: int | None = None
+
+
+class Handle(sqlite3.Connection):
+    """A connection that can be referred to weakly, so that a thread that ends takes its reader along."""
+
+
+def open_writer(path: Path, limits: Limits) -> Handle:
+    """Open the file for writing: write-ahead log, a full sync at every commit."""
+    db = _connect(path, limits)
+    try:
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = FULL")
+        db.execute(f"PRAGMA wal_autocheckpoint = {limits.checkpoint_pages}")
+        db.execute(f"PRAGMA journal_size_limit = {limits.wal_bytes}")
+        if limits.page_limit is not None:
+            db.execute(f"PRAGMA max_page_count = {limits.page_limit}")
+    except sqlite3.Error:
+        db.close()
+        raise
+    return db
+
+
+def open_reader(path: Path, limits: Limits) -> Handle:
+    """Open the file for reading alone."""
+    db = _connect(path, limits)
+    db.execute("PRAGMA query_only = ON")
+    return db
+
+
+def _connect(path: Path, limits: Limits) -> Handle:
+    # Threads other than the one that opened a connection only ever close it.
+    return sqlite3.connect(
+        path,
+        timeout=limits.busy.total_seconds(),
+        isolation_level=None,
+        check_same_thread=False,
+        factory=Handle,
+        cached_statements=256,
+    )
+
+
+def bound_log(db: sqlite3.Connection, path: Path, limits: Limits) -> None:
+    """Empty a write-ahead log that has outgrown its bound because some reader always stood in the way."""
+    with suppress(OSError):
+        if path.with_name(path.name + "-wal").stat().st_size <= limits.wal_bytes:
+            return
+        # A reader that holds on past the busy time leaves it for the next try: no harm but the space.
+        with suppress(sqlite3.OperationalError):
+            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+class FileLock:
+    """A blocking flock(2): the kernel queues the processes, so that none starves as with SQLite's own polling."""
+
+    def __init__(self, path: Path) -> None:
+        """Lock the file at `path`, made when first needed."""
+        self._path = path
+        self._descriptor: int | None = None
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold the lock; OSError when the file cannot be opened or locked."""
+        if self._descriptor is None:
+            self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+
+    def close(self) -> None:
+        """Let go of the lock's file."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None

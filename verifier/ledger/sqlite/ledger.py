@@ -1,0 +1,138 @@
+"""The SQLite ledger: one file, many processes, durable and atomic by the contract of `interface.Ledger`."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import TypeVar
+from weakref import WeakSet
+
+from edge.clock import Clock
+from verifier.audit.leaf import LeafError
+from verifier.ledger.interface import (
+    CheckIn,
+    CheckOut,
+    Entry,
+    Fault,
+    LedgerError,
+    Operation,
+    Outcome,
+    Page,
+    ProofClaim,
+    Query,
+    Usage,
+    Void,
+)
+from verifier.ledger.millis import to_millis
+from verifier.ledger.sqlite import reads, rows, steps
+from verifier.ledger.sqlite.checking import check_ledger
+from verifier.ledger.sqlite.files import Limits
+from verifier.ledger.sqlite.tidying import Sweeper
+from verifier.ledger.sqlite.writer import Writer
+
+T = TypeVar("T")
+
+
+class SqliteLedger:
+    """A ledger in the file at `path`; meets `interface.Ledger`.
+
+    Nothing is opened before the first call, and a forked child opens everything anew, so a server may make the ledger
+    before it forks its workers.
+    """
+
+    def __init__(self, path: Path, clock: Clock, limits: Limits | None = None) -> None:
+        """Keep the path and the store's own clock, by which instants handed in are judged."""
+        self._path = path
+        self._clock = clock
+        self._limits = limits or Limits()
+        self._start()
+        _LEDGERS.add(self)
+
+    def replay(self, operation: Operation) -> Outcome | None:
+        """Return the kept answer of an operation."""
+        return self._readers.run(lambda db: steps.look_up(db, operation))
+
+    def check_in(self, change: CheckIn) -> Outcome:
+        """Judge and record a check-in."""
+        instant = self._instant(change.at)
+        return self._write(lambda db: steps.check_in(db, change, instant))
+
+    def void(self, change: Void) -> Outcome:
+        """Take a check-in back."""
+        instant = self._instant(change.at)
+        return self._write(lambda db: steps.void(db, change, instant))
+
+    def check_out(self, change: CheckOut) -> Outcome:
+        """Close a visit."""
+        instant = self._instant(change.at)
+        return self._write(lambda db: steps.check_out(db, change, instant))
+
+    def claim(self, subject: str, device: str, claim: ProofClaim, at: datetime) -> bool:
+        """Claim a proof for a look."""
+        instant = self._instant(at)
+        return self._write(lambda db: steps.claim(db, subject, device, claim, instant))
+
+    def usage(self, subject: str, at: datetime) -> Usage:
+        """Return what a holder has used."""
+        return self._readers.run(lambda db: reads.read_usage(db, subject, to_millis(at)))
+
+    def pseudonym(self, subject: str) -> str | None:
+        """Return the holder's name in the log."""
+        holder = self._readers.run(lambda db: rows.find_holder(db, subject))
+        return None if holder is None else holder.name
+
+    def entry(self, entry_id: str) -> Entry | None:
+        """Return one entry."""
+        return self._readers.run(lambda db: reads.read_entry(db, entry_id))
+
+    def entries(self, query: Query) -> Page:
+        """Return a page of the log."""
+        return reads.read_page(self._readers, query)
+
+    def check(self) -> Iterator[Fault | int]:
+        """Re-read the whole log and compare everything with it."""
+        return check_ledger(self._readers)
+
+    def ready(self) -> None:
+        """Make a durable write that says nothing; LedgerUnavailable when that cannot be."""
+        now = to_millis(self._clock.now())
+        self._writer.submit(lambda db: db.execute("REPLACE INTO probe VALUES (1, ?)", (now,)).rowcount)
+
+    def close(self) -> None:
+        """Finish what was accepted and close the file."""
+        self._writer.close()
+        self._readers.close()
+
+    def _instant(self, at: datetime) -> steps.Instant:
+        # Read as the change comes in: waiting for the disk is the store's own delay, not the caller's wrong clock.
+        return steps.Instant(to_millis(at), to_millis(self._clock.now()))
+
+    def _write(self, step: Callable[[sqlite3.Connection], T]) -> T:
+        try:
+            return self._writer.submit(step)
+        except LeafError as error:
+            raise LedgerError(f"the change makes no entry: {error}") from error
+
+    def _start(self) -> None:
+        self._writer = Writer(self._path, self._limits, Sweeper(self._clock))
+        self._readers = reads.Readers(self._path, self._limits, lambda: self._writer.submit(lambda _db: None))
+
+    def leave_to_parent(self) -> None:
+        """In a forked child: start anew. What the parent had open lies untouched: closing it would drop its locks."""
+        _PARENTS.append((self._writer, self._readers))
+        self._start()
+
+
+_LEDGERS: WeakSet[SqliteLedger] = WeakSet()
+_PARENTS: list[object] = []
+
+
+def _after_fork() -> None:
+    for ledger in list(_LEDGERS):
+        ledger.leave_to_parent()
+
+
+os.register_at_fork(after_in_child=_after_fork)

@@ -1,0 +1,194 @@
+"""Reading the ledger: a connection a thread, pages of the log in short reads, so that no reader holds writers up."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
+from weakref import WeakSet
+
+from verifier.audit import leaf
+from verifier.ledger.interface import Entry, LedgerUnavailable, Page, Query, Taken, Usage, VisitState
+from verifier.ledger.millis import from_millis, to_millis
+from verifier.ledger.sqlite import rows
+from verifier.ledger.sqlite.files import Handle, Limits, open_reader
+from verifier.ledger.sqlite.schema import APPLICATION_ID
+
+T = TypeVar("T")
+
+MAX_PAGE = 500
+_SLICE = 1000  # rows looked through in one read when a search has no index of its own
+_COLUMNS = ("at", "kind", "point", "service", "device", "outcome", "reason", "holder")
+
+_Found = tuple[int, int, str, str, str, str, str | None, str | None, str | None]
+
+
+class Readers:
+    """One read-only connection a thread. `make` sets the tables up in a file that has none yet."""
+
+    def __init__(self, path: Path, limits: Limits, make: Callable[[], object]) -> None:
+        """Open nothing yet."""
+        self._path = path
+        self._limits = limits
+        self._make = make
+        self._own = threading.local()
+        self._open: WeakSet[Handle] = WeakSet()
+
+    def run(self, read: Callable[[sqlite3.Connection], T]) -> T:
+        """Run reads on this thread's connection; LedgerUnavailable when the store fails."""
+        try:
+            return read(self._connection())
+        except (sqlite3.Error, OSError, leaf.LeafError) as error:
+            self._forget()
+            raise LedgerUnavailable(f"the ledger cannot be read: {error}") from error
+
+    def close(self) -> None:
+        """Close every thread's connection."""
+        for db in list(self._open):
+            db.close()
+        self._own = threading.local()
+
+    def _connection(self) -> Handle:
+        db: Handle | None = getattr(self._own, "db", None)
+        if db is None:
+            db = open_reader(self._path, self._limits)
+            if db.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
+                self._make()
+            self._own.db = db
+            self._open.add(db)
+        return db
+
+    def _forget(self) -> None:
+        db: Handle | None = getattr(self._own, "db", None)
+        if db is not None:
+            self._own.db = None
+            db.close()
+
+
+def read_usage(db: sqlite3.Connection, subject: str, at: int) -> Usage:
+    """Return what a holder has used, in one snapshot."""
+    db.execute("BEGIN")
+    try:
+        holder = rows.find_holder(db, subject)
+        if holder is None:
+            return Usage({}, {}, {})
+        key = (holder.partition, holder.name)
+        return Usage(_counters(db, key), _choices(db, key), _visits(db, key, at))
+    finally:
+        db.execute("COMMIT")
+
+
+def _counters(db: sqlite3.Connection, key: tuple[int, str]) -> dict[tuple[str, str], int]:
+    found = db.execute("SELECT quota, period, used FROM counters WHERE partition = ? AND holder = ?", key)
+    return {(limit, period): used for limit, period, used in found if used}
+
+
+def _choices(db: sqlite3.Connection, key: tuple[int, str]) -> dict[tuple[str, str], Taken]:
+    found = db.execute(
+        "SELECT family, period, member, service, at, entry FROM choices WHERE partition = ? AND holder = ?", key
+    )
+    return {
+        (group, period): Taken(group, member, service, from_millis(at), rows.name_of(entry))
+        for group, period, member, service, at, entry in found
+    }
+
+
+def _visits(db: sqlite3.Connection, key: tuple[int, str], at: int) -> dict[tuple[str, str], VisitState]:
+    found = db.execute(
+        "SELECT service, point, entry, started_at, ends_at, re_entries, left_at, inside, inside_at FROM visits"
+        " WHERE partition = ? AND holder = ? AND ends_at > ?",
+        (*key, at),
+    )
+    return {(row[0], row[1]): rows.VisitRow(*row[2:]).state() for row in found}
+
+
+def read_entry(db: sqlite3.Connection, entry_id: str) -> Entry | None:
+    """Return one entry; None for an id that is none or names no entry."""
+    try:
+        row = rows.row_named(entry_id)
+    except leaf.LeafError:
+        return None
+    return next(_entries(db, [row]), None)
+
+
+def read_page(readers: Readers, query: Query) -> Page:
+    """Return a page of the log, newest first, searched in slices of bounded length."""
+    wanted = max(1, min(query.limit, MAX_PAGE))
+    cursor = None if query.before is None else readers.run(lambda db: _place(db, query.before))
+    if query.before is not None and cursor is None:
+        return Page((), None)
+    matches: list[int] = []
+    size = _SLICE if _is_sifted(query) else wanted + 1
+    while True:
+        found = readers.run(lambda db, cursor=cursor: _slice(db, query, cursor, size))  # type: ignore[misc] # mypy cannot see the bound cursor
+        matches += [row[0] for row in found if _matches(row, query)]
+        if len(matches) > wanted or len(found) < size:
+            break
+        cursor = (found[-1][1], found[-1][0])
+    chosen = matches[:wanted]
+    entries = readers.run(lambda db: tuple(_entries(db, chosen)))
+    return Page(entries, entries[-1].id if len(matches) > wanted else None)
+
+
+def _place(db: sqlite3.Connection, entry_id: str | None) -> tuple[int, int] | None:
+    """The place of an entry in the order of a search."""
+    try:
+        row = rows.row_named(entry_id or "")
+    except leaf.LeafError:
+        return None
+    found = db.execute("SELECT at FROM entries WHERE n = ?", (row,)).fetchone()
+    return None if found is None else (found[0], row)
+
+
+def _slice(db: sqlite3.Connection, query: Query, cursor: tuple[int, int] | None, size: int) -> list[_Found]:
+    """The next rows, newest first, by the best index: the holder's, the point's, or the time's."""
+    clauses, values = ["1"], list[object]()
+    if query.holder is not None:
+        clauses, values = ["holder = ?"], [query.holder]
+    elif query.point is not None:
+        clauses, values = ["point = ?"], [query.point]
+    if query.since is not None:
+        clauses.append("at >= ?")
+        values.append(to_millis(query.since))
+    if query.until is not None:
+        clauses.append("at < ?")
+        values.append(to_millis(query.until))
+    if cursor is not None:
+        clauses.append("at <= ? AND (at < ? OR n < ?)")
+        values += [cursor[0], cursor[0], cursor[1]]
+    return db.execute(
+        f"SELECT n, {', '.join(_COLUMNS)} FROM entries WHERE {' AND '.join(clauses)}"  # noqa: S608 - constants alone
+        f" ORDER BY at DESC, n DESC LIMIT {size}",
+        values,
+    ).fetchall()
+
+
+def _is_sifted(query: Query) -> bool:
+    """Whether rows found by the index are looked through for something else as well."""
+    besides = (query.kind, query.service, query.device, query.outcome, query.reason, query.points)
+    return any(want is not None for want in besides) or (query.holder is not None and query.point is not None)
+
+
+def _matches(row: _Found, query: Query) -> bool:
+    _n, _at, kind, point, service, device, outcome, reason, _holder = row
+    asked = (
+        (query.kind, kind),
+        (query.point, point),
+        (query.service, service),
+        (query.device, device),
+        (query.outcome, outcome),
+        (query.reason, reason),
+    )
+    return all(want is None or want == have for want, have in asked) and (query.points is None or point in query.points)
+
+
+def _entries(db: sqlite3.Connection, wanted: list[int]) -> Iterator[Entry]:
+    for row in wanted:
+        found = db.execute(
+            "SELECT e.leaf, s.voided_by FROM entries AS e LEFT JOIN states AS s ON s.n = e.n WHERE e.n = ?", (row,)
+        ).fetchone()
+        if found is not None:
+            line = leaf.decode(found[0])
+            yield Entry(line.id, line.partition, line.seq, found[0], leaf.fields_of(line), found[1] is not None)

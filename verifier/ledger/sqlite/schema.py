@@ -1,0 +1,101 @@
+"""The tables of the SQLite ledger. What the log says is in `entries`; the rest is kept beside it and follows from it,
+but for `holders` (salts), `operations` and `proofs` (answers and markers, kept for a time).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+APPLICATION_ID = 0x59554E4A  # "YUNJ"
+VERSION = 1
+
+_SEQ_BITS = 40
+_SEQ_MASK = (1 << _SEQ_BITS) - 1
+
+# `n` is an entry's partition and seq in one integer: the row's own key, so that neither needs an index.
+# `sub` stands in `holders` alone: everything else goes by the pseudonym, and erasing a person is erasing one row.
+TABLES = """
+CREATE TABLE holders (
+    sub TEXT PRIMARY KEY, partition INTEGER NOT NULL, salt BLOB NOT NULL, holder TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE heads (
+    partition INTEGER PRIMARY KEY, seq INTEGER NOT NULL, hash BLOB NOT NULL, last_at INTEGER NOT NULL
+) STRICT;
+CREATE TABLE entries (
+    n INTEGER PRIMARY KEY, at INTEGER NOT NULL, kind TEXT NOT NULL, point TEXT NOT NULL, service TEXT NOT NULL,
+    device TEXT NOT NULL, outcome TEXT, reason TEXT, holder TEXT, leaf BLOB NOT NULL
+) STRICT;
+CREATE INDEX entries_at ON entries (at);
+CREATE INDEX entries_point ON entries (point, at);
+CREATE INDEX entries_holder ON entries (holder, at) WHERE holder IS NOT NULL;
+CREATE TABLE states (
+    n INTEGER PRIMARY KEY, voided_by INTEGER, left_by INTEGER
+) STRICT;
+CREATE TABLE counters (
+    partition INTEGER NOT NULL, holder TEXT NOT NULL, quota TEXT NOT NULL, period TEXT NOT NULL, used INTEGER NOT NULL,
+    PRIMARY KEY (partition, holder, quota, period)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE choices (
+    partition INTEGER NOT NULL, holder TEXT NOT NULL, family TEXT NOT NULL, period TEXT NOT NULL,
+    member TEXT NOT NULL, uses INTEGER NOT NULL, service TEXT NOT NULL, at INTEGER NOT NULL, entry INTEGER NOT NULL,
+    PRIMARY KEY (partition, holder, family, period)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE visits (
+    partition INTEGER NOT NULL, holder TEXT NOT NULL, service TEXT NOT NULL, point TEXT NOT NULL,
+    entry INTEGER NOT NULL, started_at INTEGER NOT NULL, ends_at INTEGER NOT NULL, re_entries INTEGER NOT NULL,
+    left_at INTEGER, inside INTEGER NOT NULL, inside_at INTEGER NOT NULL,
+    PRIMARY KEY (partition, holder, service, point)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE operations (
+    partition INTEGER NOT NULL, scope TEXT NOT NULL, device TEXT NOT NULL, id TEXT NOT NULL,
+    request BLOB NOT NULL, answer BLOB NOT NULL, keep_until INTEGER NOT NULL,
+    PRIMARY KEY (partition, scope, device, id)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE proofs (
+    partition INTEGER NOT NULL, card TEXT NOT NULL, proof TEXT NOT NULL,
+    device TEXT NOT NULL, spent INTEGER NOT NULL, keep_until INTEGER NOT NULL,
+    PRIMARY KEY (partition, card, proof)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE probe (one INTEGER PRIMARY KEY, at INTEGER NOT NULL) STRICT;
+"""
+
+
+class ForeignFile(sqlite3.DatabaseError):
+    """The file is a database of something else, or of a later version of the ledger."""
+
+
+def row_of(partition: int, seq: int) -> int:
+    """Return the row of an entry."""
+    return partition << _SEQ_BITS | seq
+
+
+def place_of(row: int) -> tuple[int, int]:
+    """Return partition and `seq` of an entry's row."""
+    return row >> _SEQ_BITS, row & _SEQ_MASK
+
+
+def prepare(db: sqlite3.Connection) -> None:
+    """Make the tables in an empty file, once; ForeignFile when it is something else. Runs under the file lock."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        if not _is_made(db):
+            for statement in TABLES.split(";"):
+                db.execute(statement)
+            db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            db.execute(f"PRAGMA user_version = {VERSION}")
+        db.execute("COMMIT")
+    except BaseException:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        raise
+
+
+def _is_made(db: sqlite3.Connection) -> bool:
+    application = db.execute("PRAGMA application_id").fetchone()[0]
+    version = db.execute("PRAGMA user_version").fetchone()[0]
+    tables = db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
+    if (application, version, tables) == (0, 0, 0):
+        return False
+    if (application, version) != (APPLICATION_ID, VERSION):
+        raise ForeignFile("not a ledger of this version")
+    return True
