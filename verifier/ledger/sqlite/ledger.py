@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
@@ -91,6 +91,10 @@ class SqliteLedger:
     def entries(self, query: Query) -> Page:
         """Return a page of the log."""
         return reads.read_page(self._readers, query)
+
+    def counts(self, query: Query) -> Mapping[str, int]:
+        """Return how many check-ins match, by outcome."""
+        return reads.read_counts(self._readers, query)
 
     def check(self) -> Iterator[Fault | int]:
         """Re-read the whole log and compare everything with it."""

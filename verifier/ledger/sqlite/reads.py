@@ -132,6 +132,20 @@ def read_page(readers: Readers, query: Query) -> Page:
     return Page(entries, entries[-1].id if len(matches) > wanted else None)
 
 
+def read_counts(readers: Readers, query: Query) -> dict[str, int]:
+    """Return how many check-ins match, by outcome; read in slices like a page."""
+    counts = {"granted": 0, "denied": 0}
+    cursor: tuple[int, int] | None = None
+    while True:
+        found = readers.run(lambda db, cursor=cursor: _slice(db, query, cursor, _SLICE))  # type: ignore[misc] # as above
+        for row in found:
+            if row[6] is not None and _matches(row, query):
+                counts[row[6]] += 1
+        if len(found) < _SLICE:
+            return counts
+        cursor = (found[-1][1], found[-1][0])
+
+
 def _place(db: sqlite3.Connection, entry_id: str | None) -> tuple[int, int] | None:
     """The place of an entry in the order of a search."""
     try:
