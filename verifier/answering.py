@@ -9,7 +9,7 @@ from msgspec import UNSET, UnsetType
 
 from cards.claims import CardClaims
 from cards.programme.types import Text
-from cards.verify import Verified
+from cards.verify import Refused, Verified
 from edge.encoding import b64u
 from edge.instants import rfc3339, to_epoch
 from edge.sealing import derive, keyed_hash
@@ -18,6 +18,7 @@ from keys.tokens import TokenForm, sign_token
 from verifier.answers import CheckInAnswer, Holder, Words
 from verifier.checkin import VOID_WINDOW, Judged
 from verifier.ledger.interface import Outcome
+from verifier.looks import Looked
 from verifier.phrasing import (
     card_values,
     contact_of,
@@ -49,6 +50,11 @@ PROMISE: Final = TokenForm(
 """A promise to integrate an entry: its id and leaf hash (base64url), and until when, signed by the receipt key."""
 
 
+LOOKED: Final = Text(zh="卡有效，尚未办理", en="The card is valid; nothing is recorded yet")
+CONFIRM: Final = Text(zh="请确认服务后点击办理。", en="Choose the service and confirm.")
+ID_CHECK: Final = REASONS["id-check-needed"].hint
+
+
 class Answering:
     """Makes answers: who the holder is to a department, what is left, what to say, and the promise."""
 
@@ -74,6 +80,14 @@ class Answering:
         }
         return sign_token(self._receipt, PROMISE, claims)
 
+    def look_words(self, looked: Looked, at: datetime) -> tuple[Words, Words]:
+        """Return the sentence and the hint of a look."""
+        if looked.reason is None:
+            return Words.of(LOOKED), Words.of(ID_CHECK if looked.needs else CONFIRM)
+        programme = looked.documents.programme
+        values = {} if looked.card is None else card_values(programme, looked.card, at)
+        return refused_words(programme, looked.ask.service, looked.reason, values)
+
     def check_in(self, judged: Judged, at: datetime) -> CheckInAnswer:
         """Return the whole answer to a check-in."""
         ask, outcome, programme = judged.ask, judged.outcome, judged.documents.programme
@@ -95,7 +109,7 @@ class Answering:
             server_time=rfc3339(at),
             tier=UNSET if card is None else card.tier,
             tier_name=UNSET if card is None else tier_words(programme, card),
-            assurance=judged.verdict.assurance.word if isinstance(judged.verdict, Verified) else UNSET,
+            assurance=assurance_word(judged.verdict),
             holder=UNSET if card is None else self.holder(ask.point.department, card),
             quotas=quotas_left(programme, outcome.figures),
             visit=UNSET if outcome.visit is None else visit_times(outcome.visit, re_entry=outcome.re_entry),
@@ -117,6 +131,11 @@ class Answering:
         if judged.card is not None:
             values |= card_values(programme, judged.card, at)
         return refused_words(programme, service, outcome.reason, values)
+
+
+def assurance_word(verdict: Verified | Refused) -> str | UnsetType:
+    """Return how far a presentation proved itself, left out where it was refused."""
+    return verdict.assurance.word if isinstance(verdict, Verified) else UNSET
 
 
 def clock_off_by(client_time: int | None, at: datetime) -> int | UnsetType:

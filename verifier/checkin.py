@@ -99,7 +99,7 @@ class CheckInDesk:
         self, documents: Callable[[datetime], Documents], ledger: Ledger, known: KnownCards, cache: CardCache
     ) -> None:
         """Keep what every check-in needs; `documents` gives the trusted documents at an instant, or raises Problem."""
-        self._documents = documents
+        self.documents = documents
         self._ledger = ledger
         self._known = known
         self._cache = cache
@@ -123,7 +123,7 @@ class CheckInDesk:
         return replace(ask, presentation=replace(presentation, card=card))
 
     def _check_in(self, ask: Ask, at: datetime) -> Judged:
-        documents = self._documents(at)
+        documents = self.documents(at)
         operation = operation_of(ask)
         # Steps 2 to 6 are pure; a kept answer wins over whatever they say now.
         verdict = self.verify(ask, documents, at)
@@ -205,42 +205,34 @@ def change_of(
     ask: Ask, operation: Operation, verdict: Verified | Refused, documents: Documents, at: datetime
 ) -> CheckIn:
     """Say what step 10 shall do: refuse with the reason found in steps 2 to 6, or judge the wish of steps 7 to 9."""
+    change = CheckIn(operation, at, keep_until=at + LATE_WINDOW, draft=_draft(ask, verdict, documents))
     if isinstance(verdict, Refused):
-        believed = verdict.card is not None
-        subject = operation.subject if believed else device_subject(ask.caller.id)
-        return CheckIn(
-            operation=replace(operation, subject=subject),
-            at=at,
-            keep_until=at + LATE_WINDOW,
-            draft=_draft(ask, verdict, documents),
-            findings=(verdict.reason,),
-            order=(verdict.reason,),
-        )
-    wish = wish_of(ask, verdict.card, documents)
-    cost = cost_of(documents.programme, ask.service, verdict.card.tier, at)
-    return CheckIn(
-        operation=operation,
-        at=at,
-        keep_until=at + LATE_WINDOW,
-        draft=_draft(ask, verdict, documents, marks=notes(wish)),
-        findings=findings(wish),
-        order=ORDER,
-        claim=claim_of(verdict, at),
-        visit=cost.visit,
-        choice=cost.choice,
-        charges=cost.charges,
-    )
+        # Before step 4 nothing the card claims is believed: the entry lies in the device's own partition.
+        subject = operation.subject if verdict.card else device_subject(ask.caller.id)
+        refused = (verdict.reason,)
+        return replace(change, operation=replace(operation, subject=subject), findings=refused, order=refused)
+    return judged_by_rules(replace(change, claim=claim_of(verdict, at)), ask, verdict.card, documents)
 
 
-def wish_of(ask: Ask, card: CardClaims, documents: Documents) -> Wish:
-    """Put together what steps 7 to 9 look at."""
-    return Wish(
+def judged_by_rules(change: CheckIn, ask: Ask, card: CardClaims, documents: Documents) -> CheckIn:
+    """Add what speaks against the wish (steps 7 to 9) and what the use would count, for step 10 to judge."""
+    wish = Wish(
         service=ask.service,
         point=ask.point,
         tier=card.tier,
         beneficiary=ask.beneficiary,
         not_holder=ask.not_holder,
         elsewhere=documents.elsewhere(card.subject),
+    )
+    cost = cost_of(documents.programme, ask.service, card.tier, change.at)
+    return replace(
+        change,
+        draft=replace(change.draft, marks=change.draft.marks + notes(wish)),
+        findings=findings(wish),
+        order=ORDER,
+        visit=cost.visit,
+        choice=cost.choice,
+        charges=cost.charges,
     )
 
 
@@ -253,9 +245,8 @@ def claim_of(verdict: Verified, at: datetime) -> ProofClaim | None:
     return ProofClaim(verdict.card.card_id, name, at + LATE_WINDOW + PROOF_MAX_AGE + PROOF_AHEAD)
 
 
-def _draft(ask: Ask, verdict: Verified | Refused, documents: Documents, marks: tuple[str, ...] = ()) -> Draft:
+def _draft(ask: Ask, verdict: Verified | Refused, documents: Documents) -> Draft:
     card = verdict.card
-    vouched = ("id-checked",) if ask.id_checked else ()
     return Draft(
         point=ask.point.code,
         department=ask.point.department,
@@ -273,7 +264,7 @@ def _draft(ask: Ask, verdict: Verified | Refused, documents: Documents, marks: t
         token=verdict.token_digest if card is None else None,
         reference=ask.reference,
         client_time=ask.client_time,
-        marks=vouched + marks,
+        marks=("id-checked",) if ask.id_checked else (),
     )
 
 

@@ -91,6 +91,11 @@ def refused_words(programme: Programme, service: Service, code: str, values: Map
     return _said(reason.sentence, known), _said(reason.hint, known)
 
 
+def card_refused_words(programme: Programme, code: str, card: CardClaims | None, at: datetime) -> Words:
+    """Return the sentence of a refusal where no service is asked for."""
+    return _said(REASONS[code].sentence, {} if card is None else card_values(programme, card, at))
+
+
 def _said(text: Text, values: Mapping[str, Text]) -> Words:
     zh = {name: value.in_language("zh") for name, value in values.items()}
     en = {name: value.in_language("en") for name, value in values.items()}

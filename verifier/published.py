@@ -52,7 +52,6 @@ class Documents:
     programme: Programme
     trust: Trust
     lists: StatusLists
-    dictionaries: Mapping[int, Dictionary]
     marks: HolderMarks | None
     benefits: Mapping[str, frozenset[str]]
 
@@ -87,6 +86,8 @@ class PublishedFolder:
         self._looked_at: datetime | None = None
         self._documents: Documents | None = None
         self._fault: str | None = None
+        dictionary = dictionary_of(programme)
+        self.dictionaries: Mapping[int, Dictionary] = {dictionary.number: dictionary}
 
     def __call__(self, at: datetime) -> Documents:
         """Return what to go by at `at`; Problem `not-trusted` when there is nothing valid."""
@@ -141,10 +142,8 @@ class PublishedFolder:
         marks = self._marks(bundle, at)
         self._memory.keep(bundle, pin, lists, marks)
         programme, held = self._programme, StatusLists(lists.values())
-        dictionary = dictionary_of(programme)
         trust = Trust(bundle.key_set(), bundle.issuer, programme.audience, held, bundle.version)
-        by_number = {dictionary.number: dictionary}
-        return Documents(bundle, programme, trust, held, by_number, marks, unsettled_benefits(marks))
+        return Documents(bundle, programme, trust, held, marks, unsettled_benefits(marks))
 
     def _check_programme(self, bundle: TrustBundle, at: datetime) -> None:
         pin = bundle.programme

@@ -1,0 +1,124 @@
+"""From a request to what is asked: the caller, the point with the right to it, the service, the presentation."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TypeVar
+
+from flask import Request
+from msgspec import UNSET, UnsetType
+
+from accounts.rights import Caller, Right
+from cards.parts import Presentation
+from cards.presentation import PresentationError, read
+from cards.programme.types import Beneficiary, Point, Service
+from edge.http import idempotency_key
+from edge.problems import Problem
+from verifier.answers import CheckInRequest, LookRequest
+from verifier.checkin import Ask
+from verifier.service import Authenticate, Verifier
+
+T = TypeVar("T")
+
+
+class Asking:
+    """Reads requests for one verifier."""
+
+    def __init__(self, verifier: Verifier, authenticate: Authenticate) -> None:
+        """Ask `authenticate` for the caller of each request."""
+        self._verifier = verifier
+        self.authenticate = authenticate
+
+    def check_in(self, request: Request, body: CheckInRequest, at: datetime) -> Ask:
+        """Return the check-in that a request asks for.
+
+        Problems: not-permitted, invalid-field, malformed, not-found for a look that is over or another device's.
+        """
+        caller = self.authenticate(request)
+        point = self.point(caller, Right.CHECK_IN, body.point)
+        presentation, looked_at = self._presented(caller, body, at)
+        return Ask(
+            operation=idempotency_key(),
+            caller=caller,
+            point=point,
+            service=self.service(body.service),
+            presentation=presentation,
+            beneficiary=Beneficiary(body.beneficiary),
+            reference=given(body.reference),
+            id_checked=body.id_checked,
+            not_holder=body.not_holder,
+            client_time=given(body.client_time),
+            looked_at=looked_at,
+        )
+
+    def look(self, request: Request, body: LookRequest) -> tuple[Ask, tuple[Service, ...]]:
+        """Return the look that a request asks for, and the services to tell of: the one named, or all of the point."""
+        caller = self.authenticate(request)
+        point = self.point(caller, Right.CHECK_IN, body.point)
+        services = self._services(point) if isinstance(body.service, UnsetType) else (self.service(body.service),)
+        if not services:
+            raise Problem("not-permitted", "no service of this point is used at a counter")
+        presentation = self.presentation(body.presentation)
+        ask = Ask("", caller, point, services[0], presentation, client_time=given(body.client_time))
+        return ask, services
+
+    def point(self, caller: Caller, right: Right, named: str | UnsetType = UNSET) -> Point:
+        """Return the point of a call: the device's own, or the one that an integrator names; else not-permitted."""
+        code = _point_of(caller, right) if isinstance(named, UnsetType) else named
+        if code is None:
+            raise _invalid("$.point", "name the point: you have a right at more than one, or at none")
+        caller.require(right, code)
+        point = self._verifier.programme.points.get(code)
+        if point is None or caller.point not in (None, code):
+            raise Problem("not-permitted")
+        return point
+
+    def service(self, code: str) -> Service:
+        """Return a service used at counters; Problem invalid-field for any other code."""
+        service = self._verifier.programme.services.get(code)
+        if service is None:
+            raise _invalid("$.service", "no such service in this programme")
+        if not service.checked_in:
+            raise _invalid("$.service", "this service is not used at a counter")
+        return service
+
+    def presentation(self, text: str) -> Presentation:
+        """Step 1 of DESIGN §5: read what was presented; Problem malformed otherwise."""
+        dictionaries = self._verifier.published.dictionaries
+        try:
+            return read(text, dictionaries)
+        except PresentationError:
+            raise Problem("malformed") from None
+
+    def _presented(self, caller: Caller, body: CheckInRequest, at: datetime) -> tuple[Presentation, datetime | None]:
+        text, look = given(body.presentation), given(body.look)
+        if (text is None) is (look is None):
+            raise _invalid("$.presentation", "give either a presentation or a look")
+        if text is not None:
+            return self.presentation(text), None
+        found = self._verifier.store.look(look or "", caller.id, at)
+        if found is None:
+            raise Problem("not-found", "this look is over or was another device's: scan again")
+        return found
+
+    def _services(self, point: Point) -> tuple[Service, ...]:
+        programme = self._verifier.programme
+        return tuple(
+            service for code, service in programme.services.items() if code in point.services and service.checked_in
+        )
+
+
+def _point_of(caller: Caller, right: Right) -> str | None:
+    if caller.point is not None:
+        return caller.point
+    held = caller.points(right)
+    return next(iter(held)) if len(held) == 1 else None
+
+
+def given(value: T | UnsetType) -> T | None:
+    """Return None for a member that was not sent."""
+    return None if isinstance(value, UnsetType) else value
+
+
+def _invalid(path: str, message: str) -> Problem:
+    return Problem("invalid-field", extra={"fields": [{"path": path, "message": message}]})

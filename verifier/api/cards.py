@@ -1,0 +1,73 @@
+"""A phone registers its card, so that at a counter the short code (a proof alone) is enough."""
+
+from __future__ import annotations
+
+import msgspec
+from flask import Blueprint, Response, request
+
+from accounts.http import Authenticator
+from cards.parts import Presentation
+from cards.verify import Refused, verify_presentation
+from edge.http import answer, read_body, request_instant
+from edge.instants import rfc3339
+from edge.limits import RateLimit
+from edge.openapi import describe
+from edge.problems import Problem, ProblemKind, register_problem
+from verifier.answers import Presented
+from verifier.api.asking import Asking
+from verifier.service import Verifier
+
+register_problem(
+    ProblemKind(
+        "card-refused",
+        422,
+        "这张卡未被接受",
+        "This card is not accepted",
+        "See `reason`; refresh the card, then try again.",
+    )
+)
+
+
+class CardRegistration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A card with a fresh proof (`card~proof`): only the phone that holds the key can register it."""
+
+    presentation: Presented
+
+
+class CardRegistered(msgspec.Struct, frozen=True):
+    """The card is known at this verifier until it expires."""
+
+    known_until: str
+    server_time: str
+
+
+def add_cards(
+    found: Blueprint, verifier: Verifier, asking: Asking, authenticate: Authenticator, limit: RateLimit
+) -> None:
+    """Add POST /v1/cards. The proof is not claimed: registering is no use of it."""
+
+    @found.post("/v1/cards")
+    @describe(
+        summary="A phone registers its card",
+        tag="wallet",
+        body=CardRegistration,
+        answers={200: CardRegistered},
+        problems={"malformed", "card-refused", "too-many-requests", "not-trusted"},
+        auth="none",
+    )
+    def register_card() -> Response:
+        limit.require(authenticate.source(request))
+        presentation = asking.presentation(read_body(CardRegistration).presentation)
+        return answer(_registered(verifier, presentation))
+
+
+def _registered(verifier: Verifier, presentation: Presentation) -> CardRegistered:
+    at = request_instant()
+    if presentation.card is None or presentation.proof is None:
+        raise Problem("malformed", "send the card and a fresh proof, joined by ~")
+    trust = verifier.published(at).trust
+    verdict = verify_presentation(presentation, trust, at, id_checked=False)
+    if isinstance(verdict, Refused):
+        raise Problem("card-refused", extra={"reason": verdict.reason, "server_time": rfc3339(at)})
+    verifier.known.remember(presentation.card, verdict.card)
+    return CardRegistered(rfc3339(verdict.card.expires_at), rfc3339(at))

@@ -1,0 +1,152 @@
+"""Check-ins, looks, voids and check-outs over HTTP."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from flask import Blueprint, Response, request
+from msgspec import UNSET
+
+from edge.http import answer, idempotency_key, read_body, request_instant
+from edge.instants import rfc3339
+from edge.limits import RateLimit
+from edge.openapi import describe
+from verifier.answering import assurance_word
+from verifier.answers import (
+    ChangeAnswer,
+    CheckInAnswer,
+    CheckInRequest,
+    CheckOutRequest,
+    LookAnswer,
+    LookRequest,
+    ServiceView,
+    VoidRequest,
+    Words,
+)
+from verifier.api.asking import Asking, given
+from verifier.changes import TARGET_PROBLEMS, Change
+from verifier.ledger.interface import Outcome
+from verifier.looks import Looked, ServiceSeen
+from verifier.phrasing import quotas_left, tier_words
+from verifier.service import Verifier
+
+WRITING = frozenset({"operation-conflict", "clock-skew", "unavailable", "not-trusted", "not-permitted", "not-found"})
+PRESENTED = frozenset({"malformed", "card-unknown"})
+
+
+def add_check_ins(found: Blueprint, verifier: Verifier, asking: Asking) -> None:
+    """Add POST /v1/check-ins."""
+
+    @found.post("/v1/check-ins")
+    @describe(
+        summary="Check a holder in: judge, record, answer",
+        tag="check-ins",
+        body=CheckInRequest,
+        answers={201: CheckInAnswer},
+        problems=WRITING | PRESENTED,
+        writes=True,
+    )
+    def check_in() -> Response:
+        at = request_instant()
+        ask = asking.check_in(request, read_body(CheckInRequest), at)
+        judged = verifier.desk.check_in(ask, at)
+        return answer(verifier.answering.check_in(judged, at), 201)
+
+
+def add_looks(found: Blueprint, verifier: Verifier, asking: Asking, limit: RateLimit) -> None:
+    """Add POST /v1/verifications, at most so many a device."""
+
+    @found.post("/v1/verifications")
+    @describe(
+        summary="Look at a presentation; nothing is consumed",
+        tag="check-ins",
+        body=LookRequest,
+        answers={200: LookAnswer},
+        problems=(WRITING | PRESENTED | {"too-many-requests"}) - {"operation-conflict", "not-found"},
+    )
+    def look() -> Response:
+        at = request_instant()
+        ask, services = asking.look(request, read_body(LookRequest))
+        limit.require(ask.caller.id)
+        return answer(_look_answer(verifier, verifier.looks.look(ask, services, at), at))
+
+
+def add_changes(found: Blueprint, verifier: Verifier, asking: Asking) -> None:
+    """Add POST /v1/check-ins/<id>/void and /check-out."""
+
+    @found.post("/v1/check-ins/<entry>/void")
+    @describe(
+        summary="Take a check-in back, once",
+        tag="check-ins",
+        body=VoidRequest,
+        answers={201: ChangeAnswer},
+        problems=WRITING | TARGET_PROBLEMS,
+        writes=True,
+    )
+    def void(entry: str) -> Response:
+        at = request_instant()
+        change = Change(idempotency_key(), asking.authenticate(request), entry)
+        body = read_body(VoidRequest)
+        outcome = verifier.changes.void(change, body.reason, given(body.note), verifier.published(at), at)
+        return _changed(verifier, "void", entry, outcome, at)
+
+    @found.post("/v1/check-ins/<entry>/check-out")
+    @describe(
+        summary="Close a visit, now or as of an earlier time",
+        tag="check-ins",
+        body=CheckOutRequest,
+        answers={201: ChangeAnswer},
+        problems=WRITING | TARGET_PROBLEMS,
+        writes=True,
+    )
+    def check_out(entry: str) -> Response:
+        at = request_instant()
+        change = Change(idempotency_key(), asking.authenticate(request), entry)
+        body = read_body(CheckOutRequest)
+        outcome = verifier.changes.check_out(change, given(body.at), verifier.published(at), at)
+        return _changed(verifier, "check-out", entry, outcome, at)
+
+
+def _changed(verifier: Verifier, kind: str, target: str, outcome: Outcome, at: datetime) -> Response:
+    made = ChangeAnswer(
+        id=outcome.entry,
+        target=target,
+        kind="void" if kind == "void" else "check-out",
+        at=rfc3339(outcome.at),
+        server_time=rfc3339(at),
+        quotas=quotas_left(verifier.programme, outcome.figures),
+        replayed=outcome.replayed,
+    )
+    return answer(made, 201)
+
+
+def _look_answer(verifier: Verifier, looked: Looked, at: datetime) -> LookAnswer:
+    message, hint = verifier.answering.look_words(looked, at)
+    card = looked.card
+    return LookAnswer(
+        id=looked.look.id,
+        valid=looked.reason is None,
+        reason=looked.reason,
+        message=message,
+        hint=hint,
+        server_time=rfc3339(at),
+        expires_at=rfc3339(looked.look.expires_at),
+        tier=UNSET if card is None else card.tier,
+        tier_name=UNSET if card is None else tier_words(verifier.programme, card),
+        assurance=assurance_word(looked.verdict),
+        holder=UNSET if card is None else verifier.answering.holder(looked.ask.point.department, card),
+        needs=looked.needs,
+        services=tuple(_service_view(verifier, seen) for seen in looked.services),
+    )
+
+
+def _service_view(verifier: Verifier, seen: ServiceSeen) -> ServiceView:
+    return ServiceView(
+        code=seen.service.code,
+        name=Words.of(seen.service.name),
+        entitled=seen.reason is None,
+        reason=seen.reason,
+        quotas=quotas_left(verifier.programme, seen.figures),
+        includes=tuple(Words.of(text) for text in seen.service.includes),
+        own_expense=tuple(Words.of(text) for text in seen.service.own_expense),
+    )

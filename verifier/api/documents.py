@@ -1,0 +1,119 @@
+"""The signed documents and what anyone may ask: keys, bundle, status lists, a public check, a phone's own card."""
+
+from __future__ import annotations
+
+import msgspec
+from flask import Blueprint, Response, request
+
+from accounts.http import Authenticator
+from cards.programme.types import Assurance
+from cards.verify import Refused, verify_presentation
+from edge.http import answer, read_body, request_instant
+from edge.instants import rfc3339
+from edge.limits import RateLimit
+from edge.openapi import describe
+from edge.problems import Problem
+from verifier.answers import Presented, Words
+from verifier.api.asking import Asking
+from verifier.phrasing import card_refused_words, tier_words
+from verifier.service import Verifier
+
+_JWT = "application/jwt"
+_CACHED = {"Cache-Control": "public, max-age=60"}
+
+
+class PublicCheck(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Anyone's question: is this card valid?"""
+
+    presentation: Presented
+
+
+class PublicAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Valid or not, tier, until when. No name, no quota."""
+
+    valid: bool
+    reason: str | None
+    message: Words
+    server_time: str
+    tier: str | None = None
+    tier_name: Words | None = None
+    valid_until: str | None = None
+    proved: bool = False
+
+
+def add_documents(found: Blueprint, verifier: Verifier) -> None:
+    """Add the signed documents, served as they were published."""
+
+    @found.get("/.well-known/jwks.json")
+    def jwks() -> Response:
+        return _served(verifier, "jwks.json", "application/json")
+
+    @found.get("/v1/trust-bundle")
+    @describe(
+        summary="The signed trust bundle", tag="documents", answers={200: _JWT}, auth="none", problems={"not-found"}
+    )
+    def trust_bundle() -> Response:
+        return _served(verifier, "trust-bundle.jwt", _JWT)
+
+    @found.get("/v1/status-lists/<int:number>")
+    @describe(
+        summary="A signed status list",
+        tag="documents",
+        answers={200: "application/statuslist+jwt"},
+        auth="none",
+        problems={"not-found"},
+    )
+    def status_list(number: int) -> Response:
+        return _served(verifier, f"status-lists/{number}.jwt", "application/statuslist+jwt")
+
+
+def _served(verifier: Verifier, name: str, kind: str) -> Response:
+    content = verifier.published.text(name)
+    if content is None:
+        raise Problem("not-found")
+    return Response(content, 200, _CACHED, content_type=kind)
+
+
+def add_public_checks(
+    found: Blueprint, verifier: Verifier, asking: Asking, authenticate: Authenticator, limit: RateLimit
+) -> None:
+    """Add POST /v1/public-checks: anyone may ask, so many times a minute."""
+
+    @found.post("/v1/public-checks")
+    @describe(
+        summary="Anyone: is this card valid?",
+        tag="public",
+        body=PublicCheck,
+        answers={200: PublicAnswer},
+        problems={"malformed", "card-unknown", "too-many-requests", "not-trusted"},
+        auth="none",
+    )
+    def public_check() -> Response:
+        limit.require(authenticate.source(request))
+        return answer(_checked(verifier, asking, read_body(PublicCheck)))
+
+
+def _checked(verifier: Verifier, asking: Asking, body: PublicCheck) -> PublicAnswer:
+    at = request_instant()
+    presentation = asking.presentation(body.presentation)
+    if presentation.card is None:
+        # A proof alone would tell a stranger's phone which cards are known here: the full form is asked for.
+        raise Problem("card-unknown")
+    trust = verifier.published(at).trust
+    verdict = verify_presentation(presentation, trust, at, id_checked=False, provisional=True)
+    if isinstance(verdict, Refused) and verdict.reason != "proof-missing":
+        said = card_refused_words(verifier.programme, verdict.reason, verdict.card, at)
+        return PublicAnswer(valid=False, reason=verdict.reason, message=said, server_time=rfc3339(at))
+    card = verdict.card
+    if card is None:
+        raise Problem("malformed")
+    return PublicAnswer(
+        valid=True,
+        reason=None,
+        message=Words(zh="卡有效", en="The card is valid"),
+        server_time=rfc3339(at),
+        tier=card.tier,
+        tier_name=tier_words(verifier.programme, card),
+        valid_until=rfc3339(card.expires_at),
+        proved=not isinstance(verdict, Refused) and verdict.assurance is Assurance.PROVED,
+    )

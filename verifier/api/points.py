@@ -1,0 +1,182 @@
+"""The programme and its points over HTTP: what is offered where, and a point's day without names."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, time
+
+import msgspec
+from cards.programme.export import programme_json
+from flask import Blueprint, Response, request
+
+from accounts.rights import Right
+from cards.programme.types import Point, Programme
+from edge.http import answer, request_instant
+from edge.instants import from_epoch, rfc3339
+from edge.openapi import describe
+from edge.problems import Problem
+from verifier.answers import Words
+from verifier.api.asking import Asking
+from verifier.checkin import ledger_problems
+from verifier.ledger.interface import Entry, Query
+from verifier.service import Verifier
+
+RECENT = 20
+_PUBLIC_CACHE = {"Cache-Control": "public, max-age=300"}
+
+
+class PointService(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One service of a point, as its counter needs it."""
+
+    code: str
+    name: Words
+    mode: str
+    tiers: tuple[str, ...]
+    beneficiaries: tuple[str, ...]
+    closed: Words | None = None
+    reference: Words | None = None
+    reference_pattern: str | None = None
+    reference_required: bool = False
+    visit_minutes: int | None = None
+
+
+class PointView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A point and what it offers."""
+
+    code: str
+    name: Words
+    department: Words
+    address: Words | None = None
+    phones: tuple[str, ...] = ()
+    services: tuple[PointService, ...] = ()
+
+
+class EntrySeen(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One entry of today's list: no name, no holder."""
+
+    id: str
+    at: str
+    kind: str
+    outcome: str
+    service: str
+    tier: str | None = None
+    reason: str | None = None
+    voided: bool = False
+    visit_ends_at: str | None = None
+
+
+class Today(msgspec.Struct, frozen=True, kw_only=True):
+    """A point's day: its counts and its last entries."""
+
+    point: str
+    date: str
+    granted: int
+    denied: int
+    entries: tuple[EntrySeen, ...]
+    server_time: str
+
+
+def add_points(found: Blueprint, verifier: Verifier, asking: Asking) -> None:
+    """Add GET /v1/programme, /v1/points/<code> and /v1/points/<code>/today."""
+    whole = msgspec.json.encode(programme_json(verifier.programme))
+
+    @found.get("/v1/programme")
+    @describe(summary="The whole programme", tag="programme", answers={200: dict[str, object]}, auth="none")
+    def programme() -> Response:
+        return Response(whole, 200, _PUBLIC_CACHE, content_type="application/json")
+
+    @found.get("/v1/points/<code>")
+    @describe(
+        summary="A point and its services",
+        tag="programme",
+        answers={200: PointView},
+        auth="none",
+        problems={"not-found"},
+    )
+    def point(code: str) -> Response:
+        place = verifier.programme.points.get(code)
+        if place is None:
+            raise Problem("not-found")
+        return answer(point_view(verifier.programme, place), 200, _PUBLIC_CACHE)
+
+    @found.get("/v1/points/<code>/today")
+    @describe(
+        summary="A point's counts and last entries today, without names",
+        tag="check-ins",
+        answers={200: Today},
+        problems={"not-permitted", "unavailable"},
+    )
+    def today(code: str) -> Response:
+        asking.authenticate(request).require(Right.CHECK_IN, code)
+        return answer(todays(verifier, code, request_instant()))
+
+
+def point_view(programme: Programme, place: Point) -> PointView:
+    """Return a point as its counter needs it."""
+    department = programme.departments[place.department]
+    offered = (service for code, service in programme.services.items() if code in place.services)
+    return PointView(
+        code=place.code,
+        name=Words.of(place.name),
+        department=Words.of(department.name),
+        address=None if place.address is None else Words.of(place.address),
+        phones=tuple(phone.number for phone in place.phones),
+        services=tuple(
+            PointService(
+                code=service.code,
+                name=Words.of(service.name),
+                mode=service.mode.value,
+                tiers=tuple(sorted(service.tiers, key=lambda code: -programme.tiers[code].rank)),
+                beneficiaries=tuple(sorted(service.beneficiaries)),
+                closed=None if service.closed is None else Words.of(service.closed),
+                reference=None if service.reference is None else Words.of(service.reference.label),
+                reference_pattern=None if service.reference is None else service.reference.pattern,
+                reference_required=service.reference is not None and service.reference.required,
+                visit_minutes=None if service.visit is None else int(service.visit.length.total_seconds() // 60),
+            )
+            for service in offered
+            if service.checked_in
+        ),
+    )
+
+
+def todays(verifier: Verifier, point: str, at: datetime) -> Today:
+    """Return a point's local day up to `at`."""
+    zone = verifier.programme.zone
+    local = at.astimezone(zone)
+    since = datetime.combine(local.date(), time(), zone).astimezone(UTC)
+    query = Query(since=since, point=point, limit=RECENT)
+    with ledger_problems():
+        page, counts = verifier.ledger.entries(query), verifier.ledger.counts(query)
+    return Today(
+        point=point,
+        date=local.date().isoformat(),
+        granted=counts.get("granted", 0),
+        denied=counts.get("denied", 0),
+        entries=tuple(_seen(entry) for entry in page.entries),
+        server_time=rfc3339(at),
+    )
+
+
+def _seen(entry: Entry) -> EntrySeen:
+    fields = entry.fields
+    visit = fields.get("visit")
+    ends = visit.get("ends_at") if isinstance(visit, dict) else None
+    return EntrySeen(
+        id=entry.id,
+        at=_said(fields["at"]),
+        kind=str(fields["kind"]),
+        outcome=str(fields.get("outcome", "granted")),
+        service=str(fields["service"]),
+        tier=_text(fields.get("tier")),
+        reason=_text(fields.get("reason")),
+        voided=entry.voided,
+        visit_ends_at=None if ends is None else _said(ends),
+    )
+
+
+def _said(millis: object) -> str:
+    return rfc3339(from_epoch(int(str(millis)) // 1000))
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)

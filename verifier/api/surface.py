@@ -1,0 +1,59 @@
+"""All of the verifier's calls as one blueprint, and its readiness checks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from flask import Blueprint
+
+from accounts.http import Authenticator
+from edge.clock import Clock
+from edge.limits import RateLimit
+from verifier.api.asking import Asking
+from verifier.api.cards import add_cards
+from verifier.api.checkins import add_changes, add_check_ins, add_looks
+from verifier.api.documents import add_documents, add_public_checks
+from verifier.api.log import add_log
+from verifier.api.points import add_points
+from verifier.ledger.interface import LedgerError
+from verifier.published import Untrusted
+from verifier.service import Verifier
+
+LOOKS_A_SECOND, LOOKS_AT_ONCE = 1.0, 60
+PUBLIC_A_SECOND, PUBLIC_AT_ONCE = 0.2, 20
+
+
+def blueprint(verifier: Verifier, authenticate: Authenticator, clock: Clock) -> Blueprint:
+    """Return the verifier's calls."""
+    found = Blueprint("verifier", __name__)
+    asking = Asking(verifier, authenticate)
+    public = RateLimit(PUBLIC_A_SECOND, PUBLIC_AT_ONCE, clock)
+    add_check_ins(found, verifier, asking)
+    add_looks(found, verifier, asking, RateLimit(LOOKS_A_SECOND, LOOKS_AT_ONCE, clock))
+    add_changes(found, verifier, asking)
+    add_points(found, verifier, asking)
+    add_documents(found, verifier)
+    add_public_checks(found, verifier, asking, authenticate, public)
+    add_cards(found, verifier, asking, authenticate, public)
+    add_log(found, verifier, asking)
+    return found
+
+
+def readiness(verifier: Verifier, clock: Clock) -> Mapping[str, Callable[[], str | None]]:
+    """Return what must hold for this verifier to serve: a durable ledger, trusted documents."""
+
+    def ledger() -> str | None:
+        try:
+            verifier.ledger.ready()
+        except LedgerError:
+            return "the ledger cannot take a durable write"
+        return None
+
+    def documents() -> str | None:
+        try:
+            verifier.published.current(clock.now())
+        except Untrusted as error:
+            return str(error)
+        return verifier.published.fault
+
+    return {"ledger": ledger, "documents": documents}

@@ -1,0 +1,27 @@
+"""Commitments to what is erasable (DESIGN §7): the entry holds a salted hash, the text lies sealed elsewhere."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from typing import Self
+
+from edge.encoding import b64u, digest
+
+_SALT_BYTES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Commitment:
+    """A salted SHA-256 of a text: `text` goes into the entry, `opened` (salt and text) into the erasable store."""
+
+    text: str
+    opened: str
+
+    @classmethod
+    def of(cls, note: str | None) -> Self | None:
+        """Commit to a text with a fresh random salt; None for none."""
+        if not note:
+            return None
+        opened = f"{b64u(secrets.token_bytes(_SALT_BYTES))}.{note}"
+        return cls(b64u(digest(opened.encode())), opened)

@@ -1,0 +1,123 @@
+"""Look, then confirm (DESIGN §5): the same steps, nothing consumed, the proof claimed for the device that looked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from cards.claims import CardClaims
+from cards.programme.types import Service
+from cards.verify import Refused, Verified
+from verifier.checkin import Ask, CheckInDesk, change_of, claim_of, ledger_problems, operation_of
+from verifier.ledger.interface import CheckIn, Figure, Ledger, Usage
+from verifier.ledger.judgement import Standing, judge
+from verifier.published import Documents
+from verifier.store import Access, Look, VerifierStore
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceSeen:
+    """What a look says of one service: the reason that would be given now, None when it would be granted."""
+
+    service: Service
+    reason: str | None
+    figures: tuple[Figure, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What a look came to. `needs` names what the confirming check-in must bring."""
+
+    ask: Ask
+    look: Look
+    verdict: Verified | Refused
+    documents: Documents
+    reason: str | None
+    needs: tuple[str, ...]
+    services: tuple[ServiceSeen, ...]
+
+    @property
+    def card(self) -> CardClaims | None:
+        """The card's claims, None where they could not be believed."""
+        return self.verdict.card
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """A verified look and what its holder has used."""
+
+    ask: Ask
+    verdict: Verified
+    documents: Documents
+    usage: Usage
+    at: datetime
+
+
+class Looks:
+    """Takes looks and keeps each for its device until it is confirmed or 120 s are over."""
+
+    def __init__(self, desk: CheckInDesk, ledger: Ledger, store: VerifierStore) -> None:
+        """Look through the same desk that checks in."""
+        self._desk = desk
+        self._ledger = ledger
+        self._store = store
+
+    def look(self, ask: Ask, services: tuple[Service, ...], at: datetime) -> Looked:
+        """Look at a presentation for some services of the point; kept in the access log, with the log's name alone."""
+        with ledger_problems():
+            ask = self._desk.resolved(ask)
+            documents = self._desk.documents(at)
+            verdict = self._desk.verify(ask, documents, at, provisional=True)
+            reason = self._reason(ask, verdict, at)
+            seen = () if reason is not None else self._services(ask, verdict, documents, services, at)
+        look = self._store.keep_look(ask.caller.id, ask.presentation, at)
+        self._record(ask, verdict, at)
+        needs = ("id_check",) if isinstance(verdict, Verified) and verdict.needs_id_check else ()
+        return Looked(ask, look, verdict, documents, reason, needs, seen)
+
+    def _reason(self, ask: Ask, verdict: Verified | Refused, at: datetime) -> str | None:
+        if isinstance(verdict, Refused):
+            return verdict.reason
+        claim = claim_of(verdict, at)
+        if claim is None or self._ledger.claim(verdict.card.subject, ask.caller.id, claim, at):
+            return None
+        return "proof-used"
+
+    def _services(
+        self,
+        ask: Ask,
+        verdict: Verified | Refused,
+        documents: Documents,
+        services: tuple[Service, ...],
+        at: datetime,
+    ) -> tuple[ServiceSeen, ...]:
+        if isinstance(verdict, Refused):
+            return ()
+        judged = _Judged(ask, verdict, documents, self._ledger.usage(verdict.card.subject, at), at)
+        return tuple(_seen(judged, service) for service in services)
+
+    def _record(self, ask: Ask, verdict: Verified | Refused, at: datetime) -> None:
+        card = verdict.card
+        operator = None if ask.caller.operator is None else ask.caller.operator.id
+        holder = None if card is None else self._ledger.pseudonym(card.subject)
+        what = verdict.reason if isinstance(verdict, Refused) else "looked"
+        self._store.record(Access("look", ask.caller.id, what, operator, ask.point.code, holder), at)
+
+
+def _seen(looked: _Judged, service: Service) -> ServiceSeen:
+    """Judge one service as the ledger would now (step 10), on a copy of what it holds."""
+    ask, usage = replace(looked.ask, service=service), looked.usage
+    change = change_of(ask, operation_of(ask), looked.verdict, looked.documents, looked.at)
+    judged = judge(change, looked.at, "", _standing(change, usage, service.code, ask.point.code))
+    return ServiceSeen(service, judged.reason, _uncounted(judged.figures, usage))
+
+
+def _standing(change: CheckIn, usage: Usage, service: str, point: str) -> Standing:
+    choice = change.choice
+    taken = None if choice is None else usage.choices.get((choice.group, choice.period))
+    return Standing(proof_used=False, visit=usage.visits.get((service, point)), used=usage.counters, taken=taken)
+
+
+def _uncounted(figures: tuple[Figure, ...], usage: Usage) -> tuple[Figure, ...]:
+    """Return the figures as they stand: what a grant would count has not been counted by looking."""
+    return tuple(replace(figure, used=usage.counters.get((figure.limit, figure.period), 0)) for figure in figures)

@@ -1,0 +1,81 @@
+"""The verifier put together: trusted documents, ledger, store and what works on them, from one set of settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from flask import Request
+
+from accounts.rights import Caller
+from cards.programme.types import Programme
+from cards.verify import CardCache
+from edge.clock import Clock
+from edge.settings import Settings
+from keys.keyset import Purpose
+from keys.store import KeyStore
+from verifier.answering import Answering
+from verifier.changes import Changes
+from verifier.checkin import CheckInDesk
+from verifier.known_cards import KnownCards
+from verifier.ledger.interface import Ledger
+from verifier.ledger.opening import open_ledger
+from verifier.looks import Looks
+from verifier.published import PublishedFolder, pinned_root, read_programme
+from verifier.store import VerifierStore
+
+
+@dataclass(frozen=True)
+class Verifier:
+    """Everything that the verifier's calls work with; one a process, made after the fork."""
+
+    programme: Programme
+    published: PublishedFolder
+    ledger: Ledger
+    store: VerifierStore
+    known: KnownCards
+    desk: CheckInDesk
+    looks: Looks
+    changes: Changes
+    answering: Answering
+
+    def close(self) -> None:
+        """Finish what was accepted and close the stores."""
+        self.ledger.close()
+        self.store.close()
+
+
+Authenticate = Callable[[Request], Caller]
+
+
+def open_verifier(settings: Settings, clock: Clock) -> Verifier:
+    """Open the verifier that the settings describe.
+
+    Raises Untrusted when the root or the programme cannot be read, LedgerError when the ledger cannot be opened.
+    """
+    programme = read_programme(settings.programme)
+    root = pinned_root(root_file(settings))
+    published = PublishedFolder(settings.published, programme, root, settings.var / "verifier-seen.json")
+    receipt = KeyStore(settings.keys).signer(Purpose.RECEIPT, clock.now())
+    ledger = open_ledger(settings.ledger_url, clock)
+    store = VerifierStore.open(settings.verifier_url, settings.secret())
+    return assemble(programme, published, ledger, store, Answering(settings.secret(), programme.issuer, receipt))
+
+
+def assemble(
+    programme: Programme, published: PublishedFolder, ledger: Ledger, store: VerifierStore, answering: Answering
+) -> Verifier:
+    """Put the parts together."""
+    known = KnownCards(store)
+    desk = CheckInDesk(published, ledger, known, CardCache())
+    looks = Looks(desk, ledger, store)
+    return Verifier(programme, published, ledger, store, known, desk, looks, Changes(ledger, store), answering)
+
+
+def root_file(settings: Settings) -> Path:
+    """Return the file of the pinned root: the one set, else the one that the issuer on this machine wrote."""
+    return settings.root or settings.published / "root.jwk"
+
+
+__all__ = ["Authenticate", "Verifier", "assemble", "open_verifier", "root_file"]
