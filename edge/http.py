@@ -13,7 +13,7 @@ from collections.abc import Callable, Hashable, Mapping
 from datetime import datetime
 from functools import cache
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import IO, TYPE_CHECKING, Any, TypeVar, cast
 
 import flask
 import msgspec
@@ -74,10 +74,26 @@ _ESCAPED_NUL = b"\\u0000"
 _errors = logging.getLogger("yunju.error")
 
 
+class ChunkedInput:
+    """A chunked body. The server's own complaint about its framing becomes the OSError that werkzeug answers with 400."""
+
+    def __init__(self, inner: IO[bytes]) -> None:
+        self._inner = inner
+
+    def read(self, size: int = -1) -> bytes:
+        """Read as the server's stream does; OSError for whatever that raises."""
+        try:
+            return self._inner.read(size)
+        except Exception as error:
+            raise OSError("the chunked body cannot be read") from error
+
+
 class FrameRequest(flask.Request):
     """A request that knows its id, when it began, and how large a body its view takes."""
 
     def __init__(self, environ: WSGIEnvironment, populate_request: bool = True, shallow: bool = False) -> None:  # noqa: FBT001, FBT002 - werkzeug's signature
+        if "HTTP_TRANSFER_ENCODING" in environ:
+            environ["wsgi.input"] = ChunkedInput(environ["wsgi.input"])
         super().__init__(environ, populate_request, shallow)
         self.started = perf_counter()
         self.request_id = secrets.token_hex(8)

@@ -166,14 +166,42 @@ def test_a_huge_body_is_refused_before_it_is_read():
     assert Endless.taken == 0
 
 
+def post_chunked(stream):
+    """Send a body without a Content-Length, as a server hands it on."""
+    environ = create_environ("/v1/leaves", method="POST", content_type="application/json")
+    environ.pop("CONTENT_LENGTH", None)
+    environ |= {"wsgi.input": stream, "wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked"}
+    return CLIENT.open(Request(environ))
+
+
 def test_an_endless_chunked_body_is_cut_off():
     """Without a Content-Length no more than the bound, and a buffer, is read."""
     Endless.taken = 0
-    environ = create_environ("/v1/leaves", method="POST", content_type="application/json")
-    environ.pop("CONTENT_LENGTH", None)
-    environ |= {"wsgi.input": Endless(), "wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked"}
-    assert_problem(CLIENT.open(Request(environ)), 413, "too-large")
+    assert_problem(post_chunked(Endless()), 413, "too-large")
     assert Endless.taken < 100_000
+
+
+def test_a_chunked_body_just_over_the_limit_is_not_cut_short():
+    """Its beginning is a whole JSON value, and is not taken for all of it."""
+    body = b'{"count":1}'
+    assert post_chunked(io.BytesIO(body + b" " * (4096 - len(body)))).status_code == 201
+    assert_problem(post_chunked(io.BytesIO(body + b" " * (4097 - len(body)))), 413, "too-large")
+
+
+class BrokenFraming(Exception):
+    """What a server raises when a chunk has no proper size."""
+
+
+class Broken:
+    """A body whose chunks cannot be told apart."""
+
+    def read(self, size=-1):
+        raise BrokenFraming
+
+
+def test_broken_chunks_are_a_bad_request():
+    """Whatever exception the server has for them."""
+    assert_problem(post_chunked(Broken()), 400, "bad-request")
 
 
 @pytest.mark.parametrize("length", ["junk", "-5", "", "1e3", "9" * 5000])
