@@ -64,39 +64,49 @@ def file_identity(path: Path) -> FileIdentity:
 
 def create_private(path: Path, data: bytes) -> None:
     """Create a file of mode 0600, whole and durable on return; StoreError, and no change, if it exists."""
-    temporary = _write_beside(path, data)
-    try:
-        # A hard link fails when the name is taken: never overwritten, and never seen half written.
-        os.link(temporary, path)
-    except FileExistsError:
-        raise StoreError(
-            f"{path} exists and is never overwritten", "name another folder, or use the key there"
-        ) from None
-    finally:
-        temporary.unlink()
-    _sync_folder(path.parent)
+    with _writing(path):
+        temporary = _write_beside(path, data)
+        try:
+            # A hard link fails when the name is taken: never overwritten, and never seen half written.
+            os.link(temporary, path)
+        except FileExistsError:
+            raise StoreError(f"{path} exists and is never overwritten", "use what is there") from None
+        finally:
+            temporary.unlink()
+        _sync_folder(path.parent)
 
 
 def replace_private(path: Path, data: bytes) -> None:
     """Replace a file by one of mode 0600: a crash leaves the old one or the new one, whole."""
-    temporary = _write_beside(path, data)
-    try:
-        temporary.replace(path)
-    except OSError:
-        temporary.unlink()
-        raise
-    _sync_folder(path.parent)
+    with _writing(path):
+        temporary = _write_beside(path, data)
+        try:
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+        _sync_folder(path.parent)
 
 
 @contextmanager
 def folder_lock(folder: Path) -> Iterator[None]:
     """Hold the folder against other processes while its files change; freed by the system when a process dies."""
-    handle = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
+    path = folder / ".lock"
+    with _writing(path):
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
     finally:
         os.close(handle)
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        hint = "nothing was lost; see to the disk and its permissions, and try again"
+        raise StoreError(f"{path} cannot be written: {error.strerror}", hint) from error
 
 
 def _write_beside(path: Path, data: bytes) -> Path:
