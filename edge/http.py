@@ -75,7 +75,7 @@ _errors = logging.getLogger("yunju.error")
 
 
 class ChunkedInput:
-    """A chunked body. The server's own complaint about its framing becomes an OSError, which werkzeug answers with 400."""
+    """A chunked body: the server's complaint about its framing becomes an OSError, which werkzeug answers with 400."""
 
     def __init__(self, inner: IO[bytes]) -> None:
         self._inner = inner

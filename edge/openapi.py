@@ -28,9 +28,9 @@ _SECURITY: Mapping[str, list[dict[str, list[str]]]] = {
     "none": [],
     "device": [{"device": []}],
     "integrator": [{"integrator": []}],
-    "person": [{"person": []}],
+    "person": [{"person": []}, {"session": []}],
     "wallet": [{"wallet": []}],
-    "caller": [{"device": []}, {"integrator": []}],
+    "caller": [{"device": []}, {"integrator": []}, {"person": []}, {"session": []}],
 }
 _SCHEMES = {
     "device": {
@@ -39,7 +39,8 @@ _SCHEMES = {
         "description": "A device's access token, with its proof in the DPoP header (RFC 9449; `bh` covers the body).",
     },
     "integrator": {"type": "http", "scheme": "bearer", "description": "An integrator's token, `yj_…`."},
-    "person": {"type": "apiKey", "in": "cookie", "name": "yunju_session", "description": "A signed-in person."},
+    "person": {"type": "http", "scheme": "bearer", "description": "A signed-in person's session, for programs."},
+    "session": {"type": "apiKey", "in": "cookie", "name": "yunju_session", "description": "The same, for pages."},
     "wallet": {
         "type": "apiKey",
         "in": "header",
@@ -53,6 +54,13 @@ _OPERATION_ID = {
     "required": True,
     "description": "The operation's id, made before it is first sent and kept over every retry.",
     "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{16,64}$"},
+}
+_OPERATOR = {
+    "name": "Yunju-Operator",
+    "in": "header",
+    "required": False,
+    "description": "The session of the operator signed in at the device.",
+    "schema": {"type": "string"},
 }
 _PROBLEM_SCHEMA = {
     "type": "object",
@@ -229,6 +237,8 @@ def _parameters(rule: Rule, operation: Operation, schemas: _Schemas) -> list[dic
         found += schemas.parameters(operation.query)
     if operation.writes:
         found.append(_OPERATION_ID)
+    if operation.auth in {"device", "caller"}:
+        found.append(_OPERATOR)
     return found
 
 

@@ -194,6 +194,20 @@ def test_a_view_may_take_a_larger_body():
     assert client.post("/v1/large", json={"count": 1, "label": "x" * 100_000}).status_code == 413
 
 
+def test_one_request_may_take_a_larger_body():
+    """werkzeug's own way, for a view that knows more than its route."""
+    app = a_frame()
+
+    @app.post("/uploads")
+    def upload():
+        request = flask.request
+        request.max_content_length = 10_000
+        return {"length": len(request.get_data())}
+
+    assert app.test_client().post("/uploads", data=b"x" * 10_000).json == {"length": 10_000}
+    assert app.test_client().post("/uploads", data=b"x" * 10_001).status_code == 413
+
+
 def test_a_query_is_typed():
     """Values are converted from text."""
     assert a_client().get("/v1/pages?on=2026-10-31&most=5").json == {"on": "2026-10-31", "most": 5}

@@ -79,7 +79,7 @@ def test_a_writing_call_names_its_path_body_and_operation_id():
     assert named["branch"]["schema"] == {"type": "string"}
     assert named["number"]["schema"] == {"type": "integer", "minimum": 0}
     assert named["Idempotency-Key"]["in"] == "header"
-    assert all(item["required"] for item in plant["parameters"])
+    assert [name for name, item in named.items() if not item["required"]] == ["Yunju-Operator"]
     assert plant["requestBody"]["content"]["application/json"]["schema"] == {"$ref": "#/components/schemas/Leaf"}
     assert plant["security"] == [{"device": []}]
 
