@@ -195,7 +195,7 @@ def test_a_view_may_take_a_larger_body():
 
 
 def test_one_request_may_take_a_larger_body():
-    """werkzeug's own way, for a view that knows more than its route."""
+    """Werkzeug's own way, for a view that knows more than its route."""
     app = a_frame()
 
     @app.post("/uploads")

@@ -1,4 +1,5 @@
 import json
+from enum import IntEnum, StrEnum
 
 import pytest
 from hypothesis import given
@@ -173,3 +174,15 @@ def test_endless_values_are_refused():
 def test_canonical_bounds_are_exact():
     """The largest integer that every reader holds is allowed, a truth value stays one."""
     assert canonical([2**53 - 1, -(2**53) + 1, True]) == b"[9007199254740991,-9007199254740991,true]"
+
+
+def test_members_of_enumerations_are_their_text():
+    """A tier or an outcome may be handed over as it is; tuples are lists."""
+
+    class Tier(StrEnum):
+        GOLD = "gold"
+
+    class Width(IntEnum):
+        WIDE = 7
+
+    assert canonical({"tier": (Tier.GOLD, Width.WIDE)}) == b'{"tier":["gold",7]}'
