@@ -1,4 +1,4 @@
-"""What holds between the sections of a programme: every name used is known, every rule fits the service that takes it."""
+"""What holds between the sections of a programme: every name used is known, every rule fits its service."""
 
 from __future__ import annotations
 
@@ -83,7 +83,13 @@ def _check_applications(programme: Programme, sheet: Sheet) -> None:
     for code in sorted({code for code in variants if variants.count(code) > 1 or code in programme.documents}):
         sheet.fault("documents", f"two documents or variants are called {shown(code)}", "give each its own code")
     for document in programme.documents.values():
-        refer(sheet, f"documents.{document.code}.grounds", document.grounds, programme.grounds, "ground")
+        place = f"documents.{document.code}.grounds"
+        refer(sheet, place, document.grounds, programme.grounds, "ground")
+        naming = {ground.code for ground in programme.grounds.values() if document.code in ground.documents}
+        for code in sorted(naming ^ set(document.grounds) if document.grounds else ()):
+            sheet.fault(
+                place, f"{shown(code)} is named on one side alone", "name ground and document on both, or on neither"
+            )
     for ground in programme.grounds.values():
         place = f"grounds.{ground.code}"
         refer(sheet, f"{place}.tier", [ground.tier], {*programme.tiers, BY_DECISION}, "tier")
@@ -221,7 +227,9 @@ def _marked(
 
 
 def with_reasons(programme: Programme) -> Programme:
-    """Return `programme` with each mark `assumed` (an assumption's code in the file) replaced by the assumption's reason."""
+    """Return `programme` with each mark `assumed` (an assumption's code in the file) replaced by the assumption's
+    reason.
+    """
     reasons = {assumption.code: assumption.reason for assumption in programme.assumptions}
     return replace(
         programme,

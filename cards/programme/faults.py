@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 
@@ -30,8 +30,14 @@ class ProgrammeError(Exception):
 
 
 def shown(value: object) -> str:
-    """Return `value` as a fault may quote it: one line, never more than 60 characters."""
-    text = repr(value)
+    """Return `value` as a fault may quote it: one line, never more than 60 characters, however large the value."""
+    if isinstance(value, Mapping):
+        return "a table"
+    if isinstance(value, list):
+        return "a list"
+    if isinstance(value, int) and value.bit_length() > 128:
+        return "a huge number"
+    text = ascii(value) if isinstance(value, str) and not value.isprintable() else repr(value)
     return text if len(text) <= 60 else text[:57] + "..."
 
 

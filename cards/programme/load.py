@@ -22,10 +22,10 @@ __all__ = ["LARGEST", "Fault", "ProgrammeError", "load_programme", "parse_progra
 LARGEST = 1_000_000
 """Most bytes a programme file may have."""
 LANGUAGES = ("en", "zh")
-_ISSUER = re.compile(r"https://[a-z0-9.-]+(?::\d{1,5})?(?:/[a-z0-9._~-]+){0,4}")
+_ISSUER = re.compile(r"https://[a-z0-9.-]+(?::[0-9]{1,5})?(?:/[a-z0-9._~-]+){0,4}")
 _STATUS_BASE = re.compile(_ISSUER.pattern + "/")
 _PREFIX = re.compile(r"[A-Z]{1,4}")
-_VERSION = re.compile(r"\d{4}\.\d{1,3}")
+_VERSION = re.compile(r"[0-9]{4}\.[0-9]{1,3}")
 
 
 def load_programme(path: str | Path) -> Programme:
@@ -40,7 +40,9 @@ def load_programme(path: str | Path) -> Programme:
 
 
 def parse_programme(data: bytes, source: str) -> Programme:
-    """Return the programme that `data` (TOML) says; `source` names it in faults. Any bytes: a Programme or ProgrammeError."""
+    """Return the programme that `data` (TOML) says; `source` names it in faults. Any bytes: a Programme or
+    ProgrammeError.
+    """
     content = _toml(data, source)
     sheet = Sheet()
     top = Table(content, "", sheet)

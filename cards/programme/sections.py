@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import date, timedelta
+from itertools import pairwise
 
 from cards.periods import PeriodUnit
 from cards.programme.faults import shown
@@ -27,9 +28,9 @@ from cards.programme.types import (
     Validity,
 )
 
-PHONE = re.compile(r"(?:\+\d{1,3} ?)?(?:\(\d{2,5}\) ?)?\d{2,13}(?:[ -]\d{2,10}){0,3}")
+PHONE = re.compile(r"(?:\+[0-9]{1,3} ?)?(?:\([0-9]{2,5}\) ?)?[0-9]{2,13}(?:[ -][0-9]{2,10}){0,3}")
 FIELD_KINDS = ["text", "names", "phone", "plates", "number", "yes-no", "datetime", "date"]
-_HOUR = re.compile(r"(?:[01]\d|2[0-3]):[0-5]\d")
+_HOUR = re.compile(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]")
 
 
 def read_tiers(top: Table) -> dict[str, Tier]:
@@ -213,7 +214,7 @@ def read_office(
     if table is None:
         return (), {}, frozenset()
     hours = tuple(_hours(row) for row in table.rows("hours"))
-    for earlier, later in zip(hours, hours[1:], strict=False):
+    for earlier, later in pairwise(hours):
         if earlier[1] > later[0]:
             table.fault("hours", "not in order", "write the day's spans one after the other")
     weekends = frozenset(table.day_list("working_weekends"))
@@ -239,7 +240,7 @@ def _holidays(office: Table) -> dict[int, frozenset[date]]:
         return years
     for year in table.names():
         days = table.day_list(year)
-        if not re.fullmatch(r"20\d\d", year) or any(str(day.year) != year for day in days):
+        if not re.fullmatch(r"20[0-9][0-9]", year) or any(str(day.year) != year for day in days):
             office.sheet.fault(f"{office.place}.holidays.{year}", "not days of that year", "write 2026 = [2026-01-01]")
         else:
             years[int(year)] = frozenset(days)

@@ -1,4 +1,6 @@
-"""The services of a programme file. What an item says once (materials, steps, notes, departments) its services take over."""
+"""The services of a programme file. What an item says once (materials, steps, notes, departments) its services take
+over.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,7 @@ from cards.programme.types import (
 )
 
 NOT_LIMITED = "not-limited"
-_LINK = re.compile(r"https?://[A-Za-z0-9.-]+(?::\d+)?(?:/[A-Za-z0-9._~/-]*)?")
+_LINK = re.compile(r"https?://[A-Za-z0-9.-]+(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~/-]*)?")
 
 
 @dataclass(frozen=True, slots=True)

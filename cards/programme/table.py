@@ -1,6 +1,7 @@
 """Read one table of a programme file, key by key: types, shapes and bounds checked, unknown keys refused.
 
-Nothing raises here: a bad value is noted as a fault and replaced by a harmless one, so that one reading finds every fault.
+Nothing raises here: a bad value is noted as a fault and replaced by a harmless one, so that one reading finds every
+fault.
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ class Sheet:
         self.languages: tuple[str, ...] = ("en",)
 
     def fault(self, place: str, problem: str, remedy: str) -> None:
-        """Note a fault, once."""
-        found = Fault(place, problem, remedy)
+        """Note a fault, once. A place that cannot be printed (a key may hold anything) is quoted."""
+        found = Fault(place if place.isprintable() and len(place) <= 200 else ascii(place)[:200], problem, remedy)
         if found not in self.faults:
             self.faults.append(found)
 
@@ -175,7 +176,7 @@ class Table:
             return default or ""
         if isinstance(value, str) and value in words:
             return value
-        self.fault(key, f"{shown(value)} is not known here", nearest(str(value)[:80], words))
+        self.fault(key, f"{shown(value)} is not known here", nearest(value if isinstance(value, str) else "", words))
         return ""
 
     def codes(self, key: str, *, needed: bool = False) -> tuple[str, ...]:
@@ -186,8 +187,8 @@ class Table:
         if not isinstance(value, list) or not all(isinstance(code, str) for code in value):
             self.fault(key, f"{shown(value)} is not a list of codes", 'write ["one", "two"]')
             return ()
-        if needed and not value:
-            self.fault(key, "empty", "name at least one")
+        if "" in value or (needed and not value):
+            self.fault(key, "empty", "name at least one, and none without letters")
         if len(set(value)) != len(value):
             self.fault(key, "names one code twice", "name each once")
         return tuple(dict.fromkeys(value))

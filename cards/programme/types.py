@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A sentence or a name in the programme's own language (`zh`) and in English. `zh` is empty in an English programme."""
+    """A sentence or a name in the programme's own language (`zh`) and in English. `zh` is empty in an English
+    programme.
+    """
 
     en: str
     zh: str = ""
@@ -78,7 +80,9 @@ class QuotaScope(StrEnum):
 
 
 class BookingBasis(StrEnum):
-    """What a booking's time is: a carrier's schedule, a slot somebody chooses, a day within a notice's dates, an event's own."""
+    """What a booking's time is: a carrier's schedule, a slot somebody chooses, a day within a notice's dates, an
+    event's own.
+    """
 
     JOURNEY = "journey"
     SLOT = "slot"
@@ -88,7 +92,7 @@ class BookingBasis(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Tier:
-    """A tier; the greater `rank` is the higher tier. `code` stands in card tokens; `clouds` are drawn beside the name."""
+    """A tier; the greater `rank` is the higher. `code` stands in card tokens; `clouds` are drawn beside the name."""
 
     code: str
     rank: int
@@ -122,7 +126,9 @@ class Exclusion:
 
 @dataclass(frozen=True, slots=True)
 class VisitRule:
-    """A use lasts `length`; inside it a second scan is "already in"; after a check-out re-entry is free, `re_entries` times at most."""
+    """A use lasts `length`; inside it a second scan is "already in"; after a check-out re-entry is free, `re_entries`
+    times at most.
+    """
 
     length: timedelta
     re_entries: int
@@ -130,7 +136,8 @@ class VisitRule:
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """The one free field of a check-in: a filing, notice or service number, never personal data. `pattern` is a full-match regex.
+    """The one free field of a check-in: a filing, notice or service number, never personal data. `pattern` is a
+    full-match regex.
 
     `choices`, where there are any, are the only values (code to name), and `pattern` matches exactly them.
     """
@@ -145,8 +152,8 @@ class Reference:
 class MatterRule:
     """A window's matter (台账): its kinds, and the working days from complete materials within which it closes.
 
-    `departments` are the codes of those who may have to decide it; `limit_text` says the limit in the guide's words where
-    it is no number of days.
+    `departments` are the codes of those who may have to decide it; `limit_text` says the limit in the guide's words
+    where it is no number of days.
     """
 
     limit_working_days: float | None
@@ -160,8 +167,9 @@ class MatterRule:
 class BookingField:
     """One field that a booking asks for. `kind`: text, names, phone, plates, number, yes-no, datetime, date.
 
-    `group` numbers the guide's group of fields (0: none). `services` limits the field to those services (empty: all of the
-    rule). A number with `counts` must equal how many the named field lists. `pattern` is a full-match regex of a text.
+    `group` numbers the guide's group of fields (0: none). `services` limits the field to those services (empty: all of
+    the rule). A number with `counts` must equal how many the named field lists. `pattern` is a full-match regex of a
+    text.
     """
 
     code: str
@@ -185,12 +193,13 @@ class UseWindow:
 
 @dataclass(frozen=True, slots=True)
 class BookingRule:
-    """When a service must be booked, and what becomes of a booking. `lead` counts back from the scheduled time, inclusive.
+    """When a service must be booked, and what becomes of a booking. `lead` counts back from the scheduled time,
+    inclusive.
 
     The use window runs from `opens_before` to `closes_after` around the expected time, unless the service has its own;
-    `missed` is "release" or "consume"; after `missed_listed_from` missed ones a year the holder is listed for the office.
-    `change_needs_lead` holds the changes that need the lead anew: "earlier", "later", "stricter-rule". `cancel_until` is
-    "start" or "day-before". The party counts the holder.
+    `missed` is "release" or "consume"; after `missed_listed_from` missed ones a year the holder is listed for the
+    office. `change_needs_lead` holds the changes that need the lead anew: "earlier", "later", "stricter-rule".
+    `cancel_until` is "start" or "day-before". The party counts the holder.
     """
 
     code: str
@@ -246,10 +255,11 @@ class Point:
 class Service:
     """One thing a holder can use (DESIGN §2). `offline_limit` None: not limited; 0: online only.
 
-    `tiers` are codes; `exclusion` is (group, member); `closed` gives the reason a service is not open yet;
-    `referral` names the kinds of benefit granted elsewhere that hold this service until a ruling ("hold") or are only
-    noted ("note"). `use_window` replaces the booking rule's; `assurance_reason` says why `least_assurance` is what it is;
-    `declarations` is what the holder declares first; `schedule` says whose notice sets the dates; `links` are web addresses.
+    `tiers` are codes; `exclusion` is (group, member); `closed` gives the reason a service is not open yet; `referral`
+    names the kinds of benefit granted elsewhere that hold this service until a ruling ("hold") or are only noted
+    ("note"). `use_window` replaces the booking rule's; `assurance_reason` says why `least_assurance` is what it is;
+    `declarations` is what the holder declares first; `schedule` says whose notice sets the dates; `links` are web
+    addresses.
     """
 
     code: str
@@ -320,9 +330,9 @@ class Limb:
 class Ground:
     """Why a holder has a tier (申领条件). `tier` None: fixed by the decision itself (`special`).
 
-    `reviewer` is the department of the first review; `raises` names benefits granted elsewhere that this ground brings up;
-    `basis_ends` tells that the ground itself can end and is looked at again; `list_from` are the departments whose lists
-    alone bring a ground with `by_list_only`.
+    `reviewer` is the department of the first review; `raises` names benefits granted elsewhere that this ground brings
+    up; `basis_ends` tells that the ground itself can end and is looked at again; `list_from` are the departments whose
+    lists alone bring a ground with `by_list_only`.
     """
 
     code: str
@@ -350,9 +360,11 @@ class DocumentVariant:
 
 @dataclass(frozen=True, slots=True)
 class ApplicationDocument:
-    """A document of an application. `needed` is "always", "by-ground" or "if-held"; `checks` are what an officer ticks.
+    """A document of an application. `needed` is "always", "by-ground" or "if-held"; `checks` are what an officer
+    ticks.
 
-    `part` is "basic" or "special" and `number` the guide's number in it. A document that is "if-held" is needed for `grounds`.
+    `part` is "basic" or "special" and `number` the guide's number in it. A document that is "if-held" is needed for
+    `grounds`.
     """
 
     code: str
@@ -397,7 +409,9 @@ class Assumption:
 
 @dataclass(frozen=True, slots=True)
 class Validity:
-    """How long a card may live (`longest_years`), when renewal opens, how long a phone's token lives and when it refreshes."""
+    """How long a card may live (`longest_years`), when renewal opens, how long a phone's token lives and when it
+    refreshes.
+    """
 
     longest_years: int
     renewal_opens: timedelta
@@ -408,11 +422,13 @@ class Validity:
 
 @dataclass(frozen=True, slots=True)
 class Programme:
-    """A whole programme. `issuer` is the tokens' `iss`, `audience` the proofs' `aud`; `wire_dictionary` names the preset dictionary.
+    """A whole programme. `issuer` is the tokens' `iss`, `audience` the proofs' `aud`; `wire_dictionary` names the
+    preset dictionary.
 
-    `version` and `sha256` (of the file's bytes) are what the trust bundle pins. `approval` names who decides: tier code, or
-    "by-decision" for grounds that fix no tier, to department. `channels` are where an application comes in, `employers` the
-    kinds of employer that count, `delegation` how long a delegation code for an employer's matter lives.
+    `version` and `sha256` (of the file's bytes) are what the trust bundle pins. `approval` names who decides: tier
+    code, or "by-decision" for grounds that fix no tier, to department. `channels` are where an application comes in,
+    `employers` the kinds of employer that count, `delegation` how long a delegation code for an employer's matter
+    lives.
     """
 
     code: str

@@ -1,0 +1,62 @@
+"""A programme as plain JSON values, for the API and the command line: everything that the file says, in one fixed
+order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from datetime import date, timedelta
+from enum import Enum
+from zoneinfo import ZoneInfo
+
+from cards.programme.types import Assurance, Programme
+
+JsonValue = str | int | float | bool | None | list["JsonValue"] | dict[str, "JsonValue"]
+
+
+def programme_json(programme: Programme) -> dict[str, JsonValue]:
+    """Return `programme` as JSON values: the same bytes of a file give the same value, keys in the same order.
+
+    Spans are whole seconds under a key that ends in `_seconds`, dates ISO 8601, sets sorted lists, tiers and tables
+    keyed by code, enumerations their words, absent values null.
+    """
+    return _fields(programme)
+
+
+def _fields(value: object) -> dict[str, JsonValue]:
+    named: dict[str, JsonValue] = {}
+    for one in fields(value):  # type: ignore[arg-type]  # only called with dataclasses
+        content = getattr(value, one.name)
+        span = isinstance(content, timedelta) or "timedelta" in str(one.type)
+        named[f"{one.name}_seconds" if span else one.name] = _plain(content)
+    return named
+
+
+def _plain(value: object) -> JsonValue:
+    """Return one value of a programme as JSON; TypeError for a kind of value that no programme has."""
+    if isinstance(value, Assurance):
+        return value.word
+    if isinstance(value, Enum):
+        return str(value.value)
+    if value is None or isinstance(value, str | bool | int | float):
+        return value
+    if isinstance(value, timedelta):
+        return int(value.total_seconds())
+    return _compound(value)
+
+
+def _compound(value: object) -> JsonValue:
+    if is_dataclass(value):
+        return _fields(value)
+    if isinstance(value, Mapping):
+        return {str(key): _plain(one) for key, one in value.items()}
+    if isinstance(value, frozenset):
+        return sorted((_plain(one) for one in value), key=str)
+    if isinstance(value, tuple):
+        return [_plain(one) for one in value]
+    if isinstance(value, ZoneInfo):
+        return value.key
+    if isinstance(value, date):
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__} has no place in a programme")
