@@ -1,0 +1,89 @@
+"""The proof that a phone's key signs for each call of the wallet (DESIGN §9). Values only: no clock, no memory.
+
+It opens no counter: its `typ` is not a card proof's, and a card proof is none of these.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from edge.encoding import b64u, digest
+from edge.instants import from_epoch, to_epoch
+from keys.dpop import ClockOff, normal_url
+from keys.errors import BadClaims
+from keys.signer import Signer
+from keys.tokens import TokenForm, sign_token, verify_with_key
+
+WALLET_PROOF: Final = TokenForm(
+    typ="wallet-proof+jwt",
+    headers=frozenset({"alg", "typ"}),
+    required={"htm": str, "htu": str, "iat": int, "jti": str},
+    optional={"bh": str, "ath": str},
+    max_length=2048,
+    max_lifetime=None,
+)
+"""`htm`, `htu` as RFC 9449; `bh` = base64url SHA-256 of the body, `ath` of the card token when there is one."""
+
+MAX_SKEW: Final = timedelta(seconds=60)
+"""How far `iat` may lie from the server's instant, either way."""
+_JTI_LEAST, _JTI_MOST = 16, 128
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """The call that a proof must be about. `url` without query; `card` the card token that the phone holds, or None."""
+
+    method: str
+    url: str
+    body: bytes
+    card: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class WalletProof:
+    """A verified proof: `proof_id` is refused a second time until `forget_at`."""
+
+    proof_id: str
+    forget_at: datetime
+
+
+def sign_wallet_proof(signer: Signer, call: Call, at: datetime) -> str:
+    """Return a proof for one call."""
+    claims: dict[str, object] = {
+        "htm": call.method,
+        "htu": call.url,
+        "iat": to_epoch(at),
+        "jti": b64u(secrets.token_bytes(16)),
+        "bh": b64u(digest(call.body)),
+    }
+    if call.card is not None:
+        claims["ath"] = b64u(digest(call.card.encode("ascii")))
+    return sign_token(signer, WALLET_PROOF, claims)
+
+
+def verify_wallet_proof(text: str, key: ec.EllipticCurvePublicKey, call: Call, at: datetime) -> WalletProof:
+    """Verify a proof with the phone's known key against the very call.
+
+    A TokenError for any other key, method, address, body or card; ClockOff, told last, when all else holds.
+    """
+    claims = verify_with_key(text, WALLET_PROOF, key).claims
+    if not _JTI_LEAST <= len(str(claims["jti"])) <= _JTI_MOST:
+        raise BadClaims(f"jti has {_JTI_LEAST} to {_JTI_MOST} characters")
+    if claims["htm"] != call.method:
+        raise BadClaims("htm is another method")
+    address = normal_url(str(claims["htu"]))
+    if address is None or address != normal_url(call.url):
+        raise BadClaims("htu is another address")
+    if claims.get("bh") != b64u(digest(call.body)):
+        raise BadClaims("bh is not this body's")
+    if claims.get("ath") != (None if call.card is None else b64u(digest(call.card.encode()))):
+        raise BadClaims("ath is not this card's")
+    issued_at = from_epoch(int(str(claims["iat"])))
+    if abs(at - issued_at) > MAX_SKEW:
+        raise ClockOff(f"more than {MAX_SKEW.seconds} s from the server's time")
+    return WalletProof(str(claims["jti"]), issued_at + 2 * MAX_SKEW)
