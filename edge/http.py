@@ -139,7 +139,7 @@ class Frame(flask.Flask):
         """Complete the answer's headers and write the access line."""
         response = super().process_response(response)
         asked = cast("FrameRequest", request._get_current_object())  # type: ignore[attr-defined]  # noqa: SLF001
-        _complete_headers(response, asked.request_id)
+        _complete_headers(response, asked.request_id, secure=asked.scheme == "https")
         _record(asked, response.status_code)
         return response
 
@@ -294,9 +294,11 @@ def _on_unknown(error: Exception) -> flask.Response:
     return problem_response(Problem("internal"))
 
 
-def _complete_headers(response: flask.Response, name: str) -> None:
+def _complete_headers(response: flask.Response, name: str, *, secure: bool) -> None:
     headers = response.headers
     headers.extend(_ALWAYS)
+    if secure:
+        headers.add("Strict-Transport-Security", "max-age=31536000")
     headers.add("X-Request-Id", name)
     if "Cache-Control" not in headers:
         headers.add("Cache-Control", "no-store")

@@ -126,6 +126,13 @@ def test_a_view_may_say_how_long_its_answer_lasts():
     assert a_client().get("/cached").headers.getlist("Cache-Control") == ["public, max-age=60"]
 
 
+def test_https_is_kept_to_once_used():
+    """And plain http promises nothing."""
+    client = a_client()
+    assert client.get("/page", base_url="https://card.example").headers["Strict-Transport-Security"]
+    assert "Strict-Transport-Security" not in client.get("/page").headers
+
+
 def test_nothing_is_added_about_the_server():
     """No Server, no X-Powered-By."""
     headers = a_client().get("/page").headers
