@@ -1,0 +1,287 @@
+"""A whole verifier in a temporary folder: signed documents, accounts, ledger, application, and people to try it."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from accounts.http import OPERATOR_HEADER, Authenticator
+from accounts.http import blueprint as accounts_blueprint
+from accounts.rights import Right, Role
+from accounts.store import AccountStore
+from cards.claims import CardClaims, Form, sign_card
+from cards.marks import HolderMarks, Mark, sign_marks
+from cards.parts import Presentation
+from cards.programme.load import load_programme
+from cards.proof import sign_proof
+from cards.status import SignedStatusList, Status, build, sign_status_list
+from cards.wire import dictionary_of, pack
+from edge.clock import FixedClock
+from edge.encoding import b64u
+from edge.health import health_blueprint
+from edge.http import create_frame
+from edge.openapi import openapi_blueprint
+from keys.bundle import ProgrammePin, TrustBundle, sign_bundle
+from keys.dpop import build_proof
+from keys.jwk import public_jwk
+from keys.keyset import KeySet, Purpose, VerificationKey
+from keys.signer import FileSigner
+from verifier.answering import Answering
+from verifier.api.surface import blueprint, readiness
+from verifier.ledger.sqlite import SqliteLedger
+from verifier.published import PublishedFolder
+from verifier.service import assemble
+from verifier.store import VerifierStore
+
+PROGRAMMES = Path(__file__).parents[2] / "cards" / "programmes"
+BASE = "http://localhost"
+SECRET = b"a secret of thirty-two characters"
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+BY = "cli:admin"
+
+
+def at(text: str, zone: ZoneInfo = SHANGHAI) -> datetime:
+    """Return a local time such as `2026-10-31 09:00` as an instant."""
+    return datetime.fromisoformat(text).replace(tzinfo=zone).astimezone(UTC)
+
+
+def identifier() -> str:
+    """Return a fresh 128-bit identifier."""
+    return b64u(os.urandom(16))
+
+
+class Signers:
+    """The issuer's keys, made once: making them costs more than any test."""
+
+    root = FileSigner.generate()
+    card = FileSigner.generate()
+    status = FileSigner.generate()
+    receipt = FileSigner.generate()
+
+
+class World:
+    """One verifier whose clock the test moves."""
+
+    def __init__(self, folder: Path, start: str = "2026-10-31 09:00", programme: str = "baiyun.toml") -> None:
+        self.folder = folder
+        self.file = PROGRAMMES / programme
+        self.programme = load_programme(self.file)
+        self.clock = FixedClock(at(start, self.programme.zone))
+        self.version = 0
+        self.statuses: dict[int, Status] = {}
+        self.marks: list[Mark] = []
+        self.serial = 0
+        self.publish()
+        self._open()
+
+    def _open(self) -> None:
+        self.accounts = AccountStore.open(f"sqlite:///{self.folder}/accounts.db")
+        self.verifier = self._verifier()
+        self.authenticate = Authenticator(self.accounts, self.clock, (BASE,))
+        self.app = create_frame("world", clock=self.clock)
+        self.app.register_blueprint(blueprint(self.verifier, self.authenticate, self.clock))
+        self.app.register_blueprint(accounts_blueprint(self.authenticate, root=Signers.root.kid))
+        self.app.register_blueprint(health_blueprint(readiness(self.verifier, self.clock)))
+        self.app.register_blueprint(openapi_blueprint(title="Yunju", version="test"))
+        self.client = self.app.test_client()
+
+    def _verifier(self):
+        folder = self.folder
+        published = PublishedFolder(self.published, self.programme, Signers.root.kid, folder / "seen.json")
+        ledger = SqliteLedger(folder / "ledger.db", self.clock)
+        store = VerifierStore.open(f"sqlite:///{folder}/verifier.db", SECRET)
+        answering = Answering(SECRET, self.programme.issuer, Signers.receipt)
+        return assemble(self.programme, published, ledger, store, answering)
+
+    @property
+    def published(self) -> Path:
+        return self.folder / "published"
+
+    def close(self) -> None:
+        self.verifier.close()
+        self.accounts.close()
+
+    def restart(self) -> None:
+        """Close the verifier and open it again on the same files, as a new process would."""
+        self.close()
+        self._open()
+
+    def publish(self) -> None:
+        """Publish everything as it stands, one version on."""
+        now = self.clock.now()
+        self.version += 1
+        (self.published / "status-lists").mkdir(parents=True, exist_ok=True)
+        self._write("trust-bundle.jwt", sign_bundle(self._bundle(now), Signers.root))
+        self._write("status-lists/0.jwt", sign_status_list(Signers.status, self._status_list(now)))
+        self.serial += 1
+        marks = HolderMarks(self.programme.issuer, now, now + timedelta(days=1), self.serial, tuple(self.marks))
+        self._write("holder-marks.jwt", sign_marks(Signers.status, marks))
+        self._write("jwks.json", json.dumps(KeySet(self._keys(now)).jwks()))
+        self._write("root.jwk", json.dumps(public_jwk(Signers.root.public_key)))
+
+    def _write(self, name: str, content: str) -> None:
+        path = self.published / name
+        draft = path.with_suffix(".draft")
+        draft.write_text(content)
+        draft.replace(path)
+
+    def _keys(self, now: datetime) -> list[VerificationKey]:
+        purposes = ((Signers.card, Purpose.CARD), (Signers.status, Purpose.STATUS), (Signers.receipt, Purpose.RECEIPT))
+        bounds = now - timedelta(days=400), now + timedelta(days=400)
+        return [VerificationKey.of(signer.public_key, purpose, *bounds) for signer, purpose in purposes]
+
+    def _bundle(self, now: datetime) -> TrustBundle:
+        pin = ProgrammePin(self.programme.version, self.programme.sha256, now - timedelta(days=400))
+        lists = (f"{self.programme.status_base}0",)
+        return TrustBundle(
+            self.version, self.programme.issuer, now, now + timedelta(days=90), tuple(self._keys(now)), lists, pin
+        )
+
+    def _status_list(self, now: datetime) -> SignedStatusList:
+        return SignedStatusList(
+            uri=f"{self.programme.status_base}0",
+            issuer=self.programme.issuer,
+            issued_at=now,
+            expires_at=now + timedelta(days=1),
+            ttl=timedelta(seconds=300),
+            bundle=1,
+            statuses=build(self.statuses),
+        )
+
+    def set_status(self, card: Card, status: Status) -> None:
+        """Change a card's status and publish, a second later so that the list is newer."""
+        self.statuses[card.claims.status_index] = status
+        self.clock.advance(timedelta(seconds=2))
+        self.publish()
+
+    def go(self, text: str) -> None:
+        """Move to a local time and publish anew, as an issuer that is up would have."""
+        self.clock.set(at(text, self.programme.zone))
+        self.publish()
+
+    def card(self, tier: str, form: Form = Form.PHONE, **changes: object) -> Card:
+        """Issue a card; assigned indexes are published as valid."""
+        now = self.clock.now()
+        signer = FileSigner.generate() if form.holds_key else None
+        index = len(self.statuses)
+        claims = CardClaims(
+            issuer=self.programme.issuer,
+            subject=identifier(),
+            card_id=identifier(),
+            tier=tier,
+            form=form,
+            name="张*明",
+            issued_at=now,
+            not_before=now,
+            expires_at=now + timedelta(days=30 if form is Form.PHONE else 365),
+            key=None if signer is None else public_jwk(signer.public_key),
+            status_uri=f"{self.programme.status_base}0",
+            status_index=index,
+        )
+        claims = replace(claims, **changes)
+        self.statuses[index] = Status.VALID
+        self.publish()
+        return Card(self, claims, sign_card(Signers.card, claims), signer)
+
+    def device(self, point: str, rights: frozenset[Right] | None = None, label: str = "Desk 1") -> Device:
+        """Enrol a device at a point."""
+        now, signer = self.clock.now(), FileSigner.generate()
+        code = self.accounts.devices.make_code(point, by=BY, at=now, rights=rights, label=label).code
+        enrolled, token = self.accounts.devices.enrol(code, public_jwk(signer.public_key), at=now)
+        return Device(self, signer, enrolled.id, token)
+
+    def operator(self, code: str, grant: dict[str, frozenset[Right]], pin: str = "493817"):
+        """Add an operator."""
+        return self.accounts.operators.add(code, "陈小明", grant, by=BY, at=self.clock.now(), pin=pin)
+
+    def auditor(self) -> str:
+        """Add an auditor and return a bearer token."""
+        self.accounts.people.add("auditor.li", "correct horse battery", (Role.AUDITOR,), by=BY, at=self.clock.now())
+        asked = {"name": "auditor.li", "password": "correct horse battery"}
+        return self.client.post("/v1/sessions", json=asked).json["token"]
+
+    def log(self, **filters: str) -> list[dict[str, object]]:
+        """Read the log's leaves, oldest first, straight from the ledger."""
+        from verifier.ledger.interface import Query
+
+        page = self.verifier.ledger.entries(Query(limit=200, **filters))
+        return [dict(entry.fields) for entry in reversed(page.entries)]
+
+
+@dataclass
+class Card:
+    """A card in somebody's hand; a phone card signs its own proofs."""
+
+    world: World
+    claims: CardClaims
+    token: str
+    signer: FileSigner | None
+
+    def proof(self, made_at: datetime | None = None) -> str:
+        """Return a fresh proof."""
+        return sign_proof(
+            self.signer,
+            card=self.token,
+            audience=self.world.programme.audience,
+            proof_id=identifier(),
+            issued_at=made_at or self.world.clock.now(),
+        )
+
+    def shown(self, made_at: datetime | None = None) -> str:
+        """Return what the card shows: the token, with a fresh proof where it has a key."""
+        return self.token if self.signer is None else f"{self.token}~{self.proof(made_at)}"
+
+    def short(self) -> str:
+        """Return the proof alone, packed as the phone's first QR."""
+        return pack(Presentation(None, self.proof()), dictionary_of(self.world.programme))
+
+    def packed(self, *, digits: bool = False) -> str:
+        """Return the wire form of what the card shows."""
+        proof = None if self.signer is None else self.proof()
+        return pack(Presentation(self.token, proof), dictionary_of(self.world.programme), digits=digits)
+
+
+@dataclass
+class Device:
+    """An enrolled device and its calls."""
+
+    world: World
+    signer: FileSigner
+    id: str
+    token: str
+    session: str | None = field(default=None)
+
+    def call(self, method: str, path: str, body: object = None, *, operation: str | None = None, **headers: str):
+        """Send a signed call; a writing call gets an operation id unless one is given."""
+        data = b"" if body is None else json.dumps(body).encode()
+        bare = path.partition("?")[0]
+        proof = build_proof(self.signer, method, f"{BASE}{bare}", data, self.token, self.world.clock.now())
+        sent = {"Authorization": f"DPoP {self.token}", "DPoP": proof, **headers}
+        if self.session:
+            sent[OPERATOR_HEADER] = self.session
+        if method != "GET":
+            sent["Idempotency-Key"] = operation or identifier()
+        rest = {"data": data, "content_type": "application/json"} if data else {}
+        return self.world.client.open(path, method=method, headers=sent, **rest)
+
+    def check_in(self, presentation: str, service: str, operation: str | None = None, **rest: object):
+        """Check in; returns the response."""
+        body = {"presentation": presentation, "service": service, **rest}
+        return self.call("POST", "/v1/check-ins", body, operation=operation)
+
+    def outcome(self, presentation: str, service: str, operation: str | None = None, **rest: object):
+        """Check in and return the answer, which must be an entry."""
+        response = self.check_in(presentation, service, operation, **rest)
+        assert response.status_code == 201, response.get_data(as_text=True)
+        return response.json
+
+    def sign_in(self, operator: str, pin: str = "493817") -> None:
+        """Sign an operator in at this device."""
+        self.session = None
+        response = self.call("POST", "/v1/operators/sessions", {"operator": operator, "pin": pin})
+        assert response.status_code == 201, response.get_data(as_text=True)
+        self.session = response.json["session"]

@@ -1,0 +1,47 @@
+"""The application: the surfaces that the settings switch on, joined in one frame. A few lines a surface, no rule."""
+
+from __future__ import annotations
+
+import atexit
+
+from flask import Flask
+
+from accounts.http import Authenticator
+from accounts.http import blueprint as accounts_blueprint
+from accounts.store import AccountStore
+from edge.clock import Clock, SystemClock
+from edge.health import Check, health_blueprint
+from edge.http import create_frame
+from edge.openapi import openapi_blueprint
+from edge.settings import Settings
+from issuer.desk import open_desk
+from issuer.wallet import blueprint as wallet_blueprint
+from verifier.api.surface import blueprint as verifier_blueprint
+from verifier.api.surface import readiness
+from verifier.published import pinned_root
+from verifier.service import open_verifier, root_file
+from web.pages import pages_blueprint
+
+TITLE, VERSION = "Yunju", "0.1.0"
+
+
+def create_application(settings: Settings, clock: Clock | None = None) -> Flask:
+    """Return the WSGI application that the settings describe; made in each worker, after the fork."""
+    clock = clock or SystemClock()
+    app = create_frame("web", clock=clock)
+    accounts = AccountStore.open(settings.accounts_url)
+    authenticate = Authenticator(accounts, clock, (settings.base_url,), trusted_proxies=settings.trusted_proxies)
+    checks: dict[str, Check] = {}
+    if settings.serves("verifier"):
+        verifier = open_verifier(settings, clock)
+        atexit.register(verifier.close)
+        app.register_blueprint(verifier_blueprint(verifier, authenticate, clock))
+        checks.update(readiness(verifier, clock))
+    if settings.serves("issuer"):
+        desk = open_desk(settings)
+        app.register_blueprint(wallet_blueprint(desk, clock))
+    app.register_blueprint(accounts_blueprint(authenticate, root=pinned_root(root_file(settings))))
+    app.register_blueprint(health_blueprint(checks, metrics_token=settings.metrics_token))
+    app.register_blueprint(openapi_blueprint(title=TITLE, version=VERSION))
+    app.register_blueprint(pages_blueprint(settings))
+    return app
