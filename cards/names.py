@@ -19,7 +19,7 @@ def mask(name: str) -> str:
     First and last character stay, all between become `*`; of two characters the first stays, of one none. Each word
     of a Latin name (any script with capitals) keeps its first letter. In a mixed name each script follows its own rule.
     A character is what a reader sees as one: a letter with its accents, a Han character with its variation selector,
-    within or beyond the basic plane. A masked name masks to itself. ValueError for a name without any character.
+    within or beyond the basic plane. ValueError for a name without any character.
     """
     words = unicodedata.normalize("NFC", name).split()
     if not words:

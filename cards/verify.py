@@ -160,7 +160,7 @@ def verify_presentation(
     `id_checked`: the operator compared a person's ID. `provisional`: a look, which goes on without it and says so.
     `least`: what the service asks for. `counted`: the caller has checked a tag's rising counter. `challenges`: whom a
     chip may answer; without it every chip's answer is refused. `proof_at`: the instant at which the proof's age is
-    judged where that is not `at` (a look confirmed later, a use recorded offline); everything else is judged at `at`.
+    judged, and a challenge asked for, where that is not `at` (a look confirmed later, a use recorded offline).
     """
     if p.card is None:
         raise ValueError("look up the card that a proof names before verifying")
@@ -182,7 +182,7 @@ def verify_presentation(
     if answer.status is not Status.VALID:
         return Refused(_STATUS_REASONS[answer.status], card, digest)
     # 6. Proof or challenge where the card names a key, the operator's word where it does not.
-    proof = _checked_proof(known, p, digest, trust, at, challenges=challenges)
+    proof = _checked_proof(known, p, digest, trust, at if proof_at is None else proof_at, challenges=challenges)
     if isinstance(proof, str):
         return Refused(proof, card, digest)
     assurance = _assurance(card.form, proved=proof is not None, counted=counted)
