@@ -1,0 +1,63 @@
+"""Rights as values: what may be done where, and what no combination may add."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from accounts.rights import (
+    EVERYWHERE,
+    NEEDS_OPERATOR,
+    Caller,
+    Operator,
+    Right,
+    load_rights,
+    parse_rights,
+    save_rights,
+)
+from edge.problems import Problem
+
+POINTS = st.sampled_from(["gym", "museum", EVERYWHERE])
+RIGHTS = st.dictionaries(POINTS, st.frozensets(st.sampled_from(list(Right))))
+OPERATORS = st.none() | RIGHTS.map(lambda rights: Operator("o", "王小明", rights))
+CALLERS = st.builds(lambda rights, operator: Caller("device", "d", rights, "gym", operator), RIGHTS, OPERATORS)
+
+
+@given(CALLERS, st.sampled_from(list(Right)), st.sampled_from(["gym", "museum", "nowhere"]))
+def test_a_right_is_in_force_only_if_caller_and_operator_both_hold_it(caller, right, point):
+    """No operator adds to a device, no device to an operator."""
+
+    def holds(rights):
+        return right in rights.get(point, ()) or right in rights.get(EVERYWHERE, ())
+
+    both = holds(caller.rights) and (caller.operator is None or holds(caller.operator.rights))
+    assert caller.may(right, point) == (both and not (right in NEEDS_OPERATOR and caller.operator is None))
+
+
+@given(CALLERS, st.sampled_from(list(Right)), st.sampled_from(["gym", "museum"]))
+def test_the_points_of_a_right_are_those_where_it_may_be_used(caller, right, point):
+    """`points` and `may` never disagree."""
+    points = caller.points(right)
+    assert (point in points or EVERYWHERE in points) == caller.may(right, point)
+
+
+@given(RIGHTS)
+def test_rights_come_back_from_the_store_as_they_went(rights):
+    """Saved and loaded are the same."""
+    assert load_rights(save_rights(rights)) == rights
+
+
+def test_a_refusal_names_no_point():
+    """Another's point and no point are one answer."""
+    caller = Caller("device", "d", {"gym": frozenset({Right.CHECK_IN})}, "gym")
+    caller.require(Right.CHECK_IN, "gym")
+    for point in ("museum", "nowhere", "", "../gym"):
+        with pytest.raises(Problem) as refused:
+            caller.require(Right.CHECK_IN, point)
+        assert refused.value.document() == Problem("not-permitted").document()
+
+
+def test_nothing_named_is_the_smallest_right():
+    """Check-in alone; a name that is no right is an error."""
+    assert parse_rights([]) == {Right.CHECK_IN}
+    with pytest.raises(ValueError, match="fly"):
+        parse_rights(["fly"])
