@@ -23,11 +23,12 @@ from keys.bundle import (
     BundleError,
     ProgrammePin,
     TrustBundle,
+    read_pin,
     sign_bundle,
     verify_bundle,
 )
 from keys.errors import BadKey, TokenError
-from keys.jwk import is_thumbprint, public_jwk, thumbprint
+from keys.jwk import is_thumbprint, public_jwk
 from keys.keyset import Purpose, VerificationKey
 from keys.store import KeyState, KeyStore, StoredKey, StoreError
 from keys.tokens import parse_unverified
@@ -267,13 +268,10 @@ def _document(file: Path) -> str:
 
 
 def _read_pin(root: str) -> str:
-    if is_thumbprint(root):
-        return root
     try:
-        jwk = loads(Path(root).read_bytes())
-    except (OSError, ValueError):
-        raise BadKey("the root is neither a thumbprint nor a file with a JWK") from None
-    return thumbprint(jwk if isinstance(jwk, dict) else {})
+        return root if is_thumbprint(root) else read_pin(Path(root).read_bytes())
+    except OSError:
+        raise BadKey("the root is neither a thumbprint nor a file that can be read") from None
 
 
 def _describe(file: Path, now: datetime, keys: tuple[VerificationKey, ...]) -> TrustBundle:

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from edge.instants import from_epoch, to_epoch
+from edge.strictjson import JsonError, loads
 from keys.errors import BadKey, TokenError
 from keys.jwk import is_thumbprint, key_from_jwk, public_jwk, thumbprint
 from keys.keyset import KeySet, Purpose, VerificationKey
@@ -164,6 +165,18 @@ def verify_bundle(
         raise BundleError("bad-claims", "a root key serves no other purpose")
     _check_now(bundle, at, seen_version)
     return bundle
+
+
+def read_pin(content: bytes) -> str:
+    """Return the pin that a file holds, as YUNJU_ROOT names one: a root's public JWK or its thumbprint; else BadKey."""
+    text = content.decode("ascii", "replace").strip()
+    if is_thumbprint(text):
+        return text
+    try:
+        jwk = loads(content)
+    except JsonError:
+        raise BadKey("the root is neither a thumbprint nor a public JWK") from None
+    return thumbprint(jwk if isinstance(jwk, dict) else {})
 
 
 def _pin(pinned_root: str | Mapping[str, object]) -> str:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from edge.encoding import b64u
 from edge.strictjson import dumps
-from keys.bundle import BUNDLE, LIFETIME, RENEWAL_DUE, BundleError, ProgrammePin, sign_bundle, verify_bundle
+from keys.bundle import BUNDLE, LIFETIME, RENEWAL_DUE, BundleError, ProgrammePin, read_pin, sign_bundle, verify_bundle
 from keys.errors import BadKey
 from keys.keyset import Purpose
 from keys.tokens import LEEWAY, parse_unverified
@@ -199,6 +199,13 @@ def test_a_root_that_is_also_another_key_cannot_sign():
         sign_bundle(bundle(), signer("card"))
 
 
+def test_a_bundle_that_would_not_verify_is_not_signed():
+    """An issuer without a name, or too many keys' worth of text."""
+    for spoilt in (bundle(issuer=""), bundle(status_lists=tuple(f"https://x/{'y' * 400}{n}" for n in range(200)))):
+        with pytest.raises(BundleError):
+            sign_bundle(spoilt, OLD)
+
+
 def test_a_next_root_without_a_roll_over_cannot_be_signed():
     """It is written from the signatures, not beside them."""
     with pytest.raises(BundleError):
@@ -218,6 +225,14 @@ def test_a_pin_that_is_none_is_the_callers_fault(pin):
     """An empty pin never means any root."""
     with pytest.raises(BadKey):
         verify_bundle(DOCUMENT, pin, AT)
+
+
+def test_a_pin_is_read_from_a_file_of_either_kind():
+    """A thumbprint or a JWK, with the line feed that editors leave."""
+    assert read_pin(dumps(root_jwk()) + b"\n") == read_pin(OLD.kid.encode() + b"\n") == OLD.kid
+    for content in (b"", b"\xff", b"[]", b"{}", b"A" * 42, dumps(root_jwk() | {"d": "A" * 43})):
+        with pytest.raises(BadKey):
+            read_pin(content)
 
 
 @given(st.integers(0, len(ROLL_OVER)), st.integers(0, len(ROLL_OVER)), st.text(max_size=3))

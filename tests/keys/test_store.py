@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 from cryptography.hazmat.primitives import serialization
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.strictjson import dumps, loads
@@ -156,6 +156,28 @@ def test_a_failure_at_any_step_leaves_a_store_that_works(folder, store, monkeypa
     if len(again.list()) == 1:
         again.rotate(CARD, AT + DAY, PLAN)
     assert len(again.published(AT + 5 * DAY)) == 2
+
+
+@pytest.mark.parametrize("step", ["link", "fsync", "replace"])
+@pytest.mark.parametrize("occasion", [1, 2, 3, 4, 5])
+def test_a_process_that_dies_at_any_step_leaves_a_store_that_works(folder, store, step, occasion):
+    """No tidying up runs: what it left behind is passed over, and its hold on the folder is gone."""
+    first = store.begin(CARD, AT, PLAN)
+    child = os.fork()
+    if child == 0:
+        try:
+            calls, real = iter(range(1, 100)), getattr(os, step)
+            setattr(os, step, lambda *words, **named: os._exit(9) if next(calls) == occasion else real(*words, **named))
+            store.rotate(CARD, AT + DAY, PLAN)
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
+    again = KeyStore(folder)
+    assert again.signer(CARD, AT + 2 * DAY).kid == first.kid
+    if len(again.list()) == 1:
+        again.rotate(CARD, AT + DAY, PLAN)
+    assert again.signer(CARD, AT + 5 * DAY).kid != first.kid
+    assert modes(folder) == {0o600}
 
 
 def test_a_key_file_without_its_story_counts_for_nothing(store, folder):
@@ -374,6 +396,7 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path):
         KeyStore(tmp_path / "file" / "keys")
 
 
+@settings(max_examples=20)  # each example encrypts and syncs several keys
 @given(st.lists(st.tuples(st.integers(0, 60), st.booleans()), max_size=6))
 def test_a_signer_is_always_published_and_outlives_what_it_signs(tmp_path_factory, rotations):
     """Whatever the rotations: who signs is in the bundle of that instant, and of the last instant of what it signed."""
