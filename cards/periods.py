@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
+
+_SECOND = timedelta(seconds=1)
 
 
 class PeriodUnit(StrEnum):
@@ -17,6 +21,13 @@ class PeriodUnit(StrEnum):
     MONTH = "month"
     YEAR = "year"
     EVER = "ever"
+
+
+_KEYS = {
+    PeriodUnit.MONTH: re.compile(r"\d{4}-(?:0[1-9]|1[0-2])", re.ASCII),
+    PeriodUnit.YEAR: re.compile(r"\d{4}", re.ASCII),
+    PeriodUnit.EVER: re.compile(r"ever"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +48,17 @@ class Period:
 
 
 def period_of(unit: PeriodUnit, at: datetime, zone: ZoneInfo) -> Period:
-    """Return the period of `unit` that holds the instant `at`, by the calendar of `zone`."""
-    local = at.astimezone(zone)
+    """Return the period of `unit` that holds the instant `at`, by the calendar of `zone`.
+
+    A period begins at the first instant whose local date lies in it. Where clocks go back over the midnight between two
+    periods (St John's, 1 November 2009, from 00:01 to 23:01) the repeated hour stays in the later one, so that periods
+    never overlap. ValueError or OverflowError at the ends of the calendar, in the years 1 and 9999.
+    """
     if unit is PeriodUnit.EVER:
         return Period(unit, "ever", None, None)
-    if unit is PeriodUnit.YEAR:
-        return _year(local.year, zone)
-    return _month(local.year, local.month, zone)
+    local = at.astimezone(zone)
+    period = _period(unit, local.year, local.month, zone)
+    return period if at in period else following(period, zone)
 
 
 def following(period: Period, zone: ZoneInfo) -> Period:
@@ -51,26 +66,58 @@ def following(period: Period, zone: ZoneInfo) -> Period:
     if period.ends_at is None:
         msg = f"no period follows {period.key!r}"
         raise ValueError(msg)
-    return period_of(period.unit, period.ends_at, zone)
-
-
-def _year(year: int, zone: ZoneInfo) -> Period:
-    return Period(PeriodUnit.YEAR, f"{year:04d}", _midnight(year, 1, zone), _midnight(year + 1, 1, zone))
-
-
-def _month(year: int, month: int, zone: ZoneInfo) -> Period:
-    after = (year + 1, 1) if month == 12 else (year, month + 1)
-    return Period(PeriodUnit.MONTH, f"{year:04d}-{month:02d}", _midnight(year, month, zone), _midnight(*after, zone))
-
-
-def _midnight(year: int, month: int, zone: ZoneInfo) -> datetime:
-    """Return the first instant of a local month; where midnight does not exist, the instant the clock jumps past it."""
-    return datetime(year, month, 1, tzinfo=zone).astimezone(UTC)
+    return _period(period.unit, *_next_start(period.unit, *_first_month(period.key)), zone)
 
 
 def period_named(unit: PeriodUnit, key: str, zone: ZoneInfo) -> Period:
-    """Return the period of `unit` whose key is `key`; ValueError when there is none."""
+    """Return the period that a log's key names (`2026-10`, `2026`, `ever`); ValueError for a key of another unit."""
+    if not _KEYS[unit].fullmatch(key):
+        raise ValueError(f"{key!r} names no {unit}")
     if unit is PeriodUnit.EVER:
         return Period(unit, "ever", None, None)
-    year, _, month = key.partition("-")
-    return _year(int(year), zone) if unit is PeriodUnit.YEAR else _month(int(year), int(month), zone)
+    return _period(unit, *_first_month(key), zone)
+
+
+def _first_month(key: str) -> tuple[int, int]:
+    return int(key[:4]), int(key[5:] or 1)
+
+
+def period_named(unit: PeriodUnit, key: str, zone: ZoneInfo) -> Period:
+    """Return the period of `unit` that `key` names in the log (`2026-10`, `2026`, `ever`); ValueError for no key."""
+    if unit is PeriodUnit.EVER:
+        return Period(unit, "ever", None, None)
+    return _period(unit, int(key[:4]), int(key[5:] or 1), zone)
+
+
+def _period(unit: PeriodUnit, year: int, month: int, zone: ZoneInfo) -> Period:
+    starts_at = _first_instant(year, month if unit is PeriodUnit.MONTH else 1, zone)
+    ends_at = _first_instant(*_next_start(unit, year, month), zone)
+    key = f"{year:04d}-{month:02d}" if unit is PeriodUnit.MONTH else f"{year:04d}"
+    return Period(unit, key, starts_at, ends_at)
+
+
+def _next_start(unit: PeriodUnit, year: int, month: int) -> tuple[int, int]:
+    if unit is PeriodUnit.YEAR or month == 12:
+        return year + 1, 1
+    return year, month + 1
+
+
+@lru_cache(maxsize=4096)
+def _first_instant(year: int, month: int, zone: ZoneInfo) -> datetime:
+    """Return the first instant of a local month, aware UTC.
+
+    Midnight of the 1st, the earlier one where it comes twice; where the clock jumps over it, the instant of the jump.
+    """
+    midnight = datetime(year, month, 1, tzinfo=zone)
+    instant = midnight.astimezone(UTC)
+    if instant.astimezone(zone).replace(tzinfo=None) == midnight.replace(tzinfo=None):
+        return instant
+    # In a gap the two folds read midnight by the offsets before and after the jump, which lies between them.
+    before = midnight.replace(fold=1).astimezone(UTC)
+    while instant - before > _SECOND:
+        middle = before + (instant - before) // 2 // _SECOND * _SECOND
+        if middle.astimezone(zone).replace(tzinfo=None) < midnight.replace(tzinfo=None):
+            before = middle
+        else:
+            instant = middle
+    return instant

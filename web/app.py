@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 
 from flask import Flask
+from issuer.wallet import blueprint as wallet_blueprint
 
 from accounts.http import Authenticator
 from accounts.http import blueprint as accounts_blueprint
@@ -15,7 +16,6 @@ from edge.http import create_frame
 from edge.openapi import openapi_blueprint
 from edge.settings import Settings
 from issuer.desk import open_desk
-from issuer.wallet import blueprint as wallet_blueprint
 from verifier.api.surface import blueprint as verifier_blueprint
 from verifier.api.surface import readiness
 from verifier.published import pinned_root
