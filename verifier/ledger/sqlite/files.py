@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+_CACHE_KIB = -16384  # the pragma counts KiB below nought
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -39,6 +41,8 @@ def open_writer(path: Path, limits: Limits) -> Handle:
     try:
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")
+        db.execute("PRAGMA temp_store = MEMORY")  # savepoints note the pages they change; no file for that
+        db.execute(f"PRAGMA cache_size = {_CACHE_KIB}")
         db.execute(f"PRAGMA wal_autocheckpoint = {limits.checkpoint_pages}")
         db.execute(f"PRAGMA journal_size_limit = {limits.wal_bytes}")
         if limits.page_limit is not None:

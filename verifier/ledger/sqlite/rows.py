@@ -5,14 +5,13 @@ from __future__ import annotations
 import hmac
 import secrets
 import sqlite3
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from edge.encoding import b64u, unb64u
 from verifier.audit import leaf
 from verifier.ledger.answers import visit_state
-from verifier.ledger.interface import Charge, ProofClaim, Taken, VisitState
-from verifier.ledger.millis import from_millis, to_millis
+from verifier.ledger.interface import Taken, VisitState
+from verifier.ledger.millis import from_millis
 from verifier.ledger.sqlite.schema import place_of, row_of
 
 _SALT_BYTES = 32
@@ -140,46 +139,40 @@ def read_leaf(db: sqlite3.Connection, row: int) -> leaf.Leaf | None:
     return None if found is None else leaf.decode(found[0])
 
 
-def claim_proof(db: sqlite3.Connection, holder: Holder, device: str, wanted: ProofClaim) -> bool:
-    """Claim a proof for a device; False when another one has it or it is spent."""
-    key = (holder.partition, holder.card(wanted.card), wanted.proof)
+def is_free(db: sqlite3.Connection, key: tuple[int, str, str], device: str) -> bool:
+    """Whether a proof (partition, card, proof) is this device's to use: not spent, and claimed by no other."""
     found = db.execute(
         "SELECT device, spent FROM proofs WHERE partition = ? AND card = ? AND proof = ?", key
     ).fetchone()
-    if found is not None:
-        return bool(found == (device, 0))
-    db.execute("INSERT INTO proofs VALUES (?, ?, ?, ?, 0, ?)", (*key, device, to_millis(wanted.keep_until)))
-    return True
+    return found is None or bool(found == (device, 0))
 
 
-def spend_proof(db: sqlite3.Connection, holder: Holder, wanted: ProofClaim) -> None:
-    """Mark a claimed proof as spent."""
+def claim_proof(
+    db: sqlite3.Connection, key: tuple[int, str, str], device: str, keep_until: int, *, spent: bool
+) -> None:
+    """Claim a free proof for a device, and spend it when its use was granted."""
     db.execute(
-        "UPDATE proofs SET spent = 1, keep_until = max(keep_until, ?) WHERE partition = ? AND card = ? AND proof = ?",
-        (to_millis(wanted.keep_until), holder.partition, holder.card(wanted.card), wanted.proof),
+        "INSERT INTO proofs VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT"
+        " DO UPDATE SET spent = max(spent, excluded.spent), keep_until = max(keep_until, excluded.keep_until)",
+        (*key, device, int(spent), keep_until),
     )
 
 
-def read_used(db: sqlite3.Connection, holder: Holder, charges: Iterable[Charge]) -> dict[tuple[str, str], int]:
-    """Return what is used of each limit charged."""
-    used: dict[tuple[str, str], int] = {}
-    for charge in charges:
-        found = db.execute(
-            "SELECT used FROM counters WHERE partition = ? AND holder = ? AND quota = ? AND period = ?",
-            (holder.partition, holder.name, charge.limit, charge.period),
-        ).fetchone()
-        used[charge.limit, charge.period] = 0 if found is None else found[0]
-    return used
-
-
-def add_used(db: sqlite3.Connection, holder: tuple[int, str], limit: str, period: str, units: int) -> int:
-    """Add units (or, below nought, give them back) and return what is used then."""
+def read_used(db: sqlite3.Connection, holder: tuple[int, str], limit: str, period: str) -> int:
+    """Return what is used of a limit in a period."""
     found = db.execute(
-        "INSERT INTO counters VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET used = used + excluded.used"
-        " RETURNING used",
+        "SELECT used FROM counters WHERE partition = ? AND holder = ? AND quota = ? AND period = ?",
+        (*holder, limit, period),
+    ).fetchone()
+    return 0 if found is None else int(found[0])
+
+
+def add_used(db: sqlite3.Connection, holder: tuple[int, str], limit: str, period: str, units: int) -> None:
+    """Add units (or, below nought, give them back)."""
+    db.execute(
+        "INSERT INTO counters VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET used = used + excluded.used",
         (*holder, limit, period, units),
-    ).fetchall()
-    return int(found[0][0])
+    )
 
 
 def read_taken(db: sqlite3.Connection, holder: Holder, group: str, period: str) -> Taken | None:

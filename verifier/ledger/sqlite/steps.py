@@ -34,7 +34,7 @@ from verifier.ledger.interface import (
     is_device_subject,
     partition_of,
 )
-from verifier.ledger.judgement import Standing, Verdict, judge
+from verifier.ledger.judgement import PROOF_USED, Standing, Verdict, judge
 from verifier.ledger.millis import from_millis, to_millis
 from verifier.ledger.sqlite import rows
 from verifier.ledger.sqlite.schema import row_of
@@ -79,10 +79,11 @@ def check_in(db: sqlite3.Connection, change: CheckIn, instant: Instant) -> Outco
     head = rows.read_head(db, partition)
     at = instant.after(head.last_at)
     entry = leaf.entry_id(partition, head.seq + 1)
+    proof = _proof_key(change, holder)
     if holder is None:
         verdict = _without_holder(change)
     else:
-        verdict = judge(change, from_millis(at), entry, _standing(db, change, holder))
+        verdict = judge(change, from_millis(at), entry, _standing(db, change, holder, proof))
     line = _check_in_leaf(change, head, at, holder, verdict)
     outcome = Outcome(
         entry=entry,
@@ -96,7 +97,10 @@ def check_in(db: sqlite3.Connection, change: CheckIn, instant: Instant) -> Outco
         re_entry=verdict.re_entry,
     )
     if holder is not None and verdict.granted:
-        _count(db, change, holder, line)
+        _count(db, holder, line)
+    if change.claim is not None and proof is not None and verdict.reason != PROOF_USED:
+        until = to_millis(change.claim.keep_until)
+        rows.claim_proof(db, proof, operation.device, until, spent=verdict.granted)
     rows.keep_answer(db, key, operation.request, answers.write(outcome), to_millis(change.keep_until))
     return outcome
 
@@ -115,6 +119,8 @@ def void(db: sqlite3.Connection, change: Void, instant: Instant) -> Outcome:
         raise TargetState("already-voided")
     if left_by is not None and not change.after_check_out:
         raise TargetState("checked-out")
+    if change.refusal is not None:
+        raise TargetState(change.refusal)
     told = {"holder": target.holder, "target": target.id, "reason": change.reason}
     line = _leaf(change.draft, head, at, "void", change.id, **told)
     figures = _give_back(db, holder, target)
@@ -156,7 +162,11 @@ def claim(db: sqlite3.Connection, subject: str, device: str, wanted: ProofClaim,
     if holder is None:
         raise LedgerError("a proof is claimed for a holder")
     instant.after(rows.read_head(db, partition).last_at)
-    return rows.claim_proof(db, holder, device, wanted)
+    key = (partition, holder.card(wanted.card), wanted.proof)
+    if not rows.is_free(db, key, device):
+        return False
+    rows.claim_proof(db, key, device, to_millis(wanted.keep_until), spent=False)
+    return True
 
 
 def _holder(db: sqlite3.Connection, subject: str, partition: int) -> rows.Holder | None:
@@ -186,13 +196,25 @@ def _without_holder(change: CheckIn) -> Verdict:
     return Verdict(reason=first, figures=(), visit=None, taken=None)
 
 
-def _standing(db: sqlite3.Connection, change: CheckIn, holder: rows.Holder) -> Standing:
+def _proof_key(change: CheckIn, holder: rows.Holder | None) -> tuple[int, str, str] | None:
+    """The proof that a change uses, as the ledger names it."""
+    if holder is None or change.claim is None:
+        return None
+    return holder.partition, holder.card(change.claim.card), change.claim.proof
+
+
+def _standing(
+    db: sqlite3.Connection, change: CheckIn, holder: rows.Holder, proof: tuple[int, str, str] | None
+) -> Standing:
     draft, place = change.draft, (holder.partition, holder.name)
     visit = rows.read_visit(db, place, draft.service, draft.point) if change.visit else None
     return Standing(
-        proof_used=change.claim is not None and not rows.claim_proof(db, holder, change.operation.device, change.claim),
+        proof_used=proof is not None and not rows.is_free(db, proof, change.operation.device),
         visit=None if visit is None else visit.state(),
-        used=rows.read_used(db, holder, change.charges),
+        used={
+            (charge.limit, charge.period): rows.read_used(db, place, charge.limit, charge.period)
+            for charge in change.charges
+        },
         taken=rows.read_taken(db, holder, change.choice.group, change.choice.period) if change.choice else None,
     )
 
@@ -269,11 +291,9 @@ def _leaf(draft: Draft, head: rows.Head, at: int, kind: Any, operation: str, **a
     )
 
 
-def _count(db: sqlite3.Connection, change: CheckIn, holder: rows.Holder, line: leaf.Leaf) -> None:
-    """Change counters, choice, visit and proof as the entry says."""
+def _count(db: sqlite3.Connection, holder: rows.Holder, line: leaf.Leaf) -> None:
+    """Change counters, choice and visit as the entry says."""
     place = (holder.partition, holder.name)
-    if change.claim is not None:
-        rows.spend_proof(db, holder, change.claim)
     for charge in line.charges:
         rows.add_used(db, place, charge.limit, charge.period, charge.units)
     rows.choose(db, line)
@@ -310,15 +330,12 @@ def _require_granted(target: leaf.Leaf) -> None:
 def _give_back(db: sqlite3.Connection, holder: tuple[int, str], target: leaf.Leaf) -> tuple[Figure, ...]:
     """Return a check-in's units to their periods and its choice."""
     rows.unchoose(db, target)
-    return tuple(
-        Figure(
-            charge.limit,
-            charge.period,
-            rows.add_used(db, holder, charge.limit, charge.period, -charge.units),
-            charge.maximum,
-        )
-        for charge in target.charges
-    )
+    figures: dict[tuple[str, str], Figure] = {}
+    for charge in target.charges:
+        rows.add_used(db, holder, charge.limit, charge.period, -charge.units)
+        used = rows.read_used(db, holder, charge.limit, charge.period)
+        figures[charge.limit, charge.period] = Figure(charge.limit, charge.period, used, charge.maximum)
+    return tuple(figures.values())
 
 
 def _take_visit_back(db: sqlite3.Connection, holder: tuple[int, str], target: leaf.Leaf, row: int) -> None:

@@ -1,6 +1,6 @@
 """One writer thread a process: whatever waits is committed together, and nobody is answered before the commit.
 
-Knows nothing of check-ins: it runs steps, each in its own savepoint, inside one durable transaction.
+Knows nothing of check-ins: it runs steps inside one durable transaction, where one that is refused undoes itself alone.
 """
 
 from __future__ import annotations
@@ -34,15 +34,23 @@ class _Job(Generic[T]):
         self.done = threading.Lock()
         self.done.acquire()
 
-    def run(self, db: sqlite3.Connection) -> None:
-        """Run the step in a savepoint of its own: a change refused leaves no trace in the batch that carried it."""
-        db.execute("SAVEPOINT change")
+    def run(self, db: sqlite3.Connection) -> bool:
+        """Run the step; False when it was refused after it had written, so that its traces must go."""
+        before = db.total_changes
         try:
             self.result = self.step(db)
         except (sqlite3.Error, OSError):
             raise  # the store's own failure: the whole batch fails
         except Exception as error:  # noqa: BLE001 - whatever is wrong with one change is its caller's to hear
             self.error = error
+            return db.total_changes == before
+        return True
+
+    def run_apart(self, db: sqlite3.Connection) -> None:
+        """Run the step in a savepoint of its own: refused, it leaves no trace in the batch that carries it."""
+        self.error = None
+        db.execute("SAVEPOINT change")
+        if not self.run(db):
             db.execute("ROLLBACK TO change")
         db.execute("RELEASE change")
 
@@ -138,9 +146,13 @@ class Writer:
     def _commit(self, batch: list[_Job[object]]) -> None:
         db = self._open()
         db.execute("BEGIN IMMEDIATE")
-        for job in batch:
-            if not job.abandoned:
-                job.run(db)
+        waiting = [job for job in batch if not job.abandoned]
+        # A change is nearly always refused before it writes, and savepoints are dear: they are used on a second try.
+        if not all([job.run(db) for job in waiting]):
+            db.execute("ROLLBACK")
+            db.execute("BEGIN IMMEDIATE")
+            for job in waiting:
+                job.run_apart(db)
         self._tidy(db, len(batch))
         db.execute("COMMIT")
         self._batches += 1
