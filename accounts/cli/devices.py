@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -31,11 +32,13 @@ def device() -> None:
 @click.pass_obj
 def add(desk: Desk, point: str, rights: tuple[str, ...], label: str, as_json: bool) -> None:
     """Make a one-time code for a new device and show it once, also as a QR code to scan with the device."""
+    root = desk.settings.root
+    pinned = {} if root is None else {"root": _root_thumbprint(root)}  # first: a code once made is shown
     with desk.store() as store:
         made = store.devices.make_code(
             point_of(point), by=desk.by, at=desk.clock.now(), label=label, rights=parse_rights(rights)
         )
-    address = _address(desk, made)
+    address = _address(desk.settings.base_url, {"code": made.code, **pinned})
     emit(_code_row(made, address), as_json, _told(made, address))
 
 
@@ -64,13 +67,9 @@ def revoke(desk: Desk, device_id: str, as_json: bool) -> None:
     emit({"revoked": device_id}, as_json, f"{device_id} is revoked")
 
 
-def _address(desk: Desk, made: EnrolmentCode) -> str:
+def _address(base_url: str, parts: Mapping[str, str]) -> str:
     # Behind the # nothing reaches a server or its logs.
-    parts = {"code": made.code}
-    root = desk.settings.root
-    if root is not None:
-        parts["root"] = _root_thumbprint(root)
-    return f"{desk.settings.base_url.rstrip('/')}/counter/#{urlencode(parts)}"
+    return f"{base_url.rstrip('/')}/counter/#{urlencode(parts)}"
 
 
 def _root_thumbprint(file: Path) -> str:

@@ -24,7 +24,9 @@ def operator() -> None:
 @click.argument("name")
 @click.option("--grant", "granted", multiple=True, required=True, help=GRANT_HELP)
 @click.option(
-    "--pin-file", type=click.File(encoding="utf-8"), help="Read the PIN from a file's first line, `-` for stdin."
+    "--pin-file",
+    type=click.File(encoding="utf-8", lazy=True),
+    help="Read the PIN from a file's first line, `-` for stdin.",
 )
 @click.option("--no-pin", is_flag=True, help="Sign in with the code alone: whoever stands at the device can.")
 @json_option

@@ -14,7 +14,7 @@ from edge.instants import rfc3339
 
 _PASSWORD_FILE = click.option(
     "--password-file",
-    type=click.File(encoding="utf-8"),
+    type=click.File(encoding="utf-8", lazy=True),
     help="Read the password from a file's first line, `-` for stdin.",
 )
 

@@ -7,6 +7,7 @@ from tests.accounts.builders import Ground, new_store
 
 @pytest.fixture
 def store(tmp_path):
+    """A fresh store in a file."""
     opened = new_store(tmp_path)
     yield opened
     opened.close()
@@ -14,4 +15,5 @@ def store(tmp_path):
 
 @pytest.fixture
 def ground(store):
+    """A store, a clock and an application over it."""
     return Ground(store)

@@ -5,9 +5,9 @@ from datetime import timedelta
 import pytest
 
 from accounts.attempts import SIGN_IN
-from accounts.people import NameTaken
 from accounts.credentials import WeakSecret
 from accounts.operators import UnknownOperator
+from accounts.people import NameTaken
 from accounts.rights import EVERYWHERE, Right
 from tests.accounts.builders import ADMIN, EVERY_DEVICE_RIGHT, NOON, Ground, code_of, new_store
 

@@ -223,8 +223,17 @@ def test_a_device_cannot_end_a_persons_session(ground):
     assert code_of(answered) == "not-permitted"
 
 
-@pytest.mark.parametrize("body", [{}, {"name": "x"}, {"name": "x", "password": ""}, {"name": "x", "password": "y" * 257},
-                                  {"name": "x", "password": "y", "role": "officer"}, {"name": 1, "password": "y"}])  # fmt: skip
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"name": "x"},
+        {"name": "x", "password": ""},
+        {"name": "x", "password": "y" * 257},
+        {"name": "x", "password": "y", "role": "officer"},
+        {"name": 1, "password": "y"},
+    ],
+)
 def test_a_misshapen_sign_in_is_refused(ground, body):
     """422, and no hash is computed for it."""
     assert ground.client.post("/v1/sessions", json=body).status_code == 422

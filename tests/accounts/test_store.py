@@ -13,6 +13,7 @@ from sqlalchemy.schema import CreateTable
 
 from accounts.database import AccountsDatabase
 from accounts.journal import Action
+from accounts.people import NameTaken
 from accounts.rights import Right, Role
 from accounts.store import AccountStore
 from accounts.tables import METADATA
@@ -102,7 +103,7 @@ def test_a_change_that_fails_leaves_no_line(ground):
     """The line and the change are one transaction."""
     ground.operator()
     before = len(ground.store.log())
-    with pytest.raises(ValueError, match=""):
+    with pytest.raises(NameTaken):
         ground.operator()
     assert len(ground.store.log()) == before
 

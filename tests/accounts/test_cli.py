@@ -1,0 +1,224 @@
+"""`python -m accounts`: what an administrator sees, and what is never an argument."""
+
+import json
+
+import pytest
+
+from accounts.__main__ import main
+from accounts.cli.desk import Desk
+from accounts.rights import Right
+from accounts.store import AccountStore
+from edge.clock import FixedClock
+from edge.settings import load_settings
+from keys.jwk import public_jwk, thumbprint
+from keys.signer import FileSigner
+from tests.accounts.builders import NOON, PASSWORD
+
+
+@pytest.fixture
+def run(tmp_path, capsys, monkeypatch):
+    """Run a command line: exit code, stdout, stderr."""
+    environ = {"YUNJU_VAR": str(tmp_path)}
+
+    def command(*line, stdin=None, **settings):
+        desk = Desk(FixedClock(NOON), load_settings({**environ, **settings}))
+        if stdin is not None:
+            file = tmp_path / "typed"
+            file.write_text(stdin, encoding="utf-8")
+            line = [str(file) if part == "FILE" else part for part in line]
+        with pytest.raises(SystemExit) as left:
+            main.main(list(line), obj=desk)
+        captured = capsys.readouterr()
+        return left.value.code, captured.out, captured.err
+
+    return command
+
+
+@pytest.fixture
+def store(tmp_path):
+    """The store that the commands change."""
+    opened = AccountStore.open(f"sqlite:///{tmp_path}/accounts.db")
+    yield opened
+    opened.close()
+
+
+def test_a_code_is_shown_once_with_a_qr_to_scan(run, store):
+    """And it enrols a device at the point, with the rights named."""
+    code, out, _ = run("device", "add", "--point", "gym", "--right", "check-in", "--right", "void", "--label", "Desk 1")
+    assert code == 0
+    assert "█" in out
+    shown = next(line for line in out.splitlines() if line.startswith("code:")).split()[1]
+    device, _ = store.devices.enrol(shown, public_jwk(FileSigner.generate().public_key), at=NOON)
+    assert (device.point, device.label, device.rights) == ("gym", "Desk 1", {Right.CHECK_IN, Right.VOID})
+    _, listed, _ = run("device", "list")
+    assert shown not in listed
+
+
+def test_the_qr_carries_the_root_where_it_is_known(run, tmp_path):
+    """Behind the #, so that no server logs it."""
+    root = public_jwk(FileSigner.generate().public_key)
+    file = tmp_path / "root.jwk"
+    file.write_text(json.dumps(root))
+    code, out, _ = run("device", "add", "--point", "gym", "--json", YUNJU_ROOT=str(file))
+    assert code == 0
+    made = json.loads(out)
+    assert made["address"] == f"http://127.0.0.1:8000/counter/#code={made['code']}&root={thumbprint(root)}"
+    assert made["rights"] == ["check-in"]
+    assert made["expires_at"] == "2026-11-01T12:00:00Z"
+
+
+def test_a_root_that_cannot_be_read_is_told_before_a_code_is_lost(run, tmp_path):
+    """Exit 1 with the remedy."""
+    (tmp_path / "root.jwk").write_text("{}")
+    code, _, err = run("device", "add", "--point", "gym", YUNJU_ROOT=str(tmp_path / "root.jwk"))
+    assert code == 1
+    assert "hint: YUNJU_ROOT" in err
+    assert json.loads(run("log", "--json")[1]) == []
+
+
+def test_devices_are_listed_and_revoked(run, store):
+    """By id; a second time is a refusal."""
+    made = store.devices.make_code("gym", by="x", at=NOON)
+    device, _ = store.devices.enrol(made.code, public_jwk(FileSigner.generate().public_key), at=NOON)
+    assert json.loads(run("device", "list", "--json")[1])[0]["id"] == device.id
+    assert run("device", "revoke", device.id)[0] == 0
+    assert "revoked" in run("device", "list", "--point", "gym")[1]
+    code, _, err = run("device", "revoke", device.id)
+    assert (code, err.splitlines()[0]) == (1, "error: no device in use has this id")
+
+
+@pytest.mark.parametrize("point", ["Gym", "gym/../x", "*", "", "体育"])
+def test_a_point_that_is_none_is_misuse(run, point):
+    """Exit 2."""
+    code, _, err = run("device", "add", "--point", point)
+    assert code == 2
+    assert err.startswith("error: ")
+
+
+def test_an_integrators_token_is_shown_once(run):
+    """With rights by point and a term; lists do not show it."""
+    code, out, _ = run(
+        "integrator",
+        "add",
+        "Hospital 2",
+        "--grant",
+        "hosp-2=check-in,void",
+        "--grant",
+        "hosp-3",
+        "--days",
+        "30",
+        "--json",
+    )
+    made = json.loads(out)
+    assert code == 0
+    assert made["token"].startswith("yj_")
+    assert made["rights"] == {"hosp-2": ["check-in", "void"], "hosp-3": ["check-in"]}
+    assert made["expires_at"] == "2026-11-30T12:00:00Z"
+    listed = run("integrator", "list", "--json")[1] + run("integrator", "list")[1]
+    assert made["token"] not in listed
+    assert run("integrator", "revoke", made["id"])[0] == 0
+    assert run("integrator", "revoke", made["id"])[0] == 1
+
+
+@pytest.mark.parametrize("grant", ["gym=fly", "Gym", "=check-in"])
+def test_a_grant_that_cannot_be_read_is_misuse(run, grant):
+    """Exit 2; nobody is added."""
+    assert run("integrator", "add", "X", "--grant", grant)[0] == 2
+    assert json.loads(run("integrator", "list", "--json")[1]) == []
+
+
+def test_people_are_added_with_a_password_from_a_file(run, store):
+    """Listed with their roles; changed; disabled."""
+    code, out, _ = run(
+        "person", "add", "li", "--role", "auditor", "--password-file", "FILE", "--json", stdin=f"{PASSWORD}\n"
+    )
+    assert code == 0
+    assert json.loads(out)["roles"] == ["auditor"]
+    assert store.people.sign_in("li", PASSWORD, source="x", at=NOON).session.person.name == "li"
+    assert run("person", "password", "li", "--password-file", "FILE", stdin="another long password\n")[0] == 0
+    assert store.people.sign_in("li", "another long password", source="x", at=NOON)
+    assert run("person", "disable", "li")[0] == 0
+    assert "disabled" in run("person", "list")[1]
+    assert run("person", "disable", "li")[0] == 1
+    assert run("person", "password", "li", "--password-file", "FILE", stdin=f"{PASSWORD}\n")[0] == 1
+
+
+def test_a_weak_password_and_a_taken_name_are_refused(run):
+    """Exit 1 with a hint, and the password is not repeated."""
+    add = ("person", "add", "li", "--role", "auditor", "--password-file", "FILE")
+    code, out, err = run(*add, stdin="short\n")
+    assert code == 1
+    assert "12 to 256" in err
+    assert "short" not in out + err
+    assert run(*add, stdin=PASSWORD)[0] == 0
+    assert run(*add, stdin=PASSWORD)[0] == 1
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        ("person", "add", "li", "--role", "auditor", "--password", "x"),
+        ("operator", "add", "1", "A", "--grant", "gym", "--pin", "1"),
+    ],
+)
+def test_a_secret_is_never_an_argument(run, line):
+    """Other users of the machine can read arguments."""
+    assert run(*line)[0] == 2
+
+
+def test_a_person_needs_a_role(run):
+    """Exit 2."""
+    assert run("person", "add", "li", "--password-file", "FILE", stdin=PASSWORD)[0] == 2
+
+
+def test_operators_come_with_a_pin_or_without_by_wish(run):
+    """Listed with which of the two, and their rights."""
+    line = ("operator", "add", "0417", "陈小明", "--grant", "gym=check-in,void")
+    assert json.loads(run(*line, "--pin-file", "FILE", "--json", stdin="493817\n")[1])["pin"] is True
+    assert run("operator", "add", "0418", "Wang", "--grant", "*", "--no-pin")[0] == 0
+    listed = json.loads(run("operator", "list", "--json")[1])
+    assert [(one["code"], one["pin"], one["rights"]) for one in listed] == [
+        ("0417", True, {"gym": ["check-in", "void"]}),
+        ("0418", False, {"*": ["check-in"]}),
+    ]
+    assert run(*line, "--no-pin")[0] == 1
+    assert run("operator", "add", "0419", "Li", "--grant", "gym", "--pin-file", "FILE", stdin="12\n")[0] == 1
+    assert run("operator", "disable", "0417")[0] == 0
+    assert run("operator", "disable", "0417")[0] == 1
+    assert "no PIN" in run("operator", "list")[1]
+
+
+def test_the_log_tells_who_did_what_newest_first(run):
+    """As lines and as JSON, without names."""
+    run("operator", "add", "0417", "陈小明", "--grant", "gym", "--no-pin")
+    run("device", "add", "--point", "gym")
+    actions = [line["action"] for line in json.loads(run("log", "--json")[1])]
+    assert actions == ["code-made", "operator-added"]
+    told = run("log")[1]
+    assert "cli:" in told
+    assert "陈小明" not in told
+    assert len(run("log", "--limit", "1")[1].splitlines()) == 1
+
+
+def test_empty_lists_say_so(run):
+    """A sentence for people, an empty list for machines."""
+    for kind in ("person", "device", "integrator", "operator"):
+        assert "yet" in run(kind, "list")[1]
+        assert json.loads(run(kind, "list", "--json")[1]) == []
+    assert "yet" in run("log")[1]
+
+
+def test_a_database_that_cannot_serve_is_a_refusal():
+    """With the setting to change; the frame's own check comes first where it knows the address."""
+    desk = Desk(FixedClock(NOON), load_settings({"YUNJU_ACCOUNTS_URL": "sqlite:///:memory:"}))
+    with pytest.raises(SystemExit) as left:
+        main.main(["log"], obj=desk)
+    assert left.value.code == 1
+
+
+@pytest.mark.parametrize("kind", ["person", "device", "integrator", "operator", "log"])
+def test_every_command_explains_itself(run, kind):
+    """`--help` everywhere."""
+    code, out, _ = run(kind, "--help")
+    assert code == 0
+    assert "Usage: python -m accounts" in out or "Usage: main" in out or kind in out

@@ -1,0 +1,118 @@
+"""The proof itself: what is built verifies, and two addresses are one only if a server would route them alike."""
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from keys.dpop import ClockOff, HttpCall, build_proof, normal_url, verify_proof, without_query
+from keys.errors import BadClaims, TokenError, UnknownKey
+from keys.signer import FileSigner
+from tests.accounts.builders import NOON
+
+SIGNER = FileSigner.generate()
+URL = "https://card.example/v1/check-ins"
+TOKENS = st.none() | st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=60)
+
+
+def call(method="POST", url=URL, body=b"{}", token="yd_x"):
+    """A call as a server sees it."""
+    return HttpCall(method, [url], body, token)
+
+
+@given(st.sampled_from(["GET", "POST", "DELETE"]), st.binary(max_size=50), TOKENS)
+def test_what_is_built_for_a_call_verifies_for_it(method, body, token):
+    """Whatever method, body and token."""
+    proof = build_proof(SIGNER, method, URL, body, token, NOON)
+    verified = verify_proof(proof, SIGNER.public_key, call(method, URL, body, token), NOON)
+    assert verified.issued_at == NOON
+    assert verified.expires_at == NOON + timedelta(seconds=60)
+
+
+@given(st.binary(max_size=20), st.binary(max_size=20), TOKENS, TOKENS)
+def test_a_proof_for_one_body_and_token_serves_no_other(body, other_body, token, other_token):
+    """Any difference is refused."""
+    proof = build_proof(SIGNER, "POST", URL, body, token, NOON)
+    theirs = call(body=other_body, token=other_token)
+    if (body, token) == (other_body, other_token):
+        verify_proof(proof, SIGNER.public_key, theirs, NOON)
+    else:
+        with pytest.raises(BadClaims):
+            verify_proof(proof, SIGNER.public_key, theirs, NOON)
+
+
+@given(st.integers(min_value=0, max_value=10**6), st.integers(min_value=0, max_value=255))
+def test_any_changed_character_is_refused(at, to):
+    """A TokenError or ClockOff, never another exception, never a pass; the signature's two forms aside."""
+    proof = build_proof(SIGNER, "POST", URL, b"{}", "yd_x", NOON)
+    place = at % len(proof)
+    changed = proof[:place] + chr(to) + proof[place + 1 :]
+    if changed == proof:
+        return
+    with pytest.raises((TokenError, ClockOff)):
+        verify_proof(changed, SIGNER.public_key, call(), NOON)
+
+
+@given(st.text(max_size=300))
+def test_any_text_is_refused_in_the_documented_way(text):
+    """No text raises anything but a TokenError."""
+    with pytest.raises(TokenError):
+        verify_proof(text, SIGNER.public_key, call(), NOON)
+
+
+def test_another_key_is_told_as_such():
+    """The header names the key that signed, and it is not the known one."""
+    proof = build_proof(FileSigner.generate(), "POST", URL, b"{}", "yd_x", NOON)
+    with pytest.raises(UnknownKey):
+        verify_proof(proof, SIGNER.public_key, call(), NOON)
+
+
+def test_each_proof_has_an_id_of_its_own():
+    """Two proofs of one call at one instant are two."""
+    ids = {
+        verify_proof(
+            build_proof(SIGNER, "POST", URL, b"{}", "t", NOON), SIGNER.public_key, call(token="t"), NOON
+        ).proof_id
+        for _ in range(5)
+    }
+    assert len(ids) == 5
+
+
+def test_a_server_known_by_several_addresses_takes_each():
+    """And no third."""
+    theirs = HttpCall("POST", ["https://a.example/v1/x", "https://b.example/v1/x"], b"", None)
+    for host in ("a", "b"):
+        proof = build_proof(SIGNER, "POST", f"https://{host}.example/v1/x", b"", None, NOON)
+        assert verify_proof(proof, SIGNER.public_key, theirs, NOON).issued_at == NOON
+    with pytest.raises(BadClaims):
+        verify_proof(
+            build_proof(SIGNER, "POST", "https://c.example/v1/x", b"", None, NOON), SIGNER.public_key, theirs, NOON
+        )
+
+
+@pytest.mark.parametrize(
+    ("url", "normal"),
+    [
+        ("https://Card.Example:443/v1/x", "https://card.example/v1/x"),
+        ("http://h:80", "http://h/"),
+        ("http://h:8000/a%2Db", "http://h:8000/a-b"),
+        ("http://[::1]:8000/x", "http://[::1]:8000/x"),
+        ("http://h/x?q", None),
+        ("http://h/x#f", None),
+        ("http://h/x?", None),
+        ("http://u:p@h/x", None),
+        ("h/x", None),
+        ("javascript:alert(1)", None),
+        ("http://h:99999/x", None),
+        ("http:///x", None),
+    ],
+)
+def test_the_normal_form_of_an_address(url, normal):
+    """RFC 9449 §4.3 step 9, and nothing that is no address of a call."""
+    assert normal_url(url) == normal
+
+
+def test_a_query_is_left_out_of_what_a_client_signs():
+    """And a fragment."""
+    assert without_query("https://h/x?a=1&b=2#f") == "https://h/x"
