@@ -44,7 +44,7 @@ def shown(value: object) -> str:
 def nearest(name: str, known: Iterable[str], *, otherwise: str = "remove it") -> str:
     """Return the remedy for an unknown `name`: the nearest of `known`, or all of them where they are few."""
     choices = sorted(known)
-    close = difflib.get_close_matches(name[:80], choices, n=1)
+    close = difflib.get_close_matches(name[:80], choices, n=1) if len(name) > 2 else []
     if close:
         return f"did you mean {close[0]!r}?"
     if not choices:

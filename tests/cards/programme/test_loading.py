@@ -1,0 +1,65 @@
+"""The loader never raises anything but its one refusal, and reads the same bytes the same way."""
+
+import hashlib
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cards.programme.faults import ProgrammeError
+from cards.programme.load import load_programme, parse_programme
+from cards.programme.types import Programme
+from tests.cards.programme.builders import NAMES, SHIPPED, example_text
+
+LINES = example_text().splitlines()
+VALUES = ["0", "-1", "1e308", "nan", "true", '""', '"x"', "[]", "[[]]", "{}", "[{}]", "2026-01-01", "12:00:00", '{ en = 1 }']
+
+
+def outcome(data: bytes) -> str:
+    """Return "read" or "refused": the only two outcomes there are."""
+    try:
+        programme = parse_programme(data, "fuzz.toml")
+    except ProgrammeError as refusal:
+        assert refusal.faults
+        assert all(fault.problem and fault.remedy for fault in refusal.faults)
+        return "refused"
+    assert isinstance(programme, Programme)
+    return "read"
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.binary(max_size=200))
+def test_any_bytes_are_read_or_refused(data):
+    """Bytes of any kind give a programme or the refusal, never another exception."""
+    assert outcome(data) == "refused"
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.integers(0, len(LINES) - 1), st.sampled_from(VALUES))
+def test_any_value_in_place_of_another_is_read_or_refused(line, value):
+    """A value of any type at any key of a good file is read or refused, never a crash."""
+    key, equals, _ = LINES[line].partition(" = ")
+    lines = [*LINES]
+    lines[line] = f"{key} = {value}" if equals else value
+    outcome("\n".join(lines).encode())
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.integers(0, len(LINES) - 1), st.integers(1, 12))
+def test_a_file_with_lines_missing_is_read_or_refused(first, count):
+    """A torn file is read or refused, never a crash."""
+    outcome("\n".join(LINES[:first] + LINES[first + count :]).encode())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_hash_is_that_of_the_bytes(name):
+    """The trust bundle pins what stands in the file, comments included."""
+    data = (SHIPPED / f"{name}.toml").read_bytes()
+    assert load_programme(SHIPPED / f"{name}.toml").sha256 == hashlib.sha256(data).hexdigest()
+    assert parse_programme(data + b"\n# a word more\n", "x").sha256 != hashlib.sha256(data).hexdigest()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_reading_twice_gives_equal_programmes(name):
+    """Nothing of one reading leaks into the next."""
+    assert load_programme(SHIPPED / f"{name}.toml") == load_programme(str(SHIPPED / f"{name}.toml"))
