@@ -108,11 +108,12 @@ def _seen(looked: _Judged, service: Service) -> ServiceSeen:
     """Judge one service as the ledger would now (step 10), on a copy of what it holds."""
     ask, usage = replace(looked.ask, service=service), looked.usage
     change = change_of(ask, operation_of(ask), looked.verdict, looked.documents, looked.at)
-    judged = judge(change, looked.at, "", _standing(change, usage, service.code, ask.point.code))
+    judged = judge(change, looked.at, "", standing(change, usage, service.code, ask.point.code))
     return ServiceSeen(service, judged.reason, _uncounted(judged.figures, usage))
 
 
-def _standing(change: CheckIn, usage: Usage, service: str, point: str) -> Standing:
+def standing(change: CheckIn, usage: Usage, service: str, point: str) -> Standing:
+    """Return what the store holds for a change, as far as reading tells: whether the proof was used is left open."""
     choice = change.choice
     taken = None if choice is None else usage.choices.get((choice.group, choice.period))
     return Standing(proof_used=False, visit=usage.visits.get((service, point)), used=usage.counters, taken=taken)

@@ -1,0 +1,269 @@
+"""`python -m verifier`: points, the programme, dry runs, the public check, the log, and a check of the ledger."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from typing import Any
+
+import click
+
+from cards.parts import PresentationError
+from cards.programme.export import programme_json
+from cards.programme.types import Point, Programme, Service
+from edge.cli import Refusal, emit, json_option, main_group, progress, run
+from edge.clock import SystemClock
+from edge.instants import InstantError, from_epoch, parse_rfc3339, rfc3339
+from edge.settings import Settings, load_settings
+from keys.files import StoreError
+from verifier.dry_run import asked, decide
+from verifier.ledger.interface import Entry, Fault, Ledger, LedgerError, Query
+from verifier.ledger.opening import open_ledger
+from verifier.offline_check import check as check_offline
+from verifier.published import PublishedFolder, Untrusted, pinned_root, read_programme
+from verifier.reasons import REASONS
+from verifier.service import Verifier, open_verifier, root_file
+
+CLOCK = SystemClock()
+
+
+@main_group("verifier")
+@click.pass_context
+def main(context: click.Context) -> None:
+    """Check-ins: what is offered where, what would be decided, what was logged."""
+    context.obj = load_settings(os.environ)
+
+
+@main.group()
+def point() -> None:
+    """Service points."""
+
+
+@point.command("list")
+@json_option
+@click.pass_obj
+def list_points(settings: Settings, as_json: bool) -> None:
+    """List the points and what each offers."""
+    programme = _programme(settings)
+    rows = [
+        {"code": place.code, "name": asdict(place.name), "services": sorted(place.services)}
+        for place in programme.points.values()
+    ]
+    text = "\n".join(_point_line(place) for place in programme.points.values())
+    emit(rows, as_json, text)
+
+
+@main.group("programme")
+def programme_group() -> None:
+    """The programme that this verifier runs."""
+
+
+@programme_group.command("show")
+@json_option
+@click.pass_obj
+def show_programme(settings: Settings, as_json: bool) -> None:
+    """Show the programme: tiers, services, quotas; everything with --json."""
+    programme = _programme(settings)
+    emit(programme_json(programme), as_json, _summary(programme))
+
+
+@main.command()
+@click.argument("presentation", required=False)
+@json_option
+@click.pass_obj
+def check(settings: Settings, presentation: str | None, as_json: bool) -> None:
+    """Is this card valid? Needs no account; works without network from the published documents.
+
+    PRESENTATION is what a QR code says; without it, it is read from standard input. Exit 1 when the card is not valid.
+    """
+    text = _presentation(presentation)
+    with _refusals():
+        programme = read_programme(settings.programme)
+        verdict = check_offline(text, _published(settings, programme), CLOCK.now())
+    until = None if verdict.valid_until is None else rfc3339(verdict.valid_until)
+    said = {"valid": verdict.valid, "reason": verdict.reason, "tier": verdict.tier, "valid_until": until,
+            "proved": verdict.proved}  # fmt: skip
+    if verdict.valid:
+        proved = (
+            "proved by the phone or chip" if verdict.proved else "a copy could say the same: compare the person's ID"
+        )
+        emit(said, as_json, f"valid   {verdict.tier}, until {until} ({proved})")
+        return
+    emit(said, as_json, f"not valid: {verdict.reason}")
+    sys.exit(1)
+
+
+@main.command("decide")
+@click.option("--point", "point_code", required=True, help="The point's code.")
+@click.option("--service", "service_code", required=True, help="The service's code.")
+@click.option("--id-checked", is_flag=True, help="As if the operator had compared the person's ID.")
+@click.argument("presentation", required=False)
+@json_option
+@click.pass_obj
+def decide_command(settings: Settings, /, presentation: str | None, as_json: bool, **options: Any) -> None:  # noqa: ANN401 - click's values
+    """Say what a check-in would come to now, step by step. Writes nothing. Exit 1 when it would be refused."""
+    text = _presentation(presentation)
+    with _refusals(), _opened(settings) as verifier:
+        place = _place(verifier.programme, options["point_code"])
+        service = _service(verifier.programme, options["service_code"])
+        ask = asked(place, service, text, verifier, id_checked=options["id_checked"])
+        result = decide(verifier, ask, CLOCK.now())
+    lines = [f"{step.number:>4}  {step.found}" for step in result.steps]
+    reason = REASONS.get(result.reason or "")
+    lines.append("would be granted" if result.reason is None else f"would be refused: {result.reason}")
+    if reason is not None:
+        lines.append(f"      {reason.hint.en}")
+    emit(asdict(result), as_json, "\n".join(lines))
+    sys.exit(0 if result.reason is None else 1)
+
+
+@main.group()
+def log() -> None:
+    """The usage log."""
+
+
+@log.command("list")
+@click.option("--since", help="From this instant on (RFC 3339).")
+@click.option("--until", help="Before this instant (RFC 3339).")
+@click.option("--point", help="At this point.")
+@click.option("--service", help="Of this service.")
+@click.option("--outcome", type=click.Choice(["granted", "denied"]))
+@click.option("--reason", help="Refused for this reason.")
+@click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
+@json_option
+@click.pass_obj
+def list_log(settings: Settings, /, since: str | None, until: str | None, as_json: bool, **filters: Any) -> None:  # noqa: ANN401 - click's values
+    """List entries, newest first."""
+    with _refusals(), _ledger(settings) as ledger:
+        limit = filters.pop("limit")
+        bounds: dict[str, Any] = {
+            name: parse_rfc3339(text) for name, text in (("since", since), ("until", until)) if text
+        }
+        query = Query(**bounds, **filters, limit=min(limit, 200))
+        entries = _pages(ledger, query, limit)
+    leaves = [{"voided": entry.voided, **entry.fields} for entry in entries]
+    emit(leaves, as_json, "\n".join(_entry_line(entry) for entry in entries) or "nothing logged that matches")
+
+
+@main.group("ledger")
+def ledger_group() -> None:
+    """The store of quotas and entries."""
+
+
+@ledger_group.command("check")
+@json_option
+@click.pass_obj
+def check_ledger(settings: Settings, as_json: bool) -> None:
+    """Re-read the whole log: chain, numbering, and replay(log) = counters. Exit 1 with every fault named."""
+    faults: list[Fault] = []
+    read = 0
+    with _refusals(), _ledger(settings) as ledger, progress(sum(ledger.counts(Query()).values()), "entries") as bar:
+        for found in ledger.check():
+            if isinstance(found, Fault):
+                faults.append(found)
+            else:
+                bar.update(found - read)
+                read = found
+    text = "\n".join(f"{fault.place}: {fault.message}" for fault in faults)
+    emit({"entries": read, "faults": [asdict(fault) for fault in faults]}, as_json, text or f"{read} entries, no fault")
+    if faults:
+        raise Refusal(f"{len(faults)} faults in the ledger", "keep the file as it is and restore the last good backup")
+
+
+def _pages(ledger: Ledger, query: Query, limit: int) -> list[Entry]:
+    found: list[Entry] = []
+    while len(found) < limit:
+        page = ledger.entries(query)
+        found += page.entries
+        if page.next is None:
+            break
+        query = replace(query, before=page.next)
+    return found[:limit]
+
+
+def _entry_line(entry: Entry) -> str:
+    fields = entry.fields
+    at = rfc3339(from_epoch(int(str(fields["at"])) // 1000))
+    outcome = str(fields.get("outcome", ""))
+    marks = " voided" if entry.voided else ""
+    said = fields.get("reason") or fields.get("tier") or ""
+    what = f"{fields['kind']:<10} {outcome:<8} {fields.get('service', ''):<22} {fields['point']:<12}"
+    return f"{entry.id}  {at}  {what} {said}{marks}"
+
+
+def _point_line(place: Point) -> str:
+    name = place.name.in_language("zh")
+    return f"{place.code:<14} {name}  ({', '.join(sorted(place.services)) or 'no desk'})"
+
+
+def _summary(programme: Programme) -> str:
+    lines = [f"{programme.name.in_language('zh')} · {programme.name.en}", f"version {programme.version}"]
+    lines += [f"tier     {tier.code:<10} {tier.name.in_language('zh')}" for tier in programme.tiers.values()]
+    lines += [f"quota    {quota.code:<14} {quota.maximum} a {quota.unit}" for quota in programme.quotas.values()]
+    at_counters = sum(service.checked_in for service in programme.services.values())
+    lines.append(f"{len(programme.services)} services ({at_counters} at counters), {len(programme.points)} points")
+    return "\n".join(lines)
+
+
+def _programme(settings: Settings) -> Programme:
+    with _refusals():
+        return read_programme(settings.programme)
+
+
+def _published(settings: Settings, programme: Programme) -> PublishedFolder:
+    root = pinned_root(root_file(settings))
+    return PublishedFolder(settings.published, programme, root, settings.var / "verifier-seen.json")
+
+
+def _presentation(text: str | None) -> str:
+    return text if text is not None else sys.stdin.read()
+
+
+def _place(programme: Programme, code: str) -> Point:
+    if code not in programme.points:
+        raise Refusal(f"no point {code}", "`python -m verifier point list` lists them")
+    return programme.points[code]
+
+
+def _service(programme: Programme, code: str) -> Service:
+    service = programme.services.get(code)
+    if service is None or not service.checked_in:
+        raise Refusal(f"no counter service {code}", "`python -m verifier point list` lists each point's services")
+    return service
+
+
+@contextmanager
+def _opened(settings: Settings) -> Iterator[Verifier]:
+    verifier = open_verifier(settings, CLOCK)
+    try:
+        yield verifier
+    finally:
+        verifier.close()
+
+
+@contextmanager
+def _ledger(settings: Settings) -> Iterator[Ledger]:
+    ledger = open_ledger(settings.ledger_url, CLOCK)
+    try:
+        yield ledger
+    finally:
+        ledger.close()
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    try:
+        yield
+    except Untrusted as error:
+        raise Refusal(str(error), "`python -m issuer publish` writes the signed documents") from None
+    except PresentationError as error:
+        raise Refusal(f"this is no presentation: {error}", "paste what the QR code says, whole") from None
+    except LedgerError as error:
+        raise Refusal(f"the ledger cannot be used: {error}", "check YUNJU_LEDGER_URL") from None
+    except (StoreError, InstantError) as error:
+        raise Refusal(str(error)) from None
+
+
+if __name__ == "__main__":
+    run(main)
