@@ -148,7 +148,7 @@ class Writer:
         db.execute("BEGIN IMMEDIATE")
         waiting = [job for job in batch if not job.abandoned]
         # A change is nearly always refused before it writes, and savepoints are dear: they are used on a second try.
-        if not all([job.run(db) for job in waiting]):
+        if not all(job.run(db) for job in waiting):
             db.execute("ROLLBACK")
             db.execute("BEGIN IMMEDIATE")
             for job in waiting:
