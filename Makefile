@@ -13,7 +13,7 @@ JOBS ?= 2
 stamp = .stamps/$(1)-$(shell cat $(2) | cksum | tr -d ' ')
 CORE := $(call stamp,core,requirements/core.txt requirements/setup.txt pyproject.toml)
 ASSETS := $(call stamp,assets,package-lock.json .npmrc tools/assets.py)
-DEV := $(call stamp,dev,requirements/core.txt requirements/dev.txt)
+DEV := $(call stamp,dev,requirements/dev.txt requirements/postgres.txt)
 SYSTEM := $(call stamp,system,tools/system-packages-test.txt)
 
 .PHONY: help run test check lint format bench bench-full clean lock setup setup-dev setup-test
@@ -70,7 +70,7 @@ $(CORE): | $(PY)
 
 $(DEV): | $(CORE)
 	@echo "installing the locked tools"
-	@$(PIP) --require-hashes -r requirements/dev.txt
+	@$(PIP) --require-hashes -r requirements/dev.txt -r requirements/postgres.txt
 	@mkdir -p .stamps && rm -f .stamps/dev-* && touch $@
 
 $(ASSETS): | $(CORE)

@@ -143,9 +143,9 @@ def test_reasons_page_equals_the_code() -> None:
 
 
 def test_decisions_are_all_listed() -> None:
-    """The index of decisions names every page, numbers run without a gap, and each page has its three parts."""
+    """The index of decisions names every page in order, no number twice, and each page has its three parts."""
     pages = sorted(path.name for path in (ROOT / "docs/decisions").glob("[0-9]*.md"))
-    assert [int(name[:4]) for name in pages] == list(range(1, len(pages) + 1))
+    assert len({name[:4] for name in pages}) == len(pages)
     index = re.findall(r"^\| \[\d{4}\]\(([^)]+)\)", read("docs/decisions/README.md"), re.MULTILINE)
     assert index == pages
     for name in pages:

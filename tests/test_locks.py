@@ -81,7 +81,7 @@ def imported(folder: str) -> set[str]:
     [
         *((room, ("core",)) for room in ("accounts", "cards", "edge", "issuer", "keys", "verifier", "web")),
         ("devices", ("core", "devices")),
-        ("tests", ("dev", "setup")),
+        ("tests", ("dev", "setup", "postgres")),
         ("bench", ("dev",)),
     ],
 )
