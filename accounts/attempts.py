@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Row
 
 from accounts.credentials import hash_name
@@ -72,17 +73,15 @@ def admit(connection: Connection, attempt: Attempt, at: datetime, policy: Policy
     Counting first means that parallel guesses cannot all pass one free place; `succeeded` takes the count back. Names
     that do not exist are counted alike.
     """
-    row = connection.execute(_this(attempt).with_for_update()).one_or_none()
+    if _begin(connection, attempt, at):
+        _forget_old(connection, at, policy)
+    row = connection.execute(_this(attempt).with_for_update()).one()
     _refuse_locked(row, at)
     _refuse_swarm(connection, attempt, row, at, policy)
-    failures = 1 + (row.failures if row is not None and at - row.failed_at < policy.memory else 0)
+    failures = 1 + (row.failures if at - row.failed_at < policy.memory else 0)
     lock = policy.lock(failures)
     values = {"failures": failures, "failed_at": at, "locked_until": at + lock if lock else None}
-    if row is None:
-        _forget_old(connection, at, policy)
-        connection.execute(T.insert().values(subject=attempt.subject, source=attempt.source, **values))
-    else:
-        connection.execute(_change(attempt).values(values))
+    connection.execute(_change(attempt).values(values))
 
 
 def succeeded(connection: Connection, attempt: Attempt, at: datetime) -> None:
@@ -90,15 +89,20 @@ def succeeded(connection: Connection, attempt: Attempt, at: datetime) -> None:
     connection.execute(_change(attempt).values(failures=0, locked_until=None, succeeded_at=at))
 
 
-def _refuse_locked(row: Row[tuple[object, ...]] | None, at: datetime) -> None:
-    if row is not None and row.locked_until is not None and at < row.locked_until:
+def _begin(connection: Connection, attempt: Attempt, at: datetime) -> bool:
+    # Whoever comes first makes the row, the others wait for it: only a row that is there can be locked.
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    row = {"subject": attempt.subject, "source": attempt.source, "failures": 0, "failed_at": at}
+    return connection.execute(insert(T).values(row).on_conflict_do_nothing()).rowcount == 1
+
+
+def _refuse_locked(row: Row[Any], at: datetime) -> None:
+    if row.locked_until is not None and at < row.locked_until:
         raise TooSoon(_whole_seconds(row.locked_until - at))
 
 
-def _refuse_swarm(
-    connection: Connection, attempt: Attempt, row: Row[tuple[object, ...]] | None, at: datetime, policy: Policy
-) -> None:
-    known = row is not None and row.succeeded_at is not None and at - row.succeeded_at < policy.known
+def _refuse_swarm(connection: Connection, attempt: Attempt, row: Row[Any], at: datetime, policy: Policy) -> None:
+    known = row.succeeded_at is not None and at - row.succeeded_at < policy.known
     if policy.ceiling is None or known:
         return
     recent = sa.select(sa.func.coalesce(sa.func.sum(T.c.failures), 0)).where(
@@ -113,7 +117,7 @@ def _forget_old(connection: Connection, at: datetime, policy: Policy) -> None:
     connection.execute(T.delete().where(sa.or_(quiet, T.c.failed_at < at - policy.known)))
 
 
-def _this(attempt: Attempt) -> sa.Select[tuple[object, ...]]:
+def _this(attempt: Attempt) -> sa.Select[Any]:
     return sa.select(T).where(T.c.subject == attempt.subject, T.c.source == attempt.source)
 
 
