@@ -18,9 +18,7 @@ class Action(StrEnum):
 
     HOLDER_ADDED = "holder-added"
     HOLDER_SHOWN = "holder-shown"
-    HOLDERS_LISTED = "holders-listed"
     PHOTO_SET = "photo-set"
-    PHOTO_SHOWN = "photo-shown"
     GROUND_ADDED = "ground-added"
     GROUND_WITHDRAWN = "ground-withdrawn"
     MARK_SET = "mark-set"

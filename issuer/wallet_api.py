@@ -88,7 +88,7 @@ class RecoveryBody(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class PhoneCard(msgspec.Struct):
-    """A card for a phone. `refresh_from` and `valid_until` are RFC 3339; `anew` is false if the token did not change."""
+    """A card for a phone. Times are RFC 3339; `anew` is false if the token is the old one."""
 
     card: str
     number: str
@@ -145,7 +145,7 @@ class WalletCalls:
             raise Problem("bad-token", "This proof was used before; sign a new one for each request.")
 
     def publish(self, at: datetime) -> None:
-        """Publish what has changed. The change stands already: a failure is logged, and the next publication repairs."""
+        """Publish what has changed. The change stands: a failure is logged, and the next publication repairs."""
         if not self._loud.publishes:
             return
         try:

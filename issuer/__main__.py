@@ -1,0 +1,107 @@
+"""`python -m issuer`: set up an issuer; register holders; issue, print and end cards; publish; read the office log."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from edge.cli import Refusal, emit, json_option, main_group, run
+from edge.clock import SystemClock
+from edge.instants import rfc3339
+from issuer.cli.cards import card
+from issuer.cli.holders import holder
+from issuer.cli.office import Office
+from issuer.office_log import Line, newest
+from issuer.publish import Publication
+from issuer.publish import publish as publish_all
+from issuer.publisher import Publisher
+from issuer.setup import set_up
+from issuer.views import line_view
+
+_FOLDER = click.Path(file_okay=False, path_type=Path)
+_ROOTS = click.option("--root-keys", type=_FOLDER, help="The folder of the root key, where it is kept apart.")
+
+
+@main_group("issuer")
+@click.pass_context
+def main(context: click.Context) -> None:
+    """The issuer's office: holders, cards, signed publications.
+
+    Numbers of IDs are asked for or read from a file, never given as arguments, and shown masked.
+    """
+    if context.obj is None:
+        context.obj = Office(SystemClock())
+
+
+main.add_command(holder)
+main.add_command(card)
+
+
+@main.command()
+@_ROOTS
+@json_option
+@click.pass_obj
+def init(office: Office, /, *, root_keys: Path | None, as_json: bool) -> None:
+    """Make the keys that are missing and publish for the first time.
+
+    Without --root-keys the root key lies beside the others, which is for development alone.
+    """
+    with office.desk(roots=root_keys) as desk:
+        made, publication = set_up(desk, office.now())
+    keys = [{"purpose": key.purpose.value, "kid": key.kid} for key in made]
+    lines = [f"made the {key['purpose']} key {key['kid']}" for key in keys] or ["all keys are there"]
+    shown = {"keys": keys, "publication": _publication(publication)}
+    emit(shown, as_json, "\n".join([*lines, f"published trust bundle {publication.bundle_version}"]))
+
+
+@main.command()
+@_ROOTS
+@click.option("--watch", is_flag=True, help="Go on, and publish again whenever the status lists need it.")
+@json_option
+@click.pass_obj
+def publish(office: Office, /, *, root_keys: Path | None, watch: bool, as_json: bool) -> None:
+    """Publish trust bundle, status lists, holder marks and programme; run it at least every five minutes.
+
+    The trust bundle changes only when keys, lists or programme did, or after 60 days, and needs the root key then.
+    """
+    with office.desk(roots=root_keys) as desk:
+        done = publish_all(desk, office.now())
+        shown = _publication(done)
+        emit(shown, as_json, f"published {len(done.status_lists)} status lists, trust bundle {done.bundle_version}")
+        if done.bundle_due is not None:
+            raise Refusal(str(done.bundle_due), done.bundle_due.hint)
+        if watch:
+            Publisher(desk, office.clock).run()
+
+
+@main.command()
+@click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True, help="How many lines.")
+@click.option("--holder", "holder_id", help="Of one holder alone.")
+@json_option
+@click.pass_obj
+def log(office: Office, /, *, limit: int, holder_id: str | None, as_json: bool) -> None:
+    """Show who did what, newest first."""
+    with office.desk() as desk, desk.register.read() as connection:
+        lines = newest(connection, limit, holder=holder_id)
+    text = "\n".join(_told(line) for line in lines)
+    emit([line_view(line) for line in lines], as_json, text or "nothing yet")
+
+
+def _told(line: Line) -> str:
+    whom = " ".join(filter(None, (line.holder_id, line.card_id)))
+    return f"{rfc3339(line.at)}  {line.actor}  {line.action}  {whom}"
+
+
+def _publication(done: Publication) -> dict[str, object]:
+    return {
+        "serial": done.serial,
+        "at": rfc3339(done.at),
+        "bundle_version": done.bundle_version,
+        "status_lists": list(done.status_lists),
+        "bundle_due": None if done.bundle_due is None else str(done.bundle_due),
+    }
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,186 @@
+"""`python -m issuer holder …`: register people, their photos and grounds."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import IO
+
+import click
+
+from edge.cli import Refusal, emit, json_option
+from issuer import office_log
+from issuer.cli.office import Office, identity_options, read_identity
+from issuer.holders import (
+    NewGround,
+    NewHolder,
+    add_ground,
+    add_holder,
+    find_by_identity,
+    find_holder,
+    grounds_of,
+    list_holders,
+    set_photo,
+    withdraw_ground,
+)
+from issuer.issuing import cards_of
+from issuer.marks import rule, set_benefit
+from issuer.office_log import Action
+from issuer.views import as_text, card_view, ground_view, holder_view
+
+_DAY = click.DateTime(["%Y-%m-%d"])
+
+
+@click.group()
+def holder() -> None:
+    """Holders (持卡人): people, their photos, the grounds they were approved on."""
+
+
+@holder.command()
+@click.option("--name", prompt="Full name as on the ID", help="Full name; asked for when left out.")
+@identity_options
+@click.option("--phone", help="A number for call-backs.")
+@json_option
+@click.pass_obj
+def add(
+    office: Office,
+    /,
+    *,
+    name: str,
+    id_type: str,
+    country: str | None,
+    id_file: IO[str] | None,
+    phone: str | None,
+    as_json: bool,
+) -> None:
+    """Register a person. The ID's number is asked for, or read from --id-file, never given as an argument."""
+    at = office.now()
+    with office.desk() as desk:
+        today = at.astimezone(desk.programme.zone).date()
+        new = NewHolder(name, read_identity(id_type, country, id_file, today), phone)
+        made = add_holder(desk, new, by=office.actor, at=at)
+    emit(holder_view(made, full=False), as_json, f"holder {made.id}: {made.masked_name}")
+
+
+@holder.command()
+@identity_options
+@json_option
+@click.pass_obj
+def find(office: Office, /, *, id_type: str, country: str | None, id_file: IO[str] | None, as_json: bool) -> None:
+    """Find a holder by the number of the ID."""
+    at = office.now()
+    with office.desk() as desk:
+        today = at.astimezone(desk.programme.zone).date()
+        found = find_by_identity(desk, read_identity(id_type, country, id_file, today))
+    if found is None:
+        raise Refusal("nobody is registered with this ID", "python -m issuer holder add")
+    emit(holder_view(found, full=False), as_json, f"holder {found.id}: {found.masked_name}")
+
+
+@holder.command("list")
+@click.option("--after", default="", help="Begin after this id.")
+@click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True, help="How many.")
+@json_option
+@click.pass_obj
+def list_(office: Office, /, *, after: str, limit: int, as_json: bool) -> None:
+    """List holders with masked names."""
+    with office.desk() as desk:
+        found = list_holders(desk, after=after, limit=limit)
+    text = "\n".join(f"{one.id}  {one.masked_name}" for one in found)
+    emit([holder_view(one, full=False) for one in found], as_json, text or "nobody yet")
+
+
+@holder.command()
+@click.argument("holder_id")
+@json_option
+@click.pass_obj
+def show(office: Office, /, *, holder_id: str, as_json: bool) -> None:
+    """Show a holder with the full name, grounds and cards. That it was shown stands in the office log."""
+    with office.desk() as desk:
+        found = find_holder(desk, holder_id)
+        with desk.register.change() as connection:
+            office_log.append(connection, Action.HOLDER_SHOWN, by=office.actor, at=office.now(), holder=holder_id)
+        grounds = [ground_view(ground) for ground in grounds_of(desk, holder_id)]
+        cards = [card_view(desk, card) for card in cards_of(desk, holder_id)]
+    shown = holder_view(found, full=True)
+    parts = [as_text(shown), *map(as_text, grounds), *map(as_text, cards)]
+    emit(shown | {"grounds": grounds, "cards": cards}, as_json, "\n\n".join(parts))
+
+
+@holder.command()
+@click.argument("holder_id")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@json_option
+@click.pass_obj
+def photo(office: Office, /, *, holder_id: str, file: Path, as_json: bool) -> None:
+    """Keep a photo: a JPEG of the size that the programme asks for. It is stored anew, without metadata."""
+    with office.desk() as desk:
+        set_photo(desk, holder_id, file.read_bytes(), by=office.actor, at=office.now())
+    emit({"holder": holder_id, "photo": True}, as_json, "photo kept")
+
+
+@holder.command()
+@click.argument("holder_id")
+@click.argument("code")
+@click.option("--limb", help="Which alternative of the ground.")
+@click.option("--tier", help="The tier that the decision names; for `special` alone.")
+@click.option("--reference", help="The decision's reference.")
+@click.option("--body", help="Who decided.")
+@click.option("--note", help="What proved it.")
+@click.option("--contract-ends", type=_DAY, help="Last day of the contract, YYYY-MM-DD.")
+@click.option("--permit-ends", type=_DAY, help="Last day of the permit.")
+@click.option("--basis-ends", type=_DAY, help="Last day of the ground itself.")
+@json_option
+@click.pass_obj
+def ground(
+    office: Office,
+    /,
+    *,
+    holder_id: str,
+    code: str,
+    as_json: bool,
+    contract_ends: datetime | None,
+    permit_ends: datetime | None,
+    basis_ends: datetime | None,
+    **told: str | None,
+) -> None:
+    """Record a ground (申领条件) that was approved, such as `gold-6`; it decides the tier."""
+    new = NewGround(
+        code,
+        contract_ends=contract_ends and contract_ends.date(),
+        permit_ends=permit_ends and permit_ends.date(),
+        basis_ends=basis_ends and basis_ends.date(),
+        **told,
+    )
+    with office.desk() as desk:
+        held = add_ground(desk, holder_id, new, by=office.actor, at=office.now())
+    emit(ground_view(held), as_json, f"ground {held.id}: {held.code}, tier {held.tier}")
+
+
+@holder.command()
+@click.argument("holder_id")
+@click.argument("ground_id", type=int)
+@json_option
+@click.pass_obj
+def withdraw(office: Office, /, *, holder_id: str, ground_id: int, as_json: bool) -> None:
+    """Withdraw a ground. Cards that stand on it are ended with `card revoke` or replaced with `card reissue`."""
+    with office.desk() as desk:
+        withdraw_ground(desk, holder_id, ground_id, by=office.actor, at=office.now())
+    emit({"holder": holder_id, "ground": ground_id, "withdrawn": True}, as_json, "ground withdrawn")
+
+
+@holder.command()
+@click.argument("holder_id")
+@click.argument("benefit")
+@click.option("--ruling", type=click.Choice(["granted", "refused"]), help="The department's ruling, once there is one.")
+@json_option
+@click.pass_obj
+def benefit(office: Office, /, *, holder_id: str, benefit: str, ruling: str | None, as_json: bool) -> None:
+    """Record a benefit granted elsewhere, or the ruling on it; verifiers learn of it with the next `publish`."""
+    with office.desk() as desk:
+        find_holder(desk, holder_id)
+        if ruling is None:
+            set_benefit(desk, holder_id, benefit, by=office.actor, at=office.now())
+        else:
+            rule(desk, holder_id, benefit, granted=ruling == "granted", by=office.actor, at=office.now())
+    emit({"holder": holder_id, "benefit": benefit, "ruling": ruling}, as_json, "recorded")

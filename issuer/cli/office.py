@@ -1,0 +1,106 @@
+"""What every command works with: settings, a clock, who acts; and faults turned into `error:` and `hint:` lines."""
+
+from __future__ import annotations
+
+import getpass
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import IO, Any, TypeVar
+
+import click
+from sqlalchemy.exc import OperationalError
+
+from cards.programme.load import ProgrammeError
+from edge.cli import Refusal
+from edge.clock import Clock
+from edge.database import UnusableDatabase
+from edge.sealing import Unsealable
+from edge.settings import load_settings
+from issuer.desk import Desk, open_desk
+from issuer.errors import Refused
+from issuer.identity import BadIdentity, Identity, IdType, check_identity
+from keys.files import StoreError
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class Office:
+    """The context of a command line; tests hand in a fixed clock."""
+
+    clock: Clock
+
+    @property
+    def actor(self) -> str:
+        """Who acts, as the office log writes it."""
+        try:
+            return f"cli:{getpass.getuser()}"[:80]
+        except (KeyError, OSError):  # a user id without a name, as in some containers
+            return f"cli:uid-{os.getuid()}"
+
+    def now(self) -> datetime:
+        """Return the command's instant."""
+        return self.clock.now()
+
+    @contextmanager
+    def desk(self, *, roots: Path | None = None, publishes: bool = True) -> Iterator[Desk]:
+        """Open the office that the settings describe, close it at the end, and turn its faults into refusals."""
+        try:
+            desk = open_desk(load_settings(os.environ), roots=roots)
+            try:
+                yield desk if publishes else desk.quiet()
+            finally:
+                desk.close()
+        except (Refused, StoreError) as error:
+            raise Refusal(str(error), error.hint) from None
+        except BadIdentity as error:
+            raise Refusal(str(error), "compare the number with the document") from None
+        except ProgrammeError as error:
+            raise Refusal(str(error), "python -m verifier programme show tells every fault") from None
+        except Unsealable:
+            raise Refusal(
+                "a value of the register does not open", "restore register and secret file from one backup"
+            ) from None
+        except (UnusableDatabase, OperationalError) as error:
+            raise Refusal(f"the register cannot be opened: {type(error).__name__}", "see YUNJU_REGISTER_URL") from None
+
+
+def no_publish_option(command: Command) -> Command:
+    """Add `--no-publish`; the command receives `publishes`."""
+    return click.option(
+        "--no-publish",
+        "publishes",
+        flag_value=False,
+        default=True,
+        help="Leave publishing to a later `publish`, for many changes at once.",
+    )(command)
+
+
+def identity_options(command: Command) -> Command:
+    """Add what tells an identity: `--id-type`, `--country`, `--id-file`. The number itself is never an argument."""
+    for option in (
+        click.option("--id-file", type=click.File("r", encoding="utf-8"), help="A file with the number; - is stdin."),
+        click.option("--country", help="Three letters, with a passport: DEU."),
+        click.option(
+            "--id-type",
+            type=click.Choice([kind.value for kind in IdType]),
+            default=IdType.RESIDENT_ID.value,
+            show_default=True,
+            help="The document.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def read_identity(id_type: str, country: str | None, id_file: IO[str] | None, today: date) -> Identity:
+    """Ask for a number, or read it, and check it. A command line would show it to every user of the machine."""
+    if id_file is None:
+        number = click.prompt("Number of the ID (not shown)", hide_input=True, err=True)
+    else:
+        number = id_file.read(200)
+    return check_identity(IdType(id_type), number, today=today, country=country)
