@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from cards.base45 import decode
 from cards.marks import verify_marks
 from cards.parts import Presentation, PresentationError
 from cards.presentation import read
@@ -82,6 +83,28 @@ def test_broken_presentations_are_refused_for_their_reason(case):
 def test_every_reason_has_a_broken_example():
     """But the one that depends on what a service asks for."""
     assert {case["reason"] for case in BROKEN} == {*REASONS, "malformed"} - {"assurance-too-low"}
+
+
+def test_the_worked_examples_of_the_document_are_the_golden_ones():
+    """docs/card-format.md shows the printed card and the proof alone as they stand in the files."""
+    document = (FOLDER.parents[2] / "docs" / "card-format.md").read_text("utf-8")
+    lines = "".join(document.split("\n"))
+    shown = {case["name"]: case for case in GOOD}
+    printed, alone = shown["printed card, ID checked"], shown["proof alone"]
+    for text in (printed["plain"], printed["base45"], printed["digits"], alone["base45"]):
+        assert text in lines
+    for text in (printed["base45"], alone["base45"]):
+        assert decode(text[5:])[-16:].hex() in document
+
+
+def test_the_skeleton_of_the_document_makes_the_dictionary():
+    """Whoever copies the line of docs/card-format.md has the right bytes."""
+    document = (FOLDER.parents[2] / "docs" / "card-format.md").read_text("utf-8")
+    line = next(line for line in document.splitlines() if line.startswith('"chip"'))
+    for mark in "012":
+        line = line.replace(f"\\x0{mark}", chr(int(mark)))
+    written = line.replace('"ISS"', f'"{GIVEN["issuer"]}"').replace("BASE", GIVEN["status_base"])
+    assert written.encode() == DICTIONARIES[NUMBER].content
 
 
 def _reason(text: str, *, id_checked: bool) -> str | None:
