@@ -1,4 +1,4 @@
-"""What holds for every shipped programme, whatever its tiers, language or zone: nothing of one district hides in code."""
+"""What holds for every shipped programme, whatever its tiers or zone: nothing of one district hides in code."""
 
 import json
 import re

@@ -12,7 +12,22 @@ from cards.programme.types import Programme
 from tests.cards.programme.builders import NAMES, SHIPPED, example_text
 
 LINES = example_text().splitlines()
-VALUES = ["0", "-1", "1e308", "nan", "true", '""', '"x"', "[]", "[[]]", "{}", "[{}]", "2026-01-01", "12:00:00", '{ en = 1 }']
+VALUES = [
+    "0",
+    "-1",
+    "1e308",
+    "nan",
+    "true",
+    '""',
+    '"x"',
+    "[]",
+    "[[]]",
+    "{}",
+    "[{}]",
+    "2026-01-01",
+    "12:00:00",
+    "{ en = 1 }",
+]
 
 
 def outcome(data: bytes) -> str:
@@ -20,11 +35,10 @@ def outcome(data: bytes) -> str:
     try:
         programme = parse_programme(data, "fuzz.toml")
     except ProgrammeError as refusal:
-        assert refusal.faults
-        assert all(fault.problem and fault.remedy for fault in refusal.faults)
-        return "refused"
-    assert isinstance(programme, Programme)
-    return "read"
+        return (
+            "refused" if all(fault.problem and fault.remedy for fault in refusal.faults) else "refused without a word"
+        )
+    return "read" if isinstance(programme, Programme) else "something else"
 
 
 @settings(deadline=None, max_examples=100)
@@ -41,14 +55,14 @@ def test_any_value_in_place_of_another_is_read_or_refused(line, value):
     key, equals, _ = LINES[line].partition(" = ")
     lines = [*LINES]
     lines[line] = f"{key} = {value}" if equals else value
-    outcome("\n".join(lines).encode())
+    assert outcome("\n".join(lines).encode()) in ("read", "refused")
 
 
 @settings(deadline=None, max_examples=100)
 @given(st.integers(0, len(LINES) - 1), st.integers(1, 12))
 def test_a_file_with_lines_missing_is_read_or_refused(first, count):
     """A torn file is read or refused, never a crash."""
-    outcome("\n".join(LINES[:first] + LINES[first + count :]).encode())
+    assert outcome("\n".join(LINES[:first] + LINES[first + count :]).encode()) in ("read", "refused")
 
 
 @pytest.mark.parametrize("name", NAMES)

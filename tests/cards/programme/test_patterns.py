@@ -9,7 +9,13 @@ from hypothesis import strategies as st
 
 from cards.programme.patterns import pattern_fault
 
-ALLOWED = ["^[A-Z0-9]{4,12}$", "^(?:swim|row|other)$", "^P-[0-9]{5}$", "^[A-Z]{2}(?:-[0-9]{1,4})?$", r"^[0-9]{1,3}\.[0-9]$"]
+ALLOWED = [
+    "^[A-Z0-9]{4,12}$",
+    "^(?:swim|row|other)$",
+    "^P-[0-9]{5}$",
+    "^[A-Z]{2}(?:-[0-9]{1,4})?$",
+    r"^[0-9]{1,3}\.[0-9]$",
+]
 REFUSED = {
     "[A-Z]{4}": "begins with",
     "^$": "begins with",

@@ -1,5 +1,7 @@
 """Broken programme files: each is refused with the place and the remedy, and all faults are told together."""
 
+# ruff: noqa: E501, Q000, Q003 - one broken file a line, quoted as it stands in the file
+
 import pytest
 
 from cards.programme.faults import ProgrammeError
@@ -113,7 +115,11 @@ def test_a_fault_is_told_with_its_place_and_remedy(old, new, place, problem, rem
 
 def test_all_faults_are_told_together():
     """Three slips in one file are three faults of one refusal, each on a line of its own."""
-    text = changed('quota = "pool"', 'quota = "pol"').replace('"Europe/Dublin"', '"Dublin"').replace("rank = 20", "rank = 0")
+    text = (
+        changed('quota = "pool"', 'quota = "pol"')
+        .replace('"Europe/Dublin"', '"Dublin"')
+        .replace("rank = 20", "rank = 0")
+    )
     with pytest.raises(ProgrammeError) as refusal:
         parse_programme(text.encode(), "mine.toml")
     places = {fault.place for fault in refusal.value.faults}
