@@ -82,13 +82,6 @@ def _first_month(key: str) -> tuple[int, int]:
     return int(key[:4]), int(key[5:] or 1)
 
 
-def period_named(unit: PeriodUnit, key: str, zone: ZoneInfo) -> Period:
-    """Return the period of `unit` that `key` names in the log (`2026-10`, `2026`, `ever`); ValueError for no key."""
-    if unit is PeriodUnit.EVER:
-        return Period(unit, "ever", None, None)
-    return _period(unit, int(key[:4]), int(key[5:] or 1), zone)
-
-
 def _period(unit: PeriodUnit, year: int, month: int, zone: ZoneInfo) -> Period:
     starts_at = _first_instant(year, month if unit is PeriodUnit.MONTH else 1, zone)
     ends_at = _first_instant(*_next_start(unit, year, month), zone)
