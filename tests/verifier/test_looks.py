@@ -1,0 +1,85 @@
+"""Look, then confirm: nothing consumed by looking, one device, 120 seconds."""
+
+from datetime import timedelta
+
+from cards.claims import Form
+
+
+def look(device, presentation, **rest):
+    """Look at a presentation."""
+    response = device.call("POST", "/v1/verifications", {"presentation": presentation, **rest})
+    assert response.status_code == 200, response.get_data(as_text=True)
+    return response.json
+
+
+def confirm(device, look_id, service, **rest):
+    """Confirm a look."""
+    return device.call("POST", "/v1/check-ins", {"look": look_id, "service": service, **rest})
+
+
+def test_a_look_consumes_nothing_and_is_confirmed(world):
+    """The look tells what is left; the confirming check-in counts once, though the proof is old by then."""
+    silver, gym = world.card("silver"), world.device("gym")
+    seen = look(gym, silver.shown())
+    assert (seen["valid"], seen["holder"]["name"], seen["tier"]) == (True, "张*明", "silver")
+    (service,) = seen["services"]
+    assert (service["code"], service["entitled"], service["quotas"][0]["remaining"]) == ("gym-visit", True, 2)
+    assert world.log() == []
+    world.clock.advance(timedelta(seconds=100))
+    granted = confirm(gym, seen["id"], "gym-visit").json
+    assert (granted["outcome"], granted["quotas"][0]["remaining"]) == ("granted", 1)
+
+
+def test_a_look_is_its_devices_own_and_ends(world):
+    """Another device cannot confirm it, and after 120 seconds nobody can."""
+    silver, gym, other = world.card("silver"), world.device("gym"), world.device("gym", label="Desk 2")
+    seen = look(gym, silver.shown())
+    assert confirm(other, seen["id"], "gym-visit").json["code"] == "not-found"
+    world.clock.advance(timedelta(seconds=120))
+    assert confirm(gym, seen["id"], "gym-visit").json["code"] == "not-found"
+    assert world.log() == []
+
+
+def test_a_look_claims_the_proof(world):
+    """The same code on a second device is used, though the first only looked."""
+    silver, gym, other = world.card("silver"), world.device("gym"), world.device("gym", label="Desk 2")
+    shown = silver.shown()
+    look(gym, shown)
+    assert other.outcome(shown, "gym-visit")["reason"] == "proof-used"
+    assert look(other, shown)["reason"] == "proof-used"
+
+
+def test_a_printed_card_asks_for_the_id_check(world):
+    """Step 6 passes provisionally and says what the confirming call must bring."""
+    printed, gym = world.card("silver", Form.PRINT), world.device("gym")
+    seen = look(gym, printed.shown())
+    assert (seen["valid"], seen["needs"]) == (True, ["id_check"])
+    assert confirm(gym, seen["id"], "gym-visit").json["reason"] == "id-check-needed"
+    assert confirm(gym, seen["id"], "gym-visit", id_checked=True).json["outcome"] == "granted"
+
+
+def test_a_look_says_what_would_be_refused(world):
+    """Already in, by the same judgement as the check-in's; the figures are as they stand."""
+    silver, gym = world.card("silver"), world.device("gym")
+    gym.outcome(silver.shown(), "gym-visit")
+    (service,) = look(gym, silver.shown())["services"]
+    assert (service["entitled"], service["reason"], service["quotas"][0]["used"]) == (False, "already-in", 1)
+
+
+def test_looks_are_kept_in_the_access_log_without_names(world):
+    """Who looked where and when; the holder by the log's name alone."""
+    silver, gym = world.card("silver"), world.device("gym")
+    look(gym, silver.shown())
+    (line,) = world.verifier.store.accesses()
+    assert (line["kind"], line["caller"], line["point"]) == ("look", gym.id, "gym")
+    assert silver.claims.subject not in str(line)
+    assert "张" not in str(line)
+
+
+def test_looks_are_rate_limited(world):
+    """A device that looks all the time is slowed down; check-ins go on."""
+    silver, gym = world.card("silver"), world.device("gym")
+    shown = silver.shown()
+    codes = [gym.call("POST", "/v1/verifications", {"presentation": shown}).status_code for _ in range(61)]
+    assert codes.count(429) == 1
+    assert gym.outcome(shown, "gym-visit")["outcome"] == "granted"
