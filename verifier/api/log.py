@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from flask import Blueprint, Response, request
@@ -45,7 +45,7 @@ class LogEntry(msgspec.Struct, frozen=True):
 
     id: str
     voided: bool
-    leaf: dict[str, object]
+    leaf: dict[str, Any]
 
 
 class LogPage(msgspec.Struct, frozen=True):

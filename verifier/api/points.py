@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, time
+from typing import Any
 
 import msgspec
-from cards.programme.export import programme_json
 from flask import Blueprint, Response, request
 
 from accounts.rights import Right
+from cards.programme.export import programme_json
 from cards.programme.types import Point, Programme
 from edge.http import answer, request_instant
 from edge.instants import from_epoch, rfc3339
@@ -80,7 +81,7 @@ def add_points(found: Blueprint, verifier: Verifier, asking: Asking) -> None:
     whole = msgspec.json.encode(programme_json(verifier.programme))
 
     @found.get("/v1/programme")
-    @describe(summary="The whole programme", tag="programme", answers={200: dict[str, object]}, auth="none")
+    @describe(summary="The whole programme", tag="programme", answers={200: dict[str, Any]}, auth="none")
     def programme() -> Response:
         return Response(whole, 200, _PUBLIC_CACHE, content_type="application/json")
 
