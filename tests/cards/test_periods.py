@@ -1,7 +1,9 @@
 """Calendar periods tile time in every zone, whatever its clocks do at the start of a month."""
 
+import struct
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from io import BytesIO
 from itertools import pairwise
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -101,6 +103,37 @@ def test_every_instant_lies_in_its_period_and_neighbours_meet(name, unit, at):
     assert period_of(unit, period.ends_at - SECOND, zone) == period_of(unit, period.starts_at, zone) == period
     assert period_of(unit, period.ends_at, zone) == after
     assert after.key > period.key
+
+
+def made_zone(change: datetime, before: int, after: int) -> ZoneInfo:
+    """Return a zone (RFC 8536, version 1) whose offset, in minutes, changes once."""
+    counts = struct.pack(">6l", 0, 0, 0, 1, 2, 4)
+    types = struct.pack(">lBBlBB", before * 60, 0, 0, after * 60, 0, 2)
+    head = b"TZif" + bytes(16) + counts + struct.pack(">lB", int(change.timestamp()), 1)
+    return ZoneInfo.from_file(BytesIO(head + types + b"A\0B\0"))
+
+
+def test_a_jump_that_begins_before_midnight_begins_the_month():
+    """From 23:30 to 00:30: the first instant of March is the jump, not the half hour after it."""
+    zone = made_zone(utc(2027, 2, 28, 23, 30), 0, 60)
+    assert period_of(PeriodUnit.MONTH, utc(2027, 2, 28, 23, 30), zone).starts_at == utc(2027, 2, 28, 23, 30)
+    assert period_of(PeriodUnit.MONTH, utc(2027, 2, 28, 23, 29, 59), zone).key == "2027-02"
+
+
+_minutes = st.integers(-14 * 60, 14 * 60)
+
+
+@settings(max_examples=300)
+@given(_minutes, _minutes, st.integers(-40 * 60, 40 * 60), st.lists(st.integers(-3000, 3000), min_size=2), st.data())
+def test_periods_tile_time_in_zones_that_do_not_exist_yet(before, after, change, minutes, data):
+    """Whatever a government decides near the start of a month or a year: no gap, no overlap, keys in order."""
+    unit = data.draw(st.sampled_from(BOUNDED))
+    starts = utc(2027, 1, 1)
+    zone = made_zone(starts + timedelta(minutes=change), before, after)
+    instants = [starts + timedelta(minutes=each) for each in sorted(minutes)]
+    periods = [period_of(unit, at, zone) for at in instants]
+    assert all(at in period for at, period in zip(instants, periods, strict=True))
+    assert all(one == two or (one.ends_at == two.starts_at and one.key < two.key) for one, two in pairwise(periods))
 
 
 @pytest.mark.parametrize("unit", BOUNDED)
