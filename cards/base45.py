@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import struct
+
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:"
-_VALUES = {character: value for value, character in enumerate(_ALPHABET)}
+_FOREIGN = 255
+# From a character's code to its value. What is not found (-1) is foreign, and so is "?", which stands for non-ASCII.
+_VALUES = bytes(_ALPHABET.find(chr(code)) & _FOREIGN for code in range(256))
 # The first two characters of a triplet together, so that two bytes cost one look-up and one division.
 _PAIRS = tuple(_ALPHABET[value % 45] + _ALPHABET[value // 45] for value in range(45 * 45))
 
@@ -32,20 +36,23 @@ def decode(text: str) -> bytes:
     """
     if len(text) % 3 == 1:
         raise Base45Error("a base45 text of an impossible length")
-    try:
-        values = [_VALUES[character] for character in text]
-    except KeyError:
-        raise Base45Error("a character outside the base45 alphabet") from None
-    data = bytearray()
+    values = text.encode("ascii", "replace").translate(_VALUES)
+    if _FOREIGN in values:
+        raise Base45Error("a character outside the base45 alphabet")
     whole = len(values) // 3 * 3
-    for at in range(0, whole, 3):
-        number = values[at] + values[at + 1] * 45 + values[at + 2] * 2025
-        if number > 0xFFFF:
-            raise Base45Error("a base45 group beyond two bytes")
-        data += number.to_bytes(2, "big")
-    if whole != len(values):
-        number = values[whole] + values[whole + 1] * 45
-        if number > 0xFF:
-            raise Base45Error("a base45 group beyond one byte")
-        data.append(number)
-    return bytes(data)
+    triplets = zip(values[0:whole:3], values[1:whole:3], values[2:whole:3], strict=True)
+    numbers = [low + middle * 45 + high * 2025 for low, middle, high in triplets]
+    try:
+        data = struct.pack(f">{len(numbers)}H", *numbers)
+    except struct.error:
+        raise Base45Error("a base45 group beyond two bytes") from None
+    return data + _last_byte(values[whole:])
+
+
+def _last_byte(values: bytes) -> bytes:
+    if not values:
+        return b""
+    number = values[0] + values[1] * 45
+    if number > 0xFF:
+        raise Base45Error("a base45 group beyond one byte")
+    return bytes([number])
