@@ -1,0 +1,163 @@
+"""`python -m web.demo`: demonstration data where there is none, and where to click.
+
+Run again it makes nothing twice: it prints the same people and accounts with fresh one-time codes. Data that this
+program did not make is left alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import sys
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from accounts.store import AccountStore
+from edge.clock import Clock, SystemClock
+from edge.settings import Settings, SettingsError, load_settings
+from issuer.desk import Desk, open_desk
+from issuer.publish import publish_if_due
+from web.seeding import (
+    DemoAccounts,
+    DemoHolder,
+    demo_points,
+    device_code,
+    printed_text,
+    seed_accounts,
+    seed_issuer,
+    wallet_link,
+)
+
+NOTE: Final = "demo.json"
+"""In YUNJU_VAR: marks the data as a demonstration's, and keeps its sign-ins (mode 0600)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """What the demonstration consists of."""
+
+    holders: tuple[DemoHolder, ...]
+    accounts: DemoAccounts
+
+
+@dataclass(frozen=True, slots=True)
+class Office:
+    """The stores that the demonstration fills, open."""
+
+    settings: Settings
+    desk: Desk
+    accounts: AccountStore
+
+    def close(self) -> None:
+        """Close both stores."""
+        self.desk.close()
+        self.accounts.close()
+
+
+def open_office(settings: Settings) -> Office:
+    """Open the stores that the settings name, making them where they are absent."""
+    settings.var.mkdir(parents=True, exist_ok=True)
+    return Office(settings, open_desk(settings), AccountStore.open(settings.accounts_url))
+
+
+def demonstrate(office: Office, at: datetime) -> Demo:
+    """Return the demonstration's data, making it where there is none; publishes what is due."""
+    note = office.settings.var / NOTE
+    if note.exists():
+        publish_if_due(office.desk, at)
+        return _read(note)
+    holders = tuple(seed_issuer(office.desk, at))
+    made = Demo(holders, seed_accounts(office.accounts, office.desk.programme, at))
+    _write(note, made)
+    return made
+
+
+def _write(note: Path, made: Demo) -> None:
+    handle = os.open(note, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        json.dump(asdict(made), file, ensure_ascii=False)
+
+
+def _read(note: Path) -> Demo:
+    kept = json.loads(note.read_text(encoding="utf-8"))
+    holders = tuple(DemoHolder(**holder) for holder in kept["holders"])
+    return Demo(holders, DemoAccounts(**kept["accounts"]))
+
+
+def is_elses(settings: Settings) -> bool:
+    """Tell whether there is data that is not the demonstration's."""
+    if (settings.var / NOTE).exists():
+        return False
+    return any(path.exists() for path in (settings.keys, settings.published, settings.var / "register.db"))
+
+
+def remove(settings: Settings) -> bool:
+    """Remove the demonstration's folder; tell whether there was one. Never removes data of another kind."""
+    if not (settings.var / NOTE).exists():
+        return False
+    shutil.rmtree(settings.var)
+    return True
+
+
+def describe(office: Office, demo: Demo, at: datetime) -> str:
+    """Return what to click, to type and to paste, with one-time codes made for this text."""
+    base = office.settings.base_url
+    lines = [f"Yunju is at {base}", "", f"Counter   {base}/counter   one-time code for a tablet at:"]
+    programme = office.desk.programme
+    for code in demo_points(programme):
+        name = programme.points[code].name.in_language("zh")
+        lines.append(f"  {device_code(office.accounts, code, at)}  {name}")
+    lines += ["", f"Wallet    {base}/wallet   open the link, then the last four characters of the ID:"]
+    lines += [line for holder in demo.holders for line in _holder_lines(office, holder, at)]
+    lines += ["", "Sign-ins"]
+    lines += [f"  {name:<14} {password}" for name, password in demo.accounts.people.items()]
+    lines += [f"  operator {code}  PIN {pin}" for code, pin in demo.accounts.operators.items()]
+    return "\n".join(lines)
+
+
+def _holder_lines(office: Office, holder: DemoHolder, at: datetime) -> list[str]:
+    tier = office.desk.programme.tiers[holder.tier].name.in_language("zh")
+    link = wallet_link(office.desk, holder, at) or "(this holder has enrolled too many phones)"
+    lines = [f"  {holder.name}  {tier}", f"    phone          {link}   ID …{holder.id_last4}"]
+    text = printed_text(office.desk, holder)
+    return [*lines, f"    printed card   {text}"] if text else lines
+
+
+def run(settings: Settings, clock: Clock, *, fresh: bool) -> int:
+    """Make or show the demonstration; 1 with a remedy where `fresh` would remove somebody's real data."""
+    if is_elses(settings):
+        if fresh:
+            print(f"error: {settings.var} holds data that is no demonstration\nhint: remove it by hand", file=sys.stderr)
+            return 1
+        print(f"Yunju is at {settings.base_url}; the data under {settings.var} is left as it is.")
+        return 0
+    if fresh:
+        remove(settings)
+    office = open_office(settings)
+    try:
+        at = clock.now()
+        print(describe(office, demonstrate(office, at), at), flush=True)
+    finally:
+        office.close()
+    return 0
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Read the command line and the environment."""
+    parser = argparse.ArgumentParser(prog="python -m web.demo", description="Demonstration data, and where to click.")
+    parser.add_argument("--fresh", action="store_true", help="remove the demonstration's data first")
+    asked = parser.parse_args(arguments)
+    try:
+        settings = load_settings(os.environ)
+    except SettingsError as error:
+        print("\n".join(f"error: {fault}" for fault in error.faults), file=sys.stderr)
+        return 2
+    return run(settings, SystemClock(), fresh=asked.fresh)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,125 @@
+"""The pages and their files: what a browser is given. Pages hold no data of people; their scripts ask the API.
+
+Served under the frame's strict policy: no inline script or style, Trusted Types with the one policy `yunju`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import flask
+from flask import Blueprint, Response, abort, request
+
+from cards.programme.load import load_programme
+from cards.programme.types import Programme, Text
+from cards.wire import dictionary_of
+from edge.encoding import b64u
+from edge.settings import Settings
+from web.wording import LANGUAGES, Wording, load_wording
+
+STATIC: Final = Path(__file__).parent / "static"
+LANGUAGE_COOKIE: Final = "yunju_language"
+_KINDS: Final = {
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".mjs": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+    ".png": "image/png",
+    ".wasm": "application/wasm",
+    ".webmanifest": "application/manifest+json",
+    "": "text/plain; charset=utf-8",
+}
+# Files are checked with the server each time and answered 304 while they are the same: no stale script after an update.
+_FRESH: Final = {"Cache-Control": "no-cache"}
+
+
+def pages_blueprint(settings: Settings) -> Blueprint:
+    """Return the pages of the surfaces that are switched on, and the files they are made of."""
+    found = Blueprint("pages", __name__, template_folder="templates")
+    programme = load_programme(settings.programme)
+    wording = load_wording()
+    shared = _shared(settings, programme)
+    _add_files(found, wording)
+    pages: dict[str, tuple[str, Callable[[], dict[str, object]]]] = {
+        "counter": ("/counter", lambda: shared),
+        "wallet": ("/wallet", lambda: shared | _for_wallet(programme)),
+    }
+    served = [name for name in pages if settings.serves(name)]
+    found.add_url_rule("/", "home", lambda: _page("home", wording, shared, served=served))
+    for name in served:
+        path, config = pages[name]
+        found.add_url_rule(path, name, _view(name, wording, config()))
+    return found
+
+
+def _view(name: str, wording: Wording, config: dict[str, object]) -> Callable[[], Response]:
+    def view() -> Response:
+        return _page(name, wording, config)
+
+    return view
+
+
+def _page(name: str, wording: Wording, config: dict[str, object], **values: object) -> Response:
+    language = _language()
+    words = wording[language]
+    text = flask.render_template(
+        f"{name}.html", t=words.__getitem__, language=language, page=name, config=config, **values
+    )
+    response = Response(text, content_type="text/html; charset=utf-8")
+    response.headers.extend(_FRESH)
+    response.vary.add("Cookie")
+    return response
+
+
+def _language() -> str:
+    """Return the language that the address or the browser's choice asks for; Chinese otherwise."""
+    asked = request.args.get("lang") or request.cookies.get(LANGUAGE_COOKIE, "")
+    return asked if asked in LANGUAGES else LANGUAGES[0]
+
+
+def _shared(settings: Settings, programme: Programme) -> dict[str, object]:
+    """Return what every page's script is told: nothing secret, nothing of a person."""
+    ranked = sorted(programme.tiers.values(), key=lambda tier: -tier.rank)
+    return {
+        "base": settings.base_url,
+        "zone": programme.zone.key,
+        "programme": {"name": _both(programme.name), "district": _both(programme.district)},
+        "tiers": {tier.code: {"name": _both(tier.name), "clouds": tier.clouds} for tier in ranked},
+        "contact": {"name": _both(programme.general_contact.label), "phone": programme.general_contact.number},
+    }
+
+
+def _for_wallet(programme: Programme) -> dict[str, object]:
+    """Return what a phone needs to make its codes: the audience of proofs and the dictionary of the wire form."""
+    dictionary = dictionary_of(programme)
+    wire = {"number": dictionary.number, "content": b64u(dictionary.content)}
+    return {"audience": programme.audience, "wire": wire}
+
+
+def _both(text: Text) -> dict[str, str]:
+    return {language: text.in_language(language) for language in LANGUAGES}
+
+
+def _add_files(found: Blueprint, wording: Wording) -> None:
+    @found.get("/static/<path:name>")
+    def static_file(name: str) -> Response:
+        kind = _KINDS.get(Path(name).suffix)
+        if kind is None:
+            abort(404)
+        response = flask.send_from_directory(STATIC, name, mimetype=kind)
+        response.headers.extend(_FRESH)
+        return response
+
+    @found.get("/words/<language>.json")
+    def words(language: str) -> Response:
+        if language not in wording:
+            abort(404)
+        response = flask.jsonify(wording[language])
+        response.headers.extend(_FRESH)
+        response.add_etag()
+        return response.make_conditional(request)
+
+
+

@@ -1,0 +1,122 @@
+"""Demonstration data: an issuer's keys, a holder of each tier with a printed card, accounts, one-time codes.
+
+All people are invented; their passwords are made at random and told once. Nothing here touches data that is there.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Final
+
+from accounts.rights import EVERYWHERE, Right, Role
+from accounts.store import AccountStore
+from cards.claims import Form
+from cards.programme.types import Programme
+from issuer.desk import Desk
+from issuer.enrolment import make_code
+from issuer.errors import Refused
+from issuer.holders import NewGround, NewHolder, add_ground, add_holder
+from issuer.identity import IdType, check_identity
+from issuer.issuing import cards_of, issue
+from issuer.qr import card_text
+from issuer.setup import set_up
+
+BY: Final = "demo"
+DEVICE_RIGHTS: Final = frozenset({Right.CHECK_IN, Right.VOID})
+SUPERVISOR_RIGHTS: Final = frozenset({Right.CHECK_IN, Right.VOID, Right.VOID_ANY, Right.OVERRIDE})
+POINTS_MOST: Final = 3
+_PREFERRED: Final = ("gym", "hosp-baiyun", "air-dom")
+_NAMES: Final = ("周晓宁", "王岚", "张小明", "陈思远", "李书航")
+_PHONES: Final = ("13800000001", "13800000002", "13800000003", "13800000004", "13800000005")
+_WEIGHTS: Final = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
+_CHECK: Final = "10X98765432"
+_BASIS: Final = timedelta(days=3 * 365)
+
+
+@dataclass(frozen=True, slots=True)
+class DemoHolder:
+    """An invented holder: `id` is the register's, `id_last4` what a phone's enrolment asks for."""
+
+    id: str
+    name: str
+    tier: str
+    id_last4: str
+
+
+@dataclass(frozen=True, slots=True)
+class DemoAccounts:
+    """Sign-ins of the demonstration: person to password, operator's code to PIN."""
+
+    people: dict[str, str]
+    operators: dict[str, str]
+
+
+def seed_issuer(desk: Desk, at: datetime) -> list[DemoHolder]:
+    """Make the issuer's keys, publish, and register a holder of every tier with a printed card."""
+    set_up(desk, at)
+    tiers = sorted(desk.programme.tiers.values(), key=lambda tier: -tier.rank)
+    return [_seed_holder(desk, tier.code, number, at) for number, tier in enumerate(tiers)]
+
+
+def _seed_holder(desk: Desk, tier: str, number: int, at: datetime) -> DemoHolder:
+    name = _NAMES[number % len(_NAMES)]
+    identity = check_identity(IdType.RESIDENT_ID, _resident_id(number), today=at.date())
+    holder = add_holder(desk, NewHolder(name, identity, _PHONES[number % len(_PHONES)]), by=BY, at=at)
+    add_ground(desk, holder.id, _ground(desk.programme, tier, at.date()), by=BY, at=at)
+    issue(desk, holder.id, Form.PRINT, by=BY, at=at)
+    return DemoHolder(holder.id, name, tier, identity.last_four)
+
+
+def _ground(programme: Programme, tier: str, today: date) -> NewGround:
+    """Return the plainest ground of a tier: one that does not end by itself and raises nothing, where there is one."""
+    found = [ground for ground in programme.grounds.values() if ground.tier == tier]
+    chosen = min(found, key=lambda ground: (ground.basis_ends, bool(ground.raises), ground.by_list_only))
+    limb = chosen.limbs[0].code if chosen.limbs else None
+    return NewGround(chosen.code, limb, basis_ends=today + _BASIS if chosen.basis_ends else None)
+
+
+def _resident_id(number: int) -> str:
+    """Return a well-formed resident ID of nobody: born on 1 January 1980 in Baiyun, a sequence that is not given out."""
+    body = f"44011119800101{number:03d}"
+    total = sum(int(digit) * weight for digit, weight in zip(body, _WEIGHTS, strict=True))
+    return body + _CHECK[total % 11]
+
+
+def seed_accounts(store: AccountStore, programme: Programme, at: datetime) -> DemoAccounts:
+    """Add an officer, an approver, an auditor and an operator with a PIN, who may supervise at every point."""
+    roles = {"officer.chen": Role.OFFICER, "approver.lin": Role.APPROVER, "auditor.li": Role.AUDITOR}
+    people = {name: secrets.token_urlsafe(12) for name in roles}
+    for name, role in roles.items():
+        store.people.add(name, people[name], (role,), by=BY, at=at)
+    pin = f"{secrets.randbelow(10**6):06d}"
+    store.operators.add("1001", "李静", {EVERYWHERE: SUPERVISOR_RIGHTS}, by=BY, at=at, pin=pin)
+    return DemoAccounts(people, {"1001": pin})
+
+
+def demo_points(programme: Programme) -> tuple[str, ...]:
+    """Return the points that the demonstration sets a tablet up at: well-known ones, else the programme's first."""
+    known = [code for code in _PREFERRED if code in programme.points]
+    rest = [code for code, point in programme.points.items() if point.desk and point.services and code not in known]
+    return tuple((known + rest)[:POINTS_MOST])
+
+
+def device_code(store: AccountStore, point: str, at: datetime) -> str:
+    """Return a one-time code for a tablet at a point."""
+    return store.devices.make_code(point, by=BY, at=at, label="1", rights=DEVICE_RIGHTS).code
+
+
+def wallet_link(desk: Desk, holder: DemoHolder, at: datetime) -> str | None:
+    """Return the link that makes a phone this holder's card, None when the holder enrolled too many phones."""
+    try:
+        return make_code(desk, holder.id, by=BY, at=at).link
+    except Refused:
+        return None
+
+
+def printed_text(desk: Desk, holder: DemoHolder) -> str | None:
+    """Return what the QR code on a holder's printed card says, None when the card has ended."""
+    live = (card for card in cards_of(desk, holder.id) if card.form is Form.PRINT and card.state.live)
+    card = next(live, None)
+    return None if card is None else card_text(card.token, desk.programme)
