@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Final
 from urllib.parse import SplitResult, unquote, urlsplit
 
@@ -102,6 +103,7 @@ def without_query(url: str) -> str:
     return urlsplit(url)._replace(query="", fragment="").geturl()
 
 
+@lru_cache(maxsize=1024)  # the same few addresses come with every request
 def normal_url(url: str) -> str | None:
     """Return a URL in the form in which two are compared (RFC 9449 §4.3), None if it is no address of a call.
 

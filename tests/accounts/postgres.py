@@ -3,7 +3,10 @@
 import importlib.util
 import os
 import shutil
+import signal
 import subprocess
+import tempfile
+import time
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
@@ -12,39 +15,51 @@ _numbers = count()
 
 
 def binaries():
-    """The folder of initdb and pg_ctl, where PostgreSQL and its driver are installed; else None."""
+    """The folder of initdb and postgres, where PostgreSQL and its driver are installed; else None."""
     if importlib.util.find_spec("psycopg") is None:
         return None
     found = shutil.which("initdb")
     places = [Path(found).resolve().parent] if found else sorted(Path("/usr/lib/postgresql").glob("*/bin"))
-    return next((place for place in places if (place / "pg_ctl").exists()), None)
+    return next((place for place in places if (place / "pg_isready").exists()), None)
 
 
 @contextmanager
-def server(folder):
-    """Run a server over `folder`; yields a function that makes a new database and returns its address."""
-    data, place = folder / "data", binaries()
+def server():
+    """Run a server; yields a function that makes a new database and returns its address."""
     user = "postgres" if os.getuid() == 0 else None  # it refuses to be started by root
-    folder.mkdir()
-    for path in (folder, *folder.parents):
-        if path == Path("/tmp") or user is None:
-            break
-        path.chmod(0o755)
-    if user is not None:
-        shutil.chown(folder, user)
+    # Not in pytest's folder: that is closed to other users, and every run closes it again.
+    with tempfile.TemporaryDirectory(prefix="yunju-pg-") as name:
+        folder = Path(name)
+        if user is not None:
+            shutil.chown(folder, user)
+        yield from _serve(binaries(), folder, user)
 
+
+def _serve(place, folder, user):
     def command(*line):
         subprocess.run([place / line[0], *line[1:]], check=True, user=user, cwd=folder, stdout=subprocess.DEVNULL)
-
-    command("initdb", "-D", data, "-A", "trust", "-U", "yunju", "--no-sync", "-E", "UTF8", "--no-locale")
-    command("pg_ctl", "-D", data, "-w", "-l", folder / "log", "-o", f"-c listen_addresses='' -k {folder} -F", "start")
 
     def make():
         name = f"accounts_{next(_numbers)}"
         command("createdb", "-h", folder, "-U", "yunju", name)
         return f"postgresql://yunju@/{name}?host={folder}"
 
+    data = folder / "data"
+    command("initdb", "-D", data, "-A", "trust", "-U", "yunju", "--no-sync", "-E", "UTF8", "--no-locale")
+    line = [place / "postgres", "-D", data, "-c", "listen_addresses=", "-k", folder, "-F"]
+    with (folder / "log").open("wb") as log:
+        running = subprocess.Popen(line, user=user, cwd=folder, stdout=log, stderr=log)
     try:
+        _wait([place / "pg_isready", "-q", "-h", folder, "-U", "yunju", "-d", "postgres"])
         yield make
     finally:
-        command("pg_ctl", "-D", data, "-w", "-m", "immediate", "stop")
+        running.send_signal(signal.SIGQUIT)  # at once: nobody needs these data again
+        running.wait(30)
+
+
+def _wait(ready):
+    for _ in range(300):
+        if subprocess.run(ready, check=False).returncode == 0:
+            return
+        time.sleep(0.1)
+    raise TimeoutError("PostgreSQL does not answer")

@@ -24,12 +24,12 @@ DATABASES = ["sqlite"] if postgres.binaries() is None else ["sqlite", "postgresq
 
 
 @pytest.fixture(scope="module")
-def make_database(tmp_path_factory):
+def make_database():
     """Makes a new PostgreSQL database and gives its address, where there is PostgreSQL."""
     if "postgresql" not in DATABASES:
         yield None
         return
-    with postgres.server(tmp_path_factory.mktemp("pg") / "server") as make:
+    with postgres.server() as make:
         yield make
 
 
