@@ -1,0 +1,97 @@
+"""A whole check-in over HTTP beside hello-JSON under the same gunicorn: wall time and processor time a request."""
+
+from __future__ import annotations
+
+import http.client
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from bench.rows import Row, percentile
+from bench.serving import Server, free_port, serving
+from bench.world import BenchWorld, Device, check_in_body
+
+Call = tuple[str, str, bytes, dict[str, str]]
+
+
+def run(full: bool) -> list[Row]:  # noqa: FBT001 - one switch for all benchmarks
+    """Measure with one client and with eight."""
+    requests = 2_000 if full else 600
+    hello = _hello(requests)
+    port = free_port()
+    with TemporaryDirectory() as folder:
+        world = BenchWorld(Path(folder), f"http://127.0.0.1:{port}")
+        device = world.device("hosp-2")
+        with serving("wsgi:application", port, world.environ) as server:
+            mine = _measure(server, lambda count: _check_ins(world, device, port, count), requests)
+    one, eight = mine
+    floor_one, floor_eight = hello
+    return [
+        Row("hello-JSON, 1 client, p50", floor_one.p50, "µs"),
+        Row("check-in over HTTP, 1 client, p50", one.p50, "µs", floor_one.p50, "hello-JSON"),
+        Row("check-in over HTTP, 1 client, p99", one.p99, "µs", floor_one.p99, "hello-JSON"),
+        Row("check-in over HTTP, 8 clients, p99", eight.p99, "µs", floor_eight.p99, "hello-JSON"),
+        Row("check-ins a second over HTTP, 8 clients", eight.rate, "/s", floor_eight.rate, "hello-JSON"),
+        Row("processor time of hello-JSON", floor_one.processor, "µs"),
+        Row("processor time of a whole check-in", one.processor, "µs", floor_one.processor, "hello-JSON", 2.5),
+    ]
+
+
+class Figures:
+    """What one load came to."""
+
+    def __init__(self, times: list[float], seconds: float, processor: float) -> None:
+        self.p50, self.p99 = percentile(times, 0.5), percentile(times, 0.99)
+        self.rate = len(times) / seconds
+        self.processor = processor / len(times) * 1e6
+
+
+def _hello(requests: int) -> tuple[Figures, Figures]:
+    with serving("bench.hello:application", free_port(), {}) as server:
+        return _measure(server, lambda count: [("GET", "/hello", b"", {})] * count, requests)
+
+
+def _measure(server: Server, calls: Callable[[int], list[Call]], requests: int) -> tuple[Figures, Figures]:
+    _load(server, calls(100), 1, expected=None)
+    return _load(server, calls(requests), 1), _load(server, calls(requests), 8)
+
+
+def _check_ins(world: BenchWorld, device: Device, port: int, count: int) -> list[Call]:
+    """Sign them beforehand: what the phone and the tablet spend is not the server's."""
+    url = f"http://127.0.0.1:{port}/v1/check-ins"
+    calls = []
+    for index in range(count):
+        card = world.card(index % 200)
+        body = check_in_body(f"{card}~{world.proof(card)}", "hospital-registration")
+        calls.append(("POST", "/v1/check-ins", body, device.headers("POST", url, body)))
+    return calls
+
+
+def _load(server: Server, calls: list[Call], clients: int, expected: tuple[int, ...] | None = (200, 201)) -> Figures:
+    times: list[float] = []
+    faults: list[int] = []
+    shares = [calls[number::clients] for number in range(clients)]
+
+    def client(share: list[Call]) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+        for method, path, body, headers in share:
+            start = time.perf_counter()
+            connection.request(method, path, body, headers)
+            response = connection.getresponse()
+            response.read()
+            times.append((time.perf_counter() - start) * 1e6)
+            if expected and response.status not in expected:
+                faults.append(response.status)
+        connection.close()
+
+    before, start = server.processor_seconds(), time.perf_counter()
+    threads = [threading.Thread(target=client, args=(share,)) for share in shares]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if faults:
+        raise RuntimeError(f"{len(faults)} answers of {sorted(set(faults))}")
+    return Figures(times, time.perf_counter() - start, server.processor_seconds() - before)
