@@ -380,6 +380,14 @@ def test_hospitals_and_legal_advice_record_no_content():
     assert not service("hospital-payment").record
 
 
+def test_hospital_priority_is_priority_only():
+    """Read right 15: not free, and the holder is the patient; both told to the desk."""
+    for code in ("hospital-registration", "hospital-payment", "hospital-other"):
+        assert service(code).beneficiaries == {Beneficiary.HOLDER}
+        assert service(code).own_expense[0].zh == "仅为优先，医疗费用照常支付"
+        assert service(code).declarations[0].zh == "持卡人本人就诊"
+
+
 def test_what_is_not_open_says_so():
     """Read right 15 and 16: housing waits for its apartments, other hospital services for their list."""
     closed = {code: one.closed.zh for code, one in baiyun().services.items() if one.closed}
