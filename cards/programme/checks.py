@@ -62,6 +62,11 @@ def _check_tiers(programme: Programme, sheet: Sheet) -> None:
 def _check_contacts(programme: Programme, sheet: Sheet) -> None:
     for point in programme.points.values():
         refer(sheet, f"points.{point.code}.department", [point.department], programme.departments, "department")
+        if point.services and not point.desk:
+            named = ", ".join(sorted(point.services))
+            sheet.fault(
+                f"points.{point.code}.no_desk", f"{named} is checked in here", "remove it, or name another point"
+            )
     for kind in programme.referrals.values():
         refer(sheet, f"referrals.{kind.code}.department", [kind.department], programme.departments, "department")
 

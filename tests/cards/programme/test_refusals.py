@@ -22,6 +22,7 @@ BROKEN = {
     "tiers of one rank": ("rank = 20", "rank = 10", "tiers", "share a rank", "greater"),
     "an unknown point": ('points = ["pool"]', 'points = ["poool"]', "services.pool-visit.points", "no point", "'pool'"),
     "a desk nowhere": ('points = ["pool"]', "points = []", "services.pool-visit.points", "needs a point", "checked in"),
+    "a check-in without a desk": ("no_desk = false", "no_desk = true", "points.town-hall.no_desk", "checked in here", "another point"),
     "an unknown department": ('department = "leisure"', 'department = "leasure"', "points.pool.department", "no department", "'leisure'"),
     "an unknown item": ("item = 3\nname = \"Parking", "item = 4\nname = \"Parking", "services.parking-permit.item", "no item", "use one of"),
     "an item without a number": ("[items.3]", "[items.three]", "items.three", "not an item's number", "1, 2, 3"),
