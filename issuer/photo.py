@@ -24,10 +24,10 @@ def check_photo(data: bytes, rule: PhotoRule) -> bytes:
     The picture's size is read from its header and checked before a pixel is decoded, so that no file, whatever it
     claims, makes this allocate more than one photo.
     """
-    if len(data) > rule.most_bytes:
-        raise BadPhoto(f"the photo is larger than {rule.most_bytes} bytes: save it with more compression")
     if not data.startswith(_JPEG_START):
         raise BadPhoto("the photo is not a JPEG file")
+    if len(data) > rule.most_bytes:
+        raise BadPhoto(f"the photo is larger than {rule.most_bytes} bytes: save it with more compression")
     try:
         # `formats` keeps every other decoder out, whatever the file pretends to be.
         with Image.open(BytesIO(data), formats=("JPEG",)) as image:
