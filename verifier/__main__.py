@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
-from typing import Any
+from typing import IO, Any
 
 import click
 
@@ -16,6 +16,7 @@ from edge.cli import Refusal, emit, json_option, main_group, progress, run
 from edge.clock import SystemClock
 from edge.instants import InstantError, from_epoch, parse_rfc3339, rfc3339
 from edge.settings import Settings, load_settings
+from edge.strictjson import JsonError, loads
 from keys.files import StoreError
 from verifier.dry_run import asked, decide
 from verifier.ledger.interface import Entry, Fault, Ledger, LedgerError, Query
@@ -24,8 +25,12 @@ from verifier.offline_check import check as check_offline
 from verifier.published import PublishedFolder, Untrusted, pinned_root, read_programme
 from verifier.reasons import REASONS
 from verifier.service import Verifier, open_verifier, root_file
+from verifier.store import VerifierStore
+from verifier.tags import BadTagRecord, read_records
 
 CLOCK = SystemClock()
+RECORDS_MOST = 64 * 1024 * 1024
+"""A file of records of some 50,000 tags."""
 
 
 @main_group("verifier")
@@ -144,6 +149,34 @@ def list_log(settings: Settings, /, since: str | None, until: str | None, as_jso
         entries = _pages(ledger, query, limit)
     leaves = [{"voided": entry.voided, **entry.fields} for entry in entries]
     emit(leaves, as_json, "\n".join(_entry_line(entry) for entry in entries) or "nothing logged that matches")
+
+
+@main.group()
+def tag() -> None:
+    """Counting tags (NTAG 424 DNA) and the cards behind them."""
+
+
+@tag.command("import")
+@click.argument("file", type=click.File("rb"))
+@json_option
+@click.pass_obj
+def import_tags(settings: Settings, file: IO[bytes], as_json: bool) -> None:
+    """Take in what `python -m devices personalise` recorded: a record or a list of them, as JSON; `-` reads stdin.
+
+    A tag known before gets its new card and keys; its highest count stays. Destroy the file afterwards: it holds keys.
+    """
+    try:
+        records = read_records(loads(file.read(), max_bytes=RECORDS_MOST))
+    except (BadTagRecord, JsonError) as error:
+        raise Refusal(f"the records cannot be used: {error}", "give the file as personalisation wrote it") from None
+    store = VerifierStore.open(settings.verifier_url, settings.secret())
+    try:
+        added = sum([store.tags.add(record) for record in records])
+        known = store.tags.count()
+    finally:
+        store.close()
+    said = {"added": added, "replaced": len(records) - added, "known": known}
+    emit(said, as_json, f"{added} tags added, {len(records) - added} replaced, {known} known")
 
 
 @main.group("ledger")

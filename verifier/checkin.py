@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING
 
 from cards.claims import CARD
 from cards.programme.types import Beneficiary
-from cards.proof import PROOF, PROOF_AHEAD, PROOF_MAX_AGE, ProofClaims
+from cards.proof import CHIP_PROOF, PROOF, PROOF_AHEAD, PROOF_MAX_AGE, ProofClaims, card_digest
 from cards.verify import Refused, Verified, verify_presentation
 from edge.encoding import b64u, digest
 from edge.problems import Problem
 from edge.strictjson import canonical
 from keys.tokens import TokenError, parse_unverified
+from verifier.challenges import AnswerOf
 from verifier.ledger.interface import (
     CheckIn,
     ClockSkew,
@@ -46,6 +47,8 @@ if TYPE_CHECKING:
     from verifier.known_cards import KnownCards
     from verifier.ledger.interface import Ledger, Outcome
     from verifier.published import Documents
+    from verifier.store import VerifierStore
+    from verifier.tags import TagRead
 
 LATE_WINDOW = timedelta(days=7)
 """Proof markers, operations and correctable counters outlive this (DESIGN §6, Offline)."""
@@ -56,12 +59,16 @@ VOID_WINDOW = timedelta(minutes=15)
 BEFORE_CLAIMS = frozenset({"unknown-key", "bad-signature", "bad-claims"})
 """Reasons given before a card's claims can be believed: logged by the token's digest, in the device's partition."""
 
+ASSURANCE_REASONS = frozenset({"id-check-needed", "assurance-too-low"})
+"""Reasons that say how far the card was proved, not that it does not hold."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ask:
     """One intended check-in, read and typed, with who asks and at which point; `operation` is the Idempotency-Key.
 
-    `looked_at`: when the look that this confirms was taken; its proof is judged by that instant.
+    `looked_at`: when the look that this confirms was taken; its proof is judged by that instant. `tag`: the reading of
+    a counting tag that named the card.
     """
 
     operation: str
@@ -75,6 +82,7 @@ class Ask:
     not_holder: bool = False
     client_time: int | None = None
     looked_at: datetime | None = None
+    tag: TagRead | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +104,22 @@ class CheckInDesk:
     """Takes check-ins: trusted documents, known cards and the ledger put to work."""
 
     def __init__(
-        self, documents: Callable[[datetime], Documents], ledger: Ledger, known: KnownCards, cache: CardCache
+        self,
+        documents: Callable[[datetime], Documents],
+        ledger: Ledger,
+        known: KnownCards,
+        cache: CardCache,
+        store: VerifierStore,
     ) -> None:
-        """Keep what every check-in needs; `documents` gives the trusted documents at an instant, or raises Problem."""
+        """Keep what every check-in needs; `documents` gives the trusted documents at an instant, or raises Problem.
+
+        `store` knows the challenges that chips may answer and the counts of tags.
+        """
         self.documents = documents
         self._ledger = ledger
         self._known = known
         self._cache = cache
+        self._store = store
 
     def check_in(self, ask: Ask, at: datetime) -> Judged:
         """Judge one check-in and record it; returns only once its entry is durable.
@@ -139,17 +156,24 @@ class CheckInDesk:
         return Judged(ask, outcome, verdict, documents)
 
     def verify(self, ask: Ask, documents: Documents, at: datetime, *, provisional: bool = False) -> Verified | Refused:
-        """Steps 2 to 6 for one presentation."""
-        return verify_presentation(
+        """Steps 2 to 6 for one presentation; a chip's challenge and a tag's count are taken here."""
+        replayed = None if ask.tag is None else self._store.tags.refusal(ask.tag, ask.caller.id, at)
+        verdict = verify_presentation(
             ask.presentation,
             documents.trust,
             at,
             least=ask.service.least_assurance,
             id_checked=ask.id_checked,
             provisional=provisional,
+            counted=ask.tag is not None and replayed is None,
+            challenges=AnswerOf(self._store.challenges, ask.caller.id, card_digest(ask.presentation.card or "")),
             cache=self._cache,
             proof_at=ask.looked_at,
         )
+        # What the card itself is refused for is told first; an ID compared makes an old link no fresher.
+        if replayed is None or (isinstance(verdict, Refused) and verdict.reason not in ASSURANCE_REASONS):
+            return verdict
+        return Refused(replayed, verdict.card, verdict.token_digest)
 
     def _seen(self, operation: Operation) -> Outcome | None:
         """Look the operation up under the holder that the card names and under the device, where early refusals lie."""
@@ -184,10 +208,18 @@ def request_hash(ask: Ask) -> bytes:
                 "id_checked": ask.id_checked,
                 "not_holder": ask.not_holder,
                 "card": b64u(digest((ask.presentation.card or "").encode())),
-                "proof": _unverified_text(ask.presentation.proof, PROOF, "jti") or "",
+                "proof": _proof_name(ask),
             }
         )
     )
+
+
+def _proof_name(ask: Ask) -> str:
+    """Return what names this showing of the card: the phone's proof, the chip's nonce, the tag's count."""
+    if ask.tag is not None:
+        return ask.tag.proof
+    proof = ask.presentation.proof
+    return _unverified_text(proof, PROOF, "jti") or _unverified_text(proof, CHIP_PROOF, "nonce") or ""
 
 
 def _unverified_text(token: str | None, form: TokenForm, claim: str) -> str | None:
@@ -211,7 +243,7 @@ def change_of(
         subject = operation.subject if verdict.card else device_subject(ask.caller.id)
         refused = (verdict.reason,)
         return replace(change, operation=replace(operation, subject=subject), findings=refused, order=refused)
-    return judged_by_rules(replace(change, claim=claim_of(verdict, at)), ask, verdict.card, documents)
+    return judged_by_rules(replace(change, claim=claim_of(verdict, at, ask.tag)), ask, verdict.card, documents)
 
 
 def judged_by_rules(change: CheckIn, ask: Ask, card: CardClaims, documents: Documents) -> CheckIn:
@@ -236,12 +268,19 @@ def judged_by_rules(change: CheckIn, ask: Ask, card: CardClaims, documents: Docu
     )
 
 
-def claim_of(verdict: Verified, at: datetime) -> ProofClaim | None:
-    """Return the claim that a proof makes; kept past its own life, the late window and the leeway between clocks."""
-    if verdict.proof is None:
-        return None
+def claim_of(verdict: Verified, at: datetime, tag: TagRead | None = None) -> ProofClaim | None:
+    """Return the claim that a proof makes; kept past its own life, the late window and the leeway between clocks.
+
+    A tag's reading is claimed like a proof, so that one device uses it once; that no older one counts is the tag
+    store's to say.
+    """
     proof = verdict.proof
-    name = proof.proof_id if isinstance(proof, ProofClaims) else b64u(proof.nonce)
+    if proof is None and tag is None:
+        return None
+    if proof is None:
+        name = "" if tag is None else tag.proof
+    else:
+        name = proof.proof_id if isinstance(proof, ProofClaims) else b64u(proof.nonce)
     return ProofClaim(verdict.card.card_id, name, at + LATE_WINDOW + PROOF_MAX_AGE + PROOF_AHEAD)
 
 

@@ -70,7 +70,7 @@ class Looks:
             verdict = self._desk.verify(ask, documents, at, provisional=True)
             reason = self._reason(ask, verdict, at)
             seen = () if reason is not None else self._services(ask, verdict, documents, services, at)
-        look = self._store.keep_look(ask.caller.id, ask.presentation, at)
+        look = self._store.keep_look(ask.caller.id, ask.presentation, at, ask.tag)
         self._record(ask, verdict, at)
         needs = ("id_check",) if isinstance(verdict, Verified) and verdict.needs_id_check else ()
         return Looked(ask, look, verdict, documents, reason, needs, seen)
@@ -78,7 +78,7 @@ class Looks:
     def _reason(self, ask: Ask, verdict: Verified | Refused, at: datetime) -> str | None:
         if isinstance(verdict, Refused):
             return verdict.reason
-        claim = claim_of(verdict, at)
+        claim = claim_of(verdict, at, ask.tag)
         if claim is None or self._ledger.claim(verdict.card.subject, ask.caller.id, claim, at):
             return None
         return "proof-used"

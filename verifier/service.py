@@ -68,7 +68,7 @@ def assemble(
 ) -> Verifier:
     """Put the parts together."""
     known = KnownCards(store)
-    desk = CheckInDesk(published, ledger, known, CardCache())
+    desk = CheckInDesk(published, ledger, known, CardCache(), store)
     looks = Looks(desk, ledger, store)
     return Verifier(programme, published, ledger, store, known, desk, looks, Changes(ledger, store), answering)
 

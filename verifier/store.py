@@ -1,4 +1,4 @@
-"""The verifier's erasable store (DESIGN §7): cards seen, looks, notes, and the log of who looked. Never a check-in."""
+"""The verifier's erasable store (DESIGN §7): cards, looks, challenges, tags, notes, who looked. Never a check-in."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ from edge.database import Database
 from edge.encoding import b64u
 from edge.instants import from_epoch, to_epoch
 from edge.sealing import Sealer, Unsealable
+from verifier.challenges import ChallengeStore
 from verifier.tables import ACCESSES, KNOWN_CARDS, LOOKS, NOTES
+from verifier.tags import TagRead, TagStore
 
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
 LOOK_LIFE: Final = timedelta(seconds=120)
@@ -33,6 +35,15 @@ class Look:
     presentation: Presentation
     looked_at: datetime
     expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class KeptLook:
+    """What was looked at, when, and the tag's reading where a counting tag was tapped."""
+
+    presentation: Presentation
+    looked_at: datetime
+    tag: TagRead | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +65,8 @@ class VerifierStore:
         """Keep the database; tokens, presentations and notes are sealed under the server's secret."""
         self._database = database
         self._sealer = Sealer(secret, "verifier-store")
+        self.challenges = ChallengeStore(database)
+        self.tags = TagStore(database, secret)
 
     @classmethod
     def open(cls, url: str, secret: bytes) -> VerifierStore:
@@ -84,8 +97,8 @@ class VerifierStore:
             sealed = connection.execute(sa.select(KNOWN_CARDS.c.token).where(KNOWN_CARDS.c.digest == name)).scalar()
         return None if sealed is None else self._opened(sealed, b64u(name))
 
-    def keep_look(self, device: str, presentation: Presentation, at: datetime) -> Look:
-        """Keep a look for its device alone and return it with its id."""
+    def keep_look(self, device: str, presentation: Presentation, at: datetime, tag: TagRead | None = None) -> Look:
+        """Keep a look for its device alone, with the tag's reading where there was one, and return it with its id."""
         look = Look(b64u(secrets.token_bytes(16)), device, presentation, at, at + LOOK_LIFE)
         with self._database.write() as connection:
             connection.execute(LOOKS.delete().where(LOOKS.c.expires_at < to_epoch(at)))
@@ -96,19 +109,23 @@ class VerifierStore:
                     presentation=self._sealer.seal(_written(presentation), look.id),
                     looked_at=to_epoch(at),
                     expires_at=to_epoch(look.expires_at),
+                    tag=None if tag is None else tag.name,
+                    # A count whose MAC did not hold is not kept: a look cannot make it any better.
+                    counter=None if tag is None else tag.counter if tag.authentic else -1,
                 )
             )
         return look
 
-    def look(self, look_id: str, device: str, at: datetime) -> tuple[Presentation, datetime] | None:
-        """Return what a device looked at and when; None for an unknown, expired or another device's look."""
+    def look(self, look_id: str, device: str, at: datetime) -> KeptLook | None:
+        """Return what a device looked at; None for an unknown, expired or another device's look."""
         found = LOOKS.c.id == look_id, LOOKS.c.device == device, LOOKS.c.expires_at > to_epoch(at)
         with self._database.read() as connection:
-            row = connection.execute(sa.select(LOOKS.c.presentation, LOOKS.c.looked_at).where(*found)).first()
+            row = connection.execute(sa.select(LOOKS).where(*found)).first()
         if row is None:
             return None
         text = self._opened(row.presentation, look_id)
-        return None if text is None else (_read(text), from_epoch(row.looked_at))
+        tag = None if row.tag is None else TagRead(row.tag, row.counter, authentic=row.counter >= 0)
+        return None if text is None else KeptLook(_read(text), from_epoch(row.looked_at), tag)
 
     def keep_note(self, entry: str, note: str, at: datetime) -> None:
         """Keep the free text of a void, sealed, until 30 days are over."""

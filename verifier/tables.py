@@ -1,4 +1,4 @@
-"""The tables of the verifier's erasable store (DESIGN §7): cards seen, looks, notes, accesses. Never a check-in."""
+"""The tables of the verifier's erasable store (DESIGN §7): cards, looks, tags, notes, accesses. Never a check-in."""
 
 from __future__ import annotations
 
@@ -25,6 +25,35 @@ LOOKS = sa.Table(
     sa.Column("presentation", sa.LargeBinary, nullable=False, comment="sealed"),
     sa.Column("looked_at", sa.BigInteger, nullable=False),
     sa.Column("expires_at", sa.BigInteger, nullable=False, index=True),
+    sa.Column("tag", sa.LargeBinary(32), comment="the tag that was read, where one was"),
+    sa.Column("counter", sa.BigInteger, comment="its count at that reading"),
+)
+
+CHALLENGES = sa.Table(
+    "challenges",
+    METADATA,
+    sa.Column("nonce", sa.LargeBinary(32), primary_key=True, comment="SHA-256 of the nonce"),
+    sa.Column("device", sa.String(64), nullable=False),
+    sa.Column("card", sa.LargeBinary(32), comment="digest of the card token that answered"),
+    sa.Column("expires_at", sa.BigInteger, nullable=False, index=True),
+)
+
+TAGS = sa.Table(
+    "tags",
+    METADATA,
+    sa.Column("name", sa.LargeBinary(32), primary_key=True, comment="keyed hash of the UID, which is no identity"),
+    sa.Column("token", sa.LargeBinary, nullable=False, comment="sealed"),
+    sa.Column("file_key", sa.LargeBinary, nullable=False, comment="sealed; this tag's alone"),
+    sa.Column("counter", sa.BigInteger, nullable=False, comment="the highest count taken, -1 before the first"),
+    sa.Column("device", sa.String(64), comment="the device that took it"),
+    sa.Column("read_at", sa.BigInteger),
+)
+
+TAG_META_KEYS = sa.Table(
+    "tag_meta_keys",
+    METADATA,
+    sa.Column("name", sa.LargeBinary(32), primary_key=True),
+    sa.Column("key", sa.LargeBinary, nullable=False, comment="sealed; opens UID and count, forges nothing"),
 )
 
 ACCESSES = sa.Table(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
@@ -17,8 +18,19 @@ from edge.problems import Problem
 from verifier.answers import CheckInRequest, LookRequest
 from verifier.checkin import Ask
 from verifier.service import Authenticate, Verifier
+from verifier.sun import read_link
+from verifier.tags import TagRead
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What was shown: the presentation, when it was looked at if this confirms a look, the tag that was read."""
+
+    presentation: Presentation
+    looked_at: datetime | None = None
+    tag: TagRead | None = None
 
 
 class Asking:
@@ -36,19 +48,20 @@ class Asking:
         """
         caller = self.authenticate(request)
         point = self.point(caller, Right.CHECK_IN, body.point)
-        presentation, looked_at = self._presented(caller, body, at)
+        shown = self._presented(caller, body, at)
         return Ask(
             operation=idempotency_key(),
             caller=caller,
             point=point,
             service=self.service(body.service),
-            presentation=presentation,
+            presentation=shown.presentation,
             beneficiary=Beneficiary(body.beneficiary),
             reference=given(body.reference),
             id_checked=body.id_checked,
             not_holder=body.not_holder,
             client_time=given(body.client_time),
-            looked_at=looked_at,
+            looked_at=shown.looked_at,
+            tag=shown.tag,
         )
 
     def look(self, request: Request, body: LookRequest) -> tuple[Ask, tuple[Service, ...]]:
@@ -58,8 +71,10 @@ class Asking:
         services = self._services(point) if isinstance(body.service, UnsetType) else (self.service(body.service),)
         if not services:
             raise Problem("not-permitted", "no service of this point is used at a counter")
-        presentation = self.presentation(body.presentation)
-        ask = Ask("", caller, point, services[0], presentation, client_time=given(body.client_time))
+        shown = self.shown(body.presentation)
+        ask = Ask(
+            "", caller, point, services[0], shown.presentation, client_time=given(body.client_time), tag=shown.tag
+        )
         return ask, services
 
     def point(self, caller: Caller, right: Right, named: str | UnsetType = UNSET) -> Point:
@@ -90,16 +105,27 @@ class Asking:
         except PresentationError:
             raise Problem("malformed") from None
 
-    def _presented(self, caller: Caller, body: CheckInRequest, at: datetime) -> tuple[Presentation, datetime | None]:
+    def shown(self, text: str) -> Shown:
+        """Step 1 for a counter: a presentation, or a counting tag's link, whose tag names the card."""
+        message = read_link(text)
+        if message is None:
+            return Shown(self.presentation(text))
+        found = self._verifier.store.tags.find(message)
+        if found is None:
+            raise Problem("card-unknown", "no tag that was personalised for this verifier wrote this link")
+        token, tag = found
+        return Shown(self.presentation(token), tag=tag)
+
+    def _presented(self, caller: Caller, body: CheckInRequest, at: datetime) -> Shown:
         text, look = given(body.presentation), given(body.look)
         if (text is None) is (look is None):
             raise _invalid("$.presentation", "give either a presentation or a look")
         if text is not None:
-            return self.presentation(text), None
+            return self.shown(text)
         found = self._verifier.store.look(look or "", caller.id, at)
         if found is None:
             raise Problem("not-found", "this look is over or was another device's: scan again")
-        return found
+        return Shown(found.presentation, found.looked_at, found.tag)
 
     def _services(self, point: Point) -> tuple[Service, ...]:
         programme = self._verifier.programme

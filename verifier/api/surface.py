@@ -11,6 +11,7 @@ from edge.clock import Clock
 from edge.limits import RateLimit
 from verifier.api.asking import Asking
 from verifier.api.cards import add_cards
+from verifier.api.challenges import add_challenges
 from verifier.api.checkins import add_changes, add_check_ins, add_looks
 from verifier.api.documents import add_documents, add_public_checks
 from verifier.api.log import add_log
@@ -31,6 +32,7 @@ def blueprint(verifier: Verifier, authenticate: Authenticator, clock: Clock) -> 
     add_check_ins(found, verifier, asking)
     add_looks(found, verifier, asking, RateLimit(LOOKS_A_SECOND, LOOKS_AT_ONCE, clock))
     add_changes(found, verifier, asking)
+    add_challenges(found, verifier, asking, RateLimit(LOOKS_A_SECOND, LOOKS_AT_ONCE, clock))
     add_points(found, verifier, asking)
     add_documents(found, verifier)
     add_public_checks(found, verifier, asking, authenticate, public)
