@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import getpass
 import os
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import IO, Final
 
 import click
@@ -15,12 +15,12 @@ import click
 from accounts.credentials import WeakSecret
 from accounts.rights import EVERYWHERE, Right, Rights, parse_rights
 from accounts.store import AccountStore
+from cards.programme.load import ProgrammeError, load_programme
 from edge.cli import Refusal
 from edge.clock import Clock
 from edge.database import UnusableDatabase
 from edge.settings import Settings, load_settings
 
-_POINT: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}", re.ASCII)
 RIGHT: Final = click.Choice([right.value for right in Right])
 GRANT_HELP: Final = (
     "POINT=RIGHT[,RIGHT…], such as gym=check-in,void; `*` for every point; without `=…` check-in alone. Repeatable."
@@ -45,6 +45,13 @@ class Desk:
             yield store
         finally:
             store.close()
+
+    def points(self) -> Collection[str]:
+        """Return the codes of the programme's points."""
+        try:
+            return load_programme(self.settings.programme).points.keys()
+        except (ProgrammeError, OSError) as error:
+            raise Refusal(f"the programme cannot be read: {error}", "YUNJU_PROGRAMME names its file") from None
 
     @property
     def by(self) -> str:
@@ -72,19 +79,21 @@ def ask(what: str, file: IO[str] | None) -> str:
     return typed
 
 
-def point_of(text: str) -> str:
-    """Return a point's code; a usage error if it is not written as one."""
-    if _POINT.fullmatch(text) is None:
-        raise click.UsageError(f"{text!r} is no point's code: small letters, digits and hyphens")
-    return text
+def point_of(text: str, known: Collection[str]) -> str:
+    """Return a point's code; a refusal if the programme has no such point: its device could do nothing anywhere."""
+    if text in known:
+        return text
+    near = get_close_matches(text, known, 1)
+    hint = f"did you mean {near[0]}?" if near else f"the programme's points: {', '.join(sorted(known))}"
+    raise Refusal(f"the programme has no point {text!r}", hint)
 
 
-def grants(texts: Iterable[str]) -> Rights:
-    """Return the rights that `POINT=RIGHT,RIGHT` texts name; a usage error for another text."""
+def grants(texts: Iterable[str], known: Collection[str]) -> Rights:
+    """Return the rights that `POINT=RIGHT,RIGHT` texts name; a usage error for a right that is none."""
     found: dict[str, frozenset[Right]] = {}
     for text in texts:
         point, _, names = text.partition("=")
-        code = point if point == EVERYWHERE else point_of(point)
+        code = point if point == EVERYWHERE else point_of(point, known)
         try:
             rights = parse_rights(name for name in names.split(",") if name)
         except ValueError as error:

@@ -32,12 +32,10 @@ def device() -> None:
 @click.pass_obj
 def add(desk: Desk, point: str, rights: tuple[str, ...], label: str, as_json: bool) -> None:
     """Make a one-time code for a new device and show it once, also as a QR code to scan with the device."""
-    root = desk.settings.root
-    pinned = {} if root is None else {"root": _root_thumbprint(root)}  # first: a code once made is shown
+    # Both before the code: once made, it is shown.
+    place, pinned = point_of(point, desk.points()), _pinned(desk)
     with desk.store() as store:
-        made = store.devices.make_code(
-            point_of(point), by=desk.by, at=desk.clock.now(), label=label, rights=parse_rights(rights)
-        )
+        made = store.devices.make_code(place, by=desk.by, at=desk.clock.now(), label=label, rights=parse_rights(rights))
     address = _address(desk.settings.base_url, {"code": made.code, **pinned})
     emit(_code_row(made, address), as_json, _told(made, address))
 
@@ -70,6 +68,13 @@ def revoke(desk: Desk, device_id: str, as_json: bool) -> None:
 def _address(base_url: str, parts: Mapping[str, str]) -> str:
     # Behind the # nothing reaches a server or its logs.
     return f"{base_url.rstrip('/')}/counter/#{urlencode(parts)}"
+
+
+def _pinned(desk: Desk) -> Mapping[str, str]:
+    # As the verifier does: the root that is set, else the one that the issuer on this machine wrote.
+    written = desk.settings.published / "root.jwk"
+    file = desk.settings.root or (written if written.exists() else None)
+    return {} if file is None else {"root": _root_thumbprint(file)}
 
 
 def _root_thumbprint(file: Path) -> str:

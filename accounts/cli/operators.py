@@ -35,7 +35,7 @@ def add(  # noqa: PLR0917 - click passes them by name
     desk: Desk, code: str, name: str, granted: tuple[str, ...], pin_file: IO[str] | None, no_pin: bool, as_json: bool
 ) -> None:
     """Add NAME, who types CODE and a PIN at the counter."""
-    rights = grants(granted)
+    rights = grants(granted, desk.points())
     pin = None if no_pin else ask("PIN", pin_file)
     try:
         with weak_refused(), desk.store() as store:

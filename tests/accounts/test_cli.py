@@ -67,6 +67,21 @@ def test_the_qr_carries_the_root_where_it_is_known(run, tmp_path):
     assert made["expires_at"] == "2026-11-01T12:00:00Z"
 
 
+def test_the_qr_carries_the_root_that_the_issuer_here_wrote(run, tmp_path):
+    """On one machine nothing has to be set."""
+    root = public_jwk(FileSigner.generate().public_key)
+    (tmp_path / "published").mkdir()
+    (tmp_path / "published" / "root.jwk").write_text(json.dumps(root))
+    assert f"&root={thumbprint(root)}" in run("device", "add", "--point", "gym")[1]
+
+
+def test_a_programme_that_cannot_be_read_is_a_refusal(run, tmp_path):
+    """With the setting that names it."""
+    code, _, err = run("device", "add", "--point", "gym", YUNJU_PROGRAMME=str(tmp_path / "none.toml"))
+    assert code == 1
+    assert "hint: YUNJU_PROGRAMME" in err
+
+
 def test_a_root_that_cannot_be_read_is_told_before_a_code_is_lost(run, tmp_path):
     """Exit 1 with the remedy."""
     (tmp_path / "root.jwk").write_text("{}")
@@ -87,12 +102,14 @@ def test_devices_are_listed_and_revoked(run, store):
     assert (code, err.splitlines()[0]) == (1, "error: no device in use has this id")
 
 
-@pytest.mark.parametrize("point", ["Gym", "gym/../x", "*", "", "体育"])
-def test_a_point_that_is_none_is_misuse(run, point):
-    """Exit 2."""
+@pytest.mark.parametrize("point", ["Gym", "gim", "gym/../x", "*", "", "体育"])
+def test_a_point_that_the_programme_does_not_have_is_refused(run, point):
+    """A slip of the finger would make a device that can do nothing anywhere."""
     code, _, err = run("device", "add", "--point", point)
-    assert code == 2
-    assert err.startswith("error: ")
+    assert code == 1
+    assert err.startswith("error: the programme has no point")
+    assert "hint: " in err
+    assert json.loads(run("log", "--json")[1]) == []
 
 
 def test_an_integrators_token_is_shown_once(run):
@@ -120,10 +137,10 @@ def test_an_integrators_token_is_shown_once(run):
     assert run("integrator", "revoke", made["id"])[0] == 1
 
 
-@pytest.mark.parametrize("grant", ["gym=fly", "Gym", "=check-in"])
-def test_a_grant_that_cannot_be_read_is_misuse(run, grant):
-    """Exit 2; nobody is added."""
-    assert run("integrator", "add", "X", "--grant", grant)[0] == 2
+@pytest.mark.parametrize(("grant", "status"), [("gym=fly", 2), ("Gym", 1), ("=check-in", 1)])
+def test_a_grant_that_names_no_right_or_point_adds_nobody(run, grant, status):
+    """Misuse, or a refusal with the nearest point."""
+    assert run("integrator", "add", "X", "--grant", grant)[0] == status
     assert json.loads(run("integrator", "list", "--json")[1]) == []
 
 

@@ -52,15 +52,15 @@ def test_an_unknown_name_and_a_wrong_password_are_one_answer(ground, name, passw
 
 
 def test_an_unknown_name_costs_as_much_time_as_a_wrong_password(ground):
-    """The slow hash runs in both cases: medians within a factor of two."""
+    """The slow hash runs in both cases: medians of processor time within a factor of two."""
     ground.person()
 
     def median(name):
         spent = []
         for turn in range(5):
-            begun = time.perf_counter()
+            begun = time.thread_time()
             ground.sign_in(name, "wrong password", address=f"203.0.113.{turn}")
-            spent.append(time.perf_counter() - begun)
+            spent.append(time.thread_time() - begun)
         return sorted(spent)[2]
 
     known, unknown = median("auditor.li"), median("nobody")
@@ -101,6 +101,7 @@ def test_an_attacker_elsewhere_does_not_lock_the_owner_out(ground):
     assert ground.sign_in(address="198.51.100.7").status_code == 201
 
 
+@pytest.mark.slow
 def test_many_addresses_guessing_at_one_name_meet_a_ceiling(ground):
     """A swarm is stopped, while the place where the owner signed in before stays open."""
     ground.person()
