@@ -33,6 +33,7 @@ def fresh_id() -> str:
 
 
 def a_draft(**changes) -> Draft:
+    """A phone card of silver at the gym's door."""
     draft = Draft(
         point="gym",
         department="culture-bureau",
@@ -50,14 +51,17 @@ def a_draft(**changes) -> Draft:
 
 
 def a_charge(maximum: int = 2, *, limit: str = "gym", period: str = "2026-10", units: int = 1) -> Charge:
+    """A unit of two gym visits a month."""
     return Charge(limit, period, maximum, units)
 
 
 def a_claim(proof: str = "proof-1", *, card: str = "Y2FyZC1vZi10aGUtaG9sZA", at: datetime = START) -> ProofClaim:
+    """A proof of the default holder's card."""
     return ProofClaim(card, proof, at + KEPT)
 
 
 def a_choice(member: str = "union", *, group: str = "annual-health", period: str = "2026") -> Choice:
+    """The union's check-up, of the year's two."""
     return Choice(group, period, member)
 
 
@@ -71,6 +75,7 @@ def a_check_in(
     draft: Draft | None = None,
     **changes,
 ) -> CheckIn:
+    """A plain check-in: no limit, no visit, no proof."""
     change = CheckIn(
         operation=Operation(holder, device, operation or fresh_id(), request),
         at=at,
@@ -87,6 +92,7 @@ def a_gym_visit(at: datetime = START, **changes) -> CheckIn:
 
 
 def a_void(target: str, at: datetime = START, **changes) -> Void:
+    """A void of the entry `target`, by the point's own staff."""
     void = Void(
         device="tablet-1",
         id=fresh_id(),
@@ -101,6 +107,7 @@ def a_void(target: str, at: datetime = START, **changes) -> Void:
 
 
 def a_check_out(target: str, at: datetime = START, **changes) -> CheckOut:
+    """A departure, now, from the visit of the entry `target`."""
     check_out = CheckOut(
         device="tablet-1",
         id=fresh_id(),

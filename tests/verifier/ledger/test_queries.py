@@ -27,6 +27,7 @@ def filled(ledger, clock):
 
 
 def ids(ledger, **query) -> list[str]:
+    """The ids that a search finds, in its order."""
     return [entry.id for entry in ledger.entries(Query(**query)).entries]
 
 

@@ -37,7 +37,10 @@ def check_ledger(readers: Readers) -> Iterator[Fault | int]:
         before, done = done, done + found.entries
         if done // _PROGRESS > before // _PROGRESS:
             yield done
-    yield from readers.run(_strays)
+    try:
+        yield from readers.run(_strays)
+    except LedgerUnavailable as error:
+        yield Fault("tables", str(error))
     yield done
 
 

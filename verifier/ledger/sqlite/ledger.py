@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
-from weakref import WeakSet
 
 from edge.clock import Clock
 from verifier.audit.leaf import LeafError
@@ -27,7 +25,7 @@ from verifier.ledger.interface import (
     Void,
 )
 from verifier.ledger.millis import to_millis
-from verifier.ledger.sqlite import reads, rows, steps
+from verifier.ledger.sqlite import forking, reads, rows, steps
 from verifier.ledger.sqlite.checking import check_ledger
 from verifier.ledger.sqlite.files import Limits
 from verifier.ledger.sqlite.tidying import Sweeper
@@ -39,7 +37,7 @@ T = TypeVar("T")
 class SqliteLedger:
     """A ledger in the file at `path`; meets `interface.Ledger`.
 
-    Nothing is opened before the first call, and a forked child opens everything anew, so a server may make the ledger
+    Nothing is opened before the first call, and every file is closed before a fork, so a server may make the ledger
     before it forks its workers.
     """
 
@@ -48,8 +46,9 @@ class SqliteLedger:
         self._path = path
         self._clock = clock
         self._limits = limits or Limits()
+        self._closed = False
         self._start()
-        _LEDGERS.add(self)
+        forking.watch(self)
 
     def replay(self, operation: Operation) -> Outcome | None:
         """Return the kept answer of an operation."""
@@ -107,6 +106,7 @@ class SqliteLedger:
 
     def close(self) -> None:
         """Finish what was accepted and close the file."""
+        self._closed = True
         self._writer.close()
         self._readers.close()
 
@@ -124,19 +124,14 @@ class SqliteLedger:
         self._writer = Writer(self._path, self._limits, Sweeper(self._clock))
         self._readers = reads.Readers(self._path, self._limits, lambda: self._writer.submit(lambda _db: None))
 
-    def leave_to_parent(self) -> None:
-        """In a forked child: start anew. What the parent had open lies untouched: closing it would drop its locks."""
-        _PARENTS.append((self._writer, self._readers))
-        self._start()
+    def park(self) -> None:
+        """Finish what was accepted and close every file; the next call opens them again."""
+        writer, readers = self._writer, self._readers
+        if not self._closed:
+            self._start()
+        writer.close()
+        readers.close()
 
-
-_LEDGERS: WeakSet[SqliteLedger] = WeakSet()
-_PARENTS: list[object] = []
-
-
-def _after_fork() -> None:
-    for ledger in list(_LEDGERS):
-        ledger.leave_to_parent()
-
-
-os.register_at_fork(after_in_child=_after_fork)
+    def is_open(self) -> bool:
+        """Whether a file is open."""
+        return self._writer.is_open or self._readers.is_open

@@ -14,6 +14,7 @@ from verifier.ledger.interface import Entry, LedgerUnavailable, Page, Query, Tak
 from verifier.ledger.millis import from_millis, to_millis
 from verifier.ledger.sqlite import rows
 from verifier.ledger.sqlite.files import Handle, Limits, open_reader
+from verifier.ledger.sqlite.forking import opening
 from verifier.ledger.sqlite.schema import APPLICATION_ID
 
 T = TypeVar("T")
@@ -48,22 +49,30 @@ class Readers:
         """Close every thread's connection."""
         for db in list(self._open):
             db.close()
+        self._open.clear()
         self._own = threading.local()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether any thread has a connection."""
+        return bool(self._open)
 
     def _connection(self) -> Handle:
         db: Handle | None = getattr(self._own, "db", None)
         if db is None:
-            db = open_reader(self._path, self._limits)
+            with opening():
+                db = open_reader(self._path, self._limits)
+                self._open.add(db)
             if db.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
                 self._make()
             self._own.db = db
-            self._open.add(db)
         return db
 
     def _forget(self) -> None:
         db: Handle | None = getattr(self._own, "db", None)
         if db is not None:
             self._own.db = None
+            self._open.discard(db)
             db.close()
 
 

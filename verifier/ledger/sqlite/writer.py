@@ -14,6 +14,7 @@ from typing import Generic, TypeVar
 
 from verifier.ledger.interface import LedgerUnavailable
 from verifier.ledger.sqlite.files import FileLock, Handle, Limits, bound_log, open_writer
+from verifier.ledger.sqlite.forking import opening
 from verifier.ledger.sqlite.schema import prepare
 
 T = TypeVar("T")
@@ -97,6 +98,11 @@ class Writer:
             self._queue.put(None)
             thread.join(self._limits.wait.total_seconds())
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the file is open for writing."""
+        return self._db is not None
+
     def _put(self, job: _Job[T]) -> None:
         if self._thread is None:
             self._start()
@@ -161,13 +167,13 @@ class Writer:
 
     def _open(self) -> Handle:
         if self._db is None:
-            db = open_writer(self._path, self._limits)
+            with opening():
+                db = self._db = open_writer(self._path, self._limits)
             try:
                 prepare(db)
             except sqlite3.Error:
-                db.close()
+                self._drop()
                 raise
-            self._db = db
         return self._db
 
     def _fail(self, batch: list[_Job[object]], error: Exception) -> None:

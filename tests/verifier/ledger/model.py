@@ -1,0 +1,160 @@
+"""A ledger as simple as can be: a list of what happened, looked through from the start at every question."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from verifier.ledger.interface import CheckIn, CheckOut, TargetState, Void
+
+
+@dataclass
+class Used:
+    """A granted check-in, what became of it, and of a re-entry the opening it belongs to."""
+
+    id: str
+    change: CheckIn
+    at: datetime
+    opening: Used | None = None
+    left_before: datetime | None = None
+    left_at: datetime | None = None
+    voided: bool = False
+
+
+@dataclass
+class Model:
+    """Judges as DESIGN §5 step 10 and §6 say, in the plainest words."""
+
+    log: list[str] = field(default_factory=list)
+    uses: dict[str, list[Used]] = field(default_factory=dict)
+    proofs: dict[tuple[str, str], tuple[str, bool]] = field(default_factory=dict)
+
+    def used(self, holder: str, limit: str, period: str) -> int:
+        """Units of all uses that stand."""
+        return sum(
+            charge.units
+            for use in self.uses.get(holder, [])
+            if not use.voided and use.opening is None
+            for charge in use.change.charges
+            if (charge.limit, charge.period) == (limit, period)
+        )
+
+    def check_in(self, entry: str, change: CheckIn) -> str | None:
+        """Return the reason of a denial, None for a grant."""
+        holder = change.operation.subject
+        opening = self._running(change)
+        inside = None if opening is None else self._last_in(opening)
+        comes_back = False
+        reasons = list(change.findings)
+        if opening is not None and inside is not None:
+            entered = [use for use in self.uses[holder] if use.opening is opening and not use.voided]
+            comes_back = self._left(opening) is not None and len(entered) < change.visit.re_entries
+        if not comes_back:
+            reasons += ["already-in"] * (opening is not None)
+            reasons += ["quota-spent"] * any(
+                self.used(holder, charge.limit, charge.period) + charge.units > charge.maximum
+                for charge in change.charges
+            )
+            reasons += ["excluded"] * self._excluded(change)
+        reason = min(reasons, key=change.order.index) if reasons else None
+        reason = self._proof(change, granted=reason is None) or reason
+        if reason is None:
+            left = self._left(opening) if comes_back else None
+            self.uses.setdefault(holder, []).append(
+                Used(entry, change, change.at, opening if comes_back else None, left)
+            )
+        return reason
+
+    def _proof(self, change: CheckIn, *, granted: bool) -> str | None:
+        if change.claim is None:
+            return None
+        key = (change.claim.card, change.claim.proof)
+        device, spent = self.proofs.get(key, (change.operation.device, False))
+        if spent or device != change.operation.device:
+            return "proof-used"
+        self.proofs[key] = (device, granted)
+        return None
+
+    def _excluded(self, change: CheckIn) -> bool:
+        asked = change.choice
+        return asked is not None and any(
+            use.change.choice.member != asked.member
+            for use in self.uses.get(change.operation.subject, [])
+            if not use.voided
+            and use.opening is None
+            and use.change.choice is not None
+            and (use.change.choice.group, use.change.choice.period) == (asked.group, asked.period)
+        )
+
+    def _running(self, change: CheckIn) -> Used | None:
+        """The opening, still standing and in its time, of the last visit opened at this service and point."""
+        if change.visit is None:
+            return None
+        opened = [use for use in self._openings(change.operation.subject, change) if not use.voided]
+        if not opened or change.at >= opened[-1].at + opened[-1].change.visit.length:
+            return None
+        return opened[-1]
+
+    def _openings(self, holder: str, change: CheckIn) -> list[Used]:
+        return [
+            use
+            for use in self.uses.get(holder, [])
+            if use.opening is None
+            and use.change.visit is not None
+            and (use.change.draft.service, use.change.draft.point) == (change.draft.service, change.draft.point)
+        ]
+
+    def _last_in(self, opening: Used) -> Used:
+        """The use by which the holder last came in, voided or not."""
+        same = [use for use in self.uses[opening.change.operation.subject] if opening in (use, use.opening)]
+        return same[-1]
+
+    def _left(self, opening: Used | None) -> datetime | None:
+        """When the visit was left, None while its holder is inside."""
+        if opening is None:
+            return None
+        last = self._last_in(opening)
+        if last.left_at is not None:
+            return last.left_at
+        return last.left_before if last.voided else None
+
+    def find(self, entry: str) -> Used:
+        """The granted check-in with this id."""
+        found = [use for uses in self.uses.values() for use in uses if use.id == entry]
+        if not found:
+            raise TargetState("not-granted" if entry in self.log else "not-found")
+        return found[0]
+
+    def void(self, change: Void) -> None:
+        """Take a use back."""
+        use = self.find(change.target)
+        if use.voided:
+            raise TargetState("already-voided")
+        if self._was_left(use) and not change.after_check_out:
+            raise TargetState("checked-out")
+        use.voided = True
+
+    def _was_left(self, use: Used) -> bool:
+        """Whether a departure was recorded since the use: its own, or one that closed its visit."""
+        if use.opening is not None or use.change.visit is None:
+            return use.left_at is not None
+        same = [other for other in self.uses[use.change.operation.subject] if use in (other, other.opening)]
+        return any(other.left_at is not None for other in same)
+
+    def check_out(self, change: CheckOut) -> None:
+        """Record a departure, of the visit's last way in when the visit is the last at its place."""
+        use = self.find(change.target)
+        if use.change.visit is None:
+            raise TargetState("no-visit")
+        if use.voided:
+            raise TargetState("already-voided")
+        opening = use.opening or use
+        if opening.voided:
+            raise TargetState("no-visit")
+        standing = self._openings(use.change.operation.subject, use.change)[-1]
+        last = self._last_in(opening) if standing is opening else use
+        if (self._left(opening) if standing is opening else use.left_at) is not None:
+            raise TargetState("checked-out")
+        if not last.at <= change.out_at <= change.at:
+            raise TargetState("out-of-range")
+        last.left_at = change.out_at

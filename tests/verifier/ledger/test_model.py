@@ -1,0 +1,146 @@
+"""Any interleaving of changes goes as the simple model says, and the log accounts for every counter."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
+
+from edge.clock import FixedClock
+from tests.verifier.ledger.builders import (
+    GYM_VISIT,
+    START,
+    a_charge,
+    a_check_in,
+    a_check_out,
+    a_choice,
+    a_claim,
+    a_draft,
+    a_void,
+    fresh_id,
+)
+from tests.verifier.ledger.conftest import STORES
+from tests.verifier.ledger.model import Model
+from verifier.ledger.interface import Fault, Outcome, TargetState
+
+HOLDERS = ("holder-1", "holder-2")
+MAXIMUM = 2
+
+
+def refusal_of(change, write) -> tuple[str | None, Outcome | None]:
+    """The code of the refusal that a change met, or its outcome."""
+    try:
+        return None, write(change)
+    except TargetState as refusal:
+        return refusal.code, None
+
+
+class Interleaving(RuleBasedStateMachine):
+    """Drives a store and the model side by side."""
+
+    store = "sqlite"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = TemporaryDirectory()
+        self.clock = FixedClock(START)
+        self.ledger = STORES[self.store](Path(self.folder.name), self.clock)
+        self.model = Model()
+        self.answered: list[tuple[object, Outcome]] = []
+
+    @rule(minutes=st.integers(0, 70))
+    def time_passes(self, minutes):
+        self.clock.advance(timedelta(minutes=minutes))
+
+    @rule(
+        holder=st.sampled_from(HOLDERS),
+        device=st.sampled_from(["tablet-1", "tablet-2"]),
+        proof=st.none() | st.sampled_from(["p1", "p2"]),
+        member=st.none() | st.sampled_from(["union", "official"]),
+        units=st.integers(0, 2),
+        visits=st.booleans(),
+        service=st.sampled_from(["gym-visit", "pool-visit"]),
+        findings=st.sampled_from([(), (), (), ("not-entitled",), ("not-offered-here",)]),
+    )
+    def check_in(self, *, holder, device, proof, member, units, visits, service, findings):
+        change = a_check_in(
+            self.clock.now(),
+            holder=holder,
+            device=device,
+            draft=a_draft(device=device, service=service),
+            claim=None if proof is None else a_claim(proof, card=f"card of {holder}", at=self.clock.now()),
+            choice=None if member is None else a_choice(member),
+            charges=() if units == 0 else (a_charge(MAXIMUM, units=units),),
+            visit=GYM_VISIT if visits else None,
+            findings=findings,
+        )
+        outcome = self.ledger.check_in(change)
+        self.model.log.append(outcome.entry)
+        assert outcome.reason == self.model.check_in(outcome.entry, change)
+        for figure in outcome.figures:
+            assert figure.used == self.model.used(holder, figure.limit, figure.period) <= MAXIMUM
+        self.answered.append((change, outcome))
+
+    @precondition(lambda self: self.answered)
+    @rule(data=st.data(), supervised=st.booleans())
+    def void(self, data, supervised):
+        target = data.draw(st.sampled_from(self.answered))[1].entry
+        change = a_void(target, self.clock.now(), after_check_out=supervised)
+        self.same(change, self.ledger.void, self.model.void)
+
+    @precondition(lambda self: self.answered)
+    @rule(data=st.data(), minutes=st.integers(0, 90))
+    def check_out(self, data, minutes):
+        target = data.draw(st.sampled_from(self.answered))[1].entry
+        out_at = self.clock.now() - timedelta(minutes=minutes)
+        change = a_check_out(target, self.clock.now(), out_at=out_at)
+        self.same(change, self.ledger.check_out, self.model.check_out)
+
+    def same(self, change, real, model):
+        expected, got = refusal_of(change, model), refusal_of(change, real)
+        assert got[0] == expected[0]
+        if got[1] is not None:
+            self.model.log.append(got[1].entry)
+            self.answered.append((change, got[1]))
+
+    @precondition(lambda self: self.answered)
+    @rule(data=st.data())
+    def retry(self, data):
+        change, first = data.draw(st.sampled_from(self.answered))
+        write = {"CheckIn": self.ledger.check_in, "Void": self.ledger.void, "CheckOut": self.ledger.check_out}
+        again = write[type(change).__name__](replace(change, at=self.clock.now()))
+        assert again == replace(first, replayed=True)
+
+    def teardown(self):
+        entries = sum(found for found in self.ledger.check() if isinstance(found, int))
+        assert [found for found in self.ledger.check() if isinstance(found, Fault)] == []
+        assert entries == len(self.model.log)
+        for holder in HOLDERS:
+            assert self.ledger.usage(holder, self.clock.now()).counters.get(("gym", "2026-10"), 0) == self.model.used(
+                holder, "gym", "2026-10"
+            )
+        self.ledger.close()
+        self.folder.cleanup()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(STORES))
+def test_a_store_goes_as_the_model_says(name):
+    """Random check-ins, voids, departures, retries and time, compared answer by answer."""
+    machine = type("Machine", (Interleaving,), {"store": name})
+    fresh_id()
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=60,
+            stateful_step_count=40,
+            deadline=None,
+            suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+        ),
+    )

@@ -1,0 +1,53 @@
+"""A fork must not carry an open SQLite file into the child, where the library's notes on locks would be wrong
+(sqlite.org/howtocorrupt.html §2.6). So every ledger closes its file before a fork, and both sides open it anew.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+from weakref import WeakSet
+
+
+class Parked(Protocol):
+    """What can close its files and open them again later."""
+
+    def park(self) -> None:
+        """Finish what was accepted and close every file."""
+        ...
+
+    def is_open(self) -> bool:
+        """Whether a file is open."""
+        ...
+
+
+_OPENING = threading.Lock()
+_KNOWN: WeakSet[Parked] = WeakSet()
+
+
+def watch(parked: Parked) -> None:
+    """Park `parked` before every fork from now on."""
+    _KNOWN.add(parked)
+
+
+@contextmanager
+def opening() -> Iterator[None]:
+    """Hold while a file is opened, so that no fork comes in between."""
+    with _OPENING:
+        yield
+
+
+def _before() -> None:
+    while True:
+        for parked in list(_KNOWN):
+            parked.park()
+        _OPENING.acquire()
+        if not any(parked.is_open() for parked in list(_KNOWN)):
+            return
+        _OPENING.release()
+
+
+os.register_at_fork(before=_before, after_in_parent=_OPENING.release, after_in_child=_OPENING.release)
