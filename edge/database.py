@@ -15,7 +15,12 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
+from flask import Flask, Response
 from sqlalchemy.engine import URL, Connection, Engine, make_url
+from sqlalchemy.exc import OperationalError
+
+from edge.http import problem_response
+from edge.problems import Problem
 
 BUSY_SECONDS: Final = 5
 _MIGRATION_LOCK: Final = 0x59554E4A  # any constant of ours: PostgreSQL's advisory lock while tables change
@@ -135,3 +140,12 @@ def _begin_sqlite(connection: Connection) -> None:
     # A writer asks for the lock at once: one that read first would fail, not wait, when another wrote meanwhile.
     writes = connection.get_execution_options().get("takes_lock", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def answer_outages(app: Flask) -> None:
+    """Let an application answer 503 `unavailable` while a database is away or busy, never a plain 500."""
+
+    def unavailable(_: OperationalError) -> Response:
+        return problem_response(Problem("unavailable", retry_after=BUSY_SECONDS))
+
+    app.register_error_handler(OperationalError, unavailable)

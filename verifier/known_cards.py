@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections import OrderedDict
 from threading import Lock
+
+from sqlalchemy.exc import OperationalError
 
 from cards.claims import CardClaims
 from cards.parts import Presentation
@@ -12,6 +15,8 @@ from edge.encoding import EncodingError, unb64u
 from keys.errors import TokenError
 from keys.tokens import parse_unverified
 from verifier.store import VerifierStore
+
+_log = logging.getLogger("yunju.verifier")
 
 
 class KnownCards:
@@ -38,12 +43,18 @@ class KnownCards:
         return token
 
     def remember(self, token: str, card: CardClaims) -> None:
-        """Keep a verified card; costs nothing when it is known already."""
+        """Keep a verified card; costs nothing when it is known already.
+
+        A store that is busy is no reason to fail: what was granted is durable, and the phone can show the full form.
+        """
         name = card_digest(token)
         with self._lock:
             if name in self._tokens:
                 return
-        self._store.remember_card(token, card)
+        try:
+            self._store.remember_card(token, card)
+        except OperationalError:
+            _log.warning("a card could not be remembered")
         self._hold(name, token)
 
     def _hold(self, name: bytes, token: str) -> None:

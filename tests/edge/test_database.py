@@ -1,0 +1,120 @@
+"""A room's database: made once, brought up to date, one writer at a time, an outage answered with 503."""
+
+import threading
+from datetime import UTC, datetime
+
+import pytest
+import sqlalchemy as sa
+
+from edge.clock import FixedClock
+from edge.database import Database, UnusableDatabase, answer_outages, version_table
+from edge.http import create_frame
+
+ENV = """
+from alembic import context
+
+given = context.config.attributes
+context.configure(connection=given["connection"], version_table=given["version_table"])
+with context.begin_transaction():
+    context.run_migrations()
+"""
+BASELINE = """
+import sqlalchemy as sa
+from alembic import op
+
+revision, down_revision = "0001", None
+
+
+def upgrade():
+    op.create_table("numbers", sa.Column("n", sa.Integer, primary_key=True))
+"""
+NUMBERS = sa.table("numbers", sa.column("n"))
+
+
+@pytest.fixture
+def migrations(tmp_path):
+    """A room's Alembic folder with one table."""
+    folder = tmp_path / "migrations"
+    (folder / "versions").mkdir(parents=True)
+    (folder / "env.py").write_text(ENV)
+    (folder / "versions" / "0001_baseline.py").write_text(BASELINE)
+    return folder
+
+
+@pytest.fixture
+def database(tmp_path, migrations):
+    """An open database."""
+    opened = Database.open(f"sqlite:///{tmp_path}/room.db", room="room", migrations=migrations)
+    yield opened
+    opened.close()
+
+
+def test_opening_twice_changes_nothing(tmp_path, migrations, database):
+    """The version stands in the room's own table, so that two rooms may share a database."""
+    with database.write() as connection:
+        connection.execute(NUMBERS.insert().values(n=1))
+    again = Database.open(f"sqlite:///{tmp_path}/room.db", room="room", migrations=migrations)
+    with again.read() as connection:
+        assert connection.execute(sa.select(NUMBERS.c.n)).scalars().all() == [1]
+        assert sa.inspect(connection).has_table(version_table("room"))
+    again.close()
+
+
+def test_the_file_is_its_owners_alone(tmp_path, database):
+    """Personal data lies in it: mode 0600 from the first moment."""
+    assert (tmp_path / "room.db").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_write_that_raises_leaves_nothing(database):
+    """All or nothing."""
+
+    def write_and_fail():
+        with database.write() as connection:
+            connection.execute(NUMBERS.insert().values(n=1))
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        write_and_fail()
+    with database.read() as connection:
+        assert connection.execute(sa.select(NUMBERS.c.n)).first() is None
+
+
+def test_two_writers_wait_for_each_other(database):
+    """Read, then write, in parallel: no update is lost and nobody fails."""
+
+    def count():
+        for _ in range(20):
+            with database.write() as connection:
+                last = connection.execute(sa.select(sa.func.max(NUMBERS.c.n))).scalar() or 0
+                connection.execute(NUMBERS.insert().values(n=last + 1))
+
+    threads = [threading.Thread(target=count) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with database.read() as connection:
+        assert connection.execute(sa.select(sa.func.max(NUMBERS.c.n))).scalar() == 80
+
+
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "mysql://localhost/x"])
+def test_addresses_of_no_use_are_refused(url, migrations):
+    """Memory cannot be shared by processes, and other databases were never tried."""
+    with pytest.raises(UnusableDatabase):
+        Database.open(url, room="room", migrations=migrations)
+
+
+def test_an_outage_is_a_503_with_retry_after(tmp_path):
+    """The client hears that it is not its fault, and when to come again."""
+    app = create_frame("outage", clock=FixedClock(datetime(2026, 1, 1, tzinfo=UTC)))
+    answer_outages(app)
+    engine = sa.create_engine(f"sqlite:///{tmp_path}/absent/room.db")
+
+    @app.get("/read")
+    def read():
+        with engine.connect() as connection:
+            return str(connection.execute(sa.text("SELECT 1")).scalar())
+
+    response = app.test_client().get("/read")
+    assert (response.status_code, response.json["code"]) == (503, "unavailable")
+    assert int(response.headers["Retry-After"]) > 0
