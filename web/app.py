@@ -10,6 +10,7 @@ from accounts.http import Authenticator
 from accounts.http import blueprint as accounts_blueprint
 from accounts.store import AccountStore
 from edge.clock import Clock, SystemClock
+from edge.database import answer_outages
 from edge.health import Check, health_blueprint
 from edge.http import create_frame
 from edge.openapi import openapi_blueprint
@@ -33,6 +34,7 @@ def create_application(settings: Settings, clock: Clock | None = None) -> Flask:
     """
     clock = clock or SystemClock()
     app = create_frame("web", clock=clock)
+    answer_outages(app)
     accounts = AccountStore.open(settings.accounts_url)
     authenticate = Authenticator(accounts, clock, (settings.base_url,), trusted_proxies=settings.trusted_proxies)
     checks: dict[str, Check] = {}
