@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Final
 from urllib.parse import quote, urlsplit
 
-from cryptography.hazmat.primitives.asymmetric import ec
 from flask import Request, g, has_app_context
 from sqlalchemy.exc import OperationalError
 
 from accounts.credentials import DEVICE_TOKEN, INTEGRATOR_TOKEN, PERSON_TOKEN, TOKEN_PATTERN, hash_token
-from accounts.devices import Device
+from accounts.devices import SEEN_EVERY, Device
 from accounts.integrators import Integrator
 from accounts.memory import ReplayWindow, RowMemory
 from accounts.operators import OperatorSession
@@ -27,7 +27,7 @@ from edge.clock import Clock
 from edge.instants import rfc3339
 from edge.limits import Network, client_key
 from edge.problems import Problem
-from keys.dpop import ClockOff, HttpCall, verify_proof
+from keys.dpop import ClockOff, HttpCall, ProofKey, verify_proof
 from keys.tokens import TokenError
 
 COOKIE: Final = "yunju_session"
@@ -59,6 +59,7 @@ class Authenticator:
         self._origins = frozenset(_origin(url) for url in self._bases)
         self._proxies = tuple(trusted_proxies)
         self._seen = ReplayWindow()
+        self._noted: dict[str, datetime] = {}
         self._devices: RowMemory[Device] = RowMemory(lambda: store.revision)
         self._integrators: RowMemory[Integrator] = RowMemory(lambda: store.revision)
         self._people: RowMemory[PersonSession] = RowMemory(lambda: store.revision)
@@ -87,9 +88,7 @@ class Authenticator:
         """Return the place that `request` comes from, for limits and back-off."""
         return client_key(request, self._proxies)
 
-    def prove(
-        self, request: Request, key: ec.EllipticCurvePublicKey, access_token: str | None, *, seen_as: str
-    ) -> None:
+    def prove(self, request: Request, key: ProofKey, access_token: str | None, *, seen_as: str) -> None:
         """Hold the request's DPoP proof against a key, this very call and the clock, and use it up.
 
         Problems: bad-token; clock-off, with the server's time. `seen_as` is the name under which proofs are remembered.
@@ -139,8 +138,13 @@ class Authenticator:
         return device
 
     def _note_use(self, device: Device) -> None:
+        at = self.clock.now()
+        # The remembered row stays old for seconds, and a busy store may refuse: tried once, whatever comes of it.
+        if at - max(device.last_seen_at, self._noted.get(device.id, device.last_seen_at)) < SEEN_EVERY:
+            return
+        self._noted[device.id] = at
         try:
-            self.store.devices.seen(device, self.clock.now())
+            self.store.devices.seen(device, at)
         except OperationalError:
             _log.warning("a device's last use was not noted")  # a busy store must not turn a visitor away
 

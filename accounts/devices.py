@@ -9,7 +9,6 @@ from functools import cached_property
 from typing import Any, Final
 
 import sqlalchemy as sa
-from cryptography.hazmat.primitives.asymmetric import ec
 from sqlalchemy.engine import Connection, Row
 
 from accounts import journal
@@ -18,7 +17,8 @@ from accounts.database import AccountsDatabase
 from accounts.journal import Action
 from accounts.rights import Right
 from accounts.tables import DEVICES, ENROLMENT_CODES
-from keys.jwk import key_from_jwk, thumbprint
+from keys.dpop import ProofKey
+from keys.jwk import thumbprint
 
 CODE_LIVES: Final = timedelta(hours=24)
 SEEN_EVERY: Final = timedelta(hours=1)
@@ -60,9 +60,9 @@ class Device:
     revoked_at: datetime | None
 
     @cached_property
-    def key(self) -> ec.EllipticCurvePublicKey:
+    def key(self) -> ProofKey:
         """The enrolled key, the only one its proofs are verified with."""
-        return key_from_jwk(self.jwk)
+        return ProofKey.of(self.jwk)
 
 
 class Devices:
@@ -117,9 +117,7 @@ class Devices:
         return None if row is None else _device(row)
 
     def seen(self, device: Device, at: datetime) -> None:
-        """Note that the device is in use, once in `SEEN_EVERY`."""
-        if at - device.last_seen_at < SEEN_EVERY:
-            return
+        """Note that the device is in use. Callers do so once in `SEEN_EVERY`."""
         with self._database.write() as connection:
             connection.execute(DEVICES.update().where(DEVICES.c.id == device.id).values(last_seen_at=at))
 

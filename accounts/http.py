@@ -19,8 +19,9 @@ from edge.instants import rfc3339
 from edge.limits import RateLimit
 from edge.openapi import describe
 from edge.problems import Problem
+from keys.dpop import ProofKey
 from keys.errors import BadKey
-from keys.jwk import key_from_jwk, thumbprint
+from keys.jwk import thumbprint
 
 __all__ = ["COOKIE", "OPERATOR_HEADER", "Authenticator", "blueprint"]
 
@@ -128,7 +129,7 @@ def _add_enrolment(found: Blueprint, authenticator: Authenticator, root: str | N
 def _enrol(authenticator: Authenticator, asked: Enrolment) -> tuple[Device, str]:
     jwk = {"kty": asked.jwk.kty, "crv": asked.jwk.crv, "x": asked.jwk.x, "y": asked.jwk.y}
     try:
-        key = key_from_jwk(jwk)
+        key = ProofKey.of(jwk)
     except BadKey as error:
         fields = [{"path": "$.jwk", "message": str(error)}]
         raise Problem("invalid-field", extra={"fields": fields}) from None

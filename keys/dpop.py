@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from edge.encoding import b64u, digest
 from edge.instants import from_epoch, to_epoch
 from keys.errors import BadClaims, MalformedToken, UnknownKey
-from keys.jwk import public_jwk
+from keys.jwk import key_from_jwk, public_jwk
 from keys.signer import Signer
 from keys.tokens import TokenForm, check_signature, parse_unverified, sign_token
 
@@ -40,6 +40,20 @@ _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 class ClockOff(Exception):
     """The proof is genuine, but its time is too far from the server's: the device's clock, not the device."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProofKey:
+    """A device's key, ready to verify with: `members` are its JWK's `kty`, `crv`, `x` and `y`."""
+
+    key: ec.EllipticCurvePublicKey
+    members: Mapping[str, str]
+
+    @classmethod
+    def of(cls, jwk: Mapping[str, object]) -> "ProofKey":
+        """Return the key of a JWK; BadKey if it is no P-256 public key."""
+        key = key_from_jwk(jwk)
+        return cls(key, public_jwk(key))
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +95,7 @@ def build_proof(  # noqa: PLR0917 - the order of a call: method, address, body, 
     return sign_token(signer, DPOP, claims, extra_header={"jwk": public_jwk(signer.public_key)})
 
 
-def verify_proof(text: str, key: ec.EllipticCurvePublicKey, call: HttpCall, at: datetime) -> DpopProof:
+def verify_proof(text: str, key: ProofKey, call: HttpCall, at: datetime) -> DpopProof:
     """Verify a proof with the key that is *known*; the one in the header must merely be the same.
 
     A TokenError as `verify_with_key`, UnknownKey for another key in the header, BadClaims for another method, address,
@@ -90,7 +104,7 @@ def verify_proof(text: str, key: ec.EllipticCurvePublicKey, call: HttpCall, at: 
     token = parse_unverified(text, DPOP)
     if not _names_key(token.header, key):
         raise UnknownKey("the proof is by another key")
-    claims = check_signature(token, DPOP, key).claims
+    claims = check_signature(token, DPOP, key.key).claims
     _check_call(claims, call)
     issued_at = from_epoch(_integer(claims["iat"]))
     if not abs(at - issued_at) <= MAX_SKEW:
@@ -125,13 +139,12 @@ def _authority(parts: SplitResult, port: int | None) -> str:
     return host if port in {None, _DEFAULT_PORTS[parts.scheme]} else f"{host}:{port}"
 
 
-def _names_key(header: Mapping[str, object], key: ec.EllipticCurvePublicKey) -> bool:
+def _names_key(header: Mapping[str, object], key: ProofKey) -> bool:
     # The four members make the thumbprint (RFC 7638 §3.2), so equal members are an equal thumbprint, at less cost.
     jwk = header["jwk"]
     if not isinstance(jwk, dict) or not jwk.keys() <= _JWK_MEMBERS:
         raise MalformedToken("jwk has members that a public P-256 key does not have")
-    known = public_jwk(key)
-    return {name: jwk.get(name) for name in known} == known
+    return {name: jwk.get(name) for name in key.members} == key.members
 
 
 def _check_call(claims: Mapping[str, object], call: HttpCall) -> None:

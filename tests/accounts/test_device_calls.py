@@ -326,6 +326,17 @@ def test_the_last_use_is_kept_no_finer_than_an_hour(ground):
     assert ground.store.devices.list()[0].last_seen_at == NOON + timedelta(hours=1)
 
 
+def test_the_last_use_is_tried_once_an_hour_even_while_the_row_is_remembered(ground, monkeypatch):
+    """Otherwise each request of five seconds would write."""
+    device, tried = ground.device(), []
+    device.call()
+    monkeypatch.setattr(type(ground.store.devices), "seen", lambda _, seen, at: tried.append(at))
+    ground.clock.advance(timedelta(hours=1))
+    for _ in range(3):
+        assert device.call().status_code == 200
+    assert len(tried) == 1
+
+
 def test_behind_a_proxy_the_address_that_clients_know_counts(store):
     """The server listens elsewhere; the proof names the public address."""
     ground = Ground(store, base_urls=("https://card.example",))

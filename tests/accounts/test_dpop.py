@@ -6,12 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keys.dpop import ClockOff, HttpCall, build_proof, normal_url, verify_proof, without_query
+from keys.dpop import ClockOff, HttpCall, ProofKey, build_proof, normal_url, verify_proof, without_query
 from keys.errors import BadClaims, TokenError, UnknownKey
+from keys.jwk import public_jwk
 from keys.signer import FileSigner
 from tests.accounts.builders import NOON
 
 SIGNER = FileSigner.generate()
+KEY = ProofKey.of(public_jwk(SIGNER.public_key))
 URL = "https://card.example/v1/check-ins"
 TOKENS = st.none() | st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=60)
 
@@ -25,7 +27,7 @@ def call(method="POST", url=URL, body=b"{}", token="yd_x"):
 def test_what_is_built_for_a_call_verifies_for_it(method, body, token):
     """Whatever method, body and token."""
     proof = build_proof(SIGNER, method, URL, body, token, NOON)
-    verified = verify_proof(proof, SIGNER.public_key, call(method, URL, body, token), NOON)
+    verified = verify_proof(proof, KEY, call(method, URL, body, token), NOON)
     assert verified.issued_at == NOON
     assert verified.expires_at == NOON + timedelta(seconds=60)
 
@@ -36,10 +38,10 @@ def test_a_proof_for_one_body_and_token_serves_no_other(body, other_body, token,
     proof = build_proof(SIGNER, "POST", URL, body, token, NOON)
     theirs = call(body=other_body, token=other_token)
     if (body, token) == (other_body, other_token):
-        verify_proof(proof, SIGNER.public_key, theirs, NOON)
+        verify_proof(proof, KEY, theirs, NOON)
     else:
         with pytest.raises(BadClaims):
-            verify_proof(proof, SIGNER.public_key, theirs, NOON)
+            verify_proof(proof, KEY, theirs, NOON)
 
 
 @given(st.integers(min_value=0, max_value=10**6), st.integers(min_value=0, max_value=255))
@@ -51,29 +53,27 @@ def test_any_changed_character_is_refused(at, to):
     if changed == proof:
         return
     with pytest.raises((TokenError, ClockOff)):
-        verify_proof(changed, SIGNER.public_key, call(), NOON)
+        verify_proof(changed, KEY, call(), NOON)
 
 
 @given(st.text(max_size=300))
 def test_any_text_is_refused_in_the_documented_way(text):
     """No text raises anything but a TokenError."""
     with pytest.raises(TokenError):
-        verify_proof(text, SIGNER.public_key, call(), NOON)
+        verify_proof(text, KEY, call(), NOON)
 
 
 def test_another_key_is_told_as_such():
     """The header names the key that signed, and it is not the known one."""
     proof = build_proof(FileSigner.generate(), "POST", URL, b"{}", "yd_x", NOON)
     with pytest.raises(UnknownKey):
-        verify_proof(proof, SIGNER.public_key, call(), NOON)
+        verify_proof(proof, KEY, call(), NOON)
 
 
 def test_each_proof_has_an_id_of_its_own():
     """Two proofs of one call at one instant are two."""
     ids = {
-        verify_proof(
-            build_proof(SIGNER, "POST", URL, b"{}", "t", NOON), SIGNER.public_key, call(token="t"), NOON
-        ).proof_id
+        verify_proof(build_proof(SIGNER, "POST", URL, b"{}", "t", NOON), KEY, call(token="t"), NOON).proof_id
         for _ in range(5)
     }
     assert len(ids) == 5
@@ -84,11 +84,9 @@ def test_a_server_known_by_several_addresses_takes_each():
     theirs = HttpCall("POST", ["https://a.example/v1/x", "https://b.example/v1/x"], b"", None)
     for host in ("a", "b"):
         proof = build_proof(SIGNER, "POST", f"https://{host}.example/v1/x", b"", None, NOON)
-        assert verify_proof(proof, SIGNER.public_key, theirs, NOON).issued_at == NOON
+        assert verify_proof(proof, KEY, theirs, NOON).issued_at == NOON
     with pytest.raises(BadClaims):
-        verify_proof(
-            build_proof(SIGNER, "POST", "https://c.example/v1/x", b"", None, NOON), SIGNER.public_key, theirs, NOON
-        )
+        verify_proof(build_proof(SIGNER, "POST", "https://c.example/v1/x", b"", None, NOON), KEY, theirs, NOON)
 
 
 @pytest.mark.parametrize(
