@@ -32,6 +32,7 @@ from keys.keyset import Purpose
 
 _RANDOM: Final = secrets.SystemRandom()
 _NUMBER_TRIES: Final = 20
+_OUT_OF_HAND: Final = frozenset({"lost", "stolen"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,7 @@ def reissue(desk: Desk, card_id: str, *, because: str, by: str, at: datetime) ->
         card = read_card(desk, connection, card_id)
         if not card.state.live:
             raise Refused(f"the card is {card.state}", "python -m issuer card issue")
-        if card.form.holds_key and because == "lost":
+        if card.form.holds_key and because in _OUT_OF_HAND:
             raise Refused("a lost phone's key is not carried on", "revoke the card and enrol the new phone")
         held = entitled(desk, connection, card.holder_id, at)
         new = replace_card(desk, connection, card, held, because=because, by=by, at=at)

@@ -1,13 +1,24 @@
 """Fixtures of the issuer's tests."""
 
+import shutil
+
 import pytest
 
 from tests.issuer.builders import make_desk
 
 
+@pytest.fixture(scope="session")
+def ready_office(tmp_path_factory):
+    """The folder of an office that has published once: made once a run, copied for each test."""
+    folder = tmp_path_factory.mktemp("office")
+    make_desk(folder).close()
+    return folder
+
+
 @pytest.fixture
-def desk(tmp_path):
+def desk(tmp_path, ready_office):
     """An office that has published once."""
-    made = make_desk(tmp_path)
+    shutil.copytree(ready_office, tmp_path, dirs_exist_ok=True)
+    made = make_desk(tmp_path, ready=False)
     yield made
     made.close()
