@@ -160,7 +160,8 @@ def encode(leaf: Leaf) -> bytes:
         data = _ENCODER.encode(leaf)
     except (msgspec.MsgspecError, TypeError, ValueError) as error:
         raise LeafError(f"cannot be written: {type(error).__name__}") from None
-    decode(data)
+    if decode(data) != leaf:
+        raise LeafError("a value was written as another one")  # bytes, say, as text
     return data
 
 

@@ -262,8 +262,9 @@ def _leaf(draft: Draft, head: rows.Head, at: int, kind: Any, operation: str, **a
     """Join the draft and what the store adds to a leaf at the end of its partition."""
     if not leaf.EXTRA_FIELDS.issuperset(draft.extra):
         raise LedgerError("the draft's extra fields are none that a leaf has")
+    extra = {name: tuple(value) if isinstance(value, list) else value for name, value in draft.extra.items()}
     return leaf.Leaf(
-        **{**draft.extra, **added},
+        **{**extra, **added},
         v=1,
         kind=kind,
         id=leaf.entry_id(head.partition, head.seq + 1),
