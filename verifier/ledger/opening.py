@@ -12,9 +12,15 @@ _SQLITE = "sqlite:///"
 
 
 def open_ledger(url: str, clock: Clock) -> Ledger:
-    """Return the ledger at an address: `sqlite:///file`. LedgerUnavailable for any other."""
-    if url.startswith(_SQLITE):
-        path = Path(url.removeprefix(_SQLITE))
+    """Return the ledger at an address: `sqlite:///` and a path, with a fourth stroke from the root.
+
+    The folder is made when missing. LedgerUnavailable for any other address, and when the folder cannot be made.
+    """
+    if not url.startswith(_SQLITE) or url == _SQLITE:
+        raise LedgerUnavailable(f"no ledger is kept at {url.partition(':')[0]}: use sqlite:///file")
+    path = Path(url.removeprefix(_SQLITE))
+    try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        return SqliteLedger(path, clock)
-    raise LedgerUnavailable(f"no ledger is kept at {url.partition(':')[0]}: use sqlite:///file")
+    except OSError as error:
+        raise LedgerUnavailable(f"the ledger's folder cannot be made: {error.strerror}") from error
+    return SqliteLedger(path, clock)

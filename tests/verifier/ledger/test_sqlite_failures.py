@@ -14,8 +14,8 @@ import pytest
 
 from tests.verifier.ledger.builders import HOLDER, KEPT, START, a_charge, a_check_in, a_claim, a_draft, a_gym_visit
 from tests.verifier.ledger.crew import at_once
-from verifier.ledger import open_ledger
 from verifier.ledger.interface import Fault, LedgerError, LedgerUnavailable, Query
+from verifier.ledger.opening import open_ledger
 from verifier.ledger.sqlite import Limits, SqliteLedger, steps
 from verifier.ledger.sqlite.files import bound_log, open_reader, open_writer
 
@@ -360,13 +360,21 @@ def test_threads_read_while_others_write(opened):
 @pytest.mark.parametrize("url", ["", "sqlite:///", "sqlite://ledger.db", "postgresql://host/ledger", "ledger.db"])
 def test_a_url_that_names_no_ledger_is_refused(url, clock):
     """With a word on what it should look like."""
-    with pytest.raises(LedgerError, match="sqlite:///"):
+    with pytest.raises(LedgerUnavailable, match="sqlite:///"):
         open_ledger(url, clock)
 
 
-def test_a_ledger_is_opened_by_url(path, clock):
-    """A fourth stroke starts at the root."""
+def test_a_ledger_is_opened_by_url(tmp_path, clock):
+    """A fourth stroke starts at the root; the folder is made."""
+    path = tmp_path / "var" / "ledger.db"
     ledger = open_ledger(f"sqlite:///{path}", clock)
     ledger.ready()
     ledger.close()
     assert path.exists()
+
+
+def test_a_folder_that_cannot_be_made_is_unavailable(tmp_path, clock):
+    """A file stands in its place."""
+    (tmp_path / "var").write_text("a file")
+    with pytest.raises(LedgerUnavailable):
+        open_ledger(f"sqlite:///{tmp_path}/var/ledger/ledger.db", clock)
