@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
+from sqlalchemy.exc import IntegrityError
 
 from accounts import journal
 from accounts.credentials import DEVICE_TOKEN, hash_code, hash_token, new_code, new_id, new_token
@@ -103,7 +104,10 @@ class Devices:
             row: dict[str, object] = {"id": new_id(), "point": found.point, "label": label or found.label}
             row |= {"rights": found.rights, "jwk": dict(jwk), "thumbprint": name, "token_hash": hash_token(token)}
             row |= {"enrolled_at": at, "last_seen_at": at, "revoked_at": None}
-            connection.execute(DEVICES.insert().values(row))
+            try:
+                connection.execute(DEVICES.insert().values(row))
+            except IntegrityError:  # the same key was enrolled with another code at this very moment
+                raise CodeRefused from None
             detail = {"point": found.point, "rights": found.rights}
             journal.append(connection, Action.DEVICE_ENROLLED, str(row["id"]), by=actor, at=at, detail=detail)
             device = _device(connection.execute(sa.select(DEVICES).where(DEVICES.c.id == row["id"])).one())
@@ -124,7 +128,8 @@ class Devices:
     def revoke(self, device_id: str, *, by: str, at: datetime) -> None:
         """Take a device out of use; UnknownDevice if there is none or it is out already."""
         with self._database.write() as connection:
-            _revoke(connection, device_id, by=by, at=at)
+            if not _revoke(connection, device_id, by=by, at=at):
+                raise UnknownDevice(device_id)
         self._database.revision += 1
 
     def list(self, *, point: str | None = None) -> Sequence[Device]:
@@ -151,11 +156,12 @@ def _live() -> sa.Select[Any]:
     return sa.select(DEVICES).where(DEVICES.c.revoked_at.is_(None))
 
 
-def _revoke(connection: Connection, device_id: str, *, by: str, at: datetime) -> None:
+def _revoke(connection: Connection, device_id: str, *, by: str, at: datetime) -> bool:
     live = sa.and_(DEVICES.c.id == device_id, DEVICES.c.revoked_at.is_(None))
     if connection.execute(DEVICES.update().where(live).values(revoked_at=at)).rowcount != 1:
-        raise UnknownDevice(device_id)
+        return False
     journal.append(connection, Action.DEVICE_REVOKED, device_id, by=by, at=at)
+    return True
 
 
 def _device(row: Row[Any]) -> Device:

@@ -82,11 +82,19 @@ DEVICES = sa.Table(
     sa.Column("label", sa.String(100), nullable=False),
     sa.Column("rights", sa.JSON, nullable=False),
     sa.Column("jwk", sa.JSON, nullable=False),
-    sa.Column("thumbprint", HASH, nullable=False, index=True),
+    sa.Column("thumbprint", HASH, nullable=False),
     sa.Column("token_hash", HASH, nullable=False, unique=True),
     sa.Column("enrolled_at", Instant, nullable=False),
     sa.Column("last_seen_at", Instant, nullable=False),
     sa.Column("revoked_at", Instant),
+    # One key is one live device, also when two codes are used with it at the same moment.
+    sa.Index(
+        "ix_devices_live_key",
+        "thumbprint",
+        unique=True,
+        sqlite_where=sa.text("revoked_at IS NULL"),
+        postgresql_where=sa.text("revoked_at IS NULL"),
+    ),
 )
 
 INTEGRATORS = sa.Table(

@@ -88,6 +88,19 @@ def test_one_code_enrols_one_device(store):
     assert len(store.devices.list()) == 1
 
 
+def test_one_key_is_one_live_device(store):
+    """Also when several codes are used with it at once: whoever wins, one is live, and a code refused stays good."""
+    codes, key = [store.devices.make_code("gym", by=ADMIN, at=NOON).code for _ in range(5)], jwk()
+    store.devices.enrol(codes.pop(), key, at=NOON)
+    outcomes = at_once(lambda number: store.devices.enrol(codes[number], key, at=NOON), 4)
+    assert {type(one) for one in outcomes} <= {tuple, CodeRefused}
+    refused = [code for code, one in zip(codes, outcomes, strict=True) if isinstance(one, CodeRefused)]
+    for code in refused:
+        store.devices.enrol(code, key, at=NOON)
+    assert len([one for one in store.devices.list() if one.revoked_at is None]) == 1
+    assert len(store.devices.list()) == 5
+
+
 def test_guesses_at_once_are_all_counted(store):
     """The first row of a place is made by one and waited for by the others; ENROLMENT.free are tried."""
     outcomes = at_once(lambda _: store.admit_enrolment("203.0.113.9", NOON), ENROLMENT.free + 4)

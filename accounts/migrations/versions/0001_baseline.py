@@ -90,7 +90,10 @@ def _devices() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_devices")),
         sa.UniqueConstraint("token_hash", name=op.f("uq_devices_token_hash")),
     )
-    op.create_index(op.f("ix_devices_thumbprint"), "devices", ["thumbprint"])
+    live = sa.text("revoked_at IS NULL")
+    op.create_index(
+        "ix_devices_live_key", "devices", ["thumbprint"], unique=True, sqlite_where=live, postgresql_where=live
+    )
 
 
 def _integrators() -> None:
