@@ -1,7 +1,7 @@
 """The Merkle tree of RFC 6962: roots, inclusion and consistency proofs, made and verified. Pure; opens nothing.
 
-A node is named (level, index): it covers the leaves from index << level, 1 << level of them. Whoever makes a proof hands
-in a function that returns the hash of any complete node; what is not complete is put together here.
+A node is named (level, index): it covers the leaves from index << level, 1 << level of them. Whoever makes a proof
+hands in a function that returns the hash of any complete node; what is not complete is put together here.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def root_of(leaves: Iterable[bytes]) -> bytes:
 
 
 def cover(start: int, end: int) -> Iterator[tuple[int, int]]:
-    """Yield the complete nodes that make up the leaves [`start`, `end`), where `start` is a multiple of what follows."""
+    """Yield the complete nodes, largest first, that make up the leaves [`start`, `end`) of a tree's own span."""
     while start < end:
         level = (end - start).bit_length() - 1
         yield level, start >> level
@@ -104,7 +104,10 @@ def inclusion_proof(nodes: Nodes, index: int, size: int) -> list[bytes]:
 
 
 def consistency_proof(nodes: Nodes, old: int, new: int) -> list[bytes]:
-    """Return the proof that the tree of `new` leaves begins with that of `old` (RFC 6962 §2.1.2); empty for none or all."""
+    """Return the proof that the tree of `new` leaves begins with that of `old` (RFC 6962 §2.1.2).
+
+    Of no leaf or of all of them it is empty.
+    """
     if not 0 <= old <= new:
         raise ProofError("the earlier tree is the larger one")
     if old in (0, new):
@@ -130,19 +133,9 @@ def verify_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes],
     if not 0 <= index < size:
         raise ProofError("the tree has no such leaf")
     _check_lengths([leaf, root, *proof])
-    number, last, found = index, size - 1, leaf
-    for step in proof:
-        if last == 0:
-            raise ProofError("the proof is too long")
-        if number & 1 or number == last:
-            found = node_hash(step, found)
-            while not number & 1 and number:
-                number, last = number >> 1, last >> 1
-        else:
-            found = node_hash(found, step)
-        number, last = number >> 1, last >> 1
-    if last != 0:
-        raise ProofError("the proof is too short")
+    found = leaf
+    for step, on_the_left in _climb(index, size - 1, proof):
+        found = node_hash(step, found) if on_the_left else node_hash(found, step)
     if found != root:
         raise ProofError("the proof leads to another root")
 
@@ -159,29 +152,36 @@ def verify_consistency(old: int, new: int, proof: Sequence[bytes], old_root: byt
             raise ProofError("the proof is too long" if proof else "two trees of one size have different roots")
         return
     _check_lengths([old_root, new_root, *proof])
+    steps = [old_root, *proof] if old & (old - 1) == 0 else list(proof)
     if not proof:
         raise ProofError("the proof is too short")
-    steps = [old_root, *proof] if old & (old - 1) == 0 else list(proof)
     number, last = old - 1, new - 1
     while number & 1:
         number, last = number >> 1, last >> 1
     first = second = steps[0]
-    for step in steps[1:]:
-        if last == 0:
-            raise ProofError("the proof is too long")
-        if number & 1 or number == last:
-            first, second = node_hash(step, first), node_hash(step, second)
-            while not number & 1 and number:
-                number, last = number >> 1, last >> 1
-        else:
-            second = node_hash(second, step)
-        number, last = number >> 1, last >> 1
-    if last != 0:
-        raise ProofError("the proof is too short")
+    for step, on_the_left in _climb(number, last, steps[1:]):
+        if on_the_left:
+            first = node_hash(step, first)
+        second = node_hash(step, second) if on_the_left else node_hash(second, step)
     if first != old_root:
         raise ProofError("the proof leads to another earlier root")
     if second != new_root:
         raise ProofError("the proof leads to another later root")
+
+
+def _climb(number: int, last: int, proof: Sequence[bytes]) -> Iterator[tuple[bytes, bool]]:
+    """Yield each step of a path up from node `number` of 0…`last`, and whether it stands to the left."""
+    for step in proof:
+        if last == 0:
+            raise ProofError("the proof is too long")
+        on_the_left = bool(number & 1) or number == last
+        yield step, on_the_left
+        if on_the_left:
+            while not number & 1 and number:
+                number, last = number >> 1, last >> 1
+        number, last = number >> 1, last >> 1
+    if last != 0:
+        raise ProofError("the proof is too short")
 
 
 def _half(width: int) -> int:

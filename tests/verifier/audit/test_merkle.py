@@ -110,7 +110,7 @@ def test_our_consistency_proofs_join_another_implementations_roots(old, new):
 
 
 def an_oracle(size: int) -> pymerkle.InmemoryTree:
-    """pymerkle's tree over the same entries."""
+    """Pymerkle's tree over the same entries."""
     tree = pymerkle.InmemoryTree(algorithm="sha256")
     tree.append_entries([b"entry %d" % number for number in range(size)])
     return tree
