@@ -27,6 +27,12 @@ class Asset:
 
 ASSETS = (
     Asset("lean-qr", Path("web/static/vendor/lean-qr"), ("index.mjs",), ("LICENSE",)),
+    Asset(
+        "zxing-wasm",
+        Path("web/static/vendor/zxing-wasm"),
+        ("dist/iife/reader/index.js", "dist/reader/zxing_reader.wasm"),
+        ("LICENSE",),
+    ),
     Asset("fflate", Path("web/static/vendor/fflate"), ("esm/browser.js",), ("LICENSE",)),
     Asset(
         "@expo-google-fonts/noto-sans-sc",

@@ -1,0 +1,155 @@
+// The camera as a scanner: frames go to a worker that looks for one QR code. After a code it rests until the next visitor.
+
+import { byId } from "../page.js";
+import { onLanguage, word } from "../words.js";
+
+const WORKER = "/static/js/counter/decoder.js";
+const BETWEEN_MS = 80;
+const WANTED = { width: { ideal: 1280 }, height: { ideal: 720 } };
+const CHOICE = "yunju-camera";
+
+const policy = globalThis.trustedTypes?.createPolicy("yunju", {
+  createScriptURL: (url) => {
+    if (url !== WORKER) throw new TypeError("not a script of this page");
+    return url;
+  },
+}) ?? { createScriptURL: (url) => url };
+
+export class Camera {
+  constructor(onText) {
+    this.onText = onText;
+    this.stream = null;
+    this.worker = null;
+    this.resting = true;
+    this.state = "off";
+    this.canvas = document.createElement("canvas");
+    byId("camera-toggle").addEventListener("click", () => (this.stream ? this.stop() : this.start()));
+    byId("camera-switch").addEventListener("click", () => this.turn());
+    byId("camera-light").addEventListener("click", () => this.light());
+    onLanguage(() => this.show());
+    this.show();
+    // A tablet that scanned by camera yesterday does so today.
+    if (localStorage.getItem(CHOICE)) this.start();
+  }
+
+  get possible() {
+    return Boolean(navigator.mediaDevices?.getUserMedia);
+  }
+
+  set(state) {
+    this.state = state;
+    this.show();
+  }
+
+  show() {
+    const state = this.possible ? this.state : "none";
+    byId("camera-state").textContent = word(`scan.camera-${state}`);
+    byId("camera").classList.toggle("live", this.stream !== null);
+    byId("video").hidden = this.stream === null;
+    const toggle = byId("camera-toggle");
+    toggle.disabled = !this.possible || state === "starting";
+    toggle.querySelector("span").textContent = word(this.stream ? "scan.stop" : "scan.start");
+  }
+
+  async start(device = localStorage.getItem(CHOICE)) {
+    this.set("starting");
+    try {
+      const which = device && device !== "any" ? { deviceId: device } : { facingMode: "environment" };
+      this.stream = await navigator.mediaDevices.getUserMedia({ video: { ...WANTED, ...which }, audio: false });
+    } catch (error) {
+      localStorage.removeItem(CHOICE);
+      this.set(error.name === "NotAllowedError" ? "refused" : "none");
+      return;
+    }
+    const video = byId("video");
+    video.srcObject = this.stream;
+    await video.play().catch(() => null);
+    localStorage.setItem(CHOICE, device || "any");
+    this.set("on");
+    await this.showExtras();
+    this.worker ??= this.makeWorker();
+    this.resume();
+  }
+
+  stop() {
+    this.resting = true;
+    this.stream?.getTracks().forEach((track) => track.stop());
+    this.stream = null;
+    localStorage.removeItem(CHOICE);
+    byId("camera-switch").hidden = byId("camera-light").hidden = true;
+    this.set("off");
+  }
+
+  async showExtras() {
+    const cameras = await this.cameras();
+    byId("camera-switch").hidden = cameras.length < 2;
+    byId("camera-light").hidden = !this.track.getCapabilities?.().torch;
+    byId("camera-light").setAttribute("aria-pressed", "false");
+  }
+
+  get track() {
+    return this.stream.getVideoTracks()[0];
+  }
+
+  async cameras() {
+    const devices = await navigator.mediaDevices.enumerateDevices();
+    return devices.filter((device) => device.kind === "videoinput");
+  }
+
+  async turn() {
+    const cameras = await this.cameras();
+    const now = cameras.findIndex((camera) => camera.deviceId === this.track.getSettings().deviceId);
+    this.stop();
+    await this.start(cameras[(now + 1) % cameras.length].deviceId);
+  }
+
+  async light() {
+    const button = byId("camera-light");
+    const on = button.getAttribute("aria-pressed") !== "true";
+    await this.track.applyConstraints({ advanced: [{ torch: on }] }).catch(() => null);
+    button.setAttribute("aria-pressed", String(on));
+  }
+
+  makeWorker() {
+    const worker = new Worker(policy.createScriptURL(WORKER));
+    worker.addEventListener("message", (event) => this.decoded(event.data));
+    worker.addEventListener("error", () => this.set("none"));
+    return worker;
+  }
+
+  resume() {
+    if (!this.stream || !this.resting) return;
+    this.resting = false;
+    this.grab();
+  }
+
+  pause() {
+    this.resting = true;
+  }
+
+  // Hands the worker one frame; the next follows once it has answered.
+  grab() {
+    if (this.resting || !this.stream) return;
+    const video = byId("video");
+    const { videoWidth: width, videoHeight: height } = video;
+    if (!width || document.hidden || document.querySelector("dialog[open]")) {
+      setTimeout(() => this.grab(), 250);
+      return;
+    }
+    Object.assign(this.canvas, { width, height });
+    const context = this.canvas.getContext("2d", { willReadFrequently: true });
+    context.drawImage(video, 0, 0);
+    const frame = context.getImageData(0, 0, width, height);
+    this.worker.postMessage(frame, [frame.data.buffer]);
+  }
+
+  decoded({ text }) {
+    if (this.resting) return;
+    if (text) {
+      this.resting = true;
+      this.onText(text);
+    } else {
+      setTimeout(() => this.grab(), BETWEEN_MS);
+    }
+  }
+}

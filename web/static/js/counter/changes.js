@@ -1,0 +1,76 @@
+// Taking a check-in back, and recording that somebody left: two small dialogs, each one operation.
+
+import { randomId } from "../encoding.js";
+import { byId, element } from "../page.js";
+import { todayAt } from "../times.js";
+import { said, word } from "../words.js";
+import { nameOf } from "./problem.js";
+
+const REASONS = ["wrong-service", "wrong-person", "left-unused", "double-scan", "service-failed", "other"];
+
+export class ChangeDialogs {
+  constructor(device, onDone) {
+    this.device = device;
+    this.onDone = onDone;
+    this.asked = null;
+    for (const kind of ["void", "leave"]) {
+      byId(`${kind}-form`).addEventListener("submit", (event) => {
+        event.preventDefault();
+        this.submit(kind);
+      });
+      byId(kind).querySelector("[data-close]").addEventListener("click", () => byId(kind).close());
+    }
+  }
+
+  askVoid(entry) {
+    byId("void-reasons").replaceChildren(...REASONS.map((reason, index) => {
+      const input = element("input", { type: "radio", name: "reason", value: reason });
+      input.checked = index === 0;
+      return element("label", { class: "choice" }, input, element("span", {}, word(`void.${reason}`)));
+    }));
+    this.open("void", entry);
+  }
+
+  askLeave(entry) {
+    byId("leave-at").value = "";
+    this.open("leave", entry);
+  }
+
+  open(kind, entry) {
+    // The id is made with the intention: pressing twice, or again after a lost answer, is the same operation.
+    this.asked = { entry, operation: randomId(), sent: "" };
+    byId(`${kind}-fault`).textContent = "";
+    byId("today").close();
+    byId(kind).showModal();
+  }
+
+  async submit(kind) {
+    const asked = this.asked;
+    if (!asked || asked.busy) return;
+    const body = kind === "void" ? { reason: byId("void-form").elements.reason.value } : leaveBody();
+    // Another reason or time is another intention.
+    if (asked.sent && asked.sent !== JSON.stringify(body)) asked.operation = randomId();
+    asked.sent = JSON.stringify(body);
+    asked.busy = true;
+    try {
+      const path = `/v1/check-ins/${asked.entry}/${kind === "void" ? "void" : "check-out"}`;
+      await this.device.call("POST", path, { body, operation: asked.operation });
+      byId(kind).close();
+      this.onDone({ kind, message: word(`${kind}.done`) });
+    } catch (error) {
+      byId(`${kind}-fault`).textContent = sentence(error);
+    } finally {
+      asked.busy = false;
+    }
+  }
+}
+
+function leaveBody() {
+  const at = byId("leave-at").value;
+  return at ? { at: todayAt(at) } : {};
+}
+
+// The server's own sentence, in the page's language; the page's words where the server was not reached.
+function sentence(error) {
+  return said(error.document?.message) || word(`problem.${nameOf(error)}`);
+}

@@ -1,0 +1,301 @@
+// One visitor after the other: from a presented text to the answer on the screen. Each intended check-in has its
+// operation id before it is first sent and keeps it through every retry; while one is under way nothing else starts.
+
+import { call, ProblemError, Unconfirmed } from "../calls.js";
+import { randomId } from "../encoding.js";
+import { byId, showView } from "../page.js";
+import { secondsUntil } from "../times.js";
+import { onLanguage, said, word } from "../words.js";
+import { renderIdentity, timeLeft } from "./identity.js";
+import { renderOutcome, verdictOf } from "./outcome.js";
+import { clean, isBareCard, looksPresented, looksTurned } from "./presented.js";
+import { nameOf, renderProblem } from "./problem.js";
+import { sound } from "./sound.js";
+import { Today } from "./today.js";
+import { Services } from "./services.js";
+import { ChangeDialogs } from "./changes.js";
+
+const RETURN_S = 6;
+const SAME_MS = 3000;
+const SLOW_AFTER_MS = 3000;
+const SHOW_BUSY_AFTER_MS = 300;
+const HELD_MS = 60000;
+
+export class Desk {
+  constructor(device, point, { onSignIn, onRevoked }) {
+    this.device = device;
+    this.point = point;
+    this.onSignIn = onSignIn;
+    this.onRevoked = onRevoked;
+    this.busy = false;
+    this.pending = null; // an operation that was not confirmed
+    this.held = null; // a text that waits for a service to be chosen
+    this.last = { text: "", at: 0 };
+    this.draw = () => null;
+    this.left = null;
+    this.services = new Services(point, () => this.release());
+    this.changes = new ChangeDialogs(device, (done) => this.changed(done));
+    this.today = new Today(device, this.services, {
+      onVoid: (entry) => this.changes.askVoid(entry),
+      onLeave: (entry) => this.changes.askLeave(entry),
+    });
+    setInterval(() => this.tick(), 1000);
+    onLanguage(() => this.redraw());
+    for (const type of ["keydown", "pointerdown"]) document.addEventListener(type, (event) => this.stay(event));
+  }
+
+  start() {
+    this.services.render();
+    this.today.render();
+    this.idle();
+    this.refreshToday();
+  }
+
+  idle() {
+    this.draw = () => null;
+    this.left = null;
+    this.look = null;
+    showView("scan");
+    this.note("");
+    this.services.reset();
+    this.onIdle?.();
+  }
+
+  note(text) {
+    const shown = byId("scan-note");
+    shown.textContent = text;
+    shown.hidden = !text;
+  }
+
+  redraw() {
+    this.services.render();
+    this.today.render();
+    this.draw();
+  }
+
+  announce(...sentences) {
+    byId("announcement").textContent = sentences.filter(Boolean).join(" ");
+  }
+
+  async refreshToday() {
+    await this.today.refresh().catch((error) => {
+      if (nameOf(error) === "device-revoked") this.fail(error);
+    });
+  }
+
+  // A text was scanned, typed or pasted.
+  async present(raw) {
+    const text = clean(raw);
+    if (this.busy || !text || this.isRepeat(text)) return;
+    if (this.pending) {
+      this.announce(word("problem.unconfirmed"), word("problem.unconfirmed-more"));
+      return;
+    }
+    if (document.body.dataset.shown !== "scan") this.idle();
+    if (!looksPresented(text)) {
+      this.fail(new ProblemError(422, { code: "malformed" }), looksTurned(text) ? word("problem.caps") : null);
+      return;
+    }
+    const asked = this.services.asked();
+    if (!asked) {
+      this.hold(text);
+      return;
+    }
+    await this.begin(text, asked);
+  }
+
+  // One code held before the camera, or a double scan, is one visitor.
+  isRepeat(text) {
+    const repeated = text === this.last.text && Date.now() - this.last.at < SAME_MS;
+    this.last = { text, at: Date.now() };
+    return repeated;
+  }
+
+  hold(text) {
+    this.held = { text, at: Date.now() };
+    const missing = this.services.missing();
+    this.note(missing.note);
+    missing.at?.focus();
+  }
+
+  // What was missing has been given: the held text goes on.
+  release() {
+    const held = this.held;
+    const asked = this.services.asked();
+    if (!held || !asked || this.busy) return;
+    this.held = null;
+    this.note("");
+    if (Date.now() - held.at < HELD_MS) this.begin(held.text, asked);
+  }
+
+  async begin(text, asked) {
+    if (!isBareCard(text)) {
+      await this.send({ ...asked, presentation: text }, { text });
+      return;
+    }
+    await this.guard(() => this.lookFirst(text, asked));
+  }
+
+  async lookFirst(text, asked) {
+    const body = { presentation: text, service: asked.service };
+    const look = await this.device.call("POST", "/v1/verifications", { body });
+    if (look.needs?.includes("id_check")) this.identify(look, { ...asked, look: look.id });
+    else await this.perform({ id: randomId(), body: { ...asked, look: look.id } }, { text });
+  }
+
+  identify(look, body) {
+    const service = this.services.find(body.service);
+    this.look = look;
+    const shown = showView("identity");
+    this.draw = () => shown.replaceChildren(...renderIdentity(look, {
+      service,
+      onConfirm: () => this.send({ ...body, id_checked: true }, {}),
+      onRefuse: () => this.send(body, {}),
+    }));
+    this.draw();
+    sound("check");
+    this.announce(word("identity.word"), word("identity.why"), look.holder?.name);
+    byId("id-confirm").focus();
+    this.identityService = service;
+  }
+
+  // Sends a check-in as a new operation.
+  async send(body, context) {
+    await this.guard(() => this.perform({ id: randomId(), body }, context));
+  }
+
+  async retry() {
+    const { operation, context } = this.pending;
+    await this.guard(() => this.perform(operation, context));
+  }
+
+  async perform(operation, context) {
+    this.pending = { operation, context };
+    const answer = await this.device.call("POST", "/v1/check-ins", { body: operation.body, operation: operation.id });
+    this.pending = null;
+    this.answered(answer, operation.body, context);
+  }
+
+  // Runs one thing at a time; whatever goes wrong ends on a screen that says what to do.
+  async guard(act) {
+    if (this.busy) return;
+    this.busy = true;
+    const timers = [
+      setTimeout(() => { byId("busy").hidden = false; }, SHOW_BUSY_AFTER_MS),
+      setTimeout(() => { byId("busy-slow").hidden = false; }, SLOW_AFTER_MS),
+    ];
+    try {
+      await act();
+      this.reachable(true);
+    } catch (error) {
+      if (!(error instanceof Unconfirmed)) this.pending = null;
+      this.reachable(!(error instanceof Unconfirmed));
+      this.fail(error);
+    } finally {
+      timers.forEach(clearTimeout);
+      byId("busy").hidden = byId("busy-slow").hidden = true;
+      this.busy = false;
+    }
+  }
+
+  answered(answer, body, { text }) {
+    this.look = null;
+    if (answer.reason === "id-check-needed" && text && !body.id_checked && body.presentation) {
+      this.identifyByAnswer(answer, body);
+      return;
+    }
+    const verdict = verdictOf(answer);
+    const shown = showView("outcome");
+    shown.dataset.outcome = answer.outcome;
+    shown.dataset.reason = answer.reason ?? "";
+    this.left = answer.outcome === "granted" ? RETURN_S : null;
+    this.draw = () => shown.replaceChildren(...renderOutcome(answer, {
+      left: this.left,
+      canVoid: this.device.may("void"),
+      onNext: () => this.idle(),
+      onVoid: () => this.changes.askVoid(answer.id),
+      onLeave: () => this.changes.askLeave(answer.visit.entry),
+    }));
+    this.draw();
+    sound(verdict.kind);
+    this.announce(word(verdict.word), said(answer.message), said(answer.hint));
+    byId("next").focus();
+    this.onSettled?.();
+    this.refreshToday();
+  }
+
+  // The server wants an ID check that the text did not tell of: the same presentation again, as a new operation.
+  identifyByAnswer(answer, body) {
+    const soon = new Date(Date.parse(answer.server_time) + 120000).toISOString();
+    this.identify({ ...answer, expires_at: soon }, body);
+    this.refreshToday();
+  }
+
+  fail(error, hint = null) {
+    const name = nameOf(error);
+    this.left = null;
+    const shown = showView("problem");
+    shown.dataset.problem = name;
+    this.draw = () => shown.replaceChildren(renderProblem(error, { name, hint, actions: this.waysOut(name) }));
+    this.draw();
+    this.announce(word(`problem.${name}`), word(`problem.${name}-more`, { seconds: error.after || 30 }), hint);
+    shown.querySelector("button").focus();
+    this.onSettled?.();
+  }
+
+  waysOut(name) {
+    const back = { id: "back", label: word("problem.back"), main: true, act: () => this.idle() };
+    if (this.pending) {
+      const label = word("problem.give-up");
+      return [
+        { id: "retry", label: word("problem.retry-same"), main: true, act: () => this.retry() },
+        { id: "give-up", label, main: false, act: () => { this.pending = null; this.idle(); this.refreshToday(); } },
+      ];
+    }
+    if (name === "device-revoked") return [{ id: "enrol-again", label: word("enrol.again"), main: true, act: this.onRevoked }];
+    if (name === "operator-signed-out") {
+      const act = () => { this.idle(); this.onSignIn(); };
+      return [{ id: "sign-in-again", label: word("operator.do"), main: true, act }];
+    }
+    return [back];
+  }
+
+  changed({ kind, message }) {
+    this.announce(message);
+    if (document.body.dataset.shown === "outcome" || kind === "void") this.idle();
+    this.note(message);
+    this.refreshToday();
+  }
+
+  reachable(yes) {
+    const pill = byId("network");
+    pill.hidden = false;
+    pill.className = yes ? "pill ok" : "pill off";
+    pill.textContent = word(yes ? "shared.online" : "shared.unreachable");
+  }
+
+  // Once a second: the way back after a grant, the time left to confirm an ID check.
+  tick() {
+    if (this.left !== null && !this.busy && document.querySelector("dialog[open]") === null) {
+      this.left -= 1;
+      if (this.left <= 0) this.idle();
+      else byId("next").textContent = word("outcome.next-in", { seconds: this.left });
+    }
+    if (this.look && !this.busy) {
+      byId("id-time").textContent = timeLeft(this.look, this.identityService);
+      if (secondsUntil(this.look.expires_at) === 0) {
+        this.look = null;
+        this.fail(new ProblemError(404, { code: "look-over" }));
+      }
+    }
+  }
+
+  // Whoever touches or types on the answer is reading it: it stays.
+  stay(event) {
+    if (this.left === null || event.target?.closest?.("#next")) return;
+    this.left = null;
+    byId("next").textContent = word("outcome.next");
+  }
+}
+
+export const loadPoint = (code) => call("GET", `/v1/points/${code}`);

@@ -1,0 +1,89 @@
+// This tablet as a device of its point: enrolled once with a code and a key of its own, every call bound to the key
+// (DPoP, RFC 9449; `bh` binds the body).
+
+import { call } from "../calls.js";
+import { nowSeconds } from "../clock.js";
+import { b64u, sha256, utf8 } from "../encoding.js";
+import { makeKey, newTokenId, signToken } from "../keys.js";
+import { config } from "../page.js";
+import * as store from "../store.js";
+
+const KEY = "counter-key";
+const DEVICE = "counter-device";
+const OPERATOR = "counter-operator";
+
+const hash = async (text) => b64u(await sha256(utf8(text)));
+
+async function dpop(key, method, path, body, token) {
+  const claims = { jti: newTokenId(), htm: method, htu: config.base + path, iat: nowSeconds() };
+  if (token) claims.ath = await hash(token);
+  if (body !== undefined) claims.bh = await hash(body);
+  return signToken(key, { alg: "ES256", typ: "dpop+jwt", jwk: key.jwk }, claims);
+}
+
+export class Device {
+  constructor(key, kept, operator) {
+    this.key = key;
+    this.kept = kept;
+    this.operator = operator;
+  }
+
+  // The device that this browser is enrolled as, or null.
+  static async load() {
+    const [key, kept, operator] = await Promise.all([store.read(KEY), store.read(DEVICE), store.read(OPERATOR)]);
+    return key && kept ? new Device(key, kept, operator ?? null) : null;
+  }
+
+  // The key is made before the code is sent and kept whatever comes of it: a code is used up once.
+  static async enrol(code) {
+    const key = await makeKey();
+    const body = { code, jwk: key.jwk };
+    const sign = async (method, path, text) => ({ DPoP: await dpop(key, method, path, text, null) });
+    const kept = await call("POST", "/v1/devices/enrolments", { body, sign, retries: 0 });
+    await store.write(KEY, key);
+    await store.write(DEVICE, kept);
+    await store.remove(OPERATOR);
+    return new Device(key, kept, null);
+  }
+
+  async forget() {
+    await Promise.all([store.remove(KEY), store.remove(DEVICE), store.remove(OPERATOR)]);
+  }
+
+  get point() {
+    return this.kept.point;
+  }
+
+  may(right) {
+    const rights = this.operator?.rights ?? this.kept.rights;
+    return rights.includes(right);
+  }
+
+  async call(method, path, { body, operation, retries } = {}) {
+    const sign = async (verb, where, text) => {
+      const proof = await dpop(this.key, verb, where, text, this.kept.access_token);
+      const headers = { Authorization: `DPoP ${this.kept.access_token}`, DPoP: proof };
+      if (this.operator) headers["Yunju-Operator"] = this.operator.session;
+      return headers;
+    };
+    return call(method, path, { body, operation, sign, retries });
+  }
+
+  async signIn(operator, pin) {
+    this.operator = null;
+    const body = pin ? { operator, pin } : { operator };
+    this.operator = await this.call("POST", "/v1/operators/sessions", { body, retries: 0 });
+    await store.write(OPERATOR, this.operator);
+  }
+
+  async signOut() {
+    const ending = this.call("DELETE", "/v1/operators/sessions", { retries: 0 });
+    await ending.catch(() => null); // the session ends here even when the server cannot be told
+    await this.dropOperator();
+  }
+
+  async dropOperator() {
+    this.operator = null;
+    await store.remove(OPERATOR);
+  }
+}

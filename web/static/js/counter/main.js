@@ -1,0 +1,160 @@
+// The counter page: enrols this tablet, then serves one visitor after the other.
+
+import { allowSound } from "./sound.js";
+import { Camera } from "./camera.js";
+import { Desk, loadPoint } from "./desk.js";
+import { Device } from "./device.js";
+import { listenForScans } from "./wedge.js";
+import { nameOf } from "./problem.js";
+import { now } from "../clock.js";
+import { byId, element, icon, showView } from "../page.js";
+import { dateOf, timeOf, weekdayOf } from "../times.js";
+import { canKeepKeys } from "../keys.js";
+import { loadWords, onLanguage, said, word } from "../words.js";
+
+let device = null;
+let desk = null;
+let point = null;
+
+function showEnrolment() {
+  showView("enrol");
+  byId("enrol-code").value = "";
+  byId("enrol-code").focus();
+}
+
+async function enrol(event) {
+  event.preventDefault();
+  const button = event.submitter ?? byId("enrol-form").querySelector("button");
+  const code = byId("enrol-code").value.trim();
+  const fault = byId("enrol-fault");
+  fault.textContent = code ? "" : word("enrol.empty");
+  byId("enrol-code").setAttribute("aria-invalid", String(!code));
+  if (!code || button.disabled) return;
+  button.disabled = true;
+  try {
+    device = await Device.enrol(code);
+    await begin();
+  } catch (error) {
+    byId("enrol-code").setAttribute("aria-invalid", "true");
+    fault.textContent = enrolmentFault(error);
+    byId("enrol-code").focus();
+  } finally {
+    button.disabled = false;
+  }
+}
+
+function enrolmentFault(error) {
+  if (error.code === "code-refused") return said(error.document.message);
+  const name = nameOf(error);
+  return `${word(`problem.${name}`)} ${word(`problem.${name}-more`, { seconds: error.after || 30 })}`;
+}
+
+async function begin() {
+  point = await loadPoint(device.point);
+  if (desk) {
+    location.reload(); // enrolled anew: nothing of the old desk may linger
+    return;
+  }
+  desk = new Desk(device, point, { onSignIn: openSignIn, onRevoked: forget });
+  const camera = new Camera((text) => desk.present(text));
+  desk.onIdle = () => camera.resume();
+  desk.onSettled = () => camera.pause();
+  showHeader();
+  desk.reachable(true);
+  desk.start();
+  listenForScans({ onScan: (text) => desk.present(text), onInputMethod: () => desk.note(word("scan.ime")) });
+  byId("paste-form").addEventListener("submit", (event) => {
+    event.preventDefault();
+    const text = byId("presented").value;
+    byId("presented").value = "";
+    desk.present(text);
+  });
+  byId("show-today").addEventListener("click", () => {
+    desk.refreshToday();
+    byId("today").showModal();
+  });
+  byId("show-help").addEventListener("click", () => byId("help").showModal());
+}
+
+async function forget() {
+  await device.forget();
+  location.reload();
+}
+
+function showHeader() {
+  byId("point").textContent = said(point.name);
+  byId("desk").removeAttribute("data-t");
+  byId("desk").textContent = device.kept.label ? word("counter.desk", { label: device.kept.label }) : word("counter.title");
+  const operator = byId("operator");
+  operator.hidden = false;
+  operator.replaceChildren(icon("person"), element("span", {}, device.operator
+    ? word("counter.on-duty", { name: device.operator.name })
+    : word("counter.sign-in")));
+  showClock();
+}
+
+function showClock() {
+  const clock = byId("clock");
+  clock.hidden = point === null;
+  clock.querySelector("b").textContent = timeOf(now());
+  clock.querySelector("span").textContent = `${dateOf(now())} ${weekdayOf(now())}`;
+}
+
+function openSignIn() {
+  byId("sign-in-fault").textContent = "";
+  byId("operator-pin").value = "";
+  byId("sign-in").showModal();
+}
+
+async function signInOrOut() {
+  if (!device.operator) {
+    openSignIn();
+    return;
+  }
+  await device.signOut();
+  showHeader();
+  desk.today.render();
+}
+
+async function signIn(event) {
+  event.preventDefault();
+  const fault = byId("sign-in-fault");
+  try {
+    await device.signIn(byId("operator-code").value.trim(), byId("operator-pin").value);
+    byId("sign-in").close();
+    showHeader();
+    desk.today.render();
+  } catch (error) {
+    fault.textContent = said(error.document?.message) || word(`problem.${nameOf(error)}`);
+  }
+}
+
+async function main() {
+  await loadWords();
+  byId("enrol-form").addEventListener("submit", enrol);
+  byId("sign-in-form").addEventListener("submit", signIn);
+  byId("sign-in").querySelector("[data-close]").addEventListener("click", () => byId("sign-in").close());
+  byId("operator").addEventListener("click", signInOrOut);
+  for (const type of ["pointerdown", "keydown"]) document.addEventListener(type, allowSound, { once: true });
+  onLanguage(() => point && showHeader());
+  setInterval(() => point && showClock(), 1000);
+  if (!canKeepKeys()) {
+    showEnrolment();
+    byId("enrol-fault").textContent = word("wallet.no-crypto");
+    return;
+  }
+  device = await Device.load();
+  if (device) await start();
+  else showEnrolment();
+}
+
+// The server may be away when the tablet wakes: say so and try again.
+async function start() {
+  try {
+    await begin();
+  } catch {
+    setTimeout(start, 3000);
+  }
+}
+
+await main();

@@ -1,0 +1,141 @@
+// The answer to a check-in, filling the screen: one word, its own shape, then what people ask next.
+
+import { config, clouds, element, icon } from "../page.js";
+import { dateOf, minutesUntil, timeOf, weekdayOf } from "../times.js";
+import { otherLanguage, said, word } from "../words.js";
+
+// Nobody at the counter is at fault: amber, and no "refused".
+const NOT_NOW = new Set(["clock-ahead", "status-unknown"]);
+const SIGNS = { ok: "granted", no: "refused", amber: "warning", check: "identity" };
+
+// {kind, word}: what colour, sign and word an answer has.
+export function verdictOf(answer) {
+  if (answer.outcome === "granted") return { kind: "ok", word: "outcome.granted" };
+  if (answer.reason === "already-in") return { kind: "amber", word: "outcome.already-in" };
+  if (NOT_NOW.has(answer.reason)) return { kind: "amber", word: "outcome.not-now" };
+  return { kind: "no", word: "outcome.denied" };
+}
+
+export function renderOutcome(answer, { left, canVoid, onNext, onVoid, onLeave }) {
+  const verdict = verdictOf(answer);
+  const granted = answer.outcome === "granted";
+  const other = otherLanguage();
+  const lines = {
+    why: granted ? said(answer.service_name) : said(answer.message),
+    other: `${word(verdict.word, {}, other)}${other === "zh" ? "：" : ": "}${otherLine(answer, other)}`,
+  };
+  const body = granted ? facts(answer) : explanation(answer);
+  return [
+    band(verdict.kind, word(verdict.word), lines, answer),
+    element("div", { class: "after" }, body, notes(answer), actions(answer, { left, canVoid, onNext, onVoid, onLeave })),
+  ];
+}
+
+function otherLine(answer, language) {
+  const text = said(answer.outcome === "granted" ? answer.service_name : answer.message, language);
+  if (answer.outcome !== "granted" || !answer.visit) return text;
+  return language === "en" ? `${text}, until ${timeOf(answer.visit.ends_at)}` : `${text}，至 ${timeOf(answer.visit.ends_at)}`;
+}
+
+export function band(kind, title, { why, other }, { holder, tier, tier_name: tierName } = {}, extra = "") {
+  return element("div", { class: `band ${kind} ${extra}` },
+    icon(SIGNS[kind], "sign"),
+    element("div", {},
+      element("h2", { class: "word", tabindex: "-1" }, title),
+      element("p", { class: "why" }, why),
+      other ? element("p", { class: "other", lang: otherLanguage() === "zh" ? "zh-CN" : "en" }, other) : null),
+    holder ? element("div", { class: "who" },
+      element("span", { class: "name" }, holder.name),
+      tierChip(tier, tierName)) : null);
+}
+
+export function tierChip(code, name) {
+  const known = config.tiers[code];
+  const count = known?.clouds ?? 0;
+  return element("span", { class: `tier clouds-${Math.min(count, 3)}` }, clouds(count), said(name ?? known?.name) || code);
+}
+
+const fact = (key, value, detail, wordy = false) =>
+  element("dl", { class: "fact" },
+    element("dt", {}, key),
+    element("dd", { class: wordy ? "value words" : "value" }, value),
+    detail ? element("dd", { class: "detail" }, detail) : null);
+
+function facts(answer) {
+  const shown = answer.quotas?.map(quotaFact) ?? [];
+  if (!shown.length) shown.push(fact(word("outcome.count"), word("outcome.unlimited"), null, true));
+  if (answer.visit) {
+    const entered = answer.visit.re_entry ? "outcome.re-entry" : "outcome.entered";
+    const detail = word(entered, { time: timeOf(answer.visit.started_at) });
+    shown.push(fact(word("outcome.until"), timeOf(answer.visit.ends_at), detail));
+  }
+  if (answer.assurance) {
+    const detail = word(answer.assurance === "proved" ? "outcome.proved-more" : "outcome.checked-more");
+    shown.push(fact(word("outcome.how"), word(`outcome.${answer.assurance}`), detail, true));
+  }
+  return element("div", { class: "facts" }, shown);
+}
+
+function quotaFact(quota) {
+  const figures = { used: quota.used, maximum: quota.maximum };
+  const detail = quota.resets_at
+    ? word("outcome.used-until", { ...figures, date: dateOf(quota.resets_at) })
+    : word("outcome.used", figures);
+  const value = [String(quota.remaining), " ", element("small", {}, word("outcome.times"))];
+  return fact(word(`outcome.left-${quota.unit}`), value, detail);
+}
+
+function explanation(answer) {
+  const aside = asideOf(answer);
+  const order = answer.reason === "already-in" ? "outcome.order" : "outcome.say";
+  const say = element("div", { class: "say" },
+    element("h2", {}, word(order)),
+    element("p", { class: "hint" }, said(answer.hint)),
+    answer.call ? element("p", { class: "call" },
+      word("outcome.call", { department: said(answer.call.department) }), element("b", {}, answer.call.phone)) : null);
+  return element("div", { class: aside ? "pair" : "pair single" }, aside, say);
+}
+
+// The one figure beside a refusal: until when, where to, what was chosen; null where there is none.
+function asideOf(answer) {
+  if (answer.visit) {
+    const detail = word("outcome.remaining", { minutes: minutesUntil(answer.visit.ends_at) });
+    return fact(word("outcome.until"), timeOf(answer.visit.ends_at), detail);
+  }
+  if (answer.go_to) return fact(word("outcome.go-to"), said(answer.go_to.name), answer.go_to.phone, true);
+  if (answer.excluded_by) {
+    return fact(word("outcome.taken"), said(answer.excluded_by.name), dateOf(answer.excluded_by.at), true);
+  }
+  const spent = answer.quotas?.find((quota) => quota.remaining === 0 && quota.resets_at);
+  if (!spent) return null;
+  const detail = word("outcome.again-more", { weekday: weekdayOf(spent.resets_at), maximum: spent.maximum });
+  return fact(word("outcome.again"), dateOf(spent.resets_at), detail);
+}
+
+function notes(answer) {
+  const said_ = [];
+  if (answer.status_freshness === "stale") said_.push(word("outcome.stale-list"));
+  if (answer.clock_off_by) said_.push(word("outcome.clock", { seconds: answer.clock_off_by }));
+  return said_.map((text) => element("p", { class: "note amber" }, text));
+}
+
+function actions(answer, { left, canVoid, onNext, onVoid, onLeave }) {
+  const granted = answer.outcome === "granted";
+  const next = left === null ? word("outcome.next") : word("outcome.next-in", { seconds: left });
+  return element("div", { class: "actions" },
+    element("button", { class: "button main", type: "button", id: "next", onclick: onNext }, next),
+    granted && canVoid && answer.void_until
+      ? element("button", { class: "button", type: "button", id: "void-this", onclick: onVoid },
+        word("outcome.void", { time: timeOf(answer.void_until) }))
+      : null,
+    answer.reason === "already-in" && answer.visit
+      ? element("button", { class: "button", type: "button", id: "leave-this", onclick: onLeave }, word("outcome.check-out"))
+      : null,
+    trace(answer, granted));
+}
+
+function trace(answer, granted) {
+  const second = granted ? word("outcome.stored") : word("outcome.code", { code: answer.reason });
+  const first = word(granted ? "outcome.logged" : "outcome.nothing", { id: answer.id });
+  return element("p", { class: "trace" }, element("span", {}, first), element("br"), element("span", { class: "mono" }, second));
+}

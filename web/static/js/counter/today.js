@@ -1,0 +1,69 @@
+// Today's list of this point: counts and last entries, without names. Voiding and checking out start here too.
+
+import { byId, config, element, icon } from "../page.js";
+import { minutesUntil, timeOf } from "../times.js";
+import { has, said, word } from "../words.js";
+import { now } from "../clock.js";
+
+const RECENT = 3;
+const VOID_MS = 15 * 60 * 1000;
+
+export class Today {
+  constructor(device, services, { onVoid, onLeave }) {
+    this.device = device;
+    this.services = services;
+    this.onVoid = onVoid;
+    this.onLeave = onLeave;
+    this.found = null;
+  }
+
+  // Asks for the list; keeps the last one known where the server cannot be reached.
+  async refresh() {
+    this.found = await this.device.call("GET", `/v1/points/${this.device.point}/today`, { retries: 0 });
+    this.render();
+  }
+
+  render() {
+    const counts = { granted: this.found?.granted ?? 0, denied: this.found?.denied ?? 0 };
+    const said_ = word("scan.counts", counts);
+    byId("recent-count").textContent = said_;
+    byId("today-count").textContent = said_;
+    byId("count").hidden = this.found === null;
+    byId("count").querySelector("b").textContent = String(counts.granted);
+    const entries = this.found?.entries ?? [];
+    const empty = () => element("li", { class: "second" }, word("scan.none"));
+    byId("recent").replaceChildren(...(entries.length ? entries.slice(0, RECENT).map((entry) => this.row(entry)) : [empty()]));
+    byId("today-entries").replaceChildren(
+      ...(entries.length ? entries.map((entry) => this.row(entry, this.changes(entry))) : [empty()]));
+  }
+
+  row(entry, buttons = null) {
+    const tier = config.tiers[entry.tier];
+    const about = entry.outcome === "denied" && entry.reason
+      ? (has(`reason.${entry.reason}`) ? word(`reason.${entry.reason}`) : entry.reason)
+      : tier ? said(tier.name) : "";
+    const service = said(this.services.find(entry.service)?.name) || entry.service;
+    const text = [`${timeOf(entry.at)} ${service}`, about, entry.voided ? word("today.voided") : ""].filter(Boolean).join(" · ");
+    return element("li", {}, pillOf(entry), element("span", { class: entry.voided ? "grow voided" : "grow" }, text), buttons);
+  }
+
+  changes(entry) {
+    if (entry.kind !== "check-in" || entry.outcome !== "granted" || entry.voided) return null;
+    const buttons = [];
+    const young = now() - Date.parse(entry.at) < VOID_MS;
+    if ((young && this.device.may("void")) || this.device.may("void-any")) {
+      buttons.push(element("button", { class: "button compact", type: "button", onclick: () => this.onVoid(entry.id) }, word("today.take-back")));
+    }
+    if (entry.visit_ends_at && minutesUntil(entry.visit_ends_at) > 0) {
+      buttons.push(element("button", { class: "button compact", type: "button", onclick: () => this.onLeave(entry.id) }, word("today.leave")));
+    }
+    return buttons;
+  }
+}
+
+function pillOf(entry) {
+  if (entry.kind !== "check-in") return element("span", { class: "pill" }, word(`today.${entry.kind === "void" ? "void" : "check-out"}`));
+  const granted = entry.outcome === "granted";
+  return element("span", { class: granted ? "pill ok" : "pill no" },
+    icon(granted ? "granted" : "refused"), word(granted ? "today.granted" : "today.denied"));
+}

@@ -1,0 +1,3 @@
+import { loadWords } from "./words.js";
+
+await loadWords();

@@ -1,0 +1,52 @@
+// The page's words in both languages. Elements say by data-t (text) and data-t-label (aria-label) which word is theirs.
+
+const LANGUAGES = ["zh", "en"];
+const COOKIE = "yunju_language";
+const SEARCH = /\{(\w+)\}/g;
+
+const words = {};
+let language = document.documentElement.lang.startsWith("zh") ? "zh" : "en";
+const listeners = [];
+
+export const currentLanguage = () => language;
+export const otherLanguage = () => (language === "zh" ? "en" : "zh");
+export const onLanguage = (listener) => listeners.push(listener);
+
+export async function loadWords() {
+  await Promise.all(LANGUAGES.map(async (name) => {
+    const response = await fetch(`/words/${name}.json`);
+    words[name] = await response.json();
+  }));
+  for (const link of document.querySelectorAll("[data-language]")) {
+    link.addEventListener("click", (event) => {
+      event.preventDefault();
+      setLanguage(link.dataset.language);
+    });
+  }
+}
+
+export const word = (key, values = {}, into = language) => {
+  const text = words[into]?.[key];
+  if (text === undefined) throw new Error(`no word for ${key}`);
+  return text.replace(SEARCH, (_, name) => values[name] ?? "—");
+};
+
+export const has = (key) => words[language]?.[key] !== undefined;
+
+// A pair {zh, en} as the API gives it, in the page's language or the other one.
+export const said = (pair, into = language) => pair?.[into] ?? pair?.zh ?? "";
+
+function setLanguage(name) {
+  language = name;
+  document.cookie = `${COOKIE}=${name}; Path=/; Max-Age=31536000; SameSite=Strict`;
+  document.documentElement.lang = name === "zh" ? "zh-CN" : "en";
+  for (const link of document.querySelectorAll("[data-language]")) {
+    if (link.dataset.language === name) link.setAttribute("aria-current", "true");
+    else link.removeAttribute("aria-current");
+  }
+  for (const element of document.querySelectorAll("[data-t]")) element.textContent = word(element.dataset.t);
+  for (const element of document.querySelectorAll("[data-t-label]")) {
+    element.setAttribute("aria-label", word(element.dataset.tLabel));
+  }
+  for (const listener of listeners) listener();
+}
