@@ -19,8 +19,9 @@ from issuer.publisher import Publisher
 from issuer.setup import set_up
 from issuer.views import line_view
 
-_FOLDER = click.Path(file_okay=False, path_type=Path)
-_ROOTS = click.option("--root-keys", type=_FOLDER, help="The folder of the root key, where it is kept apart.")
+_WHERE_ROOTS = "The folder of the root key, where it is kept apart."
+_NEW_FOLDER = click.Path(file_okay=False, path_type=Path)
+_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
 
 @main_group("issuer")
@@ -39,7 +40,7 @@ main.add_command(card)
 
 
 @main.command()
-@_ROOTS
+@click.option("--root-keys", type=_NEW_FOLDER, help=_WHERE_ROOTS)
 @json_option
 @click.pass_obj
 def init(office: Office, /, *, root_keys: Path | None, as_json: bool) -> None:
@@ -56,7 +57,7 @@ def init(office: Office, /, *, root_keys: Path | None, as_json: bool) -> None:
 
 
 @main.command()
-@_ROOTS
+@click.option("--root-keys", type=_FOLDER, help=_WHERE_ROOTS)
 @click.option("--watch", is_flag=True, help="Go on, and publish again whenever the status lists need it.")
 @json_option
 @click.pass_obj

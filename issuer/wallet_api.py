@@ -13,6 +13,7 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric import ec
 from flask import request
 
+from cards.claims import Form
 from edge.clock import Clock
 from edge.http import answer, body_limit, read_body, request_instant
 from edge.instants import rfc3339
@@ -261,7 +262,7 @@ def _refresh(calls: WalletCalls) -> flask.Response:
     at = request_instant()
     body = read_body(RefreshBody)
     card = claimed_card(calls.desk, body.card)
-    if card is None or card.key is None:
+    if card is None or card.key is None or card.form is not Form.PHONE:
         raise Problem("bad-token")
     calls.prove(key_from_jwk(card.key), body.card, at)
     try:

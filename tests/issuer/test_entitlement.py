@@ -14,6 +14,7 @@ ZONE = BAIYUN.zone
 
 
 def ground(tier="silver", number=1, **told):
+    """Return a ground that holds, with sensible defaults."""
     values = {
         "limb": None,
         "reference": None,
@@ -28,6 +29,7 @@ def ground(tier="silver", number=1, **told):
 
 
 def local(year, month, day, hour=0):
+    """Return an instant of Guangzhou's clock."""
     return datetime(year, month, day, hour, tzinfo=ZONE).astimezone(UTC)
 
 

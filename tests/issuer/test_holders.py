@@ -24,6 +24,7 @@ from tests.issuer.builders import BY, EXAMPLE, NOON, give_ground, identity, make
 
 
 def add(desk, name="张启明", who=None, phone=None):
+    """Register a person without a ground."""
     return add_holder(desk, NewHolder(name, who or identity(), phone), by=BY, at=NOON)
 
 

@@ -11,6 +11,7 @@ RESIDENT = IdType.RESIDENT_ID
 
 
 def checked(number, kind=RESIDENT, country=None):
+    """Return the identity of a number, by default a resident ID's."""
     return check_identity(kind, number, today=TODAY, country=country)
 
 

@@ -47,10 +47,12 @@ def verdict(desk, token, *, at=NOON):
 
 
 def claims(card):
+    """Return what a card's token says."""
     return parse(parse_unverified(card.token, CARD).claims)
 
 
 def actions(desk, holder):
+    """Return what the office log tells of a holder, oldest first."""
     with desk.register.read() as connection:
         return [line.action for line in reversed(office_log.newest(connection, 100, holder=holder.id))]
 

@@ -40,11 +40,13 @@ from tests.issuer.builders import (
 
 
 def marks(desk, *, at=NOON):
+    """Return the published holder marks, verified."""
     text = (desk.published / files.MARKS_FILE).read_text()
     return verify_marks(text, published_bundle(desk, at=at).key_set(), at, issuer=desk.programme.issuer)
 
 
 def states(desk, state):
+    """Return the status indexes in a state."""
     with desk.register.read() as connection:
         return connection.execute(sa.select(STATUS_INDEXES).where(STATUS_INDEXES.c.state == state)).all()
 

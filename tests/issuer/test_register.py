@@ -17,6 +17,7 @@ from tests.issuer.builders import BY, NOON, SECRET, person, photo, print_card
 
 
 def bytes_of(folder: Path) -> bytes:
+    """Return everything that the register's files hold."""
     return b"".join(path.read_bytes() for path in folder.glob("register.db*"))
 
 

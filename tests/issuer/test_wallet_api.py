@@ -1,0 +1,604 @@
+"""The wallet's calls as a phone makes them, and as others try to."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+import sqlalchemy as sa
+
+from cards.claims import CARD, Form, parse
+from cards.presentation import read
+from cards.proof import sign_proof
+from cards.status import Status, StatusLists
+from cards.verify import Trust, Verified, verify_presentation
+from cards.wire import dictionary_of
+from edge.clock import FixedClock
+from edge.encoding import b64u
+from edge.http import create_frame
+from edge.openapi import document
+from issuer import enrolment, lifecycle, wallet_api
+from issuer.enrolment import ACTIVATIONS_MOST, ATTEMPTS_MOST, make_code
+from issuer.errors import Refused
+from issuer.holders import withdraw_ground
+from issuer.issuing import cards_of, find_card, issue, reissue
+from issuer.phone import RECOVERY_ATTEMPTS_MOST
+from issuer.tables import ENROLMENT_CODES, CardState
+from issuer.wallet_api import blueprint
+from keys.signer import FileSigner
+from keys.tokens import parse_unverified
+from tests.issuer.builders import (
+    BY,
+    DAY,
+    NOON,
+    give_ground,
+    person,
+    print_card,
+    published_bundle,
+    published_list,
+    published_status,
+    resident_id,
+)
+from tests.issuer.wallet_client import Phone
+
+NUMBER = resident_id("19851129", 362)
+LAST4 = NUMBER[-4:]
+
+
+class Office:
+    """A desk, a clock, an application with the wallet's calls, and one holder."""
+
+    def __init__(self, desk):
+        self.desk = desk
+        self.clock = FixedClock(NOON)
+        self.app = self.application()
+        self.holder = person(desk, number=NUMBER)
+
+    def application(self):
+        app = create_frame("issuer", clock=self.clock)
+        app.register_blueprint(blueprint(self.desk, self.clock))
+        return app
+
+    def phone(self, **given):
+        return Phone(self.app.test_client(), self.clock, **given)
+
+    def code(self, holder=None):
+        return make_code(self.desk, (holder or self.holder).id, by=BY, at=self.clock.now()).code
+
+    def enrolled(self):
+        phone = self.phone()
+        assert phone.enrol(self.code(), LAST4).status_code == 201
+        return phone
+
+    def live(self):
+        return [card for card in cards_of(self.desk, self.holder.id) if card.state.live]
+
+
+@pytest.fixture
+def office(desk):
+    """An issuer's wallet calls over a published office."""
+    return Office(desk)
+
+
+def verdict(office, phone):
+    """What a counter says of the QR that the phone shows now."""
+    at, desk = office.clock.now(), office.desk
+    bundle = published_bundle(desk, at=at)
+    lists = StatusLists(published_list(desk, number, at=at) for number in (0, 1))
+    trust = Trust(bundle.key_set(), desk.programme.issuer, desk.programme.audience, lists, bundle.version)
+    dictionary = dictionary_of(desk.programme)
+    shown = read(phone.presentation(desk.programme), {dictionary.number: dictionary})
+    found = verify_presentation(shown, trust, at, id_checked=False)
+    return "verified" if isinstance(found, Verified) else found.reason
+
+
+def code_of(answer):
+    """Return an answer's status and problem code."""
+    return answer.status_code, answer.json["code"]
+
+
+REFUSED = (403, "enrolment-refused")
+BAD_TOKEN = (401, "bad-token")
+
+
+# ---- enrolment ------------------------------------------------------------------------------------------------------
+
+
+def test_a_phone_enrols_and_shows_a_code_that_a_counter_takes(office):
+    """Code, last four, new key: a card bound to the key, a recovery code, and a QR with a fresh proof."""
+    phone = office.phone()
+    answer = phone.enrol(office.code(), LAST4.lower())
+    assert answer.status_code == 201
+    said = parse(parse_unverified(answer.json["card"], CARD).claims)
+    assert (said.subject, dict(said.key), said.form) == (office.holder.id, phone.jwk, "phone")
+    assert said.expires_at == NOON + timedelta(days=30)
+    assert answer.json["refresh_from"] == "2026-11-09T04:00:00Z"
+    assert answer.json["audience"] == office.desk.programme.audience
+    assert verdict(office, phone) == "verified"
+
+
+def test_the_answer_is_kept_by_no_cache(office):
+    """It holds a card and a recovery code."""
+    assert office.phone().enrol(office.code(), LAST4).headers["Cache-Control"] == "no-store"
+
+
+def test_a_code_works_once(office):
+    """A second phone with the same code gets nothing, and the first stays."""
+    code = office.code()
+    first, second = office.phone(), office.phone()
+    first.enrol(code, LAST4)
+    assert code_of(second.enrol(code, LAST4)) == REFUSED
+    assert [dict(card.key) for card in office.live()] == [first.jwk]
+
+
+def test_a_code_raced_by_many_phones_gives_one_card(office):
+    """Twenty phones at once: one wins."""
+    code = office.code()
+    phones = [office.phone() for _ in range(12)]
+    with ThreadPoolExecutor(6) as pool:
+        answers = list(pool.map(lambda phone: phone.enrol(code, LAST4).status_code, phones))
+    assert sorted(answers) == [201] + [403] * 11
+    assert len(office.live()) == 1
+
+
+def test_a_phone_whose_answer_was_lost_may_ask_again(office):
+    """Same code, same key, soon: the same card and a new recovery code; the older recovery code is dead."""
+    code, phone = office.code(), office.phone()
+    first = phone.enrol(code, LAST4).json
+    office.clock.advance(timedelta(minutes=9))
+    again = phone.enrol(code, LAST4).json
+    assert (again["card"], len(office.live())) == (first["card"], 1)
+    assert again["recovery_code"] != first["recovery_code"]
+    body = {"number": first["number"], "recovery_code": first["recovery_code"]}
+    assert phone.client.post("/v1/wallet/block", json=body).status_code == 403
+    office.clock.advance(timedelta(minutes=2))
+    assert code_of(phone.enrol(code, LAST4)) == REFUSED
+
+
+def test_a_new_phone_ends_the_old_ones_card(office):
+    """One phone a holder: the old QR is revoked, its refresh too."""
+    old, new = office.enrolled(), office.enrolled()
+    assert (verdict(office, old), verdict(office, new)) == ("revoked", "verified")
+    answer = old.refresh()
+    assert (code_of(answer), answer.json["reason"]) == ((403, "card-not-valid"), "revoked")
+
+
+@pytest.mark.parametrize("wrong", ["0000", "12345678", "００００"])
+def test_wrong_last_four_are_counted_and_cancel_the_code(office, wrong):
+    """Five guesses; then even the right ones do not help."""
+    code, phone = office.code(), office.phone()
+    for _ in range(ATTEMPTS_MOST):
+        assert code_of(phone.enrol(code, wrong)) == REFUSED
+    assert code_of(phone.enrol(code, LAST4)) == REFUSED
+    with office.desk.register.read() as connection:
+        row = connection.execute(sa.select(ENROLMENT_CODES)).one()
+    assert (row.attempts, row.cancelled_at) == (ATTEMPTS_MOST, NOON)
+
+
+def test_four_guesses_do_not_cost_the_code(office):
+    """Somebody who mistypes is not locked out."""
+    code, phone = office.code(), office.phone()
+    for _ in range(ATTEMPTS_MOST - 1):
+        phone.enrol(code, "0000")
+    assert phone.enrol(code, LAST4).status_code == 201
+
+
+def test_refusals_of_a_code_are_all_alike(office):
+    """Unknown, used, expired, cancelled or guessed: one answer, byte for byte but for its id."""
+    phone = office.phone()
+    used, cancelled, expired = office.code(), office.code(), office.code()
+    answers = [phone.enrol(cancelled, LAST4), phone.enrol("0000-0000-0000-0000", LAST4)]
+    assert phone.enrol(expired, "0000").status_code == 403
+    office.clock.advance(timedelta(days=7))
+    answers += [phone.enrol(expired, LAST4), phone.enrol(used, LAST4), phone.enrol(office.code(), "9999")]
+    bodies = [{key: value for key, value in answer.json.items() if key != "instance"} for answer in answers]
+    assert {code_of(answer) for answer in answers} == {REFUSED}
+    assert all(body == bodies[0] for body in bodies)
+
+
+def test_a_code_lives_seven_days(office):
+    """To the second."""
+    code = office.code()
+    office.clock.advance(timedelta(days=7) - timedelta(seconds=1))
+    assert office.phone().enrol(code, LAST4).status_code == 201
+
+
+def test_a_code_is_forgiven_spaces_case_and_read_alikes(office):
+    """As somebody types it from a letter."""
+    typed = office.code().replace("-", " ").lower().replace("0", "o").replace("1", "l")
+    assert office.phone().enrol(typed, LAST4).status_code == 201
+
+
+def test_codes_are_kept_as_hashes(office, tmp_path):
+    """Neither enrolment nor recovery codes stand in the register's file."""
+    code = office.code()
+    phone = office.phone()
+    phone.enrol(code, LAST4)
+    content = b"".join(path.read_bytes() for path in tmp_path.glob("register.db*"))
+    for secret in (code, phone.recovery_code):
+        assert secret.encode() not in content
+        assert secret.replace("-", "").encode() not in content
+
+
+def test_a_holder_enrols_few_phones_a_year(office):
+    """The sixth is the last; the office is told why."""
+    for _ in range(ACTIVATIONS_MOST):
+        office.enrolled()
+        office.clock.advance(timedelta(minutes=5))
+    with pytest.raises(Refused, match="within a year"):
+        office.code()
+    office.clock.advance(timedelta(days=365))
+    assert office.code()
+
+
+def test_another_holders_key_is_not_taken(office):
+    """One key is one person's: two holders cannot share a phone's key."""
+    phone = office.enrolled()
+    other = person(office.desk, "王芸", number=resident_id(sequence=77))
+    answer = phone.enrol(office.code(other), resident_id(sequence=77)[-4:])
+    assert code_of(answer) == REFUSED
+
+
+def test_a_holder_who_lost_the_ground_does_not_enrol(office):
+    """Between the code and the phone the ground was withdrawn."""
+    code = office.code()
+    withdraw_ground(office.desk, office.holder.id, 1, by=BY, at=NOON)
+    assert code_of(office.phone().enrol(code, LAST4)) == REFUSED
+    with pytest.raises(Refused, match="no ground"):
+        office.code()
+
+
+def test_enrolling_brings_other_cards_to_the_tier(office):
+    """A printed silver card is replaced when the phone enrols as gold."""
+    printed = print_card(office.desk, office.holder)
+    give_ground(office.desk, office.holder, "gold-6")
+    office.enrolled()
+    assert {(card.form, card.tier) for card in office.live()} == {("phone", "gold"), ("print", "gold")}
+    assert published_status(office.desk, printed) is Status.REVOKED
+
+
+def test_a_crash_in_enrolment_leaves_the_code_unused(office, monkeypatch):
+    """Not persisted: neither card nor use of the code, and the old phone's card stands."""
+    old, code = office.enrolled(), office.code()
+
+    def broken(*_args):
+        raise RuntimeError("the power is gone")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(enrolment, "_new_recovery", broken)
+        assert office.phone().enrol(code, LAST4).status_code == 500
+    assert verdict(office, old) == "verified"
+    assert office.phone().enrol(code, LAST4).status_code == 201
+    assert verdict(office, old) == "revoked"
+
+
+def test_a_failed_publication_does_not_take_the_card_back(office, monkeypatch, caplog):
+    """Failed but persisted: the phone has its card; the log tells the operator; the next publication repairs."""
+    old, code, new = office.enrolled(), office.code(), office.phone()
+
+    def full(*_args):
+        raise OSError("disk full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(wallet_api, "publish", full)
+        assert new.enrol(code, LAST4).status_code == 201
+    assert "publication failed" in caplog.text
+    assert verdict(office, old) == "verified"
+    print_card(office.desk, person(office.desk))
+    assert verdict(office, old) == "revoked"
+
+
+# ---- the proof of a call --------------------------------------------------------------------------------------------
+
+
+def test_an_enrolment_is_signed_by_the_key_it_brings(office):
+    """Somebody else's signature, or none, is no proof that the phone holds the key."""
+    code, phone = office.code(), office.phone()
+    for wrong in ({"signer": FileSigner.generate()}, {"proof": "x"}, {"proof": "a.b.c"}):
+        assert code_of(phone.enrol(code, LAST4, **wrong)) == BAD_TOKEN
+    assert phone.enrol(code, LAST4).status_code == 201
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"url": "http://localhost/v1/wallet/refresh"},
+        {"url": "https://evil.example/v1/wallet/enrolments"},
+        {"url": "http://localhost/v1/wallet/enrolments?x=1"},
+        {"signed_body": b"{}"},
+        {"card": "some.other.card"},
+    ],
+)
+def test_a_proof_is_about_this_very_call(office, wrong):
+    """Another address, server, body or a card that is not there."""
+    assert code_of(office.phone().enrol(office.code(), LAST4, **wrong)) == BAD_TOKEN
+
+
+@pytest.mark.parametrize("off", [timedelta(seconds=61), timedelta(seconds=-61)])
+def test_a_phone_whose_clock_is_off_is_told_the_time(office, off):
+    """Clock, not card: with the server's time to set it by."""
+    answer = office.phone().enrol(office.code(), LAST4, at=NOON + off)
+    assert (code_of(answer), answer.json["server_time"]) == ((401, "clock-off"), "2026-11-02T04:00:00Z")
+
+
+def test_a_proof_is_taken_once_by_any_process(office):
+    """Sent again, to this process or another, it is refused."""
+    phone = office.enrolled()
+    office.clock.advance(8 * DAY)
+    body = {"card": phone.card}
+    answer = phone.refresh()
+    assert answer.status_code == 200
+    replayed = answer.request.headers["Wallet-Proof"]
+    for client in (office.app.test_client(), office.application().test_client()):
+        answer = client.post("/v1/wallet/refresh", json=body, headers={"Wallet-Proof": replayed})
+        assert code_of(answer) == BAD_TOKEN
+
+
+def test_a_counters_proof_opens_no_wallet_call(office):
+    """A `card-proof+jwt` seen at a counter, by the right key, is another type."""
+    phone = office.enrolled()
+    proof = sign_proof(phone.signer, card=phone.card, audience="x", proof_id=b64u(b"0" * 16), issued_at=NOON)
+    assert code_of(phone.refresh(proof=proof)) == BAD_TOKEN
+
+
+# ---- refresh --------------------------------------------------------------------------------------------------------
+
+
+def test_refresh_changes_the_times_alone(office):
+    """From day 7: same id, index, key, tier, name; new iat, nbf, exp."""
+    phone = office.enrolled()
+    before = parse(parse_unverified(phone.card, CARD).claims)
+    office.clock.advance(7 * DAY)
+    answer = phone.refresh()
+    after = parse(parse_unverified(phone.card, CARD).claims)
+    assert (answer.status_code, answer.json["anew"]) == (200, True)
+    assert (after.issued_at, after.expires_at) == (NOON + 7 * DAY, NOON + 37 * DAY)
+    times = {"issued_at", "not_before", "expires_at"}
+    changed = {name for name in vars(before) if getattr(before, name) != getattr(after, name)}
+    assert changed == times
+    assert verdict_after_publication(office, phone) == "verified"
+
+
+def verdict_after_publication(office, phone):
+    """Publish anew, as the publisher does, then ask a counter."""
+    print_card(office.desk, person(office.desk), at=office.clock.now())
+    return verdict(office, phone)
+
+
+def test_before_day_seven_the_same_token_is_given_again(office):
+    """Also to a phone that never received its last one."""
+    phone = office.enrolled()
+    card = phone.card
+    office.clock.advance(7 * DAY - timedelta(seconds=1))
+    assert (phone.refresh().json["anew"], phone.card) == (False, card)
+    office.clock.advance(timedelta(seconds=1))
+    phone.refresh()
+    newer = phone.card
+    assert newer != card
+    assert (phone.refresh(card=card).json["anew"], phone.card) == (False, newer)
+
+
+def test_a_phone_that_was_off_for_weeks_comes_back(office):
+    """The token has expired, the key has not."""
+    phone = office.enrolled()
+    office.clock.advance(50 * DAY)
+    assert phone.refresh().json["anew"]
+    assert verdict_after_publication(office, phone) == "verified"
+
+
+def test_a_foreign_key_refreshes_nothing(office):
+    """Who copied the token but not the key."""
+    phone = office.enrolled()
+    thief = office.phone()
+    office.clock.advance(8 * DAY)
+    assert code_of(thief.refresh(card=phone.card)) == BAD_TOKEN
+
+
+def test_tokens_that_name_no_phone_card_are_refused_alike(office):
+    """Garbage, a printed card, another issuer's card, an unknown id."""
+    phone = office.enrolled()
+    printed = print_card(office.desk, office.holder)
+    assert code_of(phone.refresh(card="garbage")) == BAD_TOKEN
+    assert code_of(phone.refresh(card=printed.token)) == BAD_TOKEN
+    foreign = phone.card.split(".")
+    assert code_of(phone.refresh(card=f"{foreign[0]}.e30.{foreign[2]}")) == BAD_TOKEN
+
+
+@pytest.mark.parametrize(("change", "reason"), [("suspend", "suspended"), ("revoke", "revoked")])
+def test_a_card_that_is_not_valid_is_not_refreshed(office, change, reason):
+    """The phone is told which, since its key was proved."""
+    phone = office.enrolled()
+    card = office.live()[0]
+    getattr(lifecycle, change)(office.desk, card.id, because="other", by=BY, at=NOON)
+    office.clock.advance(8 * DAY)
+    answer = phone.refresh()
+    assert (code_of(answer), answer.json["reason"]) == ((403, "card-not-valid"), reason)
+
+
+def test_a_holder_no_longer_entitled_gets_no_fresh_token(office):
+    """The ground was withdrawn: the card dies with its last token at the latest."""
+    phone = office.enrolled()
+    withdraw_ground(office.desk, office.holder.id, 1, by=BY, at=NOON)
+    office.clock.advance(8 * DAY)
+    assert phone.refresh().json["reason"] == "not-entitled"
+
+
+def test_a_token_never_outlives_the_holders_ground(office):
+    """Ground until 20 November: the token, and every refresh, ends with it."""
+    office.holder = person(office.desk, "王芸", number=resident_id(sequence=99), contract_ends=NOON.date() + 18 * DAY)
+    phone = office.phone()
+    phone.enrol(office.code(), resident_id(sequence=99)[-4:])
+    office.clock.advance(10 * DAY)
+    assert phone.refresh().json["expires_at"] == "2026-11-20T16:00:00Z"
+    office.clock.advance(10 * DAY)
+    assert phone.refresh().json["reason"] == "not-entitled"
+
+
+def test_a_phone_finds_its_new_card_after_a_tier_change(office):
+    """The office reissues for a higher tier; the phone's next refresh, by the same key, brings the gold card."""
+    phone = office.enrolled()
+    silver = office.live()[0]
+    give_ground(office.desk, office.holder, "gold-6")
+    reissue(office.desk, silver.id, because="tier-change", by=BY, at=NOON + DAY)
+    office.clock.set(NOON + DAY)
+    assert verdict(office, phone) == "revoked"
+    answer = phone.refresh()
+    assert (answer.status_code, answer.json["tier"]) == (200, "gold")
+    assert verdict(office, phone) == "verified"
+    assert answer.json["number"] != silver.number
+
+
+# ---- block and unblock ----------------------------------------------------------------------------------------------
+
+
+def recover(phone, path="block", **wrong):
+    """Block or unblock a phone's card as its holder does."""
+    body = {"number": phone.number, "recovery_code": phone.recovery_code} | wrong
+    return phone.client.post(f"/v1/wallet/{path}", json=body)
+
+
+def test_a_lost_phone_is_blocked_and_found_again(office):
+    """By number and recovery code, from any device; published at once; taken back by the same code."""
+    phone = office.enrolled()
+    assert recover(phone).json == {"state": "suspended"}
+    assert verdict(office, phone) == "suspended"
+    assert recover(phone).json == {"state": "suspended"}
+    assert recover(phone, "unblock").json == {"state": "valid"}
+    assert verdict(office, phone) == "verified"
+
+
+def test_the_holder_does_not_undo_what_the_office_did(office):
+    """Suspended by the office, or taken over by it: unblock changes nothing."""
+    phone = office.enrolled()
+    card = office.live()[0]
+    recover(phone)
+    lifecycle.suspend(office.desk, card.id, because="other", by=BY, at=NOON)
+    assert recover(phone, "unblock").json == {"state": "suspended"}
+    lifecycle.revoke(office.desk, card.id, because="other", by=BY, at=NOON)
+    assert recover(phone).json == recover(phone, "unblock").json == {"state": "revoked"}
+    assert find_card(office.desk, card.id).state is CardState.REVOKED
+
+
+def test_wrong_recovery_codes_are_counted_and_then_nothing_helps_for_a_day(office):
+    """Ten guesses a day at one number; other cards are not concerned."""
+    phone = office.enrolled()
+    for _ in range(RECOVERY_ATTEMPTS_MOST):
+        assert code_of(recover(phone, recovery_code="0000-0000-0000-0000")) == (403, "recovery-refused")
+        office.clock.advance(timedelta(seconds=5))
+    assert recover(phone).status_code == 403
+    office.clock.advance(DAY)
+    assert recover(phone).json == {"state": "suspended"}
+
+
+def test_recovery_tells_strangers_nothing(office):
+    """An unknown number, a mistyped one, a printed card's, another's code: one answer."""
+    phone = office.enrolled()
+    printed = print_card(office.desk, office.holder)
+    answers = [
+        recover(phone, number=printed.number),
+        recover(phone, number="BY000000000001"),
+        recover(phone, number="nonsense"),
+        recover(phone, recovery_code="AAAA"),
+    ]
+    bodies = [{key: value for key, value in answer.json.items() if key != "instance"} for answer in answers]
+    assert all(body == bodies[0] for body in bodies)
+    assert verdict(office, phone) == "verified"
+
+
+def test_the_old_number_still_blocks_after_a_tier_change(office):
+    """What the holder wrote down at enrolment goes on working."""
+    phone = office.enrolled()
+    give_ground(office.desk, office.holder, "gold-6")
+    gold = reissue(office.desk, office.live()[0].id, because="tier-change", by=BY, at=NOON)
+    assert recover(phone).json == {"state": "suspended"}
+    assert published_status(office.desk, gold) is Status.SUSPENDED
+
+
+# ---- the frame ------------------------------------------------------------------------------------------------------
+
+BAD_BODIES = [
+    b"",
+    b"null",
+    b"[]",
+    b"{",
+    b'{"code":1,"id_last4":"0000","jwk":{}}',
+    b'{"code":"x","id_last4":"0000","jwk":{},"more":1}',
+    b'{"code":"","id_last4":"0000","jwk":{}}',
+    b'{"card":7}',
+    b'{"number":"x","recovery_code":null}',
+    b"[" * 5000,
+    b'{"code":"\xff"}',
+    b'{"code":"' + b"A" * 9000 + b'"}',
+]
+
+
+@pytest.mark.parametrize("path", ["enrolments", "refresh", "block", "unblock"])
+@pytest.mark.parametrize("body", BAD_BODIES)
+def test_bad_bodies_are_problems_and_write_nothing(office, path, body):
+    """Wrong types, deep, huge, unknown fields, bad UTF-8: a 4xx with a stable code, never a 500."""
+    answer = office.app.test_client().post(f"/v1/wallet/{path}", data=body, content_type="application/json")
+    assert 400 <= answer.status_code < 500
+    assert answer.json["code"]
+    assert cards_of(office.desk, office.holder.id) == []
+
+
+def test_a_bad_key_names_its_field(office):
+    """A phone that sends no P-256 key is told where the fault is; a private key is not taken."""
+    for jwk in ({}, {"kty": "RSA"}, office.phone().jwk | {"d": "AAAA"}):
+        body = {"code": office.code(), "id_last4": LAST4, "jwk": jwk}
+        answer = office.app.test_client().post("/v1/wallet/enrolments", json=body)
+        assert (answer.status_code, answer.json["fields"][0]["path"]) == (422, "$.jwk")
+
+
+@pytest.mark.parametrize("path", ["enrolments", "refresh", "block", "unblock"])
+def test_other_methods_and_types_are_refused(office, path):
+    """GET, and a form instead of JSON."""
+    client = office.app.test_client()
+    assert client.get(f"/v1/wallet/{path}").status_code == 405
+    assert client.post(f"/v1/wallet/{path}", data={"code": "x"}).status_code == 415
+
+
+def test_guessing_from_one_place_is_slowed_down(office):
+    """After twenty tries a place waits; the answer says how long."""
+    phone = office.phone()
+    answers = [phone.enrol("0000-0000-0000-0000", LAST4) for _ in range(21)]
+    assert {answer.status_code for answer in answers[:20]} == {403}
+    assert code_of(answers[20]) == (429, "too-many-requests")
+    assert int(answers[20].headers["Retry-After"]) >= 1
+    office.clock.advance(timedelta(minutes=5))
+    assert phone.enrol(office.code(), LAST4).status_code == 201
+
+
+def test_guessing_a_code_costs_no_write(office):
+    """An unknown code ends before the register is locked: guessing cannot stop the office."""
+    with office.desk.register.change():
+        began = time.monotonic()
+        assert code_of(office.phone().enrol("0000-0000-0000-0000", LAST4)) == REFUSED
+        assert time.monotonic() - began < 2
+
+
+def test_no_code_key_or_card_is_logged(office, caplog):
+    """Neither a success nor a refusal leaves a secret in the log."""
+    caplog.set_level("DEBUG")
+    code, phone = office.code(), office.phone()
+    phone.enrol(code, "0000")
+    phone.enrol(code, LAST4)
+    recover(phone, recovery_code="AAAA-BBBB")
+    for secret in (code, phone.card, phone.recovery_code, LAST4, "AAAA-BBBB", phone.number):
+        assert secret not in caplog.text
+
+
+def test_the_calls_are_described(office):
+    """Every route has its place in the OpenAPI document, with its problems."""
+    paths = document(office.app, title="issuer", version="1")["paths"]
+    assert set(paths) == {f"/v1/wallet/{name}" for name in ("enrolments", "refresh", "block", "unblock")}
+    assert "403" in paths["/v1/wallet/refresh"]["post"]["responses"]
+
+
+def test_a_chip_card_is_not_taken_for_a_phones(office):
+    """Its key proves itself by a challenge alone; refresh is the phone's."""
+    chip_key = FileSigner.generate()
+    phone = office.phone(signer=chip_key)
+    chip = issue(office.desk, office.holder.id, Form.CHIP, key=phone.jwk, by=BY, at=NOON)
+    office.clock.advance(8 * DAY)
+    assert code_of(phone.refresh(card=chip.token)) == BAD_TOKEN
