@@ -1,1 +1,1 @@
-"""Counter hardware: readers, scanners, card profiles. Talks to the verifier over HTTP only."""
+"""Counter hardware: cards and readers, QR scanners, and the agent that checks in by tap over the verifier's HTTP."""

@@ -1,0 +1,68 @@
+"""What can go wrong between a card and a verdict. Each says what happened and what to do; none shows a card's data."""
+
+from __future__ import annotations
+
+
+class DeviceFault(Exception):
+    """Something at the counter failed; `hint` names the remedy. Never a grant, never the holder's fault."""
+
+    hint = ""
+
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        super().__init__(message)
+        if hint is not None:
+            self.hint = hint
+
+
+class PartMissing(DeviceFault):
+    """A package or a service of this machine is missing; `hint` is the command that installs it."""
+
+
+class ReaderFault(DeviceFault):
+    """The reader or its daemon failed; another try may succeed."""
+
+    hint = "check the reader's cable and `systemctl status pcscd`, then tap again"
+
+
+class CardGone(DeviceFault):
+    """The card left the reader before it was done."""
+
+    hint = "hold the card on the reader until it answers"
+
+
+class CardFault(DeviceFault):
+    """The card answered what no card of ours answers: wrong lengths, garbage, or without end."""
+
+    hint = "this card is damaged or none of ours; compare the printed card and the person's ID"
+
+
+class CardRefused(CardFault):
+    """The card answered a command with an error; `status` is its status word (ISO 7816-4)."""
+
+    def __init__(self, what: str, status: int) -> None:
+        super().__init__(f"{what}: the card answered {status:04X}")
+        self.status = status
+
+
+class CardUnknown(DeviceFault):
+    """A working card that carries nothing of ours."""
+
+    hint = "this is no card of this programme; is it the right card?"
+
+
+class CardEmpty(DeviceFault):
+    """A card of a known kind whose content is empty: never written, or its writing was interrupted."""
+
+    hint = "write it again: `python -m devices personalise`"
+
+
+class CardTooSmall(DeviceFault):
+    """What is to be written does not fit the card."""
+
+    hint = "take a card with more memory (NTAG215 or larger; chip cards hold 2 KB)"
+
+
+class CardLocked(DeviceFault):
+    """The card is closed against writing, or its management key is another."""
+
+    hint = "take a fresh card, or the key that this one was set up with"

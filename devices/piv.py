@@ -1,0 +1,125 @@
+"""Chips with a P-256 key in PIV slot 9E (NIST SP 800-73-4): read the card token, have a challenge signed, set one up.
+
+Slot 9E needs no PIN and answers without contact. No certificate is used: the card token names the key.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Final
+
+from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.ciphers import BlockCipherAlgorithm, Cipher, algorithms, modes
+
+from devices.faults import CardEmpty, CardFault, CardLocked
+from devices.tlv import members, unwrap, wrap
+from devices.transport import Answer, Tap
+from edge.encoding import digest
+
+APPLICATION: Final = bytes.fromhex("A000000308")
+TOKEN_OBJECT: Final = bytes.fromhex("5FFF59")
+"""The free-read data object that holds the card token: our own, beside those that SP 800-73 and vendors use."""
+
+TOKEN_MOST: Final = 2048
+_ABSENT: Final = frozenset({0x6A82, 0x6A88, 0x6D00, 0x6A80})
+_MANAGEMENT_CIPHERS: Final = {0x03: "3DES", 0x08: "AES-128", 0x0A: "AES-192", 0x0C: "AES-256"}
+_KEY_SIZES: Final = {0x03: 24, 0x08: 16, 0x0A: 24, 0x0C: 32}
+
+
+@dataclass(frozen=True, slots=True)
+class ManagementKey:
+    """The key that lets a chip be set up. Its `repr` shows the algorithm alone."""
+
+    algorithm: int
+    key: bytes
+
+    def __post_init__(self) -> None:
+        if _KEY_SIZES.get(self.algorithm) != len(self.key):
+            raise ValueError("a management key has 24 bytes (3DES, AES-192), 16 (AES-128) or 32 (AES-256)")
+
+    def __repr__(self) -> str:
+        return f"ManagementKey({_MANAGEMENT_CIPHERS[self.algorithm]})"
+
+
+def select(tap: Tap) -> bool:
+    """Select the PIV application; False where the card has none."""
+    return tap.send("00A40400", APPLICATION, 0).ok
+
+
+def read_token(tap: Tap) -> str | None:
+    """Return the card token of the selected application, None where the chip holds none."""
+    answer: Answer = tap.send("00CB3FFF", wrap(0x5C, TOKEN_OBJECT), 0)
+    if answer.status in _ABSENT:
+        return None
+    if not answer.ok:
+        raise CardFault(f"the chip answered {answer.status:04X} when asked for the card")
+    value = unwrap(0x53, answer.data)
+    if not value:
+        raise CardEmpty("the chip holds no card yet")
+    if len(value) > TOKEN_MOST:
+        raise CardFault("the chip holds more than a card")
+    try:
+        return value.decode("ascii")
+    except UnicodeDecodeError:
+        raise CardFault("what the chip holds is no text") from None
+
+
+def sign(tap: Tap, message: bytes) -> bytes:
+    """Have slot 9E sign the SHA-256 of `message`; returns r and s, 32 bytes each. Judges no signature."""
+    asked = wrap(0x7C, wrap(0x82, b"") + wrap(0x81, digest(message)))
+    answer = tap.demand("sign the challenge", "0087119E", asked, 0)
+    signed = members(unwrap(0x7C, answer)).get(0x82, b"")
+    try:
+        r, s = decode_dss_signature(signed)
+        return r.to_bytes(32, "big") + s.to_bytes(32, "big")
+    except (ValueError, OverflowError):
+        raise CardFault("the chip's answer is no signature") from None
+
+
+def authenticate(tap: Tap, management: ManagementKey) -> None:
+    """Prove the management key to the chip and the chip's to us (SP 800-73-4 part 2, A.1); CardLocked otherwise."""
+    header = f"0087{management.algorithm:02X}9B"
+    first = tap.send(header, wrap(0x7C, wrap(0x80, b"")), 0)
+    if not first.ok:
+        raise CardLocked(f"the chip does not take a {management!r} ({first.status:04X})")
+    witness = members(unwrap(0x7C, first.data)).get(0x80, b"")
+    cipher = _cipher(management)
+    block = 8 if management.algorithm == 0x03 else 16
+    if len(witness) != block:
+        raise CardFault("the chip's witness has a wrong length")
+    ours = os.urandom(block)
+    decryptor, encryptor = cipher.decryptor(), cipher.encryptor()
+    told = wrap(0x80, decryptor.update(witness)) + wrap(0x81, ours)
+    second = tap.send(header, wrap(0x7C, told), 0)
+    if not second.ok or members(unwrap(0x7C, second.data)).get(0x82) != encryptor.update(ours):
+        raise CardLocked("the chip has another management key")
+
+
+def generate_key(tap: Tap) -> ec.EllipticCurvePublicKey:
+    """Make a new P-256 key in slot 9E, replacing any before, and return its public half; asks for authentication."""
+    data = tap.demand("make a key", "0047009E", wrap(0xAC, wrap(0x80, b"\x11")), 0)
+    point = members(unwrap(0x7F49, data)).get(0x86, b"")
+    try:
+        return ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), point)
+    except ValueError:
+        raise CardFault("the chip's new key is none on P-256") from None
+
+
+def write_token(tap: Tap, token: str) -> None:
+    """Write the card token and read it back; asks for authentication.
+
+    PUT DATA replaces an object as a whole once its last piece has arrived: a torn chip keeps what it had.
+    """
+    tap.chain("write the card", "00DB3FFF", wrap(0x5C, TOKEN_OBJECT) + wrap(0x53, token.encode("ascii")))
+    if read_token(tap) != token:
+        raise CardFault("what was written does not read back")
+
+
+def _cipher(management: ManagementKey) -> Cipher[modes.ECB]:
+    made: BlockCipherAlgorithm
+    made = TripleDES(management.key) if management.algorithm == 0x03 else algorithms.AES(management.key)
+    # One random block each way, as SP 800-73 lays down: no mode could add anything.
+    return Cipher(made, modes.ECB())  # noqa: S305

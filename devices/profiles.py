@@ -1,0 +1,113 @@
+"""What lies on the reader: the card profiles, probed in their order, each giving what the verifier is to be shown.
+
+Nothing here is verified: that is the verifier's, online, and `cards.verify`'s.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+from cards.claims import CARD, Form
+from cards.proof import ChipProofClaims, card_digest, chip_signing_input
+from devices import ndef, piv, type2, type4
+from devices.faults import CardEmpty, CardFault, CardUnknown
+from devices.transport import Tap
+from edge.encoding import b64u
+from keys.tokens import TokenError, parse_unverified
+
+SUN_LINK: Final = re.compile(r"https?://[!-~]{1,160}\?p=[0-9A-Fa-f]{32}&c=[0-9A-Fa-f]{16}", re.ASCII)
+_HTTP: Final = ("http://", "https://")
+
+
+class Profile(StrEnum):
+    """What kind of card it is."""
+
+    CHIP = "chip"
+    SUN = "ntag424"
+    TYPE4 = "type4"
+    TYPE2 = "type2"
+
+    @property
+    def assurance(self) -> str:
+        """How far a card of this profile can prove itself (DESIGN §4)."""
+        return {Profile.CHIP: "proved", Profile.SUN: "counted"}.get(self, "copyable")
+
+
+@dataclass(frozen=True, slots=True)
+class CardRead:
+    """What a card gave: its profile and its text, a card token, a wire form, or a tag's link. No `repr` shows it."""
+
+    profile: Profile
+    text: str
+
+    def __repr__(self) -> str:
+        return f"CardRead({self.profile}, {len(self.text)} characters)"
+
+
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """What a chip is asked to sign: the server's nonce while there is one, else the reader's own."""
+
+    audience: str
+    reader: str
+    nonce: bytes
+    issued_at: datetime
+
+
+def read_card(tap: Tap) -> CardRead:
+    """Read whatever lies on the reader. CardUnknown, CardEmpty or CardFault where it is no card of ours."""
+    has_piv = piv.select(tap)
+    if has_piv:
+        token = piv.read_token(tap)
+        if token is not None:
+            return CardRead(Profile.CHIP, token)
+    if type4.select(tap):
+        return _from_type4(tap, has_piv=has_piv)
+    if has_piv:
+        raise CardEmpty("the chip holds no card yet")
+    found = type2.container(tap)
+    if found is None:
+        raise CardUnknown("no card that this reader knows how to read")
+    return CardRead(Profile.TYPE2, _card_text(ndef.text_of(type2.read(tap, found))))
+
+
+def _from_type4(tap: Tap, *, has_piv: bool) -> CardRead:
+    text = ndef.text_of(type4.read(tap))
+    if SUN_LINK.fullmatch(text):
+        return CardRead(Profile.SUN, text)
+    if has_piv and form_of(_card_text(text)) is Form.CHIP:
+        # The key is the PIV application's: without it selected again nobody could be asked to sign.
+        if not piv.select(tap):
+            raise CardFault("the chip's PIV application went away")
+        return CardRead(Profile.CHIP, text)
+    return CardRead(Profile.TYPE4, _card_text(text))
+
+
+def answer(tap: Tap, read: CardRead, challenge: Challenge) -> str:
+    """Have the chip answer a challenge and return the presentation (`card~chip-proof`).
+
+    A clone's answer is returned like any other: the verifier refuses it, and logs that it did.
+    """
+    claims = ChipProofClaims(
+        challenge.audience, challenge.reader, challenge.nonce, challenge.issued_at, card_digest(read.text)
+    )
+    asked = chip_signing_input(claims)
+    return f"{read.text}~{asked}.{b64u(piv.sign(tap, asked.encode('ascii')))}"
+
+
+def form_of(text: str) -> Form | None:
+    """Return the form that a plain card token claims, None for any other text. Unverified: chooses questions only."""
+    try:
+        return Form(str(parse_unverified(text.partition("~")[0], CARD).claims.get("form")))
+    except (TokenError, ValueError):
+        return None
+
+
+def _card_text(text: str) -> str:
+    if text.startswith(_HTTP):
+        raise CardUnknown("the tag carries a link that is none of ours")
+    return text

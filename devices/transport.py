@@ -1,0 +1,116 @@
+"""The seam between rules and hardware: one method, `transmit`. Everything above it is bounded, whatever a card answers.
+
+Short APDUs alone (ISO 7816-4): some readers fail on extended ones.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from devices.faults import CardFault, CardGone, CardRefused
+
+DATA_MOST: Final = 0xF6
+"""The most bytes asked for or sent in one APDU; some readers fail above it."""
+
+ANSWER_MOST: Final = 8192
+"""The most bytes that one answer may chain together."""
+
+EXCHANGES_MOST: Final = 1200
+"""The most APDUs of one tap: writing and reading back 888 bytes page by page takes some 280."""
+
+SECONDS_MOST: Final = 20.0
+"""The longest that one tap may last."""
+
+OK: Final = 0x9000
+_MORE, _WRONG_LE = 0x61, 0x6C
+
+
+class Transport(Protocol):
+    """Carries one command APDU to a card and its answer back."""
+
+    def transmit(self, command: bytes) -> bytes:
+        """Return the answer, status word last. CardGone when the card left, ReaderFault when the reader failed."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole answer: its data and its status word. The data is never shown by `repr`."""
+
+    data: bytes
+    status: int
+
+    @property
+    def ok(self) -> bool:
+        """Whether the card did as it was told."""
+        return self.status == OK
+
+    def __repr__(self) -> str:
+        return f"Answer({len(self.data)} bytes, {self.status:04X})"
+
+
+class Tap:
+    """One card on one connection: commands in, answers out, counted and bounded."""
+
+    def __init__(self, transport: Transport, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+        """Begin a tap; `monotonic` measures its length."""
+        self._transport = transport
+        self._monotonic = monotonic
+        self._ends = monotonic() + SECONDS_MOST
+        self.exchanges = 0
+
+    def send(self, header: str, data: bytes = b"", le: int | None = None) -> Answer:
+        """Send one command: `header` is CLA INS P1 P2 in hexadecimal, `le` what to ask for (None: nothing, 0: all).
+
+        Follows 61xx (GET RESPONSE) and 6Cxx within bounds; CardFault beyond them.
+        """
+        command = bytes.fromhex(header) + (bytes([len(data)]) + data if data else b"")
+        data_out, status = self._once(command + (b"" if le is None else bytes([le])))
+        if status >> 8 == _WRONG_LE and not data_out:
+            data_out, status = self._once(command + bytes([status & 0xFF]))
+        return self._rest(command[0], data_out, status)
+
+    def demand(self, what: str, header: str, data: bytes = b"", le: int | None = None) -> bytes:
+        """Send a command that must succeed and return its data; CardRefused otherwise."""
+        answer = self.send(header, data, le)
+        if not answer.ok:
+            raise CardRefused(what, answer.status)
+        return answer.data
+
+    def chain(self, what: str, header: str, data: bytes, le: int | None = None) -> bytes:
+        """Send data of any length by command chaining (ISO 7816-4 §5.3.3) and return the last answer's data."""
+        chained = f"{int(header[:2], 16) | 0x10:02X}{header[2:]}"
+        while len(data) > DATA_MOST:
+            self.demand(what, chained, data[:DATA_MOST])
+            data = data[DATA_MOST:]
+        return self.demand(what, header, data, le)
+
+    def raw(self, command: bytes) -> Answer:
+        """Send a command as it stands, without following anything (native and pseudo APDUs)."""
+        return Answer(*self._once(command))
+
+    def _rest(self, cla: int, data: bytes, status: int) -> Answer:
+        whole = bytearray(data)
+        while status >> 8 == _MORE:
+            piece, status = self._once(bytes([cla & 0xEF, 0xC0, 0, 0, status & 0xFF]))
+            if not piece and status >> 8 == _MORE:
+                raise CardFault("the card promises more and sends nothing")
+            whole += piece
+            if len(whole) > ANSWER_MOST:
+                raise CardFault("the card's answer has no end")
+        return Answer(bytes(whole), status)
+
+    def _once(self, command: bytes) -> tuple[bytes, int]:
+        self.exchanges += 1
+        if self.exchanges > EXCHANGES_MOST or self._monotonic() > self._ends:
+            raise CardFault("the card keeps the reader busy for too long")
+        answer = self._transport.transmit(command)
+        if not answer:
+            # Some drivers report a card torn away as success with an empty answer.
+            raise CardGone("the card left the reader")
+        if len(answer) < 2 or len(answer) > 2 + 256:
+            raise CardFault("the card's answer has an impossible length")
+        return answer[:-2], int.from_bytes(answer[-2:], "big")
