@@ -91,6 +91,28 @@ def add_holder(desk: Desk, new: NewHolder, *, by: str, at: datetime) -> Holder:
         return read_holder(desk, connection, holder_id)
 
 
+def correct_holder(
+    desk: Desk, holder_id: str, *, name: str | None = None, phone: str | None = None, by: str, at: datetime
+) -> Holder:
+    """Correct a holder's name or telephone (None: as it is). A card shows the new name once it is reissued."""
+    changed: dict[str, object] = {}
+    if name is not None:
+        plain, masked = _checked_name(name)
+        changed |= {"name": desk.register.seal(plain.encode(), f"holders.name:{holder_id}"), "masked_name": masked}
+    if phone is not None:
+        digits = _checked_phone(phone)
+        sealed = None if digits is None else desk.register.seal(digits.encode(), f"holders.phone:{holder_id}")
+        changed |= {"phone": sealed}
+    if not changed:
+        raise Refused("nothing to correct was given", "give a name or a telephone number")
+    with desk.register.change() as connection:
+        read_holder(desk, connection, holder_id)
+        connection.execute(HOLDERS.update().where(HOLDERS.c.id == holder_id).values(changed))
+        fields = [field for field in ("name", "phone") if field in changed]
+        office_log.append(connection, Action.HOLDER_CORRECTED, by=by, at=at, holder=holder_id, fields=fields)
+        return read_holder(desk, connection, holder_id)
+
+
 def find_holder(desk: Desk, holder_id: str) -> Holder:
     """Return the holder of an id; Refused if there is none."""
     with desk.register.read() as connection:

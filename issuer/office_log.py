@@ -17,6 +17,7 @@ class Action(StrEnum):
     """Everything the office log can tell. Grammar: `<what>-<done>`."""
 
     HOLDER_ADDED = "holder-added"
+    HOLDER_CORRECTED = "holder-corrected"
     HOLDER_SHOWN = "holder-shown"
     PHOTO_SET = "photo-set"
     GROUND_ADDED = "ground-added"

@@ -26,7 +26,7 @@ from issuer.errors import Refused
 from issuer.issuing import IssuedCard
 from issuer.phone import NotValid, block, claimed_card, first_use, refresh, unblock
 from issuer.publish import ensure_pool, publish
-from issuer.wallet_proof import Call, verify_wallet_proof
+from issuer.wallet_proof import Call, WalletProof, verify_wallet_proof
 from keys.dpop import ClockOff
 from keys.errors import BadKey, TokenError
 from keys.files import StoreError
@@ -133,15 +133,18 @@ class WalletCalls:
         """Bound refreshes from one place, generously: many phones share an address."""
         self._refreshes.require(client_key(request, self._proxies))
 
-    def prove(self, key: ec.EllipticCurvePublicKey, card: str | None, at: datetime) -> None:
-        """Hold the call's proof against a key and use it up; problems bad-token and clock-off."""
+    def proof(self, key: ec.EllipticCurvePublicKey, card: str | None, at: datetime) -> WalletProof:
+        """Return the call's proof, verified with a key; problems bad-token and clock-off."""
         call = Call(request.method, self.desk.base_url + quote(request.path), request.get_data(), card)
         try:
-            proof = verify_wallet_proof(request.headers.get(PROOF_HEADER, ""), key, call, at)
+            return verify_wallet_proof(request.headers.get(PROOF_HEADER, ""), key, call, at)
         except TokenError:
             raise Problem("bad-token") from None
         except ClockOff:
             raise Problem("clock-off", extra={"server_time": rfc3339(at)}) from None
+
+    def use_up(self, key: ec.EllipticCurvePublicKey, proof: WalletProof, at: datetime) -> None:
+        """Take a proof, once for all processes; problem bad-token the second time."""
         if not first_use(self.desk, key_thumbprint(key), proof.proof_id, proof.forget_at, at):
             raise Problem("bad-token", "This proof was used before; sign a new one for each request.")
 
@@ -244,9 +247,10 @@ def _enrol(calls: WalletCalls) -> flask.Response:
         key = key_from_jwk(body.jwk)
     except BadKey as error:
         raise Problem("invalid-field", extra={"fields": [{"path": "$.jwk", "message": str(error)}]}) from None
+    proof = calls.proof(key, None, at)
     if not is_open_code(calls.desk, body.code):
         raise Problem(ENROLMENT_REFUSED.code)
-    calls.prove(key, None, at)
+    calls.use_up(key, proof, at)
     calls.ensure_pool(at)
     enrolled = enrol(calls.desk, Enrolment(body.code, body.id_last4, public_jwk(key)), by=_ACTOR, at=at)
     if enrolled is None:
@@ -264,7 +268,8 @@ def _refresh(calls: WalletCalls) -> flask.Response:
     card = claimed_card(calls.desk, body.card)
     if card is None or card.key is None or card.form is not Form.PHONE:
         raise Problem("bad-token")
-    calls.prove(key_from_jwk(card.key), body.card, at)
+    key = key_from_jwk(card.key)
+    calls.use_up(key, calls.proof(key, body.card, at), at)
     try:
         refreshed = refresh(calls.desk, card.id, by=_ACTOR, at=at)
     except NotValid as error:

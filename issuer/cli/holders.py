@@ -16,6 +16,7 @@ from issuer.holders import (
     NewHolder,
     add_ground,
     add_holder,
+    correct_holder,
     find_by_identity,
     find_holder,
     grounds_of,
@@ -60,6 +61,19 @@ def add(
         new = NewHolder(name, read_identity(id_type, country, id_file, today), phone)
         made = add_holder(desk, new, by=office.actor, at=at)
     emit(holder_view(made, full=False), as_json, f"holder {made.id}: {made.masked_name}")
+
+
+@holder.command()
+@click.argument("holder_id")
+@click.option("--name", help="The full name as on the ID.")
+@click.option("--phone", help="A number for call-backs; empty for none.")
+@json_option
+@click.pass_obj
+def correct(office: Office, /, *, holder_id: str, name: str | None, phone: str | None, as_json: bool) -> None:
+    """Correct a name or a telephone number. A card shows the new name after `card reissue --because correction`."""
+    with office.desk() as desk:
+        found = correct_holder(desk, holder_id, name=name, phone=phone, by=office.actor, at=office.now())
+    emit(holder_view(found, full=False), as_json, f"holder {found.id}: {found.masked_name}")
 
 
 @holder.command()

@@ -144,6 +144,13 @@ def test_a_holder_is_found_by_the_id(line):
     assert "nobody" in line.refused("holder", "find", "--id-file", "-", typed=resident_id(sequence=5))
 
 
+def test_a_name_is_corrected(line):
+    """From the command line, masked in the answer."""
+    holder = line.holder("张启名")
+    assert line.json("holder", "correct", holder, "--name", "张启明")["name"] == "张*明"
+    assert "nothing" in line.refused("holder", "correct", holder)
+
+
 def test_a_photo_from_a_file(line):
     """Kept, or refused with what is asked for."""
     holder = line.holder()

@@ -11,6 +11,7 @@ from issuer.holders import (
     NewHolder,
     add_ground,
     add_holder,
+    correct_holder,
     find_by_identity,
     find_holder,
     grounds_of,
@@ -19,8 +20,10 @@ from issuer.holders import (
     withdraw_ground,
 )
 from issuer.identity import IdType
+from issuer.issuing import reissue
 from issuer.marks import marks_of, rule, set_benefit
-from tests.issuer.builders import BY, EXAMPLE, NOON, give_ground, identity, make_desk, person, photo
+from issuer.office_log import Action, newest
+from tests.issuer.builders import BY, EXAMPLE, NOON, give_ground, identity, make_desk, person, photo, print_card
 
 
 def add(desk, name="张启明", who=None, phone=None):
@@ -66,6 +69,21 @@ def test_names_that_are_none_are_refused(desk, name):
     """Empty, too long, with control characters, or with signs that mean something elsewhere."""
     with pytest.raises(Refused):
         add(desk, name)
+
+
+def test_a_mistyped_name_is_corrected_and_the_next_card_shows_it(desk):
+    """The identity stays registered once; the log tells which fields, not what stood in them."""
+    holder = person(desk, "王云")
+    old = print_card(desk, holder)
+    found = correct_holder(desk, holder.id, name="王芸", phone="", by=BY, at=NOON)
+    assert (found.name, found.phone, found.identity) == ("王芸", None, holder.identity)
+    assert reissue(desk, old.id, because="correction", by=BY, at=NOON).token != old.token
+    with desk.register.read() as connection:
+        line = next(each for each in newest(connection, 9) if each.action is Action.HOLDER_CORRECTED)
+    assert line.detail == {"fields": ["name", "phone"]}
+    for wrong in ({}, {"name": ""}, {"phone": "x"}):
+        with pytest.raises(Refused):
+            correct_holder(desk, holder.id, by=BY, at=NOON, **wrong)
 
 
 def test_rare_characters_of_names_are_kept(desk):
