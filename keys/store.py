@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from edge.instants import rfc3339
+from keys.ed25519 import Ed25519Signer
 from keys.errors import BadKey
 from keys.files import (
     FileIdentity,
@@ -153,6 +154,25 @@ class KeyStore:
         if current is None or successor is None:
             return self.signer(Purpose.ROOT, at), None
         return self._load(successor), self._load(current)
+
+    def note_signer(self, name: str) -> Ed25519Signer:
+        """Return the Ed25519 key for signed notes of this name (lower-case letters), made at the first call.
+
+        It stands outside bundles and rotation: whoever checks notes pins its public half by name.
+        """
+        if not (name.isascii() and name.isalpha() and name.islower()):
+            raise ValueError("a note key's name is of lower-case letters")
+        path = self._path(f"note-{name}", "pem")
+        with folder_lock(self._folder):
+            if not path.exists():
+                create_private(path, Ed25519Signer.generate().to_pem(self._passphrase()))
+            pem, passphrase = read_private(path), read_private(self._passphrase_file)
+        try:
+            return Ed25519Signer.from_pem(pem, passphrase)
+        except ValueError as error:
+            raise StoreError(
+                f"{path} cannot be used: {error}", "restore it from the backup of the key folder"
+            ) from None
 
     # What follows and changes a file is called under the folder's lock.
 

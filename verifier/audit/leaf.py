@@ -7,7 +7,7 @@ table of its fields, in the order of the bytes: a field is only ever added, and 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from hashlib import sha256
 from typing import Annotated, Any, Literal
 
@@ -18,12 +18,8 @@ VERSION = 1
 FIRST_PREV = bytes(32)
 """What the first leaf of a partition names as the hash before it."""
 
-KINDS = ("check-in", "void", "check-out")
+KINDS = ("check-in", "void", "check-out", "booking", "booking-change", "booking-cancel", "booking-missed")
 RESERVED_KINDS = (
-    "booking",
-    "booking-change",
-    "booking-cancel",
-    "booking-missed",
     "offline",
     "override",
     "matter",
@@ -86,6 +82,15 @@ class VisitLine(_Line, frozen=True, kw_only=True):
     started_at: Millis
 
 
+class WindowLine(_Line, frozen=True, kw_only=True):
+    """When a booking can be used: both bounds belong to it. `scheduled_at` fixed its period; a delay moves the rest."""
+
+    closes_at: Millis
+    expected_at: Millis
+    opens_at: Millis
+    scheduled_at: Millis
+
+
 class Leaf(_Line, frozen=True, kw_only=True):
     """Every field that a leaf may carry; docs/log-format.md gives each one's meaning. Times are epoch milliseconds."""
 
@@ -96,18 +101,20 @@ class Leaf(_Line, frozen=True, kw_only=True):
     bundle: Count
     caller: Text
     card: Hash | None = None
+    change: Literal["rebooked", "delayed", "reopened"] | None = None
     charges: tuple[ChargeLine, ...] = ()
     choice: ChoiceLine | None = None
     client_time: Millis | None = None
     companions: Count | None = None
     delivered: tuple[Text, ...] = ()
     department: Text
+    details: Hash | None = None
     device: Text
     form: Text | None = None
     holder: Hash | None = None
     id: EntryId
     id_checked: bool | None = None
-    kind: Literal["check-in", "void", "check-out"]
+    kind: Literal["check-in", "void", "check-out", "booking", "booking-change", "booking-cancel", "booking-missed"]
     linked: EntryId | None = None
     marks: tuple[Text, ...] = ()
     matter: Text | None = None
@@ -128,9 +135,10 @@ class Leaf(_Line, frozen=True, kw_only=True):
     token: Hash | None = None
     v: Literal[1]
     visit: VisitLine | None = None
+    window: WindowLine | None = None
 
 
-EXTRA_FIELDS = frozenset({"booking", "companions", "delivered", "id_checked", "linked", "matter", "note"})
+EXTRA_FIELDS = frozenset({"booking", "companions", "delivered", "details", "id_checked", "linked", "matter", "note"})
 """Fields that a draft hands in by name beside its own (`Draft.extra`)."""
 
 _FIRST_PREV_TEXT = "A" * 43
@@ -198,30 +206,74 @@ def _check(leaf: Leaf) -> None:
         raise LeafError("the id names another place in the log")
     if leaf.seq == 1 and leaf.prev != _FIRST_PREV_TEXT:
         raise LeafError("the first leaf of a partition follows none")
-    if leaf.kind == "check-in":
-        _check_check_in(leaf)
-    else:
-        _check_follow_up(leaf)
+    _CHECKS[leaf.kind](leaf)
 
 
 def _check_check_in(leaf: Leaf) -> None:
-    if leaf.outcome is None or leaf.target is not None:
-        raise LeafError("a check-in has an outcome and no target")
+    _check_judged(leaf)
+    if leaf.target is not None or leaf.window is not None or leaf.change is not None:
+        raise LeafError("a check-in has no target, no window and no change")
+    if leaf.booking is not None and (leaf.charges or leaf.choice or leaf.visit):
+        raise LeafError("the use of a booking counts what the booking holds, and nothing of its own")
+
+
+def _check_booking(leaf: Leaf) -> None:
+    _check_judged(leaf)
+    if leaf.target is not None or leaf.visit is not None or leaf.change is not None or leaf.booking is not None:
+        raise LeafError("a booking has no target, no visit and no change")
+    if (leaf.window is None) != (leaf.outcome == "denied"):
+        raise LeafError("a booking has a window where it is granted, and there alone")
+
+
+def _check_booking_change(leaf: Leaf) -> None:
+    _check_judged(leaf)
+    if leaf.target is None or leaf.holder is None or leaf.change is None or leaf.visit is not None:
+        raise LeafError("a change of a booking names the booking, its holder and what is changed")
+    if (leaf.window is None) != (leaf.outcome == "denied"):
+        raise LeafError("a change of a booking has a window where it is granted, and there alone")
+    if leaf.change == "delayed" and (leaf.charges or leaf.choice):
+        raise LeafError("a delay moves the window, never the unit")
+
+
+def _check_judged(leaf: Leaf) -> None:
+    """Refuse what no judged entry may say: a reason beside a grant, something counted beside a refusal."""
+    if leaf.outcome is None:
+        raise LeafError(f"a {leaf.kind} has an outcome")
     denied = leaf.outcome == "denied"
     if denied != (leaf.reason is not None):
-        raise LeafError("a denied check-in has a reason, a granted one has none")
+        raise LeafError(f"a denied {leaf.kind} has a reason, a granted one has none")
     if denied and (leaf.charges or leaf.choice or leaf.visit):
-        raise LeafError("a denied check-in counts nothing")
+        raise LeafError(f"a denied {leaf.kind} counts nothing")
     if leaf.holder is None and (not denied or leaf.card is not None):
         raise LeafError("without a holder nothing is granted and no card is named")
 
 
 def _check_follow_up(leaf: Leaf) -> None:
-    if leaf.target is None or leaf.outcome is not None or leaf.charges or leaf.choice:
+    if leaf.target is None or leaf.outcome is not None or leaf.charges or leaf.choice or leaf.window or leaf.change:
         raise LeafError(f"a {leaf.kind} has a target, no outcome, and counts nothing")
     if leaf.holder is None:
         raise LeafError(f"a {leaf.kind} names the holder of its target")
-    if leaf.kind == "void" and (leaf.reason is None or leaf.visit is not None):
-        raise LeafError("a void has a reason and no visit")
-    if leaf.kind == "check-out" and (leaf.visit is None or leaf.visit.left_at is None or leaf.visit.entry is None):
+
+
+def _check_ending(leaf: Leaf) -> None:
+    """Hold the void of a check-in and the end of a booking to the same form: a reason, and no visit."""
+    _check_follow_up(leaf)
+    if leaf.reason is None or leaf.visit is not None:
+        raise LeafError(f"a {leaf.kind} has a reason and no visit")
+
+
+def _check_check_out(leaf: Leaf) -> None:
+    _check_follow_up(leaf)
+    if leaf.visit is None or leaf.visit.left_at is None or leaf.visit.entry is None:
         raise LeafError("a check-out tells the visit it closes")
+
+
+_CHECKS: Mapping[str, Callable[[Leaf], None]] = {
+    "check-in": _check_check_in,
+    "void": _check_ending,
+    "check-out": _check_check_out,
+    "booking": _check_booking,
+    "booking-change": _check_booking_change,
+    "booking-cancel": _check_ending,
+    "booking-missed": _check_ending,
+}

@@ -351,6 +351,21 @@ class Ledger(Protocol):
         """Return how many check-ins match, by outcome (`granted`, `denied`); `before` and `limit` do not matter."""
         ...
 
+    def heads(self) -> Mapping[int, int]:
+        """Return the last `seq` of every partition that has an entry: what the log's sequencer polls."""
+        ...
+
+    def after(self, partition: int, seq: int, limit: int) -> tuple[bytes, ...]:
+        """Return the leaves that follow `seq` in a partition, in order, at most `limit`; only durable ones."""
+        ...
+
+    def erase(self, subject: str) -> str | None:
+        """Destroy a holder's salt and `sub` for good and return the pseudonym that nobody can trace any more.
+
+        None when never seen. Entries, counters and every hash stay; the same `sub` seen again is another holder.
+        """
+        ...
+
     def check(self) -> Iterator[Fault | int]:
         """Re-read the whole log: chain, density, replay(log) = counters. Yields progress (entries read) and faults."""
         ...

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from edge.clock import Clock
 from verifier.audit.leaf import LeafError
+from verifier.ledger.bookings import Booking, BookingChange, BookingEnd, BookingQuery, Hold
 from verifier.ledger.interface import (
     CheckIn,
     CheckOut,
@@ -25,7 +26,7 @@ from verifier.ledger.interface import (
     Void,
 )
 from verifier.ledger.millis import to_millis
-from verifier.ledger.sqlite import forking, reads, rows, steps
+from verifier.ledger.sqlite import booking_steps, bookings, forking, reads, rows, steps
 from verifier.ledger.sqlite.checking import check_ledger
 from verifier.ledger.sqlite.files import Limits
 from verifier.ledger.sqlite.tidying import Sweeper
@@ -69,6 +70,29 @@ class SqliteLedger:
         instant = self._instant(change.at)
         return self._write(lambda db: steps.check_out(db, change, instant))
 
+    def hold(self, change: Hold) -> Outcome:
+        """Book."""
+        instant = self._instant(change.wish.at)
+        return self._write(lambda db: booking_steps.hold(db, change, instant))
+
+    def change_booking(self, change: BookingChange) -> Outcome:
+        """Change a booking in one step."""
+        instant = self._instant(change.at)
+        return self._write(lambda db: booking_steps.change_booking(db, change, instant))
+
+    def end_booking(self, change: BookingEnd) -> Outcome:
+        """Cancel a booking, or note that it was missed."""
+        instant = self._instant(change.at)
+        return self._write(lambda db: booking_steps.end_booking(db, change, instant))
+
+    def booking(self, booking_id: str) -> Booking | None:
+        """Return one booking."""
+        return self._readers.run(lambda db: bookings.find(db, booking_id))
+
+    def bookings(self, query: BookingQuery) -> tuple[Booking, ...]:
+        """Return bookings by expected time."""
+        return self._readers.run(lambda db: bookings.search(db, query))
+
     def claim(self, subject: str, device: str, claim: ProofClaim, at: datetime) -> bool:
         """Claim a proof for a look."""
         instant = self._instant(at)
@@ -94,6 +118,20 @@ class SqliteLedger:
     def counts(self, query: Query) -> Mapping[str, int]:
         """Return how many check-ins match, by outcome."""
         return reads.read_counts(self._readers, query)
+
+    def heads(self) -> Mapping[int, int]:
+        """Return the last `seq` of every partition that has an entry."""
+        return self._readers.run(reads.read_heads)
+
+    def after(self, partition: int, seq: int, limit: int) -> tuple[bytes, ...]:
+        """Return the leaves that follow `seq` in a partition."""
+        return self._readers.run(lambda db: reads.read_after(db, partition, seq, limit))
+
+    def erase(self, subject: str) -> str | None:
+        """Destroy a holder's salt and `sub`, in the file and in the write-ahead log behind it."""
+        name = self._write(lambda db: rows.erase_holder(db, subject))
+        self._readers.run(lambda db: db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone())
+        return name
 
     def check(self) -> Iterator[Fault | int]:
         """Re-read the whole log and compare everything with it."""

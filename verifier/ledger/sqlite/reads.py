@@ -15,7 +15,7 @@ from verifier.ledger.millis import from_millis, to_millis
 from verifier.ledger.sqlite import rows
 from verifier.ledger.sqlite.files import Handle, Limits, open_reader
 from verifier.ledger.sqlite.forking import opening
-from verifier.ledger.sqlite.schema import APPLICATION_ID
+from verifier.ledger.sqlite.schema import APPLICATION_ID, row_of
 
 T = TypeVar("T")
 
@@ -122,6 +122,20 @@ def read_entry(db: sqlite3.Connection, entry_id: str) -> Entry | None:
     return next(_entries(db, [row]), None)
 
 
+def read_heads(db: sqlite3.Connection) -> dict[int, int]:
+    """Return the last `seq` of every partition that has an entry."""
+    return dict(db.execute("SELECT partition, seq FROM heads WHERE seq > 0"))
+
+
+def read_after(db: sqlite3.Connection, partition: int, seq: int, limit: int) -> tuple[bytes, ...]:
+    """Return the leaves that follow `seq` in a partition."""
+    found = db.execute(
+        "SELECT leaf FROM entries WHERE n > ? AND n < ? ORDER BY n LIMIT ?",
+        (row_of(partition, seq), row_of(partition + 1, 0), limit),
+    )
+    return tuple(row[0] for row in found)
+
+
 def read_page(readers: Readers, query: Query) -> Page:
     """Return a page of the log, newest first, searched in slices of bounded length."""
     wanted = max(1, min(query.limit, MAX_PAGE))
@@ -148,7 +162,7 @@ def read_counts(readers: Readers, query: Query) -> dict[str, int]:
     while True:
         found = readers.run(lambda db, cursor=cursor: _slice(db, query, cursor, _SLICE))  # type: ignore[misc] # as above
         for row in found:
-            if row[6] is not None and _matches(row, query):
+            if row[2] == "check-in" and row[6] is not None and _matches(row, query):
                 counts[row[6]] += 1
         if len(found) < _SLICE:
             return counts

@@ -86,6 +86,13 @@ def new_holder(db: sqlite3.Connection, subject: str, partition: int) -> Holder:
     return holder
 
 
+def erase_holder(db: sqlite3.Connection, subject: str) -> str | None:
+    """Overwrite a holder's row with noughts and return the name it had; what else is kept goes by the name alone."""
+    db.execute("PRAGMA secure_delete = ON")
+    found = db.execute("DELETE FROM holders WHERE sub = ? RETURNING holder", (subject,)).fetchone()
+    return None if found is None else str(found[0])
+
+
 def find_operation(
     db: sqlite3.Connection, partition: int, scope: str, device: str, operation: str
 ) -> tuple[bytes, bytes] | None:
@@ -175,12 +182,14 @@ def add_used(db: sqlite3.Connection, holder: tuple[int, str], limit: str, period
     )
 
 
-def read_taken(db: sqlite3.Connection, holder: Holder, group: str, period: str) -> Taken | None:
-    """Return what an exclusion group is fixed to."""
+def read_taken(
+    db: sqlite3.Connection, holder: tuple[int, str], group: str, period: str, least: int = 1
+) -> Taken | None:
+    """Return what an exclusion group is fixed to, if by at least so many uses."""
     found = db.execute(
         "SELECT member, service, at, entry FROM choices"
-        " WHERE partition = ? AND holder = ? AND family = ? AND period = ?",
-        (holder.partition, holder.name, group, period),
+        " WHERE partition = ? AND holder = ? AND family = ? AND period = ? AND uses >= ?",
+        (*holder, group, period, least),
     ).fetchone()
     if found is None:
         return None
