@@ -20,6 +20,7 @@ class _Kept(msgspec.Struct, array_like=True):
     visit: tuple[str, int, int, int, int | None] | None
     taken: tuple[str, str, str, int, str] | None
     re_entry: bool
+    booking: str | None = None
 
 
 _ENCODER = msgspec.json.Encoder()
@@ -39,6 +40,7 @@ def write(outcome: Outcome) -> bytes:
             _visit(outcome.visit),
             _taken(outcome.taken),
             outcome.re_entry,
+            outcome.booking,
         )
     )
 
@@ -57,6 +59,7 @@ def read(kept: bytes) -> Outcome:
         visit=None if visit is None else visit_state(*visit),
         taken=None if taken is None else Taken(*taken[:3], from_millis(taken[3]), taken[4]),
         re_entry=found.re_entry,
+        booking=found.booking,
         replayed=True,
     )
 

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from datetime import datetime, timedelta
 
+    from verifier.ledger.bookings import Booking, BookingChange, BookingEnd, BookingQuery, Hold
+
 PARTITIONS = 256
 """Number of partitions: part of the format, equal in every store."""
 
@@ -50,9 +52,10 @@ class LedgerUnavailable(LedgerError):
 
 
 class TargetState(LedgerError):
-    """A void or check-out does not fit its target.
+    """A void, a check-out or what is to become of a booking does not fit its target.
 
-    `code`: not-found, not-granted, already-voided, checked-out, no-visit, out-of-range.
+    `code`: not-found, not-granted, already-voided, checked-out, no-visit, out-of-range; of a booking: not-found,
+    booking-was-used, booking-was-cancelled, booking-was-missed, booking-not-over; or the refusal handed in.
     """
 
     def __init__(self, code: str) -> None:
@@ -143,7 +146,8 @@ class CheckIn:
 
     A change with a finding that no limit can mend is still judged for visit, limits and choice, so that the reason
     given is the first of all in `order`. `proof-used` comes before every other. Only with no reason at all is anything
-    counted.
+    counted. `booking`: the booking to use, whose held units are posted: the use counts nothing of its own. `waived` are
+    reasons that a supervisor answers for: they are not held against the use.
     """
 
     operation: Operation
@@ -156,6 +160,8 @@ class CheckIn:
     visit: VisitWindow | None = None
     choice: Choice | None = None
     charges: tuple[Charge, ...] = ()
+    booking: str | None = None
+    waived: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +237,10 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The first answer to an operation, kept with it: a retry gets the same values with `replayed` set."""
+    """The first answer to an operation, kept with it: a retry gets the same values with `replayed` set.
+
+    `booking`: the booking made, changed, ended, used or asked for.
+    """
 
     entry: str
     at: datetime
@@ -243,6 +252,7 @@ class Outcome:
     taken: Taken | None = None
     re_entry: bool = False
     replayed: bool = False
+    booking: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,6 +335,26 @@ class Ledger(Protocol):
 
     def check_out(self, change: CheckOut) -> Outcome:
         """Close a visit; TargetState when there is none to close."""
+        ...
+
+    def hold(self, change: Hold) -> Outcome:
+        """Book: judge like a check-in, hold the units. The entry's id is the booking's."""
+        ...
+
+    def change_booking(self, change: BookingChange) -> Outcome:
+        """Change a booking in one step; TargetState when its state does not allow it."""
+        ...
+
+    def end_booking(self, change: BookingEnd) -> Outcome:
+        """Cancel a booking, or note that it was missed; TargetState when its state or window does not allow it."""
+        ...
+
+    def booking(self, booking_id: str) -> Booking | None:
+        """Return one booking."""
+        ...
+
+    def bookings(self, query: BookingQuery) -> tuple[Booking, ...]:
+        """Return bookings by expected time, at most `limit`; of one holder, or over all partitions in short reads."""
         ...
 
     def claim(self, subject: str, device: str, claim: ProofClaim, at: datetime) -> bool:

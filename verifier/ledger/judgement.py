@@ -6,19 +6,29 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from verifier.ledger.interface import Charge, CheckIn, Figure, Taken, VisitState
+from verifier.ledger.bookings import Booking, BookingState
+from verifier.ledger.interface import Charge, CheckIn, Choice, Figure, Taken, VisitState
 
 PROOF_USED, ALREADY_IN, QUOTA_SPENT, EXCLUDED = "proof-used", "already-in", "quota-spent", "excluded"
+BOOKING_NEEDED, BOOKING_USED = "booking-needed", "booking-used"
+BOOKING_TOO_EARLY, BOOKING_MISSED = "booking-too-early", "booking-missed"
+
+_STANDS = frozenset({PROOF_USED, BOOKING_NEEDED, BOOKING_USED, BOOKING_MISSED})
+"""What nobody waives: a booking that holds no unit is reopened first, which takes one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What the store holds before the change; `visit` is the last one at this service and point, over or not."""
+    """What the store holds before the change; `visit` is the last one at this service and point, over or not.
+
+    `booking`: the one that the change names, if it is this holder's.
+    """
 
     proof_used: bool
     visit: VisitState | None
     used: Mapping[tuple[str, str], int]
     taken: Taken | None
+    booking: Booking | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +56,17 @@ def judge(change: CheckIn, at: datetime, entry: str, standing: Standing) -> Verd
     inside = _inside(standing.visit, at) if change.visit else None
     re_entry = inside is not None and inside.left_at is not None and inside.re_entries < _cap(change)
     totals = _totals(change.charges)
-    taken = _other(change, standing.taken)
-    reasons = list(change.findings)
+    taken = _other(change.choice, standing.taken)
+    reasons = [*change.findings, *_booking_reasons(change, at, standing.booking)]
     if not re_entry:
         reasons += _reasons(inside, _over(change.charges, totals, standing.used), taken)
+    reasons = [reason for reason in reasons if reason in _STANDS or reason not in change.waived]
     reason = PROOF_USED if standing.proof_used else _first(reasons, change.order)
     re_entry = re_entry and reason is None
     counted = totals if reason is None and not re_entry else {}
     return Verdict(
         reason=reason,
-        figures=_figures(change.charges, standing.used, counted),
+        figures=_figures(_told(change, standing.booking), standing.used, counted),
         visit=_visit(change, at, entry, inside, entered=reason is None),
         taken=taken,
         re_entry=re_entry,
@@ -95,11 +106,58 @@ def _over(
     )
 
 
-def _other(change: CheckIn, taken: Taken | None) -> Taken | None:
+def _other(choice: Choice | None, taken: Taken | None) -> Taken | None:
     """What the group is fixed to, when that is another member than the one asked for."""
-    if change.choice is None or taken is None or taken.member == change.choice.member:
+    if choice is None or taken is None or taken.member == choice.member:
         return None
     return taken
+
+
+def _booking_reasons(change: CheckIn, at: datetime, booking: Booking | None) -> list[str]:
+    """What speaks against using the booking that the change names."""
+    if change.booking is None:
+        return []
+    if booking is None or booking.service != change.draft.service or booking.state is BookingState.CANCELLED:
+        return [BOOKING_NEEDED]
+    if booking.state is BookingState.USED:
+        return [BOOKING_USED]
+    if booking.state is BookingState.MISSED or at > booking.window.closes_at:
+        return [BOOKING_MISSED]
+    return [BOOKING_TOO_EARLY] if at < booking.window.opens_at else []
+
+
+def _told(change: CheckIn, booking: Booking | None) -> tuple[Charge, ...]:
+    """The limits whose figures are told: the change's own, or those that its booking holds."""
+    return change.charges if booking is None else booking.charges
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """What a change of a booking comes to: refused with `reason`, or the units that it holds from now on."""
+
+    reason: str | None
+    figures: tuple[Figure, ...]
+    taken: Taken | None
+
+
+def judge_move(
+    findings: Iterable[str],
+    order: tuple[str, ...],
+    wanted: tuple[tuple[Charge, ...], Choice | None],
+    held: tuple[tuple[Charge, ...], Choice | None],
+    standing: Standing,
+) -> Moved:
+    """Judge taking `wanted` and then giving `held` back, in one step: what is held never stands in its own way.
+
+    `standing.taken`: what the wanted group is fixed to once the held use of it is taken off.
+    """
+    (charges, choice), (given_back, _) = wanted, held
+    back = _totals(given_back)
+    free = {key: used - back.get(key, 0) for key, used in standing.used.items()}
+    totals, taken = _totals(charges), _other(choice, standing.taken)
+    reason = _first([*findings, *_reasons(None, _over(charges, totals, free), taken)], order)
+    figures = _figures(charges, free if reason is None else standing.used, totals if reason is None else {})
+    return Moved(reason, figures, taken)
 
 
 def _first(reasons: list[str], order: tuple[str, ...]) -> str | None:

@@ -36,6 +36,20 @@ class Visited:
 
 
 @dataclass(slots=True)
+class Reserved:
+    """A booking: what it is for, its state, the entry that counted what it holds, the check-in that used it."""
+
+    holder: str
+    service: str
+    point: str
+    state: str
+    holds: bool
+    held_by: str
+    used_by: str | None
+    window: tuple[int, int, int, int]
+
+
+@dataclass(slots=True)
 class Replay:
     """The working state of one partition. `find` reads an earlier leaf that a void or a check-out refers to."""
 
@@ -45,12 +59,21 @@ class Replay:
     visits: dict[tuple[str, str, str], Visited] = field(default_factory=dict)
     voided: dict[str, str] = field(default_factory=dict)
     left: dict[str, str] = field(default_factory=dict)
+    bookings: dict[str, Reserved] = field(default_factory=dict)
 
     def add(self, line: Leaf) -> str | None:
         """Apply the next leaf; return what is wrong with it in its place, None when it fits."""
+        if line.outcome == "denied":
+            return None
+        if line.kind == "booking":
+            self._book(line)
+            return None
+        if line.kind in {"booking-change", "booking-cancel", "booking-missed"}:
+            return self._rebook(line)
+        if line.booking is not None:
+            return self._use(line)
         if line.kind == "check-in":
-            if line.outcome == "granted":
-                self._grant(line)
+            self._grant(line)
             return None
         target = self.find(line.target or "")
         fault = self._fault(line, target)
@@ -74,13 +97,8 @@ class Replay:
         return None
 
     def _grant(self, line: Leaf) -> None:
+        self._count(line)
         holder = line.holder or ""
-        for charge in line.charges:
-            self._charge(holder, charge.limit, charge.period, charge.units)
-        if line.choice is not None:
-            key = (holder, line.choice.group, line.choice.period)
-            chosen = self.choices.setdefault(key, Chosen(line.choice.member, 0, line.service, line.at, line.id))
-            chosen.uses += 1
         if line.visit is not None:
             visit = line.visit
             self.visits[holder, line.service, line.point] = Visited(
@@ -93,6 +111,25 @@ class Replay:
                 inside_at=line.at,
             )
 
+    def _count(self, line: Leaf) -> None:
+        holder = line.holder or ""
+        for charge in line.charges:
+            self._charge(holder, charge.limit, charge.period, charge.units)
+        if line.choice is not None:
+            key = (holder, line.choice.group, line.choice.period)
+            chosen = self.choices.setdefault(key, Chosen(line.choice.member, 0, line.service, line.at, line.id))
+            chosen.uses += 1
+
+    def _give_back(self, counted: Leaf) -> None:
+        holder = counted.holder or ""
+        for charge in counted.charges:
+            self._charge(holder, charge.limit, charge.period, -charge.units)
+        if counted.choice is not None:
+            key = (holder, counted.choice.group, counted.choice.period)
+            self.choices[key].uses -= 1
+            if self.choices[key].uses == 0:
+                del self.choices[key]
+
     def _charge(self, holder: str, limit: str, period: str, units: int) -> None:
         key = (holder, limit, period)
         self.counters[key] = self.counters.get(key, 0) + units
@@ -100,13 +137,9 @@ class Replay:
     def _void(self, line: Leaf, target: Leaf) -> None:
         holder = target.holder or ""
         self.voided[target.id] = line.id
-        for charge in target.charges:
-            self._charge(holder, charge.limit, charge.period, -charge.units)
-        if target.choice is not None:
-            key = (holder, target.choice.group, target.choice.period)
-            self.choices[key].uses -= 1
-            if self.choices[key].uses == 0:
-                del self.choices[key]
+        self._give_back(target)
+        if target.booking is not None:
+            self._return(line, self.bookings[target.booking])
         self._void_visit((holder, target.service, target.point), target)
 
     def _void_visit(self, key: tuple[str, str, str], target: Leaf) -> None:
@@ -130,3 +163,77 @@ class Replay:
         self.left[visit.inside if current and visit is not None else target.id] = line.id
         if current and visit is not None:
             visit.left_at = line.visit.left_at
+
+    def _book(self, line: Leaf) -> None:
+        self._count(line)
+        self.bookings[line.id] = Reserved(
+            holder=line.holder or "",
+            service=line.service,
+            point=line.point,
+            state="held",
+            holds=True,
+            held_by=line.id,
+            used_by=None,
+            window=_window(line),
+        )
+
+    def _use(self, line: Leaf) -> str | None:
+        booking = self.bookings.get(line.booking or "")
+        if booking is None or booking.holder != line.holder or booking.state != "held":
+            return "uses a booking that this holder does not hold"
+        if booking.service != line.service:
+            return "uses a booking of another service"
+        booking.state, booking.used_by = "used", line.id
+        return None
+
+    def _return(self, line: Leaf, booking: Reserved) -> None:
+        """A use was taken back: the booking is held again, or over when its window is."""
+        booking.used_by = None
+        if line.at <= booking.window[3]:
+            booking.state = "held"
+            return
+        booking.state = "cancelled"
+        self._let_go(booking)
+
+    def _rebook(self, line: Leaf) -> str | None:
+        """A granted change of a booking, or its end."""
+        booking = self.bookings.get(line.target or "")
+        if booking is None or booking.holder != line.holder:
+            return "refers to no booking of this holder before it"
+        if booking.state != "held" and not (booking.state == "missed" and line.change == "reopened"):
+            return f"refers to a booking that was {booking.state}"
+        if line.kind == "booking-change":
+            self._move(line, booking)
+            return None
+        return self._end(line, booking)
+
+    def _move(self, line: Leaf, booking: Reserved) -> None:
+        if line.change == "rebooked":
+            self._let_go(booking)
+        if not booking.holds:
+            self._count(line)
+            booking.holds, booking.held_by = True, line.id
+        booking.service, booking.point, booking.state = line.service, line.point, "held"
+        booking.window = _window(line)
+
+    def _end(self, line: Leaf, booking: Reserved) -> str | None:
+        if line.kind == "booking-missed" and line.at <= booking.window[3]:
+            return "says missed before the booking's window closed"
+        booking.state = "cancelled" if line.kind == "booking-cancel" else "missed"
+        if line.reason != "consumed" or line.kind == "booking-cancel":
+            self._let_go(booking)
+        return None
+
+    def _let_go(self, booking: Reserved) -> None:
+        counted = self.find(booking.held_by)
+        if counted is not None:
+            self._give_back(counted)
+        booking.holds = False
+
+
+def _window(line: Leaf) -> tuple[int, int, int, int]:
+    """Scheduled, expected, opens, closes; nought where a leaf that is no booking's has none."""
+    window = line.window
+    if window is None:
+        return 0, 0, 0, 0
+    return window.scheduled_at, window.expected_at, window.opens_at, window.closes_at

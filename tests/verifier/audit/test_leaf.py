@@ -58,6 +58,18 @@ def a_check_out(**changes) -> dict[str, object]:
     return a_void(**({"kind": "check-out", "reason": None, "visit": visit} | changes))
 
 
+def a_booking(**changes) -> dict[str, object]:
+    """The fields of a granted booking."""
+    return a_check_in(**({"kind": "booking", "window": WINDOW, "charges": CHARGES, "choice": CHOICE} | changes))
+
+
+def a_booking_change(**changes) -> dict[str, object]:
+    """The fields of a change of that booking."""
+    about = {"kind": "booking-change", "outcome": "granted", "reason": None, "change": "rebooked", "window": WINDOW}
+    return a_void(**(about | changes))
+
+
+WINDOW = {"scheduled_at": 2, "expected_at": 3, "opens_at": 1, "closes_at": 4}
 VISIT = {"started_at": 1, "ends_at": 2}
 CHARGES = [{"limit": "gym", "period": "2026-10", "units": 1, "maximum": 2}]
 CHOICE = {"group": "annual-health", "member": "union", "period": "2026"}
@@ -72,6 +84,14 @@ CHOICE = {"group": "annual-health", "member": "union", "period": "2026"}
         a_check_in(visit=VISIT | {"entry": "7f-000009", "left_at": 1, "re_entry": 1}, client_time=0, id_checked=False),
         a_void(operator="op-1"),
         a_check_out(delivered=["lounge"]),
+        a_check_in(booking="7f-000001", companions=2),
+        a_booking(details=HASH, marks=["declared"]),
+        a_booking(outcome="denied", reason="quota-spent", window=None, charges=None, choice=None),
+        a_booking_change(charges=CHARGES),
+        a_booking_change(change="delayed"),
+        a_booking_change(outcome="denied", reason="quota-spent", window=None),
+        a_void(kind="booking-cancel", reason="by-holder"),
+        a_void(kind="booking-missed", reason="released"),
     ],
 )
 def test_a_leaf_survives_reading_and_writing_unchanged(fields):
@@ -102,6 +122,12 @@ def test_a_leaf_survives_reading_and_writing_unchanged(fields):
         a_void(visit=VISIT),
         *(a_void(charges=CHARGES), a_void(choice=CHOICE), a_check_out(visit=None), a_check_out(visit=VISIT)),
         *(a_check_out(visit=VISIT | {"left_at": 2}), a_check_out(visit=VISIT | {"entry": "7f-000001"})),
+        *(a_check_in(window=WINDOW), a_check_in(change="delayed"), a_check_in(booking="7f-000001", charges=CHARGES)),
+        *(a_check_in(booking="7f-000001", visit=VISIT), a_booking(window=None), a_booking(target="7f-000001")),
+        *(a_booking(visit=VISIT), a_booking(outcome=None), a_booking(outcome="denied", reason="excluded")),
+        *(a_booking_change(change=None), a_booking_change(change="moved"), a_booking_change(target=None)),
+        *(a_booking_change(change="delayed", charges=CHARGES), a_booking_change(window=None)),
+        *(a_void(kind="booking-cancel", reason=None), a_void(kind="booking-missed", charges=CHARGES)),
     ],
 )  # fmt: skip
 def test_fields_that_make_no_leaf_are_refused(fields):

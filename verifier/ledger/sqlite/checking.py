@@ -18,6 +18,7 @@ from verifier.ledger import answers
 from verifier.ledger.interface import PARTITIONS, Fault, LedgerUnavailable, partition_of
 from verifier.ledger.replaying import Replay
 from verifier.ledger.sqlite import rows
+from verifier.ledger.sqlite.bookings import COLUMNS
 from verifier.ledger.sqlite.reads import Readers
 from verifier.ledger.sqlite.schema import place_of, row_of
 
@@ -82,6 +83,7 @@ class _Partition:
         self._choices()
         self._visits()
         self._states()
+        self._bookings()
         self._operations()
         return self._found
 
@@ -192,6 +194,27 @@ class _Partition:
         }
         self._compare("state", kept, said)
 
+    def _bookings(self) -> None:
+        found = self._db.execute(
+            f"SELECT {COLUMNS} FROM bookings WHERE n >= ? AND n < ?",  # noqa: S608 - a constant
+            (row_of(self._partition, 0), row_of(self._partition + 1, 0)),
+        )
+        kept = {(_name(row[0]),): (*row[1:6], _name(row[6]), _name(row[7]), *row[8:]) for row in found}
+        said = {
+            (entry,): (
+                booking.holder,
+                booking.service,
+                booking.point,
+                booking.state,
+                int(booking.holds),
+                booking.held_by,
+                booking.used_by,
+                *booking.window,
+            )
+            for entry, booking in self._replay.bookings.items()
+        }
+        self._compare("booking", kept, said)
+
     def _compare(self, what: str, kept: Mapping[Any, object], said: Mapping[Any, object]) -> None:
         for key in sorted(kept.keys() | said.keys(), key=str):
             if kept.get(key) != said.get(key):
@@ -221,7 +244,7 @@ def _strays(db: sqlite3.Connection) -> list[Fault]:
     outside = f"partition < 0 OR partition >= {PARTITIONS}"
     conditions = dict.fromkeys(
         ("heads", "holders", "counters", "choices", "visits", "operations", "proofs"), outside
-    ) | dict.fromkeys(("entries", "states"), f"n < 0 OR n >= {row_of(PARTITIONS, 0)}")
+    ) | dict.fromkeys(("entries", "states", "bookings"), f"n < 0 OR n >= {row_of(PARTITIONS, 0)}")
     return [
         Fault(table, "a row outside every partition")
         for table, condition in conditions.items()

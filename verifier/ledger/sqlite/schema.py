@@ -7,7 +7,7 @@ from __future__ import annotations
 import sqlite3
 
 APPLICATION_ID = 0x59554E4A  # "YUNJ"
-VERSION = 1
+VERSION = 2
 
 _SEQ_BITS = 40
 _SEQ_MASK = (1 << _SEQ_BITS) - 1
@@ -59,6 +59,21 @@ CREATE TABLE proofs (
 CREATE TABLE probe (one INTEGER PRIMARY KEY, at INTEGER NOT NULL) STRICT;
 """
 
+# What the versions after the first added, in their order: a file of an earlier one is brought up to date.
+ADDED: dict[int, str] = {
+    2: """
+CREATE TABLE bookings (
+    n INTEGER PRIMARY KEY, holder TEXT NOT NULL, service TEXT NOT NULL, point TEXT NOT NULL, state TEXT NOT NULL,
+    holds INTEGER NOT NULL, held_by INTEGER NOT NULL, used_by INTEGER, scheduled_at INTEGER NOT NULL,
+    expected_at INTEGER NOT NULL, opens_at INTEGER NOT NULL, closes_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX bookings_holder ON bookings (holder);
+CREATE INDEX bookings_point ON bookings (point, expected_at);
+CREATE INDEX bookings_expected ON bookings (expected_at);
+CREATE INDEX bookings_closing ON bookings (closes_at) WHERE state = 'held';
+""",
+}
+
 
 class ForeignFile(sqlite3.DatabaseError):
     """The file is a database of something else, or of a later version of the ledger."""
@@ -75,12 +90,17 @@ def place_of(row: int) -> tuple[int, int]:
 
 
 def prepare(db: sqlite3.Connection) -> None:
-    """Make the tables in an empty file, once; ForeignFile when it is something else. Runs under the file lock."""
+    """Make the tables in an empty file, or add what an earlier version lacks; ForeignFile when it is something else.
+
+    Runs under the file lock.
+    """
     db.execute("BEGIN IMMEDIATE")
     try:
-        if not _is_made(db):
-            for statement in TABLES.split(";"):
+        made = _version_made(db)
+        for version in range(made + 1, VERSION + 1):
+            for statement in (TABLES if version == 1 else ADDED[version]).split(";"):
                 db.execute(statement)
+        if made < VERSION:
             db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             db.execute(f"PRAGMA user_version = {VERSION}")
         db.execute("COMMIT")
@@ -90,12 +110,13 @@ def prepare(db: sqlite3.Connection) -> None:
         raise
 
 
-def _is_made(db: sqlite3.Connection) -> bool:
+def _version_made(db: sqlite3.Connection) -> int:
+    """Return the version of the tables in the file, 0 for an empty one; ForeignFile for any other file."""
     application = db.execute("PRAGMA application_id").fetchone()[0]
-    version = db.execute("PRAGMA user_version").fetchone()[0]
+    version: int = db.execute("PRAGMA user_version").fetchone()[0]
     tables = db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
     if (application, version, tables) == (0, 0, 0):
-        return False
-    if (application, version) != (APPLICATION_ID, VERSION):
+        return 0
+    if application != APPLICATION_ID or not 1 <= version <= VERSION:
         raise ForeignFile("not a ledger of this version")
-    return True
+    return version

@@ -17,6 +17,7 @@ import msgspec
 from edge.encoding import b64u
 from verifier.audit import leaf
 from verifier.ledger import answers
+from verifier.ledger.bookings import BookingEnd, BookingState, Window
 from verifier.ledger.interface import (
     CheckIn,
     CheckOut,
@@ -36,7 +37,7 @@ from verifier.ledger.interface import (
 )
 from verifier.ledger.judgement import PROOF_USED, Standing, Verdict, judge
 from verifier.ledger.millis import from_millis, to_millis
-from verifier.ledger.sqlite import rows
+from verifier.ledger.sqlite import bookings, rows
 from verifier.ledger.sqlite.schema import row_of
 
 MAX_SKEW_MILLIS = 2000
@@ -61,30 +62,33 @@ def look_up(db: sqlite3.Connection, operation: Operation) -> Outcome | None:
     """Return the kept answer of an operation; OperationConflict when its id stood for another request (step 0)."""
     partition = partition_of(operation.subject)
     if is_device_subject(operation.subject):
-        return _kept(db, (partition, operation.subject, operation.device, operation.id), operation.request)
+        return kept_answer(db, (partition, operation.subject, operation.device, operation.id), operation.request)
     holder = rows.find_holder(db, operation.subject)
     if holder is None:
         return None
-    return _kept(db, (partition, holder.name, operation.device, operation.id), operation.request)
+    return kept_answer(db, (partition, holder.name, operation.device, operation.id), operation.request)
 
 
-def check_in(db: sqlite3.Connection, change: CheckIn, instant: Instant) -> Outcome:
-    """Judge and record a check-in."""
+def check_in(db: sqlite3.Connection, change: CheckIn, instant: Instant, window: Window | None = None) -> Outcome:
+    """Judge and record a check-in; with a window, a booking."""
+    if change.booking is not None and (change.charges or change.choice or change.visit):
+        raise LedgerError("the use of a booking counts nothing of its own")
     operation = change.operation
     partition = partition_of(operation.subject)
-    holder = _holder(db, operation.subject, partition)
+    holder = holder_of(db, operation.subject, partition)
     key = (partition, holder.name if holder else operation.subject, operation.device, operation.id)
-    if kept := _kept(db, key, operation.request):
+    if kept := kept_answer(db, key, operation.request):
         return kept
     head = rows.read_head(db, partition)
     at = instant.after(head.last_at)
     entry = leaf.entry_id(partition, head.seq + 1)
-    proof = _proof_key(change, holder)
+    proof = proof_key(change, holder)
     if holder is None:
         verdict = _without_holder(change)
     else:
-        verdict = judge(change, from_millis(at), entry, _standing(db, change, holder, proof))
-    line = _check_in_leaf(change, head, at, holder, verdict)
+        verdict = judge(change, from_millis(at), entry, standing_of(db, change, holder, proof))
+    told = _judged(change, holder, verdict, window)
+    line = make_leaf(change.draft, head, at, "check-in" if window is None else "booking", operation.id, **told)
     outcome = Outcome(
         entry=entry,
         at=from_millis(at),
@@ -95,6 +99,7 @@ def check_in(db: sqlite3.Connection, change: CheckIn, instant: Instant) -> Outco
         visit=verdict.visit,
         taken=verdict.taken,
         re_entry=verdict.re_entry,
+        booking=entry if window is not None and verdict.granted else change.booking,
     )
     if holder is not None and verdict.granted:
         _count(db, holder, line)
@@ -107,9 +112,9 @@ def check_in(db: sqlite3.Connection, change: CheckIn, instant: Instant) -> Outco
 
 def void(db: sqlite3.Connection, change: Void, instant: Instant) -> Outcome:
     """Take a check-in back."""
-    row, target, holder = _target(db, change.target)
+    row, target, holder = target_of(db, change.target)
     key = (*holder, change.device, change.id)
-    if kept := _kept(db, key, change.request):
+    if kept := kept_answer(db, key, change.request):
         return kept
     head = rows.read_head(db, target.partition)
     at = instant.after(head.last_at)
@@ -122,18 +127,20 @@ def void(db: sqlite3.Connection, change: Void, instant: Instant) -> Outcome:
     if change.refusal is not None:
         raise TargetState(change.refusal)
     told = {"holder": target.holder, "target": target.id, "reason": change.reason}
-    line = _leaf(change.draft, head, at, "void", change.id, **told)
-    figures = _give_back(db, holder, target)
+    line = make_leaf(change.draft, head, at, "void", change.id, **told)
+    figures = give_back(db, holder, target)
+    if target.booking is not None:
+        figures = _return_booking(db, holder, target.booking, at)
     _take_visit_back(db, holder, target, row)
     rows.mark_voided(db, row, row_of(line.partition, line.seq))
-    return _conclude(db, change, key, line, figures=figures)
+    return conclude(db, change, key, line, figures=figures)
 
 
 def check_out(db: sqlite3.Connection, change: CheckOut, instant: Instant) -> Outcome:
     """Close the visit that the target opened or entered again."""
-    row, target, holder = _target(db, change.target)
+    row, target, holder = target_of(db, change.target)
     key = (*holder, change.device, change.id)
-    if kept := _kept(db, key, change.request):
+    if kept := kept_answer(db, key, change.request):
         return kept
     head = rows.read_head(db, target.partition)
     at = instant.after(head.last_at)
@@ -144,7 +151,9 @@ def check_out(db: sqlite3.Connection, change: CheckOut, instant: Instant) -> Out
     closed = leaf.VisitLine(
         entry=rows.name_of(visit.entry), started_at=visit.started_at, ends_at=visit.ends_at, left_at=out_at
     )
-    line = _leaf(change.draft, head, at, "check-out", change.id, holder=target.holder, target=target.id, visit=closed)
+    line = make_leaf(
+        change.draft, head, at, "check-out", change.id, holder=target.holder, target=target.id, visit=closed
+    )
     by = row_of(line.partition, line.seq)
     rows.mark_left(db, visit.entry, by)
     if visit.inside != visit.entry:
@@ -152,13 +161,13 @@ def check_out(db: sqlite3.Connection, change: CheckOut, instant: Instant) -> Out
     visit = replace(visit, left_at=out_at)
     if _is_current(db, holder, target, visit.entry):
         rows.write_visit(db, holder, target.service, target.point, visit)
-    return _conclude(db, change, key, line, visit=visit.state())
+    return conclude(db, change, key, line, visit=visit.state())
 
 
 def claim(db: sqlite3.Connection, subject: str, device: str, wanted: ProofClaim, instant: Instant) -> bool:
     """Claim a proof for a look."""
     partition = partition_of(subject)
-    holder = _holder(db, subject, partition)
+    holder = holder_of(db, subject, partition)
     if holder is None:
         raise LedgerError("a proof is claimed for a holder")
     instant.after(rows.read_head(db, partition).last_at)
@@ -169,14 +178,15 @@ def claim(db: sqlite3.Connection, subject: str, device: str, wanted: ProofClaim,
     return True
 
 
-def _holder(db: sqlite3.Connection, subject: str, partition: int) -> rows.Holder | None:
-    """The holder of a subject, made when first seen; None for a device's own subject."""
+def holder_of(db: sqlite3.Connection, subject: str, partition: int) -> rows.Holder | None:
+    """Return the holder of a subject, made when first seen; None for a device's own subject."""
     if is_device_subject(subject):
         return None
     return rows.find_holder(db, subject) or rows.new_holder(db, subject, partition)
 
 
-def _kept(db: sqlite3.Connection, key: tuple[int, str, str, str], request: bytes) -> Outcome | None:
+def kept_answer(db: sqlite3.Connection, key: tuple[int, str, str, str], request: bytes) -> Outcome | None:
+    """Return the kept answer of an operation; OperationConflict when its id stood for another request."""
     found = rows.find_operation(db, *key)
     if found is None:
         return None
@@ -196,33 +206,39 @@ def _without_holder(change: CheckIn) -> Verdict:
     return Verdict(reason=first, figures=(), visit=None, taken=None)
 
 
-def _proof_key(change: CheckIn, holder: rows.Holder | None) -> tuple[int, str, str] | None:
-    """The proof that a change uses, as the ledger names it."""
+def proof_key(change: CheckIn, holder: rows.Holder | None) -> tuple[int, str, str] | None:
+    """Return the proof that a change uses, as the ledger names it."""
     if holder is None or change.claim is None:
         return None
     return holder.partition, holder.card(change.claim.card), change.claim.proof
 
 
-def _standing(
+def standing_of(
     db: sqlite3.Connection, change: CheckIn, holder: rows.Holder, proof: tuple[int, str, str] | None
 ) -> Standing:
+    """Return what the tables hold that a change is judged by."""
     draft, place = change.draft, (holder.partition, holder.name)
+    booking = None if change.booking is None else bookings.find(db, change.booking, holder.name)
     visit = rows.read_visit(db, place, draft.service, draft.point) if change.visit else None
     return Standing(
         proof_used=proof is not None and not rows.is_free(db, proof, change.operation.device),
         visit=None if visit is None else visit.state(),
         used={
             (charge.limit, charge.period): rows.read_used(db, place, charge.limit, charge.period)
-            for charge in change.charges
+            for charge in (change.charges if booking is None else booking.charges)
         },
-        taken=rows.read_taken(db, holder, change.choice.group, change.choice.period) if change.choice else None,
+        booking=booking,
+        taken=rows.read_taken(db, place, change.choice.group, change.choice.period) if change.choice else None,
     )
 
 
-def _check_in_leaf(
-    change: CheckIn, head: rows.Head, at: int, holder: rows.Holder | None, verdict: Verdict
-) -> leaf.Leaf:
+def _judged(change: CheckIn, holder: rows.Holder | None, verdict: Verdict, window: Window | None) -> Mapping[str, Any]:
+    """What the entry of a check-in or a booking says beside its draft."""
     added: dict[str, Any] = {"outcome": "granted" if verdict.granted else "denied"}
+    if change.booking is not None:
+        added["booking"] = change.booking
+    if window is not None and verdict.granted:
+        added["window"] = bookings.window_line(window)
     if verdict.reason is not None:
         added["reason"] = verdict.reason
     if holder is not None:
@@ -231,7 +247,7 @@ def _check_in_leaf(
             added["card"] = holder.card(change.draft.card)
     if verdict.granted:
         added |= _counted(change, verdict)
-    return _leaf(change.draft, head, at, "check-in", change.operation.id, **added)
+    return added
 
 
 def _counted(change: CheckIn, verdict: Verdict) -> Mapping[str, Any]:
@@ -258,7 +274,7 @@ def _visit_line(visit: VisitState, left_before: datetime | None) -> leaf.VisitLi
     return msgspec.structs.replace(line, entry=visit.entry, re_entry=visit.re_entries, left_at=to_millis(left_before))
 
 
-def _leaf(draft: Draft, head: rows.Head, at: int, kind: Any, operation: str, **added: Any) -> leaf.Leaf:  # noqa: ANN401 - the leaf's own checks refuse what is not of its types
+def make_leaf(draft: Draft, head: rows.Head, at: int, kind: Any, operation: str, **added: Any) -> leaf.Leaf:  # noqa: ANN401 - the leaf's own checks refuse what is not of its types
     """Join the draft and what the store adds to a leaf at the end of its partition."""
     if not leaf.EXTRA_FIELDS.issuperset(draft.extra):
         raise LedgerError("the draft's extra fields are none that a leaf has")
@@ -300,6 +316,10 @@ def _count(db: sqlite3.Connection, holder: rows.Holder, line: leaf.Leaf) -> None
     rows.choose(db, line)
     if line.visit is not None:
         rows.write_visit(db, place, line.service, line.point, visit_row(line, line.visit))
+    if line.kind == "booking":
+        bookings.add(db, line)
+    elif line.booking is not None:
+        bookings.mark_used(db, rows.row_named(line.booking), row_of(line.partition, line.seq))
 
 
 def visit_row(line: leaf.Leaf, visit: leaf.VisitLine) -> rows.VisitRow:
@@ -309,8 +329,8 @@ def visit_row(line: leaf.Leaf, visit: leaf.VisitLine) -> rows.VisitRow:
     return rows.VisitRow(opener, visit.started_at, visit.ends_at, visit.re_entry or 0, None, own, line.at)
 
 
-def _target(db: sqlite3.Connection, entry: str) -> tuple[int, leaf.Leaf, tuple[int, str]]:
-    """The entry a change refers to: its row, its leaf, and the place of its holder."""
+def target_of(db: sqlite3.Connection, entry: str) -> tuple[int, leaf.Leaf, tuple[int, str]]:
+    """Return the entry a change refers to: its row, its leaf, and the place of its holder."""
     try:
         row = rows.row_named(entry)
     except leaf.LeafError:
@@ -328,7 +348,7 @@ def _require_granted(target: leaf.Leaf) -> None:
         raise TargetState("not-granted")
 
 
-def _give_back(db: sqlite3.Connection, holder: tuple[int, str], target: leaf.Leaf) -> tuple[Figure, ...]:
+def give_back(db: sqlite3.Connection, holder: tuple[int, str], target: leaf.Leaf) -> tuple[Figure, ...]:
     """Return a check-in's units to their periods and its choice."""
     rows.unchoose(db, target)
     figures: dict[tuple[str, str], Figure] = {}
@@ -337,6 +357,18 @@ def _give_back(db: sqlite3.Connection, holder: tuple[int, str], target: leaf.Lea
         used = rows.read_used(db, holder, charge.limit, charge.period)
         figures[charge.limit, charge.period] = Figure(charge.limit, charge.period, used, charge.maximum)
     return tuple(figures.values())
+
+
+def _return_booking(db: sqlite3.Connection, holder: tuple[int, str], booking: str, at: int) -> tuple[Figure, ...]:
+    """Return a booking whose use was taken back: held until its grace ends; after that it is over and holds nothing."""
+    kept = bookings.read(db, rows.row_named(booking))
+    if kept is None:
+        raise sqlite3.DatabaseError("a use names a booking that is not kept")
+    if at <= kept.closes_at:
+        bookings.write(db, replace(kept, state=BookingState.HELD, used_by=None))
+        return ()
+    bookings.write(db, replace(kept, state=BookingState.CANCELLED, holds=False, used_by=None))
+    return give_back(db, holder, bookings.leaf_of(db, kept.held_by))
 
 
 def _take_visit_back(db: sqlite3.Connection, holder: tuple[int, str], target: leaf.Leaf, row: int) -> None:
@@ -379,16 +411,16 @@ def _is_current(db: sqlite3.Connection, holder: tuple[int, str], target: leaf.Le
     return visit is not None and visit.entry == opener
 
 
-def _conclude(
+def conclude(
     db: sqlite3.Connection,
-    change: Void | CheckOut,
+    change: Void | CheckOut | BookingEnd,
     key: tuple[int, str, str, str],
     line: leaf.Leaf,
     *,
     figures: tuple[Figure, ...] = (),
     visit: VisitState | None = None,
 ) -> Outcome:
-    """Append the entry of a void or a check-out and keep its answer."""
+    """Append the entry of a void, a check-out or a booking's end and keep its answer."""
     outcome = Outcome(
         entry=line.id,
         at=from_millis(line.at),
@@ -397,6 +429,7 @@ def _conclude(
         leaf_hash=rows.append(db, line),
         figures=figures,
         visit=visit,
+        booking=change.booking if isinstance(change, BookingEnd) else None,
     )
     rows.keep_answer(db, key, change.request, answers.write(outcome), to_millis(change.keep_until))
     return outcome
