@@ -11,6 +11,7 @@ from typing import Final
 
 import flask
 from flask import Blueprint, Response, abort, request
+from werkzeug.utils import safe_join
 
 from cards.programme.load import load_programme
 from cards.programme.types import Programme, Text
@@ -105,21 +106,27 @@ def _both(text: Text) -> dict[str, str]:
 def _add_files(found: Blueprint, wording: Wording) -> None:
     @found.get("/static/<path:name>")
     def static_file(name: str) -> Response:
-        kind = _KINDS.get(Path(name).suffix)
-        if kind is None:
-            abort(404)
-        response = flask.send_from_directory(STATIC, name, mimetype=kind)
-        response.headers.extend(_FRESH)
-        return response
+        return _fresh(Response(_content(name), content_type=_KINDS[Path(name).suffix]))
 
     @found.get("/words/<language>.json")
     def words(language: str) -> Response:
         if language not in wording:
             abort(404)
-        response = flask.jsonify(wording[language])
-        response.headers.extend(_FRESH)
-        response.add_etag()
-        return response.make_conditional(request)
+        return _fresh(flask.jsonify(wording[language]))
 
 
+def _content(name: str) -> bytes:
+    """Return a file's bytes; 404 for one that is not there, is of no known kind, or lies outside the folder."""
+    path = safe_join(str(STATIC), name)
+    if path is None or Path(name).suffix not in _KINDS:
+        abort(404)
+    try:
+        return Path(path).read_bytes()
+    except OSError:
+        abort(404)
 
+
+def _fresh(response: Response) -> Response:
+    response.headers.extend(_FRESH)
+    response.add_etag()
+    return response.make_conditional(request)

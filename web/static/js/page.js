@@ -24,7 +24,7 @@ export function icon(name, kind = "icon", box = "0 0 24 24") {
   drawn.setAttribute("viewBox", box);
   drawn.setAttribute("aria-hidden", "true");
   const use = document.createElementNS(SVG, "use");
-  use.setAttribute("href", `#${name}`);
+  use.setAttribute("href", `#i-${name}`);
   drawn.append(use);
   return drawn;
 }

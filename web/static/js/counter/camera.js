@@ -5,6 +5,8 @@ import { onLanguage, word } from "../words.js";
 
 const WORKER = "/static/js/counter/decoder.js";
 const BETWEEN_MS = 80;
+// A phone left before the camera shows a new code every fifteen seconds: the next visitor begins once it is gone.
+const EMPTY_FRAMES = 4;
 const WANTED = { width: { ideal: 1280 }, height: { ideal: 720 } };
 const CHOICE = "yunju-camera";
 
@@ -21,6 +23,7 @@ export class Camera {
     this.stream = null;
     this.worker = null;
     this.resting = true;
+    this.empty = EMPTY_FRAMES;
     this.state = "off";
     this.canvas = document.createElement("canvas");
     byId("camera-toggle").addEventListener("click", () => (this.stream ? this.stop() : this.start()));
@@ -145,10 +148,12 @@ export class Camera {
 
   decoded({ text }) {
     if (this.resting) return;
-    if (text) {
+    if (text && this.empty >= EMPTY_FRAMES) {
+      this.empty = 0;
       this.resting = true;
       this.onText(text);
     } else {
+      this.empty = text ? 0 : this.empty + 1;
       setTimeout(() => this.grab(), BETWEEN_MS);
     }
   }

@@ -52,6 +52,7 @@ export class Desk {
   }
 
   idle() {
+    this.held = null;
     this.draw = () => null;
     this.left = null;
     this.look = null;
@@ -212,7 +213,10 @@ export class Desk {
     this.draw = () => shown.replaceChildren(...renderOutcome(answer, {
       left: this.left,
       canVoid: this.device.may("void"),
-      onNext: () => this.idle(),
+      onNext: () => {
+        this.last.text = ""; // whoever asks for the next visitor means the next scan, whatever it says
+        this.idle();
+      },
       onVoid: () => this.changes.askVoid(answer.id),
       onLeave: () => this.changes.askLeave(answer.visit.entry),
     }));

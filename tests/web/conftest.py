@@ -1,0 +1,64 @@
+"""A browser, a machine to point it at, and pages that fail the test for any report of the policy or error they log."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+from tests.web.site import Site
+
+CHROMIUM = "/usr/bin/chromium"
+WATCH = "document.addEventListener('securitypolicyviolation', (e) => console.error('CSP', e.violatedDirective, e.blockedURI))"
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Chromium, headless, one for all tests."""
+    with sync_playwright() as playwright:
+        made = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield made
+        made.close()
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory):
+    """One machine for all tests; its clock only ever goes forward."""
+    made = Site(tmp_path_factory.mktemp("site"))
+    yield made
+    made.close()
+
+
+class Watched:
+    """Opens pages, each a fresh browser profile, and keeps what they complain of."""
+
+    def __init__(self, browser, site) -> None:
+        self._browser, self._site = browser, site
+        self.contexts, self.complaints = [], []
+
+    def __call__(self, path: str, **options):
+        options.setdefault("viewport", {"width": 1280, "height": 800})
+        context = self._browser.new_context(base_url=self._site.base, locale="zh-CN", **options)
+        self.contexts.append(context)
+        context.add_init_script(WATCH)
+        context.grant_permissions(["clipboard-read", "clipboard-write"])
+        page = context.new_page()
+        page.set_default_timeout(10_000)
+        page.on("console", self._heard)
+        page.on("pageerror", lambda error: self.complaints.append(f"pageerror: {error}"))
+        page.goto(path)
+        return page
+
+    def _heard(self, message) -> None:
+        # A refused call is part of many tests; the browser logs each as an error of its own.
+        if message.type in {"error", "warning"} and not message.text.startswith("Failed to load resource"):
+            self.complaints.append(f"{message.type}: {message.text}")
+
+
+@pytest.fixture
+def opened(browser, site):
+    """Open pages of the machine; at the end nothing may have been reported or logged as an error."""
+    watched = Watched(browser, site)
+    yield watched
+    for context in watched.contexts:
+        context.close()
+    assert watched.complaints == []

@@ -1,0 +1,119 @@
+"""A whole machine on a loopback port: every surface, demonstration data, a clock that runs and can be moved."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from flask import Response
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+from accounts.rights import Right
+from cards.claims import Form
+from edge.settings import load_settings
+from issuer.holders import NewHolder, add_ground, add_holder
+from issuer.identity import IdType, check_identity
+from issuer.issuing import issue
+from issuer.publish import publish
+from issuer.qr import card_text
+from web import seeding
+from web.app import create_application
+from web.demo import demonstrate, open_office
+
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+BY = "test"
+
+
+class MovedClock:
+    """The machine's clock, moved by as much as the test says; it runs on, as a browser's does."""
+
+    def __init__(self, start: datetime) -> None:
+        self._shift = start - datetime.now(UTC)
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + self._shift
+
+    def advance(self, by: timedelta) -> None:
+        self._shift += by
+
+
+class _Quiet(WSGIRequestHandler):
+    def log(self, type: str, message: str, *args: object) -> None:  # noqa: A002 - werkzeug's name
+        """Say nothing: the application has its own access log."""
+
+
+class Site:
+    """One machine. `base` is its address."""
+
+    def __init__(self, folder: Path, start: datetime | None = None) -> None:
+        started = start or datetime(2026, 11, 10, 9, 0, tzinfo=SHANGHAI).astimezone(UTC)
+        self.clock = MovedClock(started)
+        self._server = make_server("127.0.0.1", 0, lambda *_: [], threaded=True, request_handler=_Quiet)
+        self.base = f"http://127.0.0.1:{self._server.port}"
+        self.settings = load_settings({"YUNJU_VAR": str(folder), "YUNJU_BASE_URL": self.base})
+        self.office = open_office(self.settings)
+        self.demo = demonstrate(self.office, self.clock.now())
+        self.app = create_application(self.settings, self.clock)
+        self.app.after_request(self._dated)
+        self.trouble = []  # answers to give instead of the application's, oldest first
+        self._server.app = self._serve
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread.start()
+        self._holders = 100
+
+    def _dated(self, response: Response) -> Response:
+        response.headers["Date"] = format_datetime(self.clock.now().replace(microsecond=0), usegmt=True)
+        return response
+
+    def _serve(self, environ, start_response):
+        for index, (path, status) in enumerate(self.trouble):
+            if environ["PATH_INFO"].startswith(path):
+                del self.trouble[index]
+                body = b'{"code":"unavailable","message":{"zh":"-","en":"-"}}'
+                start_response(status, [("Content-Type", "application/problem+json")])
+                return [body]
+        return self.app.wsgi_app(environ, start_response)
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+        self.office.close()
+
+    def go(self, **by: float) -> None:
+        """Move on by a timedelta, and publish as an issuer that is up would have."""
+        self.clock.advance(timedelta(**by))
+        self.publish()
+
+    def publish(self) -> None:
+        publish(self.office.desk, self.clock.now())
+        self.clock.advance(timedelta(seconds=2))  # a verifier looks at the folder once a second
+
+    def device_code(self, point: str, rights: frozenset[Right] = seeding.DEVICE_RIGHTS) -> str:
+        made = self.office.accounts.devices.make_code(point, by=BY, at=self.clock.now(), label="1", rights=rights)
+        return made.code
+
+    def holder(self, tier: str, name: str = "张小明") -> str:
+        """Register a new holder of a tier; the ID's last four are those of `last_four`."""
+        self._holders += 1
+        at, desk = self.clock.now(), self.office.desk
+        identity = check_identity(IdType.RESIDENT_ID, seeding._resident_id(self._holders), today=at.date())
+        self.last_four = identity.last_four
+        holder = add_holder(desk, NewHolder(name, identity), by=BY, at=at)
+        add_ground(desk, holder.id, seeding._ground(desk.programme, tier, at.date()), by=BY, at=at)
+        return holder.id
+
+    def printed(self, tier: str, *, digits: bool = False) -> str:
+        """Issue a new holder's printed card; returns what its QR code says."""
+        card = issue(self.office.desk, self.holder(tier), Form.PRINT, by=BY, at=self.clock.now())
+        self.publish()
+        return card_text(card.token, self.office.desk.programme, digits=digits)
+
+    def wallet_code(self, tier: str) -> str:
+        """Return an enrolment code of a new holder's phone."""
+        from issuer.enrolment import make_code
+
+        return make_code(self.office.desk, self.holder(tier), by=BY, at=self.clock.now()).code

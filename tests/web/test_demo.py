@@ -1,0 +1,97 @@
+"""Demonstration data: made once, shown again, and never in the way of somebody's real data."""
+
+import re
+
+import pytest
+
+from cards.presentation import read
+from cards.wire import dictionary_of
+from edge.clock import SystemClock
+from edge.settings import load_settings
+from web import demo
+
+HEADLINE = "Yunju is at http://127.0.0.1:8000"
+
+
+def settings(folder):
+    return load_settings({"YUNJU_VAR": str(folder)})
+
+
+def show(folder, capsys, *, fresh=False):
+    code = demo.run(settings(folder), SystemClock(), fresh=fresh)
+    printed = capsys.readouterr()
+    return code, printed.out, printed.err
+
+
+def test_an_empty_machine_gets_holders_of_every_tier_points_and_accounts(tmp_path, capsys):
+    """Everything to click, type and paste is printed."""
+    code, text, _ = show(tmp_path / "var", capsys)
+    assert code == 0
+    assert text.startswith(HEADLINE)
+    for tier in ("钻石卡", "金卡", "银卡"):
+        assert tier in text
+    assert len(re.findall(r"^  [0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{4}  ", text, re.MULTILINE)) == demo_points()
+    assert len(re.findall(r"/wallet#enrol=[0-9A-Z-]{19}", text)) == 3
+    assert re.search(r"operator 1001  PIN \d{6}$", text, re.MULTILINE)
+
+
+def demo_points():
+    from web.seeding import POINTS_MOST
+
+    return POINTS_MOST
+
+
+def test_what_is_printed_of_a_printed_card_is_its_code(tmp_path, capsys):
+    """The texts to paste are presentations of the programme."""
+    _, text, _ = show(tmp_path / "var", capsys)
+    office = demo.open_office(settings(tmp_path / "var"))
+    dictionary = dictionary_of(office.desk.programme)
+    codes = re.findall(r"printed card   (.+)$", text, re.MULTILINE)
+    office.close()
+    assert len(codes) == 3
+    for code in codes:
+        assert read(code, {dictionary.number: dictionary}).proof is None
+
+
+def test_a_second_run_makes_nobody_twice_and_new_one_time_codes(tmp_path, capsys):
+    """The same people and passwords; codes that were used or forgotten are replaced."""
+    _, first, _ = show(tmp_path / "var", capsys)
+    _, second, _ = show(tmp_path / "var", capsys)
+    cards = re.compile(r"printed card   (.+)$|auditor\.li +(\S+)$", re.MULTILINE)
+    assert cards.findall(first) == cards.findall(second)
+    links = re.compile(r"#enrol=(\S+)")
+    assert set(links.findall(first)).isdisjoint(links.findall(second))
+
+
+def test_the_sign_ins_are_kept_for_this_user_alone(tmp_path, capsys):
+    """The note with passwords is mode 0600."""
+    show(tmp_path / "var", capsys)
+    assert (tmp_path / "var" / demo.NOTE).stat().st_mode & 0o777 == 0o600
+
+
+def test_fresh_begins_anew(tmp_path, capsys):
+    """Old people are gone, new ones there."""
+    _, first, _ = show(tmp_path / "var", capsys)
+    _, second, _ = show(tmp_path / "var", capsys, fresh=True)
+    cards = re.compile(r"printed card   (.+)$", re.MULTILINE)
+    assert set(cards.findall(first)).isdisjoint(cards.findall(second))
+
+
+@pytest.mark.parametrize("fresh", [False, True])
+def test_data_that_is_no_demonstration_is_left_alone(tmp_path, capsys, fresh):
+    """Neither seeded into nor removed."""
+    var = tmp_path / "var"
+    (var / "keys").mkdir(parents=True)
+    (var / "keys" / "mine").write_text("kept")
+    code, text, fault = show(var, capsys, fresh=fresh)
+    assert code == (1 if fresh else 0)
+    assert "hint:" in fault if fresh else "left as it is" in text
+    assert [path.name for path in var.rglob("*") if path.is_file()] == ["mine"]
+
+
+def test_bad_settings_are_told_all_together(monkeypatch, capsys):
+    """As everywhere: each fault with its remedy, exit 2."""
+    monkeypatch.setenv("YUNJU_STATUS_TTL", "x")
+    monkeypatch.setenv("YUNJU_BASE_URL", "y")
+    assert demo.main([]) == 2
+    assert capsys.readouterr().err.count("error:") == 2

@@ -1,0 +1,59 @@
+"""The pages' words: complete in both languages, and none is asked for that does not exist."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from verifier.answers import VOID_REASONS
+from verifier.reasons import REASONS
+from web.wording import FOLDER, WordingError, load_wording
+
+WEB = Path(__file__).parents[2] / "web"
+WORDS = load_wording()
+SOURCES = {path: path.read_text() for path in [*WEB.glob("templates/*.html"), *WEB.glob("static/js/**/*.js")]}
+KEY = re.compile(r"""["']((?:shared|home|counter|enrol|scan|who|busy|outcome|identity|today|void|leave|operator|help|problem|reason|wallet)\.[a-z0-9-]+)["']""")
+
+
+def placeholders(text: str) -> set[str]:
+    return set(re.findall(r"\{(\w+)\}", text))
+
+
+def test_both_languages_have_the_same_keys():
+    """A word that one language lacks would leave a hole in the page."""
+    assert WORDS["zh"].keys() == WORDS["en"].keys()
+
+
+def test_both_languages_take_the_same_values():
+    """A figure that one language shows is shown in the other too."""
+    differing = [key for key in WORDS["zh"] if placeholders(WORDS["zh"][key]) != placeholders(WORDS["en"][key])]
+    assert differing == []
+
+
+def test_every_word_that_a_page_asks_for_exists():
+    """Templates and scripts name no key that is not there."""
+    asked = {key for text in SOURCES.values() for key in KEY.findall(text)}
+    assert asked - WORDS["zh"].keys() == set()
+    assert len(asked) > 150
+
+
+def test_chinese_words_are_chinese_and_english_ones_are_not():
+    """No text was left in the other language."""
+    han = re.compile(r"[\u4e00-\u9fff]")
+    assert [key for key, text in WORDS["en"].items() if han.search(text)] == []
+    assert [key for key, text in WORDS["zh"].items() if not han.search(text) and "{" not in text] == []
+
+
+def test_every_reason_and_every_cause_of_a_void_has_a_short_name():
+    """Today's list can name whatever the log holds."""
+    assert {f"reason.{code}" for code in REASONS} <= WORDS["zh"].keys()
+    assert {f"void.{code}" for code in VOID_REASONS} <= WORDS["zh"].keys()
+
+
+@pytest.mark.parametrize("content", ["[]", '{"a": 1}', '{"a": " "}'])
+def test_a_file_that_is_no_flat_object_of_texts_is_refused(tmp_path, content):
+    """A broken file of translations stops the start, not a page."""
+    (tmp_path / "en.json").write_text((FOLDER / "en.json").read_text())
+    (tmp_path / "zh.json").write_text(content)
+    with pytest.raises(WordingError, match="zh.json"):
+        load_wording(tmp_path)
