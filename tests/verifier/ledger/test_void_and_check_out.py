@@ -179,6 +179,16 @@ def test_nobody_leaves_before_coming_or_after_now(ledger, clock, minutes):
     assert code_of(change, ledger.check_out) == "out-of-range"
 
 
+def test_nobody_leaves_again_before_having_come_back(ledger, clock):
+    """After a re-entry the departure lies after that, not only after the opening."""
+    entry = ledger.check_in(a_gym_visit()).entry
+    ledger.check_out(a_check_out(entry))
+    clock.advance(30 * MINUTE)
+    back = ledger.check_in(a_gym_visit(clock.now()))
+    change = a_check_out(back.entry, clock.now(), out_at=START + 10 * MINUTE)
+    assert code_of(change, ledger.check_out) == "out-of-range"
+
+
 def test_a_visit_is_left_once(ledger):
     """Until it is entered again; then by either entry's id."""
     first = ledger.check_in(a_gym_visit())
