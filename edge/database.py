@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
+from time import sleep
 from typing import Final
 
 import sqlalchemy as sa
@@ -23,6 +24,7 @@ from edge.http import problem_response
 from edge.problems import Problem
 
 BUSY_SECONDS: Final = 5
+_WAL_TRIES: Final = 100
 _MIGRATION_LOCK: Final = 0x59554E4A  # any constant of ours: PostgreSQL's advisory lock while tables change
 
 
@@ -121,10 +123,20 @@ def _engine(address: URL) -> Engine:
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     connection.isolation_level = None  # the driver's own BEGIN comes too late: see _begin_sqlite
     with _cursor(connection) as cursor:
-        cursor.execute("PRAGMA journal_mode = WAL")
+        cursor.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
+        _switch_to_wal(cursor)
         cursor.execute("PRAGMA synchronous = FULL")
         cursor.execute("PRAGMA foreign_keys = ON")
-        cursor.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
+
+
+def _switch_to_wal(cursor: sqlite3.Cursor) -> None:
+    # Of several processes that open a new file together one switches it; SQLite refuses the others without a wait.
+    for _ in range(_WAL_TRIES):
+        with suppress(sqlite3.OperationalError):
+            cursor.execute("PRAGMA journal_mode = WAL")
+            return
+        sleep(BUSY_SECONDS / _WAL_TRIES)
+    cursor.execute("PRAGMA journal_mode = WAL")
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import unicodedata
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -11,12 +10,12 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
 from cards.names import mask
-from edge.encoding import b64u
 from issuer import office_log
 from issuer.desk import Desk
 from issuer.entitlement import HeldGround
 from issuer.errors import Refused
 from issuer.identity import Identity, IdType
+from issuer.ids import new_id
 from issuer.marks import raise_benefit
 from issuer.office_log import Action
 from issuer.photo import BadPhoto, check_photo
@@ -68,7 +67,7 @@ def add_holder(desk: Desk, new: NewHolder, *, by: str, at: datetime) -> Holder:
     """Register a person and return the holder; Refused for a bad name or an identity that is registered already."""
     name, masked = _checked_name(new.name)
     phone = _checked_phone(new.phone)
-    holder_id = b64u(secrets.token_bytes(16))
+    holder_id = new_id()
     register = desk.register
     values = {
         "id": holder_id,

@@ -16,13 +16,13 @@ from sqlalchemy.engine import Connection, Row
 
 from cards import numbers
 from cards.claims import CardClaims, Form, sign_card
-from edge.encoding import b64u
 from edge.instants import from_epoch, to_epoch
 from issuer import indexes, office_log
 from issuer.desk import Desk
 from issuer.entitlement import Entitlement, entitlement
 from issuer.errors import Refused
 from issuer.holders import read_grounds, read_holder
+from issuer.ids import new_id
 from issuer.office_log import Action
 from issuer.publish import after_change, ensure_pool
 from issuer.tables import CARDS, CardState
@@ -181,7 +181,7 @@ def create_card(
     at: datetime,
 ) -> IssuedCard:
     """Draw an index, sign and record a new card inside a transaction; PoolEmpty when no index is ready."""
-    card_id = b64u(secrets.token_bytes(16))
+    card_id = new_id()
     grace = desk.programme.validity.grace
     number, index = indexes.draw(connection, card_id, held.valid_until + grace)
     claims = CardClaims(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from datetime import timedelta
 from threading import Event, Thread
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -23,9 +24,10 @@ class Publisher:
     expired, and verifiers say so.
     """
 
-    def __init__(self, desk: Desk, clock: Clock) -> None:
+    def __init__(self, desk: Desk, clock: Clock, *, every: timedelta | None = None) -> None:
         self._desk = desk
         self._clock = clock
+        self._every = every or desk.status_ttl / 4
         self._stopped = Event()
         self._thread = Thread(target=self.run, name="publisher", daemon=True)
 
@@ -41,7 +43,7 @@ class Publisher:
 
     def run(self) -> None:
         """Publish whenever it is due until `stop`."""
-        while not self._stopped.wait(self._desk.status_ttl.total_seconds() / 4):
+        while not self._stopped.wait(self._every.total_seconds()):
             self.once()
 
     def once(self) -> None:

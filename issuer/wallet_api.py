@@ -12,6 +12,7 @@ import flask
 import msgspec
 from cryptography.hazmat.primitives.asymmetric import ec
 from flask import request
+from sqlalchemy.exc import SQLAlchemyError
 
 from cards.claims import Form
 from edge.clock import Clock
@@ -154,7 +155,7 @@ class WalletCalls:
             return
         try:
             publish(self.desk, at)
-        except (OSError, Refused, StoreError) as error:
+        except (OSError, Refused, SQLAlchemyError, StoreError) as error:
             _log.error("publication failed", extra={"safe_fields": {"error": type(error).__name__}})
 
     def ensure_pool(self, at: datetime) -> None:

@@ -1,7 +1,7 @@
 """Publishing: what the folder shows, what never goes back, and that repeating it repairs."""
 
-import os
 import stat
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
@@ -375,14 +375,18 @@ def test_a_failed_publication_is_logged_and_tried_again(desk, caplog):
     assert published_list(desk, at=NOON + DAY).issued_at == NOON + DAY
 
 
-def test_a_publisher_starts_and_stops(desk):
-    """The thread ends when told to, and a second stop is harmless."""
-    publisher = Publisher(replace(desk, status_ttl=timedelta(seconds=0.04)), FixedClock(NOON + DAY))
+def test_a_publisher_works_in_its_thread_and_stops(desk):
+    """It publishes by itself, ends when told to, and a second stop is harmless."""
+    before = marks(desk).serial
+    publisher = Publisher(desk, FixedClock(NOON + timedelta(hours=1)), every=timedelta(milliseconds=5))
     publisher.start()
-    while published_bundle(desk) and not (desk.published / "status-lists" / "0.jwt").stat().st_size:
-        os.sched_yield()
+    give_up = time.monotonic() + 20
+    while marks(desk, at=NOON + timedelta(hours=1)).serial == before and time.monotonic() < give_up:
+        time.sleep(0.01)
     publisher.stop()
     publisher.stop()
+    assert marks(desk, at=NOON + timedelta(hours=1)).serial == before + 1
+    Publisher(desk, FixedClock(NOON)).stop()
 
 
 def test_another_programme_has_its_own_lists(tmp_path):
