@@ -302,7 +302,7 @@ def _draft(ask: Ask, verdict: Verified | Refused, documents: Documents) -> Draft
         card=None if card is None else card.card_id,
         token=verdict.token_digest if card is None else None,
         reference=ask.reference,
-        client_time=ask.client_time,
+        client_time=None if ask.client_time is None else ask.client_time * 1000,
         marks=("id-checked",) if ask.id_checked else (),
     )
 
