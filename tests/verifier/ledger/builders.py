@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
+from verifier.ledger.bookings import BookingChange, BookingEnd, ChangeKind, Hold, Window
 from verifier.ledger.interface import (
     Charge,
     CheckIn,
@@ -119,3 +120,66 @@ def a_check_out(target: str, at: datetime = START, **changes) -> CheckOut:
         out_at=at,
     )
     return replace(check_out, **changes)
+
+
+def a_window(scheduled_at: datetime, **changes) -> Window:
+    """An airport's window: from four hours before to six hours after."""
+    hour = timedelta(hours=1)
+    window = Window(scheduled_at, scheduled_at, scheduled_at - 4 * hour, scheduled_at + 6 * hour)
+    return replace(window, **changes)
+
+
+FLIGHT = START + timedelta(hours=12)
+A_TRIP = Charge("airport", "2026", 2)
+BOOKING_ORDER = ("booking-needed", "booking-too-early", "booking-missed", "booking-used", *ORDER)
+
+
+def a_booking_draft(**changes) -> Draft:
+    """A diamond holder's domestic departure."""
+    return a_draft(**{"point": "air-dom", "service": "airport-dom-departure", "tier": "diamond", **changes})
+
+
+def a_hold(at: datetime = START, *, window: Window | None = None, **changes) -> Hold:
+    """A booked departure in twelve hours: a unit of two a year."""
+    wish = a_check_in(
+        at, **{"draft": a_booking_draft(), "charges": (A_TRIP,), "order": BOOKING_ORDER, "claim": None, **changes}
+    )
+    return Hold(wish, window or a_window(FLIGHT))
+
+
+def a_use(booking: str, at: datetime = FLIGHT, **changes) -> CheckIn:
+    """A check-in with a booking."""
+    return a_check_in(at, **{"draft": a_booking_draft(), "booking": booking, "order": BOOKING_ORDER, **changes})
+
+
+def a_change(booking: str, at: datetime = START, kind: ChangeKind = ChangeKind.REBOOKED, **changes) -> BookingChange:
+    """A booking moved a day on, in the same year."""
+    change = BookingChange(
+        device="tablet-1",
+        id=fresh_id(),
+        request=b"c" * 32,
+        at=at,
+        keep_until=at + KEPT,
+        booking=booking,
+        draft=a_booking_draft(card=None, tier=None, form=None, assurance=None),
+        kind=kind,
+        window=a_window(FLIGHT + timedelta(days=1)),
+        order=BOOKING_ORDER,
+        charges=(A_TRIP,) if kind is ChangeKind.REBOOKED else (),
+    )
+    return replace(change, **changes)
+
+
+def an_end(booking: str, at: datetime = START, **changes) -> BookingEnd:
+    """A cancellation by the holder."""
+    end = BookingEnd(
+        device="tablet-1",
+        id=fresh_id(),
+        request=b"e" * 32,
+        at=at,
+        keep_until=at + KEPT,
+        booking=booking,
+        draft=a_booking_draft(card=None, tier=None, form=None, assurance=None),
+        reason="by-holder",
+    )
+    return replace(end, **changes)

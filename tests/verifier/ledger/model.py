@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from verifier.ledger.interface import CheckIn, CheckOut, TargetState, Void
+from verifier.ledger.bookings import BookingChange, BookingEnd, ChangeKind, Hold, Window
+from verifier.ledger.interface import Charge, CheckIn, CheckOut, Choice, TargetState, Void
 
 
 @dataclass
@@ -22,22 +23,45 @@ class Used:
 
 
 @dataclass
+class Booked:
+    """A granted booking and what became of it."""
+
+    id: str
+    holder: str
+    service: str
+    state: str
+    window: Window
+    charges: tuple[Charge, ...]
+    choice: Choice | None
+    holds: bool = True
+
+
+@dataclass
 class Model:
     """Judges as DESIGN §5 step 10 and §6 say, in the plainest words."""
 
     log: list[str] = field(default_factory=list)
     uses: dict[str, list[Used]] = field(default_factory=dict)
     proofs: dict[tuple[str, str], tuple[str, bool]] = field(default_factory=dict)
+    bookings: dict[str, Booked] = field(default_factory=dict)
 
     def used(self, holder: str, limit: str, period: str) -> int:
-        """Units of all uses that stand."""
+        """Units of all uses that stand and of all bookings that hold."""
         return sum(
             charge.units
-            for use in self.uses.get(holder, [])
-            if not use.voided and use.opening is None
-            for charge in use.change.charges
+            for charges in (
+                *(use.change.charges for use in self._standing_uses(holder)),
+                *(booked.charges for booked in self._holding(holder)),
+            )
+            for charge in charges
             if (charge.limit, charge.period) == (limit, period)
         )
+
+    def _standing_uses(self, holder: str) -> list[Used]:
+        return [use for use in self.uses.get(holder, []) if not use.voided and use.opening is None]
+
+    def _holding(self, holder: str) -> list[Booked]:
+        return [booked for booked in self.bookings.values() if booked.holder == holder and booked.holds]
 
     def check_in(self, entry: str, change: CheckIn) -> str | None:
         """Return the reason of a denial, None for a grant."""
@@ -55,7 +79,8 @@ class Model:
                 self.used(holder, charge.limit, charge.period) + charge.units > charge.maximum
                 for charge in change.charges
             )
-            reasons += ["excluded"] * self._excluded(change)
+            reasons += ["excluded"] * self._excluded(holder, change.choice)
+        reasons += self._against_booking(change)
         reason = min(reasons, key=change.order.index) if reasons else None
         reason = self._proof(change, granted=reason is None) or reason
         if reason is None:
@@ -63,7 +88,70 @@ class Model:
             self.uses.setdefault(holder, []).append(
                 Used(entry, change, change.at, opening if comes_back else None, left)
             )
+            if change.booking is not None:
+                self.bookings[change.booking].state = "used"
         return reason
+
+    def _against_booking(self, change: CheckIn) -> list[str]:
+        if change.booking is None:
+            return []
+        booked = self.bookings.get(change.booking)
+        if booked is None or booked.holder != change.operation.subject or booked.service != change.draft.service:
+            return ["booking-needed"]
+        if booked.state != "held":
+            return [{"cancelled": "booking-needed", "used": "booking-used", "missed": "booking-missed"}[booked.state]]
+        early, late = change.at < booked.window.opens_at, change.at > booked.window.closes_at
+        return ["booking-too-early"] * early + ["booking-missed"] * late
+
+    def hold(self, entry: str, change: Hold) -> str | None:
+        """Book; return the reason of a denial, None for a grant."""
+        wish, holder = change.wish, change.wish.operation.subject
+        reason = self._move_reason(holder, wish.findings, wish.order, wish.charges, wish.choice)
+        if reason is None:
+            self.bookings[entry] = Booked(
+                entry, holder, wish.draft.service, "held", change.window, wish.charges, wish.choice
+            )
+        return reason
+
+    def _move_reason(self, holder, findings, order, charges, choice) -> str | None:
+        over = any(self.used(holder, one.limit, one.period) + one.units > one.maximum for one in charges)
+        reasons = [*findings, *["quota-spent"] * over, *["excluded"] * self._excluded(holder, choice)]
+        return min(reasons, key=order.index) if reasons else None
+
+    def change_booking(self, change: BookingChange) -> str | None:
+        """Change a booking; return the reason of a denial, None for a grant."""
+        booked = self._booked(change.booking, change.subject)
+        reopens = change.kind is ChangeKind.REOPENED
+        if booked.state != "held" and not (reopens and booked.state == "missed"):
+            raise TargetState(f"booking-was-{booked.state}")
+        charges, choice, held = booked.charges, booked.choice, booked.holds
+        if change.kind is ChangeKind.REBOOKED:
+            charges, choice = change.charges, change.choice
+        moves = change.kind is ChangeKind.REBOOKED or not held
+        booked.holds = held and not moves
+        asked = (charges, choice) if moves else ((), None)
+        reason = self._move_reason(booked.holder, change.findings, change.order, *asked)
+        booked.holds = held
+        if reason is None:
+            booked.charges, booked.choice, booked.holds, booked.state = charges, choice, True, "held"
+            booked.service, booked.window = change.draft.service, change.window
+        return reason
+
+    def end_booking(self, change: BookingEnd) -> None:
+        """Cancel a booking or note it as missed."""
+        booked = self._booked(change.booking, change.subject)
+        if booked.state != "held":
+            raise TargetState(f"booking-was-{booked.state}")
+        if change.missed and change.at <= booked.window.closes_at:
+            raise TargetState("booking-not-over")
+        booked.state = "missed" if change.missed else "cancelled"
+        booked.holds = change.missed and change.consume
+
+    def _booked(self, booking: str, subject: str | None) -> Booked:
+        booked = self.bookings.get(booking)
+        if booked is None or subject not in (None, booked.holder):
+            raise TargetState("not-found")
+        return booked
 
     def _proof(self, change: CheckIn, *, granted: bool) -> str | None:
         if change.claim is None:
@@ -75,15 +163,14 @@ class Model:
         self.proofs[key] = (device, granted)
         return None
 
-    def _excluded(self, change: CheckIn) -> bool:
-        asked = change.choice
+    def _excluded(self, holder: str, asked: Choice | None) -> bool:
+        chosen = [use.change.choice for use in self._standing_uses(holder)]
+        chosen += [booked.choice for booked in self._holding(holder)]
         return asked is not None and any(
-            use.change.choice.member != asked.member
-            for use in self.uses.get(change.operation.subject, [])
-            if not use.voided
-            and use.opening is None
-            and use.change.choice is not None
-            and (use.change.choice.group, use.change.choice.period) == (asked.group, asked.period)
+            choice is not None
+            and choice.member != asked.member
+            and (choice.group, choice.period) == (asked.group, asked.period)
+            for choice in chosen
         )
 
     def _running(self, change: CheckIn) -> Used | None:
@@ -133,6 +220,10 @@ class Model:
         if self._was_left(use) and not change.after_check_out:
             raise TargetState("checked-out")
         use.voided = True
+        if use.change.booking is not None:
+            booked = self.bookings[use.change.booking]
+            in_grace = change.at <= booked.window.closes_at
+            booked.state, booked.holds = ("held", True) if in_grace else ("cancelled", False)
 
     def _was_left(self, use: Used) -> bool:
         """Whether a departure was recorded since the use: its own, or one that closed its visit."""

@@ -10,12 +10,16 @@ import pytest
 from tests.verifier.ledger.builders import (
     HOLDER,
     START,
+    a_change,
     a_check_in,
     a_check_out,
     a_choice,
     a_claim,
     a_gym_visit,
+    a_hold,
+    a_use,
     a_void,
+    a_window,
 )
 from verifier.ledger.interface import Fault
 from verifier.ledger.sqlite import SqliteLedger
@@ -34,6 +38,9 @@ def path(tmp_path, clock):
     clock.advance(timedelta(hours=3))
     ledger.check_in(a_gym_visit(clock.now()))
     ledger.check_in(a_gym_visit(clock.now(), findings=("not-entitled",)))
+    booked = ledger.hold(a_hold(clock.now(), window=a_window(clock.now())))
+    ledger.change_booking(a_change(booked.entry, clock.now(), window=a_window(clock.now())))
+    ledger.check_in(a_use(booked.entry, clock.now()))
     ledger.close()
     return path
 
@@ -54,9 +61,9 @@ def tamper(path, statement: str) -> None:
 
 
 def test_an_untouched_ledger_has_no_faults_and_tells_how_much_was_read(path, clock):
-    """Seven entries; progress ends with their number."""
+    """Ten entries; progress ends with their number."""
     ledger = SqliteLedger(path, clock)
-    assert list(ledger.check()) == [7]
+    assert list(ledger.check()) == [10]
     ledger.close()
 
 
@@ -99,6 +106,14 @@ FIRST = "(SELECT min(n) FROM entries WHERE outcome = 'granted')"
         "DELETE FROM states",
         "UPDATE states SET voided_by = NULL WHERE voided_by IS NOT NULL",
         "UPDATE states SET left_by = NULL WHERE left_by IS NOT NULL",
+        "DELETE FROM bookings",
+        "UPDATE bookings SET state = 'held'",
+        "UPDATE bookings SET holds = 0",
+        "UPDATE bookings SET used_by = NULL",
+        "UPDATE bookings SET held_by = n",
+        "UPDATE bookings SET closes_at = closes_at + 1",
+        "UPDATE bookings SET service = 'pool'",
+        f"UPDATE bookings SET n = n + {1 << 50}",
         "UPDATE holders SET holder = 'AAAA'",
         "UPDATE holders SET sub = sub || 'x'",
         "UPDATE operations SET answer = x'5b5d'",

@@ -16,20 +16,28 @@ from edge.clock import FixedClock
 from tests.verifier.ledger.builders import (
     GYM_VISIT,
     START,
+    a_booking_draft,
+    a_change,
     a_charge,
     a_check_in,
     a_check_out,
     a_choice,
     a_claim,
     a_draft,
+    a_hold,
+    a_use,
     a_void,
+    a_window,
+    an_end,
     fresh_id,
 )
 from tests.verifier.ledger.conftest import STORES
 from tests.verifier.ledger.model import Model
-from verifier.ledger.interface import Fault, Outcome, TargetState
+from verifier.ledger.bookings import BookingChange, BookingEnd, ChangeKind, Hold
+from verifier.ledger.interface import CheckIn, CheckOut, Fault, Outcome, TargetState, Void
 
 HOLDERS = ("holder-1", "holder-2")
+TRIPS = ("airport-dom-departure", "airport-dom-arrival")
 MAXIMUM = 2
 
 
@@ -53,6 +61,7 @@ class Interleaving(RuleBasedStateMachine):
         self.ledger = STORES[self.store](Path(self.folder.name), self.clock)
         self.model = Model()
         self.answered: list[tuple[object, Outcome]] = []
+        self.booked: list[str] = []
 
     @rule(minutes=st.integers(0, 70))
     def time_passes(self, minutes):
@@ -87,6 +96,78 @@ class Interleaving(RuleBasedStateMachine):
             assert figure.used == self.model.used(holder, figure.limit, figure.period) <= MAXIMUM
         self.answered.append((change, outcome))
 
+    @rule(
+        holder=st.sampled_from(HOLDERS),
+        service=st.sampled_from(TRIPS),
+        hours=st.integers(0, 8),
+        member=st.none() | st.sampled_from(["union", "official"]),
+        period=st.sampled_from(["2026-10", "2026-11"]),
+        findings=st.sampled_from([(), (), (), ("not-entitled",)]),
+    )
+    def book(self, *, holder, service, hours, member, period, findings):
+        change = a_hold(
+            self.clock.now(),
+            holder=holder,
+            draft=a_booking_draft(service=service),
+            window=a_window(self.clock.now() + timedelta(hours=hours)),
+            choice=None if member is None else a_choice(member),
+            charges=(a_charge(MAXIMUM, period=period),),
+            findings=findings,
+        )
+        outcome = self.ledger.hold(change)
+        self.model.log.append(outcome.entry)
+        assert outcome.reason == self.model.hold(outcome.entry, change)
+        self.booked.append(outcome.entry)
+        self.answered.append((change, outcome))
+
+    @precondition(lambda self: self.booked)
+    @rule(data=st.data(), holder=st.sampled_from(HOLDERS), service=st.sampled_from(TRIPS))
+    def use_booking(self, data, holder, service):
+        booking = data.draw(st.sampled_from(self.booked))
+        draft = a_booking_draft(service=service)
+        change = a_use(booking, self.clock.now(), holder=holder, draft=draft)
+        outcome = self.ledger.check_in(change)
+        self.model.log.append(outcome.entry)
+        assert outcome.reason == self.model.check_in(outcome.entry, change)
+        self.answered.append((change, outcome))
+
+    @precondition(lambda self: self.booked)
+    @rule(
+        data=st.data(),
+        kind=st.sampled_from(ChangeKind),
+        service=st.sampled_from(TRIPS),
+        hours=st.integers(0, 8),
+        member=st.none() | st.sampled_from(["union", "official"]),
+        period=st.sampled_from(["2026-10", "2026-11"]),
+        subject=st.none() | st.sampled_from(HOLDERS),
+    )
+    def change_booking(self, *, data, kind, service, hours, member, period, subject):
+        rebooks = kind is ChangeKind.REBOOKED
+        change = a_change(
+            data.draw(st.sampled_from(self.booked)),
+            self.clock.now(),
+            kind=kind,
+            subject=subject,
+            draft=a_booking_draft(service=service, card=None, tier=None, form=None, assurance=None),
+            window=a_window(self.clock.now() + timedelta(hours=hours)),
+            choice=a_choice(member) if rebooks and member is not None else None,
+            charges=(a_charge(MAXIMUM, period=period),) if rebooks else (),
+        )
+        expected, code = refusal_of(change, self.model.change_booking)[::-1]
+        refused, outcome = refusal_of(change, self.ledger.change_booking)
+        assert refused == code
+        if outcome is not None:
+            self.model.log.append(outcome.entry)
+            assert outcome.reason == expected
+            self.answered.append((change, outcome))
+
+    @precondition(lambda self: self.booked)
+    @rule(data=st.data(), missed=st.booleans(), consume=st.booleans(), subject=st.none() | st.sampled_from(HOLDERS))
+    def end_booking(self, *, data, missed, consume, subject):
+        booking = data.draw(st.sampled_from(self.booked))
+        change = an_end(booking, self.clock.now(), missed=missed, consume=consume, subject=subject)
+        self.same(change, self.ledger.end_booking, self.model.end_booking)
+
     @precondition(lambda self: self.answered)
     @rule(data=st.data(), supervised=st.booleans())
     def void(self, data, supervised):
@@ -113,8 +194,19 @@ class Interleaving(RuleBasedStateMachine):
     @rule(data=st.data())
     def retry(self, data):
         change, first = data.draw(st.sampled_from(self.answered))
-        write = {"CheckIn": self.ledger.check_in, "Void": self.ledger.void, "CheckOut": self.ledger.check_out}
-        again = write[type(change).__name__](replace(change, at=self.clock.now()))
+        write = {
+            CheckIn: self.ledger.check_in,
+            Void: self.ledger.void,
+            CheckOut: self.ledger.check_out,
+            Hold: self.ledger.hold,
+            BookingChange: self.ledger.change_booking,
+            BookingEnd: self.ledger.end_booking,
+        }
+        if isinstance(change, Hold):
+            later = replace(change, wish=replace(change.wish, at=self.clock.now()))
+        else:
+            later = replace(change, at=self.clock.now())
+        again = write[type(change)](later)
         assert again == replace(first, replayed=True)
 
     def teardown(self):
