@@ -18,9 +18,8 @@ VERSION = 1
 FIRST_PREV = bytes(32)
 """What the first leaf of a partition names as the hash before it."""
 
-KINDS = ("check-in", "void", "check-out", "booking", "booking-change", "booking-cancel", "booking-missed")
+KINDS = ("check-in", "void", "check-out", "booking", "booking-change", "booking-cancel", "booking-missed", "offline")
 RESERVED_KINDS = (
-    "offline",
     "override",
     "matter",
     "ruling",
@@ -91,9 +90,17 @@ class WindowLine(_Line, frozen=True, kw_only=True):
     scheduled_at: Millis
 
 
+class MoveLine(_Line, frozen=True, kw_only=True):
+    """A use that lies `into` another's visit from now on, or without it opens one: its units return, or count again."""
+
+    entry: EntryId
+    into: EntryId | None = None
+
+
 class Leaf(_Line, frozen=True, kw_only=True):
     """Every field that a leaf may carry; docs/log-format.md gives each one's meaning. Times are epoch milliseconds."""
 
+    approver: Text | None = None
     assurance: Text | None = None
     at: Millis
     beneficiary: Text | None = None
@@ -114,10 +121,13 @@ class Leaf(_Line, frozen=True, kw_only=True):
     holder: Hash | None = None
     id: EntryId
     id_checked: bool | None = None
-    kind: Literal["check-in", "void", "check-out", "booking", "booking-change", "booking-cancel", "booking-missed"]
+    kind: Literal[
+        "check-in", "void", "check-out", "booking", "booking-change", "booking-cancel", "booking-missed", "offline"
+    ]
     linked: EntryId | None = None
     marks: tuple[Text, ...] = ()
     matter: Text | None = None
+    moved: tuple[MoveLine, ...] = ()
     note: Hash | None = None
     operation: Text
     operator: Text | None = None
@@ -127,18 +137,34 @@ class Leaf(_Line, frozen=True, kw_only=True):
     prev: Hash
     programme: Text
     reason: Text | None = None
+    record: Hash | None = None
     reference: Text | None = None
+    rival: Text | None = None
     seq: Positive
     service: Text
     target: EntryId | None = None
     tier: Text | None = None
     token: Hash | None = None
+    used_at: Millis | None = None
     v: Literal[1]
     visit: VisitLine | None = None
     window: WindowLine | None = None
 
 
-EXTRA_FIELDS = frozenset({"booking", "companions", "delivered", "details", "id_checked", "linked", "matter", "note"})
+EXTRA_FIELDS = frozenset(
+    {
+        "approver",
+        "booking",
+        "companions",
+        "delivered",
+        "details",
+        "id_checked",
+        "linked",
+        "matter",
+        "note",
+        "record",
+    }
+)
 """Fields that a draft hands in by name beside its own (`Draft.extra`)."""
 
 _FIRST_PREV_TEXT = "A" * 43
@@ -206,6 +232,11 @@ def _check(leaf: Leaf) -> None:
         raise LeafError("the id names another place in the log")
     if leaf.seq == 1 and leaf.prev != _FIRST_PREV_TEXT:
         raise LeafError("the first leaf of a partition follows none")
+    told_offline = (leaf.used_at, leaf.record, leaf.rival, leaf.approver)
+    if leaf.kind != "offline" and any(value is not None for value in told_offline):
+        raise LeafError("only a use recorded offline has an instant of its own, a record, a rival or an approver")
+    if leaf.kind not in ("offline", "void") and leaf.moved:
+        raise LeafError("only a use recorded offline and a void move other uses")
     _CHECKS[leaf.kind](leaf)
 
 
@@ -233,6 +264,20 @@ def _check_booking_change(leaf: Leaf) -> None:
         raise LeafError("a change of a booking has a window where it is granted, and there alone")
     if leaf.change == "delayed" and (leaf.charges or leaf.choice):
         raise LeafError("a delay moves the window, never the unit")
+
+
+def _check_offline(leaf: Leaf) -> None:
+    _check_judged(leaf)
+    if leaf.target is not None or leaf.window is not None or leaf.change is not None or leaf.booking is not None:
+        raise LeafError("a use recorded offline has no target, no booking, no window and no change")
+    if leaf.record is None or leaf.used_at is None or leaf.used_at > leaf.at:
+        raise LeafError("a use recorded offline tells its record, and when it was: not after it was received")
+    if leaf.moved and (leaf.visit is None or leaf.visit.entry is not None):
+        raise LeafError("only a use that opens a visit moves others")
+    if leaf.visit is None:
+        return
+    if leaf.visit.started_at != leaf.used_at or leaf.visit.left_at is not None or leaf.visit.re_entry is not None:
+        raise LeafError("the visit of a use recorded offline starts with it, and was neither left nor entered again")
 
 
 def _check_judged(leaf: Leaf) -> None:
@@ -276,4 +321,5 @@ _CHECKS: Mapping[str, Callable[[Leaf], None]] = {
     "booking-change": _check_booking_change,
     "booking-cancel": _check_ending,
     "booking-missed": _check_ending,
+    "offline": _check_offline,
 }

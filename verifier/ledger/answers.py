@@ -21,6 +21,9 @@ class _Kept(msgspec.Struct, array_like=True):
     taken: tuple[str, str, str, int, str] | None
     re_entry: bool
     booking: str | None = None
+    marks: tuple[str, ...] = ()
+    linked: str | None = None
+    joined: str | None = None
 
 
 _ENCODER = msgspec.json.Encoder()
@@ -41,6 +44,9 @@ def write(outcome: Outcome) -> bytes:
             _taken(outcome.taken),
             outcome.re_entry,
             outcome.booking,
+            outcome.marks,
+            outcome.linked,
+            outcome.joined,
         )
     )
 
@@ -60,6 +66,9 @@ def read(kept: bytes) -> Outcome:
         taken=None if taken is None else Taken(*taken[:3], from_millis(taken[3]), taken[4]),
         re_entry=found.re_entry,
         booking=found.booking,
+        marks=found.marks,
+        linked=found.linked,
+        joined=found.joined,
         replayed=True,
     )
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from verifier.ledger.bookings import Booking, BookingChange, BookingEnd, BookingQuery, Hold
+    from verifier.ledger.offline import OfflineUse
 
 PARTITIONS = 256
 """Number of partitions: part of the format, equal in every store."""
@@ -239,7 +240,8 @@ class Taken:
 class Outcome:
     """The first answer to an operation, kept with it: a retry gets the same values with `replayed` set.
 
-    `booking`: the booking made, changed, ended, used or asked for.
+    `booking`: the booking made, changed, ended, used or asked for. Of a use recorded offline: `marks` are what is
+    special about it, `linked` the entry that it contradicts, `joined` the visit that it lies in, so that it is free.
     """
 
     entry: str
@@ -253,6 +255,9 @@ class Outcome:
     re_entry: bool = False
     replayed: bool = False
     booking: str | None = None
+    marks: tuple[str, ...] = ()
+    linked: str | None = None
+    joined: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,6 +340,15 @@ class Ledger(Protocol):
 
     def check_out(self, change: CheckOut) -> Outcome:
         """Close a visit; TargetState when there is none to close."""
+        ...
+
+    def record_offline(self, change: OfflineUse) -> Outcome:
+        """Record a use that a device granted or refused while it was offline, once, and return when it is durable.
+
+        A grant always counts (DESIGN §6, Offline); `offline.judge_offline` says how. The answer is kept under the
+        operation, so that the same one sent online, before or after, is not counted twice; where it contradicts a kept
+        answer, a second entry is appended, linked to the first. A void sets those uses free that its target took in.
+        """
         ...
 
     def hold(self, change: Hold) -> Outcome:

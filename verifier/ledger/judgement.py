@@ -56,12 +56,12 @@ def judge(change: CheckIn, at: datetime, entry: str, standing: Standing) -> Verd
     inside = _inside(standing.visit, at) if change.visit else None
     re_entry = inside is not None and inside.left_at is not None and inside.re_entries < _cap(change)
     totals = _totals(change.charges)
-    taken = _other(change.choice, standing.taken)
+    taken = other_member(change.choice, standing.taken)
     reasons = [*change.findings, *_booking_reasons(change, at, standing.booking)]
     if not re_entry:
         reasons += _reasons(inside, _over(change.charges, totals, standing.used), taken)
     reasons = [reason for reason in reasons if reason in _STANDS or reason not in change.waived]
-    reason = PROOF_USED if standing.proof_used else _first(reasons, change.order)
+    reason = PROOF_USED if standing.proof_used else first_of(reasons, change.order)
     re_entry = re_entry and reason is None
     counted = totals if reason is None and not re_entry else {}
     return Verdict(
@@ -106,8 +106,8 @@ def _over(
     )
 
 
-def _other(choice: Choice | None, taken: Taken | None) -> Taken | None:
-    """What the group is fixed to, when that is another member than the one asked for."""
+def other_member(choice: Choice | None, taken: Taken | None) -> Taken | None:
+    """Return what the group is fixed to, when that is another member than the one asked for."""
     if choice is None or taken is None or taken.member == choice.member:
         return None
     return taken
@@ -154,13 +154,15 @@ def judge_move(
     (charges, choice), (given_back, _) = wanted, held
     back = _totals(given_back)
     free = {key: used - back.get(key, 0) for key, used in standing.used.items()}
-    totals, taken = _totals(charges), _other(choice, standing.taken)
-    reason = _first([*findings, *_reasons(None, _over(charges, totals, free), taken)], order)
+    totals, taken = _totals(charges), other_member(choice, standing.taken)
+    reason = first_of([*findings, *_reasons(None, _over(charges, totals, free), taken)], order)
     figures = _figures(charges, free if reason is None else standing.used, totals if reason is None else {})
     return Moved(reason, figures, taken)
 
 
-def _first(reasons: list[str], order: tuple[str, ...]) -> str | None:
+def first_of(reasons: Iterable[str], order: tuple[str, ...]) -> str | None:
+    """Return the first of several reasons in `order`, None of none; one that is not ranked comes last."""
+    reasons = list(reasons)
     if not reasons:
         return None
     rank = {reason: place for place, reason in enumerate(order)}
