@@ -1,0 +1,186 @@
+"""A use that a device recorded offline: the values, and its judgement as a pure function (DESIGN §6, Offline).
+
+The ledger refuses nothing that happened. What it counts in the end follows from the uses that stand and their instants
+alone, never from the order in which they were uploaded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from verifier.ledger.interface import (
+    Charge,
+    Choice,
+    Draft,
+    Figure,
+    Operation,
+    Outcome,
+    ProofClaim,
+    Taken,
+    VisitWindow,
+)
+from verifier.ledger.judgement import EXCLUDED, first_of, other_member
+from verifier.ledger.timeline import STILL, Move, Stay, Walk, covers, walk
+
+OVERDRAWN: Final = "overdrawn"
+"""Mark: the quota was spent meanwhile; kept and counted all the same."""
+REPLAYED: Final = "replayed"
+"""Mark: the proof had been used, or belongs to another device; kept and counted, both devices stand in the entry."""
+CLOCK_DOUBT: Final = "clock-doubt"
+"""Mark: the device's time cannot be believed; the use belongs to the period in which its record was received."""
+GRANTED_OFFLINE: Final = "granted-offline"
+"""Mark on a refusal: the device had let the visitor in."""
+GRANTED_ONLINE: Final = "granted-online"
+"""Mark on a refusal by a device: the same operation had been granted and counted, and its answer was lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class OfflineUse:
+    """One record of a device, read and verified. `at`: when it was received; `used_at`, not after it: when it was.
+
+    `granted` and `reason`: what the device told. `findings`: what the server would refuse it for (steps 2 to 9), ranked
+    by `order`. `visit` is left out where the clock is in doubt: such a use stands by itself. A device that refused
+    brings neither claim nor cost. The operation is the one that was tried online, if it was.
+    """
+
+    operation: Operation
+    at: datetime
+    used_at: datetime
+    keep_until: datetime
+    draft: Draft
+    granted: bool
+    reason: str | None = None
+    findings: tuple[str, ...] = ()
+    order: tuple[str, ...] = ()
+    claim: ProofClaim | None = None
+    visit: VisitWindow | None = None
+    choice: Choice | None = None
+    charges: tuple[Charge, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OfflineStanding:
+    """What the store holds before the change.
+
+    `first`: the kept answer to the same operation, where it differs from what the device told. `rival`: the device
+    whose the proof is already, this one's own id where it was spent here, None while it is free. `used` reads a counter
+    by limit and period. `before`: what opened the last visit at or before the use; `after`: what stands after it.
+    """
+
+    first: Outcome | None
+    rival: str | None
+    taken: Taken | None
+    used: Callable[[str, str], int]
+    before: Stay | None = None
+    after: Iterable[Stay] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OfflineVerdict:
+    """What is to be recorded.
+
+    `refusal`: for what the server would have refused a grant: an entry of that is appended first, unless one stands
+    already, and this one is linked to it. `own`: the use in the line of uses, `into` the visit that it lies in, at no
+    cost. `walk`: the uses that it moved. `counted`: the change of each counter.
+    """
+
+    granted: bool
+    reason: str | None = None
+    refusal: str | None = None
+    marks: tuple[str, ...] = ()
+    own: Stay | None = None
+    into: str | None = None
+    walk: Walk = STILL
+    counted: tuple[tuple[tuple[str, str], int], ...] = ()
+    figures: tuple[Figure, ...] = ()
+    choice: Choice | None = None
+    taken: Taken | None = None
+
+
+def judge_offline(change: OfflineUse, entry: str, standing: OfflineStanding) -> OfflineVerdict:
+    """Return what a record comes to, as `entry`: a device's grant always counts, its refusal never does."""
+    if not change.granted:
+        return _refused(change, standing)
+    taken = other_member(change.choice, standing.taken)
+    refusals = [*change.findings, *([EXCLUDED] if taken else [])]
+    refusal = None if standing.first is not None else first_of(refusals, change.order)
+    own = own_stay(change, entry)
+    into = standing.before if own is not None and covers(standing.before, own.at) else None
+    walked = STILL if own is None or into is not None else walk(own, standing.after)
+    counted = _counted(change.charges if into is None else (), walked.moved)
+    figures = _figures(change.charges, counted, standing.used)
+    marks = ((REPLAYED, standing.rival is not None), (OVERDRAWN, _overdrawn(change, walked, counted, standing)))
+    return OfflineVerdict(
+        granted=True,
+        refusal=refusal,
+        marks=tuple(mark for mark, holds in marks if holds),
+        own=own,
+        into=None if into is None else into.entry,
+        walk=walked,
+        counted=tuple(counted.items()),
+        figures=figures,
+        choice=None if taken else change.choice,
+        taken=taken,
+    )
+
+
+def refused_early(change: OfflineUse) -> OfflineVerdict:
+    """Return the refusal of a record whose card's claims cannot be believed: there is nobody to count it for."""
+    reason = change.reason or first_of(change.findings, change.order)
+    marks = (GRANTED_OFFLINE,) if change.granted else ()
+    return OfflineVerdict(granted=False, reason=reason, marks=marks)
+
+
+def own_stay(change: OfflineUse, entry: str) -> Stay | None:
+    """Return the use as it stands in the line of uses, None where the service has no visits."""
+    if change.visit is None:
+        return None
+    return Stay(entry, change.used_at, change.used_at + change.visit.length, opens=True, charges=change.charges)
+
+
+def _refused(change: OfflineUse, standing: OfflineStanding) -> OfflineVerdict:
+    marks = (GRANTED_ONLINE,) if standing.first is not None else ()
+    return OfflineVerdict(granted=False, reason=change.reason, marks=marks)
+
+
+def net_of(moved: Iterable[Move]) -> dict[tuple[str, str], int]:
+    """Return by how much moved uses change each counter: those that open a visit now cost, the others do not."""
+    net: dict[tuple[str, str], int] = {}
+    for move in moved:
+        for charge in move.stay.charges:
+            key = (charge.limit, charge.period)
+            net[key] = net.get(key, 0) + (charge.units if move.into is None else -charge.units)
+    return net
+
+
+def _counted(charges: Iterable[Charge], moved: Iterable[Move]) -> dict[tuple[str, str], int]:
+    counted = net_of(moved)
+    for charge in charges:
+        key = (charge.limit, charge.period)
+        counted[key] = counted.get(key, 0) + charge.units
+    return counted
+
+
+def _figures(
+    charges: Iterable[Charge], counted: dict[tuple[str, str], int], used: Callable[[str, str], int]
+) -> tuple[Figure, ...]:
+    figures: dict[tuple[str, str], Figure] = {}
+    for charge in charges:
+        key = (charge.limit, charge.period)
+        figures[key] = Figure(*key, used(*key) + counted.get(key, 0), charge.maximum)
+    return tuple(figures.values())
+
+
+def _overdrawn(
+    change: OfflineUse, walked: Walk, counted: dict[tuple[str, str], int], standing: OfflineStanding
+) -> bool:
+    """Whether the record takes a counter over its limit, by itself or through a use that it sets free."""
+    charges = (*change.charges, *(charge for move in walked.moved for charge in move.stay.charges))
+    return any(
+        counted.get((charge.limit, charge.period), 0) > 0
+        and standing.used(charge.limit, charge.period) + counted[charge.limit, charge.period] > charge.maximum
+        for charge in charges
+    )
