@@ -1,0 +1,243 @@
+"""The counter's desk: from a tap or a scan to a verdict, online where the server answers, by the device's rules if not.
+
+Every check-in has its operation id before it is first sent, and keeps it through a retry into the offline record.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from threading import Lock
+from typing import Final
+
+from cards.parts import Presentation, PresentationError
+from cards.presentation import read
+from cards.programme.types import Assurance
+from cards.verify import Refused as CardRefused
+from cards.verify import Verified, verify_presentation
+from devices.documents import DocumentFolder, Held, NoDocuments, OfflineService
+from devices.faults import DeviceFault
+from devices.offline import OfflineQueue, subject_of
+from devices.profiles import CardRead, Challenge, Profile, answer, read_card
+from devices.server import Away, Server
+from devices.transport import Tap
+from devices.verdict import Kind, Said, Verdict, of_answer, of_fault, of_look
+from edge.clock import Clock
+from edge.encoding import b64u
+from edge.instants import to_epoch
+
+NONCE_BYTES: Final = 32
+NONCES_MOST: Final = 1000
+"""How many unanswered nonces are remembered; forgetting them costs one more tap."""
+
+OFFLINE_HINT: Final = Said("脱机办理，联网后由服务器复核。", "Judged offline; the server judges it again on upload.")
+_OFFLINE_REASONS: Final = {
+    "online-only": Said("此服务须联网办理。", "This service needs the server."),
+    "offline-limit": Said("脱机次数已满，请等网络恢复。", "The offline limit is reached; wait for the network."),
+    "proof-used": Said("这个码已经用过。", "This code was already used here."),
+    "not-entitled": Said("该等级不享受此服务。", "This tier is not entitled to this service."),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A look, or an offline presentation, that waits for the operator's word on the person's ID."""
+
+    look: str | None
+    text: str
+
+
+class OwnNonces:
+    """The reader's own nonces while the server is away, each good for one tap."""
+
+    def __init__(self, reader: str) -> None:
+        """Challenge in this device's name."""
+        self._reader = reader
+        self._open: set[bytes] = set()
+
+    def make(self, audience: str, clock: Clock) -> Challenge:
+        """Return a challenge of the reader's own."""
+        nonce = secrets.token_bytes(NONCE_BYTES)
+        made = Challenge(audience, self._reader, nonce, clock.now())
+        self.took(made)
+        return made
+
+    def took(self, challenge: Challenge) -> None:
+        """Remember a nonce that the server gave this device."""
+        if len(self._open) >= NONCES_MOST:
+            self._open.clear()
+        self._open.add(challenge.nonce)
+
+    def outstanding(self, reader: str, nonce: bytes, at: object) -> bool:  # noqa: ARG002 - its age was judged by `iat`
+        """Tell whether this nonce is ours and unused, and use it up."""
+        known = nonce in self._open
+        self._open.discard(nonce)
+        return known and reader == self._reader
+
+
+class Desk:
+    """Checks in for one service at a time. Safe between threads; each reader or scanner is a lane of its own."""
+
+    def __init__(
+        self, server: Server, documents: DocumentFolder, queue: OfflineQueue, clock: Clock, service: str
+    ) -> None:
+        """Take what was opened; `service` is the one that a tap asks for until another is chosen."""
+        self.service = service
+        self._server = server
+        self._documents = documents
+        self._queue = queue
+        self._clock = clock
+        self._nonces = OwnNonces(server.identity.device)
+        self._pending: dict[str, Pending] = {}
+        self._lock = Lock()
+
+    def tapped(self, tap: Tap, lane: str) -> Verdict:
+        """Read a card, have a chip prove itself, and check in. Any fault becomes a verdict."""
+        return self._guarded(lambda: self._tapped(tap, lane))
+
+    def shown(self, text: str, lane: str, profile: str = "qr") -> Verdict:
+        """Check in what a scanner read, or a tag that proves nothing by itself."""
+        return self._guarded(lambda: replace(self._shown(text, lane), profile=profile))
+
+    def confirm(self, lane: str, *, id_checked: bool) -> Verdict | None:
+        """Answer the question that waits in a lane; None when none does. Without the ID compared nothing is sent."""
+        with self._lock:
+            pending = self._pending.pop(lane, None)
+        if pending is None or not id_checked:
+            return None
+        return self._guarded(lambda: self._confirmed(pending))
+
+    def waiting(self) -> list[str]:
+        """Return the lanes that wait for the operator's word, the newest last."""
+        with self._lock:
+            return list(self._pending)
+
+    def _guarded(self, work: Callable[[], Verdict]) -> Verdict:
+        try:
+            return work()
+        except DeviceFault as fault:
+            return of_fault(fault)
+
+    def _tapped(self, tap: Tap, lane: str) -> Verdict:
+        card = read_card(tap)
+        if card.profile is not Profile.CHIP:
+            return replace(self._shown(card.text, lane), profile=card.profile.value)
+        return replace(self._chip(tap, card), profile=card.profile.value)
+
+    def _chip(self, tap: Tap, card: CardRead) -> Verdict:
+        try:
+            challenge = self._server.challenge()
+        except Away:
+            held = self._documents.held(self._clock.now())
+            presentation = answer(tap, card, self._nonces.make(held.rules.audience, self._clock))
+            return self._offline(_operation(), presentation, id_checked=False)
+        # Should the server go away before it has recorded the answer, its nonce is judged here.
+        self._nonces.took(challenge)
+        return self._check_in({"presentation": answer(tap, card, challenge)})
+
+    def _shown(self, text: str, lane: str) -> Verdict:
+        try:
+            look = self._server.call("POST", "/v1/verifications", {"presentation": text, "service": self.service})
+        except Away:
+            return self._shown_offline(text, lane)
+        needs = look.get("needs")
+        if look.get("valid") is True and isinstance(needs, list) and "id_check" in needs:
+            self._wait(lane, Pending(str(look["id"]), text))
+            return replace(of_look(look), service=self.service)
+        # Refused looks are checked in too: a refusal at a counter is an entry.
+        return self._check_in({"look": str(look.get("id", ""))}, text)
+
+    def _shown_offline(self, text: str, lane: str) -> Verdict:
+        held = self._documents.held(self._clock.now())
+        presentation = _read(text, held)
+        verdict = self._verified(presentation, held, id_checked=False)
+        if isinstance(verdict, CardRefused) and verdict.reason == "id-check-needed":
+            self._wait(lane, Pending(None, presentation.text))
+            hint = Said("请核对本人证件与卡面姓名。", "Compare the person's ID with the name printed on the card.")
+            return Verdict(Kind.ASK, Said("脱机：需核对证件", "Offline: compare the person's ID"), hint, offline=True)
+        return self._offline(_operation(), presentation.text, id_checked=False)
+
+    def _confirmed(self, pending: Pending) -> Verdict:
+        if pending.look is None:
+            return self._offline(_operation(), pending.text, id_checked=True)
+        return self._check_in({"look": pending.look, "id_checked": True}, pending.text)
+
+    def _wait(self, lane: str, pending: Pending) -> None:
+        with self._lock:
+            self._pending.pop(lane, None)
+            self._pending[lane] = pending
+
+    def _check_in(self, what: dict[str, object], text: str | None = None) -> Verdict:
+        operation, body = _operation(), {**what, "service": self.service, "client_time": to_epoch(self._clock.now())}
+        for _ in range(2):
+            try:
+                return of_answer(self._server.call("POST", "/v1/check-ins", body, operation=operation))
+            except Away:
+                continue
+        presentation = text or str(what["presentation"])
+        return self._offline(operation, presentation, id_checked=bool(what.get("id_checked")))
+
+    def _offline(self, operation: str, text: str, *, id_checked: bool) -> Verdict:
+        """Judge by what is held here, record, and only then tell (DESIGN §6, Offline)."""
+        at = self._clock.now()
+        held = self._documents.held(at)
+        presentation = _read(text, held)
+        verdict = self._verified(presentation, held, id_checked=id_checked)
+        reason = verdict.reason if isinstance(verdict, CardRefused) else self._refusal(presentation, verdict, held)
+        entry: dict[str, object] = {"op": operation, "service": self.service, "presentation": presentation.text}
+        entry |= {"id_checked": id_checked, "outcome": "denied" if reason else "granted"}
+        self._queue.append(entry | ({"reason": reason} if reason else {}), at)
+        message = _OFFLINE_REASONS.get(reason or "", Said("脱机拒绝", f"Refused offline: {reason}"))
+        if reason is None:
+            message = Said("脱机准许", "Granted offline")
+        kind = Kind.DENIED if reason else Kind.GRANTED
+        card = verdict.card
+        assurance = verdict.assurance.word if isinstance(verdict, Verified) else None
+        return Verdict(
+            kind, message, OFFLINE_HINT, reason, self.service, offline=True, assurance=assurance,
+            name=card.name if card else None, tier=card.tier if card else None,
+        )  # fmt: skip
+
+    def _verified(self, presentation: Presentation, held: Held, *, id_checked: bool) -> Verified | CardRefused:
+        least = Assurance[self._rules_of(held).least_assurance.upper()]
+        return verify_presentation(
+            presentation, held.trust, self._clock.now(), id_checked=id_checked, least=least, challenges=self._nonces
+        )
+
+    def _rules_of(self, held: Held) -> OfflineService:
+        found = held.rules.services.get(self.service)
+        if found is None:
+            raise NoDocuments(f"the programme kept here has no service {self.service}")
+        return found
+
+    def _refusal(self, presentation: Presentation, verdict: Verified, held: Held) -> str | None:
+        rules = self._rules_of(held)
+        if rules.limit == 0 or rules.needs_booking or not rules.open:
+            return "online-only"
+        if verdict.card.tier not in rules.tiers:
+            return "not-entitled"
+        if presentation.proof is not None and self._queue.has_presentation(presentation.text):
+            return "proof-used"
+        if rules.limit is None:
+            return None
+        period = held.rules.period(rules, self._clock.now())
+        used = self._queue.granted(self.service, subject_of(presentation.text), period)
+        return "offline-limit" if used >= rules.limit else None
+
+
+def _read(text: str, held: Held) -> Presentation:
+    """Step 1, offline: a link needs the server's counters, a proof alone a card that only the server knows."""
+    try:
+        presentation = read(text, held.rules.dictionaries)
+    except PresentationError:
+        raise NoDocuments(
+            "this can be judged by the server alone", "wait for the network; admit nobody by it"
+        ) from None
+    if presentation.card is None:
+        raise NoDocuments("the short code needs the server", "ask the holder to show the full code") from None
+    return presentation
+
+
+def _operation() -> str:
+    return b64u(secrets.token_bytes(16))

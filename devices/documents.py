@@ -1,0 +1,184 @@
+"""The signed documents that a counter relies on while the server is away: bundle, status lists, the programme's rules.
+
+Kept on disk. The bundle is held to the root that the device was told when it enrolled, and never goes back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from cards.periods import Period, PeriodUnit, period_of
+from cards.status import StatusListError, StatusLists, verify_status_list
+from cards.verify import Trust
+from cards.wire import Dictionary, dictionary_for
+from devices.faults import DeviceFault
+from devices.server import Away, Refused, Server
+from edge.strictjson import JsonError, loads
+from keys.bundle import BundleError, TrustBundle, verify_bundle
+from keys.files import open_folder, read_private, replace_private
+
+PROGRAMME_MOST: Final = 4 * 1024 * 1024
+_BUNDLE, _PROGRAMME = "trust-bundle.jwt", "programme.json"
+
+
+class NoDocuments(DeviceFault):
+    """Without valid documents nothing can be judged while the server is away."""
+
+    hint = "connect this PC to the server once; refuse meanwhile, or record on paper"
+
+
+@dataclass(frozen=True, slots=True)
+class OfflineService:
+    """What may be granted of one service while the server is away. `limit` None: as often as wished."""
+
+    tiers: frozenset[str]
+    limit: int | None
+    unit: PeriodUnit
+    needs_booking: bool
+    open: bool
+    least_assurance: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The part of the programme that an offline counter applies."""
+
+    audience: str
+    zone: ZoneInfo
+    dictionaries: Mapping[int, Dictionary]
+    services: Mapping[str, OfflineService]
+
+    def period(self, service: OfflineService, at: datetime) -> Period:
+        """Return the period in which a service's offline uses are counted."""
+        return period_of(service.unit, at, self.zone)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Documents in force: whom to trust, what to allow."""
+
+    trust: Trust
+    rules: Rules
+
+
+class DocumentFolder:
+    """Fetches documents while the server is there and reads them while it is not."""
+
+    def __init__(self, folder: Path, root: str | None) -> None:
+        """Keep documents under `folder`, held to the root key of this thumbprint."""
+        open_folder(folder)
+        self._folder = folder
+        self._root = root
+        self._version = 0
+
+    def refresh(self, server: Server, at: datetime) -> bool:
+        """Fetch everything anew and keep what verifies; False when the server is away or a document does not hold."""
+        try:
+            text = server.document("/v1/trust-bundle")
+            bundle = self._bundle(text, at)
+            lists = [(uri, server.document(f"/v1/status-lists/{_number(uri)}")) for uri in bundle.status_lists]
+            programme = server.document("/v1/programme")
+            read_rules(programme)
+        except (Away, Refused, NoDocuments):
+            return False
+        replace_private(self._folder / _BUNDLE, text)
+        for uri, content in lists:
+            replace_private(self._folder / f"status-{_number(uri)}.jwt", content)
+        _write_whole(self._folder / _PROGRAMME, programme)
+        return True
+
+    def held(self, at: datetime) -> Held:
+        """Return the documents in force at `at`; NoDocuments without a valid bundle and programme.
+
+        A status list that is missing or over is left out: its cards are `status-unknown`.
+        """
+        bundle = self._bundle(_content(self._folder / _BUNDLE), at)
+        rules = read_rules(_content(self._folder / _PROGRAMME))
+        lists = StatusLists()
+        keys = bundle.key_set()
+        for uri in bundle.status_lists:
+            path = self._folder / f"status-{_number(uri)}.jwt"
+            if path.exists():
+                lists = self._with(lists, path.read_text("ascii"), uri, bundle, at)
+        return Held(Trust(keys, bundle.issuer, rules.audience, lists, bundle.version), rules)
+
+    def _with(self, lists: StatusLists, text: str, uri: str, bundle: TrustBundle, at: datetime) -> StatusLists:
+        keys, version = bundle.key_set(), bundle.version
+        with suppress(StatusListError):
+            lists.put(verify_status_list(text, keys, at, uri=uri, issuer=bundle.issuer, bundle_version=version))
+        return lists
+
+    def _bundle(self, text: bytes, at: datetime) -> TrustBundle:
+        if self._root is None:
+            raise NoDocuments("this device was not told the root key when it enrolled")
+        try:
+            bundle = verify_bundle(text.decode("ascii", "replace"), self._root, at, seen_version=self._version)
+        except BundleError as error:
+            raise NoDocuments(f"the trust bundle does not hold ({error.reason})") from None
+        self._version = bundle.version
+        return bundle
+
+
+def read_rules(content: bytes) -> Rules:
+    """Read what an offline counter needs of the programme's JSON; NoDocuments where it is not there."""
+    try:
+        found = loads(content, max_bytes=PROGRAMME_MOST)
+        return _rules(found) if isinstance(found, dict) else _no_rules()
+    except (JsonError, KeyError, TypeError, ValueError) as error:
+        raise NoDocuments(f"the programme cannot be read ({type(error).__name__})") from None
+
+
+def _no_rules() -> Rules:
+    raise TypeError("not an object")
+
+
+def _rules(found: dict[str, object]) -> Rules:
+    audience, number = str(found["audience"]), int(str(found["wire_dictionary"]))
+    dictionary = dictionary_for(str(found["issuer"]), str(found["status_base"]), number, audience=audience)
+    services, quotas = _mapping(found["services"]), _mapping(found["quotas"])
+    offered = {code: _service(_mapping(one), quotas) for code, one in services.items()}
+    return Rules(audience, ZoneInfo(str(found["zone"])), {number: dictionary}, offered)
+
+
+def _service(one: Mapping[str, object], quotas: Mapping[str, object]) -> OfflineService:
+    limit, quota, tiers = one["offline_limit"], one["quota"], one["tiers"]
+    if not isinstance(tiers, list):
+        raise TypeError("tiers")
+    unit = PeriodUnit.EVER if quota is None else PeriodUnit(str(_mapping(quotas[str(quota)])["unit"]))
+    return OfflineService(
+        tiers=frozenset(str(tier) for tier in tiers),
+        limit=None if limit is None else int(str(limit)),
+        unit=unit,
+        needs_booking=one["booking"] is not None,
+        open=one["closed"] is None,
+        least_assurance=str(one["least_assurance"]),
+    )
+
+
+def _mapping(value: object) -> Mapping[str, object]:
+    if not isinstance(value, dict):
+        raise TypeError("not an object")
+    return value
+
+
+def _number(uri: str) -> int:
+    last = uri.rpartition("/")[2]
+    return int(last) if last.isdecimal() else 0
+
+
+def _content(path: Path) -> bytes:
+    if not path.exists():
+        raise NoDocuments(f"{path.name} was never fetched")
+    return read_private(path) if path.name != _PROGRAMME else path.read_bytes()
+
+
+def _write_whole(path: Path, content: bytes) -> None:
+    draft = path.with_suffix(".draft")
+    draft.write_bytes(content)
+    draft.replace(path)

@@ -1,0 +1,75 @@
+"""Who this counter PC is: its key and what it was told when it enrolled, in a private folder. The key never leaves it.
+
+Whoever can read the folder can check in as this device: its modes are the wall, and a lost PC is revoked at the server.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
+
+from devices.faults import DeviceFault
+from edge.strictjson import JsonError, dumps, loads
+from keys.files import StoreError, create_private, open_folder, read_private, replace_private
+from keys.signer import FileSigner
+
+FOLDER: Final = Path("var/agent")
+_KEY, _RECORD = "device.key", "device.json"
+
+
+class NotEnrolled(DeviceFault):
+    """This PC has not been enrolled, or its folder cannot be used."""
+
+    hint = "python -m devices agent --server https://… --code XXXX-XXXX enrols it; the office makes the code"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """An enrolled device. `root` is the root key's thumbprint that trust bundles are held to offline."""
+
+    server: str
+    device: str
+    point: str
+    access_token: str = field(repr=False)
+    root: str | None
+    signer: FileSigner
+
+
+def key_of(folder: Path) -> FileSigner:
+    """Return the device's key, made at the first call; StoreError where the folder is not its owner's alone."""
+    open_folder(folder)
+    path = folder / _KEY
+    if not path.exists():
+        made = ec.generate_private_key(ec.SECP256R1())
+        create_private(path, made.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    key = load_pem_private_key(read_private(path), None)
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        raise NotEnrolled(f"{path} is no P-256 key", "move it away and enrol again")
+    return FileSigner(key)
+
+
+def keep(folder: Path, server: str, enrolled: dict[str, object]) -> Identity:
+    """Keep what the server answered to the enrolment; an older enrolment is replaced."""
+    record: dict[str, object] = {
+        name: enrolled[name] for name in ("device", "point", "access_token", "root") if name in enrolled
+    }
+    record["server"] = server
+    replace_private(folder / _RECORD, dumps(record))
+    return load(folder)
+
+
+def load(folder: Path) -> Identity:
+    """Return this PC's identity; NotEnrolled where there is none."""
+    try:
+        record = loads(read_private(folder / _RECORD))
+    except (StoreError, JsonError) as error:
+        raise NotEnrolled(f"this PC is not enrolled ({error})") from None
+    match record:
+        case {"server": str(server), "device": str(device), "point": str(point), "access_token": str(token), **rest}:
+            root = rest.get("root")
+            return Identity(server, device, point, token, root if isinstance(root, str) else None, key_of(folder))
+    raise NotEnrolled(f"{folder / _RECORD} is not what enrolment wrote", "move it away and enrol again")

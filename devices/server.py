@@ -1,0 +1,134 @@
+"""The verifier as a device sees it: signed calls over HTTP (DESIGN §9), and what came of them. Nothing else."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from typing import Final
+from urllib.parse import urlsplit
+
+from devices.faults import DeviceFault
+from devices.identity import Identity
+from devices.profiles import Challenge
+from edge.clock import Clock
+from edge.encoding import EncodingError, unb64u
+from edge.instants import InstantError, from_epoch
+from edge.strictjson import JsonError, dumps, loads
+from keys.dpop import build_proof
+from keys.jwk import public_jwk
+from keys.signer import Signer
+
+SECONDS: Final = 5.0
+"""How long one call may take; a visitor stands at the desk."""
+
+ANSWER_MOST: Final = 4 * 1024 * 1024
+_RETRY_LATER: Final = frozenset({502, 503, 504})
+
+
+class Away(DeviceFault):
+    """The server cannot be reached or cannot record now: the same operation may be sent again, or kept offline."""
+
+    hint = "check the network; the operation is kept and never counted twice"
+
+
+class Refused(DeviceFault):
+    """The server refused the call itself (a problem document, RFC 9457). `code` is its stable code."""
+
+    def __init__(self, status: int, code: str, title: str, hint: str) -> None:
+        super().__init__(f"{title} ({code})", hint)
+        self.status = status
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """One verifier and this device's credentials for it. Safe to share between threads."""
+
+    identity: Identity
+    clock: Clock
+    operator_session: str | None = None
+
+    def challenge(self) -> Challenge:
+        """Ask for a nonce for a chip; Away or Refused."""
+        given = self.call("POST", "/v1/challenges")
+        match given:
+            case {"nonce": str(nonce), "reader": str(reader), "audience": str(audience), "issued_at": int(issued_at)}:
+                return _challenge(audience, reader, nonce, issued_at)
+        raise Away("the server's challenge cannot be read")
+
+    def call(
+        self, method: str, path: str, body: Mapping[str, object] | None = None, *, operation: str | None = None
+    ) -> dict[str, object]:
+        """Send a signed call and return its answer; Away when there is none, Refused for a problem document."""
+        data = b"" if body is None else dumps(body)
+        token = self.identity.access_token
+        url = self.identity.server + path.partition("?")[0]
+        proof = build_proof(self.identity.signer, method, url, data, token, self.clock.now())
+        headers = {"Authorization": f"DPoP {token}", "DPoP": proof}
+        if operation is not None:
+            headers["Idempotency-Key"] = operation
+        if self.operator_session is not None:
+            headers["Yunju-Operator"] = self.operator_session
+        return _answered(*_sent(self.identity.server, method, path, data, headers))
+
+    def document(self, path: str) -> bytes:
+        """Return a public document as it stands; Away or Refused."""
+        status, data = _sent(self.identity.server, "GET", path, b"", {})
+        if status != 200:
+            _answered(status, data)
+        return data
+
+
+def enrol(server: str, code: str, signer: Signer, clock: Clock, *, label: str | None = None) -> dict[str, object]:
+    """Use a one-time code up and return what the server says of this device from now on; Away or Refused."""
+    body: dict[str, object] = {"code": code, "jwk": public_jwk(signer.public_key)}
+    if label is not None:
+        body["label"] = label
+    data = dumps(body)
+    path = "/v1/devices/enrolments"
+    proof = build_proof(signer, "POST", server + path, data, None, clock.now())
+    return _answered(*_sent(server, "POST", path, data, {"DPoP": proof}))
+
+
+def _sent(server: str, method: str, path: str, data: bytes, headers: Mapping[str, str]) -> tuple[int, bytes]:
+    parts = urlsplit(server)
+    connection: HTTPConnection
+    if parts.scheme == "https":
+        context = ssl.create_default_context()
+        connection = HTTPSConnection(str(parts.hostname), parts.port, timeout=SECONDS, context=context)
+    else:
+        connection = HTTPConnection(str(parts.hostname), parts.port, timeout=SECONDS)
+    sent = {"Accept": "application/json", **headers} | ({"Content-Type": "application/json"} if data else {})
+    try:
+        connection.request(method, path, body=data or None, headers=sent)
+        response = connection.getresponse()
+        answer = response.read(ANSWER_MOST + 1)
+    except (OSError, HTTPException) as error:
+        raise Away(f"the server does not answer ({type(error).__name__})") from None
+    finally:
+        connection.close()
+    if len(answer) > ANSWER_MOST:
+        raise Away("the server's answer has no end")
+    return response.status, answer
+
+
+def _answered(status: int, data: bytes) -> dict[str, object]:
+    try:
+        found = loads(data, max_bytes=ANSWER_MOST) if data else {}
+    except JsonError:
+        found = None
+    if status in _RETRY_LATER or status >= 500 or not isinstance(found, dict):
+        raise Away(f"the server cannot take this now ({status})")
+    if status >= 400:
+        title, hint = str(found.get("title", "refused")), str(found.get("hint", ""))
+        raise Refused(status, str(found.get("code", status)), title, hint)
+    return found
+
+
+def _challenge(audience: str, reader: str, nonce: str, issued_at: int) -> Challenge:
+    try:
+        return Challenge(audience, reader, unb64u(nonce), from_epoch(issued_at))
+    except (EncodingError, InstantError):
+        raise Away("the server's challenge cannot be read") from None

@@ -1,0 +1,120 @@
+"""What staff are told at the counter: one value for terminal and page alike. It carries no token and no proof."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from devices.faults import DeviceFault
+
+
+class Kind(StrEnum):
+    """The four things that can be said."""
+
+    GRANTED = "granted"
+    DENIED = "denied"
+    ASK = "ask"
+    FAULT = "fault"
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A sentence in both languages."""
+
+    zh: str = ""
+    en: str = ""
+
+    @classmethod
+    def of(cls, value: object) -> Said:
+        """Read a sentence of the server's; an empty one for anything else."""
+        match value:
+            case {"zh": str(zh), "en": str(en)}:
+                return cls(zh, en)
+        return cls()
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One answer. `lane` is the reader or scanner it belongs to; `offline`: judged here, the server judges it again."""
+
+    kind: Kind
+    message: Said
+    hint: Said = Said()
+    reason: str | None = None
+    service: str = ""
+    lane: str = ""
+    profile: str = ""
+    assurance: str | None = None
+    name: str | None = None
+    tier: str | None = None
+    entry: str | None = None
+    offline: bool = False
+    answer: Mapping[str, object] = field(default_factory=dict)
+    milliseconds: int = 0
+    exchanges: int = 0
+
+    def at(self, lane: str, *, milliseconds: int, exchanges: int = 0, profile: str = "") -> Verdict:
+        """Return the verdict with where and how fast it was reached."""
+        return replace(self, lane=lane, milliseconds=milliseconds, exchanges=exchanges, profile=profile or self.profile)
+
+    def to_json(self) -> dict[str, object]:
+        """Return what the counter page is sent."""
+        return {
+            "kind": self.kind.value,
+            "message": {"zh": self.message.zh, "en": self.message.en},
+            "hint": {"zh": self.hint.zh, "en": self.hint.en},
+            "reason": self.reason,
+            "service": self.service,
+            "lane": self.lane,
+            "profile": self.profile,
+            "assurance": self.assurance,
+            "name": self.name,
+            "tier": self.tier,
+            "entry": self.entry,
+            "offline": self.offline,
+            "milliseconds": self.milliseconds,
+            "answer": dict(self.answer),
+        }
+
+
+def of_answer(found: Mapping[str, object]) -> Verdict:
+    """Return the verdict of a check-in's answer (DESIGN §9)."""
+    holder = found.get("holder")
+    tier = Said.of(found.get("tier_name")).zh or found.get("tier")
+    return Verdict(
+        kind=Kind.GRANTED if found.get("outcome") == "granted" else Kind.DENIED,
+        message=Said.of(found.get("message")),
+        hint=Said.of(found.get("hint")),
+        reason=_text(found.get("reason")),
+        service=str(found.get("service", "")),
+        assurance=_text(found.get("assurance")),
+        name=_text(holder.get("name")) if isinstance(holder, dict) else None,
+        tier=_text(tier),
+        entry=_text(found.get("id")),
+        answer={name: value for name, value in found.items() if name != "promise"},
+    )
+
+
+def of_look(found: Mapping[str, object]) -> Verdict:
+    """Return the question that a look leaves: whether the person's ID was compared."""
+    holder = found.get("holder")
+    return Verdict(
+        kind=Kind.ASK,
+        message=Said.of(found.get("message")),
+        hint=Said.of(found.get("hint")),
+        assurance=_text(found.get("assurance")),
+        name=_text(holder.get("name")) if isinstance(holder, dict) else None,
+        tier=_text(Said.of(found.get("tier_name")).zh or found.get("tier")),
+        answer={"needs": found.get("needs"), "expires_at": found.get("expires_at")},
+    )
+
+
+def of_fault(fault: DeviceFault) -> Verdict:
+    """Return what staff are told of a fault: never a grant, never the holder's fault."""
+    message = f"{fault}"
+    return Verdict(Kind.FAULT, Said("读卡或连接失败，请重试。", message), Said("", fault.hint), type(fault).__name__)
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
