@@ -1,0 +1,317 @@
+"""The sequencer: one leader that copies ledger entries, in each partition's order, into the tree and signs checkpoints.
+
+Order of a step: tiles durable, then the checkpoint by compare-and-swap in its own place, only then shown (DESIGN §8).
+So it may be killed anywhere: what was written and not published is moved aside at the next start.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from edge.encoding import b64u
+from edge.instants import rfc3339, to_epoch
+from verifier.audit.entryindex import EntryIndex
+from verifier.audit.leaf import FIRST_PREV, entry_id, leaf_hash
+from verifier.audit.merkle import EMPTY_ROOT
+from verifier.audit.notes import Checkpoint, Note, NoteError, NoteSigner, open_checkpoint
+from verifier.audit.place import Place, PlaceError, State
+from verifier.audit.tiles import CHECKPOINT, FolderSource, TileError, Tree
+from verifier.audit.tilewriter import TileWriter, drop_partials, replace_file, set_orphans_aside
+from verifier.ledger.interface import Ledger
+from verifier.ledger.millis import to_millis
+
+INTEGRATION: Final = timedelta(seconds=60)
+"""Within this time of its instant an entry must be in the tree: what the promise of every answer says."""
+
+MOST_AT_ONCE: Final = 8192
+_PER_PARTITION = 1024
+_SYNC_INDEX_EVERY = 65_536
+
+
+class NotLeader(Exception):
+    """Another process leads the log in this folder."""
+
+
+class Unsafe(Exception):
+    """Nothing is signed: what is here does not match what was signed before. `hint` names the remedy."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """Something that must not happen: `kind` is rolled-back, altered or late; where; in words."""
+
+    kind: str
+    place: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class LogHome:
+    """Where a log lives: its tiles' folder, the checkpoint's place, and its name."""
+
+    folder: Path
+    place: Place
+    origin: str
+
+    def source(self) -> FolderSource:
+        """Return the tiles."""
+        return FolderSource(self.folder)
+
+    def index(self) -> EntryIndex:
+        """Return where entries lie."""
+        return EntryIndex(self.folder / "index")
+
+
+class _Link(msgspec.Struct, frozen=True):
+    """What of a leaf binds it to its place."""
+
+    at: int
+    partition: int
+    prev: str
+    seq: int
+
+
+_LINK = msgspec.json.Decoder(_Link)
+Report = Callable[[Incident], None]
+
+
+class Sequencer:
+    """Leads the log in a home until `close` or an error; after an error it must not be used again."""
+
+    def __init__(
+        self,
+        home: LogHome,
+        ledger: Ledger,
+        signers: Sequence[NoteSigner],
+        at: datetime,
+        *,
+        report: Report,
+        seen: Iterable[Checkpoint] = (),
+    ) -> None:
+        """Take the lead, or raise NotLeader, or Unsafe when tiles, place and what witnesses saw do not agree.
+
+        `seen`: the largest checkpoints that witnesses tell of, their signatures verified.
+        """
+        self._home, self._ledger, self._signers, self._report = home, ledger, tuple(signers), report
+        self._told: set[Incident] = set()
+        self._lock = _take_lead(home.folder)
+        try:
+            self._state = self._begin(at)
+            self._writer = self._open_tiles(self._state.tree)
+            self._compare(seen)
+            set_orphans_aside(home.folder, self._writer.size)
+            self._index = home.index()
+            self._follow()
+            self._show()
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def size(self) -> int:
+        """How many entries the published log has."""
+        return self._writer.size
+
+    def close(self) -> None:
+        """Give up the lead."""
+        os.close(self._lock)
+
+    def step(self, at: datetime) -> int:
+        """Integrate what is new, MOST_AT_ONCE at the most, and publish; return how many entries that was.
+
+        Raises place.LostSwap when another leads by now, TileError or OSError when a file cannot be written.
+        """
+        links = self._gather()
+        if not links:
+            return 0
+        before, place = self._writer.size, self._writer.size
+        self._writer.append(data for _, data in links)
+        self._index.add((link.partition, link.seq, place + number) for number, (link, _) in enumerate(links))
+        self._publish(at)
+        for link, data in links:
+            self._heads[link.partition] = (link.seq, leaf_hash(data))
+        self._show()
+        drop_partials(self._home.folder, before, self._writer.size)
+        if self._writer.size // _SYNC_INDEX_EVERY != before // _SYNC_INDEX_EVERY:
+            self._index.sync(self._writer.size)
+        self._note_late([link for link, _ in links], at)
+        return len(links)
+
+    def _begin(self, at: datetime) -> State:
+        place = self._home.place
+        try:
+            held = place.read()
+            if held is None:
+                self._refuse_lost_place()
+                held = place.begin(self._sign(Checkpoint(self._home.origin, 0, EMPTY_ROOT)), to_epoch(at))
+            opened = open_checkpoint(held.checkpoint, [signer.key for signer in self._signers])
+        except (PlaceError, NoteError) as error:
+            raise Unsafe(f"the last checkpoint cannot be trusted: {error}", "restore its file") from error
+        if opened.checkpoint.origin != self._home.origin:
+            raise Unsafe(f"the last checkpoint is that of {opened.checkpoint.origin}", "give this log its own place")
+        return place.take()
+
+    def _refuse_lost_place(self) -> None:
+        if (self._home.folder / CHECKPOINT).exists():
+            raise Unsafe(
+                "there are tiles, and the checkpoint's place is empty",
+                "restore the checkpoint's file; without it, `python -m verifier audit adopt` begins from the tiles",
+            )
+
+    def _open_tiles(self, checkpoint: Checkpoint) -> TileWriter:
+        hint = "restore the newest copy of the tiles; nothing is signed until they match"
+        try:
+            writer = TileWriter(self._home.folder, checkpoint.size)
+        except TileError as error:
+            raise Unsafe(f"the tiles do not match the checkpoint: {error}", hint) from error
+        if writer.root() != checkpoint.root:
+            raise Unsafe("the tiles do not match the checkpoint: they have another root", hint)
+        return writer
+
+    def _compare(self, seen: Iterable[Checkpoint]) -> None:
+        """Refuse when a witness saw a larger log, or another one of the same or a smaller size."""
+        tree = Tree(self._home.source(), self._writer.size)
+        for other in seen:
+            if other.size > self._writer.size:
+                raise Unsafe(
+                    f"a witness has seen {other.size} entries, here are {self._writer.size}",
+                    "a backup was restored: bring back the newest tiles and the newest checkpoint",
+                )
+            if tree.root(other.size) != other.root:
+                raise Unsafe(
+                    f"a witness has seen another log of {other.size} entries",
+                    "find out which is the log; both are kept",
+                )
+
+    def _follow(self) -> None:
+        """Find how far each partition has come, making the index again where it is behind."""
+        size = self._writer.size
+        self._index.cut(size)
+        if self._index.synced() > size:
+            self._index.clear()
+        self._fill_index(self._index.synced())
+        if sum(seq for seq, _ in self._index.heads().values()) != size:
+            self._index.clear()
+            self._fill_index(0)
+        tree = Tree(self._home.source(), size)
+        self._heads = {partition: (seq, tree.node(0, place)) for partition, (seq, place) in self._index.heads().items()}
+
+    def _fill_index(self, start: int) -> None:
+        tree, part = Tree(self._home.source(), self._writer.size), []
+        for place, data in enumerate(tree.entries(start), start):
+            link = _LINK.decode(data)
+            part.append((link.partition, link.seq, place))
+            if len(part) == MOST_AT_ONCE:
+                self._index.add(part)
+                part.clear()
+        self._index.add(part)
+        self._index.sync(self._writer.size)
+
+    def _gather(self) -> list[tuple[_Link, bytes]]:
+        """The new entries, partition by partition, then as far as that allows in the order of their instants."""
+        found: list[tuple[_Link, bytes]] = []
+        heads = self._ledger.heads()
+        for partition in sorted(heads.keys() | self._heads.keys()):
+            seq, last = self._heads.get(partition, (0, FIRST_PREV))
+            head = heads.get(partition, 0)
+            if head < seq:
+                self._tell(
+                    Incident(
+                        "rolled-back",
+                        entry_id(partition, seq),
+                        f"the ledger's partition ends at {head}, the log knows {seq} of its entries",
+                    )
+                )
+            elif head > seq and len(found) < MOST_AT_ONCE:
+                most = min(_PER_PARTITION, MOST_AT_ONCE - len(found))
+                found += self._linked(partition, seq, last, self._ledger.after(partition, seq, most))
+        # Within a partition instants never go back, so a stable sort keeps its order.
+        found.sort(key=lambda pair: pair[0].at)
+        return found
+
+    def _linked(self, partition: int, seq: int, last: bytes, leaves: Sequence[bytes]) -> list[tuple[_Link, bytes]]:
+        """The leaves that follow one upon the other; what does not fit is an incident and waits."""
+        found = []
+        for data in leaves:
+            seq += 1
+            with suppress(msgspec.MsgspecError):
+                link = _LINK.decode(data)
+                if (link.partition, link.seq, link.prev) == (partition, seq, b64u(last)):
+                    found.append((link, data))
+                    last = leaf_hash(data)
+                    continue
+            self._tell(
+                Incident(
+                    "altered",
+                    entry_id(partition, seq),
+                    "the entry does not follow the one that the log has before it: the ledger was changed behind it",
+                )
+            )
+            break
+        return found
+
+    def _publish(self, at: datetime) -> None:
+        checkpoint = Checkpoint(self._home.origin, self._writer.size, self._writer.root())
+        self._state = self._home.place.publish(self._state, self._sign(checkpoint), to_epoch(at))
+
+    def _show(self) -> None:
+        """Copy the checkpoint beside the tiles, where standard tools look for it."""
+        replace_file(self._home.folder / CHECKPOINT, self._state.checkpoint.encode())
+
+    def _sign(self, checkpoint: Checkpoint) -> str:
+        text = checkpoint.text
+        return Note(text, tuple(signer.sign(text) for signer in self._signers)).encode()
+
+    def _note_late(self, links: Sequence[_Link], at: datetime) -> None:
+        earliest = to_millis(at - INTEGRATION)
+        late = [link for link in links if link.at < earliest]
+        if late:
+            first = min(late, key=lambda link: link.at)
+            place = entry_id(first.partition, first.seq)
+            self._tell(Incident("late", place, f"{len(late)} entries were integrated late, at {rfc3339(at)}"))
+
+    def _tell(self, incident: Incident) -> None:
+        if incident not in self._told:
+            self._told.add(incident)
+            self._report(incident)
+
+
+def adopt(home: LogHome, signers: Sequence[NoteSigner], at: datetime) -> int:
+    """Begin an empty place from the checkpoint beside the tiles, once they match; return the size.
+
+    For when the place is lost for good. Raises Unsafe, LostSwap when the place is not empty.
+    """
+    try:
+        data = (home.folder / CHECKPOINT).read_bytes()
+        opened = open_checkpoint(data, [signer.key for signer in signers])
+        found = TileWriter(home.folder, opened.checkpoint.size).root()
+    except (OSError, NoteError, TileError) as error:
+        raise Unsafe(f"the tiles hold no checkpoint that can be trusted: {error}", "restore the tiles") from error
+    if found != opened.checkpoint.root:
+        raise Unsafe("the tiles do not match the checkpoint beside them", "restore the tiles")
+    home.place.begin(opened.note.encode(), to_epoch(at))
+    return opened.checkpoint.size
+
+
+def _take_lead(folder: Path) -> int:
+    folder.mkdir(parents=True, exist_ok=True)
+    handle = os.open(folder / ".leader", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(handle)
+        raise NotLeader("another process leads this log") from None
+    return handle

@@ -1,0 +1,215 @@
+"""The log as static files, read: C2SP tlog-tiles paths, tiles of 256 hashes, bundles of entries, proofs from them.
+
+Opens nothing itself: a source gives the bytes of a path, from a folder, a server, or a test's dictionary.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from verifier.audit.merkle import HASH_BYTES, consistency_proof, inclusion_proof, join, node_hash, span_hash
+
+WIDTH = 256
+"""Hashes in a full tile, entries in a full bundle."""
+
+HEIGHT = 8
+"""Levels of the tree that one tile covers."""
+
+CHECKPOINT = "checkpoint"
+ENTRIES = "entries"
+_LENGTH_BYTES = 2
+_TILES_KEPT = 512
+_PATH = re.compile(r"tile/(entries|0|[1-9]|[1-5][0-9]|6[0-3])/((?:x[0-9]{3}/)*[0-9]{3})(?:\.p/([1-9][0-9]{0,2}))?")
+
+
+class TileError(Exception):
+    """A tile is missing or is none of the size it should have; `path` says which."""
+
+    def __init__(self, path: str, message: str) -> None:
+        super().__init__(f"{path}: {message}")
+        self.path = path
+
+
+class Source(Protocol):
+    """Where tiles come from."""
+
+    def read(self, path: str) -> bytes | None:
+        """Return the bytes at a path such as `tile/0/x001/067`, None when there are none."""
+        ...
+
+
+class FolderSource:
+    """Tiles in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        """Read below `folder`."""
+        self._folder = folder
+
+    def read(self, path: str) -> bytes | None:
+        """Return a file's bytes."""
+        try:
+            return (self._folder / path).read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+
+def tile_path(level: int | str, index: int, width: int = WIDTH) -> str:
+    """Return the path of a tile, or of a bundle for level `entries`; `.p/<width>` when it is partial."""
+    parts = [f"{index % 1000:03d}"]
+    while index >= 1000:
+        index //= 1000
+        parts.append(f"x{index % 1000:03d}")
+    path = f"tile/{level}/{'/'.join(reversed(parts))}"
+    return path if width == WIDTH else f"{path}.p/{width}"
+
+
+def parse_path(path: str) -> tuple[int | str, int, int] | None:
+    """Return level (or `entries`), index and width of a path in its one spelling; None for any other text."""
+    found = _PATH.fullmatch(path)
+    if found is None:
+        return None
+    level: int | str = found[1] if found[1] == ENTRIES else int(found[1])
+    width = int(found[3]) if found[3] else WIDTH
+    index = int(found[2].replace("x", "").replace("/", ""))
+    return (level, index, width) if tile_path(level, index, width) == path else None
+
+
+def width_at(size: int, level: int | str, index: int) -> int:
+    """Return how many hashes (entries) the tile has in a tree of `size` leaves: 0 for none, `WIDTH` for a full one."""
+    nodes = size if isinstance(level, str) else size >> (HEIGHT * level)
+    return max(0, min(WIDTH, nodes - index * WIDTH))
+
+
+def split_hashes(data: bytes) -> list[bytes]:
+    """Return the hashes of a tile."""
+    return [data[at : at + HASH_BYTES] for at in range(0, len(data), HASH_BYTES)]
+
+
+def pack_entry(entry: bytes) -> bytes:
+    """Return an entry as it stands in a bundle: its length in two bytes, then itself."""
+    return len(entry).to_bytes(_LENGTH_BYTES) + entry
+
+
+def unpack_entries(data: bytes) -> list[bytes]:
+    """Return the entries of a bundle; ValueError when it does not end with one."""
+    entries, at = [], 0
+    while at < len(data):
+        end = at + _LENGTH_BYTES + int.from_bytes(data[at : at + _LENGTH_BYTES])
+        if at + _LENGTH_BYTES > len(data) or end > len(data):
+            raise ValueError("the bundle ends within an entry")
+        entries.append(data[at + _LENGTH_BYTES : end])
+        at = end
+    return entries
+
+
+def read_tile(source: Source, level: int, index: int, width: int) -> list[bytes]:
+    """Return the first `width` hashes of a tile; TileError when it is missing or too short."""
+    path, data = _read(source, level, index, width)
+    if len(data) % HASH_BYTES or len(data) < width * HASH_BYTES or len(data) > WIDTH * HASH_BYTES:
+        raise TileError(path, f"{len(data)} bytes are no tile of {width} hashes")
+    return split_hashes(data[: width * HASH_BYTES])
+
+
+def read_bundle(source: Source, index: int, width: int) -> list[bytes]:
+    """Return the first `width` entries of a bundle; TileError when it is missing, damaged or too short."""
+    path, data = _read(source, ENTRIES, index, width)
+    try:
+        entries = unpack_entries(data)
+    except ValueError as error:
+        raise TileError(path, str(error)) from None
+    if not width <= len(entries) <= WIDTH:
+        raise TileError(path, f"holds {len(entries)} entries, {width} were expected")
+    return entries[:width]
+
+
+def _read(source: Source, level: int | str, index: int, width: int) -> tuple[str, bytes]:
+    path = tile_path(level, index, width)
+    data = source.read(path)
+    if data is None and width < WIDTH:
+        # A partial tile may go once the full one is there, and begins like it.
+        path = tile_path(level, index)
+        data = source.read(path)
+    if data is None:
+        raise TileError(tile_path(level, index, width), "is missing")
+    return path, data
+
+
+class Tree:
+    """The tree of `size` leaves in a source: any node, root and proof of it. Believes the tiles; whoever needs to know
+    compares `root()` with a checkpoint.
+    """
+
+    def __init__(self, source: Source, size: int) -> None:
+        """Look at the first `size` leaves of the source."""
+        self._source = source
+        self.size = size
+        self._rows: OrderedDict[tuple[int, int], list[list[bytes]]] = OrderedDict()
+
+    def node(self, level: int, index: int) -> bytes:
+        """Return the hash of a complete node; TileError when its tile is missing or damaged."""
+        tile_level, row = divmod(level, HEIGHT)
+        tile, place = divmod(index, WIDTH >> row)
+        return self._tile(tile_level, tile)[row][place]
+
+    def root(self, size: int | None = None) -> bytes:
+        """Return the root over the first `size` leaves, by default all."""
+        size = self.size if size is None else size
+        return span_hash(self.node, 0, size) if size else join([])
+
+    def inclusion(self, index: int) -> list[bytes]:
+        """Return the audit path of a leaf; merkle.ProofError when there is none."""
+        return inclusion_proof(self.node, index, self.size)
+
+    def consistency(self, old: int) -> list[bytes]:
+        """Return the proof that this tree begins with that of `old` leaves; merkle.ProofError when that is larger."""
+        return consistency_proof(self.node, old, self.size)
+
+    def entry(self, index: int) -> bytes:
+        """Return one entry."""
+        bundle, place = divmod(index, WIDTH)
+        return read_bundle(self._source, bundle, width_at(self.size, ENTRIES, bundle))[place]
+
+    def entries(self, start: int = 0) -> Iterator[bytes]:
+        """Yield the entries from `start` on, one bundle in memory at a time."""
+        for bundle in range(start // WIDTH, -(-self.size // WIDTH)):
+            entries = read_bundle(self._source, bundle, width_at(self.size, ENTRIES, bundle))
+            yield from entries[max(0, start - bundle * WIDTH) :]
+
+    def _tile(self, level: int, index: int) -> list[list[bytes]]:
+        """The tile's hashes and the rows of nodes above them, as far as they are complete."""
+        key = (level, index)
+        if key in self._rows:
+            self._rows.move_to_end(key)
+            return self._rows[key]
+        width = width_at(self.size, level, index)
+        if width == 0:
+            raise TileError(tile_path(level, index), "lies beyond the tree")
+        rows = rows_above(read_tile(self._source, level, index, width))
+        self._rows[key] = rows
+        if len(self._rows) > _TILES_KEPT:
+            self._rows.popitem(last=False)
+        return rows
+
+
+def rows_above(hashes: list[bytes]) -> list[list[bytes]]:
+    """Return a tile's hashes and the complete nodes above them, row by row, short of the tile's own root."""
+    rows = [hashes]
+    for _ in range(HEIGHT - 1):
+        row = rows[-1]
+        rows.append([node_hash(row[at], row[at + 1]) for at in range(0, len(row) - 1, 2)])
+    return rows
+
+
+def edge_root(edge: Sequence[Sequence[bytes]]) -> bytes:
+    """Return the root of a tree given, level by level, the hashes of its partial tiles (the empty ones too)."""
+    peaks: list[bytes] = []
+    for hashes in reversed(edge):
+        rows = rows_above(list(hashes))
+        peaks += [
+            rows[row][-1 if len(rows[row]) & 1 else 0] for row in range(HEIGHT - 1, -1, -1) if len(hashes) >> row & 1
+        ]
+    return join(peaks)
