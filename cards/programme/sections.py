@@ -146,6 +146,7 @@ def _field(table: Table) -> BookingField:
         services=frozenset(table.codes("services")),
         counts=table.optional_string("counts"),
         pattern=read_pattern(table, "pattern"),
+        party=table.word("party", ["all", "besides"]) if table.has("party") else None,
     )
 
 

@@ -169,7 +169,7 @@ class BookingField:
 
     `group` numbers the guide's group of fields (0: none). `services` limits the field to those services (empty: all of
     the rule). A number with `counts` must equal how many the named field lists. `pattern` is a full-match regex of a
-    text.
+    text. A number with `party` says how large the party is: "all", or those "besides" the holder.
     """
 
     code: str
@@ -181,6 +181,7 @@ class BookingField:
     services: frozenset[str] = frozenset()
     counts: str | None = None
     pattern: str | None = None
+    party: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
