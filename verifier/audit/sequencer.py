@@ -198,14 +198,12 @@ class Sequencer:
 
     def _follow(self) -> None:
         """Find how far each partition has come, making the index again where it is behind."""
-        size = self._writer.size
-        self._index.cut(size)
-        if self._index.synced() > size:
+        size, synced = self._writer.size, self._index.synced()
+        self._index.cut(min(size, synced))
+        if synced > size or sum(seq for seq, _ in self._index.heads().values()) != synced:
             self._index.clear()
-        self._fill_index(self._index.synced())
-        if sum(seq for seq, _ in self._index.heads().values()) != size:
-            self._index.clear()
-            self._fill_index(0)
+            synced = 0
+        self._fill_index(synced)
         tree = Tree(self._home.source(), size)
         self._heads = {partition: (seq, tree.node(0, place)) for partition, (seq, place) in self._index.heads().items()}
 

@@ -3,7 +3,6 @@
 import base64
 
 import pytest
-from cryptography.hazmat.primitives import serialization
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -92,31 +91,19 @@ def test_both_kinds_of_log_key_open_a_checkpoint_alone(ed, p256):
 def test_sigstores_verifier_takes_our_checkpoint(p256, ed):
     """Sigstore reads the note, finds our P-256 key by its id, verifies, and refuses an altered one."""
     from sigstore._internal.rekor.checkpoint import SignedCheckpoint
-    from sigstore._utils import KeyID
+    from sigstore._internal.trust import Keyring
     from sigstore.errors import VerificationError
+    from sigstore_models.common import v1
 
-    class Keyring:
-        def verify(self, *, key_id, signature, data):
-            from sigstore._internal.trust import Key  # noqa: F401 - sigstore's own trust room must import
-
-            public = serialization.load_der_public_key(p256.key.public)
-            from cryptography.exceptions import InvalidSignature
-
-            try:
-                from cryptography.hazmat.primitives import hashes
-                from cryptography.hazmat.primitives.asymmetric import ec
-
-                public.verify(signature, data, ec.ECDSA(hashes.SHA256()))
-            except InvalidSignature:
-                raise VerificationError("refused") from None
-
+    details = v1.PublicKeyDetails.PKIX_ECDSA_P256_SHA_256
+    keyring = Keyring([v1.PublicKey(raw_bytes=base64.b64encode(p256.key.public), key_details=details)])
+    (key_id,) = keyring._keyring
     text = a_note(p256, ed).encode()
     signed = SignedCheckpoint.from_text(text)
-    key_id = KeyID(p256.key.key_id + bytes(28))
-    signed.signed_note.verify(Keyring(), key_id)
+    signed.signed_note.verify(keyring, key_id)
     assert (signed.checkpoint.log_size, signed.checkpoint.log_hash) == (3, EMPTY_ROOT.hex())
     with pytest.raises(VerificationError):
-        SignedCheckpoint.from_text(text.replace("\n3\n", "\n4\n")).signed_note.verify(Keyring(), key_id)
+        SignedCheckpoint.from_text(text.replace("\n3\n", "\n4\n")).signed_note.verify(keyring, key_id)
 
 
 def test_a_witness_signs_the_time_with_the_checkpoint(ed):
