@@ -43,6 +43,7 @@ class Verifier:
     def close(self) -> None:
         """Finish what was accepted and close the stores."""
         self.ledger.close()
+        self.known.close()
         self.store.close()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -77,19 +78,25 @@ class VerifierStore:
         """Close every connection."""
         self._database.close()
 
-    def remember_card(self, token: str, card: CardClaims) -> None:
-        """Keep a verified card so that a proof alone can name it; the same token twice is one row."""
-        name = card_digest(token)
+    def remember_cards(self, cards: Iterable[tuple[str, CardClaims]]) -> None:
+        """Keep verified cards so that a proof alone can name them; the same token twice is one row."""
+        named = {card_digest(token): (token, card) for token, card in cards}
         with self._database.write() as connection:
-            if connection.execute(sa.select(sa.literal(1)).where(KNOWN_CARDS.c.digest == name)).first() is None:
-                connection.execute(
-                    KNOWN_CARDS.insert().values(
-                        digest=name,
-                        subject=card.subject,
-                        token=self._sealer.seal(token.encode(), b64u(name)),
-                        expires_at=to_epoch(card.expires_at),
-                    )
-                )
+            held = sa.select(KNOWN_CARDS.c.digest).where(KNOWN_CARDS.c.digest.in_(named))
+            for name in connection.execute(held).scalars():
+                named.pop(name)
+            rows = [self._card_row(name, token, card) for name, (token, card) in named.items()]
+            if rows:
+                connection.execute(KNOWN_CARDS.insert(), rows)
+
+    def _card_row(self, name: bytes, token: str, card: CardClaims) -> dict[str, object]:
+        sealed = self._sealer.seal(token.encode(), b64u(name))
+        return {
+            "digest": name,
+            "subject": card.subject,
+            "token": sealed,
+            "expires_at": to_epoch(card.expires_at),
+        }
 
     def known_card(self, name: bytes) -> str | None:
         """Return the card token whose SHA-256 is `name`, None when it was never seen here or is erased."""

@@ -69,5 +69,5 @@ def _registered(verifier: Verifier, presentation: Presentation) -> CardRegistere
     verdict = verify_presentation(presentation, trust, at, id_checked=False)
     if isinstance(verdict, Refused):
         raise Problem("card-refused", extra={"reason": verdict.reason, "server_time": rfc3339(at)})
-    verifier.known.remember(presentation.card, verdict.card)
+    verifier.known.register(presentation.card, verdict.card)
     return CardRegistered(rfc3339(verdict.card.expires_at), rfc3339(at))
