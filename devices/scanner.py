@@ -19,6 +19,11 @@ LINE_MOST: Final = 8192
 _ENDS: Final = b"\r\n\x03\x04"
 
 
+def installed() -> bool:
+    """Tell whether pyserial is there."""
+    return serial is not None
+
+
 class Port(Protocol):
     """An open port: bytes as they come, none after a while of silence."""
 

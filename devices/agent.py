@@ -1,0 +1,179 @@
+"""The agent at a counter: readers and scanners in, verdicts out, to the terminal and to the counter page.
+
+One thread watches the readers, each tap runs on a thread of its own reader, scanners have theirs. Nothing is decided
+here: the desk does.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from threading import Event as Flag
+from threading import Lock, Thread
+from typing import Final, Protocol
+
+from devices import pcsc
+from devices.desk import Desk
+from devices.faults import DeviceFault
+from devices.page import Page
+from devices.pcsc import Change, Event
+from devices.scanner import Port, scans
+from devices.transport import Tap
+from devices.verdict import Kind, Said, Verdict, of_fault
+
+TAPS_AT_ONCE: Final = 4
+TYPED: Final = "keyboard"
+"""The lane of the terminal, into which a keyboard wedge types."""
+
+SCANNED: Final = "scanner"
+SAME_SCAN_SECONDS: Final = 3.0
+"""A scanner that reads one code twice in a moment is taken once."""
+
+_MARKS: Final = {
+    Kind.GRANTED: "准许 GRANTED",
+    Kind.DENIED: "拒绝 REFUSED",
+    Kind.ASK: "请确认 CONFIRM",
+    Kind.FAULT: "故障 FAULT",
+}
+
+
+class Watches(Protocol):
+    """Where taps are told: a PC/SC watcher, or a test's list."""
+
+    def events(self, stop: Callable[[], bool]) -> Iterable[Event]:
+        """Yield changes until `stop` says so."""
+        ...
+
+
+@dataclass
+class Agent:
+    """Runs until `stop` is set. `say` prints one line; `page` is None where no counter page listens."""
+
+    desk: Desk
+    say: Callable[[str], None]
+    page: Page | None = None
+    stop: Flag = field(default_factory=Flag)
+    _last_scan: tuple[str, float] = ("", 0.0)
+    _lock: Lock = field(default_factory=Lock)
+
+    def watch(self, watcher: Watches) -> None:
+        """Check in whatever is tapped, on every reader at once, until stopped."""
+        with ThreadPoolExecutor(TAPS_AT_ONCE, "tap") as pool:
+            for event in watcher.events(self.stop.is_set):
+                if event.change is Change.INSERTED:
+                    pool.submit(self.tap, event.reader)
+                else:
+                    self._told(event)
+
+    def tap(self, reader: str) -> Verdict:
+        """Check in the card on a reader; whatever happens becomes a verdict, and is told."""
+        began = time.monotonic()
+        exchanges = 0
+        try:
+            with pcsc.Context() as context, context.card(reader) as card:
+                tap = Tap(card)
+                verdict = self.desk.tapped(tap, reader)
+                exchanges = tap.exchanges
+        except DeviceFault as fault:
+            verdict = of_fault(fault)
+        taken = round((time.monotonic() - began) * 1000)
+        return self.tell(verdict.at(reader, milliseconds=taken, exchanges=exchanges))
+
+    def typed(self, line: str) -> None:
+        """Take a line of the terminal: a scan of a keyboard wedge, or the operator's answer to a question."""
+        text = line.strip()
+        if text.lower() in {"y", "yes", "n", "no", "是", "否"}:
+            lanes = self.desk.waiting()
+            if lanes:
+                self.confirm(lanes[-1], id_checked=text.lower() in {"y", "yes", "是"})
+        elif text:
+            self.scanned(text, TYPED)
+
+    def scan(self, port: Port) -> None:
+        """Check in what a serial scanner reads, until stopped or unplugged."""
+        try:
+            for text in scans(port, self.stop.is_set):
+                self.scanned(text, SCANNED)
+        except DeviceFault as fault:
+            self.tell(of_fault(fault).at(SCANNED, milliseconds=0))
+
+    def scanned(self, text: str, lane: str) -> Verdict | None:
+        """Check in one scanned text; None for the echo of the scan before."""
+        with self._lock:
+            same, at = self._last_scan
+            now = time.monotonic()
+            if text == same and now - at < SAME_SCAN_SECONDS:
+                return None
+            self._last_scan = text, now
+        began = time.monotonic()
+        verdict = self.desk.shown(text, lane)
+        return self.tell(verdict.at(lane, milliseconds=round((time.monotonic() - began) * 1000)))
+
+    def confirm(self, lane: str, *, id_checked: bool) -> Verdict | None:
+        """Pass on the operator's word on the person's ID; None where no question waits in this lane."""
+        began = time.monotonic()
+        if lane not in self.desk.waiting():
+            return None
+        verdict = self.desk.confirm(lane, id_checked=id_checked)
+        if verdict is None:
+            said = Said("未核对证件，未办理。", "The ID was not compared: nothing was recorded.")
+            verdict = Verdict(Kind.DENIED, said, reason="id-check-needed", service=self.desk.service)
+        return self.tell(verdict.at(lane, milliseconds=round((time.monotonic() - began) * 1000)))
+
+    def chosen(self, path: str, body: Mapping[str, object]) -> Mapping[str, object] | None:
+        """Answer the counter page: POST /service {service}, POST /confirm {lane, id_checked}; None for other paths."""
+        match path, body:
+            case "/service", {"service": str(service)}:
+                self.desk.service = service
+                return {"service": service}
+            case "/confirm", {"lane": str(lane), "id_checked": bool(id_checked)}:
+                verdict = self.confirm(lane, id_checked=id_checked)
+                return {"confirmed": verdict is not None}
+        return None
+
+    def tell(self, verdict: Verdict) -> Verdict:
+        """Show a verdict in the terminal and on the page."""
+        for line in lines(verdict):
+            self.say(line)
+        if self.page is not None:
+            self.page.publish(verdict)
+        return verdict
+
+    def _told(self, event: Event) -> None:
+        said = _EVENTS.get(event.change)
+        if said is not None:
+            self.say(f"{said} {event.reader}".rstrip())
+        if self.page is not None:
+            self.page.tell("reader", {"change": event.change.value, "reader": event.reader})
+
+
+_EVENTS: Final = {
+    Change.STILL_THERE: "note: a card still lies on the reader; take it off and tap again:",
+    Change.MUTE: "note: a card that does not answer lies on",
+    Change.READER_ADDED: "reader:",
+    Change.READER_LOST: "note: reader gone:",
+    Change.DAEMON_LOST: "note: pcscd is away; waiting for it",
+    Change.DAEMON_BACK: "note: pcscd is back",
+}
+
+
+def lines(verdict: Verdict) -> list[str]:
+    """Return a verdict as terminal lines: what, why, what to do. No token, no proof."""
+    who = " ".join(part for part in (verdict.name, verdict.tier, verdict.assurance) if part)
+    offline = " [脱机 OFFLINE]" if verdict.offline else ""
+    found = [f"== {_MARKS[verdict.kind]}{offline}  {verdict.service}  {who}".rstrip()]
+    found += [f"   {text}" for text in (verdict.message.zh, verdict.message.en) if text]
+    found += [f"   -> {text}" for text in (verdict.hint.zh, verdict.hint.en) if text]
+    if verdict.kind is Kind.ASK:
+        found.append("   核对证件后输入 y 确认，n 取消 (type y once the ID was compared, n otherwise)")
+    found.append(f"   {verdict.reason or verdict.entry or ''}  {verdict.profile}  {verdict.milliseconds} ms".rstrip())
+    return found
+
+
+def started(work: Callable[[], None], name: str) -> Thread:
+    """Start a thread that does not keep the process alive."""
+    thread = Thread(target=work, name=name, daemon=True)
+    thread.start()
+    return thread

@@ -1,0 +1,167 @@
+"""A stack of cards, one after another: issue, write, report. A card torn away is put on again; nothing is issued twice.
+
+The issuer is asked through its published command line, since this room knows nothing of the register.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from devices.faults import DeviceFault
+from devices.ntag424 import TagMasters
+from devices.personalise import CardKind, Written, holds_key, make_key, write_chip, write_tag, write_tag424
+from devices.piv import ManagementKey, select
+from devices.transport import Tap
+from edge.strictjson import JsonError, dumps, loads
+from keys.jwk import key_from_jwk
+
+ISSUER_SECONDS: Final = 120
+TRIES_MOST: Final = 5
+
+
+class IssuerFault(DeviceFault):
+    """The issuer's command refused or answered something else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Issuer:
+    """The issuer's command line: `command` is what comes before `card issue`."""
+
+    command: tuple[str, ...]
+
+    def issue(self, holder: str, kind: CardKind, jwk: dict[str, str] | None) -> str:
+        """Have a card issued to a holder, named by `jwk` where it is a chip's, and return its token."""
+        form = "chip" if kind is CardKind.CHIP else "tag"
+        asked = ["card", "issue", holder, "--form", form, "--json"]
+        if jwk is None:
+            made = self._run(asked)
+        else:
+            with tempfile.NamedTemporaryFile(suffix=".jwk") as file:
+                file.write(dumps(jwk))
+                file.flush()
+                made = self._run([*asked, "--key", file.name])
+        shown = self._run(["card", "show", str(made.get("id", "")), "--token", "--json"])
+        token = shown.get("token")
+        if not isinstance(token, str):
+            raise IssuerFault("the issuer told no token", "try: python -m issuer card show NAME --token --json")
+        return token
+
+    def _run(self, words: list[str]) -> dict[str, object]:
+        try:
+            done = subprocess.run(  # noqa: S603 - the operator's own choice of command, never a shell
+                [*self.command, *words], capture_output=True, text=True, timeout=ISSUER_SECONDS, check=False
+            )
+            found = loads(done.stdout) if done.returncode == 0 else None
+        except (OSError, subprocess.TimeoutExpired, JsonError) as error:
+            raise IssuerFault(f"the issuer's command failed ({type(error).__name__})", " ".join(self.command)) from None
+        if not isinstance(found, dict):
+            told = done.stderr.strip().splitlines()
+            raise IssuerFault(told[0] if told else "the issuer refused", told[1] if len(told) > 1 else "")
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What every card of a batch is written with; keys are shown by no `repr`."""
+
+    kind: CardKind
+    issuer: Issuer
+    management: ManagementKey | None = None
+    masters: TagMasters | None = None
+    base: str = ""
+    lock: bool = False
+
+
+@dataclass
+class Job:
+    """One holder's card. What was made for it is kept through a torn try, so that nothing is issued twice."""
+
+    holder: str
+    jwk: dict[str, str] | None = None
+    token: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the report."""
+
+    holder: str
+    card: str | None
+    done: bool
+    fault: str | None
+    tries: int
+    exchanges: int
+
+    def to_json(self) -> dict[str, object]:
+        """Return the line as JSON values."""
+        return {
+            "holder": self.holder,
+            "card": self.card,
+            "done": self.done,
+            "fault": self.fault,
+            "tries": self.tries,
+            "exchanges": self.exchanges,
+        }
+
+
+def write_card(tap: Tap, setup: Setup, job: Job) -> Written:
+    """Issue and write one card; may be repeated with the same `job` after a fault."""
+    if setup.kind is CardKind.CHIP:
+        return _write_chip(tap, setup, job)
+    if job.token is None:
+        job.token = setup.issuer.issue(job.holder, setup.kind, None)
+    if setup.kind is CardKind.TAG:
+        return write_tag(tap, job.token, lock=setup.lock)
+    if setup.masters is None or not setup.base:
+        raise DeviceFault("counting tags need master keys and a link", "--masters FILE --link https://…/t")
+    return write_tag424(tap, setup.masters, setup.base, job.token)
+
+
+def run(
+    taps: Iterable[Callable[[Callable[[Tap], Written]], Written]],
+    setup: Setup,
+    holders: list[str],
+    say: Callable[[str], None],
+) -> Iterator[tuple[Row, Written | None]]:
+    """Write one card a holder; `taps` gives one card after another, each a function that runs work on it."""
+    source = iter(taps)
+    for holder in holders:
+        job, fault, written, tries = Job(holder), None, None, 0
+        while written is None and tries < TRIES_MOST:
+            tries += 1
+            try:
+                written = next(source)(lambda tap, job=job: write_card(tap, setup, job))  # type: ignore[misc]
+            except StopIteration:
+                return
+            except IssuerFault as refused:
+                fault = str(refused)
+                break
+            except DeviceFault as torn:
+                fault = str(torn)
+                say(f"{holder}: {torn}; put the same card on again ({torn.hint})")
+        done = written is not None
+        card = None if written is None else written.card_id
+        yield Row(holder, card, done, None if done else fault, tries, written.exchanges if written else 0), written
+
+
+def read_holders(path: Path) -> list[str]:
+    """Read the holders of a batch, one id a line; empty lines and `#` comments are skipped."""
+    lines = (line.partition("#")[0].strip() for line in path.read_text("utf-8").splitlines())
+    return [line for line in lines if line]
+
+
+def _write_chip(tap: Tap, setup: Setup, job: Job) -> Written:
+    if setup.management is None:
+        raise DeviceFault("a chip is set up with its management key", "--management-key-file FILE")
+    if job.jwk is None:
+        job.jwk = make_key(tap, setup.management)
+    elif not select(tap) or not holds_key(tap, key_from_jwk(job.jwk)):
+        raise DeviceFault("this is another chip than the one before", "put the chip on that was torn away")
+    if job.token is None:
+        job.token = setup.issuer.issue(job.holder, setup.kind, job.jwk)
+    return write_chip(tap, setup.management, job.token)

@@ -1,0 +1,125 @@
+"""Issuing on cards: a key made on the chip, the card written and read back, tags keyed and closed.
+
+Each step may be torn away and the whole repeated on the same card. Management keys are arguments, never text.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from enum import StrEnum
+
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from cards.claims import CARD, CardClaims, Form, parse
+from devices import ndef, ntag424, piv, type2, type4
+from devices.faults import CardFault, CardUnknown, DeviceFault
+from devices.ntag424 import FILE_KEY, META_KEY, TagMasters
+from devices.piv import ManagementKey
+from devices.transport import Tap
+from keys.errors import TokenError
+from keys.jwk import key_from_jwk, public_jwk
+from keys.tokens import parse_unverified, signature_holds
+
+
+class WrongToken(DeviceFault):
+    """The token is none for this card."""
+
+    hint = "give the token as the issuer's command line shows it"
+
+
+class CardKind(StrEnum):
+    """What is personalised."""
+
+    CHIP = "chip"
+    TAG = "tag"
+    TAG424 = "tag424"
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What came of one card: its id in the register, what the verifier must be told (tag424), the APDUs it took."""
+
+    card_id: str
+    record: dict[str, str] | None
+    exchanges: int
+
+    def __repr__(self) -> str:
+        return f"Written({self.card_id})"
+
+
+def make_key(tap: Tap, management: ManagementKey) -> dict[str, str]:
+    """Make a new key on the chip and return its public JWK. Whatever card the chip held is of no use from now on."""
+    _piv(tap)
+    piv.authenticate(tap, management)
+    return public_jwk(piv.generate_key(tap))
+
+
+def write_chip(tap: Tap, management: ManagementKey, token: str) -> Written:
+    """Write a card token on the chip whose key it names, and read it back; WrongToken for another chip's."""
+    claims = claims_of(token, Form.CHIP)
+    _piv(tap)
+    if not holds_key(tap, key_from_jwk(dict(claims.key or {}))):
+        raise WrongToken("the token names another chip's key", "put the chip on that the key was made on")
+    piv.authenticate(tap, management)
+    piv.write_token(tap, token)
+    return Written(claims.card_id, None, tap.exchanges)
+
+
+def holds_key(tap: Tap, key: ec.EllipticCurvePublicKey) -> bool:
+    """Tell whether the chip's slot 9E holds this key, by having it sign something fresh; False for an empty slot."""
+    asked = secrets.token_bytes(32)
+    try:
+        return signature_holds(asked, piv.sign(tap, asked), key)
+    except CardFault:
+        return False
+
+
+def write_tag(tap: Tap, text: str, *, lock: bool) -> Written:
+    """Write a card's text (a token or its wire form) on a Type 4 or Type 2 tag; `lock` closes a Type 2 tag for ever."""
+    card_id = "" if ":" in text else claims_of(text, Form.TAG, Form.PRINT).card_id
+    message = ndef.card_message(text)
+    if type4.select(tap):
+        type4.write(tap, message)
+        return Written(card_id, None, tap.exchanges)
+    found = type2.container(tap)
+    if found is None:
+        raise CardUnknown("no tag that can be written")
+    type2.write(tap, found, message)
+    if lock:
+        type2.lock(tap, found)
+    return Written(card_id, None, tap.exchanges)
+
+
+def write_tag424(tap: Tap, masters: TagMasters, base: str, token: str) -> Written:
+    """Set an NTAG 424 DNA up and return the record that the verifier must take in before the tag is used.
+
+    The record holds this tag's own key and the key that opens UID and count; never a master.
+    """
+    claims = claims_of(token, Form.TAG)
+    if not type4.select(tap) or not ntag424.is_ntag424(tap):
+        raise CardUnknown("this is no NTAG 424 DNA")
+    uid = ntag424.personalise(tap, masters, base)
+    record = {
+        "uid": uid.hex(),
+        "card": token,
+        "file_key": masters.key_of(uid, FILE_KEY).hex(),
+        "meta_key": masters.key_of(uid, META_KEY).hex(),
+    }
+    return Written(claims.card_id, record, tap.exchanges)
+
+
+def claims_of(token: str, *forms: Form) -> CardClaims:
+    """Return what a token claims, unverified; WrongToken unless it is a card of one of these forms."""
+    try:
+        claims = parse(parse_unverified(token, CARD).claims)
+    except TokenError as error:
+        raise WrongToken(f"this is no card token ({error.reason})") from None
+    if claims.form not in forms:
+        raise WrongToken(f"a card of form {claims.form} is not written on this kind of card")
+    return claims
+
+
+def _piv(tap: Tap) -> None:
+    if not piv.select(tap):
+        raise CardUnknown("the card has no PIV application")
