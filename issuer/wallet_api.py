@@ -27,11 +27,11 @@ from issuer.errors import Refused
 from issuer.issuing import IssuedCard
 from issuer.phone import NotValid, block, claimed_card, first_use, refresh, unblock
 from issuer.publish import ensure_pool, publish
-from issuer.wallet_proof import Call, WalletProof, verify_wallet_proof
 from keys.dpop import ClockOff
 from keys.errors import BadKey, TokenError
 from keys.files import StoreError
 from keys.jwk import key_from_jwk, key_thumbprint, public_jwk
+from keys.wallet_proof import Call, WalletProof, verify_wallet_proof
 
 ENROLMENT_REFUSED: Final = register_problem(
     ProblemKind(

@@ -7,9 +7,9 @@ from cards.proof import sign_proof
 from cards.wire import dictionary_of, pack
 from edge.encoding import b64u
 from edge.strictjson import dumps
-from issuer.wallet_proof import Call, sign_wallet_proof
 from keys.jwk import public_jwk
 from keys.signer import FileSigner
+from keys.wallet_proof import Call, sign_wallet_proof
 from tests.issuer.builders import BASE_URL
 
 
