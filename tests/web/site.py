@@ -65,15 +65,18 @@ class Site:
         self._holders = 100
 
     def _dated(self, response: Response) -> Response:
-        response.headers["Date"] = format_datetime(self.clock.now().replace(microsecond=0), usegmt=True)
+        response.headers["Date"] = self._date()
         return response
+
+    def _date(self) -> str:
+        return format_datetime(self.clock.now().replace(microsecond=0), usegmt=True)
 
     def _serve(self, environ, start_response):
         for index, (path, status) in enumerate(self.trouble):
             if environ["PATH_INFO"].startswith(path):
                 del self.trouble[index]
                 body = b'{"code":"unavailable","message":{"zh":"-","en":"-"}}'
-                start_response(status, [("Content-Type", "application/problem+json")])
+                start_response(status, [("Content-Type", "application/problem+json"), ("Date", self._date())])
                 return [body]
         return self.app.wsgi_app(environ, start_response)
 

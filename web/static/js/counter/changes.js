@@ -56,7 +56,7 @@ export class ChangeDialogs {
       const path = `/v1/check-ins/${asked.entry}/${kind === "void" ? "void" : "check-out"}`;
       await this.device.call("POST", path, { body, operation: asked.operation });
       byId(kind).close();
-      this.onDone({ kind, message: word(`${kind}.done`) });
+      this.onDone(word(`${kind}.done`));
     } catch (error) {
       byId(`${kind}-fault`).textContent = sentence(error);
     } finally {

@@ -34,7 +34,7 @@ export class Desk {
     this.draw = () => null;
     this.left = null;
     this.services = new Services(point, () => this.release());
-    this.changes = new ChangeDialogs(device, (done) => this.changed(done));
+    this.changes = new ChangeDialogs(device, (message) => this.changed(message));
     this.today = new Today(device, this.services, {
       onVoid: (entry) => this.changes.askVoid(entry),
       onLeave: (entry) => this.changes.askLeave(entry),
@@ -60,6 +60,12 @@ export class Desk {
     this.note("");
     this.services.reset();
     this.onIdle?.();
+  }
+
+  // Somebody asks for the next visitor: the next scan is meant, whatever it says.
+  next() {
+    this.last.text = "";
+    this.idle();
   }
 
   note(text) {
@@ -93,7 +99,7 @@ export class Desk {
       return;
     }
     if (document.body.dataset.shown !== "scan") this.idle();
-    if (!looksPresented(text)) {
+    if (!looksPresented(text) || looksTurned(text)) {
       this.fail(new ProblemError(422, { code: "malformed" }), looksTurned(text) ? word("problem.caps") : null);
       return;
     }
@@ -213,10 +219,7 @@ export class Desk {
     this.draw = () => shown.replaceChildren(...renderOutcome(answer, {
       left: this.left,
       canVoid: this.device.may("void"),
-      onNext: () => {
-        this.last.text = ""; // whoever asks for the next visitor means the next scan, whatever it says
-        this.idle();
-      },
+      onNext: () => this.next(),
       onVoid: () => this.changes.askVoid(answer.id),
       onLeave: () => this.changes.askLeave(answer.visit.entry),
     }));
@@ -248,12 +251,12 @@ export class Desk {
   }
 
   waysOut(name) {
-    const back = { id: "back", label: word("problem.back"), main: true, act: () => this.idle() };
+    const back = { id: "back", label: word("problem.back"), main: true, act: () => this.next() };
     if (this.pending) {
       const label = word("problem.give-up");
       return [
         { id: "retry", label: word("problem.retry-same"), main: true, act: () => this.retry() },
-        { id: "give-up", label, main: false, act: () => { this.pending = null; this.idle(); this.refreshToday(); } },
+        { id: "give-up", label, main: false, act: () => this.giveUp() },
       ];
     }
     if (name === "device-revoked") return [{ id: "enrol-again", label: word("enrol.again"), main: true, act: this.onRevoked }];
@@ -264,9 +267,15 @@ export class Desk {
     return [back];
   }
 
-  changed({ kind, message }) {
+  giveUp() {
+    this.pending = null;
+    this.next();
+    this.refreshToday();
+  }
+
+  changed(message) {
     this.announce(message);
-    if (document.body.dataset.shown === "outcome" || kind === "void") this.idle();
+    this.next();
     this.note(message);
     this.refreshToday();
   }
@@ -298,7 +307,10 @@ export class Desk {
   stay(event) {
     if (this.left === null || event.target?.closest?.("#next")) return;
     this.left = null;
-    byId("next").textContent = word("outcome.next");
+    const next = byId("next");
+    // The finger is on its way to the button beside it, which must not move.
+    next.style.minWidth = `${next.offsetWidth}px`;
+    next.textContent = word("outcome.next");
   }
 }
 

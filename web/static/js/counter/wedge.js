@@ -5,7 +5,8 @@ const GAP_MS = 100;
 const LEAST = 20;
 const IME_KEYS = 8;
 
-const isEditable = (target) => target?.closest?.("input, textarea, select, [contenteditable]") != null;
+const FIELDS = 'input:not([type="radio"], [type="checkbox"]), textarea, select, [contenteditable]';
+const isEditable = (target) => target?.closest?.(FIELDS) != null;
 const isModal = () => document.querySelector("dialog[open]") !== null;
 
 export function listenForScans({ onScan, onInputMethod }) {

@@ -1,6 +1,7 @@
 // The wallet page: makes this phone a card, then shows it.
 
-import { Unconfirmed } from "../calls.js";
+import { askTime, Unconfirmed } from "../calls.js";
+import { offsetSeconds } from "../clock.js";
 import { canKeepKeys } from "../keys.js";
 import { byId, config, element, showView } from "../page.js";
 import { loadWords, onLanguage, said, word } from "../words.js";
@@ -70,6 +71,9 @@ function showCard() {
 
 // What keeps the card good, whenever there is a network: refresh it, register it where it will be shown.
 async function care({ force = false } = {}) {
+  const offset = offsetSeconds();
+  await askTime();
+  if (offset !== offsetSeconds()) view?.renew(); // a code made by a wrong clock is no good
   try {
     const changed = await phone.refresh({ force: force || phone.isExpired });
     if (!phone.kept.registered) await phone.register();

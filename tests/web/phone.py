@@ -1,0 +1,45 @@
+"""A phone in a test's hand: enrols, and its screen is read as a camera would read it."""
+
+from __future__ import annotations
+
+from io import BytesIO
+
+import zxingcpp
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+PHONE = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2, "has_touch": True}
+
+
+class Phone:
+    """A wallet page, made a card of a new holder."""
+
+    def __init__(self, opened, site, tier: str = "diamond", code: str | None = None, **options) -> None:
+        self.site = site
+        self.page: Page = opened(f"/wallet#code={code or site.wallet_code(tier)}", **{**PHONE, **options})
+        self.page.fill("#id-last4", site.last_four)
+        self.page.click("#enrol-do")
+        self.page.locator("#recovery-code").filter(has_text="-").wait_for()
+        self.recovery_code = self.page.locator("#recovery-code").inner_text()
+        self.page.click("#recovery-do")
+        expect(self.page.locator("#registered")).to_have_text("是", use_inner_text=False)
+
+    def choose(self, form: str) -> None:
+        """Tap a form of the code; wait until it is drawn."""
+        drawn = self.page.locator("#code").get_attribute("data-renewed")
+        self.page.check(f"input[name=form][value={form}]", force=True)
+        expect(self.page.locator("#code")).not_to_have_attribute("data-renewed", drawn)
+
+    @property
+    def modules(self) -> int:
+        return int(self.page.locator("#code").get_attribute("data-modules"))
+
+    def picture(self) -> Image.Image:
+        """Take a picture of the screen."""
+        return Image.open(BytesIO(self.page.screenshot()))
+
+    def scanned(self) -> str:
+        """Read the code off the screen."""
+        found = zxingcpp.read_barcodes(self.picture())
+        assert len(found) == 1, found
+        return found[0].text
