@@ -217,6 +217,16 @@ _TABLE = (
         Call.DEPARTMENT,
     ),
     Reason(
+        "booking-used",
+        9,
+        Text(zh="这次预约已经使用过。", en="This booking was already used."),
+        Text(
+            zh="一次预约只用一次。如是误登，请先撤销那一条，再重新办理。",
+            en="A booking serves once. If that use was a mistake, void it first, then check in again.",
+        ),
+        Call.DEPARTMENT,
+    ),
+    Reason(
         "not-for-beneficiary",
         7,
         Text(zh="“{service}”只限{beneficiaries}使用。", en="{service} is only for: {beneficiaries}."),
@@ -311,8 +321,8 @@ REASONS: Mapping[str, Reason] = {reason.code: reason for reason in _TABLE}
 """Every reason by its code."""
 
 ORDER: tuple[str, ...] = (
-    "not-offered-here", "booking-needed", "booking-too-early", "booking-missed", "not-for-beneficiary", "not-holder",
-    "already-in", "quota-spent", "excluded", "refer-to-department", "service-not-open", "not-entitled",
+    "not-offered-here", "booking-needed", "booking-too-early", "booking-missed", "booking-too-late", "booking-used",
+    "not-for-beneficiary", "not-holder", "already-in", "quota-spent", "excluded", "refer-to-department", "service-not-open", "not-entitled",
 )  # fmt: skip
 """Of several reasons of steps 7 to 10, the first here is given: what the visitor can most easily change first (DESIGN §5)."""
 
