@@ -47,6 +47,9 @@ def current_bundle(
     is higher than any that verifiers have seen. Inside a transaction.
     """
     newest = _newest(connection)
+    if programme_bytes(desk) is None:
+        # A process that read the old file must not take back what one with the new file has published.
+        return newest, Refused("the programme file has changed since it was read", "restart this service")
     keys = desk.keys.published(at)
     lists = [f"{desk.programme.status_base}{number}" for number in indexes.list_numbers(connection)]
     content = _content(desk, keys, lists)
@@ -79,6 +82,12 @@ def bundle_version(document: str) -> int:
     except TokenError:
         return 0
     return version if isinstance(version, int) else 0
+
+
+def programme_bytes(desk: Desk) -> bytes | None:
+    """Return the programme file's bytes, None if they are not those that this desk's programme was read from."""
+    content = desk.programme_file.read_bytes()
+    return content if sha256(content).hexdigest() == desk.programme.sha256 else None
 
 
 def root_jwk(desk: Desk, at: datetime) -> dict[str, str] | None:

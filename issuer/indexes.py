@@ -12,8 +12,9 @@ from typing import Final
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from cards.status import LIST_SIZE, Status
 from issuer.errors import PoolEmpty
-from issuer.tables import CARDS, LIST_SIZE, STATUS_INDEXES, STATUS_LISTS, CardState, IndexState
+from issuer.tables import CARDS, STATUS_INDEXES, STATUS_LISTS, CardState, IndexState
 
 POOL_SIZE: Final = 64
 """Indexes kept ready. Few, since a card minted unseen on one of them would pass the status list."""
@@ -41,12 +42,10 @@ def retire(connection: Connection, card_id: str, reusable_at: datetime) -> None:
 
 def top_up(connection: Connection, at: datetime, size: int) -> None:
     """Fill the pool to `size` with random unused indexes; they become ready once they are published."""
-    _keep_spare(connection, at)
+    numbers = _with_room(connection, at)
     waiting = sa.select(sa.func.count()).where(T.c.state.in_([IndexState.POOLED, IndexState.READY]))
-    missing = size - connection.execute(waiting).scalar_one()
-    number = _open_list(connection, at)
-    for _ in range(missing):
-        _pool(connection, number, at)
+    for _ in range(size - connection.execute(waiting).scalar_one()):
+        _pool(connection, numbers[0], at)
 
 
 def pooled(connection: Connection) -> list[tuple[int, int]]:
@@ -66,39 +65,32 @@ def list_numbers(connection: Connection) -> list[int]:
     return list(connection.execute(sa.select(STATUS_LISTS.c.number).order_by(STATUS_LISTS.c.number)).scalars())
 
 
-def entries(connection: Connection, number: int, at: datetime) -> dict[int, CardState]:
-    """Return what list `number` says at `at` of every index that is not simply unassigned (published as revoked)."""
+def entries(connection: Connection, number: int, at: datetime) -> dict[int, Status]:
+    """Return what list `number` says at `at` of every index that is not revoked, and so not published as unassigned."""
+    live = sa.and_(T.c.reusable_at > at, CARDS.c.state.in_([CardState.VALID, CardState.SUSPENDED]))
+    suspended = sa.case((CARDS.c.state == CardState.SUSPENDED, Status.SUSPENDED.value), else_=Status.VALID.value)
     rows = connection.execute(
-        sa.select(T.c.index.label("place"), T.c.state, T.c.reusable_at, CARDS.c.state.label("card"))
+        sa.select(T.c.index, suspended)
         .select_from(T.outerjoin(CARDS, CARDS.c.id == T.c.card_id))
-        .where(T.c.list == number)
+        .where(T.c.list == number, sa.or_(T.c.state != IndexState.ASSIGNED, live))
     )
-    said: dict[int, CardState] = {}
-    for row in rows:
-        if row.state != IndexState.ASSIGNED:
-            said[row.place] = CardState.VALID
-        elif at < row.reusable_at:
-            said[row.place] = CardState(row.card)
-    return said
+    said = (Status.VALID, Status.REVOKED, Status.SUSPENDED)
+    return {index: said[status] for index, status in rows}
 
 
-def _keep_spare(connection: Connection, at: datetime) -> None:
-    """Have one list more than those in use: a trust bundle, and so the offline root, names it before it is needed."""
-    numbers = list_numbers(connection)
-    with_room = [number for number in numbers if _taken(connection, at).get(number, 0) < _FULL_AT]
-    for number in range(len(numbers), len(numbers) + 2 - len(with_room)):
-        connection.execute(STATUS_LISTS.insert().values(number=number, size=LIST_SIZE, created_at=at))
+def _with_room(connection: Connection, at: datetime) -> list[int]:
+    """Return the lists with room, the oldest first, two at least; makes what is missing.
 
-
-def _open_list(connection: Connection, at: datetime) -> int:
-    """Return the oldest list with room; there is one, since one is kept spare."""
-    taken = _taken(connection, at)
-    return next(number for number in list_numbers(connection) if taken.get(number, 0) < _FULL_AT)
-
-
-def _taken(connection: Connection, at: datetime) -> dict[int, int]:
+    One list more than those in use: the trust bundle, and so the offline root, names it before it is needed.
+    """
     counted = sa.select(T.c.list, sa.func.count().label("n")).where(sa.not_(_free(at))).group_by(T.c.list)
-    return {row.list: row.n for row in connection.execute(counted)}
+    taken: dict[int, int] = {row.list: row.n for row in connection.execute(counted)}
+    numbers = list_numbers(connection)
+    with_room = [number for number in numbers if taken.get(number, 0) < _FULL_AT]
+    new = list(range(len(numbers), len(numbers) + 2 - len(with_room)))
+    for number in new:
+        connection.execute(STATUS_LISTS.insert().values(number=number, size=LIST_SIZE, created_at=at))
+    return with_room + new
 
 
 def _pool(connection: Connection, number: int, at: datetime) -> None:

@@ -19,11 +19,11 @@ from edge.instants import from_epoch, to_epoch
 from edge.strictjson import dumps
 from issuer import folder as files
 from issuer import indexes
-from issuer.bundles import Bundle, bundle_version, current_bundle, jwks, root_jwk
+from issuer.bundles import Bundle, bundle_version, current_bundle, jwks, programme_bytes, root_jwk
 from issuer.desk import Desk
 from issuer.errors import Refused
 from issuer.marks import all_marks
-from issuer.tables import LIST_SIZE, PUBLICATIONS, STATUS_INDEXES, CardState, IndexState
+from issuer.tables import PUBLICATIONS, STATUS_INDEXES, IndexState
 from keys.errors import TokenError
 from keys.keyset import Purpose
 from keys.tokens import parse_unverified
@@ -32,13 +32,6 @@ LISTS_LIVE: Final = timedelta(hours=24)
 """How long an offline counter may rely on a status list (DESIGN §4)."""
 MARKS_LIVE: Final = timedelta(days=7)
 _KEPT_PUBLICATIONS: Final = 1000
-_STATUS: Final = {
-    CardState.VALID: Status.VALID,
-    CardState.SUSPENDED: Status.SUSPENDED,
-    CardState.REVOKED: Status.REVOKED,
-    CardState.REPLACED: Status.REVOKED,
-}
-
 T = PUBLICATIONS
 
 
@@ -62,7 +55,7 @@ class _Content:
     bundle: Bundle
     due: Refused | None
     pooled: list[tuple[int, int]]
-    lists: dict[int, dict[int, CardState]]
+    lists: dict[int, dict[int, Status]]
     marks: list[Mark]
 
 
@@ -117,9 +110,12 @@ def _decide(desk: Desk, at: datetime) -> _Content:
         bundle, due = current_bundle(desk, connection, instant, published_version=shown_version)
         if bundle is None:
             raise due or Refused("there is no trust bundle", "python -m issuer init")
+        pooled = indexes.pooled(connection)
+    # Outside the transaction, so that a long list keeps no office waiting: what changed meanwhile is only newer truth.
+    with desk.register.read() as connection:
         numbers = indexes.list_numbers(connection)
         lists = {number: indexes.entries(connection, number, instant) for number in numbers}
-        return _Content(serial, instant, bundle, due, indexes.pooled(connection), lists, all_marks(connection))
+        return _Content(serial, instant, bundle, due, pooled, lists, all_marks(connection))
 
 
 def _begin(connection: Connection, at: datetime, shown_serial: int) -> tuple[int, datetime]:
@@ -136,7 +132,9 @@ def _begin(connection: Connection, at: datetime, shown_serial: int) -> tuple[int
 def _write_files(desk: Desk, content: _Content) -> None:
     """Write what a reader needs first, first: the programme, then the bundle that pins it, then what its keys sign."""
     at = content.at
-    files.replace_file(desk.published, files.PROGRAMME_FILE, desk.programme_file.read_bytes())
+    programme = programme_bytes(desk)
+    if programme is not None:
+        files.replace_file(desk.published, files.PROGRAMME_FILE, programme)
     files.replace_file(desk.published, files.BUNDLE_FILE, content.bundle.document.encode("ascii"))
     files.replace_file(desk.published, files.JWKS_FILE, dumps(jwks(desk, at)))
     root = root_jwk(desk, at)
@@ -148,7 +146,7 @@ def _write_files(desk: Desk, content: _Content) -> None:
     files.replace_file(desk.published, files.MARKS_FILE, _signed_marks(desk, content).encode("ascii"))
 
 
-def _signed_list(desk: Desk, content: _Content, number: int, entries: dict[int, CardState]) -> str:
+def _signed_list(desk: Desk, content: _Content, number: int, entries: dict[int, Status]) -> str:
     signed = SignedStatusList(
         uri=f"{desk.programme.status_base}{number}",
         issuer=desk.programme.issuer,
@@ -156,7 +154,7 @@ def _signed_list(desk: Desk, content: _Content, number: int, entries: dict[int, 
         expires_at=content.at + LISTS_LIVE,
         ttl=desk.status_ttl,
         bundle=content.bundle.version,
-        statuses=build({index: _STATUS[state] for index, state in entries.items()}, size=LIST_SIZE),
+        statuses=build(entries),
     )
     return sign_status_list(desk.keys.signer(Purpose.STATUS, content.at), signed)
 

@@ -55,4 +55,7 @@ class Publisher:
             _log.error("publication failed", extra={"safe_fields": fields})
             return
         if done is not None and done.bundle_due is not None:
-            _log.warning("the trust bundle is due and cannot be signed here")
+            _log.warning(
+                "the trust bundle is due and cannot be signed here",
+                extra={"safe_fields": {"why": str(done.bundle_due)}},
+            )

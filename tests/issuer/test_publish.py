@@ -11,7 +11,8 @@ import pytest
 import sqlalchemy as sa
 
 from cards.marks import MarkKind, verify_marks
-from cards.status import Freshness, Status
+from cards.programme.load import load_programme
+from cards.status import LIST_SIZE, Freshness, Status
 from edge.clock import FixedClock
 from edge.strictjson import loads
 from issuer import folder as files
@@ -20,7 +21,7 @@ from issuer.errors import Refused
 from issuer.lifecycle import revoke
 from issuer.publisher import Publisher
 from issuer.setup import set_up
-from issuer.tables import LIST_SIZE, PUBLICATIONS, STATUS_INDEXES, IndexState
+from issuer.tables import PUBLICATIONS, STATUS_INDEXES, IndexState
 from keys.bundle import LIFETIME, RENEWAL_DUE, verify_bundle
 from keys.keyset import Purpose
 from keys.store import KeyStore
@@ -108,7 +109,7 @@ def test_an_index_rests_until_the_last_token_and_grace_are_over(desk):
             row = sa.select(indexes._free(at)).where(STATUS_INDEXES.c.card_id == card.id)
             assert bool(connection.execute(row).scalar_one()) is free
             said = indexes.entries(connection, card.status_list, at)
-            assert (card.status_index in said) is not free
+            assert card.status_index not in said
 
 
 def test_a_rested_index_serves_again_as_a_fresh_one(desk, monkeypatch):
@@ -176,6 +177,22 @@ def test_another_programme_is_pinned_from_the_moment_it_is_published(desk, tmp_p
     assert (first.effective_at, first.sha256) == (NOON, desk.programme.sha256)
     publish.publish(changed, NOON + RENEWAL_DUE + DAY)
     assert published_bundle(desk, at=NOON + RENEWAL_DUE + DAY).programme.effective_at == NOON + DAY
+
+
+def test_a_process_with_the_old_programme_does_not_take_the_new_one_back(desk, tmp_path):
+    """Its lists still go out; bundle and programme stay those of the process that read the new file."""
+    edited = tmp_path / "edited.toml"
+    edited.write_text(desk.programme_file.read_text())
+    old = replace(desk, programme_file=edited, programme=load_programme(edited))
+    card = print_card(old, person(old))
+    edited.write_text(edited.read_text() + "\n# a later edition\n")
+    new = replace(old, programme=load_programme(edited))
+    assert publish.publish(new, NOON).bundle_version == 2
+    revoke(old, card.id, because="lost", by=BY, at=NOON)
+    assert "restart" in publish.publish(old, NOON).bundle_due.hint
+    assert published_bundle(desk).programme.sha256 == new.programme.sha256
+    assert (desk.published / "programme.toml").read_bytes() == edited.read_bytes()
+    assert published_status(desk, card) is Status.REVOKED
 
 
 def test_without_the_root_lists_go_out_and_the_bundle_is_said_to_be_due(desk):

@@ -230,6 +230,7 @@ def _cards() -> None:
         sa.UniqueConstraint("number", name=op.f("uq_cards_number")),
     )
     op.create_index(op.f("ix_cards_holder_id"), "cards", ["holder_id"], unique=False)
+    op.create_index("ix_cards_standing", "cards", ["id", "state"], unique=False)
     op.create_index(op.f("ix_cards_key_thumbprint"), "cards", ["key_thumbprint"], unique=False)
 
 
