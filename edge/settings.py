@@ -39,6 +39,9 @@ class Settings:
     keys: Path
     programme: Path
     root: Path | None
+    log: Path
+    log_checkpoint: Path
+    witnesses: Path | None
     base_url: str
     status_ttl: int
     secret_file: Path
@@ -95,6 +98,11 @@ _SETTINGS = (
     Setting("YUNJU_KEYS", "keys", "{var}/keys", "The issuer's key folder; a counter server has none.", Path),
     Setting("YUNJU_PROGRAMME", "programme", str(_PROGRAMME), "The programme file.", Path),
     Setting("YUNJU_ROOT", "root", None, "The file of the root key (a public JWK) that bundles are held to.", Path),
+    Setting("YUNJU_LOG", "log", "{var}/log", "The folder of the usage log's tiles.", Path),
+    Setting("YUNJU_LOG_CHECKPOINT", "log_checkpoint", "{var}/log-checkpoint/state.json",
+            "The file of the log's last checkpoint; on durable storage that no restored backup sets back.", Path),
+    Setting("YUNJU_WITNESSES", "witnesses", None,
+            "The file of the log's witnesses: in each line a verifier key and an address.", Path),
     Setting("YUNJU_BASE_URL", "base_url", "http://127.0.0.1:8000",
             "The address that clients use, without a path; `https` except on this machine.", values.base_url),
     Setting("YUNJU_STATUS_TTL", "status_ttl", "300",
