@@ -215,6 +215,19 @@ def decode(data: bytes) -> Leaf:
     return leaf
 
 
+def stays_from(leaf: Leaf) -> int | None:
+    """Return the instant at which a granted use stands in the line of uses that open visits, None for any other entry.
+
+    A re-entry is none, nor is a use that a supervisor let into a visit that was running already.
+    """
+    if leaf.visit is None or leaf.outcome != "granted":
+        return None
+    if leaf.kind == "offline":
+        return leaf.used_at
+    fresh = leaf.kind == "check-in" and leaf.visit.entry is None and leaf.visit.started_at == leaf.at
+    return leaf.at if fresh else None
+
+
 def fields_of(leaf: Leaf) -> Mapping[str, Any]:
     """Return the leaf's fields as plain values, absent ones left out."""
     fields: dict[str, Any] = msgspec.json.decode(_ENCODER.encode(leaf))

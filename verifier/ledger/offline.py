@@ -82,22 +82,35 @@ class OfflineStanding:
 class OfflineVerdict:
     """What is to be recorded.
 
-    `refusal`: for what the server would have refused a grant: an entry of that is appended first, unless one stands
-    already, and this one is linked to it. `own`: the use in the line of uses, `into` the visit that it lies in, at no
-    cost. `walk`: the uses that it moved. `counted`: the change of each counter.
+    `own`: the use in the line of uses; `joins`: what opened the visit that it lies in, at no cost. `walk`: the uses
+    that it moved. `figures`: its limits after the change.
     """
 
     granted: bool
     reason: str | None = None
-    refusal: str | None = None
     marks: tuple[str, ...] = ()
     own: Stay | None = None
-    into: str | None = None
+    joins: Stay | None = None
     walk: Walk = STILL
-    counted: tuple[tuple[tuple[str, str], int], ...] = ()
     figures: tuple[Figure, ...] = ()
     choice: Choice | None = None
     taken: Taken | None = None
+
+    @property
+    def into(self) -> str | None:
+        """The entry that opened the visit in which the use lies."""
+        return None if self.joins is None else self.joins.entry
+
+
+def refusal_of(change: OfflineUse, standing: OfflineStanding) -> str | None:
+    """Return for what the server would have refused a device's grant: an entry of that is appended first.
+
+    None where it would have granted it, or has refused the same operation already: that entry stands.
+    """
+    if not change.granted or standing.first is not None:
+        return None
+    excluded = [EXCLUDED] if other_member(change.choice, standing.taken) else []
+    return first_of([*change.findings, *excluded], change.order)
 
 
 def judge_offline(change: OfflineUse, entry: str, standing: OfflineStanding) -> OfflineVerdict:
@@ -105,22 +118,18 @@ def judge_offline(change: OfflineUse, entry: str, standing: OfflineStanding) -> 
     if not change.granted:
         return _refused(change, standing)
     taken = other_member(change.choice, standing.taken)
-    refusals = [*change.findings, *([EXCLUDED] if taken else [])]
-    refusal = None if standing.first is not None else first_of(refusals, change.order)
     own = own_stay(change, entry)
-    into = standing.before if own is not None and covers(standing.before, own.at) else None
-    walked = STILL if own is None or into is not None else walk(own, standing.after)
-    counted = _counted(change.charges if into is None else (), walked.moved)
+    joins = standing.before if own is not None and covers(standing.before, own.at) else None
+    walked = STILL if own is None or joins is not None else walk(own, standing.after)
+    counted = _counted(change.charges if joins is None else (), walked.moved)
     figures = _figures(change.charges, counted, standing.used)
     marks = ((REPLAYED, standing.rival is not None), (OVERDRAWN, _overdrawn(change, walked, counted, standing)))
     return OfflineVerdict(
         granted=True,
-        refusal=refusal,
         marks=tuple(mark for mark, holds in marks if holds),
         own=own,
-        into=None if into is None else into.entry,
+        joins=joins,
         walk=walked,
-        counted=tuple(counted.items()),
         figures=figures,
         choice=None if taken else change.choice,
         taken=taken,

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from verifier.audit.leaf import Leaf
+from verifier.ledger.staying import Change, Lines, key_of
 
 
 @dataclass(slots=True)
@@ -60,35 +61,34 @@ class Replay:
     voided: dict[str, str] = field(default_factory=dict)
     left: dict[str, str] = field(default_factory=dict)
     bookings: dict[str, Reserved] = field(default_factory=dict)
+    lines: Lines = field(default_factory=Lines)
 
     def add(self, line: Leaf) -> str | None:
         """Apply the next leaf; return what is wrong with it in its place, None when it fits."""
         if line.outcome == "denied":
             return None
-        if line.kind == "booking":
-            self._book(line)
-            return None
         if line.kind in {"booking-change", "booking-cancel", "booking-missed"}:
             return self._rebook(line)
         if line.booking is not None:
             return self._use(line)
-        if line.kind == "check-in":
-            self._grant(line)
+        if line.kind in {"booking", "check-in"}:
+            self._book(line) if line.kind == "booking" else self._grant(line)
             return None
+        if line.kind == "offline":
+            return self._offline(line)
         target = self.find(line.target or "")
         fault = self._fault(line, target)
         if fault is not None or target is None:
             return fault
         if line.kind == "void":
-            self._void(line, target)
-        else:
-            self._leave(line, target)
+            return self._void(line, target)
+        self._leave(line, target)
         return None
 
     def _fault(self, line: Leaf, target: Leaf | None) -> str | None:
         if target is None or target.partition != line.partition or target.seq >= line.seq:
             return "refers to no entry before it"
-        if target.kind != "check-in" or target.outcome != "granted" or target.holder != line.holder:
+        if target.kind not in {"check-in", "offline"} or target.outcome != "granted" or target.holder != line.holder:
             return "refers to an entry that is no granted check-in of the same holder"
         if target.id in self.voided:
             return "refers to an entry that was voided before"
@@ -98,6 +98,7 @@ class Replay:
 
     def _grant(self, line: Leaf) -> None:
         self._count(line)
+        self.lines.add(line)
         holder = line.holder or ""
         if line.visit is not None:
             visit = line.visit
@@ -111,18 +112,43 @@ class Replay:
                 inside_at=line.at,
             )
 
-    def _count(self, line: Leaf) -> None:
+    def _offline(self, line: Leaf) -> str | None:
+        change = self.lines.add(line)
+        opener = self.lines.opener_of(line)
+        self._count(line, units=opener is None)
+        self._shift(line, change)
+        if line.visit is not None and line.visit.entry != opener:
+            return "lies in another visit than it says"
+        return self._moves_fault(line, change)
+
+    def _moves_fault(self, line: Leaf, change: Change) -> str | None:
+        return None if line.moved == tuple(change.moved) else "moves other uses than those that it changes"
+
+    def _shift(self, line: Leaf, change: Change) -> None:
+        """Count what was freed, give back what was joined, and let the last visit be who opened it last."""
+        key = key_of(line)
+        for uses, sign in ((change.freed, 1), (change.joined, -1)):
+            for use in uses:
+                for charge in use.leaf.charges:
+                    self._charge(key[0], charge.limit, charge.period, sign * charge.units)
+        last = change.last
+        if last is not None and not change.settled:
+            self.visits[key] = Visited(last.leaf.id, last.at, last.ends_at, 0, None, last.leaf.id, last.at)
+        elif not change.settled and key in self.visits and self.visits[key].entry == line.id:
+            del self.visits[key]
+
+    def _count(self, line: Leaf, *, units: bool = True) -> None:
         holder = line.holder or ""
-        for charge in line.charges:
+        for charge in line.charges if units else ():
             self._charge(holder, charge.limit, charge.period, charge.units)
         if line.choice is not None:
             key = (holder, line.choice.group, line.choice.period)
             chosen = self.choices.setdefault(key, Chosen(line.choice.member, 0, line.service, line.at, line.id))
             chosen.uses += 1
 
-    def _give_back(self, counted: Leaf) -> None:
+    def _give_back(self, counted: Leaf, *, units: bool = True) -> None:
         holder = counted.holder or ""
-        for charge in counted.charges:
+        for charge in counted.charges if units else ():
             self._charge(holder, charge.limit, charge.period, -charge.units)
         if counted.choice is not None:
             key = (holder, counted.choice.group, counted.choice.period)
@@ -134,13 +160,16 @@ class Replay:
         key = (holder, limit, period)
         self.counters[key] = self.counters.get(key, 0) + units
 
-    def _void(self, line: Leaf, target: Leaf) -> None:
-        holder = target.holder or ""
+    def _void(self, line: Leaf, target: Leaf) -> str | None:
         self.voided[target.id] = line.id
-        self._give_back(target)
+        used, change = self.lines.remove(target)
+        self._give_back(target, units=used is None or used.opens)
+        self._shift(target, change)
         if target.booking is not None:
             self._return(line, self.bookings[target.booking])
-        self._void_visit((holder, target.service, target.point), target)
+        if used is None:
+            self._void_visit(key_of(target), target)
+        return self._moves_fault(line, change)
 
     def _void_visit(self, key: tuple[str, str, str], target: Leaf) -> None:
         visit = self.visits.get(key)

@@ -82,6 +82,7 @@ class _Partition:
         self._counters()
         self._choices()
         self._visits()
+        self._stays()
         self._states()
         self._bookings()
         self._operations()
@@ -181,6 +182,18 @@ class _Partition:
         }
         self._compare("visit", kept, said)
 
+    def _stays(self) -> None:
+        kept = {
+            (*row[:3], _name(row[4])): (row[3], row[5], bool(row[6]))
+            for row in self._rows("holder, service, point, at, n, ends_at, opens", "stays")
+        }
+        said = {
+            (*key, use.leaf.id): (use.at, use.ends_at, use.opens)
+            for key, uses in self._replay.lines.uses.items()
+            for use in uses
+        }
+        self._compare("stay", kept, said)
+
     def _states(self) -> None:
         found = self._db.execute(
             "SELECT n, voided_by, left_by FROM states WHERE n >= ? AND n < ?",
@@ -243,7 +256,7 @@ def _strays(db: sqlite3.Connection) -> list[Fault]:
     """Rows outside every partition, which no other check would meet."""
     outside = f"partition < 0 OR partition >= {PARTITIONS}"
     conditions = dict.fromkeys(
-        ("heads", "holders", "counters", "choices", "visits", "operations", "proofs"), outside
+        ("heads", "holders", "counters", "choices", "visits", "operations", "proofs", "stays"), outside
     ) | dict.fromkeys(("entries", "states", "bookings"), f"n < 0 OR n >= {row_of(PARTITIONS, 0)}")
     return [
         Fault(table, "a row outside every partition")

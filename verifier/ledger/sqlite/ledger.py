@@ -26,7 +26,8 @@ from verifier.ledger.interface import (
     Void,
 )
 from verifier.ledger.millis import to_millis
-from verifier.ledger.sqlite import booking_steps, bookings, forking, reads, rows, steps
+from verifier.ledger.offline import OfflineUse
+from verifier.ledger.sqlite import booking_steps, bookings, forking, offline_steps, reads, rows, steps
 from verifier.ledger.sqlite.checking import check_ledger
 from verifier.ledger.sqlite.files import Limits
 from verifier.ledger.sqlite.tidying import Sweeper
@@ -69,6 +70,11 @@ class SqliteLedger:
         """Close a visit."""
         instant = self._instant(change.at)
         return self._write(lambda db: steps.check_out(db, change, instant))
+
+    def record_offline(self, change: OfflineUse) -> Outcome:
+        """Record a use that a device granted or refused offline."""
+        instant = self._instant(change.at)
+        return self._write(lambda db: offline_steps.record_offline(db, change, instant))
 
     def hold(self, change: Hold) -> Outcome:
         """Book."""

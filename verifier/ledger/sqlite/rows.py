@@ -148,10 +148,15 @@ def read_leaf(db: sqlite3.Connection, row: int) -> leaf.Leaf | None:
 
 def is_free(db: sqlite3.Connection, key: tuple[int, str, str], device: str) -> bool:
     """Whether a proof (partition, card, proof) is this device's to use: not spent, and claimed by no other."""
+    return rival_of(db, key, device) is None
+
+
+def rival_of(db: sqlite3.Connection, key: tuple[int, str, str], device: str) -> str | None:
+    """Return the device whose a proof is: this one where it spent it before; None while it is this one's to use."""
     found = db.execute(
         "SELECT device, spent FROM proofs WHERE partition = ? AND card = ? AND proof = ?", key
     ).fetchone()
-    return found is None or bool(found == (device, 0))
+    return None if found is None or found == (device, 0) else str(found[0])
 
 
 def claim_proof(

@@ -7,7 +7,7 @@ from __future__ import annotations
 import sqlite3
 
 APPLICATION_ID = 0x59554E4A  # "YUNJ"
-VERSION = 2
+VERSION = 3
 
 _SEQ_BITS = 40
 _SEQ_MASK = (1 << _SEQ_BITS) - 1
@@ -71,6 +71,21 @@ CREATE INDEX bookings_holder ON bookings (holder);
 CREATE INDEX bookings_point ON bookings (point, expected_at);
 CREATE INDEX bookings_expected ON bookings (expected_at);
 CREATE INDEX bookings_closing ON bookings (closes_at) WHERE state = 'held';
+""",
+    # Uses that can open a visit, in their order; those recorded before are read from their leaves.
+    3: """
+CREATE TABLE stays (
+    partition INTEGER NOT NULL, holder TEXT NOT NULL, service TEXT NOT NULL, point TEXT NOT NULL,
+    at INTEGER NOT NULL, n INTEGER NOT NULL, ends_at INTEGER NOT NULL, opens INTEGER NOT NULL,
+    PRIMARY KEY (partition, holder, service, point, at, n)
+) STRICT, WITHOUT ROWID;
+INSERT INTO stays
+    SELECT entries.n >> 40, holder, service, point, at, entries.n,
+        json_extract(CAST(leaf AS TEXT), '$.visit.ends_at'), 1
+    FROM entries LEFT JOIN states ON states.n = entries.n
+    WHERE kind = 'check-in' AND outcome = 'granted' AND voided_by IS NULL
+        AND json_extract(CAST(leaf AS TEXT), '$.visit.started_at') = at
+        AND json_extract(CAST(leaf AS TEXT), '$.visit.entry') IS NULL;
 """,
 }
 

@@ -7,7 +7,7 @@ append → keep the answer.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -19,6 +19,7 @@ from verifier.audit import leaf
 from verifier.ledger import answers
 from verifier.ledger.bookings import BookingEnd, BookingState, Window
 from verifier.ledger.interface import (
+    Charge,
     CheckIn,
     CheckOut,
     ClockSkew,
@@ -37,8 +38,9 @@ from verifier.ledger.interface import (
 )
 from verifier.ledger.judgement import PROOF_USED, Standing, Verdict, judge
 from verifier.ledger.millis import from_millis, to_millis
-from verifier.ledger.sqlite import bookings, rows
+from verifier.ledger.sqlite import bookings, rows, stays
 from verifier.ledger.sqlite.schema import row_of
+from verifier.ledger.timeline import STILL, Stay, Walk, walk
 
 MAX_SKEW_MILLIS = 2000
 
@@ -126,12 +128,15 @@ def void(db: sqlite3.Connection, change: Void, instant: Instant) -> Outcome:
         raise TargetState("checked-out")
     if change.refusal is not None:
         raise TargetState(change.refusal)
-    told = {"holder": target.holder, "target": target.id, "reason": change.reason}
+    stay = stays.find(db, target)
+    walked = _set_free(db, target, stay)
+    told = {"holder": target.holder, "target": target.id, "reason": change.reason, "moved": stays.move_lines(walked)}
     line = make_leaf(change.draft, head, at, "void", change.id, **told)
-    figures = give_back(db, holder, target)
+    figures = give_back(db, holder, target, counted=stay is None or stay.opens)
     if target.booking is not None:
         figures = _return_booking(db, holder, target.booking, at)
-    _take_visit_back(db, holder, target, row)
+    if stay is None:
+        _take_visit_back(db, holder, target, row)
     rows.mark_voided(db, row, row_of(line.partition, line.seq))
     return conclude(db, change, key, line, figures=figures)
 
@@ -257,14 +262,19 @@ def _counted(change: CheckIn, verdict: Verdict) -> Mapping[str, Any]:
         counted["visit"] = _visit_line(verdict.visit, verdict.left_before)
     if verdict.re_entry:
         return counted
-    counted["charges"] = tuple(
-        leaf.ChargeLine(limit=charge.limit, maximum=charge.maximum, period=charge.period, units=charge.units)
-        for charge in change.charges
-    )
+    counted["charges"] = charge_lines(change.charges)
     if change.choice is not None:
         choice = change.choice
         counted["choice"] = leaf.ChoiceLine(group=choice.group, member=choice.member, period=choice.period)
     return counted
+
+
+def charge_lines(charges: Iterable[Charge]) -> tuple[leaf.ChargeLine, ...]:
+    """Return charges as a leaf writes them."""
+    return tuple(
+        leaf.ChargeLine(limit=charge.limit, maximum=charge.maximum, period=charge.period, units=charge.units)
+        for charge in charges
+    )
 
 
 def _visit_line(visit: VisitState, left_before: datetime | None) -> leaf.VisitLine:
@@ -316,6 +326,7 @@ def _count(db: sqlite3.Connection, holder: rows.Holder, line: leaf.Leaf) -> None
     rows.choose(db, line)
     if line.visit is not None:
         rows.write_visit(db, place, line.service, line.point, visit_row(line, line.visit))
+        stays.add(db, line)
     if line.kind == "booking":
         bookings.add(db, line)
     elif line.booking is not None:
@@ -326,7 +337,8 @@ def visit_row(line: leaf.Leaf, visit: leaf.VisitLine) -> rows.VisitRow:
     """Return the visit as it stands once a check-in has opened it or entered it again."""
     own = row_of(line.partition, line.seq)
     opener = own if visit.entry is None else rows.row_named(visit.entry)
-    return rows.VisitRow(opener, visit.started_at, visit.ends_at, visit.re_entry or 0, None, own, line.at)
+    inside_at = line.at if line.used_at is None else line.used_at
+    return rows.VisitRow(opener, visit.started_at, visit.ends_at, visit.re_entry or 0, None, own, inside_at)
 
 
 def target_of(db: sqlite3.Connection, entry: str) -> tuple[int, leaf.Leaf, tuple[int, str]]:
@@ -344,19 +356,35 @@ def target_of(db: sqlite3.Connection, entry: str) -> tuple[int, leaf.Leaf, tuple
 
 
 def _require_granted(target: leaf.Leaf) -> None:
-    if target.kind != "check-in" or target.outcome != "granted":
+    if target.kind not in ("check-in", "offline") or target.outcome != "granted":
         raise TargetState("not-granted")
 
 
-def give_back(db: sqlite3.Connection, holder: tuple[int, str], target: leaf.Leaf) -> tuple[Figure, ...]:
-    """Return a check-in's units to their periods and its choice."""
+def give_back(
+    db: sqlite3.Connection, holder: tuple[int, str], target: leaf.Leaf, *, counted: bool = True
+) -> tuple[Figure, ...]:
+    """Return a check-in's units to their periods and its choice; no units where they were not `counted`."""
     rows.unchoose(db, target)
     figures: dict[tuple[str, str], Figure] = {}
     for charge in target.charges:
-        rows.add_used(db, holder, charge.limit, charge.period, -charge.units)
+        if counted:
+            rows.add_used(db, holder, charge.limit, charge.period, -charge.units)
         used = rows.read_used(db, holder, charge.limit, charge.period)
         figures[charge.limit, charge.period] = Figure(charge.limit, charge.period, used, charge.maximum)
     return tuple(figures.values())
+
+
+def _set_free(db: sqlite3.Connection, target: leaf.Leaf, stay: Stay | None) -> Walk:
+    """Take a use out of the line of uses; those that lay in its visit find another or open one."""
+    if stay is None:
+        return STILL
+    line = stays.Line.of(target)
+    stays.remove(db, target)
+    if not stay.opens:
+        return STILL
+    walked = walk(None, stays.after(db, line, to_millis(stay.at), rows.row_named(stay.entry)))
+    stays.apply(db, line, walked, gone=rows.row_named(stay.entry))
+    return walked
 
 
 def _return_booking(db: sqlite3.Connection, holder: tuple[int, str], booking: str, at: int) -> tuple[Figure, ...]:
