@@ -18,6 +18,7 @@ from edge.database import Database
 from edge.encoding import b64u
 from edge.instants import from_epoch, to_epoch
 from edge.sealing import Sealer, Unsealable
+from verifier.booking_store import BookingStore
 from verifier.challenges import ChallengeStore
 from verifier.tables import ACCESSES, KNOWN_CARDS, LOOKS, NOTES
 from verifier.tags import TagRead, TagStore
@@ -68,6 +69,7 @@ class VerifierStore:
         self._sealer = Sealer(secret, "verifier-store")
         self.challenges = ChallengeStore(database)
         self.tags = TagStore(database, secret)
+        self.bookings = BookingStore(database, secret)
 
     @classmethod
     def open(cls, url: str, secret: bytes) -> VerifierStore:

@@ -76,3 +76,19 @@ NOTES = sa.Table(
     sa.Column("note", sa.LargeBinary, nullable=False, comment="sealed; the entry holds a salted commitment"),
     sa.Column("erase_at", sa.BigInteger, nullable=False, index=True),
 )
+
+BOOKING_DETAILS = sa.Table(
+    "booking_details",
+    METADATA,
+    sa.Column("booking", sa.String(20), primary_key=True, comment="the booking's id"),
+    sa.Column("details", sa.LargeBinary, nullable=False, comment="sealed: whose, on which card, the fields"),
+    sa.Column("erase_at", sa.BigInteger, nullable=False, index=True),
+)
+
+WALLET_PROOFS = sa.Table(
+    "wallet_proofs",
+    METADATA,
+    sa.Column("key", sa.String(43), primary_key=True, comment="thumbprint of the phone's key"),
+    sa.Column("proof", sa.String(128), primary_key=True),
+    sa.Column("forget_at", sa.BigInteger, nullable=False, index=True),
+)
