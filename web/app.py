@@ -20,6 +20,7 @@ from issuer.publisher import Publisher
 from issuer.wallet_api import blueprint as wallet_blueprint
 from verifier.api.surface import blueprint as verifier_blueprint
 from verifier.api.surface import readiness
+from verifier.audit.sequencing import log_sequencing
 from verifier.published import pinned_root
 from verifier.service import open_verifier, root_file
 from web.pages import pages_blueprint
@@ -43,6 +44,9 @@ def create_application(settings: Settings, clock: Clock | None = None) -> Flask:
     if settings.serves("verifier"):
         verifier = open_verifier(settings, clock)
         atexit.register(verifier.close)
+        if sequencing := log_sequencing(settings, verifier.programme.issuer, verifier.ledger, clock):
+            sequencing.start()
+            atexit.register(sequencing.stop)
         app.register_blueprint(verifier_blueprint(verifier, authenticate, clock))
         checks.update(readiness(verifier, clock))
     app.register_blueprint(accounts_blueprint(authenticate, root=pinned_root(root_file(settings))))

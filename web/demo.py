@@ -71,7 +71,7 @@ def demonstrate(office: Office, at: datetime) -> Demo:
         publish_if_due(office.desk, at)
         return _read(note)
     holders = tuple(seed_issuer(office.desk, at))
-    made = Demo(holders, seed_accounts(office.accounts, office.desk.programme, at))
+    made = Demo(holders, seed_accounts(office.accounts, at))
     _write(note, made)
     return made
 
@@ -131,7 +131,7 @@ def run(settings: Settings, clock: Clock, *, fresh: bool) -> int:
     """Make or show the demonstration; 1 with a remedy where `fresh` would remove somebody's real data."""
     if is_elses(settings):
         if fresh:
-            print(f"error: {settings.var} holds data that is no demonstration\nhint: remove it by hand", file=sys.stderr)
+            print(f"error: {settings.var} is no demonstration's\nhint: remove it by hand", file=sys.stderr)
             return 1
         print(f"Yunju is at {settings.base_url}; the data under {settings.var} is left as it is.")
         return 0

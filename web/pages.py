@@ -11,7 +11,7 @@ from typing import Final
 
 import flask
 from flask import Blueprint, Response, abort, request
-from werkzeug.utils import safe_join
+from werkzeug.security import safe_join
 
 from cards.programme.load import load_programme
 from cards.programme.types import Programme, Text
@@ -129,4 +129,5 @@ def _content(name: str) -> bytes:
 def _fresh(response: Response) -> Response:
     response.headers.extend(_FRESH)
     response.add_etag()
-    return response.make_conditional(request)
+    response.make_conditional(request)
+    return response

@@ -78,13 +78,13 @@ def _ground(programme: Programme, tier: str, today: date) -> NewGround:
 
 
 def _resident_id(number: int) -> str:
-    """Return a well-formed resident ID of nobody: born on 1 January 1980 in Baiyun, a sequence that is not given out."""
+    """Return a well-formed resident ID of nobody in particular, born on 1 January 1980 in Baiyun."""
     body = f"44011119800101{number:03d}"
     total = sum(int(digit) * weight for digit, weight in zip(body, _WEIGHTS, strict=True))
     return body + _CHECK[total % 11]
 
 
-def seed_accounts(store: AccountStore, programme: Programme, at: datetime) -> DemoAccounts:
+def seed_accounts(store: AccountStore, at: datetime) -> DemoAccounts:
     """Add an officer, an approver, an auditor and an operator with a PIN, who may supervise at every point."""
     roles = {"officer.chen": Role.OFFICER, "approver.lin": Role.APPROVER, "auditor.li": Role.AUDITOR}
     people = {name: secrets.token_urlsafe(12) for name in roles}

@@ -8,7 +8,8 @@ from playwright.sync_api import sync_playwright
 from tests.web.site import Site
 
 CHROMIUM = "/usr/bin/chromium"
-WATCH = "document.addEventListener('securitypolicyviolation', (e) => console.error('CSP', e.violatedDirective, e.blockedURI))"
+WATCH = """document.addEventListener(
+  'securitypolicyviolation', (event) => console.error('CSP', event.violatedDirective, event.blockedURI))"""
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,6 @@ from email.utils import format_datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from flask import Response
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from accounts.rights import Right
@@ -40,9 +39,17 @@ class MovedClock:
         self._shift += by
 
 
-class _Quiet(WSGIRequestHandler):
-    def log(self, type: str, message: str, *args: object) -> None:  # noqa: A002 - werkzeug's name
-        """Say nothing: the application has its own access log."""
+def handler_by(clock: MovedClock) -> type[WSGIRequestHandler]:
+    """Return a handler whose Date header goes by the machine's clock, and that logs nothing."""
+
+    class Handler(WSGIRequestHandler):
+        def date_time_string(self, timestamp: float | None = None) -> str:
+            return format_datetime(clock.now().replace(microsecond=0), usegmt=True)
+
+        def log(self, type: str, message: str, *args: object) -> None:  # noqa: A002 - werkzeug's name
+            """Say nothing: the application has its own access log."""
+
+    return Handler
 
 
 class Site:
@@ -51,32 +58,24 @@ class Site:
     def __init__(self, folder: Path, start: datetime | None = None) -> None:
         started = start or datetime(2026, 11, 10, 9, 0, tzinfo=SHANGHAI).astimezone(UTC)
         self.clock = MovedClock(started)
-        self._server = make_server("127.0.0.1", 0, lambda *_: [], threaded=True, request_handler=_Quiet)
+        self._server = make_server("127.0.0.1", 0, lambda *_: [], threaded=True, request_handler=handler_by(self.clock))
         self.base = f"http://127.0.0.1:{self._server.port}"
         self.settings = load_settings({"YUNJU_VAR": str(folder), "YUNJU_BASE_URL": self.base})
         self.office = open_office(self.settings)
         self.demo = demonstrate(self.office, self.clock.now())
         self.app = create_application(self.settings, self.clock)
-        self.app.after_request(self._dated)
         self.trouble = []  # answers to give instead of the application's, oldest first
         self._server.app = self._serve
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self._thread.start()
         self._holders = 100
 
-    def _dated(self, response: Response) -> Response:
-        response.headers["Date"] = self._date()
-        return response
-
-    def _date(self) -> str:
-        return format_datetime(self.clock.now().replace(microsecond=0), usegmt=True)
-
     def _serve(self, environ, start_response):
         for index, (path, status) in enumerate(self.trouble):
             if environ["PATH_INFO"].startswith(path):
                 del self.trouble[index]
                 body = b'{"code":"unavailable","message":{"zh":"-","en":"-"}}'
-                start_response(status, [("Content-Type", "application/problem+json"), ("Date", self._date())])
+                start_response(status, [("Content-Type", "application/problem+json")])
                 return [body]
         return self.app.wsgi_app(environ, start_response)
 

@@ -357,7 +357,8 @@ def test_the_keyboard_alone_is_enough(opened, site):
 
 def test_in_landscape_nothing_scrolls(tablet, site):
     """A tablet of 1280 by 800 shows every screen whole."""
-    whole = "() => document.documentElement.scrollHeight <= innerHeight && document.documentElement.scrollWidth <= innerWidth"
+    whole = """() => document.documentElement.scrollHeight <= innerHeight
+      && document.documentElement.scrollWidth <= innerWidth"""
     assert tablet.page.evaluate(whole)
     tablet.paste(site.printed("silver"))
     tablet.shows("identity")

@@ -9,15 +9,18 @@ from cards.wire import dictionary_of
 from edge.clock import SystemClock
 from edge.settings import load_settings
 from web import demo
+from web.seeding import POINTS_MOST
 
 HEADLINE = "Yunju is at http://127.0.0.1:8000"
 
 
 def settings(folder):
+    """Return the settings of a machine in a folder."""
     return load_settings({"YUNJU_VAR": str(folder)})
 
 
 def show(folder, capsys, *, fresh=False):
+    """Run the program; returns its exit code and what it printed."""
     code = demo.run(settings(folder), SystemClock(), fresh=fresh)
     printed = capsys.readouterr()
     return code, printed.out, printed.err
@@ -30,15 +33,9 @@ def test_an_empty_machine_gets_holders_of_every_tier_points_and_accounts(tmp_pat
     assert text.startswith(HEADLINE)
     for tier in ("钻石卡", "金卡", "银卡"):
         assert tier in text
-    assert len(re.findall(r"^  [0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{4}  ", text, re.MULTILINE)) == demo_points()
+    assert len(re.findall(r"^  [0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{4}  ", text, re.MULTILINE)) == POINTS_MOST
     assert len(re.findall(r"/wallet#enrol=[0-9A-Z-]{19}", text)) == 3
     assert re.search(r"operator 1001  PIN \d{6}$", text, re.MULTILINE)
-
-
-def demo_points():
-    from web.seeding import POINTS_MOST
-
-    return POINTS_MOST
 
 
 def test_what_is_printed_of_a_printed_card_is_its_code(tmp_path, capsys):

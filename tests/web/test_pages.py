@@ -15,6 +15,7 @@ WEB = Path(__file__).parents[2] / "web"
 
 
 def client(**environ: str):
+    """Return a client of the pages alone, under settings given without their prefix."""
     app = create_frame("web", clock=SystemClock())
     app.register_blueprint(pages_blueprint(load_settings({f"YUNJU_{name}": value for name, value in environ.items()})))
     return app.test_client()
@@ -88,7 +89,8 @@ def test_a_file_comes_as_its_kind_and_again_as_304(name, kind):
 
 
 @pytest.mark.parametrize(
-    "path", ["/static/../pages.py", "/static/%2e%2e/pages.py", "/static/js", "/static/x.exe", "/words/xx.json", "/words/.json"]
+    "path",
+    ["/static/../pages.py", "/static/%2e%2e/pages.py", "/static/js", "/static/x.exe", "/words/xx.json", "/words/.json"],
 )
 def test_nothing_but_the_pages_files_is_served(path):
     """No way out of the folder, no unknown kind, no other language."""

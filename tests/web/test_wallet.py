@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 
 from cards.presentation import read
 from cards.wire import dictionary_of, pack, unpack
-from issuer.issuing import cards_of
+from issuer.issuing import find_card
 from issuer.lifecycle import revoke, suspend
 from tests.web.counter import Tablet
 from tests.web.phone import Phone
@@ -23,18 +23,14 @@ def phone(opened, site):
 
 
 def dictionaries(site):
+    """Return the programme's dictionary as readers want it."""
     dictionary = dictionary_of(site.office.desk.programme)
     return {dictionary.number: dictionary}
 
 
-def newest_card(site):
-    """Return the holder's and card's ids of the phone enrolled last."""
-    from issuer.issuing import list_cards
-
-    cards = []
-    while page := list_cards(site.office.desk, after=cards[-1].id if cards else ""):
-        cards += page
-    return max((card for card in cards if card.form == "phone"), key=lambda card: card.issued_at)
+def card_on(phone):
+    """Return the register's card of a phone."""
+    return find_card(phone.site.office.desk, phone.page.locator("#card-number").text_content())
 
 
 def test_the_phones_code_is_taken_at_the_counter(phone, opened, site):
@@ -60,7 +56,7 @@ def test_the_full_code_unpacks_to_the_very_card_and_proof(phone, site):
     phone.choose("full")
     text = phone.scanned()
     presented = unpack(text, dictionaries(site))
-    assert presented.card == newest_card(site).token
+    assert presented.card == card_on(phone).token
     assert phone.modules <= 77
     (dictionary,) = dictionaries(site).values()
     assert abs(len(pack(presented, dictionary)) - len(text)) < 30
@@ -190,7 +186,9 @@ def test_the_recovery_code_is_shown_once(phone):
     phone.page.reload()
     expect(phone.page.locator("#pass-name")).to_have_text("张*明")
     assert phone.recovery_code not in phone.page.content()
-    kept = phone.page.evaluate("async () => JSON.stringify(await (await import('/static/js/store.js')).read('wallet-card'))")
+    kept = phone.page.evaluate(
+        "async () => JSON.stringify(await (await import('/static/js/store.js')).read('wallet-card'))"
+    )
     assert "recovery" not in kept
 
 
@@ -219,7 +217,7 @@ def test_from_day_seven_the_card_renews_itself(phone, site):
 
 def test_a_card_that_ended_is_said_to_have_ended(phone, site):
     """With the reason and whom to call; no code is shown any more."""
-    card = newest_card(site)
+    card = card_on(phone)
     revoke(site.office.desk, card.id, because="left", by="test", at=site.clock.now())
     site.go(hours=2)
     phone.page.reload()
@@ -231,7 +229,7 @@ def test_a_card_that_ended_is_said_to_have_ended(phone, site):
 
 def test_a_lost_phones_card_is_stopped_and_resumed_with_the_recovery_code(phone, opened, site):
     """From any browser; a wrong code says one thing."""
-    number = cards_of(site.office.desk, newest_card(site).holder_id)[-1].number
+    number = card_on(phone).number
     page = opened("/wallet")
     page.click("summary:has-text('手机丢了')")
     page.fill("#lost-number", number)
@@ -258,7 +256,7 @@ def test_the_code_is_dark_on_white_in_dark_mode_too(opened, site):
 
 def test_a_suspended_card_is_told_at_the_counter(phone, opened, site):
     """The office's change is in force at the next publication."""
-    suspend(site.office.desk, newest_card(site).id, because="check", by="test", at=site.clock.now())
+    suspend(site.office.desk, card_on(phone).id, because="check", by="test", at=site.clock.now())
     site.publish()
     tablet = Tablet(opened, site)
     phone.page.click("summary:has-text('卡片信息')")
