@@ -16,6 +16,8 @@ from edge.settings import Settings
 from keys.keyset import Purpose
 from keys.store import KeyStore
 from verifier.answering import Answering
+from verifier.audit.proofs import LogReader
+from verifier.audit.sequencing import log_reader
 from verifier.changes import Changes
 from verifier.checkin import CheckInDesk
 from verifier.known_cards import KnownCards
@@ -39,6 +41,7 @@ class Verifier:
     looks: Looks
     changes: Changes
     answering: Answering
+    log: LogReader | None = None
 
     def close(self) -> None:
         """Finish what was accepted and close the stores."""
@@ -61,17 +64,24 @@ def open_verifier(settings: Settings, clock: Clock) -> Verifier:
     receipt = KeyStore(settings.keys).signer(Purpose.RECEIPT, clock.now())
     ledger = open_ledger(settings.ledger_url, clock)
     store = VerifierStore.open(settings.verifier_url, settings.secret())
-    return assemble(programme, published, ledger, store, Answering(settings.secret(), programme.issuer, receipt))
+    answering = Answering(settings.secret(), programme.issuer, receipt)
+    return assemble(programme, published, ledger, store, answering, log=log_reader(settings, programme.issuer))
 
 
 def assemble(
-    programme: Programme, published: PublishedFolder, ledger: Ledger, store: VerifierStore, answering: Answering
+    programme: Programme,
+    published: PublishedFolder,
+    ledger: Ledger,
+    store: VerifierStore,
+    answering: Answering,
+    *,
+    log: LogReader | None = None,
 ) -> Verifier:
-    """Put the parts together."""
+    """Put the parts together; without `log` no proofs are given."""
     known = KnownCards(store)
     desk = CheckInDesk(published, ledger, known, CardCache(), store)
     looks = Looks(desk, ledger, store)
-    return Verifier(programme, published, ledger, store, known, desk, looks, Changes(ledger, store), answering)
+    return Verifier(programme, published, ledger, store, known, desk, looks, Changes(ledger, store), answering, log)
 
 
 def root_file(settings: Settings) -> Path:

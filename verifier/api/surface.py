@@ -10,6 +10,7 @@ from accounts.http import Authenticator
 from edge.clock import Clock
 from edge.limits import RateLimit
 from verifier.api.asking import Asking
+from verifier.api.audit import add_audit
 from verifier.api.cards import add_cards
 from verifier.api.challenges import add_challenges
 from verifier.api.checkins import add_changes, add_check_ins, add_looks
@@ -38,6 +39,8 @@ def blueprint(verifier: Verifier, authenticate: Authenticator, clock: Clock) -> 
     add_public_checks(found, verifier, asking, authenticate, public)
     add_cards(found, verifier, asking, authenticate, public)
     add_log(found, verifier, asking)
+    if verifier.log is not None:
+        add_audit(found, verifier, verifier.log, asking)
     return found
 
 

@@ -1,0 +1,203 @@
+"""The log's tree over HTTP (DESIGN §8, §9): checkpoint and hash tiles for anyone, entries and proofs by right."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from flask import Blueprint, Response, request
+
+from accounts.rights import EVERYWHERE, Caller, Right
+from edge.encoding import b64u
+from edge.http import answer, request_instant
+from edge.instants import from_epoch, rfc3339
+from edge.openapi import describe
+from edge.problems import Problem, ProblemKind, register_problem
+from edge.strictjson import loads
+from verifier.api.asking import Asking
+from verifier.audit.leaf import LeafError, leaf_hash
+from verifier.audit.place import PlaceError, State
+from verifier.audit.proofs import LogReader, NotLogged
+from verifier.audit.tiles import (
+    ENTRIES,
+    TileError,
+    pack_entry,
+    parse_path,
+    read_bundle,
+    read_tile,
+    width_at,
+)
+from verifier.audit.witnesses import late
+from verifier.service import Verifier
+from verifier.store import Access
+
+PLAIN = "text/plain; charset=utf-8"
+BYTES = "application/octet-stream"
+_FOREVER = "public, max-age=31536000, immutable"
+_PRIVATE = "private, max-age=31536000, immutable"
+
+register_problem(
+    ProblemKind(
+        "not-logged-yet",
+        404,
+        "记录尚未并入日志树",
+        "The entry is not in the log's tree yet, or there is none",
+        "Ask again a little later; a promise that is over a minute old and still not kept is a breach: report it.",
+    )
+)
+
+
+class WitnessSeen(msgspec.Struct, frozen=True):
+    """A witness's last cosignature: of which size, when; `late` when that is over ten minutes ago."""
+
+    name: str
+    size: int
+    at: str | None
+    late: bool
+
+
+class LogStatus(msgspec.Struct, frozen=True):
+    """The log in short: its name, size and root (base64) as published at `at`, and who cosigned."""
+
+    origin: str
+    size: int
+    root: str
+    at: str
+    witnesses: tuple[WitnessSeen, ...]
+    server_time: str
+
+
+class ProofAnswer(msgspec.Struct, frozen=True):
+    """An entry's proof. `proof` is the whole of it as C2SP tlog-proof, for standard tools; hashes are base64url."""
+
+    id: str
+    index: int
+    leaf_hash: str
+    proof: str
+    server_time: str
+
+
+def add_audit(found: Blueprint, verifier: Verifier, log: LogReader, asking: Asking) -> None:
+    """Add /v1/log/checkpoint, /v1/log/status, /v1/log/tile/… and /v1/log/proof/<entry id>."""
+    _add_public(found, log)
+    _add_tiles(found, verifier, log, asking)
+
+    @found.get("/v1/log/proof/<entry_id>")
+    @describe(
+        summary="The proof that an entry is in the log",
+        tag="log",
+        answers={200: ProofAnswer},
+        problems={"not-permitted", "not-logged-yet", "unavailable"},
+    )
+    def log_proof(entry_id: str) -> Response:
+        at, caller = request_instant(), asking.authenticate(request)
+        try:
+            proof = log.prove(entry_id)
+            leaf = log.leaf(proof.index)
+        except (NotLogged, LeafError):
+            raise Problem("not-logged-yet", retry_after=2) from None
+        except (TileError, PlaceError):
+            raise Problem("unavailable", "a file of the log is missing or damaged") from None
+        _require_reader(verifier, caller, leaf, entry_id)
+        said = ProofAnswer(entry_id, proof.index, b64u(leaf_hash(leaf)), proof.encode(), rfc3339(at))
+        return answer(said, headers={"Cache-Control": "no-store"})
+
+
+def _add_public(found: Blueprint, log: LogReader) -> None:
+    @found.get("/v1/log/checkpoint")
+    @describe(
+        summary="The log's newest checkpoint, a signed note (C2SP tlog-checkpoint)",
+        tag="log",
+        answers={200: PLAIN.partition(";")[0]},
+        problems={"not-found", "unavailable"},
+        auth="none",
+    )
+    def log_checkpoint() -> Response:
+        return Response(_state(log).checkpoint, 200, {"Cache-Control": "no-cache"}, content_type=PLAIN)
+
+    @found.get("/v1/log/status")
+    @describe(
+        summary="The log's size, and its witnesses",
+        tag="log",
+        answers={200: LogStatus},
+        problems={"not-found", "unavailable"},
+        auth="none",
+    )
+    def log_status() -> Response:
+        at, state = request_instant(), _state(log)
+        overdue = late(state, log.witnesses, at)
+        witnesses = tuple(_seen(witness.name, state, overdue) for witness in log.witnesses)
+        tree = state.tree
+        published = rfc3339(from_epoch(state.at))
+        root = state.note.text.split("\n")[2]
+        said = LogStatus(tree.origin, tree.size, root, published, witnesses, rfc3339(at))
+        return answer(said, headers={"Cache-Control": "no-cache"})
+
+
+def _add_tiles(found: Blueprint, verifier: Verifier, log: LogReader, asking: Asking) -> None:
+    @found.get("/v1/log/tile/<path:path>")
+    @describe(
+        summary="A tile of the tree's hashes, or (with the right audit everywhere) of entries (C2SP tlog-tiles)",
+        tag="log",
+        answers={200: BYTES},
+        problems={"not-found", "not-permitted", "unauthenticated", "unavailable"},
+        auth="none",
+    )
+    def log_tile(path: str) -> Response:
+        place = parse_path(f"tile/{path}")
+        if place is None:
+            raise Problem("not-found")
+        level, index, width = place
+        if level == ENTRIES:
+            caller = asking.authenticate(request)
+            caller.require(Right.AUDIT, EVERYWHERE)
+            _record(verifier, caller, f"tile/{path}")
+        if width > width_at(_state(log).size, level, index):
+            raise Problem("not-found")
+        data = _tile(log, level, index, width)
+        cached = _PRIVATE if level == ENTRIES else _FOREVER
+        return Response(data, 200, {"Cache-Control": cached}, content_type=BYTES)
+
+
+def _tile(log: LogReader, level: int | str, index: int, width: int) -> bytes:
+    """A tile as asked for: an older, narrower one is the beginning of what is there now."""
+    state = _state(log)
+    held = width_at(state.size, level, index)
+    try:
+        if isinstance(level, str):
+            return b"".join(pack_entry(entry) for entry in read_bundle(log.source, index, held)[:width])
+        return b"".join(read_tile(log.source, level, index, held)[:width])
+    except TileError:
+        raise Problem("unavailable", "a file of the log is missing or damaged") from None
+
+
+def _state(log: LogReader) -> State:
+    try:
+        state = log.state()
+    except PlaceError:
+        raise Problem("unavailable", "the log's checkpoint cannot be read") from None
+    if state is None:
+        raise Problem("not-found", "no checkpoint has been published yet")
+    return state
+
+
+def _seen(name: str, state: State, overdue: list[str]) -> WitnessSeen:
+    last = state.witnesses.get(name)
+    if last is None:
+        return WitnessSeen(name, 0, None, name in overdue)
+    return WitnessSeen(name, last.size, rfc3339(from_epoch(last.at)), name in overdue)
+
+
+def _require_reader(verifier: Verifier, caller: Caller, leaf: bytes, entry_id: str) -> None:
+    """Let pass the device or integrator that made the entry, and auditors of its point, whose reading is logged."""
+    fields = loads(leaf)
+    told: dict[str, Any] = fields if isinstance(fields, dict) else {}
+    if caller.kind != "person" and told.get("device") == caller.id:
+        return
+    caller.require(Right.AUDIT, str(told.get("point")))
+    _record(verifier, caller, f"proof/{entry_id}")
+
+
+def _record(verifier: Verifier, caller: Caller, what: str) -> None:
+    operator = None if caller.operator is None else caller.operator.id
+    verifier.store.record(Access("log", caller.id, what, operator, caller.point), request_instant())
