@@ -4,23 +4,41 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edge.clock import Clock
+from edge.clock import Clock, SystemClock
 from verifier.ledger.interface import Ledger, LedgerUnavailable
 from verifier.ledger.sqlite import SqliteLedger
 
 _SQLITE = "sqlite:///"
+_REDIS = ("redis://", "rediss://")
 
 
-def open_ledger(url: str, clock: Clock) -> Ledger:
-    """Return the ledger at an address: `sqlite:///` and a path, with a fourth stroke from the root.
+def open_ledger(url: str, clock: Clock, *, allow_redis_loss: bool = False, seen: Path | None = None) -> Ledger:
+    """Return the ledger at an address: `sqlite:///file`, `redis://…` or `rediss://…`. LedgerUnavailable for any other.
 
-    The folder is made when missing. LedgerUnavailable for any other address, and when the folder cannot be made.
+    On Redis: a server that could lose check-ins is refused unless `allow_redis_loss`; `seen` is the file that remembers
+    what was acknowledged. The server's clock is the store's unless `clock` is another than the machine's.
     """
-    if not url.startswith(_SQLITE) or url == _SQLITE:
-        raise LedgerUnavailable(f"no ledger is kept at {url.partition(':')[0]}: use sqlite:///file")
-    path = Path(url.removeprefix(_SQLITE))
-    try:
+    if url.startswith(_SQLITE):
+        path = Path(url.removeprefix(_SQLITE))
         path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise LedgerUnavailable(f"the ledger's folder cannot be made: {error.strerror}") from error
-    return SqliteLedger(path, clock)
+        return SqliteLedger(path, clock)
+    if url.startswith(_REDIS):
+        return _open_redis(url, clock, allow_loss=allow_redis_loss, seen=seen)
+    raise LedgerUnavailable(f"no ledger is kept at {url.partition(':')[0]}: use sqlite:///file or redis://host")
+
+
+def _open_redis(url: str, clock: Clock, *, allow_loss: bool, seen: Path | None) -> Ledger:
+    # Imported here alone: who keeps the ledger in a file loads no Redis client.
+    from verifier.ledger.redis import RedisLedger, read_options
+    from verifier.ledger.redis.safety import UnsafeServer
+
+    options = read_options(url, allow_loss=allow_loss, seen=seen)
+    ledger = RedisLedger(options, None if isinstance(clock, SystemClock) else clock)
+    try:
+        ledger.open()
+    except UnsafeServer:
+        ledger.close()
+        raise
+    except LedgerUnavailable:
+        pass  # away for now: every call says so until the server is there, and looks at it then
+    return ledger

@@ -9,6 +9,7 @@ import pytest
 
 from edge.clock import Clock, FixedClock
 from tests.verifier.ledger.builders import START
+from tests.verifier.ledger.redis_servers import REDIS_STORES
 from verifier.ledger.interface import Fault, Ledger
 from verifier.ledger.sqlite import SqliteLedger
 
@@ -17,7 +18,7 @@ def _sqlite(folder: Path, clock: Clock) -> Ledger:
     return SqliteLedger(folder / "ledger.db", clock)
 
 
-STORES: dict[str, Callable[[Path, Clock], Ledger]] = {"sqlite": _sqlite}
+STORES: dict[str, Callable[[Path, Clock], Ledger]] = {"sqlite": _sqlite, **REDIS_STORES}
 
 
 @pytest.fixture

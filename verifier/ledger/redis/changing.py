@@ -1,0 +1,200 @@
+"""Sends a change to its partition until the server takes it: with the right salt, after the right head."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import Any
+
+import msgspec
+
+from edge.clock import Clock
+from verifier.audit import leaf
+from verifier.ledger.interface import (
+    PARTITIONS,
+    ClockSkew,
+    LedgerError,
+    LedgerUnavailable,
+    OperationConflict,
+    Outcome,
+    TargetState,
+)
+from verifier.ledger.millis import to_millis
+from verifier.ledger.redis import keys
+from verifier.ledger.redis.heads import Heads
+from verifier.ledger.redis.holders import Holder, Holders, holder_with, proposed
+from verifier.ledger.redis.losses import Watch
+from verifier.ledger.redis.options import Options
+from verifier.ledger.redis.replies import outcome_of
+from verifier.ledger.redis.requests import Place
+from verifier.ledger.redis.scripts import LOOK_UP, Script
+from verifier.ledger.redis.seen import Mark
+from verifier.ledger.redis.servers import Servers
+
+MAX_SKEW_MILLIS = 2000
+_TAG_BYTES = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A change on its way: whose operation it is, what the script needs of it, and the proof's key where it has one.
+
+    `scope` is the holder's name or the device's own subject; `name` is the holder's, None where there is none.
+    """
+
+    partition: int
+    scope: str
+    name: str | None
+    device: str
+    operation: str
+    request: bytes
+    salt: bytes = b""
+    point: str = ""
+    parts: dict[str, Any] = field(default_factory=dict)
+    marker: str | None = None
+
+
+class Moved(Exception):
+    """The server stood elsewhere than the request believed: ask again with what was learned."""
+
+
+class Changing:
+    """Runs changes of one process. Threads that change one partition take turns, so that they do not overtake another."""
+
+    def __init__(self, servers: Servers, watch: Watch, clock: Clock | None, options: Options) -> None:
+        """Know no head and no holder yet. `clock`: stands in for the server's own."""
+        self._servers = servers
+        self._watch = watch
+        self._clock = clock
+        self._waits = bool(options.replicas)
+        self._seconds = options.whole.total_seconds()
+        self.heads = Heads()
+        self.holders = Holders()
+        self._turns = [threading.Lock() for _ in range(PARTITIONS)]
+
+    def holder(self, subject: str) -> Holder:
+        """Return a holder as far as known, else one with a fresh salt to propose."""
+        return self.holders.get(subject) or proposed(subject)
+
+    def run(self, script: Script, partition: int, asked: Callable[[], Ask], subject: str | None = None) -> Any:  # noqa: ANN401 - an Outcome, or a claim's yes or no
+        """Send what `asked` gives until it is taken, within the bound; `asked` is called anew for every try."""
+        own = None if self._clock is None else to_millis(self._clock.now())
+        until = monotonic() + self._seconds
+        with self._turn(partition):
+            while True:
+                ask = asked()
+                try:
+                    return self._send(script, ask, own, subject)
+                except Moved:
+                    if monotonic() > until:
+                        raise LedgerUnavailable("others were always faster: retry with the same operation") from None
+
+    def look_up(self, ask: Ask, subject: str | None) -> Outcome | None:
+        """Return the kept answer of an operation, None when it is new; learns the partition's head on the way."""
+        try:
+            found = self._send(LOOK_UP, ask, None, subject)
+        except Moved:
+            return None
+        return found if isinstance(found, Outcome) else None
+
+    def place(self, partition: int) -> Place:
+        """Return where the next entry of a partition will stand, as far as known."""
+        head = self.heads.get(partition)
+        return partition, head.seq + 1, head.hash
+
+    @contextmanager
+    def _turn(self, partition: int) -> Iterator[None]:
+        if not self._turns[partition].acquire(timeout=self._seconds):
+            raise LedgerUnavailable("too many changes wait for one partition: retry with the same operation")
+        try:
+            yield
+        finally:
+            self._turns[partition].release()
+
+    def _send(self, script: Script, ask: Ask, own: int | None, subject: str | None) -> Any:  # noqa: ANN401 - as above
+        head, mark = self.heads.get(ask.partition), self._watch.seen.get(ask.partition)
+        request: dict[str, Any] = {
+            "partition": ask.partition,
+            "seq": head.seq,
+            "tag": head.tag,
+            "next": secrets.token_urlsafe(_TAG_BYTES),
+            "acked": mark.seq,
+            "device": ask.device,
+            "skew": MAX_SKEW_MILLIS,
+            "wait": self._waits,
+            **ask.parts,
+        }
+        if own is not None:
+            request["own"] = own
+        if ask.name is not None:
+            request["name"] = ask.name
+        names = keys.for_script(
+            ask.partition,
+            scope=ask.name or "",
+            place=ask.point,
+            kept=keys.operation(ask.partition, ask.scope, ask.device, ask.operation),
+            marker=ask.marker,
+        )
+        reply = self._servers.change(
+            ask.partition, script, names, msgspec.msgpack.encode(request), ask.request, ask.salt
+        )
+        return self._read(ask, reply, subject, mark)
+
+    def _read(self, ask: Ask, reply: list[Any], subject: str | None, mark: Mark) -> Any:  # noqa: ANN401 - as above
+        match reply:
+            case [b"done", packed, data, tag]:
+                self._remember(subject, ask)
+                outcome = outcome_of(ask.partition, packed, data, replayed=False)
+                self._acknowledge(ask.partition, outcome, tag.decode(), data)
+                return outcome
+            case [b"kept", packed, data]:
+                self._remember(subject, ask)
+                return outcome_of(ask.partition, packed, data, replayed=True)
+            case [b"claimed", yes]:
+                self._remember(subject, ask)
+                return bool(yes)
+            case [b"moved", seq, tag, data, acknowledged]:
+                self.heads.learn(ask.partition, int(seq), tag.decode(), data)
+                self._watch.compare(ask.partition, mark, (int(seq), data), acknowledged)
+                raise Moved
+            case [b"holder", kept] if subject is not None:
+                self._relearn(subject, kept)
+                raise Moved
+            case [b"gone"]:
+                raise Moved
+            case [b"none"]:
+                return None
+        raise _refusal(reply)
+
+    def _acknowledge(self, partition: int, outcome: Outcome, tag: str, data: bytes) -> None:
+        _, seq = leaf.split_id(outcome.entry)
+        self.heads.learn(partition, seq, tag, data)
+        self._watch.seen.note(partition, seq, outcome.leaf_hash)
+
+    def _remember(self, subject: str | None, ask: Ask) -> None:
+        if subject is not None and ask.name is not None:
+            self.holders.keep(subject, Holder(ask.name, ask.salt))
+
+    def _relearn(self, subject: str, kept: bytes | None) -> None:
+        if kept is None:
+            self.holders.forget(subject)
+        else:
+            self.holders.keep(subject, holder_with(subject, kept))
+
+
+def _refusal(reply: list[Any]) -> LedgerError:
+    """The error that a script's refusal stands for."""
+    match reply:
+        case [b"conflict"]:
+            return OperationConflict("the operation's id was used for another request")
+        case [b"skew"]:
+            return ClockSkew("the instant lies more than 2 s from the ledger's own clock")
+        case [b"target", code]:
+            return TargetState(code.decode())
+        case [b"damaged", what]:
+            return LedgerUnavailable(f"the ledger is damaged: {what.decode()}")
+    return LedgerUnavailable("the ledger's store gave an answer that is none")

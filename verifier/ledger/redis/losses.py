@@ -1,0 +1,68 @@
+"""Notices what a server no longer has of what was acknowledged, says so aloud, and remembers it."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+
+from edge.instants import rfc3339
+from verifier.audit import leaf
+from verifier.ledger.interface import PARTITIONS
+from verifier.ledger.redis import keys
+from verifier.ledger.redis.seen import Loss, Mark, Seen
+from verifier.ledger.redis.servers import Servers
+
+_LOG = logging.getLogger(__name__)
+
+
+class Watch:
+    """Compares the marks of what was acknowledged with what a server holds."""
+
+    def __init__(self, seen: Seen) -> None:
+        """Keep the marks."""
+        self.seen = seen
+
+    def compare(
+        self, partition: int, mark: Mark, head: tuple[int, bytes | None], acknowledged: bytes | None
+    ) -> Loss | None:
+        """Compare a mark with the leaf that stands in its place now, and report a loss; `head` is the last (seq, leaf)."""
+        if mark.seq == 0 or (acknowledged is not None and leaf.leaf_hash(acknowledged) == mark.hash):
+            return None
+        seq, data = head
+        loss = Loss(
+            partition=partition,
+            first=min(seq + 1, mark.seq),
+            last=mark.seq,
+            replaced=acknowledged is not None,
+            noticed_at=rfc3339(datetime.now(UTC)),  # the server's clock has just proved to be no witness
+        )
+        self.seen.report(loss, Mark(seq, leaf.leaf_hash(data) if data else bytes(32)))
+        _LOG.error("the ledger's store lost acknowledged entries: %s", loss.fault().message)
+        return loss
+
+    def compare_all(self, servers: Servers) -> list[Loss]:
+        """Compare every partition: at the start, and before anything is believed of a server met again."""
+        marks = self.seen.all()
+        wanted = [partition for partition in range(PARTITIONS) if marks[partition].seq]
+        losses = []
+        for partition, (data, head) in zip(wanted, _look(servers, wanted, marks), strict=True):
+            losses.append(self.compare(partition, marks[partition], head, data))
+        return [loss for loss in losses if loss is not None]
+
+
+def _look(
+    servers: Servers, wanted: list[int], marks: list[Mark]
+) -> list[tuple[bytes | None, tuple[int, bytes | None]]]:
+    """For each partition the leaf at its mark, and the last one with its seq."""
+    commands = []
+    for partition in wanted:
+        place = f"{marks[partition].seq}-0"
+        commands.append((partition, ("XRANGE", keys.log(partition), place, place)))
+        commands.append((partition, ("XREVRANGE", keys.log(partition), "+", "-", "COUNT", 1)))
+    replies = servers.read(commands)
+    found = []
+    for at_mark, last in zip(replies[::2], replies[1::2], strict=True):
+        data = at_mark[0][1][b"l"] if at_mark else None
+        head = (int(last[0][0].partition(b"-")[0]), last[0][1][b"l"]) if last else (0, None)
+        found.append((data, head))
+    return found

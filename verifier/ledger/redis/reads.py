@@ -1,0 +1,167 @@
+"""Reading what a Redis ledger holds: each call a few round trips, none of which holds writers up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from verifier.audit import leaf
+from verifier.ledger.interface import PARTITIONS, Entry, LedgerUnavailable, Page, Query, TargetState, Usage
+from verifier.ledger.redis import keys
+from verifier.ledger.redis.finding import Found, Search
+from verifier.ledger.redis.holders import SALT_BYTES, Holder, holder_with
+from verifier.ledger.redis.requests import Target
+from verifier.ledger.redis.servers import Servers
+from verifier.ledger.redis.state import read_state, taken_of
+
+MAX_PAGE = 500
+_SLICE = 1000  # entries counted or sifted between two looks at what was found
+
+
+def find_holder(servers: Servers, partition: int, subject: str) -> Holder | None:
+    """Return the holder of a `sub`, None when never seen or erased."""
+    (kept,) = servers.read([(partition, ("HGET", keys.subs(partition), subject))])
+    return None if kept is None else holder_with(subject, kept)
+
+
+def read_usage(servers: Servers, partition: int, subject: str, holder: Holder | None, at: int) -> Usage:
+    """Return what a holder has used; `holder` as known before: whether the name still stands is asked along."""
+    while holder is not None:
+        kept, fields = servers.read(
+            [
+                (partition, ("HGET", keys.subs(partition), subject)),
+                (partition, ("HGETALL", keys.holder(partition, holder.name))),
+            ]
+        )
+        if kept is not None and kept[:SALT_BYTES] == holder.salt:
+            return _usage(partition, fields, at)
+        holder = None if kept is None else holder_with(subject, kept)
+    return Usage({}, {}, {})
+
+
+def _usage(partition: int, fields: dict[bytes, bytes], at: int) -> Usage:
+    try:
+        state = read_state(fields)
+    except ValueError as error:
+        raise LedgerUnavailable(f"the ledger is damaged: {error}") from error
+    return Usage(
+        counters={key: used for key, used in state.counters.items() if used},
+        choices={key: taken_of(partition, key[0], row) for key, row in state.choices.items()},
+        visits={key: row.state(partition) for key, row in state.visits.items() if row.ends_at > at},
+    )
+
+
+def partition_of_entry(entry_id: str) -> int | None:
+    """Return the partition that an entry's id names, None when it is no id."""
+    try:
+        return leaf.split_id(entry_id)[0]
+    except leaf.LeafError:
+        return None
+
+
+def read_target(servers: Servers, entry_id: str) -> Target:
+    """Return the entry that a change refers to; TargetState when there is none, or none of a holder's."""
+    found = read_entry(servers, entry_id)
+    if found is None:
+        raise TargetState("not-found")
+    line = leaf.decode(found.leaf)
+    if line.holder is None:
+        raise TargetState("not-granted")
+    return Target(line, found.leaf)
+
+
+def read_entry(servers: Servers, entry_id: str) -> Entry | None:
+    """Return one entry; None for an id that is none or names no entry."""
+    try:
+        place = leaf.split_id(entry_id)
+    except leaf.LeafError:
+        return None
+    return next(read_entries(servers, [place]), None)
+
+
+def read_entries(servers: Servers, places: Sequence[tuple[int, int]]) -> Iterator[Entry]:
+    """Yield the entries at (partition, seq), in one round trip a node; those that are not there are left out."""
+    commands = []
+    for partition, seq in places:
+        commands.append((partition, ("XRANGE", keys.log(partition), f"{seq}-0", f"{seq}-0")))
+        commands.append((partition, ("HEXISTS", keys.voided(partition), str(seq))))
+    replies = servers.read(commands) if commands else []
+    for found, voided in zip(replies[::2], replies[1::2], strict=True):
+        if found:
+            yield _entry(found[0][1][b"l"], voided=bool(voided))
+
+
+def _entry(data: bytes, *, voided: bool) -> Entry:
+    try:
+        line = leaf.decode(data)
+    except leaf.LeafError as error:
+        raise LedgerUnavailable(f"the ledger is damaged: {error}") from error
+    return Entry(line.id, line.partition, line.seq, data, leaf.fields_of(line), voided)
+
+
+def read_page(servers: Servers, query: Query) -> Page:
+    """Return a page of the log, newest first."""
+    wanted = max(1, min(query.limit, MAX_PAGE))
+    matches: list[Entry] = []
+    search = Search(servers, query, wanted + 1)
+    while len(matches) <= wanted and (found := search.more(_SLICE if _is_sifted(query) else wanted + 1)):
+        matches += [entry for entry in _read(servers, found) if _matches(entry, query)]
+    chosen = tuple(matches[:wanted])
+    return Page(chosen, chosen[-1].id if len(matches) > wanted else None)
+
+
+def read_counts(servers: Servers, query: Query) -> dict[str, int]:
+    """Return how many check-ins match, by outcome. Without a filter from the heads; else from the index, by its letters,
+    and only where the letters do not tell from the entries.
+    """
+    counts = {"granted": 0, "denied": 0}
+    query = replace(query, before=None)
+    if query == Query(limit=query.limit):
+        heads = servers.read(
+            [(partition, ("HMGET", keys.head(partition), "g", "d")) for partition in range(PARTITIONS)]
+        )
+        return {"granted": sum(int(head[0] or 0) for head in heads), "denied": sum(int(head[1] or 0) for head in heads)}
+    search = Search(servers, query, _SLICE)
+    told = not _is_sifted(replace(query, outcome=None)) and query.holder is None
+    for found in search.unordered():
+        for outcome in _outcomes(servers, found, query, told=told):
+            counts[outcome] += 1
+    return counts
+
+
+def _outcomes(servers: Servers, found: Sequence[Found], query: Query, *, told: bool) -> Iterator[str]:
+    if told:
+        letters = {b"g": "granted", b"d": "denied"}
+        outcomes = (letters.get(one.sign) for one in found)
+        yield from (outcome for outcome in outcomes if outcome is not None and query.outcome in (None, outcome))
+        return
+    for entry in _read(servers, found):
+        outcome = entry.fields.get("outcome")
+        if isinstance(outcome, str) and entry.fields["kind"] == "check-in" and _matches(entry, query):
+            yield outcome
+
+
+def _read(servers: Servers, found: Sequence[Found]) -> Iterator[Entry]:
+    return read_entries(servers, [(one.partition, one.seq) for one in found])
+
+
+def _is_sifted(query: Query) -> bool:
+    """Whether what an index finds is looked through for something else as well."""
+    besides = (query.kind, query.service, query.device, query.outcome, query.reason, query.points)
+    return any(want is not None for want in besides) or (query.holder is not None and query.point is not None)
+
+
+def _matches(entry: Entry, query: Query) -> bool:
+    fields = entry.fields
+    asked = {
+        "kind": query.kind,
+        "point": query.point,
+        "service": query.service,
+        "device": query.device,
+        "outcome": query.outcome,
+        "reason": query.reason,
+        "holder": query.holder,
+    }
+    return all(want is None or fields.get(name) == want for name, want in asked.items()) and (
+        query.points is None or fields["point"] in query.points
+    )

@@ -1,0 +1,28 @@
+"""The Lua scripts, each with the common part before it, and their names as Redis knows them (EVALSHA)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hashlib import sha1
+from importlib.resources import files
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A script's text and the digest under which a server keeps it."""
+
+    text: str
+    sha: str
+
+
+def _script(name: str) -> Script:
+    folder = files(__package__)
+    text = "\n".join((folder / f"{part}.lua").read_text(encoding="utf-8") for part in ("lib", name))
+    return Script(text, sha1(text.encode(), usedforsecurity=False).hexdigest())
+
+
+CHECK_IN = _script("check_in")
+VOID = _script("void")
+CHECK_OUT = _script("check_out")
+CLAIM = _script("claim")
+LOOK_UP = _script("look_up")

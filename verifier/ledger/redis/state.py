@@ -1,0 +1,83 @@
+"""A holder's state as the server keeps it: one hash, its fields named by kind (keys.py, lib.lua)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import msgspec
+
+from verifier.audit import leaf
+from verifier.ledger.answers import visit_state
+from verifier.ledger.interface import Taken, VisitState
+from verifier.ledger.millis import from_millis
+
+
+class ChoiceRow(msgspec.Struct, array_like=True, frozen=True):
+    """The member that a group is fixed to, its uses, and the use that fixed it."""
+
+    member: str
+    uses: int
+    service: str
+    at: int
+    entry: int
+
+
+class VisitRow(msgspec.Struct, array_like=True, frozen=True):
+    """The last visit at a place. `left_at` False: nobody has left; entries by seq, times in milliseconds."""
+
+    entry: int
+    started_at: int
+    ends_at: int
+    re_entries: int
+    left_at: int | bool
+    inside: int
+    inside_at: int
+
+    @property
+    def left(self) -> int | None:
+        """When the visit was left, None while it goes on."""
+        return None if self.left_at is False else int(self.left_at)
+
+    def state(self, partition: int) -> VisitState:
+        """Return the visit as callers see it."""
+        opener = leaf.entry_id(partition, self.entry)
+        return visit_state(opener, self.started_at, self.ends_at, self.re_entries, self.left)
+
+
+_CHOICE = msgspec.msgpack.Decoder(ChoiceRow).decode
+_VISIT = msgspec.msgpack.Decoder(VisitRow).decode
+
+
+@dataclass(slots=True)
+class HolderState:
+    """Counters by (limit, period), choices by (group, period), visits by (service, point), and how many entries."""
+
+    entries: int = 0
+    counters: dict[tuple[str, str], int] = field(default_factory=dict)
+    choices: dict[tuple[str, str], ChoiceRow] = field(default_factory=dict)
+    visits: dict[tuple[str, str], VisitRow] = field(default_factory=dict)
+
+
+def read_state(fields: Mapping[bytes, bytes]) -> HolderState:
+    """Return the state that a holder's hash spells; ValueError when it is damaged."""
+    state = HolderState()
+    for name, value in fields.items():
+        kind, *rest = name.decode().split("\0")
+        match kind, rest:
+            case "n", []:
+                state.entries = int(value)
+            case "c", [limit, period]:
+                state.counters[limit, period] = int(value)
+            case "x", [group, period]:
+                state.choices[group, period] = _CHOICE(value)
+            case "v", [service, point]:
+                state.visits[service, point] = _VISIT(value)
+            case _:
+                raise ValueError(f"a field of no known kind: {kind!r}")
+    return state
+
+
+def taken_of(partition: int, group: str, row: ChoiceRow) -> Taken:
+    """Return a choice as callers see it."""
+    return Taken(group, row.member, row.service, from_millis(row.at), leaf.entry_id(partition, row.entry))
