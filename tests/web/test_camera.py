@@ -1,0 +1,95 @@
+"""Scanning by camera: a real decoder in a worker, fed by the browser's fake camera."""
+
+import time
+from io import BytesIO
+
+import pytest
+from PIL import Image
+from playwright.sync_api import expect
+
+from tests.web.conftest import CHROMIUM, Watched
+from tests.web.counter import Tablet
+from tests.web.film import Film, code_of
+from tests.web.phone import Phone
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory):
+    """What the camera sees; nothing at first."""
+    return Film(tmp_path_factory.mktemp("film") / "camera.y4m")
+
+
+@pytest.fixture
+def opened_with_camera(browser, film, site):
+    """Open pages in a browser with a camera; as `opened`, nothing may be reported."""
+    made = browser.browser_type.launch(
+        executable_path=CHROMIUM,
+        args=[
+            "--no-sandbox",
+            "--use-fake-device-for-media-stream",
+            "--use-fake-ui-for-media-stream",
+            f"--use-file-for-fake-video-capture={film.path}",
+        ],
+    )
+    watched = Watched(made, site)
+    yield watched
+    made.close()
+    assert watched.complaints == []
+
+
+def filming(opened_with_camera, site, point="gym"):
+    """Return a tablet whose camera is on."""
+    tablet = Tablet(opened_with_camera, site, point)
+    tablet.page.click("#camera-toggle")
+    expect(tablet.page.locator("#camera-state")).to_have_text("就绪")
+    return tablet
+
+
+def test_a_printed_card_before_the_camera_is_read(opened_with_camera, film, site):
+    """From the picture to the ID check, then on."""
+    film.show(None)
+    tablet = filming(opened_with_camera, site)
+    film.show(code_of(site.printed("gold")))
+    tablet.shows("identity")
+    tablet.page.click("#id-confirm")
+    assert tablet.outcome() == ("granted", "")
+
+
+def test_the_phones_own_screen_before_the_camera_is_granted(opened_with_camera, opened, film, site):
+    """The wallet's canvas, photographed, is held before the tablet's camera: granted well within seconds."""
+    film.show(None)
+    tablet = filming(opened_with_camera, site)
+    phone = Phone(opened, site)
+    picture = Image.open(BytesIO(phone.page.locator("#code").screenshot()))
+    began = time.monotonic()
+    film.show(picture)
+    assert tablet.outcome() == ("granted", "")
+    assert time.monotonic() - began < 5
+
+
+def test_a_phone_left_before_the_camera_is_one_visitor(opened_with_camera, film, site):
+    """The next visitor begins once the code is gone from the picture."""
+    film.show(None)
+    tablet = filming(opened_with_camera, site, "hosp-mch")
+    tablet.page.click("text=优先挂号")
+    card = code_of(site.printed("gold"))
+    film.show(card)
+    tablet.page.click("#id-confirm")
+    assert tablet.outcome() == ("granted", "")
+    tablet.next()
+    tablet.page.wait_for_timeout(1500)
+    tablet.shows("scan")
+    film.show(None)
+    tablet.page.wait_for_timeout(1500)
+    film.show(card)
+    tablet.shows("identity")
+
+
+def test_a_camera_that_is_refused_is_said_to_be(opened, site):
+    """The page works on without: scanner and paste."""
+    tablet = Tablet(opened, site)
+    tablet.page.click("#camera-toggle")
+    expect(tablet.page.locator("#camera-state")).to_have_text("不可用")
+    assert tablet.present(site.printed("gold")) == ("granted", "")
