@@ -1,4 +1,4 @@
-"""Uses recorded offline, over every store: applied once, counted by the uses that stand, in whatever order they come."""
+"""Uses recorded offline, over every store: applied once, counted by the uses that stand, whatever their order."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -129,7 +130,7 @@ def test_the_final_count_does_not_depend_on_the_order_of_upload(store):
     def holds(scans, online, data):
         order = data.draw(st.permutations(scans))
         cuts = sorted(data.draw(st.sets(st.integers(1, len(order)))) | {0, len(order)})
-        batches = [order[start:end] for start, end in zip(cuts, cuts[1:], strict=False)]
+        batches = [order[start:end] for start, end in pairwise(cuts)]
         desk = Desk(store, online)
         desk.upload(batches)
         standing = [scan for scan in scans if not scan.voided]
