@@ -223,7 +223,7 @@ class CardOn:
 
     def __call__(self, work: Callable[[Tap], T]) -> T:
         """Run the work and return what it gives; a DeviceFault where the card or the reader fails."""
-        with pcsc.Context() as context, context.card(self.reader) as card:
+        with pcsc.Context() as context, context.card(self.reader, reset=True) as card:
             return work(Tap(card))
 
 

@@ -146,7 +146,12 @@ class Desk:
             self._wait(lane, Pending(str(look["id"]), text))
             return replace(of_look(look), service=self.service)
         # Refused looks are checked in too: a refusal at a counter is an entry.
-        return self._check_in({"look": str(look.get("id", ""))}, text)
+        made = self._check_in({"look": str(look.get("id", ""))}, text)
+        if made.kind is not Kind.DENIED or not isinstance(look.get("reason"), str):
+            return made
+        # The look tells the better reason: a spent link, say, where the entry stops at the ID not compared.
+        seen = of_look(look)
+        return replace(made, reason=str(look["reason"]), message=seen.message, hint=seen.hint)
 
     def _shown_offline(self, text: str, lane: str) -> Verdict:
         held = self._documents.held(self._clock.now())

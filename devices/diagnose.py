@@ -106,13 +106,11 @@ def _documents(folder: Path, clock: Clock) -> Finding:
 def _queue(folder: Path) -> Finding:
     identity = load(folder)
     waiting = len(OfflineQueue(folder, identity.signer, identity.device).waiting())
-    return Finding(
-        "offline", waiting == 0, f"{waiting} records wait for upload", "they stay here until the server asks"
-    )
+    remedy = "they stay here, signed, until the server takes them"
+    return Finding("offline", f"{waiting} records wait for upload", remedy, well=waiting == 0)
 
 
 def _disk(folder: Path) -> Finding:
     free = shutil.disk_usage(folder if folder.exists() else Path.cwd()).free // 2**20
-    return Finding(
-        "disk", free > 100, f"{free} MiB free on {socket.gethostname()}", "make room: records are kept on disk"
-    )
+    remedy = "make room: records are kept on disk"
+    return Finding("disk", f"{free} MiB free on {socket.gethostname()}", remedy, well=free > 100)

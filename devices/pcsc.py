@@ -97,10 +97,11 @@ class Context:
         return list(names)
 
     @contextmanager
-    def card(self, reader: str) -> Iterator[PcscCard]:
+    def card(self, reader: str, *, reset: bool = False) -> Iterator[PcscCard]:
         """Connect to the card on a reader for one tap: one connection, one transaction.
 
         CardGone without a card. A card swapped meanwhile ends the transaction: two cards are never taken for one.
+        `reset`: power the card down afterwards, so that no authentication outlives the tap that made it.
         """
         api = self._scard
         code, handle, protocol = api.SCardConnect(
@@ -112,8 +113,7 @@ class Context:
             yield PcscCard(api, handle, protocol)
             api.SCardEndTransaction(handle, api.SCARD_LEAVE_CARD)
         finally:
-            # Reset, so that no authentication outlives the tap that made it.
-            api.SCardDisconnect(handle, api.SCARD_RESET_CARD)
+            api.SCardDisconnect(handle, api.SCARD_RESET_CARD if reset else api.SCARD_LEAVE_CARD)
 
     def wait(self, states: Sequence[tuple[str, int]], milliseconds: int) -> list[tuple[str, int]]:
         """Wait for a change; returns (reader, state) as they stand, unchanged ones too. ReaderFault if it cannot."""

@@ -39,7 +39,7 @@ def container(tap: Tap) -> Container:
         raise CardFault("the capability container has an unknown shape")
     read_most, write_most = int.from_bytes(data[3:5], "big"), int.from_bytes(data[5:7], "big")
     size = int.from_bytes(data[11:13], "big")
-    if min(read_most, write_most) < 13 or size < 5 or data[13] != _FREE:
+    if read_most < 15 or write_most < 1 or size < 5 or data[13] != _FREE:
         raise CardFault("the capability container says what no tag can mean")
     return Container(data[9:11], size, min(read_most, DATA_MOST), min(write_most, DATA_MOST), data[14] == _FREE)
 

@@ -40,6 +40,23 @@ def driver() -> Path:
     return next(iter(DRIVER.parent.glob("libifdvpcd.so*")), DRIVER)
 
 
+def present(reader: str) -> bool:
+    """Whether the daemon sees a card on a reader."""
+    from devices.pcsc import Context
+
+    with Context() as context:
+        ((_name, state),) = context.wait([(reader, 0)], 0)
+    return bool(state & 0x20)
+
+
+def until(holds, seconds: float = 10) -> None:
+    """Wait until something holds."""
+    ends = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < ends, "it never came"
+        time.sleep(0.02)
+
+
 class Slot:
     """One slot of the virtual reader: a card that is there answers on its port, and comes back after the daemon does."""
 

@@ -1,0 +1,404 @@
+"""Over a real pcscd: taps to verdicts, tears, restarts of the daemon, two readers, and nothing left behind."""
+
+import os
+import signal
+import threading
+import time
+from contextlib import contextmanager
+from datetime import timedelta
+
+import pytest
+
+from cards.claims import Form
+from devices import pcsc
+from devices.agent import Agent
+from devices.faults import CardFault, CardGone, DeviceFault, PartMissing
+from devices.ndef import card_message
+from devices.ntag424 import TagMasters
+from devices.pcsc import Change, Context, Event, Watcher
+from devices.personalise import write_tag, write_tag424
+from devices.profiles import Profile, read_card
+from devices.transport import Tap
+from devices.verdict import Kind
+from tests.devices.builders import chip_of, token
+from tests.devices.emulators import NdefFile, Ntag424, PivCard, Type2Card, Type4Card
+from tests.devices.lab import READERS, present, until
+from tests.devices.test_transport import Garbage
+from verifier.tags import TagRecord
+
+MASTERS = TagMasters(bytes(range(16)), bytes(range(16, 32)))
+
+
+class Watched:
+    """A watcher on a thread of its own; the test waits for what it tells."""
+
+    def __init__(self) -> None:
+        self.told: list[Event] = []
+        self.stop = threading.Event()
+        self.thread = threading.Thread(target=self.run)
+        self.changed = threading.Condition()
+
+    def run(self) -> None:
+        for event in Watcher().events(self.stop.is_set):
+            with self.changed:
+                self.told.append(event)
+                self.changed.notify_all()
+
+    def wait(self, change: Change, reader: str = "", seconds: float = 10) -> None:
+        """Wait for a change since the last wait, and forget it and all before it."""
+        ends = time.monotonic() + seconds
+        with self.changed:
+            while True:
+                for at, event in enumerate(self.told):
+                    if event.change is change and event.reader.startswith(reader):
+                        del self.told[: at + 1]
+                        return
+                if not self.changed.wait(ends - time.monotonic()):
+                    raise AssertionError(f"{change} was not told; {self.told}")
+
+
+@pytest.fixture
+def watched():
+    """A watcher that has seen both readers."""
+    made = Watched()
+    made.thread.start()
+    made.wait(Change.READER_ADDED, READERS[1])
+    yield made
+    made.stop.set()
+    made.thread.join(5)
+    assert not made.thread.is_alive()
+
+
+@contextmanager
+def on(reader: str = READERS[0]):
+    """A tap on a reader."""
+    with Context() as context, context.card(reader) as card:
+        yield Tap(card)
+
+
+def put_on(lab, card, slot: int = 0) -> None:
+    """Put a card on and wait until the daemon has seen it."""
+    lab.insert(card, slot)
+    until(lambda: present(READERS[slot]))
+
+
+def test_readers_are_listed(lab):
+    """Both slots of the virtual reader are there."""
+    with Context() as context:
+        assert context.readers() == list(READERS)
+
+
+def test_an_empty_reader_has_no_card(lab):
+    """Connecting without a card says so."""
+    with pytest.raises(CardGone), on():
+        pass
+
+
+def test_a_watcher_tells_arrivals_and_departures(lab, watched):
+    """Each slot's card is told on its own reader."""
+    lab.insert(Type4Card(), 1)
+    watched.wait(Change.INSERTED, READERS[1])
+    lab.remove(1)
+    watched.wait(Change.REMOVED, READERS[1])
+
+
+def chip(world):
+    card = world.card("gold", Form.CHIP)
+    return chip_of(card)
+
+
+def clone(world):
+    card = world.card("gold", Form.CHIP)
+    made = chip_of(card)
+    made.new_key()
+    return made
+
+
+def type4(world):
+    made = Type4Card()
+    made.ndef.put(card_message(world.card("gold", Form.TAG).token))
+    return made
+
+
+def type2(world):
+    from tests.devices.builders import tap
+
+    made = Type2Card()
+    write_tag(tap(made), world.card("gold", Form.TAG).packed(), lock=False)
+    return made
+
+
+def tag424(world):
+    from tests.devices.builders import tap
+
+    made = Ntag424()
+    written = write_tag424(tap(made), MASTERS, "https://card.example/t", world.card("gold", Form.TAG).token)
+    world.verifier.store.tags.add(TagRecord.of(written.record))
+    return made
+
+
+@pytest.fixture
+def agent(counter):
+    """An agent whose lines are kept."""
+    said: list[str] = []
+    made = Agent(counter.desk, said.append)
+    made.said = said
+    return made
+
+
+def test_a_chip_tapped_is_granted_and_proved(lab, world, agent):
+    """Reader, daemon, chip, server: granted without any question, logged as proved."""
+    put_on(lab, chip(world))
+    verdict = agent.tap(READERS[0])
+    assert (verdict.kind, verdict.assurance, verdict.profile) == (Kind.GRANTED, "proved", "chip")
+    assert world.log()[-1]["assurance"] == "proved"
+    assert "GRANTED" in agent.said[0]
+    assert not any("eyJ" in line for line in agent.said)
+
+
+@pytest.mark.parametrize(
+    ("made", "assurance", "profile"),
+    [(tag424, "counted", "ntag424"), (type4, "copyable", "type4"), (type2, "copyable", "type2")],
+)
+def test_a_tag_tapped_is_granted_once_the_id_is_compared(lab, world, agent, made, assurance, profile):
+    """The tap asks; the operator's word grants; the log says how far the card proved itself."""
+    put_on(lab, made(world))
+    asked = agent.tap(READERS[0])
+    assert (asked.kind, asked.profile) == (Kind.ASK, profile)
+    assert world.log() == []
+    agent.typed("y")
+    assert any("GRANTED" in line for line in agent.said)
+    assert world.log()[-1]["assurance"] == assurance
+
+
+def test_a_clone_is_refused(lab, world, agent):
+    """The right data on a chip with another key is refused, and the refusal is logged."""
+    put_on(lab, clone(world))
+    verdict = agent.tap(READERS[0])
+    assert (verdict.kind, verdict.reason) == (Kind.DENIED, "bad-proof")
+    assert world.log()[-1]["reason"] == "bad-proof"
+
+
+def test_a_replayed_link_is_refused_after_a_restart(lab, world, agent, counter):
+    """A tag's link, copied on a plain tag, is refused, also once the server was restarted."""
+    put_on(lab, tag424(world))
+    agent.tap(READERS[0])
+    agent.typed("y")
+    with on() as tap:
+        used = read_card(tap).text
+    assert agent.scanned(used, "scanner").reason == "proof-used"
+    world.restart()
+    world.clock.advance(timedelta(minutes=3))
+    world.publish()
+    refused = agent.desk.shown(used, "again")
+    assert (refused.kind, refused.reason) == (Kind.DENIED, "proof-used")
+    assert [entry["outcome"] for entry in world.log()] == ["granted", "denied", "denied"]
+
+
+def test_a_card_torn_at_every_command_of_a_read(lab):
+    """Over the daemon too, a torn card is a card that left; put on again, it reads."""
+    card = PivCard()
+    card.objects[bytes.fromhex("5FFF59")] = token(Form.CHIP, card.key.public_key()).encode()
+    put_on(lab, card)
+    with on() as tap:
+        read_card(tap)
+        commands = tap.exchanges
+    gone(lab)
+    for at in range(commands):
+        card.torn_at = at
+        put_on(lab, card)
+        with pytest.raises(CardGone), on() as tap:
+            read_card(tap)
+        gone(lab)
+    card.torn_at = None
+    put_on(lab, card)
+    with on() as tap:
+        assert read_card(tap).profile is Profile.CHIP
+
+
+def gone(lab, slot: int = 0) -> None:
+    """Take the card off and wait until the daemon has seen it."""
+    lab.remove(slot)
+    until(lambda: not present(READERS[slot]))
+
+
+@pytest.mark.parametrize("at", [0, 3, 6, 9, 12, 15])
+def test_a_card_torn_while_written_is_mended(lab, at):
+    """Torn in the middle of a write over the daemon, the tag is written again and reads."""
+    text = token()
+    put_on(lab, Type4Card(torn_at=at))
+    with pytest.raises(CardGone), on() as tap:
+        write_tag(tap, text, lock=False)
+    torn = lab.card()
+    gone(lab)
+    put_on(lab, torn)
+    with on() as tap:
+        write_tag(tap, text, lock=False)
+        assert read_card(tap).text == text
+
+
+def restarts(lab, watched, times: int) -> None:
+    lab.insert(Type4Card())
+    watched.wait(Change.INSERTED, READERS[0])
+    for _ in range(times):
+        lab.restart(signal.SIGKILL)
+        watched.wait(Change.DAEMON_LOST)
+        watched.wait(Change.DAEMON_BACK)
+        watched.wait(Change.STILL_THERE, READERS[0])
+    lab.remove()
+    watched.wait(Change.REMOVED, READERS[0])
+    card = Type4Card()
+    card.ndef.put(card_message("a.b.c"))
+    lab.insert(card)
+    watched.wait(Change.INSERTED, READERS[0])
+    with on() as tap:
+        assert read_card(tap).text == "a.b.c"
+
+
+def test_the_watcher_survives_restarts_of_the_daemon(lab, watched):
+    """Killed and started with a card present; the card that stayed is not taken for a new tap; the next one reads."""
+    restarts(lab, watched, 5)
+
+
+@pytest.mark.slow
+def test_the_watcher_survives_twenty_restarts(lab, watched):
+    """Twenty times over."""
+    restarts(lab, watched, 20)
+
+
+def test_a_daemon_that_stays_away_is_told_once(lab, watched):
+    """No endless complaints, and connecting names the remedy."""
+    lab.ask("stop", signal.SIGTERM)
+    try:
+        watched.wait(Change.DAEMON_LOST)
+        time.sleep(0.7)
+        assert watched.told == []
+        with pytest.raises(PartMissing) as told:
+            Context()
+        assert "apt-get install pcscd" in told.value.hint
+    finally:
+        lab.ask("start")
+    watched.wait(Change.DAEMON_BACK)
+
+
+def test_two_readers_check_in_at_once(lab, world, agent):
+    """Two taps at the same time are two check-ins, each told on its reader."""
+    put_on(lab, chip(world), 0)
+    put_on(lab, chip(world), 1)
+    threads = [threading.Thread(target=agent.tap, args=(reader,)) for reader in READERS]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert [entry["outcome"] for entry in world.log()] == ["granted", "granted"]
+
+
+def test_the_agent_checks_in_what_it_watches(lab, world, agent):
+    """From the watcher to the log: put on, granted; a restart of the daemon checks nothing in twice."""
+    thread = threading.Thread(target=agent.watch, args=(Watcher(),))
+    thread.start()
+    try:
+        lab.insert(chip(world))
+        until(lambda: len(world.log()) == 1)
+        lab.restart()
+        until(lambda: any("take it off" in line for line in agent.said))
+        assert len(world.log()) == 1
+        gone(lab)
+        lab.insert(chip(world))
+        until(lambda: len(world.log()) == 2)
+    finally:
+        agent.stop.set()
+        thread.join(10)
+    assert not thread.is_alive()
+
+
+def resources() -> tuple[int, int]:
+    """Open files and threads of this process."""
+    return len(os.listdir("/proc/self/fd")), threading.active_count()
+
+
+def test_two_hundred_connections_leave_nothing_behind(lab):
+    """Connect, read, disconnect, two hundred times: as many open files and threads as before."""
+    card = Type4Card()
+    card.ndef.put(card_message("a.b.c"))
+    put_on(lab, card)
+    before = resources()
+    for _ in range(200):
+        with on() as tap:
+            assert read_card(tap).text == "a.b.c"
+    assert resources() == before
+
+
+@pytest.mark.slow
+def test_two_hundred_taps_leave_nothing_behind(lab, watched):
+    """Cards put on and taken off two hundred times, on two readers in turn: every tap is told, nothing is left."""
+    card = Type4Card()
+    card.ndef.put(card_message("a.b.c"))
+    before = None
+    for number in range(100):
+        for slot in (0, 1):
+            lab.insert(card, slot)
+        for reader in READERS:
+            watched.wait(Change.INSERTED, reader)
+            with on(reader) as tap:
+                assert read_card(tap).text == "a.b.c"
+        for slot in (0, 1):
+            lab.remove(slot)
+        watched.wait(Change.REMOVED)
+        watched.wait(Change.REMOVED)
+        before = resources() if number == 1 else before
+    assert resources() == before
+
+
+@pytest.mark.parametrize(
+    "card",
+    [
+        Garbage([os.urandom(40) + b"\x90\x00"]),
+        Garbage([b"\x61\x10"]),
+        Garbage([b"x" * 16 + b"\x61\x10"]),
+        Type4Card(ndef=NdefFile(content=bytearray(b"\xff\xfe" + bytes(60_000)))),
+        PivCard(objects={bytes.fromhex("5FFF59"): bytes(60_000)}),
+    ],
+)
+def test_bad_cards_are_refused_in_time(lab, agent, world, card):
+    """Garbage, endless answers, giant content: a fault for staff within a second, and nothing in the log."""
+    put_on(lab, card)
+    began = time.monotonic()
+    verdict = agent.tap(READERS[0])
+    assert verdict.kind is Kind.FAULT
+    assert time.monotonic() - began < 2
+    assert world.log() == []
+
+
+def test_a_swap_between_two_looks_is_told(lab):
+    """The daemon's counter shows a card that was exchanged: departure and arrival are both told."""
+    watcher = Watcher()
+    watcher._states = {READERS[0]: 0x0001_0020}
+    told = list(watcher._compare(READERS[0], 0x0003_0022))
+    assert [event.change for event in told] == [Change.REMOVED, Change.INSERTED]
+
+
+def test_a_mute_card_is_told_as_mute():
+    """A card that does not power up is no tap."""
+    watcher = Watcher()
+    watcher._states = {READERS[0]: 0}
+    assert [event.change for event in watcher._compare(READERS[0], 0x0222)] == [Change.MUTE]
+
+
+def test_without_pyscard_the_remedy_is_named(monkeypatch):
+    """Without the package every other part works, and the missing one is named with its command."""
+    monkeypatch.setattr(pcsc, "scard", None)
+    with pytest.raises(PartMissing) as told:
+        Context()
+    assert "apt-get install" in told.value.hint
+    with pytest.raises(PartMissing):
+        next(iter(Watcher().events(lambda: False)))
+
+
+@pytest.mark.parametrize("code", sorted(pcsc._GONE))
+def test_every_way_to_leave_is_a_card_that_left(code):
+    """Each of the daemon's codes for a card that is gone is one fault."""
+    with pytest.raises(CardGone):
+        pcsc._check(code - 2**32, "talk")
+    with pytest.raises(CardFault):
+        pcsc._check(0x80100066, "talk")

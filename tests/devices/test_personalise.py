@@ -1,0 +1,238 @@
+"""Issuing on chips: the key made on the chip, the token of that key alone, tears mended, stacks reported."""
+
+import json
+import stat
+import sys
+from dataclasses import dataclass, field
+
+import pytest
+
+from cards.claims import Form
+from devices.batch import Issuer, IssuerFault, Job, Setup, read_holders, run, write_card
+from devices.faults import CardGone, CardLocked, CardUnknown, DeviceFault
+from devices.ntag424 import TagMasters
+from devices.personalise import CardKind, WrongToken, make_key, write_chip
+from devices.piv import ManagementKey, sign
+from devices.profiles import Profile, read_card
+from keys.jwk import key_from_jwk
+from keys.tokens import signature_holds
+from tests.devices.builders import tap, token
+from tests.devices.emulators import Card, Ntag424, PivCard, Type2Card, Type4Card
+
+MANAGEMENT = ManagementKey(0x0A, bytes(range(24)))
+
+
+def token_for(jwk: dict) -> str:
+    """The token that an issuer would sign for a chip's key."""
+    return token(Form.CHIP, key_from_jwk(jwk))
+
+
+def test_a_chip_is_issued():
+    """Key on the chip, token for it, and the chip proves that key."""
+    card = PivCard()
+    jwk = make_key(tap(card), MANAGEMENT)
+    written = write_chip(tap(card), MANAGEMENT, token_for(jwk))
+    tapped = tap(card)
+    assert read_card(tapped).profile is Profile.CHIP
+    assert signature_holds(b"message", sign(tapped, b"message"), key_from_jwk(jwk))
+    assert len(written.card_id) == 22
+
+
+def test_a_new_key_replaces_the_old():
+    """A chip set up anew answers with its new key alone."""
+    card = PivCard()
+    assert make_key(tap(card), MANAGEMENT) != make_key(tap(card), MANAGEMENT)
+
+
+@pytest.mark.parametrize(
+    "wrong", [ManagementKey(0x0A, bytes(24)), ManagementKey(0x08, bytes(16)), ManagementKey(0x03, bytes(range(24)))]
+)
+def test_another_management_key_is_refused(wrong):
+    """Neither another key nor another algorithm gets in, and the chip keeps its key."""
+    card = PivCard()
+    before = card.key_der
+    with pytest.raises(CardLocked):
+        make_key(tap(card), wrong)
+    assert card.key_der == before
+
+
+class Impostor(PivCard):
+    """A chip that accepts any management key without knowing it."""
+
+    def authenticate_management(self, algorithm, asked):
+        if asked.get(0x80) == b"":
+            return (b"\x7c\x12\x80\x10" + bytes(16),)
+        return (b"\x7c\x12\x82\x10" + bytes(16),)
+
+
+def test_a_chip_that_does_not_know_the_key_is_refused():
+    """Authentication is mutual: a card that says yes to everything is noticed."""
+    with pytest.raises(CardLocked):
+        make_key(tap(Impostor()), MANAGEMENT)
+
+
+def test_a_management_key_is_never_shown():
+    """Its repr names the algorithm; its size is checked."""
+    assert repr(MANAGEMENT) == "ManagementKey(AES-192)"
+    with pytest.raises(ValueError, match="bytes"):
+        ManagementKey(0x0A, bytes(16))
+
+
+def test_another_chips_token_is_refused():
+    """A token is written on the chip whose key it names and on no other."""
+    card, other = PivCard(), PivCard()
+    with pytest.raises(WrongToken):
+        write_chip(tap(card), MANAGEMENT, token(Form.CHIP, other.key.public_key()))
+    assert card.objects == {}
+
+
+@pytest.mark.parametrize("text", ["", "a.b.c", token()])
+def test_what_is_no_chip_card_is_refused(text):
+    """A tag's token, or none, does not go on a chip."""
+    with pytest.raises(WrongToken):
+        write_chip(tap(PivCard()), MANAGEMENT, text)
+
+
+def test_a_card_without_piv_is_told():
+    """No PIV application, no key."""
+    with pytest.raises(CardUnknown):
+        make_key(tap(Type4Card()), MANAGEMENT)
+
+
+@dataclass
+class Office:
+    """An issuer that signs at once and counts."""
+
+    issued: list = field(default_factory=list)
+    refuses: frozenset = frozenset()
+
+    def issue(self, holder, kind, jwk):
+        if holder in self.refuses:
+            raise IssuerFault("the holder has no ground that holds today")
+        self.issued.append(holder)
+        return token() if jwk is None else token_for(jwk)
+
+
+def test_a_tear_at_any_command_issues_once():
+    """Wherever setting up a chip is torn, the same chip again gets the one card that was issued."""
+    setup = Setup(CardKind.CHIP, Office(), MANAGEMENT)
+    card = PivCard()
+    write_card(tap(card), setup, Job("h"))
+    for at in range(len(card.commands)):
+        office, card, job = Office(), PivCard(torn_at=at), Job("h")
+        setup = Setup(CardKind.CHIP, office, MANAGEMENT)
+        with pytest.raises(CardGone):
+            write_card(tap(card), setup, job)
+        card.torn_at = None
+        write_card(tap(card), setup, job)
+        assert office.issued == ["h"]
+        assert read_card(tap(card)).profile is Profile.CHIP
+
+
+def stack(*cards: Card):
+    """Cards put on one after another."""
+    return [lambda work, card=card: work(tap(card)) for card in cards]
+
+
+def test_a_stack_is_written_and_reported():
+    """One card a holder, in their order; a refused holder is told and costs no card."""
+    office = Office(refuses=frozenset({"h2"}))
+    cards = [PivCard(), PivCard(), PivCard()]
+    rows = [row for row, _ in run(stack(*cards), Setup(CardKind.CHIP, office, MANAGEMENT), ["h1", "h2", "h3"], print)]
+    assert [(row.holder, row.done, row.tries) for row in rows] == [("h1", True, 1), ("h2", False, 1), ("h3", True, 1)]
+    assert rows[1].fault == "the holder has no ground that holds today"
+    assert office.issued == ["h1", "h3"]
+
+
+def test_a_swapped_chip_after_a_tear_is_noticed():
+    """The card issued for one chip's key does not go on the next chip of the stack."""
+    torn = PivCard(torn_at=8)
+    other, said = PivCard(), []
+    rows = [
+        row for row, _ in run(stack(torn, other, torn), Setup(CardKind.CHIP, Office(), MANAGEMENT), ["h1"], said.append)
+    ]
+    assert [(row.done, row.tries) for row in rows] == [(True, 3)]
+    assert "another chip" in said[1]
+    assert other.objects == {}
+
+
+@pytest.mark.parametrize(
+    ("kind", "made"), [(CardKind.TAG, Type2Card), (CardKind.TAG, Type4Card), (CardKind.TAG424, Ntag424)]
+)
+def test_tags_are_written_in_stacks_too(kind, made):
+    """Each kind by the same loop; counting tags bring a record each."""
+    setup = Setup(kind, Office(), None, TagMasters(bytes(16), bytes(range(16))), "https://card.example/t")
+    results = list(run(stack(made(), made()), setup, ["h1", "h2"], print))
+    assert [row.done for row, _ in results] == [True, True]
+    assert all((written.record is not None) is (kind is CardKind.TAG424) for _, written in results)
+
+
+def test_what_a_batch_needs_is_asked_for():
+    """Without the management key or the masters nothing is issued."""
+    for kind in (CardKind.CHIP, CardKind.TAG424):
+        card = PivCard() if kind is CardKind.CHIP else Ntag424()
+        with pytest.raises(DeviceFault):
+            write_card(tap(card), Setup(kind, Office()), Job("h"))
+
+
+ISSUER = """
+import json, sys
+words = sys.argv[1:]
+if words[:2] == ["card", "issue"]:
+    assert words[2] == "holder-1" or sys.exit("error: no such holder\\nhint: issuer holder list")
+    key = json.load(open(words[words.index("--key") + 1])) if "--key" in words else None
+    json.dump({"id": "c1", "key": key}, sys.stdout)
+else:
+    assert words == ["card", "show", "c1", "--token", "--json"]
+    json.dump({"id": "c1", "token": "a.b.c"}, sys.stdout)
+"""
+
+
+def test_the_issuer_is_asked_by_its_command_line(tmp_path):
+    """Two calls, the key in a file; its refusals are passed on."""
+    script = tmp_path / "issuer.py"
+    script.write_text(ISSUER)
+    issuer = Issuer((sys.executable, str(script)))
+    assert issuer.issue("holder-1", CardKind.CHIP, {"kty": "EC"}) == "a.b.c"
+    with pytest.raises(IssuerFault, match="no such holder"):
+        issuer.issue("holder-2", CardKind.TAG, None)
+    with pytest.raises(IssuerFault):
+        Issuer(("/nonexistent",)).issue("holder-1", CardKind.TAG, None)
+
+
+def test_holders_are_read_from_a_file(tmp_path):
+    """One id a line; comments and empty lines are no holders."""
+    file = tmp_path / "holders"
+    file.write_text("h1\n\n# later\nh2  # the second\n")
+    assert read_holders(file) == ["h1", "h2"]
+
+
+def test_key_files_must_be_private(tmp_path):
+    """A management key that others may read is refused, and no key is shown."""
+    from click.testing import CliRunner
+
+    from devices.__main__ import main
+
+    key, out = tmp_path / "key", tmp_path / "out.jwk"
+    key.write_text("00" * 24)
+    key.chmod(stat.S_IRUSR | stat.S_IRGRP)
+    asked = ["personalise", "key", "--management-key-file", str(key), "--out", str(out)]
+    told = CliRunner().invoke(main, asked)
+    assert told.exit_code == 1
+    assert "chmod" in told.output
+    assert "0000" not in told.output
+
+
+def test_masters_are_made_once(tmp_path):
+    """The file is new, private, and not printed."""
+    from click.testing import CliRunner
+
+    from devices.__main__ import main
+
+    file = tmp_path / "masters.json"
+    told = CliRunner().invoke(main, ["personalise", "masters", "--out", str(file)])
+    assert told.exit_code == 0
+    made = json.loads(file.read_text())
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert made["master"] not in told.output
+    assert CliRunner().invoke(main, ["personalise", "masters", "--out", str(file)]).exit_code == 1
