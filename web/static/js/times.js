@@ -19,7 +19,7 @@ const instant = (when) => (typeof when === "number" ? when : Date.parse(when));
 const year = (when) => format({ year: "numeric" }, "en").format(instant(when));
 
 export const timeOf = (when) => format({ hour: "2-digit", minute: "2-digit" }).format(instant(when));
-export const weekdayOf = (when) => format({ weekday: currentLanguage() === "zh" ? "short" : "long" }).format(instant(when));
+export const weekdayOf = (when) => format({ weekday: "short" }).format(instant(when));
 
 // The year is left out when it is this one.
 export function dateOf(when) {

@@ -1,5 +1,7 @@
 // The page's words in both languages. Elements say by data-t (text) and data-t-label (aria-label) which word is theirs.
 
+import { config } from "./page.js";
+
 const LANGUAGES = ["zh", "en"];
 const COOKIE = "yunju_language";
 const SEARCH = /\{(\w+)\}/g;
@@ -48,5 +50,6 @@ function setLanguage(name) {
   for (const element of document.querySelectorAll("[data-t-label]")) {
     element.setAttribute("aria-label", word(element.dataset.tLabel));
   }
+  for (const element of document.querySelectorAll("[data-programme]")) element.textContent = config.programme.name[name];
   for (const listener of listeners) listener();
 }

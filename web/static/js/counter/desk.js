@@ -77,6 +77,7 @@ export class Desk {
   redraw() {
     this.services.render();
     this.today.render();
+    this.reachable(this.isReachable);
     this.draw();
   }
 
@@ -281,6 +282,7 @@ export class Desk {
   }
 
   reachable(yes) {
+    this.isReachable = yes;
     const pill = byId("network");
     pill.hidden = false;
     pill.className = yes ? "pill ok" : "pill off";

@@ -137,5 +137,5 @@ function actions(answer, { left, canVoid, onNext, onVoid, onLeave }) {
 function trace(answer, granted) {
   const second = granted ? word("outcome.stored") : word("outcome.code", { code: answer.reason });
   const first = word(granted ? "outcome.logged" : "outcome.nothing", { id: answer.id });
-  return element("p", { class: "trace" }, element("span", {}, first), element("br"), element("span", { class: "mono" }, second));
+  return element("p", { class: "trace" }, element("span", {}, first), element("br"), element("span", { class: granted ? null : "mono" }, second));
 }
