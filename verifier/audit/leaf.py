@@ -281,8 +281,10 @@ def _check_booking_change(leaf: Leaf) -> None:
 
 def _check_offline(leaf: Leaf) -> None:
     _check_judged(leaf)
-    if leaf.target is not None or leaf.window is not None or leaf.change is not None or leaf.booking is not None:
-        raise LeafError("a use recorded offline has no target, no booking, no window and no change")
+    if leaf.target is not None or leaf.window is not None or leaf.change is not None:
+        raise LeafError("a use recorded offline has no target, no window and no change")
+    if leaf.booking is not None and (leaf.outcome == "denied" or leaf.charges or leaf.choice or leaf.visit):
+        raise LeafError("the use of a booking counts what the booking holds, and nothing of its own")
     if leaf.record is None or leaf.used_at is None or leaf.used_at > leaf.at:
         raise LeafError("a use recorded offline tells its record, and when it was: not after it was received")
     if leaf.moved and (leaf.visit is None or leaf.visit.entry is not None):

@@ -57,7 +57,8 @@ def judge(change: CheckIn, at: datetime, entry: str, standing: Standing) -> Verd
     re_entry = inside is not None and inside.left_at is not None and inside.re_entries < _cap(change)
     totals = _totals(change.charges)
     taken = other_member(change.choice, standing.taken)
-    reasons = [*change.findings, *_booking_reasons(change, at, standing.booking)]
+    against = [] if change.booking is None else booking_reasons(standing.booking, change.draft.service, at)
+    reasons = [*change.findings, *against]
     if not re_entry:
         reasons += _reasons(inside, _over(change.charges, totals, standing.used), taken)
     reasons = [reason for reason in reasons if reason in _STANDS or reason not in change.waived]
@@ -113,11 +114,9 @@ def other_member(choice: Choice | None, taken: Taken | None) -> Taken | None:
     return taken
 
 
-def _booking_reasons(change: CheckIn, at: datetime, booking: Booking | None) -> list[str]:
-    """What speaks against using the booking that the change names."""
-    if change.booking is None:
-        return []
-    if booking is None or booking.service != change.draft.service or booking.state is BookingState.CANCELLED:
+def booking_reasons(booking: Booking | None, service: str, at: datetime) -> list[str]:
+    """Return what speaks against using the booking that a use of `service` names."""
+    if booking is None or booking.service != service or booking.state is BookingState.CANCELLED:
         return [BOOKING_NEEDED]
     if booking.state is BookingState.USED:
         return [BOOKING_USED]

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from verifier.ledger.bookings import Booking, BookingState
 from verifier.ledger.interface import (
     Charge,
     Choice,
@@ -22,7 +23,7 @@ from verifier.ledger.interface import (
     Taken,
     VisitWindow,
 )
-from verifier.ledger.judgement import EXCLUDED, first_of, other_member
+from verifier.ledger.judgement import EXCLUDED, booking_reasons, first_of, other_member
 from verifier.ledger.timeline import STILL, Move, Stay, Walk, covers, walk
 
 OVERDRAWN: Final = "overdrawn"
@@ -43,7 +44,8 @@ class OfflineUse:
 
     `granted` and `reason`: what the device told. `findings`: what the server would refuse it for (steps 2 to 9), ranked
     by `order`. `visit` is left out where the clock is in doubt: such a use stands by itself. A device that refused
-    brings neither claim nor cost. The operation is the one that was tried online, if it was.
+    brings neither claim nor cost. The operation is the one that was tried online, if it was. `booking`: the one used,
+    without a visit; `choice` and `charges` are what the use costs if it can no longer be posted.
     """
 
     operation: Operation
@@ -59,6 +61,7 @@ class OfflineUse:
     visit: VisitWindow | None = None
     choice: Choice | None = None
     charges: tuple[Charge, ...] = ()
+    booking: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,7 @@ class OfflineStanding:
     `first`: the kept answer to the same operation, where it differs from what the device told. `rival`: the device
     whose the proof is already, this one's own id where it was spent here, None while it is free. `used` reads a counter
     by limit and period. `before`: what opened the last visit at or before the use; `after`: what stands after it.
+    `booking`: the one that the change names, if it is this holder's.
     """
 
     first: Outcome | None
@@ -76,19 +80,23 @@ class OfflineStanding:
     used: Callable[[str, str], int]
     before: Stay | None = None
     after: Iterable[Stay] = ()
+    booking: Booking | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class OfflineVerdict:
     """What is to be recorded.
 
-    `own`: the use in the line of uses; `joins`: what opened the visit that it lies in, at no cost. `walk`: the uses
-    that it moved. `figures`: its limits after the change.
+    `posts`: whether the booking's held units are posted; then the use counts nothing of its own. `charges`: its cost.
+    `own`: the use in the line of uses; `joins`: what opened the visit that it lies in, so that the cost waits. `walk`:
+    the uses that it moved. `figures`: its limits after the change.
     """
 
     granted: bool
     reason: str | None = None
     marks: tuple[str, ...] = ()
+    posts: bool = False
+    charges: tuple[Charge, ...] = ()
     own: Stay | None = None
     joins: Stay | None = None
     walk: Walk = STILL
@@ -109,31 +117,48 @@ def refusal_of(change: OfflineUse, standing: OfflineStanding) -> str | None:
     """
     if not change.granted or standing.first is not None:
         return None
-    excluded = [EXCLUDED] if other_member(change.choice, standing.taken) else []
-    return first_of([*change.findings, *excluded], change.order)
+    against = [] if change.booking is None else booking_reasons(standing.booking, change.draft.service, change.used_at)
+    if not _posts(change, standing) and other_member(change.choice, standing.taken):
+        against.append(EXCLUDED)
+    return first_of([*change.findings, *against], change.order)
 
 
 def judge_offline(change: OfflineUse, entry: str, standing: OfflineStanding) -> OfflineVerdict:
     """Return what a record comes to, as `entry`: a device's grant always counts, its refusal never does."""
     if not change.granted:
         return _refused(change, standing)
-    taken = other_member(change.choice, standing.taken)
+    posts = _posts(change, standing)
+    choice = None if posts else change.choice
+    taken = other_member(choice, standing.taken)
+    charges = () if posts or _consumed(standing.booking) else change.charges
     own = own_stay(change, entry)
     joins = standing.before if own is not None and covers(standing.before, own.at) else None
     walked = STILL if own is None or joins is not None else walk(own, standing.after)
-    counted = _counted(change.charges if joins is None else (), walked.moved)
-    figures = _figures(change.charges, counted, standing.used)
-    marks = ((REPLAYED, standing.rival is not None), (OVERDRAWN, _overdrawn(change, walked, counted, standing)))
+    counted = _counted(charges if joins is None else (), walked.moved)
+    marks = ((REPLAYED, standing.rival is not None), (OVERDRAWN, _overdrawn(charges, walked, counted, standing)))
     return OfflineVerdict(
         granted=True,
         marks=tuple(mark for mark, holds in marks if holds),
+        posts=posts,
+        charges=charges,
         own=own,
         joins=joins,
         walk=walked,
-        figures=figures,
-        choice=None if taken else change.choice,
+        figures=_figures(charges, counted, standing.used),
+        choice=None if taken else choice,
         taken=taken,
     )
+
+
+def _posts(change: OfflineUse, standing: OfflineStanding) -> bool:
+    """Whether the booking that the use names is held: it is posted, whatever its window says."""
+    booking = standing.booking
+    return booking is not None and booking.state is BookingState.HELD and booking.service == change.draft.service
+
+
+def _consumed(booking: Booking | None) -> bool:
+    """Whether the booking was missed and its units stayed counted: the use that was made of it costs no more."""
+    return booking is not None and booking.state is BookingState.MISSED and booking.holds
 
 
 def refused_early(change: OfflineUse) -> OfflineVerdict:
@@ -184,12 +209,12 @@ def _figures(
 
 
 def _overdrawn(
-    change: OfflineUse, walked: Walk, counted: dict[tuple[str, str], int], standing: OfflineStanding
+    charges: tuple[Charge, ...], walked: Walk, counted: dict[tuple[str, str], int], standing: OfflineStanding
 ) -> bool:
     """Whether the record takes a counter over its limit, by itself or through a use that it sets free."""
-    charges = (*change.charges, *(charge for move in walked.moved for charge in move.stay.charges))
+    touched = (*charges, *(charge for move in walked.moved for charge in move.stay.charges))
     return any(
         counted.get((charge.limit, charge.period), 0) > 0
         and standing.used(charge.limit, charge.period) + counted[charge.limit, charge.period] > charge.maximum
-        for charge in charges
+        for charge in touched
     )

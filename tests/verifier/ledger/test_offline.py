@@ -17,7 +17,10 @@ from tests.verifier.ledger.builders import (
     a_claim,
     a_draft,
     a_gym_visit,
+    a_hold,
     a_void,
+    a_window,
+    an_end,
 )
 from tests.verifier.ledger.offline_builders import UPLOAD, a_record, a_refused_record, an_offline_draft
 from verifier.ledger.interface import LedgerError, Operation, OperationConflict, device_subject
@@ -283,6 +286,55 @@ def test_a_check_out_closes_a_visit_recorded_offline(ledger, clock):
     left = ledger.check_out(a_check_out(recorded.entry, clock.now(), out_at=later(minutes=30)))
     assert left.visit.left_at == later(minutes=30)
     assert ledger.check_in(a_gym_visit(clock.now())).re_entry
+
+
+@pytest.fixture
+def a_booked_room(ledger):
+    """A study room held for the evening of the 31st, one unit of one a month."""
+    charge = a_charge(1, limit="room")
+    draft = a_draft(service="library-room", point="library")
+    return ledger.hold(a_hold(START, draft=draft, charges=(charge,), window=a_window(later(hours=10)))).entry
+
+
+def a_room_record(booking, used_at=START, **changes):
+    """A record of a room's use with a booking."""
+    draft = an_offline_draft(f"room at {used_at}", service="library-room", point="library")
+    charge = a_charge(1, limit="room")
+    return a_record(used_at, draft=draft, booking=booking, visit=None, charges=(charge,), **changes)
+
+
+def test_a_booking_used_offline_is_posted(ledger, upload, a_booked_room):
+    """It holds the unit already: the use counts nothing more."""
+    outcome = upload(a_room_record(a_booked_room, later(hours=10)))
+    assert (outcome.booking, outcome.linked, outcome.marks) == (a_booked_room, None, ())
+    assert ledger.booking(a_booked_room).state == "used"
+    assert used(ledger, ("room", "2026-10")) == 1
+
+
+def test_a_booking_used_twice_offline_costs_the_second_use(ledger, upload, a_booked_room):
+    """Two uses of one booking are two units, whichever comes first; the second stands beside its refusal."""
+    upload(a_room_record(a_booked_room, later(hours=11)))
+    second = upload(a_room_record(a_booked_room, later(hours=10), device="tablet-2"))
+    assert (second.booking, second.marks) == (None, ("overdrawn",))
+    assert fields(ledger, second.linked)["reason"] == "booking-used"
+    assert used(ledger, ("room", "2026-10")) == 2
+
+
+def test_a_booking_noted_as_missed_before_the_upload_costs_its_use(ledger, clock, upload, a_booked_room):
+    """The sweeper had given the unit back; the record shows that the room was used."""
+    clock.set(UPLOAD)
+    ledger.end_booking(an_end(a_booked_room, clock.now(), missed=True, reason="released"))
+    outcome = upload(a_room_record(a_booked_room, later(hours=10)))
+    assert fields(ledger, outcome.linked)["reason"] == "booking-missed"
+    assert used(ledger, ("room", "2026-10")) == 1
+
+
+def test_a_missed_booking_whose_unit_stayed_counted_costs_no_second_one(ledger, clock, upload, a_booked_room):
+    """Consumed when missed, used after all: one unit."""
+    clock.set(UPLOAD)
+    ledger.end_booking(an_end(a_booked_room, clock.now(), missed=True, consume=True, reason="consumed"))
+    upload(a_room_record(a_booked_room, later(hours=10)))
+    assert used(ledger, ("room", "2026-10")) == 1
 
 
 def test_a_card_that_could_not_be_believed_counts_nothing(ledger, upload):

@@ -22,7 +22,7 @@ from verifier.ledger.offline import (
     refusal_of,
     refused_early,
 )
-from verifier.ledger.sqlite import rows, stays, steps
+from verifier.ledger.sqlite import bookings, rows, stays, steps
 from verifier.ledger.sqlite.schema import row_of
 
 
@@ -40,6 +40,8 @@ class _End:
 
 def record_offline(db: sqlite3.Connection, change: OfflineUse, instant: steps.Instant) -> Outcome:
     """Judge and record a use that a device recorded offline."""
+    if change.booking is not None and change.visit is not None:
+        raise LedgerError("the use of a booking opens no visit")
     operation = change.operation
     partition = partition_of(operation.subject)
     holder = steps.holder_of(db, operation.subject, partition)
@@ -112,6 +114,7 @@ def _standing(
         taken=None if choice is None else rows.read_taken(db, place, choice.group, choice.period),
         used=lambda limit, period: rows.read_used(db, place, limit, period),
         before=None if change.visit is None else stays.opened_before(db, line, used_at),
+        booking=None if change.booking is None else bookings.find(db, change.booking, line.holder),
         # Whatever stands at this very instant was recorded before and comes before.
         after=() if change.visit is None else stays.after(db, line, used_at, row_of(line.partition + 1, 0)),
     )
@@ -138,13 +141,16 @@ def _append(
         visit=_visit(verdict),
         taken=verdict.taken,
         marks=draft.marks,
+        booking=change.booking if verdict.posts else None,
         linked=told.get("linked"),
         joined=verdict.into,
     )
 
 
 def _counted(change: OfflineUse, verdict: OfflineVerdict) -> dict[str, Any]:
-    counted: dict[str, Any] = {"charges": steps.charge_lines(change.charges), "moved": stays.move_lines(verdict.walk)}
+    counted: dict[str, Any] = {"charges": steps.charge_lines(verdict.charges), "moved": stays.move_lines(verdict.walk)}
+    if verdict.posts:
+        counted["booking"] = change.booking
     if verdict.choice is not None:
         choice = verdict.choice
         counted["choice"] = leaf.ChoiceLine(group=choice.group, member=choice.member, period=choice.period)
@@ -166,6 +172,8 @@ def _count(db: sqlite3.Connection, line: stays.Line, outcome: Outcome, verdict: 
     rows.choose(db, entry)
     stays.add(db, entry)
     stays.apply(db, line, verdict.walk)
+    if entry.booking is not None:
+        bookings.mark_used(db, rows.row_named(entry.booking), rows.row_named(entry.id))
 
 
 def _visit(verdict: OfflineVerdict) -> VisitState | None:
