@@ -21,7 +21,7 @@ from edge.instants import to_epoch
 from keys.errors import BadClaims
 from keys.keyset import KeySet, Purpose
 from keys.signer import Signer
-from keys.tokens import TokenForm, parse_unverified, sign_token, verify_with_key, verify_with_keys
+from keys.tokens import LEEWAY, TokenForm, parse_unverified, sign_token, verify_with_key, verify_with_keys
 
 OFFLINE_RECORD: Final = TokenForm(
     typ="offline-check-in+jwt",
@@ -45,6 +45,7 @@ OFFLINE_RECORD: Final = TokenForm(
         "operator": str,
         "reference": str,
         "booking": str,
+        "companions": int,
         "id_checked": bool,
         "not_holder": bool,
     },
@@ -70,6 +71,7 @@ TIME_HELD_MOST: Final = timedelta(hours=24)
 """How old the last server-signed time may be for a device's clock to be believed (DESIGN §6, Offline)."""
 
 SEQ_MOST: Final = 2**31 - 1
+COMPANIONS_MOST: Final = 500
 
 _DIGEST = re.compile(r"[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]", re.ASCII)
 _OPERATION = re.compile(r"[A-Za-z0-9_-]{16,64}", re.ASCII)
@@ -104,6 +106,7 @@ class OfflineRecord:
     operator: str | None = None
     reference: str | None = None
     booking: str | None = None
+    companions: int = 0
     id_checked: bool = False
     not_holder: bool = False
 
@@ -123,10 +126,11 @@ class OfflineRecord:
             "operator": self.operator,
             "reference": self.reference,
             "booking": self.booking,
+            "companions": self.companions,
             "id_checked": self.id_checked,
             "not_holder": self.not_holder,
         }
-        return claims | {name: value for name, value in rest.items() if value not in (None, False)}
+        return claims | {name: value for name, value in rest.items() if value}
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +197,7 @@ def parse_record(claims: Mapping[str, object]) -> OfflineRecord:
         operator=_matched(claims, "operator", _NAME),
         reference=_matched(claims, "reference", _REFERENCE),
         booking=_matched(claims, "booking", _NAME),
+        companions=_companions(claims.get("companions", 0)),
         id_checked=claims.get("id_checked") is True,
         not_holder=claims.get("not_holder") is True,
     )
@@ -215,9 +220,9 @@ def time_is_believed(record: OfflineRecord, server_time: datetime | None, receiv
     """Whether a use's period follows the device's time (DESIGN §6, Offline).
 
     It does if the device's time lies not before the record before and the last server-signed time held, that one at
-    most 24 h before, and not after receipt.
+    most 24 h before, and not after receipt. The server's instants are taken with the leeway between two clocks.
     """
-    if server_time is None or not server_time <= record.made_at <= received_at:
+    if server_time is None or not server_time - LEEWAY <= record.made_at <= received_at + LEEWAY:
         return False
     if record.made_at - server_time > TIME_HELD_MOST:
         return False
@@ -227,6 +232,12 @@ def time_is_believed(record: OfflineRecord, server_time: datetime | None, receiv
 def _seq(value: object) -> int:
     if type(value) is not int or not 1 <= value <= SEQ_MOST:
         raise BadClaims("seq is not a number from 1")
+    return value
+
+
+def _companions(value: object) -> int:
+    if type(value) is not int or not 0 <= value <= COMPANIONS_MOST:
+        raise BadClaims("companions is not a number of people")
     return value
 
 
