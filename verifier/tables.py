@@ -92,3 +92,44 @@ WALLET_PROOFS = sa.Table(
     sa.Column("proof", sa.String(128), primary_key=True),
     sa.Column("forget_at", sa.BigInteger, nullable=False, index=True),
 )
+
+USAGE_COUNTED = sa.Table(
+    "usage_counted",
+    METADATA,
+    sa.Column("one", sa.Integer, primary_key=True, autoincrement=False, comment="always 1"),
+    sa.Column("size", sa.BigInteger, nullable=False, comment="how many entries of the published log are counted"),
+)
+
+USAGE_COUNTS = sa.Table(
+    "usage_counts",
+    METADATA,
+    sa.Column("day", sa.String(10), primary_key=True, comment="local date of the use, in the programme's zone"),
+    sa.Column("hour", sa.SmallInteger, primary_key=True, autoincrement=False),
+    sa.Column("point", sa.String(200), primary_key=True),
+    sa.Column("service", sa.String(200), primary_key=True),
+    sa.Column("tier", sa.String(200), primary_key=True, comment="empty where no card was verified"),
+    sa.Column("outcome", sa.String(8), primary_key=True, comment="granted, denied, voided"),
+    sa.Column("reason", sa.String(200), primary_key=True, comment="empty for a grant"),
+    sa.Column("count", sa.BigInteger, nullable=False),
+)
+
+USAGE_TAKEN = sa.Table(
+    "usage_taken",
+    METADATA,
+    sa.Column("period", sa.String(7), primary_key=True),
+    sa.Column("quota", sa.String(200), primary_key=True),
+    sa.Column("tier", sa.String(200), primary_key=True),
+    sa.Column("holder", sa.String(43), primary_key=True, comment="the holder's name in the log, never a sub"),
+    sa.Column("units", sa.Integer, nullable=False),
+    sa.Column("maximum", sa.Integer, nullable=False),
+)
+
+REVIEWS = sa.Table(
+    "reviews",
+    METADATA,
+    sa.Column("caller", sa.String(64), primary_key=True),
+    sa.Column("operation", sa.String(64), primary_key=True, comment="sent again, it is the same review"),
+    sa.Column("anomaly", sa.String(160), nullable=False, index=True),
+    sa.Column("at", sa.BigInteger, nullable=False),
+    sa.Column("note", sa.LargeBinary, nullable=False, comment="sealed: who, in words, and the note"),
+)
