@@ -1,0 +1,91 @@
+"""What `make run` gives on a fresh machine: demonstration data, gunicorn with two workers, and the main job by hand."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.web.conftest import Watched
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+ROOT = Path(__file__).parents[2]
+READY_WITHIN_S = 30
+
+
+class Machine:
+    """A machine as `make run` leaves it. `printed` is what the demonstration said."""
+
+    def __init__(self, folder: Path) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        self.base = f"http://127.0.0.1:{port}"
+        environ = {**os.environ, "YUNJU_VAR": str(folder), "YUNJU_BASE_URL": self.base}
+        demo = [sys.executable, "-m", "web.demo"]
+        self.printed = subprocess.run(demo, env=environ, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+        serve = [sys.executable, "-m", "gunicorn", "--config", "gunicorn.conf.py", "-b", f"127.0.0.1:{port}"]
+        self._process = subprocess.Popen(
+            [*serve, "wsgi:application"], env=environ, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        self._wait()
+
+    def _wait(self) -> None:
+        ends = time.monotonic() + READY_WITHIN_S
+        while time.monotonic() < ends:
+            try:
+                with urlopen(f"{self.base}/readyz", timeout=2):
+                    return
+            except URLError:
+                time.sleep(0.2)
+        self.close()
+        pytest.fail("the service did not become ready")
+
+    def close(self) -> None:
+        self._process.send_signal(signal.SIGTERM)
+        self._process.wait(timeout=30)
+
+
+@pytest.fixture
+def machine(tmp_path):
+    """A served demonstration."""
+    made = Machine(tmp_path / "var")
+    yield made
+    made.close()
+
+
+def test_what_the_demonstration_prints_is_enough_to_do_the_main_job(machine, browser):
+    """Enrol a tablet at the gym, paste the silver holder's printed card, see it granted; enrol a phone, scan it."""
+    opened = Watched(browser, machine)
+    tablet = opened("/counter")
+    tablet.fill("#enrol-code", re.search(r"(\S+)  区全民健身活动中心", machine.printed)[1])
+    tablet.press("#enrol-code", "Enter")
+    silver = machine.printed.partition("银卡")[2]
+    tablet.fill("#presented", re.search(r"printed card   (.+)", silver)[1])
+    tablet.press("#presented", "Enter")
+    tablet.click("#id-confirm")
+    expect(tablet.locator("[data-view=outcome] .word")).to_have_text("可以使用")
+    tablet.click("#next")
+    link, last4 = re.search(r"phone +(\S+)   ID …(\S{4})", machine.printed).groups()
+    phone = opened(link)
+    phone.fill("#id-last4", last4)
+    phone.click("#enrol-do")
+    phone.click("#recovery-do")
+    expect(phone.locator("#registered")).to_have_text("是")
+    phone.click("[data-view=card] summary")
+    phone.click("#copy")
+    tablet.fill("#presented", phone.evaluate("() => navigator.clipboard.readText()"))
+    tablet.press("#presented", "Enter")
+    expect(tablet.locator("[data-view=outcome]")).to_contain_text("本人手机动态码")
+    for context in opened.contexts:
+        context.close()
+    assert opened.complaints == []
