@@ -133,3 +133,37 @@ REVIEWS = sa.Table(
     sa.Column("at", sa.BigInteger, nullable=False),
     sa.Column("note", sa.LargeBinary, nullable=False, comment="sealed: who, in words, and the note"),
 )
+
+OFFLINE_RECORDS = sa.Table(
+    "offline_records",
+    METADATA,
+    sa.Column("device", sa.String(64), primary_key=True),
+    sa.Column("seq", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("digest", sa.String(43), primary_key=True, comment="of the record's signing input; two are a fork"),
+    sa.Column("prev", sa.String(43), nullable=False),
+    sa.Column("prev_at", sa.BigInteger),
+    sa.Column("made_at", sa.BigInteger, nullable=False, comment="the device's time"),
+    sa.Column("received_at", sa.BigInteger, nullable=False),
+    sa.Column("point", sa.String(64), nullable=False),
+    sa.Column("service", sa.String(64), nullable=False),
+    sa.Column("operator", sa.String(64)),
+    sa.Column("state", sa.String(16), nullable=False, comment="applied, held, dismissed"),
+    sa.Column("why", sa.String(32), comment="why it is held or was"),
+    sa.Column("answer", sa.Text, comment="what was answered once it was applied"),
+    sa.Column("record", sa.LargeBinary, comment="sealed; of a held one alone, gone once it is decided"),
+    sa.Column("decided_by", sa.String(64), comment="the operator who released or dismissed it"),
+    sa.Index("offline_records_held", "point", "state"),
+)
+
+OFFLINE_INCIDENTS = sa.Table(
+    "offline_incidents",
+    METADATA,
+    sa.Column("device", sa.String(64), primary_key=True),
+    sa.Column("kind", sa.String(16), primary_key=True, comment="gap, fork, broken-chain, forged"),
+    sa.Column("seq", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("until_seq", sa.BigInteger, nullable=False),
+    sa.Column("count", sa.Integer, nullable=False),
+    sa.Column("first_at", sa.BigInteger, nullable=False),
+    sa.Column("last_at", sa.BigInteger, nullable=False),
+    sa.Column("closed_at", sa.BigInteger, comment="a gap that was filled later"),
+)
