@@ -5,10 +5,12 @@ What was last good stays in force while a newer document is unreadable; nothing 
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -98,15 +100,21 @@ class PublishedFolder:
 
     def current(self, at: datetime) -> Documents:
         """Return what to go by at `at`; Untrusted when there is nothing valid."""
-        if self._looked_at is None or abs(at - self._looked_at) >= LOOK_AGAIN:
+        # Without documents everybody waits for whoever reads them: a worker's first requests come all at once.
+        if self._documents is None or self._is_due(at):
             with self._lock:
-                self._refresh(at)
+                if self._is_due(at):
+                    self._refresh(at)
         documents = self._documents
         if documents is None:
             raise Untrusted(self._fault or "nothing is published")
         if at >= documents.bundle.expires_at:
             raise Untrusted("the trust bundle has expired: publish or fetch its successor")
+        self._check_programme(documents.bundle, at)
         return documents
+
+    def _is_due(self, at: datetime) -> bool:
+        return self._looked_at is None or abs(at - self._looked_at) >= LOOK_AGAIN
 
     @property
     def fault(self) -> str | None:
@@ -137,7 +145,8 @@ class PublishedFolder:
         self._fault = None
         pin = self._memory.root or self._root
         bundle = verify_bundle(_text(self._folder / "trust-bundle.jwt"), pin, at, seen_version=self._memory.bundle)
-        self._check_programme(bundle, at)
+        if bundle.issuer != self._programme.issuer:
+            raise Untrusted(f"the bundle is of {bundle.issuer}, this server's programme of {self._programme.issuer}")
         lists = {uri: signed for uri in bundle.status_lists if (signed := self._list(uri, bundle, at)) is not None}
         marks = self._marks(bundle, at)
         self._memory.keep(bundle, pin, lists, marks)
@@ -146,9 +155,8 @@ class PublishedFolder:
         return Documents(bundle, programme, trust, held, marks, unsettled_benefits(marks))
 
     def _check_programme(self, bundle: TrustBundle, at: datetime) -> None:
+        """Grant nothing by other rules than the bundle names, from the instant on at which it names them."""
         pin = bundle.programme
-        if bundle.issuer != self._programme.issuer:
-            raise Untrusted(f"the bundle is of {bundle.issuer}, this server's programme of {self._programme.issuer}")
         if at >= pin.effective_at and pin.sha256 != self._programme.sha256:
             raise Untrusted(
                 f"the bundle names programme {pin.version}, this server runs {self._programme.version}: "
@@ -189,37 +197,60 @@ class PublishedFolder:
             return held
 
 
+_Seen = tuple[int, int, str | None, dict[str, datetime]]
+"""The highest bundle version, the highest serial of marks, the root in force, the newest instant of each list."""
+
+
 class _Memory:
     """The highest versions seen, on disk, so that a restart does not forget them."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        kept = self._load()
-        self.bundle: int = kept.get("bundle", 0)
-        self.marks: int = kept.get("marks", 0)
-        self.root: str | None = kept.get("root")
-        self.lists = {uri: from_epoch(at) for uri, at in kept.get("lists", {}).items()}
+        self.bundle, self.marks, self.root, self.lists = self._load()
 
-    def _load(self) -> dict[str, Any]:
+    def _load(self) -> _Seen:
         try:
-            return dict(json.loads(self._path.read_text()))
+            return _seen(json.loads(self._path.read_text()))
         except FileNotFoundError:
-            return {}
-        except (ValueError, OSError) as error:
+            return 0, 0, None, {}
+        except (ValueError, TypeError, AttributeError, OSError) as error:
             raise Untrusted(f"{self._path} cannot be read ({error}); restore it from a backup") from None
 
     def keep(
         self, bundle: TrustBundle, pin: str, lists: Mapping[str, SignedStatusList], marks: HolderMarks | None
     ) -> None:
         """Write what is newer than before, whole or not at all."""
-        seen = self.lists | {uri: signed.issued_at for uri, signed in lists.items()}
-        serial = self.marks if marks is None else max(self.marks, marks.serial)
-        newest = (bundle.version, bundle.pin_after(pin), serial, seen)
-        if newest == (self.bundle, self.root, self.marks, self.lists):
+        serial = 0 if marks is None else marks.serial
+        read: _Seen = bundle.version, serial, bundle.pin_after(pin), {u: s.issued_at for u, s in lists.items()}
+        held = self.bundle, self.marks, self.root, self.lists
+        if _newest(held, read) == held:
             return
-        self.bundle, self.root, self.marks, self.lists = newest
-        written = {"bundle": self.bundle, "root": self.root, "marks": self.marks}
-        _replace(self._path, {**written, "lists": {uri: to_epoch(at) for uri, at in seen.items()}})
+        with _locked(self._path):
+            # Another worker may have seen newer ones: what it wrote is never taken back.
+            self.bundle, self.marks, self.root, self.lists = _newest(_newest(self._load(), held), read)
+            written = {"bundle": self.bundle, "root": self.root, "marks": self.marks}
+            _replace(self._path, {**written, "lists": {uri: to_epoch(at) for uri, at in self.lists.items()}})
+
+
+def _seen(kept: dict[str, Any]) -> _Seen:
+    lists = {str(uri): from_epoch(int(at)) for uri, at in kept.get("lists", {}).items()}
+    return int(kept.get("bundle", 0)), int(kept.get("marks", 0)), kept.get("root"), lists
+
+
+def _newest(one: _Seen, other: _Seen) -> _Seen:
+    """Join two memories; the root is that of the newer bundle, of `other` when they are the same."""
+    lists = {uri: max(at for at in (one[3].get(uri), other[3].get(uri)) if at) for uri in one[3] | other[3]}
+    root = one[2] if one[0] > other[0] else other[2] or one[2]
+    return max(one[0], other[0]), max(one[1], other[1]), root, lists
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Keep other processes from writing `path` meanwhile."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.with_name(path.name + "-lock").open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def _replace(path: Path, value: object) -> None:

@@ -1,0 +1,126 @@
+"""The signed documents a verifier goes by: never back, never another programme's rules, whole at the first request."""
+
+import json
+import threading
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from cards.programme.load import load_programme
+from cards.status import Status
+from keys.bundle import ProgrammePin, sign_bundle
+from tests.verifier.world import Signers
+from verifier.published import PublishedFolder, Untrusted
+
+
+def folder_of(world, programme=None):
+    """Open the published folder anew, as another worker does."""
+    memory = world.folder / "seen.json"
+    return PublishedFolder(world.published, programme or world.programme, Signers.root.kid, memory)
+
+
+def saved(world):
+    """Return what is published now, to be put back later."""
+    return {path: path.read_bytes() for path in world.published.rglob("*") if path.is_file()}
+
+
+def put_back(files):
+    """Publish old files again, as an attacker who kept them would."""
+    for path, content in files.items():
+        path.write_bytes(content)
+
+
+def test_first_requests_of_a_worker_wait_for_the_documents(world, monkeypatch):
+    """Requests that come while the first one still reads are served, not told that nothing is published."""
+    fresh, inside, go_on = folder_of(world), threading.Event(), threading.Event()
+    read = fresh._read
+
+    def slowly(at):
+        inside.set()
+        assert go_on.wait(10)
+        return read(at)
+
+    monkeypatch.setattr(fresh, "_read", slowly)
+    found = []
+    threads = [threading.Thread(target=lambda: found.append(fresh.current(world.clock.now()))) for _ in range(4)]
+    threads[0].start()
+    assert inside.wait(10)
+    for thread in threads[1:]:
+        thread.start()
+    threads[1].join(0.1)
+    go_on.set()
+    for thread in threads:
+        thread.join(10)
+    assert [documents.bundle.version for documents in found] == [world.version] * 4
+
+
+def test_rolled_back_folder_changes_nothing(world):
+    """Old documents, all validly signed, do not bring a revoked card back: not now and not after a restart."""
+    silver, gym = world.card("silver"), world.device("gym")
+    older = saved(world)
+    world.set_status(silver, Status.REVOKED)
+    assert gym.outcome(silver.shown(), "gym-visit")["reason"] == "revoked"
+    put_back(older)
+    world.clock.advance(timedelta(seconds=2))
+    assert gym.outcome(silver.shown(), "gym-visit")["reason"] == "revoked"
+    world.restart()
+    answer = gym.check_in(silver.shown(), "gym-visit")
+    assert (answer.status_code, answer.json["code"]) == (503, "not-trusted")
+
+
+def test_another_programme_in_the_bundle_stops_the_server(world):
+    """From the bundle's instant on the old rules grant nothing more; before it they still hold (DESIGN §4)."""
+    silver, gym = world.card("silver"), world.device("gym")
+    now = world.clock.now()
+    world.version += 1
+    pin = ProgrammePin("2099.1", "0" * 64, now + timedelta(hours=1))
+    world._write("trust-bundle.jwt", sign_bundle(replace(world._bundle(now), programme=pin), Signers.root))
+    world.clock.advance(timedelta(minutes=59))
+    assert gym.outcome(silver.shown(), "gym-visit")["outcome"] == "granted"
+    world.clock.advance(timedelta(minutes=1))
+    answer = gym.check_in(silver.shown(), "gym-visit")
+    assert (answer.status_code, answer.json["code"]) == (503, "not-trusted")
+    assert "2099.1" in answer.json["detail"]
+    assert world.client.get("/readyz").status_code == 503
+    assert len(world.log()) == 1
+
+
+def test_a_slow_worker_takes_no_version_back(world):
+    """Two workers share the memory of the highest versions: the one that read older documents last changes nothing."""
+    slow, quick = folder_of(world), folder_of(world)
+    older = saved(world)
+    slow._memory.bundle = 0  # it has read, and not yet written
+    world.clock.advance(timedelta(seconds=2))
+    world.publish()
+    assert quick.current(world.clock.now()).bundle.version == world.version
+    put_back(older)
+    slow.current(world.clock.now())
+    assert json.loads((world.folder / "seen.json").read_text())["bundle"] == world.version
+
+
+@pytest.mark.parametrize(
+    "content", ["", "5", "[]", "null", '{"bundle": "x"}', '{"lists": 3}', '{"lists": {"u": null}}']
+)
+def test_a_damaged_memory_is_told_with_its_remedy(world, content):
+    """Forgetting the highest versions would let old ones in: the server does not start, and says what to restore."""
+    (world.folder / "seen.json").write_text(content)
+    with pytest.raises(Untrusted, match="restore it from a backup"):
+        folder_of(world)
+
+
+def test_another_issuers_bundle_is_not_taken(world):
+    """A bundle of another district, even by the pinned root, leaves the documents in force as they were."""
+    world.verifier.published.current(world.clock.now())
+    foreign = replace(world._bundle(world.clock.now()), version=world.version + 1, issuer="https://other.example")
+    world._write("trust-bundle.jwt", sign_bundle(foreign, Signers.root))
+    world.clock.advance(timedelta(seconds=2))
+    assert world.verifier.published.current(world.clock.now()).bundle.version == world.version
+    assert "other.example" in str(world.verifier.published.fault)
+
+
+def test_example_programme_does_not_pass_for_the_shipped_one(world):
+    """A server started on another file has nothing to go by."""
+    other = load_programme(world.file.with_name("example.toml"))
+    with pytest.raises(Untrusted, match="this server's programme"):
+        folder_of(world, other).current(world.clock.now())
