@@ -75,7 +75,7 @@ def _enrol(folder: Path, address: str | None, code: str, label: str | None) -> N
 def _serve(folder: Path, options: dict[str, Any]) -> None:
     known = identity.load(folder)
     calls = server.Server(known, CLOCK)
-    documents, queue = _documents(folder, known), OfflineQueue(folder, known.signer, known.device)
+    documents, queue = _documents(folder, known), OfflineQueue(folder, known.signer, known.device, known.point)
     desk = Desk(calls, documents, queue, CLOCK, options["service"])
     running = Agent(desk, click.echo)
     signal.signal(signal.SIGTERM, lambda *_: running.stop.set())
@@ -162,7 +162,7 @@ def simulate_tap(card_file: Any, folder: Path, service: str, id_checked: bool, a
         known = identity.load(folder)
         calls, documents = server.Server(known, CLOCK), _documents(folder, known)
         documents.refresh(calls, CLOCK.now())
-        desk = Desk(calls, documents, OfflineQueue(folder, known.signer, known.device), CLOCK, service)
+        desk = Desk(calls, documents, OfflineQueue(folder, known.signer, known.device, known.point), CLOCK, service)
         verdict = _tapped(desk, text, options)
         if verdict.kind is Kind.ASK and id_checked:
             verdict = desk.confirm(TYPED, id_checked=True) or verdict

@@ -18,7 +18,7 @@ from cards.verify import Refused as CardRefused
 from cards.verify import Verified, verify_presentation
 from devices.documents import DocumentFolder, Held, NoDocuments, OfflineService
 from devices.faults import DeviceFault
-from devices.offline import OfflineQueue, subject_of
+from devices.offline import OfflineQueue, Use, subject_of
 from devices.profiles import CardRead, Challenge, Profile, answer, read_card
 from devices.server import Away, Server
 from devices.transport import Tap
@@ -190,9 +190,7 @@ class Desk:
         presentation = _read(text, held)
         verdict = self._verified(presentation, held, id_checked=id_checked)
         reason = verdict.reason if isinstance(verdict, CardRefused) else self._refusal(presentation, verdict, held)
-        entry: dict[str, object] = {"op": operation, "service": self.service, "presentation": presentation.text}
-        entry |= {"id_checked": id_checked, "outcome": "denied" if reason else "granted"}
-        self._queue.append(entry | ({"reason": reason} if reason else {}), at)
+        self._queue.append(Use(operation, self.service, presentation, reason, id_checked), at)
         message = _OFFLINE_REASONS.get(reason or "", Said("脱机拒绝", f"Refused offline: {reason}"))
         if reason is None:
             message = Said("脱机准许", "Granted offline")
@@ -222,12 +220,12 @@ class Desk:
             return "online-only"
         if verdict.card.tier not in rules.tiers:
             return "not-entitled"
-        if presentation.proof is not None and self._queue.has_presentation(presentation.text):
+        if presentation.proof is not None and self._queue.has_presentation(presentation):
             return "proof-used"
         if rules.limit is None:
             return None
         period = held.rules.period(rules, self._clock.now())
-        used = self._queue.granted(self.service, subject_of(presentation.text), period)
+        used = self._queue.granted(self.service, subject_of(presentation), period)
         return "offline-limit" if used >= rules.limit else None
 
 

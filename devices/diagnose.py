@@ -105,7 +105,7 @@ def _documents(folder: Path, clock: Clock) -> Finding:
 
 def _queue(folder: Path) -> Finding:
     identity = load(folder)
-    waiting = len(OfflineQueue(folder, identity.signer, identity.device).waiting())
+    waiting = len(OfflineQueue(folder, identity.signer, identity.device, identity.point).waiting())
     remedy = "they stay here, signed, until the server takes them"
     return Finding("offline", f"{waiting} records wait for upload", remedy, well=waiting == 0)
 

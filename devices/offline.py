@@ -7,7 +7,7 @@ the server sees as a gap once another record arrives; none can be altered, inser
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,29 +18,18 @@ from typing import Final
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from cards.claims import CARD
+from cards.offline_record import FIRST_PREV, OfflineRecord, SignedRecord, sign_record, verify_record
+from cards.parts import Presentation
 from cards.periods import Period
+from cards.programme.types import Beneficiary
 from devices.faults import DeviceFault
-from edge.encoding import b64u, digest
-from edge.instants import from_epoch, to_epoch
 from keys.errors import TokenError
 from keys.files import open_folder, read_private, replace_private
 from keys.signer import Signer
-from keys.tokens import TokenForm, parse_unverified, sign_token, verify_with_key
+from keys.tokens import parse_unverified
 
-RECORD: Final = TokenForm(
-    typ="offline-check-in+jwt",
-    headers=frozenset({"alg", "kid", "typ"}),
-    required={"rdr": str, "seq": int, "prev": str, "iat": int, "op": str, "service": str, "presentation": str},
-    optional={"id_checked": bool, "operator": str, "beneficiary": str, "outcome": str, "reason": str},
-    max_length=12_000,
-    max_lifetime=None,
-)
-"""One check-in: `rdr` the device, `seq` dense from 1, `prev` base64url SHA-256 of the record before (of nothing at
-first), `iat` the device's time, `op` the operation id, `presentation` the text or the chip's transcript, `outcome`
-what the visitor was told."""
-
-FIRST: Final = b64u(digest(b""))
-_FILE, _SENT = "offline-records.txt", "offline-sent"
+_FILE: Final = "offline-records.txt"
+_SENT: Final = "offline-sent"
 
 
 class QueueBroken(DeviceFault):
@@ -50,52 +39,62 @@ class QueueBroken(DeviceFault):
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """A record as it lies on disk: its text, and the claims that it says."""
+class Use:
+    """One check-in that was judged here: what a record says beside its place in the chain."""
 
-    text: str
-    claims: Mapping[str, object]
-
-    @property
-    def sequence(self) -> int:
-        """The record's number."""
-        return int(str(self.claims["seq"]))
+    operation: str
+    service: str
+    presentation: Presentation
+    reason: str | None
+    id_checked: bool = False
 
 
 class OfflineQueue:
     """The records of one device. One process at a time, any thread; `append` returns once the record is durable."""
 
-    def __init__(self, folder: Path, signer: Signer, device: str) -> None:
+    def __init__(self, folder: Path, signer: Signer, device: str, point: str) -> None:
         """Open the folder's records and check the whole chain; QueueBroken if it does not hold."""
         open_folder(folder)
         self._path = folder / _FILE
         self._pointer = folder / _SENT
         self._signer = signer
         self._device = device
+        self._point = point
+        self.server_time: str | None = None
+        """The last time that the server signed for this device, as its text; None where none is held."""
         self._lock = Lock()
         self._records = list(_read(self._path, signer.public_key, device))
         self._sent = self._read_pointer()
 
-    def append(self, entry: Mapping[str, object], at: datetime) -> Kept:
-        """Sign and keep a check-in; `entry` has op, service, presentation and what else RECORD allows."""
+    def append(self, use: Use, at: datetime) -> SignedRecord:
+        """Sign and keep a check-in of the instant `at`; returns once it is durable."""
         with self._lock:
             last = self._records[-1] if self._records else None
-            claims: dict[str, object] = {
-                "rdr": self._device,
-                "seq": 1 if last is None else last.sequence + 1,
-                "prev": FIRST if last is None else b64u(digest(last.text.encode("ascii"))),
-                "iat": to_epoch(at),
-                **entry,
-            }
-            kept = Kept(sign_token(self._signer, RECORD, claims), claims)
+            record = OfflineRecord(
+                seq=1 if last is None else last.record.seq + 1,
+                prev=FIRST_PREV if last is None else last.digest,
+                prev_at=None if last is None else last.record.made_at,
+                device=self._device,
+                made_at=at,
+                server_time=self.server_time,
+                operation=use.operation,
+                service=use.service,
+                point=self._point,
+                beneficiary=Beneficiary.HOLDER,
+                presentation=use.presentation,
+                granted=use.reason is None,
+                reason=use.reason,
+                id_checked=use.id_checked,
+            )
+            kept = verify_record(sign_record(self._signer, record), self._signer.public_key)
             self._write(kept.text)
             self._records.append(kept)
             return kept
 
-    def waiting(self) -> list[Kept]:
+    def waiting(self) -> list[SignedRecord]:
         """Return the records that the server has not taken yet, oldest first."""
         with self._lock:
-            return [kept for kept in self._records if kept.sequence > self._sent]
+            return [kept for kept in self._records if kept.record.seq > self._sent]
 
     def taken(self, sequence: int) -> None:
         """Note that the server has taken every record up to `sequence`."""
@@ -106,22 +105,22 @@ class OfflineQueue:
     def has(self, operation: str) -> bool:
         """Tell whether an operation was kept."""
         with self._lock:
-            return any(kept.claims["op"] == operation for kept in self._records)
+            return any(kept.record.operation == operation for kept in self._records)
 
-    def has_presentation(self, text: str) -> bool:
+    def has_presentation(self, presentation: Presentation) -> bool:
         """Tell whether this very showing of a card was recorded before."""
         with self._lock:
-            return any(kept.claims["presentation"] == text for kept in self._records)
+            return any(kept.record.presentation == presentation for kept in self._records)
 
     def granted(self, service: str, subject: str, period: Period) -> int:
         """Return how many uses of a service this device granted a holder, offline, within a period."""
         with self._lock:
             return sum(
-                kept.claims["service"] == service
-                and kept.claims.get("outcome") == "granted"
-                and from_epoch(int(str(kept.claims["iat"]))) in period
-                and subject_of(str(kept.claims["presentation"])) == subject
-                for kept in self._records
+                record.granted
+                and record.service == service
+                and record.made_at in period
+                and subject_of(record.presentation) == subject
+                for record in (kept.record for kept in self._records)
             )
 
     def _write(self, text: str) -> None:
@@ -153,12 +152,12 @@ def _untouched_on_failure(handle: int) -> Iterator[None]:
         raise DeviceFault(f"the record cannot be kept: {error.strerror}", "see to the disk; admit nobody") from None
 
 
-def subject_of(presentation: str) -> str:
-    """Return the holder that a recorded presentation's card names; it was verified before it was recorded."""
-    return str(parse_unverified(presentation.partition("~")[0], CARD).claims["sub"])
+def subject_of(presentation: Presentation) -> str:
+    """Return the holder that a recorded card names; it was verified before it was recorded."""
+    return str(parse_unverified(presentation.card or "", CARD).claims["sub"])
 
 
-def _read(path: Path, key: ec.EllipticCurvePublicKey, device: str) -> Iterator[Kept]:
+def _read(path: Path, key: ec.EllipticCurvePublicKey, device: str) -> Iterator[SignedRecord]:
     if not path.exists():
         return
     content = path.read_bytes()
@@ -166,13 +165,14 @@ def _read(path: Path, key: ec.EllipticCurvePublicKey, device: str) -> Iterator[K
     if torn:
         # A crash in the middle of a record: nobody was told of it, and it goes.
         os.truncate(path, len(content) - len(torn))
-    previous = FIRST
+    previous, before = FIRST_PREV, None
     for number, line in enumerate(whole.decode("ascii", "replace").split("\n") if whole else [], 1):
         try:
-            claims = verify_with_key(line, RECORD, key).claims
+            kept = verify_record(line, key)
         except TokenError as error:
             raise QueueBroken(f"record {number} was not written by this device ({error.reason})") from None
-        if (claims["seq"], claims["prev"], claims["rdr"]) != (number, previous, device):
+        record = kept.record
+        if (record.seq, record.prev, record.prev_at, record.device) != (number, previous, before, device):
             raise QueueBroken(f"record {number} does not follow the one before it")
-        previous = b64u(digest(line.encode("ascii")))
-        yield Kept(line, claims)
+        previous, before = kept.digest, record.made_at
+        yield kept

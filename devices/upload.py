@@ -25,7 +25,7 @@ def upload(queue: OfflineQueue, server: Server) -> str:
         answers = found.get("answers")
         if not isinstance(answers, list) or len(answers) != len(batch):
             return _told(sent, len(waiting), "the server's answer cannot be read")
-        queue.taken(batch[-1].sequence)
+        queue.taken(batch[-1].record.seq)
         sent += len(batch)
     return _told(sent, 0, "") if sent else ""
 

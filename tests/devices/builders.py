@@ -92,7 +92,7 @@ def counter(world, folder: Path, monkeypatch, service: str = "gym-visit", point:
     kept = identity.keep(folder, BASE, answered)
     calls = Server(kept, world.clock)
     documents = DocumentFolder(folder, kept.root)
-    queue = OfflineQueue(folder, kept.signer, kept.device)
+    queue = OfflineQueue(folder, kept.signer, kept.device, kept.point)
     made = Counter(world, folder, Desk(calls, documents, queue, world.clock, service), queue, documents, calls, kept)
     made.line = line
     return made

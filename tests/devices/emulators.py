@@ -161,13 +161,13 @@ class Type4Card(Card):
 
 @dataclass
 class PivCard(Type4Card):
-    """A PIV chip: slot 9E on P-256, data objects, an AES-192 management key; with an NDEF application when `with_ndef`."""
+    """A PIV chip: slot 9E on P-256, data objects, an AES-192 management key; NDEF too where `with_ndef`."""
 
     key_der: bytes = b""
     objects: dict[bytes, bytes] = field(default_factory=dict)
     management: bytes = bytes(range(24))
     with_ndef: bool = False
-    version: bytes = b"\x05\x07\x01"
+    version: bytes = b"\x04\x03\x07"
     authenticated: bool = False
     pending: bytes = b""
     chained: bytes = b""

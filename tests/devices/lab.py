@@ -58,7 +58,7 @@ def until(holds, seconds: float = 10) -> None:
 
 
 class Slot:
-    """One slot of the virtual reader: a card that is there answers on its port, and comes back after the daemon does."""
+    """One slot of the virtual reader: its card answers on its port, and comes back when the daemon does."""
 
     def __init__(self, number: int) -> None:
         self.port = PORT + number
@@ -227,6 +227,18 @@ class Lab:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
+def serve(laboratory: Inside, connection) -> None:
+    """Obey one connection until it hangs up."""
+    with contextlib.suppress(EOFError):
+        while True:
+            asked = connection.recv()
+            try:
+                answer = laboratory.obey(asked)
+            except Exception as error:  # noqa: BLE001 - told to the outside, whatever it is
+                answer = error
+            connection.send(answer)
+
+
 def inside(folder: Path) -> None:
     """Set the namespace up and obey until the outside hangs up."""
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
@@ -234,14 +246,7 @@ def inside(folder: Path) -> None:
     subprocess.run(["mount", "--bind", str(folder), "/run/pcscd"], check=True)
     laboratory = Inside(folder)
     with Listener(str(folder / "lab"), "AF_UNIX") as listener, listener.accept() as connection:
-        with contextlib.suppress(EOFError):
-            while True:
-                asked = connection.recv()
-                try:
-                    answer = laboratory.obey(asked)
-                except Exception as error:  # noqa: BLE001 - told to the outside, whatever it is
-                    answer = error
-                connection.send(answer)
+        serve(laboratory, connection)
     laboratory.stop(signal.SIGKILL)
 
 

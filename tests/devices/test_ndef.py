@@ -1,5 +1,7 @@
 """NDEF messages: an independent library reads ours, ours reads what is well-formed and refuses the rest."""
 
+from contextlib import suppress
+
 import ndef as ndeflib
 import pytest
 from hypothesis import given
@@ -35,10 +37,8 @@ def test_what_is_written_is_read(text):
 @given(st.binary(max_size=400))
 def test_any_bytes_are_read_or_refused(data):
     """No bytes crash the reader."""
-    try:
+    with suppress(DeviceFault):
         assert isinstance(text_of(data), str)
-    except DeviceFault:
-        pass
 
 
 def test_what_ndeflib_writes_is_read():

@@ -64,6 +64,7 @@ def test_authentication_of_an12196(slot, random, exchange, keys):
 
 
 def secured(plays: Plays, transaction: str, encryption: str, mac: str) -> Secured:
+    """A session with NXP's keys."""
     return Secured(Tap(plays), bytes.fromhex(encryption), bytes.fromhex(mac), bytes.fromhex(transaction))
 
 

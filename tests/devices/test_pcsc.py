@@ -6,13 +6,14 @@ import threading
 import time
 from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from cards.claims import Form
 from devices import pcsc
 from devices.agent import Agent
-from devices.faults import CardFault, CardGone, DeviceFault, PartMissing
+from devices.faults import CardFault, CardGone, PartMissing
 from devices.ndef import card_message
 from devices.ntag424 import TagMasters
 from devices.pcsc import Change, Context, Event, Watcher
@@ -21,6 +22,7 @@ from devices.profiles import Profile, read_card
 from devices.transport import Tap
 from devices.verdict import Kind
 from tests.devices.builders import chip_of, token
+from tests.devices.builders import tap as direct_tap
 from tests.devices.emulators import NdefFile, Ntag424, PivCard, Type2Card, Type4Card
 from tests.devices.lab import READERS, present, until
 from tests.devices.test_transport import Garbage
@@ -103,11 +105,13 @@ def test_a_watcher_tells_arrivals_and_departures(lab, watched):
 
 
 def chip(world):
+    """A gold holder's chip."""
     card = world.card("gold", Form.CHIP)
     return chip_of(card)
 
 
 def clone(world):
+    """Its data on a chip with another key."""
     card = world.card("gold", Form.CHIP)
     made = chip_of(card)
     made.new_key()
@@ -115,24 +119,23 @@ def clone(world):
 
 
 def type4(world):
+    """A gold holder's Type 4 tag."""
     made = Type4Card()
     made.ndef.put(card_message(world.card("gold", Form.TAG).token))
     return made
 
 
 def type2(world):
-    from tests.devices.builders import tap
-
+    """A gold holder's Type 2 tag, in wire form."""
     made = Type2Card()
-    write_tag(tap(made), world.card("gold", Form.TAG).packed(), lock=False)
+    write_tag(direct_tap(made), world.card("gold", Form.TAG).packed(), lock=False)
     return made
 
 
 def tag424(world):
-    from tests.devices.builders import tap
-
+    """A gold holder's counting tag, known to the verifier."""
     made = Ntag424()
-    written = write_tag424(tap(made), MASTERS, "https://card.example/t", world.card("gold", Form.TAG).token)
+    written = write_tag424(direct_tap(made), MASTERS, "https://card.example/t", world.card("gold", Form.TAG).token)
     world.verifier.store.tags.add(TagRecord.of(written.record))
     return made
 
@@ -157,18 +160,18 @@ def test_a_chip_tapped_is_granted_and_proved(lab, world, agent):
 
 
 @pytest.mark.parametrize(
-    ("made", "assurance", "profile"),
-    [(tag424, "counted", "ntag424"), (type4, "copyable", "type4"), (type2, "copyable", "type2")],
+    ("made", "expected"),
+    [(tag424, ("ntag424", "counted")), (type4, ("type4", "copyable")), (type2, ("type2", "copyable"))],
 )
-def test_a_tag_tapped_is_granted_once_the_id_is_compared(lab, world, agent, made, assurance, profile):
+def test_a_tag_tapped_is_granted_once_the_id_is_compared(lab, world, agent, made, expected):
     """The tap asks; the operator's word grants; the log says how far the card proved itself."""
     put_on(lab, made(world))
     asked = agent.tap(READERS[0])
-    assert (asked.kind, asked.profile) == (Kind.ASK, profile)
+    assert (asked.kind, asked.profile, asked.assurance) == (Kind.ASK, *expected)
     assert world.log() == []
     agent.typed("y")
     assert any("GRANTED" in line for line in agent.said)
-    assert world.log()[-1]["assurance"] == assurance
+    assert world.log()[-1]["assurance"] == expected[1]
 
 
 def test_a_clone_is_refused(lab, world, agent):
@@ -238,6 +241,7 @@ def test_a_card_torn_while_written_is_mended(lab, at):
 
 
 def restarts(lab, watched, times: int) -> None:
+    """Kill and start the daemon while a card lies on the reader."""
     lab.insert(Type4Card())
     watched.wait(Change.INSERTED, READERS[0])
     for _ in range(times):
@@ -314,7 +318,7 @@ def test_the_agent_checks_in_what_it_watches(lab, world, agent):
 
 def resources() -> tuple[int, int]:
     """Open files and threads of this process."""
-    return len(os.listdir("/proc/self/fd")), threading.active_count()
+    return len(list(Path("/proc/self/fd").iterdir())), threading.active_count()
 
 
 def test_two_hundred_connections_leave_nothing_behind(lab):

@@ -136,7 +136,7 @@ def test_other_links_are_none_of_ours(link):
 
 
 @pytest.mark.parametrize(
-    "made", [lambda: chip(), lambda: chip(with_ndef=True), lambda: type4("a" * 700), lambda: type2("a" * 700)]
+    "made", [chip, lambda: chip(with_ndef=True), lambda: type4("a" * 700), lambda: type2("a" * 700)]
 )
 def test_a_card_torn_at_any_command_of_a_read_is_gone(made):
     """Wherever a reading is torn, the fault says that the card left; whole again, the card reads."""

@@ -1,0 +1,295 @@
+"""Offline records: chained, signed, durable; and what a desk grants while the server is away."""
+
+import errno
+import itertools
+import json
+import os
+from datetime import timedelta
+
+import pytest
+
+from cards.claims import Form
+from cards.offline_record import FIRST_PREV, record_digest, verify_record
+from cards.parts import Presentation
+from cards.status import Status
+from devices import offline
+from devices.documents import NoDocuments, read_rules
+from devices.faults import DeviceFault
+from devices.offline import OfflineQueue, QueueBroken, Use
+from devices.server import Away, Refused
+from devices.upload import upload
+from devices.verdict import Kind
+from keys.signer import FileSigner
+from tests.devices.builders import AT, chip_of, tap, token
+from tests.devices.builders import counter as built_counter
+
+SIGNER = FileSigner.generate()
+
+
+def queue(folder, signer=SIGNER) -> OfflineQueue:
+    """The queue of a folder."""
+    return OfflineQueue(folder, signer, "device-1", "gym")
+
+
+CARD = Presentation(token(), None)
+
+
+def entry(number: int = 1) -> Use:
+    """What a desk records."""
+    return Use(f"operation-{number:08d}", "gym-visit", CARD, None, id_checked=True)
+
+
+def test_records_are_chained_and_signed(tmp_path):
+    """Each names its number and the digest of the one before, and verifies under the device's key."""
+    kept = [queue(tmp_path).append(entry(number), AT) for number in (1, 2, 3)]
+    assert [one.record.seq for one in kept] == [1, 2, 3]
+    assert kept[0].record.prev == FIRST_PREV
+    for before, after in itertools.pairwise(kept):
+        assert after.record.prev == record_digest(before.text)
+    for one in kept:
+        assert verify_record(one.text, SIGNER.public_key) == one
+
+
+def test_records_outlive_the_process(tmp_path):
+    """Another process reads what was appended and goes on with the next number."""
+    queue(tmp_path).append(entry(), AT)
+    again = queue(tmp_path)
+    assert [one.record.seq for one in again.waiting()] == [1]
+    assert again.append(entry(2), AT).record.seq == 2
+    assert again.has("operation-00000001")
+
+
+def test_what_was_taken_waits_no_longer(tmp_path):
+    """The pointer is durable and never passes the records."""
+    made = queue(tmp_path)
+    for number in (1, 2):
+        made.append(entry(number), AT)
+    made.taken(1)
+    assert [one.record.seq for one in queue(tmp_path).waiting()] == [2]
+    (tmp_path / "offline-sent").write_text("7")
+    with pytest.raises(QueueBroken):
+        queue(tmp_path)
+
+
+def lines(folder) -> list[str]:
+    """The records on disk."""
+    return (folder / "offline-records.txt").read_text().splitlines()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda rows: [rows[1], rows[0], rows[2]],
+        lambda rows: [rows[0], rows[2]],
+        lambda rows: rows[1:],
+        lambda rows: [rows[0], rows[0], *rows[1:]],
+        lambda rows: [rows[0][:-2] + "AA", *rows[1:]],
+        lambda rows: ["", *rows],
+    ],
+)
+def test_a_changed_file_is_noticed(tmp_path, change):
+    """Swapped, removed, repeated, altered, foreign lines: the queue does not open."""
+    made = queue(tmp_path)
+    for number in (1, 2, 3):
+        made.append(entry(number), AT)
+    (tmp_path / "offline-records.txt").write_text("\n".join(change(lines(tmp_path))) + "\n")
+    with pytest.raises(QueueBroken):
+        queue(tmp_path)
+
+
+def test_another_devices_records_are_refused(tmp_path):
+    """Records under another key, or naming another device, are none of ours."""
+    queue(tmp_path).append(entry(), AT)
+    with pytest.raises(QueueBroken):
+        queue(tmp_path, FileSigner.generate())
+    with pytest.raises(QueueBroken):
+        OfflineQueue(tmp_path, SIGNER, "device-2", "gym")
+
+
+def test_a_half_written_line_goes(tmp_path):
+    """A crash in the middle of a record loses that record alone, of which nobody was told."""
+    queue(tmp_path).append(entry(), AT)
+    with (tmp_path / "offline-records.txt").open("a") as file:
+        file.write("eyJhbGciOi")
+    again = queue(tmp_path)
+    assert again.append(entry(2), AT).record.seq == 2
+    assert len(queue(tmp_path).waiting()) == 2
+
+
+def test_a_full_disk_grants_nothing(tmp_path, monkeypatch):
+    """What cannot be kept is a fault, leaves no half line, and the next record follows the last whole one."""
+    made = queue(tmp_path)
+    made.append(entry(), AT)
+    real = os.write
+
+    def full(handle, data):
+        real(handle, data[:20])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(offline.os, "write", full)
+    with pytest.raises(DeviceFault, match="No space"):
+        made.append(entry(2), AT)
+    monkeypatch.setattr(offline.os, "write", real)
+    assert made.append(entry(3), AT).record.seq == 2
+    assert len(queue(tmp_path).waiting()) == 2
+
+
+@pytest.fixture
+def away(counter, world):
+    """A counter that has its documents, and then loses the server."""
+    assert counter.documents.refresh(counter.server, world.clock.now())
+    counter.line.cut = True
+    return counter
+
+
+def test_a_chip_is_granted_offline_and_recorded(away, world):
+    """The reader's own nonce; the transcript goes into the signed record."""
+    card = chip_of(world.card("gold", Form.CHIP))
+    world.publish()
+    away.line.cut = False
+    away.documents.refresh(away.server, world.clock.now())
+    away.line.cut = True
+    verdict = away.desk.tapped(tap(card), "reader")
+    assert (verdict.kind, verdict.offline, verdict.assurance) == (Kind.GRANTED, True, "proved")
+    (record,) = away.queue.waiting()
+    assert record.record.granted
+    assert record.record.presentation.proof is not None
+
+
+def card_known(away, world, form=Form.PHONE, tier="gold"):
+    """A card whose status list the counter has."""
+    card = world.card(tier, form)
+    away.line.cut = False
+    assert away.documents.refresh(away.server, world.clock.now())
+    away.line.cut = True
+    return card
+
+
+def test_the_offline_limit_holds_for_a_holder(away, world):
+    """One visit a month offline at this device; the second is refused and recorded too; next month is free again."""
+    card = card_known(away, world)
+    assert away.desk.shown(card.shown(), "scanner").kind is Kind.GRANTED
+    assert away.desk.shown(card.shown(), "scanner").reason == "offline-limit"
+    assert [one.record.granted for one in away.queue.waiting()] == [True, False]
+    world.go("2026-11-01 09:00")
+    away.line.cut = False
+    assert away.documents.refresh(away.server, world.clock.now())
+    away.line.cut = True
+    assert away.desk.shown(card.shown(), "scanner").kind is Kind.GRANTED
+
+
+def test_one_code_serves_once_offline(away, world):
+    """The same proof again is refused, for services without an offline limit too."""
+    card = card_known(away, world)
+    shown = card.shown()
+    assert away.desk.shown(shown, "scanner").kind is Kind.GRANTED
+    assert away.desk.shown(shown, "scanner").reason == "proof-used"
+
+
+def test_a_tag_offline_needs_the_id(away, world):
+    """The desk asks; without the word nothing is recorded, with it the record says so."""
+    card = card_known(away, world, Form.TAG)
+    assert away.desk.shown(card.token, "reader").kind is Kind.ASK
+    assert away.desk.confirm("reader", id_checked=False) is None
+    assert away.queue.waiting() == []
+    away.desk.shown(card.token, "reader")
+    assert away.desk.confirm("reader", id_checked=True).kind is Kind.GRANTED
+    assert away.queue.waiting()[0].record.id_checked
+
+
+def test_revoked_and_stale_are_refused_offline(away, world):
+    """What the last status list says holds; after its end nothing is known and nothing granted."""
+    card = card_known(away, world)
+    other = card_known(away, world)
+    away.line.cut = False
+    world.set_status(card, Status.REVOKED)
+    away.documents.refresh(away.server, world.clock.now())
+    away.line.cut = True
+    assert away.desk.shown(card.shown(), "scanner").reason == "revoked"
+    world.clock.advance(timedelta(hours=25))
+    assert away.desk.shown(other.shown(), "scanner").reason == "status-unknown"
+
+
+def test_online_only_services_are_refused_offline(world, tmp_path, monkeypatch):
+    """Bookings and services with an offline limit of nought need the server."""
+    made = built_counter(world, tmp_path / "hrss", monkeypatch, "steward-certificate", "hrss")
+    card = card_known(made, world)
+    assert made.desk.shown(card.shown(), "scanner").reason == "online-only"
+
+
+def test_a_link_or_a_short_code_needs_the_server(away, world):
+    """Neither can be judged here: a fault that says so, and no record."""
+    card = card_known(away, world)
+    link = "https://card.example/t?p=" + "0" * 32 + "&c=" + "0" * 16
+    for text in (link, card.short(), "nonsense"):
+        assert away.desk.shown(text, "scanner").kind is Kind.FAULT
+    assert away.queue.waiting() == []
+
+
+def test_without_documents_nothing_is_granted(counter, world):
+    """A PC that was never connected grants nothing."""
+    counter.line.cut = True
+    verdict = counter.desk.shown(world.card("gold").shown(), "scanner")
+    assert (verdict.kind, verdict.reason) == (Kind.FAULT, "NoDocuments")
+
+
+def test_a_lost_answer_is_asked_for_again(counter, world):
+    """The same operation is sent once more: one entry, one unit."""
+    counter.line.lost = 1
+    verdict = counter.desk.shown(world.card("gold").shown(), "scanner")
+    assert (verdict.kind, verdict.offline) == (Kind.GRANTED, False)
+    assert len(world.log()) == 1
+
+
+def test_an_operation_that_was_lost_twice_keeps_its_id(counter, world):
+    """What the server may have recorded is kept offline under the same operation, so that it is never counted twice."""
+    card = world.card("gold")
+    assert counter.documents.refresh(counter.server, world.clock.now())
+    counter.line.lost = 2
+    verdict = counter.desk.shown(card.shown(), "scanner")
+    assert (verdict.kind, verdict.offline) == (Kind.GRANTED, True)
+    (record,) = counter.queue.waiting()
+    assert len(world.log()) == 1
+    assert counter.queue.has(record.record.operation)
+
+
+class Takes:
+    """A server that answers uploads as it is told."""
+
+    def __init__(self, *answers) -> None:
+        self.answers = list(answers)
+
+    def call(self, method, path, body, **_):
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return {"answers": [{}] * len(body["records"])} if answer is None else answer
+
+
+def test_records_are_uploaded_once(tmp_path):
+    """Taken records wait no longer; a server without the call, or away, loses none."""
+    made = queue(tmp_path)
+    made.append(entry(), AT)
+    for refusal in (Refused(404, "not-found", "no", ""), Away("cut"), {"answers": []}):
+        assert "1 offline records wait" in upload(made, Takes(refusal))
+        assert len(made.waiting()) == 1
+    assert "1 offline records sent" in upload(made, Takes(None))
+    assert upload(made, Takes()) == ""
+
+
+def test_forged_documents_are_not_kept(counter, world, monkeypatch):
+    """A bundle by another root, or an older one, changes nothing."""
+    assert counter.documents.refresh(counter.server, world.clock.now())
+    before = counter.documents.held(world.clock.now()).trust.version
+    stranger = FileSigner.generate()
+    monkeypatch.setattr(counter.documents, "_root", stranger.kid)
+    assert not counter.documents.refresh(counter.server, world.clock.now())
+    monkeypatch.undo()
+    assert before == world.version
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"{}", b'{"audience":1}', json.dumps({"services": 1}).encode()])
+def test_a_programme_that_is_none_is_told(content):
+    """Anything else than a programme's JSON is no rules."""
+    with pytest.raises(NoDocuments):
+        read_rules(content)
