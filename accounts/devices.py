@@ -120,6 +120,12 @@ class Devices:
             row = connection.execute(sa.select(DEVICES).where(DEVICES.c.token_hash == token_hash)).one_or_none()
         return None if row is None else _device(row)
 
+    def find(self, device_id: str) -> Device | None:
+        """Return the device with this id, revoked or not."""
+        with self._database.read() as connection:
+            row = connection.execute(sa.select(DEVICES).where(DEVICES.c.id == device_id)).one_or_none()
+        return None if row is None else _device(row)
+
     def seen(self, device: Device, at: datetime) -> None:
         """Note that the device is in use. Callers do so once in `SEEN_EVERY`."""
         with self._database.write() as connection:
