@@ -55,8 +55,8 @@ class Authenticator:
     ) -> None:
         self.store = store
         self.clock = clock
-        self._bases = tuple(url.rstrip("/") for url in base_urls)
-        self._origins = frozenset(_origin(url) for url in self._bases)
+        self.bases = tuple(url.rstrip("/") for url in base_urls)
+        self._origins = frozenset(_origin(url) for url in self.bases)
         self._proxies = tuple(trusted_proxies)
         self._seen = ReplayWindow()
         self._noted: dict[str, datetime] = {}
@@ -95,7 +95,7 @@ class Authenticator:
         """
         at = self.clock.now()
         path = quote(request.path)
-        urls = [base + path for base in self._bases]
+        urls = [base + path for base in self.bases]
         call = HttpCall(request.method, urls, request.get_data(), access_token)
         try:
             proof = verify_proof(request.headers.get("DPoP", ""), key, call, at)
@@ -108,7 +108,7 @@ class Authenticator:
 
     def secure(self) -> bool:
         """Tell whether clients reach this server by https alone, so that cookies may ask for it."""
-        return all(url.startswith("https://") for url in self._bases)
+        return all(url.startswith("https://") for url in self.bases)
 
     def _caller(self, request: Request) -> Caller:
         scheme, token = _authorization(request)

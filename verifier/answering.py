@@ -7,15 +7,17 @@ from typing import Final
 
 from msgspec import UNSET, UnsetType
 
+from accounts.rights import Right
 from cards.claims import CardClaims
-from cards.programme.types import Text
+from cards.programme.types import Service, Text
 from cards.verify import Refused, Verified
 from edge.encoding import b64u
 from edge.instants import rfc3339, to_epoch
 from edge.sealing import derive, keyed_hash
 from keys.signer import Signer
 from keys.tokens import TokenForm, sign_token
-from verifier.answers import CheckInAnswer, Holder, Words
+from verifier.answers import BookingView, CheckInAnswer, Holder, Words
+from verifier.booking_views import booking_view, window_values
 from verifier.checkin import VOID_WINDOW, Judged
 from verifier.ledger.interface import Outcome
 from verifier.looks import Looked
@@ -66,7 +68,11 @@ class Answering:
 
     def holder(self, department: str, card: CardClaims) -> Holder:
         """Return the holder as a department may know it: a reference that no other department can join, and a name."""
-        return Holder(b64u(keyed_hash(self._reference_key, department, card.subject)[:16]), card.name)
+        return Holder(self.reference(department, card.subject), card.name)
+
+    def reference(self, department: str, subject: str) -> str:
+        """Return a department's own name for a holder."""
+        return b64u(keyed_hash(self._reference_key, department, subject)[:16])
 
     def promise(self, outcome: Outcome) -> str:
         """Return the signed promise to integrate an entry in time."""
@@ -94,7 +100,7 @@ class Answering:
         message, hint = self._words(judged, at)
         reason = None if outcome.reason is None else REASONS[outcome.reason]
         contact = None if reason is None else contact_of(programme, ask.service, reason)
-        place = place_of(programme, ask.service) if outcome.reason == "not-offered-here" else None
+        place = place_of(programme, _told_service(judged)) if outcome.reason == "not-offered-here" else None
         card = judged.card
         return CheckInAnswer(
             id=outcome.entry,
@@ -113,6 +119,7 @@ class Answering:
             holder=UNSET if card is None else self.holder(ask.point.department, card),
             quotas=quotas_left(programme, outcome.figures),
             visit=UNSET if outcome.visit is None else visit_times(outcome.visit, re_entry=outcome.re_entry),
+            booking=_booking(judged),
             excluded_by=UNSET if outcome.taken is None else excluded_by(programme, outcome.taken),
             go_to=place or UNSET,
             call=contact or UNSET,
@@ -130,7 +137,25 @@ class Answering:
         values: dict[str, Text] = outcome_values(programme, outcome)
         if judged.card is not None:
             values |= card_values(programme, judged.card, at)
+        if judged.booking is not None:
+            values |= window_values(programme, judged.booking, at)
+        if outcome.reason == "not-offered-here":
+            service = _told_service(judged)
         return refused_words(programme, service, outcome.reason, values)
+
+
+def _told_service(judged: Judged) -> Service:
+    """Return the service that a visitor is told of: at the wrong lounge, the one that is booked."""
+    booked = None if judged.booking is None else judged.documents.programme.services.get(judged.booking.service)
+    return booked or judged.ask.service
+
+
+def _booking(judged: Judged) -> BookingView | UnsetType:
+    """Return the booking of a check-in; names only for those with the right to them at its point."""
+    if judged.booking is None:
+        return UNSET
+    names = judged.ask.caller.may(Right.NAMES, judged.ask.point.code)
+    return booking_view(judged.documents.programme, judged.booking, judged.details, names=names)
 
 
 def assurance_word(verdict: Verified | Refused) -> str | UnsetType:

@@ -1,6 +1,6 @@
 """What goes over the wire at a check-in: the requests and answers of DESIGN §9, as values. No rule, no store."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -26,6 +26,13 @@ class Words(msgspec.Struct, frozen=True):
         return cls(zh=text.in_language("zh"), en=text.in_language("en"))
 
 
+class OverrideRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A supervisor's word that a visitor would be refused wrongly: a reason of the closed set, and a note."""
+
+    reason: Literal["phone-dead", "card-unreadable", "came-early", "left-unrecorded", "other"]
+    note: Annotated[str, Meta(min_length=1, max_length=500)]
+
+
 class CheckInRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A wish to use a service now: a fresh presentation, or the look that is confirmed."""
 
@@ -36,6 +43,9 @@ class CheckInRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     reference: Short | UnsetType = UNSET
     id_checked: bool = False
     not_holder: bool = False
+    booking: EntryId | UnsetType = UNSET
+    companions: Annotated[int, Meta(ge=0, le=500, description="Beside the holder.")] = 0
+    override: OverrideRequest | UnsetType = UNSET
     point: Code | UnsetType = UNSET
     client_time: Annotated[int, Meta(ge=0, le=2**40, description="The device's clock, epoch seconds.")] | UnsetType = (
         UNSET
@@ -120,6 +130,34 @@ class Contact(msgspec.Struct, frozen=True):
     phone: str
 
 
+class BookingView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A booking as a counter or its holder sees it. `kind`: journey, slot, notice or event.
+
+    `details` are its fields; passengers' names and other personal ones are masked without the right to names, and left
+    out where they are erased. `told`: why it ended without its holder's wish.
+    """
+
+    id: str
+    service: str
+    service_name: Words
+    point: str
+    point_name: Words
+    kind: str
+    state: str
+    scheduled_at: str
+    expected_at: str
+    opens_at: str
+    closes_at: str
+    booked_at: str
+    channel: str | UnsetType = UNSET
+    party: int | UnsetType = UNSET
+    vehicles: int | UnsetType = UNSET
+    name_board: bool | UnsetType = UNSET
+    details: dict[str, Any] | UnsetType = UNSET
+    cancel_until: str | UnsetType = UNSET
+    told: str | UnsetType = UNSET
+
+
 class CheckInAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The answer to a check-in, granted or refused; `id` is its entry in the log."""
 
@@ -139,6 +177,7 @@ class CheckInAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     holder: Holder | UnsetType = UNSET
     quotas: tuple[QuotaLeft, ...] = ()
     visit: VisitTimes | UnsetType = UNSET
+    booking: BookingView | UnsetType = UNSET
     excluded_by: ExcludedBy | UnsetType = UNSET
     go_to: Place | UnsetType = UNSET
     call: Contact | UnsetType = UNSET
@@ -157,6 +196,7 @@ class ServiceView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     entitled: bool
     reason: str | None = None
     quotas: tuple[QuotaLeft, ...] = ()
+    booking: BookingView | UnsetType = UNSET
     includes: tuple[Words, ...] = ()
     own_expense: tuple[Words, ...] = ()
 

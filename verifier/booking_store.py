@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -12,9 +12,10 @@ import sqlalchemy as sa
 
 from edge.database import Database
 from edge.instants import to_epoch
-from edge.sealing import Sealer, Unsealable
+from edge.sealing import Sealer, Unsealable, derive, keyed_hash
 from verifier.tables import BOOKING_DETAILS, WALLET_PROOFS
 
+_SALT_BYTES: Final = 16
 DETAILS_LIFE: Final = timedelta(days=30)
 """How long the details outlive a booking's use or the end of its window."""
 
@@ -34,6 +35,7 @@ class BookingDetails:
     channel: str
     fields: Mapping[str, Any]
     opened: str
+    party: int
     told: str | None = None
 
 
@@ -44,10 +46,15 @@ class BookingStore:
         """Keep the database; details are sealed under the server's secret, each bound to its booking."""
         self._database = database
         self._sealer = Sealer(secret, "booking-details")
+        self._salt_key = derive(secret, "booking-commitments")
+
+    def salt(self, *parts: str) -> bytes:
+        """Return the salt of a commitment: nobody without the secret can guess it, and a retry finds it again."""
+        return keyed_hash(self._salt_key, *parts)[:_SALT_BYTES]
 
     def keep(self, booking: str, details: BookingDetails, closes_at: datetime) -> None:
         """Keep or replace the details of a booking whose window closes at an instant."""
-        plain = json.dumps(_plain(details), ensure_ascii=False).encode()
+        plain = json.dumps(asdict(details), ensure_ascii=False).encode()
         row = {"details": self._sealer.seal(plain, booking), "erase_at": to_epoch(closes_at + DETAILS_LIFE)}
         mine = BOOKING_DETAILS.c.booking == booking
         with self._database.write() as connection:
@@ -59,6 +66,14 @@ class BookingStore:
         mine = BOOKING_DETAILS.c.booking == booking
         with self._database.write() as connection:
             connection.execute(BOOKING_DETAILS.update().where(mine).values(erase_at=to_epoch(ended_at + DETAILS_LIFE)))
+
+    def end(self, booking: str, told: str | None, at: datetime) -> None:
+        """Note that a booking ended, and why, where its holder did not wish it."""
+        details = None if told is None else self.find(booking)
+        if details is None:
+            self.erase_after(booking, at)
+        else:
+            self.keep(booking, replace(details, told=told), at)
 
     def find(self, booking: str) -> BookingDetails | None:
         """Return the details of a booking, None when they are erased."""
@@ -97,7 +112,3 @@ class BookingStore:
                 return False
             connection.execute(WALLET_PROOFS.insert().values(key=key, proof=proof, forget_at=to_epoch(forget_at)))
             return True
-
-
-def _plain(details: BookingDetails) -> dict[str, Any]:
-    return {name: getattr(details, name) for name in BookingDetails.__dataclass_fields__}

@@ -13,14 +13,17 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from cards.claims import CARD
-from cards.programme.types import Beneficiary
+from cards.programme.types import Assurance, Beneficiary, Mode
 from cards.proof import CHIP_PROOF, PROOF, PROOF_AHEAD, PROOF_MAX_AGE, ProofClaims, card_digest
 from cards.verify import Refused, Verified, verify_presentation
 from edge.encoding import b64u, digest
 from edge.problems import Problem
 from edge.strictjson import canonical
 from keys.tokens import TokenError, parse_unverified
+from verifier.booking_rules import booking_for, misplaced, tells_of
 from verifier.challenges import AnswerOf
+from verifier.details import Commitment
+from verifier.ledger.bookings import BookingQuery
 from verifier.ledger.interface import (
     CheckIn,
     ClockSkew,
@@ -32,7 +35,7 @@ from verifier.ledger.interface import (
     device_subject,
 )
 from verifier.reasons import ORDER
-from verifier.rules import Wish, cost_of, findings, notes
+from verifier.rules import Cost, Wish, cost_of, findings, notes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -41,10 +44,12 @@ if TYPE_CHECKING:
     from accounts.rights import Caller
     from cards.claims import CardClaims
     from cards.presentation import Presentation
-    from cards.programme.types import Point, Service
+    from cards.programme.types import Point, Programme, Service
     from cards.verify import CardCache
     from keys.tokens import TokenForm
+    from verifier.booking_store import BookingDetails
     from verifier.known_cards import KnownCards
+    from verifier.ledger.bookings import Booking
     from verifier.ledger.interface import Ledger, Outcome
     from verifier.published import Documents
     from verifier.store import VerifierStore
@@ -61,6 +66,21 @@ BEFORE_CLAIMS = frozenset({"unknown-key", "bad-signature", "bad-claims"})
 
 ASSURANCE_REASONS = frozenset({"id-check-needed", "assurance-too-low"})
 """Reasons that say how far the card was proved, not that it does not hold."""
+
+
+LIFTED = frozenset({"proof-missing", "stale-proof", "clock-ahead", "assurance-too-low"})
+"""What of step 6 a supervisor's override lifts: how the card was shown, never whether it holds."""
+
+WAIVED = frozenset({"booking-too-early", "already-in"})
+"""What of steps 9 and 10 a supervisor's override lifts: an hour, a visit nobody closed. No tier, quota or choice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """A supervisor's word that the visitor would be refused wrongly: a reason of the closed set, and free text."""
+
+    reason: str
+    note: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,16 +103,24 @@ class Ask:
     client_time: int | None = None
     looked_at: datetime | None = None
     tag: TagRead | None = None
+    booking: str | None = None
+    companions: int = 0
+    override: Override | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What a check-in came to: the ledger's outcome, and the card when its claims could be believed."""
+    """What a check-in came to: the ledger's outcome, and the card when its claims could be believed.
+
+    `booking`: the one used or asked for, as it stands now; `details`: what it says of persons, where not erased.
+    """
 
     ask: Ask
     outcome: Outcome
     verdict: Verified | Refused
     documents: Documents
+    booking: Booking | None = None
+    details: BookingDetails | None = None
 
     @property
     def card(self) -> CardClaims | None:
@@ -147,13 +175,35 @@ class CheckInDesk:
         # 0. Seen before: the same answer, before any rule; another intent under the same id is a conflict.
         seen = self._seen(operation)
         if seen is not None:
-            return Judged(ask, seen, verdict, documents)
+            return self._judged(ask, seen, verdict, documents)
         check_reference(ask)
-        change = change_of(ask, operation, verdict, documents, at)
+        check_companions(ask)
+        bookings = self.bookings(verdict, at, (ask.service,))
+        change = change_of(ask, operation, verdict, documents, at, bookings=bookings)
+        commitment = None if ask.override is None else Commitment.of(ask.override.note)
+        if commitment is not None:
+            change = replace(change, draft=with_extra(change.draft, note=commitment.text))
         # 10 and 11. One atomic, durable step; the answer follows it.
         outcome = self._ledger.check_in(change)
+        if commitment is not None:
+            self._store.keep_note(outcome.entry, commitment.opened, at)
+        if outcome.granted and outcome.booking is not None:
+            self._store.bookings.erase_after(outcome.booking, at)
         self._remember(ask, verdict)
-        return Judged(ask, outcome, verdict, documents)
+        return self._judged(ask, outcome, verdict, documents)
+
+    def _judged(self, ask: Ask, outcome: Outcome, verdict: Verified | Refused, documents: Documents) -> Judged:
+        if outcome.booking is None:
+            return Judged(ask, outcome, verdict, documents)
+        booking, details = self._ledger.booking(outcome.booking), self._store.bookings.find(outcome.booking)
+        return Judged(ask, outcome, verdict, documents, booking, details)
+
+    def bookings(self, verdict: Verified | Refused, at: datetime, services: tuple[Service, ...]) -> tuple[Booking, ...]:
+        """Step 9: return the holder's bookings that still matter; not asked for where no service is booked."""
+        if isinstance(verdict, Refused) or all(service.mode is not Mode.BOOKED for service in services):
+            return ()
+        found = self._ledger.bookings(BookingQuery(subject=verdict.card.subject))
+        return tuple(booking for booking in found if tells_of(booking, at))
 
     def verify(self, ask: Ask, documents: Documents, at: datetime, *, provisional: bool = False) -> Verified | Refused:
         """Steps 2 to 6 for one presentation; a chip's challenge and a tag's count are taken here."""
@@ -172,7 +222,7 @@ class CheckInDesk:
         )
         # What the card itself is refused for is told first; an ID compared makes an old link no fresher.
         if replayed is None or (isinstance(verdict, Refused) and verdict.reason not in ASSURANCE_REASONS):
-            return verdict
+            return verdict if ask.override is None else lifted(verdict, documents, at, id_checked=ask.id_checked)
         return Refused(replayed, verdict.card, verdict.token_digest)
 
     def _seen(self, operation: Operation) -> Outcome | None:
@@ -192,8 +242,12 @@ def operation_of(ask: Ask) -> Operation:
 
     The subject is read from the unverified card and serves as a look-up key alone.
     """
-    subject = _unverified_text(ask.presentation.card, CARD, "sub") or device_subject(ask.caller.id)
-    return Operation(subject, ask.caller.id, ask.operation, request_hash(ask))
+    return Operation(subject_of(ask.presentation, ask.caller.id), ask.caller.id, ask.operation, request_hash(ask))
+
+
+def subject_of(presentation: Presentation, device: str) -> str:
+    """Return the subject that an unverified card names, for a look-up alone; the device's own where it names none."""
+    return _unverified_text(presentation.card, CARD, "sub") or device_subject(device)
 
 
 def request_hash(ask: Ask) -> bytes:
@@ -209,9 +263,20 @@ def request_hash(ask: Ask) -> bytes:
                 "not_holder": ask.not_holder,
                 "card": b64u(digest((ask.presentation.card or "").encode())),
                 "proof": _proof_name(ask),
+                **_added(ask),
             }
         )
     )
+
+
+def _added(ask: Ask) -> dict[str, object]:
+    """Return what few requests say, and only then belongs to what is intended."""
+    added: dict[str, object] = {} if ask.booking is None else {"booking": ask.booking}
+    if ask.companions:
+        added["companions"] = ask.companions
+    if ask.override is not None:
+        added["override"] = [ask.override.reason, ask.override.note or ""]
+    return added
 
 
 def _proof_name(ask: Ask) -> str:
@@ -234,7 +299,13 @@ def _unverified_text(token: str | None, form: TokenForm, claim: str) -> str | No
 
 
 def change_of(
-    ask: Ask, operation: Operation, verdict: Verified | Refused, documents: Documents, at: datetime
+    ask: Ask,
+    operation: Operation,
+    verdict: Verified | Refused,
+    documents: Documents,
+    at: datetime,
+    *,
+    bookings: tuple[Booking, ...] = (),
 ) -> CheckIn:
     """Say what step 10 shall do: refuse with the reason found in steps 2 to 6, or judge the wish of steps 7 to 9."""
     change = CheckIn(operation, at, keep_until=at + LATE_WINDOW, draft=_draft(ask, verdict, documents))
@@ -243,11 +314,20 @@ def change_of(
         subject = operation.subject if verdict.card else device_subject(ask.caller.id)
         refused = (verdict.reason,)
         return replace(change, operation=replace(operation, subject=subject), findings=refused, order=refused)
-    return judged_by_rules(replace(change, claim=claim_of(verdict, at, ask.tag)), ask, verdict.card, documents)
+    change = replace(change, claim=claim_of(verdict, at, ask.tag))
+    return judged_by_rules(change, ask, verdict.card, documents, bookings)
 
 
-def judged_by_rules(change: CheckIn, ask: Ask, card: CardClaims, documents: Documents) -> CheckIn:
-    """Add what speaks against the wish (steps 7 to 9) and what the use would count, for step 10 to judge."""
+def judged_by_rules(
+    change: CheckIn, ask: Ask, card: CardClaims, documents: Documents, bookings: tuple[Booking, ...]
+) -> CheckIn:
+    """Add what speaks against the wish (steps 7 to 9) and what the use would count, for step 10 to judge.
+
+    The use of a booking counts nothing of its own: what the booking holds is posted.
+    """
+    programme, service = documents.programme, ask.service
+    booking = chosen_booking(ask, programme, bookings, change.at)
+    sister = None if booking is None or booking.service == service.code else programme.services.get(booking.service)
     wish = Wish(
         service=ask.service,
         point=ask.point,
@@ -255,17 +335,51 @@ def judged_by_rules(change: CheckIn, ask: Ask, card: CardClaims, documents: Docu
         beneficiary=ask.beneficiary,
         not_holder=ask.not_holder,
         elsewhere=documents.elsewhere(card.subject),
+        booked=booking is not None and sister is None,
+        misplaced=sister is not None and sister.code not in ask.point.services,
     )
-    cost = cost_of(documents.programme, ask.service, card.tier, change.at)
+    cost = cost_of(programme, service, card.tier, change.at) if booking is None else Cost()
     return replace(
         change,
         draft=replace(change.draft, marks=change.draft.marks + notes(wish)),
         findings=findings(wish),
         order=ORDER,
+        booking=None if booking is None else booking.id,
+        waived=frozenset() if ask.override is None else WAIVED,
         visit=cost.visit,
         choice=cost.choice,
         charges=cost.charges,
     )
+
+
+def chosen_booking(ask: Ask, programme: Programme, bookings: tuple[Booking, ...], at: datetime) -> Booking | None:
+    """Step 9: return the booking that is meant: the one named, else the holder's own of this service here and now,
+    else one that is used elsewhere.
+    """
+    if ask.service.mode is not Mode.BOOKED:
+        return None
+    if ask.booking is not None:
+        return next((booking for booking in bookings if booking.id == ask.booking), None)
+    return booking_for(bookings, ask.service, at) or misplaced(programme, bookings, ask.service, at)
+
+
+def lifted(verdict: Verified | Refused, documents: Documents, at: datetime, *, id_checked: bool) -> Verified | Refused:
+    """Step 6 under a supervisor's override: a card that holds, however it was shown. What steps 2 to 5 found stays.
+
+    Who lifts how a card is shown has compared the person's ID with it.
+    """
+    if isinstance(verdict, Verified) or verdict.card is None or verdict.reason not in LIFTED:
+        return verdict
+    card = verdict.card
+    if not id_checked:
+        return Refused("id-check-needed", card, verdict.token_digest)
+    answer = documents.trust.status.status(card.status_uri, card.status_index, at)
+    return Verified(card, verdict.token_digest, Assurance.COPYABLE, None, answer.freshness, needs_id_check=False)
+
+
+def with_extra(draft: Draft, **added: object) -> Draft:
+    """Return a draft with more of the leaf's fields."""
+    return replace(draft, extra={**draft.extra, **added})
 
 
 def claim_of(verdict: Verified, at: datetime, tag: TagRead | None = None) -> ProofClaim | None:
@@ -303,8 +417,22 @@ def _draft(ask: Ask, verdict: Verified | Refused, documents: Documents) -> Draft
         token=verdict.token_digest if card is None else None,
         reference=ask.reference,
         client_time=None if ask.client_time is None else ask.client_time * 1000,
-        marks=("id-checked",) if ask.id_checked else (),
+        marks=_marks(ask),
+        extra={"companions": ask.companions} if ask.companions else {},
     )
+
+
+def _marks(ask: Ask) -> tuple[str, ...]:
+    marks = ("id-checked",) if ask.id_checked else ()
+    return marks if ask.override is None else (*marks, f"override:{ask.override.reason}")
+
+
+def check_companions(ask: Ask) -> None:
+    """Refuse more companions than the service allows a use; nothing is written."""
+    most = ask.service.companions_most
+    if ask.companions > most:
+        message = f"this service takes at most {most} with the holder" if most else "this service is the holder's alone"
+        raise Problem("invalid-field", extra={"fields": [{"path": "$.companions", "message": message}]})
 
 
 def check_reference(ask: Ask) -> None:

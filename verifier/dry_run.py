@@ -49,10 +49,11 @@ def decide(verifier: Verifier, ask: Ask, at: datetime) -> DryRun:
         return DryRun(verdict.reason, (*steps, Step("2-6", verdict.reason)), ())
     card = verdict.card
     steps.append(Step("2-6", f"valid {card.tier} {card.form} card, {verdict.assurance.word}, list {verdict.freshness}"))
-    change = change_of(ask, operation_of(ask), verdict, documents, at)
+    bookings = verifier.desk.bookings(verdict, at, (ask.service,))
+    change = change_of(ask, operation_of(ask), verdict, documents, at, bookings=bookings)
     steps.append(Step("7-9", ", ".join(change.findings) or "entitled"))
     usage = verifier.ledger.usage(card.subject, at)
-    judged = judge(change, at, "", standing(change, usage, ask.service.code, ask.point.code))
+    judged = judge(change, at, "", standing(change, usage, bookings))
     steps.append(Step("10", judged.reason or "within every limit"))
     return DryRun(judged.reason, tuple(steps), judged.figures)
 

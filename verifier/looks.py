@@ -9,6 +9,7 @@ from cards.claims import CardClaims
 from cards.programme.types import Service
 from cards.verify import Refused, Verified
 from verifier.checkin import Ask, CheckInDesk, change_of, claim_of, ledger_problems, operation_of
+from verifier.ledger.bookings import Booking
 from verifier.ledger.interface import CheckIn, Figure, Ledger, Usage
 from verifier.ledger.judgement import Standing, judge
 from verifier.published import Documents
@@ -22,6 +23,7 @@ class ServiceSeen:
     service: Service
     reason: str | None
     figures: tuple[Figure, ...]
+    booking: Booking | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,7 @@ class _Judged:
     verdict: Verified
     documents: Documents
     usage: Usage
+    bookings: tuple[Booking, ...]
     at: datetime
 
 
@@ -93,7 +96,8 @@ class Looks:
     ) -> tuple[ServiceSeen, ...]:
         if isinstance(verdict, Refused):
             return ()
-        judged = _Judged(ask, verdict, documents, self._ledger.usage(verdict.card.subject, at), at)
+        usage, bookings = self._ledger.usage(verdict.card.subject, at), self._desk.bookings(verdict, at, services)
+        judged = _Judged(ask, verdict, documents, usage, bookings, at)
         return tuple(_seen(judged, service) for service in services)
 
     def _record(self, ask: Ask, verdict: Verified | Refused, at: datetime) -> None:
@@ -107,16 +111,22 @@ class Looks:
 def _seen(looked: _Judged, service: Service) -> ServiceSeen:
     """Judge one service as the ledger would now (step 10), on a copy of what it holds."""
     ask, usage = replace(looked.ask, service=service), looked.usage
-    change = change_of(ask, operation_of(ask), looked.verdict, looked.documents, looked.at)
-    judged = judge(change, looked.at, "", standing(change, usage, service.code, ask.point.code))
-    return ServiceSeen(service, judged.reason, _uncounted(judged.figures, usage))
+    change = change_of(ask, operation_of(ask), looked.verdict, looked.documents, looked.at, bookings=looked.bookings)
+    stands = standing(change, usage, looked.bookings)
+    judged = judge(change, looked.at, "", stands)
+    return ServiceSeen(service, judged.reason, _uncounted(judged.figures, usage), stands.booking)
 
 
-def standing(change: CheckIn, usage: Usage, service: str, point: str) -> Standing:
+def standing(change: CheckIn, usage: Usage, bookings: tuple[Booking, ...]) -> Standing:
     """Return what the store holds for a change, as far as reading tells: whether the proof was used is left open."""
-    choice = change.choice
-    taken = None if choice is None else usage.choices.get((choice.group, choice.period))
-    return Standing(proof_used=False, visit=usage.visits.get((service, point)), used=usage.counters, taken=taken)
+    choice, place = change.choice, (change.draft.service, change.draft.point)
+    return Standing(
+        proof_used=False,
+        visit=usage.visits.get(place),
+        used=usage.counters,
+        taken=None if choice is None else usage.choices.get((choice.group, choice.period)),
+        booking=next((booking for booking in bookings if booking.id == change.booking), None),
+    )
 
 
 def _uncounted(figures: tuple[Figure, ...], usage: Usage) -> tuple[Figure, ...]:

@@ -26,7 +26,8 @@ class Wish:
     """What is asked of one verified card: this service, here, for this beneficiary, now.
 
     `elsewhere` are the kinds of benefit granted elsewhere that the holder's marks tell and no ruling has settled;
-    `not_holder` is staff's word that the person here is not the holder.
+    `not_holder` is staff's word that the person here is not the holder. `booked`: a booking of this service is there to
+    be judged, or is being made. `misplaced`: the visitor's booking is one that is used at another point.
     """
 
     service: Service
@@ -35,6 +36,8 @@ class Wish:
     beneficiary: Beneficiary = Beneficiary.HOLDER
     not_holder: bool = False
     elsewhere: frozenset[str] = frozenset()
+    booked: bool = False
+    misplaced: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +58,14 @@ def _checks(wish: Wish) -> Iterable[tuple[str, bool]]:
     service = wish.service
     # 7. Open, offered here, to this beneficiary.
     yield "service-not-open", service.closed is not None
-    yield "not-offered-here", service.code not in wish.point.services
+    yield "not-offered-here", wish.misplaced or service.code not in wish.point.services
     yield "not-for-beneficiary", wish.beneficiary not in service.beneficiaries
     yield "not-holder", wish.not_holder
     # 8. The tier is entitled; nothing granted elsewhere awaits a ruling.
     yield "not-entitled", wish.tier not in service.tiers
     yield "refer-to-department", any(service.referral.get(kind) == "hold" for kind in wish.elsewhere)
     # 9. A booking, where the service needs one.
-    yield "booking-needed", service.mode is Mode.BOOKED
+    yield "booking-needed", service.mode is Mode.BOOKED and not wish.booked
 
 
 def notes(wish: Wish) -> tuple[str, ...]:

@@ -18,6 +18,8 @@ from keys.store import KeyStore
 from verifier.answering import Answering
 from verifier.audit.proofs import LogReader
 from verifier.audit.sequencing import log_reader
+from verifier.booking_upkeep import BookingUpkeep
+from verifier.bookings import BookingDesk
 from verifier.changes import Changes
 from verifier.checkin import CheckInDesk
 from verifier.known_cards import KnownCards
@@ -28,9 +30,17 @@ from verifier.published import PublishedFolder, pinned_root, read_programme
 from verifier.store import VerifierStore
 
 
+def no_register(_number: str) -> str | None:
+    """Find no card by its number: a verifier holds no register of its own."""
+    return None
+
+
 @dataclass(frozen=True)
 class Verifier:
-    """Everything that the verifier's calls work with; one a process, made after the fork."""
+    """Everything that the verifier's calls work with; one a process, made after the fork.
+
+    `card_by_number` asks a register on the same host, where there is one, for the card token of a number.
+    """
 
     programme: Programme
     published: PublishedFolder
@@ -41,7 +51,10 @@ class Verifier:
     looks: Looks
     changes: Changes
     answering: Answering
+    bookings: BookingDesk
+    upkeep: BookingUpkeep
     log: LogReader | None = None
+    card_by_number: Callable[[str], str | None] = no_register
 
     def close(self) -> None:
         """Finish what was accepted and close the stores."""
@@ -62,7 +75,9 @@ def open_verifier(settings: Settings, clock: Clock) -> Verifier:
     root = pinned_root(root_file(settings))
     published = PublishedFolder(settings.published, programme, root, settings.var / "verifier-seen.json")
     receipt = KeyStore(settings.keys).signer(Purpose.RECEIPT, clock.now())
-    ledger = open_ledger(settings.ledger_url, clock)
+    ledger = open_ledger(
+        settings.ledger_url, clock, allow_redis_loss=settings.allow_redis_loss, seen=settings.var / "ledger-seen"
+    )
     store = VerifierStore.open(settings.verifier_url, settings.secret())
     answering = Answering(settings.secret(), programme.issuer, receipt)
     return assemble(programme, published, ledger, store, answering, log=log_reader(settings, programme.issuer))
@@ -81,7 +96,21 @@ def assemble(
     known = KnownCards(store)
     desk = CheckInDesk(published, ledger, known, CardCache(), store)
     looks = Looks(desk, ledger, store)
-    return Verifier(programme, published, ledger, store, known, desk, looks, Changes(ledger, store), answering, log)
+    bookings = BookingDesk(published, ledger, store)
+    return Verifier(
+        programme=programme,
+        published=published,
+        ledger=ledger,
+        store=store,
+        known=known,
+        desk=desk,
+        looks=looks,
+        changes=Changes(ledger, store),
+        answering=answering,
+        bookings=bookings,
+        upkeep=BookingUpkeep(published, ledger, store, bookings),
+        log=log,
+    )
 
 
 def root_file(settings: Settings) -> Path:

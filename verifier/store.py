@@ -106,6 +106,14 @@ class VerifierStore:
             sealed = connection.execute(sa.select(KNOWN_CARDS.c.token).where(KNOWN_CARDS.c.digest == name)).scalar()
         return None if sealed is None else self._opened(sealed, b64u(name))
 
+    def cards_of(self, subject: str) -> list[str]:
+        """Return the card tokens of a holder that were seen here and have not expired, verified when they were seen."""
+        wanted = sa.select(KNOWN_CARDS.c.digest, KNOWN_CARDS.c.token).where(KNOWN_CARDS.c.subject == subject)
+        with self._database.read() as connection:
+            rows = connection.execute(wanted).all()
+        tokens = [self._opened(row.token, b64u(row.digest)) for row in rows]
+        return [token for token in tokens if token is not None]
+
     def keep_look(self, device: str, presentation: Presentation, at: datetime, tag: TagRead | None = None) -> Look:
         """Keep a look for its device alone, with the tag's reading where there was one, and return it with its id."""
         look = Look(b64u(secrets.token_bytes(16)), device, presentation, at, at + LOOK_LIFE)

@@ -16,7 +16,7 @@ from cards.programme.types import Beneficiary, Point, Service
 from edge.http import idempotency_key
 from edge.problems import Problem
 from verifier.answers import CheckInRequest, LookRequest
-from verifier.checkin import Ask
+from verifier.checkin import Ask, Override
 from verifier.service import Authenticate, Verifier
 from verifier.sun import read_link
 from verifier.tags import TagRead
@@ -48,6 +48,9 @@ class Asking:
         """
         caller = self.authenticate(request)
         point = self.point(caller, Right.CHECK_IN, body.point)
+        override = given(body.override)
+        if override is not None:
+            caller.require(Right.OVERRIDE, point.code)
         shown = self._presented(caller, body, at)
         return Ask(
             operation=idempotency_key(),
@@ -62,6 +65,9 @@ class Asking:
             client_time=given(body.client_time),
             looked_at=shown.looked_at,
             tag=shown.tag,
+            booking=given(body.booking),
+            companions=body.companions,
+            override=None if override is None else Override(override.reason, override.note),
         )
 
     def look(self, request: Request, body: LookRequest) -> tuple[Ask, tuple[Service, ...]]:
@@ -117,7 +123,9 @@ class Asking:
         return Shown(self.presentation(token), tag=tag)
 
     def _presented(self, caller: Caller, body: CheckInRequest, at: datetime) -> Shown:
-        text, look = given(body.presentation), given(body.look)
+        text, look, booking = given(body.presentation), given(body.look), given(body.booking)
+        if text is None and look is None and booking is not None and not isinstance(body.override, UnsetType):
+            return Shown(self._booked(booking, at))
         if (text is None) is (look is None):
             raise _invalid("$.presentation", "give either a presentation or a look")
         if text is not None:
@@ -126,6 +134,13 @@ class Asking:
         if found is None:
             raise Problem("not-found", "this look is over or was another device's: scan again")
         return Shown(found.presentation, found.looked_at, found.tag)
+
+    def _booked(self, booking: str, at: datetime) -> Presentation:
+        """The card behind a booking, where nothing can be shown and a supervisor answers for the holder."""
+        card = self._verifier.bookings.card_of(booking, at)
+        if card is None:
+            raise Problem("not-found", "no booking with details of its holder has this id")
+        return Presentation(card, None)
 
     def _services(self, point: Point) -> tuple[Service, ...]:
         programme = self._verifier.programme

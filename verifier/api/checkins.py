@@ -5,14 +5,16 @@ from __future__ import annotations
 from datetime import datetime
 
 from flask import Blueprint, Response, request
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
+from accounts.rights import Right
 from edge.http import answer, idempotency_key, read_body, request_instant
 from edge.instants import rfc3339
 from edge.limits import RateLimit
 from edge.openapi import describe
 from verifier.answering import assurance_word
 from verifier.answers import (
+    BookingView,
     ChangeAnswer,
     CheckInAnswer,
     CheckInRequest,
@@ -24,6 +26,7 @@ from verifier.answers import (
     Words,
 )
 from verifier.api.asking import Asking, given
+from verifier.booking_views import booking_view
 from verifier.changes import TARGET_PROBLEMS, Change
 from verifier.ledger.interface import Outcome
 from verifier.looks import Looked, ServiceSeen
@@ -136,17 +139,23 @@ def _look_answer(verifier: Verifier, looked: Looked, at: datetime) -> LookAnswer
         assurance=assurance_word(looked.verdict),
         holder=UNSET if card is None else verifier.answering.holder(looked.ask.point.department, card),
         needs=looked.needs,
-        services=tuple(_service_view(verifier, seen) for seen in looked.services),
+        services=tuple(_service_view(verifier, looked, seen) for seen in looked.services),
     )
 
 
-def _service_view(verifier: Verifier, seen: ServiceSeen) -> ServiceView:
+def _service_view(verifier: Verifier, looked: Looked, seen: ServiceSeen) -> ServiceView:
+    names = looked.ask.caller.may(Right.NAMES, looked.ask.point.code)
+    booking: BookingView | UnsetType = UNSET
+    if seen.booking is not None:
+        details = verifier.store.bookings.find(seen.booking.id)
+        booking = booking_view(verifier.programme, seen.booking, details, names=names)
     return ServiceView(
         code=seen.service.code,
         name=Words.of(seen.service.name),
         entitled=seen.reason is None,
         reason=seen.reason,
         quotas=quotas_left(verifier.programme, seen.figures),
+        booking=booking,
         includes=tuple(Words.of(text) for text in seen.service.includes),
         own_expense=tuple(Words.of(text) for text in seen.service.own_expense),
     )

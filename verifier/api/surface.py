@@ -11,12 +11,14 @@ from edge.clock import Clock
 from edge.limits import RateLimit
 from verifier.api.asking import Asking
 from verifier.api.audit import add_audit
+from verifier.api.bookings import add_booking_changes, add_bookings
 from verifier.api.cards import add_cards
 from verifier.api.challenges import add_challenges
 from verifier.api.checkins import add_changes, add_check_ins, add_looks
 from verifier.api.documents import add_documents, add_public_checks
 from verifier.api.log import add_log
 from verifier.api.points import add_points
+from verifier.api.wallet import add_wallet
 from verifier.ledger.interface import LedgerError
 from verifier.published import Untrusted
 from verifier.service import Verifier
@@ -34,6 +36,9 @@ def blueprint(verifier: Verifier, authenticate: Authenticator, clock: Clock) -> 
     add_looks(found, verifier, asking, RateLimit(LOOKS_A_SECOND, LOOKS_AT_ONCE, clock))
     add_changes(found, verifier, asking)
     add_challenges(found, verifier, asking, RateLimit(LOOKS_A_SECOND, LOOKS_AT_ONCE, clock))
+    add_bookings(found, verifier, asking)
+    add_booking_changes(found, verifier, asking)
+    add_wallet(found, verifier, asking, authenticate, RateLimit(LOOKS_A_SECOND, LOOKS_AT_ONCE, clock))
     add_points(found, verifier, asking)
     add_documents(found, verifier)
     add_public_checks(found, verifier, asking, authenticate, public)

@@ -1,0 +1,295 @@
+"""Bookings over HTTP for staff: taken at a counter or by telephone, changed, cancelled, listed for a point's day."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from typing import Final
+
+from flask import Blueprint, Response, request
+from msgspec import UNSET, UnsetType
+
+from accounts.rights import Caller, Right
+from cards.numbers import CardNumberError, check
+from cards.parts import Presentation
+from cards.programme.types import Point, Service
+from cards.verify import Refused, Verified
+from edge.http import answer, idempotency_key, read_body, read_query, request_instant
+from edge.instants import InstantError, parse_rfc3339, rfc3339
+from edge.openapi import describe
+from edge.problems import Problem
+from verifier.api.asking import Asking, given
+from verifier.api.checkins import PRESENTED, WRITING
+from verifier.booking_answers import (
+    BookingAnswer,
+    BookingList,
+    BookingPatch,
+    BookingRequest,
+    BookingsQuery,
+    CancelQuery,
+    ListedBooking,
+    MissedHolder,
+    MissedList,
+    booking_answer,
+)
+from verifier.booking_requests import BOOKING_PROBLEMS, TELEPHONE, Asker, BookingAsked, BookingWish
+from verifier.booking_rules import span_of_day
+from verifier.booking_store import BookingDetails
+from verifier.booking_upkeep import MissedOften
+from verifier.booking_views import booking_view
+from verifier.bookings import Booked, point_of, rule_of
+from verifier.checkin import Ask, ledger_problems
+from verifier.ledger.bookings import Booking, BookingQuery, BookingState
+from verifier.rules import places_of
+from verifier.service import Verifier
+from verifier.store import Access
+
+REOPEN_MOST: Final = timedelta(days=2)
+"""How far ahead a supervisor may open a booking again."""
+
+_HELD = frozenset({BookingState.HELD})
+
+
+def add_bookings(found: Blueprint, verifier: Verifier, asking: Asking) -> None:
+    """Add POST /v1/bookings, GET /v1/bookings and /v1/bookings/missed."""
+    desk = StaffBookings(verifier, asking)
+
+    @found.post("/v1/bookings")
+    @describe(
+        summary="Book for a holder, at a counter or by telephone",
+        tag="bookings",
+        body=BookingRequest,
+        answers={201: BookingAnswer},
+        problems=WRITING | PRESENTED,
+        writes=True,
+    )
+    def book_for_holder() -> Response:
+        return desk.book(read_body(BookingRequest), request_instant())
+
+    @found.get("/v1/bookings")
+    @describe(
+        summary="A point's bookings of a day, in the order of their expected times",
+        tag="bookings",
+        query=BookingsQuery,
+        answers={200: BookingList},
+        problems={"not-permitted", "invalid-field", "unavailable", "not-trusted"},
+    )
+    def list_bookings() -> Response:
+        return answer(desk.listed(read_query(BookingsQuery), request_instant()), headers={"Cache-Control": "no-store"})
+
+    @found.get("/v1/bookings/missed")
+    @describe(
+        summary="Holders who missed bookings often this year, for the office",
+        tag="bookings",
+        answers={200: MissedList},
+        problems={"not-permitted", "unavailable", "not-trusted"},
+    )
+    def list_missed() -> Response:
+        return answer(desk.missed(request_instant()), headers={"Cache-Control": "no-store"})
+
+
+def add_booking_changes(found: Blueprint, verifier: Verifier, asking: Asking) -> None:
+    """Add PATCH and DELETE /v1/bookings/<id>."""
+    desk = StaffBookings(verifier, asking)
+
+    @found.patch("/v1/bookings/<booking>")
+    @describe(
+        summary="Change a booking, move it by its carrier's delay, or reopen it",
+        tag="bookings",
+        body=BookingPatch,
+        answers={200: BookingAnswer},
+        problems=WRITING | BOOKING_PROBLEMS,
+        writes=True,
+    )
+    def change_booking(booking: str) -> Response:
+        return desk.change(booking, read_body(BookingPatch), request_instant())
+
+    @found.delete("/v1/bookings/<booking>")
+    @describe(
+        summary="Cancel a booking: its unit is given back",
+        tag="bookings",
+        query=CancelQuery,
+        answers={200: BookingAnswer},
+        problems=WRITING | BOOKING_PROBLEMS,
+        writes=True,
+    )
+    def cancel_booking(booking: str) -> Response:
+        return desk.cancel(booking, read_query(CancelQuery).reason, request_instant())
+
+
+class StaffBookings:
+    """Reads staff's calls and answers them."""
+
+    def __init__(self, verifier: Verifier, asking: Asking) -> None:
+        """Ask `asking` who calls."""
+        self._verifier = verifier
+        self._asking = asking
+
+    def book(self, body: BookingRequest, at: datetime) -> Response:
+        """Take a booking for a card shown, or for a card number on the telephone."""
+        caller = self._asking.authenticate(request)
+        service = self._asking.service(body.service)
+        rule_of(self._verifier.programme, service)
+        point = self._point(caller, service, given(body.point))
+        number = given(body.card_number)
+        if (number is None) is isinstance(body.presentation, UnsetType):
+            raise _invalid("$.presentation", "give either a presentation or a card number")
+        if number is None:
+            presentation, verdict = self._shown(caller, point, service, body, at)
+        else:
+            presentation, verdict = self._by_number(number, called_back=body.called_back, at=at)
+        asker = Asker.staff(caller, "counter" if number is None else TELEPHONE)
+        wish = BookingWish(idempotency_key(), asker, service, point, body.fields, presentation, verdict)
+        return self._answer(self._verifier.bookings.book(wish, at), "booked", caller, point, at, status=201)
+
+    def _shown(
+        self, caller: Caller, point: Point, service: Service, body: BookingRequest, at: datetime
+    ) -> tuple[Presentation, Verified | Refused]:
+        shown = self._asking.shown(given(body.presentation) or "")
+        ask = Ask("", caller, point, service, shown.presentation, id_checked=body.id_checked, tag=shown.tag)
+        ask = self._verifier.desk.resolved(ask)
+        return ask.presentation, self._verifier.desk.verify(ask, self._verifier.published(at), at)
+
+    def _by_number(self, typed: str, *, called_back: bool, at: datetime) -> tuple[Presentation, Verified | Refused]:
+        """Find the card of a number that was read out; the holder was called back at the number the office has."""
+        if not called_back:
+            raise _invalid("$.called_back", "call the holder back first, and say so")
+        try:
+            number = check(typed, self._verifier.programme.card_prefix)
+        except CardNumberError as error:
+            raise _invalid("$.card_number", str(error)) from None
+        token = self._verifier.card_by_number(number)
+        if token is None:
+            raise Problem("card-unknown", "no card of this number can be looked up here")
+        return Presentation(token, None), self._verifier.bookings.declared(token, at)
+
+    def change(self, booking_id: str, body: BookingPatch, at: datetime) -> Response:
+        """Change a booking in one of the three ways."""
+        caller = self._asking.authenticate(request)
+        change, delay, reopen = given(body.change), given(body.delay), given(body.reopen)
+        if [change, delay, reopen].count(None) != 2:
+            raise _invalid("$", "give one of change, delay, reopen")
+        booking = self._booking(caller, booking_id, Right.OVERRIDE if reopen else Right.BOOKINGS)
+        asked = BookingAsked(idempotency_key(), Asker.staff(caller), booking.id)
+        desk = self._verifier.bookings
+        if reopen is not None:
+            until = _instant("$.reopen.until", reopen.until)
+            if not at < until <= at + REOPEN_MOST:
+                raise _invalid("$.reopen.until", "a booking is opened again for two days at most")
+            booked, done = desk.reopen(asked, until, reopen.note, at), "reopened"
+        elif delay is not None:
+            booked, done = desk.delay(asked, _instant("$.delay.expected_at", delay.expected_at), at), "delayed"
+        else:
+            booked, done = self._rebooked(caller, asked, body, at), "changed"
+        return self._answer(booked, done, caller, self._verifier.programme.points[booking.point], at)
+
+    def _rebooked(self, caller: Caller, asked: BookingAsked, body: BookingPatch, at: datetime) -> Booked:
+        change = given(body.change)
+        if change is None:
+            raise _invalid("$.change", "say what changes")
+        service = None if isinstance(change.service, UnsetType) else self._asking.service(change.service)
+        if service is not None:
+            rule_of(self._verifier.programme, service)
+            self._point(caller, service, None)
+        return self._verifier.bookings.change(asked, service, change.fields, at)
+
+    def cancel(self, booking_id: str, reason: str, at: datetime) -> Response:
+        """Cancel a booking for its holder."""
+        caller = self._asking.authenticate(request)
+        booking = self._booking(caller, booking_id, Right.BOOKINGS)
+        asked = BookingAsked(idempotency_key(), Asker.staff(caller), booking.id)
+        booked = self._verifier.bookings.cancel(asked, reason, at)
+        return self._answer(booked, "cancelled", caller, self._verifier.programme.points[booking.point], at)
+
+    def listed(self, asked: BookingsQuery, at: datetime) -> BookingList:
+        """List a point's bookings; the reading is kept in the access log."""
+        caller = self._asking.authenticate(request)
+        point = self._asking.point(caller, Right.BOOKINGS, asked.point)
+        if asked.on is None:
+            query = BookingQuery(point=point.code, states=_HELD)
+        else:
+            since, until = span_of_day(_day(asked.on), self._verifier.programme.zone)
+            query = BookingQuery(point=point.code, since=since, until=until)
+        names = caller.may(Right.NAMES, point.code)
+        found = self._verifier.bookings.find(query)
+        operator = None if caller.operator is None else caller.operator.id
+        self._verifier.store.record(Access("bookings", caller.id, asked.on or "held", operator, point.code), at)
+        listed = tuple(self._listed(point, booking, details, names=names) for booking, details in found)
+        return BookingList(point=point.code, bookings=listed, server_time=rfc3339(at))
+
+    def _listed(self, point: Point, booking: Booking, details: BookingDetails | None, *, names: bool) -> ListedBooking:
+        view = booking_view(self._verifier.programme, booking, details, names=names)
+        if details is None:
+            return ListedBooking(booking=view)
+        reference = self._verifier.answering.reference(point.department, details.subject)
+        return ListedBooking(booking=view, holder_ref=reference, holder_name=details.name)
+
+    def missed(self, at: datetime) -> MissedList:
+        """List who missed bookings often, of the rules whose points the caller answers for."""
+        caller, programme = self._asking.authenticate(request), self._verifier.programme
+        rules = {
+            service.booking
+            for service in programme.services.values()
+            if any(caller.may(Right.BOOKINGS, place.code) for place in places_of(programme, service))
+        }
+        if not rules:
+            raise Problem("not-permitted")
+        with ledger_problems():
+            found = [one for one in self._verifier.upkeep.missed_often(at) if one.rule in rules]
+        return MissedList(tuple(self._missed(one) for one in found), rfc3339(at))
+
+    def _missed(self, one: MissedOften) -> MissedHolder:
+        details = self._verifier.store.bookings.find(one.last)
+        point = self._verifier.programme.points.get(one.point)
+        known = details is not None and point is not None
+        return MissedHolder(
+            rule=one.rule,
+            missed=one.missed,
+            holder=one.holder,
+            last=one.last,
+            holder_ref=self._verifier.answering.reference(point.department, details.subject)
+            if known and point is not None and details is not None
+            else UNSET,
+            holder_name=UNSET if details is None else details.name,
+        )
+
+    def _point(self, caller: Caller, service: Service, named: str | None) -> Point:
+        """Return where a booking will be used: named, the caller's own, or the first; with the right there."""
+        point = point_of(self._verifier.programme, service, named or caller.point or "")
+        if named is not None and point.code != named:
+            raise _invalid("$.point", "this service is not offered there")
+        caller.require(Right.BOOKINGS, point.code)
+        return point
+
+    def _booking(self, caller: Caller, booking_id: str, right: Right) -> Booking:
+        """Return a booking of a point where the caller has the right; not-found where it has nothing to do."""
+        booking = self._verifier.bookings.booking(booking_id)
+        if booking is None or booking.point not in self._verifier.programme.points:
+            raise Problem("not-found")
+        if not caller.may(right, booking.point):
+            raise Problem("not-permitted" if caller.may(Right.CHECK_IN, booking.point) else "not-found")
+        return booking
+
+    def _answer(
+        self, booked: Booked, done: str, caller: Caller, point: Point, at: datetime, *, status: int = 200
+    ) -> Response:
+        names = caller.may(Right.NAMES, point.code)
+        said = booking_answer(self._verifier.answering, booked, done, at, names=names)
+        return answer(said, status, {"Cache-Control": "no-store"})
+
+
+def _instant(path: str, text: str) -> datetime:
+    try:
+        return parse_rfc3339(text)
+    except InstantError as error:
+        raise _invalid(path, str(error)) from None
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise _invalid("$.on", "a date such as 2026-10-31 is expected") from None
+
+
+def _invalid(path: str, message: str) -> Problem:
+    return Problem("invalid-field", extra={"fields": [{"path": path, "message": message}]})

@@ -1,0 +1,195 @@
+"""The holder's own bookings, each call signed by the phone's key (`wallet-proof+jwt`, DESIGN §9)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Final
+from urllib.parse import quote
+
+from flask import Blueprint, Response, request
+from msgspec import UnsetType
+
+from accounts.http import Authenticator
+from cards.claims import CardClaims
+from cards.parts import Presentation, PresentationError
+from cards.programme.types import Assurance
+from cards.verify import Refused, Verified
+from edge.http import answer, idempotency_key, read_body, request_instant
+from edge.instants import rfc3339
+from edge.limits import RateLimit
+from edge.openapi import describe
+from edge.problems import Problem
+from keys.dpop import ClockOff
+from keys.errors import TokenError
+from keys.jwk import key_from_jwk, thumbprint
+from keys.wallet_proof import Call, WalletProof, verify_wallet_proof
+from verifier.api.asking import Asking
+from verifier.api.checkins import WRITING
+from verifier.booking_answers import (
+    BookingAnswer,
+    OwnBookings,
+    WalletBooking,
+    WalletCard,
+    WalletChange,
+    booking_answer,
+)
+from verifier.booking_requests import BOOKING_PROBLEMS, Asker, BookingAsked, BookingWish
+from verifier.booking_rules import tells_of
+from verifier.booking_views import booking_view
+from verifier.bookings import Booked, point_of, rule_of
+from verifier.ledger.bookings import BookingQuery
+from verifier.service import Verifier
+
+PROOF_HEADER: Final = "Wallet-Proof"
+PROVING: Final = frozenset({"bad-token", "clock-off", "malformed", "too-many-requests"})
+
+
+def add_wallet(
+    found: Blueprint, verifier: Verifier, asking: Asking, authenticate: Authenticator, limit: RateLimit
+) -> None:
+    """Add POST /v1/wallet/bookings and /v1/wallet/bookings/list, PATCH and POST …/cancel of one."""
+    wallet = WalletCalls(verifier, asking, authenticate)
+
+    @found.post("/v1/wallet/bookings")
+    @describe(
+        summary="Book by one's own phone",
+        tag="wallet",
+        body=WalletBooking,
+        answers={201: BookingAnswer},
+        problems=WRITING | PROVING,
+        auth="wallet",
+        writes=True,
+    )
+    def book_own() -> Response:
+        limit.require(authenticate.source(request))
+        return wallet.book(read_body(WalletBooking), request_instant())
+
+    @found.post("/v1/wallet/bookings/list")
+    @describe(
+        summary="One's own bookings: those held and those just over",
+        tag="wallet",
+        body=WalletCard,
+        answers={200: OwnBookings},
+        problems=PROVING | {"unavailable", "not-trusted"},
+        auth="wallet",
+    )
+    def list_own() -> Response:
+        limit.require(authenticate.source(request))
+        return wallet.own(read_body(WalletCard), request_instant())
+
+    @found.patch("/v1/wallet/bookings/<booking>")
+    @describe(
+        summary="Change one's own booking",
+        tag="wallet",
+        body=WalletChange,
+        answers={200: BookingAnswer},
+        problems=WRITING | PROVING | BOOKING_PROBLEMS,
+        auth="wallet",
+        writes=True,
+    )
+    def change_own(booking: str) -> Response:
+        limit.require(authenticate.source(request))
+        return wallet.change(booking, read_body(WalletChange), request_instant())
+
+    @found.post("/v1/wallet/bookings/<booking>/cancel")
+    @describe(
+        summary="Cancel one's own booking",
+        tag="wallet",
+        body=WalletCard,
+        answers={200: BookingAnswer},
+        problems=WRITING | PROVING | BOOKING_PROBLEMS,
+        auth="wallet",
+        writes=True,
+    )
+    def cancel_own(booking: str) -> Response:
+        limit.require(authenticate.source(request))
+        return wallet.cancel(booking, read_body(WalletCard), request_instant())
+
+
+class WalletCalls:
+    """Holds each call's proof against the key that its card names, then answers."""
+
+    def __init__(self, verifier: Verifier, asking: Asking, authenticate: Authenticator) -> None:
+        """Take calls under the addresses that `authenticate` knows this server by."""
+        self._verifier = verifier
+        self._asking = asking
+        self._bases = authenticate.bases
+
+    def book(self, body: WalletBooking, at: datetime) -> Response:
+        """Book; a card that no longer holds is refused and logged like any other."""
+        presentation, verdict, _ = self._proved(body.card, at)
+        service = self._asking.service(body.service)
+        rule_of(self._verifier.programme, service)
+        point = point_of(self._verifier.programme, service, "")
+        asker = Asker.wallet(_card(verdict).subject)
+        wish = BookingWish(idempotency_key(), asker, service, point, body.fields, presentation, verdict)
+        return self._answer(self._verifier.bookings.book(wish, at), "booked", at, status=201)
+
+    def own(self, body: WalletCard, at: datetime) -> Response:
+        """List one's own; what a newer card no longer carries is released first, and told."""
+        _, verdict, card = self._proved(body.card, at)
+        if isinstance(verdict, Verified):
+            self._verifier.upkeep.release(verdict.card, at)
+        found = self._verifier.bookings.find(BookingQuery(subject=card.subject))
+        programme = self._verifier.programme
+        views = tuple(
+            booking_view(programme, booking, details, names=True) for booking, details in found if tells_of(booking, at)
+        )
+        return answer(OwnBookings(views, rfc3339(at)), headers={"Cache-Control": "no-store"})
+
+    def change(self, booking: str, body: WalletChange, at: datetime) -> Response:
+        """Change one's own booking."""
+        _, _, card = self._proved(body.card, at)
+        service = None if isinstance(body.service, UnsetType) else self._asking.service(body.service)
+        asked = BookingAsked(idempotency_key(), Asker.wallet(card.subject), booking)
+        return self._answer(self._verifier.bookings.change(asked, service, body.fields, at), "changed", at)
+
+    def cancel(self, booking: str, body: WalletCard, at: datetime) -> Response:
+        """Cancel one's own booking."""
+        _, _, card = self._proved(body.card, at)
+        asked = BookingAsked(idempotency_key(), Asker.wallet(card.subject), booking)
+        return self._answer(self._verifier.bookings.cancel(asked, "by-holder", at), "cancelled", at)
+
+    def _proved(self, text: str, at: datetime) -> tuple[Presentation, Verified | Refused, CardClaims]:
+        """Return the card of a call whose proof holds, used up; problem bad-token for any other.
+
+        A card that expired or was revoked still names its key: its holder may look and cancel.
+        """
+        try:
+            presentation = Presentation(text, None)
+        except PresentationError:
+            raise Problem("malformed") from None
+        verdict = self._verifier.bookings.declared(text, at)
+        card = verdict.card
+        if card is None or card.key is None:
+            raise Problem("bad-token")
+        proof = self._proof(text, card, at)
+        if not self._verifier.store.bookings.first_use(thumbprint(card.key), proof.proof_id, proof.forget_at):
+            raise Problem("bad-token", "This proof was used before; sign a new one for each request.")
+        if isinstance(verdict, Verified):
+            # The phone's key has just signed for this very card: nothing here is a copy.
+            verdict = replace(verdict, assurance=Assurance.PROVED)
+        return presentation, verdict, card
+
+    def _proof(self, token: str, card: CardClaims, at: datetime) -> WalletProof:
+        shown, key = request.headers.get(PROOF_HEADER, ""), key_from_jwk(card.key or {})
+        for base in self._bases:
+            call = Call(request.method, base + quote(request.path), request.get_data(), token)
+            try:
+                return verify_wallet_proof(shown, key, call, at)
+            except TokenError:
+                continue
+            except ClockOff:
+                raise Problem("clock-off", extra={"server_time": rfc3339(at)}) from None
+        raise Problem("bad-token")
+
+    def _answer(self, booked: Booked, done: str, at: datetime, *, status: int = 200) -> Response:
+        said = booking_answer(self._verifier.answering, booked, done, at, names=True)
+        return answer(said, status, {"Cache-Control": "no-store"})
+
+
+def _card(verdict: Verified | Refused) -> CardClaims:
+    if verdict.card is None:
+        raise Problem("bad-token")
+    return verdict.card
