@@ -287,8 +287,9 @@ def test_a_daemon_that_stays_away_is_told_once(lab, watched):
 
 def test_two_readers_check_in_at_once(lab, world, agent):
     """Two taps at the same time are two check-ins, each told on its reader."""
-    put_on(lab, chip(world), 0)
-    put_on(lab, chip(world), 1)
+    first, second = chip(world), chip(world)
+    put_on(lab, first, 0)
+    put_on(lab, second, 1)
     threads = [threading.Thread(target=agent.tap, args=(reader,)) for reader in READERS]
     for thread in threads:
         thread.start()
@@ -299,16 +300,17 @@ def test_two_readers_check_in_at_once(lab, world, agent):
 
 def test_the_agent_checks_in_what_it_watches(lab, world, agent):
     """From the watcher to the log: put on, granted; a restart of the daemon checks nothing in twice."""
+    first, second = chip(world), chip(world)
     thread = threading.Thread(target=agent.watch, args=(Watcher(),))
     thread.start()
     try:
-        lab.insert(chip(world))
+        lab.insert(first)
         until(lambda: len(world.log()) == 1)
         lab.restart()
         until(lambda: any("take it off" in line for line in agent.said))
         assert len(world.log()) == 1
         gone(lab)
-        lab.insert(chip(world))
+        lab.insert(second)
         until(lambda: len(world.log()) == 2)
     finally:
         agent.stop.set()
