@@ -24,6 +24,7 @@ from accounts.problems import OPERATOR_SIGNED_OUT
 from accounts.rights import Caller, Operator, rights_of_roles
 from accounts.store import AccountStore
 from edge.clock import Clock
+from edge.encoding import b64u, digest
 from edge.instants import rfc3339
 from edge.limits import Network, client_key
 from edge.problems import Problem
@@ -34,6 +35,7 @@ COOKIE: Final = "yunju_session"
 OPERATOR_HEADER: Final = "Yunju-Operator"
 _CALLER: Final = "yunju.caller"
 _DEVICE: Final = "yunju.device"
+_CALL: Final = "yunju.call"
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _log = logging.getLogger("yunju.accounts")
 
@@ -105,6 +107,7 @@ class Authenticator:
             raise Problem("clock-off", extra={"server_time": rfc3339(at)}) from None
         if not self._seen.first(seen_as, proof.proof_id, proof.expires_at, at):
             raise Problem("bad-token", "This proof was used before; sign a new one for each request.")
+        request.environ[_CALL] = b64u(digest(proof.proof_id.encode()))
 
     def secure(self) -> bool:
         """Tell whether clients reach this server by https alone, so that cookies may ask for it."""
@@ -188,6 +191,12 @@ class Authenticator:
         if request.method not in _SAFE and request.headers.get("Origin") not in self._origins:
             raise Problem("not-permitted")
         return self._person(token)
+
+
+def call_of(request: Request) -> str | None:
+    """Return the name of the signed call that `request` was authenticated by, None where none was signed."""
+    found = request.environ.get(_CALL)
+    return found if isinstance(found, str) else None
 
 
 def _authorization(request: Request) -> tuple[str, str]:

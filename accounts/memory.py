@@ -46,8 +46,8 @@ class RowMemory(Generic[T]):
 class ReplayWindow:
     """Proofs seen, until they expire (RFC 9449 §11.1). Bounded: beyond `most`, the oldest is forgotten.
 
-    One process's memory is enough: a proof is bound to method, address, body and token, and writing calls are
-    idempotent by their operation id, so that a copy sent to another worker changes nothing and is answered alike.
+    One process's memory is a first line alone: a copy may reach another worker, under another operation id, which no
+    proof is bound to. What counts a use therefore names the call in the ledger too (`authenticator.call_of`).
     """
 
     def __init__(self, *, most: int = 65_536) -> None:

@@ -19,6 +19,7 @@ from cards.verify import Refused, Verified, verify_presentation
 from edge.encoding import b64u, digest
 from edge.problems import Problem
 from edge.strictjson import canonical
+from keys.dpop import MAX_SKEW
 from keys.tokens import TokenError, parse_unverified
 from verifier.booking_rules import booking_for, misplaced, tells_of
 from verifier.challenges import AnswerOf
@@ -61,6 +62,9 @@ LATE_WINDOW = timedelta(days=7)
 VOID_WINDOW = timedelta(minutes=15)
 """How long staff at the point may void a check-in by themselves (DESIGN §6)."""
 
+CALL_WINDOW = 3 * MAX_SKEW
+"""How long a device's signed call is remembered: longer than its signature is taken by any clock."""
+
 BEFORE_CLAIMS = frozenset({"unknown-key", "bad-signature", "bad-claims"})
 """Reasons given before a card's claims can be believed: logged by the token's digest, in the device's partition."""
 
@@ -88,7 +92,7 @@ class Ask:
     """One intended check-in, read and typed, with who asks and at which point; `operation` is the Idempotency-Key.
 
     `looked_at`: when the look that this confirms was taken; its proof is judged by that instant. `tag`: the reading of
-    a counting tag that named the card.
+    a counting tag that named the card. `call`: what names the signed call that asks, where one was signed.
     """
 
     operation: str
@@ -103,6 +107,7 @@ class Ask:
     client_time: int | None = None
     looked_at: datetime | None = None
     tag: TagRead | None = None
+    call: str | None = None
     booking: str | None = None
     companions: int = 0
     override: Override | None = None
@@ -314,7 +319,7 @@ def change_of(
         subject = operation.subject if verdict.card else device_subject(ask.caller.id)
         refused = (verdict.reason,)
         return replace(change, operation=replace(operation, subject=subject), findings=refused, order=refused)
-    change = replace(change, claim=claim_of(verdict, at, ask.tag))
+    change = replace(change, claim=claim_of(verdict, at, ask.tag, ask.call))
     return judged_by_rules(change, ask, verdict.card, documents, bookings)
 
 
@@ -382,20 +387,23 @@ def with_extra(draft: Draft, **added: object) -> Draft:
     return replace(draft, extra={**draft.extra, **added})
 
 
-def claim_of(verdict: Verified, at: datetime, tag: TagRead | None = None) -> ProofClaim | None:
+def claim_of(verdict: Verified, at: datetime, tag: TagRead | None = None, call: str | None = None) -> ProofClaim | None:
     """Return the claim that a proof makes; kept past its own life, the late window and the leeway between clocks.
 
     A tag's reading is claimed like a proof, so that one device uses it once; that no older one counts is the tag
-    store's to say.
+    store's to say. Where nothing of the card is used up, the device's signed call is: sent again by whoever overheard
+    it, under another operation id, it is no second use.
     """
-    proof = verdict.proof
-    if proof is None and tag is None:
-        return None
-    if proof is None:
-        name = "" if tag is None else tag.proof
-    else:
-        name = proof.proof_id if isinstance(proof, ProofClaims) else b64u(proof.nonce)
-    return ProofClaim(verdict.card.card_id, name, at + LATE_WINDOW + PROOF_MAX_AGE + PROOF_AHEAD)
+    name = _shown_once(verdict, tag)
+    if name is not None:
+        return ProofClaim(verdict.card.card_id, name, at + LATE_WINDOW + PROOF_MAX_AGE + PROOF_AHEAD)
+    return None if call is None else ProofClaim(verdict.card.card_id, f"call:{call}", at + CALL_WINDOW)
+
+
+def _shown_once(verdict: Verified, tag: TagRead | None) -> str | None:
+    if verdict.proof is None:
+        return None if tag is None else tag.proof
+    return verdict.proof.proof_id if isinstance(verdict.proof, ProofClaims) else b64u(verdict.proof.nonce)
 
 
 def _draft(ask: Ask, verdict: Verified | Refused, documents: Documents) -> Draft:

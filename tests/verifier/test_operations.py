@@ -2,7 +2,10 @@
 
 from datetime import timedelta
 
+from accounts.memory import ReplayWindow
+from cards.claims import Form
 from cards.status import Status
+from tests.verifier.world import identifier
 
 
 def test_a_retry_gets_the_first_answer(world):
@@ -85,3 +88,17 @@ def test_an_operation_belongs_to_its_device(world):
     first = one.outcome(gold.shown(), "hospital-registration", "operation-0007-aa")
     second = two.outcome(gold.shown(), "hospital-registration", "operation-0007-aa")
     assert first["id"] != second["id"]
+
+
+def test_an_overheard_call_under_another_operation_id_is_no_second_use(world):
+    """A copy of a signed call at another worker, its operation id changed, counts nothing: a print has no proof."""
+    card, desk = world.card("gold", Form.PRINT), world.device("hosp-2")
+    body = {"presentation": card.token, "service": "hospital-registration", "id_checked": True}
+    sent = desk.signed("POST", "/v1/check-ins", body)
+    first = world.client.post("/v1/check-ins", **sent).json
+    assert (first["outcome"], first["reason"]) == ("granted", None)
+    world.authenticate._seen = ReplayWindow()  # another worker has not seen the call
+    sent["headers"]["Idempotency-Key"] = identifier()
+    again = world.client.post("/v1/check-ins", **sent).json
+    assert (again["outcome"], again["reason"]) == ("denied", "proof-used")
+    assert desk.outcome(card.token, "hospital-registration", id_checked=True)["outcome"] == "granted"

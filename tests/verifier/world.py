@@ -257,6 +257,10 @@ class Device:
 
     def call(self, method: str, path: str, body: object = None, *, operation: str | None = None, **headers: str):
         """Send a signed call; a writing call gets an operation id unless one is given."""
+        return self.world.client.open(path, method=method, **self.signed(method, path, body, operation, **headers))
+
+    def signed(self, method: str, path: str, body: object = None, operation: str | None = None, **headers: str):
+        """Return what a signed call sends, for a call that is sent more than once or altered on the way."""
         data = b"" if body is None else json.dumps(body).encode()
         bare = path.partition("?")[0]
         proof = build_proof(self.signer, method, f"{BASE}{bare}", data, self.token, self.world.clock.now())
@@ -266,7 +270,7 @@ class Device:
         if method != "GET":
             sent["Idempotency-Key"] = operation or identifier()
         rest = {"data": data, "content_type": "application/json"} if data else {}
-        return self.world.client.open(path, method=method, headers=sent, **rest)
+        return {"headers": sent, **rest}
 
     def check_in(self, presentation: str, service: str, operation: str | None = None, **rest: object):
         """Check in; returns the response."""

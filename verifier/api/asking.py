@@ -9,6 +9,7 @@ from typing import TypeVar
 from flask import Request
 from msgspec import UNSET, UnsetType
 
+from accounts.authenticator import call_of
 from accounts.rights import Caller, Right
 from cards.parts import Presentation
 from cards.presentation import PresentationError, read
@@ -65,6 +66,7 @@ class Asking:
             client_time=given(body.client_time),
             looked_at=shown.looked_at,
             tag=shown.tag,
+            call=call_of(request),
             booking=given(body.booking),
             companions=body.companions,
             override=None if override is None else Override(override.reason, override.note),
