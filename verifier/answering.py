@@ -9,6 +9,7 @@ from msgspec import UNSET, UnsetType
 
 from accounts.rights import Right
 from cards.claims import CardClaims
+from cards.offline_record import sign_time
 from cards.programme.types import Service, Text
 from cards.verify import Refused, Verified
 from edge.encoding import b64u
@@ -85,6 +86,10 @@ class Answering:
             "leaf": b64u(outcome.leaf_hash),
         }
         return sign_token(self._receipt, PROMISE, claims)
+
+    def time(self, at: datetime) -> str:
+        """Return the server's time, signed, for devices to hold while they are offline."""
+        return sign_time(self._receipt, self._issuer, at)
 
     def look_words(self, looked: Looked, at: datetime) -> tuple[Words, Words]:
         """Return the sentence and the hint of a look."""

@@ -1,0 +1,206 @@
+"""Offline records over HTTP: uploaded, those that wait decided on, what they contradict reported; the signed time."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+from flask import Blueprint, Response, request
+from msgspec import UNSET, Meta
+
+from accounts.authenticator import Authenticator
+from accounts.rights import EVERYWHERE, Caller, Right
+from cards.claims import CARD, parse
+from edge.http import answer, body_limit, read_body, read_query, request_instant
+from edge.instants import InstantError, parse_rfc3339, rfc3339
+from edge.limits import RateLimit
+from edge.openapi import describe
+from edge.problems import Problem
+from keys.errors import TokenError
+from keys.tokens import parse_unverified
+from verifier.answers import Code
+from verifier.api.asking import Asking
+from verifier.checkin import ledger_problems
+from verifier.offline.answers import (
+    BATCH_MOST,
+    ConflictsAnswer,
+    Decision,
+    HeldAnswer,
+    HeldRecord,
+    RecordAnswer,
+    TimeAnswer,
+    UploadAnswer,
+    UploadRequest,
+)
+from verifier.offline.conflicts import Wanted, conflicts_of, incidents_of
+from verifier.offline.desk import OfflineDesk, Waiting
+from verifier.service import Verifier
+from verifier.store import Access
+
+BODY_MOST = 2 * 1024 * 1024
+"""Bytes of one call: 200 records of the longest kind fit, and a queue of 10,000 goes in fifty calls."""
+
+UPLOADS_A_SECOND, UPLOADS_AT_ONCE = 2.0, 120
+PROBLEMS = frozenset({"unavailable", "clock-skew", "not-trusted", "not-permitted"})
+
+
+class ConflictQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Filters of the report; instants are RFC 3339 of receipt, `until` excluded."""
+
+    since: Annotated[str, Meta(max_length=40)] | None = None
+    until: Annotated[str, Meta(max_length=40)] | None = None
+    point: Code | None = None
+
+
+def add_offline(found: Blueprint, verifier: Verifier, asking: Asking, authenticate: Authenticator) -> None:
+    """Add what devices and supervisors do with offline records, and the signed time."""
+    desk = OfflineDesk(verifier, authenticate.store.devices.find)
+    limit = RateLimit(UPLOADS_A_SECOND, UPLOADS_AT_ONCE, authenticate.clock)
+    _add_time(found, verifier, authenticate)
+    _add_upload(found, verifier, desk, asking, limit)
+    _add_held(found, desk, asking)
+    _add_conflicts(found, verifier, asking)
+
+
+def _add_time(found: Blueprint, verifier: Verifier, authenticate: Authenticator) -> None:
+    limit = RateLimit(UPLOADS_A_SECOND, UPLOADS_AT_ONCE, authenticate.clock)
+
+    @found.get("/v1/time")
+    @describe(
+        summary="The server's time, signed: what a device holds while it is offline",
+        tag="offline",
+        answers={200: TimeAnswer},
+        problems={"too-many-requests"},
+        auth="none",
+    )
+    def server_time() -> Response:
+        limit.require(authenticate.source(request))
+        at = request_instant()
+        return answer(TimeAnswer(rfc3339(at), verifier.answering.time(at)), headers={"Cache-Control": "no-store"})
+
+
+def _add_upload(found: Blueprint, verifier: Verifier, desk: OfflineDesk, asking: Asking, limit: RateLimit) -> None:
+    @found.post("/v1/offline-check-ins")
+    @body_limit(BODY_MOST)
+    @describe(
+        summary=f"Upload up to {BATCH_MOST} records that a device signed while it was offline",
+        tag="offline",
+        body=UploadRequest,
+        answers={200: UploadAnswer},
+        problems=PROBLEMS | {"too-many-requests", "too-large"},
+    )
+    def upload() -> Response:
+        at = request_instant()
+        caller = asking.authenticate(request)
+        if caller.kind != "device":
+            raise Problem("not-permitted")
+        limit.require(caller.id)
+        records = desk.upload(read_body(UploadRequest).records, caller, at)
+        made = UploadAnswer(
+            records=records,
+            server_time=rfc3339(at),
+            time=verifier.answering.time(at),
+            progress=desk.progress(caller, at),
+        )
+        return answer(made)
+
+
+def _add_held(found: Blueprint, desk: OfflineDesk, asking: Asking) -> None:
+    @found.get("/v1/offline-check-ins/held")
+    @describe(
+        summary="Records that wait for a supervisor: late ones, and those of a revoked device",
+        tag="offline",
+        answers={200: HeldAnswer},
+        problems={"not-permitted"},
+    )
+    def held() -> Response:
+        waiting = desk.waiting(asking.authenticate(request))
+        return answer(HeldAnswer(tuple(_held(record) for record in waiting)))
+
+    @found.post("/v1/offline-check-ins/held/<digest>/decision")
+    @describe(
+        summary="Let a record that waits count, or put it aside, once",
+        tag="offline",
+        body=Decision,
+        answers={200: RecordAnswer},
+        problems=PROBLEMS | {"not-found"},
+    )
+    def decide(digest: str) -> Response:
+        at = request_instant()
+        caller = asking.authenticate(request)
+        return answer(desk.decide(digest, caller, at, release=read_body(Decision).release))
+
+
+def _add_conflicts(found: Blueprint, verifier: Verifier, asking: Asking) -> None:
+    @found.get("/v1/offline-check-ins/conflicts")
+    @describe(
+        summary="What offline records contradict: holders by the log's names, devices, times",
+        tag="offline",
+        query=ConflictQuery,
+        answers={200: ConflictsAnswer},
+        problems={"not-permitted", "invalid-field", "unavailable"},
+    )
+    def conflicts() -> Response:
+        at = request_instant()
+        caller = asking.authenticate(request)
+        asked = read_query(ConflictQuery)
+        wanted = _wanted(asked, caller)
+        with ledger_problems():
+            report = tuple(conflicts_of(verifier.ledger, wanted))
+        incidents = incidents_of(verifier.store.offline) if wanted.points is None else ()
+        what = f"offline conflicts {msgspec.json.encode(asked).decode()}"
+        operator = None if caller.operator is None else caller.operator.id
+        verifier.store.record(Access("log", caller.id, what, operator, caller.point), at)
+        return answer(ConflictsAnswer(report, incidents, rfc3339(at)))
+
+
+def _wanted(asked: ConflictQuery, caller: Caller) -> Wanted:
+    points = caller.points(Right.AUDIT)
+    if not points:
+        raise Problem("not-permitted")
+    if asked.point is not None:
+        caller.require(Right.AUDIT, asked.point)
+        points = frozenset({asked.point})
+    return Wanted(
+        _instant("since", asked.since), _instant("until", asked.until), None if EVERYWHERE in points else points
+    )
+
+
+def _instant(name: str, text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        return parse_rfc3339(text)
+    except InstantError as error:
+        raise Problem("invalid-field", extra={"fields": [{"path": f"$.{name}", "message": str(error)}]}) from None
+
+
+def _held(waiting: Waiting) -> HeldRecord:
+    kept, read = waiting.kept, waiting.read
+    tier, name = (None, None) if read is None else _card_says(read.signed.record.presentation.card)
+    return HeldRecord(
+        id=kept.digest,
+        why=kept.why or "",
+        device=kept.device,
+        seq=kept.seq,
+        point=kept.point,
+        service=kept.service,
+        made_at=rfc3339(kept.made_at),
+        received_at=rfc3339(kept.received_at),
+        operator=kept.operator or UNSET,
+        outcome=UNSET if read is None else "granted" if read.signed.record.granted else "denied",
+        tier=tier or UNSET,
+        name=name or UNSET,
+    )
+
+
+def _card_says(card: str | None) -> tuple[str | None, str | None]:
+    """The tier and the masked name on a card that waits to be judged: for the supervisor's eyes, believed by nobody."""
+    if card is None:
+        return None, None
+    try:
+        claims = parse(parse_unverified(card, CARD).claims)
+    except TokenError:
+        return None, None
+    return claims.tier, claims.name

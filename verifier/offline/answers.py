@@ -1,0 +1,158 @@
+"""What goes over the wire about offline records: requests and answers (DESIGN §9), as values. No rule, no store."""
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from verifier.answers import QuotaLeft, Words
+
+BATCH_MOST = 200
+"""Records a call. A longer queue goes in several calls, in any order; every answer says what is still missing."""
+
+RECORD_MOST = 8192
+"""Characters of one record; a longer one is refused with its whole call."""
+
+
+class UploadRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Signed records of a device, in any order; sent again, they are answered again and counted once."""
+
+    records: Annotated[
+        tuple[Annotated[str, Meta(max_length=RECORD_MOST)], ...], Meta(min_length=1, max_length=BATCH_MOST)
+    ]
+
+
+class RecordAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What became of one record. `applied`: entered in the log; `held`: waits for a supervisor; `refused`: not taken.
+
+    Of an applied one: `id` its entry, `outcome` and `reason` as logged, `marks` what is special, `linked` the entry
+    that it contradicts, `joined` the visit it lies in at no cost, `used_at` the instant it belongs to. `why` it is held
+    or was refused, in a stable word. `replayed`: it was answered before.
+    """
+
+    status: Literal["applied", "held", "dismissed", "refused"]
+    seq: int | UnsetType = UNSET
+    operation: str | UnsetType = UNSET
+    id: str | UnsetType = UNSET
+    outcome: Literal["granted", "denied"] | UnsetType = UNSET
+    reason: str | UnsetType = UNSET
+    marks: tuple[str, ...] = ()
+    linked: str | UnsetType = UNSET
+    joined: str | UnsetType = UNSET
+    used_at: str | UnsetType = UNSET
+    quotas: tuple[QuotaLeft, ...] = ()
+    promise: str | UnsetType = UNSET
+    why: str | UnsetType = UNSET
+    message: Words | UnsetType = UNSET
+    replayed: bool = False
+
+
+class Missing(msgspec.Struct, frozen=True):
+    """Numbers that the server has not seen, both bounds included."""
+
+    first: int
+    last: int
+
+
+class Progress(msgspec.Struct, frozen=True, kw_only=True):
+    """How far the calling device's queue has come: the highest number seen, and what is missing below it."""
+
+    highest: int
+    missing: tuple[Missing, ...]
+    held: int
+
+
+class UploadAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An answer per record, in the order in which they were sent, and how far the queue has come."""
+
+    records: tuple[RecordAnswer, ...]
+    server_time: str
+    time: str
+    progress: Progress | UnsetType = UNSET
+
+
+class TimeAnswer(msgspec.Struct, frozen=True):
+    """The server's time, and the same signed: what a device holds while it is offline."""
+
+    server_time: str
+    time: str
+
+
+class HeldRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A record that waits: why, and what its device says of it."""
+
+    id: str
+    why: str
+    device: str
+    seq: int
+    point: str
+    service: str
+    made_at: str
+    received_at: str
+    operator: str | UnsetType = UNSET
+    outcome: Literal["granted", "denied"] | UnsetType = UNSET
+    tier: str | UnsetType = UNSET
+    name: str | UnsetType = UNSET
+
+
+class HeldAnswer(msgspec.Struct, frozen=True):
+    """The records that wait at the caller's points, the oldest first."""
+
+    records: tuple[HeldRecord, ...]
+
+
+class Decision(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A supervisor's word on a record that waits: it counts, or it is put aside."""
+
+    release: bool
+
+
+class ConflictUse(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One use that a conflict is about."""
+
+    id: str
+    device: str
+    point: str
+    service: str
+    at: str
+    received_at: str
+    offline: bool
+    voided: bool = False
+
+
+class ConflictView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What an offline record contradicts: of which holder (the log's name), at which devices, when.
+
+    `kind`: overdrawn, replayed, contradicted (the server refused, or would have), granted-online, clock-doubt, forged.
+    """
+
+    kind: str
+    holder: str | UnsetType = UNSET
+    limit: str | UnsetType = UNSET
+    period: str | UnsetType = UNSET
+    used: int | UnsetType = UNSET
+    maximum: int | UnsetType = UNSET
+    reason: str | UnsetType = UNSET
+    devices: tuple[str, ...] = ()
+    uses: tuple[ConflictUse, ...] = ()
+
+
+class IncidentView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What in a device's numbering does not add up: gap, fork, broken-chain, forged."""
+
+    kind: str
+    device: str
+    first: int
+    last: int
+    count: int
+    first_at: str
+    last_at: str
+    closed_at: str | UnsetType = UNSET
+
+
+class ConflictsAnswer(msgspec.Struct, frozen=True):
+    """The report of a period."""
+
+    conflicts: tuple[ConflictView, ...]
+    incidents: tuple[IncidentView, ...]
+    server_time: str
