@@ -1,6 +1,7 @@
 """Scenario 6 (PROGRAMME): from silver to gold in mid-month with both gym visits used. Quotas belong to the person."""
 
 from cards.status import Status
+from tests.verifier.booking import Phone, flight, lounge
 
 
 def test_the_old_code_is_revoked_and_the_new_card_has_nothing_left(world):
@@ -32,3 +33,21 @@ def test_a_card_minted_unseen_is_dead(world):
     """An index that the issuer never assigned is published as revoked."""
     silver = world.card("silver", status_index=99_999)
     assert world.device("gym").outcome(silver.shown(), "gym-visit")["reason"] == "revoked"
+
+
+def test_diamond_after_the_union_retreat_meets_the_choice_and_has_two_trips(world):
+    """The retreat used as gold excludes the official check-up as diamond, naming the entry; airport 2 of 2."""
+    gold = world.card("gold")
+    Phone(world, gold).booked("union-retreat", {"year": 2026})
+    used = lounge(world, "union").outcome(gold.shown(), "union-retreat")
+    assert used["outcome"] == "granted"
+
+    world.set_status(gold, Status.REVOKED)
+    diamond = world.card("diamond", subject=gold.claims.subject)
+    phone = Phone(world, diamond)
+    refused = phone.booked("official-checkup", {"year": 2026})
+    assert (refused["reason"], refused["excluded_by"]["service"]) == ("excluded", "union-retreat")
+    assert world.verifier.ledger.entry(refused["excluded_by"]["entry"]).fields["service"] == "union-retreat"
+    for day in ("2026-11-05 20:00", "2026-11-06 20:00"):
+        assert phone.booked("airport-dom-departure", flight(day))["outcome"] == "granted"
+    assert phone.booked("airport-dom-departure", flight("2026-11-07 20:00"))["reason"] == "quota-spent"

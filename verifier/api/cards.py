@@ -15,6 +15,7 @@ from edge.openapi import describe
 from edge.problems import Problem, ProblemKind, register_problem
 from verifier.answers import Presented
 from verifier.api.asking import Asking
+from verifier.checkin import ledger_problems
 from verifier.service import Verifier
 
 register_problem(
@@ -70,4 +71,6 @@ def _registered(verifier: Verifier, presentation: Presentation) -> CardRegistere
     if isinstance(verdict, Refused):
         raise Problem("card-refused", extra={"reason": verdict.reason, "server_time": rfc3339(at)})
     verifier.known.register(presentation.card, verdict.card)
+    with ledger_problems():
+        verifier.upkeep.release(verdict.card, at)
     return CardRegistered(rfc3339(verdict.card.expires_at), rfc3339(at))
