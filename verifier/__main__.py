@@ -18,6 +18,7 @@ from edge.instants import InstantError, from_epoch, parse_rfc3339, rfc3339
 from edge.settings import Settings, load_settings
 from edge.strictjson import JsonError, loads
 from keys.files import StoreError
+from verifier.audit.cli import audit
 from verifier.dry_run import asked, decide
 from verifier.ledger.interface import Entry, Fault, Ledger, LedgerError, Query
 from verifier.ledger.opening import open_ledger
@@ -38,6 +39,9 @@ RECORDS_MOST = 64 * 1024 * 1024
 def main(context: click.Context) -> None:
     """Check-ins: what is offered where, what would be decided, what was logged."""
     context.obj = load_settings(os.environ)
+
+
+main.add_command(audit)
 
 
 @main.group()
