@@ -19,6 +19,7 @@ from edge.settings import Settings, load_settings
 from edge.strictjson import JsonError, loads
 from keys.files import StoreError
 from verifier.audit.cli import audit
+from verifier.cli_bookings import bookings
 from verifier.dry_run import asked, decide
 from verifier.ledger.interface import Entry, Fault, Ledger, LedgerError, Query
 from verifier.ledger.opening import open_ledger
@@ -42,6 +43,9 @@ def main(context: click.Context) -> None:
 
 
 main.add_command(audit)
+
+
+main.add_command(bookings)
 
 
 @main.group()
@@ -281,7 +285,9 @@ def _opened(settings: Settings) -> Iterator[Verifier]:
 
 @contextmanager
 def _ledger(settings: Settings) -> Iterator[Ledger]:
-    ledger = open_ledger(settings.ledger_url, CLOCK)
+    ledger = open_ledger(
+        settings.ledger_url, CLOCK, allow_redis_loss=settings.allow_redis_loss, seen=settings.var / "ledger-seen"
+    )
     try:
         yield ledger
     finally:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from flask import Request
@@ -66,8 +66,10 @@ class Verifier:
 Authenticate = Callable[[Request], Caller]
 
 
-def open_verifier(settings: Settings, clock: Clock) -> Verifier:
-    """Open the verifier that the settings describe.
+def open_verifier(
+    settings: Settings, clock: Clock, card_by_number: Callable[[str], str | None] = no_register
+) -> Verifier:
+    """Open the verifier that the settings describe; `card_by_number` where a register is on the same host.
 
     Raises Untrusted when the root or the programme cannot be read, LedgerError when the ledger cannot be opened.
     """
@@ -80,7 +82,8 @@ def open_verifier(settings: Settings, clock: Clock) -> Verifier:
     )
     store = VerifierStore.open(settings.verifier_url, settings.secret())
     answering = Answering(settings.secret(), programme.issuer, receipt)
-    return assemble(programme, published, ledger, store, answering, log=log_reader(settings, programme.issuer))
+    log = log_reader(settings, programme.issuer)
+    return replace(assemble(programme, published, ledger, store, answering, log=log), card_by_number=card_by_number)
 
 
 def assemble(

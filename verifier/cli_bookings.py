@@ -1,0 +1,60 @@
+"""`python -m verifier bookings`: sweep what was missed, list whom the office is to hear of."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+
+import click
+
+from edge.cli import Refusal, emit, json_option
+from edge.clock import SystemClock
+from edge.problems import Problem
+from edge.settings import Settings, load_settings
+from keys.files import StoreError
+from verifier.ledger.interface import LedgerError
+from verifier.published import Untrusted
+from verifier.service import Verifier, open_verifier
+
+CLOCK = SystemClock()
+
+
+@click.group()
+def bookings() -> None:
+    """Bookings that nobody asks about any more."""
+
+
+@bookings.command()
+@json_option
+def sweep(as_json: bool) -> None:
+    """Note bookings whose time is over as missed, and erase details whose time is over. Safe to run at any time."""
+    with _opened(load_settings(os.environ)) as verifier:
+        done = verifier.upkeep.sweep(CLOCK.now())
+    text = f"{done.missed} missed, {done.released} released without a card, {done.erased} rows erased"
+    emit(asdict(done), as_json, text)
+
+
+@bookings.command()
+@json_option
+def missed(as_json: bool) -> None:
+    """List the holders, by their name in the log, who missed so many bookings this year that the office is told."""
+    with _opened(load_settings(os.environ)) as verifier:
+        found = verifier.upkeep.missed_often(CLOCK.now())
+    lines = [f"{one.holder}  {one.rule:<10} {one.missed} missed, last {one.last}" for one in found]
+    emit([asdict(one) for one in found], as_json, "\n".join(lines) or "nobody missed that many")
+
+
+@contextmanager
+def _opened(settings: Settings) -> Iterator[Verifier]:
+    try:
+        verifier = open_verifier(settings, CLOCK)
+        try:
+            yield verifier
+        finally:
+            verifier.close()
+    except (Untrusted, StoreError) as error:
+        raise Refusal(str(error), "`python -m issuer publish` writes the signed documents") from None
+    except (LedgerError, Problem) as error:
+        raise Refusal(f"the ledger cannot be used: {error}", "check YUNJU_LEDGER_URL") from None
