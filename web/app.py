@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+from functools import partial
 
 from flask import Flask
 
@@ -10,19 +11,26 @@ from accounts.http import Authenticator
 from accounts.http import blueprint as accounts_blueprint
 from accounts.store import AccountStore
 from edge.clock import Clock, SystemClock
-from edge.database import answer_outages
+from edge.database import Database, answer_outages
 from edge.health import Check, health_blueprint
 from edge.http import create_frame
 from edge.openapi import openapi_blueprint
 from edge.settings import Settings
-from issuer.desk import open_desk
+from issuer.desk import Desk, open_desk
+from issuer.errors import Refused
+from issuer.issuing import find_card
 from issuer.publisher import Publisher
 from issuer.wallet_api import blueprint as wallet_blueprint
+from verifier.api.asking import Asking
+from verifier.api.review import review_blueprint
 from verifier.api.surface import blueprint as verifier_blueprint
 from verifier.api.surface import readiness
-from verifier.audit.sequencing import log_sequencing
+from verifier.audit.sequencing import log_reader, log_sequencing
+from verifier.booking_upkeep import Sweeping
 from verifier.published import pinned_root
-from verifier.service import open_verifier, root_file
+from verifier.service import Verifier, no_register, open_verifier, root_file
+from verifier.store import MIGRATIONS
+from web.audit.pages import audit_pages
 from web.pages import pages_blueprint
 
 TITLE, VERSION = "Yunju", "0.1.0"
@@ -39,15 +47,19 @@ def create_application(settings: Settings, clock: Clock | None = None) -> Flask:
     accounts = AccountStore.open(settings.accounts_url)
     authenticate = Authenticator(accounts, clock, (settings.base_url,), trusted_proxies=settings.trusted_proxies)
     checks: dict[str, Check] = {}
-    if settings.serves("issuer"):
-        _add_issuer(app, settings, clock)
+    desk = _add_issuer(app, settings, clock) if settings.serves("issuer") else None
     if settings.serves("verifier"):
-        verifier = open_verifier(settings, clock)
+        verifier = open_verifier(settings, clock, no_register if desk is None else partial(_token_of_number, desk))
         atexit.register(verifier.close)
+        sweeping = Sweeping(verifier.upkeep, clock)
+        sweeping.start()
+        atexit.register(sweeping.stop)
         if sequencing := log_sequencing(settings, verifier.programme.issuer, verifier.ledger, clock):
             sequencing.start()
             atexit.register(sequencing.stop)
         app.register_blueprint(verifier_blueprint(verifier, authenticate, clock))
+        if settings.serves("audit"):
+            _add_audit(app, settings, verifier, authenticate)
         checks.update(readiness(verifier, clock))
     app.register_blueprint(accounts_blueprint(authenticate, root=pinned_root(root_file(settings))))
     app.register_blueprint(health_blueprint(checks, metrics_token=settings.metrics_token))
@@ -56,10 +68,27 @@ def create_application(settings: Settings, clock: Clock | None = None) -> Flask:
     return app
 
 
-def _add_issuer(app: Flask, settings: Settings, clock: Clock) -> None:
+def _token_of_number(desk: Desk, number: str) -> str | None:
+    """Ask the register on this host for the card of a number that was read out on the telephone."""
+    try:
+        return find_card(desk, number).token
+    except Refused:
+        return None
+
+
+def _add_issuer(app: Flask, settings: Settings, clock: Clock) -> Desk:
     desk = open_desk(settings)
     publisher = Publisher(desk, clock)
     publisher.once()
     publisher.start()
     atexit.register(publisher.stop)
     app.register_blueprint(wallet_blueprint(desk, clock, trusted_proxies=settings.trusted_proxies))
+    return desk
+
+
+def _add_audit(app: Flask, settings: Settings, verifier: Verifier, authenticate: Authenticator) -> None:
+    database = Database.open(settings.verifier_url, room="verifier", migrations=MIGRATIONS)
+    atexit.register(database.close)
+    asking, log = Asking(verifier, authenticate), log_reader(settings, verifier.programme.issuer)
+    app.register_blueprint(review_blueprint(verifier, log, asking, database, settings.secret()))
+    app.register_blueprint(audit_pages(settings, verifier.programme, authenticate))

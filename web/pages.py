@@ -41,14 +41,15 @@ def pages_blueprint(settings: Settings) -> Blueprint:
     found = Blueprint("pages", __name__, template_folder="templates")
     programme = load_programme(settings.programme)
     wording = load_wording()
-    shared = _shared(settings, programme)
+    shared = shared_config(settings, programme)
     _add_files(found, wording)
     pages: dict[str, tuple[str, Callable[[], dict[str, object]]]] = {
         "counter": ("/counter", lambda: shared),
         "wallet": ("/wallet", lambda: shared | _for_wallet(programme)),
     }
     served = [name for name in pages if settings.serves(name)]
-    found.add_url_rule("/", "home", lambda: _page("home", wording, shared, served=served))
+    doors = [*served, *(["audit"] if settings.serves("audit") and settings.serves("verifier") else [])]
+    found.add_url_rule("/", "home", lambda: render_page("home", wording, shared, served=doors))
     for name in served:
         path, config = pages[name]
         found.add_url_rule(path, name, _view(name, wording, config()))
@@ -57,13 +58,14 @@ def pages_blueprint(settings: Settings) -> Blueprint:
 
 def _view(name: str, wording: Wording, config: dict[str, object]) -> Callable[[], Response]:
     def view() -> Response:
-        return _page(name, wording, config)
+        return render_page(name, wording, config)
 
     return view
 
 
-def _page(name: str, wording: Wording, config: dict[str, object], **values: object) -> Response:
-    language = _language()
+def render_page(name: str, wording: Wording, config: dict[str, object], **values: object) -> Response:
+    """Return the page of a template, in the language asked for; `config` is what its script is told."""
+    language = page_language()
     words = wording[language]
     text = flask.render_template(
         f"{name}.html", t=words.__getitem__, language=language, page=name, config=config, **values
@@ -74,21 +76,21 @@ def _page(name: str, wording: Wording, config: dict[str, object], **values: obje
     return response
 
 
-def _language() -> str:
+def page_language() -> str:
     """Return the language that the address or the browser's choice asks for; Chinese otherwise."""
     asked = request.args.get("lang") or request.cookies.get(LANGUAGE_COOKIE, "")
     return asked if asked in LANGUAGES else LANGUAGES[0]
 
 
-def _shared(settings: Settings, programme: Programme) -> dict[str, object]:
+def shared_config(settings: Settings, programme: Programme) -> dict[str, object]:
     """Return what every page's script is told: nothing secret, nothing of a person."""
     ranked = sorted(programme.tiers.values(), key=lambda tier: -tier.rank)
     return {
         "base": settings.base_url,
         "zone": programme.zone.key,
-        "programme": {"name": _both(programme.name), "district": _both(programme.district)},
-        "tiers": {tier.code: {"name": _both(tier.name), "clouds": tier.clouds} for tier in ranked},
-        "contact": {"name": _both(programme.general_contact.label), "phone": programme.general_contact.number},
+        "programme": {"name": both(programme.name), "district": both(programme.district)},
+        "tiers": {tier.code: {"name": both(tier.name), "clouds": tier.clouds} for tier in ranked},
+        "contact": {"name": both(programme.general_contact.label), "phone": programme.general_contact.number},
     }
 
 
@@ -99,7 +101,8 @@ def _for_wallet(programme: Programme) -> dict[str, object]:
     return {"audience": programme.audience, "wire": wire}
 
 
-def _both(text: Text) -> dict[str, str]:
+def both(text: Text) -> dict[str, str]:
+    """Return a text in every language of the pages."""
     return {language: text.in_language(language) for language in LANGUAGES}
 
 

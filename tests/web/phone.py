@@ -11,6 +11,16 @@ from playwright.sync_api import Page, expect
 PHONE = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2, "has_touch": True}
 
 
+def copied(page: Page) -> str:
+    """Press the wallet's copy button; returns what lies on the clipboard then."""
+    details = page.locator("details:has(#copy)")
+    if details.get_attribute("open") is None:
+        details.locator("summary").click()
+    page.click("#copy")
+    expect(page.locator("#copied")).not_to_be_empty()
+    return page.evaluate("() => navigator.clipboard.readText()")
+
+
 class Phone:
     """A wallet page, made a card of a new holder."""
 
@@ -29,6 +39,10 @@ class Phone:
         drawn = self.page.locator("#code").get_attribute("data-renewed")
         self.page.check(f"input[name=form][value={form}]", force=True)
         expect(self.page.locator("#code")).not_to_have_attribute("data-renewed", drawn)
+
+    def copied(self) -> str:
+        """Return the code as text, as the page copies it."""
+        return copied(self.page)
 
     @property
     def modules(self) -> int:

@@ -43,6 +43,8 @@ def handler_by(clock: MovedClock) -> type[WSGIRequestHandler]:
     """Return a handler whose Date header goes by the machine's clock, and that logs nothing."""
 
     class Handler(WSGIRequestHandler):
+        protocol_version = "HTTP/1.1"  # a page of many modules comes over a few connections
+
         def date_time_string(self, timestamp: float | None = None) -> str:
             return format_datetime(clock.now().replace(microsecond=0), usegmt=True)
 

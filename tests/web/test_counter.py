@@ -98,7 +98,7 @@ def test_a_plain_token_under_caps_lock_is_explained(tablet):
 
 def test_slow_typing_is_no_scan(tablet):
     """A person's keys do what they always do."""
-    tablet.page.keyboard.type("YJ01:ABCDEFGHIJKLMNOPQRST", delay=120)
+    tablet.page.keyboard.type("YJ01:ABCDEFGHIJKLMNOPQRST", delay=250)
     tablet.page.keyboard.press("Enter")
     tablet.shows("scan")
 
@@ -156,6 +156,34 @@ def test_a_needed_reference_is_asked_for_before_the_check_in(opened, site):
     assert tablet.outcome() == ("granted", "")
     tablet.next()
     expect(tablet.page.locator("#reference")).to_have_value("")
+
+
+def test_a_card_scanned_into_the_reference_field_is_still_a_card(tablet, site):
+    """The focus was in the wrong place; nothing of the code stays there."""
+    tablet.page.focus("#reference")
+    tablet.wedge(site.printed("gold"))
+    tablet.shows("identity")
+    expect(tablet.page.locator("#reference")).to_have_value("")
+
+
+def test_staff_learn_before_the_id_check_that_nothing_is_left(tablet, site):
+    """The look says what the check-in would; nothing is counted by it."""
+    card = site.printed("silver")
+    tablet.present(card)
+    tablet.next()
+    tablet.paste(card)
+    expect(tablet.page.locator("#likely")).to_contain_text("已在场内")
+
+
+def test_a_server_that_is_away_is_said_in_the_header_and_at_the_start(tablet):
+    """In words; once it is back the page goes on by itself."""
+    tablet.page.route("**/v1/**", lambda route: route.abort())
+    tablet.page.click("#show-today")
+    expect(tablet.page.locator("#network")).to_have_text("连不上")
+    tablet.page.reload()
+    expect(tablet.page.locator("#boot-note")).to_have_text("连不上")
+    tablet.page.unroute("**/v1/**")
+    expect(tablet.page.locator("[data-view=scan]")).to_be_visible(timeout=12_000)
 
 
 def test_who_is_not_the_holder_is_turned_away(tablet, site):

@@ -8,13 +8,13 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from urllib.error import URLError
 from urllib.request import urlopen
 
 import pytest
 from playwright.sync_api import expect
 
 from tests.web.conftest import Watched
+from tests.web.phone import copied
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -45,7 +45,7 @@ class Machine:
             try:
                 with urlopen(f"{self.base}/readyz", timeout=2):
                     return
-            except URLError:
+            except OSError:
                 time.sleep(0.2)
         self.close()
         pytest.fail("the service did not become ready")
@@ -81,9 +81,7 @@ def test_what_the_demonstration_prints_is_enough_to_do_the_main_job(machine, bro
     phone.click("#enrol-do")
     phone.click("#recovery-do")
     expect(phone.locator("#registered")).to_have_text("是")
-    phone.click("[data-view=card] summary")
-    phone.click("#copy")
-    tablet.fill("#presented", phone.evaluate("() => navigator.clipboard.readText()"))
+    tablet.fill("#presented", copied(phone))
     tablet.press("#presented", "Enter")
     expect(tablet.locator("[data-view=outcome]")).to_contain_text("本人手机动态码")
     for context in opened.contexts:

@@ -11,7 +11,7 @@ from cards.wire import dictionary_of, pack, unpack
 from issuer.issuing import find_card
 from issuer.lifecycle import revoke, suspend
 from tests.web.counter import Tablet
-from tests.web.phone import Phone
+from tests.web.phone import Phone, copied
 
 pytestmark = pytest.mark.browser
 
@@ -82,12 +82,9 @@ def test_a_card_that_the_counter_does_not_know_is_shown_in_full(opened, site):
     page.click("#enrol-do")
     page.click("#recovery-do")
     expect(page.locator("#registered")).to_contain_text("还没有")
-    page.click("summary:has-text('卡片信息')")
-    page.click("#copy")
-    unregistered.append(page.evaluate("() => navigator.clipboard.readText()"))
+    unregistered.append(copied(page))
     page.check("input[value=full]", force=True)
-    page.click("#copy")
-    unregistered.append(page.evaluate("() => navigator.clipboard.readText()"))
+    unregistered.append(copied(page))
     tablet = Tablet(opened, site)
     tablet.paste(unregistered[0])
     assert tablet.problem() == "card-unknown"
@@ -259,7 +256,5 @@ def test_a_suspended_card_is_told_at_the_counter(phone, opened, site):
     suspend(site.office.desk, card_on(phone).id, because="check", by="test", at=site.clock.now())
     site.publish()
     tablet = Tablet(opened, site)
-    phone.page.click("summary:has-text('卡片信息')")
-    phone.page.click("#copy")
-    tablet.paste(phone.page.evaluate("() => navigator.clipboard.readText()"))
+    tablet.paste(phone.copied())
     assert tablet.outcome() == ("denied", "suspended")

@@ -20,6 +20,7 @@ const SAME_MS = 3000;
 const SLOW_AFTER_MS = 3000;
 const SHOW_BUSY_AFTER_MS = 300;
 const HELD_MS = 60000;
+const REFRESH_MS = 60000;
 
 export class Desk {
   constructor(device, point, { onSignIn, onRevoked }) {
@@ -33,13 +34,14 @@ export class Desk {
     this.last = { text: "", at: 0 };
     this.draw = () => null;
     this.left = null;
-    this.services = new Services(point, () => this.release());
+    this.services = new Services(point, { onReady: () => this.release(), onScan: (text) => this.present(text) });
     this.changes = new ChangeDialogs(device, (message) => this.changed(message));
     this.today = new Today(device, this.services, {
       onVoid: (entry) => this.changes.askVoid(entry),
       onLeave: (entry) => this.changes.askLeave(entry),
     });
     setInterval(() => this.tick(), 1000);
+    setInterval(() => this.refreshToday(), REFRESH_MS);
     onLanguage(() => this.redraw());
     for (const type of ["keydown", "pointerdown"]) document.addEventListener(type, (event) => this.stay(event));
   }
@@ -86,9 +88,13 @@ export class Desk {
   }
 
   async refreshToday() {
-    await this.today.refresh().catch((error) => {
-      if (nameOf(error) === "device-revoked") this.fail(error);
-    });
+    try {
+      await this.today.refresh();
+      this.reachable(true);
+    } catch (error) {
+      this.reachable(!(error instanceof Unconfirmed));
+      if (nameOf(error) === "device-revoked" && !this.busy) this.fail(error);
+    }
   }
 
   // A text was scanned, typed or pasted.
@@ -316,4 +322,4 @@ export class Desk {
   }
 }
 
-export const loadPoint = (code) => call("GET", `/v1/points/${code}`);
+export const loadPoint = (code) => call("GET", `/v1/points/${code}`, { retries: 0 });

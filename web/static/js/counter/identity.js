@@ -2,7 +2,7 @@
 
 import { element, icon } from "../page.js";
 import { secondsUntil } from "../times.js";
-import { said, word } from "../words.js";
+import { has, said, word } from "../words.js";
 import { band } from "./outcome.js";
 
 export function renderIdentity(look, { service, onConfirm, onRefuse }) {
@@ -20,6 +20,7 @@ export function renderIdentity(look, { service, onConfirm, onRefuse }) {
             element("li", {}, word("identity.name", { name })),
             element("li", {}, word("identity.face")),
             element("li", {}, word("identity.valid"))),
+          likelyRefusal(look, service),
           element("p", { class: "note check" }, icon("shield"), element("span", {}, word("identity.promise")))),
         element("div", { class: "actions" },
           element("button", { class: "button main", type: "button", id: "id-confirm", onclick: onConfirm },
@@ -28,6 +29,14 @@ export function renderIdentity(look, { service, onConfirm, onRefuse }) {
             word("identity.refuse"))),
         element("p", { class: "second", id: "id-time" }, timeLeft(look, service)))),
   ];
+}
+
+// What the records say now: staff need not compare an ID for a use that is spent.
+function likelyRefusal(look, service) {
+  const reason = look.services?.find((seen) => seen.code === service.code)?.reason;
+  if (!reason || !has(`reason.${reason}`)) return null;
+  return element("p", { class: "note amber", id: "likely" }, icon("warning"),
+    element("span", {}, word("identity.likely", { reason: word(`reason.${reason}`) })));
 }
 
 export function timeLeft(look, service) {

@@ -33,7 +33,7 @@ async function enrol(event) {
   button.disabled = true;
   try {
     device = await Device.enrol(code);
-    await begin();
+    await start();
   } catch (error) {
     byId("enrol-code").setAttribute("aria-invalid", "true");
     fault.textContent = enrolmentFault(error);
@@ -153,6 +153,8 @@ async function start() {
   try {
     await begin();
   } catch {
+    showView("boot");
+    byId("boot-note").textContent = word("shared.unreachable");
     setTimeout(start, 3000);
   }
 }

@@ -2,11 +2,12 @@
 
 import { byId, config, element } from "../page.js";
 import { currentLanguage, said, word } from "../words.js";
+import { clean, looksPresented } from "./presented.js";
 
 const CHOSEN = "yunju-service";
 
 export class Services {
-  constructor(point, onReady) {
+  constructor(point, { onReady, onScan }) {
     this.all = point.services ?? [];
     this.onReady = onReady;
     const open = this.all.filter((service) => !service.closed);
@@ -14,7 +15,14 @@ export class Services {
     this.chosen = open.length === 1 ? open[0] : open.find((service) => service.code === kept) ?? null;
     byId("services").addEventListener("submit", (event) => {
       event.preventDefault();
-      this.onReady();
+      const typed = clean(byId("reference")?.value ?? "");
+      if (looksPresented(typed)) {
+        // A hand scanner typed a card into the field that had the focus.
+        byId("reference").value = "";
+        onScan(typed);
+      } else {
+        this.onReady();
+      }
     });
   }
 
@@ -88,7 +96,7 @@ function reference(service) {
   const label = said(service.reference);
   return element("div", { class: "field" },
     element("label", { for: "reference" }, service.reference_required ? label : word("scan.optional", { label })),
-    element("input", { id: "reference", autocomplete: "off", maxlength: "200", required: service.reference_required }));
+    element("input", { id: "reference", autocomplete: "off", maxlength: "8192", required: service.reference_required }));
 }
 
 function beneficiaries(service) {

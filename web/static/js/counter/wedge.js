@@ -1,7 +1,7 @@
 // A keyboard-wedge scanner types a code fast and ends it with Enter, wherever the page's focus is. People type slower.
 // Text pasted anywhere outside a field is taken as scanned too.
 
-const GAP_MS = 100;
+const GAP_MS = 200;
 const LEAST = 20;
 const IME_KEYS = 8;
 

@@ -69,7 +69,6 @@ export class CardView {
     const size = drawCode(byId("code"), this.text, Math.min(ROOM, byId("ring").clientWidth - 28 || ROOM));
     byId("code").dataset.modules = String(size);
     byId("code").dataset.renewed = String(Number(byId("code").dataset.renewed ?? 0) + 1);
-    byId("copied").textContent = "";
   }
 
   async write(fields) {

@@ -98,6 +98,7 @@ function showEnded(reason) {
 }
 
 async function copy() {
+  byId("copied").textContent = "";
   await view.renew();
   await navigator.clipboard.writeText(view.text);
   byId("copied").textContent = word("wallet.copied");

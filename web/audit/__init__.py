@@ -1,0 +1,1 @@
+"""Auditors' pages: the usage log searched, charted and proved."""
