@@ -15,6 +15,7 @@ CORE := $(call stamp,core,requirements/core.txt requirements/setup.txt pyproject
 ASSETS := $(call stamp,assets,package-lock.json .npmrc tools/assets.py)
 DEV := $(call stamp,dev,requirements/dev.txt requirements/postgres.txt)
 SYSTEM := $(call stamp,system,tools/system-packages-test.txt)
+READERS := $(call stamp,readers,requirements/devices-test.txt)
 
 .PHONY: help run test check lint format bench bench-full clean lock setup setup-dev setup-test
 
@@ -57,7 +58,7 @@ setup: $(CORE) $(ASSETS) ## What `make run` needs: virtual environment, locked p
 
 setup-dev: setup $(DEV) ## The same and the tools of a developer
 
-setup-test: $(SYSTEM) setup-dev ## The same and, as root on Debian, the system packages of the tests
+setup-test: $(SYSTEM) setup-dev $(READERS) ## The same and, as root on Debian, the system packages of the tests
 
 $(PY):
 	@python=$$(tools/find-python.sh) && "$$python" -m venv $(VENV)
@@ -78,6 +79,12 @@ $(ASSETS): | $(CORE)
 	@$(NPM) ci --ignore-scripts --silent
 	@$(PY) tools/assets.py
 	@mkdir -p .stamps && rm -f .stamps/assets-* && touch $@
+
+# pyscard has no wheel: it is built with what the system packages bring, without fetching a build tool unpinned.
+$(READERS): | $(SYSTEM) $(DEV)
+	@echo "building the card reader's library"
+	@$(PIP) --no-build-isolation --require-hashes -r requirements/devices-test.txt
+	@mkdir -p .stamps && rm -f .stamps/readers-* && touch $@
 
 $(SYSTEM):
 	@tools/system-packages.sh tools/system-packages-test.txt

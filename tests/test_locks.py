@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-LOCKS = {"core": None, "setup": "setup", "dev": "dev", "devices": "devices", "postgres": "postgres"}
+LOCKS = {"core": None, "setup": "setup", "dev": "dev", "devices": "devices", "devices-test": "devices-test", "scanner": "scanner", "postgres": "postgres"}
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 ADDRESS = re.compile(r"https?://|git\+|@\s*file:|--(extra-)?index-url|--find-links", re.IGNORECASE)
 
@@ -80,8 +80,8 @@ def imported(folder: str) -> set[str]:
     ("folder", "locks"),
     [
         *((room, ("core",)) for room in ("accounts", "cards", "edge", "issuer", "keys", "verifier", "web")),
-        ("devices", ("core", "devices")),
-        ("tests", ("dev", "setup", "postgres")),
+        ("devices", ("core", "devices", "scanner")),
+        ("tests", ("dev", "setup", "postgres", "devices-test")),
         ("bench", ("dev",)),
     ],
 )
