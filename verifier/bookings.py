@@ -250,6 +250,13 @@ class BookingDesk:
             found = self._ledger.bookings(query)
         return tuple((booking, self._store.bookings.find(booking.id)) for booking in found)
 
+    def erase_details(self, subject: str) -> int:
+        """Erase what a holder's bookings say of persons; asked for before the ledger forgets who the holder is."""
+        found = self._ledger.bookings(BookingQuery(subject=subject))
+        for booking in found:
+            self._store.bookings.erase(booking.id)
+        return len(found)
+
     def booking(self, booking_id: str) -> Booking | None:
         """Return one booking."""
         with ledger_problems():
