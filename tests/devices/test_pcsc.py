@@ -259,15 +259,10 @@ def restarts(lab, watched, times: int) -> None:
         assert read_card(tap).text == "a.b.c"
 
 
-def test_the_watcher_survives_restarts_of_the_daemon(lab, watched):
+@pytest.mark.parametrize("times", [5, pytest.param(20, marks=pytest.mark.slow)])
+def test_the_watcher_survives_restarts_of_the_daemon(lab, watched, times):
     """Killed and started with a card present; the card that stayed is not taken for a new tap; the next one reads."""
-    restarts(lab, watched, 5)
-
-
-@pytest.mark.slow
-def test_the_watcher_survives_twenty_restarts(lab, watched):
-    """Twenty times over."""
-    restarts(lab, watched, 20)
+    restarts(lab, watched, times)
 
 
 def test_a_daemon_that_stays_away_is_told_once(lab, watched):
