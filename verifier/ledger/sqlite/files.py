@@ -61,6 +61,9 @@ def open_reader(path: Path, limits: Limits) -> Handle:
 
 
 def _connect(path: Path, limits: Limits) -> Handle:
+    # It holds the salts of the holders' pseudonyms: made before SQLite would make it readable for others.
+    with suppress(OSError):  # what cannot be made cannot be opened either, and SQLite says so
+        path.touch(mode=0o600)
     # Threads other than the one that opened a connection only ever close it.
     return sqlite3.connect(
         path,
