@@ -229,7 +229,8 @@ class StaffBookings:
         rules = {
             service.booking
             for service in programme.services.values()
-            if any(caller.may(Right.BOOKINGS, place.code) for place in places_of(programme, service))
+            if service.booking is not None
+            and any(caller.may(Right.BOOKINGS, place.code) for place in places_of(programme, service))
         }
         if not rules:
             raise Problem("not-permitted")
