@@ -23,6 +23,7 @@ from verifier.cli_bookings import bookings
 from verifier.dry_run import asked, decide
 from verifier.ledger.interface import Entry, Fault, Ledger, LedgerError, Query
 from verifier.ledger.opening import open_ledger
+from verifier.offline.cli import offline
 from verifier.offline_check import check as check_offline
 from verifier.published import PublishedFolder, Untrusted, pinned_root, read_programme
 from verifier.reasons import REASONS
@@ -46,6 +47,7 @@ main.add_command(audit)
 
 
 main.add_command(bookings)
+main.add_command(offline)
 
 
 @main.group()
