@@ -71,4 +71,4 @@ class Tablet:
         """Upload and return the answers."""
         response = self.upload(texts)
         assert response.status_code == 200, response.get_data(as_text=True)
-        return response.json["records"]
+        return response.json["answers"]

@@ -363,9 +363,9 @@ def test_a_revoked_device_cannot_upload_and_a_supervisor_brings_its_records_whic
     world.operator("chen", {"gym": rights})
     other = world.device("gym", rights)
     body = {"records": tablet.queue}
-    assert other.call("POST", "/v1/offline-check-ins", body).json["records"][0]["why"] == "not-yours"
+    assert other.call("POST", "/v1/offline-check-ins", body).json["answers"][0]["why"] == "not-yours"
     other.sign_in("chen")
-    [answer] = other.call("POST", "/v1/offline-check-ins", body).json["records"]
+    [answer] = other.call("POST", "/v1/offline-check-ins", body).json["answers"]
     assert (answer["status"], answer["why"]) == ("held", "revoked-device")
     assert used(world, silver) == 0
 

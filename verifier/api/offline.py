@@ -96,9 +96,9 @@ def _add_upload(found: Blueprint, verifier: Verifier, desk: OfflineDesk, asking:
         if caller.kind != "device":
             raise Problem("not-permitted")
         limit.require(caller.id)
-        records = desk.upload(read_body(UploadRequest).records, caller, at)
+        answers = desk.upload(read_body(UploadRequest).records, caller, at)
         made = UploadAnswer(
-            records=records,
+            answers=answers,
             server_time=rfc3339(at),
             time=verifier.answering.time(at),
             progress=desk.progress(caller, at),

@@ -65,7 +65,7 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
 class UploadAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An answer per record, in the order in which they were sent, and how far the queue has come."""
 
-    records: tuple[RecordAnswer, ...]
+    answers: tuple[RecordAnswer, ...]
     server_time: str
     time: str
     progress: Progress | UnsetType = UNSET
