@@ -19,7 +19,7 @@ from tests.web.phone import copied
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 ROOT = Path(__file__).parents[2]
-READY_WITHIN_S = 30
+READY_WITHIN_S = 90
 
 
 class Machine:

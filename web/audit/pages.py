@@ -19,6 +19,7 @@ from cards.programme.types import Programme, Text
 from edge.http import request_instant
 from edge.problems import Problem
 from edge.settings import Settings
+from verifier.reasons import REASONS
 from web.pages import both, render_page, shared_config
 from web.wording import load_wording
 
@@ -95,6 +96,7 @@ def _words_of(programme: Programme) -> dict[str, object]:
         },
         "services": {code: {"name": both(service.name), "quota": service.quota} for code, service in services.items()},
         "departments": _named({code: one.name for code, one in programme.departments.items()}),
+        "reasons": list(REASONS),
         "quotas": _named({code: one.name for code, one in programme.quotas.items()}),
     }
 

@@ -1,0 +1,77 @@
+// The filters of a page: what the address says, shown in the form; the form, sent as an address without what is empty.
+
+import { byId, config, element } from "../page.js";
+import { word } from "../words.js";
+import { keepDrawn } from "./frame.js";
+import { addDays, departmentName, pointName, reasonName, serviceName } from "./labels.js";
+
+const LONGEST_DAYS = 400;
+const SPAN_DAYS = 30;
+
+// The values of the address; the days default to the last thirty.
+export function asked() {
+  const values = Object.fromEntries(new URLSearchParams(location.search));
+  delete values.lang;
+  const until = isDay(values.until) ? values.until : config.today;
+  return { ...values, until, since: isDay(values.since) ? values.since : addDays(until, 1 - SPAN_DAYS) };
+}
+
+const isDay = (text) => /^\d{4}-\d{2}-\d{2}$/.test(text ?? "") && !Number.isNaN(Date.parse(text));
+
+const CHOICES = {
+  point: ["audit.any-point", () => Object.keys(config.points), pointName],
+  service: ["audit.any-service", () => Object.keys(config.services), serviceName],
+  department: ["audit.any-department", () => departmentsWithPoints(), departmentName],
+  outcome: ["audit.any-outcome", () => ["granted", "denied"], (code) => word(`audit.${code}`)],
+  reason: ["audit.any-reason", () => config.reasons, reasonName],
+};
+
+function departmentsWithPoints() {
+  return [...new Set(Object.values(config.points).map((point) => point.department))];
+}
+
+// Fills the form's controls and sends them as an address; `most`: how many days may be asked for.
+export function startFilters(values, { most = LONGEST_DAYS, path = location.pathname } = {}) {
+  const form = byId("filters");
+  keepDrawn("filters", () => {
+    for (const [name, [any, codes, label]] of Object.entries(CHOICES)) {
+      const select = form.elements[name];
+      if (!select) continue;
+      const chosen = select.value || values[name] || "";
+      select.replaceChildren(new Option(word(any), ""), ...codes().map((code) => new Option(label(code), code)));
+      select.value = chosen;
+    }
+  });
+  for (const name of ["since", "until"]) {
+    if (form.elements[name]) form.elements[name].value = values[name];
+  }
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const next = Object.fromEntries([...new FormData(form)].filter(([, value]) => value !== ""));
+    const wrong = faultOf(next, most);
+    byId("filters-fault").textContent = wrong ?? "";
+    if (wrong) form.elements.since.focus();
+    else location.assign(`${path}?${new URLSearchParams({ ...kept(values, form), ...next })}`);
+  });
+}
+
+// What stands in the address and has no control stays, but for the place in the list.
+function kept(values, form) {
+  return Object.fromEntries(Object.entries(values).filter(([name]) => !form.elements[name] && !["before", "hour"].includes(name)));
+}
+
+function faultOf({ since, until }, most) {
+  if (since === undefined && until === undefined) return null;
+  if (!isDay(since) || !isDay(until) || since > until) return word("audit.days-wrong");
+  if (addDays(since, most - 1) < until) return word("audit.days-many", { days: most });
+  return null;
+}
+
+// A link with a name for each filter that has no control, which takes it away.
+export function chip(label, values, name) {
+  const rest = { ...values };
+  delete rest[name];
+  delete rest.before;
+  return element("li", {}, element("a", { class: "chip", href: `?${new URLSearchParams(rest)}` },
+    label, element("span", { "aria-hidden": "true" }, "×"), element("span", { class: "unseen" }, word("audit.take-away"))));
+}

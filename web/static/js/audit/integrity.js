@@ -1,0 +1,42 @@
+// How the log proves itself: what is published, a check of all of it now, and how to check without this server.
+
+import { byId, element, icon } from "../page.js";
+import { word } from "../words.js";
+import { announce, ask, begin, fill, keepDrawn, reasonOf } from "./frame.js";
+import { figure, moment, table } from "./labels.js";
+import { logStatus, statusList } from "./integrity-parts.js";
+
+const SIGNS = { sound: ["granted", "ok"], damaged: ["refused", "no"], "too-large": ["clock", "check"], empty: ["list", "check"] };
+
+function verdict(found) {
+  const [sign, kind] = SIGNS[found.state];
+  const values = { count: figure(found.entries), at: moment(found.server_time), findings: figure(found.findings.length) };
+  return [
+    element("p", { class: `note ${kind}`, id: "verdict", "data-state": found.state }, icon(sign), element("span", {},
+      element("strong", {}, word(`audit-integrity.${found.state}`, values)), element("br"), word(`audit-integrity.${found.state}-more`, values))),
+    found.root ? element("p", { class: "second small" }, word("audit-integrity.root"), " ", element("span", { class: "mono" }, found.root)) : null,
+    found.state === "too-large" ? element("pre", { class: "code", tabindex: "0" }, `${found.command} var/log --key checkpoint.vkey`) : null,
+    found.findings.length ? table(word("audit-integrity.findings"),
+      [word("audit-integrity.place"), word("audit-integrity.fault"), word("audit-integrity.message")],
+      found.findings.map((one) => [one.place, word(`audit-integrity.fault-${one.kind}`), one.message])) : null,
+  ].filter(Boolean);
+}
+
+async function verify() {
+  const button = byId("verify"), shown = byId("verified");
+  button.disabled = true;
+  shown.replaceChildren(element("p", { class: "second row" }, icon("wait", "icon spin"), word("audit-integrity.verifying")));
+  try {
+    const found = await ask("POST", "/v1/audit/verifications");
+    keepDrawn("verified", () => shown.replaceChildren(...verdict(found)));
+    announce(word(`audit-integrity.${found.state}`, { count: figure(found.entries), at: moment(found.server_time), findings: found.findings.length }));
+  } catch (error) {
+    shown.replaceChildren(element("p", { class: "note amber", role: "alert" }, icon("warning"), element("span", {}, reasonOf(error))));
+  } finally {
+    button.disabled = false;
+  }
+}
+
+await begin();
+byId("verify").addEventListener("click", verify);
+await fill("status", logStatus, (found) => statusList(found, { whole: true }));

@@ -1,0 +1,82 @@
+// What the log names by code, in words; and instants as the programme's clock shows them.
+
+import { config, element, icon } from "../page.js";
+import { currentLanguage, said, word } from "../words.js";
+import { known } from "./frame.js";
+
+const nameIn = (table) => (code) => said(config[table][code]?.name) || code;
+
+export const pointName = nameIn("points");
+export const serviceName = nameIn("services");
+export const departmentName = nameIn("departments");
+export const tierName = (code) => (code ? nameIn("tiers")(code) : word("audit.no-tier"));
+export const reasonName = (code) => {
+  const name = known("reason.", code);
+  return name === code ? known("void.", code) : name;
+};
+export const kindName = (kind) => known("audit.kind-", kind);
+export const assuranceName = (code) => (code ? known("audit.assurance-", code) : "—");
+
+// A limit may name a member or a tier after its code: `annual-health/union`, `certificate@gold`.
+export function quotaName(limit) {
+  const [code, member] = limit.split(/[/@]/);
+  const name = nameIn("quotas")(code);
+  return member ? `${name} (${tierName(member)})` : name;
+}
+
+const parts = new Intl.DateTimeFormat("en-GB", {
+  timeZone: config.zone, hourCycle: "h23",
+  year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", second: "2-digit",
+});
+
+function shownAt(instant) {
+  return Object.fromEntries(parts.formatToParts(instant).map(({ type, value }) => [type, value]));
+}
+
+const instantOf = (when) => (typeof when === "number" ? when : Date.parse(when));
+
+// 2026-11-10 09:03:22, in the programme's zone.
+export function moment(when) {
+  const at = shownAt(instantOf(when));
+  return `${at.year}-${at.month}-${at.day} ${at.hour}:${at.minute}:${at.second}`;
+}
+
+// The instant (RFC 3339) at which a local day, or an hour of it, begins.
+export function startOf(day, hour = 0) {
+  const wanted = Date.parse(`${day}T${String(hour).padStart(2, "0")}:00:00Z`);
+  const at = shownAt(wanted);
+  const seen = Date.UTC(at.year, at.month - 1, at.day, at.hour, at.minute, at.second);
+  return new Date(2 * wanted - seen).toISOString().replace(".000Z", "Z");
+}
+
+export const addDays = (day, count) => new Date(Date.parse(`${day}T00:00:00Z`) + count * 86400000).toISOString().slice(0, 10);
+export const daysBetween = (since, until) => (Date.parse(until) - Date.parse(since)) / 86400000 + 1;
+export const lastDayOf = (month) => addDays(`${nextMonth(month)}-01`, -1);
+
+export function nextMonth(month, count = 1) {
+  const [year, number] = month.split("-").map(Number);
+  return new Date(Date.UTC(year, number - 1 + count, 1)).toISOString().slice(0, 7);
+}
+
+export const figure = (number) => new Intl.NumberFormat(currentLanguage() === "zh" ? "zh-CN" : "en-GB").format(number);
+export const percent = (part, whole) => (whole ? `${(100 * part / whole).toFixed(1)}%` : "—");
+export const short = (code) => `${code.slice(0, 6)}…`;
+export const entryPath = (id) => `/audit/entries/${id}`;
+
+export function outcomeMark(leaf, voided = false) {
+  if (!leaf.outcome) return element("span", { class: "mark-other" }, kindName(leaf.kind));
+  const granted = leaf.outcome === "granted";
+  return element("span", { class: granted ? "mark-ok" : "mark-no" },
+    icon(granted ? "granted" : "refused"), word(granted ? "audit.granted" : "audit.denied"),
+    voided ? element("span", { class: "pill amber" }, word("audit.voided")) : null);
+}
+
+// A table with a caption for those who do not see it; `heads`: texts, `rows`: arrays of cells, the first a heading.
+export function table(caption, heads, rows, kind = "") {
+  return element("div", { class: "scroll", role: "region", tabindex: "0", "aria-label": caption },
+    element("table", { class: kind },
+      element("thead", {}, element("tr", {}, heads.map((head) => element("th", { scope: "col" }, head)))),
+      element("tbody", {}, rows.map((cells) => element("tr", {}, cells.map((cell, place) =>
+        element(place === 0 ? "th" : "td", place === 0 ? { scope: "row" } : typeof cell === "number" ? { class: "number" } : {},
+          typeof cell === "number" ? figure(cell) : cell)))))));
+}

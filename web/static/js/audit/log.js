@@ -1,0 +1,117 @@
+// The usage log: filters, uses by day, entries page by page, and beside them what is published and what stands out.
+
+import { byId, element, icon } from "../page.js";
+import { word } from "../words.js";
+import { announce, begin, empty, fill, get, given, keepDrawn } from "./frame.js";
+import { anomalyHead } from "./anomaly-parts.js";
+import { asked, chip, startFilters } from "./filters.js";
+import { chartPanel, forgetCharts, usesSeries } from "./charts.js";
+import { logStatus, statusList } from "./integrity-parts.js";
+import {
+  addDays, assuranceName, daysBetween, entryPath, figure, kindName, moment, outcomeMark, percent, pointName, reasonName,
+  serviceName, short, startOf, table, tierName,
+} from "./labels.js";
+
+const DAYS_AS_BARS = 62;
+const ANOMALY_DAYS = 62;
+const ODD_SHOWN = 4;
+const values = asked();
+const FILTERED = ["point", "service", "outcome", "reason", "kind", "holder", "device"];
+const filters = Object.fromEntries(FILTERED.map((name) => [name, values[name]]));
+
+// One day may be narrowed to an hour of it.
+function bounds() {
+  const hour = values.since === values.until && /^\d{1,2}$/.test(values.hour ?? "") ? Number(values.hour) : null;
+  if (hour === null || hour > 23) return { since: startOf(values.since), until: startOf(addDays(values.until, 1)) };
+  return { since: startOf(values.since, hour), until: hour === 23 ? startOf(addDays(values.until, 1)) : startOf(values.since, hour + 1) };
+}
+
+const findEntries = () => get("/v1/log/entries", { ...filters, ...bounds(), before: values.before, limit: 50 });
+
+function drawEntries(found) {
+  announce(word("audit.found", { count: figure(found.entries.length) }));
+  if (!found.entries.length) return empty(word("audit.none"), word("audit.none-more"), element("a", { class: "button", href: "/audit" }, word("audit.reset")));
+  const heads = ["time", "point", "service", "tier", "outcome", "reason", "assurance", "holder", "id"].map((name) => word(`audit.head-${name}`));
+  return [
+    table(word("audit.entries"), heads, found.entries.map(({ id, voided, leaf }) => [
+      element("a", { href: entryPath(id) }, moment(leaf.at)),
+      pointName(leaf.point),
+      serviceName(leaf.service),
+      leaf.tier ? tierName(leaf.tier) : "—",
+      outcomeMark(leaf, voided),
+      leaf.reason ? reasonName(leaf.reason) : "—",
+      assuranceName(leaf.assurance),
+      leaf.holder ? element("a", { class: "mono", href: `?${given({ ...values, before: "", holder: leaf.holder })}`, title: leaf.holder }, short(leaf.holder)) : "—",
+      element("span", { class: "mono" }, id),
+    ]), "log"),
+    element("nav", { class: "actions", "aria-label": word("audit.pages") },
+      values.before ? element("a", { class: "button", href: `?${given({ ...values, before: "" })}` }, word("audit.newest")) : null,
+      found.next ? element("a", { class: "button", id: "older", href: `?${given({ ...values, before: found.next })}` }, word("audit.older")) : element("span", { class: "second" }, word("audit.end"))),
+  ];
+}
+
+const findFigures = () => get("/v1/audit/figures", { since: values.since, until: values.until, point: values.point, service: values.service });
+
+function drawDaily({ figures }) {
+  forgetCharts();
+  const many = daysBetween(values.since, values.until) > DAYS_AS_BARS;
+  const bars = many ? figures.months : figures.days;
+  const { granted, denied } = figures.total;
+  const rows = bars.map((bar) => ({
+    label: many ? bar.key : bar.key.slice(5),
+    href: many ? null : `?${given({ ...values, before: "", since: bar.key, until: bar.key })}`,
+    values: [bar.granted, bar.denied],
+  }));
+  const kpi = (number, name) => element("div", {}, element("b", {}, number), element("span", { class: "second small" }, name));
+  return [
+    element("div", { class: "kpis" }, kpi(figure(granted), word("audit.granted")), kpi(figure(denied), word("audit.denied")),
+      kpi(percent(denied, granted + denied), word("audit.denied-share")), kpi(figure(figures.total.voided), word("audit.kind-void"))),
+    chartPanel({ id: "daily", heading: word("audit.daily"), what: word(many ? "audit-figures.month" : "audit-figures.day"), rows, series: usesSeries(), plain: true }),
+    element("p", { class: "second small" }, word("audit-figures.counted", { counted: figure(figures.counted), size: figure(figures.size) })),
+  ];
+}
+
+async function findOdd() {
+  const since = daysBetween(values.since, values.until) > ANOMALY_DAYS ? addDays(values.until, 1 - ANOMALY_DAYS) : values.since;
+  return { since, ...(await get("/v1/audit/anomalies", { since, until: values.until })) };
+}
+
+function drawOdd({ anomalies, since }) {
+  const open = anomalies.filter((one) => !one.reviews.length);
+  const all = `/audit/anomalies?${given({ since, until: values.until })}`;
+  if (!anomalies.length) return element("p", { class: "second" }, word("audit-anomalies.none"));
+  return [
+    element("p", {}, word("audit-anomalies.count", { count: figure(anomalies.length), open: figure(open.length) })),
+    element("ul", { class: "odd" }, anomalies.slice(0, ODD_SHOWN).map((one) => element("li", {}, anomalyHead(one)))),
+    element("div", { class: "actions" }, element("a", { class: "button", href: all }, word("audit-anomalies.all"))),
+  ];
+}
+
+function drawChips() {
+  const named = {
+    holder: (value) => word("audit.chip-holder", { value: short(value) }),
+    device: (value) => word("audit.chip-device", { value }),
+    kind: (value) => word("audit.chip-kind", { value: kindName(value) }),
+    hour: (value) => word("audit.chip-hour", { value }),
+  };
+  byId("chips").replaceChildren(...Object.entries(named).filter(([name]) => values[name]).map(([name, label]) => chip(label(values[name]), values, name)));
+}
+
+function drawExports() {
+  const query = { ...filters, since: values.since, until: values.until };
+  byId("exports").replaceChildren(...["csv", "xlsx", "jsonl"].map((format) => element("a", {
+    class: "button", id: `export-${format}`, download: true, href: `/v1/audit/export?${given({ format, ...query })}`,
+  }, icon("download"), word(`audit.export-${format}`))));
+}
+
+await begin();
+startFilters(values);
+keepDrawn("chips", drawChips);
+keepDrawn("exports", drawExports);
+await Promise.all([
+  fill("entries", findEntries, drawEntries),
+  fill("daily", findFigures, drawDaily),
+  fill("integrity", logStatus, (found) => [statusList(found), element("div", { class: "actions" },
+    element("a", { class: "button", href: "/audit/integrity" }, word("audit-integrity.go")))]),
+  fill("odd", findOdd, drawOdd),
+]);
