@@ -83,3 +83,14 @@ def test_looks_are_rate_limited(world):
     codes = [gym.call("POST", "/v1/verifications", {"presentation": shown}).status_code for _ in range(61)]
     assert codes.count(429) == 1
     assert gym.outcome(shown, "gym-visit")["outcome"] == "granted"
+
+
+def test_a_look_at_a_printed_card_is_one_use(world):
+    """Confirmed twice under two operation ids, by a double tap, it counts once; a denial leaves it to be confirmed."""
+    printed, desk = world.card("gold", Form.PRINT), world.device("hosp-2")
+    world.clock.advance(timedelta(seconds=2))
+    seen = look(desk, printed.token)
+    assert confirm(desk, seen["id"], "hospital-registration").json["reason"] == "id-check-needed"
+    told = [confirm(desk, seen["id"], "hospital-registration", id_checked=True).json["reason"] for _ in range(2)]
+    assert told == [None, "proof-used"]
+    assert [entry["outcome"] for entry in world.log()] == ["denied", "granted", "denied"]

@@ -66,7 +66,7 @@ class Asking:
             client_time=given(body.client_time),
             looked_at=shown.looked_at,
             tag=shown.tag,
-            call=call_of(request),
+            call=given(body.look) or call_of(request),
             booking=given(body.booking),
             companions=body.companions,
             override=None if override is None else Override(override.reason, override.note),
