@@ -1,0 +1,158 @@
+"""What auditors' calls take and give, as types; the calls are in `verifier.api.review`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from verifier.answers import Code
+from verifier.audit.usage import Figures
+
+Day = Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+AnomalyId = Annotated[str, Meta(min_length=3, max_length=160, pattern="^[a-z-]+:[!-~]+$")]
+
+
+class SpanQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Local days, both included, and what is asked about: everything, a department's points, one point, one service."""
+
+    since: Day
+    until: Day
+    department: Code | None = None
+    point: Code | None = None
+    service: Code | None = None
+
+
+class AnomalyQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Local days, both included."""
+
+    since: Day
+    until: Day
+
+
+class ExportQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A form and filters; days are local, both included."""
+
+    format: Literal["jsonl", "csv", "xlsx"]
+    since: Day | None = None
+    until: Day | None = None
+    point: Code | None = None
+    service: Code | None = None
+    department: Code | None = None
+    outcome: Literal["granted", "denied"] | None = None
+    reason: Code | None = None
+    kind: Code | None = None
+    tier: Code | None = None
+    holder: Annotated[str, Meta(pattern="^[A-Za-z0-9_-]{43}$")] | None = None
+    device: Annotated[str, Meta(max_length=64)] | None = None
+
+
+class ReviewBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An anomaly that was looked at, and what is to be said of it."""
+
+    anomaly: AnomalyId
+    note: Annotated[str, Meta(min_length=1, max_length=1000)]
+
+
+class NameBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Whose name is asked for, by an entry, and what for."""
+
+    entry: Annotated[str, Meta(pattern=r"^[0-9a-f]{2}-[0-9]{6,15}$")]
+    purpose: Annotated[str, Meta(min_length=5, max_length=300)]
+
+
+class ReviewSaid(msgspec.Struct, frozen=True):
+    """One review."""
+
+    at: str
+    by: str
+    note: str
+
+
+class AnomalySaid(msgspec.Struct, frozen=True):
+    """One anomaly; the pages explain `kind`, `about` names what the explanation speaks of."""
+
+    id: str
+    kind: str
+    grave: bool
+    at: str
+    about: dict[str, str]
+    entries: tuple[str, ...]
+    count: int
+    reviews: tuple[ReviewSaid, ...]
+
+
+class AnomalyPage(msgspec.Struct, frozen=True):
+    """The anomalies of a span. `searched` entries of the published log's; `complete` unless there were too many."""
+
+    anomalies: tuple[AnomalySaid, ...]
+    searched: int
+    complete: bool
+    server_time: str
+
+
+class FiguresSaid(msgspec.Struct, frozen=True):
+    """Figures, and when they were asked for."""
+
+    figures: Figures
+    server_time: str
+
+
+class SignedBy(msgspec.Struct, frozen=True):
+    """Who signed a checkpoint: the log itself, or a witness at a time of its own."""
+
+    name: str
+    at: str | None
+    witness: bool
+
+
+class ProofSaid(msgspec.Struct, frozen=True, kw_only=True):
+    """How an entry stands in the published log. `contradicted`: the log proves something else, see `message`."""
+
+    state: Literal["proved", "pending", "contradicted"]
+    message: str | None = None
+    leaf_hash: str
+    index: int | None = None
+    size: int | None = None
+    steps: int | None = None
+    root: str | None = None
+    signed: tuple[SignedBy, ...] = ()
+    text: str | None = None
+
+
+class EntrySaid(msgspec.Struct, frozen=True):
+    """One entry as the ledger holds it, and its proof, checked here."""
+
+    id: str
+    voided: bool
+    leaf: dict[str, Any]
+    proof: ProofSaid
+    server_time: str
+
+
+class FindingSaid(msgspec.Struct, frozen=True):
+    """Something wrong with the log: which kind, where, what."""
+
+    kind: str
+    place: str
+    message: str
+
+
+class VerificationSaid(msgspec.Struct, frozen=True):
+    """What a check of the whole log found; `too-large` names the `command` that does it."""
+
+    state: Literal["sound", "damaged", "too-large", "empty"]
+    entries: int
+    root: str | None
+    findings: tuple[FindingSaid, ...]
+    command: str
+    server_time: str
+
+
+class NameSaid(msgspec.Struct, frozen=True):
+    """The answer to asking for a name: whether it can be told here. The asking is kept either way."""
+
+    available: bool
+    holder: str | None
+    name: str | None

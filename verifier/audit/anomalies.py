@@ -1,0 +1,245 @@
+"""What in the log deserves a second look, and why (issue 6): one pass over a span of leaves. Pure; accuses nobody.
+
+Each finding has an id that stays the same while the log grows, so that a review stays with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from statistics import median
+from typing import Final
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from verifier.audit.tiles import Source, Tree
+
+
+class Kind(StrEnum):
+    """The closed set of anomalies; the pages explain each (`anomaly.<kind>` in the translations)."""
+
+    TOO_FAR = "too-far"
+    REFUSED_PROOFS = "refused-proofs"
+    VOIDS = "voids"
+    UNCHECKED_COPY = "unchecked-copy"
+    OVERDRAWN = "overdrawn"
+    REPLAYED = "replayed"
+    CLOCK = "clock"
+    REVOKED_OFFLINE = "revoked-offline"
+    OFF_HOURS = "off-hours"
+    SAME_PAIR = "same-pair"
+    MOST_USED = "most-used"
+
+
+GRAVE: Final = frozenset({Kind.REPLAYED, Kind.REVOKED_OFFLINE, Kind.UNCHECKED_COPY, Kind.REFUSED_PROOFS})
+"""Looked at first: a rule was broken, or somebody tried to."""
+
+TOO_FAR_WITHIN: Final = timedelta(minutes=10)
+PROOFS_WITHIN: Final = timedelta(minutes=10)
+PROOFS_FROM: Final = 5
+VOIDS_FROM: Final = 3
+CLOCK_OFF: Final = timedelta(minutes=2)
+NIGHT_ENDS: Final = 5
+PAIR_FROM: Final = 5
+USED_FROM: Final = 10
+USED_TIMES: Final = 5
+ENTRIES_SHOWN: Final = 20
+_PROOF_REASONS: Final = frozenset({"bad-signature", "unknown-key", "bad-proof", "stale-proof", "proof-used"})
+_USES: Final = frozenset({"check-in", "offline"})
+
+
+class SeenLeaf(msgspec.Struct, frozen=True):
+    """What of a leaf is looked at."""
+
+    at: int
+    device: str
+    id: str
+    kind: str
+    point: str
+    service: str
+    assurance: str | None = None
+    client_time: int | None = None
+    holder: str | None = None
+    id_checked: bool | None = None
+    marks: tuple[str, ...] = ()
+    operator: str | None = None
+    outcome: str | None = None
+    reason: str | None = None
+    used_at: int | None = None
+
+    @property
+    def when(self) -> int:
+        """The instant of the use (epoch milliseconds)."""
+        return self.at if self.used_at is None else self.used_at
+
+    @property
+    def granted(self) -> bool:
+        """Whether this is a use that was granted."""
+        return self.kind in _USES and self.outcome == "granted"
+
+    @property
+    def staff(self) -> str:
+        """Who acted: the operator, or the device where none was signed in."""
+        return self.operator or self.device
+
+
+@dataclass(slots=True)
+class Anomaly:
+    """One finding: `about` holds what the explanation names; `entries` the first of `count` entries behind it."""
+
+    id: str
+    kind: Kind
+    at: int
+    about: dict[str, str]
+    entries: list[str] = field(default_factory=list)
+    count: int = 0
+
+    @property
+    def grave(self) -> bool:
+        """Whether it is to be looked at first."""
+        return self.kind in GRAVE
+
+    def add(self, leaf: SeenLeaf) -> None:
+        """Put one more entry behind it."""
+        self.count += 1
+        self.at = max(self.at, leaf.when)
+        if len(self.entries) < ENTRIES_SHOWN:
+            self.entries.append(leaf.id)
+
+
+_DECODER: Final = msgspec.json.Decoder(SeenLeaf)
+
+
+def find_anomalies(leaves: Iterable[bytes], zone: ZoneInfo) -> list[Anomaly]:
+    """Return what stands out among leaves, the gravest first, then the newest."""
+    search = _Search(zone)
+    for data in leaves:
+        search.look(_DECODER.decode(data))
+    found = [*search.found.values(), *search.end()]
+    return sorted(found, key=lambda one: (not one.grave, -one.at, one.id))
+
+
+class _Search:
+    """What is remembered on the way: bounded by holders, devices and staff, never by entries."""
+
+    def __init__(self, zone: ZoneInfo) -> None:
+        self.found: dict[str, Anomaly] = {}
+        self._zone = zone
+        self._last: dict[str, SeenLeaf] = {}
+        self._refused: dict[str, list[SeenLeaf]] = {}
+        self._voids: dict[tuple[str, str], list[SeenLeaf]] = {}
+        self._pairs: dict[str, Anomaly] = {}
+        self._uses: dict[str, Anomaly] = {}
+
+    def look(self, leaf: SeenLeaf) -> None:
+        self._by_itself(leaf)
+        self._by_clock(leaf)
+        if leaf.kind == "void":
+            self._void(leaf)
+        if leaf.kind in _USES and leaf.reason in _PROOF_REASONS:
+            self._refused_proof(leaf)
+        if leaf.granted and leaf.holder is not None:
+            self._use(leaf, leaf.holder)
+
+    def end(self) -> Iterator[Anomaly]:
+        """What shows only once all is seen."""
+        yield from (pair for pair in self._pairs.values() if pair.count >= PAIR_FROM)
+        usual = median([use.count for use in self._uses.values()] or [0])
+        yield from (use for use in self._uses.values() if use.count >= max(USED_FROM, USED_TIMES * usual))
+
+    def _by_itself(self, leaf: SeenLeaf) -> None:
+        """What one entry shows alone."""
+        marks = set(leaf.marks)
+        checked = leaf.id_checked or "id-checked" in marks
+        if leaf.granted and leaf.assurance in ("copyable", "counted") and not checked:
+            self._note(Kind.UNCHECKED_COPY, leaf.id, leaf)
+        if "overdrawn" in marks:
+            self._note(Kind.OVERDRAWN, leaf.id, leaf)
+        if "replayed" in marks:
+            self._note(Kind.REPLAYED, leaf.id, leaf)
+        if leaf.kind == "offline" and leaf.granted and any("revoked" in mark or "suspended" in mark for mark in marks):
+            self._note(Kind.REVOKED_OFFLINE, leaf.id, leaf)
+
+    def _by_clock(self, leaf: SeenLeaf) -> None:
+        """What the hour and the device's clock show: one finding a device or point, and day."""
+        local = datetime.fromtimestamp(leaf.when / 1000, UTC).astimezone(self._zone)
+        day = local.date().isoformat()
+        off = leaf.client_time is not None and abs(leaf.client_time - leaf.at) > CLOCK_OFF / timedelta(milliseconds=1)
+        if leaf.kind in _USES and ((off and leaf.kind == "check-in") or "clock-doubt" in leaf.marks):
+            self._note(Kind.CLOCK, f"{leaf.device}:{day}", leaf)
+        if leaf.granted and local.hour < NIGHT_ENDS:
+            self._note(Kind.OFF_HOURS, f"{leaf.point}:{day}", leaf)
+
+    def _void(self, leaf: SeenLeaf) -> None:
+        day = datetime.fromtimestamp(leaf.at / 1000, UTC).astimezone(self._zone).date().isoformat()
+        mine = self._voids.setdefault((leaf.staff, day), [])
+        mine.append(leaf)
+        if len(mine) >= VOIDS_FROM:
+            self._group(Kind.VOIDS, f"{leaf.staff}:{day}", mine)
+
+    def _refused_proof(self, leaf: SeenLeaf) -> None:
+        mine = self._refused.setdefault(leaf.device, [])
+        mine.append(leaf)
+        mine[:] = [one for one in mine if one.when > leaf.when - PROOFS_WITHIN / timedelta(milliseconds=1)]
+        if len(mine) >= PROOFS_FROM:
+            self._group(Kind.REFUSED_PROOFS, f"{leaf.device}:{mine[0].id}", mine)
+            mine.clear()
+
+    def _use(self, leaf: SeenLeaf, holder: str) -> None:
+        last = self._last.get(holder)
+        near = last is not None and abs(leaf.when - last.when) < TOO_FAR_WITHIN / timedelta(milliseconds=1)
+        if last is not None and near and last.point != leaf.point:
+            self._group(Kind.TOO_FAR, leaf.id, [last, leaf], other=last.point)
+        self._last[holder] = leaf
+        self._count(self._pairs, Kind.SAME_PAIR, f"{leaf.staff}:{holder}", leaf)
+        self._count(self._uses, Kind.MOST_USED, holder, leaf)
+
+    def _count(self, table: dict[str, Anomaly], kind: Kind, key: str, leaf: SeenLeaf) -> None:
+        name = f"{kind}:{key}"
+        table.setdefault(name, Anomaly(name, kind, leaf.when, _about(leaf))).add(leaf)
+
+    def _note(self, kind: Kind, key: str, leaf: SeenLeaf) -> None:
+        self._count(self.found, kind, key, leaf)
+
+    def _group(self, kind: Kind, key: str, leaves: list[SeenLeaf], **more: str) -> None:
+        name = f"{kind}:{key}"
+        made = Anomaly(name, kind, leaves[0].when, {**_about(leaves[-1]), **more})
+        for leaf in leaves:
+            made.add(leaf)
+        self.found[name] = made
+
+
+def _about(leaf: SeenLeaf) -> dict[str, str]:
+    named: Mapping[str, str | None] = {
+        "point": leaf.point,
+        "service": leaf.service,
+        "device": leaf.device,
+        "operator": leaf.operator,
+        "holder": leaf.holder,
+    }
+    return {name: value for name, value in named.items() if value is not None}
+
+
+def leaves_between(source: Source, size: int, since: int, until: int, most: int) -> Iterator[bytes]:
+    """Yield the leaves received in [`since`, `until`) (epoch milliseconds), `most` at the most; TileError.
+
+    Across partitions the log is in order but for a minute: so much more is read on both sides.
+    """
+    tree, slack = Tree(source, size), 120_000
+    low, high = 0, size
+    while low < high:
+        middle = (low + high) // 2
+        if _DECODER.decode(tree.entry(middle)).at < since - slack:
+            low = middle + 1
+        else:
+            high = middle
+    for data in tree.entries(low):
+        at = _DECODER.decode(data).at
+        if at >= until + slack or most <= 0:
+            return
+        if since <= at < until:
+            most -= 1
+            yield data
