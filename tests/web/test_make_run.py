@@ -37,7 +37,11 @@ class Machine:
         self._process = subprocess.Popen(
             [*serve, "wsgi:application"], env=environ, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
-        self._wait()
+        try:
+            self._wait()
+        except BaseException:
+            self.close()  # a service that nobody owns would serve on
+            raise
 
     def _wait(self) -> None:
         ends = time.monotonic() + READY_WITHIN_S
@@ -47,7 +51,6 @@ class Machine:
                     return
             except OSError:
                 time.sleep(0.2)
-        self.close()
         pytest.fail("the service did not become ready")
 
     def close(self) -> None:
