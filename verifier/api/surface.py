@@ -19,6 +19,7 @@ from verifier.api.documents import add_documents, add_public_checks
 from verifier.api.log import add_log
 from verifier.api.offline import add_offline
 from verifier.api.points import add_points
+from verifier.api.statement import add_statements
 from verifier.api.wallet import add_wallet
 from verifier.ledger.interface import LedgerError
 from verifier.published import Untrusted
@@ -41,6 +42,7 @@ def blueprint(verifier: Verifier, authenticate: Authenticator, clock: Clock) -> 
     add_booking_changes(found, verifier, asking)
     add_wallet(found, verifier, asking, authenticate, RateLimit(LOOKS_A_SECOND, LOOKS_AT_ONCE, clock))
     add_offline(found, verifier, asking, authenticate)
+    add_statements(found, verifier, asking)
     add_points(found, verifier, asking)
     add_documents(found, verifier)
     add_public_checks(found, verifier, asking, authenticate, public)
