@@ -11,7 +11,7 @@ from keys.dpop import build_proof
 from tests.verifier.world import BASE, World, identifier
 
 ENTRY = "00-000001"
-PLACES = {"entry": ENTRY, "entry_id": ENTRY, "code": "gym", "number": "0", "look": "x"}
+PLACES = {"entry": ENTRY, "entry_id": ENTRY, "booking": ENTRY, "code": "gym", "number": "0", "look": "x", "digest": "x" * 43}
 DEEP = "[" * 5000 + "]" * 5000
 BODIES = {
     "not json": b"{",
