@@ -95,13 +95,13 @@ class LogReader:
         state, index = self.state(), self._index.find(entry_id)
         if state is None or index is None or index >= state.size:
             raise NotLogged(entry_id)
-        entry = Tree(self._source, state.size).entry(index)
-        if not _is_entry(entry, entry_id):
+        tree = Tree(self._source, state.size)
+        if not _is_entry(tree.entry(index), entry_id):
             raise NotLogged(entry_id)
         checkpoint, size = state.checkpoint, state.size
         if state.witnessed is not None and (seen := _size(state.witnessed)) > index:
             checkpoint, size = state.witnessed, seen
-        return EntryProof(index, tuple(Tree(self._source, size).inclusion(index)), checkpoint)
+        return EntryProof(index, tuple(tree.inclusion(index, size)), checkpoint)
 
     def leaf(self, index: int) -> bytes:
         """Return the bytes of the entry at an index of the published log."""

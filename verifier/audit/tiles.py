@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -50,11 +51,26 @@ class FolderSource:
         self._folder = folder
 
     def read(self, path: str) -> bytes | None:
-        """Return a file's bytes."""
+        """Return a file's bytes; a partial tile that is gone is read from the wider one that took its place."""
         try:
             return (self._folder / path).read_bytes()
         except (FileNotFoundError, NotADirectoryError):
+            return self._from_wider(path)
+
+    def _from_wider(self, path: str) -> bytes | None:
+        place = parse_path(path)
+        parent = (self._folder / path).parent
+        if place is None or place[2] == WIDTH or not parent.is_dir():
             return None
+        level, _, width = place
+        wider = sorted(int(file.name) for file in parent.iterdir() if file.name.isdigit() and int(file.name) > width)
+        for each in wider:
+            with suppress(FileNotFoundError, ValueError):  # it may be gone by now as well
+                data = (parent / str(each)).read_bytes()
+                if isinstance(level, int):
+                    return data[: width * HASH_BYTES]
+                return b"".join(pack_entry(entry) for entry in unpack_entries(data)[:width])
+        return None
 
 
 def tile_path(level: int | str, index: int, width: int = WIDTH) -> str:
@@ -160,9 +176,9 @@ class Tree:
         size = self.size if size is None else size
         return span_hash(self.node, 0, size) if size else join([])
 
-    def inclusion(self, index: int) -> list[bytes]:
-        """Return the audit path of a leaf; merkle.ProofError when there is none."""
-        return inclusion_proof(self.node, index, self.size)
+    def inclusion(self, index: int, size: int | None = None) -> list[bytes]:
+        """Return the audit path of a leaf in the first `size` leaves; merkle.ProofError when it is not among them."""
+        return inclusion_proof(self.node, index, self.size if size is None else size)
 
     def consistency(self, old: int) -> list[bytes]:
         """Return the proof that this tree begins with that of `old` leaves; merkle.ProofError when that is larger."""

@@ -10,6 +10,8 @@ from edge.clock import FixedClock
 from tests.verifier.audit.builders import ORIGIN, START, START_MS, FeedLedger, LogWorld, a_leaf, a_published_log
 from tests.verifier.ledger.builders import START as LEDGER_START
 from tests.verifier.ledger.builders import a_gym_visit
+from verifier.audit.chains import Finding
+from verifier.audit.checking import check_tiles
 from verifier.audit.leaf import decode, leaf_hash
 from verifier.audit.merkle import root_of
 from verifier.audit.notes import Checkpoint, open_checkpoint
@@ -260,3 +262,28 @@ def test_a_lost_or_damaged_index_is_made_again(tmp_path):
     assert index.find("03-000040") == place
     assert index.find("03-900000") is None
     assert index.find("fe-000001") is None
+
+
+def test_tiles_are_on_the_disk_before_the_checkpoint_is_swapped(tmp_path, synced, monkeypatch):
+    """Each file and each folder that changed was synced when the place is asked for its swap."""
+    world = LogWorld(tmp_path)
+    leader = world.sequencer()
+    world.feed.add(300)
+    before, at_swap = synced[0], []
+    publish = world.home.place.publish
+    monkeypatch.setattr(world.home.place, "publish", lambda *told: at_swap.append(synced[0]) or publish(*told))
+    leader.step(world.now)
+    written = [path for path in world.folder.rglob("tile/**/*") if path.is_file()]
+    assert at_swap[0] - before >= len(written)
+    leader.close()
+
+
+def test_an_older_checkpoint_is_checked_against_the_tiles_of_today(tmp_path):
+    """Partial tiles of then are the beginnings of today's wider ones."""
+    world = a_published_log(tmp_path, 300)
+    then = checkpoint_of(world)
+    world.feed.add(100)
+    world.run()
+    assert not (world.folder / "tile/0/001.p/44").exists()
+    steps = check_tiles(FolderSource(world.folder), then)
+    assert [step for step in steps if isinstance(step, Finding)] == []
