@@ -203,7 +203,7 @@ def check_proof(proof: Path, leaf: Path, keys: tuple[str, ...]) -> None:
 @click.option("--interval", type=click.IntRange(1), default=60, show_default=True, help="Seconds between visits.")
 @click.option("--once", is_flag=True, help="Look once and end.")
 @click.option("--against", type=_FILE, multiple=True, help="A checkpoint that somebody else was shown.")
-def watch(url: str, keys: tuple[str, ...], memory: Path, /, **options: Any) -> None:  # noqa: ANN401 - click's values
+def watch(url: str, keys: tuple[str, ...], memory: Path, **options: Any) -> None:  # noqa: ANN401 - click's values
     """Watch the log at URL (…/v1/log): every visit must find the last one's log at its beginning.
 
     Exit 1, loudly, when it was forked or rolled back; both checkpoints are kept beside the memory as evidence.
