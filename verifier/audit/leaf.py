@@ -18,10 +18,12 @@ VERSION = 1
 FIRST_PREV = bytes(32)
 """What the first leaf of a partition names as the hash before it."""
 
-KINDS = ("check-in", "void", "check-out", "booking", "booking-change", "booking-cancel", "booking-missed", "offline")
+KINDS = (
+    "check-in", "void", "check-out", "booking", "booking-change", "booking-cancel", "booking-missed", "offline",
+    "matter",
+)  # fmt: skip
 RESERVED_KINDS = (
     "override",
-    "matter",
     "ruling",
     "erasure",
     "reading",
@@ -113,6 +115,8 @@ class Leaf(_Line, frozen=True, kw_only=True):
     choice: ChoiceLine | None = None
     client_time: Millis | None = None
     companions: Count | None = None
+    deadline: Millis | None = None
+    decides: Text | None = None
     delivered: tuple[Text, ...] = ()
     department: Text
     details: Hash | None = None
@@ -122,7 +126,15 @@ class Leaf(_Line, frozen=True, kw_only=True):
     id: EntryId
     id_checked: bool | None = None
     kind: Literal[
-        "check-in", "void", "check-out", "booking", "booking-change", "booking-cancel", "booking-missed", "offline"
+        "check-in",
+        "void",
+        "check-out",
+        "booking",
+        "booking-change",
+        "booking-cancel",
+        "booking-missed",
+        "offline",
+        "matter",
     ]
     linked: EntryId | None = None
     marks: tuple[Text, ...] = ()
@@ -142,6 +154,7 @@ class Leaf(_Line, frozen=True, kw_only=True):
     rival: Text | None = None
     seq: Positive
     service: Text
+    stage: Text | None = None
     target: EntryId | None = None
     tier: Text | None = None
     token: Hash | None = None
@@ -156,6 +169,7 @@ EXTRA_FIELDS = frozenset(
         "approver",
         "booking",
         "companions",
+        "decides",
         "delivered",
         "details",
         "id_checked",
@@ -328,6 +342,12 @@ def _check_check_out(leaf: Leaf) -> None:
         raise LeafError("a check-out tells the visit it closes")
 
 
+def _check_matter(leaf: Leaf) -> None:
+    _check_follow_up(leaf)
+    if leaf.stage is None or leaf.visit is not None:
+        raise LeafError("a step of a matter names the stage it reaches")
+
+
 _CHECKS: Mapping[str, Callable[[Leaf], None]] = {
     "check-in": _check_check_in,
     "void": _check_ending,
@@ -337,4 +357,5 @@ _CHECKS: Mapping[str, Callable[[Leaf], None]] = {
     "booking-cancel": _check_ending,
     "booking-missed": _check_ending,
     "offline": _check_offline,
+    "matter": _check_matter,
 }

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from verifier.ledger.bookings import Booking, BookingChange, BookingEnd, BookingQuery, Hold
+    from verifier.ledger.matters import MatterStep
     from verifier.ledger.offline import OfflineUse
 
 PARTITIONS = 256
@@ -361,6 +362,10 @@ class Ledger(Protocol):
 
     def end_booking(self, change: BookingEnd) -> Outcome:
         """Cancel a booking, or note that it was missed; TargetState when its state or window does not allow it."""
+        ...
+
+    def follow(self, change: MatterStep) -> Outcome:
+        """Record that a matter reached a stage; TargetState no-matter, already-voided, or the refusal handed in."""
         ...
 
     def booking(self, booking_id: str) -> Booking | None:

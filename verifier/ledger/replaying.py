@@ -82,7 +82,8 @@ class Replay:
             return fault
         if line.kind == "void":
             return self._void(line, target)
-        self._leave(line, target)
+        if line.kind == "check-out":
+            self._leave(line, target)
         return None
 
     def _fault(self, line: Leaf, target: Leaf | None) -> str | None:
@@ -92,6 +93,8 @@ class Replay:
             return "refers to an entry that is no granted check-in of the same holder"
         if target.id in self.voided:
             return "refers to an entry that was voided before"
+        if line.kind == "matter" and target.matter is None:
+            return "is a step of no matter"
         if line.kind == "check-out" and target.visit is None:
             return "closes a visit that was not opened"
         return None

@@ -25,9 +25,10 @@ from verifier.ledger.interface import (
     Usage,
     Void,
 )
+from verifier.ledger.matters import MatterStep
 from verifier.ledger.millis import to_millis
 from verifier.ledger.offline import OfflineUse
-from verifier.ledger.sqlite import booking_steps, bookings, forking, offline_steps, reads, rows, steps
+from verifier.ledger.sqlite import booking_steps, bookings, forking, matter_steps, offline_steps, reads, rows, steps
 from verifier.ledger.sqlite.checking import check_ledger
 from verifier.ledger.sqlite.files import Limits
 from verifier.ledger.sqlite.tidying import Sweeper
@@ -90,6 +91,11 @@ class SqliteLedger:
         """Cancel a booking, or note that it was missed."""
         instant = self._instant(change.at)
         return self._write(lambda db: booking_steps.end_booking(db, change, instant))
+
+    def follow(self, change: MatterStep) -> Outcome:
+        """Record that a matter reached a stage."""
+        instant = self._instant(change.at)
+        return self._write(lambda db: matter_steps.follow(db, change, instant))
 
     def booking(self, booking_id: str) -> Booking | None:
         """Return one booking."""

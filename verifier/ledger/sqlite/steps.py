@@ -37,6 +37,7 @@ from verifier.ledger.interface import (
     partition_of,
 )
 from verifier.ledger.judgement import PROOF_USED, Standing, Verdict, judge
+from verifier.ledger.matters import MatterStep
 from verifier.ledger.millis import from_millis, to_millis
 from verifier.ledger.sqlite import bookings, rows, stays
 from verifier.ledger.sqlite.schema import row_of
@@ -441,14 +442,14 @@ def _is_current(db: sqlite3.Connection, holder: tuple[int, str], target: leaf.Le
 
 def conclude(
     db: sqlite3.Connection,
-    change: Void | CheckOut | BookingEnd,
+    change: Void | CheckOut | BookingEnd | MatterStep,
     key: tuple[int, str, str, str],
     line: leaf.Leaf,
     *,
     figures: tuple[Figure, ...] = (),
     visit: VisitState | None = None,
 ) -> Outcome:
-    """Append the entry of a void, a check-out or a booking's end and keep its answer."""
+    """Append the entry of a void, a check-out, a booking's end or a matter's step and keep its answer."""
     outcome = Outcome(
         entry=line.id,
         at=from_millis(line.at),
