@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import os
 import shutil
 import socket
 import subprocess
@@ -22,6 +21,7 @@ from verifier.ledger.redis import RedisLedger, read_options
 BINARY = shutil.which("redis-server")
 SAFE = {"appendonly": "yes", "appendfsync": "always", "maxmemory-policy": "noeviction", "save": ""}
 SLOTS = 16384
+MEMORY = Path("/dev/shm")
 
 
 def free_port() -> int:
@@ -132,7 +132,8 @@ def _is_whole(server: Server, size: int) -> bool:
 @cache
 def _shared(kind: str) -> list[Server]:
     """The server, or the cluster, that the contract's tests of one process share; it ends with the process."""
-    folder = TemporaryDirectory(prefix="yunju-redis-")
+    # In memory where there is such a folder: what these tests ask does not depend on the disk.
+    folder = TemporaryDirectory(prefix="yunju-redis-", dir=MEMORY if MEMORY.is_dir() else None)
     exits = ExitStack()
     exits.callback(folder.cleanup)
     if kind == "redis-cluster":
@@ -154,5 +155,5 @@ def open_shared(kind: str, folder: Path, clock: Clock) -> RedisLedger:
     return RedisLedger(read_options(address.read_text()), None if isinstance(clock, SystemClock) else clock)
 
 
-REDIS_STORES = {kind: partial(open_shared, kind) for kind in ("redis", "redis-cluster")} if BINARY and os.environ.get("WIP_REDIS") else {}
+REDIS_STORES = {kind: partial(open_shared, kind) for kind in ("redis", "redis-cluster")} if BINARY else {}
 """The contract's stores on Redis, wherever it is installed."""

@@ -6,7 +6,7 @@ import secrets
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from time import monotonic
 from typing import Any
 
@@ -19,21 +19,24 @@ from verifier.ledger.interface import (
     ClockSkew,
     LedgerError,
     LedgerUnavailable,
+    Operation,
     OperationConflict,
     Outcome,
     TargetState,
 )
 from verifier.ledger.millis import to_millis
 from verifier.ledger.redis import keys
+from verifier.ledger.redis.desk import Desk, flat, sign_of
 from verifier.ledger.redis.heads import Heads
 from verifier.ledger.redis.holders import Holder, Holders, holder_with, proposed
 from verifier.ledger.redis.losses import Watch
 from verifier.ledger.redis.options import Options
-from verifier.ledger.redis.replies import outcome_of
+from verifier.ledger.redis.replies import outcome_of, write_answer
 from verifier.ledger.redis.requests import Place
-from verifier.ledger.redis.scripts import LOOK_UP, Script
+from verifier.ledger.redis.scripts import COMMIT, LOOK_UP, Script
 from verifier.ledger.redis.seen import Mark
 from verifier.ledger.redis.servers import Servers
+from verifier.ledger.redis.state import read_state
 
 MAX_SKEW_MILLIS = 2000
 _TAG_BYTES = 12
@@ -43,7 +46,8 @@ _TAG_BYTES = 12
 class Ask:
     """A change on its way: whose operation it is, what the script needs of it, and the proof's key where it has one.
 
-    `scope` is the holder's name or the device's own subject; `name` is the holder's, None where there is none.
+    `scope` is the holder's name or the device's own subject; `name` is the holder's, None where there is none. `line`:
+    service and point of the uses that it touches. `words`: what is no text, beside the request.
     """
 
     partition: int
@@ -54,8 +58,52 @@ class Ask:
     request: bytes
     salt: bytes = b""
     point: str = ""
+    line: tuple[str, str] = ("", "")
     parts: dict[str, Any] = field(default_factory=dict)
     marker: str | None = None
+    words: tuple[Any, ...] = ()
+
+    @property
+    def kept(self) -> str:
+        """The key under which the answer is kept."""
+        return keys.operation(self.partition, self.scope, self.device, self.operation)
+
+
+def ask_of(
+    operation: Operation,
+    partition: int,
+    holder: Holder | None,
+    *,
+    parts: dict[str, Any] | None = None,
+    line: tuple[str, str] = ("", ""),
+    marker: str | None = None,
+) -> Ask:
+    """Return the ask of an operation, for its holder where there is one."""
+    named: dict[str, Any] = {} if holder is None else {"sub": operation.subject, "new": holder.new}
+    return Ask(
+        partition=partition,
+        scope=operation.subject if holder is None else holder.name,
+        name=None if holder is None else holder.name,
+        device=operation.device,
+        operation=operation.id,
+        request=operation.request,
+        salt=b"" if holder is None else holder.salt,
+        point=line[1],
+        line=line,
+        parts=(parts or {}) | named,
+        marker=marker,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A change that is judged outside: on a desk, by `step`. `late` gives parts known only afterwards."""
+
+    ask: Ask
+    step: Callable[[Desk], Outcome]
+    at: int
+    keep: int
+    late: Callable[[], dict[str, Any]] = dict
 
 
 class Moved(Exception):
@@ -92,6 +140,77 @@ class Changing:
                 except Moved:
                     if monotonic() > until:
                         raise LedgerUnavailable("others were always faster: retry with the same operation") from None
+
+    def settle(self, partition: int, planned: Callable[[], Plan | Outcome], subject: str | None = None) -> Outcome:
+        """Judge on a picture of the state and commit, until nothing has moved in between; an Outcome stands as it is."""
+        until = monotonic() + self._seconds
+        with self._turn(partition):
+            while True:
+                plan = planned()
+                if isinstance(plan, Outcome):
+                    return plan
+                try:
+                    return self._commit(plan, subject)
+                except Moved:
+                    if monotonic() > until:
+                        raise LedgerUnavailable("others were always faster: retry with the same operation") from None
+
+    def _commit(self, plan: Plan, subject: str | None) -> Outcome:
+        ask = plan.ask
+        own = None if self._clock is None else to_millis(self._clock.now())
+        desk, tag, kept = self._picture(plan, own)
+        if kept:
+            found = self.look_up(ask, subject)
+            if found is None:
+                raise Moved
+            return found
+        outcome, first = plan.step(desk), desk.seq - len(desk.written)
+        sizes, words = flat(desk.all_commands())
+        parts = {
+            "seq": first,
+            "tag": tag,
+            "at": plan.at,
+            "keep": plan.keep,
+            "recorded": desk.at,
+            "entries": [{"seq": line.seq, "sign": sign_of(line)} for line, _ in desk.written],
+            "commands": sizes,
+            **ask.parts,
+            **plan.late(),
+        }
+        leaves = (data for _, data in desk.written)
+        ready = replace(ask, parts=parts, words=(write_answer(outcome), *leaves, *words))
+        found = self._send(COMMIT, ready, own, subject)
+        if not isinstance(found, Outcome):
+            raise LedgerUnavailable("the ledger's store gave an answer that is none")
+        return found
+
+    def _picture(self, plan: Plan, own: int | None) -> tuple[Desk, str, bool]:
+        """The holder's state after the head it was read behind, the head's tag, and whether an answer is kept already."""
+        partition, name = plan.ask.partition, plan.ask.name or ""
+        head, last, kept, fields, time = self._servers.read(
+            [
+                (partition, ("HMGET", keys.head(partition), "seq", "at", "tag")),
+                (partition, ("XREVRANGE", keys.log(partition), "+", "-", "COUNT", 1)),
+                (partition, ("EXISTS", plan.ask.kept)),
+                (partition, ("HGETALL", keys.holder(partition, name))),
+                (partition, ("TIME",)),
+            ]
+        )
+        own = own if own is not None else int(time[0]) * 1000 + int(time[1]) // 1000
+        at = max(plan.at, int(head[1] or 0))
+        if not kept and (abs(plan.at - own) > MAX_SKEW_MILLIS or at - own > MAX_SKEW_MILLIS):
+            raise _refusal([b"skew"])
+        desk = Desk(
+            ask=lambda commands: self._servers.read([(partition, command) for command in commands]),
+            partition=partition,
+            name=name,
+            seq=int(head[0] or 0),
+            hash=leaf.leaf_hash(last[0][1][b"l"]) if last else leaf.FIRST_PREV,
+            at=at,
+            state=read_state(fields),
+            before=fields,
+        )
+        return desk, (head[2] or b"").decode(), bool(kept)
 
     def look_up(self, ask: Ask, subject: str | None) -> Outcome | None:
         """Return the kept answer of an operation, None when it is new; learns the partition's head on the way."""
@@ -132,16 +251,9 @@ class Changing:
             request["own"] = own
         if ask.name is not None:
             request["name"] = ask.name
-        names = keys.for_script(
-            ask.partition,
-            scope=ask.name or "",
-            place=ask.point,
-            kept=keys.operation(ask.partition, ask.scope, ask.device, ask.operation),
-            marker=ask.marker,
-        )
-        reply = self._servers.change(
-            ask.partition, script, names, msgspec.msgpack.encode(request), ask.request, ask.salt
-        )
+        names = keys.for_script(ask.partition, ask.name or "", ask.kept, ask.point, ask.line, ask.marker)
+        packed = msgspec.msgpack.encode(request)
+        reply = self._servers.change(ask.partition, script, names, packed, ask.request, ask.salt, *ask.words)
         return self._read(ask, reply, subject, mark)
 
     def _read(self, ask: Ask, reply: list[Any], subject: str | None, mark: Mark) -> Any:  # noqa: ANN401 - as above

@@ -16,17 +16,18 @@ from edge.encoding import b64u
 from verifier.audit import leaf
 from verifier.ledger.interface import PARTITIONS, Fault, LedgerUnavailable
 from verifier.ledger.redis import keys
+from verifier.ledger.redis.desk import sign_of
 from verifier.ledger.redis.holders import holder_with
 from verifier.ledger.redis.servers import Servers
-from verifier.ledger.redis.state import HolderState, read_state
+from verifier.ledger.redis.state import BookingRow, HolderState, read_booking, read_state
+from verifier.ledger.redis.stays import StayRow, read_row
 from verifier.ledger.redis.strays import find_strays
-from verifier.ledger.replaying import Replay
+from verifier.ledger.replaying import Replay, Reserved
 
 _PROGRESS = 1000  # entries between two reports
 _SLICE = 500
 _TRIES = 50
 _SEQ_BYTES = 6
-_SIGNS = {"granted": b"g", "denied": b"d", None: b"o"}
 
 
 def check_ledger(servers: Servers) -> Iterator[Fault | int]:
@@ -125,7 +126,7 @@ class _Partition:
         if line.at < self.at:
             self._fault(name, "the instant goes back")
         self.lines[line.id] = line
-        self.points.setdefault(line.point, []).append((line.at, line.seq, _SIGNS[line.outcome]))
+        self.points.setdefault(line.point, []).append((line.at, line.seq, sign_of(line).encode()))
         if line.holder is not None:
             self.own.setdefault(line.holder, []).append(line.seq)
         if wrong := self.replay.add(line):
@@ -136,7 +137,9 @@ class _Partition:
         yield from self._compare_indexes()
         yield from self._compare_salts()
         yield from self._compare_holders()
+        yield from self._compare_stays()
         yield from self._compare_states()
+        yield from self._compare_bookings()
 
     def _compare_head(self) -> Iterator[Fault]:
         signs = {"g": 0, "d": 0, "o": 0}
@@ -205,6 +208,9 @@ class _Partition:
             return
         if kept.entries != len(said):
             yield Fault(f"holder {name}", f"kept are {kept.entries} entries, the log has {len(said)}")
+        own_bookings = {leaf.entry_id(self.partition, seq) for seq in kept.bookings}
+        if own_bookings != {entry for entry, one in self.replay.bookings.items() if one.holder == name}:
+            yield Fault(f"holder {name}", "the bookings kept differ from the log")
         yield from _differences("counter", name, _nonzero(kept.counters), _nonzero(counters))
         yield from _differences("choice", name, self._choices(kept), {
             key: (one.member, one.uses, one.service, one.at, one.entry)
@@ -235,6 +241,34 @@ class _Partition:
             for key, row in kept.visits.items()
         }
 
+    def _compare_stays(self) -> Iterator[Fault]:
+        for (name, service, point), uses in self.replay.lines.uses.items():
+            (found,) = self._ask(("ZRANGE", keys.stays(self.partition, name, service, point), 0, -1, "WITHSCORES"))
+            kept = sorted(read_row(member, at) for member, at in found)
+            if kept != [StayRow(use.at, use.seq, use.ends_at, use.opens) for use in uses]:
+                yield Fault(f"holder {name}", f"the line of uses at {service}, {point} differs from the log")
+
+    def _compare_bookings(self) -> Iterator[Fault]:
+        found, by_time, held = self._ask(
+            ("HGETALL", keys.bookings(self.partition)),
+            ("ZRANGE", keys.expected(self.partition), 0, -1, "WITHSCORES"),
+            ("ZRANGE", keys.expected(self.partition, held=True), 0, -1, "WITHSCORES"),
+        )
+        said = {leaf.split_id(entry)[1]: booking for entry, booking in self.replay.bookings.items()}
+        kept = {int(seq): self._booking(read_booking(row)) for seq, row in found.items()}
+        place = f"partition {self.partition:02x}"
+        yield from _differences("booking", place, kept, {seq: _told(booking) for seq, booking in said.items()})
+        expected = {seq: booking.window[1] for seq, booking in said.items()}
+        yield from _differences("booking by time", place, _places(by_time), expected)
+        open_ones = {seq: at for seq, at in expected.items() if said[seq].state == "held"}
+        yield from _differences("held booking by time", place, _places(held), open_ones)
+
+    def _booking(self, row: BookingRow) -> tuple[object, ...]:
+        used_by = None if row.user is None else leaf.entry_id(self.partition, row.user)
+        window = (row.scheduled_at, row.expected_at, row.opens_at, row.closes_at)
+        held_by = leaf.entry_id(self.partition, row.held_by)
+        return row.holder, row.service, row.point, row.state, row.holds, held_by, used_by, window
+
     def _compare_states(self) -> Iterator[Fault]:
         voided, left = self._ask(("HGETALL", keys.voided(self.partition)), ("HGETALL", keys.left(self.partition)))
         for what, kept, said in (("voided", voided, self.replay.voided), ("left", left, self.replay.left)):
@@ -250,6 +284,23 @@ def _by_holder(table: Mapping[tuple[str, str, str], Any]) -> dict[str, dict[tupl
     for (name, first, second), value in table.items():
         found.setdefault(name, {})[first, second] = value
     return found
+
+
+def _told(booking: Reserved) -> tuple[object, ...]:
+    return (
+        booking.holder,
+        booking.service,
+        booking.point,
+        booking.state,
+        booking.holds,
+        booking.held_by,
+        booking.used_by,
+        booking.window,
+    )
+
+
+def _places(found: list[tuple[bytes, float]]) -> dict[int, int]:
+    return {int(member): int(at) for member, at in found}
 
 
 def _nonzero(counters: Mapping[tuple[str, str], int]) -> dict[tuple[str, str], int]:

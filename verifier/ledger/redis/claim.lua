@@ -5,5 +5,5 @@ if not instant() then return {'skew'} end
 if a.new then call('HSET', SUBS, a.sub, a.salt) end
 local proof = call('GET', PROOF)
 if proof and proof ~= '0' .. a.device then return {'claimed', 0} end
-call('SET', PROOF, '0' .. a.device, 'PXAT', math.max(until_(a.claim.keep), call('PEXPIRETIME', PROOF)))
+mark_proof(false)
 return {'claimed', 1}

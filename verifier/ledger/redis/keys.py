@@ -7,11 +7,14 @@ For partition 127, `P` being `yj:{p127}:`
     P t        stream  id at-seq, the outcome's letter: the partition by time
     P i:POINT  stream  the same of one point
     P subs     hash    sub -> salt, and `+` once there is an entry: the one place where a person can be told
-    P h:NAME   hash    a holder's state: n (entries), counters, choices, visits
+    P h:NAME   hash    a holder's state: n (entries), counters, choices, visits, which bookings
     P e:NAME   string  the holder's entries, six bytes of seq each
     P o:...    string  the kept answer of an operation; expires
     P q:...    string  a proof marker: `0` claimed or `1` spent, and the device; expires
+    P u:NAME.. zset    a holder's uses at one service and point that open visits or lie in one, by instant
     P st:v st:l hash   seq of an entry -> seq of the entry that voided it, or by which its visit was left
+    P b        hash    seq of a booking -> how it stands
+    P bt bo    zset    bookings, and those held, by expected time
 
 Counters never expire: what is never forgotten can always be corrected, and the log accounts for all of it.
 """
@@ -84,18 +87,49 @@ def probe(partition: int) -> str:
     return PREFIXES[partition] + "probe"
 
 
-def for_script(partition: int, *, scope: str, place: str, kept: str, marker: str | None) -> list[str]:
-    """Return the keys of a change in the order that `lib.lua` takes them: all of them, as Redis Cluster demands."""
-    keys = [
+def stays(partition: int, name: str, service: str, place: str) -> str:
+    """Return the key of a holder's uses at a service and point."""
+    return f"{PREFIXES[partition]}u:{name}\0{service}\0{place}"
+
+
+def bookings(partition: int) -> str:
+    """Return the key of a partition's bookings."""
+    return PREFIXES[partition] + "b"
+
+
+def expected(partition: int, *, held: bool = False) -> str:
+    """Return the key of the bookings by expected time, of all or of those held."""
+    return PREFIXES[partition] + ("bo" if held else "bt")
+
+
+SCRIPT_KEYS = (
+    "head", "log", "times", "subs", "holder", "own", "operation", "point", "bookings", "expected", "open", "stays",
+    "proof", "voided", "left",
+)  # fmt: skip
+"""The keys of a change in the order that `lib.lua` takes them; all of them are named, as Redis Cluster demands."""
+
+
+def for_script(
+    partition: int, name: str, kept: str, place: str, line: tuple[str, str], marker: str | None
+) -> list[str]:
+    """Return the keys of a change.
+
+    `kept`: the operation's; `place`: the entry's point; `line`: service and point of the uses; `marker`: the proof's.
+    """
+    return [
         head(partition),
         log(partition),
         times(partition),
         subs(partition),
-        holder(partition, scope),
-        own(partition, scope),
+        holder(partition, name),
+        own(partition, name),
         kept,
         point(partition, place),
+        bookings(partition),
+        expected(partition),
+        expected(partition, held=True),
+        stays(partition, name, *line),
+        marker or proof(partition, "", ""),
         voided(partition),
         left(partition),
     ]
-    return keys if marker is None else [*keys, marker]

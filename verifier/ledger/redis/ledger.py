@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any
 
 from edge.clock import Clock
+from verifier.audit import leaf
 from verifier.audit.leaf import LeafError
+from verifier.ledger.bookings import Booking, BookingChange, BookingEnd, BookingQuery, Hold, Window
 from verifier.ledger.interface import (
     CheckIn,
     CheckOut,
@@ -26,15 +27,19 @@ from verifier.ledger.interface import (
     is_device_subject,
     partition_of,
 )
+from verifier.ledger.matters import MatterStep
 from verifier.ledger.millis import to_millis
-from verifier.ledger.redis import keys, reads, requests
-from verifier.ledger.redis.changing import Ask, Changing
+from verifier.ledger.offline import OfflineUse
+from verifier.ledger.redis import booking_steps, bookings, follow_ups, keys, reads, requests
+from verifier.ledger.redis.changing import Ask, Changing, Plan, ask_of
 from verifier.ledger.redis.checking import check_ledger
+from verifier.ledger.redis.desk import Desk
 from verifier.ledger.redis.holders import Holder
 from verifier.ledger.redis.losses import Watch
+from verifier.ledger.redis.offline_plans import OfflinePlans
 from verifier.ledger.redis.options import Options
 from verifier.ledger.redis.safety import require_safe
-from verifier.ledger.redis.scripts import CHECK_IN, CHECK_OUT, CLAIM, VOID
+from verifier.ledger.redis.scripts import CHECK_IN, CLAIM
 from verifier.ledger.redis.seen import Loss, Seen
 from verifier.ledger.redis.servers import Servers
 
@@ -55,6 +60,7 @@ class RedisLedger:
         self._watch = Watch(self._seen)
         self._servers = Servers(options, lambda server: require_safe(server, options))
         self._changing = Changing(self._servers, self._watch, clock, options)
+        self._offline = OfflinePlans(self._servers, self._changing)
 
     def open(self) -> list[Loss]:
         """Look at the server and compare it with what was acknowledged: UnsafeServer, LedgerUnavailable, or the losses."""
@@ -65,26 +71,30 @@ class RedisLedger:
         """Return the kept answer of an operation."""
         subject, partition = operation.subject, partition_of(operation.subject)
         if is_device_subject(subject):
-            return self._changing.look_up(self._ask(operation, partition, None), None)
+            return self._changing.look_up(ask_of(operation, partition, None), None)
         while (holder := self._find_holder(subject, partition)) is not None:
-            found = self._changing.look_up(self._ask(operation, partition, holder), subject)
+            found = self._changing.look_up(ask_of(operation, partition, holder), subject)
             if found is not None or self._changing.holders.get(subject) == holder:
                 return found
         return None
 
     def check_in(self, change: CheckIn) -> Outcome:
         """Judge and record a check-in."""
+        return self._judge(change, None)
+
+    def _judge(self, change: CheckIn, window: Window | None) -> Outcome:
         subject, partition = change.operation.subject, partition_of(change.operation.subject)
         known = None if is_device_subject(subject) else subject
 
         def asked() -> Ask:
             holder = None if known is None else self._changing.holder(subject)
-            parts = requests.check_in(change, holder, self._changing.place(partition))
+            parts = requests.check_in(change, holder, self._changing.place(partition), window)
             parts |= {"at": to_millis(change.at), "keep": to_millis(change.keep_until)}
             marker = None
             if holder is not None and change.claim is not None:
                 marker = keys.proof(partition, holder.card(change.claim.card), change.claim.proof)
-            return self._ask(change.operation, partition, holder, parts, change.draft.point, marker)
+            line = (change.draft.service, change.draft.point)
+            return ask_of(change.operation, partition, holder, parts=parts, line=line, marker=marker)
 
         with _leaf_errors():
             found: Outcome = self._changing.run(CHECK_IN, partition, asked, known)
@@ -92,11 +102,51 @@ class RedisLedger:
 
     def void(self, change: Void) -> Outcome:
         """Take a check-in back."""
-        return self._follow_up(change)
+        return self._follow(change, change.target, lambda desk, target: follow_ups.void(desk, change, target))
 
     def check_out(self, change: CheckOut) -> Outcome:
         """Close a visit."""
-        return self._follow_up(change)
+        return self._follow(change, change.target, lambda desk, target: follow_ups.check_out(desk, change, target))
+
+    def record_offline(self, change: OfflineUse) -> Outcome:
+        """Record a use that a device granted or refused while it was offline."""
+        if change.booking is not None and change.visit is not None:
+            raise LedgerError("the use of a booking opens no visit")
+        subject, partition = change.operation.subject, partition_of(change.operation.subject)
+        known = None if is_device_subject(subject) else subject
+
+        def planned() -> Plan | Outcome:
+            holder = None if known is None else self._changing.holder(subject)
+            return self._offline.plan(change, partition, holder)
+
+        with _leaf_errors():
+            return self._changing.settle(partition, planned, known)
+
+    def hold(self, change: Hold) -> Outcome:
+        """Book."""
+        if change.wish.visit is not None or change.wish.booking is not None:
+            raise LedgerError("a booking opens no visit and uses no booking")
+        return self._judge(change.wish, change.window)
+
+    def change_booking(self, change: BookingChange) -> Outcome:
+        """Change a booking."""
+        return self._of_booking(change, lambda desk, made: booking_steps.change_booking(desk, change, made))
+
+    def end_booking(self, change: BookingEnd) -> Outcome:
+        """Cancel a booking, or note that it was missed."""
+        return self._of_booking(change, lambda desk, made: booking_steps.end_booking(desk, change, made))
+
+    def follow(self, change: MatterStep) -> Outcome:
+        """Record that a matter reached a stage."""
+        return self._follow(change, change.target, lambda desk, target: follow_ups.follow(desk, change, target))
+
+    def booking(self, booking_id: str) -> Booking | None:
+        """Return one booking."""
+        return bookings.find(self._servers, booking_id)
+
+    def bookings(self, query: BookingQuery) -> tuple[Booking, ...]:
+        """Return bookings by expected time."""
+        return bookings.search(self._servers, query)
 
     def claim(self, subject: str, device: str, claim: ProofClaim, at: datetime) -> bool:
         """Claim a proof for a look."""
@@ -108,7 +158,7 @@ class RedisLedger:
             holder = self._changing.holder(subject)
             parts = {"at": to_millis(at), "claim": requests.claim(claim)}
             marker = keys.proof(partition, holder.card(claim.card), claim.proof)
-            return self._ask(Operation(subject, device, "", b""), partition, holder, parts, "", marker)
+            return ask_of(Operation(subject, device, "", b""), partition, holder, parts=parts, marker=marker)
 
         return bool(self._changing.run(CLAIM, partition, asked, subject))
 
@@ -135,6 +185,25 @@ class RedisLedger:
         """Return how many check-ins match, by outcome."""
         return reads.read_counts(self._servers, query)
 
+    def heads(self) -> Mapping[int, int]:
+        """Return the last `seq` of every partition that has an entry."""
+        return reads.read_heads(self._servers)
+
+    def after(self, partition: int, seq: int, limit: int) -> tuple[bytes, ...]:
+        """Return the leaves that follow `seq` in a partition."""
+        return reads.read_after(self._servers, partition, seq, limit)
+
+    def erase(self, subject: str) -> str | None:
+        """Destroy a holder's salt and `sub`, on the server now and in its append-only file by the rewrite this begins."""
+        partition = partition_of(subject)
+        holder = reads.find_holder(self._servers, partition, subject)
+        if holder is None:
+            return None
+        self._servers.write(partition, "HDEL", keys.subs(partition), subject)
+        self._changing.holders.forget(subject)
+        self._servers.rewrite(partition)
+        return holder.name
+
     def check(self) -> Iterator[Fault | int]:
         """Re-read the whole log and compare everything with it, and with what was acknowledged."""
         self._watch.compare_all(self._servers)
@@ -157,26 +226,42 @@ class RedisLedger:
         self._servers.close()
         self._seen.close()
 
-    def _follow_up(self, change: Void | CheckOut) -> Outcome:
-        partition = reads.partition_of_entry(change.target)
+    def _follow(
+        self, change: Void | CheckOut | MatterStep, entry_id: str, step: Callable[[Desk, leaf.Leaf], Outcome]
+    ) -> Outcome:
+        """Run a change of an earlier entry: the entry is read first, since it names the holder."""
+        partition = reads.partition_of_entry(entry_id)
         if partition is None:
             raise TargetState("not-found")
 
-        def asked() -> Ask:
-            target = reads.read_target(self._servers, change.target)
-            place = self._changing.place(partition)
-            if isinstance(change, Void):
-                parts = requests.void(change, target, place)
-            else:
-                parts = requests.check_out(change, target, place)
-            parts |= {"at": to_millis(change.at), "keep": to_millis(change.keep_until)}
-            name = target.line.holder or ""
-            return Ask(partition, name, name, change.device, change.id, change.request, b"", change.draft.point, parts)
+        def planned() -> Plan:
+            return _plan(change, reads.read_target(self._servers, entry_id), step)
 
         with _leaf_errors():
-            script = VOID if isinstance(change, Void) else CHECK_OUT
-            found: Outcome = self._changing.run(script, partition, asked)
-        return found
+            return self._changing.settle(partition, planned)
+
+    def _of_booking(self, change: BookingChange | BookingEnd, step: Callable[[Desk, leaf.Leaf], Outcome]) -> Outcome:
+        partition = reads.partition_of_entry(change.booking)
+        if partition is None:
+            raise TargetState("not-found")
+
+        def planned() -> Plan:
+            made = reads.read_target(self._servers, change.booking)
+            if bookings.find(self._servers, change.booking) is None or not self._is_whose(change.subject, made):
+                raise TargetState("not-found")
+            return _plan(change, made, step)
+
+        with _leaf_errors():
+            return self._changing.settle(partition, planned)
+
+    def _is_whose(self, subject: str | None, made: leaf.Leaf) -> bool:
+        """Whether an entry is the named holder's, where one is named."""
+        if subject is None:
+            return True
+        if is_device_subject(subject):
+            return False
+        holder = reads.find_holder(self._servers, partition_of(subject), subject)
+        return holder is not None and holder.name == made.holder
 
     def _find_holder(self, subject: str, partition: int) -> Holder | None:
         known = self._changing.holders.get(subject)
@@ -186,24 +271,24 @@ class RedisLedger:
                 self._changing.holders.keep(subject, known)
         return known
 
-    def _ask(
-        self,
-        operation: Operation,
-        partition: int,
-        holder: Holder | None,
-        parts: dict[str, Any] | None = None,
-        point: str = "",
-        marker: str | None = None,
-    ) -> Ask:
-        parts = dict(parts or {})
-        name, salt = None, b""
-        if holder is not None:
-            name, salt = holder.name, holder.salt
-            parts |= {"sub": operation.subject, "new": holder.new}
-        scope = name or operation.subject
-        return Ask(
-            partition, scope, name, operation.device, operation.id, operation.request, salt, point, parts, marker
-        )
+
+def _plan(
+    change: Void | CheckOut | MatterStep | BookingChange | BookingEnd,
+    target: leaf.Leaf,
+    step: Callable[[Desk, leaf.Leaf], Outcome],
+) -> Plan:
+    name = target.holder or ""
+    ask = Ask(
+        partition=target.partition,
+        scope=name,
+        name=name,
+        device=change.device,
+        operation=change.id,
+        request=change.request,
+        point=change.draft.point,
+        line=(target.service, target.point),
+    )
+    return Plan(ask, lambda desk: step(desk, target), to_millis(change.at), to_millis(change.keep_until))
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 -- Shared by every script and put before it. ARGV[1] is the request, a msgpack map; what is no text stands beside it, since
 -- Redis's msgpack knows no binary. KEYS stand in the order of keys.py.
 -- A script reads and decides first and writes last: nothing it has written is ever undone.
-local HEAD, LOG, TIMES, SUBS, HOLDER, OWN, OP, POINT, VOIDED, LEFT, PROOF = unpack(KEYS)
+local HEAD, LOG, TIMES, SUBS, HOLDER, OWN, OP, POINT, BOOKINGS, EXPECTED, OPEN, STAYS, PROOF = unpack(KEYS)
 local a = cmsgpack.unpack(ARGV[1])
 a.request, a.salt = ARGV[2], ARGV[3]
 local call = redis.call
@@ -80,11 +80,8 @@ local function join(values)
   return '{' .. table.concat(parts, ',') .. '}'
 end
 
--- `values` has the further fields of the leaf as text; `sign` is g, d or o: granted, denied, neither.
-local function append(at, values, sign)
-  local seq = last_seq + 1
-  values.at, values.id, values.seq = '"at":' .. int(at), '"id":"' .. id(seq) .. '"', '"seq":' .. int(seq)
-  local text = join(values)
+-- `sign` is g, d or o: granted, denied, neither a check-in nor a use.
+local function append(seq, at, text, sign)
   local place = int(at) .. '-' .. int(seq)
   call('XADD', LOG, int(seq) .. '-0', 'l', text)
   call('XADD', TIMES, place, 'o', sign)
@@ -96,17 +93,18 @@ local function append(at, values, sign)
   end
   call('HSET', HEAD, 'seq', int(seq), 'at', int(at), 'tag', a.next)
   call('HINCRBY', HEAD, sign, 1)
-  return text
 end
 
--- Keeps the answer for a retry and gives it: seq, at, granted, reason, figures, visit, taken, re-entry, booking.
-local function conclude(answer, text)
-  local packed = cmsgpack.pack(answer)
+-- Keeps the answer for a retry and gives it; replies.py tells its parts.
+local function conclude(packed, text)
   call('SET', OP, string.char(#a.request) .. a.request .. packed, 'PXAT', until_(a.keep))
   return {'done', packed, text, a.next}
 end
 
 local function field(kind, first, second) return kind .. '\0' .. first .. '\0' .. second end
+
+-- The place of an entry among others of one instant: by its seq.
+local function member(seq) return string.format('%012d', seq) end
 
 local function number_of(key) return tonumber(call('HGET', HOLDER, key) or 0) end
 
@@ -115,12 +113,7 @@ local function packed_of(key)
   return found and cmsgpack.unpack(found) or nil
 end
 
-local function count(limit, period, units)
-  local key = field('c', limit, period)
-  local used = call('HINCRBY', HOLDER, key, units)
-  if used == 0 then call('HDEL', HOLDER, key) end
-  return used
-end
+local function count(limit, period, units) call('HINCRBY', HOLDER, field('c', limit, period), units) end
 
 -- A visit: entry, started_at, ends_at, re_entries, left_at or false, inside, inside_at; entries by seq.
 local function visit_key(visit) return field('v', visit.service, visit.point) end
@@ -134,10 +127,8 @@ local function choose(choice, service, at, seq)
   call('HSET', HOLDER, key, cmsgpack.pack(taken))
 end
 
-local function unchoose(choice)
-  local key = field('x', choice.group, choice.period)
-  local taken = packed_of(key)
-  if not taken then return end
-  taken[2] = taken[2] - 1
-  if taken[2] == 0 then call('HDEL', HOLDER, key) else call('HSET', HOLDER, key, cmsgpack.pack(taken)) end
+-- A proof marker: 0 claimed or 1 spent, and by which device. Never kept shorter than before.
+local function mark_proof(spent)
+  local keep = math.max(until_(a.claim.keep), call('PEXPIRETIME', PROOF))
+  call('SET', PROOF, (spent and '1' or '0') .. a.device, 'PXAT', int(keep))
 end

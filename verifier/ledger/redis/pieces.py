@@ -11,7 +11,9 @@ import msgspec
 
 from edge.encoding import b64u
 from verifier.audit import leaf
+from verifier.ledger.bookings import Window
 from verifier.ledger.interface import Charge, Choice, Draft, LedgerError
+from verifier.ledger.millis import to_millis
 
 JOINED = frozenset({"at", "charges", "choice", "id", "outcome", "reason", "seq", "visit", "window"})
 """The fields that a script joins in."""
@@ -49,8 +51,8 @@ def trial(draft: Draft, place: tuple[int, int, bytes], at: int, kind: str, opera
     )
 
 
-def cut(line: leaf.Leaf, *, keep: frozenset[str] = frozenset()) -> list[str]:
-    """Return a leaf's pieces: text of fields that stand, and `@name` for those that a script joins in but for `keep`.
+def cut(line: leaf.Leaf) -> list[str]:
+    """Return a leaf's pieces: text of fields that stand, and `@name` for those that a script joins in.
 
     LeafError when the leaf could not be written.
     """
@@ -58,7 +60,7 @@ def cut(line: leaf.Leaf, *, keep: frozenset[str] = frozenset()) -> list[str]:
     pieces: list[str] = []
     run: list[bytes] = []
     for name in _FIELDS:
-        if name in JOINED and name not in keep:
+        if name in JOINED:
             if run:
                 pieces.append(b",".join(run).decode())
                 run = []
@@ -85,3 +87,15 @@ def choice_line(choice: Choice | None) -> leaf.ChoiceLine | None:
     if choice is None:
         return None
     return leaf.ChoiceLine(group=choice.group, member=choice.member, period=choice.period)
+
+
+def window_line(window: Window | None) -> leaf.WindowLine | None:
+    """Return a booking's window as a leaf tells it."""
+    if window is None:
+        return None
+    return leaf.WindowLine(
+        scheduled_at=to_millis(window.scheduled_at),
+        expected_at=to_millis(window.expected_at),
+        opens_at=to_millis(window.opens_at),
+        closes_at=to_millis(window.closes_at),
+    )

@@ -10,7 +10,6 @@ from verifier.ledger.interface import PARTITIONS, Entry, LedgerUnavailable, Page
 from verifier.ledger.redis import keys
 from verifier.ledger.redis.finding import Found, Search
 from verifier.ledger.redis.holders import SALT_BYTES, Holder, holder_with
-from verifier.ledger.redis.requests import Target
 from verifier.ledger.redis.servers import Servers
 from verifier.ledger.redis.state import read_state, taken_of
 
@@ -59,7 +58,7 @@ def partition_of_entry(entry_id: str) -> int | None:
         return None
 
 
-def read_target(servers: Servers, entry_id: str) -> Target:
+def read_target(servers: Servers, entry_id: str) -> leaf.Leaf:
     """Return the entry that a change refers to; TargetState when there is none, or none of a holder's."""
     found = read_entry(servers, entry_id)
     if found is None:
@@ -67,7 +66,7 @@ def read_target(servers: Servers, entry_id: str) -> Target:
     line = leaf.decode(found.leaf)
     if line.holder is None:
         raise TargetState("not-granted")
-    return Target(line, found.leaf)
+    return line
 
 
 def read_entry(servers: Servers, entry_id: str) -> Entry | None:
@@ -165,3 +164,15 @@ def _matches(entry: Entry, query: Query) -> bool:
     return all(want is None or fields.get(name) == want for name, want in asked.items()) and (
         query.points is None or fields["point"] in query.points
     )
+
+
+def read_heads(servers: Servers) -> dict[int, int]:
+    """Return the last `seq` of every partition that has an entry."""
+    heads = servers.read([(partition, ("HGET", keys.head(partition), "seq")) for partition in range(PARTITIONS)])
+    return {partition: int(seq) for partition, seq in enumerate(heads) if seq is not None}
+
+
+def read_after(servers: Servers, partition: int, seq: int, limit: int) -> tuple[bytes, ...]:
+    """Return the leaves that follow `seq` in a partition."""
+    (found,) = servers.read([(partition, ("XRANGE", keys.log(partition), f"({seq}-0", "+", "COUNT", limit))])
+    return tuple(fields[b"l"] for _, fields in found)

@@ -7,7 +7,8 @@ import msgspec
 from verifier.audit import leaf
 from verifier.ledger.answers import visit_state
 from verifier.ledger.interface import Figure, LedgerUnavailable, Outcome, Taken
-from verifier.ledger.millis import from_millis
+from verifier.ledger.millis import from_millis, to_millis
+from verifier.ledger.redis.state import PACK
 
 
 class Answer(msgspec.Struct, array_like=True, frozen=True):
@@ -21,7 +22,10 @@ class Answer(msgspec.Struct, array_like=True, frozen=True):
     visit: tuple[int, int, int, int, int | bool] | bool
     taken: tuple[str, str, str, int, int] | bool
     re_entry: bool
-    booking: int | bool = False
+    booking: str | bool = False
+    marks: tuple[str, ...] = ()
+    linked: str | bool = False
+    joined: str | bool = False
 
 
 _DECODE = msgspec.msgpack.Decoder(Answer).decode
@@ -45,7 +49,7 @@ def outcome_of(partition: int, packed: bytes, data: bytes | None, *, replayed: b
         entry=leaf.entry_id(partition, answer.seq),
         at=from_millis(answer.at),
         granted=answer.granted,
-        reason=answer.reason if isinstance(answer.reason, str) else None,
+        reason=_text(answer.reason),
         leaf_hash=leaf.leaf_hash(data),
         figures=tuple(Figure(*figure) for figure in answer.figures),
         visit=None
@@ -56,7 +60,48 @@ def outcome_of(partition: int, packed: bytes, data: bytes | None, *, replayed: b
         else Taken(*taken[:3], from_millis(taken[3]), leaf.entry_id(partition, taken[4])),
         re_entry=answer.re_entry,
         replayed=replayed,
+        booking=_text(answer.booking),
+        marks=answer.marks,
+        linked=_text(answer.linked),
+        joined=_text(answer.joined),
     )
+
+
+def write_answer(outcome: Outcome) -> bytes:
+    """Return an outcome as it is kept."""
+    visit, taken = outcome.visit, outcome.taken
+    return PACK(
+        Answer(
+            seq=_seq(outcome.entry),
+            at=to_millis(outcome.at),
+            granted=outcome.granted,
+            reason=outcome.reason or False,
+            figures=[(one.limit, one.period, one.used, one.maximum) for one in outcome.figures],
+            visit=visit is not None
+            and (
+                _seq(visit.entry),
+                to_millis(visit.started_at),
+                to_millis(visit.ends_at),
+                visit.re_entries,
+                visit.left_at is not None and to_millis(visit.left_at),
+            ),
+            taken=taken is not None
+            and (taken.group, taken.member, taken.service, to_millis(taken.at), _seq(taken.entry)),
+            re_entry=outcome.re_entry,
+            booking=outcome.booking or False,
+            marks=outcome.marks,
+            linked=outcome.linked or False,
+            joined=outcome.joined or False,
+        )
+    )
+
+
+def _seq(entry_id: str) -> int:
+    return leaf.split_id(entry_id)[1]
+
+
+def _text(value: str | bool) -> str | None:  # noqa: FBT001 - Lua's way to say that there is none
+    return value if isinstance(value, str) else None
 
 
 def left_of(value: int | bool) -> int | None:  # noqa: FBT001 - Lua's way to say that nobody has left

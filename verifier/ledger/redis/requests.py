@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from verifier.audit import leaf
-from verifier.ledger.interface import Charge, CheckIn, CheckOut, LedgerError, ProofClaim, Void
-from verifier.ledger.judgement import ALREADY_IN, EXCLUDED, QUOTA_SPENT
+from verifier.ledger.bookings import Window
+from verifier.ledger.interface import Charge, CheckIn, LedgerError, ProofClaim
+from verifier.ledger.judgement import (
+    ALREADY_IN,
+    BOOKING_MISSED,
+    BOOKING_NEEDED,
+    BOOKING_TOO_EARLY,
+    BOOKING_USED,
+    EXCLUDED,
+    QUOTA_SPENT,
+)
+from verifier.ledger.judgement import _STANDS as STANDS
 from verifier.ledger.millis import to_millis
 from verifier.ledger.redis import pieces
 from verifier.ledger.redis.holders import Holder
@@ -16,36 +27,41 @@ from verifier.ledger.redis.holders import Holder
 Place = tuple[int, int, bytes]
 """Where the entry will stand: partition, seq, and the hash of the leaf before."""
 
-_UNRANKED = -1
+_WAIVED = -1
+_FOUND_BY_STORE = (
+    ALREADY_IN, QUOTA_SPENT, EXCLUDED, BOOKING_NEEDED, BOOKING_USED, BOOKING_MISSED, BOOKING_TOO_EARLY
+)  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
-    """The entry that a change refers to: its leaf as read, and its bytes, which the script holds it to."""
-
-    line: leaf.Leaf
-    data: bytes
-
-
-def check_in(change: CheckIn, holder: Holder | None, place: Place) -> dict[str, Any]:
-    """Return what the script judges; LeafError or LedgerError when the draft makes no entry."""
+def check_in(change: CheckIn, holder: Holder | None, place: Place, window: Window | None) -> dict[str, Any]:
+    """Return what the script judges; with a window, of a booking. LeafError or LedgerError when it makes no entry."""
+    if change.booking is not None and (change.charges or change.choice or change.visit):
+        raise LedgerError("the use of a booking counts nothing of its own")
     if holder is None:
         _require_refusal(change)
     rank = {reason: number for number, reason in enumerate(change.order)}
-    findings = [reason for reason in change.findings if reason not in change.waived]
+    findings = [reason for reason in change.findings if reason in STANDS or reason not in change.waived]
     found = min(findings, key=lambda reason: rank.get(reason, len(rank)), default=None)
     charges = [pieces.charge_line(charge) for charge in change.charges]
     choice = pieces.choice_line(change.choice)
-    line = _trial(change, holder, place, found, {"charges": tuple(charges), "choice": choice})
+    counted = {"charges": tuple(charges), "choice": choice, "window": pieces.window_line(window)}
+    line = _trial(change, holder, place, found, counted)
     request: dict[str, Any] = {
         "pieces": pieces.cut(line),
         "limits": _limits(change.charges),
         "ranks": {
-            reason: _UNRANKED if reason in change.waived else rank.get(reason, len(rank))
-            for reason in (ALREADY_IN, QUOTA_SPENT, EXCLUDED)
+            reason: rank.get(reason, len(rank)) if reason in STANDS or reason not in change.waived else _WAIVED
+            for reason in _FOUND_BY_STORE
         },
         "service": change.draft.service,
+        "point": change.draft.point,
     }
+    if window is not None:
+        request["window"] = msgspec.to_builtins(counted["window"])
+        request["window_text"] = pieces.text("window", counted["window"])
+    if change.booking is not None:
+        request["booking"] = change.booking
+        request["booking_seq"] = _seq_here(change.booking, place[0])
     if found is not None:
         request |= {
             "found": found,
@@ -78,36 +94,6 @@ def claim(wanted: ProofClaim) -> dict[str, Any]:
     return {"keep": to_millis(wanted.keep_until)}
 
 
-def void(change: Void, target: Target, place: Place) -> dict[str, Any]:
-    """Return what is given back if the void goes through."""
-    line = target.line
-    told = {"holder": line.holder, "target": line.id}
-    written = pieces.trial(change.draft, place, to_millis(change.at), "void", change.id, reason=change.reason, **told)
-    request = _referring(target) | {
-        "pieces": pieces.cut(written, keep=frozenset({"reason"})),
-        "after_check_out": change.after_check_out,
-        "limits": _limits(Charge(charge.limit, charge.period, charge.maximum, charge.units) for charge in line.charges),
-    }
-    if change.refusal is not None:
-        request["refusal"] = change.refusal
-    if line.choice is not None:
-        request["choice"] = {"group": line.choice.group, "period": line.choice.period}
-    return request
-
-
-def check_out(change: CheckOut, target: Target, place: Place) -> dict[str, Any]:
-    """Return what is written if the departure goes through."""
-    line, at = target.line, to_millis(change.at)
-    told = {"holder": line.holder, "target": line.id}
-    shown = leaf.VisitLine(entry=line.id, started_at=at, ends_at=at, left_at=at)
-    written = pieces.trial(change.draft, place, at, "check-out", change.id, visit=shown, **told)
-    return _referring(target) | {
-        "pieces": pieces.cut(written),
-        "out_at": to_millis(change.out_at),
-        "target_at": line.at,
-    }
-
-
 def _trial(
     change: CheckIn, holder: Holder | None, place: Place, found: str | None, counted: dict[str, Any]
 ) -> leaf.Leaf:
@@ -115,11 +101,23 @@ def _trial(
     added: dict[str, Any] = (
         {"outcome": "granted", **counted} if found is None else {"outcome": "denied", "reason": found}
     )
+    if change.booking is not None:
+        added["booking"] = change.booking
     if holder is not None:
         added["holder"] = holder.name
         if change.draft.card is not None:
             added["card"] = holder.card(change.draft.card)
-    return pieces.trial(change.draft, place, to_millis(change.at), "check-in", change.operation.id, **added)
+    kind = "check-in" if counted["window"] is None else "booking"
+    return pieces.trial(change.draft, place, to_millis(change.at), kind, change.operation.id, **added)
+
+
+def _seq_here(entry_id: str, partition: int) -> int | bool:
+    """The seq of an entry of this partition; False for an id that is none, or another partition's."""
+    try:
+        place = leaf.split_id(entry_id)
+    except leaf.LeafError:
+        return False
+    return place[0] == partition and place[1]
 
 
 def _require_refusal(change: CheckIn) -> None:
@@ -140,25 +138,3 @@ def _limits(charges: Iterable[Charge]) -> list[dict[str, Any]]:
         limit["least"] = min(limit["least"], charge.maximum)
         limit["maximum"] = charge.maximum
     return list(limits.values())
-
-
-def _referring(target: Target) -> dict[str, Any]:
-    """What the target's leaf says of it, so that the script need not read JSON."""
-    line = target.line
-    request: dict[str, Any] = {
-        "target": line.seq,
-        "target_leaf": target.data.decode(),
-        "granted": line.kind == "check-in" and line.outcome == "granted",
-    }
-    if line.visit is not None:
-        visit = line.visit
-        request["visit"] = {
-            "service": line.service,
-            "point": line.point,
-            "entry": line.seq if visit.entry is None else leaf.split_id(visit.entry)[1],
-            "started_at": visit.started_at,
-            "ends_at": visit.ends_at,
-            "re_entries": visit.re_entry or 0,
-            "left_at": visit.left_at or False,
-        }
-    return request

@@ -22,7 +22,6 @@ def _script(name: str) -> Script:
 
 
 CHECK_IN = _script("check_in")
-VOID = _script("void")
-CHECK_OUT = _script("check_out")
+COMMIT = _script("commit")
 CLAIM = _script("claim")
 LOOK_UP = _script("look_up")

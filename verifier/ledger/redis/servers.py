@@ -43,6 +43,7 @@ T = TypeVar("T")
 Command = tuple[Any, ...]
 
 _PAUSE_SECONDS = 0.05
+_REWRITE_SECONDS = 30.0
 _ELSEWHERE = (MovedError, AskError, ReadOnlyError, ClusterDownError, TryAgainError, RedisClusterException)
 """Answers of a cluster or of a failover on its way: another try soon may find the right node."""
 
@@ -84,6 +85,10 @@ class Servers:
                 self._settle(line.execute())
 
         self._guarded(run)
+
+    def rewrite(self, partition: int) -> None:
+        """Begin to rewrite the append-only file where a partition lies; one that runs already is followed by another."""
+        self._guarded(lambda: _rewrite(self._node(partition)))
 
     def primaries(self) -> list[tuple[int, Redis]]:
         """Return every primary with one partition that lies on it."""
@@ -229,6 +234,17 @@ class Servers:
         if cluster is not None:
             with suppress(RedisError):
                 cluster.nodes_manager.initialize()
+
+
+def _rewrite(node: Redis) -> None:
+    # A rewrite that has begun before would still hold what was there when it began: Redis queues none behind it.
+    until = monotonic() + _REWRITE_SECONDS
+    while monotonic() < until:
+        if not node.info("persistence").get("aof_rewrite_in_progress"):
+            node.bgrewriteaof()
+            return
+        sleep(_PAUSE_SECONDS)
+    raise RedisConnectionError("the append-only file is still being rewritten")
 
 
 def _connection(cluster: RedisCluster, node: ClusterNode | None) -> Redis:

@@ -45,6 +45,31 @@ class VisitRow(msgspec.Struct, array_like=True, frozen=True):
         return visit_state(opener, self.started_at, self.ends_at, self.re_entries, self.left)
 
 
+class BookingRow(msgspec.Struct, array_like=True, frozen=True):
+    """How a booking stands; entries by seq, times in milliseconds. `used_by` False: by none."""
+
+    holder: str
+    service: str
+    point: str
+    state: str
+    holds: bool
+    held_by: int
+    used_by: int | bool
+    scheduled_at: int
+    expected_at: int
+    opens_at: int
+    closes_at: int
+
+    @property
+    def user(self) -> int | None:
+        """The entry that used it last."""
+        return None if self.used_by is False else int(self.used_by)
+
+
+PACK = msgspec.msgpack.Encoder().encode
+"""Packs a row as the scripts unpack it."""
+read_booking = msgspec.msgpack.Decoder(BookingRow).decode
+"""Returns the row of a booking."""
 _CHOICE = msgspec.msgpack.Decoder(ChoiceRow).decode
 _VISIT = msgspec.msgpack.Decoder(VisitRow).decode
 
@@ -57,6 +82,14 @@ class HolderState:
     counters: dict[tuple[str, str], int] = field(default_factory=dict)
     choices: dict[tuple[str, str], ChoiceRow] = field(default_factory=dict)
     visits: dict[tuple[str, str], VisitRow] = field(default_factory=dict)
+    bookings: set[int] = field(default_factory=set)
+
+    def fields(self) -> dict[str, bytes]:
+        """Return the hash that spells this state, but for `n`, which the scripts count themselves."""
+        spelt = {_name("c", key): str(used).encode() for key, used in self.counters.items() if used}
+        spelt |= {_name("x", key): PACK(row) for key, row in self.choices.items()}
+        spelt |= {_name("v", key): PACK(visit) for key, visit in self.visits.items()}
+        return spelt | {f"b\0{seq}": b"" for seq in self.bookings}
 
 
 def read_state(fields: Mapping[bytes, bytes]) -> HolderState:
@@ -73,9 +106,15 @@ def read_state(fields: Mapping[bytes, bytes]) -> HolderState:
                 state.choices[group, period] = _CHOICE(value)
             case "v", [service, point]:
                 state.visits[service, point] = _VISIT(value)
+            case "b", [seq]:
+                state.bookings.add(int(seq))
             case _:
                 raise ValueError(f"a field of no known kind: {kind!r}")
     return state
+
+
+def _name(kind: str, key: tuple[str, str]) -> str:
+    return f"{kind}\0{key[0]}\0{key[1]}"
 
 
 def taken_of(partition: int, group: str, row: ChoiceRow) -> Taken:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from verifier.audit import leaf
 from verifier.ledger.interface import PARTITIONS, Fault, LedgerUnavailable
 from verifier.ledger.redis import keys
 from verifier.ledger.redis.replies import read_answer
 from verifier.ledger.redis.servers import Servers
+from verifier.ledger.redis.stays import read_row
 
-_KEY = re.compile(rb"yj:\{p([0-9]{3})\}:(?:(head|log|t|subs|st:v|st:l|probe)|([hieqo]):(.*))", re.DOTALL)
+_KEY = re.compile(rb"yj:\{p([0-9]{3})\}:(?:(head|log|t|subs|st:v|st:l|b|bt|bo|probe)|([hieqou]):(.*))", re.DOTALL)
 _SEQ_BYTES = 6
 
 
@@ -38,7 +40,7 @@ def find_strays(servers: Servers) -> Iterator[Fault]:
             key = _read(name)
             if key is None:
                 yield Fault("keys", f"a key that is none of the ledger's: {name[:80]!r}")
-            elif key.kind in "hieo":
+            elif key.kind in "hieou":
                 known.append(key)
         yield from _unaccounted(servers, known)
 
@@ -73,11 +75,15 @@ def _first(key: _Key) -> tuple[object, ...]:
         return ("GET", f"{prefix}o:{key.rest}")
     if key.kind == "i":
         return ("XRANGE", f"{prefix}i:{key.rest}", "-", "+", "COUNT", 1)
+    if key.kind == "u":
+        return ("ZRANGE", f"{prefix}u:{key.rest}", 0, 0)
     return ("GETRANGE", f"{prefix}e:{key.rest}", 0, _SEQ_BYTES - 1)
 
 
-def _seq(key: _Key, value: bytes | list[tuple[bytes, object]]) -> int:
-    if isinstance(value, list):
+def _seq(key: _Key, value: Any) -> int:  # noqa: ANN401 - as the key's kind has it
+    if key.kind == "u":
+        return read_row(value[0], 0).seq
+    if key.kind == "i":
         return int(value[0][0].partition(b"-")[2])
     if key.kind == "o":
         return read_answer(value[1 + value[0] :]).seq if value else 0
@@ -90,5 +96,7 @@ def _stands_behind(key: _Key, data: bytes) -> bool:
     except leaf.LeafError:
         return False
     if key.kind == "o":
-        return line.operation == key.rest.split("\0")[-1]
+        return line.operation == key.rest.split("\0")[-1].removeprefix("offline:")
+    if key.kind == "u":
+        return key.rest == f"{line.holder}\0{line.service}\0{line.point}"
     return (line.point if key.kind == "i" else line.holder) == key.rest
