@@ -40,6 +40,9 @@ _KINDS = (
 for _kind in _KINDS:
     register_problem(_kind)
 
+USES = frozenset({"check-in", "offline"})
+"""Kinds of entries that tell of a use: made here, or recorded by a device while it was offline."""
+
 TARGET_PROBLEMS = frozenset({"not-found", *(kind.code for kind in _KINDS)})
 """Problem codes that a void or a check-out may answer with because of its target."""
 
@@ -108,7 +111,7 @@ class Changes:
         """Return the check-in, if it was at a point where the caller has one of the rights."""
         with ledger_problems():
             entry = self._ledger.entry(change.target)
-        if entry is None or entry.fields.get("kind") != "check-in":
+        if entry is None or entry.fields.get("kind") not in USES:
             raise Problem("not-found")
         point = str(entry.fields["point"])
         if not any(change.caller.may(right, point) for right in rights):

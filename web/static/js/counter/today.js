@@ -48,7 +48,7 @@ export class Today {
   }
 
   changes(entry) {
-    if (entry.kind !== "check-in" || entry.outcome !== "granted" || entry.voided) return null;
+    if (!isUse(entry) || entry.outcome !== "granted" || entry.voided) return null;
     const buttons = [];
     const young = now() - Date.parse(entry.at) < VOID_MS;
     if ((young && this.device.may("void")) || this.device.may("void-any")) {
@@ -61,8 +61,12 @@ export class Today {
   }
 }
 
+function isUse(entry) {
+  return entry.kind === "check-in" || entry.kind === "offline";
+}
+
 function pillOf(entry) {
-  if (entry.kind !== "check-in") return element("span", { class: "pill" }, word(`today.${entry.kind === "void" ? "void" : "check-out"}`));
+  if (!isUse(entry)) return element("span", { class: "pill" }, word(`today.${entry.kind === "void" ? "void" : "check-out"}`));
   const granted = entry.outcome === "granted";
   return element("span", { class: granted ? "pill ok" : "pill no" },
     icon(granted ? "granted" : "refused"), word(granted ? "today.granted" : "today.denied"));
