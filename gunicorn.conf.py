@@ -1,7 +1,10 @@
 """How gunicorn serves the application; any value gives way to gunicorn's own flags (`--bind`, GUNICORN_CMD_ARGS)."""
 
 import os
+import socket
+import struct
 from pathlib import Path
+from typing import Any
 
 bind = "127.0.0.1:8000"
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
@@ -11,6 +14,20 @@ threads = 8
 # Every worker opens its own ledger, stores and writer thread after the fork: a SQLite connection, its locks and a
 # running thread do not survive one. So the application is never loaded before, and no post_fork hook is needed.
 preload_app = False
+
+# A client that stops in mid-request, as a tablet that lost its network does, would keep its thread for ever:
+# no setting of gunicorn's own bounds the wait. Connections take these bounds over from the socket that accepts them.
+# Who sends a byte now and then still holds a thread: beyond this machine a buffering reverse proxy belongs in front.
+STALLED_SECONDS = 10
+
+
+def when_ready(server: Any) -> None:  # noqa: ANN401 - gunicorn's arbiter, which has no types
+    """Bound every wait for a client, in headers, body and answer alike."""
+    bound = struct.pack("ll", STALLED_SECONDS, 0)
+    for listener in server.LISTENERS:
+        listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, bound)
+        listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, bound)
+
 
 timeout = 30
 graceful_timeout = 20

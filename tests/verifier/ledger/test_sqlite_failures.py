@@ -378,3 +378,21 @@ def test_a_folder_that_cannot_be_made_is_unavailable(tmp_path, clock):
     (tmp_path / "var").write_text("a file")
     with pytest.raises(LedgerUnavailable):
         open_ledger(f"sqlite:///{tmp_path}/var/ledger/ledger.db", clock)
+
+
+def test_a_file_removed_under_a_running_server_takes_nothing_more(path, opened, clock):
+    """Nothing is granted into a removed file, or into a fresh one that knows of no use; put back, it goes on."""
+    ledger, away = opened(), path.with_name("away.db")
+    assert ledger.check_in(a_check_in(START, charges=(a_charge(2),))).granted
+    path.rename(away)
+    with pytest.raises(LedgerUnavailable):
+        ledger.check_in(a_check_in(START, charges=(a_charge(2),)))
+    with pytest.raises(LedgerUnavailable):
+        ledger.ready()
+    path.touch()
+    with pytest.raises(LedgerUnavailable):
+        ledger.check_in(a_check_in(START, charges=(a_charge(2),)))
+    away.replace(path)
+    told = [ledger.check_in(a_check_in(START, charges=(a_charge(2),))).reason for _ in range(2)]
+    assert told == [None, "quota-spent"]
+    assert faults(ledger) == []

@@ -68,6 +68,7 @@ class Writer:
         self._tidy = tidy
         self._lock = FileLock(path.with_name(path.name + "-lock"))
         self._db: Handle | None = None
+        self._file: tuple[int, int] | None = None
         self._queue: SimpleQueue[_Job[object] | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
@@ -151,6 +152,7 @@ class Writer:
 
     def _commit(self, batch: list[_Job[object]]) -> None:
         db = self._open()
+        self._require_the_same_file()
         db.execute("BEGIN IMMEDIATE")
         waiting = [job for job in batch if not job.abandoned]
         # A change is nearly always refused before it writes, and savepoints are dear: they are used on a second try.
@@ -167,6 +169,8 @@ class Writer:
 
     def _open(self) -> Handle:
         if self._db is None:
+            if self._file is not None:
+                self._require_the_same_file()
             with opening():
                 db = self._db = open_writer(self._path, self._limits)
             try:
@@ -175,6 +179,17 @@ class Writer:
                 self._drop()
                 raise
         return self._db
+
+    def _require_the_same_file(self) -> None:
+        """OSError when the file was removed or replaced since this process first had it.
+
+        What is written to a removed file is lost, and a new one would know of nothing that was used: not before a
+        restart, which somebody must want, is another file taken for the ledger.
+        """
+        found = self._path.stat()
+        self._file = self._file or (found.st_dev, found.st_ino)
+        if self._file != (found.st_dev, found.st_ino):
+            raise OSError(f"{self._path} is another file than at the start: put it back, or start again")
 
     def _fail(self, batch: list[_Job[object]], error: Exception) -> None:
         """Answer the whole batch with the store's failure; a connection that failed is not trusted again."""
