@@ -16,7 +16,7 @@ from verifier.ledger.interface import PARTITIONS
 
 
 class Kind(StrEnum):
-    """What a check finds. A closed set: `docs/log-format.md` explains each."""
+    """What a check finds. A closed set; docs/log-format.md explains each."""
 
     ALTERED = "altered"
     MISSING = "missing"
@@ -24,7 +24,6 @@ class Kind(StrEnum):
     OUT_OF_ORDER = "out-of-order"
     BACK_DATED = "back-dated"
     DAMAGED = "damaged"
-    CHECKPOINT = "checkpoint"
     OTHER_LOG = "other-log"
     ROLLED_BACK = "rolled-back"
     REWRITTEN = "rewritten"

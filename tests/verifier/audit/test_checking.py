@@ -2,7 +2,9 @@
 
 import io
 import json
+import re
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -288,3 +290,11 @@ def test_what_is_no_export_is_refused(world):
         open_head(read_head(json.dumps({**head, "size": 3}).encode()), world.keys)
     with pytest.raises(NoteError):
         open_head(read_head(json.dumps(head).encode()), [])
+
+
+def test_the_page_of_formats_explains_every_kind():
+    """Each kind that a check names has its row, and no other."""
+    page = (Path(__file__).parents[3] / "docs/log-format.md").read_text(encoding="utf-8")
+    table = page.split("## What a check names")[1]
+    rows = re.findall(r"^\| `([a-z-]+)` \|", table, re.MULTILINE)
+    assert sorted(rows) == sorted(kind.value for kind in Kind)
