@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import signal
 import sys
+import termios
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +48,7 @@ folder_option = click.option(
     "--port", type=click.IntRange(0, 65535), default=PORT, show_default=True, help="For the page, on loopback."
 )
 @click.option("--serial", "serials", multiple=True, help="A QR scanner's port, such as /dev/ttyACM0.")
+@click.option("--operator", help="Sign an operator in at the start, for twelve hours; asks for the PIN.")
 @click.option("--no-readers", is_flag=True, help="Scanners alone.")
 @click.option("--no-terminal", is_flag=True, help="Read nothing from the terminal (for systemd).")
 @click.option("--diagnose", "diagnoses", is_flag=True, help="Say what this PC has and lacks, and exit.")
@@ -74,7 +78,7 @@ def _enrol(folder: Path, address: str | None, code: str, label: str | None) -> N
 
 def _serve(folder: Path, options: dict[str, Any]) -> None:
     known = identity.load(folder)
-    calls = server.Server(known, CLOCK)
+    calls = _signed_in(server.Server(known, CLOCK), options["operator"])
     documents, queue = _documents(folder, known), OfflineQueue(folder, known.signer, known.device, known.point)
     desk = Desk(calls, documents, queue, CLOCK, options["service"])
     running = Agent(desk, click.echo)
@@ -91,7 +95,15 @@ def _serve(folder: Path, options: dict[str, Any]) -> None:
             started(lambda port=port: running.scan(port), f"scanner {name}")  # type: ignore[misc]
         if not options["no_terminal"]:
             started(lambda: _read_terminal(running), TYPED)
-        _run_readers(running, watches=not options["no_readers"])
+        with _quiet_terminal():
+            _run_readers(running, watches=not options["no_readers"])
+
+
+def _signed_in(calls: server.Server, operator: str | None) -> server.Server:
+    if operator is None:
+        return calls
+    pin = click.prompt("PIN", hide_input=True, default="", show_default=False, err=True)
+    return calls.sign_in(operator, pin or None)
 
 
 def _run_readers(running: Agent, *, watches: bool) -> None:
@@ -112,6 +124,23 @@ def _keep_fresh(running: Agent, documents: DocumentFolder, queue: OfflineQueue, 
             running.say(told)
         if running.stop.wait(REFRESH_SECONDS):
             return
+
+
+@contextmanager
+def _quiet_terminal() -> Iterator[None]:
+    """Stop the terminal from showing what a keyboard wedge types: codes are nobody's to read off the screen."""
+    if not sys.stdin.isatty():
+        yield
+        return
+    handle = sys.stdin.fileno()
+    before = termios.tcgetattr(handle)
+    quiet = [*before]
+    quiet[3] &= ~termios.ECHO
+    termios.tcsetattr(handle, termios.TCSADRAIN, quiet)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(handle, termios.TCSADRAIN, before)
 
 
 def _read_terminal(running: Agent) -> None:

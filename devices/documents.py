@@ -14,7 +14,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from cards.periods import Period, PeriodUnit, period_of
-from cards.status import StatusListError, StatusLists, verify_status_list
+from cards.status import SignedStatusList, StatusListError, StatusLists, verify_status_list
 from cards.verify import Trust
 from cards.wire import Dictionary, dictionary_for
 from devices.faults import DeviceFault
@@ -79,13 +79,15 @@ class DocumentFolder:
 
     def refresh(self, server: Server, at: datetime) -> bool:
         """Fetch everything anew and keep what verifies; False when the server is away or a document does not hold."""
+        with suppress(NoDocuments):
+            self._bundle(_content(self._folder / _BUNDLE), at)  # nothing older than what is held already
         try:
             text = server.document("/v1/trust-bundle")
             bundle = self._bundle(text, at)
-            lists = [(uri, server.document(f"/v1/status-lists/{_number(uri)}")) for uri in bundle.status_lists]
+            lists = [(uri, self._list(uri, server, bundle, at)) for uri in bundle.status_lists]
             programme = server.document("/v1/programme")
             read_rules(programme)
-        except (Away, Refused, NoDocuments):
+        except (Away, Refused, NoDocuments, StatusListError):
             return False
         replace_private(self._folder / _BUNDLE, text)
         for uri, content in lists:
@@ -101,18 +103,21 @@ class DocumentFolder:
         bundle = self._bundle(_content(self._folder / _BUNDLE), at)
         rules = read_rules(_content(self._folder / _PROGRAMME))
         lists = StatusLists()
-        keys = bundle.key_set()
         for uri in bundle.status_lists:
             path = self._folder / f"status-{_number(uri)}.jwt"
-            if path.exists():
-                lists = self._with(lists, path.read_text("ascii"), uri, bundle, at)
-        return Held(Trust(keys, bundle.issuer, rules.audience, lists, bundle.version), rules)
+            with suppress(StatusListError, OSError):
+                lists.put(_verified(path.read_text("ascii"), uri, bundle, at))
+        return Held(Trust(bundle.key_set(), bundle.issuer, rules.audience, lists, bundle.version), rules)
 
-    def _with(self, lists: StatusLists, text: str, uri: str, bundle: TrustBundle, at: datetime) -> StatusLists:
-        keys, version = bundle.key_set(), bundle.version
-        with suppress(StatusListError):
-            lists.put(verify_status_list(text, keys, at, uri=uri, issuer=bundle.issuer, bundle_version=version))
-        return lists
+    def _list(self, uri: str, server: Server, bundle: TrustBundle, at: datetime) -> bytes:
+        """Fetch a status list that holds and is no older than the one kept; StatusListError otherwise."""
+        content = server.document(f"/v1/status-lists/{_number(uri)}")
+        lists = StatusLists()
+        path = self._folder / f"status-{_number(uri)}.jwt"
+        with suppress(StatusListError, OSError):
+            lists.put(_verified(path.read_text("ascii"), uri, bundle, at))
+        lists.put(_verified(content.decode("ascii", "replace"), uri, bundle, at))
+        return content
 
     def _bundle(self, text: bytes, at: datetime) -> TrustBundle:
         if self._root is None:
@@ -123,6 +128,10 @@ class DocumentFolder:
             raise NoDocuments(f"the trust bundle does not hold ({error.reason})") from None
         self._version = bundle.version
         return bundle
+
+
+def _verified(text: str, uri: str, bundle: TrustBundle, at: datetime) -> SignedStatusList:
+    return verify_status_list(text, bundle.key_set(), at, uri=uri, issuer=bundle.issuer, bundle_version=bundle.version)
 
 
 def read_rules(content: bytes) -> Rules:

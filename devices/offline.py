@@ -47,6 +47,7 @@ class Use:
     presentation: Presentation
     reason: str | None
     id_checked: bool = False
+    operator: str | None = None
 
 
 class OfflineQueue:
@@ -85,6 +86,7 @@ class OfflineQueue:
                 granted=use.reason is None,
                 reason=use.reason,
                 id_checked=use.id_checked,
+                operator=use.operator,
             )
             kept = verify_record(sign_record(self._signer, record), self._signer.public_key)
             self._write(kept.text)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Final
 from urllib.parse import urlsplit
@@ -48,7 +48,8 @@ class Server:
 
     identity: Identity
     clock: Clock
-    operator_session: str | None = None
+    operator_session: str | None = field(default=None, repr=False)
+    operator: str | None = None
 
     def challenge(self) -> Challenge:
         """Ask for a nonce for a chip; Away or Refused."""
@@ -79,6 +80,12 @@ class Server:
         if status != 200:
             _answered(status, data)
         return data
+
+    def sign_in(self, operator: str, pin: str | None) -> Server:
+        """Sign an operator in at this device and return the server with that session; Away or Refused."""
+        body = {"operator": operator} | ({} if pin is None else {"pin": pin})
+        found = self.call("POST", "/v1/operators/sessions", body)
+        return replace(self, operator_session=str(found["session"]), operator=str(found["operator"]))
 
 
 def enrol(server: str, code: str, signer: Signer, clock: Clock, *, label: str | None = None) -> dict[str, object]:

@@ -293,3 +293,51 @@ def test_a_programme_that_is_none_is_told(content):
     """Anything else than a programme's JSON is no rules."""
     with pytest.raises(NoDocuments):
         read_rules(content)
+
+
+def test_documents_never_go_back(counter, world):
+    """An older bundle or status list than the one kept is refused, also by a process that just started."""
+    from devices.documents import DocumentFolder
+
+    published = world.published
+    old = {name: (published / name).read_bytes() for name in ("trust-bundle.jwt", "status-lists/0.jwt")}
+    world.clock.advance(timedelta(seconds=5))
+    world.publish()
+    assert counter.documents.refresh(counter.server, world.clock.now())
+    version = counter.documents.held(world.clock.now()).trust.version
+    for name, content in old.items():
+        new = (published / name).read_bytes()
+        (published / name).write_bytes(content)
+        fresh = DocumentFolder(counter.folder, counter.identity.root)
+        assert not refreshed_from(fresh, counter, published, world)
+        (published / name).write_bytes(new)
+        assert fresh.held(world.clock.now()).trust.version == version
+
+
+def refreshed_from(documents, counter, published, world) -> bool:
+    """Refresh from a server that hands out the folder's files as they stand."""
+    names = {"/v1/trust-bundle": "trust-bundle.jwt", "/v1/status-lists/0": "status-lists/0.jwt"}
+
+    class Hands:
+        def document(self, path):
+            return (published / names[path]).read_bytes() if path in names else counter.server.document(path)
+
+    return documents.refresh(Hands(), world.clock.now())
+
+
+def test_the_operator_stands_in_log_and_record(counter, world):
+    """Signed in at the agent, the operator is named online and offline."""
+    from accounts.rights import Right
+    from devices.desk import Desk
+
+    made = world.operator("li", {"gym": frozenset({Right.CHECK_IN})})
+    signed = counter.server.sign_in("li", "493817")
+    desk = Desk(signed, counter.documents, counter.queue, world.clock, "gym-visit")
+    first, second = world.card("gold"), world.card("gold")
+    desk.shown(first.shown(), "scanner")
+    assert world.log()[-1]["operator"] == made.id
+    counter.documents.refresh(counter.server, world.clock.now())
+    counter.line.cut = True
+    assert desk.shown(second.shown(), "scanner").kind is Kind.GRANTED
+    assert counter.queue.waiting()[-1].record.operator == made.id
+    assert signed.operator_session not in repr(signed)

@@ -226,7 +226,7 @@ def gone(lab, slot: int = 0) -> None:
     until(lambda: not present(READERS[slot]))
 
 
-@pytest.mark.parametrize("at", [0, 3, 6, 9, 12, 15])
+@pytest.mark.parametrize("at", [pytest.param(at, marks=[] if at in {0, 9} else pytest.mark.slow) for at in range(18)])
 def test_a_card_torn_while_written_is_mended(lab, at):
     """Torn in the middle of a write over the daemon, the tag is written again and reads."""
     text = token()

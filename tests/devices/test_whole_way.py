@@ -53,7 +53,9 @@ def run(*words: str, typed: str | None = None) -> dict:
 def holder(environ):
     """A holder of an issuer that was set up."""
     run("issuer", "init")
-    made = run("issuer", "holder", "add", "--name", "张启明", "--id-file", "-", typed=resident_id("19851129", 362))["id"]
+    made = run("issuer", "holder", "add", "--name", "张启明", "--id-file", "-", typed=resident_id("19851129", 362))[
+        "id"
+    ]
     run("issuer", "holder", "ground", made, "gold-6")
     return made
 
