@@ -13,14 +13,18 @@ _REDIS = ("redis://", "rediss://")
 
 
 def open_ledger(url: str, clock: Clock, *, allow_redis_loss: bool = False, seen: Path | None = None) -> Ledger:
-    """Return the ledger at an address: `sqlite:///file`, `redis://…` or `rediss://…`. LedgerUnavailable for any other.
+    """Return the ledger at an address: `sqlite:///file`, `redis://…` or `rediss://…`.
 
+    A file's folder is made when missing. LedgerUnavailable for any other address, and when the folder cannot be made.
     On Redis: a server that could lose check-ins is refused unless `allow_redis_loss`; `seen` is the file that remembers
     what was acknowledged. The server's clock is the store's unless `clock` is another than the machine's.
     """
-    if url.startswith(_SQLITE):
+    if url.startswith(_SQLITE) and url != _SQLITE:
         path = Path(url.removeprefix(_SQLITE))
-        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise LedgerUnavailable(f"the ledger's folder cannot be made: {error.strerror}") from error
         return SqliteLedger(path, clock)
     if url.startswith(_REDIS):
         return _open_redis(url, clock, allow_loss=allow_redis_loss, seen=seen)
