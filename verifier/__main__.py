@@ -19,7 +19,7 @@ from edge.settings import Settings, load_settings
 from edge.strictjson import JsonError, loads
 from keys.files import StoreError
 from verifier.audit.cli import audit
-from verifier.cli_bookings import bookings
+from verifier.cli_bookings import bookings, matters
 from verifier.dry_run import asked, decide
 from verifier.ledger.interface import Entry, Fault, Ledger, LedgerError, Query
 from verifier.ledger.opening import open_ledger
@@ -47,6 +47,7 @@ main.add_command(audit)
 
 
 main.add_command(bookings)
+main.add_command(matters)
 main.add_command(offline)
 
 

@@ -33,6 +33,13 @@ class OverrideRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     note: Annotated[str, Meta(min_length=1, max_length=500)]
 
 
+class MatterRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What is said of the matter that a check-in opens: its kind, and the department that decides it."""
+
+    kind: Code | UnsetType = UNSET
+    decides: Code | UnsetType = UNSET
+
+
 class CheckInRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A wish to use a service now: a fresh presentation, or the look that is confirmed."""
 
@@ -46,6 +53,7 @@ class CheckInRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     booking: EntryId | UnsetType = UNSET
     companions: Annotated[int, Meta(ge=0, le=500, description="Beside the holder.")] = 0
     override: OverrideRequest | UnsetType = UNSET
+    matter: MatterRequest | UnsetType = UNSET
     point: Code | UnsetType = UNSET
     client_time: Annotated[int, Meta(ge=0, le=2**40, description="The device's clock, epoch seconds.")] | UnsetType = (
         UNSET

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -39,7 +39,7 @@ from verifier.reasons import ORDER
 from verifier.rules import Cost, Wish, cost_of, findings, notes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
 
     from accounts.rights import Caller
@@ -111,6 +111,7 @@ class Ask:
     booking: str | None = None
     companions: int = 0
     override: Override | None = None
+    matter: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,6 +278,8 @@ def request_hash(ask: Ask) -> bytes:
 def _added(ask: Ask) -> dict[str, object]:
     """Return what few requests say, and only then belongs to what is intended."""
     added: dict[str, object] = {} if ask.booking is None else {"booking": ask.booking}
+    if "decides" in ask.matter or ask.matter.get("matter", ask.service.code) != ask.service.code:
+        added["matter"] = [ask.matter["matter"], ask.matter.get("decides", "")]
     if ask.companions:
         added["companions"] = ask.companions
     if ask.override is not None:
@@ -426,7 +429,7 @@ def _draft(ask: Ask, verdict: Verified | Refused, documents: Documents) -> Draft
         reference=ask.reference,
         client_time=None if ask.client_time is None else ask.client_time * 1000,
         marks=_marks(ask),
-        extra={"companions": ask.companions} if ask.companions else {},
+        extra={"companions": ask.companions, **ask.matter} if ask.companions else ask.matter,
     )
 
 

@@ -1,4 +1,4 @@
-"""`python -m verifier bookings`: sweep what was missed, list whom the office is to hear of."""
+"""`python -m verifier bookings` and `matters`: sweep what was missed, list whom to tell, rebuild what follows."""
 
 from __future__ import annotations
 
@@ -44,6 +44,20 @@ def missed(as_json: bool) -> None:
         found = verifier.upkeep.missed_often(CLOCK.now())
     lines = [f"{one.holder}  {one.rule:<10} {one.missed} missed, last {one.last}" for one in found]
     emit([asdict(one) for one in found], as_json, "\n".join(lines) or "nobody missed that many")
+
+
+@click.group()
+def matters() -> None:
+    """Matters that windows opened, as the log tells them."""
+
+
+@matters.command()
+@json_option
+def rebuild(as_json: bool) -> None:
+    """Forget the list of matters and read it anew from the log."""
+    with _opened(load_settings(os.environ)) as verifier:
+        told = verifier.matters.rebuild()
+    emit({"entries": told}, as_json, f"{told} entries told of matters")
 
 
 @contextmanager

@@ -26,6 +26,7 @@ from verifier.known_cards import KnownCards
 from verifier.ledger.interface import Ledger
 from verifier.ledger.opening import open_ledger
 from verifier.looks import Looks
+from verifier.matter_desk import MatterDesk
 from verifier.published import PublishedFolder, pinned_root, read_programme
 from verifier.store import VerifierStore
 
@@ -53,6 +54,7 @@ class Verifier:
     answering: Answering
     bookings: BookingDesk
     upkeep: BookingUpkeep
+    matters: MatterDesk
     log: LogReader | None = None
     card_by_number: Callable[[str], str | None] = no_register
 
@@ -112,6 +114,7 @@ def assemble(
         answering=answering,
         bookings=bookings,
         upkeep=BookingUpkeep(published, ledger, store, bookings),
+        matters=MatterDesk(published, ledger, store),
         log=log,
     )
 

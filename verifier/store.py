@@ -20,6 +20,7 @@ from edge.instants import from_epoch, to_epoch
 from edge.sealing import Sealer, Unsealable
 from verifier.booking_store import BookingStore
 from verifier.challenges import ChallengeStore
+from verifier.matter_store import MatterStore
 from verifier.offline.store import OfflineStore
 from verifier.tables import ACCESSES, KNOWN_CARDS, LOOKS, NOTES
 from verifier.tags import TagRead, TagStore
@@ -71,6 +72,7 @@ class VerifierStore:
         self.challenges = ChallengeStore(database)
         self.tags = TagStore(database, secret)
         self.bookings = BookingStore(database, secret)
+        self.matters = MatterStore(database)
         self.offline = OfflineStore(database, secret)
 
     @classmethod

@@ -77,6 +77,26 @@ NOTES = sa.Table(
     sa.Column("erase_at", sa.BigInteger, nullable=False, index=True),
 )
 
+MATTERS = sa.Table(
+    "matters",
+    METADATA,
+    sa.Column("id", sa.String(20), primary_key=True, comment="the check-in that opened it"),
+    sa.Column("point", sa.String(64), nullable=False, index=True),
+    sa.Column("department", sa.String(64), nullable=False),
+    sa.Column("service", sa.String(64), nullable=False),
+    sa.Column("kind", sa.String(64), nullable=False),
+    sa.Column("opened_at", sa.BigInteger, nullable=False),
+    sa.Column("last", sa.BigInteger, nullable=False, comment="seq of the newest entry that was applied"),
+    sa.Column("decides", sa.String(64)),
+    sa.Column("reference", sa.String(200)),
+    sa.Column("stage", sa.String(32), nullable=False),
+    sa.Column("complete_at", sa.BigInteger),
+    sa.Column("deadline", sa.BigInteger, index=True),
+    sa.Column("closed_at", sa.BigInteger, index=True),
+    sa.Column("outcome", sa.String(32)),
+    comment="follows from the log; no person stands here",
+)
+
 BOOKING_DETAILS = sa.Table(
     "booking_details",
     METADATA,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
@@ -16,8 +17,9 @@ from cards.presentation import PresentationError, read
 from cards.programme.types import Beneficiary, Point, Service
 from edge.http import idempotency_key
 from edge.problems import Problem
-from verifier.answers import CheckInRequest, LookRequest
+from verifier.answers import CheckInRequest, LookRequest, MatterRequest
 from verifier.checkin import Ask, Override
+from verifier.matters import WrongMatter, opening
 from verifier.service import Authenticate, Verifier
 from verifier.sun import read_link
 from verifier.tags import TagRead
@@ -52,12 +54,13 @@ class Asking:
         override = given(body.override)
         if override is not None:
             caller.require(Right.OVERRIDE, point.code)
+        service = self.service(body.service)
         shown = self._presented(caller, body, at)
         return Ask(
             operation=idempotency_key(),
             caller=caller,
             point=point,
-            service=self.service(body.service),
+            service=service,
             presentation=shown.presentation,
             beneficiary=Beneficiary(body.beneficiary),
             reference=given(body.reference),
@@ -70,6 +73,7 @@ class Asking:
             booking=given(body.booking),
             companions=body.companions,
             override=None if override is None else Override(override.reason, override.note),
+            matter=_matter(service, given(body.matter)),
         )
 
     def look(self, request: Request, body: LookRequest) -> tuple[Ask, tuple[Service, ...]]:
@@ -149,6 +153,15 @@ class Asking:
         return tuple(
             service for code, service in programme.services.items() if code in point.services and service.checked_in
         )
+
+
+def _matter(service: Service, asked: MatterRequest | None) -> Mapping[str, str]:
+    """Return what the entry says of the matter that a check-in opens; Problem invalid-field for what does not fit."""
+    kind, decides = (None, None) if asked is None else (given(asked.kind), given(asked.decides))
+    try:
+        return opening(service, kind, decides)
+    except WrongMatter as error:
+        raise _invalid(error.path, str(error)) from None
 
 
 def _point_of(caller: Caller, right: Right) -> str | None:

@@ -53,6 +53,8 @@ def add_check_ins(found: Blueprint, verifier: Verifier, asking: Asking) -> None:
         at = request_instant()
         ask = asking.check_in(request, read_body(CheckInRequest), at)
         judged = verifier.desk.check_in(ask, at)
+        if ask.matter and judged.outcome.granted:
+            verifier.matters.see(judged.outcome.entry)
         return answer(verifier.answering.check_in(judged, at), 201)
 
 
@@ -91,6 +93,8 @@ def add_changes(found: Blueprint, verifier: Verifier, asking: Asking) -> None:
         change = Change(idempotency_key(), asking.authenticate(request), entry)
         body = read_body(VoidRequest)
         outcome = verifier.changes.void(change, body.reason, given(body.note), verifier.published(at), at)
+        if verifier.store.matters.find(entry) is not None:
+            verifier.matters.see(outcome.entry)
         return _changed(verifier, "void", entry, outcome, at)
 
     @found.post("/v1/check-ins/<entry>/check-out")

@@ -17,6 +17,7 @@ from verifier.api.challenges import add_challenges
 from verifier.api.checkins import add_changes, add_check_ins, add_looks
 from verifier.api.documents import add_documents, add_public_checks
 from verifier.api.log import add_log
+from verifier.api.matters import add_matters
 from verifier.api.offline import add_offline
 from verifier.api.points import add_points
 from verifier.api.statement import add_statements
@@ -42,6 +43,7 @@ def blueprint(verifier: Verifier, authenticate: Authenticator, clock: Clock) -> 
     add_booking_changes(found, verifier, asking)
     add_wallet(found, verifier, asking, authenticate, RateLimit(LOOKS_A_SECOND, LOOKS_AT_ONCE, clock))
     add_offline(found, verifier, asking, authenticate)
+    add_matters(found, verifier, asking)
     add_statements(found, verifier, asking)
     add_points(found, verifier, asking)
     add_documents(found, verifier)

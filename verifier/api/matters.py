@@ -1,0 +1,155 @@
+"""Matters over HTTP: a point's list with what is overdue, and the stages that its staff record."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+import msgspec
+from flask import Blueprint, Response, request
+from msgspec import UNSET, Meta, UnsetType
+
+from accounts.rights import Caller, Right
+from edge.http import answer, idempotency_key, read_body, read_query, request_instant
+from edge.instants import rfc3339
+from edge.openapi import describe
+from edge.problems import Problem
+from verifier.answers import Code, EntryId
+from verifier.api.asking import Asking, given
+from verifier.api.checkins import WRITING
+from verifier.matter_desk import MATTER_PROBLEMS, Stage
+from verifier.matters import Matter
+from verifier.service import Verifier
+
+
+class MattersQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which of a point's matters."""
+
+    point: Code
+    state: Literal["open", "overdue", "closed"] = "open"
+
+
+class StageRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A stage that a matter has reached; `outcome` is needed to close it."""
+
+    stage: Literal["complete", "forwarded", "followed-up", "closed"]
+    outcome: Literal["done", "refused", "withdrawn", "passed-on"] | UnsetType = UNSET
+    decides: Code | UnsetType = UNSET
+    limit_working_days: Annotated[float, Meta(gt=0, le=365)] | UnsetType = UNSET
+    note: Annotated[str, Meta(min_length=1, max_length=500)] | UnsetType = UNSET
+
+
+class MatterView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A matter: what, for which window, how far, until when. No person."""
+
+    id: EntryId
+    point: str
+    service: str
+    kind: str
+    stage: str
+    opened_at: str
+    decides: str | None = None
+    reference: str | None = None
+    complete_at: str | None = None
+    deadline: str | None = None
+    closed_at: str | None = None
+    outcome: str | None = None
+    overdue: bool = False
+
+
+class MatterList(msgspec.Struct, frozen=True):
+    """A point's matters, the most urgent first."""
+
+    matters: tuple[MatterView, ...]
+    server_time: str
+
+
+class StageAnswer(msgspec.Struct, frozen=True):
+    """The matter after the stage, and the stage's own entry."""
+
+    id: str
+    matter: MatterView
+    replayed: bool
+    server_time: str
+
+
+def add_matters(found: Blueprint, verifier: Verifier, asking: Asking) -> None:
+    """Add GET /v1/matters and POST /v1/matters/<entry>/stages."""
+
+    @found.get("/v1/matters")
+    @describe(
+        summary="A point's matters: open, overdue or closed",
+        tag="matters",
+        query=MattersQuery,
+        answers={200: MatterList},
+        problems={"not-permitted", "invalid-field"},
+    )
+    def list_matters() -> Response:
+        at = request_instant()
+        caller, asked = asking.authenticate(request), read_query(MattersQuery)
+        point = asking.point(caller, Right.CHECK_IN, asked.point)
+        listed = verifier.matters.listed(point.code, asked.state, at)
+        return answer(MatterList(tuple(matter_view(matter, at) for matter in listed), rfc3339(at)))
+
+    @found.post("/v1/matters/<entry>/stages")
+    @describe(
+        summary="Record a stage of a matter: complete, forwarded, followed up, closed",
+        tag="matters",
+        body=StageRequest,
+        answers={201: StageAnswer},
+        problems=WRITING | MATTER_PROBLEMS,
+        writes=True,
+    )
+    def reach_stage(entry: str) -> Response:
+        at = request_instant()
+        caller = asking.authenticate(request)
+        stage = _stage(caller, entry, read_body(StageRequest))
+        _require(verifier, caller, entry)
+        matter, outcome = verifier.matters.reach(stage, at)
+        return answer(StageAnswer(outcome.entry, matter_view(matter, at), outcome.replayed, rfc3339(at)), 201)
+
+
+def _stage(caller: Caller, entry: str, body: StageRequest) -> Stage:
+    if (body.stage == "closed") is isinstance(body.outcome, UnsetType):
+        message = "how it was closed is told when it is closed, and then alone"
+        raise Problem("invalid-field", extra={"fields": [{"path": "$.outcome", "message": message}]})
+    return Stage(
+        operation=idempotency_key(),
+        caller=caller,
+        matter=entry,
+        stage=body.stage,
+        outcome=given(body.outcome),
+        decides=given(body.decides),
+        limit_working_days=given(body.limit_working_days),
+        note=given(body.note),
+    )
+
+
+def _require(verifier: Verifier, caller: Caller, entry: str) -> None:
+    """Refuse a matter of a point where the caller has nothing to do, as if there were none."""
+    matter = verifier.matters.find(entry)
+    if matter is None or not caller.may(Right.CHECK_IN, matter.point):
+        raise Problem("not-found")
+
+
+def matter_view(matter: Matter, at: datetime) -> MatterView:
+    """Return a matter as staff see it."""
+    return MatterView(
+        id=matter.id,
+        point=matter.point,
+        service=matter.service,
+        kind=matter.kind,
+        stage=matter.stage,
+        opened_at=rfc3339(matter.opened_at),
+        decides=matter.decides,
+        reference=matter.reference,
+        complete_at=_said(matter.complete_at),
+        deadline=_said(matter.deadline),
+        closed_at=_said(matter.closed_at),
+        outcome=matter.outcome,
+        overdue=matter.overdue(at),
+    )
+
+
+def _said(at: datetime | None) -> str | None:
+    return None if at is None else rfc3339(at)
