@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from verifier.ledger.bookings import BookingChange, BookingEnd, ChangeKind, Hold, Window
 from verifier.ledger.interface import Charge, CheckIn, CheckOut, Choice, TargetState, Void
+from verifier.ledger.offline import OfflineUse
 
 
 @dataclass
@@ -92,6 +93,25 @@ class Model:
                 self.bookings[change.booking].state = "used"
         return reason
 
+    def record_offline(self, entry: str, change: OfflineUse, *, known: bool = False) -> tuple[str | None, set[str]]:
+        """Count what a device granted offline; return the refusal that goes before it (none for an operation that was
+        refused before) and the marks. It lies in no visit here: `test_offline_order` is about those.
+        """
+        holder = change.operation.subject
+        if not change.granted:
+            return None, set()
+        excluded = self._excluded(holder, change.choice)
+        reasons = [] if known else [*change.findings, *["excluded"] * excluded]
+        over = any(
+            self.used(holder, charge.limit, charge.period) + charge.units > charge.maximum for charge in change.charges
+        )
+        replayed = self._proof(change, granted=True) is not None
+        kept = CheckIn(change.operation, change.at, change.keep_until, change.draft, charges=change.charges)
+        kept = replace(kept, choice=None if excluded else change.choice)
+        self.uses.setdefault(holder, []).append(Used(entry, kept, change.at))
+        marks = {"overdrawn"} if over else set()
+        return min(reasons, key=change.order.index, default=None), marks | ({"replayed"} if replayed else set())
+
     def _against_booking(self, change: CheckIn) -> list[str]:
         if change.booking is None:
             return []
@@ -153,7 +173,7 @@ class Model:
             raise TargetState("not-found")
         return booked
 
-    def _proof(self, change: CheckIn, *, granted: bool) -> str | None:
+    def _proof(self, change: CheckIn | OfflineUse, *, granted: bool) -> str | None:
         if change.claim is None:
             return None
         key = (change.claim.card, change.claim.proof)

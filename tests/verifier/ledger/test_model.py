@@ -33,8 +33,10 @@ from tests.verifier.ledger.builders import (
 )
 from tests.verifier.ledger.conftest import STORES
 from tests.verifier.ledger.model import Model
+from tests.verifier.ledger.offline_builders import a_record, a_refused_record
 from verifier.ledger.bookings import BookingChange, BookingEnd, ChangeKind, Hold
-from verifier.ledger.interface import CheckIn, CheckOut, Fault, Outcome, TargetState, Void
+from verifier.ledger.interface import CheckIn, CheckOut, Fault, Operation, Outcome, TargetState, Void
+from verifier.ledger.offline import OfflineUse
 
 HOLDERS = ("holder-1", "holder-2")
 TRIPS = ("airport-dom-departure", "airport-dom-arrival")
@@ -62,6 +64,7 @@ class Interleaving(RuleBasedStateMachine):
         self.model = Model()
         self.answered: list[tuple[object, Outcome]] = []
         self.booked: list[str] = []
+        self.contradicted: set[Operation] = set()
 
     @rule(minutes=st.integers(0, 70))
     def time_passes(self, minutes):
@@ -93,8 +96,62 @@ class Interleaving(RuleBasedStateMachine):
         self.model.log.append(outcome.entry)
         assert outcome.reason == self.model.check_in(outcome.entry, change)
         for figure in outcome.figures:
-            assert figure.used == self.model.used(holder, figure.limit, figure.period) <= MAXIMUM
+            assert figure.used == self.model.used(holder, figure.limit, figure.period)
+            # What was granted offline may have overdrawn a limit; a re-entry is not held against it.
+            assert figure.used <= MAXIMUM or not outcome.granted or outcome.re_entry
         self.answered.append((change, outcome))
+
+    @rule(
+        data=st.data(),
+        holder=st.sampled_from(HOLDERS),
+        device=st.sampled_from(["tablet-1", "tablet-2"]),
+        proof=st.none() | st.sampled_from(["p1", "p2"]),
+        member=st.none() | st.sampled_from(["union", "official"]),
+        findings=st.sampled_from([(), (), (), ("not-entitled",), ("not-offered-here",)]),
+        granted=st.sampled_from([True, True, True, False]),
+        minutes=st.integers(0, 300),
+    )
+    def record_offline(self, *, data, holder, device, proof, member, findings, granted, minutes):
+        first = self.refused_online(data)
+        if first is not None:
+            holder, device, granted = first[0].operation.subject, first[0].operation.device, True
+        cost = {
+            "claim": None if proof is None else a_claim(proof, card=f"card of {holder}", at=self.clock.now()),
+            "choice": None if member is None else a_choice(member),
+            "charges": (a_charge(MAXIMUM),),
+            "findings": findings,
+        }
+        make = a_record if granted else a_refused_record
+        change = make(
+            self.clock.now() - timedelta(minutes=minutes),
+            at=self.clock.now(),
+            holder=holder,
+            device=device,
+            visit=None,
+            **(cost if granted else {}),
+            **({} if first is None else {"operation": first[0].operation.id}),
+        )
+        outcome = self.ledger.record_offline(change)
+        refusal, marks = self.model.record_offline(outcome.entry, change, known=first is not None)
+        assert (outcome.granted, set(outcome.marks)) == (granted, marks)
+        assert (outcome.linked is not None) == (refusal is not None or first is not None)
+        if refusal is not None:
+            self.model.log.append(outcome.linked)
+            assert self.ledger.entry(outcome.linked).fields["reason"] == refusal
+        if first is not None:
+            assert outcome.linked == first[1].entry
+            self.contradicted.add(change.operation)
+        self.model.log.append(outcome.entry)
+        self.answered.append((change, outcome))
+
+    def refused_online(self, data) -> tuple[CheckIn, Outcome] | None:
+        """A check-in that was refused online, whose answer the device may not have heard; or none."""
+        refused = [
+            (change, outcome)
+            for change, outcome in self.answered
+            if isinstance(change, CheckIn) and not outcome.granted and change.operation not in self.contradicted
+        ]
+        return data.draw(st.sampled_from(refused)) if refused and data.draw(st.booleans()) else None
 
     @rule(
         holder=st.sampled_from(HOLDERS),
@@ -201,6 +258,7 @@ class Interleaving(RuleBasedStateMachine):
             Hold: self.ledger.hold,
             BookingChange: self.ledger.change_booking,
             BookingEnd: self.ledger.end_booking,
+            OfflineUse: self.ledger.record_offline,
         }
         if isinstance(change, Hold):
             later = replace(change, wish=replace(change.wish, at=self.clock.now()))
