@@ -10,3 +10,14 @@ for extra in setup dev devices devices-test scanner postgres; do
     compile "$@" --extra "$extra" -c requirements/core.txt -o "requirements/$extra.txt"
 done
 .venv/bin/npm install --package-lock-only --ignore-scripts
+# npm notes where a package takes donations; a lock says what to install and nothing else.
+.venv/bin/python - <<'PY'
+import json
+from pathlib import Path
+
+path = Path("package-lock.json")
+lock = json.loads(path.read_text("utf-8"))
+for package in lock["packages"].values():
+    package.pop("funding", None)
+path.write_text(json.dumps(lock, indent=2, ensure_ascii=False) + "\n", "utf-8")
+PY
