@@ -5,7 +5,8 @@ from datetime import timedelta
 from edge.encoding import b64u
 from tests.verifier.ledger.builders import HOLDER, START, a_check_in, a_gym_visit
 from verifier.audit import leaf
-from verifier.ledger.interface import partition_of
+from verifier.ledger.interface import Query, partition_of
+from verifier.ledger.sqlite import SqliteLedger, reads
 
 
 def test_the_feed_gives_each_partition_in_order(ledger):
@@ -55,3 +56,27 @@ def test_an_erased_holder_seen_again_is_somebody_else(ledger, clock):
     again = ledger.check_in(a_gym_visit(clock.now()))
     assert again.granted
     assert ledger.pseudonym(HOLDER) not in (None, old)
+
+
+def test_a_search_for_what_is_rare_ends_soon_and_goes_on_from_there(tmp_path, clock, monkeypatch):
+    """A page may hold little or nothing; its cursor goes on, and all of them together hold every match once."""
+    monkeypatch.setattr(reads, "_SLICE", 10)
+    monkeypatch.setattr(reads, "_MOST_LOOKED", 30)
+    ledger = SqliteLedger(tmp_path / "ledger.db", clock)
+    ids = [
+        ledger.check_in(a_check_in(holder=f"holder-{number:03d}", device=device(number))).entry for number in range(100)
+    ]
+    found, pages, query = [], 0, Query(device="rare")
+    while query is not None:
+        page = ledger.entries(query)
+        found += [entry.id for entry in page.entries]
+        pages += 1
+        query = None if page.next is None else Query(device="rare", before=page.next)
+    assert sorted(found) == sorted(ids[number] for number in (5, 50, 95))
+    assert pages == 4
+    ledger.close()
+
+
+def device(number: int) -> str:
+    """A device that is seen three times in a hundred."""
+    return "rare" if number % 45 == 5 else "tablet-1"

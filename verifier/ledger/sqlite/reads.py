@@ -21,6 +21,7 @@ T = TypeVar("T")
 
 MAX_PAGE = 500
 _SLICE = 1000  # rows looked through in one read when a search has no index of its own
+_MOST_LOOKED = 50_000  # rows looked through for one page, so that a page comes soon however rare its entries are
 _COLUMNS = ("at", "kind", "point", "service", "device", "outcome", "reason", "holder")
 
 _Found = tuple[int, int, str, str, str, str, str | None, str | None, str | None]
@@ -137,12 +138,16 @@ def read_after(db: sqlite3.Connection, partition: int, seq: int, limit: int) -> 
 
 
 def read_page(readers: Readers, query: Query) -> Page:
-    """Return a page of the log, newest first, searched in slices of bounded length."""
+    """Return a page of the log, newest first, searched in slices of bounded length.
+
+    Where few entries match it ends after so many rows, with what was found; its cursor goes on from there.
+    """
     wanted = max(1, min(query.limit, MAX_PAGE))
     cursor = None if query.before is None else readers.run(lambda db: _place(db, query.before))
     if query.before is not None and cursor is None:
         return Page((), None)
     matches: list[int] = []
+    looked, end = 0, None
     size = _SLICE if _is_sifted(query) else wanted + 1
     while True:
         found = readers.run(lambda db, cursor=cursor: _slice(db, query, cursor, size))  # type: ignore[misc] # mypy cannot see the bound cursor
@@ -150,9 +155,13 @@ def read_page(readers: Readers, query: Query) -> Page:
         if len(matches) > wanted or len(found) < size:
             break
         cursor = (found[-1][1], found[-1][0])
+        looked += len(found)
+        if looked >= _MOST_LOOKED:
+            end = rows.name_of(cursor[1])
+            break
     chosen = matches[:wanted]
     entries = readers.run(lambda db: tuple(_entries(db, chosen)))
-    return Page(entries, entries[-1].id if len(matches) > wanted else None)
+    return Page(entries, entries[-1].id if len(matches) > wanted else end)
 
 
 def read_counts(readers: Readers, query: Query) -> dict[str, int]:
