@@ -4,6 +4,7 @@ import pytest
 
 from cards.claims import Form
 from tests.verifier.booking import Phone, day_list, flight, lounge
+from tests.verifier.test_chips_and_tags import Chip
 
 SERVICE = "airport-dom-departure"
 
@@ -75,10 +76,17 @@ def test_only_a_supervisor_overrides(world, diamond, desk):
     assert [leaf["kind"] for leaf in world.log()] == ["booking"]
 
 
-def test_a_chip_card_finds_the_booking_of_the_phone(world, diamond, desk):
-    """A booking is the person's: the look by any card of the holder shows it, with what is to be prepared."""
-    chip = world.card("diamond", Form.PRINT, subject=diamond.claims.subject)
-    look = desk.call("POST", "/v1/verifications", {"presentation": chip.shown(), "service": SERVICE}).json
+def test_a_chip_card_needs_no_id_check(world, diamond, desk):
+    """It answers the reader's challenge: proved, and the booking is found."""
+    chip = Chip(world.card("diamond", Form.CHIP, subject=diamond.claims.subject), desk)
+    answer = desk.outcome(chip.tapped(), SERVICE)
+    assert (answer["outcome"], answer["assurance"], answer["booking"]["state"]) == ("granted", "proved", "used")
+
+
+def test_any_card_of_the_holder_shows_the_booking(world, diamond, desk):
+    """A booking is the person's: the look tells what is to be prepared, and its confirmation uses it."""
+    printed = world.card("diamond", Form.PRINT, subject=diamond.claims.subject)
+    look = desk.call("POST", "/v1/verifications", {"presentation": printed.shown(), "service": SERVICE}).json
     (service,) = look["services"]
     assert (service["entitled"], service["booking"]["kind"], service["booking"]["party"]) == (True, "journey", 2)
     assert len(service["includes"]) == 7
