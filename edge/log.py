@@ -39,7 +39,7 @@ def redact(text: str) -> str:
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line: time, level, logger, event, the record's `fields`, an exception's type and stack."""
+    """One JSON object a line: time, level, logger, event, `fields` and `safe_fields`, an exception's type and stack."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line, without its newline."""
@@ -49,7 +49,9 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "event": _plain(record.getMessage()),
         }
-        for name, value in getattr(record, "fields", {}).items():
+        # Whatever a room believes of its fields, they are searched for secrets as well.
+        given = (*getattr(record, "fields", {}).items(), *getattr(record, "safe_fields", {}).items())
+        for name, value in given:
             line.setdefault(name, _plain(value))
         if record.exc_info and record.exc_info[1] is not None:
             line["error"] = describe_error(record.exc_info[1])

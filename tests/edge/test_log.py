@@ -77,6 +77,14 @@ def test_a_line_is_one_json_object(log):
     assert line["t"] == BLOT
 
 
+@pytest.mark.parametrize("name", ["fields", "safe_fields"])
+def test_what_a_room_adds_to_an_incident_is_in_its_line_without_secrets(log, name):
+    """An operator reads what went wrong and where; a token in it is blotted out under either name."""
+    logging.getLogger("yunju.test").error("incident", extra={name: {"kind": "contradicted", "detail": f"at {TOKEN}"}})
+    (line,) = lines(log)
+    assert (line["event"], line["kind"], line["detail"]) == ("incident", "contradicted", f"at {BLOT}")
+
+
 def test_an_exceptions_words_stay_out(log):
     """Type and place of it and of its causes are told, never the message."""
     try:
