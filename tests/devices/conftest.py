@@ -11,6 +11,13 @@ from tests.devices.builders import counter as built_counter
 from tests.verifier.world import World
 
 
+def pytest_collection_modifyitems(items):
+    """What needs the laboratory starts processes and waits for a daemon that polls: left out by `make check`."""
+    for item in items:
+        if "running_lab" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(scope="session")
 def running_lab():
     """A real pcscd with two virtual slots; its socket is named once, since libpcsclite remembers it."""

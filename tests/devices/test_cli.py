@@ -144,7 +144,6 @@ def test_cards_are_read_and_written_by_command(lab, served, tmp_path):
     assert card.token in ran("read", "--show").output
 
 
-@pytest.mark.slow
 def test_the_agent_runs_as_a_process(lab, served, tmp_path):
     """Enrolled, started, tapped, shown in the terminal and on the page, stopped by a signal."""
     folder = enrolled(served, tmp_path / "agent")

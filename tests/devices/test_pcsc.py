@@ -226,7 +226,7 @@ def gone(lab, slot: int = 0) -> None:
     until(lambda: not present(READERS[slot]))
 
 
-@pytest.mark.parametrize("at", [pytest.param(at, marks=[] if at in {0, 9} else pytest.mark.slow) for at in range(18)])
+@pytest.mark.parametrize("at", range(18))
 def test_a_card_torn_while_written_is_mended(lab, at):
     """Torn in the middle of a write over the daemon, the tag is written again and reads."""
     text = token()
@@ -260,10 +260,9 @@ def restarts(lab, watched, times: int) -> None:
         assert read_card(tap).text == "a.b.c"
 
 
-@pytest.mark.parametrize("times", [5, pytest.param(20, marks=pytest.mark.slow)])
-def test_the_watcher_survives_restarts_of_the_daemon(lab, watched, times):
+def test_the_watcher_survives_twenty_restarts_of_the_daemon(lab, watched):
     """Killed and started with a card present; the card that stayed is not taken for a new tap; the next one reads."""
-    restarts(lab, watched, times)
+    restarts(lab, watched, 20)
 
 
 def test_a_daemon_that_stays_away_is_told_once(lab, watched):
@@ -331,7 +330,6 @@ def test_two_hundred_connections_leave_nothing_behind(lab):
     assert resources() == before
 
 
-@pytest.mark.slow
 def test_two_hundred_taps_leave_nothing_behind(lab, watched):
     """Cards put on and taken off two hundred times, on two readers in turn: every tap is told, nothing is left."""
     card = Type4Card()

@@ -60,7 +60,6 @@ def holder(environ):
     return made
 
 
-@pytest.mark.slow
 def test_a_batch_of_the_real_issuer_ends_in_a_grant(lab, environ, holder, tmp_path):
     """Batch over the reader, card in the register, chip on a counter's reader: granted, proved."""
     (tmp_path / "holders").write_text(f"{holder}\n")
