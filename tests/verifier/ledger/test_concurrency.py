@@ -104,6 +104,7 @@ def test_no_process_starves(store, ledger, tmp_path, record_property):
     assert min(done) > 0
 
 
+@pytest.mark.parametrize("store", ["sqlite"], indirect=True)  # Redis's own disk is another process's
 def test_a_full_disk_grants_nothing_and_mends_itself(store, ledger, tmp_path):
     """What was granted is in the log; the one refused left no trace and is granted once there is room."""
     with a_crew(store, tmp_path, 1) as crew:

@@ -110,9 +110,11 @@ class Servers:
             single, cluster = self._single, self._cluster
             self._single = self._cluster = None
             self._known.clear()
-        for client in (single, cluster):
-            if client is not None:
-                client.close()
+        if single is not None:
+            single.close()
+        if cluster is not None:
+            cluster.disconnect_connection_pools()  # which its own close leaves open
+            cluster.close()
 
     def _guarded(self, work: Callable[[], T]) -> T:
         """Run a piece of work, again while a failover or a lost connection allows, within the whole bound."""
