@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from datetime import timedelta
 
 import pytest
 
@@ -93,3 +94,16 @@ def test_a_statement_covers_one_month_to_twelve(gym, since, until):
 def test_months_are_the_programmes_own(world):
     """December ends where the year does."""
     assert month_span(("2026-12", "2026-12"), world.programme.zone) == (at("2026-12-01 00:00"), at("2027-01-01 00:00"))
+
+
+def test_on_paper_it_says_the_same(world, gym):
+    """A PDF of the month, the same bytes at the same instant, with the point, the service and the sum."""
+    gym.outcome(world.card("silver").shown(), "gym-visit")
+    answer = statement(gym, "gym", "2026-10", "2026-10", format="pdf")
+    assert (answer.content_type, answer.data[:5]) == ("application/pdf", b"%PDF-")
+    assert answer.headers["Content-Disposition"].endswith("statement-gym-2026-10-2026-10.pdf")
+    assert statement(gym, "gym", "2026-10", "2026-10", format="pdf").data == answer.data
+    gym.outcome(world.card("gold").shown(), "gym-visit")
+    world.clock.advance(timedelta(seconds=2))
+    gym.outcome(world.card("gold").shown(), "gym-visit")
+    assert statement(gym, "gym", "2026-10", "2026-10", format="pdf").data != answer.data

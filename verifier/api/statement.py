@@ -22,20 +22,22 @@ from verifier.checkin import LATE_WINDOW, ledger_problems
 from verifier.ledger.interface import Entry, Query
 from verifier.service import Verifier
 from verifier.statement import StatementLine, as_csv, month_span, statement_lines
+from verifier.statement_pdf import as_pdf
 from verifier.store import Access
 
 Month = Annotated[str, Meta(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")]
 LONGEST: Final = timedelta(days=366)
 _PAGE: Final = 500
+_TYPES: Final = {"csv": "text/csv; charset=utf-8", "pdf": "application/pdf"}
 
 
 class StatementQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The local months of a statement, both included; `format` csv or json."""
+    """The local months of a statement, both included; `format` csv, pdf or json."""
 
     point: Code
     since: Month
     until: Month
-    format: Literal["csv", "json"] = "csv"
+    format: Literal["csv", "pdf", "json"] = "csv"
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,18 +75,26 @@ def add_statements(found: Blueprint, verifier: Verifier, asking: Asking) -> None
         at = request_instant()
         caller = asking.authenticate(request)
         asked = read_query(StatementQuery)
-        caller.require(Right.STATEMENT, asked.point)
+        asking.point(caller, Right.STATEMENT, asked.point)
         lines = _lines(verifier, asked)
         operator = None if caller.operator is None else caller.operator.id
         what = f"{asked.since}..{asked.until}"
         verifier.store.record(Access("statement", caller.id, what, operator, asked.point), at)
-        if asked.format == "csv":
-            named = f"attachment; filename=statement-{asked.point}-{asked.since}-{asked.until}.csv"
-            headers = {"Content-Disposition": named, "Cache-Control": "no-store"}
-            body = as_csv(lines, verifier.programme, asked.point)
-            return Response(body, 200, headers, content_type="text/csv; charset=utf-8")
+        if asked.format != "json":
+            return _file(verifier, asked, lines, at)
         told = tuple(Line(**{name: getattr(line, name) for name in Line.__struct_fields__}) for line in lines)
         return answer(Statement(asked.point, told, rfc3339(at)), headers={"Cache-Control": "no-store"})
+
+
+def _file(verifier: Verifier, asked: StatementQuery, lines: tuple[StatementLine, ...], at: datetime) -> Response:
+    """Return a statement as a file to be saved."""
+    programme = verifier.programme
+    body: str | bytes = as_csv(lines, programme, asked.point)
+    if asked.format == "pdf":
+        body = as_pdf(lines, programme, programme.points[asked.point], (asked.since, asked.until), at)
+    named = f"attachment; filename=statement-{asked.point}-{asked.since}-{asked.until}.{asked.format}"
+    headers = {"Content-Disposition": named, "Cache-Control": "no-store"}
+    return Response(body, 200, headers, content_type=_TYPES[asked.format])
 
 
 def _lines(verifier: Verifier, asked: StatementQuery) -> tuple[StatementLine, ...]:
