@@ -35,7 +35,7 @@ def as_pdf(
     listed = list(lines)
     body = [
         Paragraph(
-            f"{programme.name.in_language('zh')} · 使用结算单", ParagraphStyle("title", fontName=FONT, fontSize=16)
+            f"{programme.name.in_language('zh')}　使用结算单", ParagraphStyle("title", fontName=FONT, fontSize=16)
         ),
         Spacer(1, 6 * mm),
         Paragraph(
