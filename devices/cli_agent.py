@@ -119,7 +119,7 @@ def _run_readers(running: Agent, *, watches: bool) -> None:
 def _keep_fresh(running: Agent, documents: DocumentFolder, queue: OfflineQueue, calls: server.Server) -> None:
     while True:
         documents.refresh(calls, CLOCK.now())
-        told = upload(queue, calls)
+        told = upload(queue, calls, documents, CLOCK.now())
         if told:
             running.say(told)
         if running.stop.wait(REFRESH_SECONDS):

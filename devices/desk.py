@@ -190,7 +190,8 @@ class Desk:
         presentation = _read(text, held)
         verdict = self._verified(presentation, held, id_checked=id_checked)
         reason = verdict.reason if isinstance(verdict, CardRefused) else self._refusal(presentation, verdict, held)
-        self._queue.append(Use(operation, self.service, presentation, reason, id_checked, self._server.operator), at)
+        use = Use(operation, self.service, presentation, reason, id_checked, self._server.operator)
+        self._queue.append(use, at, self._documents.server_time())
         message = _OFFLINE_REASONS.get(reason or "", Said("脱机拒绝", f"Refused offline: {reason}"))
         if reason is None:
             message = Said("脱机准许", "Granted offline")

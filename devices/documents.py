@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from cards.offline_record import verify_time
 from cards.periods import Period, PeriodUnit, period_of
 from cards.status import SignedStatusList, StatusListError, StatusLists, verify_status_list
 from cards.verify import Trust
@@ -21,10 +22,11 @@ from devices.faults import DeviceFault
 from devices.server import Away, Refused, Server
 from edge.strictjson import JsonError, loads
 from keys.bundle import BundleError, TrustBundle, verify_bundle
+from keys.errors import TokenError
 from keys.files import open_folder, read_private, replace_private
 
 PROGRAMME_MOST: Final = 4 * 1024 * 1024
-_BUNDLE, _PROGRAMME = "trust-bundle.jwt", "programme.json"
+_BUNDLE, _PROGRAMME, _TIME = "trust-bundle.jwt", "programme.json", "server-time.jwt"
 
 
 class NoDocuments(DeviceFault):
@@ -93,6 +95,7 @@ class DocumentFolder:
         for uri, content in lists:
             replace_private(self._folder / f"status-{_number(uri)}.jwt", content)
         _write_whole(self._folder / _PROGRAMME, programme)
+        self.keep_time(_signed_time(server), at)
         return True
 
     def held(self, at: datetime) -> Held:
@@ -108,6 +111,23 @@ class DocumentFolder:
             with suppress(StatusListError, OSError):
                 lists.put(_verified(path.read_text("ascii"), uri, bundle, at))
         return Held(Trust(bundle.key_set(), bundle.issuer, rules.audience, lists, bundle.version), rules)
+
+    def keep_time(self, text: str, at: datetime) -> None:
+        """Keep a time that the server signed (DESIGN §6, Offline): records carry it, so that this clock is believed.
+
+        What no receipt key of the bundle signed, or is older than the one kept, changes nothing.
+        """
+        with suppress(NoDocuments, TokenError):
+            bundle = self._bundle(_content(self._folder / _BUNDLE), at)
+            told = verify_time(text, bundle.key_set(), bundle.issuer, at)
+            before = self.server_time()
+            if before is None or verify_time(before, bundle.key_set(), bundle.issuer, at) <= told:
+                replace_private(self._folder / _TIME, text.encode("ascii"))
+
+    def server_time(self) -> str | None:
+        """Return the newest signed time that is held, None before the first."""
+        path = self._folder / _TIME
+        return read_private(path).decode("ascii") if path.exists() else None
 
     def _list(self, uri: str, server: Server, bundle: TrustBundle, at: datetime) -> bytes:
         """Fetch a status list that holds and is no older than the one kept; StatusListError otherwise."""
@@ -128,6 +148,13 @@ class DocumentFolder:
             raise NoDocuments(f"the trust bundle does not hold ({error.reason})") from None
         self._version = bundle.version
         return bundle
+
+
+def _signed_time(server: Server) -> str:
+    """Ask for the signed time; an empty text where the server does not give one."""
+    with suppress(Away, Refused):
+        return str(server.call("GET", "/v1/time").get("time", ""))
+    return ""
 
 
 def _verified(text: str, uri: str, bundle: TrustBundle, at: datetime) -> SignedStatusList:

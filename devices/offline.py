@@ -61,14 +61,12 @@ class OfflineQueue:
         self._signer = signer
         self._device = device
         self._point = point
-        self.server_time: str | None = None
-        """The last time that the server signed for this device, as its text; None where none is held."""
         self._lock = Lock()
         self._records = list(_read(self._path, signer.public_key, device))
         self._sent = self._read_pointer()
 
-    def append(self, use: Use, at: datetime) -> SignedRecord:
-        """Sign and keep a check-in of the instant `at`; returns once it is durable."""
+    def append(self, use: Use, at: datetime, server_time: str | None = None) -> SignedRecord:
+        """Sign and keep a check-in of the instant `at`, with the last signed time held; returns once it is durable."""
         with self._lock:
             last = self._records[-1] if self._records else None
             record = OfflineRecord(
@@ -77,7 +75,7 @@ class OfflineQueue:
                 prev_at=None if last is None else last.record.made_at,
                 device=self._device,
                 made_at=at,
-                server_time=self.server_time,
+                server_time=server_time,
                 operation=use.operation,
                 service=use.service,
                 point=self._point,

@@ -253,28 +253,56 @@ def test_an_operation_that_was_lost_twice_keeps_its_id(counter, world):
     assert counter.queue.has(record.record.operation)
 
 
-class Takes:
+class Answers:
     """A server that answers uploads as it is told."""
 
-    def __init__(self, *answers) -> None:
-        self.answers = list(answers)
+    def __init__(self, answer) -> None:
+        self.answer = answer
 
-    def call(self, method, path, body, **_):
-        answer = self.answers.pop(0)
-        if isinstance(answer, Exception):
-            raise answer
-        return {"answers": [{}] * len(body["records"])} if answer is None else answer
+    def call(self, *_, **__):
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
 
 
-def test_records_are_uploaded_once(tmp_path):
-    """Taken records wait no longer; a server without the call, or away, loses none."""
-    made = queue(tmp_path)
-    made.append(entry(), AT)
-    for refusal in (Refused(404, "not-found", "no", ""), Away("cut"), {"answers": []}):
-        assert "1 offline records wait" in upload(made, Takes(refusal))
-        assert len(made.waiting()) == 1
-    assert "1 offline records sent" in upload(made, Takes(None))
-    assert upload(made, Takes()) == ""
+def test_records_that_are_not_taken_wait(away, world):
+    """A server without the call, away, or without sense loses none."""
+    away.desk.shown(card_known(away, world).shown(), "scanner")
+    for answer in (Refused(404, "not-found", "no", ""), Away("cut"), {"answers": []}):
+        assert "1 offline records wait" in upload(away.queue, Answers(answer), away.documents, world.clock.now())
+        assert len(away.queue.waiting()) == 1
+
+
+def test_records_are_uploaded_once(away, world):
+    """Back online, the server judges every record again: a chip, a tag, a phone and a refusal are in its log."""
+    chip, phone, tag = world.card("gold", Form.CHIP), card_known(away, world), card_known(away, world, Form.TAG)
+    away.desk.tapped(tap(chip_of(chip)), "reader")
+    away.desk.shown(phone.shown(), "scanner")
+    assert away.desk.shown(phone.shown(), "scanner").reason == "offline-limit"
+    away.desk.shown(tag.token, "reader")
+    away.desk.confirm("reader", id_checked=True)
+    world.clock.advance(timedelta(hours=1))
+    world.publish()
+    away.line.cut = False
+    told = upload(away.queue, away.server, away.documents, world.clock.now())
+    assert told == "note: 4 offline records sent (4 applied)"
+    assert away.queue.waiting() == []
+    assert upload(away.queue, away.server, away.documents, world.clock.now()) == ""
+    entries = world.log()
+    assert sorted(entry["outcome"] for entry in entries) == ["denied", "granted", "granted", "granted"]
+    granted = sorted((entry["form"], entry["assurance"]) for entry in entries if entry["outcome"] == "granted")
+    assert granted == [("chip", "proved"), ("phone", "proved"), ("tag", "copyable")]
+    assert not any("clock-doubt" in entry.get("marks", ()) for entry in entries)
+
+
+def test_a_lost_answer_and_its_record_are_one_use(counter, world):
+    """Granted online without the answer arriving, granted again offline, uploaded: one use."""
+    card = world.card("gold")
+    assert counter.documents.refresh(counter.server, world.clock.now())
+    counter.line.lost = 2
+    counter.desk.shown(card.shown(), "scanner")
+    upload(counter.queue, counter.server, counter.documents, world.clock.now())
+    assert [entry["outcome"] for entry in world.log()].count("granted") == 1
 
 
 def test_forged_documents_are_not_kept(counter, world, monkeypatch):
