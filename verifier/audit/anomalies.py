@@ -192,10 +192,20 @@ class _Search:
         last = self._last.get(holder)
         near = last is not None and abs(leaf.when - last.when) < TOO_FAR_WITHIN / timedelta(milliseconds=1)
         if last is not None and near and last.point != leaf.point:
-            self._group(Kind.TOO_FAR, leaf.id, [last, leaf], other=last.point)
+            self._far_apart(last, leaf, holder)
         self._last[holder] = leaf
         self._count(self._pairs, Kind.SAME_PAIR, f"{leaf.staff}:{holder}", leaf)
         self._count(self._uses, Kind.MOST_USED, holder, leaf)
+
+    def _far_apart(self, last: SeenLeaf, leaf: SeenLeaf, holder: str) -> None:
+        """One finding a holder and day."""
+        day = datetime.fromtimestamp(leaf.when / 1000, UTC).astimezone(self._zone).date().isoformat()
+        name = f"{Kind.TOO_FAR}:{holder}:{day}"
+        about = _about(leaf) | {"other": last.point}
+        found = self.found.setdefault(name, Anomaly(name, Kind.TOO_FAR, leaf.when, about))
+        if last.id not in found.entries:
+            found.add(last)
+        found.add(leaf)
 
     def _count(self, table: dict[str, Anomaly], kind: Kind, key: str, leaf: SeenLeaf) -> None:
         name = f"{kind}:{key}"
@@ -204,9 +214,9 @@ class _Search:
     def _note(self, kind: Kind, key: str, leaf: SeenLeaf) -> None:
         self._count(self.found, kind, key, leaf)
 
-    def _group(self, kind: Kind, key: str, leaves: list[SeenLeaf], **more: str) -> None:
+    def _group(self, kind: Kind, key: str, leaves: list[SeenLeaf]) -> None:
         name = f"{kind}:{key}"
-        made = Anomaly(name, kind, leaves[0].when, {**_about(leaves[-1]), **more})
+        made = Anomaly(name, kind, leaves[0].when, _about(leaves[-1]))
         for leaf in leaves:
             made.add(leaf)
         self.found[name] = made

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Final
-from urllib.parse import quote
+from urllib.parse import urlencode
 
 import flask
 from flask import Blueprint, Response, redirect, request
@@ -50,7 +50,7 @@ def audit_pages(settings: Settings, programme: Programme, authenticate: Authenti
         def page(entry_id: str = "") -> flask.typing.ResponseReturnValue:
             caller = _auditor(authenticate)
             if caller is None:
-                return redirect(f"{SIGN_IN}?next={quote(request.full_path.rstrip('?'))}", 303)
+                return redirect(_sign_in_address(), 303)
             config = shared | _of_caller(caller, request_instant(), programme) | {"entry": entry_id}
             return _private(render_page(name, wording, config, current=name))
 
@@ -72,6 +72,14 @@ def _auditor(authenticate: Authenticator, *, any_right: bool = False) -> Caller 
     if caller.kind != "person":
         return None
     return caller if any_right or caller.may(Right.AUDIT, EVERYWHERE) else None
+
+
+def _sign_in_address() -> str:
+    """The sign-in page, in the language asked for, with the way back."""
+    asked = {"next": request.full_path.rstrip("?")}
+    if "lang" in request.args:
+        asked["lang"] = request.args["lang"]
+    return f"{SIGN_IN}?{urlencode(asked)}"
 
 
 def _private(response: Response) -> Response:

@@ -47,7 +47,7 @@ function noteForm(one, place) {
     element("div", { class: "field grow" },
       element("label", { for: `note-${place}` }, word("audit-anomalies.note")),
       element("textarea", { id: `note-${place}`, name: "note", rows: "2", maxlength: "1000", required: true })),
-    element("button", { class: "button", type: "submit" }, word(one.reviews.length ? "audit-anomalies.add" : "audit-anomalies.mark")), wrong);
+    element("button", { class: "button", type: "submit" }, word("audit-anomalies.save")), wrong);
   form.noValidate = true;
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
@@ -61,12 +61,12 @@ function noteForm(one, place) {
       one.reviews.push(await ask("POST", "/v1/audit/reviews", { body: { anomaly: one.id, note }, operation: sent }));
       await show();
       announce(word("audit-anomalies.marked"));
-      document.getElementById(`note-${place}`)?.focus();
+      document.querySelector(`[data-anomaly="${CSS.escape(one.id)}"] summary`)?.focus();
     } catch (error) {
       wrong.textContent = reasonOf(error);
     }
   });
-  return form;
+  return element("details", {}, element("summary", {}, word(one.reviews.length ? "audit-anomalies.add" : "audit-anomalies.mark")), form);
 }
 
 const show = () => fill("anomalies", find, draw);

@@ -36,6 +36,8 @@ function looks(kind) {
 // `rows`: [{label, href, values: [numbers of the series]}]; `series`: [{label, kind}].
 function draw(canvas, { rows, series, sideways, unit }) {
   const ink = colour("--ink-2"), line = colour("--line");
+  Chart.defaults.font.family = getComputedStyle(document.body).fontFamily;
+  Chart.defaults.font.size = 14;
   const value = { stacked: true, beginAtZero: true, grid: { color: line }, ticks: { color: ink, precision: 0, callback: (tick) => `${tick}${unit ?? ""}` } };
   const name = { stacked: true, grid: { display: false }, ticks: { color: ink, autoSkip: !sideways } };
   const chart = new Chart(canvas, {
@@ -46,9 +48,8 @@ function draw(canvas, { rows, series, sideways, unit }) {
     },
     options: {
       indexAxis: sideways ? "y" : "x", animation: false, responsive: true, maintainAspectRatio: false,
-      font: { family: getComputedStyle(document.body).fontFamily, size: 14 },
       scales: sideways ? { x: value, y: name } : { x: name, y: value },
-      plugins: { legend: { display: series.length > 1, labels: { color: ink, font: { size: 14 } } } },
+      plugins: { legend: { display: series.length > 1, labels: { color: ink } } },
       onClick: (_, [hit]) => hit && rows[hit.index].href && location.assign(rows[hit.index].href),
       onHover: (event, [hit]) => event.native.target.classList.toggle("leads", Boolean(hit && rows[hit.index].href)),
     },
@@ -63,8 +64,9 @@ export function forgetCharts() {
 
 const link = (row) => (row.href ? element("a", { href: row.href }, row.label) : row.label);
 
-// A heading, the chart and the table of the same figures. `what`: the name of a row's kind.
-export function chartPanel({ id, heading, what, rows, series, sideways = false, unit, note = null, plain = false }) {
+// A heading, the chart and the table of the same figures. `what`: the name of a row's kind; `sparse`: the table leaves out
+// rows without any use, as it says.
+export function chartPanel({ id, heading, what, rows, series, sideways = false, unit, note = null, plain = false, sparse = false }) {
   const total = rows.reduce((sum, row) => sum + row.values[0], 0);
   const text = word("audit-figures.chart", { heading, count: rows.length, total: unit ? "—" : figure(total) });
   const canvas = element("canvas", { id: `${id}-chart`, role: "img", "aria-label": text });
@@ -72,11 +74,13 @@ export function chartPanel({ id, heading, what, rows, series, sideways = false, 
   const box = element("div", { class: `canvas size-${Math.min(9, Math.ceil(height / 80))}` }, canvas);
   const rates = series.length > 1;
   const heads = [what, ...series.map((one) => one.label), rates ? word("audit.denied-share") : null].filter(Boolean);
-  const cells = rows.map((row) => [link(row), ...row.values.map((value) => (unit ? `${value}${unit}` : value)),
+  const listed = sparse ? rows.filter((row) => row.values.some(Boolean)) : rows;
+  const cells = listed.map((row) => [link(row), ...row.values.map((value) => (unit ? `${value}${unit}` : value)),
     ...(row.more ?? []), ...(rates ? [percent(row.values[1], row.values[0] + row.values[1])] : [])]);
   const shown = table(heading, [...heads.slice(0, 1 + series.length), ...(rows[0]?.heads ?? []), ...heads.slice(1 + series.length)], cells);
   requestAnimationFrame(() => draw(canvas, { rows, series, sideways, unit }));
-  const inside = [element("div", { class: "chart" }, box, shown), note ? element("p", { class: "second small" }, note) : null];
+  const notes = [note, listed.length < rows.length ? word("audit-figures.sparse") : null].filter(Boolean).join(" ");
+  const inside = [element("div", { class: "chart" }, box, shown), notes ? element("p", { class: "second small" }, notes) : null];
   if (plain) return inside;
   return element("section", { class: "panel", id, "aria-labelledby": `${id}-heading` },
     element("h2", { id: `${id}-heading` }, heading), inside);

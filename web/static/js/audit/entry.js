@@ -49,7 +49,7 @@ function factsOf({ id, leaf }) {
     [word("audit.head-service"), serviceName(leaf.service)],
     leaf.tier ? [word("audit.head-tier"), tierName(leaf.tier)] : null,
     leaf.reason ? [word("audit.head-reason"), reasonName(leaf.reason)] : null,
-    leaf.assurance ? [word("audit.head-assurance"), assuranceName(leaf.assurance)] : null,
+    leaf.assurance ? [word("audit.head-assurance"), assuranceName(leaf)] : null,
     leaf.holder ? [word("audit.head-holder"), [element("span", { class: "mono" }, leaf.holder), " ", link(inLog({ holder: leaf.holder }), word("audit-entry.same-holder"))]] : null,
     [word("audit-entry.device"), [element("span", { class: "mono" }, leaf.device), " ", link(inLog({ device: leaf.device }), word("audit-entry.same-device"))]],
     leaf.operator ? [word("audit-entry.operator"), leaf.operator] : null,

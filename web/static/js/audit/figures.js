@@ -35,7 +35,7 @@ function usePanels(figures) {
   return [
     panel("service", uses(figures.services, serviceName, (code) => ({ service: code })), "service", { sideways: true }),
     panel("point", uses(figures.points, pointName, (code) => ({ point: code })), "point", { sideways: true }),
-    many ? null : panel("day", uses(figures.days, (day) => day.slice(5), (day) => ({ since: day, until: day })), "day"),
+    many ? null : panel("day", uses(figures.days, (day) => day.slice(5), (day) => ({ since: day, until: day })), "day", { sparse: true }),
     panel("month", uses(figures.months, String, within), "month"),
   ].filter(Boolean);
 }
@@ -55,7 +55,7 @@ function otherPanels(figures) {
     chartPanel({
       id: "hour", heading: word("audit-figures.by-hour"), what: word("audit-figures.hour"), series: usesSeries(),
       rows: uses(hours, (hour) => `${hour.padStart(2, "0")}:00`, oneDay ? (hour) => ({ hour }) : null),
-      note: oneDay ? null : word("audit-figures.hour-note"),
+      note: oneDay ? null : word("audit-figures.hour-note"), sparse: true,
     }),
     chartPanel({ id: "tier", heading: word("audit-figures.by-tier"), what: word("audit-figures.tier"), rows: uses(figures.tiers, tierName, null), series: usesSeries(), sideways: true }),
     figures.taken.length ? takeUp(figures.taken) : null,

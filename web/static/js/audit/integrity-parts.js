@@ -27,7 +27,7 @@ export function statusList(found, { whole = false } = {}) {
 }
 
 export const facts = (rows) => element("dl", { class: "facts" },
-  rows.map(([name, value]) => [element("dt", {}, name), element("dd", {}, value)]));
+  rows.flatMap(([name, value]) => [element("dt", {}, name), element("dd", {}, value)]));
 
 function witnessList(found) {
   if (!found.witnesses.length) return element("p", { class: "note amber" }, icon("warning"), element("span", {}, word("audit-integrity.no-witness")));

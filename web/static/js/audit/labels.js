@@ -15,7 +15,9 @@ export const reasonName = (code) => {
   return name === code ? known("void.", code) : name;
 };
 export const kindName = (kind) => known("audit.kind-", kind);
-export const assuranceName = (code) => (code ? known("audit.assurance-", code) : "—");
+const wasChecked = (leaf) => leaf.id_checked || leaf.marks?.includes("id-checked");
+export const assuranceName = (leaf) => (leaf.assurance
+  ? known("audit.assurance-", leaf.assurance) + (wasChecked(leaf) ? word("audit.id-checked") : "") : "—");
 
 // A limit may name a member or a tier after its code: `annual-health/union`, `certificate@gold`.
 export function quotaName(limit) {
@@ -58,6 +60,9 @@ export function nextMonth(month, count = 1) {
   return new Date(Date.UTC(year, number - 1 + count, 1)).toISOString().slice(0, 7);
 }
 
+// The same without the year, where all that is shown is of one year.
+export const momentWithin = (when, since, until) => (since.slice(0, 4) === until.slice(0, 4) ? moment(when).slice(5) : moment(when));
+
 export const figure = (number) => new Intl.NumberFormat(currentLanguage() === "zh" ? "zh-CN" : "en-GB").format(number);
 export const percent = (part, whole) => (whole ? `${(100 * part / whole).toFixed(1)}%` : "—");
 export const short = (code) => `${code.slice(0, 6)}…`;
@@ -73,9 +78,11 @@ export function outcomeMark(leaf, voided = false) {
 
 // A table with a caption for those who do not see it; `heads`: texts, `rows`: arrays of cells, the first a heading.
 export function table(caption, heads, rows, kind = "") {
-  return element("div", { class: "scroll", role: "region", tabindex: "0", "aria-label": caption },
+  const numeric = (place) => place > 0 && rows.length > 0 && typeof rows[0][place] === "number";
+  return element("div", { class: "scroll", role: "group", tabindex: "0", "aria-label": caption },
     element("table", { class: kind },
-      element("thead", {}, element("tr", {}, heads.map((head) => element("th", { scope: "col" }, head)))),
+      element("thead", {}, element("tr", {}, heads.map((head, place) =>
+        element("th", { scope: "col", class: numeric(place) && "number" }, head)))),
       element("tbody", {}, rows.map((cells) => element("tr", {}, cells.map((cell, place) =>
         element(place === 0 ? "th" : "td", place === 0 ? { scope: "row" } : typeof cell === "number" ? { class: "number" } : {},
           typeof cell === "number" ? figure(cell) : cell)))))));

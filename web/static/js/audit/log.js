@@ -8,7 +8,7 @@ import { asked, chip, startFilters } from "./filters.js";
 import { chartPanel, forgetCharts, usesSeries } from "./charts.js";
 import { logStatus, statusList } from "./integrity-parts.js";
 import {
-  addDays, assuranceName, daysBetween, entryPath, figure, kindName, moment, outcomeMark, percent, pointName, reasonName,
+  addDays, assuranceName, daysBetween, entryPath, figure, kindName, momentWithin, outcomeMark, percent, pointName, reasonName,
   serviceName, short, startOf, table, tierName,
 } from "./labels.js";
 
@@ -34,13 +34,13 @@ function drawEntries(found) {
   const heads = ["time", "point", "service", "tier", "outcome", "reason", "assurance", "holder", "id"].map((name) => word(`audit.head-${name}`));
   return [
     table(word("audit.entries"), heads, found.entries.map(({ id, voided, leaf }) => [
-      element("a", { href: entryPath(id) }, moment(leaf.at)),
+      element("a", { href: entryPath(id) }, momentWithin(leaf.at, values.since, values.until)),
       pointName(leaf.point),
       serviceName(leaf.service),
       leaf.tier ? tierName(leaf.tier) : "—",
       outcomeMark(leaf, voided),
       leaf.reason ? reasonName(leaf.reason) : "—",
-      assuranceName(leaf.assurance),
+      assuranceName(leaf),
       leaf.holder ? element("a", { class: "mono", href: `?${given({ ...values, before: "", holder: leaf.holder })}`, title: leaf.holder }, short(leaf.holder)) : "—",
       element("span", { class: "mono" }, id),
     ]), "log"),
@@ -66,7 +66,7 @@ function drawDaily({ figures }) {
   return [
     element("div", { class: "kpis" }, kpi(figure(granted), word("audit.granted")), kpi(figure(denied), word("audit.denied")),
       kpi(percent(denied, granted + denied), word("audit.denied-share")), kpi(figure(figures.total.voided), word("audit.kind-void"))),
-    chartPanel({ id: "daily", heading: word("audit.daily"), what: word(many ? "audit-figures.month" : "audit-figures.day"), rows, series: usesSeries(), plain: true }),
+    chartPanel({ id: "daily", heading: word("audit.daily"), what: word(many ? "audit-figures.month" : "audit-figures.day"), rows, series: usesSeries(), plain: true, sparse: true }),
     element("p", { class: "second small" }, word("audit-figures.counted", { counted: figure(figures.counted), size: figure(figures.size) })),
   ];
 }

@@ -1,0 +1,247 @@
+"""Auditors' calls without a browser: who may ask, what is kept of the asking, what is refused."""
+
+import re
+import sqlite3
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from accounts.rights import EVERYWHERE, Right
+from tests.web.auditing import NAME, PASSWORD, add_auditor, fill_log, wait_for_log
+from tests.web.site import BY, Site
+from web.audit.pages import PAGES
+from web.wording import load_wording
+
+SPAN = "since=2026-11-01&until=2026-11-30"
+READS = [
+    f"/v1/audit/figures?{SPAN}",
+    f"/v1/audit/anomalies?{SPAN}",
+    "/v1/audit/entries/00-000001",
+    "/v1/audit/export?format=csv",
+]
+WRITES = [
+    ("/v1/audit/verifications", None),
+    ("/v1/audit/reviews", {"anomaly": "voids:1:2", "note": "x"}),
+    ("/v1/audit/names", {"entry": "00-000001", "purpose": "complaint 12"}),
+]
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """A machine with a log."""
+    made = Site(tmp_path_factory.mktemp("calls"))
+    add_auditor(made)
+    made.counters = fill_log(made)
+    made.last = made.counters.use(made.printed("gold"), "gym-visit", "gym")["id"]
+    wait_for_log(made, made.counters, made.last)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def auditor(site):
+    """A client with an auditor's cookie."""
+    client = site.app.test_client()
+    asked = {"name": NAME, "password": PASSWORD, "cookie": True}
+    assert client.post("/v1/sessions", json=asked).status_code == 201
+    return client
+
+
+def token(site, rights) -> dict[str, str]:
+    """Headers of an integrator with these rights."""
+    at = site.clock.now()
+    store = site.office.accounts.integrators
+    return {"Authorization": f"Bearer {store.add('other', rights, expires_at=at + timedelta(days=1), by=BY, at=at)[1]}"}
+
+
+def accesses(site, kind: str) -> list[tuple]:
+    """What the verifier's store keeps of readings of a kind, newest first."""
+    with sqlite3.connect(site.settings.var / "verifier.db") as db:
+        found = db.execute("SELECT what, caller, holder FROM accesses WHERE kind = ? ORDER BY id DESC", (kind,))
+        return found.fetchall()
+
+
+@pytest.mark.parametrize("path", READS)
+def test_nothing_is_told_without_the_right(site, path):
+    """Nobody, somebody with another right, and somebody with the right at one point only."""
+    client = site.app.test_client()
+    assert client.get(path).status_code == 401
+    client.set_cookie("yunju_session", "yjp_" + "A" * 43)
+    assert client.get(path).status_code == 401
+    client.delete_cookie("yunju_session")
+    for rights in ({EVERYWHERE: frozenset({Right.CHECK_IN})}, {"library": frozenset({Right.AUDIT})}):
+        assert client.get(path, headers=token(site, rights)).status_code == 403
+
+
+@pytest.mark.parametrize(("path", "body"), WRITES)
+def test_nothing_is_done_without_the_right(site, path, body):
+    """Signed out, and with another right."""
+    client = site.app.test_client()
+    assert client.post(path, json=body).status_code == 401
+    headers = token(site, {EVERYWHERE: frozenset({Right.CHECK_IN})}) | {"Idempotency-Key": "a" * 20}
+    assert client.post(path, json=body, headers=headers).status_code == 403
+
+
+def test_a_cookie_writes_from_our_own_pages_alone(auditor, site):
+    """Another origin is refused, and so is none."""
+    for headers in ({}, {"Origin": "http://127.0.0.1:1"}):
+        assert auditor.post("/v1/audit/verifications", headers=headers).status_code == 403
+    assert auditor.post("/v1/audit/verifications", headers={"Origin": site.base}).json["state"] == "sound"
+
+
+@pytest.mark.parametrize("path", [path.replace("<entry_id>", "00-000001") for path in PAGES.values()])
+def test_every_page_sends_to_the_sign_in_page_whoever_may_not_audit(site, path):
+    """Nobody, a wrong cookie, an integrator with the right: pages are for people."""
+    client = site.app.test_client()
+    for headers in ({}, token(site, {EVERYWHERE: frozenset({Right.AUDIT})})):
+        response = client.get(f"{path}?x=1&lang=en", headers=headers)
+        assert response.status_code == 303
+        assert response.location.startswith("/audit/sign-in?next=%2Faudit")
+        assert response.location.endswith("&lang=en")
+
+
+def test_a_page_names_the_auditor_and_is_kept_by_no_cache(auditor):
+    """Strict policy, no entry in the page itself."""
+    response = auditor.get("/audit")
+    assert response.headers["Cache-Control"] == "no-store"
+    assert "script-src 'self'" in response.headers["Content-Security-Policy"]
+    text = response.get_data(as_text=True)
+    assert NAME in text
+    assert not re.search(r"<script(?![^>]*(?:src=|application/json))|<style|\sstyle=|\son\w+=", text)
+
+
+def test_every_reading_is_itself_kept(auditor, site):
+    """What was asked, by whom, and whose entries; an export as such."""
+    auditor.get(f"/v1/audit/figures?{SPAN}&point=gym")
+    assert '"point":"gym"' in accesses(site, "figures")[0][0]
+    auditor.get(f"/v1/audit/anomalies?{SPAN}")
+    assert '"since":"2026-11-01"' in accesses(site, "anomalies")[0][0]
+    leaf = auditor.get(f"/v1/audit/entries/{site.last}").json["leaf"]
+    what, _, holder = accesses(site, "log")[0]
+    assert (what, holder) == (site.last, leaf["holder"])
+    assert auditor.get("/v1/audit/export?format=csv&point=gym").data.startswith(b"\xef\xbb\xbfindex,")
+    assert '"point":"gym"' in accesses(site, "export")[0][0]
+
+
+def test_a_name_is_asked_for_with_a_purpose_by_right_and_kept(auditor, site):
+    """An auditor alone may not; who may is told the truth: it is not here. The asking is kept either way."""
+    body = {"entry": site.last, "purpose": "complaint 12"}
+    assert auditor.post("/v1/audit/names", json=body, headers={"Origin": site.base}).status_code == 403
+    assert accesses(site, "names") == []
+    answer = site.counters.post("/v1/audit/names", body)
+    assert answer.json["available"] is False
+    assert answer.json["name"] is None
+    what, caller, holder = accesses(site, "names")[0]
+    assert (what, caller, holder) == (f"{site.last}: complaint 12", site.counters.id, answer.json["holder"])
+    assert site.counters.post("/v1/audit/names", {"entry": site.last, "purpose": " "}).status_code == 422
+
+
+def test_a_review_sent_again_is_one_review_and_is_sealed(auditor, site):
+    """The same operation; the file shows neither name nor note."""
+    body = {"anomaly": "clock:x:2026-11-10", "note": "the tablet was reset"}
+    headers = {"Origin": site.base, "Idempotency-Key": "r" * 20}
+    for _ in range(2):
+        assert auditor.post("/v1/audit/reviews", json=body, headers=headers).status_code == 201
+    with sqlite3.connect(site.settings.var / "verifier.db") as db:
+        rows = db.execute("SELECT note FROM reviews WHERE anomaly = ?", (body["anomaly"],)).fetchall()
+    assert len(rows) == 1
+    assert b"tablet" not in rows[0][0]
+    assert NAME.encode() not in rows[0][0]
+    assert auditor.post("/v1/audit/reviews", json=body, headers={"Origin": site.base}).status_code == 400
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "since=2026-11-30&until=2026-11-01",
+        "since=2020-01-01&until=2026-11-01",
+        "since=2026-02-30&until=2026-03-01",
+        "since=yesterday&until=2026-11-01",
+        "since=2026-11-01",
+        f"{SPAN}&colour=red",
+    ],
+)
+def test_spans_that_make_no_sense_are_named(auditor, query):
+    """Backwards, too long, not in the calendar, not a day, half, unknown."""
+    for call in ("figures", "anomalies"):
+        assert auditor.get(f"/v1/audit/{call}?{query}").status_code == 422
+
+
+def test_an_entry_that_was_altered_in_the_ledger_contradicts_the_log(auditor, site):
+    """One letter in the store: the page says that it does not match, and shows what the log has."""
+    partition, seq = int(site.last[:2], 16), int(site.last[3:])
+    row = partition << 40 | seq
+    with sqlite3.connect(site.settings.var / "ledger.db") as db:
+        (good,) = db.execute("SELECT leaf FROM entries WHERE n = ?", (row,)).fetchone()
+        db.execute("UPDATE entries SET leaf = ? WHERE n = ?", (good.replace(b'"tier":"gold"', b'"tier":"gild"'), row))
+        db.commit()
+        try:
+            proof = auditor.get(f"/v1/audit/entries/{site.last}").json["proof"]
+        finally:
+            db.execute("UPDATE entries SET leaf = ? WHERE n = ?", (good, row))
+    assert proof["state"] == "contradicted"
+    assert auditor.get(f"/v1/audit/entries/{site.last}").json["proof"]["state"] == "proved"
+
+
+def test_an_entry_not_yet_in_the_tree_is_pending(auditor, site, monkeypatch):
+    """Until the sequencer has taken it in nothing is proved, and nothing is wrong."""
+    from verifier.audit.entryindex import EntryIndex
+
+    monkeypatch.setattr(EntryIndex, "find", lambda *_: None)
+    assert auditor.get(f"/v1/audit/entries/{site.last}").json["proof"]["state"] == "pending"
+
+
+def test_a_log_too_large_for_a_page_names_the_command(auditor, site, monkeypatch):
+    """Nothing is checked by halves."""
+    from verifier.api import review
+
+    monkeypatch.setattr(review, "VERIFIED_HERE", 3)
+    answer = auditor.post("/v1/audit/verifications", headers={"Origin": site.base}).json
+    assert answer["state"] == "too-large"
+    assert answer["command"] == "python -m verifier audit verify"
+
+
+def test_damaged_files_are_an_outage_not_a_plain_error(auditor, site):
+    """Figures and anomalies say that the log cannot be read."""
+    tile = max((site.settings.log / "tile" / "entries").rglob("*"), key=lambda file: file.is_file())
+    hidden = tile.with_suffix(".hidden")
+    tile.rename(hidden)
+    try:
+        assert auditor.get(f"/v1/audit/anomalies?{SPAN}").status_code == 503
+    finally:
+        hidden.rename(tile)
+
+
+def test_every_call_is_described(site):
+    """The OpenAPI document holds each of them."""
+    paths = site.app.test_client().get("/v1/openapi.json").json["paths"]
+    assert {path for path in paths if path.startswith("/v1/audit/")} == {
+        "/v1/audit/figures",
+        "/v1/audit/anomalies",
+        "/v1/audit/reviews",
+        "/v1/audit/entries/{entry_id}",
+        "/v1/audit/verifications",
+        "/v1/audit/export",
+        "/v1/audit/names",
+    }
+
+
+def test_the_pages_words_are_complete():
+    """Every key that templates and scripts name, and every one that is put together from a closed set."""
+    from verifier.audit import anomalies, chains
+    from verifier.audit.leaf import KINDS
+
+    web = Path(__file__).parents[2] / "web"
+    files = [*web.glob("static/js/audit/*.js"), *web.glob("templates/audit*.html")]
+    text = "".join(file.read_text() for file in files)
+    asked = set(re.findall(r"""["'`]((?:audit(?:-[a-z-]+)?|anomaly)\.[a-z0-9-]*[a-z0-9])["'`]""", text))
+    asked -= {file.name.removesuffix(".html") + ".html" for file in files}
+    asked |= {f"anomaly.{kind}{part}" for kind in anomalies.Kind for part in ("", "-what", "-why")}
+    asked |= {f"audit-integrity.fault-{kind}" for kind in chains.Kind} | {f"audit.kind-{kind}" for kind in KINDS}
+    states = {"audit-integrity": "sound damaged too-large empty", "audit-entry": "proved pending contradicted"}
+    for page, names in states.items():
+        asked |= {f"{page}.{name}{part}" for name in names.split() for part in ("", "-more")}
+    assert len(asked) > 150
+    for words in load_wording().values():
+        assert asked - words.keys() == set()
