@@ -23,6 +23,8 @@ TOO_LATE, TOO_EARLY, MISSED = "booking-too-late", "booking-too-early", "booking-
 
 _INSTANT = timedelta(milliseconds=1)  # a window holds its last bound: a day ends before the next begins
 _STALE = timedelta(days=2)  # how long after its window a booking still tells a visitor why none is left
+TOLD = timedelta(days=7)
+"""Bookings expected longer ago than this are not looked up: no window, reopened or not, reaches so far."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,9 +124,10 @@ def delayed(old: Booking, rule: BookingRule, service: Service, expected: datetim
     return window_around(rule, service, old.window.scheduled_at, expected)
 
 
-def reopened(old: Booking, until: datetime) -> Window:
-    """Return the window of a booking that a supervisor opens again until an instant."""
-    return replace(old.window, closes_at=until)
+def reopened(old: Booking, until: datetime, at: datetime) -> Window:
+    """Return the window of a booking that a supervisor opens again at `at`; one that was over is expected from then."""
+    expected = at if at > old.window.closes_at else old.window.expected_at
+    return replace(old.window, expected_at=expected, closes_at=until)
 
 
 def cancel_until(booking: Booking, rule: BookingRule, zone: ZoneInfo) -> datetime:

@@ -189,7 +189,7 @@ class BookingDesk:
         draft = draft_of(documents, asked.asker, booking)
         if commitment is not None:
             draft = replace(draft, extra={"note": commitment.text})
-        change = _change(asked, draft, ChangeKind.REOPENED, reopened(booking, until), at, note)
+        change = _change(asked, draft, ChangeKind.REOPENED, reopened(booking, until, at), at, note)
         booked = self._moved(change, service, documents)
         if commitment is not None and not booked.outcome.replayed:
             self._store.keep_note(booked.outcome.entry, commitment.opened, at)
@@ -344,11 +344,11 @@ def _judged(change: CheckIn, wish: BookingWish, card: CardClaims, documents: Doc
 def _change(
     asked: BookingAsked, draft: Draft, kind: ChangeKind, window: Window, at: datetime, *values: str
 ) -> BookingChange:
-    times = str(to_epoch(window.expected_at)), str(to_epoch(window.closes_at))
+    # The end follows from what was asked alone: a retry that meets the moved booking asks for the same.
     return BookingChange(
         device=asked.asker.device,
         id=asked.operation,
-        request=asked.request(kind.value, *times, *values),
+        request=asked.request(kind.value, str(to_epoch(window.closes_at)), *values),
         at=at,
         keep_until=at + LATE_WINDOW,
         booking=asked.booking,

@@ -21,7 +21,7 @@ from edge.problems import Problem
 from edge.strictjson import canonical
 from keys.dpop import MAX_SKEW
 from keys.tokens import TokenError, parse_unverified
-from verifier.booking_rules import booking_for, misplaced, tells_of
+from verifier.booking_rules import TOLD, booking_for, misplaced, tells_of
 from verifier.challenges import AnswerOf
 from verifier.details import Commitment
 from verifier.ledger.bookings import BookingQuery
@@ -191,7 +191,7 @@ class CheckInDesk:
             change = replace(change, draft=with_extra(change.draft, note=commitment.text))
         # 10 and 11. One atomic, durable step; the answer follows it.
         outcome = self._ledger.check_in(change)
-        if commitment is not None:
+        if commitment is not None and not outcome.replayed:
             self._store.keep_note(outcome.entry, commitment.opened, at)
         if outcome.granted and outcome.booking is not None:
             self._store.bookings.erase_after(outcome.booking, at)
@@ -208,7 +208,7 @@ class CheckInDesk:
         """Step 9: return the holder's bookings that still matter; not asked for where no service is booked."""
         if isinstance(verdict, Refused) or all(service.mode is not Mode.BOOKED for service in services):
             return ()
-        found = self._ledger.bookings(BookingQuery(subject=verdict.card.subject))
+        found = self._ledger.bookings(BookingQuery(subject=verdict.card.subject, since=at - TOLD))
         return tuple(booking for booking in found if tells_of(booking, at))
 
     def verify(self, ask: Ask, documents: Documents, at: datetime, *, provisional: bool = False) -> Verified | Refused:

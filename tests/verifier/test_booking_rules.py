@@ -143,7 +143,13 @@ def test_a_delay_moves_the_window_and_keeps_the_schedule():
     )
     assert moved.scheduled_at == TAKE_OFF
     assert (moved.expected_at, moved.closes_at) == (TAKE_OFF + DAY, TAKE_OFF + DAY + 6 * HOUR)
-    assert reopened(booking(), TAKE_OFF + DAY).closes_at == TAKE_OFF + DAY
+
+
+def test_a_reopened_booking_is_on_the_list_of_the_day_it_is_opened_on():
+    """One that was over is expected from now; one that is not keeps its time."""
+    opened = reopened(booking(), TAKE_OFF + 11 * DAY, TAKE_OFF + 10 * DAY)
+    assert (opened.expected_at, opened.closes_at) == (TAKE_OFF + 10 * DAY, TAKE_OFF + 11 * DAY)
+    assert reopened(booking(), TAKE_OFF + DAY, TAKE_OFF).expected_at == TAKE_OFF
 
 
 def test_cancelled_until_the_time_or_the_day_before():

@@ -228,6 +228,23 @@ def test_only_a_supervisor_reopens(world, booked):
     assert patch(supervised, booked["id"], **reopen)["outcome"] == "granted"
 
 
+def test_delays_and_reopenings_are_answered_again(world, booked):
+    """The same operation after a lost answer, also when the booking has moved meanwhile."""
+    desk, path = lounge(world), f"/v1/bookings/{booked['id']}"
+    delay = {"delay": {"expected_at": "2026-11-01T08:00:00Z"}}
+    first = desk.call("PATCH", path, delay, operation="the-carriers-delay").json
+    world.go("2026-11-01 22:30")
+    desk = lounge(world)
+    again = {"reopen": {"until": "2026-11-01T16:00:00Z", "note": "still on the way"}}
+    opened = desk.call("PATCH", path, again, operation="opened-by-the-lead").json
+    assert opened["booking"]["expected_at"] == "2026-11-01T14:30:00Z"
+    world.clock.advance(timedelta(seconds=5))
+    replayed = desk.call("PATCH", path, again, operation="opened-by-the-lead").json
+    assert (replayed["id"], replayed["replayed"]) == (opened["id"], True)
+    assert first["booking"]["expected_at"] == "2026-11-01T08:00:00Z"
+    assert [leaf["kind"] for leaf in world.log()] == ["booking", "booking-change", "booking-change"]
+
+
 def test_a_change_is_one_of_three(world, booked):
     """None and two are refused."""
     desk = world.device("air-dom", CLERK)

@@ -35,7 +35,7 @@ from verifier.booking_answers import (
     booking_answer,
 )
 from verifier.booking_requests import BOOKING_PROBLEMS, Asker, BookingAsked, BookingWish
-from verifier.booking_rules import tells_of
+from verifier.booking_rules import TOLD, tells_of
 from verifier.booking_views import booking_view
 from verifier.bookings import Booked, point_of, rule_of
 from verifier.ledger.bookings import BookingQuery
@@ -131,7 +131,7 @@ class WalletCalls:
         _, verdict, card = self._proved(body.card, at)
         if isinstance(verdict, Verified):
             self._verifier.upkeep.release(verdict.card, at)
-        found = self._verifier.bookings.find(BookingQuery(subject=card.subject))
+        found = self._verifier.bookings.find(BookingQuery(subject=card.subject, since=at - TOLD))
         programme = self._verifier.programme
         views = tuple(
             booking_view(programme, booking, details, names=True) for booking, details in found if tells_of(booking, at)
