@@ -9,6 +9,7 @@ import os
 import zlib
 from dataclasses import dataclass, field
 
+from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
@@ -161,11 +162,12 @@ class Type4Card(Card):
 
 @dataclass
 class PivCard(Type4Card):
-    """A PIV chip: slot 9E on P-256, data objects, an AES-192 management key; NDEF too where `with_ndef`."""
+    """A PIV chip: slot 9E on P-256, data objects, a management key; NDEF too where `with_ndef`."""
 
     key_der: bytes = b""
     objects: dict[bytes, bytes] = field(default_factory=dict)
     management: bytes = bytes(range(24))
+    management_algorithm: int = 0x0A
     with_ndef: bool = False
     version: bytes = b"\x04\x03\x07"
     authenticated: bool = False
@@ -257,11 +259,12 @@ class PivCard(Type4Card):
         return (tlv(0x7C, tlv(0x82, signed)),)
 
     def authenticate_management(self, algorithm: int, asked: dict[int, bytes]) -> bytes | tuple[bytes]:
-        if algorithm != 0x0A:
+        if algorithm != self.management_algorithm:
             return b"\x6a\x86"
-        cipher = Cipher(algorithms.AES(self.management), modes.ECB())
+        triple = algorithm == 0x03
+        cipher = Cipher((TripleDES if triple else algorithms.AES)(self.management), modes.ECB())
         if asked.get(0x80) == b"":
-            self.witness = os.urandom(16)
+            self.witness = os.urandom(8 if triple else 16)
             encryptor = cipher.encryptor()
             return (tlv(0x7C, tlv(0x80, encryptor.update(self.witness))),)
         if not self.witness or asked.get(0x80) != self.witness:

@@ -9,12 +9,16 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
+from cards.claims import Form
 from devices import type4
 from devices.ndef import CARD_TYPE
 from devices.personalise import make_key, write_chip, write_tag
+from devices.piv import sign
+from devices.profiles import Profile, read_card
 from devices.transport import Tap
 from keys.jwk import key_from_jwk
 from tests.devices.builders import token
@@ -72,6 +76,31 @@ def test_yubikit_verifies_slot_9e(personalised):
         held = session.get_object(0x5FFF59)
     personalised.verify(signed, b"message", ec.ECDSA(hashes.SHA256()))
     assert held.startswith(b"eyJ")
+
+
+def test_yubikit_sets_our_emulated_chip_up(lab):
+    """The emulator takes another maker's management session too: what our own is tried against is no mirror of it."""
+    scard = pytest.importorskip("ykman.pcsc", reason="yubikey-manager is missing: pip install yubikey-manager")
+    from yubikit.core.smartcard import SmartCardConnection
+    from yubikit.piv import KEY_TYPE, SLOT, PivSession
+
+    card = PivCard(management_algorithm=0x03)
+    lab.insert(card)
+    until(lambda: present(READERS[0]))
+    (device,) = [found for found in scard.list_devices("Virtual") if found.reader.name == READERS[0]]
+    with device.open_connection(SmartCardConnection) as connection:
+        session = PivSession(connection)
+        session.authenticate(card.management)
+        made = session.generate_key(SLOT.CARD_AUTH, KEY_TYPE.ECCP256)
+        session.put_object(0x5FFF59, token(Form.CHIP, made).encode())
+    with on() as tap:
+        assert read_card(tap).profile is Profile.CHIP
+        made.verify(der_signature(sign(tap, b"message")), b"message", ec.ECDSA(hashes.SHA256()))
+
+
+def der_signature(raw: bytes) -> bytes:
+    """A signature as r and s in DER."""
+    return encode_dss_signature(int.from_bytes(raw[:32], "big"), int.from_bytes(raw[32:], "big"))
 
 
 def test_ndeflib_reads_a_tag_that_was_written_over_the_daemon(lab):

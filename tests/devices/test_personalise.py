@@ -44,6 +44,13 @@ def test_a_new_key_replaces_the_old():
     assert make_key(tap(card), MANAGEMENT) != make_key(tap(card), MANAGEMENT)
 
 
+@pytest.mark.parametrize(("algorithm", "size"), [(0x03, 24), (0x08, 16), (0x0A, 24), (0x0C, 32)])
+def test_every_kind_of_management_key_opens_its_chip(algorithm, size):
+    """3DES, which older chips come with, and AES of three sizes."""
+    card = PivCard(management=bytes(range(size)), management_algorithm=algorithm)
+    assert make_key(tap(card), ManagementKey(algorithm, card.management))["crv"] == "P-256"
+
+
 @pytest.mark.parametrize(
     "wrong", [ManagementKey(0x0A, bytes(24)), ManagementKey(0x08, bytes(16)), ManagementKey(0x03, bytes(range(24)))]
 )
