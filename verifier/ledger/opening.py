@@ -33,8 +33,8 @@ def open_ledger(url: str, clock: Clock, *, allow_redis_loss: bool = False, seen:
 
 def _open_redis(url: str, clock: Clock, *, allow_loss: bool, seen: Path | None) -> Ledger:
     # Imported here alone: who keeps the ledger in a file loads no Redis client.
-    from verifier.ledger.redis import RedisLedger, read_options
-    from verifier.ledger.redis.safety import UnsafeServer
+    from verifier.ledger.redis import RedisLedger, read_options  # noqa: PLC0415 - as said above
+    from verifier.ledger.redis.safety import UnsafeServer  # noqa: PLC0415 - likewise
 
     options = read_options(url, allow_loss=allow_loss, seen=seen)
     ledger = RedisLedger(options, None if isinstance(clock, SystemClock) else clock)

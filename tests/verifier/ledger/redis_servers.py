@@ -98,7 +98,8 @@ def a_cluster(folder: Path, size: int = 3, **settings: object):
     servers: list[Server] = []
     try:
         for number in range(size):
-            servers.append(Server(folder / str(number), cluster_enabled="yes", cluster_node_timeout=1000, **settings))
+            server = Server(folder / str(number), cluster_enabled="yes", cluster_node_timeout=1000, **settings)
+            servers.append(server)
         _join(servers)
         yield servers
     finally:

@@ -1,4 +1,4 @@
-"""What the Redis ledger does when its server is unfit, away, slow, full or tampered with: a bounded answer, no grant."""
+"""What the Redis ledger does when its server is unfit, away, slow, full or changed: a bounded answer, no grant."""
 
 from __future__ import annotations
 
@@ -11,7 +11,16 @@ from datetime import timedelta
 import pytest
 
 from edge.clock import FixedClock, SystemClock
-from tests.verifier.ledger.builders import HOLDER, START, a_check_in, a_check_out, a_choice, a_claim, a_gym_visit, a_void
+from tests.verifier.ledger.builders import (
+    HOLDER,
+    START,
+    a_check_in,
+    a_check_out,
+    a_choice,
+    a_claim,
+    a_gym_visit,
+    a_void,
+)
 from tests.verifier.ledger.redis_servers import a_server
 from verifier.ledger.interface import ClockSkew, Fault, LedgerError, LedgerUnavailable, Query, partition_of
 from verifier.ledger.opening import open_ledger
@@ -308,7 +317,8 @@ def test_counting_by_a_point_reads_no_leaves(server, clock, monkeypatch):
     """A point's figures of the day come from the index alone."""
     with opened(server.url, clock) as ledger:
         for number in range(6):
-            ledger.check_in(a_check_in(holder=f"holder-{number}", findings=("not-entitled",) if number % 3 == 0 else ()))
+            findings = ("not-entitled",) if number % 3 == 0 else ()
+            ledger.check_in(a_check_in(holder=f"holder-{number}", findings=findings))
         monkeypatch.setattr("verifier.ledger.redis.reads.read_entries", None)
         query = Query(point="gym", since=START, until=START + timedelta(hours=1))
         assert ledger.counts(query) == {"granted": 4, "denied": 2}

@@ -111,7 +111,7 @@ class Moved(Exception):
 
 
 class Changing:
-    """Runs changes of one process. Threads that change one partition take turns, so that they do not overtake another."""
+    """Runs changes of one process. Threads that change one partition take turns and so overtake none."""
 
     def __init__(self, servers: Servers, watch: Watch, clock: Clock | None, options: Options) -> None:
         """Know no head and no holder yet. `clock`: stands in for the server's own."""
@@ -142,7 +142,7 @@ class Changing:
                         raise LedgerUnavailable("others were always faster: retry with the same operation") from None
 
     def settle(self, partition: int, planned: Callable[[], Plan | Outcome], subject: str | None = None) -> Outcome:
-        """Judge on a picture of the state and commit, until nothing has moved in between; an Outcome stands as it is."""
+        """Judge on a picture of the state and commit, until nothing has moved meanwhile; an Outcome stands as it is."""
         until = monotonic() + self._seconds
         with self._turn(partition):
             while True:
@@ -185,7 +185,7 @@ class Changing:
         return found
 
     def _picture(self, plan: Plan, own: int | None) -> tuple[Desk, str, bool]:
-        """The holder's state after the head it was read behind, the head's tag, and whether an answer is kept already."""
+        """The holder's state after the head it was read behind, the head's tag, and whether an answer is kept."""
         partition, name = plan.ask.partition, plan.ask.name or ""
         head, last, kept, fields, time = self._servers.read(
             [
@@ -251,7 +251,9 @@ class Changing:
             request["own"] = own
         if ask.name is not None:
             request["name"] = ask.name
-        names = keys.for_script(ask.partition, ask.name or "", ask.kept, ask.point, ask.line, ask.marker)
+        names = keys.for_script(
+            ask.partition, name=ask.name or "", kept=ask.kept, place=ask.point, line=ask.line, marker=ask.marker
+        )
         packed = msgspec.msgpack.encode(request)
         reply = self._servers.change(ask.partition, script, names, packed, ask.request, ask.salt, *ask.words)
         return self._read(ask, reply, subject, mark)

@@ -1,7 +1,7 @@
 """Re-reads the whole log of a Redis ledger: chain, density, form, and that all kept beside it follows from it.
 
-One partition at a time, its entries streamed. Writers go on meanwhile: a partition is compared when its head has not moved
-while its working state was read; otherwise the new entries are replayed first.
+One partition at a time, its entries streamed. Writers go on meanwhile: a partition is compared when its head has not
+moved while its working state was read; otherwise the new entries are replayed first.
 """
 
 from __future__ import annotations

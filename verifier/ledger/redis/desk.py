@@ -1,7 +1,7 @@
-"""A picture of one holder's state in one partition, what a change makes of it, and the commands that write the difference.
+"""A picture of one holder's state, what a change makes of it, and the commands that write the difference.
 
-The picture need not be one instant's: a change of anything in it is an entry, and the commit is refused when the head has
-moved since it was read first.
+The picture need not be one instant's: a change of anything in it is an entry, and the commit is refused when the head
+has moved since it was read first.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Where the entries of a search stand, newest first over all partitions: the partitions' indexes, merged as they are read.
+"""Where the entries of a search stand, newest first over all partitions, whose indexes are merged as they are read.
 
 A search by point or time reads an index of ids by time in every partition; one by holder reads the holder's own list.
 """
@@ -137,7 +137,7 @@ class Search:
         return Found(leaf.decode(found[0][1][b"l"]).at, partition, seq) if found else None
 
     def _of_holder(self, name: str, cursor: Found | None) -> list[Found]:
-        """A holder's entries within the bounds. The name does not tell the partition: all are asked, in one round trip."""
+        """A holder's entries within the bounds. The name does not tell the partition: all are asked at once."""
         lists = self._servers.read([(partition, ("GET", keys.own(partition, name))) for partition in range(PARTITIONS)])
         places = [(partition, seq) for partition, kept in enumerate(lists) if kept for seq in _seqs(kept)]
         commands = [(place[0], ("XRANGE", keys.log(place[0]), f"{place[1]}-0", f"{place[1]}-0")) for place in places]

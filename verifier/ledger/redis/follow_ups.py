@@ -1,4 +1,4 @@
-"""What follows a check-in: taking it back, leaving its visit (DESIGN §6). Each a function of a desk; writes nothing itself."""
+"""What follows a check-in: taking it back, leaving its visit (DESIGN §6). Functions of a desk, which write nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The names of everything a ledger keeps in Redis. One hash tag a partition: all that a change touches lies on one node.
+"""The names of everything a ledger keeps in Redis. One hash tag a partition: what a change touches lies on one node.
 
 For partition 127, `P` being `yj:{p127}:`
 
@@ -110,7 +110,7 @@ SCRIPT_KEYS = (
 
 
 def for_script(
-    partition: int, name: str, kept: str, place: str, line: tuple[str, str], marker: str | None
+    partition: int, *, name: str, kept: str, place: str, line: tuple[str, str], marker: str | None
 ) -> list[str]:
     """Return the keys of a change.
 

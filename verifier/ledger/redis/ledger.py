@@ -63,7 +63,7 @@ class RedisLedger:
         self._offline = OfflinePlans(self._servers, self._changing)
 
     def open(self) -> list[Loss]:
-        """Look at the server and compare it with what was acknowledged: UnsafeServer, LedgerUnavailable, or the losses."""
+        """Look at the server, compare it with what was acknowledged, return what was lost; LedgerUnavailable."""
         self._servers.primaries()
         return self._watch.compare_all(self._servers)
 
@@ -194,7 +194,7 @@ class RedisLedger:
         return reads.read_after(self._servers, partition, seq, limit)
 
     def erase(self, subject: str) -> str | None:
-        """Destroy a holder's salt and `sub`, on the server now and in its append-only file by the rewrite this begins."""
+        """Destroy a holder's salt and `sub`, on the server now, in its append-only file by a rewrite."""
         partition = partition_of(subject)
         holder = reads.find_holder(self._servers, partition, subject)
         if holder is None:

@@ -10,7 +10,7 @@ from verifier.audit import leaf
 from verifier.ledger.interface import PARTITIONS
 from verifier.ledger.redis import keys
 from verifier.ledger.redis.seen import Loss, Mark, Seen
-from verifier.ledger.redis.servers import Servers
+from verifier.ledger.redis.servers import Command, Servers
 
 _LOG = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ class Watch:
     def compare(
         self, partition: int, mark: Mark, head: tuple[int, bytes | None], acknowledged: bytes | None
     ) -> Loss | None:
-        """Compare a mark with the leaf that stands in its place now, and report a loss; `head` is the last (seq, leaf)."""
+        """Compare a mark with the leaf in its place now, and report a loss; `head` is the last (seq, leaf)."""
         if mark.seq == 0 or (acknowledged is not None and leaf.leaf_hash(acknowledged) == mark.hash):
             return None
         seq, data = head
@@ -54,7 +54,7 @@ def _look(
     servers: Servers, wanted: list[int], marks: list[Mark]
 ) -> list[tuple[bytes | None, tuple[int, bytes | None]]]:
     """For each partition the leaf at its mark, and the last one with its seq."""
-    commands = []
+    commands: list[tuple[int, Command]] = []
     for partition in wanted:
         place = f"{marks[partition].seq}-0"
         commands.append((partition, ("XRANGE", keys.log(partition), place, place)))

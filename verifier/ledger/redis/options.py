@@ -16,8 +16,8 @@ _FLAGS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0"
 class Options:
     """Where the server is, and the bounds of waiting for it.
 
-    `replicas` must confirm every answer (WAIT); None: nobody said, so a server that has any is refused. `wait` bounds that
-    confirmation, `answer` one call, `whole` a change with all its tries. `cluster` None: found out from the server.
+    `replicas` must confirm every answer (WAIT); None: nobody said, so a server that has any is refused. `wait` bounds
+    that confirmation, `answer` one call, `whole` a change with all its tries. `cluster` None: the server says.
     `allow_loss` accepts a server that can lose what it acknowledged. `seen`: the file that remembers what was.
     """
 

@@ -10,7 +10,7 @@ from verifier.ledger.interface import PARTITIONS, Entry, LedgerUnavailable, Page
 from verifier.ledger.redis import keys
 from verifier.ledger.redis.finding import Found, Search
 from verifier.ledger.redis.holders import SALT_BYTES, Holder, holder_with
-from verifier.ledger.redis.servers import Servers
+from verifier.ledger.redis.servers import Command, Servers
 from verifier.ledger.redis.state import read_state, taken_of
 
 MAX_PAGE = 500
@@ -80,7 +80,7 @@ def read_entry(servers: Servers, entry_id: str) -> Entry | None:
 
 def read_entries(servers: Servers, places: Sequence[tuple[int, int]]) -> Iterator[Entry]:
     """Yield the entries at (partition, seq), in one round trip a node; those that are not there are left out."""
-    commands = []
+    commands: list[tuple[int, Command]] = []
     for partition, seq in places:
         commands.append((partition, ("XRANGE", keys.log(partition), f"{seq}-0", f"{seq}-0")))
         commands.append((partition, ("HEXISTS", keys.voided(partition), str(seq))))
@@ -110,8 +110,9 @@ def read_page(servers: Servers, query: Query) -> Page:
 
 
 def read_counts(servers: Servers, query: Query) -> dict[str, int]:
-    """Return how many check-ins match, by outcome. Without a filter from the heads; else from the index, by its letters,
-    and only where the letters do not tell from the entries.
+    """Return how many check-ins match, by outcome.
+
+    Without a filter from the heads; else from the index and its letters; from the entries where those do not tell.
     """
     counts = {"granted": 0, "denied": 0}
     query = replace(query, before=None)

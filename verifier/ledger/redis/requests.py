@@ -10,6 +10,7 @@ import msgspec
 from verifier.audit import leaf
 from verifier.ledger.bookings import Window
 from verifier.ledger.interface import Charge, CheckIn, LedgerError, ProofClaim
+from verifier.ledger.judgement import _STANDS as STANDS
 from verifier.ledger.judgement import (
     ALREADY_IN,
     BOOKING_MISSED,
@@ -19,7 +20,6 @@ from verifier.ledger.judgement import (
     EXCLUDED,
     QUOTA_SPENT,
 )
-from verifier.ledger.judgement import _STANDS as STANDS
 from verifier.ledger.millis import to_millis
 from verifier.ledger.redis import pieces
 from verifier.ledger.redis.holders import Holder
@@ -42,9 +42,11 @@ def check_in(change: CheckIn, holder: Holder | None, place: Place, window: Windo
     rank = {reason: number for number, reason in enumerate(change.order)}
     findings = [reason for reason in change.findings if reason in STANDS or reason not in change.waived]
     found = min(findings, key=lambda reason: rank.get(reason, len(rank)), default=None)
-    charges = [pieces.charge_line(charge) for charge in change.charges]
-    choice = pieces.choice_line(change.choice)
-    counted = {"charges": tuple(charges), "choice": choice, "window": pieces.window_line(window)}
+    counted = {
+        "charges": tuple(pieces.charge_line(charge) for charge in change.charges),
+        "choice": pieces.choice_line(change.choice),
+        "window": pieces.window_line(window),
+    }
     line = _trial(change, holder, place, found, counted)
     request: dict[str, Any] = {
         "pieces": pieces.cut(line),
@@ -56,37 +58,37 @@ def check_in(change: CheckIn, holder: Holder | None, place: Place, window: Windo
         "service": change.draft.service,
         "point": change.draft.point,
     }
-    if window is not None:
-        request["window"] = msgspec.to_builtins(counted["window"])
-        request["window_text"] = pieces.text("window", counted["window"])
-    if change.booking is not None:
-        request["booking"] = change.booking
-        request["booking_seq"] = _seq_here(change.booking, place[0])
     if found is not None:
-        request |= {
-            "found": found,
-            "found_rank": rank.get(found, len(rank)),
-            "found_text": pieces.text("reason", found),
-        }
-    if charges:
-        request["charges_text"] = pieces.text("charges", charges)
+        request["found"] = found
+        request["found_rank"] = rank.get(found, len(rank))
+        request["found_text"] = pieces.text("reason", found)
+    request |= {f"{name}_text": pieces.text(name, value) for name, value in counted.items() if value}
+    return request | _asked(change, place[0]) | ({} if window is None else {"window": _window(window)})
+
+
+def _asked(change: CheckIn, partition: int) -> dict[str, Any]:
+    """Return what a change asks of the holder's state, each part where there is one."""
+    asked: dict[str, Any] = {}
+    if change.booking is not None:
+        asked |= {"booking": change.booking, "booking_seq": _seq_here(change.booking, partition)}
     if change.choice is not None:
-        request["choice"] = {
-            "group": change.choice.group,
-            "period": change.choice.period,
-            "member": change.choice.member,
-        }
-        request["choice_text"] = pieces.text("choice", choice)
+        choice = change.choice
+        asked["choice"] = {"group": choice.group, "period": choice.period, "member": choice.member}
     if change.visit is not None:
-        request["visit"] = {
+        asked["visit"] = {
             "service": change.draft.service,
             "point": change.draft.point,
             "length": round(change.visit.length.total_seconds() * 1000),
             "re_entries": change.visit.re_entries,
         }
     if change.claim is not None:
-        request["claim"] = claim(change.claim)
-    return request
+        asked["claim"] = claim(change.claim)
+    return asked
+
+
+def _window(window: Window) -> dict[str, int]:
+    found: dict[str, int] = msgspec.to_builtins(pieces.window_line(window))
+    return found
 
 
 def claim(wanted: ProofClaim) -> dict[str, Any]:

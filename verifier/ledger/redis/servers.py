@@ -80,14 +80,14 @@ class Servers:
 
         def run() -> None:
             with self._node(partition).pipeline(transaction=False) as line:
-                line.execute_command(*command)
+                line.execute_command(*command)  # type: ignore[no-untyped-call]
                 self._confirm(line)
                 self._settle(line.execute())
 
         self._guarded(run)
 
     def rewrite(self, partition: int) -> None:
-        """Begin to rewrite the append-only file where a partition lies; one that runs already is followed by another."""
+        """Begin to rewrite the append-only file where a partition lies, once one that runs is through."""
         self._guarded(lambda: _rewrite(self._node(partition)))
 
     def primaries(self) -> list[tuple[int, Redis]]:
@@ -113,7 +113,7 @@ class Servers:
         if single is not None:
             single.close()
         if cluster is not None:
-            cluster.disconnect_connection_pools()  # which its own close leaves open
+            cluster.disconnect_connection_pools()  # type: ignore[no-untyped-call] # its own close leaves them open
             cluster.close()
 
     def _guarded(self, work: Callable[[], T]) -> T:
@@ -173,7 +173,7 @@ class Servers:
         for node, places in lines.values():
             with node.pipeline(transaction=False) as line:
                 for place in places:
-                    line.execute_command(*commands[place][1])
+                    line.execute_command(*commands[place][1])  # type: ignore[no-untyped-call]
                 for place, reply in zip(places, line.execute(), strict=True):
                     replies[place] = reply
         return replies
@@ -256,7 +256,7 @@ def _connection(cluster: RedisCluster, node: ClusterNode | None) -> Redis:
 
 
 def _again(error: RedisError, tries: int) -> bool:
-    """Whether another try is worth it: a node that moved, a connection that had died unnoticed; never a long silence."""
+    """Whether another try is worth it: a node that moved, a connection that died unnoticed; never a long silence."""
     if isinstance(error, _ELSEWHERE):
         return True
     return isinstance(error, RedisConnectionError) and not isinstance(error, RedisTimeoutError) and tries < 3

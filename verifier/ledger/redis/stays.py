@@ -73,7 +73,7 @@ class Line:
         return self._stay(found[-1]) if found else None
 
     def after(self, at: int, seq: int | None) -> Iterator[Stay]:
-        """Yield the uses after an instant; of those at that very instant the ones after entry `seq`, with None no one."""
+        """Yield the uses after an instant; of those at that very instant the ones after entry `seq`, if given."""
         for row in list(self.rows):
             if row.at > at or (seq is not None and row.at == at and row.seq > seq):
                 yield self._stay(row)
