@@ -7,10 +7,13 @@ program did not make is left alone.
 from __future__ import annotations
 
 import argparse
+import fcntl
 import json
 import os
 import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -34,6 +37,8 @@ from web.seeding import (
 
 NOTE: Final = "demo.json"
 """In YUNJU_VAR: marks the data as a demonstration's, and keeps its sign-ins (mode 0600)."""
+BEGUN: Final = "demo.begun"
+"""In YUNJU_VAR from before the first datum until NOTE is written: what lies there then is half made, and ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +78,7 @@ def demonstrate(office: Office, at: datetime) -> Demo:
     holders = tuple(seed_issuer(office.desk, at))
     made = Demo(holders, seed_accounts(office.accounts, at))
     _write(note, made)
+    (office.settings.var / BEGUN).unlink(missing_ok=True)
     return made
 
 
@@ -90,14 +96,14 @@ def _read(note: Path) -> Demo:
 
 def is_elses(settings: Settings) -> bool:
     """Tell whether there is data that is not the demonstration's."""
-    if (settings.var / NOTE).exists():
+    if (settings.var / NOTE).exists() or (settings.var / BEGUN).exists():
         return False
     return any(path.exists() for path in (settings.keys, settings.published, settings.var / "register.db"))
 
 
 def remove(settings: Settings) -> bool:
     """Remove the demonstration's folder; tell whether there was one. Never removes data of another kind."""
-    if not (settings.var / NOTE).exists():
+    if not (settings.var / NOTE).exists() and not (settings.var / BEGUN).exists():
         return False
     shutil.rmtree(settings.var)
     return True
@@ -128,15 +134,35 @@ def _holder_lines(office: Office, holder: DemoHolder, at: datetime) -> list[str]
 
 
 def run(settings: Settings, clock: Clock, *, fresh: bool) -> int:
-    """Make or show the demonstration; 1 with a remedy where `fresh` would remove somebody's real data."""
+    """Make or show the demonstration; 1 with a remedy where `fresh` would remove somebody's real data.
+
+    Of two that run together one waits for the other; what an interrupted run left half made is made anew.
+    """
+    with _alone(settings.var):
+        return _run(settings, clock, fresh=fresh)
+
+
+@contextmanager
+def _alone(var: Path) -> Iterator[None]:
+    var.parent.mkdir(parents=True, exist_ok=True)
+    with var.with_name(f".{var.name}.demo-lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _run(settings: Settings, clock: Clock, *, fresh: bool) -> int:
     if is_elses(settings):
         if fresh:
             print(f"error: {settings.var} is no demonstration's\nhint: remove it by hand", file=sys.stderr)
             return 1
         print(f"Yunju is at {settings.base_url}; the data under {settings.var} is left as it is.")
         return 0
-    if fresh:
+    half_made = (settings.var / BEGUN).exists() and not (settings.var / NOTE).exists()
+    if fresh or half_made:
         remove(settings)
+    if not (settings.var / NOTE).exists():
+        settings.var.mkdir(parents=True, exist_ok=True)
+        (settings.var / BEGUN).touch()
     office = open_office(settings)
     try:
         at = clock.now()

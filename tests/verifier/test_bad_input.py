@@ -11,7 +11,15 @@ from keys.dpop import build_proof
 from tests.verifier.world import BASE, World, identifier
 
 ENTRY = "00-000001"
-PLACES = {"entry": ENTRY, "entry_id": ENTRY, "booking": ENTRY, "code": "gym", "number": "0", "look": "x", "digest": "x" * 43}
+PLACES = {
+    "entry": ENTRY,
+    "entry_id": ENTRY,
+    "booking": ENTRY,
+    "code": "gym",
+    "number": "0",
+    "look": "x",
+    "digest": "x" * 43,
+}
 DEEP = "[" * 5000 + "]" * 5000
 BODIES = {
     "not json": b"{",
@@ -124,6 +132,16 @@ def test_unreadable_presentations_are_no_entries(device, world):
     """Step 1 fails: 422 `malformed`, nothing written."""
     for text in ("x", "a.b.c", "YJ01:", "YJ99:AAAA", "9301", "9301999", "~", "YJ01:" + "Z" * 400, "x" * 8000, "é"):
         assert problem_of(device.check_in(text, "gym-visit")) == "malformed"
+    assert world.log() == []
+
+
+def test_an_identity_number_is_no_reference(world):
+    """Whatever the service's pattern admits: the log is for ever, and an identity number has no place in it."""
+    gold = world.card("gold")
+    registry = world.device("gov-registry")
+    for reference in ("440111199003070028", "44011119900307002X", "A-440111199003070028"):
+        response = registry.check_in(gold.shown(), "business-change", beneficiary="employer", reference=reference)
+        assert problem_of(response) == "invalid-field"
     assert world.log() == []
 
 

@@ -1,6 +1,7 @@
 """Demonstration data: made once, shown again, and never in the way of somebody's real data."""
 
 import re
+import threading
 
 import pytest
 
@@ -92,3 +93,34 @@ def test_bad_settings_are_told_all_together(monkeypatch, capsys):
     monkeypatch.setenv("YUNJU_BASE_URL", "y")
     assert demo.main([]) == 2
     assert capsys.readouterr().err.count("error:") == 2
+
+
+def test_what_an_interrupted_run_left_is_made_anew(tmp_path, capsys, monkeypatch):
+    """Stopped while seeding, the next run begins again instead of calling the half a stranger's data."""
+    with monkeypatch.context() as patch:
+        patch.setattr(demo, "seed_accounts", _interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            show(tmp_path / "var", capsys)
+    _, text, _ = show(tmp_path / "var", capsys)
+    assert "auditor.li" in text
+    assert show(tmp_path / "var", capsys)[0] == 0
+
+
+def test_two_at_once_make_one_demonstration(tmp_path, capsys):
+    """The second waits for the first and shows the same people."""
+    codes = []
+    runs = [threading.Thread(target=lambda: codes.append(_run_quietly(tmp_path / "var"))) for _ in range(2)]
+    for run in runs:
+        run.start()
+    for run in runs:
+        run.join()
+    assert codes == [0, 0]
+    assert len(re.findall("printed card", capsys.readouterr().out)) == 6
+
+
+def _interrupt(*_):
+    raise KeyboardInterrupt
+
+
+def _run_quietly(folder):
+    return demo.run(settings(folder), SystemClock(), fresh=False)
