@@ -79,6 +79,10 @@ WAIVED = frozenset({"booking-too-early", "already-in"})
 """What of steps 9 and 10 a supervisor's override lifts: an hour, a visit nobody closed. No tier, quota or choice."""
 
 
+RESIDENT_ID = re.compile(r"(?<![0-9])[1-9][0-9]{5}(?:19|20)[0-9]{9}[0-9Xx](?![0-9])")
+"""A resident's identity number: no reference is one, whatever the service's pattern admits."""
+
+
 @dataclass(frozen=True, slots=True)
 class Override:
     """A supervisor's word that the visitor would be refused wrongly: a reason of the closed set, and free text."""
@@ -459,6 +463,8 @@ def _reference_fault(ask: Ask) -> str | None:
         return "this service needs a reference" if rule is not None and rule.required else None
     if rule is None:
         return "this service takes no reference"
+    if RESIDENT_ID.search(ask.reference):
+        return "this looks like an identity number, which the log may not hold"
     return None if re.fullmatch(rule.pattern, ask.reference) else "the reference does not have the expected form"
 
 
