@@ -16,6 +16,7 @@ from edge.settings import Settings
 from keys.keyset import Purpose
 from keys.store import KeyStore
 from verifier.answering import Answering
+from verifier.audit.place import Place, PlaceError
 from verifier.audit.proofs import LogReader
 from verifier.audit.sequencing import log_reader
 from verifier.booking_upkeep import BookingUpkeep
@@ -23,7 +24,7 @@ from verifier.bookings import BookingDesk
 from verifier.changes import Changes
 from verifier.checkin import CheckInDesk
 from verifier.known_cards import KnownCards
-from verifier.ledger.interface import Ledger
+from verifier.ledger.interface import Ledger, LedgerUnavailable
 from verifier.ledger.opening import open_ledger
 from verifier.looks import Looks
 from verifier.matter_desk import MatterDesk
@@ -79,6 +80,7 @@ def open_verifier(
     root = pinned_root(root_file(settings))
     published = PublishedFolder(settings.published, programme, root, settings.var / "verifier-seen.json")
     receipt = KeyStore(settings.keys).signer(Purpose.RECEIPT, clock.now())
+    refuse_lost_ledger(settings)
     ledger = open_ledger(
         settings.ledger_url, clock, allow_redis_loss=settings.allow_redis_loss, seen=settings.var / "ledger-seen"
     )
@@ -86,6 +88,21 @@ def open_verifier(
     answering = Answering(settings.secret(), programme.issuer, receipt)
     log = log_reader(settings, programme.issuer)
     return replace(assemble(programme, published, ledger, store, answering, log=log), card_by_number=card_by_number)
+
+
+def refuse_lost_ledger(settings: Settings) -> None:
+    """Raise LedgerUnavailable where a log was kept and the ledger is gone: an empty one would renew all quotas."""
+    if not settings.ledger_url.startswith("sqlite:///") or Path(settings.ledger_url[10:]).exists():
+        return
+    try:
+        kept = Place(settings.log_checkpoint).read()
+    except PlaceError as error:
+        raise LedgerUnavailable(str(error)) from None
+    if kept is not None and kept.size > 0:
+        raise LedgerUnavailable(
+            f"the log holds {kept.size} entries and the ledger's file is gone: restore it from a backup "
+            f"(or, to begin anew knowing that every quota does, move {settings.log_checkpoint} and the log away)"
+        )
 
 
 def assemble(
