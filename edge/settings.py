@@ -41,6 +41,7 @@ class Settings:
     root: Path | None
     log: Path
     log_checkpoint: Path
+    log_archive: Path | None
     witnesses: Path | None
     base_url: str
     status_ttl: int
@@ -101,6 +102,8 @@ _SETTINGS = (
     Setting("YUNJU_LOG", "log", "{var}/log", "The folder of the usage log's tiles.", Path),
     Setting("YUNJU_LOG_CHECKPOINT", "log_checkpoint", "{var}/log-checkpoint/state.json",
             "The file of the log's last checkpoint; on durable storage that no restored backup sets back.", Path),
+    Setting("YUNJU_LOG_ARCHIVE", "log_archive", None,
+            "A folder on slower storage that holds entries moved out of the log's tiles.", Path),
     Setting("YUNJU_WITNESSES", "witnesses", None,
             "The file of the log's witnesses: in each line a verifier key and an address.", Path),
     Setting("YUNJU_BASE_URL", "base_url", "http://127.0.0.1:8000",

@@ -67,6 +67,22 @@ class LogStatus(msgspec.Struct, frozen=True):
     server_time: str
 
 
+class LogIncident(msgspec.Struct, frozen=True):
+    """Something that must not happen, as the sequencer saw it; `kind` is one of docs/log-format.md."""
+
+    at: str
+    kind: str
+    place: str
+    detail: str
+
+
+class LogIncidents(msgspec.Struct, frozen=True):
+    """The last incidents, newest first."""
+
+    incidents: tuple[LogIncident, ...]
+    server_time: str
+
+
 class ProofAnswer(msgspec.Struct, frozen=True):
     """An entry's proof. `proof` is the whole of it as C2SP tlog-proof, for standard tools; hashes are base64url."""
 
@@ -81,6 +97,7 @@ def add_audit(found: Blueprint, verifier: Verifier, log: LogReader, asking: Aski
     """Add /v1/log/checkpoint, /v1/log/status, /v1/log/tile/… and /v1/log/proof/<entry id>."""
     _add_public(found, log)
     _add_tiles(found, verifier, log, asking)
+    _add_incidents(found, verifier, log, asking)
 
     @found.get("/v1/log/proof/<entry_id>")
     @describe(
@@ -157,6 +174,24 @@ def _add_tiles(found: Blueprint, verifier: Verifier, log: LogReader, asking: Ask
         data = _tile(log, level, index, width)
         cached = _PRIVATE if level == ENTRIES else _FOREVER
         return Response(data, 200, {"Cache-Control": cached}, content_type=BYTES)
+
+
+def _add_incidents(found: Blueprint, verifier: Verifier, log: LogReader, asking: Asking) -> None:
+    @found.get("/v1/log/incidents")
+    @describe(
+        summary="What the log's sequencer reported",
+        tag="log",
+        answers={200: LogIncidents},
+        problems={"not-permitted"},
+    )
+    def log_incidents() -> Response:
+        caller = asking.authenticate(request)
+        caller.require(Right.AUDIT, EVERYWHERE)
+        _record(verifier, caller, "incidents")
+        told = tuple(
+            LogIncident(*(line.get(name, "") for name in ("at", "kind", "place", "detail"))) for line in log.incidents()
+        )
+        return answer(LogIncidents(told, rfc3339(request_instant())), headers={"Cache-Control": "no-store"})
 
 
 def _tile(log: LogReader, level: int | str, index: int, width: int) -> bytes:

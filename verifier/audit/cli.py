@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
+from datetime import timedelta
 from pathlib import Path
 from threading import Event
 from typing import Any, Final
@@ -19,6 +20,7 @@ from edge.instants import InstantError, parse_rfc3339
 from edge.settings import Settings
 from keys.files import StoreError
 from keys.store import KeyStore
+from verifier.audit.archiving import JoinedSource, archive
 from verifier.audit.chains import Finding
 from verifier.audit.checkexport import NotAnExport, check_export, open_head, read_head
 from verifier.audit.checking import Checked, check_tiles
@@ -30,10 +32,11 @@ from verifier.audit.place import LostSwap, PlaceError
 from verifier.audit.proofs import EntryProof, NotLogged, Unproved
 from verifier.audit.sequencer import NotLeader, Unsafe, adopt
 from verifier.audit.sequencing import log_reader, log_sequencing, log_signers, open_home
-from verifier.audit.tiles import CHECKPOINT, FolderSource, Source, TileError
+from verifier.audit.tiles import CHECKPOINT, WIDTH, FolderSource, Source, TileError
 from verifier.audit.watching import Forked, LogAway, UrlSource, Watcher, compare
 from verifier.audit.witness import WitnessBook, create_witness
 from verifier.ledger.interface import LedgerError
+from verifier.ledger.millis import to_millis
 from verifier.ledger.opening import open_ledger
 from verifier.published import Untrusted, read_programme
 
@@ -64,15 +67,18 @@ def audit() -> None:
 @_keys_option
 @click.option("--since", type=_FILE, help="A checkpoint kept from an earlier visit: the log must still begin like it.")
 @click.option("--checkpoint", type=_FILE, help="The checkpoint to hold a folder to; else the one in it.")
+@click.option("--archive", type=_FOLDER, multiple=True, help="A folder to which old entries were moved.")
 @json_option
-def verify(log: Path, keys: tuple[str, ...], since: Path | None, checkpoint: Path | None, as_json: bool) -> None:
+def verify(log: Path, keys: tuple[str, ...], as_json: bool, **options: Any) -> None:  # noqa: ANN401 - click's values
     """Check LOG, a folder of tiles or an exported file, offline. Exit 1 with every fault named: kind, place, words."""
     trusted = read_keys(keys)
     with _refusals():
+        since = options["since"]
         earlier = None if since is None else open_checkpoint(since.read_bytes(), trusted).checkpoint
         if log.is_dir():
-            opened = open_checkpoint((checkpoint or log / CHECKPOINT).read_bytes(), trusted)
-            steps = check_tiles(FolderSource(log), opened.checkpoint, earlier)
+            opened = open_checkpoint((options["checkpoint"] or log / CHECKPOINT).read_bytes(), trusted)
+            source = JoinedSource([FolderSource(folder) for folder in (log, *options["archive"])])
+            steps = check_tiles(source, opened.checkpoint, earlier)
             faults, read = _follow(steps, opened.checkpoint.size)
         else:
             opened, faults, read = _verify_export(log, trusted, earlier)
@@ -274,6 +280,21 @@ def sequence(settings: Settings, once: bool) -> None:
         finally:
             ledger.close()
     click.echo(f"{size} entries, {cosigned} cosignatures")
+
+
+@audit.command("archive")
+@click.option("--older-than", "days", type=click.IntRange(1), required=True, help="Days since the youngest entry.")
+@click.pass_obj
+def archive_command(settings: Settings, days: int) -> None:
+    """Move old entries to YUNJU_LOG_ARCHIVE. Hash tiles stay: every proof ever given stays valid."""
+    if settings.log_archive is None:
+        raise Refusal("there is no archive", "set YUNJU_LOG_ARCHIVE to a folder, for the service too")
+    with _refusals():
+        home = open_home(settings, read_programme(settings.programme).issuer)
+        state = home.place.read()
+        before = to_millis(CLOCK.now() - timedelta(days=days))
+        moved = 0 if state is None else archive(home.folder, state.size, before, settings.log_archive)
+    click.echo(f"{moved * WIDTH} entries moved to {settings.log_archive}")
 
 
 @audit.command("adopt")

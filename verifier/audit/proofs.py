@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from base64 import b64decode, b64encode
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 
 from edge.encoding import unb64u
 from edge.strictjson import JsonError, loads
@@ -20,6 +22,7 @@ from verifier.audit.witnesses import Witness
 FIRST_LINE = "c2sp.org/tlog-proof@v1"
 _INDEX = re.compile(r"index (0|[1-9][0-9]{0,18})")
 _MAX_CHARS = 64 * 1024
+_INCIDENT_BYTES = 1024
 
 
 class Unproved(ValueError):
@@ -73,9 +76,17 @@ class EntryProof:
 class LogReader:
     """The published log: its checkpoint, its tree, and proofs of its entries."""
 
-    def __init__(self, place: Place, source: Source, index: EntryIndex, witnesses: tuple[Witness, ...] = ()) -> None:
-        """Read what a sequencer publishes; `witnesses` are those that are asked to cosign."""
-        self._place, self._source, self._index = place, source, index
+    def __init__(
+        self,
+        place: Place,
+        source: Source,
+        index: EntryIndex,
+        witnesses: tuple[Witness, ...] = (),
+        *,
+        incidents: Path | None = None,
+    ) -> None:
+        """Read what a sequencer publishes; `witnesses` are asked to cosign, `incidents` is the list that it keeps."""
+        self._place, self._source, self._index, self._incidents = place, source, index, incidents
         self.witnesses = witnesses
 
     @property
@@ -86,6 +97,20 @@ class LogReader:
     def state(self) -> State | None:
         """Return the published state, None before the first checkpoint; place.PlaceError when it is damaged."""
         return self._place.read()
+
+    def incidents(self, most: int = 100) -> list[dict[str, str]]:
+        """Return the sequencer's last incidents, newest first: `at` (RFC 3339), `kind`, `place`, `detail`."""
+        if self._incidents is None or not self._incidents.exists():
+            return []
+        with self._incidents.open("rb") as file:
+            file.seek(max(0, file.seek(0, 2) - most * _INCIDENT_BYTES))
+            lines = file.read().splitlines()[-most:]
+        found = []
+        for line in reversed(lines):
+            with suppress(JsonError):  # the first may be cut
+                told = loads(line)
+                found += [{name: str(value) for name, value in told.items()}] if isinstance(told, dict) else []
+        return found
 
     def prove(self, entry_id: str) -> EntryProof:
         """Return an entry's proof, to the witnessed checkpoint where that covers it; NotLogged, leaf.LeafError.

@@ -19,12 +19,13 @@ import msgspec
 
 from edge.encoding import b64u
 from edge.instants import rfc3339, to_epoch
+from verifier.audit.archiving import JoinedSource
 from verifier.audit.entryindex import EntryIndex
 from verifier.audit.leaf import FIRST_PREV, entry_id, leaf_hash
 from verifier.audit.merkle import EMPTY_ROOT
 from verifier.audit.notes import Checkpoint, Note, NoteError, NoteSigner, open_checkpoint
 from verifier.audit.place import Place, PlaceError, State
-from verifier.audit.tiles import CHECKPOINT, FolderSource, TileError, Tree
+from verifier.audit.tiles import CHECKPOINT, FolderSource, Source, TileError, Tree
 from verifier.audit.tilewriter import TileWriter, drop_partials, replace_file, set_orphans_aside
 from verifier.ledger.interface import Ledger
 from verifier.ledger.millis import to_millis
@@ -60,15 +61,17 @@ class Incident:
 
 @dataclass(frozen=True, slots=True)
 class LogHome:
-    """Where a log lives: its tiles' folder, the checkpoint's place, and its name."""
+    """Where a log lives: its tiles' folder, the checkpoint's place, its name, and where old entries were moved to."""
 
     folder: Path
     place: Place
     origin: str
+    archive: Path | None = None
 
-    def source(self) -> FolderSource:
+    def source(self) -> Source:
         """Return the tiles."""
-        return FolderSource(self.folder)
+        here = FolderSource(self.folder)
+        return here if self.archive is None else JoinedSource([here, FolderSource(self.archive)])
 
     def index(self) -> EntryIndex:
         """Return where entries lie."""

@@ -46,7 +46,7 @@ def origin_of(issuer: str) -> str:
 
 def open_home(settings: Settings, issuer: str) -> LogHome:
     """Return where the log of these settings lives; opens nothing."""
-    return LogHome(settings.log, Place(settings.log_checkpoint), origin_of(issuer))
+    return LogHome(settings.log, Place(settings.log_checkpoint), origin_of(issuer), settings.log_archive)
 
 
 def log_witnesses(settings: Settings) -> tuple[Witness, ...]:
@@ -60,7 +60,9 @@ def log_witnesses(settings: Settings) -> tuple[Witness, ...]:
 def log_reader(settings: Settings, issuer: str) -> LogReader:
     """Return the published log of these settings, with its witnesses; SettingsError."""
     home = open_home(settings, issuer)
-    return LogReader(home.place, home.source(), home.index(), log_witnesses(settings))
+    return LogReader(
+        home.place, home.source(), home.index(), log_witnesses(settings), incidents=settings.log / INCIDENTS
+    )
 
 
 def log_sequencing(settings: Settings, issuer: str, ledger: Ledger, clock: Clock) -> Sequencing | None:

@@ -161,3 +161,14 @@ def test_a_verifier_without_a_log_has_no_such_calls(world):
     verifier = assemble(parts.programme, parts.published, parts.ledger, parts.store, parts.answering)
     bare.register_blueprint(blueprint(verifier, Authenticator(world.accounts, world.clock, (BASE,)), world.clock))
     assert bare.test_client().get("/v1/log/checkpoint").status_code == 404
+
+
+def test_incidents_are_for_auditors(world, tmp_path):
+    """Newest first; a device is refused."""
+    path = tmp_path / "incidents.jsonl"
+    line = '{"at":"2026-11-01T01:00:00Z","kind":"%s","place":"03-000001","detail":"words"}\n'
+    path.write_text("cut in two\n" + line % "altered" + line % "late")
+    world.verifier.log._incidents = path
+    assert world.gym.call("GET", "/v1/log/incidents").json["code"] == "not-permitted"
+    told = world.get("incidents", Authorization=f"Bearer {world.auditor()}").json["incidents"]
+    assert [each["kind"] for each in told] == ["late", "altered"]
