@@ -241,6 +241,23 @@ def test_the_whole_log_is_verified_at_a_click(desk):
     assert caught.value.path().read_text().count("\n") >= 5
 
 
+def test_a_late_witness_is_amber_and_named_in_words(desk, opened, session):
+    """Who cosigned, of which size, when; and who has not for ten minutes, or never."""
+    witnesses = [
+        {"name": "witness.example/one", "size": 39, "at": "2026-11-10T02:00:00Z", "late": False},
+        {"name": "witness.example/two", "size": 12, "at": "2026-11-10T01:00:00Z", "late": True},
+        {"name": "witness.example/three", "size": 0, "at": None, "late": True},
+    ]
+    page = opened("/audit/sign-in", storage_state=session)
+    told = {"origin": "log", "size": 40, "root": "A" * 43 + "=", "at": "2026-11-10T02:00:01Z", "witnesses": witnesses}
+    page.route("**/v1/log/status", lambda route: route.fulfill(json=told))
+    Desk(page).go("/audit/integrity")
+    lines = page.locator(".witnesses li").all_inner_texts()
+    assert [("已联署" in line, "迟" in line) for line in lines] == [(True, False), (False, True), (False, True)]
+    assert "从未联署" in lines[2]
+    assert violations(page) == []
+
+
 def test_an_altered_log_is_named_where_it_was_altered(desk, site):
     """One letter in a file of the log: the page names the entry, and mends nothing."""
     folder = site.settings.log / "tile" / "entries"
@@ -305,6 +322,7 @@ def test_the_monthly_report_prints_without_the_pages_furniture(desk):
     for furniture in (".side", "#filters", ".languages"):
         expect(page.locator(furniture)).to_be_hidden()
     expect(page.locator(".signatures")).to_be_visible()
+    assert page.pdf(prefer_css_page_size=True).startswith(b"%PDF-")
 
 
 def test_a_part_that_fails_says_so_and_loads_again(desk, site):

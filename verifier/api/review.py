@@ -7,6 +7,7 @@ log, never from the ledger, so that no check-in waits for an auditor.
 from __future__ import annotations
 
 import tempfile
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime, time, timedelta
@@ -62,6 +63,7 @@ from verifier.store import Access
 DAYS_MOST: Final = 400
 ANOMALY_DAYS_MOST: Final = 62
 ENTRIES_SEARCHED: Final = 200_000
+ANOMALIES_TOLD: Final = 200
 VERIFIED_HERE: Final = 50_000
 """Entries that a page may have checked at once; a larger log is checked by the command line."""
 
@@ -186,11 +188,12 @@ def _add_anomalies(found: Blueprint, reviewing: Reviewing) -> None:
         with log_problems():
             leaves = _leaves(reviewing, since, until)
             anomalies = find_anomalies(leaves, reviewing.zone)
+        found, anomalies = len(anomalies), anomalies[:ANOMALIES_TOLD]
         reviews = reviewing.reviews.of(one.id for one in anomalies)
         reviewing.record(caller, "anomalies", asked)
         said = tuple(_anomaly(one, reviews.get(one.id, [])) for one in anomalies)
         complete = len(leaves) < ENTRIES_SEARCHED
-        return answer(AnomalyPage(said, len(leaves), complete, rfc3339(request_instant())))
+        return answer(AnomalyPage(said, found, len(leaves), complete, rfc3339(request_instant())))
 
 
 def _add_reviews(found: Blueprint, reviewing: Reviewing) -> None:
@@ -352,7 +355,7 @@ def _proved(reviewing: Reviewing, proof: EntryProof, opened: OpenedCheckpoint, d
         index=proof.index,
         size=opened.checkpoint.size,
         steps=len(proof.path),
-        root=b64u(opened.checkpoint.root),
+        root=b64encode(opened.checkpoint.root).decode(),
         signed=signed,
         text=proof.encode(),
     )
@@ -367,14 +370,15 @@ def _verified(reviewing: Reviewing) -> VerificationSaid:
     except NoteError as error:
         wrong = FindingSaid("checkpoint", "checkpoint", str(error))
         return VerificationSaid("damaged", state.size, None, (wrong,), COMMAND, at)
-    root = b64u(checkpoint.root)
+    root = b64encode(checkpoint.root).decode()  # as the checkpoint writes it
+    keys = tuple(key.vkey for key in reviewing.keys(checkpoint.origin))
     if checkpoint.size > VERIFIED_HERE:
-        return VerificationSaid("too-large", checkpoint.size, root, (), COMMAND, at)
+        return VerificationSaid("too-large", checkpoint.size, root, (), COMMAND, at, keys)
     steps = check_tiles(reviewing.log.source, checkpoint)
     wrong_ones = tuple(
         FindingSaid(step.kind.value, step.place, step.message) for step in steps if isinstance(step, Finding)
     )
-    return VerificationSaid("damaged" if wrong_ones else "sound", checkpoint.size, root, wrong_ones, COMMAND, at)
+    return VerificationSaid("damaged" if wrong_ones else "sound", checkpoint.size, root, wrong_ones, COMMAND, at, keys)
 
 
 def _exported(reviewing: Reviewing) -> tuple[Exported, str]:

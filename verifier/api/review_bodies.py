@@ -84,9 +84,10 @@ class AnomalySaid(msgspec.Struct, frozen=True):
 
 
 class AnomalyPage(msgspec.Struct, frozen=True):
-    """The anomalies of a span. `searched` entries of the published log's; `complete` unless there were too many."""
+    """The anomalies of a span, the gravest of all `found`, in `searched` entries; `complete` unless there were more."""
 
     anomalies: tuple[AnomalySaid, ...]
+    found: int
     searched: int
     complete: bool
     server_time: str
@@ -140,7 +141,10 @@ class FindingSaid(msgspec.Struct, frozen=True):
 
 
 class VerificationSaid(msgspec.Struct, frozen=True):
-    """What a check of the whole log found; `too-large` names the `command` that does it."""
+    """What a check of the whole log found; `too-large` names the `command` that does it.
+
+    `keys` are the log's, as the trust bundle names them and the command takes them.
+    """
 
     state: Literal["sound", "damaged", "too-large", "empty"]
     entries: int
@@ -148,6 +152,7 @@ class VerificationSaid(msgspec.Struct, frozen=True):
     findings: tuple[FindingSaid, ...]
     command: str
     server_time: str
+    keys: tuple[str, ...] = ()
 
 
 class NameSaid(msgspec.Struct, frozen=True):

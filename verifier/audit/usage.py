@@ -94,17 +94,24 @@ class Tally:
         """Count one entry's leaf; `find` is asked for what a void or a cancellation gives back."""
         leaf = _DECODER.decode(data)
         if leaf.kind in _USES and leaf.outcome is not None:
-            self._count(leaf, leaf.outcome, leaf.reason or "", zone)
-        elif leaf.kind == "void":
-            self._count(leaf, "voided", leaf.reason or "", zone)
+            self._count(leaf, leaf.tier, leaf.outcome, zone)
         if leaf.outcome == "granted":
             self._take(leaf, 1)
-        elif leaf.kind in _GIVEN_BACK and leaf.target is not None and (target := find(leaf.target)) is not None:
-            self._take(msgspec.convert(target, CountedLeaf), -1)
+        elif leaf.kind in _GIVEN_BACK:
+            self._give_back(leaf, zone, find)
 
-    def _count(self, leaf: CountedLeaf, outcome: str, reason: str, zone: ZoneInfo) -> None:
+    def _give_back(self, leaf: CountedLeaf, zone: ZoneInfo, find: Find) -> None:
+        fields = None if leaf.target is None else find(leaf.target)
+        target = None if fields is None else msgspec.convert(fields, CountedLeaf)
+        if leaf.kind == "void":  # which names no card: the tier is that of the use
+            self._count(leaf, None if target is None else target.tier, "voided", zone)
+        if target is not None:
+            self._take(target, -1)
+
+    def _count(self, leaf: CountedLeaf, tier: str | None, outcome: str, zone: ZoneInfo) -> None:
         local = datetime.fromtimestamp((leaf.used_at or leaf.at) / _MILLIS, UTC).astimezone(zone)
-        cell = Cell(local.date().isoformat(), local.hour, leaf.point, leaf.service, leaf.tier or "", outcome, reason)
+        named = leaf.point, leaf.service, tier or "", outcome, leaf.reason or ""
+        cell = Cell(local.date().isoformat(), local.hour, *named)
         self.cells[cell] += 1
 
     def _take(self, leaf: CountedLeaf, sign: int) -> None:

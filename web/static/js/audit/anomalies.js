@@ -19,11 +19,12 @@ async function find() {
   return found;
 }
 
-function draw({ anomalies, searched, complete }) {
+function draw({ anomalies, found: all, searched, complete }) {
   const shown = anomalies.filter((one) => !open() || !one.reviews.length);
   announce(word("audit-anomalies.count", { count: figure(anomalies.length), open: figure(anomalies.filter((one) => !one.reviews.length).length) }));
   return [
     complete ? null : element("p", { class: "note amber" }, word("audit-anomalies.partial", { count: figure(searched) })),
+    all > anomalies.length ? element("p", { class: "note amber" }, word("audit-anomalies.many", { count: figure(all), shown: figure(anomalies.length) })) : null,
     element("p", { class: "second" }, word("audit-anomalies.searched", { count: figure(searched), shown: figure(shown.length) })),
     shown.length ? element("ul", { class: "cards" }, shown.map(card)) : empty(word("audit-anomalies.none"), word("audit-anomalies.none-more")),
   ];

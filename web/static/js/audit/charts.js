@@ -44,7 +44,7 @@ function draw(canvas, { rows, series, sideways, unit }) {
     type: "bar",
     data: {
       labels: rows.map((row) => row.label),
-      datasets: series.map((one, place) => ({ label: one.label, data: rows.map((row) => row.values[place]), ...looks(one.kind) })),
+      datasets: series.map((one, place) => ({ label: one.label, data: rows.map((row) => row.values[place]), maxBarThickness: 48, ...looks(one.kind) })),
     },
     options: {
       indexAxis: sideways ? "y" : "x", animation: false, responsive: true, maintainAspectRatio: false,

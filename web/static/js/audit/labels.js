@@ -78,12 +78,13 @@ export function outcomeMark(leaf, voided = false) {
 
 // A table with a caption for those who do not see it; `heads`: texts, `rows`: arrays of cells, the first a heading.
 export function table(caption, heads, rows, kind = "") {
-  const numeric = (place) => place > 0 && rows.length > 0 && typeof rows[0][place] === "number";
+  const isNumber = (cell) => typeof cell === "number" || /^[\d.]+%$/.test(cell);
+  const numbers = heads.map((_, place) => place > 0 && rows.some((cells) => isNumber(cells[place])));
   return element("div", { class: "scroll", role: "group", tabindex: "0", "aria-label": caption },
     element("table", { class: kind },
       element("thead", {}, element("tr", {}, heads.map((head, place) =>
-        element("th", { scope: "col", class: numeric(place) && "number" }, head)))),
+        element("th", { scope: "col", class: numbers[place] && "number" }, head)))),
       element("tbody", {}, rows.map((cells) => element("tr", {}, cells.map((cell, place) =>
-        element(place === 0 ? "th" : "td", place === 0 ? { scope: "row" } : typeof cell === "number" ? { class: "number" } : {},
+        element(place === 0 ? "th" : "td", place === 0 ? { scope: "row" } : { class: numbers[place] && "number" },
           typeof cell === "number" ? figure(cell) : cell)))))));
 }

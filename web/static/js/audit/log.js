@@ -76,12 +76,12 @@ async function findOdd() {
   return { since, ...(await get("/v1/audit/anomalies", { since, until: values.until })) };
 }
 
-function drawOdd({ anomalies, since }) {
+function drawOdd({ anomalies, found, since }) {
   const open = anomalies.filter((one) => !one.reviews.length);
   const all = `/audit/anomalies?${given({ since, until: values.until })}`;
   if (!anomalies.length) return element("p", { class: "second" }, word("audit-anomalies.none"));
   return [
-    element("p", {}, word("audit-anomalies.count", { count: figure(anomalies.length), open: figure(open.length) })),
+    element("p", {}, word("audit-anomalies.count", { count: figure(found), open: figure(open.length + found - anomalies.length) })),
     element("ul", { class: "odd" }, anomalies.slice(0, ODD_SHOWN).map((one) => element("li", {}, anomalyHead(one)))),
     element("div", { class: "actions" }, element("a", { class: "button", href: all }, word("audit-anomalies.all"))),
   ];

@@ -34,7 +34,7 @@ function draw({ figures, at, odd, log }) {
       table(word("audit-figures.by-reason"), [word("audit-figures.reason"), word("audit.denied")], figures.reasons.map((bar) => [reasonName(bar.key), bar.denied]))] : null,
     takenTable(figures.taken),
     element("h3", {}, word("audit-anomalies.title")),
-    element("p", {}, word("audit-report.odd", { count: figure(odd.anomalies.length), open: figure(odd.anomalies.filter((one) => !one.reviews.length).length) })),
+    element("p", {}, word("audit-report.odd", { count: figure(odd.found), open: figure(odd.found - odd.anomalies.filter((one) => one.reviews.length).length) })),
     element("h3", {}, word("audit-integrity.title")),
     element("p", {}, word("audit-figures.counted", { counted: figure(figures.counted), size: figure(figures.size) })),
     statusList(log, { whole: true }),
