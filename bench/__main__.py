@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bench import audit, devices, ledger, over_http, tokens
+from bench import audit, devices, ledger, ledger_redis, over_http, tokens
 from bench.rows import Row, table
 from bench.world import BenchWorld
 
@@ -26,6 +26,7 @@ def main() -> None:
             rows += tokens.run(BenchWorld(Path(folder), "http://127.0.0.1:8000"), full=asked.full)
     if not asked.only or "ledger" in asked.only:
         rows += ledger.run(asked.full)
+        rows += ledger_redis.run(asked.full)
     if not asked.only or "http" in asked.only:
         rows += over_http.run(asked.full)
     if not asked.only or "devices" in asked.only:

@@ -6,6 +6,7 @@ import os
 import sqlite3
 import threading
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -26,8 +27,8 @@ def run(full: bool) -> list[Row]:  # noqa: FBT001 - one switch for all benchmark
     with TemporaryDirectory() as folder:
         floor = _bare(Path(folder) / "bare.db", 400)
         ledger = SqliteLedger(Path(folder) / "ledger.db", SystemClock())
-        one = _load(ledger, clients=1, each=400)
-        eight = _load(ledger, clients=8, each=200)
+        one = load(ledger, clients=1, each=400)
+        eight = load(ledger, clients=8, each=200)
         rows = [
             Row("one bare durable SQLite transaction, p50", percentile(floor, 0.5), "µs"),
             Row("check-in on SQLite, 1 client, p50", percentile(one[0], 0.5), "µs", percentile(floor, 0.5), "bare"),
@@ -57,7 +58,8 @@ def change(subject: str | None = None) -> CheckIn:
     )
 
 
-def _load(ledger: Ledger, clients: int, each: int) -> tuple[list[float], float]:
+def load(ledger: Ledger, clients: int, each: int) -> tuple[list[float], float]:
+    """Return each check-in's time in µs, by so many threads, and check-ins a second."""
     times: list[float] = []
     gate = threading.Barrier(clients + 1)
 
@@ -83,23 +85,28 @@ def _growth(ledger: Ledger, folder: Path, *, full: bool) -> list[Row]:
     """Compare with a bare transaction measured at the same moment: the machine's mood is not the ledger's."""
     rows, held = [], 0
     for size in (100, 10_000, 100_000, 1_000_000) if full else (100, 10_000, 50_000):
-        _fill(ledger, size - held)
+        fill(ledger, size - held)
         held = size
         bare = percentile(_bare(folder / f"bare-{size}.db", 300), 0.5)
-        middle = percentile(_load(ledger, clients=1, each=300)[0], 0.5)
+        middle = percentile(load(ledger, clients=1, each=300)[0], 0.5)
         rows.append(Row(f"check-in, p50, beside {size:,} holders", middle, "µs", bare, "bare at the same moment"))
     return rows
 
 
-def _fill(ledger: Ledger, entries: int) -> None:
-    """Fill by 64 threads at once: group commit makes one sync of many."""
+def fill(ledger: Ledger, entries: int, subjects: Iterator[str] | None = None) -> None:
+    """Fill by 64 threads at once: group commit makes one sync of many. Without `subjects` each holder is a new one."""
     if entries <= 0:
         return
     each, rest = divmod(entries, 64)
+    taking = threading.Lock()
+
+    def one() -> None:
+        with taking:
+            subject = None if subjects is None else next(subjects)
+        ledger.check_in(change(subject))
+
     threads = [
-        threading.Thread(
-            target=lambda n: [ledger.check_in(change()) for _ in range(n)], args=(each + (1 if n < rest else 0),)
-        )
+        threading.Thread(target=lambda n: [one() for _ in range(n)], args=(each + (1 if n < rest else 0),))
         for n in range(64)
     ]
     for thread in threads:
