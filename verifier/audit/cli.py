@@ -39,6 +39,7 @@ from verifier.ledger.interface import LedgerError
 from verifier.ledger.millis import to_millis
 from verifier.ledger.opening import open_ledger
 from verifier.published import Untrusted, read_programme
+from verifier.store import VerifierStore
 
 CLOCK = SystemClock()
 _PATH: Final = click.Path(path_type=Path)
@@ -307,6 +308,28 @@ def adopt_command(settings: Settings) -> None:
         at = CLOCK.now()
         size = adopt(home, log_signers(settings, home.origin, at), at)
     click.echo(f"the log goes on from {size} entries")
+
+
+@audit.command("erase")
+@click.argument("subject")
+@click.confirmation_option(prompt="Erase this holder for good? No entry will ever be traced to the person again.")
+@click.pass_obj
+def erase_command(settings: Settings, subject: str) -> None:
+    """Erase a holder by `sub`: salt, `sub`, cards kept. The log stays as it is and as provable as it was."""
+    with _refusals():
+        ledger = open_ledger(
+            settings.ledger_url, CLOCK, allow_redis_loss=settings.allow_redis_loss, seen=settings.var / "ledger-seen"
+        )
+        store = VerifierStore.open(settings.verifier_url, settings.secret())
+        try:
+            name = ledger.erase(subject)
+            store.erase_subject(subject)
+        finally:
+            store.close()
+            ledger.close()
+    if name is None:
+        raise Refusal("no such holder in the ledger", "cards kept under this `sub`, if any, are erased")
+    click.echo("erased; the entries stay under a pseudonym that leads nowhere")
 
 
 @audit.command("keys")

@@ -176,3 +176,16 @@ def test_a_lost_place_is_adopted_by_word_alone(tmp_path):
     assert "goes on from 4" in office.run("adopt", "--yes")
     office.check_ins(1)
     assert office.run("sequence", "--once").startswith("5 entries")
+
+
+def test_a_holder_is_erased_and_the_log_stays_whole(tmp_path):
+    """The `sub` stands in no file any more; the check finds no fault; a second time there is nobody."""
+    office = Office(tmp_path)
+    office.check_ins(3)
+    office.run("sequence", "--once")
+    office.run("erase", "holder-000000000000001", code=1)
+    assert "leads nowhere" in office.run("erase", "holder-000000000000001", "--yes")
+    assert "no such holder" in office.run("erase", "holder-000000000000001", "--yes", code=1)
+    files = [path for path in (tmp_path / "var").rglob("*") if path.is_file()]
+    assert not [path for path in files if b"holder-000000000000001" in path.read_bytes()]
+    assert "3 entries, no fault" in office.run("verify", office.log, *office.keys)
