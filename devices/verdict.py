@@ -106,7 +106,7 @@ def of_look(found: Mapping[str, object]) -> Verdict:
         assurance=_text(found.get("assurance")),
         name=_text(holder.get("name")) if isinstance(holder, dict) else None,
         tier=_text(Said.of(found.get("tier_name")).zh or found.get("tier")),
-        answer={"needs": found.get("needs"), "expires_at": found.get("expires_at")},
+        answer={name: value for name, value in found.items() if name != "id"},
     )
 
 

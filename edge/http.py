@@ -35,10 +35,14 @@ View = TypeVar("View", bound=Callable[..., Any])
 
 PAGE_POLICY = (
     "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data:; "
-    "connect-src 'self'; worker-src 'self'; manifest-src 'self'; media-src 'self'; base-uri 'none'; "
+    "connect-src 'self' http://127.0.0.1:8765; worker-src 'self'; manifest-src 'self'; media-src 'self'; "
+    "base-uri 'none'; "
     "form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types yunju"
 )
-"""Content-Security-Policy of pages and scripts: no inline code, Trusted Types with the one policy `yunju`."""
+"""Content-Security-Policy of pages and scripts: no inline code, Trusted Types with the one policy `yunju`.
+
+The one address beside the page's own is the agent's on a counter PC (docs/devices.md).
+"""
 
 _IMAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 _PERMISSIONS = "camera=(self), microphone=(), geolocation=(), payment=(), usb=()"

@@ -157,14 +157,15 @@ export class Desk {
     else await this.perform({ id: randomId(), body: { ...asked, look: look.id } }, { text });
   }
 
-  identify(look, body) {
+  // `ways`: what confirming and refusing do where another device took the look.
+  identify(look, body, ways = {}) {
     const service = this.services.find(body.service);
     this.look = look;
     const shown = showView("identity");
     this.draw = () => shown.replaceChildren(...renderIdentity(look, {
       service,
-      onConfirm: () => this.send({ ...body, id_checked: true }, {}),
-      onRefuse: () => this.send(body, {}),
+      onConfirm: ways.onConfirm ?? (() => this.send({ ...body, id_checked: true }, {})),
+      onRefuse: ways.onRefuse ?? (() => this.send(body, {})),
     }));
     this.draw();
     sound("check");

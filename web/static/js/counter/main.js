@@ -1,6 +1,7 @@
 // The counter page: enrols this tablet, then serves one visitor after the other.
 
 import { allowSound } from "./sound.js";
+import { listenToAgent, wantsAgent } from "./agent.js";
 import { Camera } from "./camera.js";
 import { Desk, loadPoint } from "./desk.js";
 import { Device } from "./device.js";
@@ -62,6 +63,7 @@ async function begin() {
   showHeader();
   desk.reachable(true);
   desk.start();
+  if (wantsAgent()) listenToAgent(desk);
   listenForScans({ onScan: (text) => desk.present(text), onInputMethod: () => desk.note(word("scan.ime")) });
   byId("paste-form").addEventListener("submit", (event) => {
     event.preventDefault();
