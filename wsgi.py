@@ -2,10 +2,6 @@
 
 import os
 
-from edge.log import configure_logging
-from edge.settings import load_settings
-from web.app import create_application
+from web.starting import start
 
-settings = load_settings(os.environ)
-configure_logging(settings.log_level)
-application = create_application(settings)
+application = start(os.environ)

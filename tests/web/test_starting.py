@@ -1,0 +1,52 @@
+"""A service that cannot start says why and what to do, and the server does not try for ever."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from web.starting import BOOT_ERROR, start
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.mark.parametrize(
+    ("environ", "said", "hint"),
+    [
+        ({"YUNJU_NONSENSE": "1"}, "no such setting", "README"),
+        ({}, "holds no root key", "python -m issuer init"),
+        ({"YUNJU_PROGRAMME": "/nowhere.toml"}, "/nowhere.toml", "YUNJU_PROGRAMME"),
+    ],
+)
+def test_what_is_wrong_is_said_in_two_lines(tmp_path, capsys, environ, said, hint):
+    """No traceback: an error with its remedy, and the exit by which gunicorn gives up."""
+    with pytest.raises(SystemExit) as stopped:
+        start({"YUNJU_VAR": str(tmp_path), **environ})
+    *_, told = capsys.readouterr().err.partition("error: ")
+    error, remedy = told.strip().rsplit("\n", 1)
+    assert stopped.value.code == BOOT_ERROR
+    assert said in error
+    assert remedy.startswith("hint: ")
+    assert hint in remedy
+
+
+def test_gunicorn_stops_and_shows_the_two_lines(tmp_path):
+    """Under the real server, with nothing set up."""
+    environ = {**os.environ, "YUNJU_VAR": str(tmp_path)}
+    command = [
+        sys.executable,
+        "-m",
+        "gunicorn",
+        "--config",
+        "gunicorn.conf.py",
+        "-b",
+        "127.0.0.1:0",
+        "wsgi:application",
+    ]
+    done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode != 0
+    assert "error: " in done.stderr
+    assert "hint: `python -m issuer init`" in done.stderr
+    assert "Traceback" not in done.stderr

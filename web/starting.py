@@ -1,0 +1,48 @@
+"""Starting the service: what cannot be started says so in two lines, and the server that loads it stops for good."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import Final
+
+from flask import Flask
+
+from cards.programme.load import ProgrammeError
+from edge.database import UnusableDatabase
+from edge.log import configure_logging
+from edge.settings import SettingsError, load_settings
+from issuer.errors import Refused
+from keys.files import StoreError
+from verifier.ledger.interface import LedgerError
+from verifier.published import Untrusted
+from web.app import create_application
+
+BOOT_ERROR: Final = 3
+"""The exit by which gunicorn knows that starting again would not help."""
+
+_HINTS: Final[tuple[tuple[type[Exception], str], ...]] = (
+    (SettingsError, "the README lists the settings"),
+    (Untrusted, "`python -m issuer init` makes keys and documents; on another machine copy the published folder"),
+    (StoreError, "`python -m issuer init` makes the keys that are missing"),
+    (ProgrammeError, "correct the programme's file, or unset YUNJU_PROGRAMME"),
+    (LedgerError, "see docs/operations.md"),
+    (UnusableDatabase, "the README lists the settings"),
+    (Refused, "see docs/operations.md"),
+)
+
+
+def start(environ: Mapping[str, str]) -> Flask:
+    """Return the application that the environment describes; exits with BOOT_ERROR and a remedy where it cannot."""
+    try:
+        settings = load_settings(environ)
+        configure_logging(settings.log_level)
+        return create_application(settings)
+    except tuple(kind for kind, _ in _HINTS) as error:
+        sys.stderr.write(f"error: {error}\nhint: {_hint(error)}\n")
+        raise SystemExit(BOOT_ERROR) from error
+
+
+def _hint(error: Exception) -> str:
+    said = getattr(error, "hint", "")
+    return str(said) or next(hint for kind, hint in _HINTS if isinstance(error, kind))
