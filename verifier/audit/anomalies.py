@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from verifier.audit.tiles import Source, Tree
+from verifier.audit.tiles import Source, TileError, Tree
 
 
 class Kind(StrEnum):
@@ -29,12 +29,15 @@ class Kind(StrEnum):
     REPLAYED = "replayed"
     CLOCK = "clock"
     REVOKED_OFFLINE = "revoked-offline"
+    FORGED_OFFLINE = "forged-offline"
     OFF_HOURS = "off-hours"
     SAME_PAIR = "same-pair"
     MOST_USED = "most-used"
 
 
-GRAVE: Final = frozenset({Kind.REPLAYED, Kind.REVOKED_OFFLINE, Kind.UNCHECKED_COPY, Kind.REFUSED_PROOFS})
+GRAVE: Final = frozenset(
+    {Kind.REPLAYED, Kind.REVOKED_OFFLINE, Kind.FORGED_OFFLINE, Kind.UNCHECKED_COPY, Kind.REFUSED_PROOFS}
+)
 """Looked at first: a rule was broken, or somebody tried to."""
 
 TOO_FAR_WITHIN: Final = timedelta(minutes=10)
@@ -48,6 +51,7 @@ USED_FROM: Final = 10
 USED_TIMES: Final = 5
 ENTRIES_SHOWN: Final = 20
 _PROOF_REASONS: Final = frozenset({"bad-signature", "unknown-key", "bad-proof", "stale-proof", "proof-used"})
+_ENDED: Final = frozenset({"revoked", "suspended", "expired"})
 _USES: Final = frozenset({"check-in", "offline"})
 
 
@@ -64,6 +68,7 @@ class SeenLeaf(msgspec.Struct, frozen=True):
     client_time: int | None = None
     holder: str | None = None
     id_checked: bool | None = None
+    linked: str | None = None
     marks: tuple[str, ...] = ()
     operator: str | None = None
     outcome: str | None = None
@@ -128,6 +133,7 @@ class _Search:
     def __init__(self, zone: ZoneInfo) -> None:
         self.found: dict[str, Anomaly] = {}
         self._zone = zone
+        self._ended: set[str] = set()
         self._last: dict[str, SeenLeaf] = {}
         self._refused: dict[str, list[SeenLeaf]] = {}
         self._voids: dict[tuple[str, str], list[SeenLeaf]] = {}
@@ -160,7 +166,15 @@ class _Search:
             self._note(Kind.OVERDRAWN, leaf.id, leaf)
         if "replayed" in marks:
             self._note(Kind.REPLAYED, leaf.id, leaf)
-        if leaf.kind == "offline" and leaf.granted and any("revoked" in mark or "suspended" in mark for mark in marks):
+        if "granted-offline" in marks:
+            self._note(Kind.FORGED_OFFLINE, leaf.id, leaf)
+        self._ended_offline(leaf)
+
+    def _ended_offline(self, leaf: SeenLeaf) -> None:
+        """A use that a device granted while offline, and the server's own refusal of it, which goes before."""
+        if leaf.kind == "offline" and leaf.outcome == "denied" and leaf.reason in _ENDED:
+            self._ended.add(leaf.id)
+        if leaf.kind == "offline" and leaf.granted and leaf.linked in self._ended:
             self._note(Kind.REVOKED_OFFLINE, leaf.id, leaf)
 
     def _by_clock(self, leaf: SeenLeaf) -> None:
@@ -239,17 +253,42 @@ def leaves_between(source: Source, size: int, since: int, until: int, most: int)
     Across partitions the log is in order but for a minute: so much more is read on both sides.
     """
     tree, slack = Tree(source, size), 120_000
-    low, high = 0, size
-    while low < high:
-        middle = (low + high) // 2
-        if _DECODER.decode(tree.entry(middle)).at < since - slack:
-            low = middle + 1
-        else:
-            high = middle
-    for data in tree.entries(low):
+    for data in tree.entries(_first_since(tree, since - slack)):
         at = _DECODER.decode(data).at
         if at >= until + slack or most <= 0:
             return
         if since <= at < until:
             most -= 1
             yield data
+
+
+def _first_since(tree: Tree, since: int) -> int:
+    """The index of the first entry received at `since` or later, by bisection."""
+    low, high = 0, tree.size
+    while low < high:
+        middle = (low + high) // 2
+        if _is_older(tree, middle, since):
+            low = middle + 1
+        else:
+            high = middle
+    if low > 0:
+        tree.entry(low - 1)  # whoever cannot read the one before does not know that it is older: TileError
+    return low
+
+
+def _is_older(tree: Tree, index: int, since: int) -> bool:
+    """Whether an entry is older. One in an archive that is not at hand is: archives take a log from its beginning."""
+    try:
+        return _DECODER.decode(tree.entry(index)).at < since
+    except TileError:
+        if _is_here(tree, 0):
+            raise
+        return True
+
+
+def _is_here(tree: Tree, index: int) -> bool:
+    try:
+        tree.entry(index)
+    except TileError:
+        return False
+    return True

@@ -7,6 +7,7 @@ import pytest
 
 from tests.verifier.audit.builders import START_MS, FeedLedger, LogWorld
 from verifier.audit.anomalies import Anomaly, Kind, find_anomalies, leaves_between
+from verifier.audit.tiles import ENTRIES, TileError, tile_path
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 MINUTE = 60_000
@@ -91,13 +92,30 @@ def test_a_copyable_card_needs_the_word_that_the_id_was_compared(feed):
         ("overdrawn", Kind.OVERDRAWN),
         ("replayed", Kind.REPLAYED),
         ("clock-doubt", Kind.CLOCK),
-        ("revoked", Kind.REVOKED_OFFLINE),
     ],
 )
 def test_marks_of_uses_recorded_offline_are_told(feed, mark, kind):
     """One finding each."""
     feed.add(0, kind="offline", used_at=START_MS, record="A" * 43, marks=[mark])
     assert len(feed.found(kind)) == 1
+
+
+@pytest.mark.parametrize(("reason", "told"), [("revoked", 1), ("suspended", 1), ("quota-spent", 0)])
+def test_a_card_that_had_ended_and_was_let_in_offline_is_told(feed, reason, told):
+    """The server's refusal goes before, linked; a device that refused by itself did right."""
+    record = {"kind": "offline", "used_at": START_MS, "record": "A" * 43}
+    refused = feed.add(0, reason=reason, **DENIED, **record)
+    assert feed.found(Kind.REVOKED_OFFLINE) == []
+    granted = feed.add(1, linked=refused, **record)
+    assert [one.entries for one in feed.found(Kind.REVOKED_OFFLINE)] == [[granted]] * told
+
+
+def test_a_card_that_was_not_genuine_and_was_let_in_offline_is_told(feed):
+    """There is no holder to count it for: the mark tells."""
+    record = {"kind": "offline", "used_at": START_MS, "record": "A" * 43, "marks": ["granted-offline"]}
+    feed.add(0, holder=None, tier=None, reason="bad-signature", **DENIED, **record)
+    (one,) = feed.found(Kind.FORGED_OFFLINE)
+    assert one.grave
 
 
 def test_a_clock_two_minutes_off_is_told_once_a_device_and_day(feed):
@@ -175,4 +193,33 @@ def test_the_leaves_of_a_span_are_found_without_reading_the_rest(tmp_path):
     assert [json.loads(data)["at"] for data in found] == [since + number * MINUTE for number in range(100)]
     assert len(reads) < 20
     assert len(list(leaves_between(source, 1500, since, until, 7))) == 7
-    assert list(leaves_between(source, 1500, until + 10**9, until + 2 * 10**9, 7)) == []
+
+
+def test_an_archive_that_is_away_hides_nothing_of_the_days_asked_for(tmp_path):
+    """Old bundles may be elsewhere; one that is missing among the newer ones is an error, never an omission."""
+    world = LogWorld(tmp_path)
+    world.feed.add(1500, step_ms=60_000)
+    world.run()
+    source = world.home.source()
+
+    class Without:
+        def __init__(self, *numbers):
+            self._gone = {tile_path(ENTRIES, number) for number in numbers}
+
+        def read(self, path):
+            return None if path in self._gone else source.read(path)
+
+    since, until = START_MS + 1000 * MINUTE, START_MS + 1100 * MINUTE
+    assert len(list(leaves_between(Without(0, 1), 1500, since, until, 10_000))) == 100
+    for gone in ((2,), (4,), (0, 1, 2, 3)):
+        with pytest.raises(TileError):
+            list(leaves_between(Without(*gone), 1500, since, until, 10_000))
+
+
+def test_a_span_beyond_the_log_is_empty(tmp_path):
+    """Days to come."""
+    world = LogWorld(tmp_path)
+    world.feed.add(10)
+    world.run()
+    source, until = world.home.source(), START_MS + 10**9
+    assert list(leaves_between(source, 10, until + 10**9, until + 2 * 10**9, 7)) == []

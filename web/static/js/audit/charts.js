@@ -10,6 +10,17 @@ const dark = matchMedia("(prefers-color-scheme: dark)");
 dark.addEventListener("change", () => location.reload());
 addEventListener("beforeprint", () => made.forEach((chart) => chart.resize()));
 
+// A name beside a bar is cut where it would push the bars aside; the table has it whole.
+const WIDEST = 30;
+function cut(text) {
+  let width = 0;
+  for (const [place, letter] of [...text].entries()) {
+    width += letter.charCodeAt(0) > 0x2e80 ? 2 : 1;
+    if (width > WIDEST) return `${[...text].slice(0, place).join("")}…`;
+  }
+  return text;
+}
+
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
 // Refusals are hatched, so that colour is not all that tells them apart.
@@ -43,7 +54,7 @@ function draw(canvas, { rows, series, sideways, unit }) {
   const chart = new Chart(canvas, {
     type: "bar",
     data: {
-      labels: rows.map((row) => row.label),
+      labels: rows.map((row) => cut(row.label)),
       datasets: series.map((one, place) => ({ label: one.label, data: rows.map((row) => row.values[place]), maxBarThickness: 48, ...looks(one.kind) })),
     },
     options: {

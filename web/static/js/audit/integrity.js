@@ -2,7 +2,7 @@
 
 import { byId, element, icon } from "../page.js";
 import { word } from "../words.js";
-import { announce, ask, begin, fill, keepDrawn, reasonOf } from "./frame.js";
+import { announce, ask, begin, fill, keepDrawn, known, reasonOf } from "./frame.js";
 import { figure, moment, table } from "./labels.js";
 import { logStatus, statusList } from "./integrity-parts.js";
 
@@ -40,4 +40,12 @@ async function verify() {
 
 await begin();
 byId("verify").addEventListener("click", verify);
-await fill("status", logStatus, (found) => statusList(found, { whole: true }));
+const incidents = () => ask("GET", "/v1/log/incidents");
+
+function drawIncidents(found) {
+  if (!found.incidents.length) return element("p", { class: "note ok" }, icon("granted"), element("span", {}, word("audit-integrity.no-incident")));
+  return table(word("audit-integrity.incidents"), ["at", "fault", "place", "message"].map((name) => word(`audit-integrity.${name === "at" ? "when" : name}`)),
+    found.incidents.map((one) => [moment(one.at), known("audit-integrity.incident-", one.kind), element("span", { class: "mono" }, one.place), one.detail]));
+}
+
+await Promise.all([fill("incidents", incidents, drawIncidents), fill("status", logStatus, (found) => statusList(found, { whole: true }))]);
