@@ -24,8 +24,18 @@ def agent(site, tmp_path):
     queue = OfflineQueue(tmp_path, kept.signer, kept.device, kept.point)
     calls, documents = server.Server(kept, site.clock), DocumentFolder(tmp_path, kept.root)
     made = Agent(Desk(calls, documents, queue, site.clock, "gym-visit"), lambda line: None)
-    with Page((site.base,), made.chosen, PORT) as made.page:
+    with on_the_port(site, made) as made.page:
         yield made
+
+
+def on_the_port(site, made: Agent) -> Page:
+    """The agent's server on the one port that pages know; another worker's test may hold it for a while."""
+    for _ in range(1200):
+        try:
+            return Page((site.base,), made.chosen, PORT)
+        except OSError:
+            made.stop.wait(0.1)
+    raise AssertionError("the port was never free")
 
 
 def listening(agent) -> None:
