@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -9,15 +11,16 @@ from flask import Blueprint, Response, request
 
 from accounts.rights import EVERYWHERE, Caller, Right
 from edge.encoding import b64u
-from edge.http import answer, request_instant
+from edge.http import answer, read_body, request_instant
 from edge.instants import from_epoch, rfc3339
+from edge.limits import RateLimit
 from edge.openapi import describe
 from edge.problems import Problem, ProblemKind, register_problem
 from edge.strictjson import loads
 from verifier.api.asking import Asking
 from verifier.audit.leaf import LeafError, leaf_hash
 from verifier.audit.place import PlaceError, State
-from verifier.audit.proofs import LogReader, NotLogged
+from verifier.audit.proofs import EntryProof, LogReader, NotLogged
 from verifier.audit.tiles import (
     ENTRIES,
     TileError,
@@ -28,6 +31,8 @@ from verifier.audit.tiles import (
     width_at,
 )
 from verifier.audit.witnesses import late
+from verifier.booking_answers import WalletCard
+from verifier.checkin import ledger_problems
 from verifier.service import Verifier
 from verifier.store import Access
 
@@ -108,16 +113,51 @@ def add_audit(found: Blueprint, verifier: Verifier, log: LogReader, asking: Aski
     )
     def log_proof(entry_id: str) -> Response:
         at, caller = request_instant(), asking.authenticate(request)
-        try:
-            proof = log.prove(entry_id)
-            leaf = log.leaf(proof.index)
-        except (NotLogged, LeafError):
-            raise Problem("not-logged-yet", retry_after=2) from None
-        except (TileError, PlaceError):
-            raise Problem("unavailable", "a file of the log is missing or damaged") from None
+        proof, leaf = _proved(log, entry_id)
         _require_reader(verifier, caller, leaf, entry_id)
-        said = ProofAnswer(entry_id, proof.index, b64u(leaf_hash(leaf)), proof.encode(), rfc3339(at))
-        return answer(said, headers={"Cache-Control": "no-store"})
+        return _proof_answer(entry_id, proof, leaf, at)
+
+
+def add_wallet_proofs(
+    found: Blueprint, verifier: Verifier, log: LogReader, holder: Callable[[str, datetime], str], limit: RateLimit
+) -> None:
+    """Add POST /v1/wallet/log/<entry id>/proof; `holder` tells whose phone signed the call (problem bad-token)."""
+
+    @found.post("/v1/wallet/log/<entry_id>/proof")
+    @describe(
+        summary="The proof that one's own entry is in the log",
+        tag="wallet",
+        body=WalletCard,
+        answers={200: ProofAnswer},
+        problems={"not-logged-yet", "unavailable", "bad-token", "clock-off", "malformed", "too-many-requests"},
+        auth="wallet",
+    )
+    def own_log_proof(entry_id: str) -> Response:
+        at = request_instant()
+        subject = holder(read_body(WalletCard).card, at)
+        with ledger_problems():
+            name = verifier.ledger.pseudonym(subject)
+        limit.require(name or "unknown")
+        proof, leaf = _proved(log, entry_id)
+        # Another's entry, or one of a holder erased since, sounds like one that is not there.
+        if name is None or _fields(leaf).get("holder") != name:
+            raise Problem("not-logged-yet", retry_after=2)
+        return _proof_answer(entry_id, proof, leaf, at)
+
+
+def _proved(log: LogReader, entry_id: str) -> tuple[EntryProof, bytes]:
+    try:
+        proof = log.prove(entry_id)
+        return proof, log.leaf(proof.index)
+    except (NotLogged, LeafError):
+        raise Problem("not-logged-yet", retry_after=2) from None
+    except (TileError, PlaceError):
+        raise Problem("unavailable", "a file of the log is missing or damaged") from None
+
+
+def _proof_answer(entry_id: str, proof: EntryProof, leaf: bytes, at: datetime) -> Response:
+    said = ProofAnswer(entry_id, proof.index, b64u(leaf_hash(leaf)), proof.encode(), rfc3339(at))
+    return answer(said, headers={"Cache-Control": "no-store"})
 
 
 def _add_public(found: Blueprint, log: LogReader) -> None:
@@ -225,12 +265,16 @@ def _seen(name: str, state: State, overdue: list[str]) -> WitnessSeen:
 
 def _require_reader(verifier: Verifier, caller: Caller, leaf: bytes, entry_id: str) -> None:
     """Let pass the device or integrator that made the entry, and auditors of its point, whose reading is logged."""
-    fields = loads(leaf)
-    told: dict[str, Any] = fields if isinstance(fields, dict) else {}
+    told = _fields(leaf)
     if caller.kind != "person" and told.get("device") == caller.id:
         return
     caller.require(Right.AUDIT, str(told.get("point")))
     _record(verifier, caller, f"proof/{entry_id}")
+
+
+def _fields(leaf: bytes) -> dict[str, Any]:
+    fields = loads(leaf)
+    return fields if isinstance(fields, dict) else {}
 
 
 def _record(verifier: Verifier, caller: Caller, what: str) -> None:

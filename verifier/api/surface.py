@@ -10,7 +10,7 @@ from accounts.http import Authenticator
 from edge.clock import Clock
 from edge.limits import RateLimit
 from verifier.api.asking import Asking
-from verifier.api.audit import add_audit
+from verifier.api.audit import add_audit, add_wallet_proofs
 from verifier.api.bookings import add_booking_changes, add_bookings
 from verifier.api.cards import add_cards
 from verifier.api.challenges import add_challenges
@@ -21,7 +21,7 @@ from verifier.api.matters import add_matters
 from verifier.api.offline import add_offline
 from verifier.api.points import add_points
 from verifier.api.statement import add_statements
-from verifier.api.wallet import add_wallet
+from verifier.api.wallet import WalletCalls, add_wallet
 from verifier.ledger.interface import LedgerError
 from verifier.published import Untrusted
 from verifier.service import Verifier
@@ -52,6 +52,7 @@ def blueprint(verifier: Verifier, authenticate: Authenticator, clock: Clock) -> 
     add_log(found, verifier, asking)
     if verifier.log is not None:
         add_audit(found, verifier, verifier.log, asking)
+        add_wallet_proofs(found, verifier, verifier.log, WalletCalls(verifier, asking, authenticate).holder, public)
     return found
 
 

@@ -151,6 +151,10 @@ class WalletCalls:
         asked = BookingAsked(idempotency_key(), Asker.wallet(card.subject), booking)
         return self._answer(self._verifier.bookings.cancel(asked, "by-holder", at), "cancelled", at)
 
+    def holder(self, card: str, at: datetime) -> str:
+        """Return the `sub` of the holder whose phone signed this call; problem bad-token for any other."""
+        return self._proved(card, at)[2].subject
+
     def _proved(self, text: str, at: datetime) -> tuple[Presentation, Verified | Refused, CardClaims]:
         """Return the card of a call whose proof holds, used up; problem bad-token for any other.
 

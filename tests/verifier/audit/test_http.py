@@ -8,6 +8,7 @@ from accounts.http import Authenticator
 from edge.encoding import unb64u
 from edge.http import create_frame
 from tests.verifier.audit.builders import ORIGIN, LogWorld
+from tests.verifier.booking import Phone
 from tests.verifier.world import BASE, Signers, World
 from verifier.answering import PROMISE
 from verifier.api.surface import blueprint
@@ -172,3 +173,21 @@ def test_incidents_are_for_auditors(world, tmp_path):
     assert world.gym.call("GET", "/v1/log/incidents").json["code"] == "not-permitted"
     told = world.get("incidents", Authorization=f"Bearer {world.auditor()}").json["incidents"]
     assert [each["kind"] for each in told] == ["late", "altered"]
+
+
+def test_a_phone_fetches_the_proof_of_its_holders_entries_alone(world):
+    """Its own are proved; another's and an unknown one sound the same; a copied call fails."""
+    mine, other = world.card("silver"), world.card("gold")
+    world.clock.advance(timedelta(hours=3))
+    entry = world.gym.outcome(mine.shown(), "gym-visit")["id"]
+    theirs = world.gym.outcome(other.shown(), "gym-visit")["id"]
+    world.sequence()
+    phone = Phone(world, mine)
+    told = phone.call("POST", f"/v1/wallet/log/{entry}/proof").json
+    EntryProof.parse(told["proof"]).verify(unb64u(told["leaf_hash"]), world.log_world.keys)
+    for unseen in (theirs, "00-999999", "nonsense"):
+        assert phone.call("POST", f"/v1/wallet/log/{unseen}/proof").json["code"] == "not-logged-yet"
+    stranger = Phone(world, world.card("diamond"))
+    assert stranger.call("POST", f"/v1/wallet/log/{entry}/proof").json["code"] == "not-logged-yet"
+    copied = world.client.post(f"/v1/wallet/log/{entry}/proof", json={"card": mine.token})
+    assert copied.json["code"] == "bad-token"
