@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from datetime import UTC, datetime
 
+from edge.clock import SystemClock
 from edge.instants import rfc3339
 from verifier.audit import leaf
 from verifier.ledger.interface import PARTITIONS
@@ -34,7 +34,7 @@ class Watch:
             first=min(seq + 1, mark.seq),
             last=mark.seq,
             replaced=acknowledged is not None,
-            noticed_at=rfc3339(datetime.now(UTC)),  # the server's clock has just proved to be no witness
+            noticed_at=rfc3339(SystemClock().now()),  # the server has just proved to be no witness
         )
         self.seen.report(loss, Mark(seq, leaf.leaf_hash(data) if data else bytes(32)))
         _LOG.error("the ledger's store lost acknowledged entries: %s", loss.fault().message)

@@ -7,6 +7,7 @@ losses found. Both say nothing about anybody.
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import struct
 import threading
@@ -19,8 +20,9 @@ from time import monotonic
 import msgspec
 
 from verifier.audit import leaf
-from verifier.ledger.interface import PARTITIONS, Fault
+from verifier.ledger.interface import PARTITIONS, Fault, LedgerError
 
+_LOG = logging.getLogger(__name__)
 _SLOT = struct.Struct(">Q32s")
 _EMPTY = _SLOT.pack(0, bytes(32))
 
@@ -84,9 +86,12 @@ class Seen:
                 self._drop()
 
     def all(self) -> list[Mark]:
-        """Return every partition's mark: the later of the file's and this process's own."""
+        """Return every mark, the later of the file's and this process's own; LedgerError if it cannot be read."""
         with self._lock:
-            kept = self._read() if self._path is not None else [Mark()] * PARTITIONS
+            try:
+                kept = self._read() if self._path is not None else [Mark()] * PARTITIONS
+            except OSError as error:
+                raise LedgerError(f"what the ledger acknowledged cannot be read: {error}") from error
             self._marks = [max(pair, key=lambda mark: mark.seq) for pair in zip(kept, self._marks, strict=True)]
             return list(self._marks)
 
@@ -97,12 +102,11 @@ class Seen:
             self._found.append(loss)
             if self._path is None:
                 return
-            with self._slot(loss.partition) as place:
-                os.pwrite(self._descriptor(), _SLOT.pack(head.seq, head.hash), place)
-            with self._losses().open("ab") as file:
-                file.write(msgspec.json.encode(loss) + b"\n")
-                file.flush()
-                os.fsync(file.fileno())
+            try:
+                self._write_down(loss, head)
+            except OSError as error:
+                _LOG.error("a loss of acknowledged entries could not be written down: %s", error)
+                self._drop()
 
     def losses(self) -> list[Loss]:
         """Return every loss noticed so far, by whichever process of this machine."""
@@ -118,6 +122,14 @@ class Seen:
         """Close the file."""
         with self._lock:
             self._drop()
+
+    def _write_down(self, loss: Loss, head: Mark) -> None:
+        with self._losses().open("ab") as file:
+            file.write(msgspec.json.encode(loss) + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+        with self._slot(loss.partition) as place:
+            os.pwrite(self._descriptor(), _SLOT.pack(head.seq, head.hash), place)
 
     def _keep(self, partition: int, mark: Mark) -> None:
         with self._slot(partition) as place:
