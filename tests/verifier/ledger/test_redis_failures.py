@@ -240,6 +240,19 @@ def test_counters_that_were_lost_are_noticed_before_anything_is_granted(server, 
         assert faults(ledger)
 
 
+def test_one_holders_damage_is_no_reason_to_turn_others_away(server, clock):
+    """The circuit is for a server that is away, not for one call that cannot be done."""
+    with opened(server.url, clock) as ledger, server.client() as client:
+        ledger.check_in(a_gym_visit())
+        client.hset(f"{PARTITION}h:{ledger.pseudonym(HOLDER)}", "v\0gym-visit\0gym", "rubbish")
+        for _ in range(5):
+            with pytest.raises(LedgerUnavailable):
+                ledger.check_in(a_gym_visit())
+        with pytest.raises(LedgerUnavailable, match="damaged"):
+            ledger.usage(HOLDER, START)
+        assert ledger.check_in(a_gym_visit(holder="another")).granted
+
+
 def filled(ledger, clock) -> None:
     """Every kind of entry that a check looks at."""
     first = ledger.check_in(a_gym_visit(claim=a_claim(), choice=a_choice()))

@@ -12,7 +12,7 @@ from verifier.ledger.millis import from_millis, to_millis
 from verifier.ledger.redis import keys
 from verifier.ledger.redis.holders import holder_with
 from verifier.ledger.redis.servers import Servers
-from verifier.ledger.redis.state import BookingRow, read_booking
+from verifier.ledger.redis.state import BookingRow, read_booking, read_leaf
 
 MOST = 500
 _SLICE = 16  # bookings of one partition in one read, doubled while a search goes on
@@ -112,7 +112,7 @@ def _bookings(servers: Servers, rows: Iterable[_Placed]) -> Iterator[Booking]:
     for (_, partition, seq, row), made, held in zip(rows, replies[::2], replies[1::2], strict=True):
         if not made or not held:
             raise LedgerUnavailable("the ledger is damaged: a booking refers to an entry that the log does not hold")
-        yield booking_of(partition, seq, row, leaf.decode(made[0][1][b"l"]).at, leaf.decode(held[0][1][b"l"]))
+        yield booking_of(partition, seq, row, read_leaf(made[0][1][b"l"]).at, read_leaf(held[0][1][b"l"]))
 
 
 def booking_of(partition: int, seq: int, row: BookingRow, booked_at: int, held: leaf.Leaf) -> Booking:

@@ -10,8 +10,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import msgspec
-
 from edge.encoding import b64u
 from verifier.audit import leaf
 from verifier.ledger.interface import PARTITIONS, Fault, LedgerUnavailable
@@ -203,8 +201,8 @@ class _Partition:
             yield Fault(f"holder {name}", "the list of entries differs from the log")
         try:
             kept = read_state(fields)
-        except (ValueError, msgspec.MsgspecError) as error:
-            yield Fault(f"holder {name}", f"the state kept is damaged: {error}")
+        except LedgerUnavailable as error:
+            yield Fault(f"holder {name}", str(error))
             return
         if kept.entries != len(said):
             yield Fault(f"holder {name}", f"kept are {kept.entries} entries, the log has {len(said)}")

@@ -15,7 +15,16 @@ import msgspec
 from verifier.audit import leaf
 from verifier.ledger.interface import Draft, Figure, LedgerUnavailable, Taken
 from verifier.ledger.redis import keys, pieces
-from verifier.ledger.redis.state import PACK, BookingRow, ChoiceRow, HolderState, VisitRow, read_booking, taken_of
+from verifier.ledger.redis.state import (
+    PACK,
+    BookingRow,
+    ChoiceRow,
+    HolderState,
+    VisitRow,
+    read_booking,
+    read_leaf,
+    taken_of,
+)
 
 Command = tuple[Any, ...]
 Ask = Callable[[list[Command]], list[Any]]
@@ -61,7 +70,7 @@ class Desk:
         (found,) = self.ask([("XRANGE", keys.log(self.partition), f"{seq}-0", f"{seq}-0")])
         if not found:
             raise LedgerUnavailable("the ledger is damaged: it refers to an entry that the log does not hold")
-        return leaf.decode(found[0][1][b"l"])
+        return read_leaf(found[0][1][b"l"])
 
     def seq_of(self, entry_id: str) -> int:
         """Return the seq of an entry of this partition."""

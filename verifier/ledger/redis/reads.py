@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from verifier.audit import leaf
-from verifier.ledger.interface import PARTITIONS, Entry, LedgerUnavailable, Page, Query, TargetState, Usage
+from verifier.ledger.interface import PARTITIONS, Entry, Page, Query, TargetState, Usage
 from verifier.ledger.redis import keys
 from verifier.ledger.redis.finding import Found, Search
 from verifier.ledger.redis.holders import SALT_BYTES, Holder, holder_with
 from verifier.ledger.redis.servers import Command, Servers
-from verifier.ledger.redis.state import read_state, taken_of
+from verifier.ledger.redis.state import read_leaf, read_state, taken_of
 
 MAX_PAGE = 500
 _SLICE = 1000  # entries counted or sifted between two looks at what was found
@@ -39,10 +39,7 @@ def read_usage(servers: Servers, partition: int, subject: str, holder: Holder | 
 
 
 def _usage(partition: int, fields: dict[bytes, bytes], at: int) -> Usage:
-    try:
-        state = read_state(fields)
-    except ValueError as error:
-        raise LedgerUnavailable(f"the ledger is damaged: {error}") from error
+    state = read_state(fields)
     return Usage(
         counters={key: used for key, used in state.counters.items() if used},
         choices={key: taken_of(partition, key[0], row) for key, row in state.choices.items()},
@@ -63,7 +60,7 @@ def read_target(servers: Servers, entry_id: str) -> leaf.Leaf:
     found = read_entry(servers, entry_id)
     if found is None:
         raise TargetState("not-found")
-    line = leaf.decode(found.leaf)
+    line = read_leaf(found.leaf)
     if line.holder is None:
         raise TargetState("not-granted")
     return line
@@ -91,10 +88,7 @@ def read_entries(servers: Servers, places: Sequence[tuple[int, int]]) -> Iterato
 
 
 def _entry(data: bytes, *, voided: bool) -> Entry:
-    try:
-        line = leaf.decode(data)
-    except leaf.LeafError as error:
-        raise LedgerUnavailable(f"the ledger is damaged: {error}") from error
+    line = read_leaf(data)
     return Entry(line.id, line.partition, line.seq, data, leaf.fields_of(line), voided)
 
 

@@ -47,6 +47,8 @@ _REWRITE_SECONDS = 30.0
 _ELSEWHERE = (MovedError, AskError, ReadOnlyError, ClusterDownError, TryAgainError, RedisClusterException)
 """Answers of a cluster or of a failover on its way: another try soon may find the right node."""
 
+_AWAY = (RedisConnectionError, RedisTimeoutError, *_ELSEWHERE)
+
 _SLOTS = tuple(key_slot(prefix.encode()) for prefix in PREFIXES)
 
 
@@ -126,15 +128,15 @@ class Servers:
                 result = work()
             except Unconfirmed:
                 raise
-            except RedisError as error:
+            except _AWAY as error:
                 tries += 1
                 self._forget()
                 if not _again(error, tries) or monotonic() + _PAUSE_SECONDS > until:
                     self.circuit.failed()
-                    raise LedgerUnavailable(
-                        f"the ledger's store failed ({type(error).__name__}): retry with the same operation"
-                    ) from error
+                    raise _unavailable(error) from error
                 sleep(_PAUSE_SECONDS)
+            except RedisError as error:  # the server is there: this call failed, and others need not
+                raise _unavailable(error) from error
             else:
                 self.circuit.worked()
                 return result
@@ -255,7 +257,11 @@ def _connection(cluster: RedisCluster, node: ClusterNode | None) -> Redis:
     return node.redis_connection or cluster.get_redis_connection(node)
 
 
-def _again(error: RedisError, tries: int) -> bool:
+def _unavailable(error: Exception) -> LedgerUnavailable:
+    return LedgerUnavailable(f"the ledger's store failed ({type(error).__name__}): retry with the same operation")
+
+
+def _again(error: Exception, tries: int) -> bool:
     """Whether another try is worth it: a node that moved, a connection that died unnoticed; never a long silence."""
     if isinstance(error, _ELSEWHERE):
         return True

@@ -9,7 +9,7 @@ import msgspec
 
 from verifier.audit import leaf
 from verifier.ledger.answers import visit_state
-from verifier.ledger.interface import Taken, VisitState
+from verifier.ledger.interface import LedgerUnavailable, Taken, VisitState
 from verifier.ledger.millis import from_millis
 
 
@@ -68,8 +68,7 @@ class BookingRow(msgspec.Struct, array_like=True, frozen=True):
 
 PACK = msgspec.msgpack.Encoder().encode
 """Packs a row as the scripts unpack it."""
-read_booking = msgspec.msgpack.Decoder(BookingRow).decode
-"""Returns the row of a booking."""
+_BOOKING = msgspec.msgpack.Decoder(BookingRow).decode
 _CHOICE = msgspec.msgpack.Decoder(ChoiceRow).decode
 _VISIT = msgspec.msgpack.Decoder(VisitRow).decode
 
@@ -92,8 +91,31 @@ class HolderState:
         return spelt | {f"b\0{seq}": b"" for seq in self.bookings}
 
 
+def read_leaf(data: bytes) -> leaf.Leaf:
+    """Return the entry that the log holds; LedgerUnavailable when it is damaged."""
+    try:
+        return leaf.decode(data)
+    except leaf.LeafError as error:
+        raise LedgerUnavailable(f"the ledger is damaged: {error}") from error
+
+
+def read_booking(packed: bytes) -> BookingRow:
+    """Return how a booking stands; LedgerUnavailable when the row is damaged."""
+    try:
+        return _BOOKING(packed)
+    except msgspec.MsgspecError as error:
+        raise LedgerUnavailable("the ledger is damaged: a booking cannot be read") from error
+
+
 def read_state(fields: Mapping[bytes, bytes]) -> HolderState:
-    """Return the state that a holder's hash spells; ValueError when it is damaged."""
+    """Return the state that a holder's hash spells; LedgerUnavailable when it is damaged."""
+    try:
+        return _state(fields)
+    except (ValueError, msgspec.MsgspecError) as error:
+        raise LedgerUnavailable("the ledger is damaged: a holder's state cannot be read") from error
+
+
+def _state(fields: Mapping[bytes, bytes]) -> HolderState:
     state = HolderState()
     for name, value in fields.items():
         kind, *rest = name.decode().split("\0")

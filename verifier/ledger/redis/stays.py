@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from verifier.audit import leaf
-from verifier.ledger.interface import Charge
+from verifier.ledger.interface import Charge, LedgerUnavailable
 from verifier.ledger.millis import from_millis, to_millis
 from verifier.ledger.offline import net_of
 from verifier.ledger.redis import keys
@@ -31,9 +31,12 @@ class StayRow(msgspec.Struct, frozen=True, order=True):
 
 
 def read_row(member: bytes, at: float) -> StayRow:
-    """Return the use that a member and its score spell; ValueError when they spell none."""
-    seq, ends_at, opens = member.split(b":")
-    return StayRow(int(at), int(seq), int(ends_at), opens == b"1")
+    """Return the use that a member and its score spell; LedgerUnavailable when they spell none."""
+    try:
+        seq, ends_at, opens = member.split(b":")
+        return StayRow(int(at), int(seq), int(ends_at), opens == b"1")
+    except ValueError as error:
+        raise LedgerUnavailable("the ledger is damaged: a line of uses cannot be read") from error
 
 
 @dataclass(slots=True)
