@@ -116,6 +116,8 @@ def configure_logging(level: str, stream: IO[str] | None = None) -> None:
     root.setLevel(level.upper())
     # The development server's own access lines quote the raw path.
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
+    # Each worker looks whether its tables are new enough; only what goes wrong is worth a line.
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     ACCESS.open(stream if root.isEnabledFor(logging.INFO) else None)
 
 
