@@ -228,7 +228,8 @@ class UsageFigures:
 
 _DIMENSIONS: Final[Mapping[str, sa.ColumnElement[Any]]] = {
     "days": USAGE_COUNTS.c.day,
-    "months": sa.func.substr(USAGE_COUNTS.c.day, 1, 7),
+    # Written out: PostgreSQL takes the same expression with bound values for two different ones in GROUP BY.
+    "months": sa.func.substr(USAGE_COUNTS.c.day, sa.literal_column("1"), sa.literal_column("7")),
     "hours": USAGE_COUNTS.c.hour,
     "services": USAGE_COUNTS.c.service,
     "points": USAGE_COUNTS.c.point,
