@@ -10,7 +10,7 @@ from redis.crc import key_slot
 
 from edge.clock import SystemClock
 from tests.verifier.ledger.builders import HOLDER, a_charge, a_check_in
-from tests.verifier.ledger.redis_servers import a_cluster
+from tests.verifier.ledger.redis_servers import a_cluster, a_server
 from verifier.ledger.interface import Fault, LedgerUnavailable, partition_of
 from verifier.ledger.redis import Options, RedisLedger
 from verifier.ledger.redis.keys import PREFIXES
@@ -37,8 +37,12 @@ def ledger(nodes):
     opened = RedisLedger(Options(nodes[0].url, answer=timedelta(seconds=1), whole=timedelta(seconds=2)))
     opened.ready()
     yield opened
-    assert [found for found in opened.check() if isinstance(found, Fault)] == []
     opened.close()
+
+
+def faults(ledger) -> list[Fault]:
+    """What the ledger's check finds."""
+    return [found for found in ledger.check() if isinstance(found, Fault)]
 
 
 def a_use():
@@ -94,6 +98,7 @@ def test_a_partition_that_moved_is_followed(nodes, ledger):
     give(nodes, name_of(target))
     assert [ledger.check_in(a_use()).reason for _ in range(2)] == [None, "quota-spent"]
     assert not keys_of(source)
+    assert faults(ledger) == []
 
 
 def test_nothing_is_granted_while_a_partition_is_half_moved(nodes, ledger):
@@ -110,3 +115,41 @@ def test_nothing_is_granted_while_a_partition_is_half_moved(nodes, ledger):
     give(nodes, name_of(target))
     time.sleep(0.3)
     assert ledger.check_in(a_use()).reason == "quota-spent"
+    assert faults(ledger) == []
+
+
+def test_a_primary_that_dies_is_followed_to_its_replica(nodes, ledger, tmp_path):
+    """The cluster promotes the replica by itself; nothing acknowledged is lost, and check-ins go on."""
+    source, _ = two_of(nodes)
+    with a_server(tmp_path, cluster_enabled="yes", cluster_node_timeout=1000) as replica:
+        with replica.client() as client:
+            client.execute_command("CLUSTER", "MEET", "127.0.0.1", source.port)
+            _until(lambda: name_of(source) in str(client.execute_command("CLUSTER", "NODES")))
+            client.execute_command("CLUSTER", "REPLICATE", name_of(source))
+            _until(lambda: client.info("replication").get("master_link_status") == "up")
+        waiting = RedisLedger(Options(nodes[0].url, cluster=True, replicas=1, whole=timedelta(seconds=1)))
+        _until(lambda: _told(waiting) is not None)
+        told = [_told(waiting) for _ in range(5)]
+        waiting.close()
+        ledger.close()
+        source.kill()
+        _until(lambda: _told(ledger) is not None)
+        assert None not in told
+        for entry in told:
+            assert ledger.entry(entry) is not None
+        assert faults(ledger) == []
+
+
+def _told(ledger) -> str | None:
+    """The entry of a check-in that was acknowledged, None for one that was not."""
+    try:
+        return ledger.check_in(a_check_in(CLOCK.now())).entry
+    except LedgerUnavailable:
+        return None
+
+
+def _until(holds) -> None:
+    until = time.monotonic() + 20
+    while not holds():
+        assert time.monotonic() < until
+        time.sleep(0.1)
