@@ -80,6 +80,7 @@ class BookingWish:
     fields: Mapping[str, Any]
     presentation: Presentation
     verdict: Verified | Refused
+    call: str | None = None
 
     @property
     def request(self) -> bytes:

@@ -105,7 +105,8 @@ class BookingDesk:
         details = self._details(wish, card, fields)
         draft = _of_card(draft, verdict, wish.asker.channel)
         draft = replace(draft, extra={"details": b64u(digest(details.opened.encode()))})
-        change = CheckIn(operation, at, at + LATE_WINDOW, draft, order=ORDER, claim=claim_of(verdict, at))
+        claim = claim_of(verdict, at, call=wish.call)
+        change = CheckIn(operation, at, at + LATE_WINDOW, draft, order=ORDER, claim=claim)
         with ledger_problems():
             outcome = self._ledger.hold(Hold(_judged(change, wish, card, documents, wanted), wanted.window))
         if outcome.booking is not None and self._store.bookings.find(outcome.booking) is None:

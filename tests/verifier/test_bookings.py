@@ -9,6 +9,7 @@ from random import Random
 
 import pytest
 
+from accounts.memory import ReplayWindow
 from accounts.rights import Right
 from cards.claims import Form
 from cards.numbers import generate
@@ -176,6 +177,18 @@ def test_staff_book_for_a_card_shown(world, diamond):
     assert desk.outcome(shown, SERVICE)["reason"] == "proof-used"
     screenshot = desk.call("POST", "/v1/bookings", {**asked, "presentation": diamond.token}).json
     assert screenshot["reason"] == "proof-missing"
+
+
+def test_an_overheard_call_books_nothing_a_second_time(world):
+    """A copy of staff's signed call at another worker, its operation id changed: a printed card has no proof."""
+    card, desk = world.card("diamond", Form.PRINT), world.device("air-dom", CLERK)
+    asked = {"service": SERVICE, "fields": FLIGHT, "presentation": card.token, "id_checked": True}
+    sent = desk.signed("POST", "/v1/bookings", asked)
+    assert world.client.post("/v1/bookings", **sent).json["outcome"] == "granted"
+    world.authenticate._seen = ReplayWindow()  # another worker has not seen the call
+    sent["headers"]["Idempotency-Key"] = identifier()
+    assert world.client.post("/v1/bookings", **sent).json["reason"] == "proof-used"
+    assert set(used(world, card).values()) == {1}
 
 
 def test_by_telephone_the_number_is_called_back_and_the_entry_says_declared(world, diamond):

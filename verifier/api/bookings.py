@@ -8,6 +8,7 @@ from typing import Final
 from flask import Blueprint, Response, request
 from msgspec import UNSET, UnsetType
 
+from accounts.authenticator import call_of
 from accounts.rights import Caller, Right
 from cards.numbers import CardNumberError, check
 from cards.parts import Presentation
@@ -138,7 +139,8 @@ class StaffBookings:
         else:
             presentation, verdict = self._by_number(number, called_back=body.called_back, at=at)
         asker = Asker.staff(caller, "counter" if number is None else TELEPHONE)
-        wish = BookingWish(idempotency_key(), asker, service, point, body.fields, presentation, verdict)
+        call = call_of(request)
+        wish = BookingWish(idempotency_key(), asker, service, point, body.fields, presentation, verdict, call)
         return self._answer(self._verifier.bookings.book(wish, at), "booked", caller, point, at, status=201)
 
     def _shown(
