@@ -46,7 +46,7 @@ def run(full: bool) -> list[Row]:  # noqa: FBT001 - one switch for all benchmark
 
 def _memory(ledger: RedisLedger, port: int, *, full: bool) -> list[Row]:
     """Bytes of the server's memory for a holder's first entry and for each further one; kept answers are told apart."""
-    holders = 100_000 if full else 1_500
+    holders = 100_000 if full else 5_000
     subjects = [f"holder-of-memory-{number:07d}" for number in range(holders)]
     start = _used(port)
     fill(ledger, holders, iter(subjects))
