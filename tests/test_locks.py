@@ -13,7 +13,15 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-LOCKS = {"core": None, "setup": "setup", "dev": "dev", "devices": "devices", "devices-test": "devices-test", "scanner": "scanner", "postgres": "postgres"}
+LOCKS = {
+    "core": None,
+    "setup": "setup",
+    "dev": "dev",
+    "devices": "devices",
+    "devices-test": "devices-test",
+    "scanner": "scanner",
+    "postgres": "postgres",
+}
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 ADDRESS = re.compile(r"https?://|git\+|@\s*file:|--(extra-)?index-url|--find-links", re.IGNORECASE)
 
