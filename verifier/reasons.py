@@ -318,7 +318,10 @@ _TABLE = (
     Reason(
         "online-only",
         10,
-        Text(zh="“{service}”须联网办理，脱机时不能核销。", en="{service} needs the server; it cannot be checked in offline."),
+        Text(
+            zh="“{service}”须联网办理，脱机时不能核销。",
+            en="{service} needs the server; it cannot be checked in offline.",
+        ),
         Text(
             zh="不是持卡人的问题。请等网络恢复，或按脱机流程电话联系主管。",
             en="Not the holder's fault. Wait for the network, or telephone the supervisor.",
@@ -327,7 +330,10 @@ _TABLE = (
     Reason(
         "offline-limit",
         10,
-        Text(zh="本机脱机办理次数已满，请等网络恢复。", en="This device has granted as many offline uses as it may; please wait for the network."),
+        Text(
+            zh="本机脱机办理次数已满，请等网络恢复。",
+            en="This device has granted as many offline uses as it may; please wait for the network.",
+        ),
         Text(
             zh="不是持卡人的问题：脱机时本机不知道其他服务点的使用。请等网络恢复再扫。",
             en="Not the holder's fault: offline, this device cannot know of uses elsewhere. Scan again once the network is back.",
