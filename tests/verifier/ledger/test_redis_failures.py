@@ -347,3 +347,31 @@ def test_a_fixed_clock_stands_in_for_the_servers(server):
         week = timedelta(days=7).total_seconds() * 1000
         assert len(lives) == 2
         assert all(week - 60_000 < life <= week for life in lives)
+
+
+def test_nothing_is_granted_into_a_ledger_that_was_removed(server, clock):
+    """The server was emptied or another put in its place while the application ran."""
+    with opened(server.url, clock) as ledger, server.client() as client:
+        ledger.check_in(a_gym_visit())
+        client.flushall()
+        for _ in range(2):
+            with pytest.raises(LedgerUnavailable, match="removed or replaced"):
+                ledger.check_in(a_gym_visit())
+
+
+def test_a_search_for_what_is_rare_ends_soon_and_goes_on_from_there(server, clock, monkeypatch):
+    """A page may hold little or nothing; its cursor goes on, and all of them together hold every match once."""
+    monkeypatch.setattr("verifier.ledger.redis.reads._SLICE", 10)
+    monkeypatch.setattr("verifier.ledger.redis.reads._MOST_LOOKED", 30)
+    with opened(server.url, clock) as ledger:
+        ids = [
+            ledger.check_in(a_check_in(holder=f"h{number}", device="rare" if number % 45 == 5 else "tablet-1")).entry
+            for number in range(100)
+        ]
+        found, pages, before = [], 0, None
+        while pages == 0 or before is not None:
+            page = ledger.entries(Query(device="rare", before=before))
+            found += [entry.id for entry in page.entries]
+            pages, before = pages + 1, page.next
+        assert sorted(found) == sorted(ids[number] for number in (5, 50, 95))
+        assert pages == 4

@@ -14,6 +14,7 @@ from verifier.ledger.redis.servers import Command, Servers
 from verifier.ledger.redis.state import read_leaf, read_state, taken_of
 
 MAX_PAGE = 500
+_MOST_LOOKED = 50_000  # entries looked through for one page, so that a page comes soon however rare its entries are
 _SLICE = 1000  # entries counted or sifted between two looks at what was found
 
 
@@ -93,14 +94,22 @@ def _entry(data: bytes, *, voided: bool) -> Entry:
 
 
 def read_page(servers: Servers, query: Query) -> Page:
-    """Return a page of the log, newest first."""
+    """Return a page of the log, newest first.
+
+    Where few entries match it ends after so many, with what was found; its cursor goes on from there.
+    """
     wanted = max(1, min(query.limit, MAX_PAGE))
     matches: list[Entry] = []
+    looked, end = 0, None
     search = Search(servers, query, wanted + 1)
     while len(matches) <= wanted and (found := search.more(_SLICE if _is_sifted(query) else wanted + 1)):
         matches += [entry for entry in _read(servers, found) if _matches(entry, query)]
+        looked += len(found)
+        if looked >= _MOST_LOOKED:
+            end = leaf.entry_id(found[-1].partition, found[-1].seq)
+            break
     chosen = tuple(matches[:wanted])
-    return Page(chosen, chosen[-1].id if len(matches) > wanted else None)
+    return Page(chosen, chosen[-1].id if len(matches) > wanted else end)
 
 
 def read_counts(servers: Servers, query: Query) -> dict[str, int]:
