@@ -51,6 +51,7 @@ _INTEGER_BOUND: Final = 2**53
 _TIME_BOUND: Final = 253_402_300_800  # 10000-01-01: past it no datetime can follow
 _TIMES: Final = ("iat", "nbf", "exp")
 _MAX_DEPTH: Final = 8
+_KEPT_CHARS: Final = 2048
 # Three segments of base64url; 64 bytes of signature are 86 characters. `fullmatch`, since `$` forgives a line feed.
 _COMPACT: Final = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]{86})", re.ASCII)
 # One algorithm object, one curve; nothing of a token chooses among algorithms.
@@ -251,7 +252,17 @@ def _check_header(header: Mapping[str, object], form: TokenForm) -> None:
         raise MalformedToken("jwk is no object")
 
 
-def _claims(segment: str, form: TokenForm) -> dict[str, object]:
+def _claims(segment: str, form: TokenForm) -> Mapping[str, object]:
+    # One presentation is parsed by several steps, and a card by every check-in of its holder.
+    return _kept_claims(segment, form) if len(segment) <= _KEPT_CHARS else _read_claims(segment, form)
+
+
+@lru_cache(maxsize=1024)
+def _kept_claims(segment: str, form: TokenForm) -> Mapping[str, object]:
+    return MappingProxyType(_read_claims(segment, form))
+
+
+def _read_claims(segment: str, form: TokenForm) -> dict[str, object]:
     claims = _object(segment, form.max_length)
     if claims is None:
         raise BadClaims("the claims are no JSON object, or one with a key given twice")
