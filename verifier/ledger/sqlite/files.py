@@ -5,11 +5,13 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 _CACHE_KIB = -16384  # the pragma counts KiB below nought
 
@@ -32,7 +34,15 @@ class Limits:
 
 
 class Handle(sqlite3.Connection):
-    """A connection that can be referred to weakly, so that a thread that ends takes its reader along."""
+    """A connection that can be referred to weakly, so that a thread that ends takes its reader along.
+
+    `in_use` is held by whoever reads or closes: closing a connection under another thread's hands ends the process.
+    """
+
+    def __init__(self, *given: Any, **named: Any) -> None:  # noqa: ANN401 - sqlite3's own arguments
+        """Open it, in nobody's use."""
+        super().__init__(*given, **named)
+        self.in_use = threading.RLock()
 
 
 def open_writer(path: Path, limits: Limits) -> Handle:

@@ -41,15 +41,18 @@ class Readers:
     def run(self, read: Callable[[sqlite3.Connection], T]) -> T:
         """Run reads on this thread's connection; LedgerUnavailable when the store fails."""
         try:
-            return read(self._connection())
+            db = self._connection()
+            with db.in_use:
+                return read(db)
         except (sqlite3.Error, OSError, leaf.LeafError) as error:
             self._forget()
             raise LedgerUnavailable(f"the ledger cannot be read: {error}") from error
 
     def close(self) -> None:
-        """Close every thread's connection."""
+        """Close every thread's connection, each once its read is over."""
         for db in list(self._open):
-            db.close()
+            with db.in_use:
+                db.close()
         self._open.clear()
         self._own = threading.local()
 
@@ -64,7 +67,9 @@ class Readers:
             with opening():
                 db = open_reader(self._path, self._limits)
                 self._open.add(db)
-            if db.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
+            with db.in_use:
+                foreign = db.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID
+            if foreign:
                 self._make()
             self._own.db = db
         return db
