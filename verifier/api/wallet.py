@@ -1,4 +1,4 @@
-"""The holder's own bookings, each call signed by the phone's key (`wallet-proof+jwt`, DESIGN §9)."""
+"""The holder's own bookings and what is left, each call signed by the phone's key (`wallet-proof+jwt`, DESIGN §9)."""
 
 from __future__ import annotations
 
@@ -38,8 +38,11 @@ from verifier.booking_requests import BOOKING_PROBLEMS, Asker, BookingAsked, Boo
 from verifier.booking_rules import TOLD, tells_of
 from verifier.booking_views import booking_view
 from verifier.bookings import Booked, point_of, rule_of
+from verifier.checkin import ledger_problems
 from verifier.ledger.bookings import BookingQuery
+from verifier.phrasing import card_refused_words
 from verifier.service import Verifier
+from verifier.wallet_usage import WalletUsage, usage_of
 
 PROOF_HEADER: Final = "Wallet-Proof"
 PROVING: Final = frozenset({"bad-token", "clock-off", "malformed", "too-many-requests"})
@@ -48,8 +51,21 @@ PROVING: Final = frozenset({"bad-token", "clock-off", "malformed", "too-many-req
 def add_wallet(
     found: Blueprint, verifier: Verifier, asking: Asking, authenticate: Authenticator, limit: RateLimit
 ) -> None:
-    """Add POST /v1/wallet/bookings and /v1/wallet/bookings/list, PATCH and POST …/cancel of one."""
+    """Add POST /v1/wallet/bookings and /v1/wallet/bookings/list, PATCH and POST …/cancel of one; /v1/wallet/usage."""
     wallet = WalletCalls(verifier, asking, authenticate)
+
+    @found.post("/v1/wallet/usage")
+    @describe(
+        summary="What one's own card gives: what is left of each service, and how it is used",
+        tag="wallet",
+        body=WalletCard,
+        answers={200: WalletUsage},
+        problems=PROVING | {"unavailable", "not-trusted"},
+        auth="wallet",
+    )
+    def usage_own() -> Response:
+        limit.require(authenticate.source(request))
+        return wallet.usage(read_body(WalletCard), request_instant())
 
     @found.post("/v1/wallet/bookings")
     @describe(
@@ -137,6 +153,19 @@ class WalletCalls:
             booking_view(programme, booking, details, names=True) for booking, details in found if tells_of(booking, at)
         )
         return answer(OwnBookings(views, rfc3339(at)), headers={"Cache-Control": "no-store"})
+
+    def usage(self, body: WalletCard, at: datetime) -> Response:
+        """Tell what is left; a card that does not hold is told why and learns nothing of its holder."""
+        _, verdict, card = self._proved(body.card, at)
+        programme = self._verifier.programme
+        if isinstance(verdict, Verified):
+            with ledger_problems():
+                used = self._verifier.ledger.usage(card.subject, at)
+            said = usage_of(programme, card, used, at)
+        else:
+            message = card_refused_words(programme, verdict.reason, card, at)
+            said = WalletUsage(valid=False, server_time=rfc3339(at), reason=verdict.reason, message=message)
+        return answer(said, headers={"Cache-Control": "no-store"})
 
     def change(self, booking: str, body: WalletChange, at: datetime) -> Response:
         """Change one's own booking."""

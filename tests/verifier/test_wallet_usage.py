@@ -1,0 +1,119 @@
+"""What a phone is told of its card: what is left, from when anew, how each service is used; and who is told nothing."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from cards.claims import Form
+from cards.status import Status
+from keys.signer import FileSigner
+from keys.wallet_proof import Call, sign_wallet_proof
+from tests.verifier.booking import Phone, flight
+from tests.verifier.world import BASE
+
+PATH = "/v1/wallet/usage"
+
+
+@pytest.fixture
+def diamond(world):
+    """A diamond phone card."""
+    return world.card("diamond")
+
+
+@pytest.fixture
+def phone(world, diamond):
+    """The phone that holds it."""
+    return Phone(world, diamond)
+
+
+def told(phone) -> dict[str, dict]:
+    """What the phone is told, by service."""
+    response = phone.call("POST", PATH)
+    assert response.status_code == 200, response.get_data(as_text=True)
+    return {service["code"]: service for service in response.json["services"]}
+
+
+def test_a_use_and_a_booking_are_counted_with_the_date_that_they_start_anew(world, phone, diamond):
+    """The month's sport by the month, the year's airport services by the year, for all four of them."""
+    assert told(phone)["gym-visit"]["quotas"][0]["remaining"] == 2
+    world.device("gym").outcome(diamond.shown(), "gym-visit")
+    phone.booked("airport-dom-departure", flight("2026-11-01 14:00"))
+    services = told(phone)
+    (gym,), (airport,) = services["gym-visit"]["quotas"], services["airport-intl-arrival"]["quotas"]
+    assert (gym["remaining"], gym["maximum"], gym["resets_at"]) == (1, 2, "2026-10-31T16:00:00Z")
+    assert (airport["remaining"], airport["resets_at"]) == (1, "2026-12-31T16:00:00Z")
+    assert "quotas" not in services["hospital-registration"]
+
+
+def test_a_service_tells_how_it_is_used(phone):
+    """Materials, steps, places and telephones in both languages; a service that is not open says why."""
+    services = told(phone)
+    airport = services["airport-dom-departure"]
+    assert all(text["zh"] and text["en"] for text in airport["materials"] + airport["steps"])
+    assert {"13560135683", "36611377"} <= {phone["number"] for phone in airport["phones"]}
+    assert len(services["hospital-registration"]["places"]) == 7
+    assert services["housing-apartment"]["closed"]["zh"]
+    assert "closed" not in airport
+
+
+def test_a_service_of_another_tier_is_said_not_to_be_carried(world):
+    """Without figures: there is nothing left of what one never had."""
+    services = told(Phone(world, world.card("silver")))
+    assert (services["gym-visit"]["entitled"], services["airport-dom-departure"]["entitled"]) == (True, False)
+    assert "quotas" not in services["airport-dom-departure"]
+
+
+def test_only_ones_own_use_is_told(world, phone):
+    """Another holder's use changes nothing."""
+    other = world.card("diamond")
+    world.device("gym").outcome(other.shown(), "gym-visit")
+    assert told(phone)["gym-visit"]["quotas"][0]["used"] == 0
+
+
+@pytest.mark.parametrize("status", [Status.REVOKED, Status.SUSPENDED])
+def test_a_card_that_was_stopped_learns_why_and_nothing_else(world, phone, diamond, status):
+    """Whoever holds a blocked phone may be a finder: no tier, no figures."""
+    world.set_status(diamond, status)
+    answer = phone.call("POST", PATH).json
+    assert (answer["valid"], answer["reason"]) == (False, status.name.lower())
+    assert answer["message"]["zh"]
+    assert answer.keys().isdisjoint({"services", "tier", "items"})
+
+
+@pytest.mark.parametrize("change", ["key", "another", "address", "method", "body", "card", "none", "old"])
+def test_a_call_that_the_phones_key_did_not_sign_is_refused(world, phone, diamond, change):
+    """A fresh key, another holder's, another address, method, body or card, none, an old one: 401."""
+    now, other = world.clock.now(), world.card("diamond")
+    call = Call("POST", BASE + PATH, json.dumps({"card": diamond.token}).encode(), diamond.token)
+    altered = {
+        "address": {"url": BASE + "/v1/wallet/bookings/list"},
+        "method": {"method": "GET"},
+        "body": {"body": b"{}"},
+        "card": {"card": other.token},
+    }
+    signer = {"key": FileSigner.generate(), "another": other.signer}.get(change, diamond.signer)
+    made = now - timedelta(minutes=2) if change == "old" else now
+    proof = "none" if change == "none" else sign_wallet_proof(signer, replace(call, **altered.get(change, {})), made)
+    response = phone.call("POST", PATH, proof=proof)
+    assert (response.status_code, response.json["code"]) == (401, "clock-off" if change == "old" else "bad-token")
+
+
+def test_a_proof_is_good_for_one_call(world, phone, diamond):
+    """Heard on the way and sent again, it tells nothing."""
+    call = Call("POST", BASE + PATH, json.dumps({"card": diamond.token}).encode(), diamond.token)
+    proof = sign_wallet_proof(diamond.signer, call, world.clock.now())
+    assert phone.call("POST", PATH, proof=proof).status_code == 200
+    replayed = phone.call("POST", PATH, proof=proof)
+    assert (replayed.status_code, replayed.json["code"]) == (401, "bad-token")
+
+
+def test_a_card_proof_is_no_wallet_proof_and_a_printed_card_has_no_phone(world, phone, diamond):
+    """What is shown at a counter opens nothing here."""
+    assert phone.call("POST", PATH, proof=diamond.proof()).status_code == 401
+    printed = world.card("diamond", Form.PRINT)
+    response = world.client.post(PATH, json={"card": printed.token}, headers={"Wallet-Proof": diamond.proof()})
+    assert (response.status_code, response.json["code"]) == (401, "bad-token")
