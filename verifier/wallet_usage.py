@@ -1,4 +1,4 @@
-"""What a phone's card gives its holder: what is left of each service, when it starts anew, how to use it (DESIGN §9)."""
+"""What a phone is told of its card: what is left of each service, when it starts anew, how to use it (DESIGN §9)."""
 
 from __future__ import annotations
 

@@ -32,6 +32,8 @@ _KINDS: Final = {
     ".webmanifest": "application/manifest+json",
     "": "text/plain; charset=utf-8",
 }
+# Whoever verifies answers anyone's question too.
+_SURFACES: Final = {"check": "verifier"}
 # Files are checked with the server each time and answered 304 while they are the same: no stale script after an update.
 _FRESH: Final = {"Cache-Control": "no-cache"}
 
@@ -46,8 +48,9 @@ def pages_blueprint(settings: Settings) -> Blueprint:
     pages: dict[str, tuple[str, Callable[[], dict[str, object]]]] = {
         "counter": ("/counter", lambda: shared),
         "wallet": ("/wallet", lambda: shared | _for_wallet(programme)),
+        "check": ("/check", lambda: shared),
     }
-    served = [name for name in pages if settings.serves(name)]
+    served = [name for name in pages if settings.serves(_SURFACES.get(name, name))]
     doors = [*served, *(["audit"] if settings.serves("audit") and settings.serves("verifier") else [])]
     found.add_url_rule("/", "home", lambda: render_page("home", wording, shared, served=doors))
     for name in served:

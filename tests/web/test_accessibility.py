@@ -111,7 +111,7 @@ def test_portrait_and_phone_sizes_scroll_no_sideways(opened, site):
         assert tablet.page.evaluate("() => document.documentElement.scrollWidth") <= width
 
 
-@pytest.mark.parametrize("path", ["/", "/counter", "/wallet"])
+@pytest.mark.parametrize("path", ["/", "/counter", "/wallet", "/check"])
 def test_a_page_with_all_its_files_weighs_less_than_200_kb(opened, site, path):
     """What a browser fetches to show the page, before the decoder."""
     page = opened("/healthz")

@@ -21,7 +21,7 @@ def client(**environ: str):
     return app.test_client()
 
 
-@pytest.mark.parametrize("path", ["/", "/counter", "/wallet"])
+@pytest.mark.parametrize("path", ["/", "/counter", "/wallet", "/check"])
 def test_a_page_comes_under_the_strict_policy(path):
     """Policy, type and revalidation are on each page."""
     response = client().get(path)
@@ -31,7 +31,7 @@ def test_a_page_comes_under_the_strict_policy(path):
     assert response.headers["Cache-Control"] == "no-cache"
 
 
-@pytest.mark.parametrize("path", ["/", "/counter", "/wallet"])
+@pytest.mark.parametrize("path", ["/", "/counter", "/wallet", "/check"])
 def test_a_page_holds_no_inline_code_and_loads_nothing_from_elsewhere(path):
     """The policy would stop it; it must not be tried."""
     text = client().get(path).get_data(as_text=True)
@@ -63,6 +63,7 @@ def test_a_surface_that_is_off_has_no_page():
     only_counter = client(SURFACES="counter")
     assert only_counter.get("/wallet").status_code == 404
     assert "/wallet" not in only_counter.get("/").get_data(as_text=True)
+    assert only_counter.get("/check").status_code == 404
     assert only_counter.get("/counter").status_code == 200
 
 
