@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from verifier.ledger.bookings import Booking, BookingChange, BookingEnd, BookingQuery, Hold
+    from verifier.ledger.contents import Contents
     from verifier.ledger.matters import MatterStep
     from verifier.ledger.offline import OfflineUse
 
@@ -417,6 +418,18 @@ class Ledger(Protocol):
 
     def check(self) -> Iterator[Fault | int]:
         """Re-read the whole log: chain, density, replay(log) = counters. Yields progress (entries read) and faults."""
+        ...
+
+    def dump(self) -> Iterator[Contents]:
+        """Yield all that is kept, by partition in order; those that hold nothing are left out. While nobody writes."""
+        ...
+
+    def restore(self, contents: Contents) -> None:
+        """Write a partition that is empty, all that follows from its leaves worked out anew. While nobody writes.
+
+        `contents.Damaged` when its parts do not fit one another, LedgerError when the partition is not empty; nothing
+        was written then.
+        """
         ...
 
     def ready(self) -> None:

@@ -10,6 +10,7 @@ from edge.clock import Clock
 from verifier.audit import leaf
 from verifier.audit.leaf import LeafError
 from verifier.ledger.bookings import Booking, BookingChange, BookingEnd, BookingQuery, Hold, Window
+from verifier.ledger.contents import Contents, rebuild
 from verifier.ledger.interface import (
     CheckIn,
     CheckOut,
@@ -30,7 +31,7 @@ from verifier.ledger.interface import (
 from verifier.ledger.matters import MatterStep
 from verifier.ledger.millis import to_millis
 from verifier.ledger.offline import OfflineUse
-from verifier.ledger.redis import booking_steps, bookings, follow_ups, keys, reads, requests
+from verifier.ledger.redis import booking_steps, bookings, follow_ups, keys, moving, reads, requests
 from verifier.ledger.redis.changing import Ask, Changing, Plan, ask_of
 from verifier.ledger.redis.checking import check_ledger
 from verifier.ledger.redis.desk import Desk
@@ -56,6 +57,7 @@ class RedisLedger:
     def __init__(self, options: Options, clock: Clock | None = None) -> None:
         """Keep where the server is."""
         self._options = options
+        self._clock = clock
         self._seen = Seen(options.seen, _SYNC_SECONDS if options.allow_loss else None)
         self._watch = Watch(self._seen)
         self._servers = Servers(options, lambda server: require_safe(server, options))
@@ -211,6 +213,14 @@ class RedisLedger:
             yield loss.fault()
         yield from check_ledger(self._servers)
 
+    def dump(self) -> Iterator[Contents]:
+        """Yield all that is kept, by partition."""
+        return moving.dump(self._servers, self._own())
+
+    def restore(self, contents: Contents) -> None:
+        """Write a partition that is empty."""
+        moving.restore(self._servers, contents, rebuild(contents), self._own())
+
     def ready(self) -> None:
         """Make a durable write on every node that says nothing; LedgerUnavailable when that cannot be."""
         for partition, node in self._servers.primaries():
@@ -225,6 +235,10 @@ class RedisLedger:
         """Let go of the connections."""
         self._servers.close()
         self._seen.close()
+
+    def _own(self) -> int | None:
+        """The time of the clock that stands in for the server's, None without one."""
+        return None if self._clock is None else to_millis(self._clock.now())
 
     def _follow(
         self, change: Void | CheckOut | MatterStep, entry_id: str, step: Callable[[Desk, leaf.Leaf], Outcome]

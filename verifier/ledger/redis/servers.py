@@ -44,6 +44,7 @@ Command = tuple[Any, ...]
 
 _PAUSE_SECONDS = 0.05
 _REWRITE_SECONDS = 30.0
+_WRITTEN_AT_ONCE = 200  # commands: a round trip stays well within the time for an answer
 _ELSEWHERE = (MovedError, AskError, ReadOnlyError, ClusterDownError, TryAgainError, RedisClusterException)
 """Answers of a cluster or of a failover on its way: another try soon may find the right node."""
 
@@ -87,6 +88,19 @@ class Servers:
                 self._settle(line.execute())
 
         self._guarded(run)
+
+    def write_all(self, partition: int, commands: Sequence[Command]) -> None:
+        """Run many writing commands in their order, so many a round trip; a failure leaves those before it written."""
+        for start in range(0, len(commands), _WRITTEN_AT_ONCE):
+            some = commands[start : start + _WRITTEN_AT_ONCE]
+            self._guarded(lambda some=some: self._write_some(partition, some))  # type: ignore[misc] # mypy cannot see the bound values
+
+    def _write_some(self, partition: int, commands: Sequence[Command]) -> None:
+        with self._node(partition).pipeline(transaction=False) as line:
+            for command in commands:
+                line.execute_command(*command)  # type: ignore[no-untyped-call]
+            self._confirm(line)
+            self._settle(line.execute()[-2:])
 
     def rewrite(self, partition: int) -> None:
         """Begin to rewrite the append-only file where a partition lies, once one that runs is through."""

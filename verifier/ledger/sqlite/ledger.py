@@ -11,7 +11,9 @@ from typing import TypeVar
 from edge.clock import Clock
 from verifier.audit.leaf import LeafError
 from verifier.ledger.bookings import Booking, BookingChange, BookingEnd, BookingQuery, Hold
+from verifier.ledger.contents import Contents, rebuild
 from verifier.ledger.interface import (
+    PARTITIONS,
     CheckIn,
     CheckOut,
     Entry,
@@ -28,7 +30,17 @@ from verifier.ledger.interface import (
 from verifier.ledger.matters import MatterStep
 from verifier.ledger.millis import to_millis
 from verifier.ledger.offline import OfflineUse
-from verifier.ledger.sqlite import booking_steps, bookings, forking, matter_steps, offline_steps, reads, rows, steps
+from verifier.ledger.sqlite import (
+    booking_steps,
+    bookings,
+    forking,
+    matter_steps,
+    moving,
+    offline_steps,
+    reads,
+    rows,
+    steps,
+)
 from verifier.ledger.sqlite.checking import check_ledger
 from verifier.ledger.sqlite.files import Limits
 from verifier.ledger.sqlite.tidying import Sweeper
@@ -148,6 +160,19 @@ class SqliteLedger:
     def check(self) -> Iterator[Fault | int]:
         """Re-read the whole log and compare everything with it."""
         return check_ledger(self._readers)
+
+    def dump(self) -> Iterator[Contents]:
+        """Yield all that is kept, by partition."""
+        now = to_millis(self._clock.now())
+        for partition in range(PARTITIONS):
+            found = self._readers.run(lambda db, partition=partition: moving.dump(db, partition, now))  # type: ignore[misc] # mypy cannot see the bound partition
+            if not found.is_empty:
+                yield found
+
+    def restore(self, contents: Contents) -> None:
+        """Write a partition that is empty."""
+        rebuilt = rebuild(contents)
+        self._write(lambda db: moving.restore(db, contents, rebuilt))
 
     def ready(self) -> None:
         """Make a durable write that says nothing; LedgerUnavailable when that cannot be."""
