@@ -20,6 +20,7 @@ from edge.strictjson import JsonError, loads
 from keys.files import StoreError
 from verifier.audit.cli import audit
 from verifier.cli_bookings import bookings, matters
+from verifier.cli_moving import export_command, import_command, migrate_command
 from verifier.dry_run import asked, decide
 from verifier.ledger.interface import Entry, Fault, Ledger, LedgerError, Query
 from verifier.ledger.opening import open_ledger
@@ -193,6 +194,10 @@ def import_tags(settings: Settings, file: IO[bytes], as_json: bool) -> None:
 @main.group("ledger")
 def ledger_group() -> None:
     """The store of quotas and entries."""
+
+
+for _command in (export_command, import_command, migrate_command):
+    ledger_group.add_command(_command)
 
 
 @ledger_group.command("check")
