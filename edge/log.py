@@ -9,6 +9,7 @@ import logging
 import re
 import sys
 import traceback
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import IO
 
@@ -92,12 +93,16 @@ class AccessLog:
         return self._stream is not None
 
     def write(self, fields: dict[str, object]) -> None:
-        """Write one line in one call, so that threads do not cut into each other's."""
+        """Write one line in one call, so that threads do not cut into each other's.
+
+        A stream that is gone or full loses the line, not the answer: what was granted is durable by now.
+        """
         if self._stream is None:
             return
         line = {"time": _time(_CLOCK.now()), "level": "info", "logger": "yunju.access", "event": "request", **fields}
-        self._stream.write(msgspec.json.encode(line).decode("utf-8") + "\n")
-        self._stream.flush()
+        with suppress(OSError, ValueError):
+            self._stream.write(msgspec.json.encode(line).decode("utf-8") + "\n")
+            self._stream.flush()
 
 
 ACCESS = AccessLog()

@@ -180,3 +180,22 @@ def test_the_access_log_follows_the_level(log):
     assert log.getvalue() == ""
     ACCESS.write({"x": 1})
     assert log.getvalue() == ""
+
+
+@pytest.mark.parametrize("wrong", ["closed", "full"])
+@pytest.mark.usefixtures("log")
+def test_a_log_that_cannot_be_written_loses_the_line_and_not_the_answer(wrong):
+    """The stream was closed, or its disk is full: what was granted is durable by now, and is answered."""
+    stream = io.StringIO()
+    ACCESS.open(stream)
+    if wrong == "closed":
+        stream.close()
+    else:
+        stream.write = _no_room
+    app = a_frame()
+    app.get("/x")(lambda: "ok")
+    assert app.test_client().get("/x").status_code == 200
+
+
+def _no_room(_):
+    raise OSError(28, "No space left on device")

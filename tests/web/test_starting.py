@@ -1,5 +1,6 @@
 """A service that cannot start says why and what to do, and the server does not try for ever."""
 
+import logging
 import os
 import subprocess
 import sys
@@ -7,9 +8,21 @@ from pathlib import Path
 
 import pytest
 
+from edge.log import ACCESS
 from web.starting import BOOT_ERROR, start
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(autouse=True)
+def the_log_as_before():
+    """Starting sets the process's log up for good; other tests of this process want it as it was."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    ACCESS.open(None)
 
 
 @pytest.mark.parametrize(
