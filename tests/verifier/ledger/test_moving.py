@@ -5,6 +5,7 @@ from __future__ import annotations
 import stat
 from dataclasses import replace
 from datetime import timedelta
+from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.clock import FixedClock
+from edge.encoding import b64u
 from tests.verifier.ledger.builders import (
     HOLDER,
     START,
@@ -36,11 +38,12 @@ from tests.verifier.ledger.offline_builders import a_record
 from verifier.__main__ import main
 from verifier.ledger.contents import Damaged
 from verifier.ledger.interface import Fault, LedgerError, OperationConflict, device_subject
-from verifier.ledger.moving import export_to, import_from, migrate
+from verifier.ledger.moving import MoveFailed, export_to, import_from, migrate
 from verifier.ledger.sqlite import SqliteLedger
 
 OTHER = "another-holder"
 ERASED = "a-holder-who-left"
+NEW_LINE = b"\n"
 
 
 def untold(_entries: int) -> None:
@@ -177,48 +180,85 @@ def test_no_file_is_overwritten(full, exported):
     assert exported.read_bytes() == before
 
 
-def refusal_of(data: bytes, folder: Path, clock) -> str:
+def refusal_of(data: bytes, target, clock) -> str:
     """What an import of this file says; the target must stay empty."""
-    target = SqliteLedger(folder / "target.db", clock)
-    try:
-        with pytest.raises(Damaged) as refused:
-            import_from(BytesIO(data), target, clock, untold)
-        assert target.heads() == {}
-        assert list(target.dump()) == []
-    finally:
-        target.close()
+    with pytest.raises(Damaged) as refused:
+        import_from(BytesIO(data), target, clock, untold)
+    assert target.heads() == {}
+    assert list(target.dump()) == []
     return str(refused.value)
 
 
-def test_every_altered_removed_or_swapped_line_is_named(exported, tmp_path, clock):
+@pytest.fixture
+def empty(tmp_path, clock):
+    """An empty SQLite ledger."""
+    ledger = SqliteLedger(tmp_path / "empty.db", clock)
+    yield ledger
+    ledger.close()
+
+
+def test_every_altered_removed_or_swapped_line_is_named(exported, empty, clock):
     """Whichever line it is, the first that is wrong is named and nothing is written."""
     lines = exported.read_bytes().splitlines(keepends=True)
-    for number in range(1, len(lines) + 1):
-        place = number - 1
-        altered = lines[place].replace(b'":"', b'": "', 2)
-        assert f"line {number}:" in refusal_of(b"".join([*lines[:place], altered, *lines[number:]]), tmp_path, clock)
-        assert f"line {number}:" in refusal_of(b"".join(lines[:place] + lines[number:]), tmp_path, clock)
-        if number < len(lines):
-            swapped = [*lines[:place], lines[number], lines[place], *lines[number + 1 :]]
-            assert f"line {number}:" in refusal_of(b"".join(swapped), tmp_path, clock)
-    assert f"line {len(lines) + 1}:" in refusal_of(b"".join([*lines, lines[-1]]), tmp_path, clock)
+    for place, line in enumerate(lines):
+        named = f"line {place + 1}:"
+        before, after = lines[:place], lines[place + 1 :]
+        assert named in refusal_of(b"".join([*before, line.replace(b'":"', b'": "', 2), *after]), empty, clock)
+        assert named in refusal_of(b"".join([*before, *after]), empty, clock)
+        if after:
+            assert named in refusal_of(b"".join([*before, after[0], line, *after[1:]]), empty, clock)
+    assert f"line {len(lines) + 1}:" in refusal_of(b"".join([*lines, lines[-1]]), empty, clock)
 
 
-@settings(max_examples=40, deadline=None)
-@given(data=st.data())
-def test_no_changed_byte_goes_unnoticed(data):
-    """Any one byte of a file made another: its own line is named, or the one whose beginning it was."""
-    with TemporaryDirectory() as name:
-        folder, clock = Path(name), FixedClock(START)
-        source = SqliteLedger(folder / "source.db", clock)
-        source.check_in(a_gym_visit(claim=a_claim()))
-        export_to(source, folder / "export", untold)
-        source.close()
-        whole = bytearray((folder / "export").read_bytes())
-        place = data.draw(st.integers(0, len(whole) - 1))
-        line = whole[:place].count(b"\n") + 1
-        whole[place] = data.draw(st.integers(0, 255).filter(lambda byte: byte != whole[place]))
-        assert f"line {line}:" in refusal_of(bytes(whole), folder, clock)
+def test_no_changed_byte_goes_unnoticed(exported, empty, clock):
+    """Any one byte of a file made another: the line that it stands in is named."""
+    whole = exported.read_bytes()
+
+    @settings(max_examples=60, deadline=None)
+    @given(place=st.integers(0, len(whole) - 1), flipped=st.integers(1, 255))
+    def change(place, flipped):
+        changed = bytearray(whole)
+        changed[place] ^= flipped
+        assert f"line {whole[:place].count(NEW_LINE) + 1}:" in refusal_of(bytes(changed), empty, clock)
+
+    change()
+
+
+def test_a_line_forged_with_its_sums_breaks_the_chain_of_the_log(exported, empty, clock):
+    """Sums are anybody's to write; a use told otherwise still does not fit the hashes of the log."""
+    bodies = [line[len('{"sum":"","line":') + 43 : -1] for line in exported.read_bytes().splitlines()]
+    place = next(place for place, body in enumerate(bodies) if b'"kind":"void"' in body)
+    bodies[place - 1] = bodies[place - 1].replace(b'"device":"tablet-1"', b'"device":"tablet-9"')
+    last, forged = bytes(32), b""
+    for body in bodies:
+        last = sha256(last + body).digest()
+        forged += b'{"sum":"' + b64u(last).encode() + b'","line":' + body + b"}\n"
+    assert f"line {place + 1}: the chain of hashes is broken" in refusal_of(forged, empty, clock)
+
+
+def test_an_export_that_somebody_wrote_into_is_given_up(full, tmp_path, clock):
+    """The count at the beginning does not fit: refused, and no file is left."""
+    ledger = full[0]
+
+    def write_too(_entries: int) -> None:
+        for number in range(20):
+            ledger.check_in(a_check_in(clock.now(), holder=f"late-{number}"))
+
+    with pytest.raises(LedgerError, match="stop the verifiers"):
+        export_to(ledger, tmp_path / "export.jsonl", write_too)
+    assert not (tmp_path / "export.jsonl").exists()
+
+
+LOST = {"answers": "kept answers", "proofs": "proof markers", "holders": "holders"}
+
+
+@pytest.mark.parametrize("lost", sorted(LOST))
+def test_a_move_that_lost_something_says_so(full, empty, clock, monkeypatch, lost):
+    """What a target does not hold afterwards is named, whatever it said when it was filled."""
+    restore = empty.restore
+    monkeypatch.setattr(empty, "restore", lambda contents: restore(replace(contents, **{lost: ()})))
+    with pytest.raises(MoveFailed, match=LOST[lost]):
+        migrate(full[0], empty, clock, untold)
 
 
 def test_only_an_empty_ledger_takes_a_file_in(exported, tmp_path, clock):
