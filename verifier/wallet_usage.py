@@ -32,7 +32,8 @@ class Telephone(msgspec.Struct, frozen=True):
 class ServiceUsage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One service for this card: whether it carries it, what is left, what to bring, what to do, whom to call.
 
-    `closed` says why the service is not open yet; `taken` what else was chosen in its place; no `quotas`: not limited.
+    `closed` says why the service is not open yet; `one_of` the choices that it stands
+    beside, `taken` which of them was made in its place; no `quotas`: not limited.
     """
 
     code: str
@@ -42,6 +43,7 @@ class ServiceUsage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     entitled: bool
     closed: Words | None = None
     quotas: tuple[QuotaLeft, ...] = ()
+    one_of: tuple[Words, ...] = ()
     taken: ChoiceTaken | None = None
     materials: tuple[Words, ...] = ()
     steps: tuple[Words, ...] = ()
@@ -89,6 +91,7 @@ def _service(programme: Programme, service: Service, tier: str, used: Usage, at:
         entitled=entitled,
         closed=None if service.closed is None else Words.of(service.closed),
         quotas=quotas_left(programme, _figures(programme, service, tier, used, at)) if entitled else (),
+        one_of=_others(programme, service, tier) if entitled else (),
         taken=_taken(programme, service, tier, used, at) if entitled else None,
         materials=_said(service.materials),
         steps=_said(service.steps),
@@ -106,6 +109,16 @@ def _figures(programme: Programme, service: Service, tier: str, used: Usage, at:
         Figure(charge.limit, charge.period, used.counters.get((charge.limit, charge.period), 0), charge.maximum)
         for charge in charges
     )
+
+
+def _others(programme: Programme, service: Service, tier: str) -> tuple[Words, ...]:
+    """Return the other members of the service's exclusion that cards of this tier carry."""
+    if service.exclusion is None:
+        return ()
+    group, own = service.exclusion
+    carried = {other.exclusion for other in programme.services.values() if tier in other.tiers}
+    members = programme.exclusions[group].members.items()
+    return tuple(Words.of(name) for member, name in members if member != own and (group, member) in carried)
 
 
 def _taken(programme: Programme, service: Service, tier: str, used: Usage, at: datetime) -> ChoiceTaken | None:

@@ -67,6 +67,14 @@ def test_a_service_of_another_tier_is_said_not_to_be_carried(world):
     assert "quotas" not in services["airport-dom-departure"]
 
 
+def test_a_choice_is_told_before_it_is_made(world, phone):
+    """Two of one: a diamond card may take either; a gold card has nothing to choose between."""
+    gold, services = Phone(world, world.card("gold")), told(phone)
+    assert services["official-checkup"]["one_of"] != services["union-checkup"]["one_of"]
+    assert len(services["union-retreat"]["one_of"]) == 1
+    assert "one_of" not in told(gold)["union-checkup"]
+
+
 def test_only_ones_own_use_is_told(world, phone):
     """Another holder's use changes nothing."""
     other = world.card("diamond")

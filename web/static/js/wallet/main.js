@@ -5,6 +5,7 @@ import { offsetSeconds } from "../clock.js";
 import { canKeepKeys } from "../keys.js";
 import { byId, config, element, showView } from "../page.js";
 import { loadWords, onLanguage, said, word } from "../words.js";
+import { BenefitsView } from "./benefits.js";
 import { CardView } from "./card.js";
 import { Phone, recover } from "./phone.js";
 
@@ -12,6 +13,7 @@ const CARE_EVERY_MS = 5 * 60 * 1000;
 
 let phone = null;
 let view = null;
+let benefits = null;
 
 // The code comes in the link's fragment, which no server sees; it leaves the address bar at once.
 function codeFromLink() {
@@ -65,8 +67,23 @@ function showRecovery(code) {
 function showCard() {
   byId("recovery-code").textContent = "";
   showView("card");
+  markTab("card");
   view ??= new CardView(phone);
   view.start();
+}
+
+function showBenefits() {
+  showView("benefits");
+  markTab("benefits");
+  benefits ??= new BenefitsView(phone);
+  benefits.show();
+}
+
+function markTab(name) {
+  for (const tab of document.querySelectorAll("#tabs button")) {
+    if (tab.value === name) tab.setAttribute("aria-current", "page");
+    else tab.removeAttribute("aria-current");
+  }
 }
 
 // What keeps the card good, whenever there is a network: refresh it, register it where it will be shown.
@@ -133,6 +150,8 @@ async function main() {
   await loadWords();
   byId("enrol-form").addEventListener("submit", enrol);
   byId("recovery-do").addEventListener("click", showCard);
+  byId("tab-card").addEventListener("click", showCard);
+  byId("tab-benefits").addEventListener("click", showBenefits);
   byId("copy").addEventListener("click", copy);
   byId("remove").addEventListener("click", removeCard);
   byId("again").addEventListener("click", () => showEnrolment(""));

@@ -9,6 +9,7 @@ import * as store from "../store.js";
 
 const KEY = "wallet-key";
 const CARD = "wallet-card";
+const USAGE = "wallet-usage";
 const FRESH_KEY = "wallet-key-to-be";
 const LOOK_AGAIN_MS = 60 * 60 * 1000;
 
@@ -48,12 +49,12 @@ export class Phone {
     const kept = { ...card, checked_at: now(), registered: false };
     await store.write(KEY, key);
     await store.write(CARD, kept);
-    await store.remove(FRESH_KEY);
+    await Promise.all([store.remove(FRESH_KEY), store.remove(USAGE)]);
     return { phone: new Phone(key, kept), recoveryCode };
   }
 
   static async forget() {
-    await Promise.all([store.remove(KEY), store.remove(CARD)]);
+    await Promise.all([KEY, CARD, USAGE].map(store.remove));
   }
 
   async keep(changes) {
@@ -75,6 +76,22 @@ export class Phone {
     return { fields, token: `${input}.${b64u(fields.signature)}` };
   }
 
+  // Sends the card to one of the wallet's calls, signed for this very card.
+  ask(path) {
+    const { card } = this.kept;
+    const sign = async (method, to, text) => ({ "Wallet-Proof": await walletProof(this.key, method, to, text, card) });
+    return call("POST", path, { body: { card }, sign, retries: 1 });
+  }
+
+  // What is left of each service; kept for when there is no network.
+  async usage() {
+    const told = { ...await this.ask("/v1/wallet/usage"), read_at: now() };
+    await store.write(USAGE, told);
+    return told;
+  }
+
+  keptUsage = async () => (await store.read(USAGE)) ?? null;
+
   // Registers the card where it will be shown, so that the short code is enough there.
   async register() {
     const { token } = await this.prove();
@@ -86,9 +103,7 @@ export class Phone {
   async refresh({ force = false } = {}) {
     const due = now() >= Date.parse(this.kept.refresh_from);
     if (!force && !due && now() - this.kept.checked_at < LOOK_AGAIN_MS) return false;
-    const body = { card: this.kept.card };
-    const sign = async (method, path, text) => ({ "Wallet-Proof": await walletProof(this.key, method, path, text, this.kept.card) });
-    const answer = await call("POST", "/v1/wallet/refresh", { body, sign, retries: 1 });
+    const answer = await this.ask("/v1/wallet/refresh");
     const changed = answer.card !== this.kept.card;
     await this.keep({ ...answer, checked_at: now(), registered: this.kept.registered && !changed });
     return changed;
