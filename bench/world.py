@@ -59,6 +59,7 @@ class BenchWorld:
         self._card_key = keys.signer(Purpose.CARD, self.now)
         self._publish_all_valid(keys)
         self.phone = FileSigner.generate()
+        self.cards: list[str] = []
 
     def _publish_all_valid(self, keys: KeyStore) -> None:
         uri = f"{self.programme.status_base}0"
