@@ -12,7 +12,8 @@ from web.wording import FOLDER, WordingError, load_wording
 WEB = Path(__file__).parents[2] / "web"
 WORDS = load_wording()
 SOURCES = {path: path.read_text() for path in [*WEB.glob("templates/*.html"), *WEB.glob("static/js/**/*.js")]}
-PARTS = "shared home counter enrol scan who busy outcome identity today void leave operator help problem reason wallet check"
+PARTS = "shared home counter enrol scan who busy outcome identity today void leave operator help problem reason wallet"
+PARTS += " check"
 KEY = re.compile(rf"""["']((?:{PARTS.replace(" ", "|")})\.[a-z0-9-]+)["']""")
 
 

@@ -21,7 +21,7 @@ from verifier.api.matters import add_matters
 from verifier.api.offline import add_offline
 from verifier.api.points import add_points
 from verifier.api.statement import add_statements
-from verifier.api.wallet import WalletCalls, add_wallet
+from verifier.api.wallet import WalletCalls, add_wallet, add_wallet_usage
 from verifier.ledger.interface import LedgerError
 from verifier.published import Untrusted
 from verifier.service import Verifier
@@ -41,7 +41,9 @@ def blueprint(verifier: Verifier, authenticate: Authenticator, clock: Clock) -> 
     add_challenges(found, verifier, asking, RateLimit(LOOKS_A_SECOND, LOOKS_AT_ONCE, clock))
     add_bookings(found, verifier, asking)
     add_booking_changes(found, verifier, asking)
-    add_wallet(found, verifier, asking, authenticate, RateLimit(LOOKS_A_SECOND, LOOKS_AT_ONCE, clock))
+    phones = RateLimit(LOOKS_A_SECOND, LOOKS_AT_ONCE, clock)
+    add_wallet(found, verifier, asking, authenticate, phones)
+    add_wallet_usage(found, WalletCalls(verifier, asking, authenticate), authenticate, phones)
     add_offline(found, verifier, asking, authenticate)
     add_matters(found, verifier, asking)
     add_statements(found, verifier, asking)

@@ -51,21 +51,8 @@ PROVING: Final = frozenset({"bad-token", "clock-off", "malformed", "too-many-req
 def add_wallet(
     found: Blueprint, verifier: Verifier, asking: Asking, authenticate: Authenticator, limit: RateLimit
 ) -> None:
-    """Add POST /v1/wallet/bookings and /v1/wallet/bookings/list, PATCH and POST …/cancel of one; /v1/wallet/usage."""
+    """Add POST /v1/wallet/bookings and /v1/wallet/bookings/list, PATCH and POST …/cancel of one."""
     wallet = WalletCalls(verifier, asking, authenticate)
-
-    @found.post("/v1/wallet/usage")
-    @describe(
-        summary="What one's own card gives: what is left of each service, and how it is used",
-        tag="wallet",
-        body=WalletCard,
-        answers={200: WalletUsage},
-        problems=PROVING | {"unavailable", "not-trusted"},
-        auth="wallet",
-    )
-    def usage_own() -> Response:
-        limit.require(authenticate.source(request))
-        return wallet.usage(read_body(WalletCard), request_instant())
 
     @found.post("/v1/wallet/bookings")
     @describe(
@@ -121,6 +108,23 @@ def add_wallet(
     def cancel_own(booking: str) -> Response:
         limit.require(authenticate.source(request))
         return wallet.cancel(booking, read_body(WalletCard), request_instant())
+
+
+def add_wallet_usage(found: Blueprint, wallet: WalletCalls, authenticate: Authenticator, limit: RateLimit) -> None:
+    """Add POST /v1/wallet/usage: the card travels in the body, as in the other calls, never in an address."""
+
+    @found.post("/v1/wallet/usage")
+    @describe(
+        summary="What one's own card gives: what is left of each service, and how it is used",
+        tag="wallet",
+        body=WalletCard,
+        answers={200: WalletUsage},
+        problems=PROVING | {"unavailable", "not-trusted"},
+        auth="wallet",
+    )
+    def usage_own() -> Response:
+        limit.require(authenticate.source(request))
+        return wallet.usage(read_body(WalletCard), request_instant())
 
 
 class WalletCalls:
