@@ -35,3 +35,14 @@ def pytest_make_collect_report(collector: pytest.Collector):
     report = yield
     fail_if_skipped(report)
     return report
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Chromium, headless, one a process: a second driver beside the first would not start."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        made = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        yield made
+        made.close()

@@ -9,11 +9,11 @@ from devices.desk import Desk
 from devices.documents import DocumentFolder
 from devices.offline import OfflineQueue
 from devices.page import PORT, Page
-from tests.web.conftest import browser, opened, site
+from tests.web.conftest import opened, site
 from tests.web.counter import Tablet
 
 pytestmark = pytest.mark.browser
-__all__ = ["browser", "opened", "site"]
+__all__ = ["opened", "site"]
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 from tests.web.site import Site
 
@@ -14,15 +14,6 @@ expect.set_options(timeout=PATIENCE_MS)
 CHROMIUM = "/usr/bin/chromium"
 WATCH = """document.addEventListener(
   'securitypolicyviolation', (event) => console.error('CSP', event.violatedDirective, event.blockedURI))"""
-
-
-@pytest.fixture(scope="session")
-def browser():
-    """Chromium, headless, one for all tests."""
-    with sync_playwright() as playwright:
-        made = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield made
-        made.close()
 
 
 @pytest.fixture(scope="session")
