@@ -8,6 +8,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 from time import sleep
 from typing import Final
@@ -17,15 +18,42 @@ from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from flask import Flask, Response
-from sqlalchemy.engine import URL, Connection, Engine, make_url
+from sqlalchemy.engine import URL, Connection, Dialect, Engine, make_url
 from sqlalchemy.exc import OperationalError
 
 from edge.http import problem_response
+from edge.instants import from_epoch, to_epoch
 from edge.problems import Problem
 
 BUSY_SECONDS: Final = 5
 _WAL_TRIES: Final = 100
 _MIGRATION_LOCK: Final = 0x59554E4A  # any constant of ours: PostgreSQL's advisory lock while tables change
+
+
+NAMING: Final = {
+    "ix": "ix_%(table_name)s_%(column_0_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s",
+    "pk": "pk_%(table_name)s",
+}
+"""How constraints and indexes are named, so that migrations find them in either database."""
+
+
+class Instant(sa.types.TypeDecorator[datetime]):
+    """An aware UTC instant kept as epoch seconds, the same in SQLite and PostgreSQL."""
+
+    impl = sa.BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
+        """Return what the store keeps."""
+        del dialect
+        return None if value is None else to_epoch(value)
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
+        """Return the instant that the store kept."""
+        del dialect
+        return None if value is None else from_epoch(value)
 
 
 class UnusableDatabase(ValueError):

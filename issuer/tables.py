@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from enum import StrEnum
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Dialect
 
-from edge.instants import from_epoch, to_epoch
+from edge.database import NAMING, Instant
 
 ID = sa.String(22)
 HASH = sa.String(64)
@@ -36,31 +34,7 @@ class IndexState(StrEnum):
     ASSIGNED = "assigned"
 
 
-class Instant(sa.types.TypeDecorator[datetime]):
-    """An aware UTC instant kept as epoch seconds, the same in SQLite and PostgreSQL."""
-
-    impl = sa.BigInteger
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
-        """Return what the store keeps."""
-        del dialect
-        return None if value is None else to_epoch(value)
-
-    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
-        """Return the instant that the store kept."""
-        del dialect
-        return None if value is None else from_epoch(value)
-
-
-METADATA = sa.MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
+METADATA = sa.MetaData(naming_convention=NAMING)
 
 FACTS = sa.Table(
     "register_facts",
