@@ -11,7 +11,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
     from datetime import datetime, timedelta
 
     from verifier.ledger.bookings import Booking, BookingChange, BookingEnd, BookingQuery, Hold
@@ -285,9 +285,19 @@ class Entry:
     voided: bool = False
 
 
+FILTERED = (
+    "kind", "point", "service", "department", "outcome", "reason", "tier", "assurance", "beneficiary", "holder", "device",
+    "operator",
+)  # fmt: skip
+"""Fields of an entry that a search can ask for by their value."""
+
+
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A search of the log, newest first. Instants are half-open; `before` is the cursor of the page before."""
+    """A search of the log, newest first. Instants are half-open; `before` is the cursor of the page before.
+
+    `mark` is one of an entry's marks; `points` are those that may be read at all.
+    """
 
     since: datetime | None = None
     until: datetime | None = None
@@ -298,9 +308,27 @@ class Query:
     kind: str | None = None
     holder: str | None = None
     device: str | None = None
+    tier: str | None = None
+    department: str | None = None
+    operator: str | None = None
+    assurance: str | None = None
+    beneficiary: str | None = None
+    mark: str | None = None
     points: frozenset[str] | None = None
     before: str | None = None
     limit: int = 50
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """Return what is asked of an entry's fields, by the name of each; `mark` and `points` are apart."""
+        asked = ((name, getattr(self, name)) for name in FILTERED)
+        return {name: want for name, want in asked if want is not None}
+
+    @property
+    def is_sifted(self) -> bool:
+        """Whether what an index finds, the holder's or else the point's or the time's, is looked through for more."""
+        indexed = "point" if self.holder is None else "holder"
+        return bool(self.fields.keys() - {indexed}) or self.mark is not None or self.points is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -420,8 +448,11 @@ class Ledger(Protocol):
         """Re-read the whole log: chain, density, replay(log) = counters. Yields progress (entries read) and faults."""
         ...
 
-    def dump(self) -> Iterator[Contents]:
-        """Yield all that is kept, by partition in order; those that hold nothing are left out. While nobody writes."""
+    def dump(self, only: Collection[int] | None = None) -> Iterator[Contents]:
+        """Yield all that is kept, by partition in order, of all or of those named; those that hold nothing are left out.
+
+        While nobody writes.
+        """
         ...
 
     def restore(self, contents: Contents) -> None:
@@ -429,6 +460,14 @@ class Ledger(Protocol):
 
         `contents.Damaged` when its parts do not fit one another, LedgerError when the partition is not empty; nothing
         was written then.
+        """
+        ...
+
+    def replace(self, held: Contents, wanted: Contents) -> None:
+        """Put `wanted` in the place of `held` in one partition, all that follows from its leaves worked out anew.
+
+        For repairs: all or nothing, and durable. `contents.Damaged` when the parts of either do not fit one another,
+        LedgerError when the partition no longer ends as `held` does; nothing was written then.
         """
         ...
 

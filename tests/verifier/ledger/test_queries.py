@@ -91,6 +91,72 @@ def test_a_holders_entries_are_found_by_the_pseudonym(ledger, filled):
     assert ids(ledger, holder=holder, point="library") == [filled[number].entry for number in (9, 3)]
 
 
+FIELDS = {
+    "kind": "check-in",
+    "point": "library",
+    "service": "library-room",
+    "department": "education",
+    "outcome": "granted",
+    "tier": "gold",
+    "assurance": "copyable",
+    "beneficiary": "spouse",
+    "device": "tablet-2",
+    "operator": "1001",
+    "mark": "id-checked",
+}
+
+
+@pytest.fixture
+def varied(ledger, clock):
+    """Entries that differ from one in one field each; between them the one in which everything is as asked for."""
+    other = {
+        "point": "gym",
+        "service": "gym-visit",
+        "department": "culture",
+        "tier": "silver",
+        "assurance": "proved",
+        "beneficiary": "holder",
+        "device": "tablet-1",
+        "operator": None,
+        "marks": ("referred",),
+    }
+    same = {name: FIELDS[name] for name in other if name != "marks"} | {"marks": ("aside", "id-checked")}
+    drafts = {name: a_draft(**same | {name: value}) for name, value in other.items()} | {"": a_draft(**same)}
+    found = {}
+    for name, draft in drafts.items():
+        change = a_check_in(clock.now(), holder=f"holder {name}", device=draft.device, draft=draft)
+        found[name] = ledger.check_in(change).entry
+        clock.advance(HOUR)
+    denied = a_check_in(clock.now(), holder="holder-1", device="tablet-2", draft=drafts[""], findings=("not-entitled",))
+    return found | {"outcome": ledger.check_in(denied).entry}
+
+
+@pytest.mark.parametrize("name", [name for name in FIELDS if name != "kind"])
+def test_every_field_can_be_asked_for(ledger, varied, name):
+    """All but the entry that has another value there; a value that only resembles it finds nothing."""
+    other = varied["marks" if name == "mark" else name]
+    assert set(ids(ledger, **{name: FIELDS[name]})) == set(varied.values()) - {other}
+    counts = ledger.counts(Query(**{name: FIELDS[name]}))
+    assert sum(counts.values()) == len(varied) - 1
+    for resembling in (FIELDS[name][:-1], FIELDS[name] + "x", '"', "%", "\N{SNOWMAN}"):
+        assert ids(ledger, **{name: resembling}) == []
+
+
+def test_all_fields_at_once_find_the_one_entry(ledger, varied):
+    """Together with its holder too, whose own index is read then."""
+    assert ids(ledger, **FIELDS) == [varied[""]]
+    assert ids(ledger, **FIELDS, holder=ledger.pseudonym("holder ")) == [varied[""]]
+    assert ids(ledger, **FIELDS, holder=ledger.pseudonym("holder-1")) == []
+
+
+def test_a_value_inside_another_is_no_match(ledger, clock):
+    """A reference that spells a field, a mark that names a tier: text is not taken for a field."""
+    ledger.check_in(a_check_in(draft=a_draft(reference='","tier":"gold","x":"', marks=("tier:gold", "gold"))))
+    assert ids(ledger, tier="gold") == []
+    assert ids(ledger, mark='","tier":"gold","x":"') == []
+    assert len(ids(ledger, mark="gold")) == 1
+
+
 def test_a_voided_entry_shows_it_in_a_list(ledger, filled):
     """Only that one."""
     page = ledger.entries(Query())

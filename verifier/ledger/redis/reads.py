@@ -102,7 +102,7 @@ def read_page(servers: Servers, query: Query) -> Page:
     matches: list[Entry] = []
     looked, end = 0, None
     search = Search(servers, query, wanted + 1)
-    while len(matches) <= wanted and (found := search.more(_SLICE if _is_sifted(query) else wanted + 1)):
+    while len(matches) <= wanted and (found := search.more(_SLICE if query.is_sifted else wanted + 1)):
         matches += [entry for entry in _read(servers, found) if _matches(entry, query)]
         looked += len(found)
         if looked >= _MOST_LOOKED:
@@ -125,7 +125,7 @@ def read_counts(servers: Servers, query: Query) -> dict[str, int]:
         )
         return {"granted": sum(int(head[0] or 0) for head in heads), "denied": sum(int(head[1] or 0) for head in heads)}
     search = Search(servers, query, _SLICE)
-    told = not _is_sifted(replace(query, outcome=None)) and query.holder is None
+    told = not replace(query, outcome=None).is_sifted and query.holder is None
     for found in search.unordered():
         for outcome in _outcomes(servers, found, query, told=told):
             counts[outcome] += 1
@@ -148,25 +148,13 @@ def _read(servers: Servers, found: Sequence[Found]) -> Iterator[Entry]:
     return read_entries(servers, [(one.partition, one.seq) for one in found])
 
 
-def _is_sifted(query: Query) -> bool:
-    """Whether what an index finds is looked through for something else as well."""
-    besides = (query.kind, query.service, query.device, query.outcome, query.reason, query.points)
-    return any(want is not None for want in besides) or (query.holder is not None and query.point is not None)
-
-
 def _matches(entry: Entry, query: Query) -> bool:
     fields = entry.fields
-    asked = {
-        "kind": query.kind,
-        "point": query.point,
-        "service": query.service,
-        "device": query.device,
-        "outcome": query.outcome,
-        "reason": query.reason,
-        "holder": query.holder,
-    }
-    return all(want is None or fields.get(name) == want for name, want in asked.items()) and (
-        query.points is None or fields["point"] in query.points
+    marks = fields.get("marks", ())
+    return (
+        all(fields.get(name) == want for name, want in query.fields.items())
+        and (query.mark is None or (isinstance(marks, list) and query.mark in marks))
+        and (query.points is None or fields["point"] in query.points)
     )
 
 

@@ -6,8 +6,10 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 from weakref import WeakSet
+
+import msgspec
 
 from verifier.audit import leaf
 from verifier.ledger.interface import Entry, LedgerUnavailable, Page, Query, Taken, Usage, VisitState
@@ -22,9 +24,17 @@ T = TypeVar("T")
 MAX_PAGE = 500
 _SLICE = 1000  # rows looked through in one read when a search has no index of its own
 _MOST_LOOKED = 50_000  # rows looked through for one page, so that a page comes soon however rare its entries are
-_COLUMNS = ("at", "kind", "point", "service", "device", "outcome", "reason", "holder")
+_COLUMNS = frozenset({"kind", "point", "service", "device", "outcome", "reason", "holder"})
 
-_Found = tuple[int, int, str, str, str, str, str | None, str | None, str | None]
+
+class _Found(NamedTuple):
+    """A row that a slice looked at, and whether it is `wanted`."""
+
+    n: int
+    at: int
+    kind: str
+    outcome: str | None
+    wanted: int
 
 
 class Readers:
@@ -153,13 +163,13 @@ def read_page(readers: Readers, query: Query) -> Page:
         return Page((), None)
     matches: list[int] = []
     looked, end = 0, None
-    size = _SLICE if _is_sifted(query) else wanted + 1
+    size = _SLICE if query.is_sifted else wanted + 1
     while True:
         found = readers.run(lambda db, cursor=cursor: _slice(db, query, cursor, size))  # type: ignore[misc] # mypy cannot see the bound cursor
-        matches += [row[0] for row in found if _matches(row, query)]
+        matches += [row.n for row in found if row.wanted]
         if len(matches) > wanted or len(found) < size:
             break
-        cursor = (found[-1][1], found[-1][0])
+        cursor = (found[-1].at, found[-1].n)
         looked += len(found)
         if looked >= _MOST_LOOKED:
             end = rows.name_of(cursor[1])
@@ -176,11 +186,11 @@ def read_counts(readers: Readers, query: Query) -> dict[str, int]:
     while True:
         found = readers.run(lambda db, cursor=cursor: _slice(db, query, cursor, _SLICE))  # type: ignore[misc] # as above
         for row in found:
-            if row[2] == "check-in" and row[6] is not None and _matches(row, query):
-                counts[row[6]] += 1
+            if row.wanted and row.kind == "check-in" and row.outcome is not None:
+                counts[row.outcome] += 1
         if len(found) < _SLICE:
             return counts
-        cursor = (found[-1][1], found[-1][0])
+        cursor = (found[-1].at, found[-1].n)
 
 
 def _place(db: sqlite3.Connection, entry_id: str | None) -> tuple[int, int] | None:
@@ -195,44 +205,52 @@ def _place(db: sqlite3.Connection, entry_id: str | None) -> tuple[int, int] | No
 
 def _slice(db: sqlite3.Connection, query: Query, cursor: tuple[int, int] | None, size: int) -> list[_Found]:
     """The next rows, newest first, by the best index: the holder's, the point's, or the time's."""
-    clauses, values = ["1"], list[object]()
-    if query.holder is not None:
-        clauses, values = ["holder = ?"], [query.holder]
-    elif query.point is not None:
-        clauses, values = ["point = ?"], [query.point]
-    if query.since is not None:
-        clauses.append("at >= ?")
-        values.append(to_millis(query.since))
+    return [_Found(*row) for row in db.execute(*statement(query, cursor, size))]
+
+
+def statement(query: Query, cursor: tuple[int, int] | None, size: int) -> tuple[str, list[object]]:
+    """Return the SQL of a slice and its values: an index gives `size` rows at the most, each says whether it matches."""
+    wanted, values = _predicate(query)
+    clauses = ["at >= ?"]
+    values.append(0 if query.since is None else to_millis(query.since))
+    for name in ("holder", "point"):
+        if (want := query.fields.get(name)) is not None:
+            clauses.append(f"{name} = ?")
+            values.append(want)
+            break
     if query.until is not None:
         clauses.append("at < ?")
         values.append(to_millis(query.until))
     if cursor is not None:
         clauses.append("at <= ? AND (at < ? OR n < ?)")
         values += [cursor[0], cursor[0], cursor[1]]
-    return db.execute(
-        f"SELECT n, {', '.join(_COLUMNS)} FROM entries WHERE {' AND '.join(clauses)}"  # noqa: S608 - constants alone
+    return (
+        f"SELECT n, at, kind, outcome, {wanted} FROM entries WHERE {' AND '.join(clauses)}"  # noqa: S608 - constants alone
         f" ORDER BY at DESC, n DESC LIMIT {size}",
         values,
-    ).fetchall()
-
-
-def _is_sifted(query: Query) -> bool:
-    """Whether rows found by the index are looked through for something else as well."""
-    besides = (query.kind, query.service, query.device, query.outcome, query.reason, query.points)
-    return any(want is not None for want in besides) or (query.holder is not None and query.point is not None)
-
-
-def _matches(row: _Found, query: Query) -> bool:
-    _n, _at, kind, point, service, device, outcome, reason, _holder = row
-    asked = (
-        (query.kind, kind),
-        (query.point, point),
-        (query.service, service),
-        (query.device, device),
-        (query.outcome, outcome),
-        (query.reason, reason),
     )
-    return all(want is None or want == have for want, have in asked) and (query.points is None or point in query.points)
+
+
+def _predicate(query: Query) -> tuple[str, list[object]]:
+    """What tells whether a row matches: by its columns first, which cost least, then by its leaf."""
+    tests, values = list[str](), list[object]()
+    for name, want in sorted(query.fields.items(), key=lambda asked: asked[0] not in _COLUMNS):
+        if name in _COLUMNS:
+            tests.append(f"{name} IS ?")
+            values.append(want)
+        else:
+            # A leaf is canonical: whose bytes do not hold the field so written has another value, and is not parsed.
+            tests.append(f"instr(leaf, ?) AND json_extract(CAST(leaf AS TEXT), '$.{name}') IS ?")
+            values += [b'"%s":%s' % (name.encode(), msgspec.json.encode(want)), want]
+    if query.mark is not None:
+        tests.append(
+            "instr(leaf, ?) AND EXISTS (SELECT 1 FROM json_each(CAST(leaf AS TEXT), '$.marks') WHERE value = ?)"
+        )
+        values += [msgspec.json.encode(query.mark), query.mark]
+    if query.points is not None:
+        tests.append(f"point IN ({', '.join('?' * len(query.points))})")
+        values += sorted(query.points)
+    return " AND ".join(tests) or "1", values
 
 
 def _entries(db: sqlite3.Connection, wanted: list[int]) -> Iterator[Entry]:

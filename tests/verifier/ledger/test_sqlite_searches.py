@@ -1,0 +1,54 @@
+"""How SQLite searches: by an index whatever is asked for, a bounded number of rows at a time."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import fields
+from datetime import UTC, datetime
+
+import pytest
+
+from tests.verifier.ledger.builders import START, a_check_in
+from verifier.ledger.interface import Query
+from verifier.ledger.sqlite import SqliteLedger
+from verifier.ledger.sqlite.reads import statement
+
+VALUES = {"since": START, "until": datetime(2027, 1, 1, tzinfo=UTC), "points": frozenset({"gym", "library"})}
+FILTERS = sorted({field.name for field in fields(Query)} - {"before", "limit"})
+ALL = {name: VALUES.get(name, "x") for name in FILTERS}
+
+
+@pytest.fixture
+def db(tmp_path, clock):
+    """A ledger's own tables, with statistics as SQLite makes them."""
+    ledger = SqliteLedger(tmp_path / "ledger.db", clock)
+    for number in range(30):
+        ledger.check_in(a_check_in(holder=f"holder-{number}"))
+    ledger.close()
+    opened = sqlite3.connect(tmp_path / "ledger.db")
+    opened.execute("ANALYZE")
+    yield opened
+    opened.close()
+
+
+@pytest.mark.parametrize("cursor", [None, (1_793_408_400_000, 7)], ids=["first", "next"])
+@pytest.mark.parametrize(
+    "names", [(), *((name,) for name in FILTERS), tuple(FILTERS)], ids=lambda names: "+".join(names) or "none"
+)
+def test_no_filter_scans_or_sorts_the_table(db, names, cursor):
+    """One step over `entries`, a search of an index in the order of the answer: the LIMIT bounds the work."""
+    query = Query(**{name: ALL[name] for name in names})
+    sql, values = statement(query, cursor, 1000)
+    steps = [row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {sql}", values)]
+    over = [step for step in steps if " entries" in step]
+    index = (
+        "entries_holder (holder=?"
+        if "holder" in names
+        else "entries_point (point=?"
+        if "point" in names
+        else "entries_at (at>?"
+    )
+    assert len(over) == 1
+    assert over[0].startswith(f"SEARCH entries USING INDEX {index}")
+    assert not [step for step in steps if "TEMP B-TREE" in step]
+    assert sql.endswith("LIMIT 1000")
