@@ -286,8 +286,8 @@ class Entry:
 
 
 FILTERED = (
-    "kind", "point", "service", "department", "outcome", "reason", "tier", "assurance", "beneficiary", "holder", "device",
-    "operator",
+    "kind", "point", "service", "department", "outcome", "reason", "tier", "assurance", "beneficiary", "holder",
+    "device", "operator",
 )  # fmt: skip
 """Fields of an entry that a search can ask for by their value."""
 

@@ -209,7 +209,7 @@ def _slice(db: sqlite3.Connection, query: Query, cursor: tuple[int, int] | None,
 
 
 def statement(query: Query, cursor: tuple[int, int] | None, size: int) -> tuple[str, list[object]]:
-    """Return the SQL of a slice and its values: an index gives `size` rows at the most, each says whether it matches."""
+    """Return the SQL of a slice and its values: an index gives `size` rows at most, each says whether it matches."""
     wanted, values = _predicate(query)
     clauses = ["at >= ?"]
     values.append(0 if query.since is None else to_millis(query.since))
@@ -224,11 +224,8 @@ def statement(query: Query, cursor: tuple[int, int] | None, size: int) -> tuple[
     if cursor is not None:
         clauses.append("at <= ? AND (at < ? OR n < ?)")
         values += [cursor[0], cursor[0], cursor[1]]
-    return (
-        f"SELECT n, at, kind, outcome, {wanted} FROM entries WHERE {' AND '.join(clauses)}"  # noqa: S608 - constants alone
-        f" ORDER BY at DESC, n DESC LIMIT {size}",
-        values,
-    )
+    found = f"SELECT n, at, kind, outcome, {wanted} FROM entries WHERE {' AND '.join(clauses)}"  # noqa: S608 - constants
+    return f"{found} ORDER BY at DESC, n DESC LIMIT {size}", values
 
 
 def _predicate(query: Query) -> tuple[str, list[object]]:
