@@ -21,7 +21,7 @@ from verifier.answers import BookingView, CheckInAnswer, Holder, Words
 from verifier.booking_views import booking_view, window_values
 from verifier.checkin import VOID_WINDOW, Judged
 from verifier.ledger.interface import Outcome
-from verifier.looks import Looked
+from verifier.looks import Looked, ServiceSeen
 from verifier.phrasing import (
     card_values,
     contact_of,
@@ -98,6 +98,20 @@ class Answering:
         programme = looked.documents.programme
         values = {} if looked.card is None else card_values(programme, looked.card, at)
         return refused_words(programme, looked.ask.service, looked.reason, values)
+
+    def service_words(
+        self, looked: Looked, seen: ServiceSeen, at: datetime
+    ) -> tuple[Words | UnsetType, Words | UnsetType]:
+        """Return the sentence and the hint of why a service would be refused now; left out where it would not."""
+        if seen.reason is None or looked.card is None:
+            return UNSET, UNSET
+        programme = looked.documents.programme
+        stands = Outcome("", at, granted=False, reason=seen.reason, leaf_hash=b"", figures=seen.figures,
+                         visit=seen.visit, taken=seen.taken)  # fmt: skip
+        values = outcome_values(programme, stands) | card_values(programme, looked.card, at)
+        if seen.booking is not None:
+            values |= window_values(programme, seen.booking, at)
+        return refused_words(programme, seen.service, seen.reason, values)
 
     def check_in(self, judged: Judged, at: datetime) -> CheckInAnswer:
         """Return the whole answer to a check-in."""

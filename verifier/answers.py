@@ -197,14 +197,21 @@ class CheckInAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
 
 
 class ServiceView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One service of this point for the card looked at."""
+    """One service of this point for the card looked at.
+
+    `message` and `hint` say why it would be refused. `booking` is the one that a check-in naming none would use;
+    `bookings` are all of the holder's that may be named instead.
+    """
 
     code: str
     name: Words
     entitled: bool
     reason: str | None = None
+    message: Words | UnsetType = UNSET
+    hint: Words | UnsetType = UNSET
     quotas: tuple[QuotaLeft, ...] = ()
     booking: BookingView | UnsetType = UNSET
+    bookings: tuple[BookingView, ...] = ()
     includes: tuple[Words, ...] = ()
     own_expense: tuple[Words, ...] = ()
 

@@ -9,8 +9,8 @@ from cards.claims import CardClaims
 from cards.programme.types import Service
 from cards.verify import Refused, Verified
 from verifier.checkin import Ask, CheckInDesk, change_of, claim_of, ledger_problems, operation_of
-from verifier.ledger.bookings import Booking
-from verifier.ledger.interface import CheckIn, Figure, Ledger, Usage
+from verifier.ledger.bookings import Booking, BookingState
+from verifier.ledger.interface import CheckIn, Figure, Ledger, Taken, Usage, VisitState
 from verifier.ledger.judgement import Standing, judge
 from verifier.published import Documents
 from verifier.store import Access, Look, VerifierStore
@@ -18,12 +18,19 @@ from verifier.store import Access, Look, VerifierStore
 
 @dataclass(frozen=True, slots=True)
 class ServiceSeen:
-    """What a look says of one service: the reason that would be given now, None when it would be granted."""
+    """What a look says of one service: the reason that would be given now, None when it would be granted.
+
+    `booking` is the one that would be used; `bookings` are all of this service that the holder still holds.
+    `visit` and `taken` are what stands in the way, where they do.
+    """
 
     service: Service
     reason: str | None
     figures: tuple[Figure, ...]
     booking: Booking | None = None
+    bookings: tuple[Booking, ...] = ()
+    visit: VisitState | None = None
+    taken: Taken | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +121,9 @@ def _seen(looked: _Judged, service: Service) -> ServiceSeen:
     change = change_of(ask, operation_of(ask), looked.verdict, looked.documents, looked.at, bookings=looked.bookings)
     stands = standing(change, usage, looked.bookings)
     judged = judge(change, looked.at, "", stands)
-    return ServiceSeen(service, judged.reason, _uncounted(judged.figures, usage), stands.booking)
+    held = tuple(one for one in looked.bookings if one.service == service.code and one.state is BookingState.HELD)
+    figures = _uncounted(judged.figures, usage)
+    return ServiceSeen(service, judged.reason, figures, stands.booking, held, judged.visit, judged.taken)
 
 
 def standing(change: CheckIn, usage: Usage, bookings: tuple[Booking, ...]) -> Standing:

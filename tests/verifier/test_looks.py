@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from cards.claims import Form
+from tests.verifier.booking import Phone, flight, lounge
 
 
 def look(device, presentation, **rest):
@@ -94,3 +95,40 @@ def test_a_look_at_a_printed_card_is_one_use(world):
     told = [confirm(desk, seen["id"], "hospital-registration", id_checked=True).json["reason"] for _ in range(2)]
     assert told == [None, "proof-used"]
     assert [entry["outcome"] for entry in world.log()] == ["denied", "granted", "denied"]
+
+
+def test_a_look_says_in_words_why_a_service_would_be_refused(world):
+    """The sentence of the check-in's answer, with its times, so that staff can say it before anybody compares an ID."""
+    silver, gym = world.card("silver"), world.device("gym")
+    gym.outcome(silver.shown(), "gym-visit")
+    (service,) = look(gym, silver.shown())["services"]
+    refused = gym.outcome(silver.shown(), "gym-visit")
+    assert (service["message"], service["hint"]) == (refused["message"], refused["hint"])
+
+
+def test_a_look_tells_of_every_booking_that_can_be_named(world):
+    """Two flights held: the nearer is the one that would be used, both can be chosen; a cancelled one is not there."""
+    phone = Phone(world, world.card("diamond"))
+    service = "airport-dom-departure"
+    first = phone.booked(service, flight("2026-11-01 14:00"))["booking"]["id"]
+    gone = phone.booked(service, flight("2026-11-01 16:00", flight="CZ3103"))["booking"]["id"]
+    assert phone.cancel(gone).status_code == 200
+    second = phone.booked(service, flight("2026-11-01 17:00", flight="CZ3105"))["booking"]["id"]
+    world.go("2026-11-01 13:30")
+    (seen,) = look(lounge(world), phone.card.shown(), service=service)["services"]
+    assert seen["booking"]["id"] == first
+    assert [booking["id"] for booking in seen["bookings"]] == [first, second]
+    assert "message" not in seen
+
+
+def test_a_point_tells_its_counter_what_it_must_ask(world):
+    """Choices of a reference, looking first, companions, the checklist, the names of a booking's fields."""
+    gym = world.client.get("/v1/points/gym").json["services"][0]
+    assert gym["reference_choices"]["swimming"]["zh"] == "游泳"
+    assert "look_first" not in gym
+    services = {service["code"]: service for service in world.client.get("/v1/points/air-dom").json["services"]}
+    departure, arrival = services["airport-dom-departure"], services["airport-dom-arrival"]
+    assert (departure["look_first"], departure["companions_most"], len(departure["includes"])) == (True, 4, 7)
+    assert departure["own_expense"]
+    assert [len(service["booking_fields"]) for service in (departure, arrival)] == [12, 13]
+    assert {"code": "plates", "kind": "plates"}.items() <= departure["booking_fields"][10].items()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from flask import Blueprint, Response, request
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET
 
 from accounts.rights import Right
 from edge.http import answer, idempotency_key, read_body, request_instant
@@ -28,6 +28,7 @@ from verifier.answers import (
 from verifier.api.asking import Asking, given
 from verifier.booking_views import booking_view
 from verifier.changes import TARGET_PROBLEMS, Change
+from verifier.ledger.bookings import Booking
 from verifier.ledger.interface import Outcome
 from verifier.looks import Looked, ServiceSeen
 from verifier.phrasing import quotas_left, tier_words
@@ -143,23 +144,27 @@ def _look_answer(verifier: Verifier, looked: Looked, at: datetime) -> LookAnswer
         assurance=assurance_word(looked.verdict),
         holder=UNSET if card is None else verifier.answering.holder(looked.ask.point.department, card),
         needs=looked.needs,
-        services=tuple(_service_view(verifier, looked, seen) for seen in looked.services),
+        services=tuple(_service_view(verifier, looked, seen, at) for seen in looked.services),
     )
 
 
-def _service_view(verifier: Verifier, looked: Looked, seen: ServiceSeen) -> ServiceView:
+def _service_view(verifier: Verifier, looked: Looked, seen: ServiceSeen, at: datetime) -> ServiceView:
     names = looked.ask.caller.may(Right.NAMES, looked.ask.point.code)
-    booking: BookingView | UnsetType = UNSET
-    if seen.booking is not None:
-        details = verifier.store.bookings.find(seen.booking.id)
-        booking = booking_view(verifier.programme, seen.booking, details, names=names)
+
+    def shown(booking: Booking) -> BookingView:
+        return booking_view(verifier.programme, booking, verifier.store.bookings.find(booking.id), names=names)
+
+    message, hint = verifier.answering.service_words(looked, seen, at)
     return ServiceView(
         code=seen.service.code,
         name=Words.of(seen.service.name),
         entitled=seen.reason is None,
         reason=seen.reason,
+        message=message,
+        hint=hint,
         quotas=quotas_left(verifier.programme, seen.figures),
-        booking=booking,
+        booking=UNSET if seen.booking is None else shown(seen.booking),
+        bookings=tuple(shown(booking) for booking in seen.bookings),
         includes=tuple(Words.of(text) for text in seen.service.includes),
         own_expense=tuple(Words.of(text) for text in seen.service.own_expense),
     )

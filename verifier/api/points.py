@@ -10,7 +10,7 @@ from flask import Blueprint, Response, request
 
 from accounts.rights import Right
 from cards.programme.export import programme_json
-from cards.programme.types import Point, Programme
+from cards.programme.types import Point, Programme, Service
 from edge.http import answer, request_instant
 from edge.instants import from_epoch, rfc3339
 from edge.openapi import describe
@@ -25,8 +25,20 @@ RECENT = 20
 _PUBLIC_CACHE = {"Cache-Control": "public, max-age=300"}
 
 
+class FieldLabel(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A field of a booking's `details`, and how it is called. `kind` as in the programme file."""
+
+    code: str
+    label: Words
+    kind: str
+
+
 class PointService(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One service of a point, as its counter needs it."""
+    """One service of a point, as its counter needs it.
+
+    `reference_choices`, where there are any, are the only values of the reference. `look_first`: its counter looks
+    before it checks in. `includes` and `own_expense` are the staff's checklist.
+    """
 
     code: str
     name: Words
@@ -37,7 +49,13 @@ class PointService(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     reference: Words | None = None
     reference_pattern: str | None = None
     reference_required: bool = False
+    reference_choices: dict[str, Words] = msgspec.field(default_factory=dict)
     visit_minutes: int | None = None
+    look_first: bool = False
+    companions_most: int = 0
+    includes: tuple[Words, ...] = ()
+    own_expense: tuple[Words, ...] = ()
+    booking_fields: tuple[FieldLabel, ...] = ()
 
 
 class PointView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -121,23 +139,37 @@ def point_view(programme: Programme, place: Point) -> PointView:
         department=Words.of(department.name),
         address=None if place.address is None else Words.of(place.address),
         phones=tuple(phone.number for phone in place.phones),
-        services=tuple(
-            PointService(
-                code=service.code,
-                name=Words.of(service.name),
-                mode=service.mode.value,
-                tiers=tuple(sorted(service.tiers, key=lambda code: -programme.tiers[code].rank)),
-                beneficiaries=tuple(sorted(service.beneficiaries)),
-                closed=None if service.closed is None else Words.of(service.closed),
-                reference=None if service.reference is None else Words.of(service.reference.label),
-                reference_pattern=None if service.reference is None else service.reference.pattern,
-                reference_required=service.reference is not None and service.reference.required,
-                visit_minutes=None if service.visit is None else int(service.visit.length.total_seconds() // 60),
-            )
-            for service in offered
-            if service.checked_in
-        ),
+        services=tuple(_point_service(programme, service) for service in offered if service.checked_in),
     )
+
+
+def _point_service(programme: Programme, service: Service) -> PointService:
+    reference = service.reference
+    return PointService(
+        code=service.code,
+        name=Words.of(service.name),
+        mode=service.mode.value,
+        tiers=tuple(sorted(service.tiers, key=lambda code: -programme.tiers[code].rank)),
+        beneficiaries=tuple(sorted(service.beneficiaries)),
+        closed=None if service.closed is None else Words.of(service.closed),
+        reference=None if reference is None else Words.of(reference.label),
+        reference_pattern=None if reference is None else reference.pattern,
+        reference_required=reference is not None and reference.required,
+        reference_choices={} if reference is None else {k: Words.of(text) for k, text in reference.choices.items()},
+        visit_minutes=None if service.visit is None else int(service.visit.length.total_seconds() // 60),
+        look_first=service.look_first,
+        companions_most=service.companions_most,
+        includes=tuple(Words.of(text) for text in service.includes),
+        own_expense=tuple(Words.of(text) for text in service.own_expense),
+        booking_fields=_booking_fields(programme, service),
+    )
+
+
+def _booking_fields(programme: Programme, service: Service) -> tuple[FieldLabel, ...]:
+    rule = programme.booking_rules.get(service.booking or "")
+    fields = () if rule is None else rule.fields
+    asked = (one for one in fields if not one.services or service.code in one.services)
+    return tuple(FieldLabel(code=one.code, label=Words.of(one.label), kind=one.kind) for one in asked)
 
 
 def todays(verifier: Verifier, point: str, at: datetime) -> Today:
