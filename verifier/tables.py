@@ -1,4 +1,4 @@
-"""The tables of the verifier's erasable store (DESIGN §7): cards, looks, tags, notes, accesses. Never a check-in."""
+"""The tables of the verifier's erasable store (DESIGN §7): cards, looks, tags, notes, codes, accesses. Never a check-in."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ LOOKS = sa.Table(
     sa.Column("expires_at", sa.BigInteger, nullable=False, index=True),
     sa.Column("tag", sa.LargeBinary(32), comment="the tag that was read, where one was"),
     sa.Column("counter", sa.BigInteger, comment="its count at that reading"),
+    sa.Column("delegation", sa.String(22), comment="the delegation whose code was shown, where one was"),
 )
 
 CHALLENGES = sa.Table(
@@ -103,6 +104,58 @@ BOOKING_DETAILS = sa.Table(
     sa.Column("booking", sa.String(20), primary_key=True, comment="the booking's id"),
     sa.Column("details", sa.LargeBinary, nullable=False, comment="sealed: whose, on which card, the fields"),
     sa.Column("erase_at", sa.BigInteger, nullable=False, index=True),
+)
+
+DELEGATIONS = sa.Table(
+    "delegations",
+    METADATA,
+    sa.Column("id", sa.String(22), primary_key=True),
+    sa.Column(
+        "code", sa.LargeBinary(32), nullable=False, unique=True, comment="keyed hash of the code, never the code"
+    ),
+    sa.Column("subject", sa.String(22), nullable=False, index=True),
+    sa.Column("service", sa.String(64), nullable=False),
+    sa.Column("details", sa.LargeBinary, nullable=False, comment="sealed: the card it was made with, the employer"),
+    sa.Column("made_at", sa.BigInteger, nullable=False),
+    sa.Column("ends_at", sa.BigInteger, nullable=False, index=True),
+    sa.Column("revoked_at", sa.BigInteger),
+    sa.Column("uses", sa.Integer, nullable=False, comment="told to the holder; the log alone proves them"),
+    sa.Column("used_at", sa.BigInteger),
+)
+
+EVENTS = sa.Table(
+    "events",
+    METADATA,
+    sa.Column("code", sa.String(64), primary_key=True),
+    sa.Column("service", sa.String(64), nullable=False),
+    sa.Column("point", sa.String(64), nullable=False, index=True),
+    sa.Column("name_zh", sa.String(200), nullable=False),
+    sa.Column("name_en", sa.String(200), nullable=False),
+    sa.Column("starts_at", sa.BigInteger, nullable=False, index=True),
+    sa.Column("ends_at", sa.BigInteger, nullable=False),
+    sa.Column("capacity", sa.Integer, nullable=False),
+    sa.Column("version", sa.Integer, nullable=False, comment="rises with every change"),
+    sa.Column("cancelled_at", sa.BigInteger),
+)
+
+PLACE_TURNS = sa.Table(
+    "place_turns",
+    METADATA,
+    sa.Column("resource", sa.String(200), primary_key=True),
+    sa.Column("turn", sa.BigInteger, nullable=False, comment="whoever takes a place of it changes this row first"),
+)
+
+PLACES = sa.Table(
+    "places",
+    METADATA,
+    sa.Column("id", sa.String(43), primary_key=True, comment="hash of the operation that takes it"),
+    sa.Column("resource", sa.String(200), nullable=False, index=True, comment="a room of a point, an event"),
+    sa.Column("starts_at", sa.BigInteger, nullable=False),
+    sa.Column("ends_at", sa.BigInteger, nullable=False, index=True),
+    sa.Column("units", sa.Integer, nullable=False),
+    sa.Column("booking", sa.String(20), index=True, comment="whose it is; NULL until the ledger has answered"),
+    sa.Column("asked", sa.LargeBinary, comment="sealed: the operation, to ask the ledger what became of it"),
+    sa.Column("made_at", sa.BigInteger, nullable=False),
 )
 
 WALLET_PROOFS = sa.Table(
