@@ -95,6 +95,15 @@ def refresh(desk: Desk, card_id: str, *, by: str, at: datetime) -> Refreshed:
         return Refreshed(read_card(desk, connection, card.id), anew=True)
 
 
+def entitled_until(desk: Desk, card_id: str, at: datetime) -> datetime | None:
+    """Return until when the holder of a card is entitled to its tier; None where no ground holds, or it is unknown."""
+    try:
+        with desk.register.read() as connection:
+            return _entitled_until(desk, connection, read_card(desk, connection, card_id), at)
+    except (Refused, NotValid):
+        return None
+
+
 def block(desk: Desk, number: str, recovery_code: str, *, by: str, at: datetime) -> IssuedCard | None:
     """Suspend a phone's card by its number and recovery code; None, counted, if they do not belong together.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
 from flask import Request
@@ -37,11 +38,17 @@ def no_register(_number: str) -> str | None:
     return None
 
 
+def not_known(_card_id: str, _at: datetime) -> datetime | None:
+    """Tell of no card until when its holder is entitled: only a register knows."""
+    return None
+
+
 @dataclass(frozen=True)
 class Verifier:
     """Everything that the verifier's calls work with; one a process, made after the fork.
 
-    `card_by_number` asks a register on the same host, where there is one, for the card token of a number.
+    `card_by_number` asks a register on the same host, where there is one, for the card token of a number;
+    `entitled_until` until when the holder of a card, by its id, is entitled.
     """
 
     programme: Programme
@@ -58,6 +65,7 @@ class Verifier:
     matters: MatterDesk
     log: LogReader | None = None
     card_by_number: Callable[[str], str | None] = no_register
+    entitled_until: Callable[[str, datetime], datetime | None] = not_known
 
     def close(self) -> None:
         """Finish what was accepted and close the stores."""

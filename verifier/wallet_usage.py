@@ -13,6 +13,7 @@ from verifier.answers import Place, QuotaLeft, Words
 from verifier.ledger.interface import Figure, Usage
 from verifier.phrasing import quotas_left, tier_words
 from verifier.rules import cost_of, places_of
+from verifier.wallet_booking import RuleAsked, rules_for
 
 
 class ChoiceTaken(msgspec.Struct, frozen=True):
@@ -32,8 +33,8 @@ class Telephone(msgspec.Struct, frozen=True):
 class ServiceUsage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One service for this card: whether it carries it, what is left, what to bring, what to do, whom to call.
 
-    `closed` says why the service is not open yet; `one_of` the choices that it stands
-    beside, `taken` which of them was made in its place; no `quotas`: not limited.
+    `closed` says why the service is not open yet; `one_of` the choices that it stands beside, `taken` which of them was
+    made in its place; no `quotas`: not limited; `booking` is the rule that it is booked by.
     """
 
     code: str
@@ -49,12 +50,14 @@ class ServiceUsage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     steps: tuple[Words, ...] = ()
     places: tuple[Place, ...] = ()
     phones: tuple[Telephone, ...] = ()
+    booking: str | None = None
 
 
 class WalletUsage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The whole of it. A card that does not hold is told why, and nothing else: whoever has the phone may be a finder.
 
-    `items` are the programme's benefits by number; `card_until` is when this phone's token ends.
+    `items` are the programme's benefits by number; `card_until` is when this phone's token ends; `entitled_until` how
+    long the holder is entitled, where the register is on this host; `booking_rules` what its bookings ask for.
     """
 
     valid: bool
@@ -64,11 +67,15 @@ class WalletUsage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     tier: str | None = None
     tier_name: Words | None = None
     card_until: str | None = None
+    entitled_until: str | None = None
     items: dict[int, Words] = msgspec.field(default_factory=dict)
     services: tuple[ServiceUsage, ...] = ()
+    booking_rules: dict[str, RuleAsked] = msgspec.field(default_factory=dict)
 
 
-def usage_of(programme: Programme, card: CardClaims, used: Usage, at: datetime) -> WalletUsage:
+def usage_of(
+    programme: Programme, card: CardClaims, used: Usage, at: datetime, *, entitled_until: datetime | None = None
+) -> WalletUsage:
     """Return what a card that holds gives at the instant `at`; `used` is what was counted of its holder."""
     return WalletUsage(
         valid=True,
@@ -76,8 +83,10 @@ def usage_of(programme: Programme, card: CardClaims, used: Usage, at: datetime) 
         tier=card.tier,
         tier_name=tier_words(programme, card),
         card_until=rfc3339(card.expires_at),
+        entitled_until=None if entitled_until is None else rfc3339(entitled_until),
         items={number: Words.of(name) for number, name in programme.items.items()},
         services=tuple(_service(programme, service, card.tier, used, at) for service in programme.services.values()),
+        booking_rules=rules_for(programme, card.tier),
     )
 
 
@@ -100,6 +109,7 @@ def _service(programme: Programme, service: Service, tier: str, used: Usage, at:
             for place in places_of(programme, service)
         ),
         phones=_phones(programme, service),
+        booking=service.booking if entitled and service.closed is None else None,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+from dataclasses import replace
 from functools import partial
 
 from flask import Flask
@@ -19,6 +20,7 @@ from edge.settings import Settings
 from issuer.desk import Desk, open_desk
 from issuer.errors import Refused
 from issuer.issuing import find_card
+from issuer.phone import entitled_until
 from issuer.publisher import Publisher
 from issuer.wallet_api import blueprint as wallet_blueprint
 from verifier.api.asking import Asking
@@ -50,6 +52,8 @@ def create_application(settings: Settings, clock: Clock | None = None) -> Flask:
     desk = _add_issuer(app, settings, clock) if settings.serves("issuer") else None
     if settings.serves("verifier"):
         verifier = open_verifier(settings, clock, no_register if desk is None else partial(_token_of_number, desk))
+        if desk is not None:
+            verifier = replace(verifier, entitled_until=partial(entitled_until, desk))
         atexit.register(verifier.close)
         sweeping = Sweeping(verifier.upkeep, clock)
         sweeping.start()

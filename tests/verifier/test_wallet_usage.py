@@ -10,10 +10,12 @@ import pytest
 
 from cards.claims import Form
 from cards.status import Status
+from edge.http import create_frame
 from keys.signer import FileSigner
 from keys.wallet_proof import Call, sign_wallet_proof
 from tests.verifier.booking import Phone, flight
-from tests.verifier.world import BASE
+from tests.verifier.world import BASE, at
+from verifier.api.surface import blueprint
 
 PATH = "/v1/wallet/usage"
 
@@ -73,6 +75,29 @@ def test_a_choice_is_told_before_it_is_made(world, phone):
     assert services["official-checkup"]["one_of"] != services["union-checkup"]["one_of"]
     assert len(services["union-retreat"]["one_of"]) == 1
     assert "one_of" not in told(gold)["union-checkup"]
+
+
+def test_what_a_booking_asks_for_is_told_with_its_times(world):
+    """The form is the programme's: fields with both names, the lead, the most people; nothing of another tier's."""
+    phone, other = Phone(world, world.card("diamond")), Phone(world, world.card("silver"))
+    answer, silver = phone.call("POST", PATH).json, other.call("POST", PATH).json
+    rule = answer["booking_rules"][told(phone)["airport-dom-arrival"]["booking"]]
+    assert (rule["basis"], rule["lead_minutes"], rule["party_most"]) == ("journey", 120, 5)
+    fields = {field["code"]: field for field in rule["fields"]}
+    assert fields["name_board"]["services"] == ["airport-dom-arrival"]
+    assert fields["plates"]["label"] == {"zh": "车牌号", "en": "Plates"}
+    assert set(silver["booking_rules"]) == {"room", "museum", "event"}
+
+
+def test_until_when_the_holder_is_entitled_is_told_where_the_register_is(world, phone, diamond):
+    """Elsewhere it is left out: the verifier holds no register, and the phone knows it from its issuer."""
+    assert "entitled_until" not in phone.call("POST", PATH).json
+    until = {diamond.claims.card_id: at("2029-06-30 00:00")}
+    verifier = replace(world.verifier, entitled_until=lambda card, _at: until.get(card))
+    app = create_frame("register", clock=world.clock)
+    app.register_blueprint(blueprint(verifier, world.authenticate, world.clock))
+    world.client = app.test_client()
+    assert phone.call("POST", PATH).json["entitled_until"] == "2029-06-29T16:00:00Z"
 
 
 def test_only_ones_own_use_is_told(world, phone):

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
-from typing import Final
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Final
 from urllib.parse import quote
 
 from flask import Blueprint, Response, request
-from msgspec import UnsetType
+from msgspec import Meta, UnsetType
 
 from accounts.http import Authenticator
 from cards.claims import CardClaims
 from cards.parts import Presentation, PresentationError
-from cards.programme.types import Assurance
+from cards.programme.types import Assurance, BookingBasis
 from cards.verify import Refused, Verified
 from edge.http import answer, idempotency_key, read_body, request_instant
-from edge.instants import rfc3339
+from edge.instants import InstantError, parse_rfc3339, rfc3339
 from edge.limits import RateLimit
 from edge.openapi import describe
 from edge.problems import Problem
@@ -28,6 +28,7 @@ from verifier.api.asking import Asking
 from verifier.api.checkins import WRITING
 from verifier.booking_answers import (
     BookingAnswer,
+    Instant,
     OwnBookings,
     WalletBooking,
     WalletCard,
@@ -40,12 +41,31 @@ from verifier.booking_views import booking_view
 from verifier.bookings import Booked, point_of, rule_of
 from verifier.checkin import ledger_problems
 from verifier.ledger.bookings import BookingQuery
+from verifier.ledger.interface import Page, Query
 from verifier.phrasing import card_refused_words
 from verifier.service import Verifier
+from verifier.wallet_history import OwnHistory, history_of
 from verifier.wallet_usage import WalletUsage, usage_of
 
 PROOF_HEADER: Final = "Wallet-Proof"
+DELAY_MOST: Final = timedelta(days=1)
+"""How late a carrier may be by its traveller's own word: what is later is changed, or told to the point."""
+
+PAGE: Final = 20
 PROVING: Final = frozenset({"bad-token", "clock-off", "malformed", "too-many-requests"})
+
+
+class WalletPage(WalletCard, frozen=True, forbid_unknown_fields=True):
+    """Which page of one's history: `before` is `next` of the page before."""
+
+    before: Annotated[str, Meta(max_length=64)] | None = None
+    limit: Annotated[int, Meta(ge=1, le=50)] = PAGE
+
+
+class WalletDelay(WalletCard, frozen=True, forbid_unknown_fields=True):
+    """The carrier's new time."""
+
+    expected_at: Instant
 
 
 def add_wallet(
@@ -111,7 +131,7 @@ def add_wallet(
 
 
 def add_wallet_usage(found: Blueprint, wallet: WalletCalls, authenticate: Authenticator, limit: RateLimit) -> None:
-    """Add POST /v1/wallet/usage: the card travels in the body, as in the other calls, never in an address."""
+    """Add POST /v1/wallet/usage, /history, /bookings/<id>/delay: the card travels in the body, never in an address."""
 
     @found.post("/v1/wallet/usage")
     @describe(
@@ -125,6 +145,33 @@ def add_wallet_usage(found: Blueprint, wallet: WalletCalls, authenticate: Authen
     def usage_own() -> Response:
         limit.require(authenticate.source(request))
         return wallet.usage(read_body(WalletCard), request_instant())
+
+    @found.post("/v1/wallet/history")
+    @describe(
+        summary="One's own history, newest first: granted, refused, booked, taken back",
+        tag="wallet",
+        body=WalletPage,
+        answers={200: OwnHistory},
+        problems=PROVING | {"unavailable", "not-trusted"},
+        auth="wallet",
+    )
+    def history_own() -> Response:
+        limit.require(authenticate.source(request))
+        return wallet.history(read_body(WalletPage), request_instant())
+
+    @found.post("/v1/wallet/bookings/<booking>/delay")
+    @describe(
+        summary="Move one's own booking by its carrier's delay: its window moves, its unit stays",
+        tag="wallet",
+        body=WalletDelay,
+        answers={200: BookingAnswer},
+        problems=WRITING | PROVING | BOOKING_PROBLEMS,
+        auth="wallet",
+        writes=True,
+    )
+    def delay_own(booking: str) -> Response:
+        limit.require(authenticate.source(request))
+        return wallet.delay(booking, read_body(WalletDelay), request_instant())
 
 
 class WalletCalls:
@@ -156,20 +203,51 @@ class WalletCalls:
         views = tuple(
             booking_view(programme, booking, details, names=True) for booking, details in found if tells_of(booking, at)
         )
-        return answer(OwnBookings(views, rfc3339(at)), headers={"Cache-Control": "no-store"})
+        return _kept_private(OwnBookings(views, rfc3339(at)))
 
     def usage(self, body: WalletCard, at: datetime) -> Response:
         """Tell what is left; a card that does not hold is told why and learns nothing of its holder."""
         _, verdict, card = self._proved(body.card, at)
-        programme = self._verifier.programme
-        if isinstance(verdict, Verified):
-            with ledger_problems():
-                used = self._verifier.ledger.usage(card.subject, at)
-            said = usage_of(programme, card, used, at)
-        else:
-            message = card_refused_words(programme, verdict.reason, card, at)
-            said = WalletUsage(valid=False, server_time=rfc3339(at), reason=verdict.reason, message=message)
-        return answer(said, headers={"Cache-Control": "no-store"})
+        if isinstance(verdict, Refused):
+            return _kept_private(WalletUsage(**self._stopped(verdict, at)))
+        with ledger_problems():
+            used = self._verifier.ledger.usage(card.subject, at)
+        until = self._verifier.entitled_until(card.card_id, at)
+        return _kept_private(usage_of(self._verifier.programme, card, used, at, entitled_until=until))
+
+    def history(self, body: WalletPage, at: datetime) -> Response:
+        """Tell a page of the log about this holder; a card that does not hold is told why, and nothing else."""
+        _, verdict, card = self._proved(body.card, at)
+        if isinstance(verdict, Refused):
+            return _kept_private(OwnHistory(**self._stopped(verdict, at)))
+        with ledger_problems():
+            name = self._verifier.ledger.pseudonym(card.subject)
+            query = Query(holder=name, before=body.before, limit=body.limit)
+            page = Page((), None) if name is None else self._verifier.ledger.entries(query)
+        return _kept_private(history_of(self._verifier.programme, page, at))
+
+    def _stopped(self, verdict: Refused, at: datetime) -> dict[str, Any]:
+        """Return what whoever holds the phone of a card that does not hold is told: it may be a finder."""
+        message = card_refused_words(self._verifier.programme, verdict.reason, verdict.card, at)
+        return {"valid": False, "server_time": rfc3339(at), "reason": verdict.reason, "message": message}
+
+    def delay(self, booking: str, body: WalletDelay, at: datetime) -> Response:
+        """Move one's own booking to its carrier's new time, within a day of the schedule."""
+        _, _, card = self._proved(body.card, at)
+        held = self._verifier.bookings.booking(booking)
+        if held is None or self._verifier.ledger.pseudonym(card.subject) != held.holder:
+            raise Problem("not-found")
+        rule = rule_of(self._verifier.programme, self._asking.service(held.service))
+        expected = _instant("$.expected_at", body.expected_at)
+        scheduled = held.window.scheduled_at
+        if rule.basis is not BookingBasis.JOURNEY:
+            raise _invalid("$.expected_at", "only a carrier's times are late; change the booking instead")
+        if not scheduled <= expected <= scheduled + DELAY_MOST:
+            raise _invalid("$.expected_at", "a delay is later than the schedule, by a day at most")
+        if at > held.window.closes_at:
+            raise Problem("booking-was-missed")
+        asked = BookingAsked(idempotency_key(), Asker.wallet(card.subject), booking)
+        return self._answer(self._verifier.bookings.delay(asked, expected, at), "delayed", at)
 
     def change(self, booking: str, body: WalletChange, at: datetime) -> Response:
         """Change one's own booking."""
@@ -223,7 +301,22 @@ class WalletCalls:
 
     def _answer(self, booked: Booked, done: str, at: datetime, *, status: int = 200) -> Response:
         said = booking_answer(self._verifier.answering, booked, done, at, names=True)
-        return answer(said, status, {"Cache-Control": "no-store"})
+        return _kept_private(said, status)
+
+
+def _kept_private(said: object, status: int = 200) -> Response:
+    return answer(said, status, {"Cache-Control": "no-store"})
+
+
+def _instant(path: str, text: str) -> datetime:
+    try:
+        return parse_rfc3339(text)
+    except InstantError as error:
+        raise _invalid(path, str(error)) from None
+
+
+def _invalid(path: str, message: str) -> Problem:
+    return Problem("invalid-field", extra={"fields": [{"path": path, "message": message}]})
 
 
 def _card(verdict: Verified | Refused) -> CardClaims:

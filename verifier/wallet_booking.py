@@ -1,0 +1,77 @@
+"""What a phone must know to book: each rule's fields and times, in numbers that its form works by. No store."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import msgspec
+
+from cards.programme.types import BookingField, BookingRule, Programme
+from verifier.answers import Words
+
+_MINUTE = timedelta(minutes=1)
+
+
+class FieldAsked(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One field of a booking. `kind`: text, names, phone, plates, number, yes-no, datetime, date.
+
+    `services` limits it to those services; a number with `counts` says how many the named field lists; `party` tells
+    that a number is how many come: "all", or those "besides" the holder.
+    """
+
+    code: str
+    label: Words
+    kind: str
+    required: bool
+    services: tuple[str, ...] = ()
+    counts: str | None = None
+    pattern: str | None = None
+    party: str | None = None
+
+
+class RuleAsked(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How services of a rule are booked. `basis`: journey, slot, notice or event; bounds belong to what they bound."""
+
+    name: Words
+    basis: str
+    lead_minutes: int
+    ahead_minutes: int
+    party_most: int
+    cancel_until: str
+    change_needs_lead: tuple[str, ...]
+    fields: tuple[FieldAsked, ...]
+    slot_most_minutes: int | None = None
+
+
+def rules_for(programme: Programme, tier: str) -> dict[str, RuleAsked]:
+    """Return the rules of the services that cards of a tier carry and that are open."""
+    services = [one for one in programme.services.values() if tier in one.tiers and one.closed is None]
+    codes = {one.booking for one in services if one.booking is not None}
+    return {code: _rule(rule) for code, rule in programme.booking_rules.items() if code in codes}
+
+
+def _rule(rule: BookingRule) -> RuleAsked:
+    return RuleAsked(
+        name=Words.of(rule.name),
+        basis=rule.basis.value,
+        lead_minutes=rule.lead // _MINUTE,
+        ahead_minutes=rule.ahead // _MINUTE,
+        party_most=rule.party_most,
+        cancel_until=rule.cancel_until,
+        change_needs_lead=tuple(sorted(rule.change_needs_lead)),
+        fields=tuple(_field(one) for one in rule.fields),
+        slot_most_minutes=None if rule.slot_most is None else rule.slot_most // _MINUTE,
+    )
+
+
+def _field(one: BookingField) -> FieldAsked:
+    return FieldAsked(
+        code=one.code,
+        label=Words.of(one.label),
+        kind=one.kind,
+        required=one.required,
+        services=tuple(sorted(one.services)),
+        counts=one.counts,
+        pattern=one.pattern,
+        party=one.party,
+    )
