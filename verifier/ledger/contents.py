@@ -72,6 +72,11 @@ class Contents:
         """Whether nothing is held."""
         return not (self.leaves or self.holders or self.answers or self.proofs)
 
+    @property
+    def end(self) -> tuple[int, bytes]:
+        """The last `seq` and its leaf's hash."""
+        return len(self.leaves), leaf.leaf_hash(self.leaves[-1]) if self.leaves else leaf.FIRST_PREV
+
 
 @dataclass(slots=True)
 class Rebuilt:

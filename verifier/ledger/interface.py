@@ -417,6 +417,13 @@ class Ledger(Protocol):
         """Return the holder's name in the log, None when never seen or erased."""
         ...
 
+    def subject_of(self, entry_id: str) -> str | None:
+        """Return the `sub` behind an entry's holder, None when there is none or it was erased.
+
+        It looks through the partition's holders: for a question asked rarely, by right and with a purpose.
+        """
+        ...
+
     def entry(self, entry_id: str) -> Entry | None:
         """Return one entry."""
         ...
@@ -449,9 +456,9 @@ class Ledger(Protocol):
         ...
 
     def dump(self, only: Collection[int] | None = None) -> Iterator[Contents]:
-        """Yield all that is kept, by partition in order, of all or of those named; those that hold nothing are left out.
+        """Yield all that is kept, by partition in order, of all or of those named, while nobody writes.
 
-        While nobody writes.
+        Those that hold nothing are left out.
         """
         ...
 

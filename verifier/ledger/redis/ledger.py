@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -12,6 +12,7 @@ from verifier.audit.leaf import LeafError
 from verifier.ledger.bookings import Booking, BookingChange, BookingEnd, BookingQuery, Hold, Window
 from verifier.ledger.contents import Contents, rebuild
 from verifier.ledger.interface import (
+    PARTITIONS,
     CheckIn,
     CheckOut,
     Entry,
@@ -175,6 +176,10 @@ class RedisLedger:
         holder = reads.find_holder(self._servers, partition_of(subject), subject)
         return None if holder is None else holder.name
 
+    def subject_of(self, entry_id: str) -> str | None:
+        """Return the `sub` behind an entry's holder."""
+        return reads.subject_of(self._servers, entry_id)
+
     def entry(self, entry_id: str) -> Entry | None:
         """Return one entry."""
         return reads.read_entry(self._servers, entry_id)
@@ -213,13 +218,18 @@ class RedisLedger:
             yield loss.fault()
         yield from check_ledger(self._servers)
 
-    def dump(self) -> Iterator[Contents]:
+    def dump(self, only: Collection[int] | None = None) -> Iterator[Contents]:
         """Yield all that is kept, by partition."""
-        return moving.dump(self._servers, self._own())
+        return moving.dump(self._servers, self._own(), range(PARTITIONS) if only is None else sorted(only))
 
     def restore(self, contents: Contents) -> None:
         """Write a partition that is empty."""
         moving.restore(self._servers, contents, rebuild(contents), self._own())
+
+    def replace(self, held: Contents, wanted: Contents) -> None:
+        """Put other contents in a partition's place, as one."""
+        moving.replace(self._servers, held, wanted, self._own())
+        self._seen.settle(held.partition, len(wanted.leaves))
 
     def ready(self) -> None:
         """Make a durable write on every node that says nothing; LedgerUnavailable when that cannot be."""

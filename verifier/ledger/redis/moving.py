@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from verifier.audit import leaf
 from verifier.ledger import answers
-from verifier.ledger.contents import Contents, Damaged, KeptAnswer, KeptHolder, KeptProof, Rebuilt
-from verifier.ledger.interface import PARTITIONS, LedgerError
+from verifier.ledger.contents import Contents, Damaged, KeptAnswer, KeptHolder, KeptProof, Rebuilt, rebuild
+from verifier.ledger.interface import LedgerError
 from verifier.ledger.redis import keys
 from verifier.ledger.redis.desk import sign_of
 from verifier.ledger.redis.holders import SALT_BYTES, holder_with
@@ -25,11 +25,11 @@ _SEQ_BYTES = 6
 _TAG_BYTES = 12
 
 
-def dump(servers: Servers, own: int | None) -> Iterator[Contents]:
-    """Yield what each partition that holds anything holds; `own`: another clock's time in place of the servers'."""
+def dump(servers: Servers, own: int | None, only: Sequence[int]) -> Iterator[Contents]:
+    """Yield what each of these partitions holds that holds anything; `own`: another clock's time for the servers'."""
     timed = _timed(servers)
-    counts = servers.read([(one, ("EXISTS", keys.head(one), keys.subs(one))) for one in range(PARTITIONS)])
-    for partition, count in enumerate(counts):
+    counts = servers.read([(one, ("EXISTS", keys.head(one), keys.subs(one))) for one in only])
+    for partition, count in zip(only, counts, strict=True):
         if count or partition in timed:
             yield _Dump(servers, partition, ahead(servers, partition, own)).read(timed.get(partition, []))
 
@@ -119,6 +119,41 @@ def restore(servers: Servers, contents: Contents, rebuilt: Rebuilt, own: int | N
     if count:
         raise LedgerError(f"partition {partition:02x} is not empty")
     servers.write_all(partition, list(_Restore(contents, rebuilt, ahead(servers, partition, own)).commands()))
+
+
+def replace(servers: Servers, held: Contents, wanted: Contents, own: int | None) -> None:
+    """Put `wanted` in the place of `held`; LedgerError when the partition no longer ends as `held` does."""
+    partition, rebuilt = held.partition, rebuild(wanted)
+    away = [("DEL", key) for key in sorted(_names(held, rebuild(held)))]
+    commands = [*away, *_Restore(wanted, rebuilt, ahead(servers, partition, own)).commands()]
+    servers.exchange(partition, keys.head(partition), lambda: _require_end(servers, held), commands)
+
+
+def _require_end(servers: Servers, held: Contents) -> None:
+    partition = held.partition
+    seq, last = servers.read(
+        [
+            (partition, ("HGET", keys.head(partition), "seq")),
+            (partition, ("XREVRANGE", keys.log(partition), "+", "-", "COUNT", 1)),
+        ]
+    )
+    digest = leaf.leaf_hash(last[0][1][b"l"]) if last else leaf.FIRST_PREV
+    if (int(seq or 0), digest) != held.end:
+        raise LedgerError(f"partition {partition:02x} was written to meanwhile")
+
+
+def _names(contents: Contents, rebuilt: Rebuilt) -> set[str]:
+    """Every key that keeps something of a partition with these contents."""
+    partition, lines = contents.partition, rebuilt.lines.values()
+    found = {keys.head(partition), keys.log(partition), keys.times(partition), keys.subs(partition)}
+    found |= {keys.voided(partition), keys.left(partition), keys.bookings(partition)}
+    found |= {keys.expected(partition), keys.expected(partition, held=True)}
+    found |= {keys.point(partition, line.point) for line in lines}
+    for name in {line.holder for line in lines if line.holder is not None}:
+        found |= {keys.own(partition, name), keys.holder(partition, name)}
+    found |= {keys.stays(partition, line.holder, line.service, line.point) for line in lines if line.holder is not None}
+    found |= {keys.operation(partition, one.scope, one.device, one.operation) for one in contents.answers}
+    return found | {keys.proof(partition, one.card, one.proof) for one in contents.proofs}
 
 
 @dataclass(slots=True)

@@ -118,6 +118,16 @@ class Seen:
             return []
         return [msgspec.json.decode(line, type=Loss) for line in lines]
 
+    def settle(self, partition: int, through: int) -> None:
+        """Strike out the losses of a partition that were put back, up to this `seq`; what remains lost stays."""
+        with self._lock:
+            kept = [told for loss in self.losses() for told in _left_of(loss, partition, through)]
+            self._found = kept
+            if self._path is not None and self._losses().exists():
+                draft = self._losses().with_suffix(".draft")
+                draft.write_bytes(b"".join(msgspec.json.encode(loss) + b"\n" for loss in kept))
+                draft.replace(self._losses())
+
     def close(self) -> None:
         """Close the file."""
         with self._lock:
@@ -174,3 +184,10 @@ class Seen:
         if self._file is not None:
             os.close(self._file)
             self._file = None
+
+
+def _left_of(loss: Loss, partition: int, through: int) -> list[Loss]:
+    """What remains of a loss once a partition's entries up to `through` are back."""
+    if loss.partition != partition or loss.first > through:
+        return [loss]
+    return [] if loss.last <= through else [msgspec.structs.replace(loss, first=through + 1)]

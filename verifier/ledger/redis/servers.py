@@ -24,6 +24,7 @@ from redis.exceptions import (
     RedisClusterException,
     RedisError,
     TryAgainError,
+    WatchError,
 )
 from redis.exceptions import (
     ConnectionError as RedisConnectionError,
@@ -33,7 +34,7 @@ from redis.exceptions import (
 )
 from redis.retry import Retry
 
-from verifier.ledger.interface import PARTITIONS, LedgerUnavailable
+from verifier.ledger.interface import PARTITIONS, LedgerError, LedgerUnavailable
 from verifier.ledger.redis.circuit import Circuit
 from verifier.ledger.redis.keys import PREFIXES
 from verifier.ledger.redis.options import Options
@@ -101,6 +102,25 @@ class Servers:
                 line.execute_command(*command)  # type: ignore[no-untyped-call]
             self._confirm(line)
             self._settle(line.execute()[-2:])
+
+    def exchange(self, partition: int, watched: str, require: Callable[[], None], commands: Sequence[Command]) -> None:
+        """Run many writing commands as one, if `require` passes and `watched` stays as it is; LedgerError otherwise."""
+
+        def run() -> None:
+            with self._node(partition).pipeline(transaction=True) as line:
+                line.watch(watched)  # type: ignore[no-untyped-call]
+                require()
+                line.multi()
+                for command in commands:
+                    line.execute_command(*command)  # type: ignore[no-untyped-call]
+                try:
+                    line.execute()
+                except WatchError:
+                    raise LedgerError(f"partition {partition:02x} was written to meanwhile") from None
+
+        self._guarded(run)
+        if self._options.replicas:
+            self.write(partition, "PERSIST", watched)  # changes nothing: what went before it is confirmed with it
 
     def rewrite(self, partition: int) -> None:
         """Begin to rewrite the append-only file where a partition lies, once one that runs is through."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
@@ -131,6 +131,10 @@ class SqliteLedger:
         holder = self._readers.run(lambda db: rows.find_holder(db, subject))
         return None if holder is None else holder.name
 
+    def subject_of(self, entry_id: str) -> str | None:
+        """Return the `sub` behind an entry's holder."""
+        return self._readers.run(lambda db: rows.subject_of(db, entry_id))
+
     def entry(self, entry_id: str) -> Entry | None:
         """Return one entry."""
         return self._readers.run(lambda db: reads.read_entry(db, entry_id))
@@ -161,10 +165,10 @@ class SqliteLedger:
         """Re-read the whole log and compare everything with it."""
         return check_ledger(self._readers)
 
-    def dump(self) -> Iterator[Contents]:
+    def dump(self, only: Collection[int] | None = None) -> Iterator[Contents]:
         """Yield all that is kept, by partition."""
         now = to_millis(self._clock.now())
-        for partition in range(PARTITIONS):
+        for partition in range(PARTITIONS) if only is None else sorted(only):
             found = self._readers.run(lambda db, partition=partition: moving.dump(db, partition, now))  # type: ignore[misc] # mypy cannot see the bound partition
             if not found.is_empty:
                 yield found
@@ -173,6 +177,11 @@ class SqliteLedger:
         """Write a partition that is empty."""
         rebuilt = rebuild(contents)
         self._write(lambda db: moving.restore(db, contents, rebuilt))
+
+    def replace(self, held: Contents, wanted: Contents) -> None:
+        """Put other contents in a partition's place, in one transaction."""
+        rebuilt = rebuild(wanted)
+        self._write(lambda db: moving.replace(db, held, wanted, rebuilt))
 
     def ready(self) -> None:
         """Make a durable write that says nothing; LedgerUnavailable when that cannot be."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable
 
+from verifier.audit.leaf import FIRST_PREV
 from verifier.ledger.contents import Contents, KeptAnswer, KeptHolder, KeptProof, Rebuilt
 from verifier.ledger.interface import LedgerError
 from verifier.ledger.sqlite import rows
@@ -63,6 +64,20 @@ def restore(db: sqlite3.Connection, contents: Contents, rebuilt: Rebuilt) -> Non
     _restore_used(db, rebuilt)
     _restore_visits(db, rebuilt)
     _restore_bookings(db, rebuilt)
+
+
+def replace(db: sqlite3.Connection, held: Contents, wanted: Contents, rebuilt: Rebuilt) -> None:
+    """Put `wanted` in the place of `held`; LedgerError when the partition no longer ends as `held` does."""
+    partition = held.partition
+    head = db.execute("SELECT seq, hash FROM heads WHERE partition = ?", (partition,)).fetchone()
+    if (head or (0, FIRST_PREV)) != held.end:
+        raise LedgerError(f"partition {partition:02x} was written to meanwhile")
+    for table in ("heads", "holders", "operations", "proofs", "counters", "choices", "visits", "stays"):
+        db.execute(f"DELETE FROM {table} WHERE partition = ?", (partition,))  # noqa: S608 - constants alone
+    for table in ("entries", "states", "bookings"):
+        bounds = (row_of(partition, 0), row_of(partition + 1, 0))
+        db.execute(f"DELETE FROM {table} WHERE n >= ? AND n < ?", bounds)  # noqa: S608 - constants alone
+    restore(db, wanted, rebuilt)
 
 
 def _restore_used(db: sqlite3.Connection, rebuilt: Rebuilt) -> None:
