@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from edge.encoding import b64u
-from tests.verifier.ledger.builders import HOLDER, START, a_check_in, a_gym_visit
+from tests.verifier.ledger.builders import HOLDER, START, a_check_in, a_draft, a_gym_visit
 from verifier.audit import leaf
 from verifier.ledger.interface import Query, partition_of
 from verifier.ledger.sqlite import SqliteLedger, reads
@@ -46,6 +46,19 @@ def test_erasing_a_holder_keeps_the_log_and_breaks_the_link(ledger, tmp_path, cl
     assert ledger.after(partition_of(HOLDER), 0, 10) == before
     assert ledger.pseudonym(other) is not None
     assert not [path for path in tmp_path.iterdir() if HOLDER.encode() in path.read_bytes()]
+
+
+def test_the_holder_behind_an_entry_is_found_until_erased(ledger, clock):
+    """Among others of its partition; none stands behind a refusal of an unread card, an unknown id, an erased name."""
+    entries = {holder: ledger.check_in(a_gym_visit(holder=holder)).entry for holder in (HOLDER, "another")}
+    unread = ledger.check_in(a_check_in(holder="device:tablet-1", draft=a_draft(card=None), findings=("unknown-key",)))
+    assert {holder: ledger.subject_of(entry) for holder, entry in entries.items()} == {
+        HOLDER: HOLDER,
+        "another": "another",
+    }
+    assert [ledger.subject_of(entry) for entry in (unread.entry, "00-000099", "no id")] == [None, None, None]
+    ledger.erase(HOLDER)
+    assert ledger.subject_of(entries[HOLDER]) is None
 
 
 def test_an_erased_holder_seen_again_is_somebody_else(ledger, clock):

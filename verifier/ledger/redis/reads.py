@@ -24,6 +24,23 @@ def find_holder(servers: Servers, partition: int, subject: str) -> Holder | None
     return None if kept is None else holder_with(subject, kept)
 
 
+def subject_of(servers: Servers, entry_id: str) -> str | None:
+    """Return the `sub` behind an entry's holder, found by the salts of its partition's holders."""
+    entry = read_entry(servers, entry_id)
+    name = None if entry is None else entry.fields.get("holder")
+    if entry is None or name is None:
+        return None
+    cursor: object = 0
+    while True:
+        command = ("HSCAN", keys.subs(entry.partition), cursor, "COUNT", _SLICE)
+        ((cursor, found),) = servers.read([(entry.partition, command)])
+        for sub, kept in found.items():
+            if holder_with(sub.decode(), kept).name == name:
+                return str(sub.decode())
+        if int(str(cursor)) == 0:
+            return None
+
+
 def read_usage(servers: Servers, partition: int, subject: str, holder: Holder | None, at: int) -> Usage:
     """Return what a holder has used; `holder` as known before: whether the name still stands is asked along."""
     while holder is not None:

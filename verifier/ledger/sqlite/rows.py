@@ -78,6 +78,19 @@ def find_holder(db: sqlite3.Connection, subject: str) -> Holder | None:
     return None if found is None else Holder(*found)
 
 
+def subject_of(db: sqlite3.Connection, entry_id: str) -> str | None:
+    """Return the `sub` behind an entry's holder, None for no entry, none of a holder's, or one erased."""
+    try:
+        row = row_named(entry_id)
+    except leaf.LeafError:
+        return None
+    found = db.execute(
+        "SELECT sub FROM holders WHERE partition = ? AND holder = (SELECT holder FROM entries WHERE n = ?)",
+        (place_of(row)[0], row),
+    ).fetchone()
+    return None if found is None else str(found[0])
+
+
 def new_holder(db: sqlite3.Connection, subject: str, partition: int) -> Holder:
     """Give a `sub` seen for the first time a salt and a name."""
     salt = secrets.token_bytes(_SALT_BYTES)
