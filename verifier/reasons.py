@@ -227,6 +227,31 @@ _TABLE = (
         Call.DEPARTMENT,
     ),
     Reason(
+        "slot-taken",
+        9,
+        Text(zh="“{service}”该时段或场次已约满。", en="{service} is fully booked at that time."),
+        Text(zh="请持卡人另选时间或场次。", en="Ask the holder to choose another time or event."),
+        Call.DEPARTMENT,
+    ),
+    Reason(
+        "delegation-over",
+        7,
+        Text(zh="这个授权码已到期或已由持卡人收回。", en="This delegation code is over, or its holder took it back."),
+        Text(
+            zh="请经办人让持卡人在手机上重新生成授权码，或凭实体卡、介绍信和经办人身份证办理。",
+            en="The clerk asks the holder for a new code from the phone, or comes with the printed card, a letter and an ID.",
+        ),
+    ),
+    Reason(
+        "delegation-elsewhere",
+        7,
+        Text(zh="这个授权码不用于“{service}”。", en="This delegation code is not for {service}."),
+        Text(
+            zh="授权码只用于持卡人选定的一项服务。请办理该项，或请持卡人另行授权。",
+            en="A code serves the one service its holder chose. Serve that one, or ask the holder for another code.",
+        ),
+    ),
+    Reason(
         "not-for-beneficiary",
         7,
         Text(zh="“{service}”只限{beneficiaries}使用。", en="{service} is only for: {beneficiaries}."),
@@ -354,8 +379,8 @@ REASONS: Mapping[str, Reason] = {reason.code: reason for reason in _TABLE}
 """Every reason by its code."""
 
 ORDER: tuple[str, ...] = (
-    "not-offered-here", "booking-needed", "booking-too-early", "booking-missed", "booking-too-late", "booking-used",
-    "not-for-beneficiary", "not-holder", "already-in", "quota-spent", "excluded", "refer-to-department", "service-not-open", "not-entitled",
+    "not-offered-here", "booking-needed", "booking-too-early", "booking-missed", "booking-too-late", "slot-taken", "booking-used",
+    "delegation-elsewhere", "delegation-over", "not-for-beneficiary", "not-holder", "already-in", "quota-spent", "excluded", "refer-to-department", "service-not-open", "not-entitled",
 )  # fmt: skip
 """Of several reasons of steps 7 to 10, the first here is given: what the visitor can most easily change first (DESIGN §5)."""
 
