@@ -18,6 +18,7 @@ from cards.programme.types import Programme, Text
 from cards.wire import dictionary_of
 from edge.encoding import b64u
 from edge.settings import Settings
+from web.installable import APPS, add_apps, fresh, served_apps
 from web.wording import LANGUAGES, Wording, load_wording
 
 STATIC: Final = Path(__file__).parent / "static"
@@ -32,10 +33,6 @@ _KINDS: Final = {
     ".webmanifest": "application/manifest+json",
     "": "text/plain; charset=utf-8",
 }
-# Whoever verifies answers anyone's question too.
-_SURFACES: Final = {"check": "verifier"}
-# Files are checked with the server each time and answered 304 while they are the same: no stale script after an update.
-_FRESH: Final = {"Cache-Control": "no-cache"}
 
 
 def pages_blueprint(settings: Settings) -> Blueprint:
@@ -45,12 +42,13 @@ def pages_blueprint(settings: Settings) -> Blueprint:
     wording = load_wording()
     shared = shared_config(settings, programme)
     _add_files(found, wording)
+    add_apps(found, settings, wording, shared)
     pages: dict[str, tuple[str, Callable[[], dict[str, object]]]] = {
         "counter": ("/counter", lambda: shared),
         "wallet": ("/wallet", lambda: shared | _for_wallet(programme)),
         "check": ("/check", lambda: shared),
     }
-    served = [name for name in pages if settings.serves(_SURFACES.get(name, name))]
+    served = served_apps(settings)
     doors = [*served, *(["audit"] if settings.serves("audit") and settings.serves("verifier") else [])]
     found.add_url_rule("/", "home", lambda: render_page("home", wording, shared, served=doors))
     for name in served:
@@ -71,10 +69,16 @@ def render_page(name: str, wording: Wording, config: dict[str, object], **values
     language = page_language()
     words = wording[language]
     text = flask.render_template(
-        f"{name}.html", t=words.__getitem__, language=language, page=name, config=config, **values
+        f"{name}.html",
+        t=words.__getitem__,
+        language=language,
+        page=name,
+        config=config,
+        installed=name in APPS,
+        **values,
     )
     response = Response(text, content_type="text/html; charset=utf-8")
-    response.headers.extend(_FRESH)
+    response.headers["Cache-Control"] = "no-cache"
     response.vary.add("Cookie")
     return response
 
@@ -112,13 +116,13 @@ def both(text: Text) -> dict[str, str]:
 def _add_files(found: Blueprint, wording: Wording) -> None:
     @found.get("/static/<path:name>")
     def static_file(name: str) -> Response:
-        return _fresh(Response(_content(name), content_type=_KINDS[Path(name).suffix]))
+        return fresh(Response(_content(name), content_type=_KINDS[Path(name).suffix]))
 
     @found.get("/words/<language>.json")
     def words(language: str) -> Response:
         if language not in wording:
             abort(404)
-        return _fresh(flask.jsonify(wording[language]))
+        return fresh(flask.jsonify(wording[language]))
 
 
 def _content(name: str) -> bytes:
@@ -130,10 +134,3 @@ def _content(name: str) -> bytes:
         return Path(path).read_bytes()
     except OSError:
         abort(404)
-
-
-def _fresh(response: Response) -> Response:
-    response.headers.extend(_FRESH)
-    response.add_etag()
-    response.make_conditional(request)
-    return response

@@ -15,6 +15,9 @@ CHROMIUM = "/usr/bin/chromium"
 WATCH = """document.addEventListener(
   'securitypolicyviolation', (event) => console.error('CSP', event.violatedDirective, event.blockedURI))"""
 
+OUR_OWN_DOING = ("Failed to load resource", "Service Worker registration blocked by Playwright")
+"""What the browser logs of calls that a test has refused, and of a worker that it was told not to start."""
+
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory):
@@ -33,6 +36,8 @@ class Watched:
 
     def __call__(self, path: str, **options):
         options.setdefault("viewport", {"width": 1280, "height": 800})
+        # Most tests answer calls themselves, which a service worker would take out of their hands.
+        options.setdefault("service_workers", "block")
         context = self._browser.new_context(base_url=self._site.base, locale="zh-CN", **options)
         self.contexts.append(context)
         context.add_init_script(WATCH)
@@ -45,8 +50,7 @@ class Watched:
         return page
 
     def _heard(self, message) -> None:
-        # A refused call is part of many tests; the browser logs each as an error of its own.
-        if message.type in {"error", "warning"} and not message.text.startswith("Failed to load resource"):
+        if message.type in {"error", "warning"} and not message.text.startswith(OUR_OWN_DOING):
             self.complaints.append(f"{message.type}: {message.text}")
 
 

@@ -25,6 +25,14 @@ export async function loadWords() {
       setLanguage(link.dataset.language);
     });
   }
+  const asked = askedLanguage();
+  if (asked !== language && LANGUAGES.includes(asked)) setLanguage(asked);
+}
+
+// A page that was kept for when the server is away is in one language; the choice stands in the address or the cookie.
+function askedLanguage() {
+  const kept = document.cookie.split("; ").find((part) => part.startsWith(`${COOKIE}=`));
+  return new URLSearchParams(location.search).get("lang") ?? kept?.slice(COOKIE.length + 1);
 }
 
 export const word = (key, values = {}, into = language) => {

@@ -1,6 +1,7 @@
 // The camera as a scanner: frames go to a worker that looks for one QR code. After a code it rests until the next visitor.
 
 import { byId } from "../page.js";
+import { scriptUrl } from "../scripts.js";
 import { onLanguage, word } from "../words.js";
 
 const WORKER = "/static/js/counter/decoder.js";
@@ -9,13 +10,6 @@ const BETWEEN_MS = 80;
 const EMPTY_FRAMES = 4;
 const WANTED = { width: { ideal: 1280 }, height: { ideal: 720 } };
 const CHOICE = "yunju-camera";
-
-const policy = globalThis.trustedTypes?.createPolicy("yunju", {
-  createScriptURL: (url) => {
-    if (url !== WORKER) throw new TypeError("not a script of this page");
-    return url;
-  },
-}) ?? { createScriptURL: (url) => url };
 
 export class Camera {
   constructor(onText) {
@@ -114,7 +108,7 @@ export class Camera {
   }
 
   makeWorker() {
-    const worker = new Worker(policy.createScriptURL(WORKER));
+    const worker = new Worker(scriptUrl(WORKER));
     worker.addEventListener("message", (event) => this.decoded(event.data));
     worker.addEventListener("error", () => this.set("none"));
     return worker;
