@@ -1,6 +1,20 @@
 // The signed documents that a page relies on while the server is away: bundle, status lists, the programme, the server's
 // time. What devices/documents.py does for the agent. Nothing older than what was seen is ever taken.
 
+import { verifyBundle } from "./bundle.js";
+import { verifyTime } from "./record.js";
+import { freshnessOf, verifyStatusList } from "./status.js";
+import { LEEWAY_MS, TokenError } from "./tokens.js";
+import { dictionaryOf } from "./wire.js";
+
+/** How old the last server-signed time may be for this device's clock to be believed (DESIGN §6, Offline). */
+export const TIME_HELD_MOST_MS = 24 * 3_600_000;
+
+// Everything that hangs together is one value, so that a crash leaves the old set or the new one.
+const KEPT = "offline-documents";
+const TIME = "offline-time";
+const RANKS = ["fresh", "stale", "expired"];
+
 /**
  * @typedef {object} State What may be relied on at one instant; hand it to `judge` as `documents`.
  * @property {boolean} usable whether anything can be judged at all
@@ -19,6 +33,10 @@
  */
 
 export class Documents {
+  #store;
+  #fetchText;
+  #root;
+
   /**
    * @param {object} given
    * @param {{get(key: string): Promise<any>, put(key: string, value: any): Promise<void>}} given.store keys begin `offline-`
@@ -26,7 +44,9 @@ export class Documents {
    * @param {string|null} given.root thumbprint told at enrolment (`root` of POST /v1/devices/enrolments)
    */
   constructor({ store, fetchText, root }) {
-    Object.assign(this, { store, fetchText, root });
+    this.#store = store;
+    this.#fetchText = fetchText;
+    this.#root = root ?? null;
   }
 
   /**
@@ -35,16 +55,167 @@ export class Documents {
    *   a document was not taken (`rolled-back`, `unknown-root`, `bad-signature`, …); what was held stays in force.
    */
   async refresh(nowMs) {
-    throw new Error(`not written yet: ${nowMs}`);
+    let fetched;
+    try {
+      fetched = await this.#fetched(nowMs);
+    } catch (error) {
+      if (error instanceof TokenError) return { ok: false, away: false, problem: error.reason };
+      if (error instanceof Away) return { ok: false, away: true, problem: null };
+      throw error;
+    }
+    const { kept, time } = fetched;
+    // Another page of this device may have fetched something newer meanwhile.
+    if (isOlder(kept, await this.#kept())) return { ok: false, away: false, problem: "rolled-back" };
+    await this.#store.put(KEPT, kept);
+    await this.keepTime(time, nowMs);
+    return { ok: true, away: false, problem: null };
+  }
+
+  async #get(path) {
+    try {
+      return (await this.#fetchText(path)).trim();
+    } catch {
+      throw new Away(path);
+    }
+  }
+
+  async #fetched(nowMs) {
+    const before = await this.#kept();
+    const bundleText = await this.#get("/v1/trust-bundle");
+    const bundle = await verifyBundle(bundleText, this.#pin(before), nowMs, before.version);
+    const [lists, issued] = [{}, { ...before.issued }];
+    for (const uri of bundle.statusLists) {
+      lists[uri] = await this.#get(`/v1/status-lists/${numberOf(uri)}`);
+      issued[uri] = (await verifyStatusList(lists[uri], bundle, uri, nowMs, before.issued[uri] ?? null)).issuedAt;
+    }
+    const programme = programmeOf(await this.#get("/v1/programme"), bundle, nowMs);
+    const marks = { version: bundle.version, pin: bundle.pin, issued, root: this.#root };
+    const kept = { bundle: bundleText, lists, programme, at: nowMs, ...marks };
+    return { kept, time: await this.#signedTime() };
+  }
+
+  // A server that gives no signed time (too many asked, say) still gives everything else.
+  async #signedTime() {
+    try {
+      return JSON.parse(await this.#get("/v1/time")).time ?? "";
+    } catch {
+      return "";
+    }
+  }
+
+  // Beside the documents, the marks that never go back: the bundle's version, the root in force, each list's instant.
+  // A device that was enrolled anew and told another root begins anew.
+  async #kept() {
+    const none = { bundle: null, lists: {}, programme: null, at: null, version: 0, pin: null, issued: {} };
+    const kept = await this.#store.get(KEPT);
+    return kept?.root === this.#root ? { ...none, ...kept } : none;
+  }
+
+  async #time() {
+    const held = await this.#store.get(TIME);
+    return held?.root === this.#root ? held : { text: null, at: null };
+  }
+
+  #pin({ pin }) {
+    return pin ?? this.#root ?? "";
   }
 
   /** Keeps a time that the server signed (`time` of an upload's answer); what does not hold or is older changes nothing. */
   async keepTime(text, nowMs) {
-    throw new Error(`not written yet: ${text} ${nowMs}`);
+    try {
+      const told = await verifyTime(String(text), await this.#bundle(await this.#kept(), nowMs), nowMs);
+      const before = await this.#time();
+      if (told >= (before.at ?? 0)) await this.#store.put(TIME, { text: String(text), at: told, root: this.#root });
+    } catch (error) {
+      onlyTokenErrors(error);
+    }
+  }
+
+  async #bundle(kept, nowMs) {
+    if (kept.bundle === null) throw new TokenError("no-bundle");
+    return verifyBundle(kept.bundle, this.#pin(kept), nowMs, kept.version);
   }
 
   /** Reads what is kept. @returns {Promise<State>} */
   async state(nowMs) {
-    throw new Error(`not written yet: ${nowMs}`);
+    const [kept, time] = [await this.#kept(), await this.#time()];
+    const { programme } = kept;
+    const found = {
+      usable: false, problem: null, trust: null, programme,
+      dictionaries: programme === null ? new Map() : new Map([[programme.wire_dictionary, dictionaryOf(programme)]]),
+      freshness: "expired", clock: clockAt(time.at, nowMs), serverTime: time.text,
+      ages: { bundle: null, lists: null, time: age(time.at, nowMs), refresh: age(kept.at, nowMs) },
+      ends: { bundle: null, lists: null },
+    };
+    try {
+      const bundle = await this.#bundle(kept, nowMs);
+      await fill(found, bundle, kept, nowMs);
+      found.problem = faultOf(found, bundle, nowMs);
+    } catch (error) {
+      onlyTokenErrors(error);
+      found.problem = this.#pin(kept) === "" ? "no-root" : error.reason === "expired" ? "bundle-expired" : "no-bundle";
+    }
+    found.usable = found.problem === null;
+    return found;
+  }
+}
+
+class Away extends Error {}
+
+const isOlder = (one, other) =>
+  one.version < other.version || Object.entries(other.issued).some(([uri, at]) => (one.issued[uri] ?? 0) < at);
+
+const age = (since, nowMs) => (since === null ? null : Math.max(0, Math.floor((nowMs - since) / 1000)));
+const numberOf = (uri) => /\/(\d+)$/.exec(uri)?.[1] ?? "0";
+
+function onlyTokenErrors(error) {
+  if (error instanceof TokenError) return null;
+  throw error;
+}
+
+function programmeOf(body, bundle, nowMs) {
+  let programme;
+  try {
+    programme = JSON.parse(body);
+  } catch {
+    throw new TokenError("malformed", "the programme is no JSON");
+  }
+  if (programme?.issuer !== bundle.issuer) throw new TokenError("bad-claims", "the programme is another issuer's");
+  if (isReplaced(programme, bundle, nowMs)) throw new TokenError("programme-changed");
+  return programme;
+}
+
+// Nothing is granted by other rules than the bundle names, from the instant on at which it names them.
+const isReplaced = (programme, { programme: pin }, at) => at >= pin.effectiveAt && programme.sha256 !== pin.sha256;
+
+function clockAt(time, nowMs) {
+  if (time !== null && nowMs < time - LEEWAY_MS) return "back";
+  return time === null || nowMs - time > TIME_HELD_MOST_MS ? "unsure" : "believed";
+}
+
+function faultOf({ programme, clock }, bundle, nowMs) {
+  if (clock === "back") return "clock-back";
+  if (programme === null) return "no-programme";
+  return isReplaced(programme, bundle, nowMs) ? "programme-changed" : null;
+}
+
+// A status list that is missing or over is left out: its cards are `status-unknown`.
+async function fill(found, bundle, kept, nowMs) {
+  const lists = new Map();
+  for (const uri of bundle.statusLists) {
+    const seen = kept.issued[uri] ?? null;
+    const list = await verifyStatusList(kept.lists[uri] ?? "", bundle, uri, nowMs, seen).catch(onlyTokenErrors);
+    if (list !== null) lists.set(uri, list);
+  }
+  const held = [...lists.values()];
+  const audience = found.programme?.audience ?? null;
+  found.trust = { issuer: bundle.issuer, audience, version: bundle.version, keys: bundle.keys, lists };
+  const ranks = held.map((list) => RANKS.indexOf(freshnessOf(list, nowMs)));
+  found.freshness = held.length < bundle.statusLists.length ? "expired" : RANKS[Math.max(0, ...ranks)];
+  found.ages.bundle = age(bundle.issuedAt, nowMs);
+  found.ends.bundle = bundle.expiresAt;
+  if (held.length) {
+    found.ages.lists = age(Math.min(...held.map((list) => list.issuedAt)), nowMs);
+    found.ends.lists = Math.min(...held.map((list) => list.expiresAt));
   }
 }
