@@ -20,12 +20,12 @@ from bench.rows import Row, microseconds, percentile
 from edge.clock import SystemClock
 from edge.encoding import b64u
 from keys.ed25519 import Ed25519Signer
+from keys.merkle import fold, verify_inclusion
+from keys.notes import Checkpoint, Ed25519NoteSigner, Note, open_checkpoint
 from verifier.audit.checkexport import check_export, open_head, read_head
 from verifier.audit.checking import Checked, check_tiles
 from verifier.audit.exporting import Exported, Filter, json_lines, write_lines
 from verifier.audit.leaf import FIRST_PREV, entry_id, leaf_hash
-from verifier.audit.merkle import fold, verify_inclusion
-from verifier.audit.notes import Checkpoint, Ed25519NoteSigner, Note, open_checkpoint
 from verifier.audit.place import Place
 from verifier.audit.sequencer import LogHome, Sequencer
 from verifier.audit.tiles import FolderSource, Tree, split_hashes, tile_path

@@ -3,7 +3,7 @@
 import pytest
 
 from edge.settings import load_settings
-from verifier.audit.notes import Checkpoint
+from keys.notes import Checkpoint
 from verifier.audit.place import Place
 from verifier.ledger.interface import LedgerUnavailable
 from verifier.service import refuse_lost_ledger

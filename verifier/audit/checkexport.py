@@ -7,12 +7,12 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
+from keys.merkle import Growing, ProofError, root_of, verify_inclusion
+from keys.notes import Checkpoint, NoteError, NoteKey, OpenedCheckpoint, open_checkpoint
 from verifier.audit.chains import Chains, Finding, Kind, place_of
 from verifier.audit.checking import Checked
 from verifier.audit.exporting import FORMAT
 from verifier.audit.leaf import leaf_hash
-from verifier.audit.merkle import Growing, ProofError, root_of, verify_inclusion
-from verifier.audit.notes import Checkpoint, NoteError, NoteKey, OpenedCheckpoint, open_checkpoint
 from verifier.audit.tiles import WIDTH
 
 _MOST_FINDINGS = 200

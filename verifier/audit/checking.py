@@ -10,10 +10,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
+from keys.merkle import ProofError, fold
+from keys.notes import Checkpoint
 from verifier.audit.chains import Chains, Finding, Kind, place_of
 from verifier.audit.leaf import leaf_hash
-from verifier.audit.merkle import ProofError, fold
-from verifier.audit.notes import Checkpoint
 from verifier.audit.tiles import (
     ENTRIES,
     WIDTH,

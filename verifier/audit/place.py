@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from verifier.audit.notes import Checkpoint, Note, parse_note
+from keys.notes import Checkpoint, Note, parse_note
 from verifier.audit.tilewriter import replace_file
 
 

@@ -1,76 +1,23 @@
-"""What the log proves of one entry, for whoever holds it: C2SP tlog-proof, and whether a promise was kept."""
+"""The published log, read: its checkpoint, its tree, proofs of single entries, and what its sequencer reported."""
 
 from __future__ import annotations
 
-import re
-from base64 import b64decode, b64encode
-from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 
-from edge.encoding import unb64u
 from edge.strictjson import JsonError, loads
+from keys.entry_proof import EntryProof, Unproved
+from keys.notes import parse_note
 from verifier.audit.entryindex import EntryIndex
-from verifier.audit.merkle import ProofError, verify_inclusion
-from verifier.audit.notes import NoteError, NoteKey, OpenedCheckpoint, open_checkpoint, parse_note
 from verifier.audit.place import Place, State
 from verifier.audit.tiles import Source, Tree
 from verifier.audit.witnesses import Witness
 
-FIRST_LINE = "c2sp.org/tlog-proof@v1"
-_INDEX = re.compile(r"index (0|[1-9][0-9]{0,18})")
-_MAX_CHARS = 64 * 1024
 _INCIDENT_BYTES = 1024
-
-
-class Unproved(ValueError):
-    """A proof is malformed or proves something else; the message says what."""
 
 
 class NotLogged(Exception):
     """The entry is not in the published tree: unknown, or not integrated yet."""
-
-
-@dataclass(frozen=True, slots=True)
-class EntryProof:
-    """One entry's place in the log: index, path, and the checkpoint it leads to (a signed note, not verified)."""
-
-    index: int
-    path: tuple[bytes, ...]
-    checkpoint: str
-
-    def encode(self) -> str:
-        """Return the proof as C2SP tlog-proof writes it."""
-        path = "".join(f"{b64encode(step).decode()}\n" for step in self.path)
-        return f"{FIRST_LINE}\nindex {self.index}\n{path}\n{self.checkpoint}"
-
-    @classmethod
-    def parse(cls, text: str) -> EntryProof:
-        """Read a tlog-proof; Unproved when it is malformed. Extra data is passed over."""
-        head, between, checkpoint = text.partition("\n\n")
-        lines = head.split("\n")
-        if len(text) > _MAX_CHARS or not between or lines[0] != FIRST_LINE:
-            raise Unproved("not a tlog-proof")
-        lines = lines[2:] if lines[1:] and lines[1].startswith("extra ") else lines[1:]
-        index = _INDEX.fullmatch(lines[0]) if lines else None
-        if index is None:
-            raise Unproved("the proof names no index")
-        try:
-            path = tuple(b64decode(line, validate=True) for line in lines[1:])
-        except ValueError:
-            raise Unproved("a step of the proof is not base64") from None
-        return cls(int(index[1]), path, checkpoint)
-
-    def verify(self, leaf: bytes, keys: Iterable[NoteKey], witnesses: Iterable[NoteKey] = ()) -> OpenedCheckpoint:
-        """Return the checkpoint under which the entry with this hash lies; Unproved when it does not."""
-        try:
-            opened = open_checkpoint(self.checkpoint, keys, witnesses)
-            verify_inclusion(leaf, self.index, opened.checkpoint.size, self.path, opened.checkpoint.root)
-        except (NoteError, ProofError) as error:
-            raise Unproved(str(error)) from None
-        return opened
 
 
 class LogReader:
@@ -136,31 +83,6 @@ class LogReader:
         return Tree(self._source, state.size).entry(index)
 
 
-class PromiseState(StrEnum):
-    """How a promise stands."""
-
-    KEPT = "kept"
-    PENDING = "pending"
-    BROKEN = "broken"
-
-
-def promise_state(
-    leaf: str, by: int, now: int, proof: EntryProof | None, keys: Iterable[NoteKey]
-) -> tuple[PromiseState, str]:
-    """Tell how a promise stands whose signature was verified, and why. Times in epoch seconds.
-
-    `leaf` is its leaf hash (base64url), `by` its last second; `proof` what the log answered, None for nothing yet. A
-    proof that does not hold breaks it at once: an honest log has no reason to give one.
-    """
-    if proof is None:
-        return (PromiseState.PENDING, "not integrated yet") if now <= by else (PromiseState.BROKEN, "not in the log")
-    try:
-        opened = proof.verify(unb64u(leaf), keys)
-    except ValueError as error:
-        return PromiseState.BROKEN, str(error)
-    return PromiseState.KEPT, f"entry {proof.index} of {opened.checkpoint.size}"
-
-
 def _is_entry(data: bytes, entry_id: str) -> bool:
     try:
         leaf = loads(data)
@@ -171,3 +93,6 @@ def _is_entry(data: bytes, entry_id: str) -> bool:
 
 def _size(note: str) -> int:
     return int(parse_note(note).text.split("\n")[1])
+
+
+__all__ = ["EntryProof", "LogReader", "NotLogged", "Unproved"]

@@ -19,11 +19,11 @@ import msgspec
 
 from edge.encoding import b64u
 from edge.instants import rfc3339, to_epoch
+from keys.merkle import EMPTY_ROOT
+from keys.notes import Checkpoint, Note, NoteError, NoteSigner, open_checkpoint
 from verifier.audit.archiving import JoinedSource
 from verifier.audit.entryindex import EntryIndex
 from verifier.audit.leaf import FIRST_PREV, entry_id, leaf_hash
-from verifier.audit.merkle import EMPTY_ROOT
-from verifier.audit.notes import Checkpoint, Note, NoteError, NoteSigner, open_checkpoint
 from verifier.audit.place import Place, PlaceError, State
 from verifier.audit.tiles import CHECKPOINT, FolderSource, Source, TileError, Tree
 from verifier.audit.tilewriter import TileWriter, drop_partials, replace_file, set_orphans_aside

@@ -18,8 +18,8 @@ from edge.settings import Settings, SettingsError
 from edge.strictjson import dumps
 from keys.files import StoreError
 from keys.keyset import Purpose
+from keys.notes import Checkpoint, EcdsaNoteSigner, Ed25519NoteSigner, NoteError, NoteSigner
 from keys.store import KeyStore
-from verifier.audit.notes import Checkpoint, EcdsaNoteSigner, Ed25519NoteSigner, NoteError, NoteSigner
 from verifier.audit.place import Place, PlaceError
 from verifier.audit.proofs import LogReader
 from verifier.audit.sequencer import Incident, LogHome, NotLeader, Sequencer

@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
-from verifier.audit.merkle import HASH_BYTES, consistency_proof, inclusion_proof, join, node_hash, span_hash
+from keys.merkle import HASH_BYTES, consistency_proof, inclusion_proof, join, node_hash, span_hash
 
 WIDTH = 256
 """Hashes in a full tile, entries in a full bundle."""

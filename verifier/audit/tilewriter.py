@@ -10,8 +10,8 @@ import secrets
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from keys.merkle import fold
 from verifier.audit.leaf import leaf_hash
-from verifier.audit.merkle import fold
 from verifier.audit.tiles import (
     ENTRIES,
     HEIGHT,

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from verifier.audit.merkle import EMPTY_ROOT, ProofError, verify_consistency
-from verifier.audit.notes import Checkpoint, NoteError, NoteKey, OpenedCheckpoint, open_checkpoint
+from keys.merkle import EMPTY_ROOT, ProofError, verify_consistency
+from keys.notes import Checkpoint, NoteError, NoteKey, OpenedCheckpoint, open_checkpoint
 from verifier.audit.tiles import CHECKPOINT, Source, TileError, Tree
 from verifier.audit.tilewriter import replace_file
 

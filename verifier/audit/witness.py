@@ -20,8 +20,8 @@ from flask import Flask, Response, request
 from edge.clock import Clock
 from edge.http import create_frame
 from edge.instants import to_epoch
-from verifier.audit.merkle import EMPTY_ROOT, ProofError, verify_consistency
-from verifier.audit.notes import Checkpoint, Cosigner, Note, NoteError, NoteKey, NoteSignature, open_note, parse_note
+from keys.merkle import EMPTY_ROOT, ProofError, verify_consistency
+from keys.notes import Checkpoint, Cosigner, Note, NoteError, NoteKey, NoteSignature, open_note, parse_note
 from verifier.audit.tilewriter import replace_file
 
 MAX_REQUEST_BYTES = 64 * 1024

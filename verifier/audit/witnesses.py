@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from edge.instants import to_epoch
-from verifier.audit.notes import (
+from keys.notes import (
     Checkpoint,
     KeyKind,
     Note,

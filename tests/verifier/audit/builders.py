@@ -11,9 +11,9 @@ from pathlib import Path
 
 from edge.encoding import b64u
 from keys.ed25519 import Ed25519Signer
+from keys.notes import EcdsaNoteSigner, Ed25519NoteSigner
 from keys.signer import FileSigner
 from verifier.audit.leaf import FIRST_PREV, entry_id, leaf_hash
-from verifier.audit.notes import EcdsaNoteSigner, Ed25519NoteSigner
 from verifier.audit.place import Place
 from verifier.audit.sequencer import Incident, LogHome, Sequencer
 

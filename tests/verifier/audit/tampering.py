@@ -9,9 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from keys.notes import Checkpoint, Note
 from tests.verifier.audit.builders import LogWorld
 from verifier.audit.leaf import FIRST_PREV, entry_id, leaf_hash
-from verifier.audit.notes import Checkpoint, Note
 from verifier.audit.tiles import ENTRIES, WIDTH, FolderSource, Tree, pack_entry, tile_path, width_at
 from verifier.audit.tilewriter import TileWriter
 

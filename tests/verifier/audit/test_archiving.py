@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 
+from keys.notes import open_checkpoint
 from tests.verifier.audit.builders import START_MS, a_published_log
 from verifier.audit.archiving import JoinedSource, archive
 from verifier.audit.chains import Finding, Kind
 from verifier.audit.checking import check_tiles
 from verifier.audit.leaf import decode, leaf_hash
-from verifier.audit.notes import open_checkpoint
 from verifier.audit.proofs import LogReader
 from verifier.audit.tiles import FolderSource, TileError
 from verifier.audit.tilewriter import TilesDiffer

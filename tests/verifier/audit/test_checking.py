@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from keys.notes import NoteError, open_checkpoint
 from tests.verifier.audit.builders import a_published_log
 from tests.verifier.audit.tampering import CHANGES, DEPTHS, Copy, chained, changed, in_all_tiles, places, sign_anew
 from verifier.audit.chains import Finding, Kind
 from verifier.audit.checkexport import NotAnExport, check_export, open_head, read_head
 from verifier.audit.checking import Checked, check_tiles
 from verifier.audit.exporting import Exported, Filter, json_lines
-from verifier.audit.notes import NoteError, open_checkpoint
 from verifier.audit.tiles import FolderSource, tile_path
 
 QUICK = 1500

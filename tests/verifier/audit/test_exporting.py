@@ -10,11 +10,11 @@ from zoneinfo import ZoneInfo
 import pytest
 from openpyxl import load_workbook
 
+from keys.notes import open_checkpoint
 from tests.verifier.audit.builders import START_MS, LogWorld, a_published_log
 from verifier.audit import exporting
 from verifier.audit.checkexport import check_export, open_head, read_head
 from verifier.audit.exporting import COLUMNS, Exported, Filter, json_lines, write_csv, write_lines, write_xlsx
-from verifier.audit.notes import open_checkpoint
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 

@@ -7,14 +7,15 @@ import pytest
 from accounts.http import Authenticator
 from edge.encoding import unb64u
 from edge.http import create_frame
+from keys.entry_proof import EntryProof, PromiseState, promise_state
+from keys.notes import open_checkpoint
 from tests.verifier.audit.builders import ORIGIN, LogWorld
 from tests.verifier.booking import Phone
 from tests.verifier.world import BASE, Signers, World
 from verifier.answering import PROMISE
 from verifier.api.surface import blueprint
 from verifier.audit.leaf import leaf_hash
-from verifier.audit.notes import open_checkpoint
-from verifier.audit.proofs import EntryProof, LogReader, PromiseState, promise_state
+from verifier.audit.proofs import LogReader
 from verifier.audit.tiles import Tree, unpack_entries
 from verifier.audit.watching import UrlSource, Watcher
 from verifier.service import assemble

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from keys.notes import open_checkpoint
 from tests.verifier.audit.builders import LogWorld, a_published_log
 from verifier.audit.chains import Finding
 from verifier.audit.checking import check_tiles
 from verifier.audit.leaf import decode
-from verifier.audit.notes import open_checkpoint
 from verifier.audit.tiles import FolderSource, Tree
 
 WRITES = (

@@ -11,8 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from verifier.audit.leaf import leaf_hash
-from verifier.audit.merkle import (
+from keys.merkle import (
     EMPTY_ROOT,
     Growing,
     ProofError,
@@ -24,6 +23,7 @@ from verifier.audit.merkle import (
     verify_consistency,
     verify_inclusion,
 )
+from verifier.audit.leaf import leaf_hash
 
 VECTORS = os.environ.get("VECTORS")
 

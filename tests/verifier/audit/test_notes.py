@@ -7,9 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keys.ed25519 import Ed25519Signer
-from keys.signer import FileSigner
-from verifier.audit.merkle import EMPTY_ROOT
-from verifier.audit.notes import (
+from keys.merkle import EMPTY_ROOT
+from keys.notes import (
     Checkpoint,
     Cosigner,
     EcdsaNoteSigner,
@@ -23,6 +22,7 @@ from verifier.audit.notes import (
     open_note,
     parse_note,
 )
+from keys.signer import FileSigner
 
 # From C2SP signed-note, tlog-checkpoint, tlog-cosignature.
 EXAMPLE_KEY = "example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k"

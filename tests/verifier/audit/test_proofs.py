@@ -4,11 +4,12 @@ import pytest
 
 from edge.encoding import b64u
 from keys.ed25519 import Ed25519Signer
+from keys.entry_proof import EntryProof, PromiseState, Unproved, promise_state
+from keys.notes import Cosigner, Ed25519NoteSigner, open_checkpoint
 from tests.verifier.audit.builders import LogWorld, a_published_log
 from verifier.audit.leaf import LeafError, decode, leaf_hash
-from verifier.audit.notes import Cosigner, Ed25519NoteSigner, open_checkpoint
 from verifier.audit.place import Cosigned
-from verifier.audit.proofs import EntryProof, LogReader, NotLogged, PromiseState, Unproved, promise_state
+from verifier.audit.proofs import LogReader, NotLogged
 
 
 @pytest.fixture(scope="module")

@@ -7,14 +7,14 @@ from datetime import timedelta
 import pytest
 
 from edge.clock import FixedClock
+from keys.merkle import root_of
+from keys.notes import Checkpoint, open_checkpoint
 from tests.verifier.audit.builders import ORIGIN, START, START_MS, FeedLedger, LogWorld, a_leaf, a_published_log
 from tests.verifier.ledger.builders import START as LEDGER_START
 from tests.verifier.ledger.builders import a_gym_visit
 from verifier.audit.chains import Finding
 from verifier.audit.checking import check_tiles
 from verifier.audit.leaf import decode, leaf_hash
-from verifier.audit.merkle import root_of
-from verifier.audit.notes import Checkpoint, open_checkpoint
 from verifier.audit.place import LostSwap
 from verifier.audit.sequencer import NotLeader, Unsafe, adopt
 from verifier.audit.tiles import FolderSource, Tree

@@ -10,10 +10,10 @@ from edge.clock import FixedClock, SystemClock
 from edge.settings import SettingsError, load_settings
 from issuer.desk import open_desk
 from issuer.setup import set_up
+from keys.notes import KeyKind, NoteKey, open_checkpoint
 from tests.verifier.audit.builders import ORIGIN, START_MS, LogWorld
 from tests.verifier.audit.test_witness import NOW
 from verifier.audit import sequencing
-from verifier.audit.notes import KeyKind, NoteKey, open_checkpoint
 from verifier.audit.sequencer import Incident, NotLeader
 from verifier.audit.sequencing import (
     Sequencing,

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from keys.merkle import root_of, verify_consistency, verify_inclusion
 from verifier.audit.leaf import leaf_hash
-from verifier.audit.merkle import root_of, verify_consistency, verify_inclusion
 from verifier.audit.tiles import (
     FolderSource,
     TileError,

@@ -4,10 +4,10 @@ import shutil
 
 import pytest
 
+from keys.merkle import EMPTY_ROOT
+from keys.notes import Checkpoint, Note, NoteError, open_checkpoint
 from tests.verifier.audit.builders import LogWorld, a_published_log
 from tests.verifier.audit.tampering import Copy, alter, chained, in_all_tiles, sign_anew
-from verifier.audit.merkle import EMPTY_ROOT
-from verifier.audit.notes import Checkpoint, Note, NoteError, open_checkpoint
 from verifier.audit.tiles import FolderSource
 from verifier.audit.watching import Forked, LogAway, UrlSource, Watcher, compare, fetch_http
 

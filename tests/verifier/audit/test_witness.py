@@ -10,9 +10,9 @@ import pytest
 
 from edge.clock import FixedClock
 from keys.ed25519 import Ed25519Signer
+from keys.merkle import EMPTY_ROOT
+from keys.notes import Checkpoint, Cosigner, Ed25519NoteSigner, Note, NoteError, open_checkpoint, parse_note
 from tests.verifier.audit.builders import ORIGIN, LogWorld, a_published_log
-from verifier.audit.merkle import EMPTY_ROOT
-from verifier.audit.notes import Checkpoint, Cosigner, Ed25519NoteSigner, Note, NoteError, open_checkpoint, parse_note
 from verifier.audit.place import Cosigned
 from verifier.audit.sequencing import Sequencing, SequencingParts
 from verifier.audit.tiles import FolderSource, Tree
