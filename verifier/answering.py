@@ -17,9 +17,9 @@ from edge.instants import rfc3339, to_epoch
 from edge.sealing import derive, keyed_hash
 from keys.signer import Signer
 from keys.tokens import TokenForm, sign_token
-from verifier.answers import BookingView, CheckInAnswer, Holder, Words
+from verifier.answers import BookingView, CheckInAnswer, Holder, Represented, Words
 from verifier.booking_views import booking_view, window_values
-from verifier.checkin import VOID_WINDOW, Judged
+from verifier.checkin import VOID_WINDOW, Ask, Judged
 from verifier.ledger.interface import Outcome
 from verifier.looks import Looked, ServiceSeen
 from verifier.phrasing import (
@@ -139,6 +139,7 @@ class Answering:
             quotas=quotas_left(programme, outcome.figures),
             visit=UNSET if outcome.visit is None else visit_times(outcome.visit, re_entry=outcome.re_entry),
             booking=_booking(judged),
+            represented=represented(ask),
             excluded_by=UNSET if outcome.taken is None else excluded_by(programme, outcome.taken),
             go_to=place or UNSET,
             call=contact or UNSET,
@@ -175,6 +176,11 @@ def _booking(judged: Judged) -> BookingView | UnsetType:
         return UNSET
     names = judged.ask.caller.may(Right.NAMES, judged.ask.point.code)
     return booking_view(judged.documents.programme, judged.booking, judged.details, names=names)
+
+
+def represented(ask: Ask) -> Represented | UnsetType:
+    """Return whom a clerk with a delegation code comes for, left out where no code was shown."""
+    return UNSET if ask.delegation is None else Represented(ask.delegation.employer, rfc3339(ask.delegation.ends_at))
 
 
 def assurance_word(verdict: Verified | Refused) -> str | UnsetType:

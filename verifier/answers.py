@@ -50,6 +50,7 @@ class CheckInRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     reference: Short | UnsetType = UNSET
     id_checked: bool = False
     not_holder: bool = False
+    represented: bool = False
     booking: EntryId | UnsetType = UNSET
     companions: Annotated[int, Meta(ge=0, le=500, description="Beside the holder.")] = 0
     override: OverrideRequest | UnsetType = UNSET
@@ -138,6 +139,13 @@ class Contact(msgspec.Struct, frozen=True):
     phone: str
 
 
+class Represented(msgspec.Struct, frozen=True):
+    """Whom an employer's clerk comes for, as the holder named it with the code, and until when the code serves."""
+
+    employer: str
+    ends_at: str
+
+
 class BookingView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A booking as a counter or its holder sees it. `kind`: journey, slot, notice or event.
 
@@ -186,6 +194,7 @@ class CheckInAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     quotas: tuple[QuotaLeft, ...] = ()
     visit: VisitTimes | UnsetType = UNSET
     booking: BookingView | UnsetType = UNSET
+    represented: Represented | UnsetType = UNSET
     excluded_by: ExcludedBy | UnsetType = UNSET
     go_to: Place | UnsetType = UNSET
     call: Contact | UnsetType = UNSET
@@ -231,6 +240,7 @@ class LookAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     assurance: str | UnsetType = UNSET
     holder: Holder | UnsetType = UNSET
     needs: tuple[str, ...] = ()
+    represented: Represented | UnsetType = UNSET
     services: tuple[ServiceView, ...] = ()
 
 

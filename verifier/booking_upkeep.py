@@ -82,7 +82,8 @@ class BookingUpkeep:
             released += ended.count("released")
             if ended.count(None) == len(ended):
                 break  # each was ended by another meanwhile, or cannot be: the next sweep looks again
-        return Swept(missed, released, self._store.bookings.sweep(at))
+        erased = self._store.bookings.sweep(at) + self._store.delegations.sweep(at)
+        return Swept(missed, released, erased)
 
     def _close(self, booking: Booking, documents: Documents, at: datetime) -> str | None:
         """End a booking whose window is over: missed, or released if its holder had no card left to use it with."""

@@ -84,7 +84,15 @@ class BookingDesk:
 
     def newest_card(self, details: BookingDetails, at: datetime) -> tuple[str, CardClaims] | None:
         """Return the holder's card issued last among those known here that hold at `at`; None where none does."""
-        tokens = {details.card, *self._store.cards_of(details.subject)}
+        return self._newest(details.subject, details.card, at)
+
+    def standing_card(self, subject: str, card: str, at: datetime) -> str:
+        """Return the newest card known here of a holder that holds at `at`, else the one named."""
+        newest = self._newest(subject, card, at)
+        return card if newest is None else newest[0]
+
+    def _newest(self, subject: str, card: str, at: datetime) -> tuple[str, CardClaims] | None:
+        tokens = {card, *self._store.cards_of(subject)}
         verdicts = [(token, self.declared(token, at)) for token in sorted(tokens)]
         standing = [(token, verdict.card) for token, verdict in verdicts if isinstance(verdict, Verified)]
         return max(standing, key=lambda found: found[1].issued_at, default=None)

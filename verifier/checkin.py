@@ -23,6 +23,7 @@ from keys.dpop import MAX_SKEW
 from keys.tokens import TokenError, parse_unverified
 from verifier.booking_rules import TOLD, booking_for, misplaced, tells_of
 from verifier.challenges import AnswerOf
+from verifier.delegations import refusal_of
 from verifier.details import Commitment
 from verifier.ledger.bookings import BookingQuery
 from verifier.ledger.interface import (
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from cards.verify import CardCache
     from keys.tokens import TokenForm
     from verifier.booking_store import BookingDetails
+    from verifier.delegations import Delegation
     from verifier.known_cards import KnownCards
     from verifier.ledger.bookings import Booking
     from verifier.ledger.interface import Ledger, Outcome
@@ -97,6 +99,7 @@ class Ask:
 
     `looked_at`: when the look that this confirms was taken; its proof is judged by that instant. `tag`: the reading of
     a counting tag that named the card. `call`: what names the signed call that asks, where one was signed.
+    `delegation`: what the code of an employer's clerk stands for. `represented`: staff saw a clerk's letter and ID.
     """
 
     operation: str
@@ -116,6 +119,13 @@ class Ask:
     companions: int = 0
     override: Override | None = None
     matter: Mapping[str, str] = field(default_factory=dict)
+    delegation: Delegation | None = None
+    represented: bool = False
+
+    @property
+    def vouched(self) -> bool:
+        """Whether somebody answers for who is here: staff who compared an ID, or the holder's phone with a code."""
+        return self.id_checked or self.represented or self.delegation is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +209,8 @@ class CheckInDesk:
             self._store.keep_note(outcome.entry, commitment.opened, at)
         if outcome.granted and outcome.booking is not None:
             self._store.bookings.erase_after(outcome.booking, at)
+        if outcome.granted and ask.delegation is not None and not outcome.replayed:
+            self._store.delegations.used(ask.delegation.id, at)
         self._remember(ask, verdict)
         return self._judged(ask, outcome, verdict, documents)
 
@@ -223,7 +235,7 @@ class CheckInDesk:
             documents.trust,
             at,
             least=ask.service.least_assurance,
-            id_checked=ask.id_checked,
+            id_checked=ask.vouched,
             provisional=provisional,
             counted=ask.tag is not None and replayed is None,
             challenges=AnswerOf(self._store.challenges, ask.caller.id, card_digest(ask.presentation.card or "")),
@@ -232,7 +244,8 @@ class CheckInDesk:
         )
         # What the card itself is refused for is told first; an ID compared makes an old link no fresher.
         if replayed is None or (isinstance(verdict, Refused) and verdict.reason not in ASSURANCE_REASONS):
-            return verdict if ask.override is None else lifted(verdict, documents, at, id_checked=ask.id_checked)
+            lifts = ask.override is not None or ask.delegation is not None
+            return lifted(verdict, documents, at, id_checked=ask.vouched) if lifts else verdict
         return Refused(replayed, verdict.card, verdict.token_digest)
 
     def _seen(self, operation: Operation) -> Outcome | None:
@@ -286,6 +299,10 @@ def _added(ask: Ask) -> dict[str, object]:
         added["matter"] = [ask.matter["matter"], ask.matter.get("decides", "")]
     if ask.companions:
         added["companions"] = ask.companions
+    if ask.represented:
+        added["represented"] = True
+    if ask.delegation is not None:
+        added["delegation"] = ask.delegation.id
     if ask.override is not None:
         added["override"] = [ask.override.reason, ask.override.note or ""]
     return added
@@ -354,7 +371,7 @@ def judged_by_rules(
     return replace(
         change,
         draft=replace(change.draft, marks=change.draft.marks + notes(wish)),
-        findings=findings(wish),
+        findings=(*findings(wish), *refusal_of(ask.delegation, service.code, change.at)),
         order=ORDER,
         booking=None if booking is None else booking.id,
         waived=frozenset() if ask.override is None else WAIVED,
@@ -439,6 +456,8 @@ def _draft(ask: Ask, verdict: Verified | Refused, documents: Documents) -> Draft
 
 def _marks(ask: Ask) -> tuple[str, ...]:
     marks = ("id-checked",) if ask.id_checked else ()
+    if ask.delegation is not None or ask.represented:
+        marks = (*marks, "represented", "by-code" if ask.delegation is not None else "by-letter")
     return marks if ask.override is None else (*marks, f"override:{ask.override.reason}")
 
 

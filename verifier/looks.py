@@ -80,7 +80,9 @@ class Looks:
             verdict = self._desk.verify(ask, documents, at, provisional=True)
             reason = self._reason(ask, verdict, at)
             seen = () if reason is not None else self._services(ask, verdict, documents, services, at)
-        look = self._store.keep_look(ask.caller.id, ask.presentation, at, ask.tag)
+        look = self._store.keep_look(
+            ask.caller.id, ask.presentation, at, ask.tag, None if ask.delegation is None else ask.delegation.id
+        )
         self._record(ask, verdict, at)
         needs = ("id_check",) if isinstance(verdict, Verified) and verdict.needs_id_check else ()
         return Looked(ask, look, verdict, documents, reason, needs, seen)

@@ -20,6 +20,7 @@ from edge.instants import from_epoch, to_epoch
 from edge.sealing import Sealer, Unsealable
 from verifier.booking_store import BookingStore
 from verifier.challenges import ChallengeStore
+from verifier.delegations import DelegationStore
 from verifier.matter_store import MatterStore
 from verifier.offline.store import OfflineStore
 from verifier.tables import ACCESSES, KNOWN_CARDS, LOOKS, NOTES
@@ -43,11 +44,12 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class KeptLook:
-    """What was looked at, when, and the tag's reading where a counting tag was tapped."""
+    """What was looked at, when, the reading where a counting tag was tapped, the delegation where its code was."""
 
     presentation: Presentation
     looked_at: datetime
     tag: TagRead | None
+    delegation: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,7 @@ class VerifierStore:
         self.tags = TagStore(database, secret)
         self.bookings = BookingStore(database, secret)
         self.matters = MatterStore(database)
+        self.delegations = DelegationStore(database, secret)
         self.offline = OfflineStore(database, secret)
 
     @classmethod
@@ -118,8 +121,15 @@ class VerifierStore:
         tokens = [self._opened(row.token, b64u(row.digest)) for row in rows]
         return [token for token in tokens if token is not None]
 
-    def keep_look(self, device: str, presentation: Presentation, at: datetime, tag: TagRead | None = None) -> Look:
-        """Keep a look for its device alone, with the tag's reading where there was one, and return it with its id."""
+    def keep_look(
+        self,
+        device: str,
+        presentation: Presentation,
+        at: datetime,
+        tag: TagRead | None = None,
+        delegation: str | None = None,
+    ) -> Look:
+        """Keep a look for its device alone, with the tag's reading or the delegation, and return it with its id."""
         look = Look(b64u(secrets.token_bytes(16)), device, presentation, at, at + LOOK_LIFE)
         with self._database.write() as connection:
             connection.execute(LOOKS.delete().where(LOOKS.c.expires_at < to_epoch(at)))
@@ -133,6 +143,7 @@ class VerifierStore:
                     tag=None if tag is None else tag.name,
                     # A count whose MAC did not hold is not kept: a look cannot make it any better.
                     counter=None if tag is None else tag.counter if tag.authentic else -1,
+                    delegation=delegation,
                 )
             )
         return look
@@ -146,7 +157,7 @@ class VerifierStore:
             return None
         text = self._opened(row.presentation, look_id)
         tag = None if row.tag is None else TagRead(row.tag, row.counter, authentic=row.counter >= 0)
-        return None if text is None else KeptLook(_read(text), from_epoch(row.looked_at), tag)
+        return None if text is None else KeptLook(_read(text), from_epoch(row.looked_at), tag, row.delegation)
 
     def keep_note(self, entry: str, note: str, at: datetime) -> None:
         """Keep the free text of a void, sealed, until 30 days are over."""
@@ -176,10 +187,11 @@ class VerifierStore:
                 )
             )
 
-    def accesses(self, most: int = 100) -> list[dict[str, object]]:
-        """Return the newest lines of the access log."""
+    def accesses(self, most: int = 100, kind: str | None = None) -> list[dict[str, object]]:
+        """Return the newest lines of the access log, of one kind where it is named."""
+        query = sa.select(ACCESSES).order_by(ACCESSES.c.id.desc()).limit(most)
         with self._database.read() as connection:
-            rows = connection.execute(sa.select(ACCESSES).order_by(ACCESSES.c.id.desc()).limit(most))
+            rows = connection.execute(query if kind is None else query.where(ACCESSES.c.kind == kind))
             return [dict(row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's documented name
 
     def sweep(self, at: datetime) -> int:
@@ -196,9 +208,10 @@ class VerifierStore:
             )
 
     def erase_subject(self, subject: str) -> None:
-        """Erase the cards of a holder whose erasure was ordered."""
+        """Erase the cards and the delegations of a holder whose erasure was ordered."""
         with self._database.write() as connection:
             connection.execute(KNOWN_CARDS.delete().where(KNOWN_CARDS.c.subject == subject))
+        self.delegations.erase(subject)
 
     def _opened(self, sealed: bytes, context: str) -> str | None:
         # A replaced secret makes old rows unreadable: they count as unknown, and the phone shows the full form.

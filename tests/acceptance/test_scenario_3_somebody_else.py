@@ -1,8 +1,10 @@
-"""Scenario 3 (PROGRAMME): the spouse alone, with the printed card or a screenshot."""
+"""Scenario 3 (PROGRAMME): the spouse alone, with the printed card or a screenshot; the firm's clerk with a code."""
 
 from datetime import timedelta
 
+from accounts.rights import Right
 from cards.claims import Form
+from tests.verifier.booking import Phone
 
 
 def test_the_spouse_with_the_printed_card_is_told_what_to_bring(world):
@@ -40,3 +42,23 @@ def test_a_code_used_once_is_used_up_for_everybody(world):
     assert gym.outcome(shown, "gym-visit")["outcome"] == "granted"
     assert other.outcome(shown, "gym-visit")["reason"] == "proof-used"
     assert gym.outcome(shown, "gym-visit")["reason"] == "proof-used"
+
+
+def test_the_firms_clerk_with_a_delegation_code_opens_a_matter(world):
+    """Granted for the employer, matter opened; its deadline runs from complete materials, not from the check-in."""
+    world.go("2026-10-23 10:00")
+    phone = Phone(world, world.card("silver"))
+    asked = {"service": "business-change", "employer": "白云云聚科技有限公司"}
+    code = phone.call("POST", "/v1/wallet/delegations", asked).json["spaced"]
+    window = world.device("gov-registry", frozenset({Right.CHECK_IN}))
+    granted = window.outcome(code, "business-change", reference="LS-2026-7")
+    assert (granted["outcome"], granted["beneficiary"]) == ("granted", "employer")
+    assert world.log()[-1]["marks"] == ["represented", "by-code"]
+    (matter,) = window.call("GET", "/v1/matters?point=gov-registry").json["matters"]
+    assert (matter["id"], matter["stage"], "deadline" in matter) == (granted["id"], "opened", False)
+    world.go("2026-10-23 16:00")
+    path = f"/v1/matters/{granted['id']}/stages"
+    complete = window.call("POST", path, {"stage": "complete"}).json["matter"]
+    assert complete["deadline"] == "2026-10-26T08:00:00Z"
+    refused = window.outcome(code, "business-closure")
+    assert refused["reason"] == "delegation-elsewhere"

@@ -18,6 +18,7 @@ PLACES = {
     "code": "gym",
     "number": "0",
     "look": "x",
+    "delegation": "x",
     "digest": "x" * 43,
 }
 DEEP = "[" * 5000 + "]" * 5000

@@ -19,6 +19,7 @@ from edge.http import idempotency_key
 from edge.problems import Problem
 from verifier.answers import CheckInRequest, LookRequest, MatterRequest
 from verifier.checkin import Ask, Override
+from verifier.delegations import Delegation, read_code
 from verifier.matters import WrongMatter, opening
 from verifier.service import Authenticate, Verifier
 from verifier.sun import read_link
@@ -29,11 +30,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What was shown: the presentation, when it was looked at if this confirms a look, the tag that was read."""
+    """What was shown: the presentation, when it was looked at if this confirms a look, the tag or the code read."""
 
     presentation: Presentation
     looked_at: datetime | None = None
     tag: TagRead | None = None
+    delegation: Delegation | None = None
 
 
 class Asking:
@@ -56,13 +58,14 @@ class Asking:
             caller.require(Right.OVERRIDE, point.code)
         service = self.service(body.service)
         shown = self._presented(caller, body, at)
+        beneficiary = _beneficiary(body, shown.delegation)
         return Ask(
             operation=idempotency_key(),
             caller=caller,
             point=point,
             service=service,
             presentation=shown.presentation,
-            beneficiary=Beneficiary(body.beneficiary),
+            beneficiary=beneficiary,
             reference=given(body.reference),
             id_checked=body.id_checked,
             not_holder=body.not_holder,
@@ -74,18 +77,29 @@ class Asking:
             companions=body.companions,
             override=None if override is None else Override(override.reason, override.note),
             matter=_matter(service, given(body.matter)),
+            delegation=shown.delegation,
+            represented=body.represented,
         )
 
-    def look(self, request: Request, body: LookRequest) -> tuple[Ask, tuple[Service, ...]]:
+    def look(self, request: Request, body: LookRequest, at: datetime) -> tuple[Ask, tuple[Service, ...]]:
         """Return the look that a request asks for, and the services to tell of: the one named, or all of the point."""
         caller = self.authenticate(request)
         point = self.point(caller, Right.CHECK_IN, body.point)
         services = self._services(point) if isinstance(body.service, UnsetType) else (self.service(body.service),)
         if not services:
             raise Problem("not-permitted", "no service of this point is used at a counter")
-        shown = self.shown(body.presentation)
+        shown = self.shown(body.presentation, at)
+        beneficiary = Beneficiary.HOLDER if shown.delegation is None else Beneficiary.EMPLOYER
         ask = Ask(
-            "", caller, point, services[0], shown.presentation, client_time=given(body.client_time), tag=shown.tag
+            operation="",
+            caller=caller,
+            point=point,
+            service=services[0],
+            presentation=shown.presentation,
+            beneficiary=beneficiary,
+            client_time=given(body.client_time),
+            tag=shown.tag,
+            delegation=shown.delegation,
         )
         return ask, services
 
@@ -117,8 +131,11 @@ class Asking:
         except PresentationError:
             raise Problem("malformed") from None
 
-    def shown(self, text: str) -> Shown:
-        """Step 1 for a counter: a presentation, or a counting tag's link, whose tag names the card."""
+    def shown(self, text: str, at: datetime) -> Shown:
+        """Step 1 for a counter: a presentation, a counting tag's link, or a delegation's code that name the card."""
+        code = read_code(text)
+        if code is not None:
+            return self._delegated(self._verifier.store.delegations.by_code(code), at)
         message = read_link(text)
         if message is None:
             return Shown(self.presentation(text))
@@ -135,11 +152,20 @@ class Asking:
         if (text is None) is (look is None):
             raise _invalid("$.presentation", "give either a presentation or a look")
         if text is not None:
-            return self.shown(text)
+            return self.shown(text, at)
         found = self._verifier.store.look(look or "", caller.id, at)
         if found is None:
             raise Problem("not-found", "this look is over or was another device's: scan again")
+        if found.delegation is not None:
+            return self._delegated(self._verifier.store.delegations.find(found.delegation), at)
         return Shown(found.presentation, found.looked_at, found.tag)
+
+    def _delegated(self, delegation: Delegation | None, at: datetime) -> Shown:
+        """The newest card of the holder who gave a code out: it must still hold at each use."""
+        if delegation is None:
+            raise Problem("card-unknown", "no delegation with this code was made here")
+        card = self._verifier.bookings.standing_card(delegation.subject, delegation.card, at)
+        return Shown(Presentation(card, None), delegation=delegation)
 
     def _booked(self, booking: str, at: datetime) -> Presentation:
         """The card behind a booking, where nothing can be shown and a supervisor answers for the holder."""
@@ -162,6 +188,19 @@ def _matter(service: Service, asked: MatterRequest | None) -> Mapping[str, str]:
         return opening(service, kind, decides)
     except WrongMatter as error:
         raise _invalid(error.path, str(error)) from None
+
+
+def _beneficiary(body: CheckInRequest, delegation: Delegation | None) -> Beneficiary:
+    """Return for whom a use is: a clerk's is the employer's. Problem invalid-field for what does not go together."""
+    if delegation is None and not body.represented:
+        return Beneficiary(body.beneficiary)
+    if body.not_holder:
+        raise _invalid("$.not_holder", "an employer's clerk is not taken for the holder")
+    if delegation is None and body.beneficiary != "employer":
+        raise _invalid("$.represented", "a clerk comes for the employer: say `beneficiary` employer")
+    if body.beneficiary not in {"holder", "employer"}:
+        raise _invalid("$.beneficiary", "a delegation code is for the employer alone")
+    return Beneficiary.EMPLOYER
 
 
 def _point_of(caller: Caller, right: Right) -> str | None:

@@ -146,7 +146,9 @@ class StaffBookings:
     def _shown(
         self, caller: Caller, point: Point, service: Service, body: BookingRequest, at: datetime
     ) -> tuple[Presentation, Verified | Refused]:
-        shown = self._asking.shown(given(body.presentation) or "")
+        shown = self._asking.shown(given(body.presentation) or "", at)
+        if shown.delegation is not None:
+            raise _invalid("$.presentation", "a delegation code books nothing")
         ask = Ask("", caller, point, service, shown.presentation, id_checked=body.id_checked, tag=shown.tag)
         ask = self._verifier.desk.resolved(ask)
         return ask.presentation, self._verifier.desk.verify(ask, self._verifier.published(at), at)

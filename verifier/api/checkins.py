@@ -12,7 +12,7 @@ from edge.http import answer, idempotency_key, read_body, request_instant
 from edge.instants import rfc3339
 from edge.limits import RateLimit
 from edge.openapi import describe
-from verifier.answering import assurance_word
+from verifier.answering import assurance_word, represented
 from verifier.answers import (
     BookingView,
     ChangeAnswer,
@@ -72,7 +72,7 @@ def add_looks(found: Blueprint, verifier: Verifier, asking: Asking, limit: RateL
     )
     def look() -> Response:
         at = request_instant()
-        ask, services = asking.look(request, read_body(LookRequest))
+        ask, services = asking.look(request, read_body(LookRequest), at)
         limit.require(ask.caller.id)
         return answer(_look_answer(verifier, verifier.looks.look(ask, services, at), at))
 
@@ -144,6 +144,7 @@ def _look_answer(verifier: Verifier, looked: Looked, at: datetime) -> LookAnswer
         assurance=assurance_word(looked.verdict),
         holder=UNSET if card is None else verifier.answering.holder(looked.ask.point.department, card),
         needs=looked.needs,
+        represented=represented(looked.ask),
         services=tuple(_service_view(verifier, looked, seen, at) for seen in looked.services),
     )
 

@@ -15,6 +15,7 @@ from verifier.api.bookings import add_booking_changes, add_bookings
 from verifier.api.cards import add_cards
 from verifier.api.challenges import add_challenges
 from verifier.api.checkins import add_changes, add_check_ins, add_looks
+from verifier.api.delegations import add_delegations
 from verifier.api.documents import add_documents, add_public_checks
 from verifier.api.log import add_log
 from verifier.api.matters import add_matters
@@ -44,6 +45,7 @@ def blueprint(verifier: Verifier, authenticate: Authenticator, clock: Clock) -> 
     phones = RateLimit(LOOKS_A_SECOND, LOOKS_AT_ONCE, clock)
     add_wallet(found, verifier, asking, authenticate, phones)
     add_wallet_usage(found, WalletCalls(verifier, asking, authenticate), authenticate, phones)
+    add_delegations(found, verifier, asking, authenticate, phones)
     add_offline(found, verifier, asking, authenticate)
     add_matters(found, verifier, asking)
     add_statements(found, verifier, asking)

@@ -1,0 +1,174 @@
+"""Delegation codes over HTTP: made, listed and taken back by the holder's own phone (each call signed, DESIGN §9)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+from flask import Blueprint, Response, request
+from msgspec import Meta
+
+from accounts.http import Authenticator
+from cards.claims import CardClaims
+from cards.verify import Refused
+from edge.http import answer, idempotency_key, read_body, request_instant
+from edge.instants import rfc3339
+from edge.limits import RateLimit
+from edge.openapi import describe
+from edge.problems import Problem
+from verifier.answers import Code, Words
+from verifier.api.asking import Asking
+from verifier.api.wallet import PROVING, WalletCalls
+from verifier.booking_answers import WalletCard
+from verifier.delegations import Delegation, check_delegable, spaced
+from verifier.phrasing import card_refused_words
+from verifier.service import Verifier
+
+Employer = Annotated[
+    str, Meta(min_length=2, max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$", description="The employer's name.")
+]
+
+
+class WalletDelegation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which service an employer's clerk shall use, and whose clerk; the call's proof names this card."""
+
+    card: Annotated[str, Meta(min_length=1, max_length=8192)]
+    service: Code
+    employer: Employer
+
+
+class DelegationView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A delegation as its holder sees it. `state`: in-force, over or revoked."""
+
+    id: str
+    service: str
+    service_name: Words
+    employer: str
+    made_at: str
+    ends_at: str
+    state: str
+    uses: int
+    used_at: str | None = None
+
+
+class DelegationMade(msgspec.Struct, frozen=True, kw_only=True):
+    """A delegation just made, and its code: `code` in digits, which is the QR's text too; `spaced` to read it out."""
+
+    delegation: DelegationView
+    code: str
+    spaced: str
+    server_time: str
+
+
+class OwnDelegations(msgspec.Struct, frozen=True):
+    """A holder's delegations, the newest first; no code is ever shown again."""
+
+    delegations: tuple[DelegationView, ...]
+    server_time: str
+
+
+def add_delegations(
+    found: Blueprint, verifier: Verifier, asking: Asking, authenticate: Authenticator, limit: RateLimit
+) -> None:
+    """Add POST /v1/wallet/delegations, /list and /<id>/revoke."""
+    calls = DelegationCalls(verifier, asking, authenticate)
+
+    @found.post("/v1/wallet/delegations")
+    @describe(
+        summary="Make a code with which an employer's clerk uses one service for some days",
+        tag="wallet",
+        body=WalletDelegation,
+        answers={201: DelegationMade},
+        problems=PROVING
+        | {
+            "too-many-delegations",
+            "card-not-valid",
+            "not-delegable",
+            "operation-conflict",
+            "unavailable",
+            "not-trusted",
+        },
+        auth="wallet",
+        writes=True,
+    )
+    def make_delegation() -> Response:
+        limit.require(authenticate.source(request))
+        return calls.make(read_body(WalletDelegation), request_instant())
+
+    @found.post("/v1/wallet/delegations/list")
+    @describe(
+        summary="One's own delegations: in force, over and taken back",
+        tag="wallet",
+        body=WalletCard,
+        answers={200: OwnDelegations},
+        problems=PROVING | {"unavailable", "not-trusted"},
+        auth="wallet",
+    )
+    def list_delegations() -> Response:
+        limit.require(authenticate.source(request))
+        return calls.listed(read_body(WalletCard), request_instant())
+
+    @found.post("/v1/wallet/delegations/<delegation>/revoke")
+    @describe(
+        summary="Take a delegation back: its code serves no more",
+        tag="wallet",
+        body=WalletCard,
+        answers={200: DelegationView},
+        problems=PROVING | {"not-found", "unavailable", "not-trusted"},
+        auth="wallet",
+        writes=True,
+    )
+    def revoke_delegation(delegation: str) -> Response:
+        limit.require(authenticate.source(request))
+        return calls.revoke(delegation, read_body(WalletCard), request_instant())
+
+
+class DelegationCalls(WalletCalls):
+    """Answers the phone's calls about delegations."""
+
+    def make(self, body: WalletDelegation, at: datetime) -> Response:
+        """Make one; a card that does not hold makes none."""
+        _, verdict, card = self._proved(body.card, at)
+        programme = self._verifier.programme
+        if isinstance(verdict, Refused):
+            words = card_refused_words(programme, verdict.reason, card, at)
+            raise Problem("card-not-valid", extra={"reason": verdict.reason, "sentence": msgspec.to_builtins(words)})
+        service = self._asking.service(body.service)
+        ends_at = at + check_delegable(programme, service, card)
+        wanted = Delegation("", card.subject, body.card, service.code, body.employer.strip(), at, ends_at)
+        made, code = self._verifier.store.delegations.make(idempotency_key(), wanted)
+        self._know(body.card, card)
+        said = DelegationMade(delegation=self._view(made, at), code=code, spaced=spaced(code), server_time=rfc3339(at))
+        return answer(said, 201, {"Cache-Control": "no-store"})
+
+    def _know(self, token: str, card: CardClaims) -> None:
+        """Remember the card, so that a later one of the same holder is found beside it."""
+        self._verifier.known.register(token, card)
+
+    def listed(self, body: WalletCard, at: datetime) -> Response:
+        """List one's own."""
+        _, _, card = self._proved(body.card, at)
+        views = tuple(self._view(one, at) for one in self._verifier.store.delegations.of(card.subject))
+        return answer(OwnDelegations(views, rfc3339(at)), headers={"Cache-Control": "no-store"})
+
+    def revoke(self, delegation: str, body: WalletCard, at: datetime) -> Response:
+        """Take one back; a second time changes nothing."""
+        _, _, card = self._proved(body.card, at)
+        revoked = self._verifier.store.delegations.revoke(delegation, card.subject, at)
+        return answer(self._view(revoked, at), headers={"Cache-Control": "no-store"})
+
+    def _view(self, one: Delegation, at: datetime) -> DelegationView:
+        service = self._verifier.programme.services.get(one.service)
+        state = "revoked" if one.revoked_at is not None else "in-force" if one.in_force(at) else "over"
+        return DelegationView(
+            id=one.id,
+            service=one.service,
+            service_name=Words(one.service, one.service) if service is None else Words.of(service.name),
+            employer=one.employer,
+            made_at=rfc3339(one.made_at),
+            ends_at=rfc3339(one.ends_at),
+            state=state,
+            uses=one.uses,
+            used_at=None if one.used_at is None else rfc3339(one.used_at),
+        )
