@@ -37,6 +37,8 @@ REPEAT_WITHIN: Final = timedelta(minutes=10)
 """A phone whose answer was lost may send the same enrolment again, with the same key."""
 CODE: Final = "enrolment"
 RECOVERY: Final = "recovery"
+NEW_PHONE: Final = "new-phone"
+"""Why the card of an earlier phone ended."""
 
 T = ENROLMENT_CODES
 
@@ -133,7 +135,7 @@ def _new_phone(
     for other in others:
         if other.form is Form.PHONE:
             end_card(
-                desk, connection, other, CardState.REPLACED, because="new-phone", by=by, at=at, replaced_by=card.id
+                desk, connection, other, CardState.REPLACED, because=NEW_PHONE, by=by, at=at, replaced_by=card.id
             )
         elif other.tier != held.tier:
             replace_card(desk, connection, other, held, because="tier-change", by=by, at=at)

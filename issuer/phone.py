@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, Protocol
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -15,11 +15,11 @@ from cards.claims import CARD, CardClaims, parse
 from edge.instants import from_epoch, to_epoch
 from issuer import office_log
 from issuer.desk import Desk
-from issuer.enrolment import RECOVERY
+from issuer.enrolment import NEW_PHONE, RECOVERY
 from issuer.entitlement import entitlement
 from issuer.errors import Refused
 from issuer.holders import read_grounds
-from issuer.issuing import IssuedCard, find_card_in, read_card, signed_values, token_end
+from issuer.issuing import IssuedCard, cards_of, find_card_in, read_card, signed_values, token_end
 from issuer.lifecycle import HOLDER, resume_in, suspend_in
 from issuer.office_log import Action
 from issuer.tables import ATTEMPTS, CARDS, PROOFS_SEEN, CardState
@@ -33,7 +33,10 @@ _CHAIN_MOST: Final = 20
 
 
 class NotValid(Exception):
-    """The card of a phone that proved its key gets no new token; `reason` is revoked, suspended or not-entitled."""
+    """The card of a phone that proved its key gets no new token.
+
+    `reason` is revoked, moved (another phone of the holder took its place), suspended or not-entitled.
+    """
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -85,7 +88,7 @@ def refresh(desk: Desk, card_id: str, *, by: str, at: datetime) -> Refreshed:
     with desk.register.change() as connection:
         card = _successor(desk, connection, read_card(desk, connection, card_id))
         if card.state is not CardState.VALID:
-            raise NotValid("suspended" if card.state is CardState.SUSPENDED else "revoked")
+            raise NotValid(_standing(card))
         ends = _entitled_until(desk, connection, card, at)
         if at < card.issued_at + desk.programme.validity.phone_refresh_after or at <= card.issued_at:
             return Refreshed(card, anew=False)
@@ -93,6 +96,30 @@ def refresh(desk: Desk, card_id: str, *, by: str, at: datetime) -> Refreshed:
         connection.execute(CARDS.update().where(CARDS.c.id == card.id).values(signed_values(desk, claims, at)))
         office_log.append(connection, Action.CARD_REFRESHED, by=by, at=at, holder=card.holder_id, card=card.id)
         return Refreshed(read_card(desk, connection, card.id), anew=True)
+
+
+def _standing(card: IssuedCard) -> str:
+    if card.state is CardState.SUSPENDED:
+        return "suspended"
+    return "moved" if card.ended_because == NEW_PHONE else "revoked"
+
+
+def took_over(desk: Desk, card: IssuedCard) -> bool:
+    """Tell whether a phone's card ended that of an earlier phone."""
+    found = (one for one in cards_of(desk, card.holder_id) if one.replaced_by == card.id)
+    return any(one.ended_because == NEW_PHONE for one in found)
+
+
+def others_of(desk: Desk, card: IssuedCard) -> tuple[IssuedCard, ...]:
+    """Return the other cards that the holder has now: printed, chip, tag."""
+    return tuple(one for one in cards_of(desk, card.holder_id) if one.state.live and one.id != card.id)
+
+
+class Change(Protocol):
+    """Block or unblock: what a number and its recovery code do to a card."""
+
+    def __call__(self, desk: Desk, number: str, recovery_code: str, *, by: str, at: datetime) -> IssuedCard | None:
+        """Return the card after the change; None if number and code do not belong together."""
 
 
 def entitled_until(desk: Desk, card_id: str, at: datetime) -> datetime | None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 from urllib.parse import quote
 
 import flask
@@ -25,8 +26,8 @@ from issuer.desk import Desk
 from issuer.enrolment import Enrolment, enrol, is_open_code
 from issuer.errors import Refused
 from issuer.issuing import IssuedCard
-from issuer.phone import NotValid, block, claimed_card, first_use, refresh, unblock
-from issuer.publish import ensure_pool, publish
+from issuer.phone import Change, NotValid, block, claimed_card, first_use, others_of, refresh, took_over, unblock
+from issuer.publish import LISTS_LIVE, ensure_pool, publish
 from keys.dpop import ClockOff
 from keys.errors import BadKey, TokenError
 from keys.files import StoreError
@@ -57,7 +58,7 @@ CARD_NOT_VALID: Final = register_problem(
         403,
         "此卡已失效或已停用",
         "The card is not valid any more",
-        "Call the office; `reason` says revoked, suspended or not-entitled.",
+        "Call the office; `reason` says revoked, moved, suspended or not-entitled.",
     )
 )
 PROOF_HEADER: Final = "Wallet-Proof"
@@ -89,6 +90,15 @@ class RecoveryBody(msgspec.Struct, forbid_unknown_fields=True):
     recovery_code: Code
 
 
+class OtherCard(msgspec.Struct):
+    """Another card that the same holder has now, such as a printed one."""
+
+    form: str
+    tier: str
+    state: str
+    valid_until: str
+
+
 class PhoneCard(msgspec.Struct):
     """A card for a phone. Times are RFC 3339; `anew` is false if the token is the old one."""
 
@@ -100,19 +110,26 @@ class PhoneCard(msgspec.Struct):
     expires_at: str
     valid_until: str
     anew: bool
+    others: tuple[OtherCard, ...]
 
 
 class EnrolledPhone(PhoneCard):
-    """The same and the recovery code, shown this once."""
+    """The same and the recovery code, shown this once; `moved`: the card on an earlier phone has ended by this."""
 
     recovery_code: str
     base_url: str
+    moved: bool
 
 
 class CardStanding(msgspec.Struct):
-    """Whether a card is `valid`, `suspended` or ended (`revoked`) now."""
+    """Whether a card is `valid`, `suspended` or ended (`revoked`) now.
+
+    `online_by` and `offline_by`: the latest that a counter with a network, and one without, goes by it.
+    """
 
     state: str
+    online_by: str
+    offline_by: str
 
 
 class WalletCalls:
@@ -165,7 +182,7 @@ class WalletCalls:
         except (OSError, Refused, StoreError):
             raise Problem("unavailable") from None
 
-    def phone_card(self, card: IssuedCard, *, anew: bool) -> Mapping[str, str | bool]:
+    def phone_card(self, card: IssuedCard, *, anew: bool) -> Mapping[str, object]:
         """Return the members that say what a phone holds."""
         programme = self.desk.programme
         return {
@@ -177,70 +194,54 @@ class WalletCalls:
             "expires_at": rfc3339(card.expires_at),
             "valid_until": rfc3339(card.valid_until),
             "anew": anew,
+            "others": [_other(one) for one in others_of(self.desk, card)],
         }
+
+
+def _other(card: IssuedCard) -> OtherCard:
+    return OtherCard(card.form.value, card.tier, card.state.value, rfc3339(card.valid_until))
 
 
 def blueprint(desk: Desk, clock: Clock, *, trusted_proxies: Iterable[Network] = ()) -> flask.Blueprint:
     """Return the wallet's calls that the issuer serves, under /v1/wallet."""
     calls = WalletCalls(desk, clock, trusted_proxies)
     made = flask.Blueprint("issuer_wallet", __name__, url_prefix="/v1/wallet")
-
-    @made.post("/enrolments")
-    @body_limit(_BODY_MOST)
-    @describe(
-        summary="Make a phone a card: code, ID's last four, new key",
-        tag="wallet",
-        body=EnrolmentBody,
-        answers={201: EnrolledPhone},
-        problems=["enrolment-refused", "bad-token", "clock-off", "too-many-requests", "unavailable"],
-        auth="wallet",
-    )
-    def enrolments() -> flask.Response:
-        return _enrol(calls)
-
-    @made.post("/refresh")
-    @body_limit(_BODY_MOST)
-    @describe(
-        summary="Sign the phone's card anew, from the programme's day on",
-        tag="wallet",
-        body=RefreshBody,
-        answers={200: PhoneCard},
-        problems=["card-not-valid", "bad-token", "clock-off", "too-many-requests"],
-        auth="wallet",
-    )
-    def refreshes() -> flask.Response:
-        return _refresh(calls)
-
-    @made.post("/block")
-    @body_limit(_BODY_MOST)
-    @describe(
-        summary="Suspend a lost phone's card",
-        tag="wallet",
-        body=RecoveryBody,
-        answers={200: CardStanding},
-        problems=["recovery-refused", "too-many-requests"],
-        auth="none",
-    )
-    def blocks() -> flask.Response:
-        return _recover(calls, blocking=True)
-
-    @made.post("/unblock")
-    @body_limit(_BODY_MOST)
-    @describe(
-        summary="Take the holder's own block back",
-        tag="wallet",
-        body=RecoveryBody,
-        answers={200: CardStanding},
-        problems=["recovery-refused", "too-many-requests"],
-        auth="none",
-    )
-    def unblocks() -> flask.Response:
-        return _recover(calls, blocking=False)
-
+    for route in _ROUTES:
+        made.add_url_rule(f"/{route.path}", route.path, _view(route, calls), methods=["POST"])
     return made
 
 
-def _enrol(calls: WalletCalls) -> flask.Response:
+@dataclass(frozen=True, slots=True)
+class _Route:
+    """One of the wallet's calls, as it is described and what answers it."""
+
+    path: str
+    summary: str
+    body: type
+    status: int
+    says: type
+    problems: tuple[str, ...]
+    auth: Literal["wallet", "none"]
+    act: Callable[[WalletCalls], object]
+
+
+def _view(route: _Route, calls: WalletCalls) -> Callable[[], flask.Response]:
+    @body_limit(_BODY_MOST)
+    @describe(
+        summary=route.summary,
+        tag="wallet",
+        body=route.body,
+        answers={route.status: route.says},
+        problems=[*route.problems, "too-many-requests"],
+        auth=route.auth,
+    )
+    def view() -> flask.Response:
+        return answer(route.act(calls), route.status)
+
+    return view
+
+
+def _enrol(calls: WalletCalls) -> object:
     calls.limit_guesses()
     at = request_instant()
     body = read_body(EnrolmentBody)
@@ -257,12 +258,15 @@ def _enrol(calls: WalletCalls) -> flask.Response:
     if enrolled is None:
         raise Problem(ENROLMENT_REFUSED.code)
     calls.publish(at)
-    members = calls.phone_card(enrolled.card, anew=True)
-    extra = {"recovery_code": enrolled.recovery_code, "base_url": calls.desk.base_url}
-    return answer({**members, **extra}, 201)
+    extra = {
+        "recovery_code": enrolled.recovery_code,
+        "base_url": calls.desk.base_url,
+        "moved": took_over(calls.desk, enrolled.card),
+    }
+    return {**calls.phone_card(enrolled.card, anew=True), **extra}
 
 
-def _refresh(calls: WalletCalls) -> flask.Response:
+def _refresh(calls: WalletCalls) -> object:
     calls.limit_refreshes()
     at = request_instant()
     body = read_body(RefreshBody)
@@ -275,16 +279,49 @@ def _refresh(calls: WalletCalls) -> flask.Response:
         refreshed = refresh(calls.desk, card.id, by=_ACTOR, at=at)
     except NotValid as error:
         raise Problem(CARD_NOT_VALID.code, extra={"reason": error.reason}) from None
-    return answer(calls.phone_card(refreshed.card, anew=refreshed.anew))
+    return calls.phone_card(refreshed.card, anew=refreshed.anew)
 
 
-def _recover(calls: WalletCalls, *, blocking: bool) -> flask.Response:
-    calls.limit_guesses()
-    at = request_instant()
-    body = read_body(RecoveryBody)
-    change = block if blocking else unblock
-    card = change(calls.desk, body.number, body.recovery_code, by=_ACTOR, at=at)
-    if card is None:
-        raise Problem(RECOVERY_REFUSED.code)
-    calls.publish(at)
-    return answer({"state": card.state.value if card.state.live else "revoked"})
+def _recover(change: Change) -> Callable[[WalletCalls], object]:
+    def act(calls: WalletCalls) -> object:
+        calls.limit_guesses()
+        at = request_instant()
+        body = read_body(RecoveryBody)
+        card = change(calls.desk, body.number, body.recovery_code, by=_ACTOR, at=at)
+        if card is None:
+            raise Problem(RECOVERY_REFUSED.code)
+        calls.publish(at)
+        return CardStanding(
+            state=card.state.value if card.state.live else "revoked",
+            online_by=rfc3339(at + calls.desk.status_ttl),
+            offline_by=rfc3339(at + LISTS_LIVE),
+        )
+
+    return act
+
+
+_RECOVERING: Final = (200, CardStanding, ("recovery-refused",), "none")
+_ROUTES: Final = (
+    _Route(
+        "enrolments",
+        "Make a phone a card: code, ID's last four, new key",
+        EnrolmentBody,
+        201,
+        EnrolledPhone,
+        ("enrolment-refused", "bad-token", "clock-off", "unavailable"),
+        "wallet",
+        _enrol,
+    ),
+    _Route(
+        "refresh",
+        "Sign the phone's card anew, from the programme's day on",
+        RefreshBody,
+        200,
+        PhoneCard,
+        ("card-not-valid", "bad-token", "clock-off"),
+        "wallet",
+        _refresh,
+    ),
+    _Route("block", "Suspend a lost phone's card", RecoveryBody, *_RECOVERING, _recover(block)),
+    _Route("unblock", "Take the holder's own block back", RecoveryBody, *_RECOVERING, _recover(unblock)),
+)

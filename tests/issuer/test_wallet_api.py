@@ -160,7 +160,7 @@ def test_a_new_phone_ends_the_old_ones_card(office):
     old, new = office.enrolled(), office.enrolled()
     assert (verdict(office, old), verdict(office, new)) == ("revoked", "verified")
     answer = old.refresh()
-    assert (code_of(answer), answer.json["reason"]) == ((403, "card-not-valid"), "revoked")
+    assert (code_of(answer), answer.json["reason"]) == ((403, "card-not-valid"), "moved")
 
 
 @pytest.mark.parametrize("wrong", ["0000", "12345678", "００００"])
@@ -457,13 +457,46 @@ def recover(phone, path="block", **wrong):
     return phone.client.post(f"/v1/wallet/{path}", json=body)
 
 
+def state(answer):
+    """Where the card stands, by the answer to a block or to taking it back."""
+    return answer.json["state"]
+
+
+def test_a_block_says_until_when_counters_go_by_it(office):
+    """With a network within the lists' ttl, without one within a day: 12:00 at noon, and tomorrow."""
+    said = recover(office.enrolled()).json
+    assert (said["online_by"], said["offline_by"]) == ("2026-11-02T04:05:00Z", "2026-11-03T04:00:00Z")
+
+
+def test_both_phones_are_told_that_the_card_moved(office):
+    """The new one at once, the old one when it asks; one that was revoked for another reason is not."""
+    old, first = office.phone(), office.code()
+    assert old.enrol(first, LAST4).json["moved"] is False
+    new = office.phone()
+    assert new.enrol(office.code(), LAST4).json["moved"] is True
+    refused = old.refresh()
+    assert (code_of(refused), refused.json["reason"]) == ((403, "card-not-valid"), "moved")
+    lifecycle.revoke(office.desk, office.live()[0].id, because="left", by=BY, at=NOON)
+    assert new.refresh().json["reason"] == "revoked"
+
+
+def test_a_phone_knows_the_holders_other_cards(office):
+    """A printed one beside it: form, tier, until when; no number, no token of it."""
+    phone = office.enrolled()
+    printed = print_card(office.desk, office.holder)
+    other, foreign = phone.refresh().json["others"], print_card(office.desk, person(office.desk, name="王岚"))
+    assert [(one["form"], one["state"]) for one in other] == [("print", "valid")]
+    assert printed.number not in str(other)
+    assert foreign.number not in str(other)
+
+
 def test_a_lost_phone_is_blocked_and_found_again(office):
     """By number and recovery code, from any device; published at once; taken back by the same code."""
     phone = office.enrolled()
-    assert recover(phone).json == {"state": "suspended"}
+    assert state(recover(phone)) == "suspended"
     assert verdict(office, phone) == "suspended"
-    assert recover(phone).json == {"state": "suspended"}
-    assert recover(phone, "unblock").json == {"state": "valid"}
+    assert state(recover(phone)) == "suspended"
+    assert state(recover(phone, "unblock")) == "valid"
     assert verdict(office, phone) == "verified"
 
 
@@ -473,9 +506,9 @@ def test_the_holder_does_not_undo_what_the_office_did(office):
     card = office.live()[0]
     recover(phone)
     lifecycle.suspend(office.desk, card.id, because="other", by=BY, at=NOON)
-    assert recover(phone, "unblock").json == {"state": "suspended"}
+    assert state(recover(phone, "unblock")) == "suspended"
     lifecycle.revoke(office.desk, card.id, because="other", by=BY, at=NOON)
-    assert recover(phone).json == recover(phone, "unblock").json == {"state": "revoked"}
+    assert state(recover(phone)) == state(recover(phone, "unblock")) == "revoked"
     assert find_card(office.desk, card.id).state is CardState.REVOKED
 
 
@@ -487,7 +520,7 @@ def test_wrong_recovery_codes_are_counted_and_then_nothing_helps_for_a_day(offic
         office.clock.advance(timedelta(seconds=5))
     assert recover(phone).status_code == 403
     office.clock.advance(DAY)
-    assert recover(phone).json == {"state": "suspended"}
+    assert state(recover(phone)) == "suspended"
 
 
 def test_recovery_tells_strangers_nothing(office):
@@ -510,7 +543,7 @@ def test_the_old_number_still_blocks_after_a_tier_change(office):
     phone = office.enrolled()
     give_ground(office.desk, office.holder, "gold-6")
     gold = reissue(office.desk, office.live()[0].id, because="tier-change", by=BY, at=NOON)
-    assert recover(phone).json == {"state": "suspended"}
+    assert state(recover(phone)) == "suspended"
     assert published_status(office.desk, gold) is Status.SUSPENDED
 
 
