@@ -148,7 +148,7 @@ def test_the_card_must_hold_at_each_use(world, phone, registry, status):
     refused = make(phone)
     assert (refused.status_code, refused.json["code"], refused.json["reason"]) == (
         409,
-        "card-not-valid",
+        "card-does-not-hold",
         status.name.lower(),
     )
 
