@@ -89,6 +89,18 @@ class EntryIndex:
                     found[int(path.name, 16)] = (count, _read(file.fileno(), count - 1))
         return found
 
+    def ends(self, size: int) -> dict[int, int]:
+        """Return of each partition the last `seq` that lies within a log of `size` entries."""
+        found = {}
+        for path in self._folder.glob("[0-9a-f][0-9a-f]"):
+            with path.open("rb") as file:
+                count = os.fstat(file.fileno()).st_size // _BYTES
+                while count and _read(file.fileno(), count - 1) >= size:
+                    count -= 1
+            if count:
+                found[int(path.name, 16)] = count
+        return found
+
     def clear(self) -> None:
         """Forget everything."""
         for path in (*self._folder.glob("[0-9a-f][0-9a-f]"), self._folder / _SYNCED):

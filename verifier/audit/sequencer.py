@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -52,7 +52,7 @@ class Unsafe(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """Something that must not happen: `kind` is rolled-back, altered or late; where; in words."""
+    """Something that must not happen: `kind` is one of docs/log-format.md; where; in words."""
 
     kind: str
     place: str
@@ -103,13 +103,18 @@ class Sequencer:
         *,
         report: Report,
         seen: Iterable[Checkpoint] = (),
+        hold: Callable[[frozenset[int]], None] = lambda _partitions: None,
     ) -> None:
         """Take the lead, or raise NotLeader, or Unsafe when tiles, place and what witnesses saw do not agree.
 
-        `seen`: the largest checkpoints that witnesses tell of, their signatures verified.
+        `seen`: the largest checkpoints that witnesses tell of, their signatures verified. `hold` is told in each step
+        in which partitions the ledger is not what the log says.
         """
         self._home, self._ledger, self._signers, self._report = home, ledger, tuple(signers), report
         self._told: set[Incident] = set()
+        self._hold = hold
+        self._store: str | None = None
+        self._strange: set[int] = set()
         self._lock = _take_lead(home.folder)
         try:
             self._state = self._begin(at)
@@ -223,25 +228,49 @@ class Sequencer:
 
     def _gather(self) -> list[tuple[_Link, bytes]]:
         """The new entries, partition by partition, then as far as that allows in the order of their instants."""
-        found: list[tuple[_Link, bytes]] = []
         heads = self._ledger.heads()
-        for partition in sorted(heads.keys() | self._heads.keys()):
+        held = self._apart(heads)
+        found: list[tuple[_Link, bytes]] = []
+        for partition in sorted(heads.keys() - held):
             seq, last = self._heads.get(partition, (0, FIRST_PREV))
-            head = heads.get(partition, 0)
-            if head < seq:
-                self._tell(
-                    Incident(
-                        "rolled-back",
-                        entry_id(partition, seq),
-                        f"the ledger's partition ends at {head}, the log knows {seq} of its entries",
-                    )
-                )
-            elif head > seq and len(found) < MOST_AT_ONCE:
+            if heads[partition] > seq and len(found) < MOST_AT_ONCE:
                 most = min(_PER_PARTITION, MOST_AT_ONCE - len(found))
                 found += self._linked(partition, seq, last, self._ledger.after(partition, seq, most))
+        self._hold(frozenset(held | self._strange))
         # Within a partition instants never go back, so a stable sort keeps its order.
         found.sort(key=lambda pair: pair[0].at)
         return found
+
+    def _apart(self, heads: Mapping[int, int]) -> set[int]:
+        """The partitions in which the ledger is not what the log says: they wait.
+
+        Where each ends is compared at every step; the entries there, when the store is another than before.
+        """
+        behind = {partition for partition, (seq, _) in self._heads.items() if heads.get(partition, 0) < seq}
+        for partition in sorted(behind):
+            seq = self._heads[partition][0]
+            message = f"the ledger's partition ends at {heads.get(partition, 0)}, the log knows {seq} of its entries"
+            self._tell(Incident("rolled-back", entry_id(partition, seq), message))
+        store = self._ledger.store()
+        suspects = self._strange if store == self._store else set(self._heads)
+        strange = {one for one in suspects - behind if not self._agrees(one)}
+        if self._store not in (None, store):
+            apart = len(behind | strange)
+            message = f"the ledger is another file or server than before: {apart} partitions are not what the log says"
+            self._tell(Incident("other-store", "ledger", message))
+        self._store, self._strange = store, strange
+        return behind | strange
+
+    def _agrees(self, partition: int) -> bool:
+        """Whether the ledger has the log's last entry of a partition, and what follows it if anything does."""
+        seq, last = self._heads.get(partition, (0, FIRST_PREV))
+        if seq:
+            found = self._ledger.after(partition, seq - 1, 1)
+            if not found or leaf_hash(found[0]) != last:
+                self._tell(_altered(partition, seq, "the ledger has another entry than the log under this number"))
+                return False
+        found = self._ledger.after(partition, seq, 1)
+        return not found or bool(self._linked(partition, seq, last, found))
 
     def _linked(self, partition: int, seq: int, last: bytes, leaves: Sequence[bytes]) -> list[tuple[_Link, bytes]]:
         """The leaves that follow one upon the other; what does not fit is an incident and waits."""
@@ -254,13 +283,9 @@ class Sequencer:
                     found.append((link, data))
                     last = leaf_hash(data)
                     continue
-            self._tell(
-                Incident(
-                    "altered",
-                    entry_id(partition, seq),
-                    "the entry does not follow the one that the log has before it: the ledger was changed behind it",
-                )
-            )
+            why = "the entry does not follow the one that the log has before it: the ledger was changed behind it"
+            self._tell(_altered(partition, seq, why))
+            self._strange.add(partition)
             break
         return found
 
@@ -288,6 +313,10 @@ class Sequencer:
         if incident not in self._told:
             self._told.add(incident)
             self._report(incident)
+
+
+def _altered(partition: int, seq: int, why: str) -> Incident:
+    return Incident("altered", entry_id(partition, seq), why)
 
 
 def adopt(home: LogHome, signers: Sequence[NoteSigner], at: datetime) -> int:

@@ -6,9 +6,11 @@ Start it after a fork. Any number of processes may run one; one of them leads.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from threading import Event, Thread
 from typing import Final
 
@@ -20,10 +22,12 @@ from keys.files import StoreError
 from keys.keyset import Purpose
 from keys.notes import Checkpoint, EcdsaNoteSigner, Ed25519NoteSigner, NoteError, NoteSigner
 from keys.store import KeyStore
+from verifier.audit.holding import HELD, Held
 from verifier.audit.place import Place, PlaceError
 from verifier.audit.proofs import LogReader
 from verifier.audit.sequencer import Incident, LogHome, NotLeader, Sequencer
 from verifier.audit.tiles import FolderSource, TileError, Tree
+from verifier.audit.tilewriter import PRIVATE
 from verifier.audit.witnesses import Contradicted, Witness, WitnessAway, ask, call_http, largest_seen, read_witnesses
 from verifier.ledger.interface import Ledger
 
@@ -107,6 +111,7 @@ class Sequencing:
     def __init__(self, parts: SequencingParts) -> None:
         """Begin nothing yet."""
         self._parts = parts
+        self._held = Held(parts.home.folder / HELD)
         self._stopped = Event()
         self._leading = Event()
         self._threads = [
@@ -166,7 +171,15 @@ class Sequencing:
     def _leader(self) -> Sequencer:
         parts, at = self._parts, self._parts.clock.now()
         signers = parts.signers(at)
-        return Sequencer(parts.home, parts.ledger, signers, at, report=self.report, seen=self._seen(signers))
+        return Sequencer(
+            parts.home,
+            parts.ledger,
+            signers,
+            at,
+            report=self.report,
+            seen=self._seen(signers),
+            hold=self._held.put,
+        )
 
     def _seen(self, signers: Sequence[NoteSigner]) -> list[Checkpoint]:
         """What the witnesses saw; one that is away is reported and cannot hold the log up."""
@@ -221,6 +234,14 @@ class Sequencing:
         fields = {"kind": incident.kind, "place": incident.place, "detail": incident.message}
         _log.error("incident in the usage log", extra={"safe_fields": fields})
         line = {"at": rfc3339(self._parts.clock.now()), **fields}
-        self._parts.home.folder.mkdir(parents=True, exist_ok=True)
-        with (self._parts.home.folder / INCIDENTS).open("ab") as file:
-            file.write(dumps(line) + b"\n")
+        append_incident(self._parts.home.folder, line)
+
+
+def append_incident(folder: Path, line: Mapping[str, object]) -> None:
+    """Append one line to the log's list of incidents."""
+    folder.mkdir(parents=True, exist_ok=True)
+    handle = os.open(folder / INCIDENTS, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, PRIVATE)
+    try:
+        os.write(handle, dumps(line) + b"\n")
+    finally:
+        os.close(handle)

@@ -195,6 +195,12 @@ class Tree:
             entries = read_bundle(self._source, bundle, width_at(self.size, ENTRIES, bundle))
             yield from entries[max(0, start - bundle * WIDTH) :]
 
+    def entries_back(self) -> Iterator[tuple[int, bytes]]:
+        """Yield the entries and their places from the last to the first, one bundle in memory at a time."""
+        for bundle in reversed(range(-(-self.size // WIDTH))):
+            entries = read_bundle(self._source, bundle, width_at(self.size, ENTRIES, bundle))
+            yield from ((bundle * WIDTH + row, entries[row]) for row in reversed(range(len(entries))))
+
     def _tile(self, level: int, index: int) -> list[list[bytes]]:
         """The tile's hashes and the rows of nodes above them, as far as they are complete."""
         key = (level, index)

@@ -27,6 +27,8 @@ from verifier.audit.tiles import (
 )
 
 ORPHANS = "orphans"
+PUBLIC, PRIVATE = 0o644, 0o640
+"""Modes: checkpoints and hash tiles are for anyone; entries for the service's user, and a group that makes copies."""
 
 
 class TilesDiffer(TileError):
@@ -100,7 +102,7 @@ def write_once(folder: Path, files: dict[str, bytes]) -> None:
                 continue
             _make_folders(path.parent, folders)
             draft = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
-            draft.write_bytes(data)
+            _write(draft, data, PRIVATE if name.startswith(f"tile/{ENTRIES}/") else PUBLIC)
             drafts.append((draft, path))
         for draft, _ in drafts:
             _sync(draft)
@@ -118,12 +120,12 @@ def write_once(folder: Path, files: dict[str, bytes]) -> None:
         _sync(parent)
 
 
-def replace_file(path: Path, data: bytes) -> None:
+def replace_file(path: Path, data: bytes, *, mode: int = PUBLIC) -> None:
     """Replace a small file: a crash leaves the old one or the new one, whole and durable."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
     try:
-        draft.write_bytes(data)
+        _write(draft, data, mode)
         _sync(draft)
         draft.replace(path)
     finally:
@@ -217,3 +219,10 @@ def _sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def _write(path: Path, data: bytes, mode: int) -> None:
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(handle, "wb") as file:
+        file.write(data)
+        os.fchmod(file.fileno(), mode)

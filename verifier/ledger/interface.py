@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -150,7 +150,8 @@ class CheckIn:
     A change with a finding that no limit can mend is still judged for visit, limits and choice, so that the reason
     given is the first of all in `order`. `proof-used` comes before every other. Only with no reason at all is anything
     counted. `booking`: the booking to use, whose held units are posted: the use counts nothing of its own. `waived` are
-    reasons that a supervisor answers for: they are not held against the use.
+    reasons that a supervisor answers for: they are not held against the use. `kind`: a request is asked for without a
+    counter: it opens no visit and uses no booking.
     """
 
     operation: Operation
@@ -165,6 +166,7 @@ class CheckIn:
     charges: tuple[Charge, ...] = ()
     booking: str | None = None
     waived: frozenset[str] = frozenset()
+    kind: Literal["check-in", "request"] = "check-in"
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +191,10 @@ class Void:
 
 @dataclass(frozen=True, slots=True)
 class CheckOut:
-    """Closes the visit that the check-in `target` opened, at `out_at` (not after `at`)."""
+    """Closes the visit that the check-in `target` opened, at `out_at` (not after `at`).
+
+    A use without a visit is closed once, by what the draft says was delivered.
+    """
 
     device: str
     id: str
@@ -369,7 +374,7 @@ class Ledger(Protocol):
         ...
 
     def check_out(self, change: CheckOut) -> Outcome:
-        """Close a visit; TargetState when there is none to close."""
+        """Close a visit, or a use without one once it is delivered; TargetState when there is nothing to close."""
         ...
 
     def record_offline(self, change: OfflineUse) -> Outcome:
@@ -433,7 +438,14 @@ class Ledger(Protocol):
         ...
 
     def counts(self, query: Query) -> Mapping[str, int]:
-        """Return how many check-ins match, by outcome (`granted`, `denied`); `before` and `limit` do not matter."""
+        """Return how many uses match, by outcome (`granted`, `denied`), those recorded offline among them.
+
+        By the instant of their entries; `before` and `limit` do not matter.
+        """
+        ...
+
+    def store(self) -> str:
+        """Name the file or server that answers: another name tells of one put in its place, or of a failover."""
         ...
 
     def heads(self) -> Mapping[int, int]:

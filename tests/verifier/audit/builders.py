@@ -69,6 +69,7 @@ class FeedLedger:
 
     def __init__(self) -> None:
         self.partitions: dict[int, list[bytes]] = defaultdict(list)
+        self.name = "feed"
 
     def add(self, count: int, *, partitions: int = 7, start_ms: int = START_MS, step_ms: int = 1000) -> None:
         """Append entries, round robin over the partitions."""
@@ -82,6 +83,9 @@ class FeedLedger:
         prev = leaf_hash(leaves[-1]) if leaves else FIRST_PREV
         leaves.append(a_leaf(partition, len(leaves) + 1, prev, at, **changes))
         return leaves[-1]
+
+    def store(self) -> str:
+        return self.name
 
     def heads(self) -> dict[int, int]:
         return {partition: len(leaves) for partition, leaves in self.partitions.items() if leaves}

@@ -192,6 +192,10 @@ class RedisLedger:
         """Return how many check-ins match, by outcome."""
         return reads.read_counts(self._servers, query)
 
+    def store(self) -> str:
+        """Name the servers that answer, by their replication: a failover and a start from another file change it."""
+        return self._servers.names()
+
     def heads(self) -> Mapping[int, int]:
         """Return the last `seq` of every partition that has an entry."""
         return reads.read_heads(self._servers)

@@ -130,6 +130,12 @@ class Servers:
         """Return every primary with one partition that lies on it."""
         return self._guarded(self._primaries)
 
+    def names(self) -> str:
+        """Return the replication ids of the primaries, which change with a failover and at every start."""
+        nodes = [node for _, node in self.primaries()]
+        told = self._guarded(lambda: [node.info("replication")["master_replid"] for node in nodes])
+        return " ".join(sorted(str(one) for one in told))
+
     def scan(self) -> Iterator[list[bytes]]:
         """Yield every key of the ledger, in runs; one written meanwhile may be left out, one may come twice."""
         for _, node in self.primaries():

@@ -19,6 +19,7 @@ from verifier.ledger.interface import (
     Entry,
     Fault,
     LedgerError,
+    LedgerUnavailable,
     Operation,
     Outcome,
     Page,
@@ -146,6 +147,14 @@ class SqliteLedger:
     def counts(self, query: Query) -> Mapping[str, int]:
         """Return how many check-ins match, by outcome."""
         return reads.read_counts(self._readers, query)
+
+    def store(self) -> str:
+        """Name the file that answers."""
+        try:
+            about = self._path.stat()
+        except OSError as error:
+            raise LedgerUnavailable(f"the ledger's file cannot be found: {error.strerror}") from error
+        return f"{about.st_dev}:{about.st_ino}"
 
     def heads(self) -> Mapping[int, int]:
         """Return the last `seq` of every partition that has an entry."""
