@@ -16,8 +16,9 @@ from issuer.office_log import Line, newest
 from issuer.publish import Publication
 from issuer.publish import publish as publish_all
 from issuer.publisher import Publisher
-from issuer.setup import set_up
+from issuer.setup import ISSUING, set_up
 from issuer.views import line_view
+from keys.keyset import Purpose
 
 _WHERE_ROOTS = "The folder of the root key, where it is kept apart."
 _NEW_FOLDER = click.Path(file_okay=False, path_type=Path)
@@ -46,10 +47,11 @@ main.add_command(card)
 def init(office: Office, /, *, root_keys: Path | None, as_json: bool) -> None:
     """Make the keys that are missing and publish for the first time.
 
-    Without --root-keys the root key lies beside the others, which is for development alone.
+    Without --root-keys the root key lies beside the others, which is for development alone. Where YUNJU_SURFACES leaves
+    the verifier to other servers, receipt and log keys are theirs: `python -m keys admit` takes them in.
     """
     with office.desk(roots=root_keys) as desk:
-        made, publication = set_up(desk, office.now())
+        made, publication = set_up(desk, office.now(), tuple(Purpose) if office.verifies() else ISSUING)
     keys = [{"purpose": key.purpose.value, "kid": key.kid} for key in made]
     lines = [f"made the {key['purpose']} key {key['kid']}" for key in keys] or ["all keys are there"]
     shown = {"keys": keys, "publication": _publication(publication)}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
+from typing import Final
 
 from issuer.desk import Desk
 from issuer.publish import Publication, publish
@@ -11,10 +13,16 @@ from keys.keyset import Purpose
 from keys.store import KeyStore, StoredKey
 
 
-def set_up(desk: Desk, at: datetime) -> tuple[list[StoredKey], Publication]:
+ISSUING: Final = (Purpose.ROOT, Purpose.CARD, Purpose.STATUS)
+"""What an issuer signs that takes no check-ins: receipts and log are signed where they are taken."""
+
+
+def set_up(
+    desk: Desk, at: datetime, purposes: Iterable[Purpose] = tuple(Purpose)
+) -> tuple[list[StoredKey], Publication]:
     """Make the keys that are missing, publish, and return both. Without `desk.roots` no root is made (Refused)."""
     made = []
-    for purpose in Purpose:
+    for purpose in purposes:
         store = desk.roots if purpose is Purpose.ROOT else desk.keys
         if store is not None and not _may_sign(store, purpose, at):
             made.append(store.begin(purpose, at))

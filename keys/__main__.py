@@ -16,6 +16,7 @@ from edge.clock import Clock, SystemClock
 from edge.instants import parse_rfc3339, rfc3339
 from edge.settings import load_settings
 from edge.strictjson import loads
+from keys.admitted import ADMISSIBLE, read_offer, write_offer
 from keys.bundle import (
     BUNDLE,
     LIFETIME,
@@ -84,9 +85,11 @@ def generate(desk: Desk, purpose: str, as_json: bool) -> None:
 def list_keys(desk: Desk, as_json: bool) -> None:
     """List the keys: purpose, id, what each is doing now, and until when."""
     with _refusals():
-        keys = desk.store().list()
-    text = "\n".join(_line(key, desk) for key in keys) or "no keys yet: `python -m keys generate card` makes one"
-    emit([key.to_json() | {"now": _doing(key, desk)} for key in keys], as_json, text)
+        keys, admitted = desk.store().list(), desk.store().admitted.list()
+    lines = [*(_line(key, desk) for key in keys), *map(_admitted_line, admitted)]
+    text = "\n".join(lines) or "no keys yet: `python -m keys generate card` makes one"
+    own = [key.to_json() | {"now": _doing(key, desk)} for key in keys]
+    emit([*own, *(key.to_json() | {"now": "admitted"} for key in admitted)], as_json, text)
 
 
 @main.command()
@@ -150,6 +153,47 @@ def public(desk: Desk, kid: str) -> None:
     with _refusals():
         stored = desk.store().find(kid)
     click.echo(json.dumps(public_jwk(stored.public.key)))
+
+
+@main.command()
+@click.argument("purpose", type=click.Choice(sorted(ADMISSIBLE)))
+@click.pass_obj
+def offer(desk: Desk, purpose: str) -> None:
+    """Print the public key with which this server signs as PURPOSE, for the issuer to `admit`.
+
+    A counter server makes its own receipt and log keys. Compare the id over another way, as by telephone.
+    """
+    with _refusals():
+        store, now = desk.store(), desk.clock.now()
+        key = store.find(store.signer(Purpose(purpose), now).kid).public
+    click.echo(write_offer(key).decode("ascii"))
+    click.echo(f"its id, to be compared at the issuer: {key.kid}", err=True)
+
+
+@main.command()
+@click.argument("file", type=_FILE)
+@click.option("--kid", required=True, help="The key's id as the other server's operator reads it out.")
+@json_option
+@click.pass_obj
+def admit(desk: Desk, file: Path, kid: str, as_json: bool) -> None:
+    """Take in the key that another server has offered in FILE; the next trust bundle lists it."""
+    with _refusals():
+        key = read_offer(file.read_bytes()[: 2 * BUNDLE.max_length])
+        if key.kid != kid:
+            raise Refusal(f"the file holds the key {key.kid}", "ask for the offer again; somebody may have changed it")
+        desk.store().admitted.admit(key)
+    emit(key.to_json(), as_json, _admitted_line(key))
+
+
+@main.command()
+@click.argument("kid")
+@json_option
+@click.pass_obj
+def dismiss(desk: Desk, kid: str, as_json: bool) -> None:
+    """Take another server's key out of the next trust bundle: what it signed is refused from then on."""
+    with _refusals():
+        key = desk.store().admitted.dismiss(kid)
+    emit(key.to_json(), as_json, f"{key.purpose:<8} {key.kid}  dismissed; publish a new trust bundle")
 
 
 @main.command()
@@ -232,7 +276,7 @@ def _refusals() -> Iterator[None]:
     except TokenError as error:
         raise Refusal(f"{error.reason}: {error}", "is this file a trust bundle?") from None
     except BadKey as error:
-        raise Refusal(str(error), "give a root's thumbprint, or a file with its public JWK") from None
+        raise Refusal(str(error), "give a root's thumbprint or public JWK; for `admit`, what `offer` printed") from None
 
 
 def _change(desk: Desk, kid: str, state: KeyState, as_json: bool) -> None:
@@ -248,6 +292,11 @@ def _show_key(stored: StoredKey, desk: Desk, as_json: bool) -> None:
 def _line(key: StoredKey, desk: Desk) -> str:
     until = f"signs {rfc3339(key.signs_from)} to {rfc3339(key.signs_until)}, trusted to {rfc3339(key.public.not_after)}"
     return f"{key.purpose:<8} {key.kid}  {_doing(key, desk):<11}  {until}"
+
+
+def _admitted_line(key: VerificationKey) -> str:
+    until = f"another server's, trusted {rfc3339(key.not_before)} to {rfc3339(key.not_after)}"
+    return f"{key.purpose:<8} {key.kid}  {'admitted':<11}  {until}"
 
 
 def _doing(key: StoredKey, desk: Desk) -> str:

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from edge.instants import rfc3339
+from keys.admitted import AdmittedKeys
 from keys.ed25519 import Ed25519Signer
 from keys.errors import BadKey
 from keys.files import (
@@ -49,6 +50,7 @@ class KeyStore:
         self._passphrase_file = passphrase_file or folder / PASSPHRASE_FILE
         self._signers: dict[str, FileSigner] = {}
         self._stories: dict[Path, tuple[FileIdentity, StoredKey]] = {}
+        self.admitted = AdmittedKeys(folder)
         open_folder(folder)
 
     def generate(
@@ -127,8 +129,13 @@ class KeyStore:
         raise StoreError("no key of this id is in the store", "python -m keys list")
 
     def published(self, at: datetime) -> tuple[VerificationKey, ...]:
-        """Return what a bundle made at `at` lists: keys in use, to come, and still needed to verify; no root."""
-        return tuple(key.public for key in self.list() if key.published(at))
+        """Return what a bundle made at `at` lists: keys in use, to come, and still needed to verify; no root.
+
+        Other servers' keys that were admitted follow the store's own.
+        """
+        own = {key.kid: key.public for key in self.list() if key.published(at)}
+        others = (key for key in self.admitted.list() if at < key.not_after and key.kid not in own)
+        return (*own.values(), *others)
 
     def key_set(self, at: datetime) -> KeySet:
         """Return `published(at)` as a set to verify with."""

@@ -46,6 +46,10 @@ class Office:
         """Return the command's instant."""
         return self.clock.now()
 
+    def verifies(self) -> bool:
+        """Tell whether check-ins are taken by this machine's processes too."""
+        return load_settings(os.environ).serves("verifier")
+
     @contextmanager
     def desk(self, *, roots: Path | None = None, publishes: bool = True) -> Iterator[Desk]:
         """Open the office that the settings describe, close it at the end, and turn its faults into refusals."""
