@@ -12,7 +12,6 @@ from keys.files import StoreError
 from keys.keyset import Purpose
 from keys.store import KeyStore, StoredKey
 
-
 ISSUING: Final = (Purpose.ROOT, Purpose.CARD, Purpose.STATUS)
 """What an issuer signs that takes no check-ins: receipts and log are signed where they are taken."""
 

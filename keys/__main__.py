@@ -156,7 +156,7 @@ def public(desk: Desk, kid: str) -> None:
 
 
 @main.command()
-@click.argument("purpose", type=click.Choice(sorted(ADMISSIBLE)))
+@click.argument("purpose", type=click.Choice(sorted(purpose.value for purpose in ADMISSIBLE)))
 @click.pass_obj
 def offer(desk: Desk, purpose: str) -> None:
     """Print the public key with which this server signs as PURPOSE, for the issuer to `admit`.
