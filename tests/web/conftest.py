@@ -62,3 +62,15 @@ def opened(browser, site):
     for context in watched.contexts:
         context.close()
     assert watched.complaints == []
+
+
+@pytest.fixture(scope="module")
+def core(browser, site):
+    """The modules of the offline core in a page; at the end the policy has reported nothing."""
+    from tests.web.offlinecore import Core
+
+    watched = Watched(browser, site)
+    yield Core(watched("/check"))
+    for context in watched.contexts:
+        context.close()
+    assert watched.complaints == []
