@@ -20,8 +20,14 @@ FIRST_PREV = bytes(32)
 
 KINDS = (
     "check-in", "void", "check-out", "booking", "booking-change", "booking-cancel", "booking-missed", "offline",
-    "matter",
+    "matter", "request",
 )  # fmt: skip
+USES = frozenset({"check-in", "offline"})
+"""Kinds that tell of a use at a counter: made there, or recorded by a device while it was offline."""
+
+GRANTING = USES | {"request"}
+"""Kinds that a void can take back."""
+
 RESERVED_KINDS = (
     "override",
     "ruling",
@@ -135,6 +141,7 @@ class Leaf(_Line, frozen=True, kw_only=True):
         "booking-missed",
         "offline",
         "matter",
+        "request",
     ]
     linked: EntryId | None = None
     marks: tuple[Text, ...] = ()
@@ -338,8 +345,19 @@ def _check_ending(leaf: Leaf) -> None:
 
 def _check_check_out(leaf: Leaf) -> None:
     _check_follow_up(leaf)
-    if leaf.visit is None or leaf.visit.left_at is None or leaf.visit.entry is None:
+    if leaf.visit is None:
+        if not leaf.delivered:
+            raise LeafError("a check-out tells the visit it closes, or what was delivered where there is none")
+    elif leaf.visit.left_at is None or leaf.visit.entry is None:
         raise LeafError("a check-out tells the visit it closes")
+
+
+def _check_request(leaf: Leaf) -> None:
+    _check_judged(leaf)
+    if leaf.target is not None or leaf.window is not None or leaf.change is not None:
+        raise LeafError("a request has no target, no window and no change")
+    if leaf.visit is not None or leaf.booking is not None:
+        raise LeafError("a request opens no visit and uses no booking")
 
 
 def _check_matter(leaf: Leaf) -> None:
@@ -358,4 +376,5 @@ _CHECKS: Mapping[str, Callable[[Leaf], None]] = {
     "booking-missed": _check_ending,
     "offline": _check_offline,
     "matter": _check_matter,
+    "request": _check_request,
 }

@@ -13,7 +13,7 @@ PROOF_USED, ALREADY_IN, QUOTA_SPENT, EXCLUDED = "proof-used", "already-in", "quo
 BOOKING_NEEDED, BOOKING_USED = "booking-needed", "booking-used"
 BOOKING_TOO_EARLY, BOOKING_MISSED = "booking-too-early", "booking-missed"
 
-_STANDS = frozenset({PROOF_USED, BOOKING_NEEDED, BOOKING_USED, BOOKING_MISSED})
+STANDS = frozenset({PROOF_USED, BOOKING_NEEDED, BOOKING_USED, BOOKING_MISSED})
 """What nobody waives: a booking that holds no unit is reopened first, which takes one."""
 
 
@@ -61,7 +61,7 @@ def judge(change: CheckIn, at: datetime, entry: str, standing: Standing) -> Verd
     reasons = [*change.findings, *against]
     if not re_entry:
         reasons += _reasons(inside, _over(change.charges, totals, standing.used), taken)
-    reasons = [reason for reason in reasons if reason in _STANDS or reason not in change.waived]
+    reasons = [reason for reason in reasons if reason in STANDS or reason not in change.waived]
     reason = PROOF_USED if standing.proof_used else first_of(reasons, change.order)
     re_entry = re_entry and reason is None
     counted = totals if reason is None and not re_entry else {}

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from verifier.audit.leaf import Leaf
+from verifier.audit.leaf import GRANTING, Leaf
 from verifier.ledger.staying import Change, Lines, key_of
 
 
@@ -71,7 +71,7 @@ class Replay:
             return self._rebook(line)
         if line.booking is not None:
             return self._use(line)
-        if line.kind in {"booking", "check-in"}:
+        if line.kind in {"booking", "check-in", "request"}:
             self._book(line) if line.kind == "booking" else self._grant(line)
             return None
         if line.kind == "offline":
@@ -89,14 +89,16 @@ class Replay:
     def _fault(self, line: Leaf, target: Leaf | None) -> str | None:
         if target is None or target.partition != line.partition or target.seq >= line.seq:
             return "refers to no entry before it"
-        if target.kind not in {"check-in", "offline"} or target.outcome != "granted" or target.holder != line.holder:
+        if target.kind not in GRANTING or target.outcome != "granted" or target.holder != line.holder:
             return "refers to an entry that is no granted check-in of the same holder"
         if target.id in self.voided:
             return "refers to an entry that was voided before"
         if line.kind == "matter" and target.matter is None:
             return "is a step of no matter"
-        if line.kind == "check-out" and target.visit is None:
+        if line.kind == "check-out" and (target.visit is None) != (line.visit is None):
             return "closes a visit that was not opened"
+        if line.kind == "check-out" and line.visit is None and target.id in self.left:
+            return "tells twice what was delivered"
         return None
 
     def _grant(self, line: Leaf) -> None:
@@ -187,6 +189,7 @@ class Replay:
 
     def _leave(self, line: Leaf, target: Leaf) -> None:
         if line.visit is None or target.visit is None:
+            self.left[target.id] = line.id
             return
         opener = target.visit.entry or target.id
         visit = self.visits.get((target.holder or "", target.service, target.point))

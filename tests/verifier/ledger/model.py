@@ -255,10 +255,16 @@ class Model:
     def check_out(self, change: CheckOut) -> None:
         """Record a departure, of the visit's last way in when the visit is the last at its place."""
         use = self.find(change.target)
-        if use.change.visit is None:
+        delivered = change.draft.extra.get("delivered")
+        if use.change.visit is None and not delivered:
             raise TargetState("no-visit")
         if use.voided:
             raise TargetState("already-voided")
+        if use.change.visit is None:
+            if use.left_at is not None:
+                raise TargetState("checked-out")
+            use.left_at = change.at
+            return
         opening = use.opening or use
         if opening.voided:
             raise TargetState("no-visit")

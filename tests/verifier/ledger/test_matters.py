@@ -7,8 +7,19 @@ from datetime import timedelta
 
 import pytest
 
-from tests.verifier.ledger.builders import KEPT, START, a_check_in, a_draft, a_void, fresh_id
-from verifier.ledger.interface import OperationConflict, TargetState
+from tests.verifier.ledger.builders import (
+    GYM_VISIT,
+    KEPT,
+    START,
+    a_booking_draft,
+    a_charge,
+    a_check_in,
+    a_draft,
+    a_hold,
+    a_void,
+    fresh_id,
+)
+from verifier.ledger.interface import LedgerError, OperationConflict, Query, TargetState
 from verifier.ledger.matters import MatterStep
 
 
@@ -62,3 +73,49 @@ def test_only_a_matter_that_stands_takes_a_step(ledger, opened):
     assert refusal(ledger, a_step(opened, refusal="matter-closed")) == "matter-closed"
     ledger.void(a_void(opened))
     assert refusal(ledger, a_step(opened)) == "already-voided"
+
+
+def a_request(**changes):
+    """What a phone asks for without a counter: a unit of one a year, and a matter."""
+    draft = a_draft(point="dept-media", service="steward-newspaper", extra={"matter": "steward-newspaper"})
+    return a_check_in(
+        **{"kind": "request", "draft": draft, "charges": (a_charge(1, limit="newspaper", period="2026"),)} | changes
+    )
+
+
+def test_a_request_counts_like_a_use_and_takes_steps_like_a_matter(ledger):
+    """One a year; the second is refused and logged; closed without a counter."""
+    first = ledger.check_in(a_request())
+    second = ledger.check_in(a_request())
+    assert (first.granted, second.reason) == (True, "quota-spent")
+    kinds = [ledger.entry(one.entry).fields["kind"] for one in (first, second)]
+    assert kinds == ["request", "request"]
+    assert ledger.follow(a_step(first.entry, "closed", reason="done")).granted
+
+
+def test_a_request_taken_back_gives_its_unit_back(ledger):
+    """And then stands for nothing more."""
+    first = ledger.check_in(a_request())
+    (figure,) = ledger.void(a_void(first.entry)).figures
+    assert (figure.limit, figure.used) == ("newspaper", 0)
+    assert refusal(ledger, a_step(first.entry)) == "already-voided"
+    assert ledger.check_in(a_request()).granted
+
+
+def test_requests_are_no_uses_of_a_counter(ledger):
+    """They are found among the entries, and not in the counts of a point's day."""
+    ledger.check_in(a_request())
+    ledger.check_in(a_request())
+    assert ledger.counts(Query()) == {"granted": 0, "denied": 0}
+    assert ledger.counts(Query(point="dept-media")) == {"granted": 0, "denied": 0}
+    assert len(ledger.entries(Query(kind="request")).entries) == 2
+
+
+@pytest.mark.parametrize("changes", [{"visit": GYM_VISIT}, {"booking": "00-000001", "charges": ()}])
+def test_a_request_opens_no_visit_and_uses_no_booking(ledger, changes):
+    """What makes no entry is refused before anything is written."""
+    if "booking" in changes:
+        made = ledger.hold(a_hold())
+        changes = {**changes, "booking": made.booking, "draft": a_booking_draft(extra={})}
+    with pytest.raises(LedgerError):
+        ledger.check_in(a_request(**changes))

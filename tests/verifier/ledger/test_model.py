@@ -79,8 +79,9 @@ class Interleaving(RuleBasedStateMachine):
         visits=st.booleans(),
         service=st.sampled_from(["gym-visit", "pool-visit"]),
         findings=st.sampled_from([(), (), (), ("not-entitled",), ("not-offered-here",)]),
+        asked=st.booleans(),
     )
-    def check_in(self, *, holder, device, proof, member, units, visits, service, findings):
+    def check_in(self, *, holder, device, proof, member, units, visits, service, findings, asked):
         change = a_check_in(
             self.clock.now(),
             holder=holder,
@@ -91,6 +92,7 @@ class Interleaving(RuleBasedStateMachine):
             charges=() if units == 0 else (a_charge(MAXIMUM, units=units),),
             visit=GYM_VISIT if visits else None,
             findings=findings,
+            kind="request" if asked and not visits else "check-in",
         )
         outcome = self.ledger.check_in(change)
         self.model.log.append(outcome.entry)
@@ -149,7 +151,10 @@ class Interleaving(RuleBasedStateMachine):
         refused = [
             (change, outcome)
             for change, outcome in self.answered
-            if isinstance(change, CheckIn) and not outcome.granted and change.operation not in self.contradicted
+            if isinstance(change, CheckIn)
+            and change.kind == "check-in"
+            and not outcome.granted
+            and change.operation not in self.contradicted
         ]
         return data.draw(st.sampled_from(refused)) if refused and data.draw(st.booleans()) else None
 
@@ -233,11 +238,14 @@ class Interleaving(RuleBasedStateMachine):
         self.same(change, self.ledger.void, self.model.void)
 
     @precondition(lambda self: self.answered)
-    @rule(data=st.data(), minutes=st.integers(0, 90))
-    def check_out(self, data, minutes):
+    @rule(data=st.data(), minutes=st.integers(0, 90), delivers=st.booleans())
+    def check_out(self, data, minutes, delivers):
         target = data.draw(st.sampled_from(self.answered))[1].entry
         out_at = self.clock.now() - timedelta(minutes=minutes)
-        change = a_check_out(target, self.clock.now(), out_at=out_at)
+        draft = a_draft(
+            card=None, tier=None, form=None, assurance=None, extra={"delivered": ("1",)} if delivers else {}
+        )
+        change = a_check_out(target, self.clock.now(), out_at=out_at, draft=draft)
         self.same(change, self.ledger.check_out, self.model.check_out)
 
     def same(self, change, real, model):

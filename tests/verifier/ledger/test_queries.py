@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from tests.verifier.ledger.builders import START, a_check_in, a_draft, a_gym_visit, a_void
+from tests.verifier.ledger.offline_builders import UPLOAD, a_record, a_refused_record
 from verifier.ledger.interface import Query
 
 HOUR = timedelta(hours=1)
@@ -167,6 +168,17 @@ def test_counts_are_by_outcome_of_check_ins(ledger, filled):
     """Voids are no check-ins; `limit` does not matter."""
     assert ledger.counts(Query(limit=1)) == {"granted": 9, "denied": 3}
     assert ledger.counts(Query(point="library", since=START + 4 * HOUR)) == {"granted": 2, "denied": 2}
+
+
+def test_counts_hold_what_devices_granted_and_refused_offline(ledger, clock):
+    """A point's day is told whole: by the instant at which a record was entered."""
+    ledger.check_in(a_gym_visit())
+    clock.set(UPLOAD)
+    ledger.record_offline(a_record(START + HOUR))
+    ledger.record_offline(a_refused_record(START + 2 * HOUR))
+    assert ledger.counts(Query()) == {"granted": 2, "denied": 1}
+    assert ledger.counts(Query(point="gym", since=UPLOAD - HOUR)) == {"granted": 1, "denied": 1}
+    assert ledger.counts(Query(service="gym-visit", until=UPLOAD)) == {"granted": 1, "denied": 0}
 
 
 def test_a_search_that_sifts_reads_on_until_the_page_is_full(ledger, clock, monkeypatch):

@@ -8,14 +8,18 @@ from datetime import timedelta
 import pytest
 
 from tests.verifier.ledger.builders import (
+    FLIGHT,
     HOLDER,
     START,
+    a_booking_draft,
     a_charge,
     a_check_in,
     a_check_out,
     a_choice,
     a_claim,
     a_gym_visit,
+    a_hold,
+    a_use,
     a_void,
 )
 from verifier.ledger.interface import ClockSkew, Figure, LedgerError, OperationConflict, TargetState
@@ -236,3 +240,43 @@ def test_a_void_whose_draft_makes_no_leaf_returns_nothing(ledger):
         ledger.void(a_void(entry, reason=""))
     assert not ledger.entry(entry).voided
     assert ledger.usage(HOLDER, START).counters == {("gym", "2026-10"): 1}
+
+
+def a_delivery(target: str, *delivered: str, **changes):
+    """What was given of a service's checklist."""
+    draft = a_booking_draft(card=None, tier=None, form=None, assurance=None, extra={"delivered": delivered})
+    return a_check_out(target, **{"draft": draft, **changes})
+
+
+def test_what_was_delivered_closes_a_booked_use_once(ledger, clock):
+    """A booked trip has no visit: the check-out says what was given, and stands once."""
+    booking = ledger.hold(a_hold()).booking
+    clock.set(FLIGHT)
+    use = ledger.check_in(a_use(booking)).entry
+    given = a_delivery(use, "1", "3", at=FLIGHT, out_at=FLIGHT)
+    first = ledger.check_out(given)
+    fields = ledger.entry(first.entry).fields
+    assert (fields["kind"], fields["delivered"], "visit" in fields) == ("check-out", ["1", "3"], False)
+    assert ledger.check_out(given) == replace(first, replayed=True)
+    assert code_of(a_delivery(use, "2", at=FLIGHT, out_at=FLIGHT), ledger.check_out) == "checked-out"
+
+
+def test_a_use_that_was_delivered_is_voided_by_a_supervisor_alone(ledger):
+    """As after any check-out; a voided one delivers nothing any more."""
+    use = ledger.check_in(a_check_in()).entry
+    ledger.check_out(a_delivery(use, "1"))
+    assert code_of(a_void(use), ledger.void) == "checked-out"
+    ledger.void(a_void(use, after_check_out=True))
+    assert code_of(a_delivery(use, "1"), ledger.check_out) == "already-voided"
+    assert code_of(
+        a_delivery(ledger.check_in(a_check_in(findings=("not-entitled",))).entry, "1"), ledger.check_out
+    ) == ("not-granted")
+
+
+def test_what_was_delivered_of_a_visit_stands_with_its_end(ledger):
+    """Where there is a visit, one entry says both."""
+    visited = ledger.check_in(a_gym_visit())
+    left = ledger.check_out(a_delivery(visited.entry, "1"))
+    assert left.visit.left_at == START
+    fields = ledger.entry(left.entry).fields
+    assert (fields["delivered"], fields["visit"]["entry"]) == (["1"], visited.entry)

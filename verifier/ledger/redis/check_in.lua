@@ -1,4 +1,4 @@
--- Step 10 of a check-in, and of a booking. Order: operation, clock, proof, visit, limits, choice, findings; count all or
+-- Step 10 of a check-in, of a booking and of a request. Order: operation, clock, proof, visit, limits, choice, findings; count all or
 -- nothing; append; keep the answer.
 local stop = other_holder() or kept_answer()
 if stop then return stop end
@@ -96,7 +96,7 @@ values.at, values.id, values.seq = '"at":' .. int(at), '"id":"' .. id(seq) .. '"
 local text = join(values)
 
 if a.new then call('HSET', SUBS, a.sub, a.salt) end
-append(seq, at, text, a.window_text and 'o' or (reason and 'd' or 'g'))
+append(seq, at, text, (a.window_text or a.aside) and 'o' or (reason and 'd' or 'g'))
 if counted then
   for _, limit in ipairs(a.limits) do count(limit.limit, limit.period, limit.units) end
   if a.choice then choose(a.choice, a.service, at, seq) end

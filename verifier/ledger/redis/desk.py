@@ -179,5 +179,5 @@ def flat(commands: Iterable[Command]) -> tuple[list[int], list[Any]]:
 
 
 def sign_of(line: leaf.Leaf) -> str:
-    """Return the letter of an entry in the indexes: of a check-in its outcome's, of any other entry `o`."""
-    return _SIGNS[line.outcome] if line.kind == "check-in" and line.outcome is not None else "o"
+    """Return the letter of an entry in the indexes: of a use its outcome's, of any other entry `o`."""
+    return _SIGNS[line.outcome] if line.kind in leaf.USES and line.outcome is not None else "o"

@@ -41,6 +41,8 @@ def void(desk: Desk, change: Void, target: leaf.Leaf) -> Outcome:
 
 def check_out(desk: Desk, change: CheckOut, target: leaf.Leaf) -> Outcome:
     """Close the visit that the target opened or entered again."""
+    if target.visit is None and change.draft.extra.get("delivered"):
+        return _deliver(desk, change, target)
     visit = _visit_to_leave(desk, target)
     out_at = to_millis(change.out_at)
     if not visit.inside_at <= out_at <= desk.at:
@@ -61,6 +63,17 @@ def check_out(desk: Desk, change: CheckOut, target: leaf.Leaf) -> Outcome:
     if current is not None and current.entry == visit.entry:
         desk.state.visits[place] = visit
     return conclude(desk, change, entry, visit=visit.state(desk.partition))
+
+
+def _deliver(desk: Desk, change: CheckOut, target: leaf.Leaf) -> Outcome:
+    """Close a use that has no visit, once: it was delivered."""
+    _require_granted(target)
+    voided_by, left_by = desk.marks(target.seq)
+    if voided_by is not None or left_by is not None:
+        raise TargetState("checked-out" if voided_by is None else "already-voided")
+    entry = desk.append(change.draft, "check-out", change.id, holder=target.holder, target=target.id)
+    desk.mark("left", target.seq, entry.seq)
+    return conclude(desk, change, entry)
 
 
 def follow(desk: Desk, change: MatterStep, target: leaf.Leaf) -> Outcome:
@@ -99,7 +112,7 @@ def conclude(
 
 
 def _require_granted(target: leaf.Leaf) -> None:
-    if target.kind not in {"check-in", "offline"} or target.outcome != "granted":
+    if target.kind not in leaf.GRANTING or target.outcome != "granted":
         raise TargetState("not-granted")
 
 

@@ -80,7 +80,7 @@ local function join(values)
   return '{' .. table.concat(parts, ',') .. '}'
 end
 
--- `sign` is g, d or o: granted, denied, neither a check-in nor a use.
+-- `sign` is g, d or o: a use granted or denied, or no use at all.
 local function append(seq, at, text, sign)
   local place = int(at) .. '-' .. int(seq)
   call('XADD', LOG, int(seq) .. '-0', 'l', text)

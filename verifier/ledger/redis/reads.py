@@ -157,7 +157,7 @@ def _outcomes(servers: Servers, found: Sequence[Found], query: Query, *, told: b
         return
     for entry in _read(servers, found):
         outcome = entry.fields.get("outcome")
-        if isinstance(outcome, str) and entry.fields["kind"] == "check-in" and _matches(entry, query):
+        if isinstance(outcome, str) and entry.fields["kind"] in leaf.USES and _matches(entry, query):
             yield outcome
 
 

@@ -10,7 +10,6 @@ import msgspec
 from verifier.audit import leaf
 from verifier.ledger.bookings import Window
 from verifier.ledger.interface import Charge, CheckIn, LedgerError, ProofClaim
-from verifier.ledger.judgement import _STANDS as STANDS
 from verifier.ledger.judgement import (
     ALREADY_IN,
     BOOKING_MISSED,
@@ -19,6 +18,7 @@ from verifier.ledger.judgement import (
     BOOKING_USED,
     EXCLUDED,
     QUOTA_SPENT,
+    STANDS,
 )
 from verifier.ledger.millis import to_millis
 from verifier.ledger.redis import pieces
@@ -37,6 +37,8 @@ def check_in(change: CheckIn, holder: Holder | None, place: Place, window: Windo
     """Return what the script judges; with a window, of a booking. LeafError or LedgerError when it makes no entry."""
     if change.booking is not None and (change.charges or change.choice or change.visit):
         raise LedgerError("the use of a booking counts nothing of its own")
+    if change.kind == "request" and (change.visit or change.booking):
+        raise LedgerError("a request opens no visit and uses no booking")
     if holder is None:
         _require_refusal(change)
     rank = {reason: number for number, reason in enumerate(change.order)}
@@ -58,6 +60,8 @@ def check_in(change: CheckIn, holder: Holder | None, place: Place, window: Windo
         "service": change.draft.service,
         "point": change.draft.point,
     }
+    if change.kind == "request":
+        request["aside"] = True
     if found is not None:
         request["found"] = found
         request["found_rank"] = rank.get(found, len(rank))
@@ -109,7 +113,7 @@ def _trial(
         added["holder"] = holder.name
         if change.draft.card is not None:
             added["card"] = holder.card(change.draft.card)
-    kind = "check-in" if counted["window"] is None else "booking"
+    kind = change.kind if counted["window"] is None else "booking"
     return pieces.trial(change.draft, place, to_millis(change.at), kind, change.operation.id, **added)
 
 

@@ -186,7 +186,7 @@ def read_counts(readers: Readers, query: Query) -> dict[str, int]:
     while True:
         found = readers.run(lambda db, cursor=cursor: _slice(db, query, cursor, _SLICE))  # type: ignore[misc] # as above
         for row in found:
-            if row.wanted and row.kind == "check-in" and row.outcome is not None:
+            if row.wanted and row.kind in leaf.USES and row.outcome is not None:
                 counts[row.outcome] += 1
         if len(found) < _SLICE:
             return counts

@@ -91,7 +91,7 @@ def check_in(db: sqlite3.Connection, change: CheckIn, instant: Instant, window: 
     else:
         verdict = judge(change, from_millis(at), entry, standing_of(db, change, holder, proof))
     told = _judged(change, holder, verdict, window)
-    line = make_leaf(change.draft, head, at, "check-in" if window is None else "booking", operation.id, **told)
+    line = make_leaf(change.draft, head, at, change.kind if window is None else "booking", operation.id, **told)
     outcome = Outcome(
         entry=entry,
         at=from_millis(at),
@@ -150,6 +150,9 @@ def check_out(db: sqlite3.Connection, change: CheckOut, instant: Instant) -> Out
         return kept
     head = rows.read_head(db, target.partition)
     at = instant.after(head.last_at)
+    if target.visit is None and change.draft.extra.get("delivered"):
+        line = make_leaf(change.draft, head, at, "check-out", change.id, holder=target.holder, target=target.id)
+        return _deliver(db, change, key, target, line)
     visit = _visit_to_leave(db, holder, row, target)
     out_at = to_millis(change.out_at)
     if not visit.inside_at <= out_at <= at:
@@ -168,6 +171,23 @@ def check_out(db: sqlite3.Connection, change: CheckOut, instant: Instant) -> Out
     if _is_current(db, holder, target, visit.entry):
         rows.write_visit(db, holder, target.service, target.point, visit)
     return conclude(db, change, key, line, visit=visit.state())
+
+
+def _deliver(
+    db: sqlite3.Connection,
+    change: CheckOut,
+    key: tuple[int, str, str, str],
+    target: leaf.Leaf,
+    line: leaf.Leaf,
+) -> Outcome:
+    """Close a use that has no visit, once: it was delivered."""
+    _require_granted(target)
+    row = row_of(target.partition, target.seq)
+    voided_by, left_by = rows.read_state(db, row)
+    if voided_by is not None or left_by is not None:
+        raise TargetState("checked-out" if voided_by is None else "already-voided")
+    rows.mark_left(db, row, row_of(line.partition, line.seq))
+    return conclude(db, change, key, line)
 
 
 def claim(db: sqlite3.Connection, subject: str, device: str, wanted: ProofClaim, instant: Instant) -> bool:
@@ -357,7 +377,7 @@ def target_of(db: sqlite3.Connection, entry: str) -> tuple[int, leaf.Leaf, tuple
 
 
 def _require_granted(target: leaf.Leaf) -> None:
-    if target.kind not in ("check-in", "offline") or target.outcome != "granted":
+    if target.kind not in leaf.GRANTING or target.outcome != "granted":
         raise TargetState("not-granted")
 
 
