@@ -41,6 +41,7 @@ class Role(StrEnum):
 
 
 Rights = Mapping[str, frozenset[Right]]
+    NAME_AUDITOR = "name-auditor"
 """Point code, or `EVERYWHERE`, to the rights there."""
 
 SMALLEST = frozenset({Right.CHECK_IN})
@@ -57,6 +58,7 @@ ROLE_RIGHTS: Mapping[Role, frozenset[Right]] = {
 }
 """A person's rights hold at every point."""
 
+    Role.NAME_AUDITOR: frozenset({Right.AUDIT, Right.NAMES}),
 
 @dataclass(frozen=True, slots=True)
 class Operator:

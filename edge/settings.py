@@ -45,6 +45,7 @@ class Settings:
     witnesses: Path | None
     base_url: str
     status_ttl: int
+    audit_rules: Path | None
     secret_file: Path
     given_secret: Secret | None
     metrics_token: Secret | None
@@ -113,6 +114,8 @@ _SETTINGS = (
     Setting("YUNJU_SECRET_FILE", "secret_file", "{var}/secret",
             "The file with the server's secret for keyed hashes, mode 0600; made when absent.", Path),
     Setting("YUNJU_SECRET", "given_secret", None,
+    Setting("YUNJU_AUDIT_RULES", "audit_rules", None,
+            "A file (TOML) of opening hours and of the thresholds from which auditors are shown an anomaly.", Path),
             "The secret itself, 32 characters or more, instead of the file.", values.secret),
     Setting("YUNJU_METRICS_TOKEN", "metrics_token", None,
             "The bearer token for `/metrics`, 16 characters or more; without one only this machine may read them.",

@@ -20,6 +20,8 @@ from edge.strictjson import JsonError, loads
 from keys.files import StoreError
 from verifier.audit.cli import audit
 from verifier.cli_bookings import bookings, matters
+from verifier.cli_fetch import fetch
+from verifier.cli_filters import filter_options
 from verifier.cli_moving import export_command, import_command, migrate_command
 from verifier.dry_run import asked, decide
 from verifier.ledger.interface import Entry, Fault, Ledger, LedgerError, Query
@@ -141,12 +143,7 @@ def log() -> None:
 
 
 @log.command("list")
-@click.option("--since", help="From this instant on (RFC 3339).")
-@click.option("--until", help="Before this instant (RFC 3339).")
-@click.option("--point", help="At this point.")
-@click.option("--service", help="Of this service.")
-@click.option("--outcome", type=click.Choice(["granted", "denied"]))
-@click.option("--reason", help="Refused for this reason.")
+@filter_options
 @click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
 @json_option
 @click.pass_obj

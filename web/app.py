@@ -19,6 +19,7 @@ from edge.openapi import openapi_blueprint
 from edge.settings import Settings
 from issuer.desk import Desk, open_desk
 from issuer.errors import Refused
+from issuer.holders import find_holder
 from issuer.issuing import find_card
 from issuer.phone import entitled_until
 from issuer.publisher import Publisher
@@ -26,9 +27,11 @@ from issuer.wallet_api import blueprint as wallet_blueprint
 from verifier.api.asking import Asking
 from verifier.api.review import review_blueprint
 from verifier.api.surface import blueprint as verifier_blueprint
+from verifier.api.reviewing import NameOf, Reviewing
 from verifier.api.surface import readiness
 from verifier.audit.sequencing import log_reader, log_sequencing
 from verifier.booking_upkeep import Sweeping
+from verifier.audit.thresholds import read_thresholds
 from verifier.published import pinned_root
 from verifier.service import Verifier, no_register, open_verifier, root_file
 from verifier.store import MIGRATIONS
@@ -63,7 +66,8 @@ def create_application(settings: Settings, clock: Clock | None = None) -> Flask:
             atexit.register(sequencing.stop)
         app.register_blueprint(verifier_blueprint(verifier, authenticate, clock))
         if settings.serves("audit"):
-            _add_audit(app, settings, verifier, authenticate)
+            _add_audit(app, settings, verifier, authenticate, None if desk is None else partial(_name_of, desk))
+        _keep_documents(settings, verifier, clock)
         checks.update(readiness(verifier, clock))
     app.register_blueprint(accounts_blueprint(authenticate, root=pinned_root(root_file(settings))))
     app.register_blueprint(health_blueprint(checks, metrics_token=settings.metrics_token))
@@ -90,9 +94,30 @@ def _add_issuer(app: Flask, settings: Settings, clock: Clock) -> Desk:
     return desk
 
 
-def _add_audit(app: Flask, settings: Settings, verifier: Verifier, authenticate: Authenticator) -> None:
+def _name_of(desk: Desk, subject: str) -> str | None:
+    """Ask the register on this host for a holder's name, for an auditor with the right to it."""
+    try:
+        return find_holder(desk, subject).name
+    except Refused:
+        return None
+
+
+def _add_audit(
+    app: Flask, settings: Settings, verifier: Verifier, authenticate: Authenticator, name_of: NameOf | None
+) -> None:
     database = Database.open(settings.verifier_url, room="verifier", migrations=MIGRATIONS)
     atexit.register(database.close)
     asking, log = Asking(verifier, authenticate), log_reader(settings, verifier.programme.issuer)
-    app.register_blueprint(review_blueprint(verifier, log, asking, database, settings.secret()))
+    thresholds = read_thresholds(settings.audit_rules, verifier.programme)
+    reviewing = Reviewing(
+        verifier,
+        log,
+        asking,
+        database,
+        settings.secret(),
+        clock=authenticate.clock,
+        name_of=name_of,
+        thresholds=thresholds,
+    )
+    app.register_blueprint(review_blueprint(reviewing))
     app.register_blueprint(audit_pages(settings, verifier.programme, authenticate))

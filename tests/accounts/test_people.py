@@ -31,6 +31,7 @@ def test_an_auditor_signs_in_and_may_read_the_log_everywhere(ground):
     [
         ({Role.OFFICER}, {Right.HOLDERS, Right.CARDS}),
         ({Role.OFFICER, Role.AUDITOR}, {Right.HOLDERS, Right.CARDS, Right.AUDIT}),
+        ({Role.NAME_AUDITOR}, {Right.AUDIT, Right.NAMES}),
         ({Role.OPERATOR_ADMIN}, set()),
     ],
 )

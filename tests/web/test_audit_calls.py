@@ -1,5 +1,6 @@
 """Auditors' calls without a browser: who may ask, what is kept of the asking, what is refused."""
 
+import json
 import re
 import sqlite3
 from datetime import timedelta
@@ -7,23 +8,27 @@ from pathlib import Path
 
 import pytest
 
-from accounts.rights import EVERYWHERE, Right
+from accounts.rights import EVERYWHERE, Right, Role
+from edge.settings import load_settings
 from tests.web.auditing import NAME, PASSWORD, add_auditor, fill_log, wait_for_log
 from tests.web.site import BY, Site
+from web.app import create_application
 from web.audit.pages import PAGES
 from web.wording import load_wording
 
+NAMED = "auditor.zhao"
 SPAN = "since=2026-11-01&until=2026-11-30"
 READS = [
     f"/v1/audit/figures?{SPAN}",
     f"/v1/audit/anomalies?{SPAN}",
     "/v1/audit/entries/00-000001",
     "/v1/audit/export?format=csv",
+    "/v1/audit/names",
 ]
 WRITES = [
     ("/v1/audit/verifications", None),
     ("/v1/audit/reviews", {"anomaly": "voids:1:2", "note": "x"}),
-    ("/v1/audit/names", {"entry": "00-000001", "purpose": "complaint 12"}),
+    ("/v1/log/entries/00-000001/name", {"purpose": "complaint 12"}),
 ]
 
 
@@ -32,6 +37,7 @@ def site(tmp_path_factory):
     """A machine with a log."""
     made = Site(tmp_path_factory.mktemp("calls"))
     add_auditor(made)
+    made.office.accounts.people.add(NAMED, PASSWORD, (Role.NAME_AUDITOR,), by=BY, at=made.clock.now())
     made.counters = fill_log(made)
     made.last = made.counters.use(made.printed("gold"), "gym-visit", "gym")["id"]
     wait_for_log(made, made.counters, made.last)
@@ -39,13 +45,28 @@ def site(tmp_path_factory):
     made.close()
 
 
+def signed_in(app, name):
+    """A client with a person's cookie."""
+    client = app.test_client()
+    assert client.post("/v1/sessions", json={"name": name, "password": PASSWORD, "cookie": True}).status_code == 201
+    return client
+
+
 @pytest.fixture
 def auditor(site):
     """A client with an auditor's cookie."""
-    client = site.app.test_client()
-    asked = {"name": NAME, "password": PASSWORD, "cookie": True}
-    assert client.post("/v1/sessions", json=asked).status_code == 201
-    return client
+    return signed_in(site.app, NAME)
+
+
+@pytest.fixture
+def names(site):
+    """A client of an auditor who may ask for names."""
+    return signed_in(site.app, NAMED)
+
+
+def verdict(response) -> dict:
+    """What a check of the log came to: its last line."""
+    return json.loads(response.get_data().splitlines()[-1])
 
 
 def token(site, rights) -> dict[str, str]:
@@ -87,7 +108,7 @@ def test_a_cookie_writes_from_our_own_pages_alone(auditor, site):
     """Another origin is refused, and so is none."""
     for headers in ({}, {"Origin": "http://127.0.0.1:1"}):
         assert auditor.post("/v1/audit/verifications", headers=headers).status_code == 403
-    assert auditor.post("/v1/audit/verifications", headers={"Origin": site.base}).json["state"] == "sound"
+    assert verdict(auditor.post("/v1/audit/verifications", headers={"Origin": site.base}))["state"] == "sound"
 
 
 @pytest.mark.parametrize("path", [path.replace("<entry_id>", "00-000001") for path in PAGES.values()])
@@ -124,17 +145,78 @@ def test_every_reading_is_itself_kept(auditor, site):
     assert '"point":"gym"' in accesses(site, "export")[0][0]
 
 
-def test_a_name_is_asked_for_with_a_purpose_by_right_and_kept(auditor, site):
-    """An auditor alone may not; who may is told the truth: it is not here. The asking is kept either way."""
-    body = {"entry": site.last, "purpose": "complaint 12"}
-    assert auditor.post("/v1/audit/names", json=body, headers={"Origin": site.base}).status_code == 403
+def ask_name(site, client, purpose="投诉 12 号", entry=None):
+    """Ask for the name behind an entry from our own pages."""
+    headers = {"Origin": site.base}
+    return client.post(f"/v1/log/entries/{entry or site.last}/name", json={"purpose": purpose}, headers=headers)
+
+
+def test_a_name_is_told_by_right_with_a_purpose_and_the_asking_is_kept(auditor, names, site):
+    """An auditor alone may not; who may is told the name in the register, kept nowhere, and the asking is kept."""
+    assert ask_name(site, auditor).status_code == 403
     assert accesses(site, "names") == []
-    answer = site.counters.post("/v1/audit/names", body)
-    assert answer.json["available"] is False
-    assert answer.json["name"] is None
-    what, caller, holder = accesses(site, "names")[0]
-    assert (what, caller, holder) == (f"{site.last}: complaint 12", site.counters.id, answer.json["holder"])
-    assert site.counters.post("/v1/audit/names", {"entry": site.last, "purpose": " "}).status_code == 422
+    answer = ask_name(site, names)
+    assert (answer.json["state"], answer.json["name"]) == ("told", "张小明")
+    assert answer.headers["Cache-Control"] == "no-store"
+    what, _, holder = accesses(site, "names")[0]
+    assert holder == answer.json["holder"]
+    assert "投诉 12 号" in what
+    assert "张小明" not in what
+
+
+@pytest.mark.parametrize("purpose", ["", "   ", "    x    ", "查一下", "x" * 201])
+def test_a_purpose_says_something(names, site, purpose):
+    """Spaces are none, nor is a word of three letters; nothing is told or kept."""
+    before = len(accesses(site, "names"))
+    assert ask_name(site, names, purpose).status_code == 422
+    assert len(accesses(site, "names")) == before
+
+
+def test_who_asked_for_which_name_is_shown_to_every_auditor(auditor, names, site):
+    """Who, when, which entry, what for; and nobody else sees it."""
+    ask_name(site, names, "复核申诉 2026-17")
+    newest = auditor.get("/v1/audit/names").json["asked"][0]
+    assert (newest["by"], newest["entry"], newest["purpose"]) == (NAMED, site.last, "复核申诉 2026-17")
+    assert accesses(site, "log")[0][0] == "names asked for"
+
+
+def test_names_are_told_one_by_one_and_never_as_a_list(site, names, monkeypatch):
+    """Ten, then one a minute."""
+    for _ in range(12):
+        if (answer := ask_name(site, names)).status_code == 429:
+            break
+    assert answer.status_code == 429
+    assert 1 <= int(answer.headers["Retry-After"]) <= 60
+
+
+def test_an_entry_without_a_holder_and_one_erased_have_no_name(site, names, monkeypatch):
+    """A card that could not be read; a holder whose erasure was ordered."""
+    from verifier.ledger.sqlite import SqliteLedger
+
+    site.clock.advance(timedelta(hours=1))
+    monkeypatch.setattr(SqliteLedger, "subject_of", lambda *_: None)
+    assert ask_name(site, names).json == {
+        "state": "erased",
+        "holder": ask_name(site, names).json["holder"],
+        "name": None,
+    }
+
+
+def test_where_the_register_is_elsewhere_no_name_is_told_and_the_answer_says_so(site, tmp_path):
+    """A verifier of its own: the asking is kept all the same."""
+    settings = load_settings(
+        {
+            "YUNJU_VAR": str(site.settings.var),
+            "YUNJU_BASE_URL": site.base,
+            "YUNJU_SURFACES": "verifier,audit",
+        }
+    )
+    client = signed_in(create_application(settings, site.clock), NAMED)
+    site.clock.advance(timedelta(hours=1))
+    before = len(accesses(site, "names"))
+    answer = ask_name(site, client)
+    assert (answer.json["state"], answer.json["name"]) == ("elsewhere", None)
+    assert len(accesses(site, "names")) == before + 1
 
 
 def test_a_review_sent_again_is_one_review_and_is_sealed(auditor, site):
@@ -149,6 +231,26 @@ def test_a_review_sent_again_is_one_review_and_is_sealed(auditor, site):
     assert b"tablet" not in rows[0][0]
     assert NAME.encode() not in rows[0][0]
     assert auditor.post("/v1/audit/reviews", json=body, headers={"Origin": site.base}).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("query", "wrong"),
+    [
+        ("tier=gold", {"tier": "gold"}),
+        ("assurance=copyable&tier=silver&outcome=denied", {"outcome": "denied", "tier": "silver"}),
+        ("kind=void&department=culture", {"kind": "void", "department": "culture"}),
+        ("beneficiary=holder&service=gym-visit", {"service": "gym-visit", "beneficiary": "holder"}),
+    ],
+)
+def test_search_and_export_choose_the_same_entries(auditor, query, wrong):
+    """Every filter of the one is one of the other; the reading is kept with it."""
+    found = auditor.get(f"/v1/log/entries?{query}&limit=200").json["entries"]
+    lines = auditor.get(f"/v1/audit/export?format=jsonl&{query}").get_data().splitlines()[1:-1]
+    assert found
+    assert {entry["id"] for entry in found} == {json.loads(line)["leaf"]["id"] for line in lines}
+    assert all(entry["leaf"][name] == value for entry in found for name, value in wrong.items())
+    assert auditor.get("/v1/log/entries?colour=red").status_code == 422
+    assert auditor.get("/v1/log/entries?assurance=perfect").status_code == 422
 
 
 @pytest.mark.parametrize(
@@ -194,12 +296,27 @@ def test_an_entry_not_yet_in_the_tree_is_pending(auditor, site, monkeypatch):
 
 def test_a_log_too_large_for_a_page_names_the_command(auditor, site, monkeypatch):
     """Nothing is checked by halves."""
-    from verifier.api import review
+    from verifier.api import review_exports
 
-    monkeypatch.setattr(review, "VERIFIED_HERE", 3)
-    answer = auditor.post("/v1/audit/verifications", headers={"Origin": site.base}).json
+    monkeypatch.setattr(review_exports, "VERIFIED_HERE", 3)
+    answer = verdict(auditor.post("/v1/audit/verifications", headers={"Origin": site.base}))
     assert answer["state"] == "too-large"
     assert answer["command"] == "python -m verifier audit verify"
+
+
+def test_a_check_of_the_log_tells_how_far_it_is_and_is_kept(auditor, site, monkeypatch):
+    """A line of progress, then the verdict, as it goes."""
+    from verifier.api import review_exports
+
+    monkeypatch.setattr(review_exports, "_STEP", 1)
+    lines = [
+        json.loads(line)
+        for line in auditor.post("/v1/audit/verifications", headers={"Origin": site.base}).get_data().splitlines()
+    ]
+    size = lines[-1]["entries"]
+    assert lines[0] == {"entries": size, "of": size}
+    assert lines[-1]["state"] == "sound"
+    assert accesses(site, "verify")[0][0] == f"sound {size}"
 
 
 def test_damaged_files_are_an_outage_not_a_plain_error(auditor, site):
@@ -225,6 +342,7 @@ def test_every_call_is_described(site):
         "/v1/audit/export",
         "/v1/audit/names",
     }
+    assert "/v1/log/entries/{entry_id}/name" in paths
 
 
 def test_the_pages_words_are_complete():

@@ -17,10 +17,12 @@ from edge.limits import RateLimit
 from edge.openapi import describe
 from edge.problems import Problem, ProblemKind, register_problem
 from edge.strictjson import loads
+from keys.entry_proof import EntryProof
 from verifier.api.asking import Asking
+from verifier.api.readings import record_reading
 from verifier.audit.leaf import LeafError, leaf_hash
 from verifier.audit.place import PlaceError, State
-from verifier.audit.proofs import EntryProof, LogReader, NotLogged
+from verifier.audit.proofs import LogReader, NotLogged
 from verifier.audit.tiles import (
     ENTRIES,
     TileError,
@@ -34,7 +36,6 @@ from verifier.audit.witnesses import late
 from verifier.booking_answers import WalletCard
 from verifier.checkin import ledger_problems
 from verifier.service import Verifier
-from verifier.store import Access
 
 PLAIN = "text/plain; charset=utf-8"
 BYTES = "application/octet-stream"
@@ -208,7 +209,7 @@ def _add_tiles(found: Blueprint, verifier: Verifier, log: LogReader, asking: Ask
         if level == ENTRIES:
             caller = asking.authenticate(request)
             caller.require(Right.AUDIT, EVERYWHERE)
-            _record(verifier, caller, f"tile/{path}")
+            record_reading(verifier, caller, "log", f"tile/{path}", request_instant())
         if width > width_at(_state(log).size, level, index):
             raise Problem("not-found")
         data = _tile(log, level, index, width)
@@ -227,7 +228,7 @@ def _add_incidents(found: Blueprint, verifier: Verifier, log: LogReader, asking:
     def log_incidents() -> Response:
         caller = asking.authenticate(request)
         caller.require(Right.AUDIT, EVERYWHERE)
-        _record(verifier, caller, "incidents")
+        record_reading(verifier, caller, "log", "incidents", request_instant())
         told = tuple(
             LogIncident(*(line.get(name, "") for name in ("at", "kind", "place", "detail"))) for line in log.incidents()
         )
@@ -269,14 +270,9 @@ def _require_reader(verifier: Verifier, caller: Caller, leaf: bytes, entry_id: s
     if caller.kind != "person" and told.get("device") == caller.id:
         return
     caller.require(Right.AUDIT, str(told.get("point")))
-    _record(verifier, caller, f"proof/{entry_id}")
+    record_reading(verifier, caller, "log", f"proof/{entry_id}", request_instant())
 
 
 def _fields(leaf: bytes) -> dict[str, Any]:
     fields = loads(leaf)
     return fields if isinstance(fields, dict) else {}
-
-
-def _record(verifier: Verifier, caller: Caller, what: str) -> None:
-    operator = None if caller.operator is None else caller.operator.id
-    verifier.store.record(Access("log", caller.id, what, operator, caller.point), request_instant())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import msgspec
 from flask import Blueprint, Response, request
@@ -14,28 +14,20 @@ from edge.http import answer, read_query, request_instant
 from edge.instants import InstantError, parse_rfc3339, rfc3339
 from edge.openapi import describe
 from edge.problems import Problem
-from verifier.answers import Code
 from verifier.api.asking import Asking
+from verifier.api.readings import EntryFilter, invalid_field, record_reading
 from verifier.checkin import ledger_problems
 from verifier.ledger.interface import Entry, Query
 from verifier.service import Verifier
-from verifier.store import Access
 
 PAGE_MOST = 200
 
 
-class LogQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class LogQuery(EntryFilter, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Filters of the log; instants are RFC 3339, `until` excluded, `before` the cursor of the page before."""
 
     since: Annotated[str, Meta(max_length=40)] | None = None
     until: Annotated[str, Meta(max_length=40)] | None = None
-    point: Code | None = None
-    service: Code | None = None
-    outcome: Literal["granted", "denied"] | None = None
-    reason: Code | None = None
-    kind: Code | None = None
-    holder: Annotated[str, Meta(pattern="^[A-Za-z0-9_-]{43}$")] | None = None
-    device: Annotated[str, Meta(max_length=64)] | None = None
     before: Annotated[str, Meta(max_length=64)] | None = None
     limit: Annotated[int, Meta(ge=1, le=PAGE_MOST)] = 50
 
@@ -74,7 +66,7 @@ def add_log(found: Blueprint, verifier: Verifier, asking: Asking) -> None:
         query = _query(asked, _readable(caller, asked.point))
         with ledger_problems():
             page = verifier.ledger.entries(query)
-        _record(verifier, caller, asked, at)
+        record_reading(verifier, caller, "log", asked, at, holder=asked.holder)
         return answer(LogPage(tuple(_entry(entry) for entry in page.entries), page.next, rfc3339(at)))
 
     @found.get("/v1/log/entries/<entry_id>")
@@ -91,7 +83,7 @@ def add_log(found: Blueprint, verifier: Verifier, asking: Asking) -> None:
             entry = verifier.ledger.entry(entry_id)
         if entry is None or (readable is not None and str(entry.fields.get("point")) not in readable):
             raise Problem("not-found")
-        _record(verifier, caller, entry_id, request_instant())
+        record_reading(verifier, caller, "log", entry_id, request_instant())
         return answer(_entry(entry))
 
 
@@ -107,20 +99,8 @@ def _readable(caller: Caller, point: str | None) -> frozenset[str] | None:
 
 
 def _query(asked: LogQuery, points: frozenset[str] | None) -> Query:
-    return Query(
-        since=_instant("since", asked.since),
-        until=_instant("until", asked.until),
-        point=asked.point,
-        service=asked.service,
-        outcome=asked.outcome,
-        reason=asked.reason,
-        kind=asked.kind,
-        holder=asked.holder,
-        device=asked.device,
-        points=points,
-        before=asked.before,
-        limit=asked.limit,
-    )
+    since, until = _instant("since", asked.since), _instant("until", asked.until)
+    return Query(since=since, until=until, points=points, before=asked.before, limit=asked.limit, **asked.fields())
 
 
 def _instant(name: str, text: str | None) -> datetime | None:
@@ -129,15 +109,8 @@ def _instant(name: str, text: str | None) -> datetime | None:
     try:
         return parse_rfc3339(text)
     except InstantError as error:
-        raise Problem("invalid-field", extra={"fields": [{"path": f"$.{name}", "message": str(error)}]}) from None
+        raise invalid_field(f"$.{name}", str(error)) from None
 
 
 def _entry(entry: Entry) -> LogEntry:
     return LogEntry(entry.id, entry.voided, dict(entry.fields))
-
-
-def _record(verifier: Verifier, caller: Caller, asked: LogQuery | str, at: datetime) -> None:
-    what = asked if isinstance(asked, str) else msgspec.json.encode(asked).decode()
-    holder = asked.holder if isinstance(asked, LogQuery) else None
-    operator = None if caller.operator is None else caller.operator.id
-    verifier.store.record(Access("log", caller.id, what, operator, caller.point, holder), at)

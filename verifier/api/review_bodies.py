@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
 from msgspec import Meta
 
 from verifier.answers import Code
+from verifier.api.readings import Day, EntryFilter
 from verifier.audit.usage import Figures
 
-Day = Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}$")]
 AnomalyId = Annotated[str, Meta(min_length=3, max_length=160, pattern="^[a-z-]+:[!-~]+$")]
 
 
@@ -31,21 +31,12 @@ class AnomalyQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     until: Day
 
 
-class ExportQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class ExportQuery(EntryFilter, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A form and filters; days are local, both included."""
 
     format: Literal["jsonl", "csv", "xlsx"]
     since: Day | None = None
     until: Day | None = None
-    point: Code | None = None
-    service: Code | None = None
-    department: Code | None = None
-    outcome: Literal["granted", "denied"] | None = None
-    reason: Code | None = None
-    kind: Code | None = None
-    tier: Code | None = None
-    holder: Annotated[str, Meta(pattern="^[A-Za-z0-9_-]{43}$")] | None = None
-    device: Annotated[str, Meta(max_length=64)] | None = None
 
 
 class ReviewBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -56,10 +47,11 @@ class ReviewBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class NameBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Whose name is asked for, by an entry, and what for."""
+    """What a name is asked for: at least five letters that are no spaces around."""
 
-    entry: Annotated[str, Meta(pattern=r"^[0-9a-f]{2}-[0-9]{6,15}$")]
-    purpose: Annotated[str, Meta(min_length=5, max_length=300)]
+    LEAST: ClassVar[int] = 5
+
+    purpose: Annotated[str, Meta(min_length=5, max_length=200)]
 
 
 class ReviewSaid(msgspec.Struct, frozen=True):
@@ -155,9 +147,36 @@ class VerificationSaid(msgspec.Struct, frozen=True):
     keys: tuple[str, ...] = ()
 
 
-class NameSaid(msgspec.Struct, frozen=True):
-    """The answer to asking for a name: whether it can be told here. The asking is kept either way."""
+class ProgressSaid(msgspec.Struct, frozen=True):
+    """How much of the log was read so far."""
 
-    available: bool
+    entries: int
+    of: int
+
+
+class NameSaid(msgspec.Struct, frozen=True):
+    """The answer to asking for a name; the asking is kept either way.
+
+    `told`; `none`: no holder stands behind the entry; `erased`, or never in this register; `elsewhere`: the register is
+    on another machine, and does not tell names to this one.
+    """
+
+    state: Literal["told", "none", "erased", "elsewhere"]
     holder: str | None
     name: str | None
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """One asking for a name."""
+
+    at: str
+    by: str
+    entry: str
+    purpose: str
+
+
+class AskedNames(msgspec.Struct, frozen=True):
+    """The last askings, newest first."""
+
+    asked: tuple[Asked, ...]
+    server_time: str

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from verifier.audit.thresholds import Thresholds
 from verifier.audit.tiles import Source, TileError, Tree
 
 
@@ -40,15 +41,6 @@ GRAVE: Final = frozenset(
 )
 """Looked at first: a rule was broken, or somebody tried to."""
 
-TOO_FAR_WITHIN: Final = timedelta(minutes=10)
-PROOFS_WITHIN: Final = timedelta(minutes=10)
-PROOFS_FROM: Final = 5
-VOIDS_FROM: Final = 3
-CLOCK_OFF: Final = timedelta(minutes=2)
-NIGHT_ENDS: Final = 5
-PAIR_FROM: Final = 5
-USED_FROM: Final = 10
-USED_TIMES: Final = 5
 ENTRIES_SHOWN: Final = 20
 _PROOF_REASONS: Final = frozenset({"bad-signature", "unknown-key", "bad-proof", "stale-proof", "proof-used"})
 _ENDED: Final = frozenset({"revoked", "suspended", "expired"})
@@ -118,9 +110,9 @@ class Anomaly:
 _DECODER: Final = msgspec.json.Decoder(SeenLeaf)
 
 
-def find_anomalies(leaves: Iterable[bytes], zone: ZoneInfo) -> list[Anomaly]:
+def find_anomalies(leaves: Iterable[bytes], zone: ZoneInfo, thresholds: Thresholds | None = None) -> list[Anomaly]:
     """Return what stands out among leaves, the gravest first, then the newest."""
-    search = _Search(zone)
+    search = _Search(zone, thresholds or Thresholds())
     for data in leaves:
         search.look(_DECODER.decode(data))
     found = [*search.found.values(), *search.end()]
@@ -130,9 +122,9 @@ def find_anomalies(leaves: Iterable[bytes], zone: ZoneInfo) -> list[Anomaly]:
 class _Search:
     """What is remembered on the way: bounded by holders, devices and staff, never by entries."""
 
-    def __init__(self, zone: ZoneInfo) -> None:
+    def __init__(self, zone: ZoneInfo, thresholds: Thresholds) -> None:
         self.found: dict[str, Anomaly] = {}
-        self._zone = zone
+        self._zone, self._bounds = zone, thresholds
         self._ended: set[str] = set()
         self._last: dict[str, SeenLeaf] = {}
         self._refused: dict[str, list[SeenLeaf]] = {}
@@ -152,9 +144,12 @@ class _Search:
 
     def end(self) -> Iterator[Anomaly]:
         """What shows only once all is seen."""
-        yield from (pair for pair in self._pairs.values() if pair.count >= PAIR_FROM)
+        bounds = self._bounds
+        yield from (pair for pair in self._pairs.values() if pair.count >= bounds.same_pair)
         usual = median([use.count for use in self._uses.values()] or [0])
-        yield from (use for use in self._uses.values() if use.count >= max(USED_FROM, USED_TIMES * usual))
+        yield from (
+            use for use in self._uses.values() if use.count >= max(bounds.most_used, bounds.most_used_times * usual)
+        )
 
     def _by_itself(self, leaf: SeenLeaf) -> None:
         """What one entry shows alone."""
@@ -179,72 +174,81 @@ class _Search:
 
     def _by_clock(self, leaf: SeenLeaf) -> None:
         """What the hour and the device's clock show: one finding a device or point, and day."""
-        local = datetime.fromtimestamp(leaf.when / 1000, UTC).astimezone(self._zone)
+        local = self._local(leaf.when)
         day = local.date().isoformat()
-        off = leaf.client_time is not None and abs(leaf.client_time - leaf.at) > CLOCK_OFF / timedelta(milliseconds=1)
+        most = timedelta(minutes=self._bounds.clock_minutes) / timedelta(milliseconds=1)
+        off = leaf.client_time is not None and abs(leaf.client_time - leaf.at) > most
         if leaf.kind in _USES and ((off and leaf.kind == "check-in") or "clock-doubt" in leaf.marks):
-            self._note(Kind.CLOCK, f"{leaf.device}:{day}", leaf)
-        if leaf.granted and local.hour < NIGHT_ENDS:
-            self._note(Kind.OFF_HOURS, f"{leaf.point}:{day}", leaf)
+            self._note(Kind.CLOCK, f"{leaf.device}:{day}", leaf, minutes=self._bounds.clock_minutes)
+        hours = self._bounds.hours_of(leaf.point)
+        if leaf.granted and local.time() not in hours:
+            self._note(Kind.OFF_HOURS, f"{leaf.point}:{day}", leaf, hours=hours)
+
+    def _local(self, millis: int) -> datetime:
+        return datetime.fromtimestamp(millis / 1000, UTC).astimezone(self._zone)
 
     def _void(self, leaf: SeenLeaf) -> None:
-        day = datetime.fromtimestamp(leaf.at / 1000, UTC).astimezone(self._zone).date().isoformat()
+        day = self._local(leaf.at).date().isoformat()
         mine = self._voids.setdefault((leaf.staff, day), [])
         mine.append(leaf)
-        if len(mine) >= VOIDS_FROM:
+        if len(mine) >= self._bounds.voids:
             self._group(Kind.VOIDS, f"{leaf.staff}:{day}", mine)
 
     def _refused_proof(self, leaf: SeenLeaf) -> None:
         mine = self._refused.setdefault(leaf.device, [])
         mine.append(leaf)
-        mine[:] = [one for one in mine if one.when > leaf.when - PROOFS_WITHIN / timedelta(milliseconds=1)]
-        if len(mine) >= PROOFS_FROM:
-            self._group(Kind.REFUSED_PROOFS, f"{leaf.device}:{mine[0].id}", mine)
+        minutes = self._bounds.refused_proofs_minutes
+        mine[:] = [one for one in mine if one.when > leaf.when - timedelta(minutes=minutes) / timedelta(milliseconds=1)]
+        if len(mine) >= self._bounds.refused_proofs:
+            self._group(Kind.REFUSED_PROOFS, f"{leaf.device}:{mine[0].id}", mine, minutes=minutes)
             mine.clear()
 
     def _use(self, leaf: SeenLeaf, holder: str) -> None:
         last = self._last.get(holder)
-        near = last is not None and abs(leaf.when - last.when) < TOO_FAR_WITHIN / timedelta(milliseconds=1)
-        if last is not None and near and last.point != leaf.point:
+        if last is not None and last.point != leaf.point and not self._bounds.is_apart(abs(leaf.when - last.when)):
             self._far_apart(last, leaf, holder)
         self._last[holder] = leaf
         self._count(self._pairs, Kind.SAME_PAIR, f"{leaf.staff}:{holder}", leaf)
-        self._count(self._uses, Kind.MOST_USED, holder, leaf)
+        self._count(self._uses, Kind.MOST_USED, holder, leaf, times=self._bounds.most_used_times)
 
     def _far_apart(self, last: SeenLeaf, leaf: SeenLeaf, holder: str) -> None:
         """One finding a holder and day."""
-        day = datetime.fromtimestamp(leaf.when / 1000, UTC).astimezone(self._zone).date().isoformat()
+        day = self._local(leaf.when).date().isoformat()
         name = f"{Kind.TOO_FAR}:{holder}:{day}"
-        about = _about(leaf) | {"other": last.point}
+        about = _about(leaf, other=last.point, minutes=self._bounds.too_far_minutes)
         found = self.found.setdefault(name, Anomaly(name, Kind.TOO_FAR, leaf.when, about))
         if last.id not in found.entries:
             found.add(last)
         found.add(leaf)
 
-    def _count(self, table: dict[str, Anomaly], kind: Kind, key: str, leaf: SeenLeaf) -> None:
+    def _count(self, table: dict[str, Anomaly], kind: Kind, key: str, leaf: SeenLeaf, **bound: object) -> None:
         name = f"{kind}:{key}"
-        table.setdefault(name, Anomaly(name, kind, leaf.when, _about(leaf))).add(leaf)
+        if name not in table:
+            table[name] = Anomaly(name, kind, leaf.when, _about(leaf, **bound))
+        table[name].add(leaf)
 
-    def _note(self, kind: Kind, key: str, leaf: SeenLeaf) -> None:
-        self._count(self.found, kind, key, leaf)
+    def _note(self, kind: Kind, key: str, leaf: SeenLeaf, **bound: object) -> None:
+        self._count(self.found, kind, key, leaf, **bound)
 
-    def _group(self, kind: Kind, key: str, leaves: list[SeenLeaf]) -> None:
+    def _group(self, kind: Kind, key: str, leaves: list[SeenLeaf], **bound: object) -> None:
         name = f"{kind}:{key}"
-        made = Anomaly(name, kind, leaves[0].when, _about(leaves[-1]))
+        made = Anomaly(name, kind, leaves[0].when, _about(leaves[-1], **bound))
         for leaf in leaves:
             made.add(leaf)
         self.found[name] = made
 
 
-def _about(leaf: SeenLeaf) -> dict[str, str]:
-    named: Mapping[str, str | None] = {
+def _about(leaf: SeenLeaf, **bound: object) -> dict[str, str]:
+    """What the explanation names: of the entry, and the threshold that it passed."""
+    named: Mapping[str, object] = {
         "point": leaf.point,
         "service": leaf.service,
         "device": leaf.device,
         "operator": leaf.operator,
         "holder": leaf.holder,
+        **bound,
     }
-    return {name: value for name, value in named.items() if value is not None}
+    return {name: str(value) for name, value in named.items() if value is not None}
 
 
 def leaves_between(source: Source, size: int, since: int, until: int, most: int) -> Iterator[bytes]:

@@ -18,7 +18,10 @@ from edge.cli import Refusal, emit, json_option, progress
 from edge.clock import SystemClock
 from edge.instants import InstantError, parse_rfc3339
 from edge.settings import Settings
+from keys.entry_proof import EntryProof, Unproved
 from keys.files import StoreError
+from keys.merkle import ProofError
+from keys.notes import Checkpoint, Cosigner, NoteError, NoteKey, OpenedCheckpoint, open_checkpoint
 from keys.store import KeyStore
 from verifier.audit.archiving import JoinedSource, archive
 from verifier.audit.chains import Finding
@@ -26,16 +29,15 @@ from verifier.audit.checkexport import NotAnExport, check_export, open_head, rea
 from verifier.audit.checking import Checked, check_tiles
 from verifier.audit.exporting import Exported, Filter, json_lines, write_csv, write_lines, write_xlsx
 from verifier.audit.leaf import LeafError, leaf_hash
-from verifier.audit.merkle import ProofError
-from verifier.audit.notes import Checkpoint, Cosigner, NoteError, NoteKey, OpenedCheckpoint, open_checkpoint
 from verifier.audit.place import LostSwap, PlaceError
-from verifier.audit.proofs import EntryProof, NotLogged, Unproved
+from verifier.audit.proofs import NotLogged
 from verifier.audit.sequencer import NotLeader, Unsafe, adopt
 from verifier.audit.sequencing import log_reader, log_sequencing, log_signers, open_home
 from verifier.audit.tiles import CHECKPOINT, WIDTH, FolderSource, Source, TileError
 from verifier.audit.watching import Forked, LogAway, UrlSource, Watcher, compare
 from verifier.audit.witness import WitnessBook, create_witness
 from verifier.ledger.interface import LedgerError
+from verifier.cli_filters import FILTERS, filter_options
 from verifier.ledger.millis import to_millis
 from verifier.ledger.opening import open_ledger
 from verifier.published import Untrusted, read_programme
@@ -46,10 +48,6 @@ _PATH: Final = click.Path(path_type=Path)
 _FILE: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
 _FOLDER: Final = click.Path(file_okay=False, path_type=Path)
 _KEY_HINT: Final = "`python -m verifier audit keys` prints them where the log is kept; get them from the operator once"
-_NAMES: Final = (
-    "point", "service", "department", "kind", "outcome", "reason", "tier", "device", "operator", "holder",
-)  # fmt: skip
-
 Command = Callable[..., Any]
 
 
@@ -134,18 +132,7 @@ def compare_command(one: Path, other: Path, keys: tuple[str, ...], log: str | No
 @audit.command()
 @click.option("--format", "form", type=click.Choice(["jsonl", "csv", "xlsx"]), default="jsonl", show_default=True)
 @click.option("--output", "-o", type=_PATH, required=True, help="The file to write.")
-@click.option("--since", help="From this instant on (RFC 3339).")
-@click.option("--until", help="Before this instant (RFC 3339).")
-@click.option("--point", help="At this point.")
-@click.option("--service", help="Of this service.")
-@click.option("--department", help="Of this department.")
-@click.option("--kind", help="check-in, void, check-out, …")
-@click.option("--outcome", type=click.Choice(["granted", "denied"]))
-@click.option("--reason", help="Refused, or voided, for this reason.")
-@click.option("--tier", help="With a card of this tier.")
-@click.option("--device", help="By this device or integrator.")
-@click.option("--operator", help="By this operator.")
-@click.option("--holder", help="Of this pseudonym.")
+@filter_options
 @json_option
 @click.pass_obj
 def export(settings: Settings, /, form: str, output: Path, as_json: bool, **filters: str | None) -> None:
@@ -160,7 +147,7 @@ def export(settings: Settings, /, form: str, output: Path, as_json: bool, **filt
             with output.open("wb") as file:
                 count = write_lines(_with_progress(json_lines(log, wanted), log.size), file)
         elif form == "csv":
-            with output.open("w", encoding="utf-8-sig", newline="") as text:  # the mark lets spreadsheets read Chinese
+            with output.open("w", encoding="utf-8", newline="") as text:
                 count = write_csv(log, wanted, text, programme.zone)
         else:
             count = write_xlsx(log, wanted, output, programme.zone)
@@ -367,7 +354,7 @@ def _exported(settings: Settings, programme: Programme) -> Exported:
 
 def _filter(filters: dict[str, str | None]) -> Filter:
     since, until = (parse_rfc3339(text) if (text := filters[name]) else None for name in ("since", "until"))
-    values: dict[str, Any] = {name: filters[name] for name in _NAMES}
+    values: dict[str, Any] = {name: filters[name] for name in FILTERS}
     return Filter(since=since, until=until, **values)
 
 

@@ -6,6 +6,7 @@ It reads the tiles, never the ledger, so that no check-in waits for an auditor.
 from __future__ import annotations
 
 import csv
+import io
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -16,9 +17,9 @@ from typing import IO, Any, Final
 import msgspec
 from openpyxl import Workbook
 
+from keys.merkle import Nodes, inclusion_proof, span_hash
+from keys.notes import OpenedCheckpoint
 from verifier.audit.leaf import leaf_hash
-from verifier.audit.merkle import Nodes, inclusion_proof, span_hash
-from verifier.audit.notes import OpenedCheckpoint
 from verifier.audit.tiles import WIDTH, Source, Tree
 from verifier.ledger.millis import from_millis, to_millis
 
@@ -29,6 +30,7 @@ COLUMNS: Final = (
     "id_checked", "beneficiary", "companions", "reference", "holder", "device", "operator", "target", "charges",
     "marks", "programme",
 )  # fmt: skip
+_HELD: Final = 64 * 1024  # letters of a table that are put together before they are handed out
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -45,6 +47,9 @@ class Filter:
     outcome: str | None = None
     reason: str | None = None
     tier: str | None = None
+    assurance: str | None = None
+    beneficiary: str | None = None
+    mark: str | None = None
     device: str | None = None
     operator: str | None = None
     holder: str | None = None
@@ -67,10 +72,12 @@ class Filter:
         """Return what tells whether an entry with these fields is wanted."""
         earliest = None if self.since is None else to_millis(self.since)
         latest = None if self.until is None else to_millis(self.until)
-        asked = [(name, want) for name, want in self.asked().items() if name not in {"since", "until"}]
+        asked = [(name, want) for name, want in self.asked().items() if name not in {"since", "until", "mark"}]
 
         def wants(fields: dict[str, Any]) -> bool:
             if (earliest is not None and fields["at"] < earliest) or (latest is not None and fields["at"] >= latest):
+                return False
+            if self.mark is not None and self.mark not in fields.get("marks", ()):
                 return False
             return all(fields.get(name) == want for name, want in asked)
 
@@ -146,13 +153,29 @@ def block_nodes(tree: Tree) -> Nodes:
     return node
 
 
-def write_csv(log: Exported, wanted: Filter, out: IO[str], zone: tzinfo) -> int:
-    """Write a table for spreadsheets, times in `zone`; return the number of entries."""
-    writer = csv.writer(out)
+def csv_text(log: Exported, wanted: Filter, zone: tzinfo) -> Iterator[tuple[int, str]]:
+    """Yield a table for spreadsheets, times in `zone`: how many entries so far, and the text of those that are new.
+
+    Its first sign tells spreadsheets that it is UTF-8.
+    """
+    held, count = io.StringIO(), 0
+    writer = csv.writer(held)
+    held.write("\ufeff")
     writer.writerow(COLUMNS)
-    count = 0
-    for count, row in enumerate(_rows(log, wanted, zone), 1):  # noqa: B007 - the last count is the answer
+    for count, row in enumerate(_rows(log, wanted, zone), 1):
         writer.writerow([_harmless(value) for value in row])
+        if held.tell() > _HELD:
+            yield count, held.getvalue()
+            held.seek(0)
+            held.truncate()
+    yield count, held.getvalue()
+
+
+def write_csv(log: Exported, wanted: Filter, out: IO[str], zone: tzinfo) -> int:
+    """Write a table for spreadsheets; return the number of entries."""
+    count = 0
+    for count, text in csv_text(log, wanted, zone):  # noqa: B007 - the last count is the answer
+        out.write(text)
     return count
 
 

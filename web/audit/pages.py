@@ -15,10 +15,11 @@ from flask import Blueprint, Response, redirect, request
 
 from accounts.authenticator import Authenticator
 from accounts.rights import EVERYWHERE, Caller, Right
-from cards.programme.types import Programme, Text
+from cards.programme.types import Assurance, Beneficiary, Programme, Text
 from edge.http import request_instant
 from edge.problems import Problem
 from edge.settings import Settings
+from verifier.audit.leaf import KINDS
 from verifier.reasons import REASONS
 from web.pages import both, render_page, shared_config
 from web.wording import load_wording
@@ -30,8 +31,14 @@ PAGES: Final = {
     "audit-anomalies": "/audit/anomalies",
     "audit-integrity": "/audit/integrity",
     "audit-report": "/audit/report",
+    "audit-names": "/audit/names",
     "audit-entry": "/audit/entries/<entry_id>",
 }
+MARKS: Final = (
+    "id-checked", "overdrawn", "replayed", "clock-doubt", "granted-online", "granted-offline", "companions-over",
+    "declared", "channel:counter", "channel:wallet", "channel:telephone",
+)  # fmt: skip
+"""The marks that the search offers by name; any other can be asked for in the address."""
 _FORBIDDEN: Final = {"unauthenticated", "bad-token", "not-permitted"}
 
 
@@ -105,6 +112,10 @@ def _words_of(programme: Programme) -> dict[str, object]:
         "services": {code: {"name": both(service.name), "quota": service.quota} for code, service in services.items()},
         "departments": _named({code: one.name for code, one in programme.departments.items()}),
         "reasons": list(REASONS),
+        "kinds": list(KINDS),
+        "assurances": [assurance.name.lower() for assurance in reversed(Assurance)],
+        "beneficiaries": [str(beneficiary) for beneficiary in Beneficiary],
+        "marks": list(MARKS),
         "quotas": _named({code: one.name for code, one in programme.quotas.items()}),
     }
 

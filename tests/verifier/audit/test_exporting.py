@@ -34,7 +34,7 @@ def rows(world, wanted=None) -> list[dict[str, str]]:
     """The rows of a CSV."""
     out = io.StringIO()
     count = write_csv(exported(world), wanted or Filter(), out, SHANGHAI)
-    found = list(csv.DictReader(io.StringIO(out.getvalue())))
+    found = list(csv.DictReader(io.StringIO(out.getvalue().removeprefix("\ufeff"))))
     assert len(found) == count
     return found
 

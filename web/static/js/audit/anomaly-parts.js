@@ -7,6 +7,7 @@ import { figure, moment, pointName, serviceName, short } from "./labels.js";
 function valuesOf(one) {
   const { point, other, service, device, operator, holder } = one.about;
   return {
+    ...one.about,
     count: figure(one.count), point: point && pointName(point), other: other && pointName(other),
     service: service && serviceName(service), device, staff: operator ?? device, holder: holder && short(holder),
   };

@@ -2,10 +2,10 @@
 
 import { byId, config, element, icon } from "../page.js";
 import { word } from "../words.js";
-import { ask, begin, fill, given, reasonOf } from "./frame.js";
+import { ask, begin, fill, given, known, reasonOf } from "./frame.js";
 import { facts } from "./integrity-parts.js";
 import {
-  assuranceName, departmentName, entryPath, figure, kindName, moment, outcomeMark, pointName, quotaName, reasonName, serviceName, tierName,
+  assuranceName, departmentName, entryPath, figure, kindName, markName, moment, outcomeMark, pointName, quotaName, reasonName, serviceName, tierName,
 } from "./labels.js";
 
 const find = () => ask("GET", `/v1/audit/entries/${encodeURIComponent(config.entry)}`);
@@ -56,7 +56,8 @@ function factsOf({ id, leaf }) {
     leaf.target ? [word("audit-entry.target"), link(entryPath(leaf.target), leaf.target)] : null,
     leaf.linked ? [word("audit-entry.linked"), link(entryPath(leaf.linked), leaf.linked)] : null,
     leaf.charges ? [word("audit-entry.charges"), leaf.charges.map((charge) => `${quotaName(charge.limit)} ${charge.period}: ${charge.units} / ${charge.maximum}`).join("; ")] : null,
-    leaf.marks ? [word("audit-entry.marks"), element("span", { class: "mono" }, leaf.marks.join(", "))] : null,
+    leaf.beneficiary ? [word("audit.beneficiary"), known("audit.beneficiary-", leaf.beneficiary)] : null,
+    leaf.marks ? [word("audit-entry.marks"), leaf.marks.map(markName).join(", ")] : null,
   ].filter(Boolean);
 }
 
@@ -98,25 +99,36 @@ function namePanel(leaf) {
   if (!leaf.holder) return null;
   const inside = config.names ? nameForm() : element("p", { class: "second" }, word("audit-entry.name-no-right"));
   return element("section", { class: "panel stack", "aria-labelledby": "name-heading" },
-    element("h2", { id: "name-heading" }, word("audit-entry.name")), element("p", {}, word("audit-entry.name-why")), inside);
+    element("h2", { id: "name-heading" }, word("audit-entry.name")), element("p", {}, word("audit-entry.name-why")), inside,
+    element("p", {}, element("a", { href: "/audit/names" }, word("audit-entry.name-log"))));
 }
 
+const PURPOSE_LEAST = 5;
+
 function nameForm() {
-  const said = element("p", { role: "status" });
+  const told = element("p", { role: "status", id: "name-said" });
   const form = element("form", { class: "note-form", id: "ask-name" },
     element("div", { class: "field grow" }, element("label", { for: "purpose" }, word("audit-entry.purpose")),
-      element("input", { id: "purpose", name: "purpose", minlength: "5", maxlength: "300", required: true })),
-    element("button", { class: "button", type: "submit" }, word("audit-entry.name-ask")), said);
+      element("input", { id: "purpose", name: "purpose", maxlength: "200", required: true, autocomplete: "off", "aria-describedby": "name-said" })),
+    element("button", { class: "button", type: "submit" }, word("audit-entry.name-ask")), told);
+  form.noValidate = true;
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
-    try {
-      const found = await ask("POST", "/v1/audit/names", { body: { entry: config.entry, purpose: form.elements.purpose.value } });
-      said.textContent = found.available ? found.name : word("audit-entry.name-not-here");
-    } catch (error) {
-      said.textContent = reasonOf(error);
-    }
+    const purpose = form.elements.purpose.value.trim();
+    told.textContent = purpose.length < PURPOSE_LEAST ? word("audit-entry.name-purpose-empty") : "";
+    if (told.textContent) form.elements.purpose.focus();
+    else told.textContent = await nameFor(purpose);
   });
   return form;
+}
+
+async function nameFor(purpose) {
+  try {
+    const found = await ask("POST", `/v1/log/entries/${encodeURIComponent(config.entry)}/name`, { body: { purpose } });
+    return word(`audit-entry.name-${found.state}`, { name: found.name });
+  } catch (error) {
+    return error.status === 429 ? word("audit-entry.name-later", { seconds: error.after || 60 }) : reasonOf(error);
+  }
 }
 
 await begin();

@@ -2,8 +2,8 @@
 
 import { byId, config, element } from "../page.js";
 import { word } from "../words.js";
-import { keepDrawn } from "./frame.js";
-import { addDays, departmentName, pointName, reasonName, serviceName } from "./labels.js";
+import { keepDrawn, known } from "./frame.js";
+import { addDays, departmentName, kindName, markName, pointName, reasonName, serviceName, tierName } from "./labels.js";
 
 const LONGEST_DAYS = 400;
 const SPAN_DAYS = 30;
@@ -23,8 +23,17 @@ const CHOICES = {
   service: ["audit.any-service", () => Object.keys(config.services), serviceName],
   department: ["audit.any-department", () => departmentsWithPoints(), departmentName],
   outcome: ["audit.any-outcome", () => ["granted", "denied"], (code) => word(`audit.${code}`)],
-  reason: ["audit.any-reason", () => config.reasons, reasonName],
+  reason: ["audit.any-reason", () => [...config.reasons], reasonName],
+  tier: ["audit.any-tier", () => Object.keys(config.tiers), tierName],
+  kind: ["audit.any-kind", () => [...config.kinds], kindName],
+  assurance: ["audit.any-assurance", () => [...config.assurances], (code) => known("audit.assurance-", code)],
+  beneficiary: ["audit.any-beneficiary", () => [...config.beneficiaries], (code) => known("audit.beneficiary-", code)],
+  mark: ["audit.any-mark", () => [...config.marks], markName],
 };
+const WRITTEN = ["device", "operator", "holder"];
+
+// What a filter's value is called; of what is written rather than chosen, itself.
+export const valueName = (name, value) => (CHOICES[name] ? CHOICES[name][2](value) : value);
 
 function departmentsWithPoints() {
   return [...new Set(Object.values(config.points).map((point) => point.department))];
@@ -38,16 +47,21 @@ export function startFilters(values, { most = LONGEST_DAYS, path = location.path
       const select = form.elements[name];
       if (!select) continue;
       const chosen = select.value || values[name] || "";
-      select.replaceChildren(new Option(word(any), ""), ...codes().map((code) => new Option(label(code), code)));
+      const offered = codes();
+      if (chosen && !offered.includes(chosen)) offered.push(chosen); // as an address may ask
+      select.replaceChildren(new Option(word(any), ""), ...offered.map((code) => new Option(label(code), code)));
       select.value = chosen;
     }
   });
-  for (const name of ["since", "until"]) {
-    if (form.elements[name]) form.elements[name].value = values[name];
+  for (const name of ["since", "until", ...WRITTEN]) {
+    if (form.elements[name]) form.elements[name].value = values[name] ?? "";
   }
+  const more = byId("more");
+  if (more) more.open = [...more.querySelectorAll("[name]")].some((control) => values[control.name]);
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    const next = Object.fromEntries([...new FormData(form)].filter(([, value]) => value !== ""));
+    const filled = [...new FormData(form)].map(([name, value]) => [name, value.trim()]);
+    const next = Object.fromEntries(filled.filter(([, value]) => value !== ""));
     const wrong = faultOf(next, most);
     byId("filters-fault").textContent = wrong ?? "";
     if (wrong) form.elements.since.focus();

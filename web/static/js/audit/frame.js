@@ -13,18 +13,46 @@ export async function ask(method, path, { body, operation } = {}) {
   const headers = { Accept: "application/json" };
   if (body !== undefined) headers["Content-Type"] = "application/json";
   if (operation) headers["Idempotency-Key"] = operation;
+  const response = await send(path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body), signal: AbortSignal.timeout(PATIENCE_MS) });
+  return response.json().catch(() => null);
+}
+
+// An answer of many lines that ended before its last one.
+export class BrokenOff extends Error {}
+
+// Posts, and reads an answer of JSON lines as it comes: `onLine` gets each, the last is returned.
+export async function askLines(path, onLine) {
+  const response = await send(path, { method: "POST", headers: {} });
+  let rest = "", last = null;
+  try {
+    for await (const piece of piecesOf(response.body.pipeThrough(new TextDecoderStream()).getReader())) {
+      const lines = (rest + piece).split("\n");
+      rest = lines.pop();
+      for (const line of lines) {
+        last = JSON.parse(line);
+        if (!last.state) onLine(last);
+      }
+    }
+  } catch {
+    throw new BrokenOff(path);
+  }
+  if (!last?.state) throw new BrokenOff(path);
+  return last;
+}
+
+async function* piecesOf(reader) {
+  for (let read = await reader.read(); !read.done; read = await reader.read()) yield read.value;
+}
+
+async function send(path, options) {
   let response;
   try {
-    response = await fetch(path, {
-      method, headers, body: body === undefined ? undefined : JSON.stringify(body),
-      credentials: "same-origin", cache: "no-store", signal: AbortSignal.timeout(PATIENCE_MS),
-    });
+    response = await fetch(path, { credentials: "same-origin", cache: "no-store", ...options });
   } catch {
     throw new Unconfirmed(null);
   }
-  const document_ = await response.json().catch(() => null);
-  if (response.ok) return document_;
-  const problem = new ProblemError(response.status, document_ ?? {});
+  if (response.ok) return response;
+  const problem = new ProblemError(response.status, (await response.json().catch(() => null)) ?? {});
   problem.after = Number(response.headers.get("Retry-After")) || 0;
   if (response.status === 401 && !path.startsWith("/v1/sessions")) {
     location.assign(`/audit/sign-in?next=${encodeURIComponent(location.pathname + location.search)}`);

@@ -2,7 +2,7 @@
 
 import { byId, element, icon } from "../page.js";
 import { word } from "../words.js";
-import { announce, ask, begin, fill, keepDrawn, known, reasonOf } from "./frame.js";
+import { announce, ask, askLines, begin, BrokenOff, fill, keepDrawn, known, reasonOf } from "./frame.js";
 import { figure, moment, table } from "./labels.js";
 import { logStatus, statusList } from "./integrity-parts.js";
 
@@ -25,14 +25,20 @@ function verdict(found) {
 
 async function verify() {
   const button = byId("verify"), shown = byId("verified");
+  const bar = element("progress", { max: 1, value: 0, "aria-label": word("audit-integrity.verifying") });
+  const text = element("span", {}, word("audit-integrity.verifying"));
   button.disabled = true;
-  shown.replaceChildren(element("p", { class: "second row" }, icon("wait", "icon spin"), word("audit-integrity.verifying")));
+  shown.replaceChildren(element("p", { class: "second row" }, bar, text));
   try {
-    const found = await ask("POST", "/v1/audit/verifications");
+    const found = await askLines("/v1/audit/verifications", ({ entries, of }) => {
+      bar.value = entries / of;
+      text.textContent = word("audit-integrity.progress", { entries: figure(entries), of: figure(of) });
+    });
     keepDrawn("verified", () => shown.replaceChildren(...verdict(found)));
     announce(word(`audit-integrity.${found.state}`, { count: figure(found.entries), at: moment(found.server_time), findings: found.findings.length }));
   } catch (error) {
-    shown.replaceChildren(element("p", { class: "note amber", role: "alert" }, icon("warning"), element("span", {}, reasonOf(error))));
+    shown.replaceChildren(element("p", { class: "note amber", role: "alert" }, icon("warning"),
+      element("span", {}, error instanceof BrokenOff ? word("audit-integrity.broken-off") : reasonOf(error))));
   } finally {
     button.disabled = false;
   }

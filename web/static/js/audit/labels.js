@@ -15,6 +15,10 @@ export const reasonName = (code) => {
   return name === code ? known("void.", code) : name;
 };
 export const kindName = (kind) => known("audit.kind-", kind);
+export const markName = (mark) => {
+  const name = known("audit.mark-", mark.replace(":", "-"));
+  return name === mark.replace(":", "-") ? mark : name;
+};
 const wasChecked = (leaf) => leaf.id_checked || leaf.marks?.includes("id-checked");
 export const assuranceName = (leaf) => (leaf.assurance
   ? known("audit.assurance-", leaf.assurance) + (wasChecked(leaf) ? word("audit.id-checked") : "") : "—");

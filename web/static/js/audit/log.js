@@ -4,19 +4,21 @@ import { byId, element, icon } from "../page.js";
 import { word } from "../words.js";
 import { announce, begin, empty, fill, get, given, keepDrawn } from "./frame.js";
 import { anomalyHead } from "./anomaly-parts.js";
-import { asked, chip, startFilters } from "./filters.js";
+import { asked, chip, startFilters, valueName } from "./filters.js";
 import { chartPanel, forgetCharts, usesSeries } from "./charts.js";
 import { logStatus, statusList } from "./integrity-parts.js";
 import {
-  addDays, assuranceName, daysBetween, entryPath, figure, kindName, momentWithin, outcomeMark, percent, pointName, reasonName,
+  addDays, assuranceName, daysBetween, entryPath, figure, momentWithin, outcomeMark, percent, pointName, reasonName,
   serviceName, short, startOf, table, tierName,
 } from "./labels.js";
 
 const DAYS_AS_BARS = 62;
 const ANOMALY_DAYS = 62;
 const ODD_SHOWN = 4;
+const PAGE = 50;
 const values = asked();
-const FILTERED = ["point", "service", "outcome", "reason", "kind", "holder", "device"];
+const FILTERED = ["point", "service", "outcome", "tier", "reason", "department", "kind", "assurance", "beneficiary", "mark", "device", "operator", "holder"];
+const TOLD_AS_CHIPS = FILTERED.slice(4);
 const filters = Object.fromEntries(FILTERED.map((name) => [name, values[name]]));
 
 // One day may be narrowed to an hour of it.
@@ -26,11 +28,11 @@ function bounds() {
   return { since: startOf(values.since, hour), until: hour === 23 ? startOf(addDays(values.until, 1)) : startOf(values.since, hour + 1) };
 }
 
-const findEntries = () => get("/v1/log/entries", { ...filters, ...bounds(), before: values.before, limit: 50 });
+const findEntries = () => get("/v1/log/entries", { ...filters, ...bounds(), before: values.before, limit: PAGE });
 
 function drawEntries(found) {
   announce(word("audit.found", { count: figure(found.entries.length) }));
-  if (!found.entries.length) return empty(word("audit.none"), word("audit.none-more"), element("a", { class: "button", href: "/audit" }, word("audit.reset")));
+  if (!found.entries.length && !found.next) return empty(word("audit.none"), word("audit.none-more"), element("a", { class: "button", href: "/audit" }, word("audit.reset")));
   const heads = ["time", "point", "service", "tier", "outcome", "reason", "assurance", "holder", "id"].map((name) => word(`audit.head-${name}`));
   return [
     table(word("audit.entries"), heads, found.entries.map(({ id, voided, leaf }) => [
@@ -44,13 +46,14 @@ function drawEntries(found) {
       leaf.holder ? element("a", { class: "mono", href: `?${given({ ...values, before: "", holder: leaf.holder })}`, title: leaf.holder }, short(leaf.holder)) : "—",
       element("span", { class: "mono" }, id),
     ]), "log"),
+    found.next && found.entries.length < PAGE ? element("p", { class: "note amber" }, icon("warning"), element("span", {}, word("audit.partial"))) : null,
     element("nav", { class: "actions", "aria-label": word("audit.pages") },
       values.before ? element("a", { class: "button", href: `?${given({ ...values, before: "" })}` }, word("audit.newest")) : null,
       found.next ? element("a", { class: "button", id: "older", href: `?${given({ ...values, before: found.next })}` }, word("audit.older")) : element("span", { class: "second" }, word("audit.end"))),
   ];
 }
 
-const findFigures = () => get("/v1/audit/figures", { since: values.since, until: values.until, point: values.point, service: values.service });
+const findFigures = () => get("/v1/audit/figures", { since: values.since, until: values.until, point: values.point, service: values.service, department: values.department });
 
 function drawDaily({ figures }) {
   forgetCharts();
@@ -88,13 +91,10 @@ function drawOdd({ anomalies, found, since }) {
 }
 
 function drawChips() {
-  const named = {
-    holder: (value) => word("audit.chip-holder", { value: short(value) }),
-    device: (value) => word("audit.chip-device", { value }),
-    kind: (value) => word("audit.chip-kind", { value: kindName(value) }),
-    hour: (value) => word("audit.chip-hour", { value }),
-  };
-  byId("chips").replaceChildren(...Object.entries(named).filter(([name]) => values[name]).map(([name, label]) => chip(label(values[name]), values, name)));
+  const label = (name) => (name === "hour"
+    ? word("audit.chip-hour", { value: values.hour })
+    : word("audit.chip", { name: word(`audit.${name}`), value: name === "holder" ? short(values.holder) : valueName(name, values[name]) }));
+  byId("chips").replaceChildren(...[...TOLD_AS_CHIPS, "hour"].filter((name) => values[name]).map((name) => chip(label(name), values, name)));
 }
 
 function drawExports() {
