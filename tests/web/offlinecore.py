@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from edge.encoding import b64u
 from edge.instants import to_epoch
@@ -55,7 +55,7 @@ PLAIN = """(state) => ({
 
 def millis(at: datetime) -> int:
     """Return an instant as the modules take it."""
-    return round((at - datetime(1970, 1, 1, tzinfo=at.tzinfo)) / timedelta(milliseconds=1))
+    return round((at - datetime(1970, 1, 1, tzinfo=UTC)) / timedelta(milliseconds=1))
 
 
 class Core:
@@ -143,6 +143,15 @@ class Kept:
           return core.judge({ ...given.asked, at: given.at, documents, seen, figures });
         """
         return self._run(body, asked=asked, at=millis(at))
+
+    def judges(self, at: datetime, cases: list[dict]) -> list[dict]:
+        """Judge many, each for itself."""
+        body = """
+          const documents = await device.documents.state(given.at);
+          const judged = ({ ...asked }) => core.judge({ uses: [], ...asked, at: given.at, documents });
+          return Promise.all(given.cases.map(judged));
+        """
+        return self._run(body, cases=cases, at=millis(at))
 
     def check(self, at: datetime, text: str) -> dict:
         """Check as anyone may."""
