@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from cards.names import mask
 from edge.instants import InstantError, parse_rfc3339, rfc3339
@@ -19,9 +19,9 @@ from edge.instants import InstantError, parse_rfc3339, rfc3339
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
-    from cards.programme.types import BookingField, BookingRule, Service
+    from cards.programme.types import BookingField, Service
 
-TEXT_MOST, NAME_MOST, LIST_MOST, NUMBER_MOST = 100, 60, 50, 9999
+TEXT_MOST, NOTE_MOST, NAME_MOST, LIST_MOST, NUMBER_MOST = 100, 500, 60, 50, 9999
 HOLDER_NAME = "holder_name"
 """The text field that must be the card holder's own name, and must stand in the list of those who travel."""
 
@@ -58,8 +58,27 @@ class Fields:
     day: date | None = None
 
 
+class FieldRule(Protocol):
+    """What fields are read by: a booking's rule, or a request's."""
+
+    @property
+    def fields(self) -> tuple[BookingField, ...]:
+        """What is asked for."""
+        ...
+
+    @property
+    def party_most(self) -> int:
+        """How many people at most, the holder among them."""
+        ...
+
+    @property
+    def slot_most(self) -> timedelta | None:
+        """How long a slot is at most; None where there are none."""
+        ...
+
+
 def read_fields(
-    rule: BookingRule, service: Service, given: Mapping[str, object], zone: ZoneInfo, card_name: str
+    rule: FieldRule, service: Service, given: Mapping[str, object], zone: ZoneInfo, card_name: str
 ) -> Fields:
     """Return the fields of a booking of `service`; BadFields with all faults at once. `card_name` is masked."""
     faults: list[tuple[str, str]] = []
@@ -82,7 +101,7 @@ def read_fields(
 
 
 def _values(
-    rule: BookingRule, service: Service, given: Mapping[str, object], faults: list[tuple[str, str]]
+    rule: FieldRule, service: Service, given: Mapping[str, object], faults: list[tuple[str, str]]
 ) -> Iterator[tuple[str, object]]:
     """Yield each field's value, read by its kind."""
     asked = {one.code: one for one in rule.fields if not one.services or service.code in one.services}
@@ -117,6 +136,10 @@ def _line(value: object, most: int) -> str:
     if not 1 <= len(text) <= most or _CONTROL.search(text):
         raise _Fault(f"a text of 1 to {most} characters on one line is expected")
     return text
+
+
+def _note(_field: BookingField, value: object) -> str:
+    return _line(value, NOTE_MOST)
 
 
 def _names(_field: BookingField, value: object) -> tuple[str, ...]:
@@ -180,6 +203,7 @@ def _instants(_field: BookingField, value: object) -> tuple[datetime, ...]:
 
 _KINDS: Mapping[str, Callable[[BookingField, object], object]] = {
     "text": _text,
+    "note": _note,
     "names": _names,
     "phone": _phone,
     "plates": _plates,
@@ -191,7 +215,7 @@ _KINDS: Mapping[str, Callable[[BookingField, object], object]] = {
 
 
 def _contradictions(
-    rule: BookingRule, values: Mapping[str, object], zone: ZoneInfo, card_name: str
+    rule: FieldRule, values: Mapping[str, object], zone: ZoneInfo, card_name: str
 ) -> Iterator[tuple[str, str]]:
     """Yield what does not go together: counts and lists, the party, the dates, the holder's name."""
     for one in rule.fields:
@@ -209,7 +233,7 @@ def _contradictions(
         yield _path(party or ""), "the holder travels too, and stands in this list"
 
 
-def _wrong_times(rule: BookingRule, values: Mapping[str, object], zone: ZoneInfo) -> Iterator[tuple[str, str]]:
+def _wrong_times(rule: FieldRule, values: Mapping[str, object], zone: ZoneInfo) -> Iterator[tuple[str, str]]:
     starts_at, ends_at = _times(rule, values)
     for code, value in values.items():
         if (
@@ -228,7 +252,7 @@ def _wrong_times(rule: BookingRule, values: Mapping[str, object], zone: ZoneInfo
         yield "$.fields", f"a slot is at most {most // timedelta(minutes=1)} minutes"
 
 
-def _times(rule: BookingRule, values: Mapping[str, object]) -> tuple[datetime | None, datetime | None]:
+def _times(rule: FieldRule, values: Mapping[str, object]) -> tuple[datetime | None, datetime | None]:
     """Return beginning and end of the first time among the fields."""
     for one in rule.fields:
         found = values.get(one.code) if one.kind == "datetime" else None
@@ -240,7 +264,7 @@ def _times(rule: BookingRule, values: Mapping[str, object]) -> tuple[datetime | 
     return None, None
 
 
-def _party(rule: BookingRule, values: Mapping[str, object]) -> int:
+def _party(rule: FieldRule, values: Mapping[str, object]) -> int:
     for one in rule.fields:
         number = values.get(one.code)
         if one.party is not None and isinstance(number, int):

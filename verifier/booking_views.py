@@ -18,7 +18,7 @@ from verifier.ledger.bookings import BookingState
 from verifier.wording import say_moment
 
 if TYPE_CHECKING:
-    from cards.programme.types import BookingRule, Programme
+    from cards.programme.types import BookingRule, Programme, RequestRule
     from verifier.booking_rules import Plan
     from verifier.booking_store import BookingDetails
     from verifier.ledger.bookings import Booking
@@ -31,7 +31,7 @@ def booking_view(programme: Programme, booking: Booking, details: BookingDetails
     service, point = programme.services.get(booking.service), programme.points.get(booking.point)
     rule = None if service is None else programme.booking_rules.get(service.booking or "")
     fields = {} if details is None else details.fields
-    shown = fields if names or rule is None else _masked(rule, fields)
+    shown = fields if names or rule is None else masked_fields(rule, fields)
     vehicles, board = fields.get("vehicle_count"), fields.get("name_board")
     held = booking.state is BookingState.HELD and rule is not None
     return BookingView(
@@ -57,7 +57,7 @@ def booking_view(programme: Programme, booking: Booking, details: BookingDetails
     )
 
 
-def _masked(rule: BookingRule, fields: Mapping[str, Any]) -> dict[str, Any]:
+def masked_fields(rule: BookingRule | RequestRule, fields: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields with names and telephones masked; plates stay, since staff at the kerb look for them."""
     kinds = {one.code: one.kind if one.personal else "" for one in rule.fields}
     return {code: _mask(kinds.get(code, "text"), code, value) for code, value in fields.items()}
@@ -68,7 +68,7 @@ def _mask(kind: str, code: str, value: Any) -> Any:  # noqa: ANN401 - a field's 
         return [mask(str(name)) for name in value]
     if kind == "phone":
         return "*" * max(0, len(str(value)) - _PHONE_SHOWN) + str(value)[-_PHONE_SHOWN:]
-    if kind == "text":
+    if kind in {"text", "note"}:
         return mask(str(value)) if code == HOLDER_NAME else "*"
     return value
 

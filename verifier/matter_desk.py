@@ -127,7 +127,7 @@ class MatterDesk:
         return told
 
     def _applied(self, line: leaf.Leaf) -> bool:
-        if line.kind not in {"check-in", "void", "matter"} or (line.kind == "check-in" and line.matter is None):
+        if line.kind not in {*leaf.GRANTING, "void", "matter"} or (line.kind in leaf.GRANTING and line.matter is None):
             return False
         fields, matter = leaf.fields_of(line), line.target or line.id
         return self._store.matters.apply(matter, lambda found: fold(found, line.id, line.seq, fields)) is not None

@@ -12,6 +12,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from edge.instants import from_epoch
+from verifier.audit.leaf import GRANTING
 
 if TYPE_CHECKING:
     from cards.programme.types import MatterRule, Programme, Service
@@ -89,27 +90,27 @@ def fold(matter: Matter | None, entry: str, seq: int, fields: Mapping[str, Any])
     """Return a matter after the next of its entries; None for what opens none. An entry again changes nothing."""
     at = from_epoch(int(fields["at"]) // 1000)
     if matter is None:
-        opens = fields["kind"] == "check-in" and fields.get("outcome") == "granted" and "matter" in fields
+        opens = fields["kind"] in GRANTING and fields.get("outcome") == "granted" and "matter" in fields
         return _opened(entry, seq, fields, at) if opens else None
     if seq <= matter.last:
         return matter
     if fields["kind"] == "void":
-        return replace(
-            matter, last=seq, stage=CLOSED, closed_at=matter.closed_at or at, outcome=matter.outcome or "voided"
-        )
+        outcome = matter.outcome or (str(fields["reason"]) if fields.get("reason") in OUTCOMES else "voided")
+        return replace(matter, last=seq, stage=CLOSED, closed_at=matter.closed_at or at, outcome=outcome)
     if fields["kind"] != "matter" or refusal_of(matter, str(fields["stage"])) is not None:
         return replace(matter, last=seq)
     return _stepped(replace(matter, last=seq, stage=str(fields["stage"])), fields, at)
 
 
 def _opened(entry: str, seq: int, fields: Mapping[str, Any], at: datetime) -> Matter:
+    used_at = fields.get("used_at")
     return Matter(
         id=entry,
         point=str(fields["point"]),
         department=str(fields["department"]),
         service=str(fields["service"]),
         kind=str(fields["matter"]),
-        opened_at=at,
+        opened_at=at if used_at is None else from_epoch(int(used_at) // 1000),
         last=seq,
         decides=fields.get("decides"),
         reference=fields.get("reference"),

@@ -172,6 +172,8 @@ def _check_booking(service: Service, programme: Programme, sheet: Sheet) -> None
         sheet.fault(
             f"{place}.quota", f"{quota.code!r} counts by bookings", "make the service booked, or take another quota"
         )
+    if service.capacity is not None and service.mode is not Mode.BOOKED:
+        sheet.fault(f"{place}.capacity", f"a {service.mode} service is not booked", "remove it")
     rule = programme.booking_rules.get(service.booking or "")
     if rule is not None and service.companions_most >= rule.party_most:
         sheet.fault(f"{place}.companions_most", f"a party is {rule.party_most} with the holder", "make it smaller")

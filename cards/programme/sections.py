@@ -29,7 +29,7 @@ from cards.programme.types import (
 )
 
 PHONE = re.compile(r"(?:\+[0-9]{1,3} ?)?(?:\([0-9]{2,5}\) ?)?[0-9]{2,13}(?:[ -][0-9]{2,10}){0,3}")
-FIELD_KINDS = ["text", "names", "phone", "plates", "number", "yes-no", "datetime", "date"]
+FIELD_KINDS = ["text", "note", "names", "phone", "plates", "number", "yes-no", "datetime", "date"]
 _HOUR = re.compile(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]")
 
 
@@ -122,7 +122,7 @@ def _booking_rule(code: str, table: Table) -> BookingRule:
         missed=table.word("missed", ["release", "consume"]),
         slot_most=None if slot is None else timedelta(minutes=slot),
         cancel_until=table.word("cancel_until", ["start", "day-before"], "start"),
-        fields=tuple(_field(row) for row in table.rows("fields")),
+        fields=read_fields(table),
         assumed=table.optional_string("assumed"),
         basis=table.choice("basis", BookingBasis, BookingBasis.SLOT),
         change_needs_lead=frozenset(changes),
@@ -133,6 +133,11 @@ def _booking_rule(code: str, table: Table) -> BookingRule:
     if not rule.opens_before + rule.closes_after:
         table.fault("closes_after_minutes", "no booking could ever be used", "open a window of some minutes")
     return rule
+
+
+def read_fields(table: Table) -> tuple[BookingField, ...]:
+    """Read the list `fields` of a booking rule or a request."""
+    return tuple(_field(row) for row in table.rows("fields"))
 
 
 def _field(table: Table) -> BookingField:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from cards.programme.faults import nearest, shown
-from cards.programme.sections import read_pattern
+from cards.programme.sections import read_fields, read_pattern
 from cards.programme.table import Table
 from cards.programme.types import (
     Assurance,
@@ -18,6 +18,7 @@ from cards.programme.types import (
     MatterRule,
     Mode,
     Reference,
+    RequestRule,
     Service,
     Text,
     UseWindow,
@@ -105,6 +106,8 @@ def _service(code: str, table: Table, items: Mapping[int, Item]) -> Service:
         declarations=table.texts("declarations"),
         schedule=table.optional_text("schedule"),
         links=_links(table),
+        request=_request(table, mode),
+        capacity=table.optional_integer("capacity", 1, 10_000),
     )
 
 
@@ -204,6 +207,22 @@ def _matter(table: Table) -> MatterRule | None:
         inner.fault("target_working_days", "a target lies within a limit", "make it smaller, or give a limit")
     inner.close()
     return matter
+
+
+def _request(table: Table, mode: Mode) -> RequestRule | None:
+    inner = table.optional_table("request")
+    if inner is None:
+        return None
+    rule = RequestRule(read_fields(inner), content=not inner.flag("no_content"))
+    if mode not in (Mode.REQUESTED, Mode.KEPT):
+        table.fault("request", f"a {mode} service is not asked for", "remove it, or make the service requested")
+    codes = [one.code for one in rule.fields]
+    if len(set(codes)) != len(codes):
+        inner.fault("fields", "two fields share a code", "give each its own")
+    if not rule.content and any(one.kind in {"text", "note"} for one in rule.fields):
+        inner.fault("fields", "a request without content asks for no text", "remove the field, or no_content")
+    inner.close()
+    return rule
 
 
 def _referral(table: Table) -> dict[str, str]:

@@ -165,7 +165,8 @@ class MatterRule:
 
 @dataclass(frozen=True, slots=True)
 class BookingField:
-    """One field that a booking asks for. `kind`: text, names, phone, plates, number, yes-no, datetime, date.
+    """One field that a booking or a request asks for. `kind`: text, note (a longer one), names, phone, plates, number,
+    yes-no, datetime, date.
 
     `group` numbers the guide's group of fields (0: none). `services` limits the field to those services (empty: all of
     the rule). A number with `counts` must equal how many the named field lists. `pattern` is a full-match regex of a
@@ -221,6 +222,16 @@ class BookingRule:
 
 
 @dataclass(frozen=True, slots=True)
+class RequestRule:
+    """What a request asks for, as a booking's fields do. Without `content` nothing is kept of what it is about: staff
+    write no notes to it.
+    """
+
+    fields: tuple[BookingField, ...] = ()
+    content: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Phone:
     """A telephone number as printed, and whose it is."""
 
@@ -260,7 +271,8 @@ class Service:
     names the kinds of benefit granted elsewhere that hold this service until a ruling ("hold") or are only noted
     ("note"). `use_window` replaces the booking rule's; `assurance_reason` says why `least_assurance` is what it is;
     `declarations` is what the holder declares first; `schedule` says whose notice sets the dates; `links` are web
-    addresses.
+    addresses. `request`: what is asked of whoever asks for it without a counter; `capacity`: how many bookings one place
+    takes at the same time, None where that is not counted.
     """
 
     code: str
@@ -296,6 +308,8 @@ class Service:
     declarations: tuple[Text, ...] = ()
     schedule: Text | None = None
     links: tuple[str, ...] = ()
+    request: RequestRule | None = None
+    capacity: int | None = None
 
     @property
     def checked_in(self) -> bool:

@@ -191,6 +191,8 @@ class OfflineDesk:
                 outcome = self._verifier.ledger.record_offline(use_of(read, verdict, by))
             except OperationConflict:
                 return _refused("operation-conflict", read.signed)
+        if outcome.granted and read.service.matter is not None:
+            self._verifier.matters.see(outcome.entry)
         return self._applied(read, outcome, use.at)
 
     def _bookings(self, read: Read, verdict: Verified | Refused) -> tuple[Booking, ...]:

@@ -30,6 +30,7 @@ from verifier.checkin import (
 )
 from verifier.ledger.interface import CheckIn, device_subject
 from verifier.ledger.offline import CLOCK_DOUBT, OfflineUse
+from verifier.matters import opening
 from verifier.reasons import ORDER, REASONS
 from verifier.rules import cost_of
 
@@ -126,6 +127,7 @@ def asked(read: Read) -> Ask:
         client_time=to_epoch(record.made_at),
         booking=record.booking,
         companions=record.companions,
+        matter=opening(read.service, None, None),
     )
 
 
