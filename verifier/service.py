@@ -17,6 +17,8 @@ from edge.settings import Settings
 from keys.keyset import Purpose
 from keys.store import KeyStore
 from verifier.answering import Answering
+from verifier.audit.entryindex import EntryIndex
+from verifier.audit.holding import HELD, Held, held_back
 from verifier.audit.place import Place, PlaceError
 from verifier.audit.proofs import LogReader
 from verifier.audit.sequencing import log_reader
@@ -95,7 +97,29 @@ def open_verifier(
     store = VerifierStore.open(settings.verifier_url, settings.secret())
     answering = Answering(settings.secret(), programme.issuer, receipt)
     log = log_reader(settings, programme.issuer)
-    return replace(assemble(programme, published, ledger, store, answering, log=log), card_by_number=card_by_number)
+    guarded = held_back(ledger, hold_lost(settings, ledger))
+    return replace(assemble(programme, published, guarded, store, answering, log=log), card_by_number=card_by_number)
+
+
+def hold_lost(settings: Settings, ledger: Ledger) -> Held:
+    """Return the partitions in which nothing is recorded: to begin with, those that end before the log's end of them.
+
+    A ledger that is away is compared by the sequencer when it is back.
+    """
+    held = Held(settings.log / HELD)
+    try:
+        published = Place(settings.log_checkpoint).read()
+        heads = ledger.heads()
+    except PlaceError as error:
+        raise LedgerUnavailable(str(error)) from None
+    except LedgerUnavailable:
+        return held
+    if published is not None:
+        ends = EntryIndex(settings.log / "index").ends(published.size)
+        behind = {partition for partition, seq in ends.items() if heads.get(partition, 0) < seq}
+        if behind - held.get():
+            held.put(held.get() | behind)
+    return held
 
 
 def refuse_lost_ledger(settings: Settings) -> None:
@@ -108,7 +132,8 @@ def refuse_lost_ledger(settings: Settings) -> None:
         raise LedgerUnavailable(str(error)) from None
     if kept is not None and kept.size > 0:
         raise LedgerUnavailable(
-            f"the log holds {kept.size} entries and the ledger's file is gone: restore it from a backup "
+            f"the log holds {kept.size} entries and the ledger's file is gone: restore it from a backup and run "
+            "`python -m verifier audit repair` "
             f"(or, to begin anew knowing that every quota does, move {settings.log_checkpoint} and the log away)"
         )
 

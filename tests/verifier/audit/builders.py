@@ -107,9 +107,10 @@ class LogWorld:
         self.incidents: list[Incident] = []
         self.now = START + timedelta(days=1)
 
-    def sequencer(self, seen: Iterable = ()) -> Sequencer:
+    def sequencer(self, seen: Iterable = (), **options: object) -> Sequencer:
         """A new leader."""
-        return Sequencer(self.home, self.feed, self.signers, self.now, report=self.incidents.append, seen=seen)
+        report = self.incidents.append
+        return Sequencer(self.home, self.feed, self.signers, self.now, report=report, seen=seen, **options)
 
     def run(self) -> int:
         """Lead until nothing is new, then give the lead up; returns the size."""
