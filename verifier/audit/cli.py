@@ -27,6 +27,7 @@ from verifier.audit.archiving import JoinedSource, archive
 from verifier.audit.chains import Finding
 from verifier.audit.checkexport import NotAnExport, check_export, open_head, read_head
 from verifier.audit.checking import Checked, check_tiles
+from verifier.audit.cli_repair import repair
 from verifier.audit.exporting import Exported, Filter, json_lines, write_csv, write_lines, write_xlsx
 from verifier.audit.leaf import LeafError, leaf_hash
 from verifier.audit.place import LostSwap, PlaceError
@@ -328,6 +329,9 @@ def keys_command(settings: Settings, as_json: bool) -> None:
         home = open_home(settings, read_programme(settings.programme).issuer)
         vkeys = [signer.key.vkey for signer in log_signers(settings, home.origin, CLOCK.now())]
     emit(vkeys, as_json, "\n".join(vkeys))
+
+
+audit.add_command(repair)
 
 
 def read_keys(told: Sequence[str]) -> list[NoteKey]:
