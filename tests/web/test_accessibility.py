@@ -78,11 +78,13 @@ def test_every_screen_of_the_counter_is_accessible(opened, site, look):
 
 
 def test_every_screen_of_the_wallet_is_accessible(opened, site, look):
-    """Enrolment, recovery code, card, its details, and the end."""
+    """Enrolment, help for a lost phone, recovery code, card, its details, and the end."""
     language, scheme = look
     page = opened(f"{spoken('/wallet', language)}#code={site.wallet_code('gold')}", color_scheme=scheme)
-    page.click("details summary >> nth=0")
     found = {"enrol": violations(page)}
+    page.click("#lost-open")
+    found["lost"] = violations(page)
+    page.click("[data-view=lost] [data-back]")
     page.fill("#id-last4", site.last_four)
     page.click("#enrol-do")
     page.locator("#recovery-code").filter(has_text="-").wait_for()

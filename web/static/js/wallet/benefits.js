@@ -2,20 +2,26 @@
 // The last answer is kept, so that it can be read without a network; it says how old it is.
 
 import { byId, config, element, icon } from "../page.js";
-import { dateOf, timeOf } from "../times.js";
+import { dateOf, fullDateOf, timeOf } from "../times.js";
 import { currentLanguage, onLanguage, said, word } from "../words.js";
 
 // A benefit goes by its first service: the one that the guide names it for.
 const USED_AT_COUNTERS = new Set(["scanned", "booked"]);
 
 export class BenefitsView {
-  constructor(phone) {
+  // `book(item)`: the holder wishes to book one of a benefit's services.
+  constructor(phone, book) {
     this.phone = phone;
+    this.book = book;
     this.told = null;
     this.state = "loading";
     this.open = new Set();
-    byId("benefits-retry").addEventListener("click", () => this.show());
     onLanguage(() => this.draw());
+  }
+
+  use(phone) {
+    Object.assign(this, { phone, told: null });
+    this.open.clear();
   }
 
   async show() {
@@ -37,7 +43,7 @@ export class BenefitsView {
     byId("benefits-away").hidden = state !== "away";
     byId("benefits-away-said").textContent = word(told ? "wallet.usage-old" : "wallet.usage-away");
     byId("benefits-said").textContent = told ? this.summary() : "";
-    const shown = told === null ? [] : told.valid ? benefits(told, this.open) : [stopped(told)];
+    const shown = told === null ? [] : told.valid ? benefits(told, this.open, this.book) : [stopped(told)];
     byId("benefits-list").replaceChildren(...shown);
   }
 
@@ -46,7 +52,8 @@ export class BenefitsView {
     const when = word("wallet.usage-at", { date: dateOf(told.read_at), time: timeOf(told.read_at) });
     if (!told.valid) return when;
     const count = byItem(told).filter(([, services]) => services.some((service) => service.entitled)).length;
-    return `${said(told.tier_name)} · ${word("wallet.benefits-count", { count })} · ${when}`;
+    const until = told.entitled_until ? [word("wallet.entitled-until", { date: fullDateOf(told.entitled_until) })] : [];
+    return [said(told.tier_name), word("wallet.benefits-count", { count }), ...until, when].join(" · ");
   }
 }
 
@@ -58,19 +65,19 @@ function byItem(told) {
 
 const listed = (names) => names.join(currentLanguage() === "zh" ? "、" : ", ");
 
-function benefits(told, open) {
+function benefits(told, open, book) {
   const items = byItem(told);
   const carried = items.map(([number, services]) => [number, services.filter((service) => service.entitled)])
     .filter(([, services]) => services.length);
   const without = items.filter(([, services]) => services.length && !services.some((service) => service.entitled))
     .map(([number]) => said(told.items[number]));
   return [
-    ...carried.map(([number, services]) => benefit(number, said(told.items[number]), services, open)),
+    ...carried.map(([number, services]) => benefit(number, said(told.items[number]), services, open, book)),
     without.length ? element("p", { class: "second" }, word("wallet.not-carried", { names: listed(without) })) : "",
   ];
 }
 
-function benefit(number, name, services, open) {
+function benefit(number, name, services, open, book) {
   const quotas = [...new Map(services.flatMap((service) => service.quotas ?? []).map((quota) => [quota.limit, quota])).values()];
   const single = quotas.length === 1 && services.every((service) => service.quotas?.length);
   const made = element("details", { class: "panel benefit", id: `benefit-${number}`, open: open.has(number) },
@@ -82,7 +89,8 @@ function benefit(number, name, services, open) {
         mark(services, quotas, single)),
       quotas.map((quota) => meter(quota, single)),
       choiceNote(services)),
-    element("div", { class: "stack" }, ways(services)));
+    element("div", { class: "stack" }, ways(services),
+      services.some((service) => service.booking) ? element("button", { class: "button main", type: "button", onclick: () => book(number) }, word("wallet.book-this")) : null));
   made.addEventListener("toggle", () => (made.open ? open.add(number) : open.delete(number)));
   return made;
 }

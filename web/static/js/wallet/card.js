@@ -1,8 +1,8 @@
 // The card on the screen: its code, new every fifteen seconds, in the form the holder chose, kept awake while seen.
 
 import { byId, clouds, config } from "../page.js";
-import { fullDateOf } from "../times.js";
-import { offsetSeconds } from "../clock.js";
+import { dateOf, fullDateOf, timeOf } from "../times.js";
+import { now, offsetSeconds } from "../clock.js";
 import { currentLanguage, onLanguage, said, word } from "../words.js";
 import { drawCode } from "./code.js";
 import { fullForm, packCard, shortForm } from "./wire.js";
@@ -10,6 +10,7 @@ import { fullForm, packCard, shortForm } from "./wire.js";
 const RENEW_MS = 15000;
 const ROOM = 300;
 const CLOCK_OFF_S = 30;
+const NEAR_MS = 2 * 24 * 60 * 60 * 1000;
 
 export class CardView {
   constructor(phone) {
@@ -29,6 +30,12 @@ export class CardView {
     setInterval(() => this.tick(), 250);
   }
 
+  // Another card of this phone.
+  use(phone) {
+    this.phone = phone;
+    this.changed();
+  }
+
   start() {
     this.show();
     this.renew();
@@ -42,7 +49,21 @@ export class CardView {
     this.renew();
   }
 
+  // What is booked next, if it is near.
+  async next() {
+    const mine = this.phone;
+    const soon = (await mine.keptBookings())?.filter(({ state, kind, closes_at: closes, expected_at: at }) =>
+      state === "held" && ["journey", "slot"].includes(kind) && Date.parse(closes) > now() && Date.parse(at) - now() < NEAR_MS);
+    if (mine !== this.phone) return;
+    const [booking] = (soon ?? []).sort((one, other) => Date.parse(one.expected_at) - Date.parse(other.expected_at));
+    byId("next-booking").hidden = !booking;
+    if (!booking) return;
+    byId("next-when").textContent = `${dateOf(booking.expected_at)} ${timeOf(booking.expected_at)} ${said(booking.service_name)}`;
+    byId("next-where").textContent = [booking.details?.flight, said(booking.point_name)].filter(Boolean).join(" · ");
+  }
+
   show() {
+    this.next();
     const { claims, kept } = this.phone;
     const tier = config.tiers[claims.tier];
     const count = tier?.clouds ?? 0;

@@ -1,82 +1,102 @@
-// The wallet page: makes this phone a card, then shows it.
+// The wallet page: makes this phone a card, then shows it, what it gives, its bookings and its history.
 
 import { askTime, Unconfirmed } from "../calls.js";
 import { offsetSeconds } from "../clock.js";
 import { canKeepKeys } from "../keys.js";
-import { byId, config, element, showView } from "../page.js";
+import { byId, clouds, config, element, showView } from "../page.js";
 import { loadWords, onLanguage, said, word } from "../words.js";
-import { BenefitsView } from "./benefits.js";
 import { CardView } from "./card.js";
-import { Phone, recover } from "./phone.js";
+import { Enrolment } from "./enrol.js";
+import { Phone, PLACES } from "./phone.js";
 
 const CARE_EVERY_MS = 5 * 60 * 1000;
+// What is behind a tab is loaded once a card is shown, so that it is there without a network.
+const BEHIND = { benefits: () => import("./benefits.js"), bookings: () => import("./bookings.js"), history: () => import("./history.js") };
+const VIEWS = {
+  benefits: ({ BenefitsView }) => new BenefitsView(phone, book),
+  bookings: ({ BookingsView }) => new BookingsView(phone, problemText),
+  history: ({ HistoryView }) => new HistoryView(phone, problemText),
+};
 
+let phones = [];
 let phone = null;
-let view = null;
-let benefits = null;
+let card = null;
+let enrolment = null;
+let ended = null;
+const views = {};
 
 // The code comes in the link's fragment, which no server sees; it leaves the address bar at once.
-function codeFromLink() {
+function askedByLink() {
   const given = new URLSearchParams(location.hash.slice(1));
   if (location.hash) history.replaceState(null, "", location.pathname);
-  return given.get("code") ?? given.get("enrol") ?? "";
+  return { code: given.get("code") ?? given.get("enrol") ?? "", lost: given.has("lost") };
 }
 
-function sentence(error) {
+function problemText(error) {
   if (error instanceof Unconfirmed) return word("shared.unreachable");
   return said(error.document?.message) || word("problem.other");
 }
 
-function showEnrolment(code) {
-  showView("enrol");
-  byId("enrol-code").value = code;
-  byId(code ? "id-last4" : "enrol-code").focus();
+// ---- cards of this phone ----
+
+async function use(chosen) {
+  phone = chosen;
+  ended = null;
+  await phone.shown();
+  phones = await Phone.all();
+  card ??= new CardView(phone);
+  card.use(phone);
+  for (const view of Object.values(views)) view.use(phone);
+  drawCards();
 }
 
-async function enrol(event) {
-  event.preventDefault();
-  const button = byId("enrol-do");
-  const code = byId("enrol-code").value.trim();
-  const last4 = byId("id-last4").value.trim();
-  const fault = byId("enrol-fault");
-  fault.textContent = code && last4.length >= 4 ? "" : word("wallet.empty");
-  if (fault.textContent || button.disabled) return;
-  button.disabled = true;
-  button.textContent = word("wallet.working");
-  try {
-    const made = await Phone.enrol(code, last4);
-    phone = made.phone;
-    showRecovery(made.recoveryCode);
-    care();
-  } catch (error) {
-    fault.textContent = sentence(error);
-    byId("id-last4").focus();
-  } finally {
-    button.disabled = false;
-    button.textContent = word("wallet.do");
+function drawCards() {
+  for (const place of document.querySelectorAll(".cards")) {
+    place.hidden = phones.length < 2;
+    place.replaceChildren(...phones.map((one) => element("button", {
+      type: "button", "data-place": String(one.place), "aria-pressed": String(one.place === phone?.place), onclick: () => switchTo(one),
+    }, clouds(config.tiers[one.claims.tier]?.clouds ?? 0), element("span", {}, `${said(config.tiers[one.claims.tier]?.name)} ${one.claims.name}`))));
   }
+  byId("add-card").hidden = phones.length >= PLACES;
+  byId("others").replaceChildren(...(phone?.kept.others ?? []).map((other) => element("li", {}, word(`wallet.other-${other.state}`, {
+    form: word(`wallet.form-${other.form}`), tier: said(config.tiers[other.tier]?.name), date: other.valid_until.slice(0, 10),
+  }))));
+  byId("others-none").hidden = Boolean(phone?.kept.others?.length);
 }
 
-function showRecovery(code) {
-  showView("recovery");
-  byId("recovery-code").textContent = code;
-  byId("recovery-number").textContent = word("wallet.recovery-number", { number: phone.kept.number });
-  byId("recovery-heading").focus();
+async function switchTo(chosen) {
+  await use(chosen);
+  show("card");
+  care();
 }
+
+// ---- tabs ----
+
+async function show(name, ...more) {
+  if (name === "card") {
+    showCard();
+    return;
+  }
+  showView(name);
+  markTab(name);
+  const loaded = await BEHIND[name]().catch(() => null);
+  if (!loaded) {
+    byId(`${name}-loading`).hidden = true;
+    byId(`${name}-away`).hidden = false;
+    return;
+  }
+  views[name] ??= VIEWS[name](loaded);
+  views[name].show(...more);
+}
+
+const book = (item) => show("bookings", item);
 
 function showCard() {
-  byId("recovery-code").textContent = "";
   showView("card");
   markTab("card");
-  view ??= new CardView(phone);
-  view.start();
-}
-
-function showBenefits() {
-  showView("benefits");
-  markTab("benefits");
-  benefits ??= new BenefitsView(phone);
-  benefits.show();
+  byId("moved-note").hidden = !phone.kept.moved;
+  card.start();
+  for (const load of Object.values(BEHIND)) load().catch(() => null);
 }
 
 function markTab(name) {
@@ -88,36 +108,42 @@ function markTab(name) {
 
 // What keeps the card good, whenever there is a network: refresh it, register it where it will be shown.
 async function care({ force = false } = {}) {
+  const mine = phone;
   const offset = offsetSeconds();
   await askTime();
-  if (offset !== offsetSeconds()) view?.renew(); // a code made by a wrong clock is no good
+  if (offset !== offsetSeconds()) card?.renew(); // a code made by a wrong clock is no good
   try {
-    const changed = await phone.refresh({ force: force || phone.isExpired });
-    if (!phone.kept.registered) await phone.register();
-    if (changed) view?.changed();
-    else view?.show();
+    const changed = await mine.refresh({ force: force || mine.isExpired });
+    if (!mine.kept.registered) await mine.register();
+    if (mine !== phone) return;
+    if (changed) card.changed();
+    else card.show();
+    drawCards();
     if (document.body.dataset.shown === "ended") showCard();
   } catch (error) {
-    if (error.code === "card-not-valid") showEnded(error.document.reason);
+    if (error.code === "card-not-valid" && mine === phone) showEnded(error.document.reason);
     // Anything else passes: the card is shown without a network too.
   }
 }
 
 function showEnded(reason) {
-  const draw = () => {
-    byId("ended-reason").textContent = word(`wallet.reason-${reason}`);
-    byId("ended-call").replaceChildren(word("wallet.call", { name: said(config.contact.name) }), element("b", {}, config.contact.phone));
-    byId("ended-call").href = `tel:${config.contact.phone}`;
-  };
+  ended = reason;
   showView("ended");
-  draw();
-  onLanguage(draw);
+  drawEnded();
+}
+
+function drawEnded() {
+  if (!ended) return;
+  byId("ended-heading").textContent = word(ended === "moved" ? "wallet.moved" : "wallet.card-not-valid");
+  byId("ended-reason").textContent = word(`wallet.reason-${ended}`);
+  byId("ended-call").replaceChildren(word("wallet.call", { name: said(config.contact.name) }), element("b", {}, config.contact.phone));
+  byId("ended-call").href = `tel:${config.contact.phone}`;
 }
 
 async function copy() {
   byId("copied").textContent = "";
-  await view.renew();
-  await navigator.clipboard.writeText(view.text);
+  await card.renew();
+  await navigator.clipboard.writeText(card.text);
   byId("copied").textContent = word("wallet.copied");
 }
 
@@ -129,47 +155,51 @@ async function removeCard() {
     byId("remove-note").textContent = word("wallet.remove-sure");
     return;
   }
-  await Phone.forget();
+  await phone.forget();
   location.reload();
 }
 
-async function stopOrResume(event) {
-  event.preventDefault();
-  const act = event.submitter?.value ?? "block";
-  const said_ = byId("lost-answer");
-  try {
-    const { state } = await recover(act, byId("lost-number").value.trim(), byId("lost-code").value.trim());
-    said_.textContent = word(`wallet.state-${state}`);
-  } catch (error) {
-    said_.textContent = sentence(error);
-  }
+const back = () => (phone ? show("card") : enrolment.show());
+
+function listen() {
+  for (const tab of document.querySelectorAll("#tabs button")) tab.addEventListener("click", () => show(tab.value));
+  for (const name of Object.keys(VIEWS)) byId(`${name}-retry`).addEventListener("click", () => show(name));
+  byId("copy").addEventListener("click", copy);
+  byId("remove").addEventListener("click", removeCard);
+  byId("again").addEventListener("click", () => enrolment.show("", { another: phones.length > 1 }));
+  byId("add-card").addEventListener("click", () => enrolment.show("", { another: true }));
+  byId("lost-this").addEventListener("click", () => enrolment.lost(phone.kept.number));
+  byId("next-booking").addEventListener("click", () => show("bookings"));
+  onLanguage(() => {
+    drawCards();
+    drawEnded();
+  });
 }
 
 async function main() {
-  const code = codeFromLink();
+  const { code, lost } = askedByLink();
   await loadWords();
-  byId("enrol-form").addEventListener("submit", enrol);
-  byId("recovery-do").addEventListener("click", showCard);
-  byId("tab-card").addEventListener("click", showCard);
-  byId("tab-benefits").addEventListener("click", showBenefits);
-  byId("copy").addEventListener("click", copy);
-  byId("remove").addEventListener("click", removeCard);
-  byId("again").addEventListener("click", () => showEnrolment(""));
-  for (const form of document.querySelectorAll(".lost-form")) form.addEventListener("submit", stopOrResume);
+  enrolment = new Enrolment({
+    enrolled: async (made) => {
+      await use(made);
+      care();
+    },
+    done: () => show("card"), back, problemText,
+  });
+  listen();
   if (!canKeepKeys()) {
-    showEnrolment(code);
+    enrolment.show(code);
     byId("enrol-fault").textContent = word("wallet.no-crypto");
     return;
   }
-  phone = await Phone.load();
-  if (!phone || code) {
-    showEnrolment(code);
-    return;
-  }
-  showCard();
-  care();
-  setInterval(() => care(), CARE_EVERY_MS);
-  addEventListener("online", () => care());
+  const found = await Phone.load();
+  if (found) await use(found);
+  if (lost) enrolment.lost();
+  else if (!found || code) enrolment.show(code, { another: Boolean(found) });
+  else show("card");
+  if (found) care();
+  setInterval(() => phone && care(), CARE_EVERY_MS);
+  addEventListener("online", () => phone && care());
 }
 
 await main();

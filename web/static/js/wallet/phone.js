@@ -10,6 +10,10 @@ import * as store from "../store.js";
 const KEY = "wallet-key";
 const CARD = "wallet-card";
 const USAGE = "wallet-usage";
+const BOOKINGS = "wallet-bookings";
+const OF_A_CARD = [KEY, CARD, USAGE, BOOKINGS, "wallet-intent"];
+const SHOWN = "wallet-shown";
+export const PLACES = 6;
 const FRESH_KEY = "wallet-key-to-be";
 const LOOK_AGAIN_MS = 60 * 60 * 1000;
 
@@ -23,8 +27,12 @@ async function walletProof(key, method, path, body, card) {
 
 export const claimsOf = (token) => JSON.parse(fromUtf8(unb64u(token.split(".")[1])));
 
+// A card's place on this phone: its key, its token and what was told of it lie under names of their own.
+const placed = (name, place) => (place === 0 ? name : `${name}-${place}`);
+
 export class Phone {
-  constructor(key, kept) {
+  constructor(place, key, kept) {
+    this.place = place;
     this.key = key;
     this.hold(kept);
   }
@@ -34,12 +42,29 @@ export class Phone {
     this.claims = claimsOf(kept.card);
   }
 
-  static async load() {
-    const [key, kept] = await Promise.all([store.read(KEY), store.read(CARD)]);
-    return key && kept ? new Phone(key, kept) : null;
+  named = (name) => placed(name, this.place);
+
+  static async at(place) {
+    const [key, kept] = await Promise.all([store.read(placed(KEY, place)), store.read(placed(CARD, place))]);
+    return key && kept ? new Phone(place, key, kept) : null;
   }
 
+  // All cards of this phone, in the order of their places.
+  static async all() {
+    const found = await Promise.all(Array.from({ length: PLACES }, (_, place) => Phone.at(place)));
+    return found.filter(Boolean);
+  }
+
+  // The card that was shown last, else the first there is.
+  static async load() {
+    const [phones, last] = [await Phone.all(), await store.read(SHOWN)];
+    return phones.find((phone) => phone.place === last) ?? phones[0] ?? null;
+  }
+
+  shown = () => store.write(SHOWN, this.place);
+
   // The key is made once and kept before it is first sent: if the answer is lost, the same key may ask again.
+  // Each card has a key of its own. A new card of the same holder takes the old one's place.
   static async enrol(code, idLast4) {
     const key = (await store.read(FRESH_KEY)) ?? await makeKey();
     await store.write(FRESH_KEY, key);
@@ -47,19 +72,30 @@ export class Phone {
     const body = { code, id_last4: idLast4, jwk: key.jwk };
     const { recovery_code: recoveryCode, ...card } = await call("POST", "/v1/wallet/enrolments", { body, sign });
     const kept = { ...card, checked_at: now(), registered: false };
-    await store.write(KEY, key);
-    await store.write(CARD, kept);
-    await Promise.all([store.remove(FRESH_KEY), store.remove(USAGE)]);
-    return { phone: new Phone(key, kept), recoveryCode };
+    const place = await Phone.room(claimsOf(card.card).sub);
+    await Promise.all(OF_A_CARD.map((name) => store.remove(placed(name, place))));
+    await store.write(placed(KEY, place), key);
+    await store.write(placed(CARD, place), kept);
+    await store.remove(FRESH_KEY);
+    const phone = new Phone(place, key, kept);
+    await phone.shown();
+    return { phone, recoveryCode };
   }
 
-  static async forget() {
-    await Promise.all([KEY, CARD, USAGE].map(store.remove));
+  static async room(holder) {
+    const phones = await Phone.all();
+    const same = phones.find((phone) => phone.claims.sub === holder);
+    const free = Array.from({ length: PLACES }, (_, place) => place).find((place) => !phones.some((phone) => phone.place === place));
+    return same?.place ?? free ?? 0;
+  }
+
+  async forget() {
+    await Promise.all([...OF_A_CARD.map((name) => store.remove(this.named(name))), store.remove(SHOWN)]);
   }
 
   async keep(changes) {
     this.hold({ ...this.kept, ...changes });
-    await store.write(CARD, this.kept);
+    await store.write(this.named(CARD), this.kept);
   }
 
   get isExpired() {
@@ -76,21 +112,33 @@ export class Phone {
     return { fields, token: `${input}.${b64u(fields.signature)}` };
   }
 
+  // What proves a call for a card: the one in hand, or the one that an operation was made with.
+  signing = (card) => async (method, to, text) => ({ "Wallet-Proof": await walletProof(this.key, method, to, text, card) });
+
   // Sends the card to one of the wallet's calls, signed for this very card.
-  ask(path) {
+  ask(path, more = {}) {
     const { card } = this.kept;
-    const sign = async (method, to, text) => ({ "Wallet-Proof": await walletProof(this.key, method, to, text, card) });
-    return call("POST", path, { body: { card }, sign, retries: 1 });
+    return call("POST", path, { body: { card, ...more }, sign: this.signing(card), retries: 1 });
   }
 
   // What is left of each service; kept for when there is no network.
   async usage() {
     const told = { ...await this.ask("/v1/wallet/usage"), read_at: now() };
-    await store.write(USAGE, told);
+    await store.write(this.named(USAGE), told);
     return told;
   }
 
-  keptUsage = async () => (await store.read(USAGE)) ?? null;
+  keptUsage = async () => (await store.read(this.named(USAGE))) ?? null;
+
+  async bookings() {
+    const { bookings } = await this.ask("/v1/wallet/bookings/list");
+    await store.write(this.named(BOOKINGS), bookings);
+    return bookings;
+  }
+
+  keptBookings = async () => (await store.read(this.named(BOOKINGS))) ?? null;
+
+  history = (before) => this.ask("/v1/wallet/history", before ? { before } : {});
 
   // Registers the card where it will be shown, so that the short code is enough there.
   async register() {

@@ -1,0 +1,182 @@
+// The form of a booking, made of the programme's rule: fields in groups, the last time to submit, faults at their field
+// and at the button. What is typed survives a change of service, language and a refused sending.
+
+import { now } from "../clock.js";
+import { element, icon } from "../page.js";
+import { dateOf, timeOf } from "../times.js";
+import { said, word } from "../words.js";
+import { asked, derived, faultsOf, fieldsOf, instantsOf, HOLDER, partyList, stateOf, takenBetween, timeField } from "./booking-rules.js";
+import { choice, fieldInput, focusField, showFault } from "./fields.js";
+
+const PARTS = [
+  ["time", (field) => ["datetime", "date", "text", "number"].includes(field.kind) && field.code !== HOLDER],
+  ["people", (field) => ["names", "phone"].includes(field.kind) || field.code === HOLDER],
+  ["rest", (field) => ["plates", "yes-no"].includes(field.kind)],
+];
+// The time stands first, and the holder before the others.
+const RANK = (field) => (field.kind === "datetime" || field.code === HOLDER ? 0 : 1);
+
+export class BookingForm {
+  // `services`: those of one kind, one of which is chosen; `before`: the booking that is changed, or null.
+  constructor({ told, services, service, before, state, cardName, submit, back }) {
+    Object.assign(this, { told, services, before, cardName, submit, back });
+    this.root = element("div", { class: "stack", id: "booking-form" });
+    this.faults = {};
+    this.take(service);
+    this.state = state ?? stateOf(this.fields, before?.details);
+    if (!state) this.suggest();
+    this.draw();
+  }
+
+  take(service) {
+    this.service = service;
+    this.rule = this.told.booking_rules[service.booking];
+    this.fields = asked(this.rule, service.code);
+  }
+
+  // A notice's year is this one, until said otherwise.
+  suggest() {
+    const year = this.rule.basis === "notice" && this.fields.find((field) => field.kind === "number" && !field.party);
+    if (year) this.state[year.code] ??= String(new Date(now()).getFullYear());
+  }
+
+  // The fields as they stand on the page, part by part.
+  parts() {
+    const shown = this.fields.filter((field) => !derived(field, this.fields)).sort((one, other) => RANK(one) - RANK(other));
+    return PARTS.map(([name, holds]) => [name, shown.filter(holds)]).filter(([, fields]) => fields.length);
+  }
+
+  draw() {
+    const parts = this.parts();
+    this.root.replaceChildren(
+      element("button", { class: "button quiet back", type: "button", onclick: this.back }, icon("back"), word("wallet.book-back")),
+      element("h2", { tabindex: "-1" }, word(this.before ? "wallet.book-change-of" : "wallet.book-of", { name: said(this.before?.service_name ?? this.title()) })),
+      this.left(),
+      element("form", { class: "stack", novalidate: true, onsubmit: (event) => this.send(event) },
+        this.kinds(),
+        parts.map(([name, fields], place) => this.part(name, fields, parts.length > 1 ? place + 1 : 0)),
+        element("p", { class: "second small" }, word(this.personal() ? "wallet.book-private" : "wallet.book-holds")),
+        element("button", { class: "button main", id: "book-do" }, word(this.before ? "wallet.book-change-do" : "wallet.book-do")),
+        element("div", { class: "fault center", id: "book-fault", role: "alert" })));
+    this.timed();
+    this.show();
+  }
+
+  title() {
+    return this.services.length > 1 ? this.rule.basis === "journey" ? this.told.items[this.service.item] : this.rule.name : this.service.name;
+  }
+
+  personal = () => this.fields.some((field) => ["names", "phone", "plates"].includes(field.kind));
+
+  left() {
+    const quotas = this.service.quotas ?? [];
+    if (!quotas.length || this.before) return null;
+    const [{ remaining, maximum, name }] = quotas;
+    const text = word(this.rule.basis === "journey" ? "wallet.book-left-journey" : "wallet.book-left", { name: said(name), remaining, maximum });
+    return element("p", { class: `note ${remaining ? "check" : "amber"}` }, icon("calendar"), element("span", {}, text));
+  }
+
+  kinds() {
+    if (this.services.length < 2) return null;
+    return element("fieldset", { class: "panel stack field" }, element("legend", { class: "unseen" }, word("wallet.book-kind")),
+      choice({ code: "service" }, this.services.map((service) => ({
+        text: said(service.name), checked: service.code === this.service.code,
+        choose: () => {
+          this.take(service);
+          this.faults = {};
+          this.draw();
+          this.root.querySelector("#f-service:checked, [name=f-service]:checked").focus();
+        },
+      }))));
+  }
+
+  part(name, fields, number) {
+    return element("section", { class: "panel stack" },
+      number ? element("h3", { class: "step" }, element("b", { "aria-hidden": "true" }, String(number)), word(`wallet.part-${name}`)) : null,
+      fields.map((field) => fieldInput(field, this)));
+  }
+
+  // The time changed: until when it can be submitted.
+  timed() {
+    const field = timeField(this.fields);
+    if (!field || !this.hint) return;
+    const [starts] = instantsOf(field, this.state, this.rule);
+    const between = takenBetween(this.rule, starts);
+    if (!between) {
+      this.hint.textContent = this.lead();
+      return;
+    }
+    const key = now() < between.first ? "wallet.book-from" : "wallet.book-until";
+    const at = now() < between.first ? between.first : between.last;
+    this.hint.textContent = `${word(key, { date: dateOf(at), time: timeOf(at) })} ${this.lead()}`;
+    const fault = faultsOf(this.rule, [field], this.state, now(), this.before)[field.code];
+    if (["late", "early"].includes(fault)) this.faults[field.code] = fault;
+    else if (["late", "early"].includes(this.faults[field.code])) delete this.faults[field.code];
+    showFault(this.root, field.code, this.faults[field.code] ? this.said(field) : "");
+  }
+
+  lead() {
+    const minutes = this.rule.lead_minutes;
+    if (!minutes) return "";
+    return minutes % 1440 ? word("wallet.lead-hours", { hours: minutes / 60 }) : word("wallet.lead-days", { days: minutes / 1440 });
+  }
+
+  said = (field) => word(`wallet.fault-${this.faults[field.code]}`, {
+    name: this.cardName, most: this.rule.party_most, hours: (this.rule.slot_most_minutes ?? 0) / 60,
+  });
+
+  show(focus = false) {
+    const wrong = this.parts().flatMap(([, fields]) => fields).filter((field) => this.faults[field.code]);
+    for (const field of this.fields) showFault(this.root, field.code, this.faults[field.code] ? this.said(field) : "");
+    const summary = wrong.length ? word("wallet.book-faults", { count: wrong.length, names: wrong.map((field) => said(field.label)).join("、") }) : "";
+    this.root.querySelector("#book-fault").textContent = summary;
+    if (focus && wrong.length) focusField(this.root, wrong[0].code);
+  }
+
+  async send(event) {
+    event.preventDefault();
+    const button = this.root.querySelector("#book-do");
+    if (button.disabled) return;
+    this.faults = faultsOf(this.rule, this.fields, this.state, now(), this.before);
+    this.show(true);
+    if (Object.keys(this.faults).length) return;
+    button.disabled = true;
+    button.textContent = word("wallet.sending");
+    try {
+      await this.submit(this.service, fieldsOf(this.rule, this.fields, this.state), this.state);
+    } finally {
+      button.disabled = false;
+      button.textContent = word(this.before ? "wallet.book-change-do" : "wallet.book-do");
+    }
+  }
+
+  // What the server found, at the fields it names; what belongs to none stands at the button.
+  refused(faults) {
+    const list = this.fields.find((field) => field.party);
+    for (const { path } of faults) {
+      const code = path.replace("$.fields.", "");
+      const named = this.fields.find((field) => field.code === code);
+      const field = named && derived(named, this.fields) ? this.fields.find((one) => one.code === named.counts) ?? timeField(this.fields) : named;
+      if (field) this.faults[field.code] = field.code === HOLDER ? "holder" : { phone: "phone", plates: "plates" }[field.kind] ?? "form";
+      else if (list) this.faults[partyList(this.fields) ?? list.code] = "party";
+    }
+    this.show(true);
+  }
+
+  // A refusal by the rules: in its own words at the button, and at the time where the time is the reason.
+  denied(answer) {
+    const fault = { "booking-too-late": "late", "booking-too-early": "early" }[answer.reason];
+    const time = timeField(this.fields);
+    if (fault && time) this.faults[time.code] = fault;
+    this.show();
+    const { call } = answer;
+    const place = this.root.querySelector("#book-fault");
+    place.replaceChildren(element("p", {}, said(answer.message)),
+      call ? element("a", { class: "telephone", href: `tel:${call.phone.replace(/[^\d+]/g, "")}` }, icon("call"), element("span", { class: "grow" }, said(call.department ?? call.name)), element("b", {}, call.phone)) : "");
+    place.scrollIntoView({ block: "nearest" });
+  }
+
+  problem(text) {
+    this.root.querySelector("#book-fault").textContent = text;
+  }
+}

@@ -1,0 +1,134 @@
+// When something can be booked and what its fields must hold, by the rules that the programme told this phone. Pure:
+// the server judges anew; this only says the fault where it is made.
+
+import { instantAt, partsOf } from "./zone.js";
+
+const PLATE = /^[\u4e00-\u9fffA-Z0-9]{4,10}$/;
+const PHONE = /^\+?[0-9][0-9 ()-]{4,19}$/;
+export const HOLDER = "holder_name";
+
+// A day that the organiser sets is not the holder's to give.
+export const asked = (rule, service) => rule.fields.filter((field) =>
+  (!field.services || field.services.includes(service)) && !(field.kind === "date" && !field.required));
+
+export const timeField = (fields) => fields.find((field) => field.kind === "datetime");
+
+// The list of those who come, where the holder's own name is asked for besides: it begins with the holder.
+export function partyList(fields) {
+  const counter = fields.find((field) => field.party === "all" && field.counts);
+  return fields.some((field) => field.code === HOLDER) ? counter?.counts : undefined;
+}
+
+// What is worked out of another field is not asked for: counts of lists, the date of a time.
+export const derived = (field, fields) => Boolean(field.counts) || (field.kind === "date" && Boolean(timeField(fields)));
+
+export const plain = (text) => (text ?? "").normalize("NFKC").trim();
+
+export function spelled(field, value) {
+  const text = plain(value);
+  return field.pattern && !/[a-z]/.test(field.pattern) ? text.replaceAll(/\s/g, "").toUpperCase() : text;
+}
+
+export const plate = (text) => plain(text).toUpperCase().replaceAll(/[\s·.-]/g, "");
+const filled = (list) => (list ?? []).map(plain).filter(Boolean);
+
+export function listOf(field, state, fields) {
+  const found = field.kind === "plates" ? filled(state[field.code]).map(plate) : filled(state[field.code]);
+  return field.code === partyList(fields) ? [plain(state[HOLDER]), ...found] : found;
+}
+
+export function instantsOf(field, state, rule) {
+  const { date, from, to } = state[field.code] ?? {};
+  const starts = date && from ? instantAt(date, from) : null;
+  if (!rule.slot_most_minutes) return starts ? [starts] : [];
+  const ends = date && to ? instantAt(date, to) : null;
+  return starts && ends ? [starts, ends] : [];
+}
+
+// From when and until when a booking for an instant is taken; null where the rule counts from no time.
+export function takenBetween(rule, instant) {
+  if (!instant || !["journey", "slot"].includes(rule.basis)) return null;
+  const at = Date.parse(instant);
+  return { first: at - rule.ahead_minutes * 60000, last: at - rule.lead_minutes * 60000 };
+}
+
+// Whether a change to another time needs the lead anew.
+export function needsLead(rule, before, instant) {
+  if (!before) return true;
+  const moved = Date.parse(instant) - Date.parse(before.scheduled_at);
+  return (moved < 0 && rule.change_needs_lead.includes("earlier")) || (moved > 0 && rule.change_needs_lead.includes("later"))
+    || (before.lead_minutes < rule.lead_minutes && rule.change_needs_lead.includes("stricter-rule"));
+}
+
+// The fields as the server wants them.
+export function fieldsOf(rule, fields, state) {
+  const made = {};
+  for (const field of fields) {
+    const value = valueOf(field, fields, state, rule);
+    if (value !== null && value !== "") made[field.code] = value;
+  }
+  return made;
+}
+
+function valueOf(field, fields, state, rule) {
+  const value = state[field.code];
+  if (field.counts) return listOf(fields.find((other) => other.code === field.counts), state, fields).length;
+  if (field.kind === "names" || field.kind === "plates") {
+    const list = listOf(field, state, fields);
+    return list.length || field.required ? list : null;
+  }
+  if (field.kind === "datetime") return instantsOf(field, state, rule).join("/");
+  if (field.kind === "date") return (state[timeField(fields)?.code] ?? {}).date ?? value ?? null;
+  if (field.kind === "number") return /^\d{1,4}$/.test(plain(String(value ?? ""))) ? Number(value) : null;
+  if (field.kind === "yes-no") return value ?? null;
+  return spelled(field, value);
+}
+
+// {code: name of the fault} of what is missing or wrong, as far as a phone can tell.
+export function faultsOf(rule, fields, state, now, before) {
+  const faults = {};
+  for (const field of fields.filter((one) => !derived(one, fields))) {
+    const fault = fault_(field, fields, state, rule, now, before);
+    if (fault) faults[field.code] = fault;
+  }
+  return faults;
+}
+
+function fault_(field, fields, state, rule, now, before) {
+  const value = valueOf(field, fields, state, rule);
+  const missing = value === null || value === "" || (Array.isArray(value) && field.required && !value.filter(Boolean).length);
+  if (missing) return field.required && field.code !== partyList(fields) ? "missing" : null;
+  const text = String(value);
+  if (field.kind === "phone" && !PHONE.test(text)) return "phone";
+  if (field.kind === "plates" && !value.every((one) => PLATE.test(one))) return "plates";
+  if (field.kind === "text" && field.pattern && !new RegExp(`^(?:${field.pattern})$`).test(text)) return "form";
+  if (field.kind === "number" && field.party && (value < 1 || value > rule.party_most)) return "party";
+  if (field.code === partyList(fields) && value.length > rule.party_most) return "party";
+  return field.kind === "datetime" ? timeFault(instantsOf(field, state, rule), rule, now, before) : null;
+}
+
+function timeFault([starts, ends], rule, now, before) {
+  if (ends && ends <= starts) return "order";
+  if (ends && Date.parse(ends) - Date.parse(starts) > rule.slot_most_minutes * 60000) return "slot";
+  const between = takenBetween(rule, starts);
+  if (between && now < between.first) return "early";
+  return between && now > between.last && needsLead(rule, before, starts) ? "late" : null;
+}
+
+// What a form begins with: the values of a booking, or nothing.
+export function stateOf(fields, details = {}) {
+  const state = {};
+  for (const field of fields) {
+    const value = details[field.code];
+    if (field.kind === "datetime" && typeof value === "string") {
+      const [starts, ends] = value.split("/").map(partsOf);
+      state[field.code] = { date: starts.date, from: starts.time, to: ends?.time };
+    } else if (Array.isArray(value)) {
+      const party = field.code === partyList(fields);
+      state[field.code] = party ? value.filter((name, place) => value.indexOf(details[HOLDER]) !== place) : [...value];
+    } else if (value !== undefined) {
+      state[field.code] = value;
+    }
+  }
+  return state;
+}
