@@ -80,8 +80,9 @@ export function makeRecord(fields) {
 function check(claims, presentation) {
   must(isWhole(claims.seq, 1, SEQ_MOST), "seq is not a number from 1");
   must(isOctets(claims.prev, 32), "prev is no digest");
-  must((claims.seq === 1) === (claims.prev === FIRST_PREV), "the first record follows none, every other names the one before");
-  must(claims.seq === 1 || isTime(claims.prev_at), "prev_at is no time");
+  const isFirst = claims.seq === 1;
+  must(isFirst === (claims.prev === FIRST_PREV), "the first record follows none, every other names the one before");
+  must(isFirst ? claims.prev_at === undefined : isTime(claims.prev_at), "prev_at is the time of the one before");
   must(isTime(claims.iat), "iat is no time");
   must(isText(claims.operation, OPERATION), "operation is not written as it should be");
   for (const name of ["device", "service", "point"]) must(isText(claims[name], NAME), `${name} is not written as it should be`);
