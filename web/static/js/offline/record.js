@@ -103,7 +103,8 @@ function checkRest(claims) {
 
 function checkShown(shown, presentation) {
   try {
-    must(fromTokens(shown).card === presentation.card, "shown lacks the card: a device offline grants to cards it knows alone");
+    const { card } = fromTokens(shown);
+    must(card !== null && card === presentation.card, "shown lacks the card: a device offline grants to cards it knows alone");
   } catch (error) {
     if (error instanceof PresentationError) throw new TokenError("bad-claims", "shown is no presentation");
     throw error;
