@@ -24,6 +24,7 @@ READS = [
     "/v1/audit/entries/00-000001",
     "/v1/audit/export?format=csv",
     "/v1/audit/names",
+    "/v1/audit/report?month=2026-11",
 ]
 WRITES = [
     ("/v1/audit/verifications", None),
@@ -219,6 +220,36 @@ def test_where_the_register_is_elsewhere_no_name_is_told_and_the_answer_says_so(
     assert len(accesses(site, "names")) == before + 1
 
 
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        ("month=2026-11&department=health", 200),
+        ("month=2026-11&lang=en", 200),
+        ("month=2026-13", 422),
+        ("month=2026-11&department=nobody", 422),
+        ("month=2026-11&lang=fr", 422),
+        ("department=health", 422),
+    ],
+)
+def test_the_monthly_report_is_made_as_pdf_and_its_making_is_kept(auditor, site, query, status):
+    """For a department or all, in two languages; what makes no sense is named."""
+    answer = auditor.get(f"/v1/audit/report?{query}")
+    assert answer.status_code == status
+    if status == 200:
+        assert answer.data.startswith(b"%PDF-")
+        assert answer.headers["Content-Disposition"].endswith('-2026-11.pdf"')
+        assert '"month":"2026-11"' in accesses(site, "report")[0][0]
+
+
+def test_a_log_that_is_not_counted_up_yet_makes_no_report(auditor, monkeypatch):
+    """Never a paper with part of the figures."""
+    from verifier.audit.usage import UsageFigures
+
+    monkeypatch.setattr(UsageFigures, "count", lambda _: (10, 1_000_000))
+    answer = auditor.get("/v1/audit/report?month=2026-11")
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "60")
+
+
 def test_a_review_sent_again_is_one_review_and_is_sealed(auditor, site):
     """The same operation; the file shows neither name nor note."""
     body = {"anomaly": "clock:x:2026-11-10", "note": "the tablet was reset"}
@@ -341,6 +372,7 @@ def test_every_call_is_described(site):
         "/v1/audit/verifications",
         "/v1/audit/export",
         "/v1/audit/names",
+        "/v1/audit/report",
     }
     assert "/v1/log/entries/{entry_id}/name" in paths
 

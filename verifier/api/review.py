@@ -20,6 +20,7 @@ from keys.entry_proof import EntryProof, Unproved
 from keys.notes import OpenedCheckpoint
 from verifier.api.names import add_names
 from verifier.api.readings import day_starts, days_asked, log_problems
+from verifier.api.reports import add_reports
 from verifier.api.review_bodies import (
     AnomalyPage,
     AnomalyQuery,
@@ -57,6 +58,7 @@ def review_blueprint(reviewing: Reviewing) -> Blueprint:
     _add_entries(found, reviewing)
     add_verifications(found, reviewing)
     add_exports(found, reviewing)
+    add_reports(found, reviewing)
     add_names(found, reviewing)
     return found
 

@@ -39,6 +39,14 @@ class ExportQuery(EntryFilter, frozen=True, forbid_unknown_fields=True, kw_only=
     until: Day | None = None
 
 
+class ReportQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A month, one department's points or all, and the language of the paper."""
+
+    month: Annotated[str, Meta(pattern=r"^20\d{2}-(0[1-9]|1[0-2])$")]
+    department: Code | None = None
+    lang: Literal["zh", "en"] = "zh"
+
+
 class ReviewBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """An anomaly that was looked at, and what is to be said of it."""
 

@@ -28,6 +28,7 @@ from verifier.audit.chains import Finding
 from verifier.audit.checkexport import NotAnExport, check_export, open_head, read_head
 from verifier.audit.checking import Checked, check_tiles
 from verifier.audit.cli_repair import repair
+from verifier.audit.cli_report import report
 from verifier.audit.exporting import Exported, Filter, json_lines, write_csv, write_lines, write_xlsx
 from verifier.audit.leaf import LeafError, leaf_hash
 from verifier.audit.place import LostSwap, PlaceError
@@ -332,6 +333,7 @@ def keys_command(settings: Settings, as_json: bool) -> None:
 
 
 audit.add_command(repair)
+audit.add_command(report)
 
 
 def read_keys(told: Sequence[str]) -> list[NoteKey]:

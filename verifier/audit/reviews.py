@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, Final
 
 import sqlalchemy as sa
 
@@ -13,6 +14,8 @@ from edge.database import Database
 from edge.instants import from_epoch, to_epoch
 from edge.sealing import Sealer, Unsealable
 from verifier.tables import REVIEWS
+
+_AT_ONCE: Final = 500  # ids in one query: databases bound the values of a statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +49,18 @@ class ReviewStore:
     def of(self, anomalies: Iterable[str]) -> dict[str, list[Review]]:
         """Return the reviews of anomalies, oldest first."""
         found: dict[str, list[Review]] = {}
-        query = sa.select(REVIEWS).where(REVIEWS.c.anomaly.in_(list(anomalies))).order_by(REVIEWS.c.at)
-        with self._database.read() as connection:
-            rows = connection.execute(query).all()
-        for row in rows:
+        for row in self._rows(anomalies):
             name, note = self._opened(row.note, f"{row.caller}:{row.operation}")
             found.setdefault(row.anomaly, []).append(Review(row.anomaly, from_epoch(row.at), name, note))
         return found
+
+    def _rows(self, anomalies: Iterable[str]) -> list[sa.Row[Any]]:
+        rows, named = list[sa.Row[Any]](), list(anomalies)
+        with self._database.read() as connection:
+            for start in range(0, len(named), _AT_ONCE):
+                some = REVIEWS.c.anomaly.in_(named[start : start + _AT_ONCE])
+                rows += connection.execute(sa.select(REVIEWS).where(some).order_by(REVIEWS.c.at)).all()
+        return rows
 
     def _opened(self, sealed: bytes, context: str) -> tuple[str, str]:
         try:

@@ -194,6 +194,14 @@ class UsageFigures:
             tally.add(data, self._zone, self._find)
         return self._keep(tally, start, end), size
 
+    def count_up(self, rounds: int) -> bool:
+        """Count on until nothing is new, so many rounds at the most; whether all is counted. PlaceError, TileError."""
+        for _ in range(rounds):
+            counted, size = self.count()
+            if counted == size:
+                return True
+        return False
+
     def _keep(self, tally: Tally, start: int, end: int) -> int:
         with self._database.write() as connection:
             held = _counted(connection, lock=True)

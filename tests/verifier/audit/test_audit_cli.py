@@ -189,3 +189,34 @@ def test_a_holder_is_erased_and_the_log_stays_whole(tmp_path):
     files = [path for path in (tmp_path / "var").rglob("*") if path.is_file()]
     assert not [path for path in files if b"holder-000000000000001" in path.read_bytes()]
     assert "3 entries, no fault" in office.run("verify", office.log, *office.keys)
+
+
+def test_the_report_of_a_month_is_written_as_pdf(tmp_path):
+    """Of one department or all; a month or department that is none is refused with a remedy, and nothing is written."""
+    office = Office(tmp_path)
+    paper = tmp_path / "report.pdf"
+    assert "no checkpoint" in office.run("report", "--month", "2026-11", "--out", paper, code=1)
+    office.check_ins(5)
+    office.run("sequence", "--once")
+    said = json.loads(office.run("report", "--month", "2026-11", "--department", "health", "--out", paper, "--json"))
+    assert (said["entries"], said["department"]) == (5, "health")
+    assert paper.read_bytes().startswith(b"%PDF-")
+    paper.unlink()
+    assert "write it as 2026-11" in office.run("report", "--month", "November", "--out", paper, code=1)
+    assert "hr-centre" in office.run("report", "--month", "2026-11", "--department", "x", "--out", paper, code=1)
+    assert not paper.exists()
+
+
+def test_what_is_asked_for_is_what_is_exported_and_listed(tmp_path):
+    """Both commands take the same filters; a tier that nobody has finds nothing."""
+    office = Office(tmp_path)
+    office.check_ins(5)
+    office.run("sequence", "--once")
+    for tier, count in (("silver", 5), ("gold", 0)):
+        written = office.run(
+            "export", "--format", "csv", "-o", tmp_path / "log.csv", "--tier", tier, "--assurance", "proved", "--json"
+        )
+        assert json.loads(written)["entries"] == count
+        told = CliRunner().invoke(main, ["log", "list", "--tier", tier, "--json"], env=office.environ)
+        assert len(json.loads(told.output)) == count
+    assert (tmp_path / "log.csv").read_bytes().startswith(b"\xef\xbb\xbfindex,")

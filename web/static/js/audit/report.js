@@ -1,8 +1,8 @@
 // A month on paper: figures in tables, what stands out, and what the log's checkpoint says, to be printed and signed.
 
 import { byId, config, element } from "../page.js";
-import { said, word } from "../words.js";
-import { begin, fill, get, keepDrawn } from "./frame.js";
+import { currentLanguage, said, word } from "../words.js";
+import { begin, fill, get, given, keepDrawn } from "./frame.js";
 import { asked, startFilters } from "./filters.js";
 import { logStatus, statusList } from "./integrity-parts.js";
 import { departmentName, figure, lastDayOf, moment, nextMonth, percent, pointName, quotaName, reasonName, serviceName, table, tierName } from "./labels.js";
@@ -63,6 +63,9 @@ keepDrawn("months", () => {
   const months = Array.from({ length: MONTHS }, (_, back) => nextMonth(config.today.slice(0, 7), -back));
   byId("month").replaceChildren(...[...new Set([month, ...months])].map((one) => new Option(one, one)));
   byId("month").value = month;
+});
+keepDrawn("pdf", () => {
+  byId("pdf").href = `/v1/audit/report?${given({ month, department: values.department, lang: currentLanguage() })}`;
 });
 byId("print").addEventListener("click", () => print());
 await fill("report", find, draw);

@@ -1,0 +1,155 @@
+"""A month of use for one department, or all: what the printed report says. Totals alone: no name, no pseudonym."""
+
+from __future__ import annotations
+
+from calendar import monthrange
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Final
+
+from cards.programme.types import Programme
+from edge.instants import from_epoch, to_epoch
+from keys.notes import OpenedCheckpoint
+from verifier.audit.anomalies import find_anomalies, leaves_between
+from verifier.audit.place import State
+from verifier.audit.proofs import LogReader
+from verifier.audit.thresholds import Thresholds
+from verifier.audit.usage import Figures, Span, TakeUp, UsageFigures
+from verifier.audit.witnesses import late
+
+ENTRIES_SEARCHED: Final = 1_000_000
+"""Entries of a month that are searched for anomalies; the report says so where there are more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Odd:
+    """How many anomalies of a kind there are, and how many of them nobody looked at."""
+
+    kind: str
+    found: int
+    open: int
+
+
+@dataclass(frozen=True, slots=True)
+class WitnessLine:
+    """What a witness cosigned last, and when; late when that is over ten minutes ago."""
+
+    name: str
+    size: int
+    at: datetime | None
+    late: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MonthlyReport:
+    """All that is printed. `searched` is set where there was more than could be searched for anomalies."""
+
+    month: str
+    department: str | None
+    at: datetime
+    by: str
+    figures: Figures
+    taken: tuple[TakeUp, ...]
+    odd: tuple[Odd, ...]
+    searched: int | None
+    size: int
+    root: bytes
+    signed_at: datetime
+    witnesses: tuple[WitnessLine, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReportSources:
+    """Where a report's figures come from; `reviewed` returns which anomalies, by id, somebody looked at."""
+
+    programme: Programme
+    log: LogReader
+    usage: UsageFigures
+    thresholds: Thresholds
+    reviewed: Callable[[Iterable[str]], Iterable[str]]
+
+
+def span_of(month: str) -> tuple[date, date]:
+    """Return the first and the last day of a month written `2026-11`; ValueError."""
+    first = date.fromisoformat(f"{month}-01")
+    return first, first.replace(day=monthrange(first.year, first.month)[1])
+
+
+def make_report(
+    sources: ReportSources,
+    month: str,
+    department: str | None,
+    *,
+    state: State,
+    opened: OpenedCheckpoint,
+    at: datetime,
+    by: str,
+) -> MonthlyReport:
+    """Return the report of a month; the log was counted before. PlaceError, TileError."""
+    first, last = span_of(month)
+    points = None if department is None else points_of(sources.programme, department)
+    figures = sources.usage.read(Span(first, last, points))
+    odd, searched = _odd(sources, state.size, department, (first, last))
+    return MonthlyReport(
+        month=month,
+        department=department,
+        at=at,
+        by=by,
+        figures=figures,
+        taken=_taken(sources.programme, figures.taken, points),
+        odd=odd,
+        searched=searched,
+        size=opened.checkpoint.size,
+        root=opened.checkpoint.root,
+        signed_at=from_epoch(state.at),
+        witnesses=_witnesses(sources.log, state, at),
+    )
+
+
+def points_of(programme: Programme, department: str) -> frozenset[str]:
+    """Return the codes of a department's points."""
+    return frozenset(point.code for point in programme.points.values() if point.department == department)
+
+
+def _odd(
+    sources: ReportSources, size: int, department: str | None, days: tuple[date, date]
+) -> tuple[tuple[Odd, ...], int | None]:
+    zone = sources.programme.zone
+    bounds = [to_epoch(datetime.combine(day, time(), zone)) * 1000 for day in (days[0], days[1] + timedelta(days=1))]
+    leaves = leaves_between(sources.log.source, size, bounds[0], bounds[1], ENTRIES_SEARCHED)
+    counted = Counter[str]()
+    anomalies = find_anomalies(_of_department(leaves, department, counted), zone, sources.thresholds)
+    seen = set(sources.reviewed(one.id for one in anomalies))
+    found, still = Counter(one.kind for one in anomalies), Counter(one.kind for one in anomalies if one.id not in seen)
+    odd = tuple(Odd(kind.value, count, still[kind]) for kind, count in found.most_common())
+    return odd, counted["read"] if counted["read"] >= ENTRIES_SEARCHED else None
+
+
+def _of_department(leaves: Iterable[bytes], department: str | None, counted: Counter[str]) -> Iterator[bytes]:
+    """Yield a department's leaves. A leaf is canonical: it holds this text only as its own field."""
+    wanted = b"" if department is None else b'"department":"%s"' % department.encode()
+    for leaf in leaves:
+        counted["read"] += 1
+        if wanted in leaf:
+            yield leaf
+
+
+def _taken(programme: Programme, taken: Iterable[TakeUp], points: frozenset[str] | None) -> tuple[TakeUp, ...]:
+    """The take-up of limits that the points' services count against; a limit may name a member after its code."""
+    if points is None:
+        return tuple(taken)
+    offered = {code for point in points for code in programme.points[point].services}
+    quotas = {programme.services[code].quota for code in offered if code in programme.services}
+    return tuple(one for one in taken if one.quota.partition("/")[0].partition("@")[0] in quotas)
+
+
+def _witnesses(log: LogReader, state: State, at: datetime) -> tuple[WitnessLine, ...]:
+    overdue = late(state, log.witnesses, at)
+    lines = []
+    for witness in log.witnesses:
+        last = state.witnesses.get(witness.name)
+        size, seen = (0, None) if last is None else (last.size, from_epoch(last.at))
+        lines.append(WitnessLine(witness.name, size, seen, witness.name in overdue))
+    return tuple(lines)
