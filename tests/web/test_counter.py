@@ -158,8 +158,10 @@ def test_a_needed_reference_is_asked_for_before_the_check_in(opened, site):
     expect(tablet.page.locator("#reference")).to_have_value("")
 
 
-def test_a_card_scanned_into_the_reference_field_is_still_a_card(tablet, site):
+def test_a_card_scanned_into_the_reference_field_is_still_a_card(opened, site):
     """The focus was in the wrong place; nothing of the code stays there."""
+    tablet = Tablet(opened, site, "gov-registry")
+    tablet.page.click(".services .option >> nth=0")
     tablet.page.focus("#reference")
     tablet.wedge(site.printed("gold"))
     tablet.shows("identity")

@@ -7,13 +7,13 @@ import pytest
 
 from verifier.answers import VOID_REASONS
 from verifier.reasons import REASONS
-from web.wording import FOLDER, WordingError, load_wording
+from web.wording import FOLDER, WordingError, load_wording, words_named
 
 WEB = Path(__file__).parents[2] / "web"
 WORDS = load_wording()
 SOURCES = {path: path.read_text() for path in [*WEB.glob("templates/*.html"), *WEB.glob("static/js/**/*.js")]}
 PARTS = "shared home counter enrol scan who busy outcome identity today void leave operator help problem reason wallet"
-PARTS += " check"
+PARTS += " check offline bookings arrival confirm checklist override reference"
 KEY = re.compile(rf"""["']((?:{PARTS.replace(" ", "|")})\.[a-z0-9-]+)["']""")
 
 
@@ -38,6 +38,18 @@ def test_every_word_that_a_page_asks_for_exists():
     asked = {key for text in SOURCES.values() for key in KEY.findall(text)}
     assert asked - WORDS["zh"].keys() == set()
     assert len(asked) > 150
+
+
+@pytest.mark.parametrize(("page", "folders"), [("wallet", ["wallet"]), ("counter", ["counter", "offline"])])
+def test_a_page_that_is_given_its_own_words_lacks_none(page, folders):
+    """Whatever its template and scripts name, and those that every page shares, is among them."""
+    shared = [*(WEB / "static/js").glob("*.js"), *(WEB / "templates").glob("[lp]a*.html")]
+    others = {WEB / "static/js/check.js", WEB / "static/js/home.js"}
+    own = [path for folder in folders for path in (WEB / "static/js" / folder).glob("*.js")]
+    asked = {key for path in [*own, WEB / f"templates/{page}.html", *shared] if path not in others
+             for key in KEY.findall(SOURCES[path])}  # fmt: skip
+    assert asked - words_named(WORDS, f"{page}-zh").keys() == set()
+    assert not any(key.startswith("audit") for key in words_named(WORDS, f"{page}-en"))
 
 
 def test_chinese_words_are_chinese_and_english_ones_are_not():

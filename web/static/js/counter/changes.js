@@ -5,7 +5,9 @@ import { byId, element } from "../page.js";
 import { todayAt } from "../times.js";
 import { said, word } from "../words.js";
 import { nameOf } from "./problem.js";
+import { mayCarry, mayNow, signedIn, signedOut, supervisorFields } from "./supervisor.js";
 
+const SUPERVISORS = new Set(["too-late-to-void", "checked-out", "another-must-void", "not-permitted"]);
 const REASONS = ["wrong-service", "wrong-person", "left-unused", "double-scan", "service-failed", "other"];
 
 export class ChangeDialogs {
@@ -22,13 +24,23 @@ export class ChangeDialogs {
     }
   }
 
-  askVoid(entry) {
+  // `late`: staff alone can no longer do it.
+  askVoid(entry, { late = false } = {}) {
     byId("void-reasons").replaceChildren(...REASONS.map((reason, index) => {
       const input = element("input", { type: "radio", name: "reason", value: reason });
       input.checked = index === 0;
       return element("label", { class: "choice" }, input, element("span", {}, word(`void.${reason}`)));
     }));
+    byId("void-who").replaceChildren();
     this.open("void", entry);
+    if (late) this.askSupervisor();
+  }
+
+  // Past fifteen minutes, or after a check-out, a supervisor takes it back: another than the one who granted it.
+  askSupervisor() {
+    if (mayNow(this.device, "void-any") || !mayCarry(this.device, "void-any") || byId("void-code")) return;
+    byId("void-who").replaceChildren(supervisorFields("void"));
+    byId("void-code").focus();
   }
 
   askLeave(entry) {
@@ -52,14 +64,18 @@ export class ChangeDialogs {
     if (asked.sent && asked.sent !== JSON.stringify(body)) asked.operation = randomId();
     asked.sent = JSON.stringify(body);
     asked.busy = true;
+    let supervisor = null;
     try {
       const path = `/v1/check-ins/${asked.entry}/${kind === "void" ? "void" : "check-out"}`;
-      await this.device.call("POST", path, { body, operation: asked.operation });
+      if (kind === "void") supervisor = await signedIn(this.device, "void");
+      await this.device.call("POST", path, { body, operation: asked.operation, operator: supervisor ?? undefined });
       byId(kind).close();
-      this.onDone(word(`${kind}.done`));
+      this.onDone(word(`${kind}.done`), asked.entry, kind);
     } catch (error) {
       byId(`${kind}-fault`).textContent = sentence(error);
+      if (kind === "void" && SUPERVISORS.has(error.code)) this.askSupervisor();
     } finally {
+      await signedOut(this.device, supervisor);
       asked.busy = false;
     }
   }

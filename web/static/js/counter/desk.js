@@ -8,12 +8,16 @@ import { secondsUntil } from "../times.js";
 import { onLanguage, said, word } from "../words.js";
 import { renderIdentity, timeLeft } from "./identity.js";
 import { renderOutcome, verdictOf } from "./outcome.js";
-import { clean, isBareCard, looksPresented, looksTurned } from "./presented.js";
+import { clean, looksPresented, looksTurned } from "./presented.js";
 import { nameOf, renderProblem } from "./problem.js";
 import { sound } from "./sound.js";
 import { Today } from "./today.js";
 import { Services } from "./services.js";
 import { ChangeDialogs } from "./changes.js";
+import { Bookings } from "./bookings.js";
+import { Looking } from "./looking.js";
+import { Overriding } from "./override.js";
+import { askPhoto } from "./photo.js";
 
 const RETURN_S = 6;
 const SAME_MS = 3000;
@@ -37,9 +41,12 @@ export class Desk {
     this.services = new Services(point, { onReady: () => this.release(), onScan: (text) => this.present(text) });
     this.changes = new ChangeDialogs(device, (message) => this.changed(message));
     this.today = new Today(device, this.services, {
-      onVoid: (entry) => this.changes.askVoid(entry),
+      onVoid: (entry, how) => this.changes.askVoid(entry.id, how),
       onLeave: (entry) => this.changes.askLeave(entry),
     });
+    this.overriding = new Overriding(this);
+    this.bookings = new Bookings(this);
+    this.looking = new Looking(this, { onDelay: (booking) => this.bookings.askDelay(booking) });
     setInterval(() => this.tick(), 1000);
     setInterval(() => this.refreshToday(), REFRESH_MS);
     onLanguage(() => this.redraw());
@@ -143,24 +150,18 @@ export class Desk {
   }
 
   async begin(text, asked) {
-    if (!isBareCard(text)) {
+    if (!this.looking.wanted(text)) {
       await this.send({ ...asked, presentation: text }, { text });
       return;
     }
-    await this.guard(() => this.lookFirst(text, asked));
-  }
-
-  async lookFirst(text, asked) {
-    const body = { presentation: text, service: asked.service };
-    const look = await this.device.call("POST", "/v1/verifications", { body });
-    if (look.needs?.includes("id_check")) this.identify(look, { ...asked, look: look.id });
-    else await this.perform({ id: randomId(), body: { ...asked, look: look.id } }, { text });
+    await this.guard(() => this.looking.first(text, asked));
   }
 
   // `ways`: what confirming and refusing do where another device took the look.
   identify(look, body, ways = {}) {
     const service = this.services.find(body.service);
     this.look = look;
+    askPhoto(this.device, look);
     const shown = showView("identity");
     this.draw = () => shown.replaceChildren(...renderIdentity(look, {
       service,
@@ -186,7 +187,9 @@ export class Desk {
 
   async perform(operation, context) {
     this.pending = { operation, context };
-    const answer = await this.device.call("POST", "/v1/check-ins", { body: operation.body, operation: operation.id });
+    const answer = await this.device.call("POST", "/v1/check-ins", {
+      body: operation.body, operation: operation.id, operator: operation.operator,
+    });
     this.pending = null;
     this.answered(answer, operation.body, context);
   }
@@ -223,9 +226,17 @@ export class Desk {
     const shown = showView("outcome");
     shown.dataset.outcome = answer.outcome;
     shown.dataset.reason = answer.reason ?? "";
-    this.left = answer.outcome === "granted" ? RETURN_S : null;
+    const service = this.services.find(answer.service);
+    const ticked = new Set();
+    // Staff tick what they do next: that screen stays.
+    this.left = answer.outcome === "granted" && !service?.includes?.length ? RETURN_S : null;
+    const onOverride = this.overriding.way(answer, body);
     this.draw = () => shown.replaceChildren(...renderOutcome(answer, {
       left: this.left,
+      service,
+      ticked,
+      override: body.override,
+      onOverride,
       canVoid: this.device.may("void"),
       onNext: () => this.next(),
       onVoid: () => this.changes.askVoid(answer.id),
@@ -304,7 +315,7 @@ export class Desk {
       else byId("next").textContent = word("outcome.next-in", { seconds: this.left });
     }
     if (this.look && !this.busy) {
-      byId("id-time").textContent = timeLeft(this.look, this.identityService);
+      document.querySelector("[data-view]:not([hidden]) .time-left").textContent = timeLeft(this.look, this.identityService);
       if (secondsUntil(this.look.expires_at) === 0) {
         this.look = null;
         this.fail(new ProblemError(404, { code: "look-over" }));

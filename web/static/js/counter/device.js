@@ -15,7 +15,7 @@ const OPERATOR = "counter-operator";
 const hash = async (text) => b64u(await sha256(utf8(text)));
 
 async function dpop(key, method, path, body, token) {
-  const claims = { jti: newTokenId(), htm: method, htu: config.base + path, iat: nowSeconds() };
+  const claims = { jti: newTokenId(), htm: method, htu: config.base + path.split("?")[0], iat: nowSeconds() };
   if (token) claims.ath = await hash(token);
   if (body !== undefined) claims.bh = await hash(body);
   return signToken(key, { alg: "ES256", typ: "dpop+jwt", jwk: key.jwk }, claims);
@@ -59,11 +59,12 @@ export class Device {
     return rights.includes(right);
   }
 
-  async call(method, path, { body, operation, retries } = {}) {
+  // `operator`: another session than that of whoever is on duty; null for none.
+  async call(method, path, { body, operation, retries, operator = this.operator } = {}) {
     const sign = async (verb, where, text) => {
       const proof = await dpop(this.key, verb, where, text, this.kept.access_token);
       const headers = { Authorization: `DPoP ${this.kept.access_token}`, DPoP: proof };
-      if (this.operator) headers["Yunju-Operator"] = this.operator.session;
+      if (operator) headers["Yunju-Operator"] = operator.session;
       return headers;
     };
     return call(method, path, { body, operation, sign, retries });

@@ -4,6 +4,7 @@ import { element, icon } from "../page.js";
 import { secondsUntil } from "../times.js";
 import { has, said, word } from "../words.js";
 import { band } from "./outcome.js";
+import { portrait } from "./photo.js";
 
 export function renderIdentity(look, { service, onConfirm, onRefuse }) {
   const name = look.holder?.name ?? "—";
@@ -11,7 +12,7 @@ export function renderIdentity(look, { service, onConfirm, onRefuse }) {
     band("check", word("identity.word"), { why: word("identity.why"), other: null }, look, "low"),
     element("div", { class: "identity" },
       element("figure", {},
-        element("div", { class: "portrait" }, element("div", {}, icon("person"), word("identity.photo"))),
+        portrait(look),
         element("figcaption", {}, word("identity.photo-more"))),
       element("div", { class: "column" },
         element("div", { class: "panel tight grow" },
@@ -27,16 +28,16 @@ export function renderIdentity(look, { service, onConfirm, onRefuse }) {
             icon("identity"), word("identity.do")),
           element("button", { class: "button danger", type: "button", id: "id-refuse", onclick: onRefuse },
             word("identity.refuse"))),
-        element("p", { class: "second", id: "id-time" }, timeLeft(look, service)))),
+        element("p", { class: "second time-left", id: "id-time" }, timeLeft(look, service)))),
   ];
 }
 
 // What the records say now: staff need not compare an ID for a use that is spent.
 function likelyRefusal(look, service) {
-  const reason = look.services?.find((seen) => seen.code === service.code)?.reason;
-  if (!reason || !has(`reason.${reason}`)) return null;
+  const seen = look.services?.find((one) => one.code === service.code);
+  if (!seen?.reason || !has(`reason.${seen.reason}`)) return null;
   return element("p", { class: "note amber", id: "likely" }, icon("warning"),
-    element("span", {}, word("identity.likely", { reason: word(`reason.${reason}`) })));
+    element("span", {}, word("identity.likely", { reason: word(`reason.${seen.reason}`) }), " ", said(seen.message)));
 }
 
 export function timeLeft(look, service) {

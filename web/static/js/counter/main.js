@@ -85,6 +85,7 @@ async function forget() {
 
 function showHeader() {
   byId("point").textContent = said(point.name);
+  byId("show-bookings").hidden = !desk.bookings.offered;
   byId("desk").removeAttribute("data-t");
   byId("desk").textContent = device.kept.label ? word("counter.desk", { label: device.kept.label }) : word("counter.title");
   const operator = byId("operator");

@@ -3,6 +3,7 @@
 import { config, clouds, element, icon } from "../page.js";
 import { dateOf, minutesUntil, timeOf, weekdayOf } from "../times.js";
 import { otherLanguage, said, word } from "../words.js";
+import { renderChecklist } from "./checklist.js";
 
 // Nobody at the counter is at fault: amber, and no "refused".
 const NOT_NOW = new Set(["clock-ahead", "status-unknown"]);
@@ -16,7 +17,9 @@ export function verdictOf(answer) {
   return { kind: "no", word: "outcome.denied" };
 }
 
-export function renderOutcome(answer, { left, canVoid, onNext, onVoid, onLeave }) {
+// `ways` beside what each button does: `service` (its checklist is shown after a grant), `ticked` (what of it staff have
+// ticked), `override` (the supervisor's reason that this grant rests on), `onOverride` (null where none may help).
+export function renderOutcome(answer, ways) {
   const verdict = verdictOf(answer);
   const granted = answer.outcome === "granted";
   const other = otherLanguage();
@@ -24,10 +27,14 @@ export function renderOutcome(answer, { left, canVoid, onNext, onVoid, onLeave }
     why: granted ? said(answer.service_name) : said(answer.message),
     other: `${word(verdict.word, {}, other)}${other === "zh" ? "：" : ": "}${otherLine(answer, other)}`,
   };
+  const checklist = granted ? renderChecklist(ways.service, ways) : null;
   const body = granted ? facts(answer) : explanation(answer);
   return [
-    band(verdict.kind, word(verdict.word), lines, answer),
-    element("div", { class: "after" }, body, notes(answer), actions(answer, { left, canVoid, onNext, onVoid, onLeave })),
+    band(verdict.kind, word(verdict.word), lines, answer, checklist ? "mid" : ""),
+    element("div", { class: "after" },
+      checklist ? element("div", { class: "served" }, body, checklist) : body,
+      notes(answer, ways.override),
+      actions(answer, ways)),
   ];
 }
 
@@ -37,9 +44,9 @@ function otherLine(answer, language) {
   return language === "en" ? `${text}, until ${timeOf(answer.visit.ends_at)}` : `${text}，至 ${timeOf(answer.visit.ends_at)}`;
 }
 
-export function band(kind, title, { why, other }, { holder, tier, tier_name: tierName } = {}, extra = "") {
+export function band(kind, title, { why, other }, { holder, tier, tier_name: tierName } = {}, extra = "", sign = SIGNS[kind]) {
   return element("div", { class: `band ${kind} ${extra}` },
-    icon(SIGNS[kind], "sign"),
+    icon(sign, "sign"),
     element("div", {},
       element("h2", { class: "word", tabindex: "-1" }, title),
       element("p", { class: "why" }, why),
@@ -61,8 +68,9 @@ const fact = (key, value, detail, wordy = false) =>
     element("dd", { class: wordy ? "value words" : "value" }, value),
     detail ? element("dd", { class: "detail" }, detail) : null);
 
-function facts(answer) {
+export function facts(answer) {
   const shown = answer.quotas?.map(quotaFact) ?? [];
+  if (answer.offline) shown.push(hereFact(answer.offline));
   if (!shown.length) shown.push(fact(word("outcome.count"), word("outcome.unlimited"), null, true));
   if (answer.visit) {
     const entered = answer.visit.re_entry ? "outcome.re-entry" : "outcome.entered";
@@ -74,6 +82,13 @@ function facts(answer) {
     shown.push(fact(word("outcome.how"), word(`outcome.${answer.assurance}`), detail, true));
   }
   return element("div", { class: "facts" }, shown);
+}
+
+// What this device may still grant while the server is away; what was used elsewhere it cannot know.
+function hereFact({ limit, left, unit }) {
+  if (limit === null || limit === undefined) return fact(word("outcome.count"), word("offline.no-limit"), null, true);
+  const value = [String(left), " ", element("small", {}, word("outcome.times"))];
+  return fact(word(`offline.left-${unit}`), value, word("offline.left-more", { limit }));
 }
 
 function quotaFact(quota) {
@@ -112,14 +127,16 @@ function asideOf(answer) {
   return fact(word("outcome.again"), dateOf(spent.resets_at), detail);
 }
 
-function notes(answer) {
+function notes(answer, override = null) {
   const said_ = [];
+  if (override && answer.outcome === "granted") said_.push(word("override.mark", { reason: word(`override.${override.reason}`) }));
   if (answer.status_freshness === "stale") said_.push(word("outcome.stale-list"));
+  if (answer.offline?.clock === "unsure") said_.push(word("offline.clock-unsure"));
   if (answer.clock_off_by) said_.push(word("outcome.clock", { seconds: answer.clock_off_by }));
   return said_.map((text) => element("p", { class: "note amber" }, text));
 }
 
-function actions(answer, { left, canVoid, onNext, onVoid, onLeave }) {
+function actions(answer, { left, canVoid, onNext, onVoid, onLeave, onOverride }) {
   const granted = answer.outcome === "granted";
   const next = left === null ? word("outcome.next") : word("outcome.next-in", { seconds: left });
   return element("div", { class: "actions" },
@@ -128,13 +145,20 @@ function actions(answer, { left, canVoid, onNext, onVoid, onLeave }) {
       ? element("button", { class: "button", type: "button", id: "void-this", onclick: onVoid },
         word("outcome.void", { time: timeOf(answer.void_until) }))
       : null,
-    answer.reason === "already-in" && answer.visit
+    answer.reason === "already-in" && answer.visit && !answer.offline
       ? element("button", { class: "button", type: "button", id: "leave-this", onclick: onLeave }, word("outcome.check-out"))
+      : null,
+    onOverride
+      ? element("button", { class: "button", type: "button", id: "override-this", onclick: onOverride }, icon("shield"), word("override.ask"))
       : null,
     trace(answer, granted));
 }
 
 function trace(answer, granted) {
+  if (answer.offline) {
+    return element("p", { class: "trace" }, element("span", {}, word("offline.stored", { seq: answer.offline.seq })), element("br"),
+      element("span", {}, granted ? word("offline.stored-more") : word("outcome.code", { code: answer.reason })));
+  }
   const second = granted ? word("outcome.stored") : word("outcome.code", { code: answer.reason });
   const first = word(granted ? "outcome.logged" : "outcome.nothing", { id: answer.id });
   return element("p", { class: "trace" }, element("span", {}, first), element("br"), element("span", { class: granted ? null : "mono" }, second));

@@ -1,18 +1,24 @@
-// Which service the next visitor is checked in for, and what goes with it. One tap; none where a point has one service.
+// Which service the next visitor is checked in for, and what goes with it. One tap; none where a point has one service,
+// and none where its services are booked: the visitor's booking says which it is.
 
 import { byId, config, element } from "../page.js";
 import { currentLanguage, said, word } from "../words.js";
 import { clean, looksPresented } from "./presented.js";
+import { beneficiaryField, companionsField, matches, notHolderField, referenceField, shapeOf } from "./asked.js";
 
 const CHOSEN = "yunju-service";
+const LOOK_FIRST = "yunju-look-first";
+const BY_BOOKING = "by-booking";
 
 export class Services {
   constructor(point, { onReady, onScan }) {
     this.all = point.services ?? [];
     this.onReady = onReady;
     const open = this.all.filter((service) => !service.closed);
+    const booked = open.filter((service) => service.mode === "booked");
+    this.booked = booked.length > 1 ? booked : [];
     const kept = localStorage.getItem(CHOSEN);
-    this.chosen = open.length === 1 ? open[0] : open.find((service) => service.code === kept) ?? null;
+    this.chosen = this.firstChoice(open, kept);
     byId("services").addEventListener("submit", (event) => {
       event.preventDefault();
       const typed = clean(byId("reference")?.value ?? "");
@@ -26,27 +32,64 @@ export class Services {
     });
   }
 
+  firstChoice(open, kept) {
+    if (open.length === 1) return open[0];
+    if (this.booked.length && (kept === BY_BOOKING || this.booked.length === open.length)) return this.byBookingChoice();
+    return open.find((service) => service.code === kept) ?? null;
+  }
+
+  // Stands in the list beside the services: whichever of them the visitor has booked.
+  byBookingChoice() {
+    return { code: BY_BOOKING, byBooking: true, tiers: this.booked[0].tiers, beneficiaries: ["holder"], look_first: true };
+  }
+
   find(code) {
     return this.all.find((service) => service.code === code);
+  }
+
+  // Whether the visitor's booking chooses the service.
+  get byBooking() {
+    return Boolean(this.chosen?.byBooking);
+  }
+
+  // Whether a look comes before the check-in: the programme wants it for this service, or this counter for all.
+  get looksFirst() {
+    return Boolean(this.chosen?.look_first) || localStorage.getItem(LOOK_FIRST) !== null;
   }
 
   // What a check-in of now says beside the presentation; null while something is missing.
   asked() {
     if (!this.chosen) return null;
+    if (this.chosen.byBooking) return { service: this.booked[0].code };
     const asked = { service: this.chosen.code };
-    const reference = byId("reference")?.value.trim();
-    if (this.chosen.reference_required && !reference) return null;
+    const reference = this.reference();
+    if (!this.referenceFits(reference)) return null;
     if (reference) asked.reference = reference;
     const who = byId("services").elements.beneficiary?.value;
     if (who && who !== "holder") asked.beneficiary = who;
+    const companions = Number(byId("companions")?.value ?? 0);
+    if (companions > 0) asked.companions = Math.min(companions, this.chosen.companions_most);
     if (byId("not-holder")?.checked) asked.not_holder = true;
     return asked;
+  }
+
+  reference() {
+    const typed = clean(byId("reference")?.value ?? "");
+    if (!typed || matches(this.chosen, typed)) return typed;
+    const upper = typed.toUpperCase();
+    return matches(this.chosen, upper) ? upper : typed;
+  }
+
+  referenceFits(reference) {
+    return reference ? matches(this.chosen, reference) : !this.chosen.reference_required;
   }
 
   // What keeps a visitor waiting: a word for the note, and where to put the focus.
   missing() {
     if (!this.chosen) return { note: word("scan.choose"), at: byId("service-list").querySelector("input:enabled") };
-    return { note: word("scan.fill", { label: said(this.chosen.reference) }), at: byId("reference") };
+    const label = said(this.chosen.reference);
+    if (!this.reference()) return { note: word("scan.fill", { label }), at: byId("reference") };
+    return { note: word("scan.form", { label, shape: shapeOf(this.chosen.reference_pattern) }), at: byId("reference") };
   }
 
   // What belonged to one visitor alone goes with that visitor.
@@ -55,19 +98,25 @@ export class Services {
   }
 
   render() {
-    byId("service-list").replaceChildren(...this.all.map((service) => this.option(service)));
+    this.renderList();
     this.renderMore();
   }
 
+  renderList() {
+    const listed = this.booked.length ? [this.byBookingChoice(), ...this.all] : this.all;
+    byId("service-list").replaceChildren(...listed.map((service) => this.option(service)));
+  }
+
   option(service) {
-    const closed = Boolean(service.closed);
+    const away = this.takes?.(service.byBooking ? this.booked[0].code : service.code) === false;
+    const closed = Boolean(service.closed) || away;
     const input = element("input", {
       type: "radio", name: "service", value: service.code, disabled: closed, onchange: () => this.choose(service),
     });
-    input.checked = service === this.chosen;
-    const under = closed ? said(service.closed) : describe(service);
+    input.checked = service.code === this.chosen?.code;
+    const name = service.byBooking ? word("scan.by-booking") : said(service.name);
     return element("label", { class: closed ? "option closed" : "option" }, input,
-      element("span", { class: "grow" }, element("strong", {}, said(service.name)), element("small", {}, under)));
+      element("span", { class: "grow" }, element("strong", {}, name), element("small", {}, away ? word("offline.not-here") : under(service))));
   }
 
   choose(service) {
@@ -79,9 +128,17 @@ export class Services {
 
   renderMore() {
     const service = this.chosen;
-    byId("service-more").replaceChildren(...(service ? [reference(service), beneficiaries(service), notHolder()] : [])
-      .filter(Boolean));
+    const fields = !service || service.byBooking ? [] : [
+      referenceField(service, () => this.asked() && this.onReady()), beneficiaryField(service), companionsField(service),
+      notHolderField(),
+    ];
+    byId("service-more").replaceChildren(...fields.filter(Boolean), ...(service?.look_first ? [] : [lookFirstField()]));
   }
+}
+
+function under(service) {
+  if (service.byBooking) return word("scan.by-booking-more");
+  return service.closed ? said(service.closed) : describe(service);
 }
 
 function describe(service) {
@@ -91,25 +148,12 @@ function describe(service) {
   return service.visit_minutes ? `${tiers} · ${word("scan.visit", { minutes: service.visit_minutes })}` : tiers;
 }
 
-function reference(service) {
-  if (!service.reference) return null;
-  const label = said(service.reference);
-  return element("div", { class: "field" },
-    element("label", { for: "reference" }, service.reference_required ? label : word("scan.optional", { label })),
-    element("input", { id: "reference", autocomplete: "off", maxlength: "8192", required: service.reference_required }));
-}
-
-function beneficiaries(service) {
-  if (service.beneficiaries.length < 2) return null;
-  const order = ["holder", "spouse", "dependent-child", "child", "employer"];
-  const shown = order.filter((who) => service.beneficiaries.includes(who));
-  return element("div", { class: "field" },
-    element("label", { for: "beneficiary" }, word("scan.for")),
-    element("select", { id: "beneficiary", name: "beneficiary" },
-      shown.map((who) => element("option", { value: who }, word(`who.${who}`)))));
-}
-
-function notHolder() {
-  return element("label", { class: "choice" },
-    element("input", { type: "checkbox", id: "not-holder" }), element("span", {}, word("scan.not-holder")));
+// This counter's own wish, kept on the tablet.
+function lookFirstField() {
+  const input = element("input", { type: "checkbox", id: "look-first", onchange: (event) => {
+    if (event.target.checked) localStorage.setItem(LOOK_FIRST, "on");
+    else localStorage.removeItem(LOOK_FIRST);
+  } });
+  input.checked = localStorage.getItem(LOOK_FIRST) !== null;
+  return element("label", { class: "choice" }, input, element("span", {}, word("scan.look-first")));
 }

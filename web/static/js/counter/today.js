@@ -3,6 +3,7 @@
 import { byId, config, element, icon } from "../page.js";
 import { minutesUntil, timeOf } from "../times.js";
 import { has, said, word } from "../words.js";
+import { mayCarry } from "./supervisor.js";
 import { now } from "../clock.js";
 
 const RECENT = 3;
@@ -51,8 +52,10 @@ export class Today {
     if (!isUse(entry) || entry.outcome !== "granted" || entry.voided) return null;
     const buttons = [];
     const young = now() - Date.parse(entry.at) < VOID_MS;
-    if ((young && this.device.may("void")) || this.device.may("void-any")) {
-      buttons.push(element("button", { class: "button compact", type: "button", onclick: () => this.onVoid(entry.id) }, word("today.take-back")));
+    const byStaff = young && this.device.may("void");
+    if (byStaff || mayCarry(this.device, "void-any")) {
+      const ask = () => this.onVoid(entry, { late: !byStaff });
+      buttons.push(element("button", { class: "button compact", type: "button", onclick: ask }, word(byStaff ? "today.take-back" : "today.supervised")));
     }
     if (entry.visit_ends_at && minutesUntil(entry.visit_ends_at) > 0) {
       buttons.push(element("button", { class: "button compact", type: "button", onclick: () => this.onLeave(entry.id) }, word("today.leave")));

@@ -1,0 +1,164 @@
+// Today's bookings of this point, in the order in which people are expected: what to prepare, who is late, who was
+// missed. Also the way in for somebody with neither phone nor card: found here, answered for by a supervisor.
+
+import { Unconfirmed } from "../calls.js";
+import { now } from "../clock.js";
+import { randomId } from "../encoding.js";
+import { byId, element } from "../page.js";
+import { fullDateOf, timeOf, todayAt } from "../times.js";
+import { said, word } from "../words.js";
+import { isArrival, isDelayed, renderDetails, renderJourney, renderPeople, statePill, timeShown, titleOf } from "./booked.js";
+import { renderChecklist } from "./checklist.js";
+import { nameOf } from "./problem.js";
+import { mayCarry } from "./supervisor.js";
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+export class Bookings {
+  constructor(desk) {
+    this.desk = desk;
+    this.day = 0;
+    this.found = null;
+    this.open = null;
+    byId("show-bookings").addEventListener("click", () => this.show());
+    byId("bookings-tomorrow").addEventListener("click", () => this.turn());
+    byId("delay-form").addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.sendDelay();
+    });
+    byId("delay").querySelector("[data-close]").addEventListener("click", () => byId("delay").close());
+  }
+
+  // Only where the point has something to book and this counter may read the list.
+  get offered() {
+    return this.desk.services.all.some((service) => service.mode === "booked") && this.desk.device.may("bookings");
+  }
+
+  async show() {
+    this.day = 0;
+    this.open = null;
+    byId("bookings").showModal();
+    await this.refresh();
+  }
+
+  async turn() {
+    this.day = this.day ? 0 : 1;
+    await this.refresh();
+  }
+
+  async refresh() {
+    const on = fullDateOf(now() + this.day * DAY_MS);
+    byId("bookings-fault").textContent = "";
+    if (on !== this.on) this.found = null;
+    this.on = on;
+    try {
+      this.found = await this.desk.device.call("GET", `/v1/bookings?point=${this.desk.device.point}&on=${on}`, { retries: 0 });
+    } catch (error) {
+      byId("bookings-fault").textContent = sentence(error);
+    }
+    this.render();
+  }
+
+  render() {
+    const listed = (this.found?.bookings ?? []).filter(({ booking }) => booking.state !== "cancelled");
+    byId("bookings-heading").textContent = word(this.day ? "bookings.tomorrow" : "bookings.heading");
+    byId("bookings-tomorrow").textContent = word(this.day ? "bookings.back-to-today" : "bookings.see-tomorrow");
+    byId("bookings-count").textContent = word("bookings.count", {
+      held: listed.filter(({ booking }) => booking.state === "held").length, count: listed.length,
+    });
+    const empty = this.found ? element("li", { class: "second" }, word("bookings.none")) : "";
+    byId("bookings-list").replaceChildren(...(listed.length ? listed.map((one) => this.row(one)) : [empty]));
+  }
+
+  row({ booking, holder_name: holder }) {
+    const open = this.open === booking.id;
+    const time = isDelayed(booking)
+      ? [element("s", {}, timeOf(booking.scheduled_at)), " ", element("b", {}, timeShown(booking))]
+      : [element("b", {}, timeShown(booking) || word("bookings.all-day"))];
+    const facts = [
+      holder, booking.party ? word("bookings.party", { count: booking.party }) : null, (booking.details?.plates ?? []).join(" "),
+      booking.name_board ? word("bookings.board") : null,
+    ].filter(Boolean).join(" · ");
+    const button = element("button", {
+      class: "booking-row", type: "button", "aria-expanded": String(open), onclick: () => this.toggle(booking.id),
+    },
+    element("span", { class: "time" }, time),
+    element("span", { class: "grow" }, element("strong", {}, titleOf(booking)),
+      element("small", {}, `${said(booking.service_name)} · ${facts}`)),
+    isDelayed(booking) ? element("span", { class: "pill amber" }, word("bookings.late")) : null,
+    statePill(booking, now()));
+    return element("li", {}, button, open ? this.more(booking) : null);
+  }
+
+  toggle(id) {
+    this.open = this.open === id ? null : id;
+    this.render();
+    byId("bookings-list").querySelector('[aria-expanded="true"]')?.scrollIntoView({ block: "nearest" });
+  }
+
+  more(booking) {
+    const service = this.desk.services.find(booking.service);
+    const held = booking.state === "held";
+    return element("div", { class: "stack more" },
+      renderJourney(booking), renderPeople(booking), renderDetails(booking, service?.booking_fields),
+      renderChecklist(service),
+      held ? element("div", { class: "actions" },
+        booking.kind === "journey"
+          ? element("button", { class: "button", type: "button", onclick: () => this.askDelay(booking) }, word("bookings.delay")) : null,
+        mayCarry(this.desk.device, "override")
+          ? element("button", { class: "button", type: "button", onclick: () => this.withoutCard(booking) }, word("bookings.without"))
+          : null) : null);
+  }
+
+  // Neither phone nor card: the booking alone is named, with the original ID compared and a supervisor's word.
+  withoutCard(booking) {
+    byId("bookings").close();
+    this.desk.overriding.ask({ service: booking.service, booking: booking.id, ...party(booking, this.desk.services) },
+      { reason: "phone-dead" });
+  }
+
+  askDelay(booking) {
+    this.delayed = { booking, operation: randomId(), busy: false };
+    byId("delay-heading").textContent = word(isArrival(booking) ? "bookings.delay-lands" : "bookings.delay-leaves", { flight: titleOf(booking) });
+    byId("delay-at").value = timeOf(booking.expected_at);
+    byId("delay-fault").textContent = "";
+    byId("delay").showModal();
+  }
+
+  async sendDelay() {
+    const asked = this.delayed;
+    if (!asked || asked.busy) return;
+    asked.busy = true;
+    const body = { delay: { expected_at: expectedFrom(asked.booking, byId("delay-at").value) } };
+    try {
+      const path = `/v1/bookings/${asked.booking.id}`;
+      const answer = await this.desk.device.call("PATCH", path, { body, operation: asked.operation });
+      if (answer.outcome === "denied") throw Object.assign(new Error(answer.reason), { document: answer });
+      byId("delay").close();
+      if (byId("bookings").open) await this.refresh();
+      else this.desk.changed(said(answer.message));
+    } catch (error) {
+      if (!(error instanceof Unconfirmed)) asked.operation = randomId();
+      byId("delay-fault").textContent = sentence(error);
+    } finally {
+      asked.busy = false;
+    }
+  }
+}
+
+// A time of day is that of the day on which the flight was expected; earlier than scheduled means after midnight.
+export function expectedFrom(booking, time) {
+  const scheduled = Date.parse(booking.scheduled_at);
+  const today = Date.parse(todayAt(time));
+  const apart = Date.parse(`${fullDateOf(scheduled)}T00:00Z`) - Date.parse(`${fullDateOf(now())}T00:00Z`);
+  const sameDay = today + apart;
+  return new Date(sameDay < scheduled ? sameDay + DAY_MS : sameDay).toISOString().replace(".000Z", "Z");
+}
+
+function party(booking, services) {
+  const most = services.find(booking.service)?.companions_most ?? 0;
+  const companions = Math.min(most, Math.max(0, (booking.party ?? 1) - 1));
+  return companions ? { companions } : {};
+}
+
+const sentence = (error) => said(error.document?.message) || word(`problem.${nameOf(error)}`);

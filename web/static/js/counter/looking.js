@@ -1,0 +1,74 @@
+// Look, then confirm: what is shown before anything is counted. A card that may be a copy is always looked at first; a
+// card with a proof where the service or the counter wants it. A refusal that is certain needs no tap: it is recorded.
+
+import { randomId } from "../encoding.js";
+import { byId, showView } from "../page.js";
+import { said, word } from "../words.js";
+import { renderArrival, renderConfirm } from "./arrival.js";
+import { askPhoto } from "./photo.js";
+import { isBareCard } from "./presented.js";
+import { sound } from "./sound.js";
+
+export class Looking {
+  constructor(desk, { onDelay }) {
+    this.desk = desk;
+    this.onDelay = onDelay;
+  }
+
+  wanted(text) {
+    return isBareCard(text) || this.desk.services.looksFirst;
+  }
+
+  async first(text, asked) {
+    const { services, device } = this.desk;
+    const { byBooking, looksFirst } = services;
+    const body = byBooking ? { presentation: text } : { presentation: text, service: asked.service };
+    const look = await device.call("POST", "/v1/verifications", { body });
+    const seen = byBooking ? mostLikely(look.services ?? []) : look.services?.[0];
+    const wish = { ...asked, service: seen?.code ?? asked.service, look: look.id };
+    const mustCheck = look.needs?.includes("id_check");
+    if (look.valid && seen?.entitled && seen.booking) this.show("arrival", look, seen, wish);
+    else if (mustCheck) this.desk.identify(look, wish);
+    else if (look.valid && seen?.entitled && looksFirst) this.show("confirm", look, seen, wish);
+    else await this.desk.perform({ id: randomId(), body: wish }, { text });
+  }
+
+  // A screen of this look: `chosen` is the booking that a confirming tap would use.
+  show(kind, look, seen, wish, chosen = seen.booking) {
+    const { desk } = this;
+    const service = desk.services.find(seen.code);
+    const mustCheck = Boolean(look.needs?.includes("id_check"));
+    const shown = showView("look");
+    shown.dataset.kind = kind;
+    desk.look = look;
+    if (mustCheck) askPhoto(desk.device, look);
+    desk.identityService = service;
+    const confirm = () => desk.send(this.confirmed(wish, chosen, service, mustCheck), {});
+    const refuse = () => desk.send(mustCheck ? wish : { ...wish, not_holder: true }, {});
+    desk.draw = () => shown.replaceChildren(...(kind === "arrival" ? renderArrival : renderConfirm)(look, seen, {
+      service, chosen, mustCheck, onConfirm: confirm, onRefuse: refuse,
+      onChoose: (booking) => this.show(kind, look, seen, wish, booking),
+      onDelay: desk.device.may("bookings") && chosen ? () => this.onDelay(chosen) : null,
+    }));
+    desk.draw();
+    sound("check");
+    const sentence = kind === "arrival" ? [said(service.name), chosen.details?.flight] : [said(service.name)];
+    desk.announce(word(`${kind}.word`), ...sentence, look.holder?.name);
+    byId("look-confirm").focus({ preventScroll: true });
+    scrollTo(0, 0);
+  }
+
+  confirmed(wish, chosen, service, mustCheck) {
+    const body = { ...wish };
+    if (chosen) body.booking = chosen.id;
+    const companions = Number(byId("arrived")?.value ?? 0);
+    if (companions > 0) body.companions = Math.min(companions, service.companions_most);
+    if (mustCheck) body.id_checked = true;
+    return body;
+  }
+}
+
+// Of a visitor's services the one that can be used now; else the one whose booking says why not.
+function mostLikely(services) {
+  return services.find((seen) => seen.entitled && seen.booking) ?? services.find((seen) => seen.booking) ?? services[0];
+}
