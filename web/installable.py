@@ -17,7 +17,7 @@ from flask import Blueprint, Response, abort, request
 
 from edge.settings import Settings
 from verifier.reasons import REASONS
-from web.wording import LANGUAGES, Wording
+from web.wording import LANGUAGES, Wording, word_files
 
 APPS: Final = ("counter", "wallet", "check")
 """The pages that can be installed and that start without a server."""
@@ -60,7 +60,7 @@ def precache(settings: Settings, wording: Wording, config: Mapping[str, object])
     """Return what the service worker keeps: pages, files, and the version that all of it makes up."""
     pages = [f"/{name}" for name in served_apps(settings)]
     files = [f"/static/{name}" for name in kept_files()]
-    words = [*(f"/words/{language}.json" for language in wording), "/words/reasons.json"]
+    words = [*(f"/words/{name}.json" for name in word_files(wording)), "/words/reasons.json"]
     version = hashlib.sha256()
     for name in kept_files():
         version.update(name.encode() + b"\0" + (_STATIC / name).read_bytes())

@@ -5,6 +5,7 @@ Served under the frame's strict policy: no inline script or style, Trusted Types
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -19,7 +20,7 @@ from cards.wire import dictionary_of
 from edge.encoding import b64u
 from edge.settings import Settings
 from web.installable import APPS, add_apps, fresh, served_apps
-from web.wording import LANGUAGES, Wording, load_wording
+from web.wording import LANGUAGES, Wording, load_wording, words_named
 
 STATIC: Final = Path(__file__).parent / "static"
 LANGUAGE_COOKIE: Final = "yunju_language"
@@ -118,11 +119,12 @@ def _add_files(found: Blueprint, wording: Wording) -> None:
     def static_file(name: str) -> Response:
         return fresh(Response(_content(name), content_type=_KINDS[Path(name).suffix]))
 
-    @found.get("/words/<language>.json")
-    def words(language: str) -> Response:
-        if language not in wording:
+    @found.get("/words/<name>.json")
+    def words(name: str) -> Response:
+        told = words_named(wording, name)
+        if told is None:
             abort(404)
-        return fresh(flask.jsonify(wording[language]))
+        return fresh(Response(json.dumps(told, ensure_ascii=False), content_type="application/json"))
 
 
 def _content(name: str) -> bytes:

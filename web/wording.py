@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +14,35 @@ LANGUAGES: Final = ("zh", "en")
 FOLDER: Final = Path(__file__).parent / "translations"
 
 Wording = Mapping[str, Mapping[str, str]]
+
+_WALLET: Final = ("shared", "wallet", "reason", "void", "problem", "outcome")
+_NOT_COUNTER: Final = ("audit", "anomaly", "home", "check", "wallet")
+
+
+def _for_wallet(key: str) -> bool:
+    return key.partition(".")[0] in _WALLET
+
+
+def _for_counter(key: str) -> bool:
+    return key == "wallet.no-crypto" or key.partition(".")[0].partition("-")[0] not in _NOT_COUNTER
+
+
+_PARTS: Final[Mapping[str, Callable[[str], bool]]] = {"wallet": _for_wallet, "counter": _for_counter}
+"""Pages that are given only the words they use: a phone loads no auditor's vocabulary."""
+
+
+def words_named(wording: Wording, name: str) -> Mapping[str, str] | None:
+    """Return the words of a language (`zh`) or of a page in a language (`wallet-zh`); None for any other name."""
+    page, _, language = name.rpartition("-")
+    if language not in wording or (page and page not in _PARTS):
+        return None
+    words = wording[language]
+    return {key: text for key, text in words.items() if _PARTS[page](key)} if page else words
+
+
+def word_files(wording: Wording) -> tuple[str, ...]:
+    """Return the names under which words are served, without their ending."""
+    return tuple(f"{page}{language}" for page in ("", *(f"{name}-" for name in _PARTS)) for language in wording)
 
 
 class WordingError(ValueError):

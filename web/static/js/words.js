@@ -14,9 +14,10 @@ export const currentLanguage = () => language;
 export const otherLanguage = () => (language === "zh" ? "en" : "zh");
 export const onLanguage = (listener) => listeners.push(listener);
 
-export async function loadWords() {
+// `page`: a page that is given its own words alone; without it all are.
+export async function loadWords(page = "") {
   await Promise.all(LANGUAGES.map(async (name) => {
-    const response = await fetch(`/words/${name}.json`);
+    const response = await fetch(`/words/${page && `${page}-`}${name}.json`);
     words[name] = await response.json();
   }));
   for (const link of document.querySelectorAll("[data-language]")) {

@@ -178,7 +178,7 @@ function listen() {
 
 async function main() {
   const { code, lost } = askedByLink();
-  await loadWords();
+  await loadWords("wallet");
   enrolment = new Enrolment({
     enrolled: async (made) => {
       await use(made);
