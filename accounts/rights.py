@@ -17,7 +17,10 @@ EVERYWHERE = "*"
 
 
 class Right(StrEnum):
-    """One thing that a caller may do at a point (DESIGN §3); the last two are the office's."""
+    """One thing that a caller may do at a point (DESIGN §3).
+
+    `documents` is another server's: to fetch all that the issuer signs. The last two are the office's.
+    """
 
     CHECK_IN = "check-in"
     VOID = "void"
@@ -27,6 +30,7 @@ class Right(StrEnum):
     STATEMENT = "statement"
     AUDIT = "audit"
     NAMES = "names"
+    DOCUMENTS = "documents"
     HOLDERS = "holders"
     CARDS = "cards"
 
@@ -37,11 +41,11 @@ class Role(StrEnum):
     OFFICER = "officer"
     APPROVER = "approver"
     AUDITOR = "auditor"
+    NAME_AUDITOR = "name-auditor"
     OPERATOR_ADMIN = "operator-admin"
 
 
 Rights = Mapping[str, frozenset[Right]]
-    NAME_AUDITOR = "name-auditor"
 """Point code, or `EVERYWHERE`, to the rights there."""
 
 SMALLEST = frozenset({Right.CHECK_IN})
@@ -54,11 +58,11 @@ ROLE_RIGHTS: Mapping[Role, frozenset[Right]] = {
     Role.OFFICER: frozenset({Right.HOLDERS, Right.CARDS}),
     Role.APPROVER: frozenset({Right.HOLDERS, Right.CARDS}),
     Role.AUDITOR: frozenset({Right.AUDIT}),
+    Role.NAME_AUDITOR: frozenset({Right.AUDIT, Right.NAMES}),
     Role.OPERATOR_ADMIN: frozenset(),
 }
 """A person's rights hold at every point."""
 
-    Role.NAME_AUDITOR: frozenset({Right.AUDIT, Right.NAMES}),
 
 @dataclass(frozen=True, slots=True)
 class Operator:

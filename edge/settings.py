@@ -36,6 +36,8 @@ class Settings:
     accounts_url: str
     verifier_url: str
     published: Path
+    issuer_url: str | None
+    issuer_token_file: Path
     keys: Path
     programme: Path
     root: Path | None
@@ -43,9 +45,9 @@ class Settings:
     log_checkpoint: Path
     log_archive: Path | None
     witnesses: Path | None
+    audit_rules: Path | None
     base_url: str
     status_ttl: int
-    audit_rules: Path | None
     secret_file: Path
     given_secret: Secret | None
     metrics_token: Secret | None
@@ -97,6 +99,11 @@ _SETTINGS = (
             "The verifier's erasable details: `sqlite:///…` or `postgresql://…`.", values.database_url),
     Setting("YUNJU_PUBLISHED", "published", "{var}/published",
             "The folder of signed documents that the issuer writes and the others read.", Path),
+    Setting("YUNJU_ISSUER_URL", "issuer_url", None,
+            "An issuer on another machine, from which a verifier fetches those documents into its own folder.",
+            values.base_url),
+    Setting("YUNJU_ISSUER_TOKEN_FILE", "issuer_token_file", "{var}/issuer-token",
+            "The file (mode 0600) of the token with which it asks, see docs/deployment.md.", Path),
     Setting("YUNJU_KEYS", "keys", "{var}/keys", "The issuer's key folder; a counter server has none.", Path),
     Setting("YUNJU_PROGRAMME", "programme", str(_PROGRAMME), "The programme file.", Path),
     Setting("YUNJU_ROOT", "root", None, "The file of the root key (a public JWK) that bundles are held to.", Path),
@@ -107,6 +114,8 @@ _SETTINGS = (
             "A folder on slower storage that holds entries moved out of the log's tiles.", Path),
     Setting("YUNJU_WITNESSES", "witnesses", None,
             "The file of the log's witnesses: in each line a verifier key and an address.", Path),
+    Setting("YUNJU_AUDIT_RULES", "audit_rules", None,
+            "A file (TOML) of opening hours and of the thresholds from which auditors are shown an anomaly.", Path),
     Setting("YUNJU_BASE_URL", "base_url", "http://127.0.0.1:8000",
             "The address that clients use, without a path; `https` except on this machine.", values.base_url),
     Setting("YUNJU_STATUS_TTL", "status_ttl", "300",
@@ -114,8 +123,6 @@ _SETTINGS = (
     Setting("YUNJU_SECRET_FILE", "secret_file", "{var}/secret",
             "The file with the server's secret for keyed hashes, mode 0600; made when absent.", Path),
     Setting("YUNJU_SECRET", "given_secret", None,
-    Setting("YUNJU_AUDIT_RULES", "audit_rules", None,
-            "A file (TOML) of opening hours and of the thresholds from which auditors are shown an anomaly.", Path),
             "The secret itself, 32 characters or more, instead of the file.", values.secret),
     Setting("YUNJU_METRICS_TOKEN", "metrics_token", None,
             "The bearer token for `/metrics`, 16 characters or more; without one only this machine may read them.",
@@ -177,9 +184,10 @@ def _contradictions(environ: Mapping[str, str], found: Mapping[str, object]) -> 
     faults = []
     if "YUNJU_SECRET" in environ and "YUNJU_SECRET_FILE" in environ:
         faults.append("YUNJU_SECRET: given besides YUNJU_SECRET_FILE; unset one of them")
-    url = found.get("base_url")
-    if isinstance(url, str) and values.is_plain_beyond_here(url) and found.get("allow_plain_http") is False:
-        faults.append("YUNJU_BASE_URL: plain http beyond this machine; use https")
+    for name, field in (("YUNJU_BASE_URL", "base_url"), ("YUNJU_ISSUER_URL", "issuer_url")):
+        url = found.get(field)
+        if isinstance(url, str) and values.is_plain_beyond_here(url) and found.get("allow_plain_http") is False:
+            faults.append(f"{name}: plain http beyond this machine; use https")
     return faults
 
 

@@ -148,7 +148,9 @@ class KeyStore:
         """
         current = self._current(purpose, at)
         if current is None:
-            raise StoreError(f"no {purpose} key may sign now", f"python -m keys rotate {purpose} --at-once")
+            known = any(key.purpose is purpose for key in self.list())
+            remedy = f"rotate {purpose} --at-once" if known else f"generate {purpose}"
+            raise StoreError(f"no {purpose} key may sign now", f"python -m keys {remedy}")
         return self._load(current)
 
     def roots(self, at: datetime) -> tuple[FileSigner, FileSigner | None]:

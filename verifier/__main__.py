@@ -19,6 +19,7 @@ from edge.settings import Settings, load_settings
 from edge.strictjson import JsonError, loads
 from keys.files import StoreError
 from verifier.audit.cli import audit
+from verifier.audit.older import older_leaves
 from verifier.cli_bookings import bookings, matters
 from verifier.cli_fetch import fetch
 from verifier.cli_filters import filter_options
@@ -50,6 +51,7 @@ main.add_command(audit)
 
 
 main.add_command(bookings)
+main.add_command(fetch)
 main.add_command(matters)
 main.add_command(offline)
 
@@ -291,7 +293,11 @@ def _opened(settings: Settings) -> Iterator[Verifier]:
 @contextmanager
 def _ledger(settings: Settings) -> Iterator[Ledger]:
     ledger = open_ledger(
-        settings.ledger_url, CLOCK, allow_redis_loss=settings.allow_redis_loss, seen=settings.var / "ledger-seen"
+        settings.ledger_url,
+        CLOCK,
+        allow_redis_loss=settings.allow_redis_loss,
+        seen=settings.var / "ledger-seen",
+        older=older_leaves(settings),
     )
     try:
         yield ledger

@@ -67,6 +67,11 @@ class Answering:
         self._issuer = issuer
         self._receipt = receipt
 
+    @property
+    def receipt_kid(self) -> str:
+        """The id of the key that signs promises: holders and devices need it in the trust bundle."""
+        return self._receipt.kid
+
     def holder(self, department: str, card: CardClaims) -> Holder:
         """Return the holder as a department may know it: a reference that no other department can join, and a name."""
         return Holder(self.reference(department, card.subject), card.name)

@@ -128,6 +128,17 @@ class PublishedFolder:
         except OSError:
             return None
 
+    def examine(self, folder: Path, at: datetime) -> None:
+        """Raise Untrusted unless every document in another `folder` would be taken at `at`; nothing is put in force."""
+        other = PublishedFolder(folder, self._programme, self._root, self._memory.path)
+        other._documents = self._documents
+        try:
+            other._read(at, keep=False)
+        except (BundleError, UnicodeDecodeError) as error:
+            raise Untrusted(str(error)) from None
+        if other.fault is not None:
+            raise Untrusted(other.fault)
+
     def _refresh(self, at: datetime) -> None:
         self._looked_at = at
         stamp = _stamp(self._folder)
@@ -141,7 +152,7 @@ class PublishedFolder:
             return
         self._stamp = stamp
 
-    def _read(self, at: datetime) -> Documents:
+    def _read(self, at: datetime, *, keep: bool = True) -> Documents:
         self._fault = None
         pin = self._memory.root or self._root
         bundle = verify_bundle(_text(self._folder / "trust-bundle.jwt"), pin, at, seen_version=self._memory.bundle)
@@ -149,7 +160,8 @@ class PublishedFolder:
             raise Untrusted(f"the bundle is of {bundle.issuer}, this server's programme of {self._programme.issuer}")
         lists = {uri: signed for uri in bundle.status_lists if (signed := self._list(uri, bundle, at)) is not None}
         marks = self._marks(bundle, at)
-        self._memory.keep(bundle, pin, lists, marks)
+        if keep:
+            self._memory.keep(bundle, pin, lists, marks)
         programme, held = self._programme, StatusLists(lists.values())
         trust = Trust(bundle.key_set(), bundle.issuer, programme.audience, held, bundle.version)
         return Documents(bundle, programme, trust, held, marks, unsettled_benefits(marks))
@@ -205,16 +217,16 @@ class _Memory:
     """The highest versions seen, on disk, so that a restart does not forget them."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
         self.bundle, self.marks, self.root, self.lists = self._load()
 
     def _load(self) -> _Seen:
         try:
-            return _seen(json.loads(self._path.read_text()))
+            return _seen(json.loads(self.path.read_text()))
         except FileNotFoundError:
             return 0, 0, None, {}
         except (ValueError, TypeError, AttributeError, OSError) as error:
-            raise Untrusted(f"{self._path} cannot be read ({error}); restore it from a backup") from None
+            raise Untrusted(f"{self.path} cannot be read ({error}); restore it from a backup") from None
 
     def keep(
         self, bundle: TrustBundle, pin: str, lists: Mapping[str, SignedStatusList], marks: HolderMarks | None
@@ -225,11 +237,11 @@ class _Memory:
         held = self.bundle, self.marks, self.root, self.lists
         if _newest(held, read) == held:
             return
-        with _locked(self._path):
+        with _locked(self.path):
             # Another worker may have seen newer ones: what it wrote is never taken back.
             self.bundle, self.marks, self.root, self.lists = _newest(_newest(self._load(), held), read)
             written = {"bundle": self.bundle, "root": self.root, "marks": self.marks}
-            _replace(self._path, {**written, "lists": {uri: to_epoch(at) for uri, at in self.lists.items()}})
+            _replace(self.path, {**written, "lists": {uri: to_epoch(at) for uri, at in self.lists.items()}})
 
 
 def _seen(kept: dict[str, Any]) -> _Seen:

@@ -23,15 +23,17 @@ from issuer.holders import find_holder
 from issuer.issuing import find_card
 from issuer.phone import entitled_until
 from issuer.publisher import Publisher
+from issuer.server_api import server_blueprint
 from issuer.wallet_api import blueprint as wallet_blueprint
 from verifier.api.asking import Asking
 from verifier.api.review import review_blueprint
-from verifier.api.surface import blueprint as verifier_blueprint
 from verifier.api.reviewing import NameOf, Reviewing
+from verifier.api.surface import blueprint as verifier_blueprint
 from verifier.api.surface import readiness
 from verifier.audit.sequencing import log_reader, log_sequencing
-from verifier.booking_upkeep import Sweeping
 from verifier.audit.thresholds import read_thresholds
+from verifier.booking_upkeep import Sweeping
+from verifier.fetching import Fetcher, source_of
 from verifier.published import pinned_root
 from verifier.service import Verifier, no_register, open_verifier, root_file
 from verifier.store import MIGRATIONS
@@ -52,7 +54,7 @@ def create_application(settings: Settings, clock: Clock | None = None) -> Flask:
     accounts = AccountStore.open(settings.accounts_url)
     authenticate = Authenticator(accounts, clock, (settings.base_url,), trusted_proxies=settings.trusted_proxies)
     checks: dict[str, Check] = {}
-    desk = _add_issuer(app, settings, clock) if settings.serves("issuer") else None
+    desk = _add_issuer(app, settings, authenticate, clock) if settings.serves("issuer") else None
     if settings.serves("verifier"):
         verifier = open_verifier(settings, clock, no_register if desk is None else partial(_token_of_number, desk))
         if desk is not None:
@@ -84,13 +86,24 @@ def _token_of_number(desk: Desk, number: str) -> str | None:
         return None
 
 
-def _add_issuer(app: Flask, settings: Settings, clock: Clock) -> Desk:
+def _keep_documents(settings: Settings, verifier: Verifier, clock: Clock) -> None:
+    """Fetch the issuer's documents again and again, where it is on another machine."""
+    source = source_of(settings)
+    if source is None:
+        return
+    fetcher = Fetcher(source, verifier.published, settings.published, clock, settings.status_ttl / 4)
+    fetcher.start()
+    atexit.register(fetcher.stop)
+
+
+def _add_issuer(app: Flask, settings: Settings, authenticate: Authenticator, clock: Clock) -> Desk:
     desk = open_desk(settings)
     publisher = Publisher(desk, clock)
     publisher.once()
     publisher.start()
     atexit.register(publisher.stop)
     app.register_blueprint(wallet_blueprint(desk, clock, trusted_proxies=settings.trusted_proxies))
+    app.register_blueprint(server_blueprint(desk, authenticate))
     return desk
 
 

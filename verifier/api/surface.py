@@ -21,6 +21,7 @@ from verifier.api.log import add_log
 from verifier.api.matters import add_matters
 from verifier.api.offline import add_offline
 from verifier.api.points import add_points
+from verifier.api.requests import add_requests, add_wallet_requests
 from verifier.api.statement import add_statements
 from verifier.api.wallet import WalletCalls, add_wallet, add_wallet_usage
 from verifier.ledger.interface import LedgerError
@@ -46,6 +47,8 @@ def blueprint(verifier: Verifier, authenticate: Authenticator, clock: Clock) -> 
     add_wallet(found, verifier, asking, authenticate, phones)
     add_wallet_usage(found, WalletCalls(verifier, asking, authenticate), authenticate, phones)
     add_delegations(found, verifier, asking, authenticate, phones)
+    add_wallet_requests(found, verifier, asking, authenticate, phones)
+    add_requests(found, verifier, asking)
     add_offline(found, verifier, asking, authenticate)
     add_matters(found, verifier, asking)
     add_statements(found, verifier, asking)
@@ -72,9 +75,11 @@ def readiness(verifier: Verifier, clock: Clock) -> Mapping[str, Callable[[], str
 
     def documents() -> str | None:
         try:
-            verifier.published.current(clock.now())
+            bundle = verifier.published.current(clock.now()).bundle
         except Untrusted as error:
             return str(error)
+        if verifier.answering.receipt_kid not in {key.kid for key in bundle.keys}:
+            return "the trust bundle lacks this server's receipt key: offer it to the issuer (python -m keys offer)"
         return verifier.published.fault
 
     return {"ledger": ledger, "documents": documents}

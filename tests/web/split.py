@@ -1,0 +1,160 @@
+"""An issuer and a verifier as two machines, and the front before them: own data, own keys, one https address."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import shutil
+import signal
+import ssl
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from tests.verifier.machine import ROOT, Answer, free_port
+
+NGINX = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+
+
+@dataclass
+class Host:
+    """One machine: its data, its settings, its processes."""
+
+    folder: Path
+    environ: dict[str, str]
+    port: int = field(default_factory=free_port)
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def var(self) -> Path:
+        """Where its data lies."""
+        return self.folder / "var"
+
+    def command(self, *words: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+        """Run `python -m …` there, as its operator does."""
+        done = subprocess.run(
+            [sys.executable, "-m", *words],
+            cwd=ROOT, env=_bare_environ() | self.environ, capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+        assert done.returncode == code, f"{words}: {done.stdout}{done.stderr}"
+        return done
+
+    def start(self) -> None:
+        """Serve, and wait until it says that it is ready."""
+        command = [sys.executable, "-m", "gunicorn", "--config", "gunicorn.conf.py", "--workers", "2",
+                   "--bind", f"127.0.0.1:{self.port}", "wsgi:application"]  # fmt: skip
+        with (self.folder / "stream.log").open("ab") as stream:
+            self.process = subprocess.Popen(
+                command, cwd=ROOT, env=_bare_environ() | self.environ, stdout=stream, stderr=stream
+            )
+        _until(lambda: self.ready() == 200, (self.folder / "stream.log").read_text)
+
+    def ready(self) -> int:
+        """Return the status of /readyz."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        try:
+            connection.request("GET", "/readyz")
+            return connection.getresponse().status
+        finally:
+            connection.close()
+
+    def stop(self) -> None:
+        """End its processes."""
+        if self.process is not None:
+            self.process.send_signal(signal.SIGTERM)
+            self.process.wait(30)
+            self.process = None
+
+
+class Front:
+    """deploy/front.conf under a real nginx: the very file, with this test's addresses put in."""
+
+    def __init__(self, folder: Path, port: int, issuer: Host, verifier: Host) -> None:
+        assert NGINX, "nginx is not installed: `make setup-test` installs it"
+        folder.mkdir()
+        self.port = port
+        self.authority = folder / "certificate.pem"
+        _certificate(folder)
+        text = (ROOT / "deploy" / "front.conf").read_text("utf-8")
+        for known, here in {
+            "listen 8443": f"listen 127.0.0.1:{port}",
+            "issuer:8000": f"127.0.0.1:{issuer.port}",
+            "verifier:8000": f"127.0.0.1:{verifier.port}",
+            "/etc/front": str(folder),
+            "/tmp/front": str(folder / "front"),
+        }.items():
+            assert known in text, known
+            text = text.replace(known, here)
+        (folder / "front.conf").write_text(text, "utf-8")
+        command = [NGINX, "-c", str(folder / "front.conf"), "-e", "stderr", "-g", "daemon off;"]
+        with (folder / "stream.log").open("wb") as stream:
+            self._process = subprocess.Popen(command, stderr=stream)
+        try:
+            _until(lambda: self.send("GET", "/healthz").status == 200, (folder / "stream.log").read_text)
+        except BaseException:
+            self.stop()
+            raise
+
+    def send(self, method: str, path: str, data: bytes = b"", headers: Mapping[str, str] | None = None) -> Answer:
+        """Send one request over TLS."""
+        context = ssl.create_default_context(cafile=str(self.authority))
+        connection = http.client.HTTPSConnection("127.0.0.1", self.port, timeout=30, context=context)
+        try:
+            sent = {"Content-Type": "application/json"} if data else {}
+            connection.request(method, path, data or None, sent | dict(headers or {}))
+            answer = connection.getresponse()
+            return Answer(answer.status, dict(answer.getheaders()), answer.read())
+        finally:
+            connection.close()
+
+    def stop(self) -> None:
+        """End it."""
+        self._process.send_signal(signal.SIGQUIT)
+        self._process.wait(30)
+
+
+def _bare_environ() -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("YUNJU_", "COV_CORE"))}
+    return kept | {"PYTHONPATH": str(ROOT)}
+
+
+def _until(holds, story) -> None:
+    for _ in range(300):
+        try:
+            if holds():
+                return
+        except (OSError, http.client.HTTPException, json.JSONDecodeError):
+            pass
+        time.sleep(0.1)
+    raise AssertionError(f"never came: {story()}")
+
+
+until = _until
+
+
+def _certificate(folder: Path) -> None:
+    """A certificate of 127.0.0.1 that is its own authority."""
+    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "front")])
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name).issuer_name(name).public_key(key.public_key()).serial_number(1)
+        .not_valid_before(now - timedelta(minutes=5)).not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )  # fmt: skip
+    plain = serialization.NoEncryption()
+    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain)
+    (folder / "key.pem").write_bytes(pem)
+    (folder / "certificate.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))

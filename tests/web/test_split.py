@@ -1,0 +1,248 @@
+"""Issuer and verifier as two machines behind one https address: each with its own keys, joined by hand, once."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from datetime import UTC, datetime
+
+import pytest
+
+from cards.programme.load import load_programme
+from cards.proof import sign_proof
+from edge.clock import SystemClock
+from edge.encoding import b64u
+from keys.bundle import verify_bundle
+from keys.dpop import build_proof
+from keys.jwk import public_jwk
+from keys.keyset import Purpose
+from keys.signer import FileSigner
+from keys.tokens import verify_with_keys
+from keys.wallet_proof import Call, sign_wallet_proof
+from tests.verifier.machine import ROOT, free_port
+from tests.web.split import Front, Host, until
+from verifier.answering import PROMISE
+
+pytestmark = pytest.mark.slow
+
+ID_NUMBER = "44011119800101001X"
+BAIYUN = ROOT / "cards" / "programmes" / "baiyun.toml"
+
+
+class District:
+    """The two machines and the front, joined as docs/deployment.md tells."""
+
+    def __init__(self, folder) -> None:
+        self.port = free_port()
+        self.base = f"https://127.0.0.1:{self.port}"
+        self.roots = folder / "off-line"
+        self.issuer = self._host(folder / "issuer", "issuer")
+        self.verifier = self._host(folder / "verifier", "verifier,counter,wallet,audit")
+        self._join()
+        self.issuer.start()
+        self.verifier.environ["YUNJU_ISSUER_URL"] = f"http://127.0.0.1:{self.issuer.port}"
+        self.told = self.verifier.command("verifier", "fetch").stdout
+        self.verifier.start()
+        self.front = Front(folder / "front", self.port, self.issuer, self.verifier)
+
+    def _host(self, folder, surfaces) -> Host:
+        folder.mkdir()
+        return Host(
+            folder,
+            {
+                "YUNJU_VAR": str(folder / "var"),
+                "YUNJU_SURFACES": surfaces,
+                "YUNJU_BASE_URL": self.base,
+                "YUNJU_STATUS_TTL": "10",
+                "YUNJU_TRUSTED_PROXIES": "127.0.0.1/32",
+            },
+        )
+
+    def _join(self) -> None:
+        issuer, verifier = self.issuer, self.verifier
+        issuer.command("issuer", "init", "--root-keys", str(self.roots))
+        for purpose in ("receipt", "log"):
+            verifier.command("keys", "generate", purpose)
+            offer = verifier.command("keys", "offer", purpose)
+            file = issuer.folder / f"{purpose}.json"
+            file.write_text(offer.stdout)
+            issuer.command("keys", "admit", str(file), "--kid", offer.stderr.split()[-1])
+        issuer.command("issuer", "publish", "--root-keys", str(self.roots))
+        root = verifier.folder / "root.jwk"
+        root.write_bytes((issuer.var / "published" / "root.jwk").read_bytes())
+        verifier.environ["YUNJU_ROOT"] = str(root)
+        added = issuer.command("accounts", "integrator", "add", "counter server", "--grant", "*=documents", "--json")
+        self.keep_token(json.loads(added.stdout)["token"])
+
+    def keep_token(self, token: str) -> None:
+        """Lay the token where the verifier reads it."""
+        path = self.verifier.var / "issuer-token"
+        path.unlink(missing_ok=True)
+        path.write_text(token)
+        path.chmod(0o600)
+
+    def close(self) -> None:
+        self.front.stop()
+        self.verifier.stop()
+        self.issuer.stop()
+
+
+@pytest.fixture(scope="module")
+def district(tmp_path_factory):
+    """A district with two machines."""
+    made = District(tmp_path_factory.mktemp("district"))
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def phone(district):
+    """A holder's phone, enrolled through the front."""
+    return Phone(district)
+
+
+@pytest.fixture(scope="module")
+def tablet(district):
+    """A tablet at a hospital desk, enrolled through the front."""
+    return Tablet(district)
+
+
+class Phone:
+    """What the wallet page does, without a browser."""
+
+    def __init__(self, district) -> None:
+        self.district, self.signer, self.card = district, FileSigner.generate(), None
+        issuer = district.issuer
+        number = issuer.folder / "number.txt"
+        number.write_text(ID_NUMBER)
+        added = issuer.command(
+            "issuer", "holder", "add", "--name", "周晓宁", "--id-file", str(number), "--phone", "13800138000", "--json"
+        )
+        holder = json.loads(added.stdout)["id"]
+        issuer.command("issuer", "holder", "ground", holder, "silver-6")
+        self.code = json.loads(issuer.command("issuer", "card", "enrol", holder, "--json").stdout)["code"]
+        body = {"code": self.code, "id_last4": ID_NUMBER[-4:], "jwk": public_jwk(self.signer.public_key)}
+        self.enrolled = self.call("/v1/wallet/enrolments", body)
+        assert self.enrolled.status == 201, self.enrolled.body
+        self.card = self.enrolled.json["card"]
+
+    def call(self, path, value):
+        """Send one signed call to the one address."""
+        data = json.dumps(value).encode()
+        url = self.district.base + path
+        proof = sign_wallet_proof(self.signer, Call("POST", url, data, self.card), datetime.now(UTC))
+        return self.district.front.send("POST", path, data, {"Wallet-Proof": proof})
+
+    def shown(self, *, whole=True):
+        """Return what the phone shows: the card and a proof, or the proof alone."""
+        proof = sign_proof(
+            self.signer,
+            card=self.card,
+            audience=load_programme(BAIYUN).audience,
+            proof_id=b64u(secrets.token_bytes(16)),
+            issued_at=datetime.now(UTC).replace(microsecond=0),
+        )
+        return f"{self.card}~{proof}" if whole else proof
+
+
+class Tablet:
+    """A tablet."""
+
+    def __init__(self, district) -> None:
+        self.district, self.signer = district, FileSigner.generate()
+        made = district.verifier.command("accounts", "device", "add", "--point", "hosp-2", "--json")
+        data = json.dumps({"code": json.loads(made.stdout)["code"], "jwk": public_jwk(self.signer.public_key)}).encode()
+        path = "/v1/devices/enrolments"
+        proof = build_proof(self.signer, "POST", district.base + path, data, None, SystemClock().now())
+        answer = district.front.send("POST", path, data, {"DPoP": proof})
+        assert answer.status == 201, answer.body
+        self.token, self.root = answer.json["access_token"], answer.json.get("root")
+
+    def check_in(self, presentation):
+        """Check in for registration at the hospital."""
+        path = "/v1/check-ins"
+        data = json.dumps({"presentation": presentation, "service": "hospital-registration"}).encode()
+        proof = build_proof(self.signer, "POST", self.district.base + path, data, self.token, SystemClock().now())
+        headers = {"Authorization": f"DPoP {self.token}", "DPoP": proof, "Idempotency-Key": b64u(os.urandom(16))}
+        return self.district.front.send("POST", path, data, headers)
+
+
+def test_a_card_of_the_issuer_is_granted_at_the_verifier(district, phone, tablet):
+    """Enrolled at the one machine, granted at the other; the promise is believed by the bundle that both show."""
+    answer = tablet.check_in(phone.shown())
+    assert (answer.status, answer.json["outcome"]) == (201, "granted"), answer.body
+    text = district.front.send("GET", "/v1/trust-bundle").body.decode()
+    root = json.loads((district.verifier.folder / "root.jwk").read_text())
+    now = datetime.now(UTC)
+    bundle = verify_bundle(text, root, now)
+    promise = verify_with_keys(answer.json["promise"], PROMISE, bundle.key_set(), Purpose.RECEIPT, now)
+    assert promise.claims["id"] == answer.json["id"]
+
+
+def test_a_phone_shows_its_benefits_and_its_small_code(district, phone, tablet):
+    """One address serves both halves of a phone: its card is the issuer's, what it was used for the verifier's."""
+    assert phone.call("/v1/cards", {"presentation": phone.shown()}).status == 200
+    assert tablet.check_in(phone.shown(whole=False)).json["outcome"] == "granted"
+    assert phone.call("/v1/wallet/usage", {"card": phone.card}).status == 200
+    assert phone.call("/v1/wallet/refresh", {"card": phone.card}).status == 200
+
+
+def test_each_machine_holds_its_own_keys_alone(district):
+    """A counter server that is stolen mints no card and tells of nobody (DESIGN §3)."""
+    own = json.loads(district.verifier.command("keys", "list", "--json").stdout)
+    assert {key["purpose"] for key in own} == {"receipt", "log"}
+    assert not (district.verifier.var / "register.db").exists()
+    of_issuer = json.loads(district.issuer.command("keys", "list", "--json").stdout)
+    assert {key["purpose"]: key["now"] for key in of_issuer} == {
+        "card": "signing", "status": "signing", "receipt": "admitted", "log": "admitted",
+    }  # fmt: skip
+    assert not (district.issuer.var / "ledger.db").exists()
+
+
+def test_the_documents_are_for_servers_alone(district):
+    """Holder marks are no device's business: not through the front, not without a token, not with another's."""
+    assert district.front.send("GET", "/v1/published").status == 404
+    assert district.front.send("GET", "/metrics").status == 404
+    direct = f"http://127.0.0.1:{district.issuer.port}"
+    kept = (district.verifier.var / "issuer-token").read_text()
+    added = district.issuer.command("accounts", "integrator", "add", "a gym", "--grant", "gym=documents", "--json")
+    try:
+        for token in ("yj_nonsense", json.loads(added.stdout)["token"]):
+            district.keep_token(token)
+            done = district.verifier.command("verifier", "fetch", code=1)
+            assert "its token does not allow it" in done.stderr, direct
+            assert "hint: docs/deployment.md" in done.stderr
+    finally:
+        district.keep_token(kept)
+    assert "trust bundle" in district.verifier.command("verifier", "fetch").stdout
+
+
+def test_a_verifier_goes_on_while_its_issuer_is_away(district, phone, tablet):
+    """What was last good stays on disk: also for a verifier that starts while the issuer is down."""
+    district.issuer.stop()
+    district.verifier.stop()
+    try:
+        done = district.verifier.command("verifier", "fetch", code=1)
+        assert "cannot be reached" in done.stderr
+        district.verifier.start()
+        assert tablet.check_in(phone.shown()).json["outcome"] == "granted"
+    finally:
+        district.issuer.start()
+
+
+def test_a_card_blocked_at_the_issuer_is_refused_at_the_verifier(district, phone, tablet):
+    """The verifier fetches the new status list by itself, within its `ttl`."""
+    answer = phone.call(
+        "/v1/wallet/block",
+        {"number": phone.enrolled.json["number"], "recovery_code": phone.enrolled.json["recovery_code"]},
+    )
+    assert answer.status == 200, answer.body
+    seen = []
+
+    def refused():
+        seen.append(tablet.check_in(phone.shown()).json)
+        return seen[-1]["outcome"] == "denied"
+
+    until(refused, lambda: seen[-1])
+    assert seen[-1]["reason"] == "suspended"
