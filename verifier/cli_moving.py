@@ -13,6 +13,7 @@ import click
 from edge.cli import Refusal, emit, json_option, progress
 from edge.clock import SystemClock
 from edge.settings import Settings
+from verifier.audit.older import older_leaves
 from verifier.ledger import moving, moving_file
 from verifier.ledger.contents import Damaged
 from verifier.ledger.interface import Ledger, LedgerError
@@ -87,7 +88,7 @@ def _emit(moved: moving.Moved, as_json: bool, end: str) -> None:
 @contextmanager
 def _opened(settings: Settings, url: str) -> Iterator[Ledger]:
     # Without the file of what was acknowledged: an empty Redis about to be filled has lost nothing.
-    ledger = open_ledger(url, CLOCK, allow_redis_loss=settings.allow_redis_loss)
+    ledger = open_ledger(url, CLOCK, allow_redis_loss=settings.allow_redis_loss, older=older_leaves(settings))
     try:
         yield ledger
     finally:

@@ -31,6 +31,7 @@ from verifier.audit.cli_repair import repair
 from verifier.audit.cli_report import report
 from verifier.audit.exporting import Exported, Filter, json_lines, write_csv, write_lines, write_xlsx
 from verifier.audit.leaf import LeafError, leaf_hash
+from verifier.audit.older import older_leaves
 from verifier.audit.place import LostSwap, PlaceError
 from verifier.audit.proofs import NotLogged
 from verifier.audit.sequencer import NotLeader, Unsafe, adopt
@@ -38,8 +39,8 @@ from verifier.audit.sequencing import log_reader, log_sequencing, log_signers, o
 from verifier.audit.tiles import CHECKPOINT, WIDTH, FolderSource, Source, TileError
 from verifier.audit.watching import Forked, LogAway, UrlSource, Watcher, compare
 from verifier.audit.witness import WitnessBook, create_witness
-from verifier.ledger.interface import LedgerError
 from verifier.cli_filters import FILTERS, filter_options
+from verifier.ledger.interface import LedgerError
 from verifier.ledger.millis import to_millis
 from verifier.ledger.opening import open_ledger
 from verifier.published import Untrusted, read_programme
@@ -257,7 +258,11 @@ def sequence(settings: Settings, once: bool) -> None:
     with _refusals():
         issuer = read_programme(settings.programme).issuer
         ledger = open_ledger(
-            settings.ledger_url, CLOCK, allow_redis_loss=settings.allow_redis_loss, seen=settings.var / "ledger-seen"
+            settings.ledger_url,
+            CLOCK,
+            allow_redis_loss=settings.allow_redis_loss,
+            seen=settings.var / "ledger-seen",
+            older=older_leaves(settings),
         )
         try:
             work = log_sequencing(settings, issuer, ledger, CLOCK)
@@ -307,7 +312,11 @@ def erase_command(settings: Settings, subject: str) -> None:
     """Erase a holder by `sub`: salt, `sub`, cards kept. The log stays as it is and as provable as it was."""
     with _refusals():
         ledger = open_ledger(
-            settings.ledger_url, CLOCK, allow_redis_loss=settings.allow_redis_loss, seen=settings.var / "ledger-seen"
+            settings.ledger_url,
+            CLOCK,
+            allow_redis_loss=settings.allow_redis_loss,
+            seen=settings.var / "ledger-seen",
+            older=older_leaves(settings),
         )
         store = VerifierStore.open(settings.verifier_url, settings.secret())
         try:

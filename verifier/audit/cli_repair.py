@@ -15,6 +15,7 @@ from keys.files import StoreError
 from keys.notes import NoteError, open_checkpoint
 from verifier.audit.holding import HELD, Held
 from verifier.audit.leaf import entry_id
+from verifier.audit.older import older_leaves
 from verifier.audit.place import PlaceError
 from verifier.audit.repair import Conflict, Logged, PutBack, Survey, Unrepairable, plan, put_back, survey
 from verifier.audit.sequencing import log_signers, open_home
@@ -133,5 +134,9 @@ def _ledger(settings: Settings) -> Ledger:
             "restore its newest backup first",
         )
     return open_ledger(
-        settings.ledger_url, CLOCK, allow_redis_loss=settings.allow_redis_loss, seen=settings.var / "ledger-seen"
+        settings.ledger_url,
+        CLOCK,
+        allow_redis_loss=settings.allow_redis_loss,
+        seen=settings.var / "ledger-seen",
+        older=older_leaves(settings),
     )

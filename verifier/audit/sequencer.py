@@ -158,6 +158,13 @@ class Sequencer:
         self._note_late([link for link, _ in links], at)
         return len(links)
 
+    def trim(self, at: datetime) -> int:
+        """Let the ledger go of what is published and old, where it is what the log says; return how many entries."""
+        heads = self._ledger.heads()
+        sound = {one: seq for one, (seq, _) in self._heads.items() if heads.get(one, 0) >= seq}
+        self._index.sync(self._writer.size)
+        return self._ledger.trim({one: seq for one, seq in sound.items() if one not in self._strange}, at)
+
     def _begin(self, at: datetime) -> State:
         place = self._home.place
         try:

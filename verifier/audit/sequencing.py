@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from threading import Event, Thread
+from time import monotonic
 from typing import Final
 
 from edge.clock import Clock
@@ -34,6 +35,7 @@ from verifier.ledger.interface import Ledger
 INTERVAL_SECONDS: Final = 1.0
 RETRY_SECONDS: Final = 5.0
 WITNESS_SECONDS: Final = 10.0
+TRIM_SECONDS: Final = 3600.0
 COSIGN_AGAIN: Final = timedelta(minutes=3)
 """A log that does not grow is cosigned anew after this, so that nobody holds its witnesses for late."""
 
@@ -149,6 +151,7 @@ class Sequencing:
         try:
             while leader.step(self._parts.clock.now()):
                 pass
+            leader.trim(self._parts.clock.now())
             return leader.size
         finally:
             leader.close()
@@ -158,12 +161,16 @@ class Sequencing:
         return sum(self._cosign(witness) for witness in self._parts.witnesses)
 
     def _lead(self) -> None:
-        leader = self._leader()
+        leader, trimmed_at = self._leader(), 0.0
         self._leading.set()
         try:
             while not self._stopped.is_set():
-                if not leader.step(self._parts.clock.now()):
-                    self._stopped.wait(INTERVAL_SECONDS)
+                if leader.step(self._parts.clock.now()):
+                    continue
+                if monotonic() - trimmed_at > TRIM_SECONDS:
+                    leader.trim(self._parts.clock.now())
+                    trimmed_at = monotonic()
+                self._stopped.wait(INTERVAL_SECONDS)
         finally:
             self._leading.clear()
             leader.close()

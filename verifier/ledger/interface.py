@@ -456,6 +456,13 @@ class Ledger(Protocol):
         """Return the leaves that follow `seq` in a partition, in order, at most `limit`; only durable ones."""
         ...
 
+    def trim(self, ends: Mapping[int, int], at: datetime) -> int:
+        """Let go of old leaves that the log durably holds, up to the `seq` in `ends`; return how many.
+
+        Only where the store was told to, and nothing that reading, voiding, correcting or checking does not still get.
+        """
+        ...
+
     def erase(self, subject: str) -> str | None:
         """Destroy a holder's salt and `sub` for good and return the pseudonym that nobody can trace any more.
 

@@ -10,6 +10,7 @@ from edge.cli import Refusal, emit, json_option
 from edge.clock import SystemClock
 from edge.instants import InstantError, parse_rfc3339, rfc3339
 from edge.settings import Settings
+from verifier.audit.older import older_leaves
 from verifier.ledger.interface import LedgerError
 from verifier.ledger.opening import open_ledger
 from verifier.offline.answers import ConflictView, IncidentView
@@ -36,7 +37,13 @@ def conflicts(settings: Settings, since: str | None, until: str | None, point: s
         start, end = (None if text is None else parse_rfc3339(text) for text in (since, until))
         wanted = Wanted(start, end, None if point is None else frozenset({point}))
         seen = settings.var / "ledger-seen"
-        ledger = open_ledger(settings.ledger_url, CLOCK, allow_redis_loss=settings.allow_redis_loss, seen=seen)
+        ledger = open_ledger(
+            settings.ledger_url,
+            CLOCK,
+            allow_redis_loss=settings.allow_redis_loss,
+            seen=seen,
+            older=older_leaves(settings),
+        )
         try:
             found = list(conflicts_of(ledger, wanted))
         finally:

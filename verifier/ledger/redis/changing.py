@@ -31,7 +31,7 @@ from verifier.ledger.redis.heads import Heads
 from verifier.ledger.redis.holders import Holder, Holders, holder_with, proposed
 from verifier.ledger.redis.losses import Watch
 from verifier.ledger.redis.options import Options
-from verifier.ledger.redis.reads import read_heads
+from verifier.ledger.redis.reads import read_heads, read_leaf_at
 from verifier.ledger.redis.replies import outcome_of, write_answer
 from verifier.ledger.redis.requests import Place
 from verifier.ledger.redis.scripts import COMMIT, LOOK_UP, Script
@@ -276,7 +276,8 @@ class Changing:
                 raise LedgerUnavailable("the ledger's store is empty: what it held was removed or replaced")
             case [b"moved", seq, tag, data, acknowledged]:
                 self.heads.learn(ask.partition, int(seq), tag.decode(), data)
-                self._watch.compare(ask.partition, mark, (int(seq), data), acknowledged)
+                known = acknowledged or read_leaf_at(self._servers, ask.partition, mark.seq)  # the script sees no tiles
+                self._watch.compare(ask.partition, mark, (int(seq), data), known)
                 raise Moved
             case [b"holder", kept] if subject is not None:
                 self._relearn(subject, kept)

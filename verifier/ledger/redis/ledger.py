@@ -44,6 +44,7 @@ from verifier.ledger.redis.safety import require_safe
 from verifier.ledger.redis.scripts import CHECK_IN, CLAIM
 from verifier.ledger.redis.seen import Loss, Seen
 from verifier.ledger.redis.servers import Servers
+from verifier.ledger.redis.trimming import Older, completed, trim
 
 _SYNC_SECONDS = 0.2  # how often the file of marks is synced where the server itself may lose a second
 
@@ -55,13 +56,17 @@ class RedisLedger:
     call, and connections are never shared with a forked child.
     """
 
-    def __init__(self, options: Options, clock: Clock | None = None) -> None:
-        """Keep where the server is."""
+    def __init__(self, options: Options, clock: Clock | None = None, older: Older | None = None) -> None:
+        """Keep where the server is; `older` reads leaves that were taken out of the streams."""
         self._options = options
         self._clock = clock
         self._seen = Seen(options.seen, _SYNC_SECONDS if options.allow_loss else None)
         self._watch = Watch(self._seen)
-        self._servers = Servers(options, lambda server: require_safe(server, options))
+        self._servers = Servers(
+            options,
+            lambda server: require_safe(server, options),
+            lambda commands, replies, read: completed(commands, replies, read, older),
+        )
         self._changing = Changing(self._servers, self._watch, clock, options)
         self._offline = OfflinePlans(self._servers, self._changing)
 
@@ -203,6 +208,11 @@ class RedisLedger:
     def after(self, partition: int, seq: int, limit: int) -> tuple[bytes, ...]:
         """Return the leaves that follow `seq` in a partition."""
         return reads.read_after(self._servers, partition, seq, limit)
+
+    def trim(self, ends: Mapping[int, int], at: datetime) -> int:
+        """Take the leaves out that the log holds, up to `ends` of each partition, and that are old enough (`keep`)."""
+        keep = self._options.keep
+        return 0 if keep is None else trim(self._servers, ends, to_millis(at - keep))
 
     def erase(self, subject: str) -> str | None:
         """Destroy a holder's salt and `sub`, on the server now, in its append-only file by a rewrite."""

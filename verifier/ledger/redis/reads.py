@@ -185,3 +185,9 @@ def read_after(servers: Servers, partition: int, seq: int, limit: int) -> tuple[
     """Return the leaves that follow `seq` in a partition."""
     (found,) = servers.read([(partition, ("XRANGE", keys.log(partition), f"({seq}-0", "+", "COUNT", limit))])
     return tuple(fields[b"l"] for _, fields in found)
+
+
+def read_leaf_at(servers: Servers, partition: int, seq: int) -> bytes | None:
+    """Return one leaf, None when there is none."""
+    found = read_after(servers, partition, seq - 1, 1) if seq else ()
+    return found[0] if found and read_leaf(found[0]).seq == seq else None

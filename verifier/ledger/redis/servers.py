@@ -43,6 +43,8 @@ from verifier.ledger.redis.scripts import Script
 T = TypeVar("T")
 Command = tuple[Any, ...]
 
+Complete = Callable[[Sequence[tuple[int, Command]], Sequence[Any], Callable[..., list[Any]]], list[Any]]
+
 _PAUSE_SECONDS = 0.05
 _REWRITE_SECONDS = 30.0
 _WRITTEN_AT_ONCE = 200  # commands: a round trip stays well within the time for an answer
@@ -61,9 +63,10 @@ class Unconfirmed(LedgerUnavailable):
 class Servers:
     """One server or a cluster, found out at the first call. `on_contact` looks at each node first met, or met again."""
 
-    def __init__(self, options: Options, on_contact: Callable[[Redis], None]) -> None:
-        """Connect to nothing yet."""
+    def __init__(self, options: Options, on_contact: Callable[[Redis], None], complete: Complete | None = None) -> None:
+        """Connect to nothing yet. `complete` puts in what replies lack (`trimming.completed`)."""
         self._options = options
+        self._complete = complete or _as_they_are
         self._on_contact = on_contact
         self._lock = threading.Lock()
         self._single: Redis | None = None
@@ -76,7 +79,13 @@ class Servers:
         return self._guarded(lambda: self._run(self._node(partition), script, keys, *request))
 
     def read(self, commands: Sequence[tuple[int, Command]]) -> list[Any]:
-        """Run reading commands, each in its partition, in one round trip a node; replies in the same order."""
+        """Run reading commands, each in its partition, in one round trip a node; replies in the same order.
+
+        Leaves that were taken out of the streams come from the log's tiles.
+        """
+        return self._complete(commands, self._read(commands), self._read)
+
+    def _read(self, commands: Sequence[tuple[int, Command]]) -> list[Any]:
         return self._guarded(lambda: self._gather(commands))
 
     def write(self, partition: int, *command: object) -> None:
@@ -278,6 +287,12 @@ class Servers:
         if cluster is not None:
             with suppress(RedisError):
                 cluster.nodes_manager.initialize()
+
+
+def _as_they_are(
+    _commands: Sequence[tuple[int, Command]], replies: Sequence[Any], _read: Callable[..., list[Any]]
+) -> list[Any]:
+    return list(replies)
 
 
 def _rewrite(node: Redis) -> None:
