@@ -395,3 +395,23 @@ def test_the_pages_words_are_complete():
     assert len(asked) > 150
     for words in load_wording().values():
         assert asked - words.keys() == set()
+
+
+def test_every_anomaly_is_explained_with_what_is_known_of_it():
+    """What, why, and the threshold passed, in both languages; no value that a finding does not have."""
+    from verifier.audit.anomalies import Kind
+
+    known = {"count", "point", "service", "device", "staff", "holder"}
+    more = {
+        Kind.TOO_FAR: {"other", "minutes"},
+        Kind.REFUSED_PROOFS: {"minutes"},
+        Kind.CLOCK: {"minutes"},
+        Kind.OFF_HOURS: {"hours"},
+        Kind.MOST_USED: {"times"},
+    }
+    for words in load_wording().values():
+        for kind in Kind:
+            text = words[f"anomaly.{kind}-what"] + words[f"anomaly.{kind}-why"]
+            asked = set(re.findall(r"\{(\w+)\}", text))
+            assert asked <= known | more.get(kind, set()), kind
+            assert more.get(kind, set()) <= asked, kind
