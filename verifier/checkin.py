@@ -6,7 +6,6 @@ what is left from the ledger; this module puts them in order and writes nothing 
 
 from __future__ import annotations
 
-import re
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -37,7 +36,7 @@ from verifier.ledger.interface import (
     device_subject,
 )
 from verifier.reasons import ORDER
-from verifier.rules import Cost, Wish, cost_of, findings, notes
+from verifier.rules import Cost, Wish, cost_of, findings, notes, reference_fault
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -79,10 +78,6 @@ LIFTED = frozenset({"proof-missing", "stale-proof", "clock-ahead", "assurance-to
 
 WAIVED = frozenset({"booking-too-early", "already-in"})
 """What of steps 9 and 10 a supervisor's override lifts: an hour, a visit nobody closed. No tier, quota or choice."""
-
-
-RESIDENT_ID = re.compile(r"(?<![0-9])[1-9][0-9]{5}(?:19|20)[0-9]{9}[0-9Xx](?![0-9])")
-"""A resident's identity number: no reference is one, whatever the service's pattern admits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -471,20 +466,9 @@ def check_companions(ask: Ask) -> None:
 
 def check_reference(ask: Ask) -> None:
     """Refuse a reference that the service does not take, lacks, or has in another form; nothing is written."""
-    fault = _reference_fault(ask)
+    fault = reference_fault(ask.service, ask.reference)
     if fault is not None:
         raise Problem("invalid-field", extra={"fields": [{"path": "reference", "message": fault}]})
-
-
-def _reference_fault(ask: Ask) -> str | None:
-    rule = ask.service.reference
-    if ask.reference is None:
-        return "this service needs a reference" if rule is not None and rule.required else None
-    if rule is None:
-        return "this service takes no reference"
-    if RESIDENT_ID.search(ask.reference):
-        return "this looks like an identity number, which the log may not hold"
-    return None if re.fullmatch(rule.pattern, ask.reference) else "the reference does not have the expected form"
 
 
 RETRY_SECONDS = 2

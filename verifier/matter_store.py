@@ -57,6 +57,16 @@ class MatterStore:
         with self._database.read() as connection:
             return [_matter(row) for row in connection.execute(wanted.limit(_MOST))]
 
+    def of_service(self, place: str, service: str, since: datetime | None, until: datetime | None) -> list[Matter]:
+        """Return all matters of a service opened at a place in a span, its end excluded, in their order."""
+        wanted = sa.select(MATTERS).where(MATTERS.c.point == place, MATTERS.c.service == service)
+        if since is not None:
+            wanted = wanted.where(MATTERS.c.opened_at >= to_epoch(since))
+        if until is not None:
+            wanted = wanted.where(MATTERS.c.opened_at < to_epoch(until))
+        with self._database.read() as connection:
+            return [_matter(row) for row in connection.execute(wanted.order_by(MATTERS.c.opened_at, MATTERS.c.id))]
+
     def clear(self) -> None:
         """Forget all, to be read anew from the log."""
         with self._database.write() as connection:

@@ -6,6 +6,7 @@ handed to the ledger, which judges the counters (step 10).
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -66,6 +67,22 @@ def _checks(wish: Wish) -> Iterable[tuple[str, bool]]:
     yield "refer-to-department", any(service.referral.get(kind) == "hold" for kind in wish.elsewhere)
     # 9. A booking, where the service needs one.
     yield "booking-needed", service.mode is Mode.BOOKED and not wish.booked
+
+
+RESIDENT_ID = re.compile(r"(?<![0-9])[1-9][0-9]{5}(?:19|20)[0-9]{9}[0-9Xx](?![0-9])")
+"""A resident's identity number: no reference is one, whatever the service's pattern admits."""
+
+
+def reference_fault(service: Service, reference: str | None) -> str | None:
+    """Return what is wrong with the reference of a use of `service`, None where it is as the service wants it."""
+    rule = service.reference
+    if reference is None:
+        return "this service needs a reference" if rule is not None and rule.required else None
+    if rule is None:
+        return "this service takes no reference"
+    if RESIDENT_ID.search(reference):
+        return "this looks like an identity number, which the log may not hold"
+    return None if re.fullmatch(rule.pattern, reference) else "the reference does not have the expected form"
 
 
 def notes(wish: Wish) -> tuple[str, ...]:

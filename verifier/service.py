@@ -32,6 +32,7 @@ from verifier.ledger.opening import open_ledger
 from verifier.looks import Looks
 from verifier.matter_desk import MatterDesk
 from verifier.published import PublishedFolder, pinned_root, read_programme
+from verifier.requests import RequestDesk
 from verifier.store import VerifierStore
 
 
@@ -65,6 +66,7 @@ class Verifier:
     bookings: BookingDesk
     upkeep: BookingUpkeep
     matters: MatterDesk
+    requests: RequestDesk
     log: LogReader | None = None
     card_by_number: Callable[[str], str | None] = no_register
     entitled_until: Callable[[str, datetime], datetime | None] = not_known
@@ -152,6 +154,7 @@ def assemble(
     desk = CheckInDesk(published, ledger, known, CardCache(), store)
     looks = Looks(desk, ledger, store)
     bookings = BookingDesk(published, ledger, store)
+    matters = MatterDesk(published, ledger, store)
     return Verifier(
         programme=programme,
         published=published,
@@ -164,7 +167,8 @@ def assemble(
         answering=answering,
         bookings=bookings,
         upkeep=BookingUpkeep(published, ledger, store, bookings),
-        matters=MatterDesk(published, ledger, store),
+        matters=matters,
+        requests=RequestDesk(published, ledger, store, matters),
         log=log,
     )
 

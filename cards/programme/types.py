@@ -271,7 +271,7 @@ class Service:
     names the kinds of benefit granted elsewhere that hold this service until a ruling ("hold") or are only noted
     ("note"). `use_window` replaces the booking rule's; `assurance_reason` says why `least_assurance` is what it is;
     `declarations` is what the holder declares first; `schedule` says whose notice sets the dates; `links` are web
-    addresses. `request`: what is asked of whoever asks for it without a counter; `capacity`: how many bookings one place
+    addresses. `request`: what is asked of whoever asks for it without a counter; `capacity`: how many bookings a point
     takes at the same time, None where that is not counted.
     """
 

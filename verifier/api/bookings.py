@@ -137,7 +137,7 @@ class StaffBookings:
         if number is None:
             presentation, verdict = self._shown(caller, point, service, body, at)
         else:
-            presentation, verdict = self._by_number(number, called_back=body.called_back, at=at)
+            presentation, verdict = by_number(self._verifier, number, called_back=body.called_back, at=at)
         asker = Asker.staff(caller, "counter" if number is None else TELEPHONE)
         call = call_of(request)
         wish = BookingWish(idempotency_key(), asker, service, point, body.fields, presentation, verdict, call)
@@ -152,19 +152,6 @@ class StaffBookings:
         ask = Ask("", caller, point, service, shown.presentation, id_checked=body.id_checked, tag=shown.tag)
         ask = self._verifier.desk.resolved(ask)
         return ask.presentation, self._verifier.desk.verify(ask, self._verifier.published(at), at)
-
-    def _by_number(self, typed: str, *, called_back: bool, at: datetime) -> tuple[Presentation, Verified | Refused]:
-        """Find the card of a number that was read out; the holder was called back at the number the office has."""
-        if not called_back:
-            raise _invalid("$.called_back", "call the holder back first, and say so")
-        try:
-            number = check(typed, self._verifier.programme.card_prefix)
-        except CardNumberError as error:
-            raise _invalid("$.card_number", str(error)) from None
-        token = self._verifier.card_by_number(number)
-        if token is None:
-            raise Problem("card-unknown", "no card of this number can be looked up here")
-        return Presentation(token, None), self._verifier.bookings.declared(token, at)
 
     def change(self, booking_id: str, body: BookingPatch, at: datetime) -> Response:
         """Change a booking in one of the three ways."""
@@ -280,6 +267,22 @@ class StaffBookings:
         names = caller.may(Right.NAMES, point.code)
         said = booking_answer(self._verifier.answering, booked, done, at, names=names)
         return answer(said, status, {"Cache-Control": "no-store"})
+
+
+def by_number(
+    verifier: Verifier, typed: str, *, called_back: bool, at: datetime
+) -> tuple[Presentation, Verified | Refused]:
+    """Find the card of a number that was read out; the holder was called back at the number the office has."""
+    if not called_back:
+        raise _invalid("$.called_back", "call the holder back first, and say so")
+    try:
+        number = check(typed, verifier.programme.card_prefix)
+    except CardNumberError as error:
+        raise _invalid("$.card_number", str(error)) from None
+    token = verifier.card_by_number(number)
+    if token is None:
+        raise Problem("card-unknown", "no card of this number can be looked up here")
+    return Presentation(token, None), verifier.bookings.declared(token, at)
 
 
 def _instant(path: str, text: str) -> datetime:

@@ -19,6 +19,7 @@ from verifier.api.asking import Asking, given
 from verifier.api.checkins import WRITING
 from verifier.matter_desk import MATTER_PROBLEMS, Stage
 from verifier.matters import Matter
+from verifier.requests import GIVES_BACK, department_at
 from verifier.service import Verifier
 
 
@@ -87,8 +88,7 @@ def add_matters(found: Blueprint, verifier: Verifier, asking: Asking) -> None:
     def list_matters() -> Response:
         at = request_instant()
         caller, asked = asking.authenticate(request), read_query(MattersQuery)
-        point = asking.point(caller, Right.CHECK_IN, asked.point)
-        listed = verifier.matters.listed(point.code, asked.state, at)
+        listed = verifier.matters.listed(_place(verifier, asking, caller, asked.point), asked.state, at)
         return answer(MatterList(tuple(matter_view(matter, at) for matter in listed), rfc3339(at)))
 
     @found.post("/v1/matters/<entry>/stages")
@@ -97,16 +97,26 @@ def add_matters(found: Blueprint, verifier: Verifier, asking: Asking) -> None:
         tag="matters",
         body=StageRequest,
         answers={201: StageAnswer},
-        problems=WRITING | MATTER_PROBLEMS,
+        problems=WRITING | MATTER_PROBLEMS | {"no-notes"},
         writes=True,
     )
     def reach_stage(entry: str) -> Response:
         at = request_instant()
         caller = asking.authenticate(request)
         stage = _stage(caller, entry, read_body(StageRequest))
-        _require(verifier, caller, entry)
+        _check_content(verifier, _require(verifier, caller, entry), stage)
         matter, outcome = verifier.matters.reach(stage, at)
+        if stage.outcome is not None and not outcome.replayed:
+            verifier.requests.closed(matter, at)
         return answer(StageAnswer(outcome.entry, matter_view(matter, at), outcome.replayed, rfc3339(at)), 201)
+
+
+def _place(verifier: Verifier, asking: Asking, caller: Caller, named: str) -> str:
+    """Return the place of a list: a point with counters, or a department's own; else not-permitted."""
+    if department_at(verifier.programme, named) is None:
+        return asking.point(caller, Right.CHECK_IN, named).code
+    caller.require(Right.BOOKINGS, named)
+    return named
 
 
 def _stage(caller: Caller, entry: str, body: StageRequest) -> Stage:
@@ -125,11 +135,27 @@ def _stage(caller: Caller, entry: str, body: StageRequest) -> Stage:
     )
 
 
-def _require(verifier: Verifier, caller: Caller, entry: str) -> None:
-    """Refuse a matter of a point where the caller has nothing to do, as if there were none."""
+def _require(verifier: Verifier, caller: Caller, entry: str) -> Matter:
+    """Return a matter; refuse one of a point where the caller has nothing to do, as if there were none."""
     matter = verifier.matters.find(entry)
-    if matter is None or not caller.may(Right.CHECK_IN, matter.point):
+    if matter is None:
         raise Problem("not-found")
+    right = Right.CHECK_IN if department_at(verifier.programme, matter.point) is None else Right.BOOKINGS
+    if not caller.may(right, matter.point):
+        raise Problem("not-found")
+    return matter
+
+
+def _check_content(verifier: Verifier, matter: Matter, stage: Stage) -> None:
+    """Refuse what a request may not be closed with: a note where nothing is recorded, an outcome that gives back."""
+    service = verifier.programme.services.get(matter.service)
+    if department_at(verifier.programme, matter.point) is None or service is None:
+        return
+    if stage.note is not None and service.request is not None and not service.request.content:
+        raise Problem("no-notes")
+    if stage.outcome in GIVES_BACK and service.quota is not None:
+        message = "take the request back, so that its unit returns"
+        raise Problem("invalid-field", extra={"fields": [{"path": "$.outcome", "message": message}]})
 
 
 def matter_view(matter: Matter, at: datetime) -> MatterView:

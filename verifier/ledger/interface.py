@@ -191,10 +191,7 @@ class Void:
 
 @dataclass(frozen=True, slots=True)
 class CheckOut:
-    """Closes the visit that the check-in `target` opened, at `out_at` (not after `at`).
-
-    A use without a visit is closed once, by what the draft says was delivered.
-    """
+    """Closes the visit of `target` at `out_at` (not after `at`), or a use without one by what was delivered, once."""
 
     device: str
     id: str
@@ -438,10 +435,7 @@ class Ledger(Protocol):
         ...
 
     def counts(self, query: Query) -> Mapping[str, int]:
-        """Return how many uses match, by outcome (`granted`, `denied`), those recorded offline among them.
-
-        By the instant of their entries; `before` and `limit` do not matter.
-        """
+        """Return how many uses match, online or offline, by outcome; `before` and `limit` do not matter."""
         ...
 
     def store(self) -> str:

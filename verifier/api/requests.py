@@ -1,0 +1,388 @@
+"""Requests over HTTP: by the holder's own phone, by staff for a holder, listed and closed by their department."""
+
+from __future__ import annotations
+
+import csv
+import io
+from datetime import datetime
+
+import msgspec
+from flask import Blueprint, Response, request
+from msgspec import UnsetType
+
+from accounts.authenticator import call_of
+from accounts.http import Authenticator
+from accounts.rights import Caller, Right
+from cards.parts import Presentation
+from cards.periods import Period, PeriodUnit, period_named
+from cards.programme.types import Beneficiary, Point, Service
+from cards.verify import Refused, Verified
+from edge.http import answer, idempotency_key, read_body, read_query, request_instant
+from edge.instants import rfc3339
+from edge.limits import RateLimit
+from edge.openapi import describe
+from edge.problems import Problem
+from verifier.answers import MatterRequest
+from verifier.api.asking import Asking, given
+from verifier.api.bookings import by_number
+from verifier.api.checkins import PRESENTED, WRITING
+from verifier.api.wallet import PROVING, WalletCalls
+from verifier.booking_answers import WalletCard
+from verifier.booking_requests import TELEPHONE, Asker
+from verifier.checkin import Ask, ledger_problems
+from verifier.ledger.interface import Query
+from verifier.matters import Matter, WrongMatter, opening
+from verifier.phrasing import quotas_left
+from verifier.requests import (
+    GIVES_BACK,
+    REQUEST_PROBLEMS,
+    RequestWish,
+    can_be_asked,
+    department_for,
+    place_of,
+)
+from verifier.requests_answers import (
+    RequestAnswer,
+    RequestList,
+    RequestsQuery,
+    RequestView,
+    StaffRequest,
+    Subscribers,
+    SubscribersQuery,
+    TakenBack,
+    WalletRequest,
+    request_answer,
+    request_view,
+)
+from verifier.service import Verifier
+from verifier.store import Access
+
+_PRIVATE = {"Cache-Control": "no-store"}
+_OWN_MOST = 50
+COLUMNS = ("request", "opened_at", "holder_ref", "channel")
+
+
+def add_wallet_requests(
+    found: Blueprint, verifier: Verifier, asking: Asking, authenticate: Authenticator, limit: RateLimit
+) -> None:
+    """Add POST /v1/wallet/requests, /list and /<entry>/withdraw."""
+    calls = WalletRequests(verifier, asking, authenticate)
+
+    @found.post("/v1/wallet/requests")
+    @describe(
+        summary="Ask for a service without a counter, by one's own phone",
+        tag="wallet",
+        body=WalletRequest,
+        answers={201: RequestAnswer},
+        problems=WRITING | PROVING,
+        auth="wallet",
+        writes=True,
+    )
+    def ask_own() -> Response:
+        limit.require(authenticate.source(request))
+        return calls.ask(read_body(WalletRequest), request_instant())
+
+    @found.post("/v1/wallet/requests/list")
+    @describe(
+        summary="One's own requests, the newest first, and how far each is",
+        tag="wallet",
+        body=WalletCard,
+        answers={200: RequestList},
+        problems=PROVING | {"unavailable", "not-trusted"},
+        auth="wallet",
+    )
+    def list_own_requests() -> Response:
+        limit.require(authenticate.source(request))
+        return calls.listed(read_body(WalletCard), request_instant())
+
+    @found.post("/v1/wallet/requests/<entry>/withdraw")
+    @describe(
+        summary="Take one's own request back before its department is at work: its unit returns",
+        tag="wallet",
+        body=WalletCard,
+        answers={200: TakenBack},
+        problems=WRITING | PROVING | REQUEST_PROBLEMS,
+        auth="wallet",
+        writes=True,
+    )
+    def withdraw_own(entry: str) -> Response:
+        limit.require(authenticate.source(request))
+        return calls.withdraw(entry, read_body(WalletCard), request_instant())
+
+
+def add_requests(found: Blueprint, verifier: Verifier, asking: Asking) -> None:
+    """Add POST and GET /v1/requests, POST /v1/requests/<entry>/take-back, GET /v1/requests/subscribers."""
+    staff = StaffRequests(verifier, asking)
+
+    @found.post("/v1/requests")
+    @describe(
+        summary="Take a request for a holder, or open a matter that no counter opens",
+        tag="requests",
+        body=StaffRequest,
+        answers={201: RequestAnswer},
+        problems=WRITING | PRESENTED,
+        writes=True,
+    )
+    def ask_for_holder() -> Response:
+        return staff.ask(read_body(StaffRequest), request_instant())
+
+    @found.get("/v1/requests")
+    @describe(
+        summary="A department's requests: open, overdue or closed",
+        tag="requests",
+        query=RequestsQuery,
+        answers={200: RequestList},
+        problems={"not-permitted", "invalid-field"},
+    )
+    def list_requests() -> Response:
+        return answer(staff.listed(read_query(RequestsQuery), request_instant()), headers=_PRIVATE)
+
+    @found.post("/v1/requests/<entry>/take-back")
+    @describe(
+        summary="Close a request as refused or withdrawn: its unit returns",
+        tag="requests",
+        body=TakeBack,
+        answers={200: TakenBack},
+        problems=WRITING | REQUEST_PROBLEMS,
+        writes=True,
+    )
+    def take_back(entry: str) -> Response:
+        return staff.take_back(entry, read_body(TakeBack), request_instant())
+
+    @found.get("/v1/requests/subscribers")
+    @describe(
+        summary="Who asked for a counted service in a period, with names and addresses",
+        tag="requests",
+        query=SubscribersQuery,
+        answers={200: Subscribers},
+        problems={"not-permitted", "invalid-field"},
+    )
+    def subscribers() -> Response:
+        return staff.subscribers(read_query(SubscribersQuery), request_instant())
+
+
+class TakeBack(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Why a request is taken back."""
+
+    outcome: str
+
+    def __post_init__(self) -> None:
+        """Refuse other outcomes: those close a request by a stage of its matter."""
+        if self.outcome not in GIVES_BACK:
+            raise ValueError("refused or withdrawn is expected")
+
+
+class WalletRequests(WalletCalls):
+    """Answers the phone's calls about requests."""
+
+    def ask(self, body: WalletRequest, at: datetime) -> Response:
+        """Ask; a card that no longer holds is refused and logged like any other."""
+        presentation, verdict, card = self._proved(body.card, at)
+        service = requested_service(self._verifier, body.service, by_office=False)
+        wish = _wish(body, Asker.wallet(card.subject), service, presentation, verdict)
+        requested = self._verifier.requests.ask(wish, at)
+        return answer(request_answer(self._verifier.answering, requested, at, names=True), 201, _PRIVATE)
+
+    def listed(self, body: WalletCard, at: datetime) -> Response:
+        """List one's own."""
+        _, _, card = self._proved(body.card, at)
+        with ledger_problems():
+            name = self._verifier.ledger.pseudonym(card.subject)
+            page = (
+                None
+                if name is None
+                else self._verifier.ledger.entries(Query(holder=name, kind="request", limit=_OWN_MOST))
+            )
+        found = [] if page is None else [self._verifier.matters.find(entry.id) for entry in page.entries]
+        views = tuple(self._view(matter, at) for matter in found if matter is not None)
+        return answer(RequestList(views, rfc3339(at)), headers=_PRIVATE)
+
+    def withdraw(self, entry: str, body: WalletCard, at: datetime) -> Response:
+        """Take one's own back."""
+        _, _, card = self._proved(body.card, at)
+        matter = self._verifier.requests.own(card.subject, entry)
+        asker = Asker.wallet(card.subject)
+        after, outcome = self._verifier.requests.take_back(
+            asker, idempotency_key(), matter, "withdrawn", at, by_holder=True
+        )
+        figures = quotas_left(self._verifier.programme, outcome.figures)
+        said = TakenBack(outcome.entry, self._view(after, at), figures, outcome.replayed, rfc3339(at))
+        return answer(said, headers=_PRIVATE)
+
+    def _view(self, matter: Matter, at: datetime) -> RequestView:
+        details = self._verifier.requests.details(matter.id)
+        return request_view(self._verifier.programme, matter, details, at, names=True)
+
+
+class StaffRequests:
+    """Reads a department's calls and answers them."""
+
+    def __init__(self, verifier: Verifier, asking: Asking) -> None:
+        """Ask `asking` who calls."""
+        self._verifier = verifier
+        self._asking = asking
+
+    def ask(self, body: StaffRequest, at: datetime) -> Response:
+        """Take a request for a card shown, or for a card number on the telephone."""
+        caller = self._asking.authenticate(request)
+        service = requested_service(self._verifier, body.service, by_office=True)
+        department = department_for(service, given(body.department))
+        caller.require(Right.BOOKINGS, place_of(department))
+        number = given(body.card_number)
+        if (number is None) is isinstance(body.presentation, UnsetType):
+            raise _invalid("$.presentation", "give either a presentation or a card number")
+        if number is None:
+            presentation, verdict = self._shown(caller, service, department, body, at)
+        else:
+            presentation, verdict = by_number(self._verifier, number, called_back=body.called_back, at=at)
+        asker = Asker.staff(caller, "counter" if number is None else TELEPHONE)
+        wish = _wish(body, asker, service, presentation, verdict, matter=given(body.matter), call=call_of(request))
+        requested = self._verifier.requests.ask(wish, at)
+        names = caller.may(Right.NAMES, place_of(department))
+        return answer(request_answer(self._verifier.answering, requested, at, names=names), 201, _PRIVATE)
+
+    def _shown(
+        self, caller: Caller, service: Service, department: str, body: StaffRequest, at: datetime
+    ) -> tuple[Presentation, Verified | Refused]:
+        shown = self._asking.shown(given(body.presentation) or "", at)
+        if shown.delegation is not None:
+            raise _invalid("$.presentation", "a delegation code serves at a counter alone")
+        place = Point(place_of(department), service.name, department, frozenset({service.code}), desk=False)
+        ask = Ask("", caller, place, service, shown.presentation, id_checked=body.id_checked, tag=shown.tag)
+        ask = self._verifier.desk.resolved(ask)
+        return ask.presentation, self._verifier.desk.verify(ask, self._verifier.published(at), at)
+
+    def listed(self, asked: RequestsQuery, at: datetime) -> RequestList:
+        """List a department's requests; the reading is kept in the access log."""
+        caller = self._asking.authenticate(request)
+        if asked.department not in self._verifier.programme.departments:
+            raise Problem("not-permitted")
+        place = place_of(asked.department)
+        caller.require(Right.BOOKINGS, place)
+        names = caller.may(Right.NAMES, place)
+        found = self._verifier.matters.listed(place, asked.state, at)
+        self._record(caller, place, asked.state, at)
+        return RequestList(tuple(self._view(matter, at, names=names) for matter in found), rfc3339(at))
+
+    def take_back(self, entry: str, body: TakeBack, at: datetime) -> Response:
+        """Close a request as refused or withdrawn."""
+        caller = self._asking.authenticate(request)
+        matter = self._verifier.matters.find(entry)
+        if (
+            matter is None
+            or matter.point != place_of(matter.department)
+            or not caller.may(Right.BOOKINGS, matter.point)
+        ):
+            raise Problem("not-found")
+        after, outcome = self._verifier.requests.take_back(
+            Asker.staff(caller), idempotency_key(), matter, body.outcome, at, by_holder=False
+        )
+        names = caller.may(Right.NAMES, matter.point)
+        figures = quotas_left(self._verifier.programme, outcome.figures)
+        said = TakenBack(outcome.entry, self._view(after, at, names=names), figures, outcome.replayed, rfc3339(at))
+        return answer(said, headers=_PRIVATE)
+
+    def subscribers(self, asked: SubscribersQuery, at: datetime) -> Response:
+        """List who subscribed: for those with the right to names alone, and kept in the access log."""
+        caller, programme = self._asking.authenticate(request), self._verifier.programme
+        service = requested_service(self._verifier, asked.service, by_office=False)
+        place = place_of(service.departments[0])
+        caller.require(Right.BOOKINGS, place)
+        caller.require(Right.NAMES, place)
+        if service.quota is None:
+            raise _invalid("$.service", "this service is not counted by period")
+        period = _period(programme.quotas[service.quota].unit, asked.period, self._verifier)
+        listed = self._verifier.store.matters.of_service(place, service.code, period.starts_at, period.ends_at)
+        standing = [matter for matter in listed if matter.outcome not in {*GIVES_BACK, "voided"}]
+        views = tuple(self._view(matter, at, names=True) for matter in standing)
+        self._record(caller, place, f"subscribers {asked.service} {asked.period}", at)
+        if asked.format == "csv":
+            return _file(service, asked, views)
+        return answer(Subscribers(asked.service, asked.period, views, rfc3339(at)), headers=_PRIVATE)
+
+    def _view(self, matter: Matter, at: datetime, *, names: bool) -> RequestView:
+        details = self._verifier.requests.details(matter.id)
+        view = request_view(self._verifier.programme, matter, details, at, names=names)
+        if details is None:
+            return view
+        reference = self._verifier.answering.reference(matter.department, details.subject)
+        return msgspec.structs.replace(view, holder_ref=reference, holder_name=details.name)
+
+    def _record(self, caller: Caller, place: str, what: str, at: datetime) -> None:
+        operator = None if caller.operator is None else caller.operator.id
+        self._verifier.store.record(Access("requests", caller.id, what, operator, place), at)
+
+
+def requested_service(verifier: Verifier, code: str, *, by_office: bool) -> Service:
+    """Return a service that is asked for without a counter; Problem invalid-field for any other."""
+    service = verifier.programme.services.get(code)
+    if service is None or not can_be_asked(service, by_office=by_office):
+        raise _invalid("$.service", "this service is not asked for without a counter")
+    return service
+
+
+def _wish(
+    body: WalletRequest | StaffRequest,
+    asker: Asker,
+    service: Service,
+    presentation: Presentation,
+    verdict: Verified | Refused,
+    *,
+    matter: MatterRequest | None = None,
+    call: str | None = None,
+) -> RequestWish:
+    named = given(body.beneficiary)
+    return RequestWish(
+        operation=idempotency_key(),
+        asker=asker,
+        service=service,
+        department=department_for(service, given(body.department)),
+        fields=body.fields,
+        presentation=presentation,
+        verdict=verdict,
+        reference=given(body.reference),
+        confirmed=body.confirmed,
+        beneficiary=None if named is None else Beneficiary(named),
+        matter=_opening(service, matter),
+        call=call,
+    )
+
+
+def _opening(service: Service, matter: MatterRequest | None) -> dict[str, str]:
+    kind, decides = (None, None) if matter is None else (given(matter.kind), given(matter.decides))
+    try:
+        return dict(opening(service, kind, decides))
+    except WrongMatter as error:
+        raise _invalid(error.path, str(error)) from None
+
+
+def _period(unit: PeriodUnit, key: str, verifier: Verifier) -> Period:
+    try:
+        return period_named(unit, key, verifier.programme.zone)
+    except ValueError:
+        raise _invalid("$.period", f"a period such as {'2026' if unit is PeriodUnit.YEAR else '2026-10'}") from None
+
+
+def _file(service: Service, asked: SubscribersQuery, views: tuple[RequestView, ...]) -> Response:
+    """Return subscribers as CSV (RFC 4180), with a byte order mark so that spreadsheets read Chinese."""
+    fields = () if service.request is None else tuple(one.code for one in service.request.fields)
+    written = io.StringIO()
+    table = csv.writer(written)
+    table.writerow((*COLUMNS, *fields))
+    for view in views:
+        details = {} if isinstance(view.details, UnsetType) else view.details
+        told = (given(view.holder_ref) or "", given(view.channel) or "")
+        table.writerow((view.id, view.opened_at, *told, *(_cell(details.get(code, "")) for code in fields)))
+    named = f"attachment; filename={asked.service}-{asked.period}.csv"
+    body = "\ufeff" + written.getvalue()
+    return Response(body, 200, {"Content-Disposition": named, **_PRIVATE}, content_type="text/csv; charset=utf-8")
+
+
+def _cell(value: object) -> str:
+    """Return a cell that no spreadsheet takes for a formula: what a holder typed is text."""
+    text = str(value)
+    return f"'{text}" if text[:1] in {"=", "+", "-", "@", "\t", "\r"} else text
+
+
+def _invalid(path: str, message: str) -> Problem:
+    return Problem("invalid-field", extra={"fields": [{"path": path, "message": message}]})
