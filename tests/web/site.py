@@ -12,7 +12,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 from accounts.rights import Right
 from cards.claims import Form
-from edge.settings import load_settings
+from edge.settings import Settings, load_settings
 from issuer.holders import NewHolder, add_ground, add_holder
 from issuer.identity import IdType, check_identity
 from issuer.issuing import issue
@@ -65,6 +65,7 @@ class Site:
         self.settings = load_settings({"YUNJU_VAR": str(folder), "YUNJU_BASE_URL": self.base})
         self.office = open_office(self.settings)
         self.demo = demonstrate(self.office, self.clock.now())
+        self.settings = self.ready(self.settings)
         self.app = create_application(self.settings, self.clock)
         self.trouble = []  # answers to give instead of the application's, oldest first
         self._server.app = self._serve
@@ -80,6 +81,10 @@ class Site:
                 start_response(status, [("Content-Type", "application/problem+json")])
                 return [body]
         return self.app.wsgi_app(environ, start_response)
+
+    def ready(self, settings: Settings) -> Settings:
+        """Return the settings to start with, now that the machine's keys are there."""
+        return settings
 
     def close(self) -> None:
         self._server.shutdown()
