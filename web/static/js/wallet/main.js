@@ -159,7 +159,7 @@ async function removeCard() {
   location.reload();
 }
 
-const back = () => (phone ? show("card") : enrolment.show());
+const back = () => (phone ? show("card") : enrolment.show(byId("enrol-code").value));
 
 function listen() {
   for (const tab of document.querySelectorAll("#tabs button")) tab.addEventListener("click", () => show(tab.value));

@@ -1,0 +1,266 @@
+"""The wallet's bookings in a real browser: every kind, faults at their field, changes, late carriers, lost answers."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.web.phone import Phone
+from tests.web.test_accessibility import LOOKS, violations
+
+pytestmark = pytest.mark.browser
+LIST = "/v1/wallet/bookings"
+
+
+def bookings(phone):
+    """Open the tab; returns the page once it is known what can be booked."""
+    phone.page.click("#tab-bookings")
+    expect(phone.page.locator("#bookings-new .door").first).to_be_visible()
+    return phone.page
+
+
+def day(site, days: int) -> str:
+    """A local date some days from the machine's today."""
+    from datetime import timedelta
+
+    return (site.clock.now() + timedelta(days=days, hours=8)).date().isoformat()
+
+
+def fill_flight(page, date: str, time: str = "20:30") -> None:
+    """Fill a flight in, without those who see off and without a car."""
+    page.fill("#f-scheduled_at", date)
+    page.fill("#f-scheduled_at-from", time)
+    page.fill("#f-flight", "cz 3101")
+    page.fill("#f-holder_name", "张小明")
+    page.fill("#f-phone", "13800001234")
+    page.locator("[data-field=checked_luggage] label").first.click()
+
+
+def book_flight(phone, date: str, time: str = "20:30"):
+    """Book a domestic departure; returns the page with the list."""
+    page = bookings(phone)
+    page.click("[data-book=airport-dom-departure]")
+    fill_flight(page, date, time)
+    page.click("#book-do")
+    expect(page.locator("[data-booking]").first).to_be_visible()
+    return page
+
+
+def held(phone) -> list:
+    """The bookings that the verifier holds for the phone's holder."""
+    return phone.page.evaluate(
+        """async () => {
+          const { Phone } = await import('/static/js/wallet/phone.js');
+          return (await Phone.load()).bookings();
+        }"""
+    )
+
+
+def test_an_airport_transfer_is_booked_with_all_its_fields(opened, site):
+    """Party, telephone, escorts, cars, luggage, name board; the last time to submit is worked out; the unit is held."""
+    phone = Phone(opened, site)
+    page, date = bookings(phone), day(site, 2)
+    page.click("[data-book=airport-dom-departure]")
+    expect(page.locator("#booking-form .note").first).to_contain_text("还可约 2 次")
+    page.locator("#booking-form label", has_text="国内航班接机").click()
+    fill_flight(page, date)
+    expect(page.locator("#f-scheduled_at-hint")).to_contain_text("18:30 提交")
+    page.click("#f-passengers")
+    page.locator("[data-field=passengers] .rows input").fill("李雷")
+    page.click("#f-escorts")
+    page.locator("[data-field=escorts] .rows input").fill("许国强")
+    page.click("#f-plates")
+    page.locator("[data-field=plates] .rows input").fill("粤a·12345")
+    page.locator("[data-field=name_board] label").last.click()
+    page.click("#book-do")
+    expect(page.locator("#bookings-note")).to_contain_text("已预约")
+    (booking,) = held(phone)
+    assert booking["service"] == "airport-dom-arrival"
+    assert booking["details"] == {
+        "holder_name": "张小明", "travel_date": date, "flight": "CZ3101", "scheduled_at": f"{date}T12:30:00Z",
+        "passenger_count": 2, "passengers": ["张小明", "李雷"], "phone": "13800001234", "escort_count": 1,
+        "escorts": ["许国强"], "vehicle_count": 1, "plates": ["粤A12345"], "checked_luggage": True, "name_board": False,
+    }  # fmt: skip
+    page.click("#tab-benefits")
+    expect(page.locator("#benefit-13 .quota")).to_contain_text("重新计")
+    expect(page.locator("#benefit-13 .left")).to_contain_text("1 / 2")
+
+
+def test_faults_stand_at_their_fields_and_at_the_button(opened, site):
+    """Nothing is sent; the first fault has the focus; what the server alone can find is led to its field too."""
+    phone = Phone(opened, site)
+    page = bookings(phone)
+    page.click("[data-book=airport-dom-departure]")
+    page.click("#book-do")
+    expect(page.locator("#book-fault")).to_contain_text("还有 5 处要改")
+    assert page.evaluate("() => document.activeElement.id") == "f-scheduled_at"
+    fill_flight(page, day(site, 2))
+    page.click("#f-plates")
+    page.locator("[data-field=plates] .rows input").fill("粤A1")
+    page.fill("#f-holder_name", "李雷")
+    page.click("#book-do")
+    expect(page.locator("#f-plates-fault")).to_contain_text("车牌号不完整")
+    expect(page.locator("#book-fault")).to_have_text("还有 1 处要改：车牌号")
+    page.locator("[data-field=plates] .rows button").click()
+    page.click("#book-do")
+    expect(page.locator("#f-holder_name-fault")).to_contain_text("张*明")
+    expect(page.locator("#f-holder_name")).to_have_attribute("aria-invalid", "true")
+    expect(page.locator("#book-fault")).to_contain_text("持卡人姓名")
+    assert held(phone) == []
+
+
+def test_it_is_said_that_it_is_too_late_before_it_is_sent(opened, site):
+    """At the time, as soon as it is typed; and from when on a far date can be booked."""
+    phone = Phone(opened, site)
+    page = bookings(phone)
+    page.click("[data-book=airport-dom-departure]")
+    page.fill("#f-scheduled_at", day(site, 0))
+    page.fill("#f-scheduled_at-from", "00:01")
+    expect(page.locator("#f-scheduled_at-fault")).to_have_text("已过提交时间。")
+    page.fill("#f-scheduled_at", day(site, 120))
+    expect(page.locator("#f-scheduled_at-hint")).to_contain_text("起可提交")
+    page.fill("#f-scheduled_at", day(site, 3))
+    expect(page.locator("#f-scheduled_at-fault")).to_be_hidden()
+
+
+def test_rooms_museum_check_up_and_event_are_booked(opened, site):
+    """Each with its own fields, by its own rule."""
+    phone = Phone(opened, site)
+    page = bookings(phone)
+    page.click("[data-book=library-room]")
+    for field, value in (("slot", day(site, 3)), ("slot-from", "14:00"), ("slot-to", "19:00"), ("people", "21")):
+        page.fill(f"#f-{field}", value)
+    page.click("#book-do")
+    expect(page.locator("#f-slot-fault")).to_contain_text("最长 4 小时")
+    expect(page.locator("#f-people-fault")).to_contain_text("1 至 20")
+    page.fill("#f-slot-to", "16:00")
+    page.fill("#f-people", "6")
+    page.click("#book-do")
+    page.click("[data-book=museum-visit]")
+    for field, value in (("slot", day(site, 3)), ("slot-from", "10:00"), ("people", "3")):
+        page.fill(f"#f-{field}", value)
+    page.locator("[data-field=guide] label").first.click()
+    page.click("#book-do")
+    page.click("[data-book=union-checkup]")
+    expect(page.locator("#f-year")).to_have_value(day(site, 0)[:4])
+    page.click("#book-do")
+    page.click("[data-book=steward-training]")
+    page.fill("#f-event", "hr-2026-11")
+    page.click("#book-do")
+    expect(page.locator("[data-booking]")).to_have_count(4)
+    found = {booking["service"]: booking["details"] for booking in held(phone)}
+    assert found["library-room"]["people"] == 6
+    assert found["museum-visit"]["guide"] is True
+    assert found["steward-training"] == {"event": "HR-2026-11"}
+    assert "union-checkup" in found
+
+
+def test_a_booking_is_changed_moved_by_its_carrier_and_cancelled(opened, site):
+    """Each in place, with its state; cancelling asks twice."""
+    phone = Phone(opened, site)
+    page = book_flight(phone, day(site, 2))
+    page.click("[data-booking] summary")
+    page.click("[data-act=change]")
+    expect(page.locator("#f-flight")).to_have_value("CZ3101")
+    page.fill("#f-scheduled_at-from", "21:00")
+    page.click("#book-do")
+    expect(page.locator("#bookings-note")).to_contain_text("预约已更改")
+    page.click("[data-booking] summary")
+    page.click("[data-act=late]")
+    page.fill("#late-time", "20:00")
+    page.click("text=提交新时间")
+    expect(page.locator("[data-booking] .fault")).to_contain_text("晚于原定时间")
+    page.fill("#late-time", "23:50")
+    page.click("text=提交新时间")
+    expect(page.locator("[data-booking] summary")).to_contain_text("23:50")
+    page.click("[data-booking] summary")
+    expect(page.locator("[data-booking]")).to_contain_text("原定 21:00")
+    page.click("[data-act=cancel]")
+    assert held(phone)[0]["state"] == "held"
+    page.click("[data-act=cancel]")
+    expect(page.locator("[data-booking] .pill")).to_have_text("已取消")
+    expect(page.locator("#bookings-note")).to_contain_text("名额已退回")
+
+
+def test_a_booking_whose_answer_was_lost_is_the_same_one_after_a_reload(opened, site):
+    """The operation's id was kept before it was sent: one entry, one unit."""
+    phone = Phone(opened, site)
+    page, sent = bookings(phone), []
+
+    def lose(route):
+        sent.append(route.request.headers["idempotency-key"])
+        route.fetch()
+        route.abort()
+
+    page.route(re.compile(f"{LIST}$"), lose)
+    page.click("[data-book=airport-dom-departure]")
+    fill_flight(page, day(site, 2))
+    page.click("#book-do")
+    expect(page.locator("#book-unconfirmed")).to_be_visible()
+    page.unroute(re.compile(f"{LIST}$"))
+    page.on("request", lambda request: request.url.endswith(LIST) and sent.append(request.headers["idempotency-key"]))
+    page.reload()
+    page.click("#tab-bookings")
+    expect(page.locator("#bookings-new .door")).to_have_count(0)
+    page.click("#book-again")
+    expect(page.locator("#bookings-note")).to_contain_text("已预约")
+    assert len(sent) > 2
+    assert len(set(sent)) == 1
+    assert len(held(phone)) == 1
+
+
+def test_what_the_rules_refuse_is_said_at_the_button(opened, site):
+    """The third of two, with whom to call; what was typed stays."""
+    phone = Phone(opened, site)
+    for days in (2, 3):
+        book_flight(phone, day(site, days))
+    page = bookings(phone)
+    page.click("[data-book=airport-dom-departure]")
+    fill_flight(page, day(site, 4))
+    page.click("#book-do")
+    expect(page.locator("#book-fault")).to_contain_text("2")
+    expect(page.locator("#book-fault a[href^='tel:']")).to_be_visible()
+    expect(page.locator("#f-flight")).to_have_value("cz 3101")
+    assert len(held(phone)) == 2
+
+
+def test_bookings_are_seen_without_a_network_and_the_next_one_stands_on_the_card(opened, site):
+    """As last seen, and said so."""
+    phone = Phone(opened, site)
+    page = book_flight(phone, day(site, 1))
+    page.context.set_offline(True)
+    page.click("#tab-card")
+    expect(page.locator("#next-booking")).to_contain_text("20:30")
+    page.click("#next-booking")
+    expect(page.locator("#bookings-away")).to_be_visible()
+    expect(page.locator("[data-booking]")).to_have_count(1)
+
+
+@pytest.mark.parametrize("look", LOOKS, ids=["-".join(look) for look in LOOKS])
+def test_every_screen_of_bookings_is_accessible(opened, site, look):
+    """Doors, form, faults, list, late carrier, unconfirmed; nothing scrolls sideways on a phone."""
+    language, scheme = look
+    phone = Phone(opened, site, color_scheme=scheme)
+    phone.page.click(f"[data-language={language}]")
+    page = bookings(phone)
+    found = {"doors": violations(page)}
+    page.click("[data-book=airport-dom-departure]")
+    page.click("#f-passengers")
+    page.click("#f-plates")
+    page.click("#book-do")
+    found["faults"] = violations(page)
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= 390
+    page.locator("[data-field=passengers] .rows button").click()
+    page.locator("[data-field=plates] .rows button").click()
+    fill_flight(page, day(site, 2))
+    page.click("#book-do")
+    page.click("[data-booking] summary")
+    page.click("[data-act=late]")
+    found["list"] = violations(page)
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= 390
+    page.route(re.compile(f"{LIST}/.*/cancel$"), lambda route: route.abort())
+    page.click("[data-act=cancel]")
+    page.click("[data-act=cancel]")
+    expect(page.locator("#book-unconfirmed")).to_be_visible()
+    found["unconfirmed"] = violations(page)
+    assert {name: list_ for name, list_ in found.items() if list_} == {}
