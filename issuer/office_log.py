@@ -20,6 +20,7 @@ class Action(StrEnum):
     HOLDER_CORRECTED = "holder-corrected"
     HOLDER_SHOWN = "holder-shown"
     PHOTO_SET = "photo-set"
+    PHOTO_SHOWN = "photo-shown"
     GROUND_ADDED = "ground-added"
     GROUND_WITHDRAWN = "ground-withdrawn"
     MARK_SET = "mark-set"

@@ -31,6 +31,7 @@ from verifier.ledger.interface import Ledger, LedgerUnavailable
 from verifier.ledger.opening import open_ledger
 from verifier.looks import Looks
 from verifier.matter_desk import MatterDesk
+from verifier.photos import PhotoOf, no_photo
 from verifier.published import PublishedFolder, pinned_root, read_programme
 from verifier.requests import RequestDesk
 from verifier.store import VerifierStore
@@ -51,7 +52,7 @@ class Verifier:
     """Everything that the verifier's calls work with; one a process, made after the fork.
 
     `card_by_number` asks a register on the same host, where there is one, for the card token of a number;
-    `entitled_until` until when the holder of a card, by its id, is entitled.
+    `entitled_until` until when the holder of a card, by its id, is entitled; `photo_of` for the photo of its holder.
     """
 
     programme: Programme
@@ -70,6 +71,7 @@ class Verifier:
     log: LogReader | None = None
     card_by_number: Callable[[str], str | None] = no_register
     entitled_until: Callable[[str, datetime], datetime | None] = not_known
+    photo_of: PhotoOf = no_photo
 
     def close(self) -> None:
         """Finish what was accepted and close the stores."""

@@ -22,6 +22,7 @@ from issuer.errors import Refused
 from issuer.holders import find_holder
 from issuer.issuing import find_card
 from issuer.phone import entitled_until
+from issuer.photo_api import photo_blueprint, photo_for_check
 from issuer.publisher import Publisher
 from issuer.server_api import server_blueprint
 from issuer.wallet_api import blueprint as wallet_blueprint
@@ -34,6 +35,7 @@ from verifier.audit.sequencing import log_reader, log_sequencing
 from verifier.audit.thresholds import read_thresholds
 from verifier.booking_upkeep import Sweeping
 from verifier.fetching import Fetcher, source_of
+from verifier.photos import PhotoOf, PhotoRelay, no_photo
 from verifier.published import pinned_root
 from verifier.service import Verifier, no_register, open_verifier, root_file
 from verifier.store import MIGRATIONS
@@ -59,6 +61,7 @@ def create_application(settings: Settings, clock: Clock | None = None) -> Flask:
         verifier = open_verifier(settings, clock, no_register if desk is None else partial(_token_of_number, desk))
         if desk is not None:
             verifier = replace(verifier, entitled_until=partial(entitled_until, desk))
+        verifier = replace(verifier, photo_of=_photos(settings, desk))
         atexit.register(verifier.close)
         sweeping = Sweeping(verifier.upkeep, clock)
         sweeping.start()
@@ -76,6 +79,15 @@ def create_application(settings: Settings, clock: Clock | None = None) -> Flask:
     app.register_blueprint(openapi_blueprint(title=TITLE, version=VERSION))
     app.register_blueprint(pages_blueprint(settings))
     return app
+
+
+def _photos(settings: Settings, desk: Desk | None) -> PhotoOf:
+    """Return where photos are asked for: the register on this host, an issuer elsewhere, or nowhere."""
+    if desk is not None:
+        return partial(photo_for_check, desk, by="verifier")
+    if settings.issuer_url is None:
+        return no_photo
+    return PhotoRelay(settings.issuer_url, settings.issuer_token_file)
 
 
 def _token_of_number(desk: Desk, number: str) -> str | None:
@@ -104,6 +116,7 @@ def _add_issuer(app: Flask, settings: Settings, authenticate: Authenticator, clo
     atexit.register(publisher.stop)
     app.register_blueprint(wallet_blueprint(desk, clock, trusted_proxies=settings.trusted_proxies))
     app.register_blueprint(server_blueprint(desk, authenticate))
+    app.register_blueprint(photo_blueprint(desk, authenticate))
     return desk
 
 

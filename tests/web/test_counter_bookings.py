@@ -71,7 +71,9 @@ def test_of_two_bookings_staff_choose_the_one_that_is_meant(lounge, site, teleph
     page = lounge.page
     expect(page.locator(".segment input").first).to_be_checked()
     page.locator(".segment").nth(1).click()
-    expect(page.locator("[data-view=look] .flight").first).to_have_text(second["details"]["flight"].replace("CZ", "CZ "))
+    expect(page.locator("[data-view=look] .flight").first).to_have_text(
+        second["details"]["flight"].replace("CZ", "CZ ")
+    )
     with page.expect_request("**/v1/check-ins") as sent:
         page.click("#look-confirm")
     assert sent.value.post_data_json["booking"] == second["id"] != first["id"]

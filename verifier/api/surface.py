@@ -20,6 +20,7 @@ from verifier.api.documents import add_documents, add_public_checks
 from verifier.api.log import add_log
 from verifier.api.matters import add_matters
 from verifier.api.offline import add_offline
+from verifier.api.photos import add_photos
 from verifier.api.points import add_points
 from verifier.api.requests import add_requests, add_wallet_requests
 from verifier.api.statement import add_statements
@@ -39,6 +40,7 @@ def blueprint(verifier: Verifier, authenticate: Authenticator, clock: Clock) -> 
     public = RateLimit(PUBLIC_A_SECOND, PUBLIC_AT_ONCE, clock)
     add_check_ins(found, verifier, asking)
     add_looks(found, verifier, asking, RateLimit(LOOKS_A_SECOND, LOOKS_AT_ONCE, clock))
+    add_photos(found, verifier, asking, RateLimit(LOOKS_A_SECOND, LOOKS_AT_ONCE, clock))
     add_changes(found, verifier, asking)
     add_challenges(found, verifier, asking, RateLimit(LOOKS_A_SECOND, LOOKS_AT_ONCE, clock))
     add_bookings(found, verifier, asking)

@@ -59,14 +59,17 @@ export class Device {
     return rights.includes(right);
   }
 
+  // What proves who calls: made anew for every sending.
+  async headers(method, path, text, operator = this.operator) {
+    const proof = await dpop(this.key, method, path, text, this.kept.access_token);
+    const headers = { Authorization: `DPoP ${this.kept.access_token}`, DPoP: proof };
+    if (operator) headers["Yunju-Operator"] = operator.session;
+    return headers;
+  }
+
   // `operator`: another session than that of whoever is on duty; null for none.
   async call(method, path, { body, operation, retries, operator = this.operator } = {}) {
-    const sign = async (verb, where, text) => {
-      const proof = await dpop(this.key, verb, where, text, this.kept.access_token);
-      const headers = { Authorization: `DPoP ${this.kept.access_token}`, DPoP: proof };
-      if (operator) headers["Yunju-Operator"] = operator.session;
-      return headers;
-    };
+    const sign = (verb, where, text) => this.headers(verb, where, text, operator);
     return call(method, path, { body, operation, sign, retries });
   }
 

@@ -1,0 +1,50 @@
+"""The photo of a look's holder, for the device that looked, while its look lives."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from flask import Blueprint, Response, request
+
+from accounts.rights import Right
+from cards.verify import Refused
+from edge.http import request_instant
+from edge.limits import RateLimit
+from edge.openapi import describe
+from edge.problems import Problem
+from verifier.api.asking import Asking
+from verifier.checkin import ledger_problems
+from verifier.service import Verifier
+from verifier.store import Access
+
+JPEG: Final = "image/jpeg"
+
+
+def add_photos(found: Blueprint, verifier: Verifier, asking: Asking, limit: RateLimit) -> None:
+    """Add GET /v1/looks/<id>/photo, at most so many a device."""
+
+    @found.get("/v1/looks/<look>/photo")
+    @describe(
+        summary="The photo of the holder looked at, relayed from the issuer; not found where the issuer is away",
+        tag="check-ins",
+        answers={200: JPEG},
+        problems={"not-permitted", "not-found", "not-trusted", "unavailable", "too-many-requests"},
+    )
+    def look_photo(look: str) -> Response:
+        caller, at = asking.authenticate(request), request_instant()
+        point = asking.point(caller, Right.CHECK_IN)
+        limit.require(caller.id)
+        kept = verifier.store.look(look, caller.id, at)
+        if kept is None or kept.presentation.card is None:
+            raise Problem("not-found", "this look is over or was another device's: scan again")
+        # A look may have been one at a forged card that names another's: its photo is nobody's to see.
+        verdict = verifier.bookings.declared(kept.presentation.card, at)
+        photo = None if isinstance(verdict, Refused) else verifier.photo_of(verdict.card.card_id, at)
+        with ledger_problems():
+            holder = None if verdict.card is None else verifier.ledger.pseudonym(verdict.card.subject)
+        operator = None if caller.operator is None else caller.operator.id
+        what = "absent" if photo is None else "shown"
+        verifier.store.record(Access("photo", caller.id, what, operator, point.code, holder), at)
+        if photo is None:
+            raise Problem("not-found", "there is no photo to show")
+        return Response(photo, content_type=JPEG, headers={"Cache-Control": "no-store"})
