@@ -28,6 +28,8 @@ class Action(StrEnum):
     OPERATOR_ADDED = "operator-added"
     OPERATOR_DISABLED = "operator-disabled"
     OPERATOR_SIGNED_IN = "operator-signed-in"
+    OPERATOR_PIN_CHANGED = "operator-pin-changed"
+    OPERATOR_RIGHTS_CHANGED = "operator-rights-changed"
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,13 +98,40 @@ class Operators:
 
     def disable(self, code: str, *, by: str, at: datetime) -> None:
         """Take an operator out of use, sessions included; UnknownOperator if there is none."""
+        self._change(code, {"disabled_at": at}, Action.OPERATOR_DISABLED, by=by, at=at)
+
+    def set_pin(self, code: str, pin: str | None, *, by: str, at: datetime) -> None:
+        """Give an operator another PIN, None for none, and end the sessions; UnknownOperator, WeakSecret."""
+        kept = None if pin is None else hash_pin(pin)
+        changed = self._change(code, {"pin": kept}, Action.OPERATOR_PIN_CHANGED, by=by, at=at, pin=pin is not None)
+        self._end_sessions(changed, at)
+
+    def set_rights(self, code: str, rights: Rights, *, by: str, at: datetime) -> None:
+        """Give an operator these rights instead of the old; UnknownOperator, ValueError without any right."""
+        if not any(rights.values()):
+            raise ValueError("an operator needs a right at a point")
+        kept = save_rights(rights)
+        self._change(code, {"rights": kept}, Action.OPERATOR_RIGHTS_CHANGED, by=by, at=at, rights=kept)
+
+    def _change(
+        self, code: str, values: dict[str, object], action: Action, *, by: str, at: datetime, **detail: object
+    ) -> str:
+        """Change an active operator's row, tell the log, and return the operator's id."""
         active = sa.and_(OPERATORS.c.code == code, OPERATORS.c.disabled_at.is_(None))
         with self._database.write() as connection:
             row = connection.execute(sa.select(OPERATORS).where(active)).one_or_none()
             if row is None:
                 raise UnknownOperator(code)
-            connection.execute(OPERATORS.update().where(active).values(disabled_at=at))
-            journal.append(connection, Action.OPERATOR_DISABLED, row.id, by=by, at=at)
+            connection.execute(OPERATORS.update().where(active).values(values))
+            journal.append(connection, action, row.id, by=by, at=at, detail=detail)
+        self._database.revision += 1
+        return str(row.id)
+
+    def _end_sessions(self, operator_id: str, at: datetime) -> None:
+        held = OPERATOR_SESSIONS.c
+        theirs = sa.and_(held.operator_id == operator_id, held.ended_at.is_(None))
+        with self._database.write() as connection:
+            connection.execute(OPERATOR_SESSIONS.update().where(theirs).values(ended_at=at))
         self._database.revision += 1
 
     def list(self) -> Sequence[OperatorRecord]:

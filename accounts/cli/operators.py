@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import IO
 
 import click
@@ -13,6 +15,13 @@ from accounts.rights import save_rights
 from edge.cli import Refusal, emit, json_option
 from edge.instants import rfc3339
 
+PIN_FILE = click.option(
+    "--pin-file",
+    type=click.File(encoding="utf-8", lazy=True),
+    help="Read the PIN from a file's first line, `-` for stdin.",
+)
+NO_PIN = click.option("--no-pin", is_flag=True, help="Sign in with the code alone: whoever stands at the device can.")
+
 
 @click.group("operator")
 def operator() -> None:
@@ -23,12 +32,8 @@ def operator() -> None:
 @click.argument("code")
 @click.argument("name")
 @click.option("--grant", "granted", multiple=True, required=True, help=GRANT_HELP)
-@click.option(
-    "--pin-file",
-    type=click.File(encoding="utf-8", lazy=True),
-    help="Read the PIN from a file's first line, `-` for stdin.",
-)
-@click.option("--no-pin", is_flag=True, help="Sign in with the code alone: whoever stands at the device can.")
+@PIN_FILE
+@NO_PIN
 @json_option
 @click.pass_obj
 def add(  # noqa: PLR0917 - click passes them by name
@@ -61,12 +66,44 @@ def list_operators(desk: Desk, as_json: bool) -> None:
 @click.pass_obj
 def disable(desk: Desk, code: str, as_json: bool) -> None:
     """Take the operator with CODE out of use; sessions end within five seconds."""
+    with _unknown_refused(), desk.store() as store:
+        store.operators.disable(code, by=desk.by, at=desk.clock.now())
+    emit({"disabled": code}, as_json, f"{code} can no longer sign in")
+
+
+@operator.command("pin")
+@click.argument("code")
+@PIN_FILE
+@NO_PIN
+@json_option
+@click.pass_obj
+def change_pin(desk: Desk, code: str, pin_file: IO[str] | None, no_pin: bool, as_json: bool) -> None:
+    """Give the operator with CODE another PIN; whoever is signed in by the old one is out within five seconds."""
+    pin = None if no_pin else ask("PIN", pin_file)
+    with _unknown_refused(), weak_refused(), desk.store() as store:
+        store.operators.set_pin(code, pin, by=desk.by, at=desk.clock.now())
+    emit({"changed": code, "pin": pin is not None}, as_json, f"{code} has {'a new' if pin else 'no'} PIN")
+
+
+@operator.command("grant")
+@click.argument("code")
+@click.option("--grant", "granted", multiple=True, required=True, help=GRANT_HELP)
+@json_option
+@click.pass_obj
+def change_rights(desk: Desk, code: str, granted: tuple[str, ...], as_json: bool) -> None:
+    """Give the operator with CODE these rights instead of the old ones; in force within five seconds."""
+    rights = grants(granted, desk.points())
+    with _unknown_refused(), desk.store() as store:
+        store.operators.set_rights(code, rights, by=desk.by, at=desk.clock.now())
+    emit({"changed": code, "rights": save_rights(rights)}, as_json, f"{code} may now: {shown(rights)}")
+
+
+@contextmanager
+def _unknown_refused() -> Iterator[None]:
     try:
-        with desk.store() as store:
-            store.operators.disable(code, by=desk.by, at=desk.clock.now())
+        yield
     except UnknownOperator:
         raise Refusal("no active operator has this code", "`operator list` shows them") from None
-    emit({"disabled": code}, as_json, f"{code} can no longer sign in")
 
 
 def _line(one: OperatorRecord) -> str:

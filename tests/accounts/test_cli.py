@@ -200,6 +200,13 @@ def test_operators_come_with_a_pin_or_without_by_wish(run):
     ]
     assert run(*line, "--no-pin")[0] == 1
     assert run("operator", "add", "0419", "Li", "--grant", "gym", "--pin-file", "FILE", stdin="12\n")[0] == 1
+    assert run("operator", "pin", "0418", "--pin-file", "FILE", stdin="271828\n")[0] == 0
+    assert run("operator", "pin", "0418", "--pin-file", "FILE", stdin="12\n")[0] == 1
+    assert run("operator", "pin", "0418", "--no-pin")[0] == 0
+    assert json.loads(run("operator", "grant", "0418", "--grant", "gym=void", "--json")[1])["rights"] == {
+        "gym": ["void"]
+    }
+    assert run("operator", "pin", "nobody", "--no-pin")[0] == 1
     assert run("operator", "disable", "0417")[0] == 0
     assert run("operator", "disable", "0417")[0] == 1
     assert "no PIN" in run("operator", "list")[1]

@@ -131,6 +131,30 @@ def test_a_disabled_operator_is_out_within_five_seconds(tmp_path):
     elsewhere.close()
 
 
+def test_a_new_pin_ends_what_the_old_one_opened(ground):
+    """A PIN that was seen over the shoulder is worth nothing from then on."""
+    device = ground.device()
+    ground.operator()
+    device.sign_operator_in()
+    ground.store.operators.set_pin("0417", "271828", by=ADMIN, at=NOON)
+    assert code_of(device.call()) == "operator-signed-out"
+    assert code_of(device.sign_operator_in("0417", "493817")) == "wrong-credentials"
+    assert device.sign_operator_in("0417", "271828").status_code == 201
+    with pytest.raises(WeakSecret):
+        ground.store.operators.set_pin("0417", "12", by=ADMIN, at=NOON)
+
+
+def test_changed_rights_are_in_force_at_once(ground):
+    """Also for who is signed in: a supervisor who is one no more voids nothing more."""
+    device = ground.device(rights=EVERY_DEVICE_RIGHT)
+    ground.operator(grant=SUPERVISOR)
+    device.sign_operator_in()
+    ground.store.operators.set_rights("0417", {"gym": frozenset({Right.CHECK_IN})}, by=ADMIN, at=NOON)
+    assert allowed(device) == {Right.CHECK_IN}
+    with pytest.raises(ValueError, match="needs a right"):
+        ground.store.operators.set_rights("0417", {}, by=ADMIN, at=NOON)
+
+
 @pytest.mark.parametrize(("operator", "pin"), [("9999", "493817"), ("0417", "000000"), ("0417", None), ("0418", None)])
 def test_wrong_codes_and_pins_are_one_answer(ground, operator, pin):
     """Unknown operator, wrong PIN and missing PIN cannot be told apart."""
