@@ -37,6 +37,7 @@ from web.seeding import (
 
 NOTE: Final = "demo.json"
 """In YUNJU_VAR: marks the data as a demonstration's, and keeps its sign-ins (mode 0600)."""
+AUDITORS: Final = {"auditor.li": "reads the log", "auditor.zhao": "may also ask for a name, saying what for"}
 BEGUN: Final = "demo.begun"
 """In YUNJU_VAR from before the first datum until NOTE is written: what lies there then is half made, and ours."""
 
@@ -119,8 +120,11 @@ def describe(office: Office, demo: Demo, at: datetime) -> str:
         lines.append(f"  {device_code(office.accounts, code, at)}  {name}")
     lines += ["", f"Wallet    {base}/wallet   open the link, then the last four characters of the ID:"]
     lines += [line for holder in demo.holders for line in _holder_lines(office, holder, at)]
+    people = demo.accounts.people
+    lines += ["", f"Audit     {base}/audit   sign in with a name and password of:"]
+    lines += [f"  {name:<14} {password}   {told}" for name, told in AUDITORS.items() if (password := people.get(name))]
     lines += ["", "Sign-ins"]
-    lines += [f"  {name:<14} {password}" for name, password in demo.accounts.people.items()]
+    lines += [f"  {name:<14} {password}" for name, password in people.items() if name not in AUDITORS]
     lines += [f"  operator {code}  PIN {pin}" for code, pin in demo.accounts.operators.items()]
     return "\n".join(lines)
 

@@ -85,8 +85,13 @@ def _resident_id(number: int) -> str:
 
 
 def seed_accounts(store: AccountStore, at: datetime) -> DemoAccounts:
-    """Add an officer, an approver, an auditor and an operator with a PIN, who may supervise at every point."""
-    roles = {"officer.chen": Role.OFFICER, "approver.lin": Role.APPROVER, "auditor.li": Role.AUDITOR}
+    """Add an officer, an approver, two auditors and an operator with a PIN, who may supervise at every point."""
+    roles = {
+        "officer.chen": Role.OFFICER,
+        "approver.lin": Role.APPROVER,
+        "auditor.li": Role.AUDITOR,
+        "auditor.zhao": Role.NAME_AUDITOR,
+    }
     people = {name: secrets.token_urlsafe(12) for name in roles}
     for name, role in roles.items():
         store.people.add(name, people[name], (role,), by=BY, at=at)

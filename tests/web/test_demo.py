@@ -10,6 +10,7 @@ from cards.wire import dictionary_of
 from edge.clock import SystemClock
 from edge.settings import load_settings
 from web import demo
+from web.app import create_application
 from web.seeding import POINTS_MOST
 
 HEADLINE = "Yunju is at http://127.0.0.1:8000"
@@ -37,6 +38,19 @@ def test_an_empty_machine_gets_holders_of_every_tier_points_and_accounts(tmp_pat
     assert len(re.findall(r"^  [0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{4}  ", text, re.MULTILINE)) == POINTS_MOST
     assert len(re.findall(r"/wallet#enrol=[0-9A-Z-]{19}", text)) == 3
     assert re.search(r"operator 1001  PIN \d{6}$", text, re.MULTILINE)
+
+
+def test_the_audit_pages_and_who_may_sign_in_there_are_printed(tmp_path, capsys):
+    """The address, two accounts with their passwords and what each may do; both work."""
+    _, text, _ = show(tmp_path / "var", capsys)
+    assert "http://127.0.0.1:8000/audit" in text
+    found = dict(re.findall(r"^  (auditor\.\w+) +(\S+)   \w", text, re.MULTILINE))
+    app = create_application(settings(tmp_path / "var"))
+    for name, right in (("auditor.li", False), ("auditor.zhao", True)):
+        client = app.test_client()
+        signed = client.post("/v1/sessions", json={"name": name, "password": found[name], "cookie": True})
+        assert signed.status_code == 201
+        assert (b'"names":true' in client.get("/audit").data.replace(b" ", b"")) is right
 
 
 def test_what_is_printed_of_a_printed_card_is_its_code(tmp_path, capsys):
