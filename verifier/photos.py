@@ -39,7 +39,7 @@ class PhotoRelay:
     url: str
     token_file: Path
 
-    def __call__(self, card: str, at: datetime) -> bytes | None:
+    def __call__(self, card: str, _at: datetime) -> bytes | None:
         """Ask for a card's photo; None for any fault, which is logged without a word of whose it was."""
         try:
             token = read_private(self.token_file).decode("ascii", "replace").strip()
