@@ -16,7 +16,7 @@ from web.app import create_application
 from web.audit.pages import PAGES
 from web.wording import load_wording
 
-NAMED = "auditor.zhao"
+NAMED = "auditor.sun"
 SPAN = "since=2026-11-01&until=2026-11-30"
 READS = [
     f"/v1/audit/figures?{SPAN}",
