@@ -11,12 +11,12 @@ from accounts.rights import Right
 from cards.claims import CardClaims
 from cards.offline_record import sign_time
 from cards.programme.types import Service, Text
+from cards.promise import Promise, sign_promise
 from cards.verify import Refused, Verified
 from edge.encoding import b64u
 from edge.instants import rfc3339, to_epoch
 from edge.sealing import derive, keyed_hash
 from keys.signer import Signer
-from keys.tokens import TokenForm, sign_token
 from verifier.answers import BookingView, CheckInAnswer, Holder, Represented, Words
 from verifier.booking_views import booking_view, window_values
 from verifier.checkin import VOID_WINDOW, Ask, Judged
@@ -41,17 +41,6 @@ INTEGRATION: Final = timedelta(seconds=60)
 
 CLOCK_TOLERANCE: Final = timedelta(seconds=30)
 """A device whose clock differs by more is told so: the answer says clock, not card."""
-
-PROMISE: Final = TokenForm(
-    typ="promise+jwt",
-    headers=frozenset({"alg", "kid", "typ"}),
-    required={"iss": str, "iat": int, "by": int, "id": str, "leaf": str},
-    optional={},
-    max_length=1024,
-    max_lifetime=None,
-)
-"""A promise to integrate an entry: its id and leaf hash (base64url), and until when, signed by the receipt key."""
-
 
 LOOKED: Final = Text(zh="卡有效，尚未办理", en="The card is valid; nothing is recorded yet")
 CONFIRM: Final = Text(zh="请确认服务后点击办理。", en="Choose the service and confirm.")
@@ -83,14 +72,8 @@ class Answering:
     def promise(self, outcome: Outcome) -> str:
         """Return the signed promise to integrate an entry in time."""
         made = to_epoch(outcome.at)
-        claims: dict[str, object] = {
-            "iss": self._issuer,
-            "iat": made,
-            "by": made + int(INTEGRATION.total_seconds()),
-            "id": outcome.entry,
-            "leaf": b64u(outcome.leaf_hash),
-        }
-        return sign_token(self._receipt, PROMISE, claims)
+        promise = Promise(outcome.entry, b64u(outcome.leaf_hash), made, made + int(INTEGRATION.total_seconds()))
+        return sign_promise(self._receipt, self._issuer, promise)
 
     def time(self, at: datetime) -> str:
         """Return the server's time, signed, for devices to hold while they are offline."""

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 import pytest
 
 from cards.programme.load import load_programme
+from cards.promise import PROMISE
 from cards.proof import sign_proof
 from edge.clock import SystemClock
 from edge.encoding import b64u
@@ -22,7 +23,6 @@ from keys.tokens import verify_with_keys
 from keys.wallet_proof import Call, sign_wallet_proof
 from tests.verifier.machine import ROOT, free_port
 from tests.web.split import Front, Host, until
-from verifier.answering import PROMISE
 
 pytestmark = pytest.mark.slow
 

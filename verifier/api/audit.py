@@ -19,6 +19,7 @@ from edge.problems import Problem, ProblemKind, register_problem
 from edge.strictjson import loads
 from keys.entry_proof import EntryProof
 from verifier.api.asking import Asking
+from verifier.api.promises import add_promises, add_wallet_promises
 from verifier.api.readings import record_reading
 from verifier.audit.leaf import LeafError, leaf_hash
 from verifier.audit.place import PlaceError, State
@@ -99,11 +100,12 @@ class ProofAnswer(msgspec.Struct, frozen=True):
     server_time: str
 
 
-def add_audit(found: Blueprint, verifier: Verifier, log: LogReader, asking: Asking) -> None:
-    """Add /v1/log/checkpoint, /v1/log/status, /v1/log/tile/… and /v1/log/proof/<entry id>."""
+def add_audit(found: Blueprint, verifier: Verifier, log: LogReader, asking: Asking, limit: RateLimit) -> None:
+    """Add /v1/log/checkpoint, /v1/log/status, /v1/log/tile/…, /v1/log/proof/<entry id> and what promises need."""
     _add_public(found, log)
     _add_tiles(found, verifier, log, asking)
     _add_incidents(found, verifier, log, asking)
+    add_promises(found, verifier, log, asking, limit)
 
     @found.get("/v1/log/proof/<entry_id>")
     @describe(
@@ -123,6 +125,7 @@ def add_wallet_proofs(
     found: Blueprint, verifier: Verifier, log: LogReader, holder: Callable[[str, datetime], str], limit: RateLimit
 ) -> None:
     """Add POST /v1/wallet/log/<entry id>/proof; `holder` tells whose phone signed the call (problem bad-token)."""
+    add_wallet_promises(found, verifier, log, holder, limit)
 
     @found.post("/v1/wallet/log/<entry_id>/proof")
     @describe(

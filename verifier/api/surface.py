@@ -22,6 +22,7 @@ from verifier.api.matters import add_matters
 from verifier.api.offline import add_offline
 from verifier.api.photos import add_photos
 from verifier.api.points import add_points
+from verifier.api.promises import REPORTS_A_SECOND, REPORTS_AT_ONCE
 from verifier.api.requests import add_requests, add_wallet_requests
 from verifier.api.statement import add_statements
 from verifier.api.wallet import WalletCalls, add_wallet, add_wallet_usage
@@ -60,7 +61,7 @@ def blueprint(verifier: Verifier, authenticate: Authenticator, clock: Clock) -> 
     add_cards(found, verifier, asking, authenticate, public)
     add_log(found, verifier, asking)
     if verifier.log is not None:
-        add_audit(found, verifier, verifier.log, asking)
+        add_audit(found, verifier, verifier.log, asking, RateLimit(REPORTS_A_SECOND, REPORTS_AT_ONCE, clock))
         add_wallet_proofs(found, verifier, verifier.log, WalletCalls(verifier, asking, authenticate).holder, public)
     return found
 

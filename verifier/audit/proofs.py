@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 
-from edge.strictjson import JsonError, loads
-from keys.entry_proof import EntryProof, Unproved
+from edge.instants import rfc3339
+from edge.strictjson import JsonError, dumps, loads
+from keys.entry_proof import EntryProof
 from keys.notes import parse_note
 from verifier.audit.entryindex import EntryIndex
 from verifier.audit.place import Place, State
 from verifier.audit.tiles import Source, Tree
+from verifier.audit.tilewriter import PRIVATE
 from verifier.audit.witnesses import Witness
 
 _INCIDENT_BYTES = 1024
@@ -59,6 +64,14 @@ class LogReader:
                 found += [{name: str(value) for name, value in told.items()}] if isinstance(told, dict) else []
         return found
 
+    def report(self, at: datetime, kind: str, place: str, detail: str) -> None:
+        """Add to the incidents what somebody outside found; the same is not told twice among the last ones."""
+        if self._incidents is None:
+            return
+        line = {"kind": kind, "place": place, "detail": detail}
+        if not any(line.items() <= told.items() for told in self.incidents()):
+            append_incident(self._incidents, {"at": rfc3339(at), **line})
+
     def prove(self, entry_id: str) -> EntryProof:
         """Return an entry's proof, to the witnessed checkpoint where that covers it; NotLogged, leaf.LeafError.
 
@@ -83,6 +96,16 @@ class LogReader:
         return Tree(self._source, state.size).entry(index)
 
 
+def append_incident(path: Path, line: Mapping[str, object]) -> None:
+    """Append one line to a log's list of incidents."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, PRIVATE)
+    try:
+        os.write(handle, dumps(line) + b"\n")
+    finally:
+        os.close(handle)
+
+
 def _is_entry(data: bytes, entry_id: str) -> bool:
     try:
         leaf = loads(data)
@@ -93,6 +116,3 @@ def _is_entry(data: bytes, entry_id: str) -> bool:
 
 def _size(note: str) -> int:
     return int(parse_note(note).text.split("\n")[1])
-
-
-__all__ = ["EntryProof", "LogReader", "NotLogged", "Unproved"]

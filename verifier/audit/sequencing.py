@@ -6,29 +6,26 @@ Start it after a fork. Any number of processes may run one; one of them leads.
 from __future__ import annotations
 
 import logging
-import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 from threading import Event, Thread
 from time import monotonic
 from typing import Final
 
+from cards.promise import origin_of
 from edge.clock import Clock
 from edge.instants import rfc3339, to_epoch
 from edge.settings import Settings, SettingsError
-from edge.strictjson import dumps
 from keys.files import StoreError
 from keys.keyset import Purpose
 from keys.notes import Checkpoint, EcdsaNoteSigner, Ed25519NoteSigner, NoteError, NoteSigner
 from keys.store import KeyStore
 from verifier.audit.holding import HELD, Held
 from verifier.audit.place import Place, PlaceError
-from verifier.audit.proofs import LogReader
+from verifier.audit.proofs import LogReader, append_incident
 from verifier.audit.sequencer import Incident, LogHome, NotLeader, Sequencer
 from verifier.audit.tiles import FolderSource, TileError, Tree
-from verifier.audit.tilewriter import PRIVATE
 from verifier.audit.witnesses import Contradicted, Witness, WitnessAway, ask, call_http, largest_seen, read_witnesses
 from verifier.ledger.interface import Ledger
 
@@ -43,11 +40,6 @@ INCIDENTS: Final = "incidents.jsonl"
 LOG_KEY: Final = "log"
 _log = logging.getLogger("yunju.audit")
 Call = Callable[[str, bytes | None], tuple[int, bytes]]
-
-
-def origin_of(issuer: str) -> str:
-    """Return the log's name for an issuer: its address without the scheme, as tlog-tiles recommends."""
-    return f"{issuer.partition('://')[2] or issuer}/v1/log"
 
 
 def open_home(settings: Settings, issuer: str) -> LogHome:
@@ -241,14 +233,4 @@ class Sequencing:
         fields = {"kind": incident.kind, "place": incident.place, "detail": incident.message}
         _log.error("incident in the usage log", extra={"safe_fields": fields})
         line = {"at": rfc3339(self._parts.clock.now()), **fields}
-        append_incident(self._parts.home.folder, line)
-
-
-def append_incident(folder: Path, line: Mapping[str, object]) -> None:
-    """Append one line to the log's list of incidents."""
-    folder.mkdir(parents=True, exist_ok=True)
-    handle = os.open(folder / INCIDENTS, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, PRIVATE)
-    try:
-        os.write(handle, dumps(line) + b"\n")
-    finally:
-        os.close(handle)
+        append_incident(self._parts.home.folder / INCIDENTS, line)

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from accounts.http import Authenticator
+from cards.promise import PROMISE
 from edge.encoding import unb64u
 from edge.http import create_frame
 from keys.entry_proof import EntryProof, PromiseState, promise_state
@@ -12,7 +13,6 @@ from keys.notes import open_checkpoint
 from tests.verifier.audit.builders import ORIGIN, LogWorld
 from tests.verifier.booking import Phone
 from tests.verifier.world import BASE, Signers, World
-from verifier.answering import PROMISE
 from verifier.api.surface import blueprint
 from verifier.audit.leaf import leaf_hash
 from verifier.audit.proofs import LogReader

@@ -1,0 +1,87 @@
+"""The promise in every answer: to have this entry in the log's tree by then. Read by whoever holds one, and verified.
+
+The receipt key signs it; an entry proof (`keys.entry_proof`) for its `leaf` keeps it, none by then breaks it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from keys.entry_proof import EntryProof, PromiseState, promise_state
+from keys.errors import BadClaims, TokenError
+from keys.keyset import KeySet, Purpose
+from keys.notes import NoteKey, ecdsa_key
+from keys.signer import Signer
+from keys.tokens import TokenForm, parse_unverified, sign_token, verify_with_keys
+
+PROMISE: Final = TokenForm(
+    typ="promise+jwt",
+    headers=frozenset({"alg", "kid", "typ"}),
+    required={"iss": str, "iat": int, "by": int, "id": str, "leaf": str},
+    optional={},
+    max_length=1024,
+    max_lifetime=None,
+)
+"""A promise to integrate an entry: its id and leaf hash (base64url), and until when, signed by the receipt key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """A promise whose signature was verified: the entry's id, its leaf's hash (base64url), when and by when."""
+
+    entry: str
+    leaf: str
+    made_at: int
+    by: int
+
+    def state(self, now: int, proof: EntryProof | None, keys: list[NoteKey]) -> tuple[PromiseState, str]:
+        """Tell how it stands at `now` (epoch seconds), given what the log proved by its `keys`, and why."""
+        return promise_state(self.leaf, self.by, now, proof, keys)
+
+
+def sign_promise(signer: Signer, issuer: str, promise: Promise) -> str:
+    """Return a promise as it stands in an answer."""
+    claims: dict[str, object] = {
+        "iss": issuer,
+        "iat": promise.made_at,
+        "by": promise.by,
+        "id": promise.entry,
+        "leaf": promise.leaf,
+    }
+    return sign_token(signer, PROMISE, claims)
+
+
+def verify_promise(text: str, keys: KeySet, issuer: str, at: datetime) -> Promise:
+    """Return a promise that a receipt key of these signed in this issuer's name; TokenError otherwise."""
+    claims = verify_with_keys(text, PROMISE, keys, Purpose.RECEIPT, at).claims
+    if claims["iss"] != issuer:
+        raise BadClaims("another issuer's promise")
+    return _of(claims)
+
+
+def unverified_promise(text: str) -> Promise | None:
+    """Return what a promise says, without any trust in it; None for what is none."""
+    try:
+        return _of(parse_unverified(text, PROMISE).claims)
+    except TokenError:
+        return None
+
+
+def origin_of(issuer: str) -> str:
+    """Return the log's name for an issuer: its address without the scheme, as tlog-tiles recommends."""
+    return f"{issuer.partition('://')[2] or issuer}/v1/log"
+
+
+def log_keys(keys: KeySet, issuer: str) -> list[NoteKey]:
+    """Return the keys by which a trust bundle lets checkpoints of the issuer's log be believed."""
+    return [ecdsa_key(origin_of(issuer), key.key) for key in keys.of_purpose(Purpose.LOG)]
+
+
+def _of(claims: Mapping[str, object]) -> Promise:
+    made, by = claims["iat"], claims["by"]
+    if not isinstance(made, int) or not isinstance(by, int) or by < made:
+        raise BadClaims("by is before iat")
+    return Promise(str(claims["id"]), str(claims["leaf"]), made, by)
