@@ -1,10 +1,15 @@
 """How gunicorn serves the application; any value gives way to gunicorn's own flags (`--bind`, GUNICORN_CMD_ARGS)."""
 
 import os
+import shutil
 import socket
 import struct
+import tempfile
 from pathlib import Path
 from typing import Any
+
+METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+_made: dict[str, str] = {}
 
 bind = "127.0.0.1:8000"
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
@@ -27,6 +32,26 @@ def when_ready(server: Any) -> None:  # noqa: ANN401 - gunicorn's arbiter, which
     for listener in server.LISTENERS:
         listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, bound)
         listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, bound)
+
+
+def on_starting(server: Any) -> None:  # noqa: ANN401, ARG001 - gunicorn's arbiter, which has no types
+    """Give the workers a folder in which their figures are counted together, unless one was named."""
+    if METRICS_FOLDER not in os.environ:
+        os.environ[METRICS_FOLDER] = _made["folder"] = tempfile.mkdtemp(prefix="yunju-metrics-", dir=worker_tmp_dir)
+
+
+def child_exit(server: Any, worker: Any) -> None:  # noqa: ANN401, ARG001 - as above
+    """Tell the figures that a worker is gone; what it counted stays counted."""
+    # The library looks for the folder as it is imported: before on_starting it would count for one process alone.
+    from prometheus_client.multiprocess import mark_process_dead  # noqa: PLC0415 - as said
+
+    mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
+
+
+def on_exit(server: Any) -> None:  # noqa: ANN401, ARG001 - as above
+    """Leave nothing behind."""
+    if "folder" in _made:
+        shutil.rmtree(_made["folder"], ignore_errors=True)
 
 
 timeout = 30

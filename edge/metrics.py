@@ -30,8 +30,8 @@ def observe_request(method: str, route: str, status: int, seconds: float) -> Non
 def exposition() -> bytes:
     """Return all figures as Prometheus text.
 
-    With PROMETHEUS_MULTIPROC_DIR set (an empty folder made before gunicorn forks), those of all workers together,
-    otherwise those of the answering process alone.
+    With PROMETHEUS_MULTIPROC_DIR set (an empty folder made before gunicorn forks, as gunicorn.conf.py does), those of
+    all workers together, otherwise those of the answering process alone.
     """
     if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
         return generate_latest(PROCESS_REGISTRY)

@@ -60,6 +60,8 @@ def test_every_change_is_one_line_of_the_log_without_names_or_secrets(ground):
     token = ground.sign_in().json["token"]
     ground.store.integrators.revoke(made.id, by=ADMIN, at=NOON)
     ground.store.devices.revoke(device.id, by=ADMIN, at=NOON)
+    ground.store.operators.set_pin("0417", "271828", by=ADMIN, at=NOON)
+    ground.store.operators.set_rights("0417", {"gym": frozenset({Right.VOID})}, by=ADMIN, at=NOON)
     ground.store.operators.disable("0417", by=ADMIN, at=NOON)
     ground.store.people.change_password("auditor.li", PASSWORD + "!", by=ADMIN, at=NOON)
     ground.store.people.disable("auditor.li", by=ADMIN, at=NOON)
@@ -67,7 +69,7 @@ def test_every_change_is_one_line_of_the_log_without_names_or_secrets(ground):
     assert {note.action for note in notes} == set(Action)
     assert [note.id for note in notes] == sorted((note.id for note in notes), reverse=True)
     told = repr(notes)
-    for secret in ("auditor.li", "陈小明", PASSWORD, "493817", device.token, device.session, bearer, token):
+    for secret in ("auditor.li", "陈小明", PASSWORD, "493817", "271828", device.token, device.session, bearer, token):
         assert secret not in told
 
 

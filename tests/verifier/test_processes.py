@@ -92,6 +92,17 @@ def assert_sound(machine):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_the_figures_are_those_of_all_workers(machine, cards):
+    """Whichever worker answers, a request that any of them served is counted."""
+    assert cards, "the machine serves"
+    asked = 12
+    for _ in range(asked):
+        assert machine.send("GET", "/v1/time").status == 200
+    counted = [line for line in machine.send("GET", "/metrics").body.decode().splitlines() if "_count" in line]
+    [line] = [line for line in counted if 'route="/v1/time"' in line]
+    assert float(line.rpartition(" ")[2]) >= asked
+
+
 def test_parallel_check_ins_over_four_workers_never_exceed_a_quota(machine, device, cards):
     """64 at once on a quota of two, round after round: 2 granted, 62 refused as spent, 64 entries."""
     before = len(log_of(machine))
