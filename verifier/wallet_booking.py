@@ -1,4 +1,4 @@
-"""What a phone must know to book: each rule's fields and times, in numbers that its form works by. No store."""
+"""What a phone must know to book and to ask: fields, times, choices, in values that its forms work by. No store."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ from datetime import timedelta
 
 import msgspec
 
-from cards.programme.types import BookingField, BookingRule, Programme
+from cards.programme.types import BookingField, BookingRule, Programme, Service
 from verifier.answers import Words
+from verifier.requests import can_be_asked
 
 _MINUTE = timedelta(minutes=1)
 
 
 class FieldAsked(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One field of a booking. `kind`: text, names, phone, plates, number, yes-no, datetime, date.
+    """One field of a booking or a request. `kind`: text, note, names, phone, plates, number, yes-no, datetime, date.
 
     `services` limits it to those services; a number with `counts` says how many the named field lists; `party` tells
     that a number is how many come: "all", or those "besides" the holder.
@@ -41,6 +42,44 @@ class RuleAsked(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     change_needs_lead: tuple[str, ...]
     fields: tuple[FieldAsked, ...]
     slot_most_minutes: int | None = None
+
+
+class ReferenceAsked(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The one free field of a use or a request; `choices`, where there are any, are the only values."""
+
+    label: Words
+    pattern: str
+    required: bool
+    choices: dict[str, Words] = msgspec.field(default_factory=dict)
+
+
+class RequestAsked(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How a service without a counter is asked for. `departments`: who can take it; `declarations`: what to confirm."""
+
+    fields: tuple[FieldAsked, ...]
+    departments: dict[str, Words]
+    reference: ReferenceAsked | None = None
+    declarations: tuple[Words, ...] = ()
+
+
+def request_for(programme: Programme, service: Service) -> RequestAsked | None:
+    """Return what a request for a service asks; None for one that is not asked for by phone, or not yet."""
+    if service.closed is not None or not can_be_asked(service, by_office=False):
+        return None
+    reference = service.reference
+    return RequestAsked(
+        fields=tuple(_field(one) for one in (service.request.fields if service.request else ())),
+        departments={code: Words.of(programme.departments[code].name) for code in service.departments},
+        reference=None
+        if reference is None
+        else ReferenceAsked(
+            label=Words.of(reference.label),
+            pattern=reference.pattern,
+            required=reference.required,
+            choices={code: Words.of(name) for code, name in reference.choices.items()},
+        ),
+        declarations=tuple(Words.of(text) for text in service.declarations),
+    )
 
 
 def rules_for(programme: Programme, tier: str) -> dict[str, RuleAsked]:

@@ -10,10 +10,11 @@ from cards.claims import CardClaims
 from cards.programme.types import Programme, Service, Text
 from edge.instants import rfc3339
 from verifier.answers import Place, QuotaLeft, Words
+from verifier.delegations import delegable
 from verifier.ledger.interface import Figure, Usage
 from verifier.phrasing import quotas_left, tier_words
 from verifier.rules import cost_of, places_of
-from verifier.wallet_booking import RuleAsked, rules_for
+from verifier.wallet_booking import RequestAsked, RuleAsked, request_for, rules_for
 
 
 class ChoiceTaken(msgspec.Struct, frozen=True):
@@ -34,7 +35,8 @@ class ServiceUsage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     """One service for this card: whether it carries it, what is left, what to bring, what to do, whom to call.
 
     `closed` says why the service is not open yet; `one_of` the choices that it stands beside, `taken` which of them was
-    made in its place; no `quotas`: not limited; `booking` is the rule that it is booked by.
+    made in its place; no `quotas`: not limited; `booking` is the rule that it is booked by, `request` what asking
+    for it needs; `delegable`: a code can send an employer's clerk.
     """
 
     code: str
@@ -51,6 +53,8 @@ class ServiceUsage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     places: tuple[Place, ...] = ()
     phones: tuple[Telephone, ...] = ()
     booking: str | None = None
+    request: RequestAsked | None = None
+    delegable: bool = False
 
 
 class WalletUsage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -110,6 +114,8 @@ def _service(programme: Programme, service: Service, tier: str, used: Usage, at:
         ),
         phones=_phones(programme, service),
         booking=service.booking if entitled and service.closed is None else None,
+        request=request_for(programme, service) if entitled else None,
+        delegable=entitled and service.closed is None and programme.delegation is not None and delegable(service),
     )
 
 

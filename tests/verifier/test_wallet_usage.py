@@ -89,6 +89,20 @@ def test_what_a_booking_asks_for_is_told_with_its_times(world):
     assert set(silver["booking_rules"]) == {"room", "museum", "event"}
 
 
+def test_what_a_request_asks_for_is_told_and_what_a_clerk_may_be_sent_for(phone):
+    """Fields, choices, what to declare, who takes it; the services for an employer."""
+    services = told(phone)
+    newspaper, legal = services["steward-newspaper"]["request"], services["legal-advice"]["request"]
+    assert [field["code"] for field in newspaper["fields"]] == ["recipient", "address", "phone"]
+    assert newspaper["departments"].keys() == {"media"}
+    assert legal["declarations"][0]["zh"].startswith("与持卡人")
+    assert services["promotion"]["request"]["reference"]["choices"]["arts"]["en"] == "Culture and the arts"
+    assert "request" not in services["gym-visit"]
+    assert {code for code, service in services.items() if service.get("delegable")} == {
+        "green-channel", "business-change", "business-closure", "business-other", "tax-matter",
+    }  # fmt: skip
+
+
 def test_until_when_the_holder_is_entitled_is_told_where_the_register_is(world, phone, diamond):
     """Elsewhere it is left out: the verifier holds no register, and the phone knows it from its issuer."""
     assert "entitled_until" not in phone.call("POST", PATH).json
