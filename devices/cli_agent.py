@@ -21,6 +21,7 @@ from devices.documents import DocumentFolder
 from devices.offline import OfflineQueue
 from devices.page import PORT, Page
 from devices.pcsc import Watcher
+from devices.promises import PromiseBook, Trading
 from devices.transport import Tap, Transport
 from devices.upload import upload
 from devices.verdict import Kind, Verdict
@@ -31,6 +32,7 @@ from keys.jwk import public_jwk
 
 CLOCK = SystemClock()
 REFRESH_SECONDS = 300
+TRADE_SECONDS = 30
 folder_option = click.option(
     "--folder", type=click.Path(file_okay=False, path_type=Path), default=identity.FOLDER, show_default=True,
     help="The agent's private folder: key, enrolment, documents, offline records.",
@@ -80,7 +82,8 @@ def _serve(folder: Path, options: dict[str, Any]) -> None:
     known = identity.load(folder)
     calls = _signed_in(server.Server(known, CLOCK), options["operator"])
     documents, queue = _documents(folder, known), OfflineQueue(folder, known.signer, known.device, known.point)
-    desk = Desk(calls, documents, queue, CLOCK, options["service"])
+    promises = PromiseBook(folder)
+    desk = Desk(calls, documents, queue, CLOCK, options["service"], promises=promises)
     running = Agent(desk, click.echo)
     signal.signal(signal.SIGTERM, lambda *_: running.stop.set())
     origins = tuple(options["origins"]) or (known.server,)
@@ -89,7 +92,8 @@ def _serve(folder: Path, options: dict[str, Any]) -> None:
         click.echo(
             f"device {known.device} at {known.point}; page on http://127.0.0.1:{page.port} for {', '.join(origins)}"
         )
-        started(lambda: _keep_fresh(running, documents, queue, calls), "documents")
+        started(lambda: _keep_fresh(running, documents, queue, calls, promises), "documents")
+        started(lambda: _trade(running, Trading(promises, calls, documents)), "promises")
         for name in options["serials"]:
             port = scanner.open_port(name)
             started(lambda port=port: running.scan(port), f"scanner {name}")  # type: ignore[misc]
@@ -116,14 +120,22 @@ def _run_readers(running: Agent, *, watches: bool) -> None:
         running.stop.set()
 
 
-def _keep_fresh(running: Agent, documents: DocumentFolder, queue: OfflineQueue, calls: server.Server) -> None:
+def _keep_fresh(
+    running: Agent, documents: DocumentFolder, queue: OfflineQueue, calls: server.Server, promises: PromiseBook
+) -> None:
     while True:
         documents.refresh(calls, CLOCK.now())
-        told = upload(queue, calls, documents, CLOCK.now())
+        told = upload(queue, calls, documents, CLOCK.now(), promises=promises)
         if told:
             running.say(told)
         if running.stop.wait(REFRESH_SECONDS):
             return
+
+
+def _trade(running: Agent, trading: Trading) -> None:
+    while not running.stop.wait(TRADE_SECONDS):
+        for line in trading.once(CLOCK.now()):
+            running.say(line)
 
 
 @contextmanager

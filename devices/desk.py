@@ -20,6 +20,7 @@ from devices.documents import DocumentFolder, Held, NoDocuments, OfflineService
 from devices.faults import DeviceFault
 from devices.offline import OfflineQueue, Use, subject_of
 from devices.profiles import CardRead, Challenge, Profile, answer, read_card
+from devices.promises import PromiseBook
 from devices.server import Away, Server
 from devices.transport import Tap
 from devices.verdict import Kind, Said, Verdict, of_answer, of_fault, of_look
@@ -80,9 +81,20 @@ class Desk:
     """Checks in for one service at a time. Safe between threads; each reader or scanner is a lane of its own."""
 
     def __init__(
-        self, server: Server, documents: DocumentFolder, queue: OfflineQueue, clock: Clock, service: str
+        self,
+        server: Server,
+        documents: DocumentFolder,
+        queue: OfflineQueue,
+        clock: Clock,
+        service: str,
+        *,
+        promises: PromiseBook | None = None,
     ) -> None:
-        """Take what was opened; `service` is the one that a tap asks for until another is chosen."""
+        """Take what was opened; `service` is the one that a tap asks for until another is chosen.
+
+        `promises` keeps what the server promised of each entry.
+        """
+        self._promises = promises
         self.service = service
         self._server = server
         self._documents = documents
@@ -177,9 +189,12 @@ class Desk:
         operation, body = _operation(), {**what, "service": self.service, "client_time": to_epoch(self._clock.now())}
         for _ in range(2):
             try:
-                return of_answer(self._server.call("POST", "/v1/check-ins", body, operation=operation))
+                found = self._server.call("POST", "/v1/check-ins", body, operation=operation)
             except Away:
                 continue
+            if self._promises is not None:
+                self._promises.keep(found)
+            return of_answer(found)
         presentation = text or str(what["presentation"])
         return self._offline(operation, presentation, id_checked=bool(what.get("id_checked")))
 

@@ -8,16 +8,25 @@ from typing import Final
 
 from devices.documents import DocumentFolder
 from devices.offline import OfflineQueue
+from devices.promises import PromiseBook
 from devices.server import Away, Refused, Server
 
 AT_ONCE: Final = 100
 """Records a call: the server takes 200, and two megabytes."""
 
 
-def upload(queue: OfflineQueue, server: Server, documents: DocumentFolder, at: datetime) -> str:
+def upload(
+    queue: OfflineQueue,
+    server: Server,
+    documents: DocumentFolder,
+    at: datetime,
+    *,
+    promises: PromiseBook | None = None,
+) -> str:
     """Send what waits, oldest first; returns one line for staff, empty when nothing waited.
 
     A record counts as taken once the server has answered it, held for a supervisor and refused ones too: it has them.
+    `promises` keeps what the server promised of each.
     """
     statuses: Counter[str] = Counter()
     while waiting := queue.waiting():
@@ -33,9 +42,16 @@ def upload(queue: OfflineQueue, server: Server, documents: DocumentFolder, at: d
         if not isinstance(answers, list) or len(answers) != len(batch):
             return _told(statuses, len(waiting), "the server's answer cannot be read")
         queue.taken(batch[-1].record.seq)
+        _keep(promises, answers)
         statuses.update(str(one.get("status")) if isinstance(one, dict) else "unread" for one in answers)
         documents.keep_time(str(found.get("time", "")), at)
     return _told(statuses, 0, "")
+
+
+def _keep(promises: PromiseBook | None, answers: list[object]) -> None:
+    for one in answers:
+        if promises is not None and isinstance(one, dict):
+            promises.keep(one)
 
 
 def _told(statuses: Counter[str], waiting: int, why: str) -> str:

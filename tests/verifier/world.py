@@ -61,6 +61,7 @@ class Signers:
     card = FileSigner.generate()
     status = FileSigner.generate()
     receipt = FileSigner.generate()
+    log = FileSigner.generate()
 
 
 class World:
@@ -130,7 +131,12 @@ class World:
         draft.replace(path)
 
     def _keys(self, now: datetime) -> list[VerificationKey]:
-        purposes = ((Signers.card, Purpose.CARD), (Signers.status, Purpose.STATUS), (Signers.receipt, Purpose.RECEIPT))
+        purposes = (
+            (Signers.card, Purpose.CARD),
+            (Signers.status, Purpose.STATUS),
+            (Signers.receipt, Purpose.RECEIPT),
+            (Signers.log, Purpose.LOG),
+        )
         bounds = now - timedelta(days=400), now + timedelta(days=400)
         return [VerificationKey.of(signer.public_key, purpose, *bounds) for signer, purpose in purposes]
 

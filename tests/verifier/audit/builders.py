@@ -100,11 +100,13 @@ class FeedLedger:
 class LogWorld:
     """A home in a folder, the log's keys, a feed, and the incidents reported."""
 
-    def __init__(self, folder: Path, feed: FeedLedger | None = None) -> None:
+    def __init__(
+        self, folder: Path, feed: FeedLedger | None = None, *, origin: str = ORIGIN, signer: FileSigner | None = None
+    ) -> None:
         self.folder = folder / "log"
-        self.home = LogHome(self.folder, Place(folder / "apart" / "checkpoint"), ORIGIN)
-        self.ed25519 = Ed25519NoteSigner(ORIGIN, Ed25519Signer.generate())
-        self.signers = (EcdsaNoteSigner(ORIGIN, FileSigner.generate()), self.ed25519)
+        self.home = LogHome(self.folder, Place(folder / "apart" / "checkpoint"), origin)
+        self.ed25519 = Ed25519NoteSigner(origin, Ed25519Signer.generate())
+        self.signers = (EcdsaNoteSigner(origin, signer or FileSigner.generate()), self.ed25519)
         self.keys = [signer.key for signer in self.signers]
         self.feed = feed or FeedLedger()
         self.incidents: list[Incident] = []

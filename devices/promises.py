@@ -1,0 +1,170 @@
+"""Promises that this device was given, traded for proofs once their minute is over, and verified here (DESIGN §8).
+
+What the server says of itself counts for nothing: the proof must lead from the promised hash to a checkpoint that a log
+key of the trust bundle signed. A promise that was not kept is reported, and kept as evidence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from threading import Lock
+from typing import Final, Literal
+
+from cards.promise import Promise, log_keys, unverified_promise, verify_promise
+from devices.documents import DocumentFolder, Held, NoDocuments
+from devices.faults import DeviceFault
+from devices.server import Away, Refused, Server
+from edge.instants import rfc3339, to_epoch
+from edge.strictjson import dumps
+from keys.entry_proof import EntryProof, PromiseState, Unproved
+from keys.errors import TokenError
+from keys.files import open_folder, read_private, replace_private
+from keys.notes import NoteKey
+
+AT_ONCE: Final = 50
+"""Promises a call: what the server takes."""
+
+MOST: Final = 20_000
+"""Promises kept while they cannot be traded; the oldest go first. A day of a busy counter is a tenth of it."""
+
+GRACE: Final = timedelta(seconds=60)
+"""For clocks that differ, and a server that was just started: a breach is called one this long after the promise."""
+
+_WAITING, _BROKEN = "promises", "promises-broken"
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What came of a promise: kept, broken (`why`, with what was given as `proof`), or neither yet."""
+
+    kept: bool = False
+    why: Literal["absent", "bad-proof"] | None = None
+    proof: str | None = None
+
+
+class PromiseBook:
+    """The promises in this device's folder that wait to be traded. Safe between threads."""
+
+    def __init__(self, folder: Path) -> None:
+        """Read what an earlier run left."""
+        open_folder(folder)
+        self._folder = folder
+        self._lock = Lock()
+        path = folder / _WAITING
+        self._waiting = read_private(path).decode("ascii", "replace").split() if path.exists() else []
+
+    def keep(self, answer: Mapping[str, object]) -> None:
+        """Keep the promise of an answer; one without it is passed over. Never a reason to fail a check-in."""
+        text = answer.get("promise")
+        if not isinstance(text, str) or unverified_promise(text) is None:
+            return
+        with self._lock:
+            if text not in self._waiting[-AT_ONCE:]:
+                self._waiting = [*self._waiting[1 - MOST :], text]
+                self._write()
+
+    def due(self, at: datetime) -> list[str]:
+        """Return the promises whose time is over, oldest first."""
+        with self._lock:
+            waiting = list(self._waiting)
+        now = to_epoch(at)
+        return [text for text in waiting if (told := unverified_promise(text)) is None or told.by < now]
+
+    def settle(self, texts: Sequence[str]) -> None:
+        """Forget promises that were kept, or given up."""
+        with self._lock:
+            gone = set(texts)
+            self._waiting = [text for text in self._waiting if text not in gone]
+            self._write()
+
+    def broken(self, text: str, why: str, proof: str | None, at: datetime) -> None:
+        """Keep a broken promise for good, with what was given for it: it is the evidence."""
+        path = self._folder / _BROKEN
+        before = read_private(path) if path.exists() else b""
+        line = {"at": rfc3339(at), "promise": text, "found": why, "proof": proof}
+        replace_private(path, before + dumps(line) + b"\n")
+
+    def _write(self) -> None:
+        replace_private(self._folder / _WAITING, "\n".join(self._waiting).encode("ascii"))
+
+
+class Trading:
+    """Trades a device's promises at its server."""
+
+    def __init__(self, book: PromiseBook, server: Server, documents: DocumentFolder) -> None:
+        """Take what was opened."""
+        self._book, self._server, self._documents = book, server, documents
+
+    def once(self, at: datetime) -> list[str]:
+        """Trade what is due; returns lines for staff, none while all is well. Raises nothing of the server's."""
+        lines: list[str] = []
+        try:
+            while due := self._book.due(at)[:AT_ONCE]:
+                held = self._documents.held(at)
+                settled = [
+                    text
+                    for text, told in zip(due, self._ask(due), strict=True)
+                    if self._settle(text, told, held, at, lines)
+                ]
+                self._book.settle(settled)
+                if len(settled) < len(due):
+                    break  # neither kept nor broken yet: asked for again the next time
+        except Away:
+            pass  # they wait
+        except DeviceFault as fault:
+            lines.append(f"note: the server's promises cannot be traded for proofs: {fault}")
+        return lines
+
+    def _ask(self, due: Sequence[str]) -> list[Mapping[str, object]]:
+        found = self._server.call("POST", "/v1/log/promises", {"promises": list(due)}).get("promises")
+        if not isinstance(found, list) or len(found) != len(due):
+            raise Away("the server's answer cannot be read")
+        return [one if isinstance(one, dict) else {} for one in found]
+
+    def _settle(self, text: str, told: Mapping[str, object], held: Held, at: datetime, lines: list[str]) -> bool:
+        """Judge one promise; True when it need not be asked for again."""
+        try:
+            promise = verify_promise(text, held.trust.keys, held.trust.issuer, at)
+        except TokenError as error:
+            self._book.broken(text, f"no promise: {error.reason}", None, at)
+            lines.append(
+                "note: the server gave a promise that no key of the trust bundle signed; it is kept as evidence"
+            )
+            return True
+        found = _judged(promise, told, log_keys(held.trust.keys, held.trust.issuer), to_epoch(at))
+        if found.why is None:
+            return found.kept
+        if not self._reported(text, found):
+            return False
+        self._book.broken(text, found.why, found.proof, at)
+        lines.append(
+            f"note: entry {promise.entry} is not in the log as promised ({found.why}); reported, kept as evidence"
+        )
+        return True
+
+    def _reported(self, text: str, found: _Found) -> bool:
+        body: dict[str, object] = {"promise": text, "found": found.why}
+        if found.proof is not None:
+            body["proof"] = found.proof
+        try:
+            self._server.call("POST", "/v1/log/breaches", body)
+        except Refused as refused:
+            return refused.status != 429  # a server that will not hear of it is no reason to ask for ever
+        return True
+
+
+def _judged(promise: Promise, told: Mapping[str, object], keys: list[NoteKey], now: int) -> _Found:
+    """Judge what the server says of a promise, by the proof alone."""
+    if not keys:
+        raise NoDocuments("the trust bundle names no key of the log")
+    proof = told.get("proof")
+    if not isinstance(proof, str):
+        return _Found(why="absent") if now > promise.by + GRACE.total_seconds() else _Found()
+    try:
+        state, _ = promise.state(now, EntryProof.parse(proof), keys)
+    except Unproved:
+        state = PromiseState.BROKEN
+    return _Found(kept=True) if state is PromiseState.KEPT else _Found(why="bad-proof", proof=proof)
