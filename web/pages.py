@@ -19,6 +19,7 @@ from cards.programme.types import Programme, Text
 from cards.wire import dictionary_of
 from edge.encoding import b64u
 from edge.settings import Settings
+from web.checking import for_check
 from web.installable import APPS, add_apps, fresh, served_apps
 from web.wording import LANGUAGES, Wording, load_wording, words_named
 
@@ -43,11 +44,12 @@ def pages_blueprint(settings: Settings) -> Blueprint:
     wording = load_wording()
     shared = shared_config(settings, programme)
     _add_files(found, wording)
-    add_apps(found, settings, wording, shared)
+    checking = for_check(settings, programme)
+    add_apps(found, settings, wording, shared | checking)
     pages: dict[str, tuple[str, Callable[[], dict[str, object]]]] = {
         "counter": ("/counter", lambda: shared),
         "wallet": ("/wallet", lambda: shared | _for_wallet(programme)),
-        "check": ("/check", lambda: shared),
+        "check": ("/check", lambda: shared | checking),
     }
     served = served_apps(settings)
     doors = [*served, *(["audit"] if settings.serves("audit") and settings.serves("verifier") else [])]

@@ -1,13 +1,19 @@
 """The public check in a real browser: valid or not, tier, until when, and nothing of the person."""
 
+import time
 from datetime import timedelta
 
 import pytest
 from playwright.sync_api import expect
 
+from cards.claims import Form
+from issuer.issuing import issue
+from issuer.lifecycle import revoke
+from issuer.qr import card_text
 from tests.web.conftest import CHROMIUM, Watched
 from tests.web.film import Film, code_of
 from tests.web.phone import Phone
+from tests.web.site import BY
 from tests.web.test_accessibility import LOOKS, spoken, violations
 
 pytestmark = pytest.mark.browser
@@ -77,14 +83,122 @@ def test_an_empty_field_is_said_to_be_empty(opened):
 
 
 def test_a_system_that_is_away_says_nothing_against_the_card(opened, site):
-    """Neither a 503 nor a dead network is "not valid"."""
-    page, card = opened("/check", viewport=PHONE), site.printed("silver")
+    """Neither a 503 nor a dead network is "not valid", where the browser keeps nothing to judge by."""
+    card = site.printed("silver")
+    page = opened("/check", viewport=PHONE)
+    forget(page)
     site.trouble += [("/v1/public-checks", "503 Service Unavailable")] * 2
     assert "不说明卡无效" in ask(page, card, "away")
     page.context.set_offline(True)
     ask(page, card, "away")
     page.context.set_offline(False)
     assert "银卡" in ask(page, card, "valid")
+
+
+# By the page's own store: whoever opens the database first makes its tables.
+KEPT = """async () => {
+  const { read } = await import("/static/js/store.js");
+  return (await read("check-offline-documents")) !== undefined;
+}"""
+FORGET = """async () => {
+  const { remove } = await import("/static/js/store.js");
+  await remove("check-offline-documents");
+}"""
+
+
+def prepared(page):
+    """Wait until the page has fetched what an outage needs."""
+    expect(page.locator("#check-do")).to_be_enabled()
+    ends = time.monotonic() + 20
+    while not page.evaluate(KEPT):
+        assert time.monotonic() < ends, "the documents were never kept"
+        page.wait_for_timeout(100)
+    page.wait_for_load_state("networkidle")
+    return page
+
+
+def forget(page) -> None:
+    """Drop what the page keeps, as a browser does that is short of room."""
+    prepared(page)
+    page.evaluate(FORGET)
+
+
+def away(page):
+    """A page that has its documents, and then loses the server."""
+    prepared(page)
+    page.context.set_offline(True)
+    return page
+
+
+def test_while_the_system_is_away_the_page_judges_and_says_so(opened, site):
+    """Valid, tier, until when; judged here, by a list of when; nothing of the person."""
+    card = site.printed("gold")
+    site.go(minutes=1)
+    page = away(opened("/check", viewport=PHONE))
+    said = ask(page, card, "valid")
+    for text in ("有效", "金卡", "至 20", "核对本人证件", "系统连不上，由本机核对", "分钟前的停用名单"):
+        assert text in said
+    assert "张" not in said.replace("一张", "")
+    page.click("[data-language=en]")
+    expect(page.locator("#here")).to_contain_text("judged on this device")
+    page.context.set_offline(False)
+    ask(page, card, "valid")
+    expect(page.locator("#here")).to_have_count(0)
+
+
+def test_a_blocked_card_is_not_valid_without_the_system_either(opened, site):
+    """As far as the list that the page keeps knows; a card blocked later still looks valid, and the page says that."""
+    card = issue(site.office.desk, site.holder("gold"), Form.PRINT, by=BY, at=site.clock.now())
+    revoke(site.office.desk, card.id, because="lost", by=BY, at=site.clock.now())
+    site.publish()
+    page = away(opened("/check", viewport=PHONE))
+    said = ask(page, card_text(card.token, site.office.desk.programme), "invalid")
+    assert "这张卡已停用" in said
+    assert "由本机核对" in said
+
+
+def test_a_phones_code_is_judged_without_the_system(opened, site):
+    """Proved while it is fresh; refused once it is old; the short code asks for the full one."""
+    phone = Phone(opened, site)
+    phone.choose("full")
+    fresh = phone.copied()
+    phone.choose("short")
+    short = phone.copied()
+    page = away(opened("/check", viewport=PHONE))
+    assert "不是截图" in ask(page, fresh, "valid")
+    assert "完整码" in ask(page, short, "card-unknown")
+    ask(page, "hello", "malformed")
+    site.clock.advance(timedelta(seconds=70))
+    page.context.set_offline(False)
+    page.reload()
+    page = away(page)
+    assert "二维码已过期" in ask(page, fresh, "invalid")
+
+
+def test_old_lists_are_said_to_be_old_and_expired_ones_say_nothing(opened, site):
+    """Stale after minutes: the answer warns. Over after a day: no answer at all, and nothing against the card."""
+    card = site.printed("gold")
+    page = prepared(opened("/check", viewport=PHONE))
+    site.clock.advance(timedelta(hours=3))
+    page.route("**/v1/trust-bundle", lambda route: route.abort())
+    page.route("**/v1/public-checks", lambda route: route.abort())
+    page.reload()
+    said = ask(page, card, "valid")
+    assert "3 小时" in said
+    assert "较旧" in said
+    site.clock.advance(timedelta(hours=22))
+    page.reload()
+    said = ask(page, card, "away")
+    assert "停用名单也已过期" in said
+    assert "不说明卡无效" in said
+
+
+def test_an_outage_is_noticed_by_a_server_that_cannot_verify_too(opened, site):
+    """A 503 is no answer; the page goes by what it keeps."""
+    card = site.printed("silver")
+    page = prepared(opened("/check", viewport=PHONE))
+    site.trouble += [("/v1/public-checks", "503 Service Unavailable")] * 2
+    assert "由本机核对" in ask(page, card, "valid")
 
 
 def test_who_asks_too_often_is_told_when_to_ask_again(opened, site):
@@ -113,11 +227,12 @@ def test_the_camera_reads_a_card_and_then_rests(browser, site, tmp_path):
 
 @pytest.mark.parametrize("look", LOOKS, ids=["-".join(look) for look in LOOKS])
 def test_every_answer_is_accessible(opened, site, look):
-    """Empty, valid, not readable, refused for now."""
+    """Empty, valid, not readable, refused, judged without the system."""
     language, scheme = look
+    card = site.printed("diamond")
     page = opened(spoken("/check", language), color_scheme=scheme, viewport=PHONE)
     found = {"empty": violations(page)}
-    ask(page, site.printed("diamond"), "valid")
+    ask(page, card, "valid")
     found["valid"] = violations(page)
     ask(page, "hello", "malformed")
     found["malformed"] = violations(page)
@@ -127,5 +242,10 @@ def test_every_answer_is_accessible(opened, site, look):
     )
     ask(page, "hello", "invalid")
     found["invalid"] = violations(page)
+    page.unroute("**/v1/public-checks")
+    away(page)
+    ask(page, card, "valid")
+    expect(page.locator("#here")).to_be_visible()
+    found["judged here"] = violations(page)
     assert {name: list_ for name, list_ in found.items() if list_} == {}
     assert page.evaluate("() => document.documentElement.scrollWidth") <= PHONE["width"]

@@ -1,13 +1,18 @@
-// Anyone may ask whether a card is valid. No account, no name, no quota; nothing is used up.
+// Anyone may ask whether a card is valid. No account, no name, no quota; nothing is used up. While the server is away the
+// page judges by the documents it keeps, and says so and how old they are.
 
 import { Camera } from "./counter/camera.js";
 import { call, Unconfirmed } from "./calls.js";
+import { PublicCheck } from "./offline/public.js";
 import { byId, clouds, config, element, icon } from "./page.js";
-import { fullDateOf } from "./times.js";
+import { dateOf, fullDateOf } from "./times.js";
 import { loadWords, onLanguage, said, word } from "./words.js";
 
 const KNOWN = new Set(["malformed", "card-unknown", "too-many-requests"]);
+const PATIENCE_MS = 4000;
 
+const kept = new PublicCheck(config.offline);
+let reasons = {};
 let camera = null;
 let shown = null;
 let asking = false;
@@ -25,14 +30,26 @@ async function check(text) {
   byId("check-do").disabled = true;
   show({ state: "busy" });
   try {
-    show({ state: "answered", answer: await call("POST", "/v1/public-checks", { body: { presentation }, retries: 1 }) });
+    const how = { body: { presentation }, retries: 1, patience: PATIENCE_MS };
+    show({ state: "answered", answer: await call("POST", "/v1/public-checks", how) });
+    kept.refresh();
   } catch (error) {
-    show({ state: stateOf(error), seconds: error.after || 60 });
+    const state = stateOf(error);
+    show(state === "away" ? await judgedHere(presentation) : { state, seconds: error.after || 60 });
   } finally {
     asking = false;
     byId("check-do").disabled = false;
     byId("presented").value = "";
   }
+}
+
+// The server is away: what this page can say by itself, or why it cannot.
+async function judgedHere(presentation) {
+  const found = await kept.check(presentation);
+  if (found.problem) return KNOWN.has(found.problem) ? { state: found.problem, here: found } : { state: "away", why: found.problem };
+  const { valid, reason, proved, tier, validUntil, validFrom } = found;
+  const answer = { valid, reason, proved, tier, tier_name: config.tiers[tier]?.name, valid_until: validUntil, valid_from: validFrom };
+  return { state: "answered", answer, here: found };
 }
 
 function show(what) {
@@ -44,25 +61,54 @@ function show(what) {
 
 const nameOf = ({ state, answer }) => (state === "answered" ? (answer.valid ? "valid" : "invalid") : state);
 
-function drawn({ state, answer, seconds }) {
+function drawn({ state, answer, seconds, here, why }) {
   if (state === "busy") return element("p", { class: "note" }, icon("wait", "icon spin"), element("span", {}, word("busy.checking")));
-  if (state === "answered") return answer.valid ? valid(answer) : box("no", "refused", word("check.invalid"), said(answer.message));
-  return box("amber", "warning", word(`check.${state}`), word(`check.${state}-more`, { seconds }));
+  const doubts = here?.ages ? judgedOffline(here) : [];
+  if (state === "answered") return answer.valid ? valid(answer, doubts) : invalid(answer, doubts);
+  if (why && why !== "no-documents") return box("amber", "warning", word("check.away"), [word(`check.${why}`), word("check.not-the-card")]);
+  return box("amber", "warning", word(`check.${state}`), [word(`check.${state}-more`, { seconds })]);
 }
 
-function valid(answer) {
+function valid(answer, doubts) {
   const tier = config.tiers[answer.tier];
   const count = tier?.clouds ?? 0;
-  return box("ok", "granted", word("check.valid"),
+  return box("ok", "granted", word("check.valid"), [
     element("span", { class: `tier clouds-${Math.min(count, 3)}` }, clouds(count), said(answer.tier_name)),
     element("span", { class: "until" }, word("check.until", { date: fullDateOf(answer.valid_until) })),
-    word(answer.proved ? "check.proved" : "check.copyable"));
+    word(answer.proved ? "check.proved" : "check.copyable"),
+  ], doubts);
 }
 
-function box(kind, sign, title, ...lines) {
+const invalid = (answer, doubts) => box("no", "refused", word("check.invalid"), [sentence(answer)], doubts);
+
+// The server's sentence, or the same one filled here.
+function sentence(answer) {
+  if (answer.message) return said(answer.message);
+  const values = {
+    expired: answer.valid_until && dateOf(answer.valid_until),
+    starts: answer.valid_from && dateOf(answer.valid_from),
+  };
+  return said(reasons[answer.reason]?.sentence).replace(/\{(\w+)\}/g, (_, name) => values[name] || "—");
+}
+
+// What somebody must know who goes by an answer that no server gave.
+function judgedOffline({ ages, freshness, clock }) {
+  const lists = word(freshness === "fresh" ? "check.offline" : "check.offline-stale", { age: ageOf(ages.lists) });
+  return clock === "unsure" ? [lists, word("check.clock-unsure")] : [lists];
+}
+
+function ageOf(seconds) {
+  const minutes = Math.floor((seconds ?? 0) / 60);
+  if (minutes < 60) return word("check.minutes", { minutes });
+  return word("check.hours", { hours: Math.floor(minutes / 60), minutes: minutes % 60 });
+}
+
+function box(kind, sign, title, lines, doubts = []) {
   return element("div", { class: `answer ${kind}` },
     element("div", { class: "line" }, icon(sign, "sign"), element("h2", {}, title)),
     lines.map((line) => element("p", {}, line)),
+    doubts.length ? element("div", { class: "doubts", id: "here" }, icon("warning"),
+      element("div", {}, element("strong", {}, word("check.here")), doubts.map((doubt) => element("p", {}, doubt)))) : null,
     element("button", { class: "button", type: "button", id: "another", onclick: another }, word("check.another")));
 }
 
@@ -81,6 +127,9 @@ async function main() {
   camera = new Camera(check);
   onLanguage(() => shown && show(shown));
   byId("check-do").disabled = false;
+  // What an outage will need is fetched once the page can be used.
+  kept.refresh();
+  reasons = await fetch("/words/reasons.json").then((response) => response.json()).catch(() => ({}));
 }
 
 await main();

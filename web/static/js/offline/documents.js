@@ -36,17 +36,20 @@ export class Documents {
   #store;
   #fetchText;
   #root;
+  #programme;
 
   /**
    * @param {object} given
    * @param {{get(key: string): Promise<any>, put(key: string, value: any): Promise<void>}} given.store keys begin `offline-`
    * @param {(path: string) => Promise<string>} given.fetchText the body of a GET of the own server; throws when it is away
    * @param {string|null} given.root thumbprint told at enrolment (`root` of POST /v1/devices/enrolments)
+   * @param {object} [given.programme] what of the programme a page was told that judges no service; then none is fetched
    */
-  constructor({ store, fetchText, root }) {
+  constructor({ store, fetchText, root, programme = null }) {
     this.#store = store;
     this.#fetchText = fetchText;
     this.#root = root ?? null;
+    this.#programme = programme;
   }
 
   /**
@@ -88,7 +91,8 @@ export class Documents {
       lists[uri] = await this.#get(`/v1/status-lists/${numberOf(uri)}`);
       issued[uri] = (await verifyStatusList(lists[uri], bundle, uri, nowMs, before.issued[uri] ?? null)).issuedAt;
     }
-    const programme = programmeOf(await this.#get("/v1/programme"), bundle, nowMs);
+    const programme = this.#programme ?? parsed(await this.#get("/v1/programme"));
+    checkProgramme(programme, bundle, nowMs);
     const marks = { version: bundle.version, pin: bundle.pin, issued, root: this.#root };
     const kept = { bundle: bundleText, lists, programme, at: nowMs, ...marks };
     return { kept, time: await this.#signedTime() };
@@ -173,16 +177,17 @@ function onlyTokenErrors(error) {
   throw error;
 }
 
-function programmeOf(body, bundle, nowMs) {
-  let programme;
+function parsed(body) {
   try {
-    programme = JSON.parse(body);
+    return JSON.parse(body);
   } catch {
     throw new TokenError("malformed", "the programme is no JSON");
   }
+}
+
+function checkProgramme(programme, bundle, nowMs) {
   if (programme?.issuer !== bundle.issuer) throw new TokenError("bad-claims", "the programme is another issuer's");
   if (isReplaced(programme, bundle, nowMs)) throw new TokenError("programme-changed");
-  return programme;
 }
 
 // Nothing is granted by other rules than the bundle names, from the instant on at which it names them.

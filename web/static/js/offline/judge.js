@@ -227,7 +227,8 @@ function visitOf({ visit }, at, service) {
 /**
  * Steps 1 to 6 alone, as anyone may ask (POST /v1/public-checks): a phone's card without its proof is valid, not proved.
  * @returns {Promise<{problem: string}|{valid: boolean, reason: string|null, tier: string|null, validUntil: number|null,
- *   proved: boolean, freshness: string}>}
+ *   proved: boolean, freshness: string, validFrom: number|null}>} of a card that is not valid, `validFrom` and `validUntil`
+ *   are told where time is the reason
  */
 export async function check({ text, at, documents }) {
   const problem = problemOf(documents);
@@ -235,9 +236,14 @@ export async function check({ text, at, documents }) {
   const presentation = await presented({ text, documents });
   if (presentation.problem) return presentation;
   const { reason, card, proof, freshness } = await verifyPresentation(presentation, documents.trust, at, { provisional: true });
-  const told = { freshness: freshness ?? documents.freshness };
-  if (reason !== null && reason !== "proof-missing") {
-    return { ...told, valid: false, reason, tier: null, validUntil: null, proved: false };
-  }
-  return { ...told, valid: true, reason: null, tier: card.tier, validUntil: card.expiresAt, proved: proof !== null };
+  const isValid = reason === null || reason === "proof-missing";
+  return {
+    freshness: freshness ?? documents.freshness,
+    valid: isValid,
+    reason: isValid ? null : reason,
+    tier: isValid ? card.tier : null,
+    validFrom: reason === "not-yet-valid" ? card.notBefore : null,
+    validUntil: isValid || reason === "expired" ? card.expiresAt : null,
+    proved: isValid && proof !== null,
+  };
 }

@@ -1,0 +1,27 @@
+"""What the public check goes by while the server is away: the root to trust, and what codes are made with."""
+
+from __future__ import annotations
+
+from cards.programme.types import Programme
+from edge.settings import Settings
+from verifier.published import Untrusted, pinned_root
+from verifier.service import root_file
+
+
+def for_check(settings: Settings, programme: Programme) -> dict[str, object]:
+    """Return what the page is told beside the shared configuration; no root, no check without the server."""
+    rules = {
+        "issuer": programme.issuer,
+        "audience": programme.audience,
+        "status_base": programme.status_base,
+        "wire_dictionary": programme.wire_dictionary,
+        "sha256": programme.sha256,
+    }
+    return {"offline": {"root": _root(settings), "rules": rules}}
+
+
+def _root(settings: Settings) -> str | None:
+    try:
+        return pinned_root(root_file(settings))
+    except Untrusted:
+        return None
