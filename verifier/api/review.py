@@ -78,7 +78,7 @@ def _add_figures(found: Blueprint, reviewing: Reviewing) -> None:
         since, until = days_asked(asked.since, asked.until, DAYS_MOST)
         with log_problems():
             figures = reviewing.usage.read(
-                Span(since, until, reviewing.points_of(asked.department, asked.point), asked.service)
+                Span(since, until, reviewing.points_of(asked.department, asked.point), asked.service, asked.tier)
             )
         reviewing.record(caller, "figures", asked)
         return answer(FiguresSaid(figures, rfc3339(request_instant())))

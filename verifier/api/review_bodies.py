@@ -15,13 +15,14 @@ AnomalyId = Annotated[str, Meta(min_length=3, max_length=160, pattern="^[a-z-]+:
 
 
 class SpanQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Local days, both included, and what is asked about: everything, a department's points, one point, one service."""
+    """Local days, both included, and what is asked about: a department's points, one point, one service, one tier."""
 
     since: Day
     until: Day
     department: Code | None = None
     point: Code | None = None
     service: Code | None = None
+    tier: Code | None = None
 
 
 class AnomalyQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

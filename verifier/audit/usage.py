@@ -123,12 +123,13 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Local days, both included, and what is counted of them: some points (None: all), one service (None: all)."""
+    """Local days, both included, and what is counted of them: some points, one service, one tier (None: all)."""
 
     since: date
     until: date
     points: frozenset[str] | None = None
     service: str | None = None
+    tier: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,6 +283,8 @@ def _bars(connection: Connection, column: sa.ColumnElement[Any], span: Span) -> 
         clauses.append(table.c.point.in_(sorted(span.points)))
     if span.service is not None:
         clauses.append(table.c.service == span.service)
+    if span.tier is not None:
+        clauses.append(table.c.tier == span.tier)
     if column is table.c.reason:
         clauses.append(table.c.outcome == "denied")
     query = sa.select(column, table.c.outcome, sa.func.sum(table.c.count)).where(*clauses)

@@ -1,6 +1,7 @@
 """Figures counted from the published log: each entry once, whoever counts, and anew where the log is another."""
 
 import json
+from dataclasses import replace
 from datetime import date
 from zoneinfo import ZoneInfo
 
@@ -140,3 +141,15 @@ def test_without_a_log_there_is_nothing(world, database):
     found = figures_of(world, database).read(OCTOBER)
     assert (found.counted, found.size, found.total) == (0, 0, Bar(""))
     assert len(found.days) == 31
+
+
+def test_a_tier_can_be_asked_for_alone(world, database):
+    """Uses with cards of that tier; the tiers together are all."""
+    world.feed.add(300)
+    world.run()
+    figures = figures_of(world, database)
+    whole = figures.read(OCTOBER)
+    parts = [figures.read(replace(OCTOBER, tier=bar.key)).total for bar in whole.tiers]
+    assert len(parts) == 3
+    assert sum(part.granted for part in parts) == whole.total.granted
+    assert sum(part.denied for part in parts) == whole.total.denied

@@ -9,13 +9,13 @@ import { daysBetween, figure, lastDayOf, pointName, quotaName, reasonName, servi
 
 const DAYS_AS_BARS = 62;
 const values = asked();
-const span = { since: values.since, until: values.until, point: values.point, service: values.service };
+const span = Object.fromEntries(["since", "until", "department", "point", "service", "tier"].map((name) => [name, values[name]]));
 
-const find = () => get("/v1/audit/figures", { ...span, department: values.department });
+const find = () => get("/v1/audit/figures", span);
 
 const inLog = (more) => `/audit?${given({ ...span, ...more })}`;
 const uses = (bars, label, more) => bars.map((bar) => ({
-  label: label(bar.key), href: more ? inLog(more(bar.key)) : null, values: [bar.granted, bar.denied],
+  label: label(bar.key), href: more && bar.key ? inLog(more(bar.key)) : null, values: [bar.granted, bar.denied],
 }));
 
 function draw({ figures }) {
@@ -57,7 +57,7 @@ function otherPanels(figures) {
       rows: uses(hours, (hour) => `${hour.padStart(2, "0")}:00`, oneDay ? (hour) => ({ hour }) : null),
       note: oneDay ? null : word("audit-figures.hour-note"), sparse: true,
     }),
-    chartPanel({ id: "tier", heading: word("audit-figures.by-tier"), what: word("audit-figures.tier"), rows: uses(figures.tiers, tierName, null), series: usesSeries(), sideways: true }),
+    chartPanel({ id: "tier", heading: word("audit-figures.by-tier"), what: word("audit-figures.tier"), rows: uses(figures.tiers, tierName, (code) => ({ tier: code })), series: usesSeries(), sideways: true }),
     figures.taken.length ? takeUp(figures.taken) : null,
   ].filter(Boolean);
 }

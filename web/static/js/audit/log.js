@@ -14,7 +14,7 @@ import {
 
 const DAYS_AS_BARS = 62;
 const ANOMALY_DAYS = 62;
-const ODD_SHOWN = 4;
+const ODD_SHOWN = 3;
 const PAGE = 50;
 const values = asked();
 const FILTERED = ["point", "service", "outcome", "tier", "reason", "department", "kind", "assurance", "beneficiary", "mark", "device", "operator", "holder"];
@@ -53,7 +53,8 @@ function drawEntries(found) {
   ];
 }
 
-const findFigures = () => get("/v1/audit/figures", { since: values.since, until: values.until, point: values.point, service: values.service, department: values.department });
+const COUNTED = ["point", "service", "department", "tier"];
+const findFigures = () => get("/v1/audit/figures", { since: values.since, until: values.until, ...Object.fromEntries(COUNTED.map((name) => [name, values[name]])) });
 
 function drawDaily({ figures }) {
   forgetCharts();
@@ -70,6 +71,7 @@ function drawDaily({ figures }) {
     element("div", { class: "kpis" }, kpi(figure(granted), word("audit.granted")), kpi(figure(denied), word("audit.denied")),
       kpi(percent(denied, granted + denied), word("audit.denied-share")), kpi(figure(figures.total.voided), word("audit.kind-void"))),
     chartPanel({ id: "daily", heading: word("audit.daily"), what: word(many ? "audit-figures.month" : "audit-figures.day"), rows, series: usesSeries(), plain: true, sparse: true }),
+    FILTERED.some((name) => values[name] && !COUNTED.includes(name)) ? element("p", { class: "second small" }, word("audit-figures.not-narrowed")) : null,
     element("p", { class: "second small" }, word("audit-figures.counted", { counted: figure(figures.counted), size: figure(figures.size) })),
   ];
 }
