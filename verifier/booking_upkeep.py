@@ -82,7 +82,8 @@ class BookingUpkeep:
             released += ended.count("released")
             if ended.count(None) == len(ended):
                 break  # each was ended by another meanwhile, or cannot be: the next sweep looks again
-        erased = self._store.bookings.sweep(at) + self._store.delegations.sweep(at)
+        erased = self._store.bookings.sweep(at) + self._store.delegations.sweep(at) + self._store.places.sweep(at)
+        self._store.places.resolve(at, self._desk.seats.became)
         return Swept(missed, released, erased)
 
     def _close(self, booking: Booking, documents: Documents, at: datetime) -> str | None:

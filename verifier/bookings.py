@@ -16,9 +16,11 @@ from cards.verify import Refused, Verified, verify_presentation
 from edge.encoding import b64u, digest
 from edge.instants import to_epoch
 from edge.problems import Problem
+from verifier.booking_events import place_for
 from verifier.booking_fields import BadFields, Fields, read_fields
 from verifier.booking_requests import TELEPHONE, draft_for, draft_of, text_of
 from verifier.booking_rules import booking_findings, cancel_until, change_findings, delayed, plan, reopened
+from verifier.booking_seats import Seats
 from verifier.booking_store import BookingDetails
 from verifier.checkin import LATE_WINDOW, claim_of, ledger_problems, lifted, subject_of
 from verifier.details import Commitment
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
 
     from cards.claims import CardClaims
     from cards.programme.types import BookingRule, Point, Programme, Service
+    from verifier.booking_events import Event
+    from verifier.booking_places import Place
     from verifier.booking_requests import BookingAsked, BookingWish
     from verifier.booking_rules import Plan
     from verifier.ledger.bookings import Booking
@@ -64,6 +68,7 @@ class BookingDesk:
         self._documents = documents
         self._ledger = ledger
         self._store = store
+        self.seats = Seats(ledger, store)
 
     def declared(self, card: str, at: datetime) -> Verified | Refused:
         """Verify a card that somebody vouches for: everything but how it was shown (steps 2 to 5)."""
@@ -109,14 +114,20 @@ class BookingDesk:
         card, programme = verdict.card, documents.programme
         rule = rule_of(programme, wish.service)
         fields = valid(rule, wish.service, wish.fields, programme, card.name)
+        event = self.seats.event_of(wish.service, wish.point, fields)
+        fields = held_at(fields, event)
         wanted = plan(rule, wish.service, fields, at, programme.zone)
         details = self._details(wish, card, fields)
         draft = _of_card(draft, verdict, wish.asker.channel)
         draft = replace(draft, extra={"details": b64u(digest(details.opened.encode()))})
         claim = claim_of(verdict, at, call=wish.call)
         change = CheckIn(operation, at, at + LATE_WINDOW, draft, order=ORDER, claim=claim)
-        with ledger_problems():
-            outcome = self._ledger.hold(Hold(_judged(change, wish, card, documents, wanted), wanted.window))
+        change = _judged(change, wish, card, documents, wanted)
+        place = place_for(wish.service, wish.point, fields, event)
+        with ledger_problems(), self.seats.taking(place, operation, at, wanted=not change.findings) as seat:
+            change = replace(change, findings=(*change.findings, *seat.findings))
+            outcome = self._ledger.hold(Hold(change, wanted.window))
+            self.seats.conclude(seat, outcome)
         if outcome.booking is not None and self._store.bookings.find(outcome.booking) is None:
             self._store.bookings.keep(outcome.booking, details, wanted.window.closes_at)
         return replace(self._told(outcome, wish.service, documents), details=details, card=card, plan=wanted)
@@ -161,10 +172,12 @@ class BookingDesk:
         new = service or old
         rule = rule_of(programme, new)
         fields = valid(rule, new, _merged(rule, new, details.fields, given), programme, details.name)
+        point = point_of(programme, new, booking.point)
+        event = self.seats.event_of(new, point, fields)
+        fields = held_at(fields, event)
         wanted = plan(rule, new, fields, at, programme.zone)
         newest = self.newest_card(details, at)
         tier = details.tier if newest is None else newest[1].tier
-        point = point_of(programme, new, booking.point)
         opened = self._opened(asked.asker.device, asked.operation, details.subject, fields)
         draft = draft_for(documents, asked.asker, new, point, details=b64u(digest(opened.encode())))
         wish = Wish(new, point, tier, elsewhere=documents.elsewhere(details.subject), booked=True)
@@ -176,16 +189,31 @@ class BookingDesk:
             charges=cost.charges,
             choice=cost.choice,
         )
-        outcome = self._changed(change)
+        place = place_for(new, point, fields, event)
+        outcome = self._rebooked(change, details.subject, place, at)
         if outcome.granted and not outcome.replayed:
             details = replace(details, fields=fields.values, party=fields.party, opened=opened, tier=tier)
             self._store.bookings.keep(booking.id, details, wanted.window.closes_at)
         return replace(self._told(outcome, new, documents), plan=wanted)
 
+    def _rebooked(self, change: BookingChange, subject: str, place: Place | None, at: datetime) -> Outcome:
+        """Change a booking, its new place taken before, its old one let go after."""
+        operation = Operation(subject, change.device, change.id, change.request)
+        wanted = not change.findings
+        taking = self.seats.taking(place, operation, at, wanted=wanted, instead_of=change.booking)
+        with ledger_problems(), booking_problems(), taking as seat:
+            change = replace(change, findings=(*change.findings, *seat.findings))
+            outcome = self._ledger.change_booking(change)
+            self.seats.changed(seat, outcome, change.booking)
+        return outcome
+
     def delay(self, asked: BookingAsked, expected: datetime, at: datetime) -> Booked:
         """Move the window of a held booking: a carrier is late, or an organiser has set the day. Never the unit."""
         documents, booking = self._documents(at), self._booking(asked)
         service = service_of(documents.programme, booking)
+        if service.capacity is not None:
+            fault = {"path": "$.delay", "message": "a room's hour is changed, not delayed: it may be another's"}
+            raise Problem("invalid-field", extra={"fields": [fault]})
         window = delayed(booking, rule_of(documents.programme, service), service, expected)
         draft = draft_of(documents, asked.asker, booking)
         change = _change(asked, draft, ChangeKind.DELAYED, window, at)
@@ -251,6 +279,8 @@ class BookingDesk:
             outcome = self._ledger.end_booking(end)
         if not outcome.replayed:
             self._store.bookings.end(booking.id, CARD_ENDED if reason == CARD_ENDED else None, at)
+        if not missed:
+            self._store.places.end(booking.id)
         return outcome
 
     def find(self, query: BookingQuery) -> tuple[tuple[Booking, BookingDetails | None], ...]:
@@ -320,6 +350,11 @@ def valid(
     except BadFields as error:
         faults = [{"path": path, "message": message} for path, message in error.faults]
         raise Problem("invalid-field", extra={"fields": faults}) from None
+
+
+def held_at(fields: Fields, event: Event | None) -> Fields:
+    """Return the fields of a sign-up with its event's own time."""
+    return fields if event is None else replace(fields, starts_at=event.starts_at, ends_at=event.ends_at)
 
 
 def _merged(

@@ -18,12 +18,14 @@ from edge.database import Database
 from edge.encoding import b64u
 from edge.instants import from_epoch, to_epoch
 from edge.sealing import Sealer, Unsealable
+from verifier.booking_events import EventStore
+from verifier.booking_places import PlaceStore
 from verifier.booking_store import BookingStore
 from verifier.challenges import ChallengeStore
 from verifier.delegations import DelegationStore
 from verifier.matter_store import MatterStore
 from verifier.offline.store import OfflineStore
-from verifier.tables import ACCESSES, KNOWN_CARDS, LOOKS, NOTES
+from verifier.tables import ACCESSES, DELEGATIONS, KNOWN_CARDS, LOOKS, NOTES
 from verifier.tags import TagRead, TagStore
 
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
@@ -76,6 +78,8 @@ class VerifierStore:
         self.bookings = BookingStore(database, secret)
         self.matters = MatterStore(database)
         self.delegations = DelegationStore(database, secret)
+        self.places = PlaceStore(database, secret)
+        self.events = EventStore(database)
         self.offline = OfflineStore(database, secret)
 
     @classmethod

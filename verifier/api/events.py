@@ -1,0 +1,297 @@
+"""Events over HTTP: kept, moved and cancelled by their office; open ones told to anybody."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+from flask import Blueprint, Response, request
+from msgspec import UNSET, Meta, UnsetType
+
+from accounts.http import Authenticator
+from accounts.rights import Caller, Right
+from cards.programme.types import BookingBasis, Point, Service, Text
+from edge.http import answer, idempotency_key, read_body, read_query, request_instant
+from edge.instants import InstantError, parse_rfc3339, rfc3339
+from edge.limits import RateLimit
+from edge.openapi import describe
+from edge.problems import Problem
+from verifier.answers import Code, Words
+from verifier.api.asking import Asking, given
+from verifier.booking_answers import Instant
+from verifier.booking_events import Event
+from verifier.booking_places import seats_of
+from verifier.booking_requests import Asker, BookingAsked
+from verifier.bookings import point_of, rule_of
+from verifier.ledger.bookings import BookingState
+from verifier.service import Verifier
+
+EventCode = Annotated[str, Meta(pattern=r"^[A-Z0-9-]{3,20}$", description="As holders sign up for it: HR-2026-11.")]
+EventName = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$")]
+Seats = Annotated[int, Meta(ge=1, le=10_000, description="How many people there are seats for.")]
+
+
+class Named(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A name in both languages."""
+
+    zh: EventName
+    en: EventName
+
+
+class EventRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A new event."""
+
+    code: EventCode
+    service: Code
+    name: Named
+    starts_at: Instant
+    ends_at: Instant
+    capacity: Seats
+    point: Code | UnsetType = UNSET
+
+
+class EventPatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What changes of an event; its bookings move with its day."""
+
+    name: Named | UnsetType = UNSET
+    starts_at: Instant | UnsetType = UNSET
+    ends_at: Instant | UnsetType = UNSET
+    capacity: Seats | UnsetType = UNSET
+
+
+class EventView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An event: `taken` of its `capacity` seats, `left` open."""
+
+    code: str
+    service: str
+    point: str
+    name: Words
+    starts_at: str
+    ends_at: str
+    capacity: int
+    taken: int
+    left: int
+    cancelled_at: str | None = None
+
+
+class EventChanged(msgspec.Struct, frozen=True, kw_only=True):
+    """An event after a change; how many bookings moved with it, or ended."""
+
+    event: EventView
+    moved: int = 0
+    ended: int = 0
+    server_time: str
+
+
+class EventList(msgspec.Struct, frozen=True):
+    """Events by their beginning."""
+
+    events: tuple[EventView, ...]
+    server_time: str
+
+
+class EventsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A point's events."""
+
+    point: Code
+
+
+class OpenQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A service's events that are still to come."""
+
+    service: Code
+
+
+WRITES = frozenset({"not-permitted", "not-found", "invalid-field", "unavailable", "not-trusted", "clock-skew"})
+
+
+def add_events(
+    found: Blueprint, verifier: Verifier, asking: Asking, authenticate: Authenticator, public: RateLimit
+) -> None:
+    """Add POST, GET and PATCH /v1/events, POST /v1/events/<code>/cancel, GET /v1/events/open."""
+    desk = EventDesk(verifier, asking)
+
+    @found.post("/v1/events")
+    @describe(
+        summary="Keep an event: its day, its seats",
+        tag="events",
+        body=EventRequest,
+        answers={201: EventView},
+        problems=WRITES | {"event-exists"},
+        writes=True,
+    )
+    def keep_event() -> Response:
+        return answer(desk.keep(read_body(EventRequest)), 201)
+
+    @found.get("/v1/events")
+    @describe(
+        summary="A point's events and how full they are",
+        tag="events",
+        query=EventsQuery,
+        answers={200: EventList},
+        problems={"not-permitted", "invalid-field"},
+    )
+    def list_events() -> Response:
+        return answer(desk.listed(read_query(EventsQuery).point, request_instant()))
+
+    @found.patch("/v1/events/<code>")
+    @describe(
+        summary="Change an event; its bookings move with its day, each by an entry of its own",
+        tag="events",
+        body=EventPatch,
+        answers={200: EventChanged},
+        problems=WRITES | {"event-cancelled"},
+        writes=True,
+    )
+    def change_event(code: str) -> Response:
+        return answer(desk.change(code, read_body(EventPatch), request_instant()))
+
+    @found.post("/v1/events/<code>/cancel")
+    @describe(
+        summary="Cancel an event and every booking of it",
+        tag="events",
+        answers={200: EventChanged},
+        problems=WRITES,
+        writes=True,
+    )
+    def cancel_event(code: str) -> Response:
+        return answer(desk.cancel(code, request_instant()))
+
+    @found.get("/v1/events/open")
+    @describe(
+        summary="Events to come, for whoever wants to sign up",
+        tag="events",
+        query=OpenQuery,
+        answers={200: EventList},
+        problems={"invalid-field", "too-many-requests"},
+        auth="none",
+    )
+    def open_events() -> Response:
+        public.require(authenticate.source(request))
+        return answer(desk.open(read_query(OpenQuery).service, request_instant()))
+
+
+class EventDesk:
+    """Reads an office's calls about its events and answers them."""
+
+    def __init__(self, verifier: Verifier, asking: Asking) -> None:
+        """Ask `asking` who calls."""
+        self._verifier = verifier
+        self._asking = asking
+
+    def keep(self, body: EventRequest) -> EventView:
+        """Keep a new event."""
+        caller = self._asking.authenticate(request)
+        idempotency_key()
+        service = self._asking.service(body.service)
+        if rule_of(self._verifier.programme, service).basis is not BookingBasis.EVENT:
+            raise _invalid("$.service", "this service has no events")
+        point = self._point(caller, service, given(body.point))
+        starts_at, ends_at = _span(body.starts_at, body.ends_at)
+        name = Text(zh=body.name.zh, en=body.name.en)
+        event = Event(body.code, service.code, point.code, name, starts_at, ends_at, body.capacity)
+        return self._view(self._verifier.store.events.add(event))
+
+    def _point(self, caller: Caller, service: Service, named: str | None) -> Point:
+        point = point_of(self._verifier.programme, service, named or caller.point or "")
+        if named is not None and point.code != named:
+            raise _invalid("$.point", "this service is not offered there")
+        caller.require(Right.BOOKINGS, point.code)
+        return point
+
+    def listed(self, named: str, at: datetime) -> EventList:
+        """List a point's events."""
+        point = self._asking.point(self._asking.authenticate(request), Right.BOOKINGS, named)
+        found = self._verifier.store.events.listed(point=point.code)
+        return EventList(tuple(self._view(event) for event in found), rfc3339(at))
+
+    def open(self, service: str, at: datetime) -> EventList:
+        """List a service's events to come."""
+        found = self._verifier.store.events.listed(service=service, after=at)
+        return EventList(tuple(self._view(one) for one in found if one.cancelled_at is None), rfc3339(at))
+
+    def change(self, code: str, body: EventPatch, at: datetime) -> EventChanged:
+        """Change an event; bookings of it that are not at its time yet are moved there."""
+        caller, kept = self._kept(code)
+        idempotency_key()
+        if kept.cancelled_at is not None:
+            raise Problem("event-cancelled")
+        starts_at, ends_at = _span(given(body.starts_at), given(body.ends_at), kept)
+        name = kept.name if isinstance(body.name, UnsetType) else Text(zh=body.name.zh, en=body.name.en)
+        capacity = kept.capacity if isinstance(body.capacity, UnsetType) else body.capacity
+        wanted = replace(kept, name=name, starts_at=starts_at, ends_at=ends_at, capacity=capacity)
+        event = self._verifier.store.events.change(wanted)
+        self._verifier.store.places.move(seats_of(code), event.starts_at, event.ends_at)
+        moved = sum(self._moved(caller, event, booking, at) for booking in self._bookings(code))
+        return EventChanged(event=self._view(event), moved=moved, server_time=rfc3339(at))
+
+    def cancel(self, code: str, at: datetime) -> EventChanged:
+        """Cancel an event; sent again, it ends what was not ended yet."""
+        caller, kept = self._kept(code)
+        idempotency_key()
+        event = self._verifier.store.events.change(replace(kept, cancelled_at=kept.cancelled_at or at))
+        ended = sum(self._ended(caller, booking, at) for booking in self._bookings(code))
+        return EventChanged(event=self._view(event), ended=ended, server_time=rfc3339(at))
+
+    def _kept(self, code: str) -> tuple[Caller, Event]:
+        """Return an event of a point where the caller has the right; not-found for any other."""
+        caller, event = self._asking.authenticate(request), self._verifier.store.events.find(code)
+        if event is None or not caller.may(Right.BOOKINGS, event.point):
+            raise Problem("not-found")
+        return caller, event
+
+    def _bookings(self, code: str) -> tuple[str, ...]:
+        return self._verifier.store.places.bookings(seats_of(code))
+
+    def _moved(self, caller: Caller, event: Event, booking: str, at: datetime) -> bool:
+        found = self._verifier.bookings.booking(booking)
+        if found is None or found.state is not BookingState.HELD or found.window.expected_at == event.starts_at:
+            return False
+        change = BookingAsked(f"event-{event.version}-{booking}", Asker.staff(caller), booking)
+        self._verifier.bookings.delay(change, event.starts_at, at)
+        return True
+
+    def _ended(self, caller: Caller, booking: str, at: datetime) -> bool:
+        found = self._verifier.bookings.booking(booking)
+        if found is None or found.state is not BookingState.HELD:
+            return False
+        asked = BookingAsked(f"event-cancelled-{booking}", Asker.staff(caller), booking)
+        self._verifier.bookings.cancel(asked, "organiser-cancelled", at)
+        return True
+
+    def _view(self, event: Event) -> EventView:
+        taken = self._verifier.store.places.taken(seats_of(event.code))
+        return EventView(
+            code=event.code,
+            service=event.service,
+            point=event.point,
+            name=Words.of(event.name),
+            starts_at=rfc3339(event.starts_at),
+            ends_at=rfc3339(event.ends_at),
+            capacity=event.capacity,
+            taken=taken,
+            left=max(0, event.capacity - taken),
+            cancelled_at=None if event.cancelled_at is None else rfc3339(event.cancelled_at),
+        )
+
+
+def _span(starts: str | None, ends: str | None, kept: Event | None = None) -> tuple[datetime, datetime]:
+    """Return an event's bounds, the old ones where they stay; Problem invalid-field for none or a reversed one."""
+    starts_at = kept.starts_at if starts is None and kept is not None else _instant("$.starts_at", starts or "")
+    ends_at = kept.ends_at if ends is None and kept is not None else _instant("$.ends_at", ends or "")
+    if not starts_at < ends_at:
+        raise _invalid("$.ends_at", "an event ends after it begins")
+    return starts_at, ends_at
+
+
+def _instant(path: str, text: str) -> datetime:
+    try:
+        return parse_rfc3339(text)
+    except InstantError as error:
+        raise _invalid(path, str(error)) from None
+
+
+def _invalid(path: str, message: str) -> Problem:
+    return Problem("invalid-field", extra={"fields": [{"path": path, "message": message}]})
