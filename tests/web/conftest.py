@@ -5,7 +5,10 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
+from tests.web.offlinecore import Core
+from tests.web.outage import ROOT, Outage
 from tests.web.site import Site
+from tests.web.webkit import Screen, WebKitPage, missing
 
 # A busy build machine is slow, not wrong.
 PATIENCE_MS = 20_000
@@ -25,6 +28,41 @@ def site(tmp_path_factory):
     made = Site(tmp_path_factory.mktemp("site"))
     yield made
     made.close()
+
+
+@pytest.fixture(scope="module")
+def outage(tmp_path_factory):
+    """A machine that can be ended. Its gym knows no visits: two uses a month, one of them offline, no wait between."""
+    folder = tmp_path_factory.mktemp("outage")
+    text = (ROOT / "cards" / "programmes" / "baiyun.toml").read_text(encoding="utf-8")
+    changed = text.replace("visit = { minutes = 120, re_entries = 5 }\n", "", 1)
+    assert changed != text
+    changed = changed.replace("services.gym-visit.visit.re_entries", "services.gym-visit.offline_limit")
+    programme = folder / "programme.toml"
+    programme.write_text(changed, encoding="utf-8")
+    made = Outage(folder, programme=programme)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def served(outage):
+    """That machine, serving at the start and at the end of each test."""
+    for turn in range(2):
+        if not outage.is_up:
+            outage.start()
+        if turn == 0:
+            yield outage
+
+
+@pytest.fixture
+def opened_offline(browser, served):
+    """Open its pages with their service worker; nothing may be reported or logged as an error."""
+    watched = Watched(browser, served)
+    yield lambda path, **options: watched(path, **{"service_workers": "allow", **options})
+    for context in watched.contexts:
+        context.close()
+    assert watched.complaints == []
 
 
 class Watched:
@@ -64,13 +102,40 @@ def opened(browser, site):
     assert watched.complaints == []
 
 
-@pytest.fixture(scope="module")
-def core(browser, site):
-    """The modules of the offline core in a page; at the end the policy has reported nothing."""
-    from tests.web.offlinecore import Core
+@pytest.fixture(scope="session")
+def screen():
+    """A screen for WebKit that nobody sees."""
+    lacks = missing()
+    if lacks:
+        pytest.skip(lacks)
+    made = Screen()
+    yield made
+    made.close()
 
-    watched = Watched(browser, site)
-    yield Core(watched("/check"))
-    for context in watched.contexts:
-        context.close()
-    assert watched.complaints == []
+
+@pytest.fixture
+def webkit(screen, site, tmp_path):
+    """A page in WebKit; at the end its policy has reported nothing and its scripts have thrown nothing."""
+    page = WebKitPage(screen, tmp_path, site.base)
+    yield page
+    complaints = page.complaints
+    page.close()
+    assert complaints == []
+
+
+@pytest.fixture(scope="module", params=["chromium", "webkit"])
+def core(request, site, tmp_path_factory):
+    """The modules of the offline core in a page of either engine; at the end its policy has reported nothing."""
+    if request.param == "webkit":
+        page = WebKitPage(request.getfixturevalue("screen"), tmp_path_factory.mktemp("webkit"), site.base)
+        page.goto("/check")
+        yield Core(page)
+        complaints = page.complaints
+        page.close()
+    else:
+        watched = Watched(request.getfixturevalue("browser"), site)
+        yield Core(watched("/check"))
+        for context in watched.contexts:
+            context.close()
+        complaints = watched.complaints
+    assert complaints == []

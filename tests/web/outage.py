@@ -11,15 +11,22 @@ from datetime import timedelta
 from pathlib import Path
 from urllib.request import urlopen
 
+from cards.claims import Form
 from edge.clock import SystemClock
 from edge.settings import load_settings
+from issuer.issuing import IssuedCard, issue
+from issuer.lifecycle import revoke
 from issuer.publish import publish
+from issuer.qr import card_text
 from tests.verifier.machine import free_port
-from tests.web.site import Site
+from tests.web.site import BY, Site
 from web.demo import demonstrate, open_office
+from web.seeding import SUPERVISOR_RIGHTS
 
 ROOT = Path(__file__).parents[2]
 READY_WITHIN_S = 90
+STOCK = 16
+"""Printed cards of each tier that are there from the start: what is issued later may not stand in a tablet's list."""
 
 
 class Outage(Site):
@@ -38,17 +45,16 @@ class Outage(Site):
         self._stream = folder / "server.log"
         self._process: subprocess.Popen[bytes] | None = None
         self._holders = 100
+        self._stock = {tier: [self._issued(tier) for _ in range(STOCK)] for tier in ("diamond", "gold", "silver")}
+        publish(self.office.desk, self.clock.now())
         self.start()
 
     def start(self) -> None:
         """Serve, and wait until every part is ready."""
         command = [sys.executable, "-m", "gunicorn", "--config", "gunicorn.conf.py", "--workers", "2",
                    "--bind", f"127.0.0.1:{self.port}", "wsgi:application"]  # fmt: skip
-        outside = {name: value for name, value in os.environ.items() if not name.startswith("YUNJU_")}
         with self._stream.open("ab") as stream:
-            self._process = subprocess.Popen(
-                command, cwd=ROOT, env=outside | self.environ, stdout=stream, stderr=stream
-            )
+            self._process = subprocess.Popen(command, cwd=ROOT, env=self.outside, stdout=stream, stderr=stream)
         ends = time.monotonic() + READY_WITHIN_S
         while time.monotonic() < ends:
             assert self._process.poll() is None, self._stream.read_text()
@@ -59,6 +65,16 @@ class Outage(Site):
                 time.sleep(0.1)
         self.stop()
         raise AssertionError("the server was never ready")
+
+    @property
+    def is_up(self) -> bool:
+        """Whether its process runs."""
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def outside(self) -> dict[str, str]:
+        """What a command line of this machine finds in its environment."""
+        return {name: value for name, value in os.environ.items() if not name.startswith("YUNJU_")} | self.environ
 
     def stop(self) -> None:
         """End it: from now on nobody listens at the address."""
@@ -71,6 +87,28 @@ class Outage(Site):
         """End everything."""
         self.stop()
         self.office.close()
+
+    def card(self, tier: str) -> str:
+        """Return what the QR code of a new holder's printed card says, one that every published list holds valid."""
+        return card_text(self._stock[tier].pop().token, self.office.desk.programme)
+
+    def revoked_card(self, tier: str) -> str:
+        """Return such a card, revoked meanwhile and published so."""
+        card = self._stock[tier].pop()
+        revoke(self.office.desk, card.id, because="lost", by=BY, at=self.clock.now())
+        self.publish()
+        return card_text(card.token, self.office.desk.programme)
+
+    def _issued(self, tier: str) -> IssuedCard:
+        return issue(self.office.desk, self.holder(tier), Form.PRINT, by=BY, at=self.clock.now())
+
+    def supervised_code(self, point: str) -> str:
+        """Return a code for a tablet at which a supervisor may act as one."""
+        return self.device_code(point, SUPERVISOR_RIGHTS)
+
+    def operator(self, code: str) -> str:
+        """Return an operator's id."""
+        return next(operator.id for operator in self.office.accounts.operators.list() if operator.code == code)
 
     def go(self, **by: float) -> None:
         """Only a machine of its own clock can move on."""

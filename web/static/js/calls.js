@@ -23,10 +23,10 @@ export class Unconfirmed extends Error {
   }
 }
 
-async function once(path, { method, headers, body }) {
+async function once(path, { method, headers, body, patience = PATIENCE_MS }) {
   let response;
   try {
-    const signal = AbortSignal.timeout(PATIENCE_MS);
+    const signal = AbortSignal.timeout(patience);
     response = await fetch(path, { method, headers, body, signal, cache: "no-store", credentials: "omit" });
   } catch {
     throw new Unconfirmed(null);
@@ -49,8 +49,10 @@ function parse(text) {
   }
 }
 
-// `sign(method, path, bodyText)` gives the headers that prove who calls; it is asked anew for every sending.
-export async function call(method, path, { body, operation, sign, retries = PAUSES_MS.length } = {}) {
+// `sign(method, path, bodyText)` gives the headers that prove who calls; it is asked anew for every sending. `patience`:
+// milliseconds for each sending; none begins after `within`, where somebody can go on without the answer.
+export async function call(method, path, { body, operation, sign, retries = PAUSES_MS.length, patience, within = Infinity } = {}) {
+  const begun = performance.now();
   const text = body === undefined ? undefined : JSON.stringify(body);
   let corrected = false;
   for (let attempt = 0; ; attempt += 1) {
@@ -59,7 +61,7 @@ export async function call(method, path, { body, operation, sign, retries = PAUS
     if (operation) headers["Idempotency-Key"] = operation;
     if (sign) Object.assign(headers, await sign(method, path, text));
     try {
-      return await once(path, { method, headers, body: text });
+      return await once(path, { method, headers, body: text, patience });
     } catch (error) {
       if (error.code === "clock-off" && !corrected) {
         corrected = true; // once() has learned the server's time
@@ -67,8 +69,9 @@ export async function call(method, path, { body, operation, sign, retries = PAUS
       }
       const passing = error instanceof Unconfirmed || PASSING.has(error.status);
       if (!passing) throw error;
-      if (attempt >= retries) throw error instanceof Unconfirmed ? error : new Unconfirmed(error);
-      await pause(PAUSES_MS[Math.min(attempt, PAUSES_MS.length - 1)]);
+      const wait = PAUSES_MS[Math.min(attempt, PAUSES_MS.length - 1)];
+      if (attempt >= retries || performance.now() - begun + wait > within) throw error instanceof Unconfirmed ? error : new Unconfirmed(error);
+      await pause(wait);
     }
   }
 }

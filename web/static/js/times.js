@@ -22,10 +22,10 @@ export const timeOf = (when) => format({ hour: "2-digit", minute: "2-digit" }).f
 export const weekdayOf = (when) => format({ weekday: "short" }).format(instant(when));
 
 // The year is left out when it is this one.
-export function dateOf(when) {
+export function dateOf(when, language = currentLanguage()) {
   const options = { month: "long", day: "numeric" };
   if (year(when) !== year(now())) options.year = "numeric";
-  return format(options).format(instant(when));
+  return format(options, language).format(instant(when));
 }
 
 export const fullDateOf = (when) => format({ year: "numeric", month: "2-digit", day: "2-digit" }, "zh").format(instant(when)).replaceAll("/", "-");

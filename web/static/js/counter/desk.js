@@ -1,9 +1,9 @@
 // One visitor after the other: from a presented text to the answer on the screen. Each intended check-in has its
 // operation id before it is first sent and keeps it through every retry; while one is under way nothing else starts.
 
-import { call, ProblemError, Unconfirmed } from "../calls.js";
+import { ProblemError, Unconfirmed } from "../calls.js";
 import { randomId } from "../encoding.js";
-import { byId, showView } from "../page.js";
+import { byId, icon, showView } from "../page.js";
 import { secondsUntil } from "../times.js";
 import { onLanguage, said, word } from "../words.js";
 import { renderIdentity, timeLeft } from "./identity.js";
@@ -18,6 +18,7 @@ import { Bookings } from "./bookings.js";
 import { Looking } from "./looking.js";
 import { Overriding } from "./override.js";
 import { askPhoto } from "./photo.js";
+import { OfflineCounter } from "./offline-counter.js";
 
 const RETURN_S = 6;
 const SAME_MS = 3000;
@@ -27,7 +28,7 @@ const HELD_MS = 60000;
 const REFRESH_MS = 60000;
 
 export class Desk {
-  constructor(device, point, { onSignIn, onRevoked }) {
+  constructor(device, point, { onSignIn, onRevoked, isKept = false }) {
     this.device = device;
     this.point = point;
     this.onSignIn = onSignIn;
@@ -39,7 +40,7 @@ export class Desk {
     this.draw = () => null;
     this.left = null;
     this.services = new Services(point, { onReady: () => this.release(), onScan: (text) => this.present(text) });
-    this.changes = new ChangeDialogs(device, (message) => this.changed(message));
+    this.changes = new ChangeDialogs(device, (message, entry, kind) => this.changed(message, entry, kind));
     this.today = new Today(device, this.services, {
       onVoid: (entry, how) => this.changes.askVoid(entry.id, how),
       onLeave: (entry) => this.changes.askLeave(entry),
@@ -47,6 +48,8 @@ export class Desk {
     this.overriding = new Overriding(this);
     this.bookings = new Bookings(this);
     this.looking = new Looking(this, { onDelay: (booking) => this.bookings.askDelay(booking) });
+    this.text = ""; // what the visitor under way has shown
+    this.away = new OfflineCounter(this, { isKept });
     setInterval(() => this.tick(), 1000);
     setInterval(() => this.refreshToday(), REFRESH_MS);
     onLanguage(() => this.redraw());
@@ -58,6 +61,7 @@ export class Desk {
     this.today.render();
     this.idle();
     this.refreshToday();
+    return this.away.start();
   }
 
   idle() {
@@ -86,7 +90,8 @@ export class Desk {
   redraw() {
     this.services.render();
     this.today.render();
-    this.reachable(this.isReachable);
+    this.showLine();
+    this.away.render();
     this.draw();
   }
 
@@ -95,13 +100,19 @@ export class Desk {
   }
 
   async refreshToday() {
+    if (this.away.isLost) return; // it is asked for every few seconds then
     try {
       await this.today.refresh();
       this.reachable(true);
     } catch (error) {
       this.reachable(!(error instanceof Unconfirmed));
-      if (nameOf(error) === "device-revoked" && !this.busy) this.fail(error);
+      this.refused(error);
     }
+  }
+
+  // The server answered that this device may no longer ask.
+  refused(error) {
+    if (nameOf(error) === "device-revoked" && !this.busy) this.fail(error);
   }
 
   // A text was scanned, typed or pasted.
@@ -150,11 +161,22 @@ export class Desk {
   }
 
   async begin(text, asked) {
-    if (!this.looking.wanted(text)) {
+    this.text = text;
+    if (this.away.isLost || !this.looking.wanted(text)) {
       await this.send({ ...asked, presentation: text }, { text });
       return;
     }
-    await this.guard(() => this.looking.first(text, asked));
+    await this.guard(() => this.lookFirst(text, asked));
+  }
+
+  // A look that nobody answers counts nothing: the check-in begins here then.
+  async lookFirst(text, asked) {
+    try {
+      await this.looking.first(text, asked);
+    } catch (error) {
+      if (!(error instanceof Unconfirmed) || this.pending || !this.away.heard(false)) throw error;
+      await this.perform({ id: randomId(), body: { ...asked, presentation: text } }, { text });
+    }
   }
 
   // `ways`: what confirming and refusing do where another device took the look.
@@ -187,11 +209,16 @@ export class Desk {
 
   async perform(operation, context) {
     this.pending = { operation, context };
-    const answer = await this.device.call("POST", "/v1/check-ins", {
-      body: operation.body, operation: operation.id, operator: operation.operator,
-    });
+    await this.settle(operation, () => this.away.checkIn(operation, context.text ?? this.text), context);
+  }
+
+  // Waits for an operation's answer and shows it; no answer where an ID check comes first.
+  async settle(operation, ask, context = {}) {
+    this.pending = { operation, context };
+    const answer = await ask();
+    if (answer === null && operation.tried) return;
     this.pending = null;
-    this.answered(answer, operation.body, context);
+    if (answer !== null) this.answered(answer, operation.body, context);
   }
 
   // Runs one thing at a time; whatever goes wrong ends on a screen that says what to do.
@@ -230,7 +257,7 @@ export class Desk {
     const ticked = new Set();
     // Staff tick what they do next: that screen stays.
     this.left = answer.outcome === "granted" && !service?.includes?.length ? RETURN_S : null;
-    const onOverride = this.overriding.way(answer, body);
+    const onOverride = answer.offline ? null : this.overriding.way(answer, body);
     this.draw = () => shown.replaceChildren(...renderOutcome(answer, {
       left: this.left,
       service,
@@ -257,7 +284,7 @@ export class Desk {
     this.refreshToday();
   }
 
-  fail(error, hint = null) {
+  fail(error, hint = error.problem?.code === "card-unknown" ? word("problem.need-full-code") : null) {
     const name = nameOf(error);
     this.left = null;
     const shown = showView("problem");
@@ -292,7 +319,8 @@ export class Desk {
     this.refreshToday();
   }
 
-  changed(message) {
+  changed(message, entry, kind) {
+    this.away.changed(entry, kind);
     this.announce(message);
     this.next();
     this.note(message);
@@ -301,10 +329,23 @@ export class Desk {
 
   reachable(yes) {
     this.isReachable = yes;
+    this.away.heard(yes);
+    this.showLine();
+  }
+
+  showLine() {
+    const isLost = this.away.isLost;
+    const kind = isLost ? "offline.title" : this.isReachable ? "shared.online" : "shared.unreachable";
     const pill = byId("network");
     pill.hidden = false;
-    pill.className = yes ? "pill ok" : "pill off";
-    pill.textContent = word(yes ? "shared.online" : "shared.unreachable");
+    pill.className = !isLost && this.isReachable ? "pill ok" : "pill off";
+    pill.replaceChildren(icon(isLost ? "offline" : "online"), word(kind));
+  }
+
+  // Something that staff should know, without taking the screen from them.
+  told(message) {
+    this.announce(message);
+    if (document.body.dataset.shown === "scan" && !this.held) this.note(message);
   }
 
   // Once a second: the way back after a grant, the time left to confirm an ID check.
@@ -333,5 +374,3 @@ export class Desk {
     next.textContent = word("outcome.next");
   }
 }
-
-export const loadPoint = (code) => call("GET", `/v1/points/${code}`, { retries: 0 });

@@ -2,7 +2,7 @@
 // (DPoP, RFC 9449; `bh` binds the body).
 
 import { call } from "../calls.js";
-import { nowSeconds } from "../clock.js";
+import { now, nowSeconds } from "../clock.js";
 import { b64u, sha256, utf8 } from "../encoding.js";
 import { makeKey, newTokenId, signToken } from "../keys.js";
 import { config } from "../page.js";
@@ -26,6 +26,12 @@ export class Device {
     this.key = key;
     this.kept = kept;
     this.operator = operator;
+    this.patience = undefined;
+  }
+
+  // The operator signed in, as far as this device knows while the server is away.
+  get onDuty() {
+    return this.operator && Date.parse(this.operator.expires_at) > now() ? this.operator : null;
   }
 
   // The device that this browser is enrolled as, or null.
@@ -68,9 +74,10 @@ export class Device {
   }
 
   // `operator`: another session than that of whoever is on duty; null for none.
-  async call(method, path, { body, operation, retries, operator = this.operator } = {}) {
+  // A device that can go on without the server sets `patience`: it then waits no longer for an answer than that.
+  async call(method, path, { body, operation, retries, operator = this.operator, patience = this.patience } = {}) {
     const sign = (verb, where, text) => this.headers(verb, where, text, operator);
-    return call(method, path, { body, operation, sign, retries });
+    return call(method, path, { body, operation, sign, retries, patience, within: this.patience });
   }
 
   async signIn(operator, pin) {

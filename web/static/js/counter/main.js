@@ -3,8 +3,9 @@
 import { allowSound } from "./sound.js";
 import { listenToAgent, wantsAgent } from "./agent.js";
 import { Camera } from "./camera.js";
-import { Desk, loadPoint } from "./desk.js";
+import { Desk } from "./desk.js";
 import { Device } from "./device.js";
+import { findPoint } from "./offline-counter.js";
 import { listenForScans } from "./wedge.js";
 import { nameOf } from "./problem.js";
 import { now } from "../clock.js";
@@ -51,18 +52,19 @@ function enrolmentFault(error) {
 }
 
 async function begin() {
-  point = await loadPoint(device.point);
+  const found = await findPoint(device.point);
+  point = found.point;
   if (desk) {
     location.reload(); // enrolled anew: nothing of the old desk may linger
     return;
   }
-  desk = new Desk(device, point, { onSignIn: openSignIn, onRevoked: forget });
+  desk = new Desk(device, point, { onSignIn: openSignIn, onRevoked: forget, isKept: found.isKept });
   const camera = new Camera((text) => desk.present(text));
   desk.onIdle = () => camera.resume();
   desk.onSettled = () => camera.pause();
   showHeader();
-  desk.reachable(true);
-  desk.start();
+  desk.isReachable = true;
+  await desk.start();
   if (wantsAgent()) listenToAgent(desk);
   listenForScans({ onScan: (text) => desk.present(text), onInputMethod: () => desk.note(word("scan.ime")) });
   byId("paste-form").addEventListener("submit", (event) => {
@@ -104,7 +106,7 @@ function showClock() {
 }
 
 function openSignIn() {
-  byId("sign-in-fault").textContent = "";
+  byId("sign-in-fault").textContent = desk.away.isLost ? word("operator.offline") : "";
   byId("operator-pin").value = "";
   byId("sign-in").showModal();
 }
@@ -133,7 +135,7 @@ async function signIn(event) {
 }
 
 async function main() {
-  await loadWords();
+  await loadWords("counter");
   byId("enrol-form").addEventListener("submit", enrol);
   byId("sign-in-form").addEventListener("submit", signIn);
   byId("sign-in").querySelector("[data-close]").addEventListener("click", () => byId("sign-in").close());

@@ -76,16 +76,16 @@ function valuesOf(judgement, row, programme, service) {
       tiers: listed(ranked.map(named)),
       beneficiaries: listed(service.beneficiaries.map((who) => word(`who.${who}`, {}, language))),
       go_to: text(place?.name, language) || undefined,
-      ...cardValues(judgement, named),
+      ...cardValues(judgement, named, language),
       ...quotaValues(row, programme, service, language),
     };
   });
 }
 
-function cardValues({ card, visit }, named) {
+function cardValues({ card, visit }, named, language) {
   return {
     tier: card ? named(card.tier) : undefined,
-    expired: card ? dateOf(card.expiresAt) : undefined,
+    expired: card ? dateOf(card.expiresAt, language) : undefined,
     started: visit ? timeOf(visit.startedAt) : undefined,
     ends: visit ? timeOf(visit.endsAt) : undefined,
   };
@@ -98,7 +98,7 @@ function quotaValues(row, programme, service, language) {
   return {
     maximum: String(quota.maximum),
     unit: word(`offline.unit-${quota.unit}`, {}, language),
-    resets: endsAt === null ? undefined : dateOf(endsAt),
+    resets: endsAt === null ? undefined : dateOf(endsAt, language),
   };
 }
 

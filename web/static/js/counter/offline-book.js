@@ -49,7 +49,7 @@ export class Book {
       presentation: judgement.presentation,
       reason: judgement.outcome === "granted" ? null : judgement.reason,
       serverTime,
-      operator: this.device.operator?.operator ?? null,
+      operator: this.device.onDuty?.operator ?? null,
       reference: asked.reference ?? null,
       booking: asked.booking ?? null,
       companions: asked.companions ?? 0,

@@ -179,8 +179,9 @@ export class OfflineCounter {
   }
 
   turned() {
+    if (!this.isLost) this.desk.isReachable = true;
     this.desk.services.takes = this.isLost ? (code) => this.offline.takes(code) : null;
-    this.desk.services.render();
+    this.desk.services.renderList();
     this.desk.showLine();
     this.render();
     if (!this.isLost) this.offline.refresh().then(() => this.ready());

@@ -29,8 +29,7 @@ export class OfflinePanel {
     const isLost = view.lostAt !== null;
     document.body.classList.toggle("lost", isLost);
     byId("offbar").hidden = !isLost;
-    for (const id of ["away-panels", "away-note", "away-unknown"]) byId(id).hidden = !isLost;
-    byId("recent-panel").hidden = isLost;
+    for (const id of ["away", "away-note"]) byId(id).hidden = !isLost;
     byId("ready").hidden = isLost;
     if (isLost) this.renderLost(view);
     this.renderButton(view);
@@ -62,11 +61,11 @@ export class OfflinePanel {
 
   row(row) {
     const tier = config.tiers[row.tier];
-    const service = said(this.services.find(row.service)?.name) || row.service;
+    const service = this.services.all.length > 1 ? said(this.services.find(row.service)?.name) || row.service : "";
     const about = row.outcome === "denied" && has(`reason.${row.reason}`) ? word(`reason.${row.reason}`) : tier ? said(tier.name) : "";
     return element("li", {},
       element("span", { class: "mono small" }, `№ ${row.seq}`),
-      element("span", { class: "grow" }, [`${timeOf(row.at)} ${service}`, about].filter(Boolean).join(" · ")),
+      element("span", { class: "grow" }, [`${timeOf(row.at)} ${service}`.trim(), about].filter(Boolean).join(" · ")),
       toldPill(row));
   }
 
@@ -105,8 +104,16 @@ export class OfflinePanel {
   }
 }
 
+// Marks that every check-in may bear and nobody needs to look at.
+const USUAL = new Set(["id-checked", "represented", "delegated"]);
+
+function marksOf({ answer }) {
+  const marks = (answer?.marks ?? []).filter((mark) => !USUAL.has(mark));
+  return answer?.linked ? [...marks, "linked"] : marks;
+}
+
 // Staff look at what was not simply entered as it was told.
-export const needsEyes = (row) => row.state === "refused" || row.state === "held" || (row.answer?.marks ?? []).length > 0;
+export const needsEyes = (row) => row.state === "refused" || row.state === "held" || marksOf(row).length > 0;
 
 export const isUsable = (state) => state?.usable === true && state.freshness !== "expired";
 
@@ -133,7 +140,7 @@ function statePill(row) {
 
 // In plain words: each mark of the answer, or why it waits or was not taken.
 function sentences(row) {
-  const said_ = (row.answer?.marks ?? []).map((mark) => word(has(`offline.mark-${mark}`) ? `offline.mark-${mark}` : "offline.mark-other", { mark }));
+  const said_ = marksOf(row).map((mark) => word(has(`offline.mark-${mark}`) ? `offline.mark-${mark}` : "offline.mark-other", { mark }));
   const why = row.why ?? row.answer?.why;
   if (why) said_.push(word(has(`offline.why-${why}`) ? `offline.why-${why}` : "offline.why-other", { why }));
   return said_;
@@ -158,9 +165,10 @@ const AMBER = ["amber", "warning"];
 const NO = ["no", "refused"];
 
 function statusAge(state) {
-  if (!state || state.ages.lists === null) return [...NO, word("offline.missing"), ""];
+  if (!state || state.ages.refresh === null) return [...NO, word("offline.missing"), ""];
+  const fetched = moment(now() - state.ages.refresh * 1000);
+  if (state.freshness === "expired") return [...NO, word("offline.over"), word("offline.fetched", { time: fetched })];
   const until = moment(state.ends.lists);
-  if (state.freshness === "expired") return [...NO, word("offline.over"), word("offline.was-until", { until })];
   return [...(state.freshness === "stale" ? AMBER : OK), ago(state.ages.lists), word("offline.usable-until", { until })];
 }
 

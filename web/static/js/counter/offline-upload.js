@@ -2,6 +2,7 @@
 // the server knows a record that it has seen (docs/offline.md).
 
 import { Unconfirmed } from "../calls.js";
+import { nameOf } from "./problem.js";
 import * as store from "./offline-store.js";
 
 const LOCK = "yunju-offline-upload";
@@ -52,7 +53,7 @@ export class Upload {
       }
     } catch (error) {
       if (error instanceof Unconfirmed) throw error;
-      this.stopped = error.code ?? "other";
+      this.stopped = nameOf(error);
     } finally {
       this.progress = null;
       this.onChange();
@@ -66,7 +67,7 @@ export class Upload {
     const body = { records: batch.map((row) => row.text) };
     let found;
     try {
-      found = await this.device.call("POST", "/v1/offline-check-ins", { body, retries: 0, patience: PATIENCE_MS, alone: own });
+      found = await this.device.call("POST", "/v1/offline-check-ins", { body, retries: 0, patience: PATIENCE_MS, ...(own ? { operator: null } : {}) });
     } catch (error) {
       if (error.status !== 413 && error.status !== 422) throw error;
       if (batch.length > 1) return null;
