@@ -39,10 +39,10 @@ def fill_flight(page, date: str, time: str = "20:30") -> None:
 def book_flight(phone, date: str, time: str = "20:30"):
     """Book a domestic departure; returns the page with the list."""
     page = bookings(phone)
-    page.click("[data-book=airport-dom-departure]")
+    page.click("[data-open=airport-dom-departure]")
     fill_flight(page, date, time)
-    page.click("#book-do")
-    expect(page.locator("[data-booking]").first).to_be_visible()
+    page.click("#form-do")
+    expect(page.locator("[data-one]").first).to_be_visible()
     return page
 
 
@@ -60,7 +60,7 @@ def test_an_airport_transfer_is_booked_with_all_its_fields(opened, site):
     """Party, telephone, escorts, cars, luggage, name board; the last time to submit is worked out; the unit is held."""
     phone = Phone(opened, site)
     page, date = bookings(phone), day(site, 2)
-    page.click("[data-book=airport-dom-departure]")
+    page.click("[data-open=airport-dom-departure]")
     expect(page.locator("#booking-form .note").first).to_contain_text("还可约 2 次")
     page.locator("#booking-form label", has_text="国内航班接机").click()
     fill_flight(page, date)
@@ -72,7 +72,7 @@ def test_an_airport_transfer_is_booked_with_all_its_fields(opened, site):
     page.click("#f-plates")
     page.locator("[data-field=plates] .rows input").fill("粤a·12345")
     page.locator("[data-field=name_board] label").last.click()
-    page.click("#book-do")
+    page.click("#form-do")
     expect(page.locator("#bookings-note")).to_contain_text("已预约")
     (booking,) = held(phone)
     assert booking["service"] == "airport-dom-arrival"
@@ -90,22 +90,22 @@ def test_faults_stand_at_their_fields_and_at_the_button(opened, site):
     """Nothing is sent; the first fault has the focus; what the server alone can find is led to its field too."""
     phone = Phone(opened, site)
     page = bookings(phone)
-    page.click("[data-book=airport-dom-departure]")
-    page.click("#book-do")
-    expect(page.locator("#book-fault")).to_contain_text("还有 5 处要改")
+    page.click("[data-open=airport-dom-departure]")
+    page.click("#form-do")
+    expect(page.locator("#form-fault")).to_contain_text("还有 5 处要改")
     assert page.evaluate("() => document.activeElement.id") == "f-scheduled_at"
     fill_flight(page, day(site, 2))
     page.click("#f-plates")
     page.locator("[data-field=plates] .rows input").fill("粤A1")
     page.fill("#f-holder_name", "李雷")
-    page.click("#book-do")
+    page.click("#form-do")
     expect(page.locator("#f-plates-fault")).to_contain_text("车牌号不完整")
-    expect(page.locator("#book-fault")).to_have_text("还有 1 处要改：车牌号")
+    expect(page.locator("#form-fault")).to_have_text("还有 1 处要改：车牌号")
     page.locator("[data-field=plates] .rows button").click()
-    page.click("#book-do")
+    page.click("#form-do")
     expect(page.locator("#f-holder_name-fault")).to_contain_text("张*明")
     expect(page.locator("#f-holder_name")).to_have_attribute("aria-invalid", "true")
-    expect(page.locator("#book-fault")).to_contain_text("持卡人姓名")
+    expect(page.locator("#form-fault")).to_contain_text("持卡人姓名")
     assert held(phone) == []
 
 
@@ -113,7 +113,7 @@ def test_it_is_said_that_it_is_too_late_before_it_is_sent(opened, site):
     """At the time, as soon as it is typed; and from when on a far date can be booked."""
     phone = Phone(opened, site)
     page = bookings(phone)
-    page.click("[data-book=airport-dom-departure]")
+    page.click("[data-open=airport-dom-departure]")
     page.fill("#f-scheduled_at", day(site, 0))
     page.fill("#f-scheduled_at-from", "00:01")
     expect(page.locator("#f-scheduled_at-fault")).to_have_text("已过提交时间。")
@@ -127,27 +127,27 @@ def test_rooms_museum_check_up_and_event_are_booked(opened, site):
     """Each with its own fields, by its own rule."""
     phone = Phone(opened, site)
     page = bookings(phone)
-    page.click("[data-book=library-room]")
+    page.click("[data-open=library-room]")
     for field, value in (("slot", day(site, 3)), ("slot-from", "14:00"), ("slot-to", "19:00"), ("people", "21")):
         page.fill(f"#f-{field}", value)
-    page.click("#book-do")
+    page.click("#form-do")
     expect(page.locator("#f-slot-fault")).to_contain_text("最长 4 小时")
     expect(page.locator("#f-people-fault")).to_contain_text("1 至 20")
     page.fill("#f-slot-to", "16:00")
     page.fill("#f-people", "6")
-    page.click("#book-do")
-    page.click("[data-book=museum-visit]")
+    page.click("#form-do")
+    page.click("[data-open=museum-visit]")
     for field, value in (("slot", day(site, 3)), ("slot-from", "10:00"), ("people", "3")):
         page.fill(f"#f-{field}", value)
     page.locator("[data-field=guide] label").first.click()
-    page.click("#book-do")
-    page.click("[data-book=union-checkup]")
+    page.click("#form-do")
+    page.click("[data-open=union-checkup]")
     expect(page.locator("#f-year")).to_have_value(day(site, 0)[:4])
-    page.click("#book-do")
-    page.click("[data-book=steward-training]")
+    page.click("#form-do")
+    page.click("[data-open=steward-training]")
     page.fill("#f-event", "hr-2026-11")
-    page.click("#book-do")
-    expect(page.locator("[data-booking]")).to_have_count(4)
+    page.click("#form-do")
+    expect(page.locator("[data-one]")).to_have_count(4)
     found = {booking["service"]: booking["details"] for booking in held(phone)}
     assert found["library-room"]["people"] == 6
     assert found["museum-visit"]["guide"] is True
@@ -159,26 +159,26 @@ def test_a_booking_is_changed_moved_by_its_carrier_and_cancelled(opened, site):
     """Each in place, with its state; cancelling asks twice."""
     phone = Phone(opened, site)
     page = book_flight(phone, day(site, 2))
-    page.click("[data-booking] summary")
+    page.click("[data-one] summary")
     page.click("[data-act=change]")
     expect(page.locator("#f-flight")).to_have_value("CZ3101")
     page.fill("#f-scheduled_at-from", "21:00")
-    page.click("#book-do")
+    page.click("#form-do")
     expect(page.locator("#bookings-note")).to_contain_text("预约已更改")
-    page.click("[data-booking] summary")
+    page.click("[data-one] summary")
     page.click("[data-act=late]")
     page.fill("#late-time", "20:00")
     page.click("text=提交新时间")
-    expect(page.locator("[data-booking] .fault")).to_contain_text("晚于原定时间")
+    expect(page.locator("[data-one] .fault")).to_contain_text("晚于原定时间")
     page.fill("#late-time", "23:50")
     page.click("text=提交新时间")
-    expect(page.locator("[data-booking] summary")).to_contain_text("23:50")
-    page.click("[data-booking] summary")
-    expect(page.locator("[data-booking]")).to_contain_text("原定 21:00")
+    expect(page.locator("[data-one] summary")).to_contain_text("23:50")
+    page.click("[data-one] summary")
+    expect(page.locator("[data-one]")).to_contain_text("原定 21:00")
     page.click("[data-act=cancel]")
     assert held(phone)[0]["state"] == "held"
     page.click("[data-act=cancel]")
-    expect(page.locator("[data-booking] .pill")).to_have_text("已取消")
+    expect(page.locator("[data-one] .pill")).to_have_text("已取消")
     expect(page.locator("#bookings-note")).to_contain_text("名额已退回")
 
 
@@ -193,16 +193,16 @@ def test_a_booking_whose_answer_was_lost_is_the_same_one_after_a_reload(opened, 
         route.abort()
 
     page.route(re.compile(f"{LIST}$"), lose)
-    page.click("[data-book=airport-dom-departure]")
+    page.click("[data-open=airport-dom-departure]")
     fill_flight(page, day(site, 2))
-    page.click("#book-do")
-    expect(page.locator("#book-unconfirmed")).to_be_visible()
+    page.click("#form-do")
+    expect(page.locator("[data-unconfirmed]")).to_be_visible()
     page.unroute(re.compile(f"{LIST}$"))
     page.on("request", lambda request: request.url.endswith(LIST) and sent.append(request.headers["idempotency-key"]))
     page.reload()
     page.click("#tab-bookings")
     expect(page.locator("#bookings-new .door")).to_have_count(0)
-    page.click("#book-again")
+    page.click("[data-act=again]")
     expect(page.locator("#bookings-note")).to_contain_text("已预约")
     assert len(sent) > 2
     assert len(set(sent)) == 1
@@ -215,11 +215,11 @@ def test_what_the_rules_refuse_is_said_at_the_button(opened, site):
     for days in (2, 3):
         book_flight(phone, day(site, days))
     page = bookings(phone)
-    page.click("[data-book=airport-dom-departure]")
+    page.click("[data-open=airport-dom-departure]")
     fill_flight(page, day(site, 4))
-    page.click("#book-do")
-    expect(page.locator("#book-fault")).to_contain_text("2")
-    expect(page.locator("#book-fault a[href^='tel:']")).to_be_visible()
+    page.click("#form-do")
+    expect(page.locator("#form-fault")).to_contain_text("2")
+    expect(page.locator("#form-fault a[href^='tel:']")).to_be_visible()
     expect(page.locator("#f-flight")).to_have_value("cz 3101")
     assert len(held(phone)) == 2
 
@@ -233,7 +233,7 @@ def test_bookings_are_seen_without_a_network_and_the_next_one_stands_on_the_card
     expect(page.locator("#next-booking")).to_contain_text("20:30")
     page.click("#next-booking")
     expect(page.locator("#bookings-away")).to_be_visible()
-    expect(page.locator("[data-booking]")).to_have_count(1)
+    expect(page.locator("[data-one]")).to_have_count(1)
 
 
 @pytest.mark.parametrize("look", LOOKS, ids=["-".join(look) for look in LOOKS])
@@ -244,23 +244,23 @@ def test_every_screen_of_bookings_is_accessible(opened, site, look):
     phone.page.click(f"[data-language={language}]")
     page = bookings(phone)
     found = {"doors": violations(page)}
-    page.click("[data-book=airport-dom-departure]")
+    page.click("[data-open=airport-dom-departure]")
     page.click("#f-passengers")
     page.click("#f-plates")
-    page.click("#book-do")
+    page.click("#form-do")
     found["faults"] = violations(page)
     assert page.evaluate("() => document.documentElement.scrollWidth") <= 390
     page.locator("[data-field=passengers] .rows button").click()
     page.locator("[data-field=plates] .rows button").click()
     fill_flight(page, day(site, 2))
-    page.click("#book-do")
-    page.click("[data-booking] summary")
+    page.click("#form-do")
+    page.click("[data-one] summary")
     page.click("[data-act=late]")
     found["list"] = violations(page)
     assert page.evaluate("() => document.documentElement.scrollWidth") <= 390
     page.route(re.compile(f"{LIST}/.*/cancel$"), lambda route: route.abort())
     page.click("[data-act=cancel]")
     page.click("[data-act=cancel]")
-    expect(page.locator("#book-unconfirmed")).to_be_visible()
+    expect(page.locator("[data-unconfirmed]")).to_be_visible()
     found["unconfirmed"] = violations(page)
     assert {name: list_ for name, list_ in found.items() if list_} == {}

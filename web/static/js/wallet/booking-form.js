@@ -5,8 +5,9 @@ import { now } from "../clock.js";
 import { element, icon } from "../page.js";
 import { dateOf, timeOf } from "../times.js";
 import { said, word } from "../words.js";
-import { asked, derived, faultsOf, fieldsOf, instantsOf, HOLDER, partyList, stateOf, takenBetween, timeField } from "./booking-rules.js";
-import { choice, fieldInput, focusField, showFault } from "./fields.js";
+import { asked, derived, faultsOf, fieldsOf, instantsOf, HOLDER, stateOf, takenBetween, timeField } from "./booking-rules.js";
+import { choice, fieldInput, showFault } from "./fields.js";
+import { Form } from "./form.js";
 
 const PARTS = [
   ["time", (field) => ["datetime", "date", "text", "number"].includes(field.kind) && field.code !== HOLDER],
@@ -16,12 +17,12 @@ const PARTS = [
 // The time stands first, and the holder before the others.
 const RANK = (field) => (field.kind === "datetime" || field.code === HOLDER ? 0 : 1);
 
-export class BookingForm {
+export class BookingForm extends Form {
   // `services`: those of one kind, one of which is chosen; `before`: the booking that is changed, or null.
   constructor({ told, services, service, before, state, cardName, submit, back }) {
+    super();
     Object.assign(this, { told, services, before, cardName, submit, back });
-    this.root = element("div", { class: "stack", id: "booking-form" });
-    this.faults = {};
+    this.root.id = "booking-form";
     this.take(service);
     this.state = state ?? stateOf(this.fields, before?.details);
     if (!state) this.suggest();
@@ -49,15 +50,13 @@ export class BookingForm {
   draw() {
     const parts = this.parts();
     this.root.replaceChildren(
-      element("button", { class: "button quiet back", type: "button", onclick: this.back }, icon("back"), word("wallet.book-back")),
-      element("h2", { tabindex: "-1" }, word(this.before ? "wallet.book-change-of" : "wallet.book-of", { name: said(this.before?.service_name ?? this.title()) })),
-      this.left(),
+      ...this.heading(word(this.before ? "wallet.book-change-of" : "wallet.book-of", { name: said(this.before?.service_name ?? this.title()) })),
+      this.left() ?? "",
       element("form", { class: "stack", novalidate: true, onsubmit: (event) => this.send(event) },
         this.kinds(),
         parts.map(([name, fields], place) => this.part(name, fields, parts.length > 1 ? place + 1 : 0)),
         element("p", { class: "second small" }, word(this.personal() ? "wallet.book-private" : "wallet.book-holds")),
-        element("button", { class: "button main", id: "book-do" }, word(this.before ? "wallet.book-change-do" : "wallet.book-do")),
-        element("div", { class: "fault center", id: "book-fault", role: "alert" })));
+        this.ending(word(this.before ? "wallet.book-change-do" : "wallet.book-do"))));
     this.timed();
     this.show();
   }
@@ -121,62 +120,5 @@ export class BookingForm {
     return minutes % 1440 ? word("wallet.lead-hours", { hours: minutes / 60 }) : word("wallet.lead-days", { days: minutes / 1440 });
   }
 
-  said = (field) => word(`wallet.fault-${this.faults[field.code]}`, {
-    name: this.cardName, most: this.rule.party_most, hours: (this.rule.slot_most_minutes ?? 0) / 60,
-  });
-
-  show(focus = false) {
-    const wrong = this.parts().flatMap(([, fields]) => fields).filter((field) => this.faults[field.code]);
-    for (const field of this.fields) showFault(this.root, field.code, this.faults[field.code] ? this.said(field) : "");
-    const summary = wrong.length ? word("wallet.book-faults", { count: wrong.length, names: wrong.map((field) => said(field.label)).join("、") }) : "";
-    this.root.querySelector("#book-fault").textContent = summary;
-    if (focus && wrong.length) focusField(this.root, wrong[0].code);
-  }
-
-  async send(event) {
-    event.preventDefault();
-    const button = this.root.querySelector("#book-do");
-    if (button.disabled) return;
-    this.faults = faultsOf(this.rule, this.fields, this.state, now(), this.before);
-    this.show(true);
-    if (Object.keys(this.faults).length) return;
-    button.disabled = true;
-    button.textContent = word("wallet.sending");
-    try {
-      await this.submit(this.service, fieldsOf(this.rule, this.fields, this.state), this.state);
-    } finally {
-      button.disabled = false;
-      button.textContent = word(this.before ? "wallet.book-change-do" : "wallet.book-do");
-    }
-  }
-
-  // What the server found, at the fields it names; what belongs to none stands at the button.
-  refused(faults) {
-    const list = this.fields.find((field) => field.party);
-    for (const { path } of faults) {
-      const code = path.replace("$.fields.", "");
-      const named = this.fields.find((field) => field.code === code);
-      const field = named && derived(named, this.fields) ? this.fields.find((one) => one.code === named.counts) ?? timeField(this.fields) : named;
-      if (field) this.faults[field.code] = field.code === HOLDER ? "holder" : { phone: "phone", plates: "plates" }[field.kind] ?? "form";
-      else if (list) this.faults[partyList(this.fields) ?? list.code] = "party";
-    }
-    this.show(true);
-  }
-
-  // A refusal by the rules: in its own words at the button, and at the time where the time is the reason.
-  denied(answer) {
-    const fault = { "booking-too-late": "late", "booking-too-early": "early" }[answer.reason];
-    const time = timeField(this.fields);
-    if (fault && time) this.faults[time.code] = fault;
-    this.show();
-    const { call } = answer;
-    const place = this.root.querySelector("#book-fault");
-    place.replaceChildren(element("p", {}, said(answer.message)),
-      call ? element("a", { class: "telephone", href: `tel:${call.phone.replace(/[^\d+]/g, "")}` }, icon("call"), element("span", { class: "grow" }, said(call.department ?? call.name)), element("b", {}, call.phone)) : "");
-    place.scrollIntoView({ block: "nearest" });
-  }
-
-  problem(text) {
-    this.root.querySelector("#book-fault").textContent = text;
-  }
+  values = () => fieldsOf(this.rule, this.fields, this.state);
 }

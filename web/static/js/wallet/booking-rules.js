@@ -80,7 +80,8 @@ function valueOf(field, fields, state, rule) {
   if (field.kind === "datetime") return instantsOf(field, state, rule).join("/");
   if (field.kind === "date") return (state[timeField(fields)?.code] ?? {}).date ?? value ?? null;
   if (field.kind === "number") return /^\d{1,4}$/.test(plain(String(value ?? ""))) ? Number(value) : null;
-  if (field.kind === "yes-no") return value ?? null;
+  if (["yes-no", "choice", "confirm"].includes(field.kind)) return value ?? null;
+  if (field.kind === "note") return plain(value);
   return spelled(field, value);
 }
 

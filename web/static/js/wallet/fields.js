@@ -27,6 +27,17 @@ const KINDS = {
   datetime: times,
   names: list,
   plates: list,
+  note: (field, form) => boxed(field, label(field), element("textarea", {
+    id: id(field), rows: "4", maxlength: "500", "aria-describedby": id(field, "-fault"), oninput: (event) => { form.state[field.code] = event.target.value; },
+  }, form.state[field.code] ?? "")),
+  choice: (field, form) => group(field, choice(field, Object.entries(field.choices).map(([code, name]) => ({
+    text: said(name), checked: form.state[field.code] === code, choose: () => { form.state[field.code] = code; },
+  })))),
+  confirm: (field, form) => element("div", { class: "field", "data-field": field.code },
+    element("label", { class: "choice" }, element("input", {
+      type: "checkbox", id: id(field), checked: form.state[field.code] === true, "aria-describedby": id(field, "-fault"),
+      onchange: (event) => { form.state[field.code] = event.target.checked || null; },
+    }), element("span", {}, said(field.label))), faultPlace(field)),
   "yes-no": (field, form) => group(field, choice(field, [["yes", true], ["no", false]].map(([name, value]) => ({
     text: word(`wallet.${name}`), checked: form.state[field.code] === value, choose: () => { form.state[field.code] = value; },
   })))),
@@ -109,10 +120,10 @@ export function showFault(root, code, text) {
   if (!place) return;
   place.hidden = !text;
   place.replaceChildren(...(text ? [icon("refused"), element("span", {}, text)] : []));
-  for (const each of root.querySelectorAll(`[data-field="${code}"] input:not([type=radio])`)) {
+  for (const each of root.querySelectorAll(`[data-field="${code}"] :is(input:not([type=radio]), textarea)`)) {
     if (text) each.setAttribute("aria-invalid", "true");
     else each.removeAttribute("aria-invalid");
   }
 }
 
-export const focusField = (root, code) => root.querySelector(`[data-field="${code}"] input, [data-field="${code}"] button`)?.focus();
+export const focusField = (root, code) => root.querySelector(`[data-field="${code}"] :is(input, textarea, button)`)?.focus();

@@ -11,10 +11,15 @@ import { Phone, PLACES } from "./phone.js";
 
 const CARE_EVERY_MS = 5 * 60 * 1000;
 // What is behind a tab is loaded once a card is shown, so that it is there without a network.
-const BEHIND = { benefits: () => import("./benefits.js"), bookings: () => import("./bookings.js"), history: () => import("./history.js") };
+const BEHIND = {
+  benefits: () => import("./benefits.js"), bookings: () => import("./bookings.js"), requests: () => import("./requests.js"),
+  delegations: () => import("./delegations.js"), history: () => import("./history.js"),
+};
 const VIEWS = {
   benefits: ({ BenefitsView }) => new BenefitsView(phone, book),
   bookings: ({ BookingsView }) => new BookingsView(phone, problemText),
+  requests: ({ RequestsView }) => new RequestsView(phone, problemText),
+  delegations: ({ DelegationsView }) => new DelegationsView(phone, problemText),
   history: ({ HistoryView }) => new HistoryView(phone, problemText),
 };
 
@@ -99,9 +104,11 @@ function showCard() {
   for (const load of Object.values(BEHIND)) load().catch(() => null);
 }
 
+// Bookings, requests and codes for a clerk stand behind one tab, and beside one another on top.
 function markTab(name) {
-  for (const tab of document.querySelectorAll("#tabs button")) {
-    if (tab.value === name) tab.setAttribute("aria-current", "page");
+  const [tabs, doings] = [document.querySelectorAll("#tabs button"), document.querySelectorAll(".doings button")];
+  for (const tab of [...tabs, ...doings]) {
+    if (tab.value === name || (["requests", "delegations"].includes(name) && tab.id === "tab-bookings")) tab.setAttribute("aria-current", "page");
     else tab.removeAttribute("aria-current");
   }
 }
@@ -162,7 +169,7 @@ async function removeCard() {
 const back = () => (phone ? show("card") : enrolment.show(byId("enrol-code").value));
 
 function listen() {
-  for (const tab of document.querySelectorAll("#tabs button")) tab.addEventListener("click", () => show(tab.value));
+  for (const tab of document.querySelectorAll("#tabs button, .doings button")) tab.addEventListener("click", () => show(tab.value));
   for (const name of Object.keys(VIEWS)) byId(`${name}-retry`).addEventListener("click", () => show(name));
   byId("copy").addEventListener("click", copy);
   byId("remove").addEventListener("click", removeCard);

@@ -11,7 +11,8 @@ const KEY = "wallet-key";
 const CARD = "wallet-card";
 const USAGE = "wallet-usage";
 const BOOKINGS = "wallet-bookings";
-const OF_A_CARD = [KEY, CARD, USAGE, BOOKINGS, "wallet-intent"];
+const REQUESTS = "wallet-requests";
+const OF_A_CARD = [KEY, CARD, USAGE, BOOKINGS, REQUESTS, "wallet-intent"];
 const SHOWN = "wallet-shown";
 export const PLACES = 6;
 const FRESH_KEY = "wallet-key-to-be";
@@ -137,6 +138,14 @@ export class Phone {
   }
 
   keptBookings = async () => (await store.read(this.named(BOOKINGS))) ?? null;
+
+  async requests() {
+    const { requests } = await this.ask("/v1/wallet/requests/list");
+    await store.write(this.named(REQUESTS), requests);
+    return requests;
+  }
+
+  keptRequests = async () => (await store.read(this.named(REQUESTS))) ?? null;
 
   history = (before) => this.ask("/v1/wallet/history", before ? { before } : {});
 
