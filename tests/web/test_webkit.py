@@ -1,0 +1,116 @@
+"""The pages in WebKit: a phone is enrolled and shows its code, a tablet checks cards in, anyone checks a card."""
+
+from __future__ import annotations
+
+from io import BytesIO
+
+import pytest
+import zxingcpp
+from PIL import Image
+
+from tests.web.counter import Tablet
+from tests.web.webkit import WebKitPage
+
+pytestmark = pytest.mark.browser
+
+ENTER = "\ue007"
+SEEN = "(selector) => document.querySelector(selector)?.offsetParent != null"
+
+
+def enrolled(page: WebKitPage, site, tier: str = "gold") -> WebKitPage:
+    """Enrol a phone by its link; returns once its card was registered and its code is drawn."""
+    page.goto(f"/wallet#code={site.wallet_code(tier)}")
+    page.wait(SEEN, "#id-last4")
+    page.type("#id-last4", site.last_four)
+    page.click("#enrol-do")
+    page.wait("() => document.querySelector('#recovery-code')?.innerText.includes('-')")
+    page.click("#recovery-do")
+    page.wait("() => document.querySelector('#registered')?.textContent === '是'")
+    page.wait("() => document.querySelector('#code')?.dataset.modules > 0")
+    return page
+
+
+def scanned(page: WebKitPage) -> str:
+    """Read the code off a picture of the screen, as a camera would."""
+    found = zxingcpp.read_barcodes(Image.open(BytesIO(page.screenshot())))
+    assert len(found) == 1, found
+    return found[0].text
+
+
+def test_a_phones_code_is_granted_at_a_counter_once(webkit, opened, site):
+    """Key, card and proof are made by WebKit; a tablet in Chromium takes what the screen shows, once."""
+    code = scanned(enrolled(webkit, site))
+    assert code.startswith("YJ01:")
+    tablet = Tablet(opened, site)
+    tablet.paste(code)
+    assert tablet.outcome()[0] == "granted"
+    tablet.next()
+    tablet.paste(code)
+    assert tablet.outcome() == ("denied", "proof-used")
+
+
+def test_a_phones_key_cannot_be_taken_out_of_it(webkit, site):
+    """Kept in WebKit's IndexedDB as a key that no script can export, and the card is there after a reload."""
+    enrolled(webkit, site)
+    told = webkit.evaluate(
+        """async () => {
+          const { Phone } = await import("/static/js/wallet/phone.js");
+          const [phone] = await Phone.all();
+          const exported = await crypto.subtle.exportKey("jwk", phone.key.privateKey).then(() => true, () => false);
+          return { exported, extractable: phone.key.privateKey.extractable };
+        }"""
+    )
+    assert told == {"exported": False, "extractable": False}
+    webkit.goto("/wallet")
+    webkit.wait("() => document.querySelector('#code')?.dataset.modules > 0")
+    assert scanned(webkit).startswith("YJ01:")
+
+
+def test_the_full_code_is_smaller_than_77_modules_and_is_proved(webkit, opened, site):
+    """Deflated by WebKit with the preset dictionary; the public check reads it and finds the proof."""
+    enrolled(webkit, site)
+    webkit.evaluate("() => document.querySelector('input[name=form][value=full]').click()")
+    drawn = webkit.wait("() => ((modules) => modules > 49 && modules)(document.querySelector('#code').dataset.modules)")
+    assert int(drawn) <= 77
+    text = scanned(webkit)
+    told = site.app.test_client().post("/v1/public-checks", json={"presentation": text}).json
+    assert (told["valid"], told["proved"], told["tier"]) == (True, True, "gold")
+
+
+def test_a_tablet_checks_a_printed_card_in(webkit, site):
+    """Enrolled by its code; the ID compared; the outcome fills the screen."""
+    card = site.printed("silver")
+    webkit.goto("/counter")
+    webkit.wait(SEEN, "#enrol-code")
+    webkit.type("#enrol-code", site.device_code("gym"))
+    webkit.click("#enrol-form button")
+    webkit.wait(SEEN, "#presented")
+    webkit.type("#presented", card + ENTER)
+    webkit.wait(SEEN, "#id-confirm")
+    webkit.click("#id-confirm")
+    webkit.wait(SEEN, "[data-view=outcome]")
+    said = webkit.evaluate("() => document.querySelector('[data-view=outcome]').dataset.outcome")
+    assert said == "granted"
+
+
+def test_anyone_checks_a_card_with_the_server_and_without_it(webkit, site):
+    """What the page fetched serves while the server answers 503: judged here, and said so."""
+    site.go(minutes=3)
+    card = site.printed("diamond")
+    webkit.goto("/check")
+    webkit.wait("() => !document.querySelector('#check-do').disabled")
+    kept = """async () => {
+      const { read } = await import("/static/js/store.js");
+      return (await read("check-offline-documents")) !== undefined;
+    }"""
+    webkit.wait(kept)
+    state = "(state) => document.querySelector('#answer').dataset.state === state"
+    webkit.type("#presented", card + ENTER)
+    webkit.wait(state, "valid")
+    webkit.click("#another")
+    site.trouble += [("/v1/public-checks", "503 Service Unavailable")] * 2
+    webkit.type("#presented", card + ENTER)
+    webkit.wait(SEEN, "#here")
+    assert "由本机核对" in webkit.text("#answer")
+    assert webkit.evaluate("() => document.querySelector('#answer').dataset.state") == "valid"
+    site.go(minutes=3)
