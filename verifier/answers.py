@@ -81,9 +81,12 @@ class VoidRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
 
 
 class CheckOutRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Closes a visit, now or at an earlier time that staff record late (RFC 3339)."""
+    """Closes a visit, now or at an earlier time that staff record late (RFC 3339); or a use without one, by what of its
+    checklist was delivered: the numbers, from 1, of what the service includes.
+    """
 
     at: Annotated[str, Meta(max_length=40)] | UnsetType = UNSET
+    delivered: Annotated[list[Annotated[int, Meta(ge=1, le=99)]], Meta(max_length=99)] | UnsetType = UNSET
 
 
 class Holder(msgspec.Struct, frozen=True):
@@ -245,7 +248,7 @@ class LookAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class ChangeAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The answer to a void or a check-out: the new entry, and the figures after it."""
+    """The answer to a void or a check-out: the new entry, the figures after it, what was delivered."""
 
     id: str
     target: str
@@ -253,4 +256,5 @@ class ChangeAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     at: str
     server_time: str
     quotas: tuple[QuotaLeft, ...] = ()
+    delivered: tuple[Words, ...] = ()
     replayed: bool = False

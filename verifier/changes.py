@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
 from accounts.rights import Caller, Right
+from cards.programme.types import Programme
 from edge.encoding import digest
 from edge.instants import InstantError, from_epoch, parse_rfc3339
 from edge.problems import Problem, ProblemKind, register_problem
@@ -91,17 +92,26 @@ class Changes:
             self._store.keep_note(outcome.entry, commitment.opened, at)
         return outcome
 
-    def check_out(self, change: Change, left_at: str | None, documents: Documents, at: datetime) -> Outcome:
-        """Close the visit that a check-in opened, now or at an earlier time recorded late (RFC 3339)."""
+    def check_out(
+        self, change: Change, left_at: str | None, documents: Documents, at: datetime, delivered: Iterable[int] = ()
+    ) -> Outcome:
+        """Close the visit that a check-in opened, now or at an earlier time recorded late (RFC 3339).
+
+        `delivered`: what of the service's checklist was given, by its numbers from 1; that alone closes a use without a
+        visit.
+        """
         entry = self._target(change, Right.CHECK_IN)
+        told = checked(documents.programme, str(entry.fields["service"]), delivered)
+        if left_at is not None and told and "visit" not in entry.fields:
+            raise _invalid("$.at", "a use without a visit has no time of leaving")
         ask = CheckOut(
             device=change.caller.id,
             id=change.operation,
-            request=_request("check-out", change, left_at or ""),
+            request=_request("check-out", change, left_at or "", *told),
             at=at,
             keep_until=at + LATE_WINDOW,
             target=change.target,
-            draft=_draft(change.caller, entry, documents, {}),
+            draft=_draft(change.caller, entry, documents, {"delivered": told} if told else {}),
             out_at=at if left_at is None else _instant(left_at),
         )
         with ledger_problems(), target_problems():
@@ -117,6 +127,16 @@ class Changes:
         if not any(change.caller.may(right, point) for right in rights):
             raise Problem("not-found" if not change.caller.may(Right.CHECK_IN, point) else "not-permitted")
         return entry
+
+
+def checked(programme: Programme, service: str, delivered: Iterable[int]) -> tuple[str, ...]:
+    """Return what was delivered as an entry writes it, in order; Problem invalid-field for what is not included."""
+    numbers = sorted(set(delivered))
+    offered = programme.services.get(service)
+    most = 0 if offered is None else len(offered.includes)
+    if numbers and not 1 <= numbers[0] <= numbers[-1] <= most:
+        raise _invalid("$.delivered", f"the service's checklist has {most} parts, numbered from 1")
+    return tuple(str(number) for number in numbers)
 
 
 def _against_void(caller: Caller, entry: Entry, at: datetime) -> str | None:
@@ -164,7 +184,11 @@ def _instant(text: str) -> datetime:
     try:
         return parse_rfc3339(text)
     except InstantError as error:
-        raise Problem("invalid-field", extra={"fields": [{"path": "$.at", "message": str(error)}]}) from None
+        raise _invalid("$.at", str(error)) from None
+
+
+def _invalid(path: str, message: str) -> Problem:
+    return Problem("invalid-field", extra={"fields": [{"path": path, "message": message}]})
 
 
 @contextmanager

@@ -100,7 +100,7 @@ def add_changes(found: Blueprint, verifier: Verifier, asking: Asking) -> None:
 
     @found.post("/v1/check-ins/<entry>/check-out")
     @describe(
-        summary="Close a visit, now or as of an earlier time",
+        summary="Close a visit, now or as of an earlier time, and say what was delivered",
         tag="check-ins",
         body=CheckOutRequest,
         answers={201: ChangeAnswer},
@@ -111,7 +111,8 @@ def add_changes(found: Blueprint, verifier: Verifier, asking: Asking) -> None:
         at = request_instant()
         change = Change(idempotency_key(), asking.authenticate(request), entry)
         body = read_body(CheckOutRequest)
-        outcome = verifier.changes.check_out(change, given(body.at), verifier.published(at), at)
+        documents = verifier.published(at)
+        outcome = verifier.changes.check_out(change, given(body.at), documents, at, given(body.delivered) or ())
         return _changed(verifier, "check-out", entry, outcome, at)
 
 
@@ -123,9 +124,21 @@ def _changed(verifier: Verifier, kind: str, target: str, outcome: Outcome, at: d
         at=rfc3339(outcome.at),
         server_time=rfc3339(at),
         quotas=quotas_left(verifier.programme, outcome.figures),
+        delivered=_delivered(verifier, kind, outcome),
         replayed=outcome.replayed,
     )
     return answer(made, 201)
+
+
+def _delivered(verifier: Verifier, kind: str, outcome: Outcome) -> tuple[Words, ...]:
+    """Say what a check-out recorded of the checklist, in the words of the service."""
+    entry = verifier.ledger.entry(outcome.entry) if kind == "check-out" else None
+    service = None if entry is None else verifier.programme.services.get(str(entry.fields["service"]))
+    told = () if entry is None else entry.fields.get("delivered", ())
+    if service is None or not isinstance(told, list | tuple):
+        return ()
+    parts = dict(enumerate(service.includes, 1))
+    return tuple(Words.of(parts[int(number)]) for number in told if int(number) in parts)
 
 
 def _look_answer(verifier: Verifier, looked: Looked, at: datetime) -> LookAnswer:
