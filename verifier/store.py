@@ -25,7 +25,7 @@ from verifier.challenges import ChallengeStore
 from verifier.delegations import DelegationStore
 from verifier.matter_store import MatterStore
 from verifier.offline.store import OfflineStore
-from verifier.tables import ACCESSES, DELEGATIONS, KNOWN_CARDS, LOOKS, NOTES
+from verifier.tables import ACCESSES, KNOWN_CARDS, LOOKS, NOTES
 from verifier.tags import TagRead, TagStore
 
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
@@ -211,11 +211,18 @@ class VerifierStore:
                 )
             )
 
+    def is_recorded(self, kind: str, what: str) -> bool:
+        """Tell whether the access log has such a line."""
+        wanted = sa.select(sa.literal(1)).where(ACCESSES.c.kind == kind, ACCESSES.c.what == what)
+        with self._database.read() as connection:
+            return connection.execute(wanted).first() is not None
+
     def erase_subject(self, subject: str) -> None:
-        """Erase the cards and the delegations of a holder whose erasure was ordered."""
+        """Erase the cards, the tags and the delegations of a holder whose erasure was ordered."""
         with self._database.write() as connection:
             connection.execute(KNOWN_CARDS.delete().where(KNOWN_CARDS.c.subject == subject))
         self.delegations.erase(subject)
+        self.tags.erase(subject)
 
     def _opened(self, sealed: bytes, context: str) -> str | None:
         # A replaced secret makes old rows unreadable: they count as unknown, and the phone shows the full form.

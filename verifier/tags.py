@@ -13,10 +13,13 @@ from typing import Final
 
 import sqlalchemy as sa
 
+from cards.claims import CARD
 from edge.database import Database
 from edge.encoding import b64u
 from edge.instants import to_epoch
 from edge.sealing import Sealer, Unsealable, derive, keyed_hash
+from keys.errors import TokenError
+from keys.tokens import parse_unverified
 from verifier.sun import KEY_BYTES, UID_BYTES, PiccData, SunMessage, holds, open_picc
 from verifier.tables import TAG_META_KEYS, TAGS
 
@@ -125,6 +128,21 @@ class TagStore:
         """Return how many tags are known."""
         with self._database.read() as connection:
             return connection.execute(sa.select(sa.func.count()).select_from(TAGS)).scalar_one()
+
+    def erase(self, subject: str) -> int:
+        """Forget the tags whose card is this holder's; return how many. Every card is opened: asked for rarely."""
+        with self._database.write() as connection:
+            rows = connection.execute(sa.select(TAGS.c.name, TAGS.c.token)).all()
+            names = [row.name for row in rows if self._subject(row.name, row.token) == subject]
+            connection.execute(TAGS.delete().where(TAGS.c.name.in_(names)))
+        return len(names)
+
+    def _subject(self, name: bytes, sealed: bytes) -> str | None:
+        try:
+            token = self._sealer.open(sealed, f"token:{b64u(name)}").decode("ascii")
+            return str(parse_unverified(token, CARD).claims["sub"])
+        except (Unsealable, TokenError):
+            return None
 
     def _read(self, data: PiccData, message: SunMessage) -> tuple[str, TagRead] | None:
         name = self._name(data.uid)

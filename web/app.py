@@ -34,6 +34,7 @@ from verifier.api.surface import readiness
 from verifier.audit.sequencing import log_reader, log_sequencing
 from verifier.audit.thresholds import read_thresholds
 from verifier.booking_upkeep import Sweeping
+from verifier.erasure import Eraser, Erasing
 from verifier.fetching import Fetcher, source_of
 from verifier.photos import PhotoOf, PhotoRelay, no_photo
 from verifier.published import pinned_root
@@ -66,6 +67,10 @@ def create_application(settings: Settings, clock: Clock | None = None) -> Flask:
         sweeping = Sweeping(verifier.upkeep, clock)
         sweeping.start()
         atexit.register(sweeping.stop)
+        eraser = Eraser(verifier.ledger, verifier.store, verifier.bookings, settings.secret())
+        erasing = Erasing(eraser, verifier.published, clock)
+        erasing.start()
+        atexit.register(erasing.stop)
         if sequencing := log_sequencing(settings, verifier.programme.issuer, verifier.ledger, clock):
             sequencing.start()
             atexit.register(sequencing.stop)

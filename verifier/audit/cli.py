@@ -40,11 +40,12 @@ from verifier.audit.tiles import CHECKPOINT, WIDTH, FolderSource, Source, TileEr
 from verifier.audit.watching import Forked, LogAway, UrlSource, Watcher, compare
 from verifier.audit.witness import WitnessBook, create_witness
 from verifier.cli_filters import FILTERS, filter_options
+from verifier.erasure import Eraser
 from verifier.ledger.interface import LedgerError
 from verifier.ledger.millis import to_millis
 from verifier.ledger.opening import open_ledger
 from verifier.published import Untrusted, read_programme
-from verifier.store import VerifierStore
+from verifier.service import open_verifier
 
 CLOCK = SystemClock()
 _PATH: Final = click.Path(path_type=Path)
@@ -309,23 +310,19 @@ def adopt_command(settings: Settings) -> None:
 @click.confirmation_option(prompt="Erase this holder for good? No entry will ever be traced to the person again.")
 @click.pass_obj
 def erase_command(settings: Settings, subject: str) -> None:
-    """Erase a holder by `sub`: salt, `sub`, cards kept. The log stays as it is and as provable as it was."""
+    """Erase a holder by `sub`: salt, `sub`, bookings' details, cards, tags. The log stays as provable as it was.
+
+    What the issuer orders by its marks is erased by the service itself.
+    """
     with _refusals():
-        ledger = open_ledger(
-            settings.ledger_url,
-            CLOCK,
-            allow_redis_loss=settings.allow_redis_loss,
-            seen=settings.var / "ledger-seen",
-            older=older_leaves(settings),
-        )
-        store = VerifierStore.open(settings.verifier_url, settings.secret())
+        verifier = open_verifier(settings, CLOCK)
         try:
-            name = ledger.erase(subject)
-            store.erase_subject(subject)
+            known = verifier.ledger.pseudonym(subject) is not None
+            eraser = Eraser(verifier.ledger, verifier.store, verifier.bookings, settings.secret())
+            eraser.erase(subject, CLOCK.now(), by="command")
         finally:
-            store.close()
-            ledger.close()
-    if name is None:
+            verifier.close()
+    if not known:
         raise Refusal("no such holder in the ledger", "cards kept under this `sub`, if any, are erased")
     click.echo("erased; the entries stay under a pseudonym that leads nowhere")
 

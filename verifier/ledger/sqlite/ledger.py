@@ -152,6 +152,8 @@ class SqliteLedger:
         """Name the file that answers."""
         try:
             about = self._path.stat()
+        except FileNotFoundError:
+            return "none yet"
         except OSError as error:
             raise LedgerUnavailable(f"the ledger's file cannot be found: {error.strerror}") from error
         return f"{about.st_dev}:{about.st_ino}"
