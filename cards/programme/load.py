@@ -156,6 +156,7 @@ def _points(top: Table, services: Mapping[str, Service]) -> dict[str, Point]:
             address=table.optional_text("address"),
             phones=sections.read_phones(table),
             desk=not table.flag("no_desk"),
+            digits_only=table.flag("digits_only"),
             assumed=table.optional_string("assumed"),
         )
     return points

@@ -251,7 +251,10 @@ class Department:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A place with counters. `services` are the codes offered there; `desk` False where nobody scans."""
+    """A place with counters. `services` are the codes offered there; `desk` False where nobody scans.
+
+    `digits_only`: its scanners type under layouts or input methods that letters do not survive; phones show digits.
+    """
 
     code: str
     name: Text
@@ -260,6 +263,7 @@ class Point:
     address: Text | None = None
     phones: tuple[Phone, ...] = ()
     desk: bool = True
+    digits_only: bool = False
     assumed: str | None = None
 
 

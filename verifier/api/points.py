@@ -59,13 +59,14 @@ class PointService(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 
 
 class PointView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A point and what it offers."""
+    """A point and what it offers. `digits_only`: phones show the digits-only form there."""
 
     code: str
     name: Words
     department: Words
     address: Words | None = None
     phones: tuple[str, ...] = ()
+    digits_only: bool = False
     services: tuple[PointService, ...] = ()
 
 
@@ -139,6 +140,7 @@ def point_view(programme: Programme, place: Point) -> PointView:
         department=Words.of(department.name),
         address=None if place.address is None else Words.of(place.address),
         phones=tuple(phone.number for phone in place.phones),
+        digits_only=place.digits_only,
         services=tuple(_point_service(programme, service) for service in offered if service.checked_in),
     )
 

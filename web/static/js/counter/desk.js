@@ -8,7 +8,7 @@ import { secondsUntil } from "../times.js";
 import { onLanguage, said, word } from "../words.js";
 import { renderIdentity, timeLeft } from "./identity.js";
 import { renderOutcome, verdictOf } from "./outcome.js";
-import { clean, looksPresented, looksTurned } from "./presented.js";
+import { clean, looksPresented, looksTurned, whyUnreadable } from "./presented.js";
 import { nameOf, renderProblem } from "./problem.js";
 import { sound } from "./sound.js";
 import { Today } from "./today.js";
@@ -125,7 +125,8 @@ export class Desk {
     }
     if (document.body.dataset.shown !== "scan") this.idle();
     if (!looksPresented(text) || looksTurned(text)) {
-      this.fail(new ProblemError(422, { code: "malformed" }), looksTurned(text) ? word("problem.caps") : null);
+      const why = whyUnreadable(text);
+      this.fail(new ProblemError(422, { code: "malformed" }), why && word(why));
       return;
     }
     const asked = this.services.asked();

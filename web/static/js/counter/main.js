@@ -7,6 +7,7 @@ import { Desk } from "./desk.js";
 import { Device } from "./device.js";
 import { findPoint } from "./offline-counter.js";
 import { listenForScans } from "./wedge.js";
+import { NfcReader } from "./nfc.js";
 import { nameOf } from "./problem.js";
 import { now } from "../clock.js";
 import { byId, element, icon, showView } from "../page.js";
@@ -66,6 +67,7 @@ async function begin() {
   desk.isReachable = true;
   await desk.start();
   if (wantsAgent()) listenToAgent(desk);
+  new NfcReader({ onText: (text) => desk.present(text), onForeign: () => desk.note(word("scan.nfc-foreign")) });
   listenForScans({ onScan: (text) => desk.present(text), onInputMethod: () => desk.note(word("scan.ime")) });
   byId("paste-form").addEventListener("submit", (event) => {
     event.preventDefault();

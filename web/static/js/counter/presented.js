@@ -6,19 +6,29 @@ const BASE45 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:";
 const PACKED = /^YJ\d\d:/i;
 const DIGITS = /^93\d{19,}$/;
 const TOKEN = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+/;
+const LINK = /^https?:\/\/[!-~]{1,160}\?p=[0-9A-Fa-f]{32}&c=[0-9A-Fa-f]{16}$/; // a counting tag's
+const GARBLED = 60; // nobody types so much by hand
 const TURNED = /^EYj/; // a token's `eyJ` typed under caps lock
 
 // Full-width characters come from an input method; white space around the text from a scanner.
 export const clean = (text) => text.normalize("NFKC").trim();
 
-export const looksPresented = (text) => PACKED.test(text) || DIGITS.test(text) || TOKEN.test(text);
+export const looksPresented = (text) => PACKED.test(text) || DIGITS.test(text) || TOKEN.test(text) || LINK.test(text);
+
+// Why a text that a scanner typed may be no code: the key of the sentence that says so, or null.
+export function whyUnreadable(text) {
+  if (TURNED.test(text)) return "problem.caps";
+  return text.length >= GARBLED && !/\s\s/.test(text) ? "problem.layout" : null;
+}
 
 export const looksTurned = (text) => TURNED.test(text);
 
-// Whether the text is a card without any proof, one that may be a copy: then a look comes before the check-in.
+// Whether the text is a card without any proof, one that may be a copy, or a tag that only counts: then a look comes
+// before the check-in.
 export function isBareCard(text) {
   if (PACKED.test(text)) return hasNoProof(firstByteOfBase45(text.slice(5, 8).toUpperCase()));
   if (DIGITS.test(text)) return hasNoProof(firstByteOfDigits(text.slice(4, 21)));
+  if (LINK.test(text)) return true;
   return !text.includes("~") && typeOf(text) === "card+jwt";
 }
 

@@ -13,6 +13,7 @@ const BY_BOOKING = "by-booking";
 export class Services {
   constructor(point, { onReady, onScan }) {
     this.all = point.services ?? [];
+    if (point.digits_only) askForDigits();
     this.onReady = onReady;
     const open = this.all.filter((service) => !service.closed);
     const booked = open.filter((service) => service.mode === "booked");
@@ -134,6 +135,13 @@ export class Services {
     ];
     byId("service-more").replaceChildren(...fields.filter(Boolean), ...(service?.look_first ? [] : [lookFirstField()]));
   }
+}
+
+// At this point letters do not survive the scanners: phones are asked for the form in digits.
+function askForDigits() {
+  const how = document.querySelector(".camera .how");
+  how.dataset.t = "scan.how-digits";
+  how.textContent = word("scan.how-digits");
 }
 
 function under(service) {
