@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 
+from cards.programme.types import Programme
 from verifier.audit.tiles import ENTRIES, WIDTH, FolderSource, Source, TileError, read_bundle, tile_path
 from verifier.audit.tilewriter import write_once
 
@@ -59,6 +61,14 @@ def archive(folder: Path, size: int, before: int, target: Path) -> int:
     return moved
 
 
+def retained_from(programme: Programme, at: datetime) -> datetime:
+    """Return from when on a programme keeps usage at hand: so many calendar years back, in its zone."""
+    local = at.astimezone(programme.zone)
+    year = local.year - programme.retention_years
+    day = 28 if (local.month, local.day) == (2, 29) else local.day
+    return local.replace(year=year, day=day).astimezone(UTC)
+
+
 def _sync(path: Path) -> None:
     handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
@@ -67,4 +77,4 @@ def _sync(path: Path) -> None:
         os.close(handle)
 
 
-__all__ = ["JoinedSource", "TileError", "archive"]
+__all__ = ["JoinedSource", "TileError", "archive", "retained_from"]

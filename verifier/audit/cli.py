@@ -16,14 +16,14 @@ from werkzeug.serving import make_server
 from cards.programme.types import Programme
 from edge.cli import Refusal, emit, json_option, progress
 from edge.clock import SystemClock
-from edge.instants import InstantError, parse_rfc3339
+from edge.instants import InstantError, parse_rfc3339, rfc3339
 from edge.settings import Settings
 from keys.entry_proof import EntryProof, Unproved
 from keys.files import StoreError
 from keys.merkle import ProofError
 from keys.notes import Checkpoint, Cosigner, NoteError, NoteKey, OpenedCheckpoint, open_checkpoint
 from keys.store import KeyStore
-from verifier.audit.archiving import JoinedSource, archive
+from verifier.audit.archiving import JoinedSource, archive, retained_from
 from verifier.audit.chains import Finding
 from verifier.audit.checkexport import NotAnExport, check_export, open_head, read_head
 from verifier.audit.checking import Checked, check_tiles
@@ -279,18 +279,20 @@ def sequence(settings: Settings, once: bool) -> None:
 
 
 @audit.command("archive")
-@click.option("--older-than", "days", type=click.IntRange(1), required=True, help="Days since the youngest entry.")
+@click.option("--older-than", "days", type=click.IntRange(1),
+              help="Days since the youngest entry; else the programme's `retention_years`.")  # fmt: skip
 @click.pass_obj
-def archive_command(settings: Settings, days: int) -> None:
-    """Move old entries to YUNJU_LOG_ARCHIVE. Hash tiles stay: every proof ever given stays valid."""
+def archive_command(settings: Settings, days: int | None) -> None:
+    """Move entries past their retention to YUNJU_LOG_ARCHIVE. Hash tiles stay: every proof ever given stays valid."""
     if settings.log_archive is None:
         raise Refusal("there is no archive", "set YUNJU_LOG_ARCHIVE to a folder, for the service too")
     with _refusals():
-        home = open_home(settings, read_programme(settings.programme).issuer)
+        programme, now = read_programme(settings.programme), CLOCK.now()
+        kept_from = retained_from(programme, now) if days is None else now - timedelta(days=days)
+        home = open_home(settings, programme.issuer)
         state = home.place.read()
-        before = to_millis(CLOCK.now() - timedelta(days=days))
-        moved = 0 if state is None else archive(home.folder, state.size, before, settings.log_archive)
-    click.echo(f"{moved * WIDTH} entries moved to {settings.log_archive}")
+        moved = 0 if state is None else archive(home.folder, state.size, to_millis(kept_from), settings.log_archive)
+    click.echo(f"{moved * WIDTH} entries from before {rfc3339(kept_from)} moved to {settings.log_archive}")
 
 
 @audit.command("adopt")

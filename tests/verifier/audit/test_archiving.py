@@ -1,18 +1,22 @@
 """Old entries on slower storage: nothing changes for who has it at hand, and proofs hold for who has not."""
 
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 import pytest
 
+from cards.programme.load import load_programme
 from keys.notes import open_checkpoint
-from tests.verifier.audit.builders import START_MS, a_published_log
-from verifier.audit.archiving import JoinedSource, archive
+from tests.verifier.audit.builders import START, START_MS, a_published_log
+from tests.verifier.world import PROGRAMMES
+from verifier.audit.archiving import JoinedSource, archive, retained_from
 from verifier.audit.chains import Finding, Kind
 from verifier.audit.checking import check_tiles
 from verifier.audit.leaf import decode, leaf_hash
 from verifier.audit.proofs import LogReader
 from verifier.audit.tiles import FolderSource, TileError
 from verifier.audit.tilewriter import TilesDiffer
+from verifier.ledger.millis import to_millis
 
 
 @pytest.fixture
@@ -82,3 +86,32 @@ def test_a_joined_source_takes_the_first_that_has_it(tmp_path):
     joined = JoinedSource([FolderSource(tmp_path / "a"), FolderSource(tmp_path / "b")])
     assert joined.read("tile/0/000") == b"a"
     assert joined.read("tile/0/001") is None
+
+
+@pytest.mark.parametrize(
+    ("now", "kept_from"),
+    [
+        ((2031, 11, 10, 9, 0), (2026, 11, 10, 9, 0)),
+        ((2032, 2, 29, 9, 0), (2027, 2, 28, 9, 0)),
+        ((2032, 1, 1, 0, 0), (2027, 1, 1, 0, 0)),
+    ],
+)
+def test_a_programme_says_how_long_usage_is_kept_at_hand(now, kept_from):
+    """Calendar years in the programme's zone: five in Baiyun's."""
+    programme = load_programme(PROGRAMMES / "baiyun.toml")
+    found = retained_from(programme, datetime(*now, tzinfo=programme.zone))
+    assert found == datetime(*kept_from, tzinfo=programme.zone)
+
+
+def test_entries_past_their_retention_move_and_their_proofs_hold(tmp_path):
+    """By the programme's own years, at the day itself: what is a second younger stays."""
+    programme = load_programme(PROGRAMMES / "baiyun.toml")
+    world = a_published_log(tmp_path, 1000)
+    data = world.feed.partitions[0][0]
+    reader = LogReader(world.home.place, world.home.source(), world.home.index())
+    proof = reader.prove(decode(data).id)
+    for seconds in (511, 512):  # one entry a second, 256 a bundle
+        at = (START + timedelta(seconds=seconds)).astimezone(programme.zone)
+        before = retained_from(programme, at.replace(year=at.year + programme.retention_years))
+        assert archive(world.folder, 1000, to_millis(before), tmp_path / "archive") == 1
+    proof.verify(leaf_hash(data), world.keys)
