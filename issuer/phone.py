@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Protocol
@@ -18,6 +19,7 @@ from issuer.desk import Desk
 from issuer.enrolment import NEW_PHONE, RECOVERY
 from issuer.entitlement import entitlement
 from issuer.errors import Refused
+from issuer.folder import ROOT_FILE
 from issuer.holders import read_grounds
 from issuer.issuing import IssuedCard, cards_of, find_card_in, read_card, signed_values, token_end
 from issuer.lifecycle import HOLDER, resume_in, suspend_in
@@ -113,6 +115,14 @@ def took_over(desk: Desk, card: IssuedCard) -> bool:
 def others_of(desk: Desk, card: IssuedCard) -> tuple[IssuedCard, ...]:
     """Return the other cards that the holder has now: printed, chip, tag."""
     return tuple(one for one in cards_of(desk, card.holder_id) if one.state.live and one.id != card.id)
+
+
+def root_thumbprint(desk: Desk) -> str | None:
+    """Return the thumbprint of the root key that is published; None where there is none to be read."""
+    try:
+        return thumbprint(json.loads((desk.published / ROOT_FILE).read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        return None
 
 
 class Change(Protocol):

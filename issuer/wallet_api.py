@@ -26,7 +26,18 @@ from issuer.desk import Desk
 from issuer.enrolment import Enrolment, enrol, is_open_code
 from issuer.errors import Refused
 from issuer.issuing import IssuedCard
-from issuer.phone import Change, NotValid, block, claimed_card, first_use, others_of, refresh, took_over, unblock
+from issuer.phone import (
+    Change,
+    NotValid,
+    block,
+    claimed_card,
+    first_use,
+    others_of,
+    refresh,
+    root_thumbprint,
+    took_over,
+    unblock,
+)
 from issuer.publish import LISTS_LIVE, ensure_pool, publish
 from keys.dpop import ClockOff
 from keys.errors import BadKey, TokenError
@@ -100,7 +111,10 @@ class OtherCard(msgspec.Struct):
 
 
 class PhoneCard(msgspec.Struct):
-    """A card for a phone. Times are RFC 3339; `anew` is false if the token is the old one."""
+    """A card for a phone. Times are RFC 3339; `anew` is false if the token is the old one.
+
+    `root` is the thumbprint of the root key, by which the phone verifies what the log proves; null while none is here.
+    """
 
     card: str
     number: str
@@ -110,6 +124,7 @@ class PhoneCard(msgspec.Struct):
     expires_at: str
     valid_until: str
     anew: bool
+    root: str | None
     others: tuple[OtherCard, ...]
 
 
@@ -194,6 +209,7 @@ class WalletCalls:
             "expires_at": rfc3339(card.expires_at),
             "valid_until": rfc3339(card.valid_until),
             "anew": anew,
+            "root": root_thumbprint(self.desk),
             "others": [_other(one) for one in others_of(self.desk, card)],
         }
 

@@ -13,9 +13,10 @@ from cards.periods import period_named
 from cards.programme.types import Programme, Text
 from edge.encoding import b64u
 from edge.instants import rfc3339
+from verifier.answering import Answering
 from verifier.answers import Words
 from verifier.audit.leaf import leaf_hash
-from verifier.ledger.interface import Entry, Page
+from verifier.ledger.interface import Entry, Outcome, Page
 from verifier.ledger.millis import from_millis
 
 
@@ -32,7 +33,7 @@ class OwnEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One entry of the log about this holder. `at` is when it was: of an offline use, when the device recorded it.
 
     `kind` as in docs/log-format.md; `voided`: taken back since; `target`: the entry that it is about; `leaf_hash`: that
-    of its leaf in the public log.
+    of its leaf in the public log, `promise` the server's signed word that it stands there within a minute.
     """
 
     id: str
@@ -48,6 +49,7 @@ class OwnEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     voided: bool = False
     target: str | None = None
     leaf_hash: str
+    promise: str
 
 
 class OwnHistory(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -61,14 +63,16 @@ class OwnHistory(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     next: str | None = None
 
 
-def history_of(programme: Programme, page: Page, at: datetime) -> OwnHistory:
+def history_of(programme: Programme, answering: Answering, page: Page, at: datetime) -> OwnHistory:
     """Return a page of the log, which must be of one holder, as that holder may see it."""
-    entries = tuple(_own(programme, entry) for entry in page.entries)
+    entries = tuple(_own(programme, answering, entry) for entry in page.entries)
     return OwnHistory(valid=True, server_time=rfc3339(at), entries=entries, next=page.next)
 
 
-def _own(programme: Programme, entry: Entry) -> OwnEntry:
+def _own(programme: Programme, answering: Answering, entry: Entry) -> OwnEntry:
     fields = cast("Mapping[str, Any]", entry.fields)
+    leaf, recorded = leaf_hash(entry.leaf), from_millis(fields["at"])
+    made = Outcome(entry.id, recorded, fields.get("outcome") == "granted", fields.get("reason"), leaf)
     service, point = programme.services.get(fields["service"]), programme.points.get(fields["point"])
     return OwnEntry(
         id=entry.id,
@@ -83,7 +87,8 @@ def _own(programme: Programme, entry: Entry) -> OwnEntry:
         counted=tuple(_counted(programme, charge) for charge in fields.get("charges", ())),
         voided=entry.voided,
         target=fields.get("target"),
-        leaf_hash=b64u(leaf_hash(entry.leaf)),
+        leaf_hash=b64u(leaf),
+        promise=answering.promise(made),
     )
 
 

@@ -1,5 +1,6 @@
 """The wallet's calls as a phone makes them, and as others try to."""
 
+import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -25,6 +26,7 @@ from issuer.issuing import cards_of, find_card, issue, reissue
 from issuer.phone import RECOVERY_ATTEMPTS_MOST
 from issuer.tables import ENROLMENT_CODES, CardState
 from issuer.wallet_api import blueprint
+from keys.jwk import thumbprint
 from keys.signer import FileSigner
 from keys.tokens import parse_unverified
 from tests.issuer.builders import (
@@ -478,6 +480,15 @@ def test_both_phones_are_told_that_the_card_moved(office):
     assert (code_of(refused), refused.json["reason"]) == ((403, "card-not-valid"), "moved")
     lifecycle.revoke(office.desk, office.live()[0].id, because="left", by=BY, at=NOON)
     assert new.refresh().json["reason"] == "revoked"
+
+
+def test_a_phone_is_told_the_root_by_which_it_verifies_the_log(office):
+    """The thumbprint of the published root; a machine whose root was never published says that there is none."""
+    phone = office.enrolled()
+    root = json.loads((office.desk.published / "root.jwk").read_text())
+    assert phone.refresh().json["root"] == thumbprint(root)
+    (office.desk.published / "root.jwk").unlink()
+    assert phone.refresh().json["root"] is None
 
 
 def test_a_phone_knows_the_holders_other_cards(office):

@@ -65,6 +65,7 @@ def test_the_leaf_hash_is_that_of_the_promise(world, phone, diamond):
     promised = world.device("gym").check_in(diamond.shown(), "gym-visit").json["promise"]
     (entry,) = told(phone)["entries"]
     assert entry["leaf_hash"] in unb64u(promised.split(".")[1]).decode()
+    assert unb64u(entry["promise"].split(".")[1]) == unb64u(promised.split(".")[1])
 
 
 def test_bookings_and_their_ends_are_part_of_it(phone):

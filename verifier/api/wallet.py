@@ -224,7 +224,7 @@ class WalletCalls:
             name = self._verifier.ledger.pseudonym(card.subject)
             query = Query(holder=name, before=body.before, limit=body.limit)
             page = Page((), None) if name is None else self._verifier.ledger.entries(query)
-        return _kept_private(history_of(self._verifier.programme, page, at))
+        return _kept_private(history_of(self._verifier.programme, self._verifier.answering, page, at))
 
     def _stopped(self, verdict: Refused, at: datetime) -> dict[str, Any]:
         """Return what whoever holds the phone of a card that does not hold is told: it may be a finder."""

@@ -83,7 +83,7 @@ export class HistoryView {
       const receipt = await Receipt.of(this.phone, entry);
       this.receipts.set(entry.id, () => receipt.drawn());
     } catch (error) {
-      const key = error.code === "not-logged-yet" ? "wallet.receipt-later" : null;
+      const key = error.status ? null : "wallet.receipt-unproved";
       this.receipts.set(entry.id, () => element("div", { class: "stack" },
         element("p", { class: "note amber", role: "status" }, icon("clock"), element("span", {}, key ? word(key) : this.problemText(error))),
         element("button", { class: "button", type: "button", "data-act": "receipt", onclick: () => this.prove(entry) }, word("shared.retry"))));

@@ -1,63 +1,53 @@
-// An entry's receipt: the proof that its leaf lies in the public log, worked through on this phone (RFC 9162 §2.1.3.2).
+// An entry's receipt: the server's promise for it and the proof that its leaf lies in the public log, verified on this
+// phone against the keys that the root, known since enrolment, stands behind. What is broken can be reported.
 
-import { b64u, sha256, unb64u } from "../encoding.js";
+import { now, nowSeconds } from "../clock.js";
+import { verifyBundle } from "../offline/bundle.js";
 import { element, icon } from "../page.js";
+import { logKeys, standing, verifyPromise } from "../promises.js";
+import { dateOf, timeOf } from "../times.js";
 import { word } from "../words.js";
 
-const joined = (...parts) => Uint8Array.from(parts.flatMap((part) => [...part]));
-const inner = (left, right) => sha256(joined([1], left, right));
-const bytesOf = (base64) => Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+const MARK = { kept: ["ok", "shield"], pending: ["amber", "clock"], broken: ["no", "warning"] };
 
-// The parts of a C2SP tlog-proof: the leaf's index, the hashes beside its way up, the checkpoint.
-export function parsed(text) {
-  const [head, checkpoint] = [text.slice(0, text.indexOf("\n\n")), text.slice(text.indexOf("\n\n") + 2)];
-  const lines = head.split("\n");
-  const at = lines.findIndex((line) => line.startsWith("index "));
-  const [origin, size, root] = checkpoint.split("\n");
-  return {
-    index: Number(lines[at].slice(6)), path: lines.slice(at + 1).filter(Boolean).map(bytesOf),
-    origin, size: Number(size), root: bytesOf(root), checkpoint,
-  };
-}
-
-// The root that a leaf's hash and the hashes beside it come to; null where their number does not fit.
-export async function rootOf(leaf, index, size, path) {
-  let [place, last, root] = [index, size - 1, leaf];
-  if (!(index < size)) return null;
-  for (const beside of path) {
-    if (last === 0) return null;
-    if (place % 2 || place === last) {
-      root = await inner(beside, root);
-      while (place % 2 === 0 && place !== 0) [place, last] = [Math.floor(place / 2), Math.floor(last / 2)];
-    } else {
-      root = await inner(root, beside);
-    }
-    [place, last] = [Math.floor(place / 2), Math.floor(last / 2)];
-  }
-  return last === 0 ? root : null;
+async function bundleFor(root) {
+  const response = await fetch("/v1/trust-bundle", { cache: "no-store" });
+  return verifyBundle((await response.text()).trim(), root, now());
 }
 
 export class Receipt {
   static async of(phone, entry) {
-    const told = await phone.ask(`/v1/wallet/log/${entry.id}/proof`);
-    const proof = parsed(told.proof);
-    const root = await rootOf(unb64u(entry.leaf_hash), proof.index, proof.size, proof.path);
-    const holds = told.leaf_hash === entry.leaf_hash && root !== null && b64u(root) === b64u(proof.root);
-    return Object.assign(new Receipt(), { entry, proof, text: told.proof, holds });
+    const bundle = await bundleFor(phone.kept.root);
+    const promise = await verifyPromise(entry.promise, bundle, now());
+    const { proof = null } = await phone.ask("/v1/wallet/log/promises", { promise: entry.promise });
+    const [keys, isHere] = [await logKeys(bundle), promise.leaf === entry.leaf_hash && promise.id === entry.id];
+    const found = isHere ? await standing(promise, proof, keys, nowSeconds()) : { state: "broken" };
+    return Object.assign(new Receipt(), { phone, entry, promise, proof, found, log: bundle.issuer });
   }
 
   drawn() {
-    const { holds, proof, text, entry } = this;
-    const signed = proof.checkpoint.split("\n").filter((line) => line.startsWith("\u2014 ")).map((line) => line.split(" ")[1]);
-    const rows = [
-      ["receipt-place", `${proof.index + 1} / ${proof.size}`], ["receipt-log", proof.origin],
-      ["receipt-signed", [...new Set(signed)].join(", ")], ["receipt-leaf", entry.leaf_hash],
-    ];
+    const { found: { state, index, size }, promise, proof, entry } = this;
+    const [kind, sign] = MARK[state];
+    const rows = [["receipt-promised", `${dateOf(promise.madeAt * 1000)} ${timeOf(promise.madeAt * 1000)}`], ["receipt-log", this.log], ["receipt-leaf", entry.leaf_hash]];
+    if (state === "kept") rows.unshift(["receipt-place", `${index + 1} / ${size}`]);
+    const text = [entry.promise, proof].filter(Boolean).join("\n\n");
     const save = ({ target }) => { target.href = URL.createObjectURL(new Blob([text], { type: "text/plain" })); };
-    return element("div", { class: "stack", "data-holds": String(holds) },
-      element("p", { class: `note ${holds ? "ok" : "no"}`, role: "status" }, icon(holds ? "shield" : "warning"),
-        element("span", {}, word(holds ? "wallet.receipt-holds" : "wallet.receipt-broken"))),
+    return element("div", { class: "stack", "data-receipt": state },
+      element("p", { class: `note ${kind}`, role: "status" }, icon(sign), element("span", {}, word(`wallet.receipt-${state}`))),
       element("dl", { class: "facts" }, rows.flatMap(([name, value]) => [element("dt", {}, word(`wallet.${name}`)), element("dd", { class: "mono" }, value)])),
-      element("a", { class: "button", href: "#", onclick: save, download: `${entry.id}.tlog-proof` }, word("wallet.receipt-save")));
+      element("a", { class: "button", href: "#", onclick: save, download: `${entry.id}.tlog-proof` }, word("wallet.receipt-save")),
+      state === "broken" ? this.reporting() : "");
+  }
+
+  reporting() {
+    const said = element("p", { role: "status" });
+    const report = async ({ target }) => {
+      target.disabled = true;
+      const found = this.proof ? { found: "bad-proof", proof: this.proof } : { found: "absent" };
+      const taken = await this.phone.ask("/v1/wallet/log/breaches", { promise: this.entry.promise, ...found }).catch(() => null);
+      said.textContent = word(taken ? "wallet.receipt-reported" : "shared.unreachable");
+      target.disabled = Boolean(taken);
+    };
+    return element("div", { class: "stack" }, element("button", { class: "button danger", type: "button", "data-act": "report", onclick: report }, word("wallet.receipt-report")), said);
   }
 }
