@@ -43,6 +43,7 @@ class Role(StrEnum):
     AUDITOR = "auditor"
     NAME_AUDITOR = "name-auditor"
     OPERATOR_ADMIN = "operator-admin"
+    BOOKING_OFFICE = "booking-office"
 
 
 Rights = Mapping[str, frozenset[Right]]
@@ -60,6 +61,7 @@ ROLE_RIGHTS: Mapping[Role, frozenset[Right]] = {
     Role.AUDITOR: frozenset({Right.AUDIT}),
     Role.NAME_AUDITOR: frozenset({Right.AUDIT, Right.NAMES}),
     Role.OPERATOR_ADMIN: frozenset(),
+    Role.BOOKING_OFFICE: frozenset({Right.BOOKINGS, Right.NAMES, Right.STATEMENT}),
 }
 """A person's rights hold at every point."""
 

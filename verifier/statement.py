@@ -1,4 +1,4 @@
-"""A point's statement: uses by service and month, those it is paid for told apart. Pure but for the pages it is handed.
+"""A statement, a point's or a department's: uses by service and month, those that are paid for told apart. Pure.
 
 A use is paid once: a re-entry belongs to the visit it returns to, and what was voided was none.
 """
@@ -77,6 +77,63 @@ def _count(line: StatementLine, entry: Entry) -> None:
     line.overrides += any(str(mark).startswith("override:") for mark in marks) if isinstance(marks, list) else 0
 
 
+@dataclass(frozen=True, slots=True)
+class DepartmentLine:
+    """One service in one local month at one point of a department; `payer` is the department that answers for it."""
+
+    point: str
+    payer: str
+    line: StatementLine
+
+
+def department_lines(programme: Programme, lines: Mapping[str, Iterable[StatementLine]]) -> tuple[DepartmentLine, ...]:
+    """Return the lines of a department's points as one list, by month, point and service."""
+    found = [
+        DepartmentLine(point, payer_of(programme, line.service), line)
+        for point, listed in lines.items()
+        for line in listed
+    ]
+    return tuple(sorted(found, key=lambda one: (one.line.month, one.point, one.line.service)))
+
+
+def payer_of(programme: Programme, service: str) -> str:
+    """Return the department that answers for a service and settles it; empty for one that is there no more."""
+    found = programme.services.get(service)
+    return "" if found is None else found.departments[0]
+
+
+def department_csv(lines: Iterable[DepartmentLine], programme: Programme) -> str:
+    """Return a department's statement as CSV, as `as_csv` does a point's, with who pays."""
+    written = io.StringIO()
+    table = csv.writer(written)
+    table.writerow((*COLUMNS[:2], "point_zh", *COLUMNS[2:5], "payer", "payer_zh", *COLUMNS[5:]))
+    for one in lines:
+        line, point = one.line, programme.points.get(one.point)
+        payer = programme.departments.get(one.payer)
+        table.writerow(
+            (
+                line.month,
+                one.point,
+                "" if point is None else point.name.in_language("zh"),
+                line.service,
+                *_names_of(programme, line.service),
+                one.payer,
+                "" if payer is None else payer.name.in_language("zh"),
+                *_counts(line),
+            )
+        )
+    return "\ufeff" + written.getvalue()
+
+
+def _names_of(programme: Programme, service: str) -> tuple[str, str]:
+    found = programme.services.get(service)
+    return ("", "") if found is None else (found.name.in_language("zh"), found.name.in_language("en"))
+
+
+def _counts(line: StatementLine) -> tuple[int, ...]:
+    return (line.paid, line.re_entries, line.companions, line.voided, line.overrides)
+
+
 def _month(fields: Mapping[str, Any], zone: ZoneInfo) -> str:
     """The local month of a use: of one recorded offline, that of its own time."""
     used_at = fields.get("used_at", fields["at"])
@@ -96,8 +153,5 @@ def as_csv(lines: Iterable[StatementLine], programme: Programme, point: str) -> 
     table = csv.writer(written)
     table.writerow(COLUMNS)
     for line in lines:
-        service = programme.services.get(line.service)
-        names = ("", "") if service is None else (service.name.in_language("zh"), service.name.in_language("en"))
-        counts = (line.paid, line.re_entries, line.companions, line.voided, line.overrides)
-        table.writerow((line.month, point, line.service, *names, *counts))
+        table.writerow((line.month, point, line.service, *_names_of(programme, line.service), *_counts(line)))
     return "\ufeff" + written.getvalue()

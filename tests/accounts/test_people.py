@@ -33,6 +33,7 @@ def test_an_auditor_signs_in_and_may_read_the_log_everywhere(ground):
         ({Role.OFFICER, Role.AUDITOR}, {Right.HOLDERS, Right.CARDS, Right.AUDIT}),
         ({Role.NAME_AUDITOR}, {Right.AUDIT, Right.NAMES}),
         ({Role.OPERATOR_ADMIN}, set()),
+        ({Role.BOOKING_OFFICE}, {Right.BOOKINGS, Right.NAMES, Right.STATEMENT}),
     ],
 )
 def test_roles_give_their_rights_and_no_others(ground, roles, granted):

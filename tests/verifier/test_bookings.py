@@ -10,7 +10,7 @@ from random import Random
 import pytest
 
 from accounts.memory import ReplayWindow
-from accounts.rights import Right
+from accounts.rights import Right, Role
 from cards.claims import Form
 from cards.numbers import generate
 from cards.status import Status
@@ -326,6 +326,23 @@ def test_two_missed_a_year_are_listed_for_the_office(world, phone, diamond):
     assert (listed[0]["rule"], listed[0]["holder_name"]) == ("air-dom", "张*明")
     assert world.device("gym", CLERK).call("GET", "/v1/bookings/missed").status_code == 403
     assert used(world, diamond) == {}
+
+
+def test_the_booking_office_reads_days_and_missed_lists_everywhere(world, booked):
+    """A person of that role, with names, at every point; an auditor, who may read the log, may not."""
+    world.accounts.people.add(
+        "office.he", "correct horse battery", (Role.BOOKING_OFFICE,), by="cli:admin", at=world.clock.now()
+    )
+    asked = {"name": "office.he", "password": "correct horse battery"}
+    bearer = {"Authorization": f"Bearer {world.client.post('/v1/sessions', json=asked).json['token']}"}
+    day = world.client.get("/v1/bookings?point=air-dom&on=2026-11-01", headers=bearer).json["bookings"]
+    assert [(one["booking"]["id"], one["booking"]["details"]["passengers"]) for one in day] == [
+        (booked["id"], [HOLDER, "李雷"])
+    ]
+    assert world.client.get("/v1/bookings/missed", headers=bearer).json["holders"] == []
+    auditor = {"Authorization": f"Bearer {world.auditor()}"}
+    for path in ("/v1/bookings?point=air-dom&on=2026-11-01", "/v1/bookings/missed"):
+        assert world.client.get(path, headers=auditor).status_code == 403
 
 
 def test_sweeping_twice_says_missed_once(world, booked):

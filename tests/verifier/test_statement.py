@@ -107,3 +107,87 @@ def test_on_paper_it_says_the_same(world, gym):
     world.clock.advance(timedelta(seconds=2))
     gym.outcome(world.card("gold").shown(), "gym-visit")
     assert statement(gym, "gym", "2026-10", "2026-10", format="pdf").data != answer.data
+
+
+# A department's -----------------------------------------------------------------------------------------------------
+
+LOUNGES = {point: frozenset({Right.STATEMENT}) for point in ("air-dom", "air-intl")}
+
+
+def of_department(caller, department: str, **more: str):
+    """Ask for a department's statement of October and November."""
+    query = "&".join(f"{name}={value}" for name, value in more.items())
+    path = f"/v1/statements/department?department={department}&since=2026-10&until=2026-11&{query}"
+    return caller.call("GET", path.rstrip("&"))
+
+
+@pytest.fixture
+def bureau(world):
+    """The integrator of the Investment Promotion Bureau, which answers for both lounges."""
+    return integrator(world, LOUNGES)
+
+
+class Bearer:
+    """Calls with a bearer token."""
+
+    def __init__(self, world, token: str) -> None:
+        self.world, self.token = world, token
+
+    def call(self, method: str, path: str):
+        return self.world.client.open(path, method=method, headers={"Authorization": f"Bearer {self.token}"})
+
+
+def integrator(world, rights) -> Bearer:
+    """An integrator with these rights, for a year."""
+    now = world.clock.now()
+    _, token = world.accounts.integrators.add("结算", rights, expires_at=now + timedelta(days=365), by="test", at=now)
+    return Bearer(world, token)
+
+
+def flights_used(world) -> None:
+    """Two trips from the domestic lounge, one of them voided, and one from the international one."""
+    trips = [("air-dom", "departure", world.card("diamond")) for _ in range(2)]
+    trips = [*trips, ("air-intl", "departure", world.card("diamond"))]
+    world.clock.advance(timedelta(seconds=2))
+    world.publish()
+    for point, way, card in trips:
+        assert Phone(world, card).booked(f"airport-{point[4:]}-{way}", flight("2026-11-01 14:00"))["booking"]
+    world.go("2026-11-01 12:00")
+    desks = {point: world.device(point, BOOKS) for point in ("air-dom", "air-intl")}
+    entries = [desks[point].outcome(card.shown(), f"airport-{point[4:]}-{way}") for point, way, card in trips]
+    assert {one["outcome"] for one in entries} == {"granted"}
+    desks["air-dom"].call("POST", f"/v1/check-ins/{entries[1]['id']}/void", {"reason": "left-unused"})
+
+
+def test_a_department_settles_all_its_points_and_services(world, bureau):
+    """By month, point and service, with who pays; what was voided is not paid."""
+    flights_used(world)
+    found = rows(of_department(bureau, "investment"))
+    assert [(row["point"], row["service"], row["paid"], row["voided"], row["payer"]) for row in found] == [
+        ("air-dom", "airport-dom-departure", "1", "1", "investment"),
+        ("air-intl", "airport-intl-departure", "1", "0", "investment"),
+    ]
+    assert found[0]["point_zh"] == world.programme.points["air-dom"].name.zh
+    assert found[0]["payer_zh"] == world.programme.departments["investment"].name.zh
+    said = of_department(bureau, "investment", format="json").json["lines"]
+    assert [(one["point"], one["payer"], one["paid"]) for one in said] == [
+        ("air-dom", "investment", 1),
+        ("air-intl", "investment", 1),
+    ]
+    pages = of_department(bureau, "investment", format="pdf")
+    assert pages.content_type == "application/pdf"
+    assert pages.data == of_department(bureau, "investment", format="pdf").data
+    assert pages.data.startswith(b"%PDF-")
+    assert len(pages.data) > 1500
+    reads = [access["what"] for access in world.verifier.store.accesses() if access["kind"] == "statement"]
+    assert reads[0] == "department investment 2026-10..2026-11"
+
+
+def test_a_departments_statement_needs_the_right_at_each_of_its_points(world, bureau):
+    """One point short is not enough; a department without points, or none, tells nothing."""
+    half = integrator(world, {"air-dom": LOUNGES["air-dom"]})
+    for caller, department in ((half, "investment"), (bureau, "health"), (bureau, "justice"), (bureau, "nobody")):
+        response = of_department(caller, department)
+        assert (response.status_code, response.json["code"]) == (403, "not-permitted"), department
+    long = bureau.call("GET", "/v1/statements/department?department=investment&since=2025-01&until=2026-11")
+    assert long.json["code"] == "invalid-field"

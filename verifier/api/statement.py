@@ -1,4 +1,4 @@
-"""A point's statement over HTTP: what it is paid for, by service and month, as CSV or JSON."""
+"""Statements over HTTP, a point's and a department's: what is paid for, by service and month, as CSV or JSON."""
 
 from __future__ import annotations
 
@@ -21,8 +21,16 @@ from verifier.api.asking import Asking
 from verifier.checkin import LATE_WINDOW, ledger_problems
 from verifier.ledger.interface import Entry, Query
 from verifier.service import Verifier
-from verifier.statement import StatementLine, as_csv, month_span, statement_lines
-from verifier.statement_pdf import as_pdf
+from verifier.statement import (
+    DepartmentLine,
+    StatementLine,
+    as_csv,
+    department_csv,
+    department_lines,
+    month_span,
+    statement_lines,
+)
+from verifier.statement_pdf import as_pdf, department_pdf
 from verifier.store import Access
 
 Month = Annotated[str, Meta(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")]
@@ -40,6 +48,15 @@ class StatementQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     format: Literal["csv", "pdf", "json"] = "csv"
 
 
+class DepartmentQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The local months of a department's statement, both included; `format` csv, pdf or json."""
+
+    department: Code
+    since: Month
+    until: Month
+    format: Literal["csv", "pdf", "json"] = "csv"
+
+
 class Line(msgspec.Struct, frozen=True, kw_only=True):
     """One service in one month."""
 
@@ -50,6 +67,21 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     companions: int
     voided: int
     overrides: int
+
+
+class PaidLine(Line, frozen=True, kw_only=True):
+    """One service in one month at one point, and the department that pays for it."""
+
+    point: str
+    payer: str
+
+
+class DepartmentStatement(msgspec.Struct, frozen=True):
+    """A department's statement: all its points."""
+
+    department: str
+    lines: tuple[PaidLine, ...]
+    server_time: str
 
 
 class Statement(msgspec.Struct, frozen=True):
@@ -86,15 +118,67 @@ def add_statements(found: Blueprint, verifier: Verifier, asking: Asking) -> None
         return answer(Statement(asked.point, told, rfc3339(at)), headers={"Cache-Control": "no-store"})
 
 
-def _file(verifier: Verifier, asked: StatementQuery, lines: tuple[StatementLine, ...], at: datetime) -> Response:
+def add_department_statements(found: Blueprint, verifier: Verifier, asking: Asking) -> None:
+    """Add GET /v1/statements/department."""
+
+    @found.get("/v1/statements/department")
+    @describe(
+        summary="A department's uses at all its points by month and service, and who pays for them",
+        tag="statements",
+        query=DepartmentQuery,
+        answers={200: DepartmentStatement},
+        problems={"not-permitted", "invalid-field", "unavailable"},
+    )
+    def department_statement() -> Response:
+        at = request_instant()
+        caller, asked = asking.authenticate(request), read_query(DepartmentQuery)
+        points = [point.code for point in verifier.programme.points.values() if point.department == asked.department]
+        if not points or not all(caller.may(Right.STATEMENT, point) for point in points):
+            raise Problem("not-permitted")
+        months = (asked.since, asked.until)
+        each = {
+            point: _lines(verifier, StatementQuery(point=point, since=months[0], until=months[1])) for point in points
+        }
+        lines = department_lines(verifier.programme, each)
+        operator = None if caller.operator is None else caller.operator.id
+        what = f"department {asked.department} {asked.since}..{asked.until}"
+        verifier.store.record(Access("statement", caller.id, what, operator, points[0]), at)
+        return _department_answer(verifier, asked, lines, at)
+
+
+def _department_answer(
+    verifier: Verifier, asked: DepartmentQuery, lines: tuple[DepartmentLine, ...], at: datetime
+) -> Response:
+    programme, months = verifier.programme, (asked.since, asked.until)
+    if asked.format == "json":
+        told = tuple(
+            PaidLine(
+                point=one.point,
+                payer=one.payer,
+                **{name: getattr(one.line, name) for name in Line.__struct_fields__},
+            )
+            for one in lines
+        )
+        said = DepartmentStatement(asked.department, told, rfc3339(at))
+        return answer(said, headers={"Cache-Control": "no-store"})
+    if asked.format == "csv":
+        return _saved(department_csv(lines, programme), f"{asked.department}-{asked.since}-{asked.until}", "csv")
+    body = department_pdf(lines, programme, programme.departments[asked.department], months, at)
+    return _saved(body, f"{asked.department}-{asked.since}-{asked.until}", "pdf")
+
+
+def _saved(body: str | bytes, named: str, kind: Literal["csv", "pdf"]) -> Response:
     """Return a statement as a file to be saved."""
-    programme = verifier.programme
-    body: str | bytes = as_csv(lines, programme, asked.point)
+    headers = {"Content-Disposition": f"attachment; filename=statement-{named}.{kind}", "Cache-Control": "no-store"}
+    return Response(body, 200, headers, content_type=_TYPES[kind])
+
+
+def _file(verifier: Verifier, asked: StatementQuery, lines: tuple[StatementLine, ...], at: datetime) -> Response:
+    programme, named = verifier.programme, f"{asked.point}-{asked.since}-{asked.until}"
     if asked.format == "pdf":
-        body = as_pdf(lines, programme, programme.points[asked.point], (asked.since, asked.until), at)
-    named = f"attachment; filename=statement-{asked.point}-{asked.since}-{asked.until}.{asked.format}"
-    headers = {"Content-Disposition": named, "Cache-Control": "no-store"}
-    return Response(body, 200, headers, content_type=_TYPES[asked.format])
+        pages = as_pdf(lines, programme, programme.points[asked.point], (asked.since, asked.until), at)
+        return _saved(pages, named, "pdf")
+    return _saved(as_csv(lines, programme, asked.point), named, "csv")
 
 
 def _lines(verifier: Verifier, asked: StatementQuery) -> tuple[StatementLine, ...]:

@@ -25,7 +25,7 @@ from verifier.api.photos import add_photos
 from verifier.api.points import add_points
 from verifier.api.promises import REPORTS_A_SECOND, REPORTS_AT_ONCE
 from verifier.api.requests import add_requests, add_wallet_requests
-from verifier.api.statement import add_statements
+from verifier.api.statement import add_department_statements, add_statements
 from verifier.api.wallet import WalletCalls, add_wallet, add_wallet_usage
 from verifier.ledger.interface import LedgerError
 from verifier.published import Untrusted
@@ -57,6 +57,7 @@ def blueprint(verifier: Verifier, authenticate: Authenticator, clock: Clock) -> 
     add_offline(found, verifier, asking, authenticate)
     add_matters(found, verifier, asking)
     add_statements(found, verifier, asking)
+    add_department_statements(found, verifier, asking)
     add_points(found, verifier, asking)
     add_documents(found, verifier)
     add_public_checks(found, verifier, asking, authenticate, public)
