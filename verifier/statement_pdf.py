@@ -1,4 +1,4 @@
-"""A statement, a point's or a department's, as a PDF of A4 pages for whoever settles on paper. Says what the CSV says.
+"""A statement, a point's or a department's, as a PDF of A4 pages, to be settled on paper. Says what the CSV says."""
 
 from __future__ import annotations
 
@@ -44,6 +44,7 @@ def department_pdf(
     lines: Iterable[DepartmentLine], programme: Programme, department: Department, months: tuple[str, str], at: datetime
 ) -> bytes:
     """Return a department's statement as PDF: every point and service by month, and who pays."""
+    registerFont(UnicodeCIDFont(FONT))  # before the first cell, which measures its text
     named = f"{department.name.in_language('zh')}（{department.code}）"
     table = _department_table(list(lines), programme)
     return _pages(programme, department.code, _subtitle(programme, named, months, at), months, table)
