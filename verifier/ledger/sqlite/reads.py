@@ -23,18 +23,19 @@ T = TypeVar("T")
 
 MAX_PAGE = 500
 _SLICE = 1000  # rows looked through in one read when a search has no index of its own
-_MOST_LOOKED = 50_000  # rows looked through for one page, so that a page comes soon however rare its entries are
+_MOST_LOOKED = 30_000  # rows looked through for one page, so that a page comes soon however rare its entries are
 _COLUMNS = frozenset({"kind", "point", "service", "device", "outcome", "reason", "holder"})
 
 
-class _Found(NamedTuple):
-    """A row that a slice looked at, and whether it is `wanted`."""
+_Row = tuple[int, int, str, str | None, int, bytes | None]  # n, at, kind, outcome, whether its columns match, its leaf
 
-    n: int
-    at: int
-    kind: str
-    outcome: str | None
-    wanted: int
+
+class _Slice(NamedTuple):
+    """What one read looked at: how many rows, which of them match, and the place of the last."""
+
+    looked: int
+    wanted: list[_Row]
+    last: tuple[int, int] | None
 
 
 class Readers:
@@ -166,11 +167,11 @@ def read_page(readers: Readers, query: Query) -> Page:
     size = _SLICE if query.is_sifted else wanted + 1
     while True:
         found = readers.run(lambda db, cursor=cursor: _slice(db, query, cursor, size))  # type: ignore[misc] # mypy cannot see the bound cursor
-        matches += [row.n for row in found if row.wanted]
-        if len(matches) > wanted or len(found) < size:
+        matches += [row[0] for row in found.wanted]
+        if len(matches) > wanted or found.looked < size or found.last is None:
             break
-        cursor = (found[-1].at, found[-1].n)
-        looked += len(found)
+        cursor = found.last
+        looked += found.looked
         if looked >= _MOST_LOOKED:
             end = rows.name_of(cursor[1])
             break
@@ -185,12 +186,12 @@ def read_counts(readers: Readers, query: Query) -> dict[str, int]:
     cursor: tuple[int, int] | None = None
     while True:
         found = readers.run(lambda db, cursor=cursor: _slice(db, query, cursor, _SLICE))  # type: ignore[misc] # as above
-        for row in found:
-            if row.wanted and row.kind in leaf.USES and row.outcome is not None:
-                counts[row.outcome] += 1
-        if len(found) < _SLICE:
+        for _, _, kind, outcome, *_ in found.wanted:
+            if kind in leaf.USES and outcome is not None:
+                counts[outcome] += 1
+        if found.looked < _SLICE:
             return counts
-        cursor = (found[-1].at, found[-1].n)
+        cursor = found.last
 
 
 def _place(db: sqlite3.Connection, entry_id: str | None) -> tuple[int, int] | None:
@@ -203,14 +204,25 @@ def _place(db: sqlite3.Connection, entry_id: str | None) -> tuple[int, int] | No
     return None if found is None else (found[0], row)
 
 
-def _slice(db: sqlite3.Connection, query: Query, cursor: tuple[int, int] | None, size: int) -> list[_Found]:
+def _slice(db: sqlite3.Connection, query: Query, cursor: tuple[int, int] | None, size: int) -> _Slice:
     """The next rows, newest first, by the best index: the holder's, the point's, or the time's."""
-    return [_Found(*row) for row in db.execute(*statement(query, cursor, size))]
+    found: list[_Row] = db.execute(*statement(query, cursor, size)).fetchall()
+    wanted = [row for row in found if row[4]]
+    if needles := _needles(query):
+        wanted = [row for row in wanted if _says(row[5] or b"", needles, query)]
+    return _Slice(len(found), wanted, (found[-1][1], found[-1][0]) if found else None)
 
 
 def statement(query: Query, cursor: tuple[int, int] | None, size: int) -> tuple[str, list[object]]:
-    """Return the SQL of a slice and its values: an index gives `size` rows at most, each says whether it matches."""
-    wanted, values = _predicate(query)
+    """Return the SQL of a slice and its values: an index gives `size` rows, each tells whether its columns match.
+
+    With them comes the leaf, where what it says has to be looked at as well.
+    """
+    match, values = _columns(query)
+    if _needles(query):
+        match, values = f"{match}, CASE WHEN {match} THEN leaf END", [*values, *values]
+    else:
+        match = f"{match}, NULL"
     clauses = ["at >= ?"]
     values.append(0 if query.since is None else to_millis(query.since))
     for name in ("holder", "point"):
@@ -224,30 +236,38 @@ def statement(query: Query, cursor: tuple[int, int] | None, size: int) -> tuple[
     if cursor is not None:
         clauses.append("at <= ? AND (at < ? OR n < ?)")
         values += [cursor[0], cursor[0], cursor[1]]
-    found = f"SELECT n, at, kind, outcome, {wanted} FROM entries WHERE {' AND '.join(clauses)}"  # noqa: S608 - constants
+    found = f"SELECT n, at, kind, outcome, {match} FROM entries WHERE {' AND '.join(clauses)}"  # noqa: S608 - constants
     return f"{found} ORDER BY at DESC, n DESC LIMIT {size}", values
 
 
-def _predicate(query: Query) -> tuple[str, list[object]]:
-    """What tells whether a row matches: by its columns first, which cost least, then by its leaf."""
+def _columns(query: Query) -> tuple[str, list[object]]:
+    """What tells whether a row's columns match."""
     tests, values = list[str](), list[object]()
-    for name, want in sorted(query.fields.items(), key=lambda asked: asked[0] not in _COLUMNS):
+    for name, want in query.fields.items():
         if name in _COLUMNS:
             tests.append(f"{name} IS ?")
             values.append(want)
-        else:
-            # A leaf is canonical: whose bytes do not hold the field so written has another value, and is not parsed.
-            tests.append(f"instr(leaf, ?) AND json_extract(CAST(leaf AS TEXT), '$.{name}') IS ?")
-            values += [b'"%s":%s' % (name.encode(), msgspec.json.encode(want)), want]
-    if query.mark is not None:
-        tests.append(
-            "instr(leaf, ?) AND EXISTS (SELECT 1 FROM json_each(CAST(leaf AS TEXT), '$.marks') WHERE value = ?)"
-        )
-        values += [msgspec.json.encode(query.mark), query.mark]
     if query.points is not None:
         tests.append(f"point IN ({', '.join('?' * len(query.points))})")
         values += sorted(query.points)
-    return " AND ".join(tests) or "1", values
+    return f"({' AND '.join(tests) or '1'})", values
+
+
+def _needles(query: Query) -> list[bytes]:
+    """Bytes that a leaf holds if it says what is asked for. It is canonical: a field has one spelling."""
+    said = [(name, want) for name, want in query.fields.items() if name not in _COLUMNS]
+    needles = [b'"%s":%s' % (name.encode(), msgspec.json.encode(want)) for name, want in said]
+    return needles if query.mark is None else [*needles, msgspec.json.encode(query.mark)]
+
+
+def _says(data: bytes, needles: list[bytes], query: Query) -> bool:
+    """Whether a leaf says what is asked for: most are ruled out by their bytes, the rest are read."""
+    if not all(needle in data for needle in needles):
+        return False
+    fields = msgspec.json.decode(data)
+    return (query.mark is None or query.mark in fields.get("marks", ())) and all(
+        fields.get(name) == want for name, want in query.fields.items()
+    )
 
 
 def _entries(db: sqlite3.Connection, wanted: list[int]) -> Iterator[Entry]:
