@@ -81,6 +81,7 @@ class LogIncident(msgspec.Struct, frozen=True):
     kind: str
     place: str
     detail: str
+    detail_zh: str
 
 
 class LogIncidents(msgspec.Struct, frozen=True):
@@ -233,7 +234,8 @@ def _add_incidents(found: Blueprint, verifier: Verifier, log: LogReader, asking:
         caller.require(Right.AUDIT, EVERYWHERE)
         record_reading(verifier, caller, "log", "incidents", request_instant())
         told = tuple(
-            LogIncident(*(line.get(name, "") for name in ("at", "kind", "place", "detail"))) for line in log.incidents()
+            LogIncident(*(line.get(name, "") for name in ("at", "kind", "place", "detail", "detail_zh")))
+            for line in log.incidents()
         )
         return answer(LogIncidents(told, rfc3339(request_instant())), headers={"Cache-Control": "no-store"})
 

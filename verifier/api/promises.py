@@ -26,12 +26,14 @@ from verifier.api.asking import Asking
 from verifier.audit.leaf import LeafError, leaf_hash
 from verifier.audit.place import PlaceError
 from verifier.audit.proofs import LogReader, NotLogged
+from verifier.audit.sequencer import Incident
 from verifier.audit.tiles import TileError
 from verifier.checkin import ledger_problems
 from verifier.service import Verifier
 
 AT_ONCE: Final = 50
 BROKEN: Final = "promise-broken"
+_STATES_ZH: Final = {"kept": "已并入", "pending": "待并入", "broken": "未并入", "unknown": "不认得"}
 REPORTS_A_SECOND, REPORTS_AT_ONCE = 0.05, 20
 
 register_problem(
@@ -193,15 +195,18 @@ def _take(verifier: Verifier, log: LogReader, body: Breach, owns: Owns, at: date
     now = _standing(verifier, log, body.promise, owns, at)
     if promise is None or now.state == "unknown":
         raise Problem("no-promise")
-    log.report(at, BROKEN, promise.entry, _words(promise, body, who, now))
+    log.report(at, _incident(promise, body, who, now))
     return answer(BreachTaken(promise.entry, now, rfc3339(at)), 201, headers={"Cache-Control": "no-store"})
 
 
-def _words(promise: Promise, body: Breach, who: str, now: PromiseStanding) -> str:
-    due = rfc3339(from_epoch(promise.by))
-    found = "found no proof of it" if body.found == "absent" else "was given a proof that does not hold"
-    here = f"here it is {now.state}" + ("" if isinstance(now.index, UnsetType) else f", at index {now.index}")
-    return f"{who} was promised leaf {promise.leaf} by {due} and {found}; {here}"
+def _incident(promise: Promise, body: Breach, who: str, now: PromiseStanding) -> Incident:
+    due, absent = rfc3339(from_epoch(promise.by)), body.found == "absent"
+    place = "" if isinstance(now.index, UnsetType) else f", at index {now.index}"
+    found = "found no proof of it" if absent else "was given a proof that does not hold"
+    en = f"{who} was promised leaf {promise.leaf} by {due} and {found}; here it is {now.state}{place}"
+    seen = "到期无证明" if absent else "所得证明不成立"
+    zh = f"{who}持有的承诺（叶{promise.leaf}，期限{due}）{seen}；本机所见：{_STATES_ZH[now.state]}{place}"
+    return Incident(BROKEN, promise.entry, en, zh)
 
 
 def _promise(verifier: Verifier, text: str, at: datetime) -> Promise | None:

@@ -14,6 +14,7 @@ from keys.entry_proof import EntryProof
 from keys.notes import parse_note
 from verifier.audit.entryindex import EntryIndex
 from verifier.audit.place import Place, State
+from verifier.audit.sequencer import Incident
 from verifier.audit.tiles import Source, Tree
 from verifier.audit.tilewriter import PRIVATE
 from verifier.audit.witnesses import Witness
@@ -64,11 +65,11 @@ class LogReader:
                 found += [{name: str(value) for name, value in told.items()}] if isinstance(told, dict) else []
         return found
 
-    def report(self, at: datetime, kind: str, place: str, detail: str) -> None:
+    def report(self, at: datetime, incident: Incident) -> None:
         """Add to the incidents what somebody outside found; the same is not told twice among the last ones."""
         if self._incidents is None:
             return
-        line = {"kind": kind, "place": place, "detail": detail}
+        line = {"kind": incident.kind, "place": incident.place, "detail": incident.message, "detail_zh": incident.zh}
         if not any(line.items() <= told.items() for told in self.incidents()):
             append_incident(self._incidents, {"at": rfc3339(at), **line})
 

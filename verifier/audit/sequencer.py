@@ -52,11 +52,12 @@ class Unsafe(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """Something that must not happen: `kind` is one of docs/log-format.md; where; in words."""
+    """Something that must not happen: `kind` is one of docs/log-format.md; where; in words, in both languages."""
 
     kind: str
     place: str
     message: str
+    zh: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,15 +257,18 @@ class Sequencer:
         behind = {partition for partition, (seq, _) in self._heads.items() if heads.get(partition, 0) < seq}
         for partition in sorted(behind):
             seq = self._heads[partition][0]
-            message = f"the ledger's partition ends at {heads.get(partition, 0)}, the log knows {seq} of its entries"
-            self._tell(Incident("rolled-back", entry_id(partition, seq), message))
+            head = heads.get(partition, 0)
+            message = f"the ledger's partition ends at {head}, the log knows {seq} of its entries"
+            zh = f"台账的这一分区止于第{head}条，日志中已有{seq}条；修复前此分区停止办理"
+            self._tell(Incident("rolled-back", entry_id(partition, seq), message, zh))
         store = self._ledger.store()
         suspects = self._strange if store == self._store else set(self._heads)
         strange = {one for one in suspects - behind if not self._agrees(one)}
         if self._store not in (None, store):
             apart = len(behind | strange)
             message = f"the ledger is another file or server than before: {apart} partitions are not what the log says"
-            self._tell(Incident("other-store", "ledger", message))
+            zh = f"台账的文件或服务器已不是原来的；{apart}个分区与日志不符"
+            self._tell(Incident("other-store", "ledger", message, zh))
         self._store, self._strange = store, strange
         return behind | strange
 
@@ -274,7 +278,8 @@ class Sequencer:
         if seq:
             found = self._ledger.after(partition, seq - 1, 1)
             if not found or leaf_hash(found[0]) != last:
-                self._tell(_altered(partition, seq, "the ledger has another entry than the log under this number"))
+                why = "the ledger has another entry than the log under this number"
+                self._tell(_altered(partition, seq, why, "同一编号下，台账与日志的记录不同"))
                 return False
         found = self._ledger.after(partition, seq, 1)
         return not found or bool(self._linked(partition, seq, last, found))
@@ -291,7 +296,7 @@ class Sequencer:
                     last = leaf_hash(data)
                     continue
             why = "the entry does not follow the one that the log has before it: the ledger was changed behind it"
-            self._tell(_altered(partition, seq, why))
+            self._tell(_altered(partition, seq, why, "此记录接不上日志中的前一条：台账在日志之外被改动"))
             self._strange.add(partition)
             break
         return found
@@ -314,7 +319,8 @@ class Sequencer:
         if late:
             first = min(late, key=lambda link: link.at)
             place = entry_id(first.partition, first.seq)
-            self._tell(Incident("late", place, f"{len(late)} entries were integrated late, at {rfc3339(at)}"))
+            message = f"{len(late)} entries were integrated late, at {rfc3339(at)}"
+            self._tell(Incident("late", place, message, f"{len(late)}条记录逾期并入，时间{rfc3339(at)}"))
 
     def _tell(self, incident: Incident) -> None:
         if incident not in self._told:
@@ -322,8 +328,8 @@ class Sequencer:
             self._report(incident)
 
 
-def _altered(partition: int, seq: int, why: str) -> Incident:
-    return Incident("altered", entry_id(partition, seq), why)
+def _altered(partition: int, seq: int, why: str, zh: str) -> Incident:
+    return Incident("altered", entry_id(partition, seq), why, zh)
 
 
 def adopt(home: LogHome, signers: Sequence[NoteSigner], at: datetime) -> int:

@@ -187,7 +187,8 @@ class Sequencing:
             try:
                 seen = largest_seen(witness, self._parts.home.origin, keys, self._parts.call)
             except WitnessAway as error:
-                self.report(Incident("witness-away", witness.name, f"could not be asked at the start: {error}"))
+                message = f"could not be asked at the start: {error}"
+                self.report(Incident("witness-away", witness.name, message, "启动时无法询问此见证人"))
                 continue
             found += [seen] if seen else []
         return found
@@ -219,7 +220,8 @@ class Sequencing:
                 self._parts.call,
             )
         except Contradicted as error:
-            self.report(Incident("contradicted", witness.name, str(error)))
+            zh = "此见证人见过更大的或另一份日志；本日志可能是恢复的旧副本或分叉"
+            self.report(Incident("contradicted", witness.name, str(error), zh))
             return False
         except WitnessAway as error:
             fields = {"witness": witness.name, "error": str(error)}
@@ -232,5 +234,5 @@ class Sequencing:
         """Log an incident and append it to the log's own list of them."""
         fields = {"kind": incident.kind, "place": incident.place, "detail": incident.message}
         _log.error("incident in the usage log", extra={"safe_fields": fields})
-        line = {"at": rfc3339(self._parts.clock.now()), **fields}
+        line = {"at": rfc3339(self._parts.clock.now()), **fields, "detail_zh": incident.zh}
         append_incident(self._parts.home.folder / INCIDENTS, line)

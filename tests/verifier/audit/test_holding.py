@@ -96,4 +96,5 @@ def test_the_sequencer_says_what_is_held_and_when_it_is_no_more(tmp_path):
     leader.close()
     assert said == [frozenset(), {3}, {3, 5}, frozenset(), frozenset()]
     kinds = [(incident.kind, incident.place) for incident in world.incidents if incident.kind != "late"]
+    assert all("日志" in one.zh or "逾期" in one.zh for one in world.incidents), "in Chinese too"
     assert kinds == [("rolled-back", "03-000010"), ("altered", "05-000010"), ("other-store", "ledger")]

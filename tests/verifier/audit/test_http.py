@@ -174,6 +174,7 @@ def test_incidents_are_for_auditors(world, tmp_path):
     assert world.gym.call("GET", "/v1/log/incidents").json["code"] == "not-permitted"
     told = world.get("incidents", Authorization=f"Bearer {world.auditor()}").json["incidents"]
     assert [each["kind"] for each in told] == ["late", "altered"]
+    assert told[0]["detail_zh"] == "", "a line of an earlier version says it in English alone"
 
 
 def test_a_phone_fetches_the_proof_of_its_holders_entries_alone(world):

@@ -1,7 +1,7 @@
 // How the log proves itself: what is published, a check of all of it now, and how to check without this server.
 
 import { byId, element, icon } from "../page.js";
-import { word } from "../words.js";
+import { currentLanguage, word } from "../words.js";
 import { announce, ask, askLines, begin, BrokenOff, fill, keepDrawn, known, reasonOf } from "./frame.js";
 import { figure, moment, table } from "./labels.js";
 import { logStatus, statusList } from "./integrity-parts.js";
@@ -51,7 +51,8 @@ const incidents = () => ask("GET", "/v1/log/incidents");
 function drawIncidents(found) {
   if (!found.incidents.length) return element("p", { class: "note ok" }, icon("granted"), element("span", {}, word("audit-integrity.no-incident")));
   return table(word("audit-integrity.incidents"), ["at", "fault", "place", "message"].map((name) => word(`audit-integrity.${name === "at" ? "when" : name}`)),
-    found.incidents.map((one) => [moment(one.at), known("audit-integrity.incident-", one.kind), element("span", { class: "mono" }, one.place), one.detail]));
+    found.incidents.map((one) => [moment(one.at), known("audit-integrity.incident-", one.kind), element("span", { class: "mono" }, one.place),
+      currentLanguage() === "zh" && one.detail_zh ? one.detail_zh : one.detail]));
 }
 
 await Promise.all([fill("incidents", incidents, drawIncidents), fill("status", logStatus, (found) => statusList(found, { whole: true }))]);
