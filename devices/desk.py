@@ -38,6 +38,7 @@ _OFFLINE_REASONS: Final = {
     "offline-limit": Said("脱机次数已满，请等网络恢复。", "The offline limit is reached; wait for the network."),
     "proof-used": Said("这个码已经用过。", "This code was already used here."),
     "not-entitled": Said("该等级不享受此服务。", "This tier is not entitled to this service."),
+    "service-not-open": Said("此服务尚未开放。", "This service is not open yet."),
 }
 
 
@@ -232,12 +233,15 @@ class Desk:
 
     def _refusal(self, presentation: Presentation, verdict: Verified, held: Held) -> str | None:
         rules = self._rules_of(held)
-        if rules.limit == 0 or rules.needs_booking or not rules.open:
-            return "online-only"
+        if presentation.proof is not None and self._queue.has_granted(presentation):
+            return "proof-used"
+        # What the rules alone say is said first, as the server would; what needs the server comes after.
+        if not rules.open:
+            return "service-not-open"
         if verdict.card.tier not in rules.tiers:
             return "not-entitled"
-        if presentation.proof is not None and self._queue.has_presentation(presentation):
-            return "proof-used"
+        if rules.limit == 0 or rules.needs_booking:
+            return "online-only"
         if rules.limit is None:
             return None
         period = held.rules.period(rules, self._clock.now())

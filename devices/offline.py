@@ -107,10 +107,10 @@ class OfflineQueue:
         with self._lock:
             return any(kept.record.operation == operation for kept in self._records)
 
-    def has_presentation(self, presentation: Presentation) -> bool:
-        """Tell whether this very showing of a card was recorded before."""
+    def has_granted(self, presentation: Presentation) -> bool:
+        """Tell whether this very showing of a card was granted before; a refusal uses none up."""
         with self._lock:
-            return any(kept.record.presentation == presentation for kept in self._records)
+            return any(kept.record.granted and kept.record.presentation == presentation for kept in self._records)
 
     def granted(self, service: str, subject: str, period: Period) -> int:
         """Return how many uses of a service this device granted a holder, offline, within a period."""

@@ -411,30 +411,37 @@ ASKED = {
 }
 
 
-@pytest.mark.parametrize("service", ["gym-visit", "steward-certificate", "museum-visit", "hospital-registration"])
+SERVICES = ["gym-visit", "steward-certificate", "museum-visit", "hospital-registration", "housing-apartment"]
+SERVICES += ["airport-dom-departure", "school-place"]
+
+
+@pytest.mark.parametrize("service", SERVICES)
 def test_page_and_agent_say_the_same(agent, kept, world, service):
-    """Granted, refused or ask for the ID, with the same reason; the page alone knows more reasons than online-only."""
+    """Granted, refused or ask for the ID, with the same reason, for services with and without limits."""
     cards = {name: world.card(tier, form) for name, (tier, form, _) in ASKED.items()}
     fetched(kept, world)
     assert agent.documents.refresh(agent.server, world.clock.now())
     agent.line.cut = True
     agent.desk.service = service
     point = next(place.code for place in world.programme.points.values() if service in place.services)
+    who = "holder" if Beneficiary.HOLDER in world.programme.services[service].beneficiaries else "child"
     now = world.clock.now()
     for name, card in cards.items():
         text = card.shown(now + ASKED[name][2])
         said = agent.desk.shown(text, name)
-        judged = kept.judge(now, text=text, service=service, point=point)
+        judged = kept.judge(now, text=text, service=service, point=point, beneficiary=who)
         if said.kind is Kind.ASK:
             assert judged["needs"] == ["id_check"]
             said = agent.desk.confirm(name, id_checked=True)
-            judged = kept.judge(now, text=text, service=service, point=point, idChecked=True)
+            judged = kept.judge(now, text=text, service=service, point=point, beneficiary=who, idChecked=True)
         assert (said.kind.value, said.reason) == (judged["outcome"], judged["reason"]), name
         if judged["outcome"] == "denied":
             continue
         again = [use_of(judged, now - 3 * HOUR, service=service, point=point, proof="another")]
         text, id_checked = card.shown(now), card.signer is None
-        judged = kept.judge(now, text=text, service=service, point=point, uses=again, idChecked=id_checked)
+        judged = kept.judge(
+            now, text=text, service=service, point=point, beneficiary=who, uses=again, idChecked=id_checked
+        )
         said = agent.desk.shown(text, name)
         said = agent.desk.confirm(name, id_checked=True) if id_checked else said
         assert (said.kind.value, said.reason) == (judged["outcome"], judged["reason"]), name
