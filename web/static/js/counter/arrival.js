@@ -24,7 +24,7 @@ export function renderArrival(look, seen, ways) {
       element("div", { class: "column" },
         mustCheck ? comparison(look) : null,
         renderChecklist(service)),
-      actions(look, seen, ways, word(mustCheck ? "arrival.do-check" : "arrival.do"))),
+      actions(look, seen, ways, { kind: "arrival", label: word(mustCheck ? "arrival.do-check" : "arrival.do") })),
   ];
 }
 
@@ -35,7 +35,7 @@ export function renderConfirm(look, seen, ways) {
     element("div", { class: "after" },
       facts({ quotas: seen.quotas, assurance: look.assurance }),
       renderChecklist(service),
-      actions(look, seen, ways, word("confirm.do"))),
+      actions(look, seen, ways, { kind: "confirm", label: word("confirm.do") })),
   ];
 }
 
@@ -66,9 +66,9 @@ function companions(booking, service) {
   return countField("arrived", value, service.companions_most);
 }
 
-function actions(look, seen, { service, mustCheck, onConfirm, onRefuse, onDelay }, label) {
+function actions(look, seen, { service, mustCheck, onConfirm, onRefuse, onDelay }, { kind, label }) {
   const quota = seen.quotas?.[0];
-  const told = quota ? word("arrival.counts", { maximum: quota.maximum, used: quota.used, left: quota.remaining }) : "";
+  const told = quota ? word(`${kind}.counts`, { maximum: quota.maximum, used: quota.used, left: quota.remaining }) : "";
   return element("div", { class: "actions" },
     element("button", { class: "button main", type: "button", id: "look-confirm", onclick: onConfirm }, icon("granted"), label),
     onDelay ? element("button", { class: "button", type: "button", id: "look-delay", onclick: onDelay }, word("bookings.delay")) : null,

@@ -80,7 +80,7 @@ export class Bookings {
       booking.name_board ? word("bookings.board") : null,
     ].filter(Boolean).join(" · ");
     const button = element("button", {
-      class: "booking-row", type: "button", "aria-expanded": String(open), onclick: () => this.toggle(booking.id),
+      class: "booking-row", type: "button", "data-booking": booking.id, "aria-expanded": String(open), onclick: () => this.toggle(booking.id),
     },
     element("span", { class: "time" }, time),
     element("span", { class: "grow" }, element("strong", {}, titleOf(booking)),
@@ -93,7 +93,8 @@ export class Bookings {
   toggle(id) {
     this.open = this.open === id ? null : id;
     this.render();
-    byId("bookings-list").querySelector('[aria-expanded="true"]')?.scrollIntoView({ block: "nearest" });
+    // The row was drawn anew: whoever came by the keyboard stays where they were.
+    byId("bookings-list").querySelector(`[data-booking="${id}"]`)?.focus();
   }
 
   more(booking) {
