@@ -34,11 +34,12 @@ _VALUE: Final = re.compile(r"[a-z0-9][a-z0-9:./-]{0,63}", re.ASCII)
 
 
 class MarkKind(StrEnum):
-    """What a mark tells: a benefit granted elsewhere, a ruling on one, a holder's erasure."""
+    """What a mark tells: a benefit granted elsewhere, a ruling on one, a holder's erasure, a renewal refused."""
 
     BENEFIT = "benefit"
     RULING = "ruling"
     ERASURE = "erasure"
+    ENDED = "ended"
 
 
 class MarksError(Exception):
@@ -56,7 +57,8 @@ class MarksError(Exception):
 class Mark:
     """One mark on the holder `subject`. `value` is a code of the programme, such as `state-council-allowance`.
 
-    A ruling's value is `<benefit>:granted` or `<benefit>:refused`; an erasure's is the day it was asked for.
+    A ruling's value is `<benefit>:granted` or `<benefit>:refused`; an erasure's is the day it was asked for; `ended` is
+    the day on which a renewal was refused: what was booked until then is released.
     """
 
     subject: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -44,6 +44,15 @@ def raise_benefit(connection: Connection, holder_id: str, benefit: str, *, by: s
     mark = Mark(holder_id, MarkKind.BENEFIT, benefit)
     if mark not in marks_of(connection, holder_id):
         _set(connection, mark, by=by, at=at)
+
+
+def mark_ended(connection: Connection, holder_id: str, day: date, *, by: str, at: datetime) -> None:
+    """Record inside a transaction that a holder's renewal was refused on a day: verifiers release what is booked.
+
+    A later day takes the place of an earlier one. What is booked afterwards, on another card, stands.
+    """
+    connection.execute(MARKS.delete().where(MARKS.c.holder_id == holder_id, MARKS.c.kind == MarkKind.ENDED))
+    _set(connection, Mark(holder_id, MarkKind.ENDED, day.isoformat()), by=by, at=at)
 
 
 def marks_of(connection: Connection, holder_id: str) -> list[Mark]:

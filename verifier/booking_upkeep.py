@@ -8,16 +8,18 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Final
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from cards.marks import MarkKind
 from cards.periods import PeriodUnit, period_of
 from edge.instants import to_epoch
 from edge.problems import Problem
 from verifier.booking_requests import Asker, BookingAsked
+from verifier.booking_rules import span_of_day
 from verifier.bookings import CARD_ENDED
 from verifier.ledger.bookings import BookingQuery, BookingState
 from verifier.ledger.interface import LedgerError, Query
@@ -71,6 +73,7 @@ class BookingUpkeep:
         self._ledger = ledger
         self._store = store
         self._desk = desk
+        self._ended_of: int | None = None
 
     def sweep(self, at: datetime) -> Swept:
         """Note what was missed by `at`, and erase what is over."""
@@ -84,7 +87,25 @@ class BookingUpkeep:
                 break  # each was ended by another meanwhile, or cannot be: the next sweep looks again
         erased = self._store.bookings.sweep(at) + self._store.delegations.sweep(at) + self._store.places.sweep(at)
         self._store.places.resolve(at, self._desk.seats.became)
-        return Swept(missed, released, erased)
+        return Swept(missed, released + self._release_ended(documents, at), erased)
+
+    def _release_ended(self, documents: Documents, at: datetime) -> int:
+        """Release what holders booked before the day on which their renewal was refused; once a document of marks."""
+        marks = documents.marks
+        if marks is None or marks.serial == self._ended_of:
+            return 0
+        ended = [(mark.subject, mark.value) for mark in marks.marks if mark.kind is MarkKind.ENDED]
+        count = sum(self._ended(subject, day, documents, at) for subject, day in ended)
+        self._ended_of = marks.serial
+        return count
+
+    def _ended(self, subject: str, day: str, documents: Documents, at: datetime) -> int:
+        try:
+            _, until = span_of_day(date.fromisoformat(day), documents.programme.zone)
+        except ValueError:
+            return 0  # no day: the mark says nothing that could be released
+        held = self._ledger.bookings(BookingQuery(subject=subject, states=HELD))
+        return sum(self._released(booking, at) is not None for booking in held if booking.booked_at < until)
 
     def _close(self, booking: Booking, documents: Documents, at: datetime) -> str | None:
         """End a booking whose window is over: missed, or released if its holder had no card left to use it with."""

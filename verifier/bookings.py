@@ -25,7 +25,7 @@ from verifier.booking_store import BookingDetails
 from verifier.checkin import LATE_WINDOW, claim_of, ledger_problems, lifted, subject_of
 from verifier.details import Commitment
 from verifier.ledger.bookings import BookingChange, BookingEnd, BookingQuery, ChangeKind, Hold, Window
-from verifier.ledger.interface import CheckIn, Operation, Outcome, TargetState, device_subject
+from verifier.ledger.interface import CheckIn, Operation, Outcome, Query, TargetState, device_subject
 from verifier.reasons import ORDER
 from verifier.rules import Wish, cost_of, findings, notes
 
@@ -290,11 +290,22 @@ class BookingDesk:
         return tuple((booking, self._store.bookings.find(booking.id)) for booking in found)
 
     def erase_details(self, subject: str) -> int:
-        """Erase what a holder's bookings say of persons; asked for before the ledger forgets who the holder is."""
-        found = self._ledger.bookings(BookingQuery(subject=subject))
-        for booking in found:
-            self._store.bookings.erase(booking.id)
+        """Erase what a holder's bookings and requests say; asked for before the ledger forgets who the holder is."""
+        found = [booking.id for booking in self._ledger.bookings(BookingQuery(subject=subject))]
+        found += self._requests_of(subject)
+        for entry in found:
+            self._store.bookings.erase(entry)
         return len(found)
+
+    def _requests_of(self, subject: str) -> list[str]:
+        name, found, before = self._ledger.pseudonym(subject), list[str](), None
+        while name is not None:
+            page = self._ledger.entries(Query(holder=name, kind="request", before=before, limit=200))
+            found += [entry.id for entry in page.entries]
+            if page.next is None:
+                break
+            before = page.next
+        return found
 
     def booking(self, booking_id: str) -> Booking | None:
         """Return one booking."""

@@ -1,7 +1,10 @@
 """Scenario 10 (PROGRAMME): a booking held while the card is renewed, refused or brought down."""
 
+from datetime import timedelta
+
 import pytest
 
+from cards.marks import Mark, MarkKind
 from cards.status import Status
 from tests.verifier.booking import CLERK, Phone, flight, lounge
 from tests.verifier.world import at
@@ -60,6 +63,30 @@ def test_a_new_card_registered_releases_what_it_no_longer_carries(world, old, bo
     registered = world.client.post("/v1/cards", json={"presentation": gold.shown()})
     assert registered.status_code == 200
     assert world.verifier.bookings.booking(booked["booking"]["id"]).state == "cancelled"
+
+
+def test_renewal_refused_by_the_issuer_releases_the_booking_and_its_holder_is_told(world, old, booked):
+    """The issuer's mark, published: the next sweep gives the unit back; the old phone, expired, reads why."""
+    world.go("2026-11-12 09:00")
+    world.marks.append(Mark(old.claims.subject, MarkKind.ENDED, "2026-11-12"))
+    world.publish()
+    assert world.verifier.upkeep.sweep(world.clock.now()).released == 1
+    assert world.verifier.upkeep.sweep(world.clock.now()).released == 0
+    assert world.verifier.ledger.usage(old.claims.subject, world.clock.now()).counters == {}
+    (own,) = Phone(world, old).own()
+    assert (own["state"], own["told"]) == ("cancelled", "card-ended")
+
+
+def test_what_is_booked_after_a_later_grant_stands(world, old, booked):
+    """Granted again a day later, and booked on the new card: the mark is of the day before."""
+    world.marks.append(Mark(old.claims.subject, MarkKind.ENDED, "2026-11-12"))
+    world.go("2026-11-13 09:00")
+    assert world.verifier.upkeep.sweep(world.clock.now()).released == 1
+    new = Phone(world, world.card("diamond", subject=old.claims.subject))
+    world.clock.advance(timedelta(seconds=2))
+    world.publish()
+    assert new.booked(SERVICE, flight("2026-11-20 14:00"))["outcome"] == "granted"
+    assert world.verifier.upkeep.sweep(world.clock.now()).released == 0
 
 
 def test_renewal_refused_the_office_releases_the_booking_and_its_holder_is_told(world, old, booked):

@@ -21,7 +21,7 @@ from issuer.holders import (
 )
 from issuer.identity import IdType
 from issuer.issuing import reissue
-from issuer.marks import marks_of, rule, set_benefit
+from issuer.marks import mark_ended, marks_of, rule, set_benefit
 from issuer.office_log import Action, newest
 from tests.issuer.builders import BY, EXAMPLE, NOON, give_ground, identity, make_desk, person, photo, print_card
 
@@ -213,3 +213,12 @@ def test_another_programme_needs_no_code(tmp_path):
     assert add_ground(desk, holder.id, NewGround(code), by=BY, at=NOON).tier in desk.programme.tiers
     set_photo(desk, holder.id, photo(600, 800), by=BY, at=NOON)
     desk.close()
+
+
+def test_a_refused_renewal_is_one_mark_of_its_last_day(desk):
+    """Verifiers release what was booked until then; refused again later, the later day counts."""
+    holder = person(desk)
+    with desk.register.change() as connection:
+        for day in (date(2026, 11, 12), date(2027, 1, 5)):
+            mark_ended(connection, holder.id, day, by=BY, at=NOON)
+        assert marks_of(connection, holder.id) == [Mark(holder.id, MarkKind.ENDED, "2027-01-05")]

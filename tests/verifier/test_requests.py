@@ -337,3 +337,11 @@ def test_the_list_follows_from_the_log(world, phone):
     before = listed(media, "media")
     assert world.verifier.matters.rebuild() == 2
     assert listed(media, "media") == before
+
+
+def test_an_erased_holders_requests_say_nothing_any_more(world, phone):
+    """Asked for before the ledger forgets whose they are."""
+    subscription = paper(phone)
+    assert world.verifier.bookings.erase_details(phone.card.claims.subject) == 1
+    assert world.verifier.requests.details(subscription["id"]) is None
+    assert "details" not in listed(office(world, "media"), "media")[0]
