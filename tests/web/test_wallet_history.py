@@ -1,7 +1,5 @@
 """The holder's own history in a real browser: what was granted, refused and taken back, with receipts that hold."""
 
-from datetime import timedelta
-
 import pytest
 from playwright.sync_api import expect
 
@@ -80,7 +78,9 @@ def test_a_proof_that_was_altered_is_broken_and_can_be_reported(opened, site):
     def forge(route):
         answer = route.fetch()
         told = answer.json()
-        told["proof"] = (told.get("proof") or "c2sp.org/tlog-proof@v1\nindex 0\n\nx\n1\nAAAA\n").replace("index ", "index 9")
+        told["proof"] = told.get("proof", "c2sp.org/tlog-proof@v1\nindex 0\n\nx\n1\nAAAA\n").replace(
+            "index ", "index 9"
+        )
         route.fulfill(response=answer, json=told)
 
     page.route("**/v1/wallet/log/promises", forge)
