@@ -147,6 +147,7 @@ def _add_audit(
         database,
         settings.secret(),
         clock=authenticate.clock,
+        folders=[settings.log, *([settings.log_archive] if settings.log_archive else [])],
         name_of=name_of,
         thresholds=thresholds,
     )

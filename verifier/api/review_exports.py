@@ -1,13 +1,14 @@
-"""The log handed out and checked: exports in three forms, and a check of the whole log that tells how far it is."""
+"""The log handed out and checked: exports in three forms, and a check of the whole log that tells how far it is.
+
+Both read for long, so a process beside this one does: check-ins do not wait for it.
+"""
 
 from __future__ import annotations
 
-import tempfile
 from base64 import b64encode
 from collections.abc import Generator, Iterator
 from datetime import datetime, timedelta
-from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
 import msgspec
 from flask import Blueprint, Response
@@ -16,21 +17,18 @@ from accounts.rights import Caller
 from edge.http import read_query, request_instant
 from edge.instants import rfc3339
 from edge.openapi import describe
-from keys.notes import Checkpoint, NoteError
+from keys.notes import NoteError, OpenedCheckpoint
 from verifier.api.readings import day_starts, days_asked, log_problems, record_reading
 from verifier.api.review_bodies import ExportQuery, FindingSaid, ProgressSaid, VerificationSaid
 from verifier.api.reviewing import COMMAND, Reviewing
-from verifier.audit.chains import Finding
-from verifier.audit.checking import check_tiles
-from verifier.audit.exporting import Exported, Filter, csv_text, json_lines, write_xlsx
+from verifier.audit.apart import job_of, run_apart, steps_apart
+from verifier.audit.exporting import Filter
 from verifier.audit.place import State
 
 VERIFIED_HERE: Final = 2_000_000
 """Entries that a page may have checked; a larger log is checked by the command line, on a machine of its own."""
 
 FINDINGS_TOLD: Final = 100
-_STEP: Final = 10_240  # entries between two lines of progress
-_CHUNK: Final = 64 * 1024
 _LINES: Final = "application/jsonl"
 _TYPES: Final = {
     "jsonl": _LINES,
@@ -59,10 +57,10 @@ def add_verifications(found: Blueprint, reviewing: Reviewing) -> None:
         return Response(lines, 200, {"Cache-Control": "no-store"}, content_type=_LINES)
 
 
-def _checkpoint(reviewing: Reviewing, state: State, at: datetime) -> Checkpoint | VerificationSaid:
+def _checkpoint(reviewing: Reviewing, state: State, at: datetime) -> OpenedCheckpoint | VerificationSaid:
     """The newest checkpoint; a verdict where its signature does not hold."""
     try:
-        return reviewing.opened(state).checkpoint
+        return reviewing.opened(state)
     except NoteError as error:
         wrong = FindingSaid("checkpoint", "checkpoint", str(error))
         return VerificationSaid("damaged", state.size, None, (wrong,), COMMAND, rfc3339(at))
@@ -70,13 +68,13 @@ def _checkpoint(reviewing: Reviewing, state: State, at: datetime) -> Checkpoint 
 
 def _verify(
     reviewing: Reviewing,
-    opened: Checkpoint | VerificationSaid | None,
+    opened: OpenedCheckpoint | VerificationSaid | None,
     keys: tuple[str, ...],
     caller: Caller,
     at: datetime,
 ) -> Iterator[bytes]:
     """Yield the lines of the answer; nothing here may ask for the request, which is over by then."""
-    if isinstance(opened, Checkpoint):
+    if isinstance(opened, OpenedCheckpoint):
         verdict = yield from _verdict(reviewing, opened, keys, at)
     else:
         verdict = opened or VerificationSaid("empty", 0, None, (), COMMAND, rfc3339(at))
@@ -85,23 +83,19 @@ def _verify(
 
 
 def _verdict(
-    reviewing: Reviewing, checkpoint: Checkpoint, keys: tuple[str, ...], at: datetime
+    reviewing: Reviewing, opened: OpenedCheckpoint, keys: tuple[str, ...], at: datetime
 ) -> Generator[bytes, None, VerificationSaid]:
     """Yield lines of progress, and return the verdict."""
-    root = b64encode(checkpoint.root).decode()  # as the checkpoint writes it
-    if checkpoint.size > VERIFIED_HERE:
-        return VerificationSaid("too-large", checkpoint.size, root, (), COMMAND, rfc3339(at), keys)
-    wrong, told = list[FindingSaid](), 0
-    for step in check_tiles(reviewing.log.source, checkpoint):
-        if isinstance(step, Finding):
-            if len(wrong) < FINDINGS_TOLD:
-                wrong.append(FindingSaid(step.kind.value, step.place, step.message))
-        elif step.entries >= told + _STEP:
-            told = step.entries
-            yield _line(ProgressSaid(told, checkpoint.size))
-    return VerificationSaid(
-        "damaged" if wrong else "sound", checkpoint.size, root, tuple(wrong), COMMAND, rfc3339(at), keys
-    )
+    size, root = opened.checkpoint.size, b64encode(opened.checkpoint.root).decode()  # as the checkpoint writes it
+    if size > VERIFIED_HERE:
+        return VerificationSaid("too-large", size, root, (), COMMAND, rfc3339(at), keys)
+    wrong = list[FindingSaid]()
+    for step in steps_apart(job_of("check", reviewing.folders, opened, reviewing.zone, Filter())):
+        if step.entries is not None:
+            yield _line(ProgressSaid(step.entries, size))
+        elif len(wrong) < FINDINGS_TOLD:
+            wrong.append(FindingSaid(str(step.kind), step.place, step.message))
+    return VerificationSaid("damaged" if wrong else "sound", size, root, tuple(wrong), COMMAND, rfc3339(at), keys)
 
 
 def add_exports(found: Blueprint, reviewing: Reviewing) -> None:
@@ -120,12 +114,11 @@ def add_exports(found: Blueprint, reviewing: Reviewing) -> None:
         caller = reviewing.auditor(asked.point)
         with log_problems():
             opened = reviewing.opened(reviewing.state())
-            exported = Exported(reviewing.log.source, opened)
             wanted = _wanted(asked, reviewing)
         reviewing.record(caller, "export", asked, asked.holder)
-        name = f"yunju-log-{exported.size}.{asked.format}"
+        name = f"yunju-log-{opened.checkpoint.size}.{asked.format}"
         headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
-        lines = _export(exported, wanted, asked.format, reviewing)
+        lines = run_apart(job_of(asked.format, reviewing.folders, opened, reviewing.zone, wanted))
         return Response(lines, 200, headers, content_type=_TYPES[asked.format])
 
 
@@ -137,28 +130,6 @@ def _wanted(asked: ExportQuery, reviewing: Reviewing) -> Filter:
         until=None if last is None else day_starts(last + timedelta(days=1), reviewing.zone),
         **asked.fields(),
     )
-
-
-def _export(exported: Exported, wanted: Filter, form: str, reviewing: Reviewing) -> Iterator[bytes]:
-    if form == "jsonl":
-        return json_lines(exported, wanted)
-    if form == "csv":
-        return (text.encode() for _, text in csv_text(exported, wanted, reviewing.zone))
-    return _workbook(exported, wanted, reviewing)
-
-
-def _workbook(exported: Exported, wanted: Filter, reviewing: Reviewing) -> Iterator[bytes]:
-    """A workbook is written to a file that is gone with the answer, then sent: memory stays flat."""
-    with tempfile.TemporaryDirectory(prefix="yunju-export-") as folder:
-        path = Path(folder) / "log"
-        write_xlsx(exported, wanted, path, reviewing.zone)
-        with path.open("rb") as file:
-            yield from _chunks(file)
-
-
-def _chunks(file: IO[bytes]) -> Iterator[bytes]:
-    while data := file.read(_CHUNK):
-        yield data
 
 
 def _line(said: msgspec.Struct) -> bytes:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 from flask import request
@@ -47,10 +48,15 @@ class Reviewing:
         secret: bytes,
         *,
         clock: Clock,
+        folders: Sequence[Path],
         name_of: NameOf | None = None,
         thresholds: Thresholds | None = None,
     ) -> None:
-        """Keep figures and reviews in the verifier's `database`; notes are sealed under `secret`."""
+        """Keep figures and reviews in the verifier's `database`; notes are sealed under `secret`.
+
+        `folders` are where the log's files lie, an archive after the first.
+        """
+        self.folders = tuple(folders)
         self.verifier, self.log, self._asking = verifier, log, asking
         self.zone = verifier.programme.zone
         self.usage = UsageFigures(database, log, self.zone, self._fields)
