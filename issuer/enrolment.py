@@ -134,9 +134,7 @@ def _new_phone(
     card = create_card(desk, connection, holder_id, held, form=Form.PHONE, key=key, by=by, at=at)
     for other in others:
         if other.form is Form.PHONE:
-            end_card(
-                desk, connection, other, CardState.REPLACED, because=NEW_PHONE, by=by, at=at, replaced_by=card.id
-            )
+            end_card(desk, connection, other, CardState.REPLACED, because=NEW_PHONE, by=by, at=at, replaced_by=card.id)
         elif other.tier != held.tier:
             replace_card(desk, connection, other, held, because="tier-change", by=by, at=at)
     return card

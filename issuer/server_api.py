@@ -1,4 +1,7 @@
-"""The issuer's call for other servers: all signed documents at once, holder marks among them, never for devices."""
+"""The issuer's calls for other servers: all signed documents at once, a card by its number, until when it holds.
+
+Never for devices: each call asks for the right `documents`, everywhere.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +13,15 @@ import msgspec
 from flask import Blueprint, Request, request
 
 from accounts.rights import EVERYWHERE, Caller, Right
-from edge.http import answer
+from edge.http import answer, request_instant
+from edge.instants import rfc3339
 from edge.openapi import describe
 from edge.problems import Problem
 from issuer import folder as files
 from issuer.desk import Desk
+from issuer.errors import Refused
+from issuer.issuing import find_card
+from issuer.phone import entitled_until
 
 _FIRST: Final = (files.MARKS_FILE, files.PROGRAMME_FILE, files.JWKS_FILE)
 
@@ -25,9 +32,27 @@ class Published(msgspec.Struct, frozen=True):
     documents: Annotated[dict[str, str], msgspec.Meta(description="File name to content.")]
 
 
+class NumberedCard(msgspec.Struct, frozen=True):
+    """The token of a live card."""
+
+    card: str
+
+
+class Entitled(msgspec.Struct, frozen=True):
+    """Until when the holder of a card is entitled to its tier (RFC 3339); null where no ground holds."""
+
+    entitled_until: str | None
+
+
 def server_blueprint(desk: Desk, authenticate: Callable[[Request], Caller]) -> Blueprint:
-    """Return GET /v1/published, for servers whose token has the right `documents` everywhere."""
+    """Return GET /v1/published, /v1/cards/by-number/… and /v1/cards/…/entitlement."""
     made = Blueprint("issuer-servers", __name__)
+
+    def require() -> None:
+        caller = authenticate(request)
+        if caller.kind != "integrator":
+            raise Problem("not-permitted")
+        caller.require(Right.DOCUMENTS, EVERYWHERE)
 
     @made.get("/v1/published")
     @describe(
@@ -38,17 +63,50 @@ def server_blueprint(desk: Desk, authenticate: Callable[[Request], Caller]) -> B
         auth="integrator",
     )
     def published() -> flask.Response:
-        caller = authenticate(request)
-        if caller.kind != "integrator":
-            raise Problem("not-permitted")
-        caller.require(Right.DOCUMENTS, EVERYWHERE)
+        require()
         response = answer(Published(documents(desk)))
         response.add_etag()
         # Asked for every minute or so: what has not changed is not sent again.
         response.make_conditional(request)
         return response
 
+    @made.get("/v1/cards/by-number/<number>")
+    @describe(
+        summary="The card of a number read out on the telephone, for a verifier on another machine",
+        tag="documents",
+        answers={200: NumberedCard},
+        problems={"not-permitted", "not-found"},
+        auth="integrator",
+    )
+    def numbered_card(number: str) -> flask.Response:
+        require()
+        token = token_of_number(desk, number)
+        if token is None:
+            raise Problem("not-found")
+        return answer(NumberedCard(token), headers={"Cache-Control": "no-store"})
+
+    @made.get("/v1/cards/<card>/entitlement")
+    @describe(
+        summary="Until when a card's holder is entitled, for a verifier on another machine",
+        tag="documents",
+        answers={200: Entitled},
+        problems={"not-permitted"},
+        auth="integrator",
+    )
+    def entitlement(card: str) -> flask.Response:
+        require()
+        until = entitled_until(desk, card, request_instant())
+        return answer(Entitled(None if until is None else rfc3339(until)), headers={"Cache-Control": "no-store"})
+
     return made
+
+
+def token_of_number(desk: Desk, number: str) -> str | None:
+    """Return the token of the card of a number, as somebody typed it; None where there is none."""
+    try:
+        return find_card(desk, number).token
+    except Refused:
+        return None
 
 
 def documents(desk: Desk) -> dict[str, str]:

@@ -20,11 +20,10 @@ from edge.settings import Settings
 from issuer.desk import Desk, open_desk
 from issuer.errors import Refused
 from issuer.holders import find_holder
-from issuer.issuing import find_card
 from issuer.phone import entitled_until
 from issuer.photo_api import photo_blueprint, photo_for_check
 from issuer.publisher import Publisher
-from issuer.server_api import server_blueprint
+from issuer.server_api import server_blueprint, token_of_number
 from issuer.wallet_api import blueprint as wallet_blueprint
 from verifier.api.asking import Asking
 from verifier.api.review import review_blueprint
@@ -36,9 +35,10 @@ from verifier.audit.thresholds import read_thresholds
 from verifier.booking_upkeep import Sweeping
 from verifier.erasure import Eraser, Erasing
 from verifier.fetching import Fetcher, source_of
-from verifier.photos import PhotoOf, PhotoRelay, no_photo
+from verifier.issuer_relay import IssuerRelay
+from verifier.photos import PhotoRelay
 from verifier.published import pinned_root
-from verifier.service import Verifier, no_register, open_verifier, root_file
+from verifier.service import Verifier, open_verifier, root_file
 from verifier.store import MIGRATIONS
 from web.audit.pages import audit_pages
 from web.pages import pages_blueprint
@@ -59,10 +59,7 @@ def create_application(settings: Settings, clock: Clock | None = None) -> Flask:
     checks: dict[str, Check] = {}
     desk = _add_issuer(app, settings, authenticate, clock) if settings.serves("issuer") else None
     if settings.serves("verifier"):
-        verifier = open_verifier(settings, clock, no_register if desk is None else partial(_token_of_number, desk))
-        if desk is not None:
-            verifier = replace(verifier, entitled_until=partial(entitled_until, desk))
-        verifier = replace(verifier, photo_of=_photos(settings, desk))
+        verifier = _with_register(open_verifier(settings, clock), settings, desk)
         atexit.register(verifier.close)
         sweeping = Sweeping(verifier.upkeep, clock)
         sweeping.start()
@@ -86,21 +83,24 @@ def create_application(settings: Settings, clock: Clock | None = None) -> Flask:
     return app
 
 
-def _photos(settings: Settings, desk: Desk | None) -> PhotoOf:
-    """Return where photos are asked for: the register on this host, an issuer elsewhere, or nowhere."""
+def _with_register(verifier: Verifier, settings: Settings, desk: Desk | None) -> Verifier:
+    """Say whom a verifier asks what only a register knows: the one on this host, an issuer elsewhere, or nobody."""
     if desk is not None:
-        return partial(photo_for_check, desk, by="verifier")
+        return replace(
+            verifier,
+            card_by_number=partial(token_of_number, desk),
+            entitled_until=partial(entitled_until, desk),
+            photo_of=partial(photo_for_check, desk, by="verifier"),
+        )
     if settings.issuer_url is None:
-        return no_photo
-    return PhotoRelay(settings.issuer_url, settings.issuer_token_file)
-
-
-def _token_of_number(desk: Desk, number: str) -> str | None:
-    """Ask the register on this host for the card of a number that was read out on the telephone."""
-    try:
-        return find_card(desk, number).token
-    except Refused:
-        return None
+        return verifier
+    issuer = IssuerRelay(settings.issuer_url, settings.issuer_token_file)
+    return replace(
+        verifier,
+        card_by_number=issuer.card_by_number,
+        entitled_until=issuer.entitled_until,
+        photo_of=PhotoRelay(issuer),
+    )
 
 
 def _keep_documents(settings: Settings, verifier: Verifier, clock: Clock) -> None:

@@ -12,7 +12,8 @@ from cards.claims import Form
 from cards.status import Status
 from tests.verifier.test_looks import look
 from tests.verifier.world import World, at
-from verifier.photos import MOST_BYTES, PhotoRelay
+from verifier.issuer_relay import MOST_BYTES, IssuerRelay
+from verifier.photos import PhotoRelay
 
 PHOTO = b"\xff\xd8\xffa photo"
 TOKEN = "a token of the tests"
@@ -138,7 +139,7 @@ def token(tmp_path):
 def test_an_issuer_elsewhere_is_asked_by_card_with_the_token(token):
     """The card's id is quoted; the photo comes back as it is."""
     with issuer(200, PHOTO) as (url, asked):
-        assert PhotoRelay(url, token)("a/../b", NOW) == PHOTO
+        assert PhotoRelay(IssuerRelay(url, token))("a/../b", NOW) == PHOTO
     assert asked == [("/v1/cards/a%2F..%2Fb/photo", f"Bearer {TOKEN}")]
 
 
@@ -150,12 +151,12 @@ def test_an_issuer_elsewhere_is_asked_by_card_with_the_token(token):
 def test_whatever_the_issuer_answers_else_is_no_photo(token, status, body):
     """Never an error for the counter."""
     with issuer(status, body) as (url, _):
-        assert PhotoRelay(url, token)("card", NOW) is None
+        assert PhotoRelay(IssuerRelay(url, token))("card", NOW) is None
 
 
 def test_an_issuer_that_is_away_and_a_token_that_is_missing_are_no_photo(tmp_path, token, caplog):
     """Logged once each without a word of whose photo it was."""
-    assert PhotoRelay("http://127.0.0.1:9", token)("card-of-somebody", NOW) is None
-    assert PhotoRelay("http://127.0.0.1:9", tmp_path / "none")("card-of-somebody", NOW) is None
+    assert PhotoRelay(IssuerRelay("http://127.0.0.1:9", token))("card-of-somebody", NOW) is None
+    assert PhotoRelay(IssuerRelay("http://127.0.0.1:9", tmp_path / "none"))("card-of-somebody", NOW) is None
     assert len(caplog.records) == 2
     assert "card-of-somebody" not in str([record.__dict__ for record in caplog.records])

@@ -23,6 +23,7 @@ from keys.tokens import verify_with_keys
 from keys.wallet_proof import Call, sign_wallet_proof
 from tests.verifier.machine import ROOT, free_port
 from tests.web.split import Front, Host, until
+from verifier.issuer_relay import IssuerRelay
 
 pytestmark = pytest.mark.slow
 
@@ -184,7 +185,9 @@ def test_a_phone_shows_its_benefits_and_its_small_code(district, phone, tablet):
     """One address serves both halves of a phone: its card is the issuer's, what it was used for the verifier's."""
     assert phone.call("/v1/cards", {"presentation": phone.shown()}).status == 200
     assert tablet.check_in(phone.shown(whole=False)).json["outcome"] == "granted"
-    assert phone.call("/v1/wallet/usage", {"card": phone.card}).status == 200
+    usage = phone.call("/v1/wallet/usage", {"card": phone.card})
+    assert usage.status == 200
+    assert usage.json["entitled_until"], "the issuer was asked"
     assert phone.call("/v1/wallet/refresh", {"card": phone.card}).status == 200
 
 
@@ -216,6 +219,16 @@ def test_the_documents_are_for_servers_alone(district):
     finally:
         district.keep_token(kept)
     assert "trust bundle" in district.verifier.command("verifier", "fetch").stdout
+
+
+def test_a_card_is_found_by_its_number_through_the_issuer(district, phone):
+    """A booking by telephone has nothing to scan; the number leads to the card, for the server alone."""
+    direct = f"http://127.0.0.1:{district.issuer.port}"
+    relay = IssuerRelay(direct, district.verifier.var / "issuer-token")
+    assert relay.card_by_number(phone.enrolled.json["number"]) == phone.card
+    assert relay.card_by_number("0000") is None
+    number = phone.enrolled.json["number"]
+    assert district.front.send("GET", f"/v1/cards/by-number/{number}").status == 404
 
 
 def test_a_verifier_goes_on_while_its_issuer_is_away(district, phone, tablet):

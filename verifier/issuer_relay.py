@@ -1,0 +1,77 @@
+"""What a verifier asks an issuer on another machine while somebody waits: a card by its number, until when it holds.
+
+The issuer may be away, slow or refuse: then nothing is known, which the caller can say, and never an error.
+"""
+
+from __future__ import annotations
+
+import logging
+import urllib.error
+import urllib.parse
+import urllib.request
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from edge.instants import InstantError, parse_rfc3339
+from edge.strictjson import JsonError, loads
+from keys.files import StoreError, read_private
+
+SECONDS: Final = 3
+"""Somebody is on the telephone, or at a counter, meanwhile."""
+MOST_BYTES: Final = 262_144
+_log = logging.getLogger("yunju.verifier")
+
+
+@dataclass(frozen=True, slots=True)
+class IssuerRelay:
+    """Where an issuer is asked, and the file (mode 0600) of the token that allows it."""
+
+    url: str
+    token_file: Path
+
+    def ask(self, path: str) -> bytes | None:
+        """Return what stands at a path of the issuer; None for any fault, logged without whom it was about."""
+        try:
+            token = read_private(self.token_file).decode("ascii", "replace").strip()
+            asked = urllib.request.Request(self.url + path, headers={"Authorization": f"Bearer {token}"})  # noqa: S310 - the settings let http and https alone pass
+            with urllib.request.urlopen(asked, timeout=SECONDS) as response:  # noqa: S310 - as above
+                data: bytes = response.read(MOST_BYTES + 1)
+        except urllib.error.HTTPError as error:
+            if error.code != 404:
+                _tell(f"the issuer answers {error.code}")
+            return None
+        except (OSError, StoreError) as error:
+            _tell(type(error).__name__)
+            return None
+        return data if len(data) <= MOST_BYTES else None
+
+    def card_by_number(self, number: str) -> str | None:
+        """Return the card token of a number that was read out on the telephone; what the token says is verified."""
+        found = self._json(f"/v1/cards/by-number/{_quoted(number)}").get("card")
+        return found if isinstance(found, str) else None
+
+    def entitled_until(self, card: str, _at: datetime) -> datetime | None:
+        """Return until when the holder of a card, by its id, is entitled to its tier."""
+        found = self._json(f"/v1/cards/{_quoted(card)}/entitlement").get("entitled_until")
+        try:
+            return parse_rfc3339(found) if isinstance(found, str) else None
+        except InstantError:
+            return None
+
+    def _json(self, path: str) -> dict[str, object]:
+        data = self.ask(path)
+        try:
+            found = {} if data is None else loads(data, max_bytes=MOST_BYTES)
+        except JsonError:
+            return {}
+        return found if isinstance(found, dict) else {}
+
+
+def _quoted(text: str) -> str:
+    return urllib.parse.quote(text, safe="")
+
+
+def _tell(why: str) -> None:
+    _log.warning("the issuer was not asked", extra={"safe_fields": {"why": why}})
