@@ -108,6 +108,30 @@ def test_a_change_in_a_hundred_thousand_entries_is_found_and_named(large, tmp_pa
         assert kinds(found) >= NAMED[change]
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("depth", ["in_all_tiles", "with_chains"])
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_hundred_thousand_entries_made_to_fit_are_found_by_their_root(large, tmp_path, change, depth):
+    """Every tile, and numbers and chains too, made anew round one change: the signed root is another."""
+    found = findings(large, tampered(large, tmp_path, change, depth, 61_803))
+    assert kinds(found) & {Kind.OTHER_LOG, Kind.MISSING, Kind.DAMAGED}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [1, 255, 50_000, 99_999])
+def test_a_hundred_thousand_entries_rolled_back_are_found(large, tmp_path, size):
+    """An earlier state of the store, signed when it was that short: against what an auditor holds it is a roll-back."""
+    copy = Copy.of(large)
+    folder = tmp_path / "short"
+    in_all_tiles(copy, copy.entries[:size], folder)
+    found = findings(large, folder, None)
+    assert Kind.MISSING in kinds(found), "under the newest checkpoint"
+    sign_anew(large, folder, size)
+    assert findings(large, folder) == []
+    (told,) = findings(large, folder, checkpoint_in(large, large.folder))
+    assert (told.kind, "100000" in told.message) == (Kind.ROLLED_BACK, True)
+
+
 @pytest.mark.parametrize("change", CHANGES)
 def test_history_signed_anew_is_found_by_an_earlier_checkpoint(world, tmp_path, change):
     """The log's own key signs the changed log: by itself it is flawless, against the checkpoint of before it is not."""
@@ -240,6 +264,57 @@ def test_a_change_in_a_whole_export_is_found(world, change, index, fitting):
     if not fitting:
         expected = NAMED[change] if change not in {"insert", "swap_far"} else {Kind.ALTERED, Kind.OUT_OF_ORDER}
         assert kinds(found) & (expected | {Kind.OUT_OF_ORDER} if "swap" in change else expected)
+
+
+@pytest.fixture(scope="module")
+def large_export(large) -> list[bytes]:
+    """The export of the large log."""
+    return an_export(large)
+
+
+def with_one_change(lines: list[bytes], change: str, index: int) -> list[bytes]:
+    """A whole export with one change in its lines; every other line is left alone."""
+    lines = list(lines)
+    spot = index + index // 256 + 1  # the head before, and a proof after every 256 entries
+    far = (index + 50_000) % 100_000
+    other = {"swap": spot + 1 if index % 256 < 255 else spot - 1, "swap_far": far + far // 256 + 1}
+    told = json.loads(lines[spot])
+    assert told["index"] == index
+    if change == "remove":
+        del lines[spot]
+    elif change in other:
+        lines[spot], lines[other[change]] = lines[other[change]], lines[spot]
+    else:
+        leaves = [json.dumps(told["leaf"], separators=(",", ":"), ensure_ascii=False).encode()] * 2
+        CHANGES[change](leaves, 0)
+        made = {**told, "leaf": json.loads(leaves[0])}
+        line = json.dumps(made, separators=(",", ":"), ensure_ascii=False).encode() + b"\n"
+        lines[spot : spot + (change != "insert")] = [line]
+    return lines
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("index", [0, 255, 50_000, 99_998])
+def test_a_change_in_an_export_of_a_hundred_thousand_is_found(large, large_export, change, index):
+    """First, last, at a block's edge, in the middle: each named by its kind."""
+    found = checked(large, with_one_change(large_export, change, index))
+    expected = {Kind.OUT_OF_ORDER} if "swap" in change else NAMED[change]
+    assert kinds(found) & (expected | {Kind.OUT_OF_ORDER, Kind.ALTERED} if change == "insert" else expected)
+
+
+@pytest.mark.slow
+def test_an_export_of_a_hundred_thousand_cut_short_or_of_an_earlier_state_is_found(large, large_export, tmp_path):
+    """Its last line says so; a whole export of the log as it was is told by the checkpoint that an auditor holds."""
+    assert checked(large, large_export, checkpoint_in(large, large.folder)) == []
+    assert Kind.MISSING in kinds(checked(large, large_export[:70_000]))
+    copy = Copy.of(large)
+    in_all_tiles(copy, copy.entries[:90_000], tmp_path / "short")
+    sign_anew(large, tmp_path / "short", 90_000)
+    opened = open_checkpoint((tmp_path / "short/checkpoint").read_bytes(), large.keys)
+    lines = list(json_lines(Exported(FolderSource(tmp_path / "short"), opened), Filter()))
+    assert checked(large, lines) == []
+    assert [told.kind for told in checked(large, lines, checkpoint_in(large, large.folder))] == [Kind.ROLLED_BACK]
 
 
 @pytest.mark.parametrize("fitting", [False, True])
