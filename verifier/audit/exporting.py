@@ -15,16 +15,16 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 import msgspec
-from openpyxl import Workbook
 
 from keys.merkle import Nodes, inclusion_proof, span_hash
 from keys.notes import OpenedCheckpoint
 from verifier.audit.leaf import leaf_hash
 from verifier.audit.tiles import WIDTH, Source, Tree
+from verifier.audit.workbook import write_workbook
 from verifier.ledger.millis import from_millis, to_millis
 
 FORMAT: Final = "yunju-log-export/1"
-ROWS_A_SHEET: Final = 1_000_000
+ROWS_A_SHEET: Final = 500_000
 COLUMNS: Final = (
     "index", "id", "at", "kind", "outcome", "reason", "point", "service", "department", "tier", "form", "assurance",
     "id_checked", "beneficiary", "companions", "reference", "holder", "device", "operator", "target", "charges",
@@ -180,19 +180,9 @@ def write_csv(log: Exported, wanted: Filter, out: IO[str], zone: tzinfo) -> int:
 
 
 def write_xlsx(log: Exported, wanted: Filter, path: Path, zone: tzinfo) -> int:
-    """Write a workbook, a new sheet every million rows; return the number of entries."""
-    book = Workbook(write_only=True)
-    count = 0
-    sheet = book.create_sheet("1")
-    sheet.append(COLUMNS)
-    for row in _rows(log, wanted, zone):
-        if count and count % ROWS_A_SHEET == 0:
-            sheet = book.create_sheet(str(count // ROWS_A_SHEET + 1))
-            sheet.append(COLUMNS)
-        sheet.append([_harmless(value) for value in row])
-        count += 1
-    book.save(path)
-    return count
+    """Write a workbook, a new sheet when one is full; return the number of entries."""
+    rows = ([_harmless(value) for value in row] for row in _rows(log, wanted, zone))
+    return write_workbook(path, COLUMNS, rows, ROWS_A_SHEET)
 
 
 def _rows(log: Exported, wanted: Filter, zone: tzinfo) -> Iterator[list[object]]:

@@ -3,7 +3,9 @@
 import csv
 import io
 import json
+import re
 import tracemalloc
+import zipfile
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -15,6 +17,7 @@ from tests.verifier.audit.builders import START_MS, LogWorld, a_published_log
 from verifier.audit import exporting
 from verifier.audit.checkexport import check_export, open_head, read_head
 from verifier.audit.exporting import COLUMNS, Exported, Filter, json_lines, write_csv, write_lines, write_xlsx
+from verifier.audit.workbook import write_workbook
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 
@@ -68,18 +71,42 @@ def test_times_are_the_districts(world):
     assert rows(world)[0]["at"] == "2026-10-31 09:00:00"
 
 
+EVIL = ["=1+1", "=cmd|' /C calc'!A0", '=HYPERLINK("http://x.example","a")', "+86", "-2+3", "@SUM(A1)", "\u4e91\u805a"]
+
+
 def test_a_spreadsheet_takes_no_text_for_a_formula(tmp_path):
-    """A reference that begins like one stays text, in both forms."""
+    """A reference that begins like one stays text, in both forms; what is harmless stays as it was."""
     world = LogWorld(tmp_path)
-    for reference in ("=1+1", "+86", "-2", "@sum", "plain"):
+    for reference in EVIL:
         world.feed.append(1, START_MS, reference=reference)
     world.run()
-    assert [row["reference"] for row in rows(world)] == ["'=1+1", "'+86", "'-2", "'@sum", "plain"]
+    safe = [f"'{text}" for text in EVIL[:-1]] + EVIL[-1:]
+    assert [row["reference"] for row in rows(world)] == safe
     path = tmp_path / "log.xlsx"
-    assert write_xlsx(exported(world), Filter(), path, SHANGHAI) == 5
+    assert write_xlsx(exported(world), Filter(), path, SHANGHAI) == len(EVIL)
     sheet = load_workbook(path).active
-    assert [cell.value for cell in sheet["P"]][1:] == ["'=1+1", "'+86", "'-2", "'@sum", "plain"]
-    assert {cell.data_type for cell in sheet["P"]} == {"s"}
+    column = list(sheet["P"])[1:]
+    assert [cell.value for cell in column] == safe
+    assert {cell.data_type for cell in column} == {"s"}
+    with zipfile.ZipFile(path) as book:
+        assert b"<f>" not in book.read("xl/worksheets/sheet1.xml")
+
+
+@pytest.mark.parametrize("text", ["<&>\"'", "  spaces  ", "line\nline", "\x0b\x1f", "\ufffe", "\U0001f600", ""])
+def test_a_workbook_holds_any_text(tmp_path, text):
+    """As it is, but for what XML cannot hold; numbers are numbers."""
+    path = tmp_path / "book.xlsx"
+    assert write_workbook(path, ("text", "number"), [(text, 5), (text, -7)], 10) == 2
+    found = [[cell.value for cell in row] for row in load_workbook(path).active.rows]
+    kept = re.sub("[\x0b\x1f\ufffe]", "", text) or None
+    assert found == [["text", "number"], [kept, 5], [kept, -7]]
+
+
+def test_a_workbook_without_rows_has_its_heads(tmp_path):
+    """One sheet, which opens."""
+    path = tmp_path / "book.xlsx"
+    assert write_workbook(path, ("a", "b"), [], 10) == 0
+    assert [[cell.value for cell in row] for row in load_workbook(path).active.rows] == [["a", "b"]]
 
 
 def test_a_workbook_begins_a_new_sheet_when_one_is_full(world, tmp_path, monkeypatch):
