@@ -53,6 +53,9 @@ def test_a_printed_card_before_the_camera_is_read(opened_with_camera, film, site
     tablet = filming(opened_with_camera, site)
     film.show(code_of(site.printed("gold")))
     tablet.shows("identity")
+    waited = tablet.page.evaluate("() => performance.getEntriesByName('yunju-verdict').map(({ duration }) => duration)")
+    assert len(waited) == 1
+    assert 0 < waited[0] < 8000  # `python -m bench decode` measures it; here a busy machine may be slow
     tablet.page.click("#id-confirm")
     assert tablet.outcome() == ("granted", "")
 

@@ -3,6 +3,7 @@
 import { byId } from "../page.js";
 import { scriptUrl } from "../scripts.js";
 import { onLanguage, word } from "../words.js";
+import { frameTaken } from "./pace.js";
 
 const WORKER = "/static/js/counter/decoder.js";
 const BETWEEN_MS = 80;
@@ -135,6 +136,7 @@ export class Camera {
     }
     Object.assign(this.canvas, { width, height });
     const context = this.canvas.getContext("2d", { willReadFrequently: true });
+    this.taken = performance.now();
     context.drawImage(video, 0, 0);
     const frame = context.getImageData(0, 0, width, height);
     this.worker.postMessage(frame, [frame.data.buffer]);
@@ -145,6 +147,7 @@ export class Camera {
     if (text && this.empty >= EMPTY_FRAMES) {
       this.empty = 0;
       this.resting = true;
+      frameTaken(this.taken);
       this.onText(text);
     } else {
       this.empty = text ? 0 : this.empty + 1;

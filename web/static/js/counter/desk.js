@@ -9,6 +9,7 @@ import { onLanguage, said, word } from "../words.js";
 import { renderIdentity, timeLeft } from "./identity.js";
 import { renderOutcome, verdictOf } from "./outcome.js";
 import { clean, looksPresented, looksTurned, whyUnreadable } from "./presented.js";
+import { verdictShown } from "./pace.js";
 import { nameOf, renderProblem } from "./problem.js";
 import { sound } from "./sound.js";
 import { Today } from "./today.js";
@@ -192,6 +193,7 @@ export class Desk {
       onRefuse: ways.onRefuse ?? (() => this.send(body, {})),
     }));
     this.draw();
+    verdictShown();
     sound("check");
     this.announce(word("identity.word"), word("identity.why"), look.holder?.name);
     byId("id-confirm").focus();
@@ -271,6 +273,7 @@ export class Desk {
       onLeave: () => this.changes.askLeave(answer.visit.entry),
     }));
     this.draw();
+    verdictShown();
     sound(verdict.kind);
     this.announce(word(verdict.word), said(answer.message), said(answer.hint));
     byId("next").focus();

@@ -6,6 +6,7 @@ import { byId, showView } from "../page.js";
 import { said, word } from "../words.js";
 import { renderArrival, renderConfirm } from "./arrival.js";
 import { askPhoto } from "./photo.js";
+import { verdictShown } from "./pace.js";
 import { isBareCard } from "./presented.js";
 import { sound } from "./sound.js";
 
@@ -51,6 +52,7 @@ export class Looking {
       onDelay: desk.device.may("bookings") && chosen ? () => this.onDelay(chosen) : null,
     }));
     desk.draw();
+    verdictShown();
     sound("check");
     const sentence = kind === "arrival" ? [said(service.name), chosen.details?.flight] : [said(service.name)];
     desk.announce(word(`${kind}.word`), ...sentence, look.holder?.name);
