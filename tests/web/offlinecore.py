@@ -34,7 +34,7 @@ DICTIONARIES = """(given) => new Map(given.map(([number, content, audience]) =>
 
 # One device's documents: what its server serves, and what it keeps (as IndexedDB would: by structured clone). A page
 # that is opened again has what was kept, and asks the same server.
-OPEN = """({ name, root }) => {
+OPEN = """({ name, root, programme }) => {
   const { held, served, seen } = core[name] ?? { held: new Map(), served: {}, seen: {} };
   const store = {
     get: async (key) => structuredClone(held.get(key)),
@@ -44,7 +44,7 @@ OPEN = """({ name, root }) => {
     if (served.away || !(path in served)) throw new TypeError("away");
     return served[path];
   };
-  core[name] = { documents: new core.Documents({ store, fetchText, root }), served, held, seen };
+  core[name] = { documents: new core.Documents({ store, fetchText, root, programme }), served, held, seen };
 }"""
 
 PLAIN = """(state) => ({
@@ -125,9 +125,9 @@ class Kept:
         """What may be relied on."""
         return self._run(f"return ({PLAIN})(await device.documents.state(given.at))", at=millis(at))
 
-    def restart(self, root: str | None) -> None:
-        """Begin anew on what was kept."""
-        self._core.run(OPEN, {"name": self._name, "root": root})
+    def restart(self, root: str | None, programme: dict | None = None) -> None:
+        """Begin anew on what was kept; `programme` is what the page was told of it."""
+        self._core.run(OPEN, {"name": self._name, "root": root, "programme": programme})
 
     def saw(self, card: str) -> None:
         """Know a card from before."""

@@ -220,12 +220,59 @@ def test_a_replaced_programme_is_not_gone_by(kept):
     assert kept.refresh(NOW + HOUR)["problem"] == "programme-changed"
 
 
-@pytest.mark.parametrize("text", ["", "[]", "null", json.dumps({"issuer": "https://other.example"})])
-def test_a_programme_of_another_issuer_is_refused(kept, text):
-    """As is what is no programme at all."""
+def changed(*path: str, to: object) -> str:
+    """The programme with one value changed."""
+    programme = json.loads(PROGRAMME_TEXT)
+    table = programme
+    for name in path[:-1]:
+        table = table[name]
+    table[path[-1]] = to
+    return json.dumps(programme)
+
+
+GYM = ("services", "gym-visit")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "null",
+        changed("issuer", to="https://other.example"),
+        changed("audience", to=None),
+        changed("wire_dictionary", to=100),
+        changed("zone", to="Nowhere/Atlantis"),
+        changed("quotas", "gym", "unit", to="week"),
+        changed("quotas", "gym", "maximum", to="2"),
+        changed("points", "gym", "services", to=None),
+        changed(*GYM, to=None),
+        changed(*GYM, "code", to="another"),
+        changed(*GYM, "tiers", to="gold"),
+        changed(*GYM, "quota", to="nothing"),
+        changed(*GYM, "visit", to={"length_seconds": "7200", "re_entries": 5}),
+        changed(*GYM, "offline_limit", to=-1),
+        changed(*GYM, "least_assurance", to="perfect"),
+        changed(*GYM, "beneficiaries", to=None),
+    ],
+)
+def test_a_programme_that_is_not_understood_is_refused(kept, text):
+    """As is another issuer's; what was held stays in force."""
     kept.serves(programme=text)
     assert kept.refresh(NOW)["problem"] in {"malformed", "bad-claims"}
     assert kept.state(NOW)["usable"]
+
+
+def test_a_page_that_was_told_how_codes_are_made_fetches_no_programme(core):
+    """The public check judges no service: 200 KB less to fetch."""
+    made = core.device("public", ROOT.kid)
+    made.serves(bundle=bundle(), list_0=listed(), time=json.dumps({"time": TIME}))
+    assert made.refresh(NOW)["away"], "a counter needs it"
+    told = {name: json.loads(PROGRAMME_TEXT)[name] for name in ("issuer", "audience", "status_base", "sha256")}
+    told["wire_dictionary"] = PROGRAMME.wire_dictionary
+    made.restart(ROOT.kid, programme=told)
+    assert made.refresh(NOW)["ok"]
+    assert made.state(NOW)["usable"]
 
 
 def test_the_signed_time_only_goes_forward(kept):

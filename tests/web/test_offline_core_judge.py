@@ -261,8 +261,9 @@ def test_what_is_no_card_is_a_problem_and_no_entry(kept, world):
     fetched(kept, world)
     now = world.clock.now()
     link = "https://card.example/t?p=" + "0" * 32 + "&c=" + "0" * 16
-    for text in ("hello", link, card.packed()[:-1]):
+    for text in ("hello", link + "0", "x" + link, card.packed()[:-1]):
         assert kept.judge(now, text=text) == {"problem": "malformed"}
+    assert kept.judge(now, text=link) == {"problem": "needs-server"}, "a tag's counter lies with the server"
     for service in ("nothing", "constructor", "__proto__"):
         assert kept.judge(now, text=card.shown(), service=service) == {"problem": "service-unknown"}
 
@@ -472,3 +473,6 @@ def test_a_public_check_says_what_the_server_says(kept, world):
         )
     assert kept.check(now, card.short()) == {"problem": "card-unknown"}
     assert kept.check(now, "hello") == {"problem": "malformed"}
+    link = "https://card.example/t?p=" + "0" * 32 + "&c=" + "0" * 16
+    assert world.client.post("/v1/public-checks", json={"presentation": link}).json["code"] == "malformed"
+    assert kept.check(now, link) == {"problem": "malformed"}

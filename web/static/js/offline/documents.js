@@ -2,6 +2,7 @@
 // time. What devices/documents.py does for the agent. Nothing older than what was seen is ever taken.
 
 import { verifyBundle } from "./bundle.js";
+import { checkRules, checkWire } from "./programme.js";
 import { verifyTime } from "./record.js";
 import { freshnessOf, verifyStatusList } from "./status.js";
 import { LEEWAY_MS, TokenError } from "./tokens.js";
@@ -92,7 +93,9 @@ export class Documents {
       issued[uri] = (await verifyStatusList(lists[uri], bundle, uri, nowMs, before.issued[uri] ?? null)).issuedAt;
     }
     const programme = this.#programme ?? parsed(await this.#get("/v1/programme"));
-    checkProgramme(programme, bundle, nowMs);
+    (this.#programme === null ? checkRules : checkWire)(programme);
+    if (programme.issuer !== bundle.issuer) throw new TokenError("bad-claims", "the programme is another issuer's");
+    if (isReplaced(programme, bundle, nowMs)) throw new TokenError("programme-changed");
     const marks = { version: bundle.version, pin: bundle.pin, issued, root: this.#root };
     const kept = { bundle: bundleText, lists, programme, at: nowMs, ...marks };
     return { kept, time: await this.#signedTime() };
@@ -183,11 +186,6 @@ function parsed(body) {
   } catch {
     throw new TokenError("malformed", "the programme is no JSON");
   }
-}
-
-function checkProgramme(programme, bundle, nowMs) {
-  if (programme?.issuer !== bundle.issuer) throw new TokenError("bad-claims", "the programme is another issuer's");
-  if (isReplaced(programme, bundle, nowMs)) throw new TokenError("programme-changed");
 }
 
 // Nothing is granted by other rules than the bundle names, from the instant on at which it names them.

@@ -45,6 +45,9 @@ import { PresentationError, read } from "./wire.js";
  * @property {{card: string, proof: string|null}} used what to keep with the use (see `Use`)
  */
 
+// A counting tag's link (docs/devices.md): its counter lies with the server, and only there.
+const TAG_LINK = /^https?:\/\/[!-~]{1,160}\?p=[0-9A-Fa-f]{32}&c=[0-9A-Fa-f]{16}$/;
+
 // Of several reasons of steps 7 to 10, the first here is given: what the visitor can most easily change first.
 const ORDER = [
   "not-offered-here", "not-for-beneficiary", "not-holder", "already-in", "quota-spent", "service-not-open", "not-entitled",
@@ -64,8 +67,8 @@ const ORDER = [
  * @param {Use[]} asked.uses this device's uses of (at least) this holder, or all of them
  * @param {(subject: string) => Promise<Figure[]>} [asked.figures] what online answers said of this holder's quotas
  * @param {string} asked.point code
- * @returns {Promise<{problem: "malformed"|"card-unknown"|"no-documents"|"clock-back"|"service-unknown"}|Judgement>}
- *   a problem is no entry and says nothing against the card
+ * @returns {Promise<{problem: "malformed"|"card-unknown"|"needs-server"|"no-documents"|"clock-back"|"service-unknown"}|Judgement>}
+ *   a problem is no entry and says nothing against the card; `needs-server`: a counting tag, whose counter lies there
  */
 export async function judge(asked) {
   const { documents, at } = asked;
@@ -93,7 +96,7 @@ async function presented({ text, documents, seen }) {
   try {
     found = await read(text, documents.dictionaries);
   } catch (error) {
-    if (error instanceof PresentationError) return { problem: "malformed" };
+    if (error instanceof PresentationError) return { problem: TAG_LINK.test(text.trim()) ? "needs-server" : "malformed" };
     throw error;
   }
   if (found.card !== null) return found;
@@ -234,7 +237,8 @@ export async function check({ text, at, documents }) {
   const problem = problemOf(documents);
   if (problem) return { problem };
   const presentation = await presented({ text, documents });
-  if (presentation.problem) return presentation;
+  // Nobody is told more of a tag's link than the server tells.
+  if (presentation.problem) return { problem: presentation.problem === "needs-server" ? "malformed" : presentation.problem };
   const { reason, card, proof, freshness } = await verifyPresentation(presentation, documents.trust, at, { provisional: true });
   const isValid = reason === null || reason === "proof-missing";
   return {
