@@ -26,6 +26,7 @@ from verifier.audit.tilewriter import replace_file
 
 MAX_REQUEST_BYTES = 64 * 1024
 MAX_PROOF = 63
+SIZE = "text/x.tlog.size"
 _OLD = re.compile(r"old (0|[1-9][0-9]{0,18})")
 
 
@@ -86,8 +87,10 @@ class WitnessBook:
     def _compare(self, last: Checkpoint | None, old: int, proof: Sequence[bytes], new: Checkpoint) -> None:
         size, root = (last.size, last.root) if last else (0, EMPTY_ROOT)
         if old != size:
-            raise Refused(409, f"{size}\n", "text/x.tlog.size")
-        if (new.size == 0 and new.root != EMPTY_ROOT) or (old == 0 and proof):
+            raise Refused(409, f"{size}\n", SIZE)
+        if new.size == size and new.root != root:
+            raise Refused(409, f"{size}\n", SIZE)  # two logs of one size: the protocol names this a conflict too
+        if old == 0 and proof:
             raise Refused(422, "from the empty tree on there is nothing to prove\n")
         try:
             if old:

@@ -112,7 +112,8 @@ def ask(witness: Witness, note: Note, tree: Tree, known: int, call: Call = call_
         if known > tree.size:
             raise Contradicted(f"{witness.name} has seen {known} entries, here are {tree.size}")
         status, body = _add(witness, note, tree, known, call)
-    if status == 422:
+    # Asked from the size that it named itself, a conflict at that very size is about the root.
+    if status == 422 or (status == 409 and _size(body) == known == tree.size):
         raise Contradicted(f"{witness.name} holds this log to be another than it saw at {known} entries")
     if status != 200:
         raise WitnessAway(f"answered {status}")

@@ -101,11 +101,32 @@ def test_a_promise_is_kept_pending_or_broken(world):
     assert promise_state("nonsense", 100, 50, proof, world.keys)[0] is PromiseState.BROKEN
 
 
+SPECIFIED = """c2sp.org/tlog-proof@v1
+extra YWdlLXYxLjIuMS1kYXJ3aW4tYXJtNjQudGFyLmd6kYXJ3aW4tYXJ
+index 73894
+gSKyXoYZUgZ6jduWYrkDOARinOMGJveXjgMkBTcdPlQ=
+B95lDa8R83lS8n0eG+o0buTxRKQTYFi//1U8anccXmA=
+EKNzoDWG8LGC0Yp9o+sv3qllpMP9uHQ9B20KNL+Q1zs=
+RoopEkOdqkYqMB4MJXrbt/hMjOxsVn0IrWjpz1ZMMes=
+AHCioX9nLjsrse6YhjRRmk1WUEirVOLLRoOQ6vfO5vk=
+
+example.com/fancylog
+109482
+sFodV/vSp5O8n9a8QpW6PRY97tfOSW5bsc2Xl/EQi08=
+
+\u2014 example.com/fancylog hI2DJw[...]1roloI=
+"""
+
+
 def test_the_specifications_form_of_a_proof_is_read():
     """tlog-proof's example with its extra line; what departs from the form is refused."""
-    text = "c2sp.org/tlog-proof@v1\nextra YWdl\nindex 73894\ngSKyXoYZUgZ6jduWYrkDOARinOMGJveXjgMkBTcdPlQ=\n\nnote\n"
+    text = SPECIFIED
     proof = EntryProof.parse(text)
-    assert (proof.index, len(proof.path), proof.checkpoint) == (73894, 1, "note\n")
+    assert (proof.index, len(proof.path)) == (73894, 5)
+    assert {len(step) for step in proof.path} == {32}
+    assert proof.checkpoint.startswith("example.com/fancylog\n109482\n")
+    plain = text.replace("extra YWdlLXYxLjIuMS1kYXJ3aW4tYXJtNjQudGFyLmd6kYXJ3aW4tYXJ\n", "")
+    assert EntryProof.parse(plain).encode() == plain
     for broken in (
         "", text.replace("@v1", "@v2"), text.replace("index 73894\n", ""), text.replace("73894", "073894"),
         text.replace("gSKy", "g!Ky"), text.replace("\n\n", "\n"), text.replace("index", "Index"),

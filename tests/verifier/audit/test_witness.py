@@ -11,12 +11,21 @@ import pytest
 from edge.clock import FixedClock
 from keys.ed25519 import Ed25519Signer
 from keys.merkle import EMPTY_ROOT
-from keys.notes import Checkpoint, Cosigner, Ed25519NoteSigner, Note, NoteError, open_checkpoint, parse_note
+from keys.notes import (
+    Checkpoint,
+    Cosigner,
+    Ed25519NoteSigner,
+    Note,
+    NoteError,
+    open_checkpoint,
+    parse_note,
+    parse_signature,
+)
 from tests.verifier.audit.builders import ORIGIN, LogWorld, a_published_log
 from verifier.audit.place import Cosigned
 from verifier.audit.sequencing import Sequencing, SequencingParts
 from verifier.audit.tiles import FolderSource, Tree
-from verifier.audit.witness import WitnessBook, create_witness
+from verifier.audit.witness import WitnessBook, _read_request, create_witness
 from verifier.audit.witnesses import Contradicted, Witness, WitnessAway, ask, largest_seen, late, read_witnesses
 
 NOW = datetime(2026, 11, 1, 1, 0, tzinfo=UTC)
@@ -101,7 +110,8 @@ def test_the_protocols_refusals(world, auditor):
     conflict = post(body_of(note, 300, tree.consistency(300)))
     assert (conflict.status_code, conflict.get_data()) == (409, b"400\n")
     assert conflict.content_type == "text/x.tlog.size"
-    assert post(body_of(signed(world, 400, root300), 400)).status_code == 422
+    forked = post(body_of(signed(world, 400, root300), 400))
+    assert (forked.status_code, forked.get_data()) == (409, b"400\n"), "another root of the same size"
     assert post(body_of(note, 400)).status_code == 200
     more, tree = grown(world, 50)
     wrong = [sha256(step).digest() for step in tree.consistency(400)]
@@ -115,6 +125,56 @@ def test_the_protocols_refusals(world, auditor):
     other = Ed25519NoteSigner("other.example/log", Ed25519Signer.generate())
     text = Checkpoint("other.example/log", 0, EMPTY_ROOT).text
     assert post(body_of(Note(text, (other.sign(text),)).encode(), 0)).status_code == 404
+
+
+EXAMPLE = """old 20852014
+PlRNCrwHpqhGrupue0L7gxbjbMiKA9temvuZZDDpkaw=
+jrJZDmY8Y7SyJE0MWLpLozkIVMSMZcD5kvuKxPC3swk=
+5+pKlUdi2LeF/BcMHBn+Ku6yhPGNCswZZD1X/6QgPd8=
+/6WVhPs2CwSsb5rYBH5cjHV/wSmA79abXAwhXw3Kj/0=
+
+example.com/behind-the-sofa
+20852163
+CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=
+
+\u2014 example.com/behind-the-sofa Az3grlgtzPICa5OS8npVmf1Myq/5IZniMp+ZJurmRDeOoRDe4URYN7u5/Zhcyv2q1gGzGku9nTo+zyWE+xeMcTOAYQ8=
+\u2014 example.com/behind-the-sofa opLqBQsREYCgu6xQkYQwJr9fo45a62DN9EdmHXnZdXNqlcVGlCum2Wks+49/V6267UEjw6QUXTS5Rovnzv++qbSzm9Q=
+"""  # noqa: E501 - the specification's own lines
+ANSWER = """\u2014 witness.example/w1 CMp+6LWBU0anHGH5aNDTJkH/gj79sG+T6+iP2ThYN5krrDJbR1HDnucjL39QsZTSvVjyQLrdk3DXDqI5G2HgLatVs0pWh6Up69HVOw==
+\u2014 witness.example/w1 I7rEps0pvK2UqkS2gSpVUDhrhVtQV9lgF6pRrWAvjJHjyWpW7VcE3SiOlVlbQNt64vWhO+DlkL0+UfzuOBMh9ChdMkP1vi/lCAsmlw==
+\u2014 witness.example/w2 AWui8Sk55XjYLOijihBjhqEH6nS1ndDymE0a+6idX7pLcnoB+dhnz0854aLZgrrKbYKA7nC3HNJhm/kWl7oJlqU3rXXvpysAdyP3wQ==
+"""  # noqa: E501 - likewise
+
+
+def test_the_specifications_request_is_read_and_its_log_not_watched_here(auditor):
+    """tlog-witness' own example: old size, four steps, a checkpoint of two signatures; of a log unknown to this one."""
+    old, proof, note = _read_request(EXAMPLE.encode())
+    assert (old, len(proof), len(note.signatures)) == (20852014, 4, 2)
+    assert {len(step) for step in proof} == {32}
+    assert Checkpoint.parse(note.text).size == 20852163
+    assert auditor.client.post("/add-checkpoint", data=EXAMPLE.encode()).status_code == 404
+
+
+def test_the_specifications_answer_is_read_line_by_line(world, auditor):
+    """Several witnesses' lines, none of ours: passed over, and so no cosignature."""
+    state = world.home.place.read()
+    tree = Tree(FolderSource(world.folder), state.size)
+    lines = [parse_signature(line) for line in ANSWER.splitlines()]
+    assert [line.name for line in lines] == ["witness.example/w1", "witness.example/w1", "witness.example/w2"]
+    assert {len(line.value) for line in lines} == {72}, "eight bytes of time and a signature"
+    with pytest.raises(WitnessAway, match="did not cosign"):
+        ask(auditor.witness, state.note, tree, 0, lambda _url, _body: (200, ANSWER.encode()))
+    own = auditor.cosigner.cosign(state.note.text, 5).line
+    signature, _ = ask(auditor.witness, state.note, tree, 0, lambda _url, _body: (200, (ANSWER + own).encode()))
+    assert signature.line == own
+
+
+def test_two_logs_of_one_size_contradict_whatever_status_says_so(world, auditor):
+    """409 with the size that we have ourselves: the root must be another."""
+    state = world.home.place.read()
+    tree = Tree(FolderSource(world.folder), state.size)
+    with pytest.raises(Contradicted, match="another"):
+        ask(auditor.witness, state.note, tree, state.size, lambda _url, _body: (409, b"%d\n" % state.size))
 
 
 @pytest.mark.parametrize(
@@ -135,7 +195,7 @@ def test_too_long_a_proof_is_400(auditor, world):
 
 def test_an_empty_log_is_cosigned_with_the_empty_root_alone(auditor, world):
     """Size nought has one root."""
-    assert auditor.client.post("/add-checkpoint", data=body_of(signed(world, 0, bytes(32)), 0)).status_code == 422
+    assert auditor.client.post("/add-checkpoint", data=body_of(signed(world, 0, bytes(32)), 0)).status_code == 409
     assert auditor.client.post("/add-checkpoint", data=body_of(signed(world, 0, EMPTY_ROOT), 0)).status_code == 200
     note = world.home.place.read().checkpoint
     assert auditor.client.post("/add-checkpoint", data=body_of(note, 0)).status_code == 200
