@@ -15,7 +15,7 @@ SECTIONS = {
     "tiers", "grounds", "documents", "services", "quotas", "exclusions", "booking_rules", "departments", "points",
     "referrals",
 }  # fmt: skip
-ISSUES = {"applications", "bookings", "matters", "pages", "devices", "audit"}
+ISSUES = {"applications", "bookings", "matters", "audit"}
 
 
 def keys() -> list[str]:
