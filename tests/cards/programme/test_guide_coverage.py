@@ -15,7 +15,7 @@ SECTIONS = {
     "tiers", "grounds", "documents", "services", "quotas", "exclusions", "booking_rules", "departments", "points",
     "referrals",
 }  # fmt: skip
-ISSUES = {"applications", "bookings", "matters", "audit"}
+ISSUES = {"applications"}
 
 
 def keys() -> list[str]:
