@@ -232,6 +232,34 @@ def test_numbers_used_again_are_a_conflict_and_left_for_a_person(rig, tmp_path):
     assert Held(load_settings(rig.office.environ).log / HELD).get() == frozenset()
 
 
+def test_the_sequencer_reports_and_holds_what_was_set_back(rig):
+    """One incident a partition, the partitions in the file that every process reads; after the repair none is held."""
+    begin(rig)
+    lost = go_on(rig)
+    rig.roll_back()
+    rig.office.run("sequence", "--once")
+    folder = load_settings(rig.office.environ).log
+    told = [json.loads(line) for line in (folder / "incidents.jsonl").read_text().splitlines()]
+    wanted = {split_id(entry)[0] for entry in lost}
+    assert {split_id(one["place"])[0] for one in told if one["kind"] == "rolled-back"} == wanted
+    assert Held(folder / HELD).get() == wanted
+    repaired(rig, "--apply")
+    assert Held(folder / HELD).get() == frozenset()
+
+
+def test_another_store_has_another_name(rig):
+    """A restored file, a restart from a restored one, a promoted replica: each is told from what was there before."""
+    begin(rig)
+    ledger = opened(rig)
+    before = ledger.store()
+    assert ledger.store() == before
+    ledger.close()
+    rig.roll_back()
+    ledger = opened(rig)
+    assert ledger.store() != before
+    ledger.close()
+
+
 def test_nothing_is_recorded_where_the_ledger_lags_until_it_is_repaired(rig):
     """At the start of a service, and while it runs: 503 for the holders concerned; others go on; repair sets free."""
     begin(rig)
