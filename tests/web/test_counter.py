@@ -18,6 +18,14 @@ def tablet(opened, site):
     return Tablet(opened, site)
 
 
+@pytest.fixture
+def bare_tablet(opened, site):
+    """A tablet at the gym that never got the documents it would need without its server."""
+    page = opened("/counter")
+    page.route("**/v1/trust-bundle", lambda route: route.abort())
+    return Tablet(lambda _path, **_options: page, site)
+
+
 def operations(page):
     """Collect the operation ids of the check-ins that a page sends."""
     sent = []
@@ -177,15 +185,17 @@ def test_staff_learn_before_the_id_check_that_nothing_is_left(tablet, site):
     expect(tablet.page.locator("#likely")).to_contain_text("已在场内")
 
 
-def test_a_server_that_is_away_is_said_in_the_header_and_at_the_start(tablet):
-    """In words; once it is back the page goes on by itself."""
+def test_a_server_that_is_away_is_said_in_the_header_and_at_the_start(bare_tablet):
+    """In words, and that nothing can be checked in without it; once it is back the page goes on by itself."""
+    tablet = bare_tablet
     tablet.page.route("**/v1/**", lambda route: route.abort())
     tablet.page.click("#show-today")
     expect(tablet.page.locator("#network")).to_have_text("连不上")
     tablet.page.reload()
-    expect(tablet.page.locator("#boot-note")).to_have_text("连不上")
+    expect(tablet.page.locator("#network")).to_have_text("离线")
+    expect(tablet.page.locator("#offbar-word")).to_have_text("离线，暂不能办理")
     tablet.page.unroute("**/v1/**")
-    expect(tablet.page.locator("[data-view=scan]")).to_be_visible(timeout=12_000)
+    expect(tablet.page.locator("#network")).to_have_text("在线", timeout=30_000)
 
 
 def test_who_is_not_the_holder_is_turned_away(tablet, site):
@@ -207,8 +217,9 @@ def test_a_lost_answer_is_asked_for_again_as_the_same_operation(tablet, site):
     expect(tablet.page.locator("[data-view=outcome]")).to_contain_text("已用 1 / 2 次")
 
 
-def test_an_outage_is_nobodys_refusal_and_the_retry_is_the_same_operation(tablet, site):
-    """When the server stays away the screen says: not confirmed, do not admit. The button sends the same again."""
+def test_an_outage_is_nobodys_refusal_and_the_retry_is_the_same_operation(bare_tablet, site):
+    """A tablet with nothing to go by says: not confirmed, do not admit. The button sends the same again."""
+    tablet = bare_tablet
     sent = operations(tablet.page)
     site.trouble += [("/v1/check-ins", "503 Service Unavailable")] * 4
     card = site.printed("silver")

@@ -129,6 +129,7 @@ async function signIn(event) {
   try {
     await device.signIn(byId("operator-code").value.trim(), byId("operator-pin").value);
     byId("sign-in").close();
+    desk.away.care(); // a supervisor may bring what this tablet recorded under its former name
     showHeader();
     desk.today.render();
   } catch (error) {

@@ -13,7 +13,7 @@ import { Upload } from "./offline-upload.js";
 
 const POINT = "point";
 const PATIENCE_MS = 4000;
-const REDRAW_MS = 20000;
+const CARE_MS = 20000;
 
 // The point as the server tells it, else as it told it last: {point, isKept}. Throws where neither is to be had.
 export async function findPoint(code) {
@@ -44,10 +44,10 @@ export class OfflineCounter {
     await this.offline.look();
     await this.reread();
     this.turned();
-    setInterval(() => this.line.isLost && this.redraw(), REDRAW_MS);
+    setInterval(() => this.care(), CARE_MS);
     const prepared = this.offline.prepare().then(() => this.ready());
     if (this.line.isLost) this.line.tryAgain();
-    else this.send().catch(() => null);
+    else this.care();
     await Promise.race([prepared, new Promise((resolve) => setTimeout(resolve, 50))]);
   }
 
@@ -187,9 +187,12 @@ export class OfflineCounter {
     if (!this.isLost) this.offline.refresh().then(() => this.ready());
   }
 
-  async redraw() {
-    await this.offline.look();
+  // Every few seconds: ages grow while the server is away; what another tab or day left unsent goes while it is there.
+  async care() {
+    await (this.isLost ? this.offline.look() : this.reread());
     this.render();
+    if (this.isLost || !this.rows.some((row) => row.state === store.WAITING)) return;
+    await this.send().catch((error) => this.heard(!(error instanceof Unconfirmed)));
   }
 
   render() {

@@ -197,7 +197,8 @@ function moment(at) {
 }
 
 function unknown(state) {
-  const time = state?.ages.lists == null ? "—" : moment(now() - state.ages.lists * 1000);
+  const since = state?.ages.lists ?? state?.ages.refresh ?? null;
+  const time = since === null ? "—" : moment(now() - since * 1000);
   return [
     element("h2", { id: "unknown-heading" }, word("offline.unknown")),
     element("ul", {},

@@ -35,7 +35,6 @@ export class Upload {
     const waiting = await this.mine();
     if (!waiting.length) return [];
     const answered = [];
-    this.stopped = null;
     this.progress = { done: 0, total: waiting.length };
     this.onChange();
     try {
@@ -51,6 +50,7 @@ export class Upload {
         this.progress = { done: next, total: waiting.length };
         this.onChange();
       }
+      this.stopped = null;
     } catch (error) {
       if (error instanceof Unconfirmed) throw error;
       this.stopped = nameOf(error);
