@@ -45,6 +45,7 @@ export class Desk {
     this.today = new Today(device, this.services, {
       onVoid: (entry, how) => this.changes.askVoid(entry.id, how),
       onLeave: (entry) => this.changes.askLeave(entry),
+      onDeliver: (entry, service) => this.changes.askDeliver(entry, service),
     });
     this.overriding = new Overriding(this);
     this.bookings = new Bookings(this);
@@ -257,14 +258,14 @@ export class Desk {
     shown.dataset.outcome = answer.outcome;
     shown.dataset.reason = answer.reason ?? "";
     const service = this.services.find(answer.service);
-    const ticked = new Set();
     // Staff tick what they do next: that screen stays.
     this.left = answer.outcome === "granted" && !service?.includes?.length ? RETURN_S : null;
     const onOverride = answer.offline ? null : this.overriding.way(answer, body);
     this.draw = () => shown.replaceChildren(...renderOutcome(answer, {
       left: this.left,
       service,
-      ticked,
+      ticked: this.changes.ticked(answer.id),
+      onDeliver: () => this.changes.askDeliver(answer.id, service),
       override: body.override,
       onOverride,
       canVoid: this.device.may("void"),
@@ -290,6 +291,7 @@ export class Desk {
 
   fail(error, hint = error.problem?.code === "card-unknown" ? word("problem.need-full-code") : null) {
     const name = nameOf(error);
+    this.look = null;
     this.left = null;
     const shown = showView("problem");
     shown.dataset.problem = name;
