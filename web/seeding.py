@@ -26,6 +26,8 @@ from issuer.setup import set_up
 BY: Final = "demo"
 DEVICE_RIGHTS: Final = frozenset({Right.CHECK_IN, Right.VOID})
 SUPERVISOR_RIGHTS: Final = frozenset({Right.CHECK_IN, Right.VOID, Right.VOID_ANY, Right.OVERRIDE})
+COUNTER_RIGHTS: Final = SUPERVISOR_RIGHTS | {Right.BOOKINGS, Right.NAMES}
+"""What a demonstration's tablet may carry and its one operator, a supervisor, may do."""
 POINTS_MOST: Final = 3
 _PREFERRED: Final = ("gym", "hosp-baiyun", "air-dom")
 _NAMES: Final = ("周晓宁", "王岚", "张小明", "陈思远", "李书航")
@@ -96,7 +98,7 @@ def seed_accounts(store: AccountStore, at: datetime) -> DemoAccounts:
     for name, role in roles.items():
         store.people.add(name, people[name], (role,), by=BY, at=at)
     pin = f"{secrets.randbelow(10**6):06d}"
-    store.operators.add("1001", "李静", {EVERYWHERE: SUPERVISOR_RIGHTS}, by=BY, at=at, pin=pin)
+    store.operators.add("1001", "李静", {EVERYWHERE: COUNTER_RIGHTS}, by=BY, at=at, pin=pin)
     return DemoAccounts(people, {"1001": pin})
 
 
@@ -109,7 +111,7 @@ def demo_points(programme: Programme) -> tuple[str, ...]:
 
 def device_code(store: AccountStore, point: str, at: datetime) -> str:
     """Return a one-time code for a tablet at a point."""
-    return store.devices.make_code(point, by=BY, at=at, label="1", rights=DEVICE_RIGHTS).code
+    return store.devices.make_code(point, by=BY, at=at, label="1", rights=COUNTER_RIGHTS).code
 
 
 def wallet_link(desk: Desk, holder: DemoHolder, at: datetime) -> str | None:

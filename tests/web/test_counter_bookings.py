@@ -59,8 +59,6 @@ def test_a_scan_finds_the_booking_and_one_tap_uses_it(lounge, site, telephone):
     ticks.nth(0).check()
     expect(page.locator("[data-view=outcome] .checklist")).to_contain_text("1 / 7")
     expect(page.locator("#next")).to_have_text("下一位")
-    entry = site.app.test_client().get("/v1/points/air-dom").json
-    assert entry["services"][0]["look_first"] is True
 
 
 def test_of_two_bookings_staff_choose_the_one_that_is_meant(lounge, site, telephone):
@@ -189,3 +187,51 @@ def test_a_booking_screen_fits_a_tablet_in_landscape(lounge, site, telephone):
         assert page.evaluate("() => document.documentElement.scrollWidth") <= width
         box = page.locator("#look-confirm").bounding_box()
         assert box["y"] + box["height"] <= height
+
+
+def test_what_was_delivered_is_recorded_once_from_the_answer_or_the_list(lounge, site, telephone):
+    """Ticks survive the way from the answer to the list; the log gets their numbers; a second time is refused."""
+    flyer = Flyer(site)
+    flyer.book(telephone)
+    page = lounge.page
+    lounge.paste(flyer.shown)
+    page.click("#look-confirm")
+    assert lounge.outcome() == ("granted", "")
+    page.locator("[data-view=outcome] .checklist input").nth(0).check()
+    lounge.next()
+    page.click("#show-today")
+    page.locator("#today-entries li").first.get_by_text("记录已提供").click()
+    expect(page.locator("#deliver .checklist input").nth(0)).to_be_checked()
+    page.locator("#deliver .checklist input").nth(3).check()
+    with page.expect_request("**/check-out") as sent:
+        page.click("#deliver-form [type=submit]")
+    assert sent.value.post_data_json == {"delivered": [1, 4]}
+    expect(page.locator("#scan-note")).to_have_text("已记录提供的服务。")
+    page.click("#show-today")
+    page.locator("#today-entries li", has_text="通过").first.get_by_text("记录已提供").click()
+    page.click("#deliver-form [type=submit]")
+    expect(page.locator("#deliver-fault")).not_to_be_empty()
+
+
+def test_who_came_too_late_is_let_in_once_a_supervisor_opened_the_booking(lounge, site, telephone):
+    """Scenario 7's last line: missed, reopened with a reason, used."""
+    flyer, code = Flyer(site), lounge.supervisor()
+    booking = flyer.book(telephone, hours=2.2)
+    site.go(hours=8.5)
+    page = lounge.page
+    page.reload()
+    lounge.shows("scan")
+    page.click("#show-bookings")
+    row = page.locator("#bookings-list > li", has_text=booking["details"]["flight"].replace("CZ", "CZ "))
+    row.locator("button").first.click()
+    row.get_by_text("重新开放预约").click()
+    page.fill("#reopen-note", "航空公司证明备降")
+    lounge.names_supervisor("reopen", code)
+    page.click("#reopen-form [type=submit]")
+    expect(row).to_contain_text("待到场")
+    page.locator("#bookings form button").first.click()
+    lounge.paste(flyer.shown)
+    lounge.shows("look")
+    page.click("#look-confirm")
+    assert lounge.outcome() == ("granted", "")
+    site.go(hours=15)

@@ -10,8 +10,9 @@ import { said, word } from "../words.js";
 import { isArrival, isDelayed, renderDetails, renderJourney, renderPeople, statePill, timeShown, titleOf } from "./booked.js";
 import { renderChecklist } from "./checklist.js";
 import { nameOf } from "./problem.js";
-import { mayCarry } from "./supervisor.js";
+import { mayCarry, mayNow, signedIn, signedOut, supervisorFields } from "./supervisor.js";
 
+const REOPEN_MS = 2 * 60 * 60 * 1000;
 const DAY_MS = 24 * 60 * 60 * 1000;
 
 export class Bookings {
@@ -26,7 +27,13 @@ export class Bookings {
       event.preventDefault();
       this.sendDelay();
     });
-    byId("delay").querySelector("[data-close]").addEventListener("click", () => byId("delay").close());
+    byId("reopen-form").addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.sendReopen();
+    });
+    for (const name of ["delay", "reopen"]) {
+      byId(name).querySelector("[data-close]").addEventListener("click", () => byId(name).close());
+    }
   }
 
   // Only where the point has something to book and this counter may read the list.
@@ -99,7 +106,8 @@ export class Bookings {
 
   more(booking) {
     const service = this.desk.services.find(booking.service);
-    const held = booking.state === "held";
+    const held = booking.state === "held" && now() <= Date.parse(booking.closes_at);
+    const missed = !held && ["held", "missed"].includes(booking.state);
     return element("div", { class: "stack more" },
       renderJourney(booking), renderPeople(booking), renderDetails(booking, service?.booking_fields),
       renderChecklist(service),
@@ -108,7 +116,42 @@ export class Bookings {
           ? element("button", { class: "button", type: "button", onclick: () => this.askDelay(booking) }, word("bookings.delay")) : null,
         mayCarry(this.desk.device, "override")
           ? element("button", { class: "button", type: "button", onclick: () => this.withoutCard(booking) }, word("bookings.without"))
-          : null) : null);
+          : null) : null,
+      missed && mayCarry(this.desk.device, "override") ? element("div", { class: "actions" },
+        element("button", { class: "button", type: "button", onclick: () => this.askReopen(booking) }, word("bookings.reopen"))) : null);
+  }
+
+  // Who came too late may be let in all the same: a supervisor opens the booking again, and says why.
+  askReopen(booking) {
+    this.reopened = { booking, operation: randomId(), busy: false };
+    byId("reopen-who").replaceChildren(...(mayNow(this.desk.device, "override") ? [] : [supervisorFields("reopen")]));
+    byId("reopen-note").value = byId("reopen-fault").textContent = "";
+    byId("reopen").showModal();
+  }
+
+  async sendReopen() {
+    const asked = this.reopened;
+    const note = byId("reopen-note").value.trim();
+    byId("reopen-fault").textContent = note ? "" : word("override.need-note");
+    if (!asked || asked.busy || !note) return;
+    asked.busy = true;
+    let supervisor = null;
+    try {
+      supervisor = await signedIn(this.desk.device, "reopen");
+      const until = new Date(now() + REOPEN_MS).toISOString().replace(/\.\d+Z/, "Z");
+      const path = `/v1/bookings/${asked.booking.id}`;
+      await this.desk.device.call("PATCH", path, {
+        body: { reopen: { until, note } }, operation: asked.operation, operator: supervisor ?? undefined,
+      });
+      byId("reopen").close();
+      await this.refresh();
+    } catch (error) {
+      if (!(error instanceof Unconfirmed)) asked.operation = randomId();
+      byId("reopen-fault").textContent = sentence(error);
+    } finally {
+      await signedOut(this.desk.device, supervisor);
+      asked.busy = false;
+    }
   }
 
   // Neither phone nor card: the booking alone is named, with the original ID compared and a supervisor's word.

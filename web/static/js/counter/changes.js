@@ -1,9 +1,10 @@
-// Taking a check-in back, and recording that somebody left: two small dialogs, each one operation.
+// Taking a check-in back, recording that somebody left or what was delivered: small dialogs, each one operation.
 
 import { randomId } from "../encoding.js";
 import { byId, element } from "../page.js";
 import { todayAt } from "../times.js";
 import { said, word } from "../words.js";
+import { renderChecklist } from "./checklist.js";
 import { nameOf } from "./problem.js";
 import { mayCarry, mayNow, signedIn, signedOut, supervisorFields } from "./supervisor.js";
 
@@ -15,7 +16,8 @@ export class ChangeDialogs {
     this.device = device;
     this.onDone = onDone;
     this.asked = null;
-    for (const kind of ["void", "leave"]) {
+    this.ticks = new Map(); // what staff have ticked of each use since the page was opened
+    for (const kind of ["void", "leave", "deliver"]) {
       byId(`${kind}-form`).addEventListener("submit", (event) => {
         event.preventDefault();
         this.submit(kind);
@@ -31,6 +33,7 @@ export class ChangeDialogs {
       input.checked = index === 0;
       return element("label", { class: "choice" }, input, element("span", {}, word(`void.${reason}`)));
     }));
+    byId("void-note").value = "";
     byId("void-who").replaceChildren();
     this.open("void", entry);
     if (late) this.askSupervisor();
@@ -48,6 +51,21 @@ export class ChangeDialogs {
     this.open("leave", entry);
   }
 
+  ticked(entry) {
+    if (!this.ticks.has(entry)) this.ticks.set(entry, new Set());
+    return this.ticks.get(entry);
+  }
+
+  askDeliver(entry, service) {
+    byId("deliver-list").replaceChildren(renderChecklist(service, { ticked: this.ticked(entry) }));
+    this.open("deliver", entry);
+  }
+
+  body(kind) {
+    if (kind === "deliver") return { delivered: [...this.ticked(this.asked.entry)].map((place) => place + 1).sort((a, b) => a - b) };
+    return kind === "void" ? voidBody() : leaveBody();
+  }
+
   open(kind, entry) {
     // The id is made with the intention: pressing twice, or again after a lost answer, is the same operation.
     this.asked = { entry, operation: randomId(), sent: "" };
@@ -59,7 +77,11 @@ export class ChangeDialogs {
   async submit(kind) {
     const asked = this.asked;
     if (!asked || asked.busy) return;
-    const body = kind === "void" ? { reason: byId("void-form").elements.reason.value } : leaveBody();
+    const body = this.body(kind);
+    if (body.delivered?.length === 0) {
+      byId("deliver-fault").textContent = word("deliver.empty");
+      return;
+    }
     // Another reason or time is another intention.
     if (asked.sent && asked.sent !== JSON.stringify(body)) asked.operation = randomId();
     asked.sent = JSON.stringify(body);
@@ -79,6 +101,11 @@ export class ChangeDialogs {
       asked.busy = false;
     }
   }
+}
+
+function voidBody() {
+  const note = byId("void-note").value.trim();
+  return { reason: byId("void-form").elements.reason.value, ...(note ? { note } : {}) };
 }
 
 function leaveBody() {

@@ -136,7 +136,7 @@ function notes(answer, override = null) {
   return said_.map((text) => element("p", { class: "note amber" }, text));
 }
 
-function actions(answer, { left, canVoid, onNext, onVoid, onLeave, onOverride }) {
+function actions(answer, { left, canVoid, onNext, onVoid, onLeave, onOverride, onDeliver, service }) {
   const granted = answer.outcome === "granted";
   const next = left === null ? word("outcome.next") : word("outcome.next-in", { seconds: left });
   return element("div", { class: "actions" },
@@ -147,6 +147,9 @@ function actions(answer, { left, canVoid, onNext, onVoid, onLeave, onOverride })
       : null,
     answer.reason === "already-in" && answer.visit && !answer.offline
       ? element("button", { class: "button", type: "button", id: "leave-this", onclick: onLeave }, word("outcome.check-out"))
+      : null,
+    granted && !answer.offline && service?.includes?.length
+      ? element("button", { class: "button", type: "button", id: "deliver-this", onclick: onDeliver }, icon("list"), word("deliver.ask"))
       : null,
     onOverride
       ? element("button", { class: "button", type: "button", id: "override-this", onclick: onOverride }, icon("shield"), word("override.ask"))

@@ -10,11 +10,12 @@ const RECENT = 3;
 const VOID_MS = 15 * 60 * 1000;
 
 export class Today {
-  constructor(device, services, { onVoid, onLeave }) {
+  constructor(device, services, { onVoid, onLeave, onDeliver }) {
     this.device = device;
     this.services = services;
     this.onVoid = onVoid;
     this.onLeave = onLeave;
+    this.onDeliver = onDeliver;
     this.found = null;
   }
 
@@ -59,6 +60,10 @@ export class Today {
     }
     if (entry.visit_ends_at && minutesUntil(entry.visit_ends_at) > 0) {
       buttons.push(element("button", { class: "button compact", type: "button", onclick: () => this.onLeave(entry.id) }, word("today.leave")));
+    }
+    const service = this.services.find(entry.service);
+    if (service?.includes?.length) {
+      buttons.push(element("button", { class: "button compact", type: "button", onclick: () => this.onDeliver(entry.id, service) }, word("deliver.ask")));
     }
     return buttons;
   }
