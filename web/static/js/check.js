@@ -119,7 +119,7 @@ function another() {
 }
 
 async function main() {
-  await loadWords();
+  await loadWords("check");
   byId("check-form").addEventListener("submit", (event) => {
     event.preventDefault();
     check(byId("presented").value);
