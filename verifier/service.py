@@ -19,6 +19,7 @@ from keys.store import KeyStore
 from verifier.answering import Answering
 from verifier.audit.entryindex import EntryIndex
 from verifier.audit.holding import HELD, Held, held_back
+from verifier.audit.older import older_leaves
 from verifier.audit.place import Place, PlaceError
 from verifier.audit.proofs import LogReader
 from verifier.audit.sequencing import log_reader
@@ -96,7 +97,11 @@ def open_verifier(
     receipt = KeyStore(settings.keys).signer(Purpose.RECEIPT, clock.now())
     refuse_lost_ledger(settings)
     ledger = open_ledger(
-        settings.ledger_url, clock, allow_redis_loss=settings.allow_redis_loss, seen=settings.var / "ledger-seen"
+        settings.ledger_url,
+        clock,
+        allow_redis_loss=settings.allow_redis_loss,
+        seen=settings.var / "ledger-seen",
+        older=older_leaves(settings),
     )
     store = VerifierStore.open(settings.verifier_url, settings.secret())
     answering = Answering(settings.secret(), programme.issuer, receipt)
