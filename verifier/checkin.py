@@ -288,10 +288,11 @@ def request_hash(ask: Ask) -> bytes:
 
 
 def _added(ask: Ask) -> dict[str, object]:
-    """Return what few requests say, and only then belongs to what is intended."""
+    """Return what few requests say, and only then belongs to what is intended.
+
+    A matter's kind and department do not: a device's record of a check-in whose answer was lost does not hold them.
+    """
     added: dict[str, object] = {} if ask.booking is None else {"booking": ask.booking}
-    if "decides" in ask.matter or ask.matter.get("matter", ask.service.code) != ask.service.code:
-        added["matter"] = [ask.matter["matter"], ask.matter.get("decides", "")]
     if ask.companions:
         added["companions"] = ask.companions
     if ask.represented:

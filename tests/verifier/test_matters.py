@@ -8,8 +8,10 @@ from datetime import timedelta
 import pytest
 
 from accounts.rights import Right
+from cards.parts import Presentation
 from cards.programme.load import load_programme
-from tests.verifier.world import PROGRAMMES, at
+from tests.verifier.offline_devices import Tablet
+from tests.verifier.world import PROGRAMMES, at, identifier
 from verifier.matters import Matter, deadline_of, is_working_day, office_day
 
 BAIYUN = load_programme(PROGRAMMES / "baiyun.toml")
@@ -175,3 +177,41 @@ def test_a_matter_in_time_is_not_overdue():
     matter = Matter("7f-000001", "p", "d", "s", "k", now, 1, deadline=now + timedelta(days=1))
     assert not replace(matter, closed_at=now).overdue(now + timedelta(days=9))
     assert matter.overdue(now + timedelta(days=9))
+
+
+def test_a_check_in_recorded_offline_opens_its_matter_when_it_is_applied(world):
+    """Opened at the time of the use; of the service's own kind, which a stage can still forward."""
+    world.go("2026-10-23 10:00")
+    tablet, card = Tablet.at(world, "gov-registry"), world.card("silver")
+    world.go("2026-10-23 10:30")
+    record = tablet.record(card, "business-change", reference="GS-9")
+    world.go("2026-10-23 15:00")
+    (answer,) = tablet.answers([record])
+    (matter,) = listed(tablet.device, "gov-registry")
+    assert (matter["id"], matter["kind"], matter["reference"]) == (answer["id"], "business-change", "GS-9")
+    assert matter["opened_at"] == "2026-10-23T02:30:00Z"
+    assert stage(tablet.device, answer["id"], "complete").json["matter"]["deadline"] == "2026-10-26T07:00:00Z"
+    before = listed(tablet.device, "gov-registry")
+    assert world.verifier.matters.rebuild() == 2
+    assert listed(tablet.device, "gov-registry") == before
+
+
+def test_what_a_device_refused_offline_opens_none(world):
+    """There is nothing to follow."""
+    tablet = Tablet.at(world, "gov-registry")
+    tablet.answers([tablet.record(world.card("silver"), "business-change", granted=False, reason="offline-limit")])
+    assert listed(tablet.device, "gov-registry") == []
+
+
+def test_a_lost_answer_recorded_offline_is_the_same_matter(world):
+    """The record holds neither kind nor department; the operation is the same, and the first answer stands."""
+    world.go("2026-10-23 10:00")
+    tablet, card = Tablet.at(world, "gov-green"), world.card("silver")
+    shown, operation = card.shown(), identifier()
+    said = {"kind": "construction", "decides": "construction"}
+    first = tablet.device.outcome(shown, "green-channel", operation, matter=said)
+    parts = Presentation(*shown.split("~"))
+    (answer,) = tablet.answers([tablet.record(card, "green-channel", operation=operation, presentation=parts)])
+    assert (answer["status"], answer["id"]) == ("applied", first["id"])
+    (matter,) = listed(tablet.device, "gov-green")
+    assert (matter["kind"], matter["decides"]) == ("construction", "construction")
