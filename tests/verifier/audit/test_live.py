@@ -13,8 +13,13 @@ from pathlib import Path
 import pytest
 
 from accounts.rights import Right
+from cards.claims import CARD
 from keys.notes import Checkpoint, parse_note
+from keys.tokens import parse_unverified
+from tests.verifier.ledger.redis_servers import a_server
 from tests.verifier.machine import ROOT, Machine, free_port
+from verifier.audit.holding import HELD, Held
+from verifier.ledger.interface import partition_of
 
 pytestmark = pytest.mark.slow
 
@@ -170,3 +175,45 @@ def test_a_served_log_is_readable_where_it_may_be_and_nowhere_else(machine):
     assert modes["checkpoint"] == modes["tile/0/000.p/2"] == 0o644
     assert modes["tile/entries/000.p/2"] == 0o640
     assert all(mode in (0o600, 0o640) for name, mode in modes.items() if name not in public), json.dumps(modes)
+
+
+def partition_of_card(card: str) -> int:
+    """The partition of a card's holder."""
+    return partition_of(str(parse_unverified(card, CARD).claims["sub"]))
+
+
+def test_a_served_ledger_that_was_set_back_is_held_and_repaired_while_others_go_on(machine, tmp_path):
+    """Redis comes back with an older file: 503 for the holder concerned, not for another; repair sets free at once."""
+    cards = machine.printed(*[machine.holder(number=number) for number in ("44011119800101001X", "440111198001010028")])
+    if partition_of_card(cards[0]) == partition_of_card(cards[1]):
+        cards += machine.printed(machine.holder(number="440111198001010036"))
+    mine, other = cards[0], cards[-1]
+    device = machine.device("gym", Right.CHECK_IN)
+    with a_server(tmp_path / "redis") as redis:
+        machine.environ["YUNJU_LEDGER_URL"] = redis.url
+        machine.start()
+        attempts(device, mine, 1)
+        until(lambda: size(machine) == 1)
+        shutil.copytree(redis.folder / "appendonlydir", redis.folder / "copy")
+        attempts(device, mine, 2)
+        until(lambda: size(machine) == 3)
+
+        redis.kill()
+        shutil.rmtree(redis.folder / "appendonlydir")
+        (redis.folder / "copy").rename(redis.folder / "appendonlydir")
+        redis.start()
+        held = Held(machine.var / "log" / HELD)
+        until(lambda: held.get() == {partition_of_card(mine)})
+        assert device.check_in(mine, "gym-visit", id_checked=True).status == 503
+        assert device.check_in(other, "gym-visit", id_checked=True).status == 201
+
+        told = machine.command("verifier", "audit", "repair")
+        assert (told.returncode, "(2 entries)" in told.stdout) == (1, True), told.stdout + told.stderr
+        told = machine.command("verifier", "audit", "repair", "--apply")
+        assert told.returncode == 0, told.stdout + told.stderr
+        again = device.check_in(mine, "gym-visit", id_checked=True)
+        assert (again.status, again.json["reason"]) == (201, "already-in")
+        until(lambda: size(machine) == 5)
+        assert "no fault" in machine.command("verifier", "ledger", "check").stdout
+        incidents = [json.loads(line) for line in (machine.var / "log/incidents.jsonl").read_text().splitlines()]
+        assert {"rolled-back"} <= {one["kind"] for one in incidents} <= {"rolled-back", "other-store"}
