@@ -64,13 +64,17 @@ class WitnessSeen(msgspec.Struct, frozen=True):
 
 
 class LogStatus(msgspec.Struct, frozen=True):
-    """The log in short: its name, size and root (base64) as published at `at`, and who cosigned."""
+    """The log in short: its name, size and root (base64) as published at `at`, and who cosigned.
+
+    `held`: in how many of the ledger's 256 partitions nothing is recorded until it is repaired; 0 while all is well.
+    """
 
     origin: str
     size: int
     root: str
     at: str
     witnesses: tuple[WitnessSeen, ...]
+    held: int
     server_time: str
 
 
@@ -192,7 +196,7 @@ def _add_public(found: Blueprint, log: LogReader) -> None:
         tree = state.tree
         published = rfc3339(from_epoch(state.at))
         root = state.note.text.split("\n")[2]
-        said = LogStatus(tree.origin, tree.size, root, published, witnesses, rfc3339(at))
+        said = LogStatus(tree.origin, tree.size, root, published, witnesses, len(log.held()), rfc3339(at))
         return answer(said, headers={"Cache-Control": "no-cache"})
 
 

@@ -13,6 +13,7 @@ from edge.strictjson import JsonError, dumps, loads
 from keys.entry_proof import EntryProof
 from keys.notes import parse_note
 from verifier.audit.entryindex import EntryIndex
+from verifier.audit.holding import HELD, Held
 from verifier.audit.place import Place, State
 from verifier.audit.sequencer import Incident
 from verifier.audit.tiles import Source, Tree
@@ -64,6 +65,10 @@ class LogReader:
                 told = loads(line)
                 found += [{name: str(value) for name, value in told.items()}] if isinstance(told, dict) else []
         return found
+
+    def held(self) -> frozenset[int]:
+        """Return the partitions in which nothing is recorded until the ledger is repaired."""
+        return frozenset() if self._incidents is None else Held(self._incidents.with_name(HELD)).get()
 
     def report(self, at: datetime, incident: Incident) -> None:
         """Add to the incidents what somebody outside found; the same is not told twice among the last ones."""

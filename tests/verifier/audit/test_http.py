@@ -14,6 +14,7 @@ from tests.verifier.audit.builders import ORIGIN, LogWorld
 from tests.verifier.booking import Phone
 from tests.verifier.world import BASE, Signers, World
 from verifier.api.surface import blueprint
+from verifier.audit.holding import HELD, Held
 from verifier.audit.leaf import leaf_hash
 from verifier.audit.proofs import LogReader
 from verifier.audit.tiles import Tree, unpack_entries
@@ -163,6 +164,14 @@ def test_a_verifier_without_a_log_has_no_such_calls(world):
     verifier = assemble(parts.programme, parts.published, parts.ledger, parts.store, parts.answering)
     bare.register_blueprint(blueprint(verifier, Authenticator(world.accounts, world.clock, (BASE,)), world.clock))
     assert bare.test_client().get("/v1/log/checkpoint").status_code == 404
+
+
+def test_anyone_sees_that_partitions_are_held(world, tmp_path):
+    """A number, no more: until the ledger is repaired nothing is recorded there."""
+    assert world.get("status").json["held"] == 0
+    world.verifier.log._incidents = tmp_path / "incidents.jsonl"
+    Held(tmp_path / HELD).put({3, 200})
+    assert world.get("status").json["held"] == 2
 
 
 def test_incidents_are_for_auditors(world, tmp_path):
