@@ -1,6 +1,7 @@
 """The wallet's bookings in a real browser: every kind, faults at their field, changes, late carriers, lost answers."""
 
 import re
+from datetime import timedelta
 
 import pytest
 from playwright.sync_api import expect
@@ -12,6 +13,12 @@ pytestmark = pytest.mark.browser
 LIST = "/v1/wallet/bookings"
 
 
+@pytest.fixture(autouse=True)
+def another_minute(site):
+    """From one place only so many codes are taken a minute, and all these phones are at one."""
+    site.clock.advance(timedelta(minutes=1))
+
+
 def bookings(phone):
     """Open the tab; returns the page once it is known what can be booked."""
     phone.page.click("#tab-bookings")
@@ -21,8 +28,6 @@ def bookings(phone):
 
 def day(site, days: int) -> str:
     """A local date some days from the machine's today."""
-    from datetime import timedelta
-
     return (site.clock.now() + timedelta(days=days, hours=8)).date().isoformat()
 
 
@@ -153,6 +158,27 @@ def test_rooms_museum_check_up_and_event_are_booked(opened, site):
     assert found["museum-visit"]["guide"] is True
     assert found["steward-training"] == {"event": "HR-2026-11"}
     assert "union-checkup" in found
+
+
+def test_an_event_is_chosen_from_those_that_are_open(opened, site):
+    """By name, day and seats left; a full one is not offered."""
+    phone = Phone(opened, site, "silver")
+    page, starts = bookings(phone), f"{day(site, 5)}T06:00:00Z"
+    event = {"service": "steward-training", "point": "events", "starts_at": starts, "ends_at": starts, "capacity": 9}
+    listed = [
+        event | {"code": "HR-2026-12", "name": {"zh": "人才沙龙", "en": "Salon"}, "taken": 2, "left": 7},
+        event | {"code": "HR-2026-13", "name": {"zh": "满座", "en": "Full"}, "taken": 9, "left": 0},
+    ]
+    page.route("**/v1/events/open?service=steward-training", lambda route: route.fulfill(json={"events": listed}))
+    page.click("[data-open=steward-training]")
+    expect(page.locator("[data-field=event] label")).to_have_count(1)
+    expect(page.locator("[data-field=event]")).to_contain_text("余 7 名额")
+    page.click("#form-do")
+    expect(page.locator("#f-event-fault")).to_be_visible()
+    page.click("[data-field=event] label")
+    page.click("#form-do")
+    expect(page.locator("#bookings-note")).to_contain_text("已预约")
+    assert held(phone)[0]["details"] == {"event": "HR-2026-12"}
 
 
 def test_a_booking_is_changed_moved_by_its_carrier_and_cancelled(opened, site):

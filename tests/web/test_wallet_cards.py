@@ -16,6 +16,17 @@ from tests.web.phone import PHONE, Phone
 from tests.web.test_accessibility import LOOKS, violations
 
 pytestmark = pytest.mark.browser
+LOOK_NOW = """async () => {
+  const { Phone } = await import('/static/js/wallet/phone.js');
+  await (await Phone.load()).keep({ checked_at: 0 });
+}"""
+"""Let an hour have passed since the phone last asked whether its card stands."""
+
+
+@pytest.fixture(autouse=True)
+def another_minute(site):
+    """From one place only so many codes are taken a minute, and all these phones are at one."""
+    site.clock.advance(timedelta(minutes=1))
 
 
 def enrol_again(page, code: str, last_four: str) -> None:
@@ -50,12 +61,7 @@ def test_another_phone_is_said_on_both(opened, site, one_holder):
     expect(page.locator("#moved-note")).to_be_visible()
     page.click("#tab-benefits")
     expect(page.locator("#benefit-4 .quota")).to_contain_text("剩 1 / 2 次")
-    old.page.evaluate(
-        """async () => {
-          const { Phone } = await import('/static/js/wallet/phone.js');
-          await (await Phone.load()).keep({ checked_at: 0 });
-        }"""
-    )
+    old.page.evaluate(LOOK_NOW)
     old.page.reload()
     expect(old.page.locator("#ended-heading")).to_have_text("已在另一部手机上使用")
     expect(old.page.locator("#ended-reason")).to_contain_text("立即致电")
@@ -121,6 +127,54 @@ def test_two_peoples_cards_live_on_one_phone_each_with_its_own_key(opened, site)
     page.click("#remove")
     expect(page.locator("#pass-tier")).to_have_text("银卡")
     expect(page.locator("[data-view=card] .cards")).to_be_hidden()
+
+
+def test_a_card_that_ended_stays_ended_without_the_server_and_keeps_nothing_of_its_holder(opened, site):
+    """Nobody shows a dead card as if it were good; what was kept of benefits is gone; resumed, the card is back."""
+    phone = Phone(opened, site)
+    page = phone.page
+    page.click("#tab-benefits")
+    expect(page.locator(".benefit").first).to_be_visible()
+    number = page.locator("#card-number").text_content()
+    other = opened("/wallet#lost", **PHONE)
+    other.fill("#lost-number", number)
+    other.fill("#lost-code", phone.recovery_code)
+    other.click("[value=block]")
+    expect(other.locator("#lost-answer")).to_contain_text("已停用")
+    page.evaluate(LOOK_NOW)
+    page.reload()
+    expect(page.locator("#ended-reason")).to_contain_text("暂停")
+    away = re.compile("/v1/|/healthz")
+    page.route(away, lambda route: route.abort())
+    page.reload()
+    expect(page.locator("#ended-reason")).to_contain_text("暂停")
+    kept = page.evaluate("async () => (await import('/static/js/store.js')).read('wallet-usage')")
+    assert kept is None
+    page.unroute(away)
+    other.click("[value=unblock]")
+    expect(other.locator("#lost-answer")).to_contain_text("有效")
+    page.reload()
+    expect(page.locator("#pass-name")).to_be_visible()
+
+
+def test_a_card_that_is_not_shown_is_kept_good_too(opened, site):
+    """From day seven both renew themselves."""
+    page = Phone(opened, site, "diamond").page
+    enrol_again(page, site.wallet_code("silver"), site.last_four)
+    expect(page.locator("#registered")).to_have_text("是")
+    ends = (
+        "async () => (await (await import('/static/js/wallet/phone.js')).Phone.all()).map((phone) => phone.claims.exp)"
+    )
+    before = page.evaluate(ends)
+    site.go(days=8)
+    page.reload()
+    expect(page.locator("#registered")).to_have_text("是")
+    for _ in range(40):
+        after = page.evaluate(ends)
+        if all(new > old for new, old in zip(after, before, strict=True)):
+            break
+        page.wait_for_timeout(250)
+    assert all(new > old for new, old in zip(after, before, strict=True))
 
 
 def test_a_new_card_of_the_same_person_takes_the_old_ones_place(opened, site, one_holder):
@@ -242,12 +296,7 @@ def test_cards_help_and_endings_are_accessible(opened, site, look, one_holder):
     other.click("#enrol-do")
     expect(other.locator("#recovery-moved")).to_be_visible()
     found["moved here"] = violations(other)
-    page.evaluate(
-        """async () => {
-          const { Phone } = await import('/static/js/wallet/phone.js');
-          await (await Phone.load()).keep({ checked_at: 0 });
-        }"""
-    )
+    page.evaluate(LOOK_NOW)
     page.reload()
     expect(page.locator("#ended-heading")).to_be_visible()
     found["moved"] = violations(page)

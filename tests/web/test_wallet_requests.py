@@ -12,6 +12,12 @@ from verifier.delegations import read_code
 pytestmark = pytest.mark.browser
 
 
+@pytest.fixture(autouse=True)
+def another_minute(site):
+    """From one place only so many codes are taken a minute, and all these phones are at one."""
+    site.clock.advance(timedelta(minutes=1))
+
+
 def doing(phone, name: str):
     """Open one of the things to do; returns the page once it is known what there is."""
     phone.page.click("#tab-bookings")

@@ -10,7 +10,7 @@ import { choice, fieldInput, showFault } from "./fields.js";
 import { Form } from "./form.js";
 
 const PARTS = [
-  ["time", (field) => ["datetime", "date", "text", "number"].includes(field.kind) && field.code !== HOLDER],
+  ["time", (field) => ["datetime", "date", "text", "choice", "number"].includes(field.kind) && field.code !== HOLDER],
   ["people", (field) => ["names", "phone"].includes(field.kind) || field.code === HOLDER],
   ["rest", (field) => ["plates", "yes-no"].includes(field.kind)],
 ];
@@ -33,6 +33,17 @@ export class BookingForm extends Form {
     this.service = service;
     this.rule = this.told.booking_rules[service.booking];
     this.fields = asked(this.rule, service.code);
+  }
+
+  // The organiser's events in the place of a code to be typed.
+  offer(events) {
+    const field = this.fields.find((one) => one.kind === "text" && one.code !== HOLDER);
+    const open = events.filter((event) => event.left > 0);
+    if (!open.length || !field) return;
+    const choices = open.map(({ code, name, starts_at: at, left }) => [code, (language) => `${said(name, language)} · ${dateOf(at)} ${timeOf(at)} · ${word("wallet.seats", { left }, language)}`]);
+    Object.assign(this, { fields: this.fields.map((one) => (one === field
+      ? { ...one, kind: "choice", pattern: undefined, choices: Object.fromEntries(choices.map(([code, text]) => [code, { zh: text("zh"), en: text("en") }])) } : one)) });
+    this.draw();
   }
 
   // A notice's year is this one, until said otherwise.

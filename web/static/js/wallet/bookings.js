@@ -1,6 +1,7 @@
 // The holder's bookings: made, changed, cancelled, moved by a late carrier. Lists and rules are kept for when there is no
 // network.
 
+import { call } from "../calls.js";
 import { now } from "../clock.js";
 import { byId, element, icon } from "../page.js";
 import { dateOf, timeOf, weekdayOf } from "../times.js";
@@ -46,12 +47,14 @@ export class BookingsView extends Doing {
     return [...found.values()];
   }
 
-  open(services, before = null) {
+  async open(services, before = null) {
     const service = services.find((one) => one.code === before?.service) ?? services[0];
-    this.fill(new BookingForm({
+    const form = new BookingForm({
       told: this.told, services, service, before, cardName: this.phone.claims.name,
       submit: (...wish) => this.submit(before, ...wish), back: () => this.close(),
-    }));
+    });
+    this.fill(form);
+    if (this.told.booking_rules[service.booking].basis === "event") form.offer(await openEvents(service.code));
   }
 
   drawHome(able) {
@@ -93,7 +96,7 @@ export class BookingsView extends Doing {
   // A receipt stands for its year until the organiser sets the day; an event until its own day is known.
   when(booking) {
     if (booking.kind === "notice" && booking.details?.year && !booking.details.day && booking.expected_at === booking.scheduled_at) return word("wallet.book-year", { year: booking.details.year });
-    if (booking.kind === "event") return booking.details?.event ?? "";
+    if (booking.kind === "event" && booking.scheduled_at === booking.booked_at) return booking.details?.event ?? "";
     const at = booking.expected_at;
     return booking.kind === "notice" ? dateOf(at) : `${dateOf(at)} ${weekdayOf(at)} ${timeOf(at)}`;
   }
@@ -151,6 +154,9 @@ export class BookingsView extends Doing {
       element("button", { class: "button main" }, word("wallet.book-late-do")));
   }
 }
+
+// What can be signed up for by name; without a network, or where the organiser keeps no list, by its code.
+const openEvents = (service) => call("GET", `/v1/events/open?service=${service}`, { retries: 0 }).then(({ events }) => events, () => []);
 
 function shown(field, value) {
   if (value === undefined || value === null) return "";

@@ -52,7 +52,8 @@ function group(field, ...children) {
 
 // One of a few: large, and told apart by a mark besides the colour.
 export function choice(field, options) {
-  return element("div", { class: `segments${options.length > 2 ? " pairs" : ""}` }, options.map((option, place) =>
+  const long = options.some((option) => option.text.length > 24);
+  return element("div", { class: `segments${long ? " wide" : options.length > 2 ? " pairs" : ""}` }, options.map((option, place) =>
     element("label", {},
       element("input", {
         class: "unseen", type: "radio", name: id(field), id: place ? null : id(field), checked: option.checked,

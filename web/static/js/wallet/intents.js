@@ -18,6 +18,7 @@ export class Intents {
 
   // The card that it was made with goes along: a refresh in between must not make it another operation.
   async make(method, path, body, about) {
+    if (await this.waiting()) throw new Unconfirmed(null); // made on another page of this phone
     const intent = { operation: randomId(), method, path, body: { card: this.phone.kept.card, ...body }, about };
     await store.write(this.name, intent);
     return this.send(intent);

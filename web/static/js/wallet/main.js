@@ -1,7 +1,7 @@
 // The wallet page: makes this phone a card, then shows it, what it gives, its bookings and its history.
 
 import { askTime, Unconfirmed } from "../calls.js";
-import { offsetSeconds } from "../clock.js";
+import { now, offsetSeconds } from "../clock.js";
 import { canKeepKeys } from "../keys.js";
 import { byId, clouds, config, element, showView } from "../page.js";
 import { loadWords, onLanguage, said, word } from "../words.js";
@@ -10,6 +10,9 @@ import { Enrolment } from "./enrol.js";
 import { Phone, PLACES } from "./phone.js";
 
 const CARE_EVERY_MS = 5 * 60 * 1000;
+const NEWS_MS = 24 * 60 * 60 * 1000;
+// What nobody is taken away from because the card has ended meanwhile.
+const OWN_BUSINESS = new Set(["enrol", "recovery", "lost"]);
 // What is behind a tab is loaded once a card is shown, so that it is there without a network.
 const BEHIND = {
   benefits: () => import("./benefits.js"), bookings: () => import("./bookings.js"), requests: () => import("./requests.js"),
@@ -71,9 +74,11 @@ function drawCards() {
 
 async function switchTo(chosen) {
   await use(chosen);
-  show("card");
+  shownNow();
   care();
 }
+
+const shownNow = () => (phone.kept.ended ? showEnded(phone.kept.ended) : show("card"));
 
 // ---- tabs ----
 
@@ -99,7 +104,7 @@ const book = (item) => show("bookings", item);
 function showCard() {
   showView("card");
   markTab("card");
-  byId("moved-note").hidden = !phone.kept.moved;
+  byId("moved-note").hidden = !phone.kept.moved || now() - phone.kept.enrolled_at > NEWS_MS;
   card.start();
   for (const load of Object.values(BEHIND)) load().catch(() => null);
 }
@@ -128,8 +133,29 @@ async function care({ force = false } = {}) {
     drawCards();
     if (document.body.dataset.shown === "ended") showCard();
   } catch (error) {
-    if (error.code === "card-not-valid" && mine === phone) showEnded(error.document.reason);
+    if (error.code === "card-not-valid") {
+      await mine.end(error.document.reason);
+      if (mine === phone && !OWN_BUSINESS.has(document.body.dataset.shown)) showEnded(error.document.reason);
+    }
     // Anything else passes: the card is shown without a network too.
+  }
+}
+
+async function careForAll() {
+  if (!phone) return;
+  await care();
+  await careForOthers();
+}
+
+// The other cards of this phone stay good too, so that each is at hand when it is wanted.
+async function careForOthers() {
+  for (const other of phones.filter((one) => one !== phone)) {
+    try {
+      await other.refresh({ force: other.isExpired });
+      if (!other.kept.registered) await other.register();
+    } catch (error) {
+      if (error.code === "card-not-valid") await other.end(error.document.reason);
+    }
   }
 }
 
@@ -166,7 +192,7 @@ async function removeCard() {
   location.reload();
 }
 
-const back = () => (phone ? show("card") : enrolment.show(byId("enrol-code").value));
+const back = () => (phone ? shownNow() : enrolment.show(byId("enrol-code").value));
 
 function listen() {
   for (const tab of document.querySelectorAll("#tabs button, .doings button")) tab.addEventListener("click", () => show(tab.value));
@@ -203,10 +229,10 @@ async function main() {
   if (found) await use(found);
   if (lost) enrolment.lost();
   else if (!found || code) enrolment.show(code, { another: Boolean(found) });
-  else show("card");
-  if (found) care();
-  setInterval(() => phone && care(), CARE_EVERY_MS);
-  addEventListener("online", () => phone && care());
+  else shownNow();
+  if (found) careForAll();
+  setInterval(careForAll, CARE_EVERY_MS);
+  addEventListener("online", careForAll);
 }
 
 await main();

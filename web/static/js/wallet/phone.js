@@ -72,7 +72,7 @@ export class Phone {
     const sign = async (method, path, text) => ({ "Wallet-Proof": await walletProof(key, method, path, text, null) });
     const body = { code, id_last4: idLast4, jwk: key.jwk };
     const { recovery_code: recoveryCode, ...card } = await call("POST", "/v1/wallet/enrolments", { body, sign });
-    const kept = { ...card, checked_at: now(), registered: false };
+    const kept = { ...card, checked_at: now(), enrolled_at: now(), registered: false };
     const place = await Phone.room(claimsOf(card.card).sub);
     await Promise.all(OF_A_CARD.map((name) => store.remove(placed(name, place))));
     await store.write(placed(KEY, place), key);
@@ -88,6 +88,12 @@ export class Phone {
     const same = phones.find((phone) => phone.claims.sub === holder);
     const free = Array.from({ length: PLACES }, (_, place) => place).find((place) => !phones.some((phone) => phone.place === place));
     return same?.place ?? free ?? 0;
+  }
+
+  // The card has ended here: what was told of its holder is no longer this phone's to show.
+  async end(reason) {
+    await this.keep({ ended: reason });
+    await Promise.all([USAGE, BOOKINGS, REQUESTS].map((name) => store.remove(this.named(name))));
   }
 
   async forget() {
@@ -159,10 +165,10 @@ export class Phone {
   // Renews the card when its day has come, and asks once an hour whether it still stands. Throws what the issuer says.
   async refresh({ force = false } = {}) {
     const due = now() >= Date.parse(this.kept.refresh_from);
-    if (!force && !due && now() - this.kept.checked_at < LOOK_AGAIN_MS) return false;
+    if (!force && !due && !this.kept.ended && now() - this.kept.checked_at < LOOK_AGAIN_MS) return false;
     const answer = await this.ask("/v1/wallet/refresh");
     const changed = answer.card !== this.kept.card;
-    await this.keep({ ...answer, checked_at: now(), registered: this.kept.registered && !changed });
+    await this.keep({ ...answer, ended: null, checked_at: now(), registered: this.kept.registered && !changed });
     return changed;
   }
 }
