@@ -15,6 +15,7 @@ from accounts.rights import Caller
 from edge.problems import Problem
 from keys.notes import NoteError
 from verifier.answers import Beneficiaries, Code
+from verifier.audit.apart import Broken
 from verifier.audit.place import PlaceError
 from verifier.audit.tiles import TileError
 from verifier.ledger.interface import FILTERED
@@ -86,5 +87,5 @@ def log_problems() -> Iterator[None]:
     """Answer 503 while the log's files cannot be read."""
     try:
         yield
-    except (PlaceError, TileError, NoteError):
+    except (PlaceError, TileError, NoteError, Broken):
         raise Problem("unavailable", "a file of the log is missing or damaged") from None

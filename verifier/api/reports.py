@@ -55,7 +55,7 @@ def _made(reviewing: Reviewing, asked: ReportQuery, by: str) -> MonthlyReport:
     if not reviewing.usage.count_up(ROUNDS):
         raise Problem("unavailable", "the log is still being counted: ask again in a minute", retry_after=60)
     sources = ReportSources(
-        reviewing.verifier.programme, reviewing.log, reviewing.usage, reviewing.thresholds, reviewing.reviews.of
+        reviewing.verifier.programme, reviewing.log, reviewing.usage, reviewing.odds.days, reviewing.reviews.of
     )
     opened, at = reviewing.opened(state), request_instant()
     return make_report(sources, asked.month, asked.department, state=state, opened=opened, at=at, by=by)

@@ -7,19 +7,18 @@ log, never from the ledger, so that no check-in waits for an auditor.
 from __future__ import annotations
 
 from base64 import b64encode
-from datetime import date, timedelta
 from typing import Final
 
 from flask import Blueprint, Response
 
 from edge.encoding import b64u
 from edge.http import answer, idempotency_key, read_body, read_query, request_instant
-from edge.instants import from_epoch, rfc3339, to_epoch
+from edge.instants import from_epoch, rfc3339
 from edge.openapi import describe
 from keys.entry_proof import EntryProof, Unproved
 from keys.notes import OpenedCheckpoint
 from verifier.api.names import add_names
-from verifier.api.readings import day_starts, days_asked, log_problems
+from verifier.api.readings import days_asked, log_problems
 from verifier.api.reports import add_reports
 from verifier.api.review_bodies import (
     AnomalyPage,
@@ -35,7 +34,7 @@ from verifier.api.review_bodies import (
 )
 from verifier.api.review_exports import add_exports, add_verifications
 from verifier.api.reviewing import Reviewing
-from verifier.audit.anomalies import Anomaly, find_anomalies, leaves_between
+from verifier.audit.anomalies import Anomaly
 from verifier.audit.leaf import LeafError, leaf_hash
 from verifier.audit.proofs import NotLogged
 from verifier.audit.reviews import Review
@@ -98,14 +97,12 @@ def _add_anomalies(found: Blueprint, reviewing: Reviewing) -> None:
         caller = reviewing.auditor()
         since, until = days_asked(asked.since, asked.until, ANOMALY_DAYS_MOST)
         with log_problems():
-            leaves = leaves_of(reviewing, since, until)
-            anomalies = find_anomalies(leaves, reviewing.zone, reviewing.thresholds)
-        found, anomalies = len(anomalies), anomalies[:ANOMALIES_TOLD]
+            odds = reviewing.odds.days(since, until, ENTRIES_SEARCHED)
+        found, anomalies = len(odds.anomalies), odds.anomalies[:ANOMALIES_TOLD]
         reviews = reviewing.reviews.of(one.id for one in anomalies)
         reviewing.record(caller, "anomalies", asked)
         said = tuple(_anomaly(one, reviews.get(one.id, [])) for one in anomalies)
-        complete = len(leaves) < ENTRIES_SEARCHED
-        return answer(AnomalyPage(said, found, len(leaves), complete, rfc3339(request_instant())))
+        return answer(AnomalyPage(said, found, odds.searched, odds.complete, rfc3339(request_instant())))
 
 
 def _add_reviews(found: Blueprint, reviewing: Reviewing) -> None:
@@ -140,16 +137,6 @@ def _add_entries(found: Blueprint, reviewing: Reviewing) -> None:
             proof = _proof(reviewing, entry)
         reviewing.record(caller, "log", entry_id, holder)
         return answer(EntrySaid(entry.id, entry.voided, dict(entry.fields), proof, rfc3339(request_instant())))
-
-
-def leaves_of(reviewing: Reviewing, since: date, until: date) -> list[bytes]:
-    """Return the published leaves of local days, both included, ENTRIES_SEARCHED at the most; PlaceError, TileError."""
-    state = reviewing.log.state()
-    if state is None:
-        return []
-    bounds = [to_epoch(day_starts(day, reviewing.zone)) * 1000 for day in (since, until + timedelta(days=1))]
-    source = reviewing.log.source
-    return list(leaves_between(source, state.size, bounds[0], bounds[1], ENTRIES_SEARCHED))
 
 
 def _anomaly(one: Anomaly, reviews: list[Review]) -> AnomalySaid:

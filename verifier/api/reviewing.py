@@ -18,6 +18,7 @@ from keys.keyset import Purpose
 from keys.notes import NoteKey, OpenedCheckpoint, ecdsa_key, open_checkpoint
 from verifier.api.asking import Asking
 from verifier.api.readings import record_reading
+from verifier.audit.odds import Searcher
 from verifier.audit.place import State
 from verifier.audit.proofs import LogReader
 from verifier.audit.reviews import ReviewStore
@@ -62,7 +63,7 @@ class Reviewing:
         self.usage = UsageFigures(database, log, self.zone, self._fields)
         self.reviews = ReviewStore(database, secret)
         self.name_of, self.name_limit = name_of, RateLimit(NAMES_A_SECOND, NAMES_AT_ONCE, clock)
-        self.thresholds = thresholds or Thresholds()
+        self.odds = Searcher(log, self.folders, self.zone, thresholds or Thresholds())
 
     def auditor(self, point: str | None = None) -> Caller:
         """Return the caller, who may audit `point`, or everything; Problem not-permitted."""

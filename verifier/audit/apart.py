@@ -68,11 +68,15 @@ def job_of(what: What, folders: Sequence[Path], opened: OpenedCheckpoint, zone: 
 
 def run_apart(job: Job) -> Generator[bytes, None, None]:
     """Yield what the job writes, as it comes; Broken when it ended before its end. Closing the iterator ends it."""
-    command = [sys.executable, "-m", "verifier.audit.apart"]
-    pipe = subprocess.PIPE
+    return run_module("verifier.audit.apart", msgspec.json.encode(job))
+
+
+def run_module(module: str, asked: bytes) -> Generator[bytes, None, None]:
+    """Yield what a module of ours writes when it is asked, as it comes; Broken. Closing the iterator ends it."""
+    command, pipe = [sys.executable, "-m", module], subprocess.PIPE
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, cwd=ROOT) as child:  # noqa: S603 - our own module alone
         try:
-            yield from _written(child, msgspec.json.encode(job))
+            yield from _written(child, asked)
         finally:
             child.kill()
 
@@ -100,8 +104,7 @@ def steps_apart(job: Job) -> Iterator[Step]:
 
 def perform(job: Job) -> Iterator[bytes]:
     """Do a job here; yield what it writes."""
-    sources = [FolderSource(Path(folder)) for folder in job.folders]
-    source: Source = sources[0] if len(sources) == 1 else JoinedSource(sources)
+    source = read_sources([Path(folder) for folder in job.folders])
     opened = open_checkpoint(job.note, [NoteKey.parse(key) for key in job.keys])
     log, zone = Exported(source, opened), ZoneInfo(job.zone)
     if job.what == "check":
@@ -111,6 +114,12 @@ def perform(job: Job) -> Iterator[bytes]:
     if job.what == "csv":
         return (text.encode() for _, text in csv_text(log, job.wanted, zone))
     return _workbook(log, job.wanted, zone)
+
+
+def read_sources(folders: Sequence[Path]) -> Source:
+    """Return the log in these folders, an archive after the first."""
+    sources = [FolderSource(folder) for folder in folders]
+    return sources[0] if len(sources) == 1 else JoinedSource(sources)
 
 
 def _steps(log: Exported) -> Iterator[bytes]:
@@ -141,9 +150,14 @@ def _line(step: Step) -> bytes:
     return msgspec.json.encode(step) + b"\n"
 
 
+def lower_priority() -> None:
+    """Take what check-ins leave over."""
+    os.nice(NICE)
+
+
 def main() -> None:
     """Read a job, do it at low priority, write what comes of it."""
-    os.nice(NICE)
+    lower_priority()
     job = msgspec.json.decode(sys.stdin.buffer.read(), type=Job)
     for data in perform(job):
         sys.stdout.buffer.write(data)

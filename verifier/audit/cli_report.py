@@ -16,6 +16,8 @@ from edge.database import Database
 from edge.settings import Settings
 from keys.files import StoreError
 from keys.notes import NoteError, open_checkpoint
+from verifier.audit.apart import Broken
+from verifier.audit.odds import Searcher
 from verifier.audit.place import PlaceError
 from verifier.audit.proofs import LogReader
 from verifier.audit.report import MonthlyReport, ReportSources, make_report, span_of
@@ -77,7 +79,9 @@ def _sources(settings: Settings, programme: Programme, log: LogReader) -> Iterat
     try:
         usage = UsageFigures(database, log, programme.zone, lambda entry: _fields(ledger, entry))
         reviews = ReviewStore(database, settings.secret())
-        yield ReportSources(programme, log, usage, read_thresholds(settings.audit_rules, programme), reviews.of)
+        folders = [settings.log, *([settings.log_archive] if settings.log_archive else [])]
+        odds = Searcher(log, folders, programme.zone, read_thresholds(settings.audit_rules, programme))
+        yield ReportSources(programme, log, usage, odds.days, reviews.of)
     finally:
         database.close()
         ledger.close()
@@ -108,7 +112,7 @@ def _refusals() -> Iterator[None]:
         raise Refusal(
             f"the checkpoint cannot be trusted: {error}", "`python -m verifier audit keys` prints the keys"
         ) from None
-    except (PlaceError, TileError) as error:
+    except (PlaceError, TileError, Broken) as error:
         raise Refusal(str(error), "`python -m verifier audit verify` names every fault") from None
     except (StoreError, LedgerError, Untrusted, OSError) as error:
         raise Refusal(str(error), getattr(error, "hint", None)) from None

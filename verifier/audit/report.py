@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from calendar import monthrange
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime
 from typing import Final
 
 from cards.programme.types import Programme
-from edge.instants import from_epoch, to_epoch
+from edge.instants import from_epoch
 from keys.notes import OpenedCheckpoint
-from verifier.audit.anomalies import find_anomalies, leaves_between
+from verifier.audit.odds import Odds
 from verifier.audit.place import State
 from verifier.audit.proofs import LogReader
-from verifier.audit.thresholds import Thresholds
 from verifier.audit.usage import Figures, Span, TakeUp, UsageFigures
 from verifier.audit.witnesses import late
 
@@ -62,12 +61,16 @@ class MonthlyReport:
 
 @dataclass(frozen=True, slots=True)
 class ReportSources:
-    """Where a report's figures come from; `reviewed` returns which anomalies, by id, somebody looked at."""
+    """Where a report's figures come from.
+
+    `odds` returns a department's anomalies of local days, both included, searched in so many entries at most;
+    `reviewed` which of them, by id, somebody looked at.
+    """
 
     programme: Programme
     log: LogReader
     usage: UsageFigures
-    thresholds: Thresholds
+    odds: Callable[[date, date, int, str | None], Odds]
     reviewed: Callable[[Iterable[str]], Iterable[str]]
 
 
@@ -91,7 +94,7 @@ def make_report(
     first, last = span_of(month)
     points = None if department is None else points_of(sources.programme, department)
     figures = sources.usage.read(Span(first, last, points))
-    odd, searched = _odd(sources, state.size, department, (first, last))
+    odd, searched = _odd(sources, department, first, last)
     return MonthlyReport(
         month=month,
         department=department,
@@ -113,27 +116,13 @@ def points_of(programme: Programme, department: str) -> frozenset[str]:
     return frozenset(point.code for point in programme.points.values() if point.department == department)
 
 
-def _odd(
-    sources: ReportSources, size: int, department: str | None, days: tuple[date, date]
-) -> tuple[tuple[Odd, ...], int | None]:
-    zone = sources.programme.zone
-    bounds = [to_epoch(datetime.combine(day, time(), zone)) * 1000 for day in (days[0], days[1] + timedelta(days=1))]
-    leaves = leaves_between(sources.log.source, size, bounds[0], bounds[1], ENTRIES_SEARCHED)
-    counted = Counter[str]()
-    anomalies = find_anomalies(_of_department(leaves, department, counted), zone, sources.thresholds)
-    seen = set(sources.reviewed(one.id for one in anomalies))
-    found, still = Counter(one.kind for one in anomalies), Counter(one.kind for one in anomalies if one.id not in seen)
-    odd = tuple(Odd(kind.value, count, still[kind]) for kind, count in found.most_common())
-    return odd, counted["read"] if counted["read"] >= ENTRIES_SEARCHED else None
-
-
-def _of_department(leaves: Iterable[bytes], department: str | None, counted: Counter[str]) -> Iterator[bytes]:
-    """Yield a department's leaves. A leaf is canonical: it holds this text only as its own field."""
-    wanted = b"" if department is None else b'"department":"%s"' % department.encode()
-    for leaf in leaves:
-        counted["read"] += 1
-        if wanted in leaf:
-            yield leaf
+def _odd(sources: ReportSources, department: str | None, first: date, last: date) -> tuple[tuple[Odd, ...], int | None]:
+    odds = sources.odds(first, last, ENTRIES_SEARCHED, department)
+    seen = set(sources.reviewed(one.id for one in odds.anomalies))
+    found = Counter(one.kind for one in odds.anomalies)
+    still = Counter(one.kind for one in odds.anomalies if one.id not in seen)
+    told = tuple(Odd(kind.value, count, still[kind]) for kind, count in found.most_common())
+    return told, None if odds.complete else odds.searched
 
 
 def _taken(programme: Programme, taken: Iterable[TakeUp], points: frozenset[str] | None) -> tuple[TakeUp, ...]:

@@ -14,6 +14,7 @@ from keys.notes import open_checkpoint
 from tests.verifier.audit.builders import LogWorld
 from verifier.audit import report as reports
 from verifier.audit.anomalies import Kind
+from verifier.audit.odds import Searcher
 from verifier.audit.proofs import LogReader
 from verifier.audit.report import MonthlyReport, ReportSources, make_report, span_of
 from verifier.audit.report_pdf import NoFont, report_pdf
@@ -58,8 +59,9 @@ def sources(world, tmp_path):
     log = LogReader(world.home.place, world.home.source(), world.home.index())
     usage = UsageFigures(database, log, PROGRAMME.zone, lambda _: None)
     assert usage.count_up(5)
+    odds = Searcher(log, [world.folder], PROGRAMME.zone, Thresholds())
     yield ReportSources(
-        PROGRAMME, log, usage, Thresholds(), lambda ids: [one for one in ids if one.startswith("same-pair")]
+        PROGRAMME, log, usage, odds.days, lambda ids: [one for one in ids if one.startswith("same-pair")]
     )
     database.close()
 

@@ -75,6 +75,7 @@ def test_a_search_for_what_is_rare_ends_soon_and_goes_on_from_there(tmp_path, cl
     """A page may hold little or nothing; its cursor goes on, and all of them together hold every match once."""
     monkeypatch.setattr(reads, "_SLICE", 10)
     monkeypatch.setattr(reads, "_MOST_LOOKED", 30)
+    monkeypatch.setattr(reads, "_SECONDS", 60)
     ledger = SqliteLedger(tmp_path / "ledger.db", clock)
     ids = [
         ledger.check_in(a_check_in(holder=f"holder-{number:03d}", device=device(number))).entry for number in range(100)

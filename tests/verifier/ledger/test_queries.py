@@ -184,6 +184,7 @@ def test_counts_hold_what_devices_granted_and_refused_offline(ledger, clock):
 def test_a_search_that_sifts_reads_on_until_the_page_is_full(ledger, clock, monkeypatch):
     """What matches may lie far behind what does not."""
     monkeypatch.setattr("verifier.ledger.sqlite.reads._SLICE", 4)
+    monkeypatch.setattr("verifier.ledger.sqlite.reads._SECONDS", 60)
     rare = ledger.check_in(a_check_in(draft=a_draft(service="rare")))
     for _ in range(11):
         ledger.check_in(a_gym_visit())

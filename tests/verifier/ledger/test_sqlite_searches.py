@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tests.verifier.ledger.builders import START, a_check_in
+from tests.verifier.ledger.builders import START, a_check_in, a_draft
 from verifier.ledger.interface import Query
-from verifier.ledger.sqlite import SqliteLedger
+from verifier.ledger.sqlite import SqliteLedger, reads
 from verifier.ledger.sqlite.reads import statement
 
 VALUES = {"since": START, "until": datetime(2027, 1, 1, tzinfo=UTC), "points": frozenset({"gym", "library"})}
@@ -52,3 +52,20 @@ def test_no_filter_scans_or_sorts_the_table(db, names, cursor):
     assert over[0].startswith(f"SEARCH entries USING INDEX {index}")
     assert not [step for step in steps if "TEMP B-TREE" in step]
     assert sql.endswith("LIMIT 1000")
+
+
+def test_a_page_ends_in_time_on_a_busy_machine_and_leads_on(tmp_path, clock, monkeypatch):
+    """However slow a slice is, one is read; the pages together hold every match once."""
+    monkeypatch.setattr(reads, "_SLICE", 10)
+    monkeypatch.setattr(reads, "_SECONDS", 0.0)
+    ledger = SqliteLedger(tmp_path / "ledger.db", clock)
+    drafts = [a_draft(tier="gold" if number % 20 == 5 else "silver") for number in range(60)]
+    ids = [ledger.check_in(a_check_in(holder=f"h{number}", draft=draft)).entry for number, draft in enumerate(drafts)]
+    found, pages, before = [], 0, None
+    while pages == 0 or before is not None:
+        page = ledger.entries(Query(tier="gold", before=before))
+        found += [entry.id for entry in page.entries]
+        before, pages = page.next, pages + 1
+    assert sorted(found) == sorted(ids[number] for number in (5, 25, 45))
+    assert pages == 7
+    ledger.close()

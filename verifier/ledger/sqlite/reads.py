@@ -6,6 +6,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from time import monotonic
 from typing import NamedTuple, TypeVar
 from weakref import WeakSet
 
@@ -23,6 +24,7 @@ T = TypeVar("T")
 
 MAX_PAGE = 500
 _SLICE = 1000  # rows looked through in one read when a search has no index of its own
+_SECONDS = 0.12  # for one page, on a machine that is busy with something else
 _MOST_LOOKED = 30_000  # rows looked through for one page, so that a page comes soon however rare its entries are
 _COLUMNS = frozenset({"kind", "point", "service", "device", "outcome", "reason", "holder"})
 
@@ -156,14 +158,14 @@ def read_after(db: sqlite3.Connection, partition: int, seq: int, limit: int) -> 
 def read_page(readers: Readers, query: Query) -> Page:
     """Return a page of the log, newest first, searched in slices of bounded length.
 
-    Where few entries match it ends after so many rows, with what was found; its cursor goes on from there.
+    Where few entries match it ends after so many rows, or so much time, with what was found; its cursor goes on.
     """
     wanted = max(1, min(query.limit, MAX_PAGE))
     cursor = None if query.before is None else readers.run(lambda db: _place(db, query.before))
     if query.before is not None and cursor is None:
         return Page((), None)
     matches: list[int] = []
-    looked, end = 0, None
+    looked, end, late = 0, None, monotonic() + _SECONDS
     size = _SLICE if query.is_sifted else wanted + 1
     while True:
         found = readers.run(lambda db, cursor=cursor: _slice(db, query, cursor, size))  # type: ignore[misc] # mypy cannot see the bound cursor
@@ -172,7 +174,7 @@ def read_page(readers: Readers, query: Query) -> Page:
             break
         cursor = found.last
         looked += found.looked
-        if looked >= _MOST_LOOKED:
+        if looked >= _MOST_LOOKED or monotonic() > late:
             end = rows.name_of(cursor[1])
             break
     chosen = matches[:wanted]
