@@ -45,7 +45,7 @@ _KINDS: Final = (
         "too-many-delegations", 409, "有效的授权码过多", "Too many codes are in force", "Take one back, then try again."
     ),
     ProblemKind(
-        "card-does-not-hold", 409, "该卡目前不能使用", "This card does not hold now", "See the reason; call if in doubt."
+        "card-does-not-hold", 409, "该卡目前不能使用", "This card does not hold now", "See the reason, or call."
     ),
     ProblemKind(
         "not-delegable", 409, "该服务不能授权他人代办", "No clerk can use this service", "Services for employers alone."

@@ -133,7 +133,9 @@ class DelegationCalls(WalletCalls):
         programme = self._verifier.programme
         if isinstance(verdict, Refused):
             words = card_refused_words(programme, verdict.reason, card, at)
-            raise Problem("card-does-not-hold", extra={"reason": verdict.reason, "sentence": msgspec.to_builtins(words)})
+            raise Problem(
+                "card-does-not-hold", extra={"reason": verdict.reason, "sentence": msgspec.to_builtins(words)}
+            )
         service = self._asking.service(body.service)
         ends_at = at + check_delegable(programme, service, card)
         wanted = Delegation("", card.subject, body.card, service.code, body.employer.strip(), at, ends_at)
