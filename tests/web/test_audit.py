@@ -258,6 +258,33 @@ def test_a_late_witness_is_amber_and_named_in_words(desk, opened, session):
     assert violations(page) == []
 
 
+def test_partitions_that_are_held_are_told_in_words(opened, session):
+    """Where the ledger waits for its repair; and incidents in the reader's own language."""
+    page = opened("/audit/sign-in", storage_state=session)
+    told = {
+        "origin": "log",
+        "size": 40,
+        "root": "A" * 43 + "=",
+        "at": "2026-11-10T02:00:01Z",
+        "witnesses": [],
+        "held": 3,
+    }
+    line = {
+        "at": "2026-11-10T02:00:00Z",
+        "kind": "other-store",
+        "place": "ledger",
+        "detail": "words",
+        "detail_zh": "字句",
+    }
+    page.route("**/v1/log/status", lambda route: route.fulfill(json=told))
+    page.route("**/v1/log/incidents", lambda route: route.fulfill(json={"incidents": [line]}))
+    Desk(page).go("/audit/integrity")
+    expect(page.locator("main")).to_contain_text("台账有3个分区")
+    expect(page.locator("main")).to_contain_text("台账已更换")
+    expect(page.locator("main")).to_contain_text("字句")
+    assert violations(page) == []
+
+
 def test_an_altered_log_is_named_where_it_was_altered(desk, site):
     """One letter in a file of the log: the page names the entry, and mends nothing."""
     folder = site.settings.log / "tile" / "entries"

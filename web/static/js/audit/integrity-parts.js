@@ -23,7 +23,12 @@ export function statusList(found, { whole = false } = {}) {
     [word("audit-integrity.root"), element("span", { class: "mono" }, whole ? found.root : `${found.root.slice(0, 8)}…`)],
     whole ? [word("audit-integrity.origin"), element("span", { class: "mono" }, found.origin)] : null,
   ].filter(Boolean);
-  return [facts(rows), witnessList(found)];
+  return [heldNote(found), facts(rows), witnessList(found)].filter(Boolean);
+}
+
+function heldNote({ held }) {
+  if (!held) return null;
+  return element("p", { class: "note amber" }, icon("warning"), element("span", {}, word("audit-integrity.held", { count: figure(held) })));
 }
 
 export const facts = (rows) => element("dl", { class: "facts" },
