@@ -53,7 +53,7 @@ def blueprint(verifier: Verifier, authenticate: Authenticator, clock: Clock) -> 
     add_delegations(found, verifier, asking, authenticate, phones)
     add_wallet_requests(found, verifier, asking, authenticate, phones)
     add_requests(found, verifier, asking)
-    add_events(found, verifier, asking, authenticate, public)
+    add_events(found, verifier, asking, authenticate, phones)
     add_offline(found, verifier, asking, authenticate)
     add_matters(found, verifier, asking)
     add_statements(found, verifier, asking)
