@@ -51,7 +51,9 @@ for _kind in (
 ):
     register_problem(_kind)
 
-REQUEST_PROBLEMS: Final = frozenset({"not-found", "request-under-way", "already-voided", "not-granted", "checked-out"})
+REQUEST_PROBLEMS: Final = frozenset(
+    {"not-found", "request-under-way", "matter-closed", "already-voided", "not-granted", "checked-out"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +213,7 @@ class RequestDesk:
     ) -> tuple[Matter, Outcome]:
         """Close a request as refused or withdrawn: its unit returns. A holder may until the department is at work."""
         documents = self._documents(at)
-        refusal = "request-under-way" if by_holder and matter.stage not in {"opened", CLOSED} else None
+        refusal = _against_taking_back(matter, by_holder=by_holder)
         service = documents.programme.services.get(matter.service)
         if service is None:
             raise Problem("not-found")
@@ -236,6 +238,13 @@ class RequestDesk:
         service = self._documents(at).programme.services.get(matter.service)
         ends_at = None if service is None else period_end(self._documents(at).programme, service, matter.opened_at)
         self._store.bookings.erase_after(matter.id, max(at, ends_at) if ends_at is not None else at)
+
+
+def _against_taking_back(matter: Matter, *, by_holder: bool) -> str | None:
+    """Return what speaks against a unit's return: what was done is done, and what is taken back says so in the log."""
+    if matter.stage == CLOSED:
+        return "matter-closed"
+    return "request-under-way" if by_holder and matter.stage != "opened" else None
 
 
 def period_end(programme: Programme, service: Service, at: datetime) -> datetime | None:

@@ -120,6 +120,17 @@ def test_a_subscription_taken_back_gives_its_unit_back(world, phone):
     assert not [found for found in world.verifier.ledger.check() if isinstance(found, Fault)]
 
 
+def test_what_was_delivered_gives_no_unit_back(world, phone):
+    """A subscription that was done is withdrawn by nobody, or a holder would have one after the other."""
+    first, media = paper(phone), office(world, "media")
+    assert stage(media, first["id"], "closed", outcome="done").status_code == 201
+    withdrawn = phone.call("POST", f"/v1/wallet/requests/{first['id']}/withdraw")
+    assert (withdrawn.status_code, withdrawn.json["code"]) == (409, "matter-closed")
+    taken_back = media.call("POST", f"/v1/requests/{first['id']}/take-back", {"outcome": "refused"})
+    assert (taken_back.status_code, taken_back.json["code"]) == (409, "matter-closed")
+    assert paper(phone)["reason"] == "quota-spent"
+
+
 def test_a_stranger_withdraws_nothing(world, phone):
     """Another holder's request, a check-in, a made-up id: as if there were none."""
     first = paper(phone)
