@@ -3,9 +3,7 @@
 import { allowSound } from "./sound.js";
 import { listenToAgent, wantsAgent } from "./agent.js";
 import { Camera } from "./camera.js";
-import { Desk } from "./desk.js";
 import { Device } from "./device.js";
-import { findPoint } from "./offline-counter.js";
 import { listenForScans } from "./wedge.js";
 import { NfcReader } from "./nfc.js";
 import { nameOf } from "./problem.js";
@@ -52,7 +50,9 @@ function enrolmentFault(error) {
   return `${word(`problem.${name}`)} ${word(`problem.${name}-more`, { seconds: error.after || 30 })}`;
 }
 
+// The desk is fetched once there is a device to serve with: the first screen stays light.
 async function begin() {
+  const [{ Desk }, { findPoint }] = await Promise.all([import("./desk.js"), import("./offline-counter.js")]);
   const found = await findPoint(device.point);
   point = found.point;
   if (desk) {
@@ -65,7 +65,6 @@ async function begin() {
   desk.onSettled = () => camera.pause();
   showHeader();
   desk.isReachable = true;
-  await desk.start();
   if (wantsAgent()) listenToAgent(desk);
   new NfcReader({ onText: (text) => desk.present(text), onForeign: () => desk.note(word("scan.nfc-foreign")) });
   listenForScans({ onScan: (text) => desk.present(text), onInputMethod: () => desk.note(word("scan.ime")) });
@@ -80,6 +79,7 @@ async function begin() {
     byId("today").showModal();
   });
   byId("show-help").addEventListener("click", () => byId("help").showModal());
+  desk.start();
 }
 
 async function forget() {

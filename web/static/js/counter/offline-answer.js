@@ -28,14 +28,14 @@ export function answerOf(judgement, row, programme) {
   const values = valuesOf(judgement, row, programme, service);
   return {
     id: null, outcome: row.outcome, reason: row.reason,
-    message: granted ? grantedWords(judgement, service) : filled(reasons[row.reason]?.sentence, values),
-    hint: granted ? hintOf(service) : filled(reasons[row.reason]?.hint, values),
+    message: granted ? grantedWords(judgement, service) : filled(reasons?.[row.reason]?.sentence, values),
+    hint: granted ? hintOf(service) : filled(reasons?.[row.reason]?.hint, values),
     service: service.code, service_name: service.name,
     ...(judgement.card ? { holder: { name: judgement.card.name }, ...tierOf(judgement) } : {}),
     assurance: judgement.assurance ?? undefined,
     quotas: [],
     visit: judgement.visit ? visitOf(judgement) : undefined,
-    call: granted ? undefined : callOf(reasons[row.reason]?.call, service, programme),
+    call: granted ? undefined : callOf(reasons?.[row.reason]?.call, service, programme),
     status_freshness: judgement.freshness,
     offline: { seq: row.seq, at: row.at, clock: judgement.clock, ...(judgement.offline ?? {}) },
   };

@@ -78,6 +78,7 @@ export class OfflineDesk {
     });
     if (judgement.problem) return judgement;
     if (judgement.needs.length && !told) return { judgement, at };
+    await loadReasons().catch(() => null);
     const row = await this.book.write({
       operation, asked, judgement, at, serverTime: documents.serverTime, about: aboutOf(judgement),
     });
