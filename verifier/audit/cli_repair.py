@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import click
@@ -28,6 +29,22 @@ CLOCK = SystemClock()
 _HINT = "docs/operations.md, Repair, says what to do"
 
 
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What is told of one partition; `aside` is how many of the ledger's own entries gave way."""
+
+    run: str
+    first: str
+    entries: int
+    holders_unknown: tuple[str, ...]
+    aside: int
+
+    @classmethod
+    def of(cls, step: PutBack) -> _Told:
+        first = entry_id(step.held.partition, step.first)
+        return cls(str(step), first, step.count, step.strangers, len(step.aside))
+
+
 @click.command()
 @click.option("--apply", "applies", is_flag=True, help="Write it. Without this the command only says what it would do.")
 @click.option("--set-aside", type=click.Path(dir_okay=False, path_type=Path),
@@ -45,9 +62,8 @@ def repair(settings: Settings, *, applies: bool, set_aside: Path | None, as_json
         ledger = _ledger(settings)
         try:
             found = survey(ledger, log)
-            steps = plan(ledger, log, found, set_aside=set_aside is not None)
-            if applies:
-                _apply(ledger, steps, set_aside)
+            steps = [_done(ledger, step, set_aside, applies=applies)
+                     for step in plan(ledger, log, found, set_aside=set_aside is not None)]  # fmt: skip
             left = survey(ledger, log) if applies else found
         finally:
             ledger.close()
@@ -56,20 +72,26 @@ def repair(settings: Settings, *, applies: bool, set_aside: Path | None, as_json
     if applies:
         Held(settings.log / HELD).put(left.partitions)
     conflicts = left.conflicts if applies or set_aside is None else ()
-    emit(_told(steps, conflicts, applied=applies), as_json, "\n".join(_lines(steps, conflicts, applied=applies)))
+    emit(_json(steps, conflicts, applied=applies), as_json, "\n".join(_lines(steps, conflicts, applied=applies)))
     _judge(left, conflicts, applied=applies)
 
 
-def _apply(ledger: Ledger, steps: Sequence[PutBack], set_aside: Path | None) -> None:
-    aside = [leaf for step in steps for leaf in step.aside]
-    if set_aside is not None and aside:
-        handle = os.open(set_aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with os.fdopen(handle, "wb") as file:
-            file.write(b"".join(leaf + b"\n" for leaf in aside))
-            file.flush()
-            os.fsync(file.fileno())
-    for step in steps:
+def _done(ledger: Ledger, step: PutBack, set_aside: Path | None, *, applies: bool) -> _Told:
+    """Put one partition back, where that is asked for; returns what is told of it."""
+    if applies and step.aside and set_aside is not None:
+        _append(set_aside, step.aside)
+    if applies:
         put_back(ledger, step)
+    return _Told.of(step)
+
+
+def _append(path: Path, leaves: Sequence[bytes]) -> None:
+    """Keep leaves that give way, durably, before they do."""
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    with os.fdopen(handle, "ab") as file:
+        file.write(b"".join(leaf + b"\n" for leaf in leaves))
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _judge(left: Survey, conflicts: Sequence[Conflict], *, applied: bool) -> None:
@@ -81,37 +103,22 @@ def _judge(left: Survey, conflicts: Sequence[Conflict], *, applied: bool) -> Non
         raise Refusal("the ledger is still not what the log says", "run it again, and see to the ledger's store")
 
 
-def _lines(steps: Sequence[PutBack], conflicts: Sequence[Conflict], *, applied: bool) -> list[str]:
-    did = "put back" if applied else "would put back"
-    lines = [f"{did:<15} {step}" for step in steps]
-    lines += [f"{'set aside' if applied else 'would set aside':<15} {_aside(step)}" for step in steps if step.aside]
-    lines += [
-        f"{'holder unknown':<15} {entry}: it counts for nobody who comes again"
-        for step in steps
-        for entry in step.strangers
-    ]
+def _lines(steps: Sequence[_Told], conflicts: Sequence[Conflict], *, applied: bool) -> list[str]:
+    would = "" if applied else "would "
+    lines = [f"{would + 'put back':<15} {step.run}" for step in steps]
+    lines += [f"{would + 'set aside':<15} {step.aside} of the ledger's own entries, from {step.first}"
+              for step in steps if step.aside]  # fmt: skip
+    lines += [f"{'holder unknown':<15} {entry}: it counts for nobody who comes again"
+              for step in steps for entry in step.holders_unknown]  # fmt: skip
     lines += [f"{'conflict':<15} {conflict}" for conflict in conflicts]
     return lines or ["the ledger is what the log says: nothing to put back"]
 
 
-def _aside(step: PutBack) -> str:
-    last = step.first + len(step.aside) - 1
-    return f"{entry_id(step.held.partition, step.first)} to {entry_id(step.held.partition, last)}, the ledger's own"
-
-
-def _told(steps: Sequence[PutBack], conflicts: Sequence[Conflict], *, applied: bool) -> dict[str, object]:
+def _json(steps: Sequence[_Told], conflicts: Sequence[Conflict], *, applied: bool) -> dict[str, object]:
     return {
         "applied": applied,
-        "entries": sum(step.count for step in steps),
-        "put_back": [
-            {
-                "first": entry_id(step.held.partition, step.first),
-                "last": entry_id(step.held.partition, len(step.wanted.leaves)),
-                "holders_unknown": list(step.strangers),
-                "set_aside": len(step.aside),
-            }
-            for step in steps
-        ],
+        "entries": sum(step.entries for step in steps),
+        "put_back": [asdict(step) for step in steps],
         "conflicts": [
             {"first": entry_id(one.partition, one.seq), "last": entry_id(one.partition, one.end)} for one in conflicts
         ],

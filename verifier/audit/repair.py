@@ -36,6 +36,7 @@ class _Link(msgspec.Struct, frozen=True):
 
 
 _LINK = msgspec.json.Decoder(_Link)
+_SLICE = 1000
 
 
 class Logged:
@@ -167,24 +168,30 @@ def survey(ledger: Ledger, log: Logged, only: Collection[int] | None = None) -> 
     return Survey(tuple(gaps), tuple(conflicts))
 
 
-def plan(ledger: Ledger, log: Logged, found: Survey, *, set_aside: bool = False) -> list[PutBack]:
-    """Return what is to be put back; with `set_aside` in place of the ledger's own entries where they conflict."""
+def plan(ledger: Ledger, log: Logged, found: Survey, *, set_aside: bool = False) -> Iterator[PutBack]:
+    """Yield what is to be put back; with `set_aside` in place of the ledger's own entries where they conflict.
+
+    One partition is in memory at a time, beside all entries that are to be put back. Each may be written as it comes.
+    """
     first = {gap.partition: gap.first for gap in found.gaps}
     if set_aside:
         first |= {conflict.partition: conflict.seq for conflict in found.conflicts}
     leaves = log.from_on(first)
-    held = {one.partition: one for one in ledger.dump(first)}
-    return [
-        _put_back(held.get(partition, Contents(partition)), seq, leaves[partition])
-        for partition, seq in sorted(first.items())
-    ]
+    for held in ledger.dump(list(first)):
+        yield _put_back(held, first.pop(held.partition), leaves.pop(held.partition))
+    for partition, seq in sorted(first.items()):  # of these the ledger holds nothing at all
+        yield _put_back(Contents(partition), seq, leaves[partition])
 
 
 def put_back(ledger: Ledger, one: PutBack) -> None:
     """Write one partition, in one step, and read it again; LedgerError when it is not what it is to be."""
     ledger.replace(one.held, one.wanted)
-    found = next(iter(ledger.dump([one.wanted.partition])), Contents(one.wanted.partition))
-    if (found.leaves, found.holders) != (one.wanted.leaves, one.wanted.holders):
+    leaves, seq = one.wanted.leaves, 0
+    while found := ledger.after(one.wanted.partition, seq, _SLICE):
+        if found != leaves[seq : seq + len(found)]:
+            break
+        seq += len(found)
+    if seq != len(leaves):
         raise LedgerError(f"partition {one.wanted.partition:02x} is not what was put back: see to the ledger's store")
 
 

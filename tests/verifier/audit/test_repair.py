@@ -225,7 +225,7 @@ def test_numbers_used_again_are_a_conflict_and_left_for_a_person(rig, tmp_path):
 
     aside = tmp_path / "aside.jsonl"
     told = repaired(rig, "--apply", "--set-aside", str(aside))
-    assert f"set aside       {again}" in told
+    assert f"set aside       1 of the ledger's own entries, from {again}" in told
     assert json.loads(aside.read_text())["device"] == "tablet-9"
     assert aside.stat().st_mode & 0o777 == 0o600
     assert leaves(rig) == whole
