@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from accounts.rights import Right
+from accounts.rights import Right, Role
 from cards.claims import Form
 from cards.numbers import generate
 from cards.status import Status
@@ -233,6 +233,23 @@ def test_a_request_by_telephone_is_declared_and_called_back(world, phone):
     assert world.log()[-1]["marks"] == ["declared", "channel:telephone"]
     assert "assurance" not in world.log()[-1]
     assert [one["id"] for one in own(phone)] == [granted["id"]]
+
+
+def test_the_booking_office_takes_calls_for_every_department(world, phone):
+    """A person of that role, without a device: telephone requests anywhere, with names."""
+    world.accounts.people.add(
+        "office.he", "correct horse battery", (Role.BOOKING_OFFICE,), by="cli:admin", at=world.clock.now()
+    )
+    number = generate(world.programme.card_prefix, Random(8))
+    object.__setattr__(world.verifier, "card_by_number", {number: phone.card.token}.get)
+    signed_in = world.client.post("/v1/sessions", json={"name": "office.he", "password": "correct horse battery"})
+    headers = {"Authorization": f"Bearer {signed_in.json['token']}", "Idempotency-Key": identifier()}
+    body = {"service": "steward-newspaper", "fields": PAPER, "card_number": number, "called_back": True}
+    granted = world.client.post("/v1/requests", json=body, headers=headers).json
+    assert (granted["outcome"], granted["request"]["details"]) == ("granted", PAPER)
+    assert (world.log()[-1]["caller"], world.log()[-1]["point"]) == ("person", "dept-media")
+    found = world.client.get("/v1/requests?department=media", headers=headers).json["requests"]
+    assert [one["id"] for one in found] == [granted["id"]]
 
 
 def test_staff_take_a_request_for_a_card_shown(world):
