@@ -29,6 +29,7 @@ const VIEWS = {
 let phones = [];
 let phone = null;
 let card = null;
+let using = null;
 let enrolment = null;
 let ended = null;
 const views = {};
@@ -214,10 +215,16 @@ async function main() {
   await loadWords("wallet");
   enrolment = new Enrolment({
     enrolled: async (made) => {
-      await use(made);
+      using = use(made);
+      await using;
       care();
     },
-    done: () => show("card"), back, problemText,
+    // Who has the recovery code at once must not be faster than this phone is ready.
+    done: async () => {
+      await using;
+      show("card");
+    },
+    back, problemText,
   });
   listen();
   if (!canKeepKeys()) {
