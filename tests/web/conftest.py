@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
+from tests.web.engines import EnginePage, FirefoxPage, Screen, WebKitPage, missing
 from tests.web.offlinecore import Core
 from tests.web.outage import ROOT, Outage
 from tests.web.site import Site
-from tests.web.webkit import Screen, WebKitPage, missing
 
 # A busy build machine is slow, not wrong.
 PATIENCE_MS = 20_000
@@ -105,37 +105,46 @@ def opened(browser, site):
 @pytest.fixture(scope="session")
 def screen():
     """A screen for WebKit that nobody sees."""
-    lacks = missing()
-    if lacks:
-        pytest.skip(lacks)
     made = Screen()
     yield made
     made.close()
 
 
-@pytest.fixture
-def webkit(screen, site, tmp_path):
-    """A page in WebKit; at the end its policy has reported nothing and its scripts have thrown nothing."""
-    page = WebKitPage(screen, tmp_path, site.base)
+def engine_page(request, engine: str, folder, base: str) -> EnginePage:
+    """Open a browser of another engine than Chromium, or say what is missing for it."""
+    lacks = missing(engine)
+    if lacks:
+        pytest.skip(lacks)
+    return (
+        FirefoxPage(folder, base)
+        if engine == "firefox"
+        else WebKitPage(request.getfixturevalue("screen"), folder, base)
+    )
+
+
+@pytest.fixture(params=["webkit", "firefox"])
+def engine(request, site, tmp_path):
+    """A page in WebKit or Firefox; at the end its policy has reported nothing and its scripts have thrown nothing."""
+    page = engine_page(request, request.param, tmp_path, site.base)
     yield page
     complaints = page.complaints
     page.close()
     assert complaints == []
 
 
-@pytest.fixture(scope="module", params=["chromium", "webkit"])
+@pytest.fixture(scope="module", params=["chromium", "webkit", "firefox"])
 def core(request, site, tmp_path_factory):
-    """The modules of the offline core in a page of either engine; at the end its policy has reported nothing."""
-    if request.param == "webkit":
-        page = WebKitPage(request.getfixturevalue("screen"), tmp_path_factory.mktemp("webkit"), site.base)
-        page.goto("/check")
-        yield Core(page)
-        complaints = page.complaints
-        page.close()
-    else:
+    """The modules of the offline core in a page of each engine; at the end its policy has reported nothing."""
+    if request.param == "chromium":
         watched = Watched(request.getfixturevalue("browser"), site)
         yield Core(watched("/check"))
         for context in watched.contexts:
             context.close()
         complaints = watched.complaints
+    else:
+        page = engine_page(request, request.param, tmp_path_factory.mktemp(request.param), site.base)
+        page.goto("/check")
+        yield Core(page)
+        complaints = page.complaints
+        page.close()
     assert complaints == []

@@ -1,4 +1,4 @@
-"""The pages in WebKit: a phone is enrolled and shows its code, a tablet checks cards in, anyone checks a card."""
+"""The pages in WebKit and Firefox: a phone shows its code, a tablet checks cards in, anyone checks a card."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import zxingcpp
 from PIL import Image
 
 from tests.web.counter import Tablet
-from tests.web.webkit import WebKitPage
+from tests.web.engines import EnginePage
 
 pytestmark = pytest.mark.browser
 
@@ -17,7 +17,7 @@ ENTER = "\ue007"
 SEEN = "(selector) => document.querySelector(selector)?.offsetParent != null"
 
 
-def enrolled(page: WebKitPage, site, tier: str = "gold") -> WebKitPage:
+def enrolled(page: EnginePage, site, tier: str = "gold") -> EnginePage:
     """Enrol a phone by its link; returns once its card was registered and its code is drawn."""
     page.goto(f"/wallet#code={site.wallet_code(tier)}")
     page.wait(SEEN, "#id-last4")
@@ -30,16 +30,16 @@ def enrolled(page: WebKitPage, site, tier: str = "gold") -> WebKitPage:
     return page
 
 
-def scanned(page: WebKitPage) -> str:
+def scanned(page: EnginePage) -> str:
     """Read the code off a picture of the screen, as a camera would."""
     found = zxingcpp.read_barcodes(Image.open(BytesIO(page.screenshot())))
     assert len(found) == 1, found
     return found[0].text
 
 
-def test_a_phones_code_is_granted_at_a_counter_once(webkit, opened, site):
-    """Key, card and proof are made by WebKit; a tablet in Chromium takes what the screen shows, once."""
-    code = scanned(enrolled(webkit, site))
+def test_a_phones_code_is_granted_at_a_counter_once(engine, opened, site):
+    """Key, card and proof are made by the engine; a tablet in Chromium takes what the screen shows, once."""
+    code = scanned(enrolled(engine, site))
     assert code.startswith("YJ01:")
     tablet = Tablet(opened, site)
     tablet.paste(code)
@@ -49,10 +49,10 @@ def test_a_phones_code_is_granted_at_a_counter_once(webkit, opened, site):
     assert tablet.outcome() == ("denied", "proof-used")
 
 
-def test_a_phones_key_cannot_be_taken_out_of_it(webkit, site):
-    """Kept in WebKit's IndexedDB as a key that no script can export, and the card is there after a reload."""
-    enrolled(webkit, site)
-    told = webkit.evaluate(
+def test_a_phones_key_cannot_be_taken_out_of_it(engine, site):
+    """Kept in the engine's IndexedDB as a key that no script can export, and the card is there after a reload."""
+    enrolled(engine, site)
+    told = engine.evaluate(
         """async () => {
           const { Phone } = await import("/static/js/wallet/phone.js");
           const [phone] = await Phone.all();
@@ -61,56 +61,56 @@ def test_a_phones_key_cannot_be_taken_out_of_it(webkit, site):
         }"""
     )
     assert told == {"exported": False, "extractable": False}
-    webkit.goto("/wallet")
-    webkit.wait("() => document.querySelector('#code')?.dataset.modules > 0")
-    assert scanned(webkit).startswith("YJ01:")
+    engine.goto("/wallet")
+    engine.wait("() => document.querySelector('#code')?.dataset.modules > 0")
+    assert scanned(engine).startswith("YJ01:")
 
 
-def test_the_full_code_is_smaller_than_77_modules_and_is_proved(webkit, opened, site):
-    """Deflated by WebKit with the preset dictionary; the public check reads it and finds the proof."""
-    enrolled(webkit, site)
-    webkit.evaluate("() => document.querySelector('input[name=form][value=full]').click()")
-    drawn = webkit.wait("() => ((modules) => modules > 49 && modules)(document.querySelector('#code').dataset.modules)")
+def test_the_full_code_is_smaller_than_77_modules_and_is_proved(engine, opened, site):
+    """Deflated there with the preset dictionary; the public check reads it and finds the proof."""
+    enrolled(engine, site)
+    engine.evaluate("() => document.querySelector('input[name=form][value=full]').click()")
+    drawn = engine.wait("() => ((modules) => modules > 49 && modules)(document.querySelector('#code').dataset.modules)")
     assert int(drawn) <= 77
-    text = scanned(webkit)
+    text = scanned(engine)
     told = site.app.test_client().post("/v1/public-checks", json={"presentation": text}).json
     assert (told["valid"], told["proved"], told["tier"]) == (True, True, "gold")
 
 
-def test_a_tablet_checks_a_printed_card_in(webkit, site):
+def test_a_tablet_checks_a_printed_card_in(engine, site):
     """Enrolled by its code; the ID compared; the outcome fills the screen."""
     card = site.printed("silver")
-    webkit.goto("/counter")
-    webkit.wait(SEEN, "#enrol-code")
-    webkit.type("#enrol-code", site.device_code("gym"))
-    webkit.click("#enrol-form button")
-    webkit.wait(SEEN, "#presented")
-    webkit.type("#presented", card + ENTER)
-    webkit.wait(SEEN, "#id-confirm")
-    webkit.click("#id-confirm")
-    webkit.wait(SEEN, "[data-view=outcome]")
-    said = webkit.evaluate("() => document.querySelector('[data-view=outcome]').dataset.outcome")
+    engine.goto("/counter")
+    engine.wait(SEEN, "#enrol-code")
+    engine.type("#enrol-code", site.device_code("gym"))
+    engine.click("#enrol-form button")
+    engine.wait(SEEN, "#presented")
+    engine.type("#presented", card + ENTER)
+    engine.wait(SEEN, "#id-confirm")
+    engine.click("#id-confirm")
+    engine.wait(SEEN, "[data-view=outcome]")
+    said = engine.evaluate("() => document.querySelector('[data-view=outcome]').dataset.outcome")
     assert said == "granted"
 
 
-def test_anyone_checks_a_card_with_the_server_and_without_it(webkit, site):
+def test_anyone_checks_a_card_with_the_server_and_without_it(engine, site):
     """What the page fetched serves while the server answers 503: judged here, and said so."""
     site.go(minutes=3)
     card = site.printed("diamond")
-    webkit.goto("/check")
-    webkit.wait("() => !document.querySelector('#check-do').disabled")
+    engine.goto("/check")
+    engine.wait("() => !document.querySelector('#check-do').disabled")
     kept = """async () => {
       const { read } = await import("/static/js/store.js");
       return (await read("check-offline-documents")) !== undefined;
     }"""
-    webkit.wait(kept)
+    engine.wait(kept)
     state = "(state) => document.querySelector('#answer').dataset.state === state"
-    webkit.type("#presented", card + ENTER)
-    webkit.wait(state, "valid")
-    webkit.click("#another")
+    engine.type("#presented", card + ENTER)
+    engine.wait(state, "valid")
+    engine.click("#another")
     site.trouble += [("/v1/public-checks", "503 Service Unavailable")] * 2
-    webkit.type("#presented", card + ENTER)
-    webkit.wait(SEEN, "#here")
-    assert "由本机核对" in webkit.text("#answer")
-    assert webkit.evaluate("() => document.querySelector('#answer').dataset.state") == "valid"
+    engine.type("#presented", card + ENTER)
+    engine.wait(SEEN, "#here")
+    assert "由本机核对" in engine.text("#answer")
+    assert engine.evaluate("() => document.querySelector('#answer').dataset.state") == "valid"
     site.go(minutes=3)
