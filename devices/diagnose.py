@@ -15,6 +15,7 @@ from devices.documents import DocumentFolder
 from devices.faults import DeviceFault
 from devices.identity import load
 from devices.offline import OfflineQueue
+from devices.promises import BROKEN, PromiseBook
 from devices.server import Refused, Server
 from edge.clock import Clock
 from edge.instants import parse_rfc3339
@@ -48,6 +49,7 @@ def diagnose(folder: Path, clock: Clock) -> Iterator[Finding]:
     yield _guarded("server", lambda: _server(folder, clock))
     yield _guarded("documents", lambda: _documents(folder, clock))
     yield _guarded("offline", lambda: _queue(folder))
+    yield _guarded("promises", lambda: _promises(folder))
     yield _guarded("disk", lambda: _disk(folder))
 
 
@@ -108,6 +110,14 @@ def _queue(folder: Path) -> Finding:
     waiting = len(OfflineQueue(folder, identity.signer, identity.device, identity.point).waiting())
     remedy = "they stay here, signed, until the server takes them"
     return Finding("offline", f"{waiting} records wait for upload", remedy, well=waiting == 0)
+
+
+def _promises(folder: Path) -> Finding:
+    load(folder)  # a folder that is no agent's is not made here
+    book = PromiseBook(folder)
+    broken = book.count_broken()
+    remedy = f"keep {folder / BROKEN} as it is and show it to an auditor: each line is evidence"
+    return Finding("promises", f"{book.count()} wait, {broken} were broken", remedy, well=broken == 0)
 
 
 def _disk(folder: Path) -> Finding:

@@ -33,7 +33,10 @@ MOST: Final = 20_000
 GRACE: Final = timedelta(seconds=60)
 """For clocks that differ, and a server that was just started: a breach is called one this long after the promise."""
 
-_WAITING, _BROKEN = "promises", "promises-broken"
+BROKEN: Final = "promises-broken"
+"""The file of promises that were not kept, a line of JSON each."""
+
+_WAITING = "promises"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,16 @@ class PromiseBook:
         now = to_epoch(at)
         return [text for text in waiting if (told := unverified_promise(text)) is None or told.by < now]
 
+    def count(self) -> int:
+        """Return how many wait."""
+        with self._lock:
+            return len(self._waiting)
+
+    def count_broken(self) -> int:
+        """Return how many were broken."""
+        path = self._folder / BROKEN
+        return read_private(path).count(b"\n") if path.exists() else 0
+
     def settle(self, texts: Sequence[str]) -> None:
         """Forget promises that were kept, or given up."""
         with self._lock:
@@ -82,7 +95,7 @@ class PromiseBook:
 
     def broken(self, text: str, why: str, proof: str | None, at: datetime) -> None:
         """Keep a broken promise for good, with what was given for it: it is the evidence."""
-        path = self._folder / _BROKEN
+        path = self._folder / BROKEN
         before = read_private(path) if path.exists() else b""
         line = {"at": rfc3339(at), "promise": text, "found": why, "proof": proof}
         replace_private(path, before + dumps(line) + b"\n")

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from cards.promise import Promise, origin_of, sign_promise, unverified_promise
+from devices.diagnose import diagnose
 from devices.promises import GRACE, PromiseBook, Trading
 from devices.upload import upload
 from devices.verdict import Kind
@@ -107,6 +108,9 @@ def test_a_promise_that_is_not_kept_is_reported_once_and_kept_as_evidence(counte
     assert incident["kind"] == "promise-broken"
     assert incident["place"] == unverified_promise(kept["promise"]).entry
     assert later(counter) == [], "it is reported once"
+    found = {one.part: one for one in diagnose(counter.folder, world.clock)}["promises"]
+    assert (found.found, found.well) == ("0 wait, 1 were broken", False)
+    assert "promises-broken" in found.remedy
 
 
 def test_a_proof_that_does_not_hold_breaks_the_promise_at_once(counter, world, monkeypatch):
