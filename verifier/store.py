@@ -31,6 +31,8 @@ from verifier.tags import TagRead, TagStore
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
 LOOK_LIFE: Final = timedelta(seconds=120)
 NOTE_LIFE: Final = timedelta(days=30)
+WHAT_MOST: Final = 400
+"""Letters of what was read, as the access log keeps it; the rest is cut off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +189,7 @@ class VerifierStore:
                     operator=access.operator,
                     point=access.point,
                     holder=access.holder,
-                    what=access.what[:400],
+                    what=access.what[:WHAT_MOST],
                 )
             )
 

@@ -181,6 +181,18 @@ def test_who_asked_for_which_name_is_shown_to_every_auditor(auditor, names, site
     assert accesses(site, "log")[0][0] == "names asked for"
 
 
+@pytest.mark.parametrize("purpose", ['"' * 200, "\u0001" * 200, "\\" * 200])
+def test_no_purpose_hides_an_asking_from_the_other_auditors(auditor, names, site, purpose):
+    """What grows when it is kept would be cut off and shown to nobody: it is refused before a name is told."""
+    site.clock.advance(timedelta(hours=1))
+    before = accesses(site, "names")
+    assert ask_name(site, names, purpose).json["fields"][0]["path"] == "$.purpose"
+    assert accesses(site, "names") == before
+    told = "查" * 180 + '"引号"'
+    assert ask_name(site, names, told).status_code == 200
+    assert auditor.get("/v1/audit/names").json["asked"][0]["purpose"] == told
+
+
 def test_names_are_told_one_by_one_and_never_as_a_list(site, names, monkeypatch):
     """Ten, then one a minute."""
     for _ in range(12):
@@ -292,6 +304,7 @@ def test_search_and_export_choose_the_same_entries(auditor, query, wrong):
         "since=2026-02-30&until=2026-03-01",
         "since=yesterday&until=2026-11-01",
         "since=2026-11-01",
+        "since=9999-12-31&until=9999-12-31",
         f"{SPAN}&colour=red",
     ],
 )
@@ -299,6 +312,11 @@ def test_spans_that_make_no_sense_are_named(auditor, query):
     """Backwards, too long, not in the calendar, not a day, half, unknown."""
     for call in ("figures", "anomalies"):
         assert auditor.get(f"/v1/audit/{call}?{query}").status_code == 422
+
+
+def test_the_last_day_of_the_calendar_exports_nothing(auditor):
+    """No day follows it: refused, not broken."""
+    assert auditor.get("/v1/audit/export?format=csv&until=9999-12-31").status_code == 422
 
 
 def test_an_entry_that_was_altered_in_the_ledger_contradicts_the_log(auditor, site):

@@ -15,18 +15,19 @@ from accounts.rights import Right
 from edge.http import answer, read_body, request_instant
 from edge.instants import from_epoch, rfc3339
 from edge.openapi import describe
-from edge.problems import Problem
+from verifier.api.readings import invalid_field
 from verifier.api.review_bodies import Asked, AskedNames, NameBody, NameSaid
 from verifier.api.reviewing import Reviewing
 from verifier.checkin import ledger_problems
 from verifier.ledger.interface import Entry
+from verifier.store import WHAT_MOST as KEPT_MOST
 
 KIND = "names"
 TOLD_MOST = 200
 
 
 class _Kept(msgspec.Struct, frozen=True):
-    """An asking as the access log keeps it: less than 400 letters."""
+    """An asking as the access log keeps it, in KEPT_MOST letters at most."""
 
     entry: str
     by: str
@@ -50,9 +51,12 @@ def add_names(found: Blueprint, reviewing: Reviewing) -> None:
         caller.require(Right.NAMES, str(entry.fields["point"]))
         purpose = body.purpose.strip()
         if len(purpose) < body.LEAST:
-            raise Problem("invalid-field", extra={"fields": [{"path": "$.purpose", "message": "say what for"}]})
+            raise invalid_field("$.purpose", "say what for")
+        kept = msgspec.json.encode(_Kept(entry.id, caller.label[:60], purpose)).decode()
+        if len(kept) > KEPT_MOST:  # cut off it would be shown to nobody: quotes and control letters take more than one
+            raise invalid_field("$.purpose", "too long as it is kept: say it shorter, without quotes")
         reviewing.name_limit.require(caller.id)
-        reviewing.record(caller, KIND, _Kept(entry.id, caller.label[:60], purpose), holder)
+        reviewing.record(caller, KIND, kept, holder)
         return answer(_said(reviewing, entry, holder), headers={"Cache-Control": "no-store"})
 
     @found.get("/v1/audit/names")

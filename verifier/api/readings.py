@@ -27,6 +27,8 @@ Pseudonym = Annotated[str, Meta(pattern="^[A-Za-z0-9_-]{43}$", description="A ho
 Mark = Annotated[str, Meta(pattern="^[a-z0-9][a-z0-9:_-]{0,99}$", description="What is special about an entry.")]
 Id = Annotated[str, Meta(min_length=1, max_length=64)]
 _ASKED: Final = (*FILTERED, "mark")
+_LAST_YEAR: Final = 9998
+"""Of a day: the day after it is still a date."""
 
 
 class EntryFilter(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -72,6 +74,8 @@ def days_asked(since: str, until: str, most: int) -> tuple[date, date]:
         first, last = date.fromisoformat(since), date.fromisoformat(until)
     except ValueError:
         raise invalid_field("$.since", "not a day of the calendar") from None
+    if last.year > _LAST_YEAR:
+        raise invalid_field("$.until", "not a day of the calendar")
     if not 0 <= (last - first).days < most:
         raise invalid_field("$.until", f"not after `since`, or more than {most} days")
     return first, last
