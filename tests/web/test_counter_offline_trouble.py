@@ -201,3 +201,25 @@ def test_a_busy_day_is_sent_in_batches(opened_offline, served):
     assert {row["state"] for row in rows} == {"applied"}
     assert sorted(sizes) == [50, 200, 200]
     tablet.is_back()
+
+
+def test_a_server_that_cannot_write_is_lost_until_it_takes_the_queue(opened_offline, served):
+    """It answers every read, and 503 to what must be durable: the tablet stays offline, not now here, now there."""
+    tablet = LostTablet(opened_offline, served)
+
+    def refuse(route):
+        route.fulfill(status=503, content_type="application/problem+json", body='{"code": "unavailable"}')
+
+    for path in ("**/v1/check-ins", "**/v1/offline-check-ins"):
+        tablet.page.route(path, refuse)
+    card = served.card("gold")
+    assert tablet.present(card) == ("granted", "")
+    tablet.is_lost()
+    tablet.next()
+    tablet.page.click("#offbar-retry")
+    expect(tablet.page.locator("#announcement")).to_have_text("还是连不上。")
+    tablet.is_lost()
+    for path in ("**/v1/check-ins", "**/v1/offline-check-ins"):
+        tablet.page.unroute(path)
+    assert tablet.sent(1)[0]["state"] == "applied"
+    tablet.is_back()

@@ -11,6 +11,7 @@ import { Book } from "./offline-book.js";
 import * as store from "./offline-store.js";
 
 const FETCH_MS = 10000;
+const TIDY_MS = 60 * 60 * 1000;
 const REFRESH_MS = 4 * 60 * 1000; // a status list is renewed every five minutes
 
 async function fetchText(path) {
@@ -18,6 +19,8 @@ async function fetchText(path) {
   if (!response.ok) throw new Error(`${path}: ${response.status}`);
   return response.text();
 }
+
+const tidy = () => store.tidy(now()).catch(() => null);
 
 const claimsOf = (token) => JSON.parse(fromUtf8(unb64u(token.split(".")[1])));
 
@@ -35,7 +38,8 @@ export class OfflineDesk {
     await this.look();
     await this.refresh();
     setInterval(() => this.refresh(), REFRESH_MS);
-    store.tidy(now()).catch(() => null);
+    tidy();
+    setInterval(tidy, TIDY_MS);
   }
 
   async refresh() {

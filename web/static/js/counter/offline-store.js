@@ -6,7 +6,7 @@ const VERSION = 1;
 const SEEN_MOST = 4000;
 const SEEN_MS = 35 * 86400000; // a phone's card lives 30 days
 const USES_MS = 400 * 86400000; // the longest period that is counted is a year
-const TAKEN_MS = 30 * 86400000;
+const TAKEN_MS = 7 * 86400000;
 
 export const WAITING = "waiting";
 
