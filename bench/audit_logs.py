@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import msgspec
@@ -15,6 +16,7 @@ from keys.notes import Checkpoint, Ed25519NoteSigner, Note, open_checkpoint
 from verifier.audit.exporting import Exported
 from verifier.audit.leaf import FIRST_PREV, entry_id, leaf_hash
 from verifier.audit.tiles import FolderSource, Tree
+from verifier.audit.tilewriter import TileWriter
 from verifier.ledger.sqlite.schema import row_of
 
 ORIGIN = "bench.example/v1/log"
@@ -90,6 +92,14 @@ def _entries(count: int, heads: dict[int, tuple[object, ...]]) -> Iterator[tuple
         partition, seq = int(str(fields["partition"])), int(str(fields["seq"]))
         heads[partition] = (partition, seq, leaf_hash(data), fields["at"])
         yield (row_of(partition, seq), *(fields.get(name) for name in _COLUMNS[1:-1]), data)
+
+
+def write_log(folder: Path, count: int) -> Exported:
+    """Write a log's tiles, some thousand leaves at a time, and return it with its checkpoint."""
+    writer, left = TileWriter(folder, 0), leaves(count)
+    while some := list(islice(left, 8192)):
+        writer.append(some)
+    return signed(folder, writer.size)
 
 
 def signed(folder: Path, size: int) -> Exported:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import random
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -11,16 +13,20 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from zoneinfo import ZoneInfo
 
-from bench.audit_logs import POINTS, REASONS, START_MS, STEP_MS, fill_ledger, holder, leaves, signed
+import msgspec
+
+from bench.audit_logs import POINTS, REASONS, START_MS, STEP_MS, fill_ledger, holder, write_log
 from bench.ledger import change
 from bench.rows import Row, percentile
 from edge.clock import SystemClock
-from verifier.audit.exporting import Exported, Filter, json_lines, write_csv, write_lines, write_xlsx
-from verifier.audit.tilewriter import TileWriter
+from verifier.audit.apart import ROOT, Job, What, job_of
+from verifier.audit.exporting import Exported, Filter, json_lines, write_lines
 from verifier.ledger.interface import Query
 from verifier.ledger.sqlite import SqliteLedger
 
+FORMS: tuple[What, ...] = ("jsonl", "csv", "xlsx")
 PAGES = 40
 """Pages asked for with each filter."""
 
@@ -76,49 +82,34 @@ def _queries(rng: random.Random, count: int) -> dict[str, Query]:
 
 
 def exporting(count: int) -> list[Row]:
-    """A whole log in three forms, each in a process of its own: its memory at a tenth and at the whole."""
+    """A whole log in three forms by the process that the server has do it: its memory at a tenth and at the whole."""
     rows = []
     with TemporaryDirectory() as name:
         folder = Path(name)
-        writer = TileWriter(folder / "log", 0)
-        writer.append(leaves(count))
-        log = signed(folder / "log", writer.size)
-        small = signed(folder / "log", writer.size // 10 // 256 * 256)
-        for form, write in _FORMS.items():
+        logs = {size: write_log(folder / str(size), size) for size in (count // 10, count)}
+        for form in FORMS:
             path = folder / f"export.{form}"
-            _, little = _apart(lambda write=write, path=path: write(small, path))
-            spent, much = _apart(lambda write=write, path=path: write(log, path))
+            _, little = _apart(_job(form, folder / str(count // 10), logs[count // 10]), path)
+            spent, much = _apart(_job(form, folder / str(count), logs[count]), path)
             path.unlink()
             rows.append(Row(f"{count:,} rows as {form}", count / spent, "rows/s"))
             rows.append(Row(f"memory for {form} at its peak", much, "MB", little, "at a tenth", 1.2))
     return rows
 
 
-def _write_jsonl(log: Exported, path: Path) -> None:
-    with path.open("wb") as file:
-        write_lines(json_lines(log, Filter()), file)
+def _job(form: What, folder: Path, log: Exported) -> Job:
+    return job_of(form, [folder], log.checkpoint, ZoneInfo("Asia/Shanghai"), Filter())
 
 
-def _write_csv(log: Exported, path: Path) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
-        write_csv(log, Filter(), file, UTC)
-
-
-def _write_xlsx(log: Exported, path: Path) -> None:
-    write_xlsx(log, Filter(), path, UTC)
-
-
-_FORMS: dict[str, Callable[[Exported, Path], None]] = {"jsonl": _write_jsonl, "csv": _write_csv, "xlsx": _write_xlsx}
-
-
-def _apart(work: Callable[[], None]) -> tuple[float, float]:
-    """Do work in a child; return the seconds and the most memory (MB) that the child held."""
+def _apart(job: Job, path: Path) -> tuple[float, float]:
+    """Have a job done; return the seconds, and the most memory (MB) that it held."""
     start = time.perf_counter()
-    child = os.fork()
-    if child == 0:
-        work()
-        os._exit(0)
-    _, status, used = os.wait4(child, 0)
+    asked = path.with_suffix(".job")
+    asked.write_bytes(msgspec.json.encode(job))
+    with asked.open("rb") as source, path.open("wb") as out:
+        child = subprocess.Popen([sys.executable, "-m", "verifier.audit.apart"], stdin=source, stdout=out, cwd=ROOT)
+        _, status, used = os.wait4(child.pid, 0)
+        child.returncode = status
     if status:
         raise SystemExit("the work that was to be measured failed")
     return time.perf_counter() - start, used.ru_maxrss / 1024
@@ -128,9 +119,7 @@ def beside_load(count: int) -> list[Row]:
     """Check-ins alone, and beside an auditor who reads the whole ledger page by page while another exports the log."""
     with TemporaryDirectory() as name:
         folder = Path(name)
-        writer = TileWriter(folder / "log", 0)
-        writer.append(leaves(count))
-        log = signed(folder / "log", writer.size)
+        log = write_log(folder / "log", count)
         SqliteLedger(folder / "ledger.db", SystemClock()).ready()
         fill_ledger(folder / "ledger.db", count)
         alone, alone_rate = _checked_in(folder)
@@ -178,8 +167,7 @@ def _working(work: Callable[[], None]) -> Iterator[None]:
 def _checked_in(folder: Path, wal: list[float] | None = None) -> tuple[float, float]:
     """The p50 of single check-ins (µs), and how many a second eight threads get done."""
     ledger = SqliteLedger(folder / "ledger.db", SystemClock())
-    changes = [change() for _ in range(400)]
-    alone = percentile([_timed(lambda asked=asked: ledger.check_in(asked)) * 1e6 for asked in changes], 0.5)
+    alone = percentile([_timed(lambda: ledger.check_in(change())) * 1e6 for _ in range(400)], 0.5)
 
     def work() -> None:
         for _ in range(100):
