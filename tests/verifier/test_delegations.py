@@ -190,6 +190,13 @@ def test_only_what_serves_the_employer_at_a_counter_can_be_delegated(phone, serv
     assert make(phone, service=service).json["code"] == problem
 
 
+@pytest.mark.parametrize("employer", ["  ", "\u3000\u3000", "\u200b\u200b", "司公\u202e云白", "白云\u0000司"])
+def test_no_employer_is_named_that_staff_cannot_read(phone, employer):
+    """Spaces alone, letters without width, a line turned around: what the window would show is not what was meant."""
+    assert make(phone, employer=employer).json["fields"][0]["path"] == "$.employer"
+    assert made(phone, employer=" 白云\u3000云聚 ")["delegation"]["employer"] == "白云 云聚"
+
+
 def test_ten_codes_at_once_and_no_more(phone):
     """One taken back makes room; the same operation twice is one code."""
     operation = identifier()

@@ -25,8 +25,10 @@ from verifier.delegations import Delegation, check_delegable, spaced
 from verifier.phrasing import card_refused_words
 from verifier.service import Verifier
 
+EMPLOYER_LEAST = 2
 Employer = Annotated[
-    str, Meta(min_length=2, max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$", description="The employer's name.")
+    str,
+    Meta(min_length=EMPLOYER_LEAST, max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$", description="The employer's name."),
 ]
 
 
@@ -138,7 +140,7 @@ class DelegationCalls(WalletCalls):
             )
         service = self._asking.service(body.service)
         ends_at = at + check_delegable(programme, service, card)
-        wanted = Delegation("", card.subject, body.card, service.code, body.employer.strip(), at, ends_at)
+        wanted = Delegation("", card.subject, body.card, service.code, _employer(body.employer), at, ends_at)
         made, code = self._verifier.store.delegations.make(idempotency_key(), wanted)
         self._know(body.card, card)
         said = DelegationMade(delegation=self._view(made, at), code=code, spaced=spaced(code), server_time=rfc3339(at))
@@ -174,3 +176,15 @@ class DelegationCalls(WalletCalls):
             uses=one.uses,
             used_at=None if one.used_at is None else rfc3339(one.used_at),
         )
+
+
+def _employer(text: str) -> str:
+    """Return an employer's name as staff can read it; Problem invalid-field for one that shows as nothing or another.
+
+    Letters that turn the line around, or have no width, could make a name look like another's.
+    """
+    name = " ".join(text.split())
+    if len(name) < EMPLOYER_LEAST or not name.isprintable():
+        message = "a name of at least two letters, without invisible ones, is expected"
+        raise Problem("invalid-field", extra={"fields": [{"path": "$.employer", "message": message}]})
+    return name
