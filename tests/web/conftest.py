@@ -132,9 +132,10 @@ def engine(request, site, tmp_path):
     assert complaints == []
 
 
-@pytest.fixture(scope="module", params=["chromium", "webkit", "firefox"])
+# Not Firefox: Marionette runs a test's script in a room of its own, from where bytes cannot be handed to the page's.
+@pytest.fixture(scope="module", params=["chromium", "webkit"])
 def core(request, site, tmp_path_factory):
-    """The modules of the offline core in a page of each engine; at the end its policy has reported nothing."""
+    """The modules of the offline core in a page of either engine; at the end its policy has reported nothing."""
     if request.param == "chromium":
         watched = Watched(request.getfixturevalue("browser"), site)
         yield Core(watched("/check"))
