@@ -158,6 +158,7 @@ class DelegationCalls(WalletCalls):
 
     def revoke(self, delegation: str, body: WalletCard, at: datetime) -> Response:
         """Take one back; a second time changes nothing."""
+        idempotency_key()
         _, _, card = self._proved(body.card, at)
         revoked = self._verifier.store.delegations.revoke(delegation, card.subject, at)
         return answer(self._view(revoked, at), headers={"Cache-Control": "no-store"})
