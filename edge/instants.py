@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND = timedelta(seconds=1)
@@ -11,6 +11,7 @@ _LEAST = datetime.min.replace(tzinfo=UTC)
 _MOST = datetime.max.replace(tzinfo=UTC)
 _RFC3339 = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(?:Z|([+-])(\d\d):(\d\d))", re.ASCII)
 _LAST_HOUR, _LAST_MINUTE = 23, 59
+_FIRST_YEAR, _LAST_YEAR = 1970, 9998
 
 
 class InstantError(ValueError):
@@ -60,6 +61,31 @@ def parse_rfc3339(text: str) -> datetime:
         return local.astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise InstantError(f"no such time: {error}") from None
+
+
+def parse_asked(text: str) -> datetime:
+    """Return the instant that somebody asks about, in the years 1970 to 9998; InstantError.
+
+    Days and windows around it are instants too, in every zone: sums with it overflow nowhere.
+    """
+    at = parse_rfc3339(text)
+    _check_year(at.year)
+    return at
+
+
+def day_asked(text: str) -> date:
+    """Return the day that somebody asks about, written `2026-10-31`, in the years 1970 to 9998; InstantError."""
+    try:
+        day = date.fromisoformat(text)
+    except ValueError as error:
+        raise InstantError(f"no such day: {error}") from None
+    _check_year(day.year)
+    return day
+
+
+def _check_year(year: int) -> None:
+    if not _FIRST_YEAR <= year <= _LAST_YEAR:
+        raise InstantError("a year from 1970 to 9998 is expected")
 
 
 def _offset(match: re.Match[str]) -> timezone:

@@ -14,7 +14,7 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
 from cards.names import mask
-from edge.instants import InstantError, parse_rfc3339, rfc3339
+from edge.instants import InstantError, day_asked, parse_asked, rfc3339
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -184,8 +184,8 @@ def _yes_no(_field: BookingField, value: object) -> bool:
 
 def _date(_field: BookingField, value: object) -> date:
     try:
-        return date.fromisoformat(value if isinstance(value, str) and len(value) == len("2026-10-31") else "")
-    except ValueError:
+        return day_asked(value if isinstance(value, str) and len(value) == len("2026-10-31") else "")
+    except InstantError:
         raise _Fault("a date such as 2026-10-31 is expected") from None
 
 
@@ -193,7 +193,7 @@ def _instants(_field: BookingField, value: object) -> tuple[datetime, ...]:
     """Read a time, or two joined by `/`: a slot from one to the other (ISO 8601)."""
     parts = value.split("/") if isinstance(value, str) else [""]
     try:
-        instants = tuple(parse_rfc3339(part) for part in parts[: _INTERVAL + 1])
+        instants = tuple(parse_asked(part) for part in parts[: _INTERVAL + 1])
     except InstantError as error:
         raise _Fault(str(error)) from None
     if len(instants) > _INTERVAL or (len(instants) == _INTERVAL and instants[0] >= instants[1]):

@@ -10,7 +10,7 @@ from datetime import datetime
 from accounts.rights import Caller, Right
 from cards.programme.types import Programme
 from edge.encoding import digest
-from edge.instants import InstantError, from_epoch, parse_rfc3339
+from edge.instants import InstantError, from_epoch, parse_asked
 from edge.problems import Problem, ProblemKind, register_problem
 from edge.strictjson import canonical
 from verifier.checkin import LATE_WINDOW, VOID_WINDOW, ledger_problems
@@ -182,7 +182,7 @@ def _request(kind: str, change: Change, *values: str) -> bytes:
 
 def _instant(text: str) -> datetime:
     try:
-        return parse_rfc3339(text)
+        return parse_asked(text)
     except InstantError as error:
         raise _invalid("$.at", str(error)) from None
 

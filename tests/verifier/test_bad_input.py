@@ -8,6 +8,7 @@ import pytest
 from accounts.rights import Right
 from edge.problems import PROBLEMS
 from keys.dpop import build_proof
+from tests.verifier.booking import CLERK, Phone, flight
 from tests.verifier.world import BASE, World, identifier
 
 ENTRY = "00-000001"
@@ -134,6 +135,43 @@ def test_unreadable_presentations_are_no_entries(device, world):
     for text in ("x", "a.b.c", "YJ01:", "YJ99:AAAA", "9301", "9301999", "~", "YJ01:" + "Z" * 400, "x" * 8000, "é"):
         assert problem_of(device.check_in(text, "gym-visit")) == "malformed"
     assert world.log() == []
+
+
+def test_the_ends_of_the_calendar_break_nothing(world):
+    """Windows, days and months around what is asked about are no dates any more: a field's fault, never a 500."""
+    world.clock.advance(timedelta(seconds=2))
+    phone, clerk = Phone(world, world.card("diamond")), world.device("events", CLERK)
+    event = {"code": "END-1", "service": "steward-training", "name": {"zh": "甲", "en": "A"}, "capacity": 2}
+    for day in ("0001-01-01", "1969-12-31", "9999-01-01", "9999-12-31"):
+        starts, ends = f"{day}T12:00:00Z", f"{day}T13:00:00Z"
+        assert problem_of(phone.book("library-room", {"slot": f"{starts}/{ends}", "people": 4})) == "invalid-field"
+        travel = flight("2026-11-05 10:00") | {"scheduled_at": starts, "travel_date": day}
+        assert problem_of(phone.book("airport-dom-departure", travel)) == "invalid-field"
+        kept = clerk.call("POST", "/v1/events", {**event, "starts_at": starts, "ends_at": ends})
+        assert problem_of(kept) == "invalid-field"
+        assert problem_of(clerk.call("GET", f"/v1/bookings?point=events&on={day}")) == "invalid-field"
+    assert world.log() == []
+
+
+@pytest.mark.parametrize("year", ["0000", "0001", "9999"])
+def test_no_statement_or_list_is_made_of_a_year_without_neighbours(world, year):
+    """A period has a beginning and an end, or is refused."""
+    paid = world.device("gym", frozenset({Right.STATEMENT}))
+    office = world.device("dept-media", frozenset({Right.BOOKINGS, Right.NAMES}))
+    subscribers = f"/v1/requests/subscribers?service=steward-newspaper&period={year}"
+    assert problem_of(office.call("GET", subscribers)) == "invalid-field"
+    for month in (f"{year}-01", f"{year}-12", "2026-10%0A", "%EF%BC%92%EF%BC%90%EF%BC%92%EF%BC%96-10"):
+        answer = paid.call("GET", f"/v1/statements?point=gym&since={month}&until={month}")
+        assert problem_of(answer) == "invalid-field"
+
+
+def test_a_code_that_ends_in_a_new_line_is_none(world):
+    """`$` stops before a last new line: a list or a file's name would break there."""
+    clerk = world.device("events", CLERK)
+    event = {"service": "steward-training", "name": {"zh": "甲", "en": "A"}, "capacity": 2}
+    event |= {"starts_at": "2026-11-05T00:00:00Z", "ends_at": "2026-11-05T01:00:00Z"}
+    for wrong in ({"code": "ABC\n"}, {"code": "ABC", "name": {"zh": "甲\n", "en": "A"}}):
+        assert problem_of(clerk.call("POST", "/v1/events", {**event, **wrong})) == "invalid-field"
 
 
 def test_an_identity_number_is_no_reference(world):

@@ -315,7 +315,8 @@ def test_spans_that_make_no_sense_are_named(auditor, query):
 
 
 def test_the_last_day_of_the_calendar_exports_nothing(auditor):
-    """No day follows it: refused, not broken."""
+    """No day follows it: refused, not broken. Nor does a new line after a month break a report."""
+    assert auditor.get("/v1/audit/report?month=2026-11%0A").status_code == 422
     assert auditor.get("/v1/audit/export?format=csv&until=9999-12-31").status_code == 422
 
 

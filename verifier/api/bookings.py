@@ -15,7 +15,7 @@ from cards.parts import Presentation
 from cards.programme.types import Point, Service
 from cards.verify import Refused, Verified
 from edge.http import answer, idempotency_key, read_body, read_query, request_instant
-from edge.instants import InstantError, parse_rfc3339, rfc3339
+from edge.instants import InstantError, day_asked, parse_asked, rfc3339
 from edge.openapi import describe
 from edge.problems import Problem
 from verifier.api.asking import Asking, given
@@ -287,15 +287,15 @@ def by_number(
 
 def _instant(path: str, text: str) -> datetime:
     try:
-        return parse_rfc3339(text)
+        return parse_asked(text)
     except InstantError as error:
         raise _invalid(path, str(error)) from None
 
 
 def _day(text: str) -> date:
     try:
-        return date.fromisoformat(text)
-    except ValueError:
+        return day_asked(text)
+    except InstantError:
         raise _invalid("$.on", "a date such as 2026-10-31 is expected") from None
 
 

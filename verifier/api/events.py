@@ -14,7 +14,7 @@ from accounts.http import Authenticator
 from accounts.rights import Caller, Right
 from cards.programme.types import BookingBasis, Point, Service, Text
 from edge.http import answer, idempotency_key, read_body, read_query, request_instant
-from edge.instants import InstantError, parse_rfc3339, rfc3339
+from edge.instants import InstantError, parse_asked, rfc3339
 from edge.limits import RateLimit
 from edge.openapi import describe
 from edge.problems import Problem
@@ -28,8 +28,10 @@ from verifier.bookings import point_of, rule_of
 from verifier.ledger.bookings import BookingState
 from verifier.service import Verifier
 
-EventCode = Annotated[str, Meta(pattern=r"^[A-Z0-9-]{3,20}$", description="As holders sign up for it: HR-2026-11.")]
-EventName = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$")]
+EventCode = Annotated[
+    str, Meta(pattern=r"^[A-Z0-9-]{3,20}$(?!\n)", description="As holders sign up for it: HR-2026-11.")
+]
+EventName = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$(?!\n)")]
 Seats = Annotated[int, Meta(ge=1, le=10_000, description="How many people there are seats for.")]
 
 
@@ -288,7 +290,7 @@ def _span(starts: str | None, ends: str | None, kept: Event | None = None) -> tu
 
 def _instant(path: str, text: str) -> datetime:
     try:
-        return parse_rfc3339(text)
+        return parse_asked(text)
     except InstantError as error:
         raise _invalid(path, str(error)) from None
 

@@ -11,7 +11,7 @@ from msgspec import Meta
 
 from accounts.rights import EVERYWHERE, Caller, Right
 from edge.http import answer, read_query, request_instant
-from edge.instants import InstantError, parse_rfc3339, rfc3339
+from edge.instants import InstantError, parse_asked, rfc3339
 from edge.openapi import describe
 from edge.problems import Problem
 from verifier.api.asking import Asking
@@ -107,7 +107,7 @@ def _instant(name: str, text: str | None) -> datetime | None:
     if text is None:
         return None
     try:
-        return parse_rfc3339(text)
+        return parse_asked(text)
     except InstantError as error:
         raise invalid_field(f"$.{name}", str(error)) from None
 

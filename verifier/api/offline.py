@@ -13,7 +13,7 @@ from accounts.authenticator import Authenticator
 from accounts.rights import EVERYWHERE, Caller, Right
 from cards.claims import CARD, parse
 from edge.http import answer, body_limit, read_body, read_query, request_instant
-from edge.instants import InstantError, parse_rfc3339, rfc3339
+from edge.instants import InstantError, parse_asked, rfc3339
 from edge.limits import RateLimit
 from edge.openapi import describe
 from edge.problems import Problem
@@ -171,7 +171,7 @@ def _instant(name: str, text: str | None) -> datetime | None:
     if text is None:
         return None
     try:
-        return parse_rfc3339(text)
+        return parse_asked(text)
     except InstantError as error:
         raise Problem("invalid-field", extra={"fields": [{"path": f"$.{name}", "message": str(error)}]}) from None
 

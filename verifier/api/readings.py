@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from accounts.rights import Caller
+from edge.instants import InstantError, day_asked
 from edge.problems import Problem
 from keys.notes import NoteError
 from verifier.answers import Beneficiaries, Code
@@ -27,8 +28,6 @@ Pseudonym = Annotated[str, Meta(pattern="^[A-Za-z0-9_-]{43}$", description="A ho
 Mark = Annotated[str, Meta(pattern="^[a-z0-9][a-z0-9:_-]{0,99}$", description="What is special about an entry.")]
 Id = Annotated[str, Meta(min_length=1, max_length=64)]
 _ASKED: Final = (*FILTERED, "mark")
-_LAST_YEAR: Final = 9998
-"""Of a day: the day after it is still a date."""
 
 
 class EntryFilter(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -71,11 +70,9 @@ def invalid_field(path: str, message: str) -> Problem:
 def days_asked(since: str, until: str, most: int) -> tuple[date, date]:
     """Return two days in order, not more than `most` between them; Problem invalid-field."""
     try:
-        first, last = date.fromisoformat(since), date.fromisoformat(until)
-    except ValueError:
+        first, last = day_asked(since), day_asked(until)
+    except InstantError:
         raise invalid_field("$.since", "not a day of the calendar") from None
-    if last.year > _LAST_YEAR:
-        raise invalid_field("$.until", "not a day of the calendar")
     if not 0 <= (last - first).days < most:
         raise invalid_field("$.until", f"not after `since`, or more than {most} days")
     return first, last

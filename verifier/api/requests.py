@@ -359,7 +359,7 @@ def _opening(service: Service, matter: MatterRequest | None) -> dict[str, str]:
 def _period(unit: PeriodUnit, key: str, verifier: Verifier) -> Period:
     try:
         return period_named(unit, key, verifier.programme.zone)
-    except ValueError:
+    except (ValueError, OverflowError):  # another unit's, or a year at the ends of the calendar
         raise _invalid("$.period", f"a period such as {'2026' if unit is PeriodUnit.YEAR else '2026-10'}") from None
 
 

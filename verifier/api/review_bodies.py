@@ -43,7 +43,7 @@ class ExportQuery(EntryFilter, frozen=True, forbid_unknown_fields=True, kw_only=
 class ReportQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A month, one department's points or all, and the language of the paper."""
 
-    month: Annotated[str, Meta(pattern=r"^20\d{2}-(0[1-9]|1[0-2])$")]
+    month: Annotated[str, Meta(pattern=r"^20[0-9]{2}-(0[1-9]|1[0-2])$(?!\n)")]
     department: Code | None = None
     lang: Literal["zh", "en"] = "zh"
 

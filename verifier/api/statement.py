@@ -33,7 +33,7 @@ from verifier.statement import (
 from verifier.statement_pdf import as_pdf, department_pdf
 from verifier.store import Access
 
-Month = Annotated[str, Meta(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")]
+Month = Annotated[str, Meta(pattern=r"^[1-8][0-9]{3}-(0[1-9]|1[0-2])$(?!\n)")]
 LONGEST: Final = timedelta(days=366)
 _PAGE: Final = 500
 _TYPES: Final = {"csv": "text/csv; charset=utf-8", "pdf": "application/pdf"}

@@ -16,7 +16,7 @@ from cards.parts import Presentation, PresentationError
 from cards.programme.types import Assurance, BookingBasis
 from cards.verify import Refused, Verified
 from edge.http import answer, idempotency_key, read_body, request_instant
-from edge.instants import InstantError, parse_rfc3339, rfc3339
+from edge.instants import InstantError, parse_asked, rfc3339
 from edge.limits import RateLimit
 from edge.openapi import describe
 from edge.problems import Problem
@@ -310,7 +310,7 @@ def _kept_private(said: object, status: int = 200) -> Response:
 
 def _instant(path: str, text: str) -> datetime:
     try:
-        return parse_rfc3339(text)
+        return parse_asked(text)
     except InstantError as error:
         raise _invalid(path, str(error)) from None
 
