@@ -96,3 +96,56 @@ def test_a_camera_that_is_refused_is_said_to_be(opened, site):
     tablet.page.click("#camera-toggle")
     expect(tablet.page.locator("#camera-state")).to_have_text("不可用")
     assert tablet.present(site.printed("gold")) == ("granted", "")
+
+
+TORCH = """() => {
+  window.asked = [];
+  const { getCapabilities } = MediaStreamTrack.prototype;
+  MediaStreamTrack.prototype.getCapabilities = function () { return { ...getCapabilities.call(this), torch: true }; };
+  MediaStreamTrack.prototype.applyConstraints = async ({ advanced }) => { window.asked.push(advanced[0].torch); };
+}"""
+
+
+def test_the_light_is_offered_where_the_camera_has_one(opened_with_camera, site):
+    """On and off by one button, which says so; a camera without one shows no button."""
+    tablet = filming(opened_with_camera, site)
+    expect(tablet.page.locator("#camera-light")).not_to_be_visible()
+    tablet.page.add_init_script(f"({TORCH})()")
+    tablet.page.reload()
+    light = tablet.page.locator("#camera-light")
+    light.click()
+    expect(light).to_have_attribute("aria-pressed", "true")
+    light.click()
+    expect(light).to_have_attribute("aria-pressed", "false")
+    assert tablet.page.evaluate("() => window.asked") == [True, False]
+
+
+CAMERAS = """() => {
+  const found = navigator.mediaDevices.enumerateDevices.bind(navigator.mediaDevices);
+  navigator.mediaDevices.enumerateDevices = async () => {
+    const [camera, ...others] = (await found()).filter((device) => device.kind === 'videoinput');
+    return [camera, { kind: 'videoinput', deviceId: 'the-other' }, ...others];
+  };
+  const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+  window.asked = [];
+  navigator.mediaDevices.getUserMedia = (wanted) => {
+    window.asked.push(wanted.video.deviceId ?? wanted.video.facingMode);
+    return open({ video: true });
+  };
+}"""
+
+
+def test_another_camera_is_one_tap_away_and_remembered(opened_with_camera, film, site):
+    """The next one of the device, then still scanning; after a reload it is the one asked for."""
+    film.show(None)
+    tablet = filming(opened_with_camera, site)
+    tablet.page.add_init_script(f"({CAMERAS})()")
+    tablet.page.reload()
+    tablet.page.click("#camera-switch")
+    expect(tablet.page.locator("#camera-state")).to_have_text("就绪")
+    assert tablet.page.evaluate("() => window.asked.at(-1)") == "the-other"
+    tablet.page.reload()
+    expect(tablet.page.locator("#camera-state")).to_have_text("就绪")
+    assert tablet.page.evaluate("() => window.asked") == ["the-other"]
+    film.show(code_of(site.printed("gold")))
+    tablet.shows("identity")

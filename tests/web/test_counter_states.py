@@ -35,7 +35,7 @@ def test_every_screen_of_bookings_and_supervisors_is_accessible(opened, site, te
     page.click("#show-bookings")
     page.locator("#bookings-list .booking-row").first.wait_for()
     found["bookings"] = violations(page)
-    page.locator("#bookings-list .booking-row").first.click()
+    page.locator("#bookings-list .booking-row").last.click()
     found["booking"] = violations(page)
     page.locator("#bookings-list .more .button").first.click()
     found["delay"] = violations(page)
@@ -51,6 +51,12 @@ def test_every_screen_of_bookings_and_supervisors_is_accessible(opened, site, te
     found["granted"] = violations(page)
     page.click("#void-this")
     found["void"] = violations(page)
+    page.click("#void [data-close]")
+    page.click("#deliver-this")
+    found["deliver"] = violations(page)
+    page.click("#deliver [data-close]")
+    page.evaluate("() => document.getElementById('reopen').showModal()")
+    found["reopen"] = violations(page)
     assert {name: list_ for name, list_ in found.items() if list_} == {}
 
 
