@@ -91,6 +91,18 @@ def test_an_airport_transfer_is_booked_with_all_its_fields(opened, site):
     expect(page.locator("#benefit-13 .left")).to_contain_text("1 / 2")
 
 
+def test_a_phone_abroad_books_by_the_programmes_clock(opened, site):
+    """20:30 in Guangzhou is 20:30 in the form, the list and the booking, whatever the phone's zone."""
+    phone, date = Phone(opened, site, timezone_id="America/New_York"), day(site, 2)
+    page = book_flight(phone, date)
+    assert held(phone)[0]["scheduled_at"] == f"{date}T12:30:00Z"
+    expect(page.locator("[data-one] summary")).to_contain_text("20:30")
+    page.click("[data-one] summary")
+    page.click("[data-act=change]")
+    expect(page.locator("#f-scheduled_at")).to_have_value(date)
+    expect(page.locator("#f-scheduled_at-from")).to_have_value("20:30")
+
+
 def test_faults_stand_at_their_fields_and_at_the_button(opened, site):
     """Nothing is sent; the first fault has the focus; what the server alone can find is led to its field too."""
     phone = Phone(opened, site)

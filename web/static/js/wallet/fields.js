@@ -50,9 +50,12 @@ function group(field, ...children) {
     element("legend", {}, said(field.label)), ...children, faultPlace(field));
 }
 
+// A Chinese character takes the room of two letters.
+const width = (text) => text.length + (text.match(/[\u3000-\u9fff\uff00-\uffef]/g)?.length ?? 0);
+
 // One of a few: large, and told apart by a mark besides the colour.
 export function choice(field, options) {
-  const long = options.some((option) => option.text.length > 24);
+  const long = options.some((option) => width(option.text) > (options.length > 2 ? 26 : 16));
   return element("div", { class: `segments${long ? " wide" : options.length > 2 ? " pairs" : ""}` }, options.map((option, place) =>
     element("label", {},
       element("input", {

@@ -84,6 +84,7 @@ const shownNow = () => (phone.kept.ended ? showEnded(phone.kept.ended) : show("c
 // ---- tabs ----
 
 async function show(name, ...more) {
+  scrollTo(0, 0);
   if (name === "card") {
     showCard();
     return;
