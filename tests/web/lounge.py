@@ -1,4 +1,4 @@
-"""A lounge's counter in a test's hand: flights booked as their holders' phones book them, staff who may answer for more."""
+"""A lounge's counter in a test's hand: flights booked by telephone, staff who may answer for more."""
 
 from __future__ import annotations
 
