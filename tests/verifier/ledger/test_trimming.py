@@ -22,6 +22,7 @@ from tests.verifier.ledger.builders import (
 from tests.verifier.ledger.offline_builders import a_record
 from tests.verifier.ledger.redis_servers import a_server
 from tests.verifier.ledger.test_moving import everything, faults, fill
+from tests.verifier.ledger.test_redis_guarded import Guarded, documented
 from verifier.ledger.bookings import BookingQuery
 from verifier.ledger.interface import LedgerError, LedgerUnavailable, Query
 from verifier.ledger.redis import Options, RedisLedger, read_options
@@ -183,3 +184,18 @@ def test_too_few_days_are_refused(days):
 def test_the_setting_is_read():
     """Beside the others of the address."""
     assert read_options("redis://127.0.0.1/0?keep_days=60&replicas=1").keep == timedelta(days=60)
+
+
+def test_the_documented_user_may_trim_and_name_the_server(tmp_path, clock, tiles):
+    """The rights that docs/operations.md gives the ledger are enough, over TLS."""
+    server = Guarded(tmp_path / "redis", documented())
+    try:
+        ledger = RedisLedger(read_options(f"{server.address()}&keep_days=60"), clock, tiles)
+        entries = [ledger.check_in(a_check_in()).entry for _ in range(3)]
+        clock.advance(LATER)
+        assert ledger.trim(tiles.keep(ledger), clock.now()) == 2
+        assert ledger.entry(entries[0]) is not None
+        assert ledger.store()
+        ledger.close()
+    finally:
+        server.stop()
