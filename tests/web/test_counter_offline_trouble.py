@@ -170,7 +170,7 @@ def test_records_of_a_revoked_tablet_are_kept_until_a_supervisor_brings_them(ope
 
 
 def test_a_busy_day_is_sent_in_batches(opened_offline, served):
-    """450 records, three calls of at most 200, each answered, while progress is shown."""
+    """450 records in calls of at most 200, fewer where the server is slow: each entered once, each answered."""
     tablet = LostTablet(opened_offline, served, "hosp-mch")
     card = served.card("gold")
     served.stop()
@@ -199,7 +199,9 @@ def test_a_busy_day_is_sent_in_batches(opened_offline, served):
     served.start()
     rows = tablet.sent(450)
     assert {row["state"] for row in rows} == {"applied"}
-    assert sorted(sizes) == [50, 200, 200]
+    assert max(sizes) <= 200
+    assert len(sizes) >= 3
+    assert len({row["answer"]["id"] for row in rows}) == 450
     tablet.is_back()
 
 

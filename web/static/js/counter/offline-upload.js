@@ -7,6 +7,7 @@ import * as store from "./offline-store.js";
 
 const LOCK = "yunju-offline-upload";
 const BATCH_MOST = 200;
+const BATCH_LEAST = 10;
 const PATIENCE_MS = 60000;
 
 export class Upload {
@@ -15,6 +16,7 @@ export class Upload {
     this.device = device;
     this.onChange = onChange;
     this.onTime = onTime;
+    this.size = BATCH_MOST;
     this.progress = null; // {done, total} while it runs
     this.stopped = null; // why records wait although the server answers: a code of its problem documents
   }
@@ -38,13 +40,14 @@ export class Upload {
     this.progress = { done: 0, total: waiting.length };
     this.onChange();
     try {
-      for (let size = BATCH_MOST, next = 0; next < waiting.length;) {
-        const batch = waiting.slice(next, next + size);
+      for (let next = 0; next < waiting.length;) {
+        const batch = waiting.slice(next, next + this.size);
         const rows = await this.send(batch);
         if (rows === null) {
-          size = Math.ceil(batch.length / 2); // one of them is not taken with the others: find it
+          this.size = Math.ceil(batch.length / 2); // one of them is not taken with the others: find it
           continue;
         }
+        this.size = Math.min(BATCH_MOST, this.size * 2);
         next += batch.length;
         answered.push(...rows);
         this.progress = { done: next, total: waiting.length };
@@ -52,7 +55,10 @@ export class Upload {
       }
       this.stopped = null;
     } catch (error) {
-      if (error instanceof Unconfirmed) throw error;
+      if (error instanceof Unconfirmed) {
+        this.size = Math.max(BATCH_LEAST, Math.ceil(this.size / 2)); // a slow line or a busy server takes fewer at once
+        throw error;
+      }
       this.stopped = nameOf(error);
     } finally {
       this.progress = null;
