@@ -7,13 +7,15 @@ const PACKED = /^YJ\d\d:/i;
 const DIGITS = /^93\d{19,}$/;
 const TOKEN = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+/;
 const LINK = /^https?:\/\/[!-~]{1,160}\?p=[0-9A-Fa-f]{32}&c=[0-9A-Fa-f]{16}$/; // a counting tag's
+const DELEGATED = /^71(?:[\s·.-]*\d){18}$/; // a code that a holder gave an employer's clerk
 const GARBLED = 60; // nobody types so much by hand
 const TURNED = /^EYj/; // a token's `eyJ` typed under caps lock
 
 // Full-width characters come from an input method; white space around the text from a scanner.
 export const clean = (text) => text.normalize("NFKC").trim();
 
-export const looksPresented = (text) => PACKED.test(text) || DIGITS.test(text) || TOKEN.test(text) || LINK.test(text);
+export const looksPresented = (text) => PACKED.test(text) || DIGITS.test(text) || TOKEN.test(text) || LINK.test(text)
+  || DELEGATED.test(text);
 
 // Why a text that a scanner typed may be no code: the key of the sentence that says so, or null.
 export function whyUnreadable(text) {
@@ -28,7 +30,7 @@ export const looksTurned = (text) => TURNED.test(text);
 export function isBareCard(text) {
   if (PACKED.test(text)) return hasNoProof(firstByteOfBase45(text.slice(5, 8).toUpperCase()));
   if (DIGITS.test(text)) return hasNoProof(firstByteOfDigits(text.slice(4, 21)));
-  if (LINK.test(text)) return true;
+  if (LINK.test(text) || DELEGATED.test(text)) return true;
   return !text.includes("~") && typeOf(text) === "card+jwt";
 }
 
