@@ -1,9 +1,11 @@
 """Look, then confirm: nothing consumed by looking, one device, 120 seconds."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 from cards.claims import Form
 from tests.verifier.booking import Phone, flight, lounge
+from verifier.api.points import point_view
 
 
 def look(device, presentation, **rest):
@@ -132,3 +134,10 @@ def test_a_point_tells_its_counter_what_it_must_ask(world):
     assert departure["own_expense"]
     assert [len(service["booking_fields"]) for service in (departure, arrival)] == [12, 13]
     assert {"code": "plates", "kind": "plates"}.items() <= departure["booking_fields"][10].items()
+
+
+def test_a_point_may_ask_for_digits_alone(world):
+    """Its scanners' letters do not survive: the counter is told, by the programme's word."""
+    gym = world.programme.points["gym"]
+    assert not point_view(world.programme, gym).digits_only
+    assert point_view(world.programme, replace(gym, digits_only=True)).digits_only

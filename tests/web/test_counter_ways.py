@@ -217,3 +217,19 @@ def test_a_certificate_is_looked_at_first_as_the_programme_wants(opened, site):
     tablet = Lounge(opened, site, "hrss")
     tablet.page.locator(".services .option", has_text="荣誉证书").click()
     expect(tablet.page.locator("#look-first")).to_have_count(0)
+
+
+def test_a_point_whose_scanners_lose_letters_asks_for_digits(tablet):
+    """`digits_only` of the programme file, told with the point; the words stay through a change of language."""
+
+    def told(route):
+        answer = route.fetch()
+        route.fulfill(response=answer, json={**answer.json(), "digits_only": True})
+
+    tablet.page.context.route("**/v1/points/gym", told)
+    tablet.page.reload()
+    tablet.shows("scan")
+    how = tablet.page.locator(".camera .how")
+    expect(how).to_contain_text("数字码")
+    tablet.page.click("[data-language=en]")
+    expect(how).to_contain_text("digits")
