@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from playwright.sync_api import expect
 
+from tests.web.counter import Tablet
 from tests.web.phone import Phone
 from tests.web.test_accessibility import LOOKS, violations
 from verifier.delegations import read_code
@@ -90,7 +91,7 @@ def test_a_request_is_withdrawn_and_its_unit_returns(opened, site):
     expect(page.locator("[data-open=steward-newspaper]")).to_contain_text("剩 1 / 1")
 
 
-def test_a_code_for_a_clerk_is_shown_once_as_qr_and_digits_and_taken_back(opened, site):
+def test_a_clerk_uses_a_code_that_is_shown_once_and_taken_back(opened, site):
     """The QR on the screen is the very code, as counters read it; once left, no page holds it; the list can end it."""
     phone = Phone(opened, site)
     page = doing(phone, "delegations")
@@ -104,6 +105,11 @@ def test_a_code_for_a_clerk_is_shown_once_as_qr_and_digits_and_taken_back(opened
     page.locator("#delegation-code").scroll_into_view_if_needed()
     assert phone.scanned() == digits
     assert read_code(digits) == digits
+    tablet = Tablet(opened, site, "gov-registry")
+    tablet.page.click("text=企业变更登记")
+    tablet.wedge(digits)
+    assert tablet.outcome() == ("granted", "")
+    tablet.next()
     page.click(".doings:visible [value=bookings]")
     page.click(".doings:visible [value=delegations]")
     expect(page.locator("#delegations-made")).to_be_hidden()
@@ -111,6 +117,11 @@ def test_a_code_for_a_clerk_is_shown_once_as_qr_and_digits_and_taken_back(opened
     page.click("[data-act=revoke]")
     page.click("[data-act=revoke]")
     expect(page.locator("#delegations-own .pill")).to_have_text("已收回")
+    page.click("#delegations-own summary")
+    expect(page.locator("#delegations-own")).to_contain_text("使用次数1")
+    tablet.page.click("text=企业变更登记")
+    tablet.wedge(digits)
+    assert tablet.outcome() == ("denied", "delegation-over")
     assert digits not in page.content()
 
 
