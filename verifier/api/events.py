@@ -109,10 +109,8 @@ class OpenQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 WRITES = frozenset({"not-permitted", "not-found", "invalid-field", "unavailable", "not-trusted", "clock-skew"})
 
 
-def add_events(
-    found: Blueprint, verifier: Verifier, asking: Asking, authenticate: Authenticator, public: RateLimit
-) -> None:
-    """Add POST, GET and PATCH /v1/events, POST /v1/events/<code>/cancel, GET /v1/events/open."""
+def add_events(found: Blueprint, verifier: Verifier, asking: Asking) -> None:
+    """Add POST, GET and PATCH /v1/events, POST /v1/events/<code>/cancel."""
     desk = EventDesk(verifier, asking)
 
     @found.post("/v1/events")
@@ -161,6 +159,13 @@ def add_events(
     def cancel_event(code: str) -> Response:
         return answer(desk.cancel(code, request_instant()))
 
+
+def add_open_events(
+    found: Blueprint, verifier: Verifier, asking: Asking, authenticate: Authenticator, limit: RateLimit
+) -> None:
+    """Add GET /v1/events/open, which anybody may ask so often."""
+    desk = EventDesk(verifier, asking)
+
     @found.get("/v1/events/open")
     @describe(
         summary="Events to come, for whoever wants to sign up",
@@ -171,7 +176,7 @@ def add_events(
         auth="none",
     )
     def open_events() -> Response:
-        public.require(authenticate.source(request))
+        limit.require(authenticate.source(request))
         return answer(desk.open(read_query(OpenQuery).service, request_instant()))
 
 

@@ -17,7 +17,7 @@ from verifier.api.challenges import add_challenges
 from verifier.api.checkins import add_changes, add_check_ins, add_looks
 from verifier.api.delegations import add_delegations
 from verifier.api.documents import add_documents, add_public_checks
-from verifier.api.events import add_events
+from verifier.api.events import add_events, add_open_events
 from verifier.api.log import add_log
 from verifier.api.matters import add_matters
 from verifier.api.offline import add_offline
@@ -53,7 +53,8 @@ def blueprint(verifier: Verifier, authenticate: Authenticator, clock: Clock) -> 
     add_delegations(found, verifier, asking, authenticate, phones)
     add_wallet_requests(found, verifier, asking, authenticate, phones)
     add_requests(found, verifier, asking)
-    add_events(found, verifier, asking, authenticate, phones)
+    add_events(found, verifier, asking)
+    add_open_events(found, verifier, asking, authenticate, phones)
     add_offline(found, verifier, asking, authenticate)
     add_matters(found, verifier, asking)
     add_statements(found, verifier, asking)
