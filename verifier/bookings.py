@@ -313,9 +313,14 @@ class BookingDesk:
             return self._ledger.booking(booking_id)
 
     def _booking(self, asked: BookingAsked) -> Booking:
-        booking = self.booking(asked.booking)
+        """Return the booking that is asked about; to a holder no other's, before anything of it is looked at."""
+        booking, subject = self.booking(asked.booking), asked.asker.subject
         if booking is None:
             raise Problem("not-found")
+        if subject is not None:
+            with ledger_problems():
+                if self._ledger.pseudonym(subject) != booking.holder:
+                    raise Problem("not-found")
         return booking
 
     def _changed(self, change: BookingChange) -> Outcome:

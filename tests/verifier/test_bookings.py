@@ -426,3 +426,14 @@ def test_the_log_accounts_for_everything(world, phone, booked):
     phone.change(booked["id"], {"flight": "CZ3102"})
     phone.cancel(booked["id"])
     assert [found for found in world.verifier.ledger.check() if isinstance(found, Fault)] == []
+
+
+def test_a_stranger_learns_nothing_from_what_a_change_would_be_refused_for(world):
+    """Entry numbers can be guessed: no count, no name of another's booking shows in what is wrong with a change."""
+    theirs, stranger = Phone(world, world.card("diamond")), Phone(world, world.card("diamond"))
+    booking = theirs.booked("airport-dom-departure", flight("2026-11-05 10:00"))["booking"]["id"]
+    for fields in ({}, {"passenger_count": 3}, {"holder_name": "王小红"}, {"holder_name": HOLDER}, {"none": 1}):
+        answer = stranger.call("PATCH", f"/v1/wallet/bookings/{booking}", {"fields": fields})
+        nothing = stranger.call("PATCH", "/v1/wallet/bookings/00-000099", {"fields": fields})
+        assert (answer.status_code, answer.json["code"]) == (404, "not-found")
+        assert answer.json | {"instance": ""} == nothing.json | {"instance": ""}
