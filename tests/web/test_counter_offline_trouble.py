@@ -88,6 +88,29 @@ def test_two_tabs_keep_one_chain(opened_offline, served):
     assert conflicts(served)["incidents"] == before
 
 
+def test_one_card_shown_in_two_tabs_at_once_is_let_in_once(opened_offline, served):
+    """What one tab grants counts for the other before it judges: no limit of offline uses is passed by being quick."""
+    tablet = LostTablet(opened_offline, served)
+    other = tablet.page.context.new_page()
+    other.goto("/counter")
+    expect(other.locator("[data-view=scan]")).to_be_visible()
+    card = served.card("gold")
+    served.stop()
+    show = """async (text) => {
+      const { Device } = await import('/static/js/counter/device.js');
+      const { OfflineDesk } = await import('/static/js/counter/offline-desk.js');
+      const { randomId } = await import('/static/js/encoding.js');
+      const desk = new OfflineDesk(await Device.load());
+      const asked = { service: 'gym-visit', id_checked: true };
+      const all = Array.from({ length: 6 }, () => desk.perform({ operation: randomId(), asked, text }));
+      return (await Promise.all(all)).map(({ answer }) => answer.outcome);
+    }"""
+    other.evaluate(f"(given) => {{ window.written = ({show})(given); return null; }}", card)
+    outcomes = tablet.page.evaluate(show, card) + other.evaluate("() => window.written")
+    assert sorted(outcomes) == ["denied"] * 11 + ["granted"]
+    served.start()
+
+
 def test_an_answer_that_was_lost_is_asked_for_again_and_counts_once(opened_offline, served):
     """Online check-in and upload both reach the server, neither answer reaches the tablet: one use in the end."""
     tablet = LostTablet(opened_offline, served)

@@ -19,7 +19,7 @@ export class Book {
   // `told`: {operation, asked, judgement, at, serverTime, about}. Gives the row that was kept. The same operation again
   // gives the row of then: what was told once is told again.
   async write(told) {
-    return alone(async () => {
+    return alone(LOCK, async () => {
       const before = await store.recordOf(told.operation);
       if (before) return before;
       for (let attempt = 1; ; attempt += 1) {
@@ -84,4 +84,4 @@ async function cardOf(judgement, at) {
 }
 
 // Where the browser has no locks the store's own check keeps the chain whole.
-const alone = (act) => (navigator.locks ? navigator.locks.request(LOCK, act) : act());
+export const alone = (lock, act) => (navigator.locks ? navigator.locks.request(lock, act) : act());

@@ -7,9 +7,10 @@ import { digest } from "../offline/tokens.js";
 import { fromUtf8, unb64u } from "../encoding.js";
 import { read } from "../offline/wire.js";
 import { answerOf, loadReasons } from "./offline-answer.js";
-import { Book } from "./offline-book.js";
+import { alone, Book } from "./offline-book.js";
 import * as store from "./offline-store.js";
 
+const JUDGING = "yunju-offline-judging";
 const FETCH_MS = 10000;
 const TIDY_MS = 60 * 60 * 1000;
 const REFRESH_MS = 4 * 60 * 1000; // a status list is renewed every five minutes
@@ -65,7 +66,12 @@ export class OfflineDesk {
   }
 
   // {problem}, {judgement} that needs an ID check first, or {answer} of what was recorded. `asked`: as the check-in's body.
-  async perform({ operation, asked, text, told = false }) {
+  // One after the other, in every tab: what one grants counts for the next.
+  perform(given) {
+    return alone(JUDGING, () => this.judged(given));
+  }
+
+  async judged({ operation, asked, text, told = false }) {
     const at = now();
     const documents = await this.look();
     if (documents === null) return { problem: "no-documents" };
