@@ -11,10 +11,12 @@ from issuer import office_log
 from issuer.desk import Desk
 from issuer.errors import Refused
 from issuer.issuing import IssuedCard, end_card, read_card
+from issuer.marks import mark_ended
 from issuer.office_log import Action
 from issuer.publish import after_change
 from issuer.tables import CARDS, CardState
 
+NOT_ENTITLED: Final = "not-entitled"
 OFFICE: Final = "office"
 HOLDER: Final = "holder"
 """Who suspended a card: what the holder blocked, the holder may unblock; what the office suspended, only the office."""
@@ -61,11 +63,16 @@ def resume_in(connection: Connection, card: IssuedCard, *, by: str, at: datetime
 
 
 def revoke(desk: Desk, card_id: str, *, because: str, by: str, at: datetime) -> IssuedCard:
-    """Revoke a live card for good; Refused for an ended one."""
+    """Revoke a live card for good; Refused for an ended one.
+
+    Because its holder is not entitled any more, verifiers are told to release what is booked (PROGRAMME, scenario 10).
+    """
     with desk.register.change() as connection:
         card = read_card(desk, connection, card_id)
         _refuse_ended(card)
         end_card(desk, connection, card, CardState.REVOKED, because=because, by=by, at=at)
+        if because == NOT_ENTITLED:
+            mark_ended(connection, card.holder_id, at.astimezone(desk.programme.zone).date(), by=by, at=at)
     after_change(desk, at)
     return _read(desk, card_id)
 

@@ -21,6 +21,7 @@ from issuer.holders import (
 )
 from issuer.identity import IdType
 from issuer.issuing import reissue
+from issuer.lifecycle import revoke
 from issuer.marks import mark_ended, marks_of, rule, set_benefit
 from issuer.office_log import Action, newest
 from tests.issuer.builders import BY, EXAMPLE, NOON, give_ground, identity, make_desk, person, photo, print_card
@@ -222,3 +223,13 @@ def test_a_refused_renewal_is_one_mark_of_its_last_day(desk):
         for day in (date(2026, 11, 12), date(2027, 1, 5)):
             mark_ended(connection, holder.id, day, by=BY, at=NOON)
         assert marks_of(connection, holder.id) == [Mark(holder.id, MarkKind.ENDED, "2027-01-05")]
+
+
+@pytest.mark.parametrize(("because", "told"), [("not-entitled", 1), ("lost", 0)])
+def test_a_card_ended_for_want_of_a_ground_tells_verifiers_so(desk, because, told):
+    """A lost card's bookings wait for its successor; who is not entitled any more has none coming."""
+    holder = person(desk)
+    revoke(desk, print_card(desk, holder).id, because=because, by=BY, at=NOON)
+    with desk.register.read() as connection:
+        ended = [mark.value for mark in marks_of(connection, holder.id) if mark.kind is MarkKind.ENDED]
+    assert ended == ["2026-11-02"] * told
