@@ -1,0 +1,109 @@
+"""Every call of the whole application, the issuer's, the auditors' and the pages' among them: never a plain 500."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+
+from accounts.rights import EVERYWHERE, Right
+from tests.verifier.test_bad_input import BODIES
+from tests.web.site import BY, Site
+
+NAMES = ("x", "%00", "a%0Ab", "00-000001%0A", "zz-000001", "00-999999999999999", "1" * 300, "..%2F..", "9" * 19)
+VALUES = (
+    "",
+    "\n",
+    "9" * 40,
+    "-1",
+    "2026-02-30",
+    "0001-01",
+    "9999-12",
+    "9999-12-31",
+    "0001-01-01T00:00:00+14:00",
+    "２０２６-11",
+)
+REQUIRED = {
+    "since": "2026-11-10",
+    "until": "2026-11-10",
+    "month": "2026-11",
+    "period": "2026",
+    "point": "gym",
+    "service": "steward-newspaper",
+    "department": "media",
+    "format": "csv",
+}
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """A machine with every surface."""
+    made = Site(tmp_path_factory.mktemp("bad-calls"))
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def token(site):
+    """Of an integrator who may do everything: no missing right hides what is tried."""
+    at, everything = site.clock.now(), {EVERYWHERE: frozenset(Right)}
+    return site.office.accounts.integrators.add("all", everything, expires_at=at + timedelta(days=90), by=BY, at=at)[1]
+
+
+@pytest.fixture(scope="module")
+def calls(site) -> list[tuple[str, str, dict]]:
+    """Every described call: method, path, description."""
+    paths = site.app.test_client().get("/v1/openapi.json").json["paths"]
+    return [(method.upper(), path, told) for path, methods in paths.items() for method, told in methods.items()]
+
+
+def answered(site, token, method: str, path: str, **sent) -> int:
+    """Send one; the status, which is the caller's fault or an outage that says so."""
+    site.clock.advance(timedelta(seconds=3))  # so that no rate limit hides what is tried
+    headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": uuid.uuid4().hex, "Origin": site.base}
+    response = site.app.test_client().open(path, method=method, headers=headers, **sent)
+    assert response.status_code < 500 or response.status_code == 503, (method, path, sent, response.get_data())
+    return response.status_code
+
+
+def asked(told: dict) -> Iterator[dict[str, str]]:
+    """Queries of which one value cannot be right."""
+    parameters = [one for one in told.get("parameters", ()) if one["in"] == "query"]
+    rest = {one["name"]: REQUIRED.get(one["name"], "x") for one in parameters if one.get("required")}
+    for one in parameters:
+        for value in VALUES:
+            yield rest | {one["name"]: value}
+
+
+def test_no_body_breaks_a_call_of_the_whole_application(site, token, calls):
+    """Each body that cannot be right, to each call that takes one."""
+    taking = [(method, path) for method, path, told in calls if "requestBody" in told]
+    for method, path in taking:
+        for body in BODIES.values():
+            placed = re.sub(r"{\w+}", "00-000001", path)
+            status = answered(site, token, method, placed, data=body, content_type="application/json")
+            assert status >= 400, (method, path, body[:80])
+    assert len(taking) > 30
+
+
+def test_no_name_in_a_path_breaks_a_call(site, token, calls):
+    """NUL, new lines, numbers beyond every store's, ways up."""
+    named = [(method, path, told) for method, path, told in calls if "{" in path]
+    for method, path, told in named:
+        for name in NAMES:
+            sent = {"json": {}} if "requestBody" in told else {}
+            answered(site, token, method, re.sub(r"{\w+}", name, path), **sent)
+    assert len(named) > 15
+
+
+def test_no_query_breaks_a_call(site, token, calls):
+    """Years without neighbours, digits of other scripts, empty values."""
+    tried = 0
+    for method, path, told in calls:
+        for query in asked(told):
+            answered(site, token, method, re.sub(r"{\w+}", "00-000001", path), query_string=query)
+            tried += 1
+    assert tried > 100
