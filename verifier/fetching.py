@@ -24,6 +24,7 @@ from edge.clock import Clock
 from edge.settings import Settings
 from edge.strictjson import JsonError, loads
 from keys.files import StoreError, read_private
+from verifier.issuer_relay import ask_straight
 from verifier.published import PublishedFolder, Untrusted
 
 BUNDLE: Final = "trust-bundle.jwt"
@@ -50,7 +51,7 @@ class Source:
         """Return the documents by name and their mark, None if they are those of `etag`; FetchError."""
         request = urllib.request.Request(f"{self.url}/v1/published", headers=self._headers(etag))  # noqa: S310 - the settings let http and https alone pass
         try:
-            with urllib.request.urlopen(request, timeout=SECONDS) as response:  # noqa: S310 - as above
+            with ask_straight(request, SECONDS) as response:
                 data, mark = response.read(MOST_BYTES + 1), response.headers.get("ETag")
         except urllib.error.HTTPError as error:
             if error.code == 304:
@@ -71,6 +72,8 @@ class Source:
 def _meaning(status: int) -> str:
     if status in {401, 403}:
         return "its token does not allow it (python -m accounts integrator add NAME --grant '*=documents')"
+    if 300 <= status < 400:
+        return "it names another address; YUNJU_ISSUER_URL is to be the issuer's own"
     return "nothing is published there" if status == 404 else "try again"
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from tests.verifier.world import Signers
 from verifier.fetching import Fetcher, FetchError, Source
+from verifier.issuer_relay import IssuerRelay
 from verifier.published import PublishedFolder
 
 
@@ -197,3 +198,12 @@ def test_a_fault_is_logged_once_until_it_changes(elsewhere, caplog):
         fetcher.run()
     assert len(caplog.records) == 1
     assert "trust bundle" in caplog.records[0].safe_fields["why"]
+
+
+def test_the_token_goes_to_no_other_server_that_the_issuer_is_said_to_be_at(token):
+    """Whoever answers in the issuer's place may name another address: nothing is asked there, least of all with it."""
+    with Server(200, b"{}") as thief, Server(302, b"", [("Location", f"{thief.url}/v1/published")]) as between:
+        with pytest.raises(FetchError, match="names another address"):
+            Source(between.url, token).documents(None)
+        assert IssuerRelay(between.url, token).ask("/v1/cards/x/photo") is None
+        assert (len(between.asked), thief.asked) == (2, [])
