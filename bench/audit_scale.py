@@ -21,7 +21,7 @@ from bench.audit_logs import POINTS, REASONS, START_MS, STEP_MS, fill_ledger, ho
 from bench.ledger import change
 from bench.rows import Row, percentile
 from edge.clock import SystemClock
-from verifier.audit.apart import ROOT, Job, What, job_of
+from verifier.audit.apart import ROOT, Job, What, job_of, lower_priority
 from verifier.audit.exporting import Exported, Filter, json_lines, write_lines
 from verifier.ledger.interface import Query
 from verifier.ledger.sqlite import SqliteLedger
@@ -145,6 +145,7 @@ def _search_all(path: Path) -> None:
 
 
 def _export_all(log: Exported) -> None:
+    lower_priority()  # as the server's own
     with Path(os.devnull).open("wb") as nowhere:
         while True:
             write_lines(json_lines(log, Filter()), nowhere)
