@@ -264,6 +264,8 @@ def test_what_is_no_card_is_a_problem_and_no_entry(kept, world):
     for text in ("hello", link + "0", "x" + link, card.packed()[:-1]):
         assert kept.judge(now, text=text) == {"problem": "malformed"}
     assert kept.judge(now, text=link) == {"problem": "needs-server"}, "a tag's counter lies with the server"
+    for code in ("71488224412486513161", "7148 8224 4124 8651 3161"):
+        assert kept.judge(now, text=code) == {"problem": "needs-server"}, "a clerk's code may have been used there"
     for service in ("nothing", "constructor", "__proto__"):
         assert kept.judge(now, text=card.shown(), service=service) == {"problem": "service-unknown"}
 

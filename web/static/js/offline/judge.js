@@ -48,6 +48,11 @@ import { PresentationError, read } from "./wire.js";
 // A counting tag's link (docs/devices.md): its counter lies with the server, and only there.
 const TAG_LINK = /^https?:\/\/[!-~]{1,160}\?p=[0-9A-Fa-f]{32}&c=[0-9A-Fa-f]{16}$/;
 
+// A code that a holder gave an employer's clerk (verifier/delegations.py): which holder's, the server alone knows.
+const DELEGATION = /^71(?:[\s·.-]*[0-9]){18}$/;
+
+const atTheServer = (text) => TAG_LINK.test(text.trim()) || DELEGATION.test(text.trim());
+
 // Of several reasons of steps 7 to 10, the first here is given: what the visitor can most easily change first.
 const ORDER = [
   "not-offered-here", "not-for-beneficiary", "not-holder", "already-in", "quota-spent", "service-not-open", "not-entitled",
@@ -68,7 +73,7 @@ const ORDER = [
  * @param {(subject: string) => Promise<Figure[]>} [asked.figures] what online answers said of this holder's quotas
  * @param {string} asked.point code
  * @returns {Promise<{problem: "malformed"|"card-unknown"|"needs-server"|"no-documents"|"clock-back"|"service-unknown"}|Judgement>}
- *   a problem is no entry and says nothing against the card; `needs-server`: a counting tag, whose counter lies there
+ *   a problem is no entry and says nothing against the card; `needs-server`: a counting tag or a clerk's code
  */
 export async function judge(asked) {
   const { documents, at } = asked;
@@ -96,7 +101,7 @@ async function presented({ text, documents, seen }) {
   try {
     found = await read(text, documents.dictionaries);
   } catch (error) {
-    if (error instanceof PresentationError) return { problem: TAG_LINK.test(text.trim()) ? "needs-server" : "malformed" };
+    if (error instanceof PresentationError) return { problem: atTheServer(text) ? "needs-server" : "malformed" };
     throw error;
   }
   if (found.card !== null) return found;
