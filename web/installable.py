@@ -60,7 +60,8 @@ def precache(settings: Settings, wording: Wording, config: Mapping[str, object])
     """Return what the service worker keeps: pages, files, and the version that all of it makes up."""
     pages = [f"/{name}" for name in served_apps(settings)]
     files = [f"/static/{name}" for name in kept_files()]
-    words = [*(f"/words/{name}.json" for name in word_files(wording)), "/words/reasons.json"]
+    named = (name for name in word_files(wording) if name.partition("-")[0] not in _LEFT_OUT)
+    words = [*(f"/words/{name}.json" for name in named), "/words/reasons.json"]
     version = hashlib.sha256()
     for name in kept_files():
         version.update(name.encode() + b"\0" + (_STATIC / name).read_bytes())

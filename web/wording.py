@@ -16,6 +16,7 @@ FOLDER: Final = Path(__file__).parent / "translations"
 Wording = Mapping[str, Mapping[str, str]]
 
 _WALLET: Final = ("shared", "wallet", "reason", "void", "problem", "outcome")
+_AUDIT: Final = ("shared", "home", "audit", "anomaly", "reason", "void")
 _CHECK: Final = ("shared", "check", "scan")
 _NOT_COUNTER: Final = ("audit", "anomaly", "home", "check", "wallet")
 
@@ -28,6 +29,10 @@ def _for_counter(key: str) -> bool:
     return key == "wallet.no-crypto" or key.partition(".")[0].partition("-")[0] not in _NOT_COUNTER
 
 
+def _for_audit(key: str) -> bool:
+    return key.partition(".")[0].partition("-")[0] in _AUDIT
+
+
 def _for_check(key: str) -> bool:
     return key == "busy.checking" or key.partition(".")[0] in _CHECK
 
@@ -36,6 +41,7 @@ _PARTS: Final[Mapping[str, Callable[[str], bool]]] = {
     "wallet": _for_wallet,
     "counter": _for_counter,
     "check": _for_check,
+    "audit": _for_audit,
 }
 """Pages that are given only the words they use: a phone loads no auditor's vocabulary."""
 

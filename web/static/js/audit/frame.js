@@ -125,7 +125,7 @@ export const announce = (text) => {
 };
 
 export async function begin() {
-  await loadWords();
+  await loadWords("audit");
   onLanguage(() => {
     for (const redraw of drawn.values()) redraw();
   });
