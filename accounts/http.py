@@ -27,7 +27,7 @@ __all__ = ["COOKIE", "OPERATOR_HEADER", "Authenticator", "blueprint"]
 
 _Short = Annotated[str, Meta(min_length=1, max_length=100)]
 _Secret = Annotated[str, Meta(min_length=1, max_length=256)]
-_Coordinate = Annotated[str, Meta(pattern="^[A-Za-z0-9_-]{43}$")]
+_Coordinate = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{43}$(?!\n)")]
 
 # A second line behind the back-off of accounts/attempts.py: argon2 and signatures cost the processor.
 _RATE: Final = 0.5

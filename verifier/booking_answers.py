@@ -88,7 +88,7 @@ class BookingsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A point's bookings expected on a local day; without a day, those held from now on."""
 
     point: Code
-    on: Annotated[str, Meta(pattern=r"^\d{4}-\d\d-\d\d$")] | None = None
+    on: Annotated[str, Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$(?!\n)")] | None = None
 
 
 class WalletBooking(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

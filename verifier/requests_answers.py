@@ -64,7 +64,7 @@ class SubscribersQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Who asked for a counted service in a period, such as a year's newspaper; `format` csv or json."""
 
     service: Code
-    period: Annotated[str, Meta(pattern=r"^(\d{4}|\d{4}-(0[1-9]|1[0-2]))$", description="2026, or 2026-10.")]
+    period: Annotated[str, Meta(pattern=r"^([0-9]{4}|[0-9]{4}-(0[1-9]|1[0-2]))$(?!\n)", description="2026 or 2026-10.")]
     format: Literal["csv", "json"] = "csv"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -84,10 +84,8 @@ class Verifier:
 Authenticate = Callable[[Request], Caller]
 
 
-def open_verifier(
-    settings: Settings, clock: Clock, card_by_number: Callable[[str], str | None] = no_register
-) -> Verifier:
-    """Open the verifier that the settings describe; `card_by_number` where a register is on the same host.
+def open_verifier(settings: Settings, clock: Clock) -> Verifier:
+    """Open the verifier that the settings describe; whom to ask what only a register knows is its maker's to add.
 
     Raises Untrusted when the root or the programme cannot be read, LedgerError when the ledger cannot be opened.
     """
@@ -107,7 +105,7 @@ def open_verifier(
     answering = Answering(settings.secret(), programme.issuer, receipt)
     log = log_reader(settings, programme.issuer)
     guarded = held_back(ledger, hold_lost(settings, ledger))
-    return replace(assemble(programme, published, guarded, store, answering, log=log), card_by_number=card_by_number)
+    return assemble(programme, published, guarded, store, answering, log=log)
 
 
 def hold_lost(settings: Settings, ledger: Ledger) -> Held:

@@ -12,6 +12,8 @@ from accounts.rights import EVERYWHERE, Right, Role
 from edge.settings import load_settings
 from tests.web.auditing import NAME, PASSWORD, add_auditor, fill_log, wait_for_log
 from tests.web.site import BY, Site
+from verifier.api import review_exports
+from verifier.api.seats import Seats
 from web.app import create_application
 from web.audit.pages import PAGES
 from web.wording import load_wording
@@ -432,3 +434,17 @@ def test_every_anomaly_is_explained_with_what_is_known_of_it():
             asked = set(re.findall(r"\{(\w+)\}", text))
             assert asked <= known | more.get(kind, set()), kind
             assert more.get(kind, set()) <= asked, kind
+
+
+def test_a_few_slow_downloads_leave_counters_their_threads(site, auditor, monkeypatch):
+    """Two long answers at once in a process; a third is told when to come; a seat comes back at the end."""
+    monkeypatch.setattr(review_exports, "_SEATS", Seats(2))
+    path = "/v1/audit/export?format=csv"
+    slow = [auditor.get(path) for _ in range(2)]
+    refused = auditor.get(path)
+    assert (refused.status_code, refused.json["code"]) == (503, "unavailable")
+    assert int(refused.headers["Retry-After"]) > 0
+    assert slow[0].data
+    slow[1].close()
+    assert auditor.get(path).status_code == 200
+    assert auditor.head(path).status_code == 200

@@ -11,7 +11,7 @@ from verifier.answers import Code
 from verifier.api.readings import Day, EntryFilter
 from verifier.audit.usage import Figures
 
-AnomalyId = Annotated[str, Meta(min_length=3, max_length=160, pattern="^[a-z-]+:[!-~]+$")]
+AnomalyId = Annotated[str, Meta(min_length=3, max_length=160, pattern=r"^[a-z-]+:[!-~]+$(?!\n)")]
 
 
 class SpanQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

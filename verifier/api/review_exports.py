@@ -21,6 +21,7 @@ from keys.notes import NoteError, OpenedCheckpoint
 from verifier.api.readings import day_starts, days_asked, log_problems, record_reading
 from verifier.api.review_bodies import ExportQuery, FindingSaid, ProgressSaid, VerificationSaid
 from verifier.api.reviewing import COMMAND, Reviewing
+from verifier.api.seats import Seats, seated
 from verifier.audit.apart import job_of, run_apart, steps_apart
 from verifier.audit.exporting import Filter
 from verifier.audit.place import State
@@ -28,7 +29,11 @@ from verifier.audit.place import State
 VERIFIED_HERE: Final = 2_000_000
 """Entries that a page may have checked; a larger log is checked by the command line, on a machine of its own."""
 
+READ_AT_ONCE: Final = 2
+"""Exports and checks that one process of the server does at once, of its eight threads."""
+
 FINDINGS_TOLD: Final = 100
+_SEATS: Final = Seats(READ_AT_ONCE)
 _LINES: Final = "application/jsonl"
 _TYPES: Final = {
     "jsonl": _LINES,
@@ -53,8 +58,9 @@ def add_verifications(found: Blueprint, reviewing: Reviewing) -> None:
             state = reviewing.log.state()
             opened = state if state is None else _checkpoint(reviewing, state, at)
             keys = () if state is None else tuple(key.vkey for key in reviewing.keys(state.tree.origin))
+        give_back = _SEATS.take()
         lines = _verify(reviewing, opened, keys, caller, at)
-        return Response(lines, 200, {"Cache-Control": "no-store"}, content_type=_LINES)
+        return seated(Response(None, 200, {"Cache-Control": "no-store"}, content_type=_LINES), lines, give_back)
 
 
 def _checkpoint(reviewing: Reviewing, state: State, at: datetime) -> OpenedCheckpoint | VerificationSaid:
@@ -115,11 +121,12 @@ def add_exports(found: Blueprint, reviewing: Reviewing) -> None:
         with log_problems():
             opened = reviewing.opened(reviewing.state())
             wanted = _wanted(asked, reviewing)
+        give_back = _SEATS.take()
         reviewing.record(caller, "export", asked, asked.holder)
         name = f"yunju-log-{opened.checkpoint.size}.{asked.format}"
         headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
         lines = run_apart(job_of(asked.format, reviewing.folders, opened, reviewing.zone, wanted))
-        return Response(lines, 200, headers, content_type=_TYPES[asked.format])
+        return seated(Response(None, 200, headers, content_type=_TYPES[asked.format]), lines, give_back)
 
 
 def _wanted(asked: ExportQuery, reviewing: Reviewing) -> Filter:
