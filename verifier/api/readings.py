@@ -23,9 +23,7 @@ from verifier.ledger.interface import FILTERED
 from verifier.service import Verifier
 from verifier.store import Access
 
-Day = Annotated[
-    str, Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$(?!\n)", description="A day in the programme's zone.")
-]
+Day = Annotated[str, Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$(?!\n)", description="A day in the programme's zone.")]
 Pseudonym = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{43}$(?!\n)", description="A holder's name in the log.")]
 Mark = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9:_-]{0,99}$(?!\n)", description="What is special about an entry.")]
 Id = Annotated[str, Meta(min_length=1, max_length=64)]
