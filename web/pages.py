@@ -18,6 +18,7 @@ from cards.programme.load import load_programme
 from cards.programme.types import Programme, Text
 from cards.wire import dictionary_of
 from edge.encoding import b64u
+from edge.packing import packed
 from edge.settings import Settings
 from web.checking import for_check
 from web.installable import APPS, add_apps, fresh, served_apps
@@ -119,14 +120,14 @@ def both(text: Text) -> dict[str, str]:
 def _add_files(found: Blueprint, wording: Wording) -> None:
     @found.get("/static/<path:name>")
     def static_file(name: str) -> Response:
-        return fresh(Response(_content(name), content_type=_KINDS[Path(name).suffix]))
+        return fresh(packed(Response(_content(name), content_type=_KINDS[Path(name).suffix])))
 
     @found.get("/words/<name>.json")
     def words(name: str) -> Response:
         told = words_named(wording, name)
         if told is None:
             abort(404)
-        return fresh(Response(json.dumps(told, ensure_ascii=False), content_type="application/json"))
+        return fresh(packed(Response(json.dumps(told, ensure_ascii=False), content_type="application/json")))
 
 
 def _content(name: str) -> bytes:

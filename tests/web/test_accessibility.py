@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.web.counter import Tablet
 from tests.web.phone import Phone
@@ -122,6 +123,21 @@ def test_a_page_with_all_its_files_weighs_less_than_200_kb(opened, site, path):
     page.goto(path)
     page.wait_for_load_state("networkidle")
     assert 0 < sum(sizes) < 200_000
+
+
+def test_a_tablet_at_work_has_fetched_less_than_200_kb_before_the_decoder(opened, site):
+    """Desk, offline judge and words of a tablet that is enrolled, as they come over the line: text is packed."""
+    page = opened("/healthz")
+    finished = []
+    page.on("requestfinished", lambda asked: finished.append(asked))  # noqa: PLW0108 - the driver wraps functions alone
+    page.goto("/counter")
+    page.fill("#enrol-code", site.device_code("gym"))
+    page.click("#enrol-form button")
+    expect(page.locator("[data-view=scan]")).to_be_visible()
+    page.wait_for_load_state("networkidle")
+    sizes = {asked.url: asked.sizes()["responseBodySize"] for asked in finished if "zxing" not in asked.url}
+    assert any("offline/judge.js" in url for url in sizes), "a tablet at work can judge by itself"
+    assert 0 < sum(sizes.values()) < 200_000
 
 
 def test_a_phones_whole_way_stays_below_200_kb_until_the_full_code(opened, site):

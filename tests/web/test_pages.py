@@ -1,5 +1,6 @@
 """What a browser is given: pages under the strict policy, files by their kind, nothing of a surface that is off."""
 
+import gzip
 import json
 import re
 from pathlib import Path
@@ -102,3 +103,21 @@ def test_words_come_by_language():
     """A page fetches both languages."""
     assert client().get("/words/zh.json").json["outcome.granted"] == "可以使用"
     assert client().get("/words/en.json").json["outcome.granted"] == "Granted"
+
+
+@pytest.mark.parametrize("path", ["/static/js/counter/main.js", "/static/css/base.css", "/words/zh.json"])
+def test_text_is_packed_for_whoever_takes_it(path):
+    """The same bytes once unpacked; a browser that has them is told so, packed or not; caches keep the two apart."""
+    plain, tight = client().get(path), client().get(path, headers={"Accept-Encoding": "gzip, br"})
+    assert "Content-Encoding" not in plain.headers
+    assert tight.headers["Content-Encoding"] == "gzip"
+    assert gzip.decompress(tight.data) == plain.data
+    assert "Accept-Encoding" in tight.headers["Vary"]
+    assert "Accept-Encoding" in plain.headers["Vary"]
+    asked = {"Accept-Encoding": "gzip", "If-None-Match": tight.headers["ETag"]}
+    assert client().get(path, headers=asked).status_code == 304
+
+
+def test_pages_themselves_are_not_packed():
+    """A page says its language and what it was told; only files that are the same for everybody are packed."""
+    assert "Content-Encoding" not in client().get("/counter", headers={"Accept-Encoding": "gzip"}).headers

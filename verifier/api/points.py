@@ -14,6 +14,7 @@ from cards.programme.types import Point, Programme, Service
 from edge.http import answer, request_instant
 from edge.instants import from_epoch, rfc3339
 from edge.openapi import describe
+from edge.packing import packed
 from edge.problems import Problem
 from verifier.answers import Words
 from verifier.api.asking import Asking
@@ -102,7 +103,7 @@ def add_points(found: Blueprint, verifier: Verifier, asking: Asking) -> None:
     @found.get("/v1/programme")
     @describe(summary="The whole programme", tag="programme", answers={200: dict[str, Any]}, auth="none")
     def programme() -> Response:
-        return Response(whole, 200, _PUBLIC_CACHE, content_type="application/json")
+        return packed(Response(whole, 200, _PUBLIC_CACHE, content_type="application/json"))
 
     @found.get("/v1/points/<code>")
     @describe(
