@@ -17,7 +17,7 @@ DEV := $(call stamp,dev,requirements/dev.txt requirements/postgres.txt)
 SYSTEM := $(call stamp,system,tools/system-packages-test.txt)
 READERS := $(call stamp,readers,requirements/devices-test.txt)
 
-.PHONY: help run test check lint format bench bench-full clean lock setup setup-dev setup-test
+.PHONY: help run test soak check lint format bench bench-full clean lock setup setup-dev setup-test
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,10 +27,13 @@ run: setup ## Set up, make demonstration data where there is none, serve on http
 	@exec $(PY) -m gunicorn --config gunicorn.conf.py wsgi:application
 
 test: setup-test lint ## Set up, then lint, types and every test with the coverage floor
-	@$(PY) -m pytest -n $(JOBS) --cov
+	@$(PY) -m pytest -n $(JOBS) --cov -m "not soak"
+
+soak: setup-test ## The long forms that `make test` leaves out: every comparison in a second engine, more rounds
+	@$(PY) -m pytest -n $(JOBS) -m soak
 
 check: setup-dev lint ## The quick part, under two minutes: lint, types, tests without browser and slow ones
-	@$(PY) -m pytest -n $(JOBS) -q -m "not slow and not browser"
+	@$(PY) -m pytest -n $(JOBS) -q -m "not slow and not browser and not soak"
 
 lint: setup-dev ## Style, format and types; changes nothing
 	@$(PY) -m ruff check --quiet .

@@ -133,7 +133,8 @@ def engine(request, site, tmp_path):
 
 
 # Not Firefox: Marionette runs a test's script in a room of its own, from where bytes cannot be handed to the page's.
-@pytest.fixture(scope="module", params=["chromium", "webkit"])
+# In WebKit the long comparison is left to `make soak`; test_engines.py drives the same modules there every time.
+@pytest.fixture(scope="module", params=["chromium", pytest.param("webkit", marks=pytest.mark.soak)])
 def core(request, site, tmp_path_factory):
     """The modules of the offline core in a page of either engine; at the end its policy has reported nothing."""
     if request.param == "chromium":
