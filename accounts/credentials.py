@@ -35,11 +35,6 @@ class WeakSecret(ValueError):
     """A password or PIN that is not accepted; the message says what would be, and quotes nothing."""
 
 
-def new_id() -> str:
-    """Return 128 random bits, 22 characters of base64url."""
-    return b64u(secrets.token_bytes(16))
-
-
 def new_token(prefix: str) -> str:
     """Return a token of 256 random bits behind `prefix`."""
     return prefix + b64u(secrets.token_bytes(32))

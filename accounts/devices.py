@@ -13,11 +13,12 @@ from sqlalchemy.engine import Connection, Row
 from sqlalchemy.exc import IntegrityError
 
 from accounts import journal
-from accounts.credentials import DEVICE_TOKEN, hash_code, hash_token, new_code, new_id, new_token
+from accounts.credentials import DEVICE_TOKEN, hash_code, hash_token, new_code, new_token
 from accounts.database import AccountsDatabase
 from accounts.journal import Action
 from accounts.rights import Right
 from accounts.tables import DEVICES, ENROLMENT_CODES
+from edge.ids import new_id
 from keys.dpop import ProofKey
 from keys.jwk import thumbprint
 

@@ -11,11 +11,12 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
 from accounts import journal
-from accounts.credentials import INTEGRATOR_TOKEN, hash_token, new_id, new_token
+from accounts.credentials import INTEGRATOR_TOKEN, hash_token, new_token
 from accounts.database import AccountsDatabase
 from accounts.journal import Action
 from accounts.rights import Rights, load_rights, save_rights
 from accounts.tables import INTEGRATORS
+from edge.ids import new_id
 
 
 class UnknownIntegrator(LookupError):

@@ -13,13 +13,14 @@ from sqlalchemy.exc import IntegrityError
 
 from accounts import attempts, journal
 from accounts.attempts import Attempt
-from accounts.credentials import OPERATOR_TOKEN, hash_pin, hash_token, matches, new_id, new_token
+from accounts.credentials import OPERATOR_TOKEN, hash_pin, hash_token, matches, new_token
 from accounts.database import AccountsDatabase
 from accounts.devices import Device
 from accounts.journal import Action
 from accounts.people import NameTaken, WrongCredentials
 from accounts.rights import EVERYWHERE, Rights, load_rights, save_rights
 from accounts.tables import OPERATOR_SESSIONS, OPERATORS
+from edge.ids import new_id
 
 SESSION_LIVES: Final = timedelta(hours=12)
 

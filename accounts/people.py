@@ -13,11 +13,12 @@ from sqlalchemy.exc import IntegrityError
 
 from accounts import attempts, journal
 from accounts.attempts import Attempt
-from accounts.credentials import PERSON_TOKEN, hash_name, hash_password, hash_token, matches, new_id, new_token
+from accounts.credentials import PERSON_TOKEN, hash_name, hash_password, hash_token, matches, new_token
 from accounts.database import AccountsDatabase
 from accounts.journal import Action
 from accounts.rights import Role
 from accounts.tables import PEOPLE, PERSON_SESSIONS
+from edge.ids import new_id
 
 SESSION_LIVES: Final = timedelta(hours=12)
 

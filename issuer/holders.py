@@ -10,12 +10,12 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
 from cards.names import mask
+from edge.ids import new_id
 from issuer import office_log
 from issuer.desk import Desk
 from issuer.entitlement import HeldGround
 from issuer.errors import Refused
 from issuer.identity import Identity, IdType
-from issuer.ids import new_id
 from issuer.marks import raise_benefit
 from issuer.office_log import Action
 from issuer.photo import BadPhoto, check_photo

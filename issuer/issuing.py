@@ -16,13 +16,13 @@ from sqlalchemy.engine import Connection, Row
 
 from cards import numbers
 from cards.claims import CardClaims, Form, sign_card
+from edge.ids import new_id
 from edge.instants import from_epoch, to_epoch
 from issuer import indexes, office_log
 from issuer.desk import Desk
 from issuer.entitlement import Entitlement, entitlement
 from issuer.errors import Refused
 from issuer.holders import read_grounds, read_holder
-from issuer.ids import new_id
 from issuer.office_log import Action
 from issuer.publish import after_change, ensure_pool
 from issuer.tables import CARDS, CardState

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.encoding import EncodingError, b64u, digest, unb64u
+from edge.ids import new_id
 
 ALPHABET = string.ascii_letters + string.digits + "-_"
 
@@ -43,3 +44,10 @@ def test_other_spellings_are_refused(text):
 def test_digest_is_sha_256():
     """The digest of nothing, from FIPS 180-4's examples."""
     assert digest(b"").hex() == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+
+
+def test_no_identifier_reads_as_an_option(monkeypatch):
+    """One in 64 would begin with a dash, and no command line could name it."""
+    drawn = iter([b"\xf8" + bytes(15), bytes(16)])
+    monkeypatch.setattr("edge.ids.secrets.token_bytes", lambda _count: next(drawn))
+    assert new_id() == "A" * 22

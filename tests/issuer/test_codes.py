@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.encoding import unb64u
+from edge.ids import new_id
 from issuer.codes import new_code, normal_code
-from issuer.ids import new_id
 
 
 def test_codes_are_random_and_readable():

@@ -11,6 +11,10 @@ const BETWEEN_MS = 80;
 const EMPTY_FRAMES = 4;
 const WANTED = { width: { ideal: 1280 }, height: { ideal: 720 } };
 const CHOICE = "yunju-camera";
+// After a reload the page before may hold the camera for a moment longer.
+const BUSY = new Set(["NotReadableError", "AbortError"]);
+const BUSY_TRIES = 4;
+const BUSY_MS = 600;
 
 export class Camera {
   constructor(onText) {
@@ -53,7 +57,7 @@ export class Camera {
     this.set("starting");
     try {
       const which = device && device !== "any" ? { deviceId: device } : { facingMode: "environment" };
-      this.stream = await navigator.mediaDevices.getUserMedia({ video: { ...WANTED, ...which }, audio: false });
+      this.stream = await opened({ video: { ...WANTED, ...which }, audio: false });
     } catch (error) {
       localStorage.removeItem(CHOICE);
       this.set(error.name === "NotAllowedError" ? "refused" : "none");
@@ -153,5 +157,15 @@ export class Camera {
       this.empty = text ? 0 : this.empty + 1;
       setTimeout(() => this.grab(), BETWEEN_MS);
     }
+  }
+}
+
+async function opened(wanted, tries = BUSY_TRIES) {
+  try {
+    return await navigator.mediaDevices.getUserMedia(wanted);
+  } catch (error) {
+    if (tries <= 1 || !BUSY.has(error.name)) throw error;
+    await new Promise((go) => { setTimeout(go, BUSY_MS); });
+    return opened(wanted, tries - 1);
   }
 }

@@ -1,4 +1,4 @@
-"""Random identifiers of holders and cards: 128 bits, as the card format writes them (`sub`, `jti`)."""
+"""Random identifiers of 128 bits: holders and cards (`sub`, `jti`), devices, people, integrators, operators."""
 
 from __future__ import annotations
 
