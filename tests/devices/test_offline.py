@@ -83,7 +83,7 @@ def lines(folder) -> list[str]:
         lambda rows: [rows[0], rows[2]],
         lambda rows: rows[1:],
         lambda rows: [rows[0], rows[0], *rows[1:]],
-        lambda rows: [rows[0][:-2] + "AA", *rows[1:]],
+        lambda rows: [rows[0][:-9] + ("B" if rows[0][-9] == "A" else "A") + rows[0][-8:], *rows[1:]],
         lambda rows: ["", *rows],
     ],
 )

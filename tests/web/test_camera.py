@@ -106,8 +106,9 @@ TORCH = """() => {
 }"""
 
 
-def test_the_light_is_offered_where_the_camera_has_one(opened_with_camera, site):
+def test_the_light_is_offered_where_the_camera_has_one(opened_with_camera, film, site):
     """On and off by one button, which says so; a camera without one shows no button."""
+    film.show(None)
     tablet = filming(opened_with_camera, site)
     expect(tablet.page.locator("#camera-light")).not_to_be_visible()
     tablet.page.add_init_script(f"({TORCH})()")

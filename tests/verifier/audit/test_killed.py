@@ -91,7 +91,7 @@ SLOW = pytest.mark.slow
         (250, 10, 7, True),
         pytest.param(0, 3, 1, True, marks=SLOW),
         pytest.param(250, 10, 1, False, marks=SLOW),
-        pytest.param(500, 300, 1, True, marks=SLOW),
+        pytest.param(500, 300, 1, True, marks=(SLOW, pytest.mark.soak)),
     ],
 )
 def test_a_sequencer_killed_at_any_write_is_followed_by_one_that_goes_on(tmp_path, published, more, stride, after):
