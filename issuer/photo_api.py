@@ -6,9 +6,9 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
-from flask import Blueprint, Request, Response, request
+from flask import Blueprint, Request, Response
 
-from accounts.rights import EVERYWHERE, Caller, Right
+from accounts.rights import Caller, Right
 from edge.http import request_instant
 from edge.openapi import describe
 from edge.problems import Problem
@@ -18,6 +18,7 @@ from issuer.errors import Refused
 from issuer.holders import photo_of
 from issuer.issuing import find_card
 from issuer.office_log import Action
+from issuer.server_api import asking_server
 
 JPEG: Final = "image/jpeg"
 
@@ -35,10 +36,7 @@ def photo_blueprint(desk: Desk, authenticate: Callable[[Request], Caller]) -> Bl
         auth="integrator",
     )
     def card_photo(card: str) -> Response:
-        caller = authenticate(request)
-        if caller.kind != "integrator":
-            raise Problem("not-permitted")
-        caller.require(Right.NAMES, EVERYWHERE)
+        caller = asking_server(authenticate, Right.NAMES)
         photo = photo_for_check(desk, card, request_instant(), by=f"integrator:{caller.id}")
         if photo is None:
             raise Problem("not-found")

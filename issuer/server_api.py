@@ -44,15 +44,18 @@ class Entitled(msgspec.Struct, frozen=True):
     entitled_until: str | None
 
 
+def asking_server(authenticate: Callable[[Request], Caller], right: Right) -> Caller:
+    """Return the server that sent this request; Problem `not-permitted` unless it has the right everywhere."""
+    caller = authenticate(request)
+    if caller.kind != "integrator":
+        raise Problem("not-permitted")
+    caller.require(right, EVERYWHERE)
+    return caller
+
+
 def server_blueprint(desk: Desk, authenticate: Callable[[Request], Caller]) -> Blueprint:
     """Return GET /v1/published, /v1/cards/by-number/… and /v1/cards/…/entitlement."""
     made = Blueprint("issuer-servers", __name__)
-
-    def require() -> None:
-        caller = authenticate(request)
-        if caller.kind != "integrator":
-            raise Problem("not-permitted")
-        caller.require(Right.DOCUMENTS, EVERYWHERE)
 
     @made.get("/v1/published")
     @describe(
@@ -63,7 +66,7 @@ def server_blueprint(desk: Desk, authenticate: Callable[[Request], Caller]) -> B
         auth="integrator",
     )
     def published() -> flask.Response:
-        require()
+        asking_server(authenticate, Right.DOCUMENTS)
         response = answer(Published(documents(desk)))
         response.add_etag()
         # Asked for every minute or so: what has not changed is not sent again.
@@ -79,7 +82,7 @@ def server_blueprint(desk: Desk, authenticate: Callable[[Request], Caller]) -> B
         auth="integrator",
     )
     def numbered_card(number: str) -> flask.Response:
-        require()
+        asking_server(authenticate, Right.DOCUMENTS)
         token = token_of_number(desk, number)
         if token is None:
             raise Problem("not-found")
@@ -94,7 +97,7 @@ def server_blueprint(desk: Desk, authenticate: Callable[[Request], Caller]) -> B
         auth="integrator",
     )
     def entitlement(card: str) -> flask.Response:
-        require()
+        asking_server(authenticate, Right.DOCUMENTS)
         until = entitled_until(desk, card, request_instant())
         return answer(Entitled(None if until is None else rfc3339(until)), headers={"Cache-Control": "no-store"})
 

@@ -29,9 +29,9 @@ from verifier.ledger.interface import Entry, Fault, Ledger, LedgerError, Query
 from verifier.ledger.opening import open_ledger
 from verifier.offline.cli import offline
 from verifier.offline_check import check as check_offline
-from verifier.published import PublishedFolder, Untrusted, pinned_root, read_programme
+from verifier.published import Untrusted, read_programme
 from verifier.reasons import REASONS
-from verifier.service import Verifier, open_verifier, root_file
+from verifier.service import Verifier, open_verifier, published_folder
 from verifier.store import VerifierStore
 from verifier.tags import BadTagRecord, read_records
 
@@ -101,7 +101,7 @@ def check(settings: Settings, presentation: str | None, as_json: bool) -> None:
     text = _presentation(presentation)
     with _refusals():
         programme = read_programme(settings.programme)
-        verdict = check_offline(text, _published(settings, programme), CLOCK.now())
+        verdict = check_offline(text, published_folder(settings, programme), CLOCK.now())
     until = None if verdict.valid_until is None else rfc3339(verdict.valid_until)
     said = {"valid": verdict.valid, "reason": verdict.reason, "tier": verdict.tier, "valid_until": until,
             "proved": verdict.proved}  # fmt: skip
@@ -257,11 +257,6 @@ def _summary(programme: Programme) -> str:
 def _programme(settings: Settings) -> Programme:
     with _refusals():
         return read_programme(settings.programme)
-
-
-def _published(settings: Settings, programme: Programme) -> PublishedFolder:
-    root = pinned_root(root_file(settings))
-    return PublishedFolder(settings.published, programme, root, settings.var / "verifier-seen.json")
 
 
 def _presentation(text: str | None) -> str:

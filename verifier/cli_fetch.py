@@ -9,8 +9,8 @@ from edge.clock import SystemClock
 from edge.instants import rfc3339
 from edge.settings import Settings
 from verifier.fetching import Fetcher, FetchError, source_of
-from verifier.published import PublishedFolder, Untrusted, pinned_root, read_programme
-from verifier.service import root_file
+from verifier.published import Untrusted, read_programme
+from verifier.service import published_folder
 
 CLOCK = SystemClock()
 
@@ -27,9 +27,7 @@ def fetch(settings: Settings, as_json: bool) -> None:
     if source is None:
         raise Refusal("no issuer is named", "set YUNJU_ISSUER_URL, or let YUNJU_PUBLISHED be the issuer's own folder")
     try:
-        root = pinned_root(root_file(settings))
-        memory = settings.var / "verifier-seen.json"
-        published = PublishedFolder(settings.published, read_programme(settings.programme), root, memory)
+        published = published_folder(settings, read_programme(settings.programme))
         anew = Fetcher(source, published, settings.published, CLOCK, settings.status_ttl).once()
         bundle = published.current(CLOCK.now()).bundle
     except FetchError as error:

@@ -23,8 +23,8 @@ from typing import Final
 from edge.clock import Clock
 from edge.settings import Settings
 from edge.strictjson import JsonError, loads
-from keys.files import StoreError, read_private
-from verifier.issuer_relay import ask_straight
+from keys.files import StoreError
+from verifier.issuer_relay import ask_straight, asked_of
 from verifier.published import PublishedFolder, Untrusted
 
 BUNDLE: Final = "trust-bundle.jwt"
@@ -49,7 +49,7 @@ class Source:
 
     def documents(self, etag: str | None) -> tuple[Mapping[str, str], str | None] | None:
         """Return the documents by name and their mark, None if they are those of `etag`; FetchError."""
-        request = urllib.request.Request(f"{self.url}/v1/published", headers=self._headers(etag))  # noqa: S310 - the settings let http and https alone pass
+        request = self._request(etag)
         try:
             with ask_straight(request, SECONDS) as response:
                 data, mark = response.read(MOST_BYTES + 1), response.headers.get("ETag")
@@ -61,12 +61,14 @@ class Source:
             raise FetchError(f"the issuer cannot be reached ({type(error).__name__})") from None
         return _read(data), mark
 
-    def _headers(self, etag: str | None) -> dict[str, str]:
+    def _request(self, etag: str | None) -> urllib.request.Request:
         try:
-            token = read_private(self.token_file).decode("ascii", "replace").strip()
+            request = asked_of(f"{self.url}/v1/published", self.token_file)
         except StoreError as error:
             raise FetchError(str(error)) from None
-        return {"Authorization": f"Bearer {token}"} | ({} if etag is None else {"If-None-Match": etag})
+        if etag is not None:
+            request.add_header("If-None-Match", etag)
+        return request
 
 
 def _meaning(status: int) -> str:

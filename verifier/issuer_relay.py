@@ -40,6 +40,12 @@ def ask_straight(asked: urllib.request.Request, seconds: float) -> HTTPResponse:
     return cast("HTTPResponse", _STRAIGHT.open(asked, timeout=seconds))
 
 
+def asked_of(url: str, token_file: Path) -> urllib.request.Request:
+    """Return a request to the issuer with the token in a file (mode 0600); StoreError where it cannot be used."""
+    token = read_private(token_file).decode("ascii", "replace").strip()
+    return urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"})  # noqa: S310 - the settings let http and https alone pass
+
+
 @dataclass(frozen=True, slots=True)
 class IssuerRelay:
     """Where an issuer is asked, and the file (mode 0600) of the token that allows it."""
@@ -50,9 +56,7 @@ class IssuerRelay:
     def ask(self, path: str) -> bytes | None:
         """Return what stands at a path of the issuer; None for any fault, logged without whom it was about."""
         try:
-            token = read_private(self.token_file).decode("ascii", "replace").strip()
-            asked = urllib.request.Request(self.url + path, headers={"Authorization": f"Bearer {token}"})  # noqa: S310 - the settings let http and https alone pass
-            with ask_straight(asked, SECONDS) as response:
+            with ask_straight(asked_of(self.url + path, self.token_file), SECONDS) as response:
                 data = response.read(MOST_BYTES + 1)
         except urllib.error.HTTPError as error:
             if error.code != 404:

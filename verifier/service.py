@@ -84,14 +84,19 @@ class Verifier:
 Authenticate = Callable[[Request], Caller]
 
 
+def published_folder(settings: Settings, programme: Programme) -> PublishedFolder:
+    """Return the documents that the settings name, held to the pinned root and to the versions this host has seen."""
+    root = pinned_root(root_file(settings))
+    return PublishedFolder(settings.published, programme, root, settings.var / "verifier-seen.json")
+
+
 def open_verifier(settings: Settings, clock: Clock) -> Verifier:
     """Open the verifier that the settings describe; whom to ask what only a register knows is its maker's to add.
 
     Raises Untrusted when the root or the programme cannot be read, LedgerError when the ledger cannot be opened.
     """
     programme = read_programme(settings.programme)
-    root = pinned_root(root_file(settings))
-    published = PublishedFolder(settings.published, programme, root, settings.var / "verifier-seen.json")
+    published = published_folder(settings, programme)
     receipt = KeyStore(settings.keys).signer(Purpose.RECEIPT, clock.now())
     refuse_lost_ledger(settings)
     ledger = open_ledger(
@@ -183,4 +188,4 @@ def root_file(settings: Settings) -> Path:
     return settings.root or settings.published / "root.jwk"
 
 
-__all__ = ["Authenticate", "Verifier", "assemble", "open_verifier", "root_file"]
+__all__ = ["Authenticate", "Verifier", "assemble", "open_verifier", "published_folder", "root_file"]
