@@ -12,6 +12,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from audit.evidence.checkexport import check_export, open_head, read_head
+from audit.evidence.checking import Checked, check_tiles
+from audit.evidence.exporting import Exported, Filter, json_lines, write_lines
+from audit.tree.place import Place
+from audit.tree.sequencer import LogHome, Sequencer
+from audit.tree.tiles import FolderSource, Tree, split_hashes, tile_path
+from audit.tree.tilewriter import TileWriter
 from bench import audit_scale
 from bench.audit_logs import ORIGIN, leaves, signed
 from bench.ledger import change
@@ -20,14 +27,7 @@ from edge.clock import SystemClock
 from keys.ed25519 import Ed25519Signer
 from keys.merkle import fold, verify_inclusion
 from keys.notes import Ed25519NoteSigner
-from verifier.audit.checkexport import check_export, open_head, read_head
-from verifier.audit.checking import Checked, check_tiles
-from verifier.audit.exporting import Exported, Filter, json_lines, write_lines
-from verifier.audit.place import Place
-from verifier.audit.sequencer import LogHome, Sequencer
-from verifier.audit.tiles import FolderSource, Tree, split_hashes, tile_path
-from verifier.audit.tilewriter import TileWriter
-from verifier.ledger.sqlite import SqliteLedger
+from ledger.sqlite import SqliteLedger
 
 
 def run(full: bool) -> list[Row]:  # noqa: FBT001 - one switch for all benchmarks

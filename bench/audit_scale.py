@@ -17,14 +17,14 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from audit.evidence.apart import ROOT, Job, What, job_of, lower_priority
+from audit.evidence.exporting import Exported, Filter, json_lines, write_lines
 from bench.audit_logs import POINTS, REASONS, START_MS, STEP_MS, fill_ledger, holder, write_log
 from bench.ledger import change
 from bench.rows import Row, percentile
 from edge.clock import SystemClock
-from verifier.audit.apart import ROOT, Job, What, job_of, lower_priority
-from verifier.audit.exporting import Exported, Filter, json_lines, write_lines
-from verifier.ledger.interface import Query
-from verifier.ledger.sqlite import SqliteLedger
+from ledger.sqlite import SqliteLedger
+from ledger.values import Query
 
 FORMS: tuple[What, ...] = ("jsonl", "csv", "xlsx")
 PAGES = 40
@@ -107,7 +107,7 @@ def _apart(job: Job, path: Path) -> tuple[float, float]:
     asked = path.with_suffix(".job")
     asked.write_bytes(msgspec.json.encode(job))
     with asked.open("rb") as source, path.open("wb") as out:
-        child = subprocess.Popen([sys.executable, "-m", "verifier.audit.apart"], stdin=source, stdout=out, cwd=ROOT)
+        child = subprocess.Popen([sys.executable, "-m", "audit.evidence.apart"], stdin=source, stdout=out, cwd=ROOT)
         _, status, used = os.wait4(child.pid, 0)
         child.returncode = status
     if status:

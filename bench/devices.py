@@ -26,7 +26,7 @@ from tests.devices.builders import Line, chip_of, tap
 from tests.devices.emulators import Card, Ntag424, Type2Card, Type4Card
 from tests.devices.lab import READERS, Lab, missing, present, until
 from tests.verifier.world import BASE, BY, World
-from verifier.tags import TagRecord
+from verifier.records.tags import TagRecord
 
 TAPS, TAPS_FULL = 20, 200
 MASTERS = TagMasters(bytes(range(16)), bytes(range(16, 32)))

@@ -14,8 +14,9 @@ from tempfile import TemporaryDirectory
 from bench.rows import Row, percentile
 from edge.clock import SystemClock
 from edge.encoding import b64u
-from verifier.ledger.interface import Charge, CheckIn, Draft, Ledger, Operation, ProofClaim, VisitWindow
-from verifier.ledger.sqlite import SqliteLedger
+from ledger.interface import Ledger
+from ledger.sqlite import SqliteLedger
+from ledger.values import Charge, CheckIn, Draft, Operation, ProofClaim, VisitWindow
 
 DRAFT = Draft("gym", "sports", "gym-visit", "device-1", "device", "1", 1, tier="silver", form="phone",
               assurance="proved", beneficiary="holder")  # fmt: skip

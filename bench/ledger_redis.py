@@ -17,7 +17,7 @@ from redis.exceptions import RedisError
 
 from bench.ledger import fill, load
 from bench.rows import Row, percentile
-from verifier.ledger.redis import Options, RedisLedger
+from ledger.redis import Options, RedisLedger
 
 
 def run(full: bool) -> list[Row]:  # noqa: FBT001 - one switch for all benchmarks

@@ -15,8 +15,8 @@ from cards.proof import sign_proof
 from cards.status import SignedStatusList, Status, build, sign_status_list
 from edge.encoding import b64u
 from edge.settings import Settings, load_settings
-from issuer.desk import open_desk
-from issuer.setup import set_up
+from issuer.publishing.setup import set_up
+from issuer.register.desk import open_desk
 from keys.dpop import build_proof
 from keys.jwk import public_jwk
 from keys.keyset import Purpose

@@ -13,7 +13,8 @@ from collections.abc import Callable, Hashable, Mapping
 from datetime import datetime
 from functools import cache
 from time import perf_counter
-from typing import IO, TYPE_CHECKING, Any, TypeVar, cast
+from typing import IO, Any, TypeVar, cast
+from wsgiref.types import WSGIEnvironment
 
 import flask
 import msgspec
@@ -26,9 +27,6 @@ from edge.clock import Clock
 from edge.log import ACCESS
 from edge.metrics import observe_request
 from edge.problems import Problem
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
 
 T = TypeVar("T")
 View = TypeVar("View", bound=Callable[..., Any])

@@ -12,12 +12,12 @@ from edge.instants import rfc3339
 from issuer.cli.cards import card
 from issuer.cli.holders import holder
 from issuer.cli.office import Office
-from issuer.office_log import Line, newest
-from issuer.publish import Publication
-from issuer.publish import publish as publish_all
-from issuer.publisher import Publisher
-from issuer.setup import ISSUING, set_up
-from issuer.views import line_view
+from issuer.issuing.views import line_view
+from issuer.publishing.publish import Publication
+from issuer.publishing.publish import publish as publish_all
+from issuer.publishing.publisher import Publisher
+from issuer.publishing.setup import ISSUING, set_up
+from issuer.register.office_log import Line, newest
 from keys.keyset import Purpose
 
 _WHERE_ROOTS = "The folder of the root key, where it is kept apart."

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from edge.settings import describe_settings
-from verifier.reasons import REASONS
+from verifier.rules.reasons import REASONS
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])

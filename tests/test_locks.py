@@ -81,7 +81,7 @@ def imported(folder: str) -> set[str]:
     froms = {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module and not node.level}
     strangers = {name.split(".")[0] for name in plain | froms} - sys.stdlib_module_names
     ours = {path.stem for path in ROOT.iterdir()}
-    return strangers - ours - {"_typeshed"}  # the last is for type checkers only
+    return strangers - ours
 
 
 @pytest.mark.parametrize(

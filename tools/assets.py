@@ -39,7 +39,7 @@ ASSETS = (
     Asset("@kurkle/color", Path("web/static/vendor/kurkle-color"), (), ("LICENSE.md",)),
     Asset(
         "@expo-google-fonts/noto-sans-sc",
-        Path("issuer/vendor/noto-sans-sc"),
+        Path("edge/vendor/noto-sans-sc"),
         ("400Regular/NotoSansSC_400Regular.ttf", "700Bold/NotoSansSC_700Bold.ttf"),
         ("LICENSE_FONT",),
     ),

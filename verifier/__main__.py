@@ -9,6 +9,7 @@ from typing import IO, Any
 
 import click
 
+from audit.tree.older import older_leaves
 from cards.parts import PresentationError
 from cards.programme.export import programme_json
 from cards.programme.types import Point, Programme, Service
@@ -18,22 +19,22 @@ from edge.instants import InstantError, from_epoch, parse_rfc3339, rfc3339
 from edge.settings import Settings, load_settings
 from edge.strictjson import JsonError, loads
 from keys.files import StoreError
-from verifier.audit.cli import audit
-from verifier.audit.older import older_leaves
-from verifier.cli_bookings import bookings, matters
-from verifier.cli_fetch import fetch
-from verifier.cli_filters import filter_options
-from verifier.cli_moving import export_command, import_command, migrate_command
-from verifier.dry_run import asked, decide
-from verifier.ledger.interface import Entry, Fault, Ledger, LedgerError, Query
-from verifier.ledger.opening import open_ledger
-from verifier.offline.cli import offline
-from verifier.offline_check import check as check_offline
-from verifier.published import Untrusted, read_programme
-from verifier.reasons import REASONS
+from ledger.interface import Ledger
+from ledger.opening import open_ledger
+from ledger.values import Entry, Fault, LedgerError, Query
+from verifier.cli.audit import audit
+from verifier.cli.bookings import bookings, matters
+from verifier.cli.dry_run import asked, decide
+from verifier.cli.fetch import fetch
+from verifier.cli.filters import filter_options
+from verifier.cli.moving import export_command, import_command, migrate_command
+from verifier.cli.offline import offline
+from verifier.records.store import VerifierStore
+from verifier.records.tags import BadTagRecord, read_records
+from verifier.rules.reasons import REASONS
 from verifier.service import Verifier, open_verifier, published_folder
-from verifier.store import VerifierStore
-from verifier.tags import BadTagRecord, read_records
+from verifier.trust.public_check import check as check_offline
+from verifier.trust.published import Untrusted, read_programme
 
 CLOCK = SystemClock()
 RECORDS_MOST = 64 * 1024 * 1024

@@ -10,32 +10,33 @@ from pathlib import Path
 from flask import Request
 
 from accounts.rights import Caller
+from audit.tree.entryindex import EntryIndex
+from audit.tree.holding import HELD, Held, held_back
+from audit.tree.older import older_leaves
+from audit.tree.place import Place, PlaceError
+from audit.tree.proofs import LogReader
+from audit.tree.sequencing import log_reader
 from cards.programme.types import Programme
 from cards.verify import CardCache
 from edge.clock import Clock
 from edge.settings import Settings
 from keys.keyset import Purpose
 from keys.store import KeyStore
-from verifier.answering import Answering
-from verifier.audit.entryindex import EntryIndex
-from verifier.audit.holding import HELD, Held, held_back
-from verifier.audit.older import older_leaves
-from verifier.audit.place import Place, PlaceError
-from verifier.audit.proofs import LogReader
-from verifier.audit.sequencing import log_reader
-from verifier.booking_upkeep import BookingUpkeep
-from verifier.bookings import BookingDesk
-from verifier.changes import Changes
-from verifier.checkin import CheckInDesk
-from verifier.known_cards import KnownCards
-from verifier.ledger.interface import Ledger, LedgerUnavailable
-from verifier.ledger.opening import open_ledger
-from verifier.looks import Looks
-from verifier.matter_desk import MatterDesk
-from verifier.photos import PhotoOf, no_photo
-from verifier.published import PublishedFolder, pinned_root, read_programme
-from verifier.requests import RequestDesk
-from verifier.store import VerifierStore
+from ledger.interface import Ledger
+from ledger.opening import open_ledger
+from ledger.values import LedgerUnavailable
+from verifier.counter.answering import Answering
+from verifier.counter.changes import Changes
+from verifier.counter.checking_in import CheckInDesk
+from verifier.counter.known_cards import KnownCards
+from verifier.counter.looks import Looks
+from verifier.records.store import VerifierStore
+from verifier.services.bookings.desk import BookingDesk
+from verifier.services.bookings.upkeep import BookingUpkeep
+from verifier.services.matters.desk import MatterDesk
+from verifier.services.requests.desk import RequestDesk
+from verifier.trust.photos import PhotoOf, no_photo
+from verifier.trust.published import PublishedFolder, pinned_root, read_programme
 
 
 def no_register(_number: str) -> str | None:

@@ -11,35 +11,35 @@ from flask import Flask
 from accounts.http import Authenticator
 from accounts.http import blueprint as accounts_blueprint
 from accounts.store import AccountStore
+from audit.figures.thresholds import read_thresholds
+from audit.tables import open_figures
+from audit.tree.sequencing import log_reader, log_sequencing
 from edge.clock import Clock, SystemClock
-from edge.database import Database, answer_outages
+from edge.database import answer_outages
 from edge.health import Check, health_blueprint
 from edge.http import create_frame
 from edge.openapi import openapi_blueprint
 from edge.settings import Settings
-from issuer.desk import Desk, open_desk
-from issuer.errors import Refused
-from issuer.holders import find_holder
-from issuer.phone import entitled_until
-from issuer.photo_api import photo_blueprint, photo_for_check
-from issuer.publisher import Publisher
-from issuer.server_api import server_blueprint, token_of_number
-from issuer.wallet_api import blueprint as wallet_blueprint
+from issuer.api.photos import photo_blueprint, photo_for_check
+from issuer.api.servers import server_blueprint, token_of_number
+from issuer.api.wallet import blueprint as wallet_blueprint
+from issuer.enrolment.phone import entitled_until
+from issuer.publishing.publisher import Publisher
+from issuer.register.desk import Desk, open_desk
+from issuer.register.errors import Refused
+from issuer.register.holders import find_holder
 from verifier.api.asking import Asking
-from verifier.api.review import review_blueprint
-from verifier.api.reviewing import NameOf, Reviewing
+from verifier.api.audit.review import review_blueprint
+from verifier.api.audit.reviewing import NameOf, Reviewing
 from verifier.api.surface import blueprint as verifier_blueprint
 from verifier.api.surface import readiness
-from verifier.audit.sequencing import log_reader, log_sequencing
-from verifier.audit.thresholds import read_thresholds
-from verifier.booking_upkeep import Sweeping
-from verifier.erasure import Eraser, Erasing
-from verifier.fetching import Fetcher, source_of
-from verifier.issuer_relay import IssuerRelay
-from verifier.photos import PhotoRelay
-from verifier.published import pinned_root
 from verifier.service import Verifier, open_verifier, root_file
-from verifier.store import MIGRATIONS
+from verifier.services.bookings.upkeep import Sweeping
+from verifier.services.erasure import Eraser, Erasing
+from verifier.trust.fetching import Fetcher, source_of
+from verifier.trust.issuer_relay import IssuerRelay
+from verifier.trust.photos import PhotoRelay
+from verifier.trust.published import pinned_root
 from web.audit.pages import audit_pages
 from web.pages import pages_blueprint
 
@@ -136,7 +136,7 @@ def _name_of(desk: Desk, subject: str) -> str | None:
 def _add_audit(
     app: Flask, settings: Settings, verifier: Verifier, authenticate: Authenticator, name_of: NameOf | None
 ) -> None:
-    database = Database.open(settings.verifier_url, room="verifier", migrations=MIGRATIONS)
+    database = open_figures(settings.verifier_url)
     atexit.register(database.close)
     asking, log = Asking(verifier, authenticate), log_reader(settings, verifier.programme.issuer)
     thresholds = read_thresholds(settings.audit_rules, verifier.programme)

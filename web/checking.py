@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from cards.programme.types import Programme
 from edge.settings import Settings
-from verifier.published import Untrusted, pinned_root
 from verifier.service import root_file
+from verifier.trust.published import Untrusted, pinned_root
 
 
 def for_check(settings: Settings, programme: Programme) -> dict[str, object]:

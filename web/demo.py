@@ -22,8 +22,8 @@ from typing import Final
 from accounts.store import AccountStore
 from edge.clock import Clock, SystemClock
 from edge.settings import Settings, SettingsError, load_settings
-from issuer.desk import Desk, open_desk
-from issuer.publish import publish_if_due
+from issuer.publishing.publish import publish_if_due
+from issuer.register.desk import Desk, open_desk
 from web.seeding import (
     DemoAccounts,
     DemoHolder,

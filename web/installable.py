@@ -16,7 +16,7 @@ import flask
 from flask import Blueprint, Response, abort, request
 
 from edge.settings import Settings
-from verifier.reasons import REASONS
+from verifier.rules.reasons import REASONS
 from web.wording import LANGUAGES, Wording, word_files
 
 APPS: Final = ("counter", "wallet", "check")

@@ -14,14 +14,14 @@ from accounts.rights import EVERYWHERE, Right, Role
 from accounts.store import AccountStore
 from cards.claims import Form
 from cards.programme.types import Programme
-from issuer.desk import Desk
-from issuer.enrolment import make_code
-from issuer.errors import Refused
-from issuer.holders import NewGround, NewHolder, add_ground, add_holder
-from issuer.identity import IdType, check_identity
-from issuer.issuing import cards_of, issue
-from issuer.qr import card_text
-from issuer.setup import set_up
+from issuer.enrolment.enrolling import make_code
+from issuer.issuing.issuing import cards_of, issue
+from issuer.printing.qr import card_text
+from issuer.publishing.setup import set_up
+from issuer.register.desk import Desk
+from issuer.register.errors import Refused
+from issuer.register.holders import NewGround, NewHolder, add_ground, add_holder
+from issuer.register.identity import IdType, check_identity
 
 BY: Final = "demo"
 DEVICE_RIGHTS: Final = frozenset({Right.CHECK_IN, Right.VOID})

@@ -12,10 +12,10 @@ from cards.programme.load import ProgrammeError
 from edge.database import UnusableDatabase
 from edge.log import configure_logging
 from edge.settings import SettingsError, load_settings
-from issuer.errors import Refused
+from issuer.register.errors import Refused
 from keys.files import StoreError
-from verifier.ledger.interface import LedgerError
-from verifier.published import Untrusted
+from ledger.values import LedgerError
+from verifier.trust.published import Untrusted
 from web.app import create_application
 
 BOOT_ERROR: Final = 3

@@ -5,16 +5,13 @@ Everything that differs from district to district stands here as data; nothing o
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from enum import IntEnum, StrEnum
-from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from cards.periods import PeriodUnit
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from zoneinfo import ZoneInfo
 
 
 @dataclass(frozen=True, slots=True)

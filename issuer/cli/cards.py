@@ -11,19 +11,19 @@ import click
 
 from cards.claims import Form
 from edge.cli import Refusal, emit, json_option
+from edge.fonts import FONTS
 from edge.instants import rfc3339
 from edge.strictjson import JsonError, loads
-from issuer import lifecycle
-from issuer.card_face import FONTS
 from issuer.cli.office import Office, no_publish_option
-from issuer.desk import Desk
-from issuer.enrolment import make_code
-from issuer.issuing import IssuedCard, cards_of, find_card, list_cards
-from issuer.issuing import issue as issue_card
-from issuer.issuing import reissue as reissue_card
-from issuer.printing import note_taken, printed_card
-from issuer.qr import Modules, card_text, modules_of, png, svg, terminal
-from issuer.views import as_text, card_view
+from issuer.enrolment.enrolling import make_code
+from issuer.issuing import lifecycle
+from issuer.issuing.issuing import IssuedCard, cards_of, find_card, list_cards
+from issuer.issuing.issuing import issue as issue_card
+from issuer.issuing.issuing import reissue as reissue_card
+from issuer.issuing.views import as_text, card_view
+from issuer.printing.printing import note_taken, printed_card
+from issuer.printing.qr import Modules, card_text, modules_of, png, svg, terminal
+from issuer.register.desk import Desk
 
 _BECAUSE = click.Choice(["lost", "stolen", "damaged", "correction", "tier-change", "renewal", "not-entitled", "other"])
 _FILE = click.Path(dir_okay=False, path_type=Path)

@@ -9,9 +9,11 @@ from typing import IO
 import click
 
 from edge.cli import Refusal, emit, json_option
-from issuer import office_log
 from issuer.cli.office import Office, identity_options, read_identity
-from issuer.holders import (
+from issuer.issuing.issuing import cards_of
+from issuer.issuing.views import as_text, card_view, ground_view, holder_view
+from issuer.register import office_log
+from issuer.register.holders import (
     NewGround,
     NewHolder,
     add_ground,
@@ -24,10 +26,8 @@ from issuer.holders import (
     set_photo,
     withdraw_ground,
 )
-from issuer.issuing import cards_of
-from issuer.marks import rule, set_benefit
-from issuer.office_log import Action
-from issuer.views import as_text, card_view, ground_view, holder_view
+from issuer.register.marks import rule, set_benefit
+from issuer.register.office_log import Action
 
 _DAY = click.DateTime(["%Y-%m-%d"])
 

@@ -20,9 +20,9 @@ from edge.clock import Clock
 from edge.database import UnusableDatabase
 from edge.sealing import Unsealable
 from edge.settings import load_settings
-from issuer.desk import Desk, open_desk
-from issuer.errors import Refused
-from issuer.identity import BadIdentity, Identity, IdType, check_identity
+from issuer.register.desk import Desk, open_desk
+from issuer.register.errors import Refused
+from issuer.register.identity import BadIdentity, Identity, IdType, check_identity
 from keys.files import StoreError
 
 Command = TypeVar("Command", bound=Callable[..., Any])

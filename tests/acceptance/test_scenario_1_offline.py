@@ -2,8 +2,8 @@
 
 import pytest
 
+from ledger.values import Fault
 from tests.verifier.offline_devices import Tablet
-from verifier.ledger.interface import Fault
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from devices.verdict import Kind, Said, Verdict
 from tests.devices.builders import chip_of, tap
 from tests.devices.emulators import Card, Type4Card
 from tests.verifier.world import BASE
-from verifier.tags import TagRecord
+from verifier.records.tags import TagRecord
 
 MASTERS = TagMasters(bytes(16), bytes(range(16)))
 UID = bytes.fromhex("04DE5F1EACC040")

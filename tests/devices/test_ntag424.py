@@ -2,6 +2,7 @@
 
 import pytest
 
+from cards.sun import holds, open_picc, read_link
 from devices.faults import CardFault, CardGone, CardLocked, CardUnknown
 from devices.ntag424 import FACTORY_KEY, Secured, TagMasters, authenticate, diversified, padded, template, unpadded
 from devices.personalise import write_tag424
@@ -9,8 +10,7 @@ from devices.profiles import Profile, read_card
 from devices.transport import Tap
 from tests.devices.builders import tap, token
 from tests.devices.emulators import Ntag424, Type4Card
-from verifier.sun import holds, open_picc, read_link
-from verifier.tags import TagRecord
+from verifier.records.tags import TagRecord
 
 MASTERS = TagMasters(bytes(range(16)), bytes(range(16, 32)))
 BASE = "https://card.example/t"

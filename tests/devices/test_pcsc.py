@@ -26,7 +26,7 @@ from tests.devices.builders import tap as direct_tap
 from tests.devices.emulators import NdefFile, Ntag424, PivCard, Type2Card, Type4Card
 from tests.devices.lab import READERS, present, until
 from tests.devices.test_transport import Garbage
-from verifier.tags import TagRecord
+from verifier.records.tags import TagRecord
 
 MASTERS = TagMasters(bytes(range(16)), bytes(range(16, 32)))
 

@@ -12,9 +12,9 @@ from devices.promises import GRACE, PromiseBook, Trading
 from devices.upload import upload
 from devices.verdict import Kind
 from keys.signer import FileSigner
+from tests.audit.builders import LogWorld
+from tests.audit.test_http import LoggedWorld
 from tests.devices.builders import counter as built_counter
-from tests.verifier.audit.builders import LogWorld
-from tests.verifier.audit.test_http import LoggedWorld
 from tests.verifier.world import Signers
 
 

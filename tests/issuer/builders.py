@@ -12,13 +12,13 @@ from cards.claims import Form
 from cards.programme.load import load_programme
 from cards.status import Status, verify_status_list
 from edge.strictjson import loads
-from issuer.desk import Desk
-from issuer.folder import BUNDLE_FILE, ROOT_FILE, list_file
-from issuer.holders import NewGround, NewHolder, add_ground, add_holder
-from issuer.identity import IdType, check_identity
-from issuer.issuing import issue
-from issuer.register import Register
-from issuer.setup import set_up
+from issuer.issuing.issuing import issue
+from issuer.publishing.folder import BUNDLE_FILE, ROOT_FILE, list_file
+from issuer.publishing.setup import set_up
+from issuer.register.database import Register
+from issuer.register.desk import Desk
+from issuer.register.holders import NewGround, NewHolder, add_ground, add_holder
+from issuer.register.identity import IdType, check_identity
 from keys.bundle import verify_bundle
 from keys.store import KeyStore
 

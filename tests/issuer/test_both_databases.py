@@ -8,15 +8,15 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from cards.status import Status
-from issuer import office_log
-from issuer.enrolment import Enrolment, enrol, make_code
-from issuer.errors import Refused
-from issuer.holders import NewHolder, add_holder
-from issuer.issuing import cards_of, reissue
-from issuer.lifecycle import revoke
-from issuer.phone import block
-from issuer.register import Register
-from issuer.tables import METADATA, OFFICE_LOG, CardState
+from issuer.enrolment.enrolling import Enrolment, enrol, make_code
+from issuer.enrolment.phone import block
+from issuer.issuing.issuing import cards_of, reissue
+from issuer.issuing.lifecycle import revoke
+from issuer.register import office_log
+from issuer.register.database import Register
+from issuer.register.errors import Refused
+from issuer.register.holders import NewHolder, add_holder
+from issuer.register.tables import METADATA, OFFICE_LOG, CardState
 from keys.jwk import public_jwk
 from keys.signer import FileSigner
 from tests.accounts import postgres

@@ -11,13 +11,13 @@ import zxingcpp
 from PIL import Image
 
 from cards.numbers import spaced
-from issuer import lifecycle
-from issuer.card_face import FONTS, Face, MissingGlyph, card_pdf, palette_of
-from issuer.errors import Refused
-from issuer.holders import set_photo
-from issuer.office_log import Action, newest
-from issuer.printing import printed_card
-from issuer.qr import card_text, modules_of
+from issuer.issuing import lifecycle
+from issuer.printing.card_face import FONTS, Face, MissingGlyph, card_pdf, palette_of
+from issuer.printing.printing import printed_card
+from issuer.printing.qr import card_text, modules_of
+from issuer.register.errors import Refused
+from issuer.register.holders import set_photo
+from issuer.register.office_log import Action, newest
 from tests.issuer.builders import BY, EXAMPLE, NOON, person, photo, print_card, programme
 
 MODULES = modules_of("YJ01:" + "A" * 300)

@@ -11,7 +11,7 @@ from PIL import Image
 from edge.clock import FixedClock
 from issuer.__main__ import main
 from issuer.cli.office import Office
-from issuer.issuing import find_card
+from issuer.issuing.issuing import find_card
 from keys.keyset import Purpose
 from keys.store import KeyStore
 from tests.issuer.builders import NOON, photo, published_status, resident_id

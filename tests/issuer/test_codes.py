@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from edge.encoding import unb64u
 from edge.ids import new_id
-from issuer.codes import new_code, normal_code
+from issuer.register.codes import new_code, normal_code
 
 
 def test_codes_are_random_and_readable():

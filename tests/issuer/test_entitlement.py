@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from issuer.entitlement import HeldGround, entitlement, last_day, longest_end
+from issuer.register.entitlement import HeldGround, entitlement, last_day, longest_end
 from tests.issuer.builders import EXAMPLE, NOON, programme
 
 BAIYUN = programme()

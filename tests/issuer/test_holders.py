@@ -5,8 +5,10 @@ from datetime import date
 import pytest
 
 from cards.marks import Mark, MarkKind
-from issuer.errors import Refused
-from issuer.holders import (
+from issuer.issuing.issuing import reissue
+from issuer.issuing.lifecycle import revoke
+from issuer.register.errors import Refused
+from issuer.register.holders import (
     NewGround,
     NewHolder,
     add_ground,
@@ -19,11 +21,9 @@ from issuer.holders import (
     set_photo,
     withdraw_ground,
 )
-from issuer.identity import IdType
-from issuer.issuing import reissue
-from issuer.lifecycle import revoke
-from issuer.marks import mark_ended, marks_of, rule, set_benefit
-from issuer.office_log import Action, newest
+from issuer.register.identity import IdType
+from issuer.register.marks import mark_ended, marks_of, rule, set_benefit
+from issuer.register.office_log import Action, newest
 from tests.issuer.builders import BY, EXAMPLE, NOON, give_ground, identity, make_desk, person, photo, print_card
 
 

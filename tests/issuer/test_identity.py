@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from issuer.identity import BadIdentity, Identity, IdType, check_identity
+from issuer.register.identity import BadIdentity, Identity, IdType, check_identity
 from tests.issuer.builders import TODAY, resident_id
 
 RESIDENT = IdType.RESIDENT_ID

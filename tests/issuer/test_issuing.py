@@ -13,13 +13,14 @@ from cards.claims import CARD, Form, parse
 from cards.parts import Presentation
 from cards.status import Status, StatusLists
 from cards.verify import Trust, Verified, verify_presentation
-from issuer import issuing, lifecycle, office_log
-from issuer.errors import PoolEmpty, Refused
-from issuer.holders import withdraw_ground
-from issuer.issuing import cards_of, find_card, issue, list_cards, reissue
-from issuer.lifecycle import resume, revoke, suspend
-from issuer.office_log import Action
-from issuer.tables import CARDS, STATUS_INDEXES, CardState
+from issuer.issuing import issuing, lifecycle
+from issuer.issuing.issuing import cards_of, find_card, issue, list_cards, reissue
+from issuer.issuing.lifecycle import resume, revoke, suspend
+from issuer.register import office_log
+from issuer.register.errors import PoolEmpty, Refused
+from issuer.register.holders import withdraw_ground
+from issuer.register.office_log import Action
+from issuer.register.tables import CARDS, STATUS_INDEXES, CardState
 from keys.jwk import public_jwk
 from keys.keyset import Purpose
 from keys.signer import FileSigner

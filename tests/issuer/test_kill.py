@@ -11,9 +11,9 @@ import pytest
 import sqlalchemy as sa
 
 from cards.status import Status
-from issuer.issuing import list_cards
-from issuer.publish import publish
-from issuer.tables import STATUS_INDEXES, CardState
+from issuer.issuing.issuing import list_cards
+from issuer.publishing.publish import publish
+from issuer.register.tables import STATUS_INDEXES, CardState
 from tests.issuer.builders import NOON, ROOT, make_desk, published_list, published_status
 
 WORK = """

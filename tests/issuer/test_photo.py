@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from issuer.photo import BadPhoto, check_photo
+from issuer.register.photo import BadPhoto, check_photo
 from tests.issuer.builders import photo, programme
 
 RULE = programme().photo

@@ -9,10 +9,10 @@ from accounts.rights import EVERYWHERE, Right
 from accounts.store import AccountStore
 from edge.clock import FixedClock
 from edge.http import create_frame
-from issuer import office_log
-from issuer.holders import set_photo
-from issuer.lifecycle import revoke
-from issuer.photo_api import photo_blueprint, photo_for_check
+from issuer.api.photos import photo_blueprint, photo_for_check
+from issuer.issuing.lifecycle import revoke
+from issuer.register import office_log
+from issuer.register.holders import set_photo
 from tests.issuer.builders import BASE_URL, BY, NOON, person, photo, print_card
 
 

@@ -15,13 +15,14 @@ from cards.programme.load import load_programme
 from cards.status import LIST_SIZE, Freshness, Status
 from edge.clock import FixedClock
 from edge.strictjson import loads
-from issuer import folder as files
-from issuer import indexes, publish
-from issuer.errors import Refused
-from issuer.lifecycle import revoke
-from issuer.publisher import Publisher
-from issuer.setup import set_up
-from issuer.tables import PUBLICATIONS, STATUS_INDEXES, IndexState
+from issuer.issuing.lifecycle import revoke
+from issuer.publishing import folder as files
+from issuer.publishing import publish
+from issuer.publishing.publisher import Publisher
+from issuer.publishing.setup import set_up
+from issuer.register import indexes
+from issuer.register.errors import Refused
+from issuer.register.tables import PUBLICATIONS, STATUS_INDEXES, IndexState
 from keys.bundle import LIFETIME, RENEWAL_DUE, verify_bundle
 from keys.keyset import Purpose
 from keys.store import KeyStore

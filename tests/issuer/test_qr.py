@@ -8,7 +8,7 @@ from PIL import Image
 
 from cards.presentation import read
 from cards.wire import dictionary_of
-from issuer.qr import QUIET_ZONE, card_text, modules_of, png, svg, terminal
+from issuer.printing.qr import QUIET_ZONE, card_text, modules_of, png, svg, terminal
 from tests.issuer.builders import EXAMPLE, make_desk, person, print_card
 
 

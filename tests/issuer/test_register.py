@@ -7,12 +7,12 @@ import pytest
 import sqlalchemy as sa
 
 from edge.sealing import Unsealable
-from issuer import office_log
-from issuer.errors import Refused
-from issuer.holders import find_holder, photo_of, set_photo
-from issuer.office_log import Action
-from issuer.register import Register
-from issuer.tables import HOLDERS, OFFICE_LOG
+from issuer.register import office_log
+from issuer.register.database import Register
+from issuer.register.errors import Refused
+from issuer.register.holders import find_holder, photo_of, set_photo
+from issuer.register.office_log import Action
+from issuer.register.tables import HOLDERS, OFFICE_LOG
 from tests.issuer.builders import BY, NOON, SECRET, person, photo, print_card
 
 

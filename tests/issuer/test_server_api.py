@@ -9,8 +9,8 @@ from accounts.rights import EVERYWHERE, Right
 from accounts.store import AccountStore
 from edge.clock import FixedClock
 from edge.http import create_frame
-from issuer.lifecycle import revoke
-from issuer.server_api import server_blueprint
+from issuer.api.servers import server_blueprint
+from issuer.issuing.lifecycle import revoke
 from tests.issuer.builders import BASE_URL, BY, NOON, make_desk, person, print_card
 
 DOCUMENTS = {EVERYWHERE: frozenset({Right.DOCUMENTS})}

@@ -18,14 +18,16 @@ from edge.clock import FixedClock
 from edge.encoding import b64u
 from edge.http import create_frame
 from edge.openapi import document
-from issuer import enrolment, lifecycle, wallet_api
-from issuer.enrolment import ACTIVATIONS_MOST, ATTEMPTS_MOST, make_code
-from issuer.errors import Refused
-from issuer.holders import withdraw_ground
-from issuer.issuing import cards_of, find_card, issue, reissue
-from issuer.phone import RECOVERY_ATTEMPTS_MOST
-from issuer.tables import ENROLMENT_CODES, CardState
-from issuer.wallet_api import blueprint
+from issuer.api import wallet as wallet_api
+from issuer.api.wallet import blueprint
+from issuer.enrolment import enrolling as enrolment
+from issuer.enrolment.enrolling import ACTIVATIONS_MOST, ATTEMPTS_MOST, make_code
+from issuer.enrolment.phone import RECOVERY_ATTEMPTS_MOST
+from issuer.issuing import lifecycle
+from issuer.issuing.issuing import cards_of, find_card, issue, reissue
+from issuer.register.errors import Refused
+from issuer.register.holders import withdraw_ground
+from issuer.register.tables import ENROLMENT_CODES, CardState
 from keys.jwk import thumbprint
 from keys.signer import FileSigner
 from keys.tokens import parse_unverified

@@ -19,12 +19,12 @@ from accounts.store import AccountStore
 from cards.claims import Form
 from edge.encoding import b64u
 from edge.settings import load_settings
-from issuer.desk import open_desk
-from issuer.holders import NewGround, NewHolder, add_ground, add_holder
-from issuer.identity import IdType, check_identity
-from issuer.issuing import issue
-from issuer.publish import publish
-from issuer.setup import set_up
+from issuer.issuing.issuing import issue
+from issuer.publishing.publish import publish
+from issuer.publishing.setup import set_up
+from issuer.register.desk import open_desk
+from issuer.register.holders import NewGround, NewHolder, add_ground, add_holder
+from issuer.register.identity import IdType, check_identity
 from keys.dpop import build_proof
 from keys.jwk import public_jwk
 from keys.signer import FileSigner

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from tests.verifier.booking import Phone, flight
-from verifier import cli_bookings
+from verifier.cli import bookings as cli_bookings
 
 
 @pytest.fixture

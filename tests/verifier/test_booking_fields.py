@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from cards.programme.load import load_programme
 from tests.verifier.booking import HOLDER, arrival, flight
 from tests.verifier.world import PROGRAMMES
-from verifier.booking_fields import BadFields, Fields, read_fields
+from verifier.rules.fields import BadFields, Fields, read_fields
 
 BAIYUN = load_programme(PROGRAMMES / "baiyun.toml")
 EXAMPLE = load_programme(PROGRAMMES / "example.toml")

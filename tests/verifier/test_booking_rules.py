@@ -8,11 +8,11 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from cards.programme.load import load_programme
+from ledger.bookings import Booking, BookingState
 from tests.verifier.booking import arrival, flight
 from tests.verifier.world import PROGRAMMES
 from tests.verifier.world import at as local
-from verifier.booking_fields import read_fields
-from verifier.booking_rules import (
+from verifier.rules.bookings import (
     booking_findings,
     booking_for,
     cancel_until,
@@ -23,7 +23,7 @@ from verifier.booking_rules import (
     reopened,
     span_of_day,
 )
-from verifier.ledger.bookings import Booking, BookingState
+from verifier.rules.fields import read_fields
 
 BAIYUN = load_programme(PROGRAMMES / "baiyun.toml")
 ZONE = BAIYUN.zone

@@ -16,10 +16,10 @@ from cards.numbers import generate
 from cards.status import Status
 from keys.signer import FileSigner
 from keys.wallet_proof import Call, sign_wallet_proof
+from ledger.values import Fault
 from tests.verifier.booking import CLERK, HOLDER, Phone, day_list, flight, lounge, patch
 from tests.verifier.world import BASE, identifier
-from verifier.booking_upkeep import Sweeping
-from verifier.ledger.interface import Fault
+from verifier.services.bookings.upkeep import Sweeping
 
 SERVICE = "airport-dom-departure"
 FLIGHT = flight("2026-11-01 14:00")

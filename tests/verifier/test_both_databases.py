@@ -13,14 +13,15 @@ from alembic.migration import MigrationContext
 
 from cards.programme.types import Text
 from edge.problems import Problem
+from ledger.values import Operation
 from tests.accounts import postgres
 from tests.verifier.world import SECRET
-from verifier.booking_events import Event
-from verifier.booking_places import Place, place_name
-from verifier.delegations import LIVE_MOST, Delegation
-from verifier.ledger.interface import Operation
-from verifier.store import VerifierStore
-from verifier.tables import METADATA
+from verifier.records.delegations import LIVE_MOST
+from verifier.records.events import Event
+from verifier.records.places import Place, place_name
+from verifier.records.store import VerifierStore
+from verifier.records.tables import METADATA
+from verifier.rules.delegations import Delegation
 
 NOW = datetime(2026, 10, 31, 1, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)

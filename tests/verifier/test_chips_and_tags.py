@@ -10,12 +10,12 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cards.claims import Form
 from cards.proof import ChipProofClaims, card_digest, chip_signing_input, complete_chip_proof
 from cards.status import Status
+from cards.sun import PiccData, SunMessage, holds, open_picc, read_link, sun_mac
 from edge.encoding import unb64u
 from edge.instants import from_epoch
 from keys.signer import FileSigner
 from tests.verifier.world import SECRET
-from verifier.sun import PiccData, SunMessage, holds, open_picc, read_link, sun_mac
-from verifier.tags import BadTagRecord, TagRecord, read_records
+from verifier.records.tags import BadTagRecord, TagRecord, read_records
 
 META, KEY, UID = bytes(range(16)), bytes(range(16, 32)), bytes.fromhex("04DE5F1EACC040")
 

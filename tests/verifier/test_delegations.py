@@ -11,8 +11,9 @@ from cards.claims import Form
 from cards.status import Status
 from tests.verifier.booking import CLERK, Phone, flight
 from tests.verifier.world import SECRET, identifier
-from verifier.delegations import LIVE_MOST, read_code, spaced
-from verifier.store import VerifierStore
+from verifier.records.delegations import LIVE_MOST
+from verifier.records.store import VerifierStore
+from verifier.rules.delegations import read_code, spaced
 
 DESK = frozenset({Right.CHECK_IN, Right.VOID})
 EMPLOYER = "白云云聚科技有限公司"

@@ -6,13 +6,13 @@ from datetime import timedelta
 import pytest
 
 from cards.marks import Mark, MarkKind
-from tests.verifier.audit.test_http import LoggedWorld
+from ledger.bookings import BookingQuery
+from ledger.values import LedgerUnavailable
+from tests.audit.test_http import LoggedWorld
 from tests.verifier.booking import Phone, flight
 from tests.verifier.world import SECRET, World
-from verifier.erasure import ERASED, Eraser, Erasing
-from verifier.ledger.bookings import BookingQuery
-from verifier.ledger.interface import LedgerUnavailable
-from verifier.tags import TagRecord
+from verifier.records.tags import TagRecord
+from verifier.services.erasure import ERASED, Eraser, Erasing
 
 
 @pytest.fixture

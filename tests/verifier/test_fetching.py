@@ -8,9 +8,9 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 from tests.verifier.world import Signers
-from verifier.fetching import Fetcher, FetchError, Source
-from verifier.issuer_relay import IssuerRelay
-from verifier.published import PublishedFolder
+from verifier.trust.fetching import Fetcher, FetchError, Source
+from verifier.trust.issuer_relay import IssuerRelay
+from verifier.trust.published import PublishedFolder
 
 
 class Issuer:

@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from cards.parts import Presentation
-from verifier.known_cards import KnownCards
+from verifier.counter.known_cards import KnownCards
 
 
 def test_a_card_seen_in_passing_survives_a_restart(world):

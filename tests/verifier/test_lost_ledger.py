@@ -2,10 +2,10 @@
 
 import pytest
 
+from audit.tree.place import Place
 from edge.settings import load_settings
 from keys.notes import Checkpoint
-from verifier.audit.place import Place
-from verifier.ledger.interface import LedgerUnavailable
+from ledger.values import LedgerUnavailable
 from verifier.service import refuse_lost_ledger
 
 NOTE = Checkpoint("yunju.example/log", 7, bytes(32)).text + "\n\u2014 yunju.example/log AAAAAAAA\n"

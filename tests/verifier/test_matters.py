@@ -12,7 +12,7 @@ from cards.parts import Presentation
 from cards.programme.load import load_programme
 from tests.verifier.offline_devices import Tablet
 from tests.verifier.world import PROGRAMMES, at, identifier
-from verifier.matters import Matter, deadline_of, is_working_day, office_day
+from verifier.rules.matters import Matter, deadline_of, is_working_day, office_day
 
 BAIYUN = load_programme(PROGRAMMES / "baiyun.toml")
 DESK = frozenset({Right.CHECK_IN, Right.VOID})

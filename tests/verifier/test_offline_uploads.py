@@ -12,10 +12,10 @@ from accounts.rights import Right
 from cards.claims import Form
 from cards.offline_record import verify_time
 from cards.parts import Presentation
+from ledger.values import Fault
 from tests.verifier.offline_devices import Tablet
 from tests.verifier.world import SECRET, World
 from verifier.__main__ import main
-from verifier.ledger.interface import Fault
 from verifier.offline.answers import BATCH_MOST
 
 

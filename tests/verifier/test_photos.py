@@ -12,8 +12,8 @@ from cards.claims import Form
 from cards.status import Status
 from tests.verifier.test_looks import look
 from tests.verifier.world import World, at
-from verifier.issuer_relay import MOST_BYTES, IssuerRelay
-from verifier.photos import PhotoRelay
+from verifier.trust.issuer_relay import MOST_BYTES, IssuerRelay
+from verifier.trust.photos import PhotoRelay
 
 PHOTO = b"\xff\xd8\xffa photo"
 TOKEN = "a token of the tests"

@@ -8,10 +8,10 @@ import pytest
 
 from accounts.rights import Right
 from edge.instants import rfc3339
+from ledger.values import LedgerUnavailable, Operation
 from tests.verifier.booking import CLERK, Phone, day_list, patch
 from tests.verifier.world import at, identifier
-from verifier.booking_places import Place, peak, room_of
-from verifier.ledger.interface import LedgerUnavailable, Operation
+from verifier.records.places import Place, peak, room_of
 
 ROOM = "library-room"
 MINUTE = timedelta(minutes=1)

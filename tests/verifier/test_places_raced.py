@@ -9,8 +9,8 @@ import pytest
 from accounts.rights import Right
 from edge.clock import SystemClock
 from edge.instants import rfc3339
-from tests.verifier.ledger.conftest import STORES
-from tests.verifier.ledger.redis_servers import open_shared
+from tests.ledger.conftest import STORES
+from tests.ledger.redis_servers import open_shared
 from tests.verifier.machine import Machine
 from tests.verifier.test_processes import at_once, resident_id
 

@@ -11,7 +11,7 @@ from cards.programme.load import load_programme
 from cards.status import Status
 from keys.bundle import ProgrammePin, sign_bundle
 from tests.verifier.world import Signers
-from verifier.published import PublishedFolder, Untrusted
+from verifier.trust.published import PublishedFolder, Untrusted
 
 
 def folder_of(world, programme=None):

@@ -11,9 +11,9 @@ from accounts.rights import Right, Role
 from cards.claims import Form
 from cards.numbers import generate
 from cards.status import Status
+from ledger.values import Fault
 from tests.verifier.booking import Phone
 from tests.verifier.world import at, identifier
-from verifier.ledger.interface import Fault
 
 OFFICE = frozenset({Right.BOOKINGS, Right.NAMES})
 CLERK = frozenset({Right.BOOKINGS})

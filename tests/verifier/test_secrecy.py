@@ -16,7 +16,7 @@ from cards.parts import Presentation
 from cards.proof import sign_proof
 from cards.wire import dictionary_of, pack
 from edge.strictjson import dumps
-from issuer.enrolment import make_code
+from issuer.enrolment.enrolling import make_code
 from keys.dpop import build_proof
 from keys.jwk import public_jwk
 from keys.signer import FileSigner

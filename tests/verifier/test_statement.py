@@ -11,7 +11,7 @@ import pytest
 from accounts.rights import Right
 from tests.verifier.booking import CLERK, Phone, flight
 from tests.verifier.world import at
-from verifier.statement import month_span
+from verifier.services.statements.lines import month_span
 
 BOOKS = frozenset({Right.CHECK_IN, Right.VOID, Right.STATEMENT})
 

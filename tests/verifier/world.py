@@ -30,12 +30,12 @@ from keys.dpop import build_proof
 from keys.jwk import public_jwk
 from keys.keyset import KeySet, Purpose, VerificationKey
 from keys.signer import FileSigner
-from verifier.answering import Answering
+from ledger.sqlite import SqliteLedger
 from verifier.api.surface import blueprint, readiness
-from verifier.ledger.sqlite import SqliteLedger
-from verifier.published import PublishedFolder
+from verifier.counter.answering import Answering
+from verifier.records.store import VerifierStore
 from verifier.service import assemble
-from verifier.store import VerifierStore
+from verifier.trust.published import PublishedFolder
 
 PROGRAMMES = Path(__file__).parents[2] / "cards" / "programmes"
 BASE = "http://localhost"
@@ -212,7 +212,7 @@ class World:
 
     def log(self, **filters: str) -> list[dict[str, object]]:
         """Read the log's leaves, oldest first, straight from the ledger."""
-        from verifier.ledger.interface import Query
+        from ledger.values import Query
 
         page = self.verifier.ledger.entries(Query(limit=200, **filters))
         return [dict(entry.fields) for entry in reversed(page.entries)]

@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 from accounts.rights import EVERYWHERE, Right
 from cards.claims import Form
 from edge.instants import rfc3339
-from issuer.issuing import issue
-from issuer.qr import card_text
+from issuer.issuing.issuing import issue
+from issuer.printing.qr import card_text
 from tests.web.counter import Tablet
 
 RIGHTS = frozenset({Right.CHECK_IN, Right.VOID, Right.VOID_ANY, Right.OVERRIDE, Right.BOOKINGS, Right.NAMES})

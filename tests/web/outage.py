@@ -14,10 +14,10 @@ from urllib.request import urlopen
 from cards.claims import Form
 from edge.clock import SystemClock
 from edge.settings import load_settings
-from issuer.issuing import IssuedCard, issue
-from issuer.lifecycle import revoke
-from issuer.publish import publish
-from issuer.qr import card_text
+from issuer.issuing.issuing import IssuedCard, issue
+from issuer.issuing.lifecycle import revoke
+from issuer.printing.qr import card_text
+from issuer.publishing.publish import publish
 from tests.verifier.machine import free_port
 from tests.web.site import BY, Site
 from web.demo import demonstrate, open_office

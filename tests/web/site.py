@@ -13,11 +13,11 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 from accounts.rights import Right
 from cards.claims import Form
 from edge.settings import Settings, load_settings
-from issuer.holders import NewHolder, add_ground, add_holder
-from issuer.identity import IdType, check_identity
-from issuer.issuing import issue
-from issuer.publish import publish
-from issuer.qr import card_text
+from issuer.issuing.issuing import issue
+from issuer.printing.qr import card_text
+from issuer.publishing.publish import publish
+from issuer.register.holders import NewHolder, add_ground, add_holder
+from issuer.register.identity import IdType, check_identity
 from web import seeding
 from web.app import create_application
 from web.demo import demonstrate, open_office
@@ -123,6 +123,6 @@ class Site:
 
     def wallet_code(self, tier: str) -> str:
         """Return an enrolment code of a new holder's phone."""
-        from issuer.enrolment import make_code
+        from issuer.enrolment.enrolling import make_code
 
         return make_code(self.office.desk, self.holder(tier), by=BY, at=self.clock.now()).code

@@ -12,8 +12,8 @@ from accounts.rights import EVERYWHERE, Right, Role
 from edge.settings import load_settings
 from tests.web.auditing import NAME, PASSWORD, add_auditor, fill_log, wait_for_log
 from tests.web.site import BY, Site
-from verifier.api import review_exports
-from verifier.api.seats import Seats
+from verifier.api.audit import review_exports
+from verifier.api.audit.seats import Seats
 from web.app import create_application
 from web.audit.pages import PAGES
 from web.wording import load_wording
@@ -206,7 +206,7 @@ def test_names_are_told_one_by_one_and_never_as_a_list(site, names, monkeypatch)
 
 def test_an_entry_without_a_holder_and_one_erased_have_no_name(site, names, monkeypatch):
     """A card that could not be read; a holder whose erasure was ordered."""
-    from verifier.ledger.sqlite import SqliteLedger
+    from ledger.sqlite import SqliteLedger
 
     site.clock.advance(timedelta(hours=1))
     monkeypatch.setattr(SqliteLedger, "subject_of", lambda *_: None)
@@ -257,7 +257,7 @@ def test_the_monthly_report_is_made_as_pdf_and_its_making_is_kept(auditor, site,
 
 def test_a_log_that_is_not_counted_up_yet_makes_no_report(auditor, monkeypatch):
     """Never a paper with part of the figures."""
-    from verifier.audit.usage import UsageFigures
+    from audit.figures.usage import UsageFigures
 
     monkeypatch.setattr(UsageFigures, "count", lambda _: (10, 1_000_000))
     answer = auditor.get("/v1/audit/report?month=2026-11")
@@ -340,7 +340,7 @@ def test_an_entry_that_was_altered_in_the_ledger_contradicts_the_log(auditor, si
 
 def test_an_entry_not_yet_in_the_tree_is_pending(auditor, site, monkeypatch):
     """Until the sequencer has taken it in nothing is proved, and nothing is wrong."""
-    from verifier.audit.entryindex import EntryIndex
+    from audit.tree.entryindex import EntryIndex
 
     monkeypatch.setattr(EntryIndex, "find", lambda *_: None)
     assert auditor.get(f"/v1/audit/entries/{site.last}").json["proof"]["state"] == "pending"
@@ -348,7 +348,7 @@ def test_an_entry_not_yet_in_the_tree_is_pending(auditor, site, monkeypatch):
 
 def test_a_log_too_large_for_a_page_names_the_command(auditor, site, monkeypatch):
     """Nothing is checked by halves."""
-    from verifier.api import review_exports
+    from verifier.api.audit import review_exports
 
     monkeypatch.setattr(review_exports, "VERIFIED_HERE", 3)
     answer = verdict(auditor.post("/v1/audit/verifications", headers={"Origin": site.base}))
@@ -398,8 +398,9 @@ def test_every_call_is_described(site):
 
 def test_the_pages_words_are_complete():
     """Every key that templates and scripts name, and every one that is put together from a closed set."""
-    from verifier.audit import anomalies, chains
-    from verifier.audit.leaf import KINDS
+    from audit.evidence import chains
+    from audit.figures import anomalies
+    from ledger.leaf import KINDS
 
     web = Path(__file__).parents[2] / "web"
     files = [*web.glob("static/js/audit/*.js"), *web.glob("templates/audit*.html")]
@@ -418,7 +419,7 @@ def test_the_pages_words_are_complete():
 
 def test_every_anomaly_is_explained_with_what_is_known_of_it():
     """What, why, and the threshold passed, in both languages; no value that a finding does not have."""
-    from verifier.audit.anomalies import Kind
+    from audit.figures.anomalies import Kind
 
     known = {"count", "point", "service", "device", "staff", "holder"}
     more = {

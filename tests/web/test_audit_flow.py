@@ -117,8 +117,8 @@ def test_a_filter_that_is_written_finds_its_device(opened, site):
 
 def test_a_page_that_ended_early_says_so_and_goes_on(opened, site, monkeypatch):
     """Rare entries in a long log: what was found so far, and a way on."""
-    monkeypatch.setattr("verifier.ledger.sqlite.reads._SLICE", 5)
-    monkeypatch.setattr("verifier.ledger.sqlite.reads._MOST_LOOKED", 10)
+    monkeypatch.setattr("ledger.sqlite.reads._SLICE", 5)
+    monkeypatch.setattr("ledger.sqlite.reads._MOST_LOOKED", 10)
     desk = signed_in(opened, "/audit?service=library-facilities")
     page, found = desk.page, 0
     expect(page.locator("[data-part=entries]")).to_contain_text("还在更早处")

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
+from audit.tree import sequencing
+from audit.tree.sequencing import log_signers, open_home
 from tests.web.auditing import NAME, PASSWORD, Counters, Desk, add_auditor, wait_for_log
 from tests.web.site import Site
 from tests.web.test_accessibility import violations
-from verifier.audit import sequencing
-from verifier.audit.sequencing import log_signers, open_home
-from verifier.published import read_programme
+from verifier.trust.published import read_programme
 
 pytestmark = pytest.mark.browser
 

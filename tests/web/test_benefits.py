@@ -5,8 +5,8 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from issuer.issuing import find_card
-from issuer.lifecycle import revoke
+from issuer.issuing.issuing import find_card
+from issuer.issuing.lifecycle import revoke
 from tests.web.counter import Tablet
 from tests.web.phone import Phone
 from tests.web.test_accessibility import LOOKS, violations

@@ -7,9 +7,9 @@ import pytest
 from playwright.sync_api import expect
 
 from cards.claims import Form
-from issuer.issuing import issue
-from issuer.lifecycle import revoke
-from issuer.qr import card_text
+from issuer.issuing.issuing import issue
+from issuer.issuing.lifecycle import revoke
+from issuer.printing.qr import card_text
 from tests.web.conftest import CHROMIUM, Watched
 from tests.web.film import Film, code_of
 from tests.web.phone import Phone

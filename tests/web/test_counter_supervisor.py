@@ -8,10 +8,10 @@ from playwright.sync_api import expect
 
 from accounts.rights import Right
 from cards.claims import Form
-from issuer import office_log
-from issuer.holders import set_photo
-from issuer.issuing import issue
-from issuer.qr import card_text
+from issuer.issuing.issuing import issue
+from issuer.printing.qr import card_text
+from issuer.register import office_log
+from issuer.register.holders import set_photo
 from tests.issuer.builders import photo
 from tests.web.lounge import RIGHTS, Lounge
 

@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 from tests.web.conftest import CHROMIUM, Watched
 from tests.web.outage import Outage
 from tests.web.test_pages import client
-from verifier.reasons import REASONS
+from verifier.rules.reasons import REASONS
 from web.installable import APPS, kept_files
 
 ROOT = Path(__file__).parents[2]

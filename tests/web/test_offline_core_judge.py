@@ -1,4 +1,4 @@
-"""Verdicts of the offline core beside those of `cards.verify`, `verifier.rules` and the agent's desk, case by case."""
+"""Verdicts of the offline core beside those of `cards.verify`, the entitlement rules and the agent's desk."""
 
 import json
 from dataclasses import dataclass, replace
@@ -19,8 +19,8 @@ from tests.cards.builders import chip_proof
 from tests.devices.builders import counter as built_counter
 from tests.verifier.world import Signers, World, identifier
 from tests.web.offlinecore import millis, serve_world
-from verifier.reasons import ORDER, first_in_order
-from verifier.rules import Wish, findings
+from verifier.rules.entitlement import Wish, findings
+from verifier.rules.reasons import ORDER, first_in_order
 
 pytestmark = pytest.mark.browser
 

@@ -5,14 +5,14 @@ from datetime import timedelta
 
 import pytest
 
+from audit.tree.proofs import LogReader
 from cards.promise import Promise, sign_promise
 from edge.encoding import b64u
 from keys.entry_proof import EntryProof, Unproved
 from keys.notes import parse_note
 from keys.signer import FileSigner
-from tests.verifier.audit.builders import ORIGIN, a_published_log
-from verifier.audit.leaf import leaf_hash
-from verifier.audit.proofs import LogReader
+from ledger.leaf import leaf_hash
+from tests.audit.builders import ORIGIN, a_published_log
 
 SIZE = 300
 ISSUER = "https://yunju.example"

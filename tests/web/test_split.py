@@ -23,7 +23,7 @@ from keys.tokens import verify_with_keys
 from keys.wallet_proof import Call, sign_wallet_proof
 from tests.verifier.machine import ROOT, free_port
 from tests.web.split import Front, Host, until
-from verifier.issuer_relay import IssuerRelay
+from verifier.trust.issuer_relay import IssuerRelay
 
 pytestmark = pytest.mark.slow
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from accounts.rights import Right
 from cards.claims import Form
-from issuer.issuing import issue
+from issuer.issuing.issuing import issue
 from keys.dpop import build_proof
 from keys.jwk import public_jwk
 from keys.signer import FileSigner

@@ -8,8 +8,8 @@ from playwright.sync_api import expect
 
 from cards.presentation import read
 from cards.wire import dictionary_of, pack, unpack
-from issuer.issuing import find_card
-from issuer.lifecycle import revoke, suspend
+from issuer.issuing.issuing import find_card
+from issuer.issuing.lifecycle import revoke, suspend
 from tests.web.counter import Tablet
 from tests.web.phone import Phone, copied
 

@@ -7,8 +7,8 @@ import pytest
 from playwright.sync_api import expect
 
 from cards.claims import Form
-from issuer.enrolment import make_code
-from issuer.issuing import issue
+from issuer.enrolment.enrolling import make_code
+from issuer.issuing.issuing import issue
 from tests.web.conftest import Watched
 from tests.web.counter import Tablet
 from tests.web.outage import Outage

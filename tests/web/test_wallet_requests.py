@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 from tests.web.counter import Tablet
 from tests.web.phone import Phone
 from tests.web.test_accessibility import LOOKS, violations
-from verifier.delegations import read_code
+from verifier.rules.delegations import read_code
 
 pytestmark = pytest.mark.browser
 

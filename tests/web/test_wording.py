@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from verifier.answers import VOID_REASONS
-from verifier.reasons import REASONS
+from verifier.counter.answers import VOID_REASONS
+from verifier.rules.reasons import REASONS
 from web.wording import FOLDER, WordingError, load_wording, words_named
 
 WEB = Path(__file__).parents[2] / "web"

@@ -15,15 +15,15 @@ from accounts.rights import Caller, Right
 from cards.parts import Presentation
 from cards.presentation import PresentationError, read
 from cards.programme.types import Beneficiary, Point, Service
+from cards.sun import read_link
 from edge.http import idempotency_key
 from edge.problems import Problem
-from verifier.answers import CheckInRequest, LookRequest, MatterRequest
-from verifier.checkin import Ask, Override
-from verifier.delegations import Delegation, read_code
-from verifier.matters import WrongMatter, opening
+from verifier.counter.answers import CheckInRequest, LookRequest, MatterRequest
+from verifier.counter.checking_in import Ask, Override
+from verifier.records.tags import TagRead
+from verifier.rules.delegations import Delegation, read_code
+from verifier.rules.matters import WrongMatter, opening
 from verifier.service import Authenticate, Verifier
-from verifier.sun import read_link
-from verifier.tags import TagRead
 
 T = TypeVar("T")
 

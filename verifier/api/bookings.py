@@ -18,9 +18,17 @@ from edge.http import answer, idempotency_key, read_body, read_query, request_in
 from edge.instants import InstantError, day_asked, parse_asked, rfc3339
 from edge.openapi import describe
 from edge.problems import Problem
+from ledger.bookings import Booking, BookingQuery, BookingState
 from verifier.api.asking import Asking, given
 from verifier.api.checkins import PRESENTED, WRITING
-from verifier.booking_answers import (
+from verifier.counter.booking_views import booking_view
+from verifier.counter.checking_in import Ask, ledger_problems
+from verifier.records.bookings import BookingDetails
+from verifier.records.store import Access
+from verifier.rules.bookings import span_of_day
+from verifier.rules.entitlement import places_of
+from verifier.service import Verifier
+from verifier.services.bookings.answers import (
     BookingAnswer,
     BookingList,
     BookingPatch,
@@ -32,17 +40,9 @@ from verifier.booking_answers import (
     MissedList,
     booking_answer,
 )
-from verifier.booking_requests import BOOKING_PROBLEMS, TELEPHONE, Asker, BookingAsked, BookingWish
-from verifier.booking_rules import span_of_day
-from verifier.booking_store import BookingDetails
-from verifier.booking_upkeep import MissedOften
-from verifier.booking_views import booking_view
-from verifier.bookings import Booked, point_of, rule_of
-from verifier.checkin import Ask, ledger_problems
-from verifier.ledger.bookings import Booking, BookingQuery, BookingState
-from verifier.rules import places_of
-from verifier.service import Verifier
-from verifier.store import Access
+from verifier.services.bookings.asked import BOOKING_PROBLEMS, TELEPHONE, Asker, BookingAsked, BookingWish
+from verifier.services.bookings.desk import Booked, point_of, rule_of
+from verifier.services.bookings.upkeep import MissedOften
 
 REOPEN_MOST: Final = timedelta(days=2)
 """How far ahead a supervisor may open a booking again."""

@@ -13,9 +13,9 @@ from edge.instants import rfc3339
 from edge.limits import RateLimit
 from edge.openapi import describe
 from edge.problems import Problem, ProblemKind, register_problem
-from verifier.answers import Presented
 from verifier.api.asking import Asking
-from verifier.checkin import ledger_problems
+from verifier.counter.answers import Presented
+from verifier.counter.checking_in import ledger_problems
 from verifier.service import Verifier
 
 register_problem(

@@ -12,8 +12,11 @@ from edge.http import answer, idempotency_key, read_body, request_instant
 from edge.instants import rfc3339
 from edge.limits import RateLimit
 from edge.openapi import describe
-from verifier.answering import assurance_word, represented
-from verifier.answers import (
+from ledger.bookings import Booking
+from ledger.values import Outcome
+from verifier.api.asking import Asking, given
+from verifier.counter.answering import assurance_word, represented
+from verifier.counter.answers import (
     BookingView,
     ChangeAnswer,
     CheckInAnswer,
@@ -25,13 +28,10 @@ from verifier.answers import (
     VoidRequest,
     Words,
 )
-from verifier.api.asking import Asking, given
-from verifier.booking_views import booking_view
-from verifier.changes import TARGET_PROBLEMS, Change
-from verifier.ledger.bookings import Booking
-from verifier.ledger.interface import Outcome
-from verifier.looks import Looked, ServiceSeen
-from verifier.phrasing import quotas_left, tier_words
+from verifier.counter.booking_views import booking_view
+from verifier.counter.changes import TARGET_PROBLEMS, Change
+from verifier.counter.looks import Looked, ServiceSeen
+from verifier.counter.phrasing import quotas_left, tier_words
 from verifier.service import Verifier
 
 WRITING = frozenset({"operation-conflict", "clock-skew", "unavailable", "not-trusted", "not-permitted", "not-found"})

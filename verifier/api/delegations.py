@@ -17,13 +17,13 @@ from edge.instants import rfc3339
 from edge.limits import RateLimit
 from edge.openapi import describe
 from edge.problems import Problem
-from verifier.answers import Code, Words
 from verifier.api.asking import Asking
 from verifier.api.wallet import PROVING, WalletCalls
-from verifier.booking_answers import WalletCard
-from verifier.delegations import Delegation, check_delegable, spaced
-from verifier.phrasing import card_refused_words
+from verifier.counter.answers import Code, Words
+from verifier.counter.phrasing import card_refused_words
+from verifier.rules.delegations import Delegation, check_delegable, spaced
 from verifier.service import Verifier
+from verifier.services.bookings.answers import WalletCard
 
 EMPLOYER_LEAST = 2
 Employer = Annotated[

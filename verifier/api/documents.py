@@ -13,9 +13,9 @@ from edge.instants import rfc3339
 from edge.limits import RateLimit
 from edge.openapi import describe
 from edge.problems import Problem
-from verifier.answers import Presented, Words
 from verifier.api.asking import Asking
-from verifier.phrasing import card_refused_words, tier_words
+from verifier.counter.answers import Presented, Words
+from verifier.counter.phrasing import card_refused_words, tier_words
 from verifier.service import Verifier
 
 _JWT = "application/jwt"

@@ -18,15 +18,15 @@ from edge.instants import InstantError, parse_asked, rfc3339
 from edge.limits import RateLimit
 from edge.openapi import describe
 from edge.problems import Problem
-from verifier.answers import Code, Words
+from ledger.bookings import BookingState
 from verifier.api.asking import Asking, given
-from verifier.booking_answers import Instant
-from verifier.booking_events import Event
-from verifier.booking_places import seats_of
-from verifier.booking_requests import Asker, BookingAsked
-from verifier.bookings import point_of, rule_of
-from verifier.ledger.bookings import BookingState
+from verifier.counter.answers import Code, Words
+from verifier.records.events import Event
+from verifier.records.places import seats_of
 from verifier.service import Verifier
+from verifier.services.bookings.answers import Instant
+from verifier.services.bookings.asked import Asker, BookingAsked
+from verifier.services.bookings.desk import point_of, rule_of
 
 EventCode = Annotated[
     str, Meta(pattern=r"^[A-Z0-9-]{3,20}$(?!\n)", description="As holders sign up for it: HR-2026-11.")

@@ -14,13 +14,13 @@ from edge.http import answer, idempotency_key, read_body, read_query, request_in
 from edge.instants import rfc3339
 from edge.openapi import describe
 from edge.problems import Problem
-from verifier.answers import Code, EntryId
 from verifier.api.asking import Asking, given
 from verifier.api.checkins import WRITING
-from verifier.matter_desk import MATTER_PROBLEMS, Stage
-from verifier.matters import Matter
-from verifier.requests import GIVES_BACK, department_at
+from verifier.counter.answers import Code, EntryId
+from verifier.rules.matters import Matter
 from verifier.service import Verifier
+from verifier.services.matters.desk import MATTER_PROBLEMS, Stage
+from verifier.services.requests.desk import GIVES_BACK, department_at
 
 
 class MattersQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -19,9 +19,9 @@ from edge.openapi import describe
 from edge.problems import Problem
 from keys.errors import TokenError
 from keys.tokens import parse_unverified
-from verifier.answers import Code
 from verifier.api.asking import Asking
-from verifier.checkin import ledger_problems
+from verifier.counter.answers import Code
+from verifier.counter.checking_in import ledger_problems
 from verifier.offline.answers import (
     BATCH_MOST,
     ConflictsAnswer,
@@ -35,8 +35,8 @@ from verifier.offline.answers import (
 )
 from verifier.offline.conflicts import Wanted, conflicts_of, incidents_of
 from verifier.offline.desk import OfflineDesk, Waiting
+from verifier.records.store import Access
 from verifier.service import Verifier
-from verifier.store import Access
 
 BODY_MOST = 2 * 1024 * 1024
 """Bytes of one call: 200 records of the longest kind fit, and a queue of 10,000 goes in fifty calls."""

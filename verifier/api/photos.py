@@ -13,9 +13,9 @@ from edge.limits import RateLimit
 from edge.openapi import describe
 from edge.problems import Problem
 from verifier.api.asking import Asking
-from verifier.checkin import ledger_problems
+from verifier.counter.checking_in import ledger_problems
+from verifier.records.store import Access
 from verifier.service import Verifier
-from verifier.store import Access
 
 JPEG: Final = "image/jpeg"
 

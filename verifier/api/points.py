@@ -16,10 +16,10 @@ from edge.instants import from_epoch, rfc3339
 from edge.openapi import describe
 from edge.packing import packed
 from edge.problems import Problem
-from verifier.answers import Words
+from ledger.values import Entry, Query
 from verifier.api.asking import Asking
-from verifier.checkin import ledger_problems
-from verifier.ledger.interface import Entry, Query
+from verifier.counter.answers import Words
+from verifier.counter.checking_in import ledger_problems
 from verifier.service import Verifier
 
 RECENT = 20

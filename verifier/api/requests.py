@@ -22,26 +22,20 @@ from edge.instants import rfc3339
 from edge.limits import RateLimit
 from edge.openapi import describe
 from edge.problems import Problem
-from verifier.answers import MatterRequest
+from ledger.values import Query
 from verifier.api.asking import Asking, given
 from verifier.api.bookings import by_number
 from verifier.api.checkins import PRESENTED, WRITING
 from verifier.api.wallet import PROVING, WalletCalls
-from verifier.booking_answers import WalletCard
-from verifier.booking_requests import TELEPHONE, Asker
-from verifier.checkin import Ask, ledger_problems
-from verifier.ledger.interface import Query
-from verifier.matters import Matter, WrongMatter, opening
-from verifier.phrasing import quotas_left
-from verifier.requests import (
-    GIVES_BACK,
-    REQUEST_PROBLEMS,
-    RequestWish,
-    can_be_asked,
-    department_for,
-    place_of,
-)
-from verifier.requests_answers import (
+from verifier.counter.answers import MatterRequest
+from verifier.counter.checking_in import Ask, ledger_problems
+from verifier.counter.phrasing import quotas_left
+from verifier.records.store import Access
+from verifier.rules.matters import Matter, WrongMatter, opening
+from verifier.service import Verifier
+from verifier.services.bookings.answers import WalletCard
+from verifier.services.bookings.asked import TELEPHONE, Asker
+from verifier.services.requests.answers import (
     RequestAnswer,
     RequestList,
     RequestsQuery,
@@ -54,8 +48,14 @@ from verifier.requests_answers import (
     request_answer,
     request_view,
 )
-from verifier.service import Verifier
-from verifier.store import Access
+from verifier.services.requests.desk import (
+    GIVES_BACK,
+    REQUEST_PROBLEMS,
+    RequestWish,
+    can_be_asked,
+    department_for,
+    place_of,
+)
 
 _PRIVATE = {"Cache-Control": "no-store"}
 _OWN_MOST = 50

@@ -16,12 +16,13 @@ from edge.http import answer, read_query, request_instant
 from edge.instants import rfc3339
 from edge.openapi import describe
 from edge.problems import Problem
-from verifier.answers import Code
+from ledger.values import Entry, Query
 from verifier.api.asking import Asking
-from verifier.checkin import LATE_WINDOW, ledger_problems
-from verifier.ledger.interface import Entry, Query
+from verifier.counter.answers import Code
+from verifier.counter.checking_in import LATE_WINDOW, ledger_problems
+from verifier.records.store import Access
 from verifier.service import Verifier
-from verifier.statement import (
+from verifier.services.statements.lines import (
     DepartmentLine,
     StatementLine,
     as_csv,
@@ -30,8 +31,7 @@ from verifier.statement import (
     month_span,
     statement_lines,
 )
-from verifier.statement_pdf import as_pdf, department_pdf
-from verifier.store import Access
+from verifier.services.statements.pdf import as_pdf, department_pdf
 
 Month = Annotated[str, Meta(pattern=r"^[1-8][0-9]{3}-(0[1-9]|1[0-2])$(?!\n)")]
 LONGEST: Final = timedelta(days=366)

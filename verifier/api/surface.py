@@ -9,8 +9,11 @@ from flask import Blueprint
 from accounts.http import Authenticator
 from edge.clock import Clock
 from edge.limits import RateLimit
+from ledger.values import LedgerError
 from verifier.api.asking import Asking
-from verifier.api.audit import add_audit, add_wallet_proofs
+from verifier.api.audit.audit import add_audit, add_wallet_proofs
+from verifier.api.audit.log import add_log
+from verifier.api.audit.promises import REPORTS_A_SECOND, REPORTS_AT_ONCE
 from verifier.api.bookings import add_booking_changes, add_bookings
 from verifier.api.cards import add_cards
 from verifier.api.challenges import add_challenges
@@ -18,18 +21,15 @@ from verifier.api.checkins import add_changes, add_check_ins, add_looks
 from verifier.api.delegations import add_delegations
 from verifier.api.documents import add_documents, add_public_checks
 from verifier.api.events import add_events, add_open_events
-from verifier.api.log import add_log
 from verifier.api.matters import add_matters
 from verifier.api.offline import add_offline
 from verifier.api.photos import add_photos
 from verifier.api.points import add_points
-from verifier.api.promises import REPORTS_A_SECOND, REPORTS_AT_ONCE
 from verifier.api.requests import add_requests, add_wallet_requests
 from verifier.api.statement import add_department_statements, add_statements
 from verifier.api.wallet import WalletCalls, add_wallet, add_wallet_usage
-from verifier.ledger.interface import LedgerError
-from verifier.published import Untrusted
 from verifier.service import Verifier
+from verifier.trust.published import Untrusted
 
 LOOKS_A_SECOND, LOOKS_AT_ONCE = 1.0, 60
 PUBLIC_A_SECOND, PUBLIC_AT_ONCE = 0.2, 20

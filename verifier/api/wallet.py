@@ -24,9 +24,16 @@ from keys.dpop import ClockOff
 from keys.errors import TokenError
 from keys.jwk import key_from_jwk, thumbprint
 from keys.wallet_proof import Call, WalletProof, verify_wallet_proof
+from ledger.bookings import BookingQuery
+from ledger.values import Page, Query
 from verifier.api.asking import Asking
 from verifier.api.checkins import WRITING
-from verifier.booking_answers import (
+from verifier.counter.booking_views import booking_view
+from verifier.counter.checking_in import ledger_problems
+from verifier.counter.phrasing import card_refused_words
+from verifier.rules.bookings import TOLD, tells_of
+from verifier.service import Verifier
+from verifier.services.bookings.answers import (
     BookingAnswer,
     Instant,
     OwnBookings,
@@ -35,17 +42,10 @@ from verifier.booking_answers import (
     WalletChange,
     booking_answer,
 )
-from verifier.booking_requests import BOOKING_PROBLEMS, Asker, BookingAsked, BookingWish
-from verifier.booking_rules import TOLD, tells_of
-from verifier.booking_views import booking_view
-from verifier.bookings import Booked, point_of, rule_of
-from verifier.checkin import ledger_problems
-from verifier.ledger.bookings import BookingQuery
-from verifier.ledger.interface import Page, Query
-from verifier.phrasing import card_refused_words
-from verifier.service import Verifier
-from verifier.wallet_history import OwnHistory, history_of
-from verifier.wallet_usage import WalletUsage, usage_of
+from verifier.services.bookings.asked import BOOKING_PROBLEMS, Asker, BookingAsked, BookingWish
+from verifier.services.bookings.desk import Booked, point_of, rule_of
+from verifier.wallet.history import OwnHistory, history_of
+from verifier.wallet.usage import WalletUsage, usage_of
 
 PROOF_HEADER: Final = "Wallet-Proof"
 DELAY_MOST: Final = timedelta(days=1)

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from verifier.answers import QuotaLeft, Words
+from verifier.counter.answers import QuotaLeft, Words
 
 BATCH_MOST = 200
 """Records a call. A longer queue goes in several calls, in any order; every answer says what is still missing."""

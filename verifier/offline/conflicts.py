@@ -11,11 +11,12 @@ import msgspec
 from msgspec import UNSET
 
 from edge.instants import rfc3339
-from verifier.ledger.interface import Entry, Ledger, Query
-from verifier.ledger.millis import from_millis
-from verifier.ledger.offline import CLOCK_DOUBT, GRANTED_OFFLINE, GRANTED_ONLINE, OVERDRAWN, REPLAYED
+from ledger.interface import Ledger
+from ledger.millis import from_millis
+from ledger.offline import CLOCK_DOUBT, GRANTED_OFFLINE, GRANTED_ONLINE, OVERDRAWN, REPLAYED
+from ledger.values import Entry, Query
 from verifier.offline.answers import ConflictUse, ConflictView, IncidentView
-from verifier.offline.store import Incident, OfflineStore
+from verifier.records.offline import Incident, OfflineStore
 
 _PAGE: Final = 200
 _COUNTED: Final = frozenset({"check-in", "offline", "booking", "booking-change"})

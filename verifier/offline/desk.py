@@ -5,20 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import msgspec
 from msgspec import UNSET
 
+from accounts.devices import Device
 from accounts.rights import EVERYWHERE, Caller, Right
 from cards.offline_record import SignedRecord
-from cards.verify import CardCache
+from cards.verify import CardCache, Refused, Verified
 from edge.instants import rfc3339
 from edge.problems import Problem
-from verifier.answers import Words
-from verifier.checkin import ledger_problems
-from verifier.ledger.bookings import BookingQuery
-from verifier.ledger.interface import OperationConflict, Outcome
+from ledger.bookings import Booking, BookingQuery
+from ledger.values import OperationConflict, Outcome
+from verifier.counter.answers import Words
+from verifier.counter.checking_in import ledger_problems
+from verifier.counter.phrasing import quotas_left
 from verifier.offline.answers import Missing, Progress, RecordAnswer
 from verifier.offline.judging import (
     Judging,
@@ -29,15 +31,9 @@ from verifier.offline.judging import (
     why_held,
 )
 from verifier.offline.reading import FAULTS, Read, Reading, Unread
-from verifier.offline.store import APPLIED, DISMISSED, FORGED, HELD, Kept, Seen
-from verifier.phrasing import quotas_left
-
-if TYPE_CHECKING:
-    from accounts.devices import Device
-    from cards.verify import Refused, Verified
-    from verifier.ledger.bookings import Booking
-    from verifier.published import Documents
-    from verifier.service import Verifier
+from verifier.records.offline import APPLIED, DISMISSED, FORGED, HELD, Kept, Seen
+from verifier.service import Verifier
+from verifier.trust.published import Documents
 
 _FORGERIES = frozenset({"forged-record", "unknown-device"})
 _WRITTEN = msgspec.json.Encoder()

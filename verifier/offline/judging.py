@@ -7,17 +7,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from accounts.rights import Caller, Operator, Right
-from cards.offline_record import time_is_believed, verify_time
+from cards.offline_record import OfflineRecord, time_is_believed, verify_time
 from cards.programme.types import Mode
 from cards.status import StatusAnswer, StatusSource
-from cards.verify import Refused, Verified, verify_presentation
+from cards.verify import CardCache, Refused, Verified, verify_presentation
 from edge.instants import to_epoch
 from edge.problems import Problem
 from keys.tokens import TokenError
-from verifier.checkin import (
+from ledger.bookings import Booking
+from ledger.offline import CLOCK_DOUBT, OfflineUse
+from ledger.values import CheckIn, device_subject
+from verifier.counter.checking_in import (
     LATE_WINDOW,
     Ask,
     change_of,
@@ -28,18 +31,11 @@ from verifier.checkin import (
     operation_of,
     with_extra,
 )
-from verifier.ledger.interface import CheckIn, device_subject
-from verifier.ledger.offline import CLOCK_DOUBT, OfflineUse
-from verifier.matters import opening
-from verifier.reasons import ORDER, REASONS
-from verifier.rules import cost_of
-
-if TYPE_CHECKING:
-    from cards.offline_record import OfflineRecord
-    from cards.verify import CardCache
-    from verifier.ledger.bookings import Booking
-    from verifier.offline.reading import Read
-    from verifier.published import Documents
+from verifier.offline.reading import Read
+from verifier.rules.entitlement import cost_of
+from verifier.rules.matters import opening
+from verifier.rules.reasons import ORDER, REASONS
+from verifier.trust.published import Documents
 
 KEPT: Final = timedelta(days=100)
 """How long the ledger knows a record's operation: a record sent again within it counts once by the ledger alone."""

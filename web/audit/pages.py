@@ -19,8 +19,8 @@ from cards.programme.types import Assurance, Beneficiary, Programme, Text
 from edge.http import request_instant
 from edge.problems import Problem
 from edge.settings import Settings
-from verifier.audit.leaf import KINDS
-from verifier.reasons import REASONS
+from ledger.leaf import KINDS
+from verifier.rules.reasons import REASONS
 from web.pages import both, render_page, shared_config
 from web.wording import load_wording
 

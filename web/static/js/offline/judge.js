@@ -1,4 +1,4 @@
-// A check-in judged without the server: steps 1 to 8 of DESIGN §5 as cards/verify.py and verifier/rules.py take them,
+// A check-in judged without the server: steps 1 to 8 of DESIGN §5 as cards/verify.py and verifier/rules/entitlement.py take them,
 // then the rules of a device that is offline. Writes nothing: record first, then tell (docs/offline.md).
 
 import { CHIP_PROOF, PROOF } from "./claims.js";
@@ -48,7 +48,7 @@ import { PresentationError, read } from "./wire.js";
 // A counting tag's link (docs/devices.md): its counter lies with the server, and only there.
 const TAG_LINK = /^https?:\/\/[!-~]{1,160}\?p=[0-9A-Fa-f]{32}&c=[0-9A-Fa-f]{16}$/;
 
-// A code that a holder gave an employer's clerk (verifier/delegations.py): which holder's, the server alone knows.
+// A code that a holder gave an employer's clerk (verifier/rules/delegations.py): which holder's, the server alone knows.
 const DELEGATION = /^71(?:[\s·.-]*[0-9]){18}$/;
 
 const atTheServer = (text) => TAG_LINK.test(text.trim()) || DELEGATION.test(text.trim());
@@ -171,7 +171,7 @@ function running(uses, service, at) {
   return { startedAt: opened.at, endsAt: opened.at + lengthMs, left, reEntries: back.length };
 }
 
-// The name under which a use is counted, as verifier/rules.py gives it.
+// The name under which a use is counted, as verifier/rules/entitlement.py gives it.
 function limitOf(service, quota, tier) {
   const member = service.exclusion === null ? quota.code : `${quota.code}/${service.exclusion[1]}`;
   return quota.scope === "tier" ? `${member}@${tier}` : member;

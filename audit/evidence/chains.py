@@ -1,0 +1,158 @@
+"""What every copy of the log must show, whatever file it comes from: each partition dense, chained, never going back.
+
+Memory is bounded by the partitions and by what is amiss.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import msgspec
+
+from edge.encoding import b64u
+from ledger.leaf import FIRST_PREV, entry_id
+from ledger.values import PARTITIONS
+
+
+class Kind(StrEnum):
+    """What a check finds. A closed set; docs/log-format.md explains each."""
+
+    ALTERED = "altered"
+    MISSING = "missing"
+    INSERTED = "inserted"
+    OUT_OF_ORDER = "out-of-order"
+    BACK_DATED = "back-dated"
+    DAMAGED = "damaged"
+    OTHER_LOG = "other-log"
+    ROLLED_BACK = "rolled-back"
+    REWRITTEN = "rewritten"
+    PROOF = "proof"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something wrong: which kind, where (an entry's id, its index in the log, a file), and what in words."""
+
+    kind: Kind
+    place: str
+    message: str
+
+
+class Link(msgspec.Struct, frozen=True):
+    """What of a leaf binds it to its place."""
+
+    at: int
+    id: str
+    partition: int
+    prev: str
+    seq: int
+
+
+_ELSEWHERE = "stands here, far from its place"
+_LINK = msgspec.json.Decoder(Link)
+
+
+@dataclass(slots=True)
+class _Partition:
+    """How far a partition has come; `last` is None where the entry before is not known."""
+
+    seq: int = 0
+    last: bytes | None = FIRST_PREV
+    at: int = 0
+    gaps: dict[int, int] = field(default_factory=dict)
+
+    def fill(self, seq: int) -> bool:
+        """Take a number out of the gap that it lies in; False when it lies in none."""
+        for start, end in self.gaps.items():
+            if start <= seq < end:
+                del self.gaps[start]
+                self.gaps |= {first: last for first, last in ((start, seq), (seq + 1, end)) if first < last}
+                return True
+        return False
+
+
+class Chains:
+    """Follows the partitions through the entries of a log."""
+
+    def __init__(self) -> None:
+        """Begin before the first entry."""
+        self._partitions: dict[int, _Partition] = {}
+        self._strays: dict[tuple[int, int], int] = {}
+
+    def add(self, index: int, data: bytes, committed: bytes) -> list[Finding]:
+        """Look at the next entry; `committed` is the hash that the tree has for it, the entry's own unless altered."""
+        try:
+            link = _LINK.decode(data)
+        except msgspec.MsgspecError:
+            return [Finding(Kind.ALTERED, place_of(index), "is no entry of a usage log")]
+        if not 0 <= link.partition < PARTITIONS or link.seq < 1 or link.id != entry_id(link.partition, link.seq):
+            return [Finding(Kind.ALTERED, place_of(index, link.id), "its id does not say where it stands")]
+        part = self._partitions.setdefault(link.partition, _Partition())
+        if link.seq == part.seq + 1 and link.at >= part.at and (part.last is None or link.prev == b64u(part.last)):
+            part.seq, part.last, part.at = link.seq, committed, link.at
+            return []
+        return self._judge(index, link, part, committed)
+
+    def add_altered(self, index: int, data: bytes, committed: bytes) -> list[Finding]:
+        """Look at an entry that is known to be another than the tree has here.
+
+        Where it says to be the one that belongs here it is taken for that; else it may be one from elsewhere.
+        """
+        try:
+            link = _LINK.decode(data)
+        except msgspec.MsgspecError:
+            return []
+        part = self._partitions.setdefault(link.partition, _Partition())
+        if link.seq != part.seq + 1:
+            self._strays[link.partition, link.seq] = index
+            return []
+        back = link.at < part.at
+        part.seq, part.last = link.seq, committed
+        told = Finding(Kind.BACK_DATED, place_of(index, link.id), "its instant lies before that of the entry before it")
+        return [told] if back else []
+
+    def end(self) -> list[Finding]:
+        """Name the entries that never came, or stood elsewhere."""
+        found = []
+        for partition, part in sorted(self._partitions.items()):
+            for (home, seq), index in self._strays.items():
+                if home == partition and part.fill(seq):
+                    found.append(Finding(Kind.OUT_OF_ORDER, place_of(index, entry_id(home, seq)), _ELSEWHERE))
+            found += [
+                Finding(Kind.MISSING, entry_id(partition, start), _count(end - start))
+                for start, end in sorted(part.gaps.items())
+            ]
+        return found
+
+    def _judge(self, index: int, link: Link, part: _Partition, committed: bytes) -> list[Finding]:
+        place = place_of(index, link.id)
+        if link.seq <= part.seq:
+            return [self._earlier(place, link, part)]
+        if link.seq > part.seq + 1:
+            part.gaps[part.seq + 1] = link.seq
+            part.seq, part.last, part.at = link.seq, committed, max(part.at, link.at)
+            return []
+        found = []
+        if part.last is not None and link.prev != b64u(part.last):
+            before = entry_id(link.partition, link.seq - 1) if link.seq > 1 else "the beginning"
+            found.append(Finding(Kind.ALTERED, place, f"the chain of hashes is broken between {before} and this entry"))
+        if link.at < part.at:
+            found.append(Finding(Kind.BACK_DATED, place, "its instant lies before that of the entry before it"))
+        part.seq, part.last, part.at = link.seq, committed, max(part.at, link.at)
+        return found
+
+    def _earlier(self, place: str, link: Link, part: _Partition) -> Finding:
+        """An entry whose number has passed: one of a gap comes too late, any other a second time."""
+        if part.fill(link.seq):
+            return Finding(Kind.OUT_OF_ORDER, place, "stands behind an entry that follows it")
+        return Finding(Kind.INSERTED, place, "its number is another entry's already")
+
+
+def place_of(index: int, entry: str | None = None) -> str:
+    """Return a place in the log as findings name it."""
+    return f"index {index}" if entry is None else f"{entry} (index {index})"
+
+
+def _count(missing: int) -> str:
+    return "this entry is missing" if missing == 1 else f"{missing} entries from here on are missing"

@@ -1,0 +1,211 @@
+"""An exported file re-read, offline, in a stream: every entry against its proof, the whole against its checkpoint."""
+
+from __future__ import annotations
+
+from base64 import b64decode
+from collections.abc import Iterable, Iterator, Sequence
+
+import msgspec
+
+from audit.evidence.chains import Chains, Finding, Kind, place_of
+from audit.evidence.checking import Checked
+from audit.evidence.exporting import FORMAT
+from audit.tree.tiles import WIDTH
+from keys.merkle import Growing, ProofError, root_of, verify_inclusion
+from keys.notes import Checkpoint, NoteError, NoteKey, OpenedCheckpoint, open_checkpoint
+from ledger.leaf import leaf_hash
+
+_MOST_FINDINGS = 200
+_STEP = 4096
+
+
+class Head(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The first line of an export."""
+
+    format: str
+    size: int
+    whole: bool
+    filter: dict[str, str]
+    checkpoint: str
+
+
+class Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Any later line: an entry, a block's proof, or the end."""
+
+    index: int | None = None
+    hash: str | None = None
+    leaf: msgspec.Raw = msgspec.Raw()
+    proof: list[str] | None = None
+    block: int | None = None
+    end: bool = False
+    entries: int | None = None
+
+
+_HEAD = msgspec.json.Decoder(Head)
+_LINE = msgspec.json.Decoder(Line)
+
+
+class NotAnExport(ValueError):
+    """The file is no export of a usage log."""
+
+
+def read_head(line: bytes) -> Head:
+    """Return an export's first line; NotAnExport for anything else."""
+    try:
+        head = _HEAD.decode(line)
+    except msgspec.MsgspecError as error:
+        raise NotAnExport(f"not an export of a usage log: {error}") from None
+    if head.format != FORMAT:
+        raise NotAnExport(f"an export of another format: {head.format[:40]}")
+    return head
+
+
+def open_head(head: Head, keys: Sequence[NoteKey], witnesses: Sequence[NoteKey] = ()) -> OpenedCheckpoint:
+    """Return the verified checkpoint of an export; NoteError when no trusted key signed it."""
+    opened = open_checkpoint(head.checkpoint, keys, witnesses)
+    if opened.checkpoint.size != head.size:
+        raise NoteError("the export tells another size than its checkpoint")
+    return opened
+
+
+def check_export(
+    head: Head, opened: OpenedCheckpoint, lines: Iterable[bytes], since: Checkpoint | None = None
+) -> Iterator[Finding | Checked]:
+    """Check the lines after the first, and of a whole log that it still begins as it did at `since` (verified)."""
+    check = _Whole(opened, since) if head.whole else _Choice(opened)
+    found, ended = 0, False
+    for number, line in enumerate(lines, 2):
+        if ended:
+            yield Finding(Kind.INSERTED, f"line {number}", "something follows the last line")
+            return
+        try:
+            read = _LINE.decode(line)
+        except msgspec.MsgspecError as error:
+            yield Finding(Kind.DAMAGED, f"line {number}", f"is no line of an export: {error}")
+            found += 1
+            continue
+        for step in check.end(read) if read.end else check.add(read, f"line {number}"):
+            found += 1
+            yield step
+        ended = read.end
+        if number % _STEP == 0:
+            yield Checked(check.count)
+        if found >= _MOST_FINDINGS:
+            yield Finding(Kind.OTHER_LOG, f"line {number}", "so much differs that the rest was not read")
+            return
+    if not ended:
+        yield Finding(Kind.MISSING, "end", "the file ends before its last line: what follows was cut off")
+    yield Checked(check.count)
+
+
+class _Whole:
+    """A whole log: the hash of each entry, and every 256 of them proved at once."""
+
+    def __init__(self, opened: OpenedCheckpoint, since: Checkpoint | None) -> None:
+        self._size, self._root = opened.checkpoint.size, opened.checkpoint.root
+        self._since, self._origin = since, opened.checkpoint.origin
+        self._before = Growing()
+        self._chains = Chains()
+        self._hashes: list[bytes] = []
+        self._next = 0
+        self._blocks = 0
+        self.count = 0
+
+    def add(self, line: Line, place: str) -> Iterator[Finding]:
+        if line.block is not None:
+            yield from self._block(line, place)
+            return
+        if line.index is None or line.hash is None:
+            yield Finding(Kind.DAMAGED, place, "is neither an entry nor a proof")
+            return
+        self.count += 1
+        yield from self._place(line.index)
+        data = bytes(line.leaf)
+        own, told = leaf_hash(data), _hash(line.hash)
+        self._hashes.append(told)
+        if self._since is not None and self._before.size < self._since.size:
+            self._before.add(told)
+        if own == told:
+            yield from self._chains.add(line.index, data, told)
+        else:
+            yield Finding(Kind.ALTERED, place_of(line.index), "the entry is not the one whose hash stands beside it")
+            yield from self._chains.add_altered(line.index, data, told)
+
+    def _place(self, index: int) -> Iterator[Finding]:
+        if index > self._next:
+            yield Finding(Kind.MISSING, place_of(self._next), f"{index - self._next} entries are missing")
+        elif index < self._next:
+            yield Finding(Kind.OUT_OF_ORDER, place_of(index), f"stands where index {self._next} belongs")
+        self._next = max(self._next, index + 1)
+
+    def _block(self, line: Line, place: str) -> Iterator[Finding]:
+        first = self._blocks * WIDTH
+        span = f"index {first} to {min(first + WIDTH, self._size) - 1}"
+        if line.block != self._blocks:
+            yield Finding(
+                Kind.OUT_OF_ORDER, place, f"the proof of block {line.block} stands where {self._blocks} belongs"
+            )
+        proof = [_hash(step) for step in line.proof or ()]
+        try:
+            verify_inclusion(root_of(self._hashes), self._blocks, -(-self._size // WIDTH), proof, self._root)
+        except ProofError as error:
+            yield Finding(Kind.PROOF, span, f"the entries of this block are not those of the checkpoint: {error}")
+        self._hashes.clear()
+        self._blocks += 1
+
+    def end(self, line: Line) -> Iterator[Finding]:
+        if self._next < self._size:
+            yield Finding(Kind.MISSING, place_of(self._next), f"{self._size - self._next} entries are missing")
+        if self._hashes or self._blocks != -(-self._size // WIDTH):
+            yield Finding(Kind.PROOF, place_of(self._blocks * WIDTH), "from here on no proof is given")
+        if line.entries != self.count:
+            yield Finding(Kind.MISSING, "end", f"the last line counts {line.entries} entries, here are {self.count}")
+        yield from self._chains.end()
+        yield from self._history()
+
+    def _history(self) -> Iterator[Finding]:
+        since = self._since
+        if since is None:
+            return
+        if since.origin != self._origin:
+            yield Finding(Kind.OTHER_LOG, "checkpoint", f"the earlier checkpoint is of {since.origin}")
+        elif since.size > self._size:
+            yield Finding(Kind.ROLLED_BACK, "checkpoint", f"the log had {since.size} entries, now it has {self._size}")
+        elif self._before.root() != since.root:
+            yield Finding(Kind.REWRITTEN, f"index 0 to {since.size - 1}", "the log began otherwise at that checkpoint")
+
+
+class _Choice:
+    """Chosen entries, a proof each."""
+
+    def __init__(self, opened: OpenedCheckpoint) -> None:
+        self._checkpoint = opened.checkpoint
+        self._last = -1
+        self.count = 0
+
+    def add(self, line: Line, place: str) -> Iterator[Finding]:
+        if line.index is None or line.proof is None:
+            yield Finding(Kind.DAMAGED, place, "is no entry with a proof")
+            return
+        self.count += 1
+        if line.index <= self._last:
+            yield Finding(Kind.OUT_OF_ORDER, place_of(line.index), "stands behind a later entry, or a second time")
+        self._last = max(self._last, line.index)
+        checkpoint = self._checkpoint
+        try:
+            proof = [_hash(step) for step in line.proof]
+            verify_inclusion(leaf_hash(bytes(line.leaf)), line.index, checkpoint.size, proof, checkpoint.root)
+        except ProofError as error:
+            yield Finding(Kind.ALTERED, place_of(line.index), f"the entry is not the log's: {error}")
+
+    def end(self, line: Line) -> Iterator[Finding]:
+        if line.entries != self.count:
+            yield Finding(Kind.MISSING, "end", f"the last line counts {line.entries} entries, here are {self.count}")
+
+
+def _hash(text: str) -> bytes:
+    """A hash as an export writes it; nothing where it is none, which no proof will fit."""
+    try:
+        return b64decode(text, validate=True)
+    except ValueError:
+        return b""

@@ -1,0 +1,224 @@
+"""The log handed out: JSON Lines that prove themselves, CSV and XLSX for people. A stream: memory stays flat.
+
+It reads the tiles, never the ledger, so that no check-in waits for an auditor.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from base64 import b64encode
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from pathlib import Path
+from typing import IO, Any, Final
+
+import msgspec
+
+from audit.evidence.workbook import write_workbook
+from audit.tree.tiles import WIDTH, Source, Tree
+from keys.merkle import Nodes, inclusion_proof, span_hash
+from keys.notes import OpenedCheckpoint
+from ledger.leaf import leaf_hash
+from ledger.millis import from_millis, to_millis
+
+FORMAT: Final = "yunju-log-export/1"
+ROWS_A_SHEET: Final = 500_000
+COLUMNS: Final = (
+    "index", "id", "at", "kind", "outcome", "reason", "point", "service", "department", "tier", "form", "assurance",
+    "id_checked", "beneficiary", "companions", "reference", "holder", "device", "operator", "target", "charges",
+    "marks", "programme",
+)  # fmt: skip
+_HELD: Final = 64 * 1024  # letters of a table that are put together before they are handed out
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which entries are wanted; an absent value wants all. Instants are half-open."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+    point: str | None = None
+    service: str | None = None
+    department: str | None = None
+    kind: str | None = None
+    outcome: str | None = None
+    reason: str | None = None
+    tier: str | None = None
+    assurance: str | None = None
+    beneficiary: str | None = None
+    mark: str | None = None
+    device: str | None = None
+    operator: str | None = None
+    holder: str | None = None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every entry is wanted."""
+        return self == Filter()
+
+    def asked(self) -> dict[str, str]:
+        """Return what is asked for, by name."""
+        values = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return {
+            name: value.isoformat() if isinstance(value, datetime) else value
+            for name, value in values.items()
+            if value is not None
+        }
+
+    def matcher(self) -> Callable[[dict[str, Any]], bool]:
+        """Return what tells whether an entry with these fields is wanted."""
+        earliest = None if self.since is None else to_millis(self.since)
+        latest = None if self.until is None else to_millis(self.until)
+        asked = [(name, want) for name, want in self.asked().items() if name not in {"since", "until", "mark"}]
+
+        def wants(fields: dict[str, Any]) -> bool:
+            if (earliest is not None and fields["at"] < earliest) or (latest is not None and fields["at"] >= latest):
+                return False
+            if self.mark is not None and self.mark not in fields.get("marks", ()):
+                return False
+            return all(fields.get(name) == want for name, want in asked)
+
+        return wants
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """A log that is to be handed out: its tiles and its verified checkpoint."""
+
+    source: Source
+    checkpoint: OpenedCheckpoint
+
+    @property
+    def size(self) -> int:
+        """How many entries the log has."""
+        return self.checkpoint.checkpoint.size
+
+    def tree(self) -> Tree:
+        """Return the log's tree."""
+        return Tree(self.source, self.size)
+
+    def chosen(self, wanted: Filter) -> Iterator[tuple[int, bytes, dict[str, Any]]]:
+        """Yield index, bytes and fields of the entries that are wanted."""
+        wants = wanted.matcher()
+        for index, data in enumerate(self.tree().entries()):
+            fields = msgspec.json.decode(data)
+            if wants(fields):
+                yield index, data, fields
+
+
+def json_lines(log: Exported, wanted: Filter) -> Iterator[bytes]:
+    """Yield the lines of an export that proves itself (docs/log-format.md).
+
+    The whole log carries the hashes of its entries and a proof every 256 of them; a choice of entries a proof each,
+    which shows that each is in the log, not that none was left out.
+    """
+    note = log.checkpoint.note.encode()
+    yield _line(
+        {"format": FORMAT, "size": log.size, "whole": wanted.is_whole, "filter": wanted.asked(), "checkpoint": note}
+    )
+    count = 0
+    for line in _whole(log) if wanted.is_whole else _choice(log, wanted):
+        count += line.startswith(b'{"index"')
+        yield line
+    yield _line({"end": True, "entries": count})
+
+
+def _whole(log: Exported) -> Iterator[bytes]:
+    tree = log.tree()
+    for index, data in enumerate(tree.entries()):
+        yield _line({"index": index, "hash": _text(leaf_hash(data)), "leaf": msgspec.Raw(data)})
+        if (index + 1) % WIDTH == 0 or index + 1 == log.size:
+            block = index // WIDTH
+            proof = inclusion_proof(block_nodes(tree), block, -(-log.size // WIDTH))
+            yield _line({"block": block, "proof": [_text(step) for step in proof]})
+
+
+def _choice(log: Exported, wanted: Filter) -> Iterator[bytes]:
+    tree = log.tree()
+    for index, data, _ in log.chosen(wanted):
+        proof = [_text(step) for step in tree.inclusion(index)]
+        yield _line({"index": index, "leaf": msgspec.Raw(data), "proof": proof})
+
+
+def block_nodes(tree: Tree) -> Nodes:
+    """Return the nodes of the tree over blocks of 256 entries, whose last may be a smaller one."""
+
+    def node(level: int, index: int) -> bytes:
+        width = WIDTH << level
+        return span_hash(tree.node, index * width, min((index + 1) * width, tree.size))
+
+    return node
+
+
+def csv_text(log: Exported, wanted: Filter, zone: tzinfo) -> Iterator[tuple[int, str]]:
+    """Yield a table for spreadsheets, times in `zone`: how many entries so far, and the text of those that are new.
+
+    Its first sign tells spreadsheets that it is UTF-8.
+    """
+    held, count = io.StringIO(), 0
+    writer = csv.writer(held)
+    held.write("\ufeff")
+    writer.writerow(COLUMNS)
+    for count, row in enumerate(_rows(log, wanted, zone), 1):
+        writer.writerow([_harmless(value) for value in row])
+        if held.tell() > _HELD:
+            yield count, held.getvalue()
+            held.seek(0)
+            held.truncate()
+    yield count, held.getvalue()
+
+
+def write_csv(log: Exported, wanted: Filter, out: IO[str], zone: tzinfo) -> int:
+    """Write a table for spreadsheets; return the number of entries."""
+    count = 0
+    for count, text in csv_text(log, wanted, zone):  # noqa: B007 - the last count is the answer
+        out.write(text)
+    return count
+
+
+def write_xlsx(log: Exported, wanted: Filter, path: Path, zone: tzinfo) -> int:
+    """Write a workbook, a new sheet when one is full; return the number of entries."""
+    rows = ([_harmless(value) for value in row] for row in _rows(log, wanted, zone))
+    return write_workbook(path, COLUMNS, rows, ROWS_A_SHEET)
+
+
+def _rows(log: Exported, wanted: Filter, zone: tzinfo) -> Iterator[list[object]]:
+    for index, _, fields in log.chosen(wanted):
+        yield [index, *(_cell(name, fields.get(name), zone) for name in COLUMNS[1:])]
+
+
+def _cell(name: str, value: Any, zone: tzinfo) -> object:  # noqa: ANN401 - a leaf's value
+    if name == "at":
+        return from_millis(value).astimezone(zone).strftime("%Y-%m-%d %H:%M:%S")
+    if name == "charges":
+        return ", ".join(f"{charge['limit']} {charge['period']} {charge['units']}" for charge in value or ())
+    if name == "marks":
+        return ", ".join(value or ())
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "" if value is None else value
+
+
+def _harmless(value: object) -> object:
+    """Keep a spreadsheet from taking text for a formula."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+
+
+def _line(value: dict[str, object]) -> bytes:
+    return msgspec.json.encode(value) + b"\n"
+
+
+def _text(value: bytes) -> str:
+    return b64encode(value).decode()
+
+
+def write_lines(lines: Iterable[bytes], out: IO[bytes]) -> int:
+    """Write an export's lines; return the number of entries."""
+    count = 0
+    for line in lines:
+        out.write(line)
+        count += line.startswith(b'{"index"')
+    return count

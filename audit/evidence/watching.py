@@ -1,0 +1,163 @@
+"""Watching a running log from outside: each visit must find the last one's tree at the beginning of the new one.
+
+What proves a fork (two checkpoints by the log's own key that cannot be of one log) is kept: it is the evidence.
+"""
+
+from __future__ import annotations
+
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from audit.tree.tiles import CHECKPOINT, Source, TileError, Tree
+from audit.tree.tilewriter import replace_file
+from keys.merkle import EMPTY_ROOT, ProofError, verify_consistency
+from keys.notes import Checkpoint, NoteError, NoteKey, OpenedCheckpoint, open_checkpoint
+
+SECONDS_A_CALL: Final = 15
+MAX_ANSWER_BYTES: Final = 8 * 1024 * 1024
+Fetch = Callable[[str], bytes | None]
+
+
+class LogAway(Exception):
+    """The log cannot be reached or does not answer as a log."""
+
+
+class Forked(Exception):
+    """Two checkpoints of one log that cannot both be true; `one` and `other` are the notes."""
+
+    def __init__(self, message: str, one: str, other: str) -> None:
+        super().__init__(message)
+        self.one = one
+        self.other = other
+
+
+def fetch_http(url: str) -> bytes | None:
+    """Return what an address answers, None for 404; LogAway when it cannot be had."""
+    if not url.startswith(("http://", "https://")):
+        raise LogAway("the address is neither http nor https")
+    try:
+        with urllib.request.urlopen(url, timeout=SECONDS_A_CALL) as answer:  # noqa: S310 - checked above
+            data: bytes = answer.read(MAX_ANSWER_BYTES)
+            return data
+    except urllib.error.HTTPError as error:
+        with error:
+            if error.code == 404:
+                return None
+            raise LogAway(f"answered {error.code}") from error
+    except OSError as error:
+        raise LogAway(str(error)) from error
+
+
+class UrlSource:
+    """The tiles of a log at an address, such as https://card.example.org/v1/log."""
+
+    def __init__(self, url: str, fetch: Fetch = fetch_http) -> None:
+        """Read below `url`."""
+        self._url = url.rstrip("/")
+        self._fetch = fetch
+
+    def read(self, path: str) -> bytes | None:
+        """Return the bytes at a path."""
+        return self._fetch(f"{self._url}/{path}")
+
+    def checkpoint(self) -> bytes:
+        """Return the newest checkpoint's note; LogAway when there is none."""
+        data = self.read(CHECKPOINT)
+        if data is None:
+            raise LogAway("there is no checkpoint at this address")
+        return data
+
+
+def compare(source: Source | None, one: OpenedCheckpoint, other: OpenedCheckpoint) -> bool:
+    """Raise Forked when two checkpoints cannot be of one log; False when that cannot be told without the tiles.
+
+    TileError or LogAway when the tiles cannot be read.
+    """
+    old, new = sorted((one, other), key=lambda opened: opened.checkpoint.size)
+    before, after = old.checkpoint, new.checkpoint
+    notes = old.note.encode(), new.note.encode()
+    if before.origin != after.origin:
+        raise Forked("these are checkpoints of two logs", *notes)
+    if before.size == after.size:
+        if before.root != after.root:
+            raise Forked(f"two logs of {before.size} entries were signed", *notes)
+        return True
+    if before.size == 0:
+        if before.root != EMPTY_ROOT:
+            raise Forked("a checkpoint of an empty log has another root", *notes)
+        return True
+    if source is None:
+        return False
+    proof = Tree(source, after.size).consistency(before.size)
+    try:
+        verify_consistency(before.size, after.size, proof, before.root, after.root)
+    except ProofError as error:
+        message = f"the log of {after.size} entries does not begin with that of {before.size}: {error}"
+        raise Forked(message, *notes) from None
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """What a visit found: the checkpoint, and the one of the visit before (None at the first)."""
+
+    now: Checkpoint
+    before: Checkpoint | None
+
+
+class Watcher:
+    """Visits one log again and again; remembers the last good checkpoint in a file."""
+
+    def __init__(self, source: UrlSource, keys: Sequence[NoteKey], memory: Path) -> None:
+        """Trust the log's `keys`; keep the last checkpoint in `memory`, evidence beside it."""
+        self._source, self._keys, self._memory = source, tuple(keys), memory
+
+    def visit(self) -> Visit:
+        """Look once. Raises Forked (evidence kept), LogAway, NoteError, TileError."""
+        now = open_checkpoint(self._source.checkpoint(), self._keys)
+        before = self._last()
+        if before is not None:
+            self._compare(before, now)
+        replace_file(self._memory, now.note.encode().encode())
+        return Visit(now.checkpoint, before.checkpoint if before else None)
+
+    def against(self, other: OpenedCheckpoint) -> None:
+        """Compare the last visit's checkpoint with one that somebody else holds, of any size."""
+        last = self._last()
+        if last is not None:
+            try:
+                compare(self._source, last, other)
+            except Forked as fork:
+                self._keep(fork, other)
+                raise
+
+    def _compare(self, before: OpenedCheckpoint, now: OpenedCheckpoint) -> None:
+        try:
+            _refuse_rollback(before, now)
+            compare(self._source, before, now)
+        except Forked as fork:
+            self._keep(fork, now)
+            raise
+
+    def _keep(self, fork: Forked, now: OpenedCheckpoint) -> None:
+        name = f"{self._memory.name}.fork-{now.checkpoint.size}"
+        replace_file(self._memory.with_name(name), f"{fork.one}\n\n{fork.other}".encode())
+
+    def _last(self) -> OpenedCheckpoint | None:
+        try:
+            return open_checkpoint(self._memory.read_bytes(), self._keys)
+        except FileNotFoundError:
+            return None
+
+
+def _refuse_rollback(before: OpenedCheckpoint, now: OpenedCheckpoint) -> None:
+    if now.checkpoint.size < before.checkpoint.size and now.checkpoint.origin == before.checkpoint.origin:
+        sizes = f"it had {before.checkpoint.size} entries, now {now.checkpoint.size}"
+        raise Forked(f"the log was rolled back: {sizes}", before.note.encode(), now.note.encode())
+
+
+__all__ = ["Forked", "LogAway", "NoteError", "TileError", "UrlSource", "Visit", "Watcher", "compare", "fetch_http"]

@@ -1,0 +1,1 @@
+"""Figures for auditors: usage, anomalies, reviews, monthly reports."""

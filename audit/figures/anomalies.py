@@ -1,0 +1,298 @@
+"""What in the log deserves a second look, and why (issue 6): one pass over a span of leaves. Pure; accuses nobody.
+
+Each finding has an id that stays the same while the log grows, so that a review stays with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from statistics import median
+from typing import Final
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from audit.figures.thresholds import Thresholds
+from audit.tree.tiles import Source, TileError, Tree
+
+
+class Kind(StrEnum):
+    """The closed set of anomalies; the pages explain each (`anomaly.<kind>` in the translations)."""
+
+    TOO_FAR = "too-far"
+    REFUSED_PROOFS = "refused-proofs"
+    VOIDS = "voids"
+    UNCHECKED_COPY = "unchecked-copy"
+    OVERDRAWN = "overdrawn"
+    REPLAYED = "replayed"
+    CLOCK = "clock"
+    REVOKED_OFFLINE = "revoked-offline"
+    FORGED_OFFLINE = "forged-offline"
+    OFF_HOURS = "off-hours"
+    SAME_PAIR = "same-pair"
+    MOST_USED = "most-used"
+
+
+GRAVE: Final = frozenset(
+    {Kind.REPLAYED, Kind.REVOKED_OFFLINE, Kind.FORGED_OFFLINE, Kind.UNCHECKED_COPY, Kind.REFUSED_PROOFS}
+)
+"""Looked at first: a rule was broken, or somebody tried to."""
+
+ENTRIES_SHOWN: Final = 20
+_PROOF_REASONS: Final = frozenset({"bad-signature", "unknown-key", "bad-proof", "stale-proof", "proof-used"})
+_ENDED: Final = frozenset({"revoked", "suspended", "expired"})
+_USES: Final = frozenset({"check-in", "offline"})
+
+
+class SeenLeaf(msgspec.Struct, frozen=True):
+    """What of a leaf is looked at."""
+
+    at: int
+    device: str
+    id: str
+    kind: str
+    point: str
+    service: str
+    assurance: str | None = None
+    client_time: int | None = None
+    holder: str | None = None
+    id_checked: bool | None = None
+    linked: str | None = None
+    marks: tuple[str, ...] = ()
+    operator: str | None = None
+    outcome: str | None = None
+    reason: str | None = None
+    used_at: int | None = None
+
+    @property
+    def when(self) -> int:
+        """The instant of the use (epoch milliseconds)."""
+        return self.at if self.used_at is None else self.used_at
+
+    @property
+    def granted(self) -> bool:
+        """Whether this is a use that was granted."""
+        return self.kind in _USES and self.outcome == "granted"
+
+    @property
+    def staff(self) -> str:
+        """Who acted: the operator, or the device where none was signed in."""
+        return self.operator or self.device
+
+
+@dataclass(slots=True)
+class Anomaly:
+    """One finding: `about` holds what the explanation names; `entries` the first of `count` entries behind it."""
+
+    id: str
+    kind: Kind
+    at: int
+    about: dict[str, str]
+    entries: list[str] = field(default_factory=list)
+    count: int = 0
+
+    @property
+    def grave(self) -> bool:
+        """Whether it is to be looked at first."""
+        return self.kind in GRAVE
+
+    def add(self, leaf: SeenLeaf) -> None:
+        """Put one more entry behind it."""
+        self.count += 1
+        self.at = max(self.at, leaf.when)
+        if len(self.entries) < ENTRIES_SHOWN:
+            self.entries.append(leaf.id)
+
+
+_DECODER: Final = msgspec.json.Decoder(SeenLeaf)
+
+
+def find_anomalies(leaves: Iterable[bytes], zone: ZoneInfo, thresholds: Thresholds | None = None) -> list[Anomaly]:
+    """Return what stands out among leaves, the gravest first, then the newest."""
+    search = _Search(zone, thresholds or Thresholds())
+    for data in leaves:
+        search.look(_DECODER.decode(data))
+    found = [*search.found.values(), *search.end()]
+    return sorted(found, key=lambda one: (not one.grave, -one.at, one.id))
+
+
+class _Search:
+    """What is remembered on the way: bounded by holders, devices and staff, never by entries."""
+
+    def __init__(self, zone: ZoneInfo, thresholds: Thresholds) -> None:
+        self.found: dict[str, Anomaly] = {}
+        self._zone, self._bounds = zone, thresholds
+        self._ended: set[str] = set()
+        self._last: dict[str, SeenLeaf] = {}
+        self._refused: dict[str, list[SeenLeaf]] = {}
+        self._voids: dict[tuple[str, str], list[SeenLeaf]] = {}
+        self._pairs: dict[str, Anomaly] = {}
+        self._uses: dict[str, Anomaly] = {}
+
+    def look(self, leaf: SeenLeaf) -> None:
+        self._by_itself(leaf)
+        self._by_clock(leaf)
+        if leaf.kind == "void":
+            self._void(leaf)
+        if leaf.kind in _USES and leaf.reason in _PROOF_REASONS:
+            self._refused_proof(leaf)
+        if leaf.granted and leaf.holder is not None:
+            self._use(leaf, leaf.holder)
+
+    def end(self) -> Iterator[Anomaly]:
+        """What shows only once all is seen."""
+        bounds = self._bounds
+        yield from (pair for pair in self._pairs.values() if pair.count >= bounds.same_pair)
+        usual = median([use.count for use in self._uses.values()] or [0])
+        yield from (
+            use for use in self._uses.values() if use.count >= max(bounds.most_used, bounds.most_used_times * usual)
+        )
+
+    def _by_itself(self, leaf: SeenLeaf) -> None:
+        """What one entry shows alone."""
+        marks = set(leaf.marks)
+        checked = leaf.id_checked or "id-checked" in marks
+        if leaf.granted and leaf.assurance in ("copyable", "counted") and not checked:
+            self._note(Kind.UNCHECKED_COPY, leaf.id, leaf)
+        if "overdrawn" in marks:
+            self._note(Kind.OVERDRAWN, leaf.id, leaf)
+        if "replayed" in marks:
+            self._note(Kind.REPLAYED, leaf.id, leaf)
+        if "granted-offline" in marks:
+            self._note(Kind.FORGED_OFFLINE, leaf.id, leaf)
+        self._ended_offline(leaf)
+
+    def _ended_offline(self, leaf: SeenLeaf) -> None:
+        """A use that a device granted while offline, and the server's own refusal of it, which goes before."""
+        if leaf.kind == "offline" and leaf.outcome == "denied" and leaf.reason in _ENDED:
+            self._ended.add(leaf.id)
+        if leaf.kind == "offline" and leaf.granted and leaf.linked in self._ended:
+            self._note(Kind.REVOKED_OFFLINE, leaf.id, leaf)
+
+    def _by_clock(self, leaf: SeenLeaf) -> None:
+        """What the hour and the device's clock show: one finding a device or point, and day."""
+        local = self._local(leaf.when)
+        day = local.date().isoformat()
+        most = timedelta(minutes=self._bounds.clock_minutes) / timedelta(milliseconds=1)
+        off = leaf.client_time is not None and abs(leaf.client_time - leaf.at) > most
+        if leaf.kind in _USES and ((off and leaf.kind == "check-in") or "clock-doubt" in leaf.marks):
+            self._note(Kind.CLOCK, f"{leaf.device}:{day}", leaf, minutes=self._bounds.clock_minutes)
+        hours = self._bounds.hours_of(leaf.point)
+        if leaf.granted and local.time() not in hours:
+            self._note(Kind.OFF_HOURS, f"{leaf.point}:{day}", leaf, hours=hours)
+
+    def _local(self, millis: int) -> datetime:
+        return datetime.fromtimestamp(millis / 1000, UTC).astimezone(self._zone)
+
+    def _void(self, leaf: SeenLeaf) -> None:
+        day = self._local(leaf.at).date().isoformat()
+        mine = self._voids.setdefault((leaf.staff, day), [])
+        mine.append(leaf)
+        if len(mine) >= self._bounds.voids:
+            self._group(Kind.VOIDS, f"{leaf.staff}:{day}", mine)
+
+    def _refused_proof(self, leaf: SeenLeaf) -> None:
+        mine = self._refused.setdefault(leaf.device, [])
+        mine.append(leaf)
+        minutes = self._bounds.refused_proofs_minutes
+        mine[:] = [one for one in mine if one.when > leaf.when - timedelta(minutes=minutes) / timedelta(milliseconds=1)]
+        if len(mine) >= self._bounds.refused_proofs:
+            self._group(Kind.REFUSED_PROOFS, f"{leaf.device}:{mine[0].id}", mine, minutes=minutes)
+            mine.clear()
+
+    def _use(self, leaf: SeenLeaf, holder: str) -> None:
+        last = self._last.get(holder)
+        if last is not None and last.point != leaf.point and not self._bounds.is_apart(abs(leaf.when - last.when)):
+            self._far_apart(last, leaf, holder)
+        self._last[holder] = leaf
+        self._count(self._pairs, Kind.SAME_PAIR, f"{leaf.staff}:{holder}", leaf)
+        self._count(self._uses, Kind.MOST_USED, holder, leaf, times=self._bounds.most_used_times)
+
+    def _far_apart(self, last: SeenLeaf, leaf: SeenLeaf, holder: str) -> None:
+        """One finding a holder and day."""
+        day = self._local(leaf.when).date().isoformat()
+        name = f"{Kind.TOO_FAR}:{holder}:{day}"
+        about = _about(leaf, other=last.point, minutes=self._bounds.too_far_minutes)
+        found = self.found.setdefault(name, Anomaly(name, Kind.TOO_FAR, leaf.when, about))
+        if last.id not in found.entries:
+            found.add(last)
+        found.add(leaf)
+
+    def _count(self, table: dict[str, Anomaly], kind: Kind, key: str, leaf: SeenLeaf, **bound: object) -> None:
+        name = f"{kind}:{key}"
+        if name not in table:
+            table[name] = Anomaly(name, kind, leaf.when, _about(leaf, **bound))
+        table[name].add(leaf)
+
+    def _note(self, kind: Kind, key: str, leaf: SeenLeaf, **bound: object) -> None:
+        self._count(self.found, kind, key, leaf, **bound)
+
+    def _group(self, kind: Kind, key: str, leaves: list[SeenLeaf], **bound: object) -> None:
+        name = f"{kind}:{key}"
+        made = Anomaly(name, kind, leaves[0].when, _about(leaves[-1], **bound))
+        for leaf in leaves:
+            made.add(leaf)
+        self.found[name] = made
+
+
+def _about(leaf: SeenLeaf, **bound: object) -> dict[str, str]:
+    """What the explanation names: of the entry, and the threshold that it passed."""
+    named: Mapping[str, object] = {
+        "point": leaf.point,
+        "service": leaf.service,
+        "device": leaf.device,
+        "operator": leaf.operator,
+        "holder": leaf.holder,
+        **bound,
+    }
+    return {name: str(value) for name, value in named.items() if value is not None}
+
+
+def leaves_between(source: Source, size: int, since: int, until: int, most: int) -> Iterator[bytes]:
+    """Yield the leaves received in [`since`, `until`) (epoch milliseconds), `most` at the most; TileError.
+
+    Across partitions the log is in order but for a minute: so much more is read on both sides.
+    """
+    tree, slack = Tree(source, size), 120_000
+    for data in tree.entries(_first_since(tree, since - slack)):
+        at = _DECODER.decode(data).at
+        if at >= until + slack or most <= 0:
+            return
+        if since <= at < until:
+            most -= 1
+            yield data
+
+
+def _first_since(tree: Tree, since: int) -> int:
+    """The index of the first entry received at `since` or later, by bisection."""
+    low, high = 0, tree.size
+    while low < high:
+        middle = (low + high) // 2
+        if _is_older(tree, middle, since):
+            low = middle + 1
+        else:
+            high = middle
+    if low > 0:
+        tree.entry(low - 1)  # whoever cannot read the one before does not know that it is older: TileError
+    return low
+
+
+def _is_older(tree: Tree, index: int, since: int) -> bool:
+    """Whether an entry is older. One in an archive that is not at hand is: archives take a log from its beginning."""
+    try:
+        return _DECODER.decode(tree.entry(index)).at < since
+    except TileError:
+        if _is_here(tree, 0):
+            raise
+        return True
+
+
+def _is_here(tree: Tree, index: int) -> bool:
+    try:
+        tree.entry(index)
+    except TileError:
+        return False
+    return True

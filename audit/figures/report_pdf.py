@@ -1,0 +1,285 @@
+"""The monthly report as A4 pages, with the Chinese font inside the file: it prints the same on every machine."""
+
+from __future__ import annotations
+
+import io
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any, Final, Literal
+from xml.sax.saxutils import escape
+
+from reportlab.graphics.charts.barcharts import VerticalBarChart
+from reportlab.graphics.shapes import Drawing
+from reportlab.lib.colors import HexColor
+from reportlab.lib.pagesizes import A4
+from reportlab.lib.styles import ParagraphStyle
+from reportlab.lib.units import mm
+from reportlab.pdfbase.pdfmetrics import registerFont
+from reportlab.pdfbase.ttfonts import TTFont
+from reportlab.pdfgen.canvas import Canvas
+from reportlab.platypus import Flowable, KeepTogether, Paragraph, SimpleDocTemplate, Spacer, Table, TableStyle
+
+from audit.figures.report import MonthlyReport, WitnessLine
+from audit.figures.report_words import KINDS, REASONS, WORDS
+from audit.figures.usage import Bar, TakeUp
+from cards.programme.types import Programme, Text
+from edge.fonts import FONTS
+
+"""Where `make setup` puts the font; the printed card takes it from there too."""
+
+Language = Literal["zh", "en"]
+
+_FACTS: Final = TableStyle(
+    [
+        ("VALIGN", (0, 0), (-1, -1), "TOP"),
+        ("LEFTPADDING", (0, 0), (0, -1), 0),
+        ("TOPPADDING", (0, 0), (-1, -1), 1),
+        ("BOTTOMPADDING", (0, 0), (-1, -1), 1),
+    ]
+)
+_TAGS: Final = {"zh": "zh-CN", "en": "en"}
+_FEW: Final = 20
+"""Rows of a table that stay on one page with their heading."""
+
+_INK, _QUIET, _LINE, _BRAND, _NO = (
+    HexColor(colour) for colour in ("#1b2421", "#4a5753", "#b9c2be", "#14535b", "#a3262a")
+)
+_WIDTH: Final = A4[0] - 36 * mm
+
+
+class NoFont(Exception):
+    """The font is not where it belongs."""
+
+    hint = "run `make setup`, which copies it there"
+
+
+def report_pdf(report: MonthlyReport, programme: Programme, language: Language, fonts: Path = FONTS) -> bytes:
+    """Return the report as PDF, the same bytes for the same report; NoFont where the font's files are missing."""
+    made = _Pages(report, programme, language, fonts)
+    written = io.BytesIO()
+    title = f"{programme.name.in_language(language)} {report.month} {made.department}"
+    document = SimpleDocTemplate(
+        written, pagesize=A4, title=title, author=programme.code, invariant=1, lang=_TAGS[language],
+        leftMargin=18 * mm, rightMargin=18 * mm, topMargin=16 * mm, bottomMargin=18 * mm,
+    )  # fmt: skip
+    document.build(made.parts(), onFirstPage=made.foot, onLaterPages=made.foot)
+    return written.getvalue()
+
+
+@cache
+def _font(folder: Path, name: str) -> str:
+    """Register a font once and return the name it goes by; NoFont."""
+    path = folder / f"{name}.ttf"
+    if not path.is_file():
+        raise NoFont(f"the font {name} is not in {folder}")
+    registerFont(TTFont(f"report-{name}@{folder}", str(path)))
+    return f"report-{name}@{folder}"
+
+
+class _Pages:
+    """One report in one language."""
+
+    def __init__(self, report: MonthlyReport, programme: Programme, language: Language, fonts: Path) -> None:
+        self._report, self._programme, self._language = report, programme, language
+        plain, bold = _font(fonts, "NotoSansSC_400Regular"), _font(fonts, "NotoSansSC_700Bold")
+        wrap = "CJK" if language == "zh" else None
+        self._plain, self._bold = plain, bold
+        self._text = ParagraphStyle("text", fontName=plain, fontSize=10, leading=15, textColor=_INK, wordWrap=wrap)
+        self._small = ParagraphStyle("small", self._text, fontSize=8.5, leading=12, textColor=_QUIET)
+        self._note = ParagraphStyle("note", self._small, spaceBefore=3)
+        self._cell = ParagraphStyle("cell", self._text, fontSize=9, leading=11)
+        self._mono = ParagraphStyle("mono", self._cell, wordWrap="CJK")  # a root has no place to break at
+        self._title = ParagraphStyle("title", self._text, fontName=bold, fontSize=18, leading=24, textColor=_BRAND)
+        self._head = ParagraphStyle("head", self._text, fontName=bold, fontSize=12, leading=16, spaceBefore=9)
+        code = report.department
+        self.department = self._word("all") if code is None else self._named(programme.departments, code)
+
+    def parts(self) -> list[Flowable]:
+        """Return the report from top to bottom."""
+        return [*self._top(), *self._use(), *self._odd(), *self._integrity(), *self._end()]
+
+    def foot(self, canvas: Canvas, _document: object) -> None:
+        """Write the foot of a page: of which log it is, and its number."""
+        canvas.setFont(self._plain, 8)
+        canvas.setFillColor(_QUIET)
+        root = b64encode(self._report.root).decode()[:12]
+        canvas.drawString(18 * mm, 10 * mm, f"{self._programme.issuer} · {self._report.size} · {root}…")
+        canvas.drawRightString(A4[0] - 18 * mm, 10 * mm, self._word("page", page=canvas.getPageNumber()))
+
+    def _top(self) -> list[Flowable]:
+        report, total = self._report, self._report.figures.total
+        heading = f"{self._say(self._programme.name)} {self._word('title')}"
+        facts = [
+            f"{self._word('month')} {report.month}",
+            f"{self._word('department')} {self.department}",
+            f"{self._word('made')} {self._moment(report.at)}",
+            *([f"{self._word('by')} {report.by}"] if report.by else []),
+        ]
+        share = _share(total.denied, total.granted + total.denied)
+        summary = self._word("summary", granted=total.granted, denied=total.denied, share=share, voided=total.voided)
+        return [
+            Paragraph(escape(heading), self._title),
+            Paragraph(escape(" · ".join(facts)), self._small),
+            Spacer(1, 4 * mm),
+            Paragraph(escape(summary), self._text),
+            *self._chart(),
+        ]
+
+    def _chart(self) -> list[Flowable]:
+        days = self._report.figures.days
+        if not any(day.granted + day.denied for day in days):
+            return []
+        drawing, chart = Drawing(_WIDTH, 38 * mm), VerticalBarChart()
+        chart.x, chart.y, chart.width, chart.height = 28, 16, int(_WIDTH - 34), int(38 * mm - 24)
+        chart.data = [[day.granted for day in days], [day.denied for day in days]]
+        chart.categoryAxis.style = "stacked"
+        chart.categoryAxis.categoryNames = [str(int(day.key[8:])) for day in days]
+        chart.bars[0].fillColor, chart.bars[1].fillColor = _BRAND, _NO
+        chart.bars.strokeColor = None
+        chart.valueAxis.valueMin = 0
+        chart.valueAxis.labelTextFormat = "%d"
+        for axis in (chart.categoryAxis, chart.valueAxis):
+            axis.labels.fontName, axis.labels.fontSize, axis.strokeColor = self._plain, 7, _LINE
+        drawing.add(chart)
+        legend = f"{self._word('daily')}：<font color='#14535b'>■</font> {self._word('granted')}　"
+        return [
+            drawing,
+            Paragraph(f"{legend}<font color='#a3262a'>■</font> {self._word('denied')}", self._small),
+        ]
+
+    def _use(self) -> list[Flowable]:
+        figures, programme = self._report.figures, self._programme
+        reasons = [
+            (self._say(REASONS[bar.key]) if bar.key in REASONS else bar.key, bar.denied) for bar in figures.reasons
+        ]
+        note = "taken-all-note" if self._report.department is None else "taken-note"
+        return [
+            *self._bars("by-service", "service", figures.services, programme.services),
+            *self._bars("by-point", "point", figures.points, programme.points),
+            *self._section("by-reason", ("reason", "denied"), reasons, (4, 1)),
+            *self._section(
+                "taken",
+                ("limit", "tier", "period", "holders", "units", "taken-share"),
+                [self._taken(one) for one in self._report.taken],
+                (3.4, 1.4, 1.2, 1.2, 1.2, 1.1),
+                note=self._word(note),
+            ),
+        ]
+
+    def _bars(self, heading: str, what: str, bars: Sequence[Bar], names: Mapping[str, Any]) -> list[Flowable]:
+        rows = [
+            (
+                self._named(names, bar.key),
+                bar.granted,
+                bar.denied,
+                _share(bar.denied, bar.granted + bar.denied),
+                bar.voided,
+            )
+            for bar in bars
+        ]
+        return self._section(heading, (what, "granted", "denied", "share", "voided"), rows, (4, 1, 1, 1.1, 1))
+
+    def _taken(self, one: TakeUp) -> tuple[object, ...]:
+        code, _, member = one.quota.replace("@", "/").partition("/")
+        limit = self._named(self._programme.quotas, code)
+        if member:
+            limit = f"{limit} ({self._named(self._programme.tiers, member)})"
+        tier = self._named(self._programme.tiers, one.tier) if one.tier else self._word("no-tier")
+        period = self._word("ever") if one.period == "ever" else one.period
+        return limit, tier, period, one.holders, one.units, _share(one.units, one.possible)
+
+    def _odd(self) -> list[Flowable]:
+        rows = [(self._say(KINDS[odd.kind]), odd.found, odd.open) for odd in self._report.odd]
+        note = self._word("odd-note")
+        if self._report.searched is not None:
+            note = f"{self._word('odd-partial', count=self._report.searched)} {note}"
+        return self._section("odd", ("kind", "found", "open"), rows, (4, 1, 1), note=note)
+
+    def _integrity(self) -> list[Flowable]:
+        report = self._report
+        size, figures = report.size, report.figures
+        rows = [
+            ("checkpoint", self._word("entries", size=size, at=self._moment(report.signed_at))),
+            ("root", b64encode(report.root).decode()),
+            ("counted", self._word("counted-of", size=figures.size, counted=figures.counted)),
+            *(("witness", self._witness(line)) for line in report.witnesses),
+            *([] if report.witnesses else [("witness", self._word("no-witness"))]),
+        ]
+        cells = [
+            [Paragraph(escape(self._word(name)), self._small), Paragraph(escape(text), self._mono)]
+            for name, text in rows
+        ]
+        table = Table(cells, colWidths=(28 * mm, _WIDTH - 28 * mm), style=_FACTS)
+        return [KeepTogether([Paragraph(escape(self._word("integrity")), self._head), table])]
+
+    def _witness(self, line: WitnessLine) -> str:
+        if line.at is None:
+            return self._word("witness-never", name=line.name)
+        state = self._word("late" if line.late else "cosigned")
+        return self._word("witness-seen", name=line.name, size=line.size, at=self._moment(line.at), state=state)
+
+    def _end(self) -> list[Flowable]:
+        names = [Paragraph(escape(self._word(name)), self._small) for name in ("auditor", "signed-department", "date")]
+        gap = 6 * mm
+        widths = [(_WIDTH - 2 * gap) / 3, gap] * 2 + [(_WIDTH - 2 * gap) / 3]
+        table = Table([[names[0], "", names[1], "", names[2]]], colWidths=widths)
+        table.setStyle(TableStyle([("LINEABOVE", (place, 0), (place, 0), 0.6, _INK) for place in (0, 2, 4)]))
+        return [Spacer(1, 4 * mm), Paragraph(escape(self._word("privacy")), self._small), Spacer(1, 11 * mm), table]
+
+    def _section(
+        self,
+        heading: str,
+        heads: Sequence[str],
+        rows: Sequence[Sequence[object]],
+        shares: Sequence[float],
+        note: str = "",
+    ) -> list[Flowable]:
+        """A heading with a table under it, or a word that there is nothing; a note after."""
+        title = Paragraph(escape(self._word(heading)), self._head)
+        after = [Paragraph(escape(note), self._note)] if note else []
+        if not rows:
+            return [KeepTogether([title, Paragraph(escape(self._word("none")), self._cell), *after])]
+        cells = [[self._word(head) for head in heads]]
+        body = [[Paragraph(escape(str(row[0])), self._cell), *map(str, row[1:])] for row in rows]
+        table = Table([*cells, *body], colWidths=[_WIDTH * share / sum(shares) for share in shares], repeatRows=1)
+        table.setStyle(self._style())
+        whole = [title, Spacer(1, 1 * mm), table]
+        return [*([KeepTogether(whole)] if len(rows) < _FEW else whole), *after]
+
+    def _style(self) -> TableStyle:
+        return TableStyle(
+            [
+                ("FONT", (0, 0), (-1, 0), self._bold, 8.5),
+                ("FONT", (0, 1), (-1, -1), self._plain, 9),
+                ("TEXTCOLOR", (0, 0), (-1, -1), _INK),
+                ("ALIGN", (1, 0), (-1, -1), "RIGHT"),
+                ("VALIGN", (0, 0), (-1, -1), "TOP"),
+                ("LEFTPADDING", (0, 0), (0, -1), 0),
+                ("RIGHTPADDING", (-1, 0), (-1, -1), 0),
+                ("LINEBELOW", (0, 0), (-1, 0), 0.8, _INK),
+                ("LINEBELOW", (0, 1), (-1, -1), 0.3, _LINE),
+                ("BOTTOMPADDING", (0, 0), (-1, -1), 3),
+                ("TOPPADDING", (0, 0), (-1, -1), 2),
+            ]
+        )
+
+    def _word(self, name: str, /, **values: object) -> str:
+        return self._say(WORDS[name]).format(**values)
+
+    def _say(self, text: Text) -> str:
+        return text.in_language(self._language)
+
+    def _named(self, table: Mapping[str, Any], code: str) -> str:
+        """The programme's name of a code; of one that it no longer has, the code."""
+        found = table.get(code)
+        return code if found is None else self._say(found.name)
+
+    def _moment(self, at: datetime) -> str:
+        return at.astimezone(self._programme.zone).strftime("%Y-%m-%d %H:%M")
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{100 * part / whole:.1f}%" if whole else "—"

@@ -1,0 +1,1 @@
+"""The log's tree: tiles, the sequencer that writes them, checkpoints, witnesses, proofs, repair."""

@@ -1,0 +1,129 @@
+"""Partitions in which the ledger is not what its log says: nothing is recorded there until that is repaired.
+
+An entry granted there could never be integrated, and would take the number of one that was: its promise would be broken
+from the start. The sequencer says which; every process of this machine reads it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import Final, cast
+
+from audit.tree.tilewriter import replace_file
+from edge.strictjson import JsonError, dumps, loads
+from ledger.bookings import BookingChange, BookingEnd, Hold
+from ledger.interface import Ledger
+from ledger.leaf import LeafError, split_id
+from ledger.matters import MatterStep
+from ledger.offline import OfflineUse
+from ledger.values import PARTITIONS, CheckIn, CheckOut, LedgerUnavailable, Outcome, Void, partition_of
+
+HELD: Final = "held"
+EVERY: Final = frozenset(range(PARTITIONS))
+
+
+class Held:
+    """The partitions that are held, in a small file; read anew whenever it changed."""
+
+    def __init__(self, path: Path) -> None:
+        """Open nothing yet."""
+        self._path = path
+        self._seen: tuple[int, int] | None = None
+        self._partitions: frozenset[int] = frozenset()
+
+    def get(self) -> frozenset[int]:
+        """Return the partitions held; all of them when the file cannot be read."""
+        try:
+            about = self._path.stat()
+        except FileNotFoundError:
+            return frozenset()
+        seen = about.st_mtime_ns, about.st_ino
+        if seen != self._seen:
+            self._partitions = _read(self._path)
+            self._seen = seen
+        return self._partitions
+
+    def put(self, partitions: Collection[int]) -> None:
+        """Hold these partitions and no others."""
+        if frozenset(partitions) != self.get():
+            replace_file(self._path, dumps(sorted(partitions)), mode=0o600)
+
+
+def _read(path: Path) -> frozenset[int]:
+    try:
+        found = loads(path.read_bytes())
+    except (OSError, JsonError):
+        return EVERY
+    return frozenset(one for one in found if isinstance(one, int)) if isinstance(found, list) else EVERY
+
+
+class HeldLedger:
+    """A ledger that records nothing in partitions that are held; everything else passes (`held_back`)."""
+
+    def __init__(self, ledger: Ledger, held: Held) -> None:
+        """Stand before a ledger."""
+        self._ledger, self._held = ledger, held
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._ledger, name)
+
+    def check_in(self, change: CheckIn) -> Outcome:
+        """Record a check-in."""
+        self._require(partition_of(change.operation.subject))
+        return self._ledger.check_in(change)
+
+    def record_offline(self, change: OfflineUse) -> Outcome:
+        """Record a use that a device granted or refused offline."""
+        self._require(partition_of(change.operation.subject))
+        return self._ledger.record_offline(change)
+
+    def hold(self, change: Hold) -> Outcome:
+        """Book."""
+        self._require(partition_of(change.wish.operation.subject))
+        return self._ledger.hold(change)
+
+    def void(self, change: Void) -> Outcome:
+        """Take a check-in back."""
+        self._require(_partition(change.target))
+        return self._ledger.void(change)
+
+    def check_out(self, change: CheckOut) -> Outcome:
+        """Close a visit."""
+        self._require(_partition(change.target))
+        return self._ledger.check_out(change)
+
+    def follow(self, change: MatterStep) -> Outcome:
+        """Record a step of a matter."""
+        self._require(_partition(change.target))
+        return self._ledger.follow(change)
+
+    def change_booking(self, change: BookingChange) -> Outcome:
+        """Change a booking."""
+        self._require(_partition(change.booking))
+        return self._ledger.change_booking(change)
+
+    def end_booking(self, change: BookingEnd) -> Outcome:
+        """Cancel a booking, or note that it was missed."""
+        self._require(_partition(change.booking))
+        return self._ledger.end_booking(change)
+
+    def _require(self, partition: int | None) -> None:
+        if partition in self._held.get():
+            raise LedgerUnavailable(
+                f"partition {partition:02x} of the ledger is not what its log says: nothing is recorded there until "
+                "`python -m verifier audit repair` has put it right"
+            )
+
+
+def held_back(ledger: Ledger, held: Held) -> Ledger:
+    """Return a ledger that records nothing where that is held."""
+    return cast("Ledger", HeldLedger(ledger, held))
+
+
+def _partition(entry_id: str) -> int | None:
+    """The partition that an entry's id names; of what is no id the ledger itself says so."""
+    try:
+        return split_id(entry_id)[0]
+    except LeafError:
+        return None

@@ -1,0 +1,130 @@
+"""The durable place of the checkpoint: one small file, kept apart from the tiles and from backups (DESIGN §8).
+
+It changes by compare-and-swap alone. Trust: whoever can set it back, together with the tiles and every witness, can
+make the log's key sign two histories.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+
+from audit.tree.tilewriter import replace_file
+from keys.notes import Checkpoint, Note, parse_note
+
+
+class LostSwap(Exception):
+    """Another sequencer has taken over: this one must stop."""
+
+
+class PlaceError(Exception):
+    """The file of the place cannot be read."""
+
+
+class Cosigned(msgspec.Struct, frozen=True):
+    """The last word of a witness: the size that it cosigned, and when (epoch seconds, its own clock)."""
+
+    size: int
+    at: int
+
+
+class State(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the place holds.
+
+    `epoch` rises with every leader. `checkpoint` is the newest signed note, published at `at` (epoch seconds);
+    `witnessed` the newest one that a witness cosigned, with its cosignatures.
+    """
+
+    epoch: int
+    at: int
+    checkpoint: str
+    witnessed: str | None = None
+    witnesses: dict[str, Cosigned] = msgspec.field(default_factory=dict)
+
+    @property
+    def note(self) -> Note:
+        """The newest checkpoint's note."""
+        return parse_note(self.checkpoint)
+
+    @property
+    def size(self) -> int:
+        """The size of the newest checkpoint."""
+        return self.tree.size
+
+    @property
+    def tree(self) -> Checkpoint:
+        """The newest checkpoint."""
+        return Checkpoint.parse(self.note.text)
+
+
+class Place:
+    """The file at `path`, and a lock beside it."""
+
+    def __init__(self, path: Path) -> None:
+        """Open nothing yet."""
+        self._path = path
+
+    def read(self) -> State | None:
+        """Return what the place holds, None when it was never used; PlaceError when it is damaged."""
+        try:
+            return msgspec.json.decode(self._path.read_bytes(), type=State)
+        except FileNotFoundError:
+            return None
+        except (OSError, msgspec.MsgspecError) as error:
+            raise PlaceError(f"{self._path} cannot be read: {error}") from error
+
+    def begin(self, checkpoint: str, at: int) -> State:
+        """Put the log's first checkpoint into a place never used; LostSwap when there is one."""
+        with self._held():
+            if self.read() is not None:
+                raise LostSwap("the place holds a checkpoint already")
+            return self._write(State(1, at, checkpoint))
+
+    def take(self) -> State:
+        """Begin the next epoch: every leader before loses its next swap. PlaceError when there is no checkpoint."""
+        with self._held():
+            held = self.read()
+            if held is None:
+                raise PlaceError(f"{self._path} holds no checkpoint")
+            return self._write(msgspec.structs.replace(held, epoch=held.epoch + 1))
+
+    def publish(self, held: State, checkpoint: str, at: int) -> State:
+        """Replace the checkpoint of `held`; LostSwap when epoch or checkpoint are no longer those."""
+        with self._held():
+            found = self.read()
+            if found is None or (found.epoch, found.checkpoint) != (held.epoch, held.checkpoint):
+                raise LostSwap("another sequencer has taken over")
+            return self._write(msgspec.structs.replace(found, checkpoint=checkpoint, at=at))
+
+    def witnessed(self, note: Note, seen: dict[str, Cosigned]) -> State:
+        """Keep cosignatures: of the newest note that has any, and each witness's last word."""
+        with self._held():
+            found = self.read()
+            if found is None:
+                raise PlaceError(f"{self._path} holds no checkpoint")
+            known = parse_note(found.witnessed) if found.witnessed else None
+            if known is not None and known.text == note.text:
+                note = known.with_signatures(note.signatures)
+            elif known is not None and Checkpoint.parse(known.text).size > Checkpoint.parse(note.text).size:
+                note = known
+            witnesses = {**found.witnesses, **seen}
+            return self._write(msgspec.structs.replace(found, witnessed=note.encode(), witnesses=witnesses))
+
+    def _write(self, state: State) -> State:
+        replace_file(self._path, msgspec.json.encode(state))
+        return state
+
+    @contextmanager
+    def _held(self) -> Iterator[None]:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(f"{self._path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(handle)

@@ -1,0 +1,343 @@
+"""The issuer's calls for a phone: enrol, refresh, block, unblock (DESIGN §9). Says as little as it can to strangers."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Final, Literal
+from urllib.parse import quote
+
+import flask
+import msgspec
+from cryptography.hazmat.primitives.asymmetric import ec
+from flask import request
+from sqlalchemy.exc import SQLAlchemyError
+
+from cards.claims import Form
+from edge.clock import Clock
+from edge.http import answer, body_limit, read_body, request_instant
+from edge.instants import rfc3339
+from edge.limits import Network, RateLimit, client_key
+from edge.openapi import describe
+from edge.problems import Problem, ProblemKind, register_problem
+from issuer.enrolment.enrolling import Enrolment, enrol, is_open_code
+from issuer.enrolment.phone import (
+    Change,
+    NotValid,
+    block,
+    claimed_card,
+    first_use,
+    others_of,
+    refresh,
+    root_thumbprint,
+    took_over,
+    unblock,
+)
+from issuer.issuing.issuing import IssuedCard
+from issuer.publishing.publish import LISTS_LIVE, ensure_pool, publish
+from issuer.register.desk import Desk
+from issuer.register.errors import Refused
+from keys.dpop import ClockOff
+from keys.errors import BadKey, TokenError
+from keys.files import StoreError
+from keys.jwk import key_from_jwk, key_thumbprint, public_jwk
+from keys.wallet_proof import Call, WalletProof, verify_wallet_proof
+
+ENROLMENT_REFUSED: Final = register_problem(
+    ProblemKind(
+        "enrolment-refused",
+        403,
+        "激活码无效、已使用，或证件后四位不符",
+        "The code is not valid or was used, or the ID's last four characters do not fit",
+        "Type both again, or ask the office for a new code: a code works once, within seven days.",
+    )
+)
+RECOVERY_REFUSED: Final = register_problem(
+    ProblemKind(
+        "recovery-refused",
+        403,
+        "卡号与恢复码不符",
+        "The card number and the recovery code do not belong together",
+        "Type both again, or call the office.",
+    )
+)
+CARD_NOT_VALID: Final = register_problem(
+    ProblemKind(
+        "card-not-valid",
+        403,
+        "此卡已失效或已停用",
+        "The card is not valid any more",
+        "Call the office; `reason` says revoked, moved, suspended or not-entitled.",
+    )
+)
+PROOF_HEADER: Final = "Wallet-Proof"
+_BODY_MOST: Final = 8192
+_ACTOR: Final = "wallet"
+_log = logging.getLogger("yunju.issuer")
+
+Code = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+
+
+class EnrolmentBody(msgspec.Struct, forbid_unknown_fields=True):
+    """What a phone sends once; `jwk` is its new public key, which also signs the call."""
+
+    code: Code
+    id_last4: Annotated[str, msgspec.Meta(min_length=4, max_length=8)]
+    jwk: dict[str, str]
+
+
+class RefreshBody(msgspec.Struct, forbid_unknown_fields=True):
+    """The card token that the phone holds; the call's proof names it in `ath`."""
+
+    card: Annotated[str, msgspec.Meta(min_length=1, max_length=4096)]
+
+
+class RecoveryBody(msgspec.Struct, forbid_unknown_fields=True):
+    """A card number and the recovery code that was shown at enrolment."""
+
+    number: Code
+    recovery_code: Code
+
+
+class OtherCard(msgspec.Struct):
+    """Another card that the same holder has now, such as a printed one."""
+
+    form: str
+    tier: str
+    state: str
+    valid_until: str
+
+
+class PhoneCard(msgspec.Struct):
+    """A card for a phone. Times are RFC 3339; `anew` is false if the token is the old one.
+
+    `root` is the thumbprint of the root key, by which the phone verifies what the log proves; null while none is here.
+    """
+
+    card: str
+    number: str
+    tier: str
+    audience: str
+    refresh_from: str
+    expires_at: str
+    valid_until: str
+    anew: bool
+    root: str | None
+    others: tuple[OtherCard, ...]
+
+
+class EnrolledPhone(PhoneCard):
+    """The same and the recovery code, shown this once; `moved`: the card on an earlier phone has ended by this."""
+
+    recovery_code: str
+    base_url: str
+    moved: bool
+
+
+class CardStanding(msgspec.Struct):
+    """Whether a card is `valid`, `suspended` or ended (`revoked`) now.
+
+    `online_by` and `offline_by`: the latest that a counter with a network, and one without, goes by it.
+    """
+
+    state: str
+    online_by: str
+    offline_by: str
+
+
+class WalletCalls:
+    """What the views share: the office, the limits and the proof of a call."""
+
+    def __init__(self, desk: Desk, clock: Clock, trusted_proxies: Iterable[Network]) -> None:
+        # A publication that fails after a change must not turn the answer into an error: the views publish themselves.
+        self.desk = desk.quiet()
+        self._loud = desk
+        self._proxies = tuple(trusted_proxies)
+        self._guesses = RateLimit(rate=0.2, burst=20, clock=clock)
+        self._refreshes = RateLimit(rate=5, burst=100, clock=clock)
+
+    def limit_guesses(self) -> None:
+        """Slow down whoever tries codes from one place (problem too-many-requests)."""
+        self._guesses.require(client_key(request, self._proxies))
+
+    def limit_refreshes(self) -> None:
+        """Bound refreshes from one place, generously: many phones share an address."""
+        self._refreshes.require(client_key(request, self._proxies))
+
+    def proof(self, key: ec.EllipticCurvePublicKey, card: str | None, at: datetime) -> WalletProof:
+        """Return the call's proof, verified with a key; problems bad-token and clock-off."""
+        call = Call(request.method, self.desk.base_url + quote(request.path), request.get_data(), card)
+        try:
+            return verify_wallet_proof(request.headers.get(PROOF_HEADER, ""), key, call, at)
+        except TokenError:
+            raise Problem("bad-token") from None
+        except ClockOff:
+            raise Problem("clock-off", extra={"server_time": rfc3339(at)}) from None
+
+    def use_up(self, key: ec.EllipticCurvePublicKey, proof: WalletProof, at: datetime) -> None:
+        """Take a proof, once for all processes; problem bad-token the second time."""
+        if not first_use(self.desk, key_thumbprint(key), proof.proof_id, proof.forget_at, at):
+            raise Problem("bad-token", "This proof was used before; sign a new one for each request.")
+
+    def publish(self, at: datetime) -> None:
+        """Publish what has changed. The change stands: a failure is logged, and the next publication repairs."""
+        if not self._loud.publishes:
+            return
+        try:
+            publish(self.desk, at)
+        except (OSError, Refused, SQLAlchemyError, StoreError) as error:
+            _log.error("publication failed", extra={"safe_fields": {"error": type(error).__name__}})
+
+    def ensure_pool(self, at: datetime) -> None:
+        """See to it that a card can have an index; problem unavailable if none can be published."""
+        try:
+            ensure_pool(self._loud, at)
+        except (OSError, Refused, StoreError):
+            raise Problem("unavailable") from None
+
+    def phone_card(self, card: IssuedCard, *, anew: bool) -> Mapping[str, object]:
+        """Return the members that say what a phone holds."""
+        programme = self.desk.programme
+        return {
+            "card": card.token,
+            "number": card.number,
+            "tier": card.tier,
+            "audience": programme.audience,
+            "refresh_from": rfc3339(card.issued_at + programme.validity.phone_refresh_after),
+            "expires_at": rfc3339(card.expires_at),
+            "valid_until": rfc3339(card.valid_until),
+            "anew": anew,
+            "root": root_thumbprint(self.desk),
+            "others": [_other(one) for one in others_of(self.desk, card)],
+        }
+
+
+def _other(card: IssuedCard) -> OtherCard:
+    return OtherCard(card.form.value, card.tier, card.state.value, rfc3339(card.valid_until))
+
+
+def blueprint(desk: Desk, clock: Clock, *, trusted_proxies: Iterable[Network] = ()) -> flask.Blueprint:
+    """Return the wallet's calls that the issuer serves, under /v1/wallet."""
+    calls = WalletCalls(desk, clock, trusted_proxies)
+    made = flask.Blueprint("issuer_wallet", __name__, url_prefix="/v1/wallet")
+    for route in _ROUTES:
+        made.add_url_rule(f"/{route.path}", route.path, _view(route, calls), methods=["POST"])
+    return made
+
+
+@dataclass(frozen=True, slots=True)
+class _Route:
+    """One of the wallet's calls, as it is described and what answers it."""
+
+    path: str
+    summary: str
+    body: type
+    status: int
+    says: type
+    problems: tuple[str, ...]
+    auth: Literal["wallet", "none"]
+    act: Callable[[WalletCalls], object]
+
+
+def _view(route: _Route, calls: WalletCalls) -> Callable[[], flask.Response]:
+    @body_limit(_BODY_MOST)
+    @describe(
+        summary=route.summary,
+        tag="wallet",
+        body=route.body,
+        answers={route.status: route.says},
+        problems=[*route.problems, "too-many-requests"],
+        auth=route.auth,
+    )
+    def view() -> flask.Response:
+        return answer(route.act(calls), route.status)
+
+    return view
+
+
+def _enrol(calls: WalletCalls) -> object:
+    calls.limit_guesses()
+    at = request_instant()
+    body = read_body(EnrolmentBody)
+    try:
+        key = key_from_jwk(body.jwk)
+    except BadKey as error:
+        raise Problem("invalid-field", extra={"fields": [{"path": "$.jwk", "message": str(error)}]}) from None
+    proof = calls.proof(key, None, at)
+    if not is_open_code(calls.desk, body.code):
+        raise Problem(ENROLMENT_REFUSED.code)
+    calls.use_up(key, proof, at)
+    calls.ensure_pool(at)
+    enrolled = enrol(calls.desk, Enrolment(body.code, body.id_last4, public_jwk(key)), by=_ACTOR, at=at)
+    if enrolled is None:
+        raise Problem(ENROLMENT_REFUSED.code)
+    calls.publish(at)
+    extra = {
+        "recovery_code": enrolled.recovery_code,
+        "base_url": calls.desk.base_url,
+        "moved": took_over(calls.desk, enrolled.card),
+    }
+    return {**calls.phone_card(enrolled.card, anew=True), **extra}
+
+
+def _refresh(calls: WalletCalls) -> object:
+    calls.limit_refreshes()
+    at = request_instant()
+    body = read_body(RefreshBody)
+    card = claimed_card(calls.desk, body.card)
+    if card is None or card.key is None or card.form is not Form.PHONE:
+        raise Problem("bad-token")
+    key = key_from_jwk(card.key)
+    calls.use_up(key, calls.proof(key, body.card, at), at)
+    try:
+        refreshed = refresh(calls.desk, card.id, by=_ACTOR, at=at)
+    except NotValid as error:
+        raise Problem(CARD_NOT_VALID.code, extra={"reason": error.reason}) from None
+    return calls.phone_card(refreshed.card, anew=refreshed.anew)
+
+
+def _recover(change: Change) -> Callable[[WalletCalls], object]:
+    def act(calls: WalletCalls) -> object:
+        calls.limit_guesses()
+        at = request_instant()
+        body = read_body(RecoveryBody)
+        card = change(calls.desk, body.number, body.recovery_code, by=_ACTOR, at=at)
+        if card is None:
+            raise Problem(RECOVERY_REFUSED.code)
+        calls.publish(at)
+        return CardStanding(
+            state=card.state.value if card.state.live else "revoked",
+            online_by=rfc3339(at + calls.desk.status_ttl),
+            offline_by=rfc3339(at + LISTS_LIVE),
+        )
+
+    return act
+
+
+_RECOVERING: Final = (200, CardStanding, ("recovery-refused",), "none")
+_ROUTES: Final = (
+    _Route(
+        "enrolments",
+        "Make a phone a card: code, ID's last four, new key",
+        EnrolmentBody,
+        201,
+        EnrolledPhone,
+        ("enrolment-refused", "bad-token", "clock-off", "unavailable"),
+        "wallet",
+        _enrol,
+    ),
+    _Route(
+        "refresh",
+        "Sign the phone's card anew, from the programme's day on",
+        RefreshBody,
+        200,
+        PhoneCard,
+        ("card-not-valid", "bad-token", "clock-off"),
+        "wallet",
+        _refresh,
+    ),
+    _Route("block", "Suspend a lost phone's card", RecoveryBody, *_RECOVERING, _recover(block)),
+    _Route("unblock", "Take the holder's own block back", RecoveryBody, *_RECOVERING, _recover(unblock)),
+)

@@ -1,0 +1,1 @@
+"""A phone's way to a card: codes, enrolment, refresh, blocking."""

@@ -1,0 +1,241 @@
+"""A phone's card after enrolment: refresh by its key, block and unblock by the recovery code."""
+
+from __future__ import annotations
+
+import hmac
+import json
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, Protocol
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from cards import numbers
+from cards.claims import CARD, CardClaims, parse
+from edge.instants import from_epoch, to_epoch
+from issuer.enrolment.enrolling import NEW_PHONE, RECOVERY
+from issuer.issuing.issuing import IssuedCard, cards_of, find_card_in, read_card, signed_values, token_end
+from issuer.issuing.lifecycle import HOLDER, resume_in, suspend_in
+from issuer.publishing.folder import ROOT_FILE
+from issuer.register import office_log
+from issuer.register.desk import Desk
+from issuer.register.entitlement import entitlement
+from issuer.register.errors import Refused
+from issuer.register.holders import read_grounds
+from issuer.register.office_log import Action
+from issuer.register.tables import ATTEMPTS, CARDS, PROOFS_SEEN, CardState
+from keys.errors import TokenError
+from keys.jwk import thumbprint
+from keys.tokens import parse_unverified
+
+RECOVERY_ATTEMPTS_MOST: Final = 10
+RECOVERY_ATTEMPTS_IN: Final = timedelta(days=1)
+_CHAIN_MOST: Final = 20
+
+
+class NotValid(Exception):
+    """The card of a phone that proved its key gets no new token.
+
+    `reason` is revoked, moved (another phone of the holder took its place), suspended or not-entitled.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Refreshed:
+    """The card to show from now on; `anew` False when the token in hand is still young."""
+
+    card: IssuedCard
+    anew: bool
+
+
+def claimed_card(desk: Desk, token: str) -> IssuedCard | None:
+    """Return the register's card that a token names, unverified; None if it names none.
+
+    The token's own signature is not asked about: the caller has the register's key for this card prove the call.
+    """
+    try:
+        card_id = parse(parse_unverified(token, CARD).claims).card_id
+        with desk.register.read() as connection:
+            return read_card(desk, connection, card_id)
+    except (TokenError, Refused):
+        return None
+
+
+def first_use(desk: Desk, key_thumbprint: str, proof_id: str, forget_at: datetime, at: datetime) -> bool:
+    """Remember a proof for good, whichever process sees it; tell whether this is the first time."""
+    with desk.register.change() as connection:
+        connection.execute(PROOFS_SEEN.delete().where(PROOFS_SEEN.c.forget_at < at))
+        known = sa.select(PROOFS_SEEN.c.proof_id).where(
+            PROOFS_SEEN.c.thumbprint == key_thumbprint, PROOFS_SEEN.c.proof_id == proof_id
+        )
+        if connection.execute(known).first() is not None:
+            return False
+        values = {"thumbprint": key_thumbprint, "proof_id": proof_id, "forget_at": forget_at}
+        connection.execute(PROOFS_SEEN.insert().values(values))
+        return True
+
+
+def refresh(desk: Desk, card_id: str, *, by: str, at: datetime) -> Refreshed:
+    """Sign a phone's card anew: its times alone change. Before the programme's day the token in hand is given again.
+
+    A card that the office replaced gives its successor, if that is bound to the same key. NotValid for a card that is
+    not valid, and for a holder who is no longer entitled to its tier.
+    """
+    at = from_epoch(to_epoch(at))
+    with desk.register.change() as connection:
+        card = _successor(desk, connection, read_card(desk, connection, card_id))
+        if card.state is not CardState.VALID:
+            raise NotValid(_standing(card))
+        ends = _entitled_until(desk, connection, card, at)
+        if at < card.issued_at + desk.programme.validity.phone_refresh_after or at <= card.issued_at:
+            return Refreshed(card, anew=False)
+        claims = _same_but_times(card, at, token_end(desk, card.form, ends, at))
+        connection.execute(CARDS.update().where(CARDS.c.id == card.id).values(signed_values(desk, claims, at)))
+        office_log.append(connection, Action.CARD_REFRESHED, by=by, at=at, holder=card.holder_id, card=card.id)
+        return Refreshed(read_card(desk, connection, card.id), anew=True)
+
+
+def _standing(card: IssuedCard) -> str:
+    if card.state is CardState.SUSPENDED:
+        return "suspended"
+    return "moved" if card.ended_because == NEW_PHONE else "revoked"
+
+
+def took_over(desk: Desk, card: IssuedCard) -> bool:
+    """Tell whether a phone's card ended that of an earlier phone."""
+    found = (one for one in cards_of(desk, card.holder_id) if one.replaced_by == card.id)
+    return any(one.ended_because == NEW_PHONE for one in found)
+
+
+def others_of(desk: Desk, card: IssuedCard) -> tuple[IssuedCard, ...]:
+    """Return the other cards that the holder has now: printed, chip, tag."""
+    return tuple(one for one in cards_of(desk, card.holder_id) if one.state.live and one.id != card.id)
+
+
+def root_thumbprint(desk: Desk) -> str | None:
+    """Return the thumbprint of the root key that is published; None where there is none to be read."""
+    try:
+        return thumbprint(json.loads((desk.published / ROOT_FILE).read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        return None
+
+
+class Change(Protocol):
+    """Block or unblock: what a number and its recovery code do to a card."""
+
+    def __call__(self, desk: Desk, number: str, recovery_code: str, *, by: str, at: datetime) -> IssuedCard | None:
+        """Return the card after the change; None if number and code do not belong together."""
+
+
+def entitled_until(desk: Desk, card_id: str, at: datetime) -> datetime | None:
+    """Return until when the holder of a card is entitled to its tier; None where no ground holds, or it is unknown."""
+    try:
+        with desk.register.read() as connection:
+            return _entitled_until(desk, connection, read_card(desk, connection, card_id), at)
+    except (Refused, NotValid):
+        return None
+
+
+def block(desk: Desk, number: str, recovery_code: str, *, by: str, at: datetime) -> IssuedCard | None:
+    """Suspend a phone's card by its number and recovery code; None, counted, if they do not belong together.
+
+    A card that is suspended or ended stays so.
+    """
+    with desk.register.change() as connection:
+        card = _recovered(desk, connection, number, recovery_code, at)
+        if card is None or card.state is not CardState.VALID:
+            return card
+        suspend_in(connection, card, who=HOLDER, because="blocked-by-holder", by=by, at=at)
+        return read_card(desk, connection, card.id)
+
+
+def unblock(desk: Desk, number: str, recovery_code: str, *, by: str, at: datetime) -> IssuedCard | None:
+    """Take a holder's own block back; None, counted, if number and code do not belong together.
+
+    A card that the office suspended or ended stays so.
+    """
+    with desk.register.change() as connection:
+        card = _recovered(desk, connection, number, recovery_code, at)
+        if card is None or card.state is not CardState.SUSPENDED or card.suspended_by != HOLDER:
+            return card
+        resume_in(connection, card, by=by, at=at)
+        return read_card(desk, connection, card.id)
+
+
+def _successor(desk: Desk, connection: Connection, card: IssuedCard) -> IssuedCard:
+    """Return the card that stands now for a phone whose card was replaced under the same key."""
+    for _ in range(_CHAIN_MOST):
+        if card.state is not CardState.REPLACED or card.replaced_by is None or card.key is None:
+            return card
+        after = read_card(desk, connection, card.replaced_by)
+        if after.key is None or thumbprint(after.key) != thumbprint(card.key):
+            return card
+        card = after
+    return card
+
+
+def _entitled_until(desk: Desk, connection: Connection, card: IssuedCard, at: datetime) -> datetime:
+    held = entitlement(read_grounds(connection, card.holder_id), desk.programme, at)
+    ranks = {code: tier.rank for code, tier in desk.programme.tiers.items()}
+    if held is None or ranks[held.tier] < ranks.get(card.tier, 0) or at >= card.valid_until:
+        raise NotValid("not-entitled")
+    return min(held.valid_until, card.valid_until)
+
+
+def _same_but_times(card: IssuedCard, at: datetime, expires_at: datetime) -> CardClaims:
+    old = parse(parse_unverified(card.token, CARD).claims)
+    return CardClaims(
+        issuer=old.issuer,
+        subject=old.subject,
+        card_id=old.card_id,
+        tier=old.tier,
+        form=old.form,
+        name=old.name,
+        issued_at=at,
+        not_before=at,
+        expires_at=expires_at,
+        key=old.key,
+        status_uri=old.status_uri,
+        status_index=old.status_index,
+    )
+
+
+def _recovered(desk: Desk, connection: Connection, number: str, recovery_code: str, at: datetime) -> IssuedCard | None:
+    """Return the card of a number and its recovery code; a wrong guess is counted against the number."""
+    try:
+        subject = desk.register.hash(RECOVERY, numbers.check(number, desk.programme.card_prefix))
+    except numbers.CardNumberError:
+        return None
+    if _failures(connection, subject, at) >= RECOVERY_ATTEMPTS_MOST:
+        return None
+    try:
+        card = find_card_in(desk, connection, number)
+    except Refused:
+        return None  # not counted: guesses at numbers that are nobody's must not fill the table
+    kept = connection.execute(sa.select(CARDS.c.recovery_hash).where(CARDS.c.id == card.id)).scalar_one()
+    if kept is None or not hmac.compare_digest(kept, desk.register.code_hash(RECOVERY, recovery_code)):
+        _count_failure(connection, subject, at)
+        return None
+    return _successor(desk, connection, card)
+
+
+def _failures(connection: Connection, subject: str, at: datetime) -> int:
+    asked = sa.select(ATTEMPTS.c.failures).where(
+        ATTEMPTS.c.subject == subject, ATTEMPTS.c.since > at - RECOVERY_ATTEMPTS_IN
+    )
+    return connection.execute(asked).scalar_one_or_none() or 0
+
+
+def _count_failure(connection: Connection, subject: str, at: datetime) -> None:
+    failures = _failures(connection, subject, at)
+    connection.execute(ATTEMPTS.delete().where(ATTEMPTS.c.since <= at - RECOVERY_ATTEMPTS_IN))
+    if failures:
+        counted = ATTEMPTS.update().where(ATTEMPTS.c.subject == subject)
+        connection.execute(counted.values(failures=failures + 1))
+    else:
+        connection.execute(ATTEMPTS.insert().values(subject=subject, failures=1, since=at))

@@ -1,0 +1,1 @@
+"""Cards: issuing, renewing, suspending, revoking."""

@@ -1,0 +1,339 @@
+"""Issuing cards: which tier and until when, on which status index, signed. Each change is one transaction.
+
+A holder has at most one live card of each form, and all of them show one tier.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Row
+
+from cards import numbers
+from cards.claims import CardClaims, Form, sign_card
+from edge.ids import new_id
+from edge.instants import from_epoch, to_epoch
+from issuer.publishing.publish import after_change, ensure_pool
+from issuer.register import indexes, office_log
+from issuer.register.desk import Desk
+from issuer.register.entitlement import Entitlement, entitlement
+from issuer.register.errors import Refused
+from issuer.register.holders import read_grounds, read_holder
+from issuer.register.office_log import Action
+from issuer.register.tables import CARDS, CardState
+from keys.errors import BadKey
+from keys.jwk import key_from_jwk, public_jwk, thumbprint
+from keys.keyset import Purpose
+
+_RANDOM: Final = secrets.SystemRandom()
+_NUMBER_TRIES: Final = 20
+_OUT_OF_HAND: Final = frozenset({"lost", "stolen"})
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedCard:
+    """A card as the register has it. `id` is the token's `jti`; `token` its last signed text (shown by no `repr`).
+
+    `expires_at` is the token's `exp`; `valid_until` how long the holder's entitlement lets it be refreshed.
+    """
+
+    id: str
+    holder_id: str
+    number: str
+    form: Form
+    tier: str
+    ground_id: int
+    status_list: int
+    status_index: int
+    state: CardState
+    suspended_by: str | None
+    issued_at: datetime
+    not_before: datetime
+    expires_at: datetime
+    valid_until: datetime
+    key: Mapping[str, str] | None
+    token: str = field(repr=False)
+    ended_at: datetime | None
+    ended_because: str | None
+    replaced_by: str | None
+
+
+def issue(
+    desk: Desk, holder_id: str, form: Form, *, by: str, at: datetime, key: Mapping[str, str] | None = None
+) -> IssuedCard:
+    """Issue a holder's card in a form, of the highest tier that the grounds give, and return it.
+
+    `key`: the public JWK of a chip. A phone's card comes by enrolment. Live cards of the holder in other forms that
+    show another tier are replaced in the same transaction. Refused without a current ground, or when a live card of
+    this form is there already (reissue it).
+    """
+    if form is Form.PHONE:
+        raise Refused("a phone's card is made when the phone enrols", f"python -m issuer card enrol {holder_id}")
+    checked = _checked_key(form, key)
+    at = _second(at)
+    ensure_pool(desk, at)
+    with desk.register.change() as connection:
+        held = entitled(desk, connection, holder_id, at)
+        others = live_cards(desk, connection, holder_id)
+        for other in others:
+            if other.form is form:
+                raise Refused(f"the holder has a {form} card already", f"python -m issuer card reissue {other.number}")
+        card = create_card(desk, connection, holder_id, held, form=form, key=checked, by=by, at=at)
+        for other in others:
+            if other.tier != held.tier:
+                replace_card(desk, connection, other, held, because="tier-change", by=by, at=at)
+    after_change(desk, at)
+    return card
+
+
+def reissue(desk: Desk, card_id: str, *, because: str, by: str, at: datetime) -> IssuedCard:
+    """Replace a live card by a new one with a new id, number and index, on today's grounds; the old one is revoked.
+
+    A phone's and a chip's key is kept, so that the phone finds its new card at its next refresh: what was lost is not
+    reissued but enrolled anew. The holder's other live cards follow when the tier changed. Refused for an ended card.
+    """
+    at = _second(at)
+    ensure_pool(desk, at)
+    with desk.register.change() as connection:
+        card = read_card(desk, connection, card_id)
+        if not card.state.live:
+            raise Refused(f"the card is {card.state}", "python -m issuer card issue")
+        if card.form.holds_key and because in _OUT_OF_HAND:
+            raise Refused("a lost phone's key is not carried on", "revoke the card and enrol the new phone")
+        held = entitled(desk, connection, card.holder_id, at)
+        new = replace_card(desk, connection, card, held, because=because, by=by, at=at)
+        for other in live_cards(desk, connection, card.holder_id):
+            if other.tier != held.tier:
+                replace_card(desk, connection, other, held, because="tier-change", by=by, at=at)
+    after_change(desk, at)
+    return new
+
+
+def find_card(desk: Desk, name: str) -> IssuedCard:
+    """Return the card of an id or of a card number as somebody typed it; Refused if there is none."""
+    with desk.register.read() as connection:
+        return find_card_in(desk, connection, name)
+
+
+def find_card_in(desk: Desk, connection: Connection, name: str) -> IssuedCard:
+    """Return the card of an id or a number inside a transaction; Refused if there is none."""
+    try:
+        number = numbers.check(name, desk.programme.card_prefix)
+    except numbers.CardNumberError:
+        return read_card(desk, connection, name)
+    row = connection.execute(sa.select(CARDS).where(CARDS.c.number == number)).one_or_none()
+    if row is None:
+        raise _no_card()
+    return _card(desk, row)
+
+
+def cards_of(desk: Desk, holder_id: str) -> list[IssuedCard]:
+    """Return all cards of a holder, ended ones too, oldest first."""
+    with desk.register.read() as connection:
+        rows = connection.execute(_cards_asked(holder_id))
+        return [_card(desk, row) for row in rows]
+
+
+def list_cards(desk: Desk, *, after: str = "", limit: int = 100) -> list[IssuedCard]:
+    """Return at most `limit` cards in the order of their ids, beginning after the id `after`."""
+    with desk.register.read() as connection:
+        rows = connection.execute(sa.select(CARDS).where(CARDS.c.id > after).order_by(CARDS.c.id).limit(limit))
+        return [_card(desk, row) for row in rows]
+
+
+def live_cards(desk: Desk, connection: Connection, holder_id: str) -> list[IssuedCard]:
+    """Return a holder's valid and suspended cards, oldest first, inside a transaction."""
+    rows = connection.execute(_cards_asked(holder_id).where(CARDS.c.state.in_([CardState.VALID, CardState.SUSPENDED])))
+    return [_card(desk, row) for row in rows]
+
+
+def read_card(desk: Desk, connection: Connection, card_id: str) -> IssuedCard:
+    """Return the card of an id inside a transaction; Refused if there is none."""
+    row = connection.execute(sa.select(CARDS).where(CARDS.c.id == card_id)).one_or_none()
+    if row is None:
+        raise _no_card()
+    return _card(desk, row)
+
+
+def entitled(desk: Desk, connection: Connection, holder_id: str, at: datetime) -> Entitlement:
+    """Return what a holder's grounds give at `at`; Refused if they give nothing."""
+    read_holder(desk, connection, holder_id)
+    held = entitlement(read_grounds(connection, holder_id), desk.programme, at)
+    if held is None:
+        raise Refused("the holder has no ground that holds today", f"python -m issuer holder ground {holder_id} CODE")
+    return held
+
+
+def create_card(
+    desk: Desk,
+    connection: Connection,
+    holder_id: str,
+    held: Entitlement,
+    *,
+    form: Form,
+    key: Mapping[str, str] | None,
+    by: str,
+    at: datetime,
+) -> IssuedCard:
+    """Draw an index, sign and record a new card inside a transaction; PoolEmpty when no index is ready."""
+    card_id = new_id()
+    grace = desk.programme.validity.grace
+    number, index = indexes.draw(connection, card_id, held.valid_until + grace)
+    claims = CardClaims(
+        issuer=desk.programme.issuer,
+        subject=holder_id,
+        card_id=card_id,
+        tier=held.tier,
+        form=form,
+        name=read_holder(desk, connection, holder_id).masked_name,
+        issued_at=at,
+        not_before=at,
+        expires_at=token_end(desk, form, held.valid_until, at),
+        key=key,
+        status_uri=status_uri(desk, number),
+        status_index=index,
+    )
+    values = {
+        "id": card_id,
+        "holder_id": holder_id,
+        "number": _new_number(desk, connection),
+        "form": form.value,
+        "tier": held.tier,
+        "ground_id": held.ground.id,
+        "status_list": number,
+        "status_index": index,
+        "state": CardState.VALID.value,
+        "not_before": at,
+        "valid_until": held.valid_until,
+        "key": key,
+        "key_thumbprint": None if key is None else thumbprint(key),
+    }
+    connection.execute(CARDS.insert().values(values | signed_values(desk, claims, at)))
+    office_log.append(
+        connection,
+        Action.CARD_ISSUED,
+        by=by,
+        at=at,
+        holder=holder_id,
+        card=card_id,
+        form=form.value,
+        tier=held.tier,
+        ground=held.ground.code,
+    )
+    return read_card(desk, connection, card_id)
+
+
+def replace_card(
+    desk: Desk, connection: Connection, old: IssuedCard, held: Entitlement, *, because: str, by: str, at: datetime
+) -> IssuedCard:
+    """Issue a card in the place of a live one and end that one, inside a transaction. A suspension is carried over."""
+    new = create_card(desk, connection, old.holder_id, held, form=old.form, key=old.key, by=by, at=at)
+    carried: dict[str, object] = {"recovery_hash": connection.execute(_recovery_of(old.id)).scalar_one()}
+    if old.state is CardState.SUSPENDED:
+        carried |= {"state": old.state.value, "suspended_by": old.suspended_by}
+    connection.execute(CARDS.update().where(CARDS.c.id == new.id).values(carried))
+    end_card(desk, connection, old, CardState.REPLACED, because=because, by=by, at=at, replaced_by=new.id)
+    return read_card(desk, connection, new.id)
+
+
+def end_card(
+    desk: Desk,
+    connection: Connection,
+    card: IssuedCard,
+    state: CardState,
+    *,
+    because: str,
+    by: str,
+    at: datetime,
+    replaced_by: str | None = None,
+) -> None:
+    """End a live card for good inside a transaction; its index rests until its last token and grace are over."""
+    ended = {"state": state.value, "ended_at": at, "ended_because": because, "replaced_by": replaced_by}
+    connection.execute(CARDS.update().where(CARDS.c.id == card.id).values(ended | {"suspended_by": None}))
+    indexes.retire(connection, card.id, card.expires_at + desk.programme.validity.grace)
+    action = Action.CARD_REPLACED if state is CardState.REPLACED else Action.CARD_REVOKED
+    office_log.append(connection, action, by=by, at=at, holder=card.holder_id, card=card.id, because=because)
+
+
+def signed_values(desk: Desk, claims: CardClaims, at: datetime) -> dict[str, object]:
+    """Sign a card and return the columns that hold the signed text and its times."""
+    token = sign_card(desk.keys.signer(Purpose.CARD, at), claims)
+    sealed = desk.register.seal(token.encode("ascii"), f"cards.token:{claims.card_id}")
+    return {"issued_at": claims.issued_at, "expires_at": claims.expires_at, "token": sealed}
+
+
+def token_end(desk: Desk, form: Form, valid_until: datetime, at: datetime) -> datetime:
+    """Return a token's `exp`: soon for a phone, which refreshes; else as long as the holder is entitled."""
+    if form is Form.PHONE:
+        return min(valid_until, at + desk.programme.validity.phone_token)
+    return valid_until
+
+
+def status_uri(desk: Desk, number: int) -> str:
+    """Return the name of status list `number`."""
+    return f"{desk.programme.status_base}{number}"
+
+
+def _checked_key(form: Form, key: Mapping[str, str] | None) -> Mapping[str, str] | None:
+    if (key is not None) != form.holds_key:
+        raise Refused(f"a card of form {form} " + ("names a key" if form.holds_key else "names no key"), "see --help")
+    if key is None:
+        return None
+    try:
+        return public_jwk(key_from_jwk(key))
+    except BadKey as error:
+        raise Refused(str(error), "give the public key as a JWK on P-256") from None
+
+
+def _new_number(desk: Desk, connection: Connection) -> str:
+    for _ in range(_NUMBER_TRIES):
+        number = numbers.generate(desk.programme.card_prefix, _RANDOM)
+        if connection.execute(sa.select(CARDS.c.id).where(CARDS.c.number == number)).first() is None:
+            return number
+    raise Refused("no free card number was found", "give the programme another card_prefix")
+
+
+def _recovery_of(card_id: str) -> sa.Select[tuple[str | None]]:
+    return sa.select(CARDS.c.recovery_hash).where(CARDS.c.id == card_id)
+
+
+def _cards_asked(holder_id: str) -> sa.Select[tuple[object, ...]]:
+    return sa.select(CARDS).where(CARDS.c.holder_id == holder_id).order_by(CARDS.c.not_before, CARDS.c.id)
+
+
+def _card(desk: Desk, row: Row[tuple[object, ...]]) -> IssuedCard:
+    return IssuedCard(
+        id=row.id,
+        holder_id=row.holder_id,
+        number=row.number,
+        form=Form(row.form),
+        tier=row.tier,
+        ground_id=row.ground_id,
+        status_list=row.status_list,
+        status_index=row.status_index,
+        state=CardState(row.state),
+        suspended_by=row.suspended_by,
+        issued_at=row.issued_at,
+        not_before=row.not_before,
+        expires_at=row.expires_at,
+        valid_until=row.valid_until,
+        key=row.key,
+        token=desk.register.unseal(row.token, f"cards.token:{row.id}").decode("ascii"),
+        ended_at=row.ended_at,
+        ended_because=row.ended_because,
+        replaced_by=row.replaced_by,
+    )
+
+
+def _no_card() -> Refused:
+    return Refused("there is no such card", "give a card number or an id; python -m issuer card list")
+
+
+def _second(at: datetime) -> datetime:
+    """Cut an instant to the whole seconds that a token can say."""
+    return from_epoch(to_epoch(at))

@@ -1,0 +1,1 @@
+"""The card as it is printed: face, QR code, PDF."""

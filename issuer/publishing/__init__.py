@@ -1,0 +1,1 @@
+"""What the issuer signs and publishes: trust bundle, status lists, holder marks."""

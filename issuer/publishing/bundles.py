@@ -1,0 +1,164 @@
+"""The trust bundle's next version: made when what it says has changed or its renewal is due, signed by the root."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from edge.instants import from_epoch
+from edge.strictjson import canonical
+from issuer.register import indexes, office_log
+from issuer.register.desk import Desk
+from issuer.register.errors import Refused
+from issuer.register.office_log import Action
+from issuer.register.tables import BUNDLES
+from keys.bundle import BUNDLE, LIFETIME, RENEWAL_DUE, SEPARATOR, ProgrammePin, TrustBundle, sign_bundle
+from keys.errors import TokenError
+from keys.files import StoreError
+from keys.jwk import public_jwk
+from keys.keyset import VerificationKey
+from keys.signer import Signer
+from keys.tokens import UnverifiedToken, parse_unverified
+
+Roots = tuple[Signer, Signer | None]
+"""Who signs: the root, and the old root too while a roll-over lasts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """The newest bundle of the register: its version and signed document."""
+
+    version: int
+    document: str
+    content: str
+    issued_at: datetime
+
+
+def current_bundle(
+    desk: Desk, connection: Connection, at: datetime, *, published_version: int = 0
+) -> tuple[Bundle | None, Refused | None]:
+    """Return the bundle to publish, a new one where one is due, and what kept a due one from being signed.
+
+    `published_version` is what the folder shows: after a register was restored from a backup the next version still
+    is higher than any that verifiers have seen. Inside a transaction.
+    """
+    newest = _newest(connection)
+    if programme_bytes(desk) is None:
+        # A process that read the old file must not take back what one with the new file has published.
+        return newest, Refused("the programme file has changed since it was read", "restart this service")
+    keys = desk.keys.published(at)
+    lists = [f"{desk.programme.status_base}{number}" for number in indexes.list_numbers(connection)]
+    content = _content(desk, keys, lists)
+    roots = _roots(desk, at)
+    if newest is not None and not _due(newest, content, roots, at, published_version):
+        return newest, None
+    if roots is None:
+        hint = "python -m issuer publish --root-keys FOLDER, where the root key is"
+        return newest, Refused("the trust bundle is due and its root key is not here", hint)
+    root, old_root = roots
+    version = max(published_version, 0 if newest is None else newest.version) + 1
+    bundle = TrustBundle(
+        version=version,
+        issuer=desk.programme.issuer,
+        issued_at=at,
+        expires_at=at + LIFETIME,
+        keys=keys,
+        status_lists=tuple(lists),
+        programme=_pin(desk, newest, at),
+    )
+    made = Bundle(version, sign_bundle(bundle, root, old_root=old_root), content, at)
+    _keep(connection, made, bundle.expires_at, at)
+    return made, None
+
+
+def bundle_version(document: str) -> int:
+    """Return the version that a document claims, unverified; 0 if it claims none."""
+    try:
+        version = _first_token(document).claims["ver"]
+    except TokenError:
+        return 0
+    return version if isinstance(version, int) else 0
+
+
+def programme_bytes(desk: Desk) -> bytes | None:
+    """Return the programme file's bytes, None if they are not those that this desk's programme was read from."""
+    content = desk.programme_file.read_bytes()
+    return content if sha256(content).hexdigest() == desk.programme.sha256 else None
+
+
+def root_jwk(desk: Desk, at: datetime) -> dict[str, str] | None:
+    """Return the public root key in use, None where the root key is kept elsewhere."""
+    roots = _roots(desk, at)
+    return None if roots is None else public_jwk(roots[0].public_key)
+
+
+def jwks(desk: Desk, at: datetime) -> dict[str, list[dict[str, str]]]:
+    """Return the keys of the bundle as an RFC 7517 set, for information."""
+    return desk.keys.key_set(at).jwks()
+
+
+def _due(newest: Bundle, content: str, roots: Roots | None, at: datetime, published_version: int) -> bool:
+    if newest.version < published_version or newest.content != content or at >= newest.issued_at + RENEWAL_DUE:
+        return True
+    if roots is None:
+        return False
+    root, old_root = roots
+    signers = [root.kid] if old_root is None else [old_root.kid, root.kid]
+    return signers != [_first_token(part).header["kid"] for part in newest.document.split(SEPARATOR)]
+
+
+def _roots(desk: Desk, at: datetime) -> Roots | None:
+    """Return the root and, while a roll-over lasts, the old one; None where no root key is at hand."""
+    if desk.roots is None:
+        return None
+    try:
+        return desk.roots.roots(at)
+    except StoreError:
+        return None
+
+
+def _first_token(document: str) -> UnverifiedToken:
+    return parse_unverified(document.split(SEPARATOR, 1)[0], BUNDLE)
+
+
+def _content(desk: Desk, keys: tuple[VerificationKey, ...], lists: list[str]) -> str:
+    """Return a hash of everything a bundle says but its version and times."""
+    said = {
+        "issuer": desk.programme.issuer,
+        "keys": [key.to_json() for key in keys],
+        "lists": lists,
+        "programme": [desk.programme.version, desk.programme.sha256],
+    }
+    return sha256(canonical(said)).hexdigest()
+
+
+def _pin(desk: Desk, newest: Bundle | None, at: datetime) -> ProgrammePin:
+    """Pin the programme; it is effective from the first bundle that names it."""
+    programme = desk.programme
+    if newest is not None:
+        match _first_token(newest.document).claims["programme"]:
+            case {"sha256": programme.sha256, "effective_at": int(effective)}:
+                return ProgrammePin(programme.version, programme.sha256, from_epoch(effective))
+    return ProgrammePin(programme.version, programme.sha256, at)
+
+
+def _newest(connection: Connection) -> Bundle | None:
+    row = connection.execute(sa.select(BUNDLES).order_by(BUNDLES.c.version.desc()).limit(1)).one_or_none()
+    return None if row is None else Bundle(row.version, row.document, row.content, row.issued_at)
+
+
+def _keep(connection: Connection, made: Bundle, expires_at: datetime, at: datetime) -> None:
+    connection.execute(
+        BUNDLES.insert().values(
+            version=made.version,
+            content=made.content,
+            document=made.document,
+            issued_at=made.issued_at,
+            expires_at=expires_at,
+        )
+    )
+    office_log.append(connection, Action.BUNDLE_SIGNED, by="publisher", at=at, version=made.version)

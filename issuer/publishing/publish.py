@@ -1,0 +1,180 @@
+"""Publishing: from the register to the signed files that verifiers trust. Repeating it is harmless and repairs.
+
+In this order: the transaction that says what will be published; the files; the transaction that says it was. A crash
+in between leaves files that are true of an earlier moment, and the next publication brings them up to date.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from cards.marks import HOLDER_MARKS, HolderMarks, Mark, sign_marks
+from cards.status import SignedStatusList, Status, build, sign_status_list
+from edge.instants import from_epoch, to_epoch
+from edge.strictjson import dumps
+from issuer.publishing import folder as files
+from issuer.publishing.bundles import Bundle, bundle_version, current_bundle, jwks, programme_bytes, root_jwk
+from issuer.register import indexes
+from issuer.register.desk import Desk
+from issuer.register.errors import Refused
+from issuer.register.marks import all_marks
+from issuer.register.tables import PUBLICATIONS, STATUS_INDEXES, IndexState
+from keys.errors import TokenError
+from keys.keyset import Purpose
+from keys.tokens import parse_unverified
+
+LISTS_LIVE: Final = timedelta(hours=24)
+"""How long an offline counter may rely on a status list (DESIGN §4)."""
+MARKS_LIVE: Final = timedelta(days=7)
+_KEPT_PUBLICATIONS: Final = 1000
+T = PUBLICATIONS
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """One publication. `bundle_due` is None, or why a trust bundle that is due could not be signed here."""
+
+    serial: int
+    at: datetime
+    bundle_version: int
+    status_lists: tuple[str, ...]
+    bundle_due: Refused | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Content:
+    """What one publication will show, read in one transaction."""
+
+    serial: int
+    at: datetime
+    bundle: Bundle
+    due: Refused | None
+    pooled: list[tuple[int, int]]
+    lists: dict[int, dict[int, Status]]
+    marks: list[Mark]
+
+
+def publish(desk: Desk, at: datetime) -> Publication:
+    """Publish everything, durable when this returns. Refused before the first trust bundle, without a root key.
+
+    A trust bundle that is due is signed if the root key is at hand; if not, the rest is published all the same and
+    `bundle_due` says so.
+    """
+    with files.publishing(desk.published):
+        content = _decide(desk, at)
+        _write_files(desk, content)
+        with desk.register.change() as connection:
+            indexes.make_ready(connection, content.pooled)
+            connection.execute(T.update().where(T.c.serial == content.serial).values(finished_at=content.at))
+    uris = tuple(f"{desk.programme.status_base}{number}" for number in content.lists)
+    return Publication(content.serial, content.at, content.bundle.version, uris, content.due)
+
+
+def publish_if_due(desk: Desk, at: datetime) -> Publication | None:
+    """Publish if the last publication is older than half the status lists' `ttl` or was not finished; else None."""
+    with desk.register.read() as connection:
+        last = connection.execute(sa.select(T).order_by(T.c.serial.desc()).limit(1)).one_or_none()
+    fresh = last is not None and last.finished_at is not None and at < last.finished_at + desk.status_ttl / 2
+    return None if fresh else publish(desk, at)
+
+
+def after_change(desk: Desk, at: datetime) -> None:
+    """Publish after a change of a card, unless the desk leaves that to its caller."""
+    if desk.publishes:
+        publish(desk, at)
+
+
+def ensure_pool(desk: Desk, at: datetime) -> None:
+    """Publish first when no index is ready, so that a card can have one."""
+    ready = sa.select(STATUS_INDEXES.c.index).where(STATUS_INDEXES.c.state == IndexState.READY).limit(1)
+    if not desk.publishes:
+        return
+    with desk.register.read() as connection:
+        found = connection.execute(ready).first()
+    if found is None:
+        publish(desk, at)
+
+
+def _decide(desk: Desk, at: datetime) -> _Content:
+    shown_serial = _shown_serial(desk)
+    document = files.read_file(desk.published, files.BUNDLE_FILE) or b""
+    with desk.register.change() as connection:
+        serial, instant = _begin(connection, at, shown_serial)
+        indexes.top_up(connection, instant, desk.pool_size)
+        shown_version = bundle_version(document.decode("ascii", "replace"))
+        bundle, due = current_bundle(desk, connection, instant, published_version=shown_version)
+        if bundle is None:
+            raise due or Refused("there is no trust bundle", "python -m issuer init")
+        pooled = indexes.pooled(connection)
+    # Outside the transaction, so that a long list keeps no office waiting: what changed meanwhile is only newer truth.
+    with desk.register.read() as connection:
+        numbers = indexes.list_numbers(connection)
+        lists = {number: indexes.entries(connection, number, instant) for number in numbers}
+        return _Content(serial, instant, bundle, due, pooled, lists, all_marks(connection))
+
+
+def _begin(connection: Connection, at: datetime, shown_serial: int) -> tuple[int, datetime]:
+    """Open a publication: its serial and instant never go back, whatever the clock or a restored backup says."""
+    last = connection.execute(sa.select(T).order_by(T.c.serial.desc()).limit(1)).one_or_none()
+    whole = from_epoch(to_epoch(at))
+    serial = max(shown_serial, 0 if last is None else last.serial) + 1
+    instant = whole if last is None else max(whole, last.begun_at)
+    connection.execute(T.insert().values(serial=serial, begun_at=instant))
+    connection.execute(T.delete().where(T.c.serial <= serial - _KEPT_PUBLICATIONS))
+    return serial, instant
+
+
+def _write_files(desk: Desk, content: _Content) -> None:
+    """Write what a reader needs first, first: the programme, then the bundle that pins it, then what its keys sign."""
+    at = content.at
+    programme = programme_bytes(desk)
+    if programme is not None:
+        files.replace_file(desk.published, files.PROGRAMME_FILE, programme)
+    files.replace_file(desk.published, files.BUNDLE_FILE, content.bundle.document.encode("ascii"))
+    files.replace_file(desk.published, files.JWKS_FILE, dumps(jwks(desk, at)))
+    root = root_jwk(desk, at)
+    if root is not None:
+        files.replace_file(desk.published, files.ROOT_FILE, dumps(root))
+    for number, entries in content.lists.items():
+        text = _signed_list(desk, content, number, entries)
+        files.replace_file(desk.published, files.list_file(number), text.encode("ascii"))
+    files.replace_file(desk.published, files.MARKS_FILE, _signed_marks(desk, content).encode("ascii"))
+
+
+def _signed_list(desk: Desk, content: _Content, number: int, entries: dict[int, Status]) -> str:
+    signed = SignedStatusList(
+        uri=f"{desk.programme.status_base}{number}",
+        issuer=desk.programme.issuer,
+        issued_at=content.at,
+        expires_at=content.at + LISTS_LIVE,
+        ttl=desk.status_ttl,
+        bundle=content.bundle.version,
+        statuses=build(entries),
+    )
+    return sign_status_list(desk.keys.signer(Purpose.STATUS, content.at), signed)
+
+
+def _signed_marks(desk: Desk, content: _Content) -> str:
+    marks = HolderMarks(
+        issuer=desk.programme.issuer,
+        issued_at=content.at,
+        expires_at=content.at + MARKS_LIVE,
+        serial=content.serial,
+        marks=tuple(content.marks),
+    )
+    return sign_marks(desk.keys.signer(Purpose.STATUS, content.at), marks)
+
+
+def _shown_serial(desk: Desk) -> int:
+    """Return the serial that the folder's holder marks claim, unverified; 0 if they claim none."""
+    text = (files.read_file(desk.published, files.MARKS_FILE) or b"").decode("ascii", "replace")
+    try:
+        serial = parse_unverified(text, HOLDER_MARKS).claims["serial"]
+    except TokenError:
+        return 0
+    return serial if isinstance(serial, int) else 0

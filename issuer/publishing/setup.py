@@ -1,0 +1,36 @@
+"""A new issuer: the keys it lacks, then the first publication. Doing it again changes nothing that is there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Final
+
+from issuer.publishing.publish import Publication, publish
+from issuer.register.desk import Desk
+from keys.files import StoreError
+from keys.keyset import Purpose
+from keys.store import KeyStore, StoredKey
+
+ISSUING: Final = (Purpose.ROOT, Purpose.CARD, Purpose.STATUS)
+"""What an issuer signs that takes no check-ins: receipts and log are signed where they are taken."""
+
+
+def set_up(
+    desk: Desk, at: datetime, purposes: Iterable[Purpose] = tuple(Purpose)
+) -> tuple[list[StoredKey], Publication]:
+    """Make the keys that are missing, publish, and return both. Without `desk.roots` no root is made (Refused)."""
+    made = []
+    for purpose in purposes:
+        store = desk.roots if purpose is Purpose.ROOT else desk.keys
+        if store is not None and not _may_sign(store, purpose, at):
+            made.append(store.begin(purpose, at))
+    return made, publish(desk, at)
+
+
+def _may_sign(store: KeyStore, purpose: Purpose, at: datetime) -> bool:
+    try:
+        store.signer(purpose, at)
+    except StoreError:
+        return False
+    return True

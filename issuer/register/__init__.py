@@ -1,0 +1,1 @@
+"""The register: holders, grounds, cards, status indexes, the office log. Signs nothing."""

@@ -1,0 +1,62 @@
+"""What every act of the office works with: the register, the programme, the keys, the published folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+
+from cards.programme.load import load_programme
+from cards.programme.types import Programme
+from edge.settings import Settings
+from issuer.register.database import Register
+from issuer.register.indexes import POOL_SIZE
+from keys.store import KeyStore
+
+
+@dataclass(frozen=True)
+class Desk:
+    """One issuer's office, as values: made once a process by `open_desk`, handed to every function of this room.
+
+    `keys` holds card, status, log and receipt keys; `roots` the root key, needed only when the trust bundle changes
+    and kept elsewhere in a real deployment. `publishes` False leaves publishing to the caller, for batches.
+    """
+
+    register: Register
+    programme: Programme
+    programme_file: Path
+    keys: KeyStore
+    published: Path
+    status_ttl: timedelta
+    base_url: str
+    roots: KeyStore | None = None
+    pool_size: int = POOL_SIZE
+    publishes: bool = True
+
+    def quiet(self) -> Desk:
+        """Return the same desk that does not publish after each change."""
+        return replace(self, publishes=False)
+
+    def close(self) -> None:
+        """Close the register."""
+        self.register.close()
+
+
+def open_desk(settings: Settings, *, roots: Path | None = None) -> Desk:
+    """Open the office that the settings describe.
+
+    `roots` is the folder of the root key; without one, the key folder is looked into, where development keeps it.
+    Raises Refused, StoreError, ProgrammeError or SettingsError, each with its remedy.
+    """
+    programme = load_programme(settings.programme)
+    keys = KeyStore(settings.keys)
+    return Desk(
+        register=Register.open(settings.register_url, settings.secret()),
+        programme=programme,
+        programme_file=settings.programme,
+        keys=keys,
+        published=settings.published,
+        status_ttl=timedelta(seconds=settings.status_ttl),
+        base_url=settings.base_url,
+        roots=keys if roots is None else KeyStore(roots),
+    )

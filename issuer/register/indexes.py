@@ -1,0 +1,116 @@
+"""Status indexes: drawn at random, published as valid one publication before a card gets one, never two cards on one.
+
+Every function works inside the caller's transaction.
+"""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime
+from typing import Final
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from cards.status import LIST_SIZE, Status
+from issuer.register.errors import PoolEmpty
+from issuer.register.tables import CARDS, STATUS_INDEXES, STATUS_LISTS, CardState, IndexState
+
+POOL_SIZE: Final = 64
+"""Indexes kept ready. Few, since a card minted unseen on one of them would pass the status list."""
+_FULL_AT: Final = LIST_SIZE * 3 // 4  # beyond it random draws meet too many taken indexes
+
+T = STATUS_INDEXES
+
+
+def draw(connection: Connection, card_id: str, reusable_at: datetime) -> tuple[int, int]:
+    """Give a ready index (list, index) to a card, until `reusable_at` at the least; PoolEmpty if there is none."""
+    ready = connection.execute(sa.select(T.c.list, T.c.index).where(T.c.state == IndexState.READY)).all()
+    if not ready:
+        raise PoolEmpty
+    number, index = secrets.choice(ready)
+    connection.execute(
+        _at(number, index).values(state=IndexState.ASSIGNED.value, card_id=card_id, reusable_at=reusable_at)
+    )
+    return number, index
+
+
+def retire(connection: Connection, card_id: str, reusable_at: datetime) -> None:
+    """Tell when the index of a card that ended for good may serve another: after its last token's `exp` and grace."""
+    connection.execute(T.update().where(T.c.card_id == card_id).values(reusable_at=reusable_at))
+
+
+def top_up(connection: Connection, at: datetime, size: int) -> None:
+    """Fill the pool to `size` with random unused indexes; they become ready once they are published."""
+    numbers = _with_room(connection, at)
+    waiting = sa.select(sa.func.count()).where(T.c.state.in_([IndexState.POOLED, IndexState.READY]))
+    for _ in range(size - connection.execute(waiting).scalar_one()):
+        _pool(connection, numbers[0], at)
+
+
+def pooled(connection: Connection) -> list[tuple[int, int]]:
+    """Return the indexes that the next publication shows as valid for the first time."""
+    rows = connection.execute(sa.select(T.c.list, T.c.index.label("place")).where(T.c.state == IndexState.POOLED))
+    return [(row.list, row.place) for row in rows]
+
+
+def make_ready(connection: Connection, published: list[tuple[int, int]]) -> None:
+    """Let cards have the indexes that were published as valid."""
+    for number, index in published:
+        connection.execute(_at(number, index).where(T.c.state == IndexState.POOLED).values(state=IndexState.READY))
+
+
+def list_numbers(connection: Connection) -> list[int]:
+    """Return the numbers of all status lists."""
+    return list(connection.execute(sa.select(STATUS_LISTS.c.number).order_by(STATUS_LISTS.c.number)).scalars())
+
+
+def entries(connection: Connection, number: int, at: datetime) -> dict[int, Status]:
+    """Return what list `number` says at `at` of every index that is not revoked, and so not published as unassigned."""
+    live = sa.and_(T.c.reusable_at > at, CARDS.c.state.in_([CardState.VALID, CardState.SUSPENDED]))
+    suspended = sa.case((CARDS.c.state == CardState.SUSPENDED, Status.SUSPENDED.value), else_=Status.VALID.value)
+    rows = connection.execute(
+        sa.select(T.c.index, suspended)
+        .select_from(T.outerjoin(CARDS, CARDS.c.id == T.c.card_id))
+        .where(T.c.list == number, sa.or_(T.c.state != IndexState.ASSIGNED, live))
+    )
+    said = (Status.VALID, Status.REVOKED, Status.SUSPENDED)
+    return {index: said[status] for index, status in rows}
+
+
+def _with_room(connection: Connection, at: datetime) -> list[int]:
+    """Return the lists with room, the oldest first, two at least; makes what is missing.
+
+    One list more than those in use: the trust bundle, and so the offline root, names it before it is needed.
+    """
+    counted = sa.select(T.c.list, sa.func.count().label("n")).where(sa.not_(_free(at))).group_by(T.c.list)
+    taken: dict[int, int] = {row.list: row.n for row in connection.execute(counted)}
+    numbers = list_numbers(connection)
+    with_room = [number for number in numbers if taken.get(number, 0) < _FULL_AT]
+    new = list(range(len(numbers), len(numbers) + 2 - len(with_room)))
+    for number in new:
+        connection.execute(STATUS_LISTS.insert().values(number=number, size=LIST_SIZE, created_at=at))
+    return with_room + new
+
+
+def _pool(connection: Connection, number: int, at: datetime) -> None:
+    """Put one random index of a list into the pool: one never used, or one whose last card is long over."""
+    while True:
+        index = secrets.randbelow(LIST_SIZE)
+        row = sa.select(_free(at).label("free")).where(T.c.list == number, T.c.index == index)
+        free = connection.execute(row).scalar_one_or_none()
+        if free is None:
+            connection.execute(T.insert().values(list=number, index=index, state=IndexState.POOLED.value))
+            return
+        if free:
+            fresh = {"state": IndexState.POOLED.value, "card_id": None, "reusable_at": None}
+            connection.execute(_at(number, index).values(fresh))
+            return
+
+
+def _free(at: datetime) -> sa.ColumnElement[bool]:
+    return sa.and_(T.c.state == IndexState.ASSIGNED, T.c.reusable_at <= at)
+
+
+def _at(number: int, index: int) -> sa.Update:
+    return T.update().where(T.c.list == number, T.c.index == index)

@@ -1,0 +1,81 @@
+"""Marks on holders: benefits granted elsewhere, and rulings on them, which verifiers must know (DESIGN §3)."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from cards.marks import Mark, MarkKind
+from issuer.register import office_log
+from issuer.register.desk import Desk
+from issuer.register.errors import Refused
+from issuer.register.office_log import Action
+from issuer.register.tables import MARKS
+
+
+def set_benefit(desk: Desk, holder_id: str, benefit: str, *, by: str, at: datetime) -> None:
+    """Record that a holder has, or may have, a benefit granted elsewhere; it awaits a ruling. Known ones are kept."""
+    _check_benefit(desk, benefit)
+    with desk.register.change() as connection:
+        raise_benefit(connection, holder_id, benefit, by=by, at=at)
+
+
+def rule(desk: Desk, holder_id: str, benefit: str, *, granted: bool, by: str, at: datetime) -> None:
+    """Record the department's ruling on a benefit, in place of an earlier one (PROGRAMME, Read right 8).
+
+    `granted`: the services that waited for the ruling are open to the holder; otherwise they stay closed.
+    """
+    _check_benefit(desk, benefit)
+    values = [f"{benefit}:granted", f"{benefit}:refused"]
+    with desk.register.change() as connection:
+        raise_benefit(connection, holder_id, benefit, by=by, at=at)
+        connection.execute(
+            MARKS.delete().where(
+                MARKS.c.holder_id == holder_id, MARKS.c.kind == MarkKind.RULING, MARKS.c.value.in_(values)
+            )
+        )
+        _set(connection, Mark(holder_id, MarkKind.RULING, values[0 if granted else 1]), by=by, at=at)
+
+
+def raise_benefit(connection: Connection, holder_id: str, benefit: str, *, by: str, at: datetime) -> None:
+    """Record a benefit inside a transaction, once."""
+    mark = Mark(holder_id, MarkKind.BENEFIT, benefit)
+    if mark not in marks_of(connection, holder_id):
+        _set(connection, mark, by=by, at=at)
+
+
+def mark_ended(connection: Connection, holder_id: str, day: date, *, by: str, at: datetime) -> None:
+    """Record inside a transaction that a holder's renewal was refused on a day: verifiers release what is booked.
+
+    A later day takes the place of an earlier one. What is booked afterwards, on another card, stands.
+    """
+    connection.execute(MARKS.delete().where(MARKS.c.holder_id == holder_id, MARKS.c.kind == MarkKind.ENDED))
+    _set(connection, Mark(holder_id, MarkKind.ENDED, day.isoformat()), by=by, at=at)
+
+
+def marks_of(connection: Connection, holder_id: str) -> list[Mark]:
+    """Return the marks on one holder."""
+    return _read(connection, sa.select(MARKS).where(MARKS.c.holder_id == holder_id))
+
+
+def all_marks(connection: Connection) -> list[Mark]:
+    """Return every mark, in a fixed order: what is published."""
+    return _read(connection, sa.select(MARKS))
+
+
+def _read(connection: Connection, asked: sa.Select[tuple[object, ...]]) -> list[Mark]:
+    ordered = asked.order_by(MARKS.c.holder_id, MARKS.c.kind, MARKS.c.value)
+    return [Mark(row.holder_id, MarkKind(row.kind), row.value) for row in connection.execute(ordered)]
+
+
+def _set(connection: Connection, mark: Mark, *, by: str, at: datetime) -> None:
+    values = {"holder_id": mark.subject, "kind": mark.kind.value, "value": mark.value, "since": at}
+    connection.execute(MARKS.insert().values(values))
+    office_log.append(connection, Action.MARK_SET, by=by, at=at, holder=mark.subject, mark=f"{mark.kind}:{mark.value}")
+
+
+def _check_benefit(desk: Desk, benefit: str) -> None:
+    if benefit not in desk.programme.referrals:
+        raise Refused("the programme knows no such benefit", f"one of {', '.join(desk.programme.referrals)}")

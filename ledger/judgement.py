@@ -1,0 +1,186 @@
+"""Step 10 as a pure function (DESIGN §5): what stands and what is asked in, a verdict out. No store and no clock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from ledger.bookings import Booking, BookingState
+from ledger.values import Charge, CheckIn, Choice, Figure, Taken, VisitState
+
+PROOF_USED, ALREADY_IN, QUOTA_SPENT, EXCLUDED = "proof-used", "already-in", "quota-spent", "excluded"
+BOOKING_NEEDED, BOOKING_USED = "booking-needed", "booking-used"
+BOOKING_TOO_EARLY, BOOKING_MISSED = "booking-too-early", "booking-missed"
+
+STANDS = frozenset({PROOF_USED, BOOKING_NEEDED, BOOKING_USED, BOOKING_MISSED})
+"""What nobody waives: a booking that holds no unit is reopened first, which takes one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What the store holds before the change; `visit` is the last one at this service and point, over or not.
+
+    `booking`: the one that the change names, if it is this holder's.
+    """
+
+    proof_used: bool
+    visit: VisitState | None
+    used: Mapping[tuple[str, str], int]
+    taken: Taken | None
+    booking: Booking | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What is to be recorded. `visit` is the visit now running, whoever opened it; a new one bears the new entry's id.
+
+    Of a re-entry, `left_before` is the departure that it follows.
+    """
+
+    reason: str | None
+    figures: tuple[Figure, ...]
+    visit: VisitState | None
+    taken: Taken | None
+    re_entry: bool = False
+    left_before: datetime | None = None
+
+    @property
+    def granted(self) -> bool:
+        """Whether nothing stands against the use."""
+        return self.reason is None
+
+
+def judge(change: CheckIn, at: datetime, entry: str, standing: Standing) -> Verdict:
+    """Return the verdict on a change at `at`, to be recorded as `entry`: of several reasons the first in `order`."""
+    inside = _inside(standing.visit, at) if change.visit else None
+    re_entry = inside is not None and inside.left_at is not None and inside.re_entries < _cap(change)
+    totals = _totals(change.charges)
+    taken = other_member(change.choice, standing.taken)
+    against = [] if change.booking is None else booking_reasons(standing.booking, change.draft.service, at)
+    reasons = [*change.findings, *against]
+    if not re_entry:
+        reasons += _reasons(inside, _over(change.charges, totals, standing.used), taken)
+    reasons = [reason for reason in reasons if reason in STANDS or reason not in change.waived]
+    reason = PROOF_USED if standing.proof_used else first_of(reasons, change.order)
+    re_entry = re_entry and reason is None
+    counted = totals if reason is None and not re_entry else {}
+    return Verdict(
+        reason=reason,
+        figures=_figures(_told(change, standing.booking), standing.used, counted),
+        visit=_visit(change, at, entry, inside, entered=reason is None),
+        taken=taken,
+        re_entry=re_entry,
+        left_before=inside.left_at if inside is not None and re_entry else None,
+    )
+
+
+def _reasons(inside: VisitState | None, over: bool, taken: Taken | None) -> list[str]:  # noqa: FBT001 - three findings in a row
+    found = ((inside is not None, ALREADY_IN), (over, QUOTA_SPENT), (taken is not None, EXCLUDED))
+    return [reason for holds, reason in found if holds]
+
+
+def _inside(visit: VisitState | None, at: datetime) -> VisitState | None:
+    """The visit, if its time still runs at `at`; at exactly its end it is over."""
+    return visit if visit is not None and at < visit.ends_at else None
+
+
+def _cap(change: CheckIn) -> int:
+    return change.visit.re_entries if change.visit else 0
+
+
+def _totals(charges: Iterable[Charge]) -> dict[tuple[str, str], int]:
+    """Units by (limit, period): two charges on one counter are judged together."""
+    totals: dict[tuple[str, str], int] = {}
+    for charge in charges:
+        key = (charge.limit, charge.period)
+        totals[key] = totals.get(key, 0) + charge.units
+    return totals
+
+
+def _over(
+    charges: Iterable[Charge], totals: Mapping[tuple[str, str], int], used: Mapping[tuple[str, str], int]
+) -> bool:
+    return any(
+        used.get((charge.limit, charge.period), 0) + totals[charge.limit, charge.period] > charge.maximum
+        for charge in charges
+    )
+
+
+def other_member(choice: Choice | None, taken: Taken | None) -> Taken | None:
+    """Return what the group is fixed to, when that is another member than the one asked for."""
+    if choice is None or taken is None or taken.member == choice.member:
+        return None
+    return taken
+
+
+def booking_reasons(booking: Booking | None, service: str, at: datetime) -> list[str]:
+    """Return what speaks against using the booking that a use of `service` names."""
+    if booking is None or booking.service != service or booking.state is BookingState.CANCELLED:
+        return [BOOKING_NEEDED]
+    if booking.state is BookingState.USED:
+        return [BOOKING_USED]
+    if booking.state is BookingState.MISSED or at > booking.window.closes_at:
+        return [BOOKING_MISSED]
+    return [BOOKING_TOO_EARLY] if at < booking.window.opens_at else []
+
+
+def _told(change: CheckIn, booking: Booking | None) -> tuple[Charge, ...]:
+    """The limits whose figures are told: the change's own, or those that its booking holds."""
+    return change.charges if booking is None else booking.charges
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """What a change of a booking comes to: refused with `reason`, or the units that it holds from now on."""
+
+    reason: str | None
+    figures: tuple[Figure, ...]
+    taken: Taken | None
+
+
+def judge_move(
+    findings: Iterable[str],
+    order: tuple[str, ...],
+    wanted: tuple[tuple[Charge, ...], Choice | None],
+    held: tuple[tuple[Charge, ...], Choice | None],
+    standing: Standing,
+) -> Moved:
+    """Judge taking `wanted` and then giving `held` back, in one step: what is held never stands in its own way.
+
+    `standing.taken`: what the wanted group is fixed to once the held use of it is taken off.
+    """
+    (charges, choice), (given_back, _) = wanted, held
+    back = _totals(given_back)
+    free = {key: used - back.get(key, 0) for key, used in standing.used.items()}
+    totals, taken = _totals(charges), other_member(choice, standing.taken)
+    reason = first_of([*findings, *_reasons(None, _over(charges, totals, free), taken)], order)
+    figures = _figures(charges, free if reason is None else standing.used, totals if reason is None else {})
+    return Moved(reason, figures, taken)
+
+
+def first_of(reasons: Iterable[str], order: tuple[str, ...]) -> str | None:
+    """Return the first of several reasons in `order`, None of none; one that is not ranked comes last."""
+    reasons = list(reasons)
+    if not reasons:
+        return None
+    rank = {reason: place for place, reason in enumerate(order)}
+    return min(reasons, key=lambda reason: rank.get(reason, len(order)))
+
+
+def _figures(
+    charges: Iterable[Charge], used: Mapping[tuple[str, str], int], counted: Mapping[tuple[str, str], int]
+) -> tuple[Figure, ...]:
+    figures: dict[tuple[str, str], Figure] = {}
+    for charge in charges:
+        key = (charge.limit, charge.period)
+        figures[key] = Figure(*key, used.get(key, 0) + counted.get(key, 0), charge.maximum)
+    return tuple(figures.values())
+
+
+def _visit(change: CheckIn, at: datetime, entry: str, inside: VisitState | None, *, entered: bool) -> VisitState | None:
+    if not entered or change.visit is None:
+        return inside
+    if inside is None:
+        return VisitState(entry, at, at + change.visit.length)
+    return replace(inside, re_entries=inside.re_entries + 1, left_at=None)

@@ -1,0 +1,118 @@
+"""Moves a ledger: to a file, from a file, or to another store; afterwards all of it is read again and compared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from edge.clock import Clock
+from ledger import moving_file
+from ledger.contents import Contents, difference
+from ledger.interface import Ledger
+from ledger.millis import to_millis
+from ledger.values import Fault, LedgerError
+
+Tell = Callable[[int], object]
+"""Told how many entries were dealt with since last time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """How much was moved."""
+
+    entries: int
+    holders: int
+    answers: int
+    proofs: int
+
+
+class MoveFailed(LedgerError):
+    """The target is not what was moved; what was written there is to be thrown away."""
+
+
+def export_to(ledger: Ledger, path: Path, tell: Tell) -> Moved:
+    """Write a ledger to a new file; the file is read again before this returns.
+
+    LedgerError when somebody wrote meanwhile, or when what is held is no sound ledger; no file is left then.
+    """
+    entries = sum(ledger.heads().values())
+    moving_file.write(path, entries, _told(ledger.dump(), tell))
+    try:
+        with path.open("rb") as file:
+            return _count(moving_file.read(file))
+    except LedgerError:
+        path.unlink()
+        raise
+
+
+def import_from(file: IO[bytes], ledger: Ledger, clock: Clock, tell: Tell) -> Moved:
+    """Write a file's ledger into an empty one, and compare: three times the file's entries are told.
+
+    `contents.Damaged` names the first line that is wrong, LedgerError when the ledger is not empty: nothing was written
+    then. MoveFailed when what was written is not what was read.
+    """
+    moved = _count(_told(moving_file.read(file), tell))
+    _require_empty(ledger)
+    _restore(_told(moving_file.read(file), tell), ledger)
+    _compare(_told(moving_file.read(file), tell), ledger, clock)
+    return moved
+
+
+def migrate(source: Ledger, target: Ledger, clock: Clock, tell: Tell) -> Moved:
+    """Write a ledger into an empty one of any store, and compare: twice the source's entries are told.
+
+    LedgerError when the source is no sound ledger or the target not empty; MoveFailed as above, also when somebody
+    wrote to the source meanwhile.
+    """
+    _require_empty(target)
+    moved = _restore(_told(source.dump(), tell), target)
+    _compare(_told(source.dump(), tell), target, clock)
+    return moved
+
+
+def _told(found: Iterable[Contents], tell: Tell) -> Iterable[Contents]:
+    for contents in found:
+        yield contents
+        tell(len(contents.leaves))
+
+
+def _count(found: Iterable[Contents]) -> Moved:
+    entries = holders = answers = proofs = 0
+    for contents in found:
+        entries += len(contents.leaves)
+        holders += len(contents.holders)
+        answers += len(contents.answers)
+        proofs += len(contents.proofs)
+    return Moved(entries, holders, answers, proofs)
+
+
+def _require_empty(ledger: Ledger) -> None:
+    if ledger.heads() or next(iter(ledger.dump()), None) is not None:
+        raise LedgerError("the target is not empty: nothing was written to it")
+
+
+def _restore(found: Iterable[Contents], ledger: Ledger) -> Moved:
+    def written() -> Iterable[Contents]:
+        for contents in found:
+            ledger.restore(contents)
+            yield contents
+
+    return _count(written())
+
+
+def _compare(said: Iterable[Contents], ledger: Ledger, clock: Clock) -> None:
+    """Read the target again: entry by entry the same, in the same partitions, and its check finds nothing."""
+    held = iter(ledger.dump())
+    for wanted in said:
+        found = next(held, Contents(wanted.partition))
+        if found.partition != wanted.partition:
+            raise MoveFailed(f"partition {wanted.partition:02x} is missing in the target")
+        if wrong := difference(wanted, found, to_millis(clock.now())):
+            raise MoveFailed(f"partition {wanted.partition:02x} of the target: {wrong}")
+    if next(held, None) is not None:
+        raise MoveFailed("the target holds more than was moved")
+    for fault in ledger.check():
+        if isinstance(fault, Fault):
+            raise MoveFailed(f"the target's check finds a fault: {fault.place}: {fault.message}")

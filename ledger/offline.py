@@ -1,0 +1,210 @@
+"""A use that a device recorded offline: the values, and its judgement as a pure function (DESIGN §6, Offline).
+
+The ledger refuses nothing that happened. What it counts in the end follows from the uses that stand and their instants
+alone, never from the order in which they were uploaded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from ledger.bookings import Booking, BookingState
+from ledger.judgement import EXCLUDED, booking_reasons, first_of, other_member
+from ledger.timeline import STILL, Move, Stay, Walk, covers, walk
+from ledger.values import Charge, Choice, Draft, Figure, Operation, Outcome, ProofClaim, Taken, VisitWindow
+
+OVERDRAWN: Final = "overdrawn"
+"""Mark: the quota was spent meanwhile; kept and counted all the same."""
+REPLAYED: Final = "replayed"
+"""Mark: the proof had been used, or belongs to another device; kept and counted, both devices stand in the entry."""
+CLOCK_DOUBT: Final = "clock-doubt"
+"""Mark: the device's time cannot be believed; the use belongs to the period in which its record was received."""
+GRANTED_OFFLINE: Final = "granted-offline"
+"""Mark on a refusal: the device had let the visitor in."""
+GRANTED_ONLINE: Final = "granted-online"
+"""Mark on a refusal by a device: the same operation had been granted and counted, and its answer was lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class OfflineUse:
+    """One record of a device, read and verified. `at`: when it was received; `used_at`, not after it: when it was.
+
+    `granted` and `reason`: what the device told. `findings`: what the server would refuse it for (steps 2 to 9), ranked
+    by `order`. `visit` is left out where the clock is in doubt: such a use stands by itself. A device that refused
+    brings neither claim nor cost. The operation is the one that was tried online, if it was. `booking`: the one used,
+    without a visit; `choice` and `charges` are what the use costs if it can no longer be posted.
+    """
+
+    operation: Operation
+    at: datetime
+    used_at: datetime
+    keep_until: datetime
+    draft: Draft
+    granted: bool
+    reason: str | None = None
+    findings: tuple[str, ...] = ()
+    order: tuple[str, ...] = ()
+    claim: ProofClaim | None = None
+    visit: VisitWindow | None = None
+    choice: Choice | None = None
+    charges: tuple[Charge, ...] = ()
+    booking: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OfflineStanding:
+    """What the store holds before the change.
+
+    `first`: the kept answer to the same operation, where it differs from what the device told. `rival`: the device
+    whose the proof is already, this one's own id where it was spent here, None while it is free. `used` reads a counter
+    by limit and period. `before`: what opened the last visit at or before the use; `after`: what stands after it.
+    `booking`: the one that the change names, if it is this holder's.
+    """
+
+    first: Outcome | None
+    rival: str | None
+    taken: Taken | None
+    used: Callable[[str, str], int]
+    before: Stay | None = None
+    after: Iterable[Stay] = ()
+    booking: Booking | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OfflineVerdict:
+    """What is to be recorded.
+
+    `posts`: whether the booking's held units are posted; then the use counts nothing of its own. `charges`: its cost.
+    `own`: the use in the line of uses; `joins`: what opened the visit that it lies in, so that the cost waits. `walk`:
+    the uses that it moved. `figures`: its limits after the change.
+    """
+
+    granted: bool
+    reason: str | None = None
+    marks: tuple[str, ...] = ()
+    posts: bool = False
+    charges: tuple[Charge, ...] = ()
+    own: Stay | None = None
+    joins: Stay | None = None
+    walk: Walk = STILL
+    figures: tuple[Figure, ...] = ()
+    choice: Choice | None = None
+    taken: Taken | None = None
+
+    @property
+    def into(self) -> str | None:
+        """The entry that opened the visit in which the use lies."""
+        return None if self.joins is None else self.joins.entry
+
+
+def refusal_of(change: OfflineUse, standing: OfflineStanding) -> str | None:
+    """Return for what the server would have refused a device's grant: an entry of that is appended first.
+
+    None where it would have granted it, or has refused the same operation already: that entry stands.
+    """
+    if not change.granted or standing.first is not None:
+        return None
+    against = [] if change.booking is None else booking_reasons(standing.booking, change.draft.service, change.used_at)
+    if not _posts(change, standing) and other_member(change.choice, standing.taken):
+        against.append(EXCLUDED)
+    return first_of([*change.findings, *against], change.order)
+
+
+def judge_offline(change: OfflineUse, entry: str, standing: OfflineStanding) -> OfflineVerdict:
+    """Return what a record comes to, as `entry`: a device's grant always counts, its refusal never does."""
+    if not change.granted:
+        return _refused(change, standing)
+    posts = _posts(change, standing)
+    choice = None if posts else change.choice
+    taken = other_member(choice, standing.taken)
+    charges = () if posts or _consumed(standing.booking) else change.charges
+    own = own_stay(change, entry)
+    joins = standing.before if own is not None and covers(standing.before, own.at) else None
+    walked = STILL if own is None or joins is not None else walk(own, standing.after)
+    counted = _counted(charges if joins is None else (), walked.moved)
+    marks = ((REPLAYED, standing.rival is not None), (OVERDRAWN, _overdrawn(charges, walked, counted, standing)))
+    return OfflineVerdict(
+        granted=True,
+        marks=tuple(mark for mark, holds in marks if holds),
+        posts=posts,
+        charges=charges,
+        own=own,
+        joins=joins,
+        walk=walked,
+        figures=_figures(charges, counted, standing.used),
+        choice=None if taken else choice,
+        taken=taken,
+    )
+
+
+def _posts(change: OfflineUse, standing: OfflineStanding) -> bool:
+    """Whether the booking that the use names is held: it is posted, whatever its window says."""
+    booking = standing.booking
+    return booking is not None and booking.state is BookingState.HELD and booking.service == change.draft.service
+
+
+def _consumed(booking: Booking | None) -> bool:
+    """Whether the booking was missed and its units stayed counted: the use that was made of it costs no more."""
+    return booking is not None and booking.state is BookingState.MISSED and booking.holds
+
+
+def refused_early(change: OfflineUse) -> OfflineVerdict:
+    """Return the refusal of a record whose card's claims cannot be believed: there is nobody to count it for."""
+    reason = change.reason or first_of(change.findings, change.order)
+    marks = (GRANTED_OFFLINE,) if change.granted else ()
+    return OfflineVerdict(granted=False, reason=reason, marks=marks)
+
+
+def own_stay(change: OfflineUse, entry: str) -> Stay | None:
+    """Return the use as it stands in the line of uses, None where the service has no visits."""
+    if change.visit is None:
+        return None
+    return Stay(entry, change.used_at, change.used_at + change.visit.length, opens=True, charges=change.charges)
+
+
+def _refused(change: OfflineUse, standing: OfflineStanding) -> OfflineVerdict:
+    marks = (GRANTED_ONLINE,) if standing.first is not None else ()
+    return OfflineVerdict(granted=False, reason=change.reason, marks=marks)
+
+
+def net_of(moved: Iterable[Move]) -> dict[tuple[str, str], int]:
+    """Return by how much moved uses change each counter: those that open a visit now cost, the others do not."""
+    net: dict[tuple[str, str], int] = {}
+    for move in moved:
+        for charge in move.stay.charges:
+            key = (charge.limit, charge.period)
+            net[key] = net.get(key, 0) + (charge.units if move.into is None else -charge.units)
+    return net
+
+
+def _counted(charges: Iterable[Charge], moved: Iterable[Move]) -> dict[tuple[str, str], int]:
+    counted = net_of(moved)
+    for charge in charges:
+        key = (charge.limit, charge.period)
+        counted[key] = counted.get(key, 0) + charge.units
+    return counted
+
+
+def _figures(
+    charges: Iterable[Charge], counted: dict[tuple[str, str], int], used: Callable[[str, str], int]
+) -> tuple[Figure, ...]:
+    figures: dict[tuple[str, str], Figure] = {}
+    for charge in charges:
+        key = (charge.limit, charge.period)
+        figures[key] = Figure(*key, used(*key) + counted.get(key, 0), charge.maximum)
+    return tuple(figures.values())
+
+
+def _overdrawn(
+    charges: tuple[Charge, ...], walked: Walk, counted: dict[tuple[str, str], int], standing: OfflineStanding
+) -> bool:
+    """Whether the record takes a counter over its limit, by itself or through a use that it sets free."""
+    touched = (*charges, *(charge for move in walked.moved for charge in move.stay.charges))
+    return any(
+        counted.get((charge.limit, charge.period), 0) > 0
+        and standing.used(charge.limit, charge.period) + counted[charge.limit, charge.period] > charge.maximum
+        for charge in touched
+    )

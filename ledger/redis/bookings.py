@@ -1,0 +1,136 @@
+"""Reading bookings in the Redis ledger: one by its id, a holder's, or all by expected time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from heapq import merge
+
+from ledger import leaf
+from ledger.bookings import Booking, BookingQuery, BookingState, Window
+from ledger.millis import from_millis, to_millis
+from ledger.redis import keys
+from ledger.redis.holders import holder_with
+from ledger.redis.servers import Servers
+from ledger.redis.state import BookingRow, read_booking, read_leaf
+from ledger.values import PARTITIONS, Charge, Choice, LedgerUnavailable, partition_of
+
+MOST = 500
+_SLICE = 16  # bookings of one partition in one read, doubled while a search goes on
+_HELD = frozenset({BookingState.HELD})
+
+_Placed = tuple[int, int, int, BookingRow]
+"""Expected at, partition, seq: the order of a search."""
+
+
+def find(servers: Servers, booking_id: str, holder: str | None = None) -> Booking | None:
+    """Return a booking by its id, if it is the holder's where one is named; None for an id that names none."""
+    try:
+        partition, seq = leaf.split_id(booking_id)
+    except leaf.LeafError:
+        return None
+    (found,) = servers.read([(partition, ("HGET", keys.bookings(partition), str(seq)))])
+    row = None if found is None else read_booking(found)
+    if row is None or (holder is not None and row.holder != holder):
+        return None
+    return next(_bookings(servers, [(row.expected_at, partition, seq, row)]))
+
+
+def search(servers: Servers, query: BookingQuery) -> tuple[Booking, ...]:
+    """Return the bookings that a query asks for, by expected time."""
+    wanted = max(1, min(query.limit, MOST))
+    if query.states is not None and not query.states:
+        return ()
+    if query.subject is not None:
+        found = sorted(row for row in _of_holder(servers, query.subject) if _matches(row[3], query))
+        return tuple(_bookings(servers, found[:wanted]))
+    return tuple(_bookings(servers, _of_all(servers, query, wanted)))
+
+
+def _of_holder(servers: Servers, subject: str) -> list[_Placed]:
+    partition = partition_of(subject)
+    (kept,) = servers.read([(partition, ("HGET", keys.subs(partition), subject))])
+    if kept is None:
+        return []
+    name = holder_with(subject, kept).name
+    (fields,) = servers.read([(partition, ("HKEYS", keys.holder(partition, name)))])
+    seqs = [int(field[2:]) for field in fields if field.startswith(b"b\0")]
+    return list(_rows(servers, [(partition, seq) for seq in seqs]))
+
+
+def _of_all(servers: Servers, query: BookingQuery, wanted: int) -> list[_Placed]:
+    """The first that match over all partitions: read from each until none can have an earlier one."""
+    low = "-inf" if query.since is None else str(to_millis(query.since))
+    high = "+inf" if query.until is None else f"({to_millis(query.until)}"
+    held = query.states == _HELD
+    offsets, matched, size = dict.fromkeys(range(PARTITIONS), 0), list[_Placed](), _SLICE
+    while offsets:
+        commands = [
+            (partition, ("ZRANGE", keys.expected(partition, held=held), low, high, "BYSCORE", "LIMIT", offset, size))
+            for partition, offset in offsets.items()
+        ]
+        lists = servers.read(commands)
+        places = [(partition, int(seq)) for partition, found in zip(offsets, lists, strict=True) for seq in found]
+        rows = list(_rows(servers, places))
+        matched = sorted(merge(matched, sorted(row for row in rows if _matches(row[3], query))))[:wanted]
+        last = {row[1]: row for row in rows}
+        going_on = [
+            partition for partition, found in zip(offsets, lists, strict=True)
+            if len(found) == size and (len(matched) < wanted or last[partition] < matched[-1])
+        ]  # fmt: skip
+        offsets = {partition: offsets[partition] + size for partition in going_on}
+        size *= 2
+    return matched
+
+
+def _rows(servers: Servers, places: Iterable[tuple[int, int]]) -> Iterator[_Placed]:
+    places = list(places)
+    commands = [(partition, ("HGET", keys.bookings(partition), str(seq))) for partition, seq in places]
+    for (partition, seq), found in zip(places, servers.read(commands) if commands else [], strict=True):
+        if found is not None:
+            row = read_booking(found)
+            yield row.expected_at, partition, seq, row
+
+
+def _matches(row: BookingRow, query: BookingQuery) -> bool:
+    return (
+        (query.point is None or row.point == query.point)
+        and (query.since is None or row.expected_at >= to_millis(query.since))
+        and (query.until is None or row.expected_at < to_millis(query.until))
+        and (query.over_at is None or row.closes_at < to_millis(query.over_at))
+        and (query.states is None or BookingState(row.state) in query.states)
+    )
+
+
+def _bookings(servers: Servers, rows: Iterable[_Placed]) -> Iterator[Booking]:
+    rows = list(rows)
+    commands = [
+        (partition, ("XRANGE", keys.log(partition), f"{seq}-0", f"{seq}-0"))
+        for _, partition, made, row in rows
+        for seq in (made, row.held_by)
+    ]
+    replies = servers.read(commands) if commands else []
+    for (_, partition, seq, row), made, held in zip(rows, replies[::2], replies[1::2], strict=True):
+        if not made or not held:
+            raise LedgerUnavailable("the ledger is damaged: a booking refers to an entry that the log does not hold")
+        yield booking_of(partition, seq, row, read_leaf(made[0][1][b"l"]).at, read_leaf(held[0][1][b"l"]))
+
+
+def booking_of(partition: int, seq: int, row: BookingRow, booked_at: int, held: leaf.Leaf) -> Booking:
+    """Return a booking as callers see it; `held` is the entry that counted what it holds."""
+    choice = None
+    if held.choice is not None:
+        choice = Choice(held.choice.group, held.choice.period, held.choice.member)
+    return Booking(
+        id=leaf.entry_id(partition, seq),
+        holder=row.holder,
+        service=row.service,
+        point=row.point,
+        state=BookingState(row.state),
+        window=Window(*map(from_millis, (row.scheduled_at, row.expected_at, row.opens_at, row.closes_at))),
+        booked_at=from_millis(booked_at),
+        charges=tuple(Charge(line.limit, line.period, line.maximum, line.units) for line in held.charges),
+        choice=choice,
+        holds=row.holds,
+        held_by=leaf.entry_id(partition, row.held_by),
+        used_by=None if row.user is None else leaf.entry_id(partition, row.user),
+    )

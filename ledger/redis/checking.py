@@ -1,0 +1,312 @@
+"""Re-reads the whole log of a Redis ledger: chain, density, form, and that all kept beside it follows from it.
+
+One partition at a time, its entries streamed. Writers go on meanwhile: a partition is compared when its head has not
+moved while its working state was read; otherwise the new entries are replayed first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from edge.encoding import b64u
+from ledger import leaf
+from ledger.redis import keys
+from ledger.redis.desk import sign_of
+from ledger.redis.holders import holder_with
+from ledger.redis.servers import Servers
+from ledger.redis.state import BookingRow, HolderState, read_booking, read_state
+from ledger.redis.stays import StayRow, read_row
+from ledger.redis.strays import find_strays
+from ledger.replaying import Replay, Reserved
+from ledger.values import PARTITIONS, Fault, LedgerUnavailable
+
+_PROGRESS = 1000  # entries between two reports
+_SLICE = 500
+_TRIES = 50
+_SEQ_BYTES = 6
+
+
+def check_ledger(servers: Servers) -> Iterator[Fault | int]:
+    """Yield faults, and the number of entries read so far now and then and at the end."""
+    done = 0
+    for partition in _inhabited(servers):
+        checked = _Partition(servers, partition)
+        try:
+            yield from checked.check()
+        except (LedgerUnavailable, ValueError) as error:
+            yield Fault(f"partition {partition:02x}", str(error))
+        before, done = done, done + checked.seq
+        if done // _PROGRESS > before // _PROGRESS:
+            yield done
+    yield from find_strays(servers)
+    yield done
+
+
+def _inhabited(servers: Servers) -> list[int]:
+    """The partitions in which anything stands."""
+    names = (keys.head, keys.log, keys.subs, keys.times, keys.voided, keys.left)
+    counts = servers.read(
+        [(partition, ("EXISTS", *(name(partition) for name in names))) for partition in range(PARTITIONS)]
+    )
+    return [partition for partition, count in enumerate(counts) if count]
+
+
+@dataclass(slots=True)
+class _Partition:
+    """One partition's check: its entries in order, then what is kept beside them."""
+
+    servers: Servers
+    partition: int
+    seq: int = 0
+    at: int = 0
+    hash: bytes = leaf.FIRST_PREV
+    lines: dict[str, leaf.Leaf] = field(default_factory=dict)
+    own: dict[str, list[int]] = field(default_factory=dict)
+    points: dict[str, list[tuple[int, int, bytes]]] = field(default_factory=dict)
+    replay: Replay = field(init=False)
+    faults: list[Fault] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.replay = Replay(self.lines.get)
+
+    def check(self) -> Iterator[Fault]:
+        """Read on and compare, until nothing was written between the two."""
+        for _ in range(_TRIES):
+            self._read_on()
+            found = list(self._compare())
+            if self._head()[0] == self.seq:
+                break
+        else:
+            found = [Fault(f"partition {self.partition:02x}", "is written to so fast that it cannot be compared")]
+        yield from self.faults
+        yield from found
+
+    def _ask(self, *commands: tuple[Any, ...]) -> list[Any]:
+        return self.servers.read([(self.partition, command) for command in commands])
+
+    def _head(self) -> tuple[int, int, dict[str, int]]:
+        (found,) = self._ask(("HMGET", keys.head(self.partition), "seq", "at", "g", "d", "o"))
+        seq, at, *signs = (int(value or 0) for value in found)
+        return seq, at, dict(zip("gdo", signs, strict=True))
+
+    def _fault(self, place: str, message: str) -> None:
+        self.faults.append(Fault(place, message))
+
+    def _read_on(self) -> None:
+        while True:
+            (found,) = self._ask(("XRANGE", keys.log(self.partition), f"({self.seq}-0", "+", "COUNT", _SLICE))
+            for place, fields in found:
+                self._entry(place, fields.get(b"l", b""))
+            if len(found) < _SLICE:
+                return
+
+    def _entry(self, place: bytes, data: bytes) -> None:
+        seq = int(place.partition(b"-")[0])
+        name, expected = leaf.entry_id(self.partition, seq), leaf.entry_id(self.partition, self.seq + 1)
+        if place != b"%d-0" % (self.seq + 1):
+            self._fault(name, f"entry {expected} was expected here")
+        try:
+            line = leaf.decode(data)
+        except leaf.LeafError as error:
+            self._fault(name, f"the leaf is damaged: {error}")
+        else:
+            self._line(name, line)
+            self.at = line.at
+        self.seq, self.hash = seq, leaf.leaf_hash(data)
+
+    def _line(self, name: str, line: leaf.Leaf) -> None:
+        if line.id != name:
+            self._fault(name, "the leaf names another place in the log")
+        if line.prev != b64u(self.hash):
+            self._fault(name, "the chain of hashes is broken before this entry")
+        if line.at < self.at:
+            self._fault(name, "the instant goes back")
+        self.lines[line.id] = line
+        self.points.setdefault(line.point, []).append((line.at, line.seq, sign_of(line).encode()))
+        if line.holder is not None:
+            self.own.setdefault(line.holder, []).append(line.seq)
+        if wrong := self.replay.add(line):
+            self._fault(name, wrong)
+
+    def _compare(self) -> Iterator[Fault]:
+        yield from self._compare_head()
+        yield from self._compare_indexes()
+        yield from self._compare_salts()
+        yield from self._compare_holders()
+        yield from self._compare_stays()
+        yield from self._compare_states()
+        yield from self._compare_bookings()
+
+    def _compare_head(self) -> Iterator[Fault]:
+        signs = {"g": 0, "d": 0, "o": 0}
+        for places in self.points.values():
+            for _, _, sign in places:
+                signs[sign.decode()] += 1
+        kept, said = self._head(), (self.seq, self.at, signs)
+        if kept != said and kept[0] == self.seq:
+            yield Fault(keys.head(self.partition), f"kept is {kept}, the log says {said}")
+        if kept[0] < self.seq:
+            yield Fault(keys.head(self.partition), "the head kept is not the end of the log")
+
+    def _compare_indexes(self) -> Iterator[Fault]:
+        everything = sorted(place for places in self.points.values() for place in places)
+        wanted = {keys.times(self.partition): everything}
+        wanted |= {keys.point(self.partition, code): places for code, places in self.points.items()}
+        for key, said in wanted.items():
+            if list(self._index(key)) != said:
+                yield Fault(key, "the index by time differs from the log")
+
+    def _index(self, key: str) -> Iterator[tuple[int, int, bytes]]:
+        start = "-"
+        while True:
+            (found,) = self._ask(("XRANGE", key, start, "+", "COUNT", _SLICE))
+            for place, fields in found:
+                at, _, seq = place.partition(b"-")
+                yield int(at), int(seq), fields.get(b"o", b"")
+            if len(found) < _SLICE:
+                return
+            start = f"({found[-1][0].decode()}"
+
+    def _compare_salts(self) -> Iterator[Fault]:
+        cursor: object = 0
+        while True:
+            ((cursor, found),) = self._ask(("HSCAN", keys.subs(self.partition), cursor, "COUNT", _SLICE))
+            for sub, kept in found.items():
+                name = holder_with(sub.decode(), kept).name
+                if kept.endswith(b"+") != (name in self.own) and len(kept) > 1:
+                    yield Fault(f"holder {name}", "sub or salt and name do not belong together")
+            if int(str(cursor)) == 0:
+                return
+
+    def _compare_holders(self) -> Iterator[Fault]:
+        names = sorted(self.own)
+        said = [_by_holder(table) for table in (self.replay.counters, self.replay.choices, self.replay.visits)]
+        for start in range(0, len(names), _SLICE):
+            some = names[start : start + _SLICE]
+            replies = self._ask(
+                *(command for name in some for command in (
+                    ("HGETALL", keys.holder(self.partition, name)), ("GET", keys.own(self.partition, name))))
+            )  # fmt: skip
+            for name, fields, own in zip(some, replies[::2], replies[1::2], strict=True):
+                yield from self._compare_holder(name, fields, own or b"", [table.get(name, {}) for table in said])
+
+    def _compare_holder(
+        self, name: str, fields: dict[bytes, bytes], own: bytes, tables: list[dict[tuple[str, str], Any]]
+    ) -> Iterator[Fault]:
+        said = self.own[name]
+        counters, choices, visits = tables
+        if own != b"".join(seq.to_bytes(_SEQ_BYTES) for seq in said):
+            yield Fault(f"holder {name}", "the list of entries differs from the log")
+        try:
+            kept = read_state(fields)
+        except LedgerUnavailable as error:
+            yield Fault(f"holder {name}", str(error))
+            return
+        if kept.entries != len(said):
+            yield Fault(f"holder {name}", f"kept are {kept.entries} entries, the log has {len(said)}")
+        own_bookings = {leaf.entry_id(self.partition, seq) for seq in kept.bookings}
+        if own_bookings != {entry for entry, one in self.replay.bookings.items() if one.holder == name}:
+            yield Fault(f"holder {name}", "the bookings kept differ from the log")
+        yield from _differences("counter", name, _nonzero(kept.counters), _nonzero(counters))
+        yield from _differences("choice", name, self._choices(kept), {
+            key: (one.member, one.uses, one.service, one.at, one.entry)
+            for key, one in choices.items()
+        })  # fmt: skip
+        yield from _differences("visit", name, self._visits(kept), {
+            key: (one.entry, one.started_at, one.ends_at, one.re_entries, one.left_at, one.inside, one.inside_at)
+            for key, one in visits.items()
+        })  # fmt: skip
+
+    def _choices(self, kept: HolderState) -> dict[tuple[str, str], object]:
+        return {
+            key: (row.member, row.uses, row.service, row.at, leaf.entry_id(self.partition, row.entry))
+            for key, row in kept.choices.items()
+        }
+
+    def _visits(self, kept: HolderState) -> dict[tuple[str, str], object]:
+        return {
+            key: (
+                leaf.entry_id(self.partition, row.entry),
+                row.started_at,
+                row.ends_at,
+                row.re_entries,
+                row.left,
+                leaf.entry_id(self.partition, row.inside),
+                row.inside_at,
+            )
+            for key, row in kept.visits.items()
+        }
+
+    def _compare_stays(self) -> Iterator[Fault]:
+        for (name, service, point), uses in self.replay.lines.uses.items():
+            (found,) = self._ask(("ZRANGE", keys.stays(self.partition, name, service, point), 0, -1, "WITHSCORES"))
+            kept = sorted(read_row(member, at) for member, at in found)
+            if kept != [StayRow(use.at, use.seq, use.ends_at, use.opens) for use in uses]:
+                yield Fault(f"holder {name}", f"the line of uses at {service}, {point} differs from the log")
+
+    def _compare_bookings(self) -> Iterator[Fault]:
+        found, by_time, held = self._ask(
+            ("HGETALL", keys.bookings(self.partition)),
+            ("ZRANGE", keys.expected(self.partition), 0, -1, "WITHSCORES"),
+            ("ZRANGE", keys.expected(self.partition, held=True), 0, -1, "WITHSCORES"),
+        )
+        said = {leaf.split_id(entry)[1]: booking for entry, booking in self.replay.bookings.items()}
+        kept = {int(seq): self._booking(read_booking(row)) for seq, row in found.items()}
+        place = f"partition {self.partition:02x}"
+        yield from _differences("booking", place, kept, {seq: _told(booking) for seq, booking in said.items()})
+        expected = {seq: booking.window[1] for seq, booking in said.items()}
+        yield from _differences("booking by time", place, _places(by_time), expected)
+        open_ones = {seq: at for seq, at in expected.items() if said[seq].state == "held"}
+        yield from _differences("held booking by time", place, _places(held), open_ones)
+
+    def _booking(self, row: BookingRow) -> tuple[object, ...]:
+        used_by = None if row.user is None else leaf.entry_id(self.partition, row.user)
+        window = (row.scheduled_at, row.expected_at, row.opens_at, row.closes_at)
+        held_by = leaf.entry_id(self.partition, row.held_by)
+        return row.holder, row.service, row.point, row.state, row.holds, held_by, used_by, window
+
+    def _compare_states(self) -> Iterator[Fault]:
+        voided, left = self._ask(("HGETALL", keys.voided(self.partition)), ("HGETALL", keys.left(self.partition)))
+        for what, kept, said in (("voided", voided, self.replay.voided), ("left", left, self.replay.left)):
+            named = {self._name(seq): self._name(by) for seq, by in kept.items()}
+            yield from _differences(what, f"partition {self.partition:02x}", named, said)
+
+    def _name(self, seq: bytes) -> str:
+        return leaf.entry_id(self.partition, int(seq))
+
+
+def _by_holder(table: Mapping[tuple[str, str, str], Any]) -> dict[str, dict[tuple[str, str], Any]]:
+    found: dict[str, dict[tuple[str, str], Any]] = {}
+    for (name, first, second), value in table.items():
+        found.setdefault(name, {})[first, second] = value
+    return found
+
+
+def _told(booking: Reserved) -> tuple[object, ...]:
+    return (
+        booking.holder,
+        booking.service,
+        booking.point,
+        booking.state,
+        booking.holds,
+        booking.held_by,
+        booking.used_by,
+        booking.window,
+    )
+
+
+def _places(found: list[tuple[bytes, float]]) -> dict[int, int]:
+    return {int(member): int(at) for member, at in found}
+
+
+def _nonzero(counters: Mapping[tuple[str, str], int]) -> dict[tuple[str, str], int]:
+    return {key: used for key, used in counters.items() if used}
+
+
+def _differences(what: str, place: str, kept: Mapping[Any, object], said: Mapping[Any, object]) -> Iterator[Fault]:
+    for key in sorted(kept.keys() | said.keys(), key=str):
+        if kept.get(key) != said.get(key):
+            message = f"kept is {kept.get(key, 'nothing')}, the log says {said.get(key, 'nothing')}"
+            yield Fault(f"{what} of {place}: {key}", message)

@@ -1,0 +1,34 @@
+"""The last entry of each partition as this process knows it, and what of it was acknowledged to callers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ledger import leaf
+from ledger.values import PARTITIONS
+
+
+@dataclass(frozen=True, slots=True)
+class KnownHead:
+    """A partition's end: its `seq`, the tag that tells two entries of one `seq` apart, and its leaf's hash."""
+
+    seq: int = 0
+    tag: str = ""
+    hash: bytes = leaf.FIRST_PREV
+
+
+@dataclass(slots=True)
+class Heads:
+    """What is known of every partition. A value is replaced whole: threads may read while another writes."""
+
+    known: list[KnownHead] = field(default_factory=lambda: [KnownHead()] * PARTITIONS)
+
+    def get(self, partition: int) -> KnownHead:
+        """Return the end of a partition as far as known."""
+        return self.known[partition]
+
+    def learn(self, partition: int, seq: int, tag: str, data: bytes | None) -> KnownHead:
+        """Take the server's word for the end of a partition: a leaf, or None where there is none."""
+        head = KnownHead(seq, tag, leaf.leaf_hash(data) if data else leaf.FIRST_PREV)
+        self.known[partition] = head
+        return head

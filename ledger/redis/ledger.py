@@ -1,0 +1,339 @@
+"""The Redis ledger: many processes and machines, durable and atomic by the contract of `interface.Ledger`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+
+from edge.clock import Clock
+from ledger import leaf
+from ledger.bookings import Booking, BookingChange, BookingEnd, BookingQuery, Hold, Window
+from ledger.contents import Contents, rebuild
+from ledger.leaf import LeafError
+from ledger.matters import MatterStep
+from ledger.millis import to_millis
+from ledger.offline import OfflineUse
+from ledger.redis import booking_steps, bookings, follow_ups, keys, moving, reads, requests
+from ledger.redis.changing import Ask, Changing, Plan, ask_of
+from ledger.redis.checking import check_ledger
+from ledger.redis.desk import Desk
+from ledger.redis.holders import Holder
+from ledger.redis.losses import Watch
+from ledger.redis.offline_plans import OfflinePlans
+from ledger.redis.options import Options
+from ledger.redis.safety import require_safe
+from ledger.redis.scripts import CHECK_IN, CLAIM
+from ledger.redis.seen import Loss, Seen
+from ledger.redis.servers import Servers
+from ledger.redis.trimming import Older, completed, trim
+from ledger.values import (
+    PARTITIONS,
+    CheckIn,
+    CheckOut,
+    Entry,
+    Fault,
+    LedgerError,
+    Operation,
+    Outcome,
+    Page,
+    ProofClaim,
+    Query,
+    TargetState,
+    Usage,
+    Void,
+    is_device_subject,
+    partition_of,
+)
+
+_SYNC_SECONDS = 0.2  # how often the file of marks is synced where the server itself may lose a second
+
+
+class RedisLedger:
+    """A ledger on a Redis server or cluster; meets `interface.Ledger`.
+
+    The server's own clock is the store's clock, unless `clock` stands in for it. Nothing is connected before the first
+    call, and connections are never shared with a forked child.
+    """
+
+    def __init__(self, options: Options, clock: Clock | None = None, older: Older | None = None) -> None:
+        """Keep where the server is; `older` reads leaves that were taken out of the streams."""
+        self._options = options
+        self._clock = clock
+        self._seen = Seen(options.seen, _SYNC_SECONDS if options.allow_loss else None)
+        self._watch = Watch(self._seen)
+        self._servers = Servers(
+            options,
+            lambda server: require_safe(server, options),
+            lambda commands, replies, read: completed(commands, replies, read, older),
+        )
+        self._changing = Changing(self._servers, self._watch, clock, options)
+        self._offline = OfflinePlans(self._servers, self._changing)
+
+    def open(self) -> list[Loss]:
+        """Look at the server, compare it with what was acknowledged, return what was lost; LedgerUnavailable."""
+        self._servers.primaries()
+        return self._watch.compare_all(self._servers)
+
+    def replay(self, operation: Operation) -> Outcome | None:
+        """Return the kept answer of an operation."""
+        subject, partition = operation.subject, partition_of(operation.subject)
+        if is_device_subject(subject):
+            return self._changing.look_up(ask_of(operation, partition, None), None)
+        while (holder := self._find_holder(subject, partition)) is not None:
+            found = self._changing.look_up(ask_of(operation, partition, holder), subject)
+            if found is not None or self._changing.holders.get(subject) == holder:
+                return found
+        return None
+
+    def check_in(self, change: CheckIn) -> Outcome:
+        """Judge and record a check-in."""
+        return self._judge(change, None)
+
+    def _judge(self, change: CheckIn, window: Window | None) -> Outcome:
+        subject, partition = change.operation.subject, partition_of(change.operation.subject)
+        known = None if is_device_subject(subject) else subject
+
+        def asked() -> Ask:
+            holder = None if known is None else self._changing.holder(subject)
+            parts = requests.check_in(change, holder, self._changing.place(partition), window)
+            parts |= {"at": to_millis(change.at), "keep": to_millis(change.keep_until)}
+            marker = None
+            if holder is not None and change.claim is not None:
+                marker = keys.proof(partition, holder.card(change.claim.card), change.claim.proof)
+            line = (change.draft.service, change.draft.point)
+            return ask_of(change.operation, partition, holder, parts=parts, line=line, marker=marker)
+
+        with _leaf_errors():
+            found: Outcome = self._changing.run(CHECK_IN, partition, asked, known)
+        return found
+
+    def void(self, change: Void) -> Outcome:
+        """Take a check-in back."""
+        return self._follow(change, change.target, lambda desk, target: follow_ups.void(desk, change, target))
+
+    def check_out(self, change: CheckOut) -> Outcome:
+        """Close a visit."""
+        return self._follow(change, change.target, lambda desk, target: follow_ups.check_out(desk, change, target))
+
+    def record_offline(self, change: OfflineUse) -> Outcome:
+        """Record a use that a device granted or refused while it was offline."""
+        if change.booking is not None and change.visit is not None:
+            raise LedgerError("the use of a booking opens no visit")
+        subject, partition = change.operation.subject, partition_of(change.operation.subject)
+        known = None if is_device_subject(subject) else subject
+
+        def planned() -> Plan | Outcome:
+            holder = None if known is None else self._changing.holder(subject)
+            return self._offline.plan(change, partition, holder)
+
+        with _leaf_errors():
+            return self._changing.settle(partition, planned, known)
+
+    def hold(self, change: Hold) -> Outcome:
+        """Book."""
+        if change.wish.visit is not None or change.wish.booking is not None:
+            raise LedgerError("a booking opens no visit and uses no booking")
+        return self._judge(change.wish, change.window)
+
+    def change_booking(self, change: BookingChange) -> Outcome:
+        """Change a booking."""
+        return self._of_booking(change, lambda desk, made: booking_steps.change_booking(desk, change, made))
+
+    def end_booking(self, change: BookingEnd) -> Outcome:
+        """Cancel a booking, or note that it was missed."""
+        return self._of_booking(change, lambda desk, made: booking_steps.end_booking(desk, change, made))
+
+    def follow(self, change: MatterStep) -> Outcome:
+        """Record that a matter reached a stage."""
+        return self._follow(change, change.target, lambda desk, target: follow_ups.follow(desk, change, target))
+
+    def booking(self, booking_id: str) -> Booking | None:
+        """Return one booking."""
+        return bookings.find(self._servers, booking_id)
+
+    def bookings(self, query: BookingQuery) -> tuple[Booking, ...]:
+        """Return bookings by expected time."""
+        return bookings.search(self._servers, query)
+
+    def claim(self, subject: str, device: str, claim: ProofClaim, at: datetime) -> bool:
+        """Claim a proof for a look."""
+        if is_device_subject(subject):
+            raise LedgerError("a proof is claimed for a holder")
+        partition = partition_of(subject)
+
+        def asked() -> Ask:
+            holder = self._changing.holder(subject)
+            parts = {"at": to_millis(at), "claim": requests.claim(claim)}
+            marker = keys.proof(partition, holder.card(claim.card), claim.proof)
+            return ask_of(Operation(subject, device, "", b""), partition, holder, parts=parts, marker=marker)
+
+        return bool(self._changing.run(CLAIM, partition, asked, subject))
+
+    def usage(self, subject: str, at: datetime) -> Usage:
+        """Return what a holder has used."""
+        partition = partition_of(subject)
+        return reads.read_usage(self._servers, partition, subject, self._find_holder(subject, partition), to_millis(at))
+
+    def pseudonym(self, subject: str) -> str | None:
+        """Return the holder's name in the log."""
+        # The server's word, not this process's memory: a name can be erased elsewhere.
+        holder = reads.find_holder(self._servers, partition_of(subject), subject)
+        return None if holder is None else holder.name
+
+    def subject_of(self, entry_id: str) -> str | None:
+        """Return the `sub` behind an entry's holder."""
+        return reads.subject_of(self._servers, entry_id)
+
+    def entry(self, entry_id: str) -> Entry | None:
+        """Return one entry."""
+        return reads.read_entry(self._servers, entry_id)
+
+    def entries(self, query: Query) -> Page:
+        """Return a page of the log."""
+        return reads.read_page(self._servers, query)
+
+    def counts(self, query: Query) -> Mapping[str, int]:
+        """Return how many check-ins match, by outcome."""
+        return reads.read_counts(self._servers, query)
+
+    def store(self) -> str:
+        """Name the servers that answer, by their replication: a failover and a start from another file change it."""
+        return self._servers.names()
+
+    def heads(self) -> Mapping[int, int]:
+        """Return the last `seq` of every partition that has an entry."""
+        return reads.read_heads(self._servers)
+
+    def after(self, partition: int, seq: int, limit: int) -> tuple[bytes, ...]:
+        """Return the leaves that follow `seq` in a partition."""
+        return reads.read_after(self._servers, partition, seq, limit)
+
+    def trim(self, ends: Mapping[int, int], at: datetime) -> int:
+        """Take the leaves out that the log holds, up to `ends` of each partition, and that are old enough (`keep`)."""
+        keep = self._options.keep
+        return 0 if keep is None else trim(self._servers, ends, to_millis(at - keep))
+
+    def erase(self, subject: str) -> str | None:
+        """Destroy a holder's salt and `sub`, on the server now, in its append-only file by a rewrite."""
+        partition = partition_of(subject)
+        holder = reads.find_holder(self._servers, partition, subject)
+        if holder is None:
+            return None
+        self._servers.write(partition, "HDEL", keys.subs(partition), subject)
+        self._changing.holders.forget(subject)
+        self._servers.rewrite(partition)
+        return holder.name
+
+    def check(self) -> Iterator[Fault | int]:
+        """Re-read the whole log and compare everything with it, and with what was acknowledged."""
+        self._watch.compare_all(self._servers)
+        for loss in self._seen.losses():
+            yield loss.fault()
+        yield from check_ledger(self._servers)
+
+    def dump(self, only: Collection[int] | None = None) -> Iterator[Contents]:
+        """Yield all that is kept, by partition."""
+        return moving.dump(self._servers, self._own(), range(PARTITIONS) if only is None else sorted(only))
+
+    def restore(self, contents: Contents) -> None:
+        """Write a partition that is empty."""
+        moving.restore(self._servers, contents, rebuild(contents), self._own())
+
+    def replace(self, held: Contents, wanted: Contents) -> None:
+        """Put other contents in a partition's place, as one."""
+        moving.replace(self._servers, held, wanted, self._own())
+        self._seen.settle(held.partition, len(wanted.leaves))
+
+    def ready(self) -> None:
+        """Make a durable write on every node that says nothing; LedgerUnavailable when that cannot be."""
+        for partition, node in self._servers.primaries():
+            require_safe(node, self._options)
+            self._servers.write(partition, "SET", keys.probe(partition), "1")
+
+    def losses(self) -> list[Loss]:
+        """Return what was acknowledged and is missing, as far as noticed."""
+        return self._seen.losses()
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._servers.close()
+        self._seen.close()
+
+    def _own(self) -> int | None:
+        """The time of the clock that stands in for the server's, None without one."""
+        return None if self._clock is None else to_millis(self._clock.now())
+
+    def _follow(
+        self, change: Void | CheckOut | MatterStep, entry_id: str, step: Callable[[Desk, leaf.Leaf], Outcome]
+    ) -> Outcome:
+        """Run a change of an earlier entry: the entry is read first, since it names the holder."""
+        partition = reads.partition_of_entry(entry_id)
+        if partition is None:
+            raise TargetState("not-found")
+
+        def planned() -> Plan:
+            return _plan(change, reads.read_target(self._servers, entry_id), step)
+
+        with _leaf_errors():
+            return self._changing.settle(partition, planned)
+
+    def _of_booking(self, change: BookingChange | BookingEnd, step: Callable[[Desk, leaf.Leaf], Outcome]) -> Outcome:
+        partition = reads.partition_of_entry(change.booking)
+        if partition is None:
+            raise TargetState("not-found")
+
+        def planned() -> Plan:
+            made = reads.read_target(self._servers, change.booking)
+            if bookings.find(self._servers, change.booking) is None or not self._is_whose(change.subject, made):
+                raise TargetState("not-found")
+            return _plan(change, made, step)
+
+        with _leaf_errors():
+            return self._changing.settle(partition, planned)
+
+    def _is_whose(self, subject: str | None, made: leaf.Leaf) -> bool:
+        """Whether an entry is the named holder's, where one is named."""
+        if subject is None:
+            return True
+        if is_device_subject(subject):
+            return False
+        holder = reads.find_holder(self._servers, partition_of(subject), subject)
+        return holder is not None and holder.name == made.holder
+
+    def _find_holder(self, subject: str, partition: int) -> Holder | None:
+        known = self._changing.holders.get(subject)
+        if known is None:
+            known = reads.find_holder(self._servers, partition, subject)
+            if known is not None:
+                self._changing.holders.keep(subject, known)
+        return known
+
+
+def _plan(
+    change: Void | CheckOut | MatterStep | BookingChange | BookingEnd,
+    target: leaf.Leaf,
+    step: Callable[[Desk, leaf.Leaf], Outcome],
+) -> Plan:
+    name = target.holder or ""
+    ask = Ask(
+        partition=target.partition,
+        scope=name,
+        name=name,
+        device=change.device,
+        operation=change.id,
+        request=change.request,
+        point=change.draft.point,
+        line=(target.service, target.point),
+    )
+    return Plan(ask, lambda desk: step(desk, target), to_millis(change.at), to_millis(change.keep_until))
+
+
+@contextmanager
+def _leaf_errors() -> Iterator[None]:
+    try:
+        yield
+    except TargetState:
+        raise
+    except LeafError as error:
+        raise LedgerError(f"the change makes no entry: {error}") from error

@@ -1,0 +1,68 @@
+"""Notices what a server no longer has of what was acknowledged, says so aloud, and remembers it."""
+
+from __future__ import annotations
+
+import logging
+
+from edge.clock import SystemClock
+from edge.instants import rfc3339
+from ledger import leaf
+from ledger.redis import keys
+from ledger.redis.seen import Loss, Mark, Seen
+from ledger.redis.servers import Command, Servers
+from ledger.values import PARTITIONS
+
+_LOG = logging.getLogger(__name__)
+
+
+class Watch:
+    """Compares the marks of what was acknowledged with what a server holds."""
+
+    def __init__(self, seen: Seen) -> None:
+        """Keep the marks."""
+        self.seen = seen
+
+    def compare(
+        self, partition: int, mark: Mark, head: tuple[int, bytes | None], acknowledged: bytes | None
+    ) -> Loss | None:
+        """Compare a mark with the leaf in its place now, and report a loss; `head` is the last (seq, leaf)."""
+        if mark.seq == 0 or (acknowledged is not None and leaf.leaf_hash(acknowledged) == mark.hash):
+            return None
+        seq, data = head
+        loss = Loss(
+            partition=partition,
+            first=min(seq + 1, mark.seq),
+            last=mark.seq,
+            replaced=acknowledged is not None,
+            noticed_at=rfc3339(SystemClock().now()),  # the server has just proved to be no witness
+        )
+        self.seen.report(loss, Mark(seq, leaf.leaf_hash(data) if data else bytes(32)))
+        _LOG.error("the ledger's store lost acknowledged entries: %s", loss.fault().message)
+        return loss
+
+    def compare_all(self, servers: Servers) -> list[Loss]:
+        """Compare every partition: at the start, and before anything is believed of a server met again."""
+        marks = self.seen.all()
+        wanted = [partition for partition in range(PARTITIONS) if marks[partition].seq]
+        losses = []
+        for partition, (data, head) in zip(wanted, _look(servers, wanted, marks), strict=True):
+            losses.append(self.compare(partition, marks[partition], head, data))
+        return [loss for loss in losses if loss is not None]
+
+
+def _look(
+    servers: Servers, wanted: list[int], marks: list[Mark]
+) -> list[tuple[bytes | None, tuple[int, bytes | None]]]:
+    """For each partition the leaf at its mark, and the last one with its seq."""
+    commands: list[tuple[int, Command]] = []
+    for partition in wanted:
+        place = f"{marks[partition].seq}-0"
+        commands.append((partition, ("XRANGE", keys.log(partition), place, place)))
+        commands.append((partition, ("XREVRANGE", keys.log(partition), "+", "-", "COUNT", 1)))
+    replies = servers.read(commands)
+    found = []
+    for at_mark, last in zip(replies[::2], replies[1::2], strict=True):
+        data = at_mark[0][1][b"l"] if at_mark else None
+        head = (int(last[0][0].partition(b"-")[0]), last[0][1][b"l"]) if last else (0, None)
+        found.append((data, head))
+    return found

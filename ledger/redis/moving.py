@@ -1,0 +1,263 @@
+"""What a Redis ledger holds, partition by partition, and its keys worked out anew from that."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ledger import answers, leaf
+from ledger.contents import Contents, Damaged, KeptAnswer, KeptHolder, KeptProof, Rebuilt, rebuild
+from ledger.redis import keys
+from ledger.redis.desk import sign_of
+from ledger.redis.holders import SALT_BYTES, holder_with
+from ledger.redis.reads import read_after
+from ledger.redis.replies import outcome_of, read_answer, write_answer
+from ledger.redis.servers import Command, Servers
+from ledger.redis.state import PACK, BookingRow, ChoiceRow, HolderState, VisitRow
+from ledger.redis.stays import StayRow
+from ledger.values import LedgerError
+
+_SLICE = 500
+_SEQ_BYTES = 6
+_TAG_BYTES = 12
+
+
+def dump(servers: Servers, own: int | None, only: Sequence[int]) -> Iterator[Contents]:
+    """Yield what each of these partitions holds that holds anything; `own`: another clock's time for the servers'."""
+    timed = _timed(servers)
+    counts = servers.read([(one, ("EXISTS", keys.head(one), keys.subs(one))) for one in only])
+    for partition, count in zip(only, counts, strict=True):
+        if count or partition in timed:
+            yield _Dump(servers, partition, ahead(servers, partition, own)).read(timed.get(partition, []))
+
+
+def ahead(servers: Servers, partition: int, own: int | None) -> int:
+    """Return by how many milliseconds the server's clock is ahead of the one that stands in for it."""
+    if own is None:
+        return 0
+    ((seconds, micros),) = servers.read([(partition, ("TIME",))])
+    return int(seconds) * 1000 + int(micros) // 1000 - own
+
+
+def _timed(servers: Servers) -> dict[int, list[str]]:
+    """The keys of kept answers and proof markers, by partition: one walk over all keys."""
+    found: dict[int, set[str]] = {}
+    for names in servers.scan():
+        for name in names:
+            prefix, _, rest = name.decode().partition("}:")
+            if rest.startswith(("o:", "q:")):
+                found.setdefault(int(prefix[-3:]), set()).add(rest)
+    return {partition: sorted(rests) for partition, rests in found.items()}
+
+
+@dataclass(slots=True)
+class _Dump:
+    """One partition, as it is read."""
+
+    servers: Servers
+    partition: int
+    ahead: int
+    leaves: list[bytes] = field(default_factory=list)
+    answers: list[KeptAnswer] = field(default_factory=list)
+    proofs: list[KeptProof] = field(default_factory=list)
+
+    def read(self, timed: list[str]) -> Contents:
+        """Return what it holds; `timed`: the names of its answers and markers."""
+        while found := read_after(self.servers, self.partition, len(self.leaves), _SLICE):
+            self.leaves += found
+        for start in range(0, len(timed), _SLICE):
+            self._read_timed(timed[start : start + _SLICE])
+        return Contents(
+            self.partition,
+            tuple(self.leaves),
+            tuple(sorted(self._holders())),
+            tuple(sorted(self.answers)),
+            tuple(sorted(self.proofs)),
+        )
+
+    def _holders(self) -> Iterator[KeptHolder]:
+        cursor: object = 0
+        while True:
+            command = ("HSCAN", keys.subs(self.partition), cursor, "COUNT", _SLICE)
+            ((cursor, found),) = self.servers.read([(self.partition, command)])
+            for sub, kept in found.items():
+                yield KeptHolder(sub.decode(), kept[:SALT_BYTES])
+            if int(str(cursor)) == 0:
+                return
+
+    def _read_timed(self, names: list[str]) -> None:
+        full = [keys.PREFIXES[self.partition] + name for name in names]
+        commands: list[tuple[int, Command]] = []
+        for key in full:
+            commands += [(self.partition, ("GET", key)), (self.partition, ("PEXPIRETIME", key))]
+        replies = self.servers.read(commands)
+        for name, value, until in zip(names, replies[::2], replies[1::2], strict=True):
+            if value is not None and until > 0:
+                self._keep(name[0], name[2:].split("\0"), value, until - self.ahead)
+
+    def _keep(self, kind: str, parts: list[str], value: bytes, until: int) -> None:
+        if kind == "q":
+            card, proof = parts
+            self.proofs.append(KeptProof(card, proof, value[1:].decode(), value[:1] == b"1", until))
+            return
+        scope, device, operation = parts
+        size = value[0] + 1
+        seq = read_answer(value[size:]).seq
+        if not 1 <= seq <= len(self.leaves):
+            raise Damaged(f"a kept answer tells of entry {leaf.entry_id(self.partition, seq)}, which the log lacks")
+        outcome = outcome_of(self.partition, value[size:], self.leaves[seq - 1], replayed=False)
+        self.answers.append(KeptAnswer(scope, device, operation, value[1:size], answers.write(outcome), until))
+
+
+def restore(servers: Servers, contents: Contents, rebuilt: Rebuilt, own: int | None) -> None:
+    """Write a partition that is still empty; LedgerError when it is not. Its head is written last."""
+    partition = contents.partition
+    (count,) = servers.read([(partition, ("EXISTS", keys.head(partition), keys.log(partition), keys.subs(partition)))])
+    if count:
+        raise LedgerError(f"partition {partition:02x} is not empty")
+    servers.write_all(partition, list(_Restore(contents, rebuilt, ahead(servers, partition, own)).commands()))
+
+
+def replace(servers: Servers, held: Contents, wanted: Contents, own: int | None) -> None:
+    """Put `wanted` in the place of `held`; LedgerError when the partition no longer ends as `held` does."""
+    partition, rebuilt = held.partition, rebuild(wanted)
+    away = [("DEL", key) for key in sorted(_names(held, rebuild(held)))]
+    commands = [*away, *_Restore(wanted, rebuilt, ahead(servers, partition, own)).commands()]
+    servers.exchange(partition, keys.head(partition), lambda: _require_end(servers, held), commands)
+
+
+def _require_end(servers: Servers, held: Contents) -> None:
+    partition = held.partition
+    seq, last = servers.read(
+        [
+            (partition, ("HGET", keys.head(partition), "seq")),
+            (partition, ("XREVRANGE", keys.log(partition), "+", "-", "COUNT", 1)),
+        ]
+    )
+    digest = leaf.leaf_hash(last[0][1][b"l"]) if last else leaf.FIRST_PREV
+    if (int(seq or 0), digest) != held.end:
+        raise LedgerError(f"partition {partition:02x} was written to meanwhile")
+
+
+def _names(contents: Contents, rebuilt: Rebuilt) -> set[str]:
+    """Every key that keeps something of a partition with these contents."""
+    partition, lines = contents.partition, rebuilt.lines.values()
+    found = {keys.head(partition), keys.log(partition), keys.times(partition), keys.subs(partition)}
+    found |= {keys.voided(partition), keys.left(partition), keys.bookings(partition)}
+    found |= {keys.expected(partition), keys.expected(partition, held=True)}
+    found |= {keys.point(partition, line.point) for line in lines}
+    for name in {line.holder for line in lines if line.holder is not None}:
+        found |= {keys.own(partition, name), keys.holder(partition, name)}
+    found |= {keys.stays(partition, line.holder, line.service, line.point) for line in lines if line.holder is not None}
+    found |= {keys.operation(partition, one.scope, one.device, one.operation) for one in contents.answers}
+    return found | {keys.proof(partition, one.card, one.proof) for one in contents.proofs}
+
+
+@dataclass(slots=True)
+class _Restore:
+    """One partition, as commands that write it."""
+
+    contents: Contents
+    rebuilt: Rebuilt
+    ahead: int
+
+    @property
+    def partition(self) -> int:
+        """Which one."""
+        return self.contents.partition
+
+    def commands(self) -> Iterator[Command]:
+        """Yield every command, the head's last."""
+        yield from self._entries()
+        yield from self._holders()
+        yield from self._stays()
+        yield from self._states()
+        yield from self._bookings()
+        yield from self._timed()
+        if self.contents.leaves:
+            yield self._head()
+
+    def _entries(self) -> Iterator[Command]:
+        for line, data in zip(self.rebuilt.lines.values(), self.contents.leaves, strict=True):
+            place, sign = f"{line.at}-{line.seq}", sign_of(line)
+            yield "XADD", keys.log(self.partition), f"{line.seq}-0", "l", data
+            yield "XADD", keys.times(self.partition), place, "o", sign
+            yield "XADD", keys.point(self.partition, line.point), place, "o", sign
+
+    def _head(self) -> Command:
+        signs = dict.fromkeys("gdo", 0)
+        for line in self.rebuilt.lines.values():
+            signs[sign_of(line)] += 1
+        told = [part for sign, count in signs.items() if count for part in (sign, count)]
+        end: tuple[Any, ...] = ("seq", self.rebuilt.seq, "at", self.rebuilt.at)
+        return "HSET", keys.head(self.partition), *end, "tag", secrets.token_urlsafe(_TAG_BYTES), *told
+
+    def _holders(self) -> Iterator[Command]:
+        own: dict[str, list[int]] = {}
+        for line in self.rebuilt.lines.values():
+            if line.holder is not None:
+                own.setdefault(line.holder, []).append(line.seq)
+        for one in self.contents.holders:
+            marked = holder_with(one.subject, one.salt).name in own
+            yield "HSET", keys.subs(self.partition), one.subject, one.salt + (b"+" if marked else b"")
+        states = self._states_of_holders()
+        for name, seqs in own.items():
+            yield "SET", keys.own(self.partition, name), b"".join(seq.to_bytes(_SEQ_BYTES) for seq in seqs)
+            fields = {"n": str(len(seqs)).encode(), **states.get(name, HolderState()).fields()}
+            key = keys.holder(self.partition, name)
+            yield "HSET", key, *(part for pair in fields.items() for part in pair)
+
+    def _states_of_holders(self) -> dict[str, HolderState]:
+        found: dict[str, HolderState] = {}
+        replay = self.rebuilt.replay
+        for (name, *key), used in replay.counters.items():
+            found.setdefault(name, HolderState()).counters[key[0], key[1]] = used
+        for (name, *key), one in replay.choices.items():
+            row = ChoiceRow(one.member, one.uses, one.service, one.at, _seq(one.entry))
+            found.setdefault(name, HolderState()).choices[key[0], key[1]] = row
+        for (name, *key), visit in replay.visits.items():
+            left = False if visit.left_at is None else visit.left_at
+            began = (_seq(visit.entry), visit.started_at, visit.ends_at, visit.re_entries)
+            place = found.setdefault(name, HolderState()).visits
+            place[key[0], key[1]] = VisitRow(*began, left, _seq(visit.inside), visit.inside_at)
+        for entry, booking in replay.bookings.items():
+            found.setdefault(booking.holder, HolderState()).bookings.add(_seq(entry))
+        return found
+
+    def _stays(self) -> Iterator[Command]:
+        for (name, service, point), uses in self.rebuilt.replay.lines.uses.items():
+            for use in uses:
+                key = keys.stays(self.partition, name, service, point)
+                yield "ZADD", key, use.at, StayRow(use.at, use.seq, use.ends_at, use.opens).member()
+
+    def _states(self) -> Iterator[Command]:
+        replay = self.rebuilt.replay
+        for key, marks in ((keys.voided(self.partition), replay.voided), (keys.left(self.partition), replay.left)):
+            for entry, by in marks.items():
+                yield "HSET", key, _seq(entry), _seq(by)
+
+    def _bookings(self) -> Iterator[Command]:
+        for entry, one in self.rebuilt.replay.bookings.items():
+            seq = _seq(entry)
+            used_by = False if one.used_by is None else _seq(one.used_by)
+            place = (one.holder, one.service, one.point, one.state, one.holds)
+            row = BookingRow(*place, _seq(one.held_by), used_by, *one.window)
+            yield "HSET", keys.bookings(self.partition), seq, PACK(row)
+            yield "ZADD", keys.expected(self.partition), one.window[1], f"{seq:012d}"
+            if one.state == "held":
+                yield "ZADD", keys.expected(self.partition, held=True), one.window[1], f"{seq:012d}"
+
+    def _timed(self) -> Iterator[Command]:
+        for one in self.contents.answers:
+            key = keys.operation(self.partition, one.scope, one.device, one.operation)
+            value = bytes([len(one.request)]) + one.request + write_answer(answers.read(one.answer))
+            yield "SET", key, value, "PXAT", one.keep_until + self.ahead
+        for marker in self.contents.proofs:
+            key = keys.proof(self.partition, marker.card, marker.proof)
+            yield "SET", key, f"{int(marker.spent)}{marker.device}", "PXAT", marker.keep_until + self.ahead
+
+
+def _seq(entry: str) -> int:
+    return leaf.split_id(entry)[1]

@@ -1,0 +1,66 @@
+"""How a ledger's Redis is reached and what it must confirm, read from its address."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+from ledger.values import LedgerError
+
+_FLAGS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+
+MOST_KEPT_DAYS = 100_000
+LEAST_KEPT_DAYS = 30
+"""What kept answers, proof markers and late offline records still refer to is younger than this, several times over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Where the server is, and the bounds of waiting for it.
+
+    `replicas` must confirm every answer (WAIT); None: nobody said, so a server that has any is refused. `wait` bounds
+    that confirmation, `answer` one call, `whole` a change with all its tries. `cluster` None: the server says.
+    `allow_loss` accepts a server that can lose what it acknowledged. `seen`: the file that remembers what was. `keep`:
+    older leaves are taken out once the log holds them; None keeps them all.
+    """
+
+    url: str = field(repr=False)
+    cluster: bool | None = None
+    replicas: int | None = None
+    wait: timedelta = timedelta(seconds=1)
+    answer: timedelta = timedelta(seconds=2)
+    whole: timedelta = timedelta(seconds=4)
+    connections: int = 64
+    allow_loss: bool = False
+    seen: Path | None = None
+    keep: timedelta | None = None
+
+
+def read_options(url: str, *, allow_loss: bool = False, seen: Path | None = None) -> Options:
+    """Return the options of `redis://` or `rediss://`.
+
+    `?cluster=true`, `?replicas=1` and `?keep_days=60` are ours, the rest is redis-py's.
+
+    LedgerError when one of ours cannot be read.
+    """
+    parts = urlsplit(url)
+    asked = dict(parse_qsl(parts.query, keep_blank_values=True))
+    cluster, replicas, keep = (asked.pop(name, None) for name in ("cluster", "replicas", "keep_days"))
+    if cluster is not None and cluster not in _FLAGS:
+        raise LedgerError("the ledger's address: cluster is true or false")
+    if replicas is not None and not (replicas.isascii() and replicas.isdecimal()):
+        raise LedgerError("the ledger's address: replicas is a number, such as 1")
+    if keep is not None and not (
+        keep.isascii() and keep.isdecimal() and len(keep) < 6 and int(keep) >= LEAST_KEPT_DAYS
+    ):
+        raise LedgerError(f"the ledger's address: keep_days is a number from {LEAST_KEPT_DAYS}, such as 60")
+    return Options(
+        url=urlunsplit(parts._replace(query=urlencode(asked))),
+        cluster=None if cluster is None else _FLAGS[cluster],
+        replicas=None if replicas is None else int(replicas),
+        allow_loss=allow_loss,
+        seen=seen,
+        keep=None if keep is None else timedelta(days=int(keep)),
+    )

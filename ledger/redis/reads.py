@@ -1,0 +1,193 @@
+"""Reading what a Redis ledger holds: each call a few round trips, none of which holds writers up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from ledger import leaf
+from ledger.redis import keys
+from ledger.redis.finding import Found, Search
+from ledger.redis.holders import SALT_BYTES, Holder, holder_with
+from ledger.redis.servers import Command, Servers
+from ledger.redis.state import read_leaf, read_state, taken_of
+from ledger.values import PARTITIONS, Entry, Page, Query, TargetState, Usage
+
+MAX_PAGE = 500
+_MOST_LOOKED = 50_000  # entries looked through for one page, so that a page comes soon however rare its entries are
+_SLICE = 1000  # entries counted or sifted between two looks at what was found
+
+
+def find_holder(servers: Servers, partition: int, subject: str) -> Holder | None:
+    """Return the holder of a `sub`, None when never seen or erased."""
+    (kept,) = servers.read([(partition, ("HGET", keys.subs(partition), subject))])
+    return None if kept is None else holder_with(subject, kept)
+
+
+def subject_of(servers: Servers, entry_id: str) -> str | None:
+    """Return the `sub` behind an entry's holder, found by the salts of its partition's holders."""
+    entry = read_entry(servers, entry_id)
+    name = None if entry is None else entry.fields.get("holder")
+    if entry is None or name is None:
+        return None
+    cursor: object = 0
+    while True:
+        command = ("HSCAN", keys.subs(entry.partition), cursor, "COUNT", _SLICE)
+        ((cursor, found),) = servers.read([(entry.partition, command)])
+        for sub, kept in found.items():
+            if holder_with(sub.decode(), kept).name == name:
+                return str(sub.decode())
+        if int(str(cursor)) == 0:
+            return None
+
+
+def read_usage(servers: Servers, partition: int, subject: str, holder: Holder | None, at: int) -> Usage:
+    """Return what a holder has used; `holder` as known before: whether the name still stands is asked along."""
+    while holder is not None:
+        kept, fields = servers.read(
+            [
+                (partition, ("HGET", keys.subs(partition), subject)),
+                (partition, ("HGETALL", keys.holder(partition, holder.name))),
+            ]
+        )
+        if kept is not None and kept[:SALT_BYTES] == holder.salt:
+            return _usage(partition, fields, at)
+        holder = None if kept is None else holder_with(subject, kept)
+    return Usage({}, {}, {})
+
+
+def _usage(partition: int, fields: dict[bytes, bytes], at: int) -> Usage:
+    state = read_state(fields)
+    return Usage(
+        counters={key: used for key, used in state.counters.items() if used},
+        choices={key: taken_of(partition, key[0], row) for key, row in state.choices.items()},
+        visits={key: row.state(partition) for key, row in state.visits.items() if row.ends_at > at},
+    )
+
+
+def partition_of_entry(entry_id: str) -> int | None:
+    """Return the partition that an entry's id names, None when it is no id."""
+    try:
+        return leaf.split_id(entry_id)[0]
+    except leaf.LeafError:
+        return None
+
+
+def read_target(servers: Servers, entry_id: str) -> leaf.Leaf:
+    """Return the entry that a change refers to; TargetState when there is none, or none of a holder's."""
+    found = read_entry(servers, entry_id)
+    if found is None:
+        raise TargetState("not-found")
+    line = read_leaf(found.leaf)
+    if line.holder is None:
+        raise TargetState("not-granted")
+    return line
+
+
+def read_entry(servers: Servers, entry_id: str) -> Entry | None:
+    """Return one entry; None for an id that is none or names no entry."""
+    try:
+        place = leaf.split_id(entry_id)
+    except leaf.LeafError:
+        return None
+    return next(read_entries(servers, [place]), None)
+
+
+def read_entries(servers: Servers, places: Sequence[tuple[int, int]]) -> Iterator[Entry]:
+    """Yield the entries at (partition, seq), in one round trip a node; those that are not there are left out."""
+    commands: list[tuple[int, Command]] = []
+    for partition, seq in places:
+        commands.append((partition, ("XRANGE", keys.log(partition), f"{seq}-0", f"{seq}-0")))
+        commands.append((partition, ("HEXISTS", keys.voided(partition), str(seq))))
+    replies = servers.read(commands) if commands else []
+    for found, voided in zip(replies[::2], replies[1::2], strict=True):
+        if found:
+            yield _entry(found[0][1][b"l"], voided=bool(voided))
+
+
+def _entry(data: bytes, *, voided: bool) -> Entry:
+    line = read_leaf(data)
+    return Entry(line.id, line.partition, line.seq, data, leaf.fields_of(line), voided)
+
+
+def read_page(servers: Servers, query: Query) -> Page:
+    """Return a page of the log, newest first.
+
+    Where few entries match it ends after so many, with what was found; its cursor goes on from there.
+    """
+    wanted = max(1, min(query.limit, MAX_PAGE))
+    matches: list[Entry] = []
+    looked, end = 0, None
+    search = Search(servers, query, wanted + 1)
+    while len(matches) <= wanted and (found := search.more(_SLICE if query.is_sifted else wanted + 1)):
+        matches += [entry for entry in _read(servers, found) if _matches(entry, query)]
+        looked += len(found)
+        if looked >= _MOST_LOOKED:
+            end = leaf.entry_id(found[-1].partition, found[-1].seq)
+            break
+    chosen = tuple(matches[:wanted])
+    return Page(chosen, chosen[-1].id if len(matches) > wanted else end)
+
+
+def read_counts(servers: Servers, query: Query) -> dict[str, int]:
+    """Return how many check-ins match, by outcome.
+
+    Without a filter from the heads; else from the index and its letters; from the entries where those do not tell.
+    """
+    counts = {"granted": 0, "denied": 0}
+    query = replace(query, before=None)
+    if query == Query(limit=query.limit):
+        heads = servers.read(
+            [(partition, ("HMGET", keys.head(partition), "g", "d")) for partition in range(PARTITIONS)]
+        )
+        return {"granted": sum(int(head[0] or 0) for head in heads), "denied": sum(int(head[1] or 0) for head in heads)}
+    search = Search(servers, query, _SLICE)
+    told = not replace(query, outcome=None).is_sifted and query.holder is None
+    for found in search.unordered():
+        for outcome in _outcomes(servers, found, query, told=told):
+            counts[outcome] += 1
+    return counts
+
+
+def _outcomes(servers: Servers, found: Sequence[Found], query: Query, *, told: bool) -> Iterator[str]:
+    if told:
+        letters = {b"g": "granted", b"d": "denied"}
+        outcomes = (letters.get(one.sign) for one in found)
+        yield from (outcome for outcome in outcomes if outcome is not None and query.outcome in (None, outcome))
+        return
+    for entry in _read(servers, found):
+        outcome = entry.fields.get("outcome")
+        if isinstance(outcome, str) and entry.fields["kind"] in leaf.USES and _matches(entry, query):
+            yield outcome
+
+
+def _read(servers: Servers, found: Sequence[Found]) -> Iterator[Entry]:
+    return read_entries(servers, [(one.partition, one.seq) for one in found])
+
+
+def _matches(entry: Entry, query: Query) -> bool:
+    fields = entry.fields
+    marks = fields.get("marks", ())
+    return (
+        all(fields.get(name) == want for name, want in query.fields.items())
+        and (query.mark is None or (isinstance(marks, list) and query.mark in marks))
+        and (query.points is None or fields["point"] in query.points)
+    )
+
+
+def read_heads(servers: Servers) -> dict[int, int]:
+    """Return the last `seq` of every partition that has an entry."""
+    heads = servers.read([(partition, ("HGET", keys.head(partition), "seq")) for partition in range(PARTITIONS)])
+    return {partition: int(seq) for partition, seq in enumerate(heads) if seq is not None}
+
+
+def read_after(servers: Servers, partition: int, seq: int, limit: int) -> tuple[bytes, ...]:
+    """Return the leaves that follow `seq` in a partition."""
+    (found,) = servers.read([(partition, ("XRANGE", keys.log(partition), f"({seq}-0", "+", "COUNT", limit))])
+    return tuple(fields[b"l"] for _, fields in found)
+
+
+def read_leaf_at(servers: Servers, partition: int, seq: int) -> bytes | None:
+    """Return one leaf, None when there is none."""
+    found = read_after(servers, partition, seq - 1, 1) if seq else ()
+    return found[0] if found and read_leaf(found[0]).seq == seq else None

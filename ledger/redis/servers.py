@@ -1,0 +1,323 @@
+"""The way to the servers: one connection a call, the confirmation of replicas on that same connection, bounded time.
+
+Knows nothing of check-ins. Everything that redis-py raises ends here: what goes out is LedgerUnavailable.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from time import monotonic, sleep
+from typing import Any, TypeVar
+
+from redis import BlockingConnectionPool, Redis, RedisCluster
+from redis.backoff import NoBackoff
+from redis.cluster import ClusterNode
+from redis.crc import key_slot
+from redis.exceptions import (
+    AskError,
+    ClusterDownError,
+    MovedError,
+    NoScriptError,
+    ReadOnlyError,
+    RedisClusterException,
+    RedisError,
+    TryAgainError,
+    WatchError,
+)
+from redis.exceptions import (
+    ConnectionError as RedisConnectionError,
+)
+from redis.exceptions import (
+    TimeoutError as RedisTimeoutError,
+)
+from redis.retry import Retry
+
+from ledger.redis.circuit import Circuit
+from ledger.redis.keys import PREFIXES
+from ledger.redis.options import Options
+from ledger.redis.scripts import Script
+from ledger.values import PARTITIONS, LedgerError, LedgerUnavailable
+
+T = TypeVar("T")
+Command = tuple[Any, ...]
+
+Complete = Callable[[Sequence[tuple[int, Command]], Sequence[Any], Callable[..., list[Any]]], list[Any]]
+
+_PAUSE_SECONDS = 0.05
+_REWRITE_SECONDS = 30.0
+_WRITTEN_AT_ONCE = 200  # commands: a round trip stays well within the time for an answer
+_ELSEWHERE = (MovedError, AskError, ReadOnlyError, ClusterDownError, TryAgainError, RedisClusterException)
+"""Answers of a cluster or of a failover on its way: another try soon may find the right node."""
+
+_AWAY = (RedisConnectionError, RedisTimeoutError, *_ELSEWHERE)
+
+_SLOTS = tuple(key_slot(prefix.encode()) for prefix in PREFIXES)
+
+
+class Unconfirmed(LedgerUnavailable):
+    """The change may stand, but too few replicas have said so."""
+
+
+class Servers:
+    """One server or a cluster, found out at the first call. `on_contact` looks at each node first met, or met again."""
+
+    def __init__(self, options: Options, on_contact: Callable[[Redis], None], complete: Complete | None = None) -> None:
+        """Connect to nothing yet. `complete` puts in what replies lack (`trimming.completed`)."""
+        self._options = options
+        self._complete = complete or _as_they_are
+        self._on_contact = on_contact
+        self._lock = threading.Lock()
+        self._single: Redis | None = None
+        self._cluster: RedisCluster | None = None
+        self._known: dict[int, Redis] = {}  # by identity; holding the node keeps its identity its own
+        self.circuit = Circuit()
+
+    def change(self, partition: int, script: Script, keys: Sequence[str], *request: bytes) -> Any:  # noqa: ANN401 - a script's reply
+        """Run a script where the partition lies and return its reply once it is durable; LedgerUnavailable."""
+        return self._guarded(lambda: self._run(self._node(partition), script, keys, *request))
+
+    def read(self, commands: Sequence[tuple[int, Command]]) -> list[Any]:
+        """Run reading commands, each in its partition, in one round trip a node; replies in the same order.
+
+        Leaves that were taken out of the streams come from the log's tiles.
+        """
+        return self._complete(commands, self._read(commands), self._read)
+
+    def _read(self, commands: Sequence[tuple[int, Command]]) -> list[Any]:
+        return self._guarded(lambda: self._gather(commands))
+
+    def write(self, partition: int, *command: object) -> None:
+        """Run one writing command and wait until it is durable."""
+
+        def run() -> None:
+            with self._node(partition).pipeline(transaction=False) as line:
+                line.execute_command(*command)  # type: ignore[no-untyped-call]
+                self._confirm(line)
+                self._settle(line.execute())
+
+        self._guarded(run)
+
+    def write_all(self, partition: int, commands: Sequence[Command]) -> None:
+        """Run many writing commands in their order, so many a round trip; a failure leaves those before it written."""
+        for start in range(0, len(commands), _WRITTEN_AT_ONCE):
+            some = commands[start : start + _WRITTEN_AT_ONCE]
+            self._guarded(lambda some=some: self._write_some(partition, some))  # type: ignore[misc] # mypy cannot see the bound values
+
+    def _write_some(self, partition: int, commands: Sequence[Command]) -> None:
+        with self._node(partition).pipeline(transaction=False) as line:
+            for command in commands:
+                line.execute_command(*command)  # type: ignore[no-untyped-call]
+            self._confirm(line)
+            self._settle(line.execute()[-2:])
+
+    def exchange(self, partition: int, watched: str, require: Callable[[], None], commands: Sequence[Command]) -> None:
+        """Run many writing commands as one, if `require` passes and `watched` stays as it is; LedgerError otherwise."""
+
+        def run() -> None:
+            with self._node(partition).pipeline(transaction=True) as line:
+                line.watch(watched)  # type: ignore[no-untyped-call]
+                require()
+                line.multi()
+                for command in commands:
+                    line.execute_command(*command)  # type: ignore[no-untyped-call]
+                try:
+                    line.execute()
+                except WatchError:
+                    raise LedgerError(f"partition {partition:02x} was written to meanwhile") from None
+
+        self._guarded(run)
+        if self._options.replicas:
+            self.write(partition, "PERSIST", watched)  # changes nothing: what went before it is confirmed with it
+
+    def rewrite(self, partition: int) -> None:
+        """Begin to rewrite the append-only file where a partition lies, once one that runs is through."""
+        self._guarded(lambda: _rewrite(self._node(partition)))
+
+    def primaries(self) -> list[tuple[int, Redis]]:
+        """Return every primary with one partition that lies on it."""
+        return self._guarded(self._primaries)
+
+    def names(self) -> str:
+        """Return the replication ids of the primaries, which change with a failover and at every start."""
+        nodes = [node for _, node in self.primaries()]
+        told = self._guarded(lambda: [node.info("replication")["master_replid"] for node in nodes])
+        return " ".join(sorted(str(one) for one in told))
+
+    def scan(self) -> Iterator[list[bytes]]:
+        """Yield every key of the ledger, in runs; one written meanwhile may be left out, one may come twice."""
+        for _, node in self.primaries():
+            cursor = 0
+            while True:
+                cursor, found = self._guarded(lambda cursor=cursor, node=node: node.scan(cursor, "yj:*", 1000))  # type: ignore[misc] # mypy cannot see the bound values
+                yield found
+                if cursor == 0:
+                    break
+
+    def close(self) -> None:
+        """Let go of every connection."""
+        with self._lock:
+            single, cluster = self._single, self._cluster
+            self._single = self._cluster = None
+            self._known.clear()
+        if single is not None:
+            single.close()
+        if cluster is not None:
+            cluster.disconnect_connection_pools()  # type: ignore[no-untyped-call] # its own close leaves them open
+            cluster.close()
+
+    def _guarded(self, work: Callable[[], T]) -> T:
+        """Run a piece of work, again while a failover or a lost connection allows, within the whole bound."""
+        self.circuit.enter()
+        until = monotonic() + self._options.whole.total_seconds()
+        tries = 0
+        while True:
+            try:
+                result = work()
+            except Unconfirmed:
+                raise
+            except _AWAY as error:
+                tries += 1
+                self._forget()
+                if not _again(error, tries) or monotonic() + _PAUSE_SECONDS > until:
+                    self.circuit.failed()
+                    raise _unavailable(error) from error
+                sleep(_PAUSE_SECONDS)
+            except RedisError as error:  # the server is there: this call failed, and others need not
+                raise _unavailable(error) from error
+            else:
+                self.circuit.worked()
+                return result
+
+    def _run(self, node: Redis, script: Script, keys: Sequence[str], *request: bytes) -> Any:  # noqa: ANN401 - a script's reply
+        try:
+            return self._evaluate(node, script, keys, *request)
+        except NoScriptError:
+            node.script_load(script.text)
+            return self._evaluate(node, script, keys, *request)
+
+    def _evaluate(self, node: Redis, script: Script, keys: Sequence[str], *request: bytes) -> Any:  # noqa: ANN401 - a script's reply
+        if not self._options.replicas:
+            return node.evalsha(script.sha, len(keys), *keys, *request)
+        # WAIT asks about the writes of its own connection: one pipeline is one connection.
+        with node.pipeline(transaction=False) as line:
+            line.evalsha(script.sha, len(keys), *keys, *request)
+            self._confirm(line)
+            return self._settle(line.execute())
+
+    def _confirm(self, line: Any) -> None:  # noqa: ANN401 - redis-py's pipeline
+        if self._options.replicas:
+            line.execute_command("WAIT", self._options.replicas, int(self._options.wait.total_seconds() * 1000))
+
+    def _settle(self, replies: list[Any]) -> Any:  # noqa: ANN401 - a script's reply
+        if self._options.replicas and replies[1] < self._options.replicas:
+            raise Unconfirmed("too few replicas confirmed the change in time: retry with the same operation")
+        return replies[0]
+
+    def _gather(self, commands: Sequence[tuple[int, Command]]) -> list[Any]:
+        lines: dict[int, tuple[Redis, list[int]]] = {}
+        for place, (partition, _) in enumerate(commands):
+            node = self._node(partition)
+            lines.setdefault(id(node), (node, []))[1].append(place)
+        replies: list[Any] = [None] * len(commands)
+        for node, places in lines.values():
+            with node.pipeline(transaction=False) as line:
+                for place in places:
+                    line.execute_command(*commands[place][1])  # type: ignore[no-untyped-call]
+                for place, reply in zip(places, line.execute(), strict=True):
+                    replies[place] = reply
+        return replies
+
+    def _primaries(self) -> list[tuple[int, Redis]]:
+        found = {id(node): (partition, node) for partition in range(PARTITIONS) for node in [self._node(partition)]}
+        return list(found.values())
+
+    def _node(self, partition: int) -> Redis:
+        """The server where a partition lies, looked at when it is first met."""
+        if self._single is None and self._cluster is None:
+            self._open()
+        node = self._single
+        if node is None:
+            cluster = self._cluster
+            if cluster is None:
+                raise RedisConnectionError("closed meanwhile")
+            owner = cluster.nodes_manager.get_node_from_slot(_SLOTS[partition])
+            node = _connection(cluster, owner)
+        if id(node) not in self._known:
+            self._on_contact(node)
+            self._known[id(node)] = node
+        return node
+
+    def _open(self) -> None:
+        with self._lock:
+            if self._single is not None or self._cluster is not None:
+                return
+            cluster = self._options.cluster
+            if cluster is None:
+                with self._client() as client:
+                    cluster = bool(client.info("cluster").get("cluster_enabled"))
+            if cluster:
+                self._cluster = RedisCluster.from_url(self._options.url, **self._bounds())
+            else:
+                self._single = self._client()
+
+    def _client(self) -> Redis:
+        pool = BlockingConnectionPool.from_url(
+            self._options.url,
+            max_connections=self._options.connections,
+            timeout=self._options.answer.total_seconds(),
+            **self._bounds(),
+        )
+        return Redis.from_pool(pool)
+
+    def _bounds(self) -> dict[str, Any]:
+        seconds = self._options.answer.total_seconds()
+        # Retries are this module's: redis-py's own would multiply the bound.
+        return {
+            "socket_timeout": seconds,
+            "socket_connect_timeout": min(1.0, seconds),
+            "retry": Retry(NoBackoff(), 0),
+        }
+
+    def _forget(self) -> None:
+        """After a failure nothing is believed of the servers: where a partition lies, and how a node is set up."""
+        self._known.clear()
+        cluster = self._cluster
+        if cluster is not None:
+            with suppress(RedisError):
+                cluster.nodes_manager.initialize()
+
+
+def _as_they_are(
+    _commands: Sequence[tuple[int, Command]], replies: Sequence[Any], _read: Callable[..., list[Any]]
+) -> list[Any]:
+    return list(replies)
+
+
+def _rewrite(node: Redis) -> None:
+    # A rewrite that has begun before would still hold what was there when it began: Redis queues none behind it.
+    until = monotonic() + _REWRITE_SECONDS
+    while monotonic() < until:
+        if not node.info("persistence").get("aof_rewrite_in_progress"):
+            node.bgrewriteaof()
+            return
+        sleep(_PAUSE_SECONDS)
+    raise RedisConnectionError("the append-only file is still being rewritten")
+
+
+def _connection(cluster: RedisCluster, node: ClusterNode | None) -> Redis:
+    if node is None:
+        raise ClusterDownError("no node serves the partition")
+    return node.redis_connection or cluster.get_redis_connection(node)
+
+
+def _unavailable(error: Exception) -> LedgerUnavailable:
+    return LedgerUnavailable(f"the ledger's store failed ({type(error).__name__}): retry with the same operation")
+
+
+def _again(error: Exception, tries: int) -> bool:
+    """Whether another try is worth it: a node that moved, a connection that died unnoticed; never a long silence."""
+    if isinstance(error, _ELSEWHERE):
+        return True
+    return isinstance(error, RedisConnectionError) and not isinstance(error, RedisTimeoutError) and tries < 3

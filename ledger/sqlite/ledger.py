@@ -1,0 +1,226 @@
+"""The SQLite ledger: one file, many processes, durable and atomic by the contract of `interface.Ledger`."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Collection, Iterator, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import TypeVar
+
+from edge.clock import Clock
+from ledger.bookings import Booking, BookingChange, BookingEnd, BookingQuery, Hold
+from ledger.contents import Contents, rebuild
+from ledger.leaf import LeafError
+from ledger.matters import MatterStep
+from ledger.millis import to_millis
+from ledger.offline import OfflineUse
+from ledger.sqlite import booking_steps, bookings, forking, matter_steps, moving, offline_steps, reads, rows, steps
+from ledger.sqlite.checking import check_ledger
+from ledger.sqlite.files import Limits
+from ledger.sqlite.tidying import Sweeper
+from ledger.sqlite.writer import Writer
+from ledger.values import (
+    PARTITIONS,
+    CheckIn,
+    CheckOut,
+    Entry,
+    Fault,
+    LedgerError,
+    LedgerUnavailable,
+    Operation,
+    Outcome,
+    Page,
+    ProofClaim,
+    Query,
+    Usage,
+    Void,
+)
+
+T = TypeVar("T")
+
+
+class SqliteLedger:
+    """A ledger in the file at `path`; meets `interface.Ledger`.
+
+    Nothing is opened before the first call, and every file is closed before a fork, so a server may make the ledger
+    before it forks its workers.
+    """
+
+    def __init__(self, path: Path, clock: Clock, limits: Limits | None = None) -> None:
+        """Keep the path and the store's own clock, by which instants handed in are judged."""
+        self._path = path
+        self._clock = clock
+        self._limits = limits or Limits()
+        self._closed = False
+        self._start()
+        forking.watch(self)
+
+    def replay(self, operation: Operation) -> Outcome | None:
+        """Return the kept answer of an operation."""
+        return self._readers.run(lambda db: steps.look_up(db, operation))
+
+    def check_in(self, change: CheckIn) -> Outcome:
+        """Judge and record a check-in."""
+        instant = self._instant(change.at)
+        return self._write(lambda db: steps.check_in(db, change, instant))
+
+    def void(self, change: Void) -> Outcome:
+        """Take a check-in back."""
+        instant = self._instant(change.at)
+        return self._write(lambda db: steps.void(db, change, instant))
+
+    def check_out(self, change: CheckOut) -> Outcome:
+        """Close a visit."""
+        instant = self._instant(change.at)
+        return self._write(lambda db: steps.check_out(db, change, instant))
+
+    def record_offline(self, change: OfflineUse) -> Outcome:
+        """Record a use that a device granted or refused offline."""
+        instant = self._instant(change.at)
+        return self._write(lambda db: offline_steps.record_offline(db, change, instant))
+
+    def hold(self, change: Hold) -> Outcome:
+        """Book."""
+        instant = self._instant(change.wish.at)
+        return self._write(lambda db: booking_steps.hold(db, change, instant))
+
+    def change_booking(self, change: BookingChange) -> Outcome:
+        """Change a booking in one step."""
+        instant = self._instant(change.at)
+        return self._write(lambda db: booking_steps.change_booking(db, change, instant))
+
+    def end_booking(self, change: BookingEnd) -> Outcome:
+        """Cancel a booking, or note that it was missed."""
+        instant = self._instant(change.at)
+        return self._write(lambda db: booking_steps.end_booking(db, change, instant))
+
+    def follow(self, change: MatterStep) -> Outcome:
+        """Record that a matter reached a stage."""
+        instant = self._instant(change.at)
+        return self._write(lambda db: matter_steps.follow(db, change, instant))
+
+    def booking(self, booking_id: str) -> Booking | None:
+        """Return one booking."""
+        return self._readers.run(lambda db: bookings.find(db, booking_id))
+
+    def bookings(self, query: BookingQuery) -> tuple[Booking, ...]:
+        """Return bookings by expected time."""
+        return self._readers.run(lambda db: bookings.search(db, query))
+
+    def claim(self, subject: str, device: str, claim: ProofClaim, at: datetime) -> bool:
+        """Claim a proof for a look."""
+        instant = self._instant(at)
+        return self._write(lambda db: steps.claim(db, subject, device, claim, instant))
+
+    def usage(self, subject: str, at: datetime) -> Usage:
+        """Return what a holder has used."""
+        return self._readers.run(lambda db: reads.read_usage(db, subject, to_millis(at)))
+
+    def pseudonym(self, subject: str) -> str | None:
+        """Return the holder's name in the log."""
+        holder = self._readers.run(lambda db: rows.find_holder(db, subject))
+        return None if holder is None else holder.name
+
+    def subject_of(self, entry_id: str) -> str | None:
+        """Return the `sub` behind an entry's holder."""
+        return self._readers.run(lambda db: rows.subject_of(db, entry_id))
+
+    def entry(self, entry_id: str) -> Entry | None:
+        """Return one entry."""
+        return self._readers.run(lambda db: reads.read_entry(db, entry_id))
+
+    def entries(self, query: Query) -> Page:
+        """Return a page of the log."""
+        return reads.read_page(self._readers, query)
+
+    def counts(self, query: Query) -> Mapping[str, int]:
+        """Return how many check-ins match, by outcome."""
+        return reads.read_counts(self._readers, query)
+
+    def store(self) -> str:
+        """Name the file that answers."""
+        try:
+            about = self._path.stat()
+        except FileNotFoundError:
+            return "none yet"
+        except OSError as error:
+            raise LedgerUnavailable(f"the ledger's file cannot be found: {error.strerror}") from error
+        return f"{about.st_dev}:{about.st_ino}"
+
+    def heads(self) -> Mapping[int, int]:
+        """Return the last `seq` of every partition that has an entry."""
+        return self._readers.run(reads.read_heads)
+
+    def after(self, partition: int, seq: int, limit: int) -> tuple[bytes, ...]:
+        """Return the leaves that follow `seq` in a partition."""
+        return self._readers.run(lambda db: reads.read_after(db, partition, seq, limit))
+
+    def trim(self, ends: Mapping[int, int], at: datetime) -> int:  # noqa: ARG002 - the contract's
+        """Take nothing out: a file holds all entries."""
+        return 0
+
+    def erase(self, subject: str) -> str | None:
+        """Destroy a holder's salt and `sub`, in the file and in the write-ahead log behind it."""
+        name = self._write(lambda db: rows.erase_holder(db, subject))
+        self._readers.run(lambda db: db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone())
+        return name
+
+    def check(self) -> Iterator[Fault | int]:
+        """Re-read the whole log and compare everything with it."""
+        return check_ledger(self._readers)
+
+    def dump(self, only: Collection[int] | None = None) -> Iterator[Contents]:
+        """Yield all that is kept, by partition."""
+        now = to_millis(self._clock.now())
+        for partition in range(PARTITIONS) if only is None else sorted(only):
+            found = self._readers.run(lambda db, partition=partition: moving.dump(db, partition, now))  # type: ignore[misc] # mypy cannot see the bound partition
+            if not found.is_empty:
+                yield found
+
+    def restore(self, contents: Contents) -> None:
+        """Write a partition that is empty."""
+        rebuilt = rebuild(contents)
+        self._write(lambda db: moving.restore(db, contents, rebuilt))
+
+    def replace(self, held: Contents, wanted: Contents) -> None:
+        """Put other contents in a partition's place, in one transaction."""
+        rebuilt = rebuild(wanted)
+        self._write(lambda db: moving.replace(db, held, wanted, rebuilt))
+
+    def ready(self) -> None:
+        """Make a durable write that says nothing; LedgerUnavailable when that cannot be."""
+        now = to_millis(self._clock.now())
+        self._writer.submit(lambda db: db.execute("REPLACE INTO probe VALUES (1, ?)", (now,)).rowcount)
+
+    def close(self) -> None:
+        """Finish what was accepted and close the file."""
+        self._closed = True
+        self._writer.close()
+        self._readers.close()
+
+    def _instant(self, at: datetime) -> steps.Instant:
+        # Read as the change comes in: waiting for the disk is the store's own delay, not the caller's wrong clock.
+        return steps.Instant(to_millis(at), to_millis(self._clock.now()))
+
+    def _write(self, step: Callable[[sqlite3.Connection], T]) -> T:
+        try:
+            return self._writer.submit(step)
+        except LeafError as error:
+            raise LedgerError(f"the change makes no entry: {error}") from error
+
+    def _start(self) -> None:
+        self._writer = Writer(self._path, self._limits, Sweeper(self._clock))
+        self._readers = reads.Readers(self._path, self._limits, lambda: self._writer.submit(lambda _db: None))
+
+    def park(self) -> None:
+        """Finish what was accepted and close every file; the next call opens them again."""
+        writer, readers = self._writer, self._readers
+        if not self._closed:
+            self._start()
+        writer.close()
+        readers.close()
+
+    def is_open(self) -> bool:
+        """Whether a file is open."""
+        return self._writer.is_open or self._readers.is_open

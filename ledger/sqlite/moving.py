@@ -1,0 +1,171 @@
+"""What a SQLite ledger holds, partition by partition, and its tables worked out anew from that."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+
+from ledger.contents import Contents, KeptAnswer, KeptHolder, KeptProof, Rebuilt
+from ledger.leaf import FIRST_PREV
+from ledger.sqlite import rows
+from ledger.sqlite.bookings import COLUMNS
+from ledger.sqlite.schema import row_of
+from ledger.values import LedgerError
+
+
+def dump(db: sqlite3.Connection, partition: int, now: int) -> Contents:
+    """Return what a partition holds, in one snapshot; answers and markers whose time is over at `now` are left out."""
+    db.execute("BEGIN")
+    try:
+        bounds = (row_of(partition, 0), row_of(partition + 1, 0))
+        leaves = db.execute("SELECT leaf FROM entries WHERE n >= ? AND n < ? ORDER BY n", bounds)
+        kept = (partition, now)
+        return Contents(
+            partition,
+            tuple(data for (data,) in leaves),
+            tuple(sorted(KeptHolder(*row) for row in _rows(db, "sub, salt", "holders", partition))),
+            tuple(
+                sorted(KeptAnswer(*row) for row in _kept(db, "scope, device, id, request, answer", "operations", kept))
+            ),
+            tuple(
+                sorted(
+                    KeptProof(card, proof, device, bool(spent), until)
+                    for card, proof, device, spent, until in _kept(db, "card, proof, device, spent", "proofs", kept)
+                )
+            ),
+        )
+    finally:
+        db.execute("COMMIT")
+
+
+def restore(db: sqlite3.Connection, contents: Contents, rebuilt: Rebuilt) -> None:
+    """Write a partition that is still empty; LedgerError when it is not."""
+    partition = contents.partition
+    _require_empty(db, partition)
+    if contents.leaves:
+        db.execute("INSERT INTO heads VALUES (?, ?, ?, ?)", (partition, rebuilt.seq, rebuilt.hash, rebuilt.at))
+    lines = zip(rebuilt.lines.values(), contents.leaves, strict=True)
+    _insert(db, "entries", ((row_of(partition, line.seq), *rows.index_columns(line), data) for line, data in lines))
+    named = ((one.subject, partition, one.salt, rows.keyed(one.salt, one.subject)) for one in contents.holders)
+    _insert(db, "holders", named)
+    _insert(
+        db,
+        "operations",
+        (
+            (partition, one.scope, one.device, one.operation, one.request, one.answer, one.keep_until)
+            for one in contents.answers
+        ),
+    )
+    _insert(
+        db,
+        "proofs",
+        ((partition, one.card, one.proof, one.device, int(one.spent), one.keep_until) for one in contents.proofs),
+    )
+    _restore_used(db, rebuilt)
+    _restore_visits(db, rebuilt)
+    _restore_bookings(db, rebuilt)
+
+
+def replace(db: sqlite3.Connection, held: Contents, wanted: Contents, rebuilt: Rebuilt) -> None:
+    """Put `wanted` in the place of `held`; LedgerError when the partition no longer ends as `held` does."""
+    partition = held.partition
+    head = db.execute("SELECT seq, hash FROM heads WHERE partition = ?", (partition,)).fetchone()
+    if (head or (0, FIRST_PREV)) != held.end:
+        raise LedgerError(f"partition {partition:02x} was written to meanwhile")
+    for table in ("heads", "holders", "operations", "proofs", "counters", "choices", "visits", "stays"):
+        db.execute(f"DELETE FROM {table} WHERE partition = ?", (partition,))  # noqa: S608 - constants alone
+    for table in ("entries", "states", "bookings"):
+        bounds = (row_of(partition, 0), row_of(partition + 1, 0))
+        db.execute(f"DELETE FROM {table} WHERE n >= ? AND n < ?", bounds)  # noqa: S608 - constants alone
+    restore(db, wanted, rebuilt)
+
+
+def _restore_used(db: sqlite3.Connection, rebuilt: Rebuilt) -> None:
+    partition, replay = rebuilt.partition, rebuilt.replay
+    _insert(db, "counters", ((partition, *key, used) for key, used in replay.counters.items() if used))
+    _insert(
+        db,
+        "choices",
+        (
+            (partition, *key, one.member, one.uses, one.service, one.at, rows.row_named(one.entry))
+            for key, one in replay.choices.items()
+        ),
+    )
+    marked = replay.voided.keys() | replay.left.keys()
+    _insert(
+        db,
+        "states",
+        ((rows.row_named(entry), _row(replay.voided.get(entry)), _row(replay.left.get(entry))) for entry in marked),
+    )
+
+
+def _restore_visits(db: sqlite3.Connection, rebuilt: Rebuilt) -> None:
+    for (holder, service, point), one in rebuilt.replay.visits.items():
+        visit = rows.VisitRow(
+            rows.row_named(one.entry),
+            one.started_at,
+            one.ends_at,
+            one.re_entries,
+            one.left_at,
+            rows.row_named(one.inside),
+            one.inside_at,
+        )
+        rows.write_visit(db, (rebuilt.partition, holder), service, point, visit)
+    _insert(
+        db,
+        "stays",
+        (
+            (rebuilt.partition, *key, use.at, row_of(rebuilt.partition, use.seq), use.ends_at, int(use.opens))
+            for key, uses in rebuilt.replay.lines.uses.items()
+            for use in uses
+        ),
+    )
+
+
+def _restore_bookings(db: sqlite3.Connection, rebuilt: Rebuilt) -> None:
+    _insert(
+        db,
+        f"bookings ({COLUMNS})",
+        (
+            (
+                rows.row_named(entry),
+                one.holder,
+                one.service,
+                one.point,
+                one.state,
+                int(one.holds),
+                rows.row_named(one.held_by),
+                _row(one.used_by),
+                *one.window,
+            )
+            for entry, one in rebuilt.replay.bookings.items()
+        ),
+    )
+
+
+def _insert(db: sqlite3.Connection, table: str, values: Iterable[tuple[object, ...]]) -> None:
+    listed = list(values)
+    if listed:
+        marks = ", ".join("?" * len(listed[0]))
+        db.executemany(f"INSERT INTO {table} VALUES ({marks})", listed)  # noqa: S608 - constants alone
+
+
+def _row(entry: str | None) -> int | None:
+    return None if entry is None else rows.row_named(entry)
+
+
+def _require_empty(db: sqlite3.Connection, partition: int) -> None:
+    for table in ("heads", "holders", "operations", "proofs"):
+        if db.execute(f"SELECT 1 FROM {table} WHERE partition = ? LIMIT 1", (partition,)).fetchone():  # noqa: S608 - constants alone
+            raise LedgerError(f"partition {partition:02x} is not empty")
+
+
+def _rows(db: sqlite3.Connection, columns: str, table: str, partition: int) -> Iterable[tuple[str, bytes]]:
+    return db.execute(f"SELECT {columns} FROM {table} WHERE partition = ?", (partition,))  # noqa: S608 - constants alone
+
+
+def _kept(db: sqlite3.Connection, columns: str, table: str, bounds: tuple[int, int]) -> sqlite3.Cursor:
+    return db.execute(
+        f"SELECT {columns}, keep_until FROM {table} WHERE partition = ? AND keep_until >= ?",  # noqa: S608 - constants alone
+        bounds,
+    )

@@ -1,0 +1,51 @@
+"""Forgets answers and proof markers whose time is over, in small bites along with other changes."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from edge.clock import Clock
+from ledger.millis import to_millis
+
+_EVERY = 32  # changes between two bites
+_BITE = 256  # rows looked at in a bite: eight a change, so a round ends long before as many were added
+
+_TABLES = {
+    "operations": ("partition", "scope", "device", "id"),
+    "proofs": ("partition", "card", "proof"),
+}
+
+
+class Sweeper:
+    """Walks the tables in the order of their keys, a bite at a time, over and over. Needs no index on time."""
+
+    def __init__(self, clock: Clock) -> None:
+        """Start at the beginning of each table."""
+        self._clock = clock
+        self._changes = 0
+        self._places: dict[str, tuple[object, ...] | None] = dict.fromkeys(_TABLES)
+
+    def __call__(self, db: sqlite3.Connection, changes: int) -> None:
+        """Count the changes of a batch and take a bite when it is time."""
+        self._changes += changes
+        if self._changes >= _EVERY:
+            self._changes = 0
+            self.bite(db)
+
+    def bite(self, db: sqlite3.Connection) -> int:
+        """Look at the next rows of each table and forget those that are over; return how many were."""
+        now = to_millis(self._clock.now())
+        return sum(self._bite(db, table, key, now) for table, key in _TABLES.items())
+
+    def _bite(self, db: sqlite3.Connection, table: str, key: tuple[str, ...], now: int) -> int:
+        columns, marks = ", ".join(key), ", ".join("?" * len(key))
+        place = self._places[table]
+        after = "" if place is None else f"WHERE ({columns}) > ({marks})"
+        found = db.execute(
+            f"SELECT keep_until, {columns} FROM {table} {after} ORDER BY {columns} LIMIT {_BITE}",  # noqa: S608 - constants alone
+            place or (),
+        ).fetchall()
+        self._places[table] = found[-1][1:] if len(found) == _BITE else None
+        over = [row[1:] for row in found if row[0] < now]
+        db.executemany(f"DELETE FROM {table} WHERE ({columns}) = ({marks})", over)  # noqa: S608 - constants alone
+        return len(over)

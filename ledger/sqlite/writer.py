@@ -1,0 +1,204 @@
+"""One writer thread a process: whatever waits is committed together, and nobody is answered before the commit.
+
+Knows nothing of check-ins: it runs steps inside one durable transaction, where one that is refused undoes itself alone.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Generic, TypeVar
+
+from ledger.sqlite.files import FileLock, Handle, Limits, bound_log, open_writer
+from ledger.sqlite.forking import opening
+from ledger.sqlite.schema import prepare
+from ledger.values import LedgerUnavailable
+
+T = TypeVar("T")
+
+_BATCHES_PER_LOOK = 256  # batches between two looks at the size of the write-ahead log
+
+
+class _Job(Generic[T]):
+    """A step on its way: its result or error is read only after `done` was released."""
+
+    __slots__ = ("abandoned", "done", "error", "result", "step")
+
+    def __init__(self, step: Callable[[sqlite3.Connection], T]) -> None:
+        self.step = step
+        self.result: T | None = None
+        self.error: Exception | None = None
+        self.abandoned = False
+        self.done = threading.Lock()
+        self.done.acquire()
+
+    def run(self, db: sqlite3.Connection) -> bool:
+        """Run the step; False when it was refused after it had written, so that its traces must go."""
+        before = db.total_changes
+        try:
+            self.result = self.step(db)
+        except (sqlite3.Error, OSError):
+            raise  # the store's own failure: the whole batch fails
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with one change is its caller's to hear
+            self.error = error
+            return db.total_changes == before
+        return True
+
+    def run_apart(self, db: sqlite3.Connection) -> None:
+        """Run the step in a savepoint of its own: refused, it leaves no trace in the batch that carries it."""
+        self.error = None
+        db.execute("SAVEPOINT change")
+        if not self.run(db):
+            db.execute("ROLLBACK TO change")
+        db.execute("RELEASE change")
+
+
+class Writer:
+    """Runs steps on the file at `path`, in batches. Belongs to the process that made it."""
+
+    def __init__(
+        self, path: Path, limits: Limits, tidy: Callable[[sqlite3.Connection, int], None] = lambda _db, _changes: None
+    ) -> None:
+        """Open nothing yet; `tidy` runs in each batch's transaction with the number of changes in it."""
+        self._path = path
+        self._limits = limits
+        self._tidy = tidy
+        self._lock = FileLock(path.with_name(path.name + "-lock"))
+        self._db: Handle | None = None
+        self._file: tuple[int, int] | None = None
+        self._queue: SimpleQueue[_Job[object] | None] = SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._starting = threading.Lock()
+        self._closed = False
+        self._batches = 0
+
+    def submit(self, step: Callable[[sqlite3.Connection], T]) -> T:
+        """Run a step and return its result once it is durable.
+
+        Raises what the step raised, or LedgerUnavailable: too many wait, the wait was too long, the store failed. The
+        step may then still come to be recorded; the same operation tried again gets its answer.
+        """
+        job = _Job(step)
+        self._put(job)
+        if not job.done.acquire(timeout=self._limits.wait.total_seconds()):
+            job.abandoned = True
+            raise LedgerUnavailable("the ledger did not answer in time")
+        if job.error is not None:
+            raise job.error
+        return job.result  # type: ignore[return-value] # a job without error has the step's own result
+
+    def close(self) -> None:
+        """Finish what was accepted, end the thread, close the file."""
+        with self._starting:
+            self._closed = True
+            thread, self._thread = self._thread, None
+        if thread is not None:
+            self._queue.put(None)
+            thread.join(self._limits.wait.total_seconds())
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the file is open for writing."""
+        return self._db is not None
+
+    def _put(self, job: _Job[T]) -> None:
+        if self._thread is None:
+            self._start()
+        if self._closed or self._queue.qsize() >= self._limits.waiting:
+            raise LedgerUnavailable("the ledger is closed" if self._closed else "too many changes wait for the ledger")
+        self._queue.put(job)  # type: ignore[arg-type] # the queue never looks at results
+
+    def _start(self) -> None:
+        with self._starting:
+            if self._thread is None and not self._closed:
+                self._thread = threading.Thread(target=self._run, name="ledger-writer", daemon=True)
+                self._thread.start()
+
+    def _run(self) -> None:
+        while (job := self._queue.get()) is not None:
+            last = self._batch(job)
+            if last:
+                break
+        self._drop()
+        self._lock.close()
+
+    def _batch(self, first: _Job[object]) -> bool:
+        """Commit `first` and all that wait behind it; True when the end of the queue was among them."""
+        batch, last = [first], False
+        try:
+            with self._lock.held():
+                # Gathered only now: what came while another process had the lock goes into the same commit.
+                last = self._gather(batch)
+                self._commit(batch)
+        except (sqlite3.Error, OSError) as error:
+            self._fail(batch, error)
+        for job in batch:
+            job.done.release()
+        return last
+
+    def _gather(self, batch: list[_Job[object]]) -> bool:
+        while len(batch) < self._limits.batch:
+            try:
+                job = self._queue.get_nowait()
+            except Empty:
+                return False
+            if job is None:
+                return True
+            batch.append(job)
+        return False
+
+    def _commit(self, batch: list[_Job[object]]) -> None:
+        db = self._open()
+        self._require_the_same_file()
+        db.execute("BEGIN IMMEDIATE")
+        waiting = [job for job in batch if not job.abandoned]
+        # A change is nearly always refused before it writes, and savepoints are dear: they are used on a second try.
+        if not all(job.run(db) for job in waiting):
+            db.execute("ROLLBACK")
+            db.execute("BEGIN IMMEDIATE")
+            for job in waiting:
+                job.run_apart(db)
+        self._tidy(db, len(batch))
+        db.execute("COMMIT")
+        self._batches += 1
+        if self._batches % _BATCHES_PER_LOOK == 0:
+            bound_log(db, self._path, self._limits)
+
+    def _open(self) -> Handle:
+        if self._db is None:
+            if self._file is not None:
+                self._require_the_same_file()
+            with opening():
+                db = self._db = open_writer(self._path, self._limits)
+            try:
+                prepare(db)
+            except sqlite3.Error:
+                self._drop()
+                raise
+        return self._db
+
+    def _require_the_same_file(self) -> None:
+        """OSError when the file was removed or replaced since this process first had it.
+
+        What is written to a removed file is lost, and a new one would know of nothing that was used: not before a
+        restart, which somebody must want, is another file taken for the ledger.
+        """
+        found = self._path.stat()
+        self._file = self._file or (found.st_dev, found.st_ino)
+        if self._file != (found.st_dev, found.st_ino):
+            raise OSError(f"{self._path} is another file than at the start: put it back, or start again")
+
+    def _fail(self, batch: list[_Job[object]], error: Exception) -> None:
+        """Answer the whole batch with the store's failure; a connection that failed is not trusted again."""
+        self._drop()
+        for job in batch:
+            job.error = LedgerUnavailable(f"the ledger's store failed: {error}")
+            job.error.__cause__ = error
+
+    def _drop(self) -> None:
+        db, self._db = self._db, None
+        if db is not None:
+            db.close()  # rolls back what is open

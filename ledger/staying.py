@@ -1,0 +1,101 @@
+"""Who opens a visit and who lies in one, as a partition's leaves tell it. Pure.
+
+Written apart from `timeline` and the stores' own steps, so that one checks the other.
+"""
+
+from __future__ import annotations
+
+from bisect import insort
+from dataclasses import dataclass, field
+
+from ledger.leaf import Leaf, MoveLine, stays_from
+
+Key = tuple[str, str, str]
+"""Holder, service, point."""
+
+
+@dataclass(order=True, slots=True)
+class Used:
+    """A standing use, in the order of instants and then of the log. Times in milliseconds."""
+
+    at: int
+    seq: int
+    leaf: Leaf = field(compare=False)
+    ends_at: int = field(compare=False)
+    opens: bool = field(compare=False)
+
+
+@dataclass(slots=True)
+class Change:
+    """What a new or a lost use changed: uses that open a visit now, uses that no longer do, and the last visit.
+
+    `settled`: the last visit is who it was; otherwise `last` opens it, None where nothing does.
+    """
+
+    freed: list[Used] = field(default_factory=list)
+    joined: list[Used] = field(default_factory=list)
+    moved: list[MoveLine] = field(default_factory=list)
+    last: Used | None = None
+    settled: bool = True
+
+
+@dataclass(slots=True)
+class Lines:
+    """All lines of uses of a partition."""
+
+    uses: dict[Key, list[Used]] = field(default_factory=dict)
+
+    def add(self, leaf: Leaf) -> Change:
+        """Put a granted use in its line."""
+        at = stays_from(leaf)
+        if at is None or leaf.visit is None:
+            return Change()
+        line = self.uses.setdefault(key_of(leaf), [])
+        used = Used(at, leaf.seq, leaf, leaf.visit.ends_at, opens=True)
+        insort(line, used)
+        place = line.index(used)
+        if leaf.kind == "check-in":
+            return Change(last=used, settled=False)
+        opener = next((use for use in reversed(line[:place]) if use.opens), None)
+        used.opens = opener is None or used.at >= opener.ends_at
+        return _anew(used, line[place + 1 :]) if used.opens else Change()
+
+    def remove(self, leaf: Leaf) -> tuple[Used | None, Change]:
+        """Take a use out of its line; return it as it stood, None where it stood in none."""
+        line = self.uses.get(key_of(leaf), [])
+        place = next((place for place, use in enumerate(line) if use.seq == leaf.seq), None)
+        if place is None:
+            return None, Change()
+        used = line.pop(place)
+        return used, _anew(None, line[place:]) if used.opens else Change()
+
+    def opener_of(self, leaf: Leaf) -> str | None:
+        """Return the entry in whose visit a use lies now, None where it opens one of its own."""
+        inside = None
+        for use in self.uses.get(key_of(leaf), []):
+            inside = use.leaf.id if use.opens else inside
+            if use.seq == leaf.seq:
+                return None if use.opens else inside
+        return None
+
+
+def key_of(leaf: Leaf) -> Key:
+    """Return the line in which a leaf's use stands."""
+    return leaf.holder or "", leaf.service, leaf.point
+
+
+def _anew(opener: Used | None, later: list[Used]) -> Change:
+    change = Change(last=opener, settled=False)
+    for use in later:
+        inside = change.last is not None and use.at < change.last.ends_at
+        if not inside and use.opens:
+            return Change(change.freed, change.joined, change.moved)
+        if inside and use.opens:
+            change.joined.append(use)
+            change.moved.append(MoveLine(entry=use.leaf.id, into=change.last.leaf.id if change.last else None))
+        elif not inside:
+            change.freed.append(use)
+            change.moved.append(MoveLine(entry=use.leaf.id))
+        use.opens = not inside
+        change.last = change.last if inside else use
+    return change

@@ -1,0 +1,75 @@
+"""Which of a holder's uses at one service and point open a visit, and which lie in another's (DESIGN §6). Pure.
+
+A visit is opened by the first use at or after the end of the one before, whenever the ledger learned of it. So a use
+that arrives late can take the uses after it in, and one that is taken back can set them free.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from ledger.values import Charge
+
+
+@dataclass(frozen=True, slots=True)
+class Stay:
+    """A granted use that stands: when it was, when a visit that it opens ends, whether it opens one, what that costs.
+
+    Re-entries after a check-out are none: they are free and open nothing.
+    """
+
+    entry: str
+    at: datetime
+    ends_at: datetime
+    opens: bool
+    charges: tuple[Charge, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A use whose part changed: it lies `into` the visit of another entry now, or with None opens one of its own."""
+
+    stay: Stay
+    into: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """What a change of the line of uses came to.
+
+    `settled`: a later use opens a visit as it did before, so that everything from there on stays, the last visit too.
+    Otherwise `last` is what opens the last visit now, None where nothing does.
+    """
+
+    moved: tuple[Move, ...] = ()
+    last: Stay | None = None
+    settled: bool = True
+
+
+STILL = Walk()
+"""Nothing moved."""
+
+
+def covers(opening: Stay | None, at: datetime) -> bool:
+    """Whether the visit that a use opened still runs at `at`; at exactly its end it is over."""
+    return opening is not None and opening.at <= at < opening.ends_at
+
+
+def walk(opening: Stay | None, after: Iterable[Stay]) -> Walk:
+    """Decide anew which uses open a visit, from `opening` on; stops at the first that does so as before.
+
+    `after`: the uses that stand after `opening` (or, with None, after one that was taken back), by instant, then by
+    the order of the log. Reads no more of them than it needs.
+    """
+    last, moved = opening, list[Move]()
+    for stay in after:
+        if not covers(last, stay.at):
+            if stay.opens:
+                return Walk(tuple(moved))
+            moved.append(Move(stay, None))
+            last = stay
+        elif stay.opens:
+            moved.append(Move(stay, last.entry if last else None))
+    return Walk(tuple(moved), last, settled=False)

@@ -1,0 +1,338 @@
+"""The values that a ledger takes and gives, and the errors that it raises. Holds no rule and opens nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Literal
+
+PARTITIONS = 256
+"""Number of partitions: part of the format, equal in every store."""
+
+
+def partition_of(subject: str) -> int:
+    """Return the partition of a subject: a holder's `sub`, or `device:<id>` where no holder is verified."""
+    return sha256(subject.encode()).digest()[0]
+
+
+def device_subject(device: str) -> str:
+    """Return the subject under which refusals before step 4 are kept: the device's own partition."""
+    return f"device:{device}"
+
+
+def is_device_subject(subject: str) -> bool:
+    """Whether a subject is a device's own, so that no holder stands behind it."""
+    return subject.startswith("device:")
+
+
+class LedgerError(Exception):
+    """A ledger's refusal to act; nothing was written."""
+
+
+class OperationConflict(LedgerError):
+    """The operation id was used for another intended change (409 `operation-conflict`)."""
+
+
+class ClockSkew(LedgerError):
+    """The instant handed in is more than 2 s from the store's own clock (503 `clock-skew`)."""
+
+
+class LedgerUnavailable(LedgerError):
+    """The store is away or cannot confirm durability (503 `unavailable`): retry with the same operation."""
+
+
+class TargetState(LedgerError):
+    """A void, a check-out or what is to become of a booking does not fit its target.
+
+    `code`: not-found, not-granted, already-voided, checked-out, no-visit, out-of-range; of a booking: not-found,
+    booking-was-used, booking-was-cancelled, booking-was-missed, booking-not-over; or the refusal handed in.
+    """
+
+    def __init__(self, code: str) -> None:
+        """Keep the code for the surface that answers."""
+        super().__init__(code)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One intended change: its id, made by the device before it is first sent, and the hash of the request."""
+
+    subject: str
+    device: str
+    id: str
+    request: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ProofClaim:
+    """The first device to present (card, proof) claims it; a grant spends it. The marker is kept until `keep_until`."""
+
+    card: str
+    proof: str
+    keep_until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """`units` of `limit` in the period with key `period`, refused over `maximum`.
+
+    Limits name member or tier where scoped: `gym`, `annual-health/union`, `certificate@gold`.
+    """
+
+    limit: str
+    period: str
+    maximum: int
+    units: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """An exclusion: this use chooses `member` of `group` in `period`; another member chosen before means `excluded`."""
+
+    group: str
+    period: str
+    member: str
+
+
+@dataclass(frozen=True, slots=True)
+class VisitWindow:
+    """A use opens a visit of `length` at (service, point); inside it `already-in`, or re-entry after a check-out."""
+
+    length: timedelta
+    re_entries: int
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What the entry says beyond what the store adds (DESIGN §8; docs/log-format.md). Absent values are left out.
+
+    `card` is the card's `jti` and is stored as a keyed hash; `token` is the digest of an unverified token.
+    """
+
+    point: str
+    department: str
+    service: str
+    device: str
+    caller: str
+    programme: str
+    bundle: int
+    operator: str | None = None
+    beneficiary: str | None = None
+    tier: str | None = None
+    form: str | None = None
+    assurance: str | None = None
+    card: str | None = None
+    token: bytes | None = None
+    reference: str | None = None
+    client_time: int | None = None
+    marks: tuple[str, ...] = ()
+    extra: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class CheckIn:
+    """Step 10 as one value. `findings` are reasons the rules already found; `order` ranks all reasons, first is given.
+
+    A change with a finding that no limit can mend is still judged for visit, limits and choice, so that the reason
+    given is the first of all in `order`. `proof-used` comes before every other. Only with no reason at all is anything
+    counted. `booking`: the booking to use, whose held units are posted: the use counts nothing of its own. `waived` are
+    reasons that a supervisor answers for: they are not held against the use. `kind`: a request is asked for without a
+    counter: it opens no visit and uses no booking.
+    """
+
+    operation: Operation
+    at: datetime
+    keep_until: datetime
+    draft: Draft
+    findings: tuple[str, ...] = ()
+    order: tuple[str, ...] = ()
+    claim: ProofClaim | None = None
+    visit: VisitWindow | None = None
+    choice: Choice | None = None
+    charges: tuple[Charge, ...] = ()
+    booking: str | None = None
+    waived: frozenset[str] = frozenset()
+    kind: Literal["check-in", "request"] = "check-in"
+
+
+@dataclass(frozen=True, slots=True)
+class Void:
+    """Takes a granted check-in back, once, and returns its units to their periods. Who may do so was decided before.
+
+    `refusal`: what was found against it before; raised as TargetState, but only if the operation is new (a retry of a
+    void that was in time gets its first answer, however late the retry is).
+    """
+
+    device: str
+    id: str
+    request: bytes
+    at: datetime
+    keep_until: datetime
+    target: str
+    draft: Draft
+    reason: str
+    after_check_out: bool = False
+    refusal: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CheckOut:
+    """Closes the visit of `target` at `out_at` (not after `at`), or a use without one by what was delivered, once."""
+
+    device: str
+    id: str
+    request: bytes
+    at: datetime
+    keep_until: datetime
+    target: str
+    draft: Draft
+    out_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A counter after the change: `used` of `maximum` of `limit` in `period`."""
+
+    limit: str
+    period: str
+    used: int
+    maximum: int
+
+    @property
+    def remaining(self) -> int:
+        """Return what is left, never below nought (an overdrawn counter has nothing left)."""
+        return max(0, self.maximum - self.used)
+
+
+@dataclass(frozen=True, slots=True)
+class VisitState:
+    """An open visit: the check-in that opened it, its bounds, how often it was entered again, when it was left."""
+
+    entry: str
+    started_at: datetime
+    ends_at: datetime
+    re_entries: int = 0
+    left_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """The member that an exclusion group is fixed to, by which service, when, in which entry."""
+
+    group: str
+    member: str
+    service: str
+    at: datetime
+    entry: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The first answer to an operation, kept with it: a retry gets the same values with `replayed` set.
+
+    `booking`: the booking made, changed, ended, used or asked for. Of a use recorded offline: `marks` are what is
+    special about it, `linked` the entry that it contradicts, `joined` the visit that it lies in, so that it is free.
+    """
+
+    entry: str
+    at: datetime
+    granted: bool
+    reason: str | None
+    leaf_hash: bytes
+    figures: tuple[Figure, ...] = ()
+    visit: VisitState | None = None
+    taken: Taken | None = None
+    re_entry: bool = False
+    replayed: bool = False
+    booking: str | None = None
+    marks: tuple[str, ...] = ()
+    linked: str | None = None
+    joined: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a holder has used: counters by (limit, period), choices by (group, period), visits still running by
+    (service, point), those left before their end among them.
+    """
+
+    counters: Mapping[tuple[str, str], int]
+    choices: Mapping[tuple[str, str], Taken]
+    visits: Mapping[tuple[str, str], VisitState]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One immutable line of the log: id, leaf (canonical bytes), the leaf decoded, and whether it was voided."""
+
+    id: str
+    partition: int
+    seq: int
+    leaf: bytes
+    fields: Mapping[str, object]
+    voided: bool = False
+
+
+FILTERED = (
+    "kind", "point", "service", "department", "outcome", "reason", "tier", "assurance", "beneficiary", "holder",
+    "device", "operator",
+)  # fmt: skip
+"""Fields of an entry that a search can ask for by their value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A search of the log, newest first. Instants are half-open; `before` is the cursor of the page before.
+
+    `mark` is one of an entry's marks; `points` are those that may be read at all.
+    """
+
+    since: datetime | None = None
+    until: datetime | None = None
+    point: str | None = None
+    service: str | None = None
+    outcome: str | None = None
+    reason: str | None = None
+    kind: str | None = None
+    holder: str | None = None
+    device: str | None = None
+    tier: str | None = None
+    department: str | None = None
+    operator: str | None = None
+    assurance: str | None = None
+    beneficiary: str | None = None
+    mark: str | None = None
+    points: frozenset[str] | None = None
+    before: str | None = None
+    limit: int = 50
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """Return what is asked of an entry's fields, by the name of each; `mark` and `points` are apart."""
+        asked = ((name, getattr(self, name)) for name in FILTERED)
+        return {name: want for name, want in asked if want is not None}
+
+    @property
+    def is_sifted(self) -> bool:
+        """Whether what an index finds, the holder's or else the point's or the time's, is looked through for more."""
+        indexed = "point" if self.holder is None else "holder"
+        return bool(self.fields.keys() - {indexed}) or self.mark is not None or self.points is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of entries and the cursor of the next, None at the end."""
+
+    entries: tuple[Entry, ...]
+    next: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something a check found: where, and what is wrong, in words."""
+
+    place: str
+    message: str

@@ -1,0 +1,1 @@
+"""The auditors' part of the HTTP API: log, proofs, figures, reviews, reports."""

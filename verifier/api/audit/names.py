@@ -1,0 +1,95 @@
+"""The name behind an entry, for auditors with the right `names`, who say what for; and who asked for which, for all.
+
+The log holds no name. Where the register is on this machine a function asks it; where it is elsewhere none is told, and
+the answer says so. Every asking is kept before anything is looked up.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+from flask import Blueprint, Response
+
+from accounts.rights import Right
+from edge.http import answer, read_body, request_instant
+from edge.instants import from_epoch, rfc3339
+from edge.openapi import describe
+from ledger.values import Entry
+from verifier.api.audit.readings import invalid_field
+from verifier.api.audit.review_bodies import Asked, AskedNames, NameBody, NameSaid
+from verifier.api.audit.reviewing import Reviewing
+from verifier.counter.checking_in import ledger_problems
+from verifier.records.store import WHAT_MOST as KEPT_MOST
+
+KIND = "names"
+TOLD_MOST = 200
+
+
+class _Kept(msgspec.Struct, frozen=True):
+    """An asking as the access log keeps it, in KEPT_MOST letters at most."""
+
+    entry: str
+    by: str
+    purpose: str
+
+
+def add_names(found: Blueprint, reviewing: Reviewing) -> None:
+    """Add POST /v1/log/entries/<id>/name and GET /v1/audit/names."""
+
+    @found.post("/v1/log/entries/<entry_id>/name")
+    @describe(
+        summary="Ask for the name behind an entry, with a purpose; the asking is kept and shown to all auditors",
+        tag="audit",
+        body=NameBody,
+        answers={200: NameSaid},
+        problems={"not-found", "unavailable", "too-many-requests"},
+    )
+    def entry_name(entry_id: str) -> Response:
+        body = read_body(NameBody)
+        caller, entry, holder = reviewing.auditor_of(entry_id)
+        caller.require(Right.NAMES, str(entry.fields["point"]))
+        purpose = body.purpose.strip()
+        if len(purpose) < body.LEAST:
+            raise invalid_field("$.purpose", "say what for")
+        kept = msgspec.json.encode(_Kept(entry.id, caller.label[:60], purpose)).decode()
+        if len(kept) > KEPT_MOST:  # cut off it would be shown to nobody: quotes and control letters take more than one
+            raise invalid_field("$.purpose", "too long as it is kept: say it shorter, without quotes")
+        reviewing.name_limit.require(caller.id)
+        reviewing.record(caller, KIND, kept, holder)
+        return answer(_said(reviewing, entry, holder), headers={"Cache-Control": "no-store"})
+
+    @found.get("/v1/audit/names")
+    @describe(
+        summary="Which names were asked for, by whom and what for, newest first",
+        tag="audit",
+        answers={200: AskedNames},
+        problems={"not-permitted"},
+    )
+    def asked_names() -> Response:
+        caller = reviewing.auditor()
+        reviewing.record(caller, "log", "names asked for")
+        kept = reviewing.verifier.store.accesses(TOLD_MOST, kind=KIND)
+        told = [_asked(str(row["what"]), from_epoch(int(str(row["at"])))) for row in kept]
+        said = AskedNames(tuple(one for one in told if one is not None), rfc3339(request_instant()))
+        return answer(said, headers={"Cache-Control": "no-store"})
+
+
+def _said(reviewing: Reviewing, entry: Entry, holder: str | None) -> NameSaid:
+    if holder is None:
+        return NameSaid("none", holder, None)
+    if reviewing.name_of is None:
+        return NameSaid("elsewhere", holder, None)
+    with ledger_problems():
+        subject = reviewing.verifier.ledger.subject_of(entry.id)
+    name = None if subject is None else reviewing.name_of(subject)
+    return NameSaid("erased" if name is None else "told", holder, name)
+
+
+def _asked(what: str, at: datetime) -> Asked | None:
+    """One asking as it was kept; None for a line of an earlier version."""
+    try:
+        kept = msgspec.json.decode(what, type=_Kept)
+    except msgspec.MsgspecError:
+        return None
+    return Asked(rfc3339(at), kept.by, kept.entry, kept.purpose)

@@ -1,0 +1,191 @@
+"""What auditors' calls take and give, as types; the calls are in `verifier.api.audit.review`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal
+
+import msgspec
+from msgspec import Meta
+
+from audit.figures.usage import Figures
+from verifier.api.audit.readings import Day, EntryFilter
+from verifier.counter.answers import Code
+
+AnomalyId = Annotated[str, Meta(min_length=3, max_length=160, pattern=r"^[a-z-]+:[!-~]+$(?!\n)")]
+
+
+class SpanQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Local days, both included, and what is asked about: a department's points, one point, one service, one tier."""
+
+    since: Day
+    until: Day
+    department: Code | None = None
+    point: Code | None = None
+    service: Code | None = None
+    tier: Code | None = None
+
+
+class AnomalyQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Local days, both included."""
+
+    since: Day
+    until: Day
+
+
+class ExportQuery(EntryFilter, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A form and filters; days are local, both included."""
+
+    format: Literal["jsonl", "csv", "xlsx"]
+    since: Day | None = None
+    until: Day | None = None
+
+
+class ReportQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A month, one department's points or all, and the language of the paper."""
+
+    month: Annotated[str, Meta(pattern=r"^20[0-9]{2}-(0[1-9]|1[0-2])$(?!\n)")]
+    department: Code | None = None
+    lang: Literal["zh", "en"] = "zh"
+
+
+class ReviewBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An anomaly that was looked at, and what is to be said of it."""
+
+    anomaly: AnomalyId
+    note: Annotated[str, Meta(min_length=1, max_length=1000)]
+
+
+class NameBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a name is asked for: at least five letters that are no spaces around."""
+
+    LEAST: ClassVar[int] = 5
+
+    purpose: Annotated[str, Meta(min_length=5, max_length=200)]
+
+
+class ReviewSaid(msgspec.Struct, frozen=True):
+    """One review."""
+
+    at: str
+    by: str
+    note: str
+
+
+class AnomalySaid(msgspec.Struct, frozen=True):
+    """One anomaly; the pages explain `kind`, `about` names what the explanation speaks of."""
+
+    id: str
+    kind: str
+    grave: bool
+    at: str
+    about: dict[str, str]
+    entries: tuple[str, ...]
+    count: int
+    reviews: tuple[ReviewSaid, ...]
+
+
+class AnomalyPage(msgspec.Struct, frozen=True):
+    """The anomalies of a span, the gravest of all `found`, in `searched` entries; `complete` unless there were more."""
+
+    anomalies: tuple[AnomalySaid, ...]
+    found: int
+    searched: int
+    complete: bool
+    server_time: str
+
+
+class FiguresSaid(msgspec.Struct, frozen=True):
+    """Figures, and when they were asked for."""
+
+    figures: Figures
+    server_time: str
+
+
+class SignedBy(msgspec.Struct, frozen=True):
+    """Who signed a checkpoint: the log itself, or a witness at a time of its own."""
+
+    name: str
+    at: str | None
+    witness: bool
+
+
+class ProofSaid(msgspec.Struct, frozen=True, kw_only=True):
+    """How an entry stands in the published log. `contradicted`: the log proves something else, see `message`."""
+
+    state: Literal["proved", "pending", "contradicted"]
+    message: str | None = None
+    leaf_hash: str
+    index: int | None = None
+    size: int | None = None
+    steps: int | None = None
+    root: str | None = None
+    signed: tuple[SignedBy, ...] = ()
+    text: str | None = None
+
+
+class EntrySaid(msgspec.Struct, frozen=True):
+    """One entry as the ledger holds it, and its proof, checked here."""
+
+    id: str
+    voided: bool
+    leaf: dict[str, Any]
+    proof: ProofSaid
+    server_time: str
+
+
+class FindingSaid(msgspec.Struct, frozen=True):
+    """Something wrong with the log: which kind, where, what."""
+
+    kind: str
+    place: str
+    message: str
+
+
+class VerificationSaid(msgspec.Struct, frozen=True):
+    """What a check of the whole log found; `too-large` names the `command` that does it.
+
+    `keys` are the log's, as the trust bundle names them and the command takes them.
+    """
+
+    state: Literal["sound", "damaged", "too-large", "empty"]
+    entries: int
+    root: str | None
+    findings: tuple[FindingSaid, ...]
+    command: str
+    server_time: str
+    keys: tuple[str, ...] = ()
+
+
+class ProgressSaid(msgspec.Struct, frozen=True):
+    """How much of the log was read so far."""
+
+    entries: int
+    of: int
+
+
+class NameSaid(msgspec.Struct, frozen=True):
+    """The answer to asking for a name; the asking is kept either way.
+
+    `told`; `none`: no holder stands behind the entry; `erased`, or never in this register; `elsewhere`: the register is
+    on another machine, and does not tell names to this one.
+    """
+
+    state: Literal["told", "none", "erased", "elsewhere"]
+    holder: str | None
+    name: str | None
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """One asking for a name."""
+
+    at: str
+    by: str
+    entry: str
+    purpose: str
+
+
+class AskedNames(msgspec.Struct, frozen=True):
+    """The last askings, newest first."""
+
+    asked: tuple[Asked, ...]
+    server_time: str

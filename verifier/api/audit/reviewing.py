@@ -1,0 +1,121 @@
+"""What auditors' calls work with: who asks, the published log and its keys, figures, reviews; every reading is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from flask import request
+
+from accounts.rights import EVERYWHERE, Caller, Right
+from audit.figures.odds import Searcher
+from audit.figures.reviews import ReviewStore
+from audit.figures.thresholds import Thresholds
+from audit.figures.usage import UsageFigures
+from audit.tree.place import State
+from audit.tree.proofs import LogReader
+from edge.clock import Clock
+from edge.database import Database
+from edge.http import request_instant
+from edge.limits import RateLimit
+from edge.problems import Problem
+from keys.keyset import Purpose
+from keys.notes import NoteKey, OpenedCheckpoint, ecdsa_key, open_checkpoint
+from ledger.values import Entry
+from verifier.api.asking import Asking
+from verifier.api.audit.readings import record_reading
+from verifier.counter.checking_in import ledger_problems
+from verifier.service import Verifier
+
+NameOf = Callable[[str], str | None]
+"""Asks the register for the name of a holder by `sub`; None where it knows none."""
+
+NAMES_A_SECOND, NAMES_AT_ONCE = 1 / 60, 10
+"""Names that one auditor may ask for: ten, then one a minute. Whoever needs more looks for lists, not for a person."""
+
+COMMAND: Final = "python -m verifier audit verify"
+
+
+class Reviewing:
+    """What these calls work with."""
+
+    def __init__(
+        self,
+        verifier: Verifier,
+        log: LogReader,
+        asking: Asking,
+        database: Database,
+        secret: bytes,
+        *,
+        clock: Clock,
+        folders: Sequence[Path],
+        name_of: NameOf | None = None,
+        thresholds: Thresholds | None = None,
+    ) -> None:
+        """Keep figures and reviews in the verifier's `database`; notes are sealed under `secret`.
+
+        `folders` are where the log's files lie, an archive after the first.
+        """
+        self.folders = tuple(folders)
+        self.verifier, self.log, self._asking = verifier, log, asking
+        self.zone = verifier.programme.zone
+        self.usage = UsageFigures(database, log, self.zone, self._fields)
+        self.reviews = ReviewStore(database, secret)
+        self.name_of, self.name_limit = name_of, RateLimit(NAMES_A_SECOND, NAMES_AT_ONCE, clock)
+        self.odds = Searcher(log, self.folders, self.zone, thresholds or Thresholds())
+
+    def auditor(self, point: str | None = None) -> Caller:
+        """Return the caller, who may audit `point`, or everything; Problem not-permitted."""
+        caller = self._asking.authenticate(request)
+        caller.require(Right.AUDIT, point or EVERYWHERE)
+        return caller
+
+    def auditor_of(self, entry_id: str) -> tuple[Caller, Entry, str | None]:
+        """Return the caller, who may audit an entry's point, the entry and its holder's name in the log.
+
+        Problems: not-permitted, also for an entry that is not there unless the caller may audit everything; not-found.
+        """
+        caller = self._asking.authenticate(request)
+        with ledger_problems():
+            entry = self.verifier.ledger.entry(entry_id)
+        caller.require(Right.AUDIT, EVERYWHERE if entry is None else str(entry.fields["point"]))
+        if entry is None:
+            raise Problem("not-found")
+        holder = entry.fields.get("holder")
+        return caller, entry, None if holder is None else str(holder)
+
+    def record(self, caller: Caller, kind: str, what: object, holder: str | None = None) -> None:
+        """Keep that the caller read something."""
+        record_reading(self.verifier, caller, kind, what, request_instant(), holder=holder)
+
+    def points_of(self, department: str | None, point: str | None = None) -> frozenset[str] | None:
+        """Return the points that a query is about, None for all."""
+        if point is not None:
+            return frozenset({point})
+        if department is None:
+            return None
+        points = self.verifier.programme.points.values()
+        return frozenset(one.code for one in points if one.department == department)
+
+    def keys(self, origin: str) -> tuple[NoteKey, ...]:
+        """Return the log's keys as the trust bundle names them."""
+        bundle = self.verifier.published(request_instant()).bundle
+        return tuple(ecdsa_key(origin, each.key) for each in bundle.keys if each.purpose is Purpose.LOG)
+
+    def opened(self, state: State) -> OpenedCheckpoint:
+        """Return the newest checkpoint, verified; NoteError."""
+        witnesses = [witness.key for witness in self.log.witnesses]
+        return open_checkpoint(state.checkpoint, self.keys(state.tree.origin), witnesses)
+
+    def state(self) -> State:
+        """Return what is published; Problem not-found before the first checkpoint."""
+        state = self.log.state()
+        if state is None:
+            raise Problem("not-found", "no checkpoint has been published yet")
+        return state
+
+    def _fields(self, entry_id: str) -> dict[str, Any] | None:
+        with ledger_problems():
+            entry = self.verifier.ledger.entry(entry_id)
+        return None if entry is None else dict(entry.fields)

@@ -1,0 +1,402 @@
+"""`python -m verifier audit`: check a log or an export, prove, export, watch, witness, sequence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import timedelta
+from pathlib import Path
+from threading import Event
+from typing import Any, Final
+
+import click
+from werkzeug.serving import make_server
+
+from audit.evidence.chains import Finding
+from audit.evidence.checkexport import NotAnExport, check_export, open_head, read_head
+from audit.evidence.checking import Checked, check_tiles
+from audit.evidence.exporting import Exported, Filter, json_lines, write_csv, write_lines, write_xlsx
+from audit.evidence.watching import Forked, LogAway, UrlSource, Watcher, compare
+from audit.evidence.witness import WitnessBook
+from audit.tree.archiving import JoinedSource, archive, retained_from
+from audit.tree.older import older_leaves
+from audit.tree.place import LostSwap, PlaceError
+from audit.tree.proofs import NotLogged
+from audit.tree.sequencer import NotLeader, Unsafe, adopt
+from audit.tree.sequencing import log_reader, log_sequencing, log_signers, open_home
+from audit.tree.tiles import CHECKPOINT, WIDTH, FolderSource, Source, TileError
+from cards.programme.types import Programme
+from edge.cli import Refusal, emit, json_option, progress
+from edge.clock import SystemClock
+from edge.instants import InstantError, parse_rfc3339, rfc3339
+from edge.settings import Settings
+from keys.entry_proof import EntryProof, Unproved
+from keys.files import StoreError
+from keys.merkle import ProofError
+from keys.notes import Checkpoint, Cosigner, NoteError, NoteKey, OpenedCheckpoint, open_checkpoint
+from keys.store import KeyStore
+from ledger.leaf import LeafError, leaf_hash
+from ledger.millis import to_millis
+from ledger.opening import open_ledger
+from ledger.values import LedgerError
+from verifier.api.audit.witness import create_witness
+from verifier.cli.audit_repair import repair
+from verifier.cli.audit_report import report
+from verifier.cli.filters import FILTERS, filter_options
+from verifier.service import open_verifier
+from verifier.services.erasure import Eraser
+from verifier.trust.published import Untrusted, read_programme
+
+CLOCK = SystemClock()
+_PATH: Final = click.Path(path_type=Path)
+_FILE: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
+_FOLDER: Final = click.Path(file_okay=False, path_type=Path)
+_KEY_HINT: Final = "`python -m verifier audit keys` prints them where the log is kept; get them from the operator once"
+Command = Callable[..., Any]
+
+
+def _keys_option(command: Command) -> Command:
+    told = "A key of the log, or a file of them, one a line. Repeat it for several."
+    return click.option("--key", "keys", multiple=True, required=True, metavar="KEY", help=told)(command)
+
+
+@click.group()
+def audit() -> None:
+    """The usage log as evidence: check it, prove an entry, hand it out, watch it, witness it."""
+
+
+@audit.command()
+@click.argument("log", type=click.Path(exists=True, path_type=Path))
+@_keys_option
+@click.option("--since", type=_FILE, help="A checkpoint kept from an earlier visit: the log must still begin like it.")
+@click.option("--checkpoint", type=_FILE, help="The checkpoint to hold a folder to; else the one in it.")
+@click.option("--archive", type=_FOLDER, multiple=True, help="A folder to which old entries were moved.")
+@json_option
+def verify(log: Path, keys: tuple[str, ...], as_json: bool, **options: Any) -> None:  # noqa: ANN401 - click's values
+    """Check LOG, a folder of tiles or an exported file, offline. Exit 1 with every fault named: kind, place, words."""
+    trusted = read_keys(keys)
+    with _refusals():
+        since = options["since"]
+        earlier = None if since is None else open_checkpoint(since.read_bytes(), trusted).checkpoint
+        if log.is_dir():
+            opened = open_checkpoint((options["checkpoint"] or log / CHECKPOINT).read_bytes(), trusted)
+            source = JoinedSource([FolderSource(folder) for folder in (log, *options["archive"])])
+            steps = check_tiles(source, opened.checkpoint, earlier)
+            faults, read = _follow(steps, opened.checkpoint.size)
+        else:
+            opened, faults, read = _verify_export(log, trusted, earlier)
+    said = {"origin": opened.checkpoint.origin, "size": opened.checkpoint.size, "entries": read,
+            "faults": [asdict(fault) for fault in faults]}  # fmt: skip
+    good = f"{read} entries, no fault; signed by {', '.join(each.key.vkey for each in opened.signed)}"
+    emit(said, as_json, "\n".join(f"{fault.kind:<13} {fault.place}: {fault.message}" for fault in faults) or good)
+    if faults:
+        raise Refusal(
+            f"{len(faults)} faults in the log", "keep this copy and the checkpoints you hold: they are evidence"
+        )
+
+
+def _verify_export(
+    path: Path, keys: Sequence[NoteKey], since: Checkpoint | None
+) -> tuple[OpenedCheckpoint, list[Finding], int]:
+    with path.open("rb") as file:
+        head = read_head(file.readline(1 << 20))
+        opened = open_head(head, keys)
+        return opened, *_follow(check_export(head, opened, file, since), opened.checkpoint.size)
+
+
+def _follow(steps: Iterable[Finding | Checked], size: int) -> tuple[list[Finding], int]:
+    faults: list[Finding] = []
+    read = 0
+    with progress(size, "entries") as bar:
+        for step in steps:
+            if isinstance(step, Finding):
+                faults.append(step)
+            else:
+                bar.update(step.entries - read)
+                read = step.entries
+    return faults, read
+
+
+@audit.command("compare")
+@click.argument("one", type=_FILE)
+@click.argument("other", type=_FILE)
+@_keys_option
+@click.option("--log", help="The log's tiles, a folder or an address: needed when the sizes differ.")
+def compare_command(one: Path, other: Path, keys: tuple[str, ...], log: str | None) -> None:
+    """Compare two checkpoints that two people were shown. Exit 1 when they cannot be of one log."""
+    trusted = read_keys(keys)
+    with _refusals():
+        opened = [open_checkpoint(path.read_bytes(), trusted) for path in (one, other)]
+        sure = compare(None if log is None else _source(log), *opened)
+    if not sure:
+        raise Refusal("checkpoints of two sizes cannot be compared alone", "name the log's folder or address by --log")
+    click.echo("both are checkpoints of one log")
+
+
+@audit.command()
+@click.option("--format", "form", type=click.Choice(["jsonl", "csv", "xlsx"]), default="jsonl", show_default=True)
+@click.option("--output", "-o", type=_PATH, required=True, help="The file to write.")
+@filter_options
+@json_option
+@click.pass_obj
+def export(settings: Settings, /, form: str, output: Path, as_json: bool, **filters: str | None) -> None:
+    """Write the published log, or what of it is asked for, to a file.
+
+    JSON Lines carry the checkpoint and proofs: `audit verify` checks them anywhere. CSV and XLSX are for people.
+    """
+    with _refusals():
+        programme = read_programme(settings.programme)
+        log, wanted = _exported(settings, programme), _filter(filters)
+        if form == "jsonl":
+            with output.open("wb") as file:
+                count = write_lines(_with_progress(json_lines(log, wanted), log.size), file)
+        elif form == "csv":
+            with output.open("w", encoding="utf-8", newline="") as text:
+                count = write_csv(log, wanted, text, programme.zone)
+        else:
+            count = write_xlsx(log, wanted, output, programme.zone)
+    said = {"file": str(output), "entries": count, "size": log.size}
+    emit(said, as_json, f"{count} of {log.size} entries written to {output}")
+
+
+def _with_progress(lines: Iterable[bytes], size: int) -> Iterator[bytes]:
+    with progress(size, "entries") as bar:
+        for line in lines:
+            bar.update(line.startswith(b'{"index"'))
+            yield line
+
+
+@audit.command()
+@click.argument("entry")
+@click.option("--leaf", type=_PATH, help="Write the entry's bytes to this file.")
+@click.pass_obj
+def prove(settings: Settings, entry: str, leaf: Path | None) -> None:
+    """Print the proof that ENTRY is in the log, as C2SP tlog-proof."""
+    with _refusals():
+        log = log_reader(settings, read_programme(settings.programme).issuer)
+        proof = log.prove(entry)
+        if leaf is not None:
+            leaf.write_bytes(log.leaf(proof.index))
+    click.echo(proof.encode(), nl=False)
+
+
+@audit.command("check-proof")
+@click.argument("proof", type=_FILE)
+@click.argument("leaf", type=_FILE)
+@_keys_option
+def check_proof(proof: Path, leaf: Path, keys: tuple[str, ...]) -> None:
+    """Check a proof from `prove` or the API, for the entry whose bytes LEAF holds."""
+    trusted = read_keys(keys)
+    with _refusals():
+        found = EntryProof.parse(proof.read_text(encoding="utf-8"))
+        opened = found.verify(leaf_hash(leaf.read_bytes()), trusted)
+    click.echo(f"entry {found.index} of {opened.checkpoint.size} in {opened.checkpoint.origin}")
+
+
+@audit.command()
+@click.argument("url")
+@_keys_option
+@click.option("--memory", type=_PATH, default="watched-checkpoint", show_default=True,
+              help="The file that keeps the last checkpoint from visit to visit.")  # fmt: skip
+@click.option("--interval", type=click.IntRange(1), default=60, show_default=True, help="Seconds between visits.")
+@click.option("--once", is_flag=True, help="Look once and end.")
+@click.option("--against", type=_FILE, multiple=True, help="A checkpoint that somebody else was shown.")
+def watch(url: str, keys: tuple[str, ...], memory: Path, **options: Any) -> None:  # noqa: ANN401 - click's values
+    """Watch the log at URL (…/v1/log): every visit must find the last one's log at its beginning.
+
+    Exit 1, loudly, when it was forked or rolled back; both checkpoints are kept beside the memory as evidence.
+    """
+    trusted = read_keys(keys)
+    watcher = Watcher(UrlSource(url), trusted, memory)
+    while True:
+        try:
+            click.echo(_visit(watcher, trusted, options["against"]))
+        except Forked as fork:
+            click.echo("FORK\a", err=True)
+            hint = f"the evidence lies beside {memory}; show it to everybody who relies on this log"
+            raise Refusal(str(fork), hint) from None
+        except (LogAway, NoteError, TileError) as error:
+            if options["once"]:
+                raise Refusal(f"the log could not be looked at: {error}", "check address and keys") from None
+            click.echo(f"could not be looked at: {error}", err=True)
+        if options["once"]:
+            return
+        Event().wait(options["interval"])
+
+
+def _visit(watcher: Watcher, trusted: Sequence[NoteKey], against: Iterable[Path]) -> str:
+    visit = watcher.visit()
+    for path in against:
+        watcher.against(open_checkpoint(path.read_bytes(), trusted))
+    grown = visit.now.size - (visit.before.size if visit.before else 0)
+    return f"{visit.now.size} entries ({grown:+d}), consistent"
+
+
+@audit.command()
+@click.option("--folder", type=_FOLDER, default="witness", show_default=True, help="Its key and what it saw.")
+@click.option("--name", required=True, help="The witness's name, such as auditor.example/w1.")
+@click.option("--log", "logs", multiple=True, required=True, metavar="KEY", help="A key of a log to watch. Repeat it.")
+@click.option("--listen", default="127.0.0.1:8100", show_default=True, help="Host and port; put TLS in front of it.")
+def witness(folder: Path, name: str, logs: tuple[str, ...], listen: str) -> None:
+    """Run a witness: cosigns a log as long as it only grows. Run it where the log's operator cannot reach."""
+    watched = read_keys(logs)
+    host, _, port = listen.rpartition(":")
+    if not host or not port.isdigit():
+        raise click.BadParameter("give host:port", param_hint="--listen")
+    with _refusals():
+        cosigner = Cosigner(name, KeyStore(folder / "keys").note_signer("witness"))
+        app = create_witness(WitnessBook(folder / "logs", watched, cosigner), CLOCK)
+        server = make_server(host, int(port), app, threaded=True)
+    click.echo(f"{cosigner.key.vkey} http://{host}:{server.port}")
+    server.serve_forever()
+
+
+@audit.command()
+@click.option("--once", is_flag=True, help="Integrate what is new, ask the witnesses, and end.")
+@click.pass_obj
+def sequence(settings: Settings, once: bool) -> None:
+    """Run the log's sequencer here; needs the log key. The service runs one too: whoever is first leads."""
+    with _refusals():
+        issuer = read_programme(settings.programme).issuer
+        ledger = open_ledger(
+            settings.ledger_url,
+            CLOCK,
+            allow_redis_loss=settings.allow_redis_loss,
+            seen=settings.var / "ledger-seen",
+            older=older_leaves(settings),
+        )
+        try:
+            work = log_sequencing(settings, issuer, ledger, CLOCK)
+            if work is None:
+                raise Refusal("there is no log key here", "`python -m keys generate log` makes one")
+            if not once:
+                work.start()
+                Event().wait()
+            size, cosigned = work.once(), work.cosign()
+        finally:
+            ledger.close()
+    click.echo(f"{size} entries, {cosigned} cosignatures")
+
+
+@audit.command("archive")
+@click.option("--older-than", "days", type=click.IntRange(1),
+              help="Days since the youngest entry; else the programme's `retention_years`.")  # fmt: skip
+@click.pass_obj
+def archive_command(settings: Settings, days: int | None) -> None:
+    """Move entries past their retention to YUNJU_LOG_ARCHIVE. Hash tiles stay: every proof ever given stays valid."""
+    if settings.log_archive is None:
+        raise Refusal("there is no archive", "set YUNJU_LOG_ARCHIVE to a folder, for the service too")
+    with _refusals():
+        programme, now = read_programme(settings.programme), CLOCK.now()
+        kept_from = retained_from(programme, now) if days is None else now - timedelta(days=days)
+        home = open_home(settings, programme.issuer)
+        state = home.place.read()
+        moved = 0 if state is None else archive(home.folder, state.size, to_millis(kept_from), settings.log_archive)
+    click.echo(f"{moved * WIDTH} entries from before {rfc3339(kept_from)} moved to {settings.log_archive}")
+
+
+@audit.command("adopt")
+@click.confirmation_option(prompt="Is the checkpoint's file lost for good, and are these the newest tiles?")
+@click.pass_obj
+def adopt_command(settings: Settings) -> None:
+    """Begin again from the tiles when the checkpoint's file is lost for good. Restore it instead if you can."""
+    with _refusals():
+        home = open_home(settings, read_programme(settings.programme).issuer)
+        at = CLOCK.now()
+        size = adopt(home, log_signers(settings, home.origin, at), at)
+    click.echo(f"the log goes on from {size} entries")
+
+
+@audit.command("erase")
+@click.argument("subject")
+@click.confirmation_option(prompt="Erase this holder for good? No entry will ever be traced to the person again.")
+@click.pass_obj
+def erase_command(settings: Settings, subject: str) -> None:
+    """Erase a holder by `sub`: salt, `sub`, bookings' details, cards, tags. The log stays as provable as it was.
+
+    What the issuer orders by its marks is erased by the service itself.
+    """
+    with _refusals():
+        verifier = open_verifier(settings, CLOCK)
+        try:
+            known = verifier.ledger.pseudonym(subject) is not None
+            eraser = Eraser(verifier.ledger, verifier.store, verifier.bookings, settings.secret())
+            eraser.erase(subject, CLOCK.now(), by="command")
+        finally:
+            verifier.close()
+    if not known:
+        raise Refusal("no such holder in the ledger", "cards kept under this `sub`, if any, are erased")
+    click.echo("erased; the entries stay under a pseudonym that leads nowhere")
+
+
+@audit.command("keys")
+@json_option
+@click.pass_obj
+def keys_command(settings: Settings, as_json: bool) -> None:
+    """Print the log's keys, as auditors and witnesses need them."""
+    with _refusals():
+        home = open_home(settings, read_programme(settings.programme).issuer)
+        vkeys = [signer.key.vkey for signer in log_signers(settings, home.origin, CLOCK.now())]
+    emit(vkeys, as_json, "\n".join(vkeys))
+
+
+audit.add_command(repair)
+audit.add_command(report)
+
+
+def read_keys(told: Sequence[str]) -> list[NoteKey]:
+    """Return the keys that are given as texts or as files of them; Refusal for anything else."""
+    found = []
+    for text in told:
+        path = Path(text)
+        lines = path.read_text(encoding="utf-8").splitlines() if "+" not in text and path.is_file() else [text]
+        try:
+            found += [NoteKey.parse(line) for line in lines if line.strip()]
+        except NoteError as error:
+            raise Refusal(f"{text[:60]}: {error}", _KEY_HINT) from None
+    return found
+
+
+def _exported(settings: Settings, programme: Programme) -> Exported:
+    home = open_home(settings, programme.issuer)
+    state = home.place.read()
+    if state is None:
+        raise Refusal("no checkpoint has been published yet", "`python -m verifier audit sequence --once` makes one")
+    keys = [signer.key for signer in log_signers(settings, home.origin, CLOCK.now())]
+    return Exported(home.source(), open_checkpoint(state.checkpoint, keys))
+
+
+def _filter(filters: dict[str, str | None]) -> Filter:
+    since, until = (parse_rfc3339(text) if (text := filters[name]) else None for name in ("since", "until"))
+    values: dict[str, Any] = {name: filters[name] for name in FILTERS}
+    return Filter(since=since, until=until, **values)
+
+
+def _source(log: str) -> Source:
+    return UrlSource(log) if log.startswith(("http://", "https://")) else FolderSource(Path(log))
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    try:
+        yield
+    except Forked as fork:
+        raise Refusal(f"FORK: {fork}", "keep both checkpoints: by the log's own key, they are the evidence") from None
+    except Unsafe as error:
+        raise Refusal(str(error), error.hint) from None
+    except NoteError as error:
+        raise Refusal(f"the checkpoint cannot be trusted: {error}", _KEY_HINT) from None
+    except (NotLogged, LeafError):
+        raise Refusal("the published log has no such entry", "wait a minute, or check the id") from None
+    except (NotAnExport, Unproved, ProofError) as error:
+        raise Refusal(str(error), "give the file as it was written") from None
+    except (NotLeader, LostSwap) as error:
+        raise Refusal(str(error), "the service does the work already") from None
+    except (PlaceError, TileError, LogAway) as error:
+        raise Refusal(str(error), "`python -m verifier audit verify` names every fault") from None
+    except (StoreError, InstantError, LedgerError, Untrusted, OSError) as error:
+        raise Refusal(str(error), getattr(error, "hint", None)) from None
+
+
+__all__ = ["audit", "read_keys"]

@@ -1,0 +1,42 @@
+"""`python -m verifier fetch`: the issuer's signed documents, once, from another machine."""
+
+from __future__ import annotations
+
+import click
+
+from edge.cli import Refusal, emit, json_option
+from edge.clock import SystemClock
+from edge.instants import rfc3339
+from edge.settings import Settings
+from verifier.service import published_folder
+from verifier.trust.fetching import Fetcher, FetchError, source_of
+from verifier.trust.published import Untrusted, read_programme
+
+CLOCK = SystemClock()
+
+
+@click.command("fetch")
+@json_option
+@click.pass_obj
+def fetch(settings: Settings, as_json: bool) -> None:
+    """Fetch trust bundle, status lists and holder marks from YUNJU_ISSUER_URL, and say what is in force now.
+
+    The service does so by itself; this is for a first start, and for finding out why it does not.
+    """
+    source = source_of(settings)
+    if source is None:
+        raise Refusal("no issuer is named", "set YUNJU_ISSUER_URL, or let YUNJU_PUBLISHED be the issuer's own folder")
+    try:
+        published = published_folder(settings, read_programme(settings.programme))
+        anew = Fetcher(source, published, settings.published, CLOCK, settings.status_ttl).once()
+        bundle = published.current(CLOCK.now()).bundle
+    except FetchError as error:
+        raise Refusal(str(error), "docs/deployment.md tells how a counter server is joined to its issuer") from None
+    except Untrusted as error:
+        raise Refusal(str(error), "YUNJU_ROOT names the issuer's root.jwk, YUNJU_PROGRAMME its programme") from None
+    until = rfc3339(bundle.expires_at)
+    told = {"new": anew, "bundle": bundle.version, "expires_at": until, "status_lists": list(bundle.status_lists)}
+    word = "fetched" if anew else "nothing new"
+    emit(
+        told, as_json, f"{word}: trust bundle {bundle.version} until {until}, {len(bundle.status_lists)} status list(s)"
+    )

@@ -1,0 +1,1 @@
+"""The counter's steps: look, decide, record, answer."""

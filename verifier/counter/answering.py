@@ -1,0 +1,183 @@
+"""Puts the answer to a judged check-in together (DESIGN §9). Names are read anew from the card, never stored."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from msgspec import UNSET, UnsetType
+
+from accounts.rights import Right
+from cards.claims import CardClaims
+from cards.offline_record import sign_time
+from cards.programme.types import Service, Text
+from cards.promise import Promise, sign_promise
+from cards.verify import Refused, Verified
+from edge.encoding import b64u
+from edge.instants import rfc3339, to_epoch
+from edge.sealing import derive, keyed_hash
+from keys.signer import Signer
+from ledger.values import Outcome
+from verifier.counter.answers import BookingView, CheckInAnswer, Holder, Represented, Words
+from verifier.counter.booking_views import booking_view, window_values
+from verifier.counter.checking_in import VOID_WINDOW, Ask, Judged
+from verifier.counter.looks import Looked, ServiceSeen
+from verifier.counter.phrasing import (
+    card_values,
+    contact_of,
+    excluded_by,
+    granted_words,
+    outcome_values,
+    place_of,
+    quotas_left,
+    refused_words,
+    tier_words,
+    visit_times,
+)
+from verifier.rules.reasons import REASONS
+
+INTEGRATION: Final = timedelta(seconds=60)
+"""Within this time of its instant an entry must be in the log's tree (DESIGN §8)."""
+
+CLOCK_TOLERANCE: Final = timedelta(seconds=30)
+"""A device whose clock differs by more is told so: the answer says clock, not card."""
+
+LOOKED: Final = Text(zh="卡有效，尚未办理", en="The card is valid; nothing is recorded yet")
+CONFIRM: Final = Text(zh="请确认服务后点击办理。", en="Choose the service and confirm.")
+ID_CHECK: Final = REASONS["id-check-needed"].hint
+
+
+class Answering:
+    """Makes answers: who the holder is to a department, what is left, what to say, and the promise."""
+
+    def __init__(self, secret: bytes, issuer: str, receipt: Signer) -> None:
+        """Derive the key of holder references from the server's secret; `receipt` signs promises in `issuer`'s name."""
+        self._reference_key = derive(secret, "holder-reference")
+        self._issuer = issuer
+        self._receipt = receipt
+
+    @property
+    def receipt_kid(self) -> str:
+        """The id of the key that signs promises: holders and devices need it in the trust bundle."""
+        return self._receipt.kid
+
+    def holder(self, department: str, card: CardClaims) -> Holder:
+        """Return the holder as a department may know it: a reference that no other department can join, and a name."""
+        return Holder(self.reference(department, card.subject), card.name)
+
+    def reference(self, department: str, subject: str) -> str:
+        """Return a department's own name for a holder."""
+        return b64u(keyed_hash(self._reference_key, department, subject)[:16])
+
+    def promise(self, outcome: Outcome) -> str:
+        """Return the signed promise to integrate an entry in time."""
+        made = to_epoch(outcome.at)
+        promise = Promise(outcome.entry, b64u(outcome.leaf_hash), made, made + int(INTEGRATION.total_seconds()))
+        return sign_promise(self._receipt, self._issuer, promise)
+
+    def time(self, at: datetime) -> str:
+        """Return the server's time, signed, for devices to hold while they are offline."""
+        return sign_time(self._receipt, self._issuer, at)
+
+    def look_words(self, looked: Looked, at: datetime) -> tuple[Words, Words]:
+        """Return the sentence and the hint of a look."""
+        if looked.reason is None:
+            return Words.of(LOOKED), Words.of(ID_CHECK if looked.needs else CONFIRM)
+        programme = looked.documents.programme
+        values = {} if looked.card is None else card_values(programme, looked.card, at)
+        return refused_words(programme, looked.ask.service, looked.reason, values)
+
+    def service_words(
+        self, looked: Looked, seen: ServiceSeen, at: datetime
+    ) -> tuple[Words | UnsetType, Words | UnsetType]:
+        """Return the sentence and the hint of why a service would be refused now; left out where it would not."""
+        if seen.reason is None or looked.card is None:
+            return UNSET, UNSET
+        programme = looked.documents.programme
+        stands = Outcome("", at, granted=False, reason=seen.reason, leaf_hash=b"", figures=seen.figures,
+                         visit=seen.visit, taken=seen.taken)  # fmt: skip
+        values = outcome_values(programme, stands) | card_values(programme, looked.card, at)
+        if seen.booking is not None:
+            values |= window_values(programme, seen.booking, at)
+        return refused_words(programme, seen.service, seen.reason, values)
+
+    def check_in(self, judged: Judged, at: datetime) -> CheckInAnswer:
+        """Return the whole answer to a check-in."""
+        ask, outcome, programme = judged.ask, judged.outcome, judged.documents.programme
+        message, hint = self._words(judged, at)
+        reason = None if outcome.reason is None else REASONS[outcome.reason]
+        contact = None if reason is None else contact_of(programme, ask.service, reason)
+        place = place_of(programme, _told_service(judged)) if outcome.reason == "not-offered-here" else None
+        card = judged.card
+        return CheckInAnswer(
+            id=outcome.entry,
+            outcome="granted" if outcome.granted else "denied",
+            reason=outcome.reason,
+            message=message,
+            hint=hint,
+            service=ask.service.code,
+            service_name=Words.of(ask.service.name),
+            beneficiary=ask.beneficiary.value,
+            at=rfc3339(outcome.at),
+            server_time=rfc3339(at),
+            tier=UNSET if card is None else card.tier,
+            tier_name=UNSET if card is None else tier_words(programme, card),
+            assurance=assurance_word(judged.verdict),
+            holder=UNSET if card is None else self.holder(ask.point.department, card),
+            quotas=quotas_left(programme, outcome.figures),
+            visit=UNSET if outcome.visit is None else visit_times(outcome.visit, re_entry=outcome.re_entry),
+            booking=_booking(judged),
+            represented=represented(ask),
+            excluded_by=UNSET if outcome.taken is None else excluded_by(programme, outcome.taken),
+            go_to=place or UNSET,
+            call=contact or UNSET,
+            void_until=rfc3339(outcome.at + VOID_WINDOW) if outcome.granted else UNSET,
+            promise=self.promise(outcome),
+            status_freshness=judged.verdict.freshness.value if isinstance(judged.verdict, Verified) else UNSET,
+            replayed=outcome.replayed,
+            clock_off_by=clock_off_by(ask.client_time, at),
+        )
+
+    def _words(self, judged: Judged, at: datetime) -> tuple[Words, Words]:
+        programme, service, outcome = judged.documents.programme, judged.ask.service, judged.outcome
+        if outcome.reason is None:
+            return granted_words(programme, service, outcome)
+        values: dict[str, Text] = outcome_values(programme, outcome)
+        if judged.card is not None:
+            values |= card_values(programme, judged.card, at)
+        if judged.booking is not None:
+            values |= window_values(programme, judged.booking, at)
+        if outcome.reason == "not-offered-here":
+            service = _told_service(judged)
+        return refused_words(programme, service, outcome.reason, values)
+
+
+def _told_service(judged: Judged) -> Service:
+    """Return the service that a visitor is told of: at the wrong lounge, the one that is booked."""
+    booked = None if judged.booking is None else judged.documents.programme.services.get(judged.booking.service)
+    return booked or judged.ask.service
+
+
+def _booking(judged: Judged) -> BookingView | UnsetType:
+    """Return the booking of a check-in; names only for those with the right to them at its point."""
+    if judged.booking is None:
+        return UNSET
+    names = judged.ask.caller.may(Right.NAMES, judged.ask.point.code)
+    return booking_view(judged.documents.programme, judged.booking, judged.details, names=names)
+
+
+def represented(ask: Ask) -> Represented | UnsetType:
+    """Return whom a clerk with a delegation code comes for, left out where no code was shown."""
+    return UNSET if ask.delegation is None else Represented(ask.delegation.employer, rfc3339(ask.delegation.ends_at))
+
+
+def assurance_word(verdict: Verified | Refused) -> str | UnsetType:
+    """Return how far a presentation proved itself, left out where it was refused."""
+    return verdict.assurance.word if isinstance(verdict, Verified) else UNSET
+
+
+def clock_off_by(client_time: int | None, at: datetime) -> int | UnsetType:
+    """Return by how many seconds the device's clock is ahead (negative: behind), left out while it is about right."""
+    if client_time is None or abs(client_time - to_epoch(at)) <= CLOCK_TOLERANCE.total_seconds():
+        return UNSET
+    return client_time - to_epoch(at)

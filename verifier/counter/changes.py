@@ -1,0 +1,201 @@
+"""Voids and check-outs (DESIGN §6): who may take a check-in back or close a visit, and the new entry that says so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+from accounts.rights import Caller, Right
+from cards.programme.types import Programme
+from edge.encoding import digest
+from edge.instants import InstantError, from_epoch, parse_asked
+from edge.problems import Problem, ProblemKind, register_problem
+from edge.strictjson import canonical
+from ledger.interface import Ledger
+from ledger.values import CheckOut, Draft, Entry, Outcome, TargetState, Void
+from verifier.counter.checking_in import LATE_WINDOW, VOID_WINDOW, ledger_problems
+from verifier.counter.commitments import Commitment
+from verifier.records.store import VerifierStore
+from verifier.trust.published import Documents
+
+_KINDS = (
+    ProblemKind("too-late-to-void", 409, "已过自行撤销时限", "It is too late to void this here", "Ask a supervisor."),
+    ProblemKind(
+        "another-must-void", 409, "须由另一位主管撤销", "Another supervisor must void this", "Not the granter."
+    ),
+    ProblemKind(
+        "already-voided", 409, "该记录已撤销", "It was voided already", "Nothing more to do: see today's list."
+    ),
+    ProblemKind("checked-out", 409, "已登记离场", "It was checked out already", "A supervisor can still void it."),
+    ProblemKind(
+        "not-granted", 409, "该记录未通过，无可撤销", "That entry granted nothing", "There is nothing to take back."
+    ),
+    ProblemKind(
+        "no-visit", 409, "没有进行中的入场", "No visit is open there", "Look for the right entry in today's list."
+    ),
+    ProblemKind(
+        "out-of-range", 422, "离场时间不在入场期间", "That time is not within the visit", "Between its start and now."
+    ),
+)
+for _kind in _KINDS:
+    register_problem(_kind)
+
+USES = frozenset({"check-in", "offline"})
+"""Kinds of entries that tell of a use: made here, or recorded by a device while it was offline."""
+
+TARGET_PROBLEMS = frozenset({"not-found", *(kind.code for kind in _KINDS)})
+"""Problem codes that a void or a check-out may answer with because of its target."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One intended void or check-out: who asks, the operation id, and the entry it is about."""
+
+    operation: str
+    caller: Caller
+    target: str
+
+
+class Changes:
+    """Voids and checks out, at the point of the check-in alone."""
+
+    def __init__(self, ledger: Ledger, store: VerifierStore) -> None:
+        """Change the ledger; free text goes to the erasable store, its salted commitment into the entry."""
+        self._ledger = ledger
+        self._store = store
+
+    def void(self, change: Change, reason: str, note: str | None, documents: Documents, at: datetime) -> Outcome:
+        """Take a check-in back, once.
+
+        Staff at the point within 15 minutes and before a check-out; afterwards a supervisor other than the operator who
+        granted. Raises Problem of TARGET_PROBLEMS or `not-permitted`.
+        """
+        entry = self._target(change, Right.VOID, Right.VOID_ANY)
+        commitment = Commitment.of(note)
+        marks = {} if commitment is None else {"note": commitment.text}
+        ask = Void(
+            device=change.caller.id,
+            id=change.operation,
+            request=_request("void", change, reason, note or ""),
+            at=at,
+            keep_until=at + LATE_WINDOW,
+            target=change.target,
+            draft=_draft(change.caller, entry, documents, marks),
+            reason=reason,
+            after_check_out=_supervises(change.caller, entry),
+            refusal=_against_void(change.caller, entry, at),
+        )
+        with ledger_problems(), target_problems():
+            outcome = self._ledger.void(ask)
+        if commitment is not None and not outcome.replayed:
+            self._store.keep_note(outcome.entry, commitment.opened, at)
+        return outcome
+
+    def check_out(
+        self, change: Change, left_at: str | None, documents: Documents, at: datetime, delivered: Iterable[int] = ()
+    ) -> Outcome:
+        """Close the visit that a check-in opened, now or at an earlier time recorded late (RFC 3339).
+
+        `delivered`: what of the service's checklist was given, by its numbers from 1; that alone closes a use without a
+        visit.
+        """
+        entry = self._target(change, Right.CHECK_IN)
+        told = checked(documents.programme, str(entry.fields["service"]), delivered)
+        if left_at is not None and told and "visit" not in entry.fields:
+            raise _invalid("$.at", "a use without a visit has no time of leaving")
+        ask = CheckOut(
+            device=change.caller.id,
+            id=change.operation,
+            request=_request("check-out", change, left_at or "", *told),
+            at=at,
+            keep_until=at + LATE_WINDOW,
+            target=change.target,
+            draft=_draft(change.caller, entry, documents, {"delivered": told} if told else {}),
+            out_at=at if left_at is None else _instant(left_at),
+        )
+        with ledger_problems(), target_problems():
+            return self._ledger.check_out(ask)
+
+    def _target(self, change: Change, *rights: Right) -> Entry:
+        """Return the check-in, if it was at a point where the caller has one of the rights."""
+        with ledger_problems():
+            entry = self._ledger.entry(change.target)
+        if entry is None or entry.fields.get("kind") not in USES:
+            raise Problem("not-found")
+        point = str(entry.fields["point"])
+        if not any(change.caller.may(right, point) for right in rights):
+            raise Problem("not-found" if not change.caller.may(Right.CHECK_IN, point) else "not-permitted")
+        return entry
+
+
+def checked(programme: Programme, service: str, delivered: Iterable[int]) -> tuple[str, ...]:
+    """Return what was delivered as an entry writes it, in order; Problem invalid-field for what is not included."""
+    numbers = sorted(set(delivered))
+    offered = programme.services.get(service)
+    most = 0 if offered is None else len(offered.includes)
+    if numbers and not 1 <= numbers[0] <= numbers[-1] <= most:
+        raise _invalid("$.delivered", f"the service's checklist has {most} parts, numbered from 1")
+    return tuple(str(number) for number in numbers)
+
+
+def _against_void(caller: Caller, entry: Entry, at: datetime) -> str | None:
+    """Return what speaks against this caller's void of this entry by time and person, None when nothing does."""
+    if _supervises(caller, entry):
+        return None
+    if at - _entered_at(entry) <= VOID_WINDOW and caller.may(Right.VOID, str(entry.fields["point"])):
+        return None
+    return "another-must-void" if caller.may(Right.VOID_ANY, str(entry.fields["point"])) else "too-late-to-void"
+
+
+def _supervises(caller: Caller, entry: Entry) -> bool:
+    """Whether the caller is a supervisor here, and not the operator who granted the entry."""
+    operator = caller.operator
+    if operator is None or not caller.may(Right.VOID_ANY, str(entry.fields["point"])):
+        return False
+    return operator.id != entry.fields.get("operator")
+
+
+def _entered_at(entry: Entry) -> datetime:
+    millis = entry.fields["at"]
+    return from_epoch(int(str(millis)) // 1000)
+
+
+def _draft(caller: Caller, entry: Entry, documents: Documents, extra: Mapping[str, object]) -> Draft:
+    fields = entry.fields
+    return Draft(
+        point=str(fields["point"]),
+        department=str(fields["department"]),
+        service=str(fields["service"]),
+        device=caller.id,
+        caller=caller.kind,
+        programme=documents.programme.version,
+        bundle=documents.bundle.version,
+        operator=None if caller.operator is None else caller.operator.id,
+        extra=extra,
+    )
+
+
+def _request(kind: str, change: Change, *values: str) -> bytes:
+    return digest(canonical({"kind": kind, "device": change.caller.id, "target": change.target, "values": [*values]}))
+
+
+def _instant(text: str) -> datetime:
+    try:
+        return parse_asked(text)
+    except InstantError as error:
+        raise _invalid("$.at", str(error)) from None
+
+
+def _invalid(path: str, message: str) -> Problem:
+    return Problem("invalid-field", extra={"fields": [{"path": path, "message": message}]})
+
+
+@contextmanager
+def target_problems() -> Iterator[None]:
+    """Map what speaks against a target to its problem."""
+    try:
+        yield
+    except TargetState as error:
+        raise Problem(error.code) from None

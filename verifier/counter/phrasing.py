@@ -1,0 +1,156 @@
+"""What is said of a judged check-in: figures with reset dates, sentences, whom to call, where to go. No store."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Final
+
+from cards.claims import CardClaims
+from cards.periods import period_named
+from cards.programme.types import Beneficiary, Programme, Service, Text
+from edge.instants import rfc3339
+from ledger.values import Figure, Outcome, Taken, VisitState
+from verifier.counter.answers import Contact, ExcludedBy, Place, QuotaLeft, VisitTimes, Words
+from verifier.rules.entitlement import places_of, quota_of_limit
+from verifier.rules.reasons import REASONS, Call, Reason, fill
+from verifier.rules.wording import BENEFICIARIES, UNITS, join, say_date, say_moment
+
+GRANTED: Final = Text(zh="可以使用：{service}", en="Granted: {service}")
+GRANTED_UNTIL: Final = Text(zh="可以使用：{service}，至 {ends}", en="Granted: {service}, until {ends}")
+RE_ENTRY: Final = Text(zh="再次进入，不计次数，至 {ends}", en="Re-entry, nothing counted, until {ends}")
+WELCOME: Final = Text(zh="请为持卡人办理。", en="Please serve the holder.")
+
+
+def quotas_left(programme: Programme, figures: tuple[Figure, ...]) -> tuple[QuotaLeft, ...]:
+    """Say what is left of each limit, and when it starts anew."""
+    return tuple(_quota_left(programme, figure) for figure in figures)
+
+
+def _quota_left(programme: Programme, figure: Figure) -> QuotaLeft:
+    quota = quota_of_limit(programme, figure.limit)
+    ends_at = period_named(quota.unit, figure.period, programme.zone).ends_at
+    return QuotaLeft(
+        limit=figure.limit,
+        name=Words.of(quota.name),
+        unit=quota.unit.value,
+        period=figure.period,
+        used=figure.used,
+        maximum=figure.maximum,
+        remaining=figure.remaining,
+        resets_at=None if ends_at is None else rfc3339(ends_at),
+    )
+
+
+def visit_times(visit: VisitState, *, re_entry: bool) -> VisitTimes:
+    """Say an open visit."""
+    return VisitTimes(rfc3339(visit.started_at), rfc3339(visit.ends_at), visit.entry, re_entry)
+
+
+def excluded_by(programme: Programme, taken: Taken) -> ExcludedBy:
+    """Say which use or hold fixed the other choice, and when."""
+    service = programme.services.get(taken.service)
+    name = service.name if service else programme.exclusions[taken.group].members[taken.member]
+    return ExcludedBy(taken.service, Words.of(name), rfc3339(taken.at), taken.entry)
+
+
+def place_of(programme: Programme, service: Service) -> Place | None:
+    """Say the first place where a service is offered, None where it is offered nowhere."""
+    for point in places_of(programme, service):
+        return Place(point.code, Words.of(point.name), point.phones[0].number if point.phones else None)
+    return None
+
+
+def contact_of(programme: Programme, service: Service, reason: Reason) -> Contact | None:
+    """Say whom to call for a reason: the service's department, or the programme's general number."""
+    if reason.call is Call.NOBODY or reason.call is Call.OPERATOR:
+        return None
+    if reason.call is Call.DEPARTMENT:
+        for code in service.departments:
+            department = programme.departments[code]
+            if department.phones:
+                return Contact(Words.of(department.name), department.phones[0].number)
+    return Contact(Words.of(programme.general_contact.label), programme.general_contact.number)
+
+
+def granted_words(programme: Programme, service: Service, outcome: Outcome) -> tuple[Words, Words]:
+    """Return the sentence and the hint of a grant."""
+    values: dict[str, Text] = {"service": service.name}
+    sentence = GRANTED
+    if outcome.visit is not None:
+        values["ends"] = say_moment(outcome.visit.ends_at, programme.zone, outcome.at)
+        sentence = RE_ENTRY if outcome.re_entry else GRANTED_UNTIL
+    hint = join(service.notes[:1]) if service.notes else WELCOME
+    return _said(sentence, values), Words.of(hint)
+
+
+def refused_words(programme: Programme, service: Service, code: str, values: Mapping[str, Text]) -> tuple[Words, Words]:
+    """Return the sentence and the hint of a refusal, with what is known put in."""
+    reason = REASONS[code]
+    known = {**_service_values(programme, service), **values}
+    return _said(reason.sentence, known), _said(reason.hint, known)
+
+
+def card_refused_words(programme: Programme, code: str, card: CardClaims | None, at: datetime) -> Words:
+    """Return the sentence of a refusal where no service is asked for."""
+    return _said(REASONS[code].sentence, {} if card is None else card_values(programme, card, at))
+
+
+def _said(text: Text, values: Mapping[str, Text]) -> Words:
+    zh = {name: value.in_language("zh") for name, value in values.items()}
+    en = {name: value.in_language("en") for name, value in values.items()}
+    return Words.of(fill(text, zh, en))
+
+
+def _service_values(programme: Programme, service: Service) -> dict[str, Text]:
+    places = places_of(programme, service)
+    ranked = sorted((programme.tiers[code] for code in service.tiers), key=lambda tier: -tier.rank)
+    return {
+        "service": service.name,
+        "tiers": join(tier.name for tier in ranked),
+        "go_to": places[0].name if places else Text(zh="指定服务点", en="the right point"),
+        "beneficiaries": join(BENEFICIARIES[who] for who in Beneficiary if who in service.beneficiaries),
+    }
+
+
+def card_values(programme: Programme, card: CardClaims, at: datetime) -> dict[str, Text]:
+    """Return what a sentence may say of a card."""
+    tier = programme.tiers.get(card.tier)
+    return {
+        "tier": tier.name if tier else Text(zh=card.tier, en=card.tier),
+        "expired": say_date(card.expires_at, programme.zone, at),
+        "starts": say_date(card.not_before, programme.zone, at),
+    }
+
+
+def outcome_values(programme: Programme, outcome: Outcome) -> dict[str, Text]:
+    """Return what a sentence may say of the ledger's figures, visit and choice."""
+    values: dict[str, Text] = {}
+    for figure in outcome.figures:
+        if figure.remaining == 0:
+            values |= _figure_values(programme, figure, outcome.at)
+    if outcome.visit is not None:
+        values["started"] = say_moment(outcome.visit.started_at, programme.zone, outcome.at)
+        values["ends"] = say_moment(outcome.visit.ends_at, programme.zone, outcome.at)
+    if outcome.taken is not None:
+        exclusion = programme.exclusions[outcome.taken.group]
+        values["unit"] = UNITS[exclusion.unit]
+        values["taken"] = exclusion.members[outcome.taken.member]
+        values["taken_at"] = say_date(outcome.taken.at, programme.zone, outcome.at)
+    return values
+
+
+def _figure_values(programme: Programme, figure: Figure, at: datetime) -> dict[str, Text]:
+    quota = quota_of_limit(programme, figure.limit)
+    ends_at = period_named(quota.unit, figure.period, programme.zone).ends_at
+    return {
+        "maximum": Text(zh=str(figure.maximum), en=str(figure.maximum)),
+        "unit": UNITS[quota.unit],
+        "resets": Text(zh="—", en="—") if ends_at is None else say_date(ends_at, programme.zone, at),
+    }
+
+
+def tier_words(programme: Programme, card: CardClaims) -> Words:
+    """Return a tier's name; a tier that this programme does not know goes by its code."""
+    tier = programme.tiers.get(card.tier)
+    return Words.of(tier.name if tier else Text(zh=card.tier, en=card.tier))

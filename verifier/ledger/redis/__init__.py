@@ -1,6 +1,0 @@
-"""The store for many machines: Redis 7 or a Redis Cluster, Lua beside it (docs/decisions/0110)."""
-
-from verifier.ledger.redis.ledger import RedisLedger
-from verifier.ledger.redis.options import Options, read_options
-
-__all__ = ["Options", "RedisLedger", "read_options"]

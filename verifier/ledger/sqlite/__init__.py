@@ -1,6 +1,0 @@
-"""The embedded store: one SQLite file, write-ahead log, full sync, group commit (docs/decisions/0040)."""
-
-from verifier.ledger.sqlite.files import Limits
-from verifier.ledger.sqlite.ledger import SqliteLedger
-
-__all__ = ["Limits", "SqliteLedger"]

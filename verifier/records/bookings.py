@@ -1,0 +1,114 @@
+"""What a booking says of persons, sealed in the erasable store (DESIGN §7): entries hold a salted commitment alone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from edge.database import Database
+from edge.instants import to_epoch
+from edge.sealing import Sealer, Unsealable, derive, keyed_hash
+from verifier.records.tables import BOOKING_DETAILS, WALLET_PROOFS
+
+_SALT_BYTES: Final = 16
+DETAILS_LIFE: Final = timedelta(days=30)
+"""How long the details outlive a booking's use or the end of its window."""
+
+
+@dataclass(frozen=True, slots=True)
+class BookingDetails:
+    """Whose booking it is and on which card it was made, its fields, and the opening of the entry's commitment.
+
+    `channel`: counter, telephone or wallet; `told`: why it ended without its holder's wish, to be shown to the holder.
+    """
+
+    subject: str
+    card: str
+    tier: str
+    name: str
+    card_issued_at: int
+    channel: str
+    fields: Mapping[str, Any]
+    opened: str
+    party: int
+    told: str | None = None
+
+
+class BookingStore:
+    """Keeps bookings' details until 30 days after use. Whoever can read the file without the secret learns nothing."""
+
+    def __init__(self, database: Database, secret: bytes) -> None:
+        """Keep the database; details are sealed under the server's secret, each bound to its booking."""
+        self._database = database
+        self._sealer = Sealer(secret, "booking-details")
+        self._salt_key = derive(secret, "booking-commitments")
+
+    def salt(self, *parts: str) -> bytes:
+        """Return the salt of a commitment: nobody without the secret can guess it, and a retry finds it again."""
+        return keyed_hash(self._salt_key, *parts)[:_SALT_BYTES]
+
+    def keep(self, booking: str, details: BookingDetails, closes_at: datetime) -> None:
+        """Keep or replace the details of a booking whose window closes at an instant."""
+        plain = json.dumps(asdict(details), ensure_ascii=False).encode()
+        row = {"details": self._sealer.seal(plain, booking), "erase_at": to_epoch(closes_at + DETAILS_LIFE)}
+        mine = BOOKING_DETAILS.c.booking == booking
+        with self._database.write() as connection:
+            if not connection.execute(BOOKING_DETAILS.update().where(mine).values(row)).rowcount:
+                connection.execute(BOOKING_DETAILS.insert().values(booking=booking, **row))
+
+    def erase_after(self, booking: str, ended_at: datetime) -> None:
+        """Have the details erased 30 days after an instant: the use, the cancellation, the new end of the window."""
+        mine = BOOKING_DETAILS.c.booking == booking
+        with self._database.write() as connection:
+            connection.execute(BOOKING_DETAILS.update().where(mine).values(erase_at=to_epoch(ended_at + DETAILS_LIFE)))
+
+    def end(self, booking: str, told: str | None, at: datetime) -> None:
+        """Note that a booking ended, and why, where its holder did not wish it."""
+        details = None if told is None else self.find(booking)
+        if details is None:
+            self.erase_after(booking, at)
+        else:
+            self.keep(booking, replace(details, told=told), at)
+
+    def find(self, booking: str) -> BookingDetails | None:
+        """Return the details of a booking, None when they are erased."""
+        with self._database.read() as connection:
+            found = BOOKING_DETAILS.c.booking == booking
+            sealed = connection.execute(sa.select(BOOKING_DETAILS.c.details).where(found)).scalar()
+        if sealed is None:
+            return None
+        try:
+            return BookingDetails(**json.loads(self._sealer.open(sealed, booking)))
+        except Unsealable:
+            return None  # a replaced secret: as good as erased
+
+    def erase(self, booking: str) -> None:
+        """Erase the details of a booking at once."""
+        with self._database.write() as connection:
+            connection.execute(BOOKING_DETAILS.delete().where(BOOKING_DETAILS.c.booking == booking))
+
+    def sweep(self, at: datetime) -> int:
+        """Erase what is over and forget the wallet's proofs that can no longer be shown; return how many rows went."""
+        now = to_epoch(at)
+        with self._database.write() as connection:
+            return sum(
+                connection.execute(table.delete().where(column < now)).rowcount
+                for table, column in (
+                    (BOOKING_DETAILS, BOOKING_DETAILS.c.erase_at),
+                    (WALLET_PROOFS, WALLET_PROOFS.c.forget_at),
+                )
+            )
+
+    def first_use(self, key: str, proof: str, forget_at: datetime) -> bool:
+        """Remember a wallet's proof, whichever process sees it; tell whether this is the first time."""
+        seen = sa.select(sa.literal(1)).where(WALLET_PROOFS.c.key == key, WALLET_PROOFS.c.proof == proof)
+        with self._database.write() as connection:
+            if connection.execute(seen).first() is not None:
+                return False
+            connection.execute(WALLET_PROOFS.insert().values(key=key, proof=proof, forget_at=to_epoch(forget_at)))
+            return True

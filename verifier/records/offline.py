@@ -1,0 +1,259 @@
+"""Which records of which device were seen, which wait for a supervisor, and what in their numbering does not add up.
+
+Kept beside the ledger, never instead of it: that a use counts once is the ledger's own promise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Row
+from sqlalchemy.exc import IntegrityError
+
+from cards.offline_record import SignedRecord
+from edge.database import Database
+from edge.instants import from_epoch, to_epoch
+from edge.sealing import Sealer, Unsealable
+from verifier.records.tables import OFFLINE_INCIDENTS as INCIDENTS
+from verifier.records.tables import OFFLINE_RECORDS as RECORDS
+
+APPLIED: Final = "applied"
+HELD: Final = "held"
+DISMISSED: Final = "dismissed"
+
+GAP: Final = "gap"
+FORK: Final = "fork"
+BROKEN_CHAIN: Final = "broken-chain"
+FORGED: Final = "forged"
+
+GAPS_MOST: Final = 100
+"""So many gaps of one device are told apart; a device with more has lost its records, or its mind."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A record that was seen. `answer` is what was answered once it was applied; `why` it is held, or was."""
+
+    device: str
+    seq: int
+    digest: str
+    made_at: datetime
+    received_at: datetime
+    point: str
+    service: str
+    operator: str | None
+    state: str
+    why: str | None = None
+    answer: str | None = None
+    decided_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A record to be remembered with what became of it."""
+
+    signed: SignedRecord
+    state: str
+    why: str | None = None
+    answer: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """What does not add up: a gap in the sequence, two records of one number, a chain that does not hold, forgeries.
+
+    `count`: how often it was met; `closed_at`: when a gap was filled.
+    """
+
+    device: str
+    kind: str
+    seq: int
+    until_seq: int
+    count: int
+    first_at: datetime
+    last_at: datetime
+    closed_at: datetime | None
+
+
+class OfflineStore:
+    """Remembers records in the verifier's erasable store; those that wait lie there sealed."""
+
+    def __init__(self, database: Database, secret: bytes) -> None:
+        """Keep the database; held records are sealed under the server's secret, for they hold card tokens."""
+        self._database = database
+        self._sealer = Sealer(secret, "offline-records")
+
+    def known(self, device: str, seqs: Iterable[int]) -> Mapping[tuple[int, str], Kept]:
+        """Return what was seen of a device under these numbers, by number and digest."""
+        wanted = RECORDS.c.device == device, RECORDS.c.seq.in_(list(seqs))
+        with self._database.read() as connection:
+            return {(row.seq, row.digest): _kept(row) for row in connection.execute(sa.select(RECORDS).where(*wanted))}
+
+    def remember(self, seen: Sequence[Seen], at: datetime) -> None:
+        """Keep records as first seen, and note forks and breaks in their chains. Sent again, nothing changes."""
+        try:
+            self._remember(seen, at)
+        except IntegrityError:  # another worker kept the same batch at this very moment: now it is known
+            self._remember(seen, at)
+
+    def note_gaps(self, device: str, at: datetime) -> tuple[tuple[int, int], ...]:
+        """Return the numbers missing below the highest seen, as ranges; note new gaps, close those that were filled."""
+        with self._database.write() as connection:
+            gaps = _gaps(connection, device)
+            mine = INCIDENTS.c.device == device, INCIDENTS.c.kind == GAP, INCIDENTS.c.closed_at.is_(None)
+            rows = connection.execute(sa.select(INCIDENTS.c.seq, INCIDENTS.c.until_seq).where(*mine))
+            noted = {(row.seq, row.until_seq) for row in rows}
+            for seq, until in noted - set(gaps):
+                change = INCIDENTS.update().where(*mine, INCIDENTS.c.seq == seq, INCIDENTS.c.until_seq == until)
+                connection.execute(change.values(closed_at=to_epoch(at)))
+            for seq, until in sorted(set(gaps) - noted):
+                _note(connection, device, GAP, seq, at, until=until)
+        return gaps
+
+    def note(self, device: str, kind: str, seq: int, at: datetime) -> None:
+        """Note an incident; the same again is counted."""
+        with self._database.write() as connection:
+            _note(connection, device, kind, seq, at)
+
+    def incidents(self, device: str | None = None) -> tuple[Incident, ...]:
+        """Return incidents, of one device or all, the newest first."""
+        wanted = sa.select(INCIDENTS).order_by(INCIDENTS.c.last_at.desc(), INCIDENTS.c.device, INCIDENTS.c.seq)
+        with self._database.read() as connection:
+            rows = connection.execute(wanted if device is None else wanted.where(INCIDENTS.c.device == device))
+            return tuple(_incident(row) for row in rows)
+
+    def highest(self, device: str) -> int:
+        """Return the highest number seen of a device, 0 for none."""
+        with self._database.read() as connection:
+            found = connection.execute(sa.select(sa.func.max(RECORDS.c.seq)).where(RECORDS.c.device == device)).scalar()
+        return int(found or 0)
+
+    def held(self, points: Iterable[str] | None, most: int = 200) -> tuple[Kept, ...]:
+        """Return records that wait, of these points or of all, the oldest first."""
+        wanted = sa.select(RECORDS).where(RECORDS.c.state == HELD).order_by(RECORDS.c.received_at, RECORDS.c.seq)
+        if points is not None:
+            wanted = wanted.where(RECORDS.c.point.in_(list(points)))
+        with self._database.read() as connection:
+            return tuple(_kept(row) for row in connection.execute(wanted.limit(most)))
+
+    def find(self, digest: str) -> tuple[Kept, str | None] | None:
+        """Return a record that waits or waited, and its text while it is kept; None for an unknown one."""
+        with self._database.read() as connection:
+            row = connection.execute(sa.select(RECORDS).where(RECORDS.c.digest == digest)).first()
+        if row is None:
+            return None
+        return _kept(row), None if row.record is None else self._opened(row.record, digest)
+
+    def decide(self, digest: str, state: str, by: str, answer: str | None = None) -> None:
+        """Note what became of a record that waited, and let its text go. A second decision changes nothing."""
+        waiting = RECORDS.c.digest == digest, RECORDS.c.state == HELD
+        with self._database.write() as connection:
+            change = RECORDS.update().where(*waiting)
+            connection.execute(change.values(state=state, decided_by=by, answer=answer, record=None))
+
+    def _remember(self, seen: Sequence[Seen], at: datetime) -> None:
+        with self._database.write() as connection:
+            for record in seen:
+                if not _is_known(connection, record.signed):
+                    connection.execute(RECORDS.insert().values(self._row(record, at)))
+                    _check_chain(connection, record.signed, at)
+
+    def _row(self, seen: Seen, at: datetime) -> dict[str, Any]:
+        record, digest = seen.signed.record, seen.signed.digest
+        return {
+            "device": record.device,
+            "seq": record.seq,
+            "digest": digest,
+            "prev": record.prev,
+            "prev_at": None if record.prev_at is None else to_epoch(record.prev_at),
+            "made_at": to_epoch(record.made_at),
+            "received_at": to_epoch(at),
+            "point": record.point,
+            "service": record.service,
+            "operator": record.operator,
+            "state": seen.state,
+            "why": seen.why,
+            "answer": seen.answer,
+            "record": self._sealer.seal(seen.signed.text.encode(), digest) if seen.state == HELD else None,
+        }
+
+    def _opened(self, sealed: bytes, digest: str) -> str | None:
+        try:
+            return self._sealer.open(sealed, digest).decode()
+        except Unsealable:
+            return None
+
+
+def _is_known(connection: Connection, signed: SignedRecord) -> bool:
+    same = RECORDS.c.device == signed.record.device, RECORDS.c.seq == signed.record.seq
+    found = connection.execute(sa.select(RECORDS.c.digest).where(*same, RECORDS.c.digest == signed.digest))
+    return found.first() is not None
+
+
+def _check_chain(connection: Connection, signed: SignedRecord, at: datetime) -> None:
+    """Hold a record against its neighbours, as far as they have come; all orders of upload find the same."""
+    record = signed.record
+    near = sa.select(RECORDS).where(
+        RECORDS.c.device == record.device, RECORDS.c.seq.between(record.seq - 1, record.seq + 1)
+    )
+    for row in connection.execute(near).all():
+        if row.seq == record.seq and row.digest != signed.digest:
+            _note(connection, record.device, FORK, record.seq, at)
+        before, prev, prev_at = (row, record.prev, _epoch(record.prev_at)) if row.seq < record.seq else (None, "", None)
+        if before is not None and (before.digest, before.made_at) != (prev, prev_at):
+            _note(connection, record.device, BROKEN_CHAIN, record.seq, at)
+        if row.seq > record.seq and (row.prev, row.prev_at) != (signed.digest, to_epoch(record.made_at)):
+            _note(connection, record.device, BROKEN_CHAIN, row.seq, at)
+
+
+def _epoch(at: datetime | None) -> int | None:
+    return None if at is None else to_epoch(at)
+
+
+def _note(connection: Connection, device: str, kind: str, seq: int, at: datetime, *, until: int | None = None) -> None:
+    same = INCIDENTS.c.device == device, INCIDENTS.c.kind == kind, INCIDENTS.c.seq == seq
+    now = {"until_seq": seq if until is None else until, "last_at": to_epoch(at), "closed_at": None}
+    again = INCIDENTS.update().where(*same).values(count=INCIDENTS.c.count + 1, **now)
+    if connection.execute(again).rowcount == 0:
+        first = {"device": device, "kind": kind, "seq": seq, "count": 1, "first_at": to_epoch(at)}
+        connection.execute(INCIDENTS.insert().values(first | now))
+
+
+def _gaps(connection: Connection, device: str) -> tuple[tuple[int, int], ...]:
+    """The missing ranges from 1 to the highest number seen, the lowest first."""
+    numbers = sa.select(RECORDS.c.seq).where(RECORDS.c.device == device).distinct().subquery()
+    following = sa.func.lead(numbers.c.seq).over(order_by=numbers.c.seq).label("following")
+    steps = sa.select(numbers.c.seq, following).subquery()
+    jumps = sa.select(steps).where(steps.c.following > steps.c.seq + 1).order_by(steps.c.seq).limit(GAPS_MOST)
+    gaps = [(row.seq + 1, row.following - 1) for row in connection.execute(jumps)]
+    lowest = connection.execute(sa.select(sa.func.min(numbers.c.seq))).scalar()
+    return tuple([(1, lowest - 1), *gaps] if lowest is not None and lowest > 1 else gaps)
+
+
+def _kept(row: Row[Any]) -> Kept:
+    return Kept(
+        row.device,
+        row.seq,
+        row.digest,
+        from_epoch(row.made_at),
+        from_epoch(row.received_at),
+        row.point,
+        row.service,
+        row.operator,
+        row.state,
+        row.why,
+        row.answer,
+        row.decided_by,
+    )
+
+
+def _incident(row: Row[Any]) -> Incident:
+    closed = None if row.closed_at is None else from_epoch(row.closed_at)
+    first, last = from_epoch(row.first_at), from_epoch(row.last_at)
+    # A row is a tuple too: `row.count` would be the tuple's own.
+    times = row._mapping["count"]  # noqa: SLF001 - SQLAlchemy's documented name
+    return Incident(row.device, row.kind, row.seq, row.until_seq, times, first, last, closed)

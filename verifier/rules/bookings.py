@@ -1,0 +1,172 @@
+"""When a booking may be made, changed, used and cancelled: the programme's rules as pure functions of one instant.
+
+Every bound belongs to what it bounds: exactly two hours before take-off is in time (PROGRAMME, Read right 5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from cards.programme.types import BookingBasis, BookingRule, Programme, Service, UseWindow
+from ledger.bookings import Booking, BookingState, Window
+from verifier.rules.fields import Fields
+
+TOO_LATE, TOO_EARLY, MISSED = "booking-too-late", "booking-too-early", "booking-missed"
+
+_INSTANT = timedelta(milliseconds=1)  # a window holds its last bound: a day ends before the next begins
+_STALE = timedelta(days=2)  # how long after its window a booking still tells a visitor why none is left
+TOLD = timedelta(days=7)
+"""Bookings expected longer ago than this are not looked up: no window, reopened or not, reaches so far."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A booking as it would be: its window, and the instant that fixes its period (DESIGN §6).
+
+    `last_call`: until when it may be booked, `first_call`: from when on.
+    """
+
+    window: Window
+    period_at: datetime
+    first_call: datetime
+    last_call: datetime
+
+
+def plan(rule: BookingRule, service: Service, fields: Fields, at: datetime, zone: ZoneInfo) -> Plan:
+    """Return what the fields ask for at `at`. `fields` come from read_fields, so that what the basis needs is there."""
+    if rule.basis is BookingBasis.NOTICE and fields.year is not None:
+        return _receipt_plan(rule, fields.year, fields.day, zone)
+    if fields.starts_at is None:
+        return _open_plan(rule, at)
+    scheduled = fields.starts_at
+    return Plan(
+        window=window_around(rule, service, scheduled, scheduled),
+        period_at=scheduled,
+        first_call=scheduled - rule.ahead,
+        last_call=scheduled - rule.lead,
+    )
+
+
+def window_around(rule: BookingRule, service: Service, scheduled: datetime, expected: datetime) -> Window:
+    """Return when a booking expected at one instant can be used: by the service's own window, else the rule's."""
+    own = service.use_window or UseWindow(rule.opens_before, rule.closes_after)
+    return Window(scheduled, expected, expected - own.opens_before, expected + own.closes_after)
+
+
+def _receipt_plan(rule: BookingRule, year: int, day: date | None, zone: ZoneInfo) -> Plan:
+    """Return a receipt's: of the notice's year; the organiser sets the day, until then the whole year is open."""
+    starts, ends = _midnight(date(year, 1, 1), zone), _midnight(date(year + 1, 1, 1), zone) - _INSTANT
+    window = Window(starts, ends, starts, ends)
+    if day is not None:
+        window = day_window(rule, day, zone, scheduled_at=starts)
+    return Plan(window, period_at=starts, first_call=starts - rule.ahead, last_call=window.closes_at)
+
+
+def day_window(rule: BookingRule, day: date, zone: ZoneInfo, *, scheduled_at: datetime) -> Window:
+    """Return the window of a booking for a whole local day."""
+    begins = _midnight(day, zone)
+    return Window(scheduled_at, begins, begins - rule.opens_before, begins + rule.closes_after - _INSTANT)
+
+
+def _open_plan(rule: BookingRule, at: datetime) -> Plan:
+    """Return an event's: its day is not the programme's to know, so it stands until the organiser moves it."""
+    ends = at + rule.ahead
+    return Plan(Window(at, ends, at - rule.opens_before, ends), period_at=at, first_call=at, last_call=ends)
+
+
+def _midnight(day: date, zone: ZoneInfo) -> datetime:
+    return datetime.combine(day, time(), zone).astimezone(UTC)
+
+
+def booking_findings(wanted: Plan, at: datetime) -> tuple[str, ...]:
+    """Return what speaks against booking at `at`: too late for the lead, or further ahead than may be booked."""
+    if at > wanted.last_call:
+        return (TOO_LATE,)
+    return (TOO_EARLY,) if at < wanted.first_call else ()
+
+
+def change_findings(
+    old: Booking, old_rule: BookingRule, wanted: Plan, new_rule: BookingRule, at: datetime
+) -> tuple[str, ...]:
+    """Return what speaks against changing a booking at `at`.
+
+    Earlier, or under a stricter rule, needs the lead anew; later does not, unless the rule says so. What is over is
+    reopened first.
+    """
+    if at > old.window.closes_at:
+        return (MISSED,)
+    if at < wanted.first_call:
+        return (TOO_EARLY,)
+    late = at > (wanted.last_call if _needs_lead(old, old_rule, wanted, new_rule) else wanted.window.closes_at)
+    return (TOO_LATE,) if late else ()
+
+
+def _needs_lead(old: Booking, old_rule: BookingRule, wanted: Plan, new_rule: BookingRule) -> bool:
+    scheduled = wanted.window.scheduled_at
+    changes = {
+        "earlier": scheduled < old.window.scheduled_at,
+        "later": scheduled > old.window.scheduled_at,
+        "stricter-rule": new_rule.lead > old_rule.lead,
+    }
+    return any(changes[name] for name in new_rule.change_needs_lead)
+
+
+def delayed(old: Booking, rule: BookingRule, service: Service, expected: datetime) -> Window:
+    """Return the window of a booking now expected at another time: its period stays that of the schedule."""
+    return window_around(rule, service, old.window.scheduled_at, expected)
+
+
+def reopened(old: Booking, until: datetime, at: datetime) -> Window:
+    """Return the window of a booking that a supervisor opens again at `at`; one that was over is expected from then."""
+    expected = at if at > old.window.closes_at else old.window.expected_at
+    return replace(old.window, expected_at=expected, closes_at=until)
+
+
+def cancel_until(booking: Booking, rule: BookingRule, zone: ZoneInfo) -> datetime:
+    """Return the instant until which a holder may cancel."""
+    expected = booking.window.expected_at
+    if rule.cancel_until == "day-before":
+        return _midnight(expected.astimezone(zone).date(), zone) - _INSTANT
+    return expected
+
+
+def booking_for(bookings: Iterable[Booking], service: Service, at: datetime) -> Booking | None:
+    """Return the booking that a visitor means who names none: one held and open now, else the nearest that says why
+    not. None where nothing of the service was booked.
+    """
+    told = [one for one in bookings if one.service == service.code and one.state is not BookingState.CANCELLED]
+    told = [one for one in told if at <= one.window.closes_at + _STALE]
+    return min(told, key=lambda one: _distance(one, at), default=None)
+
+
+def _distance(booking: Booking, at: datetime) -> tuple[timedelta, bool, datetime]:
+    """How far a booking's window lies from `at`; of equally near ones those held come first, then the earlier."""
+    window = booking.window
+    away = max(window.opens_at - at, at - window.closes_at, timedelta())
+    held = booking.state is BookingState.HELD
+    return away, not held, window.expected_at
+
+
+def misplaced(programme: Programme, bookings: Iterable[Booking], service: Service, at: datetime) -> Booking | None:
+    """Return a booking of a sister service, held and open now, that is used elsewhere: the visitor stands at the wrong
+    lounge. None where there is none.
+    """
+    for one in bookings:
+        booked = programme.services.get(one.service)
+        is_sister = booked is not None and booked.item == service.item and booked.code != service.code
+        if is_sister and one.state is BookingState.HELD and one.window.opens_at <= at <= one.window.closes_at:
+            return one
+    return None
+
+
+def tells_of(booking: Booking, at: datetime) -> bool:
+    """Whether a booking still matters to a counter or a wallet: held, or over for no more than two days."""
+    return booking.state is BookingState.HELD or at <= booking.window.closes_at + _STALE
+
+
+def span_of_day(day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
+    """Return a local day's bounds, its end excluded."""
+    return _midnight(day, zone), _midnight(day + timedelta(days=1), zone)

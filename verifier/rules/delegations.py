@@ -1,0 +1,102 @@
+"""Delegation codes (PROGRAMME, Representatives): a holder lets an employer's clerk use one service, for some days.
+
+The code is short enough to read out and is kept as a keyed hash alone. Whoever can read the store without the server's
+secret learns no code, no card and no employer; whoever can change it can end a delegation, or lengthen one.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from cards.claims import CardClaims
+from cards.programme.types import Beneficiary, Programme, Service
+from edge.problems import Problem, ProblemKind, register_problem
+
+CODE_PREFIX: Final = "71"
+"""How every code begins: no wire form of digits does (docs/card-format.md)."""
+BODY_DIGITS: Final = 16
+_GROUP: Final = 4
+_CODE = re.compile(rf"{CODE_PREFIX}[0-9]{{{BODY_DIGITS + 2}}}", re.ASCII)
+_BETWEEN = re.compile(r"[\s·.-]+")
+_LONGEST: Final = 40
+OVER, ELSEWHERE = "delegation-over", "delegation-elsewhere"
+
+_KINDS: Final = (
+    ProblemKind(
+        "too-many-delegations", 409, "有效的授权码过多", "Too many codes are in force", "Take one back, then try again."
+    ),
+    ProblemKind(
+        "card-does-not-hold", 409, "该卡目前不能使用", "This card does not hold now", "See the reason, or call."
+    ),
+    ProblemKind(
+        "not-delegable", 409, "该服务不能授权他人代办", "No clerk can use this service", "Services for employers alone."
+    ),
+)
+for _kind in _KINDS:
+    register_problem(_kind)
+
+
+@dataclass(frozen=True, slots=True)
+class Delegation:
+    """One delegation: whose, for which service and employer, until when. `card`: the token it was made with.
+
+    `uses` and `used_at` are told to the holder; what proves a use is its entry.
+    """
+
+    id: str
+    subject: str
+    card: str
+    service: str
+    employer: str
+    made_at: datetime
+    ends_at: datetime
+    revoked_at: datetime | None = None
+    uses: int = 0
+    used_at: datetime | None = None
+
+    def in_force(self, at: datetime) -> bool:
+        """Whether it can be used at `at`: its end is excluded."""
+        return self.revoked_at is None and at < self.ends_at
+
+
+def refusal_of(delegation: Delegation | None, service: str, at: datetime) -> tuple[str, ...]:
+    """Return what speaks against a code as the word for `service` at `at`; nothing where no code was shown."""
+    if delegation is None:
+        return ()
+    if delegation.service != service:
+        return (ELSEWHERE,)
+    return () if delegation.in_force(at) else (OVER,)
+
+
+def read_code(text: str) -> str | None:
+    """Return a delegation code as it is kept, from what was scanned or typed; None for any other text.
+
+    Groups and dashes are forgiven. A slip of one or two digits is none: the last two digits check the others
+    (ISO/IEC 7064 MOD 97-10, as in a card number).
+    """
+    if len(text) > _LONGEST:
+        return None
+    digits = _BETWEEN.sub("", text)
+    return digits if _CODE.fullmatch(digits) and int(digits) % 97 == 1 else None
+
+
+def spaced(code: str) -> str:
+    """Return a code in groups of four, as it is shown and read out."""
+    return " ".join(code[start : start + _GROUP] for start in range(0, len(code), _GROUP))
+
+
+def delegable(service: Service) -> bool:
+    """Whether a clerk can be sent for a service: it is used at a counter, and serves the employer."""
+    return service.checked_in and Beneficiary.EMPLOYER in service.beneficiaries
+
+
+def check_delegable(programme: Programme, service: Service, card: CardClaims) -> timedelta:
+    """Return how long a delegation of `service` by this card lives; Problem `not-delegable` where there is none."""
+    if programme.delegation is None or service.closed is not None:
+        raise Problem("not-delegable")
+    if not delegable(service) or card.tier not in service.tiers:
+        raise Problem("not-delegable")
+    return programme.delegation

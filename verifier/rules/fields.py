@@ -1,0 +1,284 @@
+"""The fields of a booking, read and validated by the programme's rule. Pure: values in, values or every fault out.
+
+The fields of an airport booking are the guide's nine groups; each other rule names its own (PROGRAMME, Quotas and
+booking rules).
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Protocol
+from zoneinfo import ZoneInfo
+
+from cards.names import mask
+from cards.programme.types import BookingField, Service
+from edge.instants import InstantError, day_asked, parse_asked, rfc3339
+
+TEXT_MOST, NOTE_MOST, NAME_MOST, LIST_MOST, NUMBER_MOST = 100, 500, 60, 50, 9999
+HOLDER_NAME = "holder_name"
+"""The text field that must be the card holder's own name, and must stand in the list of those who travel."""
+
+_PHONE = re.compile(r"\+?[0-9][0-9 ()-]{4,19}", re.ASCII)
+_PLATE = re.compile(r"[\u4e00-\u9fffA-Z0-9]{4,10}")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\u2028\u2029]")
+_INTERVAL = 2
+
+
+class BadFields(ValueError):
+    """What was given does not make a booking; `faults` are (path, message), each naming its field."""
+
+    def __init__(self, faults: list[tuple[str, str]]) -> None:
+        super().__init__("; ".join(f"{path}: {message}" for path, message in faults))
+        self.faults = faults
+
+
+class _Fault(ValueError):
+    """One value is not as its field wants it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """A booking's fields, valid and in one spelling. `starts_at`: the time given, `ends_at`: of a slot, its end.
+
+    `year` and `day` are a receipt's; `party` counts the holder.
+    """
+
+    values: Mapping[str, object]
+    party: int
+    starts_at: datetime | None = None
+    ends_at: datetime | None = None
+    year: int | None = None
+    day: date | None = None
+
+
+class FieldRule(Protocol):
+    """What fields are read by: a booking's rule, or a request's."""
+
+    @property
+    def fields(self) -> tuple[BookingField, ...]:
+        """What is asked for."""
+        ...
+
+    @property
+    def party_most(self) -> int:
+        """How many people at most, the holder among them."""
+        ...
+
+    @property
+    def slot_most(self) -> timedelta | None:
+        """How long a slot is at most; None where there are none."""
+        ...
+
+
+def read_fields(
+    rule: FieldRule, service: Service, given: Mapping[str, object], zone: ZoneInfo, card_name: str
+) -> Fields:
+    """Return the fields of a booking of `service`; BadFields with all faults at once. `card_name` is masked."""
+    faults: list[tuple[str, str]] = []
+    values = dict(_values(rule, service, given, faults))
+    if not faults:
+        faults += _contradictions(rule, values, zone, card_name)
+    if faults:
+        raise BadFields(faults)
+    starts_at, ends_at = _times(rule, values)
+    day = next((value for value in values.values() if isinstance(value, date)), None)
+    year = values.get("year")
+    return Fields(
+        values={code: _spelled(value) for code, value in values.items()},
+        party=_party(rule, values),
+        starts_at=starts_at,
+        ends_at=ends_at,
+        year=year if isinstance(year, int) else None,
+        day=day,
+    )
+
+
+def _values(
+    rule: FieldRule, service: Service, given: Mapping[str, object], faults: list[tuple[str, str]]
+) -> Iterator[tuple[str, object]]:
+    """Yield each field's value, read by its kind."""
+    asked = {one.code: one for one in rule.fields if not one.services or service.code in one.services}
+    faults += [(_path(code), "this booking has no such field") for code in given if code not in asked]
+    for code, one in asked.items():
+        value = given.get(code)
+        if value is None:
+            if one.required:
+                faults.append((_path(code), "this booking needs it"))
+            continue
+        try:
+            yield code, _KINDS[one.kind](one, value)
+        except _Fault as fault:
+            faults.append((_path(code), str(fault)))
+
+
+def _path(code: str) -> str:
+    return f"$.fields.{code[:TEXT_MOST]}"
+
+
+def _text(field: BookingField, value: object) -> str:
+    text = _line(value, TEXT_MOST)
+    if field.pattern is not None and not re.fullmatch(field.pattern, text):
+        raise _Fault("it does not have the expected form")
+    return text
+
+
+def _line(value: object, most: int) -> str:
+    if not isinstance(value, str):
+        raise _Fault("a text is expected")
+    text = unicodedata.normalize("NFC", value).strip()
+    if not 1 <= len(text) <= most or _CONTROL.search(text):
+        raise _Fault(f"a text of 1 to {most} characters on one line is expected")
+    return text
+
+
+def _note(_field: BookingField, value: object) -> str:
+    return _line(value, NOTE_MOST)
+
+
+def _names(_field: BookingField, value: object) -> tuple[str, ...]:
+    return tuple(_line(name, NAME_MOST) for name in _list(value))
+
+
+def _list(value: object) -> list[object]:
+    if not isinstance(value, list) or len(value) > LIST_MOST:
+        raise _Fault(f"a list of at most {LIST_MOST} is expected")
+    return value
+
+
+def _plates(_field: BookingField, value: object) -> tuple[str, ...]:
+    return tuple(_plate(plate) for plate in _list(value))
+
+
+def _plate(value: object) -> str:
+    plate = re.sub(r"[\s·.-]", "", unicodedata.normalize("NFKC", _line(value, TEXT_MOST)).upper())
+    if not _PLATE.fullmatch(plate):
+        raise _Fault("a number plate such as 粤A12345 is expected")
+    return plate
+
+
+def _phone(_field: BookingField, value: object) -> str:
+    phone = _line(value, TEXT_MOST)
+    if not _PHONE.fullmatch(phone):
+        raise _Fault("a telephone number is expected")
+    return phone
+
+
+def _number(_field: BookingField, value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= NUMBER_MOST:
+        raise _Fault(f"a number from 0 to {NUMBER_MOST} is expected")
+    return value
+
+
+def _yes_no(_field: BookingField, value: object) -> bool:
+    if not isinstance(value, bool):
+        raise _Fault("true or false is expected")
+    return value
+
+
+def _date(_field: BookingField, value: object) -> date:
+    try:
+        return day_asked(value if isinstance(value, str) and len(value) == len("2026-10-31") else "")
+    except InstantError:
+        raise _Fault("a date such as 2026-10-31 is expected") from None
+
+
+def _instants(_field: BookingField, value: object) -> tuple[datetime, ...]:
+    """Read a time, or two joined by `/`: a slot from one to the other (ISO 8601)."""
+    parts = value.split("/") if isinstance(value, str) else [""]
+    try:
+        instants = tuple(parse_asked(part) for part in parts[: _INTERVAL + 1])
+    except InstantError as error:
+        raise _Fault(str(error)) from None
+    if len(instants) > _INTERVAL or (len(instants) == _INTERVAL and instants[0] >= instants[1]):
+        raise _Fault("a slot is its beginning and its end, joined by /")
+    return instants
+
+
+_KINDS: Mapping[str, Callable[[BookingField, object], object]] = {
+    "text": _text,
+    "note": _note,
+    "names": _names,
+    "phone": _phone,
+    "plates": _plates,
+    "number": _number,
+    "yes-no": _yes_no,
+    "datetime": _instants,
+    "date": _date,
+}
+
+
+def _contradictions(
+    rule: FieldRule, values: Mapping[str, object], zone: ZoneInfo, card_name: str
+) -> Iterator[tuple[str, str]]:
+    """Yield what does not go together: counts and lists, the party, the dates, the holder's name."""
+    for one in rule.fields:
+        if one.counts is not None and one.code in values and values[one.code] != _size(values.get(one.counts)):
+            yield _path(one.code), f"it is not how many `{one.counts}` lists"
+    if not 1 <= _party(rule, values) <= rule.party_most:
+        yield "$.fields", f"a party is at most {rule.party_most}, with the holder"
+    yield from _wrong_times(rule, values, zone)
+    name = values.get(HOLDER_NAME)
+    if isinstance(name, str) and mask(name) != card_name:
+        yield _path(HOLDER_NAME), "it is not the name on the card"
+    party = next((one.counts for one in rule.fields if one.party == "all" and one.counts), None)
+    listed = values.get(party or "")
+    if isinstance(name, str) and isinstance(listed, tuple) and name not in listed:
+        yield _path(party or ""), "the holder travels too, and stands in this list"
+
+
+def _wrong_times(rule: FieldRule, values: Mapping[str, object], zone: ZoneInfo) -> Iterator[tuple[str, str]]:
+    starts_at, ends_at = _times(rule, values)
+    for code, value in values.items():
+        if (
+            isinstance(value, tuple)
+            and len(value) == _INTERVAL
+            and isinstance(value[0], datetime)
+            and not rule.slot_most
+        ):
+            yield _path(code), "one time is expected, not a slot"
+        if isinstance(value, date) and starts_at is not None and starts_at.astimezone(zone).date() != value:
+            yield _path(code), "it is not the date of the time given"
+        if isinstance(value, date) and "year" in values and value.year != values["year"]:
+            yield _path(code), "it does not lie in the year given"
+    most = rule.slot_most or timedelta.max
+    if starts_at is not None and ends_at is not None and ends_at - starts_at > most:
+        yield "$.fields", f"a slot is at most {most // timedelta(minutes=1)} minutes"
+
+
+def _times(rule: FieldRule, values: Mapping[str, object]) -> tuple[datetime | None, datetime | None]:
+    """Return beginning and end of the first time among the fields."""
+    for one in rule.fields:
+        found = values.get(one.code) if one.kind == "datetime" else None
+        if isinstance(found, tuple):
+            ends_at = found[1] if len(found) == _INTERVAL else None
+            if ends_at is None and rule.slot_most is not None:
+                ends_at = found[0] + rule.slot_most
+            return found[0], ends_at
+    return None, None
+
+
+def _party(rule: FieldRule, values: Mapping[str, object]) -> int:
+    for one in rule.fields:
+        number = values.get(one.code)
+        if one.party is not None and isinstance(number, int):
+            return number + (one.party == "besides")
+    return 1
+
+
+def _size(value: object) -> int:
+    return len(value) if isinstance(value, tuple) else 0
+
+
+def _spelled(value: object) -> object:
+    """Return a value as it is kept and shown: texts, numbers, truth values and lists of texts."""
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, tuple):
+        if value and isinstance(value[0], datetime):
+            return "/".join(rfc3339(instant) for instant in value)
+        return list(value)
+    return value

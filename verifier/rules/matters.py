@@ -1,0 +1,177 @@
+"""Matters (台账): what a window opened for a holder, its stages, its deadline in working days. Pure.
+
+A deadline starts when the materials are complete, not at check-in (PROGRAMME, Read right 4). Half a day and one day are
+counted in office hours, by the programme's holidays and weekends that are worked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any, Final
+
+from cards.programme.types import MatterRule, Programme, Service
+from edge.instants import from_epoch
+from ledger.leaf import GRANTING
+
+COMPLETE, FORWARDED, FOLLOWED, CLOSED = "complete", "forwarded", "followed-up", "closed"
+STAGES: Final = (COMPLETE, FORWARDED, FOLLOWED, CLOSED)
+OUTCOMES: Final = ("done", "refused", "withdrawn", "passed-on")
+_LONGEST_LEAVE: Final = 60
+_SATURDAY: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Matter:
+    """A matter as its entries tell it; `last` is the seq of the newest one. Instants aware UTC."""
+
+    id: str
+    point: str
+    department: str
+    service: str
+    kind: str
+    opened_at: datetime
+    last: int
+    decides: str | None = None
+    reference: str | None = None
+    stage: str = "opened"
+    complete_at: datetime | None = None
+    deadline: datetime | None = None
+    closed_at: datetime | None = None
+    outcome: str | None = None
+
+    def overdue(self, at: datetime) -> bool:
+        """Whether its deadline has passed and it was not closed in time."""
+        return self.deadline is not None and (self.closed_at or at) > self.deadline
+
+
+class WrongMatter(ValueError):
+    """What is said of a matter does not fit the service's rule: (path, message)."""
+
+    def __init__(self, path: str, message: str) -> None:
+        super().__init__(message)
+        self.path = path
+
+
+def opening(service: Service, kind: str | None, decides: str | None) -> Mapping[str, str]:
+    """Return what the entry of a check-in says of the matter it opens; empty for a service that opens none.
+
+    WrongMatter for a kind or a department that the service's rule does not name.
+    """
+    rule = service.matter
+    if rule is None:
+        if kind is not None or decides is not None:
+            raise WrongMatter("$.matter", "this service opens no matter")
+        return {}
+    if kind is not None and kind not in rule.kinds:
+        raise WrongMatter("$.matter.kind", "one of the service's kinds is expected")
+    check_decides(rule, decides)
+    told = {"matter": kind or service.code}
+    return told if decides is None else {**told, "decides": decides}
+
+
+def check_decides(rule: MatterRule | None, decides: str | None) -> None:
+    """Refuse a department that does not decide matters of the service."""
+    if decides is not None and (rule is None or decides not in rule.departments):
+        raise WrongMatter("$.decides", "one of the departments that decide here is expected")
+
+
+def refusal_of(matter: Matter, stage: str) -> str | None:
+    """Return what speaks against a stage: a matter that is closed stays so, materials are complete once."""
+    if matter.closed_at is not None:
+        return "matter-closed"
+    return "matter-complete" if stage == COMPLETE and matter.complete_at is not None else None
+
+
+def fold(matter: Matter | None, entry: str, seq: int, fields: Mapping[str, Any]) -> Matter | None:
+    """Return a matter after the next of its entries; None for what opens none. An entry again changes nothing."""
+    at = from_epoch(int(fields["at"]) // 1000)
+    if matter is None:
+        opens = fields["kind"] in GRANTING and fields.get("outcome") == "granted" and "matter" in fields
+        return _opened(entry, seq, fields, at) if opens else None
+    if seq <= matter.last:
+        return matter
+    if fields["kind"] == "void":
+        outcome = matter.outcome or (str(fields["reason"]) if fields.get("reason") in OUTCOMES else "voided")
+        return replace(matter, last=seq, stage=CLOSED, closed_at=matter.closed_at or at, outcome=outcome)
+    if fields["kind"] != "matter" or refusal_of(matter, str(fields["stage"])) is not None:
+        return replace(matter, last=seq)
+    return _stepped(replace(matter, last=seq, stage=str(fields["stage"])), fields, at)
+
+
+def _opened(entry: str, seq: int, fields: Mapping[str, Any], at: datetime) -> Matter:
+    used_at = fields.get("used_at")
+    return Matter(
+        id=entry,
+        point=str(fields["point"]),
+        department=str(fields["department"]),
+        service=str(fields["service"]),
+        kind=str(fields["matter"]),
+        opened_at=at if used_at is None else from_epoch(int(used_at) // 1000),
+        last=seq,
+        decides=fields.get("decides"),
+        reference=fields.get("reference"),
+    )
+
+
+def _stepped(matter: Matter, fields: Mapping[str, Any], at: datetime) -> Matter:
+    matter = replace(matter, decides=fields.get("decides") or matter.decides)
+    if matter.stage == COMPLETE:
+        deadline = fields.get("deadline")
+        due = None if deadline is None else from_epoch(int(deadline) // 1000)
+        return replace(matter, complete_at=at, deadline=due)
+    if matter.stage == CLOSED:
+        return replace(matter, closed_at=at, outcome=fields.get("reason"))
+    return matter
+
+
+def deadline_of(programme: Programme, complete_at: datetime, working_days: float) -> datetime:
+    """Return until when a matter is to be closed: so many working days of office hours after it is complete.
+
+    Outside office hours the clock stands still: what is complete at night begins the next working morning. ValueError
+    for a programme without office hours.
+    """
+    left = working_days * office_day(programme)
+    if not left:
+        raise ValueError("the programme names no office hours")
+    for begins, ends in _spans(programme, complete_at):
+        start = max(begins, complete_at)
+        if start >= ends:
+            continue
+        if ends - start >= left:
+            return start + left
+        left -= ends - start
+    raise ValueError("the programme's calendar leaves no office hours")
+
+
+def office_day(programme: Programme) -> timedelta:
+    """Return how long the office is open on a working day."""
+    return sum((_length(hours) for hours in programme.office_hours), timedelta())
+
+
+def _length(hours: tuple[str, str]) -> timedelta:
+    day = date(2000, 1, 1)
+    return datetime.combine(day, time.fromisoformat(hours[1])) - datetime.combine(day, time.fromisoformat(hours[0]))
+
+
+def _spans(programme: Programme, since: datetime) -> Iterator[tuple[datetime, datetime]]:
+    """Yield the office's hours from the local day of an instant on, as instants."""
+    day = since.astimezone(programme.zone).date()
+    idle = 0
+    while idle <= _LONGEST_LEAVE:
+        idle = 0 if is_working_day(programme, day) else idle + 1
+        for opens, closes in programme.office_hours if idle == 0 else ():
+            yield _instant(programme, day, opens), _instant(programme, day, closes)
+        day += timedelta(days=1)
+
+
+def is_working_day(programme: Programme, day: date) -> bool:
+    """Whether the office works on a local day: no weekend but those worked, no holiday."""
+    if day in programme.working_weekends:
+        return True
+    return day.weekday() < _SATURDAY and day not in programme.holidays.get(day.year, frozenset())
+
+
+def _instant(programme: Programme, day: date, clock: str) -> datetime:
+    return datetime.combine(day, time.fromisoformat(clock), programme.zone).astimezone(UTC)

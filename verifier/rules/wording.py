@@ -1,0 +1,60 @@
+"""How dates, periods and names of the programme are said to people, in Chinese and in English."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from cards.periods import PeriodUnit
+from cards.programme.types import Beneficiary, Text
+
+UNITS = {
+    PeriodUnit.MONTH: Text(zh="本月", en="month"),
+    PeriodUnit.YEAR: Text(zh="本年度", en="year"),
+    PeriodUnit.EVER: Text(zh="全部", en="card"),
+}
+
+BENEFICIARIES = {
+    Beneficiary.HOLDER: Text(zh="持卡人本人", en="the holder"),
+    Beneficiary.SPOUSE: Text(zh="配偶", en="the spouse"),
+    Beneficiary.DEPENDENT_CHILD: Text(zh="未独立生活的子女", en="dependent children"),
+    Beneficiary.CHILD: Text(zh="子女", en="children"),
+    Beneficiary.EMPLOYER: Text(zh="所在单位", en="the employer"),
+}
+
+_MONTHS = (
+    "January", "February", "March", "April", "May", "June",
+    "July", "August", "September", "October", "November", "December",
+)  # fmt: skip
+
+
+def say_date(at: datetime, zone: ZoneInfo, now: datetime | None = None) -> Text:
+    """Say the local date of an instant; the year is left out when it is that of `now`."""
+    local = at.astimezone(zone)
+    same_year = now is not None and now.astimezone(zone).year == local.year
+    year_zh, year_en = ("", "") if same_year else (f"{local.year}年", f" {local.year}")
+    return Text(zh=f"{year_zh}{local.month}月{local.day}日", en=f"{local.day} {_MONTHS[local.month - 1]}{year_en}")
+
+
+def say_time(at: datetime, zone: ZoneInfo) -> Text:
+    """Say the local time of day, to the minute."""
+    clock = at.astimezone(zone).strftime("%H:%M")
+    return Text(zh=clock, en=clock)
+
+
+def say_moment(at: datetime, zone: ZoneInfo, now: datetime) -> Text:
+    """Say a time of day, with its date when it is not today's."""
+    clock = say_time(at, zone)
+    if at.astimezone(zone).date() == now.astimezone(zone).date():
+        return clock
+    day = say_date(at, zone, now)
+    return Text(zh=f"{day.zh} {clock.zh}", en=f"{day.en}, {clock.en}")
+
+
+def join(texts: Iterable[Text]) -> Text:
+    """Join several names into one list, in each language's own way."""
+    listed = tuple(texts)
+    return Text(
+        zh="、".join(text.in_language("zh") for text in listed), en=", ".join(text.in_language("en") for text in listed)
+    )

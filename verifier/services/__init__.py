@@ -1,0 +1,1 @@
+"""What holders use beside a plain check-in: bookings, requests, matters, statements, erasure."""

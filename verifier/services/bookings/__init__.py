@@ -1,0 +1,1 @@
+"""Bookings: rooms, flights, check-ups, events."""

@@ -1,0 +1,243 @@
+"""What goes over the wire about bookings, and the sentences of their answers. No rule, no store."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Final, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from cards.programme.types import Text
+from edge.instants import rfc3339
+from verifier.counter.answering import Answering
+from verifier.counter.answers import BookingView, Code, Contact, EntryId, ExcludedBy, Presented, QuotaLeft, Words
+from verifier.counter.booking_views import booking_view, plan_values, window_values
+from verifier.counter.phrasing import card_values, contact_of, excluded_by, outcome_values, quotas_left, refused_words
+from verifier.rules.reasons import REASONS, fill
+from verifier.services.bookings.desk import Booked
+
+FieldText = Annotated[str, Meta(max_length=200)]
+FieldValue = FieldText | int | bool | Annotated[list[FieldText], Meta(max_length=50)] | None
+FieldValues = Annotated[dict[Annotated[str, Meta(max_length=40)], FieldValue], Meta(max_length=40)]
+Instant = Annotated[str, Meta(max_length=40, description="RFC 3339.")]
+Note = Annotated[str, Meta(min_length=1, max_length=500)]
+
+CancelReason = Literal["by-holder", "carrier-cancelled", "organiser-cancelled", "card-ended", "mistake", "other"]
+
+
+class BookingRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A booking taken by staff: for a card shown, or by telephone for a card number whose holder was called back."""
+
+    service: Code
+    fields: FieldValues
+    presentation: Presented | UnsetType = UNSET
+    card_number: Annotated[str, Meta(min_length=1, max_length=64)] | UnsetType = UNSET
+    called_back: bool = False
+    id_checked: bool = False
+    point: Code | UnsetType = UNSET
+
+
+class Rebook(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Fields to put in the place of the old ones, and another service where it changes."""
+
+    fields: FieldValues
+    service: Code | UnsetType = UNSET
+
+
+class Delay(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The carrier's new time, or the day that an organiser has set."""
+
+    expected_at: Instant
+
+
+class Reopen(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A supervisor lets a booking be used until an instant, and says why."""
+
+    until: Instant
+    note: Note
+
+
+class BookingPatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One of the three changes of a booking."""
+
+    change: Rebook | UnsetType = UNSET
+    delay: Delay | UnsetType = UNSET
+    reopen: Reopen | UnsetType = UNSET
+
+
+class CancelQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Why a booking is given up."""
+
+    reason: CancelReason = "by-holder"
+
+
+class BookingsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A point's bookings expected on a local day; without a day, those held from now on."""
+
+    point: Code
+    on: Annotated[str, Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$(?!\n)")] | None = None
+
+
+class WalletBooking(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A booking by the holder's own phone; the call's proof names this card."""
+
+    card: Presented
+    service: Code
+    fields: FieldValues
+
+
+class WalletChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A change by the holder's own phone."""
+
+    card: Presented
+    fields: FieldValues
+    service: Code | UnsetType = UNSET
+
+
+class WalletCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The card of the phone that asks."""
+
+    card: Presented
+
+
+class BookingWarning(msgspec.Struct, frozen=True):
+    """Something that does not stand against a booking and may yet: `code` is stable."""
+
+    code: str
+    message: Words
+
+
+class BookingAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The answer to a booking or a change of one, granted or refused; `id` is its entry in the log."""
+
+    id: str
+    outcome: Literal["granted", "denied"]
+    reason: str | None
+    message: Words
+    hint: Words
+    at: str
+    server_time: str
+    booking: BookingView | UnsetType = UNSET
+    quotas: tuple[QuotaLeft, ...] = ()
+    excluded_by: ExcludedBy | UnsetType = UNSET
+    call: Contact | UnsetType = UNSET
+    warnings: tuple[BookingWarning, ...] = ()
+    promise: str | UnsetType = UNSET
+    replayed: bool = False
+
+
+class ListedBooking(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A booking of a point's list, and its holder as this department may know him."""
+
+    booking: BookingView
+    holder_ref: str | UnsetType = UNSET
+    holder_name: str | UnsetType = UNSET
+
+
+class BookingList(msgspec.Struct, frozen=True, kw_only=True):
+    """A point's bookings in the order of their expected times."""
+
+    point: str
+    bookings: tuple[ListedBooking, ...]
+    server_time: str
+
+
+class OwnBookings(msgspec.Struct, frozen=True):
+    """A holder's own bookings, nothing masked."""
+
+    bookings: tuple[BookingView, ...]
+    server_time: str
+
+
+class MissedHolder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A holder of whom the office is to hear: so many missed bookings of a rule this year."""
+
+    rule: str
+    missed: int
+    holder: str
+    holder_ref: str | UnsetType = UNSET
+    holder_name: str | UnsetType = UNSET
+    last: EntryId
+
+
+class MissedList(msgspec.Struct, frozen=True):
+    """Who missed bookings often this year."""
+
+    holders: tuple[MissedHolder, ...]
+    server_time: str
+
+
+DONE: Final = {
+    "booked": Text(zh="已预约：{service}", en="Booked: {service}"),
+    "changed": Text(zh="预约已更改：{service}", en="The booking is changed: {service}"),
+    "delayed": Text(zh="已按新时间调整：{service}", en="Moved to the new time: {service}"),
+    "reopened": Text(zh="预约已重新开放：{service}", en="The booking is open again: {service}"),
+    "cancelled": Text(zh="预约已取消：{service}", en="The booking is cancelled: {service}"),
+}
+"""The sentence of each thing done."""
+
+USE_FROM: Final = Text(zh="{opens} 至 {closes} 到场使用。", en="To be used from {opens} to {closes}.")
+GIVEN_BACK: Final = Text(zh="名额已退回。", en="The unit is given back.")
+CARD_ENDS: Final = BookingWarning(
+    "card-expires-before-use",
+    Words(
+        zh="卡片在使用当日之前到期，请先续期，预约保留。",
+        en="The card expires before that day: renew it first; the booking stays.",
+    ),
+)
+
+
+def booking_answer(answering: Answering, booked: Booked, done: str, at: datetime, *, names: bool) -> BookingAnswer:
+    """Return the answer to what was asked about a booking; `done` names what a grant has done."""
+    outcome, programme = booked.outcome, booked.documents.programme
+    message, hint = _words(booked, done, at)
+    reason = None if outcome.reason is None else REASONS[outcome.reason]
+    contact = None if reason is None else contact_of(programme, booked.service, reason)
+    shown = None if booked.booking is None else booking_view(programme, booked.booking, booked.details, names=names)
+    return BookingAnswer(
+        id=outcome.entry,
+        outcome="granted" if outcome.granted else "denied",
+        reason=outcome.reason,
+        message=message,
+        hint=hint,
+        at=rfc3339(outcome.at),
+        server_time=rfc3339(at),
+        booking=shown or UNSET,
+        quotas=quotas_left(programme, outcome.figures),
+        excluded_by=UNSET if outcome.taken is None else excluded_by(programme, outcome.taken),
+        call=contact or UNSET,
+        warnings=_warnings(booked),
+        promise=answering.promise(outcome),
+        replayed=outcome.replayed,
+    )
+
+
+def _warnings(booked: Booked) -> tuple[BookingWarning, ...]:
+    ends_first = (
+        booked.card is not None
+        and booked.booking is not None
+        and booked.card.expires_at <= booked.booking.window.scheduled_at
+    )
+    return (CARD_ENDS,) if ends_first else ()
+
+
+def _words(booked: Booked, done: str, at: datetime) -> tuple[Words, Words]:
+    outcome, programme = booked.outcome, booked.documents.programme
+    values: dict[str, Text] = outcome_values(programme, outcome)
+    if booked.card is not None:
+        values |= card_values(programme, booked.card, at)
+    if booked.booking is not None:
+        values |= window_values(programme, booked.booking, at)
+    if outcome.reason is not None:
+        if booked.plan is not None:
+            values |= plan_values(programme, booked.plan, at)
+        return refused_words(programme, booked.service, outcome.reason, values)
+    values["service"] = booked.service.name
+    hint = GIVEN_BACK if done == "cancelled" else USE_FROM
+    return _said(DONE[done], values), _said(hint, values)
+
+
+def _said(text: Text, values: dict[str, Text]) -> Words:
+    zh = {name: value.in_language("zh") for name, value in values.items()}
+    return Words.of(fill(text, zh, {name: value.in_language("en") for name, value in values.items()}))

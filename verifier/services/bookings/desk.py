@@ -1,0 +1,422 @@
+"""Bookings made, changed and cancelled: the programme's rules put to work on the ledger (DESIGN §6).
+
+Whoever asks has been told apart before: a counter with a card shown, the telephone, the holder's own phone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Final
+
+from cards.claims import CardClaims
+from cards.parts import Presentation
+from cards.programme.types import BookingRule, Point, Programme, Service
+from cards.verify import Refused, Verified, verify_presentation
+from edge.encoding import b64u, digest
+from edge.instants import to_epoch
+from edge.problems import Problem
+from ledger.bookings import Booking, BookingChange, BookingEnd, BookingQuery, ChangeKind, Hold, Window
+from ledger.interface import Ledger
+from ledger.values import CheckIn, Draft, Operation, Outcome, Query, TargetState, device_subject
+from verifier.counter.checking_in import LATE_WINDOW, claim_of, ledger_problems, lifted, subject_of
+from verifier.counter.commitments import Commitment
+from verifier.records.bookings import BookingDetails
+from verifier.records.events import Event
+from verifier.records.places import Place
+from verifier.records.store import VerifierStore
+from verifier.rules.bookings import Plan, booking_findings, cancel_until, change_findings, delayed, plan, reopened
+from verifier.rules.entitlement import Wish, cost_of, findings, notes
+from verifier.rules.fields import BadFields, Fields, read_fields
+from verifier.rules.reasons import ORDER
+from verifier.services.bookings.asked import TELEPHONE, BookingAsked, BookingWish, draft_for, draft_of, text_of
+from verifier.services.bookings.events import place_for
+from verifier.services.bookings.seats import Seats
+from verifier.trust.published import Documents
+
+CARD_ENDED: Final = "card-ended"
+"""Why a booking ended whose holder is no longer entitled: told to the holder, and no miss."""
+
+
+@dataclass(frozen=True, slots=True)
+class Booked:
+    """What a wish came to: the outcome, the booking as it stands now with its details, and its plan where judged."""
+
+    outcome: Outcome
+    service: Service
+    documents: Documents
+    booking: Booking | None = None
+    details: BookingDetails | None = None
+    card: CardClaims | None = None
+    plan: Plan | None = None
+
+
+class BookingDesk:
+    """Takes bookings. What they say of persons goes to the erasable store, its commitment into the entry."""
+
+    def __init__(self, documents: Callable[[datetime], Documents], ledger: Ledger, store: VerifierStore) -> None:
+        """Keep what every booking needs."""
+        self._documents = documents
+        self._ledger = ledger
+        self._store = store
+        self.seats = Seats(ledger, store)
+
+    def declared(self, card: str, at: datetime) -> Verified | Refused:
+        """Verify a card that somebody vouches for: everything but how it was shown (steps 2 to 5)."""
+        documents = self._documents(at)
+        verdict = verify_presentation(Presentation(card, None), documents.trust, at, id_checked=True)
+        return lifted(verdict, documents, at, id_checked=True)
+
+    def card_of(self, booking: str, at: datetime) -> str | None:
+        """Return the newest card known here of a booking's holder that holds at `at`, else the one it was booked on.
+
+        None when the booking's details are erased.
+        """
+        details = self._store.bookings.find(booking)
+        if details is None:
+            return None
+        newest = self.newest_card(details, at)
+        return details.card if newest is None else newest[0]
+
+    def newest_card(self, details: BookingDetails, at: datetime) -> tuple[str, CardClaims] | None:
+        """Return the holder's card issued last among those known here that hold at `at`; None where none does."""
+        return self._newest(details.subject, details.card, at)
+
+    def standing_card(self, subject: str, card: str, at: datetime) -> str:
+        """Return the newest card known here of a holder that holds at `at`, else the one named."""
+        newest = self._newest(subject, card, at)
+        return card if newest is None else newest[0]
+
+    def _newest(self, subject: str, card: str, at: datetime) -> tuple[str, CardClaims] | None:
+        tokens = {card, *self._store.cards_of(subject)}
+        verdicts = [(token, self.declared(token, at)) for token in sorted(tokens)]
+        standing = [(token, verdict.card) for token, verdict in verdicts if isinstance(verdict, Verified)]
+        return max(standing, key=lambda found: found[1].issued_at, default=None)
+
+    def book(self, wish: BookingWish, at: datetime) -> Booked:
+        """Judge and record a booking. Problems: `invalid-field`, and those of the ledger."""
+        documents, verdict = self._documents(at), wish.verdict
+        # The device stands for a caller here: it is the scope under which refusals before step 4 are kept.
+        subject = subject_of(wish.presentation, wish.asker.device)
+        operation = Operation(subject, wish.asker.device, wish.operation, wish.request)
+        draft = draft_for(documents, wish.asker, wish.service, wish.point)
+        if isinstance(verdict, Refused):
+            return self._refuse(wish, operation, draft, verdict, at)
+        card, programme = verdict.card, documents.programme
+        rule = rule_of(programme, wish.service)
+        fields = valid(rule, wish.service, wish.fields, programme, card.name)
+        event = self.seats.event_of(wish.service, wish.point, fields)
+        fields = held_at(fields, event)
+        wanted = plan(rule, wish.service, fields, at, programme.zone)
+        details = self._details(wish, card, fields)
+        draft = _of_card(draft, verdict, wish.asker.channel)
+        draft = replace(draft, extra={"details": b64u(digest(details.opened.encode()))})
+        claim = claim_of(verdict, at, call=wish.call)
+        change = CheckIn(operation, at, at + LATE_WINDOW, draft, order=ORDER, claim=claim)
+        change = _judged(change, wish, card, documents, wanted)
+        place = place_for(wish.service, wish.point, fields, event)
+        with ledger_problems(), self.seats.taking(place, operation, at, wanted=not change.findings) as seat:
+            change = replace(change, findings=(*change.findings, *seat.findings))
+            outcome = self._ledger.hold(Hold(change, wanted.window))
+            self.seats.conclude(seat, outcome)
+        if outcome.booking is not None and self._store.bookings.find(outcome.booking) is None:
+            self._store.bookings.keep(outcome.booking, details, wanted.window.closes_at)
+        return replace(self._told(outcome, wish.service, documents), details=details, card=card, plan=wanted)
+
+    def _refuse(self, wish: BookingWish, operation: Operation, draft: Draft, verdict: Refused, at: datetime) -> Booked:
+        card = verdict.card
+        if card is None:
+            operation = replace(operation, subject=device_subject(wish.asker.device))
+            draft = replace(draft, token=verdict.token_digest)
+        else:
+            draft = replace(draft, tier=card.tier, form=card.form.value, card=card.card_id)
+        refused = (verdict.reason,)
+        change = CheckIn(operation, at, at + LATE_WINDOW, draft, findings=refused, order=refused)
+        with ledger_problems():
+            outcome = self._ledger.hold(Hold(change, Window(at, at, at, at)))
+        return Booked(outcome, wish.service, self._documents(at), card=card)
+
+    def _details(self, wish: BookingWish, card: CardClaims, fields: Fields) -> BookingDetails:
+        return BookingDetails(
+            subject=card.subject,
+            card=wish.presentation.card or "",
+            tier=card.tier,
+            name=card.name,
+            card_issued_at=to_epoch(card.issued_at),
+            channel=wish.asker.channel,
+            fields=fields.values,
+            opened=self._opened(wish.asker.device, wish.operation, card.subject, fields),
+            party=fields.party,
+        )
+
+    def _opened(self, device: str, operation: str, subject: str, fields: Fields) -> str:
+        """What an entry commits to: the same operation commits to the same text, however often it is sent."""
+        return f"{b64u(self._store.bookings.salt(device, operation, subject))}.{text_of(fields.values)}"
+
+    def change(self, asked: BookingAsked, service: Service | None, given: Mapping[str, Any], at: datetime) -> Booked:
+        """Book anew in the place of a held booking, in one step: refused, the old one stays. Problems as in `book`."""
+        documents, booking = self._documents(at), self._booking(asked)
+        programme, details = documents.programme, self._store.bookings.find(booking.id)
+        if details is None:
+            raise Problem("not-found", "the booking's details are erased")
+        old = service_of(programme, booking)
+        new = service or old
+        rule = rule_of(programme, new)
+        fields = valid(rule, new, _merged(rule, new, details.fields, given), programme, details.name)
+        point = point_of(programme, new, booking.point)
+        event = self.seats.event_of(new, point, fields)
+        fields = held_at(fields, event)
+        wanted = plan(rule, new, fields, at, programme.zone)
+        newest = self.newest_card(details, at)
+        tier = details.tier if newest is None else newest[1].tier
+        opened = self._opened(asked.asker.device, asked.operation, details.subject, fields)
+        draft = draft_for(documents, asked.asker, new, point, details=b64u(digest(opened.encode())))
+        wish = Wish(new, point, tier, elsewhere=documents.elsewhere(details.subject), booked=True)
+        cost = cost_of(programme, new, tier, wanted.period_at)
+        change = replace(
+            _change(asked, draft, ChangeKind.REBOOKED, wanted.window, at),
+            request=asked.request("rebook", new.code, text_of(given)),
+            findings=(*findings(wish), *change_findings(booking, rule_of(programme, old), wanted, rule, at)),
+            charges=cost.charges,
+            choice=cost.choice,
+        )
+        place = place_for(new, point, fields, event)
+        outcome = self._rebooked(change, details.subject, place, at)
+        if outcome.granted and not outcome.replayed:
+            details = replace(details, fields=fields.values, party=fields.party, opened=opened, tier=tier)
+            self._store.bookings.keep(booking.id, details, wanted.window.closes_at)
+        return replace(self._told(outcome, new, documents), plan=wanted)
+
+    def _rebooked(self, change: BookingChange, subject: str, place: Place | None, at: datetime) -> Outcome:
+        """Change a booking, its new place taken before, its old one let go after."""
+        operation = Operation(subject, change.device, change.id, change.request)
+        wanted = not change.findings
+        taking = self.seats.taking(place, operation, at, wanted=wanted, instead_of=change.booking)
+        with ledger_problems(), booking_problems(), taking as seat:
+            change = replace(change, findings=(*change.findings, *seat.findings))
+            outcome = self._ledger.change_booking(change)
+            self.seats.changed(seat, outcome, change.booking)
+        return outcome
+
+    def delay(self, asked: BookingAsked, expected: datetime, at: datetime) -> Booked:
+        """Move the window of a held booking: a carrier is late, or an organiser has set the day. Never the unit."""
+        documents, booking = self._documents(at), self._booking(asked)
+        service = service_of(documents.programme, booking)
+        if service.capacity is not None:
+            fault = {"path": "$.delay", "message": "a room's hour is changed, not delayed: it may be another's"}
+            raise Problem("invalid-field", extra={"fields": [fault]})
+        window = delayed(booking, rule_of(documents.programme, service), service, expected)
+        draft = draft_of(documents, asked.asker, booking)
+        change = _change(asked, draft, ChangeKind.DELAYED, window, at)
+        return self._moved(change, service, documents)
+
+    def reopen(self, asked: BookingAsked, until: datetime, note: str, at: datetime) -> Booked:
+        """Let a booking that is over be used until an instant, by a supervisor's word; takes back a unit given up."""
+        documents, booking = self._documents(at), self._booking(asked)
+        service, commitment = service_of(documents.programme, booking), Commitment.of(note)
+        draft = draft_of(documents, asked.asker, booking)
+        if commitment is not None:
+            draft = replace(draft, extra={"note": commitment.text})
+        change = _change(asked, draft, ChangeKind.REOPENED, reopened(booking, until, at), at, note)
+        booked = self._moved(change, service, documents)
+        if commitment is not None and not booked.outcome.replayed:
+            self._store.keep_note(booked.outcome.entry, commitment.opened, at)
+        return booked
+
+    def _moved(self, change: BookingChange, service: Service, documents: Documents) -> Booked:
+        outcome = self._changed(change)
+        if outcome.granted and not outcome.replayed:
+            self._store.bookings.erase_after(change.booking, change.window.closes_at)
+        return self._told(outcome, service, documents)
+
+    def cancel(self, asked: BookingAsked, reason: str, at: datetime) -> Booked:
+        """Give a held booking up. A holder may until the rule's time, staff at the point at any."""
+        documents, booking = self._documents(at), self._booking(asked)
+        service = service_of(documents.programme, booking)
+        latest = cancel_until(booking, rule_of(documents.programme, service), documents.programme.zone)
+        refusal = "too-late-to-cancel" if asked.asker.subject is not None and at > latest else None
+        outcome = self.end(asked, booking, reason, documents, at, refusal=refusal)
+        return self._told(outcome, service, documents)
+
+    def end(
+        self,
+        asked: BookingAsked,
+        booking: Booking,
+        reason: str,
+        documents: Documents,
+        at: datetime,
+        *,
+        refusal: str | None = None,
+        missed: bool = False,
+    ) -> Outcome:
+        """Record the end of a booking: cancelled for a reason, or missed by the programme's rule."""
+        service = documents.programme.services.get(booking.service)
+        rule = None if service is None else documents.programme.booking_rules.get(service.booking or "")
+        end = BookingEnd(
+            device=asked.asker.device,
+            id=asked.operation,
+            request=asked.request("end", reason),
+            at=at,
+            keep_until=at + LATE_WINDOW,
+            booking=booking.id,
+            draft=draft_of(documents, asked.asker, booking),
+            reason=reason,
+            missed=missed,
+            consume=rule is not None and rule.missed == "consume",
+            subject=asked.asker.subject,
+            refusal=refusal,
+        )
+        with ledger_problems(), booking_problems():
+            outcome = self._ledger.end_booking(end)
+        if not outcome.replayed:
+            self._store.bookings.end(booking.id, CARD_ENDED if reason == CARD_ENDED else None, at)
+        if not missed:
+            self._store.places.end(booking.id)
+        return outcome
+
+    def find(self, query: BookingQuery) -> tuple[tuple[Booking, BookingDetails | None], ...]:
+        """Return bookings with their details, where those are not erased."""
+        with ledger_problems():
+            found = self._ledger.bookings(query)
+        return tuple((booking, self._store.bookings.find(booking.id)) for booking in found)
+
+    def erase_details(self, subject: str) -> int:
+        """Erase what a holder's bookings and requests say; asked for before the ledger forgets who the holder is."""
+        found = [booking.id for booking in self._ledger.bookings(BookingQuery(subject=subject))]
+        found += self._requests_of(subject)
+        for entry in found:
+            self._store.bookings.erase(entry)
+        return len(found)
+
+    def _requests_of(self, subject: str) -> list[str]:
+        name, found, before = self._ledger.pseudonym(subject), list[str](), None
+        while name is not None:
+            page = self._ledger.entries(Query(holder=name, kind="request", before=before, limit=200))
+            found += [entry.id for entry in page.entries]
+            if page.next is None:
+                break
+            before = page.next
+        return found
+
+    def booking(self, booking_id: str) -> Booking | None:
+        """Return one booking."""
+        with ledger_problems():
+            return self._ledger.booking(booking_id)
+
+    def _booking(self, asked: BookingAsked) -> Booking:
+        """Return the booking that is asked about; to a holder no other's, before anything of it is looked at."""
+        booking, subject = self.booking(asked.booking), asked.asker.subject
+        if booking is None:
+            raise Problem("not-found")
+        if subject is not None:
+            with ledger_problems():
+                if self._ledger.pseudonym(subject) != booking.holder:
+                    raise Problem("not-found")
+        return booking
+
+    def _changed(self, change: BookingChange) -> Outcome:
+        with ledger_problems(), booking_problems():
+            return self._ledger.change_booking(change)
+
+    def _told(self, outcome: Outcome, service: Service, documents: Documents) -> Booked:
+        if outcome.booking is None:
+            return Booked(outcome, service, documents)
+        booking = self.booking(outcome.booking)
+        return Booked(outcome, service, documents, booking, self._store.bookings.find(outcome.booking))
+
+
+def rule_of(programme: Programme, service: Service) -> BookingRule:
+    """Return the rule by which a service is booked; Problem invalid-field where it is not booked at all."""
+    rule = programme.booking_rules.get(service.booking or "")
+    if rule is None:
+        fault = {"path": "$.service", "message": "this service is not booked"}
+        raise Problem("invalid-field", extra={"fields": [fault]})
+    return rule
+
+
+def service_of(programme: Programme, booking: Booking) -> Service:
+    """Return a booking's service; Problem not-found where the programme has it no longer."""
+    service = programme.services.get(booking.service)
+    if service is None:
+        raise Problem("not-found", "the programme no longer has this service")
+    return service
+
+
+def point_of(programme: Programme, service: Service, wanted: str) -> Point:
+    """Return the point where a booking is used: the one wanted if the service is offered there, else its first."""
+    places = [point for point in programme.points.values() if service.code in point.services]
+    return next((point for point in places if point.code == wanted), places[0])
+
+
+def valid(
+    rule: BookingRule, service: Service, given: Mapping[str, Any], programme: Programme, card_name: str
+) -> Fields:
+    """Return the fields, valid; Problem invalid-field with every fault."""
+    try:
+        return read_fields(rule, service, given, programme.zone, card_name)
+    except BadFields as error:
+        faults = [{"path": path, "message": message} for path, message in error.faults]
+        raise Problem("invalid-field", extra={"fields": faults}) from None
+
+
+def held_at(fields: Fields, event: Event | None) -> Fields:
+    """Return the fields of a sign-up with its event's own time."""
+    return fields if event is None else replace(fields, starts_at=event.starts_at, ends_at=event.ends_at)
+
+
+def _merged(
+    rule: BookingRule, service: Service, kept: Mapping[str, Any], given: Mapping[str, Any]
+) -> Mapping[str, Any]:
+    """Return the fields of a booking with those given in their place; what the service does not ask for is dropped."""
+    asked = {one.code for one in rule.fields if not one.services or service.code in one.services}
+    return {code: value for code, value in kept.items() if code in asked} | dict(given)
+
+
+def _of_card(draft: Draft, verdict: Verified, channel: str) -> Draft:
+    """Say which card stands behind a booking, and how surely: on the telephone nothing was shown."""
+    card = verdict.card
+    assurance = None if channel == TELEPHONE else verdict.assurance.word
+    return replace(draft, tier=card.tier, form=card.form.value, card=card.card_id, assurance=assurance)
+
+
+def _judged(change: CheckIn, wish: BookingWish, card: CardClaims, documents: Documents, wanted: Plan) -> CheckIn:
+    """Add what speaks against the booking (steps 7 to 9), and what it would hold."""
+    asked = Wish(wish.service, wish.point, card.tier, elsewhere=documents.elsewhere(card.subject), booked=True)
+    cost = cost_of(documents.programme, wish.service, card.tier, wanted.period_at)
+    return replace(
+        change,
+        draft=replace(change.draft, marks=change.draft.marks + notes(asked)),
+        findings=(*findings(asked), *booking_findings(wanted, change.at)),
+        choice=cost.choice,
+        charges=cost.charges,
+    )
+
+
+def _change(
+    asked: BookingAsked, draft: Draft, kind: ChangeKind, window: Window, at: datetime, *values: str
+) -> BookingChange:
+    # The end follows from what was asked alone: a retry that meets the moved booking asks for the same.
+    return BookingChange(
+        device=asked.asker.device,
+        id=asked.operation,
+        request=asked.request(kind.value, str(to_epoch(window.closes_at)), *values),
+        at=at,
+        keep_until=at + LATE_WINDOW,
+        booking=asked.booking,
+        draft=draft,
+        kind=kind,
+        window=window,
+        subject=asked.asker.subject,
+        order=ORDER,
+    )
+
+
+@contextmanager
+def booking_problems() -> Iterator[None]:
+    """Map what speaks against a booking's state to its problem."""
+    try:
+        yield
+    except TargetState as error:
+        raise Problem(error.code) from None

@@ -1,0 +1,47 @@
+"""Events that staff keep: each its own day and number of seats. A sign-up is a booking, by the event's code.
+
+A point that keeps no events takes sign-ups as its rule says, without a day and uncounted (0141).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from cards.programme.types import Point, Service
+from edge.problems import Problem
+from verifier.records.events import Event, EventStore
+from verifier.records.places import Place, room_of, seats_of
+from verifier.rules.fields import Fields
+
+EVENT_FIELD: Final = "event"
+"""The field of a sign-up that names its event."""
+
+
+def event_of(events: EventStore, service: Service, point: Point, fields: Fields) -> Event | None:
+    """Return the event that a sign-up names; None where the point keeps none. Problem invalid-field for a wrong one."""
+    code = fields.values.get(EVENT_FIELD)
+    if not isinstance(code, str):
+        return None
+    event = events.find(code)
+    if event is None:
+        if not events.keeps(service.code, point.code):
+            return None
+        raise _no_event("no event of this code is open for sign-up")
+    if (event.service, event.point) != (service.code, point.code):
+        raise _no_event("the event of this code is elsewhere")
+    if event.cancelled_at is not None:
+        raise _no_event("this event is cancelled")
+    return event
+
+
+def place_for(service: Service, point: Point, fields: Fields, event: Event | None) -> Place | None:
+    """Return the place that a booking takes, None where nobody counts them."""
+    if event is not None:
+        return Place(seats_of(event.code), event.starts_at, event.ends_at, event.capacity, fields.party)
+    if service.capacity is None or fields.starts_at is None or fields.ends_at is None:
+        return None
+    return Place(room_of(service.code, point.code), fields.starts_at, fields.ends_at, service.capacity)
+
+
+def _no_event(message: str) -> Problem:
+    return Problem("invalid-field", extra={"fields": [{"path": f"$.fields.{EVENT_FIELD}", "message": message}]})

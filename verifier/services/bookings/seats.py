@@ -1,0 +1,104 @@
+"""A place taken around the ledger's step: before it, the place; after it, whose it is (0141).
+
+Never the other way round: what the ledger grants has its place already. Between the two a crash leaves a place that
+nobody has heard about; whoever meets it a minute later asks the ledger, which knows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from cards.programme.types import Point, Service
+from ledger.bookings import BookingState
+from ledger.interface import Ledger
+from ledger.values import ClockSkew, Operation, OperationConflict, Outcome, TargetState
+from verifier.records.events import Event
+from verifier.records.places import Place, place_name
+from verifier.records.store import VerifierStore
+from verifier.rules.fields import Fields
+from verifier.services.bookings.events import event_of
+
+SLOT_TAKEN: Final = "slot-taken"
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """The place of one operation. `name` is None where none is counted, or where none was free: then `full`."""
+
+    name: str | None = None
+    full: bool = False
+
+    @property
+    def findings(self) -> tuple[str, ...]:
+        """What speaks against the booking."""
+        return (SLOT_TAKEN,) if self.full else ()
+
+
+class Seats:
+    """Takes places for bookings."""
+
+    def __init__(self, ledger: Ledger, store: VerifierStore) -> None:
+        """Take places in the store, and ask the ledger what became of those nobody answered for."""
+        self._ledger = ledger
+        self._places = store.places
+        self._events = store.events
+
+    def event_of(self, service: Service, point: Point, fields: Fields) -> Event | None:
+        """Return the event that a booking signs up for; Problem invalid-field for one that is none."""
+        return event_of(self._events, service, point, fields)
+
+    @contextmanager
+    def taking(
+        self, place: Place | None, operation: Operation, at: datetime, *, wanted: bool, instead_of: str | None = None
+    ) -> Iterator[Seat]:
+        """Take a place for the ledger's step inside; it goes again where that wrote nothing.
+
+        `wanted`: whether the booking would be granted but for the place. What the ledger cannot answer for
+        (`unavailable`) keeps its place: it may have been written.
+        """
+        seat = self._taken(place, operation, at, instead_of) if wanted else Seat()
+        try:
+            yield seat
+        except (OperationConflict, ClockSkew, TargetState):
+            if seat.name is not None:
+                self._places.release(seat.name)
+            raise
+
+    def _taken(self, place: Place | None, operation: Operation, at: datetime, instead_of: str | None) -> Seat:
+        if place is None:
+            return Seat()
+        if self._ledger.replay(operation) is not None:
+            return Seat(place_name(operation))
+        name = self._places.take(place, operation, at, self.became, instead_of)
+        return Seat(name, full=name is None)
+
+    def conclude(self, seat: Seat, outcome: Outcome) -> None:
+        """Say whose the place is, now that the ledger has answered."""
+        if seat.name is None:
+            return
+        booking = outcome.booking if outcome.granted else None
+        if booking is not None and not (outcome.replayed and self._is_cancelled(booking)):
+            self._places.settle(seat.name, booking)
+        else:
+            self._places.release(seat.name)
+
+    def changed(self, seat: Seat, outcome: Outcome, booking: str) -> None:
+        """The same after a change: a booking that was moved lets go of the place that it had."""
+        if outcome.granted and not outcome.replayed and seat.name is None:
+            self._places.end(booking)
+        self.conclude(seat, outcome)
+
+    def became(self, operation: Operation) -> Outcome | None:
+        """Return what an operation came to, None where nothing holds a place by it."""
+        outcome = self._ledger.replay(operation)
+        if outcome is None or outcome.booking is None or self._is_cancelled(outcome.booking):
+            return None
+        return outcome
+
+    def _is_cancelled(self, booking: str) -> bool:
+        found = self._ledger.booking(booking)
+        return found is None or found.state is BookingState.CANCELLED

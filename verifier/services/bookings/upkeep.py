@@ -1,0 +1,209 @@
+"""What becomes of bookings when nobody asks: missed ones noted, those of ended cards released, details erased.
+
+Every such end is an explicit, logged operation of its own; any number of processes may sweep at once.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from threading import Event, Thread
+from typing import Final
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from cards.claims import CardClaims
+from cards.marks import MarkKind
+from cards.periods import PeriodUnit, period_of
+from edge.clock import Clock
+from edge.instants import to_epoch
+from edge.problems import Problem
+from ledger.bookings import Booking, BookingQuery, BookingState
+from ledger.interface import Ledger
+from ledger.values import Entry, LedgerError, Outcome, Query
+from verifier.records.store import VerifierStore
+from verifier.rules.bookings import span_of_day
+from verifier.services.bookings.asked import Asker, BookingAsked
+from verifier.services.bookings.desk import CARD_ENDED, BookingDesk
+from verifier.trust.published import Documents
+
+HELD: Final = frozenset({BookingState.HELD})
+SWEEPER: Final = Asker("sweeper", "sweeper", "sweeper")
+EVERY: Final = timedelta(minutes=5)
+_AT_ONCE: Final = 200
+_log = logging.getLogger("yunju.verifier")
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """What a sweep did: bookings noted as missed, bookings released because no card stood behind them, rows erased."""
+
+    missed: int
+    released: int
+    erased: int
+
+
+@dataclass(frozen=True, slots=True)
+class MissedOften:
+    """A holder, by the name in the log, who missed so many bookings of a rule in a year; `last` and where it was."""
+
+    holder: str
+    rule: str
+    missed: int
+    last: str
+    point: str
+
+
+class BookingUpkeep:
+    """Sweeps bookings. Reads the ledger in pages; every end is a step of its own there."""
+
+    def __init__(
+        self, documents: Callable[[datetime], Documents], ledger: Ledger, store: VerifierStore, desk: BookingDesk
+    ) -> None:
+        """Keep what sweeping needs."""
+        self._documents = documents
+        self._ledger = ledger
+        self._store = store
+        self._desk = desk
+        self._ended_of: int | None = None
+
+    def sweep(self, at: datetime) -> Swept:
+        """Note what was missed by `at`, and erase what is over."""
+        documents = self._documents(at)
+        missed = released = 0
+        while over := self._ledger.bookings(BookingQuery(over_at=at, states=HELD, limit=_AT_ONCE)):
+            ended = [self._close(booking, documents, at) for booking in over]
+            missed += ended.count("missed")
+            released += ended.count("released")
+            if ended.count(None) == len(ended):
+                break  # each was ended by another meanwhile, or cannot be: the next sweep looks again
+        erased = self._store.bookings.sweep(at) + self._store.delegations.sweep(at) + self._store.places.sweep(at)
+        self._store.places.resolve(at, self._desk.seats.became)
+        return Swept(missed, released + self._release_ended(documents, at), erased)
+
+    def _release_ended(self, documents: Documents, at: datetime) -> int:
+        """Release what holders booked before the day on which their renewal was refused; once a document of marks."""
+        marks = documents.marks
+        if marks is None or marks.serial == self._ended_of:
+            return 0
+        ended = [(mark.subject, mark.value) for mark in marks.marks if mark.kind is MarkKind.ENDED]
+        count = sum(self._ended(subject, day, documents, at) for subject, day in ended)
+        self._ended_of = marks.serial
+        return count
+
+    def _ended(self, subject: str, day: str, documents: Documents, at: datetime) -> int:
+        try:
+            _, until = span_of_day(date.fromisoformat(day), documents.programme.zone)
+        except ValueError:
+            return 0  # no day: the mark says nothing that could be released
+        held = self._ledger.bookings(BookingQuery(subject=subject, states=HELD))
+        return sum(self._released(booking, at) is not None for booking in held if booking.booked_at < until)
+
+    def _close(self, booking: Booking, documents: Documents, at: datetime) -> str | None:
+        """End a booking whose window is over: missed, or released if its holder had no card left to use it with."""
+        details = self._store.bookings.find(booking.id)
+        service = documents.programme.services.get(booking.service)
+        card = None if details is None else self._desk.newest_card(details, min(at, booking.window.closes_at))
+        ended = details is not None and (card is None or service is None or card[1].tier not in service.tiers)
+        asked = _swept(booking)
+        try:
+            self._desk.end(asked, booking, CARD_ENDED if ended else "missed", documents, at, missed=not ended)
+        except Problem as problem:
+            if problem.code in {"unavailable", "clock-skew"}:
+                raise
+            return None
+        return "released" if ended else "missed"
+
+    def release(self, card: CardClaims, at: datetime) -> tuple[Booking, ...]:
+        """Release what a holder booked on an older card and is no longer entitled to by this newer one."""
+        documents = self._documents(at)
+        released = []
+        for booking in self._ledger.bookings(BookingQuery(subject=card.subject, states=HELD)):
+            service = documents.programme.services.get(booking.service)
+            details = self._store.bookings.find(booking.id)
+            older = details is not None and details.card_issued_at < to_epoch(card.issued_at)
+            if older and service is not None and card.tier not in service.tiers and self._released(booking, at):
+                released.append(booking)
+        return tuple(released)
+
+    def _released(self, booking: Booking, at: datetime) -> Outcome | None:
+        try:
+            return self._desk.end(_swept(booking), booking, CARD_ENDED, self._documents(at), at)
+        except Problem as problem:
+            if problem.code in {"unavailable", "clock-skew"}:
+                raise
+            return None
+
+    def missed_often(self, at: datetime) -> tuple[MissedOften, ...]:
+        """Return the holders whom the office is to hear of: so many missed bookings of a rule in the year of `at`."""
+        programme = self._documents(at).programme
+        year = period_of(PeriodUnit.YEAR, at, programme.zone)
+        counts: Counter[tuple[str, str]] = Counter()
+        last: dict[tuple[str, str], tuple[str, str]] = {}
+        for entry in self._entries(Query(kind="booking-missed", since=year.starts_at, until=year.ends_at)):
+            service = programme.services.get(str(entry.fields["service"]))
+            if service is not None and service.booking is not None:
+                key = str(entry.fields["holder"]), service.booking
+                counts[key] += 1
+                last.setdefault(key, (str(entry.fields["target"]), str(entry.fields["point"])))
+        listed = {code: rule.missed_listed_from for code, rule in programme.booking_rules.items()}
+        return tuple(
+            MissedOften(holder, rule, missed, *last[holder, rule])
+            for (holder, rule), missed in sorted(counts.items())
+            if (least := listed.get(rule)) is not None and missed >= least
+        )
+
+    def _entries(self, query: Query) -> Iterator[Entry]:
+        before: str | None = None
+        while True:
+            page = self._ledger.entries(_after(query, before))
+            yield from page.entries
+            before = page.next
+            if before is None:
+                return
+
+
+def _after(query: Query, before: str | None) -> Query:
+    return Query(kind=query.kind, since=query.since, until=query.until, before=before, limit=_AT_ONCE)
+
+
+def _swept(booking: Booking) -> BookingAsked:
+    """Return the sweeper's operation on a booking: the same whoever sweeps, another once the window was moved."""
+    closes = to_epoch(booking.window.closes_at.astimezone(UTC))
+    return BookingAsked(f"sweep-{booking.id}-{booking.held_by}-{closes}", SWEEPER, booking.id)
+
+
+class Sweeping:
+    """Sweeps now and then beside the service, in a thread of its own. Start it after a fork."""
+
+    def __init__(self, upkeep: BookingUpkeep, clock: Clock, every: timedelta = EVERY) -> None:
+        """Begin nothing yet."""
+        self._upkeep = upkeep
+        self._clock = clock
+        self._every = every
+        self._stopped = Event()
+        self._thread = Thread(target=self._run, name="booking-sweeper", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End, at most one sweep later; harmless if it never began."""
+        self._stopped.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stopped.wait(self._every.total_seconds()):
+            self.once()
+
+    def once(self) -> None:
+        """Sweep; a failure is logged, never raised: what was left is swept the next time."""
+        try:
+            self._upkeep.sweep(self._clock.now())
+        except (LedgerError, Problem, SQLAlchemyError) as error:
+            _log.error("bookings were not swept", extra={"safe_fields": {"error": type(error).__name__}})

@@ -1,0 +1,160 @@
+"""Stages of matters recorded in the log, and the list that follows from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+
+from accounts.rights import Caller
+from edge.problems import Problem, ProblemKind, register_problem
+from ledger import leaf
+from ledger.interface import Ledger
+from ledger.matters import MatterStep
+from ledger.values import PARTITIONS, Draft, Outcome
+from verifier.counter.checking_in import LATE_WINDOW, ledger_problems
+from verifier.counter.commitments import Commitment
+from verifier.records.store import VerifierStore
+from verifier.rules.matters import CLOSED, COMPLETE, Matter, WrongMatter, check_decides, deadline_of, fold, refusal_of
+from verifier.services.bookings.desk import booking_problems
+from verifier.trust.published import Documents
+
+_KINDS: Final = (
+    ProblemKind("no-matter", 409, "该记录没有台账事项", "That entry opened no matter", "Look in the list of matters."),
+    ProblemKind("matter-closed", 409, "该事项已办结", "The matter is closed", "Open a new one with a check-in."),
+    ProblemKind(
+        "matter-complete", 409, "材料已登记齐全", "The materials are complete already", "The deadline runs already."
+    ),
+)
+for _kind in _KINDS:
+    register_problem(_kind)
+
+MATTER_PROBLEMS = frozenset({"not-found", "already-voided", *(kind.code for kind in _KINDS)})
+_AT_ONCE: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One intended stage of a matter. `outcome`: how it was closed; `limit_working_days` where its rule names none."""
+
+    operation: str
+    caller: Caller
+    matter: str
+    stage: str
+    outcome: str | None = None
+    decides: str | None = None
+    limit_working_days: float | None = None
+    note: str | None = None
+
+    @property
+    def request(self) -> bytes:
+        """Bind the operation id to what is intended."""
+        said = [self.stage, self.outcome, self.decides, str(self.limit_working_days), self.note]
+        return leaf.leaf_hash(msgspec.json.encode([self.caller.id, self.matter, *said]))
+
+
+class MatterDesk:
+    """Records stages. The list is brought up to date after each entry, and can be read anew from the log."""
+
+    def __init__(self, documents: Callable[[datetime], Documents], ledger: Ledger, store: VerifierStore) -> None:
+        """Keep what recording needs."""
+        self._documents = documents
+        self._ledger = ledger
+        self._store = store
+
+    def see(self, entry_id: str) -> Matter | None:
+        """Bring the list up to date with an entry: a check-in, a void of one, a step."""
+        with ledger_problems():
+            entry = self._ledger.entry(entry_id)
+        if entry is None:
+            return None
+        matter_id = str(entry.fields.get("target", entry.id))
+        return self._store.matters.apply(matter_id, lambda found: fold(found, entry.id, entry.seq, entry.fields))
+
+    def find(self, matter_id: str) -> Matter | None:
+        """Return a matter; one that the list missed is taken from the log."""
+        return self._store.matters.find(matter_id) or self.see(matter_id)
+
+    def reach(self, stage: Stage, at: datetime) -> tuple[Matter, Outcome]:
+        """Record that a matter reached a stage. Problems: MATTER_PROBLEMS, `invalid-field`, the ledger's."""
+        matter = self.find(stage.matter)
+        if matter is None:
+            raise Problem("not-found")
+        documents = self._documents(at)
+        commitment = Commitment.of(stage.note)
+        step = MatterStep(
+            device=stage.caller.id,
+            id=stage.operation,
+            request=stage.request,
+            at=at,
+            keep_until=at + LATE_WINDOW,
+            target=matter.id,
+            draft=_draft(documents, stage, matter, {} if commitment is None else {"note": commitment.text}),
+            stage=stage.stage,
+            reason=stage.outcome if stage.stage == CLOSED else None,
+            deadline=_deadline(documents, stage, matter, at),
+            refusal=refusal_of(matter, stage.stage),
+        )
+        with ledger_problems(), booking_problems():
+            outcome = self._ledger.follow(step)
+        if commitment is not None and not outcome.replayed:
+            self._store.keep_note(outcome.entry, commitment.opened, at)
+        return self.see(outcome.entry) or matter, outcome
+
+    def listed(self, point: str, state: str, at: datetime) -> list[Matter]:
+        """Return a point's matters: open, overdue or closed."""
+        return self._store.matters.at_point(point, state, at)
+
+    def rebuild(self) -> int:
+        """Read all matters anew from the log; return how many entries told of one."""
+        self._store.matters.clear()
+        return sum(self._rebuilt(partition) for partition in range(PARTITIONS))
+
+    def _rebuilt(self, partition: int) -> int:
+        seq = told = 0
+        while lines := self._ledger.after(partition, seq, _AT_ONCE):
+            for data in lines:
+                line = leaf.decode(data)
+                seq = line.seq
+                told += self._applied(line)
+        return told
+
+    def _applied(self, line: leaf.Leaf) -> bool:
+        if line.kind not in {*leaf.GRANTING, "void", "matter"} or (line.kind in leaf.GRANTING and line.matter is None):
+            return False
+        fields, matter = leaf.fields_of(line), line.target or line.id
+        return self._store.matters.apply(matter, lambda found: fold(found, line.id, line.seq, fields)) is not None
+
+
+def _deadline(documents: Documents, stage: Stage, matter: Matter, at: datetime) -> datetime | None:
+    """Return until when a matter is to be closed, once its materials are complete; None where nobody promised."""
+    service = documents.programme.services.get(matter.service)
+    rule = None if service is None else service.matter
+    try:
+        check_decides(rule, stage.decides)
+    except WrongMatter as error:
+        raise Problem("invalid-field", extra={"fields": [{"path": error.path, "message": str(error)}]}) from None
+    days = None if rule is None else rule.limit_working_days
+    if stage.limit_working_days is not None and (days is not None or stage.stage != COMPLETE):
+        fault = {"path": "$.limit_working_days", "message": "only for complete materials of a service without a limit"}
+        raise Problem("invalid-field", extra={"fields": [fault]})
+    days = days or stage.limit_working_days
+    return None if days is None or stage.stage != COMPLETE else deadline_of(documents.programme, at, days)
+
+
+def _draft(documents: Documents, stage: Stage, matter: Matter, extra: Mapping[str, Any]) -> Draft:
+    caller = stage.caller
+    return Draft(
+        point=matter.point,
+        department=matter.department,
+        service=matter.service,
+        device=caller.id,
+        caller=caller.kind,
+        programme=documents.programme.version,
+        bundle=documents.bundle.version,
+        operator=None if caller.operator is None else caller.operator.id,
+        extra=extra if stage.decides is None else {**extra, "decides": stage.decides},
+    )

@@ -1,0 +1,1 @@
+"""Requests for services that have no counter."""

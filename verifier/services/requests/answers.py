@@ -1,0 +1,227 @@
+"""What goes over the wire about requests, and the sentences of their answers. No rule, no store."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from cards.programme.types import Programme, Service, Text
+from edge.instants import rfc3339
+from verifier.counter.answering import Answering
+from verifier.counter.answers import (
+    Beneficiaries,
+    Code,
+    Contact,
+    EntryId,
+    MatterRequest,
+    Presented,
+    QuotaLeft,
+    Short,
+    Words,
+)
+from verifier.counter.booking_views import masked_fields
+from verifier.counter.phrasing import card_values, contact_of, outcome_values, quotas_left, refused_words
+from verifier.records.bookings import BookingDetails
+from verifier.rules.matters import Matter
+from verifier.rules.reasons import REASONS, fill
+from verifier.services.bookings.answers import FieldValues
+from verifier.services.requests.desk import Requested
+
+
+class WalletRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A request by the holder's own phone; the call's proof names this card."""
+
+    card: Presented
+    service: Code
+    fields: FieldValues = msgspec.field(default_factory=dict)
+    reference: Short | UnsetType = UNSET
+    confirmed: bool = False
+    beneficiary: Beneficiaries | UnsetType = UNSET
+    department: Code | UnsetType = UNSET
+
+
+class StaffRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A request taken by staff, for a card shown or a number on the telephone; or a matter that the office opens."""
+
+    service: Code
+    fields: FieldValues = msgspec.field(default_factory=dict)
+    presentation: Presented | UnsetType = UNSET
+    card_number: Annotated[str, Meta(min_length=1, max_length=64)] | UnsetType = UNSET
+    called_back: bool = False
+    id_checked: bool = False
+    reference: Short | UnsetType = UNSET
+    confirmed: bool = False
+    beneficiary: Beneficiaries | UnsetType = UNSET
+    department: Code | UnsetType = UNSET
+    matter: MatterRequest | UnsetType = UNSET
+
+
+class RequestsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which of a department's requests."""
+
+    department: Code
+    state: Literal["open", "overdue", "closed"] = "open"
+
+
+class SubscribersQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Who asked for a counted service in a period, such as a year's newspaper; `format` csv or json."""
+
+    service: Code
+    period: Annotated[str, Meta(pattern=r"^([0-9]{4}|[0-9]{4}-(0[1-9]|1[0-2]))$(?!\n)", description="2026 or 2026-10.")]
+    format: Literal["csv", "json"] = "csv"
+
+
+class RequestView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A request as its department or its holder sees it: what, for whom, how far. `details` are what was asked for,
+    masked without the right to names, left out once erased.
+    """
+
+    id: EntryId
+    service: str
+    service_name: Words
+    department: str
+    department_name: Words
+    stage: str
+    opened_at: str
+    reference: str | None = None
+    decides: str | None = None
+    complete_at: str | None = None
+    deadline: str | None = None
+    closed_at: str | None = None
+    outcome: str | None = None
+    overdue: bool = False
+    channel: str | UnsetType = UNSET
+    details: dict[str, Any] | UnsetType = UNSET
+    holder_ref: str | UnsetType = UNSET
+    holder_name: str | UnsetType = UNSET
+
+
+class RequestAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The answer to a request, granted (taken up) or refused; `id` is its entry in the log."""
+
+    id: str
+    outcome: Literal["granted", "denied"]
+    reason: str | None
+    message: Words
+    hint: Words
+    at: str
+    server_time: str
+    request: RequestView | UnsetType = UNSET
+    quotas: tuple[QuotaLeft, ...] = ()
+    call: Contact | UnsetType = UNSET
+    promise: str | UnsetType = UNSET
+    replayed: bool = False
+
+
+class RequestList(msgspec.Struct, frozen=True):
+    """Requests: a department's, the most urgent first; or a holder's own, the newest first."""
+
+    requests: tuple[RequestView, ...]
+    server_time: str
+
+
+class TakenBack(msgspec.Struct, frozen=True):
+    """A request taken back, and the entry that says so."""
+
+    id: str
+    request: RequestView
+    quotas: tuple[QuotaLeft, ...]
+    replayed: bool
+    server_time: str
+
+
+class Subscribers(msgspec.Struct, frozen=True):
+    """Who asked for a counted service in a period, and where it goes; withdrawn and refused ones left out."""
+
+    service: str
+    period: str
+    subscribers: tuple[RequestView, ...]
+    server_time: str
+
+
+TAKEN: Final = Text(zh="已受理：{service}", en="Your request is taken: {service}")
+NEXT: Final = Text(zh="{department}将与您联系，办理进度可在“我的申请”查看。", en="{department} will be in touch; see how far it is under your requests.")  # fmt: skip # noqa: E501 - a sentence stays on one line
+
+
+def request_answer(answering: Answering, requested: Requested, at: datetime, *, names: bool) -> RequestAnswer:
+    """Return the answer to a request."""
+    outcome, programme = requested.outcome, requested.documents.programme
+    message, hint = _words(requested, at)
+    reason = None if outcome.reason is None else REASONS[outcome.reason]
+    contact = None if reason is None else contact_of(programme, requested.service, reason)
+    matter = requested.matter
+    return RequestAnswer(
+        id=outcome.entry,
+        outcome="granted" if outcome.granted else "denied",
+        reason=outcome.reason,
+        message=message,
+        hint=hint,
+        at=rfc3339(outcome.at),
+        server_time=rfc3339(at),
+        request=UNSET if matter is None else request_view(programme, matter, requested.details, at, names=names),
+        quotas=quotas_left(programme, outcome.figures),
+        call=contact or UNSET,
+        promise=answering.promise(outcome),
+        replayed=outcome.replayed,
+    )
+
+
+def request_view(
+    programme: Programme, matter: Matter, details: BookingDetails | None, at: datetime, *, names: bool
+) -> RequestView:
+    """Return a request as it is shown; with `names` nothing is masked."""
+    service, department = programme.services.get(matter.service), programme.departments.get(matter.department)
+    return RequestView(
+        id=matter.id,
+        service=matter.service,
+        service_name=Words(matter.service, matter.service) if service is None else Words.of(service.name),
+        department=matter.department,
+        department_name=Words(matter.department, matter.department)
+        if department is None
+        else Words.of(department.name),
+        stage=matter.stage,
+        opened_at=rfc3339(matter.opened_at),
+        reference=matter.reference,
+        decides=matter.decides,
+        complete_at=_instant(matter.complete_at),
+        deadline=_instant(matter.deadline),
+        closed_at=_instant(matter.closed_at),
+        outcome=matter.outcome,
+        overdue=matter.overdue(at),
+        channel=UNSET if details is None else details.channel,
+        details=UNSET if details is None else _shown(service, details.fields, names=names),
+    )
+
+
+def _shown(service: Service | None, fields: Mapping[str, Any], *, names: bool) -> dict[str, Any]:
+    rule = None if service is None else service.request
+    if names or rule is None:
+        return dict(fields) if names else {}
+    return masked_fields(rule, fields)
+
+
+def _instant(at: datetime | None) -> str | None:
+    return None if at is None else rfc3339(at)
+
+
+def _words(requested: Requested, at: datetime) -> tuple[Words, Words]:
+    outcome, programme = requested.outcome, requested.documents.programme
+    values: dict[str, Text] = outcome_values(programme, outcome)
+    if requested.card is not None:
+        values |= card_values(programme, requested.card, at)
+    if outcome.reason is not None:
+        return refused_words(programme, requested.service, outcome.reason, values)
+    department = None if requested.matter is None else programme.departments.get(requested.matter.department)
+    values["service"] = requested.service.name
+    if department is not None:
+        values["department"] = department.name
+    return _said(TAKEN, values), _said(NEXT, values)
+
+
+def _said(text: Text, values: Mapping[str, Text]) -> Words:
+    zh = {name: value.in_language("zh") for name, value in values.items()}
+    return Words.of(fill(text, zh, {name: value.in_language("en") for name, value in values.items()}))

@@ -1,0 +1,340 @@
+"""Requests: services without a desk, asked for by phone or telephone, and matters that an office opens by itself.
+
+A request is an entry of its own kind, counted on the one path of step 10. What follows are stages of the matter that it
+opens (0101, 0140). It belongs to a department, whose place in rights and entries is `dept-` and its code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from cards.claims import CardClaims
+from cards.parts import Presentation
+from cards.periods import period_of
+from cards.programme.types import Beneficiary, Mode, Point, Programme, RequestRule, Service
+from cards.verify import Refused, Verified
+from edge.encoding import b64u, digest
+from edge.instants import to_epoch
+from edge.problems import Problem, ProblemKind, register_problem
+from ledger.interface import Ledger
+from ledger.values import CheckIn, Draft, Operation, Outcome, Void, device_subject
+from verifier.counter.checking_in import LATE_WINDOW, claim_of, ledger_problems, subject_of
+from verifier.records.bookings import BookingDetails
+from verifier.records.store import VerifierStore
+from verifier.rules.entitlement import Wish, cost_of, findings, notes, reference_fault
+from verifier.rules.fields import BadFields, Fields, read_fields
+from verifier.rules.matters import CLOSED, Matter
+from verifier.rules.reasons import ORDER
+from verifier.services.bookings.asked import TELEPHONE, Asker, draft_for, hashed, text_of
+from verifier.services.bookings.desk import booking_problems
+from verifier.services.matters.desk import MatterDesk
+from verifier.trust.published import Documents
+
+PLACE: Final = "dept-"
+OPEN_MOST: Final = timedelta(days=400)
+"""How long what a request says of persons is kept while it is open."""
+GIVES_BACK: Final = frozenset({"refused", "withdrawn"})
+"""Outcomes that give the unit of a counted request back."""
+
+for _kind in (
+    ProblemKind(
+        "request-under-way", 409, "主管部门已在办理", "The department is at work on it", "Telephone the department."
+    ),
+    ProblemKind("no-notes", 422, "本项不记录内容", "Nothing is recorded of what this is about", "Leave the note out."),
+):
+    register_problem(_kind)
+
+REQUEST_PROBLEMS: Final = frozenset(
+    {"not-found", "request-under-way", "matter-closed", "already-voided", "not-granted", "checked-out"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RequestWish:
+    """One intended request, and what the card shown, named or signed with came to.
+
+    `confirmed`: the holder declared what the service asks for. `matter`: what the entry says of the matter it opens.
+    """
+
+    operation: str
+    asker: Asker
+    service: Service
+    department: str
+    fields: Mapping[str, Any]
+    presentation: Presentation
+    verdict: Verified | Refused
+    reference: str | None = None
+    confirmed: bool = False
+    beneficiary: Beneficiary | None = None
+    matter: Mapping[str, str] | None = None
+    call: str | None = None
+
+    @property
+    def request(self) -> bytes:
+        """Bind the operation id to what is intended; not how the card was shown."""
+        shown = b64u(digest((self.presentation.card or "").encode()))
+        told = text_of({"reference": self.reference, "confirmed": self.confirmed, "matter": dict(self.matter or {})})
+        whose = (self.asker.device, self.service.code, self.department, self.whom.value)
+        return hashed("request", *whose, text_of(self.fields), told, shown)
+
+    @property
+    def whom(self) -> Beneficiary:
+        """For whom: who was named, else the holder, else the only one that the service is for."""
+        if self.beneficiary is not None:
+            return self.beneficiary
+        allowed = self.service.beneficiaries
+        return next(iter(allowed)) if len(allowed) == 1 else Beneficiary.HOLDER
+
+
+@dataclass(frozen=True, slots=True)
+class Requested:
+    """What a wish came to: the outcome, the matter as it stands with its details, the card where it was believed."""
+
+    outcome: Outcome
+    service: Service
+    documents: Documents
+    matter: Matter | None = None
+    details: BookingDetails | None = None
+    card: CardClaims | None = None
+
+
+def place_of(department: str) -> str:
+    """Return the place of a department in rights, devices and entries: requests belong to no counter."""
+    return f"{PLACE}{department}"
+
+
+def department_at(programme: Programme, place: str) -> str | None:
+    """Return the department whose place this is, None for any other text."""
+    code = place.removeprefix(PLACE)
+    return code if place.startswith(PLACE) and code in programme.departments else None
+
+
+def can_be_asked(service: Service, *, by_office: bool) -> bool:
+    """Whether a service is asked for: requested ones by anybody, kept ones with a matter by their office alone."""
+    if service.mode is Mode.REQUESTED:
+        return True
+    return by_office and service.mode is Mode.KEPT and service.matter is not None and not service.log_silent
+
+
+def department_for(service: Service, named: str | None) -> str:
+    """Return the department that takes a request: the one named, else the service's first; Problem invalid-field."""
+    if named is not None and named not in service.departments:
+        raise _invalid("$.department", "one of the departments that answer for this service is expected")
+    return named or service.departments[0]
+
+
+class RequestDesk:
+    """Takes requests. What they say of persons goes to the erasable store, its commitment into the entry."""
+
+    def __init__(
+        self, documents: Callable[[datetime], Documents], ledger: Ledger, store: VerifierStore, matters: MatterDesk
+    ) -> None:
+        """Keep what every request needs."""
+        self._documents = documents
+        self._ledger = ledger
+        self._store = store
+        self._matters = matters
+
+    def ask(self, wish: RequestWish, at: datetime) -> Requested:
+        """Judge and record a request. Problems: `invalid-field`, and those of the ledger."""
+        documents, verdict = self._documents(at), wish.verdict
+        subject = subject_of(wish.presentation, wish.asker.device)
+        operation = Operation(subject, wish.asker.device, wish.operation, wish.request)
+        place = _place(documents.programme, wish)
+        draft = draft_for(documents, wish.asker, wish.service, place)
+        if isinstance(verdict, Refused):
+            return self._refuse(wish, operation, draft, verdict, at)
+        card = verdict.card
+        fields = _valid(wish, documents.programme, card.name)
+        details = self._details(wish, card, fields)
+        change = CheckIn(operation, at, at + LATE_WINDOW, draft, order=ORDER, kind="request")
+        draft = _said(draft, wish, verdict, details)
+        change = replace(change, claim=claim_of(verdict, at, call=wish.call), draft=draft)
+        with ledger_problems():
+            outcome = self._ledger.check_in(_judged(change, wish, card, place, documents))
+        if outcome.granted and self._store.bookings.find(outcome.entry) is None:
+            self._store.bookings.keep(outcome.entry, details, at + OPEN_MOST)
+        matter = self._matters.see(outcome.entry) if outcome.granted else None
+        return Requested(outcome, wish.service, documents, matter, details if outcome.granted else None, card)
+
+    def _refuse(
+        self, wish: RequestWish, operation: Operation, draft: Draft, verdict: Refused, at: datetime
+    ) -> Requested:
+        card = verdict.card
+        if card is None:
+            operation = replace(operation, subject=device_subject(wish.asker.device))
+            draft = replace(draft, token=verdict.token_digest)
+        else:
+            draft = replace(draft, tier=card.tier, form=card.form.value, card=card.card_id)
+        refused = (verdict.reason,)
+        change = CheckIn(operation, at, at + LATE_WINDOW, draft, findings=refused, order=refused, kind="request")
+        with ledger_problems():
+            outcome = self._ledger.check_in(change)
+        return Requested(outcome, wish.service, self._documents(at), card=card)
+
+    def _details(self, wish: RequestWish, card: CardClaims, fields: Fields) -> BookingDetails:
+        salt = self._store.bookings.salt(wish.asker.device, wish.operation, card.subject)
+        return BookingDetails(
+            subject=card.subject,
+            card=wish.presentation.card or "",
+            tier=card.tier,
+            name=card.name,
+            card_issued_at=to_epoch(card.issued_at),
+            channel=wish.asker.channel,
+            fields=fields.values,
+            opened=f"{b64u(salt)}.{text_of(fields.values)}",
+            party=1,
+        )
+
+    def details(self, request: str) -> BookingDetails | None:
+        """Return what a request says of persons, where that is not erased."""
+        return self._store.bookings.find(request)
+
+    def own(self, subject: str, request: str) -> Matter:
+        """Return a holder's own request; Problem not-found for any other."""
+        with ledger_problems():
+            name, entry = self._ledger.pseudonym(subject), self._ledger.entry(request)
+        if name is None or entry is None or entry.fields.get("kind") != "request":
+            raise Problem("not-found")
+        matter = self._matters.find(request) if entry.fields.get("holder") == name else None
+        if matter is None:
+            raise Problem("not-found")
+        return matter
+
+    def take_back(
+        self, asker: Asker, operation: str, matter: Matter, outcome: str, at: datetime, *, by_holder: bool
+    ) -> tuple[Matter, Outcome]:
+        """Close a request as refused or withdrawn: its unit returns. A holder may until the department is at work."""
+        documents = self._documents(at)
+        refusal = _against_taking_back(matter, by_holder=by_holder)
+        service = documents.programme.services.get(matter.service)
+        if service is None:
+            raise Problem("not-found")
+        void = Void(
+            device=asker.device,
+            id=operation,
+            request=hashed("take-back", asker.device, matter.id, outcome),
+            at=at,
+            keep_until=at + LATE_WINDOW,
+            target=matter.id,
+            draft=draft_for(documents, asker, service, _point(documents.programme, matter.department, service)),
+            reason=outcome,
+            refusal=refusal,
+        )
+        with ledger_problems(), booking_problems():
+            done = self._ledger.void(void)
+        self._store.bookings.erase_after(matter.id, at)
+        return self._matters.see(done.entry) or matter, done
+
+    def closed(self, matter: Matter, at: datetime) -> None:
+        """Have what a closed request says of persons erased in time: with its year's end where it is counted."""
+        service = self._documents(at).programme.services.get(matter.service)
+        ends_at = None if service is None else period_end(self._documents(at).programme, service, matter.opened_at)
+        self._store.bookings.erase_after(matter.id, max(at, ends_at) if ends_at is not None else at)
+
+
+def _against_taking_back(matter: Matter, *, by_holder: bool) -> str | None:
+    """Return what speaks against a unit's return: what was done is done, and what is taken back says so in the log."""
+    if matter.stage == CLOSED:
+        return "matter-closed"
+    return "request-under-way" if by_holder and matter.stage != "opened" else None
+
+
+def period_end(programme: Programme, service: Service, at: datetime) -> datetime | None:
+    """Return the end of the period that a request made at `at` counts in; None where it is not counted, or for ever."""
+    quota = programme.quotas.get(service.quota or "")
+    return None if quota is None else period_of(quota.unit, at, programme.zone).ends_at
+
+
+def _place(programme: Programme, wish: RequestWish) -> Point:
+    return _point(programme, wish.department, wish.service)
+
+
+def _point(programme: Programme, department: str, service: Service) -> Point:
+    """Return a department's place as a point without a desk, where this service is to be had."""
+    return Point(
+        code=place_of(department),
+        name=programme.departments[department].name,
+        department=department,
+        services=frozenset({service.code}),
+        desk=False,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A request's fields as a rule that `read_fields` reads: no party and no slot."""
+
+    rule: RequestRule
+    party_most: int = 1
+    slot_most: timedelta | None = None
+
+    @property
+    def fields(self) -> tuple[Any, ...]:
+        return self.rule.fields
+
+
+def _valid(wish: RequestWish, programme: Programme, card_name: str) -> Fields:
+    """Return the fields, valid; Problem invalid-field with every fault, of the reference and the declaration too."""
+    faults: list[tuple[str, str]] = []
+    fault = reference_fault(wish.service, wish.reference)
+    if fault is not None:
+        faults.append(("$.reference", fault))
+    if wish.service.declarations and not wish.confirmed:
+        faults.append(("$.confirmed", "the holder confirms what the service asks to be declared"))
+    fields, wrong = _fields(wish, programme, card_name)
+    faults += wrong
+    if fields is None or faults:
+        listed = [{"path": path, "message": message} for path, message in faults]
+        raise Problem("invalid-field", extra={"fields": listed})
+    return fields
+
+
+def _fields(wish: RequestWish, programme: Programme, card_name: str) -> tuple[Fields | None, list[tuple[str, str]]]:
+    """Return the fields, or what is wrong with them."""
+    rule = _Asked(wish.service.request or RequestRule())
+    try:
+        return read_fields(rule, wish.service, wish.fields, programme.zone, card_name), []
+    except BadFields as error:
+        return None, error.faults
+
+
+def _said(draft: Draft, wish: RequestWish, verdict: Verified, details: BookingDetails) -> Draft:
+    """Say in the entry which card stands behind the request, for whom, of which matter: nothing of what it is about."""
+    card = verdict.card
+    marks = (*draft.marks, "declaration") if wish.confirmed and wish.service.declarations else draft.marks
+    return replace(
+        draft,
+        tier=card.tier,
+        form=card.form.value,
+        card=card.card_id,
+        assurance=None if wish.asker.channel == TELEPHONE else verdict.assurance.word,
+        beneficiary=wish.whom.value,
+        reference=wish.reference,
+        marks=marks,
+        extra={
+            "matter": wish.service.code,
+            **(wish.matter or {}),
+            "details": b64u(digest(details.opened.encode())),
+        },
+    )
+
+
+def _judged(change: CheckIn, wish: RequestWish, card: CardClaims, place: Point, documents: Documents) -> CheckIn:
+    """Add what speaks against the request (steps 7 and 8), and what it counts."""
+    asked = Wish(wish.service, place, card.tier, wish.whom, elsewhere=documents.elsewhere(card.subject))
+    cost = cost_of(documents.programme, wish.service, card.tier, change.at)
+    return replace(
+        change,
+        draft=replace(change.draft, marks=change.draft.marks + notes(asked)),
+        findings=findings(asked),
+        choice=cost.choice,
+        charges=cost.charges,
+    )
+
+
+def _invalid(path: str, message: str) -> Problem:
+    return Problem("invalid-field", extra={"fields": [{"path": path, "message": message}]})

@@ -1,0 +1,1 @@
+"""Statements: what a point or a department has served in a month."""

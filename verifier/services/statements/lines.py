@@ -1,0 +1,154 @@
+"""A statement, a point's or a department's: uses by service and month, those that are paid for told apart. Pure.
+
+A use is paid once: a re-entry belongs to the visit it returns to, and what was voided was none.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from cards.programme.types import Programme
+from edge.instants import from_epoch
+from ledger.values import Entry
+
+USES = frozenset({"check-in", "offline"})
+COLUMNS = (
+    "month",
+    "point",
+    "service",
+    "service_zh",
+    "service_en",
+    "paid",
+    "re_entries",
+    "companions",
+    "voided",
+    "overrides",
+)
+
+
+@dataclass(slots=True)
+class StatementLine:
+    """One service in one local month (`2026-10`) at a point. `paid` uses stand; `voided` ones do not."""
+
+    month: str
+    service: str
+    paid: int = 0
+    re_entries: int = 0
+    companions: int = 0
+    voided: int = 0
+    overrides: int = 0
+
+
+def statement_lines(entries: Iterable[Entry], months: tuple[str, str], zone: ZoneInfo) -> tuple[StatementLine, ...]:
+    """Return the lines of the months from the first to the last named, in order; services without a use have none."""
+    lines: dict[tuple[str, str], StatementLine] = {}
+    for entry in entries:
+        fields = entry.fields
+        if fields.get("kind") not in USES or fields.get("outcome") != "granted":
+            continue
+        month = _month(fields, zone)
+        if not months[0] <= month <= months[1]:
+            continue
+        service = str(fields["service"])
+        _count(lines.setdefault((month, service), StatementLine(month, service)), entry)
+    return tuple(lines[key] for key in sorted(lines))
+
+
+def _count(line: StatementLine, entry: Entry) -> None:
+    if entry.voided:
+        line.voided += 1
+        return
+    visit = entry.fields.get("visit")
+    if isinstance(visit, Mapping) and "re_entry" in visit:
+        line.re_entries += 1
+        return
+    line.paid += 1
+    companions, marks = entry.fields.get("companions"), entry.fields.get("marks")
+    line.companions += companions if isinstance(companions, int) else 0
+    line.overrides += any(str(mark).startswith("override:") for mark in marks) if isinstance(marks, list) else 0
+
+
+@dataclass(frozen=True, slots=True)
+class DepartmentLine:
+    """One service in one local month at one point of a department; `payer` is the department that answers for it."""
+
+    point: str
+    payer: str
+    line: StatementLine
+
+
+def department_lines(programme: Programme, lines: Mapping[str, Iterable[StatementLine]]) -> tuple[DepartmentLine, ...]:
+    """Return the lines of a department's points as one list, by month, point and service."""
+    found = [
+        DepartmentLine(point, payer_of(programme, line.service), line)
+        for point, listed in lines.items()
+        for line in listed
+    ]
+    return tuple(sorted(found, key=lambda one: (one.line.month, one.point, one.line.service)))
+
+
+def payer_of(programme: Programme, service: str) -> str:
+    """Return the department that answers for a service and settles it; empty for one that is there no more."""
+    found = programme.services.get(service)
+    return "" if found is None else found.departments[0]
+
+
+def department_csv(lines: Iterable[DepartmentLine], programme: Programme) -> str:
+    """Return a department's statement as CSV, as `as_csv` does a point's, with who pays."""
+    written = io.StringIO()
+    table = csv.writer(written)
+    table.writerow((*COLUMNS[:2], "point_zh", *COLUMNS[2:5], "payer", "payer_zh", *COLUMNS[5:]))
+    for one in lines:
+        line, point = one.line, programme.points.get(one.point)
+        payer = programme.departments.get(one.payer)
+        table.writerow(
+            (
+                line.month,
+                one.point,
+                "" if point is None else point.name.in_language("zh"),
+                line.service,
+                *_names_of(programme, line.service),
+                one.payer,
+                "" if payer is None else payer.name.in_language("zh"),
+                *_counts(line),
+            )
+        )
+    return "\ufeff" + written.getvalue()
+
+
+def _names_of(programme: Programme, service: str) -> tuple[str, str]:
+    found = programme.services.get(service)
+    return ("", "") if found is None else (found.name.in_language("zh"), found.name.in_language("en"))
+
+
+def _counts(line: StatementLine) -> tuple[int, ...]:
+    return (line.paid, line.re_entries, line.companions, line.voided, line.overrides)
+
+
+def _month(fields: Mapping[str, Any], zone: ZoneInfo) -> str:
+    """The local month of a use: of one recorded offline, that of its own time."""
+    used_at = fields.get("used_at", fields["at"])
+    return from_epoch(int(str(used_at)) // 1000).astimezone(zone).strftime("%Y-%m")
+
+
+def month_span(months: tuple[str, str], zone: ZoneInfo) -> tuple[datetime, datetime]:
+    """Return the bounds of local months, the end excluded; ValueError for what is no month."""
+    first, last = (datetime.strptime(month, "%Y-%m").replace(tzinfo=zone) for month in months)
+    after = last.replace(year=last.year + last.month // 12, month=last.month % 12 + 1)
+    return first.astimezone(UTC), after.astimezone(UTC)
+
+
+def as_csv(lines: Iterable[StatementLine], programme: Programme, point: str) -> str:
+    """Return a statement as CSV (RFC 4180), with a byte order mark so that spreadsheets read Chinese."""
+    written = io.StringIO()
+    table = csv.writer(written)
+    table.writerow(COLUMNS)
+    for line in lines:
+        table.writerow((line.month, point, line.service, *_names_of(programme, line.service), *_counts(line)))
+    return "\ufeff" + written.getvalue()

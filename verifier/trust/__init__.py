@@ -1,0 +1,1 @@
+"""What the verifier trusts: signed documents, fetched, kept and held to their versions."""

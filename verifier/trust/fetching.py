@@ -1,0 +1,199 @@
+"""Fetching the issuer's signed documents from another machine: looked at before they replace what is held.
+
+A document that does not hold, or is older than one seen, changes nothing; what was last good stays on disk (DESIGN §3).
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import re
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Event, Thread
+from typing import Final
+
+from edge.clock import Clock
+from edge.settings import Settings
+from edge.strictjson import JsonError, loads
+from keys.files import StoreError
+from verifier.trust.issuer_relay import ask_straight, asked_of
+from verifier.trust.published import PublishedFolder, Untrusted
+
+BUNDLE: Final = "trust-bundle.jwt"
+SECONDS: Final = 20
+MOST_BYTES: Final = 64 * 1024 * 1024
+_NAME: Final = re.compile(
+    r"(status-lists/[0-9]{1,9}\.jwt|trust-bundle\.jwt|holder-marks\.jwt|jwks\.json|programme\.toml)"
+)
+_log = logging.getLogger("yunju.verifier")
+
+
+class FetchError(Exception):
+    """The documents could not be fetched, or do not hold; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where an issuer's documents are fetched, and the file (mode 0600) of the token that allows it."""
+
+    url: str
+    token_file: Path
+
+    def documents(self, etag: str | None) -> tuple[Mapping[str, str], str | None] | None:
+        """Return the documents by name and their mark, None if they are those of `etag`; FetchError."""
+        request = self._request(etag)
+        try:
+            with ask_straight(request, SECONDS) as response:
+                data, mark = response.read(MOST_BYTES + 1), response.headers.get("ETag")
+        except urllib.error.HTTPError as error:
+            if error.code == 304:
+                return None
+            raise FetchError(f"the issuer answers {error.code}: {_meaning(error.code)}") from None
+        except OSError as error:
+            raise FetchError(f"the issuer cannot be reached ({type(error).__name__})") from None
+        return _read(data), mark
+
+    def _request(self, etag: str | None) -> urllib.request.Request:
+        try:
+            request = asked_of(f"{self.url}/v1/published", self.token_file)
+        except StoreError as error:
+            raise FetchError(str(error)) from None
+        if etag is not None:
+            request.add_header("If-None-Match", etag)
+        return request
+
+
+def _meaning(status: int) -> str:
+    if status in {401, 403}:
+        return "its token does not allow it (python -m accounts integrator add NAME --grant '*=documents')"
+    if 300 <= status < 400:
+        return "it names another address; YUNJU_ISSUER_URL is to be the issuer's own"
+    return "nothing is published there" if status == 404 else "try again"
+
+
+def _read(data: bytes) -> Mapping[str, str]:
+    try:
+        found = loads(data, max_bytes=MOST_BYTES)
+    except JsonError as error:
+        raise FetchError(f"the issuer's answer cannot be read: {error}") from None
+    match found:
+        case {"documents": dict(documents)} if all(isinstance(text, str) for text in documents.values()):
+            # A name of another form is none of a document: nothing else is ever written.
+            return {name: text for name, text in documents.items() if _NAME.fullmatch(name)}
+    raise FetchError("the issuer's answer is no set of documents")
+
+
+class Fetcher:
+    """Keeps the published folder as new as the issuer's, for as long as it runs. One process at a time fetches."""
+
+    def __init__(self, source: Source, published: PublishedFolder, folder: Path, clock: Clock, every: float) -> None:
+        """Fetch from `source` into `folder`, which `published` reads, every so many seconds."""
+        self._source = source
+        self._published = published
+        self._folder = folder
+        self._clock = clock
+        self._every = every
+        self._etag: str | None = None
+        self._told: str | None = None
+        self._stopped = Event()
+        self._thread = Thread(target=self.run, name="fetcher", daemon=True)
+
+    def start(self) -> None:
+        """Begin in a thread of its own; after a fork."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End, at most one fetch later."""
+        self._stopped.set()
+        if self._thread.is_alive():
+            self._thread.join(SECONDS)
+
+    def run(self) -> None:
+        """Fetch again and again until `stop`; a fault is logged when it changes, never raised."""
+        while True:
+            try:
+                self.once()
+                self._told = None
+            except (FetchError, OSError) as error:
+                self._tell(str(error))
+            if self._stopped.wait(self._every):
+                return
+
+    def once(self) -> bool:
+        """Fetch now and put what holds in force; tell whether anything was new. FetchError, with nothing changed."""
+        with _alone(self._folder) as first:
+            if not first:
+                return False
+            found = self._source.documents(self._etag)
+            if found is None:
+                return False
+            documents, mark = found
+            if BUNDLE not in documents:
+                raise FetchError("the issuer's answer holds no trust bundle")
+            self._look(documents, self._clock.now())
+            changed = [name for name, text in _in_order(documents) if _replace(self._folder / name, text)]
+            self._etag = mark
+            return bool(changed)
+
+    def _look(self, documents: Mapping[str, str], at: datetime) -> None:
+        """Hold the whole set against the pinned root and the versions seen, before any of it is put in force."""
+        with TemporaryDirectory(prefix=".incoming", dir=self._folder) as place:
+            for name, text in documents.items():
+                _replace(Path(place) / name, text)
+            try:
+                self._published.examine(Path(place), at)
+            except Untrusted as error:
+                raise FetchError(f"the issuer's documents do not hold: {error}") from None
+
+    def _tell(self, fault: str) -> None:
+        if fault != self._told:
+            _log.warning("documents were not fetched", extra={"safe_fields": {"why": fault}})
+        self._told = fault
+
+
+def source_of(settings: Settings) -> Source | None:
+    """Return where documents are fetched; None where the folder is filled by the issuer itself."""
+    if settings.issuer_url is None:
+        return None
+    return Source(settings.issuer_url, settings.issuer_token_file)
+
+
+def _in_order(documents: Mapping[str, str]) -> list[tuple[str, str]]:
+    """The bundle first: what its keys signed is believed only once it is there."""
+    return sorted(documents.items(), key=lambda one: (one[0] != BUNDLE, one[0]))
+
+
+def _replace(path: Path, text: str) -> bool:
+    """Give a file its new content, whole and durable; tell whether it had another."""
+    data = text.encode("utf-8")
+    if path.exists() and path.read_bytes() == data:
+        return False
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    with draft.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
+    return True
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[bool]:
+    """Hold the folder against other fetchers; False when one is at work."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".fetching").open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        yield True

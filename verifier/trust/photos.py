@@ -1,0 +1,36 @@
+"""A holder's photo beside an ID check: asked of the issuer for one look, passed on, kept nowhere (DESIGN §9).
+
+The issuer may be away, slow or on another machine: then there is no photo, and never an error.
+"""
+
+from __future__ import annotations
+
+import urllib.parse
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from verifier.trust.issuer_relay import IssuerRelay
+
+_JPEG_START: Final = b"\xff\xd8\xff"
+
+PhotoOf = Callable[[str, datetime], bytes | None]
+"""From a card's id and the instant of the call to the photo (JPEG) of its holder, None where there is none."""
+
+
+def no_photo(_card: str, _at: datetime) -> bytes | None:
+    """Know no photo: a verifier holds no register, and no issuer was named."""
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoRelay:
+    """Photos of an issuer on another machine."""
+
+    issuer: IssuerRelay
+
+    def __call__(self, card: str, _at: datetime) -> bytes | None:
+        """Ask for a card's photo; None where there is none, or the issuer cannot be asked."""
+        data = self.issuer.ask(f"/v1/cards/{urllib.parse.quote(card, safe='')}/photo")
+        return data if data is not None and data.startswith(_JPEG_START) else None

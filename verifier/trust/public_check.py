@@ -1,0 +1,40 @@
+"""Whether a pasted presentation is valid, from the published documents alone: no ledger, no account, no network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from cards.presentation import read
+from cards.verify import Refused, verify_presentation
+from verifier.trust.published import PublishedFolder
+
+
+@dataclass(frozen=True, slots=True)
+class PublicVerdict:
+    """Valid or not, why not, which tier, until when. No name, no quota."""
+
+    valid: bool
+    reason: str | None
+    tier: str | None
+    valid_until: datetime | None
+    proved: bool
+
+
+def check(text: str, published: PublishedFolder, at: datetime) -> PublicVerdict:
+    """Check a presentation as anyone may.
+
+    A phone's card without its proof is a copy: valid as a card, not proved. Raises PresentationError for a text that is
+    none (and for a proof alone, which names a card that only its verifier knows), Untrusted without valid documents.
+    """
+    presentation = read(text, published.dictionaries)
+    if presentation.card is None:
+        return PublicVerdict(valid=False, reason="card-unknown", tier=None, valid_until=None, proved=False)
+    verdict = verify_presentation(presentation, published.current(at).trust, at, id_checked=False, provisional=True)
+    refused = isinstance(verdict, Refused) and verdict.reason != "proof-missing"
+    card = verdict.card
+    if refused or card is None:
+        reason = verdict.reason if isinstance(verdict, Refused) else None
+        return PublicVerdict(valid=False, reason=reason, tier=None, valid_until=None, proved=False)
+    proved = not isinstance(verdict, Refused) and verdict.proof is not None
+    return PublicVerdict(valid=True, reason=None, tier=card.tier, valid_until=card.expires_at, proved=proved)

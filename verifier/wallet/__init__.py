@@ -1,0 +1,1 @@
+"""What the holder's phone is told: usage, history, booking forms."""

@@ -1,0 +1,162 @@
+"""What a phone is told of its card: what is left of each service, when it starts anew, how to use it (DESIGN §9)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from cards.claims import CardClaims
+from cards.programme.types import Programme, Service, Text
+from edge.instants import rfc3339
+from ledger.values import Figure, Usage
+from verifier.counter.answers import Place, QuotaLeft, Words
+from verifier.counter.phrasing import quotas_left, tier_words
+from verifier.rules.delegations import delegable
+from verifier.rules.entitlement import cost_of, places_of
+from verifier.wallet.forms import RequestAsked, RuleAsked, request_for, rules_for
+
+
+class ChoiceTaken(msgspec.Struct, frozen=True):
+    """The use or booking that fixed the other choice of this period."""
+
+    name: Words
+    at: str
+
+
+class Telephone(msgspec.Struct, frozen=True):
+    """A number to call, and whose it is."""
+
+    label: Words
+    number: str
+
+
+class ServiceUsage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One service for this card: whether it carries it, what is left, what to bring, what to do, whom to call.
+
+    `closed` says why the service is not open yet; `one_of` the choices that it stands beside, `taken` which of them was
+    made in its place; no `quotas`: not limited; `booking` is the rule that it is booked by, `request` what asking
+    for it needs; `delegable`: a code can send an employer's clerk.
+    """
+
+    code: str
+    item: int
+    name: Words
+    mode: str
+    entitled: bool
+    closed: Words | None = None
+    quotas: tuple[QuotaLeft, ...] = ()
+    one_of: tuple[Words, ...] = ()
+    taken: ChoiceTaken | None = None
+    materials: tuple[Words, ...] = ()
+    steps: tuple[Words, ...] = ()
+    places: tuple[Place, ...] = ()
+    phones: tuple[Telephone, ...] = ()
+    booking: str | None = None
+    request: RequestAsked | None = None
+    delegable: bool = False
+
+
+class WalletUsage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The whole of it. A card that does not hold is told why, and nothing else: whoever has the phone may be a finder.
+
+    `items` are the programme's benefits by number; `card_until` is when this phone's token ends; `entitled_until` how
+    long the holder is entitled, where the register is on this host; `booking_rules` what its bookings ask for.
+    """
+
+    valid: bool
+    server_time: str
+    reason: str | None = None
+    message: Words | None = None
+    tier: str | None = None
+    tier_name: Words | None = None
+    card_until: str | None = None
+    entitled_until: str | None = None
+    items: dict[int, Words] = msgspec.field(default_factory=dict)
+    services: tuple[ServiceUsage, ...] = ()
+    booking_rules: dict[str, RuleAsked] = msgspec.field(default_factory=dict)
+
+
+def usage_of(
+    programme: Programme, card: CardClaims, used: Usage, at: datetime, *, entitled_until: datetime | None = None
+) -> WalletUsage:
+    """Return what a card that holds gives at the instant `at`; `used` is what was counted of its holder."""
+    return WalletUsage(
+        valid=True,
+        server_time=rfc3339(at),
+        tier=card.tier,
+        tier_name=tier_words(programme, card),
+        card_until=rfc3339(card.expires_at),
+        entitled_until=None if entitled_until is None else rfc3339(entitled_until),
+        items={number: Words.of(name) for number, name in programme.items.items()},
+        services=tuple(_service(programme, service, card.tier, used, at) for service in programme.services.values()),
+        booking_rules=rules_for(programme, card.tier),
+    )
+
+
+def _service(programme: Programme, service: Service, tier: str, used: Usage, at: datetime) -> ServiceUsage:
+    entitled = tier in service.tiers
+    return ServiceUsage(
+        code=service.code,
+        item=service.item,
+        name=Words.of(service.name),
+        mode=service.mode.value,
+        entitled=entitled,
+        closed=None if service.closed is None else Words.of(service.closed),
+        quotas=quotas_left(programme, _figures(programme, service, tier, used, at)) if entitled else (),
+        one_of=_others(programme, service, tier) if entitled else (),
+        taken=_taken(programme, service, tier, used, at) if entitled else None,
+        materials=_said(service.materials),
+        steps=_said(service.steps),
+        places=tuple(
+            Place(place.code, Words.of(place.name), place.phones[0].number if place.phones else None)
+            for place in places_of(programme, service)
+        ),
+        phones=_phones(programme, service),
+        booking=service.booking if entitled and service.closed is None else None,
+        request=request_for(programme, service) if entitled else None,
+        delegable=entitled and service.closed is None and programme.delegation is not None and delegable(service),
+    )
+
+
+def _figures(programme: Programme, service: Service, tier: str, used: Usage, at: datetime) -> tuple[Figure, ...]:
+    charges = cost_of(programme, service, tier, at).charges
+    return tuple(
+        Figure(charge.limit, charge.period, used.counters.get((charge.limit, charge.period), 0), charge.maximum)
+        for charge in charges
+    )
+
+
+def _others(programme: Programme, service: Service, tier: str) -> tuple[Words, ...]:
+    """Return the other members of the service's exclusion that cards of this tier carry."""
+    if service.exclusion is None:
+        return ()
+    group, own = service.exclusion
+    carried = {other.exclusion for other in programme.services.values() if tier in other.tiers}
+    members = programme.exclusions[group].members.items()
+    return tuple(Words.of(name) for member, name in members if member != own and (group, member) in carried)
+
+
+def _taken(programme: Programme, service: Service, tier: str, used: Usage, at: datetime) -> ChoiceTaken | None:
+    choice = cost_of(programme, service, tier, at).choice
+    taken = None if choice is None else used.choices.get((choice.group, choice.period))
+    if choice is None or taken is None or taken.member == choice.member:
+        return None
+    other = programme.services.get(taken.service)
+    name = other.name if other else programme.exclusions[taken.group].members[taken.member]
+    return ChoiceTaken(Words.of(name), rfc3339(taken.at))
+
+
+def _phones(programme: Programme, service: Service) -> tuple[Telephone, ...]:
+    """Return the place's own numbers where there is one place, then the departments'; each number once."""
+    places = places_of(programme, service)
+    own = places[0].phones if len(places) == 1 else ()
+    told = [(phone.label, phone.number) for phone in own]
+    for department in (programme.departments[code] for code in service.departments):
+        told += [(department.name, phone.number) for phone in department.phones]
+    found = {number: Telephone(Words.of(label), number) for label, number in reversed(told)}
+    return tuple(reversed(found.values()))
+
+
+def _said(texts: tuple[Text, ...]) -> tuple[Words, ...]:
+    return tuple(Words.of(text) for text in texts)
