@@ -13,7 +13,7 @@ JOBS ?= 2
 stamp = .stamps/$(1)-$(shell cat $(2) | cksum | tr -d ' ')
 CORE := $(call stamp,core,requirements/core.txt requirements/setup.txt pyproject.toml)
 ASSETS := $(call stamp,assets,package-lock.json .npmrc tools/assets.py)
-DEV := $(call stamp,dev,requirements/dev.txt requirements/postgres.txt)
+DEV := $(call stamp,dev,requirements/dev.txt requirements/postgres.txt requirements/hsm.txt requirements/tracing.txt)
 SYSTEM := $(call stamp,system,tools/system-packages-test.txt)
 READERS := $(call stamp,readers,requirements/devices-test.txt)
 
@@ -74,7 +74,8 @@ $(CORE): | $(PY)
 
 $(DEV): | $(CORE)
 	@echo "installing the locked tools"
-	@$(PIP) --require-hashes -r requirements/dev.txt -r requirements/postgres.txt
+	@$(PIP) --require-hashes -r requirements/dev.txt -r requirements/postgres.txt \
+		-r requirements/hsm.txt -r requirements/tracing.txt
 	@mkdir -p .stamps && rm -f .stamps/dev-* && touch $@
 
 $(ASSETS): | $(CORE)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import click
 
-from accounts.cli.desk import Desk
+from accounts.cli.desk import AccountsCli
 from accounts.cli.devices import device
 from accounts.cli.integrators import integrator
 from accounts.cli.operators import operator
 from accounts.cli.people import person
-from accounts.journal import Note
+from accounts.journal import JournalNote
 from edge.cli import emit, json_option, main_group, run
 from edge.clock import SystemClock
 from edge.instants import rfc3339
@@ -23,7 +23,7 @@ def main(context: click.Context) -> None:
     Passwords and PINs are asked for or read from a file. Codes and tokens are shown once, when they are made.
     """
     if context.obj is None:
-        context.obj = Desk(SystemClock())
+        context.obj = AccountsCli(SystemClock())
 
 
 for _group in (person, device, integrator, operator):
@@ -34,7 +34,7 @@ for _group in (person, device, integrator, operator):
 @click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True, help="How many lines.")
 @json_option
 @click.pass_obj
-def log(desk: Desk, limit: int, as_json: bool) -> None:
+def log(desk: AccountsCli, limit: int, as_json: bool) -> None:
     """Show who changed what, newest first."""
     with desk.store() as store:
         notes = store.log(limit)
@@ -42,7 +42,7 @@ def log(desk: Desk, limit: int, as_json: bool) -> None:
     emit([_row(note) for note in notes], as_json, "\n".join(lines) or "nothing yet")
 
 
-def _row(note: Note) -> dict[str, object]:
+def _row(note: JournalNote) -> dict[str, object]:
     return {
         "at": rfc3339(note.at),
         "actor": note.actor,

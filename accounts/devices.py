@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from accounts import journal
 from accounts.credentials import DEVICE_TOKEN, hash_code, hash_token, new_code, new_token
 from accounts.database import AccountsDatabase
-from accounts.journal import Action
+from accounts.journal import AccountAction
 from accounts.rights import Right
 from accounts.tables import DEVICES, ENROLMENT_CODES
 from edge.ids import new_id
@@ -36,7 +36,7 @@ class UnknownDevice(LookupError):
 
 
 @dataclass(frozen=True, slots=True)
-class EnrolmentCode:
+class DeviceCode:
     """A one-time code as handed to whoever sets a device up; `code` is shown once and kept nowhere."""
 
     id: str
@@ -75,16 +75,16 @@ class Devices:
 
     def make_code(
         self, point: str, *, by: str, at: datetime, label: str = "", rights: frozenset[Right] | None = None
-    ) -> EnrolmentCode:
+    ) -> DeviceCode:
         """Make a one-time code for a device at `point`, good for `CODE_LIVES`; rights default to the smallest."""
         granted = frozenset({Right.CHECK_IN}) if rights is None else rights
-        made = EnrolmentCode(new_id(), new_code(), point, label, granted, at + CODE_LIVES)
+        made = DeviceCode(new_id(), new_code(), point, label, granted, at + CODE_LIVES)
         row: dict[str, object] = {"id": made.id, "code_hash": hash_code(made.code), "point": point, "label": label}
         row |= {"rights": sorted(granted), "created_at": at, "expires_at": made.expires_at}
         with self._database.write() as connection:
             connection.execute(ENROLMENT_CODES.insert().values(row))
             detail = {"point": point, "rights": sorted(granted)}
-            journal.append(connection, Action.CODE_MADE, made.id, by=by, at=at, detail=detail)
+            journal.append(connection, AccountAction.CODE_MADE, made.id, by=by, at=at, detail=detail)
         return made
 
     def enrol(
@@ -110,7 +110,7 @@ class Devices:
             except IntegrityError:  # the same key was enrolled with another code at this very moment
                 raise CodeRefused from None
             detail = {"point": found.point, "rights": found.rights}
-            journal.append(connection, Action.DEVICE_ENROLLED, str(row["id"]), by=actor, at=at, detail=detail)
+            journal.append(connection, AccountAction.DEVICE_ENROLLED, str(row["id"]), by=actor, at=at, detail=detail)
             device = _device(connection.execute(sa.select(DEVICES).where(DEVICES.c.id == row["id"])).one())
         self._database.revision += 1
         return device, token
@@ -167,7 +167,7 @@ def _revoke(connection: Connection, device_id: str, *, by: str, at: datetime) ->
     live = sa.and_(DEVICES.c.id == device_id, DEVICES.c.revoked_at.is_(None))
     if connection.execute(DEVICES.update().where(live).values(revoked_at=at)).rowcount != 1:
         return False
-    journal.append(connection, Action.DEVICE_REVOKED, device_id, by=by, at=at)
+    journal.append(connection, AccountAction.DEVICE_REVOKED, device_id, by=by, at=at)
     return True
 
 

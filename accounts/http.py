@@ -43,7 +43,7 @@ class PublicKey(Struct, forbid_unknown_fields=True):
     y: _Coordinate
 
 
-class Enrolment(Struct, forbid_unknown_fields=True):
+class DeviceEnrolment(Struct, forbid_unknown_fields=True):
     """A device's one-time code and its own public key; `label` replaces the one the code was made with."""
 
     code: _Short
@@ -51,7 +51,7 @@ class Enrolment(Struct, forbid_unknown_fields=True):
     label: _Short | None = None
 
 
-class Enrolled(Struct, omit_defaults=True):
+class EnrolledDevice(Struct, omit_defaults=True):
     """What a device keeps. `root` is the thumbprint of the root key that trust bundles are held to."""
 
     device: str
@@ -113,20 +113,20 @@ def _add_enrolment(found: Blueprint, authenticator: Authenticator, root: str | N
     @describe(
         summary="Enrol a device with its one-time code and its own key",
         tag="devices",
-        body=Enrolment,
-        answers={201: Enrolled},
+        body=DeviceEnrolment,
+        answers={201: EnrolledDevice},
         problems={"bad-token", "clock-off", CODE_REFUSED.code, "too-many-requests"},
         auth="none",
     )
     def enrol_device() -> Response:
         limit.require(authenticator.source(request))
-        device, token = _enrol(authenticator, read_body(Enrolment))
+        device, token = _enrol(authenticator, read_body(DeviceEnrolment))
         at = rfc3339(authenticator.clock.now())
         rights = sorted(device.rights)
-        return answer(Enrolled(device.id, token, "DPoP", device.point, device.label, [*rights], at, root), 201)
+        return answer(EnrolledDevice(device.id, token, "DPoP", device.point, device.label, [*rights], at, root), 201)
 
 
-def _enrol(authenticator: Authenticator, asked: Enrolment) -> tuple[Device, str]:
+def _enrol(authenticator: Authenticator, asked: DeviceEnrolment) -> tuple[Device, str]:
     jwk = {"kty": asked.jwk.kty, "crv": asked.jwk.crv, "x": asked.jwk.x, "y": asked.jwk.y}
     try:
         key = ProofKey.of(jwk)

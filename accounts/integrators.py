@@ -13,7 +13,7 @@ from sqlalchemy.engine import Row
 from accounts import journal
 from accounts.credentials import INTEGRATOR_TOKEN, hash_token, new_token
 from accounts.database import AccountsDatabase
-from accounts.journal import Action
+from accounts.journal import AccountAction
 from accounts.rights import Rights, load_rights, save_rights
 from accounts.tables import INTEGRATORS
 from edge.ids import new_id
@@ -62,7 +62,7 @@ class Integrators:
         with self._database.write() as connection:
             connection.execute(INTEGRATORS.insert().values(row))
             detail = {"rights": save_rights(rights)}
-            journal.append(connection, Action.INTEGRATOR_ADDED, made.id, by=by, at=at, detail=detail)
+            journal.append(connection, AccountAction.INTEGRATOR_ADDED, made.id, by=by, at=at, detail=detail)
         return made, token
 
     def by_token_hash(self, token_hash: str) -> Integrator | None:
@@ -77,7 +77,7 @@ class Integrators:
         with self._database.write() as connection:
             if connection.execute(INTEGRATORS.update().where(live).values(revoked_at=at)).rowcount != 1:
                 raise UnknownIntegrator(integrator_id)
-            journal.append(connection, Action.INTEGRATOR_REVOKED, integrator_id, by=by, at=at)
+            journal.append(connection, AccountAction.INTEGRATOR_REVOKED, integrator_id, by=by, at=at)
         self._database.revision += 1
 
     def list(self) -> Sequence[Integrator]:

@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 from accounts.tables import ACCOUNT_LOG
 
 
-class Action(StrEnum):
+class AccountAction(StrEnum):
     """Everything the account log can tell. Grammar: `<what>-<done>`; `subject` is the id of the <what>."""
 
     PERSON_ADDED = "person-added"
@@ -33,20 +33,20 @@ class Action(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
+class JournalNote:
     """One line of the account log. `actor` is `cli:<user>`, or `device:`, `person:`, `code:` and an id."""
 
     id: int
     at: datetime
     actor: str
-    action: Action
+    action: AccountAction
     subject: str
     detail: Mapping[str, object]
 
 
 def append(
     connection: Connection,
-    action: Action,
+    action: AccountAction,
     subject: str,
     *,
     by: str,
@@ -58,7 +58,7 @@ def append(
     connection.execute(ACCOUNT_LOG.insert().values(line))
 
 
-def newest(connection: Connection, limit: int) -> Sequence[Note]:
+def newest(connection: Connection, limit: int) -> Sequence[JournalNote]:
     """Return the last `limit` lines, newest first."""
     rows = connection.execute(sa.select(ACCOUNT_LOG).order_by(ACCOUNT_LOG.c.id.desc()).limit(limit))
-    return [Note(row.id, row.at, row.actor, Action(row.action), row.subject, row.detail) for row in rows]
+    return [JournalNote(row.id, row.at, row.actor, AccountAction(row.action), row.subject, row.detail) for row in rows]

@@ -16,7 +16,7 @@ from accounts.attempts import Attempt
 from accounts.credentials import OPERATOR_TOKEN, hash_pin, hash_token, matches, new_token
 from accounts.database import AccountsDatabase
 from accounts.devices import Device
-from accounts.journal import Action
+from accounts.journal import AccountAction
 from accounts.people import NameTaken, WrongCredentials
 from accounts.rights import EVERYWHERE, Rights, load_rights, save_rights
 from accounts.tables import OPERATOR_SESSIONS, OPERATORS
@@ -94,17 +94,19 @@ class Operators:
             except IntegrityError:
                 raise NameTaken from None
             detail = {"rights": save_rights(rights), "pin": pin is not None}
-            journal.append(connection, Action.OPERATOR_ADDED, made.id, by=by, at=at, detail=detail)
+            journal.append(connection, AccountAction.OPERATOR_ADDED, made.id, by=by, at=at, detail=detail)
         return made
 
     def disable(self, code: str, *, by: str, at: datetime) -> None:
         """Take an operator out of use, sessions included; UnknownOperator if there is none."""
-        self._change(code, {"disabled_at": at}, Action.OPERATOR_DISABLED, by=by, at=at)
+        self._change(code, {"disabled_at": at}, AccountAction.OPERATOR_DISABLED, by=by, at=at)
 
     def set_pin(self, code: str, pin: str | None, *, by: str, at: datetime) -> None:
         """Give an operator another PIN, None for none, and end the sessions; UnknownOperator, WeakSecret."""
         kept = None if pin is None else hash_pin(pin)
-        changed = self._change(code, {"pin": kept}, Action.OPERATOR_PIN_CHANGED, by=by, at=at, pin=pin is not None)
+        changed = self._change(
+            code, {"pin": kept}, AccountAction.OPERATOR_PIN_CHANGED, by=by, at=at, pin=pin is not None
+        )
         self._end_sessions(changed, at)
 
     def set_rights(self, code: str, rights: Rights, *, by: str, at: datetime) -> None:
@@ -112,10 +114,10 @@ class Operators:
         if not any(rights.values()):
             raise ValueError("an operator needs a right at a point")
         kept = save_rights(rights)
-        self._change(code, {"rights": kept}, Action.OPERATOR_RIGHTS_CHANGED, by=by, at=at, rights=kept)
+        self._change(code, {"rights": kept}, AccountAction.OPERATOR_RIGHTS_CHANGED, by=by, at=at, rights=kept)
 
     def _change(
-        self, code: str, values: dict[str, object], action: Action, *, by: str, at: datetime, **detail: object
+        self, code: str, values: dict[str, object], action: AccountAction, *, by: str, at: datetime, **detail: object
     ) -> str:
         """Change an active operator's row, tell the log, and return the operator's id."""
         active = sa.and_(OPERATORS.c.code == code, OPERATORS.c.disabled_at.is_(None))
@@ -168,7 +170,7 @@ class Operators:
             attempts.succeeded(connection, attempt, at)
             connection.execute(OPERATOR_SESSIONS.delete().where(OPERATOR_SESSIONS.c.expires_at < at - SESSION_LIVES))
             connection.execute(OPERATOR_SESSIONS.insert().values(row))
-            journal.append(connection, Action.OPERATOR_SIGNED_IN, operator.id, by=f"device:{device.id}", at=at)
+            journal.append(connection, AccountAction.OPERATOR_SIGNED_IN, operator.id, by=f"device:{device.id}", at=at)
         return OpenedSession(session, token)
 
     def session(self, token_hash: str) -> OperatorSession | None:

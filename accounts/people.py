@@ -15,7 +15,7 @@ from accounts import attempts, journal
 from accounts.attempts import Attempt
 from accounts.credentials import PERSON_TOKEN, hash_name, hash_password, hash_token, matches, new_token
 from accounts.database import AccountsDatabase
-from accounts.journal import Action
+from accounts.journal import AccountAction
 from accounts.rights import Role
 from accounts.tables import PEOPLE, PERSON_SESSIONS
 from edge.ids import new_id
@@ -91,7 +91,7 @@ class People:
             except IntegrityError:
                 raise NameTaken from None
             detail = {"roles": sorted(made.roles)}
-            journal.append(connection, Action.PERSON_ADDED, made.id, by=by, at=at, detail=detail)
+            journal.append(connection, AccountAction.PERSON_ADDED, made.id, by=by, at=at, detail=detail)
         return made
 
     def change_password(self, name: str, password: str, *, by: str, at: datetime) -> None:
@@ -101,7 +101,7 @@ class People:
             row = _active(connection, name)
             connection.execute(PEOPLE.update().where(PEOPLE.c.id == row.id).values(password=kept))
             _end_sessions(connection, row.id, at)
-            journal.append(connection, Action.PERSON_PASSWORD_CHANGED, row.id, by=by, at=at)
+            journal.append(connection, AccountAction.PERSON_PASSWORD_CHANGED, row.id, by=by, at=at)
         self._database.revision += 1
 
     def disable(self, name: str, *, by: str, at: datetime) -> None:
@@ -110,7 +110,7 @@ class People:
             row = _active(connection, name)
             connection.execute(PEOPLE.update().where(PEOPLE.c.id == row.id).values(disabled_at=at))
             _end_sessions(connection, row.id, at)
-            journal.append(connection, Action.PERSON_DISABLED, row.id, by=by, at=at)
+            journal.append(connection, AccountAction.PERSON_DISABLED, row.id, by=by, at=at)
         self._database.revision += 1
 
     def list(self) -> Sequence[Person]:
@@ -141,7 +141,7 @@ class People:
             attempts.succeeded(connection, attempt, at)
             connection.execute(PERSON_SESSIONS.delete().where(PERSON_SESSIONS.c.expires_at < at - SESSION_LIVES))
             connection.execute(PERSON_SESSIONS.insert().values(row))
-            journal.append(connection, Action.PERSON_SIGNED_IN, person.id, by=f"person:{person.id}", at=at)
+            journal.append(connection, AccountAction.PERSON_SIGNED_IN, person.id, by=f"person:{person.id}", at=at)
         return OpenedPersonSession(session, token)
 
     def session(self, token_hash: str) -> PersonSession | None:

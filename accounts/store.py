@@ -14,7 +14,7 @@ from accounts.attempts import Attempt
 from accounts.database import AccountsDatabase
 from accounts.devices import Devices
 from accounts.integrators import Integrators
-from accounts.journal import Note
+from accounts.journal import JournalNote
 from accounts.operators import Operators
 from accounts.people import People
 
@@ -46,7 +46,7 @@ class AccountStore:
         """Bring the tables up to date; `open` has done so."""
         self._database.migrate()
 
-    def log(self, limit: int = 100) -> Sequence[Note]:
+    def log(self, limit: int = 100) -> Sequence[JournalNote]:
         """Return the last lines of the account log, newest first."""
         with self._database.read() as connection:
             return journal.newest(connection, limit)

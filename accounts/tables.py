@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from edge.database import NAMING, Instant
+from edge.database import NAMING, InstantColumn
 
 ID = sa.String(22)
 HASH = sa.String(43)
@@ -20,8 +20,8 @@ PEOPLE = sa.Table(
     sa.Column("name_key", HASH, nullable=False, unique=True),
     sa.Column("password", sa.String(200), nullable=False),
     sa.Column("roles", sa.JSON, nullable=False),
-    sa.Column("created_at", Instant, nullable=False),
-    sa.Column("disabled_at", Instant),
+    sa.Column("created_at", InstantColumn, nullable=False),
+    sa.Column("disabled_at", InstantColumn),
 )
 
 PERSON_SESSIONS = sa.Table(
@@ -29,9 +29,9 @@ PERSON_SESSIONS = sa.Table(
     METADATA,
     sa.Column("token_hash", HASH, primary_key=True),
     sa.Column("person_id", ID, sa.ForeignKey("people.id"), nullable=False, index=True),
-    sa.Column("opened_at", Instant, nullable=False),
-    sa.Column("expires_at", Instant, nullable=False, index=True),
-    sa.Column("ended_at", Instant),
+    sa.Column("opened_at", InstantColumn, nullable=False),
+    sa.Column("expires_at", InstantColumn, nullable=False, index=True),
+    sa.Column("ended_at", InstantColumn),
 )
 
 ENROLMENT_CODES = sa.Table(
@@ -42,9 +42,9 @@ ENROLMENT_CODES = sa.Table(
     sa.Column("point", sa.String(64), nullable=False),
     sa.Column("label", sa.String(100), nullable=False),
     sa.Column("rights", sa.JSON, nullable=False),
-    sa.Column("created_at", Instant, nullable=False),
-    sa.Column("expires_at", Instant, nullable=False),
-    sa.Column("used_at", Instant),
+    sa.Column("created_at", InstantColumn, nullable=False),
+    sa.Column("expires_at", InstantColumn, nullable=False),
+    sa.Column("used_at", InstantColumn),
 )
 
 DEVICES = sa.Table(
@@ -57,9 +57,9 @@ DEVICES = sa.Table(
     sa.Column("jwk", sa.JSON, nullable=False),
     sa.Column("thumbprint", HASH, nullable=False),
     sa.Column("token_hash", HASH, nullable=False, unique=True),
-    sa.Column("enrolled_at", Instant, nullable=False),
-    sa.Column("last_seen_at", Instant, nullable=False),
-    sa.Column("revoked_at", Instant),
+    sa.Column("enrolled_at", InstantColumn, nullable=False),
+    sa.Column("last_seen_at", InstantColumn, nullable=False),
+    sa.Column("revoked_at", InstantColumn),
     # One key is one live device, also when two codes are used with it at the same moment.
     sa.Index(
         "ix_devices_live_key",
@@ -77,9 +77,9 @@ INTEGRATORS = sa.Table(
     sa.Column("label", sa.String(100), nullable=False),
     sa.Column("token_hash", HASH, nullable=False, unique=True),
     sa.Column("rights", sa.JSON, nullable=False),
-    sa.Column("created_at", Instant, nullable=False),
-    sa.Column("expires_at", Instant, nullable=False),
-    sa.Column("revoked_at", Instant),
+    sa.Column("created_at", InstantColumn, nullable=False),
+    sa.Column("expires_at", InstantColumn, nullable=False),
+    sa.Column("revoked_at", InstantColumn),
 )
 
 OPERATORS = sa.Table(
@@ -90,8 +90,8 @@ OPERATORS = sa.Table(
     sa.Column("name", sa.String(100), nullable=False),
     sa.Column("pin", sa.String(200)),
     sa.Column("rights", sa.JSON, nullable=False),
-    sa.Column("created_at", Instant, nullable=False),
-    sa.Column("disabled_at", Instant),
+    sa.Column("created_at", InstantColumn, nullable=False),
+    sa.Column("disabled_at", InstantColumn),
 )
 
 OPERATOR_SESSIONS = sa.Table(
@@ -100,9 +100,9 @@ OPERATOR_SESSIONS = sa.Table(
     sa.Column("token_hash", HASH, primary_key=True),
     sa.Column("operator_id", ID, sa.ForeignKey("operators.id"), nullable=False, index=True),
     sa.Column("device_id", ID, sa.ForeignKey("devices.id"), nullable=False, index=True),
-    sa.Column("opened_at", Instant, nullable=False),
-    sa.Column("expires_at", Instant, nullable=False, index=True),
-    sa.Column("ended_at", Instant),
+    sa.Column("opened_at", InstantColumn, nullable=False),
+    sa.Column("expires_at", InstantColumn, nullable=False, index=True),
+    sa.Column("ended_at", InstantColumn),
 )
 
 SIGN_IN_ATTEMPTS = sa.Table(
@@ -111,16 +111,16 @@ SIGN_IN_ATTEMPTS = sa.Table(
     sa.Column("subject", HASH, primary_key=True),
     sa.Column("source", HASH, primary_key=True),
     sa.Column("failures", sa.Integer, nullable=False),
-    sa.Column("failed_at", Instant, nullable=False, index=True),
-    sa.Column("locked_until", Instant),
-    sa.Column("succeeded_at", Instant),
+    sa.Column("failed_at", InstantColumn, nullable=False, index=True),
+    sa.Column("locked_until", InstantColumn),
+    sa.Column("succeeded_at", InstantColumn),
 )
 
 ACCOUNT_LOG = sa.Table(
     "account_log",
     METADATA,
     sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
-    sa.Column("at", Instant, nullable=False),
+    sa.Column("at", InstantColumn, nullable=False),
     sa.Column("actor", sa.String(100), nullable=False),
     sa.Column("action", sa.String(40), nullable=False),
     sa.Column("subject", ID, nullable=False),

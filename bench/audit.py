@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 from audit.evidence.checkexport import check_export, open_head, read_head
 from audit.evidence.checking import Checked, check_tiles
 from audit.evidence.exporting import Exported, Filter, json_lines, write_lines
-from audit.tree.place import Place
+from audit.tree.place import CheckpointPlace
 from audit.tree.sequencer import LogHome, Sequencer
 from audit.tree.tiles import FolderSource, Tree, split_hashes, tile_path
 from audit.tree.tilewriter import TileWriter
@@ -166,7 +166,7 @@ def _sequencing(count: int) -> list[Row]:
         folder = Path(name)
         ledger = SqliteLedger(folder / "ledger.db", SystemClock())
         _check_ins(ledger, count)
-        home = LogHome(folder / "log", Place(folder / "apart"), ORIGIN)
+        home = LogHome(folder / "log", CheckpointPlace(folder / "apart"), ORIGIN)
         signer = Ed25519NoteSigner(ORIGIN, Ed25519Signer.generate())
         leader = Sequencer(home, ledger, [signer], datetime.now(UTC), report=lambda _incident: None)
         spent = _timed(lambda: [None for _ in iter(lambda: leader.step(datetime.now(UTC)), 0)])

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from audit.evidence.apart import ROOT, Job, What, job_of, lower_priority
+from audit.evidence.apart import ROOT, ExportJob, What, job_of, lower_priority
 from audit.evidence.exporting import Exported, Filter, json_lines, write_lines
 from bench.audit_logs import POINTS, REASONS, START_MS, STEP_MS, fill_ledger, holder, write_log
 from bench.ledger import change
@@ -97,11 +97,11 @@ def exporting(count: int) -> list[Row]:
     return rows
 
 
-def _job(form: What, folder: Path, log: Exported) -> Job:
+def _job(form: What, folder: Path, log: Exported) -> ExportJob:
     return job_of(form, [folder], log.checkpoint, ZoneInfo("Asia/Shanghai"), Filter())
 
 
-def _apart(job: Job, path: Path) -> tuple[float, float]:
+def _apart(job: ExportJob, path: Path) -> tuple[float, float]:
     """Have a job done; return the seconds, and the most memory (MB) that it held."""
     start = time.perf_counter()
     asked = path.with_suffix(".job")

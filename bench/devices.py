@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 from bench.rows import Row
 from cards.claims import Form
 from devices import identity, server
-from devices.desk import Desk
+from devices.desk import AgentCounter
 from devices.documents import DocumentFolder
 from devices.ndef import card_message
 from devices.ntag424 import TagMasters
@@ -133,7 +133,7 @@ def _connected() -> Iterator[Transport]:
         yield card
 
 
-def _desk(world: World, line: Timed) -> Desk:
+def _desk(world: World, line: Timed) -> AgentCounter:
     """A desk whose calls go straight into the application: what is measured is the counter's own way."""
     folder = world.folder / f"agent-{world.accounts.devices.make_code('gym', by=BY, at=world.clock.now()).id}"
     server._sent = line.sent  # type: ignore[assignment]  # noqa: SLF001 - no socket in between
@@ -141,7 +141,7 @@ def _desk(world: World, line: Timed) -> Desk:
     kept = identity.keep(folder, BASE, server.enrol(BASE, code, identity.key_of(folder), world.clock))
     queue = OfflineQueue(folder, kept.signer, kept.device, kept.point)
     documents = DocumentFolder(folder, kept.root)
-    return Desk(server.Server(kept, world.clock), documents, queue, world.clock, "gym-visit")
+    return AgentCounter(server.Server(kept, world.clock), documents, queue, world.clock, "gym-visit")
 
 
 def _median(seconds: list[float]) -> float:

@@ -16,7 +16,7 @@ from cards.status import SignedStatusList, Status, build, sign_status_list
 from edge.encoding import b64u
 from edge.settings import Settings, load_settings
 from issuer.publishing.setup import set_up
-from issuer.register.desk import open_desk
+from issuer.register.issuer import open_issuer
 from keys.dpop import build_proof
 from keys.jwk import public_jwk
 from keys.keyset import Purpose
@@ -51,7 +51,7 @@ class BenchWorld:
         self.environ = {"YUNJU_VAR": str(folder), "YUNJU_BASE_URL": base_url, "YUNJU_LOG_LEVEL": "warning"}
         self.settings: Settings = load_settings(self.environ)
         self.now = datetime.now(UTC).replace(microsecond=0)
-        desk = open_desk(self.settings)
+        desk = open_issuer(self.settings)
         set_up(desk, self.now)
         self.programme: Programme = desk.programme
         desk.close()

@@ -90,7 +90,7 @@ class Verified:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class RefusedCard:
     """The presentation does not hold. `reason` is one of REASONS; `card` is known from step 4 on, None before."""
 
     reason: str
@@ -153,7 +153,7 @@ def verify_presentation(
     challenges: Challenges | None = None,
     cache: CardCache | None = None,
     proof_at: datetime | None = None,
-) -> Verified | Refused:
+) -> Verified | RefusedCard:
     """Return whether a presentation holds at the instant `at`, and why not. Stops at the first step that fails.
 
     `p.card` is there: for a proof alone the caller has looked it up (ValueError otherwise, a fault of the caller).
@@ -170,27 +170,27 @@ def verify_presentation(
         known = _known_card(p.card, digest, trust, at, cache)
     except TokenError as error:
         # A presentation that was read has no malformed parts; one made otherwise has no signature that could hold.
-        return Refused("bad-signature" if isinstance(error, MalformedToken) else error.reason, None, digest)
+        return RefusedCard("bad-signature" if isinstance(error, MalformedToken) else error.reason, None, digest)
     card = known.card
     reason = _refused_by_claims(card, trust, at)
     if reason is not None:
-        return Refused(reason, card, digest)
+        return RefusedCard(reason, card, digest)
     # 5. Status list.
     answer = trust.status.status(card.status_uri, card.status_index, at)
     if answer.status is None or answer.freshness is Freshness.EXPIRED:
-        return Refused("status-unknown", card, digest)
+        return RefusedCard("status-unknown", card, digest)
     if answer.status is not Status.VALID:
-        return Refused(_STATUS_REASONS[answer.status], card, digest)
+        return RefusedCard(_STATUS_REASONS[answer.status], card, digest)
     # 6. Proof or challenge where the card names a key, the operator's word where it does not.
     proof = _checked_proof(known, p, digest, trust, at if proof_at is None else proof_at, challenges=challenges)
     if isinstance(proof, str):
-        return Refused(proof, card, digest)
+        return RefusedCard(proof, card, digest)
     assurance = _assurance(card.form, proved=proof is not None, counted=counted)
     needs_id_check = assurance is not Assurance.PROVED and not id_checked
     if needs_id_check and not provisional:
-        return Refused("id-check-needed", card, digest)
+        return RefusedCard("id-check-needed", card, digest)
     if assurance < least:
-        return Refused("assurance-too-low", card, digest)
+        return RefusedCard("assurance-too-low", card, digest)
     return Verified(card, digest, assurance, proof, answer.freshness, needs_id_check)
 
 

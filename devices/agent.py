@@ -15,13 +15,13 @@ from threading import Lock, Thread
 from typing import Final, Protocol
 
 from devices import pcsc
-from devices.desk import Desk
+from devices.desk import AgentCounter
 from devices.faults import DeviceFault
-from devices.page import Page
-from devices.pcsc import Change, Event
+from devices.page import AgentPage
+from devices.pcsc import ReaderChange, ReaderEvent
 from devices.scanner import Port, scans
 from devices.transport import Tap
-from devices.verdict import Kind, Said, Verdict, of_fault
+from devices.verdict import CounterVerdict, Said, VerdictKind, of_fault
 
 TAPS_AT_ONCE: Final = 4
 TYPED: Final = "keyboard"
@@ -32,17 +32,17 @@ SAME_SCAN_SECONDS: Final = 3.0
 """A scanner that reads one code twice in a moment is taken once."""
 
 _MARKS: Final = {
-    Kind.GRANTED: "准许 GRANTED",
-    Kind.DENIED: "拒绝 REFUSED",
-    Kind.ASK: "请确认 CONFIRM",
-    Kind.FAULT: "故障 FAULT",
+    VerdictKind.GRANTED: "准许 GRANTED",
+    VerdictKind.DENIED: "拒绝 REFUSED",
+    VerdictKind.ASK: "请确认 CONFIRM",
+    VerdictKind.FAULT: "故障 FAULT",
 }
 
 
 class Watches(Protocol):
     """Where taps are told: a PC/SC watcher, or a test's list."""
 
-    def events(self, stop: Callable[[], bool]) -> Iterable[Event]:
+    def events(self, stop: Callable[[], bool]) -> Iterable[ReaderEvent]:
         """Yield changes until `stop` says so."""
         ...
 
@@ -51,9 +51,9 @@ class Watches(Protocol):
 class Agent:
     """Runs until `stop` is set. `say` prints one line; `page` is None where no counter page listens."""
 
-    desk: Desk
+    desk: AgentCounter
     say: Callable[[str], None]
-    page: Page | None = None
+    page: AgentPage | None = None
     stop: Flag = field(default_factory=Flag)
     _last_scan: tuple[str, float] = ("", 0.0)
     _lock: Lock = field(default_factory=Lock)
@@ -62,12 +62,12 @@ class Agent:
         """Check in whatever is tapped, on every reader at once, until stopped."""
         with ThreadPoolExecutor(TAPS_AT_ONCE, "tap") as pool:
             for event in watcher.events(self.stop.is_set):
-                if event.change is Change.INSERTED:
+                if event.change is ReaderChange.INSERTED:
                     pool.submit(self.tap, event.reader)
                 else:
                     self._told(event)
 
-    def tap(self, reader: str) -> Verdict:
+    def tap(self, reader: str) -> CounterVerdict:
         """Check in the card on a reader; whatever happens becomes a verdict, and is told."""
         began = time.monotonic()
         exchanges = 0
@@ -99,7 +99,7 @@ class Agent:
         except DeviceFault as fault:
             self.tell(of_fault(fault).at(SCANNED, milliseconds=0))
 
-    def scanned(self, text: str, lane: str) -> Verdict | None:
+    def scanned(self, text: str, lane: str) -> CounterVerdict | None:
         """Check in one scanned text; None for the echo of the scan before."""
         with self._lock:
             same, at = self._last_scan
@@ -111,7 +111,7 @@ class Agent:
         verdict = self.desk.shown(text, lane)
         return self.tell(verdict.at(lane, milliseconds=round((time.monotonic() - began) * 1000)))
 
-    def confirm(self, lane: str, *, id_checked: bool) -> Verdict | None:
+    def confirm(self, lane: str, *, id_checked: bool) -> CounterVerdict | None:
         """Pass on the operator's word on the person's ID; None where no question waits in this lane."""
         began = time.monotonic()
         if lane not in self.desk.waiting():
@@ -119,7 +119,7 @@ class Agent:
         verdict = self.desk.confirm(lane, id_checked=id_checked)
         if verdict is None:
             said = Said("未核对证件，未办理。", "The ID was not compared: nothing was recorded.")
-            verdict = Verdict(Kind.DENIED, said, reason="id-check-needed", service=self.desk.service)
+            verdict = CounterVerdict(VerdictKind.DENIED, said, reason="id-check-needed", service=self.desk.service)
         return self.tell(verdict.at(lane, milliseconds=round((time.monotonic() - began) * 1000)))
 
     def chosen(self, path: str, body: Mapping[str, object]) -> Mapping[str, object] | None:
@@ -133,7 +133,7 @@ class Agent:
                 return {"confirmed": verdict is not None}
         return None
 
-    def tell(self, verdict: Verdict) -> Verdict:
+    def tell(self, verdict: CounterVerdict) -> CounterVerdict:
         """Show a verdict in the terminal and on the page."""
         for line in lines(verdict):
             self.say(line)
@@ -141,7 +141,7 @@ class Agent:
             self.page.publish(verdict)
         return verdict
 
-    def _told(self, event: Event) -> None:
+    def _told(self, event: ReaderEvent) -> None:
         said = _EVENTS.get(event.change)
         if said is not None:
             self.say(f"{said} {event.reader}".rstrip())
@@ -150,23 +150,23 @@ class Agent:
 
 
 _EVENTS: Final = {
-    Change.STILL_THERE: "note: a card still lies on the reader; take it off and tap again:",
-    Change.MUTE: "note: a card that does not answer lies on",
-    Change.READER_ADDED: "reader:",
-    Change.READER_LOST: "note: reader gone:",
-    Change.DAEMON_LOST: "note: pcscd is away; waiting for it",
-    Change.DAEMON_BACK: "note: pcscd is back",
+    ReaderChange.STILL_THERE: "note: a card still lies on the reader; take it off and tap again:",
+    ReaderChange.MUTE: "note: a card that does not answer lies on",
+    ReaderChange.READER_ADDED: "reader:",
+    ReaderChange.READER_LOST: "note: reader gone:",
+    ReaderChange.DAEMON_LOST: "note: pcscd is away; waiting for it",
+    ReaderChange.DAEMON_BACK: "note: pcscd is back",
 }
 
 
-def lines(verdict: Verdict) -> list[str]:
+def lines(verdict: CounterVerdict) -> list[str]:
     """Return a verdict as terminal lines: what, why, what to do. No token, no proof."""
     who = " ".join(part for part in (verdict.name, verdict.tier, verdict.assurance) if part)
     offline = " [脱机 OFFLINE]" if verdict.offline else ""
     found = [f"== {_MARKS[verdict.kind]}{offline}  {verdict.service}  {who}".rstrip()]
     found += [f"   {text}" for text in (verdict.message.zh, verdict.message.en) if text]
     found += [f"   -> {text}" for text in (verdict.hint.zh, verdict.hint.en) if text]
-    if verdict.kind is Kind.ASK:
+    if verdict.kind is VerdictKind.ASK:
         found.append("   核对证件后输入 y 确认，n 取消 (type y once the ID was compared, n otherwise)")
     found.append(f"   {verdict.reason or verdict.entry or ''}  {verdict.profile}  {verdict.milliseconds} ms".rstrip())
     return found

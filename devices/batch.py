@@ -78,7 +78,7 @@ class Setup:
 
 
 @dataclass
-class Job:
+class BatchJob:
     """One holder's card. What was made for it is kept through a torn try, so that nothing is issued twice."""
 
     holder: str
@@ -109,7 +109,7 @@ class Row:
         }
 
 
-def write_card(tap: Tap, setup: Setup, job: Job) -> Written:
+def write_card(tap: Tap, setup: Setup, job: BatchJob) -> Written:
     """Issue and write one card; may be repeated with the same `job` after a fault."""
     if setup.kind is CardKind.CHIP:
         return _write_chip(tap, setup, job)
@@ -131,7 +131,7 @@ def run(
     """Write one card a holder; `taps` gives one card after another, each a function that runs work on it."""
     source = iter(taps)
     for holder in holders:
-        job, fault, written, tries = Job(holder), None, None, 0
+        job, fault, written, tries = BatchJob(holder), None, None, 0
         while written is None and tries < TRIES_MOST:
             tries += 1
             try:
@@ -155,7 +155,7 @@ def read_holders(path: Path) -> list[str]:
     return [line for line in lines if line]
 
 
-def _write_chip(tap: Tap, setup: Setup, job: Job) -> Written:
+def _write_chip(tap: Tap, setup: Setup, job: BatchJob) -> Written:
     if setup.management is None:
         raise DeviceFault("a chip is set up with its management key", "--management-key-file FILE")
     if job.jwk is None:

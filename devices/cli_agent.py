@@ -15,16 +15,16 @@ import click
 from devices import identity, scanner, server, virtual
 from devices.agent import TYPED, Agent, lines, started
 from devices.cli_cards import faults, read_masters
-from devices.desk import Desk
+from devices.desk import AgentCounter
 from devices.diagnose import diagnose
 from devices.documents import DocumentFolder
 from devices.offline import OfflineQueue
-from devices.page import PORT, Page
-from devices.pcsc import Watcher
+from devices.page import PORT, AgentPage
+from devices.pcsc import ReaderWatcher
 from devices.promises import PromiseBook, Trading
 from devices.transport import Tap, Transport
 from devices.upload import upload
-from devices.verdict import Kind, Verdict
+from devices.verdict import CounterVerdict, VerdictKind
 from edge.cli import Refusal, emit, json_option
 from edge.clock import SystemClock
 from edge.strictjson import dumps
@@ -83,11 +83,11 @@ def _serve(folder: Path, options: dict[str, Any]) -> None:
     calls = _signed_in(server.Server(known, CLOCK), options["operator"])
     documents, queue = _documents(folder, known), OfflineQueue(folder, known.signer, known.device, known.point)
     promises = PromiseBook(folder)
-    desk = Desk(calls, documents, queue, CLOCK, options["service"], promises=promises)
+    desk = AgentCounter(calls, documents, queue, CLOCK, options["service"], promises=promises)
     running = Agent(desk, click.echo)
     signal.signal(signal.SIGTERM, lambda *_: running.stop.set())
     origins = tuple(options["origins"]) or (known.server,)
-    with Page(origins, running.chosen, options["port"]) as page:
+    with AgentPage(origins, running.chosen, options["port"]) as page:
         running.page = page
         click.echo(
             f"device {known.device} at {known.point}; page on http://127.0.0.1:{page.port} for {', '.join(origins)}"
@@ -113,7 +113,7 @@ def _signed_in(calls: server.Server, operator: str | None) -> server.Server:
 def _run_readers(running: Agent, *, watches: bool) -> None:
     try:
         if watches:
-            running.watch(Watcher())
+            running.watch(ReaderWatcher())
         else:
             running.stop.wait()
     except KeyboardInterrupt:
@@ -160,7 +160,7 @@ def _read_terminal(running: Agent) -> None:
         running.typed(line)
 
 
-def _documents(folder: Path, known: identity.Identity) -> DocumentFolder:
+def _documents(folder: Path, known: identity.DeviceIdentity) -> DocumentFolder:
     return DocumentFolder(folder, known.root)
 
 
@@ -203,15 +203,17 @@ def simulate_tap(card_file: Any, folder: Path, service: str, id_checked: bool, a
         known = identity.load(folder)
         calls, documents = server.Server(known, CLOCK), _documents(folder, known)
         documents.refresh(calls, CLOCK.now())
-        desk = Desk(calls, documents, OfflineQueue(folder, known.signer, known.device, known.point), CLOCK, service)
+        desk = AgentCounter(
+            calls, documents, OfflineQueue(folder, known.signer, known.device, known.point), CLOCK, service
+        )
         verdict = _tapped(desk, text, options)
-        if verdict.kind is Kind.ASK and id_checked:
+        if verdict.kind is VerdictKind.ASK and id_checked:
             verdict = desk.confirm(TYPED, id_checked=True) or verdict
     emit(verdict.to_json(), as_json, "\n".join(lines(verdict)))
-    sys.exit(0 if verdict.kind is Kind.GRANTED else 1)
+    sys.exit(0 if verdict.kind is VerdictKind.GRANTED else 1)
 
 
-def _tapped(desk: Desk, text: str, options: dict[str, Any]) -> Verdict:
+def _tapped(desk: AgentCounter, text: str, options: dict[str, Any]) -> CounterVerdict:
     if options["kind"] == "qr":
         return desk.shown(text, TYPED)
     return desk.tapped(Tap(_card(text, options)), TYPED)

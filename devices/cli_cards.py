@@ -17,7 +17,7 @@ from devices import pcsc
 from devices.batch import Issuer, Row, Setup, read_holders, run
 from devices.faults import DeviceFault
 from devices.ntag424 import TagMasters
-from devices.pcsc import Change
+from devices.pcsc import ReaderChange
 from devices.personalise import CardKind, make_key, write_chip, write_tag, write_tag424
 from devices.piv import ManagementKey
 from devices.profiles import form_of, read_card
@@ -239,8 +239,8 @@ def on_card(reader: str | None, work: Callable[[Tap], T]) -> T:
 def _taps(reader: str | None, wait: float | None = None) -> Iterator[CardOn]:
     """Yield one card after another as they are put on the reader."""
     ends = None if wait is None else time.monotonic() + wait
-    for event in pcsc.Watcher().events(lambda: ends is not None and time.monotonic() > ends):
-        if event.change is Change.INSERTED and event.reader.startswith(reader or ""):
+    for event in pcsc.ReaderWatcher().events(lambda: ends is not None and time.monotonic() > ends):
+        if event.change is ReaderChange.INSERTED and event.reader.startswith(reader or ""):
             yield CardOn(event.reader)
 
 

@@ -14,16 +14,16 @@ from typing import Final
 from cards.parts import Presentation, PresentationError
 from cards.presentation import read
 from cards.programme.types import Assurance
-from cards.verify import Refused as CardRefused
+from cards.verify import RefusedCard as CardRefused
 from cards.verify import Verified, verify_presentation
-from devices.documents import DocumentFolder, Held, NoDocuments, OfflineService
+from devices.documents import DocumentFolder, HeldDocuments, NoDocuments, OfflineService
 from devices.faults import DeviceFault
 from devices.offline import OfflineQueue, Use, subject_of
-from devices.profiles import CardRead, Challenge, Profile, answer, read_card
+from devices.profiles import CardRead, ChipChallenge, Profile, answer, read_card
 from devices.promises import PromiseBook
 from devices.server import Away, Server
 from devices.transport import Tap
-from devices.verdict import Kind, Said, Verdict, of_answer, of_fault, of_look
+from devices.verdict import CounterVerdict, Said, VerdictKind, of_answer, of_fault, of_look
 from edge.clock import Clock
 from edge.encoding import b64u
 from edge.instants import to_epoch
@@ -58,14 +58,14 @@ class OwnNonces:
         self._reader = reader
         self._open: set[bytes] = set()
 
-    def make(self, audience: str, clock: Clock) -> Challenge:
+    def make(self, audience: str, clock: Clock) -> ChipChallenge:
         """Return a challenge of the reader's own."""
         nonce = secrets.token_bytes(NONCE_BYTES)
-        made = Challenge(audience, self._reader, nonce, clock.now())
+        made = ChipChallenge(audience, self._reader, nonce, clock.now())
         self.took(made)
         return made
 
-    def took(self, challenge: Challenge) -> None:
+    def took(self, challenge: ChipChallenge) -> None:
         """Remember a nonce that the server gave this device."""
         if len(self._open) >= NONCES_MOST:
             self._open.clear()
@@ -78,7 +78,7 @@ class OwnNonces:
         return known and reader == self._reader
 
 
-class Desk:
+class AgentCounter:
     """Checks in for one service at a time. Safe between threads; each reader or scanner is a lane of its own."""
 
     def __init__(
@@ -105,15 +105,15 @@ class Desk:
         self._pending: dict[str, Pending] = {}
         self._lock = Lock()
 
-    def tapped(self, tap: Tap, lane: str) -> Verdict:
+    def tapped(self, tap: Tap, lane: str) -> CounterVerdict:
         """Read a card, have a chip prove itself, and check in. Any fault becomes a verdict."""
         return self._guarded(lambda: self._tapped(tap, lane))
 
-    def shown(self, text: str, lane: str, profile: str = "qr") -> Verdict:
+    def shown(self, text: str, lane: str, profile: str = "qr") -> CounterVerdict:
         """Check in what a scanner read, or a tag that proves nothing by itself."""
         return self._guarded(lambda: replace(self._shown(text, lane), profile=profile))
 
-    def confirm(self, lane: str, *, id_checked: bool) -> Verdict | None:
+    def confirm(self, lane: str, *, id_checked: bool) -> CounterVerdict | None:
         """Answer the question that waits in a lane; None when none does. Without the ID compared nothing is sent."""
         with self._lock:
             pending = self._pending.pop(lane, None)
@@ -126,19 +126,19 @@ class Desk:
         with self._lock:
             return list(self._pending)
 
-    def _guarded(self, work: Callable[[], Verdict]) -> Verdict:
+    def _guarded(self, work: Callable[[], CounterVerdict]) -> CounterVerdict:
         try:
             return work()
         except DeviceFault as fault:
             return of_fault(fault)
 
-    def _tapped(self, tap: Tap, lane: str) -> Verdict:
+    def _tapped(self, tap: Tap, lane: str) -> CounterVerdict:
         card = read_card(tap)
         if card.profile is not Profile.CHIP:
             return replace(self._shown(card.text, lane), profile=card.profile.value)
         return replace(self._chip(tap, card), profile=card.profile.value)
 
-    def _chip(self, tap: Tap, card: CardRead) -> Verdict:
+    def _chip(self, tap: Tap, card: CardRead) -> CounterVerdict:
         try:
             challenge = self._server.challenge()
         except Away:
@@ -149,7 +149,7 @@ class Desk:
         self._nonces.took(challenge)
         return self._check_in({"presentation": answer(tap, card, challenge)})
 
-    def _shown(self, text: str, lane: str) -> Verdict:
+    def _shown(self, text: str, lane: str) -> CounterVerdict:
         try:
             look = self._server.call("POST", "/v1/verifications", {"presentation": text, "service": self.service})
         except Away:
@@ -160,23 +160,25 @@ class Desk:
             return replace(of_look(look), service=self.service)
         # Refused looks are checked in too: a refusal at a counter is an entry.
         made = self._check_in({"look": str(look.get("id", ""))}, text)
-        if made.kind is not Kind.DENIED or not isinstance(look.get("reason"), str):
+        if made.kind is not VerdictKind.DENIED or not isinstance(look.get("reason"), str):
             return made
         # The look tells the better reason: a spent link, say, where the entry stops at the ID not compared.
         seen = of_look(look)
         return replace(made, reason=str(look["reason"]), message=seen.message, hint=seen.hint)
 
-    def _shown_offline(self, text: str, lane: str) -> Verdict:
+    def _shown_offline(self, text: str, lane: str) -> CounterVerdict:
         held = self._documents.held(self._clock.now())
         presentation = _read(text, held)
         verdict = self._verified(presentation, held, id_checked=False)
         if isinstance(verdict, CardRefused) and verdict.reason == "id-check-needed":
             self._wait(lane, Pending(None, presentation.text))
             hint = Said("请核对本人证件与卡面姓名。", "Compare the person's ID with the name printed on the card.")
-            return Verdict(Kind.ASK, Said("脱机：需核对证件", "Offline: compare the person's ID"), hint, offline=True)
+            return CounterVerdict(
+                VerdictKind.ASK, Said("脱机：需核对证件", "Offline: compare the person's ID"), hint, offline=True
+            )
         return self._offline(_operation(), presentation.text, id_checked=False)
 
-    def _confirmed(self, pending: Pending) -> Verdict:
+    def _confirmed(self, pending: Pending) -> CounterVerdict:
         if pending.look is None:
             return self._offline(_operation(), pending.text, id_checked=True)
         return self._check_in({"look": pending.look, "id_checked": True}, pending.text)
@@ -186,7 +188,7 @@ class Desk:
             self._pending.pop(lane, None)
             self._pending[lane] = pending
 
-    def _check_in(self, what: dict[str, object], text: str | None = None) -> Verdict:
+    def _check_in(self, what: dict[str, object], text: str | None = None) -> CounterVerdict:
         operation, body = _operation(), {**what, "service": self.service, "client_time": to_epoch(self._clock.now())}
         for _ in range(2):
             try:
@@ -199,7 +201,7 @@ class Desk:
         presentation = text or str(what["presentation"])
         return self._offline(operation, presentation, id_checked=bool(what.get("id_checked")))
 
-    def _offline(self, operation: str, text: str, *, id_checked: bool) -> Verdict:
+    def _offline(self, operation: str, text: str, *, id_checked: bool) -> CounterVerdict:
         """Judge by what is held here, record, and only then tell (DESIGN §6, Offline)."""
         at = self._clock.now()
         held = self._documents.held(at)
@@ -211,27 +213,27 @@ class Desk:
         message = _OFFLINE_REASONS.get(reason or "", Said("脱机拒绝", f"Refused offline: {reason}"))
         if reason is None:
             message = Said("脱机准许", "Granted offline")
-        kind = Kind.DENIED if reason else Kind.GRANTED
+        kind = VerdictKind.DENIED if reason else VerdictKind.GRANTED
         card = verdict.card
         assurance = verdict.assurance.word if isinstance(verdict, Verified) else None
-        return Verdict(
+        return CounterVerdict(
             kind, message, OFFLINE_HINT, reason, self.service, offline=True, assurance=assurance,
             name=card.name if card else None, tier=card.tier if card else None,
         )  # fmt: skip
 
-    def _verified(self, presentation: Presentation, held: Held, *, id_checked: bool) -> Verified | CardRefused:
+    def _verified(self, presentation: Presentation, held: HeldDocuments, *, id_checked: bool) -> Verified | CardRefused:
         least = Assurance[self._rules_of(held).least_assurance.upper()]
         return verify_presentation(
             presentation, held.trust, self._clock.now(), id_checked=id_checked, least=least, challenges=self._nonces
         )
 
-    def _rules_of(self, held: Held) -> OfflineService:
+    def _rules_of(self, held: HeldDocuments) -> OfflineService:
         found = held.rules.services.get(self.service)
         if found is None:
             raise NoDocuments(f"the programme kept here has no service {self.service}")
         return found
 
-    def _refusal(self, presentation: Presentation, verdict: Verified, held: Held) -> str | None:
+    def _refusal(self, presentation: Presentation, verdict: Verified, held: HeldDocuments) -> str | None:
         rules = self._rules_of(held)
         if presentation.proof is not None and self._queue.has_granted(presentation):
             return "proof-used"
@@ -249,7 +251,7 @@ class Desk:
         return "offline-limit" if used >= rules.limit else None
 
 
-def _read(text: str, held: Held) -> Presentation:
+def _read(text: str, held: HeldDocuments) -> Presentation:
     """Step 1, offline: a link needs the server's counters, a proof alone a card that only the server knows."""
     try:
         presentation = read(text, held.rules.dictionaries)

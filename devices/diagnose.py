@@ -16,14 +16,14 @@ from devices.faults import DeviceFault
 from devices.identity import load
 from devices.offline import OfflineQueue
 from devices.promises import BROKEN, PromiseBook
-from devices.server import Refused, Server
+from devices.server import Server, ServerRefusedError
 from edge.clock import Clock
 from edge.instants import parse_rfc3339
 from keys.files import StoreError
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class ReaderFinding:
     """One line: what was looked at, whether it is well, what was found, and the remedy where it is not."""
 
     part: str
@@ -38,13 +38,15 @@ class Finding:
         return f"{'ok   ' if self.well else 'FAULT'}  {self.part:<12} {self.found}{remedy}"
 
 
-def diagnose(folder: Path, clock: Clock) -> Iterator[Finding]:
+def diagnose(folder: Path, clock: Clock) -> Iterator[ReaderFinding]:
     """Look at everything that an agent needs. No finding shows a key, a token or a name."""
-    yield Finding("python", f"{platform.python_version()} on {platform.system()} {platform.machine()}")
+    yield ReaderFinding("python", f"{platform.python_version()} on {platform.system()} {platform.machine()}")
     yield _guarded("pyscard", _pyscard)
     yield _guarded("pcscd", _daemon)
     yield _guarded("readers", _readers)
-    yield Finding("pyserial", "installed" if scanner.installed() else f"absent (serial scanners: {scanner.INSTALL})")
+    yield ReaderFinding(
+        "pyserial", "installed" if scanner.installed() else f"absent (serial scanners: {scanner.INSTALL})"
+    )
     yield _guarded("identity", lambda: _identity(folder))
     yield _guarded("server", lambda: _server(folder, clock))
     yield _guarded("documents", lambda: _documents(folder, clock))
@@ -53,74 +55,74 @@ def diagnose(folder: Path, clock: Clock) -> Iterator[Finding]:
     yield _guarded("disk", lambda: _disk(folder))
 
 
-def _guarded(part: str, look: Callable[[], Finding]) -> Finding:
+def _guarded(part: str, look: Callable[[], ReaderFinding]) -> ReaderFinding:
     try:
         return look()
     except DeviceFault as fault:
-        return Finding(part, str(fault), fault.hint, well=False)
+        return ReaderFinding(part, str(fault), fault.hint, well=False)
     except StoreError as fault:
-        return Finding(part, str(fault), fault.hint, well=False)
+        return ReaderFinding(part, str(fault), fault.hint, well=False)
 
 
-def _pyscard() -> Finding:
+def _pyscard() -> ReaderFinding:
     pcsc.require()
-    return Finding("pyscard", "installed")
+    return ReaderFinding("pyscard", "installed")
 
 
-def _daemon() -> Finding:
+def _daemon() -> ReaderFinding:
     with pcsc.Context():
-        return Finding("pcscd", os.environ.get("PCSCLITE_CSOCK_NAME", "answers"))
+        return ReaderFinding("pcscd", os.environ.get("PCSCLITE_CSOCK_NAME", "answers"))
 
 
-def _readers() -> Finding:
+def _readers() -> ReaderFinding:
     with pcsc.Context() as context:
         names = context.readers()
     remedy = "plug a reader in; `lsusb` shows whether the PC sees it"
-    return Finding("readers", ", ".join(names) or "no reader", remedy, well=bool(names))
+    return ReaderFinding("readers", ", ".join(names) or "no reader", remedy, well=bool(names))
 
 
-def _identity(folder: Path) -> Finding:
+def _identity(folder: Path) -> ReaderFinding:
     identity = load(folder)
-    return Finding("identity", f"device {identity.device} at {identity.point}, key {identity.signer.kid[:8]}…")
+    return ReaderFinding("identity", f"device {identity.device} at {identity.point}, key {identity.signer.kid[:8]}…")
 
 
-def _server(folder: Path, clock: Clock) -> Finding:
+def _server(folder: Path, clock: Clock) -> ReaderFinding:
     identity = load(folder)
     server = Server(identity, clock)
     try:
         today = server.call("GET", f"/v1/points/{identity.point}/today")
-    except Refused as refused:
-        return Finding("server", f"{identity.server}: {refused}", refused.hint, well=False)
+    except ServerRefusedError as refused:
+        return ReaderFinding("server", f"{identity.server}: {refused}", refused.hint, well=False)
     skew = (clock.now() - parse_rfc3339(str(today["server_time"]))).total_seconds()
     well = abs(skew) < 5
-    return Finding(
+    return ReaderFinding(
         "server", f"{identity.server}, clock {skew:+.0f} s", "set this PC's clock (systemd-timesyncd)", well=well
     )
 
 
-def _documents(folder: Path, clock: Clock) -> Finding:
+def _documents(folder: Path, clock: Clock) -> ReaderFinding:
     identity = load(folder)
     held = DocumentFolder(folder, identity.root).held(clock.now())
     found = f"bundle {held.trust.version}, {len(held.rules.services)} services: offline check-ins are possible"
-    return Finding("documents", found)
+    return ReaderFinding("documents", found)
 
 
-def _queue(folder: Path) -> Finding:
+def _queue(folder: Path) -> ReaderFinding:
     identity = load(folder)
     waiting = len(OfflineQueue(folder, identity.signer, identity.device, identity.point).waiting())
     remedy = "they stay here, signed, until the server takes them"
-    return Finding("offline", f"{waiting} records wait for upload", remedy, well=waiting == 0)
+    return ReaderFinding("offline", f"{waiting} records wait for upload", remedy, well=waiting == 0)
 
 
-def _promises(folder: Path) -> Finding:
+def _promises(folder: Path) -> ReaderFinding:
     load(folder)  # a folder that is no agent's is not made here
     book = PromiseBook(folder)
     broken = book.count_broken()
     remedy = f"keep {folder / BROKEN} as it is and show it to an auditor: each line is evidence"
-    return Finding("promises", f"{book.count()} wait, {broken} were broken", remedy, well=broken == 0)
+    return ReaderFinding("promises", f"{book.count()} wait, {broken} were broken", remedy, well=broken == 0)
 
 
-def _disk(folder: Path) -> Finding:
+def _disk(folder: Path) -> ReaderFinding:
     free = shutil.disk_usage(folder if folder.exists() else Path.cwd()).free // 2**20
     remedy = "make room: records are kept on disk"
-    return Finding("disk", f"{free} MiB free on {socket.gethostname()}", remedy, well=free > 100)
+    return ReaderFinding("disk", f"{free} MiB free on {socket.gethostname()}", remedy, well=free > 100)

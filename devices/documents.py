@@ -19,7 +19,7 @@ from cards.status import SignedStatusList, StatusListError, StatusLists, verify_
 from cards.verify import Trust
 from cards.wire import Dictionary, dictionary_for
 from devices.faults import DeviceFault
-from devices.server import Away, Refused, Server
+from devices.server import Away, Server, ServerRefusedError
 from edge.strictjson import JsonError, loads
 from keys.bundle import BundleError, TrustBundle, verify_bundle
 from keys.errors import TokenError
@@ -62,7 +62,7 @@ class Rules:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class HeldDocuments:
     """Documents in force: whom to trust, what to allow."""
 
     trust: Trust
@@ -89,7 +89,7 @@ class DocumentFolder:
             lists = [(uri, self._list(uri, server, bundle, at)) for uri in bundle.status_lists]
             programme = server.document("/v1/programme")
             read_rules(programme)
-        except (Away, Refused, NoDocuments, StatusListError):
+        except (Away, ServerRefusedError, NoDocuments, StatusListError):
             return False
         replace_private(self._folder / _BUNDLE, text)
         for uri, content in lists:
@@ -98,7 +98,7 @@ class DocumentFolder:
         self.keep_time(_signed_time(server), at)
         return True
 
-    def held(self, at: datetime) -> Held:
+    def held(self, at: datetime) -> HeldDocuments:
         """Return the documents in force at `at`; NoDocuments without a valid bundle and programme.
 
         A status list that is missing or over is left out: its cards are `status-unknown`.
@@ -110,7 +110,7 @@ class DocumentFolder:
             path = self._folder / f"status-{_number(uri)}.jwt"
             with suppress(StatusListError, OSError):
                 lists.put(_verified(path.read_text("ascii"), uri, bundle, at))
-        return Held(Trust(bundle.key_set(), bundle.issuer, rules.audience, lists, bundle.version), rules)
+        return HeldDocuments(Trust(bundle.key_set(), bundle.issuer, rules.audience, lists, bundle.version), rules)
 
     def keep_time(self, text: str, at: datetime) -> None:
         """Keep a time that the server signed (DESIGN §6, Offline): records carry it, so that this clock is believed.
@@ -152,7 +152,7 @@ class DocumentFolder:
 
 def _signed_time(server: Server) -> str:
     """Ask for the signed time; an empty text where the server does not give one."""
-    with suppress(Away, Refused):
+    with suppress(Away, ServerRefusedError):
         return str(server.call("GET", "/v1/time").get("time", ""))
     return ""
 

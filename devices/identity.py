@@ -28,7 +28,7 @@ class NotEnrolled(DeviceFault):
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class DeviceIdentity:
     """An enrolled device. `root` is the root key's thumbprint that trust bundles are held to offline."""
 
     server: str
@@ -52,7 +52,7 @@ def key_of(folder: Path) -> FileSigner:
     return FileSigner(key)
 
 
-def keep(folder: Path, server: str, enrolled: dict[str, object]) -> Identity:
+def keep(folder: Path, server: str, enrolled: dict[str, object]) -> DeviceIdentity:
     """Keep what the server answered to the enrolment; an older enrolment is replaced."""
     record: dict[str, object] = {
         name: enrolled[name] for name in ("device", "point", "access_token", "root") if name in enrolled
@@ -62,7 +62,7 @@ def keep(folder: Path, server: str, enrolled: dict[str, object]) -> Identity:
     return load(folder)
 
 
-def load(folder: Path) -> Identity:
+def load(folder: Path) -> DeviceIdentity:
     """Return this PC's identity; NotEnrolled where there is none."""
     try:
         record = loads(read_private(folder / _RECORD))
@@ -71,5 +71,5 @@ def load(folder: Path) -> Identity:
     match record:
         case {"server": str(server), "device": str(device), "point": str(point), "access_token": str(token), **rest}:
             root = rest.get("root")
-            return Identity(server, device, point, token, root if isinstance(root, str) else None, key_of(folder))
+            return DeviceIdentity(server, device, point, token, root if isinstance(root, str) else None, key_of(folder))
     raise NotEnrolled(f"{folder / _RECORD} is not what enrolment wrote", "move it away and enrol again")

@@ -14,7 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock, Thread
 from typing import Any, Final, Self
 
-from devices.verdict import Verdict
+from devices.verdict import CounterVerdict
 from edge.strictjson import JsonError, loads
 
 PORT: Final = 8765
@@ -28,7 +28,7 @@ Choose = Callable[[str, Mapping[str, object]], Mapping[str, object] | None]
 """What a page's call does: (path, body) -> the answer, None for an unknown path."""
 
 
-class Page:
+class AgentPage:
     """Serves until closed; `publish` never waits for a slow page: one that does not keep up is cut off."""
 
     def __init__(self, origins: tuple[str, ...], choose: Choose, port: int = PORT) -> None:
@@ -51,7 +51,7 @@ class Page:
         """The port that pages reach this on."""
         return int(self._server.server_address[1])
 
-    def publish(self, verdict: Verdict) -> None:
+    def publish(self, verdict: CounterVerdict) -> None:
         """Send a verdict to every page that listens."""
         self._send("verdict", verdict.to_json())
 
@@ -104,7 +104,7 @@ class _Server(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, port: int, page: Page, origins: frozenset[str], choose: Choose) -> None:
+    def __init__(self, port: int, page: AgentPage, origins: frozenset[str], choose: Choose) -> None:
         self.page = page
         self.origins = origins
         self.choose = choose

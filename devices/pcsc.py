@@ -39,7 +39,7 @@ _PRESENT, _EMPTY, _MUTE, _UNAVAILABLE, _UNKNOWN, _INUSE = 0x20, 0x10, 0x200, 0x8
 _PNP: Final = "\\\\?PnP?\\Notification"
 
 
-class Change(StrEnum):
+class ReaderChange(StrEnum):
     """What a watcher tells."""
 
     INSERTED = "inserted"
@@ -53,10 +53,10 @@ class Change(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class ReaderEvent:
     """One change; `reader` is empty for the daemon's own."""
 
-    change: Change
+    change: ReaderChange
     reader: str = ""
 
 
@@ -140,7 +140,7 @@ class PcscCard:
         return bytes(byte & 0xFF for byte in answer)
 
 
-class Watcher:
+class ReaderWatcher:
     """Tells of cards and readers, through restarts of the daemon and unplugged readers, until told to stop."""
 
     def __init__(self, *, sleep: Callable[[float], None] = time.sleep) -> None:
@@ -150,7 +150,7 @@ class Watcher:
         self._before: frozenset[str] = frozenset()
         self._settled = 0.0
 
-    def events(self, stop: Callable[[], bool]) -> Iterator[Event]:
+    def events(self, stop: Callable[[], bool]) -> Iterator[ReaderEvent]:
         """Yield changes as they come; cards already there come first. PartMissing if pyscard is not installed."""
         require()
         lost = False
@@ -159,18 +159,18 @@ class Watcher:
                 with Context() as context:
                     if lost:
                         self._settled = time.monotonic() + SETTLE_SECONDS
-                        yield Event(Change.DAEMON_BACK)
+                        yield ReaderEvent(ReaderChange.DAEMON_BACK)
                     lost = False
                     yield from self._watch(context, stop)
             except (ReaderFault, PartMissing):
                 if not lost:
                     self._before = frozenset(name for name, state in self._states.items() if state & _PRESENT)
                     self._states = {}
-                    yield Event(Change.DAEMON_LOST)
+                    yield ReaderEvent(ReaderChange.DAEMON_LOST)
                 lost = True
                 self._sleep(0.2)
 
-    def _watch(self, context: Context, stop: Callable[[], bool]) -> Iterator[Event]:
+    def _watch(self, context: Context, stop: Callable[[], bool]) -> Iterator[ReaderEvent]:
         while not stop():
             yield from self._compare_readers(context.readers())
             asked = [*self._states.items(), (_PNP, len(self._states) << 16)]
@@ -178,33 +178,33 @@ class Watcher:
                 if name in self._states and name != _PNP:
                     yield from self._compare(name, state)
 
-    def _compare_readers(self, names: list[str]) -> Iterator[Event]:
+    def _compare_readers(self, names: list[str]) -> Iterator[ReaderEvent]:
         for name in set(self._states) - set(names):
             del self._states[name]
-            yield Event(Change.READER_LOST, name)
+            yield ReaderEvent(ReaderChange.READER_LOST, name)
         for name in names:
             if name not in self._states:
                 self._states[name] = 0
-                yield Event(Change.READER_ADDED, name)
+                yield ReaderEvent(ReaderChange.READER_ADDED, name)
 
-    def _compare(self, name: str, state: int) -> Iterator[Event]:
+    def _compare(self, name: str, state: int) -> Iterator[ReaderEvent]:
         before = self._states[name]
         # The daemon counts insertions and removals in the upper half: a swap between two looks shows there.
         self._states[name] = state & ~0x2
         was, now = bool(before & _PRESENT), bool(state & _PRESENT)
         swapped = was and now and (before >> 16) != (state >> 16)
         if was and (swapped or not now):
-            yield Event(Change.REMOVED, name)
+            yield ReaderEvent(ReaderChange.REMOVED, name)
         if now and (swapped or not was):
-            yield Event(self._arrival(name, state), name)
+            yield ReaderEvent(self._arrival(name, state), name)
 
-    def _arrival(self, name: str, state: int) -> Change:
+    def _arrival(self, name: str, state: int) -> ReaderChange:
         if state & _MUTE:
-            return Change.MUTE
+            return ReaderChange.MUTE
         if name in self._before and time.monotonic() < self._settled:
             self._before -= {name}
-            return Change.STILL_THERE
-        return Change.INSERTED
+            return ReaderChange.STILL_THERE
+        return ReaderChange.INSERTED
 
 
 def _check(code: int, what: str) -> None:

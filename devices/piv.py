@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.ciphers import BlockCipherAlgorithm, Cipher,
 
 from devices.faults import CardEmpty, CardFault, CardLocked
 from devices.tlv import members, unwrap, wrap
-from devices.transport import Answer, Tap
+from devices.transport import ApduAnswer, Tap
 from edge.encoding import digest
 
 APPLICATION: Final = bytes.fromhex("A000000308")
@@ -51,7 +51,7 @@ def select(tap: Tap) -> bool:
 
 def read_token(tap: Tap) -> str | None:
     """Return the card token of the selected application, None where the chip holds none."""
-    answer: Answer = tap.send("00CB3FFF", wrap(0x5C, TOKEN_OBJECT), 0)
+    answer: ApduAnswer = tap.send("00CB3FFF", wrap(0x5C, TOKEN_OBJECT), 0)
     if answer.status in _ABSENT:
         return None
     if not answer.ok:

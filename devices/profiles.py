@@ -49,7 +49,7 @@ class CardRead:
 
 
 @dataclass(frozen=True, slots=True)
-class Challenge:
+class ChipChallenge:
     """What a chip is asked to sign: the server's nonce while there is one, else the reader's own."""
 
     audience: str
@@ -87,7 +87,7 @@ def _from_type4(tap: Tap, *, has_piv: bool) -> CardRead:
     return CardRead(Profile.TYPE4, _card_text(text))
 
 
-def answer(tap: Tap, read: CardRead, challenge: Challenge) -> str:
+def answer(tap: Tap, read: CardRead, challenge: ChipChallenge) -> str:
     """Have the chip answer a challenge and return the presentation (`card~chip-proof`).
 
     A clone's answer is returned like any other: the verifier refuses it, and logs that it did.

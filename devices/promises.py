@@ -14,9 +14,9 @@ from threading import Lock
 from typing import Final, Literal
 
 from cards.promise import Promise, log_keys, unverified_promise, verify_promise
-from devices.documents import DocumentFolder, Held, NoDocuments
+from devices.documents import DocumentFolder, HeldDocuments, NoDocuments
 from devices.faults import DeviceFault
-from devices.server import Away, Refused, Server
+from devices.server import Away, Server, ServerRefusedError
 from edge.instants import rfc3339, to_epoch
 from edge.strictjson import dumps
 from keys.entry_proof import EntryProof, PromiseState, Unproved
@@ -137,7 +137,9 @@ class Trading:
             raise Away("the server's answer cannot be read")
         return [one if isinstance(one, dict) else {} for one in found]
 
-    def _settle(self, text: str, told: Mapping[str, object], held: Held, at: datetime, lines: list[str]) -> bool:
+    def _settle(
+        self, text: str, told: Mapping[str, object], held: HeldDocuments, at: datetime, lines: list[str]
+    ) -> bool:
         """Judge one promise; True when it need not be asked for again."""
         try:
             promise = verify_promise(text, held.trust.keys, held.trust.issuer, at)
@@ -164,7 +166,7 @@ class Trading:
             body["proof"] = found.proof
         try:
             self._server.call("POST", "/v1/log/breaches", body)
-        except Refused as refused:
+        except ServerRefusedError as refused:
             return refused.status != 429  # a server that will not hear of it is no reason to ask for ever
         return True
 

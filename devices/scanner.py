@@ -32,7 +32,7 @@ class Port(Protocol):
         ...
 
 
-class Lines:
+class SerialLines:
     """Cuts a scanner's bytes into lines. A line that is too long is dropped whole, not taken in part."""
 
     def __init__(self) -> None:
@@ -71,7 +71,7 @@ def open_port(name: str, baud: int = 115_200) -> Port:
 
 def scans(port: Port, stop: Callable[[], bool]) -> Iterator[str]:
     """Yield what a scanner reads, until told to stop; DeviceFault when it is unplugged."""
-    lines = Lines()
+    lines = SerialLines()
     while not stop():
         try:
             data = port.read(256)

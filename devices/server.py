@@ -10,8 +10,8 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from devices.faults import DeviceFault
-from devices.identity import Identity
-from devices.profiles import Challenge
+from devices.identity import DeviceIdentity
+from devices.profiles import ChipChallenge
 from edge.clock import Clock
 from edge.encoding import EncodingError, unb64u
 from edge.instants import InstantError, from_epoch
@@ -33,7 +33,7 @@ class Away(DeviceFault):
     hint = "check the network; the operation is kept and never counted twice"
 
 
-class Refused(DeviceFault):
+class ServerRefusedError(DeviceFault):
     """The server refused the call itself (a problem document, RFC 9457). `code` is its stable code."""
 
     def __init__(self, status: int, code: str, title: str, hint: str) -> None:
@@ -46,13 +46,13 @@ class Refused(DeviceFault):
 class Server:
     """One verifier and this device's credentials for it. Safe to share between threads."""
 
-    identity: Identity
+    identity: DeviceIdentity
     clock: Clock
     operator_session: str | None = field(default=None, repr=False)
     operator: str | None = None
 
-    def challenge(self) -> Challenge:
-        """Ask for a nonce for a chip; Away or Refused."""
+    def challenge(self) -> ChipChallenge:
+        """Ask for a nonce for a chip; Away or ServerRefusedError."""
         given = self.call("POST", "/v1/challenges")
         match given:
             case {"nonce": str(nonce), "reader": str(reader), "audience": str(audience), "issued_at": int(issued_at)}:
@@ -62,7 +62,7 @@ class Server:
     def call(
         self, method: str, path: str, body: Mapping[str, object] | None = None, *, operation: str | None = None
     ) -> dict[str, object]:
-        """Send a signed call and return its answer; Away when there is none, Refused for a problem document."""
+        """Send a signed call and return its answer; Away when there is none, ServerRefusedError otherwise."""
         data = b"" if body is None else dumps(body)
         token = self.identity.access_token
         url = self.identity.server + path.partition("?")[0]
@@ -75,21 +75,21 @@ class Server:
         return _answered(*_sent(self.identity.server, method, path, data, headers))
 
     def document(self, path: str) -> bytes:
-        """Return a public document as it stands; Away or Refused."""
+        """Return a public document as it stands; Away or ServerRefusedError."""
         status, data = _sent(self.identity.server, "GET", path, b"", {})
         if status != 200:
             _answered(status, data)
         return data
 
     def sign_in(self, operator: str, pin: str | None) -> Server:
-        """Sign an operator in at this device and return the server with that session; Away or Refused."""
+        """Sign an operator in at this device and return the server with that session; Away or ServerRefusedError."""
         body = {"operator": operator} | ({} if pin is None else {"pin": pin})
         found = self.call("POST", "/v1/operators/sessions", body)
         return replace(self, operator_session=str(found["session"]), operator=str(found["operator"]))
 
 
 def enrol(server: str, code: str, signer: Signer, clock: Clock, *, label: str | None = None) -> dict[str, object]:
-    """Use a one-time code up and return what the server says of this device from now on; Away or Refused."""
+    """Use a one-time code up and return what the server says of this device from now on; Away or ServerRefusedError."""
     body: dict[str, object] = {"code": code, "jwk": public_jwk(signer.public_key)}
     if label is not None:
         body["label"] = label
@@ -130,12 +130,12 @@ def _answered(status: int, data: bytes) -> dict[str, object]:
         raise Away(f"the server cannot take this now ({status})")
     if status >= 400:
         title, hint = str(found.get("title", "refused")), str(found.get("hint", ""))
-        raise Refused(status, str(found.get("code", status)), title, hint)
+        raise ServerRefusedError(status, str(found.get("code", status)), title, hint)
     return found
 
 
-def _challenge(audience: str, reader: str, nonce: str, issued_at: int) -> Challenge:
+def _challenge(audience: str, reader: str, nonce: str, issued_at: int) -> ChipChallenge:
     try:
-        return Challenge(audience, reader, unb64u(nonce), from_epoch(issued_at))
+        return ChipChallenge(audience, reader, unb64u(nonce), from_epoch(issued_at))
     except (EncodingError, InstantError):
         raise Away("the server's challenge cannot be read") from None

@@ -37,7 +37,7 @@ class Transport(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ApduAnswer:
     """A whole answer: its data and its status word. The data is never shown by `repr`."""
 
     data: bytes
@@ -62,7 +62,7 @@ class Tap:
         self._ends = monotonic() + SECONDS_MOST
         self.exchanges = 0
 
-    def send(self, header: str, data: bytes = b"", le: int | None = None) -> Answer:
+    def send(self, header: str, data: bytes = b"", le: int | None = None) -> ApduAnswer:
         """Send one command: `header` is CLA INS P1 P2 in hexadecimal, `le` what to ask for (None: nothing, 0: all).
 
         Follows 61xx (GET RESPONSE) and 6Cxx within bounds; CardFault beyond them.
@@ -88,11 +88,11 @@ class Tap:
             data = data[DATA_MOST:]
         return self.demand(what, header, data, le)
 
-    def raw(self, command: bytes) -> Answer:
+    def raw(self, command: bytes) -> ApduAnswer:
         """Send a command as it stands, without following anything (native and pseudo APDUs)."""
-        return Answer(*self._once(command))
+        return ApduAnswer(*self._once(command))
 
-    def _rest(self, cla: int, data: bytes, status: int) -> Answer:
+    def _rest(self, cla: int, data: bytes, status: int) -> ApduAnswer:
         whole = bytearray(data)
         while status >> 8 == _MORE:
             piece, status = self._once(bytes([cla & 0xEF, 0xC0, 0, 0, status & 0xFF]))
@@ -101,7 +101,7 @@ class Tap:
             whole += piece
             if len(whole) > ANSWER_MOST:
                 raise CardFault("the card's answer has no end")
-        return Answer(bytes(whole), status)
+        return ApduAnswer(bytes(whole), status)
 
     def _once(self, command: bytes) -> tuple[bytes, int]:
         self.exchanges += 1

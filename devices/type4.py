@@ -7,7 +7,7 @@ from typing import Final
 
 from devices.faults import CardEmpty, CardFault, CardLocked, CardTooSmall
 from devices.ndef import MESSAGE_MOST
-from devices.transport import DATA_MOST, Answer, Tap
+from devices.transport import DATA_MOST, ApduAnswer, Tap
 
 APPLICATION: Final = bytes.fromhex("D2760000850101")
 _CONTAINER_FILE: Final = bytes.fromhex("E103")
@@ -96,7 +96,7 @@ def _read_at(tap: Tap, offset: int, size: int) -> bytes:
 
 
 def _write_at(tap: Tap, offset: int, data: bytes) -> None:
-    answer: Answer = tap.send(f"00D6{offset:04X}", data)
+    answer: ApduAnswer = tap.send(f"00D6{offset:04X}", data)
     if answer.status in _REFUSED:
         raise CardLocked("the tag refuses to be written")
     if not answer.ok:

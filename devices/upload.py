@@ -9,7 +9,7 @@ from typing import Final
 from devices.documents import DocumentFolder
 from devices.offline import OfflineQueue
 from devices.promises import PromiseBook
-from devices.server import Away, Refused, Server
+from devices.server import Away, Server, ServerRefusedError
 
 AT_ONCE: Final = 100
 """Records a call: the server takes 200, and two megabytes."""
@@ -35,7 +35,7 @@ def upload(
             found = server.call("POST", "/v1/offline-check-ins", {"records": [kept.text for kept in batch]})
         except Away:
             return _told(statuses, len(waiting), "the server is away")
-        except Refused as refused:
+        except ServerRefusedError as refused:
             why = "this server takes no offline records" if refused.status == 404 else str(refused)
             return _told(statuses, len(waiting), why)
         answers = found.get("answers")

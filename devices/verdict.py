@@ -9,7 +9,7 @@ from enum import StrEnum
 from devices.faults import DeviceFault
 
 
-class Kind(StrEnum):
+class VerdictKind(StrEnum):
     """The four things that can be said."""
 
     GRANTED = "granted"
@@ -35,10 +35,10 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class CounterVerdict:
     """One answer. `lane` is the reader or scanner it belongs to; `offline`: judged here, the server judges it again."""
 
-    kind: Kind
+    kind: VerdictKind
     message: Said
     hint: Said = Said()
     reason: str | None = None
@@ -54,7 +54,7 @@ class Verdict:
     milliseconds: int = 0
     exchanges: int = 0
 
-    def at(self, lane: str, *, milliseconds: int, exchanges: int = 0, profile: str = "") -> Verdict:
+    def at(self, lane: str, *, milliseconds: int, exchanges: int = 0, profile: str = "") -> CounterVerdict:
         """Return the verdict with where and how fast it was reached."""
         return replace(self, lane=lane, milliseconds=milliseconds, exchanges=exchanges, profile=profile or self.profile)
 
@@ -78,12 +78,12 @@ class Verdict:
         }
 
 
-def of_answer(found: Mapping[str, object]) -> Verdict:
+def of_answer(found: Mapping[str, object]) -> CounterVerdict:
     """Return the verdict of a check-in's answer (DESIGN §9)."""
     holder = found.get("holder")
     tier = Said.of(found.get("tier_name")).zh or found.get("tier")
-    return Verdict(
-        kind=Kind.GRANTED if found.get("outcome") == "granted" else Kind.DENIED,
+    return CounterVerdict(
+        kind=VerdictKind.GRANTED if found.get("outcome") == "granted" else VerdictKind.DENIED,
         message=Said.of(found.get("message")),
         hint=Said.of(found.get("hint")),
         reason=_text(found.get("reason")),
@@ -96,11 +96,11 @@ def of_answer(found: Mapping[str, object]) -> Verdict:
     )
 
 
-def of_look(found: Mapping[str, object]) -> Verdict:
+def of_look(found: Mapping[str, object]) -> CounterVerdict:
     """Return the question that a look leaves: whether the person's ID was compared."""
     holder = found.get("holder")
-    return Verdict(
-        kind=Kind.ASK,
+    return CounterVerdict(
+        kind=VerdictKind.ASK,
         message=Said.of(found.get("message")),
         hint=Said.of(found.get("hint")),
         assurance=_text(found.get("assurance")),
@@ -110,10 +110,12 @@ def of_look(found: Mapping[str, object]) -> Verdict:
     )
 
 
-def of_fault(fault: DeviceFault) -> Verdict:
+def of_fault(fault: DeviceFault) -> CounterVerdict:
     """Return what staff are told of a fault: never a grant, never the holder's fault."""
     message = f"{fault}"
-    return Verdict(Kind.FAULT, Said("读卡或连接失败，请重试。", message), Said("", fault.hint), type(fault).__name__)
+    return CounterVerdict(
+        VerdictKind.FAULT, Said("读卡或连接失败，请重试。", message), Said("", fault.hint), type(fault).__name__
+    )
 
 
 def _text(value: object) -> str | None:

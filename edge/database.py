@@ -39,7 +39,7 @@ NAMING: Final = {
 """How constraints and indexes are named, so that migrations find them in either database."""
 
 
-class Instant(sa.types.TypeDecorator[datetime]):
+class InstantColumn(sa.types.TypeDecorator[datetime]):
     """An aware UTC instant kept as epoch seconds, the same in SQLite and PostgreSQL."""
 
     impl = sa.BigInteger

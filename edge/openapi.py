@@ -84,7 +84,7 @@ _PROBLEM_SCHEMA = {
 
 
 @dataclass(frozen=True)
-class Operation:
+class ApiOperation:
     """What a view says of itself."""
 
     summary: str
@@ -117,7 +117,7 @@ def describe(
     if unknown:
         raise ValueError(f"no such problem: {', '.join(unknown)}")
     codes = frozenset(problems) | _implied(body=body, query=query, auth=auth, writes=writes)
-    operation = Operation(summary, tag, body, dict(answers), codes, auth, query, writes)
+    operation = ApiOperation(summary, tag, body, dict(answers), codes, auth, query, writes)
 
     def mark(view: View) -> View:
         view.__operation__ = operation  # type: ignore[attr-defined]
@@ -164,7 +164,7 @@ def openapi_blueprint(*, title: str, version: str) -> flask.Blueprint:
 class _Schemas:
     """The schemas of all types that operations name, and references to them."""
 
-    def __init__(self, operations: Iterable[Operation]) -> None:
+    def __init__(self, operations: Iterable[ApiOperation]) -> None:
         self._types: list[Any] = []
         for operation in operations:
             named = [operation.body, operation.query, *operation.answers.values()]
@@ -190,8 +190,8 @@ class _Schemas:
         return dict(sorted({**self._components, "Problem": _PROBLEM_SCHEMA}.items()))
 
 
-def _described(app: flask.Flask) -> tuple[list[tuple[Rule, str, Operation]], list[str]]:
-    described: list[tuple[Rule, str, Operation]] = []
+def _described(app: flask.Flask) -> tuple[list[tuple[Rule, str, ApiOperation]], list[str]]:
+    described: list[tuple[Rule, str, ApiOperation]] = []
     bare: list[str] = []
     for rule in sorted(app.url_map.iter_rules(), key=lambda rule: (rule.rule, rule.endpoint)):
         operation = getattr(app.view_functions.get(rule.endpoint), "__operation__", None)
@@ -216,7 +216,7 @@ def _implied(*, body: object, query: object, auth: Auth, writes: bool) -> frozen
     return frozenset(codes)
 
 
-def _operation_object(rule: Rule, method: str, operation: Operation, schemas: _Schemas) -> dict[str, Any]:
+def _operation_object(rule: Rule, method: str, operation: ApiOperation, schemas: _Schemas) -> dict[str, Any]:
     found: dict[str, Any] = {
         "operationId": f"{rule.endpoint}.{method.lower()}",
         "summary": operation.summary,
@@ -230,7 +230,7 @@ def _operation_object(rule: Rule, method: str, operation: Operation, schemas: _S
     return found
 
 
-def _parameters(rule: Rule, operation: Operation, schemas: _Schemas) -> list[dict[str, Any]]:
+def _parameters(rule: Rule, operation: ApiOperation, schemas: _Schemas) -> list[dict[str, Any]]:
     names = _ARGUMENT.findall(rule.rule)
     found = [{"name": name, "in": "path", "required": True, "schema": _path_schema(rule, name)} for name in names]
     if operation.query is not None:
@@ -252,7 +252,7 @@ def _path_schema(rule: Rule, name: str) -> dict[str, Any]:
     return schemas.get(kind, {"type": "string"})
 
 
-def _responses(operation: Operation, schemas: _Schemas) -> dict[str, Any]:
+def _responses(operation: ApiOperation, schemas: _Schemas) -> dict[str, Any]:
     found = {str(status): _answer(status, kind, schemas) for status, kind in operation.answers.items()}
     by_status: dict[int, list[str]] = {}
     for code in sorted(operation.problems):

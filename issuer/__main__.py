@@ -11,13 +11,13 @@ from edge.clock import SystemClock
 from edge.instants import rfc3339
 from issuer.cli.cards import card
 from issuer.cli.holders import holder
-from issuer.cli.office import Office
+from issuer.cli.office import IssuerCli
 from issuer.issuing.views import line_view
 from issuer.publishing.publish import Publication
 from issuer.publishing.publish import publish as publish_all
 from issuer.publishing.publisher import Publisher
 from issuer.publishing.setup import ISSUING, set_up
-from issuer.register.office_log import Line, newest
+from issuer.register.office_log import OfficeEntry, newest
 from keys.keyset import Purpose
 
 _WHERE_ROOTS = "The folder of the root key, where it is kept apart."
@@ -33,7 +33,7 @@ def main(context: click.Context) -> None:
     Numbers of IDs are asked for or read from a file, never given as arguments, and shown masked.
     """
     if context.obj is None:
-        context.obj = Office(SystemClock())
+        context.obj = IssuerCli(SystemClock())
 
 
 main.add_command(holder)
@@ -44,14 +44,14 @@ main.add_command(card)
 @click.option("--root-keys", type=_NEW_FOLDER, help=_WHERE_ROOTS)
 @json_option
 @click.pass_obj
-def init(office: Office, /, *, root_keys: Path | None, as_json: bool) -> None:
+def init(office: IssuerCli, /, *, root_keys: Path | None, as_json: bool) -> None:
     """Make the keys that are missing and publish for the first time.
 
     Without --root-keys the root key lies beside the others, which is for development alone. Where YUNJU_SURFACES leaves
     the verifier to other servers, receipt and log keys are theirs: `python -m keys admit` takes them in.
     """
-    with office.desk(roots=root_keys) as desk:
-        made, publication = set_up(desk, office.now(), tuple(Purpose) if office.verifies() else ISSUING)
+    with office.issuer(roots=root_keys) as issuer:
+        made, publication = set_up(issuer, office.now(), tuple(Purpose) if office.verifies() else ISSUING)
     keys = [{"purpose": key.purpose.value, "kid": key.kid} for key in made]
     lines = [f"made the {key['purpose']} key {key['kid']}" for key in keys] or ["all keys are there"]
     shown = {"keys": keys, "publication": _publication(publication)}
@@ -63,19 +63,19 @@ def init(office: Office, /, *, root_keys: Path | None, as_json: bool) -> None:
 @click.option("--watch", is_flag=True, help="Go on, and publish again whenever the status lists need it.")
 @json_option
 @click.pass_obj
-def publish(office: Office, /, *, root_keys: Path | None, watch: bool, as_json: bool) -> None:
+def publish(office: IssuerCli, /, *, root_keys: Path | None, watch: bool, as_json: bool) -> None:
     """Publish trust bundle, status lists, holder marks and programme; run it at least every five minutes.
 
     The trust bundle changes only when keys, lists or programme did, or after 60 days, and needs the root key then.
     """
-    with office.desk(roots=root_keys) as desk:
-        done = publish_all(desk, office.now())
+    with office.issuer(roots=root_keys) as issuer:
+        done = publish_all(issuer, office.now())
         shown = _publication(done)
         emit(shown, as_json, f"published {len(done.status_lists)} status lists, trust bundle {done.bundle_version}")
         if done.bundle_due is not None:
             raise Refusal(str(done.bundle_due), done.bundle_due.hint)
         if watch:
-            Publisher(desk, office.clock).run()
+            Publisher(issuer, office.clock).run()
 
 
 @main.command()
@@ -83,15 +83,15 @@ def publish(office: Office, /, *, root_keys: Path | None, watch: bool, as_json: 
 @click.option("--holder", "holder_id", help="Of one holder alone.")
 @json_option
 @click.pass_obj
-def log(office: Office, /, *, limit: int, holder_id: str | None, as_json: bool) -> None:
+def log(office: IssuerCli, /, *, limit: int, holder_id: str | None, as_json: bool) -> None:
     """Show who did what, newest first."""
-    with office.desk() as desk, desk.register.read() as connection:
+    with office.issuer() as issuer, issuer.register.read() as connection:
         lines = newest(connection, limit, holder=holder_id)
     text = "\n".join(_told(line) for line in lines)
     emit([line_view(line) for line in lines], as_json, text or "nothing yet")
 
 
-def _told(line: Line) -> str:
+def _told(line: OfficeEntry) -> str:
     whom = " ".join(filter(None, (line.holder_id, line.card_id)))
     return f"{rfc3339(line.at)}  {line.actor}  {line.action}  {whom}"
 

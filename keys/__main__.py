@@ -43,7 +43,7 @@ _FOLDER: Final = click.Path(exists=True, file_okay=False, path_type=Path)
 
 
 @dataclass(frozen=True)
-class Desk:
+class KeysCli:
     """What every command works with: the key folder, where one was named, and a clock."""
 
     folder: Path | None
@@ -65,14 +65,14 @@ def main(context: click.Context, folder: Path | None) -> None:
     Keys lie encrypted in one folder (mode 0700) with a passphrase file; back up both, apart from each other. The
     root key belongs on a machine without network: give its folder by --folder.
     """
-    context.obj = Desk(folder, SystemClock() if context.obj is None else context.obj)
+    context.obj = KeysCli(folder, SystemClock() if context.obj is None else context.obj)
 
 
 @main.command()
 @click.argument("purpose", type=_PURPOSE)
 @json_option
 @click.pass_obj
-def generate(desk: Desk, purpose: str, as_json: bool) -> None:
+def generate(desk: KeysCli, purpose: str, as_json: bool) -> None:
     """Make the first key of a PURPOSE; it signs at once. Later ones come by `rotate`."""
     with _refusals():
         stored = desk.store().begin(Purpose(purpose), desk.clock.now())
@@ -82,7 +82,7 @@ def generate(desk: Desk, purpose: str, as_json: bool) -> None:
 @main.command("list")
 @json_option
 @click.pass_obj
-def list_keys(desk: Desk, as_json: bool) -> None:
+def list_keys(desk: KeysCli, as_json: bool) -> None:
     """List the keys: purpose, id, what each is doing now, and until when."""
     with _refusals():
         keys, admitted = desk.store().list(), desk.store().admitted.list()
@@ -97,7 +97,7 @@ def list_keys(desk: Desk, as_json: bool) -> None:
 @click.option("--at-once", is_flag=True, help="Sign with the new key now: for when the old one is compromised.")
 @json_option
 @click.pass_obj
-def rotate(desk: Desk, purpose: str, at_once: bool, as_json: bool) -> None:
+def rotate(desk: KeysCli, purpose: str, at_once: bool, as_json: bool) -> None:
     """Make the successor of the key of a PURPOSE.
 
     It is published first and signs some days later; the old key is trusted until what it signed has run out.
@@ -112,7 +112,7 @@ def rotate(desk: Desk, purpose: str, at_once: bool, as_json: bool) -> None:
 @click.argument("kid")
 @json_option
 @click.pass_obj
-def retire(desk: Desk, kid: str, as_json: bool) -> None:
+def retire(desk: KeysCli, kid: str, as_json: bool) -> None:
     """Let a key sign no more; what it signed stays trusted."""
     _change(desk, kid, KeyState.PASSIVE, as_json)
 
@@ -121,7 +121,7 @@ def retire(desk: Desk, kid: str, as_json: bool) -> None:
 @click.argument("kid")
 @json_option
 @click.pass_obj
-def disable(desk: Desk, kid: str, as_json: bool) -> None:
+def disable(desk: KeysCli, kid: str, as_json: bool) -> None:
     """Take a key out of use and out of the next bundle; `enable` undoes it."""
     _change(desk, kid, KeyState.DISABLED, as_json)
 
@@ -130,7 +130,7 @@ def disable(desk: Desk, kid: str, as_json: bool) -> None:
 @click.argument("kid")
 @json_option
 @click.pass_obj
-def enable(desk: Desk, kid: str, as_json: bool) -> None:
+def enable(desk: KeysCli, kid: str, as_json: bool) -> None:
     """Put a retired or disabled key into use again."""
     _change(desk, kid, KeyState.ACTIVE, as_json)
 
@@ -140,7 +140,7 @@ def enable(desk: Desk, kid: str, as_json: bool) -> None:
 @click.confirmation_option(prompt="Everything this key signed will be refused, for ever. Go on?")
 @json_option
 @click.pass_obj
-def compromise(desk: Desk, kid: str, as_json: bool) -> None:
+def compromise(desk: KeysCli, kid: str, as_json: bool) -> None:
     """Take a compromised key out for ever. Then `rotate --at-once`, publish a bundle, and issue its cards anew."""
     _change(desk, kid, KeyState.COMPROMISED, as_json)
 
@@ -148,7 +148,7 @@ def compromise(desk: Desk, kid: str, as_json: bool) -> None:
 @main.command()
 @click.argument("kid")
 @click.pass_obj
-def public(desk: Desk, kid: str) -> None:
+def public(desk: KeysCli, kid: str) -> None:
     """Print a key's public JWK: for a root, the content of the file that YUNJU_ROOT names."""
     with _refusals():
         stored = desk.store().find(kid)
@@ -158,7 +158,7 @@ def public(desk: Desk, kid: str) -> None:
 @main.command()
 @click.argument("purpose", type=click.Choice(sorted(purpose.value for purpose in ADMISSIBLE)))
 @click.pass_obj
-def offer(desk: Desk, purpose: str) -> None:
+def offer(desk: KeysCli, purpose: str) -> None:
     """Print the public key with which this server signs as PURPOSE, for the issuer to `admit`.
 
     A counter server makes its own receipt and log keys. Compare the id over another way, as by telephone.
@@ -175,7 +175,7 @@ def offer(desk: Desk, purpose: str) -> None:
 @click.option("--kid", required=True, help="The key's id as the other server's operator reads it out.")
 @json_option
 @click.pass_obj
-def admit(desk: Desk, file: Path, kid: str, as_json: bool) -> None:
+def admit(desk: KeysCli, file: Path, kid: str, as_json: bool) -> None:
     """Take in the key that another server has offered in FILE; the next trust bundle lists it."""
     with _refusals():
         key = read_offer(file.read_bytes()[: 2 * BUNDLE.max_length])
@@ -189,7 +189,7 @@ def admit(desk: Desk, file: Path, kid: str, as_json: bool) -> None:
 @click.argument("kid")
 @json_option
 @click.pass_obj
-def dismiss(desk: Desk, kid: str, as_json: bool) -> None:
+def dismiss(desk: KeysCli, kid: str, as_json: bool) -> None:
     """Take another server's key out of the next trust bundle: what it signed is refused from then on."""
     with _refusals():
         key = desk.store().admitted.dismiss(kid)
@@ -198,7 +198,7 @@ def dismiss(desk: Desk, kid: str, as_json: bool) -> None:
 
 @main.command()
 @click.pass_obj
-def jwks(desk: Desk) -> None:
+def jwks(desk: KeysCli) -> None:
     """Print the public keys in use or needed as a JWK set (RFC 7517). Trust comes from the bundle, not from this."""
     with _refusals():
         keys = desk.store().key_set(desk.clock.now())
@@ -226,7 +226,7 @@ def bundle_show(file: Path) -> None:
 @click.option("--seen-version", type=click.IntRange(min=0), default=0, help="Refuse a bundle older than this version.")
 @json_option
 @click.pass_obj
-def bundle_verify(desk: Desk, file: Path, root: str, seen_version: int, as_json: bool) -> None:
+def bundle_verify(desk: KeysCli, file: Path, root: str, seen_version: int, as_json: bool) -> None:
     """Verify a bundle FILE against the pinned root, now."""
     with _refusals():
         pin = _read_pin(root)
@@ -251,7 +251,7 @@ def bundle_verify(desk: Desk, file: Path, root: str, seen_version: int, as_json:
 @click.argument("description", type=_FILE)
 @click.option("--keys", "listed", type=_FOLDER, help="The folder of the keys to list, if the root lies in another.")
 @click.pass_obj
-def bundle_sign(desk: Desk, description: Path, listed: Path | None) -> None:
+def bundle_sign(desk: KeysCli, description: Path, listed: Path | None) -> None:
     """Sign a bundle and print it: its version, issuer, status lists and programme from a JSON DESCRIPTION.
 
     After `rotate root` the old and the new root both sign, until the new one takes over.
@@ -279,17 +279,17 @@ def _refusals() -> Iterator[None]:
         raise Refusal(str(error), "give a root's thumbprint or public JWK; for `admit`, what `offer` printed") from None
 
 
-def _change(desk: Desk, kid: str, state: KeyState, as_json: bool) -> None:
+def _change(desk: KeysCli, kid: str, state: KeyState, as_json: bool) -> None:
     with _refusals():
         stored = desk.store().set_state(kid, state)
     _show_key(stored, desk, as_json)
 
 
-def _show_key(stored: StoredKey, desk: Desk, as_json: bool) -> None:
+def _show_key(stored: StoredKey, desk: KeysCli, as_json: bool) -> None:
     emit(stored.to_json() | {"now": _doing(stored, desk)}, as_json, _line(stored, desk))
 
 
-def _line(key: StoredKey, desk: Desk) -> str:
+def _line(key: StoredKey, desk: KeysCli) -> str:
     until = f"signs {rfc3339(key.signs_from)} to {rfc3339(key.signs_until)}, trusted to {rfc3339(key.public.not_after)}"
     return f"{key.purpose:<8} {key.kid}  {_doing(key, desk):<11}  {until}"
 
@@ -299,7 +299,7 @@ def _admitted_line(key: VerificationKey) -> str:
     return f"{key.purpose:<8} {key.kid}  {'admitted':<11}  {until}"
 
 
-def _doing(key: StoredKey, desk: Desk) -> str:
+def _doing(key: StoredKey, desk: KeysCli) -> str:
     at = desk.clock.now()
     if key.state in (KeyState.DISABLED, KeyState.COMPROMISED):
         return key.state.value

@@ -35,7 +35,7 @@ _JTI_LEAST, _JTI_MOST = 16, 128
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class SignedCall:
     """The call that a proof must be about. `url` without query; `card` the card token that the phone holds, or None."""
 
     method: str
@@ -52,7 +52,7 @@ class WalletProof:
     forget_at: datetime
 
 
-def sign_wallet_proof(signer: Signer, call: Call, at: datetime) -> str:
+def sign_wallet_proof(signer: Signer, call: SignedCall, at: datetime) -> str:
     """Return a proof for one call."""
     claims: dict[str, object] = {
         "htm": call.method,
@@ -66,7 +66,7 @@ def sign_wallet_proof(signer: Signer, call: Call, at: datetime) -> str:
     return sign_token(signer, WALLET_PROOF, claims)
 
 
-def verify_wallet_proof(text: str, key: ec.EllipticCurvePublicKey, call: Call, at: datetime) -> WalletProof:
+def verify_wallet_proof(text: str, key: ec.EllipticCurvePublicKey, call: SignedCall, at: datetime) -> WalletProof:
     """Verify a proof with the phone's known key against the very call.
 
     A TokenError for any other key, method, address, body or card; ClockOff, told last, when all else holds.

@@ -18,10 +18,10 @@ from ledger.values import (
     CheckIn,
     CheckOut,
     Entry,
+    EntryPage,
     Fault,
     Operation,
     Outcome,
-    Page,
     ProofClaim,
     Query,
     Usage,
@@ -110,7 +110,7 @@ class Ledger(Protocol):
         """Return one entry."""
         ...
 
-    def entries(self, query: Query) -> Page:
+    def entries(self, query: Query) -> EntryPage:
         """Return a page of the log in short reads that do not hold writers up."""
         ...
 

@@ -19,7 +19,7 @@ Tell = Callable[[int], object]
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
+class MoveResult:
     """How much was moved."""
 
     entries: int
@@ -32,7 +32,7 @@ class MoveFailed(LedgerError):
     """The target is not what was moved; what was written there is to be thrown away."""
 
 
-def export_to(ledger: Ledger, path: Path, tell: Tell) -> Moved:
+def export_to(ledger: Ledger, path: Path, tell: Tell) -> MoveResult:
     """Write a ledger to a new file; the file is read again before this returns.
 
     LedgerError when somebody wrote meanwhile, or when what is held is no sound ledger; no file is left then.
@@ -47,7 +47,7 @@ def export_to(ledger: Ledger, path: Path, tell: Tell) -> Moved:
         raise
 
 
-def import_from(file: IO[bytes], ledger: Ledger, clock: Clock, tell: Tell) -> Moved:
+def import_from(file: IO[bytes], ledger: Ledger, clock: Clock, tell: Tell) -> MoveResult:
     """Write a file's ledger into an empty one, and compare: three times the file's entries are told.
 
     `contents.Damaged` names the first line that is wrong, LedgerError when the ledger is not empty: nothing was written
@@ -60,7 +60,7 @@ def import_from(file: IO[bytes], ledger: Ledger, clock: Clock, tell: Tell) -> Mo
     return moved
 
 
-def migrate(source: Ledger, target: Ledger, clock: Clock, tell: Tell) -> Moved:
+def migrate(source: Ledger, target: Ledger, clock: Clock, tell: Tell) -> MoveResult:
     """Write a ledger into an empty one of any store, and compare: twice the source's entries are told.
 
     LedgerError when the source is no sound ledger or the target not empty; MoveFailed as above, also when somebody
@@ -78,14 +78,14 @@ def _told(found: Iterable[Contents], tell: Tell) -> Iterable[Contents]:
         tell(len(contents.leaves))
 
 
-def _count(found: Iterable[Contents]) -> Moved:
+def _count(found: Iterable[Contents]) -> MoveResult:
     entries = holders = answers = proofs = 0
     for contents in found:
         entries += len(contents.leaves)
         holders += len(contents.holders)
         answers += len(contents.answers)
         proofs += len(contents.proofs)
-    return Moved(entries, holders, answers, proofs)
+    return MoveResult(entries, holders, answers, proofs)
 
 
 def _require_empty(ledger: Ledger) -> None:
@@ -93,7 +93,7 @@ def _require_empty(ledger: Ledger) -> None:
         raise LedgerError("the target is not empty: nothing was written to it")
 
 
-def _restore(found: Iterable[Contents], ledger: Ledger) -> Moved:
+def _restore(found: Iterable[Contents], ledger: Ledger) -> MoveResult:
     def written() -> Iterable[Contents]:
         for contents in found:
             ledger.restore(contents)

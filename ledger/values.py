@@ -323,7 +323,7 @@ class Query:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class EntryPage:
     """One page of entries and the cursor of the next, None at the end."""
 
     entries: tuple[Entry, ...]

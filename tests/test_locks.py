@@ -21,6 +21,8 @@ LOCKS = {
     "devices-test": "devices-test",
     "scanner": "scanner",
     "postgres": "postgres",
+    "hsm": "hsm",
+    "tracing": "tracing",
 }
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 ADDRESS = re.compile(r"https?://|git\+|@\s*file:|--(extra-)?index-url|--find-links", re.IGNORECASE)
@@ -42,7 +44,7 @@ def pins(text: str) -> dict[str, str]:
     """The names of a lock and their versions."""
     return {
         canonical(name): version
-        for name, version in re.findall(r"^([\w.-]+)(?:\[\w+\])?==([\w.+!]+)", text, re.MULTILINE)
+        for name, version in re.findall(r"^([\w.-]+)(?:\[[\w,.-]+\])?==([\w.+!]+)", text, re.MULTILINE)
     }
 
 
@@ -87,9 +89,9 @@ def imported(folder: str) -> set[str]:
 @pytest.mark.parametrize(
     ("folder", "locks"),
     [
-        *((room, ("core",)) for room in ("accounts", "cards", "edge", "issuer", "keys", "verifier", "web")),
+        *((room, ("core",)) for room in ("accounts", "audit", "cards", "edge", "issuer", "keys", "ledger", "verifier", "web")),
         ("devices", ("core", "devices", "scanner")),
-        ("tests", ("dev", "setup", "postgres", "devices-test")),
+        ("tests", ("dev", "setup", "postgres", "devices-test", "hsm", "tracing")),
         ("bench", ("dev",)),
     ],
 )

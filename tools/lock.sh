@@ -2,11 +2,11 @@
 # Writes requirements/*.txt anew: every package pinned with its hashes, no address of any registry (docs/decisions/0003).
 # An argument is handed on, as in: tools/lock.sh --upgrade-package flask
 set -eu
-compile() { .venv/bin/uv pip compile --quiet --generate-hashes --no-header --no-annotate --no-emit-index-url \
+compile() { .venv/bin/uv pip compile --quiet --generate-hashes --no-header --no-annotate --no-emit-index-url --no-strip-extras \
     --python-version 3.11 --python-platform linux "$@" pyproject.toml; }
 
 compile "$@" -o requirements/core.txt
-for extra in setup dev devices devices-test scanner postgres; do
+for extra in setup dev devices devices-test scanner postgres hsm tracing; do
     compile "$@" --extra "$extra" -c requirements/core.txt -o "requirements/$extra.txt"
 done
 .venv/bin/npm install --package-lock-only --ignore-scripts

@@ -13,7 +13,7 @@ from accounts.rights import Caller
 from audit.tree.entryindex import EntryIndex
 from audit.tree.holding import HELD, Held, held_back
 from audit.tree.older import older_leaves
-from audit.tree.place import Place, PlaceError
+from audit.tree.place import CheckpointPlace, PlaceError
 from audit.tree.proofs import LogReader
 from audit.tree.sequencing import log_reader
 from cards.programme.types import Programme
@@ -27,14 +27,14 @@ from ledger.opening import open_ledger
 from ledger.values import LedgerUnavailable
 from verifier.counter.answering import Answering
 from verifier.counter.changes import Changes
-from verifier.counter.checking_in import CheckInDesk
+from verifier.counter.checking_in import CheckInService
 from verifier.counter.known_cards import KnownCards
 from verifier.counter.looks import Looks
 from verifier.records.store import VerifierStore
-from verifier.services.bookings.desk import BookingDesk
+from verifier.services.bookings.service import BookingService
 from verifier.services.bookings.upkeep import BookingUpkeep
-from verifier.services.matters.desk import MatterDesk
-from verifier.services.requests.desk import RequestDesk
+from verifier.services.matters.service import MatterService
+from verifier.services.requests.service import RequestService
 from verifier.trust.photos import PhotoOf, no_photo
 from verifier.trust.published import PublishedFolder, pinned_root, read_programme
 
@@ -62,14 +62,14 @@ class Verifier:
     ledger: Ledger
     store: VerifierStore
     known: KnownCards
-    desk: CheckInDesk
+    desk: CheckInService
     looks: Looks
     changes: Changes
     answering: Answering
-    bookings: BookingDesk
+    bookings: BookingService
     upkeep: BookingUpkeep
-    matters: MatterDesk
-    requests: RequestDesk
+    matters: MatterService
+    requests: RequestService
     log: LogReader | None = None
     card_by_number: Callable[[str], str | None] = no_register
     entitled_until: Callable[[str, datetime], datetime | None] = not_known
@@ -121,7 +121,7 @@ def hold_lost(settings: Settings, ledger: Ledger) -> Held:
     """
     held = Held(settings.log / HELD)
     try:
-        published = Place(settings.log_checkpoint).read()
+        published = CheckpointPlace(settings.log_checkpoint).read()
         heads = ledger.heads()
     except PlaceError as error:
         raise LedgerUnavailable(str(error)) from None
@@ -140,7 +140,7 @@ def refuse_lost_ledger(settings: Settings) -> None:
     if not settings.ledger_url.startswith("sqlite:///") or Path(settings.ledger_url[10:]).exists():
         return
     try:
-        kept = Place(settings.log_checkpoint).read()
+        kept = CheckpointPlace(settings.log_checkpoint).read()
     except PlaceError as error:
         raise LedgerUnavailable(str(error)) from None
     if kept is not None and kept.size > 0:
@@ -162,10 +162,10 @@ def assemble(
 ) -> Verifier:
     """Put the parts together; without `log` no proofs are given."""
     known = KnownCards(store)
-    desk = CheckInDesk(published, ledger, known, CardCache(), store)
+    desk = CheckInService(published, ledger, known, CardCache(), store)
     looks = Looks(desk, ledger, store)
-    bookings = BookingDesk(published, ledger, store)
-    matters = MatterDesk(published, ledger, store)
+    bookings = BookingService(published, ledger, store)
+    matters = MatterService(published, ledger, store)
     return Verifier(
         programme=programme,
         published=published,
@@ -179,7 +179,7 @@ def assemble(
         bookings=bookings,
         upkeep=BookingUpkeep(published, ledger, store, bookings),
         matters=matters,
-        requests=RequestDesk(published, ledger, store, matters),
+        requests=RequestService(published, ledger, store, matters),
         log=log,
     )
 

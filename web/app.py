@@ -25,9 +25,9 @@ from issuer.api.servers import server_blueprint, token_of_number
 from issuer.api.wallet import blueprint as wallet_blueprint
 from issuer.enrolment.phone import entitled_until
 from issuer.publishing.publisher import Publisher
-from issuer.register.desk import Desk, open_desk
-from issuer.register.errors import Refused
+from issuer.register.errors import RefusedError
 from issuer.register.holders import find_holder
+from issuer.register.issuer import Issuer, open_issuer
 from verifier.api.asking import Asking
 from verifier.api.audit.review import review_blueprint
 from verifier.api.audit.reviewing import NameOf, Reviewing
@@ -83,7 +83,7 @@ def create_application(settings: Settings, clock: Clock | None = None) -> Flask:
     return app
 
 
-def _with_register(verifier: Verifier, settings: Settings, desk: Desk | None) -> Verifier:
+def _with_register(verifier: Verifier, settings: Settings, desk: Issuer | None) -> Verifier:
     """Say whom a verifier asks what only a register knows: the one on this host, an issuer elsewhere, or nobody."""
     if desk is not None:
         return replace(
@@ -113,8 +113,8 @@ def _keep_documents(settings: Settings, verifier: Verifier, clock: Clock) -> Non
     atexit.register(fetcher.stop)
 
 
-def _add_issuer(app: Flask, settings: Settings, authenticate: Authenticator, clock: Clock) -> Desk:
-    desk = open_desk(settings)
+def _add_issuer(app: Flask, settings: Settings, authenticate: Authenticator, clock: Clock) -> Issuer:
+    desk = open_issuer(settings)
     publisher = Publisher(desk, clock)
     publisher.once()
     publisher.start()
@@ -125,11 +125,11 @@ def _add_issuer(app: Flask, settings: Settings, authenticate: Authenticator, clo
     return desk
 
 
-def _name_of(desk: Desk, subject: str) -> str | None:
+def _name_of(desk: Issuer, subject: str) -> str | None:
     """Ask the register on this host for a holder's name, for an auditor with the right to it."""
     try:
         return find_holder(desk, subject).name
-    except Refused:
+    except RefusedError:
         return None
 
 

@@ -23,7 +23,7 @@ from accounts.store import AccountStore
 from edge.clock import Clock, SystemClock
 from edge.settings import Settings, SettingsError, load_settings
 from issuer.publishing.publish import publish_if_due
-from issuer.register.desk import Desk, open_desk
+from issuer.register.issuer import Issuer, open_issuer
 from web.seeding import (
     DemoAccounts,
     DemoHolder,
@@ -51,11 +51,11 @@ class Demo:
 
 
 @dataclass(frozen=True, slots=True)
-class Office:
+class DemoOffice:
     """The stores that the demonstration fills, open."""
 
     settings: Settings
-    desk: Desk
+    desk: Issuer
     accounts: AccountStore
 
     def close(self) -> None:
@@ -64,13 +64,13 @@ class Office:
         self.accounts.close()
 
 
-def open_office(settings: Settings) -> Office:
+def open_office(settings: Settings) -> DemoOffice:
     """Open the stores that the settings name, making them where they are absent."""
     settings.var.mkdir(parents=True, exist_ok=True)
-    return Office(settings, open_desk(settings), AccountStore.open(settings.accounts_url))
+    return DemoOffice(settings, open_issuer(settings), AccountStore.open(settings.accounts_url))
 
 
-def demonstrate(office: Office, at: datetime) -> Demo:
+def demonstrate(office: DemoOffice, at: datetime) -> Demo:
     """Return the demonstration's data, making it where there is none; publishes what is due."""
     note = office.settings.var / NOTE
     if note.exists():
@@ -110,7 +110,7 @@ def remove(settings: Settings) -> bool:
     return True
 
 
-def describe(office: Office, demo: Demo, at: datetime) -> str:
+def describe(office: DemoOffice, demo: Demo, at: datetime) -> str:
     """Return what to click, to type and to paste, with one-time codes made for this text."""
     base = office.settings.base_url
     lines = [f"Yunju is at {base}", "", f"Counter   {base}/counter   one-time code for a tablet at:"]
@@ -129,7 +129,7 @@ def describe(office: Office, demo: Demo, at: datetime) -> str:
     return "\n".join(lines)
 
 
-def _holder_lines(office: Office, holder: DemoHolder, at: datetime) -> list[str]:
+def _holder_lines(office: DemoOffice, holder: DemoHolder, at: datetime) -> list[str]:
     tier = office.desk.programme.tiers[holder.tier].name.in_language("zh")
     link = wallet_link(office.desk, holder, at) or "(this holder has enrolled too many phones)"
     lines = [f"  {holder.name}  {tier}", f"    phone          {link}   ID …{holder.id_last4}"]

@@ -18,10 +18,10 @@ from issuer.enrolment.enrolling import make_code
 from issuer.issuing.issuing import cards_of, issue
 from issuer.printing.qr import card_text
 from issuer.publishing.setup import set_up
-from issuer.register.desk import Desk
-from issuer.register.errors import Refused
+from issuer.register.errors import RefusedError
 from issuer.register.holders import NewGround, NewHolder, add_ground, add_holder
 from issuer.register.identity import IdType, check_identity
+from issuer.register.issuer import Issuer
 
 BY: Final = "demo"
 DEVICE_RIGHTS: Final = frozenset({Right.CHECK_IN, Right.VOID})
@@ -55,14 +55,14 @@ class DemoAccounts:
     operators: dict[str, str]
 
 
-def seed_issuer(desk: Desk, at: datetime) -> list[DemoHolder]:
+def seed_issuer(desk: Issuer, at: datetime) -> list[DemoHolder]:
     """Make the issuer's keys, publish, and register a holder of every tier with a printed card."""
     set_up(desk, at)
     tiers = sorted(desk.programme.tiers.values(), key=lambda tier: -tier.rank)
     return [_seed_holder(desk, tier.code, number, at) for number, tier in enumerate(tiers)]
 
 
-def _seed_holder(desk: Desk, tier: str, number: int, at: datetime) -> DemoHolder:
+def _seed_holder(desk: Issuer, tier: str, number: int, at: datetime) -> DemoHolder:
     name = _NAMES[number % len(_NAMES)]
     identity = check_identity(IdType.RESIDENT_ID, _resident_id(number), today=at.date())
     holder = add_holder(desk, NewHolder(name, identity, _PHONES[number % len(_PHONES)]), by=BY, at=at)
@@ -114,15 +114,15 @@ def device_code(store: AccountStore, point: str, at: datetime) -> str:
     return store.devices.make_code(point, by=BY, at=at, label="1", rights=COUNTER_RIGHTS).code
 
 
-def wallet_link(desk: Desk, holder: DemoHolder, at: datetime) -> str | None:
+def wallet_link(desk: Issuer, holder: DemoHolder, at: datetime) -> str | None:
     """Return the link that makes a phone this holder's card, None when the holder enrolled too many phones."""
     try:
         return make_code(desk, holder.id, by=BY, at=at).link
-    except Refused:
+    except RefusedError:
         return None
 
 
-def printed_text(desk: Desk, holder: DemoHolder) -> str | None:
+def printed_text(desk: Issuer, holder: DemoHolder) -> str | None:
     """Return what the QR code on a holder's printed card says, None when the card has ended."""
     live = (card for card in cards_of(desk, holder.id) if card.form is Form.PRINT and card.state.live)
     card = next(live, None)

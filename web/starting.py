@@ -12,7 +12,7 @@ from cards.programme.load import ProgrammeError
 from edge.database import UnusableDatabase
 from edge.log import configure_logging
 from edge.settings import SettingsError, load_settings
-from issuer.register.errors import Refused
+from issuer.register.errors import RefusedError
 from keys.files import StoreError
 from ledger.values import LedgerError
 from verifier.trust.published import Untrusted
@@ -28,7 +28,7 @@ _HINTS: Final[tuple[tuple[type[Exception], str], ...]] = (
     (ProgrammeError, "correct the programme's file, or unset YUNJU_PROGRAMME"),
     (LedgerError, "see docs/operations.md"),
     (UnusableDatabase, "the README lists the settings"),
-    (Refused, "see docs/operations.md"),
+    (RefusedError, "see docs/operations.md"),
 )
 
 

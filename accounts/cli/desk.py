@@ -28,7 +28,7 @@ GRANT_HELP: Final = (
 
 
 @dataclass
-class Desk:
+class AccountsCli:
     """What every command works with."""
 
     clock: Clock

@@ -10,8 +10,8 @@ from urllib.parse import urlencode
 import click
 import qrcode
 
-from accounts.cli.desk import RIGHT, Desk, point_of
-from accounts.devices import Device, EnrolmentCode, UnknownDevice
+from accounts.cli.desk import RIGHT, AccountsCli, point_of
+from accounts.devices import Device, DeviceCode, UnknownDevice
 from accounts.rights import parse_rights
 from edge.cli import Refusal, emit, json_option
 from edge.instants import rfc3339
@@ -30,7 +30,7 @@ def device() -> None:
 @click.option("--label", default="", help="What people call it.")
 @json_option
 @click.pass_obj
-def add(desk: Desk, point: str, rights: tuple[str, ...], label: str, as_json: bool) -> None:
+def add(desk: AccountsCli, point: str, rights: tuple[str, ...], label: str, as_json: bool) -> None:
     """Make a one-time code for a new device and show it once, also as a QR code to scan with the device."""
     # Both before the code: once made, it is shown.
     place, pinned = point_of(point, desk.points()), _pinned(desk)
@@ -44,7 +44,7 @@ def add(desk: Desk, point: str, rights: tuple[str, ...], label: str, as_json: bo
 @click.option("--point", help="Only those at this point.")
 @json_option
 @click.pass_obj
-def list_devices(desk: Desk, point: str | None, as_json: bool) -> None:
+def list_devices(desk: AccountsCli, point: str | None, as_json: bool) -> None:
     """List the devices, revoked ones too."""
     with desk.store() as store:
         found = store.devices.list(point=point)
@@ -55,7 +55,7 @@ def list_devices(desk: Desk, point: str | None, as_json: bool) -> None:
 @click.argument("device_id", metavar="ID")
 @json_option
 @click.pass_obj
-def revoke(desk: Desk, device_id: str, as_json: bool) -> None:
+def revoke(desk: AccountsCli, device_id: str, as_json: bool) -> None:
     """Take the device ID out of use; every server process follows within five seconds."""
     try:
         with desk.store() as store:
@@ -70,7 +70,7 @@ def _address(base_url: str, parts: Mapping[str, str]) -> str:
     return f"{base_url.rstrip('/')}/counter/#{urlencode(parts)}"
 
 
-def _pinned(desk: Desk) -> Mapping[str, str]:
+def _pinned(desk: AccountsCli) -> Mapping[str, str]:
     # As the verifier does: the root that is set, else the one that the issuer on this machine wrote.
     written = desk.settings.published / "root.jwk"
     file = desk.settings.root or (written if written.exists() else None)
@@ -85,7 +85,7 @@ def _root_thumbprint(file: Path) -> str:
         raise Refusal(f"the root key cannot be read: {error}", "YUNJU_ROOT names its public JWK") from None
 
 
-def _told(made: EnrolmentCode, address: str) -> str:
+def _told(made: DeviceCode, address: str) -> str:
     drawing = io.StringIO()
     code = qrcode.QRCode(border=2, error_correction=qrcode.constants.ERROR_CORRECT_L)
     code.add_data(address)
@@ -99,7 +99,7 @@ def _told(made: EnrolmentCode, address: str) -> str:
     )
 
 
-def _code_row(made: EnrolmentCode, address: str) -> dict[str, object]:
+def _code_row(made: DeviceCode, address: str) -> dict[str, object]:
     return {
         "code": made.code,
         "point": made.point,

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import click
 
-from accounts.cli.desk import GRANT_HELP, Desk, grants, shown
+from accounts.cli.desk import GRANT_HELP, AccountsCli, grants, shown
 from accounts.integrators import Integrator, UnknownIntegrator
 from accounts.rights import save_rights
 from edge.cli import Refusal, emit, json_option
@@ -24,7 +24,7 @@ def integrator() -> None:
 @click.option("--days", type=click.IntRange(1, 3650), default=365, show_default=True, help="How long its token lives.")
 @json_option
 @click.pass_obj
-def add(desk: Desk, label: str, granted: tuple[str, ...], days: int, as_json: bool) -> None:
+def add(desk: AccountsCli, label: str, granted: tuple[str, ...], days: int, as_json: bool) -> None:
     """Add the server called LABEL and show its token once."""
     at = desk.clock.now()
     with desk.store() as store:
@@ -38,7 +38,7 @@ def add(desk: Desk, label: str, granted: tuple[str, ...], days: int, as_json: bo
 @integrator.command("list")
 @json_option
 @click.pass_obj
-def list_integrators(desk: Desk, as_json: bool) -> None:
+def list_integrators(desk: AccountsCli, as_json: bool) -> None:
     """List the servers, revoked ones too."""
     with desk.store() as store:
         found = store.integrators.list()
@@ -49,7 +49,7 @@ def list_integrators(desk: Desk, as_json: bool) -> None:
 @click.argument("integrator_id", metavar="ID")
 @json_option
 @click.pass_obj
-def revoke(desk: Desk, integrator_id: str, as_json: bool) -> None:
+def revoke(desk: AccountsCli, integrator_id: str, as_json: bool) -> None:
     """End the token of the server ID; every server process follows within five seconds."""
     try:
         with desk.store() as store:

@@ -8,7 +8,7 @@ from typing import IO
 
 import click
 
-from accounts.cli.desk import GRANT_HELP, Desk, ask, grants, shown, weak_refused
+from accounts.cli.desk import GRANT_HELP, AccountsCli, ask, grants, shown, weak_refused
 from accounts.operators import OperatorRecord, UnknownOperator
 from accounts.people import NameTaken
 from accounts.rights import save_rights
@@ -37,7 +37,13 @@ def operator() -> None:
 @json_option
 @click.pass_obj
 def add(  # noqa: PLR0917 - click passes them by name
-    desk: Desk, code: str, name: str, granted: tuple[str, ...], pin_file: IO[str] | None, no_pin: bool, as_json: bool
+    desk: AccountsCli,
+    code: str,
+    name: str,
+    granted: tuple[str, ...],
+    pin_file: IO[str] | None,
+    no_pin: bool,
+    as_json: bool,
 ) -> None:
     """Add NAME, who types CODE and a PIN at the counter."""
     rights = grants(granted, desk.points())
@@ -53,7 +59,7 @@ def add(  # noqa: PLR0917 - click passes them by name
 @operator.command("list")
 @json_option
 @click.pass_obj
-def list_operators(desk: Desk, as_json: bool) -> None:
+def list_operators(desk: AccountsCli, as_json: bool) -> None:
     """List the operators, the disabled too."""
     with desk.store() as store:
         found = store.operators.list()
@@ -64,7 +70,7 @@ def list_operators(desk: Desk, as_json: bool) -> None:
 @click.argument("code")
 @json_option
 @click.pass_obj
-def disable(desk: Desk, code: str, as_json: bool) -> None:
+def disable(desk: AccountsCli, code: str, as_json: bool) -> None:
     """Take the operator with CODE out of use; sessions end within five seconds."""
     with _unknown_refused(), desk.store() as store:
         store.operators.disable(code, by=desk.by, at=desk.clock.now())
@@ -77,7 +83,7 @@ def disable(desk: Desk, code: str, as_json: bool) -> None:
 @NO_PIN
 @json_option
 @click.pass_obj
-def change_pin(desk: Desk, code: str, pin_file: IO[str] | None, no_pin: bool, as_json: bool) -> None:
+def change_pin(desk: AccountsCli, code: str, pin_file: IO[str] | None, no_pin: bool, as_json: bool) -> None:
     """Give the operator with CODE another PIN; whoever is signed in by the old one is out within five seconds."""
     pin = None if no_pin else ask("PIN", pin_file)
     with _unknown_refused(), weak_refused(), desk.store() as store:
@@ -90,7 +96,7 @@ def change_pin(desk: Desk, code: str, pin_file: IO[str] | None, no_pin: bool, as
 @click.option("--grant", "granted", multiple=True, required=True, help=GRANT_HELP)
 @json_option
 @click.pass_obj
-def change_rights(desk: Desk, code: str, granted: tuple[str, ...], as_json: bool) -> None:
+def change_rights(desk: AccountsCli, code: str, granted: tuple[str, ...], as_json: bool) -> None:
     """Give the operator with CODE these rights instead of the old ones; in force within five seconds."""
     rights = grants(granted, desk.points())
     with _unknown_refused(), desk.store() as store:

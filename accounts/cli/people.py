@@ -6,7 +6,7 @@ from typing import IO
 
 import click
 
-from accounts.cli.desk import Desk, ask, weak_refused
+from accounts.cli.desk import AccountsCli, ask, weak_refused
 from accounts.people import NameTaken, Person, UnknownPerson
 from accounts.rights import Role
 from edge.cli import Refusal, emit, json_option
@@ -30,7 +30,7 @@ def person() -> None:
 @_PASSWORD_FILE
 @json_option
 @click.pass_obj
-def add(desk: Desk, name: str, roles: tuple[str, ...], password_file: IO[str] | None, as_json: bool) -> None:
+def add(desk: AccountsCli, name: str, roles: tuple[str, ...], password_file: IO[str] | None, as_json: bool) -> None:
     """Add a person called NAME, who types it to sign in."""
     password = ask("Password", password_file)
     try:
@@ -44,7 +44,7 @@ def add(desk: Desk, name: str, roles: tuple[str, ...], password_file: IO[str] | 
 @person.command("list")
 @json_option
 @click.pass_obj
-def list_people(desk: Desk, as_json: bool) -> None:
+def list_people(desk: AccountsCli, as_json: bool) -> None:
     """List everybody, the disabled too."""
     with desk.store() as store:
         people = store.people.list()
@@ -56,7 +56,7 @@ def list_people(desk: Desk, as_json: bool) -> None:
 @click.argument("name")
 @json_option
 @click.pass_obj
-def disable(desk: Desk, name: str, as_json: bool) -> None:
+def disable(desk: AccountsCli, name: str, as_json: bool) -> None:
     """Take NAME out of use and end every session."""
     try:
         with desk.store() as store:
@@ -71,7 +71,7 @@ def disable(desk: Desk, name: str, as_json: bool) -> None:
 @_PASSWORD_FILE
 @json_option
 @click.pass_obj
-def password(desk: Desk, name: str, password_file: IO[str] | None, as_json: bool) -> None:
+def password(desk: AccountsCli, name: str, password_file: IO[str] | None, as_json: bool) -> None:
     """Give NAME another password and end every session."""
     chosen = ask("New password", password_file)
     try:

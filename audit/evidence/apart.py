@@ -23,7 +23,7 @@ from audit.evidence.chains import Finding
 from audit.evidence.checking import check_tiles
 from audit.evidence.exporting import Exported, Filter, csv_text, json_lines, write_xlsx
 from audit.tree.archiving import JoinedSource
-from audit.tree.tiles import FolderSource, Source
+from audit.tree.tiles import FolderSource, TileSource
 from keys.notes import NoteKey, OpenedCheckpoint, open_checkpoint
 
 ROOT: Final = Path(__file__).resolve().parents[2]
@@ -36,7 +36,7 @@ _CHUNK: Final = 64 * 1024
 What = Literal["jsonl", "csv", "xlsx", "check"]
 
 
-class Job(msgspec.Struct, frozen=True):
+class ExportJob(msgspec.Struct, frozen=True):
     """What is to be read: the log's folders (an archive second), its checkpoint and keys, what of it, in which form."""
 
     what: What
@@ -47,7 +47,7 @@ class Job(msgspec.Struct, frozen=True):
     wanted: Filter = Filter()
 
 
-class Step(msgspec.Struct, frozen=True, omit_defaults=True):
+class ExportStep(msgspec.Struct, frozen=True, omit_defaults=True):
     """A line of a check: how many entries were read so far, or what was found."""
 
     entries: int | None = None
@@ -60,13 +60,13 @@ class Broken(Exception):
     """The process ended before its work was done."""
 
 
-def job_of(what: What, folders: Sequence[Path], opened: OpenedCheckpoint, zone: ZoneInfo, wanted: Filter) -> Job:
+def job_of(what: What, folders: Sequence[Path], opened: OpenedCheckpoint, zone: ZoneInfo, wanted: Filter) -> ExportJob:
     """Return the job for a log that this process has opened."""
     keys = tuple(each.key.vkey for each in opened.signed if each.key.name == opened.checkpoint.origin)
-    return Job(what, tuple(map(str, folders)), opened.note.encode(), keys, zone.key, wanted)
+    return ExportJob(what, tuple(map(str, folders)), opened.note.encode(), keys, zone.key, wanted)
 
 
-def run_apart(job: Job) -> Generator[bytes, None, None]:
+def run_apart(job: ExportJob) -> Generator[bytes, None, None]:
     """Yield what the job writes, as it comes; Broken when it ended before its end. Closing the iterator ends it."""
     return run_module("audit.evidence.apart", msgspec.json.encode(job))
 
@@ -92,17 +92,17 @@ def _written(child: subprocess.Popen[bytes], job: bytes) -> Iterator[bytes]:
         raise Broken(f"the process ended with {child.returncode}")
 
 
-def steps_apart(job: Job) -> Iterator[Step]:
+def steps_apart(job: ExportJob) -> Iterator[ExportStep]:
     """Yield the steps of a check; Broken."""
     rest = b""
     with closing(run_apart(job)) as written:
         for data in written:
             *lines, rest = (rest + data).split(b"\n")
             for line in lines:
-                yield msgspec.json.decode(line, type=Step)
+                yield msgspec.json.decode(line, type=ExportStep)
 
 
-def perform(job: Job) -> Iterator[bytes]:
+def perform(job: ExportJob) -> Iterator[bytes]:
     """Do a job here; yield what it writes."""
     source = read_sources([Path(folder) for folder in job.folders])
     opened = open_checkpoint(job.note, [NoteKey.parse(key) for key in job.keys])
@@ -116,7 +116,7 @@ def perform(job: Job) -> Iterator[bytes]:
     return _workbook(log, job.wanted, zone)
 
 
-def read_sources(folders: Sequence[Path]) -> Source:
+def read_sources(folders: Sequence[Path]) -> TileSource:
     """Return the log in these folders, an archive after the first."""
     sources = [FolderSource(folder) for folder in folders]
     return sources[0] if len(sources) == 1 else JoinedSource(sources)
@@ -126,10 +126,10 @@ def _steps(log: Exported) -> Iterator[bytes]:
     told = 0
     for step in check_tiles(log.source, log.checkpoint.checkpoint):
         if isinstance(step, Finding):
-            yield _line(Step(None, step.kind.value, step.place, step.message))
+            yield _line(ExportStep(None, step.kind.value, step.place, step.message))
         elif step.entries >= told + STEP or step.entries == log.size:
             told = step.entries
-            yield _line(Step(told))
+            yield _line(ExportStep(told))
 
 
 def _workbook(log: Exported, wanted: Filter, zone: tzinfo) -> Iterator[bytes]:
@@ -146,7 +146,7 @@ def _chunks(file: IO[bytes]) -> Iterator[bytes]:
         yield data
 
 
-def _line(step: Step) -> bytes:
+def _line(step: ExportStep) -> bytes:
     return msgspec.json.encode(step) + b"\n"
 
 
@@ -158,7 +158,7 @@ def lower_priority() -> None:
 def main() -> None:
     """Read a job, do it at low priority, write what comes of it."""
     lower_priority()
-    job = msgspec.json.decode(sys.stdin.buffer.read(), type=Job)
+    job = msgspec.json.decode(sys.stdin.buffer.read(), type=ExportJob)
     for data in perform(job):
         sys.stdout.buffer.write(data)
         if job.what == "check":

@@ -15,7 +15,7 @@ from ledger.leaf import FIRST_PREV, entry_id
 from ledger.values import PARTITIONS
 
 
-class Kind(StrEnum):
+class FindingKind(StrEnum):
     """What a check finds. A closed set; docs/log-format.md explains each."""
 
     ALTERED = "altered"
@@ -34,7 +34,7 @@ class Kind(StrEnum):
 class Finding:
     """Something wrong: which kind, where (an entry's id, its index in the log, a file), and what in words."""
 
-    kind: Kind
+    kind: FindingKind
     place: str
     message: str
 
@@ -85,9 +85,9 @@ class Chains:
         try:
             link = _LINK.decode(data)
         except msgspec.MsgspecError:
-            return [Finding(Kind.ALTERED, place_of(index), "is no entry of a usage log")]
+            return [Finding(FindingKind.ALTERED, place_of(index), "is no entry of a usage log")]
         if not 0 <= link.partition < PARTITIONS or link.seq < 1 or link.id != entry_id(link.partition, link.seq):
-            return [Finding(Kind.ALTERED, place_of(index, link.id), "its id does not say where it stands")]
+            return [Finding(FindingKind.ALTERED, place_of(index, link.id), "its id does not say where it stands")]
         part = self._partitions.setdefault(link.partition, _Partition())
         if link.seq == part.seq + 1 and link.at >= part.at and (part.last is None or link.prev == b64u(part.last)):
             part.seq, part.last, part.at = link.seq, committed, link.at
@@ -109,7 +109,9 @@ class Chains:
             return []
         back = link.at < part.at
         part.seq, part.last = link.seq, committed
-        told = Finding(Kind.BACK_DATED, place_of(index, link.id), "its instant lies before that of the entry before it")
+        told = Finding(
+            FindingKind.BACK_DATED, place_of(index, link.id), "its instant lies before that of the entry before it"
+        )
         return [told] if back else []
 
     def end(self) -> list[Finding]:
@@ -118,9 +120,9 @@ class Chains:
         for partition, part in sorted(self._partitions.items()):
             for (home, seq), index in self._strays.items():
                 if home == partition and part.fill(seq):
-                    found.append(Finding(Kind.OUT_OF_ORDER, place_of(index, entry_id(home, seq)), _ELSEWHERE))
+                    found.append(Finding(FindingKind.OUT_OF_ORDER, place_of(index, entry_id(home, seq)), _ELSEWHERE))
             found += [
-                Finding(Kind.MISSING, entry_id(partition, start), _count(end - start))
+                Finding(FindingKind.MISSING, entry_id(partition, start), _count(end - start))
                 for start, end in sorted(part.gaps.items())
             ]
         return found
@@ -136,17 +138,19 @@ class Chains:
         found = []
         if part.last is not None and link.prev != b64u(part.last):
             before = entry_id(link.partition, link.seq - 1) if link.seq > 1 else "the beginning"
-            found.append(Finding(Kind.ALTERED, place, f"the chain of hashes is broken between {before} and this entry"))
+            found.append(
+                Finding(FindingKind.ALTERED, place, f"the chain of hashes is broken between {before} and this entry")
+            )
         if link.at < part.at:
-            found.append(Finding(Kind.BACK_DATED, place, "its instant lies before that of the entry before it"))
+            found.append(Finding(FindingKind.BACK_DATED, place, "its instant lies before that of the entry before it"))
         part.seq, part.last, part.at = link.seq, committed, max(part.at, link.at)
         return found
 
     def _earlier(self, place: str, link: Link, part: _Partition) -> Finding:
         """An entry whose number has passed: one of a gap comes too late, any other a second time."""
         if part.fill(link.seq):
-            return Finding(Kind.OUT_OF_ORDER, place, "stands behind an entry that follows it")
-        return Finding(Kind.INSERTED, place, "its number is another entry's already")
+            return Finding(FindingKind.OUT_OF_ORDER, place, "stands behind an entry that follows it")
+        return Finding(FindingKind.INSERTED, place, "its number is another entry's already")
 
 
 def place_of(index: int, entry: str | None = None) -> str:

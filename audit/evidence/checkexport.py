@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
-from audit.evidence.chains import Chains, Finding, Kind, place_of
+from audit.evidence.chains import Chains, Finding, FindingKind, place_of
 from audit.evidence.checking import Checked
 from audit.evidence.exporting import FORMAT
 from audit.tree.tiles import WIDTH
@@ -19,7 +19,7 @@ _MOST_FINDINGS = 200
 _STEP = 4096
 
 
-class Head(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class ExportHead(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The first line of an export."""
 
     format: str
@@ -29,7 +29,7 @@ class Head(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     checkpoint: str
 
 
-class Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class ExportLine(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Any later line: an entry, a block's proof, or the end."""
 
     index: int | None = None
@@ -41,15 +41,15 @@ class Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     entries: int | None = None
 
 
-_HEAD = msgspec.json.Decoder(Head)
-_LINE = msgspec.json.Decoder(Line)
+_HEAD = msgspec.json.Decoder(ExportHead)
+_LINE = msgspec.json.Decoder(ExportLine)
 
 
 class NotAnExport(ValueError):
     """The file is no export of a usage log."""
 
 
-def read_head(line: bytes) -> Head:
+def read_head(line: bytes) -> ExportHead:
     """Return an export's first line; NotAnExport for anything else."""
     try:
         head = _HEAD.decode(line)
@@ -60,7 +60,7 @@ def read_head(line: bytes) -> Head:
     return head
 
 
-def open_head(head: Head, keys: Sequence[NoteKey], witnesses: Sequence[NoteKey] = ()) -> OpenedCheckpoint:
+def open_head(head: ExportHead, keys: Sequence[NoteKey], witnesses: Sequence[NoteKey] = ()) -> OpenedCheckpoint:
     """Return the verified checkpoint of an export; NoteError when no trusted key signed it."""
     opened = open_checkpoint(head.checkpoint, keys, witnesses)
     if opened.checkpoint.size != head.size:
@@ -69,19 +69,19 @@ def open_head(head: Head, keys: Sequence[NoteKey], witnesses: Sequence[NoteKey] 
 
 
 def check_export(
-    head: Head, opened: OpenedCheckpoint, lines: Iterable[bytes], since: Checkpoint | None = None
+    head: ExportHead, opened: OpenedCheckpoint, lines: Iterable[bytes], since: Checkpoint | None = None
 ) -> Iterator[Finding | Checked]:
     """Check the lines after the first, and of a whole log that it still begins as it did at `since` (verified)."""
     check = _Whole(opened, since) if head.whole else _Choice(opened)
     found, ended = 0, False
     for number, line in enumerate(lines, 2):
         if ended:
-            yield Finding(Kind.INSERTED, f"line {number}", "something follows the last line")
+            yield Finding(FindingKind.INSERTED, f"line {number}", "something follows the last line")
             return
         try:
             read = _LINE.decode(line)
         except msgspec.MsgspecError as error:
-            yield Finding(Kind.DAMAGED, f"line {number}", f"is no line of an export: {error}")
+            yield Finding(FindingKind.DAMAGED, f"line {number}", f"is no line of an export: {error}")
             found += 1
             continue
         for step in check.end(read) if read.end else check.add(read, f"line {number}"):
@@ -91,10 +91,10 @@ def check_export(
         if number % _STEP == 0:
             yield Checked(check.count)
         if found >= _MOST_FINDINGS:
-            yield Finding(Kind.OTHER_LOG, f"line {number}", "so much differs that the rest was not read")
+            yield Finding(FindingKind.OTHER_LOG, f"line {number}", "so much differs that the rest was not read")
             return
     if not ended:
-        yield Finding(Kind.MISSING, "end", "the file ends before its last line: what follows was cut off")
+        yield Finding(FindingKind.MISSING, "end", "the file ends before its last line: what follows was cut off")
     yield Checked(check.count)
 
 
@@ -111,12 +111,12 @@ class _Whole:
         self._blocks = 0
         self.count = 0
 
-    def add(self, line: Line, place: str) -> Iterator[Finding]:
+    def add(self, line: ExportLine, place: str) -> Iterator[Finding]:
         if line.block is not None:
             yield from self._block(line, place)
             return
         if line.index is None or line.hash is None:
-            yield Finding(Kind.DAMAGED, place, "is neither an entry nor a proof")
+            yield Finding(FindingKind.DAMAGED, place, "is neither an entry nor a proof")
             return
         self.count += 1
         yield from self._place(line.index)
@@ -128,38 +128,44 @@ class _Whole:
         if own == told:
             yield from self._chains.add(line.index, data, told)
         else:
-            yield Finding(Kind.ALTERED, place_of(line.index), "the entry is not the one whose hash stands beside it")
+            yield Finding(
+                FindingKind.ALTERED, place_of(line.index), "the entry is not the one whose hash stands beside it"
+            )
             yield from self._chains.add_altered(line.index, data, told)
 
     def _place(self, index: int) -> Iterator[Finding]:
         if index > self._next:
-            yield Finding(Kind.MISSING, place_of(self._next), f"{index - self._next} entries are missing")
+            yield Finding(FindingKind.MISSING, place_of(self._next), f"{index - self._next} entries are missing")
         elif index < self._next:
-            yield Finding(Kind.OUT_OF_ORDER, place_of(index), f"stands where index {self._next} belongs")
+            yield Finding(FindingKind.OUT_OF_ORDER, place_of(index), f"stands where index {self._next} belongs")
         self._next = max(self._next, index + 1)
 
-    def _block(self, line: Line, place: str) -> Iterator[Finding]:
+    def _block(self, line: ExportLine, place: str) -> Iterator[Finding]:
         first = self._blocks * WIDTH
         span = f"index {first} to {min(first + WIDTH, self._size) - 1}"
         if line.block != self._blocks:
             yield Finding(
-                Kind.OUT_OF_ORDER, place, f"the proof of block {line.block} stands where {self._blocks} belongs"
+                FindingKind.OUT_OF_ORDER, place, f"the proof of block {line.block} stands where {self._blocks} belongs"
             )
         proof = [_hash(step) for step in line.proof or ()]
         try:
             verify_inclusion(root_of(self._hashes), self._blocks, -(-self._size // WIDTH), proof, self._root)
         except ProofError as error:
-            yield Finding(Kind.PROOF, span, f"the entries of this block are not those of the checkpoint: {error}")
+            yield Finding(
+                FindingKind.PROOF, span, f"the entries of this block are not those of the checkpoint: {error}"
+            )
         self._hashes.clear()
         self._blocks += 1
 
-    def end(self, line: Line) -> Iterator[Finding]:
+    def end(self, line: ExportLine) -> Iterator[Finding]:
         if self._next < self._size:
-            yield Finding(Kind.MISSING, place_of(self._next), f"{self._size - self._next} entries are missing")
+            yield Finding(FindingKind.MISSING, place_of(self._next), f"{self._size - self._next} entries are missing")
         if self._hashes or self._blocks != -(-self._size // WIDTH):
-            yield Finding(Kind.PROOF, place_of(self._blocks * WIDTH), "from here on no proof is given")
+            yield Finding(FindingKind.PROOF, place_of(self._blocks * WIDTH), "from here on no proof is given")
         if line.entries != self.count:
-            yield Finding(Kind.MISSING, "end", f"the last line counts {line.entries} entries, here are {self.count}")
+            yield Finding(
+                FindingKind.MISSING, "end", f"the last line counts {line.entries} entries, here are {self.count}"
+            )
         yield from self._chains.end()
         yield from self._history()
 
@@ -168,11 +174,15 @@ class _Whole:
         if since is None:
             return
         if since.origin != self._origin:
-            yield Finding(Kind.OTHER_LOG, "checkpoint", f"the earlier checkpoint is of {since.origin}")
+            yield Finding(FindingKind.OTHER_LOG, "checkpoint", f"the earlier checkpoint is of {since.origin}")
         elif since.size > self._size:
-            yield Finding(Kind.ROLLED_BACK, "checkpoint", f"the log had {since.size} entries, now it has {self._size}")
+            yield Finding(
+                FindingKind.ROLLED_BACK, "checkpoint", f"the log had {since.size} entries, now it has {self._size}"
+            )
         elif self._before.root() != since.root:
-            yield Finding(Kind.REWRITTEN, f"index 0 to {since.size - 1}", "the log began otherwise at that checkpoint")
+            yield Finding(
+                FindingKind.REWRITTEN, f"index 0 to {since.size - 1}", "the log began otherwise at that checkpoint"
+            )
 
 
 class _Choice:
@@ -183,24 +193,28 @@ class _Choice:
         self._last = -1
         self.count = 0
 
-    def add(self, line: Line, place: str) -> Iterator[Finding]:
+    def add(self, line: ExportLine, place: str) -> Iterator[Finding]:
         if line.index is None or line.proof is None:
-            yield Finding(Kind.DAMAGED, place, "is no entry with a proof")
+            yield Finding(FindingKind.DAMAGED, place, "is no entry with a proof")
             return
         self.count += 1
         if line.index <= self._last:
-            yield Finding(Kind.OUT_OF_ORDER, place_of(line.index), "stands behind a later entry, or a second time")
+            yield Finding(
+                FindingKind.OUT_OF_ORDER, place_of(line.index), "stands behind a later entry, or a second time"
+            )
         self._last = max(self._last, line.index)
         checkpoint = self._checkpoint
         try:
             proof = [_hash(step) for step in line.proof]
             verify_inclusion(leaf_hash(bytes(line.leaf)), line.index, checkpoint.size, proof, checkpoint.root)
         except ProofError as error:
-            yield Finding(Kind.ALTERED, place_of(line.index), f"the entry is not the log's: {error}")
+            yield Finding(FindingKind.ALTERED, place_of(line.index), f"the entry is not the log's: {error}")
 
-    def end(self, line: Line) -> Iterator[Finding]:
+    def end(self, line: ExportLine) -> Iterator[Finding]:
         if line.entries != self.count:
-            yield Finding(Kind.MISSING, "end", f"the last line counts {line.entries} entries, here are {self.count}")
+            yield Finding(
+                FindingKind.MISSING, "end", f"the last line counts {line.entries} entries, here are {self.count}"
+            )
 
 
 def _hash(text: str) -> bytes:

@@ -10,12 +10,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-from audit.evidence.chains import Chains, Finding, Kind, place_of
+from audit.evidence.chains import Chains, Finding, FindingKind, place_of
 from audit.tree.tiles import (
     ENTRIES,
     WIDTH,
-    Source,
     TileError,
+    TileSource,
     Tree,
     edge_root,
     read_tile,
@@ -38,7 +38,9 @@ class Checked:
     entries: int
 
 
-def check_tiles(source: Source, checkpoint: Checkpoint, since: Checkpoint | None = None) -> Iterator[Finding | Checked]:
+def check_tiles(
+    source: TileSource, checkpoint: Checkpoint, since: Checkpoint | None = None
+) -> Iterator[Finding | Checked]:
     """Check a log in tiles against its checkpoint, and that it still begins as it did at `since`.
 
     Both checkpoints are verified already. Ends after a few hundred findings: then the log is simply another.
@@ -49,33 +51,35 @@ def check_tiles(source: Source, checkpoint: Checkpoint, since: Checkpoint | None
         found += isinstance(step, Finding)
         yield step
         if found >= _MOST_FINDINGS:
-            yield Finding(Kind.OTHER_LOG, "log", "so much differs that the rest was not read")
+            yield Finding(FindingKind.OTHER_LOG, "log", "so much differs that the rest was not read")
             return
     if since is not None:
         yield from check_history(source, checkpoint, since)
 
 
-def check_history(source: Source, checkpoint: Checkpoint, since: Checkpoint) -> Iterator[Finding]:
+def check_history(source: TileSource, checkpoint: Checkpoint, since: Checkpoint) -> Iterator[Finding]:
     """Yield what is wrong between an earlier checkpoint and this one."""
     if since.origin != checkpoint.origin:
-        yield Finding(Kind.OTHER_LOG, "checkpoint", f"the earlier checkpoint is of {since.origin}")
+        yield Finding(FindingKind.OTHER_LOG, "checkpoint", f"the earlier checkpoint is of {since.origin}")
     elif since.size > checkpoint.size:
         message = f"the log had {since.size} entries, now it has {checkpoint.size}"
-        yield Finding(Kind.ROLLED_BACK, "checkpoint", message)
+        yield Finding(FindingKind.ROLLED_BACK, "checkpoint", message)
     else:
         try:
             root = Tree(source, checkpoint.size).root(since.size)
         except (TileError, ProofError) as error:
-            yield Finding(Kind.DAMAGED, "checkpoint", f"the earlier root cannot be computed: {error}")
+            yield Finding(FindingKind.DAMAGED, "checkpoint", f"the earlier root cannot be computed: {error}")
             return
         if root != since.root:
-            yield Finding(Kind.REWRITTEN, f"index 0 to {since.size - 1}", "the log began otherwise at that checkpoint")
+            yield Finding(
+                FindingKind.REWRITTEN, f"index 0 to {since.size - 1}", "the log began otherwise at that checkpoint"
+            )
 
 
 class _Check:
     """One pass over bundles and tiles, side by side."""
 
-    def __init__(self, source: Source, checkpoint: Checkpoint) -> None:
+    def __init__(self, source: TileSource, checkpoint: Checkpoint) -> None:
         self._source, self._checkpoint = source, checkpoint
         self._size = checkpoint.size
         self._chains = Chains()
@@ -109,11 +113,11 @@ class _Check:
             path, whole = tile_path(ENTRIES, number), WIDTH
             data = self._source.read(path)
         if data is None:
-            return None, [Finding(Kind.MISSING, path, f"the file of {_indexes(number, width)} is missing")]
+            return None, [Finding(FindingKind.MISSING, path, f"the file of {_indexes(number, width)} is missing")]
         try:
             entries = unpack_entries(data)
         except ValueError as error:
-            return None, [Finding(Kind.DAMAGED, path, f"{_indexes(number, width)}: {error}")]
+            return None, [Finding(FindingKind.DAMAGED, path, f"{_indexes(number, width)}: {error}")]
         return entries[:width] if whole > width else entries, []
 
     def _read_hashes(self, number: int, width: int, entries: list[bytes] | None) -> tuple[list[bytes], list[Finding]]:
@@ -122,7 +126,7 @@ class _Check:
             return read_tile(self._source, 0, number, width), []
         except TileError as error:
             hashes = [leaf_hash(entry) for entry in entries or ()]
-            kind = Kind.MISSING if "missing" in str(error) else Kind.DAMAGED
+            kind = FindingKind.MISSING if "missing" in str(error) else FindingKind.DAMAGED
             return hashes[:width] + [bytes(32)] * (width - len(hashes)), [Finding(kind, error.path, str(error))]
 
     def _compare(self, hashes: list[bytes], entries: list[bytes] | None) -> Iterator[Finding]:
@@ -167,23 +171,23 @@ class _Check:
         found = _find(actual[0][0], expected)
         if not expected or (wanted == 1 and found != 1):
             actual.popleft()
-            yield Finding(Kind.INSERTED, place, "an entry stands here that the tree does not know")
+            yield Finding(FindingKind.INSERTED, place, "an entry stands here that the tree does not know")
         elif wanted and found:
             yield from self._moved(wanted)
         elif found:
             yield self._missing(found)
         elif wanted:
             actual.popleft()
-            yield Finding(Kind.INSERTED, place, "an entry stands here that the tree does not know")
+            yield Finding(FindingKind.INSERTED, place, "an entry stands here that the tree does not know")
         else:
             committed, (_, data) = expected.popleft(), actual.popleft()
-            yield Finding(Kind.ALTERED, place, "the entry is not the one that the tree commits to")
+            yield Finding(FindingKind.ALTERED, place, "the entry is not the one that the tree commits to")
             yield from self._chains.add_altered(self._index, data, committed)
             self._index += 1
 
     def _moved(self, wanted: int) -> Iterator[Finding]:
         """Take the entry that belongs here from where it stands."""
-        yield Finding(Kind.OUT_OF_ORDER, place_of(self._index), f"its entry stands {wanted} places further on")
+        yield Finding(FindingKind.OUT_OF_ORDER, place_of(self._index), f"its entry stands {wanted} places further on")
         data = self._actual[wanted][1]
         del self._actual[wanted]
         yield from self._take(self._expected.popleft(), data)
@@ -193,7 +197,7 @@ class _Check:
         for _ in range(count):
             self._expected.popleft()
         self._index += count
-        return Finding(Kind.MISSING, place, f"{count} entries that the tree commits to are not there")
+        return Finding(FindingKind.MISSING, place, f"{count} entries that the tree commits to are not there")
 
     def _grow(self, hashes: list[bytes]) -> Iterator[Finding]:
         """Put a tile's hashes at the edge of the tree; a tile above that is complete must say the same."""
@@ -222,14 +226,14 @@ class _Check:
         try:
             held = read_tile(self._source, level, number, len(hashes))
         except TileError as error:
-            kind = Kind.MISSING if "missing" in str(error) else Kind.DAMAGED
+            kind = FindingKind.MISSING if "missing" in str(error) else FindingKind.DAMAGED
             yield Finding(kind, error.path, str(error))
             return
         for place, (have, want) in enumerate(zip(held, hashes, strict=True)):
             if have != want:
                 first = ((number * WIDTH + place) * WIDTH**level) // WIDTH
                 yield Finding(
-                    Kind.DAMAGED, path, f"hash {place} is not that of the tiles below, from bundle {first} on"
+                    FindingKind.DAMAGED, path, f"hash {place} is not that of the tiles below, from bundle {first} on"
                 )
 
     def _finish(self) -> Iterator[Finding]:
@@ -238,7 +242,7 @@ class _Check:
             if hashes:
                 yield from self._compare_tile(level, (self._size >> 8 * level) // WIDTH, hashes)
         if edge_root(self._edge) != self._checkpoint.root:
-            yield Finding(Kind.OTHER_LOG, "checkpoint", "the tiles have another root than the checkpoint signs")
+            yield Finding(FindingKind.OTHER_LOG, "checkpoint", "the tiles have another root than the checkpoint signs")
 
 
 def _find(wanted: bytes, hashes: Iterable[bytes]) -> int:

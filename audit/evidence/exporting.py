@@ -17,7 +17,7 @@ from typing import IO, Any, Final
 import msgspec
 
 from audit.evidence.workbook import write_workbook
-from audit.tree.tiles import WIDTH, Source, Tree
+from audit.tree.tiles import WIDTH, TileSource, Tree
 from keys.merkle import Nodes, inclusion_proof, span_hash
 from keys.notes import OpenedCheckpoint
 from ledger.leaf import leaf_hash
@@ -88,7 +88,7 @@ class Filter:
 class Exported:
     """A log that is to be handed out: its tiles and its verified checkpoint."""
 
-    source: Source
+    source: TileSource
     checkpoint: OpenedCheckpoint
 
     @property

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from audit.tree.tiles import CHECKPOINT, Source, TileError, Tree
+from audit.tree.tiles import CHECKPOINT, TileError, TileSource, Tree
 from audit.tree.tilewriter import replace_file
 from keys.merkle import EMPTY_ROOT, ProofError, verify_consistency
 from keys.notes import Checkpoint, NoteError, NoteKey, OpenedCheckpoint, open_checkpoint
@@ -72,7 +72,7 @@ class UrlSource:
         return data
 
 
-def compare(source: Source | None, one: OpenedCheckpoint, other: OpenedCheckpoint) -> bool:
+def compare(source: TileSource | None, one: OpenedCheckpoint, other: OpenedCheckpoint) -> bool:
     """Raise Forked when two checkpoints cannot be of one log; False when that cannot be told without the tiles.
 
     TileError or LogAway when the tiles cannot be read.
@@ -109,7 +109,7 @@ class Visit:
     before: Checkpoint | None
 
 
-class Watcher:
+class LogWatcher:
     """Visits one log again and again; remembers the last good checkpoint in a file."""
 
     def __init__(self, source: UrlSource, keys: Sequence[NoteKey], memory: Path) -> None:
@@ -160,4 +160,4 @@ def _refuse_rollback(before: OpenedCheckpoint, now: OpenedCheckpoint) -> None:
         raise Forked(f"the log was rolled back: {sizes}", before.note.encode(), now.note.encode())
 
 
-__all__ = ["Forked", "LogAway", "NoteError", "TileError", "UrlSource", "Visit", "Watcher", "compare", "fetch_http"]
+__all__ = ["Forked", "LogAway", "LogWatcher", "NoteError", "TileError", "UrlSource", "Visit", "compare", "fetch_http"]

@@ -24,7 +24,7 @@ SIZE = "text/x.tlog.size"
 _OLD = re.compile(r"old (0|[1-9][0-9]{0,18})")
 
 
-class Refused(Exception):
+class NotCosignedError(Exception):
     """The checkpoint is not cosigned: the status that the protocol names, and a body."""
 
     def __init__(self, status: int, body: str = "", content_type: str = "text/plain; charset=utf-8") -> None:
@@ -46,14 +46,14 @@ class WitnessBook:
         folder.mkdir(parents=True, exist_ok=True)
 
     def add(self, body: bytes, at: int) -> str:
-        """Take an add-checkpoint request and return the cosignature's line; Refused otherwise."""
+        """Take an add-checkpoint request and return the cosignature's line; NotCosignedError otherwise."""
         old, proof, note = _read_request(body)
         origin = note.text.partition("\n")[0]
         if origin not in self._logs:
-            raise Refused(404, "no such log is watched here\n")
+            raise NotCosignedError(404, "no such log is watched here\n")
         checkpoint = self._opened(note, origin)
         if old > checkpoint.size:
-            raise Refused(400, "the old size is larger than the checkpoint's\n")
+            raise NotCosignedError(400, "the old size is larger than the checkpoint's\n")
         with self._held(origin):
             self._compare(self._last(origin), old, proof, checkpoint)
             signature = self._cosigner.cosign(note.text, at)
@@ -72,25 +72,27 @@ class WitnessBook:
         try:
             open_note(note, self._logs[origin])
         except NoteError:
-            raise Refused(403, "the log did not sign this\n") from None
+            raise NotCosignedError(403, "the log did not sign this\n") from None
         try:
             return Checkpoint.parse(note.text)
         except NoteError as error:
-            raise Refused(400, f"{error}\n") from None
+            raise NotCosignedError(400, f"{error}\n") from None
 
     def _compare(self, last: Checkpoint | None, old: int, proof: Sequence[bytes], new: Checkpoint) -> None:
         size, root = (last.size, last.root) if last else (0, EMPTY_ROOT)
         if old != size:
-            raise Refused(409, f"{size}\n", SIZE)
+            raise NotCosignedError(409, f"{size}\n", SIZE)
         if new.size == size and new.root != root:
-            raise Refused(409, f"{size}\n", SIZE)  # two logs of one size: the protocol names this a conflict too
+            raise NotCosignedError(
+                409, f"{size}\n", SIZE
+            )  # two logs of one size: the protocol names this a conflict too
         if old == 0 and proof:
-            raise Refused(422, "from the empty tree on there is nothing to prove\n")
+            raise NotCosignedError(422, "from the empty tree on there is nothing to prove\n")
         try:
             if old:
                 verify_consistency(old, new.size, proof, root, new.root)
         except ProofError as error:
-            raise Refused(422, f"{error}\n") from None
+            raise NotCosignedError(422, f"{error}\n") from None
 
     def _last(self, origin: str) -> Checkpoint | None:
         try:
@@ -121,8 +123,8 @@ def _read_request(body: bytes) -> tuple[int, list[bytes], Note]:
         lines = head.split("\n")
         old = _OLD.fullmatch(lines[0])
         if not between or old is None or len(lines) - 1 > MAX_PROOF:
-            raise Refused(400, "not an add-checkpoint request\n")
+            raise NotCosignedError(400, "not an add-checkpoint request\n")
         proof = [b64decode(line, validate=True) for line in lines[1:]]
         return int(old[1]), proof, parse_note(rest)
     except ValueError as error:  # UnicodeDecodeError, binascii.Error and NoteError are of this kind
-        raise Refused(400, f"not an add-checkpoint request: {type(error).__name__}\n") from None
+        raise NotCosignedError(400, f"not an add-checkpoint request: {type(error).__name__}\n") from None

@@ -16,10 +16,10 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from audit.figures.thresholds import Thresholds
-from audit.tree.tiles import Source, TileError, Tree
+from audit.tree.tiles import TileError, TileSource, Tree
 
 
-class Kind(StrEnum):
+class AnomalyKind(StrEnum):
     """The closed set of anomalies; the pages explain each (`anomaly.<kind>` in the translations)."""
 
     TOO_FAR = "too-far"
@@ -37,7 +37,13 @@ class Kind(StrEnum):
 
 
 GRAVE: Final = frozenset(
-    {Kind.REPLAYED, Kind.REVOKED_OFFLINE, Kind.FORGED_OFFLINE, Kind.UNCHECKED_COPY, Kind.REFUSED_PROOFS}
+    {
+        AnomalyKind.REPLAYED,
+        AnomalyKind.REVOKED_OFFLINE,
+        AnomalyKind.FORGED_OFFLINE,
+        AnomalyKind.UNCHECKED_COPY,
+        AnomalyKind.REFUSED_PROOFS,
+    }
 )
 """Looked at first: a rule was broken, or somebody tried to."""
 
@@ -88,7 +94,7 @@ class Anomaly:
     """One finding: `about` holds what the explanation names; `entries` the first of `count` entries behind it."""
 
     id: str
-    kind: Kind
+    kind: AnomalyKind
     at: int
     about: dict[str, str]
     entries: list[str] = field(default_factory=list)
@@ -156,13 +162,13 @@ class _Search:
         marks = set(leaf.marks)
         checked = leaf.id_checked or "id-checked" in marks
         if leaf.granted and leaf.assurance in ("copyable", "counted") and not checked:
-            self._note(Kind.UNCHECKED_COPY, leaf.id, leaf)
+            self._note(AnomalyKind.UNCHECKED_COPY, leaf.id, leaf)
         if "overdrawn" in marks:
-            self._note(Kind.OVERDRAWN, leaf.id, leaf)
+            self._note(AnomalyKind.OVERDRAWN, leaf.id, leaf)
         if "replayed" in marks:
-            self._note(Kind.REPLAYED, leaf.id, leaf)
+            self._note(AnomalyKind.REPLAYED, leaf.id, leaf)
         if "granted-offline" in marks:
-            self._note(Kind.FORGED_OFFLINE, leaf.id, leaf)
+            self._note(AnomalyKind.FORGED_OFFLINE, leaf.id, leaf)
         self._ended_offline(leaf)
 
     def _ended_offline(self, leaf: SeenLeaf) -> None:
@@ -170,7 +176,7 @@ class _Search:
         if leaf.kind == "offline" and leaf.outcome == "denied" and leaf.reason in _ENDED:
             self._ended.add(leaf.id)
         if leaf.kind == "offline" and leaf.granted and leaf.linked in self._ended:
-            self._note(Kind.REVOKED_OFFLINE, leaf.id, leaf)
+            self._note(AnomalyKind.REVOKED_OFFLINE, leaf.id, leaf)
 
     def _by_clock(self, leaf: SeenLeaf) -> None:
         """What the hour and the device's clock show: one finding a device or point, and day."""
@@ -179,10 +185,10 @@ class _Search:
         most = timedelta(minutes=self._bounds.clock_minutes) / timedelta(milliseconds=1)
         off = leaf.client_time is not None and abs(leaf.client_time - leaf.at) > most
         if leaf.kind in _USES and ((off and leaf.kind == "check-in") or "clock-doubt" in leaf.marks):
-            self._note(Kind.CLOCK, f"{leaf.device}:{day}", leaf, minutes=self._bounds.clock_minutes)
+            self._note(AnomalyKind.CLOCK, f"{leaf.device}:{day}", leaf, minutes=self._bounds.clock_minutes)
         hours = self._bounds.hours_of(leaf.point)
         if leaf.granted and local.time() not in hours:
-            self._note(Kind.OFF_HOURS, f"{leaf.point}:{day}", leaf, hours=hours)
+            self._note(AnomalyKind.OFF_HOURS, f"{leaf.point}:{day}", leaf, hours=hours)
 
     def _local(self, millis: int) -> datetime:
         return datetime.fromtimestamp(millis / 1000, UTC).astimezone(self._zone)
@@ -192,7 +198,7 @@ class _Search:
         mine = self._voids.setdefault((leaf.staff, day), [])
         mine.append(leaf)
         if len(mine) >= self._bounds.voids:
-            self._group(Kind.VOIDS, f"{leaf.staff}:{day}", mine)
+            self._group(AnomalyKind.VOIDS, f"{leaf.staff}:{day}", mine)
 
     def _refused_proof(self, leaf: SeenLeaf) -> None:
         mine = self._refused.setdefault(leaf.device, [])
@@ -200,7 +206,7 @@ class _Search:
         minutes = self._bounds.refused_proofs_minutes
         mine[:] = [one for one in mine if one.when > leaf.when - timedelta(minutes=minutes) / timedelta(milliseconds=1)]
         if len(mine) >= self._bounds.refused_proofs:
-            self._group(Kind.REFUSED_PROOFS, f"{leaf.device}:{mine[0].id}", mine, minutes=minutes)
+            self._group(AnomalyKind.REFUSED_PROOFS, f"{leaf.device}:{mine[0].id}", mine, minutes=minutes)
             mine.clear()
 
     def _use(self, leaf: SeenLeaf, holder: str) -> None:
@@ -208,29 +214,29 @@ class _Search:
         if last is not None and last.point != leaf.point and not self._bounds.is_apart(abs(leaf.when - last.when)):
             self._far_apart(last, leaf, holder)
         self._last[holder] = leaf
-        self._count(self._pairs, Kind.SAME_PAIR, f"{leaf.staff}:{holder}", leaf)
-        self._count(self._uses, Kind.MOST_USED, holder, leaf, times=self._bounds.most_used_times)
+        self._count(self._pairs, AnomalyKind.SAME_PAIR, f"{leaf.staff}:{holder}", leaf)
+        self._count(self._uses, AnomalyKind.MOST_USED, holder, leaf, times=self._bounds.most_used_times)
 
     def _far_apart(self, last: SeenLeaf, leaf: SeenLeaf, holder: str) -> None:
         """One finding a holder and day."""
         day = self._local(leaf.when).date().isoformat()
-        name = f"{Kind.TOO_FAR}:{holder}:{day}"
+        name = f"{AnomalyKind.TOO_FAR}:{holder}:{day}"
         about = _about(leaf, other=last.point, minutes=self._bounds.too_far_minutes)
-        found = self.found.setdefault(name, Anomaly(name, Kind.TOO_FAR, leaf.when, about))
+        found = self.found.setdefault(name, Anomaly(name, AnomalyKind.TOO_FAR, leaf.when, about))
         if last.id not in found.entries:
             found.add(last)
         found.add(leaf)
 
-    def _count(self, table: dict[str, Anomaly], kind: Kind, key: str, leaf: SeenLeaf, **bound: object) -> None:
+    def _count(self, table: dict[str, Anomaly], kind: AnomalyKind, key: str, leaf: SeenLeaf, **bound: object) -> None:
         name = f"{kind}:{key}"
         if name not in table:
             table[name] = Anomaly(name, kind, leaf.when, _about(leaf, **bound))
         table[name].add(leaf)
 
-    def _note(self, kind: Kind, key: str, leaf: SeenLeaf, **bound: object) -> None:
+    def _note(self, kind: AnomalyKind, key: str, leaf: SeenLeaf, **bound: object) -> None:
         self._count(self.found, kind, key, leaf, **bound)
 
-    def _group(self, kind: Kind, key: str, leaves: list[SeenLeaf], **bound: object) -> None:
+    def _group(self, kind: AnomalyKind, key: str, leaves: list[SeenLeaf], **bound: object) -> None:
         name = f"{kind}:{key}"
         made = Anomaly(name, kind, leaves[0].when, _about(leaves[-1], **bound))
         for leaf in leaves:
@@ -251,7 +257,7 @@ def _about(leaf: SeenLeaf, **bound: object) -> dict[str, str]:
     return {name: str(value) for name, value in named.items() if value is not None}
 
 
-def leaves_between(source: Source, size: int, since: int, until: int, most: int) -> Iterator[bytes]:
+def leaves_between(source: TileSource, size: int, since: int, until: int, most: int) -> Iterator[bytes]:
     """Yield the leaves received in [`since`, `until`) (epoch milliseconds), `most` at the most; TileError.
 
     Across partitions the log is in order but for a minute: so much more is read on both sides.

@@ -25,7 +25,7 @@ KEPT: Final = 4
 """Searches that are remembered: pages ask for the same one again and again."""
 
 
-class Search(msgspec.Struct, frozen=True, kw_only=True):
+class OddsSearch(msgspec.Struct, frozen=True, kw_only=True):
     """Where to search (the log's folders, its size), from when to when (epoch milliseconds), and for what."""
 
     folders: tuple[str, ...]
@@ -60,7 +60,7 @@ class Searcher:
         if state is None:
             return Odds([], 0, complete=True)
         first, end = (datetime.combine(day, time(), self._zone) for day in (since, until + timedelta(days=1)))
-        asked = Search(
+        asked = OddsSearch(
             folders=self._folders,
             size=state.size,
             since=to_millis(first),
@@ -77,7 +77,7 @@ class Searcher:
         return self._found[key]
 
 
-def find_odds(asked: Search) -> Odds:
+def find_odds(asked: OddsSearch) -> Odds:
     """Search; TileError where the log cannot be read, apart.Broken where another process could not."""
     if asked.size <= HERE_MOST:
         return perform(asked)
@@ -85,7 +85,7 @@ def find_odds(asked: Search) -> Odds:
     return msgspec.json.decode(told, type=Odds)
 
 
-def perform(asked: Search) -> Odds:
+def perform(asked: OddsSearch) -> Odds:
     """Search in this process."""
     counted = [0]
     leaves = _leaves(asked, counted)
@@ -93,7 +93,7 @@ def perform(asked: Search) -> Odds:
     return Odds(found, counted[0], counted[0] < asked.most)
 
 
-def _leaves(asked: Search, counted: list[int]) -> Iterator[bytes]:
+def _leaves(asked: OddsSearch, counted: list[int]) -> Iterator[bytes]:
     """Yield a department's leaves, or all. A leaf is canonical: it holds this text only as its own field."""
     wanted = b"" if asked.department is None else b'"department":"%s"' % asked.department.encode()
     source = read_sources([Path(folder) for folder in asked.folders])
@@ -106,7 +106,7 @@ def _leaves(asked: Search, counted: list[int]) -> Iterator[bytes]:
 def main() -> None:
     """Read what is asked, search at low priority, write what was found."""
     lower_priority()
-    asked = msgspec.json.decode(sys.stdin.buffer.read(), type=Search)
+    asked = msgspec.json.decode(sys.stdin.buffer.read(), type=OddsSearch)
     sys.stdout.buffer.write(msgspec.json.encode(perform(asked)))
     sys.stdout.buffer.flush()
 

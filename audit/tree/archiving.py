@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from audit.tree.tiles import ENTRIES, WIDTH, FolderSource, Source, TileError, read_bundle, tile_path
+from audit.tree.tiles import ENTRIES, WIDTH, FolderSource, TileError, TileSource, read_bundle, tile_path
 from audit.tree.tilewriter import write_once
 from cards.programme.types import Programme
 
@@ -28,7 +28,7 @@ _INSTANT = msgspec.json.Decoder(_Instant)
 class JoinedSource:
     """Tiles in several folders: the first that has a path gives it."""
 
-    def __init__(self, sources: Sequence[Source]) -> None:
+    def __init__(self, sources: Sequence[TileSource]) -> None:
         """Look in this order."""
         self._sources = tuple(sources)
 

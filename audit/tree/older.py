@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from audit.tree.archiving import JoinedSource
 from audit.tree.entryindex import EntryIndex
-from audit.tree.place import Place, PlaceError
+from audit.tree.place import CheckpointPlace, PlaceError
 from audit.tree.tiles import FolderSource, TileError, Tree
 from edge.settings import Settings
 from keys.notes import NoteError
@@ -16,7 +16,7 @@ from ledger.values import LedgerUnavailable
 
 def older_leaves(settings: Settings) -> Callable[[int, int, int], list[bytes]]:
     """Return what reads a partition's leaves from one `seq` to another out of the log of these settings."""
-    place, index = Place(settings.log_checkpoint), EntryIndex(settings.log / "index")
+    place, index = CheckpointPlace(settings.log_checkpoint), EntryIndex(settings.log / "index")
     folders = [settings.log] + ([settings.log_archive] if settings.log_archive else [])
     source = JoinedSource([FolderSource(folder) for folder in folders])
 

@@ -62,7 +62,7 @@ class State(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return Checkpoint.parse(self.note.text)
 
 
-class Place:
+class CheckpointPlace:
     """The file at `path`, and a lock beside it."""
 
     def __init__(self, path: Path) -> None:

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from audit.tree.entryindex import EntryIndex
 from audit.tree.holding import HELD, Held
-from audit.tree.place import Place, State
-from audit.tree.sequencer import Incident
-from audit.tree.tiles import Source, Tree
+from audit.tree.place import CheckpointPlace, State
+from audit.tree.sequencer import LogIncident
+from audit.tree.tiles import TileSource, Tree
 from audit.tree.tilewriter import PRIVATE
 from audit.tree.witnesses import Witness
 from edge.instants import rfc3339
@@ -32,8 +32,8 @@ class LogReader:
 
     def __init__(
         self,
-        place: Place,
-        source: Source,
+        place: CheckpointPlace,
+        source: TileSource,
         index: EntryIndex,
         witnesses: tuple[Witness, ...] = (),
         *,
@@ -44,7 +44,7 @@ class LogReader:
         self.witnesses = witnesses
 
     @property
-    def source(self) -> Source:
+    def source(self) -> TileSource:
         """The tiles."""
         return self._source
 
@@ -70,7 +70,7 @@ class LogReader:
         """Return the partitions in which nothing is recorded until the ledger is repaired."""
         return frozenset() if self._incidents is None else Held(self._incidents.with_name(HELD)).get()
 
-    def report(self, at: datetime, incident: Incident) -> None:
+    def report(self, at: datetime, incident: LogIncident) -> None:
         """Add to the incidents what somebody outside found; the same is not told twice among the last ones."""
         if self._incidents is None:
             return

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import msgspec
 
 from audit.tree.entryindex import EntryIndex
-from audit.tree.tiles import Source, TileError, Tree
+from audit.tree.tiles import TileError, TileSource, Tree
 from edge.encoding import b64u
 from keys.merkle import ProofError, verify_inclusion
 from keys.notes import Checkpoint
@@ -43,7 +43,7 @@ _SLICE = 1000
 class Logged:
     """The published log as a repair reads it: where each partition ends, any entry's hash, entries with their proof."""
 
-    def __init__(self, source: Source, index: EntryIndex, checkpoint: Checkpoint) -> None:
+    def __init__(self, source: TileSource, index: EntryIndex, checkpoint: Checkpoint) -> None:
         """Read the log of a checkpoint whose signature was verified; Unrepairable when the files are not its."""
         self._index, self._checkpoint = index, checkpoint
         self._tree = Tree(source, checkpoint.size)

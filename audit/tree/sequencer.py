@@ -19,8 +19,8 @@ import msgspec
 
 from audit.tree.archiving import JoinedSource
 from audit.tree.entryindex import EntryIndex
-from audit.tree.place import Place, PlaceError, State
-from audit.tree.tiles import CHECKPOINT, FolderSource, Source, TileError, Tree
+from audit.tree.place import CheckpointPlace, PlaceError, State
+from audit.tree.tiles import CHECKPOINT, FolderSource, TileError, TileSource, Tree
 from audit.tree.tilewriter import TileWriter, drop_partials, replace_file, set_orphans_aside
 from edge.encoding import b64u
 from edge.instants import rfc3339, to_epoch
@@ -51,7 +51,7 @@ class Unsafe(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Incident:
+class LogIncident:
     """Something that must not happen: `kind` is one of docs/log-format.md; where; in words, in both languages."""
 
     kind: str
@@ -65,11 +65,11 @@ class LogHome:
     """Where a log lives: its tiles' folder, the checkpoint's place, its name, and where old entries were moved to."""
 
     folder: Path
-    place: Place
+    place: CheckpointPlace
     origin: str
     archive: Path | None = None
 
-    def source(self) -> Source:
+    def source(self) -> TileSource:
         """Return the tiles."""
         here = FolderSource(self.folder)
         return here if self.archive is None else JoinedSource([here, FolderSource(self.archive)])
@@ -89,7 +89,7 @@ class _Link(msgspec.Struct, frozen=True):
 
 
 _LINK = msgspec.json.Decoder(_Link)
-Report = Callable[[Incident], None]
+Report = Callable[[LogIncident], None]
 
 
 class Sequencer:
@@ -112,7 +112,7 @@ class Sequencer:
         in which partitions the ledger is not what the log says.
         """
         self._home, self._ledger, self._signers, self._report = home, ledger, tuple(signers), report
-        self._told: set[Incident] = set()
+        self._told: set[LogIncident] = set()
         self._hold = hold
         self._store: str | None = None
         self._strange: set[int] = set()
@@ -260,7 +260,7 @@ class Sequencer:
             head = heads.get(partition, 0)
             message = f"the ledger's partition ends at {head}, the log knows {seq} of its entries"
             zh = f"台账的这一分区止于第{head}条，日志中已有{seq}条；修复前此分区停止办理"
-            self._tell(Incident("rolled-back", entry_id(partition, seq), message, zh))
+            self._tell(LogIncident("rolled-back", entry_id(partition, seq), message, zh))
         store = self._ledger.store()
         suspects = self._strange if store == self._store else set(self._heads)
         strange = {one for one in suspects - behind if not self._agrees(one)}
@@ -268,7 +268,7 @@ class Sequencer:
             apart = len(behind | strange)
             message = f"the ledger is another file or server than before: {apart} partitions are not what the log says"
             zh = f"台账的文件或服务器已不是原来的；{apart}个分区与日志不符"
-            self._tell(Incident("other-store", "ledger", message, zh))
+            self._tell(LogIncident("other-store", "ledger", message, zh))
         self._store, self._strange = store, strange
         return behind | strange
 
@@ -320,16 +320,16 @@ class Sequencer:
             first = min(late, key=lambda link: link.at)
             place = entry_id(first.partition, first.seq)
             message = f"{len(late)} entries were integrated late, at {rfc3339(at)}"
-            self._tell(Incident("late", place, message, f"{len(late)}条记录逾期并入，时间{rfc3339(at)}"))
+            self._tell(LogIncident("late", place, message, f"{len(late)}条记录逾期并入，时间{rfc3339(at)}"))
 
-    def _tell(self, incident: Incident) -> None:
+    def _tell(self, incident: LogIncident) -> None:
         if incident not in self._told:
             self._told.add(incident)
             self._report(incident)
 
 
-def _altered(partition: int, seq: int, why: str, zh: str) -> Incident:
-    return Incident("altered", entry_id(partition, seq), why, zh)
+def _altered(partition: int, seq: int, why: str, zh: str) -> LogIncident:
+    return LogIncident("altered", entry_id(partition, seq), why, zh)
 
 
 def adopt(home: LogHome, signers: Sequence[NoteSigner], at: datetime) -> int:

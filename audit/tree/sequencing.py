@@ -14,9 +14,9 @@ from time import monotonic
 from typing import Final
 
 from audit.tree.holding import HELD, Held
-from audit.tree.place import Place, PlaceError
+from audit.tree.place import CheckpointPlace, PlaceError
 from audit.tree.proofs import LogReader, append_incident
-from audit.tree.sequencer import Incident, LogHome, NotLeader, Sequencer
+from audit.tree.sequencer import LogHome, LogIncident, NotLeader, Sequencer
 from audit.tree.tiles import FolderSource, TileError, Tree
 from audit.tree.witnesses import Contradicted, Witness, WitnessAway, ask, call_http, largest_seen, read_witnesses
 from cards.promise import origin_of
@@ -44,7 +44,7 @@ Call = Callable[[str, bytes | None], tuple[int, bytes]]
 
 def open_home(settings: Settings, issuer: str) -> LogHome:
     """Return where the log of these settings lives; opens nothing."""
-    return LogHome(settings.log, Place(settings.log_checkpoint), origin_of(issuer), settings.log_archive)
+    return LogHome(settings.log, CheckpointPlace(settings.log_checkpoint), origin_of(issuer), settings.log_archive)
 
 
 def log_witnesses(settings: Settings) -> tuple[Witness, ...]:
@@ -188,7 +188,7 @@ class Sequencing:
                 seen = largest_seen(witness, self._parts.home.origin, keys, self._parts.call)
             except WitnessAway as error:
                 message = f"could not be asked at the start: {error}"
-                self.report(Incident("witness-away", witness.name, message, "启动时无法询问此见证人"))
+                self.report(LogIncident("witness-away", witness.name, message, "启动时无法询问此见证人"))
                 continue
             found += [seen] if seen else []
         return found
@@ -221,7 +221,7 @@ class Sequencing:
             )
         except Contradicted as error:
             zh = "此见证人见过更大的或另一份日志；本日志可能是恢复的旧副本或分叉"
-            self.report(Incident("contradicted", witness.name, str(error), zh))
+            self.report(LogIncident("contradicted", witness.name, str(error), zh))
             return False
         except WitnessAway as error:
             fields = {"witness": witness.name, "error": str(error)}
@@ -230,7 +230,7 @@ class Sequencing:
         home.place.witnessed(state.note.with_signatures([signature]), {witness.name: seen})
         return True
 
-    def report(self, incident: Incident) -> None:
+    def report(self, incident: LogIncident) -> None:
         """Log an incident and append it to the log's own list of them."""
         fields = {"kind": incident.kind, "place": incident.place, "detail": incident.message}
         _log.error("incident in the usage log", extra={"safe_fields": fields})

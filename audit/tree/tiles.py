@@ -35,7 +35,7 @@ class TileError(Exception):
         self.path = path
 
 
-class Source(Protocol):
+class TileSource(Protocol):
     """Where tiles come from."""
 
     def read(self, path: str) -> bytes | None:
@@ -122,7 +122,7 @@ def unpack_entries(data: bytes) -> list[bytes]:
     return entries
 
 
-def read_tile(source: Source, level: int, index: int, width: int) -> list[bytes]:
+def read_tile(source: TileSource, level: int, index: int, width: int) -> list[bytes]:
     """Return the first `width` hashes of a tile; TileError when it is missing or too short."""
     path, data = _read(source, level, index, width)
     if len(data) % HASH_BYTES or len(data) < width * HASH_BYTES or len(data) > WIDTH * HASH_BYTES:
@@ -130,7 +130,7 @@ def read_tile(source: Source, level: int, index: int, width: int) -> list[bytes]
     return split_hashes(data[: width * HASH_BYTES])
 
 
-def read_bundle(source: Source, index: int, width: int) -> list[bytes]:
+def read_bundle(source: TileSource, index: int, width: int) -> list[bytes]:
     """Return the first `width` entries of a bundle; TileError when it is missing, damaged or too short."""
     path, data = _read(source, ENTRIES, index, width)
     try:
@@ -142,7 +142,7 @@ def read_bundle(source: Source, index: int, width: int) -> list[bytes]:
     return entries[:width]
 
 
-def _read(source: Source, level: int | str, index: int, width: int) -> tuple[str, bytes]:
+def _read(source: TileSource, level: int | str, index: int, width: int) -> tuple[str, bytes]:
     path = tile_path(level, index, width)
     data = source.read(path)
     if data is None and width < WIDTH:
@@ -159,7 +159,7 @@ class Tree:
     compares `root()` with a checkpoint.
     """
 
-    def __init__(self, source: Source, size: int) -> None:
+    def __init__(self, source: TileSource, size: int) -> None:
         """Look at the first `size` leaves of the source."""
         self._source = source
         self.size = size

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class ProgrammeFault:
     """One fault: where (`services.gym-visit.quota`), what is wrong, and what to write instead."""
 
     place: str
@@ -22,7 +22,7 @@ class Fault:
 class ProgrammeError(Exception):
     """A programme file that cannot be used. `faults` holds all that was found, `source` the file's name."""
 
-    def __init__(self, source: str, faults: Iterable[Fault]) -> None:
+    def __init__(self, source: str, faults: Iterable[ProgrammeFault]) -> None:
         self.source = source
         self.faults = tuple(faults)
         lines = "".join(f"\n  {fault}" for fault in self.faults)

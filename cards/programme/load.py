@@ -11,13 +11,13 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from cards.programme import sections
 from cards.programme.checks import check_assumptions, check_programme, with_reasons
-from cards.programme.faults import Fault, ProgrammeError, nearest, shown
+from cards.programme.faults import ProgrammeError, ProgrammeFault, nearest, shown
 from cards.programme.grounds import read_documents, read_grounds
 from cards.programme.services import read_items, read_services
 from cards.programme.table import CODE, Sheet, Table
 from cards.programme.types import Point, Programme, Service
 
-__all__ = ["LARGEST", "Fault", "ProgrammeError", "load_programme", "parse_programme"]
+__all__ = ["LARGEST", "ProgrammeError", "ProgrammeFault", "load_programme", "parse_programme"]
 
 LARGEST = 1_000_000
 """Most bytes a programme file may have."""
@@ -34,7 +34,9 @@ def load_programme(path: str | Path) -> Programme:
         with Path(path).open("rb") as file:
             data = file.read(LARGEST + 1)
     except (OSError, ValueError) as fault:
-        problem = Fault(str(path), f"cannot be read ({fault.__class__.__name__})", "name a readable programme file")
+        problem = ProgrammeFault(
+            str(path), f"cannot be read ({fault.__class__.__name__})", "name a readable programme file"
+        )
         raise ProgrammeError(str(path), [problem]) from fault
     return parse_programme(data, str(path))
 
@@ -57,16 +59,18 @@ def parse_programme(data: bytes, source: str) -> Programme:
 
 def _toml(data: bytes, source: str) -> Mapping[str, object]:
     if len(data) > LARGEST:
-        raise ProgrammeError(source, [Fault(source, "too large", f"{LARGEST} bytes at most")])
+        raise ProgrammeError(source, [ProgrammeFault(source, "too large", f"{LARGEST} bytes at most")])
     try:
         return tomllib.loads(data.decode())
     except UnicodeDecodeError as fault:
-        raise ProgrammeError(source, [Fault(source, f"not UTF-8 at byte {fault.start}", "save it as UTF-8")]) from fault
+        raise ProgrammeError(
+            source, [ProgrammeFault(source, f"not UTF-8 at byte {fault.start}", "save it as UTF-8")]
+        ) from fault
     except RecursionError as fault:
-        raise ProgrammeError(source, [Fault(source, "nested too deep", "write plain tables")]) from fault
+        raise ProgrammeError(source, [ProgrammeFault(source, "nested too deep", "write plain tables")]) from fault
     except ValueError as fault:
         raise ProgrammeError(
-            source, [Fault(source, f"not TOML: {str(fault)[:200]}", "mend the line it names")]
+            source, [ProgrammeFault(source, f"not TOML: {str(fault)[:200]}", "mend the line it names")]
         ) from fault
 
 

@@ -12,7 +12,7 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import TypeVar
 
-from cards.programme.faults import Fault, nearest, shown
+from cards.programme.faults import ProgrammeFault, nearest, shown
 from cards.programme.types import Text
 
 CODE = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
@@ -26,12 +26,14 @@ class Sheet:
     """What the tables of one file share: the faults found so far and the languages that every text needs."""
 
     def __init__(self) -> None:
-        self.faults: list[Fault] = []
+        self.faults: list[ProgrammeFault] = []
         self.languages: tuple[str, ...] = ("en",)
 
     def fault(self, place: str, problem: str, remedy: str) -> None:
         """Note a fault, once. A place that cannot be printed (a key may hold anything) is quoted."""
-        found = Fault(place if place.isprintable() and len(place) <= 200 else ascii(place)[:200], problem, remedy)
+        found = ProgrammeFault(
+            place if place.isprintable() and len(place) <= 200 else ascii(place)[:200], problem, remedy
+        )
         if found not in self.faults:
             self.faults.append(found)
 

@@ -15,15 +15,15 @@ from edge.problems import Problem
 from issuer.api.servers import asking_server
 from issuer.issuing.issuing import find_card
 from issuer.register import office_log
-from issuer.register.desk import Desk
-from issuer.register.errors import Refused
+from issuer.register.errors import RefusedError
 from issuer.register.holders import photo_of
-from issuer.register.office_log import Action
+from issuer.register.issuer import Issuer
+from issuer.register.office_log import OfficeAction
 
 JPEG: Final = "image/jpeg"
 
 
-def photo_blueprint(desk: Desk, authenticate: Callable[[Request], Caller]) -> Blueprint:
+def photo_blueprint(issuer: Issuer, authenticate: Callable[[Request], Caller]) -> Blueprint:
     """Return GET /v1/cards/<card>/photo, for servers whose token has the right `names` everywhere."""
     made = Blueprint("issuer-photos", __name__)
 
@@ -37,7 +37,7 @@ def photo_blueprint(desk: Desk, authenticate: Callable[[Request], Caller]) -> Bl
     )
     def card_photo(card: str) -> Response:
         caller = asking_server(authenticate, Right.NAMES)
-        photo = photo_for_check(desk, card, request_instant(), by=f"integrator:{caller.id}")
+        photo = photo_for_check(issuer, card, request_instant(), by=f"integrator:{caller.id}")
         if photo is None:
             raise Problem("not-found")
         return Response(photo, content_type=JPEG, headers={"Cache-Control": "no-store"})
@@ -45,14 +45,14 @@ def photo_blueprint(desk: Desk, authenticate: Callable[[Request], Caller]) -> Bl
     return made
 
 
-def photo_for_check(desk: Desk, card_id: str, at: datetime, *, by: str) -> bytes | None:
+def photo_for_check(issuer: Issuer, card_id: str, at: datetime, *, by: str) -> bytes | None:
     """Return the photo (JPEG) of a live card's holder and log that it was shown; None where there is none to show."""
     try:
-        card = find_card(desk, card_id)
-    except Refused:
+        card = find_card(issuer, card_id)
+    except RefusedError:
         return None
-    photo = photo_of(desk, card.holder_id) if card.state.live else None
+    photo = photo_of(issuer, card.holder_id) if card.state.live else None
     if photo is not None:
-        with desk.register.change() as connection:
-            office_log.append(connection, Action.PHOTO_SHOWN, by=by, at=at, holder=card.holder_id, card=card.id)
+        with issuer.register.change() as connection:
+            office_log.append(connection, OfficeAction.PHOTO_SHOWN, by=by, at=at, holder=card.holder_id, card=card.id)
     return photo

@@ -20,8 +20,8 @@ from edge.problems import Problem
 from issuer.enrolment.phone import entitled_until
 from issuer.issuing.issuing import find_card
 from issuer.publishing import folder as files
-from issuer.register.desk import Desk
-from issuer.register.errors import Refused
+from issuer.register.errors import RefusedError
+from issuer.register.issuer import Issuer
 
 _FIRST: Final = (files.MARKS_FILE, files.PROGRAMME_FILE, files.JWKS_FILE)
 
@@ -53,7 +53,7 @@ def asking_server(authenticate: Callable[[Request], Caller], right: Right) -> Ca
     return caller
 
 
-def server_blueprint(desk: Desk, authenticate: Callable[[Request], Caller]) -> Blueprint:
+def server_blueprint(issuer: Issuer, authenticate: Callable[[Request], Caller]) -> Blueprint:
     """Return GET /v1/published, /v1/cards/by-number/… and /v1/cards/…/entitlement."""
     made = Blueprint("issuer-servers", __name__)
 
@@ -67,7 +67,7 @@ def server_blueprint(desk: Desk, authenticate: Callable[[Request], Caller]) -> B
     )
     def published() -> flask.Response:
         asking_server(authenticate, Right.DOCUMENTS)
-        response = answer(Published(documents(desk)))
+        response = answer(Published(documents(issuer)))
         response.add_etag()
         # Asked for every minute or so: what has not changed is not sent again.
         response.make_conditional(request)
@@ -83,7 +83,7 @@ def server_blueprint(desk: Desk, authenticate: Callable[[Request], Caller]) -> B
     )
     def numbered_card(number: str) -> flask.Response:
         asking_server(authenticate, Right.DOCUMENTS)
-        token = token_of_number(desk, number)
+        token = token_of_number(issuer, number)
         if token is None:
             raise Problem("not-found")
         return answer(NumberedCard(token), headers={"Cache-Control": "no-store"})
@@ -98,28 +98,28 @@ def server_blueprint(desk: Desk, authenticate: Callable[[Request], Caller]) -> B
     )
     def entitlement(card: str) -> flask.Response:
         asking_server(authenticate, Right.DOCUMENTS)
-        until = entitled_until(desk, card, request_instant())
+        until = entitled_until(issuer, card, request_instant())
         return answer(Entitled(None if until is None else rfc3339(until)), headers={"Cache-Control": "no-store"})
 
     return made
 
 
-def token_of_number(desk: Desk, number: str) -> str | None:
+def token_of_number(issuer: Issuer, number: str) -> str | None:
     """Return the token of the card of a number, as somebody typed it; None where there is none."""
     try:
-        return find_card(desk, number).token
-    except Refused:
+        return find_card(issuer, number).token
+    except RefusedError:
         return None
 
 
-def documents(desk: Desk) -> dict[str, str]:
+def documents(issuer: Issuer) -> dict[str, str]:
     """Return the published files by name; Problem `not-found` before the first publication.
 
     The bundle is read last: lists may ask for a bundle at least as new as they are.
     """
-    lists = sorted(path.name for path in (desk.published / files.LISTS_FOLDER).glob("*.jwt"))
+    lists = sorted(path.name for path in (issuer.published / files.LISTS_FOLDER).glob("*.jwt"))
     names = [*(f"{files.LISTS_FOLDER}/{name}" for name in lists), *_FIRST, files.BUNDLE_FILE]
-    found = {name: content for name in names if (content := files.read_file(desk.published, name)) is not None}
+    found = {name: content for name in names if (content := files.read_file(issuer.published, name)) is not None}
     if files.BUNDLE_FILE not in found:
         raise Problem("not-found", "nothing is published yet")
     return {name: content.decode("utf-8") for name, content in found.items()}

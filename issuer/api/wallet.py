@@ -24,7 +24,7 @@ from edge.openapi import describe
 from edge.problems import Problem, ProblemKind, register_problem
 from issuer.enrolment.enrolling import Enrolment, enrol, is_open_code
 from issuer.enrolment.phone import (
-    Change,
+    CodedChange,
     NotValid,
     block,
     claimed_card,
@@ -37,13 +37,13 @@ from issuer.enrolment.phone import (
 )
 from issuer.issuing.issuing import IssuedCard
 from issuer.publishing.publish import LISTS_LIVE, ensure_pool, publish
-from issuer.register.desk import Desk
-from issuer.register.errors import Refused
+from issuer.register.errors import RefusedError
+from issuer.register.issuer import Issuer
 from keys.dpop import ClockOff
 from keys.errors import BadKey, TokenError
 from keys.files import StoreError
 from keys.jwk import key_from_jwk, key_thumbprint, public_jwk
-from keys.wallet_proof import Call, WalletProof, verify_wallet_proof
+from keys.wallet_proof import SignedCall, WalletProof, verify_wallet_proof
 
 ENROLMENT_REFUSED: Final = register_problem(
     ProblemKind(
@@ -147,13 +147,13 @@ class CardStanding(msgspec.Struct):
     offline_by: str
 
 
-class WalletCalls:
+class PhoneCalls:
     """What the views share: the office, the limits and the proof of a call."""
 
-    def __init__(self, desk: Desk, clock: Clock, trusted_proxies: Iterable[Network]) -> None:
+    def __init__(self, issuer: Issuer, clock: Clock, trusted_proxies: Iterable[Network]) -> None:
         # A publication that fails after a change must not turn the answer into an error: the views publish themselves.
-        self.desk = desk.quiet()
-        self._loud = desk
+        self.issuer = issuer.quiet()
+        self._loud = issuer
         self._proxies = tuple(trusted_proxies)
         self._guesses = RateLimit(rate=0.2, burst=20, clock=clock)
         self._refreshes = RateLimit(rate=5, burst=100, clock=clock)
@@ -168,7 +168,7 @@ class WalletCalls:
 
     def proof(self, key: ec.EllipticCurvePublicKey, card: str | None, at: datetime) -> WalletProof:
         """Return the call's proof, verified with a key; problems bad-token and clock-off."""
-        call = Call(request.method, self.desk.base_url + quote(request.path), request.get_data(), card)
+        call = SignedCall(request.method, self.issuer.base_url + quote(request.path), request.get_data(), card)
         try:
             return verify_wallet_proof(request.headers.get(PROOF_HEADER, ""), key, call, at)
         except TokenError:
@@ -178,7 +178,7 @@ class WalletCalls:
 
     def use_up(self, key: ec.EllipticCurvePublicKey, proof: WalletProof, at: datetime) -> None:
         """Take a proof, once for all processes; problem bad-token the second time."""
-        if not first_use(self.desk, key_thumbprint(key), proof.proof_id, proof.forget_at, at):
+        if not first_use(self.issuer, key_thumbprint(key), proof.proof_id, proof.forget_at, at):
             raise Problem("bad-token", "This proof was used before; sign a new one for each request.")
 
     def publish(self, at: datetime) -> None:
@@ -186,20 +186,20 @@ class WalletCalls:
         if not self._loud.publishes:
             return
         try:
-            publish(self.desk, at)
-        except (OSError, Refused, SQLAlchemyError, StoreError) as error:
+            publish(self.issuer, at)
+        except (OSError, RefusedError, SQLAlchemyError, StoreError) as error:
             _log.error("publication failed", extra={"safe_fields": {"error": type(error).__name__}})
 
     def ensure_pool(self, at: datetime) -> None:
         """See to it that a card can have an index; problem unavailable if none can be published."""
         try:
             ensure_pool(self._loud, at)
-        except (OSError, Refused, StoreError):
+        except (OSError, RefusedError, StoreError):
             raise Problem("unavailable") from None
 
     def phone_card(self, card: IssuedCard, *, anew: bool) -> Mapping[str, object]:
         """Return the members that say what a phone holds."""
-        programme = self.desk.programme
+        programme = self.issuer.programme
         return {
             "card": card.token,
             "number": card.number,
@@ -209,8 +209,8 @@ class WalletCalls:
             "expires_at": rfc3339(card.expires_at),
             "valid_until": rfc3339(card.valid_until),
             "anew": anew,
-            "root": root_thumbprint(self.desk),
-            "others": [_other(one) for one in others_of(self.desk, card)],
+            "root": root_thumbprint(self.issuer),
+            "others": [_other(one) for one in others_of(self.issuer, card)],
         }
 
 
@@ -218,9 +218,9 @@ def _other(card: IssuedCard) -> OtherCard:
     return OtherCard(card.form.value, card.tier, card.state.value, rfc3339(card.valid_until))
 
 
-def blueprint(desk: Desk, clock: Clock, *, trusted_proxies: Iterable[Network] = ()) -> flask.Blueprint:
+def blueprint(issuer: Issuer, clock: Clock, *, trusted_proxies: Iterable[Network] = ()) -> flask.Blueprint:
     """Return the wallet's calls that the issuer serves, under /v1/wallet."""
-    calls = WalletCalls(desk, clock, trusted_proxies)
+    calls = PhoneCalls(issuer, clock, trusted_proxies)
     made = flask.Blueprint("issuer_wallet", __name__, url_prefix="/v1/wallet")
     for route in _ROUTES:
         made.add_url_rule(f"/{route.path}", route.path, _view(route, calls), methods=["POST"])
@@ -238,10 +238,10 @@ class _Route:
     says: type
     problems: tuple[str, ...]
     auth: Literal["wallet", "none"]
-    act: Callable[[WalletCalls], object]
+    act: Callable[[PhoneCalls], object]
 
 
-def _view(route: _Route, calls: WalletCalls) -> Callable[[], flask.Response]:
+def _view(route: _Route, calls: PhoneCalls) -> Callable[[], flask.Response]:
     @body_limit(_BODY_MOST)
     @describe(
         summary=route.summary,
@@ -257,7 +257,7 @@ def _view(route: _Route, calls: WalletCalls) -> Callable[[], flask.Response]:
     return view
 
 
-def _enrol(calls: WalletCalls) -> object:
+def _enrol(calls: PhoneCalls) -> object:
     calls.limit_guesses()
     at = request_instant()
     body = read_body(EnrolmentBody)
@@ -266,50 +266,50 @@ def _enrol(calls: WalletCalls) -> object:
     except BadKey as error:
         raise Problem("invalid-field", extra={"fields": [{"path": "$.jwk", "message": str(error)}]}) from None
     proof = calls.proof(key, None, at)
-    if not is_open_code(calls.desk, body.code):
+    if not is_open_code(calls.issuer, body.code):
         raise Problem(ENROLMENT_REFUSED.code)
     calls.use_up(key, proof, at)
     calls.ensure_pool(at)
-    enrolled = enrol(calls.desk, Enrolment(body.code, body.id_last4, public_jwk(key)), by=_ACTOR, at=at)
+    enrolled = enrol(calls.issuer, Enrolment(body.code, body.id_last4, public_jwk(key)), by=_ACTOR, at=at)
     if enrolled is None:
         raise Problem(ENROLMENT_REFUSED.code)
     calls.publish(at)
     extra = {
         "recovery_code": enrolled.recovery_code,
-        "base_url": calls.desk.base_url,
-        "moved": took_over(calls.desk, enrolled.card),
+        "base_url": calls.issuer.base_url,
+        "moved": took_over(calls.issuer, enrolled.card),
     }
     return {**calls.phone_card(enrolled.card, anew=True), **extra}
 
 
-def _refresh(calls: WalletCalls) -> object:
+def _refresh(calls: PhoneCalls) -> object:
     calls.limit_refreshes()
     at = request_instant()
     body = read_body(RefreshBody)
-    card = claimed_card(calls.desk, body.card)
+    card = claimed_card(calls.issuer, body.card)
     if card is None or card.key is None or card.form is not Form.PHONE:
         raise Problem("bad-token")
     key = key_from_jwk(card.key)
     calls.use_up(key, calls.proof(key, body.card, at), at)
     try:
-        refreshed = refresh(calls.desk, card.id, by=_ACTOR, at=at)
+        refreshed = refresh(calls.issuer, card.id, by=_ACTOR, at=at)
     except NotValid as error:
         raise Problem(CARD_NOT_VALID.code, extra={"reason": error.reason}) from None
     return calls.phone_card(refreshed.card, anew=refreshed.anew)
 
 
-def _recover(change: Change) -> Callable[[WalletCalls], object]:
-    def act(calls: WalletCalls) -> object:
+def _recover(change: CodedChange) -> Callable[[PhoneCalls], object]:
+    def act(calls: PhoneCalls) -> object:
         calls.limit_guesses()
         at = request_instant()
         body = read_body(RecoveryBody)
-        card = change(calls.desk, body.number, body.recovery_code, by=_ACTOR, at=at)
+        card = change(calls.issuer, body.number, body.recovery_code, by=_ACTOR, at=at)
         if card is None:
             raise Problem(RECOVERY_REFUSED.code)
         calls.publish(at)
         return CardStanding(
             state=card.state.value if card.state.live else "revoked",
-            online_by=rfc3339(at + calls.desk.status_ttl),
+            online_by=rfc3339(at + calls.issuer.status_ttl),
             offline_by=rfc3339(at + LISTS_LIVE),
         )
 

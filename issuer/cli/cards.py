@@ -14,7 +14,7 @@ from edge.cli import Refusal, emit, json_option
 from edge.fonts import FONTS
 from edge.instants import rfc3339
 from edge.strictjson import JsonError, loads
-from issuer.cli.office import Office, no_publish_option
+from issuer.cli.office import IssuerCli, no_publish_option
 from issuer.enrolment.enrolling import make_code
 from issuer.issuing import lifecycle
 from issuer.issuing.issuing import IssuedCard, cards_of, find_card, list_cards
@@ -23,7 +23,7 @@ from issuer.issuing.issuing import reissue as reissue_card
 from issuer.issuing.views import as_text, card_view
 from issuer.printing.printing import note_taken, printed_card
 from issuer.printing.qr import Modules, card_text, modules_of, png, svg, terminal
-from issuer.register.desk import Desk
+from issuer.register.issuer import Issuer
 
 _BECAUSE = click.Choice(["lost", "stolen", "damaged", "correction", "tier-change", "renewal", "not-entitled", "other"])
 _FILE = click.Path(dir_okay=False, path_type=Path)
@@ -42,13 +42,13 @@ def card() -> None:
 @json_option
 @click.pass_obj
 def issue(
-    office: Office, /, *, holder_id: str, form: str, key: IO[bytes] | None, publishes: bool, as_json: bool
+    office: IssuerCli, /, *, holder_id: str, form: str, key: IO[bytes] | None, publishes: bool, as_json: bool
 ) -> None:
     """Issue a card of the highest tier that the holder's grounds give."""
     jwk = None if key is None else _jwk(key.read())
-    with office.desk(publishes=publishes) as desk:
-        made = issue_card(desk, holder_id, Form(form), key=jwk, by=office.actor, at=office.now())
-        _show(desk, made, as_json)
+    with office.issuer(publishes=publishes) as issuer:
+        made = issue_card(issuer, holder_id, Form(form), key=jwk, by=office.actor, at=office.now())
+        _show(issuer, made, as_json)
 
 
 @card.command()
@@ -56,13 +56,13 @@ def issue(
 @click.option("--token", is_flag=True, help="Show the card's token too.")
 @json_option
 @click.pass_obj
-def show(office: Office, /, *, name: str, token: bool, as_json: bool) -> None:
+def show(office: IssuerCli, /, *, name: str, token: bool, as_json: bool) -> None:
     """Show a card."""
-    with office.desk() as desk:
-        found = find_card(desk, name)
+    with office.issuer() as issuer:
+        found = find_card(issuer, name)
         if token:
-            note_taken(desk, found, "token", by=office.actor, at=office.now())
-        shown = card_view(desk, found, token=token)
+            note_taken(issuer, found, "token", by=office.actor, at=office.now())
+        shown = card_view(issuer, found, token=token)
     emit(shown, as_json, as_text(shown))
 
 
@@ -72,11 +72,11 @@ def show(office: Office, /, *, name: str, token: bool, as_json: bool) -> None:
 @click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True, help="How many.")
 @json_option
 @click.pass_obj
-def list_(office: Office, /, *, holder_id: str | None, after: str, limit: int, as_json: bool) -> None:
+def list_(office: IssuerCli, /, *, holder_id: str | None, after: str, limit: int, as_json: bool) -> None:
     """List cards."""
-    with office.desk() as desk:
-        found = cards_of(desk, holder_id) if holder_id else list_cards(desk, after=after, limit=limit)
-        rows = [card_view(desk, one) for one in found]
+    with office.issuer() as issuer:
+        found = cards_of(issuer, holder_id) if holder_id else list_cards(issuer, after=after, limit=limit)
+        rows = [card_view(issuer, one) for one in found]
     lines = (f"{one.number}  {one.form:<5}  {one.tier:<8}  {one.state:<9}  {one.holder_id}" for one in found)
     emit(rows, as_json, "\n".join(lines) or "no cards yet")
 
@@ -93,15 +93,24 @@ def list_(office: Office, /, *, holder_id: str | None, after: str, limit: int, a
 @click.option("--light", is_flag=True, help="The terminal's background is light.")
 @click.pass_obj
 def qr(
-    office: Office, /, *, name: str, form: str, output: Path | None, plain: bool, digits: bool, scale: int, light: bool
+    office: IssuerCli,
+    /,
+    *,
+    name: str,
+    form: str,
+    output: Path | None,
+    plain: bool,
+    digits: bool,
+    scale: int,
+    light: bool,
 ) -> None:
     """Draw a card's QR code. A phone draws its own, with a fresh proof."""
     if plain and digits:
         raise click.UsageError("--plain and --digits exclude one another")
-    with office.desk() as desk:
-        found = find_card(desk, name)
-        text = card_text(found.token, desk.programme, plain=plain, digits=digits)
-        note_taken(desk, found, form, by=office.actor, at=office.now())
+    with office.issuer() as issuer:
+        found = find_card(issuer, name)
+        text = card_text(found.token, issuer.programme, plain=plain, digits=digits)
+        note_taken(issuer, found, form, by=office.actor, at=office.now())
     drawn = text.encode() + b"\n" if form == "text" else _drawn(modules_of(text), form, scale=scale, light=light)
     _write(drawn, output, binary=form == "png")
 
@@ -111,10 +120,10 @@ def qr(
 @click.option("--output", "-o", type=_FILE, required=True, help="The PDF file.")
 @click.option("--fonts", type=click.Path(file_okay=False, path_type=Path), default=FONTS, help="Folder of the font.")
 @click.pass_obj
-def pdf(office: Office, /, *, name: str, output: Path, fonts: Path) -> None:
+def pdf(office: IssuerCli, /, *, name: str, output: Path, fonts: Path) -> None:
     """Write the card for the printer: an ID-1 PDF, front and back, with full name and photo."""
-    with office.desk() as desk:
-        data = printed_card(desk, find_card(desk, name), by=office.actor, at=office.now(), fonts=fonts)
+    with office.issuer() as issuer:
+        data = printed_card(issuer, find_card(issuer, name), by=office.actor, at=office.now(), fonts=fonts)
     _write(data, output, binary=True)
 
 
@@ -124,11 +133,11 @@ def pdf(office: Office, /, *, name: str, output: Path, fonts: Path) -> None:
 @no_publish_option
 @json_option
 @click.pass_obj
-def suspend(office: Office, /, *, name: str, because: str, publishes: bool, as_json: bool) -> None:
+def suspend(office: IssuerCli, /, *, name: str, because: str, publishes: bool, as_json: bool) -> None:
     """Suspend a card for a while."""
-    with office.desk(publishes=publishes) as desk:
-        found = find_card(desk, name)
-        _show(desk, lifecycle.suspend(desk, found.id, because=because, by=office.actor, at=office.now()), as_json)
+    with office.issuer(publishes=publishes) as issuer:
+        found = find_card(issuer, name)
+        _show(issuer, lifecycle.suspend(issuer, found.id, because=because, by=office.actor, at=office.now()), as_json)
 
 
 @card.command()
@@ -136,11 +145,11 @@ def suspend(office: Office, /, *, name: str, because: str, publishes: bool, as_j
 @no_publish_option
 @json_option
 @click.pass_obj
-def resume(office: Office, /, *, name: str, publishes: bool, as_json: bool) -> None:
+def resume(office: IssuerCli, /, *, name: str, publishes: bool, as_json: bool) -> None:
     """Make a suspended card valid again."""
-    with office.desk(publishes=publishes) as desk:
-        found = find_card(desk, name)
-        _show(desk, lifecycle.resume(desk, found.id, by=office.actor, at=office.now()), as_json)
+    with office.issuer(publishes=publishes) as issuer:
+        found = find_card(issuer, name)
+        _show(issuer, lifecycle.resume(issuer, found.id, by=office.actor, at=office.now()), as_json)
 
 
 @card.command()
@@ -149,11 +158,11 @@ def resume(office: Office, /, *, name: str, publishes: bool, as_json: bool) -> N
 @no_publish_option
 @json_option
 @click.pass_obj
-def revoke(office: Office, /, *, name: str, because: str, publishes: bool, as_json: bool) -> None:
+def revoke(office: IssuerCli, /, *, name: str, because: str, publishes: bool, as_json: bool) -> None:
     """Revoke a card for good."""
-    with office.desk(publishes=publishes) as desk:
-        found = find_card(desk, name)
-        _show(desk, lifecycle.revoke(desk, found.id, because=because, by=office.actor, at=office.now()), as_json)
+    with office.issuer(publishes=publishes) as issuer:
+        found = find_card(issuer, name)
+        _show(issuer, lifecycle.revoke(issuer, found.id, because=because, by=office.actor, at=office.now()), as_json)
 
 
 @card.command()
@@ -162,21 +171,21 @@ def revoke(office: Office, /, *, name: str, because: str, publishes: bool, as_js
 @no_publish_option
 @json_option
 @click.pass_obj
-def reissue(office: Office, /, *, name: str, because: str, publishes: bool, as_json: bool) -> None:
+def reissue(office: IssuerCli, /, *, name: str, because: str, publishes: bool, as_json: bool) -> None:
     """Replace a card by a new one with a new number, on today's grounds; the old one is revoked."""
-    with office.desk(publishes=publishes) as desk:
-        found = find_card(desk, name)
-        _show(desk, reissue_card(desk, found.id, because=because, by=office.actor, at=office.now()), as_json)
+    with office.issuer(publishes=publishes) as issuer:
+        found = find_card(issuer, name)
+        _show(issuer, reissue_card(issuer, found.id, because=because, by=office.actor, at=office.now()), as_json)
 
 
 @card.command()
 @click.argument("holder_id")
 @json_option
 @click.pass_obj
-def enrol(office: Office, /, *, holder_id: str, as_json: bool) -> None:
+def enrol(office: IssuerCli, /, *, holder_id: str, as_json: bool) -> None:
     """Make a one-time code for a phone card. It is shown this once; the holder types it with the ID's last four."""
-    with office.desk() as desk:
-        made = make_code(desk, holder_id, by=office.actor, at=office.now())
+    with office.issuer() as issuer:
+        made = make_code(issuer, holder_id, by=office.actor, at=office.now())
     shown: dict[str, object] = {"code": made.code, "link": made.link, "expires_at": rfc3339(made.expires_at)}
     emit(shown, as_json, as_text(shown))
 
@@ -188,8 +197,8 @@ def _drawn(modules: Modules, form: str, *, scale: int, light: bool) -> bytes:
     return drawn.encode() + b"\n"
 
 
-def _show(desk: Desk, card: IssuedCard, as_json: bool) -> None:
-    shown = card_view(desk, card)
+def _show(issuer: Issuer, card: IssuedCard, as_json: bool) -> None:
+    shown = card_view(issuer, card)
     emit(shown, as_json, as_text(shown))
 
 

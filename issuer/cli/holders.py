@@ -9,7 +9,7 @@ from typing import IO
 import click
 
 from edge.cli import Refusal, emit, json_option
-from issuer.cli.office import Office, identity_options, read_identity
+from issuer.cli.office import IssuerCli, identity_options, read_identity
 from issuer.issuing.issuing import cards_of
 from issuer.issuing.views import as_text, card_view, ground_view, holder_view
 from issuer.register import office_log
@@ -27,7 +27,7 @@ from issuer.register.holders import (
     withdraw_ground,
 )
 from issuer.register.marks import rule, set_benefit
-from issuer.register.office_log import Action
+from issuer.register.office_log import OfficeAction
 
 _DAY = click.DateTime(["%Y-%m-%d"])
 
@@ -44,7 +44,7 @@ def holder() -> None:
 @json_option
 @click.pass_obj
 def add(
-    office: Office,
+    office: IssuerCli,
     /,
     *,
     name: str,
@@ -56,10 +56,10 @@ def add(
 ) -> None:
     """Register a person. The ID's number is asked for, or read from --id-file, never given as an argument."""
     at = office.now()
-    with office.desk() as desk:
-        today = at.astimezone(desk.programme.zone).date()
+    with office.issuer() as issuer:
+        today = at.astimezone(issuer.programme.zone).date()
         new = NewHolder(name, read_identity(id_type, country, id_file, today), phone)
-        made = add_holder(desk, new, by=office.actor, at=at)
+        made = add_holder(issuer, new, by=office.actor, at=at)
     emit(holder_view(made, full=False), as_json, f"holder {made.id}: {made.masked_name}")
 
 
@@ -69,10 +69,10 @@ def add(
 @click.option("--phone", help="A number for call-backs; empty for none.")
 @json_option
 @click.pass_obj
-def correct(office: Office, /, *, holder_id: str, name: str | None, phone: str | None, as_json: bool) -> None:
+def correct(office: IssuerCli, /, *, holder_id: str, name: str | None, phone: str | None, as_json: bool) -> None:
     """Correct a name or a telephone number. A card shows the new name after `card reissue --because correction`."""
-    with office.desk() as desk:
-        found = correct_holder(desk, holder_id, name=name, phone=phone, by=office.actor, at=office.now())
+    with office.issuer() as issuer:
+        found = correct_holder(issuer, holder_id, name=name, phone=phone, by=office.actor, at=office.now())
     emit(holder_view(found, full=False), as_json, f"holder {found.id}: {found.masked_name}")
 
 
@@ -80,12 +80,12 @@ def correct(office: Office, /, *, holder_id: str, name: str | None, phone: str |
 @identity_options
 @json_option
 @click.pass_obj
-def find(office: Office, /, *, id_type: str, country: str | None, id_file: IO[str] | None, as_json: bool) -> None:
+def find(office: IssuerCli, /, *, id_type: str, country: str | None, id_file: IO[str] | None, as_json: bool) -> None:
     """Find a holder by the number of the ID."""
     at = office.now()
-    with office.desk() as desk:
-        today = at.astimezone(desk.programme.zone).date()
-        found = find_by_identity(desk, read_identity(id_type, country, id_file, today))
+    with office.issuer() as issuer:
+        today = at.astimezone(issuer.programme.zone).date()
+        found = find_by_identity(issuer, read_identity(id_type, country, id_file, today))
     if found is None:
         raise Refusal("nobody is registered with this ID", "python -m issuer holder add")
     emit(holder_view(found, full=False), as_json, f"holder {found.id}: {found.masked_name}")
@@ -96,10 +96,10 @@ def find(office: Office, /, *, id_type: str, country: str | None, id_file: IO[st
 @click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True, help="How many.")
 @json_option
 @click.pass_obj
-def list_(office: Office, /, *, after: str, limit: int, as_json: bool) -> None:
+def list_(office: IssuerCli, /, *, after: str, limit: int, as_json: bool) -> None:
     """List holders with masked names."""
-    with office.desk() as desk:
-        found = list_holders(desk, after=after, limit=limit)
+    with office.issuer() as issuer:
+        found = list_holders(issuer, after=after, limit=limit)
     text = "\n".join(f"{one.id}  {one.masked_name}" for one in found)
     emit([holder_view(one, full=False) for one in found], as_json, text or "nobody yet")
 
@@ -108,14 +108,14 @@ def list_(office: Office, /, *, after: str, limit: int, as_json: bool) -> None:
 @click.argument("holder_id")
 @json_option
 @click.pass_obj
-def show(office: Office, /, *, holder_id: str, as_json: bool) -> None:
+def show(office: IssuerCli, /, *, holder_id: str, as_json: bool) -> None:
     """Show a holder with the full name, grounds and cards. That it was shown stands in the office log."""
-    with office.desk() as desk:
-        found = find_holder(desk, holder_id)
-        with desk.register.change() as connection:
-            office_log.append(connection, Action.HOLDER_SHOWN, by=office.actor, at=office.now(), holder=holder_id)
-        grounds = [ground_view(ground) for ground in grounds_of(desk, holder_id)]
-        cards = [card_view(desk, card) for card in cards_of(desk, holder_id)]
+    with office.issuer() as issuer:
+        found = find_holder(issuer, holder_id)
+        with issuer.register.change() as connection:
+            office_log.append(connection, OfficeAction.HOLDER_SHOWN, by=office.actor, at=office.now(), holder=holder_id)
+        grounds = [ground_view(ground) for ground in grounds_of(issuer, holder_id)]
+        cards = [card_view(issuer, card) for card in cards_of(issuer, holder_id)]
     shown = holder_view(found, full=True)
     parts = [as_text(shown), *map(as_text, grounds), *map(as_text, cards)]
     emit(shown | {"grounds": grounds, "cards": cards}, as_json, "\n\n".join(parts))
@@ -126,10 +126,10 @@ def show(office: Office, /, *, holder_id: str, as_json: bool) -> None:
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @json_option
 @click.pass_obj
-def photo(office: Office, /, *, holder_id: str, file: Path, as_json: bool) -> None:
+def photo(office: IssuerCli, /, *, holder_id: str, file: Path, as_json: bool) -> None:
     """Keep a photo: a JPEG of the size that the programme asks for. It is stored anew, without metadata."""
-    with office.desk() as desk:
-        set_photo(desk, holder_id, file.read_bytes(), by=office.actor, at=office.now())
+    with office.issuer() as issuer:
+        set_photo(issuer, holder_id, file.read_bytes(), by=office.actor, at=office.now())
     emit({"holder": holder_id, "photo": True}, as_json, "photo kept")
 
 
@@ -147,7 +147,7 @@ def photo(office: Office, /, *, holder_id: str, file: Path, as_json: bool) -> No
 @json_option
 @click.pass_obj
 def ground(
-    office: Office,
+    office: IssuerCli,
     /,
     *,
     holder_id: str,
@@ -166,8 +166,8 @@ def ground(
         basis_ends=basis_ends and basis_ends.date(),
         **told,
     )
-    with office.desk() as desk:
-        held = add_ground(desk, holder_id, new, by=office.actor, at=office.now())
+    with office.issuer() as issuer:
+        held = add_ground(issuer, holder_id, new, by=office.actor, at=office.now())
     emit(ground_view(held), as_json, f"ground {held.id}: {held.code}, tier {held.tier}")
 
 
@@ -176,10 +176,10 @@ def ground(
 @click.argument("ground_id", type=int)
 @json_option
 @click.pass_obj
-def withdraw(office: Office, /, *, holder_id: str, ground_id: int, as_json: bool) -> None:
+def withdraw(office: IssuerCli, /, *, holder_id: str, ground_id: int, as_json: bool) -> None:
     """Withdraw a ground. Cards that stand on it are ended with `card revoke` or replaced with `card reissue`."""
-    with office.desk() as desk:
-        withdraw_ground(desk, holder_id, ground_id, by=office.actor, at=office.now())
+    with office.issuer() as issuer:
+        withdraw_ground(issuer, holder_id, ground_id, by=office.actor, at=office.now())
     emit({"holder": holder_id, "ground": ground_id, "withdrawn": True}, as_json, "ground withdrawn")
 
 
@@ -189,12 +189,12 @@ def withdraw(office: Office, /, *, holder_id: str, ground_id: int, as_json: bool
 @click.option("--ruling", type=click.Choice(["granted", "refused"]), help="The department's ruling, once there is one.")
 @json_option
 @click.pass_obj
-def benefit(office: Office, /, *, holder_id: str, benefit: str, ruling: str | None, as_json: bool) -> None:
+def benefit(office: IssuerCli, /, *, holder_id: str, benefit: str, ruling: str | None, as_json: bool) -> None:
     """Record a benefit granted elsewhere, or the ruling on it; verifiers learn of it with the next `publish`."""
-    with office.desk() as desk:
-        find_holder(desk, holder_id)
+    with office.issuer() as issuer:
+        find_holder(issuer, holder_id)
         if ruling is None:
-            set_benefit(desk, holder_id, benefit, by=office.actor, at=office.now())
+            set_benefit(issuer, holder_id, benefit, by=office.actor, at=office.now())
         else:
-            rule(desk, holder_id, benefit, granted=ruling == "granted", by=office.actor, at=office.now())
+            rule(issuer, holder_id, benefit, granted=ruling == "granted", by=office.actor, at=office.now())
     emit({"holder": holder_id, "benefit": benefit, "ruling": ruling}, as_json, "recorded")

@@ -20,16 +20,16 @@ from edge.clock import Clock
 from edge.database import UnusableDatabase
 from edge.sealing import Unsealable
 from edge.settings import load_settings
-from issuer.register.desk import Desk, open_desk
-from issuer.register.errors import Refused
+from issuer.register.errors import RefusedError
 from issuer.register.identity import BadIdentity, Identity, IdType, check_identity
+from issuer.register.issuer import Issuer, open_issuer
 from keys.files import StoreError
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True)
-class Office:
+class IssuerCli:
     """The context of a command line; tests hand in a fixed clock."""
 
     clock: Clock
@@ -51,15 +51,15 @@ class Office:
         return load_settings(os.environ).serves("verifier")
 
     @contextmanager
-    def desk(self, *, roots: Path | None = None, publishes: bool = True) -> Iterator[Desk]:
+    def issuer(self, *, roots: Path | None = None, publishes: bool = True) -> Iterator[Issuer]:
         """Open the office that the settings describe, close it at the end, and turn its faults into refusals."""
         try:
-            desk = open_desk(load_settings(os.environ), roots=roots)
+            issuer = open_issuer(load_settings(os.environ), roots=roots)
             try:
-                yield desk if publishes else desk.quiet()
+                yield issuer if publishes else issuer.quiet()
             finally:
-                desk.close()
-        except (Refused, StoreError) as error:
+                issuer.close()
+        except (RefusedError, StoreError) as error:
             raise Refusal(str(error), error.hint) from None
         except BadIdentity as error:
             raise Refusal(str(error), "compare the number with the document") from None

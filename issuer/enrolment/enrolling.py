@@ -18,12 +18,12 @@ from cards.claims import Form
 from issuer.issuing.issuing import IssuedCard, create_card, end_card, live_cards, read_card, replace_card
 from issuer.register import office_log
 from issuer.register.codes import new_code
-from issuer.register.desk import Desk
 from issuer.register.entitlement import Entitlement, entitlement
-from issuer.register.errors import Refused
+from issuer.register.errors import RefusedError
 from issuer.register.holders import read_grounds, read_holder
 from issuer.register.identity import last_four
-from issuer.register.office_log import Action
+from issuer.register.issuer import Issuer
+from issuer.register.office_log import OfficeAction
 from issuer.register.tables import CARDS, ENROLMENT_CODES, CardState
 from keys.jwk import thumbprint
 
@@ -69,58 +69,60 @@ class Enrolment:
     key: Mapping[str, str]
 
 
-def make_code(desk: Desk, holder_id: str, *, by: str, at: datetime) -> EnrolmentCode:
+def make_code(issuer: Issuer, holder_id: str, *, by: str, at: datetime) -> EnrolmentCode:
     """Make a one-time code for a holder's phone; an earlier unused one is cancelled.
 
-    Refused without a ground that holds, and when the holder enrolled too many phones within a year.
+    RefusedError without a ground that holds, and when the holder enrolled too many phones within a year.
     """
     code = new_code()
-    with desk.register.change() as connection:
-        read_holder(desk, connection, holder_id)
-        if entitlement(read_grounds(connection, holder_id), desk.programme, at) is None:
-            raise Refused("the holder has no ground that holds today", f"python -m issuer holder ground {holder_id}")
+    with issuer.register.change() as connection:
+        read_holder(issuer, connection, holder_id)
+        if entitlement(read_grounds(connection, holder_id), issuer.programme, at) is None:
+            raise RefusedError(
+                "the holder has no ground that holds today", f"python -m issuer holder ground {holder_id}"
+            )
         if _activations(connection, holder_id, at) >= ACTIVATIONS_MOST:
-            raise Refused(
+            raise RefusedError(
                 f"the holder enrolled {ACTIVATIONS_MOST} phones within a year", "issue a printed card, and ask why"
             )
         _cancel_open(connection, holder_id, by=by, at=at)
-        values = {"code_hash": desk.register.code_hash(CODE, code), "holder_id": holder_id, "created_at": at}
+        values = {"code_hash": issuer.register.code_hash(CODE, code), "holder_id": holder_id, "created_at": at}
         connection.execute(T.insert().values(values | {"expires_at": at + CODE_LIVES, "attempts": 0}))
-        office_log.append(connection, Action.CODE_MADE, by=by, at=at, holder=holder_id)
-    return EnrolmentCode(code, f"{desk.base_url}/wallet#enrol={code}", at + CODE_LIVES)
+        office_log.append(connection, OfficeAction.CODE_MADE, by=by, at=at, holder=holder_id)
+    return EnrolmentCode(code, f"{issuer.base_url}/wallet#enrol={code}", at + CODE_LIVES)
 
 
-def is_open_code(desk: Desk, code: str) -> bool:
+def is_open_code(issuer: Issuer, code: str) -> bool:
     """Tell whether a code is known at all; guesses end here, before anything is locked or written."""
-    with desk.register.read() as connection:
-        return _row(desk, connection, code) is not None
+    with issuer.register.read() as connection:
+        return _row(issuer, connection, code) is not None
 
 
-def enrol(desk: Desk, enrolment: Enrolment, *, by: str, at: datetime) -> Enrolled | None:
+def enrol(issuer: Issuer, enrolment: Enrolment, *, by: str, at: datetime) -> Enrolled | None:
     """Use a code up and return the phone's card, in one transaction with the end of the card of an earlier phone.
 
     None if the code is unknown, used, expired or cancelled, the last characters are wrong (which is counted), the key
     is another holder's, or the holder may have no card.
     """
-    with desk.register.change() as connection:
-        row = _row(desk, connection, enrolment.code)
+    with issuer.register.change() as connection:
+        row = _row(issuer, connection, enrolment.code)
         if row is None or row.cancelled_at is not None or at >= row.expires_at:
             return None
-        if not _last_four_right(desk, connection, row, enrolment, by=by, at=at):
+        if not _last_four_right(issuer, connection, row, enrolment, by=by, at=at):
             return None
         if row.used_at is not None:
-            return _again(desk, connection, row, enrolment, at)
-        held = entitlement(read_grounds(connection, row.holder_id), desk.programme, at)
+            return _again(issuer, connection, row, enrolment, at)
+        held = entitlement(read_grounds(connection, row.holder_id), issuer.programme, at)
         over = _activations(connection, row.holder_id, at) >= ACTIVATIONS_MOST
         if held is None or over or _anothers_key(connection, row.holder_id, enrolment.key):
             return None
-        card = _new_phone(desk, connection, row.holder_id, held, enrolment.key, by=by, at=at)
+        card = _new_phone(issuer, connection, row.holder_id, held, enrolment.key, by=by, at=at)
         connection.execute(_this(row).values(used_at=at, card_id=card.id))
-        return Enrolled(card, _new_recovery(desk, connection, card.id))
+        return Enrolled(card, _new_recovery(issuer, connection, card.id))
 
 
 def _new_phone(
-    desk: Desk,
+    issuer: Issuer,
     connection: Connection,
     holder_id: str,
     held: Entitlement,
@@ -130,29 +132,31 @@ def _new_phone(
     at: datetime,
 ) -> IssuedCard:
     """Issue the phone's card; the earlier phone's ends, and what shows another tier is replaced."""
-    others = live_cards(desk, connection, holder_id)
-    card = create_card(desk, connection, holder_id, held, form=Form.PHONE, key=key, by=by, at=at)
+    others = live_cards(issuer, connection, holder_id)
+    card = create_card(issuer, connection, holder_id, held, form=Form.PHONE, key=key, by=by, at=at)
     for other in others:
         if other.form is Form.PHONE:
-            end_card(desk, connection, other, CardState.REPLACED, because=NEW_PHONE, by=by, at=at, replaced_by=card.id)
+            end_card(
+                issuer, connection, other, CardState.REPLACED, because=NEW_PHONE, by=by, at=at, replaced_by=card.id
+            )
         elif other.tier != held.tier:
-            replace_card(desk, connection, other, held, because="tier-change", by=by, at=at)
+            replace_card(issuer, connection, other, held, because="tier-change", by=by, at=at)
     return card
 
 
 def _again(
-    desk: Desk, connection: Connection, row: Row[tuple[object, ...]], enrolment: Enrolment, at: datetime
+    issuer: Issuer, connection: Connection, row: Row[tuple[object, ...]], enrolment: Enrolment, at: datetime
 ) -> Enrolled | None:
     """Answer the phone that enrolled with this code and did not hear of it: its card, and a new recovery code."""
-    card = read_card(desk, connection, str(row.card_id))
+    card = read_card(issuer, connection, str(row.card_id))
     same = card.key is not None and thumbprint(card.key) == thumbprint(enrolment.key)
     if not same or card.state is not CardState.VALID or at > row.used_at + REPEAT_WITHIN:
         return None
-    return Enrolled(card, _new_recovery(desk, connection, card.id))
+    return Enrolled(card, _new_recovery(issuer, connection, card.id))
 
 
 def _last_four_right(
-    desk: Desk,
+    issuer: Issuer,
     connection: Connection,
     row: Row[tuple[object, ...]],
     enrolment: Enrolment,
@@ -160,20 +164,22 @@ def _last_four_right(
     by: str,
     at: datetime,
 ) -> bool:
-    known = read_holder(desk, connection, row.holder_id).identity.last_four
+    known = read_holder(issuer, connection, row.holder_id).identity.last_four
     if hmac.compare_digest(last_four(enrolment.id_last4).encode(), known.encode()):
         return True
     spent = row.attempts + 1
     connection.execute(_this(row).values(attempts=spent))
     if spent >= ATTEMPTS_MOST and row.used_at is None:
         connection.execute(_this(row).values(cancelled_at=at))
-        office_log.append(connection, Action.CODE_CANCELLED, by=by, at=at, holder=row.holder_id, because="guessed")
+        office_log.append(
+            connection, OfficeAction.CODE_CANCELLED, by=by, at=at, holder=row.holder_id, because="guessed"
+        )
     return False
 
 
-def _new_recovery(desk: Desk, connection: Connection, card_id: str) -> str:
+def _new_recovery(issuer: Issuer, connection: Connection, card_id: str) -> str:
     code = new_code()
-    hashed = desk.register.code_hash(RECOVERY, code)
+    hashed = issuer.register.code_hash(RECOVERY, code)
     connection.execute(CARDS.update().where(CARDS.c.id == card_id).values(recovery_hash=hashed))
     return code
 
@@ -181,7 +187,7 @@ def _new_recovery(desk: Desk, connection: Connection, card_id: str) -> str:
 def _cancel_open(connection: Connection, holder_id: str, *, by: str, at: datetime) -> None:
     still_open = sa.and_(T.c.holder_id == holder_id, T.c.used_at.is_(None), T.c.cancelled_at.is_(None))
     if connection.execute(T.update().where(still_open).values(cancelled_at=at)).rowcount:
-        office_log.append(connection, Action.CODE_CANCELLED, by=by, at=at, holder=holder_id, because="new-code")
+        office_log.append(connection, OfficeAction.CODE_CANCELLED, by=by, at=at, holder=holder_id, because="new-code")
 
 
 def _activations(connection: Connection, holder_id: str, at: datetime) -> int:
@@ -194,8 +200,8 @@ def _anothers_key(connection: Connection, holder_id: str, key: Mapping[str, str]
     return connection.execute(asked).first() is not None
 
 
-def _row(desk: Desk, connection: Connection, code: str) -> Row[tuple[object, ...]] | None:
-    hashed = desk.register.code_hash(CODE, code)
+def _row(issuer: Issuer, connection: Connection, code: str) -> Row[tuple[object, ...]] | None:
+    hashed = issuer.register.code_hash(CODE, code)
     return connection.execute(sa.select(T).where(T.c.code_hash == hashed)).one_or_none()
 
 

@@ -19,11 +19,11 @@ from issuer.issuing.issuing import IssuedCard, cards_of, find_card_in, read_card
 from issuer.issuing.lifecycle import HOLDER, resume_in, suspend_in
 from issuer.publishing.folder import ROOT_FILE
 from issuer.register import office_log
-from issuer.register.desk import Desk
 from issuer.register.entitlement import entitlement
-from issuer.register.errors import Refused
+from issuer.register.errors import RefusedError
 from issuer.register.holders import read_grounds
-from issuer.register.office_log import Action
+from issuer.register.issuer import Issuer
+from issuer.register.office_log import OfficeAction
 from issuer.register.tables import ATTEMPTS, CARDS, PROOFS_SEEN, CardState
 from keys.errors import TokenError
 from keys.jwk import thumbprint
@@ -53,22 +53,22 @@ class Refreshed:
     anew: bool
 
 
-def claimed_card(desk: Desk, token: str) -> IssuedCard | None:
+def claimed_card(issuer: Issuer, token: str) -> IssuedCard | None:
     """Return the register's card that a token names, unverified; None if it names none.
 
     The token's own signature is not asked about: the caller has the register's key for this card prove the call.
     """
     try:
         card_id = parse(parse_unverified(token, CARD).claims).card_id
-        with desk.register.read() as connection:
-            return read_card(desk, connection, card_id)
-    except (TokenError, Refused):
+        with issuer.register.read() as connection:
+            return read_card(issuer, connection, card_id)
+    except (TokenError, RefusedError):
         return None
 
 
-def first_use(desk: Desk, key_thumbprint: str, proof_id: str, forget_at: datetime, at: datetime) -> bool:
+def first_use(issuer: Issuer, key_thumbprint: str, proof_id: str, forget_at: datetime, at: datetime) -> bool:
     """Remember a proof for good, whichever process sees it; tell whether this is the first time."""
-    with desk.register.change() as connection:
+    with issuer.register.change() as connection:
         connection.execute(PROOFS_SEEN.delete().where(PROOFS_SEEN.c.forget_at < at))
         known = sa.select(PROOFS_SEEN.c.proof_id).where(
             PROOFS_SEEN.c.thumbprint == key_thumbprint, PROOFS_SEEN.c.proof_id == proof_id
@@ -80,24 +80,24 @@ def first_use(desk: Desk, key_thumbprint: str, proof_id: str, forget_at: datetim
         return True
 
 
-def refresh(desk: Desk, card_id: str, *, by: str, at: datetime) -> Refreshed:
+def refresh(issuer: Issuer, card_id: str, *, by: str, at: datetime) -> Refreshed:
     """Sign a phone's card anew: its times alone change. Before the programme's day the token in hand is given again.
 
     A card that the office replaced gives its successor, if that is bound to the same key. NotValid for a card that is
     not valid, and for a holder who is no longer entitled to its tier.
     """
     at = from_epoch(to_epoch(at))
-    with desk.register.change() as connection:
-        card = _successor(desk, connection, read_card(desk, connection, card_id))
+    with issuer.register.change() as connection:
+        card = _successor(issuer, connection, read_card(issuer, connection, card_id))
         if card.state is not CardState.VALID:
             raise NotValid(_standing(card))
-        ends = _entitled_until(desk, connection, card, at)
-        if at < card.issued_at + desk.programme.validity.phone_refresh_after or at <= card.issued_at:
+        ends = _entitled_until(issuer, connection, card, at)
+        if at < card.issued_at + issuer.programme.validity.phone_refresh_after or at <= card.issued_at:
             return Refreshed(card, anew=False)
-        claims = _same_but_times(card, at, token_end(desk, card.form, ends, at))
-        connection.execute(CARDS.update().where(CARDS.c.id == card.id).values(signed_values(desk, claims, at)))
-        office_log.append(connection, Action.CARD_REFRESHED, by=by, at=at, holder=card.holder_id, card=card.id)
-        return Refreshed(read_card(desk, connection, card.id), anew=True)
+        claims = _same_but_times(card, at, token_end(issuer, card.form, ends, at))
+        connection.execute(CARDS.update().where(CARDS.c.id == card.id).values(signed_values(issuer, claims, at)))
+        office_log.append(connection, OfficeAction.CARD_REFRESHED, by=by, at=at, holder=card.holder_id, card=card.id)
+        return Refreshed(read_card(issuer, connection, card.id), anew=True)
 
 
 def _standing(card: IssuedCard) -> str:
@@ -106,82 +106,82 @@ def _standing(card: IssuedCard) -> str:
     return "moved" if card.ended_because == NEW_PHONE else "revoked"
 
 
-def took_over(desk: Desk, card: IssuedCard) -> bool:
+def took_over(issuer: Issuer, card: IssuedCard) -> bool:
     """Tell whether a phone's card ended that of an earlier phone."""
-    found = (one for one in cards_of(desk, card.holder_id) if one.replaced_by == card.id)
+    found = (one for one in cards_of(issuer, card.holder_id) if one.replaced_by == card.id)
     return any(one.ended_because == NEW_PHONE for one in found)
 
 
-def others_of(desk: Desk, card: IssuedCard) -> tuple[IssuedCard, ...]:
+def others_of(issuer: Issuer, card: IssuedCard) -> tuple[IssuedCard, ...]:
     """Return the other cards that the holder has now: printed, chip, tag."""
-    return tuple(one for one in cards_of(desk, card.holder_id) if one.state.live and one.id != card.id)
+    return tuple(one for one in cards_of(issuer, card.holder_id) if one.state.live and one.id != card.id)
 
 
-def root_thumbprint(desk: Desk) -> str | None:
+def root_thumbprint(issuer: Issuer) -> str | None:
     """Return the thumbprint of the root key that is published; None where there is none to be read."""
     try:
-        return thumbprint(json.loads((desk.published / ROOT_FILE).read_text(encoding="utf-8")))
+        return thumbprint(json.loads((issuer.published / ROOT_FILE).read_text(encoding="utf-8")))
     except (OSError, ValueError):
         return None
 
 
-class Change(Protocol):
+class CodedChange(Protocol):
     """Block or unblock: what a number and its recovery code do to a card."""
 
-    def __call__(self, desk: Desk, number: str, recovery_code: str, *, by: str, at: datetime) -> IssuedCard | None:
+    def __call__(self, issuer: Issuer, number: str, recovery_code: str, *, by: str, at: datetime) -> IssuedCard | None:
         """Return the card after the change; None if number and code do not belong together."""
 
 
-def entitled_until(desk: Desk, card_id: str, at: datetime) -> datetime | None:
+def entitled_until(issuer: Issuer, card_id: str, at: datetime) -> datetime | None:
     """Return until when the holder of a card is entitled to its tier; None where no ground holds, or it is unknown."""
     try:
-        with desk.register.read() as connection:
-            return _entitled_until(desk, connection, read_card(desk, connection, card_id), at)
-    except (Refused, NotValid):
+        with issuer.register.read() as connection:
+            return _entitled_until(issuer, connection, read_card(issuer, connection, card_id), at)
+    except (RefusedError, NotValid):
         return None
 
 
-def block(desk: Desk, number: str, recovery_code: str, *, by: str, at: datetime) -> IssuedCard | None:
+def block(issuer: Issuer, number: str, recovery_code: str, *, by: str, at: datetime) -> IssuedCard | None:
     """Suspend a phone's card by its number and recovery code; None, counted, if they do not belong together.
 
     A card that is suspended or ended stays so.
     """
-    with desk.register.change() as connection:
-        card = _recovered(desk, connection, number, recovery_code, at)
+    with issuer.register.change() as connection:
+        card = _recovered(issuer, connection, number, recovery_code, at)
         if card is None or card.state is not CardState.VALID:
             return card
         suspend_in(connection, card, who=HOLDER, because="blocked-by-holder", by=by, at=at)
-        return read_card(desk, connection, card.id)
+        return read_card(issuer, connection, card.id)
 
 
-def unblock(desk: Desk, number: str, recovery_code: str, *, by: str, at: datetime) -> IssuedCard | None:
+def unblock(issuer: Issuer, number: str, recovery_code: str, *, by: str, at: datetime) -> IssuedCard | None:
     """Take a holder's own block back; None, counted, if number and code do not belong together.
 
     A card that the office suspended or ended stays so.
     """
-    with desk.register.change() as connection:
-        card = _recovered(desk, connection, number, recovery_code, at)
+    with issuer.register.change() as connection:
+        card = _recovered(issuer, connection, number, recovery_code, at)
         if card is None or card.state is not CardState.SUSPENDED or card.suspended_by != HOLDER:
             return card
         resume_in(connection, card, by=by, at=at)
-        return read_card(desk, connection, card.id)
+        return read_card(issuer, connection, card.id)
 
 
-def _successor(desk: Desk, connection: Connection, card: IssuedCard) -> IssuedCard:
+def _successor(issuer: Issuer, connection: Connection, card: IssuedCard) -> IssuedCard:
     """Return the card that stands now for a phone whose card was replaced under the same key."""
     for _ in range(_CHAIN_MOST):
         if card.state is not CardState.REPLACED or card.replaced_by is None or card.key is None:
             return card
-        after = read_card(desk, connection, card.replaced_by)
+        after = read_card(issuer, connection, card.replaced_by)
         if after.key is None or thumbprint(after.key) != thumbprint(card.key):
             return card
         card = after
     return card
 
 
-def _entitled_until(desk: Desk, connection: Connection, card: IssuedCard, at: datetime) -> datetime:
-    held = entitlement(read_grounds(connection, card.holder_id), desk.programme, at)
-    ranks = {code: tier.rank for code, tier in desk.programme.tiers.items()}
+def _entitled_until(issuer: Issuer, connection: Connection, card: IssuedCard, at: datetime) -> datetime:
+    held = entitlement(read_grounds(connection, card.holder_id), issuer.programme, at)
+    ranks = {code: tier.rank for code, tier in issuer.programme.tiers.items()}
     if held is None or ranks[held.tier] < ranks.get(card.tier, 0) or at >= card.valid_until:
         raise NotValid("not-entitled")
     return min(held.valid_until, card.valid_until)
@@ -205,23 +205,25 @@ def _same_but_times(card: IssuedCard, at: datetime, expires_at: datetime) -> Car
     )
 
 
-def _recovered(desk: Desk, connection: Connection, number: str, recovery_code: str, at: datetime) -> IssuedCard | None:
+def _recovered(
+    issuer: Issuer, connection: Connection, number: str, recovery_code: str, at: datetime
+) -> IssuedCard | None:
     """Return the card of a number and its recovery code; a wrong guess is counted against the number."""
     try:
-        subject = desk.register.hash(RECOVERY, numbers.check(number, desk.programme.card_prefix))
+        subject = issuer.register.hash(RECOVERY, numbers.check(number, issuer.programme.card_prefix))
     except numbers.CardNumberError:
         return None
     if _failures(connection, subject, at) >= RECOVERY_ATTEMPTS_MOST:
         return None
     try:
-        card = find_card_in(desk, connection, number)
-    except Refused:
+        card = find_card_in(issuer, connection, number)
+    except RefusedError:
         return None  # not counted: guesses at numbers that are nobody's must not fill the table
     kept = connection.execute(sa.select(CARDS.c.recovery_hash).where(CARDS.c.id == card.id)).scalar_one()
-    if kept is None or not hmac.compare_digest(kept, desk.register.code_hash(RECOVERY, recovery_code)):
+    if kept is None or not hmac.compare_digest(kept, issuer.register.code_hash(RECOVERY, recovery_code)):
         _count_failure(connection, subject, at)
         return None
-    return _successor(desk, connection, card)
+    return _successor(issuer, connection, card)
 
 
 def _failures(connection: Connection, subject: str, at: datetime) -> int:

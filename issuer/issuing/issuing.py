@@ -20,11 +20,11 @@ from edge.ids import new_id
 from edge.instants import from_epoch, to_epoch
 from issuer.publishing.publish import after_change, ensure_pool
 from issuer.register import indexes, office_log
-from issuer.register.desk import Desk
 from issuer.register.entitlement import Entitlement, entitlement
-from issuer.register.errors import Refused
+from issuer.register.errors import RefusedError
 from issuer.register.holders import read_grounds, read_holder
-from issuer.register.office_log import Action
+from issuer.register.issuer import Issuer
+from issuer.register.office_log import OfficeAction
 from issuer.register.tables import CARDS, CardState
 from keys.errors import BadKey
 from keys.jwk import key_from_jwk, public_jwk, thumbprint
@@ -64,113 +64,118 @@ class IssuedCard:
 
 
 def issue(
-    desk: Desk, holder_id: str, form: Form, *, by: str, at: datetime, key: Mapping[str, str] | None = None
+    issuer: Issuer, holder_id: str, form: Form, *, by: str, at: datetime, key: Mapping[str, str] | None = None
 ) -> IssuedCard:
     """Issue a holder's card in a form, of the highest tier that the grounds give, and return it.
 
     `key`: the public JWK of a chip. A phone's card comes by enrolment. Live cards of the holder in other forms that
-    show another tier are replaced in the same transaction. Refused without a current ground, or when a live card of
-    this form is there already (reissue it).
+    show another tier are replaced in the same transaction. RefusedError without a current ground, and when a live card
+    of this form is there already (reissue it).
     """
     if form is Form.PHONE:
-        raise Refused("a phone's card is made when the phone enrols", f"python -m issuer card enrol {holder_id}")
+        raise RefusedError("a phone's card is made when the phone enrols", f"python -m issuer card enrol {holder_id}")
     checked = _checked_key(form, key)
     at = _second(at)
-    ensure_pool(desk, at)
-    with desk.register.change() as connection:
-        held = entitled(desk, connection, holder_id, at)
-        others = live_cards(desk, connection, holder_id)
+    ensure_pool(issuer, at)
+    with issuer.register.change() as connection:
+        held = entitled(issuer, connection, holder_id, at)
+        others = live_cards(issuer, connection, holder_id)
         for other in others:
             if other.form is form:
-                raise Refused(f"the holder has a {form} card already", f"python -m issuer card reissue {other.number}")
-        card = create_card(desk, connection, holder_id, held, form=form, key=checked, by=by, at=at)
+                raise RefusedError(
+                    f"the holder has a {form} card already", f"python -m issuer card reissue {other.number}"
+                )
+        card = create_card(issuer, connection, holder_id, held, form=form, key=checked, by=by, at=at)
         for other in others:
             if other.tier != held.tier:
-                replace_card(desk, connection, other, held, because="tier-change", by=by, at=at)
-    after_change(desk, at)
+                replace_card(issuer, connection, other, held, because="tier-change", by=by, at=at)
+    after_change(issuer, at)
     return card
 
 
-def reissue(desk: Desk, card_id: str, *, because: str, by: str, at: datetime) -> IssuedCard:
+def reissue(issuer: Issuer, card_id: str, *, because: str, by: str, at: datetime) -> IssuedCard:
     """Replace a live card by a new one with a new id, number and index, on today's grounds; the old one is revoked.
 
     A phone's and a chip's key is kept, so that the phone finds its new card at its next refresh: what was lost is not
-    reissued but enrolled anew. The holder's other live cards follow when the tier changed. Refused for an ended card.
+    reissued but enrolled anew. The holder's other live cards follow when the tier changed. RefusedError for an ended
+    card.
     """
     at = _second(at)
-    ensure_pool(desk, at)
-    with desk.register.change() as connection:
-        card = read_card(desk, connection, card_id)
+    ensure_pool(issuer, at)
+    with issuer.register.change() as connection:
+        card = read_card(issuer, connection, card_id)
         if not card.state.live:
-            raise Refused(f"the card is {card.state}", "python -m issuer card issue")
+            raise RefusedError(f"the card is {card.state}", "python -m issuer card issue")
         if card.form.holds_key and because in _OUT_OF_HAND:
-            raise Refused("a lost phone's key is not carried on", "revoke the card and enrol the new phone")
-        held = entitled(desk, connection, card.holder_id, at)
-        new = replace_card(desk, connection, card, held, because=because, by=by, at=at)
-        for other in live_cards(desk, connection, card.holder_id):
+            raise RefusedError("a lost phone's key is not carried on", "revoke the card and enrol the new phone")
+        held = entitled(issuer, connection, card.holder_id, at)
+        new = replace_card(issuer, connection, card, held, because=because, by=by, at=at)
+        for other in live_cards(issuer, connection, card.holder_id):
             if other.tier != held.tier:
-                replace_card(desk, connection, other, held, because="tier-change", by=by, at=at)
-    after_change(desk, at)
+                replace_card(issuer, connection, other, held, because="tier-change", by=by, at=at)
+    after_change(issuer, at)
     return new
 
 
-def find_card(desk: Desk, name: str) -> IssuedCard:
-    """Return the card of an id or of a card number as somebody typed it; Refused if there is none."""
-    with desk.register.read() as connection:
-        return find_card_in(desk, connection, name)
+def find_card(issuer: Issuer, name: str) -> IssuedCard:
+    """Return the card of an id or of a card number as somebody typed it; RefusedError if there is none."""
+    with issuer.register.read() as connection:
+        return find_card_in(issuer, connection, name)
 
 
-def find_card_in(desk: Desk, connection: Connection, name: str) -> IssuedCard:
-    """Return the card of an id or a number inside a transaction; Refused if there is none."""
+def find_card_in(issuer: Issuer, connection: Connection, name: str) -> IssuedCard:
+    """Return the card of an id or a number inside a transaction; RefusedError if there is none."""
     try:
-        number = numbers.check(name, desk.programme.card_prefix)
+        number = numbers.check(name, issuer.programme.card_prefix)
     except numbers.CardNumberError:
-        return read_card(desk, connection, name)
+        return read_card(issuer, connection, name)
     row = connection.execute(sa.select(CARDS).where(CARDS.c.number == number)).one_or_none()
     if row is None:
         raise _no_card()
-    return _card(desk, row)
+    return _card(issuer, row)
 
 
-def cards_of(desk: Desk, holder_id: str) -> list[IssuedCard]:
+def cards_of(issuer: Issuer, holder_id: str) -> list[IssuedCard]:
     """Return all cards of a holder, ended ones too, oldest first."""
-    with desk.register.read() as connection:
+    with issuer.register.read() as connection:
         rows = connection.execute(_cards_asked(holder_id))
-        return [_card(desk, row) for row in rows]
+        return [_card(issuer, row) for row in rows]
 
 
-def list_cards(desk: Desk, *, after: str = "", limit: int = 100) -> list[IssuedCard]:
+def list_cards(issuer: Issuer, *, after: str = "", limit: int = 100) -> list[IssuedCard]:
     """Return at most `limit` cards in the order of their ids, beginning after the id `after`."""
-    with desk.register.read() as connection:
+    with issuer.register.read() as connection:
         rows = connection.execute(sa.select(CARDS).where(CARDS.c.id > after).order_by(CARDS.c.id).limit(limit))
-        return [_card(desk, row) for row in rows]
+        return [_card(issuer, row) for row in rows]
 
 
-def live_cards(desk: Desk, connection: Connection, holder_id: str) -> list[IssuedCard]:
+def live_cards(issuer: Issuer, connection: Connection, holder_id: str) -> list[IssuedCard]:
     """Return a holder's valid and suspended cards, oldest first, inside a transaction."""
     rows = connection.execute(_cards_asked(holder_id).where(CARDS.c.state.in_([CardState.VALID, CardState.SUSPENDED])))
-    return [_card(desk, row) for row in rows]
+    return [_card(issuer, row) for row in rows]
 
 
-def read_card(desk: Desk, connection: Connection, card_id: str) -> IssuedCard:
-    """Return the card of an id inside a transaction; Refused if there is none."""
+def read_card(issuer: Issuer, connection: Connection, card_id: str) -> IssuedCard:
+    """Return the card of an id inside a transaction; RefusedError if there is none."""
     row = connection.execute(sa.select(CARDS).where(CARDS.c.id == card_id)).one_or_none()
     if row is None:
         raise _no_card()
-    return _card(desk, row)
+    return _card(issuer, row)
 
 
-def entitled(desk: Desk, connection: Connection, holder_id: str, at: datetime) -> Entitlement:
-    """Return what a holder's grounds give at `at`; Refused if they give nothing."""
-    read_holder(desk, connection, holder_id)
-    held = entitlement(read_grounds(connection, holder_id), desk.programme, at)
+def entitled(issuer: Issuer, connection: Connection, holder_id: str, at: datetime) -> Entitlement:
+    """Return what a holder's grounds give at `at`; RefusedError if they give nothing."""
+    read_holder(issuer, connection, holder_id)
+    held = entitlement(read_grounds(connection, holder_id), issuer.programme, at)
     if held is None:
-        raise Refused("the holder has no ground that holds today", f"python -m issuer holder ground {holder_id} CODE")
+        raise RefusedError(
+            "the holder has no ground that holds today", f"python -m issuer holder ground {holder_id} CODE"
+        )
     return held
 
 
 def create_card(
-    desk: Desk,
+    issuer: Issuer,
     connection: Connection,
     holder_id: str,
     held: Entitlement,
@@ -182,26 +187,26 @@ def create_card(
 ) -> IssuedCard:
     """Draw an index, sign and record a new card inside a transaction; PoolEmpty when no index is ready."""
     card_id = new_id()
-    grace = desk.programme.validity.grace
+    grace = issuer.programme.validity.grace
     number, index = indexes.draw(connection, card_id, held.valid_until + grace)
     claims = CardClaims(
-        issuer=desk.programme.issuer,
+        issuer=issuer.programme.issuer,
         subject=holder_id,
         card_id=card_id,
         tier=held.tier,
         form=form,
-        name=read_holder(desk, connection, holder_id).masked_name,
+        name=read_holder(issuer, connection, holder_id).masked_name,
         issued_at=at,
         not_before=at,
-        expires_at=token_end(desk, form, held.valid_until, at),
+        expires_at=token_end(issuer, form, held.valid_until, at),
         key=key,
-        status_uri=status_uri(desk, number),
+        status_uri=status_uri(issuer, number),
         status_index=index,
     )
     values = {
         "id": card_id,
         "holder_id": holder_id,
-        "number": _new_number(desk, connection),
+        "number": _new_number(issuer, connection),
         "form": form.value,
         "tier": held.tier,
         "ground_id": held.ground.id,
@@ -213,10 +218,10 @@ def create_card(
         "key": key,
         "key_thumbprint": None if key is None else thumbprint(key),
     }
-    connection.execute(CARDS.insert().values(values | signed_values(desk, claims, at)))
+    connection.execute(CARDS.insert().values(values | signed_values(issuer, claims, at)))
     office_log.append(
         connection,
-        Action.CARD_ISSUED,
+        OfficeAction.CARD_ISSUED,
         by=by,
         at=at,
         holder=holder_id,
@@ -225,24 +230,24 @@ def create_card(
         tier=held.tier,
         ground=held.ground.code,
     )
-    return read_card(desk, connection, card_id)
+    return read_card(issuer, connection, card_id)
 
 
 def replace_card(
-    desk: Desk, connection: Connection, old: IssuedCard, held: Entitlement, *, because: str, by: str, at: datetime
+    issuer: Issuer, connection: Connection, old: IssuedCard, held: Entitlement, *, because: str, by: str, at: datetime
 ) -> IssuedCard:
     """Issue a card in the place of a live one and end that one, inside a transaction. A suspension is carried over."""
-    new = create_card(desk, connection, old.holder_id, held, form=old.form, key=old.key, by=by, at=at)
+    new = create_card(issuer, connection, old.holder_id, held, form=old.form, key=old.key, by=by, at=at)
     carried: dict[str, object] = {"recovery_hash": connection.execute(_recovery_of(old.id)).scalar_one()}
     if old.state is CardState.SUSPENDED:
         carried |= {"state": old.state.value, "suspended_by": old.suspended_by}
     connection.execute(CARDS.update().where(CARDS.c.id == new.id).values(carried))
-    end_card(desk, connection, old, CardState.REPLACED, because=because, by=by, at=at, replaced_by=new.id)
-    return read_card(desk, connection, new.id)
+    end_card(issuer, connection, old, CardState.REPLACED, because=because, by=by, at=at, replaced_by=new.id)
+    return read_card(issuer, connection, new.id)
 
 
 def end_card(
-    desk: Desk,
+    issuer: Issuer,
     connection: Connection,
     card: IssuedCard,
     state: CardState,
@@ -255,47 +260,49 @@ def end_card(
     """End a live card for good inside a transaction; its index rests until its last token and grace are over."""
     ended = {"state": state.value, "ended_at": at, "ended_because": because, "replaced_by": replaced_by}
     connection.execute(CARDS.update().where(CARDS.c.id == card.id).values(ended | {"suspended_by": None}))
-    indexes.retire(connection, card.id, card.expires_at + desk.programme.validity.grace)
-    action = Action.CARD_REPLACED if state is CardState.REPLACED else Action.CARD_REVOKED
+    indexes.retire(connection, card.id, card.expires_at + issuer.programme.validity.grace)
+    action = OfficeAction.CARD_REPLACED if state is CardState.REPLACED else OfficeAction.CARD_REVOKED
     office_log.append(connection, action, by=by, at=at, holder=card.holder_id, card=card.id, because=because)
 
 
-def signed_values(desk: Desk, claims: CardClaims, at: datetime) -> dict[str, object]:
+def signed_values(issuer: Issuer, claims: CardClaims, at: datetime) -> dict[str, object]:
     """Sign a card and return the columns that hold the signed text and its times."""
-    token = sign_card(desk.keys.signer(Purpose.CARD, at), claims)
-    sealed = desk.register.seal(token.encode("ascii"), f"cards.token:{claims.card_id}")
+    token = sign_card(issuer.keys.signer(Purpose.CARD, at), claims)
+    sealed = issuer.register.seal(token.encode("ascii"), f"cards.token:{claims.card_id}")
     return {"issued_at": claims.issued_at, "expires_at": claims.expires_at, "token": sealed}
 
 
-def token_end(desk: Desk, form: Form, valid_until: datetime, at: datetime) -> datetime:
+def token_end(issuer: Issuer, form: Form, valid_until: datetime, at: datetime) -> datetime:
     """Return a token's `exp`: soon for a phone, which refreshes; else as long as the holder is entitled."""
     if form is Form.PHONE:
-        return min(valid_until, at + desk.programme.validity.phone_token)
+        return min(valid_until, at + issuer.programme.validity.phone_token)
     return valid_until
 
 
-def status_uri(desk: Desk, number: int) -> str:
+def status_uri(issuer: Issuer, number: int) -> str:
     """Return the name of status list `number`."""
-    return f"{desk.programme.status_base}{number}"
+    return f"{issuer.programme.status_base}{number}"
 
 
 def _checked_key(form: Form, key: Mapping[str, str] | None) -> Mapping[str, str] | None:
     if (key is not None) != form.holds_key:
-        raise Refused(f"a card of form {form} " + ("names a key" if form.holds_key else "names no key"), "see --help")
+        raise RefusedError(
+            f"a card of form {form} " + ("names a key" if form.holds_key else "names no key"), "see --help"
+        )
     if key is None:
         return None
     try:
         return public_jwk(key_from_jwk(key))
     except BadKey as error:
-        raise Refused(str(error), "give the public key as a JWK on P-256") from None
+        raise RefusedError(str(error), "give the public key as a JWK on P-256") from None
 
 
-def _new_number(desk: Desk, connection: Connection) -> str:
+def _new_number(issuer: Issuer, connection: Connection) -> str:
     for _ in range(_NUMBER_TRIES):
-        number = numbers.generate(desk.programme.card_prefix, _RANDOM)
+        number = numbers.generate(issuer.programme.card_prefix, _RANDOM)
         if connection.execute(sa.select(CARDS.c.id).where(CARDS.c.number == number)).first() is None:
             return number
-    raise Refused("no free card number was found", "give the programme another card_prefix")
+    raise RefusedError("no free card number was found", "give the programme another card_prefix")
 
 
 def _recovery_of(card_id: str) -> sa.Select[tuple[str | None]]:
@@ -306,7 +313,7 @@ def _cards_asked(holder_id: str) -> sa.Select[tuple[object, ...]]:
     return sa.select(CARDS).where(CARDS.c.holder_id == holder_id).order_by(CARDS.c.not_before, CARDS.c.id)
 
 
-def _card(desk: Desk, row: Row[tuple[object, ...]]) -> IssuedCard:
+def _card(issuer: Issuer, row: Row[tuple[object, ...]]) -> IssuedCard:
     return IssuedCard(
         id=row.id,
         holder_id=row.holder_id,
@@ -323,15 +330,15 @@ def _card(desk: Desk, row: Row[tuple[object, ...]]) -> IssuedCard:
         expires_at=row.expires_at,
         valid_until=row.valid_until,
         key=row.key,
-        token=desk.register.unseal(row.token, f"cards.token:{row.id}").decode("ascii"),
+        token=issuer.register.unseal(row.token, f"cards.token:{row.id}").decode("ascii"),
         ended_at=row.ended_at,
         ended_because=row.ended_because,
         replaced_by=row.replaced_by,
     )
 
 
-def _no_card() -> Refused:
-    return Refused("there is no such card", "give a card number or an id; python -m issuer card list")
+def _no_card() -> RefusedError:
+    return RefusedError("there is no such card", "give a card number or an id; python -m issuer card list")
 
 
 def _second(at: datetime) -> datetime:

@@ -10,10 +10,10 @@ from sqlalchemy.engine import Connection
 from issuer.issuing.issuing import IssuedCard, end_card, read_card
 from issuer.publishing.publish import after_change
 from issuer.register import office_log
-from issuer.register.desk import Desk
-from issuer.register.errors import Refused
+from issuer.register.errors import RefusedError
+from issuer.register.issuer import Issuer
 from issuer.register.marks import mark_ended
-from issuer.register.office_log import Action
+from issuer.register.office_log import OfficeAction
 from issuer.register.tables import CARDS, CardState
 
 NOT_ENTITLED: Final = "not-entitled"
@@ -22,15 +22,15 @@ HOLDER: Final = "holder"
 """Who suspended a card: what the holder blocked, the holder may unblock; what the office suspended, only the office."""
 
 
-def suspend(desk: Desk, card_id: str, *, because: str, by: str, at: datetime) -> IssuedCard:
-    """Suspend a valid card, or take over a holder's own block; Refused for an ended card and one suspended already."""
-    with desk.register.change() as connection:
-        card = read_card(desk, connection, card_id)
+def suspend(issuer: Issuer, card_id: str, *, because: str, by: str, at: datetime) -> IssuedCard:
+    """Suspend a valid card, or take over a holder's own block; RefusedError for one ended or suspended already."""
+    with issuer.register.change() as connection:
+        card = read_card(issuer, connection, card_id)
         if card.state is CardState.SUSPENDED and card.suspended_by == OFFICE:
-            raise Refused("the card is suspended already", f"python -m issuer card resume {card.number}")
+            raise RefusedError("the card is suspended already", f"python -m issuer card resume {card.number}")
         suspend_in(connection, card, who=OFFICE, because=because, by=by, at=at)
-    after_change(desk, at)
-    return _read(desk, card_id)
+    after_change(issuer, at)
+    return _read(issuer, card_id)
 
 
 def suspend_in(connection: Connection, card: IssuedCard, *, who: str, because: str, by: str, at: datetime) -> None:
@@ -39,49 +39,49 @@ def suspend_in(connection: Connection, card: IssuedCard, *, who: str, because: s
     values = {"state": CardState.SUSPENDED.value, "suspended_by": who}
     connection.execute(CARDS.update().where(CARDS.c.id == card.id).values(values))
     office_log.append(
-        connection, Action.CARD_SUSPENDED, by=by, at=at, holder=card.holder_id, card=card.id, because=because
+        connection, OfficeAction.CARD_SUSPENDED, by=by, at=at, holder=card.holder_id, card=card.id, because=because
     )
 
 
-def resume(desk: Desk, card_id: str, *, by: str, at: datetime) -> IssuedCard:
-    """Make a suspended card valid again; Refused for any other."""
-    with desk.register.change() as connection:
-        card = read_card(desk, connection, card_id)
+def resume(issuer: Issuer, card_id: str, *, by: str, at: datetime) -> IssuedCard:
+    """Make a suspended card valid again; RefusedError for any other."""
+    with issuer.register.change() as connection:
+        card = read_card(issuer, connection, card_id)
         resume_in(connection, card, by=by, at=at)
-    after_change(desk, at)
-    return _read(desk, card_id)
+    after_change(issuer, at)
+    return _read(issuer, card_id)
 
 
 def resume_in(connection: Connection, card: IssuedCard, *, by: str, at: datetime) -> None:
     """Resume a suspended card inside a transaction."""
     _refuse_ended(card)
     if card.state is not CardState.SUSPENDED:
-        raise Refused("the card is not suspended", f"python -m issuer card show {card.number}")
+        raise RefusedError("the card is not suspended", f"python -m issuer card show {card.number}")
     values = {"state": CardState.VALID.value, "suspended_by": None}
     connection.execute(CARDS.update().where(CARDS.c.id == card.id).values(values))
-    office_log.append(connection, Action.CARD_RESUMED, by=by, at=at, holder=card.holder_id, card=card.id)
+    office_log.append(connection, OfficeAction.CARD_RESUMED, by=by, at=at, holder=card.holder_id, card=card.id)
 
 
-def revoke(desk: Desk, card_id: str, *, because: str, by: str, at: datetime) -> IssuedCard:
-    """Revoke a live card for good; Refused for an ended one.
+def revoke(issuer: Issuer, card_id: str, *, because: str, by: str, at: datetime) -> IssuedCard:
+    """Revoke a live card for good; RefusedError for an ended one.
 
     Because its holder is not entitled any more, verifiers are told to release what is booked (PROGRAMME, scenario 10).
     """
-    with desk.register.change() as connection:
-        card = read_card(desk, connection, card_id)
+    with issuer.register.change() as connection:
+        card = read_card(issuer, connection, card_id)
         _refuse_ended(card)
-        end_card(desk, connection, card, CardState.REVOKED, because=because, by=by, at=at)
+        end_card(issuer, connection, card, CardState.REVOKED, because=because, by=by, at=at)
         if because == NOT_ENTITLED:
-            mark_ended(connection, card.holder_id, at.astimezone(desk.programme.zone).date(), by=by, at=at)
-    after_change(desk, at)
-    return _read(desk, card_id)
+            mark_ended(connection, card.holder_id, at.astimezone(issuer.programme.zone).date(), by=by, at=at)
+    after_change(issuer, at)
+    return _read(issuer, card_id)
 
 
-def _read(desk: Desk, card_id: str) -> IssuedCard:
-    with desk.register.read() as connection:
-        return read_card(desk, connection, card_id)
+def _read(issuer: Issuer, card_id: str) -> IssuedCard:
+    with issuer.register.read() as connection:
+        return read_card(issuer, connection, card_id)
 
 
 def _refuse_ended(card: IssuedCard) -> None:
     if not card.state.live:
-        raise Refused(f"the card is {card.state}, for good", "python -m issuer card issue")
+        raise RefusedError(f"the card is {card.state}, for good", "python -m issuer card issue")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from edge.instants import rfc3339
 from issuer.issuing.issuing import IssuedCard, status_uri
-from issuer.register.desk import Desk
 from issuer.register.entitlement import HeldGround, last_day
 from issuer.register.holders import Holder
-from issuer.register.office_log import Line
+from issuer.register.issuer import Issuer
+from issuer.register.office_log import OfficeEntry
 
 
 def holder_view(holder: Holder, *, full: bool) -> dict[str, object]:
@@ -39,7 +39,7 @@ def ground_view(ground: HeldGround) -> dict[str, object]:
     }
 
 
-def card_view(desk: Desk, card: IssuedCard, *, token: bool = False) -> dict[str, object]:
+def card_view(issuer: Issuer, card: IssuedCard, *, token: bool = False) -> dict[str, object]:
     """Return a card; its token only when asked for, since whoever has a printed card's token has the card."""
     shown: dict[str, object] = {
         "id": card.id,
@@ -52,15 +52,15 @@ def card_view(desk: Desk, card: IssuedCard, *, token: bool = False) -> dict[str,
         "issued_at": rfc3339(card.issued_at),
         "expires_at": rfc3339(card.expires_at),
         "valid_until": rfc3339(card.valid_until),
-        "last_day": last_day(card.valid_until, desk.programme.zone).isoformat(),
-        "status": {"uri": status_uri(desk, card.status_list), "idx": card.status_index},
+        "last_day": last_day(card.valid_until, issuer.programme.zone).isoformat(),
+        "status": {"uri": status_uri(issuer, card.status_list), "idx": card.status_index},
         "ended_because": card.ended_because,
         "replaced_by": card.replaced_by,
     }
     return shown | {"token": card.token} if token else shown
 
 
-def line_view(line: Line) -> dict[str, object]:
+def line_view(line: OfficeEntry) -> dict[str, object]:
     """Return a line of the office log."""
     return {
         "seq": line.seq,

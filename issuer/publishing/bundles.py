@@ -12,9 +12,9 @@ from sqlalchemy.engine import Connection
 from edge.instants import from_epoch
 from edge.strictjson import canonical
 from issuer.register import indexes, office_log
-from issuer.register.desk import Desk
-from issuer.register.errors import Refused
-from issuer.register.office_log import Action
+from issuer.register.errors import RefusedError
+from issuer.register.issuer import Issuer
+from issuer.register.office_log import OfficeAction
 from issuer.register.tables import BUNDLES
 from keys.bundle import BUNDLE, LIFETIME, RENEWAL_DUE, SEPARATOR, ProgrammePin, TrustBundle, sign_bundle
 from keys.errors import TokenError
@@ -39,36 +39,36 @@ class Bundle:
 
 
 def current_bundle(
-    desk: Desk, connection: Connection, at: datetime, *, published_version: int = 0
-) -> tuple[Bundle | None, Refused | None]:
+    issuer: Issuer, connection: Connection, at: datetime, *, published_version: int = 0
+) -> tuple[Bundle | None, RefusedError | None]:
     """Return the bundle to publish, a new one where one is due, and what kept a due one from being signed.
 
     `published_version` is what the folder shows: after a register was restored from a backup the next version still
     is higher than any that verifiers have seen. Inside a transaction.
     """
     newest = _newest(connection)
-    if programme_bytes(desk) is None:
+    if programme_bytes(issuer) is None:
         # A process that read the old file must not take back what one with the new file has published.
-        return newest, Refused("the programme file has changed since it was read", "restart this service")
-    keys = desk.keys.published(at)
-    lists = [f"{desk.programme.status_base}{number}" for number in indexes.list_numbers(connection)]
-    content = _content(desk, keys, lists)
-    roots = _roots(desk, at)
+        return newest, RefusedError("the programme file has changed since it was read", "restart this service")
+    keys = issuer.keys.published(at)
+    lists = [f"{issuer.programme.status_base}{number}" for number in indexes.list_numbers(connection)]
+    content = _content(issuer, keys, lists)
+    roots = _roots(issuer, at)
     if newest is not None and not _due(newest, content, roots, at, published_version):
         return newest, None
     if roots is None:
         hint = "python -m issuer publish --root-keys FOLDER, where the root key is"
-        return newest, Refused("the trust bundle is due and its root key is not here", hint)
+        return newest, RefusedError("the trust bundle is due and its root key is not here", hint)
     root, old_root = roots
     version = max(published_version, 0 if newest is None else newest.version) + 1
     bundle = TrustBundle(
         version=version,
-        issuer=desk.programme.issuer,
+        issuer=issuer.programme.issuer,
         issued_at=at,
         expires_at=at + LIFETIME,
         keys=keys,
         status_lists=tuple(lists),
-        programme=_pin(desk, newest, at),
+        programme=_pin(issuer, newest, at),
     )
     made = Bundle(version, sign_bundle(bundle, root, old_root=old_root), content, at)
     _keep(connection, made, bundle.expires_at, at)
@@ -84,21 +84,21 @@ def bundle_version(document: str) -> int:
     return version if isinstance(version, int) else 0
 
 
-def programme_bytes(desk: Desk) -> bytes | None:
+def programme_bytes(issuer: Issuer) -> bytes | None:
     """Return the programme file's bytes, None if they are not those that this desk's programme was read from."""
-    content = desk.programme_file.read_bytes()
-    return content if sha256(content).hexdigest() == desk.programme.sha256 else None
+    content = issuer.programme_file.read_bytes()
+    return content if sha256(content).hexdigest() == issuer.programme.sha256 else None
 
 
-def root_jwk(desk: Desk, at: datetime) -> dict[str, str] | None:
+def root_jwk(issuer: Issuer, at: datetime) -> dict[str, str] | None:
     """Return the public root key in use, None where the root key is kept elsewhere."""
-    roots = _roots(desk, at)
+    roots = _roots(issuer, at)
     return None if roots is None else public_jwk(roots[0].public_key)
 
 
-def jwks(desk: Desk, at: datetime) -> dict[str, list[dict[str, str]]]:
+def jwks(issuer: Issuer, at: datetime) -> dict[str, list[dict[str, str]]]:
     """Return the keys of the bundle as an RFC 7517 set, for information."""
-    return desk.keys.key_set(at).jwks()
+    return issuer.keys.key_set(at).jwks()
 
 
 def _due(newest: Bundle, content: str, roots: Roots | None, at: datetime, published_version: int) -> bool:
@@ -111,12 +111,12 @@ def _due(newest: Bundle, content: str, roots: Roots | None, at: datetime, publis
     return signers != [_first_token(part).header["kid"] for part in newest.document.split(SEPARATOR)]
 
 
-def _roots(desk: Desk, at: datetime) -> Roots | None:
+def _roots(issuer: Issuer, at: datetime) -> Roots | None:
     """Return the root and, while a roll-over lasts, the old one; None where no root key is at hand."""
-    if desk.roots is None:
+    if issuer.roots is None:
         return None
     try:
-        return desk.roots.roots(at)
+        return issuer.roots.roots(at)
     except StoreError:
         return None
 
@@ -125,20 +125,20 @@ def _first_token(document: str) -> UnverifiedToken:
     return parse_unverified(document.split(SEPARATOR, 1)[0], BUNDLE)
 
 
-def _content(desk: Desk, keys: tuple[VerificationKey, ...], lists: list[str]) -> str:
+def _content(issuer: Issuer, keys: tuple[VerificationKey, ...], lists: list[str]) -> str:
     """Return a hash of everything a bundle says but its version and times."""
     said = {
-        "issuer": desk.programme.issuer,
+        "issuer": issuer.programme.issuer,
         "keys": [key.to_json() for key in keys],
         "lists": lists,
-        "programme": [desk.programme.version, desk.programme.sha256],
+        "programme": [issuer.programme.version, issuer.programme.sha256],
     }
     return sha256(canonical(said)).hexdigest()
 
 
-def _pin(desk: Desk, newest: Bundle | None, at: datetime) -> ProgrammePin:
+def _pin(issuer: Issuer, newest: Bundle | None, at: datetime) -> ProgrammePin:
     """Pin the programme; it is effective from the first bundle that names it."""
-    programme = desk.programme
+    programme = issuer.programme
     if newest is not None:
         match _first_token(newest.document).claims["programme"]:
             case {"sha256": programme.sha256, "effective_at": int(effective)}:
@@ -161,4 +161,4 @@ def _keep(connection: Connection, made: Bundle, expires_at: datetime, at: dateti
             expires_at=expires_at,
         )
     )
-    office_log.append(connection, Action.BUNDLE_SIGNED, by="publisher", at=at, version=made.version)
+    office_log.append(connection, OfficeAction.BUNDLE_SIGNED, by="publisher", at=at, version=made.version)

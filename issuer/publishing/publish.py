@@ -20,8 +20,8 @@ from edge.strictjson import dumps
 from issuer.publishing import folder as files
 from issuer.publishing.bundles import Bundle, bundle_version, current_bundle, jwks, programme_bytes, root_jwk
 from issuer.register import indexes
-from issuer.register.desk import Desk
-from issuer.register.errors import Refused
+from issuer.register.errors import RefusedError
+from issuer.register.issuer import Issuer
 from issuer.register.marks import all_marks
 from issuer.register.tables import PUBLICATIONS, STATUS_INDEXES, IndexState
 from keys.errors import TokenError
@@ -43,7 +43,7 @@ class Publication:
     at: datetime
     bundle_version: int
     status_lists: tuple[str, ...]
-    bundle_due: Refused | None
+    bundle_due: RefusedError | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,66 +53,66 @@ class _Content:
     serial: int
     at: datetime
     bundle: Bundle
-    due: Refused | None
+    due: RefusedError | None
     pooled: list[tuple[int, int]]
     lists: dict[int, dict[int, Status]]
     marks: list[Mark]
 
 
-def publish(desk: Desk, at: datetime) -> Publication:
+def publish(issuer: Issuer, at: datetime) -> Publication:
     """Publish everything, durable when this returns. Refused before the first trust bundle, without a root key.
 
     A trust bundle that is due is signed if the root key is at hand; if not, the rest is published all the same and
     `bundle_due` says so.
     """
-    with files.publishing(desk.published):
-        content = _decide(desk, at)
-        _write_files(desk, content)
-        with desk.register.change() as connection:
+    with files.publishing(issuer.published):
+        content = _decide(issuer, at)
+        _write_files(issuer, content)
+        with issuer.register.change() as connection:
             indexes.make_ready(connection, content.pooled)
             connection.execute(T.update().where(T.c.serial == content.serial).values(finished_at=content.at))
-    uris = tuple(f"{desk.programme.status_base}{number}" for number in content.lists)
+    uris = tuple(f"{issuer.programme.status_base}{number}" for number in content.lists)
     return Publication(content.serial, content.at, content.bundle.version, uris, content.due)
 
 
-def publish_if_due(desk: Desk, at: datetime) -> Publication | None:
+def publish_if_due(issuer: Issuer, at: datetime) -> Publication | None:
     """Publish if the last publication is older than half the status lists' `ttl` or was not finished; else None."""
-    with desk.register.read() as connection:
+    with issuer.register.read() as connection:
         last = connection.execute(sa.select(T).order_by(T.c.serial.desc()).limit(1)).one_or_none()
-    fresh = last is not None and last.finished_at is not None and at < last.finished_at + desk.status_ttl / 2
-    return None if fresh else publish(desk, at)
+    fresh = last is not None and last.finished_at is not None and at < last.finished_at + issuer.status_ttl / 2
+    return None if fresh else publish(issuer, at)
 
 
-def after_change(desk: Desk, at: datetime) -> None:
+def after_change(issuer: Issuer, at: datetime) -> None:
     """Publish after a change of a card, unless the desk leaves that to its caller."""
-    if desk.publishes:
-        publish(desk, at)
+    if issuer.publishes:
+        publish(issuer, at)
 
 
-def ensure_pool(desk: Desk, at: datetime) -> None:
+def ensure_pool(issuer: Issuer, at: datetime) -> None:
     """Publish first when no index is ready, so that a card can have one."""
     ready = sa.select(STATUS_INDEXES.c.index).where(STATUS_INDEXES.c.state == IndexState.READY).limit(1)
-    if not desk.publishes:
+    if not issuer.publishes:
         return
-    with desk.register.read() as connection:
+    with issuer.register.read() as connection:
         found = connection.execute(ready).first()
     if found is None:
-        publish(desk, at)
+        publish(issuer, at)
 
 
-def _decide(desk: Desk, at: datetime) -> _Content:
-    shown_serial = _shown_serial(desk)
-    document = files.read_file(desk.published, files.BUNDLE_FILE) or b""
-    with desk.register.change() as connection:
+def _decide(issuer: Issuer, at: datetime) -> _Content:
+    shown_serial = _shown_serial(issuer)
+    document = files.read_file(issuer.published, files.BUNDLE_FILE) or b""
+    with issuer.register.change() as connection:
         serial, instant = _begin(connection, at, shown_serial)
-        indexes.top_up(connection, instant, desk.pool_size)
+        indexes.top_up(connection, instant, issuer.pool_size)
         shown_version = bundle_version(document.decode("ascii", "replace"))
-        bundle, due = current_bundle(desk, connection, instant, published_version=shown_version)
+        bundle, due = current_bundle(issuer, connection, instant, published_version=shown_version)
         if bundle is None:
-            raise due or Refused("there is no trust bundle", "python -m issuer init")
+            raise due or RefusedError("there is no trust bundle", "python -m issuer init")
         pooled = indexes.pooled(connection)
     # Outside the transaction, so that a long list keeps no office waiting: what changed meanwhile is only newer truth.
-    with desk.register.read() as connection:
+    with issuer.register.read() as connection:
         numbers = indexes.list_numbers(connection)
         lists = {number: indexes.entries(connection, number, instant) for number in numbers}
         return _Content(serial, instant, bundle, due, pooled, lists, all_marks(connection))
@@ -129,50 +129,50 @@ def _begin(connection: Connection, at: datetime, shown_serial: int) -> tuple[int
     return serial, instant
 
 
-def _write_files(desk: Desk, content: _Content) -> None:
+def _write_files(issuer: Issuer, content: _Content) -> None:
     """Write what a reader needs first, first: the programme, then the bundle that pins it, then what its keys sign."""
     at = content.at
-    programme = programme_bytes(desk)
+    programme = programme_bytes(issuer)
     if programme is not None:
-        files.replace_file(desk.published, files.PROGRAMME_FILE, programme)
-    files.replace_file(desk.published, files.BUNDLE_FILE, content.bundle.document.encode("ascii"))
-    files.replace_file(desk.published, files.JWKS_FILE, dumps(jwks(desk, at)))
-    root = root_jwk(desk, at)
+        files.replace_file(issuer.published, files.PROGRAMME_FILE, programme)
+    files.replace_file(issuer.published, files.BUNDLE_FILE, content.bundle.document.encode("ascii"))
+    files.replace_file(issuer.published, files.JWKS_FILE, dumps(jwks(issuer, at)))
+    root = root_jwk(issuer, at)
     if root is not None:
-        files.replace_file(desk.published, files.ROOT_FILE, dumps(root))
+        files.replace_file(issuer.published, files.ROOT_FILE, dumps(root))
     for number, entries in content.lists.items():
-        text = _signed_list(desk, content, number, entries)
-        files.replace_file(desk.published, files.list_file(number), text.encode("ascii"))
-    files.replace_file(desk.published, files.MARKS_FILE, _signed_marks(desk, content).encode("ascii"))
+        text = _signed_list(issuer, content, number, entries)
+        files.replace_file(issuer.published, files.list_file(number), text.encode("ascii"))
+    files.replace_file(issuer.published, files.MARKS_FILE, _signed_marks(issuer, content).encode("ascii"))
 
 
-def _signed_list(desk: Desk, content: _Content, number: int, entries: dict[int, Status]) -> str:
+def _signed_list(issuer: Issuer, content: _Content, number: int, entries: dict[int, Status]) -> str:
     signed = SignedStatusList(
-        uri=f"{desk.programme.status_base}{number}",
-        issuer=desk.programme.issuer,
+        uri=f"{issuer.programme.status_base}{number}",
+        issuer=issuer.programme.issuer,
         issued_at=content.at,
         expires_at=content.at + LISTS_LIVE,
-        ttl=desk.status_ttl,
+        ttl=issuer.status_ttl,
         bundle=content.bundle.version,
         statuses=build(entries),
     )
-    return sign_status_list(desk.keys.signer(Purpose.STATUS, content.at), signed)
+    return sign_status_list(issuer.keys.signer(Purpose.STATUS, content.at), signed)
 
 
-def _signed_marks(desk: Desk, content: _Content) -> str:
+def _signed_marks(issuer: Issuer, content: _Content) -> str:
     marks = HolderMarks(
-        issuer=desk.programme.issuer,
+        issuer=issuer.programme.issuer,
         issued_at=content.at,
         expires_at=content.at + MARKS_LIVE,
         serial=content.serial,
         marks=tuple(content.marks),
     )
-    return sign_marks(desk.keys.signer(Purpose.STATUS, content.at), marks)
+    return sign_marks(issuer.keys.signer(Purpose.STATUS, content.at), marks)
 
 
-def _shown_serial(desk: Desk) -> int:
+def _shown_serial(issuer: Issuer) -> int:
     """Return the serial that the folder's holder marks claim, unverified; 0 if they claim none."""
-    text = (files.read_file(desk.published, files.MARKS_FILE) or b"").decode("ascii", "replace")
+    text = (files.read_file(issuer.published, files.MARKS_FILE) or b"").decode("ascii", "replace")
     try:
         serial = parse_unverified(text, HOLDER_MARKS).claims["serial"]
     except TokenError:

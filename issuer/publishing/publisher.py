@@ -10,8 +10,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from edge.clock import Clock
 from issuer.publishing.publish import publish_if_due
-from issuer.register.desk import Desk
-from issuer.register.errors import Refused
+from issuer.register.errors import RefusedError
+from issuer.register.issuer import Issuer
 from keys.files import StoreError
 
 _log = logging.getLogger("yunju.issuer")
@@ -24,10 +24,10 @@ class Publisher:
     expired, and verifiers say so.
     """
 
-    def __init__(self, desk: Desk, clock: Clock, *, every: timedelta | None = None) -> None:
-        self._desk = desk
+    def __init__(self, issuer: Issuer, clock: Clock, *, every: timedelta | None = None) -> None:
+        self._desk = issuer
         self._clock = clock
-        self._every = every or desk.status_ttl / 4
+        self._every = every or issuer.status_ttl / 4
         self._stopped = Event()
         self._thread = Thread(target=self.run, name="publisher", daemon=True)
 
@@ -50,7 +50,7 @@ class Publisher:
         """Publish if it is due; a failure is logged, never raised."""
         try:
             done = publish_if_due(self._desk, self._clock.now())
-        except (OSError, Refused, SQLAlchemyError, StoreError) as error:
+        except (OSError, RefusedError, SQLAlchemyError, StoreError) as error:
             fields = {"error": type(error).__name__}
             _log.error("publication failed", extra={"safe_fields": fields})
             return

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from issuer.publishing.publish import Publication, publish
-from issuer.register.desk import Desk
+from issuer.register.issuer import Issuer
 from keys.files import StoreError
 from keys.keyset import Purpose
 from keys.store import KeyStore, StoredKey
@@ -17,15 +17,15 @@ ISSUING: Final = (Purpose.ROOT, Purpose.CARD, Purpose.STATUS)
 
 
 def set_up(
-    desk: Desk, at: datetime, purposes: Iterable[Purpose] = tuple(Purpose)
+    issuer: Issuer, at: datetime, purposes: Iterable[Purpose] = tuple(Purpose)
 ) -> tuple[list[StoredKey], Publication]:
-    """Make the keys that are missing, publish, and return both. Without `desk.roots` no root is made (Refused)."""
+    """Make the keys that are missing, publish, and return both. Without `desk.roots` no root is made (RefusedError)."""
     made = []
     for purpose in purposes:
-        store = desk.roots if purpose is Purpose.ROOT else desk.keys
+        store = issuer.roots if purpose is Purpose.ROOT else issuer.keys
         if store is not None and not _may_sign(store, purpose, at):
             made.append(store.begin(purpose, at))
-    return made, publish(desk, at)
+    return made, publish(issuer, at)
 
 
 def _may_sign(store: KeyStore, purpose: Purpose, at: datetime) -> bool:

@@ -18,7 +18,7 @@ from sqlalchemy.engine import Connection
 from edge.database import Database
 from edge.sealing import Sealer, derive, keyed_hash
 from issuer.register.codes import normal_code
-from issuer.register.errors import Refused
+from issuer.register.errors import RefusedError
 from issuer.register.tables import FACTS
 
 _WRITE_LOCK: Final = 0x59554A52  # any constant of ours: PostgreSQL's advisory lock, one writer at a time as on SQLite
@@ -36,7 +36,7 @@ class Register:
 
     @classmethod
     def open(cls, url: str, secret: bytes) -> Register:
-        """Connect to `url`, bring the tables up to date; Refused if it was made with another secret."""
+        """Connect to `url`, bring the tables up to date; RefusedError if it was made with another secret."""
         register = cls(Database.open(url, room="register", migrations=_MIGRATIONS), secret)
         register._check_secret()
         return register
@@ -87,7 +87,7 @@ class Register:
                     connection.execute(FACTS.insert().values(name=_CHECK, value=expected))
                     found = expected
         if found != expected:
-            raise Refused(
+            raise RefusedError(
                 "the register was made with another secret",
                 "restore the secret file from the same backup as the register",
             )

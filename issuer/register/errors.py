@@ -1,7 +1,7 @@
 """What the office is told when something cannot be done: one message, one remedy, never a name or a number of an ID."""
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """The register does not take this change; nothing was changed. `hint` names the remedy."""
 
     def __init__(self, message: str, hint: str) -> None:
@@ -10,7 +10,7 @@ class Refused(Exception):
         self.hint = hint
 
 
-class PoolEmpty(Refused):
+class PoolEmpty(RefusedError):
     """No status index has been published as valid and is still free."""
 
     def __init__(self) -> None:

@@ -12,12 +12,12 @@ from sqlalchemy.engine import Connection, Row
 from cards.names import mask
 from edge.ids import new_id
 from issuer.register import office_log
-from issuer.register.desk import Desk
 from issuer.register.entitlement import HeldGround
-from issuer.register.errors import Refused
+from issuer.register.errors import RefusedError
 from issuer.register.identity import Identity, IdType
+from issuer.register.issuer import Issuer
 from issuer.register.marks import raise_benefit
-from issuer.register.office_log import Action
+from issuer.register.office_log import OfficeAction
 from issuer.register.photo import BadPhoto, check_photo
 from issuer.register.tables import GROUNDS, HOLDERS, PHOTOS
 
@@ -63,12 +63,12 @@ class NewGround:
     basis_ends: date | None = None
 
 
-def add_holder(desk: Desk, new: NewHolder, *, by: str, at: datetime) -> Holder:
-    """Register a person and return the holder; Refused for a bad name or an identity that is registered already."""
+def add_holder(issuer: Issuer, new: NewHolder, *, by: str, at: datetime) -> Holder:
+    """Register a person and return the holder; RefusedError for a bad name or an identity registered already."""
     name, masked = _checked_name(new.name)
     phone = _checked_phone(new.phone)
     holder_id = new_id()
-    register = desk.register
+    register = issuer.register
     values = {
         "id": holder_id,
         "name": register.seal(name.encode(), f"holders.name:{holder_id}"),
@@ -84,94 +84,94 @@ def add_holder(desk: Desk, new: NewHolder, *, by: str, at: datetime) -> Holder:
         known = sa.select(HOLDERS.c.id).where(HOLDERS.c.id_hash == values["id_hash"])
         found = connection.execute(known).scalar_one_or_none()
         if found is not None:
-            raise Refused("this identity is registered already", f"python -m issuer holder show {found}")
+            raise RefusedError("this identity is registered already", f"python -m issuer holder show {found}")
         connection.execute(HOLDERS.insert().values(values))
-        office_log.append(connection, Action.HOLDER_ADDED, by=by, at=at, holder=holder_id)
-        return read_holder(desk, connection, holder_id)
+        office_log.append(connection, OfficeAction.HOLDER_ADDED, by=by, at=at, holder=holder_id)
+        return read_holder(issuer, connection, holder_id)
 
 
 def correct_holder(
-    desk: Desk, holder_id: str, *, name: str | None = None, phone: str | None = None, by: str, at: datetime
+    issuer: Issuer, holder_id: str, *, name: str | None = None, phone: str | None = None, by: str, at: datetime
 ) -> Holder:
     """Correct a holder's name or telephone (None: as it is). A card shows the new name once it is reissued."""
     changed: dict[str, object] = {}
     if name is not None:
         plain, masked = _checked_name(name)
-        changed |= {"name": desk.register.seal(plain.encode(), f"holders.name:{holder_id}"), "masked_name": masked}
+        changed |= {"name": issuer.register.seal(plain.encode(), f"holders.name:{holder_id}"), "masked_name": masked}
     if phone is not None:
         digits = _checked_phone(phone)
-        sealed = None if digits is None else desk.register.seal(digits.encode(), f"holders.phone:{holder_id}")
+        sealed = None if digits is None else issuer.register.seal(digits.encode(), f"holders.phone:{holder_id}")
         changed |= {"phone": sealed}
     if not changed:
-        raise Refused("nothing to correct was given", "give a name or a telephone number")
-    with desk.register.change() as connection:
-        read_holder(desk, connection, holder_id)
+        raise RefusedError("nothing to correct was given", "give a name or a telephone number")
+    with issuer.register.change() as connection:
+        read_holder(issuer, connection, holder_id)
         connection.execute(HOLDERS.update().where(HOLDERS.c.id == holder_id).values(changed))
         fields = [field for field in ("name", "phone") if field in changed]
-        office_log.append(connection, Action.HOLDER_CORRECTED, by=by, at=at, holder=holder_id, fields=fields)
-        return read_holder(desk, connection, holder_id)
+        office_log.append(connection, OfficeAction.HOLDER_CORRECTED, by=by, at=at, holder=holder_id, fields=fields)
+        return read_holder(issuer, connection, holder_id)
 
 
-def find_holder(desk: Desk, holder_id: str) -> Holder:
-    """Return the holder of an id; Refused if there is none."""
-    with desk.register.read() as connection:
-        return read_holder(desk, connection, holder_id)
+def find_holder(issuer: Issuer, holder_id: str) -> Holder:
+    """Return the holder of an id; RefusedError if there is none."""
+    with issuer.register.read() as connection:
+        return read_holder(issuer, connection, holder_id)
 
 
-def find_by_identity(desk: Desk, identity: Identity) -> Holder | None:
+def find_by_identity(issuer: Issuer, identity: Identity) -> Holder | None:
     """Return the holder of a checked identity, whatever spelling it was given in, or None."""
-    hashed = desk.register.hash("identity", identity.unique_text)
-    with desk.register.read() as connection:
+    hashed = issuer.register.hash("identity", identity.unique_text)
+    with issuer.register.read() as connection:
         found = connection.execute(sa.select(HOLDERS.c.id).where(HOLDERS.c.id_hash == hashed)).scalar_one_or_none()
-        return None if found is None else read_holder(desk, connection, found)
+        return None if found is None else read_holder(issuer, connection, found)
 
 
-def list_holders(desk: Desk, *, after: str = "", limit: int = 100) -> list[Holder]:
+def list_holders(issuer: Issuer, *, after: str = "", limit: int = 100) -> list[Holder]:
     """Return at most `limit` holders in the order of their ids, beginning after the id `after`."""
-    with desk.register.read() as connection:
+    with issuer.register.read() as connection:
         asked = _rows().where(HOLDERS.c.id > after).order_by(HOLDERS.c.id).limit(limit)
-        return [_holder(desk, row) for row in connection.execute(asked)]
+        return [_holder(issuer, row) for row in connection.execute(asked)]
 
 
-def read_holder(desk: Desk, connection: Connection, holder_id: str) -> Holder:
-    """Return the holder of an id inside a transaction; Refused if there is none."""
+def read_holder(issuer: Issuer, connection: Connection, holder_id: str) -> Holder:
+    """Return the holder of an id inside a transaction; RefusedError if there is none."""
     row = connection.execute(_rows().where(HOLDERS.c.id == holder_id)).one_or_none()
     if row is None:
-        raise Refused("there is no such holder", "python -m issuer holder list")
-    return _holder(desk, row)
+        raise RefusedError("there is no such holder", "python -m issuer holder list")
+    return _holder(issuer, row)
 
 
-def set_photo(desk: Desk, holder_id: str, photo: bytes, *, by: str, at: datetime) -> None:
-    """Check a photo and keep it, sealed, in place of an earlier one; Refused for one the guide does not take."""
-    rule = desk.programme.photo
+def set_photo(issuer: Issuer, holder_id: str, photo: bytes, *, by: str, at: datetime) -> None:
+    """Check a photo and keep it, sealed, in place of an earlier one; RefusedError for one the guide does not take."""
+    rule = issuer.programme.photo
     if rule is None:
-        raise Refused("this programme keeps no photos", "add [photo] to the programme file")
+        raise RefusedError("this programme keeps no photos", "add [photo] to the programme file")
     try:
         plain = check_photo(photo, rule)
     except BadPhoto as error:
-        raise Refused(str(error), rule.text.en) from None
-    sealed = desk.register.seal(plain, f"holder_photos.photo:{holder_id}")
-    with desk.register.change() as connection:
-        read_holder(desk, connection, holder_id)
+        raise RefusedError(str(error), rule.text.en) from None
+    sealed = issuer.register.seal(plain, f"holder_photos.photo:{holder_id}")
+    with issuer.register.change() as connection:
+        read_holder(issuer, connection, holder_id)
         connection.execute(PHOTOS.delete().where(PHOTOS.c.holder_id == holder_id))
         connection.execute(PHOTOS.insert().values(holder_id=holder_id, photo=sealed, added_at=at))
-        office_log.append(connection, Action.PHOTO_SET, by=by, at=at, holder=holder_id)
+        office_log.append(connection, OfficeAction.PHOTO_SET, by=by, at=at, holder=holder_id)
 
 
-def photo_of(desk: Desk, holder_id: str) -> bytes | None:
+def photo_of(issuer: Issuer, holder_id: str) -> bytes | None:
     """Return a holder's photo (JPEG), or None. Who shows it to a person writes an office-log line."""
-    with desk.register.read() as connection:
+    with issuer.register.read() as connection:
         asked = sa.select(PHOTOS.c.photo).where(PHOTOS.c.holder_id == holder_id)
         sealed = connection.execute(asked).scalar_one_or_none()
-    return None if sealed is None else desk.register.unseal(sealed, f"holder_photos.photo:{holder_id}")
+    return None if sealed is None else issuer.register.unseal(sealed, f"holder_photos.photo:{holder_id}")
 
 
-def add_ground(desk: Desk, holder_id: str, new: NewGround, *, by: str, at: datetime) -> HeldGround:
-    """Record a ground that was approved and return it; Refused unless it is one of the programme's, fully told.
+def add_ground(issuer: Issuer, holder_id: str, new: NewGround, *, by: str, at: datetime) -> HeldGround:
+    """Record a ground that was approved and return it; RefusedError unless it is one of the programme's, fully told.
 
     Changes no card by itself: a higher tier comes with the next card that is issued or reissued.
     """
-    tier = _checked_ground(desk, new)
+    tier = _checked_ground(issuer, new)
     values = {
         "holder_id": holder_id,
         "code": new.code,
@@ -179,36 +179,43 @@ def add_ground(desk: Desk, holder_id: str, new: NewGround, *, by: str, at: datet
         "tier": tier,
         "reference": new.reference,
         "body": new.body,
-        "note": _sealed_note(desk, holder_id, new.note),
+        "note": _sealed_note(issuer, holder_id, new.note),
         "contract_ends": new.contract_ends,
         "permit_ends": new.permit_ends,
         "basis_ends": new.basis_ends,
         "added_at": at,
     }
-    with desk.register.change() as connection:
-        read_holder(desk, connection, holder_id)
+    with issuer.register.change() as connection:
+        read_holder(issuer, connection, holder_id)
         ground_id = connection.execute(GROUNDS.insert().values(values).returning(GROUNDS.c.id)).scalar_one()
         office_log.append(
-            connection, Action.GROUND_ADDED, by=by, at=at, holder=holder_id, ground=new.code, tier=tier, id=ground_id
+            connection,
+            OfficeAction.GROUND_ADDED,
+            by=by,
+            at=at,
+            holder=holder_id,
+            ground=new.code,
+            tier=tier,
+            id=ground_id,
         )
-        for benefit in desk.programme.grounds[new.code].raises:
+        for benefit in issuer.programme.grounds[new.code].raises:
             raise_benefit(connection, holder_id, benefit, by=by, at=at)
         return next(ground for ground in read_grounds(connection, holder_id) if ground.id == ground_id)
 
 
-def withdraw_ground(desk: Desk, holder_id: str, ground_id: int, *, by: str, at: datetime) -> None:
+def withdraw_ground(issuer: Issuer, holder_id: str, ground_id: int, *, by: str, at: datetime) -> None:
     """Withdraw a ground: no card is issued or refreshed on it any more. Cards that stand are ended by `revoke`."""
-    with desk.register.change() as connection:
+    with issuer.register.change() as connection:
         held = next((ground for ground in read_grounds(connection, holder_id) if ground.id == ground_id), None)
         if held is None or held.withdrawn_at is not None:
-            raise Refused("the holder has no such ground", f"python -m issuer holder show {holder_id}")
+            raise RefusedError("the holder has no such ground", f"python -m issuer holder show {holder_id}")
         connection.execute(GROUNDS.update().where(GROUNDS.c.id == ground_id).values(withdrawn_at=at))
-        office_log.append(connection, Action.GROUND_WITHDRAWN, by=by, at=at, holder=holder_id, id=ground_id)
+        office_log.append(connection, OfficeAction.GROUND_WITHDRAWN, by=by, at=at, holder=holder_id, id=ground_id)
 
 
-def grounds_of(desk: Desk, holder_id: str) -> list[HeldGround]:
+def grounds_of(issuer: Issuer, holder_id: str) -> list[HeldGround]:
     """Return all grounds of a holder, withdrawn ones too, oldest first."""
-    with desk.register.read() as connection:
+    with issuer.register.read() as connection:
         return read_grounds(connection, holder_id)
 
 
@@ -237,9 +244,9 @@ def _rows() -> sa.Select[tuple[object, ...]]:
     return sa.select(HOLDERS, PHOTOS.c.added_at.label("photo_at")).select_from(HOLDERS.outerjoin(PHOTOS))
 
 
-def _holder(desk: Desk, row: Row[tuple[object, ...]]) -> Holder:
+def _holder(issuer: Issuer, row: Row[tuple[object, ...]]) -> Holder:
     def opened(column: str, sealed: bytes) -> str:
-        return desk.register.unseal(sealed, f"holders.{column}:{row.id}").decode()
+        return issuer.register.unseal(sealed, f"holders.{column}:{row.id}").decode()
 
     return Holder(
         id=row.id,
@@ -256,9 +263,9 @@ def _checked_name(name: str) -> tuple[str, str]:
     """Return a name as it is kept (NFC, single spaces) and as a card carries it."""
     plain = " ".join(unicodedata.normalize("NFC", name).split())
     if not plain or len(plain) > NAME_MOST:
-        raise Refused(f"a name has 1 to {NAME_MOST} characters", "write it as on the ID")
+        raise RefusedError(f"a name has 1 to {NAME_MOST} characters", "write it as on the ID")
     if any(unicodedata.category(char) in _REFUSED_IN_NAMES or char in "*~" for char in plain):
-        raise Refused("the name holds a character that does not belong in a name", "type it anew as on the ID")
+        raise RefusedError("the name holds a character that does not belong in a name", "type it anew as on the ID")
     return plain, mask(plain)
 
 
@@ -267,35 +274,35 @@ def _checked_phone(phone: str | None) -> str | None:
         return None
     plain = "".join(unicodedata.normalize("NFKC", phone).split()).replace("-", "")
     if not plain.isascii() or not plain.removeprefix("+").isdigit() or not 5 <= len(plain) <= 20:
-        raise Refused("the telephone number is none", "write digits, with + and the country before a foreign one")
+        raise RefusedError("the telephone number is none", "write digits, with + and the country before a foreign one")
     return plain
 
 
-def _checked_ground(desk: Desk, new: NewGround) -> str:
+def _checked_ground(issuer: Issuer, new: NewGround) -> str:
     """Return the tier of a ground that is told as the programme asks."""
-    ground = desk.programme.grounds.get(new.code)
+    ground = issuer.programme.grounds.get(new.code)
     if ground is None:
-        raise Refused("the programme has no such ground", "python -m verifier programme show --json")
+        raise RefusedError("the programme has no such ground", "python -m verifier programme show --json")
     if new.limb is not None and new.limb not in {limb.code for limb in ground.limbs}:
-        raise Refused(f"ground {new.code} has no such limb", "python -m verifier programme show --json")
+        raise RefusedError(f"ground {new.code} has no such limb", "python -m verifier programme show --json")
     if ground.basis_ends and new.basis_ends is None:
-        raise Refused(f"ground {new.code} ends by itself", "give its last day with --basis-ends YYYY-MM-DD")
+        raise RefusedError(f"ground {new.code} ends by itself", "give its last day with --basis-ends YYYY-MM-DD")
     if ground.tier is not None:
         if new.tier not in (None, ground.tier) or new.body is not None:
-            raise Refused(f"ground {new.code} fixes its tier itself", "leave --tier and --body out")
+            raise RefusedError(f"ground {new.code} fixes its tier itself", "leave --tier and --body out")
         return ground.tier
     if new.tier is None or not new.reference or not new.body:
-        raise Refused(
+        raise RefusedError(
             f"ground {new.code} takes its tier from a decision", "give --tier, --reference and --body of the decision"
         )
-    if new.tier not in desk.programme.tiers:
-        raise Refused("the programme has no such tier", f"one of {', '.join(desk.programme.tiers)}")
+    if new.tier not in issuer.programme.tiers:
+        raise RefusedError("the programme has no such tier", f"one of {', '.join(issuer.programme.tiers)}")
     return new.tier
 
 
-def _sealed_note(desk: Desk, holder_id: str, note: str | None) -> bytes | None:
+def _sealed_note(issuer: Issuer, holder_id: str, note: str | None) -> bytes | None:
     if note is None:
         return None
     if len(note) > _NOTE_MOST:
-        raise Refused(f"a note has at most {_NOTE_MOST} characters", "say it shorter")
-    return desk.register.seal(note.encode(), f"holder_grounds.note:{holder_id}")
+        raise RefusedError(f"a note has at most {_NOTE_MOST} characters", "say it shorter")
+    return issuer.register.seal(note.encode(), f"holder_grounds.note:{holder_id}")

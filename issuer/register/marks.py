@@ -9,27 +9,27 @@ from sqlalchemy.engine import Connection
 
 from cards.marks import Mark, MarkKind
 from issuer.register import office_log
-from issuer.register.desk import Desk
-from issuer.register.errors import Refused
-from issuer.register.office_log import Action
+from issuer.register.errors import RefusedError
+from issuer.register.issuer import Issuer
+from issuer.register.office_log import OfficeAction
 from issuer.register.tables import MARKS
 
 
-def set_benefit(desk: Desk, holder_id: str, benefit: str, *, by: str, at: datetime) -> None:
+def set_benefit(issuer: Issuer, holder_id: str, benefit: str, *, by: str, at: datetime) -> None:
     """Record that a holder has, or may have, a benefit granted elsewhere; it awaits a ruling. Known ones are kept."""
-    _check_benefit(desk, benefit)
-    with desk.register.change() as connection:
+    _check_benefit(issuer, benefit)
+    with issuer.register.change() as connection:
         raise_benefit(connection, holder_id, benefit, by=by, at=at)
 
 
-def rule(desk: Desk, holder_id: str, benefit: str, *, granted: bool, by: str, at: datetime) -> None:
+def rule(issuer: Issuer, holder_id: str, benefit: str, *, granted: bool, by: str, at: datetime) -> None:
     """Record the department's ruling on a benefit, in place of an earlier one (PROGRAMME, Read right 8).
 
     `granted`: the services that waited for the ruling are open to the holder; otherwise they stay closed.
     """
-    _check_benefit(desk, benefit)
+    _check_benefit(issuer, benefit)
     values = [f"{benefit}:granted", f"{benefit}:refused"]
-    with desk.register.change() as connection:
+    with issuer.register.change() as connection:
         raise_benefit(connection, holder_id, benefit, by=by, at=at)
         connection.execute(
             MARKS.delete().where(
@@ -73,9 +73,11 @@ def _read(connection: Connection, asked: sa.Select[tuple[object, ...]]) -> list[
 def _set(connection: Connection, mark: Mark, *, by: str, at: datetime) -> None:
     values = {"holder_id": mark.subject, "kind": mark.kind.value, "value": mark.value, "since": at}
     connection.execute(MARKS.insert().values(values))
-    office_log.append(connection, Action.MARK_SET, by=by, at=at, holder=mark.subject, mark=f"{mark.kind}:{mark.value}")
+    office_log.append(
+        connection, OfficeAction.MARK_SET, by=by, at=at, holder=mark.subject, mark=f"{mark.kind}:{mark.value}"
+    )
 
 
-def _check_benefit(desk: Desk, benefit: str) -> None:
-    if benefit not in desk.programme.referrals:
-        raise Refused("the programme knows no such benefit", f"one of {', '.join(desk.programme.referrals)}")
+def _check_benefit(issuer: Issuer, benefit: str) -> None:
+    if benefit not in issuer.programme.referrals:
+        raise RefusedError("the programme knows no such benefit", f"one of {', '.join(issuer.programme.referrals)}")

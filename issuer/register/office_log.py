@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 from issuer.register.tables import OFFICE_LOG
 
 
-class Action(StrEnum):
+class OfficeAction(StrEnum):
     """Everything the office log can tell. Grammar: `<what>-<done>`."""
 
     HOLDER_ADDED = "holder-added"
@@ -37,13 +37,13 @@ class Action(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class OfficeEntry:
     """One line. `actor` is `cli:<user of the machine>`, `person:<id>`, `wallet` or `publisher`."""
 
     seq: int
     at: datetime
     actor: str
-    action: Action
+    action: OfficeAction
     holder_id: str | None
     card_id: str | None
     detail: Mapping[str, object]
@@ -51,7 +51,7 @@ class Line:
 
 def append(
     connection: Connection,
-    action: Action,
+    action: OfficeAction,
     *,
     by: str,
     at: datetime,
@@ -64,12 +64,13 @@ def append(
     connection.execute(OFFICE_LOG.insert().values(line))
 
 
-def newest(connection: Connection, limit: int, *, holder: str | None = None) -> list[Line]:
+def newest(connection: Connection, limit: int, *, holder: str | None = None) -> list[OfficeEntry]:
     """Return the last `limit` lines, newest first, of one holder if given."""
     asked = sa.select(OFFICE_LOG).order_by(OFFICE_LOG.c.seq.desc()).limit(limit)
     if holder is not None:
         asked = asked.where(OFFICE_LOG.c.holder_id == holder)
     rows = connection.execute(asked)
     return [
-        Line(row.seq, row.at, row.actor, Action(row.action), row.holder_id, row.card_id, row.detail) for row in rows
+        OfficeEntry(row.seq, row.at, row.actor, OfficeAction(row.action), row.holder_id, row.card_id, row.detail)
+        for row in rows
     ]

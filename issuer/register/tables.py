@@ -6,7 +6,7 @@ from enum import StrEnum
 
 import sqlalchemy as sa
 
-from edge.database import NAMING, Instant
+from edge.database import NAMING, InstantColumn
 
 ID = sa.String(22)
 HASH = sa.String(64)
@@ -54,7 +54,7 @@ HOLDERS = sa.Table(
     sa.Column("id_number", sa.LargeBinary, nullable=False),
     sa.Column("id_hash", HASH, nullable=False, unique=True),
     sa.Column("phone", sa.LargeBinary),
-    sa.Column("added_at", Instant, nullable=False),
+    sa.Column("added_at", InstantColumn, nullable=False),
 )
 
 PHOTOS = sa.Table(
@@ -62,7 +62,7 @@ PHOTOS = sa.Table(
     METADATA,
     sa.Column("holder_id", ID, sa.ForeignKey("holders.id"), primary_key=True),
     sa.Column("photo", sa.LargeBinary, nullable=False),
-    sa.Column("added_at", Instant, nullable=False),
+    sa.Column("added_at", InstantColumn, nullable=False),
 )
 
 GROUNDS = sa.Table(
@@ -79,8 +79,8 @@ GROUNDS = sa.Table(
     sa.Column("contract_ends", sa.Date),
     sa.Column("permit_ends", sa.Date),
     sa.Column("basis_ends", sa.Date),
-    sa.Column("added_at", Instant, nullable=False),
-    sa.Column("withdrawn_at", Instant),
+    sa.Column("added_at", InstantColumn, nullable=False),
+    sa.Column("withdrawn_at", InstantColumn),
 )
 
 MARKS = sa.Table(
@@ -89,7 +89,7 @@ MARKS = sa.Table(
     sa.Column("holder_id", ID, sa.ForeignKey("holders.id"), primary_key=True),
     sa.Column("kind", sa.String(20), primary_key=True),
     sa.Column("value", sa.String(64), primary_key=True),
-    sa.Column("since", Instant, nullable=False),
+    sa.Column("since", InstantColumn, nullable=False),
 )
 
 CARDS = sa.Table(
@@ -105,15 +105,15 @@ CARDS = sa.Table(
     sa.Column("status_index", sa.Integer, nullable=False),
     sa.Column("state", sa.String(10), nullable=False),
     sa.Column("suspended_by", sa.String(10)),
-    sa.Column("issued_at", Instant, nullable=False),
-    sa.Column("not_before", Instant, nullable=False),
-    sa.Column("expires_at", Instant, nullable=False),
-    sa.Column("valid_until", Instant, nullable=False),
+    sa.Column("issued_at", InstantColumn, nullable=False),
+    sa.Column("not_before", InstantColumn, nullable=False),
+    sa.Column("expires_at", InstantColumn, nullable=False),
+    sa.Column("valid_until", InstantColumn, nullable=False),
     sa.Column("key", sa.JSON),
     sa.Column("key_thumbprint", sa.String(43), index=True),
     sa.Column("token", sa.LargeBinary, nullable=False),
     sa.Column("recovery_hash", HASH),
-    sa.Column("ended_at", Instant),
+    sa.Column("ended_at", InstantColumn),
     sa.Column("ended_because", sa.String(40)),
     sa.Column("replaced_by", ID),
     sa.Index("ix_cards_standing", "id", "state"),  # what publishing asks of every card, without reading its tokens
@@ -125,7 +125,7 @@ STATUS_LISTS = sa.Table(
     METADATA,
     sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("size", sa.Integer, nullable=False),
-    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("created_at", InstantColumn, nullable=False),
 )
 
 # The primary key is what keeps two cards off one index; an index without a row is unassigned and published as revoked.
@@ -136,7 +136,7 @@ STATUS_INDEXES = sa.Table(
     sa.Column("index", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("state", sa.String(10), nullable=False, index=True),
     sa.Column("card_id", ID, unique=True),
-    sa.Column("reusable_at", Instant),
+    sa.Column("reusable_at", InstantColumn),
 )
 
 ENROLMENT_CODES = sa.Table(
@@ -144,11 +144,11 @@ ENROLMENT_CODES = sa.Table(
     METADATA,
     sa.Column("code_hash", HASH, primary_key=True),
     sa.Column("holder_id", ID, sa.ForeignKey("holders.id"), nullable=False, index=True),
-    sa.Column("created_at", Instant, nullable=False),
-    sa.Column("expires_at", Instant, nullable=False),
+    sa.Column("created_at", InstantColumn, nullable=False),
+    sa.Column("expires_at", InstantColumn, nullable=False),
     sa.Column("attempts", sa.Integer, nullable=False),
-    sa.Column("cancelled_at", Instant),
-    sa.Column("used_at", Instant),
+    sa.Column("cancelled_at", InstantColumn),
+    sa.Column("used_at", InstantColumn),
     sa.Column("card_id", ID, sa.ForeignKey("cards.id")),
 )
 
@@ -158,7 +158,7 @@ ATTEMPTS = sa.Table(
     METADATA,
     sa.Column("subject", HASH, primary_key=True),
     sa.Column("failures", sa.Integer, nullable=False),
-    sa.Column("since", Instant, nullable=False),
+    sa.Column("since", InstantColumn, nullable=False),
 )
 
 PROOFS_SEEN = sa.Table(
@@ -166,7 +166,7 @@ PROOFS_SEEN = sa.Table(
     METADATA,
     sa.Column("thumbprint", sa.String(43), primary_key=True),
     sa.Column("proof_id", sa.String(128), primary_key=True),
-    sa.Column("forget_at", Instant, nullable=False, index=True),
+    sa.Column("forget_at", InstantColumn, nullable=False, index=True),
 )
 
 BUNDLES = sa.Table(
@@ -175,23 +175,23 @@ BUNDLES = sa.Table(
     sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("content", HASH, nullable=False),
     sa.Column("document", sa.Text, nullable=False),
-    sa.Column("issued_at", Instant, nullable=False),
-    sa.Column("expires_at", Instant, nullable=False),
+    sa.Column("issued_at", InstantColumn, nullable=False),
+    sa.Column("expires_at", InstantColumn, nullable=False),
 )
 
 PUBLICATIONS = sa.Table(
     "publications",
     METADATA,
     sa.Column("serial", sa.Integer, primary_key=True),
-    sa.Column("begun_at", Instant, nullable=False),
-    sa.Column("finished_at", Instant),
+    sa.Column("begun_at", InstantColumn, nullable=False),
+    sa.Column("finished_at", InstantColumn),
 )
 
 OFFICE_LOG = sa.Table(
     "office_log",
     METADATA,
     sa.Column("seq", sa.Integer, primary_key=True),
-    sa.Column("at", Instant, nullable=False),
+    sa.Column("at", InstantColumn, nullable=False),
     sa.Column("actor", sa.String(80), nullable=False),
     sa.Column("action", sa.String(40), nullable=False),
     sa.Column("holder_id", ID, index=True),

@@ -32,11 +32,11 @@ from ledger.values import (
     CheckIn,
     CheckOut,
     Entry,
+    EntryPage,
     Fault,
     LedgerError,
     Operation,
     Outcome,
-    Page,
     ProofClaim,
     Query,
     TargetState,
@@ -189,7 +189,7 @@ class RedisLedger:
         """Return one entry."""
         return reads.read_entry(self._servers, entry_id)
 
-    def entries(self, query: Query) -> Page:
+    def entries(self, query: Query) -> EntryPage:
         """Return a page of the log."""
         return reads.read_page(self._servers, query)
 

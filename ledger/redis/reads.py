@@ -11,7 +11,7 @@ from ledger.redis.finding import Found, Search
 from ledger.redis.holders import SALT_BYTES, Holder, holder_with
 from ledger.redis.servers import Command, Servers
 from ledger.redis.state import read_leaf, read_state, taken_of
-from ledger.values import PARTITIONS, Entry, Page, Query, TargetState, Usage
+from ledger.values import PARTITIONS, Entry, EntryPage, Query, TargetState, Usage
 
 MAX_PAGE = 500
 _MOST_LOOKED = 50_000  # entries looked through for one page, so that a page comes soon however rare its entries are
@@ -110,7 +110,7 @@ def _entry(data: bytes, *, voided: bool) -> Entry:
     return Entry(line.id, line.partition, line.seq, data, leaf.fields_of(line), voided)
 
 
-def read_page(servers: Servers, query: Query) -> Page:
+def read_page(servers: Servers, query: Query) -> EntryPage:
     """Return a page of the log, newest first.
 
     Where few entries match it ends after so many, with what was found; its cursor goes on from there.
@@ -126,7 +126,7 @@ def read_page(servers: Servers, query: Query) -> Page:
             end = leaf.entry_id(found[-1].partition, found[-1].seq)
             break
     chosen = tuple(matches[:wanted])
-    return Page(chosen, chosen[-1].id if len(matches) > wanted else end)
+    return EntryPage(chosen, chosen[-1].id if len(matches) > wanted else end)
 
 
 def read_counts(servers: Servers, query: Query) -> dict[str, int]:

@@ -25,12 +25,12 @@ from ledger.values import (
     CheckIn,
     CheckOut,
     Entry,
+    EntryPage,
     Fault,
     LedgerError,
     LedgerUnavailable,
     Operation,
     Outcome,
-    Page,
     ProofClaim,
     Query,
     Usage,
@@ -130,7 +130,7 @@ class SqliteLedger:
         """Return one entry."""
         return self._readers.run(lambda db: reads.read_entry(db, entry_id))
 
-    def entries(self, query: Query) -> Page:
+    def entries(self, query: Query) -> EntryPage:
         """Return a page of the log."""
         return reads.read_page(self._readers, query)
 

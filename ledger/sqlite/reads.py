@@ -18,7 +18,7 @@ from ledger.sqlite import rows
 from ledger.sqlite.files import Handle, Limits, open_reader
 from ledger.sqlite.forking import opening
 from ledger.sqlite.schema import APPLICATION_ID, row_of
-from ledger.values import Entry, LedgerUnavailable, Page, Query, Taken, Usage, VisitState
+from ledger.values import Entry, EntryPage, LedgerUnavailable, Query, Taken, Usage, VisitState
 
 T = TypeVar("T")
 
@@ -155,7 +155,7 @@ def read_after(db: sqlite3.Connection, partition: int, seq: int, limit: int) -> 
     return tuple(row[0] for row in found)
 
 
-def read_page(readers: Readers, query: Query) -> Page:
+def read_page(readers: Readers, query: Query) -> EntryPage:
     """Return a page of the log, newest first, searched in slices of bounded length.
 
     Where few entries match it ends after so many rows, or so much time, with what was found; its cursor goes on.
@@ -163,7 +163,7 @@ def read_page(readers: Readers, query: Query) -> Page:
     wanted = max(1, min(query.limit, MAX_PAGE))
     cursor = None if query.before is None else readers.run(lambda db: _place(db, query.before))
     if query.before is not None and cursor is None:
-        return Page((), None)
+        return EntryPage((), None)
     matches: list[int] = []
     looked, end, late = 0, None, monotonic() + _SECONDS
     size = _SLICE if query.is_sifted else wanted + 1
@@ -179,7 +179,7 @@ def read_page(readers: Readers, query: Query) -> Page:
             break
     chosen = matches[:wanted]
     entries = readers.run(lambda db: tuple(_entries(db, chosen)))
-    return Page(entries, entries[-1].id if len(matches) > wanted else end)
+    return EntryPage(entries, entries[-1].id if len(matches) > wanted else end)
 
 
 def read_counts(readers: Readers, query: Query) -> dict[str, int]:

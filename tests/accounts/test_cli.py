@@ -5,7 +5,7 @@ import json
 import pytest
 
 from accounts.__main__ import main
-from accounts.cli.desk import Desk
+from accounts.cli.desk import AccountsCli
 from accounts.rights import Right
 from accounts.store import AccountStore
 from edge.clock import FixedClock
@@ -21,7 +21,7 @@ def run(tmp_path, capsys, monkeypatch):
     environ = {"YUNJU_VAR": str(tmp_path)}
 
     def command(*line, stdin=None, **settings):
-        desk = Desk(FixedClock(NOON), load_settings({**environ, **settings}))
+        desk = AccountsCli(FixedClock(NOON), load_settings({**environ, **settings}))
         if stdin is not None:
             file = tmp_path / "typed"
             file.write_text(stdin, encoding="utf-8")
@@ -234,7 +234,7 @@ def test_empty_lists_say_so(run):
 
 def test_a_database_that_cannot_serve_is_a_refusal():
     """With the setting to change; the frame's own check comes first where it knows the address."""
-    desk = Desk(FixedClock(NOON), load_settings({"YUNJU_ACCOUNTS_URL": "sqlite:///:memory:"}))
+    desk = AccountsCli(FixedClock(NOON), load_settings({"YUNJU_ACCOUNTS_URL": "sqlite:///:memory:"}))
     with pytest.raises(SystemExit) as left:
         main.main(["log"], obj=desk)
     assert left.value.code == 1

@@ -10,7 +10,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateTable
 
 from accounts.database import AccountsDatabase
-from accounts.journal import Action
+from accounts.journal import AccountAction
 from accounts.people import NameTaken
 from accounts.rights import Right, Role
 from accounts.store import AccountStore
@@ -66,7 +66,7 @@ def test_every_change_is_one_line_of_the_log_without_names_or_secrets(ground):
     ground.store.people.change_password("auditor.li", PASSWORD + "!", by=ADMIN, at=NOON)
     ground.store.people.disable("auditor.li", by=ADMIN, at=NOON)
     notes = ground.store.log()
-    assert {note.action for note in notes} == set(Action)
+    assert {note.action for note in notes} == set(AccountAction)
     assert [note.id for note in notes] == sorted((note.id for note in notes), reverse=True)
     told = repr(notes)
     for secret in ("auditor.li", "陈小明", PASSWORD, "493817", "271828", device.token, device.session, bearer, token):

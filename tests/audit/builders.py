@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 
-from audit.tree.place import Place
-from audit.tree.sequencer import Incident, LogHome, Sequencer
+from audit.tree.place import CheckpointPlace
+from audit.tree.sequencer import LogHome, LogIncident, Sequencer
 from edge.encoding import b64u
 from keys.ed25519 import Ed25519Signer
 from keys.notes import EcdsaNoteSigner, Ed25519NoteSigner
@@ -104,12 +104,12 @@ class LogWorld:
         self, folder: Path, feed: FeedLedger | None = None, *, origin: str = ORIGIN, signer: FileSigner | None = None
     ) -> None:
         self.folder = folder / "log"
-        self.home = LogHome(self.folder, Place(folder / "apart" / "checkpoint"), origin)
+        self.home = LogHome(self.folder, CheckpointPlace(folder / "apart" / "checkpoint"), origin)
         self.ed25519 = Ed25519NoteSigner(origin, Ed25519Signer.generate())
         self.signers = (EcdsaNoteSigner(origin, signer or FileSigner.generate()), self.ed25519)
         self.keys = [signer.key for signer in self.signers]
         self.feed = feed or FeedLedger()
-        self.incidents: list[Incident] = []
+        self.incidents: list[LogIncident] = []
         self.now = START + timedelta(days=1)
 
     def sequencer(self, seen: Iterable = (), **options: object) -> Sequencer:

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from audit.figures.anomalies import Anomaly, Kind, find_anomalies, leaves_between
+from audit.figures.anomalies import Anomaly, AnomalyKind, find_anomalies, leaves_between
 from audit.tree.tiles import ENTRIES, TileError, tile_path
 from tests.audit.builders import START_MS, FeedLedger, LogWorld
 
@@ -27,7 +27,7 @@ class Feed:
         self.leaves.append(self._feed.append(0, START_MS + int(minute * MINUTE), **values))
         return json.loads(self.leaves[-1])["id"]
 
-    def found(self, kind: Kind) -> list[Anomaly]:
+    def found(self, kind: AnomalyKind) -> list[Anomaly]:
         return [one for one in find_anomalies(self.leaves, SHANGHAI) if one.kind is kind]
 
 
@@ -43,7 +43,7 @@ def test_two_points_within_ten_minutes_are_told_and_the_same_point_is_not(feed):
     feed.add(60)
     feed.add(61)
     feed.add(71, point="library")
-    (one,) = feed.found(Kind.TOO_FAR)
+    (one,) = feed.found(AnomalyKind.TOO_FAR)
     assert (one.entries, one.about["point"], one.about["other"]) == ([first, second], "library", "gym")
 
 
@@ -51,7 +51,7 @@ def test_ten_minutes_apart_is_far_enough(feed):
     """The bound itself is no finding."""
     feed.add(0)
     feed.add(10, point="library")
-    assert feed.found(Kind.TOO_FAR) == []
+    assert feed.found(AnomalyKind.TOO_FAR) == []
 
 
 @pytest.mark.parametrize(("count", "step", "told"), [(5, 2, 1), (4, 1, 0), (5, 3, 0), (10, 1, 2)])
@@ -59,7 +59,7 @@ def test_five_refused_proofs_in_ten_minutes_are_a_burst(feed, count, step, told)
     """At one device; slower or fewer are not."""
     for number in range(count):
         feed.add(number * step, reason="stale-proof", **DENIED)
-    assert len(feed.found(Kind.REFUSED_PROOFS)) == told
+    assert len(feed.found(AnomalyKind.REFUSED_PROOFS)) == told
 
 
 def test_three_voids_by_one_operator_in_a_day_are_told_as_one(feed):
@@ -69,9 +69,9 @@ def test_three_voids_by_one_operator_in_a_day_are_told_as_one(feed):
     for number in range(2):
         feed.add(number + 1, **void)
     feed.add(5, **void | {"operator": "1002"})
-    assert feed.found(Kind.VOIDS) == []
+    assert feed.found(AnomalyKind.VOIDS) == []
     feed.add(6, **void)
-    (one,) = feed.found(Kind.VOIDS)
+    (one,) = feed.found(AnomalyKind.VOIDS)
     assert (one.count, one.id) == (3, "voids:1001:2026-10-31")
 
 
@@ -81,7 +81,7 @@ def test_a_copyable_card_needs_the_word_that_the_id_was_compared(feed):
     feed.add(20, assurance="copyable", marks=["id-checked"])
     feed.add(40, assurance="counted", id_checked=True)
     feed.add(60)
-    (one,) = feed.found(Kind.UNCHECKED_COPY)
+    (one,) = feed.found(AnomalyKind.UNCHECKED_COPY)
     assert one.entries == [bad]
     assert one.grave
 
@@ -89,9 +89,9 @@ def test_a_copyable_card_needs_the_word_that_the_id_was_compared(feed):
 @pytest.mark.parametrize(
     ("mark", "kind"),
     [
-        ("overdrawn", Kind.OVERDRAWN),
-        ("replayed", Kind.REPLAYED),
-        ("clock-doubt", Kind.CLOCK),
+        ("overdrawn", AnomalyKind.OVERDRAWN),
+        ("replayed", AnomalyKind.REPLAYED),
+        ("clock-doubt", AnomalyKind.CLOCK),
     ],
 )
 def test_marks_of_uses_recorded_offline_are_told(feed, mark, kind):
@@ -105,16 +105,16 @@ def test_a_card_that_had_ended_and_was_let_in_offline_is_told(feed, reason, told
     """The server's refusal goes before, linked; a device that refused by itself did right."""
     record = {"kind": "offline", "used_at": START_MS, "record": "A" * 43}
     refused = feed.add(0, reason=reason, **DENIED, **record)
-    assert feed.found(Kind.REVOKED_OFFLINE) == []
+    assert feed.found(AnomalyKind.REVOKED_OFFLINE) == []
     granted = feed.add(1, linked=refused, **record)
-    assert [one.entries for one in feed.found(Kind.REVOKED_OFFLINE)] == [[granted]] * told
+    assert [one.entries for one in feed.found(AnomalyKind.REVOKED_OFFLINE)] == [[granted]] * told
 
 
 def test_a_card_that_was_not_genuine_and_was_let_in_offline_is_told(feed):
     """There is no holder to count it for: the mark tells."""
     record = {"kind": "offline", "used_at": START_MS, "record": "A" * 43, "marks": ["granted-offline"]}
     feed.add(0, holder=None, tier=None, reason="bad-signature", **DENIED, **record)
-    (one,) = feed.found(Kind.FORGED_OFFLINE)
+    (one,) = feed.found(AnomalyKind.FORGED_OFFLINE)
     assert one.grave
 
 
@@ -123,7 +123,7 @@ def test_a_clock_two_minutes_off_is_told_once_a_device_and_day(feed):
     for number in range(3):
         feed.add(number * 20, client_time=START_MS + number * 20 * MINUTE - 121_000)
     feed.add(80, client_time=START_MS + 80 * MINUTE + 119_000)
-    (one,) = feed.found(Kind.CLOCK)
+    (one,) = feed.found(AnomalyKind.CLOCK)
     assert one.count == 3
 
 
@@ -132,7 +132,7 @@ def test_uses_between_midnight_and_five_are_told_by_point_and_day(feed):
     feed.add(14.9 * 60, holder=OTHER)
     feed.add(15.5 * 60)
     feed.add(20 * 60)
-    (one,) = feed.found(Kind.OFF_HOURS)
+    (one,) = feed.found(AnomalyKind.OFF_HOURS)
     assert (one.id, one.count) == ("off-hours:gym:2026-11-01", 1)
 
 
@@ -141,9 +141,9 @@ def test_one_operator_with_one_holder_again_and_again(feed):
     for number in range(4):
         feed.add(number * 30)
     feed.add(130, operator="1002")
-    assert feed.found(Kind.SAME_PAIR) == []
+    assert feed.found(AnomalyKind.SAME_PAIR) == []
     feed.add(150)
-    (one,) = feed.found(Kind.SAME_PAIR)
+    (one,) = feed.found(AnomalyKind.SAME_PAIR)
     assert (one.count, one.about["operator"]) == (5, "1001")
 
 
@@ -151,19 +151,19 @@ def test_who_uses_five_times_the_usual_is_told(feed):
     """Ten uses at least, and five times the median."""
     for number in range(10):
         feed.add(number * 30)
-    assert [one.count for one in feed.found(Kind.MOST_USED)] == []
+    assert [one.count for one in feed.found(AnomalyKind.MOST_USED)] == []
     for number in range(4):
         feed.add(400 + number, holder=f"{number}" * 42 + "A")
-    assert [one.count for one in feed.found(Kind.MOST_USED)] == [10]
+    assert [one.count for one in feed.found(AnomalyKind.MOST_USED)] == [10]
 
 
 def test_an_id_stays_while_the_log_grows(feed):
     """So that a review stays with what was reviewed."""
     for number in range(5):
         feed.add(number * 30)
-    (before,) = feed.found(Kind.SAME_PAIR)
+    (before,) = feed.found(AnomalyKind.SAME_PAIR)
     feed.add(200)
-    (after,) = feed.found(Kind.SAME_PAIR)
+    (after,) = feed.found(AnomalyKind.SAME_PAIR)
     assert before.id == after.id
     assert before.count < after.count
 

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from audit.evidence.chains import Finding, Kind
+from audit.evidence.chains import Finding, FindingKind
 from audit.evidence.checking import check_tiles
 from audit.tree.archiving import JoinedSource, archive, retained_from
 from audit.tree.proofs import LogReader
@@ -63,7 +63,9 @@ def test_without_the_archive_earlier_proofs_hold_and_what_is_missing_is_named(wo
     with pytest.raises(TileError):
         bare.prove(decode(data).id)
     proof.verify(leaf_hash(data), world.keys)
-    missing = [finding.place for finding in findings(world, FolderSource(world.folder)) if finding.kind is Kind.MISSING]
+    missing = [
+        finding.place for finding in findings(world, FolderSource(world.folder)) if finding.kind is FindingKind.MISSING
+    ]
     assert missing[:2] == ["tile/entries/000", "tile/entries/001"]
 
 

@@ -15,7 +15,7 @@ from audit.tree.tiles import pack_entry, unpack_entries
 from edge.clock import SystemClock
 from edge.settings import load_settings
 from issuer.publishing.setup import set_up
-from issuer.register.desk import open_desk
+from issuer.register.issuer import open_issuer
 from ledger.sqlite import SqliteLedger
 from tests.audit.tampering import changed
 from tests.ledger.builders import a_check_in
@@ -30,7 +30,7 @@ class Office:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.environ = {"YUNJU_VAR": str(folder / "var")}
-        desk = open_desk(load_settings(self.environ))
+        desk = open_issuer(load_settings(self.environ))
         set_up(desk, SystemClock().now() - timedelta(seconds=5))
         desk.close()
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from audit.evidence.chains import Finding, Kind
+from audit.evidence.chains import Finding, FindingKind
 from audit.evidence.checkexport import NotAnExport, check_export, open_head, read_head
 from audit.evidence.checking import Checked, check_tiles
 from audit.evidence.exporting import Exported, Filter, json_lines
@@ -44,19 +44,19 @@ def findings(world, folder, since=None) -> list[Finding]:
     return [step for step in steps if isinstance(step, Finding)]
 
 
-def kinds(found: list[Finding]) -> set[Kind]:
+def kinds(found: list[Finding]) -> set[FindingKind]:
     """The kinds found."""
     return {finding.kind for finding in found}
 
 
 # What names each change when only the entries were touched; anything more is allowed, these must be among it.
 NAMED = {
-    "alter": {Kind.ALTERED},
-    "remove": {Kind.MISSING},
-    "insert": {Kind.INSERTED},
-    "swap": {Kind.OUT_OF_ORDER},
-    "swap_far": {Kind.ALTERED},
-    "back_date": {Kind.ALTERED},
+    "alter": {FindingKind.ALTERED},
+    "remove": {FindingKind.MISSING},
+    "insert": {FindingKind.INSERTED},
+    "swap": {FindingKind.OUT_OF_ORDER},
+    "swap_far": {FindingKind.ALTERED},
+    "back_date": {FindingKind.ALTERED},
 }
 
 
@@ -91,9 +91,9 @@ def test_a_change_in_the_store_is_found_and_named(world, tmp_path, change, depth
         near = {f"index {place}" for place in range(index - 1, index + 2)}
         assert any(finding.place in near for finding in found if finding.kind in NAMED[change])
     elif depth == "in_all_tiles":
-        assert Kind.OTHER_LOG in kinds(found) or Kind.MISSING in kinds(found)
+        assert FindingKind.OTHER_LOG in kinds(found) or FindingKind.MISSING in kinds(found)
     elif depth == "with_chains":
-        assert kinds(found) & {Kind.OTHER_LOG, Kind.DAMAGED, Kind.MISSING}
+        assert kinds(found) & {FindingKind.OTHER_LOG, FindingKind.DAMAGED, FindingKind.MISSING}
 
 
 @pytest.mark.slow
@@ -114,7 +114,7 @@ def test_a_change_in_a_hundred_thousand_entries_is_found_and_named(large, tmp_pa
 def test_a_hundred_thousand_entries_made_to_fit_are_found_by_their_root(large, tmp_path, change, depth):
     """Every tile, and numbers and chains too, made anew round one change: the signed root is another."""
     found = findings(large, tampered(large, tmp_path, change, depth, 61_803))
-    assert kinds(found) & {Kind.OTHER_LOG, Kind.MISSING, Kind.DAMAGED}
+    assert kinds(found) & {FindingKind.OTHER_LOG, FindingKind.MISSING, FindingKind.DAMAGED}
 
 
 @pytest.mark.slow
@@ -125,11 +125,11 @@ def test_a_hundred_thousand_entries_rolled_back_are_found(large, tmp_path, size)
     folder = tmp_path / "short"
     in_all_tiles(copy, copy.entries[:size], folder)
     found = findings(large, folder, None)
-    assert Kind.MISSING in kinds(found), "under the newest checkpoint"
+    assert FindingKind.MISSING in kinds(found), "under the newest checkpoint"
     sign_anew(large, folder, size)
     assert findings(large, folder) == []
     (told,) = findings(large, folder, checkpoint_in(large, large.folder))
-    assert (told.kind, "100000" in told.message) == (Kind.ROLLED_BACK, True)
+    assert (told.kind, "100000" in told.message) == (FindingKind.ROLLED_BACK, True)
 
 
 @pytest.mark.parametrize("change", CHANGES)
@@ -144,8 +144,8 @@ def test_history_signed_anew_is_found_by_an_earlier_checkpoint(world, tmp_path, 
     folder = tmp_path / "anew"
     in_all_tiles(copy, entries, folder)
     sign_anew(world, folder, len(entries))
-    assert {finding.kind for finding in findings(world, folder)} <= {Kind.BACK_DATED}
-    assert kinds(findings(world, folder, before)) & {Kind.REWRITTEN, Kind.ROLLED_BACK}
+    assert {finding.kind for finding in findings(world, folder)} <= {FindingKind.BACK_DATED}
+    assert kinds(findings(world, folder, before)) & {FindingKind.REWRITTEN, FindingKind.ROLLED_BACK}
 
 
 def test_a_log_rolled_back_is_found_by_an_earlier_checkpoint(world, tmp_path):
@@ -156,7 +156,7 @@ def test_a_log_rolled_back_is_found_by_an_earlier_checkpoint(world, tmp_path):
     sign_anew(world, folder, 1000)
     assert findings(world, folder) == []
     found = findings(world, folder, checkpoint_in(world, world.folder))
-    assert [finding.kind for finding in found] == [Kind.ROLLED_BACK]
+    assert [finding.kind for finding in found] == [FindingKind.ROLLED_BACK]
     assert "1500" in found[0].message
 
 
@@ -175,7 +175,11 @@ def test_a_damaged_file_is_named(world, tmp_path, level, damage):
     found = findings(world, folder)
     name = path.relative_to(folder).as_posix()
     assert any(name in finding.place or "index" in finding.place for finding in found)
-    assert {finding.kind for finding in found} <= {*Kind} - {Kind.OTHER_LOG, Kind.REWRITTEN} if level else found
+    assert (
+        {finding.kind for finding in found} <= {*FindingKind} - {FindingKind.OTHER_LOG, FindingKind.REWRITTEN}
+        if level
+        else found
+    )
 
 
 def test_another_logs_checkpoint_and_another_key_are_refused(world, tmp_path):
@@ -185,7 +189,7 @@ def test_another_logs_checkpoint_and_another_key_are_refused(world, tmp_path):
         open_checkpoint((stranger.folder / "checkpoint").read_bytes(), world.keys)
     shutil.copy(world.folder / "checkpoint", stranger.folder / "checkpoint")
     found = findings(world, stranger.folder)
-    assert Kind.MISSING in kinds(found)
+    assert FindingKind.MISSING in kinds(found)
 
 
 def an_export(world, wanted=None) -> list[bytes]:
@@ -262,8 +266,10 @@ def test_a_change_in_a_whole_export_is_found(world, change, index, fitting):
     found = checked(world, tampered_export(an_export(world), change, index, fitting=fitting))
     assert found
     if not fitting:
-        expected = NAMED[change] if change not in {"insert", "swap_far"} else {Kind.ALTERED, Kind.OUT_OF_ORDER}
-        assert kinds(found) & (expected | {Kind.OUT_OF_ORDER} if "swap" in change else expected)
+        expected = (
+            NAMED[change] if change not in {"insert", "swap_far"} else {FindingKind.ALTERED, FindingKind.OUT_OF_ORDER}
+        )
+        assert kinds(found) & (expected | {FindingKind.OUT_OF_ORDER} if "swap" in change else expected)
 
 
 @pytest.fixture(scope="module")
@@ -299,22 +305,26 @@ def with_one_change(lines: list[bytes], change: str, index: int) -> list[bytes]:
 def test_a_change_in_an_export_of_a_hundred_thousand_is_found(large, large_export, change, index):
     """First, last, at a block's edge, in the middle: each named by its kind."""
     found = checked(large, with_one_change(large_export, change, index))
-    expected = {Kind.OUT_OF_ORDER} if "swap" in change else NAMED[change]
-    assert kinds(found) & (expected | {Kind.OUT_OF_ORDER, Kind.ALTERED} if change == "insert" else expected)
+    expected = {FindingKind.OUT_OF_ORDER} if "swap" in change else NAMED[change]
+    assert kinds(found) & (
+        expected | {FindingKind.OUT_OF_ORDER, FindingKind.ALTERED} if change == "insert" else expected
+    )
 
 
 @pytest.mark.slow
 def test_an_export_of_a_hundred_thousand_cut_short_or_of_an_earlier_state_is_found(large, large_export, tmp_path):
     """Its last line says so; a whole export of the log as it was is told by the checkpoint that an auditor holds."""
     assert checked(large, large_export, checkpoint_in(large, large.folder)) == []
-    assert Kind.MISSING in kinds(checked(large, large_export[:70_000]))
+    assert FindingKind.MISSING in kinds(checked(large, large_export[:70_000]))
     copy = Copy.of(large)
     in_all_tiles(copy, copy.entries[:90_000], tmp_path / "short")
     sign_anew(large, tmp_path / "short", 90_000)
     opened = open_checkpoint((tmp_path / "short/checkpoint").read_bytes(), large.keys)
     lines = list(json_lines(Exported(FolderSource(tmp_path / "short"), opened), Filter()))
     assert checked(large, lines) == []
-    assert [told.kind for told in checked(large, lines, checkpoint_in(large, large.folder))] == [Kind.ROLLED_BACK]
+    assert [told.kind for told in checked(large, lines, checkpoint_in(large, large.folder))] == [
+        FindingKind.ROLLED_BACK
+    ]
 
 
 @pytest.mark.parametrize("fitting", [False, True])
@@ -329,7 +339,7 @@ def test_a_line_taken_from_a_chosen_export_is_missed_by_its_count(world):
     """Only the count tells: a choice proves what it holds, not what it leaves out, and the page of formats says so."""
     lines = an_export(world, Filter(point="gym"))
     found = checked(world, [*lines[:10], *lines[11:]])
-    assert [finding.kind for finding in found] == [Kind.MISSING]
+    assert [finding.kind for finding in found] == [FindingKind.MISSING]
 
 
 def test_a_whole_export_of_a_rewritten_log_is_found_by_an_earlier_checkpoint(world, tmp_path):
@@ -343,16 +353,16 @@ def test_a_whole_export_of_a_rewritten_log_is_found_by_an_earlier_checkpoint(wor
     opened = open_checkpoint((folder / "checkpoint").read_bytes(), world.keys)
     lines = list(json_lines(Exported(FolderSource(folder), opened), Filter()))
     assert checked(world, lines) == []
-    assert [each.kind for each in checked(world, lines, checkpoint_in(world, world.folder))] == [Kind.REWRITTEN]
+    assert [each.kind for each in checked(world, lines, checkpoint_in(world, world.folder))] == [FindingKind.REWRITTEN]
 
 
 def test_a_cut_or_prolonged_export_is_found(world):
     """The last line closes the file."""
     lines = an_export(world)
-    assert Kind.MISSING in kinds(checked(world, lines[:-1]))
-    assert Kind.MISSING in kinds(checked(world, lines[:800]))
-    assert Kind.INSERTED in kinds(checked(world, [*lines, lines[5]]))
-    assert Kind.DAMAGED in kinds(checked(world, [*lines[:5], b"nonsense\n", *lines[5:]]))
+    assert FindingKind.MISSING in kinds(checked(world, lines[:-1]))
+    assert FindingKind.MISSING in kinds(checked(world, lines[:800]))
+    assert FindingKind.INSERTED in kinds(checked(world, [*lines, lines[5]]))
+    assert FindingKind.DAMAGED in kinds(checked(world, [*lines[:5], b"nonsense\n", *lines[5:]]))
 
 
 def test_what_is_no_export_is_refused(world):
@@ -372,4 +382,4 @@ def test_the_page_of_formats_explains_every_kind():
     page = (Path(__file__).parents[2] / "docs/log-format.md").read_text(encoding="utf-8")
     table = page.split("## What a check names")[1]
     rows = re.findall(r"^\| `([a-z-]+)` \|", table, re.MULTILINE)
-    assert sorted(rows) == sorted(kind.value for kind in Kind)
+    assert sorted(rows) == sorted(kind.value for kind in FindingKind)

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from accounts.http import Authenticator
-from audit.evidence.watching import UrlSource, Watcher
+from audit.evidence.watching import LogWatcher, UrlSource
 from audit.tree.holding import HELD, Held
 from audit.tree.proofs import LogReader
 from audit.tree.tiles import Tree, unpack_entries
@@ -134,7 +134,7 @@ def test_the_log_over_http_is_watched_by_our_own_monitor(world, tmp_path):
         return answer.get_data() if answer.status_code == 200 else None
 
     source = UrlSource(f"{BASE}/v1/log", fetch)
-    watcher = Watcher(source, world.log_world.keys, tmp_path / "memory")
+    watcher = LogWatcher(source, world.log_world.keys, tmp_path / "memory")
     assert watcher.visit().now.size == 3
     world.clock.advance(timedelta(hours=3))
     for _ in range(5):

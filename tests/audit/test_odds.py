@@ -7,7 +7,7 @@ import pytest
 
 from audit.evidence.apart import Broken
 from audit.figures import odds
-from audit.figures.anomalies import Kind
+from audit.figures.anomalies import AnomalyKind
 from audit.figures.odds import Searcher
 from audit.figures.thresholds import Hours, Thresholds
 from audit.tree.proofs import LogReader
@@ -43,14 +43,14 @@ def test_a_search_apart_finds_what_one_here_finds(world, monkeypatch):
     monkeypatch.setattr(odds, "HERE_MOST", 0)
     apart = searcher(world, own).days(DAY, DAY, 100)
     assert apart == here
-    assert {one.kind for one in here.anomalies} == {Kind.OFF_HOURS, Kind.SAME_PAIR, Kind.TOO_FAR}
+    assert {one.kind for one in here.anomalies} == {AnomalyKind.OFF_HOURS, AnomalyKind.SAME_PAIR, AnomalyKind.TOO_FAR}
     assert (here.searched, here.complete) == (6, True)
 
 
 def test_a_department_is_searched_alone(world):
     """What happened at the points of others is not in it."""
     found = searcher(world).days(DAY, DAY, 100, "culture-bureau")
-    assert {one.kind for one in found.anomalies} == {Kind.SAME_PAIR}
+    assert {one.kind for one in found.anomalies} == {AnomalyKind.SAME_PAIR}
     assert found.anomalies[0].count == 5
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from audit.figures import report as reports
-from audit.figures.anomalies import Kind
+from audit.figures.anomalies import AnomalyKind
 from audit.figures.odds import Searcher
 from audit.figures.report import MonthlyReport, ReportSources, make_report, span_of
 from audit.figures.report_pdf import NoFont, report_pdf
@@ -165,7 +165,7 @@ def test_a_month_that_is_none_is_none(month):
 def test_the_papers_words_are_the_pages_words():
     """One name for one thing, in both languages; nothing unnamed."""
     folder = Path(__file__).parents[2] / "web" / "translations"
-    assert KINDS.keys() == set(Kind)
+    assert KINDS.keys() == set(AnomalyKind)
     assert REASONS.keys() == set(ALL_REASONS)
     for language in ("zh", "en"):
         pages = json.loads((folder / f"{language}.json").read_text())

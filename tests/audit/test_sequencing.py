@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from audit.tree import sequencing
-from audit.tree.sequencer import Incident, NotLeader
+from audit.tree.sequencer import LogIncident, NotLeader
 from audit.tree.sequencing import (
     Sequencing,
     SequencingParts,
@@ -20,7 +20,7 @@ from audit.tree.sequencing import (
 from edge.clock import FixedClock, SystemClock
 from edge.settings import SettingsError, load_settings
 from issuer.publishing.setup import set_up
-from issuer.register.desk import open_desk
+from issuer.register.issuer import open_issuer
 from keys.notes import KeyKind, NoteKey, open_checkpoint
 from tests.audit.builders import ORIGIN, START_MS, LogWorld
 from tests.audit.test_witness import NOW
@@ -110,8 +110,8 @@ def test_a_fault_is_told_and_outlived(world, caplog):
 def test_incidents_are_kept_in_a_list(world):
     """One line of JSON each."""
     service = beside(world)
-    service.report(Incident("altered", "03-000001", "words"))
-    service.report(Incident("late", "03-000002", "more words"))
+    service.report(LogIncident("altered", "03-000001", "words"))
+    service.report(LogIncident("late", "03-000002", "more words"))
     lines = [json.loads(line) for line in (world.folder / "incidents.jsonl").read_text().splitlines()]
     assert [line["kind"] for line in lines] == ["altered", "late"]
     assert lines[0]["at"] == "2026-11-01T01:00:00Z"
@@ -123,7 +123,7 @@ def test_a_service_with_the_log_key_sequences_and_one_without_does_not(tmp_path)
     bare = load_settings({"YUNJU_VAR": str(tmp_path / "counter")})
     world = LogWorld(tmp_path / "feed")
     world.feed.append(1, START_MS)
-    desk = open_desk(settings)
+    desk = open_issuer(settings)
     set_up(desk, SystemClock().now() - timedelta(seconds=5))
     issuer = desk.programme.issuer
     desk.close()

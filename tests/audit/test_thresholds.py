@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from audit.figures.anomalies import Kind, find_anomalies
+from audit.figures.anomalies import AnomalyKind, find_anomalies
 from audit.figures.thresholds import Hours, Thresholds, read_thresholds
 from edge.settings import SettingsError, load_settings
 from tests.audit.test_anomalies import DENIED, Feed
@@ -23,7 +23,7 @@ def read(folder: Path, text: str) -> Thresholds:
     return read_thresholds(path, PROGRAMME)
 
 
-def found(feed: Feed, kind: Kind, thresholds: Thresholds) -> int:
+def found(feed: Feed, kind: AnomalyKind, thresholds: Thresholds) -> int:
     """How many of a kind are found under these thresholds."""
     return len([one for one in find_anomalies(feed.leaves, PROGRAMME.zone, thresholds) if one.kind is kind])
 
@@ -97,9 +97,9 @@ def test_a_point_has_hours_of_its_own_and_the_finding_names_them(tmp_path):
     feed.add(0)
     feed.add(60, point="library", holder="c" * 42 + "A")
     own = read(tmp_path, '[hours]\ngym = "09:30-22:00"\ndefault = "08:00-20:00"')
-    (one,) = [one for one in find_anomalies(feed.leaves, PROGRAMME.zone, own) if one.kind is Kind.OFF_HOURS]
+    (one,) = [one for one in find_anomalies(feed.leaves, PROGRAMME.zone, own) if one.kind is AnomalyKind.OFF_HOURS]
     assert (one.about["point"], one.about["hours"]) == ("gym", "09:30-22:00")
-    assert found(feed, Kind.OFF_HOURS, Thresholds()) == 0
+    assert found(feed, AnomalyKind.OFF_HOURS, Thresholds()) == 0
 
 
 VOID = {"kind": "void", "outcome": None, "reason": "wrong-person", "assurance": None, "target": "00-000001"}
@@ -108,14 +108,22 @@ VOID = {"kind": "void", "outcome": None, "reason": "wrong-person", "assurance": 
 @pytest.mark.parametrize(
     ("name", "kind", "leaves"),
     [
-        ("too_far_minutes", Kind.TOO_FAR, lambda number: [(0, {}), (number - 1, {"point": "library"})]),
-        ("refused_proofs", Kind.REFUSED_PROOFS, lambda number: [(0, DENIED | {"reason": "stale-proof"})] * number),
-        ("voids", Kind.VOIDS, lambda number: [(0, VOID)] * number),
-        ("clock_minutes", Kind.CLOCK, lambda number: [(0, {"client_time": 1_793_408_400_000 - number * 60_000 - 1})]),
-        ("same_pair", Kind.SAME_PAIR, lambda number: [(0, {})] * number),
+        ("too_far_minutes", AnomalyKind.TOO_FAR, lambda number: [(0, {}), (number - 1, {"point": "library"})]),
+        (
+            "refused_proofs",
+            AnomalyKind.REFUSED_PROOFS,
+            lambda number: [(0, DENIED | {"reason": "stale-proof"})] * number,
+        ),
+        ("voids", AnomalyKind.VOIDS, lambda number: [(0, VOID)] * number),
+        (
+            "clock_minutes",
+            AnomalyKind.CLOCK,
+            lambda number: [(0, {"client_time": 1_793_408_400_000 - number * 60_000 - 1})],
+        ),
+        ("same_pair", AnomalyKind.SAME_PAIR, lambda number: [(0, {})] * number),
         (
             "most_used",
-            Kind.MOST_USED,
+            AnomalyKind.MOST_USED,
             lambda number: [(0, {})] * number + [(0, {"holder": f"{n}" * 42 + "A"}) for n in range(4)],
         ),
     ],

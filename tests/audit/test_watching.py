@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from audit.evidence.watching import Forked, LogAway, UrlSource, Watcher, compare, fetch_http
+from audit.evidence.watching import Forked, LogAway, LogWatcher, UrlSource, compare, fetch_http
 from audit.tree.tiles import FolderSource
 from keys.merkle import EMPTY_ROOT
 from keys.notes import Checkpoint, Note, NoteError, open_checkpoint
@@ -53,7 +53,7 @@ def opened(world, folder):
 def test_a_growing_log_is_followed_without_reading_it(world, tmp_path):
     """A visit reads hash tiles alone, a few of them; the next begins where the last ended."""
     server = Server(world.folder)
-    watcher = Watcher(UrlSource(f"{URL}/", server.fetch), world.keys, tmp_path / "memory")
+    watcher = LogWatcher(UrlSource(f"{URL}/", server.fetch), world.keys, tmp_path / "memory")
     assert watcher.visit().before is None
     world.feed.add(700)
     world.run()
@@ -69,7 +69,7 @@ def test_a_growing_log_is_followed_without_reading_it(world, tmp_path):
 def test_a_fork_or_a_rollback_between_two_visits_is_found(world, tmp_path, size):
     """The server shows another log than before; both checkpoints are kept."""
     server = Server(world.folder)
-    watcher = Watcher(UrlSource(URL, server.fetch), world.keys, tmp_path / "memory")
+    watcher = LogWatcher(UrlSource(URL, server.fetch), world.keys, tmp_path / "memory")
     watcher.visit()
     server.folder = forked(world, tmp_path, size)
     with pytest.raises(Forked):
@@ -87,7 +87,7 @@ def test_a_later_fork_is_found(world, tmp_path):
     other.feed.add(1200, partitions=5)
     other.run()
     server = Server(world.folder)
-    watcher = Watcher(UrlSource(URL, server.fetch), world.keys, tmp_path / "memory")
+    watcher = LogWatcher(UrlSource(URL, server.fetch), world.keys, tmp_path / "memory")
     watcher.visit()
     server.folder = other.folder
     with pytest.raises(Forked, match="does not begin"):
@@ -107,7 +107,7 @@ def test_two_auditors_who_were_shown_two_logs_find_it_by_comparing(world, tmp_pa
             compare(FolderSource(source), one, short)
     assert compare(FolderSource(world.folder), one, one)
     server = Server(world.folder)
-    watcher = Watcher(UrlSource(URL, server.fetch), world.keys, tmp_path / "memory")
+    watcher = LogWatcher(UrlSource(URL, server.fetch), world.keys, tmp_path / "memory")
     watcher.visit()
     with pytest.raises(Forked):
         watcher.against(short)
@@ -132,11 +132,11 @@ def test_earlier_checkpoints_of_the_same_log_agree(world, tmp_path):
 
 def test_a_log_that_is_away_or_of_another_key_is_told_apart_from_a_fork(world, tmp_path):
     """No evidence, no shouting."""
-    gone = Watcher(UrlSource(URL, lambda _url: None), world.keys, tmp_path / "memory")
+    gone = LogWatcher(UrlSource(URL, lambda _url: None), world.keys, tmp_path / "memory")
     with pytest.raises(LogAway):
         gone.visit()
     stranger = a_published_log(tmp_path / "stranger", 10)
-    watcher = Watcher(UrlSource(URL, Server(stranger.folder).fetch), world.keys, tmp_path / "memory")
+    watcher = LogWatcher(UrlSource(URL, Server(stranger.folder).fetch), world.keys, tmp_path / "memory")
     with pytest.raises(NoteError):
         watcher.visit()
     for address in ("file:///etc/passwd", "http://127.0.0.1:9/v1/log"):
@@ -148,7 +148,7 @@ def test_a_log_that_is_away_or_of_another_key_is_told_apart_from_a_fork(world, t
 def test_tiles_that_do_not_fit_their_checkpoint_count_as_a_fork(world, tmp_path):
     """A server that cannot prove its own checkpoint has no excuse."""
     server = Server(world.folder)
-    watcher = Watcher(UrlSource(URL, server.fetch), world.keys, tmp_path / "memory")
+    watcher = LogWatcher(UrlSource(URL, server.fetch), world.keys, tmp_path / "memory")
     watcher.visit()
     world.feed.add(100)
     world.run()

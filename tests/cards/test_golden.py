@@ -11,7 +11,7 @@ from cards.parts import Presentation, PresentationError
 from cards.presentation import read
 from cards.proof import PROOF, parse_proof
 from cards.status import StatusLists, verify_status_list
-from cards.verify import REASONS, Refused, Trust, Verified, verify_presentation
+from cards.verify import REASONS, RefusedCard, Trust, Verified, verify_presentation
 from cards.wire import dictionary_for
 from edge.encoding import unb64u
 from edge.instants import parse_rfc3339
@@ -37,7 +37,7 @@ def trust() -> Trust:
     return Trust(BUNDLE.key_set(), BUNDLE.issuer, GIVEN["audience"], StatusLists([listed]), BUNDLE.version)
 
 
-def verify(p: Presentation, *, id_checked: bool) -> Verified | Refused:
+def verify(p: Presentation, *, id_checked: bool) -> Verified | RefusedCard:
     """Verify at the golden instant, the golden challenge outstanding."""
     challenge = GIVEN["outstanding_challenge"]
     challenges = GivenChallenges(challenge["reader"], unb64u(challenge["nonce"]))
@@ -113,4 +113,4 @@ def _reason(text: str, *, id_checked: bool) -> str | None:
     except PresentationError as refusal:
         return refusal.reason
     answer = verify(p, id_checked=id_checked)
-    return answer.reason if isinstance(answer, Refused) else None
+    return answer.reason if isinstance(answer, RefusedCard) else None

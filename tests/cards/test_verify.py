@@ -13,7 +13,7 @@ from cards.presentation import Presentation, PresentationError, read
 from cards.programme.types import Assurance
 from cards.proof import PROOF, card_digest
 from cards.status import Freshness, Status
-from cards.verify import REASONS, CardCache, Refused, Verified, VerifiedCard, verify_presentation
+from cards.verify import REASONS, CardCache, RefusedCard, Verified, VerifiedCard, verify_presentation
 from cards.wire import pack
 from edge.encoding import b64u, unb64u
 from keys.keyset import KeySet
@@ -54,7 +54,7 @@ def verify(p=PROVED, given_trust=None, at=NOW, *, id_checked=False, **how):
 def reason(*args, **how) -> str:
     """Return the reason of a refusal."""
     answer = verify(*args, **how)
-    assert isinstance(answer, Refused), "granted"
+    assert isinstance(answer, RefusedCard), "granted"
     assert answer.reason in REASONS
     return answer.reason
 
@@ -161,7 +161,7 @@ def test_step_6_a_proof_is_fresh_from_45_s_old_to_5_s_ahead():
         (3600, "stale-proof"),
     ):
         answer = verify(Presentation(early, issued), trust(), NOW + at * SECOND)
-        assert (answer.reason if isinstance(answer, Refused) else None) == expected
+        assert (answer.reason if isinstance(answer, RefusedCard) else None) == expected
 
 
 def test_step_6_a_look_confirmed_later_is_judged_by_the_looks_instant():
@@ -319,7 +319,7 @@ def test_a_changed_character_is_never_granted_as_another_card(form, data):
     except PresentationError:
         return
     whole = Presentation(p.card or CARD, p.proof)
-    assert whole == PROVED or isinstance(verify(whole), Refused)
+    assert whole == PROVED or isinstance(verify(whole), RefusedCard)
 
 
 @settings(max_examples=200)
@@ -332,7 +332,7 @@ def test_a_changed_byte_of_any_segment_is_refused(part, which, data):
     octets[data.draw(st.integers(0, len(octets) - 1))] ^= data.draw(st.integers(1, 255))
     segments[which] = b64u(bytes(octets))
     tokens[part] = ".".join(segments)
-    assert isinstance(verify(Presentation(tokens["card"], tokens["proof"])), Refused)
+    assert isinstance(verify(Presentation(tokens["card"], tokens["proof"])), RefusedCard)
 
 
 def test_the_other_signature_of_the_same_card_is_another_text():

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cards.claims import CardClaims, Form, sign_card
 from devices import identity, server
-from devices.desk import Desk
+from devices.desk import AgentCounter
 from devices.documents import DocumentFolder
 from devices.faults import CardGone
 from devices.offline import OfflineQueue
@@ -76,7 +76,7 @@ class Counter:
 
     world: object
     folder: Path
-    desk: Desk
+    desk: AgentCounter
     queue: OfflineQueue
     documents: DocumentFolder
     server: Server
@@ -93,7 +93,9 @@ def counter(world, folder: Path, monkeypatch, service: str = "gym-visit", point:
     calls = Server(kept, world.clock)
     documents = DocumentFolder(folder, kept.root)
     queue = OfflineQueue(folder, kept.signer, kept.device, kept.point)
-    made = Counter(world, folder, Desk(calls, documents, queue, world.clock, service), queue, documents, calls, kept)
+    made = Counter(
+        world, folder, AgentCounter(calls, documents, queue, world.clock, service), queue, documents, calls, kept
+    )
     made.line = line
     return made
 

@@ -5,10 +5,10 @@ from playwright.sync_api import expect
 
 from devices import identity, server
 from devices.agent import SCANNED, Agent
-from devices.desk import Desk
+from devices.desk import AgentCounter
 from devices.documents import DocumentFolder
 from devices.offline import OfflineQueue
-from devices.page import PORT, Page
+from devices.page import PORT, AgentPage
 from tests.web.conftest import opened, site
 from tests.web.counter import Tablet
 
@@ -23,16 +23,16 @@ def agent(site, tmp_path):
     kept = identity.keep(tmp_path, site.base, server.enrol(site.base, site.device_code("gym"), key, site.clock))
     queue = OfflineQueue(tmp_path, kept.signer, kept.device, kept.point)
     calls, documents = server.Server(kept, site.clock), DocumentFolder(tmp_path, kept.root)
-    made = Agent(Desk(calls, documents, queue, site.clock, "gym-visit"), lambda line: None)
+    made = Agent(AgentCounter(calls, documents, queue, site.clock, "gym-visit"), lambda line: None)
     with on_the_port(site, made) as made.page:
         yield made
 
 
-def on_the_port(site, made: Agent) -> Page:
+def on_the_port(site, made: Agent) -> AgentPage:
     """The agent's server on the one port that pages know; another worker's test may hold it for a while."""
     for _ in range(1200):
         try:
-            return Page((site.base,), made.chosen, PORT)
+            return AgentPage((site.base,), made.chosen, PORT)
         except OSError:
             made.stop.wait(0.1)
     raise AssertionError("the port was never free")

@@ -9,10 +9,10 @@ from devices.faults import DeviceFault
 from devices.identity import NotEnrolled
 from devices.ndef import card_message
 from devices.ntag424 import FILE_KEY, META_KEY, TagMasters
-from devices.pcsc import Change, Event
-from devices.server import Refused
+from devices.pcsc import ReaderChange, ReaderEvent
+from devices.server import ServerRefusedError
 from devices.transport import Tap
-from devices.verdict import Kind, Said, Verdict
+from devices.verdict import CounterVerdict, Said, VerdictKind
 from tests.devices.builders import chip_of, tap
 from tests.devices.emulators import Card, Type4Card
 from tests.verifier.world import BASE
@@ -33,7 +33,7 @@ def agent(counter):
 def test_a_phone_scanned_is_granted(agent, world):
     """A look and its confirmation, without a question: the phone proved itself."""
     verdict = agent.scanned(world.card("silver").packed(), SCANNED)
-    assert (verdict.kind, verdict.assurance, verdict.profile) == (Kind.GRANTED, "proved", "qr")
+    assert (verdict.kind, verdict.assurance, verdict.profile) == (VerdictKind.GRANTED, "proved", "qr")
     assert verdict.name == "张*明"
     assert len(world.log()) == 1
 
@@ -48,7 +48,7 @@ def test_the_short_code_is_enough_online(agent, world):
 def test_an_echo_is_taken_once(agent, world):
     """A scanner that reads one code twice in a moment checks in once."""
     text = world.card("silver").packed()
-    assert agent.scanned(text, SCANNED).kind is Kind.GRANTED
+    assert agent.scanned(text, SCANNED).kind is VerdictKind.GRANTED
     assert agent.scanned(text, SCANNED) is None
 
 
@@ -95,7 +95,7 @@ def test_refusals_carry_the_servers_words(agent, world):
     card = world.card("silver")
     agent.desk.service = "airport-dom-departure"
     verdict = agent.scanned(card.shown(), SCANNED)
-    assert verdict.kind is Kind.DENIED
+    assert verdict.kind is VerdictKind.DENIED
     told = lines(verdict)
     assert "REFUSED" in told[0]
     assert verdict.message.zh in told[1]
@@ -105,14 +105,14 @@ def test_refusals_carry_the_servers_words(agent, world):
 def test_nonsense_is_a_fault_with_its_remedy(agent, world):
     """A text that is no presentation is no entry."""
     verdict = agent.scanned("hello", SCANNED)
-    assert (verdict.kind, verdict.reason) == (Kind.FAULT, "Refused")
+    assert (verdict.kind, verdict.reason) == (VerdictKind.FAULT, "Refused")
     assert world.log() == []
 
 
 def test_a_revoked_device_is_told(agent, world, counter):
     """The server's refusal of the device itself is no verdict on the card."""
     world.accounts.devices.revoke(counter.identity.device, by="cli:admin", at=world.clock.now())
-    assert agent.scanned(world.card("silver").shown(), SCANNED).kind is Kind.FAULT
+    assert agent.scanned(world.card("silver").shown(), SCANNED).kind is VerdictKind.FAULT
 
 
 def test_no_verdict_shows_a_token(agent, world):
@@ -128,11 +128,11 @@ def test_virtual_cards_are_read_like_real_ones(counter, world):
     chip, tag = world.card("gold", Form.CHIP), world.card("gold", Form.TAG)
     texts = [world.card("gold", Form.TAG).packed() for _ in range(2)]
     verdict = counter.desk.tapped(Tap(virtual.VirtualChip(chip.token, chip.signer._key)), "r")
-    assert (verdict.kind, verdict.assurance) == (Kind.GRANTED, "proved")
+    assert (verdict.kind, verdict.assurance) == (VerdictKind.GRANTED, "proved")
     record = {"uid": UID.hex(), "card": tag.token}
     record |= {"file_key": MASTERS.key_of(UID, FILE_KEY).hex(), "meta_key": MASTERS.key_of(UID, META_KEY).hex()}
     world.verifier.store.tags.add(TagRecord.of(record))
-    for count, kind in ((3, Kind.ASK), (2, Kind.DENIED), (4, Kind.ASK)):
+    for count, kind in ((3, VerdictKind.ASK), (2, VerdictKind.DENIED), (4, VerdictKind.ASK)):
         card = virtual.counting_tag(MASTERS, UID, count, "https://card.example/t")
         assert counter.desk.tapped(Tap(card), "r").kind is kind
     for made, text in zip(("type4", "type2"), texts, strict=True):
@@ -145,30 +145,30 @@ def test_a_chip_with_a_tags_token_is_not_proved(counter, world):
     chip = chip_of(world.card("gold", Form.CHIP))
     chip.objects[bytes.fromhex("5FFF59")] = world.card("gold", Form.TAG).token.encode()
     verdict = counter.desk.tapped(tap(chip), "r")
-    assert (verdict.kind, verdict.reason) == (Kind.DENIED, "bad-proof")
+    assert (verdict.kind, verdict.reason) == (VerdictKind.DENIED, "bad-proof")
 
 
 def test_faults_of_cards_are_verdicts(counter):
     """Unknown and empty cards are told with what to do."""
     for card in (Card(), Type4Card()):
         verdict = counter.desk.tapped(tap(card), "r")
-        assert verdict.kind is Kind.FAULT
+        assert verdict.kind is VerdictKind.FAULT
         assert verdict.hint.en
 
 
 class Tells:
     """A watcher that tells a list."""
 
-    def __init__(self, *changes: Change) -> None:
+    def __init__(self, *changes: ReaderChange) -> None:
         self.changes = changes
 
     def events(self, stop):
-        return [Event(change, "reader") for change in self.changes]
+        return [ReaderEvent(change, "reader") for change in self.changes]
 
 
 def test_what_happens_to_readers_is_told(agent):
     """Lost and found daemons and readers are lines for staff; arrivals and departures are not."""
-    agent.watch(Tells(*(change for change in Change if change is not Change.INSERTED)))
+    agent.watch(Tells(*(change for change in ReaderChange if change is not ReaderChange.INSERTED)))
     assert len(agent.said) == 6
 
 
@@ -178,7 +178,7 @@ def test_an_enrolment_is_kept_privately(tmp_path, world, monkeypatch, counter):
         assert (counter.folder / name).stat().st_mode & 0o077 == 0
     assert identity.load(counter.folder).device == counter.identity.device
     assert counter.identity.access_token not in repr(counter.identity)
-    with pytest.raises(Refused):
+    with pytest.raises(ServerRefusedError):
         server.enrol(BASE, "WRONG-CODE", identity.key_of(tmp_path / "other"), world.clock)
 
 
@@ -207,7 +207,7 @@ def test_a_server_that_is_not_there_is_away():
 
 def test_a_verdict_is_whole_without_an_answer():
     """Its defaults serve terminal and page."""
-    verdict = Verdict(Kind.FAULT, Said("坏", "bad"))
+    verdict = CounterVerdict(VerdictKind.FAULT, Said("坏", "bad"))
     assert lines(verdict)[0].startswith("==")
     assert verdict.to_json()["reason"] is None
 
@@ -216,4 +216,4 @@ def test_a_message_of_another_tag_is_refused(counter):
     """A tag with somebody's NDEF text is unknown."""
     card = Type4Card()
     card.ndef.put(card_message("http://evil.example"))
-    assert counter.desk.tapped(tap(card), "r").kind is Kind.FAULT
+    assert counter.desk.tapped(tap(card), "r").kind is VerdictKind.FAULT

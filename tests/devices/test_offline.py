@@ -16,9 +16,9 @@ from devices import offline
 from devices.documents import NoDocuments, read_rules
 from devices.faults import DeviceFault
 from devices.offline import OfflineQueue, QueueBroken, Use
-from devices.server import Away, Refused
+from devices.server import Away, ServerRefusedError
 from devices.upload import upload
-from devices.verdict import Kind
+from devices.verdict import VerdictKind
 from keys.signer import FileSigner
 from tests.devices.builders import AT, chip_of, tap, token
 from tests.devices.builders import counter as built_counter
@@ -150,7 +150,7 @@ def test_a_chip_is_granted_offline_and_recorded(away, world):
     away.documents.refresh(away.server, world.clock.now())
     away.line.cut = True
     verdict = away.desk.tapped(tap(card), "reader")
-    assert (verdict.kind, verdict.offline, verdict.assurance) == (Kind.GRANTED, True, "proved")
+    assert (verdict.kind, verdict.offline, verdict.assurance) == (VerdictKind.GRANTED, True, "proved")
     (record,) = away.queue.waiting()
     assert record.record.granted
     assert record.record.presentation.proof is not None
@@ -168,32 +168,32 @@ def card_known(away, world, form=Form.PHONE, tier="gold"):
 def test_the_offline_limit_holds_for_a_holder(away, world):
     """One visit a month offline at this device; the second is refused and recorded too; next month is free again."""
     card = card_known(away, world)
-    assert away.desk.shown(card.shown(), "scanner").kind is Kind.GRANTED
+    assert away.desk.shown(card.shown(), "scanner").kind is VerdictKind.GRANTED
     assert away.desk.shown(card.shown(), "scanner").reason == "offline-limit"
     assert [one.record.granted for one in away.queue.waiting()] == [True, False]
     world.go("2026-11-01 09:00")
     away.line.cut = False
     assert away.documents.refresh(away.server, world.clock.now())
     away.line.cut = True
-    assert away.desk.shown(card.shown(), "scanner").kind is Kind.GRANTED
+    assert away.desk.shown(card.shown(), "scanner").kind is VerdictKind.GRANTED
 
 
 def test_one_code_serves_once_offline(away, world):
     """The same proof again is refused, for services without an offline limit too."""
     card = card_known(away, world)
     shown = card.shown()
-    assert away.desk.shown(shown, "scanner").kind is Kind.GRANTED
+    assert away.desk.shown(shown, "scanner").kind is VerdictKind.GRANTED
     assert away.desk.shown(shown, "scanner").reason == "proof-used"
 
 
 def test_a_tag_offline_needs_the_id(away, world):
     """The desk asks; without the word nothing is recorded, with it the record says so."""
     card = card_known(away, world, Form.TAG)
-    assert away.desk.shown(card.token, "reader").kind is Kind.ASK
+    assert away.desk.shown(card.token, "reader").kind is VerdictKind.ASK
     assert away.desk.confirm("reader", id_checked=False) is None
     assert away.queue.waiting() == []
     away.desk.shown(card.token, "reader")
-    assert away.desk.confirm("reader", id_checked=True).kind is Kind.GRANTED
+    assert away.desk.confirm("reader", id_checked=True).kind is VerdictKind.GRANTED
     assert away.queue.waiting()[0].record.id_checked
 
 
@@ -222,7 +222,7 @@ def test_a_link_or_a_short_code_needs_the_server(away, world):
     card = card_known(away, world)
     link = "https://card.example/t?p=" + "0" * 32 + "&c=" + "0" * 16
     for text in (link, card.short(), "nonsense"):
-        assert away.desk.shown(text, "scanner").kind is Kind.FAULT
+        assert away.desk.shown(text, "scanner").kind is VerdictKind.FAULT
     assert away.queue.waiting() == []
 
 
@@ -230,14 +230,14 @@ def test_without_documents_nothing_is_granted(counter, world):
     """A PC that was never connected grants nothing."""
     counter.line.cut = True
     verdict = counter.desk.shown(world.card("gold").shown(), "scanner")
-    assert (verdict.kind, verdict.reason) == (Kind.FAULT, "NoDocuments")
+    assert (verdict.kind, verdict.reason) == (VerdictKind.FAULT, "NoDocuments")
 
 
 def test_a_lost_answer_is_asked_for_again(counter, world):
     """The same operation is sent once more: one entry, one unit."""
     counter.line.lost = 1
     verdict = counter.desk.shown(world.card("gold").shown(), "scanner")
-    assert (verdict.kind, verdict.offline) == (Kind.GRANTED, False)
+    assert (verdict.kind, verdict.offline) == (VerdictKind.GRANTED, False)
     assert len(world.log()) == 1
 
 
@@ -247,7 +247,7 @@ def test_an_operation_that_was_lost_twice_keeps_its_id(counter, world):
     assert counter.documents.refresh(counter.server, world.clock.now())
     counter.line.lost = 2
     verdict = counter.desk.shown(card.shown(), "scanner")
-    assert (verdict.kind, verdict.offline) == (Kind.GRANTED, True)
+    assert (verdict.kind, verdict.offline) == (VerdictKind.GRANTED, True)
     (record,) = counter.queue.waiting()
     assert len(world.log()) == 1
     assert counter.queue.has(record.record.operation)
@@ -268,7 +268,7 @@ class Answers:
 def test_records_that_are_not_taken_wait(away, world):
     """A server without the call, away, or without sense loses none."""
     away.desk.shown(card_known(away, world).shown(), "scanner")
-    for answer in (Refused(404, "not-found", "no", ""), Away("cut"), {"answers": []}):
+    for answer in (ServerRefusedError(404, "not-found", "no", ""), Away("cut"), {"answers": []}):
         assert "1 offline records wait" in upload(away.queue, Answers(answer), away.documents, world.clock.now())
         assert len(away.queue.waiting()) == 1
 
@@ -356,16 +356,16 @@ def refreshed_from(documents, counter, published, world) -> bool:
 def test_the_operator_stands_in_log_and_record(counter, world):
     """Signed in at the agent, the operator is named online and offline."""
     from accounts.rights import Right
-    from devices.desk import Desk
+    from devices.desk import AgentCounter
 
     made = world.operator("li", {"gym": frozenset({Right.CHECK_IN})})
     signed = counter.server.sign_in("li", "493817")
-    desk = Desk(signed, counter.documents, counter.queue, world.clock, "gym-visit")
+    desk = AgentCounter(signed, counter.documents, counter.queue, world.clock, "gym-visit")
     first, second = world.card("gold"), world.card("gold")
     desk.shown(first.shown(), "scanner")
     assert world.log()[-1]["operator"] == made.id
     counter.documents.refresh(counter.server, world.clock.now())
     counter.line.cut = True
-    assert desk.shown(second.shown(), "scanner").kind is Kind.GRANTED
+    assert desk.shown(second.shown(), "scanner").kind is VerdictKind.GRANTED
     assert counter.queue.waiting()[-1].record.operator == made.id
     assert signed.operator_session not in repr(signed)

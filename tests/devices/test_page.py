@@ -7,11 +7,11 @@ import time
 
 import pytest
 
-from devices.page import LISTENERS_MOST, WAITING_MOST, Page
-from devices.verdict import Kind, Said, Verdict
+from devices.page import LISTENERS_MOST, WAITING_MOST, AgentPage
+from devices.verdict import CounterVerdict, Said, VerdictKind
 
 ORIGIN = "https://card.example"
-VERDICT = Verdict(Kind.GRANTED, Said("准许", "Granted"), service="gym-visit", name="张*明")
+VERDICT = CounterVerdict(VerdictKind.GRANTED, Said("准许", "Granted"), service="gym-visit", name="张*明")
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def page(chosen):
         chosen.append((path, dict(body)))
         return {"done": True} if path == "/confirm" else None
 
-    with Page((ORIGIN,), choose, 0) as made:
+    with AgentPage((ORIGIN,), choose, 0) as made:
         yield made
 
 
@@ -173,7 +173,7 @@ def test_listeners_are_bounded(page):
 def test_closing_leaves_no_thread(chosen):
     """A closed page ends its threads, with a page still listening."""
     before = threading.active_count()
-    made = Page((ORIGIN,), lambda *_: None, 0)
+    made = AgentPage((ORIGIN,), lambda *_: None, 0)
     connection, response = call(made)
     listening(made)
     made.close()

@@ -16,11 +16,11 @@ from devices.agent import Agent
 from devices.faults import CardFault, CardGone, PartMissing
 from devices.ndef import card_message
 from devices.ntag424 import TagMasters
-from devices.pcsc import Change, Context, Event, Watcher
+from devices.pcsc import Context, ReaderChange, ReaderEvent, ReaderWatcher
 from devices.personalise import write_tag, write_tag424
 from devices.profiles import Profile, read_card
 from devices.transport import Tap
-from devices.verdict import Kind
+from devices.verdict import VerdictKind
 from tests.devices.builders import chip_of, token
 from tests.devices.builders import tap as direct_tap
 from tests.devices.emulators import NdefFile, Ntag424, PivCard, Type2Card, Type4Card
@@ -35,18 +35,18 @@ class Watched:
     """A watcher on a thread of its own; the test waits for what it tells."""
 
     def __init__(self) -> None:
-        self.told: list[Event] = []
+        self.told: list[ReaderEvent] = []
         self.stop = threading.Event()
         self.thread = threading.Thread(target=self.run)
         self.changed = threading.Condition()
 
     def run(self) -> None:
-        for event in Watcher().events(self.stop.is_set):
+        for event in ReaderWatcher().events(self.stop.is_set):
             with self.changed:
                 self.told.append(event)
                 self.changed.notify_all()
 
-    def wait(self, change: Change, reader: str = "", seconds: float = 10) -> None:
+    def wait(self, change: ReaderChange, reader: str = "", seconds: float = 10) -> None:
         """Wait for a change since the last wait, and forget it and all before it of the same reader."""
         ends = time.monotonic() + seconds
         with self.changed:
@@ -65,7 +65,7 @@ def watched():
     """A watcher that has seen both readers."""
     made = Watched()
     made.thread.start()
-    made.wait(Change.READER_ADDED, READERS[1])
+    made.wait(ReaderChange.READER_ADDED, READERS[1])
     yield made
     made.stop.set()
     made.thread.join(5)
@@ -100,9 +100,9 @@ def test_an_empty_reader_has_no_card(lab):
 def test_a_watcher_tells_arrivals_and_departures(lab, watched):
     """Each slot's card is told on its own reader."""
     lab.insert(Type4Card(), 1)
-    watched.wait(Change.INSERTED, READERS[1])
+    watched.wait(ReaderChange.INSERTED, READERS[1])
     lab.remove(1)
-    watched.wait(Change.REMOVED, READERS[1])
+    watched.wait(ReaderChange.REMOVED, READERS[1])
 
 
 def chip(world):
@@ -154,7 +154,7 @@ def test_a_chip_tapped_is_granted_and_proved(lab, world, agent):
     """Reader, daemon, chip, server: granted without any question, logged as proved."""
     put_on(lab, chip(world))
     verdict = agent.tap(READERS[0])
-    assert (verdict.kind, verdict.assurance, verdict.profile) == (Kind.GRANTED, "proved", "chip")
+    assert (verdict.kind, verdict.assurance, verdict.profile) == (VerdictKind.GRANTED, "proved", "chip")
     assert world.log()[-1]["assurance"] == "proved"
     assert "GRANTED" in agent.said[0]
     assert not any("eyJ" in line for line in agent.said)
@@ -168,7 +168,7 @@ def test_a_tag_tapped_is_granted_once_the_id_is_compared(lab, world, agent, made
     """The tap asks; the operator's word grants; the log says how far the card proved itself."""
     put_on(lab, made(world))
     asked = agent.tap(READERS[0])
-    assert (asked.kind, asked.profile, asked.assurance) == (Kind.ASK, *expected)
+    assert (asked.kind, asked.profile, asked.assurance) == (VerdictKind.ASK, *expected)
     assert world.log() == []
     agent.typed("y")
     assert any("GRANTED" in line for line in agent.said)
@@ -179,7 +179,7 @@ def test_a_clone_is_refused(lab, world, agent):
     """The right data on a chip with another key is refused, and the refusal is logged."""
     put_on(lab, clone(world))
     verdict = agent.tap(READERS[0])
-    assert (verdict.kind, verdict.reason) == (Kind.DENIED, "bad-proof")
+    assert (verdict.kind, verdict.reason) == (VerdictKind.DENIED, "bad-proof")
     assert world.log()[-1]["reason"] == "bad-proof"
 
 
@@ -195,7 +195,7 @@ def test_a_replayed_link_is_refused_after_a_restart(lab, world, agent, counter):
     world.clock.advance(timedelta(minutes=3))
     world.publish()
     refused = agent.desk.shown(used, "again")
-    assert (refused.kind, refused.reason) == (Kind.DENIED, "proof-used")
+    assert (refused.kind, refused.reason) == (VerdictKind.DENIED, "proof-used")
     assert [entry["outcome"] for entry in world.log()] == ["granted", "denied", "denied"]
 
 
@@ -244,18 +244,18 @@ def test_a_card_torn_while_written_is_mended(lab, at):
 def restarts(lab, watched, times: int) -> None:
     """Kill and start the daemon while a card lies on the reader."""
     lab.insert(Type4Card())
-    watched.wait(Change.INSERTED, READERS[0])
+    watched.wait(ReaderChange.INSERTED, READERS[0])
     for _ in range(times):
         lab.restart(signal.SIGKILL)
-        watched.wait(Change.DAEMON_LOST)
-        watched.wait(Change.DAEMON_BACK)
-        watched.wait(Change.STILL_THERE, READERS[0])
+        watched.wait(ReaderChange.DAEMON_LOST)
+        watched.wait(ReaderChange.DAEMON_BACK)
+        watched.wait(ReaderChange.STILL_THERE, READERS[0])
     lab.remove()
-    watched.wait(Change.REMOVED, READERS[0])
+    watched.wait(ReaderChange.REMOVED, READERS[0])
     card = Type4Card()
     card.ndef.put(card_message("a.b.c"))
     lab.insert(card)
-    watched.wait(Change.INSERTED, READERS[0])
+    watched.wait(ReaderChange.INSERTED, READERS[0])
     with on() as tap:
         assert read_card(tap).text == "a.b.c"
 
@@ -269,15 +269,15 @@ def test_a_daemon_that_stays_away_is_told_once(lab, watched):
     """No endless complaints, and connecting names the remedy."""
     lab.ask("stop", signal.SIGTERM)
     try:
-        watched.wait(Change.DAEMON_LOST)
+        watched.wait(ReaderChange.DAEMON_LOST)
         time.sleep(0.7)
-        assert Change.DAEMON_LOST not in {event.change for event in watched.told}
+        assert ReaderChange.DAEMON_LOST not in {event.change for event in watched.told}
         with pytest.raises(PartMissing) as told:
             Context()
         assert "apt-get install pcscd" in told.value.hint
     finally:
         lab.ask("start")
-    watched.wait(Change.DAEMON_BACK)
+    watched.wait(ReaderChange.DAEMON_BACK)
 
 
 def test_two_readers_check_in_at_once(lab, world, agent):
@@ -296,7 +296,7 @@ def test_two_readers_check_in_at_once(lab, world, agent):
 def test_the_agent_checks_in_what_it_watches(lab, world, agent):
     """From the watcher to the log: put on, granted; a restart of the daemon checks nothing in twice."""
     first, second = chip(world), chip(world)
-    thread = threading.Thread(target=agent.watch, args=(Watcher(),))
+    thread = threading.Thread(target=agent.watch, args=(ReaderWatcher(),))
     thread.start()
     try:
         lab.insert(first)
@@ -339,13 +339,13 @@ def test_two_hundred_taps_leave_nothing_behind(lab, watched):
         for slot in (0, 1):
             lab.insert(card, slot)
         for reader in READERS:
-            watched.wait(Change.INSERTED, reader)
+            watched.wait(ReaderChange.INSERTED, reader)
             with on(reader) as tap:
                 assert read_card(tap).text == "a.b.c"
         for slot in (0, 1):
             lab.remove(slot)
         for reader in READERS:
-            watched.wait(Change.REMOVED, reader)
+            watched.wait(ReaderChange.REMOVED, reader)
         before = resources() if number == 1 else before
     assert resources() == before
 
@@ -365,24 +365,24 @@ def test_bad_cards_are_refused_in_time(lab, agent, world, card):
     put_on(lab, card)
     began = time.monotonic()
     verdict = agent.tap(READERS[0])
-    assert verdict.kind is Kind.FAULT
+    assert verdict.kind is VerdictKind.FAULT
     assert time.monotonic() - began < 2
     assert world.log() == []
 
 
 def test_a_swap_between_two_looks_is_told(lab):
     """The daemon's counter shows a card that was exchanged: departure and arrival are both told."""
-    watcher = Watcher()
+    watcher = ReaderWatcher()
     watcher._states = {READERS[0]: 0x0001_0020}
     told = list(watcher._compare(READERS[0], 0x0003_0022))
-    assert [event.change for event in told] == [Change.REMOVED, Change.INSERTED]
+    assert [event.change for event in told] == [ReaderChange.REMOVED, ReaderChange.INSERTED]
 
 
 def test_a_mute_card_is_told_as_mute():
     """A card that does not power up is no tap."""
-    watcher = Watcher()
+    watcher = ReaderWatcher()
     watcher._states = {READERS[0]: 0}
-    assert [event.change for event in watcher._compare(READERS[0], 0x0222)] == [Change.MUTE]
+    assert [event.change for event in watcher._compare(READERS[0], 0x0222)] == [ReaderChange.MUTE]
 
 
 def test_without_pyscard_the_remedy_is_named(monkeypatch):
@@ -392,7 +392,7 @@ def test_without_pyscard_the_remedy_is_named(monkeypatch):
         Context()
     assert "apt-get install" in told.value.hint
     with pytest.raises(PartMissing):
-        next(iter(Watcher().events(lambda: False)))
+        next(iter(ReaderWatcher().events(lambda: False)))
 
 
 @pytest.mark.parametrize("code", sorted(pcsc._GONE))

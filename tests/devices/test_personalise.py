@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from cards.claims import Form
-from devices.batch import Issuer, IssuerFault, Job, Setup, read_holders, run, write_card
+from devices.batch import BatchJob, Issuer, IssuerFault, Setup, read_holders, run, write_card
 from devices.faults import CardGone, CardLocked, CardUnknown, DeviceFault
 from devices.ntag424 import TagMasters
 from devices.personalise import CardKind, WrongToken, make_key, write_chip
@@ -124,9 +124,9 @@ def test_a_tear_at_any_command_issues_once():
     """Wherever setting up a chip is torn, the same chip again gets the one card that was issued."""
     setup = Setup(CardKind.CHIP, Office(), MANAGEMENT)
     card = PivCard()
-    write_card(tap(card), setup, Job("h"))
+    write_card(tap(card), setup, BatchJob("h"))
     for at in range(len(card.commands)):
-        office, card, job = Office(), PivCard(torn_at=at), Job("h")
+        office, card, job = Office(), PivCard(torn_at=at), BatchJob("h")
         setup = Setup(CardKind.CHIP, office, MANAGEMENT)
         with pytest.raises(CardGone):
             write_card(tap(card), setup, job)
@@ -179,7 +179,7 @@ def test_what_a_batch_needs_is_asked_for():
     for kind in (CardKind.CHIP, CardKind.TAG424):
         card = PivCard() if kind is CardKind.CHIP else Ntag424()
         with pytest.raises(DeviceFault):
-            write_card(tap(card), Setup(kind, Office()), Job("h"))
+            write_card(tap(card), Setup(kind, Office()), BatchJob("h"))
 
 
 ISSUER = """

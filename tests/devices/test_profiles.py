@@ -10,13 +10,13 @@ from cards.parts import from_tokens
 from cards.proof import verify_chip_proof
 from devices.faults import CardEmpty, CardFault, CardGone, CardUnknown, DeviceFault
 from devices.ndef import card_message, link_message
-from devices.profiles import Challenge, Profile, answer, read_card
+from devices.profiles import ChipChallenge, Profile, answer, read_card
 from tests.devices.builders import tap, token
 from tests.devices.emulators import NOT_FOUND, Card, NdefFile, Ntag424, PivCard, Type2Card, Type4Card
 
 LINK = "https://card.example/t?p=EF963FF7828658A599F3041510671E88&c=94EED9EE65337086"
 TOKEN_OBJECT = bytes.fromhex("5FFF59")
-CHALLENGE = Challenge("baiyun-talent-card", "device-1", bytes(range(32)), datetime(2026, 10, 31, 1, tzinfo=UTC))
+CHALLENGE = ChipChallenge("baiyun-talent-card", "device-1", bytes(range(32)), datetime(2026, 10, 31, 1, tzinfo=UTC))
 
 
 def chip(**more) -> PivCard:

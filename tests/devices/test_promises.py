@@ -10,7 +10,7 @@ from cards.promise import Promise, origin_of, sign_promise, unverified_promise
 from devices.diagnose import diagnose
 from devices.promises import GRACE, PromiseBook, Trading
 from devices.upload import upload
-from devices.verdict import Kind
+from devices.verdict import VerdictKind
 from keys.signer import FileSigner
 from tests.audit.builders import LogWorld
 from tests.audit.test_http import LoggedWorld
@@ -57,7 +57,7 @@ def counter(world, tmp_path, monkeypatch):
     return made
 
 
-def visit(counter) -> Kind:
+def visit(counter) -> VerdictKind:
     """A phone's visit now."""
     counter.world.clock.advance(timedelta(hours=3))
     return counter.desk.shown(counter.world.card("gold").shown(), "scanner").kind
@@ -77,7 +77,7 @@ def evidence(counter) -> list[dict]:
 
 def test_a_promise_is_kept_for_its_minute_and_traded_then(counter, world):
     """Not before; once the log proves it, it is forgotten and nobody is bothered."""
-    assert visit(counter) is Kind.GRANTED
+    assert visit(counter) is VerdictKind.GRANTED
     world.sequence()
     assert counter.trading.once(world.clock.now()) == []
     assert PromiseBook(counter.folder).due(world.clock.now() + timedelta(seconds=61)), "it outlives the process"

@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 
 from devices import scanner
 from devices.faults import DeviceFault, PartMissing
-from devices.scanner import LINE_MOST, Lines, open_port, scans
+from devices.scanner import LINE_MOST, SerialLines, open_port, scans
 
 
 def fed(*pieces: bytes) -> list[str]:
     """The lines of some bytes."""
-    made = Lines()
+    made = SerialLines()
     return [line for piece in pieces for line in made.feed(piece)]
 
 

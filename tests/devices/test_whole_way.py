@@ -13,10 +13,10 @@ from werkzeug.serving import make_server
 
 from accounts.store import AccountStore
 from devices import identity, server
-from devices.desk import Desk
+from devices.desk import AgentCounter
 from devices.documents import DocumentFolder
 from devices.offline import OfflineQueue
-from devices.verdict import Kind
+from devices.verdict import VerdictKind
 from edge.clock import SystemClock
 from edge.settings import load_settings
 from tests.devices.emulators import PivCard
@@ -94,8 +94,8 @@ def tapped(environ: dict[str, str], folder: Path):
         calls, documents = server.Server(kept, CLOCK), DocumentFolder(agent, kept.root)
         assert documents.refresh(calls, CLOCK.now())
         with on() as tap:
-            verdict = Desk(calls, documents, queue, CLOCK, "gym-visit").tapped(tap, READERS[0])
-        assert verdict.kind is Kind.GRANTED, verdict
+            verdict = AgentCounter(calls, documents, queue, CLOCK, "gym-visit").tapped(tap, READERS[0])
+        assert verdict.kind is VerdictKind.GRANTED, verdict
         return verdict
     finally:
         accounts.close()

@@ -16,9 +16,9 @@ from issuer.issuing.issuing import issue
 from issuer.publishing.folder import BUNDLE_FILE, ROOT_FILE, list_file
 from issuer.publishing.setup import set_up
 from issuer.register.database import Register
-from issuer.register.desk import Desk
 from issuer.register.holders import NewGround, NewHolder, add_ground, add_holder
 from issuer.register.identity import IdType, check_identity
+from issuer.register.issuer import Issuer
 from keys.bundle import verify_bundle
 from keys.store import KeyStore
 
@@ -54,7 +54,7 @@ def make_desk(folder, *, at=NOON, url=None, path=BAIYUN, ready=True, **changes):
         "base_url": BASE_URL,
         "roots": keys,
     }
-    desk = Desk(**(values | changes))
+    desk = Issuer(**(values | changes))
     if ready:
         set_up(desk, at)
     return desk

@@ -14,7 +14,7 @@ from issuer.issuing.issuing import cards_of, reissue
 from issuer.issuing.lifecycle import revoke
 from issuer.register import office_log
 from issuer.register.database import Register
-from issuer.register.errors import Refused
+from issuer.register.errors import RefusedError
 from issuer.register.holders import NewHolder, add_holder
 from issuer.register.tables import METADATA, OFFICE_LOG, CardState
 from keys.jwk import public_jwk
@@ -98,7 +98,7 @@ def test_one_identity_registered_by_many_at_once_is_one_holder(office):
     def attempt(_):
         try:
             return add_holder(office, NewHolder("张启明", who), by=BY, at=NOON).id
-        except Refused as refused:
+        except RefusedError as refused:
             return str(refused)
 
     with ThreadPoolExecutor(4) as pool:

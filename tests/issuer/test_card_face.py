@@ -15,9 +15,9 @@ from issuer.issuing import lifecycle
 from issuer.printing.card_face import FONTS, Face, MissingGlyph, card_pdf, palette_of
 from issuer.printing.printing import printed_card
 from issuer.printing.qr import card_text, modules_of
-from issuer.register.errors import Refused
+from issuer.register.errors import RefusedError
 from issuer.register.holders import set_photo
-from issuer.register.office_log import Action, newest
+from issuer.register.office_log import OfficeAction, newest
 from tests.issuer.builders import BY, EXAMPLE, NOON, person, photo, print_card, programme
 
 MODULES = modules_of("YJ01:" + "A" * 300)
@@ -127,7 +127,7 @@ def test_a_character_without_a_glyph_is_named(desk):
         card_pdf(face("王😀"), programme())
     assert missing.value.character == "😀"
     card = print_card(desk, person(desk, "王😀"))
-    with pytest.raises(Refused, match="U\\+1F600"):
+    with pytest.raises(RefusedError, match="U\\+1F600"):
         printed_card(desk, card, by=BY, at=NOON)
 
 
@@ -159,20 +159,20 @@ def test_a_phones_and_an_ended_card_are_not_printed(desk):
     """What cannot be shown is not put on plastic."""
     card = print_card(desk, person(desk))
     ended = lifecycle.revoke(desk, card.id, because="lost", by=BY, at=NOON)
-    with pytest.raises(Refused, match="revoked"):
+    with pytest.raises(RefusedError, match="revoked"):
         printed_card(desk, ended, by=BY, at=NOON)
 
 
 def test_printing_is_written_down_and_a_missing_font_is_told(desk, tmp_path):
     """Who took a copyable card stands in the log; without the font the remedy is named."""
     card = print_card(desk, person(desk))
-    with pytest.raises(Refused, match="font") as refused:
+    with pytest.raises(RefusedError, match="font") as refused:
         printed_card(desk, card, by=BY, at=NOON, fonts=tmp_path)
     assert "make setup" in refused.value.hint
     printed_card(desk, card, by=BY, at=NOON, fonts=FONTS)
     with desk.register.read() as connection:
         last = newest(connection, 1)[0]
-    assert (last.action, last.card_id, last.detail) == (Action.CARD_PRINTED, card.id, {"kind": "pdf"})
+    assert (last.action, last.card_id, last.detail) == (OfficeAction.CARD_PRINTED, card.id, {"kind": "pdf"})
 
 
 def test_the_photo_is_on_the_front(desk, tmp_path):

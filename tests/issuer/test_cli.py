@@ -10,7 +10,7 @@ from PIL import Image
 
 from edge.clock import FixedClock
 from issuer.__main__ import main
-from issuer.cli.office import Office
+from issuer.cli.office import IssuerCli
 from issuer.issuing.issuing import find_card
 from keys.keyset import Purpose
 from keys.store import KeyStore
@@ -29,7 +29,7 @@ class Line:
 
     def run(self, *arguments, typed=None, code=0):
         """Run a command; checks its exit code and returns the result."""
-        done = self.runner.invoke(main, [str(each) for each in arguments], obj=Office(self.clock), input=typed)
+        done = self.runner.invoke(main, [str(each) for each in arguments], obj=IssuerCli(self.clock), input=typed)
         assert done.exit_code == code, done.output + done.stderr
         return done
 
@@ -256,5 +256,5 @@ def test_the_published_status_is_what_the_commands_said(line):
     """Over the real settings: a suspension from the command line is in the folder."""
     number = line.json("card", "issue", line.holder())["number"]
     line.run("card", "suspend", number)
-    with Office(line.clock).desk() as desk:
+    with IssuerCli(line.clock).desk() as desk:
         assert published_status(desk, find_card(desk, number)).name == "SUSPENDED"

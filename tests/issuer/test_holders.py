@@ -7,7 +7,7 @@ import pytest
 from cards.marks import Mark, MarkKind
 from issuer.issuing.issuing import reissue
 from issuer.issuing.lifecycle import revoke
-from issuer.register.errors import Refused
+from issuer.register.errors import RefusedError
 from issuer.register.holders import (
     NewGround,
     NewHolder,
@@ -23,7 +23,7 @@ from issuer.register.holders import (
 )
 from issuer.register.identity import IdType
 from issuer.register.marks import mark_ended, marks_of, rule, set_benefit
-from issuer.register.office_log import Action, newest
+from issuer.register.office_log import OfficeAction, newest
 from tests.issuer.builders import BY, EXAMPLE, NOON, give_ground, identity, make_desk, person, photo, print_card
 
 
@@ -44,7 +44,7 @@ def add(desk, name="张启明", who=None, phone=None):
 def test_one_person_is_registered_once_however_the_number_is_written(desk, first, second, kind, country):
     """A second registration under another spelling is refused and names the first."""
     holder = add(desk, who=identity(first, kind, country))
-    with pytest.raises(Refused, match="registered already") as refused:
+    with pytest.raises(RefusedError, match="registered already") as refused:
         add(desk, who=identity(second, kind, country))
     assert holder.id in refused.value.hint
     assert find_by_identity(desk, identity(second, kind, country)) == holder
@@ -68,7 +68,7 @@ def test_a_name_is_kept_in_one_spelling_and_masked_for_cards(desk):
 @pytest.mark.parametrize("name", ["", "   ", "a" * 61, "王\u202e芸", "王\n\x00芸", "王*", "a~b", "\ud800"])
 def test_names_that_are_none_are_refused(desk, name):
     """Empty, too long, with control characters, or with signs that mean something elsewhere."""
-    with pytest.raises(Refused):
+    with pytest.raises(RefusedError):
         add(desk, name)
 
 
@@ -80,10 +80,10 @@ def test_a_mistyped_name_is_corrected_and_the_next_card_shows_it(desk):
     assert (found.name, found.phone, found.identity) == ("王芸", None, holder.identity)
     assert reissue(desk, old.id, because="correction", by=BY, at=NOON).token != old.token
     with desk.register.read() as connection:
-        line = next(each for each in newest(connection, 9) if each.action is Action.HOLDER_CORRECTED)
+        line = next(each for each in newest(connection, 9) if each.action is OfficeAction.HOLDER_CORRECTED)
     assert line.detail == {"fields": ["name", "phone"]}
     for wrong in ({}, {"name": ""}, {"phone": "x"}):
-        with pytest.raises(Refused):
+        with pytest.raises(RefusedError):
             correct_holder(desk, holder.id, by=BY, at=NOON, **wrong)
 
 
@@ -103,7 +103,7 @@ def test_telephones_are_kept_as_digits(desk, written, kept):
 
 def test_a_telephone_that_is_none_is_refused(desk):
     """Words are no number."""
-    with pytest.raises(Refused):
+    with pytest.raises(RefusedError):
         add(desk, phone="call me")
 
 
@@ -122,13 +122,13 @@ def test_an_unknown_holder_is_refused(desk):
         lambda: give_ground(desk, type("Nobody", (), {"id": "x"})),
         lambda: set_photo(desk, "x", photo(), by=BY, at=NOON),
     ):
-        with pytest.raises(Refused, match="no such holder"):
+        with pytest.raises(RefusedError, match="no such holder"):
             act()
 
 
 def test_a_bad_photo_is_refused_with_what_is_asked_for(desk):
     """The hint is the programme's own sentence."""
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RefusedError) as refused:
         set_photo(desk, person(desk).id, photo(10, 10), by=BY, at=NOON)
     assert "358" in refused.value.hint
 
@@ -137,7 +137,7 @@ def test_a_ground_fixes_its_tier(desk):
     """The tier is the programme's, not the clerk's."""
     holder = person(desk, ground=None)
     assert give_ground(desk, holder, "gold-6").tier == "gold"
-    with pytest.raises(Refused, match="fixes its tier"):
+    with pytest.raises(RefusedError, match="fixes its tier"):
         give_ground(desk, holder, "silver-6", tier="diamond")
 
 
@@ -147,9 +147,9 @@ def test_special_takes_its_tier_from_a_decision_with_reference_and_body(desk):
     told = {"tier": "gold", "reference": "白才〔2026〕3号", "body": "区人才工作领导小组"}
     assert give_ground(desk, holder, "special", **told).tier == "gold"
     for missing in told:
-        with pytest.raises(Refused, match="decision"):
+        with pytest.raises(RefusedError, match="decision"):
             give_ground(desk, holder, "special", **{key: value for key, value in told.items() if key != missing})
-    with pytest.raises(Refused, match="no such tier"):
+    with pytest.raises(RefusedError, match="no such tier"):
         give_ground(desk, holder, "special", **(told | {"tier": "platinum"}))
 
 
@@ -157,7 +157,7 @@ def test_unknown_grounds_and_limbs_are_refused(desk):
     """Codes are the programme's."""
     holder = person(desk, ground=None)
     for code, limb in (("gold-99", None), ("gold-6", "no-such-limb")):
-        with pytest.raises(Refused, match="no such"):
+        with pytest.raises(RefusedError, match="no such"):
             give_ground(desk, holder, code, limb=limb)
 
 
@@ -165,7 +165,7 @@ def test_a_ground_that_ends_by_itself_needs_its_last_day(desk):
     """Time-bound grounds are looked at again: without a day nobody would."""
     holder = person(desk, ground=None)
     timed = next(ground.code for ground in desk.programme.grounds.values() if ground.basis_ends)
-    with pytest.raises(Refused, match="ends by itself"):
+    with pytest.raises(RefusedError, match="ends by itself"):
         give_ground(desk, holder, timed)
     assert give_ground(desk, holder, timed, basis_ends=date(2027, 6, 30)).last_day == date(2027, 6, 30)
 
@@ -179,7 +179,7 @@ def test_all_grounds_are_kept_withdrawn_ones_too(desk):
         ("silver-6", None),
         ("gold-6", NOON),
     ]
-    with pytest.raises(Refused):
+    with pytest.raises(RefusedError):
         withdraw_ground(desk, holder.id, gold.id, by=BY, at=NOON)
 
 
@@ -202,7 +202,7 @@ def test_a_ruling_replaces_the_one_before(desk):
     with desk.register.read() as connection:
         values = [mark.value for mark in marks_of(connection, holder.id)]
     assert values == ["other-medical", "other-medical:refused"]
-    with pytest.raises(Refused):
+    with pytest.raises(RefusedError):
         set_benefit(desk, holder.id, "no-such", by=BY, at=NOON)
 
 

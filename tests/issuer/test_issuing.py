@@ -17,9 +17,9 @@ from issuer.issuing import issuing, lifecycle
 from issuer.issuing.issuing import cards_of, find_card, issue, list_cards, reissue
 from issuer.issuing.lifecycle import resume, revoke, suspend
 from issuer.register import office_log
-from issuer.register.errors import PoolEmpty, Refused
+from issuer.register.errors import PoolEmpty, RefusedError
 from issuer.register.holders import withdraw_ground
-from issuer.register.office_log import Action
+from issuer.register.office_log import OfficeAction
 from issuer.register.tables import CARDS, STATUS_INDEXES, CardState
 from keys.jwk import public_jwk
 from keys.keyset import Purpose
@@ -86,12 +86,12 @@ def test_a_card_ends_with_its_ground(desk):
 def test_nobody_gets_a_card_without_a_ground_that_holds(desk):
     """No ground, a withdrawn one, one that is over."""
     holder = person(desk, ground=None)
-    with pytest.raises(Refused, match="no ground"):
+    with pytest.raises(RefusedError, match="no ground"):
         print_card(desk, holder)
     ground = give_ground(desk, holder, contract_ends=date(2026, 11, 1))
-    with pytest.raises(Refused, match="no ground"):
+    with pytest.raises(RefusedError, match="no ground"):
         print_card(desk, holder)
-    with pytest.raises(Refused, match="no ground"):
+    with pytest.raises(RefusedError, match="no ground"):
         print_card(desk, holder, at=NOON + DAY)
     withdraw_ground(desk, holder.id, ground.id, by=BY, at=NOON)
     assert cards_of(desk, holder.id) == []
@@ -101,7 +101,7 @@ def test_one_live_card_of_a_form(desk):
     """A second printed card is a reissue, which ends the first."""
     holder = person(desk)
     card = print_card(desk, holder)
-    with pytest.raises(Refused, match="already") as refused:
+    with pytest.raises(RefusedError, match="already") as refused:
         print_card(desk, holder)
     assert card.number in refused.value.hint
     revoke(desk, card.id, because="lost", by=BY, at=NOON)
@@ -110,7 +110,7 @@ def test_one_live_card_of_a_form(desk):
 
 def test_a_phone_card_is_not_issued_by_hand(desk):
     """Its key is the phone's own: enrolment alone makes one."""
-    with pytest.raises(Refused, match="enrols"):
+    with pytest.raises(RefusedError, match="enrols"):
         issue(desk, person(desk).id, Form.PHONE, by=BY, at=NOON)
 
 
@@ -119,7 +119,7 @@ def test_a_chip_card_names_its_key_and_others_none(desk):
     holder = person(desk)
     jwk = public_jwk(FileSigner.generate().public_key)
     for form, key in ((Form.CHIP, None), (Form.PRINT, jwk), (Form.CHIP, jwk | {"x": "AAAA"}), (Form.CHIP, {})):
-        with pytest.raises(Refused):
+        with pytest.raises(RefusedError):
             issue(desk, holder.id, form, key=key, by=BY, at=NOON)
     assert claims(issue(desk, holder.id, Form.CHIP, key=jwk, by=BY, at=NOON)).key == jwk
 
@@ -146,7 +146,7 @@ def test_revoked_is_final(desk):
         lambda: revoke(desk, card.id, because="lost", by=BY, at=NOON),
         lambda: reissue(desk, card.id, because="lost", by=BY, at=NOON),
     ):
-        with pytest.raises(Refused):
+        with pytest.raises(RefusedError):
             act()
     assert published_status(desk, card) is Status.REVOKED
 
@@ -154,10 +154,10 @@ def test_revoked_is_final(desk):
 def test_what_is_valid_is_not_resumed_nor_suspended_twice(desk):
     """Each change is from another state."""
     card = print_card(desk, person(desk))
-    with pytest.raises(Refused, match="not suspended"):
+    with pytest.raises(RefusedError, match="not suspended"):
         resume(desk, card.id, by=BY, at=NOON)
     suspend(desk, card.id, because="lost", by=BY, at=NOON)
-    with pytest.raises(Refused, match="already"):
+    with pytest.raises(RefusedError, match="already"):
         suspend(desk, card.id, because="lost", by=BY, at=NOON)
 
 
@@ -176,7 +176,7 @@ def test_a_reissued_card_is_new_in_everything_and_ends_the_old(desk):
     assert (ended.state, ended.replaced_by, ended.ended_because) == (CardState.REPLACED, new.id, "damaged")
     assert verdict(desk, old.token, at=NOON + DAY) == "revoked"
     assert verdict(desk, new.token, at=NOON + DAY) == "verified"
-    assert actions(desk, holder)[-2:] == [Action.CARD_ISSUED, Action.CARD_REPLACED]
+    assert actions(desk, holder)[-2:] == [OfficeAction.CARD_ISSUED, OfficeAction.CARD_REPLACED]
 
 
 def test_a_suspension_survives_a_reissue(desk):
@@ -227,7 +227,7 @@ def test_a_lost_chip_is_not_reissued_with_its_key(desk):
     jwk = public_jwk(FileSigner.generate().public_key)
     chip = issue(desk, person(desk).id, Form.CHIP, key=jwk, by=BY, at=NOON)
     for because in ("lost", "stolen"):
-        with pytest.raises(Refused, match="not carried on"):
+        with pytest.raises(RefusedError, match="not carried on"):
             reissue(desk, chip.id, because=because, by=BY, at=NOON)
 
 
@@ -239,7 +239,7 @@ def test_cards_are_found_by_number_as_people_type_it(desk):
     assert list_cards(desk) == [card]
     for wrong in ("BY000000000098", "", "x" * 22, card.number[:-1] + "9"):
         if wrong != card.number:
-            with pytest.raises(Refused, match="no such card"):
+            with pytest.raises(RefusedError, match="no such card"):
                 find_card(desk, wrong)
 
 
@@ -255,7 +255,7 @@ def test_a_failure_after_the_index_was_drawn_undoes_everything(desk, monkeypatch
         with pytest.raises(RuntimeError):
             print_card(desk, holder)
     assert cards_of(desk, holder.id) == []
-    assert Action.CARD_ISSUED not in actions(desk, holder)
+    assert OfficeAction.CARD_ISSUED not in actions(desk, holder)
     with desk.register.read() as connection:
         taken = sa.select(STATUS_INDEXES).where(STATUS_INDEXES.c.card_id.is_not(None))
         assert connection.execute(taken).all() == []
@@ -297,7 +297,7 @@ def test_two_offices_at_once_never_share_an_index_or_a_number(desk):
     def attempt(holder):
         try:
             return print_card(desk, holder)
-        except Refused:
+        except RefusedError:
             return None
 
     with ThreadPoolExecutor(6) as pool:

@@ -21,7 +21,7 @@ from issuer.publishing import publish
 from issuer.publishing.publisher import Publisher
 from issuer.publishing.setup import set_up
 from issuer.register import indexes
-from issuer.register.errors import Refused
+from issuer.register.errors import RefusedError
 from issuer.register.tables import PUBLICATIONS, STATUS_INDEXES, IndexState
 from keys.bundle import LIFETIME, RENEWAL_DUE, verify_bundle
 from keys.keyset import Purpose
@@ -211,7 +211,7 @@ def test_without_the_root_lists_go_out_and_the_bundle_is_said_to_be_due(desk):
 def test_the_first_publication_needs_the_root(tmp_path):
     """Nothing is published that nobody could trust."""
     desk = make_desk(tmp_path, ready=False, roots=None)
-    with pytest.raises(Refused, match="root key"):
+    with pytest.raises(RefusedError, match="root key"):
         set_up(desk, NOON)
     assert not (desk.published / files.BUNDLE_FILE).exists()
     roots = KeyStore(tmp_path / "offline")

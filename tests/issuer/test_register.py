@@ -9,9 +9,9 @@ import sqlalchemy as sa
 from edge.sealing import Unsealable
 from issuer.register import office_log
 from issuer.register.database import Register
-from issuer.register.errors import Refused
+from issuer.register.errors import RefusedError
 from issuer.register.holders import find_holder, photo_of, set_photo
-from issuer.register.office_log import Action
+from issuer.register.office_log import OfficeAction
 from issuer.register.tables import HOLDERS, OFFICE_LOG
 from tests.issuer.builders import BY, NOON, SECRET, person, photo, print_card
 
@@ -52,7 +52,7 @@ def test_a_sealed_value_cannot_be_moved_to_another_holder(desk):
 
 def test_another_secret_is_refused_at_once(desk, tmp_path):
     """With the wrong secret no duplicate could be found: the register does not open at all."""
-    with pytest.raises(Refused, match="another secret"):
+    with pytest.raises(RefusedError, match="another secret"):
         Register.open(f"sqlite:///{tmp_path}/register.db", SECRET + b"!")
 
 
@@ -90,7 +90,11 @@ def test_the_office_log_tells_who_what_whom_when_and_no_names(desk):
     card = print_card(desk, holder)
     with desk.register.read() as connection:
         lines = office_log.newest(connection, 10, holder=holder.id)
-    assert [line.action for line in lines] == [Action.CARD_ISSUED, Action.GROUND_ADDED, Action.HOLDER_ADDED]
+    assert [line.action for line in lines] == [
+        OfficeAction.CARD_ISSUED,
+        OfficeAction.GROUND_ADDED,
+        OfficeAction.HOLDER_ADDED,
+    ]
     assert {(line.actor, line.at) for line in lines} == {(BY, NOON)}
     assert lines[0].card_id == card.id
     for hidden in ("欧", "1101", "PROOF", "BY1", card.number):
@@ -104,7 +108,7 @@ def test_a_change_that_fails_leaves_no_line(desk):
 
     def failing():
         with desk.register.change() as connection:
-            office_log.append(connection, Action.HOLDER_ADDED, by=BY, at=NOON)
+            office_log.append(connection, OfficeAction.HOLDER_ADDED, by=BY, at=NOON)
             raise RuntimeError("halfway")
 
     with pytest.raises(RuntimeError):

@@ -25,7 +25,7 @@ from issuer.enrolment.enrolling import ACTIVATIONS_MOST, ATTEMPTS_MOST, make_cod
 from issuer.enrolment.phone import RECOVERY_ATTEMPTS_MOST
 from issuer.issuing import lifecycle
 from issuer.issuing.issuing import cards_of, find_card, issue, reissue
-from issuer.register.errors import Refused
+from issuer.register.errors import RefusedError
 from issuer.register.holders import withdraw_ground
 from issuer.register.tables import ENROLMENT_CODES, CardState
 from keys.jwk import thumbprint
@@ -229,7 +229,7 @@ def test_a_holder_enrols_few_phones_a_year(office):
     for _ in range(ACTIVATIONS_MOST):
         office.enrolled()
         office.clock.advance(timedelta(minutes=5))
-    with pytest.raises(Refused, match="within a year"):
+    with pytest.raises(RefusedError, match="within a year"):
         office.code()
     office.clock.advance(timedelta(days=365))
     assert office.code()
@@ -248,7 +248,7 @@ def test_a_holder_who_lost_the_ground_does_not_enrol(office):
     code = office.code()
     withdraw_ground(office.desk, office.holder.id, 1, by=BY, at=NOON)
     assert code_of(office.phone().enrol(code, LAST4)) == REFUSED
-    with pytest.raises(Refused, match="no ground"):
+    with pytest.raises(RefusedError, match="no ground"):
         office.code()
 
 

@@ -9,7 +9,7 @@ from edge.encoding import b64u
 from edge.strictjson import dumps
 from keys.jwk import public_jwk
 from keys.signer import FileSigner
-from keys.wallet_proof import Call, sign_wallet_proof
+from keys.wallet_proof import SignedCall, sign_wallet_proof
 from tests.issuer.builders import BASE_URL
 
 
@@ -31,7 +31,7 @@ class Phone:
     def call(self, path, value, *, card=None, signer=None, at=None, proof=None, url=None, signed_body=None):
         """Send one signed call; each part can be made wrong."""
         body = dumps(value)
-        signed = Call("POST", url or BASE_URL + path, body if signed_body is None else signed_body, card)
+        signed = SignedCall("POST", url or BASE_URL + path, body if signed_body is None else signed_body, card)
         header = proof or sign_wallet_proof(signer or self.signer, signed, at or self.clock.now())
         return self.client.post(
             path, data=body, content_type="application/json", headers={"Wallet-Proof": header} if header else {}

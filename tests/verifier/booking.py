@@ -7,7 +7,7 @@ from itertools import count
 
 from accounts.rights import Right
 from edge.instants import rfc3339
-from keys.wallet_proof import Call, sign_wallet_proof
+from keys.wallet_proof import SignedCall, sign_wallet_proof
 from tests.verifier.world import BASE, Card, World, at, identifier
 
 LOUNGE = frozenset({Right.CHECK_IN, Right.VOID, Right.VOID_ANY, Right.BOOKINGS, Right.OVERRIDE})
@@ -48,7 +48,7 @@ class Phone:
     def call(self, method: str, path: str, body: dict[str, object] | None = None, **changes):
         """Send a signed call; `operation`, `proof` and `card` can be given."""
         data = json.dumps({"card": self.card.token, **(body or {})}).encode()
-        call = Call(method, BASE + path, data, self.card.token)
+        call = SignedCall(method, BASE + path, data, self.card.token)
         proof = changes.get("proof") or sign_wallet_proof(self.card.signer, call, self.world.clock.now())
         headers = {"Wallet-Proof": proof, "Idempotency-Key": changes.get("operation") or identifier()}
         return self.world.client.open(path, method=method, data=data, headers=headers, content_type="application/json")

@@ -22,9 +22,9 @@ from edge.settings import load_settings
 from issuer.issuing.issuing import issue
 from issuer.publishing.publish import publish
 from issuer.publishing.setup import set_up
-from issuer.register.desk import open_desk
 from issuer.register.holders import NewGround, NewHolder, add_ground, add_holder
 from issuer.register.identity import IdType, check_identity
+from issuer.register.issuer import open_issuer
 from keys.dpop import build_proof
 from keys.jwk import public_jwk
 from keys.signer import FileSigner
@@ -71,7 +71,7 @@ class Machine:
         if programme is not None:
             self.environ["YUNJU_PROGRAMME"] = str(programme)
         self.settings = load_settings(self.environ)
-        self.desk = open_desk(self.settings)
+        self.desk = open_issuer(self.settings)
         set_up(self.desk, self.now())
         self.accounts = AccountStore.open(self.settings.accounts_url)
         self.process: subprocess.Popen[bytes] | None = None

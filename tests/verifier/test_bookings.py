@@ -15,7 +15,7 @@ from cards.claims import Form
 from cards.numbers import generate
 from cards.status import Status
 from keys.signer import FileSigner
-from keys.wallet_proof import Call, sign_wallet_proof
+from keys.wallet_proof import SignedCall, sign_wallet_proof
 from ledger.values import Fault
 from tests.verifier.booking import CLERK, HOLDER, Phone, day_list, flight, lounge, patch
 from tests.verifier.world import BASE, identifier
@@ -100,7 +100,7 @@ def test_a_call_that_the_phones_key_did_not_sign_is_refused(world, phone, diamon
     signer = FileSigner.generate() if change == "key" else diamond.signer
     body = {"service": SERVICE, "fields": FLIGHT}
     data = json.dumps({"card": diamond.token, **body}).encode()
-    call = Call("POST", BASE + path, data, diamond.token)
+    call = SignedCall("POST", BASE + path, data, diamond.token)
     if change == "address":
         call = replace(call, url=BASE + "/v1/wallet/bookings/list")
     if change == "body":

@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 from tests.verifier.world import Signers
-from verifier.trust.fetching import Fetcher, FetchError, Source
+from verifier.trust.fetching import Fetcher, FetchError, IssuerSource
 from verifier.trust.issuer_relay import IssuerRelay
 from verifier.trust.published import PublishedFolder
 
@@ -141,7 +141,7 @@ def test_a_call_carries_the_token_and_the_mark(token):
     """A second call names what it has, so that it is not sent again."""
     body = json.dumps({"documents": {"trust-bundle.jwt": "x", "../../evil": "y", "/etc/passwd": "z"}}).encode()
     with Server(200, body, [("ETag", '"1"')]) as server:
-        found, mark = Source(server.url, token).documents('"0"')
+        found, mark = IssuerSource(server.url, token).documents('"0"')
     assert found == {"trust-bundle.jwt": "x"}, "a name that is no document's is never written"
     assert mark == '"1"'
     path, headers = server.asked[0]
@@ -153,7 +153,7 @@ def test_a_call_carries_the_token_and_the_mark(token):
 def test_what_has_not_changed_is_not_read(token):
     """304 is no fault."""
     with Server(304, b"") as server:
-        assert Source(server.url, token).documents('"0"') is None
+        assert IssuerSource(server.url, token).documents('"0"') is None
 
 
 @pytest.mark.parametrize(
@@ -172,20 +172,20 @@ def test_what_has_not_changed_is_not_read(token):
 def test_any_other_answer_is_a_fault_with_a_reason(token, status, body, said):
     """Whatever answers there, the verifier keeps what it has and says why."""
     with Server(status, body) as server, pytest.raises(FetchError, match=said):
-        Source(server.url, token).documents(None)
+        IssuerSource(server.url, token).documents(None)
 
 
 def test_an_issuer_that_is_away_is_told(token):
     """No process listens there."""
     with pytest.raises(FetchError, match="cannot be reached"):
-        Source("http://127.0.0.1:9", token).documents(None)
+        IssuerSource("http://127.0.0.1:9", token).documents(None)
 
 
 def test_a_token_that_others_may_read_is_refused(token):
     """Its file is a secret like any other."""
     token.chmod(0o644)
     with pytest.raises(FetchError, match="open to others"):
-        Source("http://127.0.0.1:9", token).documents(None)
+        IssuerSource("http://127.0.0.1:9", token).documents(None)
 
 
 def test_a_fault_is_logged_once_until_it_changes(elsewhere, caplog):
@@ -204,6 +204,6 @@ def test_the_token_goes_to_no_other_server_that_the_issuer_is_said_to_be_at(toke
     """Whoever answers in the issuer's place may name another address: nothing is asked there, least of all with it."""
     with Server(200, b"{}") as thief, Server(302, b"", [("Location", f"{thief.url}/v1/published")]) as between:
         with pytest.raises(FetchError, match="names another address"):
-            Source(between.url, token).documents(None)
+            IssuerSource(between.url, token).documents(None)
         assert IssuerRelay(between.url, token).ask("/v1/cards/x/photo") is None
         assert (len(between.asked), thief.asked) == (2, [])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from audit.tree.place import Place
+from audit.tree.place import CheckpointPlace
 from edge.settings import load_settings
 from keys.notes import Checkpoint
 from ledger.values import LedgerUnavailable
@@ -24,13 +24,13 @@ def test_a_new_machine_begins(settings):
 
 def test_a_log_without_its_ledger_is_refused_with_the_remedy(settings):
     """The checkpoint tells of entries; the message tells what to restore and what to move."""
-    Place(settings.log_checkpoint).begin(NOTE, 1_793_408_400)
+    CheckpointPlace(settings.log_checkpoint).begin(NOTE, 1_793_408_400)
     with pytest.raises(LedgerUnavailable, match=r"7 entries .* restore it from a backup"):
         refuse_lost_ledger(settings)
 
 
 def test_a_ledger_that_is_there_is_opened(settings):
     """Nothing is compared here beyond the file's being there; `ledger check` compares the rest."""
-    Place(settings.log_checkpoint).begin(NOTE, 1_793_408_400)
+    CheckpointPlace(settings.log_checkpoint).begin(NOTE, 1_793_408_400)
     (settings.var / "ledger.db").touch()
     refuse_lost_ledger(settings)

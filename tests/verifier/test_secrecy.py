@@ -20,7 +20,7 @@ from issuer.enrolment.enrolling import make_code
 from keys.dpop import build_proof
 from keys.jwk import public_jwk
 from keys.signer import FileSigner
-from keys.wallet_proof import Call, sign_wallet_proof
+from keys.wallet_proof import SignedCall, sign_wallet_proof
 from tests.verifier.machine import BY, Device, Machine, identifier
 
 pytestmark = pytest.mark.slow
@@ -85,7 +85,9 @@ class Session:
     def wallet(self, path: str, value: object, card: str | None):
         """Send one of the phone's calls."""
         body = dumps(value)
-        proof = sign_wallet_proof(self.phone, Call("POST", self.machine.base + path, body, card), self.machine.now())
+        proof = sign_wallet_proof(
+            self.phone, SignedCall("POST", self.machine.base + path, body, card), self.machine.now()
+        )
         return self.machine.send("POST", path, headers={"Wallet-Proof": self.keep("proof", proof)}, raw=body)
 
     def shown(self, *, packed: bool = False, alone: bool = False) -> str:

@@ -11,7 +11,7 @@ from accounts.rights import Right
 from cards.status import Status
 from edge.encoding import unb64u
 from keys.signer import FileSigner
-from keys.wallet_proof import Call, sign_wallet_proof
+from keys.wallet_proof import SignedCall, sign_wallet_proof
 from tests.verifier.booking import Phone, flight, lounge
 from tests.verifier.world import BASE
 
@@ -101,7 +101,7 @@ def test_another_holders_phone_sees_nothing_of_it(world, phone, diamond, other):
     assert "entries" not in told(other, before=entry["id"])
     body = json.dumps({"card": diamond.token}).encode()
     for signer in (other.card.signer, FileSigner.generate()):
-        call = Call("POST", BASE + PATH, body, diamond.token)
+        call = SignedCall("POST", BASE + PATH, body, diamond.token)
         response = phone.call("POST", PATH, proof=sign_wallet_proof(signer, call, world.clock.now()))
         assert (response.status_code, response.json["code"]) == (401, "bad-token")
 

@@ -12,7 +12,7 @@ from cards.claims import Form
 from cards.status import Status
 from edge.http import create_frame
 from keys.signer import FileSigner
-from keys.wallet_proof import Call, sign_wallet_proof
+from keys.wallet_proof import SignedCall, sign_wallet_proof
 from tests.verifier.booking import Phone, flight
 from tests.verifier.world import BASE, at
 from verifier.api.surface import blueprint
@@ -135,7 +135,7 @@ def test_a_card_that_was_stopped_learns_why_and_nothing_else(world, phone, diamo
 def test_a_call_that_the_phones_key_did_not_sign_is_refused(world, phone, diamond, change):
     """A fresh key, another holder's, another address, method, body or card, none, an old one: 401."""
     now, other = world.clock.now(), world.card("diamond")
-    call = Call("POST", BASE + PATH, json.dumps({"card": diamond.token}).encode(), diamond.token)
+    call = SignedCall("POST", BASE + PATH, json.dumps({"card": diamond.token}).encode(), diamond.token)
     altered = {
         "address": {"url": BASE + "/v1/wallet/bookings/list"},
         "method": {"method": "GET"},
@@ -151,7 +151,7 @@ def test_a_call_that_the_phones_key_did_not_sign_is_refused(world, phone, diamon
 
 def test_a_proof_is_good_for_one_call(world, phone, diamond):
     """Heard on the way and sent again, it tells nothing."""
-    call = Call("POST", BASE + PATH, json.dumps({"card": diamond.token}).encode(), diamond.token)
+    call = SignedCall("POST", BASE + PATH, json.dumps({"card": diamond.token}).encode(), diamond.token)
     proof = sign_wallet_proof(diamond.signer, call, world.clock.now())
     assert phone.call("POST", PATH, proof=proof).status_code == 200
     replayed = phone.call("POST", PATH, proof=proof)

@@ -13,7 +13,7 @@ from edge.settings import load_settings
 from tests.web.auditing import NAME, PASSWORD, add_auditor, fill_log, wait_for_log
 from tests.web.site import BY, Site
 from verifier.api.audit import review_exports
-from verifier.api.audit.seats import Seats
+from verifier.api.audit.seats import AuditSlots
 from web.app import create_application
 from web.audit.pages import PAGES
 from web.wording import load_wording
@@ -419,18 +419,18 @@ def test_the_pages_words_are_complete():
 
 def test_every_anomaly_is_explained_with_what_is_known_of_it():
     """What, why, and the threshold passed, in both languages; no value that a finding does not have."""
-    from audit.figures.anomalies import Kind
+    from audit.figures.anomalies import AnomalyKind
 
     known = {"count", "point", "service", "device", "staff", "holder"}
     more = {
-        Kind.TOO_FAR: {"other", "minutes"},
-        Kind.REFUSED_PROOFS: {"minutes"},
-        Kind.CLOCK: {"minutes"},
-        Kind.OFF_HOURS: {"hours"},
-        Kind.MOST_USED: {"times"},
+        AnomalyKind.TOO_FAR: {"other", "minutes"},
+        AnomalyKind.REFUSED_PROOFS: {"minutes"},
+        AnomalyKind.CLOCK: {"minutes"},
+        AnomalyKind.OFF_HOURS: {"hours"},
+        AnomalyKind.MOST_USED: {"times"},
     }
     for words in load_wording().values():
-        for kind in Kind:
+        for kind in AnomalyKind:
             text = words[f"anomaly.{kind}-what"] + words[f"anomaly.{kind}-why"]
             asked = set(re.findall(r"\{(\w+)\}", text))
             assert asked <= known | more.get(kind, set()), kind
@@ -439,7 +439,7 @@ def test_every_anomaly_is_explained_with_what_is_known_of_it():
 
 def test_a_few_slow_downloads_leave_counters_their_threads(site, auditor, monkeypatch):
     """Two long answers at once in a process; a third is told when to come; a seat comes back at the end."""
-    monkeypatch.setattr(review_exports, "_SEATS", Seats(2))
+    monkeypatch.setattr(review_exports, "_SEATS", AuditSlots(2))
     path = "/v1/audit/export?format=csv"
     slow = [auditor.get(path) for _ in range(2)]
     refused = auditor.get(path)

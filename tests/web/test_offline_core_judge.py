@@ -12,8 +12,8 @@ from cards.programme.types import Assurance, Beneficiary
 from cards.proof import sign_proof
 from cards.status import Status
 from cards.verify import REASONS as STEPS_2_TO_6
-from cards.verify import Refused, verify_presentation
-from devices.verdict import Kind
+from cards.verify import RefusedCard, verify_presentation
+from devices.verdict import VerdictKind
 from keys.signer import FileSigner
 from tests.cards.builders import chip_proof
 from tests.devices.builders import counter as built_counter
@@ -122,7 +122,7 @@ def by_python(world: World, shown: Shown, at: datetime) -> str | None:
     presentation = read(shown.text, world.verifier.published.dictionaries)
     trust = world.verifier.published.current(at).trust
     found = verify_presentation(presentation, trust, at, id_checked=shown.checked, least=shown.least)
-    return found.reason if isinstance(found, Refused) else None
+    return found.reason if isinstance(found, RefusedCard) else None
 
 
 def with_a_strict_service(kept, world) -> None:
@@ -433,7 +433,7 @@ def test_page_and_agent_say_the_same(agent, kept, world, service):
         text = card.shown(now + ASKED[name][2])
         said = agent.desk.shown(text, name)
         judged = kept.judge(now, text=text, service=service, point=point, beneficiary=who)
-        if said.kind is Kind.ASK:
+        if said.kind is VerdictKind.ASK:
             assert judged["needs"] == ["id_check"]
             said = agent.desk.confirm(name, id_checked=True)
             judged = kept.judge(now, text=text, service=service, point=point, beneficiary=who, idChecked=True)

@@ -20,7 +20,7 @@ from keys.jwk import public_jwk
 from keys.keyset import Purpose
 from keys.signer import FileSigner
 from keys.tokens import verify_with_keys
-from keys.wallet_proof import Call, sign_wallet_proof
+from keys.wallet_proof import SignedCall, sign_wallet_proof
 from tests.verifier.machine import ROOT, free_port
 from tests.web.split import Front, Host, until
 from verifier.trust.issuer_relay import IssuerRelay
@@ -132,7 +132,7 @@ class Phone:
         """Send one signed call to the one address."""
         data = json.dumps(value).encode()
         url = self.district.base + path
-        proof = sign_wallet_proof(self.signer, Call("POST", url, data, self.card), datetime.now(UTC))
+        proof = sign_wallet_proof(self.signer, SignedCall("POST", url, data, self.card), datetime.now(UTC))
         return self.district.front.send("POST", path, data, {"Wallet-Proof": proof})
 
     def shown(self, *, whole=True):

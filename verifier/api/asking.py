@@ -19,7 +19,7 @@ from cards.sun import read_link
 from edge.http import idempotency_key
 from edge.problems import Problem
 from verifier.counter.answers import CheckInRequest, LookRequest, MatterRequest
-from verifier.counter.checking_in import Ask, Override
+from verifier.counter.checking_in import Intent, Override
 from verifier.records.tags import TagRead
 from verifier.rules.delegations import Delegation, read_code
 from verifier.rules.matters import WrongMatter, opening
@@ -46,7 +46,7 @@ class Asking:
         self._verifier = verifier
         self.authenticate = authenticate
 
-    def check_in(self, request: Request, body: CheckInRequest, at: datetime) -> Ask:
+    def check_in(self, request: Request, body: CheckInRequest, at: datetime) -> Intent:
         """Return the check-in that a request asks for.
 
         Problems: not-permitted, invalid-field, malformed, not-found for a look that is over or another device's.
@@ -59,7 +59,7 @@ class Asking:
         service = self.service(body.service)
         shown = self._presented(caller, body, at)
         beneficiary = _beneficiary(body, shown.delegation)
-        return Ask(
+        return Intent(
             operation=idempotency_key(),
             caller=caller,
             point=point,
@@ -81,7 +81,7 @@ class Asking:
             represented=body.represented,
         )
 
-    def look(self, request: Request, body: LookRequest, at: datetime) -> tuple[Ask, tuple[Service, ...]]:
+    def look(self, request: Request, body: LookRequest, at: datetime) -> tuple[Intent, tuple[Service, ...]]:
         """Return the look that a request asks for, and the services to tell of: the one named, or all of the point."""
         caller = self.authenticate(request)
         point = self.point(caller, Right.CHECK_IN, body.point)
@@ -90,7 +90,7 @@ class Asking:
             raise Problem("not-permitted", "no service of this point is used at a counter")
         shown = self.shown(body.presentation, at)
         beneficiary = Beneficiary.HOLDER if shown.delegation is None else Beneficiary.EMPLOYER
-        ask = Ask(
+        ask = Intent(
             operation="",
             caller=caller,
             point=point,

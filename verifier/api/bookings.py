@@ -13,7 +13,7 @@ from accounts.rights import Caller, Right
 from cards.numbers import CardNumberError, check
 from cards.parts import Presentation
 from cards.programme.types import Point, Service
-from cards.verify import Refused, Verified
+from cards.verify import RefusedCard, Verified
 from edge.http import answer, idempotency_key, read_body, read_query, request_instant
 from edge.instants import InstantError, day_asked, parse_asked, rfc3339
 from edge.openapi import describe
@@ -22,7 +22,7 @@ from ledger.bookings import Booking, BookingQuery, BookingState
 from verifier.api.asking import Asking, given
 from verifier.api.checkins import PRESENTED, WRITING
 from verifier.counter.booking_views import booking_view
-from verifier.counter.checking_in import Ask, ledger_problems
+from verifier.counter.checking_in import Intent, ledger_problems
 from verifier.records.bookings import BookingDetails
 from verifier.records.store import Access
 from verifier.rules.bookings import span_of_day
@@ -41,7 +41,7 @@ from verifier.services.bookings.answers import (
     booking_answer,
 )
 from verifier.services.bookings.asked import BOOKING_PROBLEMS, TELEPHONE, Asker, BookingAsked, BookingWish
-from verifier.services.bookings.desk import Booked, point_of, rule_of
+from verifier.services.bookings.service import Booked, point_of, rule_of
 from verifier.services.bookings.upkeep import MissedOften
 
 REOPEN_MOST: Final = timedelta(days=2)
@@ -145,11 +145,11 @@ class StaffBookings:
 
     def _shown(
         self, caller: Caller, point: Point, service: Service, body: BookingRequest, at: datetime
-    ) -> tuple[Presentation, Verified | Refused]:
+    ) -> tuple[Presentation, Verified | RefusedCard]:
         shown = self._asking.shown(given(body.presentation) or "", at)
         if shown.delegation is not None:
             raise _invalid("$.presentation", "a delegation code books nothing")
-        ask = Ask("", caller, point, service, shown.presentation, id_checked=body.id_checked, tag=shown.tag)
+        ask = Intent("", caller, point, service, shown.presentation, id_checked=body.id_checked, tag=shown.tag)
         ask = self._verifier.desk.resolved(ask)
         return ask.presentation, self._verifier.desk.verify(ask, self._verifier.published(at), at)
 
@@ -271,7 +271,7 @@ class StaffBookings:
 
 def by_number(
     verifier: Verifier, typed: str, *, called_back: bool, at: datetime
-) -> tuple[Presentation, Verified | Refused]:
+) -> tuple[Presentation, Verified | RefusedCard]:
     """Find the card of a number that was read out; the holder was called back at the number the office has."""
     if not called_back:
         raise _invalid("$.called_back", "call the holder back first, and say so")

@@ -7,7 +7,7 @@ from flask import Blueprint, Response, request
 
 from accounts.http import Authenticator
 from cards.parts import Presentation
-from cards.verify import Refused, verify_presentation
+from cards.verify import RefusedCard, verify_presentation
 from edge.http import answer, read_body, request_instant
 from edge.instants import rfc3339
 from edge.limits import RateLimit
@@ -68,7 +68,7 @@ def _registered(verifier: Verifier, presentation: Presentation) -> CardRegistere
         raise Problem("malformed", "send the card and a fresh proof, joined by ~")
     trust = verifier.published(at).trust
     verdict = verify_presentation(presentation, trust, at, id_checked=False)
-    if isinstance(verdict, Refused):
+    if isinstance(verdict, RefusedCard):
         raise Problem("card-refused", extra={"reason": verdict.reason, "server_time": rfc3339(at)})
     verifier.known.register(presentation.card, verdict.card)
     with ledger_problems():

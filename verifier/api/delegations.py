@@ -11,7 +11,7 @@ from msgspec import Meta
 
 from accounts.http import Authenticator
 from cards.claims import CardClaims
-from cards.verify import Refused
+from cards.verify import RefusedCard
 from edge.http import answer, idempotency_key, read_body, request_instant
 from edge.instants import rfc3339
 from edge.limits import RateLimit
@@ -133,7 +133,7 @@ class DelegationCalls(WalletCalls):
         """Make one; a card that does not hold makes none."""
         _, verdict, card = self._proved(body.card, at)
         programme = self._verifier.programme
-        if isinstance(verdict, Refused):
+        if isinstance(verdict, RefusedCard):
             words = card_refused_words(programme, verdict.reason, card, at)
             raise Problem(
                 "card-does-not-hold", extra={"reason": verdict.reason, "sentence": msgspec.to_builtins(words)}

@@ -7,7 +7,7 @@ from flask import Blueprint, Response, request
 
 from accounts.http import Authenticator
 from cards.programme.types import Assurance
-from cards.verify import Refused, verify_presentation
+from cards.verify import RefusedCard, verify_presentation
 from edge.http import answer, read_body, request_instant
 from edge.instants import rfc3339
 from edge.limits import RateLimit
@@ -101,7 +101,7 @@ def _checked(verifier: Verifier, asking: Asking, body: PublicCheck) -> PublicAns
         raise Problem("card-unknown")
     trust = verifier.published(at).trust
     verdict = verify_presentation(presentation, trust, at, id_checked=False, provisional=True)
-    if isinstance(verdict, Refused) and verdict.reason != "proof-missing":
+    if isinstance(verdict, RefusedCard) and verdict.reason != "proof-missing":
         said = card_refused_words(verifier.programme, verdict.reason, verdict.card, at)
         return PublicAnswer(valid=False, reason=verdict.reason, message=said, server_time=rfc3339(at))
     card = verdict.card
@@ -115,5 +115,5 @@ def _checked(verifier: Verifier, asking: Asking, body: PublicCheck) -> PublicAns
         tier=card.tier,
         tier_name=tier_words(verifier.programme, card),
         valid_until=rfc3339(card.expires_at),
-        proved=not isinstance(verdict, Refused) and verdict.assurance is Assurance.PROVED,
+        proved=not isinstance(verdict, RefusedCard) and verdict.assurance is Assurance.PROVED,
     )

@@ -26,7 +26,7 @@ from verifier.records.places import seats_of
 from verifier.service import Verifier
 from verifier.services.bookings.answers import Instant
 from verifier.services.bookings.asked import Asker, BookingAsked
-from verifier.services.bookings.desk import point_of, rule_of
+from verifier.services.bookings.service import point_of, rule_of
 
 EventCode = Annotated[
     str, Meta(pattern=r"^[A-Z0-9-]{3,20}$(?!\n)", description="As holders sign up for it: HR-2026-11.")

@@ -19,8 +19,8 @@ from verifier.api.checkins import WRITING
 from verifier.counter.answers import Code, EntryId
 from verifier.rules.matters import Matter
 from verifier.service import Verifier
-from verifier.services.matters.desk import MATTER_PROBLEMS, Stage
-from verifier.services.requests.desk import GIVES_BACK, department_at
+from verifier.services.matters.service import MATTER_PROBLEMS, Stage
+from verifier.services.requests.service import GIVES_BACK, department_at
 
 
 class MattersQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -34,7 +34,7 @@ from verifier.offline.answers import (
     UploadRequest,
 )
 from verifier.offline.conflicts import Wanted, conflicts_of, incidents_of
-from verifier.offline.desk import OfflineDesk, Waiting
+from verifier.offline.service import OfflineService, Waiting
 from verifier.records.store import Access
 from verifier.service import Verifier
 
@@ -55,7 +55,7 @@ class ConflictQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
 
 def add_offline(found: Blueprint, verifier: Verifier, asking: Asking, authenticate: Authenticator) -> None:
     """Add what devices and supervisors do with offline records, and the signed time."""
-    desk = OfflineDesk(verifier, authenticate.store.devices.find)
+    desk = OfflineService(verifier, authenticate.store.devices.find)
     limit = RateLimit(UPLOADS_A_SECOND, UPLOADS_AT_ONCE, authenticate.clock)
     _add_time(found, verifier, authenticate)
     _add_upload(found, verifier, desk, asking, limit)
@@ -80,7 +80,7 @@ def _add_time(found: Blueprint, verifier: Verifier, authenticate: Authenticator)
         return answer(TimeAnswer(rfc3339(at), verifier.answering.time(at)), headers={"Cache-Control": "no-store"})
 
 
-def _add_upload(found: Blueprint, verifier: Verifier, desk: OfflineDesk, asking: Asking, limit: RateLimit) -> None:
+def _add_upload(found: Blueprint, verifier: Verifier, desk: OfflineService, asking: Asking, limit: RateLimit) -> None:
     @found.post("/v1/offline-check-ins")
     @body_limit(BODY_MOST)
     @describe(
@@ -106,7 +106,7 @@ def _add_upload(found: Blueprint, verifier: Verifier, desk: OfflineDesk, asking:
         return answer(made)
 
 
-def _add_held(found: Blueprint, desk: OfflineDesk, asking: Asking) -> None:
+def _add_held(found: Blueprint, desk: OfflineService, asking: Asking) -> None:
     @found.get("/v1/offline-check-ins/held")
     @describe(
         summary="Records that wait for a supervisor: late ones, and those of a revoked device",

@@ -7,7 +7,7 @@ from typing import Final
 from flask import Blueprint, Response, request
 
 from accounts.rights import Right
-from cards.verify import Refused
+from cards.verify import RefusedCard
 from edge.http import request_instant
 from edge.limits import RateLimit
 from edge.openapi import describe
@@ -39,7 +39,7 @@ def add_photos(found: Blueprint, verifier: Verifier, asking: Asking, limit: Rate
             raise Problem("not-found", "this look is over or was another device's: scan again")
         # A look may have been one at a forged card that names another's: its photo is nobody's to see.
         verdict = verifier.bookings.declared(kept.presentation.card, at)
-        photo = None if isinstance(verdict, Refused) else verifier.photo_of(verdict.card.card_id, at)
+        photo = None if isinstance(verdict, RefusedCard) else verifier.photo_of(verdict.card.card_id, at)
         with ledger_problems():
             holder = None if verdict.card is None else verifier.ledger.pseudonym(verdict.card.subject)
         operator = None if caller.operator is None else caller.operator.id

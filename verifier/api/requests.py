@@ -16,7 +16,7 @@ from accounts.rights import Caller, Right
 from cards.parts import Presentation
 from cards.periods import Period, PeriodUnit, period_named
 from cards.programme.types import Beneficiary, Point, Service
-from cards.verify import Refused, Verified
+from cards.verify import RefusedCard, Verified
 from edge.http import answer, idempotency_key, read_body, read_query, request_instant
 from edge.instants import rfc3339
 from edge.limits import RateLimit
@@ -28,7 +28,7 @@ from verifier.api.bookings import by_number
 from verifier.api.checkins import PRESENTED, WRITING
 from verifier.api.wallet import PROVING, WalletCalls
 from verifier.counter.answers import MatterRequest
-from verifier.counter.checking_in import Ask, ledger_problems
+from verifier.counter.checking_in import Intent, ledger_problems
 from verifier.counter.phrasing import quotas_left
 from verifier.records.store import Access
 from verifier.rules.matters import Matter, WrongMatter, opening
@@ -48,7 +48,7 @@ from verifier.services.requests.answers import (
     request_answer,
     request_view,
 )
-from verifier.services.requests.desk import (
+from verifier.services.requests.service import (
     GIVES_BACK,
     REQUEST_PROBLEMS,
     RequestWish,
@@ -243,12 +243,12 @@ class StaffRequests:
 
     def _shown(
         self, caller: Caller, service: Service, department: str, body: StaffRequest, at: datetime
-    ) -> tuple[Presentation, Verified | Refused]:
+    ) -> tuple[Presentation, Verified | RefusedCard]:
         shown = self._asking.shown(given(body.presentation) or "", at)
         if shown.delegation is not None:
             raise _invalid("$.presentation", "a delegation code serves at a counter alone")
         place = Point(place_of(department), service.name, department, frozenset({service.code}), desk=False)
-        ask = Ask("", caller, place, service, shown.presentation, id_checked=body.id_checked, tag=shown.tag)
+        ask = Intent("", caller, place, service, shown.presentation, id_checked=body.id_checked, tag=shown.tag)
         ask = self._verifier.desk.resolved(ask)
         return ask.presentation, self._verifier.desk.verify(ask, self._verifier.published(at), at)
 
@@ -326,7 +326,7 @@ def _wish(
     asker: Asker,
     service: Service,
     presentation: Presentation,
-    verdict: Verified | Refused,
+    verdict: Verified | RefusedCard,
     *,
     matter: MatterRequest | None = None,
     call: str | None = None,

@@ -14,7 +14,7 @@ from accounts.http import Authenticator
 from cards.claims import CardClaims
 from cards.parts import Presentation, PresentationError
 from cards.programme.types import Assurance, BookingBasis
-from cards.verify import Refused, Verified
+from cards.verify import RefusedCard, Verified
 from edge.http import answer, idempotency_key, read_body, request_instant
 from edge.instants import InstantError, parse_asked, rfc3339
 from edge.limits import RateLimit
@@ -23,9 +23,9 @@ from edge.problems import Problem
 from keys.dpop import ClockOff
 from keys.errors import TokenError
 from keys.jwk import key_from_jwk, thumbprint
-from keys.wallet_proof import Call, WalletProof, verify_wallet_proof
+from keys.wallet_proof import SignedCall, WalletProof, verify_wallet_proof
 from ledger.bookings import BookingQuery
-from ledger.values import Page, Query
+from ledger.values import EntryPage, Query
 from verifier.api.asking import Asking
 from verifier.api.checkins import WRITING
 from verifier.counter.booking_views import booking_view
@@ -43,7 +43,7 @@ from verifier.services.bookings.answers import (
     booking_answer,
 )
 from verifier.services.bookings.asked import BOOKING_PROBLEMS, Asker, BookingAsked, BookingWish
-from verifier.services.bookings.desk import Booked, point_of, rule_of
+from verifier.services.bookings.service import Booked, point_of, rule_of
 from verifier.wallet.history import OwnHistory, history_of
 from verifier.wallet.usage import WalletUsage, usage_of
 
@@ -208,7 +208,7 @@ class WalletCalls:
     def usage(self, body: WalletCard, at: datetime) -> Response:
         """Tell what is left; a card that does not hold is told why and learns nothing of its holder."""
         _, verdict, card = self._proved(body.card, at)
-        if isinstance(verdict, Refused):
+        if isinstance(verdict, RefusedCard):
             return _kept_private(WalletUsage(**self._stopped(verdict, at)))
         with ledger_problems():
             used = self._verifier.ledger.usage(card.subject, at)
@@ -218,15 +218,15 @@ class WalletCalls:
     def history(self, body: WalletPage, at: datetime) -> Response:
         """Tell a page of the log about this holder; a card that does not hold is told why, and nothing else."""
         _, verdict, card = self._proved(body.card, at)
-        if isinstance(verdict, Refused):
+        if isinstance(verdict, RefusedCard):
             return _kept_private(OwnHistory(**self._stopped(verdict, at)))
         with ledger_problems():
             name = self._verifier.ledger.pseudonym(card.subject)
             query = Query(holder=name, before=body.before, limit=body.limit)
-            page = Page((), None) if name is None else self._verifier.ledger.entries(query)
+            page = EntryPage((), None) if name is None else self._verifier.ledger.entries(query)
         return _kept_private(history_of(self._verifier.programme, self._verifier.answering, page, at))
 
-    def _stopped(self, verdict: Refused, at: datetime) -> dict[str, Any]:
+    def _stopped(self, verdict: RefusedCard, at: datetime) -> dict[str, Any]:
         """Return what whoever holds the phone of a card that does not hold is told: it may be a finder."""
         message = card_refused_words(self._verifier.programme, verdict.reason, verdict.card, at)
         return {"valid": False, "server_time": rfc3339(at), "reason": verdict.reason, "message": message}
@@ -266,7 +266,7 @@ class WalletCalls:
         """Return the `sub` of the holder whose phone signed this call; problem bad-token for any other."""
         return self._proved(card, at)[2].subject
 
-    def _proved(self, text: str, at: datetime) -> tuple[Presentation, Verified | Refused, CardClaims]:
+    def _proved(self, text: str, at: datetime) -> tuple[Presentation, Verified | RefusedCard, CardClaims]:
         """Return the card of a call whose proof holds, used up; problem bad-token for any other.
 
         A card that expired or was revoked still names its key: its holder may look and cancel.
@@ -290,7 +290,7 @@ class WalletCalls:
     def _proof(self, token: str, card: CardClaims, at: datetime) -> WalletProof:
         shown, key = request.headers.get(PROOF_HEADER, ""), key_from_jwk(card.key or {})
         for base in self._bases:
-            call = Call(request.method, base + quote(request.path), request.get_data(), token)
+            call = SignedCall(request.method, base + quote(request.path), request.get_data(), token)
             try:
                 return verify_wallet_proof(shown, key, call, at)
             except TokenError:
@@ -319,7 +319,7 @@ def _invalid(path: str, message: str) -> Problem:
     return Problem("invalid-field", extra={"fields": [{"path": path, "message": message}]})
 
 
-def _card(verdict: Verified | Refused) -> CardClaims:
+def _card(verdict: Verified | RefusedCard) -> CardClaims:
     if verdict.card is None:
         raise Problem("bad-token")
     return verdict.card

@@ -17,7 +17,7 @@ from audit.evidence.chains import Finding
 from audit.evidence.checkexport import NotAnExport, check_export, open_head, read_head
 from audit.evidence.checking import Checked, check_tiles
 from audit.evidence.exporting import Exported, Filter, json_lines, write_csv, write_lines, write_xlsx
-from audit.evidence.watching import Forked, LogAway, UrlSource, Watcher, compare
+from audit.evidence.watching import Forked, LogAway, LogWatcher, UrlSource, compare
 from audit.evidence.witness import WitnessBook
 from audit.tree.archiving import JoinedSource, archive, retained_from
 from audit.tree.older import older_leaves
@@ -25,7 +25,7 @@ from audit.tree.place import LostSwap, PlaceError
 from audit.tree.proofs import NotLogged
 from audit.tree.sequencer import NotLeader, Unsafe, adopt
 from audit.tree.sequencing import log_reader, log_sequencing, log_signers, open_home
-from audit.tree.tiles import CHECKPOINT, WIDTH, FolderSource, Source, TileError
+from audit.tree.tiles import CHECKPOINT, WIDTH, FolderSource, TileError, TileSource
 from cards.programme.types import Programme
 from edge.cli import Refusal, emit, json_option, progress
 from edge.clock import SystemClock
@@ -208,7 +208,7 @@ def watch(url: str, keys: tuple[str, ...], memory: Path, **options: Any) -> None
     Exit 1, loudly, when it was forked or rolled back; both checkpoints are kept beside the memory as evidence.
     """
     trusted = read_keys(keys)
-    watcher = Watcher(UrlSource(url), trusted, memory)
+    watcher = LogWatcher(UrlSource(url), trusted, memory)
     while True:
         try:
             click.echo(_visit(watcher, trusted, options["against"]))
@@ -225,7 +225,7 @@ def watch(url: str, keys: tuple[str, ...], memory: Path, **options: Any) -> None
         Event().wait(options["interval"])
 
 
-def _visit(watcher: Watcher, trusted: Sequence[NoteKey], against: Iterable[Path]) -> str:
+def _visit(watcher: LogWatcher, trusted: Sequence[NoteKey], against: Iterable[Path]) -> str:
     visit = watcher.visit()
     for path in against:
         watcher.against(open_checkpoint(path.read_bytes(), trusted))
@@ -373,7 +373,7 @@ def _filter(filters: dict[str, str | None]) -> Filter:
     return Filter(since=since, until=until, **values)
 
 
-def _source(log: str) -> Source:
+def _source(log: str) -> TileSource:
     return UrlSource(log) if log.startswith(("http://", "https://")) else FolderSource(Path(log))
 
 

@@ -81,7 +81,7 @@ def _bar(ledger: Ledger, times: int, label: str) -> AbstractContextManager[Any]:
     return progress(times * sum(ledger.heads().values()), label)
 
 
-def _emit(moved: moving.Moved, as_json: bool, end: str) -> None:
+def _emit(moved: moving.MoveResult, as_json: bool, end: str) -> None:
     counts = f"{moved.entries} entries, {moved.holders} holders, {moved.answers} kept answers, {moved.proofs} proofs"
     emit(asdict(moved), as_json, f"{counts} {end}")
 

@@ -12,15 +12,15 @@ from cards.claims import CardClaims
 from cards.offline_record import sign_time
 from cards.programme.types import Service, Text
 from cards.promise import Promise, sign_promise
-from cards.verify import Refused, Verified
+from cards.verify import RefusedCard, Verified
 from edge.encoding import b64u
 from edge.instants import rfc3339, to_epoch
 from edge.sealing import derive, keyed_hash
 from keys.signer import Signer
 from ledger.values import Outcome
-from verifier.counter.answers import BookingView, CheckInAnswer, Holder, Represented, Words
+from verifier.counter.answers import BookingView, CheckInAnswer, HolderView, Represented, Words
 from verifier.counter.booking_views import booking_view, window_values
-from verifier.counter.checking_in import VOID_WINDOW, Ask, Judged
+from verifier.counter.checking_in import VOID_WINDOW, Intent, Judged
 from verifier.counter.looks import Looked, ServiceSeen
 from verifier.counter.phrasing import (
     card_values,
@@ -61,9 +61,9 @@ class Answering:
         """The id of the key that signs promises: holders and devices need it in the trust bundle."""
         return self._receipt.kid
 
-    def holder(self, department: str, card: CardClaims) -> Holder:
+    def holder(self, department: str, card: CardClaims) -> HolderView:
         """Return the holder as a department may know it: a reference that no other department can join, and a name."""
-        return Holder(self.reference(department, card.subject), card.name)
+        return HolderView(self.reference(department, card.subject), card.name)
 
     def reference(self, department: str, subject: str) -> str:
         """Return a department's own name for a holder."""
@@ -166,12 +166,12 @@ def _booking(judged: Judged) -> BookingView | UnsetType:
     return booking_view(judged.documents.programme, judged.booking, judged.details, names=names)
 
 
-def represented(ask: Ask) -> Represented | UnsetType:
+def represented(ask: Intent) -> Represented | UnsetType:
     """Return whom a clerk with a delegation code comes for, left out where no code was shown."""
     return UNSET if ask.delegation is None else Represented(ask.delegation.employer, rfc3339(ask.delegation.ends_at))
 
 
-def assurance_word(verdict: Verified | Refused) -> str | UnsetType:
+def assurance_word(verdict: Verified | RefusedCard) -> str | UnsetType:
     """Return how far a presentation proved itself, left out where it was refused."""
     return verdict.assurance.word if isinstance(verdict, Verified) else UNSET
 

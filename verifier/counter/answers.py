@@ -89,7 +89,7 @@ class CheckOutRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     delivered: Annotated[list[Annotated[int, Meta(ge=1, le=99)]], Meta(max_length=99)] | UnsetType = UNSET
 
 
-class Holder(msgspec.Struct, frozen=True):
+class HolderView(msgspec.Struct, frozen=True):
     """Who it is, as far as a counter may know: a reference of the department's own, and the masked name."""
 
     ref: str
@@ -127,7 +127,7 @@ class ExcludedBy(msgspec.Struct, frozen=True):
     entry: str
 
 
-class Place(msgspec.Struct, frozen=True):
+class PlaceView(msgspec.Struct, frozen=True):
     """Where to go instead."""
 
     point: str
@@ -193,13 +193,13 @@ class CheckInAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     tier: str | UnsetType = UNSET
     tier_name: Words | UnsetType = UNSET
     assurance: str | UnsetType = UNSET
-    holder: Holder | UnsetType = UNSET
+    holder: HolderView | UnsetType = UNSET
     quotas: tuple[QuotaLeft, ...] = ()
     visit: VisitTimes | UnsetType = UNSET
     booking: BookingView | UnsetType = UNSET
     represented: Represented | UnsetType = UNSET
     excluded_by: ExcludedBy | UnsetType = UNSET
-    go_to: Place | UnsetType = UNSET
+    go_to: PlaceView | UnsetType = UNSET
     call: Contact | UnsetType = UNSET
     void_until: str | UnsetType = UNSET
     promise: str | UnsetType = UNSET
@@ -241,7 +241,7 @@ class LookAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     tier: str | UnsetType = UNSET
     tier_name: Words | UnsetType = UNSET
     assurance: str | UnsetType = UNSET
-    holder: Holder | UnsetType = UNSET
+    holder: HolderView | UnsetType = UNSET
     needs: tuple[str, ...] = ()
     represented: Represented | UnsetType = UNSET
     services: tuple[ServiceView, ...] = ()

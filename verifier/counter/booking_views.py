@@ -14,7 +14,7 @@ from edge.instants import rfc3339
 from ledger.bookings import Booking, BookingState
 from verifier.counter.answers import BookingView, Words
 from verifier.records.bookings import BookingDetails
-from verifier.rules.bookings import Plan, cancel_until
+from verifier.rules.bookings import BookingPlan, cancel_until
 from verifier.rules.fields import HOLDER_NAME
 from verifier.rules.wording import say_moment
 
@@ -77,7 +77,7 @@ def window_values(programme: Programme, booking: Booking, now: datetime) -> dict
     }
 
 
-def plan_values(programme: Programme, wanted: Plan, now: datetime) -> dict[str, Text]:
+def plan_values(programme: Programme, wanted: BookingPlan, now: datetime) -> dict[str, Text]:
     """Return what a sentence may say of when something can be booked."""
     zone = programme.zone
     return {"opens": say_moment(wanted.first_call, zone, now), "closes": say_moment(wanted.last_call, zone, now)}

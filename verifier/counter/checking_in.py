@@ -16,7 +16,7 @@ from cards.claims import CARD, CardClaims
 from cards.presentation import Presentation
 from cards.programme.types import Assurance, Beneficiary, Mode, Point, Programme, Service
 from cards.proof import CHIP_PROOF, PROOF, PROOF_AHEAD, PROOF_MAX_AGE, ProofClaims, card_digest
-from cards.verify import CardCache, Refused, Verified, verify_presentation
+from cards.verify import CardCache, RefusedCard, Verified, verify_presentation
 from edge.encoding import b64u, digest
 from edge.problems import Problem
 from edge.strictjson import canonical
@@ -79,7 +79,7 @@ class Override:
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class Intent:
     """One intended check-in, read and typed, with who asks and at which point; `operation` is the Idempotency-Key.
 
     `looked_at`: when the look that this confirms was taken; its proof is judged by that instant. `tag`: the reading of
@@ -120,9 +120,9 @@ class Judged:
     `booking`: the one used or asked for, as it stands now; `details`: what it says of persons, where not erased.
     """
 
-    ask: Ask
+    ask: Intent
     outcome: Outcome
-    verdict: Verified | Refused
+    verdict: Verified | RefusedCard
     documents: Documents
     booking: Booking | None = None
     details: BookingDetails | None = None
@@ -133,7 +133,7 @@ class Judged:
         return self.verdict.card
 
 
-class CheckInDesk:
+class CheckInService:
     """Takes check-ins: trusted documents, known cards and the ledger put to work."""
 
     def __init__(
@@ -154,7 +154,7 @@ class CheckInDesk:
         self._cache = cache
         self._store = store
 
-    def check_in(self, ask: Ask, at: datetime) -> Judged:
+    def check_in(self, ask: Intent, at: datetime) -> Judged:
         """Judge one check-in and record it; returns only once its entry is durable.
 
         Raises Problem: `card-unknown`, `operation-conflict`, `clock-skew`, `unavailable`, or `invalid-field`.
@@ -162,7 +162,7 @@ class CheckInDesk:
         with ledger_problems():
             return self._check_in(self.resolved(ask), at)
 
-    def resolved(self, ask: Ask) -> Ask:
+    def resolved(self, ask: Intent) -> Intent:
         """Step 1, second half: find the card that a proof alone names; Problem `card-unknown` where it was not seen."""
         presentation = ask.presentation
         if presentation.card is not None:
@@ -172,7 +172,7 @@ class CheckInDesk:
             raise Problem("card-unknown")
         return replace(ask, presentation=replace(presentation, card=card))
 
-    def _check_in(self, ask: Ask, at: datetime) -> Judged:
+    def _check_in(self, ask: Intent, at: datetime) -> Judged:
         documents = self.documents(at)
         operation = operation_of(ask)
         # Steps 2 to 6 are pure; a kept answer wins over whatever they say now.
@@ -199,20 +199,24 @@ class CheckInDesk:
         self._remember(ask, verdict)
         return self._judged(ask, outcome, verdict, documents)
 
-    def _judged(self, ask: Ask, outcome: Outcome, verdict: Verified | Refused, documents: Documents) -> Judged:
+    def _judged(self, ask: Intent, outcome: Outcome, verdict: Verified | RefusedCard, documents: Documents) -> Judged:
         if outcome.booking is None:
             return Judged(ask, outcome, verdict, documents)
         booking, details = self._ledger.booking(outcome.booking), self._store.bookings.find(outcome.booking)
         return Judged(ask, outcome, verdict, documents, booking, details)
 
-    def bookings(self, verdict: Verified | Refused, at: datetime, services: tuple[Service, ...]) -> tuple[Booking, ...]:
+    def bookings(
+        self, verdict: Verified | RefusedCard, at: datetime, services: tuple[Service, ...]
+    ) -> tuple[Booking, ...]:
         """Step 9: return the holder's bookings that still matter; not asked for where no service is booked."""
-        if isinstance(verdict, Refused) or all(service.mode is not Mode.BOOKED for service in services):
+        if isinstance(verdict, RefusedCard) or all(service.mode is not Mode.BOOKED for service in services):
             return ()
         found = self._ledger.bookings(BookingQuery(subject=verdict.card.subject, since=at - TOLD))
         return tuple(booking for booking in found if tells_of(booking, at))
 
-    def verify(self, ask: Ask, documents: Documents, at: datetime, *, provisional: bool = False) -> Verified | Refused:
+    def verify(
+        self, ask: Intent, documents: Documents, at: datetime, *, provisional: bool = False
+    ) -> Verified | RefusedCard:
         """Steps 2 to 6 for one presentation; a chip's challenge and a tag's count are taken here."""
         replayed = None if ask.tag is None else self._store.tags.refusal(ask.tag, ask.caller.id, at)
         verdict = verify_presentation(
@@ -228,10 +232,10 @@ class CheckInDesk:
             proof_at=ask.looked_at,
         )
         # What the card itself is refused for is told first; an ID compared makes an old link no fresher.
-        if replayed is None or (isinstance(verdict, Refused) and verdict.reason not in ASSURANCE_REASONS):
+        if replayed is None or (isinstance(verdict, RefusedCard) and verdict.reason not in ASSURANCE_REASONS):
             lifts = ask.override is not None or ask.delegation is not None
             return lifted(verdict, documents, at, id_checked=ask.vouched) if lifts else verdict
-        return Refused(replayed, verdict.card, verdict.token_digest)
+        return RefusedCard(replayed, verdict.card, verdict.token_digest)
 
     def _seen(self, operation: Operation) -> Outcome | None:
         """Look the operation up under the holder that the card names and under the device, where early refusals lie."""
@@ -240,12 +244,12 @@ class CheckInDesk:
             return kept
         return self._ledger.replay(replace(operation, subject=device_subject(operation.device)))
 
-    def _remember(self, ask: Ask, verdict: Verified | Refused) -> None:
+    def _remember(self, ask: Intent, verdict: Verified | RefusedCard) -> None:
         if isinstance(verdict, Verified) and verdict.card.key is not None and ask.presentation.card is not None:
             self._known.remember(ask.presentation.card, verdict.card)
 
 
-def operation_of(ask: Ask) -> Operation:
+def operation_of(ask: Intent) -> Operation:
     """Bind the operation id to what is intended, never to the body's bytes (DESIGN §5, step 0).
 
     The subject is read from the unverified card and serves as a look-up key alone.
@@ -258,7 +262,7 @@ def subject_of(presentation: Presentation, device: str) -> str:
     return _unverified_text(presentation.card, CARD, "sub") or device_subject(device)
 
 
-def request_hash(ask: Ask) -> bytes:
+def request_hash(ask: Intent) -> bytes:
     """Hash the intended change: who asks, service, point, for whom, what staff vouch for, card digest, proof id."""
     return digest(
         canonical(
@@ -277,7 +281,7 @@ def request_hash(ask: Ask) -> bytes:
     )
 
 
-def _added(ask: Ask) -> dict[str, object]:
+def _added(ask: Intent) -> dict[str, object]:
     """Return what few requests say, and only then belongs to what is intended.
 
     A matter's kind and department do not: a device's record of a check-in whose answer was lost does not hold them.
@@ -294,7 +298,7 @@ def _added(ask: Ask) -> dict[str, object]:
     return added
 
 
-def _proof_name(ask: Ask) -> str:
+def _proof_name(ask: Intent) -> str:
     """Return what names this showing of the card: the phone's proof, the chip's nonce, the tag's count."""
     if ask.tag is not None:
         return ask.tag.proof
@@ -314,9 +318,9 @@ def _unverified_text(token: str | None, form: TokenForm, claim: str) -> str | No
 
 
 def change_of(
-    ask: Ask,
+    ask: Intent,
     operation: Operation,
-    verdict: Verified | Refused,
+    verdict: Verified | RefusedCard,
     documents: Documents,
     at: datetime,
     *,
@@ -324,7 +328,7 @@ def change_of(
 ) -> CheckIn:
     """Say what step 10 shall do: refuse with the reason found in steps 2 to 6, or judge the wish of steps 7 to 9."""
     change = CheckIn(operation, at, keep_until=at + LATE_WINDOW, draft=_draft(ask, verdict, documents))
-    if isinstance(verdict, Refused):
+    if isinstance(verdict, RefusedCard):
         # Before step 4 nothing the card claims is believed: the entry lies in the device's own partition.
         subject = operation.subject if verdict.card else device_subject(ask.caller.id)
         refused = (verdict.reason,)
@@ -334,7 +338,7 @@ def change_of(
 
 
 def judged_by_rules(
-    change: CheckIn, ask: Ask, card: CardClaims, documents: Documents, bookings: tuple[Booking, ...]
+    change: CheckIn, ask: Intent, card: CardClaims, documents: Documents, bookings: tuple[Booking, ...]
 ) -> CheckIn:
     """Add what speaks against the wish (steps 7 to 9) and what the use would count, for step 10 to judge.
 
@@ -367,7 +371,7 @@ def judged_by_rules(
     )
 
 
-def chosen_booking(ask: Ask, programme: Programme, bookings: tuple[Booking, ...], at: datetime) -> Booking | None:
+def chosen_booking(ask: Intent, programme: Programme, bookings: tuple[Booking, ...], at: datetime) -> Booking | None:
     """Step 9: return the booking that is meant: the one named, else the holder's own of this service here and now,
     else one that is used elsewhere.
     """
@@ -378,7 +382,9 @@ def chosen_booking(ask: Ask, programme: Programme, bookings: tuple[Booking, ...]
     return booking_for(bookings, ask.service, at) or misplaced(programme, bookings, ask.service, at)
 
 
-def lifted(verdict: Verified | Refused, documents: Documents, at: datetime, *, id_checked: bool) -> Verified | Refused:
+def lifted(
+    verdict: Verified | RefusedCard, documents: Documents, at: datetime, *, id_checked: bool
+) -> Verified | RefusedCard:
     """Step 6 under a supervisor's override: a card that holds, however it was shown. What steps 2 to 5 found stays.
 
     Who lifts how a card is shown has compared the person's ID with it.
@@ -387,7 +393,7 @@ def lifted(verdict: Verified | Refused, documents: Documents, at: datetime, *, i
         return verdict
     card = verdict.card
     if not id_checked:
-        return Refused("id-check-needed", card, verdict.token_digest)
+        return RefusedCard("id-check-needed", card, verdict.token_digest)
     answer = documents.trust.status.status(card.status_uri, card.status_index, at)
     return Verified(card, verdict.token_digest, Assurance.COPYABLE, None, answer.freshness, needs_id_check=False)
 
@@ -416,7 +422,7 @@ def _shown_once(verdict: Verified, tag: TagRead | None) -> str | None:
     return verdict.proof.proof_id if isinstance(verdict.proof, ProofClaims) else b64u(verdict.proof.nonce)
 
 
-def _draft(ask: Ask, verdict: Verified | Refused, documents: Documents) -> Draft:
+def _draft(ask: Intent, verdict: Verified | RefusedCard, documents: Documents) -> Draft:
     card = verdict.card
     return Draft(
         point=ask.point.code,
@@ -440,14 +446,14 @@ def _draft(ask: Ask, verdict: Verified | Refused, documents: Documents) -> Draft
     )
 
 
-def _marks(ask: Ask) -> tuple[str, ...]:
+def _marks(ask: Intent) -> tuple[str, ...]:
     marks = ("id-checked",) if ask.id_checked else ()
     if ask.delegation is not None or ask.represented:
         marks = (*marks, "represented", "by-code" if ask.delegation is not None else "by-letter")
     return marks if ask.override is None else (*marks, f"override:{ask.override.reason}")
 
 
-def check_companions(ask: Ask) -> None:
+def check_companions(ask: Intent) -> None:
     """Refuse more companions than the service allows a use; nothing is written."""
     most = ask.service.companions_most
     if ask.companions > most:
@@ -455,7 +461,7 @@ def check_companions(ask: Ask) -> None:
         raise Problem("invalid-field", extra={"fields": [{"path": "$.companions", "message": message}]})
 
 
-def check_reference(ask: Ask) -> None:
+def check_reference(ask: Intent) -> None:
     """Refuse a reference that the service does not take, lacks, or has in another form; nothing is written."""
     fault = reference_fault(ask.service, ask.reference)
     if fault is not None:

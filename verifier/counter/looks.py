@@ -7,12 +7,12 @@ from datetime import datetime
 
 from cards.claims import CardClaims
 from cards.programme.types import Service
-from cards.verify import Refused, Verified
+from cards.verify import RefusedCard, Verified
 from ledger.bookings import Booking, BookingState
 from ledger.interface import Ledger
 from ledger.judgement import Standing, judge
 from ledger.values import CheckIn, Figure, Taken, Usage, VisitState
-from verifier.counter.checking_in import Ask, CheckInDesk, change_of, claim_of, ledger_problems, operation_of
+from verifier.counter.checking_in import CheckInService, Intent, change_of, claim_of, ledger_problems, operation_of
 from verifier.records.store import Access, Look, VerifierStore
 from verifier.trust.published import Documents
 
@@ -38,9 +38,9 @@ class ServiceSeen:
 class Looked:
     """What a look came to. `needs` names what the confirming check-in must bring."""
 
-    ask: Ask
+    ask: Intent
     look: Look
-    verdict: Verified | Refused
+    verdict: Verified | RefusedCard
     documents: Documents
     reason: str | None
     needs: tuple[str, ...]
@@ -56,7 +56,7 @@ class Looked:
 class _Judged:
     """A verified look and what its holder has used."""
 
-    ask: Ask
+    ask: Intent
     verdict: Verified
     documents: Documents
     usage: Usage
@@ -67,13 +67,13 @@ class _Judged:
 class Looks:
     """Takes looks and keeps each for its device until it is confirmed or 120 s are over."""
 
-    def __init__(self, desk: CheckInDesk, ledger: Ledger, store: VerifierStore) -> None:
+    def __init__(self, desk: CheckInService, ledger: Ledger, store: VerifierStore) -> None:
         """Look through the same desk that checks in."""
         self._desk = desk
         self._ledger = ledger
         self._store = store
 
-    def look(self, ask: Ask, services: tuple[Service, ...], at: datetime) -> Looked:
+    def look(self, ask: Intent, services: tuple[Service, ...], at: datetime) -> Looked:
         """Look at a presentation for some services of the point; kept in the access log, with the log's name alone."""
         with ledger_problems():
             ask = self._desk.resolved(ask)
@@ -88,8 +88,8 @@ class Looks:
         needs = ("id_check",) if isinstance(verdict, Verified) and verdict.needs_id_check else ()
         return Looked(ask, look, verdict, documents, reason, needs, seen)
 
-    def _reason(self, ask: Ask, verdict: Verified | Refused, at: datetime) -> str | None:
-        if isinstance(verdict, Refused):
+    def _reason(self, ask: Intent, verdict: Verified | RefusedCard, at: datetime) -> str | None:
+        if isinstance(verdict, RefusedCard):
             return verdict.reason
         claim = claim_of(verdict, at, ask.tag)
         if claim is None or self._ledger.claim(verdict.card.subject, ask.caller.id, claim, at):
@@ -98,23 +98,23 @@ class Looks:
 
     def _services(
         self,
-        ask: Ask,
-        verdict: Verified | Refused,
+        ask: Intent,
+        verdict: Verified | RefusedCard,
         documents: Documents,
         services: tuple[Service, ...],
         at: datetime,
     ) -> tuple[ServiceSeen, ...]:
-        if isinstance(verdict, Refused):
+        if isinstance(verdict, RefusedCard):
             return ()
         usage, bookings = self._ledger.usage(verdict.card.subject, at), self._desk.bookings(verdict, at, services)
         judged = _Judged(ask, verdict, documents, usage, bookings, at)
         return tuple(_seen(judged, service) for service in services)
 
-    def _record(self, ask: Ask, verdict: Verified | Refused, at: datetime) -> None:
+    def _record(self, ask: Intent, verdict: Verified | RefusedCard, at: datetime) -> None:
         card = verdict.card
         operator = None if ask.caller.operator is None else ask.caller.operator.id
         holder = None if card is None else self._ledger.pseudonym(card.subject)
-        what = verdict.reason if isinstance(verdict, Refused) else "looked"
+        what = verdict.reason if isinstance(verdict, RefusedCard) else "looked"
         self._store.record(Access("look", ask.caller.id, what, operator, ask.point.code, holder), at)
 
 

@@ -11,7 +11,7 @@ from cards.periods import period_named
 from cards.programme.types import Beneficiary, Programme, Service, Text
 from edge.instants import rfc3339
 from ledger.values import Figure, Outcome, Taken, VisitState
-from verifier.counter.answers import Contact, ExcludedBy, Place, QuotaLeft, VisitTimes, Words
+from verifier.counter.answers import Contact, ExcludedBy, PlaceView, QuotaLeft, VisitTimes, Words
 from verifier.rules.entitlement import places_of, quota_of_limit
 from verifier.rules.reasons import REASONS, Call, Reason, fill
 from verifier.rules.wording import BENEFICIARIES, UNITS, join, say_date, say_moment
@@ -54,10 +54,10 @@ def excluded_by(programme: Programme, taken: Taken) -> ExcludedBy:
     return ExcludedBy(taken.service, Words.of(name), rfc3339(taken.at), taken.entry)
 
 
-def place_of(programme: Programme, service: Service) -> Place | None:
+def place_of(programme: Programme, service: Service) -> PlaceView | None:
     """Say the first place where a service is offered, None where it is offered nowhere."""
     for point in places_of(programme, service):
-        return Place(point.code, Words.of(point.name), point.phones[0].number if point.phones else None)
+        return PlaceView(point.code, Words.of(point.name), point.phones[0].number if point.phones else None)
     return None
 
 

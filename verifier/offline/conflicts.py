@@ -16,7 +16,7 @@ from ledger.millis import from_millis
 from ledger.offline import CLOCK_DOUBT, GRANTED_OFFLINE, GRANTED_ONLINE, OVERDRAWN, REPLAYED
 from ledger.values import Entry, Query
 from verifier.offline.answers import ConflictUse, ConflictView, IncidentView
-from verifier.records.offline import Incident, OfflineStore
+from verifier.records.offline import DeviceIncident, OfflineStore
 
 _PAGE: Final = 200
 _COUNTED: Final = frozenset({"check-in", "offline", "booking", "booking-change"})
@@ -163,7 +163,7 @@ def _texts(value: object) -> tuple[str, ...]:
     return tuple(str(text) for text in value) if isinstance(value, list | tuple) else ()
 
 
-def _incident(incident: Incident) -> IncidentView:
+def _incident(incident: DeviceIncident) -> IncidentView:
     return IncidentView(
         kind=incident.kind,
         device=incident.device,

@@ -13,7 +13,7 @@ from accounts.rights import Caller, Operator, Right
 from cards.offline_record import OfflineRecord, time_is_believed, verify_time
 from cards.programme.types import Mode
 from cards.status import StatusAnswer, StatusSource
-from cards.verify import CardCache, Refused, Verified, verify_presentation
+from cards.verify import CardCache, RefusedCard, Verified, verify_presentation
 from edge.instants import to_epoch
 from edge.problems import Problem
 from keys.tokens import TokenError
@@ -22,7 +22,7 @@ from ledger.offline import CLOCK_DOUBT, OfflineUse
 from ledger.values import CheckIn, device_subject
 from verifier.counter.checking_in import (
     LATE_WINDOW,
-    Ask,
+    Intent,
     change_of,
     check_companions,
     check_reference,
@@ -107,10 +107,10 @@ def _server_time(record: OfflineRecord, documents: Documents) -> datetime | None
         return None
 
 
-def asked(read: Read) -> Ask:
+def asked(read: Read) -> Intent:
     """Return the check-in that a record tells of, as it would have been asked online: the same operation, if it was."""
     record = read.signed.record
-    return Ask(
+    return Intent(
         operation=record.operation,
         caller=caller_of(read),
         point=read.point,
@@ -135,7 +135,7 @@ def caller_of(read: Read) -> Caller:
     return Caller("device", read.device.id, rights, read.device.point, signed_in, read.device.label)
 
 
-def verified(read: Read, documents: Documents, use: Timed, at: datetime, cache: CardCache) -> Verified | Refused:
+def verified(read: Read, documents: Documents, use: Timed, at: datetime, cache: CardCache) -> Verified | RefusedCard:
     """Steps 2 to 6: the card at the use's instant, its status by today's list, the proof at the device's time."""
     record = read.signed.record
     return verify_presentation(
@@ -167,7 +167,7 @@ class Judging:
     approver: str | None = None
 
 
-def use_of(read: Read, verdict: Verified | Refused, by: Judging) -> OfflineUse:
+def use_of(read: Read, verdict: Verified | RefusedCard, by: Judging) -> OfflineUse:
     """Return what the ledger shall record of a record."""
     intended = asked(read)
     operation = operation_of(intended)
@@ -175,7 +175,7 @@ def use_of(read: Read, verdict: Verified | Refused, by: Judging) -> OfflineUse:
     change = change_of(ask, operation, verdict, by.documents, by.use.at, bookings=by.bookings)
     if verdict.card is None:
         operation = replace(operation, subject=device_subject(read.device.id))
-    elif isinstance(verdict, Refused):
+    elif isinstance(verdict, RefusedCard):
         change = judged_by_rules(change, ask, verdict.card, by.documents, by.bookings)
         change = replace(change, findings=(verdict.reason, *change.findings), order=(verdict.reason, *ORDER))
     doubt = () if by.use.believed else (CLOCK_DOUBT,)
@@ -195,7 +195,9 @@ def use_of(read: Read, verdict: Verified | Refused, by: Judging) -> OfflineUse:
     return use if verdict.card is None or not use.granted else _with_cost(use, change, verdict, by, read)
 
 
-def _with_cost(use: OfflineUse, change: CheckIn, verdict: Verified | Refused, by: Judging, read: Read) -> OfflineUse:
+def _with_cost(
+    use: OfflineUse, change: CheckIn, verdict: Verified | RefusedCard, by: Judging, read: Read
+) -> OfflineUse:
     """Add what a grant counts. A clock in doubt says nothing of when it was: such a use stands by itself."""
     claim = claim_of(verdict, by.at) if isinstance(verdict, Verified) else None
     if change.booking is None or verdict.card is None:
@@ -205,7 +207,7 @@ def _with_cost(use: OfflineUse, change: CheckIn, verdict: Verified | Refused, by
     return replace(use, claim=claim, booking=change.booking, choice=cost.choice, charges=cost.charges)
 
 
-def _fit(ask: Ask) -> tuple[Ask, tuple[str, ...]]:
+def _fit(ask: Intent) -> tuple[Intent, tuple[str, ...]]:
     """Leave out of an entry what the programme would not have taken; the use itself happened."""
     marks: tuple[str, ...] = ()
     try:

@@ -53,7 +53,7 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class SeenRecord:
     """A record to be remembered with what became of it."""
 
     signed: SignedRecord
@@ -63,7 +63,7 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
-class Incident:
+class DeviceIncident:
     """What does not add up: a gap in the sequence, two records of one number, a chain that does not hold, forgeries.
 
     `count`: how often it was met; `closed_at`: when a gap was filled.
@@ -93,7 +93,7 @@ class OfflineStore:
         with self._database.read() as connection:
             return {(row.seq, row.digest): _kept(row) for row in connection.execute(sa.select(RECORDS).where(*wanted))}
 
-    def remember(self, seen: Sequence[Seen], at: datetime) -> None:
+    def remember(self, seen: Sequence[SeenRecord], at: datetime) -> None:
         """Keep records as first seen, and note forks and breaks in their chains. Sent again, nothing changes."""
         try:
             self._remember(seen, at)
@@ -119,7 +119,7 @@ class OfflineStore:
         with self._database.write() as connection:
             _note(connection, device, kind, seq, at)
 
-    def incidents(self, device: str | None = None) -> tuple[Incident, ...]:
+    def incidents(self, device: str | None = None) -> tuple[DeviceIncident, ...]:
         """Return incidents, of one device or all, the newest first."""
         wanted = sa.select(INCIDENTS).order_by(INCIDENTS.c.last_at.desc(), INCIDENTS.c.device, INCIDENTS.c.seq)
         with self._database.read() as connection:
@@ -155,14 +155,14 @@ class OfflineStore:
             change = RECORDS.update().where(*waiting)
             connection.execute(change.values(state=state, decided_by=by, answer=answer, record=None))
 
-    def _remember(self, seen: Sequence[Seen], at: datetime) -> None:
+    def _remember(self, seen: Sequence[SeenRecord], at: datetime) -> None:
         with self._database.write() as connection:
             for record in seen:
                 if not _is_known(connection, record.signed):
                     connection.execute(RECORDS.insert().values(self._row(record, at)))
                     _check_chain(connection, record.signed, at)
 
-    def _row(self, seen: Seen, at: datetime) -> dict[str, Any]:
+    def _row(self, seen: SeenRecord, at: datetime) -> dict[str, Any]:
         record, digest = seen.signed.record, seen.signed.digest
         return {
             "device": record.device,
@@ -251,9 +251,9 @@ def _kept(row: Row[Any]) -> Kept:
     )
 
 
-def _incident(row: Row[Any]) -> Incident:
+def _incident(row: Row[Any]) -> DeviceIncident:
     closed = None if row.closed_at is None else from_epoch(row.closed_at)
     first, last = from_epoch(row.first_at), from_epoch(row.last_at)
     # A row is a tuple too: `row.count` would be the tuple's own.
     times = row._mapping["count"]  # noqa: SLF001 - SQLAlchemy's documented name
-    return Incident(row.device, row.kind, row.seq, row.until_seq, times, first, last, closed)
+    return DeviceIncident(row.device, row.kind, row.seq, row.until_seq, times, first, last, closed)

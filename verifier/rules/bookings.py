@@ -23,7 +23,7 @@ TOLD = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class BookingPlan:
     """A booking as it would be: its window, and the instant that fixes its period (DESIGN §6).
 
     `last_call`: until when it may be booked, `first_call`: from when on.
@@ -35,14 +35,14 @@ class Plan:
     last_call: datetime
 
 
-def plan(rule: BookingRule, service: Service, fields: Fields, at: datetime, zone: ZoneInfo) -> Plan:
+def plan(rule: BookingRule, service: Service, fields: Fields, at: datetime, zone: ZoneInfo) -> BookingPlan:
     """Return what the fields ask for at `at`. `fields` come from read_fields, so that what the basis needs is there."""
     if rule.basis is BookingBasis.NOTICE and fields.year is not None:
         return _receipt_plan(rule, fields.year, fields.day, zone)
     if fields.starts_at is None:
         return _open_plan(rule, at)
     scheduled = fields.starts_at
-    return Plan(
+    return BookingPlan(
         window=window_around(rule, service, scheduled, scheduled),
         period_at=scheduled,
         first_call=scheduled - rule.ahead,
@@ -56,13 +56,13 @@ def window_around(rule: BookingRule, service: Service, scheduled: datetime, expe
     return Window(scheduled, expected, expected - own.opens_before, expected + own.closes_after)
 
 
-def _receipt_plan(rule: BookingRule, year: int, day: date | None, zone: ZoneInfo) -> Plan:
+def _receipt_plan(rule: BookingRule, year: int, day: date | None, zone: ZoneInfo) -> BookingPlan:
     """Return a receipt's: of the notice's year; the organiser sets the day, until then the whole year is open."""
     starts, ends = _midnight(date(year, 1, 1), zone), _midnight(date(year + 1, 1, 1), zone) - _INSTANT
     window = Window(starts, ends, starts, ends)
     if day is not None:
         window = day_window(rule, day, zone, scheduled_at=starts)
-    return Plan(window, period_at=starts, first_call=starts - rule.ahead, last_call=window.closes_at)
+    return BookingPlan(window, period_at=starts, first_call=starts - rule.ahead, last_call=window.closes_at)
 
 
 def day_window(rule: BookingRule, day: date, zone: ZoneInfo, *, scheduled_at: datetime) -> Window:
@@ -71,17 +71,17 @@ def day_window(rule: BookingRule, day: date, zone: ZoneInfo, *, scheduled_at: da
     return Window(scheduled_at, begins, begins - rule.opens_before, begins + rule.closes_after - _INSTANT)
 
 
-def _open_plan(rule: BookingRule, at: datetime) -> Plan:
+def _open_plan(rule: BookingRule, at: datetime) -> BookingPlan:
     """Return an event's: its day is not the programme's to know, so it stands until the organiser moves it."""
     ends = at + rule.ahead
-    return Plan(Window(at, ends, at - rule.opens_before, ends), period_at=at, first_call=at, last_call=ends)
+    return BookingPlan(Window(at, ends, at - rule.opens_before, ends), period_at=at, first_call=at, last_call=ends)
 
 
 def _midnight(day: date, zone: ZoneInfo) -> datetime:
     return datetime.combine(day, time(), zone).astimezone(UTC)
 
 
-def booking_findings(wanted: Plan, at: datetime) -> tuple[str, ...]:
+def booking_findings(wanted: BookingPlan, at: datetime) -> tuple[str, ...]:
     """Return what speaks against booking at `at`: too late for the lead, or further ahead than may be booked."""
     if at > wanted.last_call:
         return (TOO_LATE,)
@@ -89,7 +89,7 @@ def booking_findings(wanted: Plan, at: datetime) -> tuple[str, ...]:
 
 
 def change_findings(
-    old: Booking, old_rule: BookingRule, wanted: Plan, new_rule: BookingRule, at: datetime
+    old: Booking, old_rule: BookingRule, wanted: BookingPlan, new_rule: BookingRule, at: datetime
 ) -> tuple[str, ...]:
     """Return what speaks against changing a booking at `at`.
 
@@ -104,7 +104,7 @@ def change_findings(
     return (TOO_LATE,) if late else ()
 
 
-def _needs_lead(old: Booking, old_rule: BookingRule, wanted: Plan, new_rule: BookingRule) -> bool:
+def _needs_lead(old: Booking, old_rule: BookingRule, wanted: BookingPlan, new_rule: BookingRule) -> bool:
     scheduled = wanted.window.scheduled_at
     changes = {
         "earlier": scheduled < old.window.scheduled_at,

@@ -23,7 +23,7 @@ from edge.sealing import derive, keyed_hash
 from ledger.interface import Ledger
 from ledger.values import LedgerError
 from verifier.records.store import Access, VerifierStore
-from verifier.services.bookings.desk import BookingDesk
+from verifier.services.bookings.service import BookingService
 from verifier.trust.published import Documents, Untrusted
 
 EVERY: Final = timedelta(minutes=1)
@@ -36,7 +36,7 @@ _log = logging.getLogger("yunju.verifier")
 class Eraser:
     """Erases holders here."""
 
-    def __init__(self, ledger: Ledger, store: VerifierStore, bookings: BookingDesk, secret: bytes) -> None:
+    def __init__(self, ledger: Ledger, store: VerifierStore, bookings: BookingService, secret: bytes) -> None:
         """Take what was opened; `secret` keys the name under which an erasure is noted, which nobody else can make."""
         self._ledger, self._store, self._bookings = ledger, store, bookings
         self._names = derive(secret, "erasures")

@@ -41,7 +41,7 @@ class FetchError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class IssuerSource:
     """Where an issuer's documents are fetched, and the file (mode 0600) of the token that allows it."""
 
     url: str
@@ -94,7 +94,9 @@ def _read(data: bytes) -> Mapping[str, str]:
 class Fetcher:
     """Keeps the published folder as new as the issuer's, for as long as it runs. One process at a time fetches."""
 
-    def __init__(self, source: Source, published: PublishedFolder, folder: Path, clock: Clock, every: float) -> None:
+    def __init__(
+        self, source: IssuerSource, published: PublishedFolder, folder: Path, clock: Clock, every: float
+    ) -> None:
         """Fetch from `source` into `folder`, which `published` reads, every so many seconds."""
         self._source = source
         self._published = published
@@ -159,11 +161,11 @@ class Fetcher:
         self._told = fault
 
 
-def source_of(settings: Settings) -> Source | None:
+def source_of(settings: Settings) -> IssuerSource | None:
     """Return where documents are fetched; None where the folder is filled by the issuer itself."""
     if settings.issuer_url is None:
         return None
-    return Source(settings.issuer_url, settings.issuer_token_file)
+    return IssuerSource(settings.issuer_url, settings.issuer_token_file)
 
 
 def _in_order(documents: Mapping[str, str]) -> list[tuple[str, str]]:

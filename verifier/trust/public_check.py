@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from cards.presentation import read
-from cards.verify import Refused, verify_presentation
+from cards.verify import RefusedCard, verify_presentation
 from verifier.trust.published import PublishedFolder
 
 
@@ -31,10 +31,10 @@ def check(text: str, published: PublishedFolder, at: datetime) -> PublicVerdict:
     if presentation.card is None:
         return PublicVerdict(valid=False, reason="card-unknown", tier=None, valid_until=None, proved=False)
     verdict = verify_presentation(presentation, published.current(at).trust, at, id_checked=False, provisional=True)
-    refused = isinstance(verdict, Refused) and verdict.reason != "proof-missing"
+    refused = isinstance(verdict, RefusedCard) and verdict.reason != "proof-missing"
     card = verdict.card
     if refused or card is None:
-        reason = verdict.reason if isinstance(verdict, Refused) else None
+        reason = verdict.reason if isinstance(verdict, RefusedCard) else None
         return PublicVerdict(valid=False, reason=reason, tier=None, valid_until=None, proved=False)
-    proved = not isinstance(verdict, Refused) and verdict.proof is not None
+    proved = not isinstance(verdict, RefusedCard) and verdict.proof is not None
     return PublicVerdict(valid=True, reason=None, tier=card.tier, valid_until=card.expires_at, proved=proved)

@@ -8,7 +8,7 @@ import msgspec
 
 from cards.programme.types import BookingField, BookingRule, Programme, Service
 from verifier.counter.answers import Words
-from verifier.services.requests.desk import can_be_asked
+from verifier.services.requests.service import can_be_asked
 
 _MINUTE = timedelta(minutes=1)
 

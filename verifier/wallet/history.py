@@ -15,7 +15,7 @@ from edge.encoding import b64u
 from edge.instants import rfc3339
 from ledger.leaf import leaf_hash
 from ledger.millis import from_millis
-from ledger.values import Entry, Outcome, Page
+from ledger.values import Entry, EntryPage, Outcome
 from verifier.counter.answering import Answering
 from verifier.counter.answers import Words
 
@@ -63,7 +63,7 @@ class OwnHistory(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     next: str | None = None
 
 
-def history_of(programme: Programme, answering: Answering, page: Page, at: datetime) -> OwnHistory:
+def history_of(programme: Programme, answering: Answering, page: EntryPage, at: datetime) -> OwnHistory:
     """Return a page of the log, which must be of one holder, as that holder may see it."""
     entries = tuple(_own(programme, answering, entry) for entry in page.entries)
     return OwnHistory(valid=True, server_time=rfc3339(at), entries=entries, next=page.next)

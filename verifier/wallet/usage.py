@@ -10,7 +10,7 @@ from cards.claims import CardClaims
 from cards.programme.types import Programme, Service, Text
 from edge.instants import rfc3339
 from ledger.values import Figure, Usage
-from verifier.counter.answers import Place, QuotaLeft, Words
+from verifier.counter.answers import PlaceView, QuotaLeft, Words
 from verifier.counter.phrasing import quotas_left, tier_words
 from verifier.rules.delegations import delegable
 from verifier.rules.entitlement import cost_of, places_of
@@ -50,7 +50,7 @@ class ServiceUsage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     taken: ChoiceTaken | None = None
     materials: tuple[Words, ...] = ()
     steps: tuple[Words, ...] = ()
-    places: tuple[Place, ...] = ()
+    places: tuple[PlaceView, ...] = ()
     phones: tuple[Telephone, ...] = ()
     booking: str | None = None
     request: RequestAsked | None = None
@@ -109,7 +109,7 @@ def _service(programme: Programme, service: Service, tier: str, used: Usage, at:
         materials=_said(service.materials),
         steps=_said(service.steps),
         places=tuple(
-            Place(place.code, Words.of(place.name), place.phones[0].number if place.phones else None)
+            PlaceView(place.code, Words.of(place.name), place.phones[0].number if place.phones else None)
             for place in places_of(programme, service)
         ),
         phones=_phones(programme, service),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cards.programme.faults import Fault, ProgrammeError
+from cards.programme.faults import ProgrammeError, ProgrammeFault
 from cards.programme.load import load_programme, parse_programme
 from cards.programme.types import Programme
 
@@ -41,7 +41,7 @@ def changed(old: str, new: str) -> str:
     return text.replace(old, new, 1)
 
 
-def faults_of(text: str) -> tuple[Fault, ...]:
+def faults_of(text: str) -> tuple[ProgrammeFault, ...]:
     """Return every fault of a programme's text, which must have some."""
     with pytest.raises(ProgrammeError) as refusal:
         parse_programme(text.encode(), "test.toml")

@@ -24,7 +24,7 @@ from keys.notes import NoteError, OpenedCheckpoint
 from verifier.api.audit.readings import day_starts, days_asked, log_problems, record_reading
 from verifier.api.audit.review_bodies import ExportQuery, FindingSaid, ProgressSaid, VerificationSaid
 from verifier.api.audit.reviewing import COMMAND, Reviewing
-from verifier.api.audit.seats import Seats, seated
+from verifier.api.audit.seats import AuditSlots, seated
 
 VERIFIED_HERE: Final = 2_000_000
 """Entries that a page may have checked; a larger log is checked by the command line, on a machine of its own."""
@@ -33,7 +33,7 @@ READ_AT_ONCE: Final = 2
 """Exports and checks that one process of the server does at once, of its eight threads."""
 
 FINDINGS_TOLD: Final = 100
-_SEATS: Final = Seats(READ_AT_ONCE)
+_SEATS: Final = AuditSlots(READ_AT_ONCE)
 _LINES: Final = "application/jsonl"
 _TYPES: Final = {
     "jsonl": _LINES,

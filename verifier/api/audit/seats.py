@@ -13,7 +13,7 @@ from edge.problems import Problem
 RETRY_SECONDS: Final = 20
 
 
-class Seats:
+class AuditSlots:
     """So many long answers at once in this process; any thread."""
 
     def __init__(self, count: int) -> None:

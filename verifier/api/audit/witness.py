@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask, Response, request
 
-from audit.evidence.witness import Refused, WitnessBook
+from audit.evidence.witness import NotCosignedError, WitnessBook
 from edge.clock import Clock
 from edge.http import create_frame
 from edge.instants import to_epoch
@@ -20,7 +20,7 @@ def create_witness(book: WitnessBook, clock: Clock) -> Flask:
     def add_checkpoint() -> Response:
         try:
             line = book.add(request.get_data(), to_epoch(clock.now()))
-        except Refused as refused:
+        except NotCosignedError as refused:
             return Response(refused.body, refused.status, content_type=refused.content_type)
         return Response(line, 200, content_type="text/plain; charset=utf-8")
 

@@ -15,7 +15,7 @@ from verifier.counter.answers import BookingView, Code, Contact, EntryId, Exclud
 from verifier.counter.booking_views import booking_view, plan_values, window_values
 from verifier.counter.phrasing import card_values, contact_of, excluded_by, outcome_values, quotas_left, refused_words
 from verifier.rules.reasons import REASONS, fill
-from verifier.services.bookings.desk import Booked
+from verifier.services.bookings.service import Booked
 
 FieldText = Annotated[str, Meta(max_length=200)]
 FieldValue = FieldText | int | bool | Annotated[list[FieldText], Meta(max_length=50)] | None

@@ -11,7 +11,7 @@ import msgspec
 from accounts.rights import Caller
 from cards.parts import Presentation
 from cards.programme.types import Point, Service
-from cards.verify import Refused, Verified
+from cards.verify import RefusedCard, Verified
 from edge.encoding import b64u, digest
 from edge.problems import ProblemKind, register_problem
 from edge.strictjson import canonical
@@ -77,7 +77,7 @@ class BookingWish:
     point: Point
     fields: Mapping[str, Any]
     presentation: Presentation
-    verdict: Verified | Refused
+    verdict: Verified | RefusedCard
     call: str | None = None
 
     @property

@@ -38,7 +38,7 @@ class Seat:
         return (SLOT_TAKEN,) if self.full else ()
 
 
-class Seats:
+class SeatService:
     """Takes places for bookings."""
 
     def __init__(self, ledger: Ledger, store: VerifierStore) -> None:

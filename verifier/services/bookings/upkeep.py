@@ -27,7 +27,7 @@ from ledger.values import Entry, LedgerError, Outcome, Query
 from verifier.records.store import VerifierStore
 from verifier.rules.bookings import span_of_day
 from verifier.services.bookings.asked import Asker, BookingAsked
-from verifier.services.bookings.desk import CARD_ENDED, BookingDesk
+from verifier.services.bookings.service import CARD_ENDED, BookingService
 from verifier.trust.published import Documents
 
 HELD: Final = frozenset({BookingState.HELD})
@@ -61,7 +61,7 @@ class BookingUpkeep:
     """Sweeps bookings. Reads the ledger in pages; every end is a step of its own there."""
 
     def __init__(
-        self, documents: Callable[[datetime], Documents], ledger: Ledger, store: VerifierStore, desk: BookingDesk
+        self, documents: Callable[[datetime], Documents], ledger: Ledger, store: VerifierStore, desk: BookingService
     ) -> None:
         """Keep what sweeping needs."""
         self._documents = documents

@@ -29,7 +29,7 @@ from verifier.records.bookings import BookingDetails
 from verifier.rules.matters import Matter
 from verifier.rules.reasons import REASONS, fill
 from verifier.services.bookings.answers import FieldValues
-from verifier.services.requests.desk import Requested
+from verifier.services.requests.service import Requested
 
 
 class WalletRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

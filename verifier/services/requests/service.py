@@ -15,7 +15,7 @@ from cards.claims import CardClaims
 from cards.parts import Presentation
 from cards.periods import period_of
 from cards.programme.types import Beneficiary, Mode, Point, Programme, RequestRule, Service
-from cards.verify import Refused, Verified
+from cards.verify import RefusedCard, Verified
 from edge.encoding import b64u, digest
 from edge.instants import to_epoch
 from edge.problems import Problem, ProblemKind, register_problem
@@ -29,8 +29,8 @@ from verifier.rules.fields import BadFields, Fields, read_fields
 from verifier.rules.matters import CLOSED, Matter
 from verifier.rules.reasons import ORDER
 from verifier.services.bookings.asked import TELEPHONE, Asker, draft_for, hashed, text_of
-from verifier.services.bookings.desk import booking_problems
-from verifier.services.matters.desk import MatterDesk
+from verifier.services.bookings.service import booking_problems
+from verifier.services.matters.service import MatterService
 from verifier.trust.published import Documents
 
 PLACE: Final = "dept-"
@@ -65,7 +65,7 @@ class RequestWish:
     department: str
     fields: Mapping[str, Any]
     presentation: Presentation
-    verdict: Verified | Refused
+    verdict: Verified | RefusedCard
     reference: str | None = None
     confirmed: bool = False
     beneficiary: Beneficiary | None = None
@@ -126,11 +126,11 @@ def department_for(service: Service, named: str | None) -> str:
     return named or service.departments[0]
 
 
-class RequestDesk:
+class RequestService:
     """Takes requests. What they say of persons goes to the erasable store, its commitment into the entry."""
 
     def __init__(
-        self, documents: Callable[[datetime], Documents], ledger: Ledger, store: VerifierStore, matters: MatterDesk
+        self, documents: Callable[[datetime], Documents], ledger: Ledger, store: VerifierStore, matters: MatterService
     ) -> None:
         """Keep what every request needs."""
         self._documents = documents
@@ -145,7 +145,7 @@ class RequestDesk:
         operation = Operation(subject, wish.asker.device, wish.operation, wish.request)
         place = _place(documents.programme, wish)
         draft = draft_for(documents, wish.asker, wish.service, place)
-        if isinstance(verdict, Refused):
+        if isinstance(verdict, RefusedCard):
             return self._refuse(wish, operation, draft, verdict, at)
         card = verdict.card
         fields = _valid(wish, documents.programme, card.name)
@@ -161,7 +161,7 @@ class RequestDesk:
         return Requested(outcome, wish.service, documents, matter, details if outcome.granted else None, card)
 
     def _refuse(
-        self, wish: RequestWish, operation: Operation, draft: Draft, verdict: Refused, at: datetime
+        self, wish: RequestWish, operation: Operation, draft: Draft, verdict: RefusedCard, at: datetime
     ) -> Requested:
         card = verdict.card
         if card is None:

@@ -14,7 +14,7 @@ from typing import Any, Final
 from cards.claims import CardClaims
 from cards.parts import Presentation
 from cards.programme.types import BookingRule, Point, Programme, Service
-from cards.verify import Refused, Verified, verify_presentation
+from cards.verify import RefusedCard, Verified, verify_presentation
 from edge.encoding import b64u, digest
 from edge.instants import to_epoch
 from edge.problems import Problem
@@ -27,13 +27,21 @@ from verifier.records.bookings import BookingDetails
 from verifier.records.events import Event
 from verifier.records.places import Place
 from verifier.records.store import VerifierStore
-from verifier.rules.bookings import Plan, booking_findings, cancel_until, change_findings, delayed, plan, reopened
+from verifier.rules.bookings import (
+    BookingPlan,
+    booking_findings,
+    cancel_until,
+    change_findings,
+    delayed,
+    plan,
+    reopened,
+)
 from verifier.rules.entitlement import Wish, cost_of, findings, notes
 from verifier.rules.fields import BadFields, Fields, read_fields
 from verifier.rules.reasons import ORDER
 from verifier.services.bookings.asked import TELEPHONE, BookingAsked, BookingWish, draft_for, draft_of, text_of
 from verifier.services.bookings.events import place_for
-from verifier.services.bookings.seats import Seats
+from verifier.services.bookings.seats import SeatService
 from verifier.trust.published import Documents
 
 CARD_ENDED: Final = "card-ended"
@@ -50,10 +58,10 @@ class Booked:
     booking: Booking | None = None
     details: BookingDetails | None = None
     card: CardClaims | None = None
-    plan: Plan | None = None
+    plan: BookingPlan | None = None
 
 
-class BookingDesk:
+class BookingService:
     """Takes bookings. What they say of persons goes to the erasable store, its commitment into the entry."""
 
     def __init__(self, documents: Callable[[datetime], Documents], ledger: Ledger, store: VerifierStore) -> None:
@@ -61,9 +69,9 @@ class BookingDesk:
         self._documents = documents
         self._ledger = ledger
         self._store = store
-        self.seats = Seats(ledger, store)
+        self.seats = SeatService(ledger, store)
 
-    def declared(self, card: str, at: datetime) -> Verified | Refused:
+    def declared(self, card: str, at: datetime) -> Verified | RefusedCard:
         """Verify a card that somebody vouches for: everything but how it was shown (steps 2 to 5)."""
         documents = self._documents(at)
         verdict = verify_presentation(Presentation(card, None), documents.trust, at, id_checked=True)
@@ -102,7 +110,7 @@ class BookingDesk:
         subject = subject_of(wish.presentation, wish.asker.device)
         operation = Operation(subject, wish.asker.device, wish.operation, wish.request)
         draft = draft_for(documents, wish.asker, wish.service, wish.point)
-        if isinstance(verdict, Refused):
+        if isinstance(verdict, RefusedCard):
             return self._refuse(wish, operation, draft, verdict, at)
         card, programme = verdict.card, documents.programme
         rule = rule_of(programme, wish.service)
@@ -125,7 +133,9 @@ class BookingDesk:
             self._store.bookings.keep(outcome.booking, details, wanted.window.closes_at)
         return replace(self._told(outcome, wish.service, documents), details=details, card=card, plan=wanted)
 
-    def _refuse(self, wish: BookingWish, operation: Operation, draft: Draft, verdict: Refused, at: datetime) -> Booked:
+    def _refuse(
+        self, wish: BookingWish, operation: Operation, draft: Draft, verdict: RefusedCard, at: datetime
+    ) -> Booked:
         card = verdict.card
         if card is None:
             operation = replace(operation, subject=device_subject(wish.asker.device))
@@ -381,7 +391,7 @@ def _of_card(draft: Draft, verdict: Verified, channel: str) -> Draft:
     return replace(draft, tier=card.tier, form=card.form.value, card=card.card_id, assurance=assurance)
 
 
-def _judged(change: CheckIn, wish: BookingWish, card: CardClaims, documents: Documents, wanted: Plan) -> CheckIn:
+def _judged(change: CheckIn, wish: BookingWish, card: CardClaims, documents: Documents, wanted: BookingPlan) -> CheckIn:
     """Add what speaks against the booking (steps 7 to 9), and what it would hold."""
     asked = Wish(wish.service, wish.point, card.tier, elsewhere=documents.elsewhere(card.subject), booked=True)
     cost = cost_of(documents.programme, wish.service, card.tier, wanted.period_at)

@@ -13,7 +13,7 @@ from msgspec import UNSET
 from accounts.devices import Device
 from accounts.rights import EVERYWHERE, Caller, Right
 from cards.offline_record import SignedRecord
-from cards.verify import CardCache, Refused, Verified
+from cards.verify import CardCache, RefusedCard, Verified
 from edge.instants import rfc3339
 from edge.problems import Problem
 from ledger.bookings import Booking, BookingQuery
@@ -31,7 +31,7 @@ from verifier.offline.judging import (
     why_held,
 )
 from verifier.offline.reading import FAULTS, Read, Reading, Unread
-from verifier.records.offline import APPLIED, DISMISSED, FORGED, HELD, Kept, Seen
+from verifier.records.offline import APPLIED, DISMISSED, FORGED, HELD, Kept, SeenRecord
 from verifier.service import Verifier
 from verifier.trust.published import Documents
 
@@ -47,7 +47,7 @@ class _Batch:
     documents: Documents
     at: datetime
     known: dict[tuple[str, int, str], Kept] = field(default_factory=dict)
-    seen: list[Seen] = field(default_factory=list)
+    seen: list[SeenRecord] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Waiting:
     read: Read | None
 
 
-class OfflineDesk:
+class OfflineService:
     """Judges offline records by the same rules and documents as the counter's desk."""
 
     def __init__(self, verifier: Verifier, devices: Callable[[str], Device | None]) -> None:
@@ -162,11 +162,11 @@ class OfflineDesk:
             return _told_again(kept, read.signed)
         why = why_held(read, batch.at)
         if why is not None:
-            batch.seen.append(Seen(read.signed, HELD, why))
+            batch.seen.append(SeenRecord(read.signed, HELD, why))
             return _held(read.signed, why)
         answer = self._apply(read, batch.documents, batch.at, received_at=batch.at)
         if answer.status == APPLIED:
-            batch.seen.append(Seen(read.signed, APPLIED, answer=_WRITTEN.encode(answer).decode()))
+            batch.seen.append(SeenRecord(read.signed, APPLIED, answer=_WRITTEN.encode(answer).decode()))
         return answer
 
     def _apply(
@@ -191,7 +191,7 @@ class OfflineDesk:
             self._verifier.matters.see(outcome.entry)
         return self._applied(read, outcome, use.at)
 
-    def _bookings(self, read: Read, verdict: Verified | Refused) -> tuple[Booking, ...]:
+    def _bookings(self, read: Read, verdict: Verified | RefusedCard) -> tuple[Booking, ...]:
         if verdict.card is None or not needs_bookings(read):
             return ()
         with ledger_problems():

@@ -19,7 +19,7 @@ from verifier.counter.checking_in import LATE_WINDOW, ledger_problems
 from verifier.counter.commitments import Commitment
 from verifier.records.store import VerifierStore
 from verifier.rules.matters import CLOSED, COMPLETE, Matter, WrongMatter, check_decides, deadline_of, fold, refusal_of
-from verifier.services.bookings.desk import booking_problems
+from verifier.services.bookings.service import booking_problems
 from verifier.trust.published import Documents
 
 _KINDS: Final = (
@@ -56,7 +56,7 @@ class Stage:
         return leaf.leaf_hash(msgspec.json.encode([self.caller.id, self.matter, *said]))
 
 
-class MatterDesk:
+class MatterService:
     """Records stages. The list is brought up to date after each entry, and can be read anew from the log."""
 
     def __init__(self, documents: Callable[[datetime], Documents], ledger: Ledger, store: VerifierStore) -> None:

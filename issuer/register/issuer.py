@@ -15,8 +15,8 @@ from keys.store import KeyStore
 
 
 @dataclass(frozen=True)
-class Desk:
-    """One issuer's office, as values: made once a process by `open_desk`, handed to every function of this room.
+class Issuer:
+    """One issuer's office, as values: made once a process by `open_issuer`, handed to every function of this room.
 
     `keys` holds card, status, log and receipt keys; `roots` the root key, needed only when the trust bundle changes
     and kept elsewhere in a real deployment. `publishes` False leaves publishing to the caller, for batches.
@@ -33,7 +33,7 @@ class Desk:
     pool_size: int = POOL_SIZE
     publishes: bool = True
 
-    def quiet(self) -> Desk:
+    def quiet(self) -> Issuer:
         """Return the same desk that does not publish after each change."""
         return replace(self, publishes=False)
 
@@ -42,15 +42,15 @@ class Desk:
         self.register.close()
 
 
-def open_desk(settings: Settings, *, roots: Path | None = None) -> Desk:
+def open_issuer(settings: Settings, *, roots: Path | None = None) -> Issuer:
     """Open the office that the settings describe.
 
     `roots` is the folder of the root key; without one, the key folder is looked into, where development keeps it.
-    Raises Refused, StoreError, ProgrammeError or SettingsError, each with its remedy.
+    Raises RefusedError, StoreError, ProgrammeError or SettingsError, each with its remedy.
     """
     programme = load_programme(settings.programme)
     keys = KeyStore(settings.keys)
-    return Desk(
+    return Issuer(
         register=Register.open(settings.register_url, settings.secret()),
         programme=programme,
         programme_file=settings.programme,
