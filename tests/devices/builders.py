@@ -80,7 +80,7 @@ class Counter:
     queue: OfflineQueue
     documents: DocumentFolder
     server: Server
-    identity: identity.Identity
+    identity: identity.DeviceIdentity
 
 
 def counter(world, folder: Path, monkeypatch, service: str = "gym-visit", point: str = "gym") -> Counter:

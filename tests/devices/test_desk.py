@@ -105,7 +105,7 @@ def test_refusals_carry_the_servers_words(agent, world):
 def test_nonsense_is_a_fault_with_its_remedy(agent, world):
     """A text that is no presentation is no entry."""
     verdict = agent.scanned("hello", SCANNED)
-    assert (verdict.kind, verdict.reason) == (VerdictKind.FAULT, "Refused")
+    assert (verdict.kind, verdict.reason) == (VerdictKind.FAULT, "ServerRefusedError")
     assert world.log() == []
 
 

@@ -256,5 +256,5 @@ def test_the_published_status_is_what_the_commands_said(line):
     """Over the real settings: a suspension from the command line is in the folder."""
     number = line.json("card", "issue", line.holder())["number"]
     line.run("card", "suspend", number)
-    with IssuerCli(line.clock).desk() as desk:
+    with IssuerCli(line.clock).issuer() as desk:
         assert published_status(desk, find_card(desk, number)).name == "SUSPENDED"

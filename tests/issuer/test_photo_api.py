@@ -45,7 +45,7 @@ def shown(desk):
     """Return the office log's lines of photos shown."""
     with desk.register.read() as connection:
         lines = office_log.newest(connection, 50)
-    return [line for line in lines if line.action is office_log.Action.PHOTO_SHOWN]
+    return [line for line in lines if line.action is office_log.OfficeAction.PHOTO_SHOWN]
 
 
 def test_a_server_with_the_right_to_names_gets_the_photo_and_the_log_says_so(desk, card, ask):

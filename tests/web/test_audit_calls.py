@@ -407,8 +407,8 @@ def test_the_pages_words_are_complete():
     text = "".join(file.read_text() for file in files)
     asked = set(re.findall(r"""["'`]((?:audit(?:-[a-z-]+)?|anomaly)\.[a-z0-9-]*[a-z0-9])["'`]""", text))
     asked -= {file.name.removesuffix(".html") + ".html" for file in files}
-    asked |= {f"anomaly.{kind}{part}" for kind in anomalies.Kind for part in ("", "-what", "-why")}
-    asked |= {f"audit-integrity.fault-{kind}" for kind in chains.Kind} | {f"audit.kind-{kind}" for kind in KINDS}
+    asked |= {f"anomaly.{kind}{part}" for kind in anomalies.AnomalyKind for part in ("", "-what", "-why")}
+    asked |= {f"audit-integrity.fault-{kind}" for kind in chains.FindingKind} | {f"audit.kind-{kind}" for kind in KINDS}
     states = {"audit-integrity": "sound damaged too-large empty", "audit-entry": "proved pending contradicted"}
     for page, names in states.items():
         asked |= {f"{page}.{name}{part}" for name in names.split() for part in ("", "-more")}

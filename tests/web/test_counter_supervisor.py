@@ -140,7 +140,7 @@ def test_the_photo_stands_beside_the_id_check_and_is_kept_nowhere(gym, site):
     assert [address for address in gym.page.evaluate(CACHED) if "photo" in address] == []
     with site.office.desk.register.read() as connection:
         newest = office_log.newest(connection, 5, holder=holder)
-    assert newest[0].action is office_log.Action.PHOTO_SHOWN
+    assert newest[0].action is office_log.OfficeAction.PHOTO_SHOWN
 
 
 def test_without_a_photo_the_card_itself_is_compared(gym, site):
