@@ -46,3 +46,45 @@ def browser():
         made = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
         yield made
         made.close()
+
+
+@pytest.fixture
+def world(tmp_path):
+    """A verifier of the shipped programme on 31 October 2026, 09:00. Folders with another world say so themselves."""
+    from tests.verifier.world import World
+
+    made = World(tmp_path)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def silver(world):
+    """A silver phone card, good for the whole month."""
+    return world.card("silver")
+
+
+@pytest.fixture
+def diamond(world):
+    """A diamond phone card."""
+    return world.card("diamond")
+
+
+@pytest.fixture
+def tablet(world):
+    """A tablet at the gym's desk that had the server's time at 09:00 of 31 October."""
+    from tests.verifier.offline_devices import Tablet
+
+    return Tablet.at(world, "gym")
+
+
+@pytest.fixture(scope="session")
+def make_database():
+    """Makes a new PostgreSQL database and gives its address; None where there is no PostgreSQL."""
+    from tests.accounts import postgres
+
+    if postgres.binaries() is None:
+        yield None
+        return
+    with postgres.server() as make:
+        yield make

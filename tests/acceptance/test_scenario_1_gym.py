@@ -4,12 +4,6 @@ import pytest
 
 
 @pytest.fixture
-def silver(world):
-    """A silver phone card."""
-    return world.card("silver")
-
-
-@pytest.fixture
 def gym(world):
     """A tablet at the gym's desk."""
     return world.device("gym")

@@ -1,21 +1,6 @@
 """Scenario 1 (PROGRAMME), its offline part: used on the 31st without a network, uploaded on the 1st."""
 
-import pytest
-
 from ledger.values import Fault
-from tests.verifier.offline_devices import Tablet
-
-
-@pytest.fixture
-def silver(world):
-    """A silver phone card."""
-    return world.card("silver")
-
-
-@pytest.fixture
-def tablet(world):
-    """A tablet at the gym's desk that had the server's time at 09:00."""
-    return Tablet.at(world, "gym")
 
 
 def left(answer) -> tuple[str, int, int]:

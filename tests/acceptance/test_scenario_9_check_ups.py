@@ -11,12 +11,6 @@ UNION, OFFICIAL = "union-checkup", "official-checkup"
 
 
 @pytest.fixture
-def diamond(world):
-    """A diamond phone card."""
-    return world.card("diamond")
-
-
-@pytest.fixture
 def used(world, diamond):
     """The union's check-up booked for 2026 and used today; its entry and its desk."""
     Phone(world, diamond).booked(UNION, {"year": 2026})

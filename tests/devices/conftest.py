@@ -8,7 +8,6 @@ import pytest
 
 from tests.devices import lab as laboratory
 from tests.devices.builders import counter as built_counter
-from tests.verifier.world import World
 
 
 def pytest_collection_modifyitems(items):
@@ -38,14 +37,6 @@ def lab(running_lab):
     for slot, reader in enumerate(laboratory.READERS):
         running_lab.remove(slot)
         laboratory.until(lambda reader=reader: not laboratory.present(reader))
-
-
-@pytest.fixture
-def world(tmp_path):
-    """A whole verifier."""
-    made = World(tmp_path)
-    yield made
-    made.close()
 
 
 @pytest.fixture

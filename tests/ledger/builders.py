@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 
 from ledger.bookings import BookingChange, BookingEnd, ChangeKind, Hold, Window
-from ledger.values import Charge, CheckIn, CheckOut, Choice, Draft, Operation, ProofClaim, VisitWindow, Void
+from ledger.interface import Ledger
+from ledger.values import Charge, CheckIn, CheckOut, Choice, Draft, Fault, Operation, ProofClaim, VisitWindow, Void
 
 START = datetime(2026, 10, 31, 1, 0, tzinfo=UTC)  # 09:00 in Shanghai
 KEPT = timedelta(days=7)
@@ -173,3 +174,8 @@ def an_end(booking: str, at: datetime = START, **changes) -> BookingEnd:
         reason="by-holder",
     )
     return replace(end, **changes)
+
+
+def faults(ledger: Ledger) -> list[Fault]:
+    """What the ledger's check finds."""
+    return [found for found in ledger.check() if isinstance(found, Fault)]

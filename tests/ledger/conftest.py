@@ -10,8 +10,7 @@ import pytest
 from edge.clock import Clock, FixedClock
 from ledger.interface import Ledger
 from ledger.sqlite import SqliteLedger
-from ledger.values import Fault
-from tests.ledger.builders import START
+from tests.ledger.builders import START, faults
 from tests.ledger.redis_servers import REDIS_STORES
 
 
@@ -39,5 +38,5 @@ def ledger(store, tmp_path, clock) -> Iterator[Ledger]:
     """An empty ledger; after the test its check must find nothing."""
     opened = store(tmp_path, clock)
     yield opened
-    assert [found for found in opened.check() if isinstance(found, Fault)] == []
+    assert faults(opened) == []
     opened.close()

@@ -20,7 +20,7 @@ from edge.encoding import b64u
 from ledger.contents import Damaged
 from ledger.moving import MoveFailed, export_to, import_from, migrate
 from ledger.sqlite import SqliteLedger
-from ledger.values import Fault, LedgerError, OperationConflict, device_subject
+from ledger.values import LedgerError, OperationConflict, device_subject
 from tests.ledger.builders import (
     HOLDER,
     START,
@@ -36,6 +36,7 @@ from tests.ledger.builders import (
     a_void,
     a_window,
     an_end,
+    faults,
 )
 from tests.ledger.conftest import STORES
 from tests.ledger.offline_builders import a_record
@@ -88,11 +89,6 @@ def everything(ledger) -> list:
         )
         for one in ledger.dump()
     ]
-
-
-def faults(ledger) -> list[Fault]:
-    """What a check of the ledger finds."""
-    return [found for found in ledger.check() if isinstance(found, Fault)]
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from redis.crc import key_slot
 from edge.clock import SystemClock
 from ledger.redis import Options, RedisLedger
 from ledger.redis.keys import PREFIXES
-from ledger.values import Fault, LedgerUnavailable, partition_of
-from tests.ledger.builders import HOLDER, a_charge, a_check_in
+from ledger.values import LedgerUnavailable, partition_of
+from tests.ledger.builders import HOLDER, a_charge, a_check_in, faults
 from tests.ledger.redis_servers import a_cluster, a_server
 
 pytestmark = pytest.mark.slow
@@ -38,11 +38,6 @@ def ledger(nodes):
     opened.ready()
     yield opened
     opened.close()
-
-
-def faults(ledger) -> list[Fault]:
-    """What the ledger's check finds."""
-    return [found for found in ledger.check() if isinstance(found, Fault)]
 
 
 def a_use():

@@ -16,8 +16,8 @@ from redis.exceptions import RedisError
 
 from edge.clock import SystemClock
 from ledger.redis import Options, RedisLedger
-from ledger.values import Fault, LedgerUnavailable, Query
-from tests.ledger.builders import a_charge, a_check_in
+from ledger.values import LedgerUnavailable, Query
+from tests.ledger.builders import a_charge, a_check_in, faults
 from tests.ledger.crew import a_crew
 from tests.ledger.redis_servers import Server, a_server
 
@@ -35,11 +35,6 @@ def opened(server: Server, **options):
         yield ledger
     finally:
         ledger.close()
-
-
-def faults(ledger) -> list[Fault]:
-    """What the ledger's check finds."""
-    return [found for found in ledger.check() if isinstance(found, Fault)]
 
 
 class Load:

@@ -15,8 +15,8 @@ from ledger.opening import open_ledger
 from ledger.redis import Options, RedisLedger, read_options
 from ledger.redis.circuit import Circuit
 from ledger.redis.safety import UnsafeServer
-from ledger.values import ClockSkew, Fault, LedgerError, LedgerUnavailable, Query, partition_of
-from tests.ledger.builders import HOLDER, START, a_check_in, a_check_out, a_choice, a_claim, a_gym_visit, a_void
+from ledger.values import ClockSkew, LedgerError, LedgerUnavailable, Query, partition_of
+from tests.ledger.builders import HOLDER, START, a_check_in, a_check_out, a_choice, a_claim, a_gym_visit, a_void, faults
 from tests.ledger.redis_servers import a_server
 
 pytestmark = pytest.mark.slow
@@ -49,11 +49,6 @@ def opened(url: str, clock=None, **options):
         yield ledger
     finally:
         ledger.close()
-
-
-def faults(ledger) -> list[Fault]:
-    """What the ledger's check finds."""
-    return [found for found in ledger.check() if isinstance(found, Fault)]
 
 
 @pytest.mark.parametrize(

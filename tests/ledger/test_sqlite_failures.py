@@ -15,8 +15,8 @@ import pytest
 from ledger.opening import open_ledger
 from ledger.sqlite import Limits, SqliteLedger, steps
 from ledger.sqlite.files import bound_log, open_reader, open_writer
-from ledger.values import Fault, LedgerError, LedgerUnavailable, Query
-from tests.ledger.builders import HOLDER, KEPT, START, a_charge, a_check_in, a_claim, a_draft, a_gym_visit
+from ledger.values import LedgerError, LedgerUnavailable, Query
+from tests.ledger.builders import HOLDER, KEPT, START, a_charge, a_check_in, a_claim, a_draft, a_gym_visit, faults
 from tests.ledger.crew import at_once
 
 IMPATIENT = Limits(wait=timedelta(seconds=0.6), busy=timedelta(seconds=0.2), waiting=4)
@@ -48,11 +48,6 @@ def flocked(path):
     with path.with_name("ledger.db-lock").open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
-
-
-def faults(ledger) -> list[Fault]:
-    """What the ledger's check finds."""
-    return [found for found in ledger.check() if isinstance(found, Fault)]
 
 
 def test_a_file_locked_by_another_program_gets_a_bounded_answer(path, opened):

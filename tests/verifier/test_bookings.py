@@ -26,12 +26,6 @@ FLIGHT = flight("2026-11-01 14:00")
 
 
 @pytest.fixture
-def diamond(world):
-    """A diamond phone card."""
-    return world.card("diamond")
-
-
-@pytest.fixture
 def phone(world, diamond):
     """The phone that holds it."""
     return Phone(world, diamond)

@@ -30,16 +30,6 @@ HOUR = timedelta(hours=1)
 DATABASES = ["sqlite"] if postgres.binaries() is None else ["sqlite", "postgresql"]
 
 
-@pytest.fixture(scope="module")
-def make_database():
-    """Makes a new PostgreSQL database and gives its address, where there is PostgreSQL."""
-    if "postgresql" not in DATABASES:
-        yield None
-        return
-    with postgres.server() as make:
-        yield make
-
-
 @pytest.fixture(params=DATABASES)
 def url(request, tmp_path, make_database):
     """The address of an empty database."""

@@ -11,12 +11,6 @@ SUPERVISOR = STAFF | {Right.VOID_ANY}
 
 
 @pytest.fixture
-def silver(world):
-    """A silver phone card."""
-    return world.card("silver")
-
-
-@pytest.fixture
 def gym(world):
     """A tablet whose operators may void, and supervisors void late."""
     world.operator("0417", {"gym": STAFF})

@@ -22,18 +22,6 @@ from tests.verifier.world import BY, at, identifier
 GYM = ("gym", "2026-10")
 
 
-@pytest.fixture
-def silver(world):
-    """A silver phone card."""
-    return world.card("silver")
-
-
-@pytest.fixture
-def tablet(world):
-    """A tablet at the gym's desk that had the server's time at 09:00."""
-    return Tablet.at(world, "gym")
-
-
 def used(world, card, key=GYM) -> int:
     """Units used."""
     return world.verifier.ledger.usage(card.claims.subject, world.clock.now()).counters.get(key, 0)

@@ -12,18 +12,6 @@ RIGHTS = frozenset({Right.CHECK_IN, Right.OVERRIDE})
 
 
 @pytest.fixture
-def silver(world):
-    """A silver phone card, good for the whole month."""
-    return world.card("silver")
-
-
-@pytest.fixture
-def tablet(world):
-    """A tablet at the gym's desk that had the server's time at 09:00 of 31 October."""
-    return Tablet.at(world, "gym")
-
-
-@pytest.fixture
 def supervisor(world):
     """A supervisor signed in at another tablet of the gym."""
     world.operator("chen", {"gym": RIGHTS})

@@ -19,18 +19,6 @@ from verifier.__main__ import main
 from verifier.offline.answers import BATCH_MOST
 
 
-@pytest.fixture
-def silver(world):
-    """A silver phone card."""
-    return world.card("silver")
-
-
-@pytest.fixture
-def tablet(world):
-    """A tablet at the gym's desk that had the server's time at 09:00."""
-    return Tablet.at(world, "gym")
-
-
 def counters(world, card) -> dict:
     """What a holder has used."""
     return dict(world.verifier.ledger.usage(card.claims.subject, world.clock.now()).counters)

@@ -19,12 +19,6 @@ PATH = "/v1/wallet/history"
 
 
 @pytest.fixture
-def diamond(world):
-    """A diamond phone card."""
-    return world.card("diamond")
-
-
-@pytest.fixture
 def other(world):
     """Another holder's phone."""
     return Phone(world, world.card("diamond"))

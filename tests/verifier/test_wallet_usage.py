@@ -21,12 +21,6 @@ PATH = "/v1/wallet/usage"
 
 
 @pytest.fixture
-def diamond(world):
-    """A diamond phone card."""
-    return world.card("diamond")
-
-
-@pytest.fixture
 def phone(world, diamond):
     """The phone that holds it."""
     return Phone(world, diamond)

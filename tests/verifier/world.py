@@ -16,7 +16,6 @@ from accounts.store import AccountStore
 from cards.claims import CardClaims, Form, sign_card
 from cards.marks import HolderMarks, Mark, sign_marks
 from cards.parts import Presentation
-from cards.programme.load import load_programme
 from cards.proof import sign_proof
 from cards.status import SignedStatusList, Status, build, sign_status_list
 from cards.wire import dictionary_of, pack
@@ -31,6 +30,7 @@ from keys.jwk import public_jwk
 from keys.keyset import KeySet, Purpose, VerificationKey
 from keys.signer import FileSigner
 from ledger.sqlite import SqliteLedger
+from tests.migrated import lay_out, programme_of
 from verifier.api.surface import blueprint, readiness
 from verifier.counter.answering import Answering
 from verifier.records.store import VerifierStore
@@ -70,7 +70,7 @@ class World:
     def __init__(self, folder: Path, start: str = "2026-10-31 09:00", programme: str = "baiyun.toml") -> None:
         self.folder = folder
         self.file = PROGRAMMES / programme
-        self.programme = load_programme(self.file)
+        self.programme = programme_of(self.file)
         self.clock = FixedClock(at(start, self.programme.zone))
         self.version = 0
         self.statuses: dict[int, Status] = {}
@@ -80,6 +80,7 @@ class World:
         self._open()
 
     def _open(self) -> None:
+        lay_out(self.folder)
         self.accounts = AccountStore.open(f"sqlite:///{self.folder}/accounts.db")
         self.verifier = self._verifier()
         self.authenticate = Authenticator(self.accounts, self.clock, (BASE,))

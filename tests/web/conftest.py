@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from playwright.sync_api import expect
 
@@ -28,6 +30,12 @@ def site(tmp_path_factory):
     made = Site(tmp_path_factory.mktemp("site"))
     yield made
     made.close()
+
+
+@pytest.fixture
+def another_minute(site):
+    """From one place only so many codes are taken a minute, and all these phones are at one."""
+    site.clock.advance(timedelta(minutes=1))
 
 
 @pytest.fixture(scope="module")

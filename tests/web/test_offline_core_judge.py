@@ -29,14 +29,6 @@ STRANGER = FileSigner.generate()
 
 
 @pytest.fixture
-def world(tmp_path):
-    """A whole verifier at 09:00 on the last day of October."""
-    made = World(tmp_path)
-    yield made
-    made.close()
-
-
-@pytest.fixture
 def kept(core, world):
     """A device that knows the world's root."""
     return core.device("counter", Signers.root.kid)

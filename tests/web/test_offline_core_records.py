@@ -15,7 +15,7 @@ from keys.errors import BadClaims
 from keys.jwk import public_jwk
 from keys.signer import FileSigner
 from tests.cards.builders import NOW, card, chip_proof, proof
-from tests.verifier.world import Signers, World, identifier
+from tests.verifier.world import Signers, identifier
 from tests.web.offlinecore import millis, serve_world
 
 pytestmark = pytest.mark.browser
@@ -154,14 +154,6 @@ def test_values_refused_here_are_those_that_python_refuses(core):
     edge = {"operation": "x" * 16, "reference": "名" * 200, "companions": 500, "operator": "x" * 64}
     assert parse_record(good | edge)
     assert core.each("core.makeRecord(given); return null;", [fields(RECORDS["full"]) | edge]) == [None]
-
-
-@pytest.fixture
-def world(tmp_path):
-    """A whole verifier."""
-    made = World(tmp_path)
-    yield made
-    made.close()
 
 
 def test_the_server_takes_a_chain_judged_and_signed_here(core, world):

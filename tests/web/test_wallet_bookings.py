@@ -9,14 +9,8 @@ from playwright.sync_api import expect
 from tests.web.phone import Phone
 from tests.web.test_accessibility import LOOKS, violations
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("another_minute")]
 LIST = "/v1/wallet/bookings"
-
-
-@pytest.fixture(autouse=True)
-def another_minute(site):
-    """From one place only so many codes are taken a minute, and all these phones are at one."""
-    site.clock.advance(timedelta(minutes=1))
 
 
 def bookings(phone):

@@ -15,18 +15,12 @@ from tests.web.outage import Outage
 from tests.web.phone import PHONE, Phone
 from tests.web.test_accessibility import LOOKS, violations
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("another_minute")]
 LOOK_NOW = """async () => {
   const { Phone } = await import('/static/js/wallet/phone.js');
   await (await Phone.load()).keep({ checked_at: 0 });
 }"""
 """Let an hour have passed since the phone last asked whether its card stands."""
-
-
-@pytest.fixture(autouse=True)
-def another_minute(site):
-    """From one place only so many codes are taken a minute, and all these phones are at one."""
-    site.clock.advance(timedelta(minutes=1))
 
 
 def enrol_again(page, code: str, last_four: str) -> None:

@@ -1,7 +1,5 @@
 """The holder's own history in a real browser: what was granted, refused and taken back, with receipts that hold."""
 
-from datetime import timedelta
-
 import pytest
 from playwright.sync_api import expect
 
@@ -9,13 +7,7 @@ from tests.web.counter import Tablet
 from tests.web.phone import Phone
 from tests.web.test_accessibility import LOOKS, violations
 
-pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(autouse=True)
-def another_minute(site):
-    """From one place only so many codes are taken a minute, and all these phones are at one."""
-    site.clock.advance(timedelta(minutes=1))
+pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("another_minute")]
 
 
 def history(phone):

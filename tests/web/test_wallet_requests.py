@@ -10,13 +10,7 @@ from tests.web.phone import Phone
 from tests.web.test_accessibility import LOOKS, violations
 from verifier.rules.delegations import read_code
 
-pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(autouse=True)
-def another_minute(site):
-    """From one place only so many codes are taken a minute, and all these phones are at one."""
-    site.clock.advance(timedelta(minutes=1))
+pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("another_minute")]
 
 
 def doing(phone, name: str):

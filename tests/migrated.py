@@ -1,0 +1,36 @@
+"""Databases as their migrations leave them, made once a process and copied: running a history for each test is slow."""
+
+from __future__ import annotations
+
+import atexit
+import shutil
+import tempfile
+from functools import cache
+from pathlib import Path
+
+from accounts.store import AccountStore
+from cards.programme.load import load_programme
+from cards.programme.types import Programme
+from verifier.records.store import VerifierStore
+
+
+@cache
+def programme_of(file: Path) -> Programme:
+    """Return a programme, read once; programmes do not change."""
+    return load_programme(file)
+
+
+@cache
+def _templates() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="yunju-migrated-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    AccountStore.open(f"sqlite:///{folder}/accounts.db").close()
+    VerifierStore.open(f"sqlite:///{folder}/verifier.db", b"the secret of no store in particular").close()
+    return folder
+
+
+def lay_out(folder: Path) -> None:
+    """Put empty, migrated `accounts.db` and `verifier.db` into a folder, unless they are there already."""
+    for name in ("accounts.db", "verifier.db"):
+        if not (folder / name).exists():
+            shutil.copyfile(_templates() / name, folder / name)
