@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from hashlib import sha256
 from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
+
+from ledger.millis import from_millis
 
 VERSION = 1
 FIRST_PREV = bytes(32)
@@ -169,6 +172,16 @@ class Leaf(_Line, frozen=True, kw_only=True):
     v: Literal[1]
     visit: VisitLine | None = None
     window: WindowLine | None = None
+
+    @property
+    def recorded_at(self) -> datetime:
+        """The instant at which the ledger recorded the entry, aware UTC."""
+        return from_millis(self.at)
+
+    @property
+    def happened_at(self) -> datetime:
+        """The instant of what the entry tells of, aware UTC: of an offline use the use's own, else `recorded_at`."""
+        return from_millis(self.at if self.used_at is None else self.used_at)
 
 
 EXTRA_FIELDS = frozenset(

@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Literal
 
+from ledger.leaf import Leaf
+
 PARTITIONS = 256
 """Number of partitions: part of the format, equal in every store."""
 
@@ -266,14 +268,26 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One immutable line of the log: id, leaf (canonical bytes), the leaf decoded, and whether it was voided."""
+    """One immutable line of the log: its canonical bytes, the leaf that they spell, and whether it was voided since."""
 
-    id: str
-    partition: int
-    seq: int
-    leaf: bytes
-    fields: Mapping[str, object]
+    data: bytes
+    leaf: Leaf
     voided: bool = False
+
+    @property
+    def id(self) -> str:
+        """The entry's id."""
+        return self.leaf.id
+
+    @property
+    def partition(self) -> int:
+        """The partition that the entry lies in."""
+        return self.leaf.partition
+
+    @property
+    def seq(self) -> int:
+        """The entry's number in its partition, from 1."""
+        return self.leaf.seq
 
 
 FILTERED = (

@@ -15,11 +15,12 @@ from cards.programme.export import programme_json
 from cards.programme.types import Point, Programme, Service
 from edge.cli import Refusal, emit, json_option, main_group, progress, run
 from edge.clock import SystemClock
-from edge.instants import InstantError, from_epoch, parse_rfc3339, rfc3339
+from edge.instants import InstantError, parse_rfc3339, rfc3339
 from edge.settings import Settings, load_settings
 from edge.strictjson import JsonError, loads
 from keys.files import StoreError
 from ledger.interface import Ledger
+from ledger.leaf import fields_of
 from ledger.opening import open_ledger
 from ledger.values import Entry, Fault, LedgerError, Query
 from verifier.cli.audit import audit
@@ -159,7 +160,7 @@ def list_log(settings: Settings, /, since: str | None, until: str | None, as_jso
         }
         query = Query(**bounds, **filters, limit=min(limit, 200))
         entries = _pages(ledger, query, limit)
-    leaves = [{"voided": entry.voided, **entry.fields} for entry in entries]
+    leaves = [{"voided": entry.voided, **fields_of(entry.leaf)} for entry in entries]
     emit(leaves, as_json, "\n".join(_entry_line(entry) for entry in entries) or "nothing logged that matches")
 
 
@@ -232,13 +233,10 @@ def _pages(ledger: Ledger, query: Query, limit: int) -> list[Entry]:
 
 
 def _entry_line(entry: Entry) -> str:
-    fields = entry.fields
-    at = rfc3339(from_epoch(int(str(fields["at"])) // 1000))
-    outcome = str(fields.get("outcome", ""))
+    leaf = entry.leaf
     marks = " voided" if entry.voided else ""
-    said = fields.get("reason") or fields.get("tier") or ""
-    what = f"{fields['kind']:<10} {outcome:<8} {fields.get('service', ''):<22} {fields['point']:<12}"
-    return f"{entry.id}  {at}  {what} {said}{marks}"
+    what = f"{leaf.kind:<10} {leaf.outcome or '':<8} {leaf.service:<22} {leaf.point:<12}"
+    return f"{entry.id}  {rfc3339(leaf.recorded_at)}  {what} {leaf.reason or leaf.tier or ''}{marks}"
 
 
 def _point_line(place: Point) -> str:

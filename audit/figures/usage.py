@@ -23,6 +23,7 @@ from audit.tables import USAGE_COUNTED, USAGE_COUNTS, USAGE_TAKEN
 from audit.tree.proofs import LogReader
 from audit.tree.tiles import Tree
 from edge.database import Database
+from ledger.leaf import Leaf
 
 MOST_AT_ONCE: Final = 50_000
 """Entries counted in one call, so that a question never waits long; the next one counts on."""
@@ -57,8 +58,8 @@ class CountedLeaf(msgspec.Struct, frozen=True):
 
 
 _DECODER: Final = msgspec.json.Decoder(CountedLeaf)
-Find = Callable[[str], Mapping[str, Any] | None]
-"""Returns the fields of an entry by its id, None where it is not held any more."""
+Find = Callable[[str], Leaf | None]
+"""Returns an entry's leaf by the entry's id, None where the entry is not held any more."""
 
 
 class Cell(NamedTuple):
@@ -101,8 +102,7 @@ class Tally:
             self._give_back(leaf, zone, find)
 
     def _give_back(self, leaf: CountedLeaf, zone: ZoneInfo, find: Find) -> None:
-        fields = None if leaf.target is None else find(leaf.target)
-        target = None if fields is None else msgspec.convert(fields, CountedLeaf)
+        target = None if leaf.target is None else find(leaf.target)
         if leaf.kind == "void":  # which names no card: the tier is that of the use
             self._count(leaf, None if target is None else target.tier, "voided", zone)
         if target is not None:
@@ -114,7 +114,7 @@ class Tally:
         cell = Cell(local.date().isoformat(), local.hour, *named)
         self.cells[cell] += 1
 
-    def _take(self, leaf: CountedLeaf, sign: int) -> None:
+    def _take(self, leaf: CountedLeaf | Leaf, sign: int) -> None:
         for charge in leaf.charges:
             share = Share(charge.period, charge.limit, leaf.tier or "", leaf.holder or "")
             self.taken[share] += sign * charge.units

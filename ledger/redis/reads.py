@@ -27,7 +27,7 @@ def find_holder(servers: Servers, partition: int, subject: str) -> Holder | None
 def subject_of(servers: Servers, entry_id: str) -> str | None:
     """Return the `sub` behind an entry's holder, found by the salts of its partition's holders."""
     entry = read_entry(servers, entry_id)
-    name = None if entry is None else entry.fields.get("holder")
+    name = None if entry is None else entry.leaf.holder
     if entry is None or name is None:
         return None
     cursor: object = 0
@@ -78,10 +78,9 @@ def read_target(servers: Servers, entry_id: str) -> leaf.Leaf:
     found = read_entry(servers, entry_id)
     if found is None:
         raise TargetState("not-found")
-    line = read_leaf(found.leaf)
-    if line.holder is None:
+    if found.leaf.holder is None:
         raise TargetState("not-granted")
-    return line
+    return found.leaf
 
 
 def read_entry(servers: Servers, entry_id: str) -> Entry | None:
@@ -102,12 +101,8 @@ def read_entries(servers: Servers, places: Sequence[tuple[int, int]]) -> Iterato
     replies = servers.read(commands) if commands else []
     for found, voided in zip(replies[::2], replies[1::2], strict=True):
         if found:
-            yield _entry(found[0][1][b"l"], voided=bool(voided))
-
-
-def _entry(data: bytes, *, voided: bool) -> Entry:
-    line = read_leaf(data)
-    return Entry(line.id, line.partition, line.seq, data, leaf.fields_of(line), voided)
+            data = found[0][1][b"l"]
+            yield Entry(data, read_leaf(data), bool(voided))
 
 
 def read_page(servers: Servers, query: Query) -> EntryPage:
@@ -156,8 +151,8 @@ def _outcomes(servers: Servers, found: Sequence[Found], query: Query, *, told: b
         yield from (outcome for outcome in outcomes if outcome is not None and query.outcome in (None, outcome))
         return
     for entry in _read(servers, found):
-        outcome = entry.fields.get("outcome")
-        if isinstance(outcome, str) and entry.fields["kind"] in leaf.USES and _matches(entry, query):
+        outcome = entry.leaf.outcome
+        if outcome is not None and entry.leaf.kind in leaf.USES and _matches(entry, query):
             yield outcome
 
 
@@ -166,12 +161,11 @@ def _read(servers: Servers, found: Sequence[Found]) -> Iterator[Entry]:
 
 
 def _matches(entry: Entry, query: Query) -> bool:
-    fields = entry.fields
-    marks = fields.get("marks", ())
+    line = entry.leaf
     return (
-        all(fields.get(name) == want for name, want in query.fields.items())
-        and (query.mark is None or (isinstance(marks, list) and query.mark in marks))
-        and (query.points is None or fields["point"] in query.points)
+        all(getattr(line, name) == want for name, want in query.fields.items())
+        and (query.mark is None or query.mark in line.marks)
+        and (query.points is None or line.point in query.points)
     )
 
 

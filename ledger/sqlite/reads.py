@@ -278,5 +278,4 @@ def _entries(db: sqlite3.Connection, wanted: list[int]) -> Iterator[Entry]:
             "SELECT e.leaf, s.voided_by FROM entries AS e LEFT JOIN states AS s ON s.n = e.n WHERE e.n = ?", (row,)
         ).fetchone()
         if found is not None:
-            line = leaf.decode(found[0])
-            yield Entry(line.id, line.partition, line.seq, found[0], leaf.fields_of(line), found[1] is not None)
+            yield Entry(found[0], leaf.decode(found[0]), found[1] is not None)

@@ -47,7 +47,7 @@ def test_diamond_after_the_union_retreat_meets_the_choice_and_has_two_trips(worl
     phone = Phone(world, diamond)
     refused = phone.booked("official-checkup", {"year": 2026})
     assert (refused["reason"], refused["excluded_by"]["service"]) == ("excluded", "union-retreat")
-    assert world.verifier.ledger.entry(refused["excluded_by"]["entry"]).fields["service"] == "union-retreat"
+    assert world.verifier.ledger.entry(refused["excluded_by"]["entry"]).leaf.service == "union-retreat"
     for day in ("2026-11-05 20:00", "2026-11-06 20:00"):
         assert phone.booked("airport-dom-departure", flight(day))["outcome"] == "granted"
     assert phone.booked("airport-dom-departure", flight("2026-11-07 20:00"))["reason"] == "quota-spent"

@@ -12,6 +12,7 @@ from audit.figures.usage import Bar, Span, TakeUp, UsageFigures
 from audit.tables import open_figures
 from audit.tree.proofs import LogReader
 from edge.database import Database
+from ledger.leaf import decode
 from tests.audit.builders import START_MS, LogWorld
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -38,7 +39,7 @@ def figures_of(world: LogWorld, database: Database) -> UsageFigures:
     """Whoever counts; finds entries in the feed."""
     leaves = {}
     for partition in world.feed.partitions.values():
-        leaves |= {json.loads(data)["id"]: json.loads(data) for data in partition}
+        leaves |= {line.id: line for line in map(decode, partition)}
     reader = LogReader(world.home.place, world.home.source(), world.home.index())
     return UsageFigures(database, reader, SHANGHAI, leaves.get)
 

@@ -58,8 +58,8 @@ def test_a_booking_holds_its_unit_at_once_and_is_named_by_its_entry(ledger):
     booking = ledger.booking(outcome.entry)
     assert (booking.state, booking.holds, booking.charges) == (BookingState.HELD, True, (A_TRIP,))
     assert (booking.window, booking.booked_at) == (a_window(FLIGHT), START)
-    leaf = ledger.entry(outcome.entry).fields
-    assert (leaf["kind"], leaf["window"]["scheduled_at"]) == ("booking", int(FLIGHT.timestamp() * 1000))
+    leaf = ledger.entry(outcome.entry).leaf
+    assert (leaf.kind, leaf.window.scheduled_at) == ("booking", int(FLIGHT.timestamp() * 1000))
 
 
 def test_a_third_booking_of_two_is_refused_logged_and_counts_nothing(ledger):
@@ -70,7 +70,7 @@ def test_a_third_booking_of_two_is_refused_logged_and_counts_nothing(ledger):
     assert (third.granted, third.reason, third.booking) == (False, "quota-spent", None)
     assert used(ledger) == 2
     assert ledger.booking(third.entry) is None
-    assert ledger.entry(third.entry).fields["outcome"] == "denied"
+    assert ledger.entry(third.entry).leaf.outcome == "denied"
 
 
 def test_a_use_posts_the_held_unit_and_counts_nothing_of_its_own(ledger, held, clock):
@@ -79,9 +79,8 @@ def test_a_use_posts_the_held_unit_and_counts_nothing_of_its_own(ledger, held, c
     clock.set(FLIGHT)
     outcome = ledger.check_in(a_use(held))
     assert (outcome.granted, outcome.figures[0].used, used(ledger)) == (True, 2, 2)
-    leaf = ledger.entry(outcome.entry).fields
-    assert leaf["booking"] == held
-    assert "charges" not in leaf
+    leaf = ledger.entry(outcome.entry).leaf
+    assert (leaf.booking, leaf.charges) == (held, ())
     booking = ledger.booking(held)
     assert (booking.state, booking.used_by) == (BookingState.USED, outcome.entry)
 
@@ -213,7 +212,7 @@ def test_a_delay_moves_the_window_and_never_the_unit(ledger, held, clock):
     """Scheduled on the last day, flown in the next year: 2026 is charged."""
     late = a_window(FLIGHT, expected_at=NEXT_YEAR, opens_at=NEXT_YEAR - HOUR, closes_at=NEXT_YEAR + HOUR)
     outcome = ledger.change_booking(a_change(held, kind=ChangeKind.DELAYED, window=late))
-    assert "charges" not in ledger.entry(outcome.entry).fields
+    assert ledger.entry(outcome.entry).leaf.charges == ()
     clock.set(NEXT_YEAR)
     assert ledger.check_in(a_use(held, NEXT_YEAR)).granted
     assert (used(ledger), used(ledger, period="2027")) == (1, 0)
@@ -225,7 +224,7 @@ def test_missed_is_said_only_when_the_window_is_over(ledger, held, clock):
     assert refusal(ledger.end_booking, an_end(held, clock.now(), missed=True)) == "booking-not-over"
     clock.advance(timedelta(milliseconds=1))
     outcome = ledger.end_booking(an_end(held, clock.now(), missed=True))
-    assert ledger.entry(outcome.entry).fields["reason"] == "released"
+    assert ledger.entry(outcome.entry).leaf.reason == "released"
     assert (ledger.booking(held).state, used(ledger)) == (BookingState.MISSED, 0)
     assert ledger.check_in(a_use(held, clock.now())).reason == "booking-missed"
 
@@ -358,7 +357,7 @@ def test_a_refusal_before_any_holder_is_kept_in_the_devices_partition(ledger):
     draft = a_booking_draft(card=None, token=b"t" * 32, tier=None)
     hold = a_hold(holder="device:tablet-1", draft=draft, findings=("bad-signature",), charges=())
     outcome = ledger.hold(hold)
-    assert (outcome.granted, "holder" in ledger.entry(outcome.entry).fields) == (False, False)
+    assert (outcome.granted, ledger.entry(outcome.entry).leaf.holder) == (False, None)
 
 
 def test_bookings_are_found_by_holder_point_time_and_state(ledger, held):

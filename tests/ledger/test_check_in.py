@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from edge.clock import FixedClock
-from ledger.leaf import leaf_hash
+from ledger.leaf import fields_of, leaf_hash
 from ledger.values import ClockSkew, Figure, LedgerError, OperationConflict, Outcome, device_subject, partition_of
 from tests.ledger.builders import (
     GYM_VISIT,
@@ -41,8 +41,8 @@ def test_a_grant_counts_and_tells_what_is_left(ledger):
     assert outcome.visit.ends_at == START + timedelta(hours=2)
     entry = ledger.entry(outcome.entry)
     assert entry is not None
-    assert entry.fields["outcome"] == "granted"
-    assert leaf_hash(entry.leaf) == outcome.leaf_hash
+    assert entry.leaf.outcome == "granted"
+    assert leaf_hash(entry.data) == outcome.leaf_hash
 
 
 def test_a_gym_day_as_in_scenario_1(ledger, clock):
@@ -277,8 +277,8 @@ def test_a_refusal_before_any_holder_lies_in_the_devices_partition(ledger):
     entry = ledger.entry(outcome.entry)
     assert entry is not None
     assert (entry.partition, outcome.reason) == (partition_of(subject), "bad-signature")
-    assert "holder" not in entry.fields
-    assert entry.fields["token"] == "dHR0dHR0dHR0dHR0dHR0dHR0dHR0dHR0dHR0dHR0dHQ"
+    assert entry.leaf.holder is None
+    assert entry.leaf.token == "dHR0dHR0dHR0dHR0dHR0dHR0dHR0dHR0dHR0dHR0dHQ"
     assert ledger.check_in(change).replayed
     assert ledger.replay(change.operation) is not None
     assert ledger.pseudonym(subject) is None
@@ -339,7 +339,7 @@ def test_entries_are_dense_and_chained(ledger):
     assert [entry.seq for entry in entries if entry] == [1, 2, 3, 4]
     assert {entry.partition for entry in entries if entry} == {partition_of(HOLDER)}
     assert entries[0] is not None
-    assert entries[0].fields["prev"] == "A" * 43
+    assert entries[0].leaf.prev == "A" * 43
 
 
 def test_the_log_names_nobody(ledger):
@@ -347,9 +347,9 @@ def test_the_log_names_nobody(ledger):
     change = a_gym_visit(claim=a_claim())
     entry = ledger.entry(ledger.check_in(change).entry)
     assert entry is not None
-    assert HOLDER.encode() not in entry.leaf
-    assert b"Y2FyZC1vZi10aGUtaG9sZA" not in entry.leaf
-    assert entry.fields["holder"] == ledger.pseudonym(HOLDER)
+    assert HOLDER.encode() not in entry.data
+    assert b"Y2FyZC1vZi10aGUtaG9sZA" not in entry.data
+    assert entry.leaf.holder == ledger.pseudonym(HOLDER)
     assert ledger.pseudonym("another") is None
 
 
@@ -367,8 +367,9 @@ def test_what_the_draft_says_stands_in_the_leaf(ledger):
     assert entry is not None
     said = {"operator": "op-7", "beneficiary": "spouse", "reference": "粤A-2026-0001", "client_time": 1793408400123}
     said |= {"marks": ["represented"], "companions": 2, "id_checked": True}
-    assert {name: entry.fields[name] for name in said} == said
-    assert not {"token", "target", "visit", "charges"} & entry.fields.keys()
+    told = fields_of(entry.leaf)
+    assert {name: told[name] for name in said} == said
+    assert not {"token", "target", "visit", "charges"} & told.keys()
 
 
 @pytest.mark.parametrize(

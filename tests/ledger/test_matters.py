@@ -48,10 +48,10 @@ def test_a_step_is_an_entry_of_its_own(ledger, opened):
     deadline = START + timedelta(days=1)
     first = ledger.follow(a_step(opened, deadline=deadline))
     ledger.follow(a_step(opened, "closed", reason="done"))
-    leaf = ledger.entry(first.entry).fields
-    assert (leaf["kind"], leaf["target"], leaf["stage"]) == ("matter", opened, "complete")
-    assert leaf["deadline"] == int(deadline.timestamp() * 1000)
-    assert ledger.entry(opened).fields["matter"] == "construction"
+    leaf = ledger.entry(first.entry).leaf
+    assert (leaf.kind, leaf.target, leaf.stage) == ("matter", opened, "complete")
+    assert leaf.deadline == int(deadline.timestamp() * 1000)
+    assert ledger.entry(opened).leaf.matter == "construction"
 
 
 def test_a_step_is_answered_again_and_happens_once(ledger, opened):
@@ -88,7 +88,7 @@ def test_a_request_counts_like_a_use_and_takes_steps_like_a_matter(ledger):
     first = ledger.check_in(a_request())
     second = ledger.check_in(a_request())
     assert (first.granted, second.reason) == (True, "quota-spent")
-    kinds = [ledger.entry(one.entry).fields["kind"] for one in (first, second)]
+    kinds = [ledger.entry(one.entry).leaf.kind for one in (first, second)]
     assert kinds == ["request", "request"]
     assert ledger.follow(a_step(first.entry, "closed", reason="done")).granted
 

@@ -139,7 +139,7 @@ class Interleaving(RuleBasedStateMachine):
         assert (outcome.linked is not None) == (refusal is not None or first is not None)
         if refusal is not None:
             self.model.log.append(outcome.linked)
-            assert self.ledger.entry(outcome.linked).fields["reason"] == refusal
+            assert self.ledger.entry(outcome.linked).leaf.reason == refusal
         if first is not None:
             assert outcome.linked == first[1].entry
             self.contradicted.add(change.operation)

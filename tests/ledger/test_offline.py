@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from ledger.leaf import fields_of
 from ledger.values import LedgerError, Operation, OperationConflict, device_subject
 from tests.ledger.builders import (
     HOLDER,
@@ -35,7 +36,7 @@ def used(ledger, key=OCTOBER, holder=HOLDER) -> int:
 
 def fields(ledger, entry) -> dict:
     """An entry's leaf."""
-    return dict(ledger.entry(entry).fields)
+    return fields_of(ledger.entry(entry).leaf)
 
 
 def later(**delta) -> datetime:

@@ -42,11 +42,11 @@ def test_a_void_returns_the_units_to_their_period(ledger):
     assert (void.granted, void.figures) == (True, (Figure("gym", "2026-10", 0, 2),))
     after = ledger.entry(outcome.entry)
     assert (before.voided, after.voided) == (False, True)
-    assert after.leaf == before.leaf
+    assert after.data == before.data
     assert ledger.usage(HOLDER, START).counters == {}
     entry = ledger.entry(void.entry)
-    assert (entry.fields["kind"], entry.fields["target"]) == ("void", outcome.entry)
-    assert (entry.fields["reason"], entry.fields["holder"]) == ("scanned-by-mistake", ledger.pseudonym(HOLDER))
+    assert (entry.leaf.kind, entry.leaf.target) == ("void", outcome.entry)
+    assert (entry.leaf.reason, entry.leaf.holder) == ("scanned-by-mistake", ledger.pseudonym(HOLDER))
 
 
 def test_a_check_in_is_voided_once(ledger):
@@ -164,8 +164,8 @@ def test_leaving_is_recorded_with_its_time(ledger, clock):
     left = ledger.check_out(a_check_out(entry, clock.now(), out_at=START + 20 * MINUTE))
     assert (left.granted, left.visit.left_at) == (True, START + 20 * MINUTE)
     assert ledger.usage(HOLDER, clock.now()).visits[("gym-visit", "gym")] == left.visit
-    fields = ledger.entry(left.entry).fields
-    assert (fields["kind"], fields["target"], fields["visit"]["entry"]) == ("check-out", entry, entry)
+    leaf = ledger.entry(left.entry).leaf
+    assert (leaf.kind, leaf.target, leaf.visit.entry) == ("check-out", entry, entry)
 
 
 def test_leaving_sent_again_gets_its_first_answer(ledger):
@@ -255,8 +255,8 @@ def test_what_was_delivered_closes_a_booked_use_once(ledger, clock):
     use = ledger.check_in(a_use(booking)).entry
     given = a_delivery(use, "1", "3", at=FLIGHT, out_at=FLIGHT)
     first = ledger.check_out(given)
-    fields = ledger.entry(first.entry).fields
-    assert (fields["kind"], fields["delivered"], "visit" in fields) == ("check-out", ["1", "3"], False)
+    leaf = ledger.entry(first.entry).leaf
+    assert (leaf.kind, leaf.delivered, leaf.visit) == ("check-out", ("1", "3"), None)
     assert ledger.check_out(given) == replace(first, replayed=True)
     assert code_of(a_delivery(use, "2", at=FLIGHT, out_at=FLIGHT), ledger.check_out) == "checked-out"
 
@@ -278,5 +278,5 @@ def test_what_was_delivered_of_a_visit_stands_with_its_end(ledger):
     visited = ledger.check_in(a_gym_visit())
     left = ledger.check_out(a_delivery(visited.entry, "1"))
     assert left.visit.left_at == START
-    fields = ledger.entry(left.entry).fields
-    assert (fields["delivered"], fields["visit"]["entry"]) == (["1"], visited.entry)
+    leaf = ledger.entry(left.entry).leaf
+    assert (leaf.delivered, leaf.visit.entry) == (("1",), visited.entry)

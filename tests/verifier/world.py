@@ -29,6 +29,7 @@ from keys.dpop import build_proof
 from keys.jwk import public_jwk
 from keys.keyset import KeySet, Purpose, VerificationKey
 from keys.signer import FileSigner
+from ledger.leaf import fields_of
 from ledger.sqlite import SqliteLedger
 from tests.migrated import lay_out, programme_of
 from verifier.api.surface import blueprint, readiness
@@ -216,7 +217,7 @@ class World:
         from ledger.values import Query
 
         page = self.verifier.ledger.entries(Query(limit=200, **filters))
-        return [dict(entry.fields) for entry in reversed(page.entries)]
+        return [fields_of(entry.leaf) for entry in reversed(page.entries)]
 
 
 @dataclass

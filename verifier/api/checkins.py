@@ -133,12 +133,11 @@ def _changed(verifier: Verifier, kind: str, target: str, outcome: Outcome, at: d
 def _delivered(verifier: Verifier, kind: str, outcome: Outcome) -> tuple[Words, ...]:
     """Say what a check-out recorded of the checklist, in the words of the service."""
     entry = verifier.ledger.entry(outcome.entry) if kind == "check-out" else None
-    service = None if entry is None else verifier.programme.services.get(str(entry.fields["service"]))
-    told = () if entry is None else entry.fields.get("delivered", ())
-    if service is None or not isinstance(told, list | tuple):
+    service = None if entry is None else verifier.programme.services.get(entry.leaf.service)
+    if entry is None or service is None:
         return ()
     parts = dict(enumerate(service.includes, 1))
-    return tuple(Words.of(parts[int(number)]) for number in told if int(number) in parts)
+    return tuple(Words.of(parts[int(number)]) for number in entry.leaf.delivered if int(number) in parts)
 
 
 def _look_answer(verifier: Verifier, looked: Looked, at: datetime) -> LookAnswer:

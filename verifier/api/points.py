@@ -12,10 +12,11 @@ from accounts.rights import Right
 from cards.programme.export import programme_json
 from cards.programme.types import Point, Programme, Service
 from edge.http import answer, request_instant
-from edge.instants import from_epoch, rfc3339
+from edge.instants import rfc3339
 from edge.openapi import describe
 from edge.packing import packed
 from edge.problems import Problem
+from ledger.millis import from_millis
 from ledger.values import Entry, Query
 from verifier.api.asking import Asking
 from verifier.counter.answers import Words
@@ -194,25 +195,15 @@ def todays(verifier: Verifier, point: str, at: datetime) -> Today:
 
 
 def _seen(entry: Entry) -> EntrySeen:
-    fields = entry.fields
-    visit = fields.get("visit")
-    ends = visit.get("ends_at") if isinstance(visit, dict) else None
+    leaf = entry.leaf
     return EntrySeen(
         id=entry.id,
-        at=_said(fields["at"]),
-        kind=str(fields["kind"]),
-        outcome=str(fields.get("outcome", "granted")),
-        service=str(fields["service"]),
-        tier=_text(fields.get("tier")),
-        reason=_text(fields.get("reason")),
+        at=rfc3339(leaf.recorded_at),
+        kind=leaf.kind,
+        outcome=leaf.outcome or "granted",
+        service=leaf.service,
+        tier=leaf.tier,
+        reason=leaf.reason,
         voided=entry.voided,
-        visit_ends_at=None if ends is None else _said(ends),
+        visit_ends_at=None if leaf.visit is None else rfc3339(from_millis(leaf.visit.ends_at)),
     )
-
-
-def _said(millis: object) -> str:
-    return rfc3339(from_epoch(int(str(millis)) // 1000))
-
-
-def _text(value: object) -> str | None:
-    return None if value is None else str(value)

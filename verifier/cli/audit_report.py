@@ -28,6 +28,7 @@ from edge.settings import Settings
 from keys.files import StoreError
 from keys.notes import NoteError, open_checkpoint
 from ledger.interface import Ledger
+from ledger.leaf import Leaf
 from ledger.opening import open_ledger
 from ledger.values import LedgerError
 from verifier.trust.published import Untrusted, read_programme
@@ -77,7 +78,7 @@ def _sources(settings: Settings, programme: Programme, log: LogReader) -> Iterat
     )
     database = open_figures(settings.verifier_url)
     try:
-        usage = UsageFigures(database, log, programme.zone, lambda entry: _fields(ledger, entry))
+        usage = UsageFigures(database, log, programme.zone, lambda entry: _leaf(ledger, entry))
         reviews = ReviewStore(database, settings.secret())
         folders = [settings.log, *([settings.log_archive] if settings.log_archive else [])]
         odds = Searcher(log, folders, programme.zone, read_thresholds(settings.audit_rules, programme))
@@ -87,9 +88,9 @@ def _sources(settings: Settings, programme: Programme, log: LogReader) -> Iterat
         ledger.close()
 
 
-def _fields(ledger: Ledger, entry_id: str) -> dict[str, Any] | None:
+def _leaf(ledger: Ledger, entry_id: str) -> Leaf | None:
     entry = ledger.entry(entry_id)
-    return None if entry is None else dict(entry.fields)
+    return None if entry is None else entry.leaf
 
 
 def _count(usage: UsageFigures) -> None:

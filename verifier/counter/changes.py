@@ -10,10 +10,11 @@ from datetime import datetime
 from accounts.rights import Caller, Right
 from cards.programme.types import Programme
 from edge.encoding import digest
-from edge.instants import InstantError, from_epoch, parse_asked
+from edge.instants import InstantError, parse_asked
 from edge.problems import Problem, ProblemKind, register_problem
 from edge.strictjson import canonical
 from ledger.interface import Ledger
+from ledger.leaf import USES
 from ledger.values import CheckOut, Draft, Entry, Outcome, TargetState, Void
 from verifier.counter.checking_in import LATE_WINDOW, VOID_WINDOW, ledger_problems
 from verifier.counter.commitments import Commitment
@@ -41,9 +42,6 @@ _KINDS = (
 )
 for _kind in _KINDS:
     register_problem(_kind)
-
-USES = frozenset({"check-in", "offline"})
-"""Kinds of entries that tell of a use: made here, or recorded by a device while it was offline."""
 
 TARGET_PROBLEMS = frozenset({"not-found", *(kind.code for kind in _KINDS)})
 """Problem codes that a void or a check-out may answer with because of its target."""
@@ -102,8 +100,8 @@ class Changes:
         visit.
         """
         entry = self._target(change, Right.CHECK_IN)
-        told = checked(documents.programme, str(entry.fields["service"]), delivered)
-        if left_at is not None and told and "visit" not in entry.fields:
+        told = checked(documents.programme, entry.leaf.service, delivered)
+        if left_at is not None and told and entry.leaf.visit is None:
             raise _invalid("$.at", "a use without a visit has no time of leaving")
         ask = CheckOut(
             device=change.caller.id,
@@ -122,9 +120,9 @@ class Changes:
         """Return the check-in, if it was at a point where the caller has one of the rights."""
         with ledger_problems():
             entry = self._ledger.entry(change.target)
-        if entry is None or entry.fields.get("kind") not in USES:
+        if entry is None or entry.leaf.kind not in USES:
             raise Problem("not-found")
-        point = str(entry.fields["point"])
+        point = entry.leaf.point
         if not any(change.caller.may(right, point) for right in rights):
             raise Problem("not-found" if not change.caller.may(Right.CHECK_IN, point) else "not-permitted")
         return entry
@@ -144,30 +142,24 @@ def _against_void(caller: Caller, entry: Entry, at: datetime) -> str | None:
     """Return what speaks against this caller's void of this entry by time and person, None when nothing does."""
     if _supervises(caller, entry):
         return None
-    if at - _entered_at(entry) <= VOID_WINDOW and caller.may(Right.VOID, str(entry.fields["point"])):
+    if at - entry.leaf.recorded_at <= VOID_WINDOW and caller.may(Right.VOID, entry.leaf.point):
         return None
-    return "another-must-void" if caller.may(Right.VOID_ANY, str(entry.fields["point"])) else "too-late-to-void"
+    return "another-must-void" if caller.may(Right.VOID_ANY, entry.leaf.point) else "too-late-to-void"
 
 
 def _supervises(caller: Caller, entry: Entry) -> bool:
     """Whether the caller is a supervisor here, and not the operator who granted the entry."""
     operator = caller.operator
-    if operator is None or not caller.may(Right.VOID_ANY, str(entry.fields["point"])):
+    if operator is None or not caller.may(Right.VOID_ANY, entry.leaf.point):
         return False
-    return operator.id != entry.fields.get("operator")
-
-
-def _entered_at(entry: Entry) -> datetime:
-    millis = entry.fields["at"]
-    return from_epoch(int(str(millis)) // 1000)
+    return operator.id != entry.leaf.operator
 
 
 def _draft(caller: Caller, entry: Entry, documents: Documents, extra: Mapping[str, object]) -> Draft:
-    fields = entry.fields
     return Draft(
-        point=str(fields["point"]),
-        department=str(fields["department"]),
-        service=str(fields["service"]),
+        point=entry.leaf.point,
+        department=entry.leaf.department,
+        service=entry.leaf.service,
         device=caller.id,
         caller=caller.kind,
         programme=documents.programme.version,

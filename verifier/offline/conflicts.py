@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 from msgspec import UNSET
 
 from edge.instants import rfc3339
 from ledger.interface import Ledger
-from ledger.millis import from_millis
+from ledger.leaf import ChargeLine
 from ledger.offline import CLOCK_DOUBT, GRANTED_OFFLINE, GRANTED_ONLINE, OVERDRAWN, REPLAYED
 from ledger.values import Entry, Query
 from verifier.offline.answers import ConflictUse, ConflictView, IncidentView
@@ -53,80 +53,70 @@ def _entries(ledger: Ledger, query: Query) -> Iterator[Entry]:
 
 
 def _conflicts(ledger: Ledger, entry: Entry) -> Iterator[ConflictView]:
-    fields, marks = entry.fields, _texts(entry.fields.get("marks"))
+    leaf, marks = entry.leaf, entry.leaf.marks
     if OVERDRAWN in marks:
         yield from _overdrawn(ledger, entry)
     if REPLAYED in marks:
-        devices = (str(fields.get("rival")), str(fields["device"]))
+        devices = (leaf.rival or "", leaf.device)
         yield _view("replayed", (entry,), devices=tuple(dict.fromkeys(devices)))
-    if fields.get("outcome") == "granted" and "linked" in fields:
+    if leaf.outcome == "granted" and leaf.linked is not None:
         yield from _contradicted(ledger, entry)
     if GRANTED_ONLINE in marks:
-        first = ledger.entry(str(fields.get("linked")))
-        yield _view("granted-online", (entry,) if first is None else (first, entry), reason=_text(fields, "reason"))
-    if GRANTED_OFFLINE in marks and "holder" not in fields:
-        yield _view("forged", (entry,), reason=_text(fields, "reason"))
+        first = ledger.entry(leaf.linked or "")
+        yield _view("granted-online", (entry,) if first is None else (first, entry), reason=leaf.reason)
+    if GRANTED_OFFLINE in marks and leaf.holder is None:
+        yield _view("forged", (entry,), reason=leaf.reason)
     if CLOCK_DOUBT in marks:
         yield _view("clock-doubt", (entry,))
 
 
 def _contradicted(ledger: Ledger, entry: Entry) -> Iterator[ConflictView]:
-    first = ledger.entry(str(entry.fields["linked"]))
+    first = ledger.entry(entry.leaf.linked or "")
     if first is not None:
-        yield _view("contradicted", (first, entry), reason=_text(first.fields, "reason"))
+        yield _view("contradicted", (first, entry), reason=first.leaf.reason)
 
 
 def _overdrawn(ledger: Ledger, entry: Entry) -> Iterator[ConflictView]:
     """Every use that counts against the limit: whoever reads it sees which devices granted what, and when."""
-    holder = str(entry.fields["holder"])
-    uses = list(_entries(ledger, Query(holder=holder, limit=_PAGE)))
+    uses = list(_entries(ledger, Query(holder=entry.leaf.holder, limit=_PAGE)))
     free = _free(uses)
-    for charge in _charges(entry):
-        limit, period = str(charge["limit"]), str(charge["period"])
-        spent = [use for use in uses if use.id not in free and _counts(use, limit, period)]
-        spent.sort(key=_used_at)
-        used = sum(int(found["units"]) for use in spent for found in _charges(use) if _is(found, limit, period))
-        view = _view("overdrawn", spent)
-        maximum = int(charge["maximum"])
-        yield msgspec.structs.replace(view, limit=limit, period=period, used=used, maximum=maximum)
+    for charge in entry.leaf.charges:
+        spent = [use for use in uses if use.id not in free and _counts(use, charge)]
+        spent.sort(key=lambda use: use.leaf.happened_at)
+        used = sum(found.units for use in spent for found in use.leaf.charges if _same_limit(found, charge))
+        yield msgspec.structs.replace(
+            _view("overdrawn", spent), limit=charge.limit, period=charge.period, used=used, maximum=charge.maximum
+        )
 
 
 def _free(newest_first: Sequence[Entry]) -> set[str]:
     """The uses that cost nothing now: taken back, or within another's visit."""
     free = {use.id for use in newest_first if use.voided}
     for entry in reversed(newest_first):
-        visit = entry.fields.get("visit")
-        if entry.fields.get("kind") == "offline" and isinstance(visit, Mapping) and "entry" in visit:
+        visit = entry.leaf.visit
+        if entry.leaf.kind == "offline" and visit is not None and visit.entry is not None:
             free.add(entry.id)
-        for move in _listed(entry, "moved"):
-            (free.add if "into" in move else free.discard)(str(move["entry"]))
+        for move in entry.leaf.moved:
+            (free.discard if move.into is None else free.add)(move.entry)
     return free
 
 
-def _counts(use: Entry, limit: str, period: str) -> bool:
-    if use.fields.get("kind") not in _COUNTED or use.fields.get("outcome") != "granted":
+def _counts(use: Entry, charge: ChargeLine) -> bool:
+    """Whether a use counted against the limit and period of a charge."""
+    if use.leaf.kind not in _COUNTED or use.leaf.outcome != "granted":
         return False
-    return any(_is(charge, limit, period) for charge in _charges(use))
+    return any(_same_limit(counted, charge) for counted in use.leaf.charges)
 
 
-def _is(charge: dict[str, Any], limit: str, period: str) -> bool:
-    return charge.get("limit") == limit and charge.get("period") == period
-
-
-def _charges(entry: Entry) -> list[dict[str, Any]]:
-    return _listed(entry, "charges")
-
-
-def _listed(entry: Entry, name: str) -> list[dict[str, Any]]:
-    lines = entry.fields.get(name)
-    return [dict(line) for line in lines] if isinstance(lines, list | tuple) else []
+def _same_limit(one: ChargeLine, other: ChargeLine) -> bool:
+    return (one.limit, one.period) == (other.limit, other.period)
 
 
 def _view(
     kind: str, entries: Sequence[Entry], *, devices: tuple[str, ...] = (), reason: str | None = None
 ) -> ConflictView:
     uses = tuple(_use(entry) for entry in entries)
-    holders = [str(entry.fields["holder"]) for entry in entries if "holder" in entry.fields]
+    holders = [entry.leaf.holder for entry in entries if entry.leaf.holder is not None]
     return ConflictView(
         kind=kind,
         holder=holders[0] if holders else UNSET,
@@ -137,30 +127,17 @@ def _view(
 
 
 def _use(entry: Entry) -> ConflictUse:
-    fields = entry.fields
+    leaf = entry.leaf
     return ConflictUse(
         id=entry.id,
-        device=str(fields["device"]),
-        point=str(fields["point"]),
-        service=str(fields["service"]),
-        at=rfc3339(_used_at(entry)),
-        received_at=rfc3339(from_millis(int(str(fields["at"])))),
-        offline=fields["kind"] == "offline",
+        device=leaf.device,
+        point=leaf.point,
+        service=leaf.service,
+        at=rfc3339(leaf.happened_at),
+        received_at=rfc3339(leaf.recorded_at),
+        offline=leaf.kind == "offline",
         voided=entry.voided,
     )
-
-
-def _used_at(entry: Entry) -> datetime:
-    return from_millis(int(str(entry.fields.get("used_at", entry.fields["at"]))))
-
-
-def _text(fields: Mapping[str, object], name: str) -> str | None:
-    value = fields.get(name)
-    return None if value is None else str(value)
-
-
-def _texts(value: object) -> tuple[str, ...]:
-    return tuple(str(text) for text in value) if isinstance(value, list | tuple) else ()
 
 
 def _incident(incident: DeviceIncident) -> IncidentView:

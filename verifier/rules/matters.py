@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any, Final
+from typing import Final
 
 from cards.programme.types import MatterRule, Programme, Service
-from edge.instants import from_epoch
-from ledger.leaf import GRANTING
+from ledger.leaf import GRANTING, Leaf
+from ledger.millis import from_millis
 
 COMPLETE, FORWARDED, FOLLOWED, CLOSED = "complete", "forwarded", "followed-up", "closed"
 STAGES: Final = (COMPLETE, FORWARDED, FOLLOWED, CLOSED)
@@ -84,45 +84,44 @@ def refusal_of(matter: Matter, stage: str) -> str | None:
     return "matter-complete" if stage == COMPLETE and matter.complete_at is not None else None
 
 
-def fold(matter: Matter | None, entry: str, seq: int, fields: Mapping[str, Any]) -> Matter | None:
+def fold(matter: Matter | None, leaf: Leaf) -> Matter | None:
     """Return a matter after the next of its entries; None for what opens none. An entry again changes nothing."""
-    at = from_epoch(int(fields["at"]) // 1000)
     if matter is None:
-        opens = fields["kind"] in GRANTING and fields.get("outcome") == "granted" and "matter" in fields
-        return _opened(entry, seq, fields, at) if opens else None
-    if seq <= matter.last:
+        return _opened(leaf)
+    if leaf.seq <= matter.last:
         return matter
-    if fields["kind"] == "void":
-        outcome = matter.outcome or (str(fields["reason"]) if fields.get("reason") in OUTCOMES else "voided")
-        return replace(matter, last=seq, stage=CLOSED, closed_at=matter.closed_at or at, outcome=outcome)
-    if fields["kind"] != "matter" or refusal_of(matter, str(fields["stage"])) is not None:
-        return replace(matter, last=seq)
-    return _stepped(replace(matter, last=seq, stage=str(fields["stage"])), fields, at)
+    matter = replace(matter, last=leaf.seq)
+    if leaf.kind == "void":
+        outcome = matter.outcome or (leaf.reason if leaf.reason in OUTCOMES else "voided")
+        return replace(matter, stage=CLOSED, closed_at=matter.closed_at or leaf.recorded_at, outcome=outcome)
+    if leaf.kind != "matter" or leaf.stage is None or refusal_of(matter, leaf.stage) is not None:
+        return matter
+    return _stepped(replace(matter, stage=leaf.stage), leaf)
 
 
-def _opened(entry: str, seq: int, fields: Mapping[str, Any], at: datetime) -> Matter:
-    used_at = fields.get("used_at")
+def _opened(leaf: Leaf) -> Matter | None:
+    if leaf.kind not in GRANTING or leaf.outcome != "granted" or leaf.matter is None:
+        return None
     return Matter(
-        id=entry,
-        point=str(fields["point"]),
-        department=str(fields["department"]),
-        service=str(fields["service"]),
-        kind=str(fields["matter"]),
-        opened_at=at if used_at is None else from_epoch(int(used_at) // 1000),
-        last=seq,
-        decides=fields.get("decides"),
-        reference=fields.get("reference"),
+        id=leaf.id,
+        point=leaf.point,
+        department=leaf.department,
+        service=leaf.service,
+        kind=leaf.matter,
+        opened_at=leaf.happened_at,
+        last=leaf.seq,
+        decides=leaf.decides,
+        reference=leaf.reference,
     )
 
 
-def _stepped(matter: Matter, fields: Mapping[str, Any], at: datetime) -> Matter:
-    matter = replace(matter, decides=fields.get("decides") or matter.decides)
+def _stepped(matter: Matter, leaf: Leaf) -> Matter:
+    matter = replace(matter, decides=leaf.decides or matter.decides)
     if matter.stage == COMPLETE:
-        deadline = fields.get("deadline")
-        due = None if deadline is None else from_epoch(int(deadline) // 1000)
-        return replace(matter, complete_at=at, deadline=due)
+        due = None if leaf.deadline is None else from_millis(leaf.deadline)
+        return replace(matter, complete_at=leaf.recorded_at, deadline=due)
     if matter.stage == CLOSED:
-        return replace(matter, closed_at=at, outcome=fields.get("reason"))
+        return replace(matter, closed_at=leaf.recorded_at, outcome=leaf.reason)
     return matter
 
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, cast
 
 import msgspec
 
@@ -13,8 +11,7 @@ from cards.periods import period_named
 from cards.programme.types import Programme, Text
 from edge.encoding import b64u
 from edge.instants import rfc3339
-from ledger.leaf import leaf_hash
-from ledger.millis import from_millis
+from ledger.leaf import ChargeLine, leaf_hash
 from ledger.values import Entry, EntryPage, Outcome
 from verifier.counter.answering import Answering
 from verifier.counter.answers import Words
@@ -70,34 +67,33 @@ def history_of(programme: Programme, answering: Answering, page: EntryPage, at: 
 
 
 def _own(programme: Programme, answering: Answering, entry: Entry) -> OwnEntry:
-    fields = cast("Mapping[str, Any]", entry.fields)
-    leaf, recorded = leaf_hash(entry.leaf), from_millis(fields["at"])
-    made = Outcome(entry.id, recorded, fields.get("outcome") == "granted", fields.get("reason"), leaf)
-    service, point = programme.services.get(fields["service"]), programme.points.get(fields["point"])
+    leaf, hashed = entry.leaf, leaf_hash(entry.data)
+    made = Outcome(leaf.id, leaf.recorded_at, leaf.outcome == "granted", leaf.reason, hashed)
+    service, point = programme.services.get(leaf.service), programme.points.get(leaf.point)
     return OwnEntry(
         id=entry.id,
-        kind=fields["kind"],
-        at=rfc3339(from_millis(fields.get("used_at", fields["at"]))),
-        service=fields["service"],
-        service_name=Words.of(service.name if service else Text(en=fields["service"])),
-        point=fields["point"],
-        point_name=Words.of(point.name if point else Text(en=fields["point"])),
-        outcome=fields.get("outcome"),
-        reason=fields.get("reason"),
-        counted=tuple(_counted(programme, charge) for charge in fields.get("charges", ())),
+        kind=leaf.kind,
+        at=rfc3339(leaf.happened_at),
+        service=leaf.service,
+        service_name=Words.of(service.name if service else Text(en=leaf.service)),
+        point=leaf.point,
+        point_name=Words.of(point.name if point else Text(en=leaf.point)),
+        outcome=leaf.outcome,
+        reason=leaf.reason,
+        counted=tuple(_counted(programme, charge) for charge in leaf.charges),
         voided=entry.voided,
-        target=fields.get("target"),
-        leaf_hash=b64u(leaf),
+        target=leaf.target,
+        leaf_hash=b64u(hashed),
         promise=answering.promise(made),
     )
 
 
-def _counted(programme: Programme, charge: Mapping[str, Any]) -> Counted:
-    quota = programme.quotas.get(re.split("[@/]", charge["limit"])[0])
-    ends_at = None if quota is None else period_named(quota.unit, charge["period"], programme.zone).ends_at
+def _counted(programme: Programme, charge: ChargeLine) -> Counted:
+    quota = programme.quotas.get(re.split("[@/]", charge.limit)[0])
+    ends_at = None if quota is None else period_named(quota.unit, charge.period, programme.zone).ends_at
     return Counted(
-        name=Words.of(Text(en=charge["limit"]) if quota is None else quota.name),
-        units=charge["units"],
-        period=charge["period"],
+        name=Words.of(Text(en=charge.limit) if quota is None else quota.name),
+        units=charge.units,
+        period=charge.period,
         resets_at=None if ends_at is None else rfc3339(ends_at),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -14,6 +15,7 @@ from edge.http import answer, read_query, request_instant
 from edge.instants import InstantError, parse_asked, rfc3339
 from edge.openapi import describe
 from edge.problems import Problem
+from ledger.leaf import fields_of
 from ledger.values import Entry, Query
 from verifier.api.asking import Asking
 from verifier.api.audit.readings import EntryFilter, invalid_field, record_reading
@@ -37,7 +39,7 @@ class LogEntry(msgspec.Struct, frozen=True):
 
     id: str
     voided: bool
-    leaf: dict[str, Any]
+    leaf: Mapping[str, Any]
 
 
 class LogPage(msgspec.Struct, frozen=True):
@@ -81,7 +83,7 @@ def add_log(found: Blueprint, verifier: Verifier, asking: Asking) -> None:
         readable = _readable(caller, None)
         with ledger_problems():
             entry = verifier.ledger.entry(entry_id)
-        if entry is None or (readable is not None and str(entry.fields.get("point")) not in readable):
+        if entry is None or (readable is not None and entry.leaf.point not in readable):
             raise Problem("not-found")
         record_reading(verifier, caller, "log", entry_id, request_instant())
         return answer(_entry(entry))
@@ -113,4 +115,4 @@ def _instant(name: str, text: str | None) -> datetime | None:
 
 
 def _entry(entry: Entry) -> LogEntry:
-    return LogEntry(entry.id, entry.voided, dict(entry.fields))
+    return LogEntry(entry.id, entry.voided, fields_of(entry.leaf))

@@ -48,7 +48,7 @@ def add_names(found: Blueprint, reviewing: Reviewing) -> None:
     def entry_name(entry_id: str) -> Response:
         body = read_body(NameBody)
         caller, entry, holder = reviewing.auditor_of(entry_id)
-        caller.require(Right.NAMES, str(entry.fields["point"]))
+        caller.require(Right.NAMES, entry.leaf.point)
         purpose = body.purpose.strip()
         if len(purpose) < body.LEAST:
             raise invalid_field("$.purpose", "say what for")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 from flask import Blueprint, Response, request
@@ -24,9 +24,8 @@ from edge.instants import from_epoch, rfc3339, to_epoch
 from edge.limits import RateLimit
 from edge.openapi import describe
 from edge.problems import Problem, ProblemKind, register_problem
-from edge.strictjson import loads
 from keys.errors import TokenError
-from ledger.leaf import LeafError, leaf_hash
+from ledger.leaf import Leaf, LeafError, decode, leaf_hash
 from verifier.api.asking import Asking
 from verifier.counter.checking_in import ledger_problems
 from verifier.service import Verifier
@@ -105,8 +104,8 @@ class BreachTaken(msgspec.Struct, frozen=True):
     server_time: str
 
 
-Owns = Callable[[dict[str, Any]], bool]
-"""Whether an entry is the caller's own, by its fields."""
+Owns = Callable[[Leaf], bool]
+"""Whether an entry is the caller's own, by its leaf."""
 
 
 def add_promises(found: Blueprint, verifier: Verifier, log: LogReader, asking: Asking, limit: RateLimit) -> None:
@@ -155,7 +154,7 @@ def add_wallet_promises(
         with ledger_problems():
             name = verifier.ledger.pseudonym(subject)
         limit.require(name or "unknown")
-        return lambda fields: name is not None and fields.get("holder") == name
+        return lambda line: name is not None and line.holder == name
 
     @found.post("/v1/wallet/log/promises")
     @describe(
@@ -186,7 +185,7 @@ def add_wallet_promises(
 
 
 def _of_device(device: str) -> Owns:
-    return lambda fields: fields.get("device") == device
+    return lambda line: line.device == device
 
 
 def _take(verifier: Verifier, log: LogReader, body: Breach, owns: Owns, at: datetime, *, who: str) -> Response:
@@ -224,14 +223,14 @@ def _standing(verifier: Verifier, log: LogReader, text: str, owns: Owns, at: dat
     due = rfc3339(from_epoch(promise.by))
     try:
         proof = log.prove(promise.entry)
-        leaf = log.leaf(proof.index)
+        data = log.leaf(proof.index)
     except (NotLogged, LeafError):
         return _unlogged(verifier, promise, owns, due, at)
     except (TileError, PlaceError):
         raise Problem("unavailable", "a file of the log is missing or damaged") from None
-    if b64u(leaf_hash(leaf)) != promise.leaf:  # another entry has its number: whose it is says nothing
+    if b64u(leaf_hash(data)) != promise.leaf:  # another entry has its number: whose it is says nothing
         return PromiseStanding("broken", promise.entry, promise.leaf, due)
-    if not owns(_fields(leaf)):
+    if not owns(decode(data)):
         return PromiseStanding("unknown")
     return PromiseStanding("kept", promise.entry, promise.leaf, due, proof.index, proof.encode())
 
@@ -239,12 +238,7 @@ def _standing(verifier: Verifier, log: LogReader, text: str, owns: Owns, at: dat
 def _unlogged(verifier: Verifier, promise: Promise, owns: Owns, due: str, at: datetime) -> PromiseStanding:
     with ledger_problems():
         entry = verifier.ledger.entry(promise.entry)
-    if entry is not None and b64u(leaf_hash(entry.leaf)) == promise.leaf and not owns(dict(entry.fields)):
+    if entry is not None and b64u(leaf_hash(entry.data)) == promise.leaf and not owns(entry.leaf):
         return PromiseStanding("unknown")
     state: Literal["pending", "broken"] = "pending" if to_epoch(at) <= promise.by else "broken"
     return PromiseStanding(state, promise.entry, promise.leaf, due)
-
-
-def _fields(leaf: bytes) -> dict[str, Any]:
-    fields = loads(leaf)
-    return fields if isinstance(fields, dict) else {}

@@ -21,7 +21,7 @@ from edge.instants import from_epoch, rfc3339
 from edge.openapi import describe
 from keys.entry_proof import EntryProof, Unproved
 from keys.notes import OpenedCheckpoint
-from ledger.leaf import LeafError, leaf_hash
+from ledger.leaf import LeafError, fields_of, leaf_hash
 from ledger.millis import from_millis
 from ledger.values import Entry
 from verifier.api.audit.names import add_names
@@ -136,7 +136,7 @@ def _add_entries(found: Blueprint, reviewing: Reviewing) -> None:
         with log_problems():
             proof = _proof(reviewing, entry)
         reviewing.record(caller, "log", entry_id, holder)
-        return answer(EntrySaid(entry.id, entry.voided, dict(entry.fields), proof, rfc3339(request_instant())))
+        return answer(EntrySaid(entry.id, entry.voided, fields_of(entry.leaf), proof, rfc3339(request_instant())))
 
 
 def _anomaly(one: Anomaly, reviews: list[Review]) -> AnomalySaid:
@@ -147,7 +147,7 @@ def _anomaly(one: Anomaly, reviews: list[Review]) -> AnomalySaid:
 
 def _proof(reviewing: Reviewing, entry: Entry) -> ProofSaid:
     """The proof of the entry as the ledger holds it: whatever differs from the log shows here."""
-    digest = leaf_hash(entry.leaf)
+    digest = leaf_hash(entry.data)
     try:
         proof = reviewing.log.prove(entry.id)
     except (NotLogged, LeafError):

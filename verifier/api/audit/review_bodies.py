@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
@@ -128,7 +129,7 @@ class EntrySaid(msgspec.Struct, frozen=True):
 
     id: str
     voided: bool
-    leaf: dict[str, Any]
+    leaf: Mapping[str, Any]
     proof: ProofSaid
     server_time: str
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from flask import request
 
@@ -22,6 +22,7 @@ from edge.limits import RateLimit
 from edge.problems import Problem
 from keys.keyset import Purpose
 from keys.notes import NoteKey, OpenedCheckpoint, ecdsa_key, open_checkpoint
+from ledger.leaf import Leaf
 from ledger.values import Entry
 from verifier.api.asking import Asking
 from verifier.api.audit.readings import record_reading
@@ -60,7 +61,7 @@ class Reviewing:
         self.folders = tuple(folders)
         self.verifier, self.log, self._asking = verifier, log, asking
         self.zone = verifier.programme.zone
-        self.usage = UsageFigures(database, log, self.zone, self._fields)
+        self.usage = UsageFigures(database, log, self.zone, self._leaf)
         self.reviews = ReviewStore(database, secret)
         self.name_of, self.name_limit = name_of, RateLimit(NAMES_A_SECOND, NAMES_AT_ONCE, clock)
         self.odds = Searcher(log, self.folders, self.zone, thresholds or Thresholds())
@@ -79,11 +80,10 @@ class Reviewing:
         caller = self._asking.authenticate(request)
         with ledger_problems():
             entry = self.verifier.ledger.entry(entry_id)
-        caller.require(Right.AUDIT, EVERYWHERE if entry is None else str(entry.fields["point"]))
+        caller.require(Right.AUDIT, EVERYWHERE if entry is None else entry.leaf.point)
         if entry is None:
             raise Problem("not-found")
-        holder = entry.fields.get("holder")
-        return caller, entry, None if holder is None else str(holder)
+        return caller, entry, entry.leaf.holder
 
     def record(self, caller: Caller, kind: str, what: object, holder: str | None = None) -> None:
         """Keep that the caller read something."""
@@ -115,7 +115,7 @@ class Reviewing:
             raise Problem("not-found", "no checkpoint has been published yet")
         return state
 
-    def _fields(self, entry_id: str) -> dict[str, Any] | None:
+    def _leaf(self, entry_id: str) -> Leaf | None:
         with ledger_problems():
             entry = self.verifier.ledger.entry(entry_id)
-        return None if entry is None else dict(entry.fields)
+        return None if entry is None else entry.leaf

@@ -144,11 +144,12 @@ class BookingUpkeep:
         counts: Counter[tuple[str, str]] = Counter()
         last: dict[tuple[str, str], tuple[str, str]] = {}
         for entry in self._entries(Query(kind="booking-missed", since=year.starts_at, until=year.ends_at)):
-            service = programme.services.get(str(entry.fields["service"]))
+            leaf = entry.leaf
+            service = programme.services.get(leaf.service)
             if service is not None and service.booking is not None:
-                key = str(entry.fields["holder"]), service.booking
+                key = leaf.holder or "", service.booking
                 counts[key] += 1
-                last.setdefault(key, (str(entry.fields["target"]), str(entry.fields["point"])))
+                last.setdefault(key, (leaf.target or "", leaf.point))
         listed = {code: rule.missed_listed_from for code, rule in programme.booking_rules.items()}
         return tuple(
             MissedOften(holder, rule, missed, *last[holder, rule])

@@ -71,8 +71,7 @@ class MatterService:
             entry = self._ledger.entry(entry_id)
         if entry is None:
             return None
-        matter_id = str(entry.fields.get("target", entry.id))
-        return self._store.matters.apply(matter_id, lambda found: fold(found, entry.id, entry.seq, entry.fields))
+        return self._store.matters.apply(_matter_of(entry.leaf), lambda found: fold(found, entry.leaf))
 
     def find(self, matter_id: str) -> Matter | None:
         """Return a matter; one that the list missed is taken from the log."""
@@ -125,8 +124,12 @@ class MatterService:
     def _applied(self, line: leaf.Leaf) -> bool:
         if line.kind not in {*leaf.GRANTING, "void", "matter"} or (line.kind in leaf.GRANTING and line.matter is None):
             return False
-        fields, matter = leaf.fields_of(line), line.target or line.id
-        return self._store.matters.apply(matter, lambda found: fold(found, line.id, line.seq, fields)) is not None
+        return self._store.matters.apply(_matter_of(line), lambda found: fold(found, line)) is not None
+
+
+def _matter_of(line: leaf.Leaf) -> str:
+    """Return the matter that an entry tells of: the entry that opened it."""
+    return line.target or line.id
 
 
 def _deadline(documents: Documents, stage: Stage, matter: Matter, at: datetime) -> datetime | None:

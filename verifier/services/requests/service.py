@@ -197,9 +197,9 @@ class RequestService:
         """Return a holder's own request; Problem not-found for any other."""
         with ledger_problems():
             name, entry = self._ledger.pseudonym(subject), self._ledger.entry(request)
-        if name is None or entry is None or entry.fields.get("kind") != "request":
+        if name is None or entry is None or entry.leaf.kind != "request":
             raise Problem("not-found")
-        matter = self._matters.find(request) if entry.fields.get("holder") == name else None
+        matter = self._matters.find(request) if entry.leaf.holder == name else None
         if matter is None:
             raise Problem("not-found")
         return matter

@@ -10,14 +10,12 @@ import io
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from cards.programme.types import Programme
-from edge.instants import from_epoch
+from ledger.leaf import USES
 from ledger.values import Entry
 
-USES = frozenset({"check-in", "offline"})
 COLUMNS = (
     "month",
     "point",
@@ -49,14 +47,13 @@ def statement_lines(entries: Iterable[Entry], months: tuple[str, str], zone: Zon
     """Return the lines of the months from the first to the last named, in order; services without a use have none."""
     lines: dict[tuple[str, str], StatementLine] = {}
     for entry in entries:
-        fields = entry.fields
-        if fields.get("kind") not in USES or fields.get("outcome") != "granted":
+        leaf = entry.leaf
+        if leaf.kind not in USES or leaf.outcome != "granted":
             continue
-        month = _month(fields, zone)
+        month = leaf.happened_at.astimezone(zone).strftime("%Y-%m")
         if not months[0] <= month <= months[1]:
             continue
-        service = str(fields["service"])
-        _count(lines.setdefault((month, service), StatementLine(month, service)), entry)
+        _count(lines.setdefault((month, leaf.service), StatementLine(month, leaf.service)), entry)
     return tuple(lines[key] for key in sorted(lines))
 
 
@@ -64,14 +61,13 @@ def _count(line: StatementLine, entry: Entry) -> None:
     if entry.voided:
         line.voided += 1
         return
-    visit = entry.fields.get("visit")
-    if isinstance(visit, Mapping) and "re_entry" in visit:
+    leaf = entry.leaf
+    if leaf.visit is not None and leaf.visit.re_entry is not None:
         line.re_entries += 1
         return
     line.paid += 1
-    companions, marks = entry.fields.get("companions"), entry.fields.get("marks")
-    line.companions += companions if isinstance(companions, int) else 0
-    line.overrides += any(str(mark).startswith("override:") for mark in marks) if isinstance(marks, list) else 0
+    line.companions += leaf.companions or 0
+    line.overrides += any(mark.startswith("override:") for mark in leaf.marks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,12 +125,6 @@ def _names_of(programme: Programme, service: str) -> tuple[str, str]:
 
 def _counts(line: StatementLine) -> tuple[int, ...]:
     return (line.paid, line.re_entries, line.companions, line.voided, line.overrides)
-
-
-def _month(fields: Mapping[str, Any], zone: ZoneInfo) -> str:
-    """The local month of a use: of one recorded offline, that of its own time."""
-    used_at = fields.get("used_at", fields["at"])
-    return from_epoch(int(str(used_at)) // 1000).astimezone(zone).strftime("%Y-%m")
 
 
 def month_span(months: tuple[str, str], zone: ZoneInfo) -> tuple[datetime, datetime]:
