@@ -153,7 +153,15 @@ class Authenticator:
 
     def _at_device(self, request: Request, device: Device) -> Caller:
         operator = self._operator(request, device)
-        return Caller("device", device.id, {device.point: device.rights}, device.point, operator, device.label)
+        return Caller(
+            "device",
+            device.id,
+            device.scope,
+            device.point,
+            operator,
+            device.label,
+            needs_operator=device.needs_operator,
+        )
 
     def _operator(self, request: Request, device: Device) -> Operator | None:
         token = request.headers.get(OPERATOR_HEADER)
@@ -163,7 +171,7 @@ class Authenticator:
         session = self._operators.get(hash_token(token), at, self.store.operators.session)
         if session is None or session.device_id != device.id or not session.alive(at):
             raise Problem(OPERATOR_SIGNED_OUT.code)
-        return Operator(session.operator.id, session.operator.name, session.operator.rights)
+        return Operator(session.operator.id, session.operator.name, session.operator.effective)
 
     def _bearer(self, token: str) -> Caller:
         if token.startswith(PERSON_TOKEN):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -16,7 +16,7 @@ from accounts import journal
 from accounts.credentials import DEVICE_TOKEN, hash_code, hash_token, new_code, new_token
 from accounts.database import AccountsDatabase
 from accounts.journal import AccountAction
-from accounts.rights import Right
+from accounts.rights import Right, Rights, narrowed
 from accounts.tables import DEVICES, ENROLMENT_CODES
 from edge.ids import new_id
 from keys.dpop import ProofKey
@@ -45,11 +45,16 @@ class DeviceCode:
     label: str
     rights: frozenset[Right]
     expires_at: datetime
+    needs_operator: bool
+    services: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Device:
-    """An enrolled device. `jwk` is its public key; `last_seen_at` is coarse (`SEEN_EVERY`)."""
+    """An enrolled device. `jwk` is its public key; `last_seen_at` is coarse (`SEEN_EVERY`).
+
+    `needs_operator`: it has no right while nobody is signed in; `services`: the only ones it serves, none for all.
+    """
 
     id: str
     point: str
@@ -60,6 +65,13 @@ class Device:
     enrolled_at: datetime
     last_seen_at: datetime
     revoked_at: datetime | None
+    needs_operator: bool = False
+    services: tuple[str, ...] = ()
+
+    @property
+    def scope(self) -> Rights:
+        """Its rights at its point, narrowed to its services."""
+        return narrowed(self.rights, self.point, self.services)
 
     @cached_property
     def key(self) -> ProofKey:
@@ -74,16 +86,29 @@ class Devices:
         self._database = database
 
     def make_code(
-        self, point: str, *, by: str, at: datetime, label: str = "", rights: frozenset[Right] | None = None
+        self,
+        point: str,
+        *,
+        needs_operator: bool,
+        by: str,
+        at: datetime,
+        label: str = "",
+        rights: frozenset[Right] | None = None,
+        services: Iterable[str] = (),
     ) -> DeviceCode:
-        """Make a one-time code for a device at `point`, good for `CODE_LIVES`; rights default to the smallest."""
-        granted = frozenset({Right.CHECK_IN}) if rights is None else rights
-        made = DeviceCode(new_id(), new_code(), point, label, granted, at + CODE_LIVES)
+        """Make a one-time code for a device at `point`, good for `CODE_LIVES`; rights default to the smallest.
+
+        `needs_operator`: the device has no right while nobody is signed in there; `services`: the only ones it serves.
+        """
+        granted, served = frozenset({Right.CHECK_IN}) if rights is None else rights, tuple(sorted(services))
+        made = DeviceCode(new_id(), new_code(), point, label, granted, at + CODE_LIVES, needs_operator, served)
         row: dict[str, object] = {"id": made.id, "code_hash": hash_code(made.code), "point": point, "label": label}
         row |= {"rights": sorted(granted), "created_at": at, "expires_at": made.expires_at}
+        row |= {"needs_operator": needs_operator, "services": list(served)}
         with self._database.write() as connection:
             connection.execute(ENROLMENT_CODES.insert().values(row))
-            detail = {"point": point, "rights": sorted(granted)}
+            detail = {"point": point, "rights": sorted(granted), "needs_operator": needs_operator}
+            detail |= {"services": list(served)} if served else {}
             journal.append(connection, AccountAction.CODE_MADE, made.id, by=by, at=at, detail=detail)
         return made
 
@@ -105,6 +130,7 @@ class Devices:
             row: dict[str, object] = {"id": new_id(), "point": found.point, "label": label or found.label}
             row |= {"rights": found.rights, "jwk": dict(jwk), "thumbprint": name, "token_hash": hash_token(token)}
             row |= {"enrolled_at": at, "last_seen_at": at, "revoked_at": None}
+            row |= {"needs_operator": found.needs_operator, "services": found.services}
             try:
                 connection.execute(DEVICES.insert().values(row))
             except IntegrityError:  # the same key was enrolled with another code at this very moment
@@ -131,6 +157,17 @@ class Devices:
         """Note that the device is in use. Callers do so once in `SEEN_EVERY`."""
         with self._database.write() as connection:
             connection.execute(DEVICES.update().where(DEVICES.c.id == device.id).values(last_seen_at=at))
+
+    def set_operator(self, device_id: str, *, needs_operator: bool, by: str, at: datetime) -> None:
+        """Say whether a device needs an operator from now on; UnknownDevice if there is none in use."""
+        mine = sa.and_(DEVICES.c.id == device_id, DEVICES.c.revoked_at.is_(None))
+        with self._database.write() as connection:
+            change = DEVICES.update().where(mine).values(needs_operator=needs_operator)
+            if connection.execute(change).rowcount != 1:
+                raise UnknownDevice(device_id)
+            detail, action = {"needs_operator": needs_operator}, AccountAction.DEVICE_OPERATOR_CHANGED
+            journal.append(connection, action, device_id, by=by, at=at, detail=detail)
+        self._database.revision += 1
 
     def revoke(self, device_id: str, *, by: str, at: datetime) -> None:
         """Take a device out of use; UnknownDevice if there is none or it is out already."""
@@ -183,4 +220,6 @@ def _device(row: Row[Any]) -> Device:
         row.enrolled_at,
         row.last_seen_at,
         row.revoked_at,
+        row.needs_operator,
+        tuple(row.services),
     )

@@ -52,7 +52,11 @@ class DeviceEnrolment(Struct, forbid_unknown_fields=True):
 
 
 class EnrolledDevice(Struct, omit_defaults=True):
-    """What a device keeps. `root` is the thumbprint of the root key that trust bundles are held to."""
+    """What a device keeps. `root` is the thumbprint of the root key that trust bundles are held to.
+
+    `needs_operator`: while nobody is signed in the device may look at cards, and nothing else; `services` the only
+    ones it serves, none for all of its point.
+    """
 
     device: str
     access_token: str
@@ -62,6 +66,8 @@ class EnrolledDevice(Struct, omit_defaults=True):
     rights: list[str]
     server_time: str
     root: str | None = None
+    needs_operator: bool = False
+    services: tuple[str, ...] = ()
 
 
 class OperatorSignIn(Struct, forbid_unknown_fields=True):
@@ -123,7 +129,9 @@ def _add_enrolment(found: Blueprint, authenticator: Authenticator, root: str | N
         device, token = _enrol(authenticator, read_body(DeviceEnrolment))
         at = rfc3339(authenticator.clock.now())
         rights = sorted(device.rights)
-        return answer(EnrolledDevice(device.id, token, "DPoP", device.point, device.label, [*rights], at, root), 201)
+        made = EnrolledDevice(device.id, token, "DPoP", device.point, device.label, [*rights], at, root)
+        made.needs_operator, made.services = device.needs_operator, device.services
+        return answer(made, 201)
 
 
 def _enrol(authenticator: Authenticator, asked: DeviceEnrolment) -> tuple[Device, str]:
@@ -192,9 +200,9 @@ def _add_operator_sessions(found: Blueprint, authenticator: Authenticator) -> No
 
 def _operator_signed_in(opened: OpenedSession, device: Device) -> OperatorSignedIn:
     record = opened.session.operator
-    operator = Operator(record.id, record.name, record.rights)
-    caller = Caller("device", device.id, {device.point: device.rights}, device.point, operator)
-    rights = [right.value for right in Right if caller.may(right, device.point)]
+    operator = Operator(record.id, record.name, record.effective)
+    caller = Caller("device", device.id, device.scope, device.point, operator)
+    rights = [right.value for right in Right if caller.may_some(right, device.point)]
     return OperatorSignedIn(opened.token, record.id, record.name, rights, rfc3339(opened.session.expires_at))
 
 

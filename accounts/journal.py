@@ -23,6 +23,7 @@ class AccountAction(StrEnum):
     CODE_MADE = "code-made"
     DEVICE_ENROLLED = "device-enrolled"
     DEVICE_REVOKED = "device-revoked"
+    DEVICE_OPERATOR_CHANGED = "device-operator-changed"
     INTEGRATOR_ADDED = "integrator-added"
     INTEGRATOR_REVOKED = "integrator-revoked"
     OPERATOR_ADDED = "operator-added"

@@ -13,16 +13,18 @@ from sqlalchemy.exc import IntegrityError
 
 from accounts import attempts, journal
 from accounts.attempts import Attempt
-from accounts.credentials import OPERATOR_TOKEN, hash_pin, hash_token, matches, new_token
+from accounts.credentials import OPERATOR_TOKEN, WeakSecret, hash_pin, hash_token, matches, new_token
 from accounts.database import AccountsDatabase
 from accounts.devices import Device
 from accounts.journal import AccountAction
 from accounts.people import NameTaken, WrongCredentials
-from accounts.rights import EVERYWHERE, Rights, load_rights, save_rights
+from accounts.rights import EVERYWHERE, SUPERVISING, Rights, load_rights, save_rights
 from accounts.tables import OPERATOR_SESSIONS, OPERATORS
 from edge.ids import new_id
 
 SESSION_LIVES: Final = timedelta(hours=12)
+SESSIONS_KEPT: Final = timedelta(days=100)
+"""How long after its end a session is remembered: records that a device made offline are held against it."""
 
 
 class UnknownOperator(LookupError):
@@ -42,8 +44,16 @@ class OperatorRecord:
     disabled_at: datetime | None
 
     def works_at(self, point: str) -> bool:
-        """Tell whether the operator has any right at `point`."""
-        return bool(self.rights.get(point) or self.rights.get(EVERYWHERE))
+        """Tell whether the operator has any right at `point`, for one service at least."""
+        places = (key.partition("/")[0] for key, held in self.rights.items() if held)
+        return any(place in {point, EVERYWHERE} for place in places)
+
+    @property
+    def effective(self) -> Rights:
+        """The rights in force: without a PIN nobody supervises, whatever was once granted."""
+        if self.has_pin:
+            return self.rights
+        return {key: held - SUPERVISING for key, held in self.rights.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +87,13 @@ class Operators:
     def add(
         self, code: str, name: str, rights: Rights, *, by: str, at: datetime, pin: str | None = None
     ) -> OperatorRecord:
-        """Add an operator; NameTaken if the code is in use, WeakSecret for a bad PIN, ValueError without any right."""
+        """Add an operator; NameTaken if the code is in use, WeakSecret for a bad PIN, ValueError without any right.
+
+        Whoever answers for what others did has a PIN: WeakSecret without one.
+        """
         if not any(rights.values()):
             raise ValueError("an operator needs a right at a point")
+        _refuse_open_supervisor(rights, has_pin=pin is not None)
         made = OperatorRecord(new_id(), code, name, pin is not None, rights, at, None)
         row: dict[str, object] = {
             "id": made.id,
@@ -110,14 +124,14 @@ class Operators:
         self._end_sessions(changed, at)
 
     def set_rights(self, code: str, rights: Rights, *, by: str, at: datetime) -> None:
-        """Give an operator these rights instead of the old; UnknownOperator, ValueError without any right."""
+        """Give an operator these rights instead of the old; UnknownOperator, ValueError for none, WeakSecret."""
         if not any(rights.values()):
             raise ValueError("an operator needs a right at a point")
         kept = save_rights(rights)
         self._change(code, {"rights": kept}, AccountAction.OPERATOR_RIGHTS_CHANGED, by=by, at=at, rights=kept)
 
     def _change(
-        self, code: str, values: dict[str, object], action: AccountAction, *, by: str, at: datetime, **detail: object
+        self, code: str, values: dict[str, Any], action: AccountAction, *, by: str, at: datetime, **detail: object
     ) -> str:
         """Change an active operator's row, tell the log, and return the operator's id."""
         active = sa.and_(OPERATORS.c.code == code, OPERATORS.c.disabled_at.is_(None))
@@ -125,6 +139,9 @@ class Operators:
             row = connection.execute(sa.select(OPERATORS).where(active)).one_or_none()
             if row is None:
                 raise UnknownOperator(code)
+            _refuse_open_supervisor(
+                load_rights(values.get("rights", row.rights)), has_pin=values.get("pin", row.pin) is not None
+            )
             connection.execute(OPERATORS.update().where(active).values(values))
             journal.append(connection, action, row.id, by=by, at=at, detail=detail)
         self._database.revision += 1
@@ -168,7 +185,7 @@ class Operators:
         row |= {"opened_at": at, "expires_at": session.expires_at}
         with self._database.write() as connection:
             attempts.succeeded(connection, attempt, at)
-            connection.execute(OPERATOR_SESSIONS.delete().where(OPERATOR_SESSIONS.c.expires_at < at - SESSION_LIVES))
+            connection.execute(OPERATOR_SESSIONS.delete().where(OPERATOR_SESSIONS.c.expires_at < at - SESSIONS_KEPT))
             connection.execute(OPERATOR_SESSIONS.insert().values(row))
             journal.append(connection, AccountAction.OPERATOR_SIGNED_IN, operator.id, by=f"device:{device.id}", at=at)
         return OpenedSession(session, token)
@@ -182,6 +199,25 @@ class Operators:
             row = connection.execute(query.where(held.token_hash == token_hash)).one_or_none()
         return None if row is None else OperatorSession(_operator(row), row.device_id, row.expires_at, row.ended_at)
 
+    def on_duty(self, operator_id: str, device_id: str, at: datetime, leeway: timedelta) -> OperatorRecord | None:
+        """Return the operator if signed in at this device at `at`, give or take `leeway` between two clocks; else None.
+
+        Sessions are known for `SESSIONS_KEPT` after their end. An operator taken out of use was none from then on.
+        """
+        held, who = OPERATOR_SESSIONS.c, OPERATORS.c
+        theirs = sa.and_(held.operator_id == operator_id, held.device_id == device_id)
+        open_then = sa.and_(
+            held.opened_at <= at + leeway,
+            held.expires_at > at - leeway,
+            sa.or_(held.ended_at.is_(None), held.ended_at > at - leeway),
+            sa.or_(who.disabled_at.is_(None), who.disabled_at > at - leeway),
+        )
+        both = sa.join(OPERATOR_SESSIONS, OPERATORS, who.id == held.operator_id)
+        with self._database.read() as connection:
+            query = sa.select(OPERATORS).select_from(both).where(theirs, open_then).limit(1)
+            row = connection.execute(query).one_or_none()
+        return None if row is None else _operator(row)
+
     def sign_out(self, token: str, device: Device, *, at: datetime) -> None:
         """End a session of this device; nothing happens if there is none."""
         held = OPERATOR_SESSIONS.c
@@ -189,6 +225,12 @@ class Operators:
         with self._database.write() as connection:
             connection.execute(OPERATOR_SESSIONS.update().where(mine).values(ended_at=at))
         self._database.revision += 1
+
+
+def _refuse_open_supervisor(rights: Rights, *, has_pin: bool) -> None:
+    """Raise WeakSecret for a supervisor whom a code typed at the device alone would make."""
+    if not has_pin and any(held & SUPERVISING for held in rights.values()):
+        raise WeakSecret("a supervisor needs a PIN: void-any and override answer for what others did")
 
 
 def _operator(row: Row[Any]) -> OperatorRecord:

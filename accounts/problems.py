@@ -24,6 +24,15 @@ CODE_REFUSED: Final = register_problem(
         "Type the code again, or have a new one made: a code works once, within 24 hours.",
     )
 )
+OPERATOR_NEEDED: Final = register_problem(
+    ProblemKind(
+        "operator-needed",
+        403,
+        "须先由工作人员登录",
+        "This device does nothing while no operator is signed in",
+        "Sign in at this device, and try again.",
+    )
+)
 OPERATOR_SIGNED_OUT: Final = register_problem(
     ProblemKind(
         "operator-signed-out",

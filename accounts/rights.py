@@ -5,11 +5,12 @@ Rights in force are the device's and the operator's together (DESIGN §3).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Literal
+from typing import Final, Literal
 
+from accounts.problems import OPERATOR_NEEDED
 from edge.problems import Problem
 
 EVERYWHERE = "*"
@@ -47,12 +48,15 @@ class Role(StrEnum):
 
 
 Rights = Mapping[str, frozenset[Right]]
-"""Point code, or `EVERYWHERE`, to the rights there."""
+"""Point code, or `EVERYWHERE`, to the rights there. `point/service` narrows them to one service (DESIGN §3)."""
+
+DEPARTMENT: Final = "dept-"
+"""A department's own place is this and its code: rights are given there as at a point."""
 
 SMALLEST = frozenset({Right.CHECK_IN})
 """What a device, an integrator or an operator gets when nothing is said."""
 
-NEEDS_OPERATOR = frozenset({Right.VOID_ANY, Right.OVERRIDE})
+SUPERVISING: Final = frozenset({Right.VOID_ANY, Right.OVERRIDE})
 """Rights that answer for what another person did: never in force without an operator who is named in the log."""
 
 ROLE_RIGHTS: Mapping[Role, frozenset[Right]] = {
@@ -80,7 +84,8 @@ class Caller:
     """Who sent a request, and what that one may do where.
 
     `kind` and `id` name the device, integrator or person; `point` is a device's place, else None; `operator` the
-    member of staff signed in at the device; `roles` a person's.
+    member of staff signed in at the device; `roles` a person's. `needs_operator`: a device that has no right at all
+    while nobody is signed in there, so that leaving the operator out never widens a right.
     """
 
     kind: Literal["device", "integrator", "person"]
@@ -90,33 +95,82 @@ class Caller:
     operator: Operator | None = None
     label: str = ""
     roles: frozenset[Role] = field(default_factory=frozenset)
+    needs_operator: bool = False
 
-    def may(self, right: Right, point: str) -> bool:
-        """Tell whether `right` is in force at `point`: the caller's and, when one is signed in, the operator's too."""
-        if right in NEEDS_OPERATOR and self.operator is None:
-            return False
-        if not _holds(self.rights, right, point):
-            return False
-        return self.operator is None or _holds(self.operator.rights, right, point)
+    @property
+    def unstaffed(self) -> bool:
+        """Whether this is a device that needs an operator, and nobody is signed in."""
+        return self.needs_operator and self.operator is None
 
-    def require(self, right: Right, point: str) -> None:
-        """Raise `Problem` not-permitted unless `right` is in force at `point`.
+    def may(self, right: Right, point: str, service: str | None = None) -> bool:
+        """Tell whether `right` is in force at `point`: the caller's and, when one is signed in, the operator's too.
+
+        A right narrowed to services holds for those alone; without `service` it is asked for the whole point.
+        """
+        if self.operator is None and (self.needs_operator or right in SUPERVISING):
+            return False
+        return all(_holds(rights, right, point, service) for rights in self._held())
+
+    def may_some(self, right: Right, point: str) -> bool:
+        """Tell whether `right` is in force at `point` for one service at least: the service itself is asked later."""
+        named = {service for rights in self._held() for service in _services(rights, right, point)}
+        return self.may(right, point) or any(self.may(right, point, service) for service in named)
+
+    def may_look(self, point: str) -> bool:
+        """Tell whether a card may be looked at: a device that needs an operator may do so while nobody is signed in."""
+        if not self.unstaffed:
+            return self.may_some(Right.CHECK_IN, point)
+        return replace(self, needs_operator=False).may_some(Right.CHECK_IN, point)
+
+    def require(self, right: Right, point: str, service: str | None = None) -> None:
+        """Raise `Problem` not-permitted unless `right` is in force at `point`; operator-needed where one may have it.
 
         A point that does not exist and a point of others give the very same answer, so that nobody can list points.
         """
-        if not self.may(right, point):
-            raise Problem("not-permitted")
+        if not self.may(right, point, service):
+            raise self.refusal(right, point, service)
+
+    def refusal(self, right: Right, point: str, service: str | None = None) -> Problem:
+        """Return the problem of a right that is not in force: of an operator missing where the device has the right."""
+        held = service is None and _services(self.rights, right, point)
+        if self.unstaffed and (held or _holds(self.rights, right, point, service)):
+            return Problem(OPERATOR_NEEDED.code)
+        return Problem("not-permitted")
 
     def points(self, right: Right) -> frozenset[str]:
-        """Return the points at which `right` is in force; `EVERYWHERE` stands for all of them."""
-        named = {*self.rights, *(self.operator.rights if self.operator else ())}
-        if EVERYWHERE in named and self.may(right, EVERYWHERE):
+        """Return the points at which `right` is in force for every service; `EVERYWHERE` stands for all of them."""
+        return self._points(right, self.may)
+
+    def some_points(self, right: Right) -> frozenset[str]:
+        """Return the points at which `right` is in force for one service at least; `EVERYWHERE` for all of them."""
+        return self._points(right, self.may_some)
+
+    def _points(self, right: Right, holds: Callable[[Right, str], bool]) -> frozenset[str]:
+        named = {key.partition("/")[0] for rights in self._held() for key in rights}
+        if EVERYWHERE in named and holds(right, EVERYWHERE):
             return frozenset({EVERYWHERE})
-        return frozenset(point for point in named if point != EVERYWHERE and self.may(right, point))
+        return frozenset(point for point in named if point != EVERYWHERE and holds(right, point))
+
+    def _held(self) -> tuple[Rights, ...]:
+        return (self.rights,) if self.operator is None else (self.rights, self.operator.rights)
 
 
-def _holds(rights: Rights, right: Right, point: str) -> bool:
-    return right in rights.get(point, ()) or right in rights.get(EVERYWHERE, ())
+def _holds(rights: Rights, right: Right, point: str, service: str | None = None) -> bool:
+    places = (point, EVERYWHERE)
+    keys = places if service is None else (*places, *(f"{place}/{service}" for place in places))
+    return any(right in rights.get(key, ()) for key in keys)
+
+
+def _services(rights: Rights, right: Right, point: str) -> list[str]:
+    """The services to which a right at a point is narrowed."""
+    split = ((*key.partition("/")[::2], held) for key, held in rights.items())
+    return [service for place, service, held in split if service and right in held and place in {point, EVERYWHERE}]
+
+
+def narrowed(rights: frozenset[Right], point: str, services: Iterable[str]) -> dict[str, frozenset[Right]]:
+    """Return rights at a point, for these services alone where any are named."""
+    keys = [f"{point}/{service}" for service in services] or [point]
+    return dict.fromkeys(keys, rights)
 
 
 def rights_of_roles(roles: Iterable[Role]) -> dict[str, frozenset[Right]]:

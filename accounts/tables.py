@@ -45,6 +45,8 @@ ENROLMENT_CODES = sa.Table(
     sa.Column("created_at", InstantColumn, nullable=False),
     sa.Column("expires_at", InstantColumn, nullable=False),
     sa.Column("used_at", InstantColumn),
+    sa.Column("needs_operator", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("services", sa.JSON, nullable=False, server_default="[]"),
 )
 
 DEVICES = sa.Table(
@@ -60,6 +62,8 @@ DEVICES = sa.Table(
     sa.Column("enrolled_at", InstantColumn, nullable=False),
     sa.Column("last_seen_at", InstantColumn, nullable=False),
     sa.Column("revoked_at", InstantColumn),
+    sa.Column("needs_operator", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("services", sa.JSON, nullable=False, server_default="[]"),
     # One key is one live device, also when two codes are used with it at the same moment.
     sa.Index(
         "ix_devices_live_key",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import statistics
 import tempfile
 import time
@@ -135,9 +136,9 @@ def _connected() -> Iterator[Transport]:
 
 def _desk(world: World, line: Timed) -> AgentCounter:
     """A desk whose calls go straight into the application: what is measured is the counter's own way."""
-    folder = world.folder / f"agent-{world.accounts.devices.make_code('gym', by=BY, at=world.clock.now()).id}"
+    folder = world.folder / f"agent-{secrets.token_hex(8)}"
     server._sent = line.sent  # type: ignore[assignment]  # noqa: SLF001 - no socket in between
-    code = world.accounts.devices.make_code("gym", by=BY, at=world.clock.now()).code
+    code = world.accounts.devices.make_code("gym", needs_operator=False, by=BY, at=world.clock.now()).code
     kept = identity.keep(folder, BASE, server.enrol(BASE, code, identity.key_of(folder), world.clock))
     queue = OfflineQueue(folder, kept.signer, kept.device, kept.point)
     documents = DocumentFolder(folder, kept.root)

@@ -100,7 +100,7 @@ class BenchWorld:
     def device(self, point: str) -> Device:
         """Enrol a device at a point."""
         store, signer = AccountStore.open(self.settings.accounts_url), FileSigner.generate()
-        code = store.devices.make_code(point, by="bench", at=self.now).code
+        code = store.devices.make_code(point, needs_operator=False, by="bench", at=self.now).code
         _, token = store.devices.enrol(code, public_jwk(signer.public_key), at=self.now)
         store.close()
         return Device(signer, token)

@@ -110,8 +110,9 @@ def demo_points(programme: Programme) -> tuple[str, ...]:
 
 
 def device_code(store: AccountStore, point: str, at: datetime) -> str:
-    """Return a one-time code for a tablet at a point."""
-    return store.devices.make_code(point, by=BY, at=at, label="1", rights=COUNTER_RIGHTS).code
+    """Return a one-time code for a tablet at a point; the gym's shows what one without its operator does not do."""
+    staffed = point == _PREFERRED[0]
+    return store.devices.make_code(point, needs_operator=staffed, by=BY, at=at, label="1", rights=COUNTER_RIGHTS).code
 
 
 def wallet_link(desk: Issuer, holder: DemoHolder, at: datetime) -> str | None:

@@ -13,7 +13,7 @@ from typing import IO, Final
 import click
 
 from accounts.credentials import WeakSecret
-from accounts.rights import EVERYWHERE, Right, Rights, parse_rights
+from accounts.rights import DEPARTMENT, EVERYWHERE, Right, Rights, parse_rights
 from accounts.store import AccountStore
 from cards.programme.load import ProgrammeError, load_programme
 from edge.cli import Refusal
@@ -23,8 +23,17 @@ from edge.settings import Settings, load_settings
 
 RIGHT: Final = click.Choice([right.value for right in Right])
 GRANT_HELP: Final = (
-    "POINT=RIGHT[,RIGHT…], such as gym=check-in,void; `*` for every point; without `=…` check-in alone. Repeatable."
+    "PLACE=RIGHT[,RIGHT…], such as gym=check-in,void; a place is a point, a department's dept-CODE, or `*` for all; "
+    "PLACE/SERVICE for one service alone; without `=…` check-in alone. Repeatable."
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where rights can be given: `codes` of points and, as `dept-…`, of departments; and the services' codes."""
+
+    codes: Collection[str]
+    services: Collection[str]
 
 
 @dataclass
@@ -46,10 +55,12 @@ class AccountsCli:
         finally:
             store.close()
 
-    def points(self) -> Collection[str]:
-        """Return the codes of the programme's points."""
+    def places(self) -> Places:
+        """Return the places and services at which rights can be given: the programme's."""
         try:
-            return load_programme(self.settings.programme).points.keys()
+            programme = load_programme(self.settings.programme)
+            departments = (f"{DEPARTMENT}{code}" for code in programme.departments)
+            return Places(frozenset({*programme.points, *departments}), frozenset(programme.services))
         except (ProgrammeError, OSError) as error:
             raise Refusal(f"the programme cannot be read: {error}", "YUNJU_PROGRAMME names its file") from None
 
@@ -79,21 +90,32 @@ def ask(what: str, file: IO[str] | None) -> str:
     return typed
 
 
-def point_of(text: str, known: Collection[str]) -> str:
-    """Return a point's code; a refusal if the programme has no such point: its device could do nothing anywhere."""
-    if text in known:
+def place_of(text: str, known: Places) -> str:
+    """Return the code of a point or of a department's place; a refusal if there is none: rights there would be idle."""
+    return _known(text, known.codes, "point or department place", "points and departments")
+
+
+def service_of(text: str, known: Places) -> str:
+    """Return a service's code; a refusal if the programme has no such service."""
+    return _known(text, known.services, "service", "services")
+
+
+def _known(text: str, codes: Collection[str], what: str, many: str) -> str:
+    if text in codes:
         return text
-    near = get_close_matches(text, known, 1)
-    hint = f"did you mean {near[0]}?" if near else f"the programme's points: {', '.join(sorted(known))}"
-    raise Refusal(f"the programme has no point {text!r}", hint)
+    near = get_close_matches(text, codes, 1)
+    hint = f"did you mean {near[0]}?" if near else f"the programme's {many}: {', '.join(sorted(codes))}"
+    raise Refusal(f"the programme has no {what} {text!r}", hint)
 
 
-def grants(texts: Iterable[str], known: Collection[str]) -> Rights:
-    """Return the rights that `POINT=RIGHT,RIGHT` texts name; a usage error for a right that is none."""
+def grants(texts: Iterable[str], known: Places) -> Rights:
+    """Return the rights that `PLACE=RIGHT,RIGHT` texts name; a usage error for a right that is none."""
     found: dict[str, frozenset[Right]] = {}
     for text in texts:
-        point, _, names = text.partition("=")
-        code = point if point == EVERYWHERE else point_of(point, known)
+        where, _, names = text.partition("=")
+        place, narrow, service = where.partition("/")
+        code = place if place == EVERYWHERE else place_of(place, known)
+        code += f"/{service_of(service, known)}" if narrow else ""
         try:
             rights = parse_rights(name for name in names.split(",") if name)
         except ValueError as error:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlencode
 
 import click
 import qrcode
 
-from accounts.cli.desk import RIGHT, AccountsCli, point_of
+from accounts.cli.desk import RIGHT, AccountsCli, place_of, service_of
 from accounts.devices import Device, DeviceCode, UnknownDevice
 from accounts.rights import parse_rights
 from edge.cli import Refusal, emit, json_option
@@ -24,18 +25,45 @@ def device() -> None:
     """Tablets, counters and agents, each with a key of its own."""
 
 
+NEEDS = click.option(
+    "--needs-operator/--no-operator",
+    default=True,
+    show_default=True,
+    help="Whether it does nothing but look at cards while no operator is signed in.",
+)
+
+
 @device.command("add")
-@click.option("--point", required=True, help="Where the device stands: a point's code.")
+@click.option("--point", required=True, help="Where the device stands: a point's code, or a department's dept-CODE.")
 @click.option("--right", "rights", multiple=True, type=RIGHT, help="What it may do there; check-in if none is named.")
+@click.option("--service", "services", multiple=True, help="A service it may serve, these alone; all if none is named.")
 @click.option("--label", default="", help="What people call it.")
+@NEEDS
 @json_option
 @click.pass_obj
-def add(desk: AccountsCli, point: str, rights: tuple[str, ...], label: str, as_json: bool) -> None:
+def add(  # noqa: PLR0917 - click passes them by name
+    desk: AccountsCli,
+    point: str,
+    rights: tuple[str, ...],
+    services: tuple[str, ...],
+    label: str,
+    needs_operator: bool,
+    as_json: bool,
+) -> None:
     """Make a one-time code for a new device and show it once, also as a QR code to scan with the device."""
     # Both before the code: once made, it is shown.
-    place, pinned = point_of(point, desk.points()), _pinned(desk)
+    known, pinned = desk.places(), _pinned(desk)
+    place, served = place_of(point, known), [service_of(service, known) for service in services]
     with desk.store() as store:
-        made = store.devices.make_code(place, by=desk.by, at=desk.clock.now(), label=label, rights=parse_rights(rights))
+        made = store.devices.make_code(
+            place,
+            needs_operator=needs_operator,
+            by=desk.by,
+            at=desk.clock.now(),
+            label=label,
+            rights=parse_rights(rights),
+            services=served,
+        )
     address = _address(desk.settings.base_url, {"code": made.code, **pinned})
     emit(_code_row(made, address), as_json, _told(made, address))
 
@@ -51,18 +79,36 @@ def list_devices(desk: AccountsCli, point: str | None, as_json: bool) -> None:
     emit([_row(one) for one in found], as_json, "\n".join(map(_line, found)) or "no device yet")
 
 
+@device.command("operator")
+@click.argument("device_id", metavar="ID")
+@NEEDS
+@json_option
+@click.pass_obj
+def operator(desk: AccountsCli, device_id: str, needs_operator: bool, as_json: bool) -> None:
+    """Say whether the device ID needs an operator from now on; every server process follows within five seconds."""
+    with _unknown_refused(), desk.store() as store:
+        store.devices.set_operator(device_id, needs_operator=needs_operator, by=desk.by, at=desk.clock.now())
+    told = f"{device_id} {'needs an operator' if needs_operator else 'works without an operator'}"
+    emit({"changed": device_id, "needs_operator": needs_operator}, as_json, told)
+
+
 @device.command("revoke")
 @click.argument("device_id", metavar="ID")
 @json_option
 @click.pass_obj
 def revoke(desk: AccountsCli, device_id: str, as_json: bool) -> None:
     """Take the device ID out of use; every server process follows within five seconds."""
+    with _unknown_refused(), desk.store() as store:
+        store.devices.revoke(device_id, by=desk.by, at=desk.clock.now())
+    emit({"revoked": device_id}, as_json, f"{device_id} is revoked")
+
+
+@contextmanager
+def _unknown_refused() -> Iterator[None]:
     try:
-        with desk.store() as store:
-            store.devices.revoke(device_id, by=desk.by, at=desk.clock.now())
+        yield
     except UnknownDevice:
         raise Refusal("no device in use has this id", "`device list` shows them") from None
-    emit({"revoked": device_id}, as_json, f"{device_id} is revoked")
 
 
 def _address(base_url: str, parts: Mapping[str, str]) -> str:
@@ -94,9 +140,18 @@ def _told(made: DeviceCode, address: str) -> str:
         f"{drawing.getvalue()}\n"
         f"code:   {made.code}   (works once, until {rfc3339(made.expires_at)}; it is not shown again)\n"
         f"point:  {made.point}\n"
-        f"rights: {', '.join(sorted(made.rights))}\n"
+        f"rights: {', '.join(sorted(made.rights))}{_for(made)}\n"
+        f"staff:  {_staffed(made)}\n"
         f"open:   {address}"
     )
+
+
+def _staffed(one: Device | DeviceCode) -> str:
+    return "needs an operator" if one.needs_operator else "works without an operator"
+
+
+def _for(one: Device | DeviceCode) -> str:
+    return f" for {', '.join(one.services)}" if one.services else ""
 
 
 def _code_row(made: DeviceCode, address: str) -> dict[str, object]:
@@ -105,6 +160,8 @@ def _code_row(made: DeviceCode, address: str) -> dict[str, object]:
         "point": made.point,
         "label": made.label,
         "rights": sorted(made.rights),
+        "services": list(made.services),
+        "needs_operator": made.needs_operator,
         "expires_at": rfc3339(made.expires_at),
         "address": address,
     }
@@ -112,7 +169,7 @@ def _code_row(made: DeviceCode, address: str) -> dict[str, object]:
 
 def _line(one: Device) -> str:
     state = "" if one.revoked_at is None else f"  revoked {rfc3339(one.revoked_at)}"
-    return f"{one.id}  {one.point}  {','.join(sorted(one.rights))}  {one.label}{state}"
+    return f"{one.id}  {one.point}  {','.join(sorted(one.rights))}{_for(one)}  {_staffed(one)}  {one.label}{state}"
 
 
 def _row(one: Device) -> dict[str, object]:
@@ -121,6 +178,8 @@ def _row(one: Device) -> dict[str, object]:
         "point": one.point,
         "label": one.label,
         "rights": sorted(one.rights),
+        "services": list(one.services),
+        "needs_operator": one.needs_operator,
         "key": one.thumbprint,
         "enrolled_at": rfc3339(one.enrolled_at),
         "last_seen_at": rfc3339(one.last_seen_at),

@@ -29,7 +29,7 @@ def add(desk: AccountsCli, label: str, granted: tuple[str, ...], days: int, as_j
     at = desk.clock.now()
     with desk.store() as store:
         made, token = store.integrators.add(
-            label, grants(granted, desk.points()), expires_at=at + timedelta(days=days), by=desk.by, at=at
+            label, grants(granted, desk.places()), expires_at=at + timedelta(days=days), by=desk.by, at=at
         )
     told = f"token:  {token}   (not shown again)\nid:     {made.id}\nrights: {shown(made.rights)}"
     emit({**_row(made), "token": token}, as_json, f"{told}\nuntil:  {rfc3339(made.expires_at)}")

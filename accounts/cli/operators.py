@@ -46,7 +46,7 @@ def add(  # noqa: PLR0917 - click passes them by name
     as_json: bool,
 ) -> None:
     """Add NAME, who types CODE and a PIN at the counter."""
-    rights = grants(granted, desk.points())
+    rights = grants(granted, desk.places())
     pin = None if no_pin else ask("PIN", pin_file)
     try:
         with weak_refused(), desk.store() as store:
@@ -98,8 +98,8 @@ def change_pin(desk: AccountsCli, code: str, pin_file: IO[str] | None, no_pin: b
 @click.pass_obj
 def change_rights(desk: AccountsCli, code: str, granted: tuple[str, ...], as_json: bool) -> None:
     """Give the operator with CODE these rights instead of the old ones; in force within five seconds."""
-    rights = grants(granted, desk.points())
-    with _unknown_refused(), desk.store() as store:
+    rights = grants(granted, desk.places())
+    with _unknown_refused(), weak_refused(), desk.store() as store:
         store.operators.set_rights(code, rights, by=desk.by, at=desk.clock.now())
     emit({"changed": code, "rights": save_rights(rights)}, as_json, f"{code} may now: {shown(rights)}")
 

@@ -40,15 +40,24 @@ class Ground:
         self.app = application(self.authenticator, root)
         self.client = self.app.test_client()
 
-    def code(self, point="gym", rights=None, label="Desk 1"):
-        """A one-time code."""
-        return self.store.devices.make_code(point, by=ADMIN, at=self.clock.now(), rights=rights, label=label).code
+    def code(self, point="gym", rights=None, label="Desk 1", *, needs_operator=False, services=()):
+        """A one-time code; its device works without an operator unless the test says otherwise."""
+        made = self.store.devices.make_code(
+            point,
+            needs_operator=needs_operator,
+            by=ADMIN,
+            at=self.clock.now(),
+            rights=rights,
+            label=label,
+            services=services,
+        )
+        return made.code
 
-    def device(self, point="gym", rights=None):
+    def device(self, point="gym", rights=None, **chosen):
         """An enrolled device that can call."""
         signer = FileSigner.generate()
         enrolled, token = self.store.devices.enrol(
-            self.code(point, rights), public_jwk(signer.public_key), at=self.clock.now()
+            self.code(point, rights, **chosen), public_jwk(signer.public_key), at=self.clock.now()
         )
         return TestDevice(self, signer, enrolled.id, token)
 

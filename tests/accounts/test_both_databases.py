@@ -72,7 +72,7 @@ def test_processes_that_start_together_make_the_tables_once(url):
 
 def test_one_code_enrols_one_device(store):
     """However many ask at once."""
-    code = store.devices.make_code("gym", by=ADMIN, at=NOON).code
+    code = store.devices.make_code("gym", needs_operator=False, by=ADMIN, at=NOON).code
     outcomes = at_once(lambda _: store.devices.enrol(code, jwk(), at=NOON))
     assert sum(isinstance(outcome, CodeRefused) for outcome in outcomes) == 5
     assert len(store.devices.list()) == 1
@@ -80,7 +80,7 @@ def test_one_code_enrols_one_device(store):
 
 def test_one_key_is_one_live_device(store):
     """Also when several codes are used with it at once: whoever wins, one is live, and a code refused stays good."""
-    codes, key = [store.devices.make_code("gym", by=ADMIN, at=NOON).code for _ in range(5)], jwk()
+    codes, key = [store.devices.make_code("gym", needs_operator=False, by=ADMIN, at=NOON).code for _ in range(5)], jwk()
     store.devices.enrol(codes.pop(), key, at=NOON)
     outcomes = at_once(lambda number: store.devices.enrol(codes[number], key, at=NOON), 4)
     assert {type(one) for one in outcomes} <= {tuple, CodeRefused}
@@ -107,7 +107,7 @@ def test_one_name_is_taken_once(store):
 @pytest.mark.parametrize("statement", ["UPDATE account_log SET actor = 'x'", "DELETE FROM account_log"])
 def test_the_log_is_append_only(store, statement):
     """The database itself refuses."""
-    store.devices.make_code("gym", by=ADMIN, at=NOON)
+    store.devices.make_code("gym", needs_operator=False, by=ADMIN, at=NOON)
     with pytest.raises(sa.exc.DBAPIError, match="append-only"), store._database.write() as connection:
         connection.execute(sa.text(statement))
     assert [note.actor for note in store.log()] == [ADMIN]
@@ -119,8 +119,11 @@ def test_everything_is_read_as_it_was_written(store):
     person = store.people.add("王小明", PASSWORD, [Role.AUDITOR, Role.OFFICER], by=ADMIN, at=NOON)
     operator = store.operators.add("0417", "陈", rights, by=ADMIN, at=NOON, pin="493817")
     made, token = store.integrators.add("H", rights, expires_at=NOON + timedelta(days=1), by=ADMIN, at=NOON)
-    code = store.devices.make_code("gym", by=ADMIN, at=NOON, rights=rights["gym"], label="前台").code
+    code = store.devices.make_code(
+        "gym", needs_operator=True, services=["gym-visit"], by=ADMIN, at=NOON, rights=rights["gym"], label="前台"
+    ).code
     device, _ = store.devices.enrol(code, jwk(), at=NOON)
+    assert (device.needs_operator, device.services) == (True, ("gym-visit",))
     assert store.people.list() == [person]
     assert store.operators.list() == [operator]
     assert store.integrators.list() == [made]

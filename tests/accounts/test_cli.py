@@ -93,7 +93,7 @@ def test_a_root_that_cannot_be_read_is_told_before_a_code_is_lost(run, tmp_path)
 
 def test_devices_are_listed_and_revoked(run, store):
     """By id; a second time is a refusal."""
-    made = store.devices.make_code("gym", by="x", at=NOON)
+    made = store.devices.make_code("gym", needs_operator=False, by="x", at=NOON)
     device, _ = store.devices.enrol(made.code, public_jwk(FileSigner.generate().public_key), at=NOON)
     assert json.loads(run("device", "list", "--json")[1])[0]["id"] == device.id
     assert run("device", "revoke", device.id)[0] == 0
@@ -246,3 +246,49 @@ def test_every_command_explains_itself(run, kind):
     code, out, _ = run(kind, "--help")
     assert code == 0
     assert "Usage: python -m accounts" in out or "Usage: main" in out or kind in out
+
+
+def test_a_device_needs_an_operator_unless_said_otherwise(run, store):
+    """New devices do; the list says which, and a device in use can be changed."""
+    assert json.loads(run("device", "add", "--point", "gym", "--json")[1])["needs_operator"] is True
+    made = json.loads(run("device", "add", "--point", "gym", "--no-operator", "--json")[1])
+    assert made["needs_operator"] is False
+    device, _ = store.devices.enrol(made["code"], public_jwk(FileSigner.generate().public_key), at=NOON)
+    assert "works without an operator" in run("device", "list")[1]
+    assert run("device", "operator", device.id)[0] == 0
+    assert json.loads(run("device", "list", "--json")[1])[0]["needs_operator"] is True
+    assert "needs an operator" in run("device", "list")[1]
+    assert run("device", "operator", "nobody")[0] == 1
+
+
+def test_a_department_is_a_place_for_devices_operators_and_integrators(run):
+    """The first command of docs/departments.md, and its like; another department is a refusal with a hint."""
+    line = ("device", "add", "--point", "dept-media", "--label", "订阅", "--right", "bookings", "--right", "names")
+    assert json.loads(run(*line, "--json")[1])["point"] == "dept-media"
+    operator = ("operator", "add", "0417", "陈小明", "--grant", "dept-media=bookings,names", "--pin-file", "FILE")
+    assert json.loads(run(*operator, "--json", stdin="493817\n")[1])["rights"] == {"dept-media": ["bookings", "names"]}
+    assert run("integrator", "add", "Media", "--grant", "dept-media=bookings")[0] == 0
+    code, _, err = run("device", "add", "--point", "dept-medea")
+    assert code == 1
+    assert "did you mean dept-media?" in err
+
+
+def test_rights_are_narrowed_to_a_service_where_said(run):
+    """One service of a place, or some of a device's; a service that is none is a refusal."""
+    grant = ("integrator", "add", "Gym", "--grant", "gym/gym-visit=check-in", "--json")
+    assert json.loads(run(*grant)[1])["rights"] == {"gym/gym-visit": ["check-in"]}
+    made = json.loads(run("device", "add", "--point", "gym", "--service", "gym-visit", "--json")[1])
+    assert made["services"] == ["gym-visit"]
+    assert run("device", "add", "--point", "gym", "--service", "gym-visits")[0] == 1
+    assert run("integrator", "add", "Gym", "--grant", "gym/gym-visits=check-in")[0] == 1
+
+
+@pytest.mark.parametrize("right", ["void-any", "override"])
+def test_a_supervisor_has_a_pin(run, right):
+    """A code typed at the device answers for nobody: neither added, nor granted, nor the PIN taken away."""
+    add = ("operator", "add", "0417", "Chen", "--grant", f"gym=check-in,{right}")
+    assert run(*add, "--no-pin")[0] == 1
+    assert run(*add, "--pin-file", "FILE", stdin="493817\n")[0] == 0
+    assert run("operator", "pin", "0417", "--no-pin")[0] == 1
+    assert run("operator", "add", "0418", "Wang", "--grant", "gym", "--no-pin")[0] == 0
+    assert run("operator", "grant", "0418", "--grant", f"gym={right}")[0] == 1

@@ -9,6 +9,7 @@ from accounts.credentials import WeakSecret
 from accounts.operators import UnknownOperator
 from accounts.people import NameTaken
 from accounts.rights import EVERYWHERE, Right
+from accounts.tables import OPERATORS
 from tests.accounts.builders import ADMIN, EVERY_DEVICE_RIGHT, NOON, Ground, code_of, new_store
 
 SUPERVISOR = {"gym": frozenset({Right.CHECK_IN, Right.VOID, Right.VOID_ANY, Right.OVERRIDE})}
@@ -225,3 +226,64 @@ def test_what_an_operator_must_have(store):
     with pytest.raises(UnknownOperator):
         store.operators.disable("9", by=ADMIN, at=NOON)
     assert [one.code for one in store.operators.list()] == ["1"]
+
+
+def test_a_device_that_needs_an_operator_has_no_right_without(ground):
+    """Leaving the operator out never widens a right: it takes them all."""
+    device = ground.device(rights=EVERY_DEVICE_RIGHT, needs_operator=True)
+    ground.operator(grant=SUPERVISOR)
+    assert allowed(device) == set()
+    assert code_of(device.call(path="/v1/may/check-in/gym")) == "operator-needed"
+    assert code_of(device.call(path="/v1/may/check-in/museum")) == "not-permitted"
+    device.sign_operator_in()
+    assert allowed(device) == SUPERVISOR["gym"]
+
+
+def test_no_header_is_never_more_than_a_narrow_operator(ground):
+    """A trainee who signs out gains nothing at such a device."""
+    device = ground.device(rights=EVERY_DEVICE_RIGHT, needs_operator=True)
+    ground.operator()
+    device.sign_operator_in()
+    narrow = allowed(device)
+    device.session = None
+    assert allowed(device) <= narrow
+
+
+def test_a_supervisor_without_a_pin_from_before_supervises_no_more(ground):
+    """What an older release granted to a code without a PIN is not in force."""
+    ground.operator(grant={"gym": frozenset({Right.CHECK_IN})}, pin=None)
+    with ground.store._database.write() as connection:
+        connection.execute(OPERATORS.update().values(rights={"gym": ["check-in", "override", "void-any"]}))
+    device = ground.device(rights=EVERY_DEVICE_RIGHT)
+    assert device.sign_operator_in(pin=None).json["rights"] == ["check-in"]
+    assert allowed(device) == {Right.CHECK_IN}
+
+
+def test_a_session_is_remembered_with_its_start_and_end(ground):
+    """Who was at which device when: within the session alone, give or take two clocks."""
+    device, other, operator = ground.device(), ground.device(), ground.operator()
+    ground.clock.advance(timedelta(hours=1))
+    device.sign_operator_in()
+    ground.clock.advance(timedelta(hours=2))
+    device.call("DELETE", "/v1/operators/sessions")
+    on_duty, minute = ground.store.operators.on_duty, timedelta(minutes=1)
+    assert on_duty(operator.id, device.id, NOON + timedelta(hours=2), minute) is not None
+    assert on_duty(operator.id, device.id, NOON + timedelta(hours=1) - minute, minute) is not None
+    for hours in (0, 0.9, 3.1, 14):
+        assert on_duty(operator.id, device.id, NOON + timedelta(hours=hours), minute) is None
+    assert on_duty(operator.id, other.id, NOON + timedelta(hours=2), minute) is None
+    assert on_duty(other.id, device.id, NOON + timedelta(hours=2), minute) is None
+
+
+def test_a_session_ends_by_itself_and_with_its_operator(ground):
+    """Twelve hours, or until the operator is out of use; remembered for weeks after."""
+    device, operator = ground.device(), ground.operator()
+    device.sign_operator_in()
+    ground.clock.advance(timedelta(hours=3))
+    ground.store.operators.disable("0417", by=ADMIN, at=ground.clock.now())
+    ground.operator("0418")
+    ground.clock.advance(timedelta(days=40))
+    device.sign_operator_in("0418")
+    on_duty, minute = ground.store.operators.on_duty, timedelta(minutes=1)
+    assert on_duty(operator.id, device.id, NOON + timedelta(hours=2), minute) is not None
+    assert on_duty(operator.id, device.id, NOON + timedelta(hours=4), minute) is None

@@ -1,12 +1,14 @@
 """Rights as values: what may be done where, and what no combination may add."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from accounts.rights import (
     EVERYWHERE,
-    NEEDS_OPERATOR,
+    SUPERVISING,
     Caller,
     Operator,
     Right,
@@ -30,7 +32,7 @@ def test_a_right_is_in_force_only_if_caller_and_operator_both_hold_it(caller, ri
         return right in rights.get(point, ()) or right in rights.get(EVERYWHERE, ())
 
     both = holds(caller.rights) and (caller.operator is None or holds(caller.operator.rights))
-    assert caller.may(right, point) == (both and not (right in NEEDS_OPERATOR and caller.operator is None))
+    assert caller.may(right, point) == (both and not (right in SUPERVISING and caller.operator is None))
 
 
 @given(CALLERS, st.sampled_from(list(Right)), st.sampled_from(["gym", "museum"]))
@@ -61,3 +63,28 @@ def test_nothing_named_is_the_smallest_right():
     assert parse_rights([]) == {Right.CHECK_IN}
     with pytest.raises(ValueError, match="fly"):
         parse_rights(["fly"])
+
+
+def test_a_right_narrowed_to_a_service_holds_for_that_alone():
+    """Neither for another service, nor for the whole point; both sides may narrow it."""
+    gym = {"gym/gym-visit": frozenset({Right.CHECK_IN}), "museum": frozenset({Right.CHECK_IN})}
+    caller = Caller("device", "d", gym, "gym")
+    assert caller.may(Right.CHECK_IN, "gym", "gym-visit")
+    assert not caller.may(Right.CHECK_IN, "gym", "airport-dom-departure")
+    assert not caller.may(Right.CHECK_IN, "gym")
+    assert caller.may_some(Right.CHECK_IN, "gym")
+    assert caller.points(Right.CHECK_IN) == {"museum"}
+    assert caller.some_points(Right.CHECK_IN) == {"gym", "museum"}
+    everywhere = Operator("o", "王小明", {"*/museum-visit": frozenset({Right.CHECK_IN})})
+    both = Caller("device", "d", gym, "gym", everywhere)
+    assert not both.may_some(Right.CHECK_IN, "gym")
+    assert both.may(Right.CHECK_IN, "museum", "museum-visit")
+
+
+@given(CALLERS, st.sampled_from(list(Right)), st.sampled_from(["gym", "museum"]))
+def test_a_device_that_needs_an_operator_never_has_more_without(caller, right, point):
+    """Whatever it holds, and whatever its operator holds."""
+    without = replace(caller, operator=None, needs_operator=True)
+    assert not without.may(right, point)
+    assert not without.may_some(right, point)
+    assert without.points(right) == frozenset()

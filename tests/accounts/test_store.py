@@ -59,6 +59,7 @@ def test_every_change_is_one_line_of_the_log_without_names_or_secrets(ground):
     made, bearer = ground.integrator()
     token = ground.sign_in().json["token"]
     ground.store.integrators.revoke(made.id, by=ADMIN, at=NOON)
+    ground.store.devices.set_operator(device.id, needs_operator=True, by=ADMIN, at=NOON)
     ground.store.devices.revoke(device.id, by=ADMIN, at=NOON)
     ground.store.operators.set_pin("0417", "271828", by=ADMIN, at=NOON)
     ground.store.operators.set_rights("0417", {"gym": frozenset({Right.VOID})}, by=ADMIN, at=NOON)
@@ -112,7 +113,7 @@ def test_the_tables_can_be_made_in_postgresql():
 
 def test_times_keep_their_instant(store):
     """Aware UTC in, aware UTC out."""
-    store.devices.make_code("gym", by=ADMIN, at=NOON)
+    store.devices.make_code("gym", needs_operator=False, by=ADMIN, at=NOON)
     assert store.log()[0].at == NOON
     assert store.log()[0].at.utcoffset() is not None
 
@@ -130,7 +131,7 @@ def test_a_session_cannot_name_a_device_that_is_not(store):
 
 def test_what_is_shown_of_a_code_or_session_hides_its_secret(ground):
     """A repr may reach a log."""
-    made = ground.store.devices.make_code("gym", by=ADMIN, at=NOON)
+    made = ground.store.devices.make_code("gym", needs_operator=False, by=ADMIN, at=NOON)
     assert made.code not in repr(made)
     ground.person()
     opened = ground.store.people.sign_in("auditor.li", PASSWORD, source="x", at=NOON)
@@ -157,5 +158,5 @@ def test_enrolling_ends_the_older_enrolment_in_one_step(store):
     """There is never a moment with two live devices of one key."""
     jwk = public_jwk(FileSigner.generate().public_key)
     for point in ("gym", "museum"):
-        store.devices.enrol(store.devices.make_code(point, by=ADMIN, at=NOON).code, jwk, at=NOON)
+        store.devices.enrol(store.devices.make_code(point, needs_operator=False, by=ADMIN, at=NOON).code, jwk, at=NOON)
     assert [one.point for one in store.devices.list() if one.revoked_at is None] == ["museum"]

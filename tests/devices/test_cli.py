@@ -52,7 +52,7 @@ def served(tmp_path, monkeypatch):
 
 def enrolled(served, folder: Path) -> str:
     """Enrol an agent at the gym by the command line; returns its folder."""
-    code = served.accounts.devices.make_code("gym", by=BY, at=served.clock.now()).code
+    code = served.accounts.devices.make_code("gym", needs_operator=False, by=BY, at=served.clock.now()).code
     told = ran("agent", "--folder", str(folder), "--server", served.address, "--code", "-", stdin=f"{code}\n")
     assert told.exit_code == 0, told.output
     assert code not in told.output

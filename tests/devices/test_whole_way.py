@@ -87,7 +87,7 @@ def tapped(environ: dict[str, str], folder: Path):
     thread.start()
     accounts = AccountStore.open(settings.accounts_url)
     try:
-        code = accounts.devices.make_code("gym", by="cli:admin", at=CLOCK.now()).code
+        code = accounts.devices.make_code("gym", needs_operator=False, by="cli:admin", at=CLOCK.now()).code
         base, agent = environ["YUNJU_BASE_URL"], folder / "agent"
         kept = identity.keep(agent, base, server.enrol(base, code, identity.key_of(agent), CLOCK))
         queue = OfflineQueue(agent, kept.signer, kept.device, kept.point)

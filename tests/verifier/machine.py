@@ -176,7 +176,7 @@ class Machine:
         """Enrol a device in the store."""
         signer = FileSigner.generate()
         chosen = frozenset(rights) or None
-        code = self.accounts.devices.make_code(point, by=BY, at=self.now(), rights=chosen).code
+        code = self.accounts.devices.make_code(point, needs_operator=False, by=BY, at=self.now(), rights=chosen).code
         made, token = self.accounts.devices.enrol(code, public_jwk(signer.public_key), at=self.now())
         return Device(self, signer, made.id, token)
 

@@ -122,3 +122,47 @@ def test_staff_cannot_void_after_a_check_out(world, silver, gym):
     assert void(gym, entry).json["code"] == "checked-out"
     gym.sign_in("0900")
     assert void(gym, entry).status_code == 201
+
+
+def test_what_nobody_is_named_for_is_taken_back_late_by_the_department_alone(world, silver):
+    """A supervisor who grants signed out and voids signed in would be both persons of a rule that asks for two."""
+    desk = world.device("gym", SUPERVISOR)
+    entry = desk.outcome(silver.shown(), "gym-visit")["id"]
+    world.operator("chen", {"*": SUPERVISOR})
+    world.clock.advance(timedelta(minutes=16))
+    desk.sign_in("chen")
+    refused = void(desk, entry)
+    assert (refused.status_code, refused.json["code"]) == (409, "another-must-void")
+    [department] = world.programme.services["gym-visit"].departments[:1]
+    office = world.device(f"dept-{department}", SUPERVISOR, needs_operator=True)
+    assert void(office, entry).status_code in {403, 404}
+    office.sign_in("chen")
+    assert void(office, entry).status_code == 201
+
+
+def test_a_tablet_that_needs_an_operator_looks_and_does_nothing_more_without(world, silver):
+    """Signed out there is neither check-in, void, list nor photo; a look tells what to do next."""
+    desk = world.device("gym", SUPERVISOR, needs_operator=True)
+    looked = desk.call("POST", "/v1/verifications", {"presentation": silver.shown(), "service": "gym-visit"})
+    assert looked.status_code == 200
+    for refused in (
+        desk.check_in(silver.shown(), "gym-visit"),
+        desk.call("POST", "/v1/check-ins", {"look": looked.json["id"], "service": "gym-visit"}),
+        desk.call("GET", "/v1/points/gym/today"),
+        desk.call("GET", f"/v1/looks/{looked.json['id']}/photo"),
+    ):
+        assert (refused.status_code, refused.json["code"]) == (403, "operator-needed")
+    world.operator("wang", {"gym": frozenset({Right.CHECK_IN})})
+    desk.sign_in("wang")
+    entry = desk.outcome(silver.shown(), "gym-visit")["id"]
+    assert void(desk, entry).json["code"] == "not-permitted"
+    desk.session = None
+    assert void(desk, entry).json["code"] == "operator-needed"
+
+
+def test_a_device_of_one_service_serves_no_other(world):
+    """Rights are narrowed to services where said: another of the same point is refused."""
+    gold = world.card("gold")
+    desk = world.device("library", STAFF, services=("library-facilities",))
+    assert desk.outcome(gold.shown(), "library-facilities")["outcome"] == "granted"
+    assert desk.check_in(gold.shown(), "library-room").json["code"] == "not-permitted"

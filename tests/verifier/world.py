@@ -195,10 +195,21 @@ class World:
         self.publish()
         return Card(self, claims, sign_card(Signers.card, claims), signer)
 
-    def device(self, point: str, rights: frozenset[Right] | None = None, label: str = "Desk 1") -> Device:
-        """Enrol a device at a point."""
+    def device(
+        self,
+        point: str,
+        rights: frozenset[Right] | None = None,
+        label: str = "Desk 1",
+        *,
+        needs_operator: bool = False,
+        services: tuple[str, ...] = (),
+    ) -> Device:
+        """Enrol a device at a point; one that works without an operator unless the test says otherwise."""
         now, signer = self.clock.now(), FileSigner.generate()
-        code = self.accounts.devices.make_code(point, by=BY, at=now, rights=rights, label=label).code
+        made = self.accounts.devices.make_code(
+            point, needs_operator=needs_operator, by=BY, at=now, rights=rights, label=label, services=services
+        )
+        code = made.code
         enrolled, token = self.accounts.devices.enrol(code, public_jwk(signer.public_key), at=now)
         return Device(self, signer, enrolled.id, token)
 

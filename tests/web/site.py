@@ -101,8 +101,12 @@ class Site:
         publish(self.office.desk, self.clock.now())
         self.clock.advance(timedelta(seconds=2))  # a verifier looks at the folder once a second
 
-    def device_code(self, point: str, rights: frozenset[Right] = seeding.DEVICE_RIGHTS) -> str:
-        made = self.office.accounts.devices.make_code(point, by=BY, at=self.clock.now(), label="1", rights=rights)
+    def device_code(
+        self, point: str, rights: frozenset[Right] = seeding.DEVICE_RIGHTS, *, needs_operator: bool = False
+    ) -> str:
+        made = self.office.accounts.devices.make_code(
+            point, needs_operator=needs_operator, by=BY, at=self.clock.now(), label="1", rights=rights
+        )
         return made.code
 
     def holder(self, tier: str, name: str = "张小明") -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
 
@@ -53,10 +53,11 @@ class Asking:
         """
         caller = self.authenticate(request)
         point = self.point(caller, Right.CHECK_IN, body.point)
+        service = self.service(body.service)
+        caller.require(Right.CHECK_IN, point.code, service.code)
         override = given(body.override)
         if override is not None:
-            caller.require(Right.OVERRIDE, point.code)
-        service = self.service(body.service)
+            caller.require(Right.OVERRIDE, point.code, service.code)
         shown = self._presented(caller, body, at)
         beneficiary = _beneficiary(body, shown.delegation)
         return Intent(
@@ -84,8 +85,10 @@ class Asking:
     def look(self, request: Request, body: LookRequest, at: datetime) -> tuple[Intent, tuple[Service, ...]]:
         """Return the look that a request asks for, and the services to tell of: the one named, or all of the point."""
         caller = self.authenticate(request)
-        point = self.point(caller, Right.CHECK_IN, body.point)
+        looking = replace(caller, needs_operator=False) if caller.unstaffed else caller
+        point = self.point(looking, Right.CHECK_IN, body.point)
         services = self._services(point) if isinstance(body.service, UnsetType) else (self.service(body.service),)
+        services = tuple(one for one in services if looking.may(Right.CHECK_IN, point.code, one.code))
         if not services:
             raise Problem("not-permitted", "no service of this point is used at a counter")
         shown = self.shown(body.presentation, at)
@@ -104,11 +107,15 @@ class Asking:
         return ask, services
 
     def point(self, caller: Caller, right: Right, named: str | UnsetType = UNSET) -> Point:
-        """Return the point of a call: the device's own, or the one that an integrator names; else not-permitted."""
+        """Return the point of a call: the device's own, or the one that an integrator names; else not-permitted.
+
+        The right holds there for one service at least: a call that is about one asks for the right to that.
+        """
         code = _point_of(caller, right) if isinstance(named, UnsetType) else named
         if code is None:
             raise _invalid("$.point", "name the point: you have a right at more than one, or at none")
-        caller.require(right, code)
+        if not caller.may_some(right, code):
+            raise caller.refusal(right, code)
         point = self._verifier.programme.points.get(code)
         if point is None or caller.point not in (None, code):
             raise Problem("not-permitted")
@@ -206,7 +213,7 @@ def _beneficiary(body: CheckInRequest, delegation: Delegation | None) -> Benefic
 def _point_of(caller: Caller, right: Right) -> str | None:
     if caller.point is not None:
         return caller.point
-    held = caller.points(right)
+    held = caller.some_points(right)
     return next(iter(held)) if len(held) == 1 else None
 
 

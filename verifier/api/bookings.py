@@ -202,6 +202,7 @@ class StaffBookings:
             query = BookingQuery(point=point.code, since=since, until=until)
         names = caller.may(Right.NAMES, point.code)
         found = self._verifier.bookings.find(query)
+        found = tuple(pair for pair in found if caller.may(Right.BOOKINGS, point.code, pair[0].service))
         operator = None if caller.operator is None else caller.operator.id
         self._verifier.store.record(Access("bookings", caller.id, asked.on or "held", operator, point.code), at)
         listed = tuple(self._listed(point, booking, details, names=names) for booking, details in found)
@@ -221,7 +222,7 @@ class StaffBookings:
             service.booking
             for service in programme.services.values()
             if service.booking is not None
-            and any(caller.may(Right.BOOKINGS, place.code) for place in places_of(programme, service))
+            and any(caller.may(Right.BOOKINGS, place.code, service.code) for place in places_of(programme, service))
         }
         if not rules:
             raise Problem("not-permitted")
@@ -249,7 +250,7 @@ class StaffBookings:
         point = point_of(self._verifier.programme, service, named or caller.point or "")
         if named is not None and point.code != named:
             raise _invalid("$.point", "this service is not offered there")
-        caller.require(Right.BOOKINGS, point.code)
+        caller.require(Right.BOOKINGS, point.code, service.code)
         return point
 
     def _booking(self, caller: Caller, booking_id: str, right: Right) -> Booking:
@@ -257,8 +258,9 @@ class StaffBookings:
         booking = self._verifier.bookings.booking(booking_id)
         if booking is None or booking.point not in self._verifier.programme.points:
             raise Problem("not-found")
-        if not caller.may(right, booking.point):
-            raise Problem("not-permitted" if caller.may(Right.CHECK_IN, booking.point) else "not-found")
+        if not caller.may(right, booking.point, booking.service):
+            known = caller.may_some(Right.CHECK_IN, booking.point) or caller.unstaffed
+            raise caller.refusal(right, booking.point, booking.service) if known else Problem("not-found")
         return booking
 
     def _answer(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import msgspec
 from flask import Blueprint, Response, request
 
-from accounts.rights import Right
 from edge.encoding import b64u
 from edge.http import answer, request_instant
 from edge.instants import rfc3339, to_epoch
@@ -44,7 +43,7 @@ def add_challenges(found: Blueprint, verifier: Verifier, asking: Asking, limit: 
     def challenge() -> Response:
         at = request_instant()
         caller = asking.authenticate(request)
-        if caller.kind != "device" or not caller.points(Right.CHECK_IN):
+        if caller.kind != "device" or not caller.may_look(caller.point or ""):
             raise Problem("not-permitted", "only a device that checks in reads chips")
         limit.require(caller.id)
         made = verifier.store.challenges.make(caller.id, at)

@@ -205,14 +205,16 @@ class EventDesk:
         point = point_of(self._verifier.programme, service, named or caller.point or "")
         if named is not None and point.code != named:
             raise _invalid("$.point", "this service is not offered there")
-        caller.require(Right.BOOKINGS, point.code)
+        caller.require(Right.BOOKINGS, point.code, service.code)
         return point
 
     def listed(self, named: str, at: datetime) -> EventList:
         """List a point's events."""
-        point = self._asking.point(self._asking.authenticate(request), Right.BOOKINGS, named)
+        caller = self._asking.authenticate(request)
+        point = self._asking.point(caller, Right.BOOKINGS, named)
         found = self._verifier.store.events.listed(point=point.code)
-        return EventList(tuple(self._view(event) for event in found), rfc3339(at))
+        mine = (event for event in found if caller.may(Right.BOOKINGS, point.code, event.service))
+        return EventList(tuple(self._view(event) for event in mine), rfc3339(at))
 
     def open(self, service: str, at: datetime) -> EventList:
         """List a service's events to come."""
@@ -245,7 +247,7 @@ class EventDesk:
     def _kept(self, code: str) -> tuple[Caller, Event]:
         """Return an event of a point where the caller has the right; not-found for any other."""
         caller, event = self._asking.authenticate(request), self._verifier.store.events.find(code)
-        if event is None or not caller.may(Right.BOOKINGS, event.point):
+        if event is None or not caller.may(Right.BOOKINGS, event.point, event.service):
             raise Problem("not-found")
         return caller, event
 

@@ -88,7 +88,10 @@ def add_matters(found: Blueprint, verifier: Verifier, asking: Asking) -> None:
     def list_matters() -> Response:
         at = request_instant()
         caller, asked = asking.authenticate(request), read_query(MattersQuery)
-        listed = verifier.matters.listed(_place(verifier, asking, caller, asked.point), asked.state, at)
+        place = _place(verifier, asking, caller, asked.point)
+        right = _right_at(verifier, place)
+        listed = verifier.matters.listed(place, asked.state, at)
+        listed = [matter for matter in listed if caller.may(right, place, matter.service)]
         return answer(MatterList(tuple(matter_view(matter, at) for matter in listed), rfc3339(at)))
 
     @found.post("/v1/matters/<entry>/stages")
@@ -115,8 +118,14 @@ def _place(verifier: Verifier, asking: Asking, caller: Caller, named: str) -> st
     """Return the place of a list: a point with counters, or a department's own; else not-permitted."""
     if department_at(verifier.programme, named) is None:
         return asking.point(caller, Right.CHECK_IN, named).code
-    caller.require(Right.BOOKINGS, named)
+    if not caller.may_some(Right.BOOKINGS, named):
+        raise caller.refusal(Right.BOOKINGS, named)
     return named
+
+
+def _right_at(verifier: Verifier, place: str) -> Right:
+    """The right over matters at a point with counters, or at a department's own place."""
+    return Right.CHECK_IN if department_at(verifier.programme, place) is None else Right.BOOKINGS
 
 
 def _stage(caller: Caller, entry: str, body: StageRequest) -> Stage:
@@ -140,8 +149,7 @@ def _require(verifier: Verifier, caller: Caller, entry: str) -> Matter:
     matter = verifier.matters.find(entry)
     if matter is None:
         raise Problem("not-found")
-    right = Right.CHECK_IN if department_at(verifier.programme, matter.point) is None else Right.BOOKINGS
-    if not caller.may(right, matter.point):
+    if not caller.may(_right_at(verifier, matter.point), matter.point, matter.service):
         raise Problem("not-found")
     return matter
 

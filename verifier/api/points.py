@@ -128,7 +128,9 @@ def add_points(found: Blueprint, verifier: Verifier, asking: Asking) -> None:
         problems={"not-permitted", "unavailable"},
     )
     def today(code: str) -> Response:
-        asking.authenticate(request).require(Right.CHECK_IN, code)
+        caller = asking.authenticate(request)
+        if not caller.may_some(Right.CHECK_IN, code):
+            raise caller.refusal(Right.CHECK_IN, code)
         return answer(todays(verifier, code, request_instant()))
 
 

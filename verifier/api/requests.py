@@ -227,7 +227,7 @@ class StaffRequests:
         caller = self._asking.authenticate(request)
         service = requested_service(self._verifier, body.service, by_office=True)
         department = department_for(service, given(body.department))
-        caller.require(Right.BOOKINGS, place_of(department))
+        caller.require(Right.BOOKINGS, place_of(department), service.code)
         number = given(body.card_number)
         if (number is None) is isinstance(body.presentation, UnsetType):
             raise _invalid("$.presentation", "give either a presentation or a card number")
@@ -258,9 +258,11 @@ class StaffRequests:
         if asked.department not in self._verifier.programme.departments:
             raise Problem("not-permitted")
         place = place_of(asked.department)
-        caller.require(Right.BOOKINGS, place)
+        if not caller.may_some(Right.BOOKINGS, place):
+            raise caller.refusal(Right.BOOKINGS, place)
         names = caller.may(Right.NAMES, place)
         found = self._verifier.matters.listed(place, asked.state, at)
+        found = [matter for matter in found if caller.may(Right.BOOKINGS, place, matter.service)]
         self._record(caller, place, asked.state, at)
         return RequestList(tuple(self._view(matter, at, names=names) for matter in found), rfc3339(at))
 
@@ -271,7 +273,7 @@ class StaffRequests:
         if (
             matter is None
             or matter.point != place_of(matter.department)
-            or not caller.may(Right.BOOKINGS, matter.point)
+            or not caller.may(Right.BOOKINGS, matter.point, matter.service)
         ):
             raise Problem("not-found")
         after, outcome = self._verifier.requests.take_back(
@@ -287,8 +289,8 @@ class StaffRequests:
         caller, programme = self._asking.authenticate(request), self._verifier.programme
         service = requested_service(self._verifier, asked.service, by_office=False)
         place = place_of(service.departments[0])
-        caller.require(Right.BOOKINGS, place)
-        caller.require(Right.NAMES, place)
+        caller.require(Right.BOOKINGS, place, service.code)
+        caller.require(Right.NAMES, place, service.code)
         if service.quota is None:
             raise _invalid("$.service", "this service is not counted by period")
         period = _period(programme.quotas[service.quota].unit, asked.period, self._verifier)

@@ -108,6 +108,7 @@ def add_statements(found: Blueprint, verifier: Verifier, asking: Asking) -> None
         caller = asking.authenticate(request)
         asked = read_query(StatementQuery)
         asking.point(caller, Right.STATEMENT, asked.point)
+        caller.require(Right.STATEMENT, asked.point)  # a statement is of the whole point
         lines = _lines(verifier, asked)
         operator = None if caller.operator is None else caller.operator.id
         what = f"{asked.since}..{asked.until}"

@@ -19,6 +19,7 @@ from ledger.values import CheckOut, Draft, Entry, Outcome, TargetState, Void
 from verifier.counter.checking_in import LATE_WINDOW, VOID_WINDOW, ledger_problems
 from verifier.counter.commitments import Commitment
 from verifier.records.store import VerifierStore
+from verifier.rules.supervising import answers_for, of_department
 from verifier.trust.published import Documents
 
 _KINDS = (
@@ -68,9 +69,10 @@ class Changes:
         """Take a check-in back, once.
 
         Staff at the point within 15 minutes and before a check-out; afterwards a supervisor other than the operator who
-        granted. Raises Problem of TARGET_PROBLEMS or `not-permitted`.
+        granted, of the point or of the service's department; of the department alone where nobody is named who granted.
+        Raises Problem of TARGET_PROBLEMS or `not-permitted`.
         """
-        entry = self._target(change, Right.VOID, Right.VOID_ANY)
+        entry = self._target(change, documents, Right.VOID, Right.VOID_ANY)
         commitment = Commitment.of(note)
         marks = {} if commitment is None else {"note": commitment.text}
         ask = Void(
@@ -82,8 +84,8 @@ class Changes:
             target=change.target,
             draft=_draft(change.caller, entry, documents, marks),
             reason=reason,
-            after_check_out=_supervises(change.caller, entry),
-            refusal=_against_void(change.caller, entry, at),
+            after_check_out=_supervises(change.caller, entry, documents.programme),
+            refusal=_against_void(change.caller, entry, documents.programme, at),
         )
         with ledger_problems(), target_problems():
             outcome = self._ledger.void(ask)
@@ -99,7 +101,7 @@ class Changes:
         `delivered`: what of the service's checklist was given, by its numbers from 1; that alone closes a use without a
         visit.
         """
-        entry = self._target(change, Right.CHECK_IN)
+        entry = self._target(change, documents, Right.CHECK_IN)
         told = checked(documents.programme, entry.leaf.service, delivered)
         if left_at is not None and told and entry.leaf.visit is None:
             raise _invalid("$.at", "a use without a visit has no time of leaving")
@@ -116,16 +118,20 @@ class Changes:
         with ledger_problems(), target_problems():
             return self._ledger.check_out(ask)
 
-    def _target(self, change: Change, *rights: Right) -> Entry:
-        """Return the check-in, if it was at a point where the caller has one of the rights."""
+    def _target(self, change: Change, documents: Documents, *rights: Right) -> Entry:
+        """Return the check-in, if the caller has one of the rights at its point, or supervises its service."""
         with ledger_problems():
             entry = self._ledger.entry(change.target)
         if entry is None or entry.leaf.kind not in USES:
             raise Problem("not-found")
-        point = entry.leaf.point
-        if not any(change.caller.may(right, point) for right in rights):
-            raise Problem("not-found" if not change.caller.may(Right.CHECK_IN, point) else "not-permitted")
-        return entry
+        caller, (point, service) = change.caller, _where(entry)
+        if any(caller.may(right, point, service) for right in rights):
+            return entry
+        if Right.VOID_ANY in rights and answers_for(caller, Right.VOID_ANY, documents.programme, point, service):
+            return entry
+        if caller.may(Right.CHECK_IN, point, service) or caller.unstaffed:
+            raise caller.refusal(rights[0], point, service)
+        raise Problem("not-found")
 
 
 def checked(programme: Programme, service: str, delivered: Iterable[int]) -> tuple[str, ...]:
@@ -138,21 +144,32 @@ def checked(programme: Programme, service: str, delivered: Iterable[int]) -> tup
     return tuple(str(number) for number in numbers)
 
 
-def _against_void(caller: Caller, entry: Entry, at: datetime) -> str | None:
+def _against_void(caller: Caller, entry: Entry, programme: Programme, at: datetime) -> str | None:
     """Return what speaks against this caller's void of this entry by time and person, None when nothing does."""
-    if _supervises(caller, entry):
+    if _supervises(caller, entry, programme):
         return None
-    if at - entry.leaf.recorded_at <= VOID_WINDOW and caller.may(Right.VOID, entry.leaf.point):
+    point, service = _where(entry)
+    if at - entry.leaf.recorded_at <= VOID_WINDOW and caller.may(Right.VOID, point, service):
         return None
-    return "another-must-void" if caller.may(Right.VOID_ANY, entry.leaf.point) else "too-late-to-void"
+    return "another-must-void" if caller.may(Right.VOID_ANY, point, service) else "too-late-to-void"
 
 
-def _supervises(caller: Caller, entry: Entry) -> bool:
-    """Whether the caller is a supervisor here, and not the operator who granted the entry."""
-    operator = caller.operator
-    if operator is None or not caller.may(Right.VOID_ANY, entry.leaf.point):
+def _supervises(caller: Caller, entry: Entry, programme: Programme) -> bool:
+    """Whether the caller is a supervisor of this use, and surely another than who granted it.
+
+    Where a device granted and nobody was signed in, whoever stands there may be that person: the department decides.
+    """
+    operator, (point, service) = caller.operator, _where(entry)
+    if operator is None or not answers_for(caller, Right.VOID_ANY, programme, point, service):
         return False
-    return operator.id != entry.leaf.operator
+    first = entry.leaf.operator
+    if first is None and entry.leaf.caller == "device":
+        return of_department(caller, Right.VOID_ANY, programme, service)
+    return operator.id != first
+
+
+def _where(entry: Entry) -> tuple[str, str]:
+    return entry.leaf.point, entry.leaf.service
 
 
 def _draft(caller: Caller, entry: Entry, documents: Documents, extra: Mapping[str, object]) -> Draft:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from accounts.rights import DEPARTMENT
 from cards.claims import CardClaims
 from cards.parts import Presentation
 from cards.periods import period_of
@@ -33,7 +34,7 @@ from verifier.services.bookings.service import booking_problems
 from verifier.services.matters.service import MatterService
 from verifier.trust.published import Documents
 
-PLACE: Final = "dept-"
+PLACE: Final = DEPARTMENT
 OPEN_MOST: Final = timedelta(days=400)
 """How long what a request says of persons is kept while it is open."""
 GIVES_BACK: Final = frozenset({"refused", "withdrawn"})

@@ -1,0 +1,35 @@
+"""Who answers for a use: the places whose supervisors may release, refuse or take it back (DESIGN §6). Pure."""
+
+from __future__ import annotations
+
+from accounts.rights import DEPARTMENT, Caller, Right
+from cards.programme.types import Programme
+
+
+def departments_of(programme: Programme, service: str) -> tuple[str, ...]:
+    """Return the places of the departments that answer for a service; none for a service that is there no more."""
+    found = programme.services.get(service)
+    return () if found is None else tuple(f"{DEPARTMENT}{code}" for code in found.departments)
+
+
+def answering_places(programme: Programme, point: str, service: str) -> tuple[str, ...]:
+    """Return the places that answer for a use of `service` recorded at `point`.
+
+    The point itself where it offers the service, else the points that do: a gym never answers for an airport's uses.
+    The service's departments always do.
+    """
+    place = programme.points.get(point)
+    if place is not None and service in place.services:
+        return (point, *departments_of(programme, service))
+    own = tuple(code for code, one in programme.points.items() if service in one.services)
+    return (*own, *departments_of(programme, service))
+
+
+def answers_for(caller: Caller, right: Right, programme: Programme, point: str, service: str) -> bool:
+    """Tell whether a caller has a supervisor's right over a use."""
+    return any(caller.may(right, place, service) for place in answering_places(programme, point, service))
+
+
+def of_department(caller: Caller, right: Right, programme: Programme, service: str) -> bool:
+    """Tell whether a caller has the right at the place of a department that answers for the service."""
+    return any(caller.may(right, place, service) for place in departments_of(programme, service))
