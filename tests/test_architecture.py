@@ -39,7 +39,7 @@ ORDER: Mapping[str, str] = {
     ),
     "audit": "tables migrations tree evidence figures",
     "verifier": "rules trust records counter services wallet service offline api cli __main__",
-    "issuer": "register publishing issuing enrolment printing api cli __main__",
+    "issuer": "register publishing issuing enrolment printing applications api cli __main__",
 }
 """The sub-rooms of a room, from the lowest: each imports only itself and those named before it."""
 

@@ -104,11 +104,15 @@ def _check_applications(programme: Programme, sheet: Sheet) -> None:
         refer(sheet, f"{place}.reviewer", [ground.reviewer], programme.departments, "department")
         refer(sheet, f"{place}.raises", ground.raises, programme.referrals, "referral")
         refer(sheet, f"{place}.list_from", ground.list_from, programme.departments, "department")
+        refer(sheet, f"{place}.group", [ground.group], programme.applying.groups, "group of grounds")
         if ground.by_list_only and not ground.list_from:
             sheet.fault(f"{place}.list_from", "missing", "name the departments whose lists bring this ground")
         for number, limb in enumerate(ground.limbs):
             proofs = {*programme.documents, *variants}
             refer(sheet, f"{place}.limbs[{number}].proofs", limb.proofs, proofs, "document or variant of one")
+            if programme.applying.measures:
+                measured = [threshold.measure for threshold in limb.thresholds]
+                refer(sheet, f"{place}.limbs[{number}].thresholds", measured, programme.applying.measures, "measure")
 
 
 def _check_names(service: Service, programme: Programme, sheet: Sheet) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cards.programme.table import Table
-from cards.programme.types import ApplicationDocument, DocumentVariant, Ground, Limb, Threshold
+from cards.programme.types import ApplicationDocument, Applying, DocumentVariant, Ground, Limb, Threshold
 
 BY_DECISION = "by-decision"
 OPERATORS = [">", ">=", "<", "<=", "="]
@@ -34,6 +34,7 @@ def _ground(code: str, table: Table) -> Ground:
         by_list_only=table.flag("by_list_only"),
         assumed=table.optional_string("assumed"),
         list_from=table.codes("list_from"),
+        group=table.optional_string("group"),
     )
 
 
@@ -72,6 +73,8 @@ def _document(code: str, table: Table) -> ApplicationDocument:
         assumed=table.optional_string("assumed"),
         part=table.word("part", ["basic", "special"]),
         number=table.integer("number", 1, 99),
+        least_months=table.optional_integer("least_months", 1, 120),
+        confirmed=table.flag("confirmed"),
     )
 
 
@@ -81,4 +84,25 @@ def _variant(table: Table) -> DocumentVariant:
         text=table.text("text"),
         id_type=table.word("id_type", ID_TYPES, "") or None,
         number=table.optional_integer("number", 1, 99) or 0,
+        checks=table.texts("checks"),
+        least_months=table.optional_integer("least_months", 1, 120),
     )
+
+
+def read_applying(top: Table) -> Applying:
+    """Read `[applying]`; without one the terms are the usual ones and the pages have no words of their own."""
+    table = top.optional_table("applying")
+    if table is None:
+        return Applying()
+    found = Applying(
+        review_days=table.integer("review_days", 1, 250),
+        decision_days=table.integer("decision_days", 1, 250),
+        supplement_days=table.integer("supplement_days", 1, 250),
+        file_most_bytes=table.integer("file_most_bytes", 100_000, 50_000_000),
+        pages_most=table.integer("pages_most", 1, 500),
+        groups=table.named_texts("groups"),
+        measures=table.named_texts("measures"),
+        refusals=table.named_texts("refusals"),
+    )
+    table.close()
+    return found

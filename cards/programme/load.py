@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from cards.programme import sections
 from cards.programme.checks import check_assumptions, check_programme, with_reasons
 from cards.programme.faults import ProgrammeError, ProgrammeFault, nearest, shown
-from cards.programme.grounds import read_documents, read_grounds
+from cards.programme.grounds import read_applying, read_documents, read_grounds
 from cards.programme.services import read_items, read_services
 from cards.programme.table import CODE, Sheet, Table
 from cards.programme.types import Point, Programme, Service
@@ -120,6 +120,7 @@ def _programme(top: Table, sha256: str) -> Programme:
         photo=sections.read_photo(top),
         delegation=head.days("delegation_days", 366) if head.has("delegation_days") else None,
         second_reviewer=head.optional_string("second_reviewer"),
+        applying=read_applying(top),
     )
     head.close()
     return programme

@@ -12,20 +12,11 @@ from enum import IntEnum, StrEnum
 from zoneinfo import ZoneInfo
 
 from cards.periods import PeriodUnit
+from cards.programme.applications import ApplicationDocument, Applying, DocumentVariant, Ground, Limb, Threshold
+from cards.programme.text import Text
 
-
-@dataclass(frozen=True, slots=True)
-class Text:
-    """A sentence or a name in the programme's own language (`zh`) and in English. `zh` is empty in an English
-    programme.
-    """
-
-    en: str
-    zh: str = ""
-
-    def in_language(self, language: str) -> str:
-        """Return the text in `language` ("zh" or "en"), or the other where it is missing."""
-        return (self.zh or self.en) if language.startswith("zh") else (self.en or self.zh)
+# What stands in files of its own is a programme's all the same, and is named from here.
+__all__ = ["ApplicationDocument", "Applying", "DocumentVariant", "Ground", "Limb", "Text", "Threshold"]
 
 
 class Mode(StrEnum):
@@ -319,82 +310,6 @@ class Service:
 
 
 @dataclass(frozen=True, slots=True)
-class Threshold:
-    """A number that a limb asks for: `measure` `operator` `amount` `unit`. 「（含）」 is ">=" , 「超过」 is ">"."""
-
-    measure: str
-    operator: str
-    amount: int
-    unit: str
-
-
-@dataclass(frozen=True, slots=True)
-class Limb:
-    """One alternative of a ground, with what proves it and what it excludes (「不含…」).
-
-    `proofs` are codes of documents, or of variants of documents.
-    """
-
-    code: str
-    text: Text
-    thresholds: tuple[Threshold, ...] = ()
-    proofs: tuple[str, ...] = ()
-    excludes: tuple[Text, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Ground:
-    """Why a holder has a tier (申领条件). `tier` None: fixed by the decision itself (`special`).
-
-    `reviewer` is the department of the first review; `raises` names benefits granted elsewhere that this ground brings
-    up; `basis_ends` tells that the ground itself can end and is looked at again; `list_from` are the departments whose
-    lists alone bring a ground with `by_list_only`.
-    """
-
-    code: str
-    tier: str | None
-    text: Text
-    limbs: tuple[Limb, ...]
-    documents: tuple[str, ...] = ()
-    reviewer: str | None = None
-    raises: tuple[str, ...] = ()
-    basis_ends: bool = False
-    by_list_only: bool = False
-    assumed: str | None = None
-    list_from: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class DocumentVariant:
-    """One form of a document (resident ID, passport, travel permit), or an exception to it. `number`: the guide's."""
-
-    code: str
-    text: Text
-    id_type: str | None = None
-    number: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class ApplicationDocument:
-    """A document of an application. `needed` is "always", "by-ground" or "if-held"; `checks` are what an officer
-    ticks.
-
-    `part` is "basic" or "special" and `number` the guide's number in it. A document that is "if-held" is needed for
-    `grounds`.
-    """
-
-    code: str
-    name: Text
-    needed: str
-    variants: tuple[DocumentVariant, ...] = ()
-    checks: tuple[Text, ...] = ()
-    grounds: tuple[str, ...] = ()
-    assumed: str | None = None
-    part: str = "basic"
-    number: int = 0
-
-
-@dataclass(frozen=True, slots=True)
 class ReferralKind:
     """A kind of benefit granted elsewhere; `department` explains it and rules (PROGRAMME, Read right 8)."""
 
@@ -486,3 +401,4 @@ class Programme:
     photo: PhotoRule | None = None
     delegation: timedelta | None = None
     second_reviewer: str | None = None
+    applying: Applying = field(default_factory=Applying)

@@ -10,9 +10,10 @@ import pytest
 from accounts.rights import Right
 from cards.parts import Presentation
 from cards.programme.load import load_programme
+from cards.working_days import is_working_day
 from tests.verifier.offline_devices import Tablet
 from tests.verifier.world import PROGRAMMES, at, identifier
-from verifier.rules.matters import Matter, deadline_of, is_working_day, office_day
+from verifier.rules.matters import Matter, deadline_of, office_day
 
 BAIYUN = load_programme(PROGRAMMES / "baiyun.toml")
 DESK = frozenset({Right.CHECK_IN, Right.VOID})

@@ -12,6 +12,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 
 from cards.programme.types import MatterRule, Programme, Service
+from cards.working_days import is_working_day
 from ledger.leaf import GRANTING, Leaf
 from ledger.millis import from_millis
 
@@ -19,7 +20,6 @@ COMPLETE, FORWARDED, FOLLOWED, CLOSED = "complete", "forwarded", "followed-up", 
 STAGES: Final = (COMPLETE, FORWARDED, FOLLOWED, CLOSED)
 OUTCOMES: Final = ("done", "refused", "withdrawn", "passed-on")
 _LONGEST_LEAVE: Final = 60
-_SATURDAY: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,13 +163,6 @@ def _spans(programme: Programme, since: datetime) -> Iterator[tuple[datetime, da
         for opens, closes in programme.office_hours if idle == 0 else ():
             yield _instant(programme, day, opens), _instant(programme, day, closes)
         day += timedelta(days=1)
-
-
-def is_working_day(programme: Programme, day: date) -> bool:
-    """Whether the office works on a local day: no weekend but those worked, no holiday."""
-    if day in programme.working_weekends:
-        return True
-    return day.weekday() < _SATURDAY and day not in programme.holidays.get(day.year, frozenset())
 
 
 def _instant(programme: Programme, day: date, clock: str) -> datetime:

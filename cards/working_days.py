@@ -1,0 +1,46 @@
+"""Working days by the programme's own calendar: weekends, holidays, weekends that are worked. Pure; no clock."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Final
+
+from cards.programme.types import Programme
+
+_SATURDAY: Final = 5
+_LONGEST_LEAVE: Final = 60
+
+
+def is_working_day(programme: Programme, day: date) -> bool:
+    """Whether the office works on a local day: no weekend but those worked, no holiday."""
+    if day in programme.working_weekends:
+        return True
+    return day.weekday() < _SATURDAY and day not in programme.holidays.get(day.year, frozenset())
+
+
+def is_announced(programme: Programme, day: date) -> bool:
+    """Whether the calendar holds the holidays of the day's year; until then a deadline in that year is provisional."""
+    return not programme.holidays or day.year in programme.holidays
+
+
+def after_working_days(programme: Programme, since: date, days: int) -> date:
+    """Return the last day of a term of `days` working days that begins on the day after `since`.
+
+    ValueError where the calendar leaves no working day within two months.
+    """
+    day, left, idle = since, days, 0
+    while left > 0:
+        day += timedelta(days=1)
+        worked = is_working_day(programme, day)
+        left, idle = (left - 1, 0) if worked else (left, idle + 1)
+        if idle > _LONGEST_LEAVE:
+            raise ValueError("the programme's calendar leaves no working day")
+    return day
+
+
+def working_days_between(programme: Programme, since: date, until: date) -> int:
+    """Return how many working days lie after `since` up to and with `until`; negative where `until` lies before."""
+    if until < since:
+        return -working_days_between(programme, until, since)
+    days = ((since + timedelta(days=step)) for step in range(1, (until - since).days + 1))
+    return sum(is_working_day(programme, day) for day in days)

@@ -1,0 +1,159 @@
+"""Where an application stands, what may be done to it next, and by whom. Pure rules: no store, no clock.
+
+Two persons see every application: whoever recorded or reviewed one does not decide it (PROGRAMME, Read right 13).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from typing import Final
+
+from cards.programme.types import Ground, Programme
+from cards.working_days import after_working_days, working_days_between
+
+ALL: Final = "*"
+BY_DECISION: Final = "by-decision"
+_PERSON: Final = "person:"
+
+
+class State(StrEnum):
+    """Where an application stands. The last three are final."""
+
+    DRAFT = "draft"
+    SUBMITTED = "submitted"
+    IN_REVIEW = "in-review"
+    SUPPLEMENT = "supplement"
+    IN_DECISION = "in-decision"
+    APPROVED = "approved"
+    REFUSED = "refused"
+    WITHDRAWN = "withdrawn"
+
+    @property
+    def open(self) -> bool:
+        """Whether the office still has something to do with it, or waits for the applicant."""
+        return self in _OPEN
+
+    @property
+    def final(self) -> bool:
+        """Whether nothing will change any more."""
+        return self in (State.APPROVED, State.REFUSED, State.WITHDRAWN)
+
+
+_OPEN: Final = frozenset({State.SUBMITTED, State.IN_REVIEW, State.SUPPLEMENT, State.IN_DECISION})
+
+
+class Act(StrEnum):
+    """What can be done to an application."""
+
+    SUBMIT = "submit"
+    CLAIM = "claim"
+    RELEASE = "release"
+    ASK = "ask"
+    SUPPLY = "supply"
+    FORWARD = "forward"
+    RETURN = "return"
+    APPROVE = "approve"
+    REFUSE = "refuse"
+    WITHDRAW = "withdraw"
+
+
+_NEXT: Final[Mapping[tuple[State, Act], State]] = {
+    (State.DRAFT, Act.SUBMIT): State.SUBMITTED,
+    (State.SUBMITTED, Act.CLAIM): State.IN_REVIEW,
+    (State.IN_REVIEW, Act.RELEASE): State.SUBMITTED,
+    (State.IN_REVIEW, Act.ASK): State.SUPPLEMENT,
+    (State.SUPPLEMENT, Act.SUPPLY): State.IN_REVIEW,
+    (State.IN_REVIEW, Act.FORWARD): State.IN_DECISION,
+    (State.IN_DECISION, Act.RETURN): State.IN_REVIEW,
+    (State.IN_DECISION, Act.APPROVE): State.APPROVED,
+    (State.IN_DECISION, Act.REFUSE): State.REFUSED,
+    (State.DRAFT, Act.WITHDRAW): State.WITHDRAWN,
+    **{(state, Act.WITHDRAW): State.WITHDRAWN for state in _OPEN},
+}
+
+
+def next_state(state: State, act: Act) -> State | None:
+    """Return where an act leads from a state, None where it cannot be done there."""
+    return _NEXT.get((state, act))
+
+
+@dataclass(frozen=True, slots=True)
+class OfficePerson:
+    """Somebody of the office. `id` is the office log's actor; only a signed-in person (`person:…`) reviews or decides.
+
+    `reviews` are the departments whose first review is this person's, `decides` the tiers (and `by-decision`) that the
+    person's right covers; `*` stands for all.
+    """
+
+    id: str
+    reviews: frozenset[str] = frozenset()
+    decides: frozenset[str] = frozenset()
+
+    @property
+    def named(self) -> bool:
+        """Whether a person answers for it: a command line names a user of a machine, not a person."""
+        return self.id.startswith(_PERSON)
+
+    def may_review(self, department: str) -> bool:
+        """Whether the first review of a department's grounds is this person's."""
+        return self.named and bool(self.reviews & {department, ALL})
+
+    def may_decide(self, what: str) -> bool:
+        """Whether this person's right covers a tier, or `by-decision`."""
+        return self.named and bool(self.decides & {what, ALL})
+
+
+class Objection(StrEnum):
+    """Why somebody may not do it: shown before the click, and answered after it."""
+
+    WRONG_STATE = "wrong-state"
+    NOT_A_PERSON = "not-a-person"
+    NOT_YOUR_DEPARTMENT = "not-your-department"
+    NOT_YOUR_TIER = "not-your-tier"
+    SECOND_PERSON = "second-person"
+    ANOTHERS_CLAIM = "anothers-claim"
+    INCOMPLETE = "incomplete"
+
+
+def decided_under(ground: Ground) -> str:
+    """Return the right that a decision on a ground needs: the tier's, or `by-decision` where the ground fixes none."""
+    return ground.tier or BY_DECISION
+
+
+def review_objection(person: OfficePerson, department: str, claimed_by: str | None) -> Objection | None:
+    """Return why a person may not work on the first review of an application, None where it may."""
+    if not person.named:
+        return Objection.NOT_A_PERSON
+    if not person.may_review(department):
+        return Objection.NOT_YOUR_DEPARTMENT
+    return Objection.ANOTHERS_CLAIM if claimed_by not in (None, person.id) else None
+
+
+def decision_objection(person: OfficePerson, ground: Ground, involved: Iterable[str | None]) -> Objection | None:
+    """Return why a person may not decide; `involved` are those who recorded, checked or reviewed the application."""
+    if not person.named:
+        return Objection.NOT_A_PERSON
+    if not person.may_decide(decided_under(ground)):
+        return Objection.NOT_YOUR_TIER
+    return Objection.SECOND_PERSON if person.id in set(involved) else None
+
+
+def due_on(programme: Programme, state: State, since: date) -> date | None:
+    """Return the last day of the term that began on the day after `since`, None where nobody is waited for."""
+    applying = programme.applying
+    days = {
+        State.SUBMITTED: applying.review_days,
+        State.IN_REVIEW: applying.review_days,
+        State.SUPPLEMENT: applying.supplement_days,
+        State.IN_DECISION: applying.decision_days,
+    }.get(state)
+    return None if days is None else after_working_days(programme, since, days)
+
+
+def resumed_due(programme: Programme, due: date, asked_on: date, supplied_on: date) -> date:
+    """Return when a review is due after a supplement: waiting for the applicant does not use up the office's time."""
+    left = max(1, working_days_between(programme, asked_on, due))
+    return after_working_days(programme, supplied_on, left)

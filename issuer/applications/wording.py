@@ -1,0 +1,85 @@
+"""What is missing, in words: for the applicant's page, the supplement notice and the officer's list. Both languages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from cards.programme.types import Programme, Text
+from issuer.applications.papers import GROUND, Claim, Lack, LackKind, Requirement, ground_of, requirements
+
+_PLAIN: Final[Mapping[LackKind, Text]] = {
+    LackKind.EMPLOYER: Text("Say which kind of employer it is", "请选择所在单位的类别"),
+    LackKind.PAPER: Text("not handed in", "未提交"),
+    LackKind.VARIANT: Text("say which kind of paper it is", "请选择材料种类"),
+    LackKind.SPAN: Text("give the first and the last day", "请填写起止日期"),
+    LackKind.ENDED: Text("has ended", "已到期"),
+    LackKind.EXCLUSION: Text("The exclusions are still to be looked at", "待核对是否属于不含的情形"),
+    LackKind.LIST: Text(
+        "The applicant is on no list of a department; this ground comes by such a list alone",
+        "未在有关部门提供的人才名单内，本项只凭名单认定",
+    ),
+    LackKind.DECISION: Text(
+        "Tier, reference and body of the leading group's decision are missing", "缺领导小组认定的等级、文号、机构"
+    ),
+    LackKind.BASIS: Text("The last day of the ground is missing or over", "缺条件的到期日，或者已经到期"),
+}
+_LABEL: Final[Mapping[LackKind, Text]] = {
+    LackKind.TOO_SHORT: Text("covers less than {part} months", "不满{part}个月"),
+    LackKind.CONFIRMATION: Text("confirm: {part}", "请确认：{part}"),
+    LackKind.CHECK: Text("not in order: {part}", "未核验：{part}"),
+    LackKind.FIGURE: Text("Give: {part}", "请填写：{part}"),
+    LackKind.THRESHOLD: Text("{part} is not what the ground asks for", "{part}不符合本项条件"),
+}
+_EMPTY: Final = Text("", "")
+
+
+def lack_text(programme: Programme, claim: Claim, lack: Lack) -> Text:
+    """Return one thing that is missing as a sentence that names the paper."""
+    paper = requirement_of(programme, claim, lack.key)
+    part = _part(programme, claim, lack, paper)
+    said = _LABEL[lack.kind] if lack.kind in _LABEL else _PLAIN[lack.kind]
+    filled = Text(said.en.format(part=part.en), said.zh.format(part=part.zh or part.en))
+    if paper is None:
+        return filled
+    name = short_name(paper)
+    return Text(f"{name.en}: {filled.en}", f"{name.zh or name.en}：{filled.zh}")
+
+
+def lack_texts(programme: Programme, claim: Claim, found: Iterable[Lack]) -> list[Text]:
+    """Return all that is missing, each once, in order."""
+    texts = [lack_text(programme, claim, lack) for lack in found]
+    return list(dict.fromkeys(texts))
+
+
+def requirement_of(programme: Programme, claim: Claim, key: str) -> Requirement | None:
+    """Return the paper of a key, None for what is none of the application's papers."""
+    named = ground_of(programme, claim.ground, claim.limb)
+    if named is None:
+        return None
+    return next((one for one in requirements(programme, *named, claim.id_type) if one.key == key), None)
+
+
+def _part(programme: Programme, claim: Claim, lack: Lack, paper: Requirement | None) -> Text:
+    if lack.key == GROUND:
+        return programme.applying.measures.get(lack.part, Text(lack.part, lack.part))
+    if paper is None or lack.kind is LackKind.TOO_SHORT:
+        return Text(lack.part, lack.part)
+    handed = next((one for one in claim.papers if one.key == lack.key), None)
+    checks = paper.checks_for(None if handed is None else handed.variant)
+    return checks[int(lack.part)] if lack.part else _EMPTY
+
+
+def short_name(paper: Requirement) -> Text:
+    """Return a paper's name without its full stop; of a long one the part before the first comma."""
+    zh, en = paper.name.zh.rstrip("。"), paper.name.en.rstrip(".")
+    return Text(en.split(",", maxsplit=1)[0], zh.split("，", maxsplit=1)[0])
+
+
+def supplement_text(programme: Programme, claim: Claim, found: Iterable[Lack]) -> Text:
+    """Return the notice that asks for all that is missing at once, as a list of numbered lines."""
+    texts = lack_texts(programme, claim, found)
+    number = programme.general_contact.number
+    en = "; ".join(f"{place}. {text.en}" for place, text in enumerate(texts, 1))
+    zh = "；".join(f"{place}. {text.zh}" for place, text in enumerate(texts, 1))
+    return Text(f"Please supply: {en}. Questions: {number}.", f"请补：{zh}。咨询 {number}。")
