@@ -14,6 +14,7 @@ from accounts.operators import OpenedSession
 from accounts.people import SESSION_LIVES, OpenedPersonSession, WrongCredentials
 from accounts.problems import CODE_REFUSED, OPERATOR_SIGNED_OUT, WRONG_CREDENTIALS
 from accounts.rights import Caller, Operator, Right
+from edge.fields import invalid
 from edge.http import answer, read_body
 from edge.instants import rfc3339
 from edge.limits import RateLimit
@@ -139,8 +140,7 @@ def _enrol(authenticator: Authenticator, asked: DeviceEnrolment) -> tuple[Device
     try:
         key = ProofKey.of(jwk)
     except BadKey as error:
-        fields = [{"path": "$.jwk", "message": str(error)}]
-        raise Problem("invalid-field", extra={"fields": fields}) from None
+        raise invalid("$.jwk", str(error)) from None
     # The proof comes first: a code is not used up by somebody who cannot use the key.
     authenticator.prove(request, key, None, seen_as=thumbprint(jwk))
     store, at = authenticator.store, authenticator.clock.now()

@@ -98,6 +98,11 @@ class Caller:
     needs_operator: bool = False
 
     @property
+    def operator_id(self) -> str | None:
+        """The id of the operator who is signed in, None where nobody is."""
+        return None if self.operator is None else self.operator.id
+
+    @property
     def unstaffed(self) -> bool:
         """Whether this is a device that needs an operator, and nobody is signed in."""
         return self.needs_operator and self.operator is None

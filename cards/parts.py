@@ -1,18 +1,14 @@
-"""A presentation as its parts, and which token may stand where. Shared by the plain text and the wire form."""
+"""A presentation as its parts, each read once, and which token may stand where. Plain text and wire form share this."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from functools import lru_cache
 from typing import Final
 
 from cards.claims import CARD
-from cards.proof import CHIP_PROOF, PROOF
-from edge.encoding import EncodingError, unb64u
-from edge.strictjson import JsonError, loads
-from keys.errors import BadClaims, MalformedToken
-from keys.tokens import TokenForm, parse_unverified
+from cards.proof import CHIP_PROOF, PROOF, card_digest
+from keys.errors import MalformedToken, TokenError
+from keys.tokens import UnverifiedToken, read_unverified
 
 SEPARATOR: Final = "~"
 TEXT_MOST: Final = 4096
@@ -20,9 +16,6 @@ TEXT_MOST: Final = 4096
 
 # What a token's text may hold, and all that the wire form carries raw. Whether it is a token is another question.
 TOKEN_TEXT: Final = re.compile(r"[A-Za-z0-9._-]+", re.ASCII)
-_HEADER_MOST: Final = 1024
-_SIGNATURE_CHARS: Final = 86
-_FORMS: Final = {form.typ: form for form in (CARD, PROOF, CHIP_PROOF)}
 
 
 class PresentationError(Exception):
@@ -33,24 +26,87 @@ class PresentationError(Exception):
         self.reason = reason
 
 
-@dataclass(frozen=True, slots=True)
 class Presentation:
-    """What was scanned or tapped: a card token, a proof, or both; nothing of it verified. Its `repr` shows neither."""
+    """What was scanned or tapped: a card token, a proof, or both; nothing of it verified. Its `repr` shows neither.
 
-    card: str | None
-    proof: str | None
+    Each token is read once and each digest made once, however many steps ask for them.
+    """
 
-    def __post_init__(self) -> None:
-        for part in (self.card, self.proof):
+    __slots__ = ("_card_token", "_digest", "_proof_token", "card", "proof")
+
+    def __init__(self, card: str | None, proof: str | None) -> None:
+        """Hold the texts of the parts; PresentationError where there is none, or one that no token could have."""
+        for part in (card, proof):
             if part is not None and not TOKEN_TEXT.fullmatch(part):
                 raise PresentationError
-        if self.card is None and self.proof is None:
+        if card is None and proof is None:
             raise PresentationError
+        self.card = card
+        self.proof = proof
+        self._card_token: UnverifiedToken | None = None
+        self._proof_token: UnverifiedToken | None = None
+        self._digest: bytes | None = None
+
+    @classmethod
+    def of(cls, card: UnverifiedToken | None, proof: UnverifiedToken | None) -> Presentation:
+        """Return the presentation of tokens already read."""
+        made = cls(None if card is None else card.text, None if proof is None else proof.text)
+        made._card_token, made._proof_token = card, proof
+        return made
+
+    @property
+    def card_token(self) -> UnverifiedToken:
+        """The card, its claims unread. MalformedToken where it is no card's text or the presentation has none."""
+        if self._card_token is None:
+            self._card_token = read_unverified(self.card or "", CARD)
+        return self._card_token
+
+    @property
+    def proof_token(self) -> UnverifiedToken:
+        """The phone's proof or the chip's answer. MalformedToken where it is neither or the presentation has none."""
+        if self._proof_token is None:
+            self._proof_token = read_unverified(self.proof or "", PROOF, CHIP_PROOF)
+        return self._proof_token
+
+    @property
+    def card_digest(self) -> bytes:
+        """SHA-256 of the card's exact text, which proofs name it by (`ath`); of nothing where there is no card."""
+        if self._digest is None:
+            self._digest = card_digest(self.card or "")
+        return self._digest
 
     @property
     def text(self) -> str:
         """The plain text: `card`, `card~proof` or `proof`."""
         return SEPARATOR.join(part for part in (self.card, self.proof) if part is not None)
+
+    def card_says(self, claim: str) -> str | None:
+        """Return a text claim of the unverified card, None where it has none. For look-ups, never for a decision."""
+        try:
+            value = self.card_token.claims.get(claim)
+        except TokenError:
+            return None
+        return value if isinstance(value, str) else None
+
+    def proof_says(self, claim: str) -> str | None:
+        """Return a text claim of the unverified proof, None where it has none. For look-ups, never for a decision."""
+        try:
+            value = self.proof_token.claims.get(claim)
+        except TokenError:
+            return None
+        return value if isinstance(value, str) else None
+
+    def with_card(self, card: str) -> Presentation:
+        """Return the same proof beside the card that it names."""
+        made = Presentation(card, self.proof)
+        made._proof_token = self._proof_token
+        return made
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Presentation) and (self.card, self.proof) == (other.card, other.proof)
+
+    def __hash__(self) -> int:
+        return hash((self.card, self.proof))
 
     def __repr__(self) -> str:
         return f"Presentation(card={self.card is not None}, proof={self.proof is not None})"
@@ -58,41 +114,20 @@ class Presentation:
 
 def from_tokens(tokens: list[str]) -> Presentation:
     """Return the presentation of one token or two; `typ` says what each is. PresentationError otherwise."""
-    forms = [_form_of(token) for token in tokens]
-    match forms:
-        case [form]:
-            return Presentation(tokens[0], None) if form is CARD else Presentation(None, tokens[0])
-        case [form, other] if form is CARD and other is not CARD:
-            return Presentation(tokens[0], tokens[1])
+    try:
+        read = [_read(token) for token in tokens]
+    except MalformedToken:
+        raise PresentationError from None
+    match read:
+        case [token]:
+            return Presentation.of(token, None) if token.form is CARD else Presentation.of(None, token)
+        case [token, proof] if token.form is CARD and proof.form is not CARD:
+            return Presentation.of(token, proof)
     raise PresentationError
 
 
-def _form_of(token: str) -> TokenForm:
-    """Return the form of a token, its header and its outer shape checked; the claims wait for the signature."""
-    form = _form_of_header(token.partition(".")[0])
-    try:
-        parse_unverified(token, form)
-    except MalformedToken:
-        raise PresentationError from None
-    except BadClaims:
-        # Whether the claims are bad is said only after the signature has held (DESIGN §5, steps 3 and 4).
-        pass
-    try:
-        unb64u(token[-_SIGNATURE_CHARS:])
-    except EncodingError:
-        raise PresentationError from None
-    return form
-
-
-@lru_cache(maxsize=256)
-def _form_of_header(segment: str) -> TokenForm:
-    # Cards signed by one key share one header and proofs all do. A refusal is raised, and so never kept.
-    try:
-        header = loads(unb64u(segment), max_bytes=_HEADER_MOST) if len(segment) <= _HEADER_MOST else None
-    except (EncodingError, JsonError):
-        raise PresentationError from None
-    typ = header.get("typ") if isinstance(header, dict) else None
-    form = _FORMS.get(typ) if isinstance(typ, str) else None
-    if form is None:
-        raise PresentationError
-    return form
+def _read(text: str) -> UnverifiedToken:
+    """Read a token's header and outer shape. Bad claims are told after the signature (DESIGN §5, steps 3 and 4)."""
+    token = read_unverified(text, CARD, PROOF, CHIP_PROOF)
+    token.signature  # noqa: B018 - reads it, so that one that is no signature's text is malformed
+    return token

@@ -17,9 +17,9 @@ from cards.claims import URI_MOST, identifier, instant
 from edge.encoding import EncodingError, b64u, digest, unb64u
 from edge.instants import to_epoch
 from edge.strictjson import dumps
-from keys.errors import BadClaims
+from keys.errors import BadClaims, MalformedToken
 from keys.signer import Signer
-from keys.tokens import TokenForm, check_signature, parse_unverified, sign_token, verify_with_key
+from keys.tokens import TokenForm, UnverifiedToken, check_signature, parse_unverified, read_unverified, sign_token
 
 PROOF_MAX_AGE: Final = timedelta(seconds=45)
 PROOF_AHEAD: Final = timedelta(seconds=5)
@@ -100,6 +100,11 @@ def card_digest(card: str) -> bytes:
 def parse_proof(claims: Mapping[str, object]) -> ProofClaims:
     """Return the typed claims of a phone's proof, or raise BadClaims."""
     PROOF.check_claims(claims)
+    return _proof_of(claims)
+
+
+def _proof_of(claims: Mapping[str, object]) -> ProofClaims:
+    """Type claims that were read as a phone's proof: their form has checked names, kinds and bounds."""
     return ProofClaims(
         issued_at=instant(claims["iat"], "iat"),
         audience=_audience(claims["aud"]),
@@ -111,6 +116,11 @@ def parse_proof(claims: Mapping[str, object]) -> ProofClaims:
 def parse_chip_proof(claims: Mapping[str, object]) -> ChipProofClaims:
     """Return the typed claims of a chip's answer, or raise BadClaims."""
     CHIP_PROOF.check_claims(claims)
+    return _chip_proof_of(claims)
+
+
+def _chip_proof_of(claims: Mapping[str, object]) -> ChipProofClaims:
+    """Type claims that were read as a chip's answer: their form has checked names, kinds and bounds."""
     reader = claims["rdr"]
     if type(reader) is not str or not _READER.fullmatch(reader):
         raise BadClaims("rdr is not a device's id")
@@ -132,12 +142,26 @@ def sign_proof(signer: Signer, *, card: str, audience: str, proof_id: str, issue
 
 def verify_proof(text: str, key: ec.EllipticCurvePublicKey) -> ProofClaims:
     """Return what a phone's proof says once the card's key has verified it; TokenError otherwise. Judges no time."""
-    return parse_proof(verify_with_key(text, PROOF, key).claims)
+    return verify_read_proof(read_unverified(text, PROOF), key)
 
 
 def verify_chip_proof(text: str, key: ec.EllipticCurvePublicKey) -> ChipProofClaims:
     """Return what a chip's answer says once the card's key has verified it; TokenError otherwise. Judges no time."""
-    return parse_chip_proof(verify_with_key(text, CHIP_PROOF, key).claims)
+    return verify_read_chip_proof(read_unverified(text, CHIP_PROOF), key)
+
+
+def verify_read_proof(token: UnverifiedToken, key: ec.EllipticCurvePublicKey) -> ProofClaims:
+    """Do as `verify_proof` for a token already read; MalformedToken for one of another form."""
+    if token.form is not PROOF:
+        raise MalformedToken("not a phone's proof")
+    return _proof_of(check_signature(token, key).claims)
+
+
+def verify_read_chip_proof(token: UnverifiedToken, key: ec.EllipticCurvePublicKey) -> ChipProofClaims:
+    """Do as `verify_chip_proof` for a token already read; MalformedToken for one of another form."""
+    if token.form is not CHIP_PROOF:
+        raise MalformedToken("not a chip's answer")
+    return _chip_proof_of(check_signature(token, key).claims)
 
 
 def chip_signing_input(claims: ChipProofClaims) -> str:
@@ -157,7 +181,7 @@ def complete_chip_proof(signing_input: str, signature: bytes, key: ec.EllipticCu
     if len(signature) != _SIGNATURE_BYTES:
         raise ValueError("an ES256 signature is r and s of 32 bytes each")
     text = f"{signing_input}.{b64u(signature)}"
-    check_signature(parse_unverified(text, CHIP_PROOF), CHIP_PROOF, key)
+    check_signature(parse_unverified(text, CHIP_PROOF), key)
     return text
 
 

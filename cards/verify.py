@@ -14,7 +14,7 @@ from typing import Final, Protocol
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from cards.claims import CARD, CardClaims, Form, parse
+from cards.claims import CardClaims, Form, parse
 from cards.parts import Presentation
 from cards.programme.types import Assurance
 from cards.proof import (
@@ -23,15 +23,14 @@ from cards.proof import (
     PROOF_MAX_AGE,
     ChipProofClaims,
     ProofClaims,
-    card_digest,
-    verify_chip_proof,
-    verify_proof,
+    verify_read_chip_proof,
+    verify_read_proof,
 )
 from cards.status import Freshness, Status, StatusSource
 from keys.errors import MalformedToken, TokenError
 from keys.jwk import key_from_jwk
 from keys.keyset import KeySet, Purpose
-from keys.tokens import LEEWAY, VerifiedToken, verify_with_keys
+from keys.tokens import LEEWAY, VerifiedToken, check_signature_by
 
 REASONS: Final = (
     "unknown-key",
@@ -64,7 +63,7 @@ class Challenges(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """What a verifier goes by: `version` is the trust bundle's, and a new version empties no cache but misses it."""
+    """What a verifier goes by. `version` is the trust bundle's: a cache finds no card that another version verified."""
 
     keys: KeySet
     issuer: str
@@ -164,10 +163,10 @@ def verify_presentation(
     """
     if p.card is None:
         raise ValueError("look up the card that a proof names before verifying")
-    digest = card_digest(p.card)
+    digest = p.card_digest
     # 2. and 3. Header, key, signature; 4. what of the claims never changes.
     try:
-        known = _known_card(p.card, digest, trust, at, cache)
+        known = _known_card(p, trust, at, cache)
     except TokenError as error:
         # A presentation that was read has no malformed parts; one made otherwise has no signature that could hold.
         return RefusedCard("bad-signature" if isinstance(error, MalformedToken) else error.reason, None, digest)
@@ -182,7 +181,7 @@ def verify_presentation(
     if answer.status is not Status.VALID:
         return RefusedCard(_STATUS_REASONS[answer.status], card, digest)
     # 6. Proof or challenge where the card names a key, the operator's word where it does not.
-    proof = _checked_proof(known, p, digest, trust, at if proof_at is None else proof_at, challenges=challenges)
+    proof = _checked_proof(known, p, trust, at if proof_at is None else proof_at, challenges=challenges)
     if isinstance(proof, str):
         return RefusedCard(proof, card, digest)
     assurance = _assurance(card.form, proved=proof is not None, counted=counted)
@@ -194,15 +193,15 @@ def verify_presentation(
     return Verified(card, digest, assurance, proof, answer.freshness, needs_id_check)
 
 
-def _known_card(text: str, digest: bytes, trust: Trust, at: datetime, cache: CardCache | None) -> VerifiedCard:
-    known = None if cache is None else cache.get(digest, trust.version)
+def _known_card(p: Presentation, trust: Trust, at: datetime, cache: CardCache | None) -> VerifiedCard:
+    known = None if cache is None else cache.get(p.card_digest, trust.version)
     if known is not None:
         # 2. A key that has gone out of its validity takes its cards with it, verified before or not.
         trust.keys.find(known.kid, Purpose.CARD, at)
         return known
-    known = _read_card(verify_with_keys(text, CARD, trust.keys, Purpose.CARD, at))
+    known = _read_card(check_signature_by(p.card_token, trust.keys, Purpose.CARD, at))
     if cache is not None:
-        cache.put(digest, trust.version, known)
+        cache.put(p.card_digest, trust.version, known)
     return known
 
 
@@ -226,7 +225,6 @@ def _refused_by_claims(card: CardClaims, trust: Trust, at: datetime) -> str | No
 def _checked_proof(
     known: VerifiedCard,
     p: Presentation,
-    digest: bytes,
     trust: Trust,
     at: datetime,
     *,
@@ -239,12 +237,13 @@ def _checked_proof(
         return "proof-missing"
     try:
         if known.card.form is Form.CHIP:
-            answer = verify_chip_proof(p.proof, known.key)
-            return _refused_challenge(answer, digest, trust, at, challenges) or answer
-        proof = verify_proof(p.proof, known.key)
+            answer = verify_read_chip_proof(p.proof_token, known.key)
+            return _refused_challenge(answer, p.card_digest, trust, at, challenges) or answer
+        proof = verify_read_proof(p.proof_token, known.key)
     except TokenError:
         return "bad-proof"
-    return _refused_by_binding(proof, digest, trust) or _refused_by_age(proof.issued_at, at, PROOF_MAX_AGE) or proof
+    reason = _refused_by_binding(proof, p.card_digest, trust) or _refused_by_age(proof.issued_at, at, PROOF_MAX_AGE)
+    return reason or proof
 
 
 def _refused_challenge(

@@ -217,7 +217,7 @@ def _roots(tokens: list[UnverifiedToken]) -> dict[str, Mapping[str, object]]:
 
 def _check_root_signature(token: UnverifiedToken, root: Mapping[str, object]) -> None:
     try:
-        check_signature(token, BUNDLE, key_from_jwk(root))
+        check_signature(token, key_from_jwk(root))
     except TokenError as error:
         raise BundleError(error.reason, str(error)) from None
 

@@ -104,7 +104,7 @@ def verify_proof(text: str, key: ProofKey, call: HttpCall, at: datetime) -> Dpop
     token = parse_unverified(text, DPOP)
     if not _names_key(token.header, key):
         raise UnknownKey("the proof is by another key")
-    claims = check_signature(token, DPOP, key.key).claims
+    claims = check_signature(token, key.key).claims
     _check_call(claims, call)
     issued_at = from_epoch(_integer(claims["iat"]))
     if not abs(at - issued_at) <= MAX_SKEW:

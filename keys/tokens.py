@@ -33,7 +33,9 @@ __all__ = [
     "UnverifiedToken",
     "VerifiedToken",
     "check_signature",
+    "check_signature_by",
     "parse_unverified",
+    "read_unverified",
     "sign_token",
     "signature_holds",
     "verify_with_key",
@@ -51,7 +53,6 @@ _INTEGER_BOUND: Final = 2**53
 _TIME_BOUND: Final = 253_402_300_800  # 10000-01-01: past it no datetime can follow
 _TIMES: Final = ("iat", "nbf", "exp")
 _MAX_DEPTH: Final = 8
-_KEPT_CHARS: Final = 2048
 # Three segments of base64url; 64 bytes of signature are 86 characters. `fullmatch`, since `$` forgives a line feed.
 _COMPACT: Final = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]{86})", re.ASCII)
 # One algorithm object, one curve; nothing of a token chooses among algorithms.
@@ -105,42 +106,95 @@ class TokenForm:
         _check_times(claims, self.max_lifetime)
 
 
-@dataclass(frozen=True, slots=True)
 class UnverifiedToken:
-    """A token of the right form whose signature nobody has checked: never a ground for a decision."""
+    """A token of the right form whose signature nobody has checked: never a ground for a decision.
 
-    header: Mapping[str, object]
-    claims: Mapping[str, object]
-    text: str
+    The claims are read when somebody first asks for them, and then kept with the token.
+    """
+
+    __slots__ = ("_claims", "_parts", "form", "header", "text")
+
+    def __init__(self, form: TokenForm, header: Mapping[str, object], parts: re.Match[str]) -> None:
+        """Hold the segments of a token whose header was checked (`read_unverified`)."""
+        self.form = form
+        self.header = header
+        self.text = parts.string
+        self._parts = parts
+        self._claims: Mapping[str, object] | None = None
+
+    @property
+    def claims(self) -> Mapping[str, object]:
+        """The claims, each checked by the form; BadClaims for a token without good ones."""
+        if self._claims is None:
+            self._claims = MappingProxyType(_read_claims(self._parts[2], self.form))
+        return self._claims
+
+    @property
+    def signature(self) -> bytes:
+        """The 64 bytes of the signature (r, s); MalformedToken where they are not canonical base64url."""
+        try:
+            return unb64u(self._parts[3])
+        except EncodingError:
+            raise MalformedToken("the signature is not canonical base64url") from None
+
+    @property
+    def signing_input(self) -> bytes:
+        """What the signature is over (RFC 7515 §5.1): header and claims as they stand in the text."""
+        return self.text[: self._parts.end(2)].encode("ascii")
+
+    def __repr__(self) -> str:
+        return f"UnverifiedToken(typ={self.form.typ!r})"
 
 
 @dataclass(frozen=True, slots=True)
 class VerifiedToken:
-    """A token of the right form, signed by the key it was held against. `digest` is SHA-256 of the ASCII text.
-
-    An ECDSA signature can be altered into another that holds too (s and n - s), so neither text nor digest may key
-    a replay guard: use the token's `jti`.
-    """
+    """A token of the right form, signed by the key it was held against."""
 
     header: Mapping[str, object]
     claims: Mapping[str, object]
     text: str
-    digest: bytes
+
+    @property
+    def digest(self) -> bytes:
+        """SHA-256 of the ASCII text.
+
+        An ECDSA signature can be altered into another that holds too (s and n - s), so neither text nor digest may key
+        a replay guard: use the token's `jti`.
+        """
+        return digest(self.text.encode("ascii"))
+
+
+def read_unverified(text: str, *forms: TokenForm) -> UnverifiedToken:
+    """Return the token with its outer shape and its header checked; its `typ` says which of the `forms` it has.
+
+    Claims and signature wait until somebody asks for them. MalformedToken for a text that is no token of these forms.
+    """
+    parts = _split(text, max(form.max_length for form in forms))
+    form = forms[0] if len(forms) == 1 else _form_of(parts[1], forms)
+    if len(text) > form.max_length:
+        raise MalformedToken(f"longer than {form.max_length} characters")
+    return UnverifiedToken(form, _header(parts[1], form), parts)
 
 
 def parse_unverified(text: str, form: TokenForm) -> UnverifiedToken:
     """Return the token with its form and claims checked and its signature not; MalformedToken or BadClaims."""
-    parts = _split(text, form)
-    return UnverifiedToken(_header(parts[1], form), _claims(parts[2], form), text)
+    token = read_unverified(text, form)
+    token.claims  # noqa: B018 - reads them, so that bad ones are refused here
+    return token
 
 
-def check_signature(token: UnverifiedToken, form: TokenForm, key: ec.EllipticCurvePublicKey) -> VerifiedToken:
-    """Verify a token already parsed in this `form`, sparing a second parse; TokenError as `verify_with_key`."""
-    if token.header.get("typ") != form.typ:
-        raise MalformedToken("the token was parsed as another form")
+def check_signature(token: UnverifiedToken, key: ec.EllipticCurvePublicKey) -> VerifiedToken:
+    """Verify a token already read, sparing a second reading; TokenError as `verify_with_key`."""
     _check_key(token.header, key)
-    _check_signature(_split(token.text, form), key)
-    return _verified(token.header, token.claims, token.text)
+    return _verified(token, key)
+
+
+def check_signature_by(token: UnverifiedToken, keys: KeySet, purpose: Purpose, at: datetime) -> VerifiedToken:
+    """Verify a token already read, by the key of the set that its `kid` names; errors as `verify_with_keys`.
+
+    The token's form must list `kid`.
+    """
+    return _verified(token, keys.find(str(token.header["kid"]), purpose, at).key)
 
 
 def verify_with_key(text: str, form: TokenForm, key: ec.EllipticCurvePublicKey) -> VerifiedToken:
@@ -149,11 +203,7 @@ def verify_with_key(text: str, form: TokenForm, key: ec.EllipticCurvePublicKey) 
     A TokenError, and no other exception, for any text: MalformedToken; UnknownKey when the header's `kid` is another
     key's; BadSignature; BadClaims.
     """
-    parts = _split(text, form)
-    header = _header(parts[1], form)
-    _check_key(header, key)
-    _check_signature(parts, key)
-    return _verified(header, _claims(parts[2], form), text)
+    return check_signature(read_unverified(text, form), key)
 
 
 def verify_with_keys(text: str, form: TokenForm, keys: KeySet, purpose: Purpose, at: datetime) -> VerifiedToken:
@@ -163,11 +213,7 @@ def verify_with_keys(text: str, form: TokenForm, keys: KeySet, purpose: Purpose,
     """
     if "kid" not in form.headers:
         raise ValueError("a form without kid cannot choose a key")
-    parts = _split(text, form)
-    header = _header(parts[1], form)
-    key = keys.find(str(header["kid"]), purpose, at).key
-    _check_signature(parts, key)
-    return _verified(header, _claims(parts[2], form), text)
+    return check_signature_by(read_unverified(text, form), keys, purpose, at)
 
 
 def sign_token(
@@ -192,7 +238,7 @@ def sign_token(
     except JsonError as error:
         raise BadClaims(f"the claims are no JSON: {error}") from None
     text = f"{signing_input}.{b64u(signer.sign(signing_input.encode('ascii')))}"
-    parse_unverified(text, form)
+    _check_written(text, form, claims)
     return text
 
 
@@ -207,15 +253,45 @@ def signature_holds(message: bytes, signature: bytes, key: ec.EllipticCurvePubli
     return _ES256.verify(message, key, signature)
 
 
-def _split(text: str, form: TokenForm) -> re.Match[str]:
+def _check_written(text: str, form: TokenForm, claims: Mapping[str, object]) -> None:
+    """Refuse a token that would not be read as it was meant: its header and claims were checked as values before.
+
+    Integers, truth values and printable ASCII texts are written in one way alone, so only other claims are read again.
+    """
+    token = read_unverified(text, form)
+    if not all(_is_plain(value) for value in claims.values()):
+        token.claims  # noqa: B018 - reads them, so that a token that would be refused elsewhere is refused here
+
+
+def _is_plain(value: object) -> bool:
+    return type(value) in {int, bool} or (isinstance(value, str) and value.isascii() and value.isprintable())
+
+
+def _split(text: str, most: int) -> re.Match[str]:
     if not isinstance(text, str):
         raise MalformedToken("a token is a text")
-    if len(text) > form.max_length:
-        raise MalformedToken(f"longer than {form.max_length} characters")
+    if len(text) > most:
+        raise MalformedToken(f"longer than {most} characters")
     parts = _COMPACT.fullmatch(text)
     if parts is None:
         raise MalformedToken("not three base64url segments, the last of 64 bytes")
     return parts
+
+
+def _form_of(segment: str, forms: tuple[TokenForm, ...]) -> TokenForm:
+    """Return the form that a header's `typ` names."""
+    typ = _typ_of(segment) if len(segment) <= MAX_HEADER_CHARS else None
+    for form in forms:
+        if form.typ == typ:
+            return form
+    raise MalformedToken("typ is of no form that is read here")
+
+
+@lru_cache(maxsize=256)
+def _typ_of(segment: str) -> object:
+    # Cards signed by one key share one header, and so do all proofs.
+    header = _object(segment, MAX_HEADER_CHARS)
+    return None if header is None else header.get("typ")
 
 
 def _header(segment: str, form: TokenForm) -> Mapping[str, object]:
@@ -252,16 +328,6 @@ def _check_header(header: Mapping[str, object], form: TokenForm) -> None:
         raise MalformedToken("jwk is no object")
 
 
-def _claims(segment: str, form: TokenForm) -> Mapping[str, object]:
-    # One presentation is parsed by several steps, and a card by every check-in of its holder.
-    return _kept_claims(segment, form) if len(segment) <= _KEPT_CHARS else _read_claims(segment, form)
-
-
-@lru_cache(maxsize=1024)
-def _kept_claims(segment: str, form: TokenForm) -> Mapping[str, object]:
-    return MappingProxyType(_read_claims(segment, form))
-
-
 def _read_claims(segment: str, form: TokenForm) -> dict[str, object]:
     claims = _object(segment, form.max_length)
     if claims is None:
@@ -283,18 +349,10 @@ def _check_key(header: Mapping[str, object], key: ec.EllipticCurvePublicKey) -> 
         raise UnknownKey("the token names another key")
 
 
-def _check_signature(parts: re.Match[str], key: ec.EllipticCurvePublicKey) -> None:
-    try:
-        signature = unb64u(parts[3])
-    except EncodingError:
-        raise MalformedToken("the signature is not canonical base64url") from None
-    signing_input = parts.string[: parts.end(2)].encode("ascii")
-    if not signature_holds(signing_input, signature, key):
+def _verified(token: UnverifiedToken, key: ec.EllipticCurvePublicKey) -> VerifiedToken:
+    if not signature_holds(token.signing_input, token.signature, key):
         raise BadSignature("the signature is not this key's")
-
-
-def _verified(header: Mapping[str, object], claims: Mapping[str, object], text: str) -> VerifiedToken:
-    return VerifiedToken(header, claims, text, digest(text.encode("ascii")))
+    return VerifiedToken(token.header, token.claims, token.text)
 
 
 def _check_value(name: str, value: object, kind: type) -> None:

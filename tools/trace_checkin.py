@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import CodeType, FrameType
@@ -48,7 +49,7 @@ class Trace:
     def moves(self) -> int:
         """How often a reader who follows the calls turns to another file."""
         files = [file for _, file, _ in self.calls]
-        return sum(one != other for one, other in zip(files, files[1:], strict=False))
+        return sum(one != other for one, other in pairwise(files))
 
     def __str__(self) -> str:
         counted = (

@@ -40,7 +40,7 @@ def photo_blueprint(issuer: Issuer, authenticate: Callable[[Request], Caller]) -
         photo = photo_for_check(issuer, card, request_instant(), by=f"integrator:{caller.id}")
         if photo is None:
             raise Problem("not-found")
-        return Response(photo, content_type=JPEG, headers={"Cache-Control": "no-store"})
+        return Response(photo, content_type=JPEG)
 
     return made
 

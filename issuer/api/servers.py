@@ -86,7 +86,7 @@ def server_blueprint(issuer: Issuer, authenticate: Callable[[Request], Caller]) 
         token = token_of_number(issuer, number)
         if token is None:
             raise Problem("not-found")
-        return answer(NumberedCard(token), headers={"Cache-Control": "no-store"})
+        return answer(NumberedCard(token))
 
     @made.get("/v1/cards/<card>/entitlement")
     @describe(
@@ -99,7 +99,7 @@ def server_blueprint(issuer: Issuer, authenticate: Callable[[Request], Caller]) 
     def entitlement(card: str) -> flask.Response:
         asking_server(authenticate, Right.DOCUMENTS)
         until = entitled_until(issuer, card, request_instant())
-        return answer(Entitled(None if until is None else rfc3339(until)), headers={"Cache-Control": "no-store"})
+        return answer(Entitled(None if until is None else rfc3339(until)))
 
     return made
 

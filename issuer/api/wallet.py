@@ -17,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from cards.claims import Form
 from edge.clock import Clock
+from edge.fields import invalid
 from edge.http import answer, body_limit, read_body, request_instant
 from edge.instants import rfc3339
 from edge.limits import Network, RateLimit, client_key
@@ -264,7 +265,7 @@ def _enrol(calls: PhoneCalls) -> object:
     try:
         key = key_from_jwk(body.jwk)
     except BadKey as error:
-        raise Problem("invalid-field", extra={"fields": [{"path": "$.jwk", "message": str(error)}]}) from None
+        raise invalid("$.jwk", str(error)) from None
     proof = calls.proof(key, None, at)
     if not is_open_code(calls.issuer, body.code):
         raise Problem(ENROLMENT_REFUSED.code)

@@ -16,6 +16,7 @@ from keys.tokens import (
     UnknownKey,
     check_signature,
     parse_unverified,
+    read_unverified,
     sign_token,
     verify_with_key,
     verify_with_keys,
@@ -149,13 +150,32 @@ def test_a_parsed_token_is_verified_without_parsing_again():
     """The two steps together say what the one says, and no more."""
     unverified = parse_unverified(forge(), FORM)
     at_once = verify_with_key(unverified.text, FORM, signer().public_key)
-    assert check_signature(unverified, FORM, signer().public_key) == at_once
+    assert check_signature(unverified, signer().public_key) == at_once
     with pytest.raises(UnknownKey):
-        check_signature(unverified, FORM, signer("stranger").public_key)
+        check_signature(unverified, signer("stranger").public_key)
     with pytest.raises(BadSignature):
-        check_signature(parse_unverified(forge(by=signer("stranger")), FORM), FORM, signer().public_key)
+        check_signature(parse_unverified(forge(by=signer("stranger")), FORM), signer().public_key)
+
+
+def test_a_token_is_read_as_the_form_that_its_type_names():
+    """Of several forms the header's `typ` decides, and a token of none of them is malformed."""
+    assert read_unverified(forge(), KIDLESS, FORM).form is FORM
+    other = TokenForm(
+        typ="other+jwt", headers=FORM.headers, required={}, optional={}, max_length=600, max_lifetime=None
+    )
     with pytest.raises(MalformedToken):
-        check_signature(unverified, KIDLESS, signer().public_key)
+        read_unverified(forge(), other, KIDLESS)
+    short = TokenForm(typ=FORM.typ, headers=FORM.headers, required={}, optional={}, max_length=60, max_lifetime=None)
+    with pytest.raises(MalformedToken):
+        read_unverified(forge(), KIDLESS, short)
+
+
+def test_claims_are_refused_when_they_are_asked_for():
+    """Reading judges the outer shape alone; a token with bad claims says so to whoever wants them, every time."""
+    token = read_unverified(forge(body=claims(exp=None)), FORM)
+    for _ in range(2):
+        with pytest.raises(BadClaims):
+            token.claims  # noqa: B018 - reading them is what is refused
 
 
 def test_a_form_without_kid_cannot_choose_among_keys():

@@ -16,6 +16,7 @@ from cards.parts import Presentation
 from cards.presentation import PresentationError, read
 from cards.programme.types import Beneficiary, Point, Service
 from cards.sun import read_link
+from edge.fields import invalid
 from edge.http import idempotency_key
 from edge.problems import Problem
 from verifier.counter.answers import CheckInRequest, LookRequest, MatterRequest
@@ -113,7 +114,7 @@ class Asking:
         """
         code = _point_of(caller, right) if isinstance(named, UnsetType) else named
         if code is None:
-            raise _invalid("$.point", "name the point: you have a right at more than one, or at none")
+            raise invalid("$.point", "name the point: you have a right at more than one, or at none")
         if not caller.may_some(right, code):
             raise caller.refusal(right, code)
         point = self._verifier.programme.points.get(code)
@@ -125,9 +126,9 @@ class Asking:
         """Return a service used at counters; Problem invalid-field for any other code."""
         service = self._verifier.programme.services.get(code)
         if service is None:
-            raise _invalid("$.service", "no such service in this programme")
+            raise invalid("$.service", "no such service in this programme")
         if not service.checked_in:
-            raise _invalid("$.service", "this service is not used at a counter")
+            raise invalid("$.service", "this service is not used at a counter")
         return service
 
     def presentation(self, text: str) -> Presentation:
@@ -157,7 +158,7 @@ class Asking:
         if text is None and look is None and booking is not None and not isinstance(body.override, UnsetType):
             return Shown(self._booked(booking, at))
         if (text is None) is (look is None):
-            raise _invalid("$.presentation", "give either a presentation or a look")
+            raise invalid("$.presentation", "give either a presentation or a look")
         if text is not None:
             return self.shown(text, at)
         found = self._verifier.store.look(look or "", caller.id, at)
@@ -194,7 +195,7 @@ def _matter(service: Service, asked: MatterRequest | None) -> Mapping[str, str]:
     try:
         return opening(service, kind, decides)
     except WrongMatter as error:
-        raise _invalid(error.path, str(error)) from None
+        raise invalid(error.path, str(error)) from None
 
 
 def _beneficiary(body: CheckInRequest, delegation: Delegation | None) -> Beneficiary:
@@ -202,11 +203,11 @@ def _beneficiary(body: CheckInRequest, delegation: Delegation | None) -> Benefic
     if delegation is None and not body.represented:
         return Beneficiary(body.beneficiary)
     if body.not_holder:
-        raise _invalid("$.not_holder", "an employer's clerk is not taken for the holder")
+        raise invalid("$.not_holder", "an employer's clerk is not taken for the holder")
     if delegation is None and body.beneficiary != "employer":
-        raise _invalid("$.represented", "a clerk comes for the employer: say `beneficiary` employer")
+        raise invalid("$.represented", "a clerk comes for the employer: say `beneficiary` employer")
     if body.beneficiary not in {"holder", "employer"}:
-        raise _invalid("$.beneficiary", "a delegation code is for the employer alone")
+        raise invalid("$.beneficiary", "a delegation code is for the employer alone")
     return Beneficiary.EMPLOYER
 
 
@@ -220,7 +221,3 @@ def _point_of(caller: Caller, right: Right) -> str | None:
 def given(value: T | UnsetType) -> T | None:
     """Return None for a member that was not sent."""
     return None if isinstance(value, UnsetType) else value
-
-
-def _invalid(path: str, message: str) -> Problem:
-    return Problem("invalid-field", extra={"fields": [{"path": path, "message": message}]})

@@ -14,8 +14,9 @@ from cards.numbers import CardNumberError, check
 from cards.parts import Presentation
 from cards.programme.types import Point, Service
 from cards.verify import RefusedCard, Verified
+from edge.fields import instant_asked, invalid
 from edge.http import answer, idempotency_key, read_body, read_query, request_instant
-from edge.instants import InstantError, day_asked, parse_asked, rfc3339
+from edge.instants import InstantError, day_asked, rfc3339
 from edge.openapi import describe
 from edge.problems import Problem
 from ledger.bookings import Booking, BookingQuery, BookingState
@@ -75,7 +76,7 @@ def add_bookings(found: Blueprint, verifier: Verifier, asking: Asking) -> None:
         problems={"not-permitted", "invalid-field", "unavailable", "not-trusted"},
     )
     def list_bookings() -> Response:
-        return answer(desk.listed(read_query(BookingsQuery), request_instant()), headers={"Cache-Control": "no-store"})
+        return answer(desk.listed(read_query(BookingsQuery), request_instant()))
 
     @found.get("/v1/bookings/missed")
     @describe(
@@ -85,7 +86,7 @@ def add_bookings(found: Blueprint, verifier: Verifier, asking: Asking) -> None:
         problems={"not-permitted", "unavailable", "not-trusted"},
     )
     def list_missed() -> Response:
-        return answer(desk.missed(request_instant()), headers={"Cache-Control": "no-store"})
+        return answer(desk.missed(request_instant()))
 
 
 def add_booking_changes(found: Blueprint, verifier: Verifier, asking: Asking) -> None:
@@ -133,7 +134,7 @@ class StaffBookings:
         point = self._point(caller, service, given(body.point))
         number = given(body.card_number)
         if (number is None) is isinstance(body.presentation, UnsetType):
-            raise _invalid("$.presentation", "give either a presentation or a card number")
+            raise invalid("$.presentation", "give either a presentation or a card number")
         if number is None:
             presentation, verdict = self._shown(caller, point, service, body, at)
         else:
@@ -148,7 +149,7 @@ class StaffBookings:
     ) -> tuple[Presentation, Verified | RefusedCard]:
         shown = self._asking.shown(given(body.presentation) or "", at)
         if shown.delegation is not None:
-            raise _invalid("$.presentation", "a delegation code books nothing")
+            raise invalid("$.presentation", "a delegation code books nothing")
         ask = Intent("", caller, point, service, shown.presentation, id_checked=body.id_checked, tag=shown.tag)
         ask = self._verifier.desk.resolved(ask)
         return ask.presentation, self._verifier.desk.verify(ask, self._verifier.published(at), at)
@@ -158,17 +159,17 @@ class StaffBookings:
         caller = self._asking.authenticate(request)
         change, delay, reopen = given(body.change), given(body.delay), given(body.reopen)
         if [change, delay, reopen].count(None) != 2:
-            raise _invalid("$", "give one of change, delay, reopen")
+            raise invalid("$", "give one of change, delay, reopen")
         booking = self._booking(caller, booking_id, Right.OVERRIDE if reopen else Right.BOOKINGS)
         asked = BookingAsked(idempotency_key(), Asker.staff(caller), booking.id)
         desk = self._verifier.bookings
         if reopen is not None:
-            until = _instant("$.reopen.until", reopen.until)
+            until = instant_asked("$.reopen.until", reopen.until)
             if not at < until <= at + REOPEN_MOST:
-                raise _invalid("$.reopen.until", "a booking is opened again for two days at most")
+                raise invalid("$.reopen.until", "a booking is opened again for two days at most")
             booked, done = desk.reopen(asked, until, reopen.note, at), "reopened"
         elif delay is not None:
-            booked, done = desk.delay(asked, _instant("$.delay.expected_at", delay.expected_at), at), "delayed"
+            booked, done = desk.delay(asked, instant_asked("$.delay.expected_at", delay.expected_at), at), "delayed"
         else:
             booked, done = self._rebooked(caller, asked, body, at), "changed"
         return self._answer(booked, done, caller, self._verifier.programme.points[booking.point], at)
@@ -176,7 +177,7 @@ class StaffBookings:
     def _rebooked(self, caller: Caller, asked: BookingAsked, body: BookingPatch, at: datetime) -> Booked:
         change = given(body.change)
         if change is None:
-            raise _invalid("$.change", "say what changes")
+            raise invalid("$.change", "say what changes")
         service = None if isinstance(change.service, UnsetType) else self._asking.service(change.service)
         if service is not None:
             rule_of(self._verifier.programme, service)
@@ -203,8 +204,8 @@ class StaffBookings:
         names = caller.may(Right.NAMES, point.code)
         found = self._verifier.bookings.find(query)
         found = tuple(pair for pair in found if caller.may(Right.BOOKINGS, point.code, pair[0].service))
-        operator = None if caller.operator is None else caller.operator.id
-        self._verifier.store.record(Access("bookings", caller.id, asked.on or "held", operator, point.code), at)
+        reading = Access("bookings", caller.id, asked.on or "held", caller.operator_id, point.code)
+        self._verifier.store.record(reading, at)
         listed = tuple(self._listed(point, booking, details, names=names) for booking, details in found)
         return BookingList(point=point.code, bookings=listed, server_time=rfc3339(at))
 
@@ -249,7 +250,7 @@ class StaffBookings:
         """Return where a booking will be used: named, the caller's own, or the first; with the right there."""
         point = point_of(self._verifier.programme, service, named or caller.point or "")
         if named is not None and point.code != named:
-            raise _invalid("$.point", "this service is not offered there")
+            raise invalid("$.point", "this service is not offered there")
         caller.require(Right.BOOKINGS, point.code, service.code)
         return point
 
@@ -268,7 +269,7 @@ class StaffBookings:
     ) -> Response:
         names = caller.may(Right.NAMES, point.code)
         said = booking_answer(self._verifier.answering, booked, done, at, names=names)
-        return answer(said, status, {"Cache-Control": "no-store"})
+        return answer(said, status)
 
 
 def by_number(
@@ -276,30 +277,19 @@ def by_number(
 ) -> tuple[Presentation, Verified | RefusedCard]:
     """Find the card of a number that was read out; the holder was called back at the number the office has."""
     if not called_back:
-        raise _invalid("$.called_back", "call the holder back first, and say so")
+        raise invalid("$.called_back", "call the holder back first, and say so")
     try:
         number = check(typed, verifier.programme.card_prefix)
     except CardNumberError as error:
-        raise _invalid("$.card_number", str(error)) from None
+        raise invalid("$.card_number", str(error)) from None
     token = verifier.card_by_number(number)
     if token is None:
         raise Problem("card-unknown", "no card of this number can be looked up here")
     return Presentation(token, None), verifier.bookings.declared(token, at)
 
 
-def _instant(path: str, text: str) -> datetime:
-    try:
-        return parse_asked(text)
-    except InstantError as error:
-        raise _invalid(path, str(error)) from None
-
-
 def _day(text: str) -> date:
     try:
         return day_asked(text)
     except InstantError:
-        raise _invalid("$.on", "a date such as 2026-10-31 is expected") from None
-
-
-def _invalid(path: str, message: str) -> Problem:
-    return Problem("invalid-field", extra={"fields": [{"path": path, "message": message}]})
+        raise invalid("$.on", "a date such as 2026-10-31 is expected") from None

@@ -55,4 +55,4 @@ def add_challenges(found: Blueprint, verifier: Verifier, asking: Asking, limit: 
             expires_at=rfc3339(made.expires_at),
             server_time=rfc3339(at),
         )
-        return answer(given, 201, {"Cache-Control": "no-store"})
+        return answer(given, 201)

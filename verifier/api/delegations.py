@@ -12,6 +12,7 @@ from msgspec import Meta
 from accounts.http import Authenticator
 from cards.claims import CardClaims
 from cards.verify import RefusedCard
+from edge.fields import invalid
 from edge.http import answer, idempotency_key, read_body, request_instant
 from edge.instants import rfc3339
 from edge.limits import RateLimit
@@ -144,7 +145,7 @@ class DelegationCalls(WalletCalls):
         made, code = self._verifier.store.delegations.make(idempotency_key(), wanted)
         self._know(body.card, card)
         said = DelegationMade(delegation=self._view(made, at), code=code, spaced=spaced(code), server_time=rfc3339(at))
-        return answer(said, 201, {"Cache-Control": "no-store"})
+        return answer(said, 201)
 
     def _know(self, token: str, card: CardClaims) -> None:
         """Remember the card, so that a later one of the same holder is found beside it."""
@@ -154,14 +155,14 @@ class DelegationCalls(WalletCalls):
         """List one's own."""
         _, _, card = self._proved(body.card, at)
         views = tuple(self._view(one, at) for one in self._verifier.store.delegations.of(card.subject))
-        return answer(OwnDelegations(views, rfc3339(at)), headers={"Cache-Control": "no-store"})
+        return answer(OwnDelegations(views, rfc3339(at)))
 
     def revoke(self, delegation: str, body: WalletCard, at: datetime) -> Response:
         """Take one back; a second time changes nothing."""
         idempotency_key()
         _, _, card = self._proved(body.card, at)
         revoked = self._verifier.store.delegations.revoke(delegation, card.subject, at)
-        return answer(self._view(revoked, at), headers={"Cache-Control": "no-store"})
+        return answer(self._view(revoked, at))
 
     def _view(self, one: Delegation, at: datetime) -> DelegationView:
         service = self._verifier.programme.services.get(one.service)
@@ -187,5 +188,5 @@ def _employer(text: str) -> str:
     name = " ".join(text.split())
     if len(name) < EMPLOYER_LEAST or not name.isprintable():
         message = "a name of at least two letters, without invisible ones, is expected"
-        raise Problem("invalid-field", extra={"fields": [{"path": "$.employer", "message": message}]})
+        raise invalid("$.employer", message)
     return name

@@ -13,8 +13,9 @@ from msgspec import UNSET, Meta, UnsetType
 from accounts.http import Authenticator
 from accounts.rights import Caller, Right
 from cards.programme.types import BookingBasis, Point, Service, Text
+from edge.fields import instant_asked, invalid
 from edge.http import answer, idempotency_key, read_body, read_query, request_instant
-from edge.instants import InstantError, parse_asked, rfc3339
+from edge.instants import rfc3339
 from edge.limits import RateLimit
 from edge.openapi import describe
 from edge.problems import Problem
@@ -194,7 +195,7 @@ class EventDesk:
         idempotency_key()
         service = self._asking.service(body.service)
         if rule_of(self._verifier.programme, service).basis is not BookingBasis.EVENT:
-            raise _invalid("$.service", "this service has no events")
+            raise invalid("$.service", "this service has no events")
         point = self._point(caller, service, given(body.point))
         starts_at, ends_at = _span(body.starts_at, body.ends_at)
         name = Text(zh=body.name.zh, en=body.name.en)
@@ -204,7 +205,7 @@ class EventDesk:
     def _point(self, caller: Caller, service: Service, named: str | None) -> Point:
         point = point_of(self._verifier.programme, service, named or caller.point or "")
         if named is not None and point.code != named:
-            raise _invalid("$.point", "this service is not offered there")
+            raise invalid("$.point", "this service is not offered there")
         caller.require(Right.BOOKINGS, point.code, service.code)
         return point
 
@@ -288,19 +289,8 @@ class EventDesk:
 
 def _span(starts: str | None, ends: str | None, kept: Event | None = None) -> tuple[datetime, datetime]:
     """Return an event's bounds, the old ones where they stay; Problem invalid-field for none or a reversed one."""
-    starts_at = kept.starts_at if starts is None and kept is not None else _instant("$.starts_at", starts or "")
-    ends_at = kept.ends_at if ends is None and kept is not None else _instant("$.ends_at", ends or "")
+    starts_at = kept.starts_at if starts is None and kept is not None else instant_asked("$.starts_at", starts or "")
+    ends_at = kept.ends_at if ends is None and kept is not None else instant_asked("$.ends_at", ends or "")
     if not starts_at < ends_at:
-        raise _invalid("$.ends_at", "an event ends after it begins")
+        raise invalid("$.ends_at", "an event ends after it begins")
     return starts_at, ends_at
-
-
-def _instant(path: str, text: str) -> datetime:
-    try:
-        return parse_asked(text)
-    except InstantError as error:
-        raise _invalid(path, str(error)) from None
-
-
-def _invalid(path: str, message: str) -> Problem:
-    return Problem("invalid-field", extra={"fields": [{"path": path, "message": message}]})

@@ -10,6 +10,7 @@ from flask import Blueprint, Response, request
 from msgspec import UNSET, Meta, UnsetType
 
 from accounts.rights import Caller, Right
+from edge.fields import invalid
 from edge.http import answer, idempotency_key, read_body, read_query, request_instant
 from edge.instants import rfc3339
 from edge.openapi import describe
@@ -130,8 +131,7 @@ def _right_at(verifier: Verifier, place: str) -> Right:
 
 def _stage(caller: Caller, entry: str, body: StageRequest) -> Stage:
     if (body.stage == "closed") is isinstance(body.outcome, UnsetType):
-        message = "how it was closed is told when it is closed, and then alone"
-        raise Problem("invalid-field", extra={"fields": [{"path": "$.outcome", "message": message}]})
+        raise invalid("$.outcome", "how it was closed is told when it is closed, and then alone")
     return Stage(
         operation=idempotency_key(),
         caller=caller,
@@ -163,7 +163,7 @@ def _check_content(verifier: Verifier, matter: Matter, stage: Stage) -> None:
         raise Problem("no-notes")
     if stage.outcome in GIVES_BACK and service.quota is not None:
         message = "take the request back, so that its unit returns"
-        raise Problem("invalid-field", extra={"fields": [{"path": "$.outcome", "message": message}]})
+        raise invalid("$.outcome", message)
 
 
 def matter_view(matter: Matter, at: datetime) -> MatterView:

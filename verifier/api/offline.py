@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated
 
 import msgspec
@@ -12,8 +11,9 @@ from msgspec import UNSET, Meta
 from accounts.authenticator import Authenticator
 from accounts.rights import EVERYWHERE, Caller, Right
 from cards.claims import CARD, parse
+from edge.fields import span_asked
 from edge.http import answer, body_limit, read_body, read_query, request_instant
-from edge.instants import InstantError, parse_asked, rfc3339
+from edge.instants import rfc3339
 from edge.limits import RateLimit
 from edge.openapi import describe
 from edge.problems import Problem
@@ -77,7 +77,7 @@ def _add_time(found: Blueprint, verifier: Verifier, authenticate: Authenticator)
     def server_time() -> Response:
         limit.require(authenticate.source(request))
         at = request_instant()
-        return answer(TimeAnswer(rfc3339(at), verifier.answering.time(at)), headers={"Cache-Control": "no-store"})
+        return answer(TimeAnswer(rfc3339(at), verifier.answering.time(at)))
 
 
 def _add_upload(found: Blueprint, verifier: Verifier, desk: OfflineService, asking: Asking, limit: RateLimit) -> None:
@@ -150,8 +150,7 @@ def _add_conflicts(found: Blueprint, verifier: Verifier, asking: Asking) -> None
             report = tuple(conflicts_of(verifier.ledger, wanted))
         incidents = incidents_of(verifier.store.offline) if wanted.points is None else ()
         what = f"offline conflicts {msgspec.json.encode(asked).decode()}"
-        operator = None if caller.operator is None else caller.operator.id
-        verifier.store.record(Access("log", caller.id, what, operator, caller.point), at)
+        verifier.store.record(Access("log", caller.id, what, caller.operator_id, caller.point), at)
         return answer(ConflictsAnswer(report, incidents, rfc3339(at)))
 
 
@@ -162,18 +161,7 @@ def _wanted(asked: ConflictQuery, caller: Caller) -> Wanted:
     if asked.point is not None:
         caller.require(Right.AUDIT, asked.point)
         points = frozenset({asked.point})
-    return Wanted(
-        _instant("since", asked.since), _instant("until", asked.until), None if EVERYWHERE in points else points
-    )
-
-
-def _instant(name: str, text: str | None) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        return parse_asked(text)
-    except InstantError as error:
-        raise Problem("invalid-field", extra={"fields": [{"path": f"$.{name}", "message": str(error)}]}) from None
+    return Wanted(*span_asked(asked.since, asked.until), None if EVERYWHERE in points else points)
 
 
 def _held(waiting: Waiting) -> HeldRecord:

@@ -42,9 +42,8 @@ def add_photos(found: Blueprint, verifier: Verifier, asking: Asking, limit: Rate
         photo = None if isinstance(verdict, RefusedCard) else verifier.photo_of(verdict.card.card_id, at)
         with ledger_problems():
             holder = None if verdict.card is None else verifier.ledger.pseudonym(verdict.card.subject)
-        operator = None if caller.operator is None else caller.operator.id
         what = "absent" if photo is None else "shown"
-        verifier.store.record(Access("photo", caller.id, what, operator, point.code, holder), at)
+        verifier.store.record(Access("photo", caller.id, what, caller.operator_id, point.code, holder), at)
         if photo is None:
             raise Problem("not-found", "there is no photo to show")
-        return Response(photo, content_type=JPEG, headers={"Cache-Control": "no-store"})
+        return Response(photo, content_type=JPEG)

@@ -17,6 +17,7 @@ from cards.parts import Presentation
 from cards.periods import Period, PeriodUnit, period_named
 from cards.programme.types import Beneficiary, Point, Service
 from cards.verify import RefusedCard, Verified
+from edge.fields import invalid
 from edge.http import answer, idempotency_key, read_body, read_query, request_instant
 from edge.instants import rfc3339
 from edge.limits import RateLimit
@@ -57,7 +58,6 @@ from verifier.services.requests.service import (
     place_of,
 )
 
-_PRIVATE = {"Cache-Control": "no-store"}
 _OWN_MOST = 50
 COLUMNS = ("request", "opened_at", "holder_ref", "channel")
 
@@ -135,7 +135,7 @@ def add_requests(found: Blueprint, verifier: Verifier, asking: Asking) -> None:
         problems={"not-permitted", "invalid-field"},
     )
     def list_requests() -> Response:
-        return answer(staff.listed(read_query(RequestsQuery), request_instant()), headers=_PRIVATE)
+        return answer(staff.listed(read_query(RequestsQuery), request_instant()))
 
     @found.post("/v1/requests/<entry>/take-back")
     @describe(
@@ -181,7 +181,7 @@ class WalletRequests(WalletCalls):
         service = requested_service(self._verifier, body.service, by_office=False)
         wish = _wish(body, Asker.wallet(card.subject), service, presentation, verdict)
         requested = self._verifier.requests.ask(wish, at)
-        return answer(request_answer(self._verifier.answering, requested, at, names=True), 201, _PRIVATE)
+        return answer(request_answer(self._verifier.answering, requested, at, names=True), 201)
 
     def listed(self, body: WalletCard, at: datetime) -> Response:
         """List one's own."""
@@ -195,7 +195,7 @@ class WalletRequests(WalletCalls):
             )
         found = [] if page is None else [self._verifier.matters.find(entry.id) for entry in page.entries]
         views = tuple(self._view(matter, at) for matter in found if matter is not None)
-        return answer(RequestList(views, rfc3339(at)), headers=_PRIVATE)
+        return answer(RequestList(views, rfc3339(at)))
 
     def withdraw(self, entry: str, body: WalletCard, at: datetime) -> Response:
         """Take one's own back."""
@@ -207,7 +207,7 @@ class WalletRequests(WalletCalls):
         )
         figures = quotas_left(self._verifier.programme, outcome.figures)
         said = TakenBack(outcome.entry, self._view(after, at), figures, outcome.replayed, rfc3339(at))
-        return answer(said, headers=_PRIVATE)
+        return answer(said)
 
     def _view(self, matter: Matter, at: datetime) -> RequestView:
         details = self._verifier.requests.details(matter.id)
@@ -230,7 +230,7 @@ class StaffRequests:
         caller.require(Right.BOOKINGS, place_of(department), service.code)
         number = given(body.card_number)
         if (number is None) is isinstance(body.presentation, UnsetType):
-            raise _invalid("$.presentation", "give either a presentation or a card number")
+            raise invalid("$.presentation", "give either a presentation or a card number")
         if number is None:
             presentation, verdict = self._shown(caller, service, department, body, at)
         else:
@@ -239,14 +239,14 @@ class StaffRequests:
         wish = _wish(body, asker, service, presentation, verdict, matter=given(body.matter), call=call_of(request))
         requested = self._verifier.requests.ask(wish, at)
         names = caller.may(Right.NAMES, place_of(department))
-        return answer(request_answer(self._verifier.answering, requested, at, names=names), 201, _PRIVATE)
+        return answer(request_answer(self._verifier.answering, requested, at, names=names), 201)
 
     def _shown(
         self, caller: Caller, service: Service, department: str, body: StaffRequest, at: datetime
     ) -> tuple[Presentation, Verified | RefusedCard]:
         shown = self._asking.shown(given(body.presentation) or "", at)
         if shown.delegation is not None:
-            raise _invalid("$.presentation", "a delegation code serves at a counter alone")
+            raise invalid("$.presentation", "a delegation code serves at a counter alone")
         place = Point(place_of(department), service.name, department, frozenset({service.code}), desk=False)
         ask = Intent("", caller, place, service, shown.presentation, id_checked=body.id_checked, tag=shown.tag)
         ask = self._verifier.desk.resolved(ask)
@@ -282,7 +282,7 @@ class StaffRequests:
         names = caller.may(Right.NAMES, matter.point)
         figures = quotas_left(self._verifier.programme, outcome.figures)
         said = TakenBack(outcome.entry, self._view(after, at, names=names), figures, outcome.replayed, rfc3339(at))
-        return answer(said, headers=_PRIVATE)
+        return answer(said)
 
     def subscribers(self, asked: SubscribersQuery, at: datetime) -> Response:
         """List who subscribed: for those with the right to names alone, and kept in the access log."""
@@ -292,7 +292,7 @@ class StaffRequests:
         caller.require(Right.BOOKINGS, place, service.code)
         caller.require(Right.NAMES, place, service.code)
         if service.quota is None:
-            raise _invalid("$.service", "this service is not counted by period")
+            raise invalid("$.service", "this service is not counted by period")
         period = _period(programme.quotas[service.quota].unit, asked.period, self._verifier)
         listed = self._verifier.store.matters.of_service(place, service.code, period.starts_at, period.ends_at)
         standing = [matter for matter in listed if matter.outcome not in {*GIVES_BACK, "voided"}]
@@ -300,7 +300,7 @@ class StaffRequests:
         self._record(caller, place, f"subscribers {asked.service} {asked.period}", at)
         if asked.format == "csv":
             return _file(service, asked, views)
-        return answer(Subscribers(asked.service, asked.period, views, rfc3339(at)), headers=_PRIVATE)
+        return answer(Subscribers(asked.service, asked.period, views, rfc3339(at)))
 
     def _view(self, matter: Matter, at: datetime, *, names: bool) -> RequestView:
         details = self._verifier.requests.details(matter.id)
@@ -311,15 +311,14 @@ class StaffRequests:
         return msgspec.structs.replace(view, holder_ref=reference, holder_name=details.name)
 
     def _record(self, caller: Caller, place: str, what: str, at: datetime) -> None:
-        operator = None if caller.operator is None else caller.operator.id
-        self._verifier.store.record(Access("requests", caller.id, what, operator, place), at)
+        self._verifier.store.record(Access("requests", caller.id, what, caller.operator_id, place), at)
 
 
 def requested_service(verifier: Verifier, code: str, *, by_office: bool) -> Service:
     """Return a service that is asked for without a counter; Problem invalid-field for any other."""
     service = verifier.programme.services.get(code)
     if service is None or not can_be_asked(service, by_office=by_office):
-        raise _invalid("$.service", "this service is not asked for without a counter")
+        raise invalid("$.service", "this service is not asked for without a counter")
     return service
 
 
@@ -355,14 +354,14 @@ def _opening(service: Service, matter: MatterRequest | None) -> dict[str, str]:
     try:
         return dict(opening(service, kind, decides))
     except WrongMatter as error:
-        raise _invalid(error.path, str(error)) from None
+        raise invalid(error.path, str(error)) from None
 
 
 def _period(unit: PeriodUnit, key: str, verifier: Verifier) -> Period:
     try:
         return period_named(unit, key, verifier.programme.zone)
     except (ValueError, OverflowError):  # another unit's, or a year at the ends of the calendar
-        raise _invalid("$.period", f"a period such as {'2026' if unit is PeriodUnit.YEAR else '2026-10'}") from None
+        raise invalid("$.period", f"a period such as {'2026' if unit is PeriodUnit.YEAR else '2026-10'}") from None
 
 
 def _file(service: Service, asked: SubscribersQuery, views: tuple[RequestView, ...]) -> Response:
@@ -377,14 +376,10 @@ def _file(service: Service, asked: SubscribersQuery, views: tuple[RequestView, .
         table.writerow((view.id, view.opened_at, *told, *(_cell(details.get(code, "")) for code in fields)))
     named = f"attachment; filename={asked.service}-{asked.period}.csv"
     body = "\ufeff" + written.getvalue()
-    return Response(body, 200, {"Content-Disposition": named, **_PRIVATE}, content_type="text/csv; charset=utf-8")
+    return Response(body, 200, {"Content-Disposition": named}, content_type="text/csv; charset=utf-8")
 
 
 def _cell(value: object) -> str:
     """Return a cell that no spreadsheet takes for a formula: what a holder typed is text."""
     text = str(value)
     return f"'{text}" if text[:1] in {"=", "+", "-", "@", "\t", "\r"} else text
-
-
-def _invalid(path: str, message: str) -> Problem:
-    return Problem("invalid-field", extra={"fields": [{"path": path, "message": message}]})

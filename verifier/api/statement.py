@@ -12,6 +12,7 @@ from flask import Blueprint, Response, request
 from msgspec import Meta
 
 from accounts.rights import Right
+from edge.fields import invalid
 from edge.http import answer, read_query, request_instant
 from edge.instants import rfc3339
 from edge.openapi import describe
@@ -110,13 +111,12 @@ def add_statements(found: Blueprint, verifier: Verifier, asking: Asking) -> None
         asking.point(caller, Right.STATEMENT, asked.point)
         caller.require(Right.STATEMENT, asked.point)  # a statement is of the whole point
         lines = _lines(verifier, asked)
-        operator = None if caller.operator is None else caller.operator.id
         what = f"{asked.since}..{asked.until}"
-        verifier.store.record(Access("statement", caller.id, what, operator, asked.point), at)
+        verifier.store.record(Access("statement", caller.id, what, caller.operator_id, asked.point), at)
         if asked.format != "json":
             return _file(verifier, asked, lines, at)
         told = tuple(Line(**{name: getattr(line, name) for name in Line.__struct_fields__}) for line in lines)
-        return answer(Statement(asked.point, told, rfc3339(at)), headers={"Cache-Control": "no-store"})
+        return answer(Statement(asked.point, told, rfc3339(at)))
 
 
 def add_department_statements(found: Blueprint, verifier: Verifier, asking: Asking) -> None:
@@ -141,9 +141,8 @@ def add_department_statements(found: Blueprint, verifier: Verifier, asking: Aski
             point: _lines(verifier, StatementQuery(point=point, since=months[0], until=months[1])) for point in points
         }
         lines = department_lines(verifier.programme, each)
-        operator = None if caller.operator is None else caller.operator.id
         what = f"department {asked.department} {asked.since}..{asked.until}"
-        verifier.store.record(Access("statement", caller.id, what, operator, points[0]), at)
+        verifier.store.record(Access("statement", caller.id, what, caller.operator_id, points[0]), at)
         return _department_answer(verifier, asked, lines, at)
 
 
@@ -161,7 +160,7 @@ def _department_answer(
             for one in lines
         )
         said = DepartmentStatement(asked.department, told, rfc3339(at))
-        return answer(said, headers={"Cache-Control": "no-store"})
+        return answer(said)
     if asked.format == "csv":
         return _saved(department_csv(lines, programme), f"{asked.department}-{asked.since}-{asked.until}", "csv")
     body = department_pdf(lines, programme, programme.departments[asked.department], months, at)
@@ -170,7 +169,7 @@ def _department_answer(
 
 def _saved(body: str | bytes, named: str, kind: Literal["csv", "pdf"]) -> Response:
     """Return a statement as a file to be saved."""
-    headers = {"Content-Disposition": f"attachment; filename=statement-{named}.{kind}", "Cache-Control": "no-store"}
+    headers = {"Content-Disposition": f"attachment; filename=statement-{named}.{kind}"}
     return Response(body, 200, headers, content_type=_TYPES[kind])
 
 
@@ -186,8 +185,7 @@ def _lines(verifier: Verifier, asked: StatementQuery) -> tuple[StatementLine, ..
     months, zone = (asked.since, asked.until), verifier.programme.zone
     since, until = month_span(months, zone)
     if not since < until <= since + LONGEST:
-        fault = {"path": "$.until", "message": "a statement covers one month to twelve"}
-        raise Problem("invalid-field", extra={"fields": [fault]})
+        raise invalid("$.until", "a statement covers one month to twelve")
     # What was recorded offline is entered later than it was used, by the late window at most.
     with ledger_problems():
         return statement_lines(_entries(verifier, asked.point, since, until + LATE_WINDOW), months, zone)

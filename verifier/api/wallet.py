@@ -15,8 +15,9 @@ from cards.claims import CardClaims
 from cards.parts import Presentation, PresentationError
 from cards.programme.types import Assurance, BookingBasis
 from cards.verify import RefusedCard, Verified
+from edge.fields import instant_asked, invalid
 from edge.http import answer, idempotency_key, read_body, request_instant
-from edge.instants import InstantError, parse_asked, rfc3339
+from edge.instants import rfc3339
 from edge.limits import RateLimit
 from edge.openapi import describe
 from edge.problems import Problem
@@ -203,28 +204,28 @@ class WalletCalls:
         views = tuple(
             booking_view(programme, booking, details, names=True) for booking, details in found if tells_of(booking, at)
         )
-        return _kept_private(OwnBookings(views, rfc3339(at)))
+        return answer(OwnBookings(views, rfc3339(at)))
 
     def usage(self, body: WalletCard, at: datetime) -> Response:
         """Tell what is left; a card that does not hold is told why and learns nothing of its holder."""
         _, verdict, card = self._proved(body.card, at)
         if isinstance(verdict, RefusedCard):
-            return _kept_private(WalletUsage(**self._stopped(verdict, at)))
+            return answer(WalletUsage(**self._stopped(verdict, at)))
         with ledger_problems():
             used = self._verifier.ledger.usage(card.subject, at)
         until = self._verifier.entitled_until(card.card_id, at)
-        return _kept_private(usage_of(self._verifier.programme, card, used, at, entitled_until=until))
+        return answer(usage_of(self._verifier.programme, card, used, at, entitled_until=until))
 
     def history(self, body: WalletPage, at: datetime) -> Response:
         """Tell a page of the log about this holder; a card that does not hold is told why, and nothing else."""
         _, verdict, card = self._proved(body.card, at)
         if isinstance(verdict, RefusedCard):
-            return _kept_private(OwnHistory(**self._stopped(verdict, at)))
+            return answer(OwnHistory(**self._stopped(verdict, at)))
         with ledger_problems():
             name = self._verifier.ledger.pseudonym(card.subject)
             query = Query(holder=name, before=body.before, limit=body.limit)
             page = EntryPage((), None) if name is None else self._verifier.ledger.entries(query)
-        return _kept_private(history_of(self._verifier.programme, self._verifier.answering, page, at))
+        return answer(history_of(self._verifier.programme, self._verifier.answering, page, at))
 
     def _stopped(self, verdict: RefusedCard, at: datetime) -> dict[str, Any]:
         """Return what whoever holds the phone of a card that does not hold is told: it may be a finder."""
@@ -238,12 +239,12 @@ class WalletCalls:
         if held is None or self._verifier.ledger.pseudonym(card.subject) != held.holder:
             raise Problem("not-found")
         rule = rule_of(self._verifier.programme, self._asking.service(held.service))
-        expected = _instant("$.expected_at", body.expected_at)
+        expected = instant_asked("$.expected_at", body.expected_at)
         scheduled = held.window.scheduled_at
         if rule.basis is not BookingBasis.JOURNEY:
-            raise _invalid("$.expected_at", "only a carrier's times are late; change the booking instead")
+            raise invalid("$.expected_at", "only a carrier's times are late; change the booking instead")
         if not scheduled <= expected <= scheduled + DELAY_MOST:
-            raise _invalid("$.expected_at", "a delay is later than the schedule, by a day at most")
+            raise invalid("$.expected_at", "a delay is later than the schedule, by a day at most")
         if at > held.window.closes_at:
             raise Problem("booking-was-missed")
         asked = BookingAsked(idempotency_key(), Asker.wallet(card.subject), booking)
@@ -301,22 +302,7 @@ class WalletCalls:
 
     def _answer(self, booked: Booked, done: str, at: datetime, *, status: int = 200) -> Response:
         said = booking_answer(self._verifier.answering, booked, done, at, names=True)
-        return _kept_private(said, status)
-
-
-def _kept_private(said: object, status: int = 200) -> Response:
-    return answer(said, status, {"Cache-Control": "no-store"})
-
-
-def _instant(path: str, text: str) -> datetime:
-    try:
-        return parse_asked(text)
-    except InstantError as error:
-        raise _invalid(path, str(error)) from None
-
-
-def _invalid(path: str, message: str) -> Problem:
-    return Problem("invalid-field", extra={"fields": [{"path": path, "message": message}]})
+        return answer(said, status)
 
 
 def _card(verdict: Verified | RefusedCard) -> CardClaims:

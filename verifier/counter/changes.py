@@ -10,7 +10,7 @@ from datetime import datetime
 from accounts.rights import Caller, Right
 from cards.programme.types import Programme
 from edge.encoding import digest
-from edge.instants import InstantError, parse_asked
+from edge.fields import instant_asked, invalid
 from edge.problems import Problem, ProblemKind, register_problem
 from edge.strictjson import canonical
 from ledger.interface import Ledger
@@ -104,7 +104,7 @@ class Changes:
         entry = self._target(change, documents, Right.CHECK_IN)
         told = checked(documents.programme, entry.leaf.service, delivered)
         if left_at is not None and told and entry.leaf.visit is None:
-            raise _invalid("$.at", "a use without a visit has no time of leaving")
+            raise invalid("$.at", "a use without a visit has no time of leaving")
         ask = CheckOut(
             device=change.caller.id,
             id=change.operation,
@@ -113,7 +113,7 @@ class Changes:
             keep_until=at + LATE_WINDOW,
             target=change.target,
             draft=_draft(change.caller, entry, documents, {"delivered": told} if told else {}),
-            out_at=at if left_at is None else _instant(left_at),
+            out_at=at if left_at is None else instant_asked("$.at", left_at),
         )
         with ledger_problems(), target_problems():
             return self._ledger.check_out(ask)
@@ -140,7 +140,7 @@ def checked(programme: Programme, service: str, delivered: Iterable[int]) -> tup
     offered = programme.services.get(service)
     most = 0 if offered is None else len(offered.includes)
     if numbers and not 1 <= numbers[0] <= numbers[-1] <= most:
-        raise _invalid("$.delivered", f"the service's checklist has {most} parts, numbered from 1")
+        raise invalid("$.delivered", f"the service's checklist has {most} parts, numbered from 1")
     return tuple(str(number) for number in numbers)
 
 
@@ -181,24 +181,13 @@ def _draft(caller: Caller, entry: Entry, documents: Documents, extra: Mapping[st
         caller=caller.kind,
         programme=documents.programme.version,
         bundle=documents.bundle.version,
-        operator=None if caller.operator is None else caller.operator.id,
+        operator=caller.operator_id,
         extra=extra,
     )
 
 
 def _request(kind: str, change: Change, *values: str) -> bytes:
     return digest(canonical({"kind": kind, "device": change.caller.id, "target": change.target, "values": [*values]}))
-
-
-def _instant(text: str) -> datetime:
-    try:
-        return parse_asked(text)
-    except InstantError as error:
-        raise _invalid("$.at", str(error)) from None
-
-
-def _invalid(path: str, message: str) -> Problem:
-    return Problem("invalid-field", extra={"fields": [{"path": path, "message": message}]})
 
 
 @contextmanager

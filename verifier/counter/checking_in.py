@@ -18,6 +18,7 @@ from cards.programme.types import Assurance, Beneficiary, Mode, Point, Programme
 from cards.proof import CHIP_PROOF, PROOF, PROOF_AHEAD, PROOF_MAX_AGE, ProofClaims, card_digest
 from cards.verify import CardCache, RefusedCard, Verified, verify_presentation
 from edge.encoding import b64u, digest
+from edge.fields import invalid
 from edge.problems import Problem
 from edge.strictjson import canonical
 from keys.dpop import MAX_SKEW
@@ -170,7 +171,7 @@ class CheckInService:
         card = self._known.find(presentation)
         if card is None:
             raise Problem("card-unknown")
-        return replace(ask, presentation=replace(presentation, card=card))
+        return replace(ask, presentation=presentation.with_card(card))
 
     def _check_in(self, ask: Intent, at: datetime) -> Judged:
         documents = self.documents(at)
@@ -432,7 +433,7 @@ def _draft(ask: Intent, verdict: Verified | RefusedCard, documents: Documents) -
         caller=ask.caller.kind,
         programme=documents.programme.version,
         bundle=documents.bundle.version,
-        operator=None if ask.caller.operator is None else ask.caller.operator.id,
+        operator=ask.caller.operator_id,
         beneficiary=ask.beneficiary.value,
         tier=None if card is None else card.tier,
         form=None if card is None else card.form.value,
@@ -458,14 +459,14 @@ def check_companions(ask: Intent) -> None:
     most = ask.service.companions_most
     if ask.companions > most:
         message = f"this service takes at most {most} with the holder" if most else "this service is the holder's alone"
-        raise Problem("invalid-field", extra={"fields": [{"path": "$.companions", "message": message}]})
+        raise invalid("$.companions", message)
 
 
 def check_reference(ask: Intent) -> None:
     """Refuse a reference that the service does not take, lacks, or has in another form; nothing is written."""
     fault = reference_fault(ask.service, ask.reference)
     if fault is not None:
-        raise Problem("invalid-field", extra={"fields": [{"path": "reference", "message": fault}]})
+        raise invalid("$.reference", fault)
 
 
 RETRY_SECONDS = 2

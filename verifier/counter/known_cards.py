@@ -13,10 +13,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from cards.claims import CardClaims
 from cards.parts import Presentation
-from cards.proof import CHIP_PROOF, PROOF, card_digest
+from cards.proof import card_digest
 from edge.encoding import EncodingError, unb64u
-from keys.errors import TokenError
-from keys.tokens import parse_unverified
 from verifier.records.store import VerifierStore
 
 _BATCH: Final = 200
@@ -42,7 +40,7 @@ class KnownCards:
 
     def find(self, presentation: Presentation) -> str | None:
         """Return the card that a proof alone names, None when it was never seen here. Proves nothing by itself."""
-        name = _named_by(presentation.proof)
+        name = _named_by(presentation)
         if name is None:
             return None
         with self._lock:
@@ -106,10 +104,9 @@ class KnownCards:
                 self._tokens.popitem(last=False)
 
 
-def _named_by(proof: str | None) -> bytes | None:
-    for form in (PROOF, CHIP_PROOF):
-        try:
-            return unb64u(str(parse_unverified(proof or "", form).claims["ath"]))
-        except (TokenError, EncodingError):
-            continue
-    return None
+def _named_by(presentation: Presentation) -> bytes | None:
+    name = presentation.proof_says("ath")
+    try:
+        return None if name is None else unb64u(name)
+    except EncodingError:
+        return None

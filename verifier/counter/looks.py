@@ -112,10 +112,9 @@ class Looks:
 
     def _record(self, ask: Intent, verdict: Verified | RefusedCard, at: datetime) -> None:
         card = verdict.card
-        operator = None if ask.caller.operator is None else ask.caller.operator.id
         holder = None if card is None else self._ledger.pseudonym(card.subject)
         what = verdict.reason if isinstance(verdict, RefusedCard) else "looked"
-        self._store.record(Access("look", ask.caller.id, what, operator, ask.point.code, holder), at)
+        self._store.record(Access("look", ask.caller.id, what, ask.caller.operator_id, ask.point.code, holder), at)
 
 
 def _seen(looked: _Judged, service: Service) -> ServiceSeen:

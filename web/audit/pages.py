@@ -91,7 +91,6 @@ def _sign_in_address() -> str:
 
 def _private(response: Response) -> Response:
     """A page that names who is signed in is kept by nobody."""
-    response.headers["Cache-Control"] = "no-store"
     return response
 
 

@@ -158,7 +158,7 @@ def _proved(log: LogReader, entry_id: str) -> tuple[EntryProof, bytes]:
 
 def _proof_answer(entry_id: str, proof: EntryProof, leaf: bytes, at: datetime) -> Response:
     said = ProofAnswer(entry_id, proof.index, b64u(leaf_hash(leaf)), proof.encode(), rfc3339(at))
-    return answer(said, headers={"Cache-Control": "no-store"})
+    return answer(said)
 
 
 def _add_public(found: Blueprint, log: LogReader) -> None:
@@ -233,7 +233,7 @@ def _add_incidents(found: Blueprint, verifier: Verifier, log: LogReader, asking:
             LogIncident(*(line.get(name, "") for name in ("at", "kind", "place", "detail", "detail_zh")))
             for line in log.incidents()
         )
-        return answer(LogIncidents(told, rfc3339(request_instant())), headers={"Cache-Control": "no-store"})
+        return answer(LogIncidents(told, rfc3339(request_instant())))
 
 
 def _tile(log: LogReader, level: int | str, index: int, width: int) -> bytes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
@@ -11,14 +10,15 @@ from flask import Blueprint, Response, request
 from msgspec import Meta
 
 from accounts.rights import EVERYWHERE, Caller, Right
+from edge.fields import span_asked
 from edge.http import answer, read_query, request_instant
-from edge.instants import InstantError, parse_asked, rfc3339
+from edge.instants import rfc3339
 from edge.openapi import describe
 from edge.problems import Problem
 from ledger.leaf import fields_of
 from ledger.values import Entry, Query
 from verifier.api.asking import Asking
-from verifier.api.audit.readings import EntryFilter, invalid_field, record_reading
+from verifier.api.audit.readings import EntryFilter, record_reading
 from verifier.counter.checking_in import ledger_problems
 from verifier.service import Verifier
 
@@ -101,17 +101,8 @@ def _readable(caller: Caller, point: str | None) -> frozenset[str] | None:
 
 
 def _query(asked: LogQuery, points: frozenset[str] | None) -> Query:
-    since, until = _instant("since", asked.since), _instant("until", asked.until)
+    since, until = span_asked(asked.since, asked.until)
     return Query(since=since, until=until, points=points, before=asked.before, limit=asked.limit, **asked.fields())
-
-
-def _instant(name: str, text: str | None) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        return parse_asked(text)
-    except InstantError as error:
-        raise invalid_field(f"$.{name}", str(error)) from None
 
 
 def _entry(entry: Entry) -> LogEntry:

@@ -12,11 +12,11 @@ import msgspec
 from flask import Blueprint, Response
 
 from accounts.rights import Right
+from edge.fields import invalid
 from edge.http import answer, read_body, request_instant
 from edge.instants import from_epoch, rfc3339
 from edge.openapi import describe
 from ledger.values import Entry
-from verifier.api.audit.readings import invalid_field
 from verifier.api.audit.review_bodies import Asked, AskedNames, NameBody, NameSaid
 from verifier.api.audit.reviewing import Reviewing
 from verifier.counter.checking_in import ledger_problems
@@ -51,13 +51,13 @@ def add_names(found: Blueprint, reviewing: Reviewing) -> None:
         caller.require(Right.NAMES, entry.leaf.point)
         purpose = body.purpose.strip()
         if len(purpose) < body.LEAST:
-            raise invalid_field("$.purpose", "say what for")
+            raise invalid("$.purpose", "say what for")
         kept = msgspec.json.encode(_Kept(entry.id, caller.label[:60], purpose)).decode()
         if len(kept) > KEPT_MOST:  # cut off it would be shown to nobody: quotes and control letters take more than one
-            raise invalid_field("$.purpose", "too long as it is kept: say it shorter, without quotes")
+            raise invalid("$.purpose", "too long as it is kept: say it shorter, without quotes")
         reviewing.name_limit.require(caller.id)
         reviewing.record(caller, KIND, kept, holder)
-        return answer(_said(reviewing, entry, holder), headers={"Cache-Control": "no-store"})
+        return answer(_said(reviewing, entry, holder))
 
     @found.get("/v1/audit/names")
     @describe(
@@ -72,7 +72,7 @@ def add_names(found: Blueprint, reviewing: Reviewing) -> None:
         kept = reviewing.verifier.store.accesses(TOLD_MOST, kind=KIND)
         told = [_asked(str(row["what"]), from_epoch(int(str(row["at"])))) for row in kept]
         said = AskedNames(tuple(one for one in told if one is not None), rfc3339(request_instant()))
-        return answer(said, headers={"Cache-Control": "no-store"})
+        return answer(said)
 
 
 def _said(reviewing: Reviewing, entry: Entry, holder: str | None) -> NameSaid:

@@ -126,7 +126,7 @@ def add_promises(found: Blueprint, verifier: Verifier, log: LogReader, asking: A
         standings = tuple(
             _standing(verifier, log, text, _of_device(caller.id), at) for text in read_body(PromisesBody).promises
         )
-        return answer(PromiseStandings(standings, rfc3339(at)), headers={"Cache-Control": "no-store"})
+        return answer(PromiseStandings(standings, rfc3339(at)))
 
     @found.post("/v1/log/breaches")
     @describe(
@@ -168,7 +168,7 @@ def add_wallet_promises(
     def trade_own_promise() -> Response:
         at, body = request_instant(), read_body(WalletPromise)
         said = _standing(verifier, log, body.promise, own(body.card, at), at)
-        return answer(said, headers={"Cache-Control": "no-store"})
+        return answer(said)
 
     @found.post("/v1/wallet/log/breaches")
     @describe(
@@ -195,7 +195,7 @@ def _take(verifier: Verifier, log: LogReader, body: Breach, owns: Owns, at: date
     if promise is None or now.state == "unknown":
         raise Problem("no-promise")
     log.report(at, _incident(promise, body, who, now))
-    return answer(BreachTaken(promise.entry, now, rfc3339(at)), 201, headers={"Cache-Control": "no-store"})
+    return answer(BreachTaken(promise.entry, now, rfc3339(at)), 201)
 
 
 def _incident(promise: Promise, body: Breach, who: str, now: PromiseStanding) -> LogIncident:

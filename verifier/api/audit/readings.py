@@ -15,6 +15,7 @@ from accounts.rights import Caller
 from audit.evidence.apart import Broken
 from audit.tree.place import PlaceError
 from audit.tree.tiles import TileError
+from edge.fields import invalid
 from edge.instants import InstantError, day_asked
 from edge.problems import Problem
 from keys.notes import NoteError
@@ -58,13 +59,7 @@ def record_reading(
 ) -> None:
     """Keep that the caller read something: `what` as text, or as the query that asked for it."""
     text = what if isinstance(what, str) else msgspec.json.encode(what).decode()
-    operator = None if caller.operator is None else caller.operator.id
-    verifier.store.record(Access(kind, caller.id, text, operator, caller.point, holder), at)
-
-
-def invalid_field(path: str, message: str) -> Problem:
-    """Return the problem of one field."""
-    return Problem("invalid-field", extra={"fields": [{"path": path, "message": message}]})
+    verifier.store.record(Access(kind, caller.id, text, caller.operator_id, caller.point, holder), at)
 
 
 def days_asked(since: str, until: str, most: int) -> tuple[date, date]:
@@ -72,9 +67,9 @@ def days_asked(since: str, until: str, most: int) -> tuple[date, date]:
     try:
         first, last = day_asked(since), day_asked(until)
     except InstantError:
-        raise invalid_field("$.since", "not a day of the calendar") from None
+        raise invalid("$.since", "not a day of the calendar") from None
     if not 0 <= (last - first).days < most:
-        raise invalid_field("$.until", f"not after `since`, or more than {most} days")
+        raise invalid("$.until", f"not after `since`, or more than {most} days")
     return first, last
 
 

@@ -8,10 +8,11 @@ from flask import Blueprint, Response
 
 from audit.figures.report import MonthlyReport, ReportSources, make_report
 from audit.figures.report_pdf import NoFont, report_pdf
+from edge.fields import invalid
 from edge.http import read_query, request_instant
 from edge.openapi import describe
 from edge.problems import Problem
-from verifier.api.audit.readings import invalid_field, log_problems
+from verifier.api.audit.readings import log_problems
 from verifier.api.audit.review_bodies import ReportQuery
 from verifier.api.audit.reviewing import Reviewing
 
@@ -37,7 +38,7 @@ def add_reports(found: Blueprint, reviewing: Reviewing) -> None:
         caller = reviewing.auditor()
         programme = reviewing.verifier.programme
         if asked.department is not None and asked.department not in programme.departments:
-            raise invalid_field("$.department", "no such department in this programme")
+            raise invalid("$.department", "no such department in this programme")
         with log_problems():
             report = _made(reviewing, asked, caller.label)
         try:
@@ -46,7 +47,7 @@ def add_reports(found: Blueprint, reviewing: Reviewing) -> None:
             raise Problem("unavailable", f"{error}: {error.hint}") from None
         reviewing.record(caller, "report", asked)
         name = "-".join(("yunju", asked.department or "all", asked.month))
-        headers = {"Content-Disposition": f'attachment; filename="{name}.pdf"', "Cache-Control": "no-store"}
+        headers = {"Content-Disposition": f'attachment; filename="{name}.pdf"'}
         return Response(pdf, 200, headers, content_type=PDF)
 
 

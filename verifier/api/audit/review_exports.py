@@ -60,7 +60,7 @@ def add_verifications(found: Blueprint, reviewing: Reviewing) -> None:
             keys = () if state is None else tuple(key.vkey for key in reviewing.keys(state.tree.origin))
         give_back = _SEATS.take()
         lines = _verify(reviewing, opened, keys, caller, at)
-        return seated(Response(None, 200, {"Cache-Control": "no-store"}, content_type=_LINES), lines, give_back)
+        return seated(Response(None, 200, content_type=_LINES), lines, give_back)
 
 
 def _checkpoint(reviewing: Reviewing, state: State, at: datetime) -> OpenedCheckpoint | VerificationSaid:
@@ -124,7 +124,7 @@ def add_exports(found: Blueprint, reviewing: Reviewing) -> None:
         give_back = _SEATS.take()
         reviewing.record(caller, "export", asked, asked.holder)
         name = f"yunju-log-{opened.checkpoint.size}.{asked.format}"
-        headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
+        headers = {"Content-Disposition": f'attachment; filename="{name}"'}
         lines = run_apart(job_of(asked.format, reviewing.folders, opened, reviewing.zone, wanted))
         return seated(Response(None, 200, headers, content_type=_TYPES[asked.format]), lines, give_back)
 

@@ -29,6 +29,6 @@ def create_witness(book: WitnessBook, clock: Clock) -> Flask:
         found = book.last(origin_hash)
         if found is None:
             return Response("never cosigned\n", 404, content_type="text/plain; charset=utf-8")
-        return Response(found, 200, {"Cache-Control": "no-store"}, content_type="text/plain; charset=utf-8")
+        return Response(found, 200, content_type="text/plain; charset=utf-8")
 
     return app

@@ -52,8 +52,7 @@ class Asker:
     @classmethod
     def staff(cls, caller: Caller, channel: str = "counter") -> Asker:
         """Return a caller of the accounts, at a counter or on the telephone."""
-        operator = None if caller.operator is None else caller.operator.id
-        return cls(caller.id, caller.kind, channel, operator)
+        return cls(caller.id, caller.kind, channel, caller.operator_id)
 
     @classmethod
     def wallet(cls, subject: str) -> Asker:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from cards.programme.types import Point, Service
+from edge.fields import invalid
 from edge.problems import Problem
 from verifier.records.events import Event, EventStore
 from verifier.records.places import Place, room_of, seats_of
@@ -44,4 +45,4 @@ def place_for(service: Service, point: Point, fields: Fields, event: Event | Non
 
 
 def _no_event(message: str) -> Problem:
-    return Problem("invalid-field", extra={"fields": [{"path": f"$.fields.{EVENT_FIELD}", "message": message}]})
+    return invalid(f"$.fields.{EVENT_FIELD}", message)

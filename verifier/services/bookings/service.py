@@ -16,6 +16,7 @@ from cards.parts import Presentation
 from cards.programme.types import BookingRule, Point, Programme, Service
 from cards.verify import RefusedCard, Verified, verify_presentation
 from edge.encoding import b64u, digest
+from edge.fields import invalid, invalid_fields
 from edge.instants import to_epoch
 from edge.problems import Problem
 from ledger.bookings import Booking, BookingChange, BookingEnd, BookingQuery, ChangeKind, Hold, Window
@@ -215,8 +216,7 @@ class BookingService:
         documents, booking = self._documents(at), self._booking(asked)
         service = service_of(documents.programme, booking)
         if service.capacity is not None:
-            fault = {"path": "$.delay", "message": "a room's hour is changed, not delayed: it may be another's"}
-            raise Problem("invalid-field", extra={"fields": [fault]})
+            raise invalid("$.delay", "a room's hour is changed, not delayed: it may be another's")
         window = delayed(booking, rule_of(documents.programme, service), service, expected)
         draft = draft_of(documents, asked.asker, booking)
         change = _change(asked, draft, ChangeKind.DELAYED, window, at)
@@ -341,8 +341,7 @@ def rule_of(programme: Programme, service: Service) -> BookingRule:
     """Return the rule by which a service is booked; Problem invalid-field where it is not booked at all."""
     rule = programme.booking_rules.get(service.booking or "")
     if rule is None:
-        fault = {"path": "$.service", "message": "this service is not booked"}
-        raise Problem("invalid-field", extra={"fields": [fault]})
+        raise invalid("$.service", "this service is not booked")
     return rule
 
 
@@ -367,8 +366,7 @@ def valid(
     try:
         return read_fields(rule, service, given, programme.zone, card_name)
     except BadFields as error:
-        faults = [{"path": path, "message": message} for path, message in error.faults]
-        raise Problem("invalid-field", extra={"fields": faults}) from None
+        raise invalid_fields(error.faults) from None
 
 
 def held_at(fields: Fields, event: Event | None) -> Fields:

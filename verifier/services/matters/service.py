@@ -10,6 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from accounts.rights import Caller
+from edge.fields import invalid
 from edge.problems import Problem, ProblemKind, register_problem
 from ledger import leaf
 from ledger.interface import Ledger
@@ -139,11 +140,10 @@ def _deadline(documents: Documents, stage: Stage, matter: Matter, at: datetime) 
     try:
         check_decides(rule, stage.decides)
     except WrongMatter as error:
-        raise Problem("invalid-field", extra={"fields": [{"path": error.path, "message": str(error)}]}) from None
+        raise invalid(error.path, str(error)) from None
     days = None if rule is None else rule.limit_working_days
     if stage.limit_working_days is not None and (days is not None or stage.stage != COMPLETE):
-        fault = {"path": "$.limit_working_days", "message": "only for complete materials of a service without a limit"}
-        raise Problem("invalid-field", extra={"fields": [fault]})
+        raise invalid("$.limit_working_days", "only for complete materials of a service without a limit")
     days = days or stage.limit_working_days
     return None if days is None or stage.stage != COMPLETE else deadline_of(documents.programme, at, days)
 
@@ -158,6 +158,6 @@ def _draft(documents: Documents, stage: Stage, matter: Matter, extra: Mapping[st
         caller=caller.kind,
         programme=documents.programme.version,
         bundle=documents.bundle.version,
-        operator=None if caller.operator is None else caller.operator.id,
+        operator=caller.operator_id,
         extra=extra if stage.decides is None else {**extra, "decides": stage.decides},
     )

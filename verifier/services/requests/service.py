@@ -18,6 +18,7 @@ from cards.periods import period_of
 from cards.programme.types import Beneficiary, Mode, Point, Programme, RequestRule, Service
 from cards.verify import RefusedCard, Verified
 from edge.encoding import b64u, digest
+from edge.fields import invalid, invalid_fields
 from edge.instants import to_epoch
 from edge.problems import Problem, ProblemKind, register_problem
 from ledger.interface import Ledger
@@ -123,7 +124,7 @@ def can_be_asked(service: Service, *, by_office: bool) -> bool:
 def department_for(service: Service, named: str | None) -> str:
     """Return the department that takes a request: the one named, else the service's first; Problem invalid-field."""
     if named is not None and named not in service.departments:
-        raise _invalid("$.department", "one of the departments that answer for this service is expected")
+        raise invalid("$.department", "one of the departments that answer for this service is expected")
     return named or service.departments[0]
 
 
@@ -289,8 +290,7 @@ def _valid(wish: RequestWish, programme: Programme, card_name: str) -> Fields:
     fields, wrong = _fields(wish, programme, card_name)
     faults += wrong
     if fields is None or faults:
-        listed = [{"path": path, "message": message} for path, message in faults]
-        raise Problem("invalid-field", extra={"fields": listed})
+        raise invalid_fields(faults)
     return fields
 
 
@@ -335,7 +335,3 @@ def _judged(change: CheckIn, wish: RequestWish, card: CardClaims, place: Point, 
         choice=cost.choice,
         charges=cost.charges,
     )
-
-
-def _invalid(path: str, message: str) -> Problem:
-    return Problem("invalid-field", extra={"fields": [{"path": path, "message": message}]})
