@@ -5,6 +5,7 @@ A room hands in its Alembic folder; the version of its tables stands in `<room>_
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -14,9 +15,6 @@ from time import sleep
 from typing import Final
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
-from alembic.script import ScriptDirectory
 from flask import Flask, Response
 from sqlalchemy.engine import URL, Connection, Dialect, Engine, make_url
 from sqlalchemy.exc import OperationalError
@@ -27,6 +25,7 @@ from edge.problems import Problem
 
 BUSY_SECONDS: Final = 5
 _WAL_TRIES: Final = 100
+_NAMED_REVISION: Final = re.compile(r'^revision(?:: str)? = "([^"]+)"$', re.MULTILINE)
 _MIGRATION_LOCK: Final = 0x59554E4A  # any constant of ours: PostgreSQL's advisory lock while tables change
 
 
@@ -89,28 +88,51 @@ class Database:
         return self._writing.begin()
 
     def migrate(self) -> None:
-        """Bring the tables to this release's, once, however many processes start together."""
-        config = self._config()
-        newest = ScriptDirectory.from_config(config).get_current_head()
+        """Bring the tables to this release's, once, however many processes start together.
+
+        UnusableDatabase when the tables are those of a newer release: they are never changed backwards.
+        """
+        known = revisions(self._migrations)
         with self.read() as connection:
-            if _revision(connection, version_table(self._room)) == newest:
-                return
+            found = _revision(connection, version_table(self._room))
+        if found == known[-1]:
+            return
+        if found is not None and found not in known:
+            raise UnusableDatabase(
+                f"the {self._room}'s tables are of a newer release (version {found}, known here up to {known[-1]}): "
+                "run that release, or restore a backup that this one made"
+            )
         with self.write() as connection:
             if connection.dialect.name == "postgresql":
                 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            self._upgrade(connection)
 
-    def _config(self) -> Config:
+    def _upgrade(self, connection: Connection) -> None:
+        from alembic import command  # noqa: PLC0415 - tables change once a release; every process would carry it
+        from alembic.config import Config  # noqa: PLC0415 - as above
+
         config = Config()
         config.set_main_option("script_location", str(self._migrations).replace("%", "%%"))
         config.set_main_option("path_separator", "os")
         config.attributes["version_table"] = version_table(self._room)
-        return config
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
 
     def close(self) -> None:
         """Close every connection; call it before a fork and at the end."""
         self._engine.dispose()
+
+
+def revisions(migrations: Path) -> tuple[str, ...]:
+    """Return the versions of a room's tables, oldest first, as its migrations' files tell them; ValueError for none.
+
+    The files are read, not run, and sorted by name: `0007_places.py` follows `0006_matters.py`.
+    """
+    files = sorted((migrations / "versions").glob("[0-9]*.py"))
+    named = [_NAMED_REVISION.search(file.read_text(encoding="utf-8")) for file in files]
+    if not named or None in named:
+        raise ValueError(f"{migrations} holds a migration without a revision, or none at all")
+    return tuple(found[1] for found in named if found)
 
 
 def version_table(room: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from ipaddress import ip_address
 from secrets import compare_digest
 
@@ -11,7 +11,7 @@ import flask
 from flask import request
 
 from edge.http import answer
-from edge.metrics import exposition
+from edge.metrics import Figures, exposition
 from edge.problems import Problem
 from edge.secret import Secret
 
@@ -22,9 +22,16 @@ _FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Real-IP", "Via")
 _errors = logging.getLogger("yunju.error")
 
 
-def health_blueprint(checks: Mapping[str, Check], *, metrics_token: Secret | None = None) -> flask.Blueprint:
-    """Return `GET /healthz` (alive), `/readyz` (every check, 503 when one fails) and `/metrics`.
+def health_blueprint(
+    checks: Mapping[str, Check],
+    *,
+    warnings: Mapping[str, Check] | None = None,
+    figures: Sequence[Figures] = (),
+    metrics_token: Secret | None = None,
+) -> flask.Blueprint:
+    """Return `GET /healthz` (alive), `/readyz` (every check, 503 when one fails) and `/metrics` with `figures` besides.
 
+    A warning is no failed check: `/readyz` tells it and stays 200, since the process can serve. The monitor reads it.
     Figures go to whoever has the token; without a token set, only to this machine asking directly, since behind a
     proxy of the same machine everybody would come from here.
     """
@@ -37,14 +44,17 @@ def health_blueprint(checks: Mapping[str, Check], *, metrics_token: Secret | Non
     @blueprint.get("/readyz")
     def ready() -> flask.Response:
         outcomes = {name: _outcome(name, check) for name, check in checks.items()}
+        told = {name: _outcome(name, check) for name, check in (warnings or {}).items()}
+        told = {name: outcome for name, outcome in told.items() if outcome != "ok"}
+        besides = {"warnings": told} if told else {}
         if any(outcome != "ok" for outcome in outcomes.values()):
-            raise Problem("unavailable", retry_after=5, extra={"checks": outcomes})
-        return answer({"status": "ok", "checks": outcomes})
+            raise Problem("unavailable", retry_after=5, extra={"checks": outcomes} | besides)
+        return answer({"status": "warning" if told else "ok", "checks": outcomes} | besides)
 
     @blueprint.get("/metrics")
     def metrics() -> flask.Response:
         _require_reader(metrics_token)
-        return flask.Response(exposition(), content_type="text/plain; version=0.0.4; charset=utf-8")
+        return flask.Response(exposition(figures), content_type="text/plain; version=0.0.4; charset=utf-8")
 
     return blueprint
 

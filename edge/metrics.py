@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 
 from prometheus_client import REGISTRY as PROCESS_REGISTRY
 from prometheus_client import CollectorRegistry, Histogram, generate_latest
+from prometheus_client.core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
+
+Figures = Callable[[], Iterable[Metric]]
+"""Reads figures at the moment at which they are asked: of a file, of a store."""
 
 _REQUESTS = Histogram(
     "yunju_http_request_seconds",
@@ -27,14 +32,33 @@ def observe_request(method: str, route: str, status: int, seconds: float) -> Non
     _requests_of(method, route, status).observe(seconds)
 
 
-def exposition() -> bytes:
-    """Return all figures as Prometheus text.
+def exposition(figures: Sequence[Figures] = ()) -> bytes:
+    """Return all figures as Prometheus text, `figures` read now.
 
     With PROMETHEUS_MULTIPROC_DIR set (an empty folder made before gunicorn forks, as gunicorn.conf.py does), those of
     all workers together, otherwise those of the answering process alone.
     """
     if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
-        return generate_latest(PROCESS_REGISTRY)
+        return generate_latest(PROCESS_REGISTRY) + _read_now(figures)
     registry = CollectorRegistry()
     MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    return generate_latest(registry) + _read_now(figures)
+
+
+class _Collected:
+    """Hands figures to the library."""
+
+    def __init__(self, figures: Sequence[Figures]) -> None:
+        self._figures = figures
+
+    def collect(self) -> Iterator[Metric]:
+        for read in self._figures:
+            yield from read()
+
+
+def _read_now(figures: Sequence[Figures]) -> bytes:
+    if not figures:
+        return b""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Collected(figures))
     return generate_latest(registry)

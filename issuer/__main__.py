@@ -9,13 +9,14 @@ import click
 from edge.cli import Refusal, emit, json_option, main_group, run
 from edge.clock import SystemClock
 from edge.instants import rfc3339
+from edge.repeating import Repeating
 from issuer.cli.cards import card
 from issuer.cli.holders import holder
 from issuer.cli.office import IssuerCli
 from issuer.issuing.views import line_view
 from issuer.publishing.publish import Publication
 from issuer.publishing.publish import publish as publish_all
-from issuer.publishing.publisher import Publisher
+from issuer.publishing.publisher import publishing
 from issuer.publishing.setup import ISSUING, set_up
 from issuer.register.office_log import OfficeEntry, newest
 from keys.keyset import Purpose
@@ -75,7 +76,7 @@ def publish(office: IssuerCli, /, *, root_keys: Path | None, watch: bool, as_jso
         if done.bundle_due is not None:
             raise Refusal(str(done.bundle_due), done.bundle_due.hint)
         if watch:
-            Publisher(issuer, office.clock).run()
+            Repeating(publishing(issuer, office.clock), office.clock).run()
 
 
 @main.command()

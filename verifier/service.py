@@ -36,7 +36,7 @@ from verifier.services.bookings.upkeep import BookingUpkeep
 from verifier.services.matters.service import MatterService
 from verifier.services.requests.service import RequestService
 from verifier.trust.photos import PhotoOf, no_photo
-from verifier.trust.published import PublishedFolder, pinned_root, read_programme
+from verifier.trust.published import PublishedFolder, pinned_root, read_programme, root_file
 
 
 def no_register(_number: str) -> str | None:
@@ -182,11 +182,6 @@ def assemble(
         requests=RequestService(published, ledger, store, matters),
         log=log,
     )
-
-
-def root_file(settings: Settings) -> Path:
-    """Return the file of the pinned root: the one set, else the one that the issuer on this machine wrote."""
-    return settings.root or settings.published / "root.jwk"
 
 
 __all__ = ["Authenticate", "Verifier", "assemble", "open_verifier", "published_folder", "root_file"]

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from cards.programme.types import Programme
 from edge.settings import Settings
-from verifier.service import root_file
-from verifier.trust.published import Untrusted, pinned_root
+from verifier.trust.published import Untrusted, pinned_root, root_file
 
 
 def for_check(settings: Settings, programme: Programme) -> dict[str, object]:

@@ -12,7 +12,6 @@ from cards.programme.load import ProgrammeError
 from edge.database import UnusableDatabase
 from edge.log import configure_logging
 from edge.settings import SettingsError, load_settings
-from issuer.register.errors import RefusedError
 from keys.files import StoreError
 from ledger.values import LedgerError
 from verifier.trust.published import Untrusted
@@ -28,7 +27,6 @@ _HINTS: Final[tuple[tuple[type[Exception], str], ...]] = (
     (ProgrammeError, "correct the programme's file, or unset YUNJU_PROGRAMME"),
     (LedgerError, "see docs/operations.md"),
     (UnusableDatabase, "the README lists the settings"),
-    (RefusedError, "see docs/operations.md"),
 )
 
 
@@ -38,11 +36,14 @@ def start(environ: Mapping[str, str]) -> Flask:
         settings = load_settings(environ)
         configure_logging(settings.log_level)
         return create_application(settings)
-    except tuple(kind for kind, _ in _HINTS) as error:
-        sys.stderr.write(f"error: {error}\nhint: {_hint(error)}\n")
+    except Exception as error:
+        if (hint := _hint(error)) is None:
+            raise
+        sys.stderr.write(f"error: {error}\nhint: {hint}\n")
         raise SystemExit(BOOT_ERROR) from error
 
 
-def _hint(error: Exception) -> str:
+def _hint(error: Exception) -> str | None:
+    """Return the remedy; None for an error that nothing here knows. An error that brings its own hint keeps it."""
     said = getattr(error, "hint", "")
-    return str(said) or next(hint for kind, hint in _HINTS if isinstance(error, kind))
+    return str(said) or next((hint for kind, hint in _HINTS if isinstance(error, kind)), None)

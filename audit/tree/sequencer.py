@@ -34,7 +34,8 @@ INTEGRATION: Final = timedelta(seconds=60)
 """Within this time of its instant an entry must be in the tree: what the promise of every answer says."""
 
 MOST_AT_ONCE: Final = 8192
-_PER_PARTITION = 1024
+LARGE_STEP: Final = 1024
+"""A step takes no more from one partition; one that integrated so many may have left some behind."""
 _SYNC_INDEX_EVERY = 65_536
 
 
@@ -242,7 +243,7 @@ class Sequencer:
         for partition in sorted(heads.keys() - held):
             seq, last = self._heads.get(partition, (0, FIRST_PREV))
             if heads[partition] > seq and len(found) < MOST_AT_ONCE:
-                most = min(_PER_PARTITION, MOST_AT_ONCE - len(found))
+                most = min(LARGE_STEP, MOST_AT_ONCE - len(found))
                 found += self._linked(partition, seq, last, self._ledger.after(partition, seq, most))
         self._hold(frozenset(held | self._strange))
         # Within a partition instants never go back, so a stable sort keeps its order.

@@ -1,6 +1,6 @@
-"""The sequencer at work: a thread that leads when it may, another that asks witnesses; and a log's home by settings.
+"""The sequencer at work: a job that leads when it may, another that asks witnesses; and a log's home by settings.
 
-Start it after a fork. Any number of processes may run one; one of them leads.
+Any number of processes may do both; one of them leads.
 """
 
 from __future__ import annotations
@@ -9,25 +9,26 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from threading import Event, Thread
 from time import monotonic
 from typing import Final
 
 from audit.tree.holding import HELD, Held
 from audit.tree.place import CheckpointPlace, PlaceError
 from audit.tree.proofs import LogReader, append_incident
-from audit.tree.sequencer import LogHome, LogIncident, NotLeader, Sequencer
+from audit.tree.sequencer import LARGE_STEP, LogHome, LogIncident, NotLeader, Sequencer, Unsafe
 from audit.tree.tiles import FolderSource, TileError, Tree
 from audit.tree.witnesses import Contradicted, Witness, WitnessAway, ask, call_http, largest_seen, read_witnesses
 from cards.promise import origin_of
 from edge.clock import Clock
 from edge.instants import rfc3339, to_epoch
+from edge.repeating import Job
 from edge.settings import Settings, SettingsError
 from keys.files import StoreError
 from keys.keyset import Purpose
 from keys.notes import Checkpoint, EcdsaNoteSigner, Ed25519NoteSigner, NoteError, NoteSigner
 from keys.store import KeyStore
 from ledger.interface import Ledger
+from ledger.values import LedgerError
 
 INTERVAL_SECONDS: Final = 1.0
 RETRY_SECONDS: Final = 5.0
@@ -100,42 +101,43 @@ class SequencingParts:
 
 
 class Sequencing:
-    """Runs the sequencer until stopped; a failure is logged, the lead given up and taken again."""
+    """Leads the log where no other process does, a step an interval, and asks the witnesses while it leads."""
 
     def __init__(self, parts: SequencingParts) -> None:
         """Begin nothing yet."""
         self._parts = parts
         self._held = Held(parts.home.folder / HELD)
-        self._stopped = Event()
-        self._leading = Event()
-        self._threads = [
-            Thread(target=self.run, name="log-sequencer", daemon=True),
-            Thread(target=self._run_witnesses, name="log-witnesses", daemon=True),
-        ]
+        self._sequencer: Sequencer | None = None
+        self._trimmed_at = -TRIM_SECONDS
 
-    def start(self) -> None:
-        """Begin in threads of its own."""
-        for thread in self._threads:
-            thread.start()
+    def jobs(self) -> tuple[Job, Job]:
+        """Return the two jobs of this log: the sequencer's steps, and the witnesses' cosignatures."""
+        plain = (Unsafe, PlaceError, NoteError, TileError, LedgerError)
+        return (
+            Job("log", INTERVAL_SECONDS, self.lead, retry=RETRY_SECONDS, close=self.give_up, plain=plain),
+            Job("witnesses", WITNESS_SECONDS, self.ask_witnesses, plain=plain),
+        )
 
-    def stop(self) -> None:
-        """End, at most one step later; harmless if it never began."""
-        self._stopped.set()
-        for thread in self._threads:
-            if thread.is_alive():
-                thread.join()
+    def lead(self) -> int:
+        """Integrate what is new, taking the lead where no other process has it; return how many entries that was.
 
-    def run(self) -> None:
-        """Lead whenever that is possible, until stopped."""
-        while not self._stopped.is_set():
-            try:
-                self._lead()
-            except NotLeader:
-                self._stopped.wait(INTERVAL_SECONDS)
-            except Exception as error:  # noqa: BLE001 - whatever stopped a leader is told, and the lead tried again
-                fields = {"error": type(error).__name__, "detail": str(error)}
-                _log.error("the log's sequencer stopped", extra={"safe_fields": fields})
-                self._stopped.wait(RETRY_SECONDS)
+        One checkpoint is published a call, however many entries came since the last call; a backlog is worked off at
+        once, in large steps. After an error the lead is given up, and the next call takes it anew.
+        """
+        try:
+            self._sequencer = self._sequencer or self._leader()
+            return self._work_off(self._sequencer)
+        except NotLeader:
+            return 0
+        except BaseException:
+            self.give_up()
+            raise
+
+    def give_up(self) -> None:
+        """Give up the lead; harmless without it."""
+        leader, self._sequencer = self._sequencer, None
+        if leader is not None:
+            leader.close()
 
     def once(self) -> int:
         """Lead until nothing is new, then give up the lead; return the log's size. Raises what the steps raise."""
@@ -152,20 +154,19 @@ class Sequencing:
         """Ask every witness that is due for a cosignature; return how many gave one."""
         return sum(self._cosign(witness) for witness in self._parts.witnesses)
 
-    def _lead(self) -> None:
-        leader, trimmed_at = self._leader(), 0.0
-        self._leading.set()
-        try:
-            while not self._stopped.is_set():
-                if leader.step(self._parts.clock.now()):
-                    continue
-                if monotonic() - trimmed_at > TRIM_SECONDS:
-                    leader.trim(self._parts.clock.now())
-                    trimmed_at = monotonic()
-                self._stopped.wait(INTERVAL_SECONDS)
-        finally:
-            self._leading.clear()
-            leader.close()
+    def ask_witnesses(self) -> int:
+        """Do as `cosign` does while this process leads; return 0 otherwise."""
+        return self.cosign() if self._sequencer is not None else 0
+
+    def _work_off(self, leader: Sequencer) -> int:
+        count = step = leader.step(self._parts.clock.now())
+        while step >= LARGE_STEP:
+            step = leader.step(self._parts.clock.now())
+            count += step
+        if not count and monotonic() - self._trimmed_at > TRIM_SECONDS:
+            leader.trim(self._parts.clock.now())
+            self._trimmed_at = monotonic()
+        return count
 
     def _leader(self) -> Sequencer:
         parts, at = self._parts, self._parts.clock.now()
@@ -192,15 +193,6 @@ class Sequencing:
                 continue
             found += [seen] if seen else []
         return found
-
-    def _run_witnesses(self) -> None:
-        while not self._stopped.wait(WITNESS_SECONDS):
-            if self._leading.is_set():
-                try:
-                    self.cosign()
-                except (PlaceError, NoteError, TileError, OSError) as error:
-                    fields = {"error": type(error).__name__}
-                    _log.error("the witnesses could not be asked", extra={"safe_fields": fields})
 
     def _cosign(self, witness: Witness) -> bool:
         home = self._parts.home

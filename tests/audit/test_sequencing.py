@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from audit.tree import sequencing
-from audit.tree.sequencer import LogIncident, NotLeader
+from audit.tree.sequencer import LARGE_STEP, LogIncident, NotLeader
 from audit.tree.sequencing import (
     Sequencing,
     SequencingParts,
@@ -18,6 +18,7 @@ from audit.tree.sequencing import (
     origin_of,
 )
 from edge.clock import FixedClock, SystemClock
+from edge.repeating import Repeating
 from edge.settings import SettingsError, load_settings
 from issuer.publishing.setup import set_up
 from issuer.register.issuer import open_issuer
@@ -44,6 +45,21 @@ def beside(world: LogWorld) -> Sequencing:
     return Sequencing(SequencingParts(world.home, world.feed, lambda _at: world.signers, FixedClock(NOW)))
 
 
+class Working:
+    """The jobs of a log in their threads, as the background work repeats them."""
+
+    def __init__(self, service: Sequencing) -> None:
+        self._repeated = [Repeating(job, FixedClock(NOW)) for job in service.jobs()]
+
+    def start(self) -> None:
+        for one in self._repeated:
+            one.start()
+
+    def stop(self) -> None:
+        for one in self._repeated:
+            one.stop()
+
+
 def reaches(world: LogWorld, size: int) -> bool:
     """Wait until the published log has a size."""
     for _ in range(500):
@@ -56,7 +72,7 @@ def reaches(world: LogWorld, size: int) -> bool:
 
 def test_entries_appear_by_themselves(world):
     """Now and again new ones; after stop no more."""
-    service = beside(world)
+    service = Working(beside(world))
     service.start()
     assert reaches(world, 0)
     world.feed.add(30)
@@ -71,7 +87,7 @@ def test_entries_appear_by_themselves(world):
 
 def test_the_next_process_leads_when_the_first_ends(world):
     """Two services on one folder: both run, one leads, nobody loses an entry."""
-    first, second = beside(world), beside(world)
+    first, second = Working(beside(world)), Working(beside(world))
     first.start()
     assert reaches(world, 0)
     second.start()
@@ -93,18 +109,56 @@ def test_a_fault_is_told_and_outlived(world, caplog):
     path = world.folder / "tile/0/000.p/10"
     kept = path.read_bytes()
     path.write_bytes(bytes(320))
-    service = beside(world)
+    service = Working(beside(world))
     service.start()
     world.feed.add(1)
     for _ in range(200):
-        if any("sequencer stopped" in line.message for line in caplog.records):
+        if caplog.records:
             break
         time.sleep(0.01)
-    assert any("sequencer stopped" in line.message for line in caplog.records)
+    assert caplog.records[0].safe_fields["job"] == "log"
+    assert "the tiles do not match the checkpoint" in caplog.records[0].safe_fields["error"]
     assert world.home.place.read().size == 10
     path.write_bytes(kept)
     assert reaches(world, 11)
     service.stop()
+
+
+def test_a_checkpoint_is_published_an_interval_and_not_an_entry(world):
+    """Whatever came since the last call is one step, one signature, one sync; without new entries there is none."""
+    service = beside(world)
+    assert service.lead() == 0
+    world.feed.add(7)
+    world.feed.add(5)
+    assert service.lead() == 12
+    first = world.home.place.read()
+    assert first.size == 12
+    assert service.lead() == 0
+    assert world.home.place.read() == first
+    service.give_up()
+
+
+def test_a_backlog_is_worked_off_at_once_in_large_steps(world):
+    """After an outage nobody waits an interval for each part of what was left."""
+    for _ in range(3):
+        world.feed.add(LARGE_STEP)
+    service = beside(world)
+    assert service.lead() == 3 * LARGE_STEP
+    assert world.home.place.read().size == 3 * LARGE_STEP
+    service.give_up()
+
+
+def test_the_witnesses_are_asked_only_by_the_process_that_leads(world):
+    """Another one has nothing to show them."""
+    first, second = beside(world), beside(world)
+    asked = []
+    second.cosign = lambda: asked.append("second") or 0
+    first.cosign = lambda: asked.append("first") or 0
+    assert (first.lead(), second.lead()) == (0, 0)
+    first.ask_witnesses()
+    second.ask_witnesses()
+    assert asked == ["first"]
+    first.give_up()
 
 
 def test_incidents_are_kept_in_a_list(world):

@@ -2,14 +2,18 @@
 
 import threading
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from alembic.config import Config
+from alembic.script import ScriptDirectory
 
 from edge.clock import FixedClock
-from edge.database import Database, UnusableDatabase, answer_outages, version_table
+from edge.database import Database, UnusableDatabase, answer_outages, revisions, version_table
 from edge.http import create_frame
 
+ROOT = Path(__file__).resolve().parents[2]
 ENV = """
 from alembic import context
 
@@ -22,7 +26,8 @@ BASELINE = """
 import sqlalchemy as sa
 from alembic import op
 
-revision, down_revision = "0001", None
+revision = "0001"
+down_revision = None
 
 
 def upgrade():
@@ -58,6 +63,32 @@ def test_opening_twice_changes_nothing(tmp_path, migrations, database):
         assert connection.execute(sa.select(NUMBERS.c.n)).scalars().all() == [1]
         assert sa.inspect(connection).has_table(version_table("room"))
     again.close()
+
+
+def test_tables_of_a_newer_release_are_refused_with_the_remedy(tmp_path, migrations, database):
+    """An older release would read what it does not understand; nothing is ever changed backwards."""
+    with database.write() as connection:
+        connection.execute(sa.text("UPDATE room_version SET version_num = '0002'"))
+    with pytest.raises(UnusableDatabase, match=r"newer release .*restore a backup"):
+        Database.open(f"sqlite:///{tmp_path}/room.db", room="room", migrations=migrations)
+
+
+@pytest.mark.parametrize("room", ["accounts", "audit", "issuer/register", "verifier/records"])
+def test_the_newest_version_is_what_the_migrations_library_finds(room):
+    """The files are read without that library, which every process would carry."""
+    config = Config()
+    config.set_main_option("script_location", f"{ROOT / room}/migrations")
+    config.set_main_option("path_separator", "os")
+    scripts = ScriptDirectory.from_config(config)
+    assert revisions(ROOT / room / "migrations")[-1] == scripts.get_current_head()
+    assert set(revisions(ROOT / room / "migrations")) == {script.revision for script in scripts.walk_revisions()}
+
+
+def test_a_migration_without_a_revision_is_found(migrations):
+    """A mistake of ours, told before anything is opened."""
+    (migrations / "versions" / "0002_lost.py").write_text("down_revision = '0001'\n")
+    with pytest.raises(ValueError, match="without a revision"):
+        revisions(migrations)
 
 
 def test_the_file_is_its_owners_alone(tmp_path, database):

@@ -1,4 +1,5 @@
 import pytest
+from prometheus_client.core import GaugeMetricFamily
 
 from edge.clock import FixedClock
 from edge.health import health_blueprint
@@ -43,6 +44,32 @@ def test_not_ready_names_what_is_wrong_and_leaks_nothing(caplog):
     assert response.headers["Retry-After"] == "5"
     assert b"inner" not in response.data
     assert [record.fields for record in caplog.records] == [{"check": "ledger"}]
+
+
+def test_a_warning_is_told_and_the_process_stays_ready():
+    """A load balancer leaves it in; the monitor reads why."""
+    app = create_frame("edge", clock=FixedClock(NOON))
+    warnings = {"work": lambda: "away", "disk": lambda: None}
+    app.register_blueprint(health_blueprint({"ledger": lambda: None}, warnings=warnings))
+    response = app.test_client().get("/readyz")
+    assert response.status_code == 200
+    assert response.json == {"status": "warning", "checks": {"ledger": "ok"}, "warnings": {"work": "away"}}
+
+
+def test_figures_that_are_read_now_stand_beside_the_others():
+    """Of a file, of a store: read when they are asked for."""
+    values = iter([1.0, 2.0])
+
+    def read():
+        family = GaugeMetricFamily("yunju_test_figure", "Of this test.")
+        family.add_metric((), next(values))
+        yield family
+
+    app = create_frame("edge", clock=FixedClock(NOON))
+    app.register_blueprint(health_blueprint({}, figures=[read]))
+    texts = [app.test_client().get("/metrics").text for _ in range(2)]
+    assert ["yunju_test_figure 1.0" in texts[0], "yunju_test_figure 2.0" in texts[1]] == [True, True]
+    assert "yunju_http_request_seconds" in texts[1]
 
 
 def test_figures_count_requests_by_rule():

@@ -1,7 +1,6 @@
 """Publishing: what the folder shows, what never goes back, and that repeating it repairs."""
 
 import stat
-import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
@@ -14,11 +13,12 @@ from cards.marks import MarkKind, verify_marks
 from cards.programme.load import load_programme
 from cards.status import LIST_SIZE, Freshness, Status
 from edge.clock import FixedClock
+from edge.repeating import Repeating
 from edge.strictjson import loads
 from issuer.issuing.lifecycle import revoke
 from issuer.publishing import folder as files
 from issuer.publishing import publish
-from issuer.publishing.publisher import Publisher
+from issuer.publishing.publisher import publishing
 from issuer.publishing.setup import set_up
 from issuer.register import indexes
 from issuer.register.errors import RefusedError
@@ -372,7 +372,7 @@ def test_old_publications_are_forgotten(desk, monkeypatch):
 def test_a_publisher_publishes_when_half_the_ttl_is_over(desk):
     """Often enough that a list is never stale, not more often."""
     clock = FixedClock(NOON)
-    publisher = Publisher(desk, clock)
+    publisher = Repeating(publishing(desk, clock), clock)
     for seconds, issued in ((149, 0), (150, 150), (200, 150), (300, 300)):
         clock.set(NOON + timedelta(seconds=seconds))
         publisher.once()
@@ -381,30 +381,21 @@ def test_a_publisher_publishes_when_half_the_ttl_is_over(desk):
 
 
 def test_a_failed_publication_is_logged_and_tried_again(desk, caplog):
-    """The thread lives on; the log names the error, no content."""
+    """The job goes on; the log names the error, no content."""
     clock = FixedClock(NOON + DAY)
-    publisher = Publisher(desk, clock)
+    publisher = Repeating(publishing(desk, clock), clock)
     (desk.published / "status-lists").rename(desk.published / "gone")
     (desk.published / "status-lists").write_text("in the way")
     publisher.once()
-    assert "publication failed" in caplog.text
+    assert [line.safe_fields["job"] for line in caplog.records] == ["publish"]
     (desk.published / "status-lists").unlink()
     publisher.once()
     assert published_list(desk, at=NOON + DAY).issued_at == NOON + DAY
 
 
-def test_a_publisher_works_in_its_thread_and_stops(desk):
-    """It publishes by itself, ends when told to, and a second stop is harmless."""
-    before = marks(desk).serial
-    publisher = Publisher(desk, FixedClock(NOON + timedelta(hours=1)), every=timedelta(milliseconds=5))
-    publisher.start()
-    give_up = time.monotonic() + 20
-    while marks(desk, at=NOON + timedelta(hours=1)).serial == before and time.monotonic() < give_up:
-        time.sleep(0.01)
-    publisher.stop()
-    publisher.stop()
-    assert marks(desk, at=NOON + timedelta(hours=1)).serial == before + 1
-    Publisher(desk, FixedClock(NOON)).stop()
+def test_a_publisher_looks_four_times_in_the_lists_ttl(desk):
+    """A list of 300 seconds is looked at every 75."""
+    assert publishing(desk, FixedClock(NOON)).every == 75
 
 
 def test_another_programme_has_its_own_lists(tmp_path):

@@ -19,7 +19,7 @@ from keys.wallet_proof import SignedCall, sign_wallet_proof
 from ledger.values import Fault
 from tests.verifier.booking import CLERK, HOLDER, Phone, day_list, flight, lounge, patch
 from tests.verifier.world import BASE, identifier
-from verifier.services.bookings.upkeep import Sweeping
+from verifier.services.bookings.upkeep import booking_upkeep
 
 SERVICE = "airport-dom-departure"
 FLIGHT = flight("2026-11-01 14:00")
@@ -283,10 +283,10 @@ def test_details_are_erased_thirty_days_after_use(world, phone, diamond, booked)
     world.go("2026-11-01 12:00")
     desk.outcome(diamond.shown(), SERVICE)
     world.clock.advance(timedelta(days=30) - timedelta(seconds=1))
-    world.verifier.upkeep.sweep(world.clock.now())
+    world.verifier.store.sweep(world.clock.now())
     assert world.verifier.store.bookings.find(booked["id"]) is not None
     world.clock.advance(timedelta(seconds=2))
-    assert world.verifier.upkeep.sweep(world.clock.now()).erased >= 1
+    assert world.verifier.store.sweep(world.clock.now()) >= 1
     assert world.verifier.store.bookings.find(booked["id"]) is None
     world.publish()
     (listed,) = day_list(desk, "air-dom", "2026-11-01")
@@ -344,7 +344,7 @@ def test_sweeping_twice_says_missed_once(world, booked):
     world.go("2026-11-01 20:01")
     assert world.verifier.upkeep.sweep(world.clock.now()).missed == 1
     assert world.verifier.upkeep.sweep(world.clock.now()).missed == 0
-    Sweeping(world.verifier.upkeep, world.clock).once()
+    booking_upkeep(world.verifier.upkeep, world.clock).once()
     assert [leaf["kind"] for leaf in world.log()] == ["booking", "booking-missed"]
     assert world.log()[-1]["device"] == "sweeper"
 

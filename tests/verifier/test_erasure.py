@@ -6,13 +6,14 @@ from datetime import timedelta
 import pytest
 
 from cards.marks import Mark, MarkKind
+from edge.repeating import Repeating
 from ledger.bookings import BookingQuery
 from ledger.values import LedgerUnavailable
 from tests.audit.test_http import LoggedWorld
 from tests.verifier.booking import Phone, flight
 from tests.verifier.world import SECRET, World
 from verifier.records.tags import TagRecord
-from verifier.services.erasure import ERASED, Eraser, Erasing
+from verifier.services.erasure import ERASED, Eraser, erasing
 
 
 @pytest.fixture
@@ -61,7 +62,7 @@ def test_a_holder_with_an_erasure_mark_is_erased_once_and_it_is_logged(world, er
     store, ledger = world.verifier.store, world.verifier.ledger
     assert ledger.pseudonym(gone.claims.subject) is None
     assert ledger.pseudonym(stays.claims.subject) is not None
-    assert store.cards_of(gone.claims.subject) == []
+    assert store.cards_of(gone.claims.subject, world.clock.now()) == []
     assert store.bookings.find(booking) is None
     assert len(noted(world)) == 1
     assert gone.claims.subject not in f"{noted(world)} {caplog.text}"
@@ -119,12 +120,12 @@ def test_a_holder_never_seen_here_is_noted_once(world, eraser):
 
 def test_the_sweeper_survives_what_fails(world, eraser):
     """No valid documents: told, and tried again."""
-    erasing = Erasing(eraser, world.verifier.published, world.clock)
-    erasing.once()
-    erasing.stop()
+    work = Repeating(erasing(eraser, world.verifier.published, world.clock), world.clock)
+    assert work.once()
     (world.published / "trust-bundle.jwt").unlink()
     world.clock.advance(timedelta(days=100))
-    erasing.once()
+    assert not work.once()
+    assert work.report.fault.startswith("Untrusted")
 
 
 def test_an_erased_holders_tags_are_forgotten(world, eraser):

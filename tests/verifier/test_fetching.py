@@ -7,8 +7,9 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
+from edge.repeating import Repeating
 from tests.verifier.world import Signers
-from verifier.trust.fetching import Fetcher, FetchError, IssuerSource
+from verifier.trust.fetching import Fetcher, FetchError, IssuerSource, fetching
 from verifier.trust.issuer_relay import IssuerRelay
 from verifier.trust.published import PublishedFolder
 
@@ -37,7 +38,7 @@ def elsewhere(world, tmp_path):
     folder.mkdir()
     read = PublishedFolder(folder, world.programme, Signers.root.kid, tmp_path / "elsewhere-seen.json")
     issuer = Issuer(published(world.published))
-    return issuer, Fetcher(issuer, read, folder, world.clock, 60), folder, read
+    return issuer, Fetcher(issuer, read, folder, world.clock), folder, read
 
 
 def test_what_holds_is_put_in_force(elsewhere, world):
@@ -188,16 +189,15 @@ def test_a_token_that_others_may_read_is_refused(token):
         IssuerSource("http://127.0.0.1:9", token).documents(None)
 
 
-def test_a_fault_is_logged_once_until_it_changes(elsewhere, caplog):
+def test_a_fault_is_logged_once_until_it_changes(elsewhere, world, caplog):
     """A night without the issuer is one line, not one a minute."""
     issuer, fetcher, *_ = elsewhere
     issuer.given = {}
-    runs = iter([False, False, True])
-    fetcher._stopped.wait = lambda _seconds: next(runs)
-    with caplog.at_level("WARNING", "yunju.verifier"):
-        fetcher.run()
+    work = Repeating(fetching(fetcher, 300), world.clock)
+    assert [work.once() for _ in range(3)] == [False, False, False]
     assert len(caplog.records) == 1
-    assert "trust bundle" in caplog.records[0].safe_fields["why"]
+    assert "trust bundle" in caplog.records[0].safe_fields["error"]
+    assert work.report.faults == 3
 
 
 def test_the_token_goes_to_no_other_server_that_the_issuer_is_said_to_be_at(token):

@@ -13,11 +13,14 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 from accounts.rights import Right
 from cards.claims import Form
 from edge.settings import Settings, load_settings
+from edge.workreport import WorkPlace
 from issuer.issuing.issuing import issue
 from issuer.printing.qr import card_text
 from issuer.publishing.publish import publish
 from issuer.register.holders import NewHolder, add_ground, add_holder
 from issuer.register.identity import IdType, check_identity
+from ops.jobs import open_jobs
+from ops.work import go_on
 from web import seeding
 from web.app import create_application
 from web.demo import demonstrate, open_office
@@ -54,6 +57,24 @@ def handler_by(clock: MovedClock) -> type[WSGIRequestHandler]:
     return Handler
 
 
+class Work:
+    """The background work of a site, by the site's clock: what `python -m ops work` does, in a thread."""
+
+    def __init__(self, settings: Settings, clock: MovedClock) -> None:
+        self._settings, self._clock = settings, clock
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        with open_jobs(self._settings, self._clock) as jobs:
+            go_on(jobs, WorkPlace(self._settings.var), self._clock, self._stopped)
+
+    def stop(self) -> None:
+        self._stopped.set()
+        self._thread.join()
+
+
 class Site:
     """One machine. `base` is its address."""
 
@@ -67,6 +88,7 @@ class Site:
         self.demo = demonstrate(self.office, self.clock.now())
         self.settings = self.ready(self.settings)
         self.app = create_application(self.settings, self.clock)
+        self._work = Work(self.settings, self.clock)
         self.trouble = []  # answers to give instead of the application's, oldest first
         self._server.app = self._serve
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
@@ -90,6 +112,7 @@ class Site:
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
+        self._work.stop()
         self.office.close()
 
     def go(self, **by: float) -> None:

@@ -32,7 +32,6 @@ from verifier.services.statements.lines import (
     month_span,
     statement_lines,
 )
-from verifier.services.statements.pdf import as_pdf, department_pdf
 
 Month = Annotated[str, Meta(pattern=r"^[1-8][0-9]{3}-(0[1-9]|1[0-2])$(?!\n)")]
 LONGEST: Final = timedelta(days=366)
@@ -163,6 +162,8 @@ def _department_answer(
         return answer(said)
     if asked.format == "csv":
         return _saved(department_csv(lines, programme), f"{asked.department}-{asked.since}-{asked.until}", "csv")
+    from verifier.services.statements.pdf import department_pdf  # noqa: PLC0415 - the PDF library is large
+
     body = department_pdf(lines, programme, programme.departments[asked.department], months, at)
     return _saved(body, f"{asked.department}-{asked.since}-{asked.until}", "pdf")
 
@@ -176,6 +177,8 @@ def _saved(body: str | bytes, named: str, kind: Literal["csv", "pdf"]) -> Respon
 def _file(verifier: Verifier, asked: StatementQuery, lines: tuple[StatementLine, ...], at: datetime) -> Response:
     programme, named = verifier.programme, f"{asked.point}-{asked.since}-{asked.until}"
     if asked.format == "pdf":
+        from verifier.services.statements.pdf import as_pdf  # noqa: PLC0415 - the PDF library is large
+
         pages = as_pdf(lines, programme, programme.points[asked.point], (asked.since, asked.until), at)
         return _saved(pages, named, "pdf")
     return _saved(as_csv(lines, programme, asked.point), named, "csv")

@@ -30,6 +30,7 @@ from cards.programme.types import Programme
 from edge.cli import Refusal, emit, json_option, progress
 from edge.clock import SystemClock
 from edge.instants import InstantError, parse_rfc3339, rfc3339
+from edge.repeating import Repeating
 from edge.settings import Settings
 from keys.entry_proof import EntryProof, Unproved
 from keys.files import StoreError
@@ -256,7 +257,7 @@ def witness(folder: Path, name: str, logs: tuple[str, ...], listen: str) -> None
 @click.option("--once", is_flag=True, help="Integrate what is new, ask the witnesses, and end.")
 @click.pass_obj
 def sequence(settings: Settings, once: bool) -> None:
-    """Run the log's sequencer here; needs the log key. The service runs one too: whoever is first leads."""
+    """Run the log's sequencer here; needs the log key. `python -m ops work` does so too: whoever is first leads."""
     with _refusals():
         issuer = read_programme(settings.programme).issuer
         ledger = open_ledger(
@@ -271,7 +272,8 @@ def sequence(settings: Settings, once: bool) -> None:
             if work is None:
                 raise Refusal("there is no log key here", "`python -m keys generate log` makes one")
             if not once:
-                work.start()
+                for job in work.jobs():
+                    Repeating(job, CLOCK).start()
                 Event().wait()
             size, cosigned = work.once(), work.cosign()
         finally:

@@ -31,9 +31,9 @@ def bookings() -> None:
 def sweep(as_json: bool) -> None:
     """Note bookings whose time is over as missed, and erase details whose time is over. Safe to run at any time."""
     with _opened(load_settings(os.environ)) as verifier:
-        done = verifier.upkeep.sweep(CLOCK.now())
-    text = f"{done.missed} missed, {done.released} released without a card, {done.erased} rows erased"
-    emit(asdict(done), as_json, text)
+        done, erased = verifier.upkeep.sweep(CLOCK.now()), verifier.store.sweep(CLOCK.now())
+    text = f"{done.missed} missed, {done.released} released without a card, {erased} rows erased"
+    emit(asdict(done) | {"erased": erased}, as_json, text)
 
 
 @bookings.command()

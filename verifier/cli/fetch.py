@@ -21,14 +21,14 @@ CLOCK = SystemClock()
 def fetch(settings: Settings, as_json: bool) -> None:
     """Fetch trust bundle, status lists and holder marks from YUNJU_ISSUER_URL, and say what is in force now.
 
-    The service does so by itself; this is for a first start, and for finding out why it does not.
+    `python -m ops work` does so by itself; this is for a first start, and for finding out why it does not.
     """
     source = source_of(settings)
     if source is None:
         raise Refusal("no issuer is named", "set YUNJU_ISSUER_URL, or let YUNJU_PUBLISHED be the issuer's own folder")
     try:
         published = published_folder(settings, read_programme(settings.programme))
-        anew = Fetcher(source, published, settings.published, CLOCK, settings.status_ttl).once()
+        anew = Fetcher(source, published, settings.published, CLOCK).once()
         bundle = published.current(CLOCK.now()).bundle
     except FetchError as error:
         raise Refusal(str(error), "docs/deployment.md tells how a counter server is joined to its issuer") from None

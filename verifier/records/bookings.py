@@ -92,18 +92,6 @@ class BookingStore:
         with self._database.write() as connection:
             connection.execute(BOOKING_DETAILS.delete().where(BOOKING_DETAILS.c.booking == booking))
 
-    def sweep(self, at: datetime) -> int:
-        """Erase what is over and forget the wallet's proofs that can no longer be shown; return how many rows went."""
-        now = to_epoch(at)
-        with self._database.write() as connection:
-            return sum(
-                connection.execute(table.delete().where(column < now)).rowcount
-                for table, column in (
-                    (BOOKING_DETAILS, BOOKING_DETAILS.c.erase_at),
-                    (WALLET_PROOFS, WALLET_PROOFS.c.forget_at),
-                )
-            )
-
     def first_use(self, key: str, proof: str, forget_at: datetime) -> bool:
         """Remember a wallet's proof, whichever process sees it; tell whether this is the first time."""
         seen = sa.select(sa.literal(1)).where(WALLET_PROOFS.c.key == key, WALLET_PROOFS.c.proof == proof)

@@ -108,12 +108,6 @@ class DelegationStore:
         with self._database.write() as connection:
             connection.execute(DELEGATIONS.delete().where(DELEGATIONS.c.subject == subject))
 
-    def sweep(self, at: datetime) -> int:
-        """Erase what ended 30 days before; return how many went."""
-        over = DELEGATIONS.c.ends_at < to_epoch(at - KEPT_AFTER)
-        with self._database.write() as connection:
-            return connection.execute(DELEGATIONS.delete().where(over)).rowcount
-
     def _one(self, clause: sa.ColumnElement[bool]) -> Delegation | None:
         with self._database.read() as connection:
             found = self._found(connection.execute(sa.select(DELEGATIONS).where(clause)).all())

@@ -185,12 +185,6 @@ class PlaceStore:
         else:
             self.release(row.id)
 
-    def sweep(self, at: datetime) -> int:
-        """Erase places that were over a week before; return how many went."""
-        with self._database.write() as connection:
-            over = PLACES.c.ends_at < to_epoch(at - KEPT_AFTER)
-            return connection.execute(PLACES.delete().where(over)).rowcount
-
     def _sealed(self, name: str, operation: Operation) -> bytes:
         said = [operation.subject, operation.device, operation.id, b64u(operation.request)]
         return self._sealer.seal(json.dumps(said).encode(), name)

@@ -25,6 +25,7 @@ from verifier.records.events import EventStore
 from verifier.records.matters import MatterStore
 from verifier.records.offline import OfflineStore
 from verifier.records.places import PlaceStore
+from verifier.records.sweeping import erase_expired
 from verifier.records.tables import ACCESSES, KNOWN_CARDS, LOOKS, NOTES
 from verifier.records.tags import TagRead, TagStore
 
@@ -119,9 +120,10 @@ class VerifierStore:
             sealed = connection.execute(sa.select(KNOWN_CARDS.c.token).where(KNOWN_CARDS.c.digest == name)).scalar()
         return None if sealed is None else self._opened(sealed, b64u(name))
 
-    def cards_of(self, subject: str) -> list[str]:
-        """Return the card tokens of a holder that were seen here and have not expired, verified when they were seen."""
-        wanted = sa.select(KNOWN_CARDS.c.digest, KNOWN_CARDS.c.token).where(KNOWN_CARDS.c.subject == subject)
+    def cards_of(self, subject: str, at: datetime) -> list[str]:
+        """Return a holder's card tokens seen here that expire after `at`; each was verified when seen."""
+        mine = KNOWN_CARDS.c.subject == subject, KNOWN_CARDS.c.expires_at > to_epoch(at)
+        wanted = sa.select(KNOWN_CARDS.c.digest, KNOWN_CARDS.c.token).where(*mine)
         with self._database.read() as connection:
             rows = connection.execute(wanted).all()
         tokens = [self._opened(row.token, b64u(row.digest)) for row in rows]
@@ -178,6 +180,11 @@ class VerifierStore:
             sealed = connection.execute(sa.select(NOTES.c.note).where(NOTES.c.entry == entry)).scalar()
         return None if sealed is None else self._opened(sealed, entry)
 
+    def erase_notes(self, entries: Iterable[str]) -> int:
+        """Erase the free text of these entries at once; return how many notes went."""
+        with self._database.write() as connection:
+            return connection.execute(NOTES.delete().where(NOTES.c.entry.in_(list(entries)))).rowcount
+
     def record(self, access: Access, at: datetime) -> None:
         """Append one line to the access log."""
         with self._database.write() as connection:
@@ -201,17 +208,8 @@ class VerifierStore:
             return [dict(row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's documented name
 
     def sweep(self, at: datetime) -> int:
-        """Erase what is over: expired cards and looks, notes past 30 days. Returns how many rows went."""
-        now = to_epoch(at)
-        with self._database.write() as connection:
-            return sum(
-                connection.execute(table.delete().where(column < now)).rowcount
-                for table, column in (
-                    (KNOWN_CARDS, KNOWN_CARDS.c.expires_at),
-                    (LOOKS, LOOKS.c.expires_at),
-                    (NOTES, NOTES.c.erase_at),
-                )
-            )
+        """Erase what is over in every table with an expiry; return how many rows went."""
+        return erase_expired(self._database, at)
 
     def is_recorded(self, kind: str, what: str) -> bool:
         """Tell whether the access log has such a line."""

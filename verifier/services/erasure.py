@@ -1,28 +1,26 @@
 """A holder's erasure, ordered by the issuer's marks (`erasure` in holder-marks+jwt) or by command.
 
-What says who somebody is goes first (bookings' details, cards, tags, delegations), the ledger's salt and `sub` last: it
-alone knows whose bookings they are, so that an erasure that was stopped anywhere is finished by the next one. Entries
-stay, under a name that leads nowhere.
+What says who somebody is goes first (bookings' details, notes, cards, tags, delegations), the ledger's salt and `sub`
+last. The ledger alone knows whose bookings they are, so that the next erasure finishes one that was stopped anywhere.
+Entries stay, under a name that leads nowhere.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
-from threading import Event, Thread
 from typing import Final
-
-from sqlalchemy.exc import SQLAlchemyError
 
 from cards.marks import MarkKind
 from edge.clock import Clock
 from edge.encoding import b64u
-from edge.problems import Problem
+from edge.repeating import Job
 from edge.sealing import derive, keyed_hash
 from ledger.interface import Ledger
-from ledger.values import LedgerError
-from verifier.records.store import Access, VerifierStore
+from ledger.values import Query
+from verifier.records.store import NOTE_LIFE, Access, VerifierStore
 from verifier.services.bookings.service import BookingService
 from verifier.trust.published import Documents, Untrusted
 
@@ -30,6 +28,7 @@ EVERY: Final = timedelta(minutes=1)
 ERASED: Final = "erasure"
 """The kind of line in the access log that says so."""
 
+_AT_ONCE: Final = 200
 _log = logging.getLogger("yunju.verifier")
 
 
@@ -59,46 +58,32 @@ class Eraser:
     def erase(self, subject: str, at: datetime, *, by: str) -> bool:
         """Erase one holder; False when there was nothing left to do, and it was noted before."""
         noted = b64u(keyed_hash(self._names, subject))
-        known = self._ledger.pseudonym(subject) is not None
-        if not known and self._store.is_recorded(ERASED, noted):
+        holder = self._ledger.pseudonym(subject)
+        if holder is None and self._store.is_recorded(ERASED, noted):
             return False
         details = self._bookings.erase_details(subject)
+        if holder is not None:
+            self._erase_notes(holder, at)
         self._store.erase_subject(subject)
         self._ledger.erase(subject)
         self._store.record(Access(ERASED, by, noted), at)
         _log.info("a holder was erased", extra={"safe_fields": {"by": by, "bookings": details}})
         return True
 
+    def _erase_notes(self, holder: str, at: datetime) -> None:
+        """Erase the free text of every entry of a holder whose note can still be there."""
+        query: Query | None = Query(holder=holder, since=at - NOTE_LIFE - timedelta(days=1), limit=_AT_ONCE)
+        while query is not None:
+            page = self._ledger.entries(query)
+            self._store.erase_notes(entry.id for entry in page.entries)
+            query = None if page.next is None else replace(query, before=page.next)
 
-class Erasing:
-    """Sweeps now and then beside the service, in a thread of its own. Start it after a fork."""
 
-    def __init__(self, eraser: Eraser, documents: Callable[[datetime], Documents], clock: Clock) -> None:
-        """Begin nothing yet."""
-        self._eraser, self._documents, self._clock = eraser, documents, clock
-        self._stopped = Event()
-        self._thread = Thread(target=self._run, name="eraser", daemon=True)
+def erasing(eraser: Eraser, documents: Callable[[datetime], Documents], clock: Clock) -> Job:
+    """Return the job that erases whom the issuer's marks order; what one run left is erased by the next."""
 
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
+    def once() -> int:
+        at = clock.now()
+        return eraser.sweep(documents(at), at)
 
-    def stop(self) -> None:
-        """End, at most one sweep later; harmless if it never began."""
-        self._stopped.set()
-        if self._thread.is_alive():
-            self._thread.join()
-
-    def once(self) -> None:
-        """Sweep; a failure is logged, never raised: what was left is erased the next time."""
-        at = self._clock.now()
-        try:
-            self._eraser.sweep(self._documents(at), at)
-        except (LedgerError, Problem, Untrusted, SQLAlchemyError) as error:
-            _log.error("holders were not erased", extra={"safe_fields": {"error": type(error).__name__}})
-
-    def _run(self) -> None:
-        while True:
-            self.once()
-            if self._stopped.wait(EVERY.total_seconds()):
-                return
+    return Job("erasure", EVERY.total_seconds(), once, plain=(Untrusted,))

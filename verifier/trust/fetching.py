@@ -6,7 +6,6 @@ A document that does not hold, or is older than one seen, changes nothing; what 
 from __future__ import annotations
 
 import fcntl
-import logging
 import os
 import re
 import urllib.error
@@ -17,10 +16,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from threading import Event, Thread
 from typing import Final
 
 from edge.clock import Clock
+from edge.repeating import Job
 from edge.settings import Settings
 from edge.strictjson import JsonError, loads
 from keys.files import StoreError
@@ -33,7 +32,6 @@ MOST_BYTES: Final = 64 * 1024 * 1024
 _NAME: Final = re.compile(
     r"(status-lists/[0-9]{1,9}\.jwt|trust-bundle\.jwt|holder-marks\.jwt|jwks\.json|programme\.toml)"
 )
-_log = logging.getLogger("yunju.verifier")
 
 
 class FetchError(Exception):
@@ -92,42 +90,15 @@ def _read(data: bytes) -> Mapping[str, str]:
 
 
 class Fetcher:
-    """Keeps the published folder as new as the issuer's, for as long as it runs. One process at a time fetches."""
+    """Brings the published folder up to the issuer's. One process at a time fetches."""
 
-    def __init__(
-        self, source: IssuerSource, published: PublishedFolder, folder: Path, clock: Clock, every: float
-    ) -> None:
-        """Fetch from `source` into `folder`, which `published` reads, every so many seconds."""
+    def __init__(self, source: IssuerSource, published: PublishedFolder, folder: Path, clock: Clock) -> None:
+        """Fetch from `source` into `folder`, which `published` reads."""
         self._source = source
         self._published = published
         self._folder = folder
         self._clock = clock
-        self._every = every
         self._etag: str | None = None
-        self._told: str | None = None
-        self._stopped = Event()
-        self._thread = Thread(target=self.run, name="fetcher", daemon=True)
-
-    def start(self) -> None:
-        """Begin in a thread of its own; after a fork."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End, at most one fetch later."""
-        self._stopped.set()
-        if self._thread.is_alive():
-            self._thread.join(SECONDS)
-
-    def run(self) -> None:
-        """Fetch again and again until `stop`; a fault is logged when it changes, never raised."""
-        while True:
-            try:
-                self.once()
-                self._told = None
-            except (FetchError, OSError) as error:
-                self._tell(str(error))
-            if self._stopped.wait(self._every):
-                return
 
     def once(self) -> bool:
         """Fetch now and put what holds in force; tell whether anything was new. FetchError, with nothing changed."""
@@ -155,10 +126,10 @@ class Fetcher:
             except Untrusted as error:
                 raise FetchError(f"the issuer's documents do not hold: {error}") from None
 
-    def _tell(self, fault: str) -> None:
-        if fault != self._told:
-            _log.warning("documents were not fetched", extra={"safe_fields": {"why": fault}})
-        self._told = fault
+
+def fetching(fetcher: Fetcher, status_ttl: int) -> Job:
+    """Return the job that fetches the issuer's documents four times in the lists' `status_ttl` seconds."""
+    return Job("fetch", status_ttl / 4, fetcher.once, plain=(FetchError,))
 
 
 def source_of(settings: Settings) -> IssuerSource | None:

@@ -24,6 +24,7 @@ from cards.verify import Trust
 from cards.wire import Dictionary, dictionary_of
 from edge.instants import from_epoch, to_epoch
 from edge.problems import Problem, ProblemKind, register_problem
+from edge.settings import Settings
 from keys.bundle import BundleError, TrustBundle, verify_bundle
 from keys.errors import BadKey
 from keys.jwk import thumbprint
@@ -295,6 +296,11 @@ def _stamp(folder: Path) -> tuple[tuple[str, int, int], ...]:
             continue
         stamps.append((name, found.st_mtime_ns, found.st_size))
     return tuple(stamps)
+
+
+def root_file(settings: Settings) -> Path:
+    """Return the file of the pinned root: the one set, else the one that the issuer on this machine wrote."""
+    return settings.root or settings.published / "root.jwk"
 
 
 def pinned_root(path: Path) -> str:

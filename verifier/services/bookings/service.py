@@ -99,7 +99,7 @@ class BookingService:
         return card if newest is None else newest[0]
 
     def _newest(self, subject: str, card: str, at: datetime) -> tuple[str, CardClaims] | None:
-        tokens = {card, *self._store.cards_of(subject)}
+        tokens = {card, *self._store.cards_of(subject, at)}
         verdicts = [(token, self.declared(token, at)) for token in sorted(tokens)]
         standing = [(token, verdict.card) for token, verdict in verdicts if isinstance(verdict, Verified)]
         return max(standing, key=lambda found: found[1].issued_at, default=None)

@@ -1,19 +1,15 @@
-"""What becomes of bookings when nobody asks: missed ones noted, those of ended cards released, details erased.
+"""What becomes of bookings when nobody asks: missed ones noted, those of ended cards released.
 
 Every such end is an explicit, logged operation of its own; any number of processes may sweep at once.
 """
 
 from __future__ import annotations
 
-import logging
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from threading import Event, Thread
 from typing import Final
-
-from sqlalchemy.exc import SQLAlchemyError
 
 from cards.claims import CardClaims
 from cards.marks import MarkKind
@@ -21,9 +17,10 @@ from cards.periods import PeriodUnit, period_of
 from edge.clock import Clock
 from edge.instants import to_epoch
 from edge.problems import Problem
+from edge.repeating import Job
 from ledger.bookings import Booking, BookingQuery, BookingState
 from ledger.interface import Ledger
-from ledger.values import Entry, LedgerError, Outcome, Query
+from ledger.values import Entry, Outcome, Query
 from verifier.records.store import VerifierStore
 from verifier.rules.bookings import span_of_day
 from verifier.services.bookings.asked import Asker, BookingAsked
@@ -34,16 +31,14 @@ HELD: Final = frozenset({BookingState.HELD})
 SWEEPER: Final = Asker("sweeper", "sweeper", "sweeper")
 EVERY: Final = timedelta(minutes=5)
 _AT_ONCE: Final = 200
-_log = logging.getLogger("yunju.verifier")
 
 
 @dataclass(frozen=True, slots=True)
 class Swept:
-    """What a sweep did: bookings noted as missed, bookings released because no card stood behind them, rows erased."""
+    """What a sweep did: bookings noted as missed, bookings released because no card stood behind them."""
 
     missed: int
     released: int
-    erased: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +66,7 @@ class BookingUpkeep:
         self._ended_of: int | None = None
 
     def sweep(self, at: datetime) -> Swept:
-        """Note what was missed by `at`, and erase what is over."""
+        """Note what was missed by `at`, and release what has no card behind it."""
         documents = self._documents(at)
         missed = released = 0
         while over := self._ledger.bookings(BookingQuery(over_at=at, states=HELD, limit=_AT_ONCE)):
@@ -80,9 +75,8 @@ class BookingUpkeep:
             released += ended.count("released")
             if ended.count(None) == len(ended):
                 break  # each was ended by another meanwhile, or cannot be: the next sweep looks again
-        erased = self._store.bookings.sweep(at) + self._store.delegations.sweep(at) + self._store.places.sweep(at)
         self._store.places.resolve(at, self._desk.seats.became)
-        return Swept(missed, released + self._release_ended(documents, at), erased)
+        return Swept(missed, released + self._release_ended(documents, at))
 
     def _release_ended(self, documents: Documents, at: datetime) -> int:
         """Release what holders booked before the day on which their renewal was refused; once a document of marks."""
@@ -177,34 +171,6 @@ def _swept(booking: Booking) -> BookingAsked:
     return BookingAsked(f"sweep-{booking.id}-{booking.held_by}-{closes}", SWEEPER, booking.id)
 
 
-class Sweeping:
-    """Sweeps now and then beside the service, in a thread of its own. Start it after a fork."""
-
-    def __init__(self, upkeep: BookingUpkeep, clock: Clock, every: timedelta = EVERY) -> None:
-        """Begin nothing yet."""
-        self._upkeep = upkeep
-        self._clock = clock
-        self._every = every
-        self._stopped = Event()
-        self._thread = Thread(target=self._run, name="booking-sweeper", daemon=True)
-
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End, at most one sweep later; harmless if it never began."""
-        self._stopped.set()
-        if self._thread.is_alive():
-            self._thread.join()
-
-    def _run(self) -> None:
-        while not self._stopped.wait(self._every.total_seconds()):
-            self.once()
-
-    def once(self) -> None:
-        """Sweep; a failure is logged, never raised: what was left is swept the next time."""
-        try:
-            self._upkeep.sweep(self._clock.now())
-        except (LedgerError, Problem, SQLAlchemyError) as error:
-            _log.error("bookings were not swept", extra={"safe_fields": {"error": type(error).__name__}})
+def booking_upkeep(upkeep: BookingUpkeep, clock: Clock) -> Job:
+    """Return the job that sweeps bookings; what one run left is swept by the next."""
+    return Job("bookings", EVERY.total_seconds(), lambda: upkeep.sweep(clock.now()))

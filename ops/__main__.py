@@ -1,0 +1,17 @@
+"""`python -m ops`: what whoever runs the system does with it."""
+
+from __future__ import annotations
+
+from edge.cli import main_group, run
+from ops.work import work
+
+
+@main_group("ops")
+def main() -> None:
+    """Run the system: background work."""
+
+
+main.add_command(work)
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,61 @@
+"""The background work of the surfaces that are switched on, as jobs, with the stores that the jobs work with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Final
+
+from edge.clock import Clock
+from edge.repeating import Job
+from edge.settings import Settings
+
+SWEEP_SECONDS: Final = 300.0
+"""How often rows are erased whose time is over."""
+
+
+@contextmanager
+def open_jobs(settings: Settings, clock: Clock) -> Iterator[tuple[Job, ...]]:
+    """Open what the jobs of these settings work with, and close it when the block ends. Imports no other surface.
+
+    Raises what opening raises: a store that is away, documents that do not hold.
+    """
+    with ExitStack() as opened:
+        jobs: list[Job] = []
+        if settings.serves("issuer"):
+            jobs += _issuer_jobs(settings, clock, opened)
+        if settings.serves("verifier"):
+            jobs += _verifier_jobs(settings, clock, opened)
+        yield tuple(jobs)
+
+
+def _issuer_jobs(settings: Settings, clock: Clock, opened: ExitStack) -> list[Job]:
+    from issuer.publishing.publisher import publishing  # noqa: PLC0415 - a counter server loads no code of the issuer
+    from issuer.register.issuer import open_issuer  # noqa: PLC0415 - as above
+
+    issuer = open_issuer(settings)
+    opened.callback(issuer.close)
+    return [publishing(issuer, clock)]
+
+
+def _verifier_jobs(settings: Settings, clock: Clock, opened: ExitStack) -> list[Job]:
+    from audit.tree.sequencing import log_sequencing  # noqa: PLC0415 - an issuer's server loads no code of the verifier
+    from verifier.service import open_verifier  # noqa: PLC0415 - as above
+    from verifier.services.bookings.upkeep import booking_upkeep  # noqa: PLC0415 - as above
+    from verifier.services.erasure import Eraser, erasing  # noqa: PLC0415 - as above
+    from verifier.trust.fetching import Fetcher, fetching, source_of  # noqa: PLC0415 - as above
+
+    verifier = open_verifier(settings, clock)
+    opened.callback(verifier.close)
+    eraser = Eraser(verifier.ledger, verifier.store, verifier.bookings, settings.secret())
+    jobs = [
+        erasing(eraser, verifier.published, clock),
+        booking_upkeep(verifier.upkeep, clock),
+        Job("records", SWEEP_SECONDS, lambda: verifier.store.sweep(clock.now())),
+    ]
+    if (source := source_of(settings)) is not None:
+        fetcher = Fetcher(source, verifier.published, settings.published, clock)
+        jobs.insert(0, fetching(fetcher, settings.status_ttl))
+    if (sequencing := log_sequencing(settings, verifier.programme.issuer, verifier.ledger, clock)) is not None:
+        jobs += sequencing.jobs()
+    return jobs

@@ -1,0 +1,143 @@
+"""`python -m ops work`: the one process that does the background work, beside the web workers and apart from them.
+
+Check-ins do not wait for it. What it does, and what went wrong, stands in a report that `/readyz` and `/metrics` read.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Event
+from typing import Final
+
+import click
+
+from edge.cli import Refusal, emit, json_option
+from edge.clock import Clock, SystemClock
+from edge.database import UnusableDatabase
+from edge.instants import from_epoch, rfc3339, to_epoch
+from edge.log import configure_logging
+from edge.repeating import Job, JobReport, Repeating
+from edge.settings import Settings, load_settings
+from edge.workreport import WorkingElsewhere, WorkPlace, WorkReport, complaint
+from keys.files import StoreError
+from ledger.values import LedgerError
+from ops.jobs import open_jobs
+from verifier.trust.published import Untrusted
+
+BEAT_SECONDS: Final = 5.0
+"""How often the process gives a sign of life."""
+CLOCK: Final = SystemClock()
+
+
+@click.command()
+@click.option("--once", is_flag=True, help="Do each job once, say how it went, and end.")
+@click.option("--status", is_flag=True, help="Do nothing; tell what the working process reported last.")
+@json_option
+def work(*, once: bool, status: bool, as_json: bool) -> None:
+    """Do the background work of the surfaces that are switched on, until stopped.
+
+    Publishing, fetching documents, erasing, sweeping bookings, the usage log's checkpoints and its witnesses. One
+    process of a machine does it; a second one of the same YUNJU_VAR is refused. Check-ins go on without it.
+    """
+    settings = load_settings(os.environ)
+    place = WorkPlace(settings.var)
+    if status:
+        report = place.read()
+        _tell(report, complaint(report, CLOCK.now()), as_json=as_json)
+    elif once:
+        with _opened(settings) as jobs:
+            report = run_once(jobs, place, CLOCK)
+        failing = ", ".join(job.name for job in report.jobs if job.failing)
+        _tell(report, f"failed: {failing}" if failing else None, as_json=as_json)
+    else:
+        configure_logging(settings.log_level)
+        with _opened(settings) as jobs:
+            _go_on(jobs, place)
+
+
+def run_once(jobs: tuple[Job, ...], place: WorkPlace, clock: Clock) -> WorkReport:
+    """Do each job once, in order; return the report, which is written where no other process is working."""
+    started_at = to_epoch(clock.now())
+    repeated = [Repeating(job, clock) for job in jobs]
+    for one in repeated:
+        one.once()
+    for one in repeated:
+        one.stop()
+    report = WorkReport(
+        os.getpid(), started_at, to_epoch(clock.now()), tuple(one.report for one in repeated), stopped=True
+    )
+    try:
+        with place.alone():
+            place.write(report)
+    except WorkingElsewhere:
+        pass  # its own report is the newer one at every beat
+    return report
+
+
+def go_on(jobs: tuple[Job, ...], place: WorkPlace, clock: Clock, stopped: Event) -> None:
+    """Repeat the jobs until `stopped`, reporting at every beat; WorkingElsewhere where another process does."""
+    with place.alone():
+        started_at = to_epoch(clock.now())
+        repeated = [Repeating(job, clock) for job in jobs]
+
+        def tell(*, ended: bool = False) -> None:
+            reports = tuple(one.report for one in repeated)
+            place.write(WorkReport(os.getpid(), started_at, to_epoch(clock.now()), reports, stopped=ended))
+
+        tell()
+        for one in repeated:
+            one.start()
+        try:
+            while not stopped.wait(BEAT_SECONDS):
+                tell()
+        finally:
+            for one in repeated:
+                one.stop_soon()
+            for one in repeated:
+                one.stop()
+            tell(ended=True)
+
+
+def _go_on(jobs: tuple[Job, ...], place: WorkPlace) -> None:
+    stopped = Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopped.set())
+    try:
+        go_on(jobs, place, CLOCK, stopped)
+    except WorkingElsewhere:
+        report = place.read()
+        who = "another process" if report is None else f"process {report.pid}"
+        raise Refusal(
+            f"{who} does the background work of {place.folder} already",
+            "let it, or end it first; `python -m ops work --once` works beside it",
+        ) from None
+
+
+@contextmanager
+def _opened(settings: Settings) -> Iterator[tuple[Job, ...]]:
+    try:
+        with open_jobs(settings, CLOCK) as jobs:
+            yield jobs
+    except (LedgerError, StoreError, Untrusted, UnusableDatabase) as error:
+        raise Refusal(str(error), "docs/operations.md tells what each part needs") from error
+
+
+def _tell(report: WorkReport | None, wrong: str | None, *, as_json: bool) -> None:
+    """Print a report and what is wrong; exit 1 where something is."""
+    emit({"report": report, "wrong": wrong}, as_json, _shown(report, wrong))
+    if wrong is not None:
+        raise SystemExit(1)
+
+
+def _shown(report: WorkReport | None, wrong: str | None) -> str:
+    lines = [] if report is None else [_line(job) for job in report.jobs]
+    return "\n".join([*lines, *([] if wrong is None else [wrong])]) or "nothing to do"
+
+
+def _line(job: JobReport) -> str:
+    ran = "never" if job.ran_at is None else rfc3339(from_epoch(job.ran_at))
+    fault = f"  failed: {job.fault}" if job.failing else ""
+    return f"{job.name:<10} {job.runs} runs, {job.faults} faults, last {ran}{fault}"

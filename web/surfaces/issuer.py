@@ -1,0 +1,46 @@
+"""The issuer's surface: enrolment and refresh for phones, documents and photos for servers, and its register."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from flask import Flask
+
+from accounts.http import Authenticator
+from edge.clock import Clock
+from edge.repeating import Repeating
+from edge.settings import Settings
+from issuer.api.photos import photo_blueprint, photo_for_check
+from issuer.api.servers import server_blueprint, token_of_number
+from issuer.api.wallet import blueprint as wallet_blueprint
+from issuer.enrolment.phone import entitled_until
+from issuer.publishing.publisher import publishing
+from issuer.register.errors import RefusedError
+from issuer.register.holders import find_holder
+from issuer.register.issuer import Issuer, open_issuer
+from web.surfaces.register import Register
+
+
+def add_issuer(app: Flask, settings: Settings, authenticate: Authenticator, clock: Clock) -> Register:
+    """Add the issuer's calls; return what a verifier on this host may ask of its register.
+
+    What is due is published now; from then on the background work keeps the documents fresh.
+    """
+    issuer = open_issuer(settings)
+    Repeating(publishing(issuer, clock), clock).once()
+    app.register_blueprint(wallet_blueprint(issuer, clock, trusted_proxies=settings.trusted_proxies))
+    app.register_blueprint(server_blueprint(issuer, authenticate))
+    app.register_blueprint(photo_blueprint(issuer, authenticate))
+    return Register(
+        card_by_number=partial(token_of_number, issuer),
+        entitled_until=partial(entitled_until, issuer),
+        photo_of=partial(photo_for_check, issuer, by="verifier"),
+        name_of=partial(_name_of, issuer),
+    )
+
+
+def _name_of(issuer: Issuer, subject: str) -> str | None:
+    try:
+        return find_holder(issuer, subject).name
+    except RefusedError:
+        return None

@@ -1,0 +1,22 @@
+"""What a verifier may ask a register for: the seam between the two surfaces, which share no code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Register:
+    """A register on this host, by what is asked of it; each answers None where it knows nothing.
+
+    `card_by_number`: a card number to the card's token. `entitled_until`: a card's id and the instant of the call to
+    the end of its holder's entitlement. `photo_of`: likewise, to the holder's photo (JPEG). `name_of`: a `sub` to a
+    name.
+    """
+
+    card_by_number: Callable[[str], str | None]
+    entitled_until: Callable[[str, datetime], datetime | None]
+    photo_of: Callable[[str, datetime], bytes | None]
+    name_of: Callable[[str], str | None]

@@ -1,0 +1,56 @@
+"""The verifier's surface: check-ins and everything beside them, and what must hold for this process to serve."""
+
+from __future__ import annotations
+
+import atexit
+from collections.abc import Mapping
+from dataclasses import replace
+
+from flask import Flask
+
+from accounts.http import Authenticator
+from edge.clock import Clock
+from edge.health import Check
+from edge.settings import Settings
+from verifier.api.surface import blueprint as verifier_blueprint
+from verifier.api.surface import readiness
+from verifier.service import Verifier, open_verifier
+from verifier.trust.issuer_relay import IssuerRelay
+from verifier.trust.photos import PhotoRelay
+from web.surfaces.register import Register
+
+
+def add_verifier(
+    app: Flask,
+    settings: Settings,
+    authenticate: Authenticator,
+    clock: Clock,
+    register: Register | None,
+) -> tuple[Verifier, Mapping[str, Check]]:
+    """Add the verifier's calls; return the verifier and its readiness checks.
+
+    What only a register knows is asked of the one on this host, else of an issuer elsewhere, else of nobody.
+    """
+    verifier = _with_register(open_verifier(settings, clock), settings, register)
+    atexit.register(verifier.close)
+    app.register_blueprint(verifier_blueprint(verifier, authenticate, clock))
+    return verifier, readiness(verifier, clock)
+
+
+def _with_register(verifier: Verifier, settings: Settings, register: Register | None) -> Verifier:
+    if register is not None:
+        return replace(
+            verifier,
+            card_by_number=register.card_by_number,
+            entitled_until=register.entitled_until,
+            photo_of=register.photo_of,
+        )
+    if settings.issuer_url is None:
+        return verifier
+    issuer = IssuerRelay(settings.issuer_url, settings.issuer_token_file)
+    return replace(
+        verifier,
+        card_by_number=issuer.card_by_number,
+        entitled_until=issuer.entitled_until,
+        photo_of=PhotoRelay(issuer),
+    )
