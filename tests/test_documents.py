@@ -22,7 +22,7 @@ INLINE = re.compile(r"`((?:make|python -m|\.venv/bin/python -m) [^`\n]+)`")
 COMMAND = re.compile(r"^(?:\$ )?(?:\w+=\S+ )*((?:\.venv/bin/)?python3? -m|make) (.+)$")
 LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)#\s]+)(?:#[^)]*)?\)")
 VARIABLE = re.compile(r"\bYUNJU_[A-Z_]+\b")
-OURS = frozenset({"keys", "cards", "accounts", "issuer", "verifier", "devices", "ops", "web.demo", "bench"})
+OURS = frozenset({"keys", "cards", "accounts", "issuer", "verifier", "devices", "web.demo", "bench"})
 
 
 def read(name: str) -> str:

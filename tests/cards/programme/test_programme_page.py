@@ -1,0 +1,83 @@
+"""docs/programme.md names every key that the loader asks for, and no other."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from cards.programme import table
+from cards.programme.load import load_programme, parse_programme
+
+ROOT = Path(__file__).parents[3]
+ENTRIES = [
+    "tiers",
+    "quotas",
+    "exclusions",
+    "departments",
+    "booking_rules",
+    "services",
+    "items",
+    "points",
+    "grounds",
+    "documents",
+    "referrals",
+]
+OPEN = ("approval", "channels", "employers")
+"""Sections whose keys are the programme's own codes."""
+
+
+def documented() -> set[str]:
+    """Every key of the page's tables, with its section before it."""
+    found, section = set(), ""
+    for line in (ROOT / "docs/programme.md").read_text(encoding="utf-8").splitlines():
+        if head := re.match(r"## `\[+(\w+)", line):
+            section = head[1]
+        elif line.startswith("## "):
+            section = ""
+        elif row := re.match(r"\| `([^`]+)` \|", line):
+            found.add(f"{section}.{row[1]}" if section else row[1].split(".")[0])
+    return found
+
+
+def shape(place: str) -> str:
+    """A place of a file with its own codes left out: `services.gym.visit.minutes` is `services.visit.minutes`."""
+    parts = place.split(".")
+    if parts[0] in ENTRIES:
+        parts = [parts[0], *parts[2:]]
+    if parts[0] in OPEN:
+        parts = parts[:1]
+    if parts[:2] == ["services", "referral"] and len(parts) > 2:
+        parts[2] = "*"
+    if parts[:2] == ["office", "holidays"] and len(parts) > 2:
+        parts[2] = "YEAR"
+    return ".".join(parts).replace("assumption[]", "assumption")
+
+
+@pytest.fixture
+def asked(monkeypatch) -> set[str]:
+    """Every key that the loader asks for while it reads both shipped programmes, with what neither of them writes."""
+    found: set[str] = set()
+    take = table.Table._take
+
+    def noted(self, key, *, needed):
+        found.add(shape(re.sub(r"\[\d+\]", "[]", self.at(key))))
+        return take(self, key, needed=needed)
+
+    monkeypatch.setattr(table.Table, "_take", noted)
+    folder = ROOT / "cards/programmes"
+    load_programme(folder / "baiyun.toml")
+    text = (folder / "example.toml").read_text(encoding="utf-8")
+    own = '[services.newsletter]\nmaterials = ["A card"]\nnotes = ["Twice a year"]'
+    parse_programme(text.replace("[services.newsletter]", own).encode(), "example")
+    sections = {*ENTRIES, "programme", "validity", "photo", "office", "assumption"}
+    return {key for key in found - sections if not key.endswith((".zh", ".en")) and key not in {"zh", "en"}}
+
+
+def test_the_page_names_every_key_of_the_loader(asked):
+    """A key that an author may write stands on the page."""
+    assert sorted(asked - documented()) == []
+
+
+def test_the_page_names_no_key_that_the_loader_refuses(asked):
+    """Nobody is told to write what the loader calls unknown."""
+    assert sorted(documented() - asked) == []
