@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
 from typing import Final, Protocol
 
+from cards.binding import SignedBindingList
 from cards.claims import URI_MOST, instant
 from edge.encoding import EncodingError, b64u, unb64u
 from edge.instants import to_epoch
@@ -67,7 +68,7 @@ class StatusListError(Exception):
     """A status list is refused; `reason` says why in one word, the text says more to an operator.
 
     The reasons: `malformed`, `unknown-key`, `bad-signature`, `bad-claims`, `not-yet-valid`, `expired`, `rolled-back`,
-    `bundle-too-old`.
+    `bundle-too-old`, `not-bound`.
     """
 
     def __init__(self, reason: str, detail: str) -> None:
@@ -77,10 +78,15 @@ class StatusListError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class StatusAnswer:
-    """What a source knows of one card: `status` None when it holds no list or no such index."""
+    """What a source knows of one card: `status` None when it holds no list or no such index.
+
+    `bound`: the source holds the list's bindings, and `binding` is what the index is bound to, None for nothing.
+    """
 
     status: Status | None
     freshness: Freshness
+    bound: bool = False
+    binding: bytes | None = None
 
 
 UNKNOWN: Final = StatusAnswer(None, Freshness.EXPIRED)
@@ -226,27 +232,53 @@ def verify_status_list(
     return signed
 
 
+def check_paired(signed: SignedStatusList, bindings: SignedBindingList) -> None:
+    """Raise StatusListError (`not-bound`) for bindings older than their status list: they lack its newest cards."""
+    if bindings.uri != signed.uri or bindings.issued_at < signed.issued_at:
+        raise StatusListError("not-bound", "the binding list is older than its status list: fetch or publish again")
+
+
 class StatusLists:
-    """Lists held in memory: a StatusSource. Replacing one is atomic; readers need no lock."""
+    """Lists held in memory, with their bindings where they have any: a StatusSource.
+
+    Replacing a list is atomic; readers need no lock.
+    """
 
     def __init__(self, lists: Iterable[SignedStatusList] = ()) -> None:
-        self._lists = {signed.uri: signed for signed in lists}
+        self._lists: dict[str, tuple[SignedStatusList, SignedBindingList | None]] = {
+            one.uri: (one, None) for one in lists
+        }
 
-    def put(self, signed: SignedStatusList) -> None:
-        """Hold this list instead of an older one of its name; StatusListError (`rolled-back`) for one that is older."""
-        held = self._lists.get(signed.uri)
+    def put(self, signed: SignedStatusList, bindings: SignedBindingList | None = None) -> None:
+        """Hold this list instead of an older one of its name; StatusListError where it may not be.
+
+        `rolled-back`: it is older than the one held; `not-bound`: its bindings are older than it, or missing although
+        the one held had some.
+        """
+        held, bound = self._lists.get(signed.uri, (None, None))
         if held is not None and signed.issued_at < held.issued_at:
             raise StatusListError("rolled-back", "the list is older than the one held")
-        self._lists = {**self._lists, signed.uri: signed}
+        if bindings is not None:
+            check_paired(signed, bindings)
+        elif bound is not None:
+            raise StatusListError("not-bound", "the list comes without the bindings that it had before")
+        self._lists = {**self._lists, signed.uri: (signed, bindings)}
 
     def get(self, uri: str) -> SignedStatusList | None:
         """Return the list of this name, or None."""
-        return self._lists.get(uri)
+        return self._lists.get(uri, (None, None))[0]
+
+    def bindings(self, uri: str) -> SignedBindingList | None:
+        """Return the bindings of the list of this name, or None."""
+        return self._lists.get(uri, (None, None))[1]
 
     def status(self, uri: str, index: int, at: datetime) -> StatusAnswer:
         """Return what is known at `at` of the card at `index` in the list named `uri`."""
-        held = self._lists.get(uri)
-        return UNKNOWN if held is None else held.answer(index, at)
+        held, bindings = self._lists.get(uri, (None, None))
+        if held is None:
+            return UNKNOWN
+        answer = held.answer(index, at)
+        return answer if bindings is None else replace(answer, bound=True, binding=bindings.at(index))
 
 
 def _inflate(octets: bytes) -> bytes:

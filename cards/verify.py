@@ -14,6 +14,7 @@ from typing import Final, Protocol
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from cards.binding import MISFIT, fits
 from cards.claims import CardClaims, Form, parse
 from cards.parts import Presentation
 from cards.programme.types import Assurance
@@ -26,7 +27,7 @@ from cards.proof import (
     verify_read_chip_proof,
     verify_read_proof,
 )
-from cards.status import Freshness, Status, StatusSource
+from cards.status import Freshness, Status, StatusAnswer, StatusSource
 from keys.errors import MalformedToken, TokenError
 from keys.jwk import key_from_jwk
 from keys.keyset import KeySet, Purpose
@@ -90,11 +91,15 @@ class Verified:
 
 @dataclass(frozen=True, slots=True)
 class RefusedCard:
-    """The presentation does not hold. `reason` is one of REASONS; `card` is known from step 4 on, None before."""
+    """The presentation does not hold. `reason` is one of REASONS; `card` is known from step 4 on, None before.
+
+    `mark` says more to auditors, never to the visitor: MISFIT for a card on an index that is another's.
+    """
 
     reason: str
     card: CardClaims | None
     token_digest: bytes
+    mark: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,12 +179,11 @@ def verify_presentation(
     reason = _refused_by_claims(card, trust, at)
     if reason is not None:
         return RefusedCard(reason, card, digest)
-    # 5. Status list.
+    # 5. Status list, and whether the index is this card's own.
     answer = trust.status.status(card.status_uri, card.status_index, at)
-    if answer.status is None or answer.freshness is Freshness.EXPIRED:
-        return RefusedCard("status-unknown", card, digest)
-    if answer.status is not Status.VALID:
-        return RefusedCard(_STATUS_REASONS[answer.status], card, digest)
+    refused = _refused_by_status(card, answer)
+    if refused is not None:
+        return RefusedCard(refused, card, digest, MISFIT if _is_anothers(card, answer) else None)
     # 6. Proof or challenge where the card names a key, the operator's word where it does not.
     proof = _checked_proof(known, p, trust, at if proof_at is None else proof_at, challenges=challenges)
     if isinstance(proof, str):
@@ -220,6 +224,19 @@ def _refused_by_claims(card: CardClaims, trust: Trust, at: datetime) -> str | No
     if at >= card.expires_at:
         return "expired"
     return None
+
+
+def _refused_by_status(card: CardClaims, answer: StatusAnswer) -> str | None:
+    if answer.status is None or answer.freshness is Freshness.EXPIRED:
+        return "status-unknown"
+    if answer.status is not Status.VALID:
+        return _STATUS_REASONS[answer.status]
+    return "revoked" if answer.bound and not fits(card, answer.binding) else None
+
+
+def _is_anothers(card: CardClaims, answer: StatusAnswer) -> bool:
+    """Tell whether the index is bound to another card. One bound to nothing was only taken back meanwhile."""
+    return answer.binding is not None and not fits(card, answer.binding)
 
 
 def _checked_proof(

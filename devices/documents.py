@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from cards.binding import BindingListError, SignedBindingList, content_of, digest_of, verify_binding_list
 from cards.offline_record import verify_time
 from cards.periods import Period, PeriodUnit, period_of
 from cards.status import SignedStatusList, StatusListError, StatusLists, verify_status_list
@@ -86,14 +87,17 @@ class DocumentFolder:
         try:
             text = server.document("/v1/trust-bundle")
             bundle = self._bundle(text, at)
-            lists = [(uri, self._list(uri, server, bundle, at)) for uri in bundle.status_lists]
+            lists = [(uri, *self._list(uri, server, bundle, at)) for uri in bundle.status_lists]
             programme = server.document("/v1/programme")
             read_rules(programme)
-        except (Away, ServerRefusedError, NoDocuments, StatusListError):
+        except (Away, ServerRefusedError, NoDocuments, StatusListError, BindingListError):
             return False
         replace_private(self._folder / _BUNDLE, text)
-        for uri, content in lists:
-            replace_private(self._folder / f"status-{_number(uri)}.jwt", content)
+        for uri, listed, bound in lists:
+            # The bindings first, as the issuer does: what is read meanwhile has none older than its list.
+            if bound is not None:
+                replace_private(self._bindings_file(uri), bound)
+            replace_private(self._folder / f"status-{_number(uri)}.jwt", listed)
         _write_whole(self._folder / _PROGRAMME, programme)
         self.keep_time(_signed_time(server), at)
         return True
@@ -107,9 +111,8 @@ class DocumentFolder:
         rules = read_rules(_content(self._folder / _PROGRAMME))
         lists = StatusLists()
         for uri in bundle.status_lists:
-            path = self._folder / f"status-{_number(uri)}.jwt"
-            with suppress(StatusListError, OSError):
-                lists.put(_verified(path.read_text("ascii"), uri, bundle, at))
+            with suppress(StatusListError, BindingListError, OSError):
+                lists.put(self._held_list(uri, bundle, at), self._held_bindings(uri, bundle, at))
         return HeldDocuments(Trust(bundle.key_set(), bundle.issuer, rules.audience, lists, bundle.version), rules)
 
     def keep_time(self, text: str, at: datetime) -> None:
@@ -129,15 +132,39 @@ class DocumentFolder:
         path = self._folder / _TIME
         return read_private(path).decode("ascii") if path.exists() else None
 
-    def _list(self, uri: str, server: Server, bundle: TrustBundle, at: datetime) -> bytes:
-        """Fetch a status list that holds and is no older than the one kept; StatusListError otherwise."""
+    def _list(self, uri: str, server: Server, bundle: TrustBundle, at: datetime) -> tuple[bytes, bytes | None]:
+        """Fetch a status list no older than the one kept, then its bindings; StatusListError, BindingListError."""
         content = server.document(f"/v1/status-lists/{_number(uri)}")
         lists = StatusLists()
-        path = self._folder / f"status-{_number(uri)}.jwt"
-        with suppress(StatusListError, OSError):
-            lists.put(_verified(path.read_text("ascii"), uri, bundle, at))
-        lists.put(_verified(content.decode("ascii", "replace"), uri, bundle, at))
-        return content
+        with suppress(StatusListError, BindingListError, OSError):
+            lists.put(self._held_list(uri, bundle, at))
+        bound = self._fetched_bindings(uri, server)
+        bindings = None if bound is None else _bound(bound.decode("ascii", "replace"), uri, bundle, at)
+        lists.put(_verified(content.decode("ascii", "replace"), uri, bundle, at), bindings)
+        return content, bound
+
+    def _fetched_bindings(self, uri: str, server: Server) -> bytes | None:
+        """Fetch a list's bindings, their content only where it is another than is held; None where there are none."""
+        path, file = f"/v1/binding-lists/{_number(uri)}", self._bindings_file(uri)
+        try:
+            token = server.document(path)
+        except ServerRefusedError as error:
+            if error.status == 404 and not file.exists():
+                return None
+            raise
+        _, _, held = (file.read_bytes() if file.exists() else b"").partition(b"~")
+        content = held if held and content_of(token.decode("ascii", "replace")) == digest_of(held) else None
+        return token + b"~" + (server.document(f"{path}/content") if content is None else content)
+
+    def _held_list(self, uri: str, bundle: TrustBundle, at: datetime) -> SignedStatusList:
+        return _verified((self._folder / f"status-{_number(uri)}.jwt").read_text("ascii"), uri, bundle, at)
+
+    def _held_bindings(self, uri: str, bundle: TrustBundle, at: datetime) -> SignedBindingList | None:
+        file = self._bindings_file(uri)
+        return _bound(file.read_text("ascii"), uri, bundle, at) if file.exists() else None
+
+    def _bindings_file(self, uri: str) -> Path:
+        return self._folder / f"bindings-{_number(uri)}.jwt"
 
     def _bundle(self, text: bytes, at: datetime) -> TrustBundle:
         if self._root is None:
@@ -159,6 +186,10 @@ def _signed_time(server: Server) -> str:
 
 def _verified(text: str, uri: str, bundle: TrustBundle, at: datetime) -> SignedStatusList:
     return verify_status_list(text, bundle.key_set(), at, uri=uri, issuer=bundle.issuer, bundle_version=bundle.version)
+
+
+def _bound(text: str, uri: str, bundle: TrustBundle, at: datetime) -> SignedBindingList:
+    return verify_binding_list(text, bundle.key_set(), at, uri=uri, issuer=bundle.issuer)
 
 
 def read_rules(content: bytes) -> Rules:

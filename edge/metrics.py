@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 
 from prometheus_client import REGISTRY as PROCESS_REGISTRY
-from prometheus_client import CollectorRegistry, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 
@@ -20,6 +20,21 @@ _REQUESTS = Histogram(
     ("method", "route", "status"),
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
 )
+
+_MISFITS = Counter("yunju_card_misfits", "Cards shown on a status index that is bound to another card.")
+_UNLOGGED = Counter(
+    "yunju_refusals_unlogged", "Refusals before step 4 beyond a device's limit, counted and not logged."
+)
+
+
+def count_misfit() -> None:
+    """Count a card on another card's index: a sign of a stolen card key."""
+    _MISFITS.inc()
+
+
+def count_unlogged_refusal() -> None:
+    """Count a refusal that was not logged, since its device had too many."""
+    _UNLOGGED.inc()
 
 
 @cache

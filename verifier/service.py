@@ -30,6 +30,7 @@ from verifier.counter.changes import Changes
 from verifier.counter.checking_in import CheckInService
 from verifier.counter.known_cards import KnownCards
 from verifier.counter.looks import Looks
+from verifier.counter.misfits import NOBODY_TOLD, Misfits
 from verifier.records.store import VerifierStore
 from verifier.services.bookings.service import BookingService
 from verifier.services.bookings.upkeep import BookingUpkeep
@@ -70,6 +71,7 @@ class Verifier:
     upkeep: BookingUpkeep
     matters: MatterService
     requests: RequestService
+    misfits: Misfits = NOBODY_TOLD
     log: LogReader | None = None
     card_by_number: Callable[[str], str | None] = no_register
     entitled_until: Callable[[str, datetime], datetime | None] = not_known
@@ -162,7 +164,8 @@ def assemble(
 ) -> Verifier:
     """Put the parts together; without `log` no proofs are given."""
     known = KnownCards(store)
-    desk = CheckInService(published, ledger, known, CardCache(), store)
+    misfits = Misfits(log)
+    desk = CheckInService(published, ledger, known, CardCache(), store, misfits=misfits)
     looks = Looks(desk, ledger, store)
     bookings = BookingService(published, ledger, store)
     matters = MatterService(published, ledger, store)
@@ -180,6 +183,7 @@ def assemble(
         upkeep=BookingUpkeep(published, ledger, store, bookings),
         matters=matters,
         requests=RequestService(published, ledger, store, matters),
+        misfits=misfits,
         log=log,
     )
 

@@ -13,8 +13,9 @@ from time import monotonic
 from typing import Final
 
 from audit.tree.holding import HELD, Held
+from audit.tree.incidents import append_incident
 from audit.tree.place import CheckpointPlace, PlaceError
-from audit.tree.proofs import LogReader, append_incident
+from audit.tree.proofs import LogReader
 from audit.tree.sequencer import LARGE_STEP, LogHome, LogIncident, NotLeader, Sequencer, Unsafe
 from audit.tree.tiles import FolderSource, TileError, Tree
 from audit.tree.witnesses import Contradicted, Witness, WitnessAway, ask, call_http, largest_seen, read_witnesses

@@ -118,7 +118,8 @@ def documents(issuer: Issuer) -> dict[str, str]:
     The bundle is read last: lists may ask for a bundle at least as new as they are.
     """
     lists = sorted(path.name for path in (issuer.published / files.LISTS_FOLDER).glob("*.jwt"))
-    names = [*(f"{files.LISTS_FOLDER}/{name}" for name in lists), *_FIRST, files.BUNDLE_FILE]
+    places = (files.LISTS_FOLDER, files.BINDINGS_FOLDER)  # a list before its bindings, which may be newer, never older
+    names = [*(f"{place}/{name}" for place in places for name in lists), *_FIRST, files.BUNDLE_FILE]
     found = {name: content for name in names if (content := files.read_file(issuer.published, name)) is not None}
     if files.BUNDLE_FILE not in found:
         raise Problem("not-found", "nothing is published yet")

@@ -16,7 +16,6 @@ from sqlalchemy.engine import Connection, Row
 
 from cards import numbers
 from cards.claims import CardClaims, Form, sign_card
-from edge.ids import new_id
 from edge.instants import from_epoch, to_epoch
 from issuer.publishing.publish import after_change, ensure_pool
 from issuer.register import indexes, office_log
@@ -186,9 +185,8 @@ def create_card(
     at: datetime,
 ) -> IssuedCard:
     """Draw an index, sign and record a new card inside a transaction; PoolEmpty when no index is ready."""
-    card_id = new_id()
-    grace = issuer.programme.validity.grace
-    number, index = indexes.draw(connection, card_id, held.valid_until + grace)
+    drawn = indexes.draw(connection, held.valid_until + issuer.programme.validity.grace)
+    card_id = drawn.card_id
     claims = CardClaims(
         issuer=issuer.programme.issuer,
         subject=holder_id,
@@ -200,9 +198,10 @@ def create_card(
         not_before=at,
         expires_at=token_end(issuer, form, held.valid_until, at),
         key=key,
-        status_uri=status_uri(issuer, number),
-        status_index=index,
+        status_uri=status_uri(issuer, drawn.list),
+        status_index=drawn.index,
     )
+    indexes.bind(connection, claims)
     values = {
         "id": card_id,
         "holder_id": holder_id,
@@ -210,8 +209,8 @@ def create_card(
         "form": form.value,
         "tier": held.tier,
         "ground_id": held.ground.id,
-        "status_list": number,
-        "status_index": index,
+        "status_list": drawn.list,
+        "status_index": drawn.index,
         "state": CardState.VALID.value,
         "not_before": at,
         "valid_until": held.valid_until,

@@ -16,6 +16,7 @@ ROOT_FILE: Final = "root.jwk"
 PROGRAMME_FILE: Final = "programme.toml"
 MARKS_FILE: Final = "holder-marks.jwt"
 LISTS_FOLDER: Final = "status-lists"
+BINDINGS_FOLDER: Final = "binding-lists"
 _MODE: Final = 0o644  # signed documents for everybody's eyes; holder marks name holders by random ids alone
 
 
@@ -24,10 +25,16 @@ def list_file(number: int) -> str:
     return f"{LISTS_FOLDER}/{number}.jwt"
 
 
+def bindings_file(number: int) -> str:
+    """Return the name of the binding list of status list `number` within the folder."""
+    return f"{BINDINGS_FOLDER}/{number}.jwt"
+
+
 @contextmanager
 def publishing(folder: Path) -> Iterator[None]:
     """Make the folder if need be and hold it against other publishers; freed by the system when a process dies."""
-    (folder / LISTS_FOLDER).mkdir(parents=True, exist_ok=True)
+    for name in (LISTS_FOLDER, BINDINGS_FOLDER):
+        (folder / name).mkdir(parents=True, exist_ok=True)
     handle = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
@@ -63,7 +70,7 @@ def read_file(folder: Path, name: str) -> bytes | None:
 
 def _sweep(folder: Path) -> None:
     # What a publisher that died left behind; under the lock nobody else is writing.
-    for place in (folder, folder / LISTS_FOLDER):
+    for place in (folder, folder / LISTS_FOLDER, folder / BINDINGS_FOLDER):
         for leftover in place.glob(".*.????????????????"):
             leftover.unlink()
 

@@ -13,8 +13,10 @@ from typing import Final
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from cards.binding import BindingList, SignedBindingList, sign_binding_list
+from cards.claims import CARD, parse
 from cards.marks import HOLDER_MARKS, HolderMarks, Mark, sign_marks
-from cards.status import SignedStatusList, Status, build, sign_status_list
+from cards.status import LIST_SIZE, SignedStatusList, Status, build, sign_status_list
 from edge.instants import from_epoch, to_epoch
 from edge.strictjson import dumps
 from issuer.publishing import folder as files
@@ -23,7 +25,7 @@ from issuer.register import indexes
 from issuer.register.errors import RefusedError
 from issuer.register.issuer import Issuer
 from issuer.register.marks import all_marks
-from issuer.register.tables import PUBLICATIONS, STATUS_INDEXES, IndexState
+from issuer.register.tables import CARDS, PUBLICATIONS, STATUS_INDEXES, IndexState
 from keys.errors import TokenError
 from keys.keyset import Purpose
 from keys.tokens import parse_unverified
@@ -47,6 +49,14 @@ class Publication:
 
 
 @dataclass(frozen=True, slots=True)
+class _Listed:
+    """What one status list says of its indexes, and what each of them is bound to."""
+
+    statuses: dict[int, Status]
+    bindings: dict[int, bytes]
+
+
+@dataclass(frozen=True, slots=True)
 class _Content:
     """What one publication will show, read in one transaction."""
 
@@ -55,7 +65,7 @@ class _Content:
     bundle: Bundle
     due: RefusedError | None
     pooled: list[tuple[int, int]]
-    lists: dict[int, dict[int, Status]]
+    lists: dict[int, _Listed]
     marks: list[Mark]
 
 
@@ -71,7 +81,7 @@ def publish(issuer: Issuer, at: datetime) -> Publication:
         with issuer.register.change() as connection:
             indexes.make_ready(connection, content.pooled)
             connection.execute(T.update().where(T.c.serial == content.serial).values(finished_at=content.at))
-    uris = tuple(f"{issuer.programme.status_base}{number}" for number in content.lists)
+    uris = tuple(_uri(issuer, number) for number in content.lists)
     return Publication(content.serial, content.at, content.bundle.version, uris, content.due)
 
 
@@ -110,12 +120,30 @@ def _decide(issuer: Issuer, at: datetime) -> _Content:
         bundle, due = current_bundle(issuer, connection, instant, published_version=shown_version)
         if bundle is None:
             raise due or RefusedError("there is no trust bundle", "python -m issuer init")
+        _bind_earlier_cards(issuer, connection)
         pooled = indexes.pooled(connection)
     # Outside the transaction, so that a long list keeps no office waiting: what changed meanwhile is only newer truth.
     with issuer.register.read() as connection:
         numbers = indexes.list_numbers(connection)
-        lists = {number: indexes.entries(connection, number, instant) for number in numbers}
+        lists = {number: _listed(issuer, connection, number, instant) for number in numbers}
         return _Content(serial, instant, bundle, due, pooled, lists, all_marks(connection))
+
+
+def _listed(issuer: Issuer, connection: Connection, number: int, at: datetime) -> _Listed:
+    bound = indexes.bindings(connection, number, at, _uri(issuer, number))
+    return _Listed(indexes.entries(connection, number, at), bound)
+
+
+def _uri(issuer: Issuer, number: int) -> str:
+    return f"{issuer.programme.status_base}{number}"
+
+
+def _bind_earlier_cards(issuer: Issuer, connection: Connection) -> None:
+    """Bind the cards of a register that kept no bindings; after its first publication there are none left."""
+    for card_id in indexes.unbound_cards(connection):
+        sealed = connection.execute(sa.select(CARDS.c.token).where(CARDS.c.id == card_id)).scalar_one()
+        token = issuer.register.unseal(sealed, f"cards.token:{card_id}").decode("ascii")
+        indexes.bind(connection, parse(parse_unverified(token, CARD).claims))
 
 
 def _begin(connection: Connection, at: datetime, shown_serial: int) -> tuple[int, datetime]:
@@ -140,15 +168,18 @@ def _write_files(issuer: Issuer, content: _Content) -> None:
     root = root_jwk(issuer, at)
     if root is not None:
         files.replace_file(issuer.published, files.ROOT_FILE, dumps(root))
-    for number, entries in content.lists.items():
-        text = _signed_list(issuer, content, number, entries)
+    for number, listed in content.lists.items():
+        # The bindings first: a reader takes the list first, and then never meets bindings older than it.
+        bound = _signed_bindings(issuer, content, number, listed.bindings)
+        files.replace_file(issuer.published, files.bindings_file(number), bound.encode("ascii"))
+        text = _signed_list(issuer, content, number, listed.statuses)
         files.replace_file(issuer.published, files.list_file(number), text.encode("ascii"))
     files.replace_file(issuer.published, files.MARKS_FILE, _signed_marks(issuer, content).encode("ascii"))
 
 
 def _signed_list(issuer: Issuer, content: _Content, number: int, entries: dict[int, Status]) -> str:
     signed = SignedStatusList(
-        uri=f"{issuer.programme.status_base}{number}",
+        uri=_uri(issuer, number),
         issuer=issuer.programme.issuer,
         issued_at=content.at,
         expires_at=content.at + LISTS_LIVE,
@@ -157,6 +188,17 @@ def _signed_list(issuer: Issuer, content: _Content, number: int, entries: dict[i
         statuses=build(entries),
     )
     return sign_status_list(issuer.keys.signer(Purpose.STATUS, content.at), signed)
+
+
+def _signed_bindings(issuer: Issuer, content: _Content, number: int, bindings: dict[int, bytes]) -> str:
+    signed = SignedBindingList(
+        uri=_uri(issuer, number),
+        issuer=issuer.programme.issuer,
+        issued_at=content.at,
+        expires_at=content.at + LISTS_LIVE,
+        listed=BindingList.of(bindings, LIST_SIZE),
+    )
+    return sign_binding_list(issuer.keys.signer(Purpose.STATUS, content.at), signed)
 
 
 def _signed_marks(issuer: Issuer, content: _Content) -> str:

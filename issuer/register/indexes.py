@@ -6,33 +6,58 @@ Every function works inside the caller's transaction.
 from __future__ import annotations
 
 import secrets
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from cards.binding import card_binding, pool_binding
+from cards.claims import CardClaims
 from cards.status import LIST_SIZE, Status
+from edge.ids import new_id
 from issuer.register.errors import PoolEmpty
 from issuer.register.tables import CARDS, STATUS_INDEXES, STATUS_LISTS, CardState, IndexState
 
 POOL_SIZE: Final = 64
-"""Indexes kept ready. Few, since a card minted unseen on one of them would pass the status list."""
+"""Indexes kept ready, each bound to a card id that nobody outside has seen."""
 _FULL_AT: Final = LIST_SIZE * 3 // 4  # beyond it random draws meet too many taken indexes
 
 T = STATUS_INDEXES
 
 
-def draw(connection: Connection, card_id: str, reusable_at: datetime) -> tuple[int, int]:
-    """Give a ready index (list, index) to a card, until `reusable_at` at the least; PoolEmpty if there is none."""
-    ready = connection.execute(sa.select(T.c.list, T.c.index).where(T.c.state == IndexState.READY)).all()
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """An index given to a card, and the card's id, which was drawn when the index entered the pool."""
+
+    list: int
+    index: int
+    card_id: str
+
+
+def draw(connection: Connection, reusable_at: datetime) -> Drawn:
+    """Give a ready index to a card, until `reusable_at` at the least; PoolEmpty if there is none."""
+    ready = connection.execute(
+        sa.select(T.c.list, T.c.index.label("place"), T.c.card_id).where(T.c.state == IndexState.READY)
+    ).all()
     if not ready:
         raise PoolEmpty
-    number, index = secrets.choice(ready)
-    connection.execute(
-        _at(number, index).values(state=IndexState.ASSIGNED.value, card_id=card_id, reusable_at=reusable_at)
-    )
-    return number, index
+    row = secrets.choice(ready)
+    connection.execute(_at(row.list, row.place).values(state=IndexState.ASSIGNED.value, reusable_at=reusable_at))
+    return Drawn(row.list, row.place, row.card_id)
+
+
+def bind(connection: Connection, card: CardClaims) -> None:
+    """Keep what the next publication binds a card's index to."""
+    connection.execute(T.update().where(T.c.card_id == card.card_id).values(binding=card_binding(card)))
+
+
+def unbound_cards(connection: Connection) -> list[str]:
+    """Return the ids of the live cards whose indexes are bound to nothing yet: those of before bindings were kept."""
+    live = CARDS.c.state.in_([CardState.VALID, CardState.SUSPENDED])
+    asked = sa.select(CARDS.c.id).select_from(T.join(CARDS, CARDS.c.id == T.c.card_id))
+    return list(connection.execute(asked.where(live, T.c.binding.is_(None))).scalars())
 
 
 def retire(connection: Connection, card_id: str, reusable_at: datetime) -> None:
@@ -78,6 +103,18 @@ def entries(connection: Connection, number: int, at: datetime) -> dict[int, Stat
     return {index: said[status] for index, status in rows}
 
 
+def bindings(connection: Connection, number: int, at: datetime, uri: str) -> dict[int, bytes]:
+    """Return what list `number`, of the address `uri`, binds each index to that `entries` does not call revoked."""
+    live = sa.and_(T.c.reusable_at > at, CARDS.c.state.in_([CardState.VALID, CardState.SUSPENDED]))
+    waiting = T.c.state != IndexState.ASSIGNED
+    rows = connection.execute(
+        sa.select(T.c.index.label("place"), waiting.label("waits"), T.c.card_id, T.c.binding)
+        .select_from(T.outerjoin(CARDS, CARDS.c.id == T.c.card_id))
+        .where(T.c.list == number, sa.or_(waiting, live))
+    )
+    return {row.place: pool_binding(uri, row.place, row.card_id) if row.waits else row.binding for row in rows}
+
+
 def _with_room(connection: Connection, at: datetime) -> list[int]:
     """Return the lists with room, the oldest first, two at least; makes what is missing.
 
@@ -100,12 +137,15 @@ def _pool(connection: Connection, number: int, at: datetime) -> None:
         row = sa.select(_free(at).label("free")).where(T.c.list == number, T.c.index == index)
         free = connection.execute(row).scalar_one_or_none()
         if free is None:
-            connection.execute(T.insert().values(list=number, index=index, state=IndexState.POOLED.value))
+            connection.execute(T.insert().values(list=number, index=index, **_fresh()))
             return
         if free:
-            fresh = {"state": IndexState.POOLED.value, "card_id": None, "reusable_at": None}
-            connection.execute(_at(number, index).values(fresh))
+            connection.execute(_at(number, index).values(_fresh()))
             return
+
+
+def _fresh() -> dict[str, object]:
+    return {"state": IndexState.POOLED.value, "card_id": new_id(), "reusable_at": None, "binding": None}
 
 
 def _free(at: datetime) -> sa.ColumnElement[bool]:

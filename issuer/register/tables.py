@@ -129,6 +129,7 @@ STATUS_LISTS = sa.Table(
 )
 
 # The primary key is what keeps two cards off one index; an index without a row is unassigned and published as revoked.
+# `card_id` is drawn when an index enters the pool; `binding` is of a card's index (cards/binding.py), None until known.
 STATUS_INDEXES = sa.Table(
     "status_indexes",
     METADATA,
@@ -137,6 +138,7 @@ STATUS_INDEXES = sa.Table(
     sa.Column("state", sa.String(10), nullable=False, index=True),
     sa.Column("card_id", ID, unique=True),
     sa.Column("reusable_at", InstantColumn),
+    sa.Column("binding", sa.LargeBinary),
 )
 
 ENROLMENT_CODES = sa.Table(

@@ -202,3 +202,20 @@ def test_a_phone_fetches_the_proof_of_its_holders_entries_alone(world):
     assert stranger.call("POST", f"/v1/wallet/log/{entry}/proof").json["code"] == "not-logged-yet"
     copied = world.client.post(f"/v1/wallet/log/{entry}/proof", json={"card": mine.token})
     assert copied.json["code"] == "bad-token"
+
+
+def test_incidents_are_paged_to_the_first_one(world, tmp_path):
+    """However many there are, each is on one page; a list or a cursor that is none is refused."""
+    path = tmp_path / "incidents.jsonl"
+    line = '{"at":"2026-11-01T01:00:00Z","kind":"late","place":"%d","detail":"words"}\n'
+    path.write_text("".join(line % number for number in range(257)))
+    world.verifier.log._incidents = path
+    bearer = {"Authorization": f"Bearer {world.auditor()}"}
+    seen, asked = [], ""
+    while asked is not None:
+        page = world.client.get(f"/v1/log/incidents?list=log{asked}", headers=bearer).json
+        seen += [int(one["place"]) for one in page["incidents"]]
+        asked = f"&older={page['older']}" if "older" in page else None
+    assert seen == list(reversed(range(257)))
+    for query in ("list=none", "older=-1", "older=x", "list=log&list=cards"):
+        assert world.client.get(f"/v1/log/incidents?{query}", headers=bearer).json["code"] == "invalid-field"

@@ -24,6 +24,8 @@ def world(tmp_path):
     made = LoggedWorld(tmp_path)
     made.incidents = tmp_path / "incidents.jsonl"
     made.verifier.log._incidents = made.incidents
+    made.reported = tmp_path / "incidents-reported.jsonl"
+    made.refuted = tmp_path / "incidents-refuted.jsonl"
     made.gym = made.device("gym")
     made.silver = made.card("silver")
     made.fresh = made.gym.outcome(made.silver.shown(), "gym-visit")
@@ -84,14 +86,32 @@ def test_a_breach_is_an_incident_told_once(world):
     for _ in range(2):
         answer = world.gym.call("POST", "/v1/log/breaches", {"promise": world.fresh["promise"], "found": "absent"})
         assert (answer.status_code, answer.json["now"]["state"]) == (201, "broken")
-    (line,) = map(json.loads, world.incidents.read_text().splitlines())
+    (line,) = map(json.loads, world.reported.read_text().splitlines())
     assert (line["kind"], line["place"]) == ("promise-broken", world.fresh["id"])
     assert unverified_promise(world.fresh["promise"]).leaf in line["detail"]
     assert "found no proof of it; here it is broken" in line["detail"]
     bearer = {"Authorization": f"Bearer {world.auditor()}"}
-    told = world.client.get("/v1/log/incidents", headers=bearer).json["incidents"]
+    told = world.client.get("/v1/log/incidents?list=reported", headers=bearer).json["incidents"]
     assert [one["kind"] for one in told] == ["promise-broken"]
-    assert world.incidents.stat().st_mode & 0o777 == 0o640
+    assert world.reported.stat().st_mode & 0o777 == 0o640
+    assert not world.incidents.exists(), "the sequencer's own list holds what the sequencer saw, and nothing else"
+
+
+def test_reports_that_the_server_refutes_push_no_true_incident_away(world):
+    """Two tablets and a phone cry wolf: neither the sequencer's incident nor a true report moves by a line."""
+    world.incidents.write_text('{"at":"2026-11-01T01:00:00Z","kind":"rolled-back","place":"03-000001","detail":"x"}\n')
+    promises = [world.gym.outcome(world.silver.shown(), "gym-visit")["promise"] for _ in range(8)]
+    world.sequence()
+    for promise in promises:
+        answer = world.gym.call("POST", "/v1/log/breaches", {"promise": promise, "found": "absent"})
+        assert (answer.status_code, answer.json["now"]["state"]) == (201, "kept")
+    bearer = {"Authorization": f"Bearer {world.auditor()}"}
+
+    def kinds(name: str) -> list[str]:
+        page = world.client.get(f"/v1/log/incidents?list={name}", headers=bearer).json
+        return [one["kind"] for one in page["incidents"]]
+
+    assert (kinds("log"), kinds("reported"), kinds("refuted")) == (["rolled-back"], [], ["promise-broken"] * 8)
 
 
 def test_nobody_reports_what_was_never_promised(world):
@@ -99,7 +119,7 @@ def test_nobody_reports_what_was_never_promised(world):
     for caller, promise in ((world.device("hosp-2"), world.fresh["promise"]), (world.gym, "nonsense")):
         answer = caller.call("POST", "/v1/log/breaches", {"promise": promise, "found": "absent"})
         assert answer.json["code"] == "no-promise"
-    assert not world.incidents.exists()
+    assert not any(file.exists() for file in (world.incidents, world.reported, world.refuted))
 
 
 def test_a_phone_trades_its_holders_promises_and_reports_a_breach(world):
@@ -111,7 +131,7 @@ def test_a_phone_trades_its_holders_promises_and_reports_a_breach(world):
     broken = {"promise": promise, "found": "absent"}
     answer = phone.call("POST", "/v1/wallet/log/breaches", broken)
     assert (answer.status_code, answer.json["now"]["state"]) == (201, "broken")
-    assert "a holder's phone was promised" in world.incidents.read_text()
+    assert "a holder's phone was promised" in world.reported.read_text()
     world.sequence()
     told = phone.call("POST", "/v1/wallet/log/promises", {"promise": promise}).json
     EntryProof.parse(told["proof"]).verify(unb64u(told["leaf_hash"]), world.log_world.keys)

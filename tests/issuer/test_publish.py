@@ -58,6 +58,8 @@ def test_the_folder_holds_everything_that_a_verifier_needs(desk):
     shown = {path.relative_to(desk.published).as_posix() for path in desk.published.rglob("*") if path.is_file()}
     assert shown == {
         ".lock",
+        "binding-lists/0.jwt",
+        "binding-lists/1.jwt",
         "holder-marks.jwt",
         "jwks.json",
         "programme.toml",
@@ -114,7 +116,7 @@ def test_an_index_rests_until_the_last_token_and_grace_are_over(desk):
 
 
 def test_a_rested_index_serves_again_as_a_fresh_one(desk, monkeypatch):
-    """The pool takes it back, and the old card's row keeps its history."""
+    """The pool takes it back with an id of its own, bound to nothing of the old card."""
     card = print_card(desk, person(desk))
     revoke(desk, card.id, because="lost", by=BY, at=NOON)
     later = card.expires_at + desk.programme.validity.grace
@@ -122,7 +124,8 @@ def test_a_rested_index_serves_again_as_a_fresh_one(desk, monkeypatch):
         monkeypatch.setattr(indexes.secrets, "randbelow", lambda _size: card.status_index)
         indexes._pool(connection, card.status_list, later)
         row = connection.execute(sa.select(STATUS_INDEXES).where(STATUS_INDEXES.c.index == card.status_index)).one()
-    assert (row.state, row.card_id, row.reusable_at) == (IndexState.POOLED, None, None)
+    assert (row.state, row.binding, row.reusable_at) == (IndexState.POOLED, None, None)
+    assert row.card_id not in {None, card.id}
 
 
 def test_a_full_list_gives_way_to_the_spare_and_a_new_spare_is_named(desk, monkeypatch):

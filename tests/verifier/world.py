@@ -13,11 +13,12 @@ from accounts.http import OPERATOR_HEADER, Authenticator
 from accounts.http import blueprint as accounts_blueprint
 from accounts.rights import Right, Role
 from accounts.store import AccountStore
+from cards.binding import BindingList, SignedBindingList, card_binding, pool_binding, sign_binding_list
 from cards.claims import CardClaims, Form, sign_card
 from cards.marks import HolderMarks, Mark, sign_marks
 from cards.parts import Presentation
 from cards.proof import sign_proof
-from cards.status import SignedStatusList, Status, build, sign_status_list
+from cards.status import LIST_SIZE, SignedStatusList, Status, build, sign_status_list
 from cards.wire import dictionary_of, pack
 from edge.clock import FixedClock
 from edge.encoding import b64u
@@ -75,6 +76,8 @@ class World:
         self.clock = FixedClock(at(start, self.programme.zone))
         self.version = 0
         self.statuses: dict[int, Status] = {}
+        self.issued: list[Card] = []
+        self.bindings: dict[int, bytes] | None = None
         self.marks: list[Mark] = []
         self.serial = 0
         self.publish()
@@ -119,6 +122,9 @@ class World:
         self.version += 1
         (self.published / "status-lists").mkdir(parents=True, exist_ok=True)
         self._write("trust-bundle.jwt", sign_bundle(self._bundle(now), Signers.root))
+        if self.bindings is not None:
+            (self.published / "binding-lists").mkdir(exist_ok=True)
+            self._write("binding-lists/0.jwt", self._binding_list(now))
         self._write("status-lists/0.jwt", sign_status_list(Signers.status, self._status_list(now)))
         self.serial += 1
         marks = HolderMarks(self.programme.issuer, now, now + timedelta(days=1), self.serial, tuple(self.marks))
@@ -160,6 +166,21 @@ class World:
             statuses=build(self.statuses),
         )
 
+    def _binding_list(self, now: datetime) -> str:
+        listed = BindingList.of(self.bindings, LIST_SIZE)
+        uri, issuer = f"{self.programme.status_base}0", self.programme.issuer
+        return sign_binding_list(Signers.status, SignedBindingList(uri, issuer, now, now + timedelta(days=1), listed))
+
+    def bind(self, *pool: str) -> None:
+        """Bind every card issued so far to its index, and the indexes after them to ids that no card has yet."""
+        self.bindings = {card.claims.status_index: card_binding(card.claims) for card in self.issued}
+        for card_id in pool:
+            index = len(self.statuses)
+            self.statuses[index] = Status.VALID
+            self.bindings[index] = pool_binding(f"{self.programme.status_base}0", index, card_id)
+        self.clock.advance(timedelta(seconds=2))
+        self.publish()
+
     def set_status(self, card: Card, status: Status) -> None:
         """Change a card's status and publish, a second later so that the list is newer."""
         self.statuses[card.claims.status_index] = status
@@ -191,9 +212,11 @@ class World:
             status_index=index,
         )
         claims = replace(claims, **changes)
+        made = Card(self, claims, sign_card(Signers.card, claims), signer)
+        self.issued.append(made)
         self.statuses[index] = Status.VALID
         self.publish()
-        return Card(self, claims, sign_card(Signers.card, claims), signer)
+        return made
 
     def device(
         self,

@@ -10,7 +10,7 @@ from edge.instants import to_epoch
 # What the page's scripts are given to work with, once a page. Bytes travel as base64url; what a call throws that has a
 # reason comes back as {"error": reason}.
 SETUP = """async () => {
-  const names = ["bundle", "claims", "documents", "inflate", "judge", "jwk", "periods"];
+  const names = ["binding", "bundle", "claims", "documents", "inflate", "judge", "jwk", "periods"];
   names.push("record", "status", "strictjson", "tokens", "verify", "wire");
   const core = Object.assign({}, ...await Promise.all(names.map((name) => import(`/static/js/offline/${name}.js`))));
   const { b64u, unb64u } = await import("/static/js/encoding.js");
@@ -41,7 +41,10 @@ OPEN = """({ name, root, programme }) => {
     put: async (key, value) => { held.set(key, structuredClone(value)); },
   };
   const fetchText = async (path) => {
-    if (served.away || !(path in served)) throw new TypeError("away");
+    if (served.away) throw new TypeError("away");
+    if (!(path in served)) {
+      throw Object.assign(new TypeError("nothing there"), { missing: path.startsWith("/v1/binding-lists/") });
+    }
     return served[path];
   };
   core[name] = { documents: new core.Documents({ store, fetchText, root, programme }), served, held, seen };
@@ -104,9 +107,13 @@ class Kept:
         return self._core.run(script, {**given, "device": self._name})
 
     def serves(self, **texts: str) -> None:
-        """Say what the server answers from now on: `bundle`, `programme`, `time`, `list_0`…; others stay."""
+        """Say what the server answers from now on: `bundle`, `programme`, `time`, `list_0`, `bound_0`…; others stay."""
         paths = {"bundle": "/v1/trust-bundle", "programme": "/v1/programme", "time": "/v1/time"}
-        told = {paths.get(key) or f"/v1/status-lists/{key[5:]}": text for key, text in texts.items()}
+        told = {paths.get(key) or _listed(key): text for key, text in texts.items() if not key.startswith("bound_")}
+        for key, text in texts.items():
+            if key.startswith("bound_"):
+                token, _, content = text.partition("~")
+                told |= {_listed(key): token, f"{_listed(key)}/content": content}
         self._run("Object.assign(device.served, given.told)", told=told)
 
     def away(self, gone: bool = True) -> None:
@@ -162,6 +169,11 @@ class Kept:
         return self._run(body, text=text, at=millis(at))
 
 
+def _listed(key: str) -> str:
+    kind, _, number = key.partition("_")
+    return f"/v1/{'binding' if kind == 'bound' else 'status'}-lists/{number}"
+
+
 def serve_world(kept: Kept, world) -> None:
     """Give a device what a world's verifier serves now."""
     bodies = {
@@ -173,6 +185,10 @@ def serve_world(kept: Kept, world) -> None:
             ("list_0", "/v1/status-lists/0"),
         )
     }
+    bound = world.client.get("/v1/binding-lists/0")
+    if bound.status_code == 200:
+        content = world.client.get("/v1/binding-lists/0/content").get_data(as_text=True)
+        bodies["bound_0"] = f"{bound.get_data(as_text=True)}~{content}"
     kept.serves(**bodies)
 
 

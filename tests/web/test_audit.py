@@ -277,7 +277,7 @@ def test_partitions_that_are_held_are_told_in_words(opened, session):
         "detail_zh": "字句",
     }
     page.route("**/v1/log/status", lambda route: route.fulfill(json=told))
-    page.route("**/v1/log/incidents", lambda route: route.fulfill(json={"incidents": [line]}))
+    page.route("**/v1/log/incidents?list=log", lambda route: route.fulfill(json={"incidents": [line]}))
     Desk(page).go("/audit/integrity")
     expect(page.locator("main")).to_contain_text("台账有3个分区")
     expect(page.locator("main")).to_contain_text("台账已更换")

@@ -66,12 +66,49 @@ def add_documents(found: Blueprint, verifier: Verifier) -> None:
     def status_list(number: int) -> Response:
         return _served(verifier, f"status-lists/{number}.jwt", "application/statuslist+jwt")
 
+    @found.get("/v1/binding-lists/<int:number>")
+    @describe(
+        summary="The signed statement of a binding list: which cards the indexes of a status list belong to",
+        tag="documents",
+        answers={200: "application/bindinglist+jwt"},
+        auth="none",
+        problems={"not-found"},
+    )
+    def binding_list(number: int) -> Response:
+        return _cached(_bindings(verifier, number)[0], "application/bindinglist+jwt")
+
+    @found.get("/v1/binding-lists/<int:number>/content")
+    @describe(
+        summary="The content that a binding list's statement names by its SHA-256, base64url",
+        tag="documents",
+        answers={200: "text/plain"},
+        auth="none",
+        problems={"not-found"},
+    )
+    def binding_list_content(number: int) -> Response:
+        return _cached(_bindings(verifier, number)[1], "text/plain; charset=us-ascii")
+
+
+def _bindings(verifier: Verifier, number: int) -> tuple[bytes, bytes]:
+    found = verifier.published.text(f"binding-lists/{number}.jwt")
+    if found is None:
+        raise Problem("not-found")
+    token, _, content = found.partition(b"~")
+    return token, content
+
 
 def _served(verifier: Verifier, name: str, kind: str) -> Response:
     content = verifier.published.text(name)
     if content is None:
         raise Problem("not-found")
-    return Response(content, 200, _CACHED, content_type=kind)
+    return _cached(content, kind)
+
+
+def _cached(content: bytes, kind: str) -> Response:
+    response = Response(content, 200, _CACHED, content_type=kind)
+    response.add_etag()
+    response.make_conditional(request)
+    return response
 
 
 def add_public_checks(
@@ -101,6 +138,7 @@ def _checked(verifier: Verifier, asking: Asking, body: PublicCheck) -> PublicAns
         raise Problem("card-unknown")
     trust = verifier.published(at).trust
     verdict = verify_presentation(presentation, trust, at, id_checked=False, provisional=True)
+    verifier.misfits.tell(verdict, at)
     if isinstance(verdict, RefusedCard) and verdict.reason != "proof-missing":
         said = card_refused_words(verifier.programme, verdict.reason, verdict.card, at)
         return PublicAnswer(valid=False, reason=verdict.reason, message=said, server_time=rfc3339(at))

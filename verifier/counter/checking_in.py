@@ -38,6 +38,7 @@ from ledger.values import (
 )
 from verifier.counter.commitments import Commitment
 from verifier.counter.known_cards import KnownCards
+from verifier.counter.misfits import NOBODY_TOLD, Misfits
 from verifier.records.bookings import BookingDetails
 from verifier.records.challenges import AnswerOf
 from verifier.records.store import VerifierStore
@@ -144,11 +145,14 @@ class CheckInService:
         known: KnownCards,
         cache: CardCache,
         store: VerifierStore,
+        *,
+        misfits: Misfits = NOBODY_TOLD,
     ) -> None:
         """Keep what every check-in needs; `documents` gives the trusted documents at an instant, or raises Problem.
 
-        `store` knows the challenges that chips may answer and the counts of tags.
+        `store` knows the challenges that chips may answer and the counts of tags; `misfits` is told of minted cards.
         """
+        self._misfits = misfits
         self.documents = documents
         self._ledger = ledger
         self._known = known
@@ -232,6 +236,7 @@ class CheckInService:
             cache=self._cache,
             proof_at=ask.looked_at,
         )
+        self._misfits.tell(verdict, at)
         # What the card itself is refused for is told first; an ID compared makes an old link no fresher.
         if replayed is None or (isinstance(verdict, RefusedCard) and verdict.reason not in ASSURANCE_REASONS):
             lifts = ask.override is not None or ask.delegation is not None
@@ -442,7 +447,7 @@ def _draft(ask: Intent, verdict: Verified | RefusedCard, documents: Documents) -
         token=verdict.token_digest if card is None else None,
         reference=ask.reference,
         client_time=None if ask.client_time is None else ask.client_time * 1000,
-        marks=_marks(ask),
+        marks=(*_marks(ask), *_marks_of(verdict)),
         extra={"companions": ask.companions, **ask.matter} if ask.companions else ask.matter,
     )
 
@@ -452,6 +457,10 @@ def _marks(ask: Intent) -> tuple[str, ...]:
     if ask.delegation is not None or ask.represented:
         marks = (*marks, "represented", "by-code" if ask.delegation is not None else "by-letter")
     return marks if ask.override is None else (*marks, f"override:{ask.override.reason}")
+
+
+def _marks_of(verdict: Verified | RefusedCard) -> tuple[str, ...]:
+    return (verdict.mark,) if isinstance(verdict, RefusedCard) and verdict.mark is not None else ()
 
 
 def check_companions(ask: Intent) -> None:

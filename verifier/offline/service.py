@@ -181,6 +181,7 @@ class OfflineService:
     ) -> RecordAnswer:
         use = timed(read.signed.record, documents, received_at)
         verdict = verified(read, documents, use, at, self._cache)
+        self._verifier.misfits.tell(verdict, at)
         by = Judging(documents, use, at, self._bookings(read, verdict), marks, approver)
         with ledger_problems():
             try:

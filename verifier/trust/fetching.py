@@ -30,7 +30,7 @@ BUNDLE: Final = "trust-bundle.jwt"
 SECONDS: Final = 20
 MOST_BYTES: Final = 64 * 1024 * 1024
 _NAME: Final = re.compile(
-    r"(status-lists/[0-9]{1,9}\.jwt|trust-bundle\.jwt|holder-marks\.jwt|jwks\.json|programme\.toml)"
+    r"((?:status|binding)-lists/[0-9]{1,9}\.jwt|trust-bundle\.jwt|holder-marks\.jwt|jwks\.json|programme\.toml)"
 )
 
 
@@ -140,7 +140,7 @@ def source_of(settings: Settings) -> IssuerSource | None:
 
 
 def _in_order(documents: Mapping[str, str]) -> list[tuple[str, str]]:
-    """The bundle first: what its keys signed is believed only once it is there."""
+    """The bundle first: what its keys signed is believed only once it is there. Bindings before their status lists."""
     return sorted(documents.items(), key=lambda one: (one[0] != BUNDLE, one[0]))
 
 

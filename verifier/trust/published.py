@@ -11,11 +11,12 @@ import os
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
+from cards.binding import BindingListError, SignedBindingList, verify_binding_list
 from cards.marks import HolderMarks, MarkKind, MarksError, verify_marks
 from cards.programme.load import ProgrammeError, load_programme
 from cards.programme.types import Programme
@@ -155,15 +156,15 @@ class PublishedFolder:
 
     def _read(self, at: datetime, *, keep: bool = True) -> Documents:
         self._fault = None
-        pin = self._memory.root or self._root
-        bundle = verify_bundle(_text(self._folder / "trust-bundle.jwt"), pin, at, seen_version=self._memory.bundle)
+        pin = self._memory.seen.root or self._root
+        bundle = verify_bundle(_text(self._folder / "trust-bundle.jwt"), pin, at, seen_version=self._memory.seen.bundle)
         if bundle.issuer != self._programme.issuer:
             raise Untrusted(f"the bundle is of {bundle.issuer}, this server's programme of {self._programme.issuer}")
-        lists = {uri: signed for uri in bundle.status_lists if (signed := self._list(uri, bundle, at)) is not None}
+        held = self._lists(bundle, at)
         marks = self._marks(bundle, at)
         if keep:
-            self._memory.keep(bundle, pin, lists, marks)
-        programme, held = self._programme, StatusLists(lists.values())
+            self._memory.keep(_seen_now(bundle, pin, held, marks))
+        programme = self._programme
         trust = Trust(bundle.key_set(), bundle.issuer, programme.audience, held, bundle.version)
         return Documents(bundle, programme, trust, held, marks, unsettled_benefits(marks))
 
@@ -176,26 +177,44 @@ class PublishedFolder:
                 "set YUNJU_PROGRAMME to the published programme and start again"
             )
 
-    def _list(self, uri: str, bundle: TrustBundle, at: datetime) -> SignedStatusList | None:
-        """Return the published list of this name or, if it is bad, the one held until now: it expires by itself."""
-        held = None if self._documents is None else self._documents.lists.get(uri)
-        token = self.text(f"status-lists/{uri.rsplit('/', 1)[-1]}.jwt")
+    def _lists(self, bundle: TrustBundle, at: datetime) -> StatusLists:
+        """Return the published lists; instead of a bad one the one held until now, which expires by itself."""
+        found = StatusLists()
+        for uri in bundle.status_lists:
+            try:
+                signed = self._list(uri, bundle, at)
+                found.put(signed, self._bindings(signed, bundle, at))
+            except (StatusListError, BindingListError, UnicodeDecodeError) as error:
+                self._fault = f"{uri}: {error}"
+                held = None if self._documents is None else self._documents.lists
+                if held is not None and (kept := held.get(uri)) is not None:
+                    found.put(kept, held.bindings(uri))
+        return found
+
+    def _list(self, uri: str, bundle: TrustBundle, at: datetime) -> SignedStatusList:
+        token = self.text(f"status-lists/{_number(uri)}.jwt")
         if token is None:
-            self._fault = f"{uri} is not published: run `python -m issuer publish`"
-            return held
-        try:
-            return verify_status_list(
-                token.decode("ascii").strip(),
-                bundle.key_set(),
-                at,
-                uri=uri,
-                issuer=bundle.issuer,
-                bundle_version=bundle.version,
-                seen=self._memory.lists.get(uri),
-            )
-        except (StatusListError, UnicodeDecodeError) as error:
-            self._fault = f"{uri}: {error}"
-            return held
+            raise StatusListError("malformed", "it is not published: run `python -m issuer publish`")
+        return verify_status_list(
+            token.decode("ascii").strip(),
+            bundle.key_set(),
+            at,
+            uri=uri,
+            issuer=bundle.issuer,
+            bundle_version=bundle.version,
+            seen=self._memory.seen.lists.get(uri),
+        )
+
+    def _bindings(self, signed: SignedStatusList, bundle: TrustBundle, at: datetime) -> SignedBindingList | None:
+        """Return the list's bindings, read after it; None from an issuer that has never published any."""
+        text = self.text(f"binding-lists/{_number(signed.uri)}.jwt")
+        if text is None and signed.uri not in self._memory.seen.bound:
+            return None
+        if text is None:
+            raise StatusListError("not-bound", "its binding list is gone: publish or fetch again")
+        return verify_binding_list(
+            text.decode("ascii").strip(), bundle.key_set(), at, uri=signed.uri, issuer=bundle.issuer
+        )
 
     def _marks(self, bundle: TrustBundle, at: datetime) -> HolderMarks | None:
         held = None if self._documents is None else self._documents.marks
@@ -204,14 +223,47 @@ class PublishedFolder:
             return held
         try:
             text = token.decode("ascii").strip()
-            return verify_marks(text, bundle.key_set(), at, issuer=bundle.issuer, seen_serial=self._memory.marks)
+            return verify_marks(text, bundle.key_set(), at, issuer=bundle.issuer, seen_serial=self._memory.seen.marks)
         except (MarksError, UnicodeDecodeError) as error:
             self._fault = f"holder-marks.jwt: {error}"
             return held
 
 
-_Seen = tuple[int, int, str | None, dict[str, datetime]]
-"""The highest bundle version, the highest serial of marks, the root in force, the newest instant of each list."""
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """The highest bundle version, the highest serial of marks, the root in force, the newest instant of each list.
+
+    `bound`: the lists that came with bindings once, and are not taken without any more.
+    """
+
+    bundle: int = 0
+    marks: int = 0
+    root: str | None = None
+    lists: Mapping[str, datetime] = field(default_factory=dict)
+    bound: frozenset[str] = frozenset()
+
+    def with_newer(self, other: _Seen) -> _Seen:
+        """Join two memories; the root is that of the newer bundle, of `other` when they are the same."""
+        lists = {uri: max(at for at in (self.lists.get(uri), other.lists.get(uri)) if at) for uri in self.uris(other)}
+        root = self.root if self.bundle > other.bundle else other.root or self.root
+        bundle, marks = max(self.bundle, other.bundle), max(self.marks, other.marks)
+        return _Seen(bundle, marks, root, lists, self.bound | other.bound)
+
+    def uris(self, other: _Seen) -> set[str]:
+        """Return the lists that either knows."""
+        return {*self.lists, *other.lists}
+
+    def to_json(self) -> dict[str, object]:
+        """Return what stands in the file."""
+        lists = {uri: to_epoch(at) for uri, at in self.lists.items()}
+        written = {"bundle": self.bundle, "root": self.root, "marks": self.marks}
+        return {**written, "lists": lists, "bound": sorted(self.bound)}
+
+
+def _seen_now(bundle: TrustBundle, pin: str, lists: StatusLists, marks: HolderMarks | None) -> _Seen:
+    held = {uri: signed.issued_at for uri in bundle.status_lists if (signed := lists.get(uri)) is not None}
+    bound = frozenset(uri for uri in bundle.status_lists if lists.bindings(uri) is not None)
+    return _Seen(bundle.version, 0 if marks is None else marks.serial, bundle.pin_after(pin), held, bound)
 
 
 class _Memory:
@@ -219,42 +271,34 @@ class _Memory:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.bundle, self.marks, self.root, self.lists = self._load()
+        self.seen = self._load()
 
     def _load(self) -> _Seen:
         try:
-            return _seen(json.loads(self.path.read_text()))
+            return _read_seen(json.loads(self.path.read_text()))
         except FileNotFoundError:
-            return 0, 0, None, {}
+            return _Seen()
         except (ValueError, TypeError, AttributeError, OSError) as error:
             raise Untrusted(f"{self.path} cannot be read ({error}); restore it from a backup") from None
 
-    def keep(
-        self, bundle: TrustBundle, pin: str, lists: Mapping[str, SignedStatusList], marks: HolderMarks | None
-    ) -> None:
+    def keep(self, read: _Seen) -> None:
         """Write what is newer than before, whole or not at all."""
-        serial = 0 if marks is None else marks.serial
-        read: _Seen = bundle.version, serial, bundle.pin_after(pin), {u: s.issued_at for u, s in lists.items()}
-        held = self.bundle, self.marks, self.root, self.lists
-        if _newest(held, read) == held:
+        if self.seen.with_newer(read) == self.seen:
             return
         with _locked(self.path):
             # Another worker may have seen newer ones: what it wrote is never taken back.
-            self.bundle, self.marks, self.root, self.lists = _newest(_newest(self._load(), held), read)
-            written = {"bundle": self.bundle, "root": self.root, "marks": self.marks}
-            _replace(self.path, {**written, "lists": {uri: to_epoch(at) for uri, at in self.lists.items()}})
+            self.seen = self._load().with_newer(self.seen).with_newer(read)
+            _replace(self.path, self.seen.to_json())
 
 
-def _seen(kept: dict[str, Any]) -> _Seen:
+def _read_seen(kept: dict[str, Any]) -> _Seen:
     lists = {str(uri): from_epoch(int(at)) for uri, at in kept.get("lists", {}).items()}
-    return int(kept.get("bundle", 0)), int(kept.get("marks", 0)), kept.get("root"), lists
+    bound = frozenset(str(uri) for uri in kept.get("bound", []))
+    return _Seen(int(kept.get("bundle", 0)), int(kept.get("marks", 0)), kept.get("root"), lists, bound)
 
 
-def _newest(one: _Seen, other: _Seen) -> _Seen:
-    """Join two memories; the root is that of the newer bundle, of `other` when they are the same."""
-    lists = {uri: max(at for at in (one[3].get(uri), other[3].get(uri)) if at) for uri in one[3] | other[3]}
-    root = one[2] if one[0] > other[0] else other[2] or one[2]
-    return max(one[0], other[0]), max(one[1], other[1]), root, lists
+def _number(uri: str) -> str:
+    return uri.rsplit("/", 1)[-1]
 
 
 @contextmanager
@@ -285,9 +329,9 @@ def _text(path: Path) -> str:
 
 def _stamp(folder: Path) -> tuple[tuple[str, int, int], ...]:
     names = ["trust-bundle.jwt", "holder-marks.jwt"]
-    lists = folder / "status-lists"
-    if lists.is_dir():
-        names += sorted(f"status-lists/{path.name}" for path in lists.glob("*.jwt"))
+    for place in ("status-lists", "binding-lists"):
+        if (folder / place).is_dir():
+            names += sorted(f"{place}/{path.name}" for path in (folder / place).glob("*.jwt"))
     stamps = []
     for name in names:
         try:

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from flask import Blueprint, Response, request
+from msgspec import UNSET, Meta, UnsetType
 
 from accounts.rights import EVERYWHERE, Caller, Right
+from audit.tree.incidents import IncidentList
 from audit.tree.place import PlaceError, State
 from audit.tree.proofs import LogReader, NotLogged
 from audit.tree.tiles import ENTRIES, TileError, pack_entry, parse_path, read_bundle, read_tile, width_at
 from audit.tree.witnesses import late
 from edge.encoding import b64u
-from edge.http import answer, read_body, request_instant
+from edge.http import answer, read_body, read_query, request_instant
 from edge.instants import from_epoch, rfc3339
 from edge.limits import RateLimit
 from edge.openapi import describe
@@ -80,11 +82,19 @@ class LogIncident(msgspec.Struct, frozen=True):
     detail_zh: str
 
 
+class IncidentsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which list, and where its page ends: `refuted` are reports that the server's own proof contradicts."""
+
+    list: Literal["log", "reported", "refuted", "cards"] = "log"
+    older: Annotated[int, Meta(ge=1, description="The cursor that the page before gave.")] | UnsetType = UNSET
+
+
 class LogIncidents(msgspec.Struct, frozen=True):
-    """The last incidents, newest first."""
+    """Incidents of one list, newest first. `older` is the cursor of the page after; absent at the list's beginning."""
 
     incidents: tuple[LogIncident, ...]
     server_time: str
+    older: int | UnsetType = UNSET
 
 
 class ProofAnswer(msgspec.Struct, frozen=True):
@@ -220,20 +230,24 @@ def _add_tiles(found: Blueprint, verifier: Verifier, log: LogReader, asking: Ask
 def _add_incidents(found: Blueprint, verifier: Verifier, log: LogReader, asking: Asking) -> None:
     @found.get("/v1/log/incidents")
     @describe(
-        summary="What the log's sequencer reported",
+        summary="What must not happen and did: as the log's sequencer saw it, or as somebody reported it",
         tag="log",
         answers={200: LogIncidents},
-        problems={"not-permitted"},
+        problems={"not-permitted", "invalid-field"},
+        query=IncidentsQuery,
     )
     def log_incidents() -> Response:
         caller = asking.authenticate(request)
         caller.require(Right.AUDIT, EVERYWHERE)
         record_reading(verifier, caller, "log", "incidents", request_instant())
+        asked = read_query(IncidentsQuery)
+        page = log.incidents(IncidentList(asked.list), before=None if asked.older is UNSET else asked.older)
         told = tuple(
             LogIncident(*(line.get(name, "") for name in ("at", "kind", "place", "detail", "detail_zh")))
-            for line in log.incidents()
+            for line in page.incidents
         )
-        return answer(LogIncidents(told, rfc3339(request_instant())))
+        found = LogIncidents(told, rfc3339(request_instant()), UNSET if page.older is None else page.older)
+        return answer(found)
 
 
 def _tile(log: LogReader, level: int | str, index: int, width: int) -> bytes:

@@ -13,6 +13,7 @@ import msgspec
 from flask import Blueprint, Response, request
 from msgspec import UNSET, Meta, UnsetType
 
+from audit.tree.incidents import IncidentList
 from audit.tree.place import PlaceError
 from audit.tree.proofs import LogReader, NotLogged
 from audit.tree.sequencer import LogIncident
@@ -97,7 +98,7 @@ class PromiseStandings(msgspec.Struct, frozen=True):
 
 
 class BreachTaken(msgspec.Struct, frozen=True):
-    """The report stands in the log's list of incidents; `now` is how the server sees the promise."""
+    """The report stands in a list of incidents: `refuted` where `now`, how the server sees the promise, is kept."""
 
     id: str
     now: PromiseStanding
@@ -194,7 +195,10 @@ def _take(verifier: Verifier, log: LogReader, body: Breach, owns: Owns, at: date
     now = _standing(verifier, log, body.promise, owns, at)
     if promise is None or now.state == "unknown":
         raise Problem("no-promise")
-    log.report(at, _incident(promise, body, who, now))
+    # What the proof in hand contradicts is kept apart: it must push no true report away.
+    refuted = now.state == "kept" and body.found == "absent"
+    which = IncidentList.REFUTED if refuted else IncidentList.REPORTED
+    log.report(at, _incident(promise, body, who, now), which)
     return answer(BreachTaken(promise.entry, now, rfc3339(at)), 201)
 
 

@@ -46,13 +46,40 @@ async function verify() {
 
 await begin();
 byId("verify").addEventListener("click", verify);
-const incidents = () => ask("GET", "/v1/log/incidents");
+const LISTS = ["log", "reported", "refuted", "cards"];
+const incidentsOf = (list, older) => ask("GET", `/v1/log/incidents?list=${list}${older ? `&older=${older}` : ""}`);
 
-function drawIncidents(found) {
-  if (!found.incidents.length) return element("p", { class: "note ok" }, icon("granted"), element("span", {}, word("audit-integrity.no-incident")));
-  return table(word("audit-integrity.incidents"), ["at", "fault", "place", "message"].map((name) => word(`audit-integrity.${name === "at" ? "when" : name}`)),
+function incidentTable(list, found) {
+  const heads = ["when", "fault", "place", "message"].map((name) => word(`audit-integrity.${name}`));
+  return table(word(`audit-integrity.${list === "log" ? "incidents" : list}`), heads,
     found.incidents.map((one) => [moment(one.at), known("audit-integrity.incident-", one.kind), element("span", { class: "mono" }, one.place),
       currentLanguage() === "zh" && one.detail_zh ? one.detail_zh : one.detail]));
+}
+
+// A list and a button for the page after; each page stands below the one before.
+function incidentPages(list, found) {
+  const shown = element("div", { "data-list": list }, incidentTable(list, found));
+  if (!found.older) return shown;
+  const more = element("button", { type: "button", class: "quiet" }, word("audit-integrity.older"));
+  more.addEventListener("click", async () => {
+    more.disabled = true;
+    try {
+      more.replaceWith(incidentPages(list, await incidentsOf(list, found.older)));
+    } catch (error) {
+      announce(reasonOf(error));
+      more.disabled = false;
+    }
+  });
+  shown.append(more);
+  return shown;
+}
+
+const incidents = () => Promise.all(LISTS.map((list) => incidentsOf(list)));
+
+function drawIncidents(found) {
+  const told = LISTS.map((list, at) => [list, found[at]]).filter(([, page]) => page.incidents.length);
+  if (!told.length) return element("p", { class: "note ok" }, icon("granted"), element("span", {}, word("audit-integrity.no-incident")));
+  return element("div", {}, told.map(([list, page]) => incidentPages(list, page)));
 }
 
 await Promise.all([fill("incidents", incidents, drawIncidents), fill("status", logStatus, (found) => statusList(found, { whole: true }))]);

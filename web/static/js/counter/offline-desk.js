@@ -17,7 +17,7 @@ const REFRESH_MS = 4 * 60 * 1000; // a status list is renewed every five minutes
 
 async function fetchText(path) {
   const response = await fetch(path, { cache: "no-store", credentials: "omit", signal: AbortSignal.timeout(FETCH_MS) });
-  if (!response.ok) throw new Error(`${path}: ${response.status}`);
+  if (!response.ok) throw Object.assign(new Error(`${path}: ${response.status}`), { missing: response.status === 404 });
   return response.text();
 }
 

@@ -1,6 +1,7 @@
 // The signed documents that a page relies on while the server is away: bundle, status lists, the programme, the server's
 // time. What devices/documents.py does for the agent. Nothing older than what was seen is ever taken.
 
+import { readBindings, verifyBindings } from "./binding.js";
 import { verifyBundle } from "./bundle.js";
 import { checkRules, checkWire } from "./programme.js";
 import { verifyTime } from "./record.js";
@@ -38,11 +39,13 @@ export class Documents {
   #fetchText;
   #root;
   #programme;
+  #read = new Map(); // contents of binding lists, read once: by list, with what they are the content of
 
   /**
    * @param {object} given
    * @param {{get(key: string): Promise<any>, put(key: string, value: any): Promise<void>}} given.store keys begin `offline-`
-   * @param {(path: string) => Promise<string>} given.fetchText the body of a GET of the own server; throws when it is away
+   * @param {(path: string) => Promise<string>} given.fetchText the body of a GET of the own server; throws when it is away,
+   *   an error with `missing` where the server has no such document
    * @param {string|null} given.root thumbprint told at enrolment (`root` of POST /v1/devices/enrolments)
    * @param {object} [given.programme] what of the programme a page was told that judges no service; then none is fetched
    */
@@ -78,26 +81,56 @@ export class Documents {
   async #get(path) {
     try {
       return (await this.#fetchText(path)).trim();
-    } catch {
-      throw new Away(path);
+    } catch (error) {
+      throw new Away(path, { cause: error });
     }
+  }
+
+  // The bindings of a list, asked for after it: never older then. The content is fetched where it is another than is held.
+  async #bindings(bundle, uri, listed, before, nowMs) {
+    const path = `/v1/binding-lists/${numberOf(uri)}`;
+    let token;
+    try {
+      token = await this.#get(path);
+    } catch (error) {
+      // An issuer that never published bindings goes on without; a list that had some is not taken without them.
+      if (error.cause?.missing && before.bindings[uri] === undefined) return null;
+      throw error;
+    }
+    const stated = await verifyBindings(token, bundle, uri, nowMs);
+    if (stated.issuedAt < listed.issuedAt) throw new TokenError("not-bound");
+    const held = before.bindings[uri];
+    const content = held?.hash === stated.content ? held.content : await this.#get(`${path}/content`);
+    await this.#contentOf(uri, content, stated);
+    return { token, content, hash: stated.content };
+  }
+
+  async #contentOf(uri, content, stated) {
+    const held = this.#read.get(uri);
+    if (held?.hash === stated.content && held.size === stated.size) return held.bound;
+    const bound = await readBindings(content, stated);
+    this.#read.set(uri, { hash: stated.content, size: stated.size, bound });
+    return bound;
   }
 
   async #fetched(nowMs) {
     const before = await this.#kept();
     const bundleText = await this.#get("/v1/trust-bundle");
     const bundle = await verifyBundle(bundleText, this.#pin(before), nowMs, before.version);
-    const [lists, issued] = [{}, { ...before.issued }];
+    const [lists, issued, bindings] = [{}, { ...before.issued }, { ...before.bindings }];
     for (const uri of bundle.statusLists) {
       lists[uri] = await this.#get(`/v1/status-lists/${numberOf(uri)}`);
-      issued[uri] = (await verifyStatusList(lists[uri], bundle, uri, nowMs, before.issued[uri] ?? null)).issuedAt;
+      const listed = await verifyStatusList(lists[uri], bundle, uri, nowMs, before.issued[uri] ?? null);
+      issued[uri] = listed.issuedAt;
+      const bound = await this.#bindings(bundle, uri, listed, before, nowMs);
+      if (bound !== null) bindings[uri] = bound;
     }
     const programme = this.#programme ?? parsed(await this.#get("/v1/programme"));
     (this.#programme === null ? checkRules : checkWire)(programme);
     if (programme.issuer !== bundle.issuer) throw new TokenError("bad-claims", "the programme is another issuer's");
     if (isReplaced(programme, bundle, nowMs)) throw new TokenError("programme-changed");
     const marks = { version: bundle.version, pin: bundle.pin, issued, root: this.#root };
-    const kept = { bundle: bundleText, lists, programme, at: nowMs, ...marks };
+    const kept = { bundle: bundleText, lists, bindings, programme, at: nowMs, ...marks };
     return { kept, time: await this.#signedTime() };
   }
 
@@ -113,7 +146,7 @@ export class Documents {
   // Beside the documents, the marks that never go back: the bundle's version, the root in force, each list's instant.
   // A device that was enrolled anew and told another root begins anew.
   async #kept() {
-    const none = { bundle: null, lists: {}, programme: null, at: null, version: 0, pin: null, issued: {} };
+    const none = { bundle: null, lists: {}, bindings: {}, programme: null, at: null, version: 0, pin: null, issued: {} };
     const kept = await this.#store.get(KEPT);
     return kept?.root === this.#root ? { ...none, ...kept } : none;
   }
@@ -156,7 +189,7 @@ export class Documents {
     };
     try {
       const bundle = await this.#bundle(kept, nowMs);
-      await fill(found, bundle, kept, nowMs);
+      await fill(found, bundle, kept, nowMs, (...bound) => this.#contentOf(...bound));
       found.problem = faultOf(found, bundle, nowMs);
     } catch (error) {
       onlyTokenErrors(error);
@@ -202,13 +235,21 @@ function faultOf({ programme, clock }, bundle, nowMs) {
   return isReplaced(programme, bundle, nowMs) ? "programme-changed" : null;
 }
 
-// A status list that is missing or over is left out: its cards are `status-unknown`.
-async function fill(found, bundle, kept, nowMs) {
+async function boundBy(kept, bundle, list, nowMs, contentOf) {
+  if (kept === undefined) return {};
+  const stated = await verifyBindings(kept.token, bundle, list.uri, nowMs);
+  if (stated.issuedAt < list.issuedAt) throw new TokenError("not-bound");
+  return { bindings: await contentOf(list.uri, kept.content, stated) };
+}
+
+// A status list that is missing or over is left out, as is one whose bindings do not hold: its cards are `status-unknown`.
+async function fill(found, bundle, kept, nowMs, contentOf) {
   const lists = new Map();
   for (const uri of bundle.statusLists) {
     const seen = kept.issued[uri] ?? null;
     const list = await verifyStatusList(kept.lists[uri] ?? "", bundle, uri, nowMs, seen).catch(onlyTokenErrors);
-    if (list !== null) lists.set(uri, list);
+    const bound = list === null ? null : await boundBy(kept.bindings[uri], bundle, list, nowMs, contentOf).catch(onlyTokenErrors);
+    if (bound !== null) lists.set(uri, { ...list, ...bound });
   }
   const held = [...lists.values()];
   const audience = found.programme?.audience ?? null;

@@ -12,7 +12,7 @@ const PREFIX = "check-";
 
 async function fetchText(path) {
   const response = await fetch(path, { cache: "no-cache", credentials: "omit", signal: AbortSignal.timeout(PATIENCE_MS) });
-  if (!response.ok) throw new Error(String(response.status));
+  if (!response.ok) throw Object.assign(new Error(String(response.status)), { missing: response.status === 404 });
   return response.text();
 }
 

@@ -1,5 +1,6 @@
 // Whether a presentation holds: steps 2 to 6 of DESIGN §5, as cards/verify.py takes them. Stops at the first that fails.
 
+import { bindingAt, fits } from "./binding.js";
 import { CARD, CHIP_PROOF, parseCard, parseChipProof, parseProof, PROOF } from "./claims.js";
 import { freshnessOf, statusAt } from "./status.js";
 import { digest, LEEWAY_MS, TokenError, verifyText, verifyWithKeys } from "./tokens.js";
@@ -36,13 +37,15 @@ function checkClaims(card, trust, at) {
   if (at >= card.expiresAt) throw new Refusal("expired");
 }
 
-// 5. Status list; gives its freshness.
-function checkStatus(card, trust, at) {
+// 5. Status list, and whether the index is this card's own; gives the list's freshness.
+async function checkStatus(card, trust, at) {
   const list = trust.lists.get(card.statusUri);
   const freshness = list === undefined ? "expired" : freshnessOf(list, at);
   const status = list === undefined ? null : statusAt(list, card.statusIndex);
   if (status === null || freshness === "expired") throw new Refusal("status-unknown");
   if (status !== "valid") throw new Refusal(status);
+  const bound = list.bindings ?? null;
+  if (bound !== null && !(await fits(card, bindingAt(bound, card.statusIndex)))) throw new Refusal("revoked");
   return freshness;
 }
 
@@ -96,7 +99,7 @@ export async function verifyPresentation(presentation, trust, at, how = {}) {
   try {
     found.card = await believed(presentation.card, trust, at);
     checkClaims(found.card, trust, at);
-    found.freshness = checkStatus(found.card, trust, at);
+    found.freshness = await checkStatus(found.card, trust, at);
     found.proof = await checkedProof(found.card, presentation, trust, at, outstanding);
     found.assurance = found.proof === null ? "copyable" : "proved";
     found.needsIdCheck = found.assurance !== "proved" && !idChecked;
