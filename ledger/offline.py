@@ -1,7 +1,8 @@
 """A use that a device recorded offline: the values, and its judgement as a pure function (DESIGN §6, Offline).
 
 The ledger refuses nothing that happened. What it counts in the end follows from the uses that stand and their instants
-alone, never from the order in which they were uploaded.
+alone, never from the order in which they were uploaded. A use that does not stand by itself is held: an entry that
+counts nothing, until a supervisor's word adds the one that does.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, Literal, NamedTuple
 
 from ledger.bookings import Booking, BookingState
 from ledger.judgement import EXCLUDED, booking_reasons, first_of, other_member
@@ -19,7 +20,13 @@ from ledger.values import Charge, Choice, Draft, Figure, Operation, Outcome, Pro
 OVERDRAWN: Final = "overdrawn"
 """Mark: the quota was spent meanwhile; kept and counted all the same."""
 REPLAYED: Final = "replayed"
-"""Mark: the proof had been used, or belongs to another device; kept and counted, both devices stand in the entry."""
+"""Mark: the proof had been used, or belongs to another device; both devices stand in the entry."""
+HELD: Final = "held"
+"""Mark on a refusal: the device had granted, and its record waits for a supervisor; nothing is counted until then."""
+DISMISSED: Final = "dismissed"
+"""Mark on a refusal: a supervisor's word that a held record counts nothing."""
+PROOF_USED: Final = "proof-used"
+"""Why a record is held whose proof had been used."""
 CLOCK_DOUBT: Final = "clock-doubt"
 """Mark: the device's time cannot be believed; the use belongs to the period in which its record was received."""
 GRANTED_OFFLINE: Final = "granted-offline"
@@ -36,6 +43,10 @@ class OfflineUse:
     by `order`. `visit` is left out where the clock is in doubt: such a use stands by itself. A device that refused
     brings neither claim nor cost. The operation is the one that was tried online, if it was. `booking`: the one used,
     without a visit; `choice` and `charges` are what the use costs if it can no longer be posted.
+
+    A grant that does not stand by itself: `hold` says why it is held; `hold_if_counted` why it is, unless it lies in a
+    visit that another use opened and so costs nothing; `hold_used_proof`: it is where its proof had been used. None of
+    the three: it counts, as it does once released. `dismissed`: a refusal by a supervisor of what was held.
     """
 
     operation: Operation
@@ -52,6 +63,71 @@ class OfflineUse:
     choice: Choice | None = None
     charges: tuple[Charge, ...] = ()
     booking: str | None = None
+    hold: str | None = None
+    hold_if_counted: str | None = None
+    hold_used_proof: bool = False
+    dismissed: bool = False
+
+    @property
+    def may_be_held(self) -> bool:
+        """Whether it still has to stand by itself."""
+        return self.hold is not None or self.hold_if_counted is not None or self.hold_used_proof
+
+
+class KeptNames(NamedTuple):
+    """Under which names the answers to one operation lie: no operation's id holds a colon.
+
+    `first`: of the request online, or of the record where nothing was asked online; `second`: of a record that
+    contradicts it; `held`: while it waits, and after; `dismissed`: of the word that it counts nothing.
+    """
+
+    first: str
+    second: str
+    held: str
+    dismissed: str
+
+
+Name = Literal["first", "second", "held", "dismissed"]
+
+
+def kept_names(operation: str) -> KeptNames:
+    """Return the names of an operation's answers."""
+    return KeptNames(operation, f"offline:{operation}", f"held:{operation}", f"dismissed:{operation}")
+
+
+class KeptAnswers(NamedTuple):
+    """The answers that are there, by the same names."""
+
+    first: Outcome | None
+    second: Outcome | None
+    held: Outcome | None
+    dismissed: Outcome | None
+
+    def to(self, change: OfflineUse, *, named: bool) -> tuple[Name, Outcome] | None:
+        """Return the answer that stands where the same record comes again, and its name; None for a new one.
+
+        `named`: whether the record's card can be believed, so that there is a holder; a refusal for want of one stands.
+        """
+        if change.dismissed:
+            return None if self.dismissed is None else ("dismissed", self.dismissed)
+        if self.second is not None and self.second.granted == change.granted:
+            return "second", self.second
+        if self.first is not None and (self.first.granted == change.granted or not named):
+            return "first", self.first
+        return ("held", self.held) if self.held is not None and change.may_be_held else None
+
+    @property
+    def contradicted(self) -> Outcome | None:
+        """The answer that a new one differs from: what was held, else what was told online."""
+        return self.held or self.second or self.first
+
+    def place(self, change: OfflineUse, outcome: Outcome) -> Name:
+        """Return the name under which a new answer is kept."""
+        if change.dismissed:
+            return "dismissed"
+        if HELD in outcome.marks:
+            return "held"
+        return "first" if self.first is None else "second"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +181,7 @@ def refusal_of(change: OfflineUse, standing: OfflineStanding) -> str | None:
 
     None where it would have granted it, or has refused the same operation already: that entry stands.
     """
-    if not change.granted or standing.first is not None:
+    if not change.granted or standing.first is not None or hold_of(change, standing) is not None:
         return None
     against = [] if change.booking is None else booking_reasons(standing.booking, change.draft.service, change.used_at)
     if not _posts(change, standing) and other_member(change.choice, standing.taken):
@@ -113,10 +189,29 @@ def refusal_of(change: OfflineUse, standing: OfflineStanding) -> str | None:
     return first_of([*change.findings, *against], change.order)
 
 
+def hold_of(change: OfflineUse, standing: OfflineStanding) -> str | None:
+    """Return why a device's grant does not stand by itself, None where it does."""
+    if not change.granted or change.hold is not None:
+        return change.hold
+    if change.hold_used_proof and standing.rival is not None:
+        return PROOF_USED
+    joins = change.visit is not None and covers(standing.before, change.used_at)
+    return None if joins else change.hold_if_counted
+
+
+def held_verdict(reason: str, standing: OfflineStanding) -> OfflineVerdict:
+    """Return the entry of a grant that is held: a refusal that says so, and counts nothing."""
+    marks = (GRANTED_OFFLINE, HELD, *((REPLAYED,) if standing.rival is not None else ()))
+    return OfflineVerdict(granted=False, reason=reason, marks=marks)
+
+
 def judge_offline(change: OfflineUse, entry: str, standing: OfflineStanding) -> OfflineVerdict:
-    """Return what a record comes to, as `entry`: a device's grant always counts, its refusal never does."""
+    """Return what a record comes to, as `entry`: a grant that is not held always counts, a refusal never does."""
     if not change.granted:
         return _refused(change, standing)
+    held = hold_of(change, standing)
+    if held is not None:
+        return held_verdict(held, standing)
     posts = _posts(change, standing)
     choice = None if posts else change.choice
     taken = other_member(choice, standing.taken)
@@ -166,7 +261,7 @@ def own_stay(change: OfflineUse, entry: str) -> Stay | None:
 
 
 def _refused(change: OfflineUse, standing: OfflineStanding) -> OfflineVerdict:
-    marks = (GRANTED_ONLINE,) if standing.first is not None else ()
+    marks = (GRANTED_ONLINE,) if standing.first is not None and standing.first.granted else ()
     return OfflineVerdict(granted=False, reason=change.reason, marks=marks)
 
 

@@ -98,13 +98,17 @@ def ask_of(
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A change that is judged outside: on a desk, by `step`. `late` gives parts known only afterwards."""
+    """A change that is judged outside: on a desk, by `step`. `late` gives parts known only afterwards.
+
+    `place` gives the name under which its answer is kept, where that is known only afterwards.
+    """
 
     ask: Ask
     step: Callable[[Desk], Outcome]
     at: int
     keep: int
     late: Callable[[], dict[str, Any]] = dict
+    place: Callable[[Outcome], str] | None = None
 
 
 class Moved(Exception):
@@ -180,6 +184,8 @@ class Changing:
         }
         leaves = (data for _, data in desk.written)
         ready = replace(ask, parts=parts, words=(write_answer(outcome), *leaves, *words))
+        if plan.place is not None:
+            ready = replace(ready, operation=plan.place(outcome))
         found = self._send(COMMIT, ready, own, subject)
         if not isinstance(found, Outcome):
             raise LedgerUnavailable("the ledger's store gave an answer that is none")

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from ledger.millis import to_millis
-from ledger.offline import OfflineUse
+from ledger.offline import KeptAnswers, OfflineUse, kept_names
 from ledger.redis import keys, requests
 from ledger.redis.changing import Ask, Changing, Plan, ask_of
 from ledger.redis.holders import Holder
@@ -31,21 +31,28 @@ class OfflinePlans:
         if holder is not None and change.claim is not None:
             marker = keys.proof(partition, holder.card(change.claim.card), change.claim.proof)
         ask = ask_of(change.operation, partition, holder, line=line, marker=marker)
-        second = replace(ask, operation=f"offline:{ask.operation}")  # no operation's id holds a colon
-        both, one, proof = self._servers.read(
-            [(partition, ("GET", key)) for key in (second.kept, ask.kept, marker or ask.kept)]
-        )
-        first = None
-        for kept, which in ((both, second), (one, ask)):
-            if kept is not None and first is None:
-                first = self._kept(which, kept)
-                if holder is None or first.granted == change.granted:
-                    return self._changing.look_up(which, change.operation.subject if holder else None) or first
-        step = OfflineStep(change, holder, first, _rival(proof, change.operation.device) if marker else None)
-        ask = ask if first is None else second
+        names = kept_names(change.operation.id)
+        asks = {name: replace(ask, operation=kept) for name, kept in zip(names._fields, names, strict=True)}
+        keys_read = [one.kept for one in asks.values()] + [marker or ask.kept]
+        *found, proof = self._servers.read([(partition, ("GET", key)) for key in keys_read])
+        kept = KeptAnswers(*(None if text is None else self._kept(ask, text) for text in found))
+        again = kept.to(change, named=holder is not None)
+        if again is not None:
+            subject = change.operation.subject if holder else None
+            return self._changing.look_up(asks[again[0]], subject) or again[1]
+        rival = _rival(proof, change.operation.device) if marker else None
+        step = OfflineStep(change, holder, kept.contradicted, rival)
+        free = asks["dismissed" if change.dismissed else "second" if kept.first else "first"]
         if marker is not None:
-            ask = replace(ask, parts=ask.parts | {"proof": (proof or b"").decode()})
-        return Plan(ask, step, to_millis(change.at), to_millis(change.keep_until), lambda: _spent(step))
+            free = replace(free, parts=free.parts | {"proof": (proof or b"").decode()})
+        return Plan(
+            free,
+            step,
+            to_millis(change.at),
+            to_millis(change.keep_until),
+            lambda: _spent(step),
+            lambda outcome: asks[kept.place(change, outcome)].operation,
+        )
 
     def _kept(self, ask: Ask, kept: bytes) -> Outcome:
         """The kept answer of an operation; OperationConflict when it was another's."""

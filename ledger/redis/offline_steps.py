@@ -12,6 +12,7 @@ from ledger.bookings import Booking
 from ledger.millis import from_millis, to_millis
 from ledger.offline import (
     GRANTED_OFFLINE,
+    REPLAYED,
     OfflineStanding,
     OfflineUse,
     OfflineVerdict,
@@ -69,7 +70,7 @@ class OfflineStep:
             linked = self._append(desk, refused, named)[0].entry
         verdict = judge_offline(change, desk.next_id, standing)
         told: dict[str, Any] = named if linked is None else named | {"linked": linked}
-        if verdict.granted and self.rival is not None:
+        if REPLAYED in verdict.marks:
             told["rival"] = self.rival
         outcome, entry = self._append(desk, verdict, told)
         if verdict.granted:

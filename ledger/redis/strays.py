@@ -96,7 +96,7 @@ def _stands_behind(key: _Key, data: bytes) -> bool:
     except leaf.LeafError:
         return False
     if key.kind == "o":
-        return line.operation == key.rest.split("\0")[-1].removeprefix("offline:")
+        return line.operation == key.rest.split("\0")[-1].rpartition(":")[2]
     if key.kind == "u":
         return key.rest == f"{line.holder}\0{line.service}\0{line.point}"
     return (line.point if key.kind == "i" else line.holder) == key.rest

@@ -13,10 +13,13 @@ from ledger import answers, leaf
 from ledger.millis import from_millis, to_millis
 from ledger.offline import (
     GRANTED_OFFLINE,
+    REPLAYED,
+    KeptAnswers,
     OfflineStanding,
     OfflineUse,
     OfflineVerdict,
     judge_offline,
+    kept_names,
     refusal_of,
     refused_early,
 )
@@ -44,19 +47,21 @@ def record_offline(db: sqlite3.Connection, change: OfflineUse, instant: steps.In
     operation = change.operation
     partition = partition_of(operation.subject)
     holder = steps.holder_of(db, operation.subject, partition)
-    key = (partition, holder.name if holder else operation.subject, operation.device, operation.id)
-    second = (*key[:3], f"offline:{operation.id}")  # no operation's id holds a colon
-    first = steps.kept_answer(db, second, operation.request) or steps.kept_answer(db, key, operation.request)
-    if first is not None and (holder is None or first.granted == change.granted):
-        return first
+    place = (partition, holder.name if holder else operation.subject, operation.device)
+    names = kept_names(operation.id)
+    kept = KeptAnswers(*(steps.kept_answer(db, (*place, name), operation.request) for name in names))
+    again = kept.to(change, named=holder is not None)
+    if again is not None:
+        return again[1]
     head = rows.read_head(db, partition)
     at = instant.after(head.last_at)
     if to_millis(change.used_at) > at:
         raise LedgerError("a use recorded offline lies in the future")
     end = _End(head, at)
+    first = kept.contradicted
     outcome = _refuse_early(db, change, end) if holder is None else _record(db, change, end, holder, first)
-    kept = key if first is None else second
-    rows.keep_answer(db, kept, operation.request, answers.write(outcome), to_millis(change.keep_until))
+    key = (*place, getattr(names, kept.place(change, outcome)))
+    rows.keep_answer(db, key, operation.request, answers.write(outcome), to_millis(change.keep_until))
     return outcome
 
 
@@ -88,7 +93,7 @@ def _record(
         end = replace(end, head=rows.read_head(db, end.head.partition))
     verdict = judge_offline(change, end.entry, standing)
     told: dict[str, Any] = named if linked is None else named | {"linked": linked}
-    if verdict.granted and standing.rival is not None:
+    if REPLAYED in verdict.marks:
         told["rival"] = standing.rival
     outcome = _append(db, change, end, verdict, told)
     if verdict.granted:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from ledger.leaf import fields_of
-from ledger.values import LedgerError, Operation, OperationConflict, device_subject
+from ledger.values import Fault, LedgerError, Operation, OperationConflict, device_subject
 from tests.ledger.builders import (
     HOLDER,
     START,
@@ -369,3 +369,88 @@ def test_the_draft_of_an_online_use_makes_no_offline_entry(ledger, upload):
     with pytest.raises(LedgerError):
         upload(a_record(draft=a_draft()))
     assert used(ledger) == 0
+
+
+def test_a_grant_that_does_not_stand_by_itself_is_held_and_counts_nothing(ledger, upload):
+    """In the log with why it waits, neither counted nor claiming its proof; sent again it gets the same answer."""
+    record = a_record(hold="proof-missing", claim=a_claim(at=UPLOAD))
+    held = upload(record)
+    assert (held.granted, held.reason, held.marks) == (False, "proof-missing", ("granted-offline", "held"))
+    assert upload(record) == replace(held, replayed=True)
+    assert used(ledger) == 0
+    assert ledger.entry(held.entry).leaf.visit is None
+    assert upload(a_record(later(hours=5), device="tablet-2", claim=a_claim(at=UPLOAD))).marks == ()
+
+
+def test_a_held_grant_counts_once_it_is_released(ledger, upload):
+    """A second entry, linked to the held one, in the period of the use; released again it is the same."""
+    record = a_record(hold="proof-missing", findings=("proof-missing",))
+    held = upload(record)
+    released = replace(record, hold=None)
+    counted = upload(released)
+    assert (counted.granted, counted.linked) == (True, held.entry)
+    assert upload(released) == replace(counted, replayed=True)
+    assert (used(ledger), used(ledger, NOVEMBER)) == (1, 0)
+
+
+def test_a_held_grant_that_is_dismissed_counts_nothing_for_good(ledger, upload):
+    """A third word in the log, linked to the held entry, once."""
+    record = a_record(hold="not-offered-here")
+    held = upload(record)
+    no = replace(record, hold=None, granted=False, reason="not-offered-here", visit=None, charges=(), dismissed=True)
+    dismissed = upload(no)
+    assert (dismissed.granted, dismissed.linked, dismissed.marks) == (False, held.entry, ())
+    assert upload(no) == replace(dismissed, replayed=True)
+    assert used(ledger) == 0
+
+
+def test_a_used_proof_is_held_where_the_record_has_to_stand_by_itself(ledger, upload):
+    """Nothing counted, both devices named; released it counts with the mark."""
+    upload(a_record(claim=a_claim(at=UPLOAD)))
+    record = a_record(later(hours=5), device="tablet-2", claim=a_claim(at=UPLOAD), hold_used_proof=True)
+    held = upload(record)
+    assert (held.reason, held.marks) == ("proof-used", ("granted-offline", "held", "replayed"))
+    leaf = fields(ledger, held.entry)
+    assert (leaf["device"], leaf["rival"]) == ("tablet-2", "tablet-1")
+    assert used(ledger) == 1
+    counted = upload(replace(record, hold_used_proof=False))
+    assert (counted.marks, counted.linked) == (("replayed",), held.entry)
+    assert used(ledger) == 2
+
+
+def test_a_use_beyond_what_a_device_may_is_held_unless_it_costs_nothing(ledger, upload):
+    """Within a visit that another use opened nothing is moved; outside it waits."""
+    upload(a_record(START, device="tablet-2"))
+    within = upload(a_record(later(minutes=30), hold_if_counted="offline-limit"))
+    assert (within.granted, within.marks) == (True, ())
+    beyond = upload(a_record(later(hours=3), hold_if_counted="offline-limit"))
+    assert (beyond.reason, "held" in beyond.marks) == ("offline-limit", True)
+    assert used(ledger) == 1
+
+
+def test_a_held_record_of_what_was_refused_online_is_linked_to_that_refusal(ledger, upload):
+    """Both refusals stand; the grant that a supervisor releases follows the held one."""
+    refused = ledger.check_in(a_gym_visit(START, operation="operation-refused-then-held", findings=("proof-missing",)))
+    record = a_record(operation="operation-refused-then-held", hold="proof-missing")
+    held = upload(record)
+    assert held.linked == refused.entry
+    assert upload(replace(record, hold=None)).linked == held.entry
+    assert used(ledger) == 1
+
+
+def test_a_held_record_of_what_was_granted_online_is_answered_by_that_grant(ledger, upload):
+    """Counted once, with nothing to decide."""
+    online = ledger.check_in(a_gym_visit(START, operation="operation-granted-then-held"))
+    again = upload(a_record(operation="operation-granted-then-held", hold="proof-missing"))
+    assert again == replace(online, replayed=True)
+
+
+def test_held_released_and_dismissed_entries_give_the_counters_of_the_log(ledger, upload):
+    """The check recomputes them from the entries alone."""
+    for number, hold in enumerate(("proof-missing", "not-offered-here", "offline-limit")):
+        record = a_record(later(hours=3 * number), hold=hold)
+        upload(record)
+        if number:
+            upload(replace(record, hold=None))
+    assert used(ledger) == 2
+    assert [fault for fault in ledger.check() if isinstance(fault, Fault)] == []
