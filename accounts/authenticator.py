@@ -6,13 +6,14 @@ Every failure of one kind is answered alike; a device learns that it was revoked
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
-from datetime import datetime
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Final
 from urllib.parse import quote, urlsplit
 
 from flask import Request, g, has_app_context
 from sqlalchemy.exc import OperationalError
+from werkzeug.wrappers import Response as BaseResponse
 
 from accounts.credentials import DEVICE_TOKEN, INTEGRATOR_TOKEN, PERSON_TOKEN, TOKEN_PATTERN, hash_token
 from accounts.devices import SEEN_EVERY, Device
@@ -21,7 +22,7 @@ from accounts.memory import ReplayWindow, RowMemory
 from accounts.operators import OperatorSession
 from accounts.people import PersonSession
 from accounts.problems import OPERATOR_SIGNED_OUT
-from accounts.rights import Caller, Operator, rights_of_roles
+from accounts.rights import Caller, Operator, rights_of_grants
 from accounts.store import AccountStore
 from edge.clock import Clock
 from edge.encoding import b64u, digest
@@ -32,6 +33,7 @@ from keys.dpop import ClockOff, HttpCall, ProofKey, verify_proof
 from keys.tokens import TokenError
 
 COOKIE: Final = "yunju_session"
+"""The session's cookie where clients come by plain http; by https it is `__Host-…`, which no sub-domain can plant."""
 OPERATOR_HEADER: Final = "Yunju-Operator"
 _CALLER: Final = "yunju.caller"
 _DEVICE: Final = "yunju.device"
@@ -44,7 +46,8 @@ class Authenticator:
     """Tells who sent a request.
 
     `base_urls` are the addresses under which clients know this server (`settings.base_url`): a DPoP proof, or a page's
-    writing call, from any other is refused. The default fits Flask's test client and nothing else.
+    writing call, from any other is refused. The default fits Flask's test client and nothing else. `departments` are
+    the points of each department: where a desk narrowed to one has its rights.
     """
 
     def __init__(
@@ -54,12 +57,14 @@ class Authenticator:
         base_urls: Sequence[str] = ("http://localhost",),
         *,
         trusted_proxies: Iterable[Network] = (),
+        departments: Mapping[str, Collection[str]] | None = None,
     ) -> None:
         self.store = store
         self.clock = clock
         self.bases = tuple(url.rstrip("/") for url in base_urls)
         self._origins = frozenset(_origin(url) for url in self.bases)
         self._proxies = tuple(trusted_proxies)
+        self._departments = departments or {}
         self._seen = ReplayWindow()
         self._noted: dict[str, datetime] = {}
         self._devices: RowMemory[Device] = RowMemory(lambda: store.revision)
@@ -83,7 +88,7 @@ class Authenticator:
         """Return the device that sent `request`, whoever is signed in there; not-permitted for other callers."""
         scheme, token = _authorization(request)
         if scheme != "dpop":
-            raise Problem("not-permitted" if token or COOKIE in request.cookies else "unauthenticated")
+            raise Problem("not-permitted" if token or self.cookie in request.cookies else "unauthenticated")
         return self._device(request, token)
 
     def source(self, request: Request) -> str:
@@ -112,6 +117,27 @@ class Authenticator:
     def secure(self) -> bool:
         """Tell whether clients reach this server by https alone, so that cookies may ask for it."""
         return all(url.startswith("https://") for url in self.bases)
+
+    @property
+    def cookie(self) -> str:
+        """The name of the session's cookie."""
+        return f"__Host-{COOKIE}" if self.secure() else COOKIE
+
+    def keep_session(self, response: BaseResponse, token: str, lives: timedelta) -> None:
+        """Give a browser its session: out of reach of scripts, sent by pages of this site alone."""
+        response.set_cookie(
+            self.cookie, token, max_age=lives, secure=self.secure(), httponly=True, samesite="Strict", path="/"
+        )
+
+    def forget_session(self, response: BaseResponse) -> None:
+        """Take the session's cookie from a browser."""
+        response.delete_cookie(self.cookie, secure=self.secure(), httponly=True, samesite="Strict", path="/")
+
+    def caller_of(self, session: PersonSession) -> Caller:
+        """Return the caller that a session stands for."""
+        person = session.person
+        rights = rights_of_grants(person.grants, self._departments)
+        return Caller("person", person.id, rights, label=person.name, grants=person.grants)
 
     def _caller(self, request: Request) -> Caller:
         scheme, token = _authorization(request)
@@ -187,11 +213,10 @@ class Authenticator:
         session = self._people.get(_hashed(token, PERSON_TOKEN), at, self.store.people.session)
         if session is None or not session.alive(at):
             raise Problem("bad-token")
-        person = session.person
-        return Caller("person", person.id, rights_of_roles(person.roles), label=person.name, roles=person.roles)
+        return self.caller_of(session)
 
     def _by_cookie(self, request: Request) -> Caller:
-        token = request.cookies.get(COOKIE)
+        token = request.cookies.get(self.cookie)
         if token is None:
             raise Problem("unauthenticated")
         # A browser sends the cookie by itself: a writing call must also come from a page of ours (SameSite=Strict

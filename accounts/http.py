@@ -11,7 +11,7 @@ from accounts.attempts import TooSoon
 from accounts.authenticator import COOKIE, OPERATOR_HEADER, Authenticator
 from accounts.devices import CodeRefused, Device
 from accounts.operators import OpenedSession
-from accounts.people import SESSION_LIVES, OpenedPersonSession, WrongCredentials
+from accounts.people import SESSION_LIVES, OpenedPersonSession, WrongCredentials, saved_grants
 from accounts.problems import CODE_REFUSED, OPERATOR_SIGNED_OUT, WRONG_CREDENTIALS
 from accounts.rights import Caller, Operator, Right
 from edge.fields import invalid
@@ -228,7 +228,7 @@ def _add_sessions(found: Blueprint, authenticator: Authenticator) -> None:
             raise Problem("too-many-requests", retry_after=error.seconds) from None
         except WrongCredentials:
             raise Problem(WRONG_CREDENTIALS.code) from None
-        return _signed_in(opened, cookie=asked.cookie, secure=authenticator.secure())
+        return _signed_in(opened, authenticator, cookie=asked.cookie)
 
     @found.delete("/v1/sessions")
     @describe(
@@ -241,18 +241,18 @@ def _add_sessions(found: Blueprint, authenticator: Authenticator) -> None:
         if authenticator(request).kind != "person":
             raise Problem("not-permitted")
         bearer = request.headers.get("Authorization", "").partition(" ")[2].strip()
-        authenticator.store.people.sign_out(bearer or request.cookies[COOKIE], at=authenticator.clock.now())
+        authenticator.store.people.sign_out(
+            bearer or request.cookies[authenticator.cookie], at=authenticator.clock.now()
+        )
         response = Response(status=204)
-        response.delete_cookie(COOKIE, secure=authenticator.secure(), httponly=True, samesite="Strict")
+        authenticator.forget_session(response)
         return response
 
 
-def _signed_in(opened: OpenedPersonSession, *, cookie: bool, secure: bool) -> Response:
+def _signed_in(opened: OpenedPersonSession, authenticator: Authenticator, *, cookie: bool) -> Response:
     session = opened.session
     token = None if cookie else opened.token
-    response = answer(SignedIn(sorted(session.person.roles), rfc3339(session.expires_at), token), 201)
+    response = answer(SignedIn(saved_grants(session.person.grants), rfc3339(session.expires_at), token), 201)
     if cookie:
-        response.set_cookie(
-            COOKIE, opened.token, max_age=SESSION_LIVES, secure=secure, httponly=True, samesite="Strict"
-        )
+        authenticator.keep_session(response, opened.token, SESSION_LIVES)
     return response

@@ -16,7 +16,7 @@ from accounts.attempts import Attempt
 from accounts.credentials import PERSON_TOKEN, hash_name, hash_password, hash_token, matches, new_token
 from accounts.database import AccountsDatabase
 from accounts.journal import AccountAction
-from accounts.rights import Role
+from accounts.rights import Grant, Role
 from accounts.tables import PEOPLE, PERSON_SESSIONS
 from edge.ids import new_id
 
@@ -41,7 +41,7 @@ class Person:
 
     id: str
     name: str
-    roles: frozenset[Role]
+    grants: frozenset[Grant]
     created_at: datetime
     disabled_at: datetime | None
 
@@ -73,10 +73,10 @@ class People:
     def __init__(self, database: AccountsDatabase) -> None:
         self._database = database
 
-    def add(self, name: str, password: str, roles: Iterable[Role], *, by: str, at: datetime) -> Person:
-        """Add a person; NameTaken, WeakSecret, or ValueError without any role."""
-        made = Person(new_id(), name, frozenset(roles), at, None)
-        if not made.roles or not name.strip():
+    def add(self, name: str, password: str, roles: Iterable[Role | Grant], *, by: str, at: datetime) -> Person:
+        """Add a person; NameTaken, WeakSecret, or ValueError without any role. A bare role holds everywhere."""
+        made = Person(new_id(), name, _grants(roles), at, None)
+        if not made.grants or not name.strip():
             raise ValueError("a person needs a name and a role")
         row: dict[str, object] = {
             "id": made.id,
@@ -84,13 +84,13 @@ class People:
             "name_key": hash_name(name),
             "password": hash_password(password),
         }
-        row |= {"roles": sorted(made.roles), "created_at": at}
+        row |= {"roles": saved_grants(made.grants), "created_at": at}
         with self._database.write() as connection:
             try:
                 connection.execute(PEOPLE.insert().values(row))
             except IntegrityError:
                 raise NameTaken from None
-            detail = {"roles": sorted(made.roles)}
+            detail = {"roles": saved_grants(made.grants)}
             journal.append(connection, AccountAction.PERSON_ADDED, made.id, by=by, at=at, detail=detail)
         return made
 
@@ -160,6 +160,15 @@ class People:
         self._database.revision += 1
 
 
+def saved_grants(grants: Iterable[Grant]) -> list[str]:
+    """Return grants as the store and an answer hold them: texts, sorted."""
+    return sorted(map(str, grants))
+
+
+def _grants(roles: Iterable[Role | Grant]) -> frozenset[Grant]:
+    return frozenset(role if isinstance(role, Grant) else Grant(role) for role in roles)
+
+
 def _active(connection: Connection, name: str) -> Row[Any]:
     mine = sa.and_(PEOPLE.c.name_key == hash_name(name), PEOPLE.c.disabled_at.is_(None))
     row = connection.execute(sa.select(PEOPLE).where(mine)).one_or_none()
@@ -174,4 +183,4 @@ def _end_sessions(connection: Connection, person_id: str, at: datetime) -> None:
 
 
 def _person(row: Row[Any]) -> Person:
-    return Person(row.id, row.name, frozenset(Role(name) for name in row.roles), row.created_at, row.disabled_at)
+    return Person(row.id, row.name, frozenset(map(Grant.parse, row.roles)), row.created_at, row.disabled_at)

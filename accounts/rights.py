@@ -1,11 +1,11 @@
-"""Rights per point and action, and who calls. Values only: no store, no clock, no framework.
+"""Rights per point, department, tier and action, and who calls. Values only: no store, no clock, no framework.
 
 Rights in force are the device's and the operator's together (DESIGN §3).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final, Literal
@@ -14,13 +14,14 @@ from accounts.problems import OPERATOR_NEEDED
 from edge.problems import Problem
 
 EVERYWHERE = "*"
-"""Stands for every point in a mapping of rights."""
+"""Stands for every point in a mapping of rights, for every department or tier in a grant."""
 
 
 class Right(StrEnum):
-    """One thing that a caller may do at a point (DESIGN §3).
+    """One thing that a caller may do (DESIGN §3).
 
-    `documents` is another server's: to fetch all that the issuer signs. The last two are the office's.
+    `documents` is another server's: to fetch all that the issuer signs. Those from `holders` on are people's alone:
+    the register, cards, applications (take in and read, review first, decide), accounts, keys, and running the system.
     """
 
     CHECK_IN = "check-in"
@@ -34,17 +35,25 @@ class Right(StrEnum):
     DOCUMENTS = "documents"
     HOLDERS = "holders"
     CARDS = "cards"
+    APPLICATIONS = "applications"
+    REVIEW = "review"
+    APPROVE = "approve"
+    ACCOUNTS = "accounts"
+    KEYS = "keys"
+    SYSTEM = "system"
 
 
 class Role(StrEnum):
     """What a person is to the system; a person may have several."""
 
     OFFICER = "officer"
+    REVIEWER = "reviewer"
     APPROVER = "approver"
     AUDITOR = "auditor"
     NAME_AUDITOR = "name-auditor"
-    OPERATOR_ADMIN = "operator-admin"
-    BOOKING_OFFICE = "booking-office"
+    ADMINISTRATOR = "administrator"
+    DESK = "desk"
+    SYSTEM_OPERATOR = "system-operator"
 
 
 Rights = Mapping[str, frozenset[Right]]
@@ -59,15 +68,58 @@ SMALLEST = frozenset({Right.CHECK_IN})
 SUPERVISING: Final = frozenset({Right.VOID_ANY, Right.OVERRIDE})
 """Rights that answer for what another person did: never in force without an operator who is named in the log."""
 
+PEOPLE_ONLY = frozenset(
+    {
+        Right.HOLDERS,
+        Right.CARDS,
+        Right.APPLICATIONS,
+        Right.REVIEW,
+        Right.APPROVE,
+        Right.ACCOUNTS,
+        Right.KEYS,
+        Right.SYSTEM,
+    }
+)
+"""Rights that come with a person's role alone: no device, operator or integrator is given them."""
+
 ROLE_RIGHTS: Mapping[Role, frozenset[Right]] = {
-    Role.OFFICER: frozenset({Right.HOLDERS, Right.CARDS}),
-    Role.APPROVER: frozenset({Right.HOLDERS, Right.CARDS}),
+    Role.OFFICER: frozenset({Right.HOLDERS, Right.CARDS, Right.APPLICATIONS}),
+    Role.REVIEWER: frozenset({Right.APPLICATIONS, Right.REVIEW}),
+    Role.APPROVER: frozenset({Right.HOLDERS, Right.CARDS, Right.APPLICATIONS, Right.APPROVE}),
     Role.AUDITOR: frozenset({Right.AUDIT}),
     Role.NAME_AUDITOR: frozenset({Right.AUDIT, Right.NAMES}),
-    Role.OPERATOR_ADMIN: frozenset(),
-    Role.BOOKING_OFFICE: frozenset({Right.BOOKINGS, Right.NAMES, Right.STATEMENT}),
+    Role.ADMINISTRATOR: frozenset({Right.ACCOUNTS, Right.KEYS}),
+    Role.DESK: frozenset({Right.BOOKINGS, Right.NAMES, Right.STATEMENT}),
+    Role.SYSTEM_OPERATOR: frozenset({Right.SYSTEM}),
 }
-"""A person's rights hold at every point."""
+"""What each role may do. No role opens a counter."""
+
+SCOPES: Mapping[Role, Literal["department", "tier"]] = {
+    Role.REVIEWER: "department",
+    Role.APPROVER: "tier",
+    Role.DESK: "department",
+}
+"""The roles that can be narrowed, and to what; the others hold everywhere."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Grant:
+    """A role, narrowed to one department or tier where `scope` names it; written `reviewer:hrss` or `officer`."""
+
+    role: Role
+    scope: str = EVERYWHERE
+
+    @classmethod
+    def parse(cls, text: str) -> Grant:
+        """Return what `str` makes of a grant; ValueError for an unknown role or a scope that the role does not take."""
+        name, _, scope = text.partition(":")
+        role = Role(name)
+        if scope and role not in SCOPES:
+            raise ValueError(f"{name} cannot be narrowed to {scope}")
+        return cls(role, scope or EVERYWHERE)
+
+    def __str__(self) -> str:
+        return self.role.value if self.scope == EVERYWHERE else f"{self.role.value}:{self.scope}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +136,8 @@ class Caller:
     """Who sent a request, and what that one may do where.
 
     `kind` and `id` name the device, integrator or person; `point` is a device's place, else None; `operator` the
-    member of staff signed in at the device; `roles` a person's. `needs_operator`: a device that has no right at all
-    while nobody is signed in there, so that leaving the operator out never widens a right.
+    member of staff signed in at the device; `grants` a person's roles. `needs_operator`: a device that has no right at
+    all while nobody is signed in there, so that leaving the operator out never widens a right.
     """
 
     kind: Literal["device", "integrator", "person"]
@@ -94,7 +146,7 @@ class Caller:
     point: str | None = None
     operator: Operator | None = None
     label: str = ""
-    roles: frozenset[Role] = field(default_factory=frozenset)
+    grants: frozenset[Grant] = field(default_factory=frozenset)
     needs_operator: bool = False
 
     @property
@@ -142,6 +194,15 @@ class Caller:
             return Problem(OPERATOR_NEEDED.code)
         return Problem("not-permitted")
 
+    def holds(self, right: Right) -> bool:
+        """Tell whether `right` is in force anywhere: whether a page for it is shown at all."""
+        return bool(self.some_points(right))
+
+    def covers(self, right: Right, scope: str) -> bool:
+        """Tell whether a person's `right` reaches the department or tier that `scope` names."""
+        reach = {grant.scope for grant in self.grants if right in ROLE_RIGHTS[grant.role]}
+        return self.holds(right) and not reach.isdisjoint({scope, EVERYWHERE})
+
     def points(self, right: Right) -> frozenset[str]:
         """Return the points at which `right` is in force for every service; `EVERYWHERE` stands for all of them."""
         return self._points(right, self.may)
@@ -178,14 +239,34 @@ def narrowed(rights: frozenset[Right], point: str, services: Iterable[str]) -> d
     return dict.fromkeys(keys, rights)
 
 
-def rights_of_roles(roles: Iterable[Role]) -> dict[str, frozenset[Right]]:
-    """Return what a person with `roles` may do, at every point."""
-    return {EVERYWHERE: frozenset().union(*(ROLE_RIGHTS[role] for role in roles))}
+def rights_of_grants(
+    grants: Iterable[Grant], departments: Mapping[str, Collection[str]]
+) -> dict[str, frozenset[Right]]:
+    """Return a person's rights by point. `departments`: each department's points.
+
+    A desk narrowed to a department has its rights at that department and its points; what a reviewer or an approver may
+    do belongs to no point, so that it is told as everywhere and held to the scope by `Caller.covers`.
+    """
+    found: dict[str, frozenset[Right]] = {EVERYWHERE: frozenset()}
+    for grant in grants:
+        for point in _places(grant, departments):
+            found[point] = found.get(point, frozenset()) | ROLE_RIGHTS[grant.role]
+    return found
+
+
+def _places(grant: Grant, departments: Mapping[str, Collection[str]]) -> Iterable[str]:
+    if grant.role is not Role.DESK or grant.scope == EVERYWHERE:
+        return (EVERYWHERE,)
+    known = departments.get(grant.scope)
+    return () if known is None else (*known, f"{DEPARTMENT}{grant.scope}")
 
 
 def parse_rights(names: Iterable[str]) -> frozenset[Right]:
-    """Return the rights named, `SMALLEST` when none is. Raises ValueError for a name that is no right."""
-    return frozenset(Right(name) for name in names) or SMALLEST
+    """Return the rights named, `SMALLEST` when none is. ValueError for a name that is no right, or a person's alone."""
+    found = frozenset(Right(name) for name in names) or SMALLEST
+    if found & PEOPLE_ONLY:
+        raise ValueError(f"{min(found & PEOPLE_ONLY)} comes with a person's role alone")
+    return found
 
 
 def save_rights(rights: Rights) -> dict[str, list[str]]:

@@ -46,7 +46,6 @@ _IMAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 _PERMISSIONS = "camera=(self), microphone=(), geolocation=(), payment=(), usb=()"
 _ALWAYS = (
     ("X-Content-Type-Options", "nosniff"),
-    ("Referrer-Policy", "no-referrer"),
     ("Cross-Origin-Opener-Policy", "same-origin"),
     ("Cross-Origin-Resource-Policy", "same-origin"),
 )
@@ -299,6 +298,7 @@ def _on_unknown(error: Exception) -> flask.Response:
 def _complete_headers(response: flask.Response, name: str, *, secure: bool) -> None:
     headers = response.headers
     headers.extend(_ALWAYS)
+    headers.setdefault("Referrer-Policy", "no-referrer")
     if secure:
         headers.add("Strict-Transport-Security", "max-age=31536000")
     headers.add("X-Request-Id", name)

@@ -7,6 +7,8 @@ from flask import Flask
 from accounts.http import Authenticator
 from accounts.http import blueprint as accounts_blueprint
 from accounts.store import AccountStore
+from cards.programme.load import load_programme
+from cards.programme.types import Programme
 from edge.clock import Clock, SystemClock
 from edge.database import answer_outages
 from edge.health import Check, health_blueprint
@@ -16,6 +18,8 @@ from edge.settings import Settings
 from edge.workreport import WorkPlace, complaint, work_figures
 from verifier.trust.published import pinned_root, root_file
 from web.pages import pages_blueprint
+from web.staff.frame import StaffFrame
+from web.staff.signing_in import sign_in_pages
 
 TITLE, VERSION = "Yunju", "0.1.0"
 
@@ -29,8 +33,17 @@ def create_application(settings: Settings, clock: Clock | None = None) -> Flask:
     app = create_frame("web", clock=clock)
     answer_outages(app)
     accounts = AccountStore.open(settings.accounts_url)
-    authenticate = Authenticator(accounts, clock, (settings.base_url,), trusted_proxies=settings.trusted_proxies)
-    checks = _add_surfaces(app, settings, authenticate, clock)
+    programme = load_programme(settings.programme)
+    authenticate = Authenticator(
+        accounts,
+        clock,
+        (settings.base_url,),
+        trusted_proxies=settings.trusted_proxies,
+        departments=points_of_departments(programme),
+    )
+    staff = StaffFrame(settings, programme, authenticate)
+    staff.install(app)
+    checks = _add_surfaces(app, settings, staff, clock)
     work = WorkPlace(settings.var)
     app.register_blueprint(accounts_blueprint(authenticate, root=pinned_root(root_file(settings))))
     app.register_blueprint(
@@ -43,12 +56,21 @@ def create_application(settings: Settings, clock: Clock | None = None) -> Flask:
     )
     app.register_blueprint(openapi_blueprint(title=TITLE, version=VERSION))
     app.register_blueprint(pages_blueprint(settings))
+    app.register_blueprint(sign_in_pages(staff))
     return app
 
 
-def _add_surfaces(app: Flask, settings: Settings, authenticate: Authenticator, clock: Clock) -> dict[str, Check]:
+def points_of_departments(programme: Programme) -> dict[str, frozenset[str]]:
+    """Return each department's points: where a desk narrowed to the department has its rights."""
+    return {
+        code: frozenset(point.code for point in programme.points.values() if point.department == code)
+        for code in programme.departments
+    }
+
+
+def _add_surfaces(app: Flask, settings: Settings, staff: StaffFrame, clock: Clock) -> dict[str, Check]:
     """Add the surfaces that are switched on, importing no other; return their readiness checks."""
-    register = None
+    authenticate, register = staff.authenticate, None
     if settings.serves("issuer"):
         from web.surfaces.issuer import add_issuer  # noqa: PLC0415 - a counter server loads no code of the issuer
 
@@ -61,5 +83,5 @@ def _add_surfaces(app: Flask, settings: Settings, authenticate: Authenticator, c
     if settings.serves("audit"):
         from web.surfaces.audit import add_audit  # noqa: PLC0415 - as above
 
-        add_audit(app, settings, verifier, authenticate, None if register is None else register.name_of)
+        add_audit(app, settings, verifier, staff, None if register is None else register.name_of)
     return dict(checks)

@@ -12,13 +12,15 @@ LANGUAGES: Final = ("zh", "en")
 """Chinese first: it is what a browser gets that asks for nothing."""
 
 FOLDER: Final = Path(__file__).parent / "translations"
+PAGES: Final = FOLDER / "pages"
+"""The words of pages that are made on the server: `<area>.<language>.json` each; no script is given them."""
 
 Wording = Mapping[str, Mapping[str, str]]
 
 _WALLET: Final = ("shared", "wallet", "reason", "void", "problem", "outcome")
-_AUDIT: Final = ("shared", "home", "audit", "anomaly", "reason", "void")
+_AUDIT: Final = ("shared", "home", "audit", "anomaly", "reason", "void", "door")
 _CHECK: Final = ("shared", "check", "scan")
-_NOT_COUNTER: Final = ("audit", "anomaly", "home", "check", "wallet")
+_NOT_COUNTER: Final = ("audit", "anomaly", "home", "check", "wallet", "door")
 
 
 def _for_wallet(key: str) -> bool:
@@ -67,6 +69,18 @@ class WordingError(ValueError):
 def load_wording(folder: Path = FOLDER) -> Wording:
     """Return every language's words; WordingError for a file that cannot be used."""
     return {language: _read(folder / f"{language}.json") for language in LANGUAGES}
+
+
+def load_page_wording(folder: Path = PAGES) -> Wording:
+    """Return the words of pages made on the server, those of scripts among them; WordingError also for a key twice."""
+    found = {language: dict(words) for language, words in load_wording(folder.parent).items()}
+    for language, words in found.items():
+        for path in sorted(folder.glob(f"*.{language}.json")):
+            own = _read(path)
+            if twice := own.keys() & words.keys():
+                raise WordingError(f"{path.name}: {min(twice)} stands elsewhere too")
+            words.update(own)
+    return found
 
 
 def _read(path: Path) -> Mapping[str, str]:

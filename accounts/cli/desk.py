@@ -13,15 +13,16 @@ from typing import IO, Final
 import click
 
 from accounts.credentials import WeakSecret
-from accounts.rights import DEPARTMENT, EVERYWHERE, Right, Rights, parse_rights
+from accounts.rights import DEPARTMENT, EVERYWHERE, PEOPLE_ONLY, SCOPES, Grant, Right, Rights, Role, parse_rights
 from accounts.store import AccountStore
 from cards.programme.load import ProgrammeError, load_programme
+from cards.programme.types import Programme
 from edge.cli import Refusal
 from edge.clock import Clock
 from edge.database import UnusableDatabase
 from edge.settings import Settings, load_settings
 
-RIGHT: Final = click.Choice([right.value for right in Right])
+RIGHT: Final = click.Choice([right.value for right in Right if right not in PEOPLE_ONLY])
 GRANT_HELP: Final = (
     "PLACE=RIGHT[,RIGHT…], such as gym=check-in,void; a place is a point, a department's dept-CODE, or `*` for all; "
     "PLACE/SERVICE for one service alone; without `=…` check-in alone. Repeatable."
@@ -57,12 +58,32 @@ class AccountsCli:
 
     def places(self) -> Places:
         """Return the places and services at which rights can be given: the programme's."""
+        programme = self.programme()
+        departments = (f"{DEPARTMENT}{code}" for code in programme.departments)
+        return Places(frozenset({*programme.points, *departments}), frozenset(programme.services))
+
+    def programme(self) -> Programme:
+        """Return the programme that YUNJU_PROGRAMME names; a refusal if it cannot be read."""
         try:
-            programme = load_programme(self.settings.programme)
-            departments = (f"{DEPARTMENT}{code}" for code in programme.departments)
-            return Places(frozenset({*programme.points, *departments}), frozenset(programme.services))
+            return load_programme(self.settings.programme)
         except (ProgrammeError, OSError) as error:
             raise Refusal(f"the programme cannot be read: {error}", "YUNJU_PROGRAMME names its file") from None
+
+    def granted(self, roles: Iterable[str]) -> list[Grant]:
+        """Return the grants that `ROLE[:SCOPE]` texts name; a refusal for a scope that the programme does not know."""
+        try:
+            grants = [Grant.parse(text) for text in roles]
+        except ValueError as error:
+            raise click.UsageError(f"{error}; roles: {', '.join(Role)}") from None
+        narrow = [grant for grant in grants if grant.scope != EVERYWHERE]
+        for grant in narrow:
+            programme = self.programme()
+            known = programme.tiers.keys() if SCOPES[grant.role] == "tier" else programme.departments.keys()
+            if grant.scope not in known:
+                raise Refusal(
+                    f"the programme has no {SCOPES[grant.role]} {grant.scope!r}", f"it has {', '.join(sorted(known))}"
+                )
+        return grants
 
     @property
     def by(self) -> str:
@@ -119,7 +140,9 @@ def grants(texts: Iterable[str], known: Places) -> Rights:
         try:
             rights = parse_rights(name for name in names.split(",") if name)
         except ValueError as error:
-            raise click.UsageError(f"{error}; rights: {', '.join(Right)}") from None
+            raise click.UsageError(
+                f"{error}; rights: {', '.join(right for right in Right if right not in PEOPLE_ONLY)}"
+            ) from None
         found[code] = found.get(code, frozenset()) | rights
     return found
 

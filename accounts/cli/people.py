@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import IO
+from typing import IO, Final
 
 import click
 
 from accounts.cli.desk import AccountsCli, ask, weak_refused
-from accounts.people import NameTaken, Person, UnknownPerson
-from accounts.rights import Role
+from accounts.people import NameTaken, Person, UnknownPerson, saved_grants
+from accounts.rights import SCOPES, Role
 from edge.cli import Refusal, emit, json_option
 from edge.instants import rfc3339
 
@@ -16,6 +16,11 @@ _PASSWORD_FILE = click.option(
     "--password-file",
     type=click.File(encoding="utf-8", lazy=True),
     help="Read the password from a file's first line, `-` for stdin.",
+)
+
+ROLE_HELP: Final = (
+    f"One of {', '.join(Role)}; {', '.join(SCOPES)} may be narrowed to a department or tier, such as approver:TIER. "
+    "Repeatable."
 )
 
 
@@ -26,16 +31,17 @@ def person() -> None:
 
 @person.command("add")
 @click.argument("name")
-@click.option("--role", "roles", multiple=True, required=True, type=click.Choice([role.value for role in Role]))
+@click.option("--role", "roles", multiple=True, required=True, metavar="ROLE[:SCOPE]", help=ROLE_HELP)
 @_PASSWORD_FILE
 @json_option
 @click.pass_obj
 def add(desk: AccountsCli, name: str, roles: tuple[str, ...], password_file: IO[str] | None, as_json: bool) -> None:
     """Add a person called NAME, who types it to sign in."""
+    granted = desk.granted(roles)
     password = ask("Password", password_file)
     try:
         with weak_refused(), desk.store() as store:
-            made = store.people.add(name, password, map(Role, roles), by=desk.by, at=desk.clock.now())
+            made = store.people.add(name, password, granted, by=desk.by, at=desk.clock.now())
     except NameTaken:
         raise Refusal("this name is taken", "`person list` shows the names in use") from None
     emit(_row(made), as_json, f"{made.id}  {made.name} can sign in")
@@ -48,7 +54,7 @@ def list_people(desk: AccountsCli, as_json: bool) -> None:
     """List everybody, the disabled too."""
     with desk.store() as store:
         people = store.people.list()
-    lines = (f"{one.id}  {one.name}  {','.join(sorted(one.roles))}{_disabled(one)}" for one in people)
+    lines = (f"{one.id}  {one.name}  {','.join(saved_grants(one.grants))}{_disabled(one)}" for one in people)
     emit([_row(one) for one in people], as_json, "\n".join(lines) or "nobody yet")
 
 
@@ -94,7 +100,7 @@ def _row(one: Person) -> dict[str, object]:
     return {
         "id": one.id,
         "name": one.name,
-        "roles": sorted(one.roles),
+        "roles": saved_grants(one.grants),
         "created_at": rfc3339(one.created_at),
         "disabled_at": None if one.disabled_at is None else rfc3339(one.disabled_at),
     }

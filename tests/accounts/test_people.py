@@ -29,11 +29,14 @@ def test_an_auditor_signs_in_and_may_read_the_log_everywhere(ground):
 @pytest.mark.parametrize(
     ("roles", "granted"),
     [
-        ({Role.OFFICER}, {Right.HOLDERS, Right.CARDS}),
-        ({Role.OFFICER, Role.AUDITOR}, {Right.HOLDERS, Right.CARDS, Right.AUDIT}),
+        ({Role.OFFICER}, {Right.HOLDERS, Right.CARDS, Right.APPLICATIONS}),
+        ({Role.OFFICER, Role.AUDITOR}, {Right.HOLDERS, Right.CARDS, Right.APPLICATIONS, Right.AUDIT}),
+        ({Role.REVIEWER}, {Right.APPLICATIONS, Right.REVIEW}),
+        ({Role.APPROVER}, {Right.HOLDERS, Right.CARDS, Right.APPLICATIONS, Right.APPROVE}),
         ({Role.NAME_AUDITOR}, {Right.AUDIT, Right.NAMES}),
-        ({Role.OPERATOR_ADMIN}, set()),
-        ({Role.BOOKING_OFFICE}, {Right.BOOKINGS, Right.NAMES, Right.STATEMENT}),
+        ({Role.ADMINISTRATOR}, {Right.ACCOUNTS, Right.KEYS}),
+        ({Role.SYSTEM_OPERATOR}, {Right.SYSTEM}),
+        ({Role.DESK}, {Right.BOOKINGS, Right.NAMES, Right.STATEMENT}),
     ],
 )
 def test_roles_give_their_rights_and_no_others(ground, roles, granted):

@@ -8,12 +8,15 @@ from hypothesis import strategies as st
 
 from accounts.rights import (
     EVERYWHERE,
+    PEOPLE_ONLY,
     SUPERVISING,
     Caller,
+    Grant,
     Operator,
     Right,
     load_rights,
     parse_rights,
+    rights_of_grants,
     save_rights,
 )
 from edge.problems import Problem
@@ -88,3 +91,43 @@ def test_a_device_that_needs_an_operator_never_has_more_without(caller, right, p
     assert not without.may(right, point)
     assert not without.may_some(right, point)
     assert without.points(right) == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("text", "right", "reaches"),
+    [
+        ("approver:gold", Right.APPROVE, {"gold"}),
+        ("approver", Right.APPROVE, {"gold", "silver"}),
+        ("reviewer:silver", Right.REVIEW, {"silver"}),
+        ("reviewer:silver", Right.APPROVE, set()),
+        ("desk:gold", Right.BOOKINGS, {"gold"}),
+    ],
+)
+def test_a_grant_reaches_its_tier_or_department_alone(text, right, reaches):
+    """Narrowed to one, or everywhere."""
+    grants = frozenset({Grant.parse(text)})
+    who = Caller("person", "a", rights_of_grants(grants, {"gold": ["gym"]}), grants=grants)
+    assert {scope for scope in ("gold", "silver") if who.covers(right, scope)} == reaches
+
+
+def test_a_desk_of_a_department_has_its_rights_at_that_departments_points_alone():
+    """Also a department that the programme no longer knows gives nothing."""
+    grants = [Grant.parse("desk:sports"), Grant.parse("desk:gone")]
+    rights = rights_of_grants(grants, {"sports": ["gym", "pool"], "culture": ["library"]})
+    who = Caller("person", "a", rights, grants=frozenset(grants))
+    assert who.points(Right.BOOKINGS) == {"gym", "pool", "dept-sports"}
+    assert not who.may(Right.BOOKINGS, "library")
+
+
+@pytest.mark.parametrize("text", ["officer:gold", "nobody", "", ":gold", "auditor:sports"])
+def test_a_role_that_cannot_be_narrowed_is_refused_with_a_scope(text):
+    """Else a typo would give the whole right."""
+    with pytest.raises(ValueError, match=r"nobody|officer|auditor|''"):
+        Grant.parse(text)
+
+
+def test_no_device_is_given_what_belongs_to_people():
+    """Registers, keys and accounts come with a role alone."""
+    for right in PEOPLE_ONLY:
+        with pytest.raises(ValueError, match="role"):
+            parse_rights([right])

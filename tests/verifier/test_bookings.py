@@ -324,9 +324,7 @@ def test_two_missed_a_year_are_listed_for_the_office(world, phone, diamond):
 
 def test_the_booking_office_reads_days_and_missed_lists_everywhere(world, booked):
     """A person of that role, with names, at every point; an auditor, who may read the log, may not."""
-    world.accounts.people.add(
-        "office.he", "correct horse battery", (Role.BOOKING_OFFICE,), by="cli:admin", at=world.clock.now()
-    )
+    world.accounts.people.add("office.he", "correct horse battery", (Role.DESK,), by="cli:admin", at=world.clock.now())
     asked = {"name": "office.he", "password": "correct horse battery"}
     bearer = {"Authorization": f"Bearer {world.client.post('/v1/sessions', json=asked).json['token']}"}
     day = world.client.get("/v1/bookings?point=air-dom&on=2026-11-01", headers=bearer).json["bookings"]

@@ -237,9 +237,7 @@ def test_a_request_by_telephone_is_declared_and_called_back(world, phone):
 
 def test_the_booking_office_takes_calls_for_every_department(world, phone):
     """A person of that role, without a device: telephone requests anywhere, with names."""
-    world.accounts.people.add(
-        "office.he", "correct horse battery", (Role.BOOKING_OFFICE,), by="cli:admin", at=world.clock.now()
-    )
+    world.accounts.people.add("office.he", "correct horse battery", (Role.DESK,), by="cli:admin", at=world.clock.now())
     number = generate(world.programme.card_prefix, Random(8))
     object.__setattr__(world.verifier, "card_by_number", {number: phone.card.token}.get)
     signed_in = world.client.post("/v1/sessions", json={"name": "office.he", "password": "correct horse battery"})

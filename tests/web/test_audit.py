@@ -41,7 +41,7 @@ def session(browser, site):
     """What a browser keeps of an auditor who signed in."""
     context = browser.new_context(base_url=site.base)
     page = context.new_page()
-    page.goto("/audit/sign-in")
+    page.goto("/sign-in")
     page.fill("#name", NAME)
     page.fill("#password", PASSWORD)
     page.click("[type=submit]")
@@ -69,11 +69,12 @@ def test_an_auditor_signs_in_and_comes_to_the_page_that_was_asked_for(opened):
     desk.sign_in()
     desk.ready()
     assert desk.page.url.endswith("/audit/integrity?lang=en")
-    assert desk.page.evaluate("() => document.cookie") == ""
+    assert "session" not in desk.page.evaluate("() => document.cookie")
     desk.page.click("#sign-out")
-    desk.page.wait_for_url("**/audit/sign-in")
+    desk.page.click("#sign-out-do")
+    desk.page.wait_for_url("**/sign-in")
     desk.page.goto("/audit")
-    assert "/audit/sign-in" in desk.page.url
+    assert "/sign-in" in desk.page.url
 
 
 def test_a_wrong_password_is_refused_and_says_no_more_than_that(opened):
@@ -89,21 +90,21 @@ def test_a_wrong_password_is_refused_and_says_no_more_than_that(opened):
         desk.page.reload()
     assert len(told) == 1
     desk.page.click("[type=submit]")
-    expect(desk.page.locator("#fault")).to_have_text("请输入用户名和密码。")
+    expect(desk.page.locator("#fault")).to_have_text("请输入工号和密码。")
 
 
 def test_after_signing_in_no_address_from_elsewhere_is_followed(opened):
-    """`next` leads to pages of auditors alone."""
-    desk = Desk(opened("/audit/sign-in?next=//example.org/audit"))
+    """`next` leads to pages of this site alone."""
+    desk = Desk(opened("/sign-in?next=//example.org/audit"))
     desk.sign_in()
     desk.page.wait_for_url("**/audit")
 
 
 def test_an_officer_is_told_that_the_account_may_not_audit(opened, site):
-    """Signed in without the right: back at the sign-in page, which says why."""
+    """Signed in without the right: a page that says so."""
     officer = Desk(opened("/audit"))
     officer.sign_in("officer.chen", site.demo.accounts.people["officer.chen"])
-    expect(officer.page.locator(".note.amber")).to_contain_text("没有审计权限")
+    expect(officer.page.locator("#main")).to_contain_text("没有打开此页的权限")
 
 
 def test_the_log_is_shown_newest_first_with_figures_integrity_and_anomalies(desk):
@@ -248,7 +249,7 @@ def test_a_late_witness_is_amber_and_named_in_words(desk, opened, session):
         {"name": "witness.example/two", "size": 12, "at": "2026-11-10T01:00:00Z", "late": True},
         {"name": "witness.example/three", "size": 0, "at": None, "late": True},
     ]
-    page = opened("/audit/sign-in", storage_state=session)
+    page = opened("/sign-in", storage_state=session)
     told = {"origin": "log", "size": 40, "root": "A" * 43 + "=", "at": "2026-11-10T02:00:01Z", "witnesses": witnesses}
     page.route("**/v1/log/status", lambda route: route.fulfill(json=told))
     Desk(page).go("/audit/integrity")
@@ -260,7 +261,7 @@ def test_a_late_witness_is_amber_and_named_in_words(desk, opened, session):
 
 def test_partitions_that_are_held_are_told_in_words(opened, session):
     """Where the ledger waits for its repair; and incidents in the reader's own language."""
-    page = opened("/audit/sign-in", storage_state=session)
+    page = opened("/sign-in", storage_state=session)
     told = {
         "origin": "log",
         "size": 40,
@@ -366,7 +367,7 @@ def test_a_session_that_ended_leads_to_the_sign_in_page_and_back(desk, site):
     page = desk("/audit/integrity").page
     page.context.clear_cookies()
     page.click("#verify")
-    page.wait_for_url("**/audit/sign-in?next=%2Faudit%2Fintegrity")
+    page.wait_for_url("**/sign-in?next=%2Faudit%2Fintegrity")
 
 
 def test_the_language_changes_in_place(desk, site):
@@ -383,7 +384,7 @@ def test_the_language_changes_in_place(desk, site):
 def test_every_page_and_state_is_accessible(opened, session, site, look):
     """Axe on each page: signed out, filled, empty, failed, verified, reviewed; English pages hold no Chinese."""
     language, scheme = look
-    page = opened(f"/audit/sign-in?lang={language}", color_scheme=scheme)
+    page = opened(f"/sign-in?lang={language}", color_scheme=scheme)
     found = {"sign-in": violations(page)}
     page.click("[type=submit]")
     found["sign-in refused"] = violations(page)

@@ -1,6 +1,6 @@
 """Auditors' pages: each a frame for its script, which asks the API with the session's cookie. No data of the log here.
 
-Whoever is not signed in as a person with the right `audit` is sent to the sign-in page.
+They are for people who signed in with the right `audit`.
 """
 
 from __future__ import annotations
@@ -8,23 +8,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Final
-from urllib.parse import urlencode
 
 import flask
-from flask import Blueprint, Response, redirect, request
+from flask import Blueprint, Response
 
-from accounts.authenticator import Authenticator
 from accounts.rights import EVERYWHERE, Caller, Right
 from cards.programme.types import Assurance, Beneficiary, Programme, Text
 from edge.http import request_instant
-from edge.problems import Problem
 from edge.settings import Settings
 from ledger.leaf import KINDS
 from verifier.rules.reasons import REASONS
 from web.pages import both, render_page, shared_config
+from web.staff.frame import StaffFrame
 from web.wording import load_wording
 
-SIGN_IN: Final = "/audit/sign-in"
 PAGES: Final = {
     "audit": "/audit",
     "audit-figures": "/audit/figures",
@@ -39,59 +36,36 @@ MARKS: Final = (
     "declared", "channel:counter", "channel:wallet", "channel:telephone",
 )  # fmt: skip
 """The marks that the search offers by name; any other can be asked for in the address."""
-_FORBIDDEN: Final = {"unauthenticated", "bad-token", "not-permitted"}
+_DOORS: Final = {
+    "audit": "list",
+    "audit-figures": "chart",
+    "audit-anomalies": "warning",
+    "audit-integrity": "shield",
+    "audit-report": "print",
+    "audit-names": "person",
+}
+"""The pages of the navigation, each with its sign."""
 
 
-def audit_pages(settings: Settings, programme: Programme, authenticate: Authenticator) -> Blueprint:
-    """Return the pages, for people whom `authenticate` knows by their cookie."""
-    found = Blueprint("audit", __name__, template_folder="../templates")
+def audit_pages(settings: Settings, programme: Programme, staff: StaffFrame) -> Blueprint:
+    """Return the pages, for whoever signed in and may audit."""
+    found = staff.blueprint("audit")
     wording = load_wording()
     shared = shared_config(settings, programme) | _words_of(programme)
-
-    @found.get(SIGN_IN)
-    def audit_sign_in() -> Response:
-        who = _auditor(authenticate, any_right=True)
-        return _private(render_page("audit-sign-in", wording, shared, refused=who is not None))
+    for name, icon in _DOORS.items():
+        staff.door(PAGES[name], f"{name}.title", icon, Right.AUDIT)
 
     def view(name: str) -> Callable[..., flask.typing.ResponseReturnValue]:
-        def page(entry_id: str = "") -> flask.typing.ResponseReturnValue:
-            caller = _auditor(authenticate)
-            if caller is None:
-                return redirect(_sign_in_address(), 303)
-            config = shared | _of_caller(caller, request_instant(), programme) | {"entry": entry_id}
-            return _private(render_page(name, wording, config, current=name))
+        @staff.needs(Right.AUDIT)
+        def page(who: Caller, entry_id: str = "") -> Response:
+            config = shared | _of_caller(who, request_instant(), programme) | {"entry": entry_id}
+            return render_page(name, wording, config, **staff.navigation())
 
         return page
 
     for name, path in PAGES.items():
         found.add_url_rule(path, name.replace("-", "_"), view(name))
     return found
-
-
-def _auditor(authenticate: Authenticator, *, any_right: bool = False) -> Caller | None:
-    """Return the person who is signed in and may audit everything (with `any_right`: whatever they may)."""
-    try:
-        caller = authenticate(request)
-    except Problem as problem:
-        if problem.code in _FORBIDDEN:
-            return None
-        raise
-    if caller.kind != "person":
-        return None
-    return caller if any_right or caller.may(Right.AUDIT, EVERYWHERE) else None
-
-
-def _sign_in_address() -> str:
-    """The sign-in page, in the language asked for, with the way back."""
-    asked = {"next": request.full_path.rstrip("?")}
-    if "lang" in request.args:
-        asked["lang"] = request.args["lang"]
-    return f"{SIGN_IN}?{urlencode(asked)}"
-
-
-def _private(response: Response) -> Response:
-    """A page that names who is signed in is kept by nobody."""
-    return response
 
 
 def _of_caller(caller: Caller, at: datetime, programme: Programme) -> dict[str, object]:

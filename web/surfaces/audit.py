@@ -6,7 +6,6 @@ import atexit
 
 from flask import Flask
 
-from accounts.http import Authenticator
 from audit.figures.thresholds import read_thresholds
 from audit.tables import open_figures
 from audit.tree.sequencing import log_reader
@@ -16,24 +15,23 @@ from verifier.api.audit.review import review_blueprint
 from verifier.api.audit.reviewing import NameOf, Reviewing
 from verifier.service import Verifier
 from web.audit.pages import audit_pages
+from web.staff.frame import StaffFrame
 
 
-def add_audit(
-    app: Flask, settings: Settings, verifier: Verifier, authenticate: Authenticator, name_of: NameOf | None
-) -> None:
+def add_audit(app: Flask, settings: Settings, verifier: Verifier, staff: StaffFrame, name_of: NameOf | None) -> None:
     """Add the auditors' calls and pages; `name_of` asks the register, where this process has one."""
     database = open_figures(settings.verifier_url)
     atexit.register(database.close)
     reviewing = Reviewing(
         verifier,
         log_reader(settings, verifier.programme.issuer),
-        Asking(verifier, authenticate),
+        Asking(verifier, staff.authenticate),
         database,
         settings.secret(),
-        clock=authenticate.clock,
+        clock=staff.authenticate.clock,
         folders=[settings.log, *([settings.log_archive] if settings.log_archive else [])],
         name_of=name_of,
         thresholds=read_thresholds(settings.audit_rules, verifier.programme),
     )
     app.register_blueprint(review_blueprint(reviewing))
-    app.register_blueprint(audit_pages(settings, verifier.programme, authenticate))
+    app.register_blueprint(audit_pages(settings, verifier.programme, staff))

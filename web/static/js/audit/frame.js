@@ -54,8 +54,8 @@ async function send(path, options) {
   if (response.ok) return response;
   const problem = new ProblemError(response.status, (await response.json().catch(() => null)) ?? {});
   problem.after = Number(response.headers.get("Retry-After")) || 0;
-  if (response.status === 401 && !path.startsWith("/v1/sessions")) {
-    location.assign(`/audit/sign-in?next=${encodeURIComponent(location.pathname + location.search)}`);
+  if (response.status === 401) {
+    location.assign(`/sign-in?next=${encodeURIComponent(location.pathname + location.search)}`);
   }
   throw problem;
 }
@@ -128,10 +128,6 @@ export async function begin() {
   await loadWords("audit");
   onLanguage(() => {
     for (const redraw of drawn.values()) redraw();
-  });
-  byId("sign-out")?.addEventListener("click", async () => {
-    await ask("DELETE", "/v1/sessions").catch(() => null);
-    location.assign("/audit/sign-in");
   });
 }
 

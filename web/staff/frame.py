@@ -1,0 +1,226 @@
+"""What every page for staff stands on: who is signed in, what that person may open, and the words of the page.
+
+A room makes a blueprint by `StaffFrame.blueprint`, marks each view with `StaffFrame.needs` and answers with
+`StaffFrame.page` or `StaffFrame.go` (docs/pages-for-staff.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any, Final
+
+import flask
+from flask import Blueprint, Flask, Response, flash, get_flashed_messages, redirect, request
+from flask.typing import ResponseReturnValue
+from flask_wtf.csrf import CSRFError, generate_csrf, validate_csrf
+from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response as BaseResponse
+
+from accounts.authenticator import Authenticator
+from accounts.rights import Caller, Right
+from cards.programme.types import Programme
+from edge.http import request_id
+from edge.problems import Problem
+from edge.sealing import derive
+from edge.settings import Settings
+from web.pages import LANGUAGE_COOKIE, page_language
+from web.staff.addresses import safe_next, with_query
+from web.staff.forms import Said, drawn, faults_of, speaker
+from web.wording import LANGUAGES, load_page_wording
+
+SIGN_IN: Final = "/sign-in"
+ACCOUNT: Final = "/account"
+_SIGNED_OUT: Final = {"unauthenticated", "bad-token", "not-permitted"}
+_FORM_SECONDS: Final = 12 * 3600
+_YEAR: Final = 365 * 24 * 3600
+
+View = Callable[..., ResponseReturnValue]
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """One line of the navigation: shown to whoever holds one of `rights`; `key` is its name in the words."""
+
+    path: str
+    key: str
+    icon: str
+    rights: frozenset[Right]
+
+    def opens_for(self, who: Caller) -> bool:
+        """Tell whether a person sees this line."""
+        return any(who.holds(right) for right in self.rights)
+
+
+class StaffFrame:
+    """The frame of one application. `secret` is the server's, for the token that each form carries."""
+
+    def __init__(self, settings: Settings, programme: Programme, authenticate: Authenticator) -> None:
+        self.settings = settings
+        self.programme = programme
+        self.authenticate = authenticate
+        self._wording = load_page_wording()
+        self._doors: list[Door] = []
+
+    def install(self, app: Flask) -> None:
+        """Let an application carry the cookie of forms: signed, out of reach of scripts, sent by our own pages."""
+        secure = self.authenticate.secure()
+        app.secret_key = derive(self.settings.secret(), "forms")
+        app.config |= {
+            "SESSION_COOKIE_NAME": "__Host-yunju_forms" if secure else "yunju_forms",
+            "SESSION_COOKIE_SECURE": secure,
+            "SESSION_COOKIE_HTTPONLY": True,
+            "SESSION_COOKIE_SAMESITE": "Lax",
+            "WTF_CSRF_TIME_LIMIT": _FORM_SECONDS,
+        }
+
+    def blueprint(self, name: str) -> Blueprint:
+        """Return a room's blueprint: each post is held to the form's token, each fault is a page."""
+        found = Blueprint(name, __name__, template_folder="../templates")
+        found.before_request(_hold_to_token)
+        found.after_request(_private)
+        found.register_error_handler(CSRFError, lambda _: self.fault(400, "fault.form"))
+        found.register_error_handler(Problem, self._problem)
+        found.register_error_handler(HTTPException, self._http_fault)
+        return found
+
+    def door(self, path: str, key: str, icon: str, *rights: Right) -> None:
+        """Add a line to the navigation, in the order of the calls; `key` stands in the words (`door.office`)."""
+        self._doors.append(Door(path, key, icon, frozenset(rights)))
+
+    def needs(self, *rights: Right) -> Callable[[View], View]:
+        """Open a view to whoever is signed in and holds one of `rights` (to everybody signed in, where none is named).
+
+        The view is called with the `Caller` first. Others are sent to the sign-in and back, or told that they may not.
+        """
+
+        def mark(view: View) -> View:
+            @wraps(view)
+            def opened(*args: Any, **values: Any) -> ResponseReturnValue:  # noqa: ANN401 - a view's own
+                who = self.person()
+                if who is None:
+                    return redirect(self.sign_in_address(), 303)
+                if rights and not any(who.holds(right) for right in rights):
+                    return self.fault(403, "fault.not-permitted")
+                return view(who, *args, **values)
+
+            return opened
+
+        return mark
+
+    def person(self) -> Caller | None:
+        """Return the person who is signed in, None for everybody else."""
+        try:
+            caller = self.authenticate(request)
+        except Problem as problem:
+            if problem.code in _SIGNED_OUT:
+                return None
+            raise
+        return caller if caller.kind == "person" else None
+
+    def sign_in_address(self) -> str:
+        """Return the sign-in page's address with the way back; a form that was sent is opened anew, not sent again."""
+        asked = request.full_path.rstrip("?") if request.method == "GET" else request.path
+        values = {"next": asked}
+        if "lang" in request.args:
+            values["lang"] = request.args["lang"]
+        return with_query(SIGN_IN, values)
+
+    def first_page(self, who: Caller) -> str:
+        """Return where a person goes who asked for nothing: the first line of the navigation."""
+        return next((door.path for door in self._doors if door.opens_for(who)), ACCOUNT)
+
+    def next_page(self, asked: str | None, who: Caller) -> str:
+        """Return where a person goes after signing in: `asked` where it is a path of this site."""
+        return safe_next(asked, self.first_page(who))
+
+    def page(self, template: str, status: int = 200, **values: object) -> Response:
+        """Return a page: `staff/…html` filled with `values` and with what every page of staff is told."""
+        text = flask.render_template(f"{template}.html", **self.told(), **values)
+        response = Response(text, status, content_type="text/html; charset=utf-8")
+        if request.args.get("lang") in LANGUAGES:
+            secure = self.authenticate.secure()
+            response.set_cookie(LANGUAGE_COOKIE, request.args["lang"], max_age=_YEAR, secure=secure, samesite="Strict")
+        return response
+
+    def told(self) -> dict[str, object]:
+        """Return what every template is told: words, who is signed in, the navigation, notices, the form's token."""
+        language = page_language()
+        return self.navigation() | {
+            "t": speaker(self._wording[language]),
+            "language": language,
+            "here": _here,
+            "notices": get_flashed_messages(with_categories=True),
+            "csrf_token": generate_csrf,
+            "drawn": drawn,
+            "faults_of": faults_of,
+            "programme_name": self.programme.name.in_language(language),
+            "district": self.programme.district.in_language(language),
+        }
+
+    def navigation(self) -> dict[str, object]:
+        """Return who is signed in, the lines of the navigation for that person, and the one that is open."""
+        who = self.person()
+        doors = [] if who is None else [door for door in self._doors if door.opens_for(who)]
+        return {"who": who, "doors": doors, "current": _current(doors)}
+
+    def word(self, key: str, **values: object) -> str:
+        """Return a text in the page's language."""
+        return speaker(self._wording[page_language()])(key, **values)
+
+    def go(self, path: str) -> BaseResponse:
+        """Lead on after a form was taken: reloading that page sends nothing twice."""
+        return redirect(path, 303)
+
+    def tell(self, key: str, kind: str = "ok", **values: object) -> None:
+        """Put a notice onto the next page that is shown; `kind` is `ok`, `amber`, `check` or `no`."""
+        flash(self.word(Said(key, **values)), kind)
+
+    def fault(self, status: int, key: str, **values: object) -> Response:
+        """Return a page that says what went wrong, and the way back."""
+        return self.page("staff/fault", status, said=Said(key, **values), code=status, number=request_id())
+
+    def _problem(self, problem: Problem) -> Response:
+        language = page_language()
+        kind = problem.kind
+        said = {"zh": kind.zh, "en": f"{kind.en}. {kind.hint}"}[language]
+        response = self.fault(problem.status, said)
+        if problem.retry_after is not None:
+            response.headers["Retry-After"] = str(problem.retry_after)
+        return response
+
+    def _http_fault(self, error: HTTPException) -> Response:
+        key = f"fault.{error.code}"
+        return self.fault(error.code or 500, key if key in self._wording["zh"] else "fault.other")
+
+
+def _hold_to_token() -> None:
+    if request.method not in {"GET", "HEAD", "OPTIONS"}:
+        try:
+            validate_csrf(request.form.get("csrf_token"))
+        except Exception as error:
+            raise CSRFError from error
+
+
+def _private(response: Response) -> Response:
+    """A page that names people is kept by nobody; forms are sent with their origin, to this site alone."""
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["Referrer-Policy"] = "same-origin"
+    return response
+
+
+def _current(doors: list[Door]) -> str:
+    """Return the path of the line that the page belongs to: the longest that the address begins with."""
+    found = [door.path for door in doors if f"{request.path}/".startswith(f"{door.path}/")]
+    return max(found, key=len, default="")
+
+
+def _here(**changes: object) -> str:
+    """Return this page's address with some values of its query changed, or taken out (None)."""
+    values: dict[str, str] = request.args.to_dict()
+    for name, value in changes.items():
+        values.pop(name, None)
+        if value is not None:
+            values[name] = str(value)
+    return with_query(request.path, values)
