@@ -132,7 +132,12 @@ def test_a_skip_is_a_failure_on_a_build_server_only(tmp_path: Path, ci: str, fai
         str(tmp_path),
     ]
     done = subprocess.run(
-        command, cwd=tmp_path, env={**os.environ, "CI": ci}, capture_output=True, text=True, check=False
+        command,
+        cwd=tmp_path,
+        env={**os.environ, "CI": ci, "PYTEST_ADDOPTS": ""},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert (done.returncode == 1) is failed
     assert ("a part this test needs is missing: Skipped: no browser here" in done.stdout) is failed

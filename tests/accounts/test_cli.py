@@ -245,7 +245,9 @@ def test_every_command_explains_itself(run, kind):
     """`--help` everywhere."""
     code, out, _ = run(kind, "--help")
     assert code == 0
-    assert "Usage: python -m accounts" in out or "Usage: main" in out or kind in out
+    assert out.startswith("Usage: ")
+    commands = out.partition("Commands:")[2].split("\n")
+    assert kind == "log" or [line for line in commands if len(line.split()) > 1]  # each command with what it does
 
 
 def test_a_device_needs_an_operator_unless_said_otherwise(run, store):

@@ -76,16 +76,17 @@ def test_a_log_that_cannot_be_read_to_its_end_is_broken_off_not_ended(tmp_path, 
 
 def test_the_process_ends_when_nobody_listens_any_more(world):
     """A browser that went away leaves nothing behind."""
+    others = children()
     written = run_apart(job(world, "csv"))
     next(written)
-    before = children()
-    assert before
+    started = children() - others
+    assert len(started) == 1
     written.close()
-    for _ in range(50):
-        if not before & children():
+    for _ in range(100):
+        if not started & children():
             break
         time.sleep(0.1)
-    assert not before & children()
+    assert not started & children()
 
 
 def test_it_works_at_low_priority(world):
@@ -98,11 +99,11 @@ def test_it_works_at_low_priority(world):
     while ready.is_alive():
         for child in children() - before:
             with suppress(ProcessLookupError):
-                seen.add(os.getpriority(os.PRIO_PROCESS, child) - os.getpriority(os.PRIO_PROCESS, 0))
+                seen.add(os.getpriority(os.PRIO_PROCESS, child))
         time.sleep(0.02)
     ready.join()
     written.close()
-    assert apart.NICE in seen
+    assert min(19, os.getpriority(os.PRIO_PROCESS, 0) + apart.NICE) in seen
 
 
 def children() -> set[int]:

@@ -318,6 +318,16 @@ def resources() -> tuple[int, int]:
     return len(list(Path("/proc/self/fd").iterdir())), threading.active_count()
 
 
+def grown(before: tuple[int, int]) -> tuple[int, int]:
+    """What this process holds more than before, once a leak would still be there: closing takes a moment."""
+    for _ in range(50):
+        more = tuple(max(0, now - then) for now, then in zip(resources(), before, strict=True))
+        if more == (0, 0):
+            break
+        time.sleep(0.1)
+    return more
+
+
 def test_two_hundred_connections_leave_nothing_behind(lab):
     """Connect, read, disconnect, two hundred times: as many open files and threads as before."""
     card = Type4Card()
@@ -327,7 +337,7 @@ def test_two_hundred_connections_leave_nothing_behind(lab):
     for _ in range(200):
         with on() as tap:
             assert read_card(tap).text == "a.b.c"
-    assert resources() == before
+    assert grown(before) == (0, 0)
 
 
 def test_two_hundred_taps_leave_nothing_behind(lab, watched):
@@ -347,7 +357,7 @@ def test_two_hundred_taps_leave_nothing_behind(lab, watched):
         for reader in READERS:
             watched.wait(ReaderChange.REMOVED, reader)
         before = resources() if number == 1 else before
-    assert resources() == before
+    assert grown(before) == (0, 0)
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,7 @@ def environ(tmp_path, monkeypatch):
 def run(*words: str, typed: str | None = None) -> dict:
     """Run one of the project's command lines and return its JSON."""
     command = [sys.executable, "-m", *words, "--json"]
-    done = subprocess.run(command, input=typed, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, input=typed, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stderr + done.stdout
     return json.loads(done.stdout)
 
