@@ -17,14 +17,13 @@ DEV := $(call stamp,dev,requirements/dev.txt requirements/postgres.txt requireme
 SYSTEM := $(call stamp,system,tools/system-packages-test.txt)
 READERS := $(call stamp,readers,requirements/devices-test.txt)
 
-.PHONY: help run test soak check lint format bench bench-full clean lock setup setup-dev setup-test
+.PHONY: help run test soak check lint format bench bench-full clean lock lock-check setup setup-dev setup-test
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-run: setup ## Set up, make demonstration data where there is none, serve on http://127.0.0.1:8000
-	@$(PY) -m web.demo
-	@exec $(PY) -m gunicorn --config gunicorn.conf.py wsgi:application
+run: setup ## Set up, make demonstration data where there is none, serve on http://127.0.0.1:8000 (PORT=…, ACCESS_LOG=1)
+	@exec $(PY) -m ops run
 
 test: setup-test lint ## Set up, then lint, types and every test with the coverage floor
 	@$(PY) -m pytest -n $(JOBS) --cov -m "not soak"
@@ -53,6 +52,9 @@ bench-full: setup-dev ## Measure with a million holders and log entries; takes l
 lock: setup-dev ## Pin every dependency anew, with hashes (after a change to pyproject.toml or package.json)
 	@tools/lock.sh
 
+lock-check: setup-dev ## Resolve the locks anew, installing nothing, and tell what would move; run it weekly
+	@$(PY) tools/lock_check.py
+
 clean: ## Remove what the tools left behind; keeps .venv and the data under var/
 	@rm -rf .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache build bench-*.json
 	@find . -name __pycache__ -not -path './.venv/*' -not -path './node_modules/*' -prune -exec rm -rf {} +
@@ -63,10 +65,12 @@ setup-dev: setup $(DEV) ## The same and the tools of a developer
 
 setup-test: $(SYSTEM) setup-dev $(READERS) ## The same and, as root on Debian, the system packages of the tests
 
-$(PY):
+# The environment is there once it is whole: what an interrupted run left of it is completed by the next.
+$(VENV)/made:
 	@python=$$(tools/find-python.sh) && "$$python" -m venv $(VENV)
+	@touch $@
 
-$(CORE): | $(PY)
+$(CORE): | $(VENV)/made
 	@echo "installing the locked packages"
 	@$(PIP) --require-hashes -r requirements/core.txt -r requirements/setup.txt
 	@$(PIP) --no-deps --no-build-isolation -e .

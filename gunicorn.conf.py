@@ -27,22 +27,21 @@ STALLED_SECONDS = 10
 
 
 def when_ready(server: Any) -> None:  # noqa: ANN401 - gunicorn's arbiter, which has no types
-    """Bound every wait for a client, in headers, body and answer alike."""
+    """Bound every wait for a client, in headers, body and answer alike, and give the workers a folder for figures.
+
+    The folder, in which all workers count together, is made once the port is taken: where it is not, nothing is left.
+    """
+    if METRICS_FOLDER not in os.environ:
+        os.environ[METRICS_FOLDER] = _made["folder"] = tempfile.mkdtemp(prefix="yunju-metrics-", dir=worker_tmp_dir)
     bound = struct.pack("ll", STALLED_SECONDS, 0)
     for listener in server.LISTENERS:
         listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, bound)
         listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, bound)
 
 
-def on_starting(server: Any) -> None:  # noqa: ANN401, ARG001 - gunicorn's arbiter, which has no types
-    """Give the workers a folder in which their figures are counted together, unless one was named."""
-    if METRICS_FOLDER not in os.environ:
-        os.environ[METRICS_FOLDER] = _made["folder"] = tempfile.mkdtemp(prefix="yunju-metrics-", dir=worker_tmp_dir)
-
-
 def child_exit(server: Any, worker: Any) -> None:  # noqa: ANN401, ARG001 - as above
     """Tell the figures that a worker is gone; what it counted stays counted."""
-    # The library looks for the folder as it is imported: before on_starting it would count for one process alone.
+    # The library looks for the folder as it is imported: before when_ready it would count for one process alone.
     from prometheus_client.multiprocess import mark_process_dead  # noqa: PLC0415 - as said
 
     mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]

@@ -20,7 +20,10 @@ try:
 except ImportError:  # the extra is not installed: the rest of the project works without it
     scard = None
 
-INSTALL: Final = "apt-get install pcscd libpcsclite-dev gcc python3-dev && pip install 'yunju[devices]'"
+INSTALL: Final = (
+    "apt-get install pcscd libpcsclite-dev gcc swig pkg-config python3-dev, "
+    "then in the project's folder .venv/bin/pip install --require-hashes -r requirements/devices.txt"
+)
 INSTALL_DAEMON: Final = "apt-get install pcscd && systemctl enable --now pcscd.socket"
 
 POLL_MILLISECONDS: Final = 500

@@ -12,7 +12,7 @@ try:
 except ImportError:  # an optional extra: wedges and card readers work without it
     serial = None
 
-INSTALL: Final = "pip install 'yunju[scanner]'"
+INSTALL: Final = "in the project's folder .venv/bin/pip install --require-hashes -r requirements/scanner.txt"
 LINE_MOST: Final = 8192
 """The longest line that is taken; a card with its proof as plain text has some 1,100 characters."""
 

@@ -108,10 +108,10 @@ class AccessLog:
 ACCESS = AccessLog()
 
 
-def configure_logging(level: str, stream: IO[str] | None = None) -> None:
+def configure_logging(level: str, stream: IO[str] | None = None, *, access: bool = True) -> None:
     """Write all lines of `level` and above to `stream` (standard error) as JSON; replaces earlier handlers.
 
-    The access log is written at `info` and `debug`.
+    The access log is written at `info` and `debug`, where `access` asks for it.
     """
     stream = stream if stream is not None else sys.stderr
     handler = logging.StreamHandler(stream)
@@ -123,7 +123,7 @@ def configure_logging(level: str, stream: IO[str] | None = None) -> None:
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
     # Each worker looks whether its tables are new enough; only what goes wrong is worth a line.
     logging.getLogger("alembic").setLevel(logging.WARNING)
-    ACCESS.open(stream if root.isEnabledFor(logging.INFO) else None)
+    ACCESS.open(stream if access and root.isEnabledFor(logging.INFO) else None)
 
 
 def _time(at: datetime) -> str:

@@ -53,6 +53,7 @@ class Settings:
     metrics_token: Secret | None
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...]
     log_level: str
+    access_log: bool
     allow_plain_http: bool
     allow_redis_loss: bool
 
@@ -130,6 +131,8 @@ _SETTINGS = (
     Setting("YUNJU_TRUSTED_PROXIES", "trusted_proxies", "",
             "Networks (CIDR, separated by commas) whose X-Forwarded-For is believed.", values.networks),
     Setting("YUNJU_LOG_LEVEL", "log_level", "info", "`debug`, `info`, `warning` or `error`.", values.log_level),
+    Setting("YUNJU_ACCESS_LOG", "access_log", "yes",
+            "`no` leaves out the one line a request, written at the levels `info` and `debug`.", values.yes_or_no),
     Setting("YUNJU_DANGEROUS_ALLOW_PLAIN_HTTP", "allow_plain_http", "no",
             "`yes` lets YUNJU_BASE_URL be `http` on other machines: tokens and names can then be read on the way.",
             values.yes_or_no),

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from edge.cli import main_group, run
+from ops.run import run as serve
 from ops.work import work
 
 
 @main_group("ops")
 def main() -> None:
-    """Run the system: background work."""
+    """Run the system: the demonstration, the background work."""
 
 
+main.add_command(serve)
 main.add_command(work)
 
 if __name__ == "__main__":

@@ -103,7 +103,26 @@ def test_each_service_gives_up_privileges(services: dict[str, dict[str, object]]
         assert service["cap_drop"] == ["ALL"], name
         assert service["security_opt"] == ["no-new-privileges:true"], name
         data += [volume.split(":")[0] for volume in service["volumes"] if volume.endswith(":/data")]
-    assert len(set(data)) == len(services) - 1, "each its own, and front none"
+    assert sorted(data) == ["issuer-data"] * 2 + ["verifier-data"] * 2, "a part shares its data with its own work alone"
+
+
+@pytest.mark.parametrize("part", ["issuer", "verifier"])
+def test_each_part_has_its_background_work_beside_it(services: dict[str, dict[str, object]], part: str) -> None:
+    """The same settings and data as its web workers, another command, a health check of its own."""
+    web, work = services[part], services[f"{part}-work"]
+    assert work["command"] == ["python", "-m", "ops", "work"]
+    assert work["healthcheck"]["test"] == ["CMD", "python", "-m", "ops", "work", "--status"]
+    for shared in ("environment", "volumes", "image"):
+        assert work[shared] == web[shared]
+
+
+@pytest.mark.parametrize("unit", ["web", "work"])
+def test_units_run_apart_without_privileges(unit: str) -> None:
+    """A machine without containers runs the same two processes, each restarted by itself."""
+    text = (ROOT / f"deploy/systemd/yunju-{unit}.service").read_text(encoding="utf-8")
+    assert ("-m ops work" if unit == "work" else "-m gunicorn --config gunicorn.conf.py wsgi:application") in text
+    for line in ("User=yunju", "NoNewPrivileges=yes", "ProtectSystem=strict", "Restart=always", "UMask=0077"):
+        assert line in text.splitlines()
 
 
 def test_ports_are_published_on_loopback_only(services: dict[str, dict[str, object]]) -> None:

@@ -4,13 +4,15 @@ import ast
 import hashlib
 import json
 import re
+import runpy
 import subprocess
 import sys
 import tomllib
-from importlib.metadata import packages_distributions
+from importlib.metadata import PackageNotFoundError, distribution, packages_distributions
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCKS = {
@@ -73,6 +75,91 @@ def test_locks_agree_with_the_core(lock: str) -> None:
     """One version of each package, whichever of the locks are installed."""
     core, other = pins(read_lock("core")), pins(read_lock(lock))
     assert {name: version for name, version in other.items() if core.get(name, version) != version} == {}
+
+
+PINNED = re.compile(r"^([\w.-]+)(?:\[([\w,.-]+)\])?==", re.MULTILINE)
+
+
+def extras_pinned(text: str) -> dict[str, set[str]]:
+    """The names of a lock and the extras that each is pinned with."""
+    return {canonical(name): set(filter(None, extras.split(","))) for name, extras in PINNED.findall(text)}
+
+
+def bare_pins(text: str) -> list[str]:
+    """What Debian's pip would look for afresh: packages asked for with an extra that the lock pins without.
+
+    Read as that pip does, from what each locked package that is installed here asks for itself.
+    """
+    pinned, faults = extras_pinned(text), []
+    for name, extras in pinned.items():
+        for line in requires(name) or []:
+            asked = Requirement(line)
+            holds = asked.marker is None or any(asked.marker.evaluate({"extra": one}) for one in {"", *extras})
+            missing = asked.extras - pinned.get(canonical(asked.name), set(asked.extras))
+            if holds and missing:
+                faults.append(f"{name} asks for {asked.name}[{','.join(sorted(missing))}]")
+    return faults
+
+
+def requires(name: str) -> list[str] | None:
+    """What an installed distribution asks for; None where it is not installed (a lock of another kind of machine)."""
+    try:
+        return distribution(name).requires
+    except PackageNotFoundError:
+        return None
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_what_is_asked_for_with_an_extra_is_pinned_with_it(lock: str) -> None:
+    """Debian 12's pip looks for an unpinned version otherwise, and hash-checking mode refuses it."""
+    assert bare_pins(read_lock(lock)) == []
+
+
+def test_our_own_extras_are_pinned_with_their_extras_too() -> None:
+    """What pyproject.toml asks for with an extra, as psycopg[binary], stands so in the lock of its kind."""
+    faults = []
+    for lock, extra in LOCKS.items():
+        lines = PROJECT["dependencies"] if extra is None else PROJECT["optional-dependencies"][extra]
+        pinned = extras_pinned(read_lock(lock))
+        asked = [Requirement(line) for line in lines]
+        faults += [str(one) for one in asked if one.extras - pinned[canonical(one.name)]]
+    assert faults == []
+
+
+def test_a_pin_that_lost_its_extra_is_found() -> None:
+    """The rule itself can fail: the very line that stopped `make test` on a fresh machine."""
+    text = read_lock("dev")
+    assert "coverage[toml]==" in text
+    assert bare_pins(text.replace("coverage[toml]==", "coverage==")) == ["pytest-cov asks for coverage[toml]"]
+
+
+def test_nothing_is_installed_by_an_index_name_that_is_not_ours() -> None:
+    """Whoever publishes that name would run code on counters: installs name the checkout's own lists."""
+    named = subprocess.run(
+        ["git", "grep", "-nE", r"pip install[^#]*['\" ]yunju", "--", ".", ":!CHANGELOG.md", ":!tests/test_locks.py"],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert named.stdout == ""
+
+
+def test_the_check_of_the_locks_tells_what_would_move() -> None:
+    """New, gone, another version; nothing for what stays."""
+    moves = runpy.run_path(str(ROOT / "tools/lock_check.py"))["moves"]
+    before, after = {"a": "1", "b[x]": "1", "c": "1"}, {"a": "1", "b[x]": "2", "d": "1"}
+    assert list(moves(before, after)) == ["b[x] 1 would become 2", "c 1 would go", "d 1 would come"]
+
+
+def test_the_licence_is_told_wherever_one_looks() -> None:
+    """LICENSE in full, pyproject.toml, README, and a notice for every package whose files are copied."""
+    text = (ROOT / "LICENSE").read_text(encoding="utf-8")
+    assert "Apache License" in text
+    assert "END OF TERMS AND CONDITIONS" in text
+    assert PROJECT["license"] == "Apache-2.0"
+    assert all((ROOT / name).exists() for name in PROJECT["license-files"])
+    assert "(LICENSE)" in (ROOT / "README.md").read_text(encoding="utf-8")
+    notice = (ROOT / "NOTICE").read_text(encoding="utf-8")
+    manifest = json.loads((ROOT / "web/static/vendor/manifest.json").read_bytes())
+    assert [one["package"] for one in manifest["assets"] if one["package"] not in notice] == []
 
 
 def imported(folder: str) -> set[str]:

@@ -38,6 +38,7 @@ from web.seeding import (
 NOTE: Final = "demo.json"
 """In YUNJU_VAR: marks the data as a demonstration's, and keeps its sign-ins (mode 0600)."""
 AUDITORS: Final = {"auditor.li": "reads the log", "auditor.zhao": "may also ask for a name, saying what for"}
+LOCK: Final = ".demo-lock"
 BEGUN: Final = "demo.begun"
 """In YUNJU_VAR from before the first datum until NOTE is written: what lies there then is half made, and ours."""
 
@@ -66,7 +67,7 @@ class DemoOffice:
 
 def open_office(settings: Settings) -> DemoOffice:
     """Open the stores that the settings name, making them where they are absent."""
-    settings.var.mkdir(parents=True, exist_ok=True)
+    settings.var.mkdir(parents=True, exist_ok=True, mode=0o700)
     return DemoOffice(settings, open_issuer(settings), AccountStore.open(settings.accounts_url))
 
 
@@ -78,15 +79,21 @@ def demonstrate(office: DemoOffice, at: datetime) -> Demo:
         return _read(note)
     holders = tuple(seed_issuer(office.desk, at))
     made = Demo(holders, seed_accounts(office.accounts, at))
-    _write(note, made)
+    write_whole(note, json.dumps(asdict(made), ensure_ascii=False))
     (office.settings.var / BEGUN).unlink(missing_ok=True)
     return made
 
 
-def _write(note: Path, made: Demo) -> None:
-    handle = os.open(note, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+def write_whole(note: Path, text: str) -> None:
+    """Write a file for this user alone, whole or not at all: half a note would open nothing."""
+    draft = note.with_name(f".{note.name}.draft")
+    draft.unlink(missing_ok=True)
+    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(handle, "w", encoding="utf-8") as file:
-        json.dump(asdict(made), file, ensure_ascii=False)
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(note)
 
 
 def _read(note: Path) -> Demo:
@@ -103,10 +110,14 @@ def is_elses(settings: Settings) -> bool:
 
 
 def remove(settings: Settings) -> bool:
-    """Remove the demonstration's folder; tell whether there was one. Never removes data of another kind."""
+    """Empty the demonstration's folder; tell whether there was one. Never removes data of another kind."""
     if not (settings.var / NOTE).exists() and not (settings.var / BEGUN).exists():
         return False
-    shutil.rmtree(settings.var)
+    for path in settings.var.iterdir():
+        if path.name in {BEGUN, LOCK}:
+            continue  # stopped here, the next run finds that what is left is half made
+        shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+    (settings.var / BEGUN).unlink(missing_ok=True)
     return True
 
 
@@ -123,8 +134,7 @@ def describe(office: DemoOffice, demo: Demo, at: datetime) -> str:
     people = demo.accounts.people
     lines += ["", f"Audit     {base}/audit   sign in with a name and password of:"]
     lines += [f"  {name:<14} {password}   {told}" for name, told in AUDITORS.items() if (password := people.get(name))]
-    lines += ["", "Sign-ins"]
-    lines += [f"  {name:<14} {password}" for name, password in people.items() if name not in AUDITORS]
+    lines += ["", "Supervisor at a counter, after the tablet's own code"]
     lines += [f"  operator {code}  PIN {pin}" for code, pin in demo.accounts.operators.items()]
     return "\n".join(lines)
 
@@ -137,43 +147,56 @@ def _holder_lines(office: DemoOffice, holder: DemoHolder, at: datetime) -> list[
     return [*lines, f"    printed card   {text}"] if text else lines
 
 
-def run(settings: Settings, clock: Clock, *, fresh: bool) -> int:
-    """Make or show the demonstration; 1 with a remedy where `fresh` would remove somebody's real data.
+def prepare(settings: Settings, clock: Clock, *, fresh: bool = False) -> bool:
+    """Make the demonstration's data where there is none; False, with nothing changed, where others' data lie there.
 
-    Of two that run together one waits for the other; what an interrupted run left half made is made anew.
+    Of two that run together one waits for the other. What an interrupted run left half made is made anew.
     """
+    if is_elses(settings):
+        return False
     with _alone(settings.var):
-        return _run(settings, clock, fresh=fresh)
+        half_made = (settings.var / BEGUN).exists() and not (settings.var / NOTE).exists()
+        if fresh or half_made:
+            remove(settings)
+        if not (settings.var / NOTE).exists():
+            (settings.var / BEGUN).touch()
+        office = open_office(settings)
+        try:
+            demonstrate(office, clock.now())
+        finally:
+            office.close()
+    return True
+
+
+def announce(settings: Settings, clock: Clock, *, prepared: bool = True) -> str:
+    """Return what to print: where to click and how to sign in, with fresh codes; of others' data the address alone."""
+    if not prepared:
+        return f"Yunju is at {settings.base_url}; the data under {settings.var} is left as it is."
+    with _alone(settings.var):
+        office = open_office(settings)
+        try:
+            at = clock.now()
+            return describe(office, demonstrate(office, at), at)
+        finally:
+            office.close()
+
+
+def run(settings: Settings, clock: Clock, *, fresh: bool) -> int:
+    """Make and show the demonstration; 1 with a remedy where `fresh` would remove somebody's real data."""
+    prepared = prepare(settings, clock, fresh=fresh)
+    if fresh and not prepared:
+        print(f"error: {settings.var} is no demonstration's\nhint: remove it by hand", file=sys.stderr)
+        return 1
+    print(announce(settings, clock, prepared=prepared), flush=True)
+    return 0
 
 
 @contextmanager
 def _alone(var: Path) -> Iterator[None]:
-    var.parent.mkdir(parents=True, exist_ok=True)
-    with var.with_name(f".{var.name}.demo-lock").open("w") as lock:
+    var.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with (var / LOCK).open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
-
-
-def _run(settings: Settings, clock: Clock, *, fresh: bool) -> int:
-    if is_elses(settings):
-        if fresh:
-            print(f"error: {settings.var} is no demonstration's\nhint: remove it by hand", file=sys.stderr)
-            return 1
-        print(f"Yunju is at {settings.base_url}; the data under {settings.var} is left as it is.")
-        return 0
-    half_made = (settings.var / BEGUN).exists() and not (settings.var / NOTE).exists()
-    if fresh or half_made:
-        remove(settings)
-    if not (settings.var / NOTE).exists():
-        settings.var.mkdir(parents=True, exist_ok=True)
-        (settings.var / BEGUN).touch()
-    office = open_office(settings)
-    try:
-        at = clock.now()
-        print(describe(office, demonstrate(office, at), at), flush=True)
-    finally:
-        office.close()
-    return 0
 
 
 def main(arguments: list[str] | None = None) -> int:

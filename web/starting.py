@@ -34,7 +34,7 @@ def start(environ: Mapping[str, str]) -> Flask:
     """Return the application that the environment describes; exits with BOOT_ERROR and a remedy where it cannot."""
     try:
         settings = load_settings(environ)
-        configure_logging(settings.log_level)
+        configure_logging(settings.log_level, access=settings.access_log)
         return create_application(settings)
     except Exception as error:
         if (hint := _hint(error)) is None:

@@ -3,16 +3,15 @@
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
-from urllib.request import urlopen
 
 import pytest
 from playwright.sync_api import expect
 
+from tests.verifier.machine import free_port
 from tests.web.conftest import Watched
 from tests.web.phone import copied
 
@@ -23,45 +22,42 @@ READY_WITHIN_S = 90
 
 
 class Machine:
-    """A machine as `make run` leaves it. `printed` is what the demonstration said."""
+    """A machine as `make run` leaves it. `printed` is what was said once it listened."""
 
     def __init__(self, folder: Path) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+        port = free_port()
         self.base = f"http://127.0.0.1:{port}"
-        environ = {**os.environ, "YUNJU_VAR": str(folder), "YUNJU_BASE_URL": self.base}
-        demo = [sys.executable, "-m", "web.demo"]
-        self.printed = subprocess.run(demo, env=environ, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-        serve = [sys.executable, "-m", "gunicorn", "--config", "gunicorn.conf.py", "-b", f"127.0.0.1:{port}"]
-        self._process = subprocess.Popen(
-            [*serve, "wsgi:application"], env=environ, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
+        environ = {**os.environ, "YUNJU_VAR": str(folder / "var"), "PORT": str(port)}
+        self._out = folder / "out"
+        with self._out.open("wb") as out:
+            self._process = subprocess.Popen([sys.executable, "-m", "ops", "run"], env=environ, cwd=ROOT, stdout=out)
         try:
             self._wait()
         except BaseException:
             self.close()  # a service that nobody owns would serve on
             raise
 
+    @property
+    def printed(self) -> str:
+        return self._out.read_text()
+
     def _wait(self) -> None:
         ends = time.monotonic() + READY_WITHIN_S
         while time.monotonic() < ends:
-            try:
-                with urlopen(f"{self.base}/readyz", timeout=2):
-                    return
-            except OSError:
-                time.sleep(0.2)
+            if "operator 1001" in self.printed:
+                return
+            time.sleep(0.2)
         pytest.fail("the service did not become ready")
 
     def close(self) -> None:
         self._process.send_signal(signal.SIGTERM)
-        self._process.wait(timeout=30)
+        self._process.wait(timeout=60)
 
 
 @pytest.fixture
 def machine(tmp_path):
     """A served demonstration."""
-    made = Machine(tmp_path / "var")
+    made = Machine(tmp_path)
     yield made
     made.close()
 
