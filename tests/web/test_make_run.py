@@ -68,6 +68,12 @@ def test_what_the_demonstration_prints_is_enough_to_do_the_main_job(machine, bro
     tablet = opened("/counter")
     tablet.fill("#enrol-code", re.search(r"(\S+)  区全民健身活动中心", machine.printed)[1])
     tablet.press("#enrol-code", "Enter")
+    operator, pin = re.search(r"operator (\d+)  PIN (\d+)", machine.printed).groups()
+    tablet.click("#operator")
+    tablet.fill("#operator-code", operator)
+    tablet.fill("#operator-pin", pin)
+    tablet.press("#operator-pin", "Enter")
+    expect(tablet.locator("#operator")).to_contain_text("李静")
     silver = machine.printed.partition("银卡")[2]
     tablet.fill("#presented", re.search(r"printed card   (.+)", silver)[1])
     tablet.press("#presented", "Enter")
