@@ -134,7 +134,7 @@ def describe(office: DemoOffice, demo: Demo, at: datetime) -> str:
     people = demo.accounts.people
     lines += ["", f"Audit     {base}/audit   sign in with a name and password of:"]
     lines += [f"  {name:<14} {password}   {told}" for name, told in AUDITORS.items() if (password := people.get(name))]
-    lines += ["", "At each counter an operator signs in after the tablet's own code; this one may supervise too:"]
+    lines += ["", "Operator  signs in at a counter, after the tablet's own code; may supervise too:"]
     lines += [f"  operator {code}  PIN {pin}" for code, pin in demo.accounts.operators.items()]
     return "\n".join(lines)
 
