@@ -36,6 +36,7 @@ class Settings:
     accounts_url: str
     verifier_url: str
     published: Path
+    attachments: Path
     issuer_url: str | None
     issuer_token_file: Path
     keys: Path
@@ -100,6 +101,8 @@ _SETTINGS = (
             "The verifier's erasable details: `sqlite:///…` or `postgresql://…`.", values.database_url),
     Setting("YUNJU_PUBLISHED", "published", "{var}/published",
             "The folder of signed documents that the issuer writes and the others read.", Path),
+    Setting("YUNJU_ATTACHMENTS", "attachments", "{var}/attachments",
+            "The folder of the papers that applicants send, each file sealed; back it up with the register.", Path),
     Setting("YUNJU_ISSUER_URL", "issuer_url", None,
             "An issuer on another machine, from which a verifier fetches those documents into its own folder.",
             values.base_url),

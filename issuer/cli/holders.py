@@ -11,6 +11,7 @@ import click
 from edge.cli import Refusal, emit, json_option
 from issuer.cli.office import IssuerCli, identity_options, read_identity
 from issuer.issuing.issuing import cards_of
+from issuer.issuing.settling import withdraw as withdraw_ground
 from issuer.issuing.views import as_text, card_view, ground_view, holder_view
 from issuer.register import office_log
 from issuer.register.holders import (
@@ -24,7 +25,6 @@ from issuer.register.holders import (
     grounds_of,
     list_holders,
     set_photo,
-    withdraw_ground,
 )
 from issuer.register.marks import rule, set_benefit
 from issuer.register.office_log import OfficeAction
@@ -177,10 +177,11 @@ def ground(
 @json_option
 @click.pass_obj
 def withdraw(office: IssuerCli, /, *, holder_id: str, ground_id: int, as_json: bool) -> None:
-    """Withdraw a ground. Cards that stand on it are ended with `card revoke` or replaced with `card reissue`."""
+    """Withdraw a ground. Every card of the holder follows: it ends, or is replaced by one of the tier that is left."""
     with office.issuer() as issuer:
-        withdraw_ground(issuer, holder_id, ground_id, by=office.actor, at=office.now())
-    emit({"holder": holder_id, "ground": ground_id, "withdrawn": True}, as_json, "ground withdrawn")
+        left = withdraw_ground(issuer, holder_id, ground_id, by=office.actor, at=office.now())
+    shown = {"holder": holder_id, "ground": ground_id, "withdrawn": True, "live_cards": [card.number for card in left]}
+    emit(shown, as_json, f"ground withdrawn; {len(left)} cards are live")
 
 
 @holder.command()

@@ -8,15 +8,14 @@ from typing import Final
 from sqlalchemy.engine import Connection
 
 from issuer.issuing.issuing import IssuedCard, end_card, read_card
+from issuer.issuing.settling import NOT_ENTITLED, end_all
 from issuer.publishing.publish import after_change
 from issuer.register import office_log
 from issuer.register.errors import RefusedError
 from issuer.register.issuer import Issuer
-from issuer.register.marks import mark_ended
 from issuer.register.office_log import OfficeAction
 from issuer.register.tables import CARDS, CardState
 
-NOT_ENTITLED: Final = "not-entitled"
 OFFICE: Final = "office"
 HOLDER: Final = "holder"
 """Who suspended a card: what the holder blocked, the holder may unblock; what the office suspended, only the office."""
@@ -65,14 +64,16 @@ def resume_in(connection: Connection, card: IssuedCard, *, by: str, at: datetime
 def revoke(issuer: Issuer, card_id: str, *, because: str, by: str, at: datetime) -> IssuedCard:
     """Revoke a live card for good; RefusedError for an ended one.
 
-    Because its holder is not entitled any more, verifiers are told to release what is booked (PROGRAMME, scenario 10).
+    Because its holder is not entitled any more, every live card of the holder ends with it, whatever its form, and
+    verifiers are told to release what is booked (PROGRAMME, scenario 10).
     """
     with issuer.register.change() as connection:
         card = read_card(issuer, connection, card_id)
         _refuse_ended(card)
-        end_card(issuer, connection, card, CardState.REVOKED, because=because, by=by, at=at)
         if because == NOT_ENTITLED:
-            mark_ended(connection, card.holder_id, at.astimezone(issuer.programme.zone).date(), by=by, at=at)
+            end_all(issuer, connection, card.holder_id, because=because, by=by, at=at)
+        else:
+            end_card(issuer, connection, card, CardState.REVOKED, because=because, by=by, at=at)
     after_change(issuer, at)
     return _read(issuer, card_id)
 

@@ -19,6 +19,7 @@ from issuer.register.issuer import Issuer
 from issuer.register.marks import raise_benefit
 from issuer.register.office_log import OfficeAction
 from issuer.register.photo import BadPhoto, check_photo
+from issuer.register.searching import name_hash, search_hashes
 from issuer.register.tables import GROUNDS, HOLDERS, PHOTOS
 
 NAME_MOST = 60
@@ -65,8 +66,14 @@ class NewGround:
 
 def add_holder(issuer: Issuer, new: NewHolder, *, by: str, at: datetime) -> Holder:
     """Register a person and return the holder; RefusedError for a bad name or an identity registered already."""
-    name, masked = _checked_name(new.name)
-    phone = _checked_phone(new.phone)
+    with issuer.register.change() as connection:
+        return add_holder_in(issuer, connection, new, by=by, at=at)
+
+
+def add_holder_in(issuer: Issuer, connection: Connection, new: NewHolder, *, by: str, at: datetime) -> Holder:
+    """Register a person inside a transaction, as `add_holder` does."""
+    name, masked = checked_name(new.name)
+    phone = checked_phone(new.phone)
     holder_id = new_id()
     register = issuer.register
     values = {
@@ -79,15 +86,15 @@ def add_holder(issuer: Issuer, new: NewHolder, *, by: str, at: datetime) -> Hold
         "id_hash": register.hash("identity", new.identity.unique_text),
         "phone": None if phone is None else register.seal(phone.encode(), f"holders.phone:{holder_id}"),
         "added_at": at,
+        **search_hashes(register, name, new.identity),
     }
-    with register.change() as connection:
-        known = sa.select(HOLDERS.c.id).where(HOLDERS.c.id_hash == values["id_hash"])
-        found = connection.execute(known).scalar_one_or_none()
-        if found is not None:
-            raise RefusedError("this identity is registered already", f"python -m issuer holder show {found}")
-        connection.execute(HOLDERS.insert().values(values))
-        office_log.append(connection, OfficeAction.HOLDER_ADDED, by=by, at=at, holder=holder_id)
-        return read_holder(issuer, connection, holder_id)
+    known = sa.select(HOLDERS.c.id).where(HOLDERS.c.id_hash == values["id_hash"])
+    found = connection.execute(known).scalar_one_or_none()
+    if found is not None:
+        raise RefusedError("this identity is registered already", f"python -m issuer holder show {found}")
+    connection.execute(HOLDERS.insert().values(values))
+    office_log.append(connection, OfficeAction.HOLDER_ADDED, by=by, at=at, holder=holder_id)
+    return read_holder(issuer, connection, holder_id)
 
 
 def correct_holder(
@@ -96,10 +103,11 @@ def correct_holder(
     """Correct a holder's name or telephone (None: as it is). A card shows the new name once it is reissued."""
     changed: dict[str, object] = {}
     if name is not None:
-        plain, masked = _checked_name(name)
+        plain, masked = checked_name(name)
         changed |= {"name": issuer.register.seal(plain.encode(), f"holders.name:{holder_id}"), "masked_name": masked}
+        changed["name_hash"] = name_hash(issuer.register, plain)
     if phone is not None:
-        digits = _checked_phone(phone)
+        digits = checked_phone(phone)
         sealed = None if digits is None else issuer.register.seal(digits.encode(), f"holders.phone:{holder_id}")
         changed |= {"phone": sealed}
     if not changed:
@@ -150,12 +158,19 @@ def set_photo(issuer: Issuer, holder_id: str, photo: bytes, *, by: str, at: date
         plain = check_photo(photo, rule)
     except BadPhoto as error:
         raise RefusedError(str(error), rule.text.en) from None
-    sealed = issuer.register.seal(plain, f"holder_photos.photo:{holder_id}")
     with issuer.register.change() as connection:
         read_holder(issuer, connection, holder_id)
-        connection.execute(PHOTOS.delete().where(PHOTOS.c.holder_id == holder_id))
-        connection.execute(PHOTOS.insert().values(holder_id=holder_id, photo=sealed, added_at=at))
-        office_log.append(connection, OfficeAction.PHOTO_SET, by=by, at=at, holder=holder_id)
+        set_photo_in(issuer, connection, holder_id, plain, by=by, at=at)
+
+
+def set_photo_in(
+    issuer: Issuer, connection: Connection, holder_id: str, checked: bytes, *, by: str, at: datetime
+) -> None:
+    """Keep a photo that was checked already, sealed, in place of an earlier one, inside a transaction."""
+    sealed = issuer.register.seal(checked, f"holder_photos.photo:{holder_id}")
+    connection.execute(PHOTOS.delete().where(PHOTOS.c.holder_id == holder_id))
+    connection.execute(PHOTOS.insert().values(holder_id=holder_id, photo=sealed, added_at=at))
+    office_log.append(connection, OfficeAction.PHOTO_SET, by=by, at=at, holder=holder_id)
 
 
 def photo_of(issuer: Issuer, holder_id: str) -> bytes | None:
@@ -171,6 +186,14 @@ def add_ground(issuer: Issuer, holder_id: str, new: NewGround, *, by: str, at: d
 
     Changes no card by itself: a higher tier comes with the next card that is issued or reissued.
     """
+    with issuer.register.change() as connection:
+        return add_ground_in(issuer, connection, holder_id, new, by=by, at=at)
+
+
+def add_ground_in(
+    issuer: Issuer, connection: Connection, holder_id: str, new: NewGround, *, by: str, at: datetime
+) -> HeldGround:
+    """Record an approved ground inside a transaction, as `add_ground` does."""
     tier = _checked_ground(issuer, new)
     values = {
         "holder_id": holder_id,
@@ -185,32 +208,28 @@ def add_ground(issuer: Issuer, holder_id: str, new: NewGround, *, by: str, at: d
         "basis_ends": new.basis_ends,
         "added_at": at,
     }
-    with issuer.register.change() as connection:
-        read_holder(issuer, connection, holder_id)
-        ground_id = connection.execute(GROUNDS.insert().values(values).returning(GROUNDS.c.id)).scalar_one()
-        office_log.append(
-            connection,
-            OfficeAction.GROUND_ADDED,
-            by=by,
-            at=at,
-            holder=holder_id,
-            ground=new.code,
-            tier=tier,
-            id=ground_id,
-        )
-        for benefit in issuer.programme.grounds[new.code].raises:
-            raise_benefit(connection, holder_id, benefit, by=by, at=at)
-        return next(ground for ground in read_grounds(connection, holder_id) if ground.id == ground_id)
+    read_holder(issuer, connection, holder_id)
+    ground_id = connection.execute(GROUNDS.insert().values(values).returning(GROUNDS.c.id)).scalar_one()
+    told = {"ground": new.code, "tier": tier, "id": ground_id}
+    office_log.append(connection, OfficeAction.GROUND_ADDED, by=by, at=at, holder=holder_id, **told)
+    for benefit in issuer.programme.grounds[new.code].raises:
+        raise_benefit(connection, holder_id, benefit, by=by, at=at)
+    return next(ground for ground in read_grounds(connection, holder_id) if ground.id == ground_id)
 
 
 def withdraw_ground(issuer: Issuer, holder_id: str, ground_id: int, *, by: str, at: datetime) -> None:
     """Withdraw a ground: no card is issued or refreshed on it any more. Cards that stand are ended by `revoke`."""
     with issuer.register.change() as connection:
-        held = next((ground for ground in read_grounds(connection, holder_id) if ground.id == ground_id), None)
-        if held is None or held.withdrawn_at is not None:
-            raise RefusedError("the holder has no such ground", f"python -m issuer holder show {holder_id}")
-        connection.execute(GROUNDS.update().where(GROUNDS.c.id == ground_id).values(withdrawn_at=at))
-        office_log.append(connection, OfficeAction.GROUND_WITHDRAWN, by=by, at=at, holder=holder_id, id=ground_id)
+        withdraw_ground_in(connection, holder_id, ground_id, by=by, at=at)
+
+
+def withdraw_ground_in(connection: Connection, holder_id: str, ground_id: int, *, by: str, at: datetime) -> None:
+    """Withdraw a ground inside a transaction; RefusedError where the holder has no such ground."""
+    held = next((ground for ground in read_grounds(connection, holder_id) if ground.id == ground_id), None)
+    if held is None or held.withdrawn_at is not None:
+        raise RefusedError("the holder has no such ground", f"python -m issuer holder show {holder_id}")
+    connection.execute(GROUNDS.update().where(GROUNDS.c.id == ground_id).values(withdrawn_at=at))
+    office_log.append(connection, OfficeAction.GROUND_WITHDRAWN, by=by, at=at, holder=holder_id, id=ground_id)
 
 
 def grounds_of(issuer: Issuer, holder_id: str) -> list[HeldGround]:
@@ -259,7 +278,7 @@ def _holder(issuer: Issuer, row: Row[tuple[object, ...]]) -> Holder:
     )
 
 
-def _checked_name(name: str) -> tuple[str, str]:
+def checked_name(name: str) -> tuple[str, str]:
     """Return a name as it is kept (NFC, single spaces) and as a card carries it."""
     plain = " ".join(unicodedata.normalize("NFC", name).split())
     if not plain or len(plain) > NAME_MOST:
@@ -269,7 +288,8 @@ def _checked_name(name: str) -> tuple[str, str]:
     return plain, mask(plain)
 
 
-def _checked_phone(phone: str | None) -> str | None:
+def checked_phone(phone: str | None) -> str | None:
+    """Return a telephone number as it is kept; None for none, RefusedError for what is no number."""
     if phone is None or not phone.strip():
         return None
     plain = "".join(unicodedata.normalize("NFKC", phone).split()).replace("-", "")

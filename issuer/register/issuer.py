@@ -11,6 +11,7 @@ from cards.programme.types import Programme
 from edge.settings import Settings
 from issuer.register.database import Register
 from issuer.register.indexes import POOL_SIZE
+from issuer.register.searching import fill_search_hashes
 from keys.store import KeyStore
 
 
@@ -29,6 +30,7 @@ class Issuer:
     published: Path
     status_ttl: timedelta
     base_url: str
+    attachments: Path
     roots: KeyStore | None = None
     pool_size: int = POOL_SIZE
     publishes: bool = True
@@ -50,13 +52,16 @@ def open_issuer(settings: Settings, *, roots: Path | None = None) -> Issuer:
     """
     programme = load_programme(settings.programme)
     keys = KeyStore(settings.keys)
+    register = Register.open(settings.register_url, settings.secret())
+    fill_search_hashes(register)
     return Issuer(
-        register=Register.open(settings.register_url, settings.secret()),
+        register=register,
         programme=programme,
         programme_file=settings.programme,
         keys=keys,
         published=settings.published,
         status_ttl=timedelta(seconds=settings.status_ttl),
         base_url=settings.base_url,
+        attachments=settings.attachments,
         roots=keys if roots is None else KeyStore(roots),
     )

@@ -1,16 +1,27 @@
-"""The office log: who did what to whom, and when; append-only. Ids and codes alone: no name, number or note."""
+"""The office log: who did what to whom, and when; append-only and chained. Ids and codes alone: no name, no note.
+
+Each line's link is SHA-256 over the link before it and the line: whoever alters or removes a line breaks every later
+link, and the checkpoints that were signed over one.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from hashlib import sha256
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from issuer.register.tables import OFFICE_LOG
+from edge.instants import to_epoch
+from issuer.register.tables import OFFICE_CHAIN, OFFICE_LOG
+
+FIRST_LINK: Final = "0" * 64
+_CHECKED_AT_ONCE: Final = 1000
 
 
 class OfficeAction(StrEnum):
@@ -34,6 +45,23 @@ class OfficeAction(StrEnum):
     CODE_MADE = "code-made"
     CODE_CANCELLED = "code-cancelled"
     BUNDLE_SIGNED = "bundle-signed"
+    APPLICATION_RECEIVED = "application-received"
+    APPLICATION_CLAIMED = "application-claimed"
+    APPLICATION_RELEASED = "application-released"
+    APPLICATION_CHECKED = "application-checked"
+    APPLICATION_SHOWN = "application-shown"
+    APPLICATION_NOTED = "application-noted"
+    APPLICATION_ASKED = "application-asked"
+    APPLICATION_SUPPLIED = "application-supplied"
+    APPLICATION_REVIEWED = "application-reviewed"
+    APPLICATION_RETURNED = "application-returned"
+    APPLICATION_APPROVED = "application-approved"
+    APPLICATION_REFUSED = "application-refused"
+    APPLICATION_WITHDRAWN = "application-withdrawn"
+    LIST_IMPORTED = "list-imported"
+    BROKEN_GLASS = "broken-glass"
+    HOLDER_ERASED = "holder-erased"
+    LETTER_PRINTED = "letter-printed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +89,77 @@ def append(
 ) -> None:
     """Write one line, in the transaction of the change that it tells of."""
     line = {"at": at, "actor": by, "action": action.value, "holder_id": holder, "card_id": card, "detail": detail}
-    connection.execute(OFFICE_LOG.insert().values(line))
+    seq = connection.execute(OFFICE_LOG.insert().values(line).returning(OFFICE_LOG.c.seq)).scalar_one()
+    last = sa.select(OFFICE_CHAIN.c.link).order_by(OFFICE_CHAIN.c.seq.desc()).limit(1)
+    before = connection.execute(last).scalar_one_or_none() or FIRST_LINK
+    connection.execute(OFFICE_CHAIN.insert().values(seq=seq, link=_link(before, seq, line)))
 
 
-def newest(connection: Connection, limit: int, *, holder: str | None = None) -> list[OfficeEntry]:
-    """Return the last `limit` lines, newest first, of one holder if given."""
-    asked = sa.select(OFFICE_LOG).order_by(OFFICE_LOG.c.seq.desc()).limit(limit)
-    if holder is not None:
-        asked = asked.where(OFFICE_LOG.c.holder_id == holder)
+def _link(before: str, seq: int, line: Mapping[str, object]) -> str:
+    at = line["at"]
+    epoch = to_epoch(at) if isinstance(at, datetime) else at
+    told = [before, seq, epoch, line["actor"], line["action"], line["holder_id"], line["card_id"], line["detail"]]
+    text = json.dumps(told, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return sha256(text.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """The office log's end: how many lines it has, the last one's number and link; `broken_at` the first wrong line."""
+
+    lines: int
+    last: int
+    link: str
+    broken_at: int | None = None
+
+
+def chain_end(connection: Connection) -> Chain:
+    """Return the end of the chain as it stands, without checking it."""
+    lines, last = connection.execute(sa.select(sa.func.count(), sa.func.max(OFFICE_CHAIN.c.seq))).one()
+    asked = sa.select(OFFICE_CHAIN.c.link).where(OFFICE_CHAIN.c.seq == last)
+    return Chain(lines, last or 0, connection.execute(asked).scalar_one_or_none() or FIRST_LINK)
+
+
+def check_chain(connection: Connection) -> Chain:
+    """Go through the whole log and its chain; `broken_at` names the first line that was altered, added or removed."""
+    before, lines, last = FIRST_LINK, 0, 0
+    for line, link in _linked_lines(connection):
+        found = _link(before, line["seq"], line)
+        if found != link:
+            return Chain(lines, last, before, broken_at=line["seq"])
+        before, lines, last = found, lines + 1, line["seq"]
+    end = chain_end(connection)
+    return Chain(lines, last, before, None if end.lines == lines else last + 1)
+
+
+def _linked_lines(connection: Connection) -> Iterator[tuple[dict[str, Any], str | None]]:
+    joined = OFFICE_LOG.outerjoin(OFFICE_CHAIN, OFFICE_CHAIN.c.seq == OFFICE_LOG.c.seq)
+    after = 0
+    while True:
+        asked = sa.select(OFFICE_LOG, OFFICE_CHAIN.c.link).select_from(joined).where(OFFICE_LOG.c.seq > after)
+        rows = connection.execute(asked.order_by(OFFICE_LOG.c.seq).limit(_CHECKED_AT_ONCE)).mappings().all()
+        if not rows:
+            return
+        for row in rows:
+            line = dict(row)
+            yield line, line.pop("link")
+        after = rows[-1]["seq"]
+
+
+def newest(
+    connection: Connection,
+    limit: int,
+    *,
+    offset: int = 0,
+    holder: str | None = None,
+    actor: str | None = None,
+    action: str | None = None,
+) -> list[OfficeEntry]:
+    """Return `limit` lines, newest first, after the first `offset`; of one holder, actor or action if given."""
+    asked = sa.select(OFFICE_LOG).order_by(OFFICE_LOG.c.seq.desc()).limit(limit).offset(offset)
+    for column, wanted in (("holder_id", holder), ("actor", actor), ("action", action)):
+        if wanted is not None:
+            asked = asked.where(OFFICE_LOG.c[column] == wanted)
     rows = connection.execute(asked)
     return [
         OfficeEntry(row.seq, row.at, row.actor, OfficeAction(row.action), row.holder_id, row.card_id, row.detail)

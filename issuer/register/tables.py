@@ -55,6 +55,8 @@ HOLDERS = sa.Table(
     sa.Column("id_hash", HASH, nullable=False, unique=True),
     sa.Column("phone", sa.LargeBinary),
     sa.Column("added_at", InstantColumn, nullable=False),
+    sa.Column("name_hash", HASH, index=True),
+    sa.Column("masked_id_hash", HASH, index=True),
 )
 
 PHOTOS = sa.Table(
@@ -199,4 +201,11 @@ OFFICE_LOG = sa.Table(
     sa.Column("holder_id", ID, index=True),
     sa.Column("card_id", ID, index=True),
     sa.Column("detail", sa.JSON, nullable=False),
+)
+
+OFFICE_CHAIN = sa.Table(
+    "office_chain",
+    METADATA,
+    sa.Column("seq", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("link", HASH, nullable=False),
 )

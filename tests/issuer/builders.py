@@ -52,6 +52,7 @@ def make_desk(folder, *, at=NOON, url=None, path=BAIYUN, ready=True, **changes):
         "published": folder / "published",
         "status_ttl": timedelta(seconds=300),
         "base_url": BASE_URL,
+        "attachments": folder / "attachments",
         "roots": keys,
     }
     desk = Issuer(**(values | changes))

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from issuer.register.photo import BadPhoto, check_photo
+from issuer.register.photo import BadPhoto, background_is_white, check_photo
 from tests.issuer.builders import photo, programme
 
 RULE = programme().photo
@@ -38,11 +38,43 @@ def test_metadata_and_trailing_bytes_do_not_survive():
     assert b"SECRET" not in check_photo(noisy, RULE)
 
 
-@pytest.mark.parametrize(("width", "height"), [(441, 358), (357, 441), (716, 882), (1, 1)])
+@pytest.mark.parametrize(("width", "height"), [(441, 358), (357, 441), (800, 882), (1, 1)])
 def test_other_sizes_are_refused_with_both_figures(width, height):
     """The message says what the photo has and what is asked for."""
     with pytest.raises(BadPhoto, match=f"{width} x {height}.*358 x 441"):
         check_photo(photo(width, height), RULE)
+
+
+@pytest.mark.parametrize(("width", "height"), [(716, 882), (1240, 1520), (3000, 3700)])
+def test_a_larger_picture_of_the_right_shape_is_made_to_fit(width, height):
+    """What a phone or a studio gives is larger than the standard; nobody has to cut it by hand."""
+    with Image.open(BytesIO(check_photo(photo(width, height), RULE))) as kept:
+        assert kept.size == (358, 441)
+
+
+@pytest.mark.parametrize("turn", range(1, 9))
+def test_a_phones_picture_is_turned_upright(turn):
+    """The mark of the camera's turn is followed and then gone: head up, whichever way the phone was held."""
+    upright = Image.new("RGB", (358, 441), "white")
+    upright.paste((200, 20, 20), (0, 0, 358, 60))
+    back = {1: None, 2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}[turn]
+    held = upright if back is None else upright.transpose(Image.Transpose(back))
+    exif, file = Image.Exif(), BytesIO()
+    exif[0x0112] = turn
+    held.save(file, "JPEG", exif=exif, quality=95)
+    with Image.open(BytesIO(check_photo(file.getvalue(), RULE))) as kept:
+        assert kept.size == (358, 441)
+        assert kept.getpixel((179, 20))[1] < 90 < kept.getpixel((179, 400))[1]
+        assert not kept.getexif()
+
+
+def test_a_background_that_is_not_white_is_told():
+    """The corners above the head tell a white wall from a landscape."""
+    assert background_is_white(photo())
+    dark = Image.new("RGB", (358, 441), (60, 90, 140))
+    file = BytesIO()
+    dark.save(file, "JPEG")
+    assert not background_is_white(file.getvalue())
 
 
 @pytest.mark.parametrize("form", ["PNG", "GIF", "BMP", "TIFF", "WEBP"])
@@ -61,7 +93,7 @@ def test_print_colours_are_refused():
 def test_a_file_beyond_the_programmes_size_is_not_opened():
     """The limit on bytes comes before any decoding."""
     with pytest.raises(BadPhoto, match="larger than"):
-        check_photo(photo() + b"\0" * RULE.most_bytes, RULE)
+        check_photo(photo() + b"\0" * 10_000_000, RULE)
 
 
 def test_a_header_that_claims_a_huge_picture_costs_nothing():

@@ -2,11 +2,11 @@
 
 from alembic import context
 
-from issuer.register.tables import METADATA
+from issuer.register.application_tables import APPLICATIONS
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=METADATA,
+    target_metadata=APPLICATIONS.metadata,
     version_table=context.config.attributes["version_table"],
     render_as_batch=True,
 )

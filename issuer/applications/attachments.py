@@ -1,0 +1,72 @@
+"""The folder of attachments: each file sealed under the server's secret and bound to its name, a random id.
+
+Trust: who can read the folder sees how many files there are, how large and when they came, and nothing else. A name
+never comes from a client. Whoever can change the folder can remove papers, and can put none in another's place.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from edge.ids import new_id
+from issuer.register.database import Register
+from issuer.register.errors import RefusedError
+
+_NAME: Final = re.compile(r"[A-Za-z0-9_-]{22}", re.ASCII)
+
+
+class Attachments:
+    """Sealed files by random names in one folder; the register's seal binds each to its name."""
+
+    def __init__(self, folder: Path, register: Register) -> None:
+        self._folder = folder
+        self._register = register
+
+    def keep(self, data: bytes) -> str:
+        """Write a file, sealed, and return its name; durable when this returns."""
+        name = new_id()
+        path = self._path(name)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        draft = path.with_name(f".{name}")
+        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(self._register.seal(data, f"attachment:{name}"))
+                file.flush()
+                os.fsync(file.fileno())
+            draft.rename(path)
+        except OSError:
+            draft.unlink(missing_ok=True)
+            raise
+        _sync(path.parent)
+        return name
+
+    def open(self, name: str) -> bytes:
+        """Return a file's bytes; RefusedError where it is gone, Unsealable where it was altered or moved."""
+        try:
+            sealed = self._path(name).read_bytes()
+        except OSError:
+            raise RefusedError("the file is gone", "restore the folder of attachments from its backup") from None
+        return self._register.unseal(sealed, f"attachment:{name}")
+
+    def remove(self, name: str) -> None:
+        """Remove a file; nothing happens where there is none."""
+        with suppress(FileNotFoundError):
+            self._path(name).unlink()
+
+    def _path(self, name: str) -> Path:
+        if not _NAME.fullmatch(name):
+            raise RefusedError("there is no such file", "open it from its application")
+        return self._folder / name[:2] / name
+
+
+def _sync(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,154 @@
+"""What an application says of its person, as one sealed value: nothing of it stands in the clear in any table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Final
+
+import msgspec
+
+from issuer.applications.papers import Claim, Paper
+from issuer.applications.thresholds import Fact
+from issuer.register.errors import RefusedError
+from issuer.register.holders import checked_name, checked_phone
+from issuer.register.identity import BadIdentity, Identity, IdType, check_identity
+
+TEXT_MOST: Final = 200
+_EMAIL_MOST: Final = 254
+_ADDRESS_PARTS: Final = 2
+
+
+class Content(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The sealed part of an application. `facts`: a measure to an amount, or to a day in ISO 8601."""
+
+    name: str
+    id_type: str
+    id_number: str
+    id_country: str = ""
+    phone: str = ""
+    email: str = ""
+    employer: str = ""
+    employer_kind: str = ""
+    post: str = ""
+    facts: dict[str, int | str] = {}
+    basis_ends: date | None = None
+    permit_ends: date | None = None
+    exclusions_seen: bool = False
+    listed_by: str = ""
+    tier: str = ""
+    reference: str = ""
+    body: str = ""
+
+    def __repr__(self) -> str:
+        return "Content(…)"
+
+    @property
+    def identity(self) -> Identity:
+        """The identity, which was checked when the content was made."""
+        return Identity(IdType(self.id_type), self.id_number, self.id_country)
+
+    def known_facts(self) -> dict[str, Fact]:
+        """Return the figures as values: amounts, and days."""
+        return {
+            measure: told if isinstance(told, int) else date.fromisoformat(told) for measure, told in self.facts.items()
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """What somebody typed of a person, not checked yet."""
+
+    name: str = field(repr=False)
+    id_type: str
+    id_number: str = field(repr=False)
+    id_country: str = ""
+    phone: str = field(default="", repr=False)
+    email: str = field(default="", repr=False)
+
+
+class BadField(ValueError):
+    """One field cannot be taken; `field` names it and the message gives the remedy, without quoting what was typed."""
+
+    def __init__(self, name: str, message: str) -> None:
+        super().__init__(message)
+        self.field = name
+
+
+def checked_person(person: Person, today: date) -> Content:
+    """Return what was typed of a person in normal form; BadField names the first field that cannot be taken."""
+    try:
+        name, _ = checked_name(person.name)
+    except RefusedError as error:
+        raise BadField("name", f"{error}; {error.hint}") from None
+    try:
+        phone = checked_phone(person.phone) or ""
+    except RefusedError as error:
+        raise BadField("phone", f"{error}; {error.hint}") from None
+    try:
+        kind = IdType(person.id_type)
+        identity = check_identity(kind, person.id_number, today=today, country=person.id_country or None)
+    except BadIdentity as error:
+        raise BadField("id_number", str(error)) from None
+    except ValueError:
+        raise BadField("id_type", "choose one of the identity documents") from None
+    email = checked_email(person.email)
+    return Content(name, kind.value, identity.number, identity.country, phone, email)
+
+
+def checked_email(text: str) -> str:
+    """Return an e-mail address as it is kept, empty for none; BadField for what no mail can be sent to."""
+    plain = text.strip()
+    if not plain:
+        return ""
+    parts = plain.split("@")
+    named = len(parts) == _ADDRESS_PARTS and all(parts) and "." in parts[1].strip(".")
+    if (
+        not named
+        or len(plain) > _EMAIL_MOST
+        or not plain.isascii()
+        or not plain.isprintable()
+        or set(plain) & set(' <>,;:"\\')
+    ):
+        raise BadField("email", "an e-mail address has the form name@host.example")
+    return plain
+
+
+def claim_of(content: Content, ground: str, limb: str, papers: tuple[Paper, ...]) -> Claim:
+    """Return what the rules try: the content without its person."""
+    return Claim(
+        ground=ground,
+        limb=limb,
+        id_type=IdType(content.id_type),
+        employer=content.employer_kind or None,
+        facts=content.known_facts(),
+        papers=papers,
+        exclusions_seen=content.exclusions_seen,
+        listed_by=content.listed_by or None,
+        tier=content.tier or None,
+        reference=content.reference or None,
+        body=content.body or None,
+        basis_ends=content.basis_ends,
+    )
+
+
+def checked_facts(told: Mapping[str, str], units: Mapping[str, str]) -> dict[str, int | str]:
+    """Return typed figures as they are kept; `units`: each measure's unit. BadField names the measure."""
+    facts: dict[str, int | str] = {}
+    for measure, text in told.items():
+        plain = text.strip().replace(",", "").replace("，", "")
+        if not plain:
+            continue
+        try:
+            facts[measure] = date.fromisoformat(plain).isoformat() if units[measure] == "years" else _whole(plain)
+        except ValueError:
+            remedy = "a day as YYYY-MM-DD" if units[measure] == "years" else "a whole number"
+            raise BadField(measure, f"write {remedy}") from None
+    return facts
+
+
+def _whole(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or len(text) > 15:
+        raise ValueError(text)
+    return int(text)

@@ -1,0 +1,294 @@
+"""What an applicant does: begin, fill in, attach, hand in, supply, withdraw. Page, API, import and CLI all come here.
+
+Each change is one transaction; its line stands in the application's history, and what the office did in its log too.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Final
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from cards.names import mask
+from edge.ids import new_id
+from issuer.applications import notices, records
+from issuer.applications.attachments import Attachments
+from issuer.applications.content import Content, checked_person
+from issuer.applications.content import Person as TypedPerson
+from issuer.applications.files import PlainFile, plain_file
+from issuer.applications.papers import PHOTO, Lack, Paper, ground_of, lacks
+from issuer.applications.records import Application
+from issuer.applications.states import Act, State, due_on, next_state, resumed_due
+from issuer.register import office_log
+from issuer.register.application_tables import APPLICATION_FILES, APPLICATIONS
+from issuer.register.codes import new_code
+from issuer.register.errors import RefusedError
+from issuer.register.issuer import Issuer
+from issuer.register.office_log import OfficeAction
+from issuer.register.photo import BadPhoto, background_is_white, check_photo
+
+APPLICANT: Final = "applicant"
+"""The actor of what an applicant does; the application itself says who that is."""
+OWN_CHANNEL: Final = "own"
+"""Applications that came by our own pages; every other channel is the programme's."""
+FILES_MOST: Final = 12
+CODE: Final = "application"
+_DRAWS: Final = 20
+_CHANGED_BY_APPLICANT: Final = frozenset({State.DRAFT, State.SUPPLEMENT})
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A new application's receipt number and secret code; the code is shown this once."""
+
+    id: str
+    receipt: str
+    code: str = field(repr=False)
+
+
+def begin(
+    issuer: Issuer, person: TypedPerson, *, language: str, at: datetime, by: str = APPLICANT, channel: str = OWN_CHANNEL
+) -> Begun:
+    """Begin an application; BadField for what cannot be taken of the person. Nothing is handed in by this."""
+    typed = checked_person(person, local_day(issuer, at))
+    with issuer.register.change() as connection:
+        return begin_in(issuer, connection, typed, language=language, at=at, by=by, channel=channel)
+
+
+def begin_in(
+    issuer: Issuer,
+    connection: Connection,
+    content: Content,
+    *,
+    language: str,
+    at: datetime,
+    by: str,
+    channel: str,
+    channel_receipt: str | None = None,
+    content_hash: str | None = None,
+) -> Begun:
+    """Begin an application inside a transaction with a content that was checked."""
+    begun = Begun(new_id(), _new_receipt(issuer, connection, at), new_code())
+    values: dict[str, object] = {
+        "id": begun.id,
+        "receipt": begun.receipt,
+        "channel": channel,
+        "channel_receipt": channel_receipt,
+        "code_hash": issuer.register.code_hash(CODE, begun.code),
+        "content_hash": content_hash,
+        "state": State.DRAFT.value,
+        "masked_name": mask(content.name),
+        "language": language,
+        "created_at": at,
+        "lacking": [],
+        "recorded_by": by,
+    }
+    sealed = records.seal_content(issuer, begun.id, content)
+    connection.execute(APPLICATIONS.insert().values(values | sealed))
+    records.add_event(issuer, connection, begun.id, "begin", by=by, at=at, channel=channel)
+    return begun
+
+
+def opened(issuer: Issuer, receipt: str, code: str) -> str | None:
+    """Return the application that a receipt number and its code open together, None for any other pair."""
+    with issuer.register.read() as connection:
+        return records.id_of_receipt(issuer, connection, receipt, code)
+
+
+def fill_in(issuer: Issuer, application_id: str, changes: Mapping[str, object], *, at: datetime, by: str) -> None:
+    """Change what the application says: fields of `Content`, already checked. RefusedError once it is handed in."""
+    with issuer.register.change() as connection:
+        found = _changeable(issuer, connection, application_id)
+        content = msgspec.structs.replace(found.content, **changes)
+        sealed = records.seal_content(issuer, application_id, content)
+        records.update(connection, application_id, masked_name=mask(content.name), **sealed)
+        records.add_event(issuer, connection, application_id, "fill-in", by=by, at=at, fields=sorted(changes))
+
+
+def choose_ground(issuer: Issuer, application_id: str, ground: str, limb: str, *, at: datetime, by: str) -> None:
+    """Choose ground and limb; RefusedError where the programme has no such pair, or once it is handed in."""
+    named = ground_of(issuer.programme, ground, limb)
+    if named is None:
+        raise RefusedError("the programme has no such ground", "choose one of the list")
+    with issuer.register.change() as connection:
+        found = _changeable(issuer, connection, application_id)
+        if found.state is not State.DRAFT and found.ground != ground:
+            raise RefusedError("the ground of an application stays", "withdraw it and apply on the other ground")
+        department = named[0].reviewer or issuer.programme.second_reviewer
+        values = {"ground": ground, "limb": limb, "tier": named[0].tier, "department": department}
+        records.update(connection, application_id, **values)
+        records.add_event(issuer, connection, application_id, "ground", by=by, at=at, ground=ground, limb=limb)
+
+
+def tell_paper(issuer: Issuer, application_id: str, paper: Paper, *, at: datetime, by: str) -> None:
+    """Keep which kind of paper it is, what it covers, and what the applicant confirmed of it."""
+    with issuer.register.change() as connection:
+        found = _changeable(issuer, connection, application_id)
+        known = next((one for one in found.papers if one.key == paper.key), None)
+        # What an officer saw was of the paper as it was: told anew, it is looked at anew.
+        same = known is not None and _told(known) == _told(paper)
+        seen = sorted(known.seen) if same and known is not None else []
+        records.write_paper(connection, application_id, paper, seen=seen)
+        records.add_event(issuer, connection, application_id, "paper", by=by, at=at, paper=paper.key)
+
+
+def _told(paper: Paper) -> tuple[object, ...]:
+    return paper.variant, paper.begins, paper.ends
+
+
+def attach(issuer: Issuer, application_id: str, key: str, data: bytes, *, at: datetime, by: str) -> PlainFile:
+    """Keep a file of a paper; BadFile or BadPhoto says why one is not taken, RefusedError that none is taken now.
+
+    What the file is is told by its content; what is kept is a copy that we wrote.
+    """
+    plain = _plain(issuer, key, data)
+    store = Attachments(issuer.attachments, issuer.register)
+    with issuer.register.read() as connection:
+        _changeable(issuer, connection, application_id)
+    name = store.keep(plain.data)
+    try:
+        with issuer.register.change() as connection:
+            found = _changeable(issuer, connection, application_id)
+            _make_room(connection, found, key, at)
+            values = {"media": plain.media, "size": len(plain.data), "pages": plain.pages, "added_at": at}
+            connection.execute(APPLICATION_FILES.insert().values(id=name, application_id=found.id, key=key, **values))
+            known = next((one for one in found.papers if one.key == key), Paper(key, 1))
+            unseen = Paper(key, 1, known.variant, known.begins, known.ends, known.confirmed)
+            records.write_paper(connection, found.id, unseen)
+            records.add_event(issuer, connection, found.id, "attach", by=by, at=at, paper=key, size=len(plain.data))
+    except BaseException:
+        store.remove(name)
+        raise
+    return plain
+
+
+def _plain(issuer: Issuer, key: str, data: bytes) -> PlainFile:
+    applying = issuer.programme.applying
+    plain = plain_file(data, most_bytes=applying.file_most_bytes, pages_most=applying.pages_most)
+    if key != PHOTO or issuer.programme.photo is None:
+        return plain
+    photo = check_photo(plain.data, issuer.programme.photo)
+    if not background_is_white(photo):
+        raise BadPhoto("the background is not white: take the photo before a white wall")
+    return PlainFile(plain.media, 1, photo)
+
+
+def _make_room(connection: Connection, found: Application, key: str, at: datetime) -> None:
+    """A new photo takes the place of the one before; of other papers there are so many files at most."""
+    if key == PHOTO:
+        f = APPLICATION_FILES
+        this = (f.c.application_id == found.id, f.c.key == key, f.c.removed_at.is_(None))
+        connection.execute(f.update().where(*this).values(removed_at=at))
+    elif len([one for one in found.files if one.key == key]) >= FILES_MOST:
+        raise RefusedError(f"a paper has {FILES_MOST} files at most", "remove one, or put several pages into one PDF")
+
+
+def detach(issuer: Issuer, application_id: str, file_id: str, *, at: datetime, by: str) -> None:
+    """Take a file back while the applicant may still change the application."""
+    with issuer.register.change() as connection:
+        found = _changeable(issuer, connection, application_id)
+        known = next((one for one in found.files if one.id == file_id), None)
+        if known is None:
+            raise RefusedError("the application has no such file", "open the page anew")
+        f = APPLICATION_FILES
+        connection.execute(f.update().where(f.c.id == file_id).values(removed_at=at))
+        records.add_event(issuer, connection, application_id, "detach", by=by, at=at, paper=known.key, file=file_id)
+    Attachments(issuer.attachments, issuer.register).remove(file_id)
+
+
+def missing(issuer: Issuer, application: Application, at: datetime, *, reviewed: bool = False) -> tuple[Lack, ...]:
+    """Return what an application lacks at an instant, all at once."""
+    return lacks(issuer.programme, application.claim, local_day(issuer, at), reviewed=reviewed)
+
+
+def hand_in(issuer: Issuer, application_id: str, *, at: datetime, by: str) -> Application:
+    """Hand in a complete application, or what was asked for; RefusedError while something is missing.
+
+    A supplement goes back to whoever reviews, and the term of the review goes on where it stood.
+    """
+    with issuer.register.change() as connection:
+        found = records.read(issuer, connection, application_id)
+        act = Act.SUPPLY if found.state is State.SUPPLEMENT else Act.SUBMIT
+        if next_state(found.state, act) is None:
+            raise RefusedError("the application was handed in already", "its page says where it stands")
+        lacking = missing(issuer, found, at)
+        if lacking:
+            raise RefusedError(f"{len(lacking)} things are still missing", "the page names each of them")
+        step_in(issuer, connection, found, act, at=at, by=by)
+        notices.queue(issuer, connection, found, "received" if act is Act.SUBMIT else "supplied", at=at)
+        action = OfficeAction.APPLICATION_RECEIVED if act is Act.SUBMIT else OfficeAction.APPLICATION_SUPPLIED
+        office_log.append(connection, action, by=by, at=at, application=found.id, ground=found.ground)
+        return records.read(issuer, connection, application_id)
+
+
+def step_in(
+    issuer: Issuer, connection: Connection, found: Application, act: Act, *, at: datetime, by: str, **values: object
+) -> State:
+    """Take one step inside a transaction: state, terms and the line of history. RefusedError from another state."""
+    state = next_state(found.state, act)
+    if state is None:
+        raise RefusedError(f"an application that is {found.state} takes no such step", "open its page anew")
+    day = local_day(issuer, at)
+    terms = _terms(issuer, found, act, state, day)
+    if act is Act.SUBMIT:
+        terms["submitted_at"] = at
+    records.update(connection, found.id, state=state.value, **(terms | values))
+    records.add_event(issuer, connection, found.id, act.value, by=by, at=at)
+    return state
+
+
+def _terms(issuer: Issuer, found: Application, act: Act, state: State, day: date) -> dict[str, object]:
+    """Return the days of a state: claiming and releasing do not begin a term anew."""
+    if act in (Act.CLAIM, Act.RELEASE):
+        return {}
+    if act is Act.ASK:
+        return {"due_on": due_on(issuer.programme, state, day), "office_due_on": found.due_on, "asked_on": day}
+    if act is Act.SUPPLY and found.office_due_on is not None and found.asked_on is not None:
+        resumed = resumed_due(issuer.programme, found.office_due_on, found.asked_on, day)
+        return {"due_on": resumed, "office_due_on": None, "asked_on": None, "supplement": None, "lacking": []}
+    return {"due_on": due_on(issuer.programme, state, day)}
+
+
+def withdraw(issuer: Issuer, application_id: str, *, at: datetime, by: str) -> None:
+    """Withdraw an application that is not decided; it stays visible to the office."""
+    with issuer.register.change() as connection:
+        found = records.read(issuer, connection, application_id)
+        step_in(issuer, connection, found, Act.WITHDRAW, at=at, by=by, claimed_by=None)
+        office_log.append(connection, OfficeAction.APPLICATION_WITHDRAWN, by=by, at=at, application=found.id)
+
+
+def new_secret(issuer: Issuer, application_id: str, *, at: datetime, by: str) -> str:
+    """Give an application another secret code, for an applicant who lost it and was recognised at the office."""
+    code = new_code()
+    with issuer.register.change() as connection:
+        found = records.read(issuer, connection, application_id)
+        records.update(connection, found.id, code_hash=issuer.register.code_hash(CODE, code))
+        records.add_event(issuer, connection, found.id, "new-code", by=by, at=at)
+    return code
+
+
+def local_day(issuer: Issuer, at: datetime) -> date:
+    """Return the day of an instant in the programme's zone."""
+    return at.astimezone(issuer.programme.zone).date()
+
+
+def _changeable(issuer: Issuer, connection: Connection, application_id: str) -> Application:
+    found = records.read(issuer, connection, application_id)
+    if found.state not in _CHANGED_BY_APPLICANT:
+        raise RefusedError("the application was handed in and is not changed any more", "its page says where it stands")
+    return found
+
+
+def _new_receipt(issuer: Issuer, connection: Connection, at: datetime) -> str:
+    day = local_day(issuer, at).strftime("%Y%m%d")
+    for _ in range(_DRAWS):
+        receipt = f"{issuer.programme.card_prefix}{day}-{secrets.randbelow(1_000_000):06d}"
+        if connection.execute(sa.select(APPLICATIONS.c.id).where(APPLICATIONS.c.receipt == receipt)).first() is None:
+            return receipt
+    raise RefusedError("no free receipt number was found", "try again")
