@@ -69,7 +69,7 @@ def asked(monkeypatch) -> set[str]:
     text = (folder / "example.toml").read_text(encoding="utf-8")
     own = '[services.newsletter]\nmaterials = ["A card"]\nnotes = ["Twice a year"]'
     parse_programme(text.replace("[services.newsletter]", own).encode(), "example")
-    sections = {*ENTRIES, "programme", "validity", "photo", "office", "assumption"}
+    sections = {*ENTRIES, "programme", "validity", "photo", "office", "applying", "assumption"}
     return {key for key in found - sections if not key.endswith((".zh", ".en")) and key not in {"zh", "en"}}
 
 
