@@ -21,6 +21,13 @@ def fail_if_skipped(report: pytest.TestReport | pytest.CollectReport) -> None:
         report.outcome, report.longrepr = "failed", f"a part this test needs is missing: {reason}"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What opens a page drives a browser: `make check` leaves it out, wherever its file lies."""
+    for item in items:
+        if "browser" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.browser)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):
     """Look at each test's report."""
@@ -42,6 +49,9 @@ def browser():
     """Chromium, headless, one a process: a second driver beside the first would not start."""
     from playwright.sync_api import sync_playwright
 
+    from tests.parts import part
+
+    part("chromium", "chromium")
     with sync_playwright() as playwright:
         made = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
         yield made

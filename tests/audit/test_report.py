@@ -21,6 +21,7 @@ from cards.programme.types import Text
 from edge.settings import load_settings
 from keys.notes import open_checkpoint
 from tests.audit.builders import LogWorld
+from tests.parts import part
 from verifier.rules.reasons import REASONS as ALL_REASONS
 from verifier.trust.published import read_programme
 
@@ -77,7 +78,7 @@ def text_of(pdf: bytes, folder: Path) -> str:
     """What a reader of the PDF finds when searching in it."""
     path = folder / "report.pdf"
     path.write_bytes(pdf)
-    told = subprocess.run(["pdftotext", "-layout", path, "-"], capture_output=True, check=True)
+    told = subprocess.run([part("pdftotext", "poppler-utils"), "-layout", path, "-"], capture_output=True, check=True)
     return told.stdout.decode()
 
 

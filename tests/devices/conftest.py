@@ -23,7 +23,7 @@ def running_lab():
     lacks = laboratory.missing()
     if lacks:
         pytest.skip(lacks)
-    pytest.importorskip("smartcard", reason="pyscard is missing: requirements/devices.txt")
+    pytest.importorskip("smartcard", reason="pyscard is missing: make setup-test")
     lab = laboratory.Lab(Path(tempfile.mkdtemp(prefix="yunju-lab-")))
     os.environ["PCSCLITE_CSOCK_NAME"] = lab.socket
     yield lab

@@ -65,7 +65,7 @@ def test_yubico_piv_tool_verifies_slot_9e(personalised):
 
 def test_yubikit_verifies_slot_9e(personalised):
     """Yubico's Python library reads our object and has slot 9E sign, without a PIN."""
-    scard = pytest.importorskip("ykman.pcsc", reason="yubikey-manager is missing: pip install yubikey-manager")
+    scard = pytest.importorskip("ykman.pcsc", reason="yubikey-manager is missing: make setup-test")
     from yubikit.core.smartcard import SmartCardConnection
     from yubikit.piv import KEY_TYPE, SLOT, PivSession
 
@@ -80,7 +80,7 @@ def test_yubikit_verifies_slot_9e(personalised):
 
 def test_yubikit_sets_our_emulated_chip_up(lab):
     """The emulator takes another maker's management session too: what our own is tried against is no mirror of it."""
-    scard = pytest.importorskip("ykman.pcsc", reason="yubikey-manager is missing: pip install yubikey-manager")
+    scard = pytest.importorskip("ykman.pcsc", reason="yubikey-manager is missing: make setup-test")
     from yubikit.core.smartcard import SmartCardConnection
     from yubikit.piv import KEY_TYPE, SLOT, PivSession
 

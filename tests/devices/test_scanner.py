@@ -37,7 +37,7 @@ def test_any_bytes_give_printable_lines(pieces):
 
 def test_a_serial_scanner_is_read():
     """A port of this machine, opened by pyserial, gives what is typed on its other end; unplugged, it says so."""
-    pytest.importorskip("serial", reason="pyserial is missing: requirements/scanner.txt")
+    pytest.importorskip("serial", reason="pyserial is missing: make setup-test")
     ours, theirs = os.openpty()
     port = open_port(os.ttyname(theirs))
     stop = threading.Event()
@@ -65,7 +65,7 @@ def test_an_unplugged_scanner_is_told():
 
 def test_a_port_that_is_not_there_is_told():
     """With the remedy."""
-    pytest.importorskip("serial", reason="pyserial is missing: requirements/scanner.txt")
+    pytest.importorskip("serial", reason="pyserial is missing: make setup-test")
     with pytest.raises(DeviceFault, match="cannot be opened"):
         open_port("/dev/nonexistent")
 

@@ -1,7 +1,6 @@
 """The printed card: true to size, everything that must stand on it, and its code readable from the paper."""
 
 import re
-import shutil
 import subprocess
 from datetime import date
 from io import BytesIO
@@ -19,6 +18,7 @@ from issuer.register.errors import RefusedError
 from issuer.register.holders import set_photo
 from issuer.register.office_log import OfficeAction, newest
 from tests.issuer.builders import BY, EXAMPLE, NOON, person, photo, print_card, programme
+from tests.parts import part
 
 MODULES = modules_of("YJ01:" + "A" * 300)
 
@@ -31,7 +31,7 @@ def face(name="王芸", tier="gold", **changes):
 
 def tool(name, *arguments, data):
     """Run a Poppler tool over a PDF."""
-    return subprocess.run([shutil.which(name), *arguments], input=data, capture_output=True, check=True).stdout
+    return subprocess.run([part(name, "poppler-utils"), *arguments], input=data, capture_output=True, check=True).stdout
 
 
 def words(pdf):
@@ -43,7 +43,7 @@ def pages(pdf, folder, dots=300):
     """Return a PDF's pages as pictures, `dots` an inch."""
     (folder / "card.pdf").write_bytes(pdf)
     subprocess.run(
-        [shutil.which("pdftoppm"), "-r", str(dots), "-png", folder / "card.pdf", folder / "page"], check=True
+        [part("pdftoppm", "poppler-utils"), "-r", str(dots), "-png", folder / "card.pdf", folder / "page"], check=True
     )
     found = []
     for path in sorted(folder.glob("page*.png")):

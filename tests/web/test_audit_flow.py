@@ -8,6 +8,7 @@ from click.testing import CliRunner
 from playwright.sync_api import expect
 
 from accounts.rights import Role
+from tests.parts import part
 from tests.web.auditing import NAME, PASSWORD, Desk, add_auditor, fill_log, wait_for_log
 from tests.web.site import BY, Site
 from tests.web.test_accessibility import violations
@@ -94,7 +95,9 @@ def test_an_auditors_day(opened, site, look, tmp_path):
     expect(page.locator("#verdict")).to_have_attribute("data-state", "sound")
     desk.go(f"/audit/report?department=sports-centre&lang={language}")
     pdf = saved(page, "#pdf")
-    text = subprocess.run(["pdftotext", "-", "-"], input=pdf, capture_output=True, check=True).stdout.decode()
+    text = subprocess.run(
+        [part("pdftotext", "poppler-utils"), "-", "-"], input=pdf, capture_output=True, check=True
+    ).stdout.decode()
     assert ("使用月报" if language == "zh" else "Monthly report of use") in text
 
 
