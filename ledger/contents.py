@@ -12,10 +12,9 @@ import msgspec
 
 from edge.encoding import b64u
 from ledger import answers, leaf
+from ledger.holders import SALT_BYTES
 from ledger.replaying import Replay
 from ledger.values import LedgerError, partition_of
-
-SALT_BYTES = 32
 
 
 class Damaged(LedgerError):

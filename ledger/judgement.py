@@ -131,7 +131,7 @@ def _told(change: CheckIn, booking: Booking | None) -> tuple[Charge, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
+class MoveVerdict:
     """What a change of a booking comes to: refused with `reason`, or the units that it holds from now on."""
 
     reason: str | None
@@ -145,7 +145,7 @@ def judge_move(
     wanted: tuple[tuple[Charge, ...], Choice | None],
     held: tuple[tuple[Charge, ...], Choice | None],
     standing: Standing,
-) -> Moved:
+) -> MoveVerdict:
     """Judge taking `wanted` and then giving `held` back, in one step: what is held never stands in its own way.
 
     `standing.taken`: what the wanted group is fixed to once the held use of it is taken off.
@@ -156,7 +156,7 @@ def judge_move(
     totals, taken = _totals(charges), other_member(choice, standing.taken)
     reason = first_of([*findings, *_reasons(None, _over(charges, totals, free), taken)], order)
     figures = _figures(charges, free if reason is None else standing.used, totals if reason is None else {})
-    return Moved(reason, figures, taken)
+    return MoveVerdict(reason, figures, taken)
 
 
 def first_of(reasons: Iterable[str], order: tuple[str, ...]) -> str | None:

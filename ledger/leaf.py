@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from hashlib import sha256
+from operator import attrgetter
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -41,10 +42,12 @@ RESERVED_KINDS = (
 
 MAX_BYTES = 8192
 _LEAF_PREFIX = b"\x00"  # RFC 6962 §2.1: leaves and inner nodes can never be mistaken for each other
+_MAX_TEXT = 200
 _MAX_SAFE = 2**53 - 1  # the largest integer that every JSON reader keeps exact
 _ID = re.compile(r"([0-9a-f]{2})-([0-9]{6,15})", re.ASCII)
 
-Text = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*\Z")]
+_FREE = r"^[^\x00-\x1f\x7f]*\Z"
+Text = Annotated[str, Meta(min_length=1, max_length=_MAX_TEXT, pattern=_FREE)]
 Hash = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]\Z")]
 EntryId = Annotated[str, Meta(pattern=r"^[0-9a-f]{2}-[0-9]{6,15}\Z")]
 Count = Annotated[int, Meta(ge=0, le=_MAX_SAFE)]
@@ -202,6 +205,13 @@ EXTRA_FIELDS = frozenset(
 """Fields that a draft hands in by name beside its own (`Draft.extra`)."""
 
 _FIRST_PREV_TEXT = "A" * 43
+_TEXTS = attrgetter(
+    "approver", "assurance", "beneficiary", "booking", "caller", "decides", "department", "device", "form", "matter",
+    "operation", "operator", "point", "programme", "reason", "reference", "rival", "service", "stage", "tier",
+)  # fmt: skip
+_RARE = attrgetter("change", "details", "id_checked", "note", "record", "token")
+_OUTCOMES = frozenset({None, "granted", "denied"})
+_NUMBERS = attrgetter("at", "bundle", "client_time", "companions", "deadline", "used_at")
 _ENCODER = msgspec.json.Encoder()
 _DECODER = msgspec.json.Decoder(Leaf)
 
@@ -223,14 +233,42 @@ def split_id(text: str) -> tuple[int, int]:
 
 
 def encode(leaf: Leaf) -> bytes:
-    """Return the leaf's canonical bytes; LeafError when a field's value or their combination is not allowed."""
+    """Return the leaf's canonical bytes; LeafError when a field's value or their combination is not allowed.
+
+    What callers hand in is held to the table. The store makes ids, `prev` and pseudonyms itself, so that these are not
+    read back; a leaf with any value out of the ordinary is given to the strict reader, which decides.
+    """
     try:
         data = _ENCODER.encode(leaf)
+        plain = _is_plain(leaf) and b"\\" not in data and b"\x7f" not in data and len(data) <= MAX_BYTES
     except (msgspec.MsgspecError, TypeError, ValueError) as error:
         raise LeafError(f"cannot be written: {type(error).__name__}") from None
-    if decode(data) != leaf:
+    if plain:
+        _check(leaf)
+    elif decode(data) != leaf:
         raise LeafError("a value was written as another one")  # bytes, say, as text
     return data
+
+
+def _is_plain(leaf: Leaf) -> bool:
+    """Whether every value that callers hand in is ordinary; control characters and escapes are told by the bytes."""
+    return (
+        all(value is None or (type(value) is str and 0 < len(value) <= _MAX_TEXT) for value in _TEXTS(leaf))
+        and all(value is None or (type(value) is int and 0 <= value <= _MAX_SAFE) for value in _NUMBERS(leaf))
+        and all(value is None for value in _RARE(leaf))
+        and all(type(text) is str and 0 < len(text) <= _MAX_TEXT for text in (*leaf.marks, *leaf.delivered))
+        and (leaf.choice is None or _is_plain_line(leaf.choice))
+        and all(map(_is_plain_line, leaf.charges))
+        and leaf.kind in _CHECKS
+        and leaf.outcome in _OUTCOMES
+    )
+
+
+def _is_plain_line(line: ChargeLine | ChoiceLine) -> bool:
+    return all(
+        0 < len(value) <= _MAX_TEXT if type(value) is str else type(value) is int and 0 < value <= _MAX_SAFE
+        for value in msgspec.structs.astuple(line)
+    )
 
 
 def decode(data: bytes) -> Leaf:

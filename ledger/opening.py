@@ -54,7 +54,7 @@ def _open_redis(
     from ledger.redis.safety import UnsafeServer  # noqa: PLC0415 - likewise
 
     options = read_options(url, allow_loss=allow_loss, seen=seen)
-    ledger = RedisLedger(options, None if isinstance(clock, SystemClock) else clock, older)
+    ledger = RedisLedger(options, None if isinstance(clock, SystemClock) else clock, older, host=clock)
     try:
         ledger.open()
     except UnsafeServer:

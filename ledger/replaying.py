@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ledger.leaf import GRANTING, Leaf
-from ledger.staying import Change, Lines, key_of
+from ledger.staying import LineChange, Lines, key_of
 
 
 @dataclass(slots=True)
@@ -126,10 +126,10 @@ class Replay:
             return "lies in another visit than it says"
         return self._moves_fault(line, change)
 
-    def _moves_fault(self, line: Leaf, change: Change) -> str | None:
+    def _moves_fault(self, line: Leaf, change: LineChange) -> str | None:
         return None if line.moved == tuple(change.moved) else "moves other uses than those that it changes"
 
-    def _shift(self, line: Leaf, change: Change) -> None:
+    def _shift(self, line: Leaf, change: LineChange) -> None:
         """Count what was freed, give back what was joined, and let the last visit be who opened it last."""
         key = key_of(line)
         for uses, sign in ((change.freed, 1), (change.joined, -1)):

@@ -26,7 +26,7 @@ class Used:
 
 
 @dataclass(slots=True)
-class Change:
+class LineChange:
     """What a new or a lost use changed: uses that open a visit now, uses that no longer do, and the last visit.
 
     `settled`: the last visit is who it was; otherwise `last` opens it, None where nothing does.
@@ -45,29 +45,29 @@ class Lines:
 
     uses: dict[Key, list[Used]] = field(default_factory=dict)
 
-    def add(self, leaf: Leaf) -> Change:
+    def add(self, leaf: Leaf) -> LineChange:
         """Put a granted use in its line."""
         at = stays_from(leaf)
         if at is None or leaf.visit is None:
-            return Change()
+            return LineChange()
         line = self.uses.setdefault(key_of(leaf), [])
         used = Used(at, leaf.seq, leaf, leaf.visit.ends_at, opens=True)
         insort(line, used)
         place = line.index(used)
         if leaf.kind == "check-in":
-            return Change(last=used, settled=False)
+            return LineChange(last=used, settled=False)
         opener = next((use for use in reversed(line[:place]) if use.opens), None)
         used.opens = opener is None or used.at >= opener.ends_at
-        return _anew(used, line[place + 1 :]) if used.opens else Change()
+        return _anew(used, line[place + 1 :]) if used.opens else LineChange()
 
-    def remove(self, leaf: Leaf) -> tuple[Used | None, Change]:
+    def remove(self, leaf: Leaf) -> tuple[Used | None, LineChange]:
         """Take a use out of its line; return it as it stood, None where it stood in none."""
         line = self.uses.get(key_of(leaf), [])
         place = next((place for place, use in enumerate(line) if use.seq == leaf.seq), None)
         if place is None:
-            return None, Change()
+            return None, LineChange()
         used = line.pop(place)
-        return used, _anew(None, line[place:]) if used.opens else Change()
+        return used, _anew(None, line[place:]) if used.opens else LineChange()
 
     def opener_of(self, leaf: Leaf) -> str | None:
         """Return the entry in whose visit a use lies now, None where it opens one of its own."""
@@ -84,12 +84,12 @@ def key_of(leaf: Leaf) -> Key:
     return leaf.holder or "", leaf.service, leaf.point
 
 
-def _anew(opener: Used | None, later: list[Used]) -> Change:
-    change = Change(last=opener, settled=False)
+def _anew(opener: Used | None, later: list[Used]) -> LineChange:
+    change = LineChange(last=opener, settled=False)
     for use in later:
         inside = change.last is not None and use.at < change.last.ends_at
         if not inside and use.opens:
-            return Change(change.freed, change.joined, change.moved)
+            return LineChange(change.freed, change.joined, change.moved)
         if inside and use.opens:
             change.joined.append(use)
             change.moved.append(MoveLine(entry=use.leaf.id, into=change.last.leaf.id if change.last else None))

@@ -10,6 +10,9 @@ from typing import Literal
 
 from ledger.leaf import Leaf
 
+MAX_PAGE = 500
+"""The most entries that one page of a search holds."""
+
 PARTITIONS = 256
 """Number of partitions: part of the format, equal in every store."""
 

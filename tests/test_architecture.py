@@ -34,7 +34,8 @@ BELOW: Mapping[str, frozenset[str]] = {
 
 ORDER: Mapping[str, str] = {
     "ledger": (
-        "millis leaf values staying timeline bookings matters answers judgement replaying offline contents interface "
+        "millis leaf values holders skew staying timeline bookings matters writing answers state judgement replaying "
+        "following offline steps contents interface "
         "moving_file moving redis sqlite opening"
     ),
     "audit": "tables migrations tree evidence figures",

@@ -6,13 +6,14 @@ from collections.abc import Iterable, Iterator
 from heapq import merge
 
 from ledger import leaf
-from ledger.bookings import Booking, BookingQuery, BookingState, Window
-from ledger.millis import from_millis, to_millis
+from ledger.bookings import Booking, BookingQuery, BookingState
+from ledger.holders import holder_with
+from ledger.millis import to_millis
 from ledger.redis import keys
-from ledger.redis.holders import holder_with
 from ledger.redis.servers import Servers
-from ledger.redis.state import BookingRow, read_booking, read_leaf
-from ledger.values import PARTITIONS, Charge, Choice, LedgerUnavailable, partition_of
+from ledger.redis.state import read_booking
+from ledger.state import BookingRow, stored_leaf
+from ledger.values import PARTITIONS, LedgerUnavailable, partition_of
 
 MOST = 500
 _SLICE = 16  # bookings of one partition in one read, doubled while a search goes on
@@ -22,15 +23,15 @@ _Placed = tuple[int, int, int, BookingRow]
 """Expected at, partition, seq: the order of a search."""
 
 
-def find(servers: Servers, booking_id: str, holder: str | None = None) -> Booking | None:
-    """Return a booking by its id, if it is the holder's where one is named; None for an id that names none."""
+def find(servers: Servers, booking_id: str) -> Booking | None:
+    """Return a booking by its id; None for an id that names none."""
     try:
         partition, seq = leaf.split_id(booking_id)
     except leaf.LeafError:
         return None
     (found,) = servers.read([(partition, ("HGET", keys.bookings(partition), str(seq)))])
-    row = None if found is None else read_booking(found)
-    if row is None or (holder is not None and row.holder != holder):
+    row = None if found is None else read_booking(seq, found)
+    if row is None:
         return None
     return next(_bookings(servers, [(row.expected_at, partition, seq, row)]))
 
@@ -87,7 +88,7 @@ def _rows(servers: Servers, places: Iterable[tuple[int, int]]) -> Iterator[_Plac
     commands = [(partition, ("HGET", keys.bookings(partition), str(seq))) for partition, seq in places]
     for (partition, seq), found in zip(places, servers.read(commands) if commands else [], strict=True):
         if found is not None:
-            row = read_booking(found)
+            row = read_booking(seq, found)
             yield row.expected_at, partition, seq, row
 
 
@@ -97,7 +98,7 @@ def _matches(row: BookingRow, query: BookingQuery) -> bool:
         and (query.since is None or row.expected_at >= to_millis(query.since))
         and (query.until is None or row.expected_at < to_millis(query.until))
         and (query.over_at is None or row.closes_at < to_millis(query.over_at))
-        and (query.states is None or BookingState(row.state) in query.states)
+        and (query.states is None or row.state in query.states)
     )
 
 
@@ -109,28 +110,7 @@ def _bookings(servers: Servers, rows: Iterable[_Placed]) -> Iterator[Booking]:
         for seq in (made, row.held_by)
     ]
     replies = servers.read(commands) if commands else []
-    for (_, partition, seq, row), made, held in zip(rows, replies[::2], replies[1::2], strict=True):
+    for (_, partition, _, row), made, held in zip(rows, replies[::2], replies[1::2], strict=True):
         if not made or not held:
             raise LedgerUnavailable("the ledger is damaged: a booking refers to an entry that the log does not hold")
-        yield booking_of(partition, seq, row, read_leaf(made[0][1][b"l"]).at, read_leaf(held[0][1][b"l"]))
-
-
-def booking_of(partition: int, seq: int, row: BookingRow, booked_at: int, held: leaf.Leaf) -> Booking:
-    """Return a booking as callers see it; `held` is the entry that counted what it holds."""
-    choice = None
-    if held.choice is not None:
-        choice = Choice(held.choice.group, held.choice.period, held.choice.member)
-    return Booking(
-        id=leaf.entry_id(partition, seq),
-        holder=row.holder,
-        service=row.service,
-        point=row.point,
-        state=BookingState(row.state),
-        window=Window(*map(from_millis, (row.scheduled_at, row.expected_at, row.opens_at, row.closes_at))),
-        booked_at=from_millis(booked_at),
-        charges=tuple(Charge(line.limit, line.period, line.maximum, line.units) for line in held.charges),
-        choice=choice,
-        holds=row.holds,
-        held_by=leaf.entry_id(partition, row.held_by),
-        used_by=None if row.user is None else leaf.entry_id(partition, row.user),
-    )
+        yield row.booking(partition, stored_leaf(made[0][1][b"l"]), stored_leaf(held[0][1][b"l"]))

@@ -14,20 +14,22 @@ import msgspec
 
 from edge.clock import Clock
 from ledger import leaf
+from ledger.holders import Holder, holder_with, proposed
 from ledger.millis import to_millis
 from ledger.redis import keys
-from ledger.redis.desk import Desk, flat, sign_of
 from ledger.redis.heads import Heads
-from ledger.redis.holders import Holder, Holders, holder_with, proposed
+from ledger.redis.holders import Holders
 from ledger.redis.losses import Watch
 from ledger.redis.options import Options
 from ledger.redis.reads import read_heads, read_leaf_at
 from ledger.redis.replies import outcome_of, write_answer
-from ledger.redis.requests import Place
+from ledger.redis.requests import claim_part
 from ledger.redis.scripts import COMMIT, LOOK_UP, Script
 from ledger.redis.seen import Mark
 from ledger.redis.servers import Servers
 from ledger.redis.state import read_state
+from ledger.redis.workspace import RedisWorkspace, flat, sign_of
+from ledger.skew import MAX_AGE_MILLIS, MAX_SKEW_MILLIS, Instants
 from ledger.values import (
     PARTITIONS,
     ClockSkew,
@@ -38,17 +40,18 @@ from ledger.values import (
     Outcome,
     TargetState,
 )
+from ledger.writing import LogEnd
 
-MAX_SKEW_MILLIS = 2000
 _TAG_BYTES = 12
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
-    """A change on its way: whose operation it is, what the script needs of it, and the proof's key where it has one.
+class ScriptCall:
+    """A change on its way to a script: whose operation it is, and what the script needs of the change.
 
-    `scope` is the holder's name or the device's own subject; `name` is the holder's, None where there is none. `line`:
-    service and point of the uses that it touches. `words`: what is no text, beside the request.
+    `scope` is the holder's name or the device's own subject; `name` is the holder's, None without a holder. `line`:
+    service and point of the uses that the change touches. `marker`: the key of the change's proof. `words`: values that
+    are no text, beside the request.
     """
 
     partition: int
@@ -70,7 +73,7 @@ class Ask:
         return keys.operation(self.partition, self.scope, self.device, self.operation)
 
 
-def ask_of(
+def call_of(
     operation: Operation,
     partition: int,
     holder: Holder | None,
@@ -78,10 +81,10 @@ def ask_of(
     parts: dict[str, Any] | None = None,
     line: tuple[str, str] = ("", ""),
     marker: str | None = None,
-) -> Ask:
-    """Return the ask of an operation, for its holder where there is one."""
+) -> ScriptCall:
+    """Return the call for an operation, for its holder where there is one."""
     named: dict[str, Any] = {} if holder is None else {"sub": operation.subject, "new": holder.new}
-    return Ask(
+    return ScriptCall(
         partition=partition,
         scope=operation.subject if holder is None else holder.name,
         name=None if holder is None else holder.name,
@@ -98,30 +101,30 @@ def ask_of(
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A change that is judged outside: on a desk, by `step`. `late` gives parts known only afterwards.
+    """A change that is judged outside of the script, by `step` on a workspace. `at` and `keep` in milliseconds.
 
-    `place` gives the name under which its answer is kept, where that is known only afterwards.
+    `place` gives the name under which the answer is kept, where the answer decides that name.
     """
 
-    ask: Ask
-    step: Callable[[Desk], Outcome]
+    sent: ScriptCall
+    step: Callable[[RedisWorkspace], Outcome]
     at: int
     keep: int
-    late: Callable[[], dict[str, Any]] = dict
     place: Callable[[Outcome], str] | None = None
 
 
-class Moved(Exception):
-    """The server stood elsewhere than the request believed: ask again with what was learned."""
+class HeadMoved(Exception):
+    """The end of the log had moved since the request was made: the change is sent again with what was learned."""
 
 
 class Changing:
     """Runs changes of one process. Threads that change one partition take turns and so overtake none."""
 
-    def __init__(self, servers: Servers, watch: Watch, clock: Clock | None, options: Options) -> None:
-        """Know no head and no holder yet. `clock`: stands in for the server's own."""
+    def __init__(self, servers: Servers, watch: Watch, options: Options, host: Clock, clock: Clock | None) -> None:
+        """Know no head and no holder yet. `host`: this host's clock; `clock` stands in for the server's own."""
         self._servers = servers
         self._watch = watch
+        self._host = host
         self._clock = clock
         self._waits = bool(options.replicas)
         self._seconds = options.whole.total_seconds()
@@ -133,16 +136,14 @@ class Changing:
         """Return a holder as far as known, else one with a fresh salt to propose."""
         return self.holders.get(subject) or proposed(subject)
 
-    def run(self, script: Script, partition: int, asked: Callable[[], Ask], subject: str | None = None) -> Any:  # noqa: ANN401 - an Outcome, or a claim's yes or no
+    def run(self, script: Script, partition: int, asked: Callable[[], ScriptCall], subject: str | None = None) -> Any:  # noqa: ANN401 - an Outcome, or a claim's yes or no
         """Send what `asked` gives until it is taken, within the bound; `asked` is called anew for every try."""
-        own = None if self._clock is None else to_millis(self._clock.now())
         until = monotonic() + self._seconds
         with self._turn(partition):
             while True:
-                ask = asked()
                 try:
-                    return self._send(script, ask, own, subject)
-                except Moved:
+                    return self._send(script, asked(), subject)
+                except HeadMoved:
                     if monotonic() > until:
                         raise LedgerUnavailable("others were always faster: retry with the same operation") from None
 
@@ -156,81 +157,84 @@ class Changing:
                     return plan
                 try:
                     return self._commit(plan, subject)
-                except Moved:
+                except HeadMoved:
                     if monotonic() > until:
                         raise LedgerUnavailable("others were always faster: retry with the same operation") from None
 
     def _commit(self, plan: Plan, subject: str | None) -> Outcome:
-        ask = plan.ask
-        own = None if self._clock is None else to_millis(self._clock.now())
-        desk, tag, kept = self._picture(plan, own)
+        sent = plan.sent
+        workspace, tag, kept = self._picture(plan)
         if kept:
-            found = self.look_up(ask, subject)
+            found = self.look_up(sent, subject)
             if found is None:
-                raise Moved
+                raise HeadMoved
             return found
-        outcome, first = plan.step(desk), desk.seq - len(desk.written)
-        sizes, words = flat(desk.all_commands())
+        outcome, first = plan.step(workspace), workspace.end.seq - len(workspace.written)
+        sizes, words = flat(workspace.all_commands())
         parts = {
             "seq": first,
             "tag": tag,
             "at": plan.at,
             "keep": plan.keep,
-            "recorded": desk.at,
-            "entries": [{"seq": line.seq, "sign": sign_of(line)} for line, _ in desk.written],
+            "recorded": workspace.at,
+            "entries": [{"seq": line.seq, "sign": sign_of(line)} for line, _ in workspace.written],
             "commands": sizes,
-            **ask.parts,
-            **plan.late(),
+            **sent.parts,
         }
-        leaves = (data for _, data in desk.written)
-        ready = replace(ask, parts=parts, words=(write_answer(outcome), *leaves, *words))
+        if workspace.spent is not None:
+            parts["claim"] = claim_part(workspace.spent)
+        leaves = (data for _, data in workspace.written)
+        ready = replace(sent, parts=parts, words=(write_answer(outcome), *leaves, *words))
         if plan.place is not None:
             ready = replace(ready, operation=plan.place(outcome))
-        found = self._send(COMMIT, ready, own, subject)
+        found = self._send(COMMIT, ready, subject)
         if not isinstance(found, Outcome):
             raise LedgerUnavailable("the ledger's store gave an answer that is none")
         return found
 
-    def _picture(self, plan: Plan, own: int | None) -> tuple[Desk, str, bool]:
-        """The holder's state after the head it was read behind, the head's tag, and whether an answer is kept."""
-        partition, name = plan.ask.partition, plan.ask.name or ""
+    def _picture(self, plan: Plan) -> tuple[RedisWorkspace, str, bool]:
+        """Return the holder's state behind the log's end, the tag of that end, and whether an answer is kept."""
+        partition, name = plan.sent.partition, plan.sent.name or ""
         head, last, kept, fields, time = self._servers.read(
             [
                 (partition, ("HMGET", keys.head(partition), "seq", "at", "tag")),
                 (partition, ("XREVRANGE", keys.log(partition), "+", "-", "COUNT", 1)),
-                (partition, ("EXISTS", plan.ask.kept)),
+                (partition, ("EXISTS", plan.sent.kept)),
                 (partition, ("HGETALL", keys.holder(partition, name))),
                 (partition, ("TIME",)),
             ]
         )
-        own = own if own is not None else int(time[0]) * 1000 + int(time[1]) // 1000
-        at = max(plan.at, int(head[1] or 0))
-        if not kept and (abs(plan.at - own) > MAX_SKEW_MILLIS or at - own > MAX_SKEW_MILLIS):
-            raise _refusal([b"skew"])
-        desk = Desk(
-            ask=lambda commands: self._servers.read([(partition, command) for command in commands]),
-            partition=partition,
-            name=name,
-            seq=int(head[0] or 0),
-            hash=leaf.leaf_hash(last[0][1][b"l"]) if last else leaf.FIRST_PREV,
-            at=at,
-            state=read_state(fields),
+        host, own = self._clocks()
+        instants = Instants(plan.at, host, int(time[0]) * 1000 + int(time[1]) // 1000 if own is None else own)
+        digest = leaf.leaf_hash(last[0][1][b"l"]) if last else leaf.FIRST_PREV
+        end = LogEnd(partition, int(head[0] or 0), digest, int(head[1] or 0))
+        workspace = RedisWorkspace(
+            read=lambda commands: self._servers.read([(partition, command) for command in commands]),
+            holder=name,
+            end=end,
+            at=end.at if kept else instants.after(end.at),
+            state=read_state(name, fields),
             before=fields,
         )
-        return desk, (head[2] or b"").decode(), bool(kept)
+        return workspace, (head[2] or b"").decode(), bool(kept)
 
-    def look_up(self, ask: Ask, subject: str | None) -> Outcome | None:
+    def _clocks(self) -> tuple[int, int | None]:
+        """Return the time of this host's clock, and of the clock that stands in for the server's; milliseconds."""
+        own = None if self._clock is None else to_millis(self._clock.now())
+        return to_millis(self._host.now()), own
+
+    def look_up(self, sent: ScriptCall, subject: str | None) -> Outcome | None:
         """Return the kept answer of an operation, None when it is new; learns the partition's head on the way."""
         try:
-            found = self._send(LOOK_UP, ask, None, subject)
-        except Moved:
+            found = self._send(LOOK_UP, sent, subject)
+        except HeadMoved:
             return None
         return found if isinstance(found, Outcome) else None
 
-    def place(self, partition: int) -> Place:
-        """Return where the next entry of a partition will stand, as far as known."""
+    def end(self, partition: int) -> LogEnd:
+        """Return the end of a partition's log as far as known; its instant is not known."""
         head = self.heads.get(partition)
-        return partition, head.seq + 1, head.hash
+        return LogEnd(partition, head.seq, head.hash)
 
     @contextmanager
     def _turn(self, partition: int) -> Iterator[None]:
@@ -241,55 +245,60 @@ class Changing:
         finally:
             self._turns[partition].release()
 
-    def _send(self, script: Script, ask: Ask, own: int | None, subject: str | None) -> Any:  # noqa: ANN401 - as above
-        head, mark = self.heads.get(ask.partition), self._watch.seen.get(ask.partition)
+    def _send(self, script: Script, sent: ScriptCall, subject: str | None) -> Any:  # noqa: ANN401 - as above
+        head, mark = self.heads.get(sent.partition), self._watch.seen.get(sent.partition)
+        host, own = self._clocks()
         request: dict[str, Any] = {
-            "partition": ask.partition,
+            "partition": sent.partition,
             "seq": head.seq,
             "tag": head.tag,
             "next": secrets.token_urlsafe(_TAG_BYTES),
             "acked": mark.seq,
-            "device": ask.device,
+            "device": sent.device,
+            "host": host,
             "skew": MAX_SKEW_MILLIS,
+            "age": MAX_AGE_MILLIS,
             "wait": self._waits,
-            **ask.parts,
+            **sent.parts,
         }
         if own is not None:
             request["own"] = own
-        if ask.name is not None:
-            request["name"] = ask.name
+        if sent.name is not None:
+            request["name"] = sent.name
         names = keys.for_script(
-            ask.partition, name=ask.name or "", kept=ask.kept, place=ask.point, line=ask.line, marker=ask.marker
+            sent.partition, name=sent.name or "", kept=sent.kept, place=sent.point, line=sent.line, marker=sent.marker
         )
         packed = msgspec.msgpack.encode(request)
-        reply = self._servers.change(ask.partition, script, names, packed, ask.request, ask.salt, *ask.words)
-        return self._read(ask, reply, subject, mark)
+        reply = self._servers.change(sent.partition, script, names, packed, sent.request, sent.salt, *sent.words)
+        return self._read(sent, reply, subject, mark)
 
-    def _read(self, ask: Ask, reply: list[Any], subject: str | None, mark: Mark) -> Any:  # noqa: ANN401 - as above
+    def _read(self, sent: ScriptCall, reply: list[Any], subject: str | None, mark: Mark) -> Any:  # noqa: ANN401 - as above
         match reply:
             case [b"done", packed, data, tag]:
-                self._remember(subject, ask)
-                outcome = outcome_of(ask.partition, packed, data, replayed=False)
-                self._acknowledge(ask.partition, outcome, tag.decode(), data)
+                self._remember(subject, sent)
+                outcome = outcome_of(sent.partition, packed, data, replayed=False)
+                self._acknowledge(sent.partition, outcome, tag.decode(), data)
                 return outcome
             case [b"kept", packed, data]:
-                self._remember(subject, ask)
-                return outcome_of(ask.partition, packed, data, replayed=True)
+                self._remember(subject, sent)
+                return outcome_of(sent.partition, packed, data, replayed=True)
             case [b"claimed", yes]:
-                self._remember(subject, ask)
+                self._remember(subject, sent)
                 return bool(yes)
             case [b"moved", b"0", *_] if mark.seq and not read_heads(self._servers):
                 raise LedgerUnavailable("the ledger's store is empty: what it held was removed or replaced")
             case [b"moved", seq, tag, data, acknowledged]:
-                self.heads.learn(ask.partition, int(seq), tag.decode(), data)
-                known = acknowledged or read_leaf_at(self._servers, ask.partition, mark.seq)  # the script sees no tiles
-                self._watch.compare(ask.partition, mark, (int(seq), data), known)
-                raise Moved
+                self.heads.learn(sent.partition, int(seq), tag.decode(), data)
+                known = acknowledged or read_leaf_at(
+                    self._servers, sent.partition, mark.seq
+                )  # the script sees no tiles
+                self._watch.compare(sent.partition, mark, (int(seq), data), known)
+                raise HeadMoved
             case [b"holder", kept] if subject is not None:
                 self._relearn(subject, kept)
-                raise Moved
+                raise HeadMoved
             case [b"gone"]:
-                raise Moved
+                raise HeadMoved
             case [b"none"]:
                 return None
         raise _refusal(reply)
@@ -299,9 +308,9 @@ class Changing:
         self.heads.learn(partition, seq, tag, data)
         self._watch.seen.note(partition, seq, outcome.leaf_hash)
 
-    def _remember(self, subject: str | None, ask: Ask) -> None:
-        if subject is not None and ask.name is not None:
-            self.holders.keep(subject, Holder(ask.name, ask.salt))
+    def _remember(self, subject: str | None, sent: ScriptCall) -> None:
+        if subject is not None and sent.name is not None:
+            self.holders.keep(subject, Holder(sent.name, sent.salt))
 
     def _relearn(self, subject: str, kept: bytes | None) -> None:
         if kept is None:
@@ -316,7 +325,7 @@ def _refusal(reply: list[Any]) -> LedgerError:
         case [b"conflict"]:
             return OperationConflict("the operation's id was used for another request")
         case [b"skew"]:
-            return ClockSkew("the instant lies more than 2 s from the ledger's own clock")
+            return ClockSkew("the clock of this host, of the ledger or of the partition's last entry is wrong")
         case [b"target", code]:
             return TargetState(code.decode())
         case [b"damaged", what]:

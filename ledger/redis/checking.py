@@ -6,20 +6,22 @@ moved while its working state was read; otherwise the new entries are replayed f
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from edge.encoding import b64u
 from ledger import leaf
+from ledger.bookings import BookingState
+from ledger.following import differences, of_kind, rows_of
+from ledger.holders import holder_with
 from ledger.redis import keys
-from ledger.redis.desk import sign_of
-from ledger.redis.holders import holder_with
 from ledger.redis.servers import Servers
-from ledger.redis.state import BookingRow, HolderState, read_booking, read_state
-from ledger.redis.stays import StayRow, read_row
+from ledger.redis.state import HolderState, read_booking, read_state, read_stay, states_of
 from ledger.redis.strays import find_strays
-from ledger.replaying import Replay, Reserved
+from ledger.redis.workspace import sign_of
+from ledger.replaying import Replay
+from ledger.state import BookingRow, ChoiceRow, CounterRow, MarkRow, Row, RowT, StayRow, VisitRow
 from ledger.values import PARTITIONS, Fault, LedgerUnavailable
 
 _PROGRESS = 1000  # entries between two reports
@@ -134,10 +136,11 @@ class _Partition:
         yield from self._compare_head()
         yield from self._compare_indexes()
         yield from self._compare_salts()
-        yield from self._compare_holders()
-        yield from self._compare_stays()
-        yield from self._compare_states()
-        yield from self._compare_bookings()
+        said = list(rows_of(self.replay))
+        yield from self._compare_holders(said)
+        yield from self._compare_stays(of_kind(said, StayRow))
+        yield from self._compare_marks(of_kind(said, MarkRow))
+        yield from self._compare_bookings(of_kind(said, BookingRow))
 
     def _compare_head(self) -> Iterator[Fault]:
         signs = {"g": 0, "d": 0, "o": 0}
@@ -180,9 +183,8 @@ class _Partition:
             if int(str(cursor)) == 0:
                 return
 
-    def _compare_holders(self) -> Iterator[Fault]:
-        names = sorted(self.own)
-        said = [_by_holder(table) for table in (self.replay.counters, self.replay.choices, self.replay.visits)]
+    def _compare_holders(self, following: list[Row]) -> Iterator[Fault]:
+        names, said = sorted(self.own), states_of(following)
         for start in range(0, len(names), _SLICE):
             some = names[start : start + _SLICE]
             replies = self._ask(
@@ -190,123 +192,62 @@ class _Partition:
                     ("HGETALL", keys.holder(self.partition, name)), ("GET", keys.own(self.partition, name))))
             )  # fmt: skip
             for name, fields, own in zip(some, replies[::2], replies[1::2], strict=True):
-                yield from self._compare_holder(name, fields, own or b"", [table.get(name, {}) for table in said])
+                yield from self._compare_holder(name, fields, own or b"", said.get(name, HolderState()))
 
-    def _compare_holder(
-        self, name: str, fields: dict[bytes, bytes], own: bytes, tables: list[dict[tuple[str, str], Any]]
-    ) -> Iterator[Fault]:
-        said = self.own[name]
-        counters, choices, visits = tables
-        if own != b"".join(seq.to_bytes(_SEQ_BYTES) for seq in said):
-            yield Fault(f"holder {name}", "the list of entries differs from the log")
+    def _compare_holder(self, name: str, fields: dict[bytes, bytes], own: bytes, said: HolderState) -> Iterator[Fault]:
+        place, entries = f"holder {name}", self.own[name]
+        if own != b"".join(seq.to_bytes(_SEQ_BYTES) for seq in entries):
+            yield Fault(place, "the list of entries differs from the log")
         try:
-            kept = read_state(fields)
+            kept = read_state(name, fields)
         except LedgerUnavailable as error:
-            yield Fault(f"holder {name}", str(error))
+            yield Fault(place, str(error))
             return
-        if kept.entries != len(said):
-            yield Fault(f"holder {name}", f"kept are {kept.entries} entries, the log has {len(said)}")
-        own_bookings = {leaf.entry_id(self.partition, seq) for seq in kept.bookings}
-        if own_bookings != {entry for entry, one in self.replay.bookings.items() if one.holder == name}:
-            yield Fault(f"holder {name}", "the bookings kept differ from the log")
-        yield from _differences("counter", name, _nonzero(kept.counters), _nonzero(counters))
-        yield from _differences("choice", name, self._choices(kept), {
-            key: (one.member, one.uses, one.service, one.at, one.entry)
-            for key, one in choices.items()
-        })  # fmt: skip
-        yield from _differences("visit", name, self._visits(kept), {
-            key: (one.entry, one.started_at, one.ends_at, one.re_entries, one.left_at, one.inside, one.inside_at)
-            for key, one in visits.items()
-        })  # fmt: skip
+        if kept.entries != len(entries):
+            yield Fault(place, f"kept are {kept.entries} entries, the log has {len(entries)}")
+        if kept.bookings != said.bookings:
+            yield Fault(place, "the bookings kept differ from the log")
+        for kind, what in ((CounterRow, "counter"), (ChoiceRow, "choice"), (VisitRow, "visit")):
+            yield from _faults(what, of_kind(kept.rows(name), kind), of_kind(said.rows(name), kind))
 
-    def _choices(self, kept: HolderState) -> dict[tuple[str, str], object]:
-        return {
-            key: (row.member, row.uses, row.service, row.at, leaf.entry_id(self.partition, row.entry))
-            for key, row in kept.choices.items()
-        }
+    def _compare_stays(self, said: list[StayRow]) -> Iterator[Fault]:
+        lines: dict[tuple[str, str, str], list[StayRow]] = {}
+        for row in said:
+            lines.setdefault((row.holder, row.service, row.point), []).append(row)
+        for line in self.replay.lines.uses:
+            (found,) = self._ask(("ZRANGE", keys.stays(self.partition, *line), 0, -1, "WITHSCORES"))
+            kept = [read_stay(line, member, at) for member, at in found]
+            yield from _faults("stay", kept, lines.get(line, []))
 
-    def _visits(self, kept: HolderState) -> dict[tuple[str, str], object]:
-        return {
-            key: (
-                leaf.entry_id(self.partition, row.entry),
-                row.started_at,
-                row.ends_at,
-                row.re_entries,
-                row.left,
-                leaf.entry_id(self.partition, row.inside),
-                row.inside_at,
-            )
-            for key, row in kept.visits.items()
-        }
-
-    def _compare_stays(self) -> Iterator[Fault]:
-        for (name, service, point), uses in self.replay.lines.uses.items():
-            (found,) = self._ask(("ZRANGE", keys.stays(self.partition, name, service, point), 0, -1, "WITHSCORES"))
-            kept = sorted(read_row(member, at) for member, at in found)
-            if kept != [StayRow(use.at, use.seq, use.ends_at, use.opens) for use in uses]:
-                yield Fault(f"holder {name}", f"the line of uses at {service}, {point} differs from the log")
-
-    def _compare_bookings(self) -> Iterator[Fault]:
+    def _compare_bookings(self, said: list[BookingRow]) -> Iterator[Fault]:
         found, by_time, held = self._ask(
             ("HGETALL", keys.bookings(self.partition)),
             ("ZRANGE", keys.expected(self.partition), 0, -1, "WITHSCORES"),
             ("ZRANGE", keys.expected(self.partition, held=True), 0, -1, "WITHSCORES"),
         )
-        said = {leaf.split_id(entry)[1]: booking for entry, booking in self.replay.bookings.items()}
-        kept = {int(seq): self._booking(read_booking(row)) for seq, row in found.items()}
-        place = f"partition {self.partition:02x}"
-        yield from _differences("booking", place, kept, {seq: _told(booking) for seq, booking in said.items()})
-        expected = {seq: booking.window[1] for seq, booking in said.items()}
-        yield from _differences("booking by time", place, _places(by_time), expected)
-        open_ones = {seq: at for seq, at in expected.items() if said[seq].state == "held"}
-        yield from _differences("held booking by time", place, _places(held), open_ones)
+        yield from _faults("booking", [read_booking(int(seq), row) for seq, row in found.items()], said)
+        expected = {row.seq: row.expected_at for row in said}
+        held_ones = {row.seq: row.expected_at for row in said if row.state is BookingState.HELD}
+        for what, kept, wanted in (("time", by_time, expected), ("time while held", held, held_ones)):
+            if _places(kept) != wanted:
+                yield Fault(f"bookings by {what} of partition {self.partition:02x}", "the index differs from the log")
 
-    def _booking(self, row: BookingRow) -> tuple[object, ...]:
-        used_by = None if row.user is None else leaf.entry_id(self.partition, row.user)
-        window = (row.scheduled_at, row.expected_at, row.opens_at, row.closes_at)
-        held_by = leaf.entry_id(self.partition, row.held_by)
-        return row.holder, row.service, row.point, row.state, row.holds, held_by, used_by, window
-
-    def _compare_states(self) -> Iterator[Fault]:
+    def _compare_marks(self, said: list[MarkRow]) -> Iterator[Fault]:
         voided, left = self._ask(("HGETALL", keys.voided(self.partition)), ("HGETALL", keys.left(self.partition)))
-        for what, kept, said in (("voided", voided, self.replay.voided), ("left", left, self.replay.left)):
-            named = {self._name(seq): self._name(by) for seq, by in kept.items()}
-            yield from _differences(what, f"partition {self.partition:02x}", named, said)
-
-    def _name(self, seq: bytes) -> str:
-        return leaf.entry_id(self.partition, int(seq))
-
-
-def _by_holder(table: Mapping[tuple[str, str, str], Any]) -> dict[str, dict[tuple[str, str], Any]]:
-    found: dict[str, dict[tuple[str, str], Any]] = {}
-    for (name, first, second), value in table.items():
-        found.setdefault(name, {})[first, second] = value
-    return found
-
-
-def _told(booking: Reserved) -> tuple[object, ...]:
-    return (
-        booking.holder,
-        booking.service,
-        booking.point,
-        booking.state,
-        booking.holds,
-        booking.held_by,
-        booking.used_by,
-        booking.window,
-    )
+        kept = [
+            MarkRow(int(seq), _number(voided.get(seq)), _number(left.get(seq))) for seq in voided.keys() | left.keys()
+        ]
+        yield from _faults("mark", kept, said)
 
 
 def _places(found: list[tuple[bytes, float]]) -> dict[int, int]:
     return {int(member): int(at) for member, at in found}
 
 
-def _nonzero(counters: Mapping[tuple[str, str], int]) -> dict[tuple[str, str], int]:
-    return {key: used for key, used in counters.items() if used}
+def _number(value: bytes | None) -> int | None:
+    return None if value is None else int(value)
 
 
-def _differences(what: str, place: str, kept: Mapping[Any, object], said: Mapping[Any, object]) -> Iterator[Fault]:
-    for key in sorted(kept.keys() | said.keys(), key=str):
-        if kept.get(key) != said.get(key):
-            message = f"kept is {kept.get(key, 'nothing')}, the log says {said.get(key, 'nothing')}"
-            yield Fault(f"{what} of {place}: {key}", message)
+def _faults(what: str, kept: list[RowT], said: list[RowT]) -> Iterator[Fault]:
+    for key, message in differences(kept, said):
+        yield Fault(f"{what} {key}", message)

@@ -14,7 +14,7 @@ from ledger import leaf
 from ledger.millis import to_millis
 from ledger.redis import keys
 from ledger.redis.servers import Servers
-from ledger.redis.state import read_leaf
+from ledger.state import stored_leaf
 from ledger.values import PARTITIONS, Query
 
 _MOST = 1000  # index entries of one partition in one read
@@ -135,7 +135,7 @@ class Search:
         except leaf.LeafError:
             return None
         (found,) = self._servers.read([(partition, ("XRANGE", keys.log(partition), f"{seq}-0", f"{seq}-0"))])
-        return Found(read_leaf(found[0][1][b"l"]).at, partition, seq) if found else None
+        return Found(stored_leaf(found[0][1][b"l"]).at, partition, seq) if found else None
 
     def _of_holder(self, name: str, cursor: Found | None) -> list[Found]:
         """A holder's entries within the bounds. The name does not tell the partition: all are asked at once."""
@@ -144,7 +144,7 @@ class Search:
         commands = [(place[0], ("XRANGE", keys.log(place[0]), f"{place[1]}-0", f"{place[1]}-0")) for place in places]
         replies = self._servers.read(commands) if commands else []
         found = [
-            Found(read_leaf(reply[0][1][b"l"]).at, *place)
+            Found(stored_leaf(reply[0][1][b"l"]).at, *place)
             for place, reply in zip(places, replies, strict=True)
             if reply
         ]

@@ -6,19 +6,18 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 
-from edge.clock import Clock
+from edge.clock import Clock, SystemClock
 from ledger import leaf
 from ledger.bookings import Booking, BookingChange, BookingEnd, BookingQuery, Hold, Window
 from ledger.contents import Contents, rebuild
+from ledger.holders import Holder
 from ledger.leaf import LeafError
 from ledger.matters import MatterStep
 from ledger.millis import to_millis
 from ledger.offline import OfflineUse
-from ledger.redis import booking_steps, bookings, follow_ups, keys, moving, reads, requests
-from ledger.redis.changing import Ask, Changing, Plan, ask_of
+from ledger.redis import bookings, keys, moving, reads, requests
+from ledger.redis.changing import Changing, Plan, ScriptCall, call_of
 from ledger.redis.checking import check_ledger
-from ledger.redis.desk import Desk
-from ledger.redis.holders import Holder
 from ledger.redis.losses import Watch
 from ledger.redis.offline_plans import OfflinePlans
 from ledger.redis.options import Options
@@ -27,6 +26,10 @@ from ledger.redis.scripts import CHECK_IN, CLAIM
 from ledger.redis.seen import Loss, Seen
 from ledger.redis.servers import Servers
 from ledger.redis.trimming import Older, completed, trim
+from ledger.redis.workspace import RedisWorkspace
+from ledger.steps import bookings as booking_steps
+from ledger.steps import follow_ups
+from ledger.steps.offline import require_record
 from ledger.values import (
     PARTITIONS,
     CheckIn,
@@ -56,8 +59,18 @@ class RedisLedger:
     call, and connections are never shared with a forked child.
     """
 
-    def __init__(self, options: Options, clock: Clock | None = None, older: Older | None = None) -> None:
-        """Keep where the server is; `older` reads leaves that were taken out of the streams."""
+    def __init__(
+        self,
+        options: Options,
+        clock: Clock | None = None,
+        older: Older | None = None,
+        *,
+        host: Clock | None = None,
+    ) -> None:
+        """Keep where the server is; `older` reads leaves that were taken out of the streams.
+
+        `host`: this host's clock, which is compared with the store's; without it `clock`, else the machine's.
+        """
         self._options = options
         self._clock = clock
         self._seen = Seen(options.seen, _SYNC_SECONDS if options.allow_loss else None)
@@ -67,7 +80,7 @@ class RedisLedger:
             lambda server: require_safe(server, options),
             lambda commands, replies, read: completed(commands, replies, read, older),
         )
-        self._changing = Changing(self._servers, self._watch, clock, options)
+        self._changing = Changing(self._servers, self._watch, options, host or clock or SystemClock(), clock)
         self._offline = OfflinePlans(self._servers, self._changing)
 
     def open(self) -> list[Loss]:
@@ -79,9 +92,9 @@ class RedisLedger:
         """Return the kept answer of an operation."""
         subject, partition = operation.subject, partition_of(operation.subject)
         if is_device_subject(subject):
-            return self._changing.look_up(ask_of(operation, partition, None), None)
+            return self._changing.look_up(call_of(operation, partition, None), None)
         while (holder := self._find_holder(subject, partition)) is not None:
-            found = self._changing.look_up(ask_of(operation, partition, holder), subject)
+            found = self._changing.look_up(call_of(operation, partition, holder), subject)
             if found is not None or self._changing.holders.get(subject) == holder:
                 return found
         return None
@@ -94,15 +107,15 @@ class RedisLedger:
         subject, partition = change.operation.subject, partition_of(change.operation.subject)
         known = None if is_device_subject(subject) else subject
 
-        def asked() -> Ask:
+        def asked() -> ScriptCall:
             holder = None if known is None else self._changing.holder(subject)
-            parts = requests.check_in(change, holder, self._changing.place(partition), window)
+            parts = requests.check_in(change, holder, self._changing.end(partition), window)
             parts |= {"at": to_millis(change.at), "keep": to_millis(change.keep_until)}
             marker = None
             if holder is not None and change.claim is not None:
                 marker = keys.proof(partition, holder.card(change.claim.card), change.claim.proof)
             line = (change.draft.service, change.draft.point)
-            return ask_of(change.operation, partition, holder, parts=parts, line=line, marker=marker)
+            return call_of(change.operation, partition, holder, parts=parts, line=line, marker=marker)
 
         with _leaf_errors():
             found: Outcome = self._changing.run(CHECK_IN, partition, asked, known)
@@ -110,16 +123,17 @@ class RedisLedger:
 
     def void(self, change: Void) -> Outcome:
         """Take a check-in back."""
-        return self._follow(change, change.target, lambda desk, target: follow_ups.void(desk, change, target))
+        return self._follow(change, change.target, lambda workspace, target: follow_ups.void(workspace, change, target))
 
     def check_out(self, change: CheckOut) -> Outcome:
         """Close a visit."""
-        return self._follow(change, change.target, lambda desk, target: follow_ups.check_out(desk, change, target))
+        return self._follow(
+            change, change.target, lambda workspace, target: follow_ups.check_out(workspace, change, target)
+        )
 
     def record_offline(self, change: OfflineUse) -> Outcome:
         """Record a use that a device granted or refused while it was offline."""
-        if change.booking is not None and change.visit is not None:
-            raise LedgerError("the use of a booking opens no visit")
+        require_record(change)
         subject, partition = change.operation.subject, partition_of(change.operation.subject)
         known = None if is_device_subject(subject) else subject
 
@@ -138,15 +152,17 @@ class RedisLedger:
 
     def change_booking(self, change: BookingChange) -> Outcome:
         """Change a booking."""
-        return self._of_booking(change, lambda desk, made: booking_steps.change_booking(desk, change, made))
+        return self._of_booking(change, lambda workspace, made: booking_steps.change_booking(workspace, change, made))
 
     def end_booking(self, change: BookingEnd) -> Outcome:
         """Cancel a booking, or note that it was missed."""
-        return self._of_booking(change, lambda desk, made: booking_steps.end_booking(desk, change, made))
+        return self._of_booking(change, lambda workspace, made: booking_steps.end_booking(workspace, change, made))
 
     def follow(self, change: MatterStep) -> Outcome:
         """Record that a matter reached a stage."""
-        return self._follow(change, change.target, lambda desk, target: follow_ups.follow(desk, change, target))
+        return self._follow(
+            change, change.target, lambda workspace, target: follow_ups.follow(workspace, change, target)
+        )
 
     def booking(self, booking_id: str) -> Booking | None:
         """Return one booking."""
@@ -162,11 +178,11 @@ class RedisLedger:
             raise LedgerError("a proof is claimed for a holder")
         partition = partition_of(subject)
 
-        def asked() -> Ask:
+        def asked() -> ScriptCall:
             holder = self._changing.holder(subject)
-            parts = {"at": to_millis(at), "claim": requests.claim(claim)}
+            parts = {"at": to_millis(at), "claim": requests.claim_part(claim)}
             marker = keys.proof(partition, holder.card(claim.card), claim.proof)
-            return ask_of(Operation(subject, device, "", b""), partition, holder, parts=parts, marker=marker)
+            return call_of(Operation(subject, device, "", b""), partition, holder, parts=parts, marker=marker)
 
         return bool(self._changing.run(CLAIM, partition, asked, subject))
 
@@ -265,7 +281,7 @@ class RedisLedger:
         return None if self._clock is None else to_millis(self._clock.now())
 
     def _follow(
-        self, change: Void | CheckOut | MatterStep, entry_id: str, step: Callable[[Desk, leaf.Leaf], Outcome]
+        self, change: Void | CheckOut | MatterStep, entry_id: str, step: Callable[[RedisWorkspace, leaf.Leaf], Outcome]
     ) -> Outcome:
         """Run a change of an earlier entry: the entry is read first, since it names the holder."""
         partition = reads.partition_of_entry(entry_id)
@@ -278,7 +294,9 @@ class RedisLedger:
         with _leaf_errors():
             return self._changing.settle(partition, planned)
 
-    def _of_booking(self, change: BookingChange | BookingEnd, step: Callable[[Desk, leaf.Leaf], Outcome]) -> Outcome:
+    def _of_booking(
+        self, change: BookingChange | BookingEnd, step: Callable[[RedisWorkspace, leaf.Leaf], Outcome]
+    ) -> Outcome:
         partition = reads.partition_of_entry(change.booking)
         if partition is None:
             raise TargetState("not-found")
@@ -313,10 +331,10 @@ class RedisLedger:
 def _plan(
     change: Void | CheckOut | MatterStep | BookingChange | BookingEnd,
     target: leaf.Leaf,
-    step: Callable[[Desk, leaf.Leaf], Outcome],
+    step: Callable[[RedisWorkspace, leaf.Leaf], Outcome],
 ) -> Plan:
     name = target.holder or ""
-    ask = Ask(
+    sent = ScriptCall(
         partition=target.partition,
         scope=name,
         name=name,
@@ -326,7 +344,7 @@ def _plan(
         point=change.draft.point,
         line=(target.service, target.point),
     )
-    return Plan(ask, lambda desk: step(desk, target), to_millis(change.at), to_millis(change.keep_until))
+    return Plan(sent, lambda workspace: step(workspace, target), to_millis(change.at), to_millis(change.keep_until))
 
 
 @contextmanager

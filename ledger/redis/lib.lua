@@ -25,10 +25,12 @@ local function leaf_at(seq)
   return found[1] and found[1][2][2] or false
 end
 
--- The instant to record: never before the partition's last, never more than `skew` from the store's clock.
+-- The instant to record (skew.py): the request's, never before the partition's last. The host's clock as it sent the request is
+-- compared with this server's; how long the request had been worked on by then is bounded apart.
 local function instant()
   local at = math.max(a.at, last_at)
-  if math.abs(a.at - own) > a.skew or at - own > a.skew then return nil end
+  local apart = math.max(math.abs(a.host - own), a.at - a.host, at - own)
+  if apart > a.skew or a.host - a.at > a.age then return nil end
   return at
 end
 

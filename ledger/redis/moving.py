@@ -8,15 +8,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ledger import answers, leaf
+from ledger.bookings import BookingState
 from ledger.contents import Contents, Damaged, KeptAnswer, KeptHolder, KeptProof, Rebuilt, rebuild
+from ledger.following import of_kind, rows_of
+from ledger.holders import SALT_BYTES, holder_with
 from ledger.redis import keys
-from ledger.redis.desk import sign_of
-from ledger.redis.holders import SALT_BYTES, holder_with
 from ledger.redis.reads import read_after
 from ledger.redis.replies import outcome_of, read_answer, write_answer
 from ledger.redis.servers import Command, Servers
-from ledger.redis.state import PACK, BookingRow, ChoiceRow, HolderState, VisitRow
-from ledger.redis.stays import StayRow
+from ledger.redis.state import HolderState, packed_booking, states_of, stay_member
+from ledger.redis.workspace import sign_of
+from ledger.state import BookingRow, MarkRow, Row, StayRow
 from ledger.values import LedgerError
 
 _SLICE = 500
@@ -162,6 +164,10 @@ class _Restore:
     contents: Contents
     rebuilt: Rebuilt
     ahead: int
+    following: list[Row] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.following = list(rows_of(self.rebuilt.replay))
 
     @property
     def partition(self) -> int:
@@ -202,52 +208,30 @@ class _Restore:
         for one in self.contents.holders:
             marked = holder_with(one.subject, one.salt).name in own
             yield "HSET", keys.subs(self.partition), one.subject, one.salt + (b"+" if marked else b"")
-        states = self._states_of_holders()
+        states = states_of(self.following)
         for name, seqs in own.items():
             yield "SET", keys.own(self.partition, name), b"".join(seq.to_bytes(_SEQ_BYTES) for seq in seqs)
             fields = {"n": str(len(seqs)).encode(), **states.get(name, HolderState()).fields()}
             key = keys.holder(self.partition, name)
             yield "HSET", key, *(part for pair in fields.items() for part in pair)
 
-    def _states_of_holders(self) -> dict[str, HolderState]:
-        found: dict[str, HolderState] = {}
-        replay = self.rebuilt.replay
-        for (name, *key), used in replay.counters.items():
-            found.setdefault(name, HolderState()).counters[key[0], key[1]] = used
-        for (name, *key), one in replay.choices.items():
-            row = ChoiceRow(one.member, one.uses, one.service, one.at, _seq(one.entry))
-            found.setdefault(name, HolderState()).choices[key[0], key[1]] = row
-        for (name, *key), visit in replay.visits.items():
-            left = False if visit.left_at is None else visit.left_at
-            began = (_seq(visit.entry), visit.started_at, visit.ends_at, visit.re_entries)
-            place = found.setdefault(name, HolderState()).visits
-            place[key[0], key[1]] = VisitRow(*began, left, _seq(visit.inside), visit.inside_at)
-        for entry, booking in replay.bookings.items():
-            found.setdefault(booking.holder, HolderState()).bookings.add(_seq(entry))
-        return found
-
     def _stays(self) -> Iterator[Command]:
-        for (name, service, point), uses in self.rebuilt.replay.lines.uses.items():
-            for use in uses:
-                key = keys.stays(self.partition, name, service, point)
-                yield "ZADD", key, use.at, StayRow(use.at, use.seq, use.ends_at, use.opens).member()
+        for row in of_kind(self.following, StayRow):
+            yield "ZADD", keys.stays(self.partition, row.holder, row.service, row.point), row.at, stay_member(row)
 
     def _states(self) -> Iterator[Command]:
-        replay = self.rebuilt.replay
-        for key, marks in ((keys.voided(self.partition), replay.voided), (keys.left(self.partition), replay.left)):
-            for entry, by in marks.items():
-                yield "HSET", key, _seq(entry), _seq(by)
+        for row in of_kind(self.following, MarkRow):
+            if row.voided_by is not None:
+                yield "HSET", keys.voided(self.partition), row.seq, row.voided_by
+            if row.left_by is not None:
+                yield "HSET", keys.left(self.partition), row.seq, row.left_by
 
     def _bookings(self) -> Iterator[Command]:
-        for entry, one in self.rebuilt.replay.bookings.items():
-            seq = _seq(entry)
-            used_by = False if one.used_by is None else _seq(one.used_by)
-            place = (one.holder, one.service, one.point, one.state, one.holds)
-            row = BookingRow(*place, _seq(one.held_by), used_by, *one.window)
-            yield "HSET", keys.bookings(self.partition), seq, PACK(row)
-            yield "ZADD", keys.expected(self.partition), one.window[1], f"{seq:012d}"
-            if one.state == "held":
-                yield "ZADD", keys.expected(self.partition, held=True), one.window[1], f"{seq:012d}"
+        for row in of_kind(self.following, BookingRow):
+            yield "HSET", keys.bookings(self.partition), row.seq, packed_booking(row)
+            yield "ZADD", keys.expected(self.partition), row.expected_at, f"{row.seq:012d}"
+            if row.state is BookingState.HELD:
+                yield "ZADD", keys.expected(self.partition, held=True), row.expected_at, f"{row.seq:012d}"
 
     def _timed(self) -> Iterator[Command]:
         for one in self.contents.answers:
@@ -257,7 +241,3 @@ class _Restore:
         for marker in self.contents.proofs:
             key = keys.proof(self.partition, marker.card, marker.proof)
             yield "SET", key, f"{int(marker.spent)}{marker.device}", "PXAT", marker.keep_until + self.ahead
-
-
-def _seq(entry: str) -> int:
-    return leaf.split_id(entry)[1]

@@ -6,14 +6,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from ledger import leaf
+from ledger.holders import SALT_BYTES, Holder, holder_with
 from ledger.redis import keys
 from ledger.redis.finding import Found, Search
-from ledger.redis.holders import SALT_BYTES, Holder, holder_with
 from ledger.redis.servers import Command, Servers
-from ledger.redis.state import read_leaf, read_state, taken_of
-from ledger.values import PARTITIONS, Entry, EntryPage, Query, TargetState, Usage
+from ledger.redis.state import read_state
+from ledger.state import stored_leaf
+from ledger.values import MAX_PAGE, PARTITIONS, Entry, EntryPage, Query, TargetState, Usage
 
-MAX_PAGE = 500
 _MOST_LOOKED = 50_000  # entries looked through for one page, so that a page comes soon however rare its entries are
 _SLICE = 1000  # entries counted or sifted between two looks at what was found
 
@@ -51,16 +51,16 @@ def read_usage(servers: Servers, partition: int, subject: str, holder: Holder | 
             ]
         )
         if kept is not None and kept[:SALT_BYTES] == holder.salt:
-            return _usage(partition, fields, at)
+            return _usage(partition, holder.name, fields, at)
         holder = None if kept is None else holder_with(subject, kept)
     return Usage({}, {}, {})
 
 
-def _usage(partition: int, fields: dict[bytes, bytes], at: int) -> Usage:
-    state = read_state(fields)
+def _usage(partition: int, name: str, fields: dict[bytes, bytes], at: int) -> Usage:
+    state = read_state(name, fields)
     return Usage(
         counters={key: used for key, used in state.counters.items() if used},
-        choices={key: taken_of(partition, key[0], row) for key, row in state.choices.items()},
+        choices={key: row.taken(partition) for key, row in state.choices.items()},
         visits={key: row.state(partition) for key, row in state.visits.items() if row.ends_at > at},
     )
 
@@ -102,7 +102,7 @@ def read_entries(servers: Servers, places: Sequence[tuple[int, int]]) -> Iterato
     for found, voided in zip(replies[::2], replies[1::2], strict=True):
         if found:
             data = found[0][1][b"l"]
-            yield Entry(data, read_leaf(data), bool(voided))
+            yield Entry(data, stored_leaf(data), bool(voided))
 
 
 def read_page(servers: Servers, query: Query) -> EntryPage:
@@ -184,4 +184,4 @@ def read_after(servers: Servers, partition: int, seq: int, limit: int) -> tuple[
 def read_leaf_at(servers: Servers, partition: int, seq: int) -> bytes | None:
     """Return one leaf, None when there is none."""
     found = read_after(servers, partition, seq - 1, 1) if seq else ()
-    return found[0] if found and read_leaf(found[0]).seq == seq else None
+    return found[0] if found and stored_leaf(found[0]).seq == seq else None

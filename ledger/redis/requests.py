@@ -9,6 +9,7 @@ import msgspec
 
 from ledger import leaf
 from ledger.bookings import Window
+from ledger.holders import Holder
 from ledger.judgement import (
     ALREADY_IN,
     BOOKING_MISSED,
@@ -21,11 +22,9 @@ from ledger.judgement import (
 )
 from ledger.millis import to_millis
 from ledger.redis import pieces
-from ledger.redis.holders import Holder
+from ledger.state import seq_in
 from ledger.values import Charge, CheckIn, LedgerError, ProofClaim
-
-Place = tuple[int, int, bytes]
-"""Where the entry will stand: partition, seq, and the hash of the leaf before."""
+from ledger.writing import LogEnd, charge_lines, choice_line, of_draft, window_line
 
 _WAIVED = -1
 _FOUND_BY_STORE = (
@@ -33,7 +32,7 @@ _FOUND_BY_STORE = (
 )  # fmt: skip
 
 
-def check_in(change: CheckIn, holder: Holder | None, place: Place, window: Window | None) -> dict[str, Any]:
+def check_in(change: CheckIn, holder: Holder | None, end: LogEnd, window: Window | None) -> dict[str, Any]:
     """Return what the script judges; with a window, of a booking. LeafError or LedgerError when it makes no entry."""
     if change.booking is not None and (change.charges or change.choice or change.visit):
         raise LedgerError("the use of a booking counts nothing of its own")
@@ -45,11 +44,11 @@ def check_in(change: CheckIn, holder: Holder | None, place: Place, window: Windo
     findings = [reason for reason in change.findings if reason in STANDS or reason not in change.waived]
     found = min(findings, key=lambda reason: rank.get(reason, len(rank)), default=None)
     counted = {
-        "charges": tuple(pieces.charge_line(charge) for charge in change.charges),
-        "choice": pieces.choice_line(change.choice),
-        "window": pieces.window_line(window),
+        "charges": charge_lines(change.charges),
+        "choice": choice_line(change.choice),
+        "window": window_line(window),
     }
-    line = _trial(change, holder, place, found, counted)
+    line = _trial(change, holder, end, found, counted)
     request: dict[str, Any] = {
         "pieces": pieces.cut(line),
         "limits": _limits(change.charges),
@@ -67,14 +66,14 @@ def check_in(change: CheckIn, holder: Holder | None, place: Place, window: Windo
         request["found_rank"] = rank.get(found, len(rank))
         request["found_text"] = pieces.text("reason", found)
     request |= {f"{name}_text": pieces.text(name, value) for name, value in counted.items() if value}
-    return request | _asked(change, place[0]) | ({} if window is None else {"window": _window(window)})
+    return request | _asked(change, end.partition) | ({} if window is None else {"window": _window(window)})
 
 
 def _asked(change: CheckIn, partition: int) -> dict[str, Any]:
     """Return what a change asks of the holder's state, each part where there is one."""
     asked: dict[str, Any] = {}
     if change.booking is not None:
-        asked |= {"booking": change.booking, "booking_seq": _seq_here(change.booking, partition)}
+        asked |= {"booking": change.booking, "booking_seq": seq_in(partition, change.booking) or False}
     if change.choice is not None:
         choice = change.choice
         asked["choice"] = {"group": choice.group, "period": choice.period, "member": choice.member}
@@ -86,22 +85,22 @@ def _asked(change: CheckIn, partition: int) -> dict[str, Any]:
             "re_entries": change.visit.re_entries,
         }
     if change.claim is not None:
-        asked["claim"] = claim(change.claim)
+        asked["claim"] = claim_part(change.claim)
     return asked
 
 
 def _window(window: Window) -> dict[str, int]:
-    found: dict[str, int] = msgspec.to_builtins(pieces.window_line(window))
+    found: dict[str, int] = msgspec.to_builtins(window_line(window))
     return found
 
 
-def claim(wanted: ProofClaim) -> dict[str, Any]:
+def claim_part(wanted: ProofClaim) -> dict[str, Any]:
     """Return how long a proof marker is kept."""
     return {"keep": to_millis(wanted.keep_until)}
 
 
 def _trial(
-    change: CheckIn, holder: Holder | None, place: Place, found: str | None, counted: dict[str, Any]
+    change: CheckIn, holder: Holder | None, end: LogEnd, found: str | None, counted: dict[str, Any]
 ) -> leaf.Leaf:
     """The leaf as it stands if nothing in the store speaks against it: the one that must be writable."""
     added: dict[str, Any] = (
@@ -114,16 +113,7 @@ def _trial(
         if change.draft.card is not None:
             added["card"] = holder.card(change.draft.card)
     kind = change.kind if counted["window"] is None else "booking"
-    return pieces.trial(change.draft, place, to_millis(change.at), kind, change.operation.id, **added)
-
-
-def _seq_here(entry_id: str, partition: int) -> int | bool:
-    """The seq of an entry of this partition; False for an id that is none, or another partition's."""
-    try:
-        place = leaf.split_id(entry_id)
-    except leaf.LeafError:
-        return False
-    return place[0] == partition and place[1]
+    return of_draft(change.draft, end, to_millis(change.at), kind, change.operation.id, **added)
 
 
 def _require_refusal(change: CheckIn) -> None:

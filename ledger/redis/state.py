@@ -1,19 +1,21 @@
-"""A holder's state as the server keeps it: one hash, its fields named by kind (keys.py, lib.lua)."""
+"""A holder's state as the server keeps it: one hash, its fields named by kind (keys.py, lib.lua), its rows packed.
+
+A packed row leaves out what its key tells. Lua has no null within a list: False stands for an absent value.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import msgspec
 
-from ledger import leaf
-from ledger.answers import visit_state
-from ledger.millis import from_millis
-from ledger.values import LedgerUnavailable, Taken, VisitState
+from ledger.bookings import BookingState
+from ledger.state import BookingRow, ChoiceRow, CounterRow, Row, StayRow, VisitRow
+from ledger.values import LedgerUnavailable
 
 
-class ChoiceRow(msgspec.Struct, array_like=True, frozen=True):
+class _PackedChoice(msgspec.Struct, array_like=True, frozen=True):
     """The member that a group is fixed to, its uses, and the use that fixed it."""
 
     member: str
@@ -23,8 +25,8 @@ class ChoiceRow(msgspec.Struct, array_like=True, frozen=True):
     entry: int
 
 
-class VisitRow(msgspec.Struct, array_like=True, frozen=True):
-    """The last visit at a place. `left_at` False: nobody has left; entries by seq, times in milliseconds."""
+class _PackedVisit(msgspec.Struct, array_like=True, frozen=True):
+    """The last visit at a place; `left_at` False: nobody has left."""
 
     entry: int
     started_at: int
@@ -34,19 +36,9 @@ class VisitRow(msgspec.Struct, array_like=True, frozen=True):
     inside: int
     inside_at: int
 
-    @property
-    def left(self) -> int | None:
-        """When the visit was left, None while it goes on."""
-        return None if self.left_at is False else int(self.left_at)
 
-    def state(self, partition: int) -> VisitState:
-        """Return the visit as callers see it."""
-        opener = leaf.entry_id(partition, self.entry)
-        return visit_state(opener, self.started_at, self.ends_at, self.re_entries, self.left)
-
-
-class BookingRow(msgspec.Struct, array_like=True, frozen=True):
-    """How a booking stands; entries by seq, times in milliseconds. `used_by` False: by none."""
+class _PackedBooking(msgspec.Struct, array_like=True, frozen=True):
+    """How a booking stands; `used_by` False: by none."""
 
     holder: str
     service: str
@@ -60,22 +52,20 @@ class BookingRow(msgspec.Struct, array_like=True, frozen=True):
     opens_at: int
     closes_at: int
 
-    @property
-    def user(self) -> int | None:
-        """The entry that used it last."""
-        return None if self.used_by is False else int(self.used_by)
-
 
 PACK = msgspec.msgpack.Encoder().encode
-"""Packs a row as the scripts unpack it."""
-_BOOKING = msgspec.msgpack.Decoder(BookingRow).decode
-_CHOICE = msgspec.msgpack.Decoder(ChoiceRow).decode
-_VISIT = msgspec.msgpack.Decoder(VisitRow).decode
+"""Packs values as the scripts unpack them."""
+_BOOKING = msgspec.msgpack.Decoder(_PackedBooking).decode
+_CHOICE = msgspec.msgpack.Decoder(_PackedChoice).decode
+_VISIT = msgspec.msgpack.Decoder(_PackedVisit).decode
 
 
 @dataclass(slots=True)
 class HolderState:
-    """Counters by (limit, period), choices by (group, period), visits by (service, point), and how many entries."""
+    """One holder's rows: counters by (limit, period), choices by (group, period), visits by (service, point).
+
+    `bookings`: by the entries that made them. `entries`: how many entries the holder has.
+    """
 
     entries: int = 0
     counters: dict[tuple[str, str], int] = field(default_factory=dict)
@@ -86,36 +76,76 @@ class HolderState:
     def fields(self) -> dict[str, bytes]:
         """Return the hash that spells this state, but for `n`, which the scripts count themselves."""
         spelt = {_name("c", key): str(used).encode() for key, used in self.counters.items() if used}
-        spelt |= {_name("x", key): PACK(row) for key, row in self.choices.items()}
-        spelt |= {_name("v", key): PACK(visit) for key, visit in self.visits.items()}
+        spelt |= {_name("x", key): _packed_choice(row) for key, row in self.choices.items()}
+        spelt |= {_name("v", key): _packed_visit(row) for key, row in self.visits.items()}
         return spelt | {f"b\0{seq}": b"" for seq in self.bookings}
 
+    def rows(self, holder: str) -> list[Row]:
+        """Return the counters, choices and visits as rows of a holder; a counter that stands at nought has none."""
+        counters = [CounterRow(holder, *key, used) for key, used in self.counters.items() if used]
+        return [*counters, *self.choices.values(), *self.visits.values()]
 
-def read_leaf(data: bytes) -> leaf.Leaf:
-    """Return the entry that the log holds; LedgerUnavailable when it is damaged."""
+
+def states_of(rows: Iterable[Row]) -> dict[str, HolderState]:
+    """Return the states of the holders whose rows these are, by the holder's name; without their numbers of entries."""
+    found: dict[str, HolderState] = {}
+    for row in rows:
+        match row:
+            case CounterRow():
+                found.setdefault(row.holder, HolderState()).counters[row.limit, row.period] = row.used
+            case ChoiceRow():
+                found.setdefault(row.holder, HolderState()).choices[row.group, row.period] = row
+            case VisitRow():
+                found.setdefault(row.holder, HolderState()).visits[row.service, row.point] = row
+            case BookingRow():
+                found.setdefault(row.holder, HolderState()).bookings.add(row.seq)
+            case _:
+                pass  # not kept in a holder's hash
+    return found
+
+
+def packed_booking(row: BookingRow) -> bytes:
+    """Return a booking as the server keeps it."""
+    place = row.holder, row.service, row.point, row.state.value, row.holds, row.held_by
+    used_by = False if row.used_by is None else row.used_by
+    return PACK(_PackedBooking(*place, used_by, row.scheduled_at, row.expected_at, row.opens_at, row.closes_at))
+
+
+def read_booking(seq: int, packed: bytes) -> BookingRow:
+    """Return how the booking made by an entry stands; LedgerUnavailable when the row is damaged."""
     try:
-        return leaf.decode(data)
-    except leaf.LeafError as error:
-        raise LedgerUnavailable(f"the ledger is damaged: {error}") from error
-
-
-def read_booking(packed: bytes) -> BookingRow:
-    """Return how a booking stands; LedgerUnavailable when the row is damaged."""
-    try:
-        return _BOOKING(packed)
-    except msgspec.MsgspecError as error:
+        one = _BOOKING(packed)
+        used_by = None if one.used_by is False else int(one.used_by)
+        bounds = one.scheduled_at, one.expected_at, one.opens_at, one.closes_at
+        place = one.holder, one.service, one.point
+        return BookingRow(seq, *place, BookingState(one.state), one.holds, one.held_by, used_by, *bounds)
+    except (msgspec.MsgspecError, ValueError) as error:
         raise LedgerUnavailable("the ledger is damaged: a booking cannot be read") from error
 
 
-def read_state(fields: Mapping[bytes, bytes]) -> HolderState:
+def stay_member(row: StayRow) -> str:
+    """Return a use as the sorted set of its line holds it, beside its instant."""
+    return f"{row.seq:012d}:{row.ends_at}:{int(row.opens)}"
+
+
+def read_stay(line: tuple[str, str, str], member: bytes, at: float) -> StayRow:
+    """Return the use that a member of a line (holder, service, point) and its score spell; LedgerUnavailable."""
+    try:
+        seq, ends_at, opens = member.split(b":")
+        return StayRow(*line, int(at), int(seq), int(ends_at), opens == b"1")
+    except ValueError as error:
+        raise LedgerUnavailable("the ledger is damaged: a line of uses cannot be read") from error
+
+
+def read_state(holder: str, fields: Mapping[bytes, bytes]) -> HolderState:
     """Return the state that a holder's hash spells; LedgerUnavailable when it is damaged."""
     try:
-        return _state(fields)
+        return _state(holder, fields)
     except (ValueError, msgspec.MsgspecError) as error:
         raise LedgerUnavailable("the ledger is damaged: a holder's state cannot be read") from error
 
 
-def _state(fields: Mapping[bytes, bytes]) -> HolderState:
+def _state(holder: str, fields: Mapping[bytes, bytes]) -> HolderState:
     state = HolderState()
     for name, value in fields.items():
         kind, *rest = name.decode().split("\0")
@@ -125,9 +155,11 @@ def _state(fields: Mapping[bytes, bytes]) -> HolderState:
             case "c", [limit, period]:
                 state.counters[limit, period] = int(value)
             case "x", [group, period]:
-                state.choices[group, period] = _CHOICE(value)
+                state.choices[group, period] = ChoiceRow(
+                    holder, group, period, *msgspec.structs.astuple(_CHOICE(value))
+                )
             case "v", [service, point]:
-                state.visits[service, point] = _VISIT(value)
+                state.visits[service, point] = _visit(holder, service, point, _VISIT(value))
             case "b", [seq]:
                 state.bookings.add(int(seq))
             case _:
@@ -139,6 +171,17 @@ def _name(kind: str, key: tuple[str, str]) -> str:
     return f"{kind}\0{key[0]}\0{key[1]}"
 
 
-def taken_of(partition: int, group: str, row: ChoiceRow) -> Taken:
-    """Return a choice as callers see it."""
-    return Taken(group, row.member, row.service, from_millis(row.at), leaf.entry_id(partition, row.entry))
+def _packed_choice(row: ChoiceRow) -> bytes:
+    return PACK(_PackedChoice(row.member, row.uses, row.service, row.at, row.entry))
+
+
+def _packed_visit(row: VisitRow) -> bytes:
+    left_at = False if row.left_at is None else row.left_at
+    began = row.entry, row.started_at, row.ends_at, row.re_entries
+    return PACK(_PackedVisit(*began, left_at, row.inside, row.inside_at))
+
+
+def _visit(holder: str, service: str, point: str, one: _PackedVisit) -> VisitRow:
+    left_at = None if one.left_at is False else int(one.left_at)
+    began = one.entry, one.started_at, one.ends_at, one.re_entries
+    return VisitRow(holder, service, point, *began, left_at, one.inside, one.inside_at)

@@ -11,7 +11,7 @@ from ledger import leaf
 from ledger.redis import keys
 from ledger.redis.replies import read_answer
 from ledger.redis.servers import Servers
-from ledger.redis.stays import read_row
+from ledger.redis.state import read_stay
 from ledger.values import PARTITIONS, Fault, LedgerUnavailable
 
 _KEY = re.compile(rb"yj:\{p([0-9]{3})\}:(?:(head|log|t|subs|st:v|st:l|b|bt|bo|probe)|([hieqou]):(.*))", re.DOTALL)
@@ -82,7 +82,7 @@ def _first(key: _Key) -> tuple[object, ...]:
 
 def _seq(key: _Key, value: Any) -> int:  # noqa: ANN401 - as the key's kind has it
     if key.kind == "u":
-        return read_row(value[0], 0).seq
+        return read_stay(("", "", ""), value[0], 0).seq
     if key.kind == "i":
         return int(value[0][0].partition(b"-")[2])
     if key.kind == "o":

@@ -96,6 +96,6 @@ def _seq(found: Any) -> int:  # noqa: ANN401 - redis-py's
 
 def _least_held(rows: Sequence[bytes], before: int) -> int:
     """The first entry that a booking still to be used, or to be opened again, counts by."""
-    standing = (read_booking(row) for row in rows)
+    standing = (read_booking(0, row) for row in rows)  # which entry made each does not matter here
     held = (row for row in standing if row.state == "held" or (row.state not in _OVER and row.closes_at >= before))
     return min((row.held_by for row in held), default=_LAST)

@@ -7,19 +7,22 @@ from __future__ import annotations
 
 import hmac
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 import msgspec
 
+from edge.encoding import b64u
 from ledger import answers, leaf
+from ledger.following import differences, of_kind, rows_of
+from ledger.holders import keyed
 from ledger.replaying import Replay
 from ledger.sqlite import rows
-from ledger.sqlite.bookings import COLUMNS
 from ledger.sqlite.reads import Readers
 from ledger.sqlite.schema import place_of, row_of
+from ledger.sqlite.tables import COUNTERS, FOLLOWING, read
 from ledger.values import PARTITIONS, Fault, LedgerUnavailable, partition_of
+from ledger.writing import LogEnd
 
 _PROGRESS = 1000  # entries between two reports
 
@@ -67,7 +70,7 @@ class _Partition:
         self._db = db
         self._partition = partition
         self._found = _Found()
-        self._head = rows.Head(partition)
+        self._end = LogEnd(partition)
         self._replay = Replay(self._find)
 
     def check(self) -> _Found:
@@ -75,15 +78,10 @@ class _Partition:
         for row in self._entries():
             self._found.entries += 1
             self._entry(row)
-        if self._head != rows.read_head(self._db, self._partition):
+        if self._end != rows.read_end(self._db, self._partition):
             self._fault("head", "the head kept is not the end of the log")
         self._holders()
-        self._counters()
-        self._choices()
-        self._visits()
-        self._stays()
-        self._states()
-        self._bookings()
+        self._following()
         self._operations()
         return self._found
 
@@ -109,11 +107,11 @@ class _Partition:
     def _entry(self, row: tuple[object, ...]) -> None:
         number, data = row[0], row[1]
         place = rows.name_of(number) if isinstance(number, int) else "entries"
-        expected = leaf.entry_id(self._partition, self._head.seq + 1)
+        expected = leaf.entry_id(self._partition, self._end.seq + 1)
         if place != expected:
             self._fault(place, f"entry {expected} was expected here")
         data = data if isinstance(data, bytes) else b""
-        at = self._head.last_at
+        at = self._end.at
         try:
             line = leaf.decode(data)
         except leaf.LeafError as error:
@@ -121,16 +119,16 @@ class _Partition:
         else:
             self._line(place, line, row)
             at = line.at
-        self._head = rows.Head(
+        self._end = LogEnd(
             self._partition, place_of(number)[1] if isinstance(number, int) else 0, leaf.leaf_hash(data), at
         )
 
     def _line(self, place: str, line: leaf.Leaf, row: tuple[object, ...]) -> None:
         if line.id != place:
             self._fault(place, "the leaf names another place in the log")
-        if line.prev != rows.prev_text(self._head):
+        if line.prev != b64u(self._end.hash):
             self._fault(place, "the chain of hashes is broken before this entry")
-        if line.at < self._head.last_at:
+        if line.at < self._end.at:
             self._fault(place, "the instant goes back")
         if row[2:] != rows.index_columns(line):
             self._fault(place, "what stands beside the leaf differs from it")
@@ -140,98 +138,20 @@ class _Partition:
     def _holders(self) -> None:
         for sub, salt, name in self._rows("sub, salt, holder", "holders"):
             subject = str(sub)
-            if not isinstance(salt, bytes) or not hmac.compare_digest(rows.keyed(salt, subject), str(name)):
+            if not isinstance(salt, bytes) or not hmac.compare_digest(keyed(salt, subject), str(name)):
                 self._fault("holders", "a holder's name does not follow from the salt")
             if partition_of(subject) != self._partition:
                 self._fault("holders", "a holder is kept in another's partition")
 
-    def _counters(self) -> None:
-        kept = {row[:3]: row[3] for row in self._rows("holder, quota, period, used", "counters") if row[3] != 0}
-        self._compare("counter", kept, {key: used for key, used in self._replay.counters.items() if used != 0})
-
-    def _choices(self) -> None:
-        kept = {
-            row[:3]: (*row[3:7], _name(row[7]))
-            for row in self._rows("holder, family, period, member, uses, service, at, entry", "choices")
-        }
-        said = {
-            key: (chosen.member, chosen.uses, chosen.service, chosen.at, chosen.entry)
-            for key, chosen in self._replay.choices.items()
-        }
-        self._compare("choice", kept, said)
-
-    def _visits(self) -> None:
-        kept = {
-            row[:3]: (_name(row[3]), *row[4:8], _name(row[8]), row[9])
-            for row in self._rows(
-                "holder, service, point, entry, started_at, ends_at, re_entries, left_at, inside, inside_at", "visits"
-            )
-        }
-        said = {
-            key: (
-                visit.entry,
-                visit.started_at,
-                visit.ends_at,
-                visit.re_entries,
-                visit.left_at,
-                visit.inside,
-                visit.inside_at,
-            )
-            for key, visit in self._replay.visits.items()
-        }
-        self._compare("visit", kept, said)
-
-    def _stays(self) -> None:
-        kept = {
-            (*row[:3], _name(row[4])): (row[3], row[5], bool(row[6]))
-            for row in self._rows("holder, service, point, at, n, ends_at, opens", "stays")
-        }
-        said = {
-            (*key, use.leaf.id): (use.at, use.ends_at, use.opens)
-            for key, uses in self._replay.lines.uses.items()
-            for use in uses
-        }
-        self._compare("stay", kept, said)
-
-    def _states(self) -> None:
-        found = self._db.execute(
-            "SELECT n, voided_by, left_by FROM states WHERE n >= ? AND n < ?",
-            (row_of(self._partition, 0), row_of(self._partition + 1, 0)),
-        )
-        kept = {(_name(row[0]),): (_name(row[1]), _name(row[2])) for row in found}
-        replay = self._replay
-        said = {
-            (entry,): (replay.voided.get(entry), replay.left.get(entry))
-            for entry in replay.voided.keys() | replay.left.keys()
-        }
-        self._compare("state", kept, said)
-
-    def _bookings(self) -> None:
-        found = self._db.execute(
-            f"SELECT {COLUMNS} FROM bookings WHERE n >= ? AND n < ?",  # noqa: S608 - a constant
-            (row_of(self._partition, 0), row_of(self._partition + 1, 0)),
-        )
-        kept = {(_name(row[0]),): (*row[1:6], _name(row[6]), _name(row[7]), *row[8:]) for row in found}
-        said = {
-            (entry,): (
-                booking.holder,
-                booking.service,
-                booking.point,
-                booking.state,
-                int(booking.holds),
-                booking.held_by,
-                booking.used_by,
-                *booking.window,
-            )
-            for entry, booking in self._replay.bookings.items()
-        }
-        self._compare("booking", kept, said)
-
-    def _compare(self, what: str, kept: Mapping[Any, object], said: Mapping[Any, object]) -> None:
-        for key in sorted(kept.keys() | said.keys(), key=str):
-            if kept.get(key) != said.get(key):
-                message = f"kept is {kept.get(key, 'nothing')}, the log says {said.get(key, 'nothing')}"
-                self._fault(f"{what} {' '.join(map(str, key))}", message)
+    def _following(self) -> None:
+        """Compare every table that follows from the log with what the log says."""
+        said = list(rows_of(self._replay))
+        for table in FOLLOWING:
+            kept = read(self._db, table, self._partition)
+            if table is COUNTERS:
+                kept = (row for row in kept if row.used != 0)
+            for key, message in differences(kept, of_kind(said, table.kind)):
+                self._fault(f"{table.name} {key}", message)
 
     def _operations(self) -> None:
         for row in self._rows("id, answer", "operations"):
@@ -247,16 +167,12 @@ class _Partition:
                 self._fault(f"operation {operation}", "the kept answer tells of an entry that the log does not hold")
 
 
-def _name(row: object) -> str | None:
-    return rows.name_of(row) if isinstance(row, int) else None
-
-
 def _strays(db: sqlite3.Connection) -> list[Fault]:
     """Rows outside every partition, which no other check would meet."""
     outside = f"partition < 0 OR partition >= {PARTITIONS}"
-    conditions = dict.fromkeys(
-        ("heads", "holders", "counters", "choices", "visits", "operations", "proofs", "stays"), outside
-    ) | dict.fromkeys(("entries", "states", "bookings"), f"n < 0 OR n >= {row_of(PARTITIONS, 0)}")
+    beyond = f"n < 0 OR n >= {row_of(PARTITIONS, 0)}"
+    conditions = {"entries": beyond} | dict.fromkeys(("heads", "holders", "operations", "proofs"), outside)
+    conditions |= {table.name: outside if table.has_partition else beyond for table in FOLLOWING}
     return [
         Fault(table, "a row outside every partition")
         for table, condition in conditions.items()

@@ -11,15 +11,19 @@ from typing import TypeVar
 from edge.clock import Clock
 from ledger.bookings import Booking, BookingChange, BookingEnd, BookingQuery, Hold
 from ledger.contents import Contents, rebuild
-from ledger.leaf import LeafError
+from ledger.leaf import Leaf, LeafError
 from ledger.matters import MatterStep
 from ledger.millis import to_millis
 from ledger.offline import OfflineUse
-from ledger.sqlite import booking_steps, bookings, forking, matter_steps, moving, offline_steps, reads, rows, steps
+from ledger.skew import Instants
+from ledger.sqlite import bookings, forking, moving, reads, rows, steps
 from ledger.sqlite.checking import check_ledger
 from ledger.sqlite.files import Limits
 from ledger.sqlite.tidying import Sweeper
+from ledger.sqlite.workspace import SqliteWorkspace
 from ledger.sqlite.writer import Writer
+from ledger.steps import bookings as booking_steps
+from ledger.steps import follow_ups
 from ledger.values import (
     PARTITIONS,
     CheckIn,
@@ -62,43 +66,38 @@ class SqliteLedger:
 
     def check_in(self, change: CheckIn) -> Outcome:
         """Judge and record a check-in."""
-        instant = self._instant(change.at)
-        return self._write(lambda db: steps.check_in(db, change, instant))
+        instants = self._instants(change.at)
+        return self._write(lambda db: steps.check_in(db, change, instants))
 
     def void(self, change: Void) -> Outcome:
         """Take a check-in back."""
-        instant = self._instant(change.at)
-        return self._write(lambda db: steps.void(db, change, instant))
+        return self._follow(change, lambda workspace, target: follow_ups.void(workspace, change, target))
 
     def check_out(self, change: CheckOut) -> Outcome:
         """Close a visit."""
-        instant = self._instant(change.at)
-        return self._write(lambda db: steps.check_out(db, change, instant))
+        return self._follow(change, lambda workspace, target: follow_ups.check_out(workspace, change, target))
 
     def record_offline(self, change: OfflineUse) -> Outcome:
         """Record a use that a device granted or refused offline."""
-        instant = self._instant(change.at)
-        return self._write(lambda db: offline_steps.record_offline(db, change, instant))
+        instants = self._instants(change.at)
+        return self._write(lambda db: steps.record(db, change, instants))
 
     def hold(self, change: Hold) -> Outcome:
         """Book."""
-        instant = self._instant(change.wish.at)
-        return self._write(lambda db: booking_steps.hold(db, change, instant))
+        instants = self._instants(change.wish.at)
+        return self._write(lambda db: steps.hold(db, change, instants))
 
     def change_booking(self, change: BookingChange) -> Outcome:
         """Change a booking in one step."""
-        instant = self._instant(change.at)
-        return self._write(lambda db: booking_steps.change_booking(db, change, instant))
+        return self._follow(change, lambda workspace, made: booking_steps.change_booking(workspace, change, made))
 
     def end_booking(self, change: BookingEnd) -> Outcome:
         """Cancel a booking, or note that it was missed."""
-        instant = self._instant(change.at)
-        return self._write(lambda db: booking_steps.end_booking(db, change, instant))
+        return self._follow(change, lambda workspace, made: booking_steps.end_booking(workspace, change, made))
 
     def follow(self, change: MatterStep) -> Outcome:
         """Record that a matter reached a stage."""
-        instant = self._instant(change.at)
-        return self._write(lambda db: matter_steps.follow(db, change, instant))
+        return self._follow(change, lambda workspace, target: follow_ups.follow(workspace, change, target))
 
     def booking(self, booking_id: str) -> Booking | None:
         """Return one booking."""
@@ -110,8 +109,8 @@ class SqliteLedger:
 
     def claim(self, subject: str, device: str, claim: ProofClaim, at: datetime) -> bool:
         """Claim a proof for a look."""
-        instant = self._instant(at)
-        return self._write(lambda db: steps.claim(db, subject, device, claim, instant))
+        instants = self._instants(at)
+        return self._write(lambda db: steps.claim(db, subject, device, claim, instants))
 
     def usage(self, subject: str, at: datetime) -> Usage:
         """Return what a holder has used."""
@@ -199,9 +198,15 @@ class SqliteLedger:
         self._writer.close()
         self._readers.close()
 
-    def _instant(self, at: datetime) -> steps.Instant:
+    def _follow(self, change: steps.FollowUp, step: Callable[[SqliteWorkspace, Leaf], Outcome]) -> Outcome:
+        instants = self._instants(change.at)
+        return self._write(lambda db: steps.follow_up(db, change, instants, step))
+
+    def _instants(self, at: datetime) -> Instants:
         # Read as the change comes in: waiting for the disk is the store's own delay, not the caller's wrong clock.
-        return steps.Instant(to_millis(at), to_millis(self._clock.now()))
+        # The file lies on the host that asks: one clock stands for both.
+        now = to_millis(self._clock.now())
+        return Instants(to_millis(at), now, now)
 
     def _write(self, step: Callable[[sqlite3.Connection], T]) -> T:
         try:

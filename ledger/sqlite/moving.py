@@ -6,10 +6,12 @@ import sqlite3
 from collections.abc import Iterable
 
 from ledger.contents import Contents, KeptAnswer, KeptHolder, KeptProof, Rebuilt
+from ledger.following import of_kind, rows_of
+from ledger.holders import keyed
 from ledger.leaf import FIRST_PREV
 from ledger.sqlite import rows
-from ledger.sqlite.bookings import COLUMNS
 from ledger.sqlite.schema import row_of
+from ledger.sqlite.tables import FOLLOWING, insert
 from ledger.values import LedgerError
 
 
@@ -46,7 +48,7 @@ def restore(db: sqlite3.Connection, contents: Contents, rebuilt: Rebuilt) -> Non
         db.execute("INSERT INTO heads VALUES (?, ?, ?, ?)", (partition, rebuilt.seq, rebuilt.hash, rebuilt.at))
     lines = zip(rebuilt.lines.values(), contents.leaves, strict=True)
     _insert(db, "entries", ((row_of(partition, line.seq), *rows.index_columns(line), data) for line, data in lines))
-    named = ((one.subject, partition, one.salt, rows.keyed(one.salt, one.subject)) for one in contents.holders)
+    named = ((one.subject, partition, one.salt, keyed(one.salt, one.subject)) for one in contents.holders)
     _insert(db, "holders", named)
     _insert(
         db,
@@ -61,9 +63,9 @@ def restore(db: sqlite3.Connection, contents: Contents, rebuilt: Rebuilt) -> Non
         "proofs",
         ((partition, one.card, one.proof, one.device, int(one.spent), one.keep_until) for one in contents.proofs),
     )
-    _restore_used(db, rebuilt)
-    _restore_visits(db, rebuilt)
-    _restore_bookings(db, rebuilt)
+    following = list(rows_of(rebuilt.replay))
+    for table in FOLLOWING:
+        insert(db, table, partition, of_kind(following, table.kind))
 
 
 def replace(db: sqlite3.Connection, held: Contents, wanted: Contents, rebuilt: Rebuilt) -> None:
@@ -72,75 +74,13 @@ def replace(db: sqlite3.Connection, held: Contents, wanted: Contents, rebuilt: R
     head = db.execute("SELECT seq, hash FROM heads WHERE partition = ?", (partition,)).fetchone()
     if (head or (0, FIRST_PREV)) != held.end:
         raise LedgerError(f"partition {partition:02x} was written to meanwhile")
-    for table in ("heads", "holders", "operations", "proofs", "counters", "choices", "visits", "stays"):
+    for table in ("heads", "holders", "operations", "proofs"):
         db.execute(f"DELETE FROM {table} WHERE partition = ?", (partition,))  # noqa: S608 - constants alone
-    for table in ("entries", "states", "bookings"):
-        bounds = (row_of(partition, 0), row_of(partition + 1, 0))
-        db.execute(f"DELETE FROM {table} WHERE n >= ? AND n < ?", bounds)  # noqa: S608 - constants alone
+    db.execute("DELETE FROM entries WHERE n >= ? AND n < ?", (row_of(partition, 0), row_of(partition + 1, 0)))
+    for following in FOLLOWING:
+        condition, bounds = following.bounds(partition)
+        db.execute(f"DELETE FROM {following.name} WHERE {condition}", bounds)  # noqa: S608 - constants alone
     restore(db, wanted, rebuilt)
-
-
-def _restore_used(db: sqlite3.Connection, rebuilt: Rebuilt) -> None:
-    partition, replay = rebuilt.partition, rebuilt.replay
-    _insert(db, "counters", ((partition, *key, used) for key, used in replay.counters.items() if used))
-    _insert(
-        db,
-        "choices",
-        (
-            (partition, *key, one.member, one.uses, one.service, one.at, rows.row_named(one.entry))
-            for key, one in replay.choices.items()
-        ),
-    )
-    marked = replay.voided.keys() | replay.left.keys()
-    _insert(
-        db,
-        "states",
-        ((rows.row_named(entry), _row(replay.voided.get(entry)), _row(replay.left.get(entry))) for entry in marked),
-    )
-
-
-def _restore_visits(db: sqlite3.Connection, rebuilt: Rebuilt) -> None:
-    for (holder, service, point), one in rebuilt.replay.visits.items():
-        visit = rows.VisitRow(
-            rows.row_named(one.entry),
-            one.started_at,
-            one.ends_at,
-            one.re_entries,
-            one.left_at,
-            rows.row_named(one.inside),
-            one.inside_at,
-        )
-        rows.write_visit(db, (rebuilt.partition, holder), service, point, visit)
-    _insert(
-        db,
-        "stays",
-        (
-            (rebuilt.partition, *key, use.at, row_of(rebuilt.partition, use.seq), use.ends_at, int(use.opens))
-            for key, uses in rebuilt.replay.lines.uses.items()
-            for use in uses
-        ),
-    )
-
-
-def _restore_bookings(db: sqlite3.Connection, rebuilt: Rebuilt) -> None:
-    _insert(
-        db,
-        f"bookings ({COLUMNS})",
-        (
-            (
-                rows.row_named(entry),
-                one.holder,
-                one.service,
-                one.point,
-                one.state,
-                int(one.holds),
-                rows.row_named(one.held_by),
-                _row(one.used_by),
-                *one.window,
-            )
-            for entry, one in rebuilt.replay.bookings.items()
-        ),
-    )
 
 
 def _insert(db: sqlite3.Connection, table: str, values: Iterable[tuple[object, ...]]) -> None:
@@ -148,10 +88,6 @@ def _insert(db: sqlite3.Connection, table: str, values: Iterable[tuple[object, .
     if listed:
         marks = ", ".join("?" * len(listed[0]))
         db.executemany(f"INSERT INTO {table} VALUES ({marks})", listed)  # noqa: S608 - constants alone
-
-
-def _row(entry: str | None) -> int | None:
-    return None if entry is None else rows.row_named(entry)
 
 
 def _require_empty(db: sqlite3.Connection, partition: int) -> None:

@@ -13,16 +13,16 @@ from weakref import WeakSet
 import msgspec
 
 from ledger import leaf
-from ledger.millis import from_millis, to_millis
+from ledger.millis import to_millis
 from ledger.sqlite import rows
 from ledger.sqlite.files import Handle, Limits, open_reader
 from ledger.sqlite.forking import opening
 from ledger.sqlite.schema import APPLICATION_ID, row_of
-from ledger.values import Entry, EntryPage, LedgerUnavailable, Query, Taken, Usage, VisitState
+from ledger.sqlite.tables import CHOICES, COUNTERS, VISITS, read
+from ledger.values import MAX_PAGE, Entry, EntryPage, LedgerUnavailable, Query, Usage, partition_of
 
 T = TypeVar("T")
 
-MAX_PAGE = 500
 _SLICE = 1000  # rows looked through in one read when a search has no index of its own
 _SECONDS = 0.12  # for one page, on a machine that is busy with something else
 _MOST_LOOKED = 30_000  # rows looked through for one page, so that a page comes soon however rare its entries are
@@ -102,34 +102,17 @@ def read_usage(db: sqlite3.Connection, subject: str, at: int) -> Usage:
         holder = rows.find_holder(db, subject)
         if holder is None:
             return Usage({}, {}, {})
-        key = (holder.partition, holder.name)
-        return Usage(_counters(db, key), _choices(db, key), _visits(db, key, at))
+        partition = partition_of(subject)
+        counters = read(db, COUNTERS, partition, holder.name)
+        choices = read(db, CHOICES, partition, holder.name)
+        visits = read(db, VISITS, partition, holder.name)
+        return Usage(
+            counters={(row.limit, row.period): row.used for row in counters if row.used},
+            choices={(row.group, row.period): row.taken(partition) for row in choices},
+            visits={(row.service, row.point): row.state(partition) for row in visits if row.ends_at > at},
+        )
     finally:
         db.execute("COMMIT")
-
-
-def _counters(db: sqlite3.Connection, key: tuple[int, str]) -> dict[tuple[str, str], int]:
-    found = db.execute("SELECT quota, period, used FROM counters WHERE partition = ? AND holder = ?", key)
-    return {(limit, period): used for limit, period, used in found if used}
-
-
-def _choices(db: sqlite3.Connection, key: tuple[int, str]) -> dict[tuple[str, str], Taken]:
-    found = db.execute(
-        "SELECT family, period, member, service, at, entry FROM choices WHERE partition = ? AND holder = ?", key
-    )
-    return {
-        (group, period): Taken(group, member, service, from_millis(at), rows.name_of(entry))
-        for group, period, member, service, at, entry in found
-    }
-
-
-def _visits(db: sqlite3.Connection, key: tuple[int, str], at: int) -> dict[tuple[str, str], VisitState]:
-    found = db.execute(
-        "SELECT service, point, entry, started_at, ends_at, re_entries, left_at, inside, inside_at FROM visits"
-        " WHERE partition = ? AND holder = ? AND ends_at > ?",
-        (*key, at),
-    )
-    return {(row[0], row[1]): rows.VisitRow(*row[2:]).state() for row in found}
 
 
 def read_entry(db: sqlite3.Connection, entry_id: str) -> Entry | None:

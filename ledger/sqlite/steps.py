@@ -1,35 +1,37 @@
-"""The changes a ledger makes, each run inside one savepoint by the writer (DESIGN §5 step 10, §6).
+"""The changes that a SQLite ledger makes, each inside one transaction of the writer (DESIGN §5 step 10, §6).
 
-The same order in all: operation (replay or conflict) → clock → target's state or proof → visit → limits → choice →
-append → keep the answer.
+The order is the same in all: operation (replay or conflict) → clock → the target's state or the proof → visit → limits
+→ choice → append → keep the answer. Check-ins and bookings are judged here; what follows them is in `ledger/steps/`.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import msgspec
 
-from edge.encoding import b64u
 from ledger import answers, leaf
-from ledger.bookings import BookingEnd, BookingState, Window
-from ledger.judgement import PROOF_USED, Standing, Verdict, judge
+from ledger.bookings import BookingChange, BookingEnd, Hold, Window
+from ledger.holders import Holder
+from ledger.judgement import PROOF_USED, Standing, Verdict, first_of, judge
 from ledger.matters import MatterStep
 from ledger.millis import from_millis, to_millis
-from ledger.sqlite import bookings, rows, stays
-from ledger.sqlite.schema import row_of
-from ledger.timeline import STILL, Stay, Walk, walk
+from ledger.offline import KeptAnswers, OfflineUse, kept_names
+from ledger.skew import Instants
+from ledger.sqlite import rows
+from ledger.sqlite.workspace import SqliteWorkspace
+from ledger.steps import stays
+from ledger.steps.bookings import find_booking, keep_booking, use_booking
+from ledger.steps.counting import count, taken
+from ledger.steps.follow_ups import visit_after
+from ledger.steps.offline import record_offline, require_record
 from ledger.values import (
-    Charge,
     CheckIn,
     CheckOut,
-    ClockSkew,
-    Draft,
-    Figure,
     LedgerError,
     Operation,
     OperationConflict,
@@ -41,176 +43,143 @@ from ledger.values import (
     is_device_subject,
     partition_of,
 )
+from ledger.writing import charge_lines, choice_line, window_line
 
-MAX_SKEW_MILLIS = 2000
+FollowUp = Void | CheckOut | MatterStep | BookingChange | BookingEnd
+"""A change that names an earlier entry."""
+
+_Key = tuple[int, str, str, str]
+"""Where an answer is kept: partition, the holder's name or the device's own subject, device, operation."""
 
 
 @dataclass(frozen=True, slots=True)
-class Instant:
-    """When the application says it is, and when the store's own clock did as the change came in; milliseconds."""
+class _Asker:
+    """Whose operation it is: the partition, the holder where there is one, and where its answer is kept."""
 
-    at: int
-    own: int
+    partition: int
+    holder: Holder | None
+    operation: Operation
 
-    def after(self, last: int) -> int:
-        """Return the instant to record: not before `last`, not more than 2 s from the store's own; else ClockSkew."""
-        recorded = max(self.at, last)
-        if abs(self.at - self.own) > MAX_SKEW_MILLIS or recorded - self.own > MAX_SKEW_MILLIS:
-            raise ClockSkew("the instant lies more than 2 s from the ledger's own clock")
-        return recorded
+    @property
+    def key(self) -> _Key:
+        scope = self.operation.subject if self.holder is None else self.holder.name
+        return self.partition, scope, self.operation.device, self.operation.id
+
+    def workspace(self, db: sqlite3.Connection, instants: Instants, claim: ProofClaim | None) -> SqliteWorkspace:
+        """Return the holder's workspace; ClockSkew when a clock is wrong."""
+        end = rows.read_end(db, self.partition)
+        holder, device = self.holder, self.operation.device
+        proof = None if holder is None or claim is None else (holder.card(claim.card), claim.proof)
+        name = "" if holder is None else holder.name
+        return SqliteWorkspace(db, end, instants.after(end.at), holder=name, device=device, proof=proof)
 
 
 def look_up(db: sqlite3.Connection, operation: Operation) -> Outcome | None:
     """Return the kept answer of an operation; OperationConflict when its id stood for another request (step 0)."""
-    partition = partition_of(operation.subject)
-    if is_device_subject(operation.subject):
-        return kept_answer(db, (partition, operation.subject, operation.device, operation.id), operation.request)
-    holder = rows.find_holder(db, operation.subject)
-    if holder is None:
+    holder = None if is_device_subject(operation.subject) else rows.find_holder(db, operation.subject)
+    if holder is None and not is_device_subject(operation.subject):
         return None
-    return kept_answer(db, (partition, holder.name, operation.device, operation.id), operation.request)
+    asker = _Asker(partition_of(operation.subject), holder, operation)
+    return _kept_answer(db, asker.key, operation.request)
 
 
-def check_in(db: sqlite3.Connection, change: CheckIn, instant: Instant, window: Window | None = None) -> Outcome:
+def check_in(db: sqlite3.Connection, change: CheckIn, instants: Instants, window: Window | None = None) -> Outcome:
     """Judge and record a check-in; with a window, a booking."""
     if change.booking is not None and (change.charges or change.choice or change.visit):
         raise LedgerError("the use of a booking counts nothing of its own")
-    operation = change.operation
-    partition = partition_of(operation.subject)
-    holder = holder_of(db, operation.subject, partition)
-    key = (partition, holder.name if holder else operation.subject, operation.device, operation.id)
-    if kept := kept_answer(db, key, operation.request):
+    asker = _asker(db, change.operation)
+    if kept := _kept_answer(db, asker.key, change.operation.request):
         return kept
-    head = rows.read_head(db, partition)
-    at = instant.after(head.last_at)
-    entry = leaf.entry_id(partition, head.seq + 1)
-    proof = proof_key(change, holder)
-    if holder is None:
+    workspace = asker.workspace(db, instants, change.claim)
+    at = from_millis(workspace.at)
+    if asker.holder is None:
         verdict = _without_holder(change)
     else:
-        verdict = judge(change, from_millis(at), entry, standing_of(db, change, holder, proof))
-    told = _judged(change, holder, verdict, window)
-    line = make_leaf(change.draft, head, at, change.kind if window is None else "booking", operation.id, **told)
+        verdict = judge(change, at, workspace.end.next_id, _standing(workspace, change))
+    kind = change.kind if window is None else "booking"
+    told = _told(change, asker.holder, verdict, window)
+    entry = workspace.append(change.draft, kind, change.operation.id, **told)
+    if asker.holder is not None and verdict.granted:
+        _count(workspace, entry)
+    if change.claim is not None and verdict.reason != PROOF_USED:
+        workspace.claim(change.claim, spent=verdict.granted)
     outcome = Outcome(
-        entry=entry,
-        at=from_millis(at),
+        entry=entry.id,
+        at=at,
         granted=verdict.granted,
         reason=verdict.reason,
-        leaf_hash=rows.append(db, line),
+        leaf_hash=workspace.end.hash,
         figures=verdict.figures,
         visit=verdict.visit,
         taken=verdict.taken,
         re_entry=verdict.re_entry,
-        booking=entry if window is not None and verdict.granted else change.booking,
+        booking=entry.id if window is not None and verdict.granted else change.booking,
     )
-    if holder is not None and verdict.granted:
-        _count(db, holder, line)
-    if change.claim is not None and proof is not None and verdict.reason != PROOF_USED:
-        until = to_millis(change.claim.keep_until)
-        rows.claim_proof(db, proof, operation.device, until, spent=verdict.granted)
-    rows.keep_answer(db, key, operation.request, answers.write(outcome), to_millis(change.keep_until))
+    _keep(db, asker.key, change.operation.request, outcome, change.keep_until)
     return outcome
 
 
-def void(db: sqlite3.Connection, change: Void, instant: Instant) -> Outcome:
-    """Take a check-in back."""
-    row, target, holder = target_of(db, change.target)
-    key = (*holder, change.device, change.id)
-    if kept := kept_answer(db, key, change.request):
-        return kept
-    head = rows.read_head(db, target.partition)
-    at = instant.after(head.last_at)
-    _require_granted(target)
-    voided_by, left_by = rows.read_state(db, row)
-    if voided_by is not None:
-        raise TargetState("already-voided")
-    if left_by is not None and not change.after_check_out:
-        raise TargetState("checked-out")
-    if change.refusal is not None:
-        raise TargetState(change.refusal)
-    stay = stays.find(db, target)
-    walked = _set_free(db, target, stay)
-    told = {"holder": target.holder, "target": target.id, "reason": change.reason, "moved": stays.move_lines(walked)}
-    line = make_leaf(change.draft, head, at, "void", change.id, **told)
-    figures = give_back(db, holder, target, counted=stay is None or stay.opens)
-    if target.booking is not None:
-        figures = _return_booking(db, holder, target.booking, at)
-    if stay is None:
-        _take_visit_back(db, holder, target, row)
-    rows.mark_voided(db, row, row_of(line.partition, line.seq))
-    return conclude(db, change, key, line, figures=figures)
+def hold(db: sqlite3.Connection, change: Hold, instants: Instants) -> Outcome:
+    """Judge and record a booking."""
+    if change.wish.visit is not None or change.wish.booking is not None:
+        raise LedgerError("a booking opens no visit and uses no booking")
+    return check_in(db, change.wish, instants, change.window)
 
 
-def check_out(db: sqlite3.Connection, change: CheckOut, instant: Instant) -> Outcome:
-    """Close the visit that the target opened or entered again."""
-    row, target, holder = target_of(db, change.target)
-    key = (*holder, change.device, change.id)
-    if kept := kept_answer(db, key, change.request):
-        return kept
-    head = rows.read_head(db, target.partition)
-    at = instant.after(head.last_at)
-    if target.visit is None and change.draft.extra.get("delivered"):
-        line = make_leaf(change.draft, head, at, "check-out", change.id, holder=target.holder, target=target.id)
-        return _deliver(db, change, key, target, line)
-    visit = _visit_to_leave(db, holder, row, target)
-    out_at = to_millis(change.out_at)
-    if not visit.inside_at <= out_at <= at:
-        raise TargetState("out-of-range")
-    closed = leaf.VisitLine(
-        entry=rows.name_of(visit.entry), started_at=visit.started_at, ends_at=visit.ends_at, left_at=out_at
-    )
-    line = make_leaf(
-        change.draft, head, at, "check-out", change.id, holder=target.holder, target=target.id, visit=closed
-    )
-    by = row_of(line.partition, line.seq)
-    rows.mark_left(db, visit.entry, by)
-    if visit.inside != visit.entry:
-        rows.mark_left(db, visit.inside, by)
-    visit = replace(visit, left_at=out_at)
-    if _is_current(db, holder, target, visit.entry):
-        rows.write_visit(db, holder, target.service, target.point, visit)
-    return conclude(db, change, key, line, visit=visit.state())
-
-
-def _deliver(
+def follow_up(
     db: sqlite3.Connection,
-    change: CheckOut,
-    key: tuple[int, str, str, str],
-    target: leaf.Leaf,
-    line: leaf.Leaf,
+    change: FollowUp,
+    instants: Instants,
+    step: Callable[[SqliteWorkspace, leaf.Leaf], Outcome],
 ) -> Outcome:
-    """Close a use that has no visit, once: it was delivered."""
-    _require_granted(target)
-    row = row_of(target.partition, target.seq)
-    voided_by, left_by = rows.read_state(db, row)
-    if voided_by is not None or left_by is not None:
-        raise TargetState("checked-out" if voided_by is None else "already-voided")
-    rows.mark_left(db, row, row_of(line.partition, line.seq))
-    return conclude(db, change, key, line)
+    """Run a step that follows an earlier entry, which names the holder."""
+    target = _target_of(db, change)
+    key = (target.partition, target.holder or "", change.device, change.id)
+    if kept := _kept_answer(db, key, change.request):
+        return kept
+    end = rows.read_end(db, target.partition)
+    workspace = SqliteWorkspace(db, end, instants.after(end.at), holder=target.holder or "", device=change.device)
+    outcome = step(workspace, target)
+    _keep(db, key, change.request, outcome, change.keep_until)
+    return outcome
 
 
-def claim(db: sqlite3.Connection, subject: str, device: str, wanted: ProofClaim, instant: Instant) -> bool:
+def record(db: sqlite3.Connection, change: OfflineUse, instants: Instants) -> Outcome:
+    """Judge and record a use that a device recorded offline."""
+    require_record(change)
+    asker, request = _asker(db, change.operation), change.operation.request
+    names, owner = kept_names(change.operation.id), asker.key[:3]
+    kept = KeptAnswers(*(_kept_answer(db, (*owner, name), request) for name in names))
+    again = kept.to(change, named=asker.holder is not None)
+    if again is not None:
+        return again[1]
+    workspace = asker.workspace(db, instants, change.claim)
+    outcome = record_offline(workspace, change, asker.holder, kept.contradicted, workspace.rival)
+    _keep(db, (*owner, getattr(names, kept.place(change, outcome))), request, outcome, change.keep_until)
+    return outcome
+
+
+def claim(db: sqlite3.Connection, subject: str, device: str, wanted: ProofClaim, instants: Instants) -> bool:
     """Claim a proof for a look."""
-    partition = partition_of(subject)
-    holder = holder_of(db, subject, partition)
-    if holder is None:
+    asker = _asker(db, Operation(subject, device, "", b""))
+    if asker.holder is None:
         raise LedgerError("a proof is claimed for a holder")
-    instant.after(rows.read_head(db, partition).last_at)
-    key = (partition, holder.card(wanted.card), wanted.proof)
-    if not rows.is_free(db, key, device):
+    workspace = asker.workspace(db, instants, wanted)
+    if workspace.rival is not None:
         return False
-    rows.claim_proof(db, key, device, to_millis(wanted.keep_until), spent=False)
+    workspace.claim(wanted, spent=False)
     return True
 
 
-def holder_of(db: sqlite3.Connection, subject: str, partition: int) -> rows.Holder | None:
-    """Return the holder of a subject, made when first seen; None for a device's own subject."""
+def _asker(db: sqlite3.Connection, operation: Operation) -> _Asker:
+    """Return who asks; a holder seen for the first time gets a salt and a name."""
+    subject, partition = operation.subject, partition_of(operation.subject)
     if is_device_subject(subject):
-        return None
-    return rows.find_holder(db, subject) or rows.new_holder(db, subject, partition)
+        return _Asker(partition, None, operation)
+    return _Asker(partition, rows.find_holder(db, subject) or rows.new_holder(db, subject, partition), operation)
 
 
-def kept_answer(db: sqlite3.Connection, key: tuple[int, str, str, str], request: bytes) -> Outcome | None:
+def _kept_answer(db: sqlite3.Connection, key: _Key, request: bytes) -> Outcome | None:
     """Return the kept answer of an operation; OperationConflict when its id stood for another request."""
     found = rows.find_operation(db, *key)
     if found is None:
@@ -223,78 +192,54 @@ def kept_answer(db: sqlite3.Connection, key: tuple[int, str, str, str], request:
         raise sqlite3.DatabaseError("a kept answer is damaged") from error
 
 
+def _keep(db: sqlite3.Connection, key: _Key, request: bytes, outcome: Outcome, keep_until: datetime) -> None:
+    rows.keep_answer(db, key, request, answers.write(outcome), to_millis(keep_until))
+
+
 def _without_holder(change: CheckIn) -> Verdict:
-    """A refusal before any holder was verified: nothing to count, so nothing to grant."""
+    """Return the refusal before any holder was verified: there is nothing to count, so nothing to grant."""
     if not change.findings or change.claim or change.charges or change.choice or change.draft.card:
         raise LedgerError("without a verified holder there is a finding and nothing else to judge")
-    first = min(change.findings, key=lambda reason: (*change.order, reason).index(reason))
-    return Verdict(reason=first, figures=(), visit=None, taken=None)
+    return Verdict(reason=first_of(change.findings, change.order), figures=(), visit=None, taken=None)
 
 
-def proof_key(change: CheckIn, holder: rows.Holder | None) -> tuple[int, str, str] | None:
-    """Return the proof that a change uses, as the ledger names it."""
-    if holder is None or change.claim is None:
-        return None
-    return holder.partition, holder.card(change.claim.card), change.claim.proof
-
-
-def standing_of(
-    db: sqlite3.Connection, change: CheckIn, holder: rows.Holder, proof: tuple[int, str, str] | None
-) -> Standing:
+def _standing(workspace: SqliteWorkspace, change: CheckIn) -> Standing:
     """Return what the tables hold that a change is judged by."""
-    draft, place = change.draft, (holder.partition, holder.name)
-    booking = None if change.booking is None else bookings.find(db, change.booking, holder.name)
-    visit = rows.read_visit(db, place, draft.service, draft.point) if change.visit else None
+    choice, draft = change.choice, change.draft
+    booking = find_booking(workspace, change.booking)
+    visit = workspace.visit(draft.service, draft.point) if change.visit else None
     return Standing(
-        proof_used=proof is not None and not rows.is_free(db, proof, change.operation.device),
-        visit=None if visit is None else visit.state(),
+        proof_used=workspace.rival is not None,
+        visit=None if visit is None else visit.state(workspace.end.partition),
         used={
-            (charge.limit, charge.period): rows.read_used(db, place, charge.limit, charge.period)
+            (charge.limit, charge.period): workspace.used(charge.limit, charge.period)
             for charge in (change.charges if booking is None else booking.charges)
         },
         booking=booking,
-        taken=rows.read_taken(db, place, change.choice.group, change.choice.period) if change.choice else None,
+        taken=None if choice is None else taken(workspace, choice.group, choice.period),
     )
 
 
-def _judged(change: CheckIn, holder: rows.Holder | None, verdict: Verdict, window: Window | None) -> Mapping[str, Any]:
-    """What the entry of a check-in or a booking says beside its draft."""
-    added: dict[str, Any] = {"outcome": "granted" if verdict.granted else "denied"}
+def _told(change: CheckIn, holder: Holder | None, verdict: Verdict, window: Window | None) -> dict[str, Any]:
+    """Return what the entry of a check-in or a booking says beside its draft."""
+    told: dict[str, Any] = {"outcome": "granted" if verdict.granted else "denied"}
     if change.booking is not None:
-        added["booking"] = change.booking
-    if window is not None and verdict.granted:
-        added["window"] = bookings.window_line(window)
+        told["booking"] = change.booking
     if verdict.reason is not None:
-        added["reason"] = verdict.reason
+        told["reason"] = verdict.reason
     if holder is not None:
-        added["holder"] = holder.name
+        told["holder"] = holder.name
         if change.draft.card is not None:
-            added["card"] = holder.card(change.draft.card)
-    if verdict.granted:
-        added |= _counted(change, verdict)
-    return added
-
-
-def _counted(change: CheckIn, verdict: Verdict) -> Mapping[str, Any]:
-    """What a grant counts and opens, as its leaf says it."""
-    counted: dict[str, Any] = {}
+            told["card"] = holder.card(change.draft.card)
+    if not verdict.granted:
+        return told
+    if window is not None:
+        told["window"] = window_line(window)
     if change.visit is not None and verdict.visit is not None:
-        counted["visit"] = _visit_line(verdict.visit, verdict.left_before)
-    if verdict.re_entry:
-        return counted
-    counted["charges"] = charge_lines(change.charges)
-    if change.choice is not None:
-        choice = change.choice
-        counted["choice"] = leaf.ChoiceLine(group=choice.group, member=choice.member, period=choice.period)
-    return counted
-
-
-def charge_lines(charges: Iterable[Charge]) -> tuple[leaf.ChargeLine, ...]:
-    """Return charges as a leaf writes them."""
-    return tuple(
-        leaf.ChargeLine(limit=charge.limit, maximum=charge.maximum, period=charge.period, units=charge.units)
-        for charge in charges
-    )
+        told["visit"] = _visit_line(verdict.visit, verdict.left_before)
+    if not verdict.re_entry:
+        told |= {"charges": charge_lines(change.charges), "choice": choice_line(change.choice)}
+    return told
 
 
 def _visit_line(visit: VisitState, left_before: datetime | None) -> leaf.VisitLine:
@@ -304,180 +249,42 @@ def _visit_line(visit: VisitState, left_before: datetime | None) -> leaf.VisitLi
     return msgspec.structs.replace(line, entry=visit.entry, re_entry=visit.re_entries, left_at=to_millis(left_before))
 
 
-def make_leaf(draft: Draft, head: rows.Head, at: int, kind: Any, operation: str, **added: Any) -> leaf.Leaf:  # noqa: ANN401 - the leaf's own checks refuse what is not of its types
-    """Join the draft and what the store adds to a leaf at the end of its partition."""
-    if not leaf.EXTRA_FIELDS.issuperset(draft.extra):
-        raise LedgerError("the draft's extra fields are none that a leaf has")
-    extra = {name: tuple(value) if isinstance(value, list) else value for name, value in draft.extra.items()}
-    return leaf.Leaf(
-        **{**extra, **added},
-        v=1,
-        kind=kind,
-        id=leaf.entry_id(head.partition, head.seq + 1),
-        partition=head.partition,
-        seq=head.seq + 1,
-        prev=rows.prev_text(head),
-        at=at,
-        operation=operation,
-        assurance=draft.assurance,
-        beneficiary=draft.beneficiary,
-        bundle=draft.bundle,
-        caller=draft.caller,
-        client_time=draft.client_time,
-        department=draft.department,
-        device=draft.device,
-        form=draft.form,
-        marks=draft.marks,
-        operator=draft.operator,
-        point=draft.point,
-        programme=draft.programme,
-        reference=draft.reference,
-        service=draft.service,
-        tier=draft.tier,
-        token=None if draft.token is None else b64u(draft.token),
-    )
+def _count(workspace: SqliteWorkspace, entry: leaf.Leaf) -> None:
+    """Change counters, choice, visit and booking as the entry says."""
+    count(workspace, entry)
+    if entry.visit is not None:
+        workspace.write_visit(visit_after(workspace.holder, entry, entry.visit))
+        stays.add(workspace, entry)
+    if entry.kind == "booking":
+        keep_booking(workspace, entry)
+    elif entry.booking is not None:
+        use_booking(workspace, entry)
 
 
-def _count(db: sqlite3.Connection, holder: rows.Holder, line: leaf.Leaf) -> None:
-    """Change counters, choice and visit as the entry says."""
-    place = (holder.partition, holder.name)
-    for charge in line.charges:
-        rows.add_used(db, place, charge.limit, charge.period, charge.units)
-    rows.choose(db, line)
-    if line.visit is not None:
-        rows.write_visit(db, place, line.service, line.point, visit_row(line, line.visit))
-        stays.add(db, line)
-    if line.kind == "booking":
-        bookings.add(db, line)
-    elif line.booking is not None:
-        bookings.mark_used(db, rows.row_named(line.booking), row_of(line.partition, line.seq))
-
-
-def visit_row(line: leaf.Leaf, visit: leaf.VisitLine) -> rows.VisitRow:
-    """Return the visit as it stands once a check-in has opened it or entered it again."""
-    own = row_of(line.partition, line.seq)
-    opener = own if visit.entry is None else rows.row_named(visit.entry)
-    inside_at = line.at if line.used_at is None else line.used_at
-    return rows.VisitRow(opener, visit.started_at, visit.ends_at, visit.re_entry or 0, None, own, inside_at)
-
-
-def target_of(db: sqlite3.Connection, entry: str) -> tuple[int, leaf.Leaf, tuple[int, str]]:
-    """Return the entry a change refers to: its row, its leaf, and the place of its holder."""
+def _target_of(db: sqlite3.Connection, change: FollowUp) -> leaf.Leaf:
+    """Return the entry that a change refers to; TargetState when there is none, or none of the holder who asks."""
+    booking = change if isinstance(change, BookingChange | BookingEnd) else None
     try:
-        row = rows.row_named(entry)
+        target = rows.read_leaf(db, rows.row_named(_named_by(change)))
     except leaf.LeafError:
         raise TargetState("not-found") from None
-    target = rows.read_leaf(db, row)
     if target is None:
         raise TargetState("not-found")
     if target.holder is None:
         raise TargetState("not-granted")
-    return row, target, (target.partition, target.holder)
+    if booking is not None and not _is_whose(db, booking.subject, target):
+        raise TargetState("not-found")
+    return target
 
 
-def _require_granted(target: leaf.Leaf) -> None:
-    if target.kind not in leaf.GRANTING or target.outcome != "granted":
-        raise TargetState("not-granted")
+def _named_by(change: FollowUp) -> str:
+    """Return the id of the entry that a change names."""
+    return change.booking if isinstance(change, BookingChange | BookingEnd) else change.target
 
 
-def give_back(
-    db: sqlite3.Connection, holder: tuple[int, str], target: leaf.Leaf, *, counted: bool = True
-) -> tuple[Figure, ...]:
-    """Return a check-in's units to their periods and its choice; no units where they were not `counted`."""
-    rows.unchoose(db, target)
-    figures: dict[tuple[str, str], Figure] = {}
-    for charge in target.charges:
-        if counted:
-            rows.add_used(db, holder, charge.limit, charge.period, -charge.units)
-        used = rows.read_used(db, holder, charge.limit, charge.period)
-        figures[charge.limit, charge.period] = Figure(charge.limit, charge.period, used, charge.maximum)
-    return tuple(figures.values())
-
-
-def _set_free(db: sqlite3.Connection, target: leaf.Leaf, stay: Stay | None) -> Walk:
-    """Take a use out of the line of uses; those that lay in its visit find another or open one."""
-    if stay is None:
-        return STILL
-    line = stays.Line.of(target)
-    stays.remove(db, target)
-    if not stay.opens:
-        return STILL
-    walked = walk(None, stays.after(db, line, to_millis(stay.at), rows.row_named(stay.entry)))
-    stays.apply(db, line, walked, gone=rows.row_named(stay.entry))
-    return walked
-
-
-def _return_booking(db: sqlite3.Connection, holder: tuple[int, str], booking: str, at: int) -> tuple[Figure, ...]:
-    """Return a booking whose use was taken back: held until its grace ends; after that it is over and holds nothing."""
-    kept = bookings.read(db, rows.row_named(booking))
-    if kept is None:
-        raise sqlite3.DatabaseError("a use names a booking that is not kept")
-    if at <= kept.closes_at:
-        bookings.write(db, replace(kept, state=BookingState.HELD, used_by=None))
-        return ()
-    bookings.write(db, replace(kept, state=BookingState.CANCELLED, holds=False, used_by=None))
-    return give_back(db, holder, bookings.leaf_of(db, kept.held_by))
-
-
-def _take_visit_back(db: sqlite3.Connection, holder: tuple[int, str], target: leaf.Leaf, row: int) -> None:
-    """Close the visit that the target opened; of a re-entry undo only that, back to having left."""
-    visit = rows.read_visit(db, holder, target.service, target.point)
-    if target.visit is None or visit is None:
-        return
-    if visit.entry == row:
-        rows.delete_visit(db, holder, target.service, target.point)
-    elif target.visit.entry is not None and visit.entry == rows.row_named(target.visit.entry):
-        left_at = target.visit.left_at if visit.inside == row and visit.left_at is None else visit.left_at
-        visit = replace(visit, re_entries=visit.re_entries - 1, left_at=left_at)
-        rows.write_visit(db, holder, target.service, target.point, visit)
-
-
-def _visit_to_leave(db: sqlite3.Connection, holder: tuple[int, str], row: int, target: leaf.Leaf) -> rows.VisitRow:
-    """The visit that a check-out closes: the last one there, or one since followed by another and left late."""
-    _require_granted(target)
-    if target.visit is None:
-        raise TargetState("no-visit")
-    opener = row if target.visit.entry is None else rows.row_named(target.visit.entry)
-    voided_by, left_by = rows.read_state(db, row)
-    if voided_by is not None:
-        raise TargetState("already-voided")
-    if opener != row and rows.read_state(db, opener)[0] is not None:
-        raise TargetState("no-visit")
-    visit = rows.read_visit(db, holder, target.service, target.point)
-    if visit is None or visit.entry != opener:
-        visit = visit_row(target, target.visit)
-        left = left_by is not None
-    else:
-        left = visit.left_at is not None
-    if left:
-        raise TargetState("checked-out")
-    return visit
-
-
-def _is_current(db: sqlite3.Connection, holder: tuple[int, str], target: leaf.Leaf, opener: int) -> bool:
-    visit = rows.read_visit(db, holder, target.service, target.point)
-    return visit is not None and visit.entry == opener
-
-
-def conclude(
-    db: sqlite3.Connection,
-    change: Void | CheckOut | BookingEnd | MatterStep,
-    key: tuple[int, str, str, str],
-    line: leaf.Leaf,
-    *,
-    figures: tuple[Figure, ...] = (),
-    visit: VisitState | None = None,
-) -> Outcome:
-    """Append the entry of a void, a check-out, a booking's end or a matter's step and keep its answer."""
-    outcome = Outcome(
-        entry=line.id,
-        at=from_millis(line.at),
-        granted=True,
-        reason=None,
-        leaf_hash=rows.append(db, line),
-        figures=figures,
-        visit=visit,
-        booking=change.booking if isinstance(change, BookingEnd) else None,
-    )
-    rows.keep_answer(db, key, change.request, answers.write(outcome), to_millis(change.keep_until))
-    return outcome
+def _is_whose(db: sqlite3.Connection, subject: str | None, made: leaf.Leaf) -> bool:
+    """Whether an entry is the named holder's, where a holder is named."""
+    if subject is None:
+        return True
+    holder = None if is_device_subject(subject) else rows.find_holder(db, subject)
+    return holder is not None and holder.name == made.holder

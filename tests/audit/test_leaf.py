@@ -233,6 +233,49 @@ def test_a_value_that_is_no_text_cannot_be_written():
             leaf.encode(changed)
 
 
+ODD_TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=210) | st.sampled_from(
+    ["\x7f", "a\n", '"', "\\"]
+)
+ODD_NUMBERS = st.integers(-1, 2) | st.sampled_from([2**53 - 1, 2**53])
+
+
+@settings(deadline=None, max_examples=400)
+@given(
+    texts=st.tuples(ODD_TEXTS, ODD_TEXTS, ODD_TEXTS),
+    marks=st.lists(ODD_TEXTS, max_size=2),
+    numbers=st.tuples(ODD_NUMBERS, ODD_NUMBERS, ODD_NUMBERS),
+)
+def test_writing_refuses_whatever_reading_refuses(texts, marks, numbers):
+    """The writer does not read back what it wrote, yet nothing is written that the strict reader would not take."""
+    line = leaf.decode(strictjson.canonical(a_check_in(charges=CHARGES)))
+    charge = leaf.ChargeLine(limit=texts[0], period=texts[1], units=numbers[0], maximum=numbers[1])
+    values = {"charges": (charge,), "reference": texts[2], "client_time": numbers[2], "marks": tuple(marks)}
+    changed = msgspec.structs.replace(line, **values)
+    plain = msgspec.json.encode(changed)
+    try:
+        data = leaf.encode(changed)
+    except LeafError:
+        with pytest.raises(LeafError):
+            leaf.decode(plain)
+    else:
+        assert leaf.decode(data) == changed
+
+
+MADE_BY_THE_STORE = frozenset(
+    {"holder", "prev", "card", "id", "partition", "seq", "v", "linked", "target", "moved", "visit", "window"}
+)
+IN_LISTS = frozenset({"charges", "delivered", "marks"})
+
+
+@pytest.mark.parametrize("field", sorted({*FIELD_NAMES} - MADE_BY_THE_STORE))
+@pytest.mark.parametrize("value", ["", "x" * 201, "a\nb", "a\x7f", b"bytes", 1.5, object(), -1, 2**53])
+def test_no_field_that_a_caller_hands_in_takes_an_odd_value(field, value):
+    """Refused when it is written, as the strict reader would refuse it."""
+    line = leaf.decode(strictjson.canonical(a_check_in()))
+    with pytest.raises((LeafError, TypeError)):
+        leaf.encode(msgspec.structs.replace(line, **{field: (value,) if field in IN_LISTS else value}))
+
+
 @pytest.mark.parametrize(
     ("partition", "seq", "text"), [(0x7F, 412, "7f-000412"), (0, 1, "00-000001"), (255, 10**7, "ff-10000000")]
 )

@@ -21,7 +21,9 @@ from tests.ledger.builders import (
     a_claim,
     a_draft,
     a_gym_visit,
+    a_hold,
     a_void,
+    an_end,
 )
 
 
@@ -301,13 +303,26 @@ def test_nothing_is_granted_or_counted_without_a_holder(ledger, change):
     assert ledger.replay(without.operation) is None
 
 
-@pytest.mark.parametrize("seconds", [-2.001, 2.001, 3600])
-def test_an_instant_off_the_stores_clock_is_refused(ledger, clock, seconds):
-    """More than 2 s either way: nothing written, the same operation works once the clock is right."""
+@pytest.mark.parametrize("seconds", [-3600, -30.001, 2.001, 3600])
+def test_an_instant_off_the_hosts_clock_is_refused(ledger, clock, seconds):
+    """More than 2 s ahead, or older than a request may be: nothing written; the operation works with the right one."""
     change = a_gym_visit(START + timedelta(seconds=seconds))
     with pytest.raises(ClockSkew):
         ledger.check_in(change)
     assert ledger.check_in(replace(change, at=clock.now())).entry.endswith("-000001")
+
+
+@pytest.mark.parametrize("seconds", [2.001, 15, 30])
+def test_a_request_that_took_long_is_recorded_as_it_began(ledger, clock, seconds):
+    """Under load a request ages before its step: no clock is wrong, and its own instant and period stand."""
+    change = a_gym_visit()
+    clock.advance(timedelta(seconds=seconds))
+    first = ledger.check_in(change)
+    assert (first.granted, first.at) == (True, START)
+    assert ledger.check_out(a_check_out(first.entry, START)).at == START
+    late = ledger.hold(a_hold(START))
+    assert (late.granted, ledger.end_booking(an_end(late.booking, START)).at) == (True, START)
+    assert ledger.claim(HOLDER, "tablet-1", a_claim("another"), START)
 
 
 def test_a_retry_is_answered_before_the_clock_is_looked_at(ledger):

@@ -6,7 +6,7 @@ import os
 import signal
 import time
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -42,9 +42,9 @@ def server(shared):
 
 
 @contextmanager
-def opened(url: str, clock=None, **options):
+def opened(url: str, clock=None, host=None, **options):
     """A ledger at an address for a while."""
-    ledger = RedisLedger(Options(url, **options), clock)
+    ledger = RedisLedger(Options(url, **options), clock, host=host)
     try:
         yield ledger
     finally:
@@ -186,15 +186,39 @@ def test_scripts_that_the_server_forgot_are_given_to_it_again(server, clock):
         assert ledger.check_in(a_gym_visit()).reason == "already-in"
 
 
-def test_the_servers_clock_decides_between_two_applications(server):
-    """Of two whose clocks differ by 3 s one is refused, whichever comes first; the other goes on."""
-    with opened(server.url) as right, opened(server.url) as wrong:
-        now = SystemClock().now()
-        assert right.check_in(a_check_in(now)).granted
-        for off in (3, -3):
+class OffClock:
+    """A host's clock that is so much ahead of the machine's."""
+
+    def __init__(self, ahead: float) -> None:
+        self.ahead = timedelta(seconds=ahead)
+
+    def now(self) -> datetime:
+        """The wrong time."""
+        return SystemClock().now() + self.ahead
+
+
+@pytest.mark.parametrize("ahead", [3, -3])
+def test_a_host_whose_clock_is_off_the_servers_is_refused(server, ahead):
+    """By 3 s, whatever it asks, and however old the request is; a host whose clock is right goes on."""
+    off = OffClock(ahead)
+    with opened(server.url) as right, opened(server.url, host=off) as wrong:
+        entry = right.check_in(a_gym_visit(SystemClock().now())).entry
+        for age in (0, 3, 6):
+            at = off.now() - timedelta(seconds=age)
             with pytest.raises(ClockSkew):
-                wrong.check_in(a_check_in(SystemClock().now() + timedelta(seconds=off)))
-        late = wrong.check_in(a_check_in(SystemClock().now() + timedelta(seconds=1)))
+                wrong.check_in(a_check_in(at))
+            with pytest.raises(ClockSkew):
+                wrong.void(a_void(entry, at))
+            with pytest.raises(ClockSkew):
+                wrong.claim(HOLDER, "tablet-1", a_claim(at=at), at)
+        assert right.check_in(a_check_in(SystemClock().now() - timedelta(seconds=5))).granted
+
+
+def test_of_two_hosts_a_second_apart_the_later_instant_stands(server):
+    """The instant of a partition never goes back."""
+    ahead = OffClock(1)
+    with opened(server.url) as right, opened(server.url, host=ahead) as early:
+        late = early.check_in(a_check_in(ahead.now()))
         assert right.check_in(a_check_in(SystemClock().now())).at == late.at
 
 
