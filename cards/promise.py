@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from keys.entry_proof import EntryProof, PromiseState, promise_state
@@ -16,6 +16,9 @@ from keys.keyset import KeySet, Purpose
 from keys.notes import NoteKey, ecdsa_key
 from keys.signer import Signer
 from keys.tokens import TokenForm, parse_unverified, sign_token, verify_with_keys
+
+INTEGRATION: Final = timedelta(seconds=60)
+"""Within this time of its instant an entry must be in the log's tree: answers promise so, the alarm goes by it."""
 
 PROMISE: Final = TokenForm(
     typ="promise+jwt",

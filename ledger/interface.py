@@ -39,7 +39,15 @@ class Ledger(Protocol):
     """
 
     def replay(self, operation: Operation) -> Outcome | None:
-        """Return the kept answer of an operation (step 0), None when new; OperationConflict when it was another."""
+        """Return the kept answer of an operation (step 0), None when new; OperationConflict when it was another.
+
+        An operation's id is its device's own, of check-ins, bookings and requests: used with another holder's card
+        before, it was another.
+        """
+        ...
+
+    def kept(self, operation: Operation) -> Outcome | None:
+        """Return the kept answer of an operation of its subject alone, None where there is none; errors as `replay`."""
         ...
 
     def check_in(self, change: CheckIn) -> Outcome:

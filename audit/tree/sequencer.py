@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -22,6 +22,7 @@ from audit.tree.entryindex import EntryIndex
 from audit.tree.place import CheckpointPlace, PlaceError, State
 from audit.tree.tiles import CHECKPOINT, FolderSource, TileError, TileSource, Tree
 from audit.tree.tilewriter import TileWriter, drop_partials, replace_file, set_orphans_aside
+from cards.promise import INTEGRATION
 from edge.encoding import b64u
 from edge.instants import rfc3339, to_epoch
 from keys.merkle import EMPTY_ROOT
@@ -29,9 +30,6 @@ from keys.notes import Checkpoint, Note, NoteError, NoteSigner, open_checkpoint
 from ledger.interface import Ledger
 from ledger.leaf import FIRST_PREV, entry_id, leaf_hash
 from ledger.millis import to_millis
-
-INTEGRATION: Final = timedelta(seconds=60)
-"""Within this time of its instant an entry must be in the tree: what the promise of every answer says."""
 
 MOST_AT_ONCE: Final = 8192
 LARGE_STEP: Final = 1024

@@ -10,6 +10,7 @@ For partition 127, `P` being `yj:{p127}:`
     P h:NAME   hash    a holder's state: n (entries), counters, choices, visits, which bookings
     P e:NAME   string  the holder's entries, six bytes of seq each
     P o:...    string  the kept answer of an operation; expires
+    P d:...    string  the request that a device's operation id is bound to, in a partition of its own; expires
     P q:...    string  a proof marker: `0` claimed or `1` spent, and the device; expires
     P u:NAME.. zset    a holder's uses at one service and point that open visits or lie in one, by instant
     P st:v st:l hash   seq of an entry -> seq of the entry that voided it, or by which its visit was left
@@ -21,7 +22,7 @@ Counters never expire: what is never forgotten can always be corrected, and the 
 
 from __future__ import annotations
 
-from ledger.values import PARTITIONS
+from ledger.values import PARTITIONS, partition_of
 
 PREFIXES = tuple(f"yj:{{p{partition:03d}}}:" for partition in range(PARTITIONS))
 """What the keys of each partition begin with; `yj` and the names after it are the format of this store."""
@@ -65,6 +66,13 @@ def own(partition: int, name: str) -> str:
 def operation(partition: int, scope: str, device: str, operation_id: str) -> str:
     """Return the key of a kept answer; `scope` is the holder's name or the device's own subject."""
     return f"{PREFIXES[partition]}o:{scope}\0{device}\0{operation_id}"
+
+
+def bound(device: str, operation_id: str) -> tuple[int, str]:
+    """Return the partition and the key of what a device's operation id is bound to, whoever's card it was used with."""
+    name = f"{device}\0{operation_id}"
+    partition = partition_of(name)
+    return partition, f"{PREFIXES[partition]}d:{name}"
 
 
 def proof(partition: int, card: str, proof_id: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 
 from edge.clock import Clock, SystemClock
@@ -22,7 +23,7 @@ from ledger.redis.losses import Watch
 from ledger.redis.offline_plans import OfflinePlans
 from ledger.redis.options import Options
 from ledger.redis.safety import require_safe
-from ledger.redis.scripts import CHECK_IN, CLAIM
+from ledger.redis.scripts import BIND, CHECK_IN, CLAIM
 from ledger.redis.seen import Loss, Seen
 from ledger.redis.servers import Servers
 from ledger.redis.trimming import Older, completed, trim
@@ -39,12 +40,14 @@ from ledger.values import (
     Fault,
     LedgerError,
     Operation,
+    OperationConflict,
     Outcome,
     ProofClaim,
     Query,
     TargetState,
     Usage,
     Void,
+    device_subject,
     is_device_subject,
     partition_of,
 )
@@ -89,7 +92,16 @@ class RedisLedger:
         return self._watch.compare_all(self._servers)
 
     def replay(self, operation: Operation) -> Outcome | None:
-        """Return the kept answer of an operation."""
+        """Return the kept answer of an operation, whoever's card its id was used with."""
+        partition, key = keys.bound(operation.device, operation.id)
+        (bound,) = self._servers.read([(partition, ("GET", key))])
+        if bound is None:
+            return None
+        _require_bound(operation, bound)
+        return self.kept(operation) or self.kept(replace(operation, subject=device_subject(operation.device)))
+
+    def kept(self, operation: Operation) -> Outcome | None:
+        """Return the kept answer of an operation of one subject."""
         subject, partition = operation.subject, partition_of(operation.subject)
         if is_device_subject(subject):
             return self._changing.look_up(call_of(operation, partition, None), None)
@@ -106,6 +118,7 @@ class RedisLedger:
     def _judge(self, change: CheckIn, window: Window | None) -> Outcome:
         subject, partition = change.operation.subject, partition_of(change.operation.subject)
         known = None if is_device_subject(subject) else subject
+        self._bind(change)
 
         def asked() -> ScriptCall:
             holder = None if known is None else self._changing.holder(subject)
@@ -120,6 +133,14 @@ class RedisLedger:
         with _leaf_errors():
             found: Outcome = self._changing.run(CHECK_IN, partition, asked, known)
         return found
+
+    def _bind(self, change: CheckIn) -> None:
+        """Bind the operation's id to its request before anything is recorded; OperationConflict if it is another's."""
+        operation = change.operation
+        partition, key = keys.bound(operation.device, operation.id)
+        lives = max(1, to_millis(change.keep_until) - to_millis(change.at))
+        bound = self._servers.change(partition, BIND, [key], operation.request, str(lives).encode())
+        _require_bound(operation, bound)
 
     def void(self, change: Void) -> Outcome:
         """Take a check-in back."""
@@ -355,3 +376,8 @@ def _leaf_errors() -> Iterator[None]:
         raise
     except LeafError as error:
         raise LedgerError(f"the change makes no entry: {error}") from error
+
+
+def _require_bound(operation: Operation, bound: bytes) -> None:
+    if bound != operation.request:
+        raise OperationConflict("the operation's id was used for another request")

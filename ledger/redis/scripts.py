@@ -15,9 +15,10 @@ class Script:
     sha: str
 
 
-def _script(name: str) -> Script:
+def _script(name: str, *, common: bool = True) -> Script:
     folder = files(__package__)
-    text = "\n".join((folder / f"{part}.lua").read_text(encoding="utf-8") for part in ("lib", name))
+    parts = ("lib", name) if common else (name,)
+    text = "\n".join((folder / f"{part}.lua").read_text(encoding="utf-8") for part in parts)
     return Script(text, sha1(text.encode(), usedforsecurity=False).hexdigest())
 
 
@@ -25,3 +26,4 @@ CHECK_IN = _script("check_in")
 COMMIT = _script("commit")
 CLAIM = _script("claim")
 LOOK_UP = _script("look_up")
+BIND = _script("bind", common=False)

@@ -14,7 +14,7 @@ from ledger.redis.servers import Servers
 from ledger.redis.state import read_stay
 from ledger.values import PARTITIONS, Fault, LedgerUnavailable
 
-_KEY = re.compile(rb"yj:\{p([0-9]{3})\}:(?:(head|log|t|subs|st:v|st:l|b|bt|bo|probe)|([hieqou]):(.*))", re.DOTALL)
+_KEY = re.compile(rb"yj:\{p([0-9]{3})\}:(?:(head|log|t|subs|st:v|st:l|b|bt|bo|probe)|([dhieqou]):(.*))", re.DOTALL)
 _SEQ_BYTES = 6
 
 

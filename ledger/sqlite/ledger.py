@@ -64,6 +64,10 @@ class SqliteLedger:
         """Return the kept answer of an operation."""
         return self._readers.run(lambda db: steps.look_up(db, operation))
 
+    def kept(self, operation: Operation) -> Outcome | None:
+        """Return the kept answer of an operation of one subject."""
+        return self._readers.run(lambda db: steps.kept_of(db, operation))
+
     def check_in(self, change: CheckIn) -> Outcome:
         """Judge and record a check-in."""
         instants = self._instants(change.at)

@@ -64,6 +64,12 @@ def find_operation(
     return found
 
 
+def operations_of(db: sqlite3.Connection, device: str, operation: str) -> list[tuple[bytes, bytes]]:
+    """Return request hash and answer of whatever a device asked for under an operation id, of any holder."""
+    asked = "SELECT request, answer FROM operations WHERE device = ? AND id = ?"
+    return db.execute(asked, (device, operation)).fetchall()
+
+
 def keep_answer(
     db: sqlite3.Connection, key: tuple[int, str, str, str], request: bytes, answer: bytes, keep_until: int
 ) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import sqlite3
 
 APPLICATION_ID = 0x59554E4A  # "YUNJ"
-VERSION = 3
+VERSION = 4
 
 _SEQ_BITS = 40
 _SEQ_MASK = (1 << _SEQ_BITS) - 1
@@ -86,6 +86,10 @@ INSERT INTO stays
     WHERE kind = 'check-in' AND outcome = 'granted' AND voided_by IS NULL
         AND json_extract(CAST(leaf AS TEXT), '$.visit.started_at') = at
         AND json_extract(CAST(leaf AS TEXT), '$.visit.entry') IS NULL;
+""",
+    # An operation's id is the device's own: it is looked for without knowing whose card it was used with.
+    4: """
+CREATE INDEX operations_device ON operations (device, id);
 """,
 }
 

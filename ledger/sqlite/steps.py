@@ -75,7 +75,18 @@ class _Asker:
 
 
 def look_up(db: sqlite3.Connection, operation: Operation) -> Outcome | None:
-    """Return the kept answer of an operation; OperationConflict when its id stood for another request (step 0)."""
+    """Return the kept answer of an operation; OperationConflict when its id stood for another request (step 0).
+
+    An id is the device's own, whoever's card it was used with.
+    """
+    found = dict(rows.operations_of(db, operation.device, operation.id))
+    if found and operation.request not in found:
+        raise OperationConflict("the operation's id was used for another request")
+    return _read_answer(found[operation.request]) if found else None
+
+
+def kept_of(db: sqlite3.Connection, operation: Operation) -> Outcome | None:
+    """Return the kept answer of an operation of one subject alone; OperationConflict as `look_up`."""
     holder = None if is_device_subject(operation.subject) else rows.find_holder(db, operation.subject)
     if holder is None and not is_device_subject(operation.subject):
         return None
@@ -88,7 +99,7 @@ def check_in(db: sqlite3.Connection, change: CheckIn, instants: Instants, window
     if change.booking is not None and (change.charges or change.choice or change.visit):
         raise LedgerError("the use of a booking counts nothing of its own")
     asker = _asker(db, change.operation)
-    if kept := _kept_answer(db, asker.key, change.operation.request):
+    if kept := look_up(db, change.operation):
         return kept
     workspace = asker.workspace(db, instants, change.claim)
     at = from_millis(workspace.at)
@@ -186,8 +197,12 @@ def _kept_answer(db: sqlite3.Connection, key: _Key, request: bytes) -> Outcome |
         return None
     if found[0] != request:
         raise OperationConflict("the operation's id was used for another request")
+    return _read_answer(found[1])
+
+
+def _read_answer(answer: bytes) -> Outcome:
     try:
-        return answers.read(found[1])
+        return answers.read(answer)
     except msgspec.MsgspecError as error:
         raise sqlite3.DatabaseError("a kept answer is damaged") from error
 

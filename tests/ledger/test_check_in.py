@@ -254,11 +254,25 @@ def test_an_operation_id_of_another_request_is_a_conflict(ledger):
     assert ledger.check_in(a_check_in()).entry.endswith("-000002")
 
 
-def test_operations_are_scoped_to_device_and_holder(ledger):
-    """The same id from another device, or for another holder, is another operation."""
+def test_an_operation_id_is_its_devices_own(ledger):
+    """The same id from another device is another operation; with another holder's card it is a conflict."""
     assert not ledger.check_in(a_check_in(operation="the-operation-4")).replayed
     assert not ledger.check_in(a_check_in(operation="the-operation-4", device="tablet-2")).replayed
-    assert not ledger.check_in(a_check_in(operation="the-operation-4", holder="another")).replayed
+    another = a_check_in(operation="the-operation-4", holder="another", request=b"x" * 32)
+    for ask in (lambda: ledger.replay(another.operation), lambda: ledger.check_in(another)):
+        with pytest.raises(OperationConflict):
+            ask()
+    assert ledger.usage("another", START).counters == {}
+    assert ledger.kept(another.operation) is None
+
+
+def test_a_retry_finds_an_early_refusal_under_the_holder_that_it_names(ledger):
+    """What was refused before the card was believed lies in the device's partition, and is found from the holder's."""
+    subject = device_subject("tablet-1")
+    draft = a_draft(card=None, tier=None, form=None, token=b"t" * 32)
+    refused = a_check_in(holder=subject, operation="the-operation-5", findings=("unknown-key",), draft=draft)
+    outcome = ledger.check_in(refused)
+    assert ledger.replay(replace(refused.operation, subject="holder-1")) == replace(outcome, replayed=True)
 
 
 def test_an_unknown_operation_has_no_answer(ledger):

@@ -1,15 +1,18 @@
 """Whatever a client sends to any described call: a problem document with a known code, never a 500, nothing written."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from accounts.rights import Right
+from cards.programme.load import load_programme
 from edge.problems import PROBLEMS
 from keys.dpop import build_proof
 from tests.verifier.booking import CLERK, Phone, flight
-from tests.verifier.world import BASE, World, identifier
+from tests.verifier.world import BASE, PROGRAMMES, World, identifier
+from verifier.rules.entitlement import reference_fault
 
 ENTRY = "00-000001"
 PLACES = {
@@ -182,6 +185,16 @@ def test_an_identity_number_is_no_reference(world):
         response = registry.check_in(gold.shown(), "business-change", beneficiary="employer", reference=reference)
         assert problem_of(response) == "invalid-field"
     assert world.log() == []
+
+
+@pytest.mark.parametrize("reference", ["440111199003070028", "44011119900307002X", "A-440111199003070028"])
+def test_an_identity_number_is_refused_where_the_pattern_would_take_it(reference):
+    """A pattern that takes 18 characters of any kind takes no identity number: that is what it is refused for."""
+    service = load_programme(PROGRAMMES / "baiyun.toml").services["business-change"]
+    assert service.reference is not None
+    wide = replace(service, reference=replace(service.reference, pattern="[A-Z0-9-]{1,40}"))
+    assert reference_fault(wide, "440111-2026-0000000028") is None
+    assert "identity number" in (reference_fault(wide, reference) or "")
 
 
 def signed(device, method, path, body, *, content_type="application/json", key=None):

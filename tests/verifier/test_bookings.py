@@ -16,9 +16,13 @@ from cards.numbers import generate
 from cards.status import Status
 from keys.signer import FileSigner
 from keys.wallet_proof import SignedCall, sign_wallet_proof
-from ledger.values import Fault
+from ledger.judgement import Standing, judge
+from ledger.values import Fault, Operation
+from tests.ledger.builders import a_draft
 from tests.verifier.booking import CLERK, HOLDER, Phone, day_list, flight, lounge, patch
 from tests.verifier.world import BASE, identifier
+from verifier.counter.checking_in import check_in_of, judged_use
+from verifier.counter.intents import Override, Use
 from verifier.services.bookings.upkeep import booking_upkeep
 
 SERVICE = "airport-dom-departure"
@@ -390,6 +394,25 @@ def test_an_override_lifts_how_a_card_is_shown_and_nothing_else(world, diamond):
     assert last["reason"] == "quota-spent"
     world.set_status(diamond, Status.REVOKED)
     assert gym.outcome(diamond.token, "gym-visit", override=override, id_checked=True)["reason"] == "revoked"
+
+
+def test_an_override_never_gives_a_card_what_its_tier_lacks(world):
+    """A supervisor's word lifts neither the tier nor for whom a service is, whatever the service."""
+    card, programme, at = world.card("silver"), world.programme, world.clock.now()
+    silver = card.claims
+    override, documents = Override("other", "he insists"), world.verifier.published(at)
+    lacking = [service for service in programme.services.values() if "silver" not in service.tiers]
+    assert len(lacking) > 5
+    for service in lacking:
+        use = Use(point=programme.points["gym"], service=service, override=override)
+        judged = judged_use(use, silver, documents, (), at)
+        change = check_in_of(judged, Operation(silver.subject, "tablet", "", b""), at, a_draft())
+        verdict = judge(replace(change, findings=("not-entitled",)), at, "00-000001", Standing(False, None, {}, None))
+        assert ("not-entitled" in judged.intended.findings, verdict.reason) == (True, "not-entitled"), service.code
+    gym = lounge(world, "gym")
+    body = {"override": {"reason": "other", "note": "he insists"}, "id_checked": True, "beneficiary": "spouse"}
+    answer = gym.outcome(card.shown(), "gym-visit", **body)
+    assert (answer["outcome"], answer["reason"]) == ("denied", "not-for-beneficiary")
 
 
 def test_a_service_that_is_not_booked_takes_no_booking(phone):

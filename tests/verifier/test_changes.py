@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from accounts.rights import Right
+from edge.instants import rfc3339
 
 STAFF = frozenset({Right.CHECK_IN, Right.VOID})
 SUPERVISOR = STAFF | {Right.VOID_ANY}
@@ -49,6 +50,16 @@ def test_a_retry_of_a_void_in_time_is_answered_however_late(world, silver, gym):
     world.clock.advance(timedelta(minutes=30))
     again = void(gym, entry, "operation-void-01")
     assert (again.status_code, again.json["id"], again.json["replayed"]) == (201, first.json["id"], True)
+
+
+def test_staff_may_void_until_exactly_15_minutes(world, silver, gym):
+    """The window's end still counts, as the answer says; a second later it is too late, by the very same staff."""
+    answer = gym.outcome(silver.shown(), "gym-visit")
+    assert answer["void_until"] == rfc3339(world.clock.now() + timedelta(minutes=15))
+    world.clock.advance(timedelta(minutes=15, seconds=1))
+    assert void(gym, answer["id"]).json["code"] == "too-late-to-void"
+    world.clock.advance(timedelta(seconds=-1))
+    assert void(gym, answer["id"]).status_code == 201
 
 
 def test_after_15_minutes_only_a_supervisor_who_did_not_grant(world, silver, gym):

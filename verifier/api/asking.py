@@ -16,11 +16,13 @@ from cards.parts import Presentation
 from cards.presentation import PresentationError, read
 from cards.programme.types import Beneficiary, Point, Service
 from cards.sun import read_link
+from cards.verify import RefusedCard, Verified
 from edge.fields import invalid
 from edge.http import idempotency_key
 from edge.problems import Problem
 from verifier.counter.answers import CheckInRequest, LookRequest, MatterRequest
-from verifier.counter.checking_in import Intent, Override
+from verifier.counter.intents import Intent, Override
+from verifier.counter.looks import LookAsked
 from verifier.records.tags import TagRead
 from verifier.rules.delegations import Delegation, read_code
 from verifier.rules.matters import WrongMatter, opening
@@ -83,8 +85,8 @@ class Asking:
             represented=body.represented,
         )
 
-    def look(self, request: Request, body: LookRequest, at: datetime) -> tuple[Intent, tuple[Service, ...]]:
-        """Return the look that a request asks for, and the services to tell of: the one named, or all of the point."""
+    def look(self, request: Request, body: LookRequest, at: datetime) -> LookAsked:
+        """Return the look that a request asks for; its services are the one named, or all of the point."""
         caller = self.authenticate(request)
         looking = replace(caller, needs_operator=False) if caller.unstaffed else caller
         point = self.point(looking, Right.CHECK_IN, body.point)
@@ -94,18 +96,15 @@ class Asking:
             raise Problem("not-permitted", "no service of this point is used at a counter")
         shown = self.shown(body.presentation, at)
         beneficiary = Beneficiary.HOLDER if shown.delegation is None else Beneficiary.EMPLOYER
-        ask = Intent(
-            operation="",
+        return LookAsked(
             caller=caller,
             point=point,
-            service=services[0],
+            services=services,
             presentation=shown.presentation,
             beneficiary=beneficiary,
-            client_time=given(body.client_time),
             tag=shown.tag,
             delegation=shown.delegation,
         )
-        return ask, services
 
     def point(self, caller: Caller, right: Right, named: str | UnsetType = UNSET) -> Point:
         """Return the point of a call: the device's own, or the one that an integrator names; else not-permitted.
@@ -152,6 +151,22 @@ class Asking:
             raise Problem("card-unknown", "no tag that was personalised for this verifier wrote this link")
         token, tag = found
         return Shown(self.presentation(token), tag=tag)
+
+    def verified(
+        self, shown: Shown, caller: Caller, service: Service, at: datetime, *, vouched: bool
+    ) -> tuple[Presentation, Verified | RefusedCard]:
+        """Steps 1 to 6 for what is no check-in: the presentation with its card, and what it came to."""
+        presentation = self._verifier.desk.resolved(shown.presentation)
+        verdict = self._verifier.desk.verify(
+            presentation,
+            self._verifier.published(at),
+            at,
+            reader=caller.id,
+            least=service.least_assurance,
+            vouched=vouched,
+            tag=shown.tag,
+        )
+        return presentation, verdict
 
     def _presented(self, caller: Caller, body: CheckInRequest, at: datetime) -> Shown:
         text, look, booking = given(body.presentation), given(body.look), given(body.booking)

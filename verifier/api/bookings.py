@@ -23,7 +23,7 @@ from ledger.bookings import Booking, BookingQuery, BookingState
 from verifier.api.asking import Asking, given
 from verifier.api.checkins import PRESENTED, WRITING
 from verifier.counter.booking_views import booking_view
-from verifier.counter.checking_in import Intent, ledger_problems
+from verifier.counter.checking_in import ledger_problems
 from verifier.records.bookings import BookingDetails
 from verifier.records.store import Access
 from verifier.rules.bookings import span_of_day
@@ -136,7 +136,7 @@ class StaffBookings:
         if (number is None) is isinstance(body.presentation, UnsetType):
             raise invalid("$.presentation", "give either a presentation or a card number")
         if number is None:
-            presentation, verdict = self._shown(caller, point, service, body, at)
+            presentation, verdict = self._shown(caller, service, body, at)
         else:
             presentation, verdict = by_number(self._verifier, number, called_back=body.called_back, at=at)
         asker = Asker.staff(caller, "counter" if number is None else TELEPHONE)
@@ -145,14 +145,12 @@ class StaffBookings:
         return self._answer(self._verifier.bookings.book(wish, at), "booked", caller, point, at, status=201)
 
     def _shown(
-        self, caller: Caller, point: Point, service: Service, body: BookingRequest, at: datetime
+        self, caller: Caller, service: Service, body: BookingRequest, at: datetime
     ) -> tuple[Presentation, Verified | RefusedCard]:
         shown = self._asking.shown(given(body.presentation) or "", at)
         if shown.delegation is not None:
             raise invalid("$.presentation", "a delegation code books nothing")
-        ask = Intent("", caller, point, service, shown.presentation, id_checked=body.id_checked, tag=shown.tag)
-        ask = self._verifier.desk.resolved(ask)
-        return ask.presentation, self._verifier.desk.verify(ask, self._verifier.published(at), at)
+        return self._asking.verified(shown, caller, service, at, vouched=body.id_checked)
 
     def change(self, booking_id: str, body: BookingPatch, at: datetime) -> Response:
         """Change a booking in one of the three ways."""

@@ -52,9 +52,9 @@ def add_check_ins(found: Blueprint, verifier: Verifier, asking: Asking) -> None:
     )
     def check_in() -> Response:
         at = request_instant()
-        ask = asking.check_in(request, read_body(CheckInRequest), at)
-        judged = verifier.desk.check_in(ask, at)
-        if ask.matter and judged.outcome.granted:
+        intent = asking.check_in(request, read_body(CheckInRequest), at)
+        judged = verifier.desk.check_in(intent, at)
+        if intent.matter and judged.outcome.granted:
             verifier.matters.see(judged.outcome.entry)
         return answer(verifier.answering.check_in(judged, at), 201)
 
@@ -72,9 +72,9 @@ def add_looks(found: Blueprint, verifier: Verifier, asking: Asking, limit: RateL
     )
     def look() -> Response:
         at = request_instant()
-        ask, services = asking.look(request, read_body(LookRequest), at)
-        limit.require(ask.caller.id)
-        return answer(_look_answer(verifier, verifier.looks.look(ask, services, at), at))
+        asked = asking.look(request, read_body(LookRequest), at)
+        limit.require(asked.caller.id)
+        return answer(_look_answer(verifier, verifier.looks.look(asked, at), at))
 
 
 def add_changes(found: Blueprint, verifier: Verifier, asking: Asking) -> None:
@@ -154,15 +154,15 @@ def _look_answer(verifier: Verifier, looked: Looked, at: datetime) -> LookAnswer
         tier=UNSET if card is None else card.tier,
         tier_name=UNSET if card is None else tier_words(verifier.programme, card),
         assurance=assurance_word(looked.verdict),
-        holder=UNSET if card is None else verifier.answering.holder(looked.ask.point.department, card),
+        holder=UNSET if card is None else verifier.answering.holder(looked.asked.point.department, card),
         needs=looked.needs,
-        represented=represented(looked.ask),
+        represented=represented(looked.asked.delegation),
         services=tuple(_service_view(verifier, looked, seen, at) for seen in looked.services),
     )
 
 
 def _service_view(verifier: Verifier, looked: Looked, seen: ServiceSeen, at: datetime) -> ServiceView:
-    names = looked.ask.caller.may(Right.NAMES, looked.ask.point.code)
+    names = looked.asked.caller.may(Right.NAMES, looked.asked.point.code)
 
     def shown(booking: Booking) -> BookingView:
         return booking_view(verifier.programme, booking, verifier.store.bookings.find(booking.id), names=names)

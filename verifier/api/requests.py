@@ -15,7 +15,7 @@ from accounts.http import Authenticator
 from accounts.rights import Caller, Right
 from cards.parts import Presentation
 from cards.periods import Period, PeriodUnit, period_named
-from cards.programme.types import Beneficiary, Point, Service
+from cards.programme.types import Beneficiary, Service
 from cards.verify import RefusedCard, Verified
 from edge.fields import invalid
 from edge.http import answer, idempotency_key, read_body, read_query, request_instant
@@ -29,7 +29,7 @@ from verifier.api.bookings import by_number
 from verifier.api.checkins import PRESENTED, WRITING
 from verifier.api.wallet import PROVING, WalletCalls
 from verifier.counter.answers import MatterRequest
-from verifier.counter.checking_in import Intent, ledger_problems
+from verifier.counter.checking_in import ledger_problems
 from verifier.counter.phrasing import quotas_left
 from verifier.records.store import Access
 from verifier.rules.matters import Matter, WrongMatter, opening
@@ -232,7 +232,7 @@ class StaffRequests:
         if (number is None) is isinstance(body.presentation, UnsetType):
             raise invalid("$.presentation", "give either a presentation or a card number")
         if number is None:
-            presentation, verdict = self._shown(caller, service, department, body, at)
+            presentation, verdict = self._shown(caller, service, body, at)
         else:
             presentation, verdict = by_number(self._verifier, number, called_back=body.called_back, at=at)
         asker = Asker.staff(caller, "counter" if number is None else TELEPHONE)
@@ -242,15 +242,12 @@ class StaffRequests:
         return answer(request_answer(self._verifier.answering, requested, at, names=names), 201)
 
     def _shown(
-        self, caller: Caller, service: Service, department: str, body: StaffRequest, at: datetime
+        self, caller: Caller, service: Service, body: StaffRequest, at: datetime
     ) -> tuple[Presentation, Verified | RefusedCard]:
         shown = self._asking.shown(given(body.presentation) or "", at)
         if shown.delegation is not None:
             raise invalid("$.presentation", "a delegation code serves at a counter alone")
-        place = Point(place_of(department), service.name, department, frozenset({service.code}), desk=False)
-        ask = Intent("", caller, place, service, shown.presentation, id_checked=body.id_checked, tag=shown.tag)
-        ask = self._verifier.desk.resolved(ask)
-        return ask.presentation, self._verifier.desk.verify(ask, self._verifier.published(at), at)
+        return self._asking.verified(shown, caller, service, at, vouched=body.id_checked)
 
     def listed(self, asked: RequestsQuery, at: datetime) -> RequestList:
         """List a department's requests; the reading is kept in the access log."""

@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from accounts.rights import Caller
-from cards.presentation import read
-from cards.programme.types import Beneficiary, Point, Service
+from cards.presentation import Presentation, read
+from cards.programme.types import Point, Service
 from cards.verify import RefusedCard
 from edge.problems import Problem
-from ledger.judgement import judge
 from ledger.values import Figure
-from verifier.counter.checking_in import Intent, change_of, operation_of
-from verifier.counter.looks import standing
+from verifier.counter.intents import Use
+from verifier.counter.looks import Tried, would_judge
 from verifier.service import Verifier
 
 DRY_RUN = Caller("person", "dry-run", {})
@@ -36,31 +35,45 @@ class DryRun:
     figures: tuple[Figure, ...]
 
 
-def decide(verifier: Verifier, ask: Intent, at: datetime) -> DryRun:
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What is tried: a use by the holder at a point, the presentation, and whether an ID was compared."""
+
+    use: Use
+    presentation: Presentation
+    id_checked: bool
+
+
+def decide(verifier: Verifier, trial: Trial, at: datetime) -> DryRun:
     """Run a check-in's steps without recording it. Whether the proof was used is not asked, since asking claims it."""
     try:
-        ask = verifier.desk.resolved(ask)
+        presentation = verifier.desk.resolved(trial.presentation)
     except Problem as problem:
         return DryRun(problem.code, (DryStep("1", problem.kind.en),), ())
-    documents = verifier.published.current(at)
-    verdict = verifier.desk.verify(ask, documents, at)
-    steps = [DryStep("1", f"read: card{' and proof' if ask.presentation.proof else ''}")]
+    documents, use = verifier.published.current(at), trial.use
+    verdict = verifier.desk.verify(
+        presentation,
+        documents,
+        at,
+        reader=DRY_RUN.id,
+        least=use.service.least_assurance,
+        vouched=trial.id_checked,
+    )
+    steps = [DryStep("1", f"read: card{' and proof' if presentation.proof else ''}")]
     if isinstance(verdict, RefusedCard):
         return DryRun(verdict.reason, (*steps, DryStep("2-6", verdict.reason)), ())
     card = verdict.card
     steps.append(
         DryStep("2-6", f"valid {card.tier} {card.form} card, {verdict.assurance.word}, list {verdict.freshness}")
     )
-    bookings = verifier.desk.bookings(verdict, at, (ask.service,))
-    change = change_of(ask, operation_of(ask), verdict, documents, at, bookings=bookings)
+    bookings, usage = verifier.desk.bookings(verdict, at, (use.service,)), verifier.ledger.usage(card.subject, at)
+    change, _, judged = would_judge(Tried(DRY_RUN, card, documents, usage, bookings, at), use)
     steps.append(DryStep("7-9", ", ".join(change.findings) or "entitled"))
-    usage = verifier.ledger.usage(card.subject, at)
-    judged = judge(change, at, "", standing(change, usage, bookings))
     steps.append(DryStep("10", judged.reason or "within every limit"))
     return DryRun(judged.reason, tuple(steps), judged.figures)
 
 
-def asked(point: Point, service: Service, presentation_text: str, verifier: Verifier, *, id_checked: bool) -> Intent:
+def asked(point: Point, service: Service, presentation_text: str, verifier: Verifier, *, id_checked: bool) -> Trial:
     """Return what a dry run asks: the holder, at a point, for a service."""
     presentation = read(presentation_text, verifier.published.dictionaries)
-    return Intent("dry-run", DRY_RUN, point, service, presentation, Beneficiary.HOLDER, id_checked=id_checked)
+    return Trial(Use(point=point, service=service), presentation, id_checked)

@@ -11,16 +11,15 @@ from accounts.rights import Right
 from cards.claims import CardClaims
 from cards.offline_record import sign_time
 from cards.programme.types import Service, Text
-from cards.promise import Promise, sign_promise
+from cards.promise import INTEGRATION, Promise, sign_promise
 from cards.verify import RefusedCard, Verified
 from edge.encoding import b64u
 from edge.instants import rfc3339, to_epoch
 from edge.sealing import derive, keyed_hash
 from keys.signer import Signer
-from ledger.values import Outcome
 from verifier.counter.answers import BookingView, CheckInAnswer, HolderView, Represented, Words
 from verifier.counter.booking_views import booking_view, window_values
-from verifier.counter.checking_in import VOID_WINDOW, Intent, Judged
+from verifier.counter.checking_in import VOID_WINDOW, Judged
 from verifier.counter.looks import Looked, ServiceSeen
 from verifier.counter.phrasing import (
     card_values,
@@ -31,13 +30,12 @@ from verifier.counter.phrasing import (
     place_of,
     quotas_left,
     refused_words,
+    standing_values,
     tier_words,
     visit_times,
 )
+from verifier.rules.delegations import Delegation
 from verifier.rules.reasons import REASONS
-
-INTEGRATION: Final = timedelta(seconds=60)
-"""Within this time of its instant an entry must be in the log's tree (DESIGN §8)."""
 
 CLOCK_TOLERANCE: Final = timedelta(seconds=30)
 """A device whose clock differs by more is told so: the answer says clock, not card."""
@@ -69,10 +67,10 @@ class Answering:
         """Return a department's own name for a holder."""
         return b64u(keyed_hash(self._reference_key, department, subject)[:16])
 
-    def promise(self, outcome: Outcome) -> str:
-        """Return the signed promise to integrate an entry in time."""
-        made = to_epoch(outcome.at)
-        promise = Promise(outcome.entry, b64u(outcome.leaf_hash), made, made + int(INTEGRATION.total_seconds()))
+    def promise(self, entry: str, leaf_hash: bytes, at: datetime) -> str:
+        """Return the signed promise to integrate, in time, an entry made at an instant."""
+        made = to_epoch(at)
+        promise = Promise(entry, b64u(leaf_hash), made, made + int(INTEGRATION.total_seconds()))
         return sign_promise(self._receipt, self._issuer, promise)
 
     def time(self, at: datetime) -> str:
@@ -85,7 +83,7 @@ class Answering:
             return Words.of(LOOKED), Words.of(ID_CHECK if looked.needs else CONFIRM)
         programme = looked.documents.programme
         values = {} if looked.card is None else card_values(programme, looked.card, at)
-        return refused_words(programme, looked.ask.service, looked.reason, values)
+        return refused_words(programme, looked.asked.services[0], looked.reason, values)
 
     def service_words(
         self, looked: Looked, seen: ServiceSeen, at: datetime
@@ -94,19 +92,18 @@ class Answering:
         if seen.reason is None or looked.card is None:
             return UNSET, UNSET
         programme = looked.documents.programme
-        stands = Outcome("", at, granted=False, reason=seen.reason, leaf_hash=b"", figures=seen.figures,
-                         visit=seen.visit, taken=seen.taken)  # fmt: skip
-        values = outcome_values(programme, stands) | card_values(programme, looked.card, at)
+        values = standing_values(programme, seen.figures, seen.visit, seen.taken, at)
+        values |= card_values(programme, looked.card, at)
         if seen.booking is not None:
             values |= window_values(programme, seen.booking, at)
         return refused_words(programme, seen.service, seen.reason, values)
 
     def check_in(self, judged: Judged, at: datetime) -> CheckInAnswer:
         """Return the whole answer to a check-in."""
-        ask, outcome, programme = judged.ask, judged.outcome, judged.documents.programme
+        intent, outcome, programme = judged.intent, judged.outcome, judged.documents.programme
         message, hint = self._words(judged, at)
         reason = None if outcome.reason is None else REASONS[outcome.reason]
-        contact = None if reason is None else contact_of(programme, ask.service, reason)
+        contact = None if reason is None else contact_of(programme, intent.service, reason)
         place = place_of(programme, _told_service(judged)) if outcome.reason == "not-offered-here" else None
         card = judged.card
         return CheckInAnswer(
@@ -115,34 +112,34 @@ class Answering:
             reason=outcome.reason,
             message=message,
             hint=hint,
-            service=ask.service.code,
-            service_name=Words.of(ask.service.name),
-            beneficiary=ask.beneficiary.value,
+            service=intent.service.code,
+            service_name=Words.of(intent.service.name),
+            beneficiary=intent.beneficiary.value,
             at=rfc3339(outcome.at),
             server_time=rfc3339(at),
             tier=UNSET if card is None else card.tier,
             tier_name=UNSET if card is None else tier_words(programme, card),
             assurance=assurance_word(judged.verdict),
-            holder=UNSET if card is None else self.holder(ask.point.department, card),
+            holder=UNSET if card is None else self.holder(intent.point.department, card),
             quotas=quotas_left(programme, outcome.figures),
             visit=UNSET if outcome.visit is None else visit_times(outcome.visit, re_entry=outcome.re_entry),
             booking=_booking(judged),
-            represented=represented(ask),
+            represented=represented(intent.delegation),
             excluded_by=UNSET if outcome.taken is None else excluded_by(programme, outcome.taken),
             go_to=place or UNSET,
             call=contact or UNSET,
             void_until=rfc3339(outcome.at + VOID_WINDOW) if outcome.granted else UNSET,
-            promise=self.promise(outcome),
+            promise=self.promise(outcome.entry, outcome.leaf_hash, outcome.at),
             status_freshness=judged.verdict.freshness.value if isinstance(judged.verdict, Verified) else UNSET,
             replayed=outcome.replayed,
-            clock_off_by=clock_off_by(ask.client_time, at),
+            clock_off_by=clock_off_by(intent.client_time, at),
         )
 
     def _words(self, judged: Judged, at: datetime) -> tuple[Words, Words]:
-        programme, service, outcome = judged.documents.programme, judged.ask.service, judged.outcome
+        programme, service, outcome = judged.documents.programme, judged.intent.service, judged.outcome
         if outcome.reason is None:
             return granted_words(programme, service, outcome)
-        values: dict[str, Text] = outcome_values(programme, outcome)
+        values = outcome_values(programme, outcome)
         if judged.card is not None:
             values |= card_values(programme, judged.card, at)
         if judged.booking is not None:
@@ -155,20 +152,20 @@ class Answering:
 def _told_service(judged: Judged) -> Service:
     """Return the service that a visitor is told of: at the wrong lounge, the one that is booked."""
     booked = None if judged.booking is None else judged.documents.programme.services.get(judged.booking.service)
-    return booked or judged.ask.service
+    return booked or judged.intent.service
 
 
 def _booking(judged: Judged) -> BookingView | UnsetType:
     """Return the booking of a check-in; names only for those with the right to them at its point."""
     if judged.booking is None:
         return UNSET
-    names = judged.ask.caller.may(Right.NAMES, judged.ask.point.code)
+    names = judged.intent.caller.may(Right.NAMES, judged.intent.point.code)
     return booking_view(judged.documents.programme, judged.booking, judged.details, names=names)
 
 
-def represented(ask: Intent) -> Represented | UnsetType:
+def represented(delegation: Delegation | None) -> Represented | UnsetType:
     """Return whom a clerk with a delegation code comes for, left out where no code was shown."""
-    return UNSET if ask.delegation is None else Represented(ask.delegation.employer, rfc3339(ask.delegation.ends_at))
+    return UNSET if delegation is None else Represented(delegation.employer, rfc3339(delegation.ends_at))
 
 
 def assurance_word(verdict: Verified | RefusedCard) -> str | UnsetType:

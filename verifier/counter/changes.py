@@ -9,15 +9,14 @@ from datetime import datetime
 
 from accounts.rights import Caller, Right
 from cards.programme.types import Programme
-from edge.encoding import digest
 from edge.fields import instant_asked, invalid
 from edge.problems import Problem, ProblemKind, register_problem
-from edge.strictjson import canonical
 from ledger.interface import Ledger
 from ledger.leaf import USES
 from ledger.values import CheckOut, Draft, Entry, Outcome, TargetState, Void
 from verifier.counter.checking_in import LATE_WINDOW, VOID_WINDOW, ledger_problems
 from verifier.counter.commitments import Commitment
+from verifier.counter.entries import draft_by, request_hash
 from verifier.records.store import VerifierStore
 from verifier.rules.supervising import answers_for, of_department
 from verifier.trust.published import Documents
@@ -173,21 +172,20 @@ def _where(entry: Entry) -> tuple[str, str]:
 
 
 def _draft(caller: Caller, entry: Entry, documents: Documents, extra: Mapping[str, object]) -> Draft:
-    return Draft(
-        point=entry.leaf.point,
-        department=entry.leaf.department,
-        service=entry.leaf.service,
-        device=caller.id,
-        caller=caller.kind,
-        programme=documents.programme.version,
-        bundle=documents.bundle.version,
-        operator=caller.operator_id,
-        extra=extra,
-    )
+    line = entry.leaf
+    return draft_by(caller, documents, _Place(line.point, line.department), line.service, extra=extra)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where the check-in was, as its entry says."""
+
+    code: str
+    department: str
 
 
 def _request(kind: str, change: Change, *values: str) -> bytes:
-    return digest(canonical({"kind": kind, "device": change.caller.id, "target": change.target, "values": [*values]}))
+    return request_hash({"kind": kind, "device": change.caller.id, "target": change.target, "values": [*values]})
 
 
 @contextmanager

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from edge.encoding import b64u, digest
-
-_SALT_BYTES = 16
+from verifier.records.bookings import SALT_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,5 +22,5 @@ class Commitment:
         """Commit to a text with a fresh random salt; None for none."""
         if not note:
             return None
-        opened = f"{b64u(secrets.token_bytes(_SALT_BYTES))}.{note}"
+        opened = f"{b64u(secrets.token_bytes(SALT_BYTES))}.{note}"
         return cls(b64u(digest(opened.encode())), opened)

@@ -56,9 +56,11 @@ class KnownCards:
         self._store.remember_cards([(token, card)])
         self._hold(card_digest(token), token)
 
-    def remember(self, token: str, card: CardClaims) -> None:
-        """Keep a verified card in passing; costs nothing when it is known already."""
-        name = card_digest(token)
+    def remember(self, presentation: Presentation, card: CardClaims) -> None:
+        """Keep the verified card of a presentation in passing; costs nothing when it is known already."""
+        name, token = presentation.card_digest, presentation.card
+        if token is None:
+            return
         with self._lock:
             if name in self._tokens:
                 return

@@ -5,15 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from accounts.rights import Caller
 from cards.claims import CardClaims
-from cards.programme.types import Service
+from cards.parts import Presentation
+from cards.programme.types import Beneficiary, Point, Service
 from cards.verify import RefusedCard, Verified
 from ledger.bookings import Booking, BookingState
 from ledger.interface import Ledger
-from ledger.judgement import Standing, judge
-from ledger.values import CheckIn, Figure, Taken, Usage, VisitState
-from verifier.counter.checking_in import CheckInService, Intent, change_of, claim_of, ledger_problems, operation_of
+from ledger.judgement import Standing, Verdict, judge
+from ledger.values import CheckIn, Figure, Operation, Taken, Usage, VisitState
+from verifier.counter.checking_in import CheckInService, check_in_of, claim_of, judged_use, ledger_problems
+from verifier.counter.entries import draft_by
+from verifier.counter.intents import Use
 from verifier.records.store import Access, Look, VerifierStore
+from verifier.records.tags import TagRead
+from verifier.rules.delegations import Delegation
 from verifier.trust.published import Documents
 
 
@@ -34,11 +40,28 @@ class ServiceSeen:
     taken: Taken | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookAsked:
+    """One look: who looks, at which point, at what, and for which services, one at least."""
+
+    caller: Caller
+    point: Point
+    services: tuple[Service, ...]
+    presentation: Presentation
+    beneficiary: Beneficiary = Beneficiary.HOLDER
+    tag: TagRead | None = None
+    delegation: Delegation | None = None
+
+    def use(self, service: Service) -> Use:
+        """Return the use of one of the services that is looked at."""
+        return Use(point=self.point, service=service, beneficiary=self.beneficiary, delegation=self.delegation)
+
+
 @dataclass(frozen=True, slots=True)
 class Looked:
     """What a look came to. `needs` names what the confirming check-in must bring."""
 
-    ask: Intent
+    asked: LookAsked
     look: Look
     verdict: Verified | RefusedCard
     documents: Documents
@@ -53,11 +76,11 @@ class Looked:
 
 
 @dataclass(frozen=True, slots=True)
-class _Judged:
-    """A verified look and what its holder has used."""
+class Tried:
+    """What uses are tried on without recording one: a verified card, what its holder used and has booked."""
 
-    ask: Intent
-    verdict: Verified
+    caller: Caller
+    card: CardClaims
     documents: Documents
     usage: Usage
     bookings: tuple[Booking, ...]
@@ -73,59 +96,73 @@ class Looks:
         self._ledger = ledger
         self._store = store
 
-    def look(self, ask: Intent, services: tuple[Service, ...], at: datetime) -> Looked:
+    def look(self, asked: LookAsked, at: datetime) -> Looked:
         """Look at a presentation for some services of the point; kept in the access log, with the log's name alone."""
+        presentation, delegation = self._desk.resolved(asked.presentation), asked.delegation
+        documents = self._desk.documents(at)
         with ledger_problems():
-            ask = self._desk.resolved(ask)
-            documents = self._desk.documents(at)
-            verdict = self._desk.verify(ask, documents, at, provisional=True)
-            reason = self._reason(ask, verdict, at)
-            seen = () if reason is not None else self._services(ask, verdict, documents, services, at)
-        look = self._store.keep_look(
-            ask.caller.id, ask.presentation, at, ask.tag, None if ask.delegation is None else ask.delegation.id
-        )
-        self._record(ask, verdict, at)
+            verdict = self._desk.verify(
+                presentation,
+                documents,
+                at,
+                reader=asked.caller.id,
+                least=asked.services[0].least_assurance,
+                vouched=delegation is not None,
+                tag=asked.tag,
+                lifts=delegation is not None,
+                provisional=True,
+            )
+            reason = self._reason(asked, verdict, at)
+            seen = () if reason is not None else self._services(asked, verdict, documents, at)
+        code = None if delegation is None else delegation.id
+        look = self._store.keep_look(asked.caller.id, presentation, at, asked.tag, code)
+        self._record(asked, verdict, at)
         needs = ("id_check",) if isinstance(verdict, Verified) and verdict.needs_id_check else ()
-        return Looked(ask, look, verdict, documents, reason, needs, seen)
+        return Looked(asked, look, verdict, documents, reason, needs, seen)
 
-    def _reason(self, ask: Intent, verdict: Verified | RefusedCard, at: datetime) -> str | None:
+    def _reason(self, asked: LookAsked, verdict: Verified | RefusedCard, at: datetime) -> str | None:
         if isinstance(verdict, RefusedCard):
             return verdict.reason
-        claim = claim_of(verdict, at, ask.tag)
-        if claim is None or self._ledger.claim(verdict.card.subject, ask.caller.id, claim, at):
+        claim = claim_of(verdict, at, asked.tag)
+        if claim is None or self._ledger.claim(verdict.card.subject, asked.caller.id, claim, at):
             return None
         return "proof-used"
 
     def _services(
-        self,
-        ask: Intent,
-        verdict: Verified | RefusedCard,
-        documents: Documents,
-        services: tuple[Service, ...],
-        at: datetime,
+        self, asked: LookAsked, verdict: Verified | RefusedCard, documents: Documents, at: datetime
     ) -> tuple[ServiceSeen, ...]:
         if isinstance(verdict, RefusedCard):
             return ()
-        usage, bookings = self._ledger.usage(verdict.card.subject, at), self._desk.bookings(verdict, at, services)
-        judged = _Judged(ask, verdict, documents, usage, bookings, at)
-        return tuple(_seen(judged, service) for service in services)
+        bookings = self._desk.bookings(verdict, at, asked.services)
+        usage = self._ledger.usage(verdict.card.subject, at)
+        tried = Tried(asked.caller, verdict.card, documents, usage, bookings, at)
+        return tuple(_seen(tried, asked.use(service)) for service in asked.services)
 
-    def _record(self, ask: Intent, verdict: Verified | RefusedCard, at: datetime) -> None:
-        card = verdict.card
+    def _record(self, asked: LookAsked, verdict: Verified | RefusedCard, at: datetime) -> None:
+        card, caller = verdict.card, asked.caller
         holder = None if card is None else self._ledger.pseudonym(card.subject)
         what = verdict.reason if isinstance(verdict, RefusedCard) else "looked"
-        self._store.record(Access("look", ask.caller.id, what, ask.caller.operator_id, ask.point.code, holder), at)
+        self._store.record(Access("look", caller.id, what, caller.operator_id, asked.point.code, holder), at)
 
 
-def _seen(looked: _Judged, service: Service) -> ServiceSeen:
-    """Judge one service as the ledger would now (step 10), on a copy of what it holds."""
-    ask, usage = replace(looked.ask, service=service), looked.usage
-    change = change_of(ask, operation_of(ask), looked.verdict, looked.documents, looked.at, bookings=looked.bookings)
-    stands = standing(change, usage, looked.bookings)
-    judged = judge(change, looked.at, "", stands)
-    held = tuple(one for one in looked.bookings if one.service == service.code and one.state is BookingState.HELD)
-    figures = _uncounted(judged.figures, usage)
-    return ServiceSeen(service, judged.reason, figures, stands.booking, held, judged.visit, judged.taken)
+def _seen(tried: Tried, use: Use) -> ServiceSeen:
+    """Tell what the ledger would say of one service now."""
+    code, bookings = use.service.code, tried.bookings
+    _, stands, judged = would_judge(tried, use)
+    held = tuple(one for one in bookings if one.service == code and one.state is BookingState.HELD)
+    figures = _uncounted(judged.figures, tried.usage)
+    return ServiceSeen(use.service, judged.reason, figures, stands.booking, held, judged.visit, judged.taken)
+
+
+def would_judge(tried: Tried, use: Use) -> tuple[CheckIn, Standing, Verdict]:
+    """Judge a use as the ledger would now (step 10), on a copy of what it holds; nothing is recorded."""
+    at, documents = tried.at, tried.documents
+    nothing = Operation(tried.card.subject, tried.caller.id, "", b"")
+    draft = draft_by(tried.caller, documents, use.point, use.service.code)
+    judged = judged_use(use, tried.card, documents, tried.bookings, at)
+    change = check_in_of(judged, nothing, at, draft)
+    stands = standing(change, tried.usage, tried.bookings)
+    return change, stands, judge(change, at, "", stands)
 
 
 def standing(change: CheckIn, usage: Usage, bookings: tuple[Booking, ...]) -> Standing:

@@ -124,19 +124,26 @@ def card_values(programme: Programme, card: CardClaims, at: datetime) -> dict[st
 
 
 def outcome_values(programme: Programme, outcome: Outcome) -> dict[str, Text]:
-    """Return what a sentence may say of the ledger's figures, visit and choice."""
+    """Return what a sentence may say of the figures, the visit and the choice of an outcome."""
+    return standing_values(programme, outcome.figures, outcome.visit, outcome.taken, outcome.at)
+
+
+def standing_values(
+    programme: Programme, figures: tuple[Figure, ...], visit: VisitState | None, taken: Taken | None, at: datetime
+) -> dict[str, Text]:
+    """Return what a sentence may say at an instant of the ledger's figures, of an open visit and of a choice."""
     values: dict[str, Text] = {}
-    for figure in outcome.figures:
+    for figure in figures:
         if figure.remaining == 0:
-            values |= _figure_values(programme, figure, outcome.at)
-    if outcome.visit is not None:
-        values["started"] = say_moment(outcome.visit.started_at, programme.zone, outcome.at)
-        values["ends"] = say_moment(outcome.visit.ends_at, programme.zone, outcome.at)
-    if outcome.taken is not None:
-        exclusion = programme.exclusions[outcome.taken.group]
+            values |= _figure_values(programme, figure, at)
+    if visit is not None:
+        values["started"] = say_moment(visit.started_at, programme.zone, at)
+        values["ends"] = say_moment(visit.ends_at, programme.zone, at)
+    if taken is not None:
+        exclusion = programme.exclusions[taken.group]
         values["unit"] = UNITS[exclusion.unit]
-        values["taken"] = exclusion.members[outcome.taken.member]
-        values["taken_at"] = say_date(outcome.taken.at, programme.zone, outcome.at)
+        values["taken"] = exclusion.members[taken.member]
+        values["taken_at"] = say_date(taken.at, programme.zone, at)
     return values
 
 

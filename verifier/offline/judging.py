@@ -15,24 +15,22 @@ from cards.programme.types import Mode
 from cards.status import StatusAnswer, StatusSource
 from cards.verify import CardCache, RefusedCard, Verified, verify_presentation
 from edge.instants import to_epoch
-from edge.problems import Problem
 from keys.tokens import TokenError
 from ledger.bookings import Booking
 from ledger.offline import CLOCK_DOUBT, OfflineUse
-from ledger.values import CheckIn, device_subject
+from ledger.values import CheckIn, Operation
 from verifier.counter.checking_in import (
     LATE_WINDOW,
-    Intent,
-    change_of,
-    check_companions,
-    check_reference,
+    check_in_of,
     claim_of,
-    judged_by_rules,
+    draft_of,
+    judged_use,
     operation_of,
-    with_extra,
+    refusal,
 )
+from verifier.counter.intents import Intent
 from verifier.offline.reading import Read
-from verifier.rules.entitlement import cost_of
+from verifier.rules.entitlement import cost_of, reference_fault
 from verifier.rules.matters import opening
 from verifier.rules.reasons import ORDER, REASONS
 from verifier.trust.published import Documents
@@ -170,29 +168,36 @@ class Judging:
 def use_of(read: Read, verdict: Verified | RefusedCard, by: Judging) -> OfflineUse:
     """Return what the ledger shall record of a record."""
     intended = asked(read)
-    operation = operation_of(intended)
-    ask, dropped = _fit(intended)
-    change = change_of(ask, operation, verdict, by.documents, by.use.at, bookings=by.bookings)
-    if verdict.card is None:
-        operation = replace(operation, subject=device_subject(read.device.id))
-    elif isinstance(verdict, RefusedCard):
-        change = judged_by_rules(change, ask, verdict.card, by.documents, by.bookings)
-        change = replace(change, findings=(verdict.reason, *change.findings), order=(verdict.reason, *ORDER))
+    operation = operation_of(intended, verdict)
+    intent, dropped = _fit(intended)
+    change = _change(intent, operation, verdict, by)
     doubt = () if by.use.believed else (CLOCK_DOUBT,)
     extra = {"record": read.signed.digest} | ({} if by.approver is None else {"approver": by.approver})
-    draft = replace(change.draft, marks=(*change.draft.marks, *by.marks, *doubt, *dropped))
+    draft = change.draft
     use = OfflineUse(
-        operation=operation,
+        operation=change.operation,
         at=by.at,
         used_at=by.use.at,
         keep_until=by.at + KEPT,
-        draft=with_extra(draft, **extra),
+        draft=replace(draft, marks=(*draft.marks, *by.marks, *doubt, *dropped), extra={**draft.extra, **extra}),
         granted=read.signed.record.granted,
         reason=_reason(read.signed.record),
         findings=change.findings,
         order=change.order,
     )
     return use if verdict.card is None or not use.granted else _with_cost(use, change, verdict, by, read)
+
+
+def _change(intent: Intent, operation: Operation, verdict: Verified | RefusedCard, by: Judging) -> CheckIn:
+    """Judge a record as a check-in. Steps 7 to 9 follow a refused card too, since the device may have granted."""
+    draft = draft_of(intent, verdict, by.documents)
+    if verdict.card is None:
+        return refusal(operation, verdict, by.use.at, draft)
+    use = judged_use(intent, verdict.card, by.documents, by.bookings, by.use.at)
+    change = check_in_of(use, operation, by.use.at, draft)
+    if isinstance(verdict, Verified):
+        return change
+    return replace(change, findings=(verdict.reason, *change.findings), order=(verdict.reason, *ORDER))
 
 
 def _with_cost(
@@ -207,21 +212,15 @@ def _with_cost(
     return replace(use, claim=claim, booking=change.booking, choice=cost.choice, charges=cost.charges)
 
 
-def _fit(ask: Intent) -> tuple[Intent, tuple[str, ...]]:
+def _fit(intent: Intent) -> tuple[Intent, tuple[str, ...]]:
     """Leave out of an entry what the programme would not have taken; the use itself happened."""
     marks: tuple[str, ...] = ()
-    try:
-        check_companions(ask)
-    except Problem:
-        ask = replace(ask, companions=ask.service.companions_most)
+    if intent.companions > intent.service.companions_most:
+        intent = replace(intent, companions=intent.service.companions_most)
         marks = ("companions-over",)
-    if ask.reference is None:
-        return ask, marks
-    try:
-        check_reference(ask)
-    except Problem:
-        return replace(ask, reference=None), (*marks, DROPPED_REFERENCE)
-    return ask, marks
+    if intent.reference is not None and reference_fault(intent.service, intent.reference) is not None:
+        return replace(intent, reference=None), (*marks, DROPPED_REFERENCE)
+    return intent, marks
 
 
 def _reason(record: OfflineRecord) -> str | None:

@@ -212,7 +212,7 @@ class OfflineService:
             joined=outcome.joined or UNSET,
             used_at=rfc3339(used_at),
             quotas=quotas_left(self._verifier.programme, outcome.figures),
-            promise=self._verifier.answering.promise(outcome),
+            promise=self._verifier.answering.promise(outcome.entry, outcome.leaf_hash, outcome.at),
             replayed=outcome.replayed,
         )
 

@@ -15,7 +15,8 @@ from edge.instants import to_epoch
 from edge.sealing import Sealer, Unsealable, derive, keyed_hash
 from verifier.records.tables import BOOKING_DETAILS, WALLET_PROOFS
 
-_SALT_BYTES: Final = 16
+SALT_BYTES: Final = 16
+"""How long the salt of a commitment is: nobody finds the text by trying texts."""
 DETAILS_LIFE: Final = timedelta(days=30)
 """How long the details outlive a booking's use or the end of its window."""
 
@@ -50,7 +51,7 @@ class BookingStore:
 
     def salt(self, *parts: str) -> bytes:
         """Return the salt of a commitment: nobody without the secret can guess it, and a retry finds it again."""
-        return keyed_hash(self._salt_key, *parts)[:_SALT_BYTES]
+        return keyed_hash(self._salt_key, *parts)[:SALT_BYTES]
 
     def keep(self, booking: str, details: BookingDetails, closes_at: datetime) -> None:
         """Keep or replace the details of a booking whose window closes at an instant."""

@@ -44,6 +44,27 @@ class Cost:
     visit: VisitWindow | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Intended:
+    """What the rules say of a wish: the reasons against it, the marks of its entry, and what the use would count."""
+
+    findings: tuple[str, ...]
+    marks: tuple[str, ...]
+    cost: Cost
+
+
+def intended(
+    programme: Programme, wish: Wish, at: datetime, *, against: tuple[str, ...] = (), free: bool = False
+) -> Intended:
+    """Judge a wish by steps 7 to 9: one way for check-ins, bookings and requests.
+
+    `at` fixes the period that is counted. `against`: reasons that the caller's own rules found. `free`: the use counts
+    nothing, since a booking holds what it counts.
+    """
+    cost = Cost() if free else cost_of(programme, wish.service, wish.tier, at)
+    return Intended((*findings(wish), *against), notes(wish), cost)
+
+
 def findings(wish: Wish) -> tuple[str, ...]:
     """Return every reason of steps 7 to 9 that speaks against the wish, in no order."""
     return tuple(code for code, found in _checks(wish) if found)

@@ -12,7 +12,7 @@ from cards.programme.types import Programme, Text
 from edge.encoding import b64u
 from edge.instants import rfc3339
 from ledger.leaf import ChargeLine, leaf_hash
-from ledger.values import Entry, EntryPage, Outcome
+from ledger.values import Entry, EntryPage
 from verifier.counter.answering import Answering
 from verifier.counter.answers import Words
 
@@ -68,7 +68,6 @@ def history_of(programme: Programme, answering: Answering, page: EntryPage, at: 
 
 def _own(programme: Programme, answering: Answering, entry: Entry) -> OwnEntry:
     leaf, hashed = entry.leaf, leaf_hash(entry.data)
-    made = Outcome(leaf.id, leaf.recorded_at, leaf.outcome == "granted", leaf.reason, hashed)
     service, point = programme.services.get(leaf.service), programme.points.get(leaf.point)
     return OwnEntry(
         id=entry.id,
@@ -84,7 +83,7 @@ def _own(programme: Programme, answering: Answering, entry: Entry) -> OwnEntry:
         voided=entry.voided,
         target=leaf.target,
         leaf_hash=b64u(hashed),
-        promise=answering.promise(made),
+        promise=answering.promise(leaf.id, hashed, leaf.recorded_at),
     )
 
 

@@ -208,7 +208,7 @@ def booking_answer(answering: Answering, booked: Booked, done: str, at: datetime
         excluded_by=UNSET if outcome.taken is None else excluded_by(programme, outcome.taken),
         call=contact or UNSET,
         warnings=_warnings(booked),
-        promise=answering.promise(outcome),
+        promise=answering.promise(outcome.entry, outcome.leaf_hash, outcome.at),
         replayed=outcome.replayed,
     )
 

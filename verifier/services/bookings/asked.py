@@ -9,14 +9,15 @@ from typing import Any, Final
 import msgspec
 
 from accounts.rights import Caller
+from cards.claims import CardClaims
 from cards.parts import Presentation
 from cards.programme.types import Point, Service
 from cards.verify import RefusedCard, Verified
-from edge.encoding import b64u, digest
+from edge.encoding import b64u
 from edge.problems import ProblemKind, register_problem
-from edge.strictjson import canonical
 from ledger.bookings import Booking
 from ledger.values import Draft
+from verifier.counter.entries import draft_by, request_hash
 from verifier.trust.published import Documents
 
 _KINDS: Final = (
@@ -41,12 +42,12 @@ TELEPHONE: Final = "telephone"
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """Who asks: the scope of the operation, the kind of caller, the channel; `subject` where a holder asks."""
+    """Who asks: `id` is the scope of the operation, `kind` the kind of caller; `subject` where a holder asks."""
 
-    device: str
+    id: str
     kind: str
     channel: str
-    operator: str | None = None
+    operator_id: str | None = None
     subject: str | None = None
 
     @classmethod
@@ -81,9 +82,17 @@ class BookingWish:
 
     @property
     def request(self) -> bytes:
-        """Bind the operation id to what is intended: who asks, service, point, fields, card; not how that is shown."""
-        shown = b64u(digest((self.presentation.card or "").encode()))
-        return hashed("booking", self.asker.device, self.service.code, self.point.code, text_of(self.fields), shown)
+        """The hash of what is intended: who asks, service, point, fields and card; not how the card was shown."""
+        return request_hash(
+            {
+                "kind": "booking",
+                "device": self.asker.id,
+                "service": self.service.code,
+                "point": self.point.code,
+                "fields": text_of(self.fields),
+                "card": b64u(self.presentation.card_digest),
+            }
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +104,8 @@ class BookingAsked:
     booking: str
 
     def request(self, kind: str, *values: str) -> bytes:
-        """Bind the operation id to what is intended."""
-        return hashed(kind, self.asker.device, self.booking, *values)
-
-
-def hashed(*values: str) -> bytes:
-    """Return the hash of a request's values, in their order."""
-    return digest(canonical({"values": [*values]}))
+        """Return the hash of what is intended: the kind of change, who asks, of which booking, and its values."""
+        return request_hash({"kind": kind, "device": self.asker.id, "target": self.booking, "values": [*values]})
 
 
 def text_of(fields: Mapping[str, Any]) -> str:
@@ -109,33 +113,32 @@ def text_of(fields: Mapping[str, Any]) -> str:
     return msgspec.json.encode(fields, order="deterministic").decode()
 
 
-def draft_for(documents: Documents, asker: Asker, service: Service, point: Point, **extra: object) -> Draft:
-    """Return what an entry about a booking says of who asked, for what and where."""
-    return Draft(
-        point=point.code,
-        department=point.department,
-        service=service.code,
-        device=asker.device,
-        caller=asker.kind,
-        programme=documents.programme.version,
-        bundle=documents.bundle.version,
-        operator=asker.operator,
-        marks=asker.marks,
-        extra=extra,
-    )
+def draft_for(documents: Documents, asker: Asker, service: Service, place: Point, **said: Any) -> Draft:  # noqa: ANN401 - the draft's own fields
+    """Return what an entry about a booking or a request says of who asked, for what and where."""
+    marks = (*asker.marks, *said.pop("marks", ()))
+    return draft_by(asker, documents, place, service.code, marks=marks, **said)
 
 
-def draft_of(documents: Documents, asker: Asker, booking: Booking) -> Draft:
+@dataclass(frozen=True, slots=True)
+class _FormerPlace:
+    """Where a booking is, though the programme may no longer have that point."""
+
+    code: str
+    department: str
+
+
+def draft_of(documents: Documents, asker: Asker, booking: Booking, **extra: object) -> Draft:
     """Return the same for a booking whose service or point the programme may no longer have."""
     point = documents.programme.points.get(booking.point)
-    return Draft(
-        point=booking.point,
-        department=booking.point if point is None else point.department,
-        service=booking.service,
-        device=asker.device,
-        caller=asker.kind,
-        programme=documents.programme.version,
-        bundle=documents.bundle.version,
-        operator=asker.operator,
-        marks=asker.marks,
-    )
+    place = _FormerPlace(booking.point, booking.point if point is None else point.department)
+    return draft_by(asker, documents, place, booking.service, marks=asker.marks, extra=extra)
+
+
+def said_of(card: CardClaims) -> dict[str, str]:
+    """Return what an entry says of a card whose claims are believed."""
+    return {"tier": card.tier, "form": card.form.value, "card": card.card_id}
+
+
+def refused_said(verdict: RefusedCard) -> dict[str, object]:
+    """Return what an entry says of a card that does not hold: before step 4 the digest of its token alone."""
+    return {"token": verdict.token_digest} if verdict.card is None else {**said_of(verdict.card)}

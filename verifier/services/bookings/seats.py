@@ -71,7 +71,7 @@ class SeatService:
     def _taken(self, place: Place | None, operation: Operation, at: datetime, instead_of: str | None) -> Seat:
         if place is None:
             return Seat()
-        if self._ledger.replay(operation) is not None:
+        if self._ledger.kept(operation) is not None:
             return Seat(place_name(operation))
         name = self._places.take(place, operation, at, self.became, instead_of)
         return Seat(name, full=name is None)
@@ -94,7 +94,7 @@ class SeatService:
 
     def became(self, operation: Operation) -> Outcome | None:
         """Return what an operation came to, None where nothing holds a place by it."""
-        outcome = self._ledger.replay(operation)
+        outcome = self._ledger.kept(operation)
         if outcome is None or outcome.booking is None or self._is_cancelled(outcome.booking):
             return None
         return outcome

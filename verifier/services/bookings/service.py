@@ -21,8 +21,8 @@ from edge.instants import to_epoch
 from edge.problems import Problem
 from ledger.bookings import Booking, BookingChange, BookingEnd, BookingQuery, ChangeKind, Hold, Window
 from ledger.interface import Ledger
-from ledger.values import CheckIn, Draft, Operation, Outcome, Query, TargetState, device_subject
-from verifier.counter.checking_in import LATE_WINDOW, claim_of, ledger_problems, lifted, subject_of
+from ledger.values import CheckIn, Draft, Operation, Outcome, Query, TargetState
+from verifier.counter.checking_in import LATE_WINDOW, claim_of, ledger_problems, lifted, refusal, subject_of
 from verifier.counter.commitments import Commitment
 from verifier.records.bookings import BookingDetails
 from verifier.records.events import Event
@@ -37,10 +37,19 @@ from verifier.rules.bookings import (
     plan,
     reopened,
 )
-from verifier.rules.entitlement import Wish, cost_of, findings, notes
+from verifier.rules.entitlement import Wish, intended
 from verifier.rules.fields import BadFields, Fields, read_fields
 from verifier.rules.reasons import ORDER
-from verifier.services.bookings.asked import TELEPHONE, BookingAsked, BookingWish, draft_for, draft_of, text_of
+from verifier.services.bookings.asked import (
+    TELEPHONE,
+    BookingAsked,
+    BookingWish,
+    draft_for,
+    draft_of,
+    refused_said,
+    said_of,
+    text_of,
+)
 from verifier.services.bookings.events import place_for
 from verifier.services.bookings.seats import SeatService
 from verifier.trust.published import Documents
@@ -106,13 +115,10 @@ class BookingService:
 
     def book(self, wish: BookingWish, at: datetime) -> Booked:
         """Judge and record a booking. Problems: `invalid-field`, and those of the ledger."""
-        documents, verdict = self._documents(at), wish.verdict
-        # The device stands for a caller here: it is the scope under which refusals before step 4 are kept.
-        subject = subject_of(wish.presentation, wish.asker.device)
-        operation = Operation(subject, wish.asker.device, wish.operation, wish.request)
-        draft = draft_for(documents, wish.asker, wish.service, wish.point)
+        documents, verdict, asker = self._documents(at), wish.verdict, wish.asker
+        operation = Operation(subject_of(wish.presentation, verdict, asker.id), asker.id, wish.operation, wish.request)
         if isinstance(verdict, RefusedCard):
-            return self._refuse(wish, operation, draft, verdict, at)
+            return self._refuse(wish, operation, verdict, documents, at)
         card, programme = verdict.card, documents.programme
         rule = rule_of(programme, wish.service)
         fields = valid(rule, wish.service, wish.fields, programme, card.name)
@@ -120,14 +126,33 @@ class BookingService:
         fields = held_at(fields, event)
         wanted = plan(rule, wish.service, fields, at, programme.zone)
         details = self._details(wish, card, fields)
-        draft = _of_card(draft, verdict, wish.asker.channel)
-        draft = replace(draft, extra={"details": b64u(digest(details.opened.encode()))})
-        claim = claim_of(verdict, at, call=wish.call)
-        change = CheckIn(operation, at, at + LATE_WINDOW, draft, order=ORDER, claim=claim)
-        change = _judged(change, wish, card, documents, wanted)
+        asked = Wish(wish.service, wish.point, card.tier, elsewhere=documents.elsewhere(card.subject), booked=True)
+        against = booking_findings(wanted, at)
+        judged = intended(programme, asked, wanted.period_at, against=against)
+        draft = draft_for(
+            documents,
+            asker,
+            wish.service,
+            wish.point,
+            **said_of(card),
+            # On the telephone nothing was shown.
+            assurance=None if asker.channel == TELEPHONE else verdict.assurance.word,
+            marks=judged.marks,
+            extra={"details": b64u(digest(details.opened.encode()))},
+        )
         place = place_for(wish.service, wish.point, fields, event)
-        with ledger_problems(), self.seats.taking(place, operation, at, wanted=not change.findings) as seat:
-            change = replace(change, findings=(*change.findings, *seat.findings))
+        with ledger_problems(), self.seats.taking(place, operation, at, wanted=not judged.findings) as seat:
+            change = CheckIn(
+                operation,
+                at,
+                at + LATE_WINDOW,
+                draft,
+                findings=(*judged.findings, *seat.findings),
+                order=ORDER,
+                claim=claim_of(verdict, at, call=wish.call),
+                choice=judged.cost.choice,
+                charges=judged.cost.charges,
+            )
             outcome = self._ledger.hold(Hold(change, wanted.window))
             self.seats.conclude(seat, outcome)
         if outcome.booking is not None and self._store.bookings.find(outcome.booking) is None:
@@ -135,19 +160,13 @@ class BookingService:
         return replace(self._told(outcome, wish.service, documents), details=details, card=card, plan=wanted)
 
     def _refuse(
-        self, wish: BookingWish, operation: Operation, draft: Draft, verdict: RefusedCard, at: datetime
+        self, wish: BookingWish, operation: Operation, verdict: RefusedCard, documents: Documents, at: datetime
     ) -> Booked:
-        card = verdict.card
-        if card is None:
-            operation = replace(operation, subject=device_subject(wish.asker.device))
-            draft = replace(draft, token=verdict.token_digest)
-        else:
-            draft = replace(draft, tier=card.tier, form=card.form.value, card=card.card_id)
-        refused = (verdict.reason,)
-        change = CheckIn(operation, at, at + LATE_WINDOW, draft, findings=refused, order=refused)
+        said = refused_said(verdict)
+        draft = draft_for(documents, wish.asker, wish.service, wish.point, **said)
         with ledger_problems():
-            outcome = self._ledger.hold(Hold(change, Window(at, at, at, at)))
-        return Booked(outcome, wish.service, self._documents(at), card=card)
+            outcome = self._ledger.hold(Hold(refusal(operation, verdict, at, draft), Window(at, at, at, at)))
+        return Booked(outcome, wish.service, documents, card=verdict.card)
 
     def _details(self, wish: BookingWish, card: CardClaims, fields: Fields) -> BookingDetails:
         return BookingDetails(
@@ -158,7 +177,7 @@ class BookingService:
             card_issued_at=to_epoch(card.issued_at),
             channel=wish.asker.channel,
             fields=fields.values,
-            opened=self._opened(wish.asker.device, wish.operation, card.subject, fields),
+            opened=self._opened(wish.asker.id, wish.operation, card.subject, fields),
             party=fields.party,
         )
 
@@ -182,16 +201,17 @@ class BookingService:
         wanted = plan(rule, new, fields, at, programme.zone)
         newest = self.newest_card(details, at)
         tier = details.tier if newest is None else newest[1].tier
-        opened = self._opened(asked.asker.device, asked.operation, details.subject, fields)
-        draft = draft_for(documents, asked.asker, new, point, details=b64u(digest(opened.encode())))
+        opened = self._opened(asked.asker.id, asked.operation, details.subject, fields)
+        draft = draft_for(documents, asked.asker, new, point, extra={"details": b64u(digest(opened.encode()))})
         wish = Wish(new, point, tier, elsewhere=documents.elsewhere(details.subject), booked=True)
-        cost = cost_of(programme, new, tier, wanted.period_at)
+        against = change_findings(booking, rule_of(programme, old), wanted, rule, at)
+        judged = intended(programme, wish, wanted.period_at, against=against)
         change = replace(
             _change(asked, draft, ChangeKind.REBOOKED, wanted.window, at),
             request=asked.request("rebook", new.code, text_of(given)),
-            findings=(*findings(wish), *change_findings(booking, rule_of(programme, old), wanted, rule, at)),
-            charges=cost.charges,
-            choice=cost.choice,
+            findings=judged.findings,
+            charges=judged.cost.charges,
+            choice=judged.cost.choice,
         )
         place = place_for(new, point, fields, event)
         outcome = self._rebooked(change, details.subject, place, at)
@@ -226,9 +246,7 @@ class BookingService:
         """Let a booking that is over be used until an instant, by a supervisor's word; takes back a unit given up."""
         documents, booking = self._documents(at), self._booking(asked)
         service, commitment = service_of(documents.programme, booking), Commitment.of(note)
-        draft = draft_of(documents, asked.asker, booking)
-        if commitment is not None:
-            draft = replace(draft, extra={"note": commitment.text})
+        draft = draft_of(documents, asked.asker, booking, **({} if commitment is None else {"note": commitment.text}))
         change = _change(asked, draft, ChangeKind.REOPENED, reopened(booking, until, at), at, note)
         booked = self._moved(change, service, documents)
         if commitment is not None and not booked.outcome.replayed:
@@ -265,7 +283,7 @@ class BookingService:
         service = documents.programme.services.get(booking.service)
         rule = None if service is None else documents.programme.booking_rules.get(service.booking or "")
         end = BookingEnd(
-            device=asked.asker.device,
+            device=asked.asker.id,
             id=asked.operation,
             request=asked.request("end", reason),
             at=at,
@@ -382,32 +400,12 @@ def _merged(
     return {code: value for code, value in kept.items() if code in asked} | dict(given)
 
 
-def _of_card(draft: Draft, verdict: Verified, channel: str) -> Draft:
-    """Say which card stands behind a booking, and how surely: on the telephone nothing was shown."""
-    card = verdict.card
-    assurance = None if channel == TELEPHONE else verdict.assurance.word
-    return replace(draft, tier=card.tier, form=card.form.value, card=card.card_id, assurance=assurance)
-
-
-def _judged(change: CheckIn, wish: BookingWish, card: CardClaims, documents: Documents, wanted: BookingPlan) -> CheckIn:
-    """Add what speaks against the booking (steps 7 to 9), and what it would hold."""
-    asked = Wish(wish.service, wish.point, card.tier, elsewhere=documents.elsewhere(card.subject), booked=True)
-    cost = cost_of(documents.programme, wish.service, card.tier, wanted.period_at)
-    return replace(
-        change,
-        draft=replace(change.draft, marks=change.draft.marks + notes(asked)),
-        findings=(*findings(asked), *booking_findings(wanted, change.at)),
-        choice=cost.choice,
-        charges=cost.charges,
-    )
-
-
 def _change(
     asked: BookingAsked, draft: Draft, kind: ChangeKind, window: Window, at: datetime, *values: str
 ) -> BookingChange:
     # The end follows from what was asked alone: a retry that meets the moved booking asks for the same.
     return BookingChange(
-        device=asked.asker.device,
+        device=asked.asker.id,
         id=asked.operation,
         request=asked.request(kind.value, str(to_epoch(window.closes_at)), *values),
         at=at,

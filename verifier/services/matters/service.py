@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-import msgspec
-
 from accounts.rights import Caller
 from edge.fields import invalid
 from edge.problems import Problem, ProblemKind, register_problem
@@ -18,6 +16,7 @@ from ledger.matters import MatterStep
 from ledger.values import PARTITIONS, Draft, Outcome
 from verifier.counter.checking_in import LATE_WINDOW, ledger_problems
 from verifier.counter.commitments import Commitment
+from verifier.counter.entries import draft_by, request_hash
 from verifier.records.store import VerifierStore
 from verifier.rules.matters import CLOSED, COMPLETE, Matter, WrongMatter, check_decides, deadline_of, fold, refusal_of
 from verifier.services.bookings.service import booking_problems
@@ -52,9 +51,10 @@ class Stage:
 
     @property
     def request(self) -> bytes:
-        """Bind the operation id to what is intended."""
-        said = [self.stage, self.outcome, self.decides, str(self.limit_working_days), self.note]
-        return leaf.leaf_hash(msgspec.json.encode([self.caller.id, self.matter, *said]))
+        """The hash of what is intended: who asks, of which matter, the stage and all that is said of it."""
+        said = (self.stage, self.outcome, self.decides, self.limit_working_days, self.note)
+        values = ["" if value is None else str(value) for value in said]
+        return request_hash({"kind": "stage", "device": self.caller.id, "target": self.matter, "values": values})
 
 
 class MatterService:
@@ -149,15 +149,13 @@ def _deadline(documents: Documents, stage: Stage, matter: Matter, at: datetime) 
 
 
 def _draft(documents: Documents, stage: Stage, matter: Matter, extra: Mapping[str, Any]) -> Draft:
-    caller = stage.caller
-    return Draft(
-        point=matter.point,
-        department=matter.department,
-        service=matter.service,
-        device=caller.id,
-        caller=caller.kind,
-        programme=documents.programme.version,
-        bundle=documents.bundle.version,
-        operator=caller.operator_id,
-        extra=extra if stage.decides is None else {**extra, "decides": stage.decides},
-    )
+    said = extra if stage.decides is None else {**extra, "decides": stage.decides}
+    return draft_by(stage.caller, documents, _Place(matter.point, matter.department), matter.service, extra=said)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a matter was opened, as its first entry says."""
+
+    code: str
+    department: str

@@ -165,7 +165,7 @@ def request_answer(answering: Answering, requested: Requested, at: datetime, *, 
         request=UNSET if matter is None else request_view(programme, matter, requested.details, at, names=names),
         quotas=quotas_left(programme, outcome.figures),
         call=contact or UNSET,
-        promise=answering.promise(outcome),
+        promise=answering.promise(outcome.entry, outcome.leaf_hash, outcome.at),
         replayed=outcome.replayed,
     )
 

@@ -7,7 +7,7 @@ opens (0101, 0140). It belongs to a department, whose place in rights and entrie
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -22,15 +22,16 @@ from edge.fields import invalid, invalid_fields
 from edge.instants import to_epoch
 from edge.problems import Problem, ProblemKind, register_problem
 from ledger.interface import Ledger
-from ledger.values import CheckIn, Draft, Operation, Outcome, Void, device_subject
-from verifier.counter.checking_in import LATE_WINDOW, claim_of, ledger_problems, subject_of
+from ledger.values import CheckIn, Draft, Operation, Outcome, Void
+from verifier.counter.checking_in import LATE_WINDOW, claim_of, ledger_problems, refusal, subject_of
+from verifier.counter.entries import request_hash
 from verifier.records.bookings import BookingDetails
 from verifier.records.store import VerifierStore
-from verifier.rules.entitlement import Wish, cost_of, findings, notes, reference_fault
+from verifier.rules.entitlement import Wish, intended, reference_fault
 from verifier.rules.fields import BadFields, Fields, read_fields
 from verifier.rules.matters import CLOSED, Matter
 from verifier.rules.reasons import ORDER
-from verifier.services.bookings.asked import TELEPHONE, Asker, draft_for, hashed, text_of
+from verifier.services.bookings.asked import TELEPHONE, Asker, draft_for, refused_said, said_of, text_of
 from verifier.services.bookings.service import booking_problems
 from verifier.services.matters.service import MatterService
 from verifier.trust.published import Documents
@@ -76,11 +77,21 @@ class RequestWish:
 
     @property
     def request(self) -> bytes:
-        """Bind the operation id to what is intended; not how the card was shown."""
-        shown = b64u(digest((self.presentation.card or "").encode()))
-        told = text_of({"reference": self.reference, "confirmed": self.confirmed, "matter": dict(self.matter or {})})
-        whose = (self.asker.device, self.service.code, self.department, self.whom.value)
-        return hashed("request", *whose, text_of(self.fields), told, shown)
+        """The hash of what is intended; not how the card was shown."""
+        return request_hash(
+            {
+                "kind": "request",
+                "device": self.asker.id,
+                "service": self.service.code,
+                "department": self.department,
+                "beneficiary": self.whom.value,
+                "fields": text_of(self.fields),
+                "reference": self.reference or "",
+                "confirmed": self.confirmed,
+                "matter": dict(self.matter or {}),
+                "card": b64u(self.presentation.card_digest),
+            }
+        )
 
     @property
     def whom(self) -> Beneficiary:
@@ -142,43 +153,43 @@ class RequestService:
 
     def ask(self, wish: RequestWish, at: datetime) -> Requested:
         """Judge and record a request. Problems: `invalid-field`, and those of the ledger."""
-        documents, verdict = self._documents(at), wish.verdict
-        subject = subject_of(wish.presentation, wish.asker.device)
-        operation = Operation(subject, wish.asker.device, wish.operation, wish.request)
-        place = _place(documents.programme, wish)
-        draft = draft_for(documents, wish.asker, wish.service, place)
+        documents, verdict, asker = self._documents(at), wish.verdict, wish.asker
+        programme = documents.programme
+        operation = Operation(subject_of(wish.presentation, verdict, asker.id), asker.id, wish.operation, wish.request)
+        place = _place(programme, wish)
         if isinstance(verdict, RefusedCard):
-            return self._refuse(wish, operation, draft, verdict, at)
+            draft = draft_for(documents, asker, wish.service, place, **refused_said(verdict))
+            return self._refused(wish, refusal(operation, verdict, at, draft, "request"), verdict, documents)
         card = verdict.card
-        fields = _valid(wish, documents.programme, card.name)
-        details = self._details(wish, card, fields)
-        change = CheckIn(operation, at, at + LATE_WINDOW, draft, order=ORDER, kind="request")
-        draft = _said(draft, wish, verdict, details)
-        change = replace(change, claim=claim_of(verdict, at, call=wish.call), draft=draft)
+        details = self._details(wish, card, _valid(wish, programme, card.name))
+        asked = Wish(wish.service, place, card.tier, wish.whom, elsewhere=documents.elsewhere(card.subject))
+        judged = intended(programme, asked, at)
+        change = CheckIn(
+            operation,
+            at,
+            at + LATE_WINDOW,
+            _draft(wish, place, verdict, details, documents, marks=judged.marks),
+            findings=judged.findings,
+            order=ORDER,
+            claim=claim_of(verdict, at, call=wish.call),
+            choice=judged.cost.choice,
+            charges=judged.cost.charges,
+            kind="request",
+        )
         with ledger_problems():
-            outcome = self._ledger.check_in(_judged(change, wish, card, place, documents))
+            outcome = self._ledger.check_in(change)
         if outcome.granted and self._store.bookings.find(outcome.entry) is None:
             self._store.bookings.keep(outcome.entry, details, at + OPEN_MOST)
         matter = self._matters.see(outcome.entry) if outcome.granted else None
         return Requested(outcome, wish.service, documents, matter, details if outcome.granted else None, card)
 
-    def _refuse(
-        self, wish: RequestWish, operation: Operation, draft: Draft, verdict: RefusedCard, at: datetime
-    ) -> Requested:
-        card = verdict.card
-        if card is None:
-            operation = replace(operation, subject=device_subject(wish.asker.device))
-            draft = replace(draft, token=verdict.token_digest)
-        else:
-            draft = replace(draft, tier=card.tier, form=card.form.value, card=card.card_id)
-        refused = (verdict.reason,)
-        change = CheckIn(operation, at, at + LATE_WINDOW, draft, findings=refused, order=refused, kind="request")
+    def _refused(self, wish: RequestWish, change: CheckIn, verdict: RefusedCard, documents: Documents) -> Requested:
         with ledger_problems():
             outcome = self._ledger.check_in(change)
-        return Requested(outcome, wish.service, self._documents(at), card=card)
+        return Requested(outcome, wish.service, documents, card=verdict.card)
 
     def _details(self, wish: RequestWish, card: CardClaims, fields: Fields) -> BookingDetails:
-        salt = self._store.bookings.salt(wish.asker.device, wish.operation, card.subject)
+        salt = self._store.bookings.salt(wish.asker.id, wish.operation, card.subject)
         return BookingDetails(
             subject=card.subject,
             card=wish.presentation.card or "",
@@ -216,9 +227,9 @@ class RequestService:
         if service is None:
             raise Problem("not-found")
         void = Void(
-            device=asker.device,
+            device=asker.id,
             id=operation,
-            request=hashed("take-back", asker.device, matter.id, outcome),
+            request=request_hash({"kind": "take-back", "device": asker.id, "target": matter.id, "values": [outcome]}),
             at=at,
             keep_until=at + LATE_WINDOW,
             target=matter.id,
@@ -303,35 +314,30 @@ def _fields(wish: RequestWish, programme: Programme, card_name: str) -> tuple[Fi
         return None, error.faults
 
 
-def _said(draft: Draft, wish: RequestWish, verdict: Verified, details: BookingDetails) -> Draft:
+def _draft(
+    wish: RequestWish,
+    place: Point,
+    verdict: Verified,
+    details: BookingDetails,
+    documents: Documents,
+    *,
+    marks: tuple[str, ...],
+) -> Draft:
     """Say in the entry which card stands behind the request, for whom, of which matter: nothing of what it is about."""
-    card = verdict.card
-    marks = (*draft.marks, "declaration") if wish.confirmed and wish.service.declarations else draft.marks
-    return replace(
-        draft,
-        tier=card.tier,
-        form=card.form.value,
-        card=card.card_id,
+    declared = ("declaration",) if wish.confirmed and wish.service.declarations else ()
+    return draft_for(
+        documents,
+        wish.asker,
+        wish.service,
+        place,
+        **said_of(verdict.card),
         assurance=None if wish.asker.channel == TELEPHONE else verdict.assurance.word,
         beneficiary=wish.whom.value,
         reference=wish.reference,
-        marks=marks,
+        marks=(*declared, *marks),
         extra={
             "matter": wish.service.code,
             **(wish.matter or {}),
             "details": b64u(digest(details.opened.encode())),
         },
-    )
-
-
-def _judged(change: CheckIn, wish: RequestWish, card: CardClaims, place: Point, documents: Documents) -> CheckIn:
-    """Add what speaks against the request (steps 7 and 8), and what it counts."""
-    asked = Wish(wish.service, place, card.tier, wish.whom, elsewhere=documents.elsewhere(card.subject))
-    cost = cost_of(documents.programme, wish.service, card.tier, change.at)
-    return replace(
-        change,
-        draft=replace(change.draft, marks=change.draft.marks + notes(asked)),
-        findings=findings(asked),
-        choice=cost.choice,
-        charges=cost.charges,
     )

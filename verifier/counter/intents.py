@@ -1,0 +1,101 @@
+"""What is asked for at a counter, read and typed, and the hash that binds an operation to it. Values alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from accounts.rights import Caller
+from cards.parts import Presentation
+from cards.programme.types import Beneficiary, Point, Service
+from edge.encoding import b64u
+from verifier.counter.entries import request_hash
+from verifier.records.tags import TagRead
+from verifier.rules.delegations import Delegation
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """A supervisor's word that the visitor would be refused wrongly: a reason of the closed set, and free text."""
+
+    reason: str
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Use:
+    """What the rules of steps 7 to 9 look at of a use, whether it is asked for, looked at or tried.
+
+    `not_holder`: staff say that the person here is not the holder. `booking`: the one that is named. `override`: a
+    supervisor's word. `delegation`: what the code of an employer's clerk stands for.
+    """
+
+    point: Point
+    service: Service
+    beneficiary: Beneficiary = Beneficiary.HOLDER
+    not_holder: bool = False
+    booking: str | None = None
+    override: Override | None = None
+    delegation: Delegation | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intent(Use):
+    """One intended check-in, read and typed, with who asks and at which point; `operation` is the Idempotency-Key.
+
+    `looked_at`: when the look that this confirms was taken; its proof is judged by that instant. `tag`: the reading of
+    a counting tag that named the card. `call`: what names the signed call that asks, where one was signed.
+    `represented`: staff saw a clerk's letter and ID.
+    """
+
+    operation: str
+    caller: Caller
+    presentation: Presentation
+    reference: str | None = None
+    id_checked: bool = False
+    client_time: int | None = None
+    looked_at: datetime | None = None
+    tag: TagRead | None = None
+    call: str | None = None
+    companions: int = 0
+    matter: Mapping[str, str] = field(default_factory=dict)
+    represented: bool = False
+
+    @property
+    def vouched(self) -> bool:
+        """Whether somebody answers for who is here: staff who compared an ID, or the holder's phone with a code."""
+        return self.id_checked or self.represented or self.delegation is not None
+
+    @property
+    def request(self) -> bytes:
+        """The hash of what is intended: who asks, where, what, for whom, what staff vouch for, the card and its proof.
+
+        What few requests say is hashed only where it is said. A matter's kind and department are not: the record that a
+        device makes of a check-in whose answer was lost does not hold them.
+        """
+        shown = self.presentation
+        intended: dict[str, object] = {
+            "device": self.caller.id,
+            "service": self.service.code,
+            "point": self.point.code,
+            "beneficiary": self.beneficiary.value,
+            "id_checked": self.id_checked,
+            "not_holder": self.not_holder,
+            "card": b64u(shown.card_digest),
+            # What names this showing of the card: the tag's count, the phone's proof, the chip's nonce.
+            "proof": self.tag.proof if self.tag else shown.proof_says("jti") or shown.proof_says("nonce") or "",
+        }
+        if self.reference is not None:
+            intended["reference"] = self.reference
+        if self.booking is not None:
+            intended["booking"] = self.booking
+        if self.companions:
+            intended["companions"] = self.companions
+        if self.represented:
+            intended["represented"] = True
+        if self.delegation is not None:
+            intended["delegation"] = self.delegation.id
+        if self.override is not None:
+            intended["override"] = [self.override.reason, self.override.note or ""]
+        return request_hash(intended)
