@@ -9,10 +9,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from accounts.store import AccountStore
+from cards.binding import BindingList, SignedBindingList, pool_binding, sign_binding_list
 from cards.claims import CardClaims, Form, sign_card
 from cards.programme.types import Programme
 from cards.proof import sign_proof
-from cards.status import SignedStatusList, Status, build, sign_status_list
+from cards.status import LIST_SIZE, SignedStatusList, Status, build, sign_status_list
 from edge.encoding import b64u
 from edge.settings import Settings, load_settings
 from issuer.publishing.setup import set_up
@@ -57,6 +58,7 @@ class BenchWorld:
         desk.close()
         keys = KeyStore(self.settings.keys)
         self._card_key = keys.signer(Purpose.CARD, self.now)
+        self._card_ids = [b64u(os.urandom(16)) for _ in range(CARDS_MOST)]
         self._publish_all_valid(keys)
         self.phone = FileSigner.generate()
         self.cards: list[str] = []
@@ -67,14 +69,22 @@ class BenchWorld:
         ends = self.now + timedelta(days=1)
         signed = SignedStatusList(uri, self.programme.issuer, self.now, ends, timedelta(seconds=300), 1, statuses)
         path = self.settings.published / "status-lists" / "0.jwt"
-        path.write_text(sign_status_list(keys.signer(Purpose.STATUS, self.now), signed))
+        status_key = keys.signer(Purpose.STATUS, self.now)
+        path.write_text(sign_status_list(status_key, signed))
+        # Each index is bound to the id of the card that will take it, as the issuer binds its pool.
+        bound = {index: pool_binding(uri, index, card_id) for index, card_id in enumerate(self._card_ids)}
+        listed = BindingList.of(bound, LIST_SIZE)
+        bindings = SignedBindingList(uri, self.programme.issuer, self.now, ends, listed)
+        folder = self.settings.published / "binding-lists"
+        folder.mkdir(exist_ok=True)
+        (folder / "0.jwt").write_text(sign_binding_list(status_key, bindings))
 
     def card(self, index: int, tier: str | None = None) -> str:
         """Return a phone card of its own holder; all share one phone key, which no verifier minds."""
         claims = CardClaims(
             issuer=self.programme.issuer,
             subject=b64u(os.urandom(16)),
-            card_id=b64u(os.urandom(16)),
+            card_id=self._card_ids[index % CARDS_MOST],
             tier=tier or next(iter(self.programme.tiers)),
             form=Form.PHONE,
             name="张*明",
