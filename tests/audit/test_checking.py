@@ -96,7 +96,7 @@ def test_a_change_in_the_store_is_found_and_named(world, tmp_path, change, depth
         assert FindingKind.OTHER_LOG in kinds(found)
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.parametrize("depth", ["in_entries", "in_lowest_tiles"])
 @pytest.mark.parametrize("change", CHANGES)
 @pytest.mark.parametrize("index", [0, 255, 50_000, 99_999])
@@ -108,7 +108,7 @@ def test_a_change_in_a_hundred_thousand_entries_is_found_and_named(large, tmp_pa
         assert kinds(found) >= NAMED[change]
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.parametrize("depth", ["in_all_tiles", "with_chains"])
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_hundred_thousand_entries_made_to_fit_are_found_by_their_root(large, tmp_path, change, depth):
@@ -117,7 +117,7 @@ def test_a_hundred_thousand_entries_made_to_fit_are_found_by_their_root(large, t
     assert kinds(found) & {FindingKind.OTHER_LOG, FindingKind.MISSING, FindingKind.DAMAGED}
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.parametrize("size", [1, 255, 50_000, 99_999])
 def test_a_hundred_thousand_entries_rolled_back_are_found(large, tmp_path, size):
     """An earlier state of the store, signed when it was that short: against what an auditor holds it is a roll-back."""
@@ -299,7 +299,7 @@ def with_one_change(lines: list[bytes], change: str, index: int) -> list[bytes]:
     return lines
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.parametrize("change", CHANGES)
 @pytest.mark.parametrize("index", [0, 255, 50_000, 99_998])
 def test_a_change_in_an_export_of_a_hundred_thousand_is_found(large, large_export, change, index):
@@ -311,7 +311,7 @@ def test_a_change_in_an_export_of_a_hundred_thousand_is_found(large, large_expor
     )
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_an_export_of_a_hundred_thousand_cut_short_or_of_an_earlier_state_is_found(large, large_export, tmp_path):
     """Its last line says so; a whole export of the log as it was is told by the checkpoint that an auditor holds."""
     assert checked(large, large_export, checkpoint_in(large, large.folder)) == []
