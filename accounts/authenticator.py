@@ -67,10 +67,10 @@ class Authenticator:
         self._departments = departments or {}
         self._seen = ReplayWindow()
         self._noted: dict[str, datetime] = {}
-        self._devices: RowMemory[Device] = RowMemory(lambda: store.revision)
-        self._integrators: RowMemory[Integrator] = RowMemory(lambda: store.revision)
-        self._people: RowMemory[PersonSession] = RowMemory(lambda: store.revision)
-        self._operators: RowMemory[OperatorSession] = RowMemory(lambda: store.revision)
+        self._devices: RowMemory[Device] = RowMemory(store.revision)
+        self._integrators: RowMemory[Integrator] = RowMemory(store.revision)
+        self._people: RowMemory[PersonSession] = RowMemory(store.revision)
+        self._operators: RowMemory[OperatorSession] = RowMemory(store.revision)
 
     def __call__(self, request: Request) -> Caller:
         """Return who sent `request`; asked twice of one request, the answer is the same.
@@ -95,12 +95,20 @@ class Authenticator:
         """Return the place that `request` comes from, for limits and back-off."""
         return client_key(request, self._proxies)
 
-    def prove(self, request: Request, key: ProofKey, access_token: str | None, *, seen_as: str) -> None:
+    def prove(
+        self,
+        request: Request,
+        key: ProofKey,
+        access_token: str | None,
+        *,
+        seen_as: str,
+        at: datetime | None = None,
+    ) -> None:
         """Hold the request's DPoP proof against a key, this very call and the clock, and use it up.
 
         Problems: bad-token; clock-off, with the server's time. `seen_as` is the name under which proofs are remembered.
         """
-        at = self.clock.now()
+        at = at or self.clock.now()
         path = quote(request.path)
         urls = [base + path for base in self.bases]
         call = HttpCall(request.method, urls, request.get_data(), access_token)
@@ -159,15 +167,14 @@ class Authenticator:
         device = self._devices.get(_hashed(token, DEVICE_TOKEN), at, self.store.devices.by_token_hash)
         if device is None:
             raise Problem("bad-token")
-        self.prove(request, device.key, token, seen_as=device.id)
+        self.prove(request, device.key, token, seen_as=device.id, at=at)
         if device.revoked_at is not None:
             raise Problem("device-revoked")
-        self._note_use(device)
+        self._note_use(device, at)
         _remember(request, _DEVICE, device)
         return device
 
-    def _note_use(self, device: Device) -> None:
-        at = self.clock.now()
+    def _note_use(self, device: Device, at: datetime) -> None:
         # The remembered row stays old for seconds, and a busy store may refuse: tried once, whatever comes of it.
         if at - max(device.last_seen_at, self._noted.get(device.id, device.last_seen_at)) < SEEN_EVERY:
             return

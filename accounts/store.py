@@ -6,8 +6,9 @@ but could find a PIN of few digits by trying them all, and must not be able to.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 
 from accounts import attempts, journal
 from accounts.attempts import Attempt
@@ -27,6 +28,8 @@ class AccountStore:
 
     def __init__(self, database: AccountsDatabase) -> None:
         self._database = database
+        self.revision: Callable[[], int] = partial(getattr, database, "revision")
+        """Grows whenever this process takes a right away: what is remembered from before is to be read anew."""
         self.people = People(database)
         self.devices = Devices(database)
         self.integrators = Integrators(database)
@@ -36,11 +39,6 @@ class AccountStore:
     def open(cls, url: str) -> AccountStore:
         """Open the store at `url` (`sqlite:///file` or `postgresql://…`) with its tables up to date."""
         return cls(AccountsDatabase(url))
-
-    @property
-    def revision(self) -> int:
-        """Grows whenever this process takes a right away: what is remembered from before is to be read anew."""
-        return self._database.revision
 
     def migrate(self) -> None:
         """Bring the tables up to date; `open` has done so."""

@@ -5,7 +5,6 @@ Reads no clock and fetches nothing. Bytes and rules: docs/card-format.md, "Bindi
 
 from __future__ import annotations
 
-import hmac
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -64,12 +63,14 @@ def pool_binding(uri: str, index: int, card_id: str) -> bytes:
     return _short_hash("pool", uri, index, card_id)
 
 
+def bindings_of(card: CardClaims) -> tuple[bytes, bytes]:
+    """Return the two bindings that make an index the card's own: to the whole card, and to its drawn id."""
+    return card_binding(card), pool_binding(card.status_uri, card.status_index, card.card_id)
+
+
 def fits(card: CardClaims, binding: bytes | None) -> bool:
     """Tell whether an index with this binding is the card's own: bound to the whole card, or to its drawn id."""
-    if binding is None:
-        return False
-    drawn = pool_binding(card.status_uri, card.status_index, card.card_id)
-    return hmac.compare_digest(binding, card_binding(card)) or hmac.compare_digest(binding, drawn)
+    return binding in bindings_of(card)
 
 
 def _short_hash(kind: str, uri: str, index: int, *said: str) -> bytes:

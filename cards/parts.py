@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from hashlib import sha256
 from typing import Final
 
 from cards.claims import CARD
-from cards.proof import CHIP_PROOF, PROOF, card_digest
+from cards.proof import CHIP_PROOF, PROOF
 from keys.errors import MalformedToken, TokenError
 from keys.tokens import UnverifiedToken, read_unverified
 
@@ -29,10 +30,10 @@ class PresentationError(Exception):
 class Presentation:
     """What was scanned or tapped: a card token, a proof, or both; nothing of it verified. Its `repr` shows neither.
 
-    Each token is read once and each digest made once, however many steps ask for them.
+    Each token is read once and the card hashed once, however many steps ask for them.
     """
 
-    __slots__ = ("_card_token", "_digest", "_proof_token", "card", "proof")
+    __slots__ = ("_card_token", "_proof_token", "card", "card_digest", "proof")
 
     def __init__(self, card: str | None, proof: str | None) -> None:
         """Hold the texts of the parts; PresentationError where there is none, or one that no token could have."""
@@ -43,9 +44,10 @@ class Presentation:
             raise PresentationError
         self.card = card
         self.proof = proof
+        self.card_digest = sha256((card or "").encode()).digest()
+        """SHA-256 of the card's exact text, which proofs name it by (`ath`); of nothing where there is no card."""
         self._card_token: UnverifiedToken | None = None
         self._proof_token: UnverifiedToken | None = None
-        self._digest: bytes | None = None
 
     @classmethod
     def of(cls, card: UnverifiedToken | None, proof: UnverifiedToken | None) -> Presentation:
@@ -67,13 +69,6 @@ class Presentation:
         if self._proof_token is None:
             self._proof_token = read_unverified(self.proof or "", PROOF, CHIP_PROOF)
         return self._proof_token
-
-    @property
-    def card_digest(self) -> bytes:
-        """SHA-256 of the card's exact text, which proofs name it by (`ath`); of nothing where there is no card."""
-        if self._digest is None:
-            self._digest = card_digest(self.card or "")
-        return self._digest
 
     @property
     def text(self) -> str:
@@ -115,7 +110,8 @@ class Presentation:
 def from_tokens(tokens: list[str]) -> Presentation:
     """Return the presentation of one token or two; `typ` says what each is. PresentationError otherwise."""
     try:
-        read = [_read(token) for token in tokens]
+        # Only outer shapes and headers: bad claims are told after the signature (DESIGN §5, steps 3 and 4).
+        read = [read_unverified(token, CARD, PROOF, CHIP_PROOF) for token in tokens]
     except MalformedToken:
         raise PresentationError from None
     match read:
@@ -124,10 +120,3 @@ def from_tokens(tokens: list[str]) -> Presentation:
         case [token, proof] if token.form is CARD and proof.form is not CARD:
             return Presentation.of(token, proof)
     raise PresentationError
-
-
-def _read(text: str) -> UnverifiedToken:
-    """Read a token's header and outer shape. Bad claims are told after the signature (DESIGN §5, steps 3 and 4)."""
-    token = read_unverified(text, CARD, PROOF, CHIP_PROOF)
-    token.signature  # noqa: B018 - reads it, so that one that is no signature's text is malformed
-    return token

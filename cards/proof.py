@@ -8,12 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from cards.claims import URI_MOST, identifier, instant
+from cards.claims import URI_MOST
 from edge.encoding import EncodingError, b64u, digest, unb64u
 from edge.instants import to_epoch
 from edge.strictjson import dumps
@@ -48,6 +48,7 @@ CHIP_PROOF: Final = TokenForm(
 
 _READER = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 _NONCE_BYTES: Final = 32
+_ID_BYTES: Final = 16
 _DIGEST_BYTES: Final = 32
 _SIGNATURE_BYTES: Final = 64
 
@@ -106,9 +107,9 @@ def parse_proof(claims: Mapping[str, object]) -> ProofClaims:
 def _proof_of(claims: Mapping[str, object]) -> ProofClaims:
     """Type claims that were read as a phone's proof: their form has checked names, kinds and bounds."""
     return ProofClaims(
-        issued_at=instant(claims["iat"], "iat"),
+        issued_at=_instant(claims["iat"]),
         audience=_audience(claims["aud"]),
-        proof_id=identifier(claims["jti"], "jti"),
+        proof_id=_identifier(claims["jti"]),
         card_digest=_octets(claims["ath"], "ath", _DIGEST_BYTES),
     )
 
@@ -128,7 +129,7 @@ def _chip_proof_of(claims: Mapping[str, object]) -> ChipProofClaims:
         audience=_audience(claims["aud"]),
         reader=reader,
         nonce=_octets(claims["nonce"], "nonce", _NONCE_BYTES),
-        issued_at=instant(claims["iat"], "iat"),
+        issued_at=_instant(claims["iat"]),
         card_digest=_octets(claims["ath"], "ath", _DIGEST_BYTES),
     )
 
@@ -183,6 +184,17 @@ def complete_chip_proof(signing_input: str, signature: bytes, key: ec.EllipticCu
     text = f"{signing_input}.{b64u(signature)}"
     check_signature(parse_unverified(text, CHIP_PROOF), key)
     return text
+
+
+def _instant(value: object) -> datetime:
+    if type(value) is not int:
+        raise BadClaims("iat is not an instant")
+    return datetime.fromtimestamp(value, UTC)
+
+
+def _identifier(value: object) -> str:
+    _octets(value, "jti", _ID_BYTES)
+    return str(value)
 
 
 def _audience(value: object) -> str:

@@ -17,6 +17,9 @@ from cryptography.hazmat.primitives.cmac import CMAC
 KEY_BYTES: Final = 16
 UID_BYTES: Final = 7
 
+LINK: Final = "://"
+"""What every link of a tag holds, and no token."""
+
 # The link that `devices personalise tag424` writes: the tag mirrors 32 and 16 digits into it.
 _LINK: Final = re.compile(r"https?://[!-~]{1,160}\?p=([0-9A-Fa-f]{32})&c=([0-9A-Fa-f]{16})", re.ASCII)
 # PICCDataTag: UID mirrored, counter mirrored, UID of seven bytes (data sheet, table "PICCDataTag").

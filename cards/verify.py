@@ -14,7 +14,7 @@ from typing import Final, Protocol
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from cards.binding import MISFIT, fits
+from cards.binding import MISFIT, bindings_of
 from cards.claims import CardClaims, Form, parse
 from cards.parts import Presentation
 from cards.programme.types import Assurance
@@ -109,6 +109,8 @@ class VerifiedCard:
     kid: str
     card: CardClaims
     key: ec.EllipticCurvePublicKey | None
+    bindings: tuple[bytes, ...]
+    """The bindings that make an index of a status list this card's own."""
 
 
 class CardCache:
@@ -171,7 +173,7 @@ def verify_presentation(
     digest = p.card_digest
     # 2. and 3. Header, key, signature; 4. what of the claims never changes.
     try:
-        known = _known_card(p, trust, at, cache)
+        known = _known_card(p, digest, trust, at, cache)
     except TokenError as error:
         # A presentation that was read has no malformed parts; one made otherwise has no signature that could hold.
         return RefusedCard("bad-signature" if isinstance(error, MalformedToken) else error.reason, None, digest)
@@ -181,11 +183,11 @@ def verify_presentation(
         return RefusedCard(reason, card, digest)
     # 5. Status list, and whether the index is this card's own.
     answer = trust.status.status(card.status_uri, card.status_index, at)
-    refused = _refused_by_status(card, answer)
+    refused = _refused_by_status(known, answer)
     if refused is not None:
-        return RefusedCard(refused, card, digest, MISFIT if _is_anothers(card, answer) else None)
+        return RefusedCard(refused, card, digest, MISFIT if _is_anothers(known, answer) else None)
     # 6. Proof or challenge where the card names a key, the operator's word where it does not.
-    proof = _checked_proof(known, p, trust, at if proof_at is None else proof_at, challenges=challenges)
+    proof = _checked_proof(known, p, digest, trust, at if proof_at is None else proof_at, challenges=challenges)
     if isinstance(proof, str):
         return RefusedCard(proof, card, digest)
     assurance = _assurance(card.form, proved=proof is not None, counted=counted)
@@ -197,22 +199,22 @@ def verify_presentation(
     return Verified(card, digest, assurance, proof, answer.freshness, needs_id_check)
 
 
-def _known_card(p: Presentation, trust: Trust, at: datetime, cache: CardCache | None) -> VerifiedCard:
-    known = None if cache is None else cache.get(p.card_digest, trust.version)
+def _known_card(p: Presentation, digest: bytes, trust: Trust, at: datetime, cache: CardCache | None) -> VerifiedCard:
+    known = None if cache is None else cache.get(digest, trust.version)
     if known is not None:
         # 2. A key that has gone out of its validity takes its cards with it, verified before or not.
         trust.keys.find(known.kid, Purpose.CARD, at)
         return known
     known = _read_card(check_signature_by(p.card_token, trust.keys, Purpose.CARD, at))
     if cache is not None:
-        cache.put(p.card_digest, trust.version, known)
+        cache.put(digest, trust.version, known)
     return known
 
 
 def _read_card(token: VerifiedToken) -> VerifiedCard:
     card = parse(token.claims)
     key = None if card.key is None else key_from_jwk(card.key)
-    return VerifiedCard(str(token.header["kid"]), card, key)
+    return VerifiedCard(str(token.header["kid"]), card, key, bindings_of(card))
 
 
 def _refused_by_claims(card: CardClaims, trust: Trust, at: datetime) -> str | None:
@@ -226,22 +228,23 @@ def _refused_by_claims(card: CardClaims, trust: Trust, at: datetime) -> str | No
     return None
 
 
-def _refused_by_status(card: CardClaims, answer: StatusAnswer) -> str | None:
+def _refused_by_status(known: VerifiedCard, answer: StatusAnswer) -> str | None:
     if answer.status is None or answer.freshness is Freshness.EXPIRED:
         return "status-unknown"
     if answer.status is not Status.VALID:
         return _STATUS_REASONS[answer.status]
-    return "revoked" if answer.bound and not fits(card, answer.binding) else None
+    return "revoked" if answer.bound and answer.binding not in known.bindings else None
 
 
-def _is_anothers(card: CardClaims, answer: StatusAnswer) -> bool:
+def _is_anothers(known: VerifiedCard, answer: StatusAnswer) -> bool:
     """Tell whether the index is bound to another card. One bound to nothing was only taken back meanwhile."""
-    return answer.binding is not None and not fits(card, answer.binding)
+    return answer.binding is not None and answer.binding not in known.bindings
 
 
 def _checked_proof(
     known: VerifiedCard,
     p: Presentation,
+    digest: bytes,
     trust: Trust,
     at: datetime,
     *,
@@ -255,11 +258,11 @@ def _checked_proof(
     try:
         if known.card.form is Form.CHIP:
             answer = verify_read_chip_proof(p.proof_token, known.key)
-            return _refused_challenge(answer, p.card_digest, trust, at, challenges) or answer
+            return _refused_challenge(answer, digest, trust, at, challenges) or answer
         proof = verify_read_proof(p.proof_token, known.key)
     except TokenError:
         return "bad-proof"
-    reason = _refused_by_binding(proof, p.card_digest, trust) or _refused_by_age(proof.issued_at, at, PROOF_MAX_AGE)
+    reason = _refused_by_binding(proof, digest, trust) or _refused_by_age(proof.issued_at, at, PROOF_MAX_AGE)
     return reason or proof
 
 

@@ -6,7 +6,7 @@ Values only: no clock, no memory of what was seen. Whoever verifies hands in one
 import secrets
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Final
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -14,7 +14,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from edge.encoding import b64u, digest
-from edge.instants import from_epoch, to_epoch
+from edge.instants import to_epoch
 from keys.errors import BadClaims, MalformedToken, UnknownKey
 from keys.jwk import key_from_jwk, public_jwk
 from keys.signer import Signer
@@ -106,7 +106,7 @@ def verify_proof(text: str, key: ProofKey, call: HttpCall, at: datetime) -> Dpop
         raise UnknownKey("the proof is by another key")
     claims = check_signature(token, key.key).claims
     _check_call(claims, call)
-    issued_at = from_epoch(_integer(claims["iat"]))
+    issued_at = datetime.fromtimestamp(_integer(claims["iat"]), UTC)
     if not abs(at - issued_at) <= MAX_SKEW:
         raise ClockOff(f"more than {MAX_SKEW.seconds} s from the server's time")
     return DpopProof(str(claims["jti"]), issued_at, issued_at + MAX_SKEW)

@@ -36,17 +36,13 @@ class FileSigner:
         """Take a P-256 key; BadKey for another curve."""
         self._key = private_key
         self._public = private_key.public_key()
-        self._kid = key_thumbprint(self._public)
+        self.kid = key_thumbprint(self._public)
+        """The key's RFC 7638 thumbprint."""
 
     @classmethod
     def generate(cls) -> "FileSigner":
         """Return a signer with a new random key that is stored nowhere."""
         return cls(ec.generate_private_key(ec.SECP256R1()))
-
-    @property
-    def kid(self) -> str:
-        """The key's RFC 7638 thumbprint."""
-        return self._kid
 
     @property
     def public_key(self) -> ec.EllipticCurvePublicKey:
@@ -59,4 +55,4 @@ class FileSigner:
         return r.to_bytes(COORDINATE_BYTES, "big") + s.to_bytes(COORDINATE_BYTES, "big")
 
     def __repr__(self) -> str:
-        return f"FileSigner(kid={self._kid!r})"
+        return f"FileSigner(kid={self.kid!r})"

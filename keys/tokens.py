@@ -5,6 +5,7 @@ around the signature is said aloud here, claim by claim and member by member.
 """
 
 import re
+from base64 import urlsafe_b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -53,8 +54,9 @@ _INTEGER_BOUND: Final = 2**53
 _TIME_BOUND: Final = 253_402_300_800  # 10000-01-01: past it no datetime can follow
 _TIMES: Final = ("iat", "nbf", "exp")
 _MAX_DEPTH: Final = 8
-# Three segments of base64url; 64 bytes of signature are 86 characters. `fullmatch`, since `$` forgives a line feed.
-_COMPACT: Final = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]{86})", re.ASCII)
+# Three segments of base64url. 64 bytes of signature are 86 characters, the last of which carries four bits of nothing:
+# one text for a value, so those bits are zero. `fullmatch`, since `$` forgives a line feed.
+_COMPACT: Final = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]{85}[AQgw])", re.ASCII)
 # One algorithm object, one curve; nothing of a token chooses among algorithms.
 _ES256: Final = ECAlgorithm(ECAlgorithm.SHA256, expected_curve=ec.SECP256R1)
 # Members a form may ask for. `crit`, `jku`, `x5u`, `x5c`, `zip`, `b64`, `cty` are in no form.
@@ -131,11 +133,8 @@ class UnverifiedToken:
 
     @property
     def signature(self) -> bytes:
-        """The 64 bytes of the signature (r, s); MalformedToken where they are not canonical base64url."""
-        try:
-            return unb64u(self._parts[3])
-        except EncodingError:
-            raise MalformedToken("the signature is not canonical base64url") from None
+        """The 64 bytes of the signature (r, s)."""
+        return urlsafe_b64decode(f"{self._parts[3]}==")
 
     @property
     def signing_input(self) -> bytes:
@@ -227,19 +226,32 @@ def sign_token(
 
     BadClaims or MalformedToken if the result would not verify in its own form: nothing leaves that comes back refused.
     """
-    header: dict[str, object] = {"alg": ALGORITHM}
-    if "kid" in form.headers:
-        header["kid"] = signer.kid
-    header |= {"typ": form.typ, **(extra_header or {})}
-    _check_header(header, form)
     form.check_claims(claims)
+    kid = signer.kid if "kid" in form.headers else None
+    head = _plain_header(kid, form) if extra_header is None else _written_header(kid, form, extra_header)
     try:
-        signing_input = f"{b64u(dumps(header))}.{b64u(dumps(dict(claims)))}"
+        signing_input = f"{head}.{b64u(dumps(dict(claims)))}"
     except JsonError as error:
         raise BadClaims(f"the claims are no JSON: {error}") from None
     text = f"{signing_input}.{b64u(signer.sign(signing_input.encode('ascii')))}"
-    _check_written(text, form, claims)
+    if len(text) > form.max_length or not all(map(_is_plain, claims.values())):
+        # Integers, truth values and printable ASCII texts are written in one way: other claims are read again.
+        parse_unverified(text, form)
     return text
+
+
+@lru_cache(maxsize=64)
+def _plain_header(kid: str | None, form: TokenForm) -> str:
+    return _written_header(kid, form, {})
+
+
+def _written_header(kid: str | None, form: TokenForm, extra: Mapping[str, object]) -> str:
+    header: dict[str, object] = {"alg": ALGORITHM, **({} if kid is None else {"kid": kid}), "typ": form.typ, **extra}
+    _check_header(header, form)
+    try:
+        return b64u(dumps(header))
+    except JsonError as error:
+        raise BadClaims(f"the header is no JSON: {error}") from None
 
 
 def signature_holds(message: bytes, signature: bytes, key: ec.EllipticCurvePublicKey) -> bool:
@@ -253,16 +265,6 @@ def signature_holds(message: bytes, signature: bytes, key: ec.EllipticCurvePubli
     return _ES256.verify(message, key, signature)
 
 
-def _check_written(text: str, form: TokenForm, claims: Mapping[str, object]) -> None:
-    """Refuse a token that would not be read as it was meant: its header and claims were checked as values before.
-
-    Integers, truth values and printable ASCII texts are written in one way alone, so only other claims are read again.
-    """
-    token = read_unverified(text, form)
-    if not all(_is_plain(value) for value in claims.values()):
-        token.claims  # noqa: B018 - reads them, so that a token that would be refused elsewhere is refused here
-
-
 def _is_plain(value: object) -> bool:
     return type(value) in {int, bool} or (isinstance(value, str) and value.isascii() and value.isprintable())
 
@@ -274,7 +276,7 @@ def _split(text: str, most: int) -> re.Match[str]:
         raise MalformedToken(f"longer than {most} characters")
     parts = _COMPACT.fullmatch(text)
     if parts is None:
-        raise MalformedToken("not three base64url segments, the last of 64 bytes")
+        raise MalformedToken("not three segments of canonical base64url, the last of 64 bytes")
     return parts
 
 
@@ -294,25 +296,16 @@ def _typ_of(segment: str) -> object:
     return None if header is None else header.get("typ")
 
 
+@lru_cache(maxsize=1024)
 def _header(segment: str, form: TokenForm) -> Mapping[str, object]:
-    # Tokens by one key share one header, so reading it again is spared; only accepted headers are kept, and none
-    # that carries a key, since every device has its own.
-    return _read_header(segment, form) if "jwk" in form.headers else _kept_header(segment, form)
-
-
-@lru_cache(maxsize=256)
-def _kept_header(segment: str, form: TokenForm) -> Mapping[str, object]:
-    return MappingProxyType(_read_header(segment, form))
-
-
-def _read_header(segment: str, form: TokenForm) -> dict[str, object]:
+    # Tokens by one key share one header, so reading it again is spared; only accepted headers are kept.
     if len(segment) > MAX_HEADER_CHARS:
         raise MalformedToken("the header is too long")
     header = _object(segment, MAX_HEADER_CHARS)
     if header is None:
         raise MalformedToken("the header is no JSON object")
     _check_header(header, form)
-    return header
+    return MappingProxyType(header)
 
 
 def _check_header(header: Mapping[str, object], form: TokenForm) -> None:

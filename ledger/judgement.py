@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from ledger.bookings import Booking, BookingState
@@ -44,11 +44,11 @@ class Verdict:
     taken: Taken | None
     re_entry: bool = False
     left_before: datetime | None = None
+    granted: bool = field(init=False)
+    """Whether nothing stands against the use."""
 
-    @property
-    def granted(self) -> bool:
-        """Whether nothing stands against the use."""
-        return self.reason is None
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "granted", self.reason is None)
 
 
 def judge(change: CheckIn, at: datetime, entry: str, standing: Standing) -> Verdict:

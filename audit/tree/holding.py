@@ -6,8 +6,10 @@ from the start. The sequencer says which; every process of this machine reads it
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from math import inf
 from pathlib import Path
+from time import monotonic
 from typing import Final, cast
 
 from audit.tree.tilewriter import replace_file
@@ -21,33 +23,46 @@ from ledger.values import PARTITIONS, CheckIn, CheckOut, LedgerUnavailable, Outc
 
 HELD: Final = "held"
 EVERY: Final = frozenset(range(PARTITIONS))
+LOOK_AGAIN_SECONDS: Final = 1.0
 
 
 class Held:
-    """The partitions that are held, in a small file; read anew whenever it changed."""
+    """The partitions that are held, in a small file. Another process's word is looked for once a second at most."""
 
-    def __init__(self, path: Path) -> None:
-        """Open nothing yet."""
+    def __init__(
+        self, path: Path, seconds: float = LOOK_AGAIN_SECONDS, elapsed: Callable[[], float] = monotonic
+    ) -> None:
+        """Open nothing yet. `elapsed` tells passing time; with `seconds` of 0 the file is looked at every time."""
         self._path = path
+        self._seconds, self._elapsed = seconds, elapsed
+        self._look_at = -inf
         self._seen: tuple[int, int] | None = None
         self._partitions: frozenset[int] = frozenset()
 
     def get(self) -> frozenset[int]:
         """Return the partitions held; all of them when the file cannot be read."""
+        if self._elapsed() >= self._look_at:
+            self._look()
+        return self._partitions
+
+    def _look(self) -> None:
+        self._look_at = self._elapsed() + self._seconds
         try:
             about = self._path.stat()
         except FileNotFoundError:
-            return frozenset()
+            self._seen, self._partitions = None, frozenset()
+            return
         seen = about.st_mtime_ns, about.st_ino
         if seen != self._seen:
             self._partitions = _read(self._path)
             self._seen = seen
-        return self._partitions
 
     def put(self, partitions: Collection[int]) -> None:
         """Hold these partitions and no others."""
-        if frozenset(partitions) != self.get():
+        self._look()
+        if frozenset(partitions) != self._partitions:
             replace_file(self._path, dumps(sorted(partitions)), mode=0o600)
+        self._look()
 
 
 def _read(path: Path) -> frozenset[int]:
@@ -62,8 +77,9 @@ class HeldLedger:
     """A ledger that records nothing in partitions that are held; everything else passes (`held_back`)."""
 
     def __init__(self, ledger: Ledger, held: Held) -> None:
-        """Stand before a ledger."""
+        """Stand before a ledger; what is looked up goes straight to it."""
         self._ledger, self._held = ledger, held
+        self.replay = ledger.replay
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._ledger, name)

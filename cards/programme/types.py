@@ -42,14 +42,15 @@ class Beneficiary(StrEnum):
 class Assurance(IntEnum):
     """How far a presentation proves that the card itself is here (DESIGN §4), least first."""
 
+    word: str
+    """The word used in the API, the programme file and the log."""
+
+    def __init__(self, _value: int) -> None:
+        self.word = self.name.lower()
+
     COPYABLE = 1
     COUNTED = 2
     PROVED = 3
-
-    @property
-    def word(self) -> str:
-        """The word used in the API, the programme file and the log."""
-        return self.name.lower()
 
 
 class PeriodFrom(StrEnum):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -62,7 +63,7 @@ class SqliteLedger:
 
     def replay(self, operation: Operation) -> Outcome | None:
         """Return the kept answer of an operation."""
-        return self._readers.run(lambda db: steps.look_up(db, operation))
+        return self._readers.run(partial(steps.look_up, operation=operation))
 
     def kept(self, operation: Operation) -> Outcome | None:
         """Return the kept answer of an operation of one subject."""
@@ -71,7 +72,7 @@ class SqliteLedger:
     def check_in(self, change: CheckIn) -> Outcome:
         """Judge and record a check-in."""
         instants = self._instants(change.at)
-        return self._write(lambda db: steps.check_in(db, change, instants))
+        return self._write(partial(steps.check_in, change=change, instants=instants))
 
     def void(self, change: Void) -> Outcome:
         """Take a check-in back."""

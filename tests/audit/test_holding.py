@@ -28,7 +28,7 @@ def test_every_call_that_returns_an_outcome_is_guarded():
 @pytest.fixture
 def held(tmp_path):
     """No partition yet."""
-    return Held(tmp_path / "held")
+    return Held(tmp_path / "held", seconds=0)
 
 
 @pytest.fixture
@@ -90,3 +90,17 @@ def test_the_sequencer_says_what_is_held_and_when_it_is_no_more(tmp_path):
     kinds = [(incident.kind, incident.place) for incident in world.incidents if incident.kind != "late"]
     assert all("日志" in one.zh or "逾期" in one.zh for one in world.incidents), "in Chinese too"
     assert kinds == [("rolled-back", "03-000010"), ("altered", "05-000010"), ("other-store", "ledger")]
+
+
+def test_another_processs_word_is_looked_for_once_a_second(tmp_path):
+    """A check-in does not look at the file each time; this process's own word counts at once."""
+    now = [100.0]
+    held = Held(tmp_path / "held", elapsed=lambda: now[0])
+    assert held.get() == frozenset()
+    Held(tmp_path / "held").put({3})
+    now[0] += 0.9
+    assert held.get() == frozenset()
+    now[0] += 0.1
+    assert held.get() == {3}
+    held.put({4})
+    assert held.get() == {4}

@@ -273,7 +273,7 @@ def test_a_refused_card_is_never_cached():
 def test_the_cache_is_bounded_and_drops_the_least_recently_used():
     """Memory stays flat however many cards come by."""
     cache = CardCache(2)
-    held = VerifiedCard("kid", card_claims(), None)
+    held = VerifiedCard("kid", card_claims(), None, ())
     for digest in (b"a", b"b"):
         cache.put(digest, 1, held)
     assert cache.get(b"a", 1) is held
@@ -286,7 +286,7 @@ def test_the_cache_is_bounded_and_drops_the_least_recently_used():
 def test_the_cache_stands_many_threads():
     """Concurrent gets and puts neither fail nor outgrow the bound."""
     cache = CardCache(8)
-    held = VerifiedCard("kid", card_claims(), None)
+    held = VerifiedCard("kid", card_claims(), None, ())
 
     def work(seed: int) -> None:
         for step in range(300):

@@ -15,7 +15,7 @@ from accounts.rights import Caller, Right
 from cards.parts import Presentation
 from cards.presentation import PresentationError, read
 from cards.programme.types import Beneficiary, Point, Service
-from cards.sun import read_link
+from cards.sun import LINK, read_link
 from cards.verify import RefusedCard, Verified
 from edge.fields import invalid
 from edge.http import idempotency_key
@@ -24,7 +24,7 @@ from verifier.counter.answers import CheckInRequest, LookRequest, MatterRequest
 from verifier.counter.intents import Intent, Override
 from verifier.counter.looks import LookAsked
 from verifier.records.tags import TagRead
-from verifier.rules.delegations import Delegation, read_code
+from verifier.rules.delegations import CODE_MOST, Delegation, read_code
 from verifier.rules.matters import WrongMatter, opening
 from verifier.service import Authenticate, Verifier
 
@@ -140,10 +140,10 @@ class Asking:
 
     def shown(self, text: str, at: datetime) -> Shown:
         """Step 1 for a counter: a presentation, a counting tag's link, or a delegation's code that name the card."""
-        code = read_code(text)
+        code = read_code(text) if len(text) <= CODE_MOST else None
         if code is not None:
             return self._delegated(self._verifier.store.delegations.by_code(code), at)
-        message = read_link(text)
+        message = read_link(text) if LINK in text else None
         if message is None:
             return Shown(self.presentation(text))
         found = self._verifier.store.tags.find(message)
@@ -206,6 +206,8 @@ class Asking:
 
 def _matter(service: Service, asked: MatterRequest | None) -> Mapping[str, str]:
     """Return what the entry says of the matter that a check-in opens; Problem invalid-field for what does not fit."""
+    if asked is None and service.matter is None:
+        return {}
     kind, decides = (None, None) if asked is None else (given(asked.kind), given(asked.decides))
     try:
         return opening(service, kind, decides)

@@ -105,7 +105,10 @@ class Answering:
         reason = None if outcome.reason is None else REASONS[outcome.reason]
         contact = None if reason is None else contact_of(programme, intent.service, reason)
         place = place_of(programme, _told_service(judged)) if outcome.reason == "not-offered-here" else None
-        card = judged.card
+        card = judged.verdict.card
+        tier_name = UNSET if card is None else tier_words(programme, card)
+        quotas = quotas_left(programme, outcome.figures)
+        made_at, server_time, void_until = rfc3339(outcome.at), rfc3339(at), rfc3339(outcome.at + VOID_WINDOW)
         return CheckInAnswer(
             id=outcome.entry,
             outcome="granted" if outcome.granted else "denied",
@@ -115,20 +118,20 @@ class Answering:
             service=intent.service.code,
             service_name=Words.of(intent.service.name),
             beneficiary=intent.beneficiary.value,
-            at=rfc3339(outcome.at),
-            server_time=rfc3339(at),
+            at=made_at,
+            server_time=server_time,
             tier=UNSET if card is None else card.tier,
-            tier_name=UNSET if card is None else tier_words(programme, card),
+            tier_name=tier_name,
             assurance=assurance_word(judged.verdict),
             holder=UNSET if card is None else self.holder(intent.point.department, card),
-            quotas=quotas_left(programme, outcome.figures),
+            quotas=quotas,
             visit=UNSET if outcome.visit is None else visit_times(outcome.visit, re_entry=outcome.re_entry),
             booking=_booking(judged),
             represented=represented(intent.delegation),
             excluded_by=UNSET if outcome.taken is None else excluded_by(programme, outcome.taken),
             go_to=place or UNSET,
             call=contact or UNSET,
-            void_until=rfc3339(outcome.at + VOID_WINDOW) if outcome.granted else UNSET,
+            void_until=void_until if outcome.granted else UNSET,
             promise=self.promise(outcome.entry, outcome.leaf_hash, outcome.at),
             status_freshness=judged.verdict.freshness.value if isinstance(judged.verdict, Verified) else UNSET,
             replayed=outcome.replayed,

@@ -1,6 +1,9 @@
 """What goes over the wire at a check-in: the requests and answers of DESIGN §9, as values. No rule, no store."""
 
-from typing import Annotated, Any, Literal, Self
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -20,10 +23,11 @@ class Words(msgspec.Struct, frozen=True):
     zh: str
     en: str
 
-    @classmethod
-    def of(cls, text: Text) -> Self:
-        """Take a programme's text; where one language is missing the other stands in."""
-        return cls(zh=text.in_language("zh"), en=text.in_language("en"))
+    @staticmethod
+    @lru_cache(maxsize=4096)
+    def of(text: Text) -> Words:
+        """Take a programme's text; where one language is missing the other stands in. A programme's texts are few."""
+        return Words(zh=text.in_language("zh"), en=text.in_language("en"))
 
 
 class OverrideRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

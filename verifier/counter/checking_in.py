@@ -171,8 +171,9 @@ class CheckInService:
             self._store.bookings.erase_after(outcome.booking, at)
         if outcome.granted and intent.delegation is not None and not outcome.replayed:
             self._store.delegations.used(intent.delegation.id, at)
-        if isinstance(verdict, Verified) and verdict.card.key is not None:
-            self._known.remember(intent.presentation, verdict.card)
+        token = intent.presentation.card
+        if isinstance(verdict, Verified) and verdict.card.key is not None and token is not None:
+            self._known.remember(token, verdict.token_digest, verdict.card)
         return outcome
 
     def _judged(
@@ -225,7 +226,8 @@ class CheckInService:
             cache=self._cache,
             proof_at=looked_at,
         )
-        self._misfits.tell(verdict, at)
+        if isinstance(verdict, RefusedCard):
+            self._misfits.tell(verdict, at)
         # What the card itself is refused for is told first; an ID compared makes an old link no fresher.
         if replayed is None or (isinstance(verdict, RefusedCard) and verdict.reason not in ASSURANCE_REASONS):
             return lifted(verdict, documents, at, id_checked=vouched) if lifts else verdict

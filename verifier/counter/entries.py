@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from hashlib import sha256
 from typing import Any, Protocol
 
-from edge.encoding import digest
 from edge.strictjson import canonical
 from ledger.values import Draft
 from verifier.trust.published import Documents
@@ -49,7 +49,7 @@ def request_hash(intended: Mapping[str, object]) -> bytes:
 
     `intended` holds texts, integers, truth values and lists of them; the order of its names does not matter.
     """
-    return digest(canonical(intended))
+    return sha256(canonical(intended)).digest()
 
 
 def draft_by(by: Requester, documents: Documents, place: Place, service: str, **said: Any) -> Draft:  # noqa: ANN401 - the draft's own fields

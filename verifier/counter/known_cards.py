@@ -56,11 +56,8 @@ class KnownCards:
         self._store.remember_cards([(token, card)])
         self._hold(card_digest(token), token)
 
-    def remember(self, presentation: Presentation, card: CardClaims) -> None:
-        """Keep the verified card of a presentation in passing; costs nothing when it is known already."""
-        name, token = presentation.card_digest, presentation.card
-        if token is None:
-            return
+    def remember(self, token: str, name: bytes, card: CardClaims) -> None:
+        """Keep a verified card by its token's digest, in passing; costs nothing when it is known already."""
         with self._lock:
             if name in self._tokens:
                 return

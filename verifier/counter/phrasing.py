@@ -13,7 +13,7 @@ from edge.instants import rfc3339
 from ledger.values import Figure, Outcome, Taken, VisitState
 from verifier.counter.answers import Contact, ExcludedBy, PlaceView, QuotaLeft, VisitTimes, Words
 from verifier.rules.entitlement import places_of, quota_of_limit
-from verifier.rules.reasons import REASONS, Call, Reason, fill
+from verifier.rules.reasons import REASONS, Call, Reason, Values
 from verifier.rules.wording import BENEFICIARIES, UNITS, join, say_date, say_moment
 
 GRANTED: Final = Text(zh="可以使用：{service}", en="Granted: {service}")
@@ -80,26 +80,27 @@ def granted_words(programme: Programme, service: Service, outcome: Outcome) -> t
     if outcome.visit is not None:
         values["ends"] = say_moment(outcome.visit.ends_at, programme.zone, outcome.at)
         sentence = RE_ENTRY if outcome.re_entry else GRANTED_UNTIL
-    hint = join(service.notes[:1]) if service.notes else WELCOME
-    return _said(sentence, values), Words.of(hint)
+    return filled(sentence, values), Words.of(service.notes[0] if service.notes else WELCOME)
 
 
 def refused_words(programme: Programme, service: Service, code: str, values: Mapping[str, Text]) -> tuple[Words, Words]:
     """Return the sentence and the hint of a refusal, with what is known put in."""
     reason = REASONS[code]
     known = {**_service_values(programme, service), **values}
-    return _said(reason.sentence, known), _said(reason.hint, known)
+    return filled(reason.sentence, known), filled(reason.hint, known)
 
 
 def card_refused_words(programme: Programme, code: str, card: CardClaims | None, at: datetime) -> Words:
     """Return the sentence of a refusal where no service is asked for."""
-    return _said(REASONS[code].sentence, {} if card is None else card_values(programme, card, at))
+    return filled(REASONS[code].sentence, {} if card is None else card_values(programme, card, at))
 
 
-def _said(text: Text, values: Mapping[str, Text]) -> Words:
-    zh = {name: value.in_language("zh") for name, value in values.items()}
-    en = {name: value.in_language("en") for name, value in values.items()}
-    return Words.of(fill(text, zh, en))
+def filled(text: Text, values: Mapping[str, Text]) -> Words:
+    """Return a sentence with its values put in, in both languages; a value that is missing reads as a dash."""
+    words = {name: Words.of(value) for name, value in values.items()}
+    zh = text.zh.format_map(Values({name: said.zh for name, said in words.items()}))
+    en = text.en.format_map(Values({name: said.en for name, said in words.items()}))
+    return Words(zh=zh or en, en=en or zh)
 
 
 def _service_values(programme: Programme, service: Service) -> dict[str, Text]:

@@ -21,7 +21,8 @@ BODY_DIGITS: Final = 16
 _GROUP: Final = 4
 _CODE = re.compile(rf"{CODE_PREFIX}[0-9]{{{BODY_DIGITS + 2}}}", re.ASCII)
 _BETWEEN = re.compile(r"[\s·.-]+")
-_LONGEST: Final = 40
+CODE_MOST: Final = 40
+"""The longest text that is read as a code, its spaces and dashes counted."""
 OVER, ELSEWHERE = "delegation-over", "delegation-elsewhere"
 
 _KINDS: Final = (
@@ -77,7 +78,7 @@ def read_code(text: str) -> str | None:
     Groups and dashes are forgiven. A slip of one or two digits is none: the last two digits check the others
     (ISO/IEC 7064 MOD 97-10, as in a card number).
     """
-    if len(text) > _LONGEST:
+    if len(text) > CODE_MOST:
         return None
     digits = _BETWEEN.sub("", text)
     return digits if _CODE.fullmatch(digits) and int(digits) % 97 == 1 else None

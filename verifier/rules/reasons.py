@@ -387,13 +387,8 @@ def first_in_order(findings: Iterable[str]) -> str | None:
     return min(findings, key=ORDER.index, default=None)
 
 
-class _Values(dict[str, str]):
+class Values(dict[str, str]):
     """Values of a sentence; what is not known reads as a dash rather than failing at the counter."""
 
     def __missing__(self, key: str) -> str:
         return "—"
-
-
-def fill(text: Text, zh: Mapping[str, str], en: Mapping[str, str]) -> Text:
-    """Put the values of each language into a sentence."""
-    return Text(zh=text.zh.format_map(_Values(zh)), en=text.en.format_map(_Values(en)))

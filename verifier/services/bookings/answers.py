@@ -13,8 +13,16 @@ from edge.instants import rfc3339
 from verifier.counter.answering import Answering
 from verifier.counter.answers import BookingView, Code, Contact, EntryId, ExcludedBy, Presented, QuotaLeft, Words
 from verifier.counter.booking_views import booking_view, plan_values, window_values
-from verifier.counter.phrasing import card_values, contact_of, excluded_by, outcome_values, quotas_left, refused_words
-from verifier.rules.reasons import REASONS, fill
+from verifier.counter.phrasing import (
+    card_values,
+    contact_of,
+    excluded_by,
+    filled,
+    outcome_values,
+    quotas_left,
+    refused_words,
+)
+from verifier.rules.reasons import REASONS
 from verifier.services.bookings.service import Booked
 
 FieldText = Annotated[str, Meta(max_length=200)]
@@ -235,9 +243,4 @@ def _words(booked: Booked, done: str, at: datetime) -> tuple[Words, Words]:
         return refused_words(programme, booked.service, outcome.reason, values)
     values["service"] = booked.service.name
     hint = GIVEN_BACK if done == "cancelled" else USE_FROM
-    return _said(DONE[done], values), _said(hint, values)
-
-
-def _said(text: Text, values: dict[str, Text]) -> Words:
-    zh = {name: value.in_language("zh") for name, value in values.items()}
-    return Words.of(fill(text, zh, {name: value.in_language("en") for name, value in values.items()}))
+    return filled(DONE[done], values), filled(hint, values)

@@ -24,10 +24,10 @@ from verifier.counter.answers import (
     Words,
 )
 from verifier.counter.booking_views import masked_fields
-from verifier.counter.phrasing import card_values, contact_of, outcome_values, quotas_left, refused_words
+from verifier.counter.phrasing import card_values, contact_of, filled, outcome_values, quotas_left, refused_words
 from verifier.records.bookings import BookingDetails
 from verifier.rules.matters import Matter
-from verifier.rules.reasons import REASONS, fill
+from verifier.rules.reasons import REASONS
 from verifier.services.bookings.answers import FieldValues
 from verifier.services.requests.service import Requested
 
@@ -219,9 +219,4 @@ def _words(requested: Requested, at: datetime) -> tuple[Words, Words]:
     values["service"] = requested.service.name
     if department is not None:
         values["department"] = department.name
-    return _said(TAKEN, values), _said(NEXT, values)
-
-
-def _said(text: Text, values: Mapping[str, Text]) -> Words:
-    zh = {name: value.in_language("zh") for name, value in values.items()}
-    return Words.of(fill(text, zh, {name: value.in_language("en") for name, value in values.items()}))
+    return filled(TAKEN, values), filled(NEXT, values)
