@@ -15,7 +15,13 @@ def is_working_day(programme: Programme, day: date) -> bool:
     """Whether the office works on a local day: no weekend but those worked, no holiday."""
     if day in programme.working_weekends:
         return True
-    return day.weekday() < _SATURDAY and day not in programme.holidays.get(day.year, frozenset())
+    return day.weekday() < _SATURDAY and not is_holiday(programme, day)
+
+
+def is_holiday(programme: Programme, day: date) -> bool:
+    """Whether a local day is a holiday: by its year's list, and until there is one by the days of every year."""
+    listed = programme.holidays.get(day.year)
+    return f"{day:%m-%d}" in programme.fixed_holidays if listed is None else day in listed
 
 
 def is_announced(programme: Programme, day: date) -> bool:
@@ -44,3 +50,12 @@ def working_days_between(programme: Programme, since: date, until: date) -> int:
         return -working_days_between(programme, until, since)
     days = ((since + timedelta(days=step)) for step in range(1, (until - since).days + 1))
     return sum(is_working_day(programme, day) for day in days)
+
+
+def unannounced_year(programme: Programme, today: date) -> int | None:
+    """Return the year whose holidays are due and not in the programme: this year, or from 1 December the next one.
+
+    None where nothing is due, and for a programme that lists no holidays at all.
+    """
+    due = [today.year, *([today.year + 1] if today.month == 12 else [])]
+    return next((year for year in due if programme.holidays and year not in programme.holidays), None)

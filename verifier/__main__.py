@@ -11,8 +11,10 @@ import click
 
 from audit.tree.older import older_leaves
 from cards.parts import PresentationError
+from cards.periods import PeriodUnit
 from cards.programme.export import programme_json
-from cards.programme.types import Point, Programme, Service
+from cards.programme.types import Point, Programme, Quota, Service
+from cards.working_days import unannounced_year
 from edge.cli import Refusal, emit, json_option, main_group, progress, run
 from edge.clock import SystemClock
 from edge.instants import InstantError, parse_rfc3339, rfc3339
@@ -247,10 +249,22 @@ def _point_line(place: Point) -> str:
 def _summary(programme: Programme) -> str:
     lines = [f"{programme.name.in_language('zh')} · {programme.name.en}", f"version {programme.version}"]
     lines += [f"tier     {tier.code:<10} {tier.name.in_language('zh')}" for tier in programme.tiers.values()]
-    lines += [f"quota    {quota.code:<14} {quota.maximum} a {quota.unit}" for quota in programme.quotas.values()]
+    lines += [
+        f"quota    {quota.code:<14} {quota.maximum} {'ever' if quota.unit is PeriodUnit.EVER else f'a {quota.unit}'}"
+        for quota in programme.quotas.values()
+    ]
     at_counters = sum(service.checked_in for service in programme.services.values())
     lines.append(f"{len(programme.services)} services ({at_counters} at counters), {len(programme.points)} points")
+    year = unannounced_year(programme, CLOCK.now().astimezone(programme.zone).date())
+    if year is not None:
+        lines.append(
+            f"warning  the holidays of {year} are missing: add them to [office.holidays]; its deadlines can move"
+        )
     return "\n".join(lines)
+
+
+def _often(quota: Quota) -> str:
+    return f"{quota.maximum} in all" if quota.unit is PeriodUnit.EVER else f"{quota.maximum} a {quota.unit}"
 
 
 def _programme(settings: Settings) -> Programme:

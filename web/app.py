@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from flask import Flask
 
 from accounts.http import Authenticator
@@ -9,6 +11,7 @@ from accounts.http import blueprint as accounts_blueprint
 from accounts.store import AccountStore
 from cards.programme.load import load_programme
 from cards.programme.types import Programme
+from cards.working_days import unannounced_year
 from edge.clock import Clock, SystemClock
 from edge.database import answer_outages
 from edge.health import Check, health_blueprint
@@ -49,7 +52,10 @@ def create_application(settings: Settings, clock: Clock | None = None) -> Flask:
     app.register_blueprint(
         health_blueprint(
             checks,
-            warnings={"work": lambda: complaint(work.read(), clock.now())},
+            warnings={
+                "work": lambda: complaint(work.read(), clock.now()),
+                "calendar": lambda: calendar_complaint(programme, clock.now()),
+            },
             figures=[lambda: work_figures(work.read(), clock.now())],
             metrics_token=settings.metrics_token,
         )
@@ -58,6 +64,12 @@ def create_application(settings: Settings, clock: Clock | None = None) -> Flask:
     app.register_blueprint(pages_blueprint(settings))
     app.register_blueprint(sign_in_pages(staff))
     return app
+
+
+def calendar_complaint(programme: Programme, at: datetime) -> str | None:
+    """Return what is missing of the programme's calendar: from 1 December on the next year's holidays are due."""
+    year = unannounced_year(programme, at.astimezone(programme.zone).date())
+    return None if year is None else f"the holidays of {year} are not in the programme: its deadlines can move"
 
 
 def points_of_departments(programme: Programme) -> dict[str, frozenset[str]]:

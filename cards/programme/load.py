@@ -79,7 +79,7 @@ def _programme(top: Table, sha256: str) -> Programme:
     languages = _languages(head)
     items = read_items(top)
     services = read_services(top, items)
-    hours, holidays, weekends = sections.read_office(top)
+    hours, holidays, weekends, fixed = sections.read_office(top)
     programme = Programme(
         code=head.string("code", CODE, "use lower-case letters, digits, hyphens"),
         version=head.string("version", _VERSION, "write a year and a number, as 2026.1"),
@@ -109,6 +109,7 @@ def _programme(top: Table, sha256: str) -> Programme:
         assumptions=sections.read_assumptions(top),
         holidays=holidays,
         working_weekends=weekends,
+        fixed_holidays=fixed,
         office_hours=hours,
         retention_years=head.integer("retention_years", 1, 100),
         item_texts={number: item.text for number, item in items.items() if item.text is not None},

@@ -30,6 +30,7 @@ from cards.programme.types import (
 
 PHONE = re.compile(r"(?:\+[0-9]{1,3} ?)?(?:\([0-9]{2,5}\) ?)?[0-9]{2,13}(?:[ -][0-9]{2,10}){0,3}")
 FIELD_KINDS = ["text", "note", "names", "phone", "plates", "number", "yes-no", "datetime", "date"]
+_DAY = re.compile(r"(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])")
 _HOUR = re.compile(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]")
 
 
@@ -214,11 +215,11 @@ def read_assumptions(top: Table) -> tuple[Assumption, ...]:
 
 def read_office(
     top: Table,
-) -> tuple[tuple[tuple[str, str], ...], Mapping[int, frozenset[date]], frozenset[date]]:
-    """Read `[office]`: hours of a working day, holidays by year, weekends that are worked."""
+) -> tuple[tuple[tuple[str, str], ...], Mapping[int, frozenset[date]], frozenset[date], frozenset[str]]:
+    """Read `[office]`: hours of a working day, holidays by year, weekends that are worked, holidays of every year."""
     table = top.optional_table("office")
     if table is None:
-        return (), {}, frozenset()
+        return (), {}, frozenset(), frozenset()
     hours = tuple(_hours(row) for row in table.rows("hours"))
     for earlier, later in pairwise(hours):
         if earlier[1] > later[0]:
@@ -228,8 +229,12 @@ def read_office(
         if day.weekday() < 5:
             table.fault("working_weekends", f"{day} is no Saturday or Sunday", "remove it")
     holidays = _holidays(table)
+    fixed = frozenset(table.codes("fixed_holidays"))
+    for every_year in fixed:
+        if not _DAY.fullmatch(every_year):
+            table.fault("fixed_holidays", f"{shown(every_year)} is no day of a year", "write it as 01-31")
     table.close()
-    return hours, holidays, weekends
+    return hours, holidays, weekends, fixed
 
 
 def _hours(row: Table) -> tuple[str, str]:

@@ -391,6 +391,8 @@ class Programme:
     assumptions: tuple[Assumption, ...] = ()
     holidays: Mapping[int, frozenset[date]] = field(default_factory=dict)
     working_weekends: frozenset[date] = frozenset()
+    fixed_holidays: frozenset[str] = frozenset()
+    """Days of every year, as `01-01`, that are holidays although the year's list is not announced yet."""
     office_hours: tuple[tuple[str, str], ...] = ()
     retention_years: int = 5
     item_texts: Mapping[int, Text] = field(default_factory=dict)

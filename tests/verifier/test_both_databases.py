@@ -142,4 +142,3 @@ def test_an_event_is_kept_once_and_changed_in_turn(stores):
         2,
         3,
     ]
-    assert stores[1].events.keeps("steward-training", "events")

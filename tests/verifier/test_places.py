@@ -9,7 +9,7 @@ import pytest
 from accounts.rights import Right
 from edge.instants import rfc3339
 from ledger.values import LedgerUnavailable, Operation
-from tests.verifier.booking import CLERK, Phone, day_list, patch
+from tests.verifier.booking import CLERK, Phone
 from tests.verifier.world import at, identifier
 from verifier.records.places import Place, peak, room_of
 
@@ -208,8 +208,9 @@ def test_an_event_has_its_own_day_and_its_seats(world, phones, organiser):
 
 
 def test_an_event_that_is_none_takes_nobody(world, phones, organiser):
-    """A slip in the code, once the office keeps events; a cancelled one; one that is over."""
-    assert phones[0].booked("steward-training", {"event": "EVT-01"})["outcome"] == "granted"
+    """A code that nobody keeps, before any event and beside one; a cancelled event; an event that is over."""
+    made_up = phones[0].book("steward-training", {"event": "EVT-01"})
+    assert (made_up.status_code, made_up.json["fields"][0]["path"]) == (422, "$.fields.event")
     kept(organiser)
     wrong = phones[0].book("steward-training", {"event": "HR-2026-12"})
     assert wrong.json["fields"][0]["path"] == "$.fields.event"
@@ -260,11 +261,3 @@ def test_who_keeps_events(world, organiser):
     assert stranger.call("PATCH", "/v1/events/HR-2026-11", {"capacity": 5}).status_code == 404
     organiser.call("POST", "/v1/events/HR-2026-11/cancel")
     assert organiser.call("PATCH", "/v1/events/HR-2026-11", {"capacity": 5}).json["code"] == "event-cancelled"
-
-
-def test_an_organiser_may_still_move_a_single_sign_up_of_an_event_nobody_kept(world, phones, organiser):
-    """As before events were kept: without a day, until the organiser sets one."""
-    booking = phones[0].booked("steward-training", {"event": "EVT-01"})["booking"]["id"]
-    moved = patch(organiser, booking, delay={"expected_at": rfc3339(at("2026-11-12 14:00"))})
-    assert moved["booking"]["expected_at"] == "2026-11-12T06:00:00Z"
-    assert [one["booking"]["id"] for one in day_list(organiser, "events", "2026-11-12")] == [booking]

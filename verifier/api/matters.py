@@ -10,6 +10,8 @@ from flask import Blueprint, Response, request
 from msgspec import UNSET, Meta, UnsetType
 
 from accounts.rights import Caller, Right
+from cards.programme.types import Programme
+from cards.working_days import is_announced
 from edge.fields import invalid
 from edge.http import answer, idempotency_key, read_body, read_query, request_instant
 from edge.instants import rfc3339
@@ -42,7 +44,10 @@ class StageRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
 
 
 class MatterView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A matter: what, for which window, how far, until when. No person."""
+    """A matter: what, for which window, how far, until when. No person.
+
+    `provisional`: the holidays of the deadline's year are not announced yet, so that the deadline can still move.
+    """
 
     id: EntryId
     point: str
@@ -57,6 +62,7 @@ class MatterView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     closed_at: str | None = None
     outcome: str | None = None
     overdue: bool = False
+    provisional: bool = False
 
 
 class MatterList(msgspec.Struct, frozen=True):
@@ -93,7 +99,7 @@ def add_matters(found: Blueprint, verifier: Verifier, asking: Asking) -> None:
         right = _right_at(verifier, place)
         listed = verifier.matters.listed(place, asked.state, at)
         listed = [matter for matter in listed if caller.may(right, place, matter.service)]
-        return answer(MatterList(tuple(matter_view(matter, at) for matter in listed), rfc3339(at)))
+        return answer(MatterList(tuple(matter_view(matter, verifier.programme, at) for matter in listed), rfc3339(at)))
 
     @found.post("/v1/matters/<entry>/stages")
     @describe(
@@ -112,7 +118,9 @@ def add_matters(found: Blueprint, verifier: Verifier, asking: Asking) -> None:
         matter, outcome = verifier.matters.reach(stage, at)
         if stage.outcome is not None and not outcome.replayed:
             verifier.requests.closed(matter, at)
-        return answer(StageAnswer(outcome.entry, matter_view(matter, at), outcome.replayed, rfc3339(at)), 201)
+        return answer(
+            StageAnswer(outcome.entry, matter_view(matter, verifier.programme, at), outcome.replayed, rfc3339(at)), 201
+        )
 
 
 def _place(verifier: Verifier, asking: Asking, caller: Caller, named: str) -> str:
@@ -166,7 +174,7 @@ def _check_content(verifier: Verifier, matter: Matter, stage: Stage) -> None:
         raise invalid("$.outcome", message)
 
 
-def matter_view(matter: Matter, at: datetime) -> MatterView:
+def matter_view(matter: Matter, programme: Programme, at: datetime) -> MatterView:
     """Return a matter as staff see it."""
     return MatterView(
         id=matter.id,
@@ -182,6 +190,8 @@ def matter_view(matter: Matter, at: datetime) -> MatterView:
         closed_at=_said(matter.closed_at),
         outcome=matter.outcome,
         overdue=matter.overdue(at),
+        provisional=matter.deadline is not None
+        and not is_announced(programme, matter.deadline.astimezone(programme.zone).date()),
     )
 
 

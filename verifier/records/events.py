@@ -90,12 +90,6 @@ class EventStore:
         with self._database.read() as connection:
             return self._read(connection.execute(wanted))
 
-    def keeps(self, service: str, point: str) -> bool:
-        """Whether a point keeps events of a service at all."""
-        wanted = sa.select(sa.literal(1)).where(EVENTS.c.service == service, EVENTS.c.point == point).limit(1)
-        with self._database.read() as connection:
-            return connection.execute(wanted).first() is not None
-
     def _read(self, rows: Iterable[sa.Row[Any]]) -> list[Event]:
         return [
             Event(

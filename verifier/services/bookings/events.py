@@ -1,6 +1,6 @@
 """Events that staff keep: each its own day and number of seats. A sign-up is a booking, by the event's code.
 
-A point that keeps no events takes sign-ups as its rule says, without a day and uncounted (0141).
+Without an event there is no sign-up: a code that nobody keeps is no seat (0141).
 """
 
 from __future__ import annotations
@@ -19,14 +19,12 @@ EVENT_FIELD: Final = "event"
 
 
 def event_of(events: EventStore, service: Service, point: Point, fields: Fields) -> Event | None:
-    """Return the event that a sign-up names; None where the point keeps none. Problem invalid-field for a wrong one."""
+    """Return the event of a sign-up; None for a booking of another kind. Problem invalid-field for a wrong code."""
     code = fields.values.get(EVENT_FIELD)
     if not isinstance(code, str):
         return None
     event = events.find(code)
     if event is None:
-        if not events.keeps(service.code, point.code):
-            return None
         raise _no_event("no event of this code is open for sign-up")
     if (event.service, event.point) != (service.code, point.code):
         raise _no_event("the event of this code is elsewhere")
