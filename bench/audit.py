@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 
 from audit.evidence.checkexport import check_export, open_head, read_head
 from audit.evidence.checking import Checked, check_tiles
-from audit.evidence.exporting import Exported, Filter, json_lines, write_lines
+from audit.evidence.exporting import Exported, LogFilter, json_lines, write_lines
 from audit.tree.place import CheckpointPlace
 from audit.tree.sequencer import LogHome, Sequencer
 from audit.tree.tiles import FolderSource, Tree, split_hashes, tile_path
@@ -104,7 +104,7 @@ def _all_good(steps: Iterator[object]) -> None:
 def _exporting(folder: Path, size: int) -> list[Row]:
     log, path = signed(folder, size), folder / "export.jsonl"
     with path.open("wb") as file:
-        spent = _timed(lambda: write_lines(json_lines(log, Filter()), file))
+        spent = _timed(lambda: write_lines(json_lines(log, LogFilter()), file))
     with path.open("rb") as file:
         head = read_head(file.readline())
         opened = open_head(head, [each.key for each in log.checkpoint.signed])
@@ -121,7 +121,7 @@ def _exporting(folder: Path, size: int) -> list[Row]:
 def _peak(log: Exported, most: int) -> int:
     """The memory of the first `most` lines, by the allocator's own count."""
     tracemalloc.start()
-    for number, _ in enumerate(json_lines(log, Filter())):
+    for number, _ in enumerate(json_lines(log, LogFilter())):
         if number == min(most, 100_000):
             break
     peak = tracemalloc.get_traced_memory()[1]

@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from audit.evidence.apart import ROOT, ExportJob, What, job_of, lower_priority
-from audit.evidence.exporting import Exported, Filter, json_lines, write_lines
+from audit.evidence.exporting import Exported, LogFilter, json_lines, write_lines
 from bench.audit_logs import POINTS, REASONS, START_MS, STEP_MS, fill_ledger, holder, write_log
 from bench.ledger import change
 from bench.rows import Row, percentile
@@ -98,7 +98,7 @@ def exporting(count: int) -> list[Row]:
 
 
 def _job(form: What, folder: Path, log: Exported) -> ExportJob:
-    return job_of(form, [folder], log.checkpoint, ZoneInfo("Asia/Shanghai"), Filter())
+    return job_of(form, [folder], log.checkpoint, ZoneInfo("Asia/Shanghai"), LogFilter())
 
 
 def _apart(job: ExportJob, path: Path) -> tuple[float, float]:
@@ -148,7 +148,7 @@ def _export_all(log: Exported) -> None:
     lower_priority()  # as the server's own
     with Path(os.devnull).open("wb") as nowhere:
         while True:
-            write_lines(json_lines(log, Filter()), nowhere)
+            write_lines(json_lines(log, LogFilter()), nowhere)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Literal
 
+from ledger.filtering import EntryFilter
 from ledger.leaf import Leaf
 
 MAX_PAGE = 500
@@ -293,50 +294,23 @@ class Entry:
         return self.leaf.seq
 
 
-FILTERED = (
-    "kind", "point", "service", "department", "outcome", "reason", "tier", "assurance", "beneficiary", "holder",
-    "device", "operator",
-)  # fmt: skip
-"""Fields of an entry that a search can ask for by their value."""
-
-
-@dataclass(frozen=True, slots=True)
-class Query:
+class Query(EntryFilter, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A search of the log, newest first. Instants are half-open; `before` is the cursor of the page before.
 
-    `mark` is one of an entry's marks; `points` are those that may be read at all.
+    `points` are those that may be read at all.
     """
 
     since: datetime | None = None
     until: datetime | None = None
-    point: str | None = None
-    service: str | None = None
-    outcome: str | None = None
-    reason: str | None = None
-    kind: str | None = None
-    holder: str | None = None
-    device: str | None = None
-    tier: str | None = None
-    department: str | None = None
-    operator: str | None = None
-    assurance: str | None = None
-    beneficiary: str | None = None
-    mark: str | None = None
     points: frozenset[str] | None = None
     before: str | None = None
     limit: int = 50
 
     @property
-    def fields(self) -> dict[str, str]:
-        """Return what is asked of an entry's fields, by the name of each; `mark` and `points` are apart."""
-        asked = ((name, getattr(self, name)) for name in FILTERED)
-        return {name: want for name, want in asked if want is not None}
-
-    @property
     def is_sifted(self) -> bool:
         """Whether what an index finds, the holder's or else the point's or the time's, is looked through for more."""
         indexed = "point" if self.holder is None else "holder"
-        return bool(self.fields.keys() - {indexed}) or self.mark is not None or self.points is not None
+        return bool(self.fields().keys() - {indexed}) or self.mark is not None or self.points is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,9 +34,8 @@ BELOW: Mapping[str, frozenset[str]] = {
 
 ORDER: Mapping[str, str] = {
     "ledger": (
-        "millis leaf values holders skew staying timeline bookings matters writing answers state judgement replaying "
-        "following offline steps contents interface "
-        "moving_file moving redis sqlite opening"
+        "millis filtering leaf values holders skew staying timeline bookings matters writing answers state judgement "
+        "replaying following offline steps contents interface paging moving_file moving redis sqlite opening"
     ),
     "audit": "tables migrations tree evidence figures",
     "verifier": "rules trust records counter services wallet service offline api cli __main__",

@@ -2,29 +2,23 @@
 
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict
+from itertools import islice
 from typing import IO, Any
 
 import click
 
-from audit.tree.older import older_leaves
-from cards.parts import PresentationError
 from cards.periods import PeriodUnit
 from cards.programme.export import programme_json
 from cards.programme.types import Point, Programme, Quota, Service
 from cards.working_days import unannounced_year
 from edge.cli import Refusal, emit, json_option, main_group, progress, run
-from edge.clock import SystemClock
-from edge.instants import InstantError, parse_rfc3339, rfc3339
+from edge.instants import parse_rfc3339, rfc3339
 from edge.settings import Settings, load_settings
 from edge.strictjson import JsonError, loads
-from keys.files import StoreError
-from ledger.interface import Ledger
 from ledger.leaf import fields_of
-from ledger.opening import open_ledger
-from ledger.values import Entry, Fault, LedgerError, Query
+from ledger.paging import every_entry
+from ledger.values import Entry, Fault, Query
 from verifier.cli.audit import audit
 from verifier.cli.bookings import bookings, matters
 from verifier.cli.dry_run import asked, decide
@@ -32,14 +26,14 @@ from verifier.cli.fetch import fetch
 from verifier.cli.filters import filter_options
 from verifier.cli.moving import export_command, import_command, migrate_command
 from verifier.cli.offline import offline
+from verifier.cli.opening import CLOCK, opened_ledger, opened_verifier, refusals
 from verifier.records.store import VerifierStore
 from verifier.records.tags import BadTagRecord, read_records
 from verifier.rules.reasons import REASONS
-from verifier.service import Verifier, open_verifier, published_folder
+from verifier.service import published_folder
 from verifier.trust.public_check import check as check_offline
-from verifier.trust.published import Untrusted, read_programme
+from verifier.trust.published import read_programme
 
-CLOCK = SystemClock()
 RECORDS_MOST = 64 * 1024 * 1024
 """A file of records of some 50,000 tags."""
 
@@ -103,7 +97,7 @@ def check(settings: Settings, presentation: str | None, as_json: bool) -> None:
     PRESENTATION is what a QR code says; without it, it is read from standard input. Exit 1 when the card is not valid.
     """
     text = _presentation(presentation)
-    with _refusals():
+    with refusals():
         programme = read_programme(settings.programme)
         verdict = check_offline(text, published_folder(settings, programme), CLOCK.now())
     until = None if verdict.valid_until is None else rfc3339(verdict.valid_until)
@@ -129,7 +123,7 @@ def check(settings: Settings, presentation: str | None, as_json: bool) -> None:
 def decide_command(settings: Settings, /, presentation: str | None, as_json: bool, **options: Any) -> None:  # noqa: ANN401 - click's values
     """Say what a check-in would come to now, step by step. Writes nothing. Exit 1 when it would be refused."""
     text = _presentation(presentation)
-    with _refusals(), _opened(settings) as verifier:
+    with refusals(), opened_verifier(settings) as verifier:
         place = _place(verifier.programme, options["point_code"])
         service = _service(verifier.programme, options["service_code"])
         ask = asked(place, service, text, verifier, id_checked=options["id_checked"])
@@ -155,13 +149,13 @@ def log() -> None:
 @click.pass_obj
 def list_log(settings: Settings, /, since: str | None, until: str | None, as_json: bool, **filters: Any) -> None:  # noqa: ANN401 - click's values
     """List entries, newest first."""
-    with _refusals(), _ledger(settings) as ledger:
+    with refusals(), opened_ledger(settings) as ledger:
         limit = filters.pop("limit")
         bounds: dict[str, Any] = {
             name: parse_rfc3339(text) for name, text in (("since", since), ("until", until)) if text
         }
         query = Query(**bounds, **filters, limit=min(limit, 200))
-        entries = _pages(ledger, query, limit)
+        entries = list(islice(every_entry(ledger, query), limit))
     leaves = [{"voided": entry.voided, **fields_of(entry.leaf)} for entry in entries]
     emit(leaves, as_json, "\n".join(_entry_line(entry) for entry in entries) or "nothing logged that matches")
 
@@ -210,7 +204,11 @@ def check_ledger(settings: Settings, as_json: bool) -> None:
     """Re-read the whole log: chain, numbering, and replay(log) = counters. Exit 1 with every fault named."""
     faults: list[Fault] = []
     read = 0
-    with _refusals(), _ledger(settings) as ledger, progress(sum(ledger.counts(Query()).values()), "entries") as bar:
+    with (
+        refusals(),
+        opened_ledger(settings) as ledger,
+        progress(sum(ledger.counts(Query()).values()), "entries") as bar,
+    ):
         for found in ledger.check():
             if isinstance(found, Fault):
                 faults.append(found)
@@ -221,17 +219,6 @@ def check_ledger(settings: Settings, as_json: bool) -> None:
     emit({"entries": read, "faults": [asdict(fault) for fault in faults]}, as_json, text or f"{read} entries, no fault")
     if faults:
         raise Refusal(f"{len(faults)} faults in the ledger", "keep the file as it is and restore the last good backup")
-
-
-def _pages(ledger: Ledger, query: Query, limit: int) -> list[Entry]:
-    found: list[Entry] = []
-    while len(found) < limit:
-        page = ledger.entries(query)
-        found += page.entries
-        if page.next is None:
-            break
-        query = replace(query, before=page.next)
-    return found[:limit]
 
 
 def _entry_line(entry: Entry) -> str:
@@ -268,7 +255,7 @@ def _often(quota: Quota) -> str:
 
 
 def _programme(settings: Settings) -> Programme:
-    with _refusals():
+    with refusals():
         return read_programme(settings.programme)
 
 
@@ -287,44 +274,6 @@ def _service(programme: Programme, code: str) -> Service:
     if service is None or not service.checked_in:
         raise Refusal(f"no counter service {code}", "`python -m verifier point list` lists each point's services")
     return service
-
-
-@contextmanager
-def _opened(settings: Settings) -> Iterator[Verifier]:
-    verifier = open_verifier(settings, CLOCK)
-    try:
-        yield verifier
-    finally:
-        verifier.close()
-
-
-@contextmanager
-def _ledger(settings: Settings) -> Iterator[Ledger]:
-    ledger = open_ledger(
-        settings.ledger_url,
-        CLOCK,
-        allow_redis_loss=settings.allow_redis_loss,
-        seen=settings.var / "ledger-seen",
-        older=older_leaves(settings),
-    )
-    try:
-        yield ledger
-    finally:
-        ledger.close()
-
-
-@contextmanager
-def _refusals() -> Iterator[None]:
-    try:
-        yield
-    except Untrusted as error:
-        raise Refusal(str(error), "`python -m issuer publish` writes the signed documents") from None
-    except PresentationError as error:
-        raise Refusal(f"this is no presentation: {error}", "paste what the QR code says, whole") from None
-    except LedgerError as error:
-        raise Refusal(f"the ledger cannot be used: {error}", "check YUNJU_LEDGER_URL") from None
-    except (StoreError, InstantError) as error:
-        raise Refusal(str(error)) from None
 
 
 if __name__ == "__main__":

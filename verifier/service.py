@@ -102,18 +102,26 @@ def open_verifier(settings: Settings, clock: Clock) -> Verifier:
     published = published_folder(settings, programme)
     receipt = KeyStore(settings.keys).signer(Purpose.RECEIPT, clock.now())
     refuse_lost_ledger(settings)
-    ledger = open_ledger(
-        settings.ledger_url,
-        clock,
-        allow_redis_loss=settings.allow_redis_loss,
-        seen=settings.var / "ledger-seen",
-        older=older_leaves(settings),
-    )
+    ledger = ledger_at(settings, clock, settings.ledger_url)
     store = VerifierStore.open(settings.verifier_url, settings.secret())
     answering = Answering(settings.secret(), programme.issuer, receipt)
     log = log_reader(settings, programme.issuer)
     guarded = held_back(ledger, hold_lost(settings, ledger))
     return assemble(programme, published, guarded, store, answering, log=log)
+
+
+def ledger_at(settings: Settings, clock: Clock, url: str, *, remembering: bool = True) -> Ledger:
+    """Open the ledger at an address as the settings want ledgers to be opened; LedgerError.
+
+    `remembering`: whether what a Redis ledger acknowledges is remembered on this host, and compared as it is opened.
+    """
+    return open_ledger(
+        url,
+        clock,
+        allow_redis_loss=settings.allow_redis_loss,
+        seen=settings.var / "ledger-seen" if remembering else None,
+        older=older_leaves(settings),
+    )
 
 
 def hold_lost(settings: Settings, ledger: Ledger) -> Held:

@@ -21,7 +21,7 @@ import msgspec
 
 from audit.evidence.chains import Finding
 from audit.evidence.checking import check_tiles
-from audit.evidence.exporting import Exported, Filter, csv_text, json_lines, write_xlsx
+from audit.evidence.exporting import Exported, LogFilter, csv_text, json_lines, write_xlsx
 from audit.tree.archiving import JoinedSource
 from audit.tree.tiles import FolderSource, TileSource
 from keys.notes import NoteKey, OpenedCheckpoint, open_checkpoint
@@ -44,7 +44,7 @@ class ExportJob(msgspec.Struct, frozen=True):
     note: str
     keys: tuple[str, ...]
     zone: str
-    wanted: Filter = Filter()
+    wanted: LogFilter = LogFilter()
 
 
 class ExportStep(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -60,7 +60,9 @@ class Broken(Exception):
     """The process ended before its work was done."""
 
 
-def job_of(what: What, folders: Sequence[Path], opened: OpenedCheckpoint, zone: ZoneInfo, wanted: Filter) -> ExportJob:
+def job_of(
+    what: What, folders: Sequence[Path], opened: OpenedCheckpoint, zone: ZoneInfo, wanted: LogFilter
+) -> ExportJob:
     """Return the job for a log that this process has opened."""
     keys = tuple(each.key.vkey for each in opened.signed if each.key.name == opened.checkpoint.origin)
     return ExportJob(what, tuple(map(str, folders)), opened.note.encode(), keys, zone.key, wanted)
@@ -132,7 +134,7 @@ def _steps(log: Exported) -> Iterator[bytes]:
             yield _line(ExportStep(told))
 
 
-def _workbook(log: Exported, wanted: Filter, zone: tzinfo) -> Iterator[bytes]:
+def _workbook(log: Exported, wanted: LogFilter, zone: tzinfo) -> Iterator[bytes]:
     """A workbook is written to a file that is gone with the answer, then given out: memory stays flat."""
     with tempfile.TemporaryDirectory(prefix="yunju-export-") as folder:
         path = Path(folder) / "log"

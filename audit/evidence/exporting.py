@@ -20,6 +20,7 @@ from audit.evidence.workbook import write_workbook
 from audit.tree.tiles import WIDTH, TileSource, Tree
 from keys.merkle import Nodes, inclusion_proof, span_hash
 from keys.notes import OpenedCheckpoint
+from ledger.filtering import EntryFilter
 from ledger.leaf import leaf_hash
 from ledger.millis import from_millis, to_millis
 
@@ -34,54 +35,34 @@ _HELD: Final = 64 * 1024  # letters of a table that are put together before they
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """Which entries are wanted; an absent value wants all. Instants are half-open."""
+class LogFilter(EntryFilter, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Which entries of the log are wanted. Instants are half-open."""
 
     since: datetime | None = None
     until: datetime | None = None
-    point: str | None = None
-    service: str | None = None
-    department: str | None = None
-    kind: str | None = None
-    outcome: str | None = None
-    reason: str | None = None
-    tier: str | None = None
-    assurance: str | None = None
-    beneficiary: str | None = None
-    mark: str | None = None
-    device: str | None = None
-    operator: str | None = None
-    holder: str | None = None
 
     @property
     def is_whole(self) -> bool:
         """Whether every entry is wanted."""
-        return self == Filter()
+        return self == LogFilter()
 
     def asked(self) -> dict[str, str]:
-        """Return what is asked for, by name."""
-        values = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        return {
-            name: value.isoformat() if isinstance(value, datetime) else value
-            for name, value in values.items()
-            if value is not None
-        }
+        """Return what is asked for, by name, as an export tells it."""
+        bounds = {"since": self.since, "until": self.until}
+        return {name: at.isoformat() for name, at in bounds.items() if at is not None} | self.named()
 
-    def matcher(self) -> Callable[[dict[str, Any]], bool]:
+    def chooser(self) -> Callable[[dict[str, Any]], bool]:
         """Return what tells whether an entry with these fields is wanted."""
         earliest = None if self.since is None else to_millis(self.since)
         latest = None if self.until is None else to_millis(self.until)
-        asked = [(name, want) for name, want in self.asked().items() if name not in {"since", "until", "mark"}]
+        wants = self.matcher()
 
-        def wants(fields: dict[str, Any]) -> bool:
+        def chosen(fields: dict[str, Any]) -> bool:
             if (earliest is not None and fields["at"] < earliest) or (latest is not None and fields["at"] >= latest):
                 return False
-            if self.mark is not None and self.mark not in fields.get("marks", ()):
-                return False
-            return all(fields.get(name) == want for name, want in asked)
+            return wants(fields.get)
 
-        return wants
+        return chosen
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,16 +81,16 @@ class Exported:
         """Return the log's tree."""
         return Tree(self.source, self.size)
 
-    def chosen(self, wanted: Filter) -> Iterator[tuple[int, bytes, dict[str, Any]]]:
+    def chosen(self, wanted: LogFilter) -> Iterator[tuple[int, bytes, dict[str, Any]]]:
         """Yield index, bytes and fields of the entries that are wanted."""
-        wants = wanted.matcher()
+        wants = wanted.chooser()
         for index, data in enumerate(self.tree().entries()):
             fields = msgspec.json.decode(data)
             if wants(fields):
                 yield index, data, fields
 
 
-def json_lines(log: Exported, wanted: Filter) -> Iterator[bytes]:
+def json_lines(log: Exported, wanted: LogFilter) -> Iterator[bytes]:
     """Yield the lines of an export that proves itself (docs/log-format.md).
 
     The whole log carries the hashes of its entries and a proof every 256 of them; a choice of entries a proof each,
@@ -136,7 +117,7 @@ def _whole(log: Exported) -> Iterator[bytes]:
             yield _line({"block": block, "proof": [_text(step) for step in proof]})
 
 
-def _choice(log: Exported, wanted: Filter) -> Iterator[bytes]:
+def _choice(log: Exported, wanted: LogFilter) -> Iterator[bytes]:
     tree = log.tree()
     for index, data, _ in log.chosen(wanted):
         proof = [_text(step) for step in tree.inclusion(index)]
@@ -153,7 +134,7 @@ def block_nodes(tree: Tree) -> Nodes:
     return node
 
 
-def csv_text(log: Exported, wanted: Filter, zone: tzinfo) -> Iterator[tuple[int, str]]:
+def csv_text(log: Exported, wanted: LogFilter, zone: tzinfo) -> Iterator[tuple[int, str]]:
     """Yield a table for spreadsheets, times in `zone`: how many entries so far, and the text of those that are new.
 
     Its first sign tells spreadsheets that it is UTF-8.
@@ -171,7 +152,7 @@ def csv_text(log: Exported, wanted: Filter, zone: tzinfo) -> Iterator[tuple[int,
     yield count, held.getvalue()
 
 
-def write_csv(log: Exported, wanted: Filter, out: IO[str], zone: tzinfo) -> int:
+def write_csv(log: Exported, wanted: LogFilter, out: IO[str], zone: tzinfo) -> int:
     """Write a table for spreadsheets; return the number of entries."""
     count = 0
     for count, text in csv_text(log, wanted, zone):  # noqa: B007 - the last count is the answer
@@ -179,13 +160,13 @@ def write_csv(log: Exported, wanted: Filter, out: IO[str], zone: tzinfo) -> int:
     return count
 
 
-def write_xlsx(log: Exported, wanted: Filter, path: Path, zone: tzinfo) -> int:
+def write_xlsx(log: Exported, wanted: LogFilter, path: Path, zone: tzinfo) -> int:
     """Write a workbook, a new sheet when one is full; return the number of entries."""
     rows = ([_harmless(value) for value in row] for row in _rows(log, wanted, zone))
     return write_workbook(path, COLUMNS, rows, ROWS_A_SHEET)
 
 
-def _rows(log: Exported, wanted: Filter, zone: tzinfo) -> Iterator[list[object]]:
+def _rows(log: Exported, wanted: LogFilter, zone: tzinfo) -> Iterator[list[object]]:
     for index, _, fields in log.chosen(wanted):
         yield [index, *(_cell(name, fields.get(name), zone) for name in COLUMNS[1:])]
 

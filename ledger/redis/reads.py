@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from functools import partial
+
+import msgspec
 
 from ledger import leaf
 from ledger.holders import SALT_BYTES, Holder, holder_with
@@ -130,14 +132,14 @@ def read_counts(servers: Servers, query: Query) -> dict[str, int]:
     Without a filter from the heads; else from the index and its letters; from the entries where those do not tell.
     """
     counts = {"granted": 0, "denied": 0}
-    query = replace(query, before=None)
+    query = msgspec.structs.replace(query, before=None)
     if query == Query(limit=query.limit):
         heads = servers.read(
             [(partition, ("HMGET", keys.head(partition), "g", "d")) for partition in range(PARTITIONS)]
         )
         return {"granted": sum(int(head[0] or 0) for head in heads), "denied": sum(int(head[1] or 0) for head in heads)}
     search = Search(servers, query, _SLICE)
-    told = not replace(query, outcome=None).is_sifted and query.holder is None
+    told = not msgspec.structs.replace(query, outcome=None).is_sifted and query.holder is None
     for found in search.unordered():
         for outcome in _outcomes(servers, found, query, told=told):
             counts[outcome] += 1
@@ -161,12 +163,9 @@ def _read(servers: Servers, found: Sequence[Found]) -> Iterator[Entry]:
 
 
 def _matches(entry: Entry, query: Query) -> bool:
-    line = entry.leaf
-    return (
-        all(getattr(line, name) == want for name, want in query.fields.items())
-        and (query.mark is None or query.mark in line.marks)
-        and (query.points is None or line.point in query.points)
-    )
+    if query.points is not None and entry.leaf.point not in query.points:
+        return False
+    return query.matcher()(partial(getattr, entry.leaf))
 
 
 def read_heads(servers: Servers) -> dict[int, int]:

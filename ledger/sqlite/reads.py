@@ -194,7 +194,8 @@ def _slice(db: sqlite3.Connection, query: Query, cursor: tuple[int, int] | None,
     found: list[_Row] = db.execute(*statement(query, cursor, size)).fetchall()
     wanted = [row for row in found if row[4]]
     if needles := _needles(query):
-        wanted = [row for row in wanted if _says(row[5] or b"", needles, query)]
+        wants = query.matcher()
+        wanted = [row for row in wanted if _says(row[5] or b"", needles, wants)]
     return _Slice(len(found), wanted, (found[-1][1], found[-1][0]) if found else None)
 
 
@@ -211,7 +212,7 @@ def statement(query: Query, cursor: tuple[int, int] | None, size: int) -> tuple[
     clauses = ["at >= ?"]
     values.append(0 if query.since is None else to_millis(query.since))
     for name in ("holder", "point"):
-        if (want := query.fields.get(name)) is not None:
+        if (want := query.fields().get(name)) is not None:
             clauses.append(f"{name} = ?")
             values.append(want)
             break
@@ -228,7 +229,7 @@ def statement(query: Query, cursor: tuple[int, int] | None, size: int) -> tuple[
 def _columns(query: Query) -> tuple[str, list[object]]:
     """What tells whether a row's columns match."""
     tests, values = list[str](), list[object]()
-    for name, want in query.fields.items():
+    for name, want in query.fields().items():
         if name in _COLUMNS:
             tests.append(f"{name} IS ?")
             values.append(want)
@@ -240,19 +241,14 @@ def _columns(query: Query) -> tuple[str, list[object]]:
 
 def _needles(query: Query) -> list[bytes]:
     """Bytes that a leaf holds if it says what is asked for. It is canonical: a field has one spelling."""
-    said = [(name, want) for name, want in query.fields.items() if name not in _COLUMNS]
+    said = [(name, want) for name, want in query.fields().items() if name not in _COLUMNS]
     needles = [b'"%s":%s' % (name.encode(), msgspec.json.encode(want)) for name, want in said]
     return needles if query.mark is None else [*needles, msgspec.json.encode(query.mark)]
 
 
-def _says(data: bytes, needles: list[bytes], query: Query) -> bool:
+def _says(data: bytes, needles: list[bytes], wants: Callable[[Callable[[str], object]], bool]) -> bool:
     """Whether a leaf says what is asked for: most are ruled out by their bytes, the rest are read."""
-    if not all(needle in data for needle in needles):
-        return False
-    fields = msgspec.json.decode(data)
-    return (query.mark is None or query.mark in fields.get("marks", ())) and all(
-        fields.get(name) == want for name, want in query.fields.items()
-    )
+    return all(needle in data for needle in needles) and wants(msgspec.json.decode(data).get)
 
 
 def _entries(db: sqlite3.Connection, wanted: list[int]) -> Iterator[Entry]:

@@ -11,7 +11,7 @@ import pytest
 
 from audit.evidence import apart
 from audit.evidence.apart import Broken, job_of, perform, run_apart, steps_apart
-from audit.evidence.exporting import Filter
+from audit.evidence.exporting import LogFilter
 from audit.tree.tiles import ENTRIES, tile_path
 from keys.notes import open_checkpoint
 from tests.audit.builders import LogWorld, a_published_log
@@ -28,7 +28,7 @@ def world(tmp_path_factory):
 def job(world: LogWorld, what="jsonl", **wanted: str):
     """A job on the world's log."""
     opened = open_checkpoint(world.home.place.read().checkpoint, world.keys)
-    return job_of(what, [world.folder], opened, SHANGHAI, Filter(**wanted))
+    return job_of(what, [world.folder], opened, SHANGHAI, LogFilter(**wanted))
 
 
 @pytest.mark.parametrize("what", ["jsonl", "csv"])
@@ -60,7 +60,7 @@ def test_an_archive_is_read_beside_the_log(tmp_path):
     (elsewhere / place).parent.mkdir(parents=True)
     (made.folder / place).rename(elsewhere / place)
     opened = open_checkpoint(made.home.place.read().checkpoint, made.keys)
-    both = job_of("jsonl", [made.folder, elsewhere], opened, SHANGHAI, Filter())
+    both = job_of("jsonl", [made.folder, elsewhere], opened, SHANGHAI, LogFilter())
     assert b"".join(run_apart(both)).count(b'{"index"') == 700
 
 

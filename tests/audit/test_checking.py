@@ -11,7 +11,7 @@ import pytest
 from audit.evidence.chains import Finding, FindingKind
 from audit.evidence.checkexport import NotAnExport, check_export, open_head, read_head
 from audit.evidence.checking import Checked, check_tiles
-from audit.evidence.exporting import Exported, Filter, json_lines
+from audit.evidence.exporting import Exported, LogFilter, json_lines
 from audit.tree.tiles import FolderSource, tile_path
 from keys.notes import NoteError, open_checkpoint
 from tests.audit.builders import a_published_log
@@ -195,7 +195,7 @@ def test_another_logs_checkpoint_and_another_key_are_refused(world, tmp_path):
 def an_export(world, wanted=None) -> list[bytes]:
     """The lines of an export."""
     opened = open_checkpoint((world.folder / "checkpoint").read_bytes(), world.keys)
-    return list(json_lines(Exported(FolderSource(world.folder), opened), wanted or Filter()))
+    return list(json_lines(Exported(FolderSource(world.folder), opened), wanted or LogFilter()))
 
 
 def checked(world, lines: list[bytes], since=None) -> list[Finding]:
@@ -253,7 +253,7 @@ def test_an_untouched_export_has_no_fault(world):
     """Whole or a choice, with an earlier checkpoint too."""
     before = checkpoint_in(world, world.folder)
     assert checked(world, an_export(world), before) == []
-    some = an_export(world, Filter(point="gym", outcome="granted"))
+    some = an_export(world, LogFilter(point="gym", outcome="granted"))
     assert checked(world, some) == []
     assert 0 < len(entry_lines(some)) < QUICK
 
@@ -320,7 +320,7 @@ def test_an_export_of_a_hundred_thousand_cut_short_or_of_an_earlier_state_is_fou
     in_all_tiles(copy, copy.entries[:90_000], tmp_path / "short")
     sign_anew(large, tmp_path / "short", 90_000)
     opened = open_checkpoint((tmp_path / "short/checkpoint").read_bytes(), large.keys)
-    lines = list(json_lines(Exported(FolderSource(tmp_path / "short"), opened), Filter()))
+    lines = list(json_lines(Exported(FolderSource(tmp_path / "short"), opened), LogFilter()))
     assert checked(large, lines) == []
     assert [told.kind for told in checked(large, lines, checkpoint_in(large, large.folder))] == [
         FindingKind.ROLLED_BACK
@@ -331,13 +331,13 @@ def test_an_export_of_a_hundred_thousand_cut_short_or_of_an_earlier_state_is_fou
 @pytest.mark.parametrize("change", sorted(set(CHANGES) - {"remove"}))
 def test_a_change_in_a_chosen_export_is_found(world, change, fitting):
     """Each entry has its own proof."""
-    lines = an_export(world, Filter(point="gym"))
+    lines = an_export(world, LogFilter(point="gym"))
     assert checked(world, tampered_export(lines, change, 33, fitting=fitting))
 
 
 def test_a_line_taken_from_a_chosen_export_is_missed_by_its_count(world):
     """Only the count tells: a choice proves what it holds, not what it leaves out, and the page of formats says so."""
-    lines = an_export(world, Filter(point="gym"))
+    lines = an_export(world, LogFilter(point="gym"))
     found = checked(world, [*lines[:10], *lines[11:]])
     assert [finding.kind for finding in found] == [FindingKind.MISSING]
 
@@ -351,7 +351,7 @@ def test_a_whole_export_of_a_rewritten_log_is_found_by_an_earlier_checkpoint(wor
     in_all_tiles(copy, chained(entries), folder)
     sign_anew(world, folder, len(entries))
     opened = open_checkpoint((folder / "checkpoint").read_bytes(), world.keys)
-    lines = list(json_lines(Exported(FolderSource(folder), opened), Filter()))
+    lines = list(json_lines(Exported(FolderSource(folder), opened), LogFilter()))
     assert checked(world, lines) == []
     assert [each.kind for each in checked(world, lines, checkpoint_in(world, world.folder))] == [FindingKind.REWRITTEN]
 

@@ -14,7 +14,7 @@ from openpyxl import load_workbook
 
 from audit.evidence import exporting
 from audit.evidence.checkexport import check_export, open_head, read_head
-from audit.evidence.exporting import COLUMNS, Exported, Filter, json_lines, write_csv, write_lines, write_xlsx
+from audit.evidence.exporting import COLUMNS, Exported, LogFilter, json_lines, write_csv, write_lines, write_xlsx
 from audit.evidence.workbook import write_workbook
 from keys.notes import open_checkpoint
 from tests.audit.builders import START_MS, LogWorld, a_published_log
@@ -36,7 +36,7 @@ def exported(world: LogWorld) -> Exported:
 def rows(world, wanted=None) -> list[dict[str, str]]:
     """The rows of a CSV."""
     out = io.StringIO()
-    count = write_csv(exported(world), wanted or Filter(), out, SHANGHAI)
+    count = write_csv(exported(world), wanted or LogFilter(), out, SHANGHAI)
     found = list(csv.DictReader(io.StringIO(out.getvalue().removeprefix("\ufeff"))))
     assert len(found) == count
     return found
@@ -45,10 +45,10 @@ def rows(world, wanted=None) -> list[dict[str, str]]:
 @pytest.mark.parametrize(
     ("wanted", "name", "value"),
     [
-        (Filter(point="gym"), "point", "gym"),
-        (Filter(outcome="denied", reason="quota-spent"), "reason", "quota-spent"),
-        (Filter(tier="gold"), "tier", "gold"),
-        (Filter(department="health-bureau"), "department", "health-bureau"),
+        (LogFilter(point="gym"), "point", "gym"),
+        (LogFilter(outcome="denied", reason="quota-spent"), "reason", "quota-spent"),
+        (LogFilter(tier="gold"), "tier", "gold"),
+        (LogFilter(department="health-bureau"), "department", "health-bureau"),
     ],
 )
 def test_a_choice_has_all_that_is_asked_for_and_nothing_else(world, wanted, name, value):
@@ -63,7 +63,7 @@ def test_a_choice_has_all_that_is_asked_for_and_nothing_else(world, wanted, name
 def test_instants_are_half_open(world):
     """From the first second on, before the last."""
     since, until = (datetime.fromtimestamp(START_MS / 1000 + seconds, UTC) for seconds in (10, 20))
-    assert len(rows(world, Filter(since=since, until=until))) == 10
+    assert len(rows(world, LogFilter(since=since, until=until))) == 10
 
 
 def test_times_are_the_districts(world):
@@ -83,7 +83,7 @@ def test_a_spreadsheet_takes_no_text_for_a_formula(tmp_path):
     safe = [f"'{text}" for text in EVIL[:-1]] + EVIL[-1:]
     assert [row["reference"] for row in rows(world)] == safe
     path = tmp_path / "log.xlsx"
-    assert write_xlsx(exported(world), Filter(), path, SHANGHAI) == len(EVIL)
+    assert write_xlsx(exported(world), LogFilter(), path, SHANGHAI) == len(EVIL)
     sheet = load_workbook(path).active
     column = list(sheet["P"])[1:]
     assert [cell.value for cell in column] == safe
@@ -113,7 +113,7 @@ def test_a_workbook_begins_a_new_sheet_when_one_is_full(world, tmp_path, monkeyp
     """Spreadsheets end at a million rows."""
     monkeypatch.setattr(exporting, "ROWS_A_SHEET", 400)
     path = tmp_path / "log.xlsx"
-    assert write_xlsx(exported(world), Filter(), path, SHANGHAI) == 1000
+    assert write_xlsx(exported(world), LogFilter(), path, SHANGHAI) == 1000
     book = load_workbook(path, read_only=True)
     sizes = [sum(1 for _ in sheet.rows) for sheet in book]
     assert sizes == [401, 401, 201]
@@ -125,7 +125,7 @@ def test_an_empty_log_is_exported_and_checked(tmp_path):
     """No entry, no proof, no fault."""
     world = LogWorld(tmp_path)
     world.run()
-    lines = list(json_lines(exported(world), Filter()))
+    lines = list(json_lines(exported(world), LogFilter()))
     assert len(lines) == 2
     head = read_head(lines[0])
     assert [step.entries for step in check_export(head, open_head(head, world.keys), lines[1:])] == [0]
@@ -141,7 +141,7 @@ def test_memory_does_not_grow_with_the_log(tmp_path):
         log = exported(world)
         tracemalloc.start()
         with path.open("wb") as file:
-            assert write_lines(json_lines(log, Filter()), file) == count
+            assert write_lines(json_lines(log, LogFilter()), file) == count
         with path.open("rb") as file:
             head = read_head(file.readline())
             for _ in check_export(head, open_head(head, world.keys), file):

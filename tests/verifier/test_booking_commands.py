@@ -10,13 +10,14 @@ from click.testing import CliRunner
 
 from tests.verifier.booking import Phone, flight
 from verifier.cli import bookings as cli_bookings
+from verifier.cli import opening
 
 
 @pytest.fixture
 def ask(world, monkeypatch):
     """Run a command on the world's verifier, at the world's time; return what it printed."""
     monkeypatch.setattr(cli_bookings, "CLOCK", world.clock)
-    monkeypatch.setattr(cli_bookings, "open_verifier", lambda *_: world.verifier)
+    monkeypatch.setattr(opening, "open_verifier", lambda *_: world.verifier)
     monkeypatch.setattr(type(world.verifier), "close", lambda _: None)
 
     def run(group, *words: str) -> str:

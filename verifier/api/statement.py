@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Annotated, Final, Literal
 
@@ -17,6 +16,7 @@ from edge.http import answer, read_query, request_instant
 from edge.instants import rfc3339
 from edge.openapi import describe
 from edge.problems import Problem
+from ledger.paging import every_entry
 from ledger.values import Entry, Query
 from verifier.api.asking import Asking
 from verifier.counter.answers import Code
@@ -196,9 +196,4 @@ def _lines(verifier: Verifier, asked: StatementQuery) -> tuple[StatementLine, ..
 
 def _entries(verifier: Verifier, point: str, since: datetime, until: datetime) -> Iterator[Entry]:
     query = Query(point=point, since=since, until=until, outcome="granted", limit=_PAGE)
-    while True:
-        page = verifier.ledger.entries(query)
-        yield from page.entries
-        if page.next is None:
-            return
-        query = replace(query, before=page.next)
+    return every_entry(verifier.ledger, query)

@@ -16,11 +16,10 @@ from werkzeug.serving import make_server
 from audit.evidence.chains import Finding
 from audit.evidence.checkexport import NotAnExport, check_export, open_head, read_head
 from audit.evidence.checking import Checked, check_tiles
-from audit.evidence.exporting import Exported, Filter, json_lines, write_csv, write_lines, write_xlsx
+from audit.evidence.exporting import Exported, LogFilter, json_lines, write_csv, write_lines, write_xlsx
 from audit.evidence.watching import Forked, LogAway, LogWatcher, UrlSource, compare
 from audit.evidence.witness import WitnessBook
 from audit.tree.archiving import JoinedSource, archive, retained_from
-from audit.tree.older import older_leaves
 from audit.tree.place import LostSwap, PlaceError
 from audit.tree.proofs import NotLogged
 from audit.tree.sequencer import NotLeader, Unsafe, adopt
@@ -28,7 +27,6 @@ from audit.tree.sequencing import log_reader, log_sequencing, log_signers, open_
 from audit.tree.tiles import CHECKPOINT, WIDTH, FolderSource, TileError, TileSource
 from cards.programme.types import Programme
 from edge.cli import Refusal, emit, json_option, progress
-from edge.clock import SystemClock
 from edge.instants import InstantError, parse_rfc3339, rfc3339
 from edge.repeating import Repeating
 from edge.settings import Settings
@@ -37,19 +35,18 @@ from keys.files import StoreError
 from keys.merkle import ProofError
 from keys.notes import Checkpoint, Cosigner, NoteError, NoteKey, OpenedCheckpoint, open_checkpoint
 from keys.store import KeyStore
+from ledger.filtering import NAMES
 from ledger.leaf import LeafError, leaf_hash
 from ledger.millis import to_millis
-from ledger.opening import open_ledger
 from ledger.values import LedgerError
 from verifier.api.audit.witness import create_witness
 from verifier.cli.audit_repair import repair
 from verifier.cli.audit_report import report
-from verifier.cli.filters import FILTERS, filter_options
-from verifier.service import open_verifier
+from verifier.cli.filters import filter_options
+from verifier.cli.opening import CLOCK, opened_ledger, opened_verifier
 from verifier.services.erasure import Eraser
 from verifier.trust.published import Untrusted, read_programme
 
-CLOCK = SystemClock()
 _PATH: Final = click.Path(path_type=Path)
 _FILE: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
 _FOLDER: Final = click.Path(file_okay=False, path_type=Path)
@@ -260,14 +257,7 @@ def sequence(settings: Settings, once: bool) -> None:
     """Run the log's sequencer here; needs the log key. `python -m ops work` does so too: whoever is first leads."""
     with _refusals():
         issuer = read_programme(settings.programme).issuer
-        ledger = open_ledger(
-            settings.ledger_url,
-            CLOCK,
-            allow_redis_loss=settings.allow_redis_loss,
-            seen=settings.var / "ledger-seen",
-            older=older_leaves(settings),
-        )
-        try:
+        with opened_ledger(settings) as ledger:
             work = log_sequencing(settings, issuer, ledger, CLOCK)
             if work is None:
                 raise Refusal("there is no log key here", "`python -m keys generate log` makes one")
@@ -276,8 +266,6 @@ def sequence(settings: Settings, once: bool) -> None:
                     Repeating(job, CLOCK).start()
                 Event().wait()
             size, cosigned = work.once(), work.cosign()
-        finally:
-            ledger.close()
     click.echo(f"{size} entries, {cosigned} cosignatures")
 
 
@@ -319,14 +307,10 @@ def erase_command(settings: Settings, subject: str) -> None:
 
     What the issuer orders by its marks is erased by the service itself.
     """
-    with _refusals():
-        verifier = open_verifier(settings, CLOCK)
-        try:
-            known = verifier.ledger.pseudonym(subject) is not None
-            eraser = Eraser(verifier.ledger, verifier.store, verifier.bookings, settings.secret())
-            eraser.erase(subject, CLOCK.now(), by="command")
-        finally:
-            verifier.close()
+    with _refusals(), opened_verifier(settings) as verifier:
+        known = verifier.ledger.pseudonym(subject) is not None
+        eraser = Eraser(verifier.ledger, verifier.store, verifier.bookings, settings.secret())
+        eraser.erase(subject, CLOCK.now(), by="command")
     if not known:
         raise Refusal("no such holder in the ledger", "cards kept under this `sub`, if any, are erased")
     click.echo("erased; the entries stay under a pseudonym that leads nowhere")
@@ -369,10 +353,10 @@ def _exported(settings: Settings, programme: Programme) -> Exported:
     return Exported(home.source(), open_checkpoint(state.checkpoint, keys))
 
 
-def _filter(filters: dict[str, str | None]) -> Filter:
+def _filter(filters: dict[str, str | None]) -> LogFilter:
     since, until = (parse_rfc3339(text) if (text := filters[name]) else None for name in ("since", "until"))
-    values: dict[str, Any] = {name: filters[name] for name in FILTERS}
-    return Filter(since=since, until=until, **values)
+    values: dict[str, Any] = {name: filters[name] for name in NAMES}
+    return LogFilter(since=since, until=until, **values)
 
 
 def _source(log: str) -> TileSource:

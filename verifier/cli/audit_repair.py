@@ -10,23 +10,20 @@ from pathlib import Path
 import click
 
 from audit.tree.holding import HELD, Held
-from audit.tree.older import older_leaves
 from audit.tree.place import PlaceError
 from audit.tree.repair import Conflict, Logged, PutBack, Survey, Unrepairable, plan, put_back, survey
 from audit.tree.sequencing import log_signers, open_home
 from audit.tree.tiles import TileError
 from edge.cli import Refusal, emit, json_option
-from edge.clock import SystemClock
 from edge.settings import Settings
 from keys.files import StoreError
 from keys.notes import NoteError, open_checkpoint
 from ledger.interface import Ledger
 from ledger.leaf import entry_id
-from ledger.opening import open_ledger
 from ledger.values import LedgerError
+from verifier.cli.opening import CLOCK, opened_ledger
 from verifier.trust.published import Untrusted, read_programme
 
-CLOCK = SystemClock()
 _HINT = "docs/operations.md, Repair, says what to do"
 
 
@@ -60,14 +57,12 @@ def repair(settings: Settings, *, applies: bool, set_aside: Path | None, as_json
     """
     try:
         log = _logged(settings)
-        ledger = _ledger(settings)
-        try:
+        _require_file(settings)
+        with opened_ledger(settings) as ledger:
             found = survey(ledger, log)
             steps = [_done(ledger, step, set_aside, applies=applies)
                      for step in plan(ledger, log, found, set_aside=set_aside is not None)]  # fmt: skip
             left = survey(ledger, log) if applies else found
-        finally:
-            ledger.close()
     except (Unrepairable, TileError, PlaceError, NoteError, StoreError, LedgerError, Untrusted, OSError) as error:
         raise Refusal(str(error), _HINT) from None
     if applies:
@@ -135,16 +130,9 @@ def _logged(settings: Settings) -> Logged:
     return Logged(home.source(), home.index(), open_checkpoint(state.checkpoint, keys).checkpoint)
 
 
-def _ledger(settings: Settings) -> Ledger:
+def _require_file(settings: Settings) -> None:
     if settings.ledger_url.startswith("sqlite:///") and not Path(settings.ledger_url[10:]).exists():
         raise Refusal(
             "the ledger's file is gone: holders' salts are in it alone, and without them no quota knows its holder",
             "restore its newest backup first",
         )
-    return open_ledger(
-        settings.ledger_url,
-        CLOCK,
-        allow_redis_loss=settings.allow_redis_loss,
-        seen=settings.var / "ledger-seen",
-        older=older_leaves(settings),
-    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -23,17 +23,15 @@ from audit.tree.sequencing import log_reader, log_signers, open_home
 from audit.tree.tiles import TileError
 from cards.programme.types import Programme
 from edge.cli import Refusal, emit, json_option, progress
-from edge.clock import SystemClock
 from edge.settings import Settings
 from keys.files import StoreError
 from keys.notes import NoteError, open_checkpoint
 from ledger.interface import Ledger
 from ledger.leaf import Leaf
-from ledger.opening import open_ledger
 from ledger.values import LedgerError
+from verifier.cli.opening import CLOCK, opened_ledger
 from verifier.trust.published import Untrusted, read_programme
 
-CLOCK = SystemClock()
 _PATH: Final = click.Path(dir_okay=False, path_type=Path)
 
 
@@ -73,19 +71,13 @@ def _made(settings: Settings, programme: Programme, month: str, department: str 
 
 @contextmanager
 def _sources(settings: Settings, programme: Programme, log: LogReader) -> Iterator[ReportSources]:
-    ledger = open_ledger(
-        settings.ledger_url, CLOCK, allow_redis_loss=settings.allow_redis_loss, seen=settings.var / "ledger-seen"
-    )
     database = open_figures(settings.verifier_url)
-    try:
+    with closing(database), opened_ledger(settings) as ledger:
         usage = UsageFigures(database, log, programme.zone, lambda entry: _leaf(ledger, entry))
         reviews = ReviewStore(database, settings.secret())
         folders = [settings.log, *([settings.log_archive] if settings.log_archive else [])]
         odds = Searcher(log, folders, programme.zone, read_thresholds(settings.audit_rules, programme))
         yield ReportSources(programme, log, usage, odds.days, reviews.of)
-    finally:
-        database.close()
-        ledger.close()
 
 
 def _leaf(ledger: Ledger, entry_id: str) -> Leaf | None:

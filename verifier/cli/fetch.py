@@ -5,14 +5,12 @@ from __future__ import annotations
 import click
 
 from edge.cli import Refusal, emit, json_option
-from edge.clock import SystemClock
 from edge.instants import rfc3339
 from edge.settings import Settings
+from verifier.cli.opening import CLOCK
 from verifier.service import published_folder
 from verifier.trust.fetching import Fetcher, FetchError, source_of
 from verifier.trust.published import Untrusted, read_programme
-
-CLOCK = SystemClock()
 
 
 @click.command("fetch")

@@ -10,17 +10,13 @@ from typing import Any
 
 import click
 
-from audit.tree.older import older_leaves
 from edge.cli import Refusal, emit, json_option, progress
-from edge.clock import SystemClock
 from edge.settings import Settings
 from ledger import moving, moving_file
 from ledger.contents import Damaged
 from ledger.interface import Ledger
-from ledger.opening import open_ledger
 from ledger.values import LedgerError
-
-CLOCK = SystemClock()
+from verifier.cli.opening import CLOCK, opened_ledger
 
 
 @click.command("export")
@@ -86,14 +82,9 @@ def _emit(moved: moving.MoveResult, as_json: bool, end: str) -> None:
     emit(asdict(moved), as_json, f"{counts} {end}")
 
 
-@contextmanager
-def _opened(settings: Settings, url: str) -> Iterator[Ledger]:
+def _opened(settings: Settings, url: str) -> AbstractContextManager[Ledger]:
     # Without the file of what was acknowledged: an empty Redis about to be filled has lost nothing.
-    ledger = open_ledger(url, CLOCK, allow_redis_loss=settings.allow_redis_loss, older=older_leaves(settings))
-    try:
-        yield ledger
-    finally:
-        ledger.close()
+    return opened_ledger(settings, url, remembering=False)
 
 
 @contextmanager

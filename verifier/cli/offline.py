@@ -6,18 +6,13 @@ import click
 import msgspec
 from msgspec import UNSET
 
-from audit.tree.older import older_leaves
-from edge.cli import Refusal, emit, json_option
-from edge.clock import SystemClock
-from edge.instants import InstantError, parse_rfc3339, rfc3339
+from edge.cli import emit, json_option
+from edge.instants import parse_rfc3339, rfc3339
 from edge.settings import Settings
-from ledger.opening import open_ledger
-from ledger.values import LedgerError
+from verifier.cli.opening import opened_ledger, refusals
 from verifier.offline.answers import ConflictView, IncidentView
 from verifier.offline.conflicts import Wanted, conflicts_of, incidents_of
 from verifier.records.store import VerifierStore
-
-CLOCK = SystemClock()
 
 
 @click.group("offline")
@@ -33,25 +28,11 @@ def offline() -> None:
 @click.pass_obj
 def conflicts(settings: Settings, since: str | None, until: str | None, point: str | None, as_json: bool) -> None:
     """Say what offline records contradict: of whom (the log's name), at which devices, when; and gaps in numbering."""
-    try:
+    with refusals():
         start, end = (None if text is None else parse_rfc3339(text) for text in (since, until))
         wanted = Wanted(start, end, None if point is None else frozenset({point}))
-        seen = settings.var / "ledger-seen"
-        ledger = open_ledger(
-            settings.ledger_url,
-            CLOCK,
-            allow_redis_loss=settings.allow_redis_loss,
-            seen=seen,
-            older=older_leaves(settings),
-        )
-        try:
+        with opened_ledger(settings) as ledger:
             found = list(conflicts_of(ledger, wanted))
-        finally:
-            ledger.close()
-    except InstantError as error:
-        raise Refusal(str(error), "write an instant as 2026-10-31T09:00:00Z") from None
-    except LedgerError as error:
-        raise Refusal(f"the ledger cannot be used: {error}", "check YUNJU_LEDGER_URL") from None
     incidents = _incidents(settings)
     said = {"conflicts": msgspec.to_builtins(found), "incidents": msgspec.to_builtins(incidents)}
     lines = [line for conflict in found for line in _conflict_lines(conflict)]

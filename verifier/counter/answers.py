@@ -9,12 +9,13 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from cards.programme.types import Text
+from ledger import filtering
 
-Code = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$(?!\n)", description="A code of the programme.")]
+Code = filtering.Code
+Beneficiaries = filtering.Beneficiaries
 EntryId = Annotated[str, Meta(pattern=r"^[0-9a-f]{2}-[0-9]{6,12}$(?!\n)", description="An entry of the log.")]
 Presented = Annotated[str, Meta(min_length=1, max_length=8192, description="What was scanned or tapped (DESIGN §4).")]
 Short = Annotated[str, Meta(max_length=200)]
-Beneficiaries = Literal["holder", "spouse", "dependent-child", "child", "employer"]
 
 
 class Words(msgspec.Struct, frozen=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -14,6 +14,7 @@ from edge.instants import rfc3339
 from ledger.interface import Ledger
 from ledger.leaf import ChargeLine
 from ledger.offline import CLOCK_DOUBT, GRANTED_OFFLINE, GRANTED_ONLINE, OVERDRAWN, REPLAYED
+from ledger.paging import every_entry
 from ledger.values import Entry, Query
 from verifier.offline.answers import ConflictUse, ConflictView, IncidentView
 from verifier.records.offline import DeviceIncident, OfflineStore
@@ -34,22 +35,13 @@ class Wanted:
 def conflicts_of(ledger: Ledger, wanted: Wanted) -> Iterator[ConflictView]:
     """Yield the conflicts of every offline entry, the newest first."""
     query = Query(since=wanted.since, until=wanted.until, points=wanted.points, kind="offline", limit=_PAGE)
-    for entry in _entries(ledger, query):
+    for entry in every_entry(ledger, query):
         yield from _conflicts(ledger, entry)
 
 
 def incidents_of(store: OfflineStore) -> tuple[IncidentView, ...]:
     """Return what in devices' numbering does not add up, the newest first."""
     return tuple(_incident(incident) for incident in store.incidents())
-
-
-def _entries(ledger: Ledger, query: Query) -> Iterator[Entry]:
-    while True:
-        page = ledger.entries(query)
-        yield from page.entries
-        if page.next is None:
-            return
-        query = replace(query, before=page.next)
 
 
 def _conflicts(ledger: Ledger, entry: Entry) -> Iterator[ConflictView]:
@@ -78,7 +70,7 @@ def _contradicted(ledger: Ledger, entry: Entry) -> Iterator[ConflictView]:
 
 def _overdrawn(ledger: Ledger, entry: Entry) -> Iterator[ConflictView]:
     """Every use that counts against the limit: whoever reads it sees which devices granted what, and when."""
-    uses = list(_entries(ledger, Query(holder=entry.leaf.holder, limit=_PAGE)))
+    uses = list(every_entry(ledger, Query(holder=entry.leaf.holder, limit=_PAGE)))
     free = _free(uses)
     for charge in entry.leaf.charges:
         spent = [use for use in uses if use.id not in free and _counts(use, charge)]

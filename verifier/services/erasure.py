@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -19,6 +18,7 @@ from edge.encoding import b64u
 from edge.repeating import Job
 from edge.sealing import derive, keyed_hash
 from ledger.interface import Ledger
+from ledger.paging import every_entry
 from ledger.values import Query
 from verifier.records.store import NOTE_LIFE, Access, VerifierStore
 from verifier.services.bookings.service import BookingService
@@ -72,11 +72,8 @@ class Eraser:
 
     def _erase_notes(self, holder: str, at: datetime) -> None:
         """Erase the free text of every entry of a holder whose note can still be there."""
-        query: Query | None = Query(holder=holder, since=at - NOTE_LIFE - timedelta(days=1), limit=_AT_ONCE)
-        while query is not None:
-            page = self._ledger.entries(query)
-            self._store.erase_notes(entry.id for entry in page.entries)
-            query = None if page.next is None else replace(query, before=page.next)
+        query = Query(holder=holder, since=at - NOTE_LIFE - timedelta(days=1), limit=_AT_ONCE)
+        self._store.erase_notes([entry.id for entry in every_entry(self._ledger, query)])
 
 
 def erasing(eraser: Eraser, documents: Callable[[datetime], Documents], clock: Clock) -> Job:

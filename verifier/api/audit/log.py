@@ -15,10 +15,11 @@ from edge.http import answer, read_query, request_instant
 from edge.instants import rfc3339
 from edge.openapi import describe
 from edge.problems import Problem
+from ledger.filtering import EntryFilter
 from ledger.leaf import fields_of
 from ledger.values import Entry, Query
 from verifier.api.asking import Asking
-from verifier.api.audit.readings import EntryFilter, record_reading
+from verifier.api.audit.readings import record_reading
 from verifier.counter.checking_in import ledger_problems
 from verifier.service import Verifier
 
@@ -102,7 +103,7 @@ def _readable(caller: Caller, point: str | None) -> frozenset[str] | None:
 
 def _query(asked: LogQuery, points: frozenset[str] | None) -> Query:
     since, until = span_asked(asked.since, asked.until)
-    return Query(since=since, until=until, points=points, before=asked.before, limit=asked.limit, **asked.fields())
+    return Query(since=since, until=until, points=points, before=asked.before, limit=asked.limit, **asked.named())
 
 
 def _entry(entry: Entry) -> LogEntry:

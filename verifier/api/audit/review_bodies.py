@@ -9,7 +9,8 @@ import msgspec
 from msgspec import Meta
 
 from audit.figures.usage import Figures
-from verifier.api.audit.readings import Day, EntryFilter
+from ledger.filtering import EntryFilter
+from verifier.api.audit.readings import Day
 from verifier.counter.answers import Code
 
 AnomalyId = Annotated[str, Meta(min_length=3, max_length=160, pattern=r"^[a-z-]+:[!-~]+$(?!\n)")]

@@ -15,7 +15,7 @@ from flask import Blueprint, Response
 
 from accounts.rights import Caller
 from audit.evidence.apart import job_of, run_apart, steps_apart
-from audit.evidence.exporting import Filter
+from audit.evidence.exporting import LogFilter
 from audit.tree.place import State
 from edge.http import read_query, request_instant
 from edge.instants import rfc3339
@@ -96,7 +96,7 @@ def _verdict(
     if size > VERIFIED_HERE:
         return VerificationSaid("too-large", size, root, (), COMMAND, rfc3339(at), keys)
     wrong = list[FindingSaid]()
-    for step in steps_apart(job_of("check", reviewing.folders, opened, reviewing.zone, Filter())):
+    for step in steps_apart(job_of("check", reviewing.folders, opened, reviewing.zone, LogFilter())):
         if step.entries is not None:
             yield _line(ProgressSaid(step.entries, size))
         elif len(wrong) < FINDINGS_TOLD:
@@ -129,13 +129,13 @@ def add_exports(found: Blueprint, reviewing: Reviewing) -> None:
         return seated(Response(None, 200, headers, content_type=_TYPES[asked.format]), lines, give_back)
 
 
-def _wanted(asked: ExportQuery, reviewing: Reviewing) -> Filter:
+def _wanted(asked: ExportQuery, reviewing: Reviewing) -> LogFilter:
     first = None if asked.since is None else days_asked(asked.since, asked.since, 1)[0]
     last = None if asked.until is None else days_asked(asked.until, asked.until, 1)[0]
-    return Filter(
+    return LogFilter(
         since=None if first is None else day_starts(first, reviewing.zone),
         until=None if last is None else day_starts(last + timedelta(days=1), reviewing.zone),
-        **asked.fields(),
+        **asked.named(),
     )
 
 

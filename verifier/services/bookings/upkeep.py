@@ -6,7 +6,7 @@ Every such end is an explicit, logged operation of its own; any number of proces
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
@@ -20,7 +20,8 @@ from edge.problems import Problem
 from edge.repeating import Job
 from ledger.bookings import Booking, BookingQuery, BookingState
 from ledger.interface import Ledger
-from ledger.values import Entry, Outcome, Query
+from ledger.paging import every_entry
+from ledger.values import Outcome, Query
 from verifier.records.store import VerifierStore
 from verifier.rules.bookings import span_of_day
 from verifier.services.bookings.asked import Asker, BookingAsked
@@ -137,7 +138,8 @@ class BookingUpkeep:
         year = period_of(PeriodUnit.YEAR, at, programme.zone)
         counts: Counter[tuple[str, str]] = Counter()
         last: dict[tuple[str, str], tuple[str, str]] = {}
-        for entry in self._entries(Query(kind="booking-missed", since=year.starts_at, until=year.ends_at)):
+        query = Query(kind="booking-missed", since=year.starts_at, until=year.ends_at, limit=_AT_ONCE)
+        for entry in every_entry(self._ledger, query):
             leaf = entry.leaf
             service = programme.services.get(leaf.service)
             if service is not None and service.booking is not None:
@@ -150,19 +152,6 @@ class BookingUpkeep:
             for (holder, rule), missed in sorted(counts.items())
             if (least := listed.get(rule)) is not None and missed >= least
         )
-
-    def _entries(self, query: Query) -> Iterator[Entry]:
-        before: str | None = None
-        while True:
-            page = self._ledger.entries(_after(query, before))
-            yield from page.entries
-            before = page.next
-            if before is None:
-                return
-
-
-def _after(query: Query, before: str | None) -> Query:
-    return Query(kind=query.kind, since=query.since, until=query.until, before=before, limit=_AT_ONCE)
 
 
 def _swept(booking: Booking) -> BookingAsked:

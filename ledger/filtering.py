@@ -1,0 +1,73 @@
+"""What can be asked of an entry's fields, once for searches, exports, HTTP calls and command lines. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+_CODE = r"^[a-z0-9][a-z0-9-]{0,63}$(?!\n)"
+Code = Annotated[str, Meta(pattern=_CODE, description="A code of the programme.")]
+Pseudonym = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{43}$(?!\n)", description="Of this holder's name in the log.")]
+Mark = Annotated[
+    str,
+    Meta(
+        pattern=r"^[a-z0-9][a-z0-9:_-]{0,99}$(?!\n)",
+        description="With this mark: id-checked, overdrawn, replayed, clock-doubt, …",
+    ),
+]
+Beneficiaries = Literal["holder", "spouse", "dependent-child", "child", "employer"]
+_Device = Annotated[str, Meta(min_length=1, max_length=64, description="By this device or integrator.")]
+_Operator = Annotated[str, Meta(min_length=1, max_length=64, description="By this operator.")]
+
+
+class EntryFilter(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What entries are wanted, by their fields; an absent value wants all. `mark` is one of an entry's marks."""
+
+    point: Annotated[str, Meta(pattern=_CODE, description="At this point.")] | None = None
+    service: Annotated[str, Meta(pattern=_CODE, description="Of this service.")] | None = None
+    department: Annotated[str, Meta(pattern=_CODE, description="Of this department's points.")] | None = None
+    outcome: Annotated[Literal["granted", "denied"], Meta(description="Granted or denied.")] | None = None
+    reason: Annotated[str, Meta(pattern=_CODE, description="Refused, or voided, for this reason.")] | None = None
+    kind: Annotated[str, Meta(pattern=_CODE, description="check-in, void, booking, offline, …")] | None = None
+    tier: Annotated[str, Meta(pattern=_CODE, description="With a card of this tier.")] | None = None
+    assurance: (
+        Annotated[
+            Literal["proved", "counted", "copyable"],
+            Meta(description="Proved by the phone or chip, counted by a tag, or copyable."),
+        ]
+        | None
+    ) = None
+    beneficiary: Annotated[Beneficiaries, Meta(description="Used for the holder, spouse, child, …")] | None = None
+    mark: Mark | None = None
+    holder: Pseudonym | None = None
+    device: _Device | None = None
+    operator: _Operator | None = None
+
+    def named(self) -> dict[str, Any]:
+        """Return what is asked for, by name, the mark among it."""
+        asked = ((name, getattr(self, name)) for name in NAMES)
+        return {name: want for name, want in asked if want is not None}
+
+    def fields(self) -> dict[str, Any]:
+        """Return what is asked of an entry's fields, by the name of each; the mark is apart."""
+        return {name: want for name, want in self.named().items() if name != "mark"}
+
+    def matcher(self) -> Callable[[Callable[[str], object]], bool]:
+        """Return what tells whether an entry is wanted, when handed what gives a field by its name, or None."""
+        asked, mark = list(self.fields().items()), self.mark
+
+        def wants(told: Callable[[str], object]) -> bool:
+            if mark is not None:
+                marks = told("marks")
+                if not isinstance(marks, list | tuple) or mark not in marks:
+                    return False
+            return all(told(name) == want for name, want in asked)
+
+        return wants
+
+
+NAMES = EntryFilter.__struct_fields__
+"""The names that can be asked for; every one but `mark` is a field of the leaf."""
