@@ -17,7 +17,7 @@ DEV := $(call stamp,dev,requirements/dev.txt requirements/postgres.txt requireme
 SYSTEM := $(call stamp,system,tools/system-packages-test.txt)
 READERS := $(call stamp,readers,requirements/devices-test.txt)
 
-.PHONY: help run test soak check lint format bench bench-full clean lock lock-check setup setup-dev setup-test
+.PHONY: help run test soak check lint format pictures bench bench-full clean lock lock-check setup setup-dev setup-test
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ lint: setup-dev ## Style, format and types; changes nothing
 format: setup-dev ## Bring every file into the common format and mend what can be mended safely
 	@$(PY) -m ruff check --quiet --fix .
 	@$(PY) -m ruff format --quiet .
+
+pictures: setup-test ## Pictures of every page in three sizes and two languages, under build/pictures
+	@$(PY) -m tests.web.pictures $(PICTURES)
 
 bench: setup-dev ## Measure, under three minutes: a table, and bench-*.json
 	@$(PY) -m bench

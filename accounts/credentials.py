@@ -10,6 +10,7 @@ from typing import Final
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from cards import typed
 from edge.encoding import b64u, digest
 
 DEVICE_TOKEN: Final = "yd_"  # noqa: S105 - a prefix, so that a leaked token is recognised for what it is
@@ -19,7 +20,6 @@ OPERATOR_TOKEN: Final = "yo_"  # noqa: S105 - likewise
 TOKEN_PATTERN: Final = re.compile(r"y[djpo]_[A-Za-z0-9_-]{43}", re.ASCII)
 
 _CODE_ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's: no I, L, O, U
-_CODE_READ: Final = str.maketrans("ILO", "110", " -")
 _CODE_LENGTH: Final = 12  # 60 bits: out of reach of guessing, also offline against a stolen hash, for a code's 24 hours
 
 PASSWORD_LEAST: Final = 12
@@ -58,8 +58,8 @@ def new_code() -> str:
 
 
 def hash_code(code: str) -> str:
-    """Return what is kept of a code; hyphens, spaces, case and the letters I, L, O are read as they are meant."""
-    return hash_token(code.upper().translate(_CODE_READ))
+    """Return what is kept of a code; dashes, spaces, width, case and the letters I, L, O are read as they are meant."""
+    return hash_token(typed.code(code))
 
 
 def hash_password(password: str) -> str:

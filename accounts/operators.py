@@ -20,6 +20,7 @@ from accounts.journal import AccountAction
 from accounts.people import NameTaken, WrongCredentials
 from accounts.rights import EVERYWHERE, SUPERVISING, Rights, load_rights, save_rights
 from accounts.tables import OPERATOR_SESSIONS, OPERATORS
+from cards import typed
 from edge.ids import new_id
 
 SESSION_LIVES: Final = timedelta(hours=12)
@@ -165,6 +166,7 @@ class Operators:
         WrongCredentials, always the same and after the same work, for an unknown or disabled operator, one without any
         right at the device's point, and a wrong PIN; TooSoon after several failures at this device.
         """
+        code, pin = typed.plain(code), None if pin is None else typed.digits(pin)
         attempt = Attempt.of("operator", code, device.id)
         with self._database.write() as connection:
             attempts.admit(connection, attempt, at, attempts.SIGN_IN)

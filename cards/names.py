@@ -16,8 +16,9 @@ _JOINERS = frozenset("\u200c\u200d")
 def mask(name: str) -> str:
     """Return a name masked: 王明 → 王*, 张小明 → 张*明, 欧阳明华 → 欧**华, Anna Lee → A*** L**.
 
-    First and last character stay, all between become `*`; of two characters the first stays, of one none. Each word
-    of a Latin name (any script with capitals) keeps its first letter. In a mixed name each script follows its own rule.
+    First and last character stay, all between become `*`; of two characters the first stays, and of one that one: there
+    must be something to compare. Each word of a Latin name (any script with capitals) keeps its first letter. In a
+    mixed name each script follows its own rule.
     A character is what a reader sees as one: a letter with its accents, a Han character with its variation selector,
     within or beyond the basic plane. ValueError for a name without any character.
     """
@@ -42,7 +43,7 @@ def _is_lettered(word: str) -> bool:
 def _mask_characters(word: str) -> str:
     first, *rest = _characters(word)
     if not rest:
-        return _STAR
+        return first
     return first + _STAR if len(rest) == 1 else first + _STAR * (len(rest) - 1) + rest[-1]
 
 

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 _SECOND = timedelta(seconds=1)
+
+
+def last_day(end: datetime, zone: ZoneInfo) -> date:
+    """Return the last local day of a validity that ends before the instant `end`: what is printed on the card, and what
+    every page, letter and command calls "until".
+    """
+    return (end - _SECOND).astimezone(zone).date()
 
 
 class PeriodUnit(StrEnum):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from cards.parts import SEPARATOR, TEXT_MOST, Presentation, PresentationError, from_tokens
+from cards.transport import undone, with_blanks
 from cards.wire import Dictionary, looks_packed, unpack
 
 __all__ = ["Presentation", "PresentationError", "read"]
@@ -14,13 +15,24 @@ def read(text: str, dictionaries: Mapping[int, Dictionary]) -> Presentation:
     """Return the presentation that a text carries (DESIGN §5, step 1).
 
     Plain: `card`, `card~proof` or `proof`, where a proof is a phone's or a chip's; or the wire form, in base45 or in
-    digits. White space around the text is a scanner's and goes. PresentationError (`malformed`) for every other text,
-    and for a wire form whose dictionary is not among `dictionaries`.
+    digits. What a scanner or a keyboard did to the text on its way is undone (`cards.transport`). PresentationError
+    (`malformed`) for every other text, and for a wire form whose dictionary is not among `dictionaries`.
     """
-    text = text.strip()
+    text = undone(text)
     if not text or len(text) > TEXT_MOST or not text.isascii():
         raise PresentationError
     if looks_packed(text):
-        unpacked = unpack(text, dictionaries)
+        unpacked = _unpacked(text, dictionaries)
         return from_tokens([part for part in (unpacked.card, unpacked.proof) if part is not None])
     return from_tokens(text.split(SEPARATOR, 2))
+
+
+def _unpacked(text: str, dictionaries: Mapping[int, Dictionary]) -> Presentation:
+    """Undo the wire form; `%20` may be base45 and is read as a blank only where the text as it stands is none."""
+    try:
+        return unpack(text, dictionaries)
+    except PresentationError:
+        other = with_blanks(text)
+        if other is None:
+            raise
+        return unpack(other, dictionaries)

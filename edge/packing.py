@@ -8,7 +8,9 @@ from typing import Final
 
 from flask import Response, request
 
-KINDS: Final = frozenset({"text/css", "text/javascript", "application/json", "image/svg+xml", "text/plain"})
+KINDS: Final = frozenset(
+    {"text/css", "text/html", "text/javascript", "application/json", "image/svg+xml", "text/plain"}
+)
 LEAST: Final = 1024
 """Bytes below which packing gains nothing."""
 

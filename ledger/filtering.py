@@ -35,8 +35,8 @@ class EntryFilter(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     tier: Annotated[str, Meta(pattern=_CODE, description="With a card of this tier.")] | None = None
     assurance: (
         Annotated[
-            Literal["proved", "counted", "copyable"],
-            Meta(description="Proved by the phone or chip, counted by a tag, or copyable."),
+            Literal["proved", "counted", "copyable", "delegated"],
+            Meta(description="Proved by the phone or chip, counted by a tag, copyable, or delegated by a code."),
         ]
         | None
     ) = None

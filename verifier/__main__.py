@@ -8,7 +8,7 @@ from typing import IO, Any
 
 import click
 
-from cards.periods import PeriodUnit
+from cards.periods import PeriodUnit, last_day
 from cards.programme.export import programme_json
 from cards.programme.types import Point, Programme, Quota, Service
 from cards.working_days import unannounced_year
@@ -100,16 +100,19 @@ def check(settings: Settings, presentation: str | None, as_json: bool) -> None:
     with refusals():
         programme = read_programme(settings.programme)
         verdict = check_offline(text, published_folder(settings, programme), CLOCK.now())
-    until = None if verdict.valid_until is None else rfc3339(verdict.valid_until)
-    said = {"valid": verdict.valid, "reason": verdict.reason, "tier": verdict.tier, "valid_until": until,
-            "proved": verdict.proved}  # fmt: skip
+    ends = verdict.valid_until
+    until = None if ends is None else last_day(ends, programme.zone).isoformat()
+    said = {"valid": verdict.valid, "reason": verdict.reason, "tier": verdict.tier, "last_day": until,
+            "valid_until": None if ends is None else rfc3339(ends), "proved": verdict.proved}  # fmt: skip
     if verdict.valid:
         proved = (
             "proved by the phone or chip" if verdict.proved else "a copy could say the same: compare the person's ID"
         )
-        emit(said, as_json, f"valid   {verdict.tier}, until {until} ({proved})")
+        lasting = "renewed by the phone" if until is None else f"until {until}"
+        emit(said, as_json, f"valid   {verdict.tier}, {lasting} ({proved})")
         return
-    emit(said, as_json, f"not valid: {verdict.reason}")
+    unsure = verdict.reason == "status-unknown"
+    emit(said, as_json, f"{'cannot be told' if unsure else 'not valid'}: {verdict.reason}")
     sys.exit(1)
 
 

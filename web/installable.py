@@ -15,6 +15,7 @@ from typing import Final
 import flask
 from flask import Blueprint, Response, abort, request
 
+from edge.packing import packed
 from edge.settings import Settings
 from verifier.rules.reasons import REASONS
 from web.wording import LANGUAGES, Wording, word_files
@@ -113,7 +114,7 @@ def add_apps(found: Blueprint, settings: Settings, wording: Wording, config: Map
 
     @found.get("/words/reasons.json")
     def reasons() -> Response:
-        return fresh(flask.jsonify(reasons_json()))
+        return fresh(packed(flask.jsonify(reasons_json())))
 
     @found.get("/<name>.webmanifest")
     def app_manifest(name: str) -> Response:

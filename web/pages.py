@@ -63,7 +63,7 @@ def pages_blueprint(settings: Settings) -> Blueprint:
 
 def _view(name: str, wording: Wording, config: dict[str, object]) -> Callable[[], Response]:
     def view() -> Response:
-        return render_page(name, wording, config)
+        return packed(render_page(name, wording, config))  # the same for everybody in a language
 
     return view
 

@@ -160,7 +160,7 @@ class _Search:
     def _by_itself(self, leaf: SeenLeaf) -> None:
         """What one entry shows alone."""
         marks = set(leaf.marks)
-        checked = leaf.id_checked or "id-checked" in marks
+        checked = leaf.id_checked or not marks.isdisjoint({"id-checked", "represented"})
         if leaf.granted and leaf.assurance in ("copyable", "counted") and not checked:
             self._note(AnomalyKind.UNCHECKED_COPY, leaf.id, leaf)
         if "overdrawn" in marks:

@@ -186,10 +186,16 @@ class _Pages:
         code, _, member = one.quota.replace("@", "/").partition("/")
         limit = self._named(self._programme.quotas, code)
         if member:
-            limit = f"{limit} ({self._named(self._programme.tiers, member)})"
+            limit = f"{limit} ({self._member(member)})"
         tier = self._named(self._programme.tiers, one.tier) if one.tier else self._word("no-tier")
         period = self._word("ever") if one.period == "ever" else one.period
         return limit, tier, period, one.holders, one.units, _share(one.units, one.possible)
+
+    def _member(self, code: str) -> str:
+        """Return what of a limit is counted apart: a member of a choice, or a tier."""
+        members = (one.members[code] for one in self._programme.exclusions.values() if code in one.members)
+        name = next(members, None)
+        return self._named(self._programme.tiers, code) if name is None else self._say(name)
 
     def _odd(self) -> list[Flowable]:
         rows = [(self._say(KINDS[odd.kind]), odd.found, odd.open) for odd in self._report.odd]

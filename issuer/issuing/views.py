@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from cards.periods import last_day
 from edge.instants import rfc3339
 from issuer.issuing.issuing import IssuedCard, status_uri
-from issuer.register.entitlement import HeldGround, last_day
+from issuer.register.entitlement import HeldGround
 from issuer.register.holders import Holder
 from issuer.register.issuer import Issuer
 from issuer.register.office_log import OfficeEntry

@@ -6,12 +6,12 @@ from datetime import datetime
 from pathlib import Path
 
 from cards.claims import Form
+from cards.periods import last_day
 from edge.fonts import FONTS
 from issuer.issuing.issuing import IssuedCard
 from issuer.printing.card_face import Face, MissingGlyph, card_pdf
 from issuer.printing.qr import card_text, modules_of
 from issuer.register import office_log
-from issuer.register.entitlement import last_day
 from issuer.register.errors import RefusedError
 from issuer.register.holders import find_holder, photo_of
 from issuer.register.issuer import Issuer

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import secrets
-import unicodedata
 from typing import Final
+
+from cards import typed
 
 # Crockford's alphabet: no I, L, O or U, so that a code survives being read aloud and typed.
 _ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-_READ_ALIKES: Final = str.maketrans({"I": "1", "L": "1", "O": "0", "U": "V"})
 _CODE_CHARS: Final = 16
 
 
@@ -20,5 +20,4 @@ def new_code() -> str:
 
 def normal_code(code: str) -> str:
     """Return a typed code as it is hashed: full width folded, upper case, no separators, read-alikes mended."""
-    folded = unicodedata.normalize("NFKC", code).upper()
-    return "".join(char for char in folded if char.isalnum()).translate(_READ_ALIKES)
+    return typed.code(code)

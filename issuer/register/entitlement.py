@@ -80,11 +80,6 @@ def after_day(day: date, zone: ZoneInfo) -> datetime:
     return _midnight(day + timedelta(days=1), zone)
 
 
-def last_day(end: datetime, zone: ZoneInfo) -> date:
-    """Return the last local day of a validity that ends before the instant `end`: what is printed on the card."""
-    return (end - timedelta(seconds=1)).astimezone(zone).date()
-
-
 def _end(ground: HeldGround, latest: datetime, zone: ZoneInfo) -> datetime:
     return latest if ground.last_day is None else min(latest, after_day(ground.last_day, zone))
 

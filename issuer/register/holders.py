@@ -9,6 +9,7 @@ from datetime import date, datetime
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
+from cards import typed
 from cards.names import mask
 from edge.ids import new_id
 from issuer.register import office_log
@@ -292,10 +293,13 @@ def checked_phone(phone: str | None) -> str | None:
     """Return a telephone number as it is kept; None for none, RefusedError for what is no number."""
     if phone is None or not phone.strip():
         return None
-    plain = "".join(unicodedata.normalize("NFKC", phone).split()).replace("-", "")
-    if not plain.isascii() or not plain.removeprefix("+").isdigit() or not 5 <= len(plain) <= 20:
-        raise RefusedError("the telephone number is none", "write digits, with + and the country before a foreign one")
-    return plain
+    number = typed.phone(phone)
+    if number is None:
+        raise RefusedError(
+            "the telephone number is none",
+            "write digits, 转 before an extension, + and the country before a foreign one",
+        )
+    return typed.dialled(number)
 
 
 def _checked_ground(issuer: Issuer, new: NewGround) -> str:

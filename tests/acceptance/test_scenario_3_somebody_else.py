@@ -51,9 +51,9 @@ def test_the_firms_clerk_with_a_delegation_code_opens_a_matter(world):
     asked = {"service": "business-change", "employer": "白云云聚科技有限公司"}
     code = phone.call("POST", "/v1/wallet/delegations", asked).json["spaced"]
     window = world.device("gov-registry", frozenset({Right.CHECK_IN}))
-    granted = window.outcome(code, "business-change", reference="LS-2026-7")
+    granted = window.outcome(code, "business-change", reference="LS-2026-7", id_checked=True)
     assert (granted["outcome"], granted["beneficiary"]) == ("granted", "employer")
-    assert world.log()[-1]["marks"] == ["represented", "by-code"]
+    assert world.log()[-1]["marks"] == ["id-checked", "represented", "by-code"]
     (matter,) = window.call("GET", "/v1/matters?point=gov-registry").json["matters"]
     assert (matter["id"], matter["stage"], "deadline" in matter) == (granted["id"], "opened", False)
     world.go("2026-10-23 16:00")

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from issuer.register.entitlement import HeldGround, entitlement, last_day, longest_end
+from cards.periods import last_day
+from issuer.register.entitlement import HeldGround, entitlement, longest_end
 from tests.issuer.builders import EXAMPLE, NOON, programme
 
 BAIYUN = programme()

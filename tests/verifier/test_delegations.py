@@ -68,14 +68,28 @@ def test_a_code_is_short_checked_and_lives_seven_days(phone):
     assert (said["employer"], said["state"], said["uses"]) == (EMPLOYER, "in-force", 0)
 
 
+def test_a_code_alone_is_not_granted_before_staff_compared_the_clerks_id(world, phone, registry):
+    """Whoever found the code is somebody: without the word that the ID was compared nothing is granted, and nothing
+    is said of a printed card.
+    """
+    answer = registry.outcome(made(phone)["code"], SERVICE)
+    assert (answer["outcome"], answer["reason"]) == ("denied", "id-check-needed")
+    assert "经办人身份证" in answer["hint"]["zh"]
+    assert answer["represented"]["employer"] == EMPLOYER
+
+
 def test_the_clerk_is_served_for_the_employer_and_logged_as_represented(world, phone, registry):
-    """No phone, no ID of the holder: the code is the word. The entry is the holder's and holds no employer, no code."""
+    """The clerk's ID was compared, not the holder's. The entry is the holder's and holds no employer, no code."""
     answer = made(phone)
-    granted = registry.outcome(answer["spaced"], SERVICE, reference="GS-7")
-    assert (granted["outcome"], granted["beneficiary"], granted["assurance"]) == ("granted", "employer", "copyable")
-    assert granted["represented"] == {"employer": EMPLOYER, "ends_at": "2026-11-07T01:00:00Z"}
+    granted = registry.outcome(answer["spaced"], SERVICE, reference="GS-7", id_checked=True)
+    assert (granted["outcome"], granted["beneficiary"], granted["assurance"]) == ("granted", "employer", "delegated")
+    assert granted["represented"] == {
+        "employer": EMPLOYER, "ends_at": "2026-11-07T01:00:00Z", "service": SERVICE, "uses": 0,
+    }  # fmt: skip
     (leaf,) = world.log()
-    assert (leaf["marks"], leaf["beneficiary"], leaf["matter"]) == (["represented", "by-code"], "employer", SERVICE)
+    marks = ["id-checked", "represented", "by-code"]
+    assert (leaf["marks"], leaf["beneficiary"], leaf["matter"]) == (marks, "employer", SERVICE)
+    assert leaf["assurance"] == "delegated"
     assert leaf["holder"] == world.verifier.ledger.pseudonym(phone.card.claims.subject)
     assert not any(secret in str(leaf) for secret in (EMPLOYER, answer["code"], answer["delegation"]["id"]))
     assert [(one["uses"], one["used_at"]) for one in listed(phone)] == [(1, "2026-10-31T01:00:00Z")]
@@ -84,11 +98,11 @@ def test_the_clerk_is_served_for_the_employer_and_logged_as_represented(world, p
 def test_a_code_serves_until_its_end_and_not_at_it(world, phone, registry):
     """A second matter within the week; at the very end it is over, and the refusal is logged."""
     code = made(phone)["code"]
-    assert registry.outcome(code, SERVICE)["outcome"] == "granted"
+    assert registry.outcome(code, SERVICE, id_checked=True)["outcome"] == "granted"
     world.go("2026-11-07 08:59")
-    assert registry.outcome(code, SERVICE)["outcome"] == "granted"
+    assert registry.outcome(code, SERVICE, id_checked=True)["outcome"] == "granted"
     world.clock.advance(timedelta(minutes=1))
-    over = registry.outcome(code, SERVICE)
+    over = registry.outcome(code, SERVICE, id_checked=True)
     assert (over["outcome"], over["reason"]) == ("denied", "delegation-over")
     assert "介绍信" in over["hint"]["zh"]
     assert [leaf["outcome"] for leaf in world.log()] == ["granted", "granted", "denied"]
@@ -98,17 +112,17 @@ def test_a_code_serves_until_its_end_and_not_at_it(world, phone, registry):
 def test_the_same_operation_is_one_use(phone, registry):
     """A retry gets the first answer; the same operation with another code is a conflict."""
     code, operation = made(phone)["code"], identifier()
-    first = registry.outcome(code, SERVICE, operation)
-    again = registry.outcome(code, SERVICE, operation)
+    first = registry.outcome(code, SERVICE, operation, id_checked=True)
+    again = registry.outcome(code, SERVICE, operation, id_checked=True)
     assert (again["id"], again["replayed"], listed(phone)[0]["uses"]) == (first["id"], True, 1)
-    other = registry.check_in(made(phone)["code"], SERVICE, operation)
+    other = registry.check_in(made(phone)["code"], SERVICE, operation, id_checked=True)
     assert (other.status_code, other.json["code"]) == (409, "operation-conflict")
 
 
 def test_an_overheard_call_is_no_second_use(phone, registry):
     """The device's signed call names itself in the ledger, as for every card without a proof of its own."""
     code = made(phone)["code"]
-    body = {"presentation": code, "service": SERVICE}
+    body = {"presentation": code, "service": SERVICE, "id_checked": True}
     sent = registry.signed("POST", "/v1/check-ins", body)
     assert registry.world.client.post("/v1/check-ins", **sent).json["outcome"] == "granted"
     sent["headers"]["Idempotency-Key"] = identifier()
@@ -140,7 +154,7 @@ def test_the_holder_takes_a_code_back(phone, registry, world):
     assert listed(theirs) == []
     assert revoke(phone, answer["delegation"]["id"]).json["state"] == "revoked"
     assert revoke(phone, answer["delegation"]["id"]).json["state"] == "revoked"
-    assert registry.outcome(answer["code"], SERVICE)["reason"] == "delegation-over"
+    assert registry.outcome(answer["code"], SERVICE, id_checked=True)["reason"] == "delegation-over"
 
 
 @pytest.mark.parametrize("status", [Status.REVOKED, Status.SUSPENDED])
@@ -148,7 +162,7 @@ def test_the_card_must_hold_at_each_use(world, phone, registry, status):
     """A code outlives no card."""
     code = made(phone)["code"]
     world.set_status(phone.card, status)
-    assert registry.outcome(code, SERVICE)["reason"] == status.name.lower()
+    assert registry.outcome(code, SERVICE, id_checked=True)["reason"] == status.name.lower()
     refused = make(phone)
     assert (refused.status_code, refused.json["code"], refused.json["reason"]) == (
         409,
@@ -165,7 +179,7 @@ def test_a_new_card_of_the_same_holder_carries_the_code_on(world, phone, registr
     registry.outcome(newer.shown(), SERVICE)
     world.verifier.known.register(newer.token, newer.claims)
     world.set_status(phone.card, Status.REVOKED)
-    assert registry.outcome(code, SERVICE)["outcome"] == "granted"
+    assert registry.outcome(code, SERVICE, id_checked=True)["outcome"] == "granted"
 
 
 def test_a_look_tells_whose_clerk_it_is_and_is_confirmed(world, phone, registry):
@@ -174,15 +188,19 @@ def test_a_look_tells_whose_clerk_it_is_and_is_confirmed(world, phone, registry)
     look = registry.call("POST", "/v1/verifications", {"presentation": code}).json
     assert (look["valid"], look.get("needs", []), look["represented"]["employer"]) == (
         True,
-        [],
+        ["id_check"],
         EMPLOYER,
     )
     entitled = {one["code"]: one.get("reason") for one in look["services"]}
     assert (entitled[SERVICE], entitled["business-closure"]) == (None, "delegation-elsewhere")
-    body = {"look": look["id"], "service": SERVICE}
+    assert (look["assurance"], look["represented"]["service"]) == ("delegated", SERVICE)
+    assert "经办人" in look["hint"]["zh"]
+    body = {"look": look["id"], "service": SERVICE, "id_checked": True}
     confirmed = registry.call("POST", "/v1/check-ins", body).json
     assert (confirmed["outcome"], confirmed["beneficiary"]) == ("granted", "employer")
-    assert world.log()[-1]["marks"] == ["represented", "by-code"]
+    assert world.log()[-1]["marks"] == ["id-checked", "represented", "by-code"]
+    again = registry.call("POST", "/v1/verifications", {"presentation": code}).json["represented"]
+    assert (again["uses"], again["used_at"]) == (1, "2026-10-31T01:00:00Z")
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from tests.web.phone import Phone
 pytestmark = pytest.mark.browser
 
 AXE = (Path(__file__).parents[2] / "node_modules/axe-core/axe.min.js").read_text()
+UNKNOWN = f"https://card.example/t?p={'0' * 32}&c={'0' * 16}"  # a counting tag's that was never personalised
 LOOKS = [("zh", "light"), ("en", "dark")]
 
 
@@ -73,7 +74,10 @@ def test_every_screen_of_the_counter_is_accessible(opened, site, look):
     found["refused"] = violations(page)
     tablet.next()
     tablet.paste("hello")
-    tablet.problem()
+    page.locator("#scan-note").wait_for()
+    found["note"] = violations(page)
+    tablet.paste(UNKNOWN)
+    assert tablet.problem() == "card-unknown"
     found["problem"] = violations(page)
     assert {name: list_ for name, list_ in found.items() if list_} == {}
 

@@ -90,6 +90,86 @@ def test_a_phone_left_before_the_camera_is_one_visitor(opened_with_camera, film,
     tablet.shows("identity")
 
 
+def test_the_next_visitors_card_held_up_meanwhile_is_read_at_once(opened_with_camera, film, site):
+    """Another card is another visitor: held before the camera while the answer is still shown, no gap is waited for."""
+    film.show(None)
+    tablet = filming(opened_with_camera, site, "hosp-mch")
+    tablet.page.click("text=优先挂号")
+    film.show(code_of(site.printed("gold")))
+    tablet.page.click("#id-confirm")
+    assert tablet.outcome() == ("granted", "")
+    film.show(code_of(site.printed("silver")))
+    tablet.page.wait_for_timeout(1500)
+    tablet.next()
+    tablet.shows("identity")
+    expect(tablet.page.locator("[data-view=identity] .tier")).to_contain_text("银卡")
+
+
+def test_a_foreign_code_is_a_short_note_and_the_camera_goes_on(opened_with_camera, film, site):
+    """An advertisement, a payment code: said where it was scanned; the card after it is read."""
+    film.show(None)
+    tablet = filming(opened_with_camera, site)
+    film.show(code_of("https://example.com/buy-now"))
+    expect(tablet.page.locator("#scan-note")).to_contain_text("无法识别此码")
+    tablet.shows("scan")
+    film.show(code_of(site.printed("gold")))
+    tablet.shows("identity")
+
+
+def side_by_side(*texts: str) -> Image.Image:
+    """Return several codes in one picture."""
+    codes = [code_of(text).resize((500, 500)) for text in texts]
+    picture = Image.new("L", (1060, 1060), 255)
+    for number, code in enumerate(codes):
+        picture.paste(code, (20 + 520 * (number % 2), 20 + 520 * (number // 2)))
+    return picture
+
+
+def test_of_several_codes_ours_is_read(opened_with_camera, film, site):
+    """A poster beside the phone blocks nothing."""
+    film.show(None)
+    tablet = filming(opened_with_camera, site)
+    film.show(side_by_side("https://example.com/poster", site.printed("gold")))
+    tablet.shows("identity")
+
+
+def test_two_cards_in_one_picture_are_not_chosen_between(opened_with_camera, film, site):
+    """Whose visit it is nobody guesses: one code alone is asked for."""
+    film.show(None)
+    tablet = filming(opened_with_camera, site)
+    film.show(side_by_side(site.printed("gold"), site.printed("silver")))
+    expect(tablet.page.locator("#scan-note")).to_contain_text("只出示一个")
+    tablet.shows("scan")
+
+
+def test_a_camera_that_is_taken_away_is_said_to_be_and_tried_again(opened_with_camera, film, site):
+    """Unplugged or no longer allowed: not 就绪; it comes back by itself where it can."""
+    film.show(None)
+    tablet = filming(opened_with_camera, site)
+    tablet.page.evaluate(
+        "() => document.getElementById('video').srcObject.getVideoTracks()[0].dispatchEvent(new Event('ended'))"
+    )
+    expect(tablet.page.locator("#camera-state")).to_contain_text("已断开")
+    expect(tablet.page.locator("#camera-state")).to_have_text("就绪")
+    film.show(code_of(site.printed("gold")))
+    tablet.shows("identity")
+
+
+def test_a_decoder_that_does_not_load_is_said_and_the_scanner_still_works(browser, film, site):
+    """The picture is there and nothing reads it: staff are sent to the scanner, not left to wait."""
+    arguments = ["--no-sandbox", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
+    made = browser.browser_type.launch(executable_path=CHROMIUM, args=arguments)
+    page = made.new_context(base_url=site.base, locale="zh-CN", service_workers="block").new_page()
+    page.route("**/*.wasm", lambda route: route.abort())
+    page.goto("/counter")
+    tablet = Tablet(lambda _path: page, site)
+    page.click("#camera-toggle")
+    expect(page.locator("#camera-state")).to_contain_text("暂不能识别")
+    tablet.wedge(site.printed("gold"))
+    tablet.shows("identity")
+    made.close()
+
+
 def test_a_camera_that_is_refused_is_said_to_be(opened, site):
     """The page works on without: scanner and paste."""
     tablet = Tablet(opened, site)

@@ -55,7 +55,7 @@ def test_a_phones_full_code_is_proved_and_its_short_code_asks_for_it(opened, sit
     phone, page = Phone(opened, site), opened("/check?lang=en", viewport=PHONE)
     assert "full code" in ask(page, phone.copied(), "card-unknown")
     phone.choose("full")
-    assert "not a screenshot" in ask(page, phone.copied(), "valid")
+    assert "last 45 seconds" in ask(page, phone.copied(), "valid")
 
 
 def test_an_altered_card_is_not_valid_and_another_text_cannot_be_read(opened, site):
@@ -153,7 +153,7 @@ def test_a_blocked_card_is_not_valid_without_the_system_either(opened, site):
     site.publish()
     page = away(opened("/check", viewport=PHONE))
     said = ask(page, card_text(card.token, site.office.desk.programme), "invalid")
-    assert "这张卡已停用" in said
+    assert "这张卡已作废" in said
     assert "由本机核对" in said
 
 
@@ -165,7 +165,7 @@ def test_a_phones_code_is_judged_without_the_system(opened, site):
     phone.choose("short")
     short = phone.copied()
     page = away(opened("/check", viewport=PHONE))
-    assert "不是截图" in ask(page, fresh, "valid")
+    assert "45 秒内" in ask(page, fresh, "valid")
     assert "完整码" in ask(page, short, "card-unknown")
     ask(page, "hello", "malformed")
     site.clock.advance(timedelta(seconds=70))

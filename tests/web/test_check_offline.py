@@ -20,7 +20,7 @@ def test_the_page_starts_and_judges_with_no_server_there(opened_offline, served)
     said = ask(page, valid, "valid")
     assert "金卡" in said
     expect(page.locator("#here")).to_contain_text("由本机核对")
-    assert "这张卡已停用" in ask(page, revoked, "invalid")
+    assert "这张卡已作废" in ask(page, revoked, "invalid")
     assert "无法识别" in ask(page, "hello", "malformed")
     served.start()
     ask(page, valid, "valid")

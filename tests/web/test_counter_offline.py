@@ -53,7 +53,7 @@ def test_a_revoked_card_is_refused_offline(opened_offline, served):
     tablet.renewed()
     served.stop()
     assert tablet.shown(card) == ("denied", "revoked")
-    expect(tablet.page.locator("[data-view=outcome]")).to_contain_text("这张卡已停用，不再有效。")
+    expect(tablet.page.locator("[data-view=outcome]")).to_contain_text("这张卡已作废，不再有效。")
     expect(tablet.page.locator("[data-view=outcome]")).to_contain_text("35912660")
     served.start()
     row = tablet.sent(1)[0]

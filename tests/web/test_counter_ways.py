@@ -100,15 +100,53 @@ def test_the_digits_survive_letters_under_any_layout(tablet, site):
 
 
 def test_a_scan_that_no_key_explains_tells_of_the_layout(tablet):
-    """The remedy is in the scanner's manual, or the form in digits."""
+    """The remedy is in the scanner's manual, or the form in digits; the next scan is awaited at once."""
     pressed = [["IntlBackslash", "ä", False]] * 80
     for _ in range(30):  # it listens a moment after it is shown
         tablet.page.evaluate(PRESS, [[*pressed, ["Enter", "Enter", False]], None])
-        if tablet.page.locator("[data-view=problem]").is_visible():
+        if tablet.page.locator("#scan-note").is_visible():
             break
         tablet.page.wait_for_timeout(200)
-    assert tablet.problem() == "malformed"
-    expect(tablet.page.locator("[data-view=problem] .note")).to_contain_text("美式键盘")
+    expect(tablet.page.locator("#scan-note")).to_contain_text("美式键盘")
+    tablet.shows("scan")
+
+
+@pytest.mark.parametrize("digits", [False, True], ids=["base45", "digits"])
+def test_a_scanner_without_enter_is_read_after_a_pause(tablet, site, digits):
+    """Its burst has ended: nobody waits for a key that never comes."""
+    tablet.page.evaluate(PRESS, [keys(site.printed("gold", digits=digits), lambda code, typed: typed)[:-1], None])
+    tablet.shows("identity")
+    expect(tablet.page.locator("#scanner-state")).to_have_text("就绪", use_inner_text=False)
+
+
+def test_a_scanner_that_holds_alt_is_read(tablet, site):
+    """Some send each character with Alt down; a person's shortcut alone stays a shortcut."""
+    held = PRESS.replace("shiftKey, bubbles", "shiftKey, altKey: true, bubbles")
+    tablet.page.evaluate(held, [keys(site.printed("gold"), lambda code, typed: typed), None])
+    tablet.shows("identity")
+
+
+@pytest.mark.parametrize("way", ["]Q1{}", "SCAN {}", "{}\r\n"], ids=["symbology", "own prefix", "line break"])
+def test_what_a_scanner_adds_is_not_the_visitors_fault(tablet, site, way):
+    """A prefix or a line break: the code in it is found."""
+    tablet.wedge(way.format(site.printed("gold")).strip())
+    tablet.shows("identity")
+
+
+def test_blanks_written_as_in_an_address_are_blanks(tablet, site):
+    """A code forwarded in a link's manner."""
+    tablet.paste(site.printed("gold").replace(" ", "%20"))
+    tablet.shows("identity")
+
+
+def test_half_a_scan_says_so(tablet):
+    """Twenty keys that are no code, and no Enter: a note rather than silence."""
+    for _ in range(30):
+        tablet.page.evaluate(PRESS, [[["KeyX", "x", False]] * 24, None])
+        tablet.page.wait_for_timeout(600)
+        if tablet.page.locator("#scan-note").is_visible():
+            break
+    expect(tablet.page.locator("#scan-note")).to_contain_text("不完整")
 
 
 def test_a_card_tapped_on_the_tablet_is_read(opened, site):

@@ -60,7 +60,7 @@ def test_the_sentences_of_every_reason_can_be_kept():
     """A device that judges by itself says what the server would have said."""
     told = client().get("/words/reasons.json").json
     assert told.keys() == REASONS.keys()
-    assert told["revoked"]["sentence"] == {"zh": "这张卡已停用，不再有效。", "en": "This card is no longer valid."}
+    assert told["revoked"]["sentence"] == {"zh": "这张卡已作废，不再有效。", "en": "This card is no longer valid."}
     assert told["quota-spent"]["call"] == "department"
 
 

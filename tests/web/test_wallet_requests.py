@@ -102,6 +102,8 @@ def test_a_clerk_uses_a_code_that_is_shown_once_and_taken_back(opened, site):
     tablet = Tablet(opened, site, "gov-registry")
     tablet.page.click("text=企业变更登记")
     tablet.wedge(digits)
+    tablet.shows("look")
+    tablet.page.click("#clerk-confirm")
     assert tablet.outcome() == ("granted", "")
     tablet.next()
     page.click(".doings:visible [value=bookings]")

@@ -15,7 +15,7 @@ from edge.openapi import describe
 from ledger.bookings import Booking
 from ledger.values import Outcome
 from verifier.api.asking import Asking, given
-from verifier.counter.answering import assurance_word, represented
+from verifier.counter.answering import represented
 from verifier.counter.answers import (
     BookingView,
     ChangeAnswer,
@@ -30,6 +30,7 @@ from verifier.counter.answers import (
 )
 from verifier.counter.booking_views import booking_view
 from verifier.counter.changes import TARGET_PROBLEMS, Change
+from verifier.counter.lifting import assurance_of
 from verifier.counter.looks import Looked, ServiceSeen
 from verifier.counter.phrasing import quotas_left, tier_words
 from verifier.service import Verifier
@@ -153,7 +154,7 @@ def _look_answer(verifier: Verifier, looked: Looked, at: datetime) -> LookAnswer
         expires_at=rfc3339(looked.look.expires_at),
         tier=UNSET if card is None else card.tier,
         tier_name=UNSET if card is None else tier_words(verifier.programme, card),
-        assurance=assurance_word(looked.verdict),
+        assurance=assurance_of(looked.asked.delegation, looked.verdict) or UNSET,
         holder=UNSET if card is None else verifier.answering.holder(looked.asked.point.department, card),
         needs=looked.needs,
         represented=represented(looked.asked.delegation),

@@ -6,6 +6,8 @@ import msgspec
 from flask import Blueprint, Response, request
 
 from accounts.http import Authenticator
+from cards.claims import Form
+from cards.periods import last_day
 from cards.programme.types import Assurance
 from cards.verify import RefusedCard, verify_presentation
 from edge.http import answer, read_body, request_instant
@@ -29,7 +31,11 @@ class PublicCheck(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class PublicAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Valid or not, tier, until when. No name, no quota."""
+    """Valid or not, tier, until when. No name, no quota.
+
+    `valid_until` is the card's own end and `last_day` its last local day, as the printed face has it. Of a phone's card
+    they are told where the issuer can be asked: its token ends long before.
+    """
 
     valid: bool
     reason: str | None
@@ -38,6 +44,7 @@ class PublicAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     tier: str | None = None
     tier_name: Words | None = None
     valid_until: str | None = None
+    last_day: str | None = None
     proved: bool = False
 
 
@@ -145,6 +152,7 @@ def _checked(verifier: Verifier, asking: Asking, body: PublicCheck) -> PublicAns
     card = verdict.card
     if card is None:
         raise Problem("malformed")
+    until = verifier.entitled_until(card.card_id, at) if card.form is Form.PHONE else card.expires_at
     return PublicAnswer(
         valid=True,
         reason=None,
@@ -152,6 +160,7 @@ def _checked(verifier: Verifier, asking: Asking, body: PublicCheck) -> PublicAns
         server_time=rfc3339(at),
         tier=card.tier,
         tier_name=tier_words(verifier.programme, card),
-        valid_until=rfc3339(card.expires_at),
+        valid_until=None if until is None else rfc3339(until),
+        last_day=None if until is None else last_day(until, verifier.programme.zone).isoformat(),
         proved=not isinstance(verdict, RefusedCard) and verdict.assurance is Assurance.PROVED,
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, time
 from typing import Any
 
 import msgspec
@@ -12,18 +11,15 @@ from accounts.rights import Right
 from cards.programme.export import programme_json
 from cards.programme.types import Point, Programme, Service
 from edge.http import answer, request_instant
-from edge.instants import rfc3339
 from edge.openapi import describe
 from edge.packing import packed
 from edge.problems import Problem
-from ledger.millis import from_millis
-from ledger.values import Entry, Query
 from verifier.api.asking import Asking
-from verifier.counter.answers import Words
-from verifier.counter.checking_in import ledger_problems
+from verifier.api.todays import Today, todays
+from verifier.counter.answers import Contact, Words
+from verifier.rules.entitlement import numbers_of
 from verifier.service import Verifier
 
-RECENT = 20
 _PUBLIC_CACHE = {"Cache-Control": "public, max-age=300"}
 
 
@@ -39,7 +35,8 @@ class PointService(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     """One service of a point, as its counter needs it.
 
     `reference_choices`, where there are any, are the only values of the reference. `look_first`: its counter looks
-    before it checks in. `includes` and `own_expense` are the staff's checklist.
+    before it checks in. `includes` and `own_expense` are the staff's checklist; `materials`, `steps`, `notes` and
+    `numbers` are what staff tell whoever asks.
     """
 
     code: str
@@ -58,6 +55,10 @@ class PointService(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     includes: tuple[Words, ...] = ()
     own_expense: tuple[Words, ...] = ()
     booking_fields: tuple[FieldLabel, ...] = ()
+    materials: tuple[Words, ...] = ()
+    steps: tuple[Words, ...] = ()
+    notes: tuple[Words, ...] = ()
+    numbers: tuple[Contact, ...] = ()
 
 
 class PointView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -70,31 +71,6 @@ class PointView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     phones: tuple[str, ...] = ()
     digits_only: bool = False
     services: tuple[PointService, ...] = ()
-
-
-class EntrySeen(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One entry of today's list: no name, no holder."""
-
-    id: str
-    at: str
-    kind: str
-    outcome: str
-    service: str
-    tier: str | None = None
-    reason: str | None = None
-    voided: bool = False
-    visit_ends_at: str | None = None
-
-
-class Today(msgspec.Struct, frozen=True, kw_only=True):
-    """A point's day: its counts and its last entries."""
-
-    point: str
-    date: str
-    granted: int
-    denied: int
-    entries: tuple[EntrySeen, ...]
-    server_time: str
 
 
 def add_points(found: Blueprint, verifier: Verifier, asking: Asking) -> None:
@@ -131,7 +107,7 @@ def add_points(found: Blueprint, verifier: Verifier, asking: Asking) -> None:
         caller = asking.authenticate(request)
         if not caller.may_some(Right.CHECK_IN, code):
             raise caller.refusal(Right.CHECK_IN, code)
-        return answer(todays(verifier, code, request_instant()))
+        return answer(todays(verifier.programme, verifier.ledger, code, request_instant()))
 
 
 def point_view(programme: Programme, place: Point) -> PointView:
@@ -168,6 +144,10 @@ def _point_service(programme: Programme, service: Service) -> PointService:
         includes=tuple(Words.of(text) for text in service.includes),
         own_expense=tuple(Words.of(text) for text in service.own_expense),
         booking_fields=_booking_fields(programme, service),
+        materials=tuple(Words.of(text) for text in service.materials),
+        steps=tuple(Words.of(text) for text in service.steps),
+        notes=tuple(Words.of(text) for text in service.notes),
+        numbers=tuple(Contact(Words.of(label), number) for label, number in numbers_of(programme, service)),
     )
 
 
@@ -176,36 +156,3 @@ def _booking_fields(programme: Programme, service: Service) -> tuple[FieldLabel,
     fields = () if rule is None else rule.fields
     asked = (one for one in fields if not one.services or service.code in one.services)
     return tuple(FieldLabel(code=one.code, label=Words.of(one.label), kind=one.kind) for one in asked)
-
-
-def todays(verifier: Verifier, point: str, at: datetime) -> Today:
-    """Return a point's local day up to `at`."""
-    zone = verifier.programme.zone
-    local = at.astimezone(zone)
-    since = datetime.combine(local.date(), time(), zone).astimezone(UTC)
-    query = Query(since=since, point=point, limit=RECENT)
-    with ledger_problems():
-        page, counts = verifier.ledger.entries(query), verifier.ledger.counts(query)
-    return Today(
-        point=point,
-        date=local.date().isoformat(),
-        granted=counts.get("granted", 0),
-        denied=counts.get("denied", 0),
-        entries=tuple(_seen(entry) for entry in page.entries),
-        server_time=rfc3339(at),
-    )
-
-
-def _seen(entry: Entry) -> EntrySeen:
-    leaf = entry.leaf
-    return EntrySeen(
-        id=entry.id,
-        at=rfc3339(leaf.recorded_at),
-        kind=leaf.kind,
-        outcome=leaf.outcome or "granted",
-        service=leaf.service,
-        tier=leaf.tier,
-        reason=leaf.reason,
-        voided=entry.voided,
-        visit_ends_at=None if leaf.visit is None else rfc3339(from_millis(leaf.visit.ends_at)),
-    )

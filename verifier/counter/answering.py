@@ -12,7 +12,7 @@ from cards.claims import CardClaims
 from cards.offline_record import sign_time
 from cards.programme.types import Service, Text
 from cards.promise import INTEGRATION, Promise, sign_promise
-from cards.verify import RefusedCard, Verified
+from cards.verify import Verified
 from edge.encoding import b64u
 from edge.instants import rfc3339, to_epoch
 from edge.sealing import derive, keyed_hash
@@ -20,6 +20,7 @@ from keys.signer import Signer
 from verifier.counter.answers import BookingView, CheckInAnswer, HolderView, Represented, Words
 from verifier.counter.booking_views import booking_view, window_values
 from verifier.counter.checking_in import VOID_WINDOW, Judged
+from verifier.counter.lifting import assurance_of
 from verifier.counter.looks import Looked, ServiceSeen
 from verifier.counter.phrasing import (
     card_values,
@@ -43,6 +44,10 @@ CLOCK_TOLERANCE: Final = timedelta(seconds=30)
 LOOKED: Final = Text(zh="卡有效，尚未办理", en="The card is valid; nothing is recorded yet")
 CONFIRM: Final = Text(zh="请确认服务后点击办理。", en="Choose the service and confirm.")
 ID_CHECK: Final = REASONS["id-check-needed"].hint
+CLERK_CHECK: Final = Text(
+    zh="请核对经办人身份证和单位名称（介绍信或工作证），一致后再登记。",
+    en="Compare the clerk's ID with the person, and the firm's papers with the employer's name; then confirm.",
+)
 
 
 class Answering:
@@ -80,7 +85,8 @@ class Answering:
     def look_words(self, looked: Looked, at: datetime) -> tuple[Words, Words]:
         """Return the sentence and the hint of a look."""
         if looked.reason is None:
-            return Words.of(LOOKED), Words.of(ID_CHECK if looked.needs else CONFIRM)
+            asked_for = CLERK_CHECK if looked.asked.delegation is not None else ID_CHECK
+            return Words.of(LOOKED), Words.of(asked_for if looked.needs else CONFIRM)
         programme = looked.documents.programme
         values = {} if looked.card is None else card_values(programme, looked.card, at)
         return refused_words(programme, looked.asked.services[0], looked.reason, values)
@@ -122,7 +128,7 @@ class Answering:
             server_time=server_time,
             tier=UNSET if card is None else card.tier,
             tier_name=tier_name,
-            assurance=assurance_word(judged.verdict),
+            assurance=assurance_of(intent.delegation, judged.verdict) or UNSET,
             holder=UNSET if card is None else self.holder(intent.point.department, card),
             quotas=quotas,
             visit=UNSET if outcome.visit is None else visit_times(outcome.visit, re_entry=outcome.re_entry),
@@ -149,7 +155,9 @@ class Answering:
             values |= window_values(programme, judged.booking, at)
         if outcome.reason == "not-offered-here":
             service = _told_service(judged)
-        return refused_words(programme, service, outcome.reason, values)
+        message, hint = refused_words(programme, service, outcome.reason, values)
+        clerk = outcome.reason == "id-check-needed" and judged.intent.delegation is not None
+        return message, Words.of(CLERK_CHECK) if clerk else hint
 
 
 def _told_service(judged: Judged) -> Service:
@@ -168,12 +176,11 @@ def _booking(judged: Judged) -> BookingView | UnsetType:
 
 def represented(delegation: Delegation | None) -> Represented | UnsetType:
     """Return whom a clerk with a delegation code comes for, left out where no code was shown."""
-    return UNSET if delegation is None else Represented(delegation.employer, rfc3339(delegation.ends_at))
-
-
-def assurance_word(verdict: Verified | RefusedCard) -> str | UnsetType:
-    """Return how far a presentation proved itself, left out where it was refused."""
-    return verdict.assurance.word if isinstance(verdict, Verified) else UNSET
+    if delegation is None:
+        return UNSET
+    used_at = UNSET if delegation.used_at is None else rfc3339(delegation.used_at)
+    ends_at = rfc3339(delegation.ends_at)
+    return Represented(delegation.employer, ends_at, delegation.service, delegation.uses, used_at)
 
 
 def clock_off_by(client_time: int | None, at: datetime) -> int | UnsetType:

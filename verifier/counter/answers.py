@@ -148,10 +148,15 @@ class Contact(msgspec.Struct, frozen=True):
 
 
 class Represented(msgspec.Struct, frozen=True):
-    """Whom an employer's clerk comes for, as the holder named it with the code, and until when the code serves."""
+    """Whom an employer's clerk comes for, as the holder named it with the code; for which service the code serves and
+    until when; how often it was used before, and when last.
+    """
 
     employer: str
     ends_at: str
+    service: str
+    uses: int = 0
+    used_at: str | UnsetType = UNSET
 
 
 class BookingView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

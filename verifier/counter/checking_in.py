@@ -38,6 +38,7 @@ from verifier.counter.commitments import Commitment
 from verifier.counter.entries import draft_by
 from verifier.counter.intents import Intent, Use
 from verifier.counter.known_cards import KnownCards
+from verifier.counter.lifting import CodeShown, assurance_of, code_shown, delegated, lifted
 from verifier.counter.misfits import NOBODY_TOLD, Misfits
 from verifier.records.bookings import BookingDetails
 from verifier.records.challenges import AnswerOf
@@ -61,9 +62,6 @@ CALL_WINDOW = 3 * MAX_SKEW
 ASSURANCE_REASONS = frozenset({"id-check-needed", "assurance-too-low"})
 """Reasons that say how far the card was proved, not that it does not hold."""
 
-
-LIFTED = frozenset({"proof-missing", "stale-proof", "clock-ahead", "assurance-too-low"})
-"""What of step 6 a supervisor's override lifts: how the card was shown, never whether it holds."""
 
 WAIVED = frozenset({"booking-too-early", "already-in"})
 """What of steps 9 and 10 a supervisor's override lifts: an hour, a visit nobody closed. No tier, quota or choice."""
@@ -144,7 +142,8 @@ class CheckInService:
             least=intent.service.least_assurance,
             vouched=intent.vouched,
             tag=intent.tag,
-            lifts=intent.override is not None or intent.delegation is not None,
+            lifts=intent.override is not None,
+            code=code_shown(intent.delegation, intent.service, at),
             looked_at=intent.looked_at,
         )
         operation = operation_of(intent, verdict)
@@ -204,14 +203,16 @@ class CheckInService:
         vouched: bool,
         tag: TagRead | None = None,
         lifts: bool = False,
+        code: CodeShown | None = None,
         looked_at: datetime | None = None,
         provisional: bool = False,
     ) -> Verified | RefusedCard:
         """Steps 2 to 6 for one presentation; a chip's challenge and a tag's count are taken here.
 
         `reader`: the device that asks; a chip's challenge and a tag's count belong to it. `least`: the assurance that
-        the service takes. `vouched`: somebody answers for who is here. `lifts`: how the card was shown is not held
-        against it. `looked_at`: when the look was taken that this confirms. `provisional`: this is a look.
+        the service takes. `vouched`: staff answer for who is here. `lifts`: how the card was shown is not held
+        against it. `code`: a delegation's code named the card. `looked_at`: when the look was taken that this confirms.
+        `provisional`: this is a look.
         """
         replayed = None if tag is None else self._store.tags.refusal(tag, reader, at)
         verdict = verify_presentation(
@@ -230,6 +231,8 @@ class CheckInService:
             self._misfits.tell(verdict, at)
         # What the card itself is refused for is told first; an ID compared makes an old link no fresher.
         if replayed is None or (isinstance(verdict, RefusedCard) and verdict.reason not in ASSURANCE_REASONS):
+            if code is not None:
+                return delegated(verdict, code, documents, at, vouched=vouched, provisional=provisional)
             return lifted(verdict, documents, at, id_checked=vouched) if lifts else verdict
         return RefusedCard(replayed, verdict.card, verdict.token_digest)
 
@@ -348,22 +351,6 @@ def chosen_booking(wanted: Use, programme: Programme, bookings: tuple[Booking, .
     return booking_for(bookings, service, at) or misplaced(programme, bookings, service, at)
 
 
-def lifted(
-    verdict: Verified | RefusedCard, documents: Documents, at: datetime, *, id_checked: bool
-) -> Verified | RefusedCard:
-    """Step 6 under a supervisor's override: a card that holds, however it was shown. What steps 2 to 5 found stays.
-
-    Who lifts how a card is shown has compared the person's ID with it.
-    """
-    if isinstance(verdict, Verified) or verdict.card is None or verdict.reason not in LIFTED:
-        return verdict
-    card = verdict.card
-    if not id_checked:
-        return RefusedCard("id-check-needed", card, verdict.token_digest)
-    answer = documents.trust.status.status(card.status_uri, card.status_index, at)
-    return Verified(card, verdict.token_digest, Assurance.COPYABLE, None, answer.freshness, needs_id_check=False)
-
-
 def claim_of(verdict: Verified, at: datetime, tag: TagRead | None = None, call: str | None = None) -> ProofClaim | None:
     """Return the claim that a proof makes; kept past its own life, the late window and the leeway between clocks.
 
@@ -399,7 +386,7 @@ def draft_of(intent: Intent, verdict: Verified | RefusedCard, documents: Documen
         beneficiary=intent.beneficiary.value,
         tier=None if card is None else card.tier,
         form=None if card is None else card.form.value,
-        assurance=verdict.assurance.word if isinstance(verdict, Verified) else None,
+        assurance=assurance_of(intent.delegation, verdict),
         card=None if card is None else card.card_id,
         token=verdict.token_digest if card is None else None,
         reference=intent.reference,

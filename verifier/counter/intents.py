@@ -64,8 +64,8 @@ class Intent(Use):
 
     @property
     def vouched(self) -> bool:
-        """Whether somebody answers for who is here: staff who compared an ID, or the holder's phone with a code."""
-        return self.id_checked or self.represented or self.delegation is not None
+        """Whether staff answer for who is here: they compared the ID of the holder, or of an employer's clerk."""
+        return self.id_checked or self.represented
 
     @property
     def request(self) -> bytes:

@@ -17,6 +17,7 @@ from ledger.values import CheckIn, Figure, Operation, Taken, Usage, VisitState
 from verifier.counter.checking_in import CheckInService, check_in_of, claim_of, judged_use, ledger_problems
 from verifier.counter.entries import draft_by
 from verifier.counter.intents import Use
+from verifier.counter.lifting import code_shown
 from verifier.records.store import Access, Look, VerifierStore
 from verifier.records.tags import TagRead
 from verifier.rules.delegations import Delegation
@@ -107,9 +108,9 @@ class Looks:
                 at,
                 reader=asked.caller.id,
                 least=asked.services[0].least_assurance,
-                vouched=delegation is not None,
+                vouched=False,
                 tag=asked.tag,
-                lifts=delegation is not None,
+                code=code_shown(delegation, asked.services[0], at),
                 provisional=True,
             )
             reason = self._reason(asked, verdict, at)

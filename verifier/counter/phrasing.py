@@ -14,7 +14,7 @@ from ledger.values import Figure, Outcome, Taken, VisitState
 from verifier.counter.answers import Contact, ExcludedBy, PlaceView, QuotaLeft, VisitTimes, Words
 from verifier.rules.entitlement import places_of, quota_of_limit
 from verifier.rules.reasons import REASONS, Call, Reason, Values
-from verifier.rules.wording import BENEFICIARIES, UNITS, join, say_date, say_moment
+from verifier.rules.wording import BENEFICIARIES, UNITS, join, say_date, say_last_day, say_moment
 
 GRANTED: Final = Text(zh="可以使用：{service}", en="Granted: {service}")
 GRANTED_UNTIL: Final = Text(zh="可以使用：{service}，至 {ends}", en="Granted: {service}, until {ends}")
@@ -119,7 +119,7 @@ def card_values(programme: Programme, card: CardClaims, at: datetime) -> dict[st
     tier = programme.tiers.get(card.tier)
     return {
         "tier": tier.name if tier else Text(zh=card.tier, en=card.tier),
-        "expired": say_date(card.expires_at, programme.zone, at),
+        "expired": say_last_day(card.expires_at, programme.zone, at),
         "starts": say_date(card.not_before, programme.zone, at),
     }
 

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from cards.programme.types import BookingBasis, BookingRule, Programme, Service, UseWindow
 from ledger.bookings import Booking, BookingState, Window
-from verifier.rules.fields import Fields
+from verifier.rules.fields import NAME_BOARD, Fields
 
 TOO_LATE, TOO_EARLY, MISSED = "booking-too-late", "booking-too-early", "booking-missed"
 
@@ -115,8 +115,20 @@ def _needs_lead(old: Booking, old_rule: BookingRule, wanted: BookingPlan, new_ru
 
 
 def delayed(old: Booking, rule: BookingRule, service: Service, expected: datetime) -> Window:
-    """Return the window of a booking now expected at another time: its period stays that of the schedule."""
-    return window_around(rule, service, old.window.scheduled_at, expected)
+    """Return the window of a booking now expected at another time: its period stays that of the schedule.
+
+    A delayed departure is open no later than before: its passengers report by the time that they know.
+    """
+    window = window_around(rule, service, old.window.scheduled_at, expected)
+    if departs(rule, service):
+        window = replace(window, opens_at=min(window.opens_at, old.window.opens_at))
+    return window
+
+
+def departs(rule: BookingRule, service: Service) -> bool:
+    """Whether a service sees its holder off: a journey at whose end nobody is met with a name board."""
+    met = any(field.code == NAME_BOARD and service.code in field.services for field in rule.fields)
+    return rule.basis is BookingBasis.JOURNEY and not met
 
 
 def reopened(old: Booking, until: datetime, at: datetime) -> Window:

@@ -24,6 +24,8 @@ _BETWEEN = re.compile(r"[\s·.-]+")
 CODE_MOST: Final = 40
 """The longest text that is read as a code, its spaces and dashes counted."""
 OVER, ELSEWHERE = "delegation-over", "delegation-elsewhere"
+ASSURANCE: Final = "delegated"
+"""The word of the API and the log for a use by code: no card and no phone was there, staff compared the clerk's ID."""
 
 _KINDS: Final = (
     ProblemKind(

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from cards.periods import Period, period_of
-from cards.programme.types import Beneficiary, Mode, Point, Programme, Quota, QuotaScope, Service
+from cards.programme.types import Beneficiary, Mode, Point, Programme, Quota, QuotaScope, Service, Text
 from ledger.values import Charge, Choice, VisitWindow
 
 
@@ -158,6 +158,21 @@ def quota_of_limit(programme: Programme, limit: str) -> Quota:
 def places_of(programme: Programme, service: Service) -> tuple[Point, ...]:
     """Return the points that offer a service, in the programme's order."""
     return tuple(point for point in programme.points.values() if service.code in point.services)
+
+
+def numbers_of(programme: Programme, service: Service) -> tuple[tuple[Text, str], ...]:
+    """Return whom to call about a service: the place's own numbers where there is one place, then the departments'.
+
+    Each number comes once, under the name that it is listed by first.
+    """
+    places = places_of(programme, service)
+    told = [(phone.label, phone.number) for phone in (places[0].phones if len(places) == 1 else ())]
+    for department in (programme.departments[code] for code in service.departments):
+        told += [(department.name, phone.number) for phone in department.phones]
+    named: dict[str, Text] = {}
+    for label, number in told:
+        named.setdefault(number, label)
+    return tuple((label, number) for number, label in named.items())
 
 
 def entitled_services(programme: Programme, tier: str) -> Mapping[str, bool]:

@@ -14,15 +14,16 @@ from datetime import date, datetime, timedelta
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
-from cards.names import mask
+from cards import typed
 from cards.programme.types import BookingField, Service
 from edge.instants import InstantError, day_asked, parse_asked, rfc3339
 
 TEXT_MOST, NOTE_MOST, NAME_MOST, LIST_MOST, NUMBER_MOST = 100, 500, 60, 50, 9999
 HOLDER_NAME = "holder_name"
 """The text field that must be the card holder's own name, and must stand in the list of those who travel."""
+NAME_BOARD, FLIGHT = "name_board", "flight"
+"""The field that asks whether somebody is met with a board: of arrivals alone."""
 
-_PHONE = re.compile(r"\+?[0-9][0-9 ()-]{4,19}", re.ASCII)
 _PLATE = re.compile(r"[\u4e00-\u9fffA-Z0-9]{4,10}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\u2028\u2029]")
 _INTERVAL = 2
@@ -120,10 +121,14 @@ def _path(code: str) -> str:
 
 
 def _text(field: BookingField, value: object) -> str:
-    text = _line(value, TEXT_MOST)
+    text = typed.by_pattern(_line(value, TEXT_MOST), field.pattern)
     if field.pattern is not None and not re.fullmatch(field.pattern, text):
-        raise _Fault("it does not have the expected form")
+        raise _Fault("it does not have the expected form" + _shape(field))
     return text
+
+
+def _shape(field: BookingField) -> str:
+    return ": two letters or digits of the carrier and a number, such as CZ3101" if field.code == FLIGHT else ""
 
 
 def _line(value: object, most: int) -> str:
@@ -140,7 +145,7 @@ def _note(_field: BookingField, value: object) -> str:
 
 
 def _names(_field: BookingField, value: object) -> tuple[str, ...]:
-    return tuple(_line(name, NAME_MOST) for name in _list(value))
+    return tuple(typed.name(_line(name, NAME_MOST)) for name in _list(value))
 
 
 def _list(value: object) -> list[object]:
@@ -154,16 +159,16 @@ def _plates(_field: BookingField, value: object) -> tuple[str, ...]:
 
 
 def _plate(value: object) -> str:
-    plate = re.sub(r"[\s·.-]", "", unicodedata.normalize("NFKC", _line(value, TEXT_MOST)).upper())
+    plate = typed.plate(_line(value, TEXT_MOST))
     if not _PLATE.fullmatch(plate):
         raise _Fault("a number plate such as 粤A12345 is expected")
     return plate
 
 
 def _phone(_field: BookingField, value: object) -> str:
-    phone = _line(value, TEXT_MOST)
-    if not _PHONE.fullmatch(phone):
-        raise _Fault("a telephone number is expected")
+    phone = typed.phone(_line(value, TEXT_MOST))
+    if phone is None:
+        raise _Fault("a telephone number is expected, such as 13800000000 or 020-86132888转8001")
     return phone
 
 
@@ -222,11 +227,11 @@ def _contradictions(
         yield "$.fields", f"a party is at most {rule.party_most}, with the holder"
     yield from _wrong_times(rule, values, zone)
     name = values.get(HOLDER_NAME)
-    if isinstance(name, str) and mask(name) != card_name:
+    if isinstance(name, str) and not typed.fits_mask(name, card_name):
         yield _path(HOLDER_NAME), "it is not the name on the card"
     party = next((one.counts for one in rule.fields if one.party == "all" and one.counts), None)
     listed = values.get(party or "")
-    if isinstance(name, str) and isinstance(listed, tuple) and name not in listed:
+    if isinstance(name, str) and isinstance(listed, tuple) and not any(typed.same_name(name, one) for one in listed):
         yield _path(party or ""), "the holder travels too, and stands in this list"
 
 

@@ -77,7 +77,7 @@ _TABLE = (
         4,
         Text(zh="这张卡已于 {expired} 到期。", en="This card expired on {expired}."),
         Text(
-            zh="请持卡人联网打开手机卡片更新，或向发卡部门办理续期；续期后即可使用。",
+            zh="请持卡人联网打开电子卡更新，或向发卡部门办理续期；续期后即可使用。",
             en="Ask the holder to open the card on the phone with a network so that it renews, or to renew it at the issuing office; it works again after that.",
         ),
         Call.GENERAL,
@@ -85,7 +85,7 @@ _TABLE = (
     Reason(
         "revoked",
         5,
-        Text(zh="这张卡已停用，不再有效。", en="This card is no longer valid."),
+        Text(zh="这张卡已作废，不再有效。", en="This card is no longer valid."),
         Text(
             zh="可能已换发新卡，请持卡人出示新卡；没有新卡的请致电发卡部门。",
             en="A new card may have replaced it: ask for the new one; without one, call the issuing office.",
@@ -117,7 +117,7 @@ _TABLE = (
         6,
         Text(zh="请出示手机上的动态二维码。", en="Please show the live code on the phone."),
         Text(
-            zh="这是手机卡，须出示正在跳动的动态码；截图、照片不可用。",
+            zh="这是电子卡，须出示正在更新的动态码；截图、照片不可用。",
             en="This is a phone card: only the live code serves; pictures and screenshots do not.",
         ),
     ),
@@ -341,11 +341,11 @@ _TABLE = (
         "online-only",
         10,
         Text(
-            zh="“{service}”须联网办理，脱机时不能核销。",
+            zh="“{service}”须联网办理，离线时不能办理。",
             en="{service} needs the server; it cannot be checked in offline.",
         ),
         Text(
-            zh="不是持卡人的问题。请等网络恢复，或按脱机流程电话联系主管。",
+            zh="不是持卡人的问题。请等网络恢复，或电话联系主管。",
             en="Not the holder's fault. Wait for the network, or telephone the supervisor.",
         ),
     ),
@@ -353,18 +353,18 @@ _TABLE = (
         "offline-limit",
         10,
         Text(
-            zh="本机脱机办理次数已满，请等网络恢复。",
+            zh="本机离线办理次数已满，请等网络恢复。",
             en="This device has granted as many offline uses as it may; please wait for the network.",
         ),
         Text(
-            zh="不是持卡人的问题：脱机时本机不知道其他服务点的使用。请等网络恢复再扫。",
+            zh="不是持卡人的问题：离线时本机不知道其他服务点的使用。请等网络恢复再扫。",
             en="Not the holder's fault: offline, this device cannot know of uses elsewhere. Scan again once the network is back.",
         ),
     ),
     Reason(
         "refused-offline",
         10,
-        Text(zh="脱机时未予办理。", en="The device refused this while it was offline."),
+        Text(zh="离线时未予办理。", en="The device refused this while it was offline."),
         Text(
             zh="设备未说明原因，联网后请再扫一次。",
             en="The device gave no reason. Scan again once the network is back.",
@@ -376,10 +376,12 @@ REASONS: Mapping[str, Reason] = {reason.code: reason for reason in _TABLE}
 """Every reason by its code."""
 
 ORDER: tuple[str, ...] = (
-    "not-offered-here", "booking-needed", "booking-too-early", "booking-missed", "booking-too-late", "slot-taken", "booking-used",
-    "delegation-elsewhere", "delegation-over", "not-for-beneficiary", "not-holder", "already-in", "quota-spent", "excluded", "refer-to-department", "service-not-open", "not-entitled",
+    "not-entitled", "service-not-open", "not-offered-here", "delegation-elsewhere", "delegation-over", "not-for-beneficiary", "not-holder",
+    "booking-needed", "booking-too-early", "booking-missed", "booking-too-late", "slot-taken", "booking-used", "already-in", "quota-spent", "excluded", "refer-to-department",
 )  # fmt: skip
-"""Of several reasons of steps 7 to 10, the first here is given: what the visitor can most easily change first (DESIGN §5)."""
+"""Of several reasons of steps 7 to 10, the first here is given (DESIGN §5): what can never be mended here and now, then
+what the visitor can most easily change. Nobody is advised to do what cannot help.
+"""
 
 
 def first_in_order(findings: Iterable[str]) -> str | None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from cards.periods import PeriodUnit
-from cards.programme.types import Beneficiary, Text
+from cards.programme.types import Beneficiary, Programme, Text
 
 UNITS = {
     PeriodUnit.MONTH: Text(zh="本月", en="month"),
@@ -29,12 +29,25 @@ _MONTHS = (
 )  # fmt: skip
 
 
+def place_name(programme: Programme, code: str) -> Text:
+    """Return what a place of the log is called: a point, or a department's own desk (`dept-` and its code)."""
+    if code in programme.points:
+        return programme.points[code].name
+    department = programme.departments.get(code.removeprefix("dept-"))
+    return Text(en=code) if department is None else department.name
+
+
 def say_date(at: datetime, zone: ZoneInfo, now: datetime | None = None) -> Text:
     """Say the local date of an instant; the year is left out when it is that of `now`."""
     local = at.astimezone(zone)
     same_year = now is not None and now.astimezone(zone).year == local.year
     year_zh, year_en = ("", "") if same_year else (f"{local.year}年", f" {local.year}")
     return Text(zh=f"{year_zh}{local.month}月{local.day}日", en=f"{local.day} {_MONTHS[local.month - 1]}{year_en}")
+
+
+def say_last_day(end: datetime, zone: ZoneInfo, now: datetime | None = None) -> Text:
+    """Say the last local day of what ends before the instant `end`."""
+    return say_date(end - timedelta(seconds=1), zone, now)
 
 
 def say_time(at: datetime, zone: ZoneInfo) -> Text:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from cards.claims import Form
 from cards.presentation import read
 from cards.verify import RefusedCard, verify_presentation
 from verifier.trust.published import PublishedFolder
@@ -12,7 +13,10 @@ from verifier.trust.published import PublishedFolder
 
 @dataclass(frozen=True, slots=True)
 class PublicVerdict:
-    """Valid or not, why not, which tier, until when. No name, no quota."""
+    """Valid or not, why not, which tier, until when. No name, no quota.
+
+    `valid_until` is the card's own end; None of a phone's, whose token is renewed long before.
+    """
 
     valid: bool
     reason: str | None
@@ -37,4 +41,5 @@ def check(text: str, published: PublishedFolder, at: datetime) -> PublicVerdict:
         reason = verdict.reason if isinstance(verdict, RefusedCard) else None
         return PublicVerdict(valid=False, reason=reason, tier=None, valid_until=None, proved=False)
     proved = not isinstance(verdict, RefusedCard) and verdict.proof is not None
-    return PublicVerdict(valid=True, reason=None, tier=card.tier, valid_until=card.expires_at, proved=proved)
+    until = None if card.form is Form.PHONE else card.expires_at
+    return PublicVerdict(valid=True, reason=None, tier=card.tier, valid_until=until, proved=proved)

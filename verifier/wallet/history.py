@@ -15,6 +15,7 @@ from ledger.leaf import ChargeLine, leaf_hash
 from ledger.values import Entry, EntryPage
 from verifier.counter.answering import Answering
 from verifier.counter.answers import Words
+from verifier.rules.wording import place_name
 
 
 class Counted(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,7 +69,7 @@ def history_of(programme: Programme, answering: Answering, page: EntryPage, at: 
 
 def _own(programme: Programme, answering: Answering, entry: Entry) -> OwnEntry:
     leaf, hashed = entry.leaf, leaf_hash(entry.data)
-    service, point = programme.services.get(leaf.service), programme.points.get(leaf.point)
+    service = programme.services.get(leaf.service)
     return OwnEntry(
         id=entry.id,
         kind=leaf.kind,
@@ -76,7 +77,7 @@ def _own(programme: Programme, answering: Answering, entry: Entry) -> OwnEntry:
         service=leaf.service,
         service_name=Words.of(service.name if service else Text(en=leaf.service)),
         point=leaf.point,
-        point_name=Words.of(point.name if point else Text(en=leaf.point)),
+        point_name=Words.of(place_name(programme, leaf.point)),
         outcome=leaf.outcome,
         reason=leaf.reason,
         counted=tuple(_counted(programme, charge) for charge in leaf.charges),

@@ -13,7 +13,7 @@ from ledger.values import Figure, Usage
 from verifier.counter.answers import PlaceView, QuotaLeft, Words
 from verifier.counter.phrasing import quotas_left, tier_words
 from verifier.rules.delegations import delegable
-from verifier.rules.entitlement import cost_of, places_of
+from verifier.rules.entitlement import cost_of, numbers_of, places_of
 from verifier.wallet.forms import RequestAsked, RuleAsked, request_for, rules_for
 
 
@@ -148,14 +148,7 @@ def _taken(programme: Programme, service: Service, tier: str, used: Usage, at: d
 
 
 def _phones(programme: Programme, service: Service) -> tuple[Telephone, ...]:
-    """Return the place's own numbers where there is one place, then the departments'; each number once."""
-    places = places_of(programme, service)
-    own = places[0].phones if len(places) == 1 else ()
-    told = [(phone.label, phone.number) for phone in own]
-    for department in (programme.departments[code] for code in service.departments):
-        told += [(department.name, phone.number) for phone in department.phones]
-    found = {number: Telephone(Words.of(label), number) for label, number in reversed(told)}
-    return tuple(reversed(found.values()))
+    return tuple(Telephone(Words.of(label), number) for label, number in numbers_of(programme, service))
 
 
 def _said(texts: tuple[Text, ...]) -> tuple[Words, ...]:

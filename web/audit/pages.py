@@ -13,10 +13,11 @@ import flask
 from flask import Blueprint, Response
 
 from accounts.rights import EVERYWHERE, Caller, Right
-from cards.programme.types import Assurance, Beneficiary, Programme, Text
+from cards.programme.types import Assurance, Beneficiary, Mode, Programme, Text
 from edge.http import request_instant
 from edge.settings import Settings
 from ledger.leaf import KINDS
+from verifier.rules.delegations import ASSURANCE as DELEGATED
 from verifier.rules.reasons import REASONS
 from web.pages import both, render_page, shared_config
 from web.staff.frame import StaffFrame
@@ -75,21 +76,24 @@ def _of_caller(caller: Caller, at: datetime, programme: Programme) -> dict[str, 
 
 def _words_of(programme: Programme) -> dict[str, object]:
     """The programme's names of what the log names by code."""
-    services = {service.code: service for service in programme.services.values() if service.checked_in}
+    logged = {mode for mode in Mode if mode is not Mode.INFORMATION}
+    services = {service.code: service for service in programme.services.values() if service.mode in logged}
     return {
         "points": {
             point.code: {"name": both(point.name), "department": point.department}
             for point in programme.points.values()
             if point.desk
-        },
+        }
+        | {f"dept-{code}": {"name": both(one.name), "department": code} for code, one in programme.departments.items()},
         "services": {code: {"name": both(service.name), "quota": service.quota} for code, service in services.items()},
         "departments": _named({code: one.name for code, one in programme.departments.items()}),
         "reasons": list(REASONS),
         "kinds": list(KINDS),
-        "assurances": [assurance.name.lower() for assurance in reversed(Assurance)],
+        "assurances": [*(assurance.word for assurance in reversed(Assurance)), DELEGATED],
         "beneficiaries": [str(beneficiary) for beneficiary in Beneficiary],
         "marks": list(MARKS),
         "quotas": _named({code: one.name for code, one in programme.quotas.items()}),
+        "members": _named({code: name for one in programme.exclusions.values() for code, name in one.members.items()}),
     }
 
 

@@ -22,8 +22,9 @@ from edge.problems import Problem
 from ledger.bookings import Booking, BookingChange, BookingEnd, BookingQuery, ChangeKind, Hold, Window
 from ledger.interface import Ledger
 from ledger.values import CheckIn, Draft, Operation, Outcome, Query, TargetState
-from verifier.counter.checking_in import LATE_WINDOW, claim_of, ledger_problems, lifted, refusal, subject_of
+from verifier.counter.checking_in import LATE_WINDOW, claim_of, ledger_problems, refusal, subject_of
 from verifier.counter.commitments import Commitment
+from verifier.counter.lifting import lifted
 from verifier.records.bookings import BookingDetails
 from verifier.records.events import Event
 from verifier.records.places import Place

@@ -5,7 +5,7 @@ import { Camera } from "./counter/camera.js";
 import { call, Unconfirmed } from "./calls.js";
 import { PublicCheck } from "./offline/public.js";
 import { byId, clouds, config, element, icon } from "./page.js";
-import { dateOf, fullDateOf } from "./times.js";
+import { dateOf, lastDateOf, lastDayOf } from "./times.js";
 import { loadWords, onLanguage, said, word } from "./words.js";
 
 const KNOWN = new Set(["malformed", "card-unknown", "too-many-requests"]);
@@ -59,12 +59,15 @@ function show(what) {
   if (what && what.state !== "busy") byId("answer").scrollIntoView({ block: "nearest" });
 }
 
-const nameOf = ({ state, answer }) => (state === "answered" ? (answer.valid ? "valid" : "invalid") : state);
+// A list that is too old says nothing of the card: neither valid nor not.
+const UNSURE = new Set(["status-unknown"]);
+const verdictOf = ({ valid, reason }) => (valid ? "valid" : UNSURE.has(reason) ? "unsure" : "invalid");
+const nameOf = ({ state, answer }) => (state === "answered" ? verdictOf(answer) : state);
 
 function drawn({ state, answer, seconds, here, why }) {
   if (state === "busy") return element("p", { class: "note" }, icon("wait", "icon spin"), element("span", {}, word("busy.checking")));
   const doubts = here?.ages ? judgedOffline(here) : [];
-  if (state === "answered") return answer.valid ? valid(answer, doubts) : invalid(answer, doubts);
+  if (state === "answered") return DRAWN[verdictOf(answer)](answer, doubts);
   if (why && why !== "no-documents") return box("amber", "warning", word("check.away"), [word(`check.${why}`), word("check.not-the-card")]);
   return box("amber", "warning", word(`check.${state}`), [word(`check.${state}-more`, { seconds })]);
 }
@@ -74,18 +77,22 @@ function valid(answer, doubts) {
   const count = tier?.clouds ?? 0;
   return box("ok", "granted", word("check.valid"), [
     element("span", { class: `tier clouds-${Math.min(count, 3)}` }, clouds(count), said(answer.tier_name)),
-    element("span", { class: "until" }, word("check.until", { date: fullDateOf(answer.valid_until) })),
+    answer.valid_until ? element("span", { class: "until" }, word("check.until", { date: lastDayOf(answer.valid_until) })) : null,
     word(answer.proved ? "check.proved" : "check.copyable"),
   ], doubts);
 }
 
+const unsure = (answer, doubts) =>
+  box("amber", "warning", word("check.unsure"), [sentence(answer), word("check.not-the-card")], doubts);
 const invalid = (answer, doubts) => box("no", "refused", word("check.invalid"), [sentence(answer)], doubts);
+
+const DRAWN = { valid, unsure, invalid };
 
 // The server's sentence, or the same one filled here.
 function sentence(answer) {
   if (answer.message) return said(answer.message);
   const values = {
-    expired: answer.valid_until && dateOf(answer.valid_until),
+    expired: answer.valid_until && lastDateOf(answer.valid_until),
     starts: answer.valid_from && dateOf(answer.valid_from),
   };
   return said(reasons[answer.reason]?.sentence).replace(/\{(\w+)\}/g, (_, name) => values[name] || "—");

@@ -3,6 +3,7 @@
 import { now } from "./clock.js";
 import { config } from "./page.js";
 import { currentLanguage } from "./words.js";
+import { instantOf, lastDay, partsAt } from "./zone.js";
 
 const made = new Map();
 
@@ -28,16 +29,24 @@ export function dateOf(when, language = currentLanguage()) {
   return format(options, language).format(instant(when));
 }
 
-export const fullDateOf = (when) => format({ year: "numeric", month: "2-digit", day: "2-digit" }, "zh").format(instant(when)).replaceAll("/", "-");
+const rfc3339 = (at) => new Date(at).toISOString().replace(".000Z", "Z");
+
+// {date: "2026-11-08", time: "20:30"} of an instant.
+export const partsOf = (when) => partsAt(instant(when), config.zone);
+export const fullDateOf = (when) => partsOf(when).date;
+
+// Of something that ends before an instant the last day: what the card's face and everybody else calls "until".
+export const lastDayOf = (end) => lastDay(instant(end), config.zone);
+export const lastDateOf = (end) => dateOf(instant(end) - 1000);
+
+// The instant (RFC 3339) of a local date and time; null for none.
+export function instantAt(date, time) {
+  const at = instantOf(date, time, config.zone);
+  return at === null ? null : rfc3339(at);
+}
 
 export const minutesUntil = (when) => Math.max(0, Math.ceil((instant(when) - now()) / 60000));
 export const secondsUntil = (when) => Math.max(0, Math.ceil((instant(when) - now()) / 1000));
 
 // The instant (RFC 3339) of a time of day HH:MM today in the programme's zone, as the counter's clock has today.
-export function todayAt(clockTime) {
-  const [hours, minutes] = clockTime.split(":").map(Number);
-  const [nowHours, nowMinutes, nowSeconds] = format({ hour: "2-digit", minute: "2-digit", second: "2-digit" }, "en")
-    .format(now()).split(":").map(Number);
-  const difference = ((hours - nowHours) * 60 + (minutes - nowMinutes)) * 60 - nowSeconds;
-  return new Date(Math.floor(now() / 1000) * 1000 + difference * 1000).toISOString().replace(".000Z", "Z");
-}
+export const todayAt = (clockTime) => instantAt(fullDateOf(now()), clockTime);

@@ -36,8 +36,15 @@ function askedLanguage() {
   return new URLSearchParams(location.search).get("lang") ?? kept?.slice(COOKIE.length + 1);
 }
 
+// `key-one` is the form for a count of one, where a language has such a form (English does).
+function formOf(key, values, into) {
+  const count = Object.values(values).find((value) => typeof value === "number");
+  const one = `${key}-one`;
+  return count !== undefined && words[into]?.[one] && new Intl.PluralRules(into).select(count) === "one" ? one : key;
+}
+
 export const word = (key, values = {}, into = language) => {
-  const text = words[into]?.[key];
+  const text = words[into]?.[formOf(key, values, into)];
   if (text === undefined) throw new Error(`no word for ${key}`);
   return text.replace(SEARCH, (_, name) => values[name] ?? "—");
 };

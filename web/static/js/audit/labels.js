@@ -1,6 +1,7 @@
 // What the log names by code, in words; and instants as the programme's clock shows them.
 
 import { config, element, icon } from "../page.js";
+import { instantAt, partsOf } from "../times.js";
 import { currentLanguage, said, word } from "../words.js";
 import { known } from "./frame.js";
 
@@ -20,40 +21,28 @@ export const markName = (mark) => {
   return name === mark.replace(":", "-") ? mark : name;
 };
 const wasChecked = (leaf) => leaf.id_checked || leaf.marks?.includes("id-checked");
+// Entries of before the word `delegated` say by a mark that a clerk's code was shown.
+const assuranceOf = (leaf) => (leaf.marks?.includes("by-code") ? "delegated" : leaf.assurance);
 export const assuranceName = (leaf) => (leaf.assurance
-  ? known("audit.assurance-", leaf.assurance) + (wasChecked(leaf) ? word("audit.id-checked") : "") : "—");
+  ? known("audit.assurance-", assuranceOf(leaf)) + (wasChecked(leaf) ? word("audit.id-checked") : "") : "—");
 
 // A limit may name a member or a tier after its code: `annual-health/union`, `certificate@gold`.
 export function quotaName(limit) {
   const [code, member] = limit.split(/[/@]/);
   const name = nameIn("quotas")(code);
-  return member ? `${name} (${tierName(member)})` : name;
+  if (!member) return name;
+  const of = config.members[member] ? nameIn("members")(member) : tierName(member);
+  return currentLanguage() === "zh" ? `${name}（${of}）` : `${name} (${of})`;
 }
-
-const parts = new Intl.DateTimeFormat("en-GB", {
-  timeZone: config.zone, hourCycle: "h23",
-  year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", second: "2-digit",
-});
-
-function shownAt(instant) {
-  return Object.fromEntries(parts.formatToParts(instant).map(({ type, value }) => [type, value]));
-}
-
-const instantOf = (when) => (typeof when === "number" ? when : Date.parse(when));
 
 // 2026-11-10 09:03:22, in the programme's zone.
 export function moment(when) {
-  const at = shownAt(instantOf(when));
-  return `${at.year}-${at.month}-${at.day} ${at.hour}:${at.minute}:${at.second}`;
+  const { date, seconds } = partsOf(when);
+  return `${date} ${seconds}`;
 }
 
 // The instant (RFC 3339) at which a local day, or an hour of it, begins.
-export function startOf(day, hour = 0) {
-  const wanted = Date.parse(`${day}T${String(hour).padStart(2, "0")}:00:00Z`);
-  const at = shownAt(wanted);
-  const seen = Date.UTC(at.year, at.month - 1, at.day, at.hour, at.minute, at.second);
-  return new Date(2 * wanted - seen).toISOString().replace(".000Z", "Z");
-}
+export const startOf = (day, hour = 0) => instantAt(day, `${String(hour).padStart(2, "0")}:00`);
 
 export const addDays = (day, count) => new Date(Date.parse(`${day}T00:00:00Z`) + count * 86400000).toISOString().slice(0, 10);
 export const daysBetween = (since, until) => (Date.parse(until) - Date.parse(since)) / 86400000 + 1;

@@ -9,6 +9,7 @@ import { renderChecklist } from "./checklist.js";
 import { timeLeft } from "./identity.js";
 import { band, facts } from "./outcome.js";
 import { portrait } from "./photo.js";
+import { wayBack } from "./ways.js";
 
 export function renderArrival(look, seen, ways) {
   const { service, chosen, mustCheck } = ways;
@@ -66,12 +67,13 @@ function companions(booking, service) {
   return countField("arrived", value, service.companions_most);
 }
 
-function actions(look, seen, { service, mustCheck, onConfirm, onRefuse, onDelay }, { kind, label }) {
+function actions(look, seen, { service, mustCheck, onConfirm, onRefuse, onDelay, onBack }, { kind, label }) {
   const quota = seen.quotas?.[0];
   const told = quota ? word(`${kind}.counts`, { maximum: quota.maximum, used: quota.used, left: quota.remaining }) : "";
   return element("div", { class: "actions" },
     element("button", { class: "button main", type: "button", id: "look-confirm", onclick: onConfirm }, icon("granted"), label),
     onDelay ? element("button", { class: "button", type: "button", id: "look-delay", onclick: onDelay }, word("bookings.delay")) : null,
+    wayBack(onBack),
     element("button", { class: "button", type: "button", id: "look-refuse", onclick: onRefuse },
       word(mustCheck ? "identity.refuse" : "arrival.refuse")),
     element("p", { class: "trace" }, told, told ? element("br") : null,

@@ -4,11 +4,14 @@ import { byId } from "../page.js";
 import { scriptUrl } from "../scripts.js";
 import { onLanguage, word } from "../words.js";
 import { frameTaken } from "./pace.js";
+import { cardIn, clean, looksPresented } from "./presented.js";
 
 const WORKER = "/static/js/counter/decoder.js";
 const BETWEEN_MS = 80;
-// A phone left before the camera shows a new code every fifteen seconds: the next visitor begins once it is gone.
+// A phone left before the camera shows a new code every fifteen seconds: its holder is the next visitor only once the card
+// was gone for so many frames. Another card is another visitor, at once.
 const EMPTY_FRAMES = 4;
+const AGAIN_MS = 1500;
 const WANTED = { width: { ideal: 1280 }, height: { ideal: 720 } };
 const CHOICE = "yunju-camera";
 // After a reload the page before may hold the camera for a moment longer.
@@ -17,12 +20,17 @@ const BUSY_TRIES = 4;
 const BUSY_MS = 600;
 
 export class Camera {
-  constructor(onText) {
+  // `onForeign`: a code that is no card's, told once while it stays in view; `onSeveral`: two cards in one picture.
+  constructor(onText, { onForeign = null, onSeveral = () => null } = {}) {
     this.onText = onText;
+    this.onForeign = onForeign;
+    this.onSeveral = onSeveral;
     this.stream = null;
     this.worker = null;
     this.resting = true;
     this.empty = EMPTY_FRAMES;
+    this.card = null; // what names the card read last
+    this.foreign = null;
     this.state = "off";
     this.canvas = document.createElement("canvas");
     byId("camera-toggle").addEventListener("click", () => (this.stream ? this.stop() : this.start()));
@@ -63,14 +71,33 @@ export class Camera {
       this.set(error.name === "NotAllowedError" ? "refused" : "none");
       return;
     }
+    this.track.addEventListener("ended", () => this.lost());
     const video = byId("video");
     video.srcObject = this.stream;
     await video.play().catch(() => null);
     localStorage.setItem(CHOICE, device || "any");
-    this.set("on");
-    await this.showExtras();
     this.worker ??= this.makeWorker();
+    this.set(this.blind ? "blind" : "on");
+    await this.showExtras();
     this.resume();
+  }
+
+  // The camera was unplugged, or its permission withdrawn: said at once, and tried once again.
+  async lost() {
+    if (!this.stream) return;
+    this.stream = null;
+    this.resting = true;
+    byId("camera-switch").hidden = byId("camera-light").hidden = true;
+    this.set("lost");
+    await new Promise((go) => { setTimeout(go, AGAIN_MS); });
+    if (this.state === "lost") await this.start();
+  }
+
+  // The decoder did not load: the picture is there and nothing reads it.
+  cannotRead() {
+    this.blind = true;
+    this.worker = null;
+    if (this.stream) this.set("blind");
   }
 
   stop() {
@@ -114,13 +141,13 @@ export class Camera {
 
   makeWorker() {
     const worker = new Worker(scriptUrl(WORKER));
-    worker.addEventListener("message", (event) => this.decoded(event.data));
-    worker.addEventListener("error", () => this.set("none"));
+    worker.addEventListener("message", (event) => (event.data.failed ? this.cannotRead() : this.decoded(event.data)));
+    worker.addEventListener("error", () => this.cannotRead());
     return worker;
   }
 
   resume() {
-    if (!this.stream || !this.resting) return;
+    if (!this.stream || !this.resting || !this.worker) return;
     this.resting = false;
     this.grab();
   }
@@ -131,7 +158,7 @@ export class Camera {
 
   // Hands the worker one frame; the next follows once it has answered.
   grab() {
-    if (this.resting || !this.stream) return;
+    if (this.resting || !this.stream || !this.worker) return;
     const video = byId("video");
     const { videoWidth: width, videoHeight: height } = video;
     if (!width || document.hidden || document.querySelector("dialog[open]")) {
@@ -146,17 +173,42 @@ export class Camera {
     this.worker.postMessage(frame, [frame.data.buffer]);
   }
 
-  decoded({ text }) {
+  decoded({ texts }) {
     if (this.resting) return;
-    if (text && this.empty >= EMPTY_FRAMES) {
-      this.empty = 0;
-      this.resting = true;
-      frameTaken(this.taken);
-      this.onText(text);
-    } else {
-      this.empty = text ? 0 : this.empty + 1;
+    const taken = this.chosen(texts);
+    if (taken === null) {
       setTimeout(() => this.grab(), BETWEEN_MS);
+      return;
     }
+    this.resting = true;
+    frameTaken(this.taken);
+    this.onText(taken);
+  }
+
+  // Of the codes in a frame the one to take now; null for none, for the card taken last, and for two cards at once.
+  chosen(texts) {
+    const ours = this.onForeign ? texts.filter((text) => looksPresented(clean(text))) : texts;
+    if (!ours.length) {
+      this.empty += 1;
+      this.tellForeign(texts[0] ?? null);
+      return null;
+    }
+    this.foreign = null;
+    const cards = new Map(ours.map((text) => [cardIn(clean(text)), text]));
+    if (cards.size > 1) {
+      this.onSeveral();
+      return null;
+    }
+    const [[card, text]] = cards;
+    const isSame = card === this.card && this.empty < EMPTY_FRAMES;
+    this.empty = 0;
+    this.card = card;
+    return isSame ? null : text;
+  }
+
+  tellForeign(text) {
+    if (text !== null && text !== this.foreign) this.onForeign?.(text);
+    if (text !== null || this.empty >= EMPTY_FRAMES) this.foreign = text;
   }
 }
 

@@ -16,6 +16,7 @@ export class ChangeDialogs {
     this.device = device;
     this.onDone = onDone;
     this.asked = null;
+    this.delivered = new Set(); // uses of which it was recorded what was delivered: once each
     this.ticks = new Map(); // what staff have ticked of each use since the page was opened
     for (const kind of ["void", "leave", "deliver"]) {
       byId(`${kind}-form`).addEventListener("submit", (event) => {
@@ -28,9 +29,8 @@ export class ChangeDialogs {
 
   // `late`: staff alone can no longer do it.
   askVoid(entry, { late = false } = {}) {
-    byId("void-reasons").replaceChildren(...REASONS.map((reason, index) => {
+    byId("void-reasons").replaceChildren(...REASONS.map((reason) => {
       const input = element("input", { type: "radio", name: "reason", value: reason });
-      input.checked = index === 0;
       return element("label", { class: "choice" }, input, element("span", {}, word(`void.${reason}`)));
     }));
     byId("void-note").value = "";
@@ -78,10 +78,9 @@ export class ChangeDialogs {
     const asked = this.asked;
     if (!asked || asked.busy) return;
     const body = this.body(kind);
-    if (body.delivered?.length === 0) {
-      byId("deliver-fault").textContent = word("deliver.empty");
-      return;
-    }
+    const missing = missingIn(kind, body);
+    byId(`${kind}-fault`).textContent = missing ? word(missing) : "";
+    if (missing) return;
     // Another reason or time is another intention.
     if (asked.sent && asked.sent !== JSON.stringify(body)) asked.operation = randomId();
     asked.sent = JSON.stringify(body);
@@ -90,9 +89,10 @@ export class ChangeDialogs {
     try {
       const path = `/v1/check-ins/${asked.entry}/${kind === "void" ? "void" : "check-out"}`;
       if (kind === "void") supervisor = await signedIn(this.device, "void");
-      await this.device.call("POST", path, { body, operation: asked.operation, operator: supervisor ?? undefined });
+      const answer = await this.device.call("POST", path, { body, operation: asked.operation, operator: supervisor ?? undefined });
+      if (kind === "deliver") this.delivered.add(asked.entry);
       byId(kind).close();
-      this.onDone(word(`${kind}.done`), asked.entry, kind);
+      this.onDone(word(kind === "void" && !answer.quotas?.length ? "void.done-free" : `${kind}.done`), asked.entry, kind);
     } catch (error) {
       byId(`${kind}-fault`).textContent = sentence(error);
       if (kind === "void" && SUPERVISORS.has(error.code)) this.askSupervisor();
@@ -101,6 +101,12 @@ export class ChangeDialogs {
       asked.busy = false;
     }
   }
+}
+
+// Nothing is preset: staff say why, and tick what was delivered.
+function missingIn(kind, body) {
+  if (kind === "void" && !body.reason) return "void.choose";
+  return kind === "deliver" && !body.delivered.length ? "deliver.empty" : null;
 }
 
 function voidBody() {

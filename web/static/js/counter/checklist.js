@@ -6,8 +6,7 @@ import { currentLanguage, said, word } from "../words.js";
 // `ticked`: a set of places in the list, kept by whoever shows it; null where nothing can be ticked yet.
 export function renderChecklist(service, { ticked = null, onTick = () => null } = {}) {
   const includes = service?.includes ?? [];
-  const own = service?.own_expense ?? [];
-  if (!includes.length && !own.length) return null;
+  if (!includes.length) return null;
   const count = element("span", { class: "second" }, progress(includes, ticked));
   const rows = includes.map((text, index) => row(said(text), index, { ticked, onTick: () => {
     count.textContent = progress(includes, ticked);
@@ -17,8 +16,14 @@ export function renderChecklist(service, { ticked = null, onTick = () => null } 
     element("legend", { class: "unseen" }, word("checklist.legend")),
     element("div", { class: "row" }, element("h2", { class: "grow" }, word("checklist.heading", { count: includes.length })), count),
     element("ul", { class: "ticks" }, rows),
-    own.length ? element("p", { class: "note amber own" }, icon("warning"),
-      element("span", {}, element("b", {}, word("checklist.own")), own.map((text) => said(text)).join(currentLanguage() === "zh" ? "；" : "; "))) : null);
+    ownExpense(service));
+}
+
+// What the holder pays, also where there is nothing to tick; null where nothing is to be paid.
+export function ownExpense(service) {
+  const own = service?.own_expense ?? [];
+  return own.length ? element("p", { class: "note amber own" }, icon("warning"),
+    element("span", {}, element("b", {}, word("checklist.own")), own.map((text) => said(text)).join(currentLanguage() === "zh" ? "；" : "; "))) : null;
 }
 
 const progress = (includes, ticked) =>

@@ -1,7 +1,8 @@
-// A classic worker: looks for one QR code in each frame it is handed, and answers with its text or null.
+// A classic worker: looks for QR codes in each frame it is handed, and answers with their texts; or, once, that its
+// decoder could not be loaded.
 
 const FOLDER = "/static/vendor/zxing-wasm/";
-const OPTIONS = { formats: ["QRCode"], maxNumberOfSymbols: 1, tryHarder: true, tryInvert: true, tryRotate: true };
+const OPTIONS = { formats: ["QRCode"], maxNumberOfSymbols: 4, tryHarder: true, tryInvert: true, tryRotate: true };
 
 const policy = self.trustedTypes?.createPolicy("yunju", {
   createScriptURL: (url) => {
@@ -10,12 +11,17 @@ const policy = self.trustedTypes?.createPolicy("yunju", {
   },
 }) ?? { createScriptURL: (url) => url };
 
-importScripts(policy.createScriptURL(`${FOLDER}index.js`));
-
-// Without this it would be fetched from elsewhere.
-ZXingWASM.prepareZXingModule({ overrides: { locateFile: (path) => FOLDER + path }, fireImmediately: true });
+let ready = null;
+try {
+  importScripts(policy.createScriptURL(`${FOLDER}index.js`));
+  // Without this it would be fetched from elsewhere.
+  ready = ZXingWASM.prepareZXingModule({ overrides: { locateFile: (path) => FOLDER + path }, fireImmediately: true });
+} catch (error) {
+  ready = Promise.reject(error);
+}
+ready.catch(() => self.postMessage({ failed: true }));
 
 self.addEventListener("message", async (event) => {
   const found = await ZXingWASM.readBarcodes(event.data, OPTIONS).catch(() => []);
-  self.postMessage({ text: found.find((code) => code.isValid)?.text ?? null });
+  self.postMessage({ texts: found.filter((code) => code.isValid).map(({ text }) => text) });
 });

@@ -46,6 +46,7 @@ export class Desk {
       onVoid: (entry, how) => this.changes.askVoid(entry.id, how),
       onLeave: (entry) => this.changes.askLeave(entry),
       onDeliver: (entry, service) => this.changes.askDeliver(entry, service),
+      isDelivered: (entry) => this.changes.delivered.has(entry),
     });
     this.overriding = new Overriding(this);
     this.bookings = new Bookings(this);
@@ -55,6 +56,7 @@ export class Desk {
     setInterval(() => this.tick(), 1000);
     setInterval(() => this.refreshToday(), REFRESH_MS);
     onLanguage(() => this.redraw());
+    document.addEventListener("keydown", (event) => this.escape(event));
     for (const type of ["keydown", "pointerdown"]) document.addEventListener(type, (event) => this.stay(event));
   }
 
@@ -81,6 +83,12 @@ export class Desk {
   next() {
     this.last.text = "";
     this.idle();
+  }
+
+  // Esc leaves a look or an ID check as 返回 does: nothing is recorded.
+  escape(event) {
+    if (event.key !== "Escape" || this.busy || document.querySelector("dialog[open]")) return;
+    if (["identity", "look"].includes(document.body.dataset.shown)) this.next();
   }
 
   note(text) {
@@ -120,7 +128,11 @@ export class Desk {
   // A text was scanned, typed or pasted.
   async present(raw) {
     const text = clean(raw);
-    if (this.busy || !text || this.isRepeat(text)) return;
+    if (this.busy) return;
+    if (!text || this.isRepeat(text)) {
+      if (document.body.dataset.shown === "scan" && !this.held) this.onIdle?.();
+      return;
+    }
     if (this.pending) {
       this.announce(word("problem.unconfirmed"), word("problem.unconfirmed-more"));
       return;
@@ -128,7 +140,7 @@ export class Desk {
     if (document.body.dataset.shown !== "scan") this.idle();
     if (!looksPresented(text) || looksTurned(text)) {
       const why = whyUnreadable(text);
-      this.fail(new ProblemError(422, { code: "malformed" }), why && word(why));
+      this.foreign(why && word(why));
       return;
     }
     const asked = this.services.asked();
@@ -139,6 +151,23 @@ export class Desk {
     await this.begin(text, asked);
   }
 
+  // A code that is no card of ours: a short note where the next scan is awaited, nothing recorded.
+  foreign(why = null) {
+    if (this.busy || this.pending || document.body.dataset.shown !== "scan") return;
+    sound("amber");
+    const sentence = [word("scan.foreign"), why].filter(Boolean).join(" ");
+    this.note(sentence);
+    this.announce(sentence);
+    this.onIdle?.(); // the camera goes on looking
+  }
+
+  // The server could not read the code either.
+  unreadable() {
+    this.busy = false;
+    this.idle();
+    this.foreign();
+  }
+
   // One code held before the camera, or a double scan, is one visitor.
   isRepeat(text) {
     const repeated = text === this.last.text && Date.now() - this.last.at < SAME_MS;
@@ -146,11 +175,12 @@ export class Desk {
     return repeated;
   }
 
-  hold(text) {
+  hold(text, why = null) {
     this.held = { text, at: Date.now() };
-    const missing = this.services.missing();
+    const missing = why ? { note: why } : this.services.missing();
     this.note(missing.note);
     missing.at?.focus();
+    return null;
   }
 
   // What was missing has been given: the held text goes on.
@@ -192,6 +222,7 @@ export class Desk {
       service,
       onConfirm: ways.onConfirm ?? (() => this.send({ ...body, id_checked: true }, {})),
       onRefuse: ways.onRefuse ?? (() => this.send(body, {})),
+      onBack: () => this.next(),
     }));
     this.draw();
     verdictShown();
@@ -239,7 +270,8 @@ export class Desk {
     } catch (error) {
       if (!(error instanceof Unconfirmed)) this.pending = null;
       this.reachable(!(error instanceof Unconfirmed));
-      this.fail(error);
+      if (nameOf(error) === "malformed") this.unreadable();
+      else this.fail(error);
     } finally {
       timers.forEach(clearTimeout);
       byId("busy").hidden = byId("busy-slow").hidden = true;
@@ -265,6 +297,7 @@ export class Desk {
       left: this.left,
       service,
       ticked: this.changes.ticked(answer.id),
+      delivered: this.changes.delivered.has(answer.id),
       onDeliver: () => this.changes.askDeliver(answer.id, service),
       override: body.override,
       onOverride,
@@ -275,6 +308,7 @@ export class Desk {
     }));
     this.draw();
     verdictShown();
+    this.last.at = Date.now(); // a double scan of this visitor's code is no next visitor
     sound(verdict.kind);
     this.announce(word(verdict.word), said(answer.message), said(answer.hint));
     byId("next").focus();
@@ -285,7 +319,9 @@ export class Desk {
   // The server wants an ID check that the text did not tell of: the same presentation again, as a new operation.
   identifyByAnswer(answer, body) {
     const soon = new Date(Date.parse(answer.server_time) + 120000).toISOString();
-    this.identify({ ...answer, expires_at: soon }, body);
+    const look = { ...answer, expires_at: soon };
+    if (answer.represented) this.looking.showClerk(look, body, this.services.find(body.service), body.presentation);
+    else this.identify(look, body);
     this.refreshToday();
   }
 

@@ -5,8 +5,9 @@ import { secondsUntil } from "../times.js";
 import { has, said, word } from "../words.js";
 import { band } from "./outcome.js";
 import { portrait } from "./photo.js";
+import { wayBack } from "./ways.js";
 
-export function renderIdentity(look, { service, onConfirm, onRefuse }) {
+export function renderIdentity(look, { service, onConfirm, onRefuse, onBack }) {
   const name = look.holder?.name ?? "—";
   return [
     band("check", word("identity.word"), { why: word("identity.why"), other: null }, look, "low"),
@@ -26,6 +27,7 @@ export function renderIdentity(look, { service, onConfirm, onRefuse }) {
         element("div", { class: "actions" },
           element("button", { class: "button main", type: "button", id: "id-confirm", onclick: onConfirm },
             icon("identity"), word("identity.do")),
+          wayBack(onBack),
           element("button", { class: "button danger", type: "button", id: "id-refuse", onclick: onRefuse },
             word("identity.refuse"))),
         element("p", { class: "second time-left", id: "id-time" }, timeLeft(look, service)))),
@@ -33,7 +35,7 @@ export function renderIdentity(look, { service, onConfirm, onRefuse }) {
 }
 
 // What the records say now: staff need not compare an ID for a use that is spent.
-function likelyRefusal(look, service) {
+export function likelyRefusal(look, service) {
   const seen = look.services?.find((one) => one.code === service.code);
   if (!seen?.reason || !has(`reason.${seen.reason}`)) return null;
   return element("p", { class: "note amber", id: "likely" }, icon("warning"),

@@ -60,14 +60,22 @@ async function begin() {
     return;
   }
   desk = new Desk(device, point, { onSignIn: openSignIn, onRevoked: forget, isKept: found.isKept });
-  const camera = new Camera((text) => desk.present(text));
+  const camera = new Camera((text) => desk.present(text), {
+    onForeign: () => desk.foreign(), onSeveral: () => desk.note(word("scan.several")),
+  });
   desk.onIdle = () => camera.resume();
   desk.onSettled = () => camera.pause();
   showHeader();
   desk.isReachable = true;
   if (wantsAgent()) listenToAgent(desk);
   new NfcReader({ onText: (text) => desk.present(text), onForeign: () => desk.note(word("scan.nfc-foreign")) });
-  listenForScans({ onScan: (text) => desk.present(text), onInputMethod: () => desk.note(word("scan.ime")) });
+  listenForScans({
+    onScan: (text) => {
+      heardScanner();
+      desk.present(text);
+    },
+    onInputMethod: () => desk.note(word("scan.ime")), onLost: () => desk.note(word("scan.lost")),
+  });
   byId("paste-form").addEventListener("submit", (event) => {
     event.preventDefault();
     const text = byId("presented").value;
@@ -80,6 +88,12 @@ async function begin() {
   });
   byId("show-help").addEventListener("click", () => byId("help").showModal());
   desk.start();
+}
+
+// Whether a scanner is plugged in only its first scan tells.
+function heardScanner() {
+  byId("scanner-state").dataset.t = "scan.scanner-ready";
+  byId("scanner-state").textContent = word("scan.scanner-ready");
 }
 
 async function forget() {
@@ -113,11 +127,18 @@ function openSignIn() {
   byId("sign-in").showModal();
 }
 
-async function signInOrOut() {
+function signInOrOut() {
   if (!device.operator) {
     openSignIn();
     return;
   }
+  byId("sign-out-who").textContent = word("operator.out-who", { name: device.operator.name });
+  byId("sign-out").showModal();
+}
+
+async function signOut(event) {
+  event.preventDefault();
+  byId("sign-out").close();
   await device.signOut();
   showHeader();
   desk.today.render();
@@ -143,6 +164,8 @@ async function main() {
   byId("sign-in-form").addEventListener("submit", signIn);
   byId("sign-in").querySelector("[data-close]").addEventListener("click", () => byId("sign-in").close());
   byId("operator").addEventListener("click", signInOrOut);
+  byId("sign-out-form").addEventListener("submit", signOut);
+  byId("sign-out").querySelector("[data-close]").addEventListener("click", () => byId("sign-out").close());
   for (const type of ["pointerdown", "keydown"]) document.addEventListener(type, allowSound, { once: true });
   onLanguage(() => point && showHeader());
   setInterval(() => point && showClock(), 1000);

@@ -29,7 +29,7 @@ export function answerOf(judgement, row, programme) {
   return {
     id: null, outcome: row.outcome, reason: row.reason,
     message: granted ? grantedWords(judgement, service) : filled(reasons?.[row.reason]?.sentence, values),
-    hint: granted ? hintOf(service) : filled(reasons?.[row.reason]?.hint, values),
+    hint: granted ? hintOf(service) : refusedHint(row.reason, values),
     service: service.code, service_name: service.name,
     ...(judgement.card ? { holder: { name: judgement.card.name }, ...tierOf(judgement) } : {}),
     assurance: judgement.assurance ?? undefined,
@@ -60,6 +60,10 @@ function grantedWords({ visit }, service) {
 
 const hintOf = (service) => both((language) => text(service.notes[0], language) || word("offline.serve", {}, language));
 
+// A check-out is the server's to take: what its hint says cannot be done here.
+const refusedHint = (reason, values) => (reason === "already-in"
+  ? both((language) => word("offline.already-in", {}, language)) : filled(reasons?.[reason]?.hint, values));
+
 // `{names}` as the server fills them; what is not known reads as a dash.
 function filled(pair, values) {
   return both((language) => text(pair, language).replace(/\{(\w+)\}/g, (_, name) => values[language][name] ?? "—"));
@@ -85,7 +89,7 @@ function valuesOf(judgement, row, programme, service) {
 function cardValues({ card, visit }, named, language) {
   return {
     tier: card ? named(card.tier) : undefined,
-    expired: card ? dateOf(card.expiresAt, language) : undefined,
+    expired: card ? dateOf(card.expiresAt - 1000, language) : undefined,
     started: visit ? timeOf(visit.startedAt) : undefined,
     ends: visit ? timeOf(visit.endsAt) : undefined,
   };

@@ -3,7 +3,7 @@
 import { config, clouds, element, icon } from "../page.js";
 import { dateOf, minutesUntil, timeOf, weekdayOf } from "../times.js";
 import { otherLanguage, said, word } from "../words.js";
-import { renderChecklist } from "./checklist.js";
+import { ownExpense, renderChecklist } from "./checklist.js";
 
 // Nobody at the counter is at fault: amber, and no "refused".
 const NOT_NOW = new Set(["clock-ahead", "status-unknown"]);
@@ -24,7 +24,8 @@ export function renderOutcome(answer, ways) {
   const granted = answer.outcome === "granted";
   const other = otherLanguage();
   const lines = {
-    why: granted ? said(answer.service_name) : said(answer.message),
+    why: granted ? servedAs(answer) : said(answer.message),
+    role: answer.represented ? word("outcome.by") : null,
     other: `${word(verdict.word, {}, other)}${other === "zh" ? "：" : ": "}${otherLine(answer, other)}`,
   };
   const checklist = granted ? renderChecklist(ways.service, ways) : null;
@@ -33,6 +34,7 @@ export function renderOutcome(answer, ways) {
     band(verdict.kind, word(verdict.word), lines, answer, checklist ? "mid" : ""),
     element("div", { class: "after" },
       checklist ? element("div", { class: "served" }, body, checklist) : body,
+      granted && !checklist ? ownExpense(ways.service) : null,
       notes(answer, ways.override),
       actions(answer, ways)),
   ];
@@ -44,7 +46,14 @@ function otherLine(answer, language) {
   return language === "en" ? `${text}, until ${timeOf(answer.visit.ends_at)}` : `${text}，至 ${timeOf(answer.visit.ends_at)}`;
 }
 
-export function band(kind, title, { why, other }, { holder, tier, tier_name: tierName } = {}, extra = "", sign = SIGNS[kind]) {
+// What is granted; a clerk's use says that it is the employer's.
+function servedAs(answer) {
+  const service = said(answer.service_name);
+  return answer.represented ? word("outcome.for-employer", { service }) : service;
+}
+
+// `role`: what the person named on the right is here, where not the visitor.
+export function band(kind, title, { why, other, role = null }, { holder, tier, tier_name: tierName } = {}, extra = "", sign = SIGNS[kind]) {
   return element("div", { class: `band ${kind} ${extra}` },
     icon(sign, "sign"),
     element("div", {},
@@ -52,8 +61,15 @@ export function band(kind, title, { why, other }, { holder, tier, tier_name: tie
       element("p", { class: "why" }, why),
       other ? element("p", { class: "other", lang: otherLanguage() === "zh" ? "zh-CN" : "en" }, other) : null),
     holder ? element("div", { class: "who" },
-      element("span", { class: "name" }, holder.name),
+      role ? element("span", { class: "role" }, role) : null,
+      element("span", { class: `name ${lengthOf(holder.name)}` }, holder.name),
       tierChip(tier, tierName)) : null);
+}
+
+// Long names are set smaller and wrap between words: the verdict keeps its place whatever somebody is called.
+export function lengthOf(name) {
+  const width = [...name].reduce((sum, letter) => sum + (/[\u2e80-\uffff]/.test(letter) ? 2 : 1), 0);
+  return width > 24 ? "longest" : width > 10 ? "long" : "";
 }
 
 export function tierChip(code, name) {
@@ -70,6 +86,7 @@ const fact = (key, value, detail, wordy = false) =>
 
 export function facts(answer) {
   const shown = answer.quotas?.map(quotaFact) ?? [];
+  if (answer.represented) shown.push(fact(word("outcome.employer"), answer.represented.employer, null, true));
   if (answer.offline) shown.push(hereFact(answer.offline));
   if (!shown.length) shown.push(fact(word("outcome.count"), word("outcome.unlimited"), null, true));
   if (answer.visit) {
@@ -78,7 +95,8 @@ export function facts(answer) {
     shown.push(fact(word("outcome.until"), timeOf(answer.visit.ends_at), detail));
   }
   if (answer.assurance) {
-    const detail = word(answer.assurance === "proved" ? "outcome.proved-more" : "outcome.checked-more");
+    const more = { proved: "outcome.proved-more", delegated: "outcome.delegated-more" };
+    const detail = word(more[answer.assurance] ?? "outcome.checked-more");
     shown.push(fact(word("outcome.how"), word(`outcome.${answer.assurance}`), detail, true));
   }
   return element("div", { class: "facts" }, shown);
@@ -87,6 +105,7 @@ export function facts(answer) {
 // What this device may still grant while the server is away; what was used elsewhere it cannot know.
 function hereFact({ limit, left, unit }) {
   if (limit === null || limit === undefined) return fact(word("outcome.count"), word("offline.no-limit"), null, true);
+  if (left === 0) return fact(word("offline.after"), word("offline.no-more"), word("offline.left-more", { limit }), true);
   const value = [String(left), " ", element("small", {}, word("outcome.times"))];
   return fact(word(`offline.left-${unit}`), value, word("offline.left-more", { limit }));
 }
@@ -136,7 +155,7 @@ function notes(answer, override = null) {
   return said_.map((text) => element("p", { class: "note amber" }, text));
 }
 
-function actions(answer, { left, canVoid, onNext, onVoid, onLeave, onOverride, onDeliver, service }) {
+function actions(answer, { left, canVoid, onNext, onVoid, onLeave, onOverride, onDeliver, service, delivered }) {
   const granted = answer.outcome === "granted";
   const next = left === null ? word("outcome.next") : word("outcome.next-in", { seconds: left });
   return element("div", { class: "actions" },
@@ -148,7 +167,7 @@ function actions(answer, { left, canVoid, onNext, onVoid, onLeave, onOverride, o
     answer.reason === "already-in" && answer.visit && !answer.offline
       ? element("button", { class: "button", type: "button", id: "leave-this", onclick: onLeave }, word("outcome.check-out"))
       : null,
-    granted && !answer.offline && service?.includes?.length
+    granted && !answer.offline && service?.includes?.length && !delivered
       ? element("button", { class: "button", type: "button", id: "deliver-this", onclick: onDeliver }, icon("list"), word("deliver.ask"))
       : null,
     onOverride

@@ -3,6 +3,7 @@
 
 import { byId, config, element } from "../page.js";
 import { currentLanguage, said, word } from "../words.js";
+import { renderAbout } from "./about.js";
 import { clean, looksPresented } from "./presented.js";
 import { beneficiaryField, companionsField, matches, notHolderField, referenceField, shapeOf } from "./asked.js";
 
@@ -133,7 +134,8 @@ export class Services {
       referenceField(service, () => this.asked() && this.onReady()), beneficiaryField(service), companionsField(service),
       notHolderField(),
     ];
-    byId("service-more").replaceChildren(...fields.filter(Boolean), ...(service?.look_first ? [] : [lookFirstField()]));
+    const about = renderAbout(service?.byBooking ? this.booked[0] : service);
+    byId("service-more").replaceChildren(...fields.filter(Boolean), ...(service?.look_first ? [] : [lookFirstField()]), ...(about ? [about] : []));
   }
 }
 

@@ -1,16 +1,18 @@
 // Today's list of this point: counts and last entries, without names. Voiding and checking out start here too.
 
 import { byId, config, element, icon } from "../page.js";
-import { minutesUntil, timeOf } from "../times.js";
+import { timeOf } from "../times.js";
 import { has, said, word } from "../words.js";
 import { mayCarry } from "./supervisor.js";
 import { now } from "../clock.js";
 
 const RECENT = 3;
+const KINDS = new Set(["void", "booking", "booking-cancel", "booking-missed", "matter", "request"]);
 const VOID_MS = 15 * 60 * 1000;
 
 export class Today {
-  constructor(device, services, { onVoid, onLeave, onDeliver }) {
+  constructor(device, services, { onVoid, onLeave, onDeliver, isDelivered }) {
+    this.isDelivered = isDelivered;
     this.device = device;
     this.services = services;
     this.onVoid = onVoid;
@@ -58,11 +60,11 @@ export class Today {
       const ask = () => this.onVoid(entry, { late: !byStaff });
       buttons.push(element("button", { class: "button compact", type: "button", onclick: ask }, word(byStaff ? "today.take-back" : "today.supervised")));
     }
-    if (entry.visit_ends_at && minutesUntil(entry.visit_ends_at) > 0) {
+    if (entry.inside) {
       buttons.push(element("button", { class: "button compact", type: "button", onclick: () => this.onLeave(entry.id) }, word("today.leave")));
     }
     const service = this.services.find(entry.service);
-    if (service?.includes?.length) {
+    if (service?.includes?.length && !this.isDelivered(entry.id)) {
       buttons.push(element("button", { class: "button compact", type: "button", onclick: () => this.onDeliver(entry.id, service) }, word("deliver.ask")));
     }
     return buttons;
@@ -73,8 +75,17 @@ function isUse(entry) {
   return entry.kind === "check-in" || entry.kind === "offline";
 }
 
+// What an entry that is no use tells of.
+function changeOf({ kind, change, delivered }) {
+  if (kind === "check-out") return delivered ? "delivered" : "check-out";
+  if (kind === "booking-change") return change ?? "rebooked";
+  return KINDS.has(kind) ? kind : "other";
+}
+
 function pillOf(entry) {
-  if (!isUse(entry)) return element("span", { class: "pill" }, word(`today.${entry.kind === "void" ? "void" : "check-out"}`));
+  if (!isUse(entry)) return element("span", { class: "pill" }, word(`today.${changeOf(entry)}`));
+  if (entry.reason === "already-in") return element("span", { class: "pill amber" }, icon("warning"), word("outcome.already-in"));
+  if (entry.re_entry) return element("span", { class: "pill" }, word("today.re-entry"));
   const granted = entry.outcome === "granted";
   return element("span", { class: granted ? "pill ok" : "pill no" },
     icon(granted ? "granted" : "refused"), word(granted ? "today.granted" : "today.denied"));

@@ -53,9 +53,10 @@ const DELEGATION = /^71(?:[\s·.-]*[0-9]){18}$/;
 
 const atTheServer = (text) => TAG_LINK.test(text.trim()) || DELEGATION.test(text.trim());
 
-// Of several reasons of steps 7 to 10, the first here is given: what the visitor can most easily change first.
+// Of several reasons of steps 7 to 10, the first here is given: what cannot be mended here and now, then what the
+// visitor can most easily change.
 const ORDER = [
-  "not-offered-here", "not-for-beneficiary", "not-holder", "already-in", "quota-spent", "service-not-open", "not-entitled",
+  "not-entitled", "service-not-open", "not-offered-here", "not-for-beneficiary", "not-holder", "already-in", "quota-spent",
 ];
 
 /**
@@ -234,6 +235,7 @@ function visitOf({ visit }, at, service) {
 
 /**
  * Steps 1 to 6 alone, as anyone may ask (POST /v1/public-checks): a phone's card without its proof is valid, not proved.
+ * A phone's token ends long before the card it stands for, so that it says nothing of `validUntil`.
  * @returns {Promise<{problem: string}|{valid: boolean, reason: string|null, tier: string|null, validUntil: number|null,
  *   proved: boolean, freshness: string, validFrom: number|null}>} of a card that is not valid, `validFrom` and `validUntil`
  *   are told where time is the reason
@@ -252,7 +254,7 @@ export async function check({ text, at, documents }) {
     reason: isValid ? null : reason,
     tier: isValid ? card.tier : null,
     validFrom: reason === "not-yet-valid" ? card.notBefore : null,
-    validUntil: isValid || reason === "expired" ? card.expiresAt : null,
+    validUntil: (isValid && card.form !== "phone") || reason === "expired" ? card.expiresAt : null,
     proved: isValid && proof !== null,
   };
 }

@@ -1,7 +1,9 @@
 // Reading what was scanned, tapped or pasted: plain tokens, the wire form in base45, its digits (docs/card-format.md).
 // The reader of cards/presentation.py and cards/wire.py, byte for byte. Nothing is verified here.
 
+import { fromBase45 as decoded } from "../base45.js";
 import { b64u, utf8 } from "../encoding.js";
+import { undone, withBlanks } from "../transport.js";
 import { CARD, CHIP_PROOF, PROOF } from "./claims.js";
 import { inflateRaw, InflateError } from "./inflate.js";
 import { digest, hasCanonicalSignature, headerIn, parse, TokenError } from "./tokens.js";
@@ -16,16 +18,11 @@ export class PresentationError extends Error {
 
 const TEXT_MOST = 4096;
 const INFLATED_MOST = 8192;
-// White space as Python strips it: JavaScript's own list has a byte order mark more and five separators fewer.
-// eslint-disable-next-line no-control-regex -- scanners end a text with such characters
-const SPACE = "[\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]+";
-const AROUND = new RegExp(`^${SPACE}|${SPACE}$`, "g");
 // eslint-disable-next-line no-control-regex -- ASCII is what a presentation is made of
 const ASCII = /^[\x00-\x7f]*$/;
 const PACKED_TEXT = /^YJ(\d\d):([^]*)$/i;
 const PACKED_DIGITS = /^93(\d\d)(\d+)$/;
 const TOKEN_TEXT = /^[A-Za-z0-9._-]+$/;
-const ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:";
 const [ABSENT, PACKED, RAW] = [0, 1, 2];
 const [ID_BYTES, HASH_BYTES, SIGNATURE_BYTES] = [16, 32, 64];
 const [ID_MARK, HASH_MARK, HEADER_END, QUOTE] = [0, 1, 2, 34];
@@ -51,20 +48,7 @@ export function dictionaryOf({ issuer, status_base: base, wire_dictionary: numbe
 }
 
 /** The bytes of a base45 text (RFC 9285), upper case; PresentationError for any other. */
-export function fromBase45(text) {
-  if (text.length % 3 === 1) refuse();
-  const values = [...text].map((character) => ALPHABET.indexOf(character));
-  if (values.includes(-1)) refuse();
-  const bytes = [];
-  for (let at = 0; at < values.length; at += 3) {
-    const whole = at + 2 < values.length;
-    const number = values[at] + values[at + 1] * 45 + (whole ? values[at + 2] * 2025 : 0);
-    if (number > (whole ? 0xffff : 0xff)) refuse();
-    if (whole) bytes.push(number >> 8);
-    bytes.push(number & 0xff);
-  }
-  return Uint8Array.from(bytes);
-}
+export const fromBase45 = (text) => decoded(text) ?? refuse();
 
 /** The bytes of the digits variant; PresentationError for a text that no packer wrote so. */
 export function fromDigits(digits) {
@@ -177,6 +161,17 @@ async function unpacked(number, body, dictionaries) {
   return [card, proof].filter((part) => part !== null);
 }
 
+// `%20` may be base45 and is read as a blank only where the text as it stands is none.
+async function unpackedText(number, body, dictionaries) {
+  try {
+    return await unpacked(number, fromBase45(body.toUpperCase()), dictionaries);
+  } catch (error) {
+    const other = withBlanks(body);
+    if (!(error instanceof PresentationError) || other === null) throw error;
+    return unpacked(number, fromBase45(other.toUpperCase()), dictionaries);
+  }
+}
+
 // Which token it is, by its header; the outer shape checked, the claims waiting for the signature.
 function formOf(token) {
   if (!TOKEN_TEXT.test(token)) refuse();
@@ -208,10 +203,10 @@ export function fromTokens(tokens) {
  */
 export async function read(text, dictionaries) {
   if (typeof text !== "string") refuse();
-  const trimmed = text.replace(AROUND, "");
+  const trimmed = undone(text);
   if (!trimmed || trimmed.length > TEXT_MOST || !ASCII.test(trimmed)) refuse();
   const packed = PACKED_TEXT.exec(trimmed);
-  if (packed) return fromTokens(await unpacked(Number(packed[1]), fromBase45(packed[2].toUpperCase()), dictionaries));
+  if (packed) return fromTokens(await unpackedText(Number(packed[1]), packed[2], dictionaries));
   const digits = PACKED_DIGITS.exec(trimmed);
   if (digits) return fromTokens(await unpacked(Number(digits[1]), fromDigits(digits[2]), dictionaries));
   return fromTokens(trimmed.split("~"));

@@ -2,7 +2,7 @@
 // The last answer is kept, so that it can be read without a network; it says how old it is.
 
 import { byId, config, element, icon } from "../page.js";
-import { dateOf, fullDateOf, timeOf } from "../times.js";
+import { dateOf, lastDayOf, timeOf } from "../times.js";
 import { currentLanguage, onLanguage, said, word } from "../words.js";
 
 // A benefit goes by its first service: the one that the guide names it for.
@@ -52,7 +52,7 @@ export class BenefitsView {
     const when = word("wallet.usage-at", { date: dateOf(told.read_at), time: timeOf(told.read_at) });
     if (!told.valid) return when;
     const count = byItem(told).filter(([, services]) => services.some((service) => service.entitled)).length;
-    const until = told.entitled_until ? [word("wallet.entitled-until", { date: fullDateOf(told.entitled_until) })] : [];
+    const until = told.entitled_until ? [word("wallet.entitled-until", { date: lastDayOf(told.entitled_until) })] : [];
     return [said(told.tier_name), word("wallet.benefits-count", { count }), ...until, when].join(" · ");
   }
 }

@@ -1,10 +1,10 @@
 // When something can be booked and what its fields must hold, by the rules that the programme told this phone. Pure:
 // the server judges anew; this only says the fault where it is made.
 
-import { instantAt, partsOf } from "./zone.js";
+import { instantAt, partsOf } from "../times.js";
+import * as typed from "../typed.js";
 
 const PLATE = /^[\u4e00-\u9fffA-Z0-9]{4,10}$/;
-const PHONE = /^\+?[0-9][0-9 ()-]{4,19}$/;
 export const HOLDER = "holder_name";
 
 // A day that the organiser sets is not the holder's to give.
@@ -22,19 +22,19 @@ export function partyList(fields) {
 // What is worked out of another field is not asked for: counts of lists, the date of a time.
 export const derived = (field, fields) => Boolean(field.counts) || (field.kind === "date" && Boolean(timeField(fields)));
 
-export const plain = (text) => (text ?? "").normalize("NFKC").trim();
+// What a person wrote in own words stays as it was written.
+const own = (text) => (text ?? "").normalize("NFC").trim();
 
 export function spelled(field, value) {
-  const text = plain(value);
-  return field.pattern && !/[a-z]/.test(field.pattern) ? text.replaceAll(/\s/g, "").toUpperCase() : text;
+  if (field.kind === "phone") return typed.phone(value) ?? own(value);
+  return field.code === HOLDER ? typed.name(value) : typed.byPattern(value, field.pattern);
 }
 
-export const plate = (text) => plain(text).toUpperCase().replaceAll(/[\s·.-]/g, "");
-const filled = (list) => (list ?? []).map(plain).filter(Boolean);
+const filled = (list, spell) => (list ?? []).map(spell).filter(Boolean);
 
 export function listOf(field, state, fields) {
-  const found = field.kind === "plates" ? filled(state[field.code]).map(plate) : filled(state[field.code]);
-  return field.code === partyList(fields) ? [plain(state[HOLDER]), ...found] : found;
+  const found = filled(state[field.code], field.kind === "plates" ? typed.plate : typed.name);
+  return field.code === partyList(fields) ? [typed.name(state[HOLDER]), ...found] : found;
 }
 
 export function instantsOf(field, state, rule) {
@@ -79,9 +79,9 @@ function valueOf(field, fields, state, rule) {
   }
   if (field.kind === "datetime") return instantsOf(field, state, rule).join("/");
   if (field.kind === "date") return (state[timeField(fields)?.code] ?? {}).date ?? value ?? null;
-  if (field.kind === "number") return /^\d{1,4}$/.test(plain(String(value ?? ""))) ? Number(value) : null;
+  if (field.kind === "number") return /^\d{1,4}$/.test(typed.digits(String(value ?? ""))) ? Number(typed.digits(String(value))) : null;
   if (["yes-no", "choice", "confirm"].includes(field.kind)) return value ?? null;
-  if (field.kind === "note") return plain(value);
+  if (field.kind === "note") return own(value);
   return spelled(field, value);
 }
 
@@ -100,7 +100,7 @@ function fault_(field, fields, state, rule, now, before) {
   const missing = value === null || value === "" || (Array.isArray(value) && field.required && !value.filter(Boolean).length);
   if (missing) return field.required && field.code !== partyList(fields) ? "missing" : null;
   const text = String(value);
-  if (field.kind === "phone" && !PHONE.test(text)) return "phone";
+  if (field.kind === "phone" && typed.phone(text) === null) return "phone";
   if (field.kind === "plates" && !value.every((one) => PLATE.test(one))) return "plates";
   if (field.kind === "text" && field.pattern && !new RegExp(`^(?:${field.pattern})$`).test(text)) return "form";
   if (field.kind === "number" && field.party && (value < 1 || value > rule.party_most)) return "party";

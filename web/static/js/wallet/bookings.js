@@ -4,12 +4,11 @@
 import { call } from "../calls.js";
 import { now } from "../clock.js";
 import { byId, element, icon } from "../page.js";
-import { dateOf, timeOf, weekdayOf } from "../times.js";
+import { dateOf, instantAt, partsOf, timeOf, weekdayOf } from "../times.js";
 import { currentLanguage, said, word } from "../words.js";
 import { asked, derived } from "./booking-rules.js";
 import { BookingForm } from "./booking-form.js";
 import { Doing, door, own, rowsOf } from "./doing.js";
-import { instantAt, partsOf } from "./zone.js";
 
 const LIST = "/v1/wallet/bookings";
 const MARK = { held: "check", used: "ok", missed: "amber", cancelled: "" };

@@ -1,7 +1,7 @@
 // The card on the screen: its code, new every fifteen seconds, in the form the holder chose, kept awake while seen.
 
 import { byId, clouds, config } from "../page.js";
-import { dateOf, fullDateOf, timeOf } from "../times.js";
+import { dateOf, lastDayOf, timeOf } from "../times.js";
 import { now, offsetSeconds } from "../clock.js";
 import { currentLanguage, onLanguage, said, word } from "../words.js";
 import { drawCode } from "./code.js";
@@ -72,10 +72,10 @@ export class CardView {
     byId("pass-tier").textContent = said(tier?.name) || claims.tier;
     byId("pass-name").textContent = claims.name;
     byId("pass-district").textContent = config.programme.district[currentLanguage()];
-    const until = word("wallet.entitled-until", { date: fullDateOf(kept.valid_until) });
+    const until = word("wallet.entitled-until", { date: lastDayOf(kept.valid_until) });
     byId("pass-until").textContent = `${word("wallet.valid")} · ${until}`;
     byId("card-number").textContent = kept.number;
-    byId("token-until").textContent = fullDateOf(claims.exp * 1000);
+    byId("token-until").textContent = lastDayOf(claims.exp * 1000);
     byId("registered").textContent = word(kept.registered ? "wallet.registered-yes" : "wallet.registered-no");
     byId("code").setAttribute("aria-label", word("wallet.code-of", { name: claims.name }));
     const off = offsetSeconds();

@@ -4,6 +4,7 @@ import { askTime, Unconfirmed } from "../calls.js";
 import { now, offsetSeconds } from "../clock.js";
 import { canKeepKeys } from "../keys.js";
 import { byId, clouds, config, element, showView } from "../page.js";
+import { lastDayOf } from "../times.js";
 import { loadWords, onLanguage, said, word } from "../words.js";
 import { CardView } from "./card.js";
 import { Enrolment } from "./enrol.js";
@@ -49,14 +50,34 @@ function problemText(error) {
 // ---- cards of this phone ----
 
 async function use(chosen) {
-  phone = chosen;
-  ended = null;
+  take(chosen);
   await phone.shown();
   phones = await Phone.all();
+  if (chosen === phone) drawCards();
+}
+
+// From here on it is this card's page: whatever is pressed next means this card, and no form that is opened meanwhile is
+// covered later.
+function take(chosen) {
+  phone = chosen;
+  ended = null;
+  phone.onStopped = (reason) => stopped(chosen, reason);
   card ??= new CardView(phone);
   card.use(phone);
   for (const view of Object.values(views)) view.use(phone);
   drawCards();
+}
+
+// A counter's answer, or the list of benefits, says that the card is not valid: the issuer says why, and whether it is so.
+async function stopped(mine, reason) {
+  if (mine.kept.ended) return;
+  const told = await mine.refresh({ force: true }).catch((error) => error);
+  if (told instanceof Error) await endsHere(mine, told.code === "card-not-valid" ? told.document.reason : reason);
+}
+
+async function endsHere(mine, reason) {
+  await mine.end(reason);
+  if (mine === phone && !OWN_BUSINESS.has(document.body.dataset.shown)) showEnded(reason);
 }
 
 function drawCards() {
@@ -68,25 +89,26 @@ function drawCards() {
   }
   byId("add-card").hidden = phones.length >= PLACES;
   byId("others").replaceChildren(...(phone?.kept.others ?? []).map((other) => element("li", {}, word(`wallet.other-${other.state}`, {
-    form: word(`wallet.form-${other.form}`), tier: said(config.tiers[other.tier]?.name), date: other.valid_until.slice(0, 10),
+    form: word(`wallet.form-${other.form}`), tier: said(config.tiers[other.tier]?.name), date: lastDayOf(other.valid_until),
   }))));
   byId("others-none").hidden = Boolean(phone?.kept.others?.length);
 }
 
-async function switchTo(chosen) {
-  await use(chosen);
+function switchTo(chosen) {
+  const using_ = use(chosen);
   shownNow();
-  care();
+  care({ force: true });
+  return using_;
 }
 
-const shownNow = () => (phone.kept.ended ? showEnded(phone.kept.ended) : show("card"));
+const shownNow = () => (phone.kept.ended ? showEnded(phone.kept.ended) : showCard());
 
 // ---- tabs ----
 
 async function show(name, ...more) {
   scrollTo(0, 0);
   if (name === "card") {
-    showCard();
+    shownNow();
     return;
   }
   showView(name);
@@ -135,19 +157,19 @@ async function care({ force = false } = {}) {
     drawCards();
     if (document.body.dataset.shown === "ended") showCard();
   } catch (error) {
-    if (error.code === "card-not-valid") {
-      await mine.end(error.document.reason);
-      if (mine === phone && !OWN_BUSINESS.has(document.body.dataset.shown)) showEnded(error.document.reason);
-    }
+    if (error.code === "card-not-valid") await endsHere(mine, error.document.reason);
     // Anything else passes: the card is shown without a network too.
   }
 }
 
-async function careForAll() {
+async function careForAll({ force = false } = {}) {
   if (!phone) return;
-  await care();
+  await care({ force });
   await careForOthers();
 }
+
+// Opened, or looked at again: whether the card still stands is asked before anybody relies on it.
+const careAnew = () => careForAll({ force: true });
 
 // The other cards of this phone stay good too, so that each is at hand when it is wanted.
 async function careForOthers() {
@@ -238,9 +260,10 @@ async function main() {
   if (lost) enrolment.lost();
   else if (!found || code) enrolment.show(code, { another: Boolean(found) });
   else shownNow();
-  if (found) careForAll();
-  setInterval(careForAll, CARE_EVERY_MS);
-  addEventListener("online", careForAll);
+  if (found) careAnew();
+  setInterval(() => careForAll(), CARE_EVERY_MS);
+  addEventListener("online", careAnew);
+  document.addEventListener("visibilitychange", () => document.hidden || careAnew());
 }
 
 await main();

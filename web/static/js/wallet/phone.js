@@ -17,6 +17,9 @@ const SHOWN = "wallet-shown";
 export const PLACES = 6;
 const FRESH_KEY = "wallet-key-to-be";
 const LOOK_AGAIN_MS = 60 * 60 * 1000;
+const JUST_NOW_MS = 3000;
+// What the verifier says of a card that will not be good again by waiting.
+const STOPPED = new Set(["revoked", "suspended"]);
 
 const hash = async (text) => b64u(await sha256(utf8(text)));
 
@@ -35,6 +38,7 @@ export class Phone {
   constructor(place, key, kept) {
     this.place = place;
     this.key = key;
+    this.onStopped = () => null; // told when an answer says that the card is not valid
     this.hold(kept);
   }
 
@@ -123,15 +127,25 @@ export class Phone {
   signing = (card) => async (method, to, text) => ({ "Wallet-Proof": await walletProof(this.key, method, to, text, card) });
 
   // Sends the card to one of the wallet's calls, signed for this very card.
-  ask(path, more = {}) {
+  async ask(path, more = {}) {
     const { card } = this.kept;
-    return call("POST", path, { body: { card, ...more }, sign: this.signing(card), retries: 1 });
+    try {
+      return await call("POST", path, { body: { card, ...more }, sign: this.signing(card), retries: 1 });
+    } catch (error) {
+      if (error.code === "card-does-not-hold") this.stopped(error.document.reason);
+      throw error;
+    }
+  }
+
+  stopped(reason) {
+    if (STOPPED.has(reason)) this.onStopped(reason);
   }
 
   // What is left of each service; kept for when there is no network.
   async usage() {
     const told = { ...await this.ask("/v1/wallet/usage"), read_at: now() };
     await store.write(this.named(USAGE), told);
+    if (!told.valid) this.stopped(told.reason);
     return told;
   }
 
@@ -162,9 +176,11 @@ export class Phone {
     await this.keep({ registered: true });
   }
 
-  // Renews the card when its day has come, and asks once an hour whether it still stands. Throws what the issuer says.
+  // Renews the card when its day has come, and asks once an hour whether it still stands; at once where the page was just
+  // opened or came back (`force`). Throws what the issuer says.
   async refresh({ force = false } = {}) {
     const due = now() >= Date.parse(this.kept.refresh_from);
+    if (force && !this.kept.ended && Math.abs(now() - this.kept.checked_at) < JUST_NOW_MS) return false;
     if (!force && !due && !this.kept.ended && now() - this.kept.checked_at < LOOK_AGAIN_MS) return false;
     const answer = await this.ask("/v1/wallet/refresh");
     const changed = answer.card !== this.kept.card;

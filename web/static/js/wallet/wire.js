@@ -1,10 +1,10 @@
 // The wire form (docs/card-format.md): a presentation packed into few enough characters for a small QR code.
 // Packing only spares room: what does not come back byte for byte is carried raw.
 
+import { toBase45 } from "../base45.js";
 import { b64u, fromUtf8, unb64u, utf8 } from "../encoding.js";
 import { config } from "../page.js";
 
-const ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:";
 const [PACKED, RAW] = [1, 2];
 const MARKS = { 16: 0, 32: 1 };
 const HEADER_END = 2;
@@ -12,19 +12,6 @@ const LIFTABLE = /"([A-Za-z0-9_-]{43}|[A-Za-z0-9_-]{22})"/g;
 const CONTROL = /[\u0000-\u0002]/;
 // Seven bytes as seventeen digits; a last chunk of fewer bytes as the fewest digits that hold it.
 const DIGITS_OF = [0, 3, 5, 8, 10, 13, 15, 17];
-
-export function base45(bytes) {
-  let text = "";
-  for (let at = 0; at + 1 < bytes.length; at += 2) {
-    const value = bytes[at] * 256 + bytes[at + 1];
-    text += ALPHABET[value % 45] + ALPHABET[Math.floor(value / 45) % 45] + ALPHABET[Math.floor(value / 2025)];
-  }
-  if (bytes.length % 2) {
-    const value = bytes[bytes.length - 1];
-    text += ALPHABET[value % 45] + ALPHABET[Math.floor(value / 45)];
-  }
-  return text;
-}
 
 export function decimal(bytes) {
   let text = "";
@@ -87,7 +74,7 @@ export function packCard(token, { deflateSync, inflateSync }) {
 
 function written(bytes, digits) {
   const number = String(config.wire.number).padStart(2, "0");
-  return digits ? `93${number}${decimal(bytes)}` : `YJ${number}:${base45(bytes)}`;
+  return digits ? `93${number}${decimal(bytes)}` : `YJ${number}:${toBase45(bytes)}`;
 }
 
 export const shortForm = (proof, { digits = false } = {}) =>

@@ -1,0 +1,40 @@
+"""What scanners, keyboards and messages do to a code on its way is undone; what the code says is left alone. Pure.
+
+The same steps as web/static/js/transport.js, held to it by shared cases (tests/cards/transport_cases.json).
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Final
+
+from cards.parts import TEXT_MOST
+
+_INSIDE: Final = re.compile("[\x00-\x1f\x7f\u200b\u200e\u200f\u2060\ufeff]")
+_QUOTES: Final = "\"'\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u201f\u300c\u300d"
+_SYMBOLOGY: Final = re.compile(r"\][A-Za-z][0-9A-Fa-f]")  # ISO/IEC 15424: `]Q1` before a QR code's text
+_PACKED: Final = re.compile(r"YJ[0-9]{2}(:|%3A)", re.IGNORECASE)
+_ESCAPED: Final = re.compile(r"%([0-7][0-9A-Fa-f])")
+_BEFORE_MOST: Final = 40
+
+
+def undone(text: str) -> str:
+    """Return a text with full-width letters made plain, what stands around the code gone, a scanner's prefix cut, and
+    line breaks dropped from inside a wire form. No base45 text and no token holds what goes.
+    """
+    if len(text) > TEXT_MOST:
+        return text.strip()
+    plain = unicodedata.normalize("NFKC", text).strip().strip(_QUOTES)
+    found_prefix = _SYMBOLOGY.match(plain)
+    plain = plain if found_prefix is None else plain[found_prefix.end() :]
+    found = _PACKED.search(plain)
+    if found is None or found.start() > _BEFORE_MOST:
+        return plain
+    code = _INSIDE.sub("", plain[found.start() :])
+    return (code if found[1] == ":" else _ESCAPED.sub(lambda escaped: chr(int(escaped[1], 16)), code)).strip()
+
+
+def with_blanks(text: str) -> str | None:
+    """Return a text whose blanks were written as in an address, `%20`; None where there is none of it."""
+    return text.replace("%20", " ") if "%20" in text else None

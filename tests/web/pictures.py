@@ -1,0 +1,271 @@
+"""Pictures of every page in three sizes and two languages: `make pictures`, for anyone who wants to look.
+
+They lie under build/pictures, as PAGE-STATE-SIZE-LANGUAGE.png, with an index.html beside them. Nothing is judged here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import secrets
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from accounts.rights import EVERYWHERE, Right
+from tests.web.auditing import Desk, add_auditor, fill_log
+from tests.web.clerk import clerk_code
+from tests.web.counter import Tablet
+from tests.web.lounge import ARRIVAL, Flyer, Lounge
+from tests.web.site import BY, Site
+
+CHROMIUM = "/usr/bin/chromium"
+SIZES = {"390x844": (390, 844), "768x1024": (768, 1024), "1280x800": (1280, 800)}
+LANGUAGES = ("zh", "en")
+SHOWN_MS = 250
+
+Opened = Callable[..., Page]
+Scene = Callable[[Opened, Site], Iterator[tuple[str, Page]]]
+
+
+def home(opened: Opened, _site: Site) -> Iterator[tuple[str, Page]]:
+    """The first page, and an address that does not exist."""
+    yield "home", opened("/")
+    yield "home-wrong-address", opened("/no-such-page")
+
+
+def check(opened: Opened, site: Site) -> Iterator[tuple[str, Page]]:
+    """The public check: empty, valid, not valid."""
+    page = opened("/check")
+    yield "check", page
+    for name, text in (("valid", site.printed("gold")), ("unreadable", "hello")):
+        page.fill("#presented", text)
+        page.press("#presented", "Enter")
+        page.wait_for_timeout(1200)
+        yield f"check-{name}", page
+
+
+def counter(opened: Opened, site: Site) -> Iterator[tuple[str, Page]]:
+    """The gym's tablet: from its code to each answer."""
+    yield "counter-enrol", opened("/counter")
+    tablet = Tablet(opened, site)
+    page = tablet.page
+    yield "counter-scan", page
+    card = site.printed("silver")
+    tablet.paste(card)
+    tablet.shows("identity")
+    yield "counter-identity", page
+    page.click("#id-confirm")
+    tablet.outcome()
+    yield "counter-granted", page
+    page.click("#void-this")
+    yield "counter-void", page
+    page.click("#void [data-close]")
+    tablet.next()
+    tablet.present(card)
+    yield "counter-already-in", page
+    tablet.next()
+    page.check("#not-holder")
+    tablet.present(site.printed("gold"))
+    yield "counter-denied", page
+    tablet.next()
+    tablet.paste("hello")
+    yield "counter-unreadable", page
+    page = Tablet(opened, site).page
+    for name in ("today", "help"):
+        page.click(f"#show-{name}")
+        yield f"counter-{name}", page
+        page.keyboard.press("Escape")
+
+
+def windows(opened: Opened, site: Site) -> Iterator[tuple[str, Page]]:
+    """Windows with more to ask: an employer's clerk, a hospital, a long name."""
+    window = Tablet(opened, site, "gov-green")
+    yield "counter-window-scan", window.page
+    window.paste(clerk_code(site))
+    window.shows("look")
+    yield "counter-clerk", window.page
+    window.page.click("#clerk-confirm")
+    window.outcome()
+    yield "counter-clerk-granted", window.page
+    hospital = Tablet(opened, site, "hosp-baiyun")
+    hospital.page.locator("#service-list label").first.click()
+    flyer = Flyer(site, "Maximilian Alexander von Habsburg-Lothringen")
+    hospital.paste(flyer.shown)
+    hospital.shows("identity")
+    yield "counter-long-name-identity", hospital.page
+    hospital.page.click("#id-confirm")
+    hospital.outcome()
+    yield "counter-long-name-granted", hospital.page
+
+
+def telephone(site: Site) -> Callable[[dict[str, object]], dict]:
+    """Return what books by telephone."""
+    rights = {EVERYWHERE: frozenset({Right.BOOKINGS, Right.NAMES})}
+    at = site.clock.now()
+    name = f"telephone-{secrets.token_hex(3)}"
+    _, token = site.office.accounts.integrators.add(name, rights, expires_at=at + timedelta(days=90), by=BY, at=at)
+
+    def book(body: dict[str, object]) -> dict:
+        headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": secrets.token_urlsafe(16)}
+        return (
+            site.app.test_client().post("/v1/bookings", json=body, headers=headers, base_url=site.base).json["booking"]
+        )
+
+    return book
+
+
+def lounge(opened: Opened, site: Site) -> Iterator[tuple[str, Page]]:
+    """The domestic lounge: list, booking found, granted with its checklist; a tier without the service."""
+    book, flyer = telephone(site), Flyer(site)
+    flyer.book(book, escort_count=1, escorts=["许国强"])
+    Flyer(site, "李晓雯").book(book, ARRIVAL, hours=4)
+    tablet = Lounge(opened, site)
+    page = tablet.page
+    yield "counter-lounge-scan", page
+    page.click("#show-bookings")
+    page.locator("#bookings-list .booking-row").first.wait_for()
+    yield "counter-lounge-list", page
+    page.locator("#bookings-list .booking-row").last.click()
+    yield "counter-lounge-booking", page
+    page.keyboard.press("Escape")
+    tablet.paste(flyer.shown)
+    tablet.shows("look")
+    yield "counter-lounge-look", page
+    page.click("#look-confirm")
+    tablet.outcome()
+    yield "counter-lounge-granted", page
+    tablet.next()
+    tablet.present(site.printed("gold"))
+    yield "counter-lounge-denied", page
+
+
+def wallet(opened: Opened, site: Site) -> Iterator[tuple[str, Page]]:
+    """The holder's phone: from the code to each tab."""
+    page = opened("/wallet")
+    yield "wallet-enrol", page
+    page.click("#lost-open")
+    yield "wallet-lost", page
+    code = site.wallet_code("diamond")
+    page = opened(f"/wallet#code={code}")
+    page.fill("#id-last4", site.last_four)
+    page.click("#enrol-do")
+    page.locator("#recovery-code").filter(has_text="-").wait_for()
+    yield "wallet-recovery", page
+    page.click("#recovery-do")
+    page.locator("#code[data-modules]").wait_for()
+    yield "wallet-card", page
+    page.click("[data-view=card] summary")
+    yield "wallet-card-details", page
+    for tab in ("benefits", "bookings", "history"):
+        page.click(f"#tab-{tab}")
+        page.wait_for_timeout(800)
+        yield f"wallet-{tab}", page
+    page.click("#tab-bookings")
+    for name in ("requests", "delegations"):
+        page.click(f"[data-view=bookings] .doings [value={name}]")
+        page.wait_for_timeout(500)
+        yield f"wallet-{name}", page
+    page.click(".doings:visible [value=bookings]")
+    for service in ("airport-dom-departure", "library-room", "union-checkup", "steward-training"):
+        page.locator(f"[data-open={service}]").click()
+        page.wait_for_timeout(500)
+        yield f"wallet-book-{service}", page
+        page.locator("[data-view] .back:visible").first.click()
+
+
+def audit(opened: Opened, _site: Site) -> Iterator[tuple[str, Page]]:
+    """The auditor's pages."""
+    page = opened("/audit")
+    yield "audit-sign-in", page
+    desk = Desk(page)
+    desk.sign_in()
+    desk.ready()
+    for name in ("log", "figures", "anomalies", "integrity", "report", "names"):
+        path = "/audit" if name == "log" else f"/audit/{name}"
+        yield f"audit-{name}", desk.go(path)
+
+
+SCENES: dict[str, Scene] = {
+    "home": home, "check": check, "counter": counter, "windows": windows, "lounge": lounge,
+    "wallet": wallet, "audit": audit,
+}  # fmt: skip
+
+
+class Album:
+    """Takes pictures in one size and language at a time."""
+
+    def __init__(self, folder: Path, browser: Browser, site: Site) -> None:
+        self.folder, self.browser, self.site = folder, browser, site
+        self.taken: list[str] = []
+
+    def take(self, scene: Scene, size: str, language: str) -> None:
+        """Run a scene, with a picture at each of its stops; what it opened is closed at its end."""
+        width, height = SIZES[size]
+        contexts = []
+
+        def opened(path: str, **_options: object) -> Page:
+            context = self.browser.new_context(
+                base_url=self.site.base, viewport={"width": width, "height": height},
+                locale="zh-CN" if language == "zh" else "en-GB", service_workers="block",
+            )  # fmt: skip
+            contexts.append(context)
+            context.add_cookies([{"name": "yunju_language", "value": language, "url": self.site.base}])
+            page = context.new_page()
+            page.goto(path)
+            page.wait_for_load_state("networkidle")
+            return page
+
+        try:
+            for name, page in scene(opened, self.site):
+                page.wait_for_timeout(SHOWN_MS)
+                file = f"{name}-{size}-{language}.png"
+                page.screenshot(path=self.folder / file)
+                self.taken.append(file)
+        finally:
+            for context in contexts:
+                context.close()
+
+    def index(self) -> None:
+        """Write the page that shows them all."""
+        rows = "\n".join(
+            f'<figure><img src="{name}" alt="" loading="lazy"><figcaption>{name}</figcaption></figure>'
+            for name in sorted(self.taken)
+        )
+        style = "body{display:flex;flex-wrap:wrap;gap:16px;font:14px sans-serif} img{max-width:420px} figure{margin:0}"
+        page = f'<!doctype html><meta charset="utf-8"><title>Pictures</title><style>{style}</style>{rows}'
+        (self.folder / "index.html").write_text(page, encoding="utf-8")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Take the pictures that are asked for, all of them otherwise."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path("build/pictures"))
+    parser.add_argument("--scene", action="append", choices=SCENES, help="only this part; may be given again")
+    parser.add_argument("--size", action="append", choices=SIZES)
+    parser.add_argument("--language", action="append", choices=LANGUAGES)
+    asked = parser.parse_args(arguments)
+    asked.out.mkdir(parents=True, exist_ok=True)
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        site = Site(Path(folder))
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        album = Album(asked.out, browser, site)
+        fill_log(site)
+        add_auditor(site)
+        for language in asked.language or LANGUAGES:
+            for size in asked.size or SIZES:
+                for name in asked.scene or SCENES:
+                    site.go(minutes=2)  # from one place only so many codes are taken a minute
+                    album.take(SCENES[name], size, language)
+        album.index()
+        browser.close()
+        site.close()
+    print(f"{len(album.taken)} pictures in {asked.out} after {time.monotonic() - started:.0f} s")  # noqa: T201 - a tool
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,80 @@
+"""Step 6 where somebody answers for a card that cannot prove itself: a supervisor, or a delegation's code. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from cards.claims import CardClaims
+from cards.programme.types import Assurance, Service
+from cards.verify import RefusedCard, Verified
+from verifier.rules.delegations import ASSURANCE as DELEGATED
+from verifier.rules.delegations import Delegation, refusal_of
+from verifier.trust.published import Documents
+
+LIFTED = frozenset({"proof-missing", "stale-proof", "clock-ahead", "assurance-too-low"})
+"""What of step 6 a supervisor's override lifts: how the card was shown, never whether it holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class CodeShown:
+    """A delegation's code named the card. `is_refused`: step 7 will refuse it, whatever staff compare."""
+
+    is_refused: bool
+
+
+def code_shown(delegation: Delegation | None, service: Service, at: datetime) -> CodeShown | None:
+    """Return what step 6 must know of a delegation's code, None where none was shown."""
+    return None if delegation is None else CodeShown(bool(refusal_of(delegation, service.code, at)))
+
+
+def lifted(
+    verdict: Verified | RefusedCard, documents: Documents, at: datetime, *, id_checked: bool
+) -> Verified | RefusedCard:
+    """Step 6 under a supervisor's override: a card that holds, however it was shown. What steps 2 to 5 found stays.
+
+    Who lifts how a card is shown has compared the person's ID with it.
+    """
+    if isinstance(verdict, Verified) or verdict.card is None or verdict.reason not in LIFTED:
+        return verdict
+    card = verdict.card
+    if not id_checked:
+        return RefusedCard("id-check-needed", card, verdict.token_digest)
+    return _holds(verdict, card, documents, at, needs_id_check=False)
+
+
+def delegated(
+    verdict: Verified | RefusedCard,
+    code: CodeShown,
+    documents: Documents,
+    at: datetime,
+    *,
+    vouched: bool,
+    provisional: bool,
+) -> Verified | RefusedCard:
+    """Step 6 for a delegation's code: the card behind it holds, and staff compared the ID of the clerk who is here.
+
+    `vouched`: staff say that they did. A look (`provisional`) goes on without. What steps 2 to 5 found stays.
+    """
+    card = verdict.card
+    lifts = isinstance(verdict, Verified) or verdict.reason in LIFTED | {"id-check-needed"}
+    if card is None or not lifts:
+        return verdict
+    missing = not vouched and (provisional or not code.is_refused)
+    if missing and not provisional:
+        return RefusedCard("id-check-needed", card, verdict.token_digest)
+    return _holds(verdict, card, documents, at, needs_id_check=missing)
+
+
+def _holds(
+    verdict: Verified | RefusedCard, card: CardClaims, documents: Documents, at: datetime, *, needs_id_check: bool
+) -> Verified:
+    answer = documents.trust.status.status(card.status_uri, card.status_index, at)
+    return Verified(card, verdict.token_digest, Assurance.COPYABLE, None, answer.freshness, needs_id_check)
+
+
+def assurance_of(delegation: Delegation | None, verdict: Verified | RefusedCard) -> str | None:
+    """Return the word for how far a presentation proved itself, None where it was refused."""
+    if isinstance(verdict, RefusedCard):
+        return None
+    return DELEGATED if delegation is not None else verdict.assurance.word
