@@ -27,9 +27,9 @@ from accounts.store import AccountStore
 from edge.clock import Clock
 from edge.encoding import b64u, digest
 from edge.instants import rfc3339
-from edge.limits import Network, client_key
+from edge.limits import Limiter, Network, client_key
 from edge.problems import Problem
-from keys.dpop import ClockOff, HttpCall, ProofKey, verify_proof
+from keys.dpop import ClockOff, DpopProof, HttpCall, ProofKey, verify_proof
 from keys.tokens import TokenError
 
 COOKIE: Final = "yunju_session"
@@ -47,7 +47,8 @@ class Authenticator:
 
     `base_urls` are the addresses under which clients know this server (`settings.base_url`): a DPoP proof, or a page's
     writing call, from any other is refused. The default fits Flask's test client and nothing else. `departments` are
-    the points of each department: where a desk narrowed to one has its rights.
+    the points of each department: where a desk narrowed to one has its rights. `limiter`: what all workers count
+    together, None for this process alone.
     """
 
     def __init__(
@@ -58,9 +59,11 @@ class Authenticator:
         *,
         trusted_proxies: Iterable[Network] = (),
         departments: Mapping[str, Collection[str]] | None = None,
+        limiter: Limiter | None = None,
     ) -> None:
         self.store = store
         self.clock = clock
+        self.limiter = limiter or Limiter(clock)
         self.bases = tuple(url.rstrip("/") for url in base_urls)
         self._origins = frozenset(_origin(url) for url in self.bases)
         self._proxies = tuple(trusted_proxies)
@@ -118,9 +121,17 @@ class Authenticator:
             raise Problem("bad-token") from None
         except ClockOff:
             raise Problem("clock-off", extra={"server_time": rfc3339(at)}) from None
-        if not self._seen.first(seen_as, proof.proof_id, proof.expires_at, at):
+        if not self._first(request, seen_as, proof, at):
             raise Problem("bad-token", "This proof was used before; sign a new one for each request.")
         request.environ[_CALL] = b64u(digest(proof.proof_id.encode()))
+
+    def _first(self, request: Request, seen_as: str, proof: DpopProof, at: datetime) -> bool:
+        """Use a proof up; that of a call which writes nothing for all workers, since no ledger names such a call."""
+        if not self._seen.first(seen_as, proof.proof_id, proof.expires_at, at):
+            return False
+        if "Idempotency-Key" in request.headers:
+            return True
+        return self.limiter.first(f"{seen_as}/{b64u(digest(proof.proof_id.encode()))}", proof.expires_at)
 
     def secure(self) -> bool:
         """Tell whether clients reach this server by https alone, so that cookies may ask for it."""

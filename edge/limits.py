@@ -1,13 +1,17 @@
-"""Rate limits of public endpoints: token buckets in this process, and whom to count. They decide nothing.
+"""Rate limits: buckets that the workers share where they can, and whom to count. They decide nothing.
 
-Each worker process counts alone, and a forgotten key starts afresh: a limit fails open, never against the visitor.
+A limit fails open, never against the visitor: where the shared counts are away each worker counts alone, and a
+forgotten key starts afresh. Who proves a key or shows a good card is counted by that; a place for its failures alone.
 """
 
 from __future__ import annotations
 
+import logging
 import math
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from threading import Lock
 
@@ -15,30 +19,58 @@ import flask
 
 from edge.clock import Clock
 from edge.problems import Problem
+from edge.sharing import Shared, SharedAway
 
 Network = IPv4Network | IPv6Network
 
 
-class RateLimit:
-    """A bucket per key: `burst` at once, then `rate` a second. Remembers the `most_keys` used last."""
+_log = logging.getLogger("yunju.limits")
+_TOO_MANY = 429
 
-    def __init__(self, rate: float, burst: int, clock: Clock, *, most_keys: int = 10_000) -> None:
+
+class RateLimit:
+    """A bucket per key: `burst` at once, then `rate` a second. Remembers the `most_keys` used last.
+
+    `shared` counts for all workers, under `name`; without it, and where it is away, this process counts alone.
+    """
+
+    def __init__(
+        self,
+        rate: float,
+        burst: int,
+        clock: Clock,
+        *,
+        most_keys: int = 10_000,
+        name: str = "",
+        shared: Shared | None = None,
+    ) -> None:
         if rate <= 0 or burst < 1 or most_keys < 1:
             raise ValueError("rate, burst and most_keys are positive")
         self._rate = rate
-        self._burst = float(burst)
+        self._burst = burst
         self._clock = clock
         self._most_keys = most_keys
+        self._name, self._shared = name, shared
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
         self._lock = Lock()
 
     def take(self, key: str) -> int | None:
         """Take one from the key's bucket: None if there was one, else the seconds to wait, at least 1."""
         now = self._clock.now().timestamp()
+        if self._shared is not None:
+            try:
+                wait = self._shared.take(f"{self._name}:{key}", self._rate, self._burst, now)
+            except SharedAway as away:
+                _log.warning("limits are counted by each worker alone", extra={"safe_fields": {"why": str(away)}})
+            else:
+                return None if wait <= 0 else max(1, math.ceil(wait))
+        return self._take_here(key, now)
+
+    def _take_here(self, key: str, now: float) -> int | None:
         with self._lock:
-            left, since = self._buckets.pop(key, (self._burst, now))
+            left, since = self._buckets.pop(key, (float(self._burst), now))
             # A clock set back refills nothing and takes nothing away.
-            left = min(self._burst, left + max(0.0, now - since) * self._rate)
+            left = min(float(self._burst), left + max(0.0, now - since) * self._rate)
             granted = left >= 1
             self._buckets[key] = (left - 1 if granted else left, now)
             if len(self._buckets) > self._most_keys:
@@ -50,6 +82,64 @@ class RateLimit:
         wait = self.take(key)
         if wait is not None:
             raise Problem("too-many-requests", retry_after=wait)
+
+
+class FairLimit:
+    """Counts who proves a key, or shows a card that holds, by that; and a place for what fails there, never before.
+
+    So junk from an address stops nobody else behind it: a call that holds is answered however much junk came before.
+    """
+
+    def __init__(self, proven: RateLimit, failures: RateLimit) -> None:
+        """`proven` counts by key or card, `failures` by place."""
+        self._proven, self._failures = proven, failures
+
+    @contextmanager
+    def judging(self, place: str) -> Iterator[None]:
+        """Judge a call: a problem of the client's own making is counted at its place, and is 429 beyond the limit."""
+        try:
+            yield
+        except Problem as problem:
+            if problem.status < 500 and problem.status != _TOO_MANY:
+                self.failed(place)
+            raise
+
+    def failed(self, place: str) -> None:
+        """Count a failure at a place; problem too-many-requests beyond the limit."""
+        self._failures.require(place)
+
+    def admit(self, key: str) -> None:
+        """Count a call that holds by its key or card; problem too-many-requests beyond the limit."""
+        self._proven.require(key)
+
+
+class Limiter:
+    """Makes the limits of a service, each under a name of its own, counted together where there is where."""
+
+    def __init__(self, clock: Clock, shared: Shared | None = None) -> None:
+        """`shared`: what all workers count in; None counts in this process."""
+        self.clock, self.shared = clock, shared
+
+    def limit(self, name: str, rate: float, burst: int) -> RateLimit:
+        """Return a limit of `burst` at once, then `rate` a second."""
+        return RateLimit(rate, burst, self.clock, name=name, shared=self.shared)
+
+    def fair(self, name: str, rate: float, burst: int) -> FairLimit:
+        """Return a limit by key or card, and as much again by place for failures."""
+        return FairLimit(self.limit(f"{name}/by-key", rate, burst), self.limit(f"{name}/failed", rate, burst))
+
+    def first(self, key: str, until: datetime) -> bool:
+        """Remember what may come once, until an instant, for all workers; tell whether this is the first time.
+
+        True where the shared counts are away: each worker then remembers by itself.
+        """
+        if self.shared is None:
+            return True
+        try:
+            return self.shared.first(key, until.timestamp(), self.clock.now().timestamp())
+        except SharedAway as away:
+            _log.warning("proofs are remembered by each worker alone", extra={"safe_fields": {"why": str(away)}})
+            return True
 
 
 def client_key(request: flask.Request, trusted_proxies: Iterable[Network] = ()) -> str:

@@ -16,8 +16,10 @@ from edge.clock import Clock, SystemClock
 from edge.database import answer_outages
 from edge.health import Check, health_blueprint
 from edge.http import create_frame
+from edge.limits import Limiter
 from edge.openapi import openapi_blueprint
 from edge.settings import Settings
+from edge.sharing import open_shared
 from edge.workreport import WorkPlace, complaint, work_figures
 from verifier.trust.published import pinned_root, root_file
 from web.pages import pages_blueprint
@@ -43,6 +45,7 @@ def create_application(settings: Settings, clock: Clock | None = None) -> Flask:
         (settings.base_url,),
         trusted_proxies=settings.trusted_proxies,
         departments=points_of_departments(programme),
+        limiter=Limiter(clock, open_shared(settings)),
     )
     staff = StaffFrame(settings, programme, authenticate)
     staff.install(app)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Final, Literal
@@ -15,20 +16,23 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from flask import request
 from sqlalchemy.exc import SQLAlchemyError
 
+from accounts.attempts import TooSoon
 from cards.claims import Form
 from edge.clock import Clock
 from edge.fields import invalid
 from edge.http import answer, body_limit, read_body, request_instant
 from edge.instants import rfc3339
-from edge.limits import Network, RateLimit, client_key
+from edge.limits import Limiter, Network, client_key
 from edge.openapi import describe
 from edge.problems import Problem, ProblemKind, register_problem
 from issuer.enrolment.enrolling import Enrolment, enrol, is_open_code
 from issuer.enrolment.phone import (
     CodedChange,
     NotValid,
+    Recovery,
     block,
     claimed_card,
+    count_wrong_code,
     first_use,
     others_of,
     refresh,
@@ -62,6 +66,15 @@ RECOVERY_REFUSED: Final = register_problem(
         "卡号与恢复码不符",
         "The card number and the recovery code do not belong together",
         "Type both again, or call the office.",
+    )
+)
+TOO_MANY_TRIES: Final = register_problem(
+    ProblemKind(
+        "too-many-tries",
+        429,
+        "尝试次数过多，请稍候再试，或致电咨询",
+        "Too many tries with a wrong code",
+        "Wait for the seconds of Retry-After, or call the number under `call`. A right code is never refused.",
     )
 )
 CARD_NOT_VALID: Final = register_problem(
@@ -151,21 +164,38 @@ class CardStanding(msgspec.Struct):
 class PhoneCalls:
     """What the views share: the office, the limits and the proof of a call."""
 
-    def __init__(self, issuer: Issuer, clock: Clock, trusted_proxies: Iterable[Network]) -> None:
+    def __init__(self, issuer: Issuer, limiter: Limiter, trusted_proxies: Iterable[Network]) -> None:
         # A publication that fails after a change must not turn the answer into an error: the views publish themselves.
         self.issuer = issuer.quiet()
         self._loud = issuer
         self._proxies = tuple(trusted_proxies)
-        self._guesses = RateLimit(rate=0.2, burst=20, clock=clock)
-        self._refreshes = RateLimit(rate=5, burst=100, clock=clock)
+        self.limit = limiter.fair("issuer-wallet", rate=0.2, burst=20)
 
-    def limit_guesses(self) -> None:
-        """Slow down whoever tries codes from one place (problem too-many-requests)."""
-        self._guesses.require(client_key(request, self._proxies))
+    @property
+    def place(self) -> str:
+        """Where this call comes from, as limits count it."""
+        return client_key(request, self._proxies)
 
-    def limit_refreshes(self) -> None:
-        """Bound refreshes from one place, generously: many phones share an address."""
-        self._refreshes.require(client_key(request, self._proxies))
+    def judging(self) -> AbstractContextManager[None]:
+        """Count what fails at the place it comes from, after it failed (problem too-many-requests beyond the limit)."""
+        return self.limit.judging(self.place)
+
+    def wrong_code(self, asked: Recovery, at: datetime) -> Problem:
+        """Count a wrong code; return the problem to answer it with, which waits longer and longer after many."""
+        try:
+            self.limit.failed(self.place)
+            count_wrong_code(self.issuer, asked, at)
+        except TooSoon as error:
+            return self.too_many_tries(error.seconds)
+        except Problem as problem:
+            return self.too_many_tries(problem.retry_after or 1)
+        return Problem(RECOVERY_REFUSED.code)
+
+    def too_many_tries(self, wait: int) -> Problem:
+        """Return the problem for wrong codes beyond what a place may try, with whom to call."""
+        phone = self.issuer.programme.general_contact
+        call = {"department": {"zh": phone.label.zh, "en": phone.label.en}, "phone": phone.number}
+        return Problem(TOO_MANY_TRIES.code, retry_after=wait, extra={"call": call})
 
     def proof(self, key: ec.EllipticCurvePublicKey, card: str | None, at: datetime) -> WalletProof:
         """Return the call's proof, verified with a key; problems bad-token and clock-off."""
@@ -219,9 +249,11 @@ def _other(card: IssuedCard) -> OtherCard:
     return OtherCard(card.form.value, card.tier, card.state.value, rfc3339(card.valid_until))
 
 
-def blueprint(issuer: Issuer, clock: Clock, *, trusted_proxies: Iterable[Network] = ()) -> flask.Blueprint:
-    """Return the wallet's calls that the issuer serves, under /v1/wallet."""
-    calls = PhoneCalls(issuer, clock, trusted_proxies)
+def blueprint(
+    issuer: Issuer, clock: Clock, limiter: Limiter | None = None, *, trusted_proxies: Iterable[Network] = ()
+) -> flask.Blueprint:
+    """Return the wallet's calls that the issuer serves; `limiter`: what all workers count together."""
+    calls = PhoneCalls(issuer, limiter or Limiter(clock), trusted_proxies)
     made = flask.Blueprint("issuer_wallet", __name__, url_prefix="/v1/wallet")
     for route in _ROUTES:
         made.add_url_rule(f"/{route.path}", route.path, _view(route, calls), methods=["POST"])
@@ -259,21 +291,21 @@ def _view(route: _Route, calls: PhoneCalls) -> Callable[[], flask.Response]:
 
 
 def _enrol(calls: PhoneCalls) -> object:
-    calls.limit_guesses()
     at = request_instant()
     body = read_body(EnrolmentBody)
     try:
         key = key_from_jwk(body.jwk)
     except BadKey as error:
         raise invalid("$.jwk", str(error)) from None
-    proof = calls.proof(key, None, at)
-    if not is_open_code(calls.issuer, body.code):
-        raise Problem(ENROLMENT_REFUSED.code)
-    calls.use_up(key, proof, at)
-    calls.ensure_pool(at)
-    enrolled = enrol(calls.issuer, Enrolment(body.code, body.id_last4, public_jwk(key)), by=_ACTOR, at=at)
-    if enrolled is None:
-        raise Problem(ENROLMENT_REFUSED.code)
+    with calls.judging():
+        proof = calls.proof(key, None, at)
+        if not is_open_code(calls.issuer, body.code):
+            raise Problem(ENROLMENT_REFUSED.code)
+        calls.use_up(key, proof, at)
+        calls.ensure_pool(at)
+        enrolled = enrol(calls.issuer, Enrolment(body.code, body.id_last4, public_jwk(key)), by=_ACTOR, at=at)
+        if enrolled is None:
+            raise Problem(ENROLMENT_REFUSED.code)
     calls.publish(at)
     extra = {
         "recovery_code": enrolled.recovery_code,
@@ -284,14 +316,16 @@ def _enrol(calls: PhoneCalls) -> object:
 
 
 def _refresh(calls: PhoneCalls) -> object:
-    calls.limit_refreshes()
     at = request_instant()
     body = read_body(RefreshBody)
-    card = claimed_card(calls.issuer, body.card)
-    if card is None or card.key is None or card.form is not Form.PHONE:
-        raise Problem("bad-token")
-    key = key_from_jwk(card.key)
-    calls.use_up(key, calls.proof(key, body.card, at), at)
+    with calls.judging():
+        card = claimed_card(calls.issuer, body.card)
+        if card is None or card.key is None or card.form is not Form.PHONE:
+            raise Problem("bad-token")
+        key = key_from_jwk(card.key)
+        proof = calls.proof(key, body.card, at)
+    calls.limit.admit(card.id)
+    calls.use_up(key, proof, at)
     try:
         refreshed = refresh(calls.issuer, card.id, by=_ACTOR, at=at)
     except NotValid as error:
@@ -301,12 +335,12 @@ def _refresh(calls: PhoneCalls) -> object:
 
 def _recover(change: CodedChange) -> Callable[[PhoneCalls], object]:
     def act(calls: PhoneCalls) -> object:
-        calls.limit_guesses()
         at = request_instant()
         body = read_body(RecoveryBody)
-        card = change(calls.issuer, body.number, body.recovery_code, by=_ACTOR, at=at)
+        asked = Recovery(body.number, body.recovery_code, calls.place)
+        card = change(calls.issuer, asked, by=_ACTOR, at=at)
         if card is None:
-            raise Problem(RECOVERY_REFUSED.code)
+            raise calls.wrong_code(asked, at)
         calls.publish(at)
         return CardStanding(
             state=card.state.value if card.state.live else "revoked",
@@ -317,7 +351,7 @@ def _recover(change: CodedChange) -> Callable[[PhoneCalls], object]:
     return act
 
 
-_RECOVERING: Final = (200, CardStanding, ("recovery-refused",), "none")
+_RECOVERING: Final = (200, CardStanding, ("recovery-refused", "too-many-tries"), "none")
 _ROUTES: Final = (
     _Route(
         "enrolments",

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hmac
 import json
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from accounts.attempts import Policy, TooSoon
 from cards import numbers
 from cards.claims import CARD, CardClaims, parse
 from edge.instants import from_epoch, to_epoch
@@ -19,6 +21,7 @@ from issuer.issuing.issuing import IssuedCard, cards_of, find_card_in, read_card
 from issuer.issuing.lifecycle import HOLDER, resume_in, suspend_in
 from issuer.publishing.folder import ROOT_FILE
 from issuer.register import office_log
+from issuer.register.codes import normal_code
 from issuer.register.entitlement import entitlement
 from issuer.register.errors import RefusedError
 from issuer.register.holders import read_grounds
@@ -29,8 +32,10 @@ from keys.errors import TokenError
 from keys.jwk import thumbprint
 from keys.tokens import parse_unverified
 
-RECOVERY_ATTEMPTS_MOST: Final = 10
-RECOVERY_ATTEMPTS_IN: Final = timedelta(days=1)
+RECOVERY_TRIES: Final = Policy(ceiling=None, memory=timedelta(days=1))
+"""Wrong codes slow down whoever sends them, for one number and from one place. A right code is never refused: it has
+80 bits, so that no number of guesses finds it, and a lock would only keep its holder away.
+"""
 _CHAIN_MOST: Final = 20
 
 
@@ -125,10 +130,19 @@ def root_thumbprint(issuer: Issuer) -> str | None:
         return None
 
 
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """A card's number and its recovery code, as typed, and the place from which they come."""
+
+    number: str
+    code: str = field(repr=False)
+    place: str = ""
+
+
 class CodedChange(Protocol):
     """Block or unblock: what a number and its recovery code do to a card."""
 
-    def __call__(self, issuer: Issuer, number: str, recovery_code: str, *, by: str, at: datetime) -> IssuedCard | None:
+    def __call__(self, issuer: Issuer, asked: Recovery, *, by: str, at: datetime) -> IssuedCard | None:
         """Return the card after the change; None if number and code do not belong together."""
 
 
@@ -141,26 +155,26 @@ def entitled_until(issuer: Issuer, card_id: str, at: datetime) -> datetime | Non
         return None
 
 
-def block(issuer: Issuer, number: str, recovery_code: str, *, by: str, at: datetime) -> IssuedCard | None:
-    """Suspend a phone's card by its number and recovery code; None, counted, if they do not belong together.
+def block(issuer: Issuer, asked: Recovery, *, by: str, at: datetime) -> IssuedCard | None:
+    """Suspend a phone's card by its number and recovery code; None if they do not belong together.
 
     A card that is suspended or ended stays so.
     """
     with issuer.register.change() as connection:
-        card = _recovered(issuer, connection, number, recovery_code, at)
+        card = _recovered(issuer, connection, asked)
         if card is None or card.state is not CardState.VALID:
             return card
         suspend_in(connection, card, who=HOLDER, because="blocked-by-holder", by=by, at=at)
         return read_card(issuer, connection, card.id)
 
 
-def unblock(issuer: Issuer, number: str, recovery_code: str, *, by: str, at: datetime) -> IssuedCard | None:
-    """Take a holder's own block back; None, counted, if number and code do not belong together.
+def unblock(issuer: Issuer, asked: Recovery, *, by: str, at: datetime) -> IssuedCard | None:
+    """Take a holder's own block back; None if number and code do not belong together.
 
     A card that the office suspended or ended stays so.
     """
     with issuer.register.change() as connection:
-        card = _recovered(issuer, connection, number, recovery_code, at)
+        card = _recovered(issuer, connection, asked)
         if card is None or card.state is not CardState.SUSPENDED or card.suspended_by != HOLDER:
             return card
         resume_in(connection, card, by=by, at=at)
@@ -205,39 +219,43 @@ def _same_but_times(card: IssuedCard, at: datetime, expires_at: datetime) -> Car
     )
 
 
-def _recovered(
-    issuer: Issuer, connection: Connection, number: str, recovery_code: str, at: datetime
-) -> IssuedCard | None:
-    """Return the card of a number and its recovery code; a wrong guess is counted against the number."""
-    try:
-        subject = issuer.register.hash(RECOVERY, numbers.check(number, issuer.programme.card_prefix))
-    except numbers.CardNumberError:
+def count_wrong_code(issuer: Issuer, asked: Recovery, at: datetime) -> None:
+    """Count a wrong code against number and place together; TooSoon after many, and then nothing is counted.
+
+    Numbers that are nobody's are counted alike, so that the answer tells nothing of them.
+    """
+    subject = issuer.register.hash(RECOVERY, f"{normal_code(asked.number)}\n{asked.place}")
+    with issuer.register.change() as connection:
+        _count_wrong(connection, subject, at)
+
+
+def _recovered(issuer: Issuer, connection: Connection, asked: Recovery) -> IssuedCard | None:
+    """Return the card of a number and its recovery code. Nothing but the code is asked: no guess stops the holder."""
+    card = _numbered(issuer, connection, asked.number)
+    if card is None:
         return None
-    if _failures(connection, subject, at) >= RECOVERY_ATTEMPTS_MOST:
-        return None
-    try:
-        card = find_card_in(issuer, connection, number)
-    except RefusedError:
-        return None  # not counted: guesses at numbers that are nobody's must not fill the table
     kept = connection.execute(sa.select(CARDS.c.recovery_hash).where(CARDS.c.id == card.id)).scalar_one()
-    if kept is None or not hmac.compare_digest(kept, issuer.register.code_hash(RECOVERY, recovery_code)):
-        _count_failure(connection, subject, at)
+    if kept is None or not hmac.compare_digest(kept, issuer.register.code_hash(RECOVERY, asked.code)):
         return None
     return _successor(issuer, connection, card)
 
 
-def _failures(connection: Connection, subject: str, at: datetime) -> int:
-    asked = sa.select(ATTEMPTS.c.failures).where(
-        ATTEMPTS.c.subject == subject, ATTEMPTS.c.since > at - RECOVERY_ATTEMPTS_IN
-    )
-    return connection.execute(asked).scalar_one_or_none() or 0
+def _numbered(issuer: Issuer, connection: Connection, number: str) -> IssuedCard | None:
+    try:
+        return find_card_in(issuer, connection, numbers.check(number, issuer.programme.card_prefix))
+    except (numbers.CardNumberError, RefusedError):
+        return None
 
 
-def _count_failure(connection: Connection, subject: str, at: datetime) -> None:
-    failures = _failures(connection, subject, at)
-    connection.execute(ATTEMPTS.delete().where(ATTEMPTS.c.since <= at - RECOVERY_ATTEMPTS_IN))
-    if failures:
-        counted = ATTEMPTS.update().where(ATTEMPTS.c.subject == subject)
-        connection.execute(counted.values(failures=failures + 1))
-    else:
+def _count_wrong(connection: Connection, subject: str, at: datetime) -> None:
+    """Count a wrong code, or raise TooSoon while its place has to wait: then nothing is counted."""
+    connection.execute(ATTEMPTS.delete().where(ATTEMPTS.c.since <= at - RECOVERY_TRIES.memory))
+    row = connection.execute(sa.select(ATTEMPTS).where(ATTEMPTS.c.subject == subject)).one_or_none()
+    if row is None:
         connection.execute(ATTEMPTS.insert().values(subject=subject, failures=1, since=at))
+        return
+    wait = row.since + RECOVERY_TRIES.lock(row.failures) - at
+    if wait > timedelta():
+        raise TooSoon(math.ceil(wait / timedelta(seconds=1)))
+    counted = ATTEMPTS.update().where(ATTEMPTS.c.subject == subject)
+    connection.execute(counted.values(failures=row.failures + 1, since=at))

@@ -156,7 +156,7 @@ ENROLMENT_CODES = sa.Table(
     sa.Column("card_id", ID, sa.ForeignKey("cards.id")),
 )
 
-# What is guessed at, by keyed hash, and how often it failed since `since`; names nobody.
+# What is guessed at and from where, by keyed hash, how often it failed and when it last did; names nobody.
 ATTEMPTS = sa.Table(
     "wallet_attempts",
     METADATA,

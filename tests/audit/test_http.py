@@ -162,7 +162,7 @@ def test_a_verifier_without_a_log_has_no_such_calls(world):
     bare = create_frame("bare", clock=world.clock)
     parts = world.verifier
     verifier = assemble(parts.programme, parts.published, parts.ledger, parts.store, parts.answering)
-    bare.register_blueprint(blueprint(verifier, Authenticator(world.accounts, world.clock, (BASE,)), world.clock))
+    bare.register_blueprint(blueprint(verifier, Authenticator(world.accounts, world.clock, (BASE,))))
     assert bare.test_client().get("/v1/log/checkpoint").status_code == 404
 
 

@@ -9,7 +9,7 @@ from alembic.migration import MigrationContext
 
 from cards.status import Status
 from issuer.enrolment.enrolling import Enrolment, enrol, make_code
-from issuer.enrolment.phone import block
+from issuer.enrolment.phone import Recovery, block
 from issuer.issuing.issuing import cards_of, reissue
 from issuer.issuing.lifecycle import revoke
 from issuer.register import office_log
@@ -74,7 +74,7 @@ def test_the_life_of_cards(office):
     code = make_code(office, holder.id, by=BY, at=NOON).code
     key = public_jwk(FileSigner.generate().public_key)
     phone = enrol(office, Enrolment(code, holder.identity.last_four, key), by="wallet", at=NOON)
-    blocked = block(office, phone.card.number, phone.recovery_code, by="wallet", at=NOON)
+    blocked = block(office, Recovery(phone.card.number, phone.recovery_code), by="wallet", at=NOON)
     revoke(office, gold.id, because="lost", by=BY, at=NOON)
     assert [card.state for card in cards_of(office, holder.id)].count(CardState.REPLACED) == 1
     assert (published_status(office, silver), published_status(office, gold)) == (Status.REVOKED, Status.REVOKED)

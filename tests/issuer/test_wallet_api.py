@@ -1,6 +1,7 @@
 """The wallet's calls as a phone makes them, and as others try to."""
 
 import json
+import random
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -8,6 +9,8 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
+from accounts.attempts import SIGN_IN
+from cards import numbers
 from cards.claims import CARD, Form, parse
 from cards.presentation import read
 from cards.proof import sign_proof
@@ -22,7 +25,6 @@ from issuer.api import wallet as wallet_api
 from issuer.api.wallet import blueprint
 from issuer.enrolment import enrolling as enrolment
 from issuer.enrolment.enrolling import ACTIVATIONS_MOST, ATTEMPTS_MOST, make_code
-from issuer.enrolment.phone import RECOVERY_ATTEMPTS_MOST
 from issuer.issuing import lifecycle
 from issuer.issuing.issuing import cards_of, find_card, issue, reissue
 from issuer.register.errors import RefusedError
@@ -455,10 +457,10 @@ def test_a_phone_finds_its_new_card_after_a_tier_change(office):
 # ---- block and unblock ----------------------------------------------------------------------------------------------
 
 
-def recover(phone, path="block", **wrong):
-    """Block or unblock a phone's card as its holder does."""
+def recover(phone, path="block", place="127.0.0.1", **wrong):
+    """Block or unblock a phone's card as its holder does, from an address."""
     body = {"number": phone.number, "recovery_code": phone.recovery_code} | wrong
-    return phone.client.post(f"/v1/wallet/{path}", json=body)
+    return phone.client.post(f"/v1/wallet/{path}", json=body, environ_base={"REMOTE_ADDR": place})
 
 
 def state(answer):
@@ -525,15 +527,62 @@ def test_the_holder_does_not_undo_what_the_office_did(office):
     assert find_card(office.desk, card.id).state is CardState.REVOKED
 
 
-def test_wrong_recovery_codes_are_counted_and_then_nothing_helps_for_a_day(office):
-    """Ten guesses a day at one number; other cards are not concerned."""
+WRONG = "0000-0000-0000-0000"
+
+
+def test_a_strangers_thousand_wrong_codes_stop_nobody(office):
+    """From the same address as the holder and from others, over hours: the right code works at once, both ways."""
     phone = office.enrolled()
-    for _ in range(RECOVERY_ATTEMPTS_MOST):
-        assert code_of(recover(phone, recovery_code="0000-0000-0000-0000")) == (403, "recovery-refused")
+    for number in range(1000):
+        place = f"192.0.2.{number % 7}" if number % 2 else "127.0.0.1"
+        answer = recover(phone, place=place, recovery_code=WRONG)
+        assert code_of(answer) in {(403, "recovery-refused"), (429, "too-many-tries")}
         office.clock.advance(timedelta(seconds=5))
-    assert recover(phone).status_code == 403
-    office.clock.advance(DAY)
     assert state(recover(phone)) == "suspended"
+    assert state(recover(phone, "unblock")) == "valid"
+
+
+def test_wrong_codes_wait_longer_and_longer_by_number_and_place(office):
+    """Free tries first, then a wait that doubles and says whom to call; elsewhere nobody waits."""
+    phone = office.enrolled()
+    waits = []
+    for _ in range(SIGN_IN.free + 12):
+        assert recover(phone, recovery_code=WRONG).status_code == 403
+        answer = recover(phone, recovery_code=WRONG)
+        if answer.status_code == 429:
+            assert answer.json["code"] == "too-many-tries"
+            assert answer.json["call"]["phone"] == office.desk.programme.general_contact.number
+            waits.append(int(answer.headers["Retry-After"]))
+        office.clock.advance(timedelta(seconds=max(waits[-1:] or [10])))
+    assert waits == [min(2 << doubled, 900) for doubled in range(len(waits))]
+    assert len(waits) > 8
+    assert recover(phone, place="192.0.2.1", recovery_code=WRONG).status_code == 403
+
+
+def test_a_number_that_is_nobodys_waits_alike(office):
+    """How the answers go tells a stranger nothing of which numbers there are."""
+    phone = office.enrolled()
+
+    def told(number: str) -> list[int]:
+        codes = [recover(phone, number=number, recovery_code=WRONG).status_code for _ in range(8)]
+        office.clock.advance(DAY)
+        return codes
+
+    nobodys = numbers.generate(office.desk.programme.card_prefix, random.Random(7))
+    assert told(phone.number) == told(nobodys)
+
+
+def test_junk_from_an_address_stops_no_phone_behind_it(office):
+    """Enrolment, refresh and block of others at that address go on; the junk is slowed down."""
+    phone, code = office.enrolled(), office.code()
+    other = office.phone()
+    for _ in range(60):
+        recover(phone, recovery_code=WRONG)
+    refused = [other.enrol("AAAA-AAAA-AAAA-AAAA", LAST4).status_code for _ in range(60)]
+    assert refused.count(429) >= 30
+    assert phone.refresh().status_code == 200
+    assert state(recover(phone)) == "suspended"
+    assert other.enrol(code, LAST4).status_code == 201
 
 
 def test_recovery_tells_strangers_nothing(office):

@@ -89,7 +89,7 @@ class World:
         self.verifier = self._verifier()
         self.authenticate = Authenticator(self.accounts, self.clock, (BASE,))
         self.app = create_frame("world", clock=self.clock)
-        self.app.register_blueprint(blueprint(self.verifier, self.authenticate, self.clock))
+        self.app.register_blueprint(blueprint(self.verifier, self.authenticate))
         self.app.register_blueprint(accounts_blueprint(self.authenticate, root=Signers.root.kid))
         self.app.register_blueprint(health_blueprint(readiness(self.verifier, self.clock)))
         self.app.register_blueprint(openapi_blueprint(title="Yunju", version="test"))

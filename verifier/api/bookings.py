@@ -17,6 +17,7 @@ from cards.verify import RefusedCard, Verified
 from edge.fields import instant_asked, invalid
 from edge.http import answer, idempotency_key, read_body, read_query, request_instant
 from edge.instants import InstantError, day_asked, rfc3339
+from edge.limits import RateLimit
 from edge.openapi import describe
 from edge.problems import Problem
 from ledger.bookings import Booking, BookingQuery, BookingState
@@ -51,7 +52,7 @@ REOPEN_MOST: Final = timedelta(days=2)
 _HELD = frozenset({BookingState.HELD})
 
 
-def add_bookings(found: Blueprint, verifier: Verifier, asking: Asking) -> None:
+def add_bookings(found: Blueprint, verifier: Verifier, asking: Asking, limit: RateLimit) -> None:
     """Add POST /v1/bookings, GET /v1/bookings and /v1/bookings/missed."""
     desk = StaffBookings(verifier, asking)
 
@@ -65,6 +66,7 @@ def add_bookings(found: Blueprint, verifier: Verifier, asking: Asking) -> None:
         writes=True,
     )
     def book_for_holder() -> Response:
+        limit.require(asking.authenticate(request).id)
         return desk.book(read_body(BookingRequest), request_instant())
 
     @found.get("/v1/bookings")
@@ -89,7 +91,7 @@ def add_bookings(found: Blueprint, verifier: Verifier, asking: Asking) -> None:
         return answer(desk.missed(request_instant()))
 
 
-def add_booking_changes(found: Blueprint, verifier: Verifier, asking: Asking) -> None:
+def add_booking_changes(found: Blueprint, verifier: Verifier, asking: Asking, limit: RateLimit) -> None:
     """Add PATCH and DELETE /v1/bookings/<id>."""
     desk = StaffBookings(verifier, asking)
 
@@ -103,6 +105,7 @@ def add_booking_changes(found: Blueprint, verifier: Verifier, asking: Asking) ->
         writes=True,
     )
     def change_booking(booking: str) -> Response:
+        limit.require(asking.authenticate(request).id)
         return desk.change(booking, read_body(BookingPatch), request_instant())
 
     @found.delete("/v1/bookings/<booking>")
@@ -115,6 +118,7 @@ def add_booking_changes(found: Blueprint, verifier: Verifier, asking: Asking) ->
         writes=True,
     )
     def cancel_booking(booking: str) -> Response:
+        limit.require(asking.authenticate(request).id)
         return desk.cancel(booking, read_query(CancelQuery).reason, request_instant())
 
 

@@ -6,11 +6,12 @@ import msgspec
 from flask import Blueprint, Response, request
 
 from accounts.http import Authenticator
+from cards.claims import CardClaims
 from cards.parts import Presentation
 from cards.verify import RefusedCard, verify_presentation
 from edge.http import answer, read_body, request_instant
 from edge.instants import rfc3339
-from edge.limits import RateLimit
+from edge.limits import FairLimit
 from edge.openapi import describe
 from edge.problems import Problem, ProblemKind, register_problem
 from verifier.api.asking import Asking
@@ -43,7 +44,7 @@ class CardRegistered(msgspec.Struct, frozen=True):
 
 
 def add_cards(
-    found: Blueprint, verifier: Verifier, asking: Asking, authenticate: Authenticator, limit: RateLimit
+    found: Blueprint, verifier: Verifier, asking: Asking, authenticate: Authenticator, limit: FairLimit
 ) -> None:
     """Add POST /v1/cards. The proof is not claimed: registering is no use of it."""
 
@@ -57,20 +58,27 @@ def add_cards(
         auth="none",
     )
     def register_card() -> Response:
-        limit.require(authenticate.source(request))
-        presentation = asking.presentation(read_body(CardRegistration).presentation)
-        return answer(_registered(verifier, presentation))
+        with limit.judging(authenticate.source(request)):
+            token, card = _verified(verifier, asking.presentation(read_body(CardRegistration).presentation))
+        limit.admit(card.card_id)
+        return answer(_registered(verifier, token, card))
 
 
-def _registered(verifier: Verifier, presentation: Presentation) -> CardRegistered:
+def _verified(verifier: Verifier, presentation: Presentation) -> tuple[str, CardClaims]:
     at = request_instant()
     if presentation.card is None or presentation.proof is None:
         raise Problem("malformed", "send the card and a fresh proof, joined by ~")
     trust = verifier.published(at).trust
     verdict = verify_presentation(presentation, trust, at, id_checked=False)
+    verifier.misfits.tell(verdict, at)
     if isinstance(verdict, RefusedCard):
         raise Problem("card-refused", extra={"reason": verdict.reason, "server_time": rfc3339(at)})
-    verifier.known.register(presentation.card, verdict.card)
+    return presentation.card, verdict.card
+
+
+def _registered(verifier: Verifier, token: str, card: CardClaims) -> CardRegistered:
+    at = request_instant()
+    verifier.known.register(token, card)
     with ledger_problems():
-        verifier.upkeep.release(verdict.card, at)
-    return CardRegistered(rfc3339(verdict.card.expires_at), rfc3339(at))
+        verifier.upkeep.release(card, at)
+    return CardRegistered(rfc3339(card.expires_at), rfc3339(at))

@@ -35,12 +35,22 @@ from verifier.counter.looks import Looked, ServiceSeen
 from verifier.counter.phrasing import quotas_left, tier_words
 from verifier.service import Verifier
 
-WRITING = frozenset({"operation-conflict", "clock-skew", "unavailable", "not-trusted", "not-permitted", "not-found"})
+WRITING = frozenset(
+    {
+        "operation-conflict",
+        "clock-skew",
+        "unavailable",
+        "not-trusted",
+        "not-permitted",
+        "not-found",
+        "too-many-requests",
+    }
+)
 PRESENTED = frozenset({"malformed", "card-unknown"})
 
 
-def add_check_ins(found: Blueprint, verifier: Verifier, asking: Asking) -> None:
-    """Add POST /v1/check-ins."""
+def add_check_ins(found: Blueprint, verifier: Verifier, asking: Asking, limit: RateLimit, early: RateLimit) -> None:
+    """Add POST /v1/check-ins. `early` bounds what is logged of cards that cannot be believed."""
 
     @found.post("/v1/check-ins")
     @describe(
@@ -54,7 +64,8 @@ def add_check_ins(found: Blueprint, verifier: Verifier, asking: Asking) -> None:
     def check_in() -> Response:
         at = request_instant()
         intent = asking.check_in(request, read_body(CheckInRequest), at)
-        judged = verifier.desk.check_in(intent, at)
+        limit.require(intent.caller.id)
+        judged = verifier.desk.check_in(intent, at, early=early)
         if intent.matter and judged.outcome.granted:
             verifier.matters.see(judged.outcome.entry)
         return answer(verifier.answering.check_in(judged, at), 201)
@@ -78,7 +89,7 @@ def add_looks(found: Blueprint, verifier: Verifier, asking: Asking, limit: RateL
         return answer(_look_answer(verifier, verifier.looks.look(asked, at), at))
 
 
-def add_changes(found: Blueprint, verifier: Verifier, asking: Asking) -> None:
+def add_changes(found: Blueprint, verifier: Verifier, asking: Asking, limit: RateLimit) -> None:
     """Add POST /v1/check-ins/<id>/void and /check-out."""
 
     @found.post("/v1/check-ins/<entry>/void")
@@ -92,6 +103,7 @@ def add_changes(found: Blueprint, verifier: Verifier, asking: Asking) -> None:
     )
     def void(entry: str) -> Response:
         at = request_instant()
+        limit.require(asking.authenticate(request).id)
         change = Change(idempotency_key(), asking.authenticate(request), entry)
         body = read_body(VoidRequest)
         outcome = verifier.changes.void(change, body.reason, given(body.note), verifier.published(at), at)
@@ -110,6 +122,7 @@ def add_changes(found: Blueprint, verifier: Verifier, asking: Asking) -> None:
     )
     def check_out(entry: str) -> Response:
         at = request_instant()
+        limit.require(asking.authenticate(request).id)
         change = Change(idempotency_key(), asking.authenticate(request), entry)
         body = read_body(CheckOutRequest)
         documents = verifier.published(at)

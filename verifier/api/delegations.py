@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated
 
 import msgspec
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response
 from msgspec import Meta
 
 from accounts.http import Authenticator
@@ -15,7 +15,7 @@ from cards.verify import RefusedCard
 from edge.fields import invalid
 from edge.http import answer, idempotency_key, read_body, request_instant
 from edge.instants import rfc3339
-from edge.limits import RateLimit
+from edge.limits import FairLimit
 from edge.openapi import describe
 from edge.problems import Problem
 from verifier.api.asking import Asking
@@ -72,10 +72,10 @@ class OwnDelegations(msgspec.Struct, frozen=True):
 
 
 def add_delegations(
-    found: Blueprint, verifier: Verifier, asking: Asking, authenticate: Authenticator, limit: RateLimit
+    found: Blueprint, verifier: Verifier, asking: Asking, authenticate: Authenticator, limit: FairLimit
 ) -> None:
     """Add POST /v1/wallet/delegations, /list and /<id>/revoke."""
-    calls = DelegationCalls(verifier, asking, authenticate)
+    calls = DelegationCalls(verifier, asking, authenticate, limit)
 
     @found.post("/v1/wallet/delegations")
     @describe(
@@ -96,7 +96,6 @@ def add_delegations(
         writes=True,
     )
     def make_delegation() -> Response:
-        limit.require(authenticate.source(request))
         return calls.make(read_body(WalletDelegation), request_instant())
 
     @found.post("/v1/wallet/delegations/list")
@@ -109,7 +108,6 @@ def add_delegations(
         auth="wallet",
     )
     def list_delegations() -> Response:
-        limit.require(authenticate.source(request))
         return calls.listed(read_body(WalletCard), request_instant())
 
     @found.post("/v1/wallet/delegations/<delegation>/revoke")
@@ -123,7 +121,6 @@ def add_delegations(
         writes=True,
     )
     def revoke_delegation(delegation: str) -> Response:
-        limit.require(authenticate.source(request))
         return calls.revoke(delegation, read_body(WalletCard), request_instant())
 
 

@@ -6,13 +6,13 @@ import msgspec
 from flask import Blueprint, Response, request
 
 from accounts.http import Authenticator
-from cards.claims import Form
+from cards.claims import CardClaims, Form
 from cards.periods import last_day
 from cards.programme.types import Assurance
 from cards.verify import RefusedCard, verify_presentation
 from edge.http import answer, read_body, request_instant
 from edge.instants import rfc3339
-from edge.limits import RateLimit
+from edge.limits import FairLimit
 from edge.openapi import describe
 from edge.problems import Problem
 from verifier.api.asking import Asking
@@ -119,7 +119,7 @@ def _cached(content: bytes, kind: str) -> Response:
 
 
 def add_public_checks(
-    found: Blueprint, verifier: Verifier, asking: Asking, authenticate: Authenticator, limit: RateLimit
+    found: Blueprint, verifier: Verifier, asking: Asking, authenticate: Authenticator, limit: FairLimit
 ) -> None:
     """Add POST /v1/public-checks: anyone may ask, so many times a minute."""
 
@@ -133,11 +133,19 @@ def add_public_checks(
         auth="none",
     )
     def public_check() -> Response:
-        limit.require(authenticate.source(request))
-        return answer(_checked(verifier, asking, read_body(PublicCheck)))
+        place = authenticate.source(request)
+        with limit.judging(place):
+            said, card = _checked(verifier, asking, read_body(PublicCheck))
+        # A card that holds is counted by itself: an office full of people checks one each.
+        if card is None:
+            limit.failed(place)
+        else:
+            limit.admit(card.card_id)
+        return answer(said)
 
 
-def _checked(verifier: Verifier, asking: Asking, body: PublicCheck) -> PublicAnswer:
+def _checked(verifier: Verifier, asking: Asking, body: PublicCheck) -> tuple[PublicAnswer, CardClaims | None]:
+    """Return what is told, and the card where it holds."""
     at = request_instant()
     presentation = asking.presentation(body.presentation)
     if presentation.card is None:
@@ -147,13 +155,13 @@ def _checked(verifier: Verifier, asking: Asking, body: PublicCheck) -> PublicAns
     verdict = verify_presentation(presentation, trust, at, id_checked=False, provisional=True)
     verifier.misfits.tell(verdict, at)
     if isinstance(verdict, RefusedCard) and verdict.reason != "proof-missing":
-        said = card_refused_words(verifier.programme, verdict.reason, verdict.card, at)
-        return PublicAnswer(valid=False, reason=verdict.reason, message=said, server_time=rfc3339(at))
+        words = card_refused_words(verifier.programme, verdict.reason, verdict.card, at)
+        return PublicAnswer(valid=False, reason=verdict.reason, message=words, server_time=rfc3339(at)), None
     card = verdict.card
     if card is None:
         raise Problem("malformed")
     until = verifier.entitled_until(card.card_id, at) if card.form is Form.PHONE else card.expires_at
-    return PublicAnswer(
+    said = PublicAnswer(
         valid=True,
         reason=None,
         message=Words(zh="卡有效", en="The card is valid"),
@@ -164,3 +172,4 @@ def _checked(verifier: Verifier, asking: Asking, body: PublicCheck) -> PublicAns
         last_day=None if until is None else last_day(until, verifier.programme.zone).isoformat(),
         proved=not isinstance(verdict, RefusedCard) and verdict.assurance is Assurance.PROVED,
     )
+    return said, card

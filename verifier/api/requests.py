@@ -8,7 +8,7 @@ from datetime import datetime
 
 import msgspec
 from flask import Blueprint, Response, request
-from msgspec import UnsetType
+from msgspec import UNSET, UnsetType
 
 from accounts.authenticator import call_of
 from accounts.http import Authenticator
@@ -20,14 +20,14 @@ from cards.verify import RefusedCard, Verified
 from edge.fields import invalid
 from edge.http import answer, idempotency_key, read_body, read_query, request_instant
 from edge.instants import rfc3339
-from edge.limits import RateLimit
+from edge.limits import FairLimit
 from edge.openapi import describe
 from edge.problems import Problem
-from ledger.values import Query
+from ledger.values import EntryPage, Query
 from verifier.api.asking import Asking, given
 from verifier.api.bookings import by_number
 from verifier.api.checkins import PRESENTED, WRITING
-from verifier.api.wallet import PROVING, WalletCalls
+from verifier.api.wallet import PROVING, WalletCalls, WalletPage
 from verifier.counter.answers import MatterRequest
 from verifier.counter.checking_in import ledger_problems
 from verifier.counter.phrasing import quotas_left
@@ -58,15 +58,14 @@ from verifier.services.requests.service import (
     place_of,
 )
 
-_OWN_MOST = 50
 COLUMNS = ("request", "opened_at", "holder_ref", "channel")
 
 
 def add_wallet_requests(
-    found: Blueprint, verifier: Verifier, asking: Asking, authenticate: Authenticator, limit: RateLimit
+    found: Blueprint, verifier: Verifier, asking: Asking, authenticate: Authenticator, limit: FairLimit
 ) -> None:
     """Add POST /v1/wallet/requests, /list and /<entry>/withdraw."""
-    calls = WalletRequests(verifier, asking, authenticate)
+    calls = WalletRequests(verifier, asking, authenticate, limit)
 
     @found.post("/v1/wallet/requests")
     @describe(
@@ -79,21 +78,19 @@ def add_wallet_requests(
         writes=True,
     )
     def ask_own() -> Response:
-        limit.require(authenticate.source(request))
         return calls.ask(read_body(WalletRequest), request_instant())
 
     @found.post("/v1/wallet/requests/list")
     @describe(
         summary="One's own requests, the newest first, and how far each is",
         tag="wallet",
-        body=WalletCard,
+        body=WalletPage,
         answers={200: RequestList},
         problems=PROVING | {"unavailable", "not-trusted"},
         auth="wallet",
     )
     def list_own_requests() -> Response:
-        limit.require(authenticate.source(request))
-        return calls.listed(read_body(WalletCard), request_instant())
+        return calls.listed(read_body(WalletPage), request_instant())
 
     @found.post("/v1/wallet/requests/<entry>/withdraw")
     @describe(
@@ -106,7 +103,6 @@ def add_wallet_requests(
         writes=True,
     )
     def withdraw_own(entry: str) -> Response:
-        limit.require(authenticate.source(request))
         return calls.withdraw(entry, read_body(WalletCard), request_instant())
 
 
@@ -183,19 +179,16 @@ class WalletRequests(WalletCalls):
         requested = self._verifier.requests.ask(wish, at)
         return answer(request_answer(self._verifier.answering, requested, at, names=True), 201)
 
-    def listed(self, body: WalletCard, at: datetime) -> Response:
-        """List one's own."""
+    def listed(self, body: WalletPage, at: datetime) -> Response:
+        """Tell a page of one's own requests that were taken; refused ones stand in the history, and hide nothing."""
         _, _, card = self._proved(body.card, at)
         with ledger_problems():
             name = self._verifier.ledger.pseudonym(card.subject)
-            page = (
-                None
-                if name is None
-                else self._verifier.ledger.entries(Query(holder=name, kind="request", limit=_OWN_MOST))
-            )
-        found = [] if page is None else [self._verifier.matters.find(entry.id) for entry in page.entries]
+            query = Query(holder=name, kind="request", outcome="granted", before=body.before, limit=body.limit)
+            page = EntryPage((), None) if name is None else self._verifier.ledger.entries(query)
+        found = [self._verifier.matters.find(entry.id) for entry in page.entries]
         views = tuple(self._view(matter, at) for matter in found if matter is not None)
-        return answer(RequestList(views, rfc3339(at)))
+        return answer(RequestList(views, rfc3339(at), UNSET if page.next is None else page.next))
 
     def withdraw(self, entry: str, body: WalletCard, at: datetime) -> Response:
         """Take one's own back."""

@@ -8,7 +8,6 @@ from flask import Blueprint
 
 from accounts.http import Authenticator
 from edge.clock import Clock
-from edge.limits import RateLimit
 from ledger.values import LedgerError
 from verifier.api.asking import Asking
 from verifier.api.audit.audit import add_audit, add_wallet_proofs
@@ -35,26 +34,35 @@ LOOKS_A_SECOND, LOOKS_AT_ONCE = 1.0, 60
 PUBLIC_A_SECOND, PUBLIC_AT_ONCE = 0.2, 20
 
 
-def blueprint(verifier: Verifier, authenticate: Authenticator, clock: Clock) -> Blueprint:
+WRITES_A_SECOND, WRITES_AT_ONCE = 5.0, 600
+"""Check-ins, bookings and voids of one device or integrator: more than any counter has, less than fills a log."""
+EARLY_A_SECOND, EARLY_AT_ONCE = 0.2, 30
+"""Refusals before step 4 that are logged one by one for a device; what is beyond is counted."""
+
+
+def blueprint(verifier: Verifier, authenticate: Authenticator) -> Blueprint:
     """Return the verifier's calls."""
     found = Blueprint("verifier", __name__)
     asking = Asking(verifier, authenticate)
-    public = RateLimit(PUBLIC_A_SECOND, PUBLIC_AT_ONCE, clock)
-    add_check_ins(found, verifier, asking)
-    add_looks(found, verifier, asking, RateLimit(LOOKS_A_SECOND, LOOKS_AT_ONCE, clock))
-    add_photos(found, verifier, asking, RateLimit(LOOKS_A_SECOND, LOOKS_AT_ONCE, clock))
-    add_changes(found, verifier, asking)
-    add_challenges(found, verifier, asking, RateLimit(LOOKS_A_SECOND, LOOKS_AT_ONCE, clock))
-    add_bookings(found, verifier, asking)
-    add_booking_changes(found, verifier, asking)
-    phones = RateLimit(LOOKS_A_SECOND, LOOKS_AT_ONCE, clock)
-    add_wallet(found, verifier, asking, authenticate, phones)
-    add_wallet_usage(found, WalletCalls(verifier, asking, authenticate), authenticate, phones)
+    made = authenticate.limiter
+    public = made.fair("public", PUBLIC_A_SECOND, PUBLIC_AT_ONCE)
+    writes = made.limit("writes", WRITES_A_SECOND, WRITES_AT_ONCE)
+    add_check_ins(found, verifier, asking, writes, made.limit("early-refusals", EARLY_A_SECOND, EARLY_AT_ONCE))
+    add_looks(found, verifier, asking, made.limit("looks", LOOKS_A_SECOND, LOOKS_AT_ONCE))
+    add_photos(found, verifier, asking, made.limit("photos", LOOKS_A_SECOND, LOOKS_AT_ONCE))
+    add_changes(found, verifier, asking, writes)
+    add_challenges(found, verifier, asking, made.limit("challenges", LOOKS_A_SECOND, LOOKS_AT_ONCE))
+    add_bookings(found, verifier, asking, writes)
+    add_booking_changes(found, verifier, asking, writes)
+    phones = made.fair("phones", LOOKS_A_SECOND, LOOKS_AT_ONCE)
+    wallet = WalletCalls(verifier, asking, authenticate, phones)
+    add_wallet(found, wallet)
+    add_wallet_usage(found, wallet)
     add_delegations(found, verifier, asking, authenticate, phones)
     add_wallet_requests(found, verifier, asking, authenticate, phones)
     add_requests(found, verifier, asking)
     add_events(found, verifier, asking)
-    add_open_events(found, verifier, asking, authenticate, phones)
+    add_open_events(found, verifier, asking, authenticate, made.limit("events", LOOKS_A_SECOND, LOOKS_AT_ONCE))
     add_offline(found, verifier, asking, authenticate)
     add_matters(found, verifier, asking)
     add_statements(found, verifier, asking)
@@ -65,8 +73,9 @@ def blueprint(verifier: Verifier, authenticate: Authenticator, clock: Clock) -> 
     add_cards(found, verifier, asking, authenticate, public)
     add_log(found, verifier, asking)
     if verifier.log is not None:
-        add_audit(found, verifier, verifier.log, asking, RateLimit(REPORTS_A_SECOND, REPORTS_AT_ONCE, clock))
-        add_wallet_proofs(found, verifier, verifier.log, WalletCalls(verifier, asking, authenticate).holder, public)
+        add_audit(found, verifier, verifier.log, asking, made.limit("reports", REPORTS_A_SECOND, REPORTS_AT_ONCE))
+        own = made.limit("own-proofs", LOOKS_A_SECOND, LOOKS_AT_ONCE)
+        add_wallet_proofs(found, verifier, verifier.log, wallet.holder, own)
     return found
 
 

@@ -18,7 +18,7 @@ from cards.verify import RefusedCard, Verified
 from edge.fields import instant_asked, invalid
 from edge.http import answer, idempotency_key, read_body, request_instant
 from edge.instants import rfc3339
-from edge.limits import RateLimit
+from edge.limits import FairLimit
 from edge.openapi import describe
 from edge.problems import Problem
 from keys.dpop import ClockOff
@@ -69,11 +69,8 @@ class WalletDelay(WalletCard, frozen=True, forbid_unknown_fields=True):
     expected_at: Instant
 
 
-def add_wallet(
-    found: Blueprint, verifier: Verifier, asking: Asking, authenticate: Authenticator, limit: RateLimit
-) -> None:
+def add_wallet(found: Blueprint, wallet: WalletCalls) -> None:
     """Add POST /v1/wallet/bookings and /v1/wallet/bookings/list, PATCH and POST …/cancel of one."""
-    wallet = WalletCalls(verifier, asking, authenticate)
 
     @found.post("/v1/wallet/bookings")
     @describe(
@@ -86,7 +83,6 @@ def add_wallet(
         writes=True,
     )
     def book_own() -> Response:
-        limit.require(authenticate.source(request))
         return wallet.book(read_body(WalletBooking), request_instant())
 
     @found.post("/v1/wallet/bookings/list")
@@ -99,7 +95,6 @@ def add_wallet(
         auth="wallet",
     )
     def list_own() -> Response:
-        limit.require(authenticate.source(request))
         return wallet.own(read_body(WalletCard), request_instant())
 
     @found.patch("/v1/wallet/bookings/<booking>")
@@ -113,7 +108,6 @@ def add_wallet(
         writes=True,
     )
     def change_own(booking: str) -> Response:
-        limit.require(authenticate.source(request))
         return wallet.change(booking, read_body(WalletChange), request_instant())
 
     @found.post("/v1/wallet/bookings/<booking>/cancel")
@@ -127,11 +121,10 @@ def add_wallet(
         writes=True,
     )
     def cancel_own(booking: str) -> Response:
-        limit.require(authenticate.source(request))
         return wallet.cancel(booking, read_body(WalletCard), request_instant())
 
 
-def add_wallet_usage(found: Blueprint, wallet: WalletCalls, authenticate: Authenticator, limit: RateLimit) -> None:
+def add_wallet_usage(found: Blueprint, wallet: WalletCalls) -> None:
     """Add POST /v1/wallet/usage, /history, /bookings/<id>/delay: the card travels in the body, never in an address."""
 
     @found.post("/v1/wallet/usage")
@@ -144,7 +137,6 @@ def add_wallet_usage(found: Blueprint, wallet: WalletCalls, authenticate: Authen
         auth="wallet",
     )
     def usage_own() -> Response:
-        limit.require(authenticate.source(request))
         return wallet.usage(read_body(WalletCard), request_instant())
 
     @found.post("/v1/wallet/history")
@@ -157,7 +149,6 @@ def add_wallet_usage(found: Blueprint, wallet: WalletCalls, authenticate: Authen
         auth="wallet",
     )
     def history_own() -> Response:
-        limit.require(authenticate.source(request))
         return wallet.history(read_body(WalletPage), request_instant())
 
     @found.post("/v1/wallet/bookings/<booking>/delay")
@@ -171,15 +162,15 @@ def add_wallet_usage(found: Blueprint, wallet: WalletCalls, authenticate: Authen
         writes=True,
     )
     def delay_own(booking: str) -> Response:
-        limit.require(authenticate.source(request))
         return wallet.delay(booking, read_body(WalletDelay), request_instant())
 
 
 class WalletCalls:
     """Holds each call's proof against the key that its card names, then answers."""
 
-    def __init__(self, verifier: Verifier, asking: Asking, authenticate: Authenticator) -> None:
-        """Take calls under the addresses that `authenticate` knows this server by."""
+    def __init__(self, verifier: Verifier, asking: Asking, authenticate: Authenticator, limit: FairLimit) -> None:
+        """Take calls under the addresses that `authenticate` knows; `limit` counts keys, and places' failures."""
+        self._source, self._limit = authenticate.source, limit
         self._verifier = verifier
         self._asking = asking
         self._bases = authenticate.bases
@@ -276,17 +267,23 @@ class WalletCalls:
             presentation = Presentation(text, None)
         except PresentationError:
             raise Problem("malformed") from None
-        verdict = self._verifier.bookings.declared(text, at)
-        card = verdict.card
-        if card is None or card.key is None:
-            raise Problem("bad-token")
-        proof = self._proof(text, card, at)
-        if not self._verifier.store.bookings.first_use(thumbprint(card.key), proof.proof_id, proof.forget_at):
+        with self._limit.judging(self._source(request)):
+            verdict, card, proof = self._signed(text, at)
+        self._limit.admit(thumbprint(card.key or {}))
+        if not self._verifier.store.bookings.first_use(thumbprint(card.key or {}), proof.proof_id, proof.forget_at):
             raise Problem("bad-token", "This proof was used before; sign a new one for each request.")
         if isinstance(verdict, Verified):
             # The phone's key has just signed for this very card: nothing here is a copy.
             verdict = replace(verdict, assurance=Assurance.PROVED)
         return presentation, verdict, card
+
+    def _signed(self, text: str, at: datetime) -> tuple[Verified | RefusedCard, CardClaims, WalletProof]:
+        """Verify what is cheap to verify: the card, and this call's proof by its key."""
+        verdict = self._verifier.bookings.declared(text, at)
+        card = verdict.card
+        if card is None or card.key is None:
+            raise Problem("bad-token")
+        return verdict, card, self._proof(text, card, at)
 
     def _proof(self, token: str, card: CardClaims, at: datetime) -> WalletProof:
         shown, key = request.headers.get(PROOF_HEADER, ""), key_from_jwk(card.key or {})

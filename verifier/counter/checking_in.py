@@ -19,6 +19,7 @@ from cards.proof import PROOF_AHEAD, PROOF_MAX_AGE, ProofClaims
 from cards.verify import CardCache, RefusedCard, Verified, verify_presentation
 from edge.encoding import b64u
 from edge.fields import invalid
+from edge.limits import RateLimit
 from edge.problems import Problem
 from keys.dpop import MAX_SKEW
 from ledger.bookings import Booking, BookingQuery
@@ -35,6 +36,7 @@ from ledger.values import (
     device_subject,
 )
 from verifier.counter.commitments import Commitment
+from verifier.counter.early import admit_early
 from verifier.counter.entries import draft_by
 from verifier.counter.intents import Intent, Use
 from verifier.counter.known_cards import KnownCards
@@ -111,17 +113,18 @@ class CheckInService:
         self._cache = cache
         self._store = store
 
-    def check_in(self, intent: Intent, at: datetime) -> Judged:
+    def check_in(self, intent: Intent, at: datetime, *, early: RateLimit | None = None) -> Judged:
         """Judge one check-in and record it; returns only once its entry is durable.
 
-        Raises Problem: `card-unknown`, `operation-conflict`, `clock-skew`, `unavailable`, or `invalid-field`.
+        `early` bounds the refusals before step 4 that are recorded for one device. Raises Problem: `card-unknown`,
+        `operation-conflict`, `clock-skew`, `unavailable`, `invalid-field`, or `too-many-requests`.
         """
         presentation = self.resolved(intent.presentation)
         if presentation is not intent.presentation:
             intent = replace(intent, presentation=presentation)
         documents = self.documents(at)
         with ledger_problems():
-            return self._check_in(intent, documents, at)
+            return self._check_in(intent, documents, at, early)
 
     def resolved(self, presentation: Presentation) -> Presentation:
         """Step 1, second half: find the card that a proof alone names; Problem `card-unknown` where it was not seen."""
@@ -132,7 +135,7 @@ class CheckInService:
             raise Problem("card-unknown")
         return presentation.with_card(card)
 
-    def _check_in(self, intent: Intent, documents: Documents, at: datetime) -> Judged:
+    def _check_in(self, intent: Intent, documents: Documents, at: datetime, early: RateLimit | None) -> Judged:
         # Steps 2 to 6 are pure; a kept answer wins over whatever they say now.
         verdict = self.verify(
             intent.presentation,
@@ -150,6 +153,8 @@ class CheckInService:
         # 0. Seen before: the same answer, before any rule; another intent under the same id is a conflict.
         outcome = self._ledger.replay(operation)
         if outcome is None:
+            if verdict.card is None and early is not None:
+                admit_early(early, intent.caller.id)
             check_reference(intent.service, intent.reference)
             check_companions(intent.service, intent.companions)
             outcome = self._record(intent, operation, verdict, documents, at)

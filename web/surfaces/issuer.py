@@ -28,7 +28,8 @@ def add_issuer(app: Flask, settings: Settings, authenticate: Authenticator, cloc
     """
     issuer = open_issuer(settings)
     Repeating(publishing(issuer, clock), clock).once()
-    app.register_blueprint(wallet_blueprint(issuer, clock, trusted_proxies=settings.trusted_proxies))
+    proxies = settings.trusted_proxies
+    app.register_blueprint(wallet_blueprint(issuer, clock, authenticate.limiter, trusted_proxies=proxies))
     app.register_blueprint(server_blueprint(issuer, authenticate))
     app.register_blueprint(photo_blueprint(issuer, authenticate))
     return Register(

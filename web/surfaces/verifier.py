@@ -33,7 +33,7 @@ def add_verifier(
     """
     verifier = _with_register(open_verifier(settings, clock), settings, register)
     atexit.register(verifier.close)
-    app.register_blueprint(verifier_blueprint(verifier, authenticate, clock))
+    app.register_blueprint(verifier_blueprint(verifier, authenticate))
     return verifier, readiness(verifier, clock)
 
 

@@ -118,10 +118,14 @@ class RequestAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
 
 
 class RequestList(msgspec.Struct, frozen=True):
-    """Requests: a department's, the most urgent first; or a holder's own, the newest first."""
+    """Requests: a department's, the most urgent first; or a holder's own, the newest first.
+
+    `next`: the cursor of a holder's page after this one, absent at the end.
+    """
 
     requests: tuple[RequestView, ...]
     server_time: str
+    next: str | UnsetType = UNSET
 
 
 class TakenBack(msgspec.Struct, frozen=True):

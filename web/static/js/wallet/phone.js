@@ -160,7 +160,13 @@ export class Phone {
   keptBookings = async () => (await store.read(this.named(BOOKINGS))) ?? null;
 
   async requests() {
-    const { requests } = await this.ask("/v1/wallet/requests/list");
+    const requests = [];
+    let before;
+    do {
+      const page = await this.ask("/v1/wallet/requests/list", before ? { before } : {});
+      requests.push(...page.requests);
+      before = page.next;
+    } while (before);
     await store.write(this.named(REQUESTS), requests);
     return requests;
   }

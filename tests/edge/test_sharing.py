@@ -1,0 +1,129 @@
+"""What workers count together: one bucket over processes, a proof once, and each alone where the counts are away."""
+
+import multiprocessing
+from datetime import timedelta
+
+import pytest
+
+from edge.clock import FixedClock
+from edge.limits import Limiter, RateLimit
+from edge.problems import Problem
+from edge.settings import load_settings
+from edge.sharing import FileShared, RedisShared, SharedAway, open_shared
+from tests.edge.builders import NOON
+from tests.ledger.redis_servers import a_server
+
+
+@pytest.fixture
+def redis(tmp_path):
+    """A Redis server of this test's own."""
+    with a_server(tmp_path / "redis") as server:
+        yield server
+
+
+def file_of(folder) -> FileShared:
+    """Return another worker's hold of the same file."""
+    return FileShared(folder / "limits.db")
+
+
+def _take(folder, results) -> None:
+    limit = RateLimit(0.001, 20, FixedClock(NOON), name="guesses", shared=file_of(folder))
+    results.put(sum(limit.take("192.0.2.1") is None for _ in range(20)))
+
+
+def test_workers_share_one_bucket(tmp_path):
+    """Three processes at once get one burst together, not one each."""
+    context = multiprocessing.get_context("spawn")
+    results = context.Queue()
+    workers = [context.Process(target=_take, args=(tmp_path, results)) for _ in range(3)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(60)
+    granted = [results.get() for _ in workers]
+    # A call that waited for the file longer than it may counts by itself: the limit fails open, not shut.
+    assert 20 <= sum(granted) <= 23
+
+
+def test_a_shared_bucket_refills_and_keys_do_not_disturb_each_other(tmp_path):
+    """As a bucket in memory does; names keep limits apart."""
+    clock = FixedClock(NOON)
+    one, other = (RateLimit(0.5, 3, clock, name=name, shared=file_of(tmp_path)) for name in ("a", "b"))
+    assert [one.take("x") for _ in range(5)] == [None, None, None, 2, 2]
+    assert (one.take("y"), other.take("x")) == (None, None)
+    clock.advance(timedelta(seconds=2))
+    assert [one.take("x"), one.take("x")] == [None, 2]
+    clock.advance(timedelta(hours=-1))
+    assert one.take("x") is not None
+
+
+def test_what_may_come_once_comes_once_over_workers(tmp_path):
+    """Until its time is over; then its key is free again."""
+    first, second = file_of(tmp_path), file_of(tmp_path)
+    assert first.first("proof", 60, 0)
+    assert not second.first("proof", 60, 1)
+    assert second.first("other", 60, 1)
+    assert second.first("proof", 120, 61)
+
+
+def test_a_limit_fails_open_where_the_file_cannot_be_used(tmp_path, caplog):
+    """No visitor is refused for it: the worker counts alone, and says so."""
+    (tmp_path / "limits.db").mkdir()
+    limiter = Limiter(FixedClock(NOON), file_of(tmp_path))
+    limit = limiter.limit("guesses", 1, 2)
+    assert [limit.take("x") for _ in range(3)] == [None, None, 1]
+    assert limiter.first("proof", NOON + timedelta(minutes=1))
+    assert "each worker alone" in caplog.text
+
+
+def test_old_counts_are_tidied_away(tmp_path, monkeypatch):
+    """A flood of addresses leaves no rows behind once their buckets are full again."""
+    monkeypatch.setattr("edge.sharing.TIDY_EVERY", 50)
+    shared = file_of(tmp_path)
+    for number in range(99):
+        shared.take(str(number), 1, 1, 0.0)
+    shared.take("last", 1, 1, 1000.0)
+    held = shared._connection()
+    assert held.execute("SELECT count(*) FROM buckets").fetchone()[0] == 1
+
+
+def test_servers_share_one_bucket_in_redis(redis):
+    """Two machines' workers over the ledger's Redis; a proof once for both."""
+    one, two = (RedisShared(redis.url) for _ in range(2))
+    granted = [shared.take("192.0.2.1", 0.01, 5, 0.0) == 0 for _ in range(5) for shared in (one, two)]
+    assert sum(granted) == 5
+    assert (one.first("proof", 60, 0), two.first("proof", 60, 0)) == (True, False)
+
+
+def test_a_limit_fails_open_where_redis_is_away():
+    """Nothing waits for it either."""
+    shared = RedisShared("redis://127.0.0.1:1/0")
+    with pytest.raises(SharedAway):
+        shared.take("x", 1, 1, 0.0)
+    with pytest.raises(SharedAway):
+        shared.first("x", 1, 0)
+    assert RateLimit(1, 1, FixedClock(NOON), shared=shared).take("x") is None
+
+
+def test_the_settings_choose_where_workers_count(tmp_path):
+    """Redis where the ledger is, else a file beside the data."""
+    var = {"YUNJU_VAR": str(tmp_path)}
+    assert isinstance(open_shared(load_settings(var)), FileShared)
+    assert isinstance(open_shared(load_settings(var | {"YUNJU_LEDGER_URL": "redis://localhost/1"})), RedisShared)
+
+
+def test_a_place_is_counted_for_its_failures_alone(tmp_path):
+    """A thousand failures there, and what holds is still admitted; the failures themselves are told to wait."""
+    fair = Limiter(FixedClock(NOON), file_of(tmp_path)).fair("phones", 1, 5)
+    refused = []
+    for _ in range(100):
+        with pytest.raises(Problem) as told, fair.judging("192.0.2.1"):
+            raise Problem("bad-token")
+        refused.append(told.value.code)
+    assert refused == ["bad-token"] * 5 + ["too-many-requests"] * 95
+    with fair.judging("192.0.2.1"):
+        fair.admit("a holder's key")
+    for _ in range(10):
+        with pytest.raises(Problem) as told, fair.judging("192.0.2.2"):
+            raise Problem("unavailable")
+        assert told.value.code == "unavailable", "what is the server's own fault is nobody's failure"
