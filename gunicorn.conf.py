@@ -1,5 +1,6 @@
 """How gunicorn serves the application; any value gives way to gunicorn's own flags (`--bind`, GUNICORN_CMD_ARGS)."""
 
+import json
 import os
 import shutil
 import socket
@@ -7,6 +8,8 @@ import struct
 import tempfile
 from pathlib import Path
 from typing import Any
+
+from gunicorn import util
 
 METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 _made: dict[str, str] = {}
@@ -24,6 +27,25 @@ preload_app = False
 # no setting of gunicorn's own bounds the wait. Connections take these bounds over from the socket that accepts them.
 # Who sends a byte now and then still holds a thread: beyond this machine a buffering reverse proxy belongs in front.
 STALLED_SECONDS = 10
+
+
+_CODES = {403: "not-permitted", 414: "address-too-long", 417: "bad-request", 431: "too-large", 501: "bad-request"}
+
+
+def write_problem(sock: socket.socket, status_int: int, reason: str, mesg: str) -> None:  # noqa: ARG001 - what a client sent is not told back
+    """Answer what gunicorn refuses itself with an RFC 9457 document, as the application does, instead of HTML."""
+    code = _CODES.get(status_int, "bad-request" if status_int < 500 else "internal")
+    document = {"type": f"/problems/{code}", "title": reason, "status": status_int, "code": code}
+    body = json.dumps(document).encode("ascii")
+    head = (
+        f"HTTP/1.1 {status_int} {reason}\r\nConnection: close\r\nContent-Type: application/problem+json\r\n"
+        f"Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    util.write_nonblock(sock, head.encode("ascii") + body)
+
+
+# The worker's class is not to be replaced for this alone: every class answers by this one function.
+util.write_error = write_problem
 
 
 def when_ready(server: Any) -> None:  # noqa: ANN401 - gunicorn's arbiter, which has no types
@@ -57,7 +79,7 @@ timeout = 30
 graceful_timeout = 20
 keepalive = 5
 # Whatever passes here reaches the application, which answers every fault with a problem document. What does not pass is
-# answered by gunicorn itself, in HTML.
+# answered by gunicorn itself: with a problem document too (`write_problem`).
 limit_request_line = 4094
 limit_request_fields = 64
 limit_request_field_size = 8190

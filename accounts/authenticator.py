@@ -114,7 +114,8 @@ class Authenticator:
         at = at or self.clock.now()
         path = quote(request.path)
         urls = [base + path for base in self.bases]
-        call = HttpCall(request.method, urls, request.get_data(), access_token)
+        operation, operator = request.headers.get("Idempotency-Key"), request.headers.get(OPERATOR_HEADER)
+        call = HttpCall(request.method, urls, request.get_data(), access_token, operation, operator)
         try:
             proof = verify_proof(request.headers.get("DPoP", ""), key, call, at)
         except TokenError:

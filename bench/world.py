@@ -36,11 +36,12 @@ class Device:
 
     def headers(self, method: str, url: str, body: bytes) -> dict[str, str]:
         """Return the headers of one signed call."""
-        proof = build_proof(self.signer, method, url, body, self.token, datetime.now(UTC))
+        operation = b64u(os.urandom(16))
+        proof = build_proof(self.signer, method, url, body, self.token, datetime.now(UTC), operation=operation)
         return {
             "Authorization": f"DPoP {self.token}",
             "DPoP": proof,
-            "Idempotency-Key": b64u(os.urandom(16)),
+            "Idempotency-Key": operation,
             "Content-Type": "application/json",
         }
 

@@ -66,7 +66,8 @@ class Server:
         data = b"" if body is None else dumps(body)
         token = self.identity.access_token
         url = self.identity.server + path.partition("?")[0]
-        proof = build_proof(self.identity.signer, method, url, data, token, self.clock.now())
+        named = {"operation": operation, "operator": self.operator_session}
+        proof = build_proof(self.identity.signer, method, url, data, token, self.clock.now(), **named)
         headers = {"Authorization": f"DPoP {token}", "DPoP": proof}
         if operation is not None:
             headers["Idempotency-Key"] = operation

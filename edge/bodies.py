@@ -51,6 +51,17 @@ class TextConverter(UnicodeConverter):
         self.regex = self.regex.replace("[^/]", "[^/\\x00]")
 
 
+class PathConverter(UnicodeConverter):
+    """The rest of a path, slashes and all, without NUL."""
+
+    part_isolating = False
+    regex = "[^/\\x00][^\\x00]*?"
+
+    def __init__(self, map: Map) -> None:  # noqa: A002 - werkzeug's name
+        super().__init__(map)
+        self.regex = type(self).regex
+
+
 class WholeNumberConverter(BaseConverter):
     """A whole number of at most 15 ASCII digits in a path; anything else is no such path."""
 
@@ -65,6 +76,7 @@ CONVERTERS: dict[str, type[BaseConverter]] = {
     "default": TextConverter,
     "string": TextConverter,
     "int": WholeNumberConverter,
+    "path": PathConverter,
 }
 
 

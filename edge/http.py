@@ -135,21 +135,26 @@ class Frame(flask.Flask):
     request_class = FrameRequest
     clock: Clock
     max_body: int
+    https: bool
 
     def process_response(self, response: flask.Response) -> flask.Response:
         """Complete the answer's headers and write the access line."""
         response = super().process_response(response)
         asked = cast("FrameRequest", request._get_current_object())  # type: ignore[attr-defined]  # noqa: SLF001
-        _complete_headers(response, asked.request_id, secure=asked.scheme == "https")
+        _complete_headers(response, asked.request_id, secure=self.https or asked.scheme == "https")
         _record(asked, response.status_code)
         return response
 
 
-def create_frame(name: str, *, clock: Clock, max_body: int = 65536) -> flask.Flask:
-    """Return an application named `name` (an import name) without routes; `max_body` in bytes."""
+def create_frame(name: str, *, clock: Clock, max_body: int = 65536, https: bool = False) -> flask.Flask:
+    """Return an application named `name` (an import name) without routes; `max_body` in bytes.
+
+    `https`: clients know this server by https alone, whatever stands before it says of the scheme.
+    """
     frame = Frame(name, static_folder=None)
     frame.clock = clock
     frame.max_body = max_body
+    frame.https = https
     # A path has one spelling: others are 404, not a redirect built from the client's Host header.
     frame.url_map.merge_slashes = False
     frame.url_map.converters.update(CONVERTERS)

@@ -142,6 +142,31 @@ class Limiter:
             return True
 
 
+class Forwarding:
+    """Whether somebody who is no trusted proxy names other clients: then a whole network is counted as one place."""
+
+    COMPLAINT = (
+        "X-Forwarded-For comes from a peer that YUNJU_TRUSTED_PROXIES does not name: everybody behind it counts as one "
+        "place. Set it to the proxy's address, or keep others from reaching this port."
+    )
+
+    def __init__(self) -> None:
+        self._seen = False
+
+    def noticed(self) -> None:
+        """Note it, and tell the operator once for each process."""
+        if not self._seen:
+            self._seen = True
+            _log.warning(self.COMPLAINT)
+
+    def complaint(self) -> str | None:
+        """Return what is wrong, None while nothing is."""
+        return self.COMPLAINT if self._seen else None
+
+
+FORWARDING = Forwarding()
+
+
 def client_key(request: flask.Request, trusted_proxies: Iterable[Network] = ()) -> str:
     """Return whom to count a request under: an IPv4 address, or the /64 of an IPv6 one.
 
@@ -149,6 +174,8 @@ def client_key(request: flask.Request, trusted_proxies: Iterable[Network] = ()) 
     """
     proxies = tuple(trusted_proxies)
     path = [request.remote_addr or ""]
+    if "X-Forwarded-For" in request.headers and not _within(path[0], proxies):
+        FORWARDING.noticed()
     if proxies:
         path[:0] = (part.strip() for part in request.headers.get("X-Forwarded-For", "").split(","))
     address = path.pop()

@@ -27,11 +27,18 @@ DPOP: Final = TokenForm(
     typ="dpop+jwt",
     headers=frozenset({"alg", "typ", "jwk"}),
     required={"jti": str, "htm": str, "htu": str, "iat": int},
-    optional={"ath": str, "bh": str},
+    optional={"ath": str, "bh": str, "hh": str},
     max_length=3072,
     max_lifetime=None,
 )
-"""RFC 9449 §4.2; `ath` with an access token, `bh` = base64url SHA-256 of the body when there is one."""
+"""RFC 9449 §4.2; `ath` with an access token, `bh` = base64url SHA-256 of the body when there is one.
+
+`hh` = base64url SHA-256 of the headers Idempotency-Key and Yunju-Operator, a line feed between them, each empty where
+it is not sent: neither can be exchanged on the way.
+"""
+
+HEADERS_UNSIGNED_UNTIL: Final = datetime(2028, 1, 1, tzinfo=UTC)
+"""Until then a proof without `hh` is taken, from a device that has not been updated; one with `hh` must hold."""
 
 JTI_LEAST, JTI_MOST = 16, 128
 _JWK_MEMBERS: Final = frozenset({"kty", "crv", "x", "y", "kid", "use", "alg", "key_ops"})
@@ -60,13 +67,16 @@ class ProofKey:
 class HttpCall:
     """The call that a proof must be about. `urls`: every address, without query, under which the server knows it.
 
-    `access_token` is None where none exists yet.
+    `access_token` is None where none exists yet; `operation` and `operator` are the headers Idempotency-Key and
+    Yunju-Operator, None where they are not sent.
     """
 
     method: str
     urls: Collection[str]
     body: bytes
     access_token: str | None
+    operation: str | None = None
+    operator: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +89,20 @@ class DpopProof:
 
 
 def build_proof(  # noqa: PLR0917 - the order of a call: method, address, body, credential
-    signer: Signer, method: str, url: str, body: bytes, access_token: str | None, at: datetime
+    signer: Signer,
+    method: str,
+    url: str,
+    body: bytes,
+    access_token: str | None,
+    at: datetime,
+    *,
+    operation: str | None = None,
+    operator: str | None = None,
 ) -> str:
-    """Return a proof for one call; `url` may carry a query, which is left out. `access_token` None only to enrol."""
+    """Return a proof for one call; `url` may carry a query, which is left out. `access_token` None only to enrol.
+
+    `operation` and `operator`: the headers Idempotency-Key and Yunju-Operator that go with it.
+    """
     claims: dict[str, object] = {
         "jti": b64u(secrets.token_bytes(16)),
         "htm": method.upper(),
@@ -92,6 +113,7 @@ def build_proof(  # noqa: PLR0917 - the order of a call: method, address, body, 
         claims["ath"] = b64u(digest(access_token.encode("ascii")))
     if body:
         claims["bh"] = b64u(digest(body))
+    claims["hh"] = _hash_of_headers(operation, operator)
     return sign_token(signer, DPOP, claims, extra_header={"jwk": public_jwk(signer.public_key)})
 
 
@@ -106,6 +128,7 @@ def verify_proof(text: str, key: ProofKey, call: HttpCall, at: datetime) -> Dpop
         raise UnknownKey("the proof is by another key")
     claims = check_signature(token, key.key).claims
     _check_call(claims, call)
+    _check_headers(claims, call, at)
     issued_at = datetime.fromtimestamp(_integer(claims["iat"]), UTC)
     if not abs(at - issued_at) <= MAX_SKEW:
         raise ClockOff(f"more than {MAX_SKEW.seconds} s from the server's time")
@@ -159,6 +182,18 @@ def _check_call(claims: Mapping[str, object], call: HttpCall) -> None:
         raise BadClaims("ath is not this access token's")
     if claims.get("bh") not in _hashes_of_body(call.body):
         raise BadClaims("bh is not this body's")
+
+
+def _check_headers(claims: Mapping[str, object], call: HttpCall, at: datetime) -> None:
+    signed = claims.get("hh")
+    if signed is None and at < HEADERS_UNSIGNED_UNTIL:
+        return
+    if signed != _hash_of_headers(call.operation, call.operator):
+        raise BadClaims("hh is not these headers'")
+
+
+def _hash_of_headers(operation: str | None, operator: str | None) -> str:
+    return b64u(digest(f"{operation or ''}\n{operator or ''}".encode()))
 
 
 def _hash_of(data: bytes | None) -> str | None:

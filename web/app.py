@@ -16,7 +16,7 @@ from edge.clock import Clock, SystemClock
 from edge.database import answer_outages
 from edge.health import Check, health_blueprint
 from edge.http import create_frame
-from edge.limits import Limiter
+from edge.limits import FORWARDING, Limiter
 from edge.openapi import openapi_blueprint
 from edge.settings import Settings
 from edge.sharing import open_shared
@@ -35,7 +35,7 @@ def create_application(settings: Settings, clock: Clock | None = None) -> Flask:
     The application starts no loop of its own: `python -m ops work` does the background work in a process apart.
     """
     clock = clock or SystemClock()
-    app = create_frame("web", clock=clock)
+    app = create_frame("web", clock=clock, https=settings.base_url.startswith("https://"))
     answer_outages(app)
     accounts = AccountStore.open(settings.accounts_url)
     programme = load_programme(settings.programme)
@@ -58,6 +58,7 @@ def create_application(settings: Settings, clock: Clock | None = None) -> Flask:
             warnings={
                 "work": lambda: complaint(work.read(), clock.now()),
                 "calendar": lambda: calendar_complaint(programme, clock.now()),
+                "proxies": FORWARDING.complaint,
             },
             figures=[lambda: work_figures(work.read(), clock.now())],
             metrics_token=settings.metrics_token,

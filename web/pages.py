@@ -133,7 +133,7 @@ def _add_files(found: Blueprint, wording: Wording) -> None:
 def _content(name: str) -> bytes:
     """Return a file's bytes; 404 for one that is not there, is of no known kind, or lies outside the folder."""
     path = safe_join(str(STATIC), name)
-    if path is None or Path(name).suffix not in _KINDS:
+    if path is None or "\0" in name or Path(name).suffix not in _KINDS:
         abort(404)
     try:
         return Path(path).read_bytes()

@@ -18,6 +18,7 @@ import msgspec
 
 from audit.evidence.workbook import write_workbook
 from audit.tree.tiles import WIDTH, TileSource, Tree
+from edge.spreadsheets import harmless
 from keys.merkle import Nodes, inclusion_proof, span_hash
 from keys.notes import OpenedCheckpoint
 from ledger.filtering import EntryFilter
@@ -32,7 +33,6 @@ COLUMNS: Final = (
     "marks", "programme",
 )  # fmt: skip
 _HELD: Final = 64 * 1024  # letters of a table that are put together before they are handed out
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
 class LogFilter(EntryFilter, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -185,7 +185,7 @@ def _cell(name: str, value: Any, zone: tzinfo) -> object:  # noqa: ANN401 - a le
 
 def _harmless(value: object) -> object:
     """Keep a spreadsheet from taking text for a formula."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+    return harmless(value) if isinstance(value, str) else value
 
 
 def _line(value: dict[str, object]) -> bytes:

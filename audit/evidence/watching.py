@@ -5,8 +5,6 @@ What proves a fork (two checkpoints by the log's own key that cannot be of one l
 
 from __future__ import annotations
 
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +12,7 @@ from typing import Final
 
 from audit.tree.tiles import CHECKPOINT, TileError, TileSource, Tree
 from audit.tree.tilewriter import replace_file
+from edge.fetch import Asked, FetchAway, fetch
 from keys.merkle import EMPTY_ROOT, ProofError, verify_consistency
 from keys.notes import Checkpoint, NoteError, NoteKey, OpenedCheckpoint, open_checkpoint
 
@@ -37,19 +36,15 @@ class Forked(Exception):
 
 def fetch_http(url: str) -> bytes | None:
     """Return what an address answers, None for 404; LogAway when it cannot be had."""
-    if not url.startswith(("http://", "https://")):
-        raise LogAway("the address is neither http nor https")
     try:
-        with urllib.request.urlopen(url, timeout=SECONDS_A_CALL) as answer:  # noqa: S310 - checked above
-            data: bytes = answer.read(MAX_ANSWER_BYTES)
-            return data
-    except urllib.error.HTTPError as error:
-        with error:
-            if error.code == 404:
-                return None
-            raise LogAway(f"answered {error.code}") from error
-    except OSError as error:
+        found = fetch(Asked(url), seconds=SECONDS_A_CALL, most=MAX_ANSWER_BYTES)
+    except FetchAway as error:
         raise LogAway(str(error)) from error
+    if found.status == 404:
+        return None
+    if found.status != 200:
+        raise LogAway(f"answered {found.status}")
+    return found.body
 
 
 class UrlSource:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import urllib.error
-import urllib.request
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -14,6 +12,7 @@ from typing import Final
 
 from audit.tree.place import Cosigned, State
 from audit.tree.tiles import Tree
+from edge.fetch import Asked, FetchAway, fetch
 from edge.instants import to_epoch
 from keys.notes import (
     Checkpoint,
@@ -74,15 +73,11 @@ def read_witnesses(path: Path | None) -> tuple[Witness, ...]:
 
 def call_http(url: str, body: bytes | None) -> tuple[int, bytes]:
     """Call a witness over HTTP."""
-    request = urllib.request.Request(url, data=body)  # noqa: S310 - read_witnesses lets http and https alone pass
     try:
-        with urllib.request.urlopen(request, timeout=SECONDS_A_CALL) as answer:  # noqa: S310 - as above
-            return answer.status, answer.read(MAX_ANSWER_BYTES)
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code, error.read(MAX_ANSWER_BYTES)
-    except OSError as error:
+        found = fetch(Asked(url, body=body), seconds=SECONDS_A_CALL, most=MAX_ANSWER_BYTES)
+    except FetchAway as error:
         raise WitnessAway(str(error)) from error
+    return found.status, found.body
 
 
 def largest_seen(witness: Witness, origin: str, keys: Sequence[NoteKey], call: Call = call_http) -> Checkpoint | None:

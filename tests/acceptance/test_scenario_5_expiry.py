@@ -53,6 +53,7 @@ def test_a_phone_whose_clock_is_ahead_is_told_so(world):
 
 def _call_with_clock(desk, shown, device_now):
     body = json.dumps({"presentation": shown, "service": "hospital-registration"}).encode()
-    proof = build_proof(desk.signer, "POST", f"{BASE}/v1/check-ins", body, desk.token, device_now)
-    headers = {"Authorization": f"DPoP {desk.token}", "DPoP": proof, "Idempotency-Key": identifier()}
+    operation, url = identifier(), f"{BASE}/v1/check-ins"
+    proof = build_proof(desk.signer, "POST", url, body, desk.token, device_now, operation=operation)
+    headers = {"Authorization": f"DPoP {desk.token}", "DPoP": proof, "Idempotency-Key": operation}
     return desk.world.client.post("/v1/check-ins", data=body, content_type="application/json", headers=headers)

@@ -6,10 +6,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keys.dpop import ClockOff, HttpCall, ProofKey, build_proof, normal_url, verify_proof, without_query
+from edge.encoding import b64u, digest
+from edge.instants import to_epoch
+from keys.dpop import (
+    DPOP,
+    HEADERS_UNSIGNED_UNTIL,
+    ClockOff,
+    HttpCall,
+    ProofKey,
+    build_proof,
+    normal_url,
+    verify_proof,
+    without_query,
+)
 from keys.errors import BadClaims, TokenError, UnknownKey
 from keys.jwk import public_jwk
 from keys.signer import FileSigner
+from keys.tokens import sign_token
 from tests.accounts.builders import NOON
 
 SIGNER = FileSigner.generate()
@@ -114,3 +127,50 @@ def test_the_normal_form_of_an_address(url, normal):
 def test_a_query_is_left_out_of_what_a_client_signs():
     """And a fragment."""
     assert without_query("https://h/x?a=1&b=2#f") == "https://h/x"
+
+
+HEADERS = {"operation": "A" * 22, "operator": "yo_session"}
+
+
+def headed(**named: str) -> HttpCall:
+    """A call with the headers Idempotency-Key and Yunju-Operator."""
+    return HttpCall("POST", [URL], b"{}", "yd_x", **named)
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        {},
+        {"operation": "A" * 22},
+        {"operator": "yo_session"},
+        {"operation": "B" * 22, "operator": "yo_session"},
+        {"operation": "A" * 22, "operator": "yo_another"},
+        {"operation": "yo_session", "operator": "A" * 22},
+    ],
+)
+def test_operation_and_operator_are_under_the_signature(shown):
+    """A captured call does not go under another operation id, nor as another operator, nor as none."""
+    proof = build_proof(SIGNER, "POST", URL, b"{}", "yd_x", NOON, **HEADERS)
+    assert verify_proof(proof, KEY, headed(**HEADERS), NOON)
+    with pytest.raises(BadClaims):
+        verify_proof(proof, KEY, headed(**shown), NOON)
+
+
+def test_a_call_without_these_headers_gets_none_on_the_way():
+    """Their absence is signed too."""
+    proof = build_proof(SIGNER, "POST", URL, b"{}", "yd_x", NOON)
+    with pytest.raises(BadClaims):
+        verify_proof(proof, KEY, headed(operator="yo_session"), NOON)
+
+
+def test_a_device_that_was_not_updated_goes_on_until_the_stated_day():
+    """A proof without the claim is taken until then, and from then on refused."""
+    claims = {"jti": "j" * 22, "htm": "POST", "htu": URL, "bh": b64u(digest(b"{}")), "ath": b64u(digest(b"yd_x"))}
+    for at, taken in ((HEADERS_UNSIGNED_UNTIL - timedelta(seconds=1), True), (HEADERS_UNSIGNED_UNTIL, False)):
+        header = {"jwk": public_jwk(SIGNER.public_key)}
+        proof = sign_token(SIGNER, DPOP, claims | {"iat": to_epoch(at)}, extra_header=header)
+        if taken:
+            assert verify_proof(proof, KEY, headed(**HEADERS), at)
+            continue
+        with pytest.raises(BadClaims):
+            verify_proof(proof, KEY, headed(**HEADERS), at)

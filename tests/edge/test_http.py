@@ -5,9 +5,10 @@ import msgspec
 import pytest
 from werkzeug.exceptions import Forbidden, HTTPException, ServiceUnavailable
 
-from edge.http import PAGE_POLICY, read_body
+from edge.clock import FixedClock
+from edge.http import PAGE_POLICY, create_frame, read_body
 from edge.problems import Problem
-from tests.edge.builders import CountingClock, a_client, a_frame
+from tests.edge.builders import NOON, CountingClock, a_client, a_frame
 
 
 def test_a_good_body_reaches_the_view():
@@ -218,3 +219,11 @@ def test_one_request_may_take_a_larger_body():
 def test_a_query_is_typed():
     """Values are converted from text."""
     assert a_client().get("/v1/pages?on=2026-10-31&most=5").json == {"on": "2026-10-31", "most": 5}
+
+
+def test_https_is_told_by_the_address_that_clients_know():
+    """Behind a front that says nothing of the scheme too; never where clients come by http."""
+    for https in (True, False):
+        client = create_frame("told", clock=FixedClock(NOON), https=https).test_client()
+        told = client.get("/nothing").headers.get("Strict-Transport-Security")
+        assert (told is not None) is https

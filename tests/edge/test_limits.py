@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.clock import FixedClock
-from edge.limits import RateLimit, client_key
+from edge.limits import Forwarding, RateLimit, client_key
 from edge.problems import Problem
 from tests.edge.builders import NOON
 
@@ -118,3 +118,15 @@ def test_a_limit_that_lets_nobody_in_is_a_fault(rate, burst):
 def test_whom_a_request_counts_for(remote, forwarded, proxies, key):
     """Forwarded addresses are believed from trusted proxies alone, and only back to the first that is not one."""
     assert key_of(remote, forwarded, proxies) == key
+
+
+def test_a_proxy_that_nobody_named_is_told_once(caplog, monkeypatch):
+    """X-Forwarded-For from a peer that is no trusted proxy: in the log once, and as a warning of readiness."""
+    noticed = Forwarding()
+    monkeypatch.setattr("edge.limits.FORWARDING", noticed)
+    assert key_of("10.0.0.1", "203.0.113.9", PROXIES) == "203.0.113.9"
+    assert noticed.complaint() is None
+    for _ in range(3):
+        assert key_of("192.0.2.1", "203.0.113.9", PROXIES) == "192.0.2.1"
+    assert "YUNJU_TRUSTED_PROXIES" in noticed.complaint()
+    assert caplog.text.count("YUNJU_TRUSTED_PROXIES") == 1

@@ -199,11 +199,21 @@ class Device:
     def headers(self, method: str, path: str, data: bytes, operation: str | None = None) -> dict[str, str]:
         """Return the headers of one signed call."""
         url = self.machine.base + path.partition("?")[0]
-        proof = build_proof(self.signer, method, url, data, self.token, self.machine.now())
+        named = {} if method == "GET" else {"Idempotency-Key": operation or identifier()}
+        proof = build_proof(
+            self.signer,
+            method,
+            url,
+            data,
+            self.token,
+            self.machine.now(),
+            operation=named.get("Idempotency-Key"),
+            operator=self.session,
+        )
         signed = {"Authorization": f"DPoP {self.token}", "DPoP": proof}
         if self.session is not None:
             signed["Yunju-Operator"] = self.session
-        return signed if method == "GET" else signed | {"Idempotency-Key": operation or identifier()}
+        return signed | named
 
     def call(self, method: str, path: str, body: object = None, *, operation: str | None = None) -> Answer:
         """Send one signed call."""

@@ -201,10 +201,7 @@ def signed(device, method, path, body, *, content_type="application/json", key=N
     """Send bytes as they are, signed by the device."""
     device.world.clock.advance(timedelta(seconds=20))  # so that no rate limit hides what is tried
     bare = path.partition("?")[0]
-    proof = build_proof(device.signer, method, f"{BASE}{bare}", body, device.token, device.world.clock.now())
-    headers = {
-        "Authorization": f"DPoP {device.token}",
-        "DPoP": proof,
-        "Idempotency-Key": identifier() if key is None else key,
-    }
+    operation, now = identifier() if key is None else key, device.world.clock.now()
+    proof = build_proof(device.signer, method, f"{BASE}{bare}", body, device.token, now, operation=operation)
+    headers = {"Authorization": f"DPoP {device.token}", "DPoP": proof, "Idempotency-Key": operation}
     return device.world.client.open(path, method=method, data=body, content_type=content_type, headers=headers)

@@ -103,7 +103,7 @@ def test_until_when_the_holder_is_entitled_is_told_where_the_register_is(world, 
     until = {diamond.claims.card_id: at("2029-06-30 00:00")}
     verifier = replace(world.verifier, entitled_until=lambda card, _at: until.get(card))
     app = create_frame("register", clock=world.clock)
-    app.register_blueprint(blueprint(verifier, world.authenticate, world.clock))
+    app.register_blueprint(blueprint(verifier, world.authenticate))
     world.client = app.test_client()
     assert phone.call("POST", PATH).json["entitled_until"] == "2029-06-29T16:00:00Z"
 

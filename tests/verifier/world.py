@@ -305,12 +305,23 @@ class Device:
         """Return what a signed call sends, for a call that is sent more than once or altered on the way."""
         data = b"" if body is None else json.dumps(body).encode()
         bare = path.partition("?")[0]
-        proof = build_proof(self.signer, method, f"{BASE}{bare}", data, self.token, self.world.clock.now())
+        named = headers.get("Idempotency-Key") or (None if method == "GET" else operation or identifier())
+        operator = headers.get(OPERATOR_HEADER) or self.session
+        proof = build_proof(
+            self.signer,
+            method,
+            f"{BASE}{bare}",
+            data,
+            self.token,
+            self.world.clock.now(),
+            operation=named,
+            operator=operator,
+        )
         sent = {"Authorization": f"DPoP {self.token}", "DPoP": proof, **headers}
-        if self.session:
-            sent[OPERATOR_HEADER] = self.session
-        if method != "GET":
-            sent["Idempotency-Key"] = operation or identifier()
+        if operator:
+            sent[OPERATOR_HEADER] = operator
+        if named:
+            sent["Idempotency-Key"] = named
         rest = {"data": data, "content_type": "application/json"} if data else {}
         return {"headers": sent, **rest}
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
+from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from accounts.rights import EVERYWHERE, Right
 from tests.verifier.test_bad_input import BODIES
@@ -107,3 +108,66 @@ def test_no_query_breaks_a_call(site, token, calls):
             answered(site, token, method, re.sub(r"{\w+}", "00-000001", path), query_string=query)
             tried += 1
     assert tried > 100
+
+
+CHARACTERS = ("\0", "\x01", "\x7f", "\ud800", "\udcff", "\u202e", "\ufeff", "\uffff", "\U0010ffff", "\n", "\r\n")
+SENT_HEADERS = (
+    "Authorization",
+    "DPoP",
+    "Wallet-Proof",
+    "Idempotency-Key",
+    "Yunju-Operator",
+    "Cookie",
+    "Origin",
+    "Accept-Language",
+    "X-Forwarded-For",
+    "If-None-Match",
+    "Content-Type",
+    "Range",
+)
+
+
+def rules(site) -> list[tuple[str, str]]:
+    """Every route there is, described or not: a method and the rule."""
+    found = []
+    for rule in site.app.url_map.iter_rules():
+        methods = sorted((rule.methods or set()) - {"HEAD", "OPTIONS"})
+        found += [(method, rule.rule) for method in methods]
+    return found
+
+
+def raw(site, method: str, path: str, headers: dict[str, str]) -> int:
+    """Call the application as a server does, with any octets in path and headers; the status."""
+    site.clock.advance(timedelta(seconds=3))
+    environ = EnvironBuilder(method=method, path="/", base_url=site.base).get_environ()
+    environ["PATH_INFO"] = path.encode("utf-8", "surrogatepass").decode("latin-1")
+    for name, value in headers.items():
+        key = name.upper().replace("-", "_")
+        environ[key if key == "CONTENT_TYPE" else f"HTTP_{key}"] = value.encode("utf-8", "surrogatepass").decode(
+            "latin-1"
+        )
+    return run_wsgi_app(site.app.wsgi_app, environ, buffered=True)[1].split()[0]
+
+
+def test_no_character_in_any_path_breaks_a_route(site, token):
+    """In each argument, at the end, behind a file's name: of every route, the pages' files among them."""
+    bearer = {"Authorization": f"Bearer {token}"}
+    known = rules(site)
+    for method, rule in known:
+        for odd in CHARACTERS:
+            filled = re.sub(r"<[^>]+>", f"a{odd}b", rule)
+            for path in {filled, re.sub(r"<[^>]+>", "x", rule) + odd}:
+                assert not raw(site, method, path, bearer).startswith("5"), (method, path)
+    for odd in CHARACTERS:
+        assert raw(site, "GET", f"/static/css/base.css{odd}.js", {}) == "404"
+    assert len(known) > 80
+
+
+def test_no_character_in_any_header_breaks_a_route(site, token):
+    """Of one call of each method and kind, in every header that is read."""
+    for method, rule in rules(site)[::5]:
+        path = re.sub(r"<[^>]+>", "x", rule)
+        for name in SENT_HEADERS:
+            for odd in CHARACTERS[:8]:
+                headers = {"Authorization": f"Bearer {token}"} | {name: f"a{odd}b"}
+                assert not raw(site, method, path, headers).startswith("500"), (method, path, name, odd)

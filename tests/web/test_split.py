@@ -164,8 +164,10 @@ class Tablet:
         """Check in for registration at the hospital."""
         path = "/v1/check-ins"
         data = json.dumps({"presentation": presentation, "service": "hospital-registration"}).encode()
-        proof = build_proof(self.signer, "POST", self.district.base + path, data, self.token, SystemClock().now())
-        headers = {"Authorization": f"DPoP {self.token}", "DPoP": proof, "Idempotency-Key": b64u(os.urandom(16))}
+        operation, now = b64u(os.urandom(16)), SystemClock().now()
+        url = self.district.base + path
+        proof = build_proof(self.signer, "POST", url, data, self.token, now, operation=operation)
+        headers = {"Authorization": f"DPoP {self.token}", "DPoP": proof, "Idempotency-Key": operation}
         return self.district.front.send("POST", path, data, headers)
 
 

@@ -26,8 +26,9 @@ def booked(site, number: str, scheduled: str):
     fields = flight(scheduled, holder_name="张小明", passengers=["张小明", "李雷"])
     asked = {"service": "airport-dom-departure", "fields": fields, "card_number": number, "called_back": True}
     body = json.dumps(asked).encode()
-    proof = build_proof(signer, "POST", f"{site.base}/v1/bookings", body, token, site.clock.now())
-    headers = {"Authorization": f"DPoP {token}", "DPoP": proof, "Idempotency-Key": identifier()}
+    operation, url = identifier(), f"{site.base}/v1/bookings"
+    proof = build_proof(signer, "POST", url, body, token, site.clock.now(), operation=operation)
+    headers = {"Authorization": f"DPoP {token}", "DPoP": proof, "Idempotency-Key": operation}
     client = site.app.test_client()
     return client.post("/v1/bookings", data=body, headers=headers, content_type="application/json")
 

@@ -23,6 +23,7 @@ from edge.instants import rfc3339
 from edge.limits import FairLimit
 from edge.openapi import describe
 from edge.problems import Problem
+from edge.spreadsheets import harmless
 from ledger.values import EntryPage, Query
 from verifier.api.asking import Asking, given
 from verifier.api.bookings import by_number
@@ -363,13 +364,7 @@ def _file(service: Service, asked: SubscribersQuery, views: tuple[RequestView, .
     for view in views:
         details = {} if isinstance(view.details, UnsetType) else view.details
         told = (given(view.holder_ref) or "", given(view.channel) or "")
-        table.writerow((view.id, view.opened_at, *told, *(_cell(details.get(code, "")) for code in fields)))
+        table.writerow((view.id, view.opened_at, *told, *(harmless(str(details.get(code, ""))) for code in fields)))
     named = f"attachment; filename={asked.service}-{asked.period}.csv"
     body = "\ufeff" + written.getvalue()
     return Response(body, 200, {"Content-Disposition": named}, content_type="text/csv; charset=utf-8")
-
-
-def _cell(value: object) -> str:
-    """Return a cell that no spreadsheet takes for a formula: what a holder typed is text."""
-    text = str(value)
-    return f"'{text}" if text[:1] in {"=", "+", "-", "@", "\t", "\r"} else text

@@ -8,22 +8,21 @@ from __future__ import annotations
 import fcntl
 import os
 import re
-import urllib.error
-import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
 from edge.clock import Clock
+from edge.fetch import FetchAway, fetch
 from edge.repeating import Job
 from edge.settings import Settings
 from edge.strictjson import JsonError, loads
 from keys.files import StoreError
-from verifier.trust.issuer_relay import ask_straight, asked_of
+from verifier.trust.issuer_relay import asked_of
 from verifier.trust.published import PublishedFolder, Untrusted
 
 BUNDLE: Final = "trust-bundle.jwt"
@@ -47,26 +46,20 @@ class IssuerSource:
 
     def documents(self, etag: str | None) -> tuple[Mapping[str, str], str | None] | None:
         """Return the documents by name and their mark, None if they are those of `etag`; FetchError."""
-        request = self._request(etag)
         try:
-            with ask_straight(request, SECONDS) as response:
-                data, mark = response.read(MOST_BYTES + 1), response.headers.get("ETag")
-        except urllib.error.HTTPError as error:
-            if error.code == 304:
-                return None
-            raise FetchError(f"the issuer answers {error.code}: {_meaning(error.code)}") from None
-        except OSError as error:
-            raise FetchError(f"the issuer cannot be reached ({type(error).__name__})") from None
-        return _read(data), mark
-
-    def _request(self, etag: str | None) -> urllib.request.Request:
-        try:
-            request = asked_of(f"{self.url}/v1/published", self.token_file)
+            asked = asked_of(f"{self.url}/v1/published", self.token_file)
+            if etag is not None:
+                asked = replace(asked, headers={**asked.headers, "If-None-Match": etag})
+            found = fetch(asked, seconds=SECONDS, most=MOST_BYTES)
         except StoreError as error:
             raise FetchError(str(error)) from None
-        if etag is not None:
-            request.add_header("If-None-Match", etag)
-        return request
+        except FetchAway as error:
+            raise FetchError(f"the issuer cannot be reached ({error})") from None
+        if found.status == 304:
+            return None
+        if found.status != 200:
+            raise FetchError(f"the issuer answers {found.status}: {_meaning(found.status)}")
+        return _read(found.body), found.headers.get("etag")
 
 
 def _meaning(status: int) -> str:

@@ -6,44 +6,27 @@ The issuer may be away, slow or refuse: then nothing is known, which the caller 
 from __future__ import annotations
 
 import logging
-import urllib.error
 import urllib.parse
-import urllib.request
 from dataclasses import dataclass
 from datetime import datetime
-from http.client import HTTPResponse
 from pathlib import Path
-from typing import Final, cast
+from typing import Final
 
+from edge.fetch import Asked, FetchAway, fetch
 from edge.instants import InstantError, parse_rfc3339
 from edge.strictjson import JsonError, loads
 from keys.files import StoreError, read_private
 
 SECONDS: Final = 3
-"""Somebody is on the telephone, or at a counter, meanwhile."""
+"""For the whole call: somebody is on the telephone, or at a counter, meanwhile."""
 MOST_BYTES: Final = 262_144
 _log = logging.getLogger("yunju.verifier")
 
 
-class _Nowhere(urllib.request.HTTPRedirectHandler):
-    """Follows no redirection: the token is for the issuer alone, and would be sent along to whoever is named."""
-
-    def redirect_request(self, *_args: object) -> None:
-        """Return no request; the answer stays what it is."""
-
-
-_STRAIGHT: Final = urllib.request.build_opener(_Nowhere)
-
-
-def ask_straight(asked: urllib.request.Request, seconds: float) -> HTTPResponse:
-    """Return what the server itself answers; HTTPError for a redirection too, OSError where it is away."""
-    return cast("HTTPResponse", _STRAIGHT.open(asked, timeout=seconds))
-
-
-def asked_of(url: str, token_file: Path) -> urllib.request.Request:
-    """Return a request to the issuer with the token in a file (mode 0600); StoreError where it cannot be used."""
+def asked_of(url: str, token_file: Path) -> Asked:
+    """Return a call to the issuer with the token in a file (mode 0600); StoreError where it cannot be used."""
     token = read_private(token_file).decode("ascii", "replace").strip()
-    return urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"})  # noqa: S310 - the settings let http and https alone pass
+    return Asked(url, {"Authorization": f"Bearer {token}"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +39,15 @@ class IssuerRelay:
     def ask(self, path: str) -> bytes | None:
         """Return what stands at a path of the issuer; None for any fault, logged without whom it was about."""
         try:
-            with ask_straight(asked_of(self.url + path, self.token_file), SECONDS) as response:
-                data = response.read(MOST_BYTES + 1)
-        except urllib.error.HTTPError as error:
-            if error.code != 404:
-                _tell(f"the issuer answers {error.code}")
+            found = fetch(asked_of(self.url + path, self.token_file), seconds=SECONDS, most=MOST_BYTES)
+        except (FetchAway, StoreError) as error:
+            _tell(str(error) if isinstance(error, FetchAway) else type(error).__name__)
             return None
-        except (OSError, StoreError) as error:
-            _tell(type(error).__name__)
-            return None
-        return data if len(data) <= MOST_BYTES else None
+        if found.status == 200:
+            return found.body
+        if found.status != 404:
+            _tell(f"the issuer answers {found.status}")
+        return None
 
     def card_by_number(self, number: str) -> str | None:
         """Return the card token of a number that was read out on the telephone; what the token says is verified."""

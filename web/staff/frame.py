@@ -32,7 +32,7 @@ from web.wording import LANGUAGES, load_page_wording
 
 SIGN_IN: Final = "/sign-in"
 ACCOUNT: Final = "/account"
-_SIGNED_OUT: Final = {"unauthenticated", "bad-token", "not-permitted"}
+_SIGNED_OUT: Final = {"unauthenticated", "bad-token", "not-permitted", "operator-signed-out"}
 _FORM_SECONDS: Final = 12 * 3600
 _YEAR: Final = 365 * 24 * 3600
 

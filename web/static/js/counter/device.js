@@ -1,5 +1,5 @@
 // This tablet as a device of its point: enrolled once with a code and a key of its own, every call bound to the key
-// (DPoP, RFC 9449; `bh` binds the body).
+// (DPoP, RFC 9449; `bh` binds the body, `hh` the operation and the operator).
 
 import { call } from "../calls.js";
 import { now, nowSeconds } from "../clock.js";
@@ -14,10 +14,11 @@ const OPERATOR = "counter-operator";
 
 const hash = async (text) => b64u(await sha256(utf8(text)));
 
-async function dpop(key, method, path, body, token) {
+async function dpop(key, method, path, body, token, { operation = null, operator = null } = {}) {
   const claims = { jti: newTokenId(), htm: method, htu: config.base + path.split("?")[0], iat: nowSeconds() };
   if (token) claims.ath = await hash(token);
   if (body !== undefined) claims.bh = await hash(body);
+  claims.hh = await hash(`${operation ?? ""}\n${operator ?? ""}`);
   return signToken(key, { alg: "ES256", typ: "dpop+jwt", jwk: key.jwk }, claims);
 }
 
@@ -66,8 +67,9 @@ export class Device {
   }
 
   // What proves who calls: made anew for every sending.
-  async headers(method, path, text, operator = this.operator) {
-    const proof = await dpop(this.key, method, path, text, this.kept.access_token);
+  async headers(method, path, text, operator = this.operator, operation = null) {
+    const named = { operation, operator: operator?.session ?? null };
+    const proof = await dpop(this.key, method, path, text, this.kept.access_token, named);
     const headers = { Authorization: `DPoP ${this.kept.access_token}`, DPoP: proof };
     if (operator) headers["Yunju-Operator"] = operator.session;
     return headers;
@@ -76,7 +78,7 @@ export class Device {
   // `operator`: another session than that of whoever is on duty; null for none.
   // A device that can go on without the server sets `patience`: it then waits no longer for an answer than that.
   async call(method, path, { body, operation, retries, operator = this.operator, patience = this.patience } = {}) {
-    const sign = (verb, where, text) => this.headers(verb, where, text, operator);
+    const sign = (verb, where, text) => this.headers(verb, where, text, operator, operation ?? null);
     return call(method, path, { body, operation, sign, retries, patience, within: this.patience });
   }
 
