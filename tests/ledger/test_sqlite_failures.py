@@ -50,6 +50,26 @@ def flocked(path):
         yield
 
 
+FULL = 2
+
+
+def test_every_commit_waits_until_it_is_on_the_disk(path, opened, clock):
+    """The writer's own connection syncs the write-ahead log at each commit: from its opening, and when opened anew."""
+    ledger = opened()
+
+    def settings() -> tuple[int, str]:
+        def read(db: sqlite3.Connection) -> tuple[int, str]:
+            return db.execute("PRAGMA synchronous").fetchone()[0], db.execute("PRAGMA journal_mode").fetchone()[0]
+
+        return ledger._writer.submit(read)
+
+    assert settings() == (FULL, "wal")
+    assert ledger.check_in(a_gym_visit()).granted
+    assert settings() == (FULL, "wal")
+    ledger.park()  # as before a fork
+    assert settings() == (FULL, "wal")
+
+
 def test_a_file_locked_by_another_program_gets_a_bounded_answer(path, opened):
     """Somebody's shell holds the database: 503 soon, no entry; the same operation is granted afterwards."""
     ledger = opened(IMPATIENT)
@@ -109,9 +129,9 @@ def test_failed_but_persisted_is_found_by_the_same_operation(opened, monkeypatch
     ledger.ready()
     real = steps.check_in
 
-    def slow(*given):
+    def slow(*given, **named):
         time.sleep(1)
-        return real(*given)
+        return real(*given, **named)
 
     change = a_gym_visit()
     with monkeypatch.context() as patch:
