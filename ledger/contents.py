@@ -1,7 +1,7 @@
-"""All that a ledger keeps of one partition, apart from any store: what is moved from one ledger to another.
+"""The contents of one partition, apart from any store: this is moved from one ledger to another. Pure.
 
-The leaves say what was used; beside them stand alone the holders' salts, and the answers and proof markers that are
-kept for a time. Everything else is worked out from the leaves again. Pure.
+The contents are the leaves, the holders' salts, and the answers and proof markers that are kept for a time. Everything
+else that a store keeps follows from the leaves and is worked out again.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ledger.values import LedgerError, partition_of
 
 
 class Damaged(LedgerError):
-    """What was to be taken in is no part of a sound ledger; the message says what is wrong."""
+    """Contents that no sound ledger has; the message says what is wrong with them."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -129,7 +129,7 @@ class Rebuilt:
 
 
 def rebuild(contents: Contents) -> Rebuilt:
-    """Work a partition out anew from what is held of it; Damaged when its parts do not fit one another."""
+    """Work a partition out anew from its contents; Damaged when the parts of the contents contradict one another."""
     rebuilt = Rebuilt(contents.partition)
     for data in contents.leaves:
         rebuilt.add(data)
@@ -141,10 +141,10 @@ def rebuild(contents: Contents) -> Rebuilt:
 
 
 def difference(said: Contents, found: Contents, now: int) -> str | None:
-    """Return in words how what was `found` differs from what was `said` to be held, None when it is the same.
+    """Return in words how the contents `found` differ from those `said` to be there, None when they are the same.
 
-    What was kept for a time and is over at `now` (milliseconds) may be gone; times are compared by the store alone,
-    whose clock may be another.
+    An answer or a marker whose time is over at `now` (milliseconds) may be gone. The times themselves are not compared:
+    each store keeps them by a clock of its own.
     """
     if said.leaves != found.leaves:
         return _first_leaf(said, found)

@@ -139,9 +139,9 @@ class Ledger(Protocol):
         ...
 
     def trim(self, ends: Mapping[int, int], at: datetime) -> int:
-        """Let go of old leaves that the log durably holds, up to the `seq` in `ends`; return how many.
+        """Drop old leaves that the log durably holds, up to the `seq` in `ends`; return how many leaves went.
 
-        Only where the store was told to, and nothing that reading, voiding, correcting or checking does not still get.
+        A store drops leaves only where it was told to. Reading, voiding, correcting and checking still get every leaf.
         """
         ...
 

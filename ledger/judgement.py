@@ -108,7 +108,7 @@ def _over(
 
 
 def other_member(choice: Choice | None, taken: Taken | None) -> Taken | None:
-    """Return what the group is fixed to, when that is another member than the one asked for."""
+    """Return the member that the group is fixed to, where the choice asks for another member."""
     if choice is None or taken is None or taken.member == choice.member:
         return None
     return taken
@@ -146,9 +146,9 @@ def judge_move(
     held: tuple[tuple[Charge, ...], Choice | None],
     standing: Standing,
 ) -> MoveVerdict:
-    """Judge taking `wanted` and then giving `held` back, in one step: what is held never stands in its own way.
+    """Judge one step that gives `held` back and takes `wanted`: units that are held never stand in the way.
 
-    `standing.taken`: what the wanted group is fixed to once the held use of it is taken off.
+    `standing.taken`: the member that the wanted group stays fixed to once the held use is taken off.
     """
     (charges, choice), (given_back, _) = wanted, held
     back = _totals(given_back)

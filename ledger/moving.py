@@ -29,13 +29,13 @@ class MoveResult:
 
 
 class MoveFailed(LedgerError):
-    """The target is not what was moved; what was written there is to be thrown away."""
+    """The target differs from what was to be moved: throw away what was written there."""
 
 
 def export_to(ledger: Ledger, path: Path, tell: Tell) -> MoveResult:
     """Write a ledger to a new file; the file is read again before this returns.
 
-    LedgerError when somebody wrote meanwhile, or when what is held is no sound ledger; no file is left then.
+    LedgerError when somebody wrote meanwhile, or when the ledger is not sound; no file is left then.
     """
     entries = sum(ledger.heads().values())
     moving_file.write(path, entries, _told(ledger.dump(), tell))
@@ -50,8 +50,8 @@ def export_to(ledger: Ledger, path: Path, tell: Tell) -> MoveResult:
 def import_from(file: IO[bytes], ledger: Ledger, clock: Clock, tell: Tell) -> MoveResult:
     """Write a file's ledger into an empty one, and compare: three times the file's entries are told.
 
-    `contents.Damaged` names the first line that is wrong, LedgerError when the ledger is not empty: nothing was written
-    then. MoveFailed when what was written is not what was read.
+    `contents.Damaged` names the first line that is wrong; LedgerError when the ledger is not empty. In both cases
+    nothing was written. MoveFailed when the ledger differs from the file afterwards.
     """
     moved = _count(_told(moving_file.read(file), tell))
     _require_empty(ledger)

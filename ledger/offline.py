@@ -37,16 +37,19 @@ GRANTED_ONLINE: Final = "granted-online"
 
 @dataclass(frozen=True, slots=True)
 class OfflineUse:
-    """One record of a device, read and verified. `at`: when it was received; `used_at`, not after it: when it was.
+    """One record of a device, read and verified.
 
-    `granted` and `reason`: what the device told. `findings`: what the server would refuse it for (steps 2 to 9), ranked
-    by `order`. `visit` is left out where the clock is in doubt: such a use stands by itself. A device that refused
-    brings neither claim nor cost. The operation is the one that was tried online, if it was. `booking`: the one used,
-    without a visit; `choice` and `charges` are what the use costs if it can no longer be posted.
+    `at`: when the server received the record. `used_at`: when the use was, not after `at`. `granted` and `reason`: what
+    the device told. `findings`: the reasons for which the server would refuse the use (steps 2 to 9), ranked by
+    `order`. `visit` is left out where the device's clock is in doubt: such a use lies in no visit. A record of a
+    refusal brings neither claim nor cost. The operation is that of the request online, if the device tried one.
+    `booking`: the booking that was used, without a visit; `choice` and `charges` are the cost of the use if the booking
+    is held no more.
 
-    A grant that does not stand by itself: `hold` says why it is held; `hold_if_counted` why it is, unless it lies in a
-    visit that another use opened and so costs nothing; `hold_used_proof`: it is where its proof had been used. None of
-    the three: it counts, as it does once released. `dismissed`: a refusal by a supervisor of what was held.
+    A grant may have to wait for a supervisor. `hold`: the reason to hold the grant. `hold_if_counted`: the reason to
+    hold a grant that costs units; a use within another use's visit costs none. `hold_used_proof`: hold the grant if its
+    proof had been used. With none of the three the grant counts, as it does once a supervisor releases it. `dismissed`:
+    the record is a supervisor's refusal of a grant that was held.
     """
 
     operation: Operation
@@ -118,7 +121,7 @@ class KeptAnswers(NamedTuple):
 
     @property
     def contradicted(self) -> Outcome | None:
-        """The answer that a new one differs from: what was held, else what was told online."""
+        """The kept answer that a new answer contradicts: that of the held record, else the one told online."""
         return self.held or self.second or self.first
 
     def place(self, change: OfflineUse, outcome: Outcome) -> Name:
@@ -134,10 +137,10 @@ class KeptAnswers(NamedTuple):
 class OfflineStanding:
     """What the store holds before the change.
 
-    `first`: the kept answer to the same operation, where it differs from what the device told. `rival`: the device
-    whose the proof is already, this one's own id where it was spent here, None while it is free. `used` reads a counter
-    by limit and period. `before`: what opened the last visit at or before the use; `after`: what stands after it.
-    `booking`: the one that the change names, if it is this holder's.
+    `first`: the kept answer to the same operation, where the device told another. `rival`: the device that has the
+    proof already, the recording device itself where it spent the proof before; None while the proof is free. `used`
+    reads a counter by limit and period. `before`: the use that opened the last visit at or before this use; `after`:
+    the uses that stand after it. `booking`: the booking that the change names, if it is this holder's.
     """
 
     first: Outcome | None
@@ -153,9 +156,10 @@ class OfflineStanding:
 class OfflineVerdict:
     """What is to be recorded.
 
-    `posts`: whether the booking's held units are posted; then the use counts nothing of its own. `charges`: its cost.
-    `own`: the use in the line of uses; `joins`: what opened the visit that it lies in, so that the cost waits. `walk`:
-    the uses that it moved. `figures`: its limits after the change.
+    `posts`: whether the use posts the units that its booking holds; then the use counts nothing of its own. `charges`:
+    the cost of the use. `own`: the use in the line of uses. `joins`: the use that opened the visit in which this use
+    lies, so that this use costs nothing as long as it lies there. `walk`: the uses that this use moved. `figures`: the
+    limits of the use after the change.
     """
 
     granted: bool
@@ -177,9 +181,10 @@ class OfflineVerdict:
 
 
 def refusal_of(change: OfflineUse, standing: OfflineStanding) -> str | None:
-    """Return for what the server would have refused a device's grant: an entry of that is appended first.
+    """Return the reason for which the server would have refused a use that a device granted; None where it would not.
 
-    None where it would have granted it, or has refused the same operation already: that entry stands.
+    The refusal is logged as an entry of its own before the use is counted. None also where the server has refused the
+    same operation already, since that entry stands, and where the grant is held.
     """
     if not change.granted or standing.first is not None or hold_of(change, standing) is not None:
         return None
@@ -190,7 +195,7 @@ def refusal_of(change: OfflineUse, standing: OfflineStanding) -> str | None:
 
 
 def hold_of(change: OfflineUse, standing: OfflineStanding) -> str | None:
-    """Return why a device's grant does not stand by itself, None where it does."""
+    """Return the reason to hold a device's grant for a supervisor, None where the grant counts at once."""
     if not change.granted or change.hold is not None:
         return change.hold
     if change.hold_used_proof and standing.rival is not None:
@@ -200,13 +205,13 @@ def hold_of(change: OfflineUse, standing: OfflineStanding) -> str | None:
 
 
 def held_verdict(reason: str, standing: OfflineStanding) -> OfflineVerdict:
-    """Return the entry of a grant that is held: a refusal that says so, and counts nothing."""
+    """Return the verdict on a grant that is held: a refusal marked as held, which counts nothing."""
     marks = (GRANTED_OFFLINE, HELD, *((REPLAYED,) if standing.rival is not None else ()))
     return OfflineVerdict(granted=False, reason=reason, marks=marks)
 
 
 def judge_offline(change: OfflineUse, entry: str, standing: OfflineStanding) -> OfflineVerdict:
-    """Return what a record comes to, as `entry`: a grant that is not held always counts, a refusal never does."""
+    """Return the verdict on a record, logged as `entry`: a grant that is not held counts, a refusal never does."""
     if not change.granted:
         return _refused(change, standing)
     held = hold_of(change, standing)

@@ -130,7 +130,7 @@ class Replay:
         return None if line.moved == tuple(change.moved) else "moves other uses than those that it changes"
 
     def _shift(self, line: Leaf, change: LineChange) -> None:
-        """Count what was freed, give back what was joined, and let the last visit be who opened it last."""
+        """Count the uses that were freed, give back those that were joined, and keep who opens the last visit."""
         key = key_of(line)
         for uses, sign in ((change.freed, 1), (change.joined, -1)):
             for use in uses:

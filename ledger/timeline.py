@@ -29,7 +29,7 @@ class Stay:
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """A use whose part changed: it lies `into` the visit of another entry now, or with None opens one of its own."""
+    """A use whose part changed. `into`: the entry in whose visit the use lies now; None: the use opens a visit now."""
 
     stay: Stay
     into: str | None
@@ -39,8 +39,8 @@ class Move:
 class Walk:
     """What a change of the line of uses came to.
 
-    `settled`: a later use opens a visit as it did before, so that everything from there on stays, the last visit too.
-    Otherwise `last` is what opens the last visit now, None where nothing does.
+    `settled`: the walk met a use that opens a visit now and opened it before. Every use from there on keeps its part,
+    and the last visit stays. Where the walk is not settled, `last` is the use that opens the last visit now, or None.
     """
 
     moved: tuple[Move, ...] = ()

@@ -50,7 +50,7 @@ class LedgerUnavailable(LedgerError):
 
 
 class TargetState(LedgerError):
-    """A void, a check-out or what is to become of a booking does not fit its target.
+    """The target does not allow the change: the void, the check-out, the step of a matter, the change of a booking.
 
     `code`: not-found, not-granted, already-voided, checked-out, no-visit, out-of-range; of a booking: not-found,
     booking-was-used, booking-was-cancelled, booking-was-missed, booking-not-over; or the refusal handed in.

@@ -17,6 +17,7 @@ import msgspec
 
 from audit.figures.thresholds import Thresholds
 from audit.tree.tiles import TileError, TileSource, Tree
+from ledger.leaf import USES
 
 
 class AnomalyKind(StrEnum):
@@ -50,7 +51,6 @@ GRAVE: Final = frozenset(
 ENTRIES_SHOWN: Final = 20
 _PROOF_REASONS: Final = frozenset({"bad-signature", "unknown-key", "bad-proof", "stale-proof", "proof-used"})
 _ENDED: Final = frozenset({"revoked", "suspended", "expired"})
-_USES: Final = frozenset({"check-in", "offline"})
 
 
 class SeenLeaf(msgspec.Struct, frozen=True):
@@ -81,7 +81,7 @@ class SeenLeaf(msgspec.Struct, frozen=True):
     @property
     def granted(self) -> bool:
         """Whether this is a use that was granted."""
-        return self.kind in _USES and self.outcome == "granted"
+        return self.kind in USES and self.outcome == "granted"
 
     @property
     def staff(self) -> str:
@@ -143,7 +143,7 @@ class _Search:
         self._by_clock(leaf)
         if leaf.kind == "void":
             self._void(leaf)
-        if leaf.kind in _USES and leaf.reason in _PROOF_REASONS:
+        if leaf.kind in USES and leaf.reason in _PROOF_REASONS:
             self._refused_proof(leaf)
         if leaf.granted and leaf.holder is not None:
             self._use(leaf, leaf.holder)
@@ -184,7 +184,7 @@ class _Search:
         day = local.date().isoformat()
         most = timedelta(minutes=self._bounds.clock_minutes) / timedelta(milliseconds=1)
         off = leaf.client_time is not None and abs(leaf.client_time - leaf.at) > most
-        if leaf.kind in _USES and ((off and leaf.kind == "check-in") or "clock-doubt" in leaf.marks):
+        if leaf.kind in USES and ((off and leaf.kind == "check-in") or "clock-doubt" in leaf.marks):
             self._note(AnomalyKind.CLOCK, f"{leaf.device}:{day}", leaf, minutes=self._bounds.clock_minutes)
         hours = self._bounds.hours_of(leaf.point)
         if leaf.granted and local.time() not in hours:

@@ -94,11 +94,11 @@ WORDS = {
     "no-tier": Text(zh="未识别卡种", en="No tier"),
     "taken-note": Text(
         zh="使用率 = 已用次数 ÷ 用过的人合计可用次数；没用过的人不在其中。只列本部门服务所用的限额；限额按人计，不分在哪个部门使用。",
-        en="Take-up is the units used, of what those who used any could have used; who used none is not in it. Limits of this department's services alone; they count by person, wherever the person used them.",
+        en="Take-up compares the units used with the units that these holders could have used. Holders who used none are left out. The table lists the limits of this department's services alone. A limit counts by person, in whatever department the person uses it.",
     ),
     "taken-all-note": Text(
         zh="使用率 = 已用次数 ÷ 用过的人合计可用次数；没用过的人不在其中。",
-        en="Take-up is the units used, of what those who used any could have used; who used none is not in it.",
+        en="Take-up compares the units used with the units that these holders could have used. Holders who used none are left out.",
     ),
     "kind": Text(zh="种类", en="Kind"),
     "found": Text(zh="项数", en="Found"),

@@ -23,12 +23,11 @@ from audit.tables import USAGE_COUNTED, USAGE_COUNTS, USAGE_TAKEN
 from audit.tree.proofs import LogReader
 from audit.tree.tiles import Tree
 from edge.database import Database
-from ledger.leaf import Leaf
+from ledger.leaf import USES, Leaf
 
 MOST_AT_ONCE: Final = 50_000
 """Entries counted in one call, so that a question never waits long; the next one counts on."""
 
-_USES: Final = ("check-in", "offline")
 _GIVEN_BACK: Final = ("void", "booking-cancel")
 _MILLIS: Final = 1000
 
@@ -94,7 +93,7 @@ class Tally:
     def add(self, data: bytes, zone: ZoneInfo, find: Find) -> None:
         """Count one entry's leaf; `find` is asked for what a void or a cancellation gives back."""
         leaf = _DECODER.decode(data)
-        if leaf.kind in _USES and leaf.outcome is not None:
+        if leaf.kind in USES and leaf.outcome is not None:
             self._count(leaf, leaf.tier, leaf.outcome, zone)
         if leaf.outcome == "granted":
             self._take(leaf, 1)
@@ -144,7 +143,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class TakeUp:
-    """Of one limit and tier in one period: who used any of it, the units, the units that these could have used."""
+    """How many holders of a tier used a limit in a period, the units they used, and the units they could have used."""
 
     period: str
     quota: str

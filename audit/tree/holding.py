@@ -133,12 +133,12 @@ class HeldLedger:
 
 
 def held_back(ledger: Ledger, held: Held) -> Ledger:
-    """Return a ledger that records nothing where that is held."""
+    """Return the ledger so guarded that it records nothing in partitions that are held."""
     return cast("Ledger", HeldLedger(ledger, held))
 
 
 def _partition(entry_id: str) -> int | None:
-    """The partition that an entry's id names; of what is no id the ledger itself says so."""
+    """Return the partition that an entry's id names; None for a text that is no id, which the ledger then refuses."""
     try:
         return split_id(entry_id)[0]
     except LeafError:

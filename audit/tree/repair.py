@@ -29,7 +29,7 @@ class Unrepairable(Exception):
 
 
 class _Link(msgspec.Struct, frozen=True):
-    """What of a leaf says where it belongs, and whose it is."""
+    """The fields of a leaf that name its place in the log and its holder."""
 
     partition: int
     seq: int

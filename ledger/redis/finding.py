@@ -94,7 +94,7 @@ class Search:
                     line.read = []
 
     def _merge(self) -> list[Found]:
-        """Take the newest of what was read, down to where a partition whose index goes on has nothing read any more."""
+        """Take the newest entries that were read, as far down as every partition whose index goes on has been read."""
         floor = max((line.read[0] for line in self._lines if line.read and not line.over), default=None)
         taken: list[Found] = []
         for line in self._lines:

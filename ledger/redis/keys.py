@@ -81,7 +81,7 @@ def proof(partition: int, card: str, proof_id: str) -> str:
 
 
 def voided(partition: int) -> str:
-    """Return the key of what was taken back."""
+    """Return the key of the entries that were taken back."""
     return PREFIXES[partition] + "st:v"
 
 

@@ -87,7 +87,7 @@ class RedisLedger:
         self._offline = OfflinePlans(self._servers, self._changing)
 
     def open(self) -> list[Loss]:
-        """Look at the server, compare it with what was acknowledged, return what was lost; LedgerUnavailable."""
+        """Compare the server with the entries that it acknowledged before, and return the losses; LedgerUnavailable."""
         self._servers.primaries()
         return self._watch.compare_all(self._servers)
 

@@ -1,4 +1,4 @@
-"""Notices what a server no longer has of what was acknowledged, says so aloud, and remembers it."""
+"""Notices acknowledged entries that a server no longer has, reports the loss, and remembers it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LOG = logging.getLogger(__name__)
 
 
 class Watch:
-    """Compares the marks of what was acknowledged with what a server holds."""
+    """Compares the marks of acknowledged entries with the entries that a server holds."""
 
     def __init__(self, seen: Seen) -> None:
         """Keep the marks."""

@@ -76,7 +76,7 @@ def partition_of_entry(entry_id: str) -> int | None:
 
 
 def read_target(servers: Servers, entry_id: str) -> leaf.Leaf:
-    """Return the entry that a change refers to; TargetState when there is none, or none of a holder's."""
+    """Return the entry that a change names; TargetState where no such entry is, or where the entry has no holder."""
     found = read_entry(servers, entry_id)
     if found is None:
         raise TargetState("not-found")

@@ -277,7 +277,7 @@ def _count(workspace: SqliteWorkspace, entry: leaf.Leaf) -> None:
 
 
 def _target_of(db: sqlite3.Connection, change: FollowUp) -> leaf.Leaf:
-    """Return the entry that a change refers to; TargetState when there is none, or none of the holder who asks."""
+    """Return the entry that a change names; TargetState where no such entry is, or where it is another holder's."""
     booking = change if isinstance(change, BookingChange | BookingEnd) else None
     try:
         target = rows.read_leaf(db, rows.row_named(_named_by(change)))

@@ -150,7 +150,7 @@ def add_wallet_proofs(
             name = verifier.ledger.pseudonym(subject)
         limit.require(name or "unknown")
         proof, leaf = _proved(log, entry_id)
-        # Another's entry, or one of a holder erased since, sounds like one that is not there.
+        # An entry of another holder, or of a holder who was erased, is answered as if there were no such entry.
         if name is None or _fields(leaf).get("holder") != name:
             raise Problem("not-logged-yet", retry_after=2)
         return _proof_answer(entry_id, proof, leaf, at)
