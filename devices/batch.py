@@ -7,18 +7,30 @@ from __future__ import annotations
 
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from devices.faults import DeviceFault
+from cards.claims import CARD
+from cards.wire import Dictionary
+from devices.faults import CardGone, DeviceFault
 from devices.ntag424 import TagMasters
-from devices.personalise import CardKind, Written, holds_key, make_key, write_chip, write_tag, write_tag424
+from devices.personalise import (
+    CardKind,
+    Replacing,
+    Written,
+    holds_key,
+    make_key,
+    write_chip,
+    write_tag,
+    write_tag424,
+)
 from devices.piv import ManagementKey, select
 from devices.transport import Tap
 from edge.strictjson import JsonError, dumps, loads
 from keys.jwk import key_from_jwk
+from keys.tokens import parse_unverified
 
 ISSUER_SECONDS: Final = 120
 TRIES_MOST: Final = 5
@@ -51,6 +63,10 @@ class Issuer:
             raise IssuerFault("the issuer told no token", "try: python -m issuer card show NAME --token --json")
         return token
 
+    def withdraw(self, card: str) -> None:
+        """Have a card revoked that was issued and could not be written: nobody holds it."""
+        self._run(["card", "revoke", card, "--because", "damaged", "--json"])
+
     def _run(self, words: list[str]) -> dict[str, object]:
         try:
             done = subprocess.run(  # noqa: S603 - the operator's own choice of command, never a shell
@@ -75,13 +91,19 @@ class Setup:
     masters: TagMasters | None = None
     base: str = ""
     lock: bool = False
+    dictionaries: Mapping[int, Dictionary] = field(default_factory=dict)
+    replace: bool = False
 
 
 @dataclass
 class BatchJob:
-    """One holder's card. What was made for it is kept through a torn try, so that nothing is issued twice."""
+    """One holder's card. What was made for it is kept through a torn try, so that nothing is issued twice.
+
+    `begun`: a chip was found free and a key may have been made on it, although the answer was lost.
+    """
 
     holder: str
+    begun: bool = False
     jwk: dict[str, str] | None = None
     token: str | None = None
 
@@ -116,7 +138,7 @@ def write_card(tap: Tap, setup: Setup, job: BatchJob) -> Written:
     if job.token is None:
         job.token = setup.issuer.issue(job.holder, setup.kind, None)
     if setup.kind is CardKind.TAG:
-        return write_tag(tap, job.token, lock=setup.lock)
+        return write_tag(tap, job.token, lock=setup.lock, dictionaries=setup.dictionaries)
     if setup.masters is None or not setup.base:
         raise DeviceFault("counting tags need master keys and a link", "--masters FILE --link https://…/t")
     return write_tag424(tap, setup.masters, setup.base, job.token)
@@ -131,13 +153,14 @@ def run(
     """Write one card a holder; `taps` gives one card after another, each a function that runs work on it."""
     source = iter(taps)
     for holder in holders:
-        job, fault, written, tries = BatchJob(holder), None, None, 0
+        job, fault, written, tries, ended = BatchJob(holder), None, None, 0, False
         while written is None and tries < TRIES_MOST:
             tries += 1
             try:
                 written = next(source)(lambda tap, job=job: write_card(tap, setup, job))  # type: ignore[misc]
             except StopIteration:
-                return
+                fault, ended = fault or "no card was put on", True
+                break
             except IssuerFault as refused:
                 fault = str(refused)
                 break
@@ -145,8 +168,22 @@ def run(
                 fault = str(torn)
                 say(f"{holder}: {torn}; put the same card on again ({torn.hint})")
         done = written is not None
+        if not done and job.token is not None:
+            fault = f"{fault}; {_withdrawn(setup.issuer, job.token)}"
         card = None if written is None else written.card_id
         yield Row(holder, card, done, None if done else fault, tries, written.exchanges if written else 0), written
+        if ended:
+            return
+
+
+def _withdrawn(issuer: Issuer, token: str) -> str:
+    """Revoke what is on no card, and say so; where the issuer is away, say what is left to do."""
+    card = str(parse_unverified(token, CARD).claims.get("jti"))
+    try:
+        issuer.withdraw(card)
+    except IssuerFault:
+        return f"card {card} was issued and is on no chip: revoke it (python -m issuer card revoke {card})"
+    return f"card {card} was revoked again, since it is on no chip"
 
 
 def read_holders(path: Path) -> list[str]:
@@ -158,10 +195,20 @@ def read_holders(path: Path) -> list[str]:
 def _write_chip(tap: Tap, setup: Setup, job: BatchJob) -> Written:
     if setup.management is None:
         raise DeviceFault("a chip is set up with its management key", "--management-key-file FILE")
+    replacing = Replacing.ALL if setup.replace else Replacing.KEY if job.begun else Replacing.NOTHING
     if job.jwk is None:
-        job.jwk = make_key(tap, setup.management)
+        job.jwk = _made_key(tap, setup.management, job, replacing)
     elif not select(tap) or not holds_key(tap, key_from_jwk(job.jwk)):
         raise DeviceFault("this is another chip than the one before", "put the chip on that was torn away")
     if job.token is None:
         job.token = setup.issuer.issue(job.holder, setup.kind, job.jwk)
-    return write_chip(tap, setup.management, job.token)
+    return write_chip(tap, setup.management, job.token, replacing=replacing)
+
+
+def _made_key(tap: Tap, management: ManagementKey, job: BatchJob, replacing: Replacing) -> dict[str, str]:
+    """Make the job's key. A chip torn away may hold the new key unseen: the same job may replace that key."""
+    try:
+        return make_key(tap, management, replacing=replacing)
+    except CardGone:
+        job.begun = True
+        raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 import time
@@ -13,16 +14,19 @@ from typing import Any, TypeVar
 
 import click
 
+from cards.programme.load import ProgrammeError, load_programme
+from cards.wire import Dictionary, dictionary_of
 from devices import pcsc
 from devices.batch import Issuer, Row, Setup, read_holders, run
 from devices.faults import DeviceFault
 from devices.ntag424 import TagMasters
 from devices.pcsc import ReaderChange
-from devices.personalise import CardKind, make_key, write_chip, write_tag, write_tag424
+from devices.personalise import CardKind, Replacing, make_key, write_chip, write_tag, write_tag424
 from devices.piv import ManagementKey
 from devices.profiles import form_of, read_card
 from devices.transport import Tap
 from edge.cli import Refusal, emit, json_option, progress
+from edge.settings import load_settings
 from edge.strictjson import JsonError, dumps, loads
 from keys.files import StoreError, create_private, read_private
 
@@ -31,6 +35,19 @@ WAIT_SECONDS = 60
 _FILE = click.Path(dir_okay=False, path_type=Path)
 _ALGORITHMS = {"3des": 0x03, "aes128": 0x08, "aes192": 0x0A, "aes256": 0x0C}
 reader_option = click.option("--reader", help="The reader's name or the beginning of it; else the first one.")
+
+
+programme_option = click.option("--programme", type=_FILE, help="The programme's file; else YUNJU_PROGRAMME names it.")
+replace_option = click.option("--replace", is_flag=True, help="Replace a key or a card that the chip holds already.")
+
+
+def dictionaries_of(programme: Path | None) -> dict[int, Dictionary]:
+    """Return the dictionary of a programme's wire form, by its number; DeviceFault where the file is none."""
+    try:
+        read = load_programme(programme or load_settings(os.environ).programme)
+    except ProgrammeError as error:
+        raise DeviceFault(f"no programme: {error}", "--programme FILE names the programme's file") from None
+    return {read.wire_dictionary: dictionary_of(read)}
 
 
 @contextmanager
@@ -77,12 +94,14 @@ def read(reader: str | None, show: bool, as_json: bool) -> None:
 @click.command()
 @click.argument("file", type=click.File("r"))
 @reader_option
+@programme_option
 @click.option("--lock", is_flag=True, help="Close a Type 2 tag for ever afterwards.")
-def write(file: Any, reader: str | None, lock: bool) -> None:  # noqa: ANN401 - click's file
+def write(file: Any, reader: str | None, programme: Path | None, lock: bool) -> None:  # noqa: ANN401 - click's file
     """Write a card's text (token or wire form; `-` reads stdin) on a plain Type 4 or Type 2 tag."""
     text = file.read().strip()
     with faults():
-        written = on_card(reader, lambda tap: write_tag(tap, text, lock=lock))
+        known = dictionaries_of(programme)
+        written = on_card(reader, lambda tap: write_tag(tap, text, lock=lock, dictionaries=known))
     click.echo(f"written and read back, {written.exchanges} APDUs")
 
 
@@ -109,12 +128,15 @@ def _with(options: tuple[Callable[[T], T], ...]) -> Callable[[T], T]:
 @personalise.command("key")
 @_with(management_options)
 @reader_option
+@replace_option
 @click.option("--out", type=_FILE, required=True, help="Where the public key goes, a JWK.")
-def personalise_key(management_key_file: Path, management_algorithm: str, reader: str | None, out: Path) -> None:
+def personalise_key(
+    management_key_file: Path, management_algorithm: str, reader: str | None, replace: bool, out: Path
+) -> None:
     """Make a key on the chip. Then: issuer card issue HOLDER --form chip --key OUT; personalise chip TOKEN."""
     with faults():
         management = _management(management_key_file, management_algorithm)
-        jwk = on_card(reader, lambda tap: make_key(tap, management))
+        jwk = on_card(reader, lambda tap: make_key(tap, management, replacing=_replacing(replace)))
     out.write_bytes(dumps(jwk) + b"\n")
     click.echo(f"the chip has a new key; its public half is in {out}")
 
@@ -123,12 +145,19 @@ def personalise_key(management_key_file: Path, management_algorithm: str, reader
 @click.argument("token_file", type=click.File("r"))
 @_with(management_options)
 @reader_option
-def personalise_chip(token_file: Any, management_key_file: Path, management_algorithm: str, reader: str | None) -> None:  # noqa: ANN401 - click's file
+@replace_option
+def personalise_chip(
+    token_file: Any,  # noqa: ANN401 - click's file
+    management_key_file: Path,
+    management_algorithm: str,
+    reader: str | None,
+    replace: bool,
+) -> None:
     """Write a card token on the chip whose key it names."""
     token = token_file.read().strip()
     with faults():
         management = _management(management_key_file, management_algorithm)
-        written = on_card(reader, lambda tap: write_chip(tap, management, token))
+        written = on_card(reader, lambda tap: write_chip(tap, management, token, replacing=_replacing(replace)))
     click.echo(f"card {written.card_id} written and read back, {written.exchanges} APDUs")
 
 
@@ -170,33 +199,39 @@ def personalise_tag424(token_file: Any, masters: Path, link: str, record: Path, 
 @click.option("--records", type=_FILE, help="For counting tags: a new file for the verifier.")
 @click.option("--lock", is_flag=True, help="Close Type 2 tags for ever.")
 @click.option("--report", type=_FILE, help="Where the report goes, JSON.")
+@programme_option
+@replace_option
 @reader_option
 @json_option
 def personalise_batch(kind: str, holders: Path, reader: str | None, as_json: bool, **options: Any) -> None:  # noqa: ANN401 - click's values
     """Write a stack of cards, one a holder, in the order of the file HOLDERS (one holder id a line)."""
+    rows: list[Row] = []
     with faults():
         setup = _setup(CardKind(kind), options)
-        rows, records = _run_batch(setup, read_holders(holders), reader)
+        try:
+            records = _run_batch(setup, read_holders(holders), reader, rows)
+        finally:  # what was written is reported, whatever ended the batch
+            report = [row.to_json() for row in rows]
+            if options["report"] is not None:
+                options["report"].write_bytes(dumps(report) + b"\n")
         if options["records"] is not None and records:
             create_private(options["records"], dumps(records))
-    report = [row.to_json() for row in rows]
-    if options["report"] is not None:
-        options["report"].write_bytes(dumps(report) + b"\n")
     done = sum(row.done for row in rows)
     emit(report, as_json, "\n".join(_row_line(row) for row in rows) + f"\n{done} of {len(rows)} written")
     if done < len(rows):
         raise Refusal(f"{len(rows) - done} cards were not written", "run the batch again with those holders alone")
 
 
-def _run_batch(setup: Setup, holders: list[str], reader: str | None) -> tuple[list[Row], list[dict[str, str]]]:
-    rows, records = [], []
+def _run_batch(setup: Setup, holders: list[str], reader: str | None, rows: list[Row]) -> list[dict[str, str]]:
+    """Write the stack; each card's line is added to `rows` at once. Return what the verifier must be told of tags."""
+    records = []
     with progress(len(holders), "cards") as bar:
         for row, written in run(_taps(reader), setup, holders, lambda text: click.echo(text, err=True)):
             rows.append(row)
             if written is not None and written.record is not None:
                 records.append(written.record)
             bar.update(1)
-    return rows, records
+    return records
 
 
 def _setup(kind: CardKind, options: dict[str, Any]) -> Setup:
@@ -208,7 +243,13 @@ def _setup(kind: CardKind, options: dict[str, Any]) -> Setup:
         masters=None if masters is None else read_masters(masters),
         base=options["link"],
         lock=options["lock"],
+        dictionaries=dictionaries_of(options["programme"]) if kind is CardKind.TAG else {},
+        replace=options["replace"],
     )
+
+
+def _replacing(replace: bool) -> Replacing:
+    return Replacing.ALL if replace else Replacing.NOTHING
 
 
 def _row_line(row: Row) -> str:

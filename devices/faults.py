@@ -62,6 +62,18 @@ class CardTooSmall(DeviceFault):
     hint = "take a card with more memory (NTAG215 or larger; chip cards hold 2 KB)"
 
 
+class CardTaken(DeviceFault):
+    """The chip holds a key or a card already, and nobody said that it may be replaced."""
+
+    hint = "take a fresh chip; --replace ends the use of what is on this one"
+
+
+class CardUnsuited(DeviceFault):
+    """The chip has no place that it takes a card in. Nothing on it was changed."""
+
+    hint = "docs/devices.md names chips that take a card"
+
+
 class CardLocked(DeviceFault):
     """The card is closed against writing, or its management key is another."""
 

@@ -6,14 +6,18 @@ Each step may be torn away and the whole repeated on the same card. Management k
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from cards.claims import CARD, CardClaims, Form, parse
+from cards.parts import PresentationError
+from cards.presentation import read
+from cards.wire import Dictionary
 from devices import ndef, ntag424, piv, type2, type4
-from devices.faults import CardFault, CardUnknown, DeviceFault
+from devices.faults import CardEmpty, CardFault, CardTaken, CardUnknown, CardUnsuited, DeviceFault
 from devices.ntag424 import FILE_KEY, META_KEY, TagMasters
 from devices.piv import ManagementKey
 from devices.transport import Tap
@@ -48,22 +52,87 @@ class Written:
         return f"Written({self.card_id})"
 
 
-def make_key(tap: Tap, management: ManagementKey) -> dict[str, str]:
-    """Make a new key on the chip and return its public JWK. Whatever card the chip held is of no use from now on."""
+class Replacing(StrEnum):
+    """What of a chip's content may be replaced."""
+
+    NOTHING = "nothing"
+    KEY = "key"
+    """A key without a card: what a torn try of the same job left."""
+    ALL = "all"
+
+
+def make_key(tap: Tap, management: ManagementKey, *, replacing: Replacing = Replacing.NOTHING) -> dict[str, str]:
+    """Make a new key on the chip and return its public JWK.
+
+    CardTaken where the chip holds a key or a card that may not be replaced; CardUnsuited where no place of the chip
+    takes a card. Both are told before anything on the chip is changed.
+    """
     _piv(tap)
+    _check_free(tap, replacing)
     piv.authenticate(tap, management)
+    if _place(tap) is None:  # NDEF was selected to see that it is there
+        _piv(tap)
+        piv.authenticate(tap, management)
     return public_jwk(piv.generate_key(tap))
 
 
-def write_chip(tap: Tap, management: ManagementKey, token: str) -> Written:
-    """Write a card token on the chip whose key it names, and read it back; WrongToken for another chip's."""
+def write_chip(tap: Tap, management: ManagementKey, token: str, *, replacing: Replacing = Replacing.NOTHING) -> Written:
+    """Write a card token on the chip whose key it names, and read it back; WrongToken for another chip's.
+
+    The token goes into a data object of the PIV application, or into NDEF where the chip takes no such object.
+    CardTaken where the chip holds another card that may not be replaced.
+    """
     claims = claims_of(token, Form.CHIP)
     _piv(tap)
     if not holds_key(tap, key_from_jwk(dict(claims.key or {}))):
         raise WrongToken("the token names another chip's key", "put the chip on that the key was made on")
+    if replacing is not Replacing.ALL and _card_on(tap) not in {None, token}:
+        raise CardTaken("the chip holds another card")
     piv.authenticate(tap, management)
-    piv.write_token(tap, token)
+    place = _place(tap)
+    if place is None:
+        type4.write(tap, ndef.card_message(token))
+    else:
+        piv.write_token(tap, token, place)
     return Written(claims.card_id, None, tap.exchanges)
+
+
+def _check_free(tap: Tap, replacing: Replacing) -> None:
+    """Refuse a chip whose content may not be replaced: the PIV application stays selected."""
+    if replacing is Replacing.ALL:
+        return
+    if _card_on(tap) is not None:
+        raise CardTaken("the chip holds a card already")
+    if replacing is Replacing.NOTHING and _has_key(tap):
+        raise CardTaken("the chip holds a key already")
+
+
+def _card_on(tap: Tap) -> str | None:
+    """Return the card's text that the chip holds in either place, None for none; PIV is selected afterwards."""
+    try:
+        token = piv.read_token(tap)
+        if token is None and type4.select(tap):
+            token = ndef.text_of(type4.read(tap))
+    except (CardEmpty, CardFault, CardUnknown):
+        token = None
+    _piv(tap)
+    return token
+
+
+def _has_key(tap: Tap) -> bool:
+    try:
+        piv.sign(tap, secrets.token_bytes(32))
+    except CardFault:
+        return False
+    return True
+
+
+def _place(tap: Tap) -> bytes | None:
+    """Return the object that takes a card; None for NDEF, which is then selected. CardUnsuited where neither does."""
+    name = piv.writable_object(tap)
+    if name is None and not type4.select(tap):
+        raise CardUnsuited("this chip takes a card neither in a data object nor in NDEF")
+    return name
 
 
 def holds_key(tap: Tap, key: ec.EllipticCurvePublicKey) -> bool:
@@ -75,9 +144,13 @@ def holds_key(tap: Tap, key: ec.EllipticCurvePublicKey) -> bool:
         return False
 
 
-def write_tag(tap: Tap, text: str, *, lock: bool) -> Written:
-    """Write a card's text (a token or its wire form) on a Type 4 or Type 2 tag; `lock` closes a Type 2 tag for ever."""
-    card_id = "" if ":" in text else claims_of(text, Form.TAG, Form.PRINT).card_id
+def write_tag(tap: Tap, text: str, *, lock: bool, dictionaries: Mapping[int, Dictionary]) -> Written:
+    """Write a card's text (a token or its wire form) on a Type 4 or Type 2 tag; `lock` closes a Type 2 tag for ever.
+
+    The text is read first, as a reader of the tag will read it: WrongToken for what is no card. `dictionaries` are
+    those of the programme (`cards.wire`).
+    """
+    card_id = _tag_card(text, dictionaries)
     message = ndef.card_message(text)
     if type4.select(tap):
         type4.write(tap, message)
@@ -107,6 +180,17 @@ def write_tag424(tap: Tap, masters: TagMasters, base: str, token: str) -> Writte
         "meta_key": masters.key_of(uid, META_KEY).hex(),
     }
     return Written(claims.card_id, record, tap.exchanges)
+
+
+def _tag_card(text: str, dictionaries: Mapping[int, Dictionary]) -> str:
+    """Return the id of the card that a tag's text carries; WrongToken unless it is one card and nothing else."""
+    try:
+        shown = read(text, dictionaries)
+    except PresentationError as error:
+        raise WrongToken(f"this is no card's text ({error.reason})") from None
+    if shown.card is None or shown.proof is not None:
+        raise WrongToken("a tag carries a card alone, without a proof")
+    return claims_of(shown.card, Form.TAG, Form.PRINT).card_id
 
 
 def claims_of(token: str, *forms: Form) -> CardClaims:

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.ciphers import BlockCipherAlgorithm, Cipher, algorithms, modes
 
-from devices.faults import CardEmpty, CardFault, CardLocked
+from devices.faults import CardEmpty, CardFault, CardLocked, CardRefused
 from devices.tlv import members, unwrap, wrap
 from devices.transport import ApduAnswer, Tap
 from edge.encoding import digest
@@ -22,6 +22,8 @@ from edge.encoding import digest
 APPLICATION: Final = bytes.fromhex("A000000308")
 TOKEN_OBJECT: Final = bytes.fromhex("5FFF59")
 """The free-read data object that holds the card token: our own, beside those that SP 800-73 and vendors use."""
+CERTIFICATE_OBJECT: Final = bytes.fromhex("5FC101")
+"""Slot 9E's certificate (SP 800-73-4, table 10), free to read: holds the token on chips that take no object of ours."""
 
 TOKEN_MOST: Final = 2048
 _ABSENT: Final = frozenset({0x6A82, 0x6A88, 0x6D00, 0x6A80})
@@ -51,12 +53,10 @@ def select(tap: Tap) -> bool:
 
 def read_token(tap: Tap) -> str | None:
     """Return the card token of the selected application, None where the chip holds none."""
-    answer: ApduAnswer = tap.send("00CB3FFF", wrap(0x5C, TOKEN_OBJECT), 0)
-    if answer.status in _ABSENT:
-        return None
-    if not answer.ok:
-        raise CardFault(f"the chip answered {answer.status:04X} when asked for the card")
-    value = unwrap(0x53, answer.data)
+    value = read_object(tap, TOKEN_OBJECT)
+    if value is None:
+        other = read_object(tap, CERTIFICATE_OBJECT)
+        return other.decode("ascii") if other and looks_ours(other) else None
     if not value:
         raise CardEmpty("the chip holds no card yet")
     if len(value) > TOKEN_MOST:
@@ -65,6 +65,38 @@ def read_token(tap: Tap) -> str | None:
         return value.decode("ascii")
     except UnicodeDecodeError:
         raise CardFault("what the chip holds is no text") from None
+
+
+def read_object(tap: Tap, name: bytes) -> bytes | None:
+    """Return what a data object of the selected application holds; None where the chip has no such object."""
+    answer: ApduAnswer = tap.send("00CB3FFF", wrap(0x5C, name), 0)
+    if answer.status in _ABSENT:
+        return None
+    if not answer.ok:
+        raise CardFault(f"the chip answered {answer.status:04X} when asked for the card")
+    return unwrap(0x53, answer.data)
+
+
+def looks_ours(value: bytes) -> bool:
+    """Tell whether an object's bytes can be a card token: text with two dots, where a certificate is DER."""
+    return len(value) <= TOKEN_MOST and value.isascii() and value.count(b".") == 2
+
+
+def writable_object(tap: Tap) -> bytes | None:
+    """Return the object that this chip takes a card in, None where it takes neither; asks for authentication.
+
+    Nothing is changed: each object is tried with what it holds. A certificate in its own place is never touched.
+    """
+    for name in (TOKEN_OBJECT, CERTIFICATE_OBJECT):
+        held = read_object(tap, name) or b""
+        if name == CERTIFICATE_OBJECT and held and not looks_ours(held):
+            continue
+        try:
+            _put(tap, name, held)
+        except CardRefused:
+            continue
+        return name
+    return None
 
 
 def sign(tap: Tap, message: bytes) -> bytes:
@@ -108,14 +140,18 @@ def generate_key(tap: Tap) -> ec.EllipticCurvePublicKey:
         raise CardFault("the chip's new key is none on P-256") from None
 
 
-def write_token(tap: Tap, token: str) -> None:
-    """Write the card token and read it back; asks for authentication.
+def write_token(tap: Tap, token: str, name: bytes = TOKEN_OBJECT) -> None:
+    """Write the card token into an object and read it back; asks for authentication.
 
     PUT DATA replaces an object as a whole once its last piece has arrived: a torn chip keeps what it had.
     """
-    tap.chain("write the card", "00DB3FFF", wrap(0x5C, TOKEN_OBJECT) + wrap(0x53, token.encode("ascii")))
-    if read_token(tap) != token:
+    _put(tap, name, token.encode("ascii"))
+    if read_object(tap, name) != token.encode("ascii"):
         raise CardFault("what was written does not read back")
+
+
+def _put(tap: Tap, name: bytes, value: bytes) -> None:
+    tap.chain("write the card", "00DB3FFF", wrap(0x5C, name) + wrap(0x53, value))
 
 
 def _cipher(management: ManagementKey) -> Cipher[modes.ECB]:

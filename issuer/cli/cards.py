@@ -53,7 +53,7 @@ def issue(
 
 @card.command()
 @click.argument("name")
-@click.option("--token", is_flag=True, help="Show the card's token too.")
+@click.option("--token", is_flag=True, help="Print the card's token alone, for a file; with --json beside the rest.")
 @json_option
 @click.pass_obj
 def show(office: IssuerCli, /, *, name: str, token: bool, as_json: bool) -> None:
@@ -63,7 +63,7 @@ def show(office: IssuerCli, /, *, name: str, token: bool, as_json: bool) -> None
         if token:
             note_taken(issuer, found, "token", by=office.actor, at=office.now())
         shown = card_view(issuer, found, token=token)
-    emit(shown, as_json, as_text(shown))
+    emit(shown, as_json, found.token if token else as_text(shown))
 
 
 @card.command("list")

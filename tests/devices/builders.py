@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cards.claims import CardClaims, Form, sign_card
+from cards.wire import dictionary_of
 from devices import identity, server
 from devices.desk import AgentCounter
 from devices.documents import DocumentFolder
@@ -17,7 +18,8 @@ from devices.transport import Tap
 from keys.jwk import public_jwk
 from keys.signer import FileSigner
 from tests.devices.emulators import Card, PivCard, Torn
-from tests.verifier.world import BASE, BY, identifier
+from tests.migrated import programme_of
+from tests.verifier.world import BASE, BY, PROGRAMMES, identifier
 
 AT = datetime(2026, 10, 31, 1, 0, tzinfo=UTC)
 SIGNER = FileSigner.generate()
@@ -117,3 +119,8 @@ class Line:
             self.lost -= 1
             raise Away("the answer was lost")
         return response.status_code, response.get_data()
+
+
+_PROGRAMME = programme_of(PROGRAMMES / "baiyun.toml")
+KNOWN = {_PROGRAMME.wire_dictionary: dictionary_of(_PROGRAMME)}
+"""The dictionary of the shipped programme, by its number."""

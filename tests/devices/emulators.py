@@ -162,13 +162,18 @@ class Type4Card(Card):
 
 @dataclass
 class PivCard(Type4Card):
-    """A PIV chip: slot 9E on P-256, data objects, a management key; NDEF too where `with_ndef`."""
+    """A PIV chip: slot 9E on P-256, data objects, a management key; NDEF too where `with_ndef`.
+
+    `blank` is a chip without a key; `takes` names the only objects that the chip can hold, as open PIV cards do.
+    """
 
     key_der: bytes = b""
     objects: dict[bytes, bytes] = field(default_factory=dict)
     management: bytes = bytes(range(24))
     management_algorithm: int = 0x0A
     with_ndef: bool = False
+    blank: bool = False
+    takes: frozenset[bytes] | None = None
     version: bytes = b"\x04\x03\x07"
     authenticated: bool = False
     pending: bytes = b""
@@ -177,7 +182,7 @@ class PivCard(Type4Card):
     rest: bytes = b""
 
     def __post_init__(self) -> None:
-        if not self.key_der:
+        if not self.key_der and not self.blank:
             self.new_key()
 
     def new_key(self) -> None:
@@ -238,6 +243,8 @@ class PivCard(Type4Card):
         if not self.authenticated:
             return DENIED
         given = objects(data)
+        if self.takes is not None and given[0x5C] not in self.takes:
+            return NOT_FOUND
         self.objects[given[0x5C]] = given[0x53]
         return OK
 
@@ -255,6 +262,8 @@ class PivCard(Type4Card):
             return self.authenticate_management(command[2], asked)
         if command[3] != 0x9E or command[2] != 0x11 or len(asked.get(0x81, b"")) != 32:
             return WRONG_DATA
+        if not self.key_der:
+            return b"\x6a\x88"
         signed = self.key.sign(asked[0x81], ec.ECDSA(Prehashed(hashes.SHA256())))
         return (tlv(0x7C, tlv(0x82, signed)),)
 

@@ -21,7 +21,7 @@ from devices.piv import sign
 from devices.profiles import Profile, read_card
 from devices.transport import Tap
 from keys.jwk import key_from_jwk
-from tests.devices.builders import token
+from tests.devices.builders import KNOWN, token
 from tests.devices.emulators import PivCard, Type4Card
 from tests.devices.lab import READERS, present, until
 from tests.devices.test_pcsc import on
@@ -33,7 +33,7 @@ PIV_TOOL = shutil.which("yubico-piv-tool")
 @pytest.fixture
 def personalised(lab):
     """A chip personalised over the daemon, lying on the reader, and its public key."""
-    lab.insert(PivCard())
+    lab.insert(PivCard(blank=True))
     until(lambda: present(READERS[0]))
     with on() as tap:
         jwk = make_key(tap, MANAGEMENT)
@@ -84,7 +84,7 @@ def test_yubikit_sets_our_emulated_chip_up(lab):
     from yubikit.core.smartcard import SmartCardConnection
     from yubikit.piv import KEY_TYPE, SLOT, PivSession
 
-    card = PivCard(management_algorithm=0x03)
+    card = PivCard(blank=True, management_algorithm=0x03)
     lab.insert(card)
     until(lambda: present(READERS[0]))
     (device,) = [found for found in scard.list_devices("Virtual") if found.reader.name == READERS[0]]
@@ -109,7 +109,7 @@ def test_ndeflib_reads_a_tag_that_was_written_over_the_daemon(lab):
     lab.insert(Type4Card())
     until(lambda: present(READERS[0]))
     with on() as tap:
-        write_tag(tap, text, lock=False)
+        write_tag(tap, text, lock=False, dictionaries=KNOWN)
     (record,) = ndeflib.message_decoder(lab.card().ndef.message())
     assert (record.type.encode(), bytes(record.data)) == (CARD_TYPE, text.encode())
 

@@ -21,7 +21,7 @@ from devices.personalise import write_tag, write_tag424
 from devices.profiles import Profile, read_card
 from devices.transport import Tap
 from devices.verdict import VerdictKind
-from tests.devices.builders import chip_of, token
+from tests.devices.builders import KNOWN, chip_of, token
 from tests.devices.builders import tap as direct_tap
 from tests.devices.emulators import NdefFile, Ntag424, PivCard, Type2Card, Type4Card
 from tests.devices.lab import READERS, present, until
@@ -129,7 +129,7 @@ def type4(world):
 def type2(world):
     """A gold holder's Type 2 tag, in wire form."""
     made = Type2Card()
-    write_tag(direct_tap(made), world.card("gold", Form.TAG).packed(), lock=False)
+    write_tag(direct_tap(made), world.card("gold", Form.TAG).packed(), lock=False, dictionaries=KNOWN)
     return made
 
 
@@ -232,12 +232,12 @@ def test_a_card_torn_while_written_is_mended(lab, at):
     text = token()
     put_on(lab, Type4Card(torn_at=at))
     with pytest.raises(CardGone), on() as tap:
-        write_tag(tap, text, lock=False)
+        write_tag(tap, text, lock=False, dictionaries=KNOWN)
     torn = lab.card()
     gone(lab)
     put_on(lab, torn)
     with on() as tap:
-        write_tag(tap, text, lock=False)
+        write_tag(tap, text, lock=False, dictionaries=KNOWN)
         assert read_card(tap).text == text
 
 

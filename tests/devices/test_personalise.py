@@ -9,10 +9,10 @@ import pytest
 
 from cards.claims import Form
 from devices.batch import BatchJob, Issuer, IssuerFault, Setup, read_holders, run, write_card
-from devices.faults import CardGone, CardLocked, CardUnknown, DeviceFault
+from devices.faults import CardGone, CardLocked, CardRefused, CardTaken, CardUnknown, CardUnsuited, DeviceFault
 from devices.ntag424 import TagMasters
-from devices.personalise import CardKind, WrongToken, make_key, write_chip
-from devices.piv import ManagementKey, sign
+from devices.personalise import CardKind, Replacing, WrongToken, make_key, write_chip
+from devices.piv import CERTIFICATE_OBJECT, TOKEN_OBJECT, ManagementKey, sign
 from devices.profiles import Profile, read_card
 from keys.jwk import key_from_jwk
 from keys.tokens import signature_holds
@@ -29,7 +29,7 @@ def token_for(jwk: dict) -> str:
 
 def test_a_chip_is_issued():
     """Key on the chip, token for it, and the chip proves that key."""
-    card = PivCard()
+    card = PivCard(blank=True)
     jwk = make_key(tap(card), MANAGEMENT)
     written = write_chip(tap(card), MANAGEMENT, token_for(jwk))
     tapped = tap(card)
@@ -39,15 +39,16 @@ def test_a_chip_is_issued():
 
 
 def test_a_new_key_replaces_the_old():
-    """A chip set up anew answers with its new key alone."""
-    card = PivCard()
-    assert make_key(tap(card), MANAGEMENT) != make_key(tap(card), MANAGEMENT)
+    """A chip set up anew, on demand, answers with its new key alone."""
+    card = PivCard(blank=True)
+    first = make_key(tap(card), MANAGEMENT)
+    assert make_key(tap(card), MANAGEMENT, replacing=Replacing.ALL) != first
 
 
 @pytest.mark.parametrize(("algorithm", "size"), [(0x03, 24), (0x08, 16), (0x0A, 24), (0x0C, 32)])
 def test_every_kind_of_management_key_opens_its_chip(algorithm, size):
     """3DES, which older chips come with, and AES of three sizes."""
-    card = PivCard(management=bytes(range(size)), management_algorithm=algorithm)
+    card = PivCard(blank=True, management=bytes(range(size)), management_algorithm=algorithm)
     assert make_key(tap(card), ManagementKey(algorithm, card.management))["crv"] == "P-256"
 
 
@@ -56,7 +57,7 @@ def test_every_kind_of_management_key_opens_its_chip(algorithm, size):
 )
 def test_another_management_key_is_refused(wrong):
     """Neither another key nor another algorithm gets in, and the chip keeps its key."""
-    card = PivCard()
+    card = PivCard(blank=True)
     before = card.key_der
     with pytest.raises(CardLocked):
         make_key(tap(card), wrong)
@@ -75,7 +76,7 @@ class Impostor(PivCard):
 def test_a_chip_that_does_not_know_the_key_is_refused():
     """Authentication is mutual: a card that says yes to everything is noticed."""
     with pytest.raises(CardLocked):
-        make_key(tap(Impostor()), MANAGEMENT)
+        make_key(tap(Impostor(blank=True)), MANAGEMENT)
 
 
 def test_a_management_key_is_never_shown():
@@ -83,6 +84,76 @@ def test_a_management_key_is_never_shown():
     assert repr(MANAGEMENT) == "ManagementKey(AES-192)"
     with pytest.raises(ValueError, match="bytes"):
         ManagementKey(0x0A, bytes(16))
+
+
+def test_a_chip_that_holds_a_key_or_a_card_is_not_overwritten_unasked():
+    """Neither a stranger's key nor a card that works is destroyed by a slip; nothing on the chip has changed."""
+    keyed = PivCard()
+    before = keyed.key_der
+    with pytest.raises(CardTaken):
+        make_key(tap(keyed), MANAGEMENT)
+    assert keyed.key_der == before
+    card = PivCard(blank=True)
+    first = token_for(make_key(tap(card), MANAGEMENT))
+    write_chip(tap(card), MANAGEMENT, first)
+    for replacing in (Replacing.NOTHING, Replacing.KEY):
+        with pytest.raises(CardTaken):
+            make_key(tap(card), MANAGEMENT, replacing=replacing)
+    second = token(Form.CHIP, card.key.public_key())
+    with pytest.raises(CardTaken):
+        write_chip(tap(card), MANAGEMENT, second)
+    assert read_card(tap(card)).text == first
+    write_chip(tap(card), MANAGEMENT, second, replacing=Replacing.ALL)
+    assert read_card(tap(card)).text == second
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        {"takes": frozenset({CERTIFICATE_OBJECT})},
+        {"takes": frozenset(), "with_ndef": True},
+        {"takes": frozenset({CERTIFICATE_OBJECT}), "objects": {CERTIFICATE_OBJECT: b"\x30\x82\x01"}, "with_ndef": True},
+    ],
+)
+def test_a_chip_without_room_for_our_object_takes_the_card_elsewhere(made):
+    """Open PIV cards know the standard's objects alone; a certificate in its place is left there, NDEF serves."""
+    card = PivCard(blank=True, **made)
+    jwk = make_key(tap(card), MANAGEMENT)
+    written = token_for(jwk)
+    write_chip(tap(card), MANAGEMENT, written)
+    tapped = tap(card)
+    found = read_card(tapped)
+    assert (found.profile, found.text) == (Profile.CHIP, written)
+    assert signature_holds(b"message", sign(tapped, b"message"), key_from_jwk(jwk))
+    assert card.objects.get(CERTIFICATE_OBJECT, b"")[:1] in {b"", b"e", b"\x30"}
+    assert TOKEN_OBJECT not in card.objects
+
+
+def test_a_chip_that_takes_no_card_is_told_before_its_key_is_touched():
+    """Neither object nor NDEF: no key is made, no card is issued."""
+    card, office = PivCard(blank=True, takes=frozenset()), Office()
+    with pytest.raises(CardUnsuited):
+        write_card(tap(card), Setup(CardKind.CHIP, office, MANAGEMENT), BatchJob("h"))
+    assert (card.key_der, office.issued) == (b"", [])
+
+
+class Stubborn(PivCard):
+    """A chip that takes an empty object and refuses a card in it."""
+
+    def put(self, data):
+        return b"\x6a\x84" if len(data) > 100 else super().put(data)
+
+
+def test_a_card_that_could_not_be_written_is_revoked_again():
+    """No valid card stands in the register that is on no chip; the report says what became of it."""
+    office, card = Office(), Stubborn(blank=True)
+    setup = Setup(CardKind.CHIP, office, MANAGEMENT)
+    with pytest.raises(CardRefused):
+        write_card(tap(card), setup, BatchJob("h"))
+    office.issued.clear()
+    (row, written), *_ = run(stack(*[Stubborn(blank=True)] * 9), setup, ["h1"], lambda _: None)
+    assert (row.done, written, office.issued, len(office.withdrawn)) == (False, None, ["h1"], 1)
+    assert "revoked again" in row.fault
 
 
 def test_another_chips_token_is_refused():
@@ -97,7 +168,7 @@ def test_another_chips_token_is_refused():
 def test_what_is_no_chip_card_is_refused(text):
     """A tag's token, or none, does not go on a chip."""
     with pytest.raises(WrongToken):
-        write_chip(tap(PivCard()), MANAGEMENT, text)
+        write_chip(tap(PivCard(blank=True)), MANAGEMENT, text)
 
 
 def test_a_card_without_piv_is_told():
@@ -112,6 +183,10 @@ class Office:
 
     issued: list = field(default_factory=list)
     refuses: frozenset = frozenset()
+    withdrawn: list = field(default_factory=list)
+
+    def withdraw(self, card):
+        self.withdrawn.append(card)
 
     def issue(self, holder, kind, jwk):
         if holder in self.refuses:
@@ -123,10 +198,10 @@ class Office:
 def test_a_tear_at_any_command_issues_once():
     """Wherever setting up a chip is torn, the same chip again gets the one card that was issued."""
     setup = Setup(CardKind.CHIP, Office(), MANAGEMENT)
-    card = PivCard()
+    card = PivCard(blank=True)
     write_card(tap(card), setup, BatchJob("h"))
     for at in range(len(card.commands)):
-        office, card, job = Office(), PivCard(torn_at=at), BatchJob("h")
+        office, card, job = Office(), PivCard(blank=True, torn_at=at), BatchJob("h")
         setup = Setup(CardKind.CHIP, office, MANAGEMENT)
         with pytest.raises(CardGone):
             write_card(tap(card), setup, job)
@@ -144,7 +219,7 @@ def stack(*cards: Card):
 def test_a_stack_is_written_and_reported():
     """One card a holder, in their order; a refused holder is told and costs no card."""
     office = Office(refuses=frozenset({"h2"}))
-    cards = [PivCard(), PivCard(), PivCard()]
+    cards = [PivCard(blank=True) for _ in range(3)]
     rows = [row for row, _ in run(stack(*cards), Setup(CardKind.CHIP, office, MANAGEMENT), ["h1", "h2", "h3"], print)]
     assert [(row.holder, row.done, row.tries) for row in rows] == [("h1", True, 1), ("h2", False, 1), ("h3", True, 1)]
     assert rows[1].fault == "the holder has no ground that holds today"
@@ -153,8 +228,10 @@ def test_a_stack_is_written_and_reported():
 
 def test_a_swapped_chip_after_a_tear_is_noticed():
     """The card issued for one chip's key does not go on the next chip of the stack."""
-    torn = PivCard(torn_at=8)
-    other, said = PivCard(), []
+    whole = PivCard(blank=True)
+    write_card(tap(whole), Setup(CardKind.CHIP, Office(), MANAGEMENT), BatchJob("h"))
+    torn = PivCard(blank=True, torn_at=len(whole.commands) - 3)
+    other, said = PivCard(blank=True), []
     rows = [
         row for row, _ in run(stack(torn, other, torn), Setup(CardKind.CHIP, Office(), MANAGEMENT), ["h1"], said.append)
     ]
@@ -177,7 +254,7 @@ def test_tags_are_written_in_stacks_too(kind, made):
 def test_what_a_batch_needs_is_asked_for():
     """Without the management key or the masters nothing is issued."""
     for kind in (CardKind.CHIP, CardKind.TAG424):
-        card = PivCard() if kind is CardKind.CHIP else Ntag424()
+        card = PivCard(blank=True) if kind is CardKind.CHIP else Ntag424()
         with pytest.raises(DeviceFault):
             write_card(tap(card), Setup(kind, Office()), BatchJob("h"))
 

@@ -66,7 +66,7 @@ def test_a_batch_of_the_real_issuer_ends_in_a_grant(lab, environ, holder, tmp_pa
     key = tmp_path / "management.key"
     key.write_text(bytes(range(24)).hex())
     key.chmod(0o600)
-    lab.insert(PivCard())
+    lab.insert(PivCard(blank=True))
     report = run(
         "devices", "personalise", "batch", "chip", str(tmp_path / "holders"), "--management-key-file", str(key)
     )

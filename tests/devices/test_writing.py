@@ -5,7 +5,7 @@ import pytest
 from devices.faults import CardFault, CardGone, CardLocked, CardTooSmall, DeviceFault
 from devices.personalise import WrongToken, write_tag
 from devices.profiles import read_card
-from tests.devices.builders import tap, token
+from tests.devices.builders import KNOWN, tap, token
 from tests.devices.emulators import Card, NdefFile, Type2Card, Type4Card
 
 OLD, NEW = token(), token()
@@ -13,7 +13,7 @@ OLD, NEW = token(), token()
 
 def written(card: Card, text: str = OLD) -> Card:
     """A tag that carries a text."""
-    write_tag(tap(card), text, lock=False)
+    write_tag(tap(card), text, lock=False, dictionaries=KNOWN)
     return card
 
 
@@ -36,7 +36,7 @@ def test_a_tear_at_any_command_leaves_old_or_none_or_new(made):
         card = written(made())
         card.torn_at = len(card.commands) + at
         with pytest.raises(CardGone):
-            write_tag(tap(card), NEW, lock=False)
+            write_tag(tap(card), NEW, lock=False, dictionaries=KNOWN)
         card.torn_at = None
         assert left_on(card) in {OLD, NEW, None}
         assert read_card(tap(written(card, NEW))).text == NEW
@@ -55,18 +55,18 @@ def left_on(card: Card) -> str | None:
 def test_a_type2_tag_is_locked_for_ever():
     """A locked tag is still read, and never written again."""
     card = Type2Card()
-    write_tag(tap(card), OLD, lock=True)
+    write_tag(tap(card), OLD, lock=True, dictionaries=KNOWN)
     assert card.locked
     assert card.pages[15] == 0x0F
     assert read_card(tap(card)).text == OLD
     with pytest.raises(CardLocked):
-        write_tag(tap(card), NEW, lock=False)
+        write_tag(tap(card), NEW, lock=False, dictionaries=KNOWN)
 
 
 def test_a_closed_type4_tag_is_told():
     """A container that is closed against writing is believed, and so is a card that refuses."""
     with pytest.raises(CardLocked):
-        write_tag(tap(Type4Card(ndef=NdefFile(write_access=0xFF))), OLD, lock=False)
+        write_tag(tap(Type4Card(ndef=NdefFile(write_access=0xFF))), OLD, lock=False, dictionaries=KNOWN)
 
 
 @pytest.mark.parametrize("card", [Type4Card(ndef=NdefFile(content=bytearray(256))), Type2Card(size=0x12)])
@@ -74,7 +74,7 @@ def test_a_card_that_is_too_small_is_not_begun(card):
     """What does not fit is told before a byte is written."""
     before = bytes(getattr(card, "pages", None) or card.ndef.content)
     with pytest.raises(CardTooSmall):
-        write_tag(tap(card), OLD, lock=False)
+        write_tag(tap(card), OLD, lock=False, dictionaries=KNOWN)
     assert bytes(getattr(card, "pages", None) or card.ndef.content) == before
 
 
@@ -91,7 +91,7 @@ def test_a_card_that_forgets_is_noticed():
     """What does not read back is not called written: the length stays nought."""
     card = Forgets()
     with pytest.raises(CardFault):
-        write_tag(tap(card), OLD, lock=False)
+        write_tag(tap(card), OLD, lock=False, dictionaries=KNOWN)
     assert card.ndef.content[:2] == b"\0\0"
 
 
@@ -101,12 +101,14 @@ def test_a_packed_card_fits_an_ntag215(world):
 
     packed = world.card("gold", Form.TAG).packed()
     card = Type2Card(size=0x3E)
-    write_tag(tap(card), packed, lock=False)
+    write_tag(tap(card), packed, lock=False, dictionaries=KNOWN)
     assert read_card(tap(card)).text == packed
 
 
-@pytest.mark.parametrize("text", ["", "a.b.c", "x"])
+@pytest.mark.parametrize(
+    "text", ["", "a.b.c", "x", "id: 7\nholder: 9", "YJ01:NOT BASE45 OF OURS", f"{OLD}~a.b.c", "https://card.example/t"]
+)
 def test_what_is_no_card_is_not_written(text):
     """Only a card's token or its wire form goes on a tag."""
     with pytest.raises(WrongToken):
-        write_tag(tap(Type4Card()), text, lock=False)
+        write_tag(tap(Type4Card()), text, lock=False, dictionaries=KNOWN)

@@ -74,7 +74,9 @@ def test_from_a_person_to_a_code_at_a_counter(line):
     holder = line.holder()
     card = line.json("card", "issue", holder)
     assert (card["tier"], card["form"], card["state"], "token" in card) == ("gold", "print", "valid", False)
-    assert line.json("card", "show", card["number"], "--token")["token"].count(".") == 2
+    token = line.json("card", "show", card["number"], "--token")["token"]
+    assert token.count(".") == 2
+    assert line.run("card", "show", card["number"], "--token").stdout == f"{token}\n"  # a file of it is a card's text
     line.run("card", "qr", card["number"], "--format", "png", "-o", "card.png")
     text = line.run("card", "qr", card["number"], "--format", "text").stdout.strip()
     with Image.open(line.folder / "card.png") as image:
