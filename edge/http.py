@@ -12,6 +12,7 @@ import secrets
 from collections.abc import Callable, Hashable, Mapping
 from datetime import datetime
 from functools import cache
+from io import BytesIO
 from time import perf_counter
 from typing import IO, Any, TypeVar, cast
 from wsgiref.types import WSGIEnvironment
@@ -120,6 +121,10 @@ class FrameRequest(flask.Request):
     @max_content_length.setter
     def max_content_length(self, value: int | None) -> None:
         self._limit = value
+
+    def _get_file_stream(self, *_args: object, **_named: object) -> IO[bytes]:
+        """Keep what is uploaded in memory, bounded by `body_limit`: no paper lies in the clear in a folder of temps."""
+        return BytesIO()
 
     def get_data(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - werkzeug's overloads
         """Return the body as werkzeug does; RequestEntityTooLarge for one of unknown length beyond the limit too."""

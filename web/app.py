@@ -90,7 +90,7 @@ def _add_surfaces(app: Flask, settings: Settings, staff: StaffFrame, clock: Cloc
     if settings.serves("issuer"):
         from web.surfaces.issuer import add_issuer  # noqa: PLC0415 - a counter server loads no code of the issuer
 
-        register = add_issuer(app, settings, authenticate, clock)
+        register = add_issuer(app, settings, staff, clock)
     if not settings.serves("verifier"):
         return {}
     from web.surfaces.verifier import add_verifier  # noqa: PLC0415 - an issuer's server loads no code of the verifier

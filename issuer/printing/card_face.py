@@ -146,7 +146,7 @@ class _Sheet:
     def __init__(self, canvas: Canvas, fonts: Path, language: str) -> None:
         self.canvas = canvas
         self.words = _WORDS["zh" if language.startswith("zh") else "en"]
-        self._fonts = {bold: _font(fonts, _BOLD if bold else _REGULAR) for bold in (False, True)}
+        self._fonts = {bold: registered_font(fonts, _BOLD if bold else _REGULAR) for bold in (False, True)}
 
     def words_of(self, key: str) -> Sequence[str]:
         """Return a wording of several lines."""
@@ -346,7 +346,7 @@ def _fitting(sheet: _Sheet, text: str, size: float, width: float, *, bold: bool 
 
 
 @cache
-def _font(folder: Path, name: str) -> str:
+def registered_font(folder: Path, name: str) -> str:
     """Register a TrueType font once and return the name it goes by."""
     known = f"{name}@{folder}"
     pdfmetrics.registerFont(TTFont(known, str(folder / f"{name}.ttf")))
@@ -354,14 +354,14 @@ def _font(folder: Path, name: str) -> str:
 
 
 @cache
-def _glyphs(font: str) -> frozenset[int]:
+def _glyphs_of(font: str) -> frozenset[int]:
     """Return the code points that a registered font has glyphs for."""
     face: TTFontFace = pdfmetrics.getFont(font).face  # type: ignore[attr-defined]  # the stubs know Font alone
     return frozenset(face.charToGlyph)
 
 
 def _check_glyphs(font: str, text: str) -> None:
-    glyphs = _glyphs(font)
+    glyphs = _glyphs_of(font)
     for character in text:
         if ord(character) not in glyphs:
             raise MissingGlyph(character)

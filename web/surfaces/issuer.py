@@ -6,7 +6,6 @@ from functools import partial
 
 from flask import Flask
 
-from accounts.http import Authenticator
 from edge.clock import Clock
 from edge.repeating import Repeating
 from edge.settings import Settings
@@ -18,20 +17,24 @@ from issuer.publishing.publisher import publishing
 from issuer.register.errors import RefusedError
 from issuer.register.holders import find_holder
 from issuer.register.issuer import Issuer, open_issuer
+from web.apply.pages import apply_pages
+from web.staff.frame import StaffFrame
 from web.surfaces.register import Register
 
 
-def add_issuer(app: Flask, settings: Settings, authenticate: Authenticator, clock: Clock) -> Register:
+def add_issuer(app: Flask, settings: Settings, staff: StaffFrame, clock: Clock) -> Register:
     """Add the issuer's calls; return what a verifier on this host may ask of its register.
 
     What is due is published now; from then on the background work keeps the documents fresh.
     """
-    issuer = open_issuer(settings)
+    issuer, authenticate = open_issuer(settings), staff.authenticate
     Repeating(publishing(issuer, clock), clock).once()
     proxies = settings.trusted_proxies
     app.register_blueprint(wallet_blueprint(issuer, clock, authenticate.limiter, trusted_proxies=proxies))
     app.register_blueprint(server_blueprint(issuer, authenticate))
     app.register_blueprint(photo_blueprint(issuer, authenticate))
+    if settings.serves("office"):
+        app.register_blueprint(apply_pages(staff, issuer, settings, clock))
     return Register(
         card_by_number=partial(token_of_number, issuer),
         entitled_until=partial(entitled_until, issuer),

@@ -1,0 +1,1 @@
+"""The public pages for applicants: which tier, the application in steps, its status. They work without a script."""

@@ -1,0 +1,69 @@
+"""What the public pages share: the frame, the issuer, the application that a browser opened, limits on guesses."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from flask import Response, request, session
+
+from edge.clock import Clock
+from edge.limits import RateLimit, client_key
+from edge.settings import Settings
+from issuer.applications import records
+from issuer.applications.records import Application
+from issuer.applications.states import State
+from issuer.register.errors import RefusedError
+from issuer.register.issuer import Issuer
+from web.pages import page_language
+from web.staff.frame import StaffFrame
+
+HELD: Final = "application"
+"""In a browser's signed cookie: the application that it opened."""
+SHOWN: Final = "shown-code"
+"""In the same cookie, until the application is handed in: its secret code, for the page that shows it."""
+CHANGING: Final = frozenset({State.DRAFT, State.SUPPLEMENT})
+"""The states in which an applicant may change what is said."""
+
+
+class ApplyPages:
+    """What the views share: the frame, the issuer, and a limit on guesses."""
+
+    def __init__(self, staff: StaffFrame, issuer: Issuer, settings: Settings, clock: Clock) -> None:
+        self.staff = staff
+        self.issuer = issuer
+        self._proxies = settings.trusted_proxies
+        self._guesses = RateLimit(rate=0.1, burst=10, clock=clock)
+        self._begins = RateLimit(rate=0.05, burst=20, clock=clock)
+        self._uploads = RateLimit(rate=1, burst=60, clock=clock)
+
+    def limit_guesses(self) -> None:
+        """Slow down whoever tries receipt numbers from one place (problem too-many-requests)."""
+        self._guesses.require(client_key(request, self._proxies))
+
+    def limit_begins(self) -> None:
+        """Bound how many applications are begun from one place."""
+        self._begins.require(client_key(request, self._proxies))
+
+    def limit_uploads(self) -> None:
+        """Bound how many files come from one place."""
+        self._uploads.require(client_key(request, self._proxies))
+
+    def held(self) -> Application | None:
+        """Return the application that this browser opened, None where it opened none."""
+        held = session.get(HELD)
+        if not isinstance(held, str):
+            return None
+        try:
+            return records.find(self.issuer, held)
+        except RefusedError:
+            return None
+
+    def page(self, template: str, status: int = 200, **values: object) -> Response:
+        """Return one of the public pages."""
+        contact = self.issuer.programme.general_contact
+        told = {"say": lambda text: text.in_language(page_language()), "contact": contact, "held": self.held()}
+        return self.staff.page(f"apply/{template}", status, **told, **values)
+
+    def refused(self, error: RefusedError) -> None:
+        """Put what the service refused onto the next page; its own words are English, the page's are both."""
+        self.staff.tell("apply.refused", "no", said=str(error))
