@@ -77,7 +77,7 @@ class ApplicationDocument:
 
     `part` is "basic" or "special" and `number` the guide's number in it. A document that is "if-held" is needed for
     `grounds`. What it covers, from a day to a day, is `least_months` at least; `confirmed`: the applicant ticks its
-    checks too (document 1: signature and stamp).
+    checks too (document 1: signature and stamp). `short` is the name for lists.
     """
 
     code: str
@@ -91,6 +91,7 @@ class ApplicationDocument:
     number: int = 0
     least_months: int | None = None
     confirmed: bool = False
+    short: Text | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,6 +75,7 @@ def _document(code: str, table: Table) -> ApplicationDocument:
         number=table.integer("number", 1, 99),
         least_months=table.optional_integer("least_months", 1, 120),
         confirmed=table.flag("confirmed"),
+        short=table.optional_text("short"),
     )
 
 

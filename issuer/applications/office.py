@@ -16,7 +16,7 @@ from sqlalchemy.engine import Connection
 
 from issuer.applications import notices, records
 from issuer.applications.attachments import Attachments
-from issuer.applications.papers import GROUND, Lack, Paper
+from issuer.applications.papers import GROUND, Lack, LackKind, Paper
 from issuer.applications.records import Application, StoredFile
 from issuer.applications.service import missing, step_in
 from issuer.applications.states import Act, Objection, OfficePerson, State, review_objection
@@ -127,7 +127,12 @@ def tell(
 
 def suggested_supplement(issuer: Issuer, application: Application, at: datetime) -> str:
     """Return the notice that asks for all that is missing at once, in the applicant's language; empty for nothing."""
-    found = [one for one in missing(issuer, application, at, reviewed=True) if one.key != GROUND]
+    looked_at = {paper.key for paper in application.papers if paper.looked_at}
+    found = [
+        one
+        for one in missing(issuer, application, at, reviewed=True)
+        if one.key != GROUND and (one.kind is not LackKind.CHECK or one.key in looked_at)
+    ]
     if not found:
         return ""
     return supplement_text(issuer.programme, application.claim, found).in_language(application.language)

@@ -45,6 +45,7 @@ class Requirement:
     checks: tuple[Text, ...] = ()
     least_months: int | None = None
     confirmed: bool = False
+    short: Text | None = None
 
     def variant(self, code: str | None) -> DocumentVariant | None:
         """Return the variant of a code, None where it is none of this paper's."""
@@ -65,7 +66,8 @@ class Requirement:
 class Paper:
     """A paper as it was handed in. `begins` and `ends` are the first and the last day that it covers.
 
-    `confirmed` are the numbers of the checks that the applicant ticked, `seen` those that an officer ticked.
+    `confirmed` are the numbers of the checks that the applicant ticked, `seen` those that an officer ticked once it was
+    `looked_at`.
     """
 
     key: str
@@ -75,6 +77,7 @@ class Paper:
     ends: date | None = None
     confirmed: frozenset[int] = frozenset()
     seen: frozenset[int] = frozenset()
+    looked_at: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +159,7 @@ def _basic(document: ApplicationDocument, ground: Ground, limb: Limb, id_type: I
         checks=document.checks,
         least_months=document.least_months,
         confirmed=document.confirmed,
+        short=None if by_identity else document.short,
     )
 
 
@@ -164,7 +168,7 @@ def _proofs(document: ApplicationDocument, ground: Ground, limb: Limb) -> Iterat
         if variant.code in limb.proofs:
             yield Requirement(variant.code, 0, variant.text, needed=True, checks=variant.checks or document.checks)
     if not document.variants and document.code in {*ground.documents, *limb.proofs}:
-        yield Requirement(document.code, 0, document.name, needed=True, checks=document.checks)
+        yield Requirement(document.code, 0, document.name, needed=True, checks=document.checks, short=document.short)
 
 
 def lacks(programme: Programme, claim: Claim, today: date, *, reviewed: bool) -> tuple[Lack, ...]:

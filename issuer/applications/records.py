@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection, Row
 
 from cards import numbers
 from cards.programme.types import Ground, Limb
-from edge.encoding import b64u
+from edge.instants import to_epoch
 from issuer.applications.content import Content, claim_of
 from issuer.applications.papers import Claim, Paper, ground_of
 from issuer.applications.states import State
@@ -141,6 +141,7 @@ class Filter:
     overdue_on: date | None = None
     lacking: bool | None = None
     text: str | None = None
+    departments: frozenset[str] | None = None
 
 
 def seal_content(issuer: Issuer, application_id: str, content: Content) -> dict[str, object]:
@@ -199,6 +200,8 @@ def _where(issuer: Issuer, asked: Filter) -> list[sa.ColumnElement[bool]]:
         wanted = getattr(asked, name)
         if wanted is not None:
             found.append(T.c[name] == wanted)
+    if asked.departments is not None:
+        found.append(T.c.department.in_(sorted(asked.departments)))
     if asked.claimed_by is not None:
         found.append(T.c.claimed_by == asked.claimed_by if asked.claimed_by else T.c.claimed_by.is_(None))
     if asked.overdue_on is not None:
@@ -277,7 +280,7 @@ def add_event(
     """Write one line of an application's history; a note is sealed."""
     sealed = None
     if note:
-        place = f"application_events.note:{application_id}:{b64u(str(at.timestamp()).encode())}"
+        place = _note_place(application_id, at)
         sealed = issuer.register.seal(note.encode(), place)
     line = {"application_id": application_id, "at": at, "actor": by, "act": act, "detail": detail, "note": sealed}
     connection.execute(APPLICATION_EVENTS.insert().values(line))
@@ -291,11 +294,14 @@ def history(issuer: Issuer, application_id: str) -> list[Event]:
     return [Event(row.at, row.actor, row.act, row.detail, _note(issuer, row)) for row in rows]
 
 
+def _note_place(application_id: str, at: datetime) -> str:
+    return f"application_events.note:{application_id}:{to_epoch(at)}"
+
+
 def _note(issuer: Issuer, row: Row[tuple[object, ...]]) -> str | None:
     if row.note is None:
         return None
-    place = f"application_events.note:{row.application_id}:{b64u(str(row.at.timestamp()).encode())}"
-    return issuer.register.unseal(row.note, place).decode()
+    return issuer.register.unseal(row.note, _note_place(row.application_id, row.at)).decode()
 
 
 def _application(issuer: Issuer, connection: Connection, row: Row[tuple[object, ...]]) -> Application:
@@ -342,6 +348,7 @@ def _papers(connection: Connection, application_id: str, files: Iterable[StoredF
             row.ends,
             frozenset(row.confirmed),
             frozenset(row.seen),
+            row.seen_by is not None,
         )
         for row in rows
     }
@@ -351,3 +358,10 @@ def _papers(connection: Connection, application_id: str, files: Iterable[StoredF
 def _line(row: Row[tuple[object, ...]]) -> Line:
     values = {name: getattr(row, name) for name in Line.__dataclass_fields__}
     return Line(**(values | {"state": State(row.state), "lacking": tuple(row.lacking)}))
+
+
+def of_holder(issuer: Issuer, holder_id: str) -> list[Line]:
+    """Return the applications that made a holder what the register says, newest first."""
+    asked = sa.select(*_LINE).where(T.c.holder_id == holder_id).order_by(T.c.submitted_at.desc())
+    with issuer.register.read() as connection:
+        return [_line(row) for row in connection.execute(asked)]

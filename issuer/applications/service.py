@@ -133,8 +133,9 @@ def tell_paper(issuer: Issuer, application_id: str, paper: Paper, *, at: datetim
         known = next((one for one in found.papers if one.key == paper.key), None)
         # What an officer saw was of the paper as it was: told anew, it is looked at anew.
         same = known is not None and _told(known) == _told(paper)
-        seen = sorted(known.seen) if same and known is not None else []
-        records.write_paper(connection, application_id, paper, seen=seen)
+        anew: dict[str, object] = {"seen": [], "seen_by": None, "seen_at": None}
+        kept = {"seen": sorted(known.seen)} if same and known is not None else anew
+        records.write_paper(connection, application_id, paper, **kept)
         records.add_event(issuer, connection, application_id, "paper", by=by, at=at, paper=paper.key)
 
 
@@ -160,7 +161,7 @@ def attach(issuer: Issuer, application_id: str, key: str, data: bytes, *, at: da
             connection.execute(APPLICATION_FILES.insert().values(id=name, application_id=found.id, key=key, **values))
             known = next((one for one in found.papers if one.key == key), Paper(key, 1))
             unseen = Paper(key, 1, known.variant, known.begins, known.ends, known.confirmed)
-            records.write_paper(connection, found.id, unseen)
+            records.write_paper(connection, found.id, unseen, seen_by=None, seen_at=None)
             records.add_event(issuer, connection, found.id, "attach", by=by, at=at, paper=key, size=len(plain.data))
     except BaseException:
         store.remove(name)

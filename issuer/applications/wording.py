@@ -27,7 +27,7 @@ _PLAIN: Final[Mapping[LackKind, Text]] = {
 _LABEL: Final[Mapping[LackKind, Text]] = {
     LackKind.TOO_SHORT: Text("covers less than {part} months", "不满{part}个月"),
     LackKind.CONFIRMATION: Text("confirm: {part}", "请确认：{part}"),
-    LackKind.CHECK: Text("not in order: {part}", "未核验：{part}"),
+    LackKind.CHECK: Text("{part}", "{part}"),
     LackKind.FIGURE: Text("Give: {part}", "请填写：{part}"),
     LackKind.THRESHOLD: Text("{part} is not what the ground asks for", "{part}不符合本项条件"),
 }
@@ -71,7 +71,9 @@ def _part(programme: Programme, claim: Claim, lack: Lack, paper: Requirement | N
 
 
 def short_name(paper: Requirement) -> Text:
-    """Return a paper's name without its full stop; of a long one the part before the first comma."""
+    """Return a paper's name for lists: its own short one, else without its full stop, up to the first comma."""
+    if paper.short is not None:
+        return paper.short
     zh, en = paper.name.zh.rstrip("。"), paper.name.en.rstrip(".")
     return Text(en.split(",", maxsplit=1)[0], zh.split("，", maxsplit=1)[0])
 
@@ -83,3 +85,16 @@ def supplement_text(programme: Programme, claim: Claim, found: Iterable[Lack]) -
     en = "; ".join(f"{place}. {text.en}" for place, text in enumerate(texts, 1))
     zh = "；".join(f"{place}. {text.zh}" for place, text in enumerate(texts, 1))
     return Text(f"Please supply: {en}. Questions: {number}.", f"请补：{zh}。咨询 {number}。")
+
+
+def plain_lack(programme: Programme, lack: Lack) -> Text:
+    """Return what is missing by the papers' names alone, for a list that opens no application."""
+    document = programme.documents.get(lack.key)
+    variants = (one for document in programme.documents.values() for one in document.variants)
+    name = document.name if document is not None else next((one.text for one in variants if one.code == lack.key), None)
+    if name is None:
+        return _PLAIN.get(lack.kind) or Text("a figure is missing or does not fit", "数字未填或者不符合")
+    own = None if document is None else document.short
+    short = short_name(Requirement(lack.key, 0, name, needed=True, short=own))
+    said = _PLAIN.get(lack.kind) or Text("to be looked at", "待核验")
+    return Text(f"{short.en}: {said.en}", f"{short.zh or short.en}：{said.zh}")

@@ -7,9 +7,9 @@ from wtforms.validators import Optional
 
 from issuer.applications.content import TEXT_MOST
 from issuer.register.identity import IdType
-from web.staff.forms import Longest, Needed, StaffForm, stripped
+from web.staff.forms import Longest, Needed, StaffForm, option, stripped
 
-ID_TYPES = [(kind.value, f"apply.id.{kind.value}") for kind in IdType]
+ID_TYPES = [option(kind.value, f"apply.id.{kind.value}") for kind in IdType]
 
 
 class PersonForm(StaffForm):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
@@ -16,6 +17,7 @@ from issuer.register.errors import RefusedError
 from web.apply.forms import EmployerForm, GroundForm
 from web.apply.shared import CHANGING, ApplyPages
 from web.pages import page_language
+from web.staff.forms import option
 
 
 def add_steps(found: Blueprint, pages: ApplyPages) -> None:
@@ -29,7 +31,7 @@ def add_steps(found: Blueprint, pages: ApplyPages) -> None:
         content = held.content
         form = EmployerForm(employer=content.employer, employer_kind=content.employer_kind, post=content.post)
         form.employer_kind.choices = [
-            (code, text.in_language(page_language())) for code, text in pages.issuer.programme.employers.items()
+            option(code, text.in_language(page_language())) for code, text in pages.issuer.programme.employers.items()
         ]
         if not form.validate_on_submit():
             return pages.page("employer", 422 if form.errors else 200, form=form, application=held)
@@ -43,20 +45,19 @@ def add_steps(found: Blueprint, pages: ApplyPages) -> None:
         if held is None or held.state not in CHANGING:
             return pages.staff.go("/apply/status")
         form = GroundForm(ground=f"{held.ground}.{held.limb}" if held.ground else "")
-        form.ground.choices = [("", "apply.choose"), *_ground_choices(pages)]
+        form.ground.choices = [option("", pages.staff.word("apply.choose")), *_ground_choices(pages)]
         if not form.validate_on_submit():
             return _ground_page(pages, held, form, 422 if form.errors else 200)
         return _ground_chosen(pages, held, form, request_instant())
 
 
-def _ground_choices(pages: ApplyPages) -> list[tuple[str, str]]:
+def _ground_choices(pages: ApplyPages) -> list[Any]:
     language, programme = page_language(), pages.issuer.programme
     found = []
     for one in programme.grounds.values():
         tier = programme.tiers[one.tier].name.in_language(language) if one.tier else ""
-        found += [
-            (f"{one.code}.{limb.code}", f"{tier} {limb.text.in_language(language)}".strip()) for limb in one.limbs
-        ]
+        texts = {f"{one.code}.{limb.code}": f"{tier} {limb.text.in_language(language)}" for limb in one.limbs}
+        found += [option(name, text.strip()) for name, text in texts.items()]
     return found
 
 

@@ -8,6 +8,7 @@ from typing import Any, Final, Self
 from flask_wtf import FlaskForm
 from markupsafe import Markup
 from wtforms import Field, Form
+from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than the stubs
 from wtforms.validators import StopValidation, ValidationError
 
 TOKEN: Final = "csrf_token"  # noqa: S105 - a field's name
@@ -69,6 +70,11 @@ class Longest:
             raise ValidationError(Said("form.too-long", most=self._most))
         if "\0" in text or any(0xD800 <= ord(letter) <= 0xDFFF for letter in text):
             raise ValidationError(Said("form.unreadable"))
+
+
+def option(value: str, label: str) -> Any:  # noqa: ANN401 - newer than WTForms' stubs
+    """Return one choice of a select or of radio buttons; the label is a key of the words, or a text as it stands."""
+    return SelectChoice(value, label)
 
 
 def stripped(text: str | None) -> str | None:

@@ -47,6 +47,7 @@ class Door:
     key: str
     icon: str
     rights: frozenset[Right]
+    last: bool = False
 
     def opens_for(self, who: Caller) -> bool:
         """Tell whether a person sees this line."""
@@ -85,9 +86,13 @@ class StaffFrame:
         found.register_error_handler(HTTPException, self._http_fault)
         return found
 
-    def door(self, path: str, key: str, icon: str, *rights: Right) -> None:
-        """Add a line to the navigation, in the order of the calls; `key` stands in the words (`door.office`)."""
-        self._doors.append(Door(path, key, icon, frozenset(rights)))
+    def door(self, path: str, key: str, icon: str, *rights: Right, last: bool = False) -> None:
+        """Add a line to the navigation, in the order of the calls; `key` stands in the words (`door.office`).
+
+        One that is `last` stands behind those of other rooms: nobody's first page.
+        """
+        self._doors.append(Door(path, key, icon, frozenset(rights), last))
+        self._doors.sort(key=lambda door: door.last)
 
     def needs(self, *rights: Right) -> Callable[[View], View]:
         """Open a view to whoever is signed in and holds one of `rights` (to everybody signed in, where none is named).
@@ -197,8 +202,9 @@ class StaffFrame:
 
 def _hold_to_token() -> None:
     if request.method not in {"GET", "HEAD", "OPTIONS"}:
+        token = request.form.get("csrf_token")  # a body that is too large ends here, as what it is
         try:
-            validate_csrf(request.form.get("csrf_token"))
+            validate_csrf(token)
         except Exception as error:
             raise CSRFError from error
 

@@ -18,6 +18,7 @@ from issuer.register.errors import RefusedError
 from issuer.register.holders import find_holder
 from issuer.register.issuer import Issuer, open_issuer
 from web.apply.pages import apply_pages
+from web.office.pages import office_pages
 from web.staff.frame import StaffFrame
 from web.surfaces.register import Register
 
@@ -35,6 +36,7 @@ def add_issuer(app: Flask, settings: Settings, staff: StaffFrame, clock: Clock) 
     app.register_blueprint(photo_blueprint(issuer, authenticate))
     if settings.serves("office"):
         app.register_blueprint(apply_pages(staff, issuer, settings, clock))
+        app.register_blueprint(office_pages(staff, issuer))
     return Register(
         card_by_number=partial(token_of_number, issuer),
         entitled_until=partial(entitled_until, issuer),

@@ -1,0 +1,67 @@
+"""The letter with which a phone becomes a card: the code as a QR and in letters, until when, and what else is asked."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from cards.programme.types import Text
+from edge.fonts import FONTS
+from issuer.enrolment.enrolling import make_code
+from issuer.printing.qr import modules_of
+from issuer.printing.sheet import Sheet
+from issuer.register import office_log
+from issuer.register.entitlement import last_day
+from issuer.register.holders import find_holder
+from issuer.register.issuer import Issuer
+from issuer.register.office_log import OfficeAction
+
+_WORDS: Final = {
+    "title": Text("Activation letter: {programme}", "{programme}激活信"),
+    "dear": Text("Dear {name},", "{name}："),
+    "scan": Text(
+        "Scan this code with your phone's camera, or open {address} and type the activation code.",
+        "请用手机相机扫描下面的二维码，或者打开 {address}，输入激活码。",
+    ),
+    "code": Text("Activation code: {code}", "激活码：{code}"),
+    "asked": Text(
+        "The last four characters of your identity document are asked for. The code works once, until {day}.",
+        "激活时需输入证件号码后四位。激活码只能用一次，{day} 前有效。",
+    ),
+    "keep": Text(
+        "A recovery code is shown afterwards, once: write it down, it stops the card when the phone is lost.",
+        "激活后会显示一次恢复码，请抄下保存：手机丢失时凭它挂失。",
+    ),
+    "contact": Text("Questions: {label}, {number}.", "如有疑问，请咨询{label}，电话 {number}。"),
+}
+
+
+def enrolment_letter(
+    issuer: Issuer, holder_id: str, *, by: str, at: datetime, language: str = "zh", fonts: Path = FONTS
+) -> bytes:
+    """Make a one-time code and return the letter that carries it; RefusedError as `make_code` does.
+
+    The code stands in this letter and nowhere else: an earlier unused one is cancelled.
+    """
+    holder, made = find_holder(issuer, holder_id), make_code(issuer, holder_id, by=by, at=at)
+    programme, contact = issuer.programme, issuer.programme.general_contact
+
+    def word(key: str, **values: str) -> str:
+        return _WORDS[key].in_language(language).format(**values)
+
+    title = word("title", programme=programme.name.in_language(language))
+    sheet = Sheet(title, fonts)
+    sheet.heading(title)
+    sheet.text(word("dear", name=holder.name))
+    sheet.text(word("scan", address=f"{issuer.base_url}/wallet"))
+    sheet.code(modules_of(made.link), 60)
+    sheet.text(word("code", code=made.code), 16, bold=True)
+    sheet.text(word("asked", day=last_day(made.expires_at, programme.zone).isoformat()))
+    sheet.text(word("keep"))
+    sheet.space(4)
+    sheet.text(word("contact", label=contact.label.in_language(language), number=contact.number))
+    with issuer.register.change() as connection:
+        action = OfficeAction.LETTER_PRINTED
+        office_log.append(connection, action, by=by, at=at, holder=holder_id, kind="enrolment")
+    return sheet.pdf()

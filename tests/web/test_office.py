@@ -1,0 +1,287 @@
+"""`/office` without a script: role by route, two persons, papers, letters, cards stopped, the log; nothing unlogged."""
+
+from datetime import timedelta
+
+import pytest
+
+from accounts.rights import Grant, Role
+from issuer.applications import service
+from issuer.applications.records import find
+from issuer.applications.states import State
+from issuer.issuing.issuing import cards_of
+from issuer.register import office_log
+from issuer.register.office_log import OfficeAction
+from tests.issuer.applying import approved, handed_in, reviewed
+from tests.issuer.builders import resident_id
+from tests.web.site import BY, Site
+from tests.web.staffing import PASSWORD, Browser, text_of
+from web.office.application import ACTS
+
+pytestmark = pytest.mark.slow
+ROLES = {
+    "officer": [Grant(Role.OFFICER)],
+    "reviewer-all": [Grant(Role.REVIEWER)],
+    "reviewer-union": [Grant(Role.REVIEWER, "union")],
+    "approver-all": [Grant(Role.APPROVER)],
+    "approver-gold": [Grant(Role.APPROVER, "gold")],
+    "auditor": [Grant(Role.AUDITOR)],
+    "administrator": [Grant(Role.ADMINISTRATOR)],
+    "desk": [Grant(Role.DESK)],
+    "both": [Grant(Role.OFFICER), Grant(Role.REVIEWER), Grant(Role.APPROVER)],
+}
+READS = {"officer", "reviewer-all", "approver-all", "approver-gold", "both"}
+HOLDS = {"officer", "approver-all", "approver-gold", "both"}
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """A machine with a person of each role."""
+    made = Site(tmp_path_factory.mktemp("office"))
+    for name, grants in ROLES.items():
+        made.office.accounts.people.add(name, PASSWORD, grants, by=BY, at=made.clock.now())
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def browsers(site):
+    """A browser of each role, signed in."""
+    found = {name: Browser(site.app, site.base, f"198.51.100.{20 + place}") for place, name in enumerate(ROLES)}
+    for name, browser in found.items():
+        assert browser.sign_in(name).status_code == 303
+    return found
+
+
+@pytest.fixture
+def desk(site):
+    """The register behind the pages."""
+    return site.office.desk
+
+
+def at(site):
+    """The present instant, whole seconds."""
+    return site.clock.now().replace(microsecond=0)
+
+
+def act(browser, application_id, name, **values):
+    """Send one act of an application's page."""
+    path = f"/office/applications/{application_id}"
+    return browser.send(f"{path}/{name}", form=path, **values)
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_each_role_opens_its_own_pages_and_no_other(site, browsers, desk, role):
+    """Role by route: pages of the office answer those alone whose right they need."""
+    gold, holder_id = handed_in(desk, at=at(site)), approved(desk, at=at(site))[1].holder_id
+    reads, holds = role in READS, role in HOLDS
+    wanted = {
+        "/office": reads or role == "reviewer-union",
+        f"/office/applications/{gold}": reads,
+        f"/office/applications/{gold}/form.pdf": reads,
+        f"/office/applications/{gold}/files/{find(desk, gold).files[0].id}": reads,
+        "/office/holders": holds,
+        f"/office/holders/{holder_id}": holds,
+        f"/office/holders/{holder_id}/photo": holds,
+        "/office/renewals": holds,
+        "/office/programme": reads or role == "reviewer-union",
+        "/office/log": holds or role == "auditor",
+    }
+    found = {path: browsers[role].get(path).status_code == 200 for path in wanted}
+    assert found == wanted
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("name", ACTS)
+def test_each_role_does_its_own_acts_and_no_other(site, browsers, desk, role, name):
+    """Role by act: whoever lacks the right is refused before the service is asked."""
+    gold = handed_in(desk, at=at(site))
+    holding = {"claim": {"reviewer-all", "both"}, "approve": {"approver-all", "approver-gold", "both"}, "note": READS}
+    right = {"note": "note", "approve": "approve", "refuse": "approve", "return": "approve"}.get(name, "claim")
+    browser = browsers[role]
+    path = f"/office/applications/{gold}"
+    form = path if role in READS else "/sign-out"
+    response = browser.send(f"{path}/{name}", form=form, text="x")
+    assert (response.status_code == 303) == (role in holding[right])
+    if response.status_code != 303:
+        assert response.status_code == 403
+        assert find(desk, gold).state is State.SUBMITTED
+
+
+def test_nobody_opens_anything_without_signing_in(site, desk):
+    """Strangers are sent to the sign-in, whatever they ask for."""
+    stranger, gold = Browser(site.app, site.base), handed_in(desk, at=at(site))
+    for path in ("/office", f"/office/applications/{gold}", "/office/holders", "/office/log", "/office/programme"):
+        response = stranger.get(path)
+        assert response.status_code == 303
+        assert response.headers["Location"].startswith("/sign-in")
+
+
+def test_a_department_sees_its_own_applications_alone(site, browsers, desk):
+    """The union's reviewer finds the labour models in the list and no doctor."""
+    union, gold = handed_in(desk, "diamond-7", at=at(site)), handed_in(desk, at=at(site))
+    page = browsers["reviewer-union"].get("/office").get_data(as_text=True)
+    assert union in page
+    assert gold not in page
+    assert browsers["reviewer-union"].get(f"/office/applications/{gold}").status_code == 403
+
+
+def test_an_application_is_reviewed_by_one_and_decided_by_another(site, browsers, desk):
+    """Claim, tick every paper, pass; the approver approves, the card is there and the letter can be printed."""
+    gold = handed_in(desk, at=at(site))
+    officer = browsers["reviewer-all"]
+    act(officer, gold, "claim")
+    page = officer.get(f"/office/applications/{gold}").get_data(as_text=True)
+    assert 'id="pass" disabled' in page
+    for paper in find(desk, gold).papers:
+        act(officer, gold, "check", paper=paper.key, check_0="yes", check_1="yes")
+    act(officer, gold, "forward", advice="approve", text="符合条件")
+    assert find(desk, gold).state is State.IN_DECISION
+    assert "由另一人审定" not in text_of(browsers["approver-gold"].get(f"/office/applications/{gold}"))
+    act(browsers["approver-gold"], gold, "approve")
+    found = find(desk, gold)
+    assert found.state is State.APPROVED
+    (card,) = cards_of(desk, found.holder_id)
+    assert card.tier == "gold"
+    letter = browsers["officer"].get(f"/office/applications/{gold}/letter.pdf")
+    assert (letter.status_code, letter.content_type) == (200, "application/pdf")
+
+
+def test_the_same_person_with_every_role_is_told_before_the_click_and_after(site, browsers, desk):
+    """One person with officer's, reviewer's and approver's rights reviews, and cannot decide, by any form sent."""
+    both, gold = browsers["both"], handed_in(desk, at=at(site))
+    act(both, gold, "claim")
+    for paper in find(desk, gold).papers:
+        act(both, gold, "check", paper=paper.key, check_0="yes", check_1="yes")
+    act(both, gold, "forward", advice="approve")
+    page = both.get(f"/office/applications/{gold}").get_data(as_text=True)
+    assert 'id="objection"' in page
+    assert f"/office/applications/{gold}/approve" not in page
+    for name in ("approve", "refuse", "return"):
+        act(both, gold, name, reason="ground-not-met", text="x")
+        assert "由另一人审定" in text_of(both.get(f"/office/applications/{gold}"))
+    assert find(desk, gold).state is State.IN_DECISION
+
+
+def test_a_tier_beyond_the_right_is_not_decided(site, browsers, desk):
+    """Gold's approver sees the diamond application and cannot decide it."""
+    diamond = reviewed(desk, "diamond-11", at=at(site))
+    act(browsers["approver-gold"], diamond, "approve")
+    assert "您的权限不含此卡种" in text_of(browsers["approver-gold"].get(f"/office/applications/{diamond}"))
+    assert find(desk, diamond).state is State.IN_DECISION
+
+
+def test_a_supplement_is_composed_from_what_is_missing(site, browsers, desk):
+    """What the officer did not tick of a paper that was looked at stands in the notice; the applicant reads it."""
+    officer, gold = browsers["reviewer-all"], handed_in(desk, at=at(site))
+    act(officer, gold, "claim")
+    act(officer, gold, "check", paper="application-form", check_0="yes")
+    page = officer.get(f"/office/applications/{gold}").get_data(as_text=True)
+    notice = page.partition('id="supplement"')[2].partition("</textarea>")[0]
+    assert "申请表：加盖单位公章" in notice
+    assert "身份证" not in notice
+    act(officer, gold, "ask", text="请补：申请表加盖单位公章")
+    applicant = Browser(site.app, site.base, "198.51.100.200")
+    code = service.new_secret(desk, gold, at=at(site), by=BY)
+    applicant.send("/apply/status", receipt=find(desk, gold).receipt, code=code)
+    status = text_of(applicant.get("/apply/status"))
+    assert "请补：申请表加盖单位公章" in status
+    assert "reviewer" not in status
+    assert "暂停" in text_of(officer.get("/office?tab=supplement"))
+
+
+def test_an_identity_number_is_shown_on_asking_and_each_look_is_logged(site, browsers, desk):
+    """Masked on every page until somebody asks; then the log names who did."""
+    number = resident_id(sequence=401)
+    gold, made = approved(desk, at=at(site), number=number)
+    officer = browsers["officer"]
+    for path in (f"/office/applications/{gold}", f"/office/holders/{made.holder_id}", "/office", "/office/log"):
+        assert number not in officer.get(path).get_data(as_text=True)
+    for path in (f"/office/applications/{gold}", f"/office/holders/{made.holder_id}"):
+        assert number in officer.send(f"{path}/identity", form=path).get_data(as_text=True)
+    with desk.register.read() as connection:
+        told = [line.action for line in office_log.newest(connection, 2)]
+    assert told == [OfficeAction.HOLDER_SHOWN, OfficeAction.APPLICATION_SHOWN]
+
+
+def test_a_lost_card_is_stopped_in_two_clicks(site, browsers, desk):
+    """The number read out on the telephone opens the holder; one button suspends the card, another brings it back."""
+    _, made = approved(desk, at=at(site), number=resident_id(sequence=402))
+    (card,) = cards_of(desk, made.holder_id)
+    officer = browsers["officer"]
+    found = officer.get(f"/office/holders?text={card.number}")
+    assert found.headers["Location"] == f"/office/holders/{made.holder_id}"
+    officer.send(f"/office/cards/{card.number}/suspend", form=found.headers["Location"], because="lost")
+    assert cards_of(desk, made.holder_id)[0].state.value == "suspended"
+    officer.send(f"/office/cards/{card.number}/resume", form=found.headers["Location"])
+    assert cards_of(desk, made.holder_id)[0].state.value == "valid"
+
+
+def test_what_cannot_be_undone_wants_a_tick(site, browsers, desk):
+    """Revoking and withdrawing do nothing without it; with it every card of the ground ends."""
+    _, made = approved(desk, at=at(site), number=resident_id(sequence=403))
+    (card,) = cards_of(desk, made.holder_id)
+    officer, path = browsers["officer"], f"/office/holders/{made.holder_id}"
+    officer.send(f"/office/cards/{card.number}/revoke", form=path)
+    officer.send(f"{path}/withdraw", form=path, ground=str(card.ground_id))
+    assert cards_of(desk, made.holder_id)[0].state.value == "valid"
+    officer.send(f"{path}/withdraw", form=path, ground=str(card.ground_id), sure="yes")
+    assert cards_of(desk, made.holder_id)[0].state.value == "revoked"
+
+
+def test_cards_and_letters_are_printed_and_logged(site, browsers, desk):
+    """The card's two faces and the activation letter are PDFs; who took them stands in the log."""
+    _, made = approved(desk, at=at(site), number=resident_id(sequence=404))
+    (card,) = cards_of(desk, made.holder_id)
+    officer, path = browsers["officer"], f"/office/holders/{made.holder_id}"
+    for address in (f"/office/cards/{card.number}/print", f"{path}/enrol"):
+        response = officer.send(address, form=path)
+        assert response.content_type == "application/pdf"
+        assert response.data.startswith(b"%PDF")
+    with desk.register.read() as connection:
+        told = {line.action for line in office_log.newest(connection, 9, holder=made.holder_id)}
+    assert {OfficeAction.CARD_PRINTED, OfficeAction.CODE_MADE, OfficeAction.LETTER_PRINTED} <= told
+
+
+def test_a_paper_is_served_so_that_no_browser_runs_it(site, browsers, desk):
+    """A picture is shown in a sandbox, a document is downloaded; neither is kept."""
+    gold = handed_in(desk, at=at(site))
+    for file in find(desk, gold).files:
+        response = browsers["officer"].get(f"/office/applications/{gold}/files/{file.id}")
+        assert "sandbox" in response.headers["Content-Security-Policy"]
+        assert response.headers["X-Content-Type-Options"] == "nosniff"
+        assert response.headers["Content-Disposition"].startswith(("inline", "attachment"))
+        assert response.headers["Cache-Control"] == "no-store"
+    other = find(desk, handed_in(desk, at=at(site))).files[0]
+    assert browsers["officer"].get(f"/office/applications/{gold}/files/{other.id}").status_code == 404
+
+
+def test_the_worklist_narrows_and_finds(site, browsers, desk):
+    """Filters by tier and ground, a search by receipt in every state; what is late says so."""
+    late = handed_in(desk, at=at(site) - timedelta(days=30))
+    officer = browsers["officer"]
+    assert "超" in text_of(officer.get("/office?overdue=y"))
+    assert late in officer.get("/office?tier=gold&ground=gold-6").get_data(as_text=True)
+    assert late not in officer.get("/office?tier=silver").get_data(as_text=True)
+    service.withdraw(desk, late, at=at(site), by="applicant")
+    assert late in officer.get(f"/office?text={find(desk, late).receipt}").get_data(as_text=True)
+    assert late in officer.get("/office?tab=withdrawn").get_data(as_text=True)
+
+
+def test_the_log_can_be_checked_on_its_page(browsers):
+    """The chain is gone through from the first line, and the page says that it holds."""
+    assert "未被改动或删除" in text_of(browsers["auditor"].get("/office/log?check=1"))
+
+
+def test_a_missing_year_of_holidays_is_told(browsers):
+    """A deadline across a year without a calendar is provisional, and the programme's page says so."""
+    assert "2027 年节假日未录入" in text_of(browsers["officer"].get("/office/programme"))
+
+
+@pytest.mark.parametrize(
+    "path", ["/office/applications/none", "/office/holders/none", "/office/applications/x/files/y"]
+)
+def test_what_is_not_there_is_a_page(browsers, path):
+    """A wrong address in the office is a page with the way back."""
+    response = browsers["officer"].get(path)
+    assert response.status_code == 404
+    assert "没有这个页面" in text_of(response)

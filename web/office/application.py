@@ -1,0 +1,225 @@
+"""One application: papers with their checks, limbs tried, duplicates, notes, history; and what is done to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import date
+from typing import Final
+
+from flask import Blueprint, Response, request
+from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import Forbidden, NotFound
+
+from accounts.rights import Caller, Right
+from edge.http import request_instant
+from issuer.applications import deciding, office, records, service
+from issuer.applications.letters import application_form, decision_letter
+from issuer.applications.papers import requirements
+from issuer.applications.records import Application
+from issuer.applications.states import Objection, OfficePerson, State, review_objection
+from issuer.applications.thresholds import try_limb
+from issuer.applications.wording import lack_texts, short_name
+from issuer.register.errors import RefusedError
+from issuer.register.identity import IdType
+from issuer.register.issuer import Issuer
+from web.office.shared import OfficePages, departments_seen, office_person
+from web.staff.forms import StaffForm
+
+_INLINE: Final = "image/jpeg"
+_ENDINGS: Final = {"image/jpeg": "jpg", "application/pdf": "pdf"}
+_CHECKS_MOST: Final = 10
+Act = Callable[[Issuer, str, OfficePerson], object]
+
+
+def add_application(found: Blueprint, pages: OfficePages) -> None:
+    """Add the application's page, its papers, its letters and the acts."""
+
+    @found.get("/office/applications/<application_id>")
+    @pages.staff.needs(Right.APPLICATIONS)
+    def application(who: Caller, application_id: str) -> ResponseReturnValue:
+        return _page(pages, who, _seen(pages, who, application_id))
+
+    @found.post("/office/applications/<application_id>/identity")
+    @pages.staff.needs(Right.APPLICATIONS)
+    def identity(who: Caller, application_id: str) -> ResponseReturnValue:
+        _seen(pages, who, application_id)
+        by = office_person(who).id
+        shown = office.show_person(pages.issuer, application_id, by=by, at=request_instant())
+        return _page(pages, who, shown, full=True)
+
+    @found.get("/office/applications/<application_id>/files/<file>")
+    @pages.staff.needs(Right.APPLICATIONS)
+    def file(who: Caller, application_id: str, file: str) -> ResponseReturnValue:
+        _seen(pages, who, application_id)
+        return _file(pages, application_id, file, office_person(who).id)
+
+    @found.get("/office/applications/<application_id>/<any('letter', 'form'):kind>.pdf")
+    @pages.staff.needs(Right.APPLICATIONS)
+    def letter(who: Caller, application_id: str, kind: str) -> ResponseReturnValue:
+        seen = _seen(pages, who, application_id)
+        draw = decision_letter if kind == "letter" else application_form
+        try:
+            return pages.pdf(draw(pages.issuer, seen), f"{seen.receipt}-{kind}")
+        except RefusedError as error:
+            pages.staff.tell("office.refused", "no", said=str(error), hint=error.hint)
+            return pages.staff.go(f"/office/applications/{application_id}")
+
+    for name, (right, work) in ACTS.items():
+        _add_act(found, pages, name, right, work)
+
+
+def _add_act(found: Blueprint, pages: OfficePages, name: str, right: Right, work: Act) -> None:
+    """Add the route of one act; whether it is permitted is asked again by the service."""
+
+    def act(who: Caller, application_id: str) -> ResponseReturnValue:
+        _seen(pages, who, application_id)
+        path = f"/office/applications/{application_id}"
+        return pages.act(path, f"office.done.{name}", lambda: work(pages.issuer, application_id, office_person(who)))
+
+    path = f"/office/applications/<application_id>/{name}"
+    found.add_url_rule(path, f"act-{name}", pages.staff.needs(right)(act), methods=["POST"])
+
+
+def _seen(pages: OfficePages, who: Caller, application_id: str) -> Application:
+    """Return an application that this person may see: a department's reviewer sees that department's alone."""
+    try:
+        found = records.find(pages.issuer, application_id)
+    except RefusedError as error:
+        raise NotFound from error
+    departments = departments_seen(who)
+    if departments is not None and found.department not in departments:
+        raise Forbidden
+    return found
+
+
+def _file(pages: OfficePages, application_id: str, file: str, by: str) -> ResponseReturnValue:
+    try:
+        stored, data = office.show_file(pages.issuer, application_id, file, by=by, at=request_instant())
+    except RefusedError as error:
+        raise NotFound from error
+    shown = "inline" if stored.media == _INLINE else "attachment"
+    headers = {
+        "Content-Disposition": f'{shown}; filename="{stored.key}.{_ENDINGS[stored.media]}"',
+        "Content-Security-Policy": "default-src 'none'; sandbox",
+    }
+    return Response(data, content_type=stored.media, headers=headers)
+
+
+def _page(pages: OfficePages, who: Caller, found: Application, *, full: bool = False) -> ResponseReturnValue:
+    at, issuer, person = request_instant(), pages.issuer, office_person(who)
+    ground, limb = found.named_ground(issuer)
+    today = service.local_day(issuer, at)
+    lacking = service.missing(issuer, found, at, reviewed=True)
+    texts = {key: lack_texts(issuer.programme, found.claim, [one for one in lacking if one.key == key])
+             for key in {one.key for one in lacking}}  # fmt: skip
+    return pages.page(
+        "application",
+        application=found,
+        asked=requirements(issuer.programme, ground, limb, IdType(found.content.id_type)),
+        papers={paper.key: paper for paper in found.papers},
+        ground=ground,
+        limb=limb,
+        tried=try_limb(limb, found.content.known_facts(), today),
+        lacking=texts,
+        missing=len(lacking),
+        duplicates=office.duplicates(issuer, found),
+        history=records.history(issuer, found.id),
+        supplement=office.suggested_supplement(issuer, found, at),
+        due=pages.days_left(found.due_on, today) if found.state.open else None,
+        full=full,
+        short=short_name,
+        form=StaffForm(),
+        may=_permitted(pages, found, person),
+    )
+
+
+def _permitted(pages: OfficePages, found: Application, person: OfficePerson) -> Mapping[str, object]:
+    """Return what this person may do now, and the objection to what it may not: shown before the click."""
+    review = review_objection(person, found.department or "", found.claimed_by)
+    decide = deciding.objection_to(pages.issuer, found, person)
+    working = found.state is State.IN_REVIEW and found.claimed_by == person.id and review is None
+    return {
+        "review_objection": review,
+        "may_claim": found.state is State.SUBMITTED and review is None,
+        "working": working,
+        "may_decide": decide is None,
+        "decide_objection": None if decide is Objection.WRONG_STATE else decide,
+        "me": person.id,
+    }
+
+
+def _text(name: str = "text") -> str:
+    return request.form.get(name, "")[: office.NOTE_MOST + 1]
+
+
+def _day(name: str) -> date | None:
+    typed = request.form.get(name, "")
+    try:
+        return date.fromisoformat(typed) if typed else None
+    except ValueError:
+        raise RefusedError("the day cannot be read", "write it as YYYY-MM-DD") from None
+
+
+def _claim(issuer: Issuer, application_id: str, who: OfficePerson) -> None:
+    office.claim(issuer, application_id, who, at=request_instant())
+
+
+def _release(issuer: Issuer, application_id: str, who: OfficePerson) -> None:
+    office.release(issuer, application_id, who, at=request_instant())
+
+
+def _note(issuer: Issuer, application_id: str, who: OfficePerson) -> None:
+    office.note(issuer, application_id, _text(), who, at=request_instant())
+
+
+def _check(issuer: Issuer, application_id: str, who: OfficePerson) -> None:
+    seen = frozenset(number for number in range(_CHECKS_MOST) if request.form.get(f"check_{number}"))
+    office.check_paper(issuer, application_id, _text("paper"), seen, who, at=request_instant())
+
+
+def _tell(issuer: Issuer, application_id: str, who: OfficePerson) -> None:
+    """Write down what the form holds of the ground; what is not asked for is not touched."""
+    told: dict[str, object] = {name: _text(name).strip() for name in _WORDS if name in request.form}
+    told |= {name: _day(name) for name in ("basis_ends", "permit_ends") if name in request.form}
+    if "exclusions" in request.form:
+        told["exclusions_seen"] = request.form.get("exclusions_seen") == "yes"
+    office.tell(issuer, application_id, told, who, at=request_instant())
+
+
+_WORDS: Final = ("listed_by", "tier", "reference", "body")
+
+
+def _ask(issuer: Issuer, application_id: str, who: OfficePerson) -> None:
+    office.ask(issuer, application_id, _text(), who, at=request_instant())
+
+
+def _forward(issuer: Issuer, application_id: str, who: OfficePerson) -> None:
+    advice = "approve" if _text("advice") == "approve" else "refuse"
+    office.forward(issuer, application_id, who, advice=advice, text=_text(), at=request_instant())
+
+
+def _approve(issuer: Issuer, application_id: str, who: OfficePerson) -> None:
+    deciding.approve(issuer, application_id, who, at=request_instant())
+
+
+def _refuse(issuer: Issuer, application_id: str, who: OfficePerson) -> None:
+    deciding.refuse(issuer, application_id, who, reason=_text("reason"), text=_text(), at=request_instant())
+
+
+def _return(issuer: Issuer, application_id: str, who: OfficePerson) -> None:
+    deciding.give_back(issuer, application_id, who, text=_text(), at=request_instant())
+
+
+ACTS: Final[Mapping[str, tuple[Right, Act]]] = {
+    "claim": (Right.REVIEW, _claim),
+    "release": (Right.REVIEW, _release),
+    "note": (Right.APPLICATIONS, _note),
+    "check": (Right.REVIEW, _check),
+    "tell": (Right.REVIEW, _tell),
+    "ask": (Right.REVIEW, _ask),
+    "forward": (Right.REVIEW, _forward),
+    "approve": (Right.APPROVE, _approve),
+    "refuse": (Right.APPROVE, _refuse),
+    "return": (Right.APPROVE, _return),
+}
+"""What can be done to an application on its page, and the right that its route asks for."""

@@ -1,0 +1,30 @@
+"""The office's blueprint: every page of `/office`, each behind its right, and their lines of the navigation."""
+
+from __future__ import annotations
+
+from flask import Blueprint
+
+from accounts.rights import Right
+from issuer.register.issuer import Issuer
+from web.office.application import add_application
+from web.office.holders import add_holders
+from web.office.reading import add_reading
+from web.office.shared import OfficePages
+from web.office.worklist import add_worklist
+from web.staff.frame import StaffFrame
+
+
+def office_pages(staff: StaffFrame, issuer: Issuer) -> Blueprint:
+    """Return the office's pages, for officers, reviewers and approvers."""
+    found = staff.blueprint("office")
+    staff.door("/office", "door.office", "list", Right.APPLICATIONS)
+    staff.door("/office/holders", "door.holders", "person", Right.HOLDERS)
+    staff.door("/office/renewals", "door.renewals", "calendar", Right.HOLDERS)
+    staff.door("/office/programme", "door.programme", "gift", Right.APPLICATIONS, Right.HOLDERS)
+    staff.door("/office/log", "door.office-log", "shield", Right.HOLDERS, Right.AUDIT, last=True)
+    pages = OfficePages(staff, issuer)
+    add_worklist(found, pages)
+    add_application(found, pages)
+    add_holders(found, pages)
+    add_reading(found, pages)
+    return found

@@ -1,0 +1,64 @@
+"""Pages that only tell: the programme as people read it, and the office log with its chain."""
+
+from __future__ import annotations
+
+from flask import Blueprint, request
+from flask.typing import ResponseReturnValue
+from wtforms import SelectField, StringField
+
+from accounts.rights import Caller, Right
+from cards.working_days import is_announced
+from edge.http import request_instant
+from issuer.applications import service
+from issuer.register import office_log
+from issuer.register.office_log import OfficeAction
+from web.office.shared import OfficePages
+from web.staff.forms import FilterForm, option, stripped
+from web.staff.tables import page_of
+
+
+class LogFilter(FilterForm):
+    """What the log is narrowed to."""
+
+    action = SelectField("office.action", choices=[], validate_choice=False)
+    holder = StringField("office.holder-id", filters=[stripped])
+
+
+def add_reading(found: Blueprint, pages: OfficePages) -> None:
+    """Add the programme's page and the log's."""
+
+    @found.get("/office/programme")
+    @pages.staff.needs(Right.APPLICATIONS, Right.HOLDERS)
+    def programme(who: Caller) -> ResponseReturnValue:
+        del who
+        known = pages.issuer.programme
+        today = service.local_day(pages.issuer, request_instant())
+        next_year = today.replace(year=today.year + 1, day=1)
+        ranked = sorted(known.tiers.values(), key=lambda tier: -tier.rank)
+        return pages.page(
+            "programme",
+            today=today,
+            missing_year=None if is_announced(known, next_year) else next_year.year,
+            ranked=ranked,
+        )
+
+    @found.get("/office/log")
+    @pages.staff.needs(Right.HOLDERS, Right.AUDIT)
+    def log(who: Caller) -> ResponseReturnValue:
+        del who
+        form = LogFilter(request.args)
+        words = pages.staff.word
+        form.action.choices = [
+            option("", words("office.any")),
+            *(option(one.value, words(f"office.log.{one}")) for one in OfficeAction),
+        ]
+        action = form.action.data if form.action.data in {one.value for one in OfficeAction} else None
+        with pages.issuer.register.read() as connection:
+            part = page_of(
+                lambda limit, offset: office_log.newest(
+                    connection, limit, offset=offset, action=action, holder=form.holder.data or None
+                )
+            )
+            chain = office_log.chain_end(connection)
+            checked = office_log.check_chain(connection) if "check" in request.args else None
+        return pages.page("log", part=part, form=form, chain=chain, checked=checked)

@@ -1,0 +1,103 @@
+"""What the office's pages share: who somebody is to the office, names for actors, days in the programme's zone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, datetime
+from typing import Final
+
+from flask import Response
+from flask.typing import ResponseReturnValue
+from werkzeug.wrappers import Response as BaseResponse
+
+from accounts.rights import EVERYWHERE, ROLE_RIGHTS, Caller, Right, Role
+from cards.working_days import is_announced, working_days_between
+from issuer.applications.office import Objected
+from issuer.applications.states import OfficePerson
+from issuer.register.errors import RefusedError
+from issuer.register.issuer import Issuer
+from web.pages import page_language
+from web.staff.frame import StaffFrame
+
+_SEES_ALL: Final = frozenset({Role.OFFICER, Role.APPROVER})
+
+
+def office_person(who: Caller) -> OfficePerson:
+    """Return what a person who signed in may review and decide."""
+
+    def scopes(right: Right) -> frozenset[str]:
+        return frozenset(grant.scope for grant in who.grants if right in ROLE_RIGHTS[grant.role])
+
+    return OfficePerson(actor(who), scopes(Right.REVIEW), scopes(Right.APPROVE))
+
+
+def actor(who: Caller) -> str:
+    """Return how the office log names a person."""
+    return f"person:{who.id}"
+
+
+def departments_seen(who: Caller) -> frozenset[str] | None:
+    """Return the departments whose applications a person sees; None for all of them."""
+    if any(grant.role in _SEES_ALL for grant in who.grants):
+        return None
+    reviews = office_person(who).reviews
+    return None if EVERYWHERE in reviews else reviews
+
+
+class OfficePages:
+    """The frame and the register, with what every page of the office is told."""
+
+    def __init__(self, staff: StaffFrame, issuer: Issuer) -> None:
+        self.staff = staff
+        self.issuer = issuer
+
+    def page(self, template: str, status: int = 200, **values: object) -> Response:
+        """Return one of the office's pages."""
+        programme = self.issuer.programme
+        told: dict[str, object] = {
+            "say": lambda text: text.in_language(page_language()),
+            "programme": programme,
+            "named": self.name_of,
+            "local": self.local,
+            "left": self.days_left,
+        }
+        return self.staff.page(f"office/{template}", status, **told, **values)
+
+    def name_of(self, who: str | None) -> str:
+        """Return a name for an actor of history or log; an unknown one stands as it is."""
+        if who is None:
+            return ""
+        kind, _, rest = who.partition(":")
+        if kind == "person":
+            people = self.staff.authenticate.store.people.list()
+            return next((one.name for one in people if one.id == rest), rest)
+        return self.staff.word(f"office.actor.{who}") if who in {"applicant", "wallet", "publisher"} else who
+
+    def local(self, at: datetime | None) -> str:
+        """Return an instant as day and time in the programme's zone."""
+        return "" if at is None else at.astimezone(self.issuer.programme.zone).strftime("%Y-%m-%d %H:%M")
+
+    def days_left(self, due: date | None, today: date) -> int | None:
+        """Return how many working days are left until a day; negative when it is over, None where nothing is due."""
+        return None if due is None else working_days_between(self.issuer.programme, today, due)
+
+    def provisional(self, due: date | None) -> bool:
+        """Whether a due day lies in a year whose holidays are not announced."""
+        return due is not None and not is_announced(self.issuer.programme, due)
+
+    def act(self, path: str, done: str, do: Callable[[], object]) -> BaseResponse:
+        """Do one thing and lead on: a notice says that it was done, or why not."""
+        try:
+            do()
+        except Objected as error:
+            self.staff.tell(f"office.objection.{error.objection}", "no")
+        except RefusedError as error:
+            self.staff.tell("office.refused", "no", said=str(error), hint=error.hint)
+        else:
+            self.staff.tell(done)
+        return self.staff.go(path)
+
+    def pdf(self, data: bytes, name: str) -> ResponseReturnValue:
+        """Return a PDF to be kept by whoever asked, under a name of ours."""
+        headers = {"Content-Disposition": f'attachment; filename="{name}.pdf"', "Cache-Control": "no-store"}
+        return Response(data, content_type="application/pdf", headers=headers)
