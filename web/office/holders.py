@@ -13,10 +13,10 @@ from accounts.rights import Caller, Right
 from edge.http import request_instant
 from issuer.applications import records
 from issuer.applications.lists import ending_soon
-from issuer.enrolment.letters import enrolment_letter
 from issuer.issuing import lifecycle
 from issuer.issuing.issuing import cards_of, find_card, reissue
 from issuer.issuing.settling import withdraw
+from issuer.printing.letters import enrolment_letter
 from issuer.printing.printing import printed_card
 from issuer.register import office_log
 from issuer.register.entitlement import last_day
