@@ -7,9 +7,9 @@ from datetime import date, datetime
 
 import sqlalchemy as sa
 
+from cards.periods import last_day
 from issuer.applications.states import State
 from issuer.register.application_tables import APPLICATIONS
-from issuer.register.entitlement import last_day
 from issuer.register.issuer import Issuer
 from issuer.register.tables import CARDS, HOLDERS, CardState
 

@@ -6,13 +6,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+from cards.periods import last_day
 from cards.programme.types import Text
 from edge.fonts import FONTS
 from issuer.enrolment.enrolling import make_code
 from issuer.printing.qr import modules_of
 from issuer.printing.sheet import Sheet
 from issuer.register import office_log
-from issuer.register.entitlement import last_day
 from issuer.register.holders import find_holder
 from issuer.register.issuer import Issuer
 from issuer.register.office_log import OfficeAction

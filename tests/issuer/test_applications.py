@@ -7,6 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from cards.claims import Form
+from cards.periods import last_day
 from issuer.applications import office, service
 from issuer.applications.content import BadField
 from issuer.applications.deciding import approve, give_back, objection_to, refuse
@@ -20,7 +21,6 @@ from issuer.issuing.issuing import cards_of
 from issuer.issuing.settling import withdraw
 from issuer.register import office_log
 from issuer.register.application_tables import APPLICATION_EVENTS, NOTICES
-from issuer.register.entitlement import last_day
 from issuer.register.errors import RefusedError
 from issuer.register.holders import find_holder, grounds_of, photo_of
 from issuer.register.identity import IdType

@@ -10,6 +10,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import NotFound
 
 from accounts.rights import Caller, Right
+from cards.periods import last_day
 from edge.http import request_instant
 from issuer.applications import records
 from issuer.applications.lists import ending_soon
@@ -19,7 +20,6 @@ from issuer.issuing.settling import withdraw
 from issuer.printing.letters import enrolment_letter
 from issuer.printing.printing import printed_card
 from issuer.register import office_log
-from issuer.register.entitlement import last_day
 from issuer.register.errors import RefusedError
 from issuer.register.holders import find_holder, grounds_of, photo_of
 from issuer.register.issuer import Issuer
