@@ -24,6 +24,7 @@ from devices.promises import PromiseBook
 from devices.server import Away, Server
 from devices.transport import Tap
 from devices.verdict import CounterVerdict, Said, VerdictKind, of_answer, of_fault, of_look
+from devices.words import NOT_NAMED, OFFLINE_WORDS
 from edge.clock import Clock
 from edge.encoding import b64u
 from edge.instants import to_epoch
@@ -32,14 +33,7 @@ NONCE_BYTES: Final = 32
 NONCES_MOST: Final = 1000
 """How many unanswered nonces are remembered; forgetting them costs one more tap."""
 
-OFFLINE_HINT: Final = Said("脱机办理，联网后由服务器复核。", "Judged offline; the server judges it again on upload.")
-_OFFLINE_REASONS: Final = {
-    "online-only": Said("此服务须联网办理。", "This service needs the server."),
-    "offline-limit": Said("脱机次数已满，请等网络恢复。", "The offline limit is reached; wait for the network."),
-    "proof-used": Said("这个码已经用过。", "This code was already used here."),
-    "not-entitled": Said("该等级不享受此服务。", "This tier is not entitled to this service."),
-    "service-not-open": Said("此服务尚未开放。", "This service is not open yet."),
-}
+OFFLINE_HINT: Final = Said("离线办理，联网后由服务器复核。", "Judged offline; the server judges it again on upload.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,11 +164,11 @@ class AgentCounter:
         held = self._documents.held(self._clock.now())
         presentation = _read(text, held)
         verdict = self._verified(presentation, held, id_checked=False)
-        if isinstance(verdict, CardRefused) and verdict.reason == "id-check-needed":
+        if isinstance(verdict, CardRefused) and verdict.reason == "id-check-needed" and self._server.on_duty:
             self._wait(lane, Pending(None, presentation.text))
             hint = Said("请核对本人证件与卡面姓名。", "Compare the person's ID with the name printed on the card.")
             return CounterVerdict(
-                VerdictKind.ASK, Said("脱机：需核对证件", "Offline: compare the person's ID"), hint, offline=True
+                VerdictKind.ASK, Said("离线：需核对证件", "Offline: compare the person's ID"), hint, offline=True
             )
         return self._offline(_operation(), presentation.text, id_checked=False)
 
@@ -208,11 +202,11 @@ class AgentCounter:
         presentation = _read(text, held)
         verdict = self._verified(presentation, held, id_checked=id_checked)
         reason = verdict.reason if isinstance(verdict, CardRefused) else self._refusal(presentation, verdict, held)
-        use = Use(operation, self.service, presentation, reason, id_checked, self._server.operator)
+        if self._unstaffed(verdict, reason):
+            reason = "operator-unproved"
+        use = Use(operation, self.service, presentation, reason, id_checked, self._server.on_duty)
         self._queue.append(use, at, self._documents.server_time())
-        message = _OFFLINE_REASONS.get(reason or "", Said("脱机拒绝", f"Refused offline: {reason}"))
-        if reason is None:
-            message = Said("脱机准许", "Granted offline")
+        message = Said("离线准许", "Granted offline") if reason is None else OFFLINE_WORDS.get(reason, NOT_NAMED)
         kind = VerdictKind.DENIED if reason else VerdictKind.GRANTED
         card = verdict.card
         assurance = verdict.assurance.word if isinstance(verdict, Verified) else None
@@ -227,6 +221,14 @@ class AgentCounter:
             presentation, held.trust, self._clock.now(), id_checked=id_checked, least=least, challenges=self._nonces
         )
 
+    def _unstaffed(self, verdict: Verified | CardRefused, reason: str | None) -> bool:
+        """Whether nobody is signed in where somebody must be: at this device, or to compare a person's ID."""
+        if self._server.on_duty is not None:
+            return False
+        compares = verdict.assurance is not Assurance.PROVED if isinstance(verdict, Verified) else False
+        asked = reason == "id-check-needed" or (reason is None and compares)
+        return asked or (reason is None and self._server.identity.needs_operator)
+
     def _rules_of(self, held: HeldDocuments) -> OfflineService:
         found = held.rules.services.get(self.service)
         if found is None:
@@ -238,10 +240,14 @@ class AgentCounter:
         if presentation.proof is not None and self._queue.has_granted(presentation):
             return "proof-used"
         # What the rules alone say is said first, as the server would; what needs the server comes after.
-        if not rules.open:
-            return "service-not-open"
         if verdict.card.tier not in rules.tiers:
             return "not-entitled"
+        if not rules.open:
+            return "service-not-open"
+        if self.service not in held.rules.offered.get(self._server.identity.point, ()):
+            return "not-offered-here"
+        if not rules.for_holder:
+            return "not-for-beneficiary"
         if rules.limit == 0 or rules.needs_booking:
             return "online-only"
         if rules.limit is None:

@@ -38,7 +38,10 @@ class NoDocuments(DeviceFault):
 
 @dataclass(frozen=True, slots=True)
 class OfflineService:
-    """What may be granted of one service while the server is away. `limit` None: as often as wished."""
+    """What may be granted of one service while the server is away. `limit` None: as often as wished.
+
+    `for_holder`: whether the holder may use it in person; an agent records no other beneficiary.
+    """
 
     tiers: frozenset[str]
     limit: int | None
@@ -46,16 +49,18 @@ class OfflineService:
     needs_booking: bool
     open: bool
     least_assurance: str
+    for_holder: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The part of the programme that an offline counter applies."""
+    """The part of the programme that an offline counter applies; `offered`: the services of each point."""
 
     audience: str
     zone: ZoneInfo
     dictionaries: Mapping[int, Dictionary]
     services: Mapping[str, OfflineService]
+    offered: Mapping[str, frozenset[str]]
 
     def period(self, service: OfflineService, at: datetime) -> Period:
         """Return the period in which a service's offline uses are counted."""
@@ -209,23 +214,29 @@ def _rules(found: dict[str, object]) -> Rules:
     audience, number = str(found["audience"]), int(str(found["wire_dictionary"]))
     dictionary = dictionary_for(str(found["issuer"]), str(found["status_base"]), number, audience=audience)
     services, quotas = _mapping(found["services"]), _mapping(found["quotas"])
-    offered = {code: _service(_mapping(one), quotas) for code, one in services.items()}
-    return Rules(audience, ZoneInfo(str(found["zone"])), {number: dictionary}, offered)
+    known = {code: _service(_mapping(one), quotas) for code, one in services.items()}
+    points = {code: _texts(_mapping(one)["services"]) for code, one in _mapping(found["points"]).items()}
+    return Rules(audience, ZoneInfo(str(found["zone"])), {number: dictionary}, known, points)
 
 
 def _service(one: Mapping[str, object], quotas: Mapping[str, object]) -> OfflineService:
-    limit, quota, tiers = one["offline_limit"], one["quota"], one["tiers"]
-    if not isinstance(tiers, list):
-        raise TypeError("tiers")
+    limit, quota = one["offline_limit"], one["quota"]
     unit = PeriodUnit.EVER if quota is None else PeriodUnit(str(_mapping(quotas[str(quota)])["unit"]))
     return OfflineService(
-        tiers=frozenset(str(tier) for tier in tiers),
+        tiers=_texts(one["tiers"]),
         limit=None if limit is None else int(str(limit)),
         unit=unit,
         needs_booking=one["booking"] is not None,
         open=one["closed"] is None,
         least_assurance=str(one["least_assurance"]),
+        for_holder="holder" in _texts(one["beneficiaries"]),
     )
+
+
+def _texts(value: object) -> frozenset[str]:
+    if not isinstance(value, list):
+        raise TypeError("not a list")
+    return frozenset(str(text) for text in value)
 
 
 def _mapping(value: object) -> Mapping[str, object]:

@@ -19,6 +19,7 @@ from keys.signer import FileSigner
 
 FOLDER: Final = Path("var/agent")
 _KEY, _RECORD = "device.key", "device.json"
+_KEPT: Final = ("device", "point", "access_token", "root", "needs_operator")
 
 
 class NotEnrolled(DeviceFault):
@@ -29,7 +30,10 @@ class NotEnrolled(DeviceFault):
 
 @dataclass(frozen=True, slots=True)
 class DeviceIdentity:
-    """An enrolled device. `root` is the root key's thumbprint that trust bundles are held to offline."""
+    """An enrolled device. `root` is the root key's thumbprint that trust bundles are held to offline.
+
+    `needs_operator`: while nobody is signed in it looks at cards and does nothing more.
+    """
 
     server: str
     device: str
@@ -37,6 +41,7 @@ class DeviceIdentity:
     access_token: str = field(repr=False)
     root: str | None
     signer: FileSigner
+    needs_operator: bool = False
 
 
 def key_of(folder: Path) -> FileSigner:
@@ -54,9 +59,7 @@ def key_of(folder: Path) -> FileSigner:
 
 def keep(folder: Path, server: str, enrolled: dict[str, object]) -> DeviceIdentity:
     """Keep what the server answered to the enrolment; an older enrolment is replaced."""
-    record: dict[str, object] = {
-        name: enrolled[name] for name in ("device", "point", "access_token", "root") if name in enrolled
-    }
+    record: dict[str, object] = {name: enrolled[name] for name in _KEPT if name in enrolled}
     record["server"] = server
     replace_private(folder / _RECORD, dumps(record))
     return load(folder)
@@ -71,5 +74,6 @@ def load(folder: Path) -> DeviceIdentity:
     match record:
         case {"server": str(server), "device": str(device), "point": str(point), "access_token": str(token), **rest}:
             root = rest.get("root")
-            return DeviceIdentity(server, device, point, token, root if isinstance(root, str) else None, key_of(folder))
+            pinned, staffed = root if isinstance(root, str) else None, rest.get("needs_operator") is True
+            return DeviceIdentity(server, device, point, token, pinned, key_of(folder), staffed)
     raise NotEnrolled(f"{folder / _RECORD} is not what enrolment wrote", "move it away and enrol again")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Final
 from urllib.parse import urlsplit
@@ -14,7 +15,7 @@ from devices.identity import DeviceIdentity
 from devices.profiles import ChipChallenge
 from edge.clock import Clock
 from edge.encoding import EncodingError, unb64u
-from edge.instants import InstantError, from_epoch
+from edge.instants import InstantError, from_epoch, parse_rfc3339
 from edge.strictjson import JsonError, dumps, loads
 from keys.dpop import build_proof
 from keys.jwk import public_jwk
@@ -44,12 +45,22 @@ class ServerRefusedError(DeviceFault):
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """One verifier and this device's credentials for it. Safe to share between threads."""
+    """One verifier and this device's credentials for it. Safe to share between threads.
+
+    `operator`: who signed in at this device, until `operator_until` (aware UTC).
+    """
 
     identity: DeviceIdentity
     clock: Clock
     operator_session: str | None = field(default=None, repr=False)
     operator: str | None = None
+    operator_until: datetime | None = None
+
+    @property
+    def on_duty(self) -> str | None:
+        """The operator whose session still runs, None where nobody's does."""
+        until = self.operator_until
+        return None if until is not None and until <= self.clock.now() else self.operator
 
     def challenge(self) -> ChipChallenge:
         """Ask for a nonce for a chip; Away or ServerRefusedError."""
@@ -86,7 +97,12 @@ class Server:
         """Sign an operator in at this device and return the server with that session; Away or ServerRefusedError."""
         body = {"operator": operator} | ({} if pin is None else {"pin": pin})
         found = self.call("POST", "/v1/operators/sessions", body)
-        return replace(self, operator_session=str(found["session"]), operator=str(found["operator"]))
+        session, operator = str(found["session"]), str(found["operator"])
+        try:
+            until = parse_rfc3339(str(found["expires_at"]))
+        except (KeyError, InstantError):
+            raise Away("the server's answer to the sign-in cannot be read") from None
+        return replace(self, operator_session=session, operator=operator, operator_until=until)
 
 
 def enrol(server: str, code: str, signer: Signer, clock: Clock, *, label: str | None = None) -> dict[str, object]:

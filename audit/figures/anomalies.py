@@ -32,6 +32,10 @@ class AnomalyKind(StrEnum):
     CLOCK = "clock"
     REVOKED_OFFLINE = "revoked-offline"
     FORGED_OFFLINE = "forged-offline"
+    UNPROVED_OFFLINE = "unproved-offline"
+    BEYOND_OFFLINE = "beyond-offline"
+    LATE_OFFLINE = "late-offline"
+    CONTRADICTED_OFFLINE = "contradicted-offline"
     OFF_HOURS = "off-hours"
     SAME_PAIR = "same-pair"
     MOST_USED = "most-used"
@@ -42,6 +46,8 @@ GRAVE: Final = frozenset(
         AnomalyKind.REPLAYED,
         AnomalyKind.REVOKED_OFFLINE,
         AnomalyKind.FORGED_OFFLINE,
+        AnomalyKind.UNPROVED_OFFLINE,
+        AnomalyKind.BEYOND_OFFLINE,
         AnomalyKind.UNCHECKED_COPY,
         AnomalyKind.REFUSED_PROOFS,
     }
@@ -51,6 +57,20 @@ GRAVE: Final = frozenset(
 ENTRIES_SHOWN: Final = 20
 _PROOF_REASONS: Final = frozenset({"bad-signature", "unknown-key", "bad-proof", "stale-proof", "proof-used"})
 _ENDED: Final = frozenset({"revoked", "suspended", "expired"})
+_NOT_GENUINE: Final = frozenset({"unknown-key", "bad-signature", "bad-claims"})
+_UNPROVED: Final = frozenset(
+    {
+        "proof-missing",
+        "bad-proof",
+        "stale-proof",
+        "clock-ahead",
+        "proof-used",
+        "id-check-needed",
+        "assurance-too-low",
+        "operator-unproved",
+    }
+)
+_LATE: Final = frozenset({"late", "revoked-device"})
 
 
 class SeenLeaf(msgspec.Struct, frozen=True):
@@ -167,8 +187,9 @@ class _Search:
             self._note(AnomalyKind.OVERDRAWN, leaf.id, leaf)
         if "replayed" in marks:
             self._note(AnomalyKind.REPLAYED, leaf.id, leaf)
-        if "granted-offline" in marks:
-            self._note(AnomalyKind.FORGED_OFFLINE, leaf.id, leaf)
+        kind = _let_in(leaf) if "granted-offline" in marks else None
+        if kind is not None:
+            self._note(kind, leaf.id, leaf)
         self._ended_offline(leaf)
 
     def _ended_offline(self, leaf: SeenLeaf) -> None:
@@ -242,6 +263,22 @@ class _Search:
         for leaf in leaves:
             made.add(leaf)
         self.found[name] = made
+
+
+def _let_in(leaf: SeenLeaf) -> AnomalyKind | None:
+    """What was wrong where a device let somebody in whom the server refuses: never more than is known.
+
+    None for a card that has ended since and whose use counts: the use itself tells (`REVOKED_OFFLINE`).
+    """
+    if leaf.holder is None or leaf.reason in _NOT_GENUINE:
+        return AnomalyKind.FORGED_OFFLINE
+    if leaf.reason in _UNPROVED:
+        return AnomalyKind.UNPROVED_OFFLINE
+    if leaf.reason in _LATE:
+        return AnomalyKind.LATE_OFFLINE
+    if "held" in leaf.marks:
+        return AnomalyKind.BEYOND_OFFLINE
+    return None if leaf.reason in _ENDED else AnomalyKind.CONTRADICTED_OFFLINE
 
 
 def _about(leaf: SeenLeaf, **bound: object) -> dict[str, str]:

@@ -15,6 +15,10 @@ KINDS = {
     "clock": Text(zh="设备时间存疑", en="A device's clock is in doubt"),
     "revoked-offline": Text(zh="停用后离线使用", en="Used offline after revocation"),
     "forged-offline": Text(zh="离线放行了不真的卡", en="A card that is not genuine was let in offline"),
+    "unproved-offline": Text(zh="离线放行缺少证明", en="Let in offline without proof"),
+    "beyond-offline": Text(zh="离线放行超出权限", en="Let in offline beyond what the device may"),
+    "late-offline": Text(zh="离线记录上传过晚", en="An offline record that came late"),
+    "contradicted-offline": Text(zh="离线放行与核对不符", en="Let in offline, refused by the server"),
     "off-hours": Text(zh="非营业时段", en="Out of hours"),
     "same-pair": Text(zh="同一人反复办理同一持卡人", en="One operator with one holder again and again"),
     "most-used": Text(zh="使用次数居前", en="Among the most frequent"),
@@ -56,6 +60,10 @@ REASONS = {
     "online-only": Text(zh="须联网办理", en="online only"),
     "offline-limit": Text(zh="脱机次数已满", en="offline limit reached"),
     "refused-offline": Text(zh="脱机时拒绝", en="refused offline"),
+    "operator-unproved": Text(zh="当班人员未证实", en="operator not proved"),
+    "no-right": Text(zh="设备无权办理", en="no right"),
+    "late": Text(zh="上传过晚", en="uploaded late"),
+    "revoked-device": Text(zh="设备已停用", en="revoked device"),
 }
 
 WORDS = {

@@ -1,6 +1,7 @@
 """Scenario 1 (PROGRAMME), its offline part: used on the 31st without a network, uploaded on the 1st."""
 
 from ledger.values import Fault
+from tests.verifier.offline_devices import Tablet
 
 
 def left(answer) -> tuple[str, int, int]:
@@ -65,11 +66,12 @@ def test_a_visit_over_midnight_costs_november_nothing(world, silver, tablet):
 
 
 def test_a_day_offline_reads_the_same_from_its_log(world, silver, tablet):
-    """Whatever was joined, overdrawn and returned: replaying the log gives the counters."""
-    for when in ("09:30", "10:00", "12:00", "13:59", "16:00", "19:00"):
-        tablet.record(silver, when=f"2026-10-31 {when}")
+    """Whatever was joined, overdrawn and returned: replaying the log gives the counters. Each desk granted once."""
+    desks = [tablet, *(Tablet.at(world, "gym", label=f"Desk {number}") for number in range(2, 7))]
+    for desk, when in zip(desks, ("09:30", "10:00", "12:00", "13:59", "16:00", "19:00"), strict=True):
+        desk.record(silver, when=f"2026-10-31 {when}")
     world.go("2026-11-01 08:00")
-    answers = tablet.answers(reversed(tablet.queue))
+    answers = [answer for desk in reversed(desks) for answer in desk.answers()]
     assert {answer["status"] for answer in answers} == {"applied"}
     used = world.verifier.ledger.usage(silver.claims.subject, world.clock.now()).counters
     assert used == {("gym", "2026-10"): 4}

@@ -118,6 +118,26 @@ def test_a_card_that_was_not_genuine_and_was_let_in_offline_is_told(feed):
     assert one.grave
 
 
+@pytest.mark.parametrize(
+    ("reason", "marks", "kind", "grave"),
+    [
+        ("proof-missing", ["granted-offline", "held"], AnomalyKind.UNPROVED_OFFLINE, True),
+        ("operator-unproved", ["granted-offline", "held"], AnomalyKind.UNPROVED_OFFLINE, True),
+        ("not-offered-here", ["granted-offline", "held"], AnomalyKind.BEYOND_OFFLINE, True),
+        ("offline-limit", ["granted-offline", "held"], AnomalyKind.BEYOND_OFFLINE, True),
+        ("late", ["granted-offline", "held"], AnomalyKind.LATE_OFFLINE, False),
+        ("excluded", ["granted-offline"], AnomalyKind.CONTRADICTED_OFFLINE, False),
+    ],
+)
+def test_a_genuine_card_refused_later_is_never_called_forged(feed, reason, marks, kind, grave):
+    """A proved card at a desk that does not offer the service is no forgery: each is told for what it was."""
+    record = {"kind": "offline", "used_at": START_MS, "record": "A" * 43, "marks": marks}
+    feed.add(0, reason=reason, **DENIED, **record)
+    assert feed.found(AnomalyKind.FORGED_OFFLINE) == []
+    (one,) = feed.found(kind)
+    assert one.grave is grave
+
+
 def test_a_clock_two_minutes_off_is_told_once_a_device_and_day(feed):
     """Within two minutes nobody minds."""
     for number in range(3):

@@ -85,11 +85,15 @@ class Counter:
     identity: identity.DeviceIdentity
 
 
-def counter(world, folder: Path, monkeypatch, service: str = "gym-visit", point: str = "gym") -> Counter:
+def counter(
+    world, folder: Path, monkeypatch, service: str = "gym-visit", point: str = "gym", *, needs_operator: bool = False
+) -> Counter:
     """Enrol an agent at a world's verifier; its HTTP goes straight to the application."""
     line = Line(world)
     monkeypatch.setattr(server, "_sent", line.sent)
-    code = world.accounts.devices.make_code(point, needs_operator=False, by=BY, at=world.clock.now(), label="PC").code
+    code = world.accounts.devices.make_code(
+        point, needs_operator=needs_operator, by=BY, at=world.clock.now(), label="PC"
+    ).code
     answered = server.enrol(BASE, code, identity.key_of(folder), world.clock)
     kept = identity.keep(folder, BASE, answered)
     calls = Server(kept, world.clock)

@@ -8,10 +8,12 @@ from datetime import timedelta
 
 import pytest
 
+from accounts.rights import Right
 from cards.claims import Form
 from cards.offline_record import FIRST_PREV, record_digest, verify_record
 from cards.parts import Presentation
 from cards.status import Status
+from cards.verify import REASONS
 from devices import offline
 from devices.documents import NoDocuments, read_rules
 from devices.faults import DeviceFault
@@ -19,6 +21,7 @@ from devices.offline import OfflineQueue, QueueBroken, Use
 from devices.server import Away, ServerRefusedError
 from devices.upload import upload
 from devices.verdict import VerdictKind
+from devices.words import OFFLINE_WORDS
 from keys.signer import FileSigner
 from tests.devices.builders import AT, chip_of, tap, token
 from tests.devices.builders import counter as built_counter
@@ -186,15 +189,76 @@ def test_one_code_serves_once_offline(away, world):
     assert away.desk.shown(shown, "scanner").reason == "proof-used"
 
 
+def sign_in(away, world) -> str:
+    """Sign an operator in at the agent before the network goes again; returns the operator's id."""
+    made = world.operator("wang", {"gym": frozenset({Right.CHECK_IN})})
+    away.line.cut = False
+    away.desk._server = away.server.sign_in("wang", "493817")
+    away.line.cut = True
+    return made.id
+
+
+def test_an_id_is_compared_by_somebody_who_is_signed_in(away, world):
+    """Offline nobody else's word counts at the server: the agent says so in words, and records a refusal."""
+    card = card_known(away, world, Form.TAG)
+    verdict = away.desk.shown(card.token, "reader")
+    assert (verdict.kind, verdict.reason) == (VerdictKind.DENIED, "operator-unproved")
+    assert "已登录的工作人员" in verdict.message.zh
+    sign_in(away, world)
+    world.clock.advance(timedelta(hours=12))
+    away.documents.refresh(away.server, world.clock.now())
+    assert away.desk.shown(card.token, "reader").reason in {"operator-unproved", "status-unknown"}
+
+
+def test_an_agent_that_needs_its_operator_grants_nothing_without(world, tmp_path, monkeypatch):
+    """Neither online nor offline; with the operator both."""
+    made = built_counter(world, tmp_path / "staffed", monkeypatch, needs_operator=True)
+    card = card_known(made, world)
+    assert made.desk.shown(card.shown(), "scanner").reason == "operator-unproved"
+    made.line.cut = False
+    refused = made.desk.shown(card.shown(), "scanner")
+    assert (refused.kind, "signed in" in refused.message.en) == (VerdictKind.FAULT, True)
+    sign_in(made, world)
+    assert made.desk.shown(card.shown(), "scanner").kind is VerdictKind.GRANTED
+
+
+@pytest.mark.parametrize(
+    ("service", "reason"), [("library-facilities", "not-offered-here"), ("school-place", "not-offered-here")]
+)
+def test_what_the_point_does_not_offer_is_refused_offline(away, world, service, reason):
+    """A gym's agent grants the gym's services alone, and says so in words."""
+    card = card_known(away, world)
+    away.desk.service = service
+    verdict = away.desk.shown(card.shown(), "scanner")
+    assert (verdict.kind, verdict.reason) == (VerdictKind.DENIED, reason)
+    assert verdict.message.zh == "本服务点不办理此服务。"
+
+
+def test_what_is_not_for_the_holder_is_refused_offline(world, tmp_path, monkeypatch):
+    """An agent records no other beneficiary than the holder."""
+    made = built_counter(world, tmp_path / "school", monkeypatch, "school-place", "edu-centres")
+    assert made.desk.shown(card_known(made, world).shown(), "scanner").reason == "not-for-beneficiary"
+
+
+def test_every_reason_has_words():
+    """No code is ever shown to staff in the place of a sentence."""
+    assert set(REASONS) <= set(OFFLINE_WORDS)
+    for said in OFFLINE_WORDS.values():
+        assert said.en.endswith(".")
+        assert said.zh.endswith("。")
+
+
 def test_a_tag_offline_needs_the_id(away, world):
-    """The desk asks; without the word nothing is recorded, with it the record says so."""
+    """The desk asks; without the word nothing is recorded, with it the record says so and by whom."""
+    operator = sign_in(away, world)
     card = card_known(away, world, Form.TAG)
     assert away.desk.shown(card.token, "reader").kind is VerdictKind.ASK
     assert away.desk.confirm("reader", id_checked=False) is None
     assert away.queue.waiting() == []
     away.desk.shown(card.token, "reader")
     assert away.desk.confirm("reader", id_checked=True).kind is VerdictKind.GRANTED
-    assert away.queue.waiting()[0].record.id_checked
+    [record] = away.queue.waiting()
+    assert (record.record.id_checked, record.record.operator) == (True, operator)
 
 
 def test_revoked_and_stale_are_refused_offline(away, world):
@@ -276,6 +340,7 @@ def test_records_that_are_not_taken_wait(away, world):
 def test_records_are_uploaded_once(away, world):
     """Back online, the server judges every record again: a chip, a tag, a phone and a refusal are in its log."""
     chip, phone, tag = world.card("gold", Form.CHIP), card_known(away, world), card_known(away, world, Form.TAG)
+    sign_in(away, world)
     away.desk.tapped(tap(chip_of(chip)), "reader")
     away.desk.shown(phone.shown(), "scanner")
     assert away.desk.shown(phone.shown(), "scanner").reason == "offline-limit"

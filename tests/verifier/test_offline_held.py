@@ -20,9 +20,10 @@ def supervisor(world):
     return device
 
 
-def decide(device, record: str, *, release: bool):
+def decide(device, record: str, *, release: bool, reason: str = "staff-confirmed", **more: str):
     """A supervisor's decision."""
-    return device.call("POST", f"/v1/offline-check-ins/held/{record}/decision", {"release": release})
+    body = {"release": release, "reason": reason, **more}
+    return device.call("POST", f"/v1/offline-check-ins/held/{record}/decision", body)
 
 
 def october(world, card) -> int:
@@ -61,9 +62,11 @@ def test_a_supervisor_releases_a_late_record_into_its_own_period(world, silver, 
     assert waiting["made_at"] == "2026-10-31T01:10:00Z"
 
     answer = decide(supervisor, waiting["id"], release=True).json
-    assert (answer["status"], answer["outcome"], answer["marks"]) == ("applied", "granted", ["late"])
+    assert (answer["status"], answer["outcome"]) == ("applied", "granted")
+    assert answer["marks"] == ["late", "decision:staff-confirmed"]
     assert october(world, silver) == 1
-    [leaf] = world.log()
+    entered, leaf = world.log()
+    assert (entered["outcome"], entered["reason"], leaf["linked"]) == ("denied", "late", entered["id"])
     assert leaf["approver"] == world.accounts.operators.list()[0].id
     assert held(supervisor) == []
 
@@ -108,7 +111,10 @@ def test_a_record_put_aside_counts_nothing_and_its_text_is_gone(world, silver, t
     assert decide(supervisor, waiting["id"], release=False).json["status"] == "dismissed"
     assert tablet.answers()[0]["status"] == "dismissed"
     assert world.verifier.store.offline.find(waiting["id"])[1] is None
-    assert (october(world, silver), held(supervisor), world.log()) == (0, [], [])
+    assert (october(world, silver), held(supervisor)) == (0, [])
+    entered, dismissed = world.log()
+    assert (dismissed["linked"], dismissed["outcome"]) == (entered["id"], "denied")
+    assert "dismissed" in dismissed["marks"]
 
 
 def test_a_revoked_devices_record_counts_once_released(world, silver, tablet, supervisor):
@@ -120,7 +126,7 @@ def test_a_revoked_devices_record_counts_once_released(world, silver, tablet, su
     supervisor.call("POST", "/v1/offline-check-ins", {"records": tablet.queue})
     [waiting] = held(supervisor)
     answer = decide(supervisor, waiting["id"], release=True).json
-    assert answer["marks"] == ["revoked-device"]
+    assert answer["marks"] == ["revoked-device", "decision:staff-confirmed"]
     assert october(world, silver) == 1
 
 

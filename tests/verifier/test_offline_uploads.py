@@ -19,6 +19,14 @@ from verifier.__main__ import main
 from verifier.offline.answers import BATCH_MOST
 
 
+@pytest.fixture
+def world(tmp_path):
+    """A verifier whose gym may grant as often as it likes offline: the limit has tests of its own."""
+    made = World(tmp_path, gym_offline='"not-limited"')
+    yield made
+    made.close()
+
+
 def counters(world, card) -> dict:
     """What a holder has used."""
     return dict(world.verifier.ledger.usage(card.claims.subject, world.clock.now()).counters)
@@ -44,7 +52,7 @@ def test_a_day_of_two_devices_comes_to_the_same_in_any_order(tmp_path):
     for seed in range(3):
         folder = tmp_path / str(seed)
         folder.mkdir()
-        world = World(folder)
+        world = World(folder, gym_offline='"not-limited"')
         cards = [world.card("silver") for _ in range(3)]
         tablets = [Tablet.at(world, "gym", label=f"Desk {number}") for number in (1, 2)]
         for minute in range(10, 600, 45):
@@ -97,16 +105,19 @@ def test_todays_list_shows_what_was_uploaded(world, silver, tablet):
 
 
 def test_a_printed_card_needs_the_operators_word_in_the_record_too(world, tablet):
-    """Copyable cards: with the ID compared it is a plain grant, without it stands beside its refusal."""
+    """Copyable cards: with the ID compared by somebody signed in there it is a plain grant, without it waits."""
     printed = world.card("silver", Form.PRINT)
     shown = Presentation(printed.token, None)
-    tablet.record(printed, when="2026-10-31 09:10", presentation=shown, id_checked=True)
+    operator = world.operator("wang", {"gym": frozenset({Right.CHECK_IN})})
+    tablet.device.sign_in("wang")
+    checked = {"presentation": shown, "id_checked": True, "operator": operator.id}
+    tablet.record(printed, when="2026-10-31 09:10", **checked)
     tablet.record(printed, when="2026-10-31 12:10", presentation=shown)
     world.go("2026-10-31 20:00")
-    checked, unchecked = tablet.answers()
-    assert "linked" not in checked
-    refusal = next(leaf for leaf in world.log() if leaf["id"] == unchecked["linked"])
-    assert refusal["reason"] == "id-check-needed"
+    counted, unchecked = tablet.answers()
+    assert (counted["status"], counted["outcome"]) == ("applied", "granted")
+    assert "linked" not in counted
+    assert (unchecked["status"], unchecked["why"]) == ("held", "id-check-needed")
 
 
 def test_the_command_line_reports_conflicts_and_gaps(world, silver, tablet, monkeypatch):

@@ -69,9 +69,19 @@ class Signers:
 class World:
     """One verifier whose clock the test moves."""
 
-    def __init__(self, folder: Path, start: str = "2026-10-31 09:00", programme: str = "baiyun.toml") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        start: str = "2026-10-31 09:00",
+        programme: str = "baiyun.toml",
+        *,
+        gym_offline: str | None = None,
+    ) -> None:
+        """`gym_offline`: another `offline_limit` of the gym's than the shipped programme's."""
         self.folder = folder
         self.file = PROGRAMMES / programme
+        if gym_offline is not None:
+            self.file = gym_limited(folder, self.file, gym_offline)
         self.programme = programme_of(self.file)
         self.clock = FixedClock(at(start, self.programme.zone))
         self.version = 0
@@ -252,6 +262,15 @@ class World:
 
         page = self.verifier.ledger.entries(Query(limit=200, **filters))
         return [fields_of(entry.leaf) for entry in reversed(page.entries)]
+
+
+def gym_limited(folder: Path, file: Path, limit: str) -> Path:
+    """Write a programme in which the gym may grant so often offline; return its file."""
+    before, service, rest = file.read_text("utf-8").partition("[services.gym-visit]")
+    assert "offline_limit = 1\n" in rest
+    written = folder / "programme.toml"
+    written.write_text(before + service + rest.replace("offline_limit = 1\n", f"offline_limit = {limit}\n", 1), "utf-8")
+    return written
 
 
 @dataclass

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import msgspec
 from flask import Blueprint, Response, request
-from msgspec import UNSET, Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from accounts.authenticator import Authenticator
 from accounts.rights import EVERYWHERE, Caller, Right
@@ -20,8 +20,9 @@ from edge.problems import Problem
 from keys.errors import TokenError
 from keys.tokens import parse_unverified
 from verifier.api.asking import Asking
-from verifier.counter.answers import Code
+from verifier.counter.answers import Code, Words
 from verifier.counter.checking_in import ledger_problems
+from verifier.counter.phrasing import filled
 from verifier.offline.answers import (
     BATCH_MOST,
     ConflictsAnswer,
@@ -36,6 +37,7 @@ from verifier.offline.answers import (
 from verifier.offline.conflicts import Wanted, conflicts_of, incidents_of
 from verifier.offline.service import OfflineService, Waiting
 from verifier.records.store import Access
+from verifier.rules.reasons import REASONS
 from verifier.service import Verifier
 
 BODY_MOST = 2 * 1024 * 1024
@@ -55,7 +57,7 @@ class ConflictQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
 
 def add_offline(found: Blueprint, verifier: Verifier, asking: Asking, authenticate: Authenticator) -> None:
     """Add what devices and supervisors do with offline records, and the signed time."""
-    desk = OfflineService(verifier, authenticate.store.devices.find)
+    desk = OfflineService(verifier, authenticate.store)
     limit = RateLimit(UPLOADS_A_SECOND, UPLOADS_AT_ONCE, authenticate.clock)
     _add_time(found, verifier, authenticate)
     _add_upload(found, verifier, desk, asking, limit)
@@ -109,7 +111,7 @@ def _add_upload(found: Blueprint, verifier: Verifier, desk: OfflineService, aski
 def _add_held(found: Blueprint, desk: OfflineService, asking: Asking) -> None:
     @found.get("/v1/offline-check-ins/held")
     @describe(
-        summary="Records that wait for a supervisor: late ones, and those of a revoked device",
+        summary="Records that wait for a supervisor of their service: what does not stand by itself, late ones",
         tag="offline",
         answers={200: HeldAnswer},
         problems={"not-permitted"},
@@ -129,7 +131,7 @@ def _add_held(found: Blueprint, desk: OfflineService, asking: Asking) -> None:
     def decide(digest: str) -> Response:
         at = request_instant()
         caller = asking.authenticate(request)
-        return answer(desk.decide(digest, caller, at, release=read_body(Decision).release))
+        return answer(desk.decide(digest, caller, read_body(Decision), at))
 
 
 def _add_conflicts(found: Blueprint, verifier: Verifier, asking: Asking) -> None:
@@ -180,7 +182,15 @@ def _held(waiting: Waiting) -> HeldRecord:
         outcome=UNSET if read is None else "granted" if read.signed.record.granted else "denied",
         tier=tier or UNSET,
         name=name or UNSET,
+        entry=kept.entry or UNSET,
+        message=_said(kept.why),
     )
+
+
+def _said(why: str | None) -> Words | UnsetType:
+    """What a supervisor should find out, without the values that a counter would fill in."""
+    reason = REASONS.get(why or "")
+    return UNSET if reason is None else filled(reason.hint, {})
 
 
 def _card_says(card: str | None) -> tuple[str | None, str | None]:

@@ -20,7 +20,7 @@ from ledger.paging import every_entry
 from ledger.values import Entry, Query
 from verifier.api.asking import Asking
 from verifier.counter.answers import Code
-from verifier.counter.checking_in import LATE_WINDOW, ledger_problems
+from verifier.counter.checking_in import ledger_problems
 from verifier.records.store import Access
 from verifier.service import Verifier
 from verifier.services.statements.lines import (
@@ -36,6 +36,8 @@ from verifier.services.statements.lines import (
 Month = Annotated[str, Meta(pattern=r"^[1-8][0-9]{3}-(0[1-9]|1[0-2])$(?!\n)")]
 LONGEST: Final = timedelta(days=366)
 _PAGE: Final = 500
+_NOW: Final = timedelta(seconds=1)
+"""What was recorded at this very instant belongs to it."""
 _TYPES: Final = {"csv": "text/csv; charset=utf-8", "pdf": "application/pdf"}
 
 
@@ -67,6 +69,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     companions: int
     voided: int
     overrides: int
+    held: int
 
 
 class PaidLine(Line, frozen=True, kw_only=True):
@@ -109,7 +112,7 @@ def add_statements(found: Blueprint, verifier: Verifier, asking: Asking) -> None
         asked = read_query(StatementQuery)
         asking.point(caller, Right.STATEMENT, asked.point)
         caller.require(Right.STATEMENT, asked.point)  # a statement is of the whole point
-        lines = _lines(verifier, asked)
+        lines = _lines(verifier, asked, at)
         what = f"{asked.since}..{asked.until}"
         verifier.store.record(Access("statement", caller.id, what, caller.operator_id, asked.point), at)
         if asked.format != "json":
@@ -137,7 +140,8 @@ def add_department_statements(found: Blueprint, verifier: Verifier, asking: Aski
             raise Problem("not-permitted")
         months = (asked.since, asked.until)
         each = {
-            point: _lines(verifier, StatementQuery(point=point, since=months[0], until=months[1])) for point in points
+            point: _lines(verifier, StatementQuery(point=point, since=months[0], until=months[1]), at)
+            for point in points
         }
         lines = department_lines(verifier.programme, each)
         what = f"department {asked.department} {asked.since}..{asked.until}"
@@ -184,16 +188,18 @@ def _file(verifier: Verifier, asked: StatementQuery, lines: tuple[StatementLine,
     return _saved(as_csv(lines, programme, asked.point), named, "csv")
 
 
-def _lines(verifier: Verifier, asked: StatementQuery) -> tuple[StatementLine, ...]:
+def _lines(verifier: Verifier, asked: StatementQuery, at: datetime) -> tuple[StatementLine, ...]:
     months, zone = (asked.since, asked.until), verifier.programme.zone
     since, until = month_span(months, zone)
     if not since < until <= since + LONGEST:
         raise invalid("$.until", "a statement covers one month to twelve")
-    # What was recorded offline is entered later than it was used, by the late window at most.
     with ledger_problems():
-        return statement_lines(_entries(verifier, asked.point, since, until + LATE_WINDOW), months, zone)
+        return statement_lines(_uses(verifier, asked.point, since, until, at), months, zone)
 
 
-def _entries(verifier: Verifier, point: str, since: datetime, until: datetime) -> Iterator[Entry]:
-    query = Query(point=point, since=since, until=until, outcome="granted", limit=_PAGE)
-    return every_entry(verifier.ledger, query)
+def _uses(verifier: Verifier, point: str, since: datetime, until: datetime, at: datetime) -> Iterator[Entry]:
+    """What was recorded in the months, and offline uses however late they came or were decided on: up to now."""
+    granted = Query(point=point, since=since, until=until, outcome="granted", kind="check-in", limit=_PAGE)
+    offline = Query(point=point, since=since, until=max(until, at) + _NOW, kind="offline", limit=_PAGE)
+    yield from every_entry(verifier.ledger, granted)
+    yield from every_entry(verifier.ledger, offline)

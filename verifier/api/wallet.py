@@ -216,7 +216,15 @@ class WalletCalls:
             name = self._verifier.ledger.pseudonym(card.subject)
             query = Query(holder=name, before=body.before, limit=body.limit)
             page = EntryPage((), None) if name is None else self._verifier.ledger.entries(query)
-        return answer(history_of(self._verifier.programme, self._verifier.answering, page, at))
+        return answer(
+            history_of(
+                self._verifier.programme,
+                self._verifier.answering,
+                page,
+                self._verifier.store.offline.waiting_entries,
+                at,
+            )
+        )
 
     def _stopped(self, verdict: RefusedCard, at: datetime) -> dict[str, Any]:
         """Return what whoever holds the phone of a card that does not hold is told: it may be a finder."""

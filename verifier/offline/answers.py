@@ -23,11 +23,12 @@ class UploadRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class RecordAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What became of one record. `applied`: entered in the log; `held`: waits for a supervisor; `refused`: not taken.
+    """What became of one record. `applied`: entered in the log, and counted where it was a grant; `held`: entered, and
+    counted by nobody until a supervisor releases it; `dismissed`: put aside; `refused`: not taken.
 
-    Of an applied one: `id` its entry, `outcome` and `reason` as logged, `marks` what is special, `linked` the entry
-    that it contradicts, `joined` the visit it lies in at no cost, `used_at` the instant it belongs to. `why` it is held
-    or was refused, in a stable word. `replayed`: it was answered before.
+    Of one that was entered: `id` its entry, `outcome` and `reason` as logged, `marks` what is special, `linked` the
+    entry that it contradicts, `joined` the visit it lies in at no cost, `used_at` the instant it belongs to. `why` it
+    is held or was refused, in a stable word. `replayed`: it was answered before.
     """
 
     status: Literal["applied", "held", "dismissed", "refused"]
@@ -93,6 +94,8 @@ class HeldRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     outcome: Literal["granted", "denied"] | UnsetType = UNSET
     tier: str | UnsetType = UNSET
     name: str | UnsetType = UNSET
+    entry: str | UnsetType = UNSET
+    message: Words | UnsetType = UNSET
 
 
 class HeldAnswer(msgspec.Struct, frozen=True):
@@ -101,10 +104,19 @@ class HeldAnswer(msgspec.Struct, frozen=True):
     records: tuple[HeldRecord, ...]
 
 
-class Decision(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A supervisor's word on a record that waits: it counts, or it is put aside."""
+DecisionReason = Literal["holder-confirmed", "staff-confirmed", "paper-record", "not-used", "not-allowed", "other"]
+"""Why a supervisor releases a record (holder or staff say so, a list on paper), or refuses it (no use, no right)."""
+
+
+class Decision(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A supervisor's word on a record that waits, with its reason: it counts, or it is put aside.
+
+    `note` is kept sealed and erased like any free text; the entry holds a salted commitment to it.
+    """
 
     release: bool
+    reason: DecisionReason
+    note: Annotated[str, Meta(min_length=1, max_length=300)] | None = None
 
 
 class ConflictUse(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -123,7 +135,8 @@ class ConflictUse(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 class ConflictView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What an offline record contradicts: of which holder (the log's name), at which devices, when.
 
-    `kind`: overdrawn, replayed, contradicted (the server refused, or would have), granted-online, clock-doubt, forged.
+    `kind`: overdrawn, replayed, contradicted (the server refused, or would have), granted-online, clock-doubt, forged,
+    held (it does not stand by itself, `reason` says why, and no supervisor decided yet).
     """
 
     kind: str

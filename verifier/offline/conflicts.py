@@ -13,7 +13,7 @@ from msgspec import UNSET
 from edge.instants import rfc3339
 from ledger.interface import Ledger
 from ledger.leaf import ChargeLine
-from ledger.offline import CLOCK_DOUBT, GRANTED_OFFLINE, GRANTED_ONLINE, OVERDRAWN, REPLAYED
+from ledger.offline import CLOCK_DOUBT, GRANTED_OFFLINE, GRANTED_ONLINE, HELD, OVERDRAWN, REPLAYED
 from ledger.paging import every_entry
 from ledger.values import Entry, Query
 from verifier.offline.answers import ConflictUse, ConflictView, IncidentView
@@ -35,7 +35,12 @@ class Wanted:
 def conflicts_of(ledger: Ledger, wanted: Wanted) -> Iterator[ConflictView]:
     """Yield the conflicts of every offline entry, the newest first."""
     query = Query(since=wanted.since, until=wanted.until, points=wanted.points, kind="offline", limit=_PAGE)
+    decided: set[str] = set()  # the newest first: a decision is met before what it is about
     for entry in every_entry(ledger, query):
+        if entry.leaf.linked is not None:
+            decided.add(entry.leaf.linked)
+        if HELD in entry.leaf.marks and entry.id not in decided:
+            yield _view("held", (entry,), reason=entry.leaf.reason)
         yield from _conflicts(ledger, entry)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
@@ -10,28 +10,25 @@ from typing import Literal
 import msgspec
 from msgspec import UNSET
 
-from accounts.devices import Device
-from accounts.rights import EVERYWHERE, Caller, Right
+from accounts.rights import Caller, Right
+from accounts.store import AccountStore
 from cards.offline_record import SignedRecord
-from cards.verify import CardCache, RefusedCard, Verified
+from cards.verify import CardCache
 from edge.instants import rfc3339
 from edge.problems import Problem
 from ledger.bookings import Booking, BookingQuery
+from ledger.offline import HELD as HELD_MARK
 from ledger.values import OperationConflict, Outcome
 from verifier.counter.answers import Words
 from verifier.counter.checking_in import ledger_problems
+from verifier.counter.commitments import Commitment
 from verifier.counter.phrasing import quotas_left
-from verifier.offline.answers import Missing, Progress, RecordAnswer
-from verifier.offline.judging import (
-    Judging,
-    needs_bookings,
-    timed,
-    use_of,
-    verified,
-    why_held,
-)
+from verifier.offline.answers import Decision, Missing, Progress, RecordAnswer
+from verifier.offline.judging import Decided, Judging, needs_bookings, use_of
 from verifier.offline.reading import FAULTS, Read, Reading, Unread
+from verifier.offline.standing import LATE, Timed, Verdicts, granted_here, on_duty, timed, verified, why_held
 from verifier.records.offline import APPLIED, DISMISSED, FORGED, HELD, Kept, SeenRecord
+from verifier.rules.supervising import answers_for
 from verifier.service import Verifier
 from verifier.trust.published import Documents
 
@@ -61,11 +58,13 @@ class Waiting:
 class OfflineService:
     """Judges offline records by the same rules and documents as the counter's desk."""
 
-    def __init__(self, verifier: Verifier, devices: Callable[[str], Device | None]) -> None:
-        """`devices` finds a device by its id, revoked or not."""
+    def __init__(self, verifier: Verifier, accounts: AccountStore) -> None:
+        """`accounts` knows the devices, revoked or not, and who was signed in there when."""
         self._verifier = verifier
         self._store = verifier.store.offline
-        self._devices = devices
+        self._grants = verifier.store.offline_grants
+        self._devices = accounts.devices.find
+        self._on_duty = accounts.operators.on_duty
         self._cache = CardCache()
 
     def upload(self, texts: Sequence[str], caller: Caller, at: datetime) -> tuple[RecordAnswer, ...]:
@@ -91,49 +90,61 @@ class OfflineService:
     def progress(self, caller: Caller, at: datetime) -> Progress:
         """Return how far a device's queue has come."""
         missing = self._store.note_gaps(caller.id, at)
-        held = sum(kept.device == caller.id for kept in self._store.held(None))
         return Progress(
-            highest=self._store.highest(caller.id), missing=tuple(Missing(*gap) for gap in missing), held=held
+            highest=self._store.highest(caller.id),
+            missing=tuple(Missing(*gap) for gap in missing),
+            held=self._store.held_of(caller.id),
         )
 
     def waiting(self, caller: Caller) -> tuple[Waiting, ...]:
-        """Return the records that wait where the caller supervises, the oldest first; Problem not-permitted."""
-        points = caller.points(Right.OVERRIDE)
-        if not points:
-            raise Problem("not-permitted")
-        return tuple(
-            Waiting(kept, self._again(kept)) for kept in self._store.held(None if EVERYWHERE in points else points)
-        )
+        """Return the records that wait where the caller supervises, the oldest first; Problem not-permitted.
 
-    def decide(self, digest: str, caller: Caller, at: datetime, *, release: bool) -> RecordAnswer:
+        Those of a point that offers the service are that point's and the department's; of a service that the point
+        does not offer, those whose service it is.
+        """
+        programme = self._verifier.programme
+        places = {
+            service: [point for point in programme.points if self._may_decide(caller, point, service)]
+            for service in programme.services
+        }
+        if not any(places.values()):
+            raise caller.refusal(Right.OVERRIDE, caller.point or "")
+        return tuple(Waiting(kept, self._again(kept)) for kept in self._store.held(places))
+
+    def decide(self, digest: str, caller: Caller, asked: Decision, at: datetime) -> RecordAnswer:
         """Let a record that waits count, or put it aside: a supervisor's word, never that of who recorded it.
 
-        Decided before, the first decision stands and is told. Raises Problem not-found or not-permitted.
+        Another person than the operator whom the record names, and at another device. Decided before, the first
+        decision stands and is told. Raises Problem not-found or not-permitted.
         """
         found = self._store.find(digest)
         if found is None:
             raise Problem("not-found")
         kept, _ = found
-        caller.require(Right.OVERRIDE, kept.point)
+        if not self._may_decide(caller, kept.point, kept.service):
+            raise caller.refusal(Right.OVERRIDE, kept.point, kept.service)
         operator = caller.operator
-        if operator is None or operator.id == kept.operator:
-            raise Problem("not-permitted", "another supervisor than the operator of the record decides")
+        if operator is None or operator.id == kept.operator or caller.id == kept.device:
+            raise Problem("not-permitted", "another supervisor than the operator of the record decides, elsewhere")
         if kept.state != HELD:
             return _told_again(kept)
-        if not release:
-            self._store.decide(digest, DISMISSED, operator.id)
-            return RecordAnswer(status="dismissed", seq=kept.seq, why=kept.why or UNSET)
-        return self._release(kept, operator.id, at)
+        return self._decided(kept, operator.id, asked, at)
 
-    def _release(self, kept: Kept, approver: str, at: datetime) -> RecordAnswer:
+    def _may_decide(self, caller: Caller, point: str, service: str) -> bool:
+        return answers_for(caller, Right.OVERRIDE, self._verifier.programme, point, service)
+
+    def _decided(self, kept: Kept, approver: str, asked: Decision, at: datetime) -> RecordAnswer:
         read = self._again(kept)
         if read is None:
             raise Problem("not-found", "the record can no longer be read: its device, point or service is gone")
-        documents = self._verifier.published(at)
-        marks = () if kept.why is None else (kept.why,)
-        answer = self._apply(read, documents, at, received_at=kept.received_at, marks=marks, approver=approver)
-        if answer.status == APPLIED:
-            self._store.decide(kept.digest, APPLIED, approver, _WRITTEN.encode(answer).decode())
+        commitment = Commitment.of(asked.note)
+        text = None if commitment is None else commitment.text
+        word = Decided(asked.release, kept.why or LATE, approver, asked.reason, text)
+        answer = self._apply(read, self._verifier.published(at), at, received_at=kept.received_at, decision=word)
+        if answer.status in {APPLIED, DISMISSED}:
+            self._store.decide(kept.digest, answer.status, approver, _WRITTEN.encode(answer).decode())
+            if commitment is not None and answer.id is not UNSET and not answer.replayed:
+                self._verifier.store.keep_note(answer.id, commitment.opened, at)
         return answer
 
     def _again(self, kept: Kept) -> Read | None:
@@ -160,13 +171,10 @@ class OfflineService:
         kept = batch.known.get((record.device, record.seq, read.signed.digest))
         if kept is not None:
             return _told_again(kept, read.signed)
-        why = why_held(read, batch.at)
-        if why is not None:
-            batch.seen.append(SeenRecord(read.signed, HELD, why))
-            return _held(read.signed, why)
         answer = self._apply(read, batch.documents, batch.at, received_at=batch.at)
-        if answer.status == APPLIED:
-            batch.seen.append(SeenRecord(read.signed, APPLIED, answer=_WRITTEN.encode(answer).decode()))
+        if answer.status in {APPLIED, HELD}:
+            told, why = _WRITTEN.encode(answer).decode(), answer.why or None
+            batch.seen.append(SeenRecord(read.signed, answer.status, why, told, answer.id or None))
         return answer
 
     def _apply(
@@ -176,32 +184,56 @@ class OfflineService:
         at: datetime,
         *,
         received_at: datetime,
-        marks: tuple[str, ...] = (),
-        approver: str | None = None,
+        decision: Decided | None = None,
     ) -> RecordAnswer:
         use = timed(read.signed.record, documents, received_at)
-        verdict = verified(read, documents, use, at, self._cache)
-        self._verifier.misfits.tell(verdict, at)
-        by = Judging(documents, use, at, self._bookings(read, verdict), marks, approver)
+        staff = on_duty(read, use, self._on_duty)
+        verdicts = verified(read, documents, use, at, self._cache)
+        held = None if decision is not None else why_held(read, staff, received_at)
+        by = Judging(documents, use, at, staff, self._bookings(read, verdicts), held, decision)
+        beyond = held is None and decision is None and self._is_beyond(read, verdicts, documents, use, at)
         with ledger_problems():
             try:
-                outcome = self._verifier.ledger.record_offline(use_of(read, verdict, by))
+                outcome = self._verifier.ledger.record_offline(use_of(read, verdicts, by, beyond=beyond))
             except OperationConflict:
+                self._grants.give_back(read.signed.digest)
                 return _refused("operation-conflict", read.signed)
+        if not outcome.granted or outcome.joined is not None:
+            self._grants.give_back(read.signed.digest)
         if outcome.granted and read.service.matter is not None:
             self._verifier.matters.see(outcome.entry)
-        return self._applied(read, outcome, use.at)
+        return self._answered(read, outcome, use.at, decision)
 
-    def _bookings(self, read: Read, verdict: Verified | RefusedCard) -> tuple[Booking, ...]:
-        if verdict.card is None or not needs_bookings(read):
+    def _is_beyond(self, read: Read, verdicts: Verdicts, documents: Documents, use: Timed, at: datetime) -> bool:
+        """Whether the device has granted this holder the service as often as `offline_limit` lets it; takes a place."""
+        most, card = read.service.offline_limit, verdicts.now.card
+        if not most or card is None or not read.signed.record.granted:
+            return False
+        here = granted_here(read, card, documents, use)
+        with ledger_problems():
+            return not self._grants.take(here, read.signed.digest, most, self._costs, at)
+
+    def _costs(self, entry: str) -> bool:
+        """Whether a use still counts: not taken back, and not within a visit that another opened."""
+        found = self._verifier.ledger.entry(entry)
+        if found is None or found.voided:
+            return False
+        return found.leaf.visit is None or found.leaf.visit.entry is None
+
+    def _bookings(self, read: Read, verdicts: Verdicts) -> tuple[Booking, ...]:
+        card = verdicts.now.card
+        if card is None or not needs_bookings(read):
             return ()
         with ledger_problems():
-            return self._verifier.ledger.bookings(BookingQuery(subject=verdict.card.subject))
+            return self._verifier.ledger.bookings(BookingQuery(subject=card.subject))
 
-    def _applied(self, read: Read, outcome: Outcome, used_at: datetime) -> RecordAnswer:
-        record = read.signed.record
+    def _answered(self, read: Read, outcome: Outcome, used_at: datetime, decision: Decided | None) -> RecordAnswer:
+        record, held = read.signed.record, HELD_MARK in outcome.marks
+        put_aside = decision is not None and not decision.release
+        why = outcome.reason if held else decision.why if decision is not None and put_aside else None
         return RecordAnswer(
-            status="applied",
+            status="held" if held else "dismissed" if put_aside else "applied",
+            why=why or UNSET,
             seq=record.seq,
             operation=record.operation,
             id=outcome.entry,
@@ -224,13 +256,9 @@ def _refused(fault: str, signed: SignedRecord | None) -> RecordAnswer:
     return msgspec.structs.replace(answer, seq=signed.record.seq, operation=signed.record.operation)
 
 
-def _held(signed: SignedRecord, why: str) -> RecordAnswer:
-    return RecordAnswer(status="held", seq=signed.record.seq, operation=signed.record.operation, why=why)
-
-
 def _told_again(kept: Kept, signed: SignedRecord | None = None) -> RecordAnswer:
     """What was answered before: nothing is judged twice."""
-    if kept.state == APPLIED and kept.answer is not None:
+    if kept.answer is not None:
         return msgspec.structs.replace(_ANSWER.decode(kept.answer), replayed=True)
     operation = UNSET if signed is None else signed.record.operation
     status: Literal["held", "dismissed"] = "held" if kept.state == HELD else "dismissed"

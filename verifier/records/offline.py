@@ -5,7 +5,7 @@ Kept beside the ledger, never instead of it: that a use counts once is the ledge
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -50,16 +50,18 @@ class Kept:
     why: str | None = None
     answer: str | None = None
     decided_by: str | None = None
+    entry: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class SeenRecord:
-    """A record to be remembered with what became of it."""
+    """A record to be remembered with what became of it, and the entry of the log that says so."""
 
     signed: SignedRecord
     state: str
     why: str | None = None
     answer: str | None = None
+    entry: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,13 +134,29 @@ class OfflineStore:
             found = connection.execute(sa.select(sa.func.max(RECORDS.c.seq)).where(RECORDS.c.device == device)).scalar()
         return int(found or 0)
 
-    def held(self, points: Iterable[str] | None, most: int = 200) -> tuple[Kept, ...]:
-        """Return records that wait, of these points or of all, the oldest first."""
+    def held(self, places: Mapping[str, Collection[str]] | None, most: int = 200) -> tuple[Kept, ...]:
+        """Return records that wait, the oldest first: of all, or of these services at these points."""
         wanted = sa.select(RECORDS).where(RECORDS.c.state == HELD).order_by(RECORDS.c.received_at, RECORDS.c.seq)
-        if points is not None:
-            wanted = wanted.where(RECORDS.c.point.in_(list(points)))
+        if places is not None:
+            here = [
+                sa.and_(RECORDS.c.service == service, RECORDS.c.point.in_(list(points)))
+                for service, points in places.items()
+            ]
+            wanted = wanted.where(sa.or_(sa.false(), *here))
         with self._database.read() as connection:
             return tuple(_kept(row) for row in connection.execute(wanted.limit(most)))
+
+    def held_of(self, device: str) -> int:
+        """Return how many records of a device wait."""
+        mine = RECORDS.c.device == device, RECORDS.c.state == HELD
+        with self._database.read() as connection:
+            return int(connection.execute(sa.select(sa.func.count()).select_from(RECORDS).where(*mine)).scalar() or 0)
+
+    def waiting_entries(self, entries: Collection[str]) -> frozenset[str]:
+        """Return which of these entries tell of a record that still waits."""
+        wanted = RECORDS.c.entry.in_(list(entries)), RECORDS.c.state == HELD
+        with self._database.read() as connection:
+            return frozenset(connection.execute(sa.select(RECORDS.c.entry).where(*wanted)).scalars())
 
     def find(self, digest: str) -> tuple[Kept, str | None] | None:
         """Return a record that waits or waited, and its text while it is kept; None for an unknown one."""
@@ -178,6 +196,7 @@ class OfflineStore:
             "state": seen.state,
             "why": seen.why,
             "answer": seen.answer,
+            "entry": seen.entry,
             "record": self._sealer.seal(seen.signed.text.encode(), digest) if seen.state == HELD else None,
         }
 
@@ -248,6 +267,7 @@ def _kept(row: Row[Any]) -> Kept:
         row.why,
         row.answer,
         row.decided_by,
+        row.entry,
     )
 
 

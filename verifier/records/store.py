@@ -24,6 +24,7 @@ from verifier.records.delegations import DelegationStore
 from verifier.records.events import EventStore
 from verifier.records.matters import MatterStore
 from verifier.records.offline import OfflineStore
+from verifier.records.offline_grants import OfflineGrants
 from verifier.records.places import PlaceStore
 from verifier.records.sweeping import erase_expired
 from verifier.records.tables import ACCESSES, KNOWN_CARDS, LOOKS, NOTES
@@ -84,6 +85,7 @@ class VerifierStore:
         self.places = PlaceStore(database, secret)
         self.events = EventStore(database)
         self.offline = OfflineStore(database, secret)
+        self.offline_grants = OfflineGrants(database, secret)
 
     @classmethod
     def open(cls, url: str, secret: bytes) -> VerifierStore:

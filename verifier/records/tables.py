@@ -185,7 +185,22 @@ OFFLINE_RECORDS = sa.Table(
     sa.Column("answer", sa.Text, comment="what was answered once it was applied"),
     sa.Column("record", sa.LargeBinary, comment="sealed; of a held one alone, gone once it is decided"),
     sa.Column("decided_by", sa.String(64), comment="the operator who released or dismissed it"),
+    sa.Column("entry", sa.String(20), index=True, comment="in the log: of a held record the one that says so"),
     sa.Index("offline_records_held", "point", "state"),
+)
+
+OFFLINE_GRANTS = sa.Table(
+    "offline_grants",
+    METADATA,
+    sa.Column("device", sa.String(64), primary_key=True),
+    sa.Column("service", sa.String(64), primary_key=True),
+    sa.Column("holder", sa.LargeBinary(32), primary_key=True, comment="keyed hash of the subject"),
+    sa.Column("period", sa.String(16), primary_key=True),
+    sa.Column(
+        "number", sa.Integer, primary_key=True, autoincrement=False, comment="from 1 to the service's offline_limit"
+    ),
+    sa.Column("digest", sa.String(43), nullable=False, unique=True, comment="the record that takes it"),
+    sa.Column("ends_at", sa.BigInteger, comment="when it is forgotten; never where the period has no end"),
 )
 
 OFFLINE_INCIDENTS = sa.Table(

@@ -370,6 +370,37 @@ _TABLE = (
             en="The device gave no reason. Scan again once the network is back.",
         ),
     ),
+    Reason(
+        "operator-unproved",
+        10,
+        Text(zh="当班人员登录无法确认，待主管核定。", en="Who was on duty cannot be proved; a supervisor decides."),
+        Text(
+            zh="离线记录所写的工作人员当时没有在本机登录，或证件由未登录的人核对。请主管核实后核定。",
+            en="The operator named was not signed in at this device then, or an ID was compared while nobody was. A supervisor finds out and decides.",
+        ),
+        Call.DEPARTMENT,
+    ),
+    Reason(
+        "no-right",
+        10,
+        Text(zh="本机当时无权办理，待主管核定。", en="This device had no right to do this; a supervisor decides."),
+        Text(zh="请主管核实这次使用后核定。", en="A supervisor finds out what happened and decides."),
+        Call.DEPARTMENT,
+    ),
+    Reason(
+        "late",
+        10,
+        Text(zh="上传超过七天，待主管核定。", en="Uploaded more than seven days after; a supervisor decides."),
+        Text(zh="请主管核实这次使用后核定。", en="A supervisor finds out what happened and decides."),
+        Call.DEPARTMENT,
+    ),
+    Reason(
+        "revoked-device",
+        10,
+        Text(zh="设备已停用，待主管核定。", en="The device was taken out of use; a supervisor decides."),
+        Text(zh="请主管核实这次使用后核定。", en="A supervisor finds out what happened and decides."),
+        Call.DEPARTMENT,
+    ),
 )
 
 REASONS: Mapping[str, Reason] = {reason.code: reason for reason in _TABLE}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Container
 from datetime import datetime
 
 import msgspec
@@ -12,6 +13,7 @@ from cards.programme.types import Programme, Text
 from edge.encoding import b64u
 from edge.instants import rfc3339
 from ledger.leaf import ChargeLine, leaf_hash
+from ledger.offline import HELD
 from ledger.values import Entry, EntryPage
 from verifier.counter.answering import Answering
 from verifier.counter.answers import Words
@@ -30,8 +32,10 @@ class Counted(msgspec.Struct, frozen=True, kw_only=True):
 class OwnEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One entry of the log about this holder. `at` is when it was: of an offline use, when the device recorded it.
 
-    `kind` as in docs/log-format.md; `voided`: taken back since; `target`: the entry that it is about; `leaf_hash`: that
-    of its leaf in the public log, `promise` the server's signed word that it stands there within a minute.
+    `kind` as in docs/log-format.md; `voided`: taken back since; `held`: an offline device let the holder in, and its
+    record waits for a supervisor, counted by nobody until then; `linked`: the entry that it follows, such as the
+    held one that was released; `target`: the entry that it is about; `leaf_hash`: that of its leaf in the
+    public log, `promise` the server's signed word that it stands there within a minute.
     """
 
     id: str
@@ -45,6 +49,8 @@ class OwnEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     reason: str | None = None
     counted: tuple[Counted, ...] = ()
     voided: bool = False
+    held: bool = False
+    linked: str | None = None
     target: str | None = None
     leaf_hash: str
     promise: str
@@ -61,13 +67,24 @@ class OwnHistory(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     next: str | None = None
 
 
-def history_of(programme: Programme, answering: Answering, page: EntryPage, at: datetime) -> OwnHistory:
-    """Return a page of the log, which must be of one holder, as that holder may see it."""
-    entries = tuple(_own(programme, answering, entry) for entry in page.entries)
+def history_of(
+    programme: Programme,
+    answering: Answering,
+    page: EntryPage,
+    waiting: Callable[[list[str]], Container[str]],
+    at: datetime,
+) -> OwnHistory:
+    """Return a page of the log, which must be of one holder, as that holder may see it.
+
+    `waiting` tells which of the entries of held records still wait for a supervisor.
+    """
+    marked = [entry.id for entry in page.entries if HELD in entry.leaf.marks]
+    held = waiting(marked) if marked else ()
+    entries = tuple(_own(programme, answering, entry, held=entry.id in held) for entry in page.entries)
     return OwnHistory(valid=True, server_time=rfc3339(at), entries=entries, next=page.next)
 
 
-def _own(programme: Programme, answering: Answering, entry: Entry) -> OwnEntry:
+def _own(programme: Programme, answering: Answering, entry: Entry, *, held: bool) -> OwnEntry:
     leaf, hashed = entry.leaf, leaf_hash(entry.data)
     service = programme.services.get(leaf.service)
     return OwnEntry(
@@ -82,6 +99,8 @@ def _own(programme: Programme, answering: Answering, entry: Entry) -> OwnEntry:
         reason=leaf.reason,
         counted=tuple(_counted(programme, charge) for charge in leaf.charges),
         voided=entry.voided,
+        held=held,
+        linked=leaf.linked,
         target=leaf.target,
         leaf_hash=b64u(hashed),
         promise=answering.promise(leaf.id, hashed, leaf.recorded_at),

@@ -33,7 +33,8 @@ PAGES: Final = {
     "audit-entry": "/audit/entries/<entry_id>",
 }
 MARKS: Final = (
-    "id-checked", "overdrawn", "replayed", "clock-doubt", "granted-online", "granted-offline", "companions-over",
+    "id-checked", "overdrawn", "replayed", "clock-doubt", "granted-online", "granted-offline", "held", "dismissed",
+    "operator-unproved", "companions-over",
     "declared", "channel:counter", "channel:wallet", "channel:telephone",
 )  # fmt: skip
 """The marks that the search offers by name; any other can be asked for in the address."""

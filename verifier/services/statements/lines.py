@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from cards.programme.types import Programme
 from ledger.leaf import USES
+from ledger.offline import HELD
 from ledger.values import Entry
 
 COLUMNS = (
@@ -27,12 +28,16 @@ COLUMNS = (
     "companions",
     "voided",
     "overrides",
+    "held",
 )
 
 
 @dataclass(slots=True)
 class StatementLine:
-    """One service in one local month (`2026-10`) at a point. `paid` uses stand; `voided` ones do not."""
+    """One service in one local month (`2026-10`) at a point. `paid` uses stand; `voided` ones do not.
+
+    `held`: records of offline uses that wait for a supervisor, and are paid once released.
+    """
 
     month: str
     service: str
@@ -41,14 +46,22 @@ class StatementLine:
     companions: int = 0
     voided: int = 0
     overrides: int = 0
+    held: int = 0
 
 
 def statement_lines(entries: Iterable[Entry], months: tuple[str, str], zone: ZoneInfo) -> tuple[StatementLine, ...]:
-    """Return the lines of the months from the first to the last named, in order; services without a use have none."""
+    """Return the lines of the months from the first to the last named, in order; services without a use have none.
+
+    `entries` come newest first: a supervisor's decision before the held entry that it is about.
+    """
     lines: dict[tuple[str, str], StatementLine] = {}
+    decided: set[str] = set()
     for entry in entries:
         leaf = entry.leaf
-        if leaf.kind not in USES or leaf.outcome != "granted":
+        if leaf.linked is not None:
+            decided.add(leaf.linked)
+        waits = HELD in leaf.marks and entry.id not in decided
+        if leaf.kind not in USES or not (leaf.outcome == "granted" or waits):
             continue
         month = leaf.happened_at.astimezone(zone).strftime("%Y-%m")
         if not months[0] <= month <= months[1]:
@@ -58,10 +71,13 @@ def statement_lines(entries: Iterable[Entry], months: tuple[str, str], zone: Zon
 
 
 def _count(line: StatementLine, entry: Entry) -> None:
+    leaf = entry.leaf
+    if leaf.outcome != "granted":
+        line.held += 1
+        return
     if entry.voided:
         line.voided += 1
         return
-    leaf = entry.leaf
     if leaf.visit is not None and leaf.visit.re_entry is not None:
         line.re_entries += 1
         return
@@ -124,7 +140,7 @@ def _names_of(programme: Programme, service: str) -> tuple[str, str]:
 
 
 def _counts(line: StatementLine) -> tuple[int, ...]:
-    return (line.paid, line.re_entries, line.companions, line.voided, line.overrides)
+    return (line.paid, line.re_entries, line.companions, line.voided, line.overrides, line.held)
 
 
 def month_span(months: tuple[str, str], zone: ZoneInfo) -> tuple[datetime, datetime]:

@@ -22,10 +22,20 @@ from verifier.services.statements.lines import DepartmentLine, StatementLine
 
 # Adobe's own name for a Song face that every reader of PDF brings along: no font file to ship.
 FONT: Final = "STSong-Light"
-HEADINGS: Final = ("月份", "服务", "应付次数", "再次进入", "随行人数", "已撤销", "主管放行")
-DEPARTMENT_HEADINGS: Final = ("月份", "服务点", "服务", "结算部门", "应付次数", "再次进入", "随行人数", "已撤销")
-_DEPARTMENT_WIDTHS: Final = (16 * mm, 38 * mm, 40 * mm, 34 * mm, 16 * mm, 16 * mm, 16 * mm, 14 * mm)
-_WIDTHS: Final = (20 * mm, 66 * mm, 19 * mm, 19 * mm, 19 * mm, 16 * mm, 19 * mm)
+HEADINGS: Final = ("月份", "服务", "应付次数", "再次进入", "随行人数", "已撤销", "主管放行", "待核定")
+DEPARTMENT_HEADINGS: Final = (
+    "月份",
+    "服务点",
+    "服务",
+    "结算部门",
+    "应付次数",
+    "再次进入",
+    "随行人数",
+    "已撤销",
+    "待核定",
+)
+_DEPARTMENT_WIDTHS: Final = (15 * mm, 35 * mm, 37 * mm, 32 * mm, 15 * mm, 15 * mm, 15 * mm, 13 * mm, 13 * mm)
+_WIDTHS: Final = (18 * mm, 58 * mm, 18 * mm, 18 * mm, 18 * mm, 15 * mm, 18 * mm, 15 * mm)
 
 
 def as_pdf(
@@ -76,9 +86,9 @@ def _table(lines: list[StatementLine], programme: Programme) -> Table:
     for line in lines:
         service = programme.services.get(line.service)
         name = line.service if service is None else service.name.in_language("zh")
-        counts = (line.paid, line.re_entries, line.companions, line.voided, line.overrides)
+        counts = (line.paid, line.re_entries, line.companions, line.voided, line.overrides, line.held)
         rows.append((line.month, name, *map(str, counts)))
-    rows.append(("合计", "", str(sum(line.paid for line in lines)), *[""] * 4))
+    rows.append(("合计", "", str(sum(line.paid for line in lines)), *[""] * 5))
     return _styled(rows, _WIDTHS, numbers_from=2)
 
 
@@ -91,9 +101,9 @@ def _department_table(lines: list[DepartmentLine], programme: Programme) -> Tabl
             code if found is None else found.name.in_language("zh")
             for code, found in ((one.point, point), (one.line.service, service), (one.payer, payer))
         ]
-        counts = (one.line.paid, one.line.re_entries, one.line.companions, one.line.voided)
+        counts = (one.line.paid, one.line.re_entries, one.line.companions, one.line.voided, one.line.held)
         rows.append((one.line.month, *map(_cell, names), *map(str, counts)))
-    rows.append(("合计", "", "", "", str(sum(one.line.paid for one in lines)), *[""] * 3))
+    rows.append(("合计", "", "", "", str(sum(one.line.paid for one in lines)), *[""] * 4))
     return _styled(rows, _DEPARTMENT_WIDTHS, numbers_from=4)
 
 

@@ -142,8 +142,13 @@ function statePill(row) {
 function sentences(row) {
   const said_ = marksOf(row).map((mark) => word(has(`offline.mark-${mark}`) ? `offline.mark-${mark}` : "offline.mark-other", { mark }));
   const why = row.why ?? row.answer?.why;
-  if (why) said_.push(word(has(`offline.why-${why}`) ? `offline.why-${why}` : "offline.why-other", { why }));
+  if (why) said_.push(whyWaits(why));
   return said_;
+}
+
+function whyWaits(why) {
+  const key = [`offline.why-${why}`, `reason.${why}`].find(has);
+  return word(key ?? "offline.why-other", { why });
 }
 
 function ages(state) {

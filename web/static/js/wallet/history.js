@@ -95,6 +95,7 @@ export class HistoryView {
 // In words, with a shape besides the colour.
 function mark(entry) {
   if (entry.voided) return element("span", { class: "pill amber" }, icon("turn"), word("wallet.entry-voided"));
+  if (entry.held) return element("span", { class: "pill amber" }, icon("clock"), word("wallet.entry-held"));
   if (entry.outcome === "denied") return element("span", { class: "pill no" }, icon("refused"), word("wallet.entry-denied"));
   const key = ["check-in", "offline"].includes(entry.kind) ? "wallet.entry-granted" : `wallet.entry-${entry.kind}`;
   return element("span", { class: `pill ${entry.outcome === "granted" ? "ok" : ""}` }, icon(ICON[entry.outcome] ?? "list"), word(has(key) ? key : "wallet.entry-other"));
@@ -111,6 +112,7 @@ function facts(entry) {
     const until = resets ? word("wallet.resets", { date: dateOf(resets) }) : word("wallet.resets-never");
     rows.push([word("wallet.entry-counted"), `${said(name)} · ${word("wallet.units", { units })} · ${period} · ${until}`]);
   }
+  if (entry.held) rows.push([word("wallet.entry-how"), word("wallet.entry-held-more")]);
   if (entry.kind === "offline") rows.push([word("wallet.entry-how"), word("wallet.entry-offline")]);
   rows.push([word("wallet.entry-id"), entry.id]);
   return rows;
