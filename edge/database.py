@@ -123,6 +123,19 @@ class Database:
         self._engine.dispose()
 
 
+def absent_file(url: str) -> Path | None:
+    """Return the file that an SQLite address names and that is not there; None where it is, and for PostgreSQL.
+
+    Opening makes a file: a command that works on what is there asks first, so that a slip in a name makes no empty
+    register beside the real one.
+    """
+    address = make_url(url)
+    if not address.drivername.startswith("sqlite") or not address.database:
+        return None
+    file = Path(address.database)
+    return None if file.exists() else file
+
+
 def revisions(migrations: Path) -> tuple[str, ...]:
     """Return the versions of a room's tables, oldest first, as its migrations' files tell them; ValueError for none.
 

@@ -51,7 +51,7 @@ def init(office: IssuerCli, /, *, root_keys: Path | None, as_json: bool) -> None
     Without --root-keys the root key lies beside the others, which is for development alone. Where YUNJU_SURFACES leaves
     the verifier to other servers, receipt and log keys are theirs: `python -m keys admit` takes them in.
     """
-    with office.issuer(roots=root_keys) as issuer:
+    with office.issuer(roots=root_keys, make=True) as issuer:
         made, publication = set_up(issuer, office.now(), tuple(Purpose) if office.verifies() else ISSUING)
     keys = [{"purpose": key.purpose.value, "kid": key.kid} for key in made]
     lines = [f"made the {key['purpose']} key {key['kid']}" for key in keys] or ["all keys are there"]

@@ -9,9 +9,9 @@ from typing import Final
 from flask import Flask
 
 from cards.programme.load import ProgrammeError
-from edge.database import UnusableDatabase
+from edge.database import UnusableDatabase, absent_file
 from edge.log import configure_logging
-from edge.settings import SettingsError, load_settings
+from edge.settings import Settings, SettingsError, load_settings
 from keys.files import StoreError
 from ledger.values import LedgerError
 from verifier.trust.published import Untrusted
@@ -26,7 +26,7 @@ _HINTS: Final[tuple[tuple[type[Exception], str], ...]] = (
     (StoreError, "`python -m issuer init` makes the keys that are missing"),
     (ProgrammeError, "correct the programme's file, or unset YUNJU_PROGRAMME"),
     (LedgerError, "see docs/operations.md"),
-    (UnusableDatabase, "the README lists the settings"),
+    (UnusableDatabase, "`python -m issuer init` makes what is missing; the README lists the settings"),
 )
 
 
@@ -35,12 +35,24 @@ def start(environ: Mapping[str, str]) -> Flask:
     try:
         settings = load_settings(environ)
         configure_logging(settings.log_level, access=settings.access_log)
+        _refuse_mistyped(settings)
         return create_application(settings)
     except Exception as error:
         if (hint := _hint(error)) is None:
             raise
         sys.stderr.write(f"error: {error}\nhint: {hint}\n")
         raise SystemExit(BOOT_ERROR) from error
+
+
+def _refuse_mistyped(settings: Settings) -> None:
+    """Raise UnusableDatabase where a store that should be there is not: a slip in a name makes no new one."""
+    if not settings.var.is_dir():
+        raise UnusableDatabase(f"there is no folder {settings.var}: YUNJU_VAR may be mistyped")
+    if settings.serves("issuer") and (absent := absent_file(settings.register_url)) is not None:
+        raise UnusableDatabase(
+            f"there is no register at {absent}: YUNJU_VAR or YUNJU_REGISTER_URL may be mistyped; "
+            "`python -m issuer init` makes a new one"
+        )
 
 
 def _hint(error: Exception) -> str | None:

@@ -19,7 +19,7 @@ from cards.programme.load import ProgrammeError, load_programme
 from cards.programme.types import Programme
 from edge.cli import Refusal
 from edge.clock import Clock
-from edge.database import UnusableDatabase
+from edge.database import UnusableDatabase, absent_file
 from edge.settings import Settings, load_settings
 
 RIGHT: Final = click.Choice([right.value for right in Right if right not in PEOPLE_ONLY])
@@ -46,7 +46,11 @@ class AccountsCli:
 
     @contextmanager
     def store(self) -> Iterator[AccountStore]:
-        """Open the store that YUNJU_ACCOUNTS_URL names."""
+        """Open the store that YUNJU_ACCOUNTS_URL names; a refusal where not even its folder is there."""
+        absent = absent_file(self.settings.accounts_url)
+        if absent is not None and not absent.parent.is_dir():
+            hint = f"YUNJU_VAR may be mistyped; on a new machine `mkdir -m 700 {absent.parent}` first"
+            raise Refusal(f"there is no folder {absent.parent}", hint)
         try:
             store = AccountStore.open(self.settings.accounts_url)
         except UnusableDatabase as error:

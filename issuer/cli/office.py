@@ -17,7 +17,7 @@ from sqlalchemy.exc import OperationalError
 from cards.programme.load import ProgrammeError
 from edge.cli import Refusal
 from edge.clock import Clock
-from edge.database import UnusableDatabase
+from edge.database import UnusableDatabase, absent_file
 from edge.sealing import Unsealable
 from edge.settings import load_settings
 from issuer.register.errors import RefusedError
@@ -51,10 +51,17 @@ class IssuerCli:
         return load_settings(os.environ).serves("verifier")
 
     @contextmanager
-    def issuer(self, *, roots: Path | None = None, publishes: bool = True) -> Iterator[Issuer]:
-        """Open the office that the settings describe, close it at the end, and turn its faults into refusals."""
+    def issuer(self, *, roots: Path | None = None, publishes: bool = True, make: bool = False) -> Iterator[Issuer]:
+        """Open the office that the settings describe, close it at the end, and turn its faults into refusals.
+
+        A register that is not there is refused unless `make`: a folder's name may be mistyped.
+        """
+        settings = load_settings(os.environ)
+        if not make and (absent := absent_file(settings.register_url)) is not None:
+            hint = "YUNJU_VAR or YUNJU_REGISTER_URL may be mistyped; `python -m issuer init` makes a new register"
+            raise Refusal(f"there is no register at {absent}", hint)
         try:
-            issuer = open_issuer(load_settings(os.environ), roots=roots)
+            issuer = open_issuer(settings, roots=roots)
             try:
                 yield issuer if publishes else issuer.quiet()
             finally:

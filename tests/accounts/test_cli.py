@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from click.testing import CliRunner
 
 from accounts.__main__ import main
 from accounts.cli.desk import AccountsCli
@@ -294,3 +295,12 @@ def test_a_supervisor_has_a_pin(run, right):
     assert run("operator", "pin", "0417", "--no-pin")[0] == 1
     assert run("operator", "add", "0418", "Wang", "--grant", "gym", "--no-pin")[0] == 0
     assert run("operator", "grant", "0418", "--grant", f"gym={right}")[0] == 1
+
+
+def test_a_mistyped_folder_makes_no_empty_accounts(tmp_path, monkeypatch):
+    """A folder that is not there is refused and not made."""
+    monkeypatch.setenv("YUNJU_VAR", str(tmp_path / "vra"))
+    done = CliRunner().invoke(main, ["person", "list"], obj=AccountsCli(FixedClock(NOON)))
+    assert done.exit_code == 1
+    assert "there is no folder" in done.stderr
+    assert not (tmp_path / "vra").exists()

@@ -260,3 +260,13 @@ def test_the_published_status_is_what_the_commands_said(line):
     line.run("card", "suspend", number)
     with IssuerCli(line.clock).issuer() as desk:
         assert published_status(desk, find_card(desk, number)).name == "SUSPENDED"
+
+
+def test_a_mistyped_folder_makes_no_empty_register(tmp_path, monkeypatch):
+    """Asked for holders in a folder that is not there: refused, and still not there; only `init` makes one."""
+    monkeypatch.setenv("YUNJU_VAR", str(tmp_path / "vra"))
+    done = CliRunner().invoke(main, ["holder", "list"], obj=IssuerCli(FixedClock(NOON)))
+    assert done.exit_code == 1
+    assert "there is no register at" in done.stderr
+    assert "init" in done.stderr
+    assert not (tmp_path / "vra").exists()

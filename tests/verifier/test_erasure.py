@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from accounts.rights import Right
 from cards.marks import Mark, MarkKind
 from edge.repeating import Repeating
 from ledger.bookings import BookingQuery
@@ -106,6 +107,20 @@ def test_a_holder_that_a_restored_copy_brings_back_is_erased_again(world, eraser
     assert sweep(world, eraser) == 1
     assert world.verifier.ledger.pseudonym(gone.claims.subject) is None
     assert len(noted(world)) == 2
+
+
+def test_an_ordered_erasure_takes_notes_along(world, eraser):
+    """What was written with a void of the holder's goes; another holder's stays."""
+    gone, stays = world.card("diamond"), world.card("gold")
+    gym, notes = world.device("gym", frozenset({Right.CHECK_IN, Right.VOID})), []
+    for card in (gone, stays):
+        entry = gym.outcome(card.shown(), "gym-visit")["id"]
+        made = gym.call("POST", f"/v1/check-ins/{entry}/void", {"reason": "other", "note": "住院，家属代述"})
+        notes.append(made.json["id"])
+    ordered(world, gone.claims.subject)
+    assert sweep(world, eraser) == 1
+    assert world.verifier.store.note(notes[0]) is None
+    assert world.verifier.store.note(notes[1]).endswith("家属代述")
 
 
 def test_a_holder_never_seen_here_is_noted_once(world, eraser):

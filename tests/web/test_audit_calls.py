@@ -14,6 +14,7 @@ from tests.web.auditing import NAME, PASSWORD, add_auditor, fill_log, wait_for_l
 from tests.web.site import BY, Site
 from verifier.api.audit import review_exports
 from verifier.api.audit.seats import AuditSlots
+from verifier.records.store import VerifierStore
 from web.app import create_application
 from web.audit.pages import PAGES
 from web.wording import load_wording
@@ -165,6 +166,23 @@ def test_a_name_is_told_by_right_with_a_purpose_and_the_asking_is_kept(auditor, 
     assert holder == answer.json["holder"]
     assert "投诉 12 号" in what
     assert "张小明" not in what
+
+
+def test_a_note_is_shown_to_an_auditor_with_the_right_and_the_reading_is_kept(auditor, names, site):
+    """A void's reason in words: by the right `names`, logged, and only what the entry was made with."""
+    used = site.counters.use(site.printed("gold"), "library-facilities", "library")["id"]
+    voided = site.counters.post(f"/v1/check-ins/{used}/void", {"reason": "other", "note": "家属代述，刷错了人"})
+    entry = voided.json["id"]
+    assert auditor.get(f"/v1/log/entries/{entry}/note").status_code == 403
+    assert names.get(f"/v1/log/entries/{entry}/note").json == {"state": "told", "note": "家属代述，刷错了人"}
+    assert accesses(site, "note")[0][0] == entry
+    assert names.get(f"/v1/log/entries/{used}/note").json["state"] == "none"
+    store = VerifierStore.open(site.settings.verifier_url, site.settings.secret())
+    store.erase_notes([entry])
+    assert names.get(f"/v1/log/entries/{entry}/note").json == {"state": "erased", "note": None}
+    store.keep_note(entry, "salt.别的话", site.clock.now())
+    assert names.get(f"/v1/log/entries/{entry}/note").json == {"state": "altered", "note": None}
+    store.close()
 
 
 @pytest.mark.parametrize("purpose", ["", "   ", "    x    ", "查一下", "x" * 201])

@@ -29,7 +29,9 @@ def the_log_as_before():
     ("environ", "said", "hint"),
     [
         ({"YUNJU_NONSENSE": "1"}, "no such setting", "README"),
-        ({}, "holds no root key", "python -m issuer init"),
+        ({}, "there is no register at", "python -m issuer init"),
+        ({"YUNJU_SURFACES": "verifier"}, "holds no root key", "python -m issuer init"),
+        ({"YUNJU_VAR": "/nowhere/var"}, "there is no folder /nowhere/var", "README"),
         ({"YUNJU_PROGRAMME": "/nowhere.toml"}, "/nowhere.toml", "YUNJU_PROGRAMME"),
     ],
 )

@@ -25,6 +25,7 @@ from ledger.leaf import LeafError, fields_of, leaf_hash
 from ledger.millis import from_millis
 from ledger.values import Entry
 from verifier.api.audit.names import add_names
+from verifier.api.audit.notes import add_notes
 from verifier.api.audit.readings import days_asked, log_problems
 from verifier.api.audit.reports import add_reports
 from verifier.api.audit.review_bodies import (
@@ -55,6 +56,7 @@ def review_blueprint(reviewing: Reviewing) -> Blueprint:
     _add_anomalies(found, reviewing)
     _add_reviews(found, reviewing)
     _add_entries(found, reviewing)
+    add_notes(found, reviewing)
     add_verifications(found, reviewing)
     add_exports(found, reviewing)
     add_reports(found, reviewing)

@@ -177,6 +177,17 @@ class NameSaid(msgspec.Struct, frozen=True):
     name: str | None
 
 
+class NoteSaid(msgspec.Struct, frozen=True):
+    """The free text of an entry; the reading is logged.
+
+    `told`; `none`: the entry has none; `erased`: the text's time is over, or its holder was erased; `altered`: what is
+    kept is not what the entry was made with, and is not shown.
+    """
+
+    state: Literal["told", "none", "erased", "altered"]
+    note: str | None
+
+
 class Asked(msgspec.Struct, frozen=True):
     """One asking for a name."""
 

@@ -19,6 +19,7 @@ function draw(found) {
       element("p", {}, outcomeMark(leaf, found.voided)),
       facts(factsOf(found))),
     proofPanel(found),
+    notePanel(leaf),
     namePanel(leaf),
     element("section", { class: "panel stack", "aria-labelledby": "raw" },
       element("h2", { id: "raw" }, word("audit-entry.raw")),
@@ -101,6 +102,31 @@ function namePanel(leaf) {
   return element("section", { class: "panel stack", "aria-labelledby": "name-heading" },
     element("h2", { id: "name-heading" }, word("audit-entry.name")), element("p", {}, word("audit-entry.name-why")), inside,
     element("p", {}, element("a", { href: "/audit/names" }, word("audit-entry.name-log"))));
+}
+
+// The free text of a void or an override: asked for by a button, since each reading is logged.
+function notePanel(leaf) {
+  if (!leaf.note) return null;
+  const told = element("p", { role: "status", id: "note-said" });
+  const shown = async (event) => {
+    event.currentTarget.disabled = true;
+    told.textContent = await noteSaid();
+  };
+  return element("section", { class: "panel stack", "aria-labelledby": "note-heading" },
+    element("h2", { id: "note-heading" }, word("audit-entry.note")), element("p", {}, word("audit-entry.note-why")),
+    config.names
+      ? element("p", {}, element("button", { class: "button", type: "button", id: "show-note", onclick: shown }, word("audit-entry.note-show")))
+      : element("p", { class: "second" }, word("audit-entry.note-no-right")),
+    told);
+}
+
+async function noteSaid() {
+  try {
+    const found = await ask("GET", `/v1/log/entries/${encodeURIComponent(config.entry)}/note`);
+    return word(`audit-entry.note-${found.state}`, { note: found.note });
+  } catch (error) {
+    return reasonOf(error);
+  }
 }
 
 const PURPOSE_LEAST = 5;

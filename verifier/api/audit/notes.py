@@ -1,0 +1,46 @@
+"""The free text behind an entry, as long as the text is kept: for auditors with the right `names`, each reading logged.
+
+The log holds a salted commitment alone. A text that does not open it is never shown as the entry's.
+"""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response
+
+from accounts.rights import Right
+from edge.encoding import b64u, digest
+from edge.http import answer
+from edge.openapi import describe
+from ledger.values import Entry
+from verifier.api.audit.review_bodies import NoteSaid
+from verifier.api.audit.reviewing import Reviewing
+
+KIND = "note"
+
+
+def add_notes(found: Blueprint, reviewing: Reviewing) -> None:
+    """Add GET /v1/log/entries/<id>/note."""
+
+    @found.get("/v1/log/entries/<entry_id>/note")
+    @describe(
+        summary="The free text of an entry (a void's, an override's), while it is kept; the reading is logged",
+        tag="audit",
+        answers={200: NoteSaid},
+        problems={"not-permitted", "not-found", "unavailable"},
+    )
+    def entry_note(entry_id: str) -> Response:
+        caller, entry, holder = reviewing.auditor_of(entry_id)
+        caller.require(Right.NAMES, entry.leaf.point)  # people write names into free text
+        reviewing.record(caller, KIND, entry.id, holder)
+        return answer(_said(reviewing, entry))
+
+
+def _said(reviewing: Reviewing, entry: Entry) -> NoteSaid:
+    if entry.leaf.note is None:
+        return NoteSaid("none", None)
+    opened = reviewing.verifier.store.note(entry.id)
+    if opened is None:
+        return NoteSaid("erased", None)
+    if b64u(digest(opened.encode())) != entry.leaf.note:
+        return NoteSaid("altered", None)
+    return NoteSaid("told", opened.partition(".")[2])
