@@ -5,14 +5,16 @@ A room hands in its Alembic folder; the version of its tables stands in `<room>_
 
 from __future__ import annotations
 
+import os
 import re
 import sqlite3
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from time import sleep
 from typing import Final
+from urllib.parse import quote
 
 import sqlalchemy as sa
 from flask import Flask, Response
@@ -26,6 +28,7 @@ from edge.problems import Problem
 BUSY_SECONDS: Final = 5
 _WAL_TRIES: Final = 100
 _NAMED_REVISION: Final = re.compile(r'^revision(?:: str)? = "([^"]+)"$', re.MULTILINE)
+_VERSION: Final = "_version"
 _MIGRATION_LOCK: Final = 0x59554E4A  # any constant of ours: PostgreSQL's advisory lock while tables change
 
 
@@ -150,7 +153,7 @@ def revisions(migrations: Path) -> tuple[str, ...]:
 
 def version_table(room: str) -> str:
     """Return the name of the table that says which migrations a room's tables have had."""
-    return f"{room}_version"
+    return f"{room}{_VERSION}"
 
 
 def _revision(connection: Connection, table: str) -> str | None:
@@ -175,7 +178,7 @@ def _engine(address: URL) -> Engine:
     if not address.drivername.startswith("sqlite"):
         return sa.create_engine(address, pool_pre_ping=True, isolation_level="READ COMMITTED")
     file = Path(str(address.database))
-    file.parent.mkdir(parents=True, exist_ok=True)
+    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     file.touch(mode=0o600)  # before SQLite would make it readable for others; its -wal and -shm take the same mode
     engine = sa.create_engine(address, connect_args={"timeout": BUSY_SECONDS})
     sa.event.listen(engine, "connect", _prepare_sqlite)
@@ -215,6 +218,40 @@ def _begin_sqlite(connection: Connection) -> None:
     # A writer asks for the lock at once: one that read first would fail, not wait, when another wrote meanwhile.
     writes = connection.get_execution_options().get("takes_lock", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def copy_sqlite(source: Path, target: Path) -> None:
+    """Copy an SQLite database while others use it, whole and as of one moment, for the copy's owner alone."""
+    os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    address = f"file:{quote(str(source))}?mode=ro"
+    with (
+        closing(sqlite3.connect(address, uri=True, timeout=BUSY_SECONDS)) as reading,
+        closing(sqlite3.connect(target)) as writing,
+    ):
+        reading.backup(writing)
+        writing.execute("PRAGMA journal_mode = DELETE")
+
+
+def sqlite_fault(path: Path) -> str | None:
+    """Return what SQLite finds wrong in a database that nobody uses; None when nothing is."""
+    try:
+        with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro&immutable=1", uri=True)) as reading:
+            found = str(reading.execute("PRAGMA integrity_check(1)").fetchone()[0])
+    except sqlite3.DatabaseError as error:
+        return str(error)
+    return None if found == "ok" else found
+
+
+def table_versions(path: Path) -> dict[str, str]:
+    """Return, by room, the version of the tables in an SQLite database that nobody uses."""
+    with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro&immutable=1", uri=True)) as reading:
+        tables = [str(name) for (name,) in reading.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        versions = {
+            name.removesuffix(_VERSION): reading.execute(f'SELECT version_num FROM "{name}"').fetchone()  # noqa: S608
+            for name in tables
+            if name.endswith(_VERSION)
+        }
+    return {room: str(row[0]) for room, row in versions.items() if row is not None}
 
 
 def answer_outages(app: Flask) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from ipaddress import ip_address
 from secrets import compare_digest
 
@@ -17,6 +18,16 @@ from edge.secret import Secret
 
 Check = Callable[[], str | None]
 """Looks at one thing the process needs: None when it serves, else what is wrong, in words fit for anyone to read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What a surface tells of itself: checks that must hold, warnings while it serves, figures read when asked."""
+
+    checks: Mapping[str, Check]
+    warnings: Mapping[str, Check]
+    figures: Sequence[Figures]
+
 
 _FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Real-IP", "Via")
 _errors = logging.getLogger("yunju.error")

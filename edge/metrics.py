@@ -37,6 +37,13 @@ def count_unlogged_refusal() -> None:
     _UNLOGGED.inc()
 
 
+_DECISIONS = Counter(
+    "yunju_check_in_decisions",
+    "Check-ins that were decided and logged, replays of a first answer left out.",
+    ("outcome", "reason"),
+)
+
+
 @cache
 def _requests_of(method: str, route: str, status: int) -> Histogram:
     return _REQUESTS.labels(method, route, str(status))
@@ -45,6 +52,11 @@ def _requests_of(method: str, route: str, status: int) -> Histogram:
 def observe_request(method: str, route: str, status: int, seconds: float) -> None:
     """Count one answered request; `route` is the matched rule, never the raw path."""
     _requests_of(method, route, status).observe(seconds)
+
+
+def count_decision(outcome: str, reason: str | None) -> None:
+    """Count one logged decision; both are of closed sets (docs/reasons.md)."""
+    _DECISIONS.labels(outcome, reason or "").inc()
 
 
 def exposition(figures: Sequence[Figures] = ()) -> bytes:

@@ -67,7 +67,7 @@ class WorkPlace:
     @contextmanager
     def alone(self) -> Iterator[None]:
         """Be the one working process of this folder until the block ends; WorkingElsewhere when another one is."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         handle = os.open(self.folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             try:

@@ -32,7 +32,7 @@ def open_ledger(
     if url.startswith(_SQLITE) and url != _SQLITE:
         path = Path(url.removeprefix(_SQLITE))
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as error:
             raise LedgerUnavailable(f"the ledger's folder cannot be made: {error.strerror}") from error
         return SqliteLedger(path, clock)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from edge.cli import main_group, run
+from ops.keeping import backup, restore
 from ops.run import run as serve
 from ops.work import work
 
 
 @main_group("ops")
 def main() -> None:
-    """Run the system: the demonstration, the background work."""
+    """Run the system: the demonstration, the background work, backups and their restoring."""
 
 
+main.add_command(backup)
+main.add_command(restore)
 main.add_command(serve)
 main.add_command(work)
 

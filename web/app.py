@@ -12,9 +12,10 @@ from accounts.store import AccountStore
 from cards.programme.load import load_programme
 from cards.programme.types import Programme
 from cards.working_days import unannounced_year
+from edge.backupnote import backup_figures
 from edge.clock import Clock, SystemClock
 from edge.database import answer_outages
-from edge.health import Check, health_blueprint
+from edge.health import Health, health_blueprint
 from edge.http import create_frame
 from edge.limits import FORWARDING, Limiter
 from edge.openapi import openapi_blueprint
@@ -49,18 +50,23 @@ def create_application(settings: Settings, clock: Clock | None = None) -> Flask:
     )
     staff = StaffFrame(settings, programme, authenticate)
     staff.install(app)
-    checks = _add_surfaces(app, settings, staff, clock)
+    told = _add_surfaces(app, settings, staff, clock)
     work = WorkPlace(settings.var)
     app.register_blueprint(accounts_blueprint(authenticate, root=pinned_root(root_file(settings))))
     app.register_blueprint(
         health_blueprint(
-            checks,
+            told.checks,
             warnings={
                 "work": lambda: complaint(work.read(), clock.now()),
                 "calendar": lambda: calendar_complaint(programme, clock.now()),
                 "proxies": FORWARDING.complaint,
+                **told.warnings,
             },
-            figures=[lambda: work_figures(work.read(), clock.now())],
+            figures=[
+                lambda: work_figures(work.read(), clock.now()),
+                lambda: backup_figures(settings.var),
+                *told.figures,
+            ],
             metrics_token=settings.metrics_token,
         )
     )
@@ -84,20 +90,20 @@ def points_of_departments(programme: Programme) -> dict[str, frozenset[str]]:
     }
 
 
-def _add_surfaces(app: Flask, settings: Settings, staff: StaffFrame, clock: Clock) -> dict[str, Check]:
-    """Add the surfaces that are switched on, importing no other; return their readiness checks."""
+def _add_surfaces(app: Flask, settings: Settings, staff: StaffFrame, clock: Clock) -> Health:
+    """Add the surfaces that are switched on, importing no other; return what is told of their health."""
     authenticate, register = staff.authenticate, None
     if settings.serves("issuer"):
         from web.surfaces.issuer import add_issuer  # noqa: PLC0415 - a counter server loads no code of the issuer
 
         register = add_issuer(app, settings, staff, clock)
     if not settings.serves("verifier"):
-        return {}
+        return Health({}, {}, [])
     from web.surfaces.verifier import add_verifier  # noqa: PLC0415 - an issuer's server loads no code of the verifier
 
-    verifier, checks = add_verifier(app, settings, authenticate, clock, register)
+    verifier, told = add_verifier(app, settings, authenticate, clock, register)
     if settings.serves("audit"):
         from web.surfaces.audit import add_audit  # noqa: PLC0415 - as above
 
         add_audit(app, settings, verifier, staff, None if register is None else register.name_of)
-    return dict(checks)
+    return told

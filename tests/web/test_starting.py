@@ -32,7 +32,7 @@ def the_log_as_before():
         ({}, "there is no register at", "python -m issuer init"),
         ({"YUNJU_SURFACES": "verifier"}, "holds no root key", "python -m issuer init"),
         ({"YUNJU_VAR": "/nowhere/var"}, "there is no folder /nowhere/var", "README"),
-        ({"YUNJU_PROGRAMME": "/nowhere.toml"}, "/nowhere.toml", "YUNJU_PROGRAMME"),
+        ({"YUNJU_SURFACES": "verifier", "YUNJU_PROGRAMME": "/nowhere.toml"}, "/nowhere.toml", "YUNJU_PROGRAMME"),
     ],
 )
 def test_what_is_wrong_is_said_in_two_lines(tmp_path, capsys, environ, said, hint):

@@ -11,6 +11,7 @@ from accounts.rights import Right
 from edge.http import answer, idempotency_key, read_body, request_instant
 from edge.instants import rfc3339
 from edge.limits import RateLimit
+from edge.metrics import count_decision
 from edge.openapi import describe
 from ledger.bookings import Booking
 from ledger.values import Outcome
@@ -68,6 +69,8 @@ def add_check_ins(found: Blueprint, verifier: Verifier, asking: Asking, limit: R
         judged = verifier.desk.check_in(intent, at, early=early)
         if intent.matter and judged.outcome.granted:
             verifier.matters.see(judged.outcome.entry)
+        if not judged.outcome.replayed:
+            count_decision("granted" if judged.outcome.granted else "denied", judged.outcome.reason)
         return answer(verifier.answering.check_in(judged, at), 201)
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 
 from flask import Blueprint
+from prometheus_client.core import GaugeMetricFamily, Metric
+from sqlalchemy.exc import OperationalError
 
 from accounts.http import Authenticator
+from audit.tree.gauges import log_figures
 from edge.clock import Clock
 from ledger.values import LedgerError
 from verifier.api.asking import Asking
@@ -28,6 +32,7 @@ from verifier.api.requests import add_requests, add_wallet_requests
 from verifier.api.statement import add_department_statements, add_statements
 from verifier.api.wallet import WalletCalls, add_wallet, add_wallet_usage
 from verifier.service import Verifier
+from verifier.trust.ages import ageing, document_figures, expired
 from verifier.trust.published import Untrusted
 
 LOOKS_A_SECOND, LOOKS_AT_ONCE = 1.0, 60
@@ -96,6 +101,27 @@ def readiness(verifier: Verifier, clock: Clock) -> Mapping[str, Callable[[], str
             return str(error)
         if verifier.answering.receipt_kid not in {key.kid for key in bundle.keys}:
             return "the trust bundle lacks this server's receipt key: offer it to the issuer (python -m keys offer)"
-        return verifier.published.fault
+        return verifier.published.fault or expired(verifier.published.current(clock.now()), clock.now())
 
     return {"ledger": ledger, "documents": documents}
+
+
+def concerns(verifier: Verifier, clock: Clock) -> Mapping[str, Callable[[], str | None]]:
+    """Return what a monitor is to be warned of while this verifier still serves: documents that grow old."""
+
+    def documents() -> str | None:
+        try:
+            return ageing(verifier.published.current(clock.now()), clock.now())
+        except Untrusted:
+            return None  # the check says so
+
+    return {"documents": documents}
+
+
+def figures(verifier: Verifier, clock: Clock) -> Iterable[Metric]:
+    """Return what a monitor reads of this verifier: its documents' ages, its log, the records that wait."""
+    held = GaugeMetricFamily("yunju_offline_records_held", "Offline records that wait for a supervisor.")
+    with suppress(OperationalError):
+        held.add_metric((), verifier.store.offline.count_held())
+    documents = document_figures(lambda: verifier.published.current(clock.now()))
+    return [*documents, *([] if verifier.log is None else log_figures(verifier.log)), held]

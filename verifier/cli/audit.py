@@ -28,6 +28,7 @@ from audit.tree.tiles import CHECKPOINT, WIDTH, FolderSource, TileError, TileSou
 from cards.programme.types import Programme
 from edge.cli import Refusal, emit, json_option, progress
 from edge.instants import InstantError, parse_rfc3339, rfc3339
+from edge.private import make_private
 from edge.repeating import Repeating
 from edge.settings import Settings
 from keys.entry_proof import EntryProof, Unproved
@@ -147,13 +148,13 @@ def export(settings: Settings, /, form: str, output: Path, as_json: bool, **filt
         programme = read_programme(settings.programme)
         log, wanted = _exported(settings, programme), _filter(filters)
         if form == "jsonl":
-            with output.open("wb") as file:
+            with make_private(output).open("wb") as file:
                 count = write_lines(_with_progress(json_lines(log, wanted), log.size), file)
         elif form == "csv":
-            with output.open("w", encoding="utf-8", newline="") as text:
+            with make_private(output).open("w", encoding="utf-8", newline="") as text:
                 count = write_csv(log, wanted, text, programme.zone)
         else:
-            count = write_xlsx(log, wanted, output, programme.zone)
+            count = write_xlsx(log, wanted, make_private(output), programme.zone)
     said = {"file": str(output), "entries": count, "size": log.size}
     emit(said, as_json, f"{count} of {log.size} entries written to {output}")
 

@@ -23,6 +23,7 @@ from audit.tree.sequencing import log_reader, log_signers, open_home
 from audit.tree.tiles import TileError
 from cards.programme.types import Programme
 from edge.cli import Refusal, emit, json_option, progress
+from edge.private import make_private
 from edge.settings import Settings
 from keys.files import StoreError
 from keys.notes import NoteError, open_checkpoint
@@ -49,7 +50,7 @@ def report(settings: Settings, /, month: str, department: str | None, out: Path,
         if department is not None and department not in programme.departments:
             raise Refusal(f"no department {department}", f"one of {', '.join(sorted(programme.departments))}")
         made = _made(settings, programme, month, department)
-        out.write_bytes(report_pdf(made, programme, cast("Language", options["lang"])))
+        make_private(out).write_bytes(report_pdf(made, programme, cast("Language", options["lang"])))
     said = {"file": str(out), "month": month, "department": department, "entries": made.size}
     emit(said, options["as_json"], f"{out}: {month}, from a log of {made.size} entries")
 

@@ -134,6 +134,12 @@ class OfflineStore:
             found = connection.execute(sa.select(sa.func.max(RECORDS.c.seq)).where(RECORDS.c.device == device)).scalar()
         return int(found or 0)
 
+    def count_held(self) -> int:
+        """Return how many records wait for a supervisor."""
+        held = sa.select(sa.func.count()).select_from(RECORDS).where(RECORDS.c.state == HELD)
+        with self._database.read() as connection:
+            return connection.execute(held).scalar() or 0
+
     def held(self, places: Mapping[str, Collection[str]] | None, most: int = 200) -> tuple[Kept, ...]:
         """Return records that wait, the oldest first: of all, or of these services at these points."""
         wanted = sa.select(RECORDS).where(RECORDS.c.state == HELD).order_by(RECORDS.c.received_at, RECORDS.c.seq)

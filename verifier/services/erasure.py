@@ -22,7 +22,7 @@ from ledger.paging import every_entry
 from ledger.values import Query
 from verifier.records.store import NOTE_LIFE, Access, VerifierStore
 from verifier.services.bookings.service import BookingService
-from verifier.trust.published import Documents, Untrusted
+from verifier.trust.published import Documents
 
 EVERY: Final = timedelta(minutes=1)
 ERASED: Final = "erasure"
@@ -83,4 +83,4 @@ def erasing(eraser: Eraser, documents: Callable[[datetime], Documents], clock: C
         at = clock.now()
         return eraser.sweep(documents(at), at)
 
-    return Job("erasure", EVERY.total_seconds(), once, plain=(Untrusted,))
+    return Job("erasure", EVERY.total_seconds(), once)

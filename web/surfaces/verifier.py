@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import atexit
-from collections.abc import Mapping
 from dataclasses import replace
 
 from flask import Flask
 
 from accounts.http import Authenticator
 from edge.clock import Clock
-from edge.health import Check
+from edge.health import Health
 from edge.settings import Settings
 from verifier.api.surface import blueprint as verifier_blueprint
-from verifier.api.surface import readiness
+from verifier.api.surface import concerns, figures, readiness
 from verifier.service import Verifier, open_verifier
 from verifier.trust.issuer_relay import IssuerRelay
 from verifier.trust.photos import PhotoRelay
@@ -26,15 +25,16 @@ def add_verifier(
     authenticate: Authenticator,
     clock: Clock,
     register: Register | None,
-) -> tuple[Verifier, Mapping[str, Check]]:
-    """Add the verifier's calls; return the verifier and its readiness checks.
+) -> tuple[Verifier, Health]:
+    """Add the verifier's calls; return the verifier and what is told of its health.
 
     What only a register knows is asked of the one on this host, else of an issuer elsewhere, else of nobody.
     """
     verifier = _with_register(open_verifier(settings, clock), settings, register)
     atexit.register(verifier.close)
     app.register_blueprint(verifier_blueprint(verifier, authenticate))
-    return verifier, readiness(verifier, clock)
+    told = Health(readiness(verifier, clock), concerns(verifier, clock), [lambda: figures(verifier, clock)])
+    return verifier, told
 
 
 def _with_register(verifier: Verifier, settings: Settings, register: Register | None) -> Verifier:

@@ -1,0 +1,43 @@
+"""When the last backup was made: a small note in YUNJU_VAR, for the monitor and for `python -m ops doctor`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from prometheus_client.core import GaugeMetricFamily, Metric
+
+FILE: Final = "backup.json"
+
+
+class BackupNote(msgspec.Struct, frozen=True):
+    """The last backup that was made and read back: when (epoch seconds), and in which folder."""
+
+    at: int
+    folder: str
+
+
+def write_note(var: Path, note: BackupNote) -> None:
+    """Put the note in the place of the last one."""
+    draft = var / f".{FILE}.draft"
+    draft.write_bytes(msgspec.json.encode(note))
+    draft.chmod(0o600)
+    draft.replace(var / FILE)
+
+
+def read_note(var: Path) -> BackupNote | None:
+    """Return the note; None where no backup was made."""
+    try:
+        return msgspec.json.decode((var / FILE).read_bytes(), type=BackupNote)
+    except (OSError, msgspec.DecodeError):
+        return None
+
+
+def backup_figures(var: Path) -> Iterator[Metric]:
+    """Yield when the last backup was made, 0 for never."""
+    note = read_note(var)
+    family = GaugeMetricFamily("yunju_backup_timestamp_seconds", "When the last backup was made and read back.")
+    family.add_metric((), 0 if note is None else note.at)
+    yield family

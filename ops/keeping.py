@@ -1,0 +1,109 @@
+"""The two commands of `python -m ops` that keep data: backup and restore."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import click
+
+from cards.programme.load import ProgrammeError
+from edge.cli import Refusal, emit, json_option
+from edge.clock import SystemClock
+from edge.instants import from_epoch, rfc3339
+from edge.settings import load_settings
+from ops.backup import check_backup, make_backup
+from ops.manifest import SEALED, BackupError, Manifest
+from ops.restore import restore as restore_backup
+
+CLOCK: Final = SystemClock()
+SHORTEST: Final = 16
+_FOLDER: Final = click.Path(file_okay=False, path_type=Path)
+_SEAL: Final = click.option(
+    "--seal-with",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A file with the passphrase of the sealed keys, 16 characters or more. Keep it apart from the backups.",
+)
+
+
+@click.command()
+@click.argument("folder", type=_FOLDER)
+@_SEAL
+@click.option("--without-keys", is_flag=True, help="Leave keys and secrets out: they are kept in another way.")
+@click.option("--check", is_flag=True, help="Make none: read the backup FOLDER and hold each part to its manifest.")
+@json_option
+def backup(folder: Path, *, seal_with: Path | None, without_keys: bool, check: bool, as_json: bool) -> None:
+    """Make a backup of this machine in a new folder below FOLDER, while the service runs, and read it back.
+
+    Ledger, register, accounts, the verifier's store, the log, documents and attachments; keys and secrets sealed apart
+    in one file. All files are their owner's alone. What did not change since the last backup there is linked to it.
+    """
+    settings = load_settings(os.environ)
+    with _refusals():
+        if check:
+            _tell(folder, check_backup(folder), as_json=as_json)
+            return
+        if not settings.var.is_dir():
+            raise BackupError(f"there is no folder {settings.var}", "YUNJU_VAR may be mistyped")
+        if (seal_with is None) != without_keys:
+            raise click.UsageError("give either --seal-with FILE or --without-keys")
+        made, manifest = make_backup(settings, folder, _passphrase(seal_with), CLOCK.now())
+    _tell(made, manifest, as_json=as_json)
+
+
+@click.command()
+@click.argument("folder", type=_FOLDER)
+@_SEAL
+@json_option
+def restore(folder: Path, *, seal_with: Path | None, as_json: bool) -> None:
+    """Restore the backup FOLDER onto an empty machine, by the settings here. Nothing that is there is replaced.
+
+    Afterwards start the services: the log's witnesses then tell whether the log had grown beyond the backup.
+    """
+    with _refusals():
+        manifest = restore_backup(load_settings(os.environ), folder, _passphrase(seal_with))
+    _tell(folder, manifest, as_json=as_json)
+
+
+def _tell(folder: Path, manifest: Manifest, *, as_json: bool) -> None:
+    sealed = (folder / SEALED).exists()
+    size = sum(one.size for one in manifest.files)
+    lines = [f"{folder}: {len(manifest.files)} files, {size} bytes, of {rfc3339(from_epoch(manifest.made_at))}"]
+    lines.append("keys and secrets are sealed in it" if sealed else "no keys and no secrets are in it")
+    lines += [f"the {name} lies on a server: back it up there, at the same time" for name in manifest.elsewhere]
+    told = {
+        "folder": str(folder),
+        "files": len(manifest.files),
+        "bytes": size,
+        "made_at": rfc3339(from_epoch(manifest.made_at)),
+        "log_size": manifest.log_size,
+        "sealed": sealed,
+        "elsewhere": list(manifest.elsewhere),
+    }
+    emit(told, as_json, "\n".join(lines))
+
+
+def _passphrase(path: Path | None) -> bytes | None:
+    if path is None:
+        return None
+    if path.stat().st_mode & 0o077:
+        raise BackupError(f"{path} can be read by others", f"chmod 600 {path}")
+    found = path.read_bytes().strip()
+    if len(found) < SHORTEST:
+        raise BackupError(f"{path} holds fewer than {SHORTEST} characters", "take a longer passphrase")
+    return found
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    try:
+        yield
+    except BackupError as error:
+        raise Refusal(str(error), error.hint) from None
+    except ProgrammeError as error:
+        raise Refusal(str(error), "YUNJU_PROGRAMME names the programme's file") from None
+    except OSError as error:
+        raise Refusal(f"{error.filename}: {error.strerror}", "see that the folder is there and has room") from None

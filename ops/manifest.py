@@ -1,0 +1,134 @@
+"""What a backup says of itself: where each file came from, its hash, the versions of the tables, the log's size.
+
+Keys and secrets are no files of the backup: they lie sealed apart in one file, opened by a passphrase alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import tarfile
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
+
+from edge.settings import Settings
+
+FORMAT: Final = "yunju-backup"
+VERSION: Final = 1
+MANIFEST: Final = "manifest.json"
+SEALED: Final = "keys.sealed"
+_MAGIC: Final = b"yunju-keys-1\n"
+_SALT_BYTES: Final = 16
+_NONCE_BYTES: Final = 12
+_SCRYPT_COST: Final = 2**15
+SQLITE: Final = "sqlite:///"
+
+
+class BackupError(Exception):
+    """A backup cannot be made, read or restored; `hint` names the remedy."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class BackedUp(msgspec.Struct, frozen=True):
+    """One file: the root that it lies under, its path there, size, SHA-256 (hex), and whether it is a database."""
+
+    root: str
+    path: str
+    size: int
+    sha256: str
+    database: bool = False
+
+
+class Manifest(msgspec.Struct, frozen=True):
+    """Everything that a restore must know. `tables`: by file name of a database, its rooms' versions."""
+
+    format: str
+    version: int
+    made_at: int
+    issuer: str
+    files: tuple[BackedUp, ...]
+    tables: Mapping[str, Mapping[str, str]]
+    log_size: int | None
+    elsewhere: tuple[str, ...]
+
+
+def roots(settings: Settings) -> dict[str, Path]:
+    """Return the folders that a backup holds, by name: YUNJU_VAR, and what other settings place outside of it."""
+    found = {"var": settings.var}
+    for name in ("log", "published", "attachments"):
+        if not _within(getattr(settings, name), settings.var):
+            found[name] = getattr(settings, name)
+    if not _within(settings.log_checkpoint, settings.var):
+        found["log_checkpoint"] = settings.log_checkpoint.parent
+    for name in ("ledger", "register", "accounts", "verifier"):
+        file = database_file(getattr(settings, f"{name}_url"))
+        if file is not None and not _within(file, settings.var):
+            found[name] = file.parent
+    return found
+
+
+def database_file(url: str) -> Path | None:
+    """Return the file of an SQLite address; None for a server's."""
+    return Path(url.removeprefix(SQLITE)) if url.startswith(SQLITE) else None
+
+
+def secrets_of(settings: Settings) -> tuple[Path, ...]:
+    """Return what is sealed apart: the keys' folder, the server's secret, the token for the issuer."""
+    return settings.keys, settings.secret_file, settings.issuer_token_file
+
+
+def _within(path: Path, folder: Path) -> bool:
+    return path.resolve().is_relative_to(folder.resolve())
+
+
+def sha256_of(path: Path) -> str:
+    """Return a file's SHA-256 in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def seal(paths: Iterable[Path], passphrase: bytes) -> bytes:
+    """Return files and folders as one sealed block; each is named by its place among `paths`, not by its own path."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        for number, path in enumerate(paths):
+            if path.exists():
+                archive.add(path, arcname=str(number), recursive=True)
+    salt, nonce = os.urandom(_SALT_BYTES), os.urandom(_NONCE_BYTES)
+    sealed = AESGCM(_key(passphrase, salt)).encrypt(nonce, packed.getvalue(), _MAGIC)
+    return _MAGIC + salt + nonce + sealed
+
+
+def unseal(data: bytes, passphrase: bytes) -> Iterator[tuple[int, Path, bytes | None]]:
+    """Yield what was sealed: the number of its place, the path below that place, its bytes (None for a folder).
+
+    BackupError for another passphrase, or a block that was changed.
+    """
+    if not data.startswith(_MAGIC):
+        raise BackupError(f"{SEALED} is no sealed block of this format", "take the file of the backup itself")
+    salt, rest = data[len(_MAGIC) :][:_SALT_BYTES], data[len(_MAGIC) + _SALT_BYTES :]
+    try:
+        packed = AESGCM(_key(passphrase, salt)).decrypt(rest[:_NONCE_BYTES], rest[_NONCE_BYTES:], _MAGIC)
+    except InvalidTag:
+        raise BackupError("the keys do not open", "name the file of the passphrase they were sealed with") from None
+    with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
+        for member in archive:
+            number, _, below = member.name.partition("/")
+            if not number.isdigit() or ".." in below.split("/"):
+                raise BackupError("the sealed keys hold a name of another form", "take another backup")
+            content = archive.extractfile(member)
+            yield int(number), Path(below), None if content is None else content.read()
+
+
+def _key(passphrase: bytes, salt: bytes) -> bytes:
+    return Scrypt(salt=salt, length=32, n=_SCRYPT_COST, r=8, p=1).derive(passphrase)

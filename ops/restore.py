@@ -1,0 +1,90 @@
+"""`python -m ops restore BACKUP`: a backup onto an empty machine, held to its manifest before and to itself afterwards.
+
+Nothing that is there is ever replaced. What the log held beyond the backup is told by the witnesses, at the sequencer's
+next start: it signs nothing while a witness has seen more.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from edge.database import revisions
+from edge.private import make_private_folder
+from edge.settings import Settings
+from ops.backup import check_backup, log_agrees, write_private
+from ops.manifest import SEALED, BackupError, Manifest, roots, secrets_of, unseal
+
+_ROOT: Final = Path(__file__).resolve().parent.parent
+ROOMS: Final[Mapping[str, Path]] = {
+    "accounts": _ROOT / "accounts/migrations",
+    "audit": _ROOT / "audit/migrations",
+    "issuer": _ROOT / "issuer/register/migrations",
+    "verifier": _ROOT / "verifier/records/migrations",
+}
+"""Where each room's versions of its tables are told."""
+
+
+def restore(settings: Settings, backup: Path, passphrase: bytes | None) -> Manifest:
+    """Put a backup where the settings say, and hold it to itself; return what it held.
+
+    BackupError, with nothing written, for a damaged backup, one of a newer release, keys that do not open, or a place
+    that is not empty.
+    """
+    manifest = check_backup(backup)
+    _refuse_newer(manifest)
+    targets = roots(settings)
+    _refuse_taken(settings, manifest, targets)
+    sealed = _unsealed(backup, passphrase)
+    for one in manifest.files:
+        target = targets[one.root] / one.path
+        make_private_folder(target.parent)
+        shutil.copyfile(backup / one.root / one.path, target)
+        target.chmod(0o600)
+    for number, below, content in sealed:
+        _put(secrets_of(settings)[number] / below, content)
+    if not log_agrees(settings.log, settings.log_checkpoint):
+        raise BackupError("the restored tiles have another root than the checkpoint", "restore another backup")
+    return manifest
+
+
+def _refuse_newer(manifest: Manifest) -> None:
+    """Refuse tables that this release does not know: what wrote them may have meant what this one cannot read."""
+    for name, rooms in manifest.tables.items():
+        for room, version in rooms.items():
+            if room in ROOMS and version not in revisions(ROOMS[room]):
+                raise BackupError(
+                    f"{name} holds tables of a newer release ({room} {version})", "restore it with that release"
+                )
+
+
+def _refuse_taken(settings: Settings, manifest: Manifest, targets: Mapping[str, Path]) -> None:
+    missing = {one.root for one in manifest.files} - targets.keys()
+    if missing:
+        names = ", ".join(sorted(missing))
+        raise BackupError(
+            f"the backup holds {names} apart from YUNJU_VAR", "give the settings that the backed-up machine had"
+        )
+    taken = [targets[one.root] / one.path for one in manifest.files if (targets[one.root] / one.path).exists()]
+    taken += [path for path in secrets_of(settings) if path.exists()]
+    if taken:
+        raise BackupError(f"{taken[0]} is there already", "restore onto an empty folder: nothing is ever replaced")
+
+
+def _unsealed(backup: Path, passphrase: bytes | None) -> list[tuple[int, Path, bytes | None]]:
+    sealed = backup / SEALED
+    if not sealed.exists():
+        return []
+    if passphrase is None:
+        raise BackupError("the keys of this backup are sealed", "name the passphrase's file: --seal-with FILE")
+    return list(unseal(sealed.read_bytes(), passphrase))
+
+
+def _put(path: Path, content: bytes | None) -> None:
+    if content is None:
+        make_private_folder(path)
+        return
+    make_private_folder(path.parent)
+    write_private(path, content)

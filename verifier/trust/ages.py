@@ -1,0 +1,99 @@
+"""How old the signed documents are and when each ends: what readiness fails on, what it warns of, and the figures.
+
+A verifier with expired status lists refuses every card: such a server is not ready, however well it runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from prometheus_client.core import GaugeMetricFamily, Metric
+
+from cards.status import STATUS_GRACE
+from edge.instants import rfc3339
+from keys.bundle import RENEWAL_DUE
+from verifier.trust.published import Documents, Untrusted
+
+KEY_ENDS_SOON: Final = timedelta(days=14)
+"""A key of the bundle that ends so soon without a successor of its purpose is told of."""
+PUBLISH: Final = "run `python -m issuer publish` at the issuer, and see that `python -m ops work` runs"
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentAge:
+    """A signed document: when it was issued, from when on a newer one is due, and when it ends."""
+
+    name: str
+    issued_at: datetime
+    due_at: datetime
+    expires_at: datetime
+
+
+def ages(documents: Documents) -> tuple[DocumentAge, ...]:
+    """Return every document that a verifier goes by: the bundle, each status list, the marks where there are any."""
+    bundle = documents.bundle
+    found = [DocumentAge("trust-bundle", bundle.issued_at, bundle.issued_at + RENEWAL_DUE, bundle.expires_at)]
+    for uri in bundle.status_lists:
+        held = documents.lists.get(uri)
+        if held is not None:
+            name, due_at = f"status-list-{uri.rpartition('/')[2]}", held.issued_at + held.ttl + STATUS_GRACE
+            found.append(DocumentAge(name, held.issued_at, due_at, held.expires_at))
+    if documents.marks is not None:
+        marks = documents.marks
+        half = (marks.expires_at - marks.issued_at) / 2
+        found.append(DocumentAge("holder-marks", marks.issued_at, marks.issued_at + half, marks.expires_at))
+    return tuple(found)
+
+
+def expired(documents: Documents, at: datetime) -> str | None:
+    """Return what is over or missing at `at`, with the remedy; None when every document holds."""
+    missing = [uri for uri in documents.bundle.status_lists if documents.lists.get(uri) is None]
+    if missing:
+        return f"no status list holds for {', '.join(missing)}: {PUBLISH}"
+    over = [f"{one.name} since {rfc3339(one.expires_at)}" for one in ages(documents) if at >= one.expires_at]
+    return f"expired: {', '.join(over)}: {PUBLISH}" if over else None
+
+
+def ageing(documents: Documents, at: datetime) -> str | None:
+    """Return what a newer document is due for, and keys that end without a successor; None when nothing is."""
+    due = [one.name for one in ages(documents) if one.due_at < at < one.expires_at]
+    told = [f"a newer one is due of {', '.join(due)}: {PUBLISH}"] if due else []
+    ends = ((purpose, end) for purpose, end in key_ends(documents) if end - at < KEY_ENDS_SOON)
+    ending = [f"the {purpose} key on {rfc3339(end)[:10]}" for purpose, end in ends]
+    told += [f"without a successor ends {', '.join(ending)}: run `python -m keys rotate`"] if ending else []
+    return "; ".join(told) or None
+
+
+def key_ends(documents: Documents) -> Iterator[tuple[str, datetime]]:
+    """Yield, by purpose, when the last of its keys in the bundle ends."""
+    last: dict[str, datetime] = {}
+    for key in documents.bundle.keys:
+        purpose = key.purpose.value
+        last[purpose] = max(last.get(purpose, key.not_after), key.not_after)
+    yield from sorted(last.items())
+
+
+def document_figures(current: Callable[[], Documents]) -> Iterable[Metric]:
+    """Return when each document was issued and ends, and when each purpose's last key ends; empty without documents."""
+    issued = GaugeMetricFamily(
+        "yunju_document_issued_timestamp_seconds", "When a signed document was issued.", labels=("document",)
+    )
+    ends = GaugeMetricFamily(
+        "yunju_document_expires_timestamp_seconds", "When a signed document ends.", labels=("document",)
+    )
+    keys = GaugeMetricFamily(
+        "yunju_key_expires_timestamp_seconds", "When the last key of a purpose ends.", labels=("purpose",)
+    )
+    try:
+        documents = current()
+    except Untrusted:
+        return [issued, ends, keys]
+    for one in ages(documents):
+        issued.add_metric((one.name,), one.issued_at.timestamp())
+        ends.add_metric((one.name,), one.expires_at.timestamp())
+    for purpose, end in key_ends(documents):
+        keys.add_metric((purpose,), end.timestamp())
+    return [issued, ends, keys]
