@@ -232,19 +232,25 @@ def copy_sqlite(source: Path, target: Path) -> None:
         writing.execute("PRAGMA journal_mode = DELETE")
 
 
-def sqlite_fault(path: Path) -> str | None:
-    """Return what SQLite finds wrong in a database that nobody uses; None when nothing is."""
+def sqlite_fault(path: Path, *, used: bool = False) -> str | None:
+    """Return what SQLite finds wrong in a database; None when nothing is.
+
+    `used`: others may use it meanwhile; then its structure alone is looked at, which takes no time that matters.
+    """
+    kind, check = ("", "PRAGMA quick_check(1)") if used else ("&immutable=1", "PRAGMA integrity_check(1)")
     try:
-        with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro&immutable=1", uri=True)) as reading:
-            found = str(reading.execute("PRAGMA integrity_check(1)").fetchone()[0])
+        with closing(
+            sqlite3.connect(f"file:{quote(str(path))}?mode=ro{kind}", uri=True, timeout=BUSY_SECONDS)
+        ) as reading:
+            found = str(reading.execute(check).fetchone()[0])
     except sqlite3.DatabaseError as error:
         return str(error)
     return None if found == "ok" else found
 
 
 def table_versions(path: Path) -> dict[str, str]:
-    """Return, by room, the version of the tables in an SQLite database that nobody uses."""
-    with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro&immutable=1", uri=True)) as reading:
+    """Return, by room, the version of the tables in an SQLite database."""
+    with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=BUSY_SECONDS)) as reading:
         tables = [str(name) for (name,) in reading.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         versions = {
             name.removesuffix(_VERSION): reading.execute(f'SELECT version_num FROM "{name}"').fetchone()  # noqa: S608

@@ -96,6 +96,11 @@ def complaint(report: WorkReport | None, at: datetime) -> str | None:
     return f"background work is overdue: {', '.join(overdue)}" if overdue else None
 
 
+def is_alive(report: WorkReport | None, at: datetime) -> bool:
+    """Tell whether the working process gives signs of life, whatever its jobs meet."""
+    return report is not None and not report.stopped and to_epoch(at) - report.told_at <= SILENT.total_seconds()
+
+
 def _is_failing(job: JobReport, report: WorkReport, now: int) -> bool:
     well_at = job.well_at if job.well_at is not None else report.started_at
     return job.failing and now - well_at > min(job.every, 3600) + FAILING.total_seconds()
@@ -108,7 +113,7 @@ def _is_overdue(job: JobReport, report: WorkReport, now: int) -> bool:
 
 def work_figures(report: WorkReport | None, at: datetime) -> Iterator[Metric]:
     """Yield the figures of the background work: whether it is there, and each job's runs, faults and last times."""
-    here = report is not None and not report.stopped and to_epoch(at) - report.told_at <= SILENT.total_seconds()
+    here = is_alive(report, at)
     up = GaugeMetricFamily("yunju_work_up", "1 while the background work's process gives signs of life, else 0.")
     up.add_metric((), float(here))
     yield up
@@ -119,7 +124,7 @@ def work_figures(report: WorkReport | None, at: datetime) -> Iterator[Metric]:
         ("runs", "Runs of a job since the background work's process began.", "runs"),
         ("faults", "Failed runs of a job since the background work's process began.", "faults"),
     ):
-        family = GaugeMetricFamily(f"yunju_work_{name}", told, labels=("job",))
+        family = GaugeMetricFamily(f"yunju_work_{name}", told, labels=("task",))
         for job in report.jobs if report is not None else ():
             family.add_metric((job.name,), float(getattr(job, value) or 0))
         yield family

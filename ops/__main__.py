@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from edge.cli import main_group, run
+from ops.doctor import doctor
 from ops.keeping import backup, restore
 from ops.run import run as serve
 from ops.work import work
@@ -10,10 +11,11 @@ from ops.work import work
 
 @main_group("ops")
 def main() -> None:
-    """Run the system: the demonstration, the background work, backups and their restoring."""
+    """Run the system: the demonstration, the background work, what is wrong, backups."""
 
 
 main.add_command(backup)
+main.add_command(doctor)
 main.add_command(restore)
 main.add_command(serve)
 main.add_command(work)

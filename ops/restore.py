@@ -53,11 +53,16 @@ def restore(settings: Settings, backup: Path, passphrase: bytes | None) -> Manif
 def _refuse_newer(manifest: Manifest) -> None:
     """Refuse tables that this release does not know: what wrote them may have meant what this one cannot read."""
     for name, rooms in manifest.tables.items():
-        for room, version in rooms.items():
-            if room in ROOMS and version not in revisions(ROOMS[room]):
-                raise BackupError(
-                    f"{name} holds tables of a newer release ({room} {version})", "restore it with that release"
-                )
+        if (newer := newer_tables(rooms)) is not None:
+            raise BackupError(f"{name} holds tables of a newer release ({newer})", "restore it with that release")
+
+
+def newer_tables(versions: Mapping[str, str]) -> str | None:
+    """Return the room whose tables this release does not know, with their version; None when it knows all of them."""
+    for room, version in versions.items():
+        if room in ROOMS and version not in revisions(ROOMS[room]):
+            return f"{room} {version}"
+    return None
 
 
 def _refuse_taken(settings: Settings, manifest: Manifest, targets: Mapping[str, Path]) -> None:

@@ -21,7 +21,7 @@ from edge.instants import from_epoch, rfc3339, to_epoch
 from edge.log import configure_logging
 from edge.repeating import Job, JobReport, Repeating
 from edge.settings import Settings, load_settings
-from edge.workreport import WorkingElsewhere, WorkPlace, WorkReport, complaint
+from edge.workreport import WorkingElsewhere, WorkPlace, WorkReport, complaint, is_alive
 from keys.files import StoreError
 from ledger.values import LedgerError
 from ops.jobs import open_jobs
@@ -35,8 +35,9 @@ CLOCK: Final = SystemClock()
 @click.command()
 @click.option("--once", is_flag=True, help="Do each job once, say how it went, and end.")
 @click.option("--status", is_flag=True, help="Do nothing; tell what the working process reported last.")
+@click.option("--alive", is_flag=True, help="Do nothing; exit 1 when the working process gives no signs of life.")
 @json_option
-def work(*, once: bool, status: bool, as_json: bool) -> None:
+def work(*, once: bool, status: bool, alive: bool, as_json: bool) -> None:
     """Do the background work of the surfaces that are switched on, until stopped.
 
     Publishing, fetching documents, erasing, sweeping bookings, the usage log's checkpoints and its witnesses. One
@@ -44,6 +45,8 @@ def work(*, once: bool, status: bool, as_json: bool) -> None:
     """
     settings = load_settings(os.environ)
     place = WorkPlace(settings.var)
+    if alive:
+        raise SystemExit(0 if is_alive(place.read(), CLOCK.now()) else 1)
     if status:
         report = place.read()
         _tell(report, complaint(report, CLOCK.now()), as_json=as_json)

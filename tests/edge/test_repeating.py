@@ -149,7 +149,7 @@ def test_a_job_that_hangs_is_complained_of():
 def test_figures_tell_the_same():
     """Up or away, and each job's last times."""
     told = {
-        (sample.name, sample.labels.get("job")): sample.value
+        (sample.name, sample.labels.get("task")): sample.value
         for family in work_figures(a_report(), NOON)
         for sample in family.samples
     }

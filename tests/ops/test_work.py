@@ -84,7 +84,7 @@ def test_the_work_is_done_told_and_missed_when_it_is_away(machine):
         assert (ready.status, "warnings" in ready.json) == (200, False)
         told = machine.send("GET", "/metrics").body.decode()
         assert "yunju_work_up 1.0" in told
-        assert 'yunju_work_last_run_timestamp_seconds{job="log"}' in told
+        assert 'yunju_work_last_run_timestamp_seconds{task="log"}' in told
         assert f"process {worker.process.pid} does the background work" in command(machine, code=1).stderr
         assert json.loads(command(machine, "--status", "--json").stdout)["wrong"] is None
         assert "publish" in command(machine, "--once").stdout
