@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import urlsafe_b64decode
+from binascii import b2a_base64
 
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 _PADDING = {0: "", 2: "==", 3: "="}
 
 
@@ -14,7 +16,7 @@ class EncodingError(ValueError):
 
 def b64u(data: bytes) -> str:
     """Return base64url without padding."""
-    return urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+    return b2a_base64(data, newline=False).translate(_URL_SAFE).rstrip(b"=").decode("ascii")
 
 
 def unb64u(text: str) -> bytes:

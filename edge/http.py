@@ -20,6 +20,7 @@ from wsgiref.types import WSGIEnvironment
 import flask
 import msgspec
 from flask import current_app, g, request
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -42,6 +43,9 @@ PAGE_POLICY = (
 
 The one address beside the page's own is the agent's on a counter PC (docs/devices.md).
 """
+
+API = "/v1/"
+"""How the addresses of the API begin."""
 
 _IMAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 _PERMISSIONS = "camera=(self), microphone=(), geolocation=(), payment=(), usb=()"
@@ -100,15 +104,17 @@ class FrameRequest(flask.Request):
         self.started = perf_counter()
         self.request_id = secrets.token_hex(8)
         self._limit: int | None = None
+        self._limit_of: str | None = None
 
     @property
     def body_limit(self) -> int:
         """The most bytes of a body: set for this request, else the view's own (`body_limit`), else the frame's."""
-        if self._limit is not None:
-            return self._limit
-        frame = cast("Frame", current_app)
-        view = frame.view_functions.get(self.endpoint or "")
-        return cast("int", getattr(view, "__body_limit__", frame.max_body))
+        endpoint = self.endpoint or ""
+        if self._limit is None or self._limit_of not in {None, endpoint}:
+            frame = cast("Frame", current_app)
+            view = frame.view_functions.get(endpoint)
+            self._limit, self._limit_of = cast("int", getattr(view, "__body_limit__", frame.max_body)), endpoint
+        return self._limit
 
     @property
     def max_content_length(self) -> int | None:
@@ -120,7 +126,7 @@ class FrameRequest(flask.Request):
 
     @max_content_length.setter
     def max_content_length(self, value: int | None) -> None:
-        self._limit = value
+        self._limit, self._limit_of = value, None
 
     def _get_file_stream(self, *_args: object, **_named: object) -> IO[bytes]:
         """Keep what is uploaded in memory, bounded by `body_limit`: no paper lies in the clear in a folder of temps."""
@@ -134,10 +140,19 @@ class FrameRequest(flask.Request):
         return data
 
 
+class PageSessions(SecureCookieSessionInterface):
+    """Sessions of pages alone: a call of the API has none, and does not pay for one."""
+
+    def open_session(self, app: flask.Flask, request: flask.Request) -> SecureCookieSession | None:
+        """Return a page's session, and one that nothing can be written to for a call of the API."""
+        return self.make_null_session(app) if request.path.startswith(API) else super().open_session(app, request)
+
+
 class Frame(flask.Flask):
     """A Flask application with the shared error map, headers and log line; made by create_frame."""
 
     request_class = FrameRequest
+    session_interface = PageSessions()
     clock: Clock
     max_body: int
     https: bool
@@ -145,7 +160,7 @@ class Frame(flask.Flask):
     def process_response(self, response: flask.Response) -> flask.Response:
         """Complete the answer's headers and write the access line."""
         response = super().process_response(response)
-        asked = cast("FrameRequest", request._get_current_object())  # type: ignore[attr-defined]  # noqa: SLF001
+        asked = current_request()
         _complete_headers(response, asked.request_id, secure=self.https or asked.scheme == "https")
         _record(asked, response.status_code)
         return response
@@ -168,6 +183,11 @@ def create_frame(name: str, *, clock: Clock, max_body: int = 65536, https: bool 
     frame.register_error_handler(HTTPException, _on_http_exception)
     frame.register_error_handler(Exception, _on_unknown)
     return frame
+
+
+def current_request() -> FrameRequest:
+    """Return the request itself: Flask's proxy looks it up anew for every attribute."""
+    return cast("FrameRequest", request._get_current_object())  # type: ignore[attr-defined]  # noqa: SLF001 - Flask's own way
 
 
 def request_instant() -> datetime:
@@ -197,12 +217,13 @@ def read_body(kind: type[T]) -> T:
 
     Problems: unsupported-media-type, too-large (before all is read), bad-json, invalid-field with the field's path.
     """
-    content_type = request.environ.get("CONTENT_TYPE", "")
+    asked = current_request()
+    content_type = asked.environ.get("CONTENT_TYPE", "")
     if content_type != "application/json" and not _JSON_TYPE.fullmatch(content_type):
         raise Problem("unsupported-media-type")
-    if request.environ.get("HTTP_CONTENT_ENCODING", "identity") != "identity":
+    if asked.environ.get("HTTP_CONTENT_ENCODING", "identity") != "identity":
         raise Problem("unsupported-media-type", "Send the body without a content encoding.")
-    data = request.get_data()
+    data = asked.get_data()
     decoder, wide = _reader(cast("Hashable", kind))
     try:
         value = decoder.decode(data)

@@ -6,7 +6,7 @@ import pytest
 from werkzeug.exceptions import Forbidden, HTTPException, ServiceUnavailable
 
 from edge.clock import FixedClock
-from edge.http import PAGE_POLICY, create_frame, read_body
+from edge.http import PAGE_POLICY, answer, create_frame, read_body
 from edge.problems import Problem
 from tests.edge.builders import NOON, CountingClock, a_client, a_frame
 
@@ -131,7 +131,7 @@ def test_https_is_kept_to_once_used():
     """And plain http promises nothing."""
     client = a_client()
     assert client.get("/page", base_url="https://card.example").headers["Strict-Transport-Security"]
-    assert "Strict-Transport-Security" not in client.get("/page").headers
+    assert "Strict-Transport-Security" not in client.get("/visited").headers
 
 
 def test_nothing_is_added_about_the_server():
@@ -227,3 +227,19 @@ def test_https_is_told_by_the_address_that_clients_know():
         client = create_frame("told", clock=FixedClock(NOON), https=https).test_client()
         told = client.get("/nothing").headers.get("Strict-Transport-Security")
         assert (told is not None) is https
+
+
+def test_a_call_of_the_api_has_no_session():
+    """Pages keep a signed cookie; a call of the API neither reads one nor may write to one."""
+    app = a_frame()
+    app.secret_key = "a secret of thirty-two characters"
+
+    def visited():
+        flask.session["seen"] = True
+        return answer({})
+
+    app.add_url_rule("/visited", view_func=visited, endpoint="visited page")
+    app.add_url_rule("/v1/call", view_func=visited, endpoint="visited call")
+    client = app.test_client()
+    assert "Set-Cookie" in client.get("/visited").headers
+    assert client.get("/v1/call").status_code == 500

@@ -186,3 +186,41 @@ def test_members_of_enumerations_are_their_text():
         WIDE = 7
 
     assert canonical({"tier": (Tier.GOLD, Width.WIDE)}) == b'{"tier":["gold",7]}'
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b'{"a":1,"a":1}',
+        b'{"a":1,"b":{"c":"d","c":"d"}}',
+        b'{"a":"\\ud800"}',
+        b'{"a":"\xed\xa0\x80"}',
+        b'{"a":NaN}',
+        b'{"a":1}{"a":1}',
+        b'{"a":1} x',
+        b"[" * 17 + b"]" * 17,
+        b'{"a":' + b"1" * 401 + b"}",
+        b'\xef\xbb\xbf{"a":1}',
+    ],
+)
+def test_what_is_refused_is_refused_however_plainly_it_is_written(data):
+    """The quick way for plainly written text lets nothing through that the slow way refuses."""
+    with pytest.raises(JsonError):
+        loads(data)
+
+
+@given(st.recursive(st.integers(-(2**53), 2**53) | st.text() | st.booleans(), lambda inner: st.lists(inner, max_size=4)
+                    | st.dictionaries(st.text(), inner, max_size=4), max_leaves=12))  # fmt: skip
+def test_the_quick_way_and_the_slow_way_read_the_same(value):
+    """Text as this project writes it, and the same with a blank after it, give one value."""
+    try:
+        data = dumps(value)
+    except JsonError:
+        return
+    try:
+        slow = loads(data + b" ")
+    except JsonError:
+        with pytest.raises(JsonError):
+            loads(data)
+    else:
+        assert loads(data) == slow == value

@@ -8,7 +8,7 @@ from flask import Blueprint, Response, request
 from msgspec import UNSET
 
 from accounts.rights import Right
-from edge.http import answer, idempotency_key, read_body, request_instant
+from edge.http import answer, current_request, idempotency_key, read_body, request_instant
 from edge.instants import rfc3339
 from edge.limits import RateLimit
 from edge.metrics import count_decision
@@ -64,7 +64,7 @@ def add_check_ins(found: Blueprint, verifier: Verifier, asking: Asking, limit: R
     )
     def check_in() -> Response:
         at = request_instant()
-        intent = asking.check_in(request, read_body(CheckInRequest), at)
+        intent = asking.check_in(current_request(), read_body(CheckInRequest), at)
         limit.require(intent.caller.id)
         judged = verifier.desk.check_in(intent, at, early=early)
         if intent.matter and judged.outcome.granted:
@@ -87,7 +87,7 @@ def add_looks(found: Blueprint, verifier: Verifier, asking: Asking, limit: RateL
     )
     def look() -> Response:
         at = request_instant()
-        asked = asking.look(request, read_body(LookRequest), at)
+        asked = asking.look(current_request(), read_body(LookRequest), at)
         limit.require(asked.caller.id)
         return answer(_look_answer(verifier, verifier.looks.look(asked, at), at))
 
