@@ -24,7 +24,7 @@ def run(full: bool) -> list[Row]:  # noqa: FBT001 - one switch for all benchmark
     """Measure one and eight clients, cost as the log grows, and memory; nothing where Redis is not installed."""
     if shutil.which("redis-server") is None:
         return []
-    with TemporaryDirectory() as folder, _server(Path(folder)) as port:
+    with TemporaryDirectory() as folder, redis_server(Path(folder)) as port:
         floor, bare = _bare(port, clients=1, each=400), _bare(port, clients=8, each=200)
         ledger = RedisLedger(Options(f"redis://127.0.0.1:{port}/0"))
         one, eight = load(ledger, clients=1, each=400), load(ledger, clients=8, each=200)
@@ -105,7 +105,7 @@ def _timed(work: Callable[[], object], clients: int, each: int) -> tuple[list[fl
 
 
 @contextmanager
-def _server(folder: Path) -> Iterator[int]:
+def redis_server(folder: Path) -> Iterator[int]:
     """A server that syncs before it answers, on a free port; gives the port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import http.client
+import shutil
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from bench.ledger_redis import redis_server
 from bench.rows import Row, percentile
 from bench.serving import Server, free_port, serving
 from bench.world import BenchWorld, Device, check_in_body
@@ -23,23 +25,36 @@ def run(full: bool) -> list[Row]:  # noqa: FBT001 - one switch for all benchmark
     """Measure with one client and with eight."""
     requests = 2_000 if full else 600
     hello = _hello(requests)
+    rows = [
+        Row("hello-JSON, 1 client, p50", hello[0].p50, "µs"),
+        Row("processor time of hello-JSON", hello[0].processor, "µs"),
+        *_rows("SQLite", _served({}, requests), hello),
+    ]
+    if shutil.which("redis-server") is None:
+        return rows
+    with TemporaryDirectory() as folder, redis_server(Path(folder)) as port:
+        return rows + _rows("Redis", _served({"YUNJU_LEDGER_URL": f"redis://127.0.0.1:{port}/0"}, requests), hello)
+
+
+def _served(environ: Mapping[str, str], requests: int) -> tuple[Figures, Figures]:
+    """Measure check-ins on one ledger with one client and with eight."""
     port = free_port()
     with TemporaryDirectory() as folder:
         world = BenchWorld(Path(folder), f"http://127.0.0.1:{port}")
         world.cards = [world.card(index) for index in range(CARDS)]
         device = world.device("hosp-2")
-        with serving("wsgi:application", port, world.environ) as server:
-            mine = _measure(server, lambda count: _check_ins(world, device, port, count), requests)
-    one, eight = mine
-    floor_one, floor_eight = hello
+        with serving("wsgi:application", port, {**world.environ, **environ}) as server:
+            return _measure(server, lambda count: _check_ins(world, device, port, count), requests)
+
+
+def _rows(ledger: str, mine: tuple[Figures, Figures], hello: tuple[Figures, Figures]) -> list[Row]:
+    (one, eight), (floor_one, floor_eight), of = mine, hello, "hello-JSON"
     return [
-        Row("hello-JSON, 1 client, p50", floor_one.p50, "µs"),
-        Row("check-in over HTTP, 1 client, p50", one.p50, "µs", floor_one.p50, "hello-JSON"),
-        Row("check-in over HTTP, 1 client, p99", one.p99, "µs", floor_one.p99, "hello-JSON"),
-        Row("check-in over HTTP, 8 clients, p99", eight.p99, "µs", floor_eight.p99, "hello-JSON"),
-        Row("check-ins a second over HTTP, 8 clients", eight.rate, "/s", floor_eight.rate, "hello-JSON"),
-        Row("processor time of hello-JSON", floor_one.processor, "µs"),
-        Row("processor time of a whole check-in", one.processor, "µs", floor_one.processor, "hello-JSON", 2.5),
+        Row(f"check-in on {ledger} over HTTP, 1 client, p50", one.p50, "µs", floor_one.p50, of),
+        Row(f"check-in on {ledger} over HTTP, 8 clients, p99", eight.p99, "µs", eight.p50, "its own p50", 5.0),
+        Row(f"check-ins on {ledger} a second, 8 clients", eight.rate, "/s", floor_eight.rate, of, least=0.45),
+        Row(f"processor time of a check-in on {ledger}", one.processor, "µs", floor_one.processor, of, 3.0),
+        Row(f"the same at 8 clients on {ledger}", eight.processor, "µs", floor_eight.processor, of, 3.0),
     ]
 
 

@@ -10,7 +10,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Row:
-    """A figure, its unit, the floor it is compared with, and what the floor is. `aim` is the ratio we want at most."""
+    """A figure, its unit, the floor it is compared with, and what the floor is.
+
+    `aim` is the ratio that we want at most, `least` the ratio that we want at least.
+    """
 
     name: str
     value: float
@@ -18,6 +21,21 @@ class Row:
     floor: float | None = None
     of: str = ""
     aim: float | None = None
+    least: float | None = None
+
+    @property
+    def missed(self) -> bool:
+        """Whether the figure has an aim and does not reach it."""
+        if self.ratio is None:
+            return False
+        return (self.aim is not None and self.ratio > self.aim) or (self.least is not None and self.ratio < self.least)
+
+    @property
+    def aimed(self) -> str:
+        """The aim as the table says it, empty where there is none."""
+        if self.aim is not None:
+            return f"≤ {self.aim:g}"
+        return "" if self.least is None else f"≥ {self.least:g}"
 
     @property
     def ratio(self) -> float | None:
@@ -49,10 +67,10 @@ def percentile(values: list[float], share: float) -> float:
 
 def table(rows: list[Row]) -> str:
     """Return the figures as a table for a terminal."""
-    lines = [f"{'':44} {'value':>12} {'':>10} {'ratio':>7} {'aim':>6}  floor"]
+    lines = [f"{'':48} {'value':>12} {'':>10} {'ratio':>7} {'aim':>7} {'':6}  floor"]
     for row in rows:
         ratio = "" if row.ratio is None else f"{row.ratio:.2f}"
-        aim = "" if row.aim is None else f"{row.aim:.1f}"
+        missed = "missed" if row.missed else ""
         of = "" if row.floor is None else f"{row.of} ({row.floor:,.1f})"
-        lines.append(f"{row.name:44} {row.value:>12,.1f} {row.unit:>10} {ratio:>7} {aim:>6}  {of}")
+        lines.append(f"{row.name:48} {row.value:>12,.1f} {row.unit:>10} {ratio:>7} {row.aimed:>7} {missed:6}  {of}")
     return "\n".join(lines)
