@@ -102,7 +102,7 @@ def _read(note: Path) -> Demo:
     return Demo(holders, DemoAccounts(**kept["accounts"]))
 
 
-def is_elses(settings: Settings) -> bool:
+def holds_other_data(settings: Settings) -> bool:
     """Tell whether there is data that is not the demonstration's."""
     if (settings.var / NOTE).exists() or (settings.var / BEGUN).exists():
         return False
@@ -152,7 +152,7 @@ def prepare(settings: Settings, clock: Clock, *, fresh: bool = False) -> bool:
 
     Of two that run together one waits for the other. What an interrupted run left half made is made anew.
     """
-    if is_elses(settings):
+    if holds_other_data(settings):
         return False
     with _alone(settings.var):
         half_made = (settings.var / BEGUN).exists() and not (settings.var / NOTE).exists()

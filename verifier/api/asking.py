@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TypeVar
 
 from flask import Request
-from msgspec import UNSET, UnsetType
 
 from accounts.authenticator import call_of
 from accounts.rights import Caller, Right
@@ -27,8 +25,6 @@ from verifier.records.tags import TagRead
 from verifier.rules.delegations import CODE_MOST, Delegation, read_code
 from verifier.rules.matters import WrongMatter, opening
 from verifier.service import Authenticate, Verifier
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +54,7 @@ class Asking:
         point = self.point(caller, Right.CHECK_IN, body.point)
         service = self.service(body.service)
         caller.require(Right.CHECK_IN, point.code, service.code)
-        override = given(body.override)
+        override = body.override
         if override is not None:
             caller.require(Right.OVERRIDE, point.code, service.code)
         shown = self._presented(caller, body, at)
@@ -70,17 +66,17 @@ class Asking:
             service=service,
             presentation=shown.presentation,
             beneficiary=beneficiary,
-            reference=given(body.reference),
+            reference=body.reference,
             id_checked=body.id_checked,
             not_holder=body.not_holder,
-            client_time=given(body.client_time),
+            client_time=body.client_time,
             looked_at=shown.looked_at,
             tag=shown.tag,
-            call=given(body.look) or call_of(request),
-            booking=given(body.booking),
+            call=body.look or call_of(request),
+            booking=body.booking,
             companions=body.companions,
             override=None if override is None else Override(override.reason, override.note),
-            matter=_matter(service, given(body.matter)),
+            matter=_matter(service, body.matter),
             delegation=shown.delegation,
             represented=body.represented,
         )
@@ -90,7 +86,7 @@ class Asking:
         caller = self.authenticate(request)
         looking = replace(caller, needs_operator=False) if caller.unstaffed else caller
         point = self.point(looking, Right.CHECK_IN, body.point)
-        services = self._services(point) if isinstance(body.service, UnsetType) else (self.service(body.service),)
+        services = self._services(point) if body.service is None else (self.service(body.service),)
         services = tuple(one for one in services if looking.may(Right.CHECK_IN, point.code, one.code))
         if not services:
             raise Problem("not-permitted", "no service of this point is used at a counter")
@@ -106,12 +102,12 @@ class Asking:
             delegation=shown.delegation,
         )
 
-    def point(self, caller: Caller, right: Right, named: str | UnsetType = UNSET) -> Point:
+    def point(self, caller: Caller, right: Right, named: str | None = None) -> Point:
         """Return the point of a call: the device's own, or the one that an integrator names; else not-permitted.
 
         The right holds there for one service at least: a call that is about one asks for the right to that.
         """
-        code = _point_of(caller, right) if isinstance(named, UnsetType) else named
+        code = _point_of(caller, right) if named is None else named
         if code is None:
             raise invalid("$.point", "name the point: you have a right at more than one, or at none")
         if not caller.may_some(right, code):
@@ -169,8 +165,8 @@ class Asking:
         return presentation, verdict
 
     def _presented(self, caller: Caller, body: CheckInRequest, at: datetime) -> Shown:
-        text, look, booking = given(body.presentation), given(body.look), given(body.booking)
-        if text is None and look is None and booking is not None and not isinstance(body.override, UnsetType):
+        text, look, booking = body.presentation, body.look, body.booking
+        if text is None and look is None and booking is not None and body.override is not None:
             return Shown(self._booked(booking, at))
         if (text is None) is (look is None):
             raise invalid("$.presentation", "give either a presentation or a look")
@@ -208,7 +204,7 @@ def _matter(service: Service, asked: MatterRequest | None) -> Mapping[str, str]:
     """Return what the entry says of the matter that a check-in opens; Problem invalid-field for what does not fit."""
     if asked is None and service.matter is None:
         return {}
-    kind, decides = (None, None) if asked is None else (given(asked.kind), given(asked.decides))
+    kind, decides = (None, None) if asked is None else (asked.kind, asked.decides)
     try:
         return opening(service, kind, decides)
     except WrongMatter as error:
@@ -233,8 +229,3 @@ def _point_of(caller: Caller, right: Right) -> str | None:
         return caller.point
     held = caller.some_points(right)
     return next(iter(held)) if len(held) == 1 else None
-
-
-def given(value: T | UnsetType) -> T | None:
-    """Return None for a member that was not sent."""
-    return None if isinstance(value, UnsetType) else value

@@ -6,7 +6,6 @@ from datetime import date, datetime, timedelta
 from typing import Final
 
 from flask import Blueprint, Response, request
-from msgspec import UNSET, UnsetType
 
 from accounts.authenticator import call_of
 from accounts.rights import Caller, Right
@@ -21,7 +20,7 @@ from edge.limits import RateLimit
 from edge.openapi import describe
 from edge.problems import Problem
 from ledger.bookings import Booking, BookingQuery, BookingState
-from verifier.api.asking import Asking, given
+from verifier.api.asking import Asking
 from verifier.api.checkins import PRESENTED, WRITING
 from verifier.counter.booking_views import booking_view
 from verifier.counter.checking_in import ledger_problems
@@ -135,9 +134,9 @@ class StaffBookings:
         caller = self._asking.authenticate(request)
         service = self._asking.service(body.service)
         rule_of(self._verifier.programme, service)
-        point = self._point(caller, service, given(body.point))
-        number = given(body.card_number)
-        if (number is None) is isinstance(body.presentation, UnsetType):
+        point = self._point(caller, service, body.point)
+        number = body.card_number
+        if (number is None) is (body.presentation is None):
             raise invalid("$.presentation", "give either a presentation or a card number")
         if number is None:
             presentation, verdict = self._shown(caller, service, body, at)
@@ -151,7 +150,7 @@ class StaffBookings:
     def _shown(
         self, caller: Caller, service: Service, body: BookingRequest, at: datetime
     ) -> tuple[Presentation, Verified | RefusedCard]:
-        shown = self._asking.shown(given(body.presentation) or "", at)
+        shown = self._asking.shown(body.presentation or "", at)
         if shown.delegation is not None:
             raise invalid("$.presentation", "a delegation code books nothing")
         return self._asking.verified(shown, caller, service, at, vouched=body.id_checked)
@@ -159,7 +158,7 @@ class StaffBookings:
     def change(self, booking_id: str, body: BookingPatch, at: datetime) -> Response:
         """Change a booking in one of the three ways."""
         caller = self._asking.authenticate(request)
-        change, delay, reopen = given(body.change), given(body.delay), given(body.reopen)
+        change, delay, reopen = body.change, body.delay, body.reopen
         if [change, delay, reopen].count(None) != 2:
             raise invalid("$", "give one of change, delay, reopen")
         booking = self._booking(caller, booking_id, Right.OVERRIDE if reopen else Right.BOOKINGS)
@@ -177,10 +176,10 @@ class StaffBookings:
         return self._answer(booked, done, caller, self._verifier.programme.points[booking.point], at)
 
     def _rebooked(self, caller: Caller, asked: BookingAsked, body: BookingPatch, at: datetime) -> Booked:
-        change = given(body.change)
+        change = body.change
         if change is None:
             raise invalid("$.change", "say what changes")
-        service = None if isinstance(change.service, UnsetType) else self._asking.service(change.service)
+        service = None if change.service is None else self._asking.service(change.service)
         if service is not None:
             rule_of(self._verifier.programme, service)
             self._point(caller, service, None)
@@ -244,8 +243,8 @@ class StaffBookings:
             last=one.last,
             holder_ref=self._verifier.answering.reference(point.department, details.subject)
             if known and point is not None and details is not None
-            else UNSET,
-            holder_name=UNSET if details is None else details.name,
+            else None,
+            holder_name=None if details is None else details.name,
         )
 
     def _point(self, caller: Caller, service: Service, named: str | None) -> Point:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime
 
 from flask import Blueprint, Response, request
-from msgspec import UNSET
 
 from accounts.rights import Right
 from edge.http import answer, current_request, idempotency_key, read_body, request_instant
@@ -15,7 +14,7 @@ from edge.metrics import count_decision
 from edge.openapi import describe
 from ledger.bookings import Booking
 from ledger.values import Outcome
-from verifier.api.asking import Asking, given
+from verifier.api.asking import Asking
 from verifier.counter.answering import represented
 from verifier.counter.answers import (
     BookingView,
@@ -109,7 +108,7 @@ def add_changes(found: Blueprint, verifier: Verifier, asking: Asking, limit: Rat
         limit.require(asking.authenticate(request).id)
         change = Change(idempotency_key(), asking.authenticate(request), entry)
         body = read_body(VoidRequest)
-        outcome = verifier.changes.void(change, body.reason, given(body.note), verifier.published(at), at)
+        outcome = verifier.changes.void(change, body.reason, body.note, verifier.published(at), at)
         if verifier.store.matters.find(entry) is not None:
             verifier.matters.see(outcome.entry)
         return _changed(verifier, "void", entry, outcome, at)
@@ -129,7 +128,7 @@ def add_changes(found: Blueprint, verifier: Verifier, asking: Asking, limit: Rat
         change = Change(idempotency_key(), asking.authenticate(request), entry)
         body = read_body(CheckOutRequest)
         documents = verifier.published(at)
-        outcome = verifier.changes.check_out(change, given(body.at), documents, at, given(body.delivered) or ())
+        outcome = verifier.changes.check_out(change, body.at, documents, at, body.delivered or ())
         return _changed(verifier, "check-out", entry, outcome, at)
 
 
@@ -168,10 +167,10 @@ def _look_answer(verifier: Verifier, looked: Looked, at: datetime) -> LookAnswer
         hint=hint,
         server_time=rfc3339(at),
         expires_at=rfc3339(looked.look.expires_at),
-        tier=UNSET if card is None else card.tier,
-        tier_name=UNSET if card is None else tier_words(verifier.programme, card),
-        assurance=assurance_of(looked.asked.delegation, looked.verdict) or UNSET,
-        holder=UNSET if card is None else verifier.answering.holder(looked.asked.point.department, card),
+        tier=None if card is None else card.tier,
+        tier_name=None if card is None else tier_words(verifier.programme, card),
+        assurance=assurance_of(looked.asked.delegation, looked.verdict),
+        holder=None if card is None else verifier.answering.holder(looked.asked.point.department, card),
         needs=looked.needs,
         represented=represented(looked.asked.delegation),
         services=tuple(_service_view(verifier, looked, seen, at) for seen in looked.services),
@@ -193,7 +192,7 @@ def _service_view(verifier: Verifier, looked: Looked, seen: ServiceSeen, at: dat
         message=message,
         hint=hint,
         quotas=quotas_left(verifier.programme, seen.figures),
-        booking=UNSET if seen.booking is None else shown(seen.booking),
+        booking=None if seen.booking is None else shown(seen.booking),
         bookings=tuple(shown(booking) for booking in seen.bookings),
         includes=tuple(Words.of(text) for text in seen.service.includes),
         own_expense=tuple(Words.of(text) for text in seen.service.own_expense),

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import msgspec
 from flask import Blueprint, Response, request
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import Meta
 
 from accounts.http import Authenticator
 from accounts.rights import Caller, Right
@@ -20,7 +20,7 @@ from edge.limits import RateLimit
 from edge.openapi import describe
 from edge.problems import Problem
 from ledger.bookings import BookingState
-from verifier.api.asking import Asking, given
+from verifier.api.asking import Asking
 from verifier.counter.answers import Code, Words
 from verifier.records.events import Event
 from verifier.records.places import seats_of
@@ -52,16 +52,16 @@ class EventRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     starts_at: Instant
     ends_at: Instant
     capacity: Seats
-    point: Code | UnsetType = UNSET
+    point: Code | None = None
 
 
 class EventPatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What changes of an event; its bookings move with its day."""
 
-    name: Named | UnsetType = UNSET
-    starts_at: Instant | UnsetType = UNSET
-    ends_at: Instant | UnsetType = UNSET
-    capacity: Seats | UnsetType = UNSET
+    name: Named | None = None
+    starts_at: Instant | None = None
+    ends_at: Instant | None = None
+    capacity: Seats | None = None
 
 
 class EventView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -196,7 +196,7 @@ class EventDesk:
         service = self._asking.service(body.service)
         if rule_of(self._verifier.programme, service).basis is not BookingBasis.EVENT:
             raise invalid("$.service", "this service has no events")
-        point = self._point(caller, service, given(body.point))
+        point = self._point(caller, service, body.point)
         starts_at, ends_at = _span(body.starts_at, body.ends_at)
         name = Text(zh=body.name.zh, en=body.name.en)
         event = Event(body.code, service.code, point.code, name, starts_at, ends_at, body.capacity)
@@ -228,9 +228,9 @@ class EventDesk:
         idempotency_key()
         if kept.cancelled_at is not None:
             raise Problem("event-cancelled")
-        starts_at, ends_at = _span(given(body.starts_at), given(body.ends_at), kept)
-        name = kept.name if isinstance(body.name, UnsetType) else Text(zh=body.name.zh, en=body.name.en)
-        capacity = kept.capacity if isinstance(body.capacity, UnsetType) else body.capacity
+        starts_at, ends_at = _span(body.starts_at, body.ends_at, kept)
+        name = kept.name if body.name is None else Text(zh=body.name.zh, en=body.name.en)
+        capacity = kept.capacity if body.capacity is None else body.capacity
         wanted = replace(kept, name=name, starts_at=starts_at, ends_at=ends_at, capacity=capacity)
         event = self._verifier.store.events.change(wanted)
         self._verifier.store.places.move(seats_of(code), event.starts_at, event.ends_at)

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import msgspec
 from flask import Blueprint, Response, request
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import Meta
 
 from accounts.rights import Caller, Right
 from cards.programme.types import Programme
@@ -17,7 +17,7 @@ from edge.http import answer, idempotency_key, read_body, read_query, request_in
 from edge.instants import rfc3339
 from edge.openapi import describe
 from edge.problems import Problem
-from verifier.api.asking import Asking, given
+from verifier.api.asking import Asking
 from verifier.api.checkins import WRITING
 from verifier.counter.answers import Code, EntryId
 from verifier.rules.matters import Matter
@@ -37,10 +37,10 @@ class StageRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     """A stage that a matter has reached; `outcome` is needed to close it."""
 
     stage: Literal["complete", "forwarded", "followed-up", "closed"]
-    outcome: Literal["done", "refused", "withdrawn", "passed-on"] | UnsetType = UNSET
-    decides: Code | UnsetType = UNSET
-    limit_working_days: Annotated[float, Meta(gt=0, le=365)] | UnsetType = UNSET
-    note: Annotated[str, Meta(min_length=1, max_length=500)] | UnsetType = UNSET
+    outcome: Literal["done", "refused", "withdrawn", "passed-on"] | None = None
+    decides: Code | None = None
+    limit_working_days: Annotated[float, Meta(gt=0, le=365)] | None = None
+    note: Annotated[str, Meta(min_length=1, max_length=500)] | None = None
 
 
 class MatterView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -138,17 +138,17 @@ def _right_at(verifier: Verifier, place: str) -> Right:
 
 
 def _stage(caller: Caller, entry: str, body: StageRequest) -> Stage:
-    if (body.stage == "closed") is isinstance(body.outcome, UnsetType):
+    if (body.stage == "closed") is (body.outcome is None):
         raise invalid("$.outcome", "how it was closed is told when it is closed, and then alone")
     return Stage(
         operation=idempotency_key(),
         caller=caller,
         matter=entry,
         stage=body.stage,
-        outcome=given(body.outcome),
-        decides=given(body.decides),
-        limit_working_days=given(body.limit_working_days),
-        note=given(body.note),
+        outcome=body.outcome,
+        decides=body.decides,
+        limit_working_days=body.limit_working_days,
+        note=body.note,
     )
 
 

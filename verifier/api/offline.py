@@ -6,7 +6,7 @@ from typing import Annotated
 
 import msgspec
 from flask import Blueprint, Response, request
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import Meta
 
 from accounts.authenticator import Authenticator
 from accounts.rights import EVERYWHERE, Caller, Right
@@ -178,19 +178,19 @@ def _held(waiting: Waiting) -> HeldRecord:
         service=kept.service,
         made_at=rfc3339(kept.made_at),
         received_at=rfc3339(kept.received_at),
-        operator=kept.operator or UNSET,
-        outcome=UNSET if read is None else "granted" if read.signed.record.granted else "denied",
-        tier=tier or UNSET,
-        name=name or UNSET,
-        entry=kept.entry or UNSET,
+        operator=kept.operator or None,
+        outcome=None if read is None else "granted" if read.signed.record.granted else "denied",
+        tier=tier or None,
+        name=name or None,
+        entry=kept.entry or None,
         message=_said(kept.why),
     )
 
 
-def _said(why: str | None) -> Words | UnsetType:
+def _said(why: str | None) -> Words | None:
     """What a supervisor should find out, without the values that a counter would fill in."""
     reason = REASONS.get(why or "")
-    return UNSET if reason is None else filled(reason.hint, {})
+    return None if reason is None else filled(reason.hint, {})
 
 
 def _card_says(card: str | None) -> tuple[str | None, str | None]:

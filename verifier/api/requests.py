@@ -8,7 +8,6 @@ from datetime import datetime
 
 import msgspec
 from flask import Blueprint, Response, request
-from msgspec import UNSET, UnsetType
 
 from accounts.authenticator import call_of
 from accounts.http import Authenticator
@@ -25,7 +24,7 @@ from edge.openapi import describe
 from edge.problems import Problem
 from edge.spreadsheets import harmless
 from ledger.values import EntryPage, Query
-from verifier.api.asking import Asking, given
+from verifier.api.asking import Asking
 from verifier.api.bookings import by_number
 from verifier.api.checkins import PRESENTED, WRITING
 from verifier.api.wallet import PROVING, WalletCalls, WalletPage
@@ -189,7 +188,7 @@ class WalletRequests(WalletCalls):
             page = EntryPage((), None) if name is None else self._verifier.ledger.entries(query)
         found = [self._verifier.matters.find(entry.id) for entry in page.entries]
         views = tuple(self._view(matter, at) for matter in found if matter is not None)
-        return answer(RequestList(views, rfc3339(at), UNSET if page.next is None else page.next))
+        return answer(RequestList(views, rfc3339(at), page.next))
 
     def withdraw(self, entry: str, body: WalletCard, at: datetime) -> Response:
         """Take one's own back."""
@@ -220,17 +219,17 @@ class StaffRequests:
         """Take a request for a card shown, or for a card number on the telephone."""
         caller = self._asking.authenticate(request)
         service = requested_service(self._verifier, body.service, by_office=True)
-        department = department_for(service, given(body.department))
+        department = department_for(service, body.department)
         caller.require(Right.BOOKINGS, place_of(department), service.code)
-        number = given(body.card_number)
-        if (number is None) is isinstance(body.presentation, UnsetType):
+        number = body.card_number
+        if (number is None) is (body.presentation is None):
             raise invalid("$.presentation", "give either a presentation or a card number")
         if number is None:
             presentation, verdict = self._shown(caller, service, body, at)
         else:
             presentation, verdict = by_number(self._verifier, number, called_back=body.called_back, at=at)
         asker = Asker.staff(caller, "counter" if number is None else TELEPHONE)
-        wish = _wish(body, asker, service, presentation, verdict, matter=given(body.matter), call=call_of(request))
+        wish = _wish(body, asker, service, presentation, verdict, matter=body.matter, call=call_of(request))
         requested = self._verifier.requests.ask(wish, at)
         names = caller.may(Right.NAMES, place_of(department))
         return answer(request_answer(self._verifier.answering, requested, at, names=names), 201)
@@ -238,7 +237,7 @@ class StaffRequests:
     def _shown(
         self, caller: Caller, service: Service, body: StaffRequest, at: datetime
     ) -> tuple[Presentation, Verified | RefusedCard]:
-        shown = self._asking.shown(given(body.presentation) or "", at)
+        shown = self._asking.shown(body.presentation or "", at)
         if shown.delegation is not None:
             raise invalid("$.presentation", "a delegation code serves at a counter alone")
         return self._asking.verified(shown, caller, service, at, vouched=body.id_checked)
@@ -323,16 +322,16 @@ def _wish(
     matter: MatterRequest | None = None,
     call: str | None = None,
 ) -> RequestWish:
-    named = given(body.beneficiary)
+    named = body.beneficiary
     return RequestWish(
         operation=idempotency_key(),
         asker=asker,
         service=service,
-        department=department_for(service, given(body.department)),
+        department=department_for(service, body.department),
         fields=body.fields,
         presentation=presentation,
         verdict=verdict,
-        reference=given(body.reference),
+        reference=body.reference,
         confirmed=body.confirmed,
         beneficiary=None if named is None else Beneficiary(named),
         matter=_opening(service, matter),
@@ -341,7 +340,7 @@ def _wish(
 
 
 def _opening(service: Service, matter: MatterRequest | None) -> dict[str, str]:
-    kind, decides = (None, None) if matter is None else (given(matter.kind), given(matter.decides))
+    kind, decides = (None, None) if matter is None else (matter.kind, matter.decides)
     try:
         return dict(opening(service, kind, decides))
     except WrongMatter as error:
@@ -362,8 +361,8 @@ def _file(service: Service, asked: SubscribersQuery, views: tuple[RequestView, .
     table = csv.writer(written)
     table.writerow((*COLUMNS, *fields))
     for view in views:
-        details = {} if isinstance(view.details, UnsetType) else view.details
-        told = (given(view.holder_ref) or "", given(view.channel) or "")
+        details = {} if view.details is None else view.details
+        told = (view.holder_ref or "", view.channel or "")
         table.writerow((view.id, view.opened_at, *told, *(harmless(str(details.get(code, ""))) for code in fields)))
     named = f"attachment; filename={asked.service}-{asked.period}.csv"
     body = "\ufeff" + written.getvalue()

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 from urllib.parse import quote
 
 from flask import Blueprint, Response, request
-from msgspec import Meta, UnsetType
+from msgspec import Meta
 
 from accounts.http import Authenticator
 from cards.claims import CardClaims
@@ -252,7 +252,7 @@ class WalletCalls:
     def change(self, booking: str, body: WalletChange, at: datetime) -> Response:
         """Change one's own booking."""
         _, _, card = self._proved(body.card, at)
-        service = None if isinstance(body.service, UnsetType) else self._asking.service(body.service)
+        service = None if body.service is None else self._asking.service(body.service)
         asked = BookingAsked(idempotency_key(), Asker.wallet(card.subject), booking)
         return self._answer(self._verifier.bookings.change(asked, service, body.fields, at), "changed", at)
 

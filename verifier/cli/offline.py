@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import click
 import msgspec
-from msgspec import UNSET
 
 from edge.cli import emit, json_option
 from edge.instants import parse_rfc3339, rfc3339
@@ -69,9 +68,9 @@ def _incidents(settings: Settings) -> tuple[IncidentView, ...]:
 
 def _conflict_lines(conflict: ConflictView) -> list[str]:
     what = [conflict.kind]
-    if conflict.limit is not UNSET:
+    if conflict.limit is not None:
         what.append(f"{conflict.limit} {conflict.period}: {conflict.used} of {conflict.maximum}")
-    if conflict.reason is not UNSET:
+    if conflict.reason is not None:
         what.append(conflict.reason)
     lines = [f"{'  '.join(what)}  holder {conflict.holder or '-'}  devices {', '.join(conflict.devices)}"]
     for use in conflict.uses:
@@ -81,6 +80,6 @@ def _conflict_lines(conflict: ConflictView) -> list[str]:
 
 
 def _incident_line(incident: IncidentView) -> str:
-    state = "open" if incident.closed_at is UNSET else f"filled {incident.closed_at}"
+    state = "open" if incident.closed_at is None else f"filled {incident.closed_at}"
     numbers = f"{incident.first}" if incident.first == incident.last else f"{incident.first} to {incident.last}"
     return f"{incident.kind}  device {incident.device}  number {numbers}  {incident.count} times  {state}"

@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Final
 
-from msgspec import UNSET, UnsetType
-
 from accounts.rights import Right
 from cards.claims import CardClaims
 from cards.offline_record import sign_time
@@ -91,12 +89,10 @@ class Answering:
         values = {} if looked.card is None else card_values(programme, looked.card, at)
         return refused_words(programme, looked.asked.services[0], looked.reason, values)
 
-    def service_words(
-        self, looked: Looked, seen: ServiceSeen, at: datetime
-    ) -> tuple[Words | UnsetType, Words | UnsetType]:
+    def service_words(self, looked: Looked, seen: ServiceSeen, at: datetime) -> tuple[Words | None, Words | None]:
         """Return the sentence and the hint of why a service would be refused now; left out where it would not."""
         if seen.reason is None or looked.card is None:
-            return UNSET, UNSET
+            return None, None
         programme = looked.documents.programme
         values = standing_values(programme, seen.figures, seen.visit, seen.taken, at)
         values |= card_values(programme, looked.card, at)
@@ -112,7 +108,7 @@ class Answering:
         contact = None if reason is None else contact_of(programme, intent.service, reason)
         place = place_of(programme, _told_service(judged)) if outcome.reason == "not-offered-here" else None
         card = judged.verdict.card
-        tier_name = UNSET if card is None else tier_words(programme, card)
+        tier_name = None if card is None else tier_words(programme, card)
         quotas = quotas_left(programme, outcome.figures)
         made_at, server_time, void_until = rfc3339(outcome.at), rfc3339(at), rfc3339(outcome.at + VOID_WINDOW)
         return CheckInAnswer(
@@ -126,20 +122,20 @@ class Answering:
             beneficiary=intent.beneficiary.value,
             at=made_at,
             server_time=server_time,
-            tier=UNSET if card is None else card.tier,
+            tier=None if card is None else card.tier,
             tier_name=tier_name,
-            assurance=assurance_of(intent.delegation, judged.verdict) or UNSET,
-            holder=UNSET if card is None else self.holder(intent.point.department, card),
+            assurance=assurance_of(intent.delegation, judged.verdict),
+            holder=None if card is None else self.holder(intent.point.department, card),
             quotas=quotas,
-            visit=UNSET if outcome.visit is None else visit_times(outcome.visit, re_entry=outcome.re_entry),
+            visit=None if outcome.visit is None else visit_times(outcome.visit, re_entry=outcome.re_entry),
             booking=_booking(judged),
             represented=represented(intent.delegation),
-            excluded_by=UNSET if outcome.taken is None else excluded_by(programme, outcome.taken),
-            go_to=place or UNSET,
-            call=contact or UNSET,
-            void_until=void_until if outcome.granted else UNSET,
+            excluded_by=None if outcome.taken is None else excluded_by(programme, outcome.taken),
+            go_to=place,
+            call=contact,
+            void_until=void_until if outcome.granted else None,
             promise=self.promise(outcome.entry, outcome.leaf_hash, outcome.at),
-            status_freshness=judged.verdict.freshness.value if isinstance(judged.verdict, Verified) else UNSET,
+            status_freshness=judged.verdict.freshness.value if isinstance(judged.verdict, Verified) else None,
             replayed=outcome.replayed,
             clock_off_by=clock_off_by(intent.client_time, at),
         )
@@ -166,25 +162,25 @@ def _told_service(judged: Judged) -> Service:
     return booked or judged.intent.service
 
 
-def _booking(judged: Judged) -> BookingView | UnsetType:
+def _booking(judged: Judged) -> BookingView | None:
     """Return the booking of a check-in; names only for those with the right to them at its point."""
     if judged.booking is None:
-        return UNSET
+        return None
     names = judged.intent.caller.may(Right.NAMES, judged.intent.point.code)
     return booking_view(judged.documents.programme, judged.booking, judged.details, names=names)
 
 
-def represented(delegation: Delegation | None) -> Represented | UnsetType:
+def represented(delegation: Delegation | None) -> Represented | None:
     """Return whom a clerk with a delegation code comes for, left out where no code was shown."""
     if delegation is None:
-        return UNSET
-    used_at = UNSET if delegation.used_at is None else rfc3339(delegation.used_at)
+        return None
+    used_at = None if delegation.used_at is None else rfc3339(delegation.used_at)
     ends_at = rfc3339(delegation.ends_at)
     return Represented(delegation.employer, ends_at, delegation.service, delegation.uses, used_at)
 
 
-def clock_off_by(client_time: int | None, at: datetime) -> int | UnsetType:
+def clock_off_by(client_time: int | None, at: datetime) -> int | None:
     """Return by how many seconds the device's clock is ahead (negative: behind), left out while it is about right."""
     if client_time is None or abs(client_time - to_epoch(at)) <= CLOCK_TOLERANCE.total_seconds():
-        return UNSET
+        return None
     return client_time - to_epoch(at)

@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import Meta
 
 from cards.programme.types import Text
 from ledger import filtering
@@ -41,38 +41,36 @@ class OverrideRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class MatterRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What is said of the matter that a check-in opens: its kind, and the department that decides it."""
 
-    kind: Code | UnsetType = UNSET
-    decides: Code | UnsetType = UNSET
+    kind: Code | None = None
+    decides: Code | None = None
 
 
 class CheckInRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A wish to use a service now: a fresh presentation, or the look that is confirmed."""
 
     service: Code
-    presentation: Presented | UnsetType = UNSET
-    look: Annotated[str, Meta(max_length=64)] | UnsetType = UNSET
+    presentation: Presented | None = None
+    look: Annotated[str, Meta(max_length=64)] | None = None
     beneficiary: Beneficiaries = "holder"
-    reference: Short | UnsetType = UNSET
+    reference: Short | None = None
     id_checked: bool = False
     not_holder: bool = False
     represented: bool = False
-    booking: EntryId | UnsetType = UNSET
+    booking: EntryId | None = None
     companions: Annotated[int, Meta(ge=0, le=500, description="Beside the holder.")] = 0
-    override: OverrideRequest | UnsetType = UNSET
-    matter: MatterRequest | UnsetType = UNSET
-    point: Code | UnsetType = UNSET
-    client_time: Annotated[int, Meta(ge=0, le=2**40, description="The device's clock, epoch seconds.")] | UnsetType = (
-        UNSET
-    )
+    override: OverrideRequest | None = None
+    matter: MatterRequest | None = None
+    point: Code | None = None
+    client_time: Annotated[int, Meta(ge=0, le=2**40, description="The device's clock, epoch seconds.")] | None = None
 
 
 class LookRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A look: the same steps, nothing consumed."""
 
     presentation: Presented
-    service: Code | UnsetType = UNSET
-    point: Code | UnsetType = UNSET
-    client_time: Annotated[int, Meta(ge=0, le=2**40)] | UnsetType = UNSET
+    service: Code | None = None
+    point: Code | None = None
+    client_time: Annotated[int, Meta(ge=0, le=2**40)] | None = None
 
 
 VOID_REASONS = ("wrong-service", "wrong-person", "left-unused", "double-scan", "service-failed", "other")
@@ -82,7 +80,7 @@ class VoidRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     """Takes a check-in back, with a reason of the closed set and, if wished, a note."""
 
     reason: Literal["wrong-service", "wrong-person", "left-unused", "double-scan", "service-failed", "other"]
-    note: Annotated[str, Meta(max_length=500)] | UnsetType = UNSET
+    note: Annotated[str, Meta(max_length=500)] | None = None
 
 
 class CheckOutRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -90,8 +88,8 @@ class CheckOutRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     checklist was delivered: the numbers, from 1, of what the service includes.
     """
 
-    at: Annotated[str, Meta(max_length=40)] | UnsetType = UNSET
-    delivered: Annotated[list[Annotated[int, Meta(ge=1, le=99)]], Meta(max_length=99)] | UnsetType = UNSET
+    at: Annotated[str, Meta(max_length=40)] | None = None
+    delivered: Annotated[list[Annotated[int, Meta(ge=1, le=99)]], Meta(max_length=99)] | None = None
 
 
 class HolderView(msgspec.Struct, frozen=True):
@@ -147,7 +145,7 @@ class Contact(msgspec.Struct, frozen=True):
     phone: str
 
 
-class Represented(msgspec.Struct, frozen=True):
+class Represented(msgspec.Struct, frozen=True, omit_defaults=True):
     """Whom an employer's clerk comes for, as the holder named it with the code; for which service the code serves and
     until when; how often it was used before, and when last.
     """
@@ -155,8 +153,8 @@ class Represented(msgspec.Struct, frozen=True):
     employer: str
     ends_at: str
     service: str
-    uses: int = 0
-    used_at: str | UnsetType = UNSET
+    uses: int
+    used_at: str | None = None
 
 
 class BookingView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -178,13 +176,13 @@ class BookingView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     opens_at: str
     closes_at: str
     booked_at: str
-    channel: str | UnsetType = UNSET
-    party: int | UnsetType = UNSET
-    vehicles: int | UnsetType = UNSET
-    name_board: bool | UnsetType = UNSET
-    details: dict[str, Any] | UnsetType = UNSET
-    cancel_until: str | UnsetType = UNSET
-    told: str | UnsetType = UNSET
+    channel: str | None = None
+    party: int | None = None
+    vehicles: int | None = None
+    name_board: bool | None = None
+    details: dict[str, Any] | None = None
+    cancel_until: str | None = None
+    told: str | None = None
 
 
 class CheckInAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -200,22 +198,22 @@ class CheckInAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     beneficiary: str
     at: str
     server_time: str
-    tier: str | UnsetType = UNSET
-    tier_name: Words | UnsetType = UNSET
-    assurance: str | UnsetType = UNSET
-    holder: HolderView | UnsetType = UNSET
+    tier: str | None = None
+    tier_name: Words | None = None
+    assurance: str | None = None
+    holder: HolderView | None = None
     quotas: tuple[QuotaLeft, ...] = ()
-    visit: VisitTimes | UnsetType = UNSET
-    booking: BookingView | UnsetType = UNSET
-    represented: Represented | UnsetType = UNSET
-    excluded_by: ExcludedBy | UnsetType = UNSET
-    go_to: PlaceView | UnsetType = UNSET
-    call: Contact | UnsetType = UNSET
-    void_until: str | UnsetType = UNSET
-    promise: str | UnsetType = UNSET
-    status_freshness: str | UnsetType = UNSET
+    visit: VisitTimes | None = None
+    booking: BookingView | None = None
+    represented: Represented | None = None
+    excluded_by: ExcludedBy | None = None
+    go_to: PlaceView | None = None
+    call: Contact | None = None
+    void_until: str | None = None
+    promise: str | None = None
+    status_freshness: str | None = None
     replayed: bool = False
-    clock_off_by: int | UnsetType = UNSET
+    clock_off_by: int | None = None
 
 
 class ServiceView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -229,10 +227,10 @@ class ServiceView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     name: Words
     entitled: bool
     reason: str | None = None
-    message: Words | UnsetType = UNSET
-    hint: Words | UnsetType = UNSET
+    message: Words | None = None
+    hint: Words | None = None
     quotas: tuple[QuotaLeft, ...] = ()
-    booking: BookingView | UnsetType = UNSET
+    booking: BookingView | None = None
     bookings: tuple[BookingView, ...] = ()
     includes: tuple[Words, ...] = ()
     own_expense: tuple[Words, ...] = ()
@@ -248,12 +246,12 @@ class LookAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     hint: Words
     server_time: str
     expires_at: str
-    tier: str | UnsetType = UNSET
-    tier_name: Words | UnsetType = UNSET
-    assurance: str | UnsetType = UNSET
-    holder: HolderView | UnsetType = UNSET
+    tier: str | None = None
+    tier_name: Words | None = None
+    assurance: str | None = None
+    holder: HolderView | None = None
     needs: tuple[str, ...] = ()
-    represented: Represented | UnsetType = UNSET
+    represented: Represented | None = None
     services: tuple[ServiceView, ...] = ()
 
 

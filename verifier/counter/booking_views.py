@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from msgspec import UNSET
-
 from cards.names import mask
 from cards.programme.types import BookingRule, Programme, RequestRule, Text
 from edge.instants import rfc3339
@@ -42,13 +40,13 @@ def booking_view(programme: Programme, booking: Booking, details: BookingDetails
         opens_at=rfc3339(booking.window.opens_at),
         closes_at=rfc3339(booking.window.closes_at),
         booked_at=rfc3339(booking.booked_at),
-        channel=UNSET if details is None else details.channel,
-        party=UNSET if details is None else details.party,
-        vehicles=vehicles if isinstance(vehicles, int) else UNSET,
-        name_board=board if isinstance(board, bool) else UNSET,
-        details=dict(shown) if details is not None else UNSET,
-        cancel_until=rfc3339(cancel_until(booking, rule, programme.zone)) if held and rule is not None else UNSET,
-        told=UNSET if details is None or details.told is None else details.told,
+        channel=None if details is None else details.channel,
+        party=None if details is None else details.party,
+        vehicles=vehicles if isinstance(vehicles, int) else None,
+        name_board=board if isinstance(board, bool) else None,
+        details=dict(shown) if details is not None else None,
+        cancel_until=rfc3339(cancel_until(booking, rule, programme.zone)) if held and rule is not None else None,
+        told=None if details is None or details.told is None else details.told,
     )
 
 

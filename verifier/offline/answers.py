@@ -3,7 +3,7 @@
 from typing import Annotated, Literal
 
 import msgspec
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import Meta
 
 from verifier.counter.answers import QuotaLeft, Words
 
@@ -32,19 +32,19 @@ class RecordAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     """
 
     status: Literal["applied", "held", "dismissed", "refused"]
-    seq: int | UnsetType = UNSET
-    operation: str | UnsetType = UNSET
-    id: str | UnsetType = UNSET
-    outcome: Literal["granted", "denied"] | UnsetType = UNSET
-    reason: str | UnsetType = UNSET
+    seq: int | None = None
+    operation: str | None = None
+    id: str | None = None
+    outcome: Literal["granted", "denied"] | None = None
+    reason: str | None = None
     marks: tuple[str, ...] = ()
-    linked: str | UnsetType = UNSET
-    joined: str | UnsetType = UNSET
-    used_at: str | UnsetType = UNSET
+    linked: str | None = None
+    joined: str | None = None
+    used_at: str | None = None
     quotas: tuple[QuotaLeft, ...] = ()
-    promise: str | UnsetType = UNSET
-    why: str | UnsetType = UNSET
-    message: Words | UnsetType = UNSET
+    promise: str | None = None
+    why: str | None = None
+    message: Words | None = None
     replayed: bool = False
 
 
@@ -69,7 +69,7 @@ class UploadAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     answers: tuple[RecordAnswer, ...]
     server_time: str
     time: str
-    progress: Progress | UnsetType = UNSET
+    progress: Progress | None = None
 
 
 class TimeAnswer(msgspec.Struct, frozen=True):
@@ -90,12 +90,12 @@ class HeldRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     service: str
     made_at: str
     received_at: str
-    operator: str | UnsetType = UNSET
-    outcome: Literal["granted", "denied"] | UnsetType = UNSET
-    tier: str | UnsetType = UNSET
-    name: str | UnsetType = UNSET
-    entry: str | UnsetType = UNSET
-    message: Words | UnsetType = UNSET
+    operator: str | None = None
+    outcome: Literal["granted", "denied"] | None = None
+    tier: str | None = None
+    name: str | None = None
+    entry: str | None = None
+    message: Words | None = None
 
 
 class HeldAnswer(msgspec.Struct, frozen=True):
@@ -140,12 +140,12 @@ class ConflictView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     """
 
     kind: str
-    holder: str | UnsetType = UNSET
-    limit: str | UnsetType = UNSET
-    period: str | UnsetType = UNSET
-    used: int | UnsetType = UNSET
-    maximum: int | UnsetType = UNSET
-    reason: str | UnsetType = UNSET
+    holder: str | None = None
+    limit: str | None = None
+    period: str | None = None
+    used: int | None = None
+    maximum: int | None = None
+    reason: str | None = None
     devices: tuple[str, ...] = ()
     uses: tuple[ConflictUse, ...] = ()
 
@@ -160,7 +160,7 @@ class IncidentView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     count: int
     first_at: str
     last_at: str
-    closed_at: str | UnsetType = UNSET
+    closed_at: str | None = None
 
 
 class ConflictsAnswer(msgspec.Struct, frozen=True):

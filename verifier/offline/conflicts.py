@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Final
 
 import msgspec
-from msgspec import UNSET
 
 from edge.instants import rfc3339
 from ledger.interface import Ledger
@@ -116,8 +115,8 @@ def _view(
     holders = [entry.leaf.holder for entry in entries if entry.leaf.holder is not None]
     return ConflictView(
         kind=kind,
-        holder=holders[0] if holders else UNSET,
-        reason=reason or UNSET,
+        holder=holders[0] if holders else None,
+        reason=reason or None,
         devices=devices or tuple(dict.fromkeys(use.device for use in uses)),
         uses=uses,
     )
@@ -146,5 +145,5 @@ def _incident(incident: DeviceIncident) -> IncidentView:
         count=incident.count,
         first_at=rfc3339(incident.first_at),
         last_at=rfc3339(incident.last_at),
-        closed_at=UNSET if incident.closed_at is None else rfc3339(incident.closed_at),
+        closed_at=None if incident.closed_at is None else rfc3339(incident.closed_at),
     )

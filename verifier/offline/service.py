@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Literal
 
 import msgspec
-from msgspec import UNSET
 
 from accounts.rights import Caller, Right
 from accounts.store import AccountStore
@@ -143,7 +142,7 @@ class OfflineService:
         answer = self._apply(read, self._verifier.published(at), at, received_at=kept.received_at, decision=word)
         if answer.status in {APPLIED, DISMISSED}:
             self._store.decide(kept.digest, answer.status, approver, _WRITTEN.encode(answer).decode())
-            if commitment is not None and answer.id is not UNSET and not answer.replayed:
+            if commitment is not None and answer.id is not None and not answer.replayed:
                 self._verifier.store.keep_note(answer.id, commitment.opened, at)
         return answer
 
@@ -233,15 +232,15 @@ class OfflineService:
         why = outcome.reason if held else decision.why if decision is not None and put_aside else None
         return RecordAnswer(
             status="held" if held else "dismissed" if put_aside else "applied",
-            why=why or UNSET,
+            why=why or None,
             seq=record.seq,
             operation=record.operation,
             id=outcome.entry,
             outcome="granted" if outcome.granted else "denied",
-            reason=outcome.reason or UNSET,
+            reason=outcome.reason or None,
             marks=outcome.marks,
-            linked=outcome.linked or UNSET,
-            joined=outcome.joined or UNSET,
+            linked=outcome.linked or None,
+            joined=outcome.joined or None,
             used_at=rfc3339(used_at),
             quotas=quotas_left(self._verifier.programme, outcome.figures),
             promise=self._verifier.answering.promise(outcome.entry, outcome.leaf_hash, outcome.at),
@@ -260,6 +259,6 @@ def _told_again(kept: Kept, signed: SignedRecord | None = None) -> RecordAnswer:
     """What was answered before: nothing is judged twice."""
     if kept.answer is not None:
         return msgspec.structs.replace(_ANSWER.decode(kept.answer), replayed=True)
-    operation = UNSET if signed is None else signed.record.operation
+    operation = None if signed is None else signed.record.operation
     status: Literal["held", "dismissed"] = "held" if kept.state == HELD else "dismissed"
-    return RecordAnswer(status=status, seq=kept.seq, operation=operation, why=kept.why or UNSET, replayed=True)
+    return RecordAnswer(status=status, seq=kept.seq, operation=operation, why=kept.why or None, replayed=True)

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 from flask import Blueprint, Response, request
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import Meta
 
 from accounts.rights import EVERYWHERE, Caller, Right
 from audit.tree.incidents import IncidentList
@@ -86,15 +86,15 @@ class IncidentsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which list, and where its page ends: `refuted` are reports that the server's own proof contradicts."""
 
     list: Literal["log", "reported", "refuted", "cards"] = "log"
-    older: Annotated[int, Meta(ge=1, description="The cursor that the page before gave.")] | UnsetType = UNSET
+    older: Annotated[int, Meta(ge=1, description="The cursor that the page before gave.")] | None = None
 
 
-class LogIncidents(msgspec.Struct, frozen=True):
+class LogIncidents(msgspec.Struct, frozen=True, omit_defaults=True):
     """Incidents of one list, newest first. `older` is the cursor of the page after; absent at the list's beginning."""
 
     incidents: tuple[LogIncident, ...]
     server_time: str
-    older: int | UnsetType = UNSET
+    older: int | None = None
 
 
 class ProofAnswer(msgspec.Struct, frozen=True):
@@ -241,12 +241,12 @@ def _add_incidents(found: Blueprint, verifier: Verifier, log: LogReader, asking:
         caller.require(Right.AUDIT, EVERYWHERE)
         record_reading(verifier, caller, "log", "incidents", request_instant())
         asked = read_query(IncidentsQuery)
-        page = log.incidents(IncidentList(asked.list), before=None if asked.older is UNSET else asked.older)
+        page = log.incidents(IncidentList(asked.list), before=None if asked.older is None else asked.older)
         told = tuple(
             LogIncident(*(line.get(name, "") for name in ("at", "kind", "place", "detail", "detail_zh")))
             for line in page.incidents
         )
-        found = LogIncidents(told, rfc3339(request_instant()), UNSET if page.older is None else page.older)
+        found = LogIncidents(told, rfc3339(request_instant()), page.older)
         return answer(found)
 
 

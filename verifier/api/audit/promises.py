@@ -11,7 +11,7 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 from flask import Blueprint, Response, request
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import Meta
 
 from audit.tree.incidents import IncidentList
 from audit.tree.place import PlaceError
@@ -76,18 +76,18 @@ class WalletBreach(Breach, frozen=True, forbid_unknown_fields=True, kw_only=True
     card: Annotated[str, Meta(min_length=1, max_length=4096)]
 
 
-class PromiseStanding(msgspec.Struct, frozen=True):
+class PromiseStanding(msgspec.Struct, frozen=True, omit_defaults=True):
     """How a promise stands, as the server says. `proof` (C2SP tlog-proof) where the entry is in the log: verify it.
 
     `unknown`: no promise of this server's, or none of the caller's entries.
     """
 
     state: Literal["kept", "pending", "broken", "unknown"]
-    id: str | UnsetType = UNSET
-    leaf_hash: str | UnsetType = UNSET
-    by: str | UnsetType = UNSET
-    index: int | UnsetType = UNSET
-    proof: str | UnsetType = UNSET
+    id: str | None = None
+    leaf_hash: str | None = None
+    by: str | None = None
+    index: int | None = None
+    proof: str | None = None
 
 
 class PromiseStandings(msgspec.Struct, frozen=True):
@@ -204,7 +204,7 @@ def _take(verifier: Verifier, log: LogReader, body: Breach, owns: Owns, at: date
 
 def _incident(promise: Promise, body: Breach, who: str, now: PromiseStanding) -> LogIncident:
     due, absent = rfc3339(from_epoch(promise.by)), body.found == "absent"
-    place = "" if isinstance(now.index, UnsetType) else f", at index {now.index}"
+    place = "" if now.index is None else f", at index {now.index}"
     found = "found no proof of it" if absent else "was given a proof that does not hold"
     en = f"{who} was promised leaf {promise.leaf} by {due} and {found}; here it is {now.state}{place}"
     seen = "到期无证明" if absent else "所得证明不成立"

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated, Final, Literal
 
 import msgspec
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import Meta
 
 from cards.programme.types import Text
 from edge.instants import rfc3339
@@ -39,18 +39,18 @@ class BookingRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
 
     service: Code
     fields: FieldValues
-    presentation: Presented | UnsetType = UNSET
-    card_number: Annotated[str, Meta(min_length=1, max_length=64)] | UnsetType = UNSET
+    presentation: Presented | None = None
+    card_number: Annotated[str, Meta(min_length=1, max_length=64)] | None = None
     called_back: bool = False
     id_checked: bool = False
-    point: Code | UnsetType = UNSET
+    point: Code | None = None
 
 
 class Rebook(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Fields to put in the place of the old ones, and another service where it changes."""
 
     fields: FieldValues
-    service: Code | UnsetType = UNSET
+    service: Code | None = None
 
 
 class Delay(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -69,9 +69,9 @@ class Reopen(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class BookingPatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One of the three changes of a booking."""
 
-    change: Rebook | UnsetType = UNSET
-    delay: Delay | UnsetType = UNSET
-    reopen: Reopen | UnsetType = UNSET
+    change: Rebook | None = None
+    delay: Delay | None = None
+    reopen: Reopen | None = None
 
 
 class CancelQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -100,7 +100,7 @@ class WalletChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     card: Presented
     fields: FieldValues
-    service: Code | UnsetType = UNSET
+    service: Code | None = None
 
 
 class WalletCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -126,12 +126,12 @@ class BookingAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     hint: Words
     at: str
     server_time: str
-    booking: BookingView | UnsetType = UNSET
+    booking: BookingView | None = None
     quotas: tuple[QuotaLeft, ...] = ()
-    excluded_by: ExcludedBy | UnsetType = UNSET
-    call: Contact | UnsetType = UNSET
+    excluded_by: ExcludedBy | None = None
+    call: Contact | None = None
     warnings: tuple[BookingWarning, ...] = ()
-    promise: str | UnsetType = UNSET
+    promise: str | None = None
     replayed: bool = False
 
 
@@ -139,8 +139,8 @@ class ListedBooking(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     """A booking of a point's list, and its holder as this department may know him."""
 
     booking: BookingView
-    holder_ref: str | UnsetType = UNSET
-    holder_name: str | UnsetType = UNSET
+    holder_ref: str | None = None
+    holder_name: str | None = None
 
 
 class BookingList(msgspec.Struct, frozen=True, kw_only=True):
@@ -164,8 +164,8 @@ class MissedHolder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     rule: str
     missed: int
     holder: str
-    holder_ref: str | UnsetType = UNSET
-    holder_name: str | UnsetType = UNSET
+    holder_ref: str | None = None
+    holder_name: str | None = None
     last: EntryId
 
 
@@ -211,10 +211,10 @@ def booking_answer(answering: Answering, booked: Booked, done: str, at: datetime
         hint=hint,
         at=rfc3339(outcome.at),
         server_time=rfc3339(at),
-        booking=shown or UNSET,
+        booking=shown,
         quotas=quotas_left(programme, outcome.figures),
-        excluded_by=UNSET if outcome.taken is None else excluded_by(programme, outcome.taken),
-        call=contact or UNSET,
+        excluded_by=None if outcome.taken is None else excluded_by(programme, outcome.taken),
+        call=contact,
         warnings=_warnings(booked),
         promise=answering.promise(outcome.entry, outcome.leaf_hash, outcome.at),
         replayed=outcome.replayed,

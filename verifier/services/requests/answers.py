@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import Meta
 
 from cards.programme.types import Programme, Service, Text
 from edge.instants import rfc3339
@@ -38,10 +38,10 @@ class WalletRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     card: Presented
     service: Code
     fields: FieldValues = msgspec.field(default_factory=dict)
-    reference: Short | UnsetType = UNSET
+    reference: Short | None = None
     confirmed: bool = False
-    beneficiary: Beneficiaries | UnsetType = UNSET
-    department: Code | UnsetType = UNSET
+    beneficiary: Beneficiaries | None = None
+    department: Code | None = None
 
 
 class StaffRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -49,15 +49,15 @@ class StaffRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
 
     service: Code
     fields: FieldValues = msgspec.field(default_factory=dict)
-    presentation: Presented | UnsetType = UNSET
-    card_number: Annotated[str, Meta(min_length=1, max_length=64)] | UnsetType = UNSET
+    presentation: Presented | None = None
+    card_number: Annotated[str, Meta(min_length=1, max_length=64)] | None = None
     called_back: bool = False
     id_checked: bool = False
-    reference: Short | UnsetType = UNSET
+    reference: Short | None = None
     confirmed: bool = False
-    beneficiary: Beneficiaries | UnsetType = UNSET
-    department: Code | UnsetType = UNSET
-    matter: MatterRequest | UnsetType = UNSET
+    beneficiary: Beneficiaries | None = None
+    department: Code | None = None
+    matter: MatterRequest | None = None
 
 
 class RequestsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -94,10 +94,10 @@ class RequestView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     closed_at: str | None = None
     outcome: str | None = None
     overdue: bool = False
-    channel: str | UnsetType = UNSET
-    details: dict[str, Any] | UnsetType = UNSET
-    holder_ref: str | UnsetType = UNSET
-    holder_name: str | UnsetType = UNSET
+    channel: str | None = None
+    details: dict[str, Any] | None = None
+    holder_ref: str | None = None
+    holder_name: str | None = None
 
 
 class RequestAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -110,14 +110,14 @@ class RequestAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     hint: Words
     at: str
     server_time: str
-    request: RequestView | UnsetType = UNSET
+    request: RequestView | None = None
     quotas: tuple[QuotaLeft, ...] = ()
-    call: Contact | UnsetType = UNSET
-    promise: str | UnsetType = UNSET
+    call: Contact | None = None
+    promise: str | None = None
     replayed: bool = False
 
 
-class RequestList(msgspec.Struct, frozen=True):
+class RequestList(msgspec.Struct, frozen=True, omit_defaults=True):
     """Requests: a department's, the most urgent first; or a holder's own, the newest first.
 
     `next`: the cursor of a holder's page after this one, absent at the end.
@@ -125,7 +125,7 @@ class RequestList(msgspec.Struct, frozen=True):
 
     requests: tuple[RequestView, ...]
     server_time: str
-    next: str | UnsetType = UNSET
+    next: str | None = None
 
 
 class TakenBack(msgspec.Struct, frozen=True):
@@ -166,9 +166,9 @@ def request_answer(answering: Answering, requested: Requested, at: datetime, *, 
         hint=hint,
         at=rfc3339(outcome.at),
         server_time=rfc3339(at),
-        request=UNSET if matter is None else request_view(programme, matter, requested.details, at, names=names),
+        request=None if matter is None else request_view(programme, matter, requested.details, at, names=names),
         quotas=quotas_left(programme, outcome.figures),
-        call=contact or UNSET,
+        call=contact,
         promise=answering.promise(outcome.entry, outcome.leaf_hash, outcome.at),
         replayed=outcome.replayed,
     )
@@ -196,8 +196,8 @@ def request_view(
         closed_at=_instant(matter.closed_at),
         outcome=matter.outcome,
         overdue=matter.overdue(at),
-        channel=UNSET if details is None else details.channel,
-        details=UNSET if details is None else _shown(service, details.fields, names=names),
+        channel=None if details is None else details.channel,
+        details=None if details is None else _shown(service, details.fields, names=names),
     )
 
 
