@@ -1,8 +1,8 @@
 """Slowing down who guesses. Counts live in the store, so that every worker process sees them.
 
 Who fails often from one place waits longer and longer there, never for ever, and never elsewhere: an attacker cannot
-lock the owner out of the place where the owner signs in. Many places guessing at one name together meet a ceiling,
-which a place where that name signed in before does not.
+lock the owner out of the place where the owner signs in. Where many places together guess at one name, each place new
+to that name has one free try instead of several: the swarm is slowed, and the owner still gets in from anywhere.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from accounts.tables import SIGN_IN_ATTEMPTS as T
 class Policy:
     """How guessing is slowed: `free` failures, then a lock that doubles from `first` to `longest`.
 
-    `ceiling` bounds the failures of one subject in `memory` over all places, None where places alone count. A failure
-    is forgotten after `memory`; a place that signed in is known for `known`.
+    From `ceiling` failures of one subject in `memory` over all places, a place not known has one free try; None where
+    places alone count. A failure is forgotten after `memory`; a place that signed in is known for `known`.
     """
 
     free: int = 5
@@ -34,16 +34,19 @@ class Policy:
     memory: timedelta = timedelta(hours=1)
     known: timedelta = timedelta(days=30)
 
-    def lock(self, failures: int) -> timedelta:
-        """Return how long to wait after so many failures."""
-        if failures < self.free:
+    def lock(self, failures: int, free: int | None = None) -> timedelta:
+        """Return how long to wait after so many failures; `free` of them, where not the policy's own."""
+        free = self.free if free is None else free
+        if failures < free:
             return timedelta()
-        doublings = min(failures - self.free, 20)
+        doublings = min(failures - free, 20)
         return min(self.first * (1 << doublings), self.longest)
 
 
 SIGN_IN: Final = Policy()
 ENROLMENT: Final = Policy(ceiling=None)  # a ceiling on codes would let one guesser stop every enrolment
+DEVICE: Final = Policy(free=20, first=timedelta(seconds=30), ceiling=None)
+"""All operators' PINs at one device together: one PIN tried at every operator is guessing too."""
 
 
 class TooSoon(Exception):
@@ -77,9 +80,8 @@ def admit(connection: Connection, attempt: Attempt, at: datetime, policy: Policy
         _forget_old(connection, at, policy)
     row = connection.execute(_this(attempt).with_for_update()).one()
     _refuse_locked(row, at)
-    _refuse_swarm(connection, attempt, row, at, policy)
     failures = 1 + (row.failures if at - row.failed_at < policy.memory else 0)
-    lock = policy.lock(failures)
+    lock = policy.lock(failures, 1 if _is_swarm(connection, attempt, row, at, policy) else None)
     values = {"failures": failures, "failed_at": at, "locked_until": at + lock if lock else None}
     connection.execute(_change(attempt).values(values))
 
@@ -87,6 +89,12 @@ def admit(connection: Connection, attempt: Attempt, at: datetime, policy: Policy
 def succeeded(connection: Connection, attempt: Attempt, at: datetime) -> None:
     """Take the count of this place back, and know it from now on."""
     connection.execute(_change(attempt).values(failures=0, locked_until=None, succeeded_at=at))
+
+
+def is_known(connection: Connection, attempt: Attempt, at: datetime, policy: Policy) -> bool:
+    """Tell whether this subject signed in at this place within the policy's memory of places."""
+    row = connection.execute(_this(attempt)).one_or_none()
+    return row is not None and row.succeeded_at is not None and at - row.succeeded_at < policy.known
 
 
 def _begin(connection: Connection, attempt: Attempt, at: datetime) -> bool:
@@ -101,15 +109,20 @@ def _refuse_locked(row: Row[Any], at: datetime) -> None:
         raise TooSoon(_whole_seconds(row.locked_until - at))
 
 
-def _refuse_swarm(connection: Connection, attempt: Attempt, row: Row[Any], at: datetime, policy: Policy) -> None:
+def take_back(connection: Connection, attempt: Attempt) -> None:
+    """Take one counted attempt back, and leave the others: it was none, and says nothing of them."""
+    less = sa.case((T.c.failures > 0, T.c.failures - 1), else_=0)
+    connection.execute(_change(attempt).values(failures=less, locked_until=None))
+
+
+def _is_swarm(connection: Connection, attempt: Attempt, row: Row[Any], at: datetime, policy: Policy) -> bool:
     known = row.succeeded_at is not None and at - row.succeeded_at < policy.known
     if policy.ceiling is None or known:
-        return
+        return False
     recent = sa.select(sa.func.coalesce(sa.func.sum(T.c.failures), 0)).where(
         T.c.subject == attempt.subject, T.c.failed_at > at - policy.memory
     )
-    if connection.execute(recent).scalar_one() >= policy.ceiling:
-        raise TooSoon(_whole_seconds(policy.longest))
+    return bool(connection.execute(recent).scalar_one() >= policy.ceiling)
 
 
 def _forget_old(connection: Connection, at: datetime, policy: Policy) -> None:

@@ -20,9 +20,9 @@ from accounts.devices import SEEN_EVERY, Device
 from accounts.integrators import Integrator
 from accounts.memory import ReplayWindow, RowMemory
 from accounts.operators import OperatorSession
-from accounts.people import PersonSession
 from accounts.problems import OPERATOR_SIGNED_OUT
-from accounts.rights import Caller, Operator, rights_of_grants
+from accounts.rights import Caller, Operator, needs_factor, rights_of_grants, without_factor
+from accounts.sessions import NOTED_EVERY, Arrival, PersonSession
 from accounts.store import AccountStore
 from edge.clock import Clock
 from edge.encoding import b64u, digest
@@ -38,6 +38,7 @@ OPERATOR_HEADER: Final = "Yunju-Operator"
 _CALLER: Final = "yunju.caller"
 _DEVICE: Final = "yunju.device"
 _CALL: Final = "yunju.call"
+_SESSION: Final = "yunju.session"
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _log = logging.getLogger("yunju.accounts")
 
@@ -72,7 +73,6 @@ class Authenticator:
         self._noted: dict[str, datetime] = {}
         self._devices: RowMemory[Device] = RowMemory(store.revision)
         self._integrators: RowMemory[Integrator] = RowMemory(store.revision)
-        self._people: RowMemory[PersonSession] = RowMemory(store.revision)
         self._operators: RowMemory[OperatorSession] = RowMemory(store.revision)
 
     def __call__(self, request: Request) -> Caller:
@@ -157,7 +157,29 @@ class Authenticator:
         """Return the caller that a session stands for."""
         person = session.person
         rights = rights_of_grants(person.grants, self._departments)
-        return Caller("person", person.id, rights, label=person.name, grants=person.grants)
+        lacks = session.factor_at is None and needs_factor(person.grants)
+        return Caller(
+            "person",
+            person.id,
+            without_factor(rights) if lacks else rights,
+            label=person.name,
+            grants=person.grants,
+            session=session.id,
+            confirmed_at=session.confirmed_at,
+            lacks_factor=lacks,
+        )
+
+    def arrival(self, request: Request) -> Arrival:
+        """Return where a sign-in comes from."""
+        return Arrival(self.source(request), request.headers.get("User-Agent", "")[:300])
+
+    def session(self, request: Request) -> PersonSession:
+        """Return the session of the person who sent `request`; problem unauthenticated for everybody else."""
+        self(request)
+        found = request.environ.get(_SESSION)
+        if not isinstance(found, PersonSession):
+            raise Problem("unauthenticated")
+        return found
 
     def _caller(self, request: Request) -> Caller:
         scheme, token = _authorization(request)
@@ -166,7 +188,7 @@ class Authenticator:
         if OPERATOR_HEADER in request.headers:
             raise Problem(OPERATOR_SIGNED_OUT.code)  # only a device has operators
         if scheme == "bearer":
-            return self._bearer(token)
+            return self._bearer(request, token)
         if scheme:
             raise Problem("bad-token")
         return self._by_cookie(request)
@@ -196,6 +218,12 @@ class Authenticator:
         except OperationalError:
             _log.warning("a device's last use was not noted")  # a busy store must not turn a visitor away
 
+    def _note_session(self, session: PersonSession, at: datetime) -> None:
+        try:
+            self.store.sessions.used(session, at)
+        except OperationalError:
+            _log.warning("a session's last use was not noted")  # as a device's
+
     def _at_device(self, request: Request, device: Device) -> Caller:
         operator = self._operator(request, device)
         return Caller(
@@ -218,20 +246,24 @@ class Authenticator:
             raise Problem(OPERATOR_SIGNED_OUT.code)
         return Operator(session.operator.id, session.operator.name, session.operator.effective)
 
-    def _bearer(self, token: str) -> Caller:
+    def _bearer(self, request: Request, token: str) -> Caller:
         if token.startswith(PERSON_TOKEN):
-            return self._person(token)
+            return self._person(request, token)
         at = self.clock.now()
         found = self._integrators.get(_hashed(token, INTEGRATOR_TOKEN), at, self.store.integrators.by_token_hash)
         if found is None or not found.alive(at):
             raise Problem("bad-token")
         return Caller("integrator", found.id, found.rights, label=found.label)
 
-    def _person(self, token: str) -> Caller:
+    def _person(self, request: Request, token: str) -> Caller:
         at = self.clock.now()
-        session = self._people.get(_hashed(token, PERSON_TOKEN), at, self.store.people.session)
+        # Read anew each time: a session that was ended anywhere is over at once here.
+        session = self.store.sessions.by_token_hash(_hashed(token, PERSON_TOKEN))
         if session is None or not session.alive(at):
             raise Problem("bad-token")
+        if at - session.used_at >= NOTED_EVERY:
+            self._note_session(session, at)
+        request.environ[_SESSION] = session
         return self.caller_of(session)
 
     def _by_cookie(self, request: Request) -> Caller:
@@ -242,7 +274,7 @@ class Authenticator:
         # stops other sites, this stops other ports and sub-domains of this one).
         if request.method not in _SAFE and request.headers.get("Origin") not in self._origins:
             raise Problem("not-permitted")
-        return self._person(token)
+        return self._person(request, token)
 
 
 def call_of(request: Request) -> str | None:

@@ -10,6 +10,7 @@ from typing import Final
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from accounts.weak import is_weak
 from cards import typed
 from edge.encoding import b64u, digest
 
@@ -45,10 +46,14 @@ def hash_token(token: str) -> str:
     return b64u(digest(token.encode()))
 
 
+def folded(text: str) -> str:
+    """Return one spelling of what a person types: case, width and composition of the letters do not matter."""
+    return unicodedata.normalize("NFKC", text).casefold().strip().encode("utf-8", "replace").decode()
+
+
 def hash_name(*parts: str) -> str:
-    """Return one key for texts a person types: case, width and composition of the letters do not matter."""
-    folded = (unicodedata.normalize("NFKC", part).casefold().strip() for part in parts)
-    return b64u(digest("\0".join(folded).encode("utf-8", "surrogatepass")))
+    """Return one key for texts a person types, by their `folded` spelling."""
+    return b64u(digest("\0".join(map(folded, parts)).encode()))
 
 
 def new_code() -> str:
@@ -62,10 +67,15 @@ def hash_code(code: str) -> str:
     return hash_token(typed.code(code))
 
 
-def hash_password(password: str) -> str:
-    """Return the argon2id hash of a password of 12 to 256 characters; WeakSecret for another."""
+def hash_password(password: str, name: str = "") -> str:
+    """Return the argon2id hash of a password of 12 to 256 characters; WeakSecret for another.
+
+    Also for one among those tried first: common words, rows of keys, repeats, `name` (what its owner types).
+    """
     if not PASSWORD_LEAST <= len(password) <= PASSWORD_MOST:
         raise WeakSecret(f"a password has {PASSWORD_LEAST} to {PASSWORD_MOST} characters")
+    if is_weak(password, name):
+        raise WeakSecret("a password is not made of common words, dates, rows of keys, repeats or the own name")
     return _HASHER.hash(_prepared(password))
 
 

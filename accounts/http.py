@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from datetime import datetime
+from functools import partial
 from typing import Annotated, Final
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, g, request
 from msgspec import Meta, Struct
+from sqlalchemy.exc import OperationalError
 
 from accounts.attempts import TooSoon
 from accounts.authenticator import COOKIE, OPERATOR_HEADER, Authenticator
 from accounts.devices import CodeRefused, Device
+from accounts.factors import FactorRefused
 from accounts.operators import OpenedSession
-from accounts.people import SESSION_LIVES, OpenedPersonSession, WrongCredentials, saved_grants
-from accounts.problems import CODE_REFUSED, OPERATOR_SIGNED_OUT, WRONG_CREDENTIALS
+from accounts.people import Person, WrongCredentials, saved_grants
+from accounts.problems import CODE_REFUSED, FACTOR_NEEDED, OPERATOR_SIGNED_OUT, WRONG_CREDENTIALS
 from accounts.rights import Caller, Operator, Right
+from accounts.security import SecurityKind
+from accounts.sessions import SESSION_LIVES, OpenedPersonSession
 from edge.fields import invalid
 from edge.http import answer, read_body
 from edge.instants import rfc3339
@@ -33,6 +40,7 @@ _Coordinate = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{43}$(?!\n)")]
 # A second line behind the back-off of accounts/attempts.py: argon2 and signatures cost the processor.
 _RATE: Final = 0.5
 _BURST: Final = 30
+_REFUSED: Final = frozenset({401, 403})
 
 
 class PublicKey(Struct, forbid_unknown_fields=True):
@@ -89,10 +97,14 @@ class OperatorSignedIn(Struct):
 
 
 class SignIn(Struct, forbid_unknown_fields=True):
-    """A person's name and password; `cookie` asks for a cookie (pages) instead of a token (programs)."""
+    """A person's name and password, and the `code` of the second step where the person has one.
+
+    `cookie` asks for a cookie (pages) instead of a token (programs).
+    """
 
     name: _Short
     password: _Secret
+    code: _Short | None = None
     cookie: bool = False
 
 
@@ -110,7 +122,30 @@ def blueprint(authenticator: Authenticator, *, root: str | None = None) -> Bluep
     _add_enrolment(found, authenticator, root)
     _add_operator_sessions(found, authenticator)
     _add_sessions(found, authenticator)
+    found.after_app_request(partial(_note_refusal, authenticator))
     return found
+
+
+def _note_refusal(authenticator: Authenticator, response: Response) -> Response:
+    """Write refused rights and refused tokens of any call into the security log: by caller, place and route."""
+    if response.status_code not in _REFUSED or request.url_rule is None:
+        return response
+    caller = g.get("caller")
+    if response.status_code == 403 and isinstance(caller, Caller):
+        kind, who = SecurityKind.RIGHT_REFUSED, (caller.kind, caller.label if caller.kind == "person" else caller.id)
+    elif response.status_code == 401 and caller is None and "Authorization" in request.headers:
+        kind, who = SecurityKind.TOKEN_REFUSED, None
+    else:  # told elsewhere (a wrong password, PIN or code), or nobody tried anything (a browser's first visit)
+        return response
+    with suppress(OperationalError):  # a busy store must not turn a refusal into an outage
+        authenticator.store.security.note(
+            kind,
+            at=authenticator.clock.now(),
+            who=who,
+            place=authenticator.source(request),
+            detail={"route": request.url_rule.rule, "method": request.method},
+        )
+    return response
 
 
 def _add_enrolment(found: Blueprint, authenticator: Authenticator, root: str | None) -> None:
@@ -150,8 +185,9 @@ def _enrol(authenticator: Authenticator, asked: DeviceEnrolment) -> tuple[Device
     except TooSoon as error:
         raise Problem("too-many-requests", retry_after=error.seconds) from None
     except CodeRefused:
+        store.security.note(SecurityKind.DEVICE_CODE_REFUSED, at=at, place=authenticator.source(request))
         raise Problem(CODE_REFUSED.code) from None
-    store.enrolment_succeeded(attempt, at)
+    store.attempt_succeeded(attempt, at)
     return enrolled
 
 
@@ -215,7 +251,7 @@ def _add_sessions(found: Blueprint, authenticator: Authenticator) -> None:
         tag="people",
         body=SignIn,
         answers={201: SignedIn},
-        problems={WRONG_CREDENTIALS.code, "too-many-requests"},
+        problems={WRONG_CREDENTIALS.code, FACTOR_NEEDED.code, "too-many-requests"},
         auth="none",
     )
     def sign_in() -> Response:
@@ -223,11 +259,14 @@ def _add_sessions(found: Blueprint, authenticator: Authenticator) -> None:
         limit.require(source)
         asked, at = read_body(SignIn), authenticator.clock.now()
         try:
-            opened = authenticator.store.people.sign_in(asked.name, asked.password, source=source, at=at)
+            person = authenticator.store.people.check(asked.name, asked.password, source=source, at=at)
+            factor = _second_step(authenticator, person, asked.code, at)
         except TooSoon as error:
             raise Problem("too-many-requests", retry_after=error.seconds) from None
-        except WrongCredentials:
+        except (WrongCredentials, FactorRefused):
             raise Problem(WRONG_CREDENTIALS.code) from None
+        arrival = authenticator.arrival(request)
+        opened = authenticator.store.sessions.open(person, arrival, factor=factor, at=at)
         return _signed_in(opened, authenticator, cookie=asked.cookie)
 
     @found.delete("/v1/sessions")
@@ -241,12 +280,23 @@ def _add_sessions(found: Blueprint, authenticator: Authenticator) -> None:
         if authenticator(request).kind != "person":
             raise Problem("not-permitted")
         bearer = request.headers.get("Authorization", "").partition(" ")[2].strip()
-        authenticator.store.people.sign_out(
+        authenticator.store.sessions.sign_out(
             bearer or request.cookies[authenticator.cookie], at=authenticator.clock.now()
         )
         response = Response(status=204)
         authenticator.forget_session(response)
         return response
+
+
+def _second_step(authenticator: Authenticator, person: Person, code: str | None, at: datetime) -> bool:
+    """Hold a code against the person's second steps; False where there is none to hold it against."""
+    store = authenticator.store
+    if not store.has_second_step(person):
+        return False
+    if code is None:
+        raise Problem(FACTOR_NEEDED.code)
+    store.take_second_step(person, code, source=authenticator.source(request), at=at)
+    return True
 
 
 def _signed_in(opened: OpenedPersonSession, authenticator: Authenticator, *, cookie: bool) -> Response:

@@ -12,13 +12,14 @@ from sqlalchemy.engine import Row
 from sqlalchemy.exc import IntegrityError
 
 from accounts import attempts, journal
-from accounts.attempts import Attempt
+from accounts.attempts import Attempt, TooSoon
 from accounts.credentials import OPERATOR_TOKEN, WeakSecret, hash_pin, hash_token, matches, new_token
 from accounts.database import AccountsDatabase
 from accounts.devices import Device
 from accounts.journal import AccountAction
 from accounts.people import NameTaken, WrongCredentials
 from accounts.rights import EVERYWHERE, SUPERVISING, Rights, load_rights, save_rights
+from accounts.security import SecurityKind, SecurityLog
 from accounts.tables import OPERATOR_SESSIONS, OPERATORS
 from cards import typed
 from edge.ids import new_id
@@ -82,8 +83,9 @@ class OpenedSession:
 class Operators:
     """The operators of one store and their sessions."""
 
-    def __init__(self, database: AccountsDatabase) -> None:
+    def __init__(self, database: AccountsDatabase, security: SecurityLog) -> None:
         self._database = database
+        self._security = security
 
     def add(
         self, code: str, name: str, rights: Rights, *, by: str, at: datetime, pin: str | None = None
@@ -168,18 +170,36 @@ class Operators:
         """
         code, pin = typed.plain(code), None if pin is None else typed.digits(pin)
         attempt = Attempt.of("operator", code, device.id)
-        with self._database.write() as connection:
-            attempts.admit(connection, attempt, at, attempts.SIGN_IN)
-            row = connection.execute(sa.select(OPERATORS).where(OPERATORS.c.code == code)).one_or_none()
+        row, everybody = self._admitted(attempt, device, code, at)
         # The slow hash runs outside any transaction, and also when there is nothing to compare with.
         right = matches(pin or "", None if row is None else row.pin)
         free = row is not None and row.pin is None and pin is None
-        if row is None or row.disabled_at is not None or not (right or free):
+        operator = None if row is None or row.disabled_at is not None or not (right or free) else _operator(row)
+        if operator is None or not operator.works_at(device.point):
+            self._security.note(SecurityKind.PIN_FAILED, at=at, who=("operator", code), place=device.id)
             raise WrongCredentials
-        operator = _operator(row)
-        if not operator.works_at(device.point):
-            raise WrongCredentials
+        if everybody is not None:
+            with self._database.write() as connection:
+                attempts.take_back(connection, everybody)
         return self._open(operator, device, attempt, at)
+
+    def _admitted(
+        self, attempt: Attempt, device: Device, code: str, at: datetime
+    ) -> tuple[Row[Any] | None, Attempt | None]:
+        """Count the attempt at this operator and, unless that operator is known here, at the whole device."""
+        everybody: Attempt | None = Attempt.of("device", device.id, device.id)
+        try:
+            with self._database.write() as connection:
+                attempts.admit(connection, attempt, at, attempts.SIGN_IN)
+                if attempts.is_known(connection, attempt, at, attempts.SIGN_IN):
+                    everybody = None
+                if everybody is not None:
+                    attempts.admit(connection, everybody, at, attempts.DEVICE)
+                row = connection.execute(sa.select(OPERATORS).where(OPERATORS.c.code == code)).one_or_none()
+                return row, everybody
+        except TooSoon:
+            self._security.note(SecurityKind.PIN_LOCKED, at=at, who=("operator", code), place=device.id)
+            raise
 
     def _open(self, operator: OperatorRecord, device: Device, attempt: Attempt, at: datetime) -> OpenedSession:
         token, session = new_token(OPERATOR_TOKEN), OperatorSession(operator, device.id, at + SESSION_LIVES, None)

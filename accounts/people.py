@@ -1,10 +1,10 @@
-"""People who sign in with a password: officers, approvers, auditors, administrators; and their sessions."""
+"""People who sign in: officers, reviewers, approvers, auditors, administrators, desks, operators of the system."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -12,15 +12,17 @@ from sqlalchemy.engine import Connection, Row
 from sqlalchemy.exc import IntegrityError
 
 from accounts import attempts, journal
-from accounts.attempts import Attempt
-from accounts.credentials import PERSON_TOKEN, hash_name, hash_password, hash_token, matches, new_token
+from accounts.attempts import Attempt, TooSoon
+from accounts.credentials import hash_name, hash_password, hash_token, matches
 from accounts.database import AccountsDatabase
 from accounts.journal import AccountAction
 from accounts.rights import Grant, Role
+from accounts.security import SecurityKind, SecurityLog
 from accounts.tables import PEOPLE, PERSON_SESSIONS
 from edge.ids import new_id
 
-SESSION_LIVES: Final = timedelta(hours=12)
+NO_PASSWORD: Final = "!"  # noqa: S105 - a mark, and no hash of anything
+"""Stands in the place of a hash for whoever comes by single sign-on alone."""
 
 
 class NameTaken(ValueError):
@@ -46,35 +48,18 @@ class Person:
     disabled_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class PersonSession:
-    """A person signed in, until `expires_at`, the end of the session or of the person."""
-
-    person: Person
-    expires_at: datetime
-    ended_at: datetime | None
-
-    def alive(self, at: datetime) -> bool:
-        """Tell whether the session is in force at `at`."""
-        return self.ended_at is None and self.person.disabled_at is None and at < self.expires_at
-
-
-@dataclass(frozen=True, slots=True)
-class OpenedPersonSession:
-    """A session just opened, with its token, told this once."""
-
-    session: PersonSession
-    token: str = field(repr=False)
-
-
 class People:
     """The people of one store and their sessions."""
 
-    def __init__(self, database: AccountsDatabase) -> None:
+    def __init__(self, database: AccountsDatabase, security: SecurityLog) -> None:
         self._database = database
+        self._security = security
 
-    def add(self, name: str, password: str, roles: Iterable[Role | Grant], *, by: str, at: datetime) -> Person:
-        """Add a person; NameTaken, WeakSecret, or ValueError without any role. A bare role holds everywhere."""
+    def add(self, name: str, password: str | None, roles: Iterable[Role | Grant], *, by: str, at: datetime) -> Person:
+        """Add a person; NameTaken, WeakSecret, or ValueError without any role. A bare role holds everywhere.
+
+        Without a password the person comes by single sign-on alone.
+        """
         made = Person(new_id(), name, _grants(roles), at, None)
         if not made.grants or not name.strip():
             raise ValueError("a person needs a name and a role")
@@ -82,7 +67,7 @@ class People:
             "id": made.id,
             "name": name,
             "name_key": hash_name(name),
-            "password": hash_password(password),
+            "password": NO_PASSWORD if password is None else hash_password(password, name),
         }
         row |= {"roles": saved_grants(made.grants), "created_at": at}
         with self._database.write() as connection:
@@ -96,7 +81,7 @@ class People:
 
     def change_password(self, name: str, password: str, *, by: str, at: datetime) -> None:
         """Set another password and end the person's sessions; UnknownPerson, WeakSecret."""
-        kept = hash_password(password)
+        kept = hash_password(password, name)
         with self._database.write() as connection:
             row = _active(connection, name)
             connection.execute(PEOPLE.update().where(PEOPLE.c.id == row.id).values(password=kept))
@@ -116,48 +101,89 @@ class People:
     def list(self) -> Sequence[Person]:
         """Return all people by name."""
         with self._database.read() as connection:
-            return [_person(row) for row in connection.execute(sa.select(PEOPLE).order_by(PEOPLE.c.name))]
+            return [person_of(row) for row in connection.execute(sa.select(PEOPLE).order_by(PEOPLE.c.name))]
 
-    def sign_in(self, name: str, password: str, *, source: str, at: datetime) -> OpenedPersonSession:
-        """Open a session; `source` is where the request comes from (an address).
+    def check(self, name: str, password: str, *, source: str, at: datetime) -> Person:
+        """Return the person of a name and password; `source` is where the request comes from (an address).
 
         WrongCredentials, always the same and after the same work, for an unknown name, a disabled person and a wrong
-        password; TooSoon after several failures from there.
+        password; TooSoon after several failures from there. Both stand in the security log.
         """
-        attempt = Attempt.of("person", name, source)
-        with self._database.write() as connection:
-            attempts.admit(connection, attempt, at, attempts.SIGN_IN)
-            row = connection.execute(sa.select(PEOPLE).where(PEOPLE.c.name_key == hash_name(name))).one_or_none()
+        attempt, who = Attempt.of("person", name, source), ("person", name)
+        try:
+            with self._database.write() as connection:
+                attempts.admit(connection, attempt, at, attempts.SIGN_IN)
+                row = connection.execute(sa.select(PEOPLE).where(PEOPLE.c.name_key == hash_name(name))).one_or_none()
+        except TooSoon:
+            self._security.note(SecurityKind.SIGN_IN_LOCKED, at=at, who=who, place=source)
+            raise
         # The slow hash runs outside any transaction, and also when there is nothing to compare with.
-        if not matches(password, None if row is None else row.password) or row is None or row.disabled_at is not None:
+        kept = None if row is None or row.password == NO_PASSWORD else row.password
+        if not matches(password, kept) or row is None or row.disabled_at is not None:
+            self._security.note(SecurityKind.SIGN_IN_FAILED, at=at, who=who, place=source)
             raise WrongCredentials
-        return self._open(_person(row), attempt, at)
-
-    def _open(self, person: Person, attempt: Attempt, at: datetime) -> OpenedPersonSession:
-        token, session = new_token(PERSON_TOKEN), PersonSession(person, at + SESSION_LIVES, None)
-        row = {"token_hash": hash_token(token), "person_id": person.id, "opened_at": at}
-        row |= {"expires_at": session.expires_at}
         with self._database.write() as connection:
             attempts.succeeded(connection, attempt, at)
-            connection.execute(PERSON_SESSIONS.delete().where(PERSON_SESSIONS.c.expires_at < at - SESSION_LIVES))
-            connection.execute(PERSON_SESSIONS.insert().values(row))
-            journal.append(connection, AccountAction.PERSON_SIGNED_IN, person.id, by=f"person:{person.id}", at=at)
-        return OpenedPersonSession(session, token)
+        return person_of(row)
 
-    def session(self, token_hash: str) -> PersonSession | None:
-        """Return the session whose token has this hash, alive or not."""
-        both = sa.join(PERSON_SESSIONS, PEOPLE, PEOPLE.c.id == PERSON_SESSIONS.c.person_id)
-        query = sa.select(PEOPLE, PERSON_SESSIONS.c.expires_at, PERSON_SESSIONS.c.ended_at).select_from(both)
+    def knows_password(self, person: Person, password: str) -> bool:
+        """Tell whether a password is the person's: for whoever is signed in and signs in again."""
         with self._database.read() as connection:
-            row = connection.execute(query.where(PERSON_SESSIONS.c.token_hash == token_hash)).one_or_none()
-        return None if row is None else PersonSession(_person(row), row.expires_at, row.ended_at)
+            kept = connection.execute(sa.select(PEOPLE.c.password).where(PEOPLE.c.id == person.id)).scalar_one_or_none()
+        return matches(password, None if kept == NO_PASSWORD else kept)
 
-    def sign_out(self, token: str, *, at: datetime) -> None:
-        """End a session; nothing happens if there is none."""
-        live = sa.and_(PERSON_SESSIONS.c.token_hash == hash_token(token), PERSON_SESSIONS.c.ended_at.is_(None))
+    def has_password(self, person: Person) -> bool:
+        """Tell whether the person can sign in with a password; else by single sign-on alone."""
+        with self._database.read() as connection:
+            kept = connection.execute(sa.select(PEOPLE.c.password).where(PEOPLE.c.id == person.id)).scalar_one_or_none()
+        return kept not in {None, NO_PASSWORD}
+
+    def get(self, person_id: str) -> Person:
+        """Return a person by id; UnknownPerson."""
+        with self._database.read() as connection:
+            row = connection.execute(sa.select(PEOPLE).where(PEOPLE.c.id == person_id)).one_or_none()
+        if row is None:
+            raise UnknownPerson(person_id)
+        return person_of(row)
+
+    def named(self, name: str) -> Person:
+        """Return an active person by the name that is typed; UnknownPerson."""
+        with self._database.read() as connection:
+            return person_of(_active(connection, name))
+
+    def link(self, name: str, issuer: str, subject: str, *, by: str, at: datetime) -> None:
+        """Let a person come by single sign-on as `subject` of `issuer`; UnknownPerson, NameTaken if another does."""
         with self._database.write() as connection:
-            connection.execute(PERSON_SESSIONS.update().where(live).values(ended_at=at))
-        self._database.revision += 1
+            row = _active(connection, name)
+            try:
+                linked = hash_link(issuer, subject)
+                connection.execute(PEOPLE.update().where(PEOPLE.c.id == row.id).values(linked=linked))
+            except IntegrityError:
+                raise NameTaken from None
+            journal.append(connection, AccountAction.PERSON_LINKED, row.id, by=by, at=at)
+
+    def linked(self, issuer: str, subject: str) -> Person | None:
+        """Return the active person who comes as `subject` of `issuer`."""
+        mine = sa.and_(PEOPLE.c.linked == hash_link(issuer, subject), PEOPLE.c.disabled_at.is_(None))
+        with self._database.read() as connection:
+            row = connection.execute(sa.select(PEOPLE).where(mine)).one_or_none()
+        return None if row is None else person_of(row)
+
+    def set_roles(self, name: str, roles: Iterable[Role | Grant], *, by: str, at: datetime) -> None:
+        """Give a person these roles, in force at the next request; UnknownPerson, ValueError for none."""
+        kept = saved_grants(_grants(roles))
+        if not kept:
+            raise ValueError("a person needs a role")
+        with self._database.write() as connection:
+            row = _active(connection, name)
+            connection.execute(PEOPLE.update().where(PEOPLE.c.id == row.id).values(roles=kept))
+            detail = {"roles": kept}
+            journal.append(connection, AccountAction.PERSON_ROLES_CHANGED, row.id, by=by, at=at, detail=detail)
+
+
+def hash_link(issuer: str, subject: str) -> str:
+    """Return under what an account at an identity provider is known; exact letters count there."""
+    return hash_token(f"{issuer}\0{subject}")
 
 
 def saved_grants(grants: Iterable[Grant]) -> list[str]:
@@ -182,5 +208,6 @@ def _end_sessions(connection: Connection, person_id: str, at: datetime) -> None:
     connection.execute(PERSON_SESSIONS.update().where(live).values(ended_at=at))
 
 
-def _person(row: Row[Any]) -> Person:
+def person_of(row: Row[Any]) -> Person:
+    """Return the person of a row of PEOPLE."""
     return Person(row.id, row.name, frozenset(map(Grant.parse, row.roles)), row.created_at, row.disabled_at)

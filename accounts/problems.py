@@ -33,6 +33,24 @@ OPERATOR_NEEDED: Final = register_problem(
         "Sign in at this device, and try again.",
     )
 )
+FACTOR_NEEDED: Final = register_problem(
+    ProblemKind(
+        "second-step-needed",
+        401,
+        "还需再验证一次",
+        "A second step is needed",
+        "Send `code` too: the one-time code of the authenticator, or a recovery code.",
+    )
+)
+CONFIRM_AGAIN: Final = register_problem(
+    ProblemKind(
+        "confirm-again",
+        403,
+        "请再次验证身份后继续",
+        "Sign in again before this",
+        "Confirm at /sign-in/again, or open a new session; a full sign-in serves for ten minutes.",
+    )
+)
 OPERATOR_SIGNED_OUT: Final = register_problem(
     ProblemKind(
         "operator-signed-out",

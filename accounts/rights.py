@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final, Literal
 
@@ -82,6 +83,20 @@ PEOPLE_ONLY = frozenset(
 )
 """Rights that come with a person's role alone: no device, operator or integrator is given them."""
 
+NEEDS_FACTOR: Final = frozenset(
+    {
+        Right.NAMES,
+        Right.HOLDERS,
+        Right.CARDS,
+        Right.APPLICATIONS,
+        Right.REVIEW,
+        Right.APPROVE,
+        Right.ACCOUNTS,
+        Right.KEYS,
+    }
+)
+"""What shows names, decides, or rules over accounts and keys: a person has none of it by a password alone."""
+
 ROLE_RIGHTS: Mapping[Role, frozenset[Right]] = {
     Role.OFFICER: frozenset({Right.HOLDERS, Right.CARDS, Right.APPLICATIONS}),
     Role.REVIEWER: frozenset({Right.APPLICATIONS, Right.REVIEW}),
@@ -137,7 +152,9 @@ class Caller:
 
     `kind` and `id` name the device, integrator or person; `point` is a device's place, else None; `operator` the
     member of staff signed in at the device; `grants` a person's roles. `needs_operator`: a device that has no right at
-    all while nobody is signed in there, so that leaving the operator out never widens a right.
+    all while nobody is signed in there, so that leaving the operator out never widens a right. `session` and
+    `confirmed_at` are a person's: which session, and when its holder last signed in in full. `lacks_factor`: some of
+    the person's rights wait for a second step that was not taken.
     """
 
     kind: Literal["device", "integrator", "person"]
@@ -148,6 +165,13 @@ class Caller:
     label: str = ""
     grants: frozenset[Grant] = field(default_factory=frozenset)
     needs_operator: bool = False
+    session: str | None = None
+    confirmed_at: datetime | None = None
+    lacks_factor: bool = False
+
+    def confirmed(self, at: datetime, within: timedelta) -> bool:
+        """Tell whether a person signed in in full within this time; others have nothing to confirm."""
+        return self.kind != "person" or (self.confirmed_at is not None and at - self.confirmed_at < within)
 
     @property
     def operator_id(self) -> str | None:
@@ -252,6 +276,16 @@ def rights_of_grants(
         for point in _places(grant, departments):
             found[point] = found.get(point, frozenset()) | ROLE_RIGHTS[grant.role]
     return found
+
+
+def without_factor(rights: Rights) -> dict[str, frozenset[Right]]:
+    """Return what is left of a person's rights while no second step was taken."""
+    return {point: held - NEEDS_FACTOR for point, held in rights.items()}
+
+
+def needs_factor(grants: Iterable[Grant]) -> bool:
+    """Tell whether roles bring a right that needs a second step."""
+    return any(ROLE_RIGHTS[grant.role] & NEEDS_FACTOR for grant in grants)
 
 
 def _places(grant: Grant, departments: Mapping[str, Collection[str]]) -> Iterable[str]:

@@ -6,18 +6,27 @@ but could find a PIN of few digits by trying them all, and must not be able to.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
+from typing import Final
 
 from accounts import attempts, journal
-from accounts.attempts import Attempt
+from accounts.attempts import Attempt, TooSoon
 from accounts.database import AccountsDatabase
 from accounts.devices import Devices
+from accounts.factors import FactorRefused, Factors, RelyingParty
 from accounts.integrators import Integrators
 from accounts.journal import JournalNote
 from accounts.operators import Operators
-from accounts.people import People
+from accounts.people import People, Person
+from accounts.security import SecurityKind, SecurityLog
+from accounts.sessions import Sessions
+from accounts.steps import Steps
+
+LONGEST_TOTP: Final = 8
+"""A one-time code has six digits, perhaps with a space; a recovery code has twelve letters."""
 
 
 class AccountStore:
@@ -26,19 +35,27 @@ class AccountStore:
     Each method is one transaction, durable when it returns. Instants are parameters; the store reads no clock.
     """
 
-    def __init__(self, database: AccountsDatabase) -> None:
+    def __init__(self, database: AccountsDatabase, secret: bytes) -> None:
         self._database = database
         self.revision: Callable[[], int] = partial(getattr, database, "revision")
         """Grows whenever this process takes a right away: what is remembered from before is to be read anew."""
-        self.people = People(database)
+        self.security = SecurityLog(database, secret)
+        self.people = People(database, self.security)
+        self.sessions = Sessions(database, self.security)
+        self.factors = Factors(database, secret)
+        self.steps = Steps(database)
         self.devices = Devices(database)
         self.integrators = Integrators(database)
-        self.operators = Operators(database)
+        self.operators = Operators(database, self.security)
 
     @classmethod
-    def open(cls, url: str) -> AccountStore:
-        """Open the store at `url` (`sqlite:///file` or `postgresql://…`) with its tables up to date."""
-        return cls(AccountsDatabase(url))
+    def open(cls, url: str, secret: bytes | None = None) -> AccountStore:
+        """Open the store at `url` (`sqlite:///file` or `postgresql://…`) with its tables up to date.
+
+        `secret` is the server's: second steps are sealed under it, and the security log's hashes keyed. Without it a
+        random one is taken, which is of use only to whoever needs neither.
+        """
+        return cls(AccountsDatabase(url), secret or secrets.token_bytes(32))
 
     def migrate(self) -> None:
         """Bring the tables up to date; `open` has done so."""
@@ -52,12 +69,56 @@ class AccountStore:
     def admit_enrolment(self, source: str, at: datetime) -> Attempt:
         """Count an enrolment from `source` as failed before it is tried; TooSoon after several failures from there."""
         attempt = Attempt.of("enrolment", "", source)
-        with self._database.write() as connection:
-            attempts.admit(connection, attempt, at, attempts.ENROLMENT)
+        try:
+            with self._database.write() as connection:
+                attempts.admit(connection, attempt, at, attempts.ENROLMENT)
+        except TooSoon:
+            self.security.note(SecurityKind.DEVICE_CODE_LOCKED, at=at, place=source)
+            raise
         return attempt
 
-    def enrolment_succeeded(self, attempt: Attempt, at: datetime) -> None:
-        """Take the count back."""
+    def admit_factor(self, person: Person, source: str, at: datetime) -> Attempt:
+        """Count a second step as failed before it is tried; TooSoon after several failures from there."""
+        attempt = Attempt.of("factor", person.id, source)
+        try:
+            with self._database.write() as connection:
+                attempts.admit(connection, attempt, at, attempts.SIGN_IN)
+        except TooSoon:
+            self.security.note(SecurityKind.FACTOR_LOCKED, at=at, who=("person", person.name), place=source)
+            raise
+        return attempt
+
+    def has_second_step(self, person: Person) -> bool:
+        """Tell whether a person has set a second step up; then no session is opened without it."""
+        return bool(self.factors.of(person.id))
+
+    def take_second_step(self, person: Person, code: str, *, source: str, at: datetime) -> None:
+        """Use a one-time code or a recovery code up; FactorRefused, TooSoon after several failures from there."""
+        attempt = self.admit_factor(person, source, at)
+        try:
+            if "-" in code or len(code) > LONGEST_TOTP:
+                self.factors.use_code(person.id, code, at)
+            else:
+                self.factors.check_totp(person.id, code, at)
+        except FactorRefused:
+            self.security.note(SecurityKind.FACTOR_FAILED, at=at, who=("person", person.name), place=source)
+            raise
+        self.attempt_succeeded(attempt, at)
+
+    def answer_passkey(  # a browser's answer, what it answers, and for whom
+        self, person: Person, answer: str, challenge: str, party: RelyingParty, *, source: str, at: datetime
+    ) -> None:
+        """Hold a passkey's answer against the person's; FactorRefused, TooSoon as for codes."""
+        attempt = self.admit_factor(person, source, at)
+        try:
+            self.factors.check_passkey(person.id, answer, challenge, party, at)
+        except FactorRefused:
+            self.security.note(SecurityKind.FACTOR_FAILED, at=at, who=("person", person.name), place=source)
+            raise
+        self.attempt_succeeded(attempt, at)
+
+    def attempt_succeeded(self, attempt: Attempt, at: datetime) -> None:
+        """Take the count of an attempt that was admitted back."""
         with self._database.write() as connection:
             attempts.succeeded(connection, attempt, at)
 

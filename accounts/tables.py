@@ -20,6 +20,7 @@ PEOPLE = sa.Table(
     sa.Column("name_key", HASH, nullable=False, unique=True),
     sa.Column("password", sa.String(200), nullable=False),
     sa.Column("roles", sa.JSON, nullable=False),
+    sa.Column("linked", HASH, unique=True),
     sa.Column("created_at", InstantColumn, nullable=False),
     sa.Column("disabled_at", InstantColumn),
 )
@@ -28,10 +29,64 @@ PERSON_SESSIONS = sa.Table(
     "person_sessions",
     METADATA,
     sa.Column("token_hash", HASH, primary_key=True),
+    sa.Column("id", ID, nullable=False, unique=True),
     sa.Column("person_id", ID, sa.ForeignKey("people.id"), nullable=False, index=True),
     sa.Column("opened_at", InstantColumn, nullable=False),
+    sa.Column("used_at", InstantColumn, nullable=False),
+    sa.Column("confirmed_at", InstantColumn, nullable=False),
+    sa.Column("factor_at", InstantColumn),
     sa.Column("expires_at", InstantColumn, nullable=False, index=True),
     sa.Column("ended_at", InstantColumn),
+    sa.Column("place", sa.String(64), nullable=False),
+    sa.Column("place_hash", HASH, nullable=False),
+    sa.Column("agent", sa.String(64), nullable=False),
+    sa.Column("new_place", sa.Boolean, nullable=False),
+)
+
+PERSON_FACTORS = sa.Table(
+    "person_factors",
+    METADATA,
+    sa.Column("id", ID, primary_key=True),
+    sa.Column("person_id", ID, sa.ForeignKey("people.id"), nullable=False, index=True),
+    sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("label", sa.String(100), nullable=False),
+    sa.Column("secret", sa.LargeBinary, nullable=False),
+    sa.Column("credential_id", sa.String(1400), unique=True),
+    sa.Column("sign_count", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("last_step", sa.BigInteger, nullable=False, server_default="-1"),
+    sa.Column("added_at", InstantColumn, nullable=False),
+    sa.Column("used_at", InstantColumn),
+)
+
+RECOVERY_CODES = sa.Table(
+    "person_recovery_codes",
+    METADATA,
+    sa.Column("code_hash", HASH, primary_key=True),
+    sa.Column("person_id", ID, sa.ForeignKey("people.id"), nullable=False, index=True),
+    sa.Column("made_at", InstantColumn, nullable=False),
+    sa.Column("used_at", InstantColumn),
+)
+
+SIGN_IN_STEPS = sa.Table(
+    "sign_in_steps",
+    METADATA,
+    sa.Column("token_hash", HASH, primary_key=True),
+    sa.Column("person_id", ID, sa.ForeignKey("people.id"), nullable=False, index=True),
+    sa.Column("purpose", sa.String(16), nullable=False),
+    sa.Column("challenge", sa.String(128), nullable=False),
+    sa.Column("expires_at", InstantColumn, nullable=False, index=True),
+)
+
+SECURITY_EVENTS = sa.Table(
+    "security_events",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("at", InstantColumn, nullable=False, index=True),
+    sa.Column("kind", sa.String(40), nullable=False),
+    sa.Column("subject", ID, index=True),
+    sa.Column("place", ID),
+    sa.Column("detail", sa.JSON, nullable=False),
+    sa.Column("more", sa.Boolean, nullable=False),
 )
 
 ENROLMENT_CODES = sa.Table(

@@ -43,6 +43,13 @@ _DECISIONS = Counter(
     ("outcome", "reason"),
 )
 
+_SECURITY = Counter("yunju_security_events", "Failed attempts, locks and refused rights, by kind.", ("kind",))
+
+
+def count_security_event(kind: str) -> None:
+    """Count one event of the security log; `kind` comes from its closed set."""
+    _SECURITY.labels(kind).inc()
+
 
 @cache
 def _requests_of(method: str, route: str, status: int) -> Histogram:

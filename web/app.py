@@ -24,6 +24,7 @@ from edge.sharing import open_shared
 from edge.workreport import WorkPlace, complaint, work_figures
 from verifier.trust.published import pinned_root, root_file
 from web.pages import pages_blueprint
+from web.staff.account import account_pages
 from web.staff.frame import StaffFrame
 from web.staff.signing_in import sign_in_pages
 
@@ -38,7 +39,7 @@ def create_application(settings: Settings, clock: Clock | None = None) -> Flask:
     clock = clock or SystemClock()
     app = create_frame("web", clock=clock, https=settings.base_url.startswith("https://"))
     answer_outages(app)
-    accounts = AccountStore.open(settings.accounts_url)
+    accounts = AccountStore.open(settings.accounts_url, settings.secret())
     programme = load_programme(settings.programme)
     authenticate = Authenticator(
         accounts,
@@ -73,6 +74,7 @@ def create_application(settings: Settings, clock: Clock | None = None) -> Flask:
     app.register_blueprint(openapi_blueprint(title=TITLE, version=VERSION))
     app.register_blueprint(pages_blueprint(settings))
     app.register_blueprint(sign_in_pages(staff))
+    app.register_blueprint(account_pages(staff))
     return app
 
 

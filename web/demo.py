@@ -19,6 +19,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+from accounts.factors import totp_code
 from accounts.store import AccountStore
 from edge.clock import Clock, SystemClock
 from edge.settings import Settings, SettingsError, load_settings
@@ -68,7 +69,7 @@ class DemoOffice:
 def open_office(settings: Settings) -> DemoOffice:
     """Open the stores that the settings name, making them where they are absent."""
     settings.var.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return DemoOffice(settings, open_issuer(settings), AccountStore.open(settings.accounts_url))
+    return DemoOffice(settings, open_issuer(settings), AccountStore.open(settings.accounts_url, settings.secret()))
 
 
 def demonstrate(office: DemoOffice, at: datetime) -> Demo:
@@ -134,9 +135,27 @@ def describe(office: DemoOffice, demo: Demo, at: datetime) -> str:
     people = demo.accounts.people
     lines += ["", f"Audit     {base}/audit   sign in with a name and password of:"]
     lines += [f"  {name:<14} {password}   {told}" for name, told in AUDITORS.items() if (password := people.get(name))]
+    lines += ["", f"Staff     {base}/sign-in   the others, by name and password:"]
+    lines += [f"  {name:<14} {password}" for name, password in people.items() if name not in AUDITORS]
+    if demo.accounts.second_steps:
+        lines += ["  Asked for a second step, with one-time codes: " + ", ".join(demo.accounts.second_steps)]
+        lines += ["  `python -m web.demo --code NAME` prints NAME's code of this half minute"]
     lines += ["", "Operator  signs in at a counter, after the tablet's own code; may supervise too:"]
     lines += [f"  operator {code}  PIN {pin}" for code, pin in demo.accounts.operators.items()]
     return "\n".join(lines)
+
+
+def print_code(settings: Settings, name: str, at: datetime) -> int:
+    """Print what an authenticator of one of the demonstration's people would show; 1 where there is none such."""
+    note = settings.var / NOTE
+    secret = _read(note).accounts.second_steps.get(name) if note.exists() else None
+    if secret is None:
+        print(
+            f"error: no demonstration's person {name} has one-time codes\nhint: run it without --code", file=sys.stderr
+        )
+        return 1
+    print(totp_code(secret, at))
+    return 0
 
 
 def _holder_lines(office: DemoOffice, holder: DemoHolder, at: datetime) -> list[str]:
@@ -203,12 +222,15 @@ def main(arguments: list[str] | None = None) -> int:
     """Read the command line and the environment."""
     parser = argparse.ArgumentParser(prog="python -m web.demo", description="Demonstration data, and where to click.")
     parser.add_argument("--fresh", action="store_true", help="remove the demonstration's data first")
+    parser.add_argument("--code", metavar="NAME", help="print NAME's one-time code of this half minute, nothing else")
     asked = parser.parse_args(arguments)
     try:
         settings = load_settings(os.environ)
     except SettingsError as error:
         print("\n".join(f"error: {fault}" for fault in error.faults), file=sys.stderr)
         return 2
+    if asked.code is not None:
+        return print_code(settings, asked.code, SystemClock().now())
     return run(settings, SystemClock(), fresh=asked.fresh)
 
 

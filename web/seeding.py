@@ -6,11 +6,12 @@ All people are invented; their passwords are made at random and told once. Nothi
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Final
 
-from accounts.rights import EVERYWHERE, Right, Role
+from accounts.factors import new_totp_secret
+from accounts.rights import EVERYWHERE, Right, Role, needs_factor
 from accounts.store import AccountStore
 from cards.claims import Form
 from cards.programme.types import Programme
@@ -49,10 +50,11 @@ class DemoHolder:
 
 @dataclass(frozen=True, slots=True)
 class DemoAccounts:
-    """Sign-ins of the demonstration: person to password, operator's code to PIN."""
+    """Sign-ins of the demonstration: person to password, operator's code to PIN, person to the secret of codes."""
 
     people: dict[str, str]
     operators: dict[str, str]
+    second_steps: dict[str, str] = field(default_factory=dict)
 
 
 def seed_issuer(desk: Issuer, at: datetime) -> list[DemoHolder]:
@@ -87,19 +89,24 @@ def _resident_id(number: int) -> str:
 
 
 def seed_accounts(store: AccountStore, at: datetime) -> DemoAccounts:
-    """Add an officer, an approver, two auditors and an operator with a PIN, who may supervise at every point."""
+    """Add one person of each of five roles, and an operator with a PIN, who may supervise at every point."""
     roles = {
         "officer.chen": Role.OFFICER,
         "approver.lin": Role.APPROVER,
         "auditor.li": Role.AUDITOR,
         "auditor.zhao": Role.NAME_AUDITOR,
+        "admin.wu": Role.ADMINISTRATOR,
     }
     people = {name: secrets.token_urlsafe(12) for name in roles}
+    second_steps: dict[str, str] = {}
     for name, role in roles.items():
-        store.people.add(name, people[name], (role,), by=BY, at=at)
+        made = store.people.add(name, people[name], (role,), by=BY, at=at)
+        if needs_factor(made.grants):
+            second_steps[name] = new_totp_secret()
+            store.factors.add_totp(made.id, second_steps[name], None, "demo", by=BY, at=at)
     pin = f"{secrets.randbelow(10**6):06d}"
     store.operators.add("1001", "李静", {EVERYWHERE: COUNTER_RIGHTS}, by=BY, at=at, pin=pin)
-    return DemoAccounts(people, {"1001": pin})
+    return DemoAccounts(people, {"1001": pin}, second_steps)
 
 
 def demo_points(programme: Programme) -> tuple[str, ...]:

@@ -52,7 +52,7 @@ class AccountsCli:
             hint = f"YUNJU_VAR may be mistyped; on a new machine `mkdir -m 700 {absent.parent}` first"
             raise Refusal(f"there is no folder {absent.parent}", hint)
         try:
-            store = AccountStore.open(self.settings.accounts_url)
+            store = AccountStore.open(self.settings.accounts_url, self.settings.secret())
         except UnusableDatabase as error:
             raise Refusal(str(error), "set YUNJU_ACCOUNTS_URL") from None
         try:

@@ -18,7 +18,7 @@ from accounts.tables import METADATA
 from keys.jwk import public_jwk
 from keys.signer import FileSigner
 from tests.accounts import postgres
-from tests.accounts.builders import ADMIN, NOON, PASSWORD, Ground, code_of
+from tests.accounts.builders import ADMIN, NOON, PASSWORD, Ground, code_of, opened
 
 DATABASES = ["sqlite"] if postgres.binaries() is None else ["sqlite", "postgresql"]
 
@@ -137,11 +137,12 @@ def test_sign_in_locks_and_opens_again(store):
     store.people.add("Li", PASSWORD, [Role.AUDITOR], by=ADMIN, at=NOON)
     for _ in range(SIGN_IN.free):
         with pytest.raises(WrongCredentials):
-            store.people.sign_in("Li", "wrong password", source="x", at=NOON)
+            store.people.check("Li", "wrong password", source="x", at=NOON)
     with pytest.raises(TooSoon):
-        store.people.sign_in("Li", PASSWORD, source="x", at=NOON)
+        store.people.check("Li", PASSWORD, source="x", at=NOON)
     later = NOON + timedelta(seconds=2)
-    assert store.people.sign_in("Li", PASSWORD, source="x", at=later).session.alive(later)
+    assert store.people.check("Li", PASSWORD, source="x", at=later).name == "Li"
+    assert opened(store, "Li", later).session.alive(later)
 
 
 def test_a_device_an_operator_and_their_end(store):

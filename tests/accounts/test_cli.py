@@ -152,9 +152,9 @@ def test_people_are_added_with_a_password_from_a_file(run, store):
     )
     assert code == 0
     assert json.loads(out)["roles"] == ["auditor"]
-    assert store.people.sign_in("li", PASSWORD, source="x", at=NOON).session.person.name == "li"
+    assert store.people.check("li", PASSWORD, source="x", at=NOON).name == "li"
     assert run("person", "password", "li", "--password-file", "FILE", stdin="another long password\n")[0] == 0
-    assert store.people.sign_in("li", "another long password", source="x", at=NOON)
+    assert store.people.check("li", "another long password", source="x", at=NOON)
     assert run("person", "disable", "li")[0] == 0
     assert "disabled" in run("person", "list")[1]
     assert run("person", "disable", "li")[0] == 1

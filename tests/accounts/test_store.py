@@ -10,6 +10,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateTable
 
 from accounts.database import AccountsDatabase
+from accounts.factors import new_totp_secret
 from accounts.journal import AccountAction
 from accounts.people import NameTaken
 from accounts.rights import Right, Role
@@ -18,7 +19,7 @@ from accounts.tables import METADATA
 from edge.database import UnusableDatabase
 from keys.jwk import public_jwk
 from keys.signer import FileSigner
-from tests.accounts.builders import ADMIN, NOON, PASSWORD, Ground, new_store
+from tests.accounts.builders import ADMIN, NOON, PASSWORD, Ground, new_store, opened
 
 
 def test_opening_again_changes_nothing(tmp_path):
@@ -64,14 +65,25 @@ def test_every_change_is_one_line_of_the_log_without_names_or_secrets(ground):
     ground.store.operators.set_pin("0417", "271828", by=ADMIN, at=NOON)
     ground.store.operators.set_rights("0417", {"gym": frozenset({Right.VOID})}, by=ADMIN, at=NOON)
     ground.store.operators.disable("0417", by=ADMIN, at=NOON)
+    person, store = ground.store.people.named("auditor.li"), ground.store
+    secret = new_totp_secret()
+    factor = store.factors.add_totp(person.id, secret, None, "phone", by=ADMIN, at=NOON)
+    codes = store.factors.new_codes(person.id, by=ADMIN, at=NOON)
+    store.factors.use_code(person.id, codes[0], NOON)
+    store.factors.remove(person.id, factor.id, by=ADMIN, at=NOON)
+    store.factors.reset(person.id, by=ADMIN, at=NOON)
+    store.sessions.end_all(person.id, by=ADMIN, at=NOON)
+    store.people.set_roles("auditor.li", [Role.OFFICER], by=ADMIN, at=NOON)
+    store.people.link("auditor.li", "https://login.example", "subject-1", by=ADMIN, at=NOON)
     ground.store.people.change_password("auditor.li", PASSWORD + "!", by=ADMIN, at=NOON)
     ground.store.people.disable("auditor.li", by=ADMIN, at=NOON)
     notes = ground.store.log()
     assert {note.action for note in notes} == set(AccountAction)
     assert [note.id for note in notes] == sorted((note.id for note in notes), reverse=True)
     told = repr(notes)
-    for secret in ("auditor.li", "陈小明", PASSWORD, "493817", "271828", device.token, device.session, bearer, token):
-        assert secret not in told
+    for hidden in ("auditor.li", "陈小明", PASSWORD, "493817", "271828", device.token, device.session, bearer, token,
+                   secret, *codes, "subject-1"):  # fmt: skip
+        assert hidden not in told
 
 
 def test_a_change_that_fails_leaves_no_line(ground):
@@ -134,8 +146,8 @@ def test_what_is_shown_of_a_code_or_session_hides_its_secret(ground):
     made = ground.store.devices.make_code("gym", needs_operator=False, by=ADMIN, at=NOON)
     assert made.code not in repr(made)
     ground.person()
-    opened = ground.store.people.sign_in("auditor.li", PASSWORD, source="x", at=NOON)
-    assert opened.token not in repr(opened)
+    session = opened(ground.store, "auditor.li", NOON)
+    assert session.token not in repr(session)
 
 
 def test_devices_are_listed_by_point(store):

@@ -18,6 +18,7 @@ from keys.signer import FileSigner
 from keys.wallet_proof import SignedCall, sign_wallet_proof
 from ledger.judgement import Standing, judge
 from ledger.values import Fault, Operation
+from tests.accounts.builders import opened
 from tests.ledger.builders import a_draft
 from tests.verifier.booking import CLERK, HOLDER, Phone, day_list, flight, lounge, patch
 from tests.verifier.world import BASE, identifier
@@ -329,8 +330,7 @@ def test_two_missed_a_year_are_listed_for_the_office(world, phone, diamond):
 def test_the_booking_office_reads_days_and_missed_lists_everywhere(world, booked):
     """A person of that role, with names, at every point; an auditor, who may read the log, may not."""
     world.accounts.people.add("office.he", "correct horse battery", (Role.DESK,), by="cli:admin", at=world.clock.now())
-    asked = {"name": "office.he", "password": "correct horse battery"}
-    bearer = {"Authorization": f"Bearer {world.client.post('/v1/sessions', json=asked).json['token']}"}
+    bearer = {"Authorization": f"Bearer {opened(world.accounts, 'office.he', world.clock.now()).token}"}
     day = world.client.get("/v1/bookings?point=air-dom&on=2026-11-01", headers=bearer).json["bookings"]
     assert [(one["booking"]["id"], one["booking"]["details"]["passengers"]) for one in day] == [
         (booked["id"], [HOLDER, "李雷"])

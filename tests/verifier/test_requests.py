@@ -12,6 +12,7 @@ from cards.claims import Form
 from cards.numbers import generate
 from cards.status import Status
 from ledger.values import Fault
+from tests.accounts.builders import opened
 from tests.verifier.booking import Phone
 from tests.verifier.world import at, identifier
 
@@ -240,8 +241,8 @@ def test_the_booking_office_takes_calls_for_every_department(world, phone):
     world.accounts.people.add("office.he", "correct horse battery", (Role.DESK,), by="cli:admin", at=world.clock.now())
     number = generate(world.programme.card_prefix, Random(8))
     object.__setattr__(world.verifier, "card_by_number", {number: phone.card.token}.get)
-    signed_in = world.client.post("/v1/sessions", json={"name": "office.he", "password": "correct horse battery"})
-    headers = {"Authorization": f"Bearer {signed_in.json['token']}", "Idempotency-Key": identifier()}
+    token = opened(world.accounts, "office.he", world.clock.now()).token
+    headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": identifier()}
     body = {"service": "steward-newspaper", "fields": PAPER, "card_number": number, "called_back": True}
     granted = world.client.post("/v1/requests", json=body, headers=headers).json
     assert (granted["outcome"], granted["request"]["details"]) == ("granted", PAPER)

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from html import unescape
 
 from flask import Flask
 from werkzeug.test import TestResponse
+
+from accounts.factors import new_totp_secret, totp_code
+from accounts.people import UnknownPerson
+from accounts.store import AccountStore
 
 PASSWORD = "correct horse battery"
 TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
@@ -16,7 +21,7 @@ class Browser:
     """A browser without scripts: keeps cookies, sends forms with their token and origin."""
 
     def __init__(self, app: Flask, base: str, address: str = "198.51.100.7") -> None:
-        self.client = app.test_client()
+        self.app, self.client = app, app.test_client()
         self.base, self.address = base, address
 
     def get(self, path: str, **options) -> TestResponse:
@@ -42,9 +47,31 @@ class Browser:
             environ_base={"REMOTE_ADDR": self.address},
         )
 
-    def sign_in(self, name: str, password: str = PASSWORD, path: str = "/sign-in") -> TestResponse:
-        """Give name and password."""
-        return self.send(path, name=name, password=password)
+    def sign_in(
+        self, name: str, password: str = PASSWORD, path: str = "/sign-in", *, factor: bool = True
+    ) -> TestResponse:
+        """Give name and password and, with `factor`, the code of a second step that is set up afresh beforehand."""
+        store = self.app.extensions["staff"].authenticate.store
+        at = self.app.clock.now()
+        secret = set_up_codes(store, name, at) if factor else None
+        answer = self.send(path, name=name, password=password)
+        if not factor or not str(answer.location).startswith("/sign-in/second-step"):
+            return answer
+        return self.send(answer.location, code=totp_code(secret, at))
+
+
+def set_up_codes(store: AccountStore, name: str, at: datetime) -> str | None:
+    """Give a person a fresh secret of one-time codes instead of the one before; None for nobody."""
+    try:
+        person = store.people.named(name)
+    except UnknownPerson:
+        return None
+    for factor in store.factors.of(person.id):
+        if factor.kind == "totp":
+            store.factors.remove(person.id, factor.id, by="test", at=at)
+    secret = new_totp_secret()
+    store.factors.add_totp(person.id, secret, None, "phone", by="test", at=at)
+    return secret
 
 
 def text_of(response: TestResponse) -> str:

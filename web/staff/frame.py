@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from functools import wraps
 from typing import Any, Final
 
@@ -19,9 +20,11 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
 from accounts.authenticator import Authenticator
-from accounts.rights import Caller, Right
+from accounts.factors import RelyingParty
+from accounts.rights import EVERYWHERE, Caller, Grant, Right
+from accounts.sessions import CONFIRMED_FOR, PersonSession
 from cards.programme.types import Programme
-from edge.http import request_id
+from edge.http import request_id, request_instant
 from edge.problems import Problem
 from edge.sealing import derive
 from edge.settings import Settings
@@ -31,6 +34,8 @@ from web.staff.forms import Said, drawn, faults_of, speaker
 from web.wording import LANGUAGES, load_page_wording
 
 SIGN_IN: Final = "/sign-in"
+SECOND_STEP: Final = "/sign-in/second-step"
+AGAIN: Final = "/sign-in/again"
 ACCOUNT: Final = "/account"
 _SIGNED_OUT: Final = {"unauthenticated", "bad-token", "not-permitted", "operator-signed-out"}
 _FORM_SECONDS: Final = 12 * 3600
@@ -61,12 +66,15 @@ class StaffFrame:
         self.settings = settings
         self.programme = programme
         self.authenticate = authenticate
+        self.party = RelyingParty.of(settings.base_url, programme.name.in_language(LANGUAGES[0]))
         self._wording = load_page_wording()
         self._doors: list[Door] = []
+        self.single_sign_on: str | None = None
 
     def install(self, app: Flask) -> None:
         """Let an application carry the cookie of forms: signed, out of reach of scripts, sent by our own pages."""
         secure = self.authenticate.secure()
+        app.extensions["staff"] = self
         app.secret_key = derive(self.settings.secret(), "forms")
         app.config |= {
             "SESSION_COOKIE_NAME": "__Host-yunju_forms" if secure else "yunju_forms",
@@ -94,10 +102,11 @@ class StaffFrame:
         self._doors.append(Door(path, key, icon, frozenset(rights), last))
         self._doors.sort(key=lambda door: door.last)
 
-    def needs(self, *rights: Right) -> Callable[[View], View]:
+    def needs(self, *rights: Right, fresh: bool = False) -> Callable[[View], View]:
         """Open a view to whoever is signed in and holds one of `rights` (to everybody signed in, where none is named).
 
         The view is called with the `Caller` first. Others are sent to the sign-in and back, or told that they may not.
+        `fresh`: before names and before changes of keys or accounts the person signs in again (`CONFIRMED_FOR`).
         """
 
         def mark(view: View) -> View:
@@ -107,7 +116,9 @@ class StaffFrame:
                 if who is None:
                     return redirect(self.sign_in_address(), 303)
                 if rights and not any(who.holds(right) for right in rights):
-                    return self.fault(403, "fault.not-permitted")
+                    return self.fault(403, "fault.second-step" if who.lacks_factor else "fault.not-permitted")
+                if fresh and not who.confirmed(request_instant(), CONFIRMED_FOR):
+                    return redirect(self._address_with_way_back(AGAIN), 303)
                 return view(who, *args, **values)
 
             return opened
@@ -125,12 +136,20 @@ class StaffFrame:
         return caller if caller.kind == "person" else None
 
     def sign_in_address(self) -> str:
-        """Return the sign-in page's address with the way back; a form that was sent is opened anew, not sent again."""
-        asked = request.full_path.rstrip("?") if request.method == "GET" else request.path
+        """Return the sign-in page's address with the way back."""
+        return self._address_with_way_back(SIGN_IN)
+
+    def with_next(self, path: str, asked: str | None) -> str:
+        """Return a step of the sign-in with the way on."""
+        return with_query(path, {"next": asked} if asked and safe_next(asked, "") else {})
+
+    def _address_with_way_back(self, path: str) -> str:
+        """A form that was sent is opened anew, not sent again; where it has no page of its own, the account is."""
+        asked = request.full_path.rstrip("?") if request.method == "GET" else _page_of(request.path)
         values = {"next": asked}
         if "lang" in request.args:
             values["lang"] = request.args["lang"]
-        return with_query(SIGN_IN, values)
+        return with_query(path, values)
 
     def first_page(self, who: Caller) -> str:
         """Return where a person goes who asked for nothing: the first line of the navigation."""
@@ -158,8 +177,10 @@ class StaffFrame:
             "here": _here,
             "notices": get_flashed_messages(with_categories=True),
             "csrf_token": generate_csrf,
+            "when": self.when,
             "drawn": drawn,
             "faults_of": faults_of,
+            "single_sign_on": self.single_sign_on,
             "programme_name": self.programme.name.in_language(language),
             "district": self.programme.district.in_language(language),
         }
@@ -169,6 +190,27 @@ class StaffFrame:
         who = self.person()
         doors = [] if who is None else [door for door in self._doors if door.opens_for(who)]
         return {"who": who, "doors": doors, "current": _current(doors)}
+
+    def tell_since(self, opened: PersonSession) -> None:
+        """Tell a person who has just come in of failures and of new places since the sign-in before."""
+        since = self.authenticate.store.sessions.since_last(opened)
+        if since.failures:
+            self.tell("since.failures", "amber", count=since.failures)
+        for one in since.new_places:
+            self.tell("since.new-place", "amber", when=self.when(one.opened_at), place=one.place, agent=one.agent)
+
+    def when(self, at: datetime | None) -> str:
+        """Return an instant in the programme's zone, to the minute."""
+        return "" if at is None else at.astimezone(self.programme.zone).strftime("%Y-%m-%d %H:%M")
+
+    def role_name(self, grant: Grant) -> str:
+        """Return what a role is called, with the department or tier that it is narrowed to."""
+        name = self.word(f"role.{grant.role}")
+        if grant.scope == EVERYWHERE:
+            return name
+        department, tier = self.programme.departments.get(grant.scope), self.programme.tiers.get(grant.scope)
+        known = department.name if department else tier.name if tier else None
+        return f"{name} · {grant.scope if known is None else known.in_language(page_language())}"
 
     def word(self, key: str, **values: object) -> str:
         """Return a text in the page's language."""
@@ -214,6 +256,19 @@ def _private(response: Response) -> Response:
     response.headers["Cache-Control"] = "no-store"
     response.headers["Referrer-Policy"] = "same-origin"
     return response
+
+
+def _page_of(path: str) -> str:
+    """Return the page that a form stands on: the path itself where it can be opened, else the nearest above it."""
+    routes = flask.current_app.url_map.bind("")
+    while path:
+        try:
+            routes.match(path, method="GET")
+        except HTTPException:
+            path = path.rpartition("/")[0]
+        else:
+            return path
+    return ACCOUNT
 
 
 def _current(doors: list[Door]) -> str:

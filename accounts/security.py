@@ -1,0 +1,138 @@
+"""The security log: attempts that failed, locks, refused rights. Append-only; no name, address, token or code in clear.
+
+Whose attempt it was and where it came from stand as keyed hashes: they join within the log, and tell whoever has the
+server's secret and a name in hand; they tell nobody else anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from threading import Lock
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Row
+
+from accounts.credentials import folded
+from accounts.database import AccountsDatabase
+from accounts.tables import SECURITY_EVENTS as T
+from edge.encoding import b64u
+from edge.metrics import count_security_event
+from edge.sealing import derive, keyed_hash
+
+SAME_MOST: Final = 20
+"""So many events of one kind, subject and place are written in an hour by one process; all are counted in /metrics."""
+_WINDOW: Final = timedelta(hours=1)
+_REMEMBERED: Final = 10_000
+
+
+class SecurityKind(StrEnum):
+    """Everything that the security log can tell. Grammar: `<what>-<how it ended>`."""
+
+    SIGN_IN_FAILED = "sign-in-failed"
+    SIGN_IN_LOCKED = "sign-in-locked"
+    FACTOR_FAILED = "factor-failed"
+    FACTOR_LOCKED = "factor-locked"
+    NEW_PLACE = "sign-in-new-place"
+    PIN_FAILED = "pin-failed"
+    PIN_LOCKED = "pin-locked"
+    DEVICE_CODE_REFUSED = "device-code-refused"
+    DEVICE_CODE_LOCKED = "device-code-locked"
+    ENROLMENT_REFUSED = "enrolment-refused"
+    ENROLMENT_LOCKED = "enrolment-locked"
+    RECOVERY_REFUSED = "recovery-refused"
+    RECOVERY_LOCKED = "recovery-locked"
+    DELEGATION_REFUSED = "delegation-refused"
+    RIGHT_REFUSED = "right-refused"
+    TOKEN_REFUSED = "token-refused"  # noqa: S105 - an event's name
+    SINGLE_SIGN_ON_REFUSED = "single-sign-on-refused"
+
+
+@dataclass(frozen=True, slots=True)
+class SecurityEvent:
+    """One line. `subject` and `place` are keyed hashes, None where there is none; `detail` holds codes alone.
+
+    `more`: further events of this kind, subject and place within the hour were counted and not written.
+    """
+
+    id: int
+    at: datetime
+    kind: SecurityKind
+    subject: str | None
+    place: str | None
+    detail: Mapping[str, object]
+    more: bool
+
+
+class SecurityLog:
+    """The security log of one store. `secret` is the server's: with another the hashes join no longer."""
+
+    def __init__(self, database: AccountsDatabase, secret: bytes) -> None:
+        self._database = database
+        self._key = derive(secret, "security-log")
+        self._written: dict[tuple[str, str | None, str | None], tuple[datetime, int]] = {}
+        self._lock = Lock()
+
+    def note(
+        self,
+        kind: SecurityKind,
+        *,
+        at: datetime,
+        who: tuple[str, str] | None = None,
+        place: str | None = None,
+        detail: Mapping[str, object] | None = None,
+    ) -> None:
+        """Count and write one event.
+
+        `who` is a kind of subject and its name, such as `("person", "hrss-017")`, `("device", id)` or `("card",
+        number)`; `place` what the request came from (an address); `detail` codes of ours, never what a client typed.
+        """
+        count_security_event(kind.value)
+        subject = None if who is None else self.subject(*who)
+        hashed = None if place is None else self.subject("place", place)
+        turn = self._turn((kind.value, subject, hashed), at)
+        if turn > SAME_MOST:
+            return
+        row = {"at": at, "kind": kind.value, "subject": subject, "place": hashed, "detail": dict(detail or {})}
+        with self._database.write() as connection:
+            connection.execute(T.insert().values(row | {"more": turn == SAME_MOST}))
+
+    def subject(self, kind: str, name: str) -> str:
+        """Return under what hash the log tells of a subject: to find a person's or a device's events."""
+        return b64u(keyed_hash(self._key, kind, folded(name)))[:22]
+
+    def _turn(self, key: tuple[str, str | None, str | None], at: datetime) -> int:
+        with self._lock:
+            begun, count = self._written.get(key, (at, 0))
+            if not timedelta() <= at - begun < _WINDOW:
+                begun, count = at, 0
+            if len(self._written) >= _REMEMBERED:
+                self._written.clear()
+            self._written[key] = (begun, count + 1)
+            return count + 1
+
+    def page(
+        self, limit: int, offset: int = 0, *, kinds: Iterable[SecurityKind] = (), subject: str | None = None
+    ) -> Sequence[SecurityEvent]:
+        """Return events, newest first; all of them can be reached by `offset`, however many are newer."""
+        query = sa.select(T).order_by(T.c.id.desc()).limit(limit).offset(offset)
+        if wanted := [kind.value for kind in kinds]:
+            query = query.where(T.c.kind.in_(wanted))
+        if subject is not None:
+            query = query.where(T.c.subject == subject)
+        with self._database.read() as connection:
+            return [_event(row) for row in connection.execute(query)]
+
+    def failures(self, name: str, since: datetime) -> int:
+        """Count the failed sign-ins at a person's name since an instant."""
+        failed = [SecurityKind.SIGN_IN_FAILED.value, SecurityKind.FACTOR_FAILED.value]
+        mine = sa.and_(T.c.subject == self.subject("person", name), T.c.kind.in_(failed), T.c.at >= since)
+        with self._database.read() as connection:
+            return connection.execute(sa.select(sa.func.count()).select_from(T).where(mine)).scalar_one()
+
+
+def _event(row: Row[Any]) -> SecurityEvent:
+    return SecurityEvent(row.id, row.at, SecurityKind(row.kind), row.subject, row.place, row.detail, row.more)
