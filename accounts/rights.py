@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final, Literal
 
-from accounts.problems import OPERATOR_NEEDED
+from accounts.problems import CONFIRM_AGAIN, OPERATOR_NEEDED
 from edge.problems import Problem
 
 EVERYWHERE = "*"
@@ -82,6 +82,9 @@ PEOPLE_ONLY = frozenset(
     }
 )
 """Rights that come with a person's role alone: no device, operator or integrator is given them."""
+
+CONFIRMED_FOR: Final = timedelta(minutes=10)
+"""For so long after a full sign-in the holder of a session may change keys and accounts, or ask for a name."""
 
 NEEDS_FACTOR: Final = frozenset(
     {
@@ -172,6 +175,11 @@ class Caller:
     def confirmed(self, at: datetime, within: timedelta) -> bool:
         """Tell whether a person signed in in full within this time; others have nothing to confirm."""
         return self.kind != "person" or (self.confirmed_at is not None and at - self.confirmed_at < within)
+
+    def require_confirmed(self, at: datetime) -> None:
+        """Raise `Problem` confirm-again unless a person signed in in full a short while ago (`CONFIRMED_FOR`)."""
+        if not self.confirmed(at, CONFIRMED_FOR):
+            raise Problem(CONFIRM_AGAIN.code)
 
     @property
     def operator_id(self) -> str | None:

@@ -25,8 +25,6 @@ from edge.ids import new_id
 
 SESSION_LIVES: Final = timedelta(hours=12)
 SESSION_IDLE: Final = timedelta(minutes=30)
-CONFIRMED_FOR: Final = timedelta(minutes=10)
-"""For so long after a full sign-in the holder of a session may change keys and accounts, or ask for a name."""
 NOTED_EVERY: Final = timedelta(minutes=1)
 KEPT: Final = timedelta(days=30)
 _SYSTEMS: Final = ("Windows", "Android", "iPhone", "iPad", "Mac OS", "Linux")

@@ -8,8 +8,10 @@ from datetime import timedelta
 
 from playwright.sync_api import Page, expect
 
+from accounts.factors import totp_code
 from accounts.rights import EVERYWHERE, Right, Role
 from tests.web.site import BY, Site
+from tests.web.staffing import set_up_codes
 
 NAME, PASSWORD = "auditor.wang", "correct horse battery"
 
@@ -74,6 +76,13 @@ class Desk:
         self.page.fill("#name", name)
         self.page.fill("#password", password)
         self.page.click("[type=submit]")
+
+    def second_step(self, site: Site, name: str, password: str) -> None:
+        """Sign in with a code too: its secret is set up afresh, so that no code is a used one."""
+        secret = set_up_codes(site.office.accounts, name, site.clock.now())
+        self.sign_in(name, password)
+        self.page.fill("#code", totp_code(secret, site.clock.now()))
+        self.page.click("#code-do")
 
     def ready(self) -> None:
         """Wait until every part of the page has been filled, or has failed."""

@@ -103,7 +103,7 @@ def test_after_signing_in_no_address_from_elsewhere_is_followed(opened):
 def test_an_officer_is_told_that_the_account_may_not_audit(opened, site):
     """Signed in without the right: a page that says so."""
     officer = Desk(opened("/audit"))
-    officer.sign_in("officer.chen", site.demo.accounts.people["officer.chen"])
+    officer.second_step(site, "officer.chen", site.demo.accounts.people["officer.chen"])
     expect(officer.page.locator("#main")).to_contain_text("没有打开此页的权限")
 
 

@@ -53,9 +53,13 @@ def site(tmp_path_factory):
 def signed_in(app, name):
     """A client with a person's cookie."""
     client = app.test_client()
-    store, at = app.extensions["staff"].authenticate.store, app.clock.now()
-    client.set_cookie("yunju_session", opened(store, name, at).token)
+    client.set_cookie("yunju_session", session_of(app, name))
     return client
+
+
+def session_of(app, name):
+    """A fresh session, with the second step taken."""
+    return opened(app.extensions["staff"].authenticate.store, name, app.clock.now()).token
 
 
 @pytest.fixture
@@ -207,6 +211,8 @@ def test_who_asked_for_which_name_is_shown_to_every_auditor(auditor, names, site
 def test_no_purpose_hides_an_asking_from_the_other_auditors(auditor, names, site, purpose):
     """What grows when it is kept would be cut off and shown to nobody: it is refused before a name is told."""
     site.clock.advance(timedelta(hours=1))
+    auditor.set_cookie("yunju_session", session_of(site.app, NAME))
+    names.set_cookie("yunju_session", session_of(site.app, NAMED))
     before = accesses(site, "names")
     assert ask_name(site, names, purpose).json["fields"][0]["path"] == "$.purpose"
     assert accesses(site, "names") == before
@@ -229,6 +235,7 @@ def test_an_entry_without_a_holder_and_one_erased_have_no_name(site, names, monk
     from ledger.sqlite import SqliteLedger
 
     site.clock.advance(timedelta(hours=1))
+    names.set_cookie("yunju_session", session_of(site.app, NAMED))
     monkeypatch.setattr(SqliteLedger, "subject_of", lambda *_: None)
     assert ask_name(site, names).json == {
         "state": "erased",
@@ -248,6 +255,7 @@ def test_where_the_register_is_elsewhere_no_name_is_told_and_the_answer_says_so(
     )
     client = signed_in(create_application(settings, site.clock), NAMED)
     site.clock.advance(timedelta(hours=1))
+    client.set_cookie("yunju_session", session_of(site.app, NAMED))
     before = len(accesses(site, "names"))
     answer = ask_name(site, client)
     assert (answer.json["state"], answer.json["name"]) == ("elsewhere", None)
@@ -469,3 +477,12 @@ def test_a_few_slow_downloads_leave_counters_their_threads(site, auditor, monkey
     slow[1].close()
     assert auditor.get(path).status_code == 200
     assert auditor.head(path).status_code == 200
+
+
+def test_a_name_is_told_only_soon_after_a_full_sign_in(names, site):
+    """A session left open is not enough: after ten minutes its holder signs in again."""
+    site.clock.advance(timedelta(minutes=11))
+    refused = ask_name(site, names)
+    assert (refused.status_code, refused.json["code"]) == (403, "confirm-again")
+    names.set_cookie("yunju_session", session_of(site.app, NAMED))
+    assert ask_name(site, names).json["state"] == "told"

@@ -34,10 +34,13 @@ def site(tmp_path_factory):
     made.close()
 
 
-def signed_in(opened, path: str, name: str = NAME, **options) -> Desk:
-    """Sign in on the way to a page."""
+def signed_in(opened, path: str, site: Site | None = None, **options) -> Desk:
+    """Sign in on the way to a page; with `site` as the one who may ask for names."""
     desk = Desk(opened(path, **options))
-    desk.sign_in(name, PASSWORD)
+    if site is None:
+        desk.sign_in(NAME, PASSWORD)
+    else:
+        desk.second_step(site, NAMED, PASSWORD)
     desk.ready()
     return desk
 
@@ -138,7 +141,7 @@ def test_a_page_that_ended_early_says_so_and_goes_on(opened, site, monkeypatch):
 
 def test_a_name_is_shown_once_it_was_said_what_for_and_everybody_sees_that(opened, site):
     """Nothing without a purpose; then the name, on the page alone; another auditor reads who asked."""
-    desk = signed_in(opened, f"/audit/entries/{site.last}", NAMED)
+    desk = signed_in(opened, f"/audit/entries/{site.last}", site)
     page = desk.page
     expect(page.locator("main")).not_to_contain_text("张小明")
     page.fill("#purpose", "  查  ")

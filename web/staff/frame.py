@@ -21,8 +21,8 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from accounts.authenticator import Authenticator
 from accounts.factors import RelyingParty
-from accounts.rights import EVERYWHERE, Caller, Grant, Right
-from accounts.sessions import CONFIRMED_FOR, PersonSession
+from accounts.rights import CONFIRMED_FOR, EVERYWHERE, Caller, Grant, Right
+from accounts.sessions import PersonSession
 from cards.programme.types import Programme
 from edge.http import request_id, request_instant
 from edge.problems import Problem

@@ -11,6 +11,7 @@ from datetime import datetime
 import msgspec
 from flask import Blueprint, Response
 
+from accounts.problems import CONFIRM_AGAIN
 from accounts.rights import Right
 from edge.fields import invalid
 from edge.http import answer, read_body, request_instant
@@ -43,12 +44,13 @@ def add_names(found: Blueprint, reviewing: Reviewing) -> None:
         tag="audit",
         body=NameBody,
         answers={200: NameSaid},
-        problems={"not-found", "unavailable", "too-many-requests"},
+        problems={"not-found", "unavailable", "too-many-requests", CONFIRM_AGAIN.code},
     )
     def entry_name(entry_id: str) -> Response:
         body = read_body(NameBody)
         caller, entry, holder = reviewing.auditor_of(entry_id)
         caller.require(Right.NAMES, entry.leaf.point)
+        caller.require_confirmed(request_instant())
         purpose = body.purpose.strip()
         if len(purpose) < body.LEAST:
             raise invalid("$.purpose", "say what for")

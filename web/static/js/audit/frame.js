@@ -54,6 +54,9 @@ async function send(path, options) {
   if (response.ok) return response;
   const problem = new ProblemError(response.status, (await response.json().catch(() => null)) ?? {});
   problem.after = Number(response.headers.get("Retry-After")) || 0;
+  if (problem.code === "confirm-again") {
+    location.assign(`/sign-in/again?next=${encodeURIComponent(location.pathname + location.search)}`);
+  }
   if (response.status === 401) {
     location.assign(`/sign-in?next=${encodeURIComponent(location.pathname + location.search)}`);
   }
