@@ -169,6 +169,12 @@ class People:
             row = connection.execute(sa.select(PEOPLE).where(mine)).one_or_none()
         return None if row is None else person_of(row)
 
+    def is_linked(self, person: Person) -> bool:
+        """Tell whether the person comes by single sign-on already."""
+        with self._database.read() as connection:
+            kept = connection.execute(sa.select(PEOPLE.c.linked).where(PEOPLE.c.id == person.id)).scalar_one_or_none()
+        return kept is not None
+
     def set_roles(self, name: str, roles: Iterable[Role | Grant], *, by: str, at: datetime) -> None:
         """Give a person these roles, in force at the next request; UnknownPerson, ValueError for none."""
         kept = saved_grants(_grants(roles))

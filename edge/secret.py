@@ -49,6 +49,11 @@ def read_or_make_secret(path: Path) -> bytes:
         return _read(path)
 
 
+def read_secret(path: Path, shortest: int = 16) -> bytes:
+    """Return the bytes of a secret file that others made; SecretError if others may read it, or it is too short."""
+    return _read(path, shortest)
+
+
 def _make(path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
@@ -66,11 +71,11 @@ def _make(path: Path) -> None:
         draft.unlink()
 
 
-def _read(path: Path) -> bytes:
+def _read(path: Path, shortest: int = _SHORTEST) -> bytes:
     with path.open("rb") as file:
         if stat.S_IMODE(os.fstat(file.fileno()).st_mode) & 0o077:
             raise SecretError(f"{path} can be read by others; run `chmod 600 {path}`")
         secret = file.read().strip()
-    if len(secret) < _SHORTEST:
-        raise SecretError(f"{path} holds fewer than {_SHORTEST} characters; remove it to have one made")
+    if len(secret) < shortest:
+        raise SecretError(f"{path} holds fewer than {shortest} characters")
     return secret

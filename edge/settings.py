@@ -10,7 +10,7 @@ from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 
 from edge import settingvalues as values
-from edge.secret import Secret, SecretError, read_or_make_secret
+from edge.secret import Secret, SecretError, read_or_make_secret, read_secret
 
 PREFIX = "YUNJU_"
 _PROGRAMME = Path(__file__).resolve().parent.parent / "cards" / "programmes" / "baiyun.toml"
@@ -37,6 +37,10 @@ class Settings:
     verifier_url: str
     published: Path
     attachments: Path
+    sso_issuer: str | None
+    sso_client: str | None
+    sso_secret_file: Path
+    sso_claim: str | None
     issuer_url: str | None
     issuer_token_file: Path
     keys: Path
@@ -75,6 +79,13 @@ class Settings:
         except (SecretError, OSError) as error:
             raise SettingsError([f"YUNJU_SECRET_FILE: {error}"]) from error
 
+    def sso_secret(self) -> str:
+        """Return the client secret for the OpenID provider; SettingsError where its file cannot be used."""
+        try:
+            return read_secret(self.sso_secret_file).decode("utf-8")
+        except (SecretError, OSError, UnicodeError) as error:
+            raise SettingsError([f"YUNJU_SSO_SECRET_FILE: {error}"]) from error
+
 
 @dataclass(frozen=True)
 class Setting:
@@ -103,6 +114,14 @@ _SETTINGS = (
             "The folder of signed documents that the issuer writes and the others read.", Path),
     Setting("YUNJU_ATTACHMENTS", "attachments", "{var}/attachments",
             "The folder of the papers that applicants send, each file sealed; back it up with the register.", Path),
+    Setting("YUNJU_SSO_ISSUER", "sso_issuer", None,
+            "The address of an OpenID provider by which staff may sign in too; without one by passwords alone.",
+            values.provider_url),
+    Setting("YUNJU_SSO_CLIENT", "sso_client", None, "The client id that this server has there.", str),
+    Setting("YUNJU_SSO_SECRET_FILE", "sso_secret_file", "{var}/sso-secret",
+            "The file (mode 0600) of the client secret.", Path),
+    Setting("YUNJU_SSO_CLAIM", "sso_claim", None,
+            "The claim that names people added without a password; unset, each is linked by command.", str),
     Setting("YUNJU_ISSUER_URL", "issuer_url", None,
             "An issuer on another machine, from which a verifier fetches those documents into its own folder.",
             values.base_url),
@@ -190,7 +209,13 @@ def _contradictions(environ: Mapping[str, str], found: Mapping[str, object]) -> 
     faults = []
     if "YUNJU_SECRET" in environ and "YUNJU_SECRET_FILE" in environ:
         faults.append("YUNJU_SECRET: given besides YUNJU_SECRET_FILE; unset one of them")
-    for name, field in (("YUNJU_BASE_URL", "base_url"), ("YUNJU_ISSUER_URL", "issuer_url")):
+    if found.get("sso_issuer") is not None and found.get("sso_client") is None:
+        faults.append("YUNJU_SSO_CLIENT: needed beside YUNJU_SSO_ISSUER; the provider tells it")
+    for name, field in (
+        ("YUNJU_BASE_URL", "base_url"),
+        ("YUNJU_ISSUER_URL", "issuer_url"),
+        ("YUNJU_SSO_ISSUER", "sso_issuer"),
+    ):
         url = found.get(field)
         if isinstance(url, str) and values.is_plain_beyond_here(url) and found.get("allow_plain_http") is False:
             faults.append(f"{name}: plain http beyond this machine; use https")

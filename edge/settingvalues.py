@@ -45,6 +45,16 @@ def base_url(text: str) -> str:
     return text
 
 
+def provider_url(text: str) -> str:
+    """Check the address of an OpenID provider: as its documents name it, a path allowed, without a trailing slash."""
+    parts = _split(text)
+    if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("not an address such as https://login.example.org/realms/district")
+    if parts.query or parts.fragment or "@" in parts.netloc or text.endswith("/"):
+        raise ValueError("give the issuer as its documents name it, without query, fragment or trailing slash")
+    return text
+
+
 def is_plain_beyond_here(url: str) -> bool:
     """Tell whether an address is plain http to another machine than this."""
     parts = urlsplit(url)

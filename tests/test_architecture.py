@@ -51,6 +51,7 @@ LIBRARIES: Mapping[str, tuple[str, ...]] = {
     "flask_wtf": ("web/",),
     "wtforms": ("web/",),
     "authlib": ("web/",),
+    "joserfc": ("web/",),
     "pyotp": ("accounts/",),
     "webauthn": ("accounts/",),
     "click": (*WITH_PAGES, "devices/", "keys/__main__.py"),

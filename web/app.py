@@ -27,6 +27,7 @@ from web.pages import pages_blueprint
 from web.staff.account import account_pages
 from web.staff.frame import StaffFrame
 from web.staff.signing_in import sign_in_pages
+from web.staff.single_sign_on import add_single_sign_on
 
 TITLE, VERSION = "Yunju", "0.1.0"
 
@@ -75,6 +76,8 @@ def create_application(settings: Settings, clock: Clock | None = None) -> Flask:
     app.register_blueprint(pages_blueprint(settings))
     app.register_blueprint(sign_in_pages(staff))
     app.register_blueprint(account_pages(staff))
+    if organisation := add_single_sign_on(app, staff, settings):
+        app.register_blueprint(organisation)
     return app
 
 

@@ -78,12 +78,14 @@ class Work:
 class Site:
     """One machine. `base` is its address."""
 
-    def __init__(self, folder: Path, start: datetime | None = None, host: str = "127.0.0.1") -> None:
+    def __init__(
+        self, folder: Path, start: datetime | None = None, host: str = "127.0.0.1", more: dict[str, str] | None = None
+    ) -> None:
         started = start or datetime(2026, 11, 10, 9, 0, tzinfo=SHANGHAI).astimezone(UTC)
         self.clock = MovedClock(started)
         self._server = make_server("127.0.0.1", 0, lambda *_: [], threaded=True, request_handler=handler_by(self.clock))
         self.base = f"http://{host}:{self._server.port}"
-        self.settings = load_settings({"YUNJU_VAR": str(folder), "YUNJU_BASE_URL": self.base})
+        self.settings = load_settings({"YUNJU_VAR": str(folder), "YUNJU_BASE_URL": self.base, **(more or {})})
         self.office = open_office(self.settings)
         self.demo = demonstrate(self.office, self.clock.now())
         self.settings = self.ready(self.settings)

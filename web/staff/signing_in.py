@@ -7,6 +7,7 @@ from typing import Final
 
 from flask import Blueprint, request, session
 from flask.typing import ResponseReturnValue
+from werkzeug.wrappers import Response as BaseResponse
 from wtforms import PasswordField, StringField
 
 from accounts.attempts import TooSoon
@@ -107,7 +108,7 @@ def _tried(staff: StaffFrame, form: SignInForm) -> ResponseReturnValue:
     return let_in(staff, person, request.args.get("next"), factor=False)
 
 
-def let_in(staff: StaffFrame, person: Person, asked: str | None, *, factor: bool) -> ResponseReturnValue:
+def let_in(staff: StaffFrame, person: Person, asked: str | None, *, factor: bool) -> BaseResponse:
     """Lead a person who has shown a password, or come from the organisation, to the second step, or in without."""
     store, at = staff.authenticate.store, request_instant()
     session.clear()  # a form opened before signing in is of no use after
