@@ -48,6 +48,7 @@ def test_a_passkey_is_set_up_and_opens_the_door(opened, site):
     page = opened("/sign-in")
     authenticator(page)
     give_password(page)
+    page.wait_for_url("**/account")
     page.goto("/account/passkey")
     found = {"passkey": violations(page)}
     page.fill("#label", "办公室电脑")
