@@ -17,7 +17,7 @@ DEV := $(call stamp,dev,requirements/dev.txt requirements/postgres.txt requireme
 SYSTEM := $(call stamp,system,tools/system-packages-test.txt)
 READERS := $(call stamp,readers,requirements/devices-test.txt)
 
-.PHONY: help run test soak check lint format pictures bench bench-full clean lock lock-check setup setup-dev setup-test
+.PHONY: help run test soak check lint format pictures bench bench-full sbom clean lock lock-check setup setup-dev setup-test
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,8 +58,11 @@ lock: setup-dev ## Pin every dependency anew, with hashes (after a change to pyp
 lock-check: setup-dev ## Resolve the locks anew, installing nothing, and tell what would move; run it weekly
 	@$(PY) tools/lock_check.py
 
+sbom: setup-dev ## Write sbom.json: what ships, by name, version and licence (CycloneDX)
+	@$(PY) tools/sbom.py sbom.json
+
 clean: ## Remove what the tools left behind; keeps .venv and the data under var/
-	@rm -rf .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache build bench-*.json
+	@rm -rf .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache build bench-*.json sbom.json
 	@find . -name __pycache__ -not -path './.venv/*' -not -path './node_modules/*' -prune -exec rm -rf {} +
 
 setup: $(CORE) $(ASSETS) ## What `make run` needs: virtual environment, locked packages, pages' assets

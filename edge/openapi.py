@@ -110,8 +110,9 @@ def describe(
 ) -> Callable[[View], View]:
     """Set a view's `__operation__`.
 
-    `answers` maps a status to a type (answered as JSON), to a media type such as `image/jpeg`, or to a sentence (no
-    body). What follows from `body`, `query`, `auth` and `writes` is added to `problems`; one unknown is a ValueError.
+    `answers` maps a status to a type (answered as JSON), to a media type such as `image/jpeg`, to a tuple of such kinds
+    (the caller chooses), or to a sentence (no body). What follows from `body`, `query`, `auth` and `writes` is added to
+    `problems`; one unknown is a ValueError.
     """
     unknown = sorted(set(problems) - set(PROBLEMS))
     if unknown:
@@ -167,7 +168,8 @@ class _Schemas:
     def __init__(self, operations: Iterable[ApiOperation]) -> None:
         self._types: list[Any] = []
         for operation in operations:
-            named = [operation.body, operation.query, *operation.answers.values()]
+            named = [operation.body, operation.query]
+            named += [kind for answer in operation.answers.values() for kind in _kinds(answer)]
             self._types += [kind for kind in named if kind is not None and not isinstance(kind, str)]
         found, self._components = msgspec.json.schema_components(self._types, ref_template=_REF)
         self._found = list(found)
@@ -210,9 +212,10 @@ def _implied(*, body: object, query: object, auth: Auth, writes: bool) -> frozen
     if query is not None:
         codes.add("invalid-field")
     if auth != "none":
-        codes |= {"unauthenticated", "bad-token", "not-permitted"}
+        # A proof may cover the body, so that one is read, and bounded, where the call itself takes none.
+        codes |= {"unauthenticated", "bad-token", "not-permitted", "too-large"}
     if auth in {"device", "caller"}:
-        codes |= {"clock-off", "device-revoked"}
+        codes |= {"clock-off", "device-revoked"} | ({"operator-signed-out"} & PROBLEMS.keys())
     return frozenset(codes)
 
 
@@ -264,11 +267,16 @@ def _responses(operation: ApiOperation, schemas: _Schemas) -> dict[str, Any]:
 
 def _answer(status: int, kind: Any, schemas: _Schemas) -> dict[str, Any]:  # noqa: ANN401 - a type or a text
     phrase = HTTPStatus(status).phrase
-    if not isinstance(kind, str):
-        return {"description": phrase, "content": _json(schemas.of(kind))}
-    if _MEDIA_TYPE.fullmatch(kind):
-        return {"description": phrase, "content": {kind: {}}}
-    return {"description": kind}
+    if isinstance(kind, str) and not _MEDIA_TYPE.fullmatch(kind):
+        return {"description": kind}
+    content: dict[str, Any] = {}
+    for one in _kinds(kind):
+        content |= {one: {}} if isinstance(one, str) else _json(schemas.of(one))
+    return {"description": phrase, "content": content}
+
+
+def _kinds(answer: Any) -> tuple[Any, ...]:  # noqa: ANN401 - a kind of answer, or several
+    return answer if isinstance(answer, tuple) else (answer,)
 
 
 def _problem(codes: list[str]) -> dict[str, Any]:

@@ -150,7 +150,7 @@ def add_requests(found: Blueprint, verifier: Verifier, asking: Asking) -> None:
         summary="Who asked for a counted service in a period, with names and addresses",
         tag="requests",
         query=SubscribersQuery,
-        answers={200: Subscribers},
+        answers={200: (Subscribers, "text/csv")},
         problems={"not-permitted", "invalid-field"},
     )
     def subscribers() -> Response:

@@ -103,7 +103,7 @@ def add_statements(found: Blueprint, verifier: Verifier, asking: Asking) -> None
         summary="A point's uses by service and month: those it is paid for, re-entries, voided ones",
         tag="statements",
         query=StatementQuery,
-        answers={200: Statement},
+        answers={200: (Statement, "text/csv", "application/pdf")},
         problems={"not-permitted", "invalid-field", "unavailable"},
     )
     def statement() -> Response:
@@ -129,7 +129,7 @@ def add_department_statements(found: Blueprint, verifier: Verifier, asking: Aski
         summary="A department's uses at all its points by month and service, and who pays for them",
         tag="statements",
         query=DepartmentQuery,
-        answers={200: DepartmentStatement},
+        answers={200: (DepartmentStatement, "text/csv", "application/pdf")},
         problems={"not-permitted", "invalid-field", "unavailable"},
     )
     def department_statement() -> Response:

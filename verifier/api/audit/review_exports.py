@@ -112,7 +112,7 @@ def add_exports(found: Blueprint, reviewing: Reviewing) -> None:
         summary="The published log handed out: JSON Lines with proofs, CSV or XLSX",
         tag="audit",
         query=ExportQuery,
-        answers={200: _LINES},
+        answers={200: (_LINES, "text/csv", _TYPES["xlsx"])},
         problems={"unavailable", "not-found", "not-trusted"},
     )
     def audit_export() -> Response:
