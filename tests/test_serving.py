@@ -1,8 +1,10 @@
 """How gunicorn serves: what a client that stops in the middle can cost."""
 
+import json
 import runpy
 import socket
 import struct
+from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -20,3 +22,17 @@ def test_a_client_that_stops_in_the_middle_gives_its_thread_back() -> None:
                 for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
                     seconds, _ = struct.unpack("ll", accepted.getsockopt(socket.SOL_SOCKET, option, 16))
                     assert 0 < seconds <= 10
+
+
+def test_what_gunicorn_refuses_itself_is_a_problem_document():
+    """Framing faults never reach the application: status, code and no word of what was sent; JSON, not HTML."""
+    ours, theirs = socket.socketpair()
+    with closing(ours), closing(theirs):
+        CONFIGURATION["write_problem"](ours, 431, "Request Header Fields Too Large", "Error parsing '<script>'")
+        head, _, body = theirs.recv(65_536).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 431 ")
+    assert b"Content-Type: application/problem+json" in head
+    assert f"Content-Length: {len(body)}".encode() in head
+    told = json.loads(body)
+    assert (told["status"], told["code"]) == (431, "too-large")
+    assert b"script" not in body

@@ -152,7 +152,7 @@ class Tablet:
 
     def __init__(self, district) -> None:
         self.district, self.signer = district, FileSigner.generate()
-        made = district.verifier.command("accounts", "device", "add", "--point", "hosp-2", "--json")
+        made = district.verifier.command("accounts", "device", "add", "--point", "hosp-2", "--no-operator", "--json")
         data = json.dumps({"code": json.loads(made.stdout)["code"], "jwk": public_jwk(self.signer.public_key)}).encode()
         path = "/v1/devices/enrolments"
         proof = build_proof(self.signer, "POST", district.base + path, data, None, SystemClock().now())
