@@ -318,3 +318,30 @@ def test_before_the_first_fetch_nothing_is_usable(core):
     state = made.state(NOW)
     assert (state["usable"], state["problem"], state["freshness"]) == (False, "no-bundle", "expired")
     assert state["ages"] == {"bundle": None, "lists": None, "time": None, "refresh": None}
+
+
+def test_a_list_older_than_one_seen_is_refused_where_it_is_read(core):
+    """Each reader of a list holds it to the instant that was seen, whatever another check would still find."""
+    texts = [listed(issued_at=NOW - SECOND), listed(), listed(issued_at=NOW + SECOND)]
+    script = """
+      const trust = await core.verifyBundle(given[0], given[1], given[2], 0);
+      return (await core.verifyStatusList(given[3], trust, given[4], given[2], given[5])).issuedAt;
+    """
+    at = NOW + HOUR
+    found = core.each(script, [[bundle(), ROOT.kid, millis(at), text, URI, millis(NOW)] for text in texts])
+    assert found == [{"error": "rolled-back"}, millis(NOW), millis(NOW + SECOND)]
+
+
+def test_an_older_list_put_beside_the_marks_is_not_relied_on(kept):
+    """A disk that was set back, or another tab that wrote an older list: its cards are unknown, and none is valid."""
+    older = listed(issued_at=NOW - HOUR)
+    kept._run(
+        """for (const [key, value] of device.held) {
+             if (value?.lists) device.held.set(key, { ...value, lists: { [given.uri]: given.text } });
+           }""",
+        uri=URI,
+        text=older,
+    )
+    kept.restart(ROOT.kid)
+    state = kept.state(NOW + SECOND)
+    assert (state["trust"]["lists"], state["freshness"]) == ([], "expired")

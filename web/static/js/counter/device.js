@@ -61,7 +61,13 @@ export class Device {
     return this.kept.point;
   }
 
+  // A device that needs its operator has no right while nobody is signed in (`needs_operator` of its enrolment).
+  get isUnstaffed() {
+    return this.kept.needs_operator === true && !this.onDuty;
+  }
+
   may(right) {
+    if (this.isUnstaffed) return false;
     const rights = this.operator?.rights ?? this.kept.rights;
     return rights.includes(right);
   }

@@ -105,6 +105,7 @@ export class OfflineCounter {
   // The same operation goes on as a record of this device.
   async here(operation, text, told = false) {
     if (operation.body.override || operation.body.matter) throw new Unconfirmed(null);
+    if (this.desk.device.isUnstaffed) throw new ProblemError(null, { code: "operator-needed" });
     let found;
     try {
       found = await this.offline.perform({ operation: operation.id, asked: operation.body, text, told });
@@ -114,6 +115,8 @@ export class OfflineCounter {
     }
     if (found.problem) throw this.problemOf(found.problem, operation);
     if (found.judgement) {
+      // Only somebody who is signed in here can answer for an ID: the server would hold the record.
+      if (!this.desk.device.onDuty) throw new ProblemError(null, { code: "operator-needed" });
       this.identify(found, operation, text);
       return null;
     }
@@ -147,7 +150,7 @@ export class OfflineCounter {
     } catch (error) {
       if (error instanceof Unconfirmed) throw error;
       this.desk.refused(error);
-      return;
+      if (error.code !== "operator-needed") return; // records go whoever is signed in, and when nobody is
     }
     await this.send();
   }

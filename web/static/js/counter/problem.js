@@ -6,7 +6,7 @@ import { Unconfirmed } from "../calls.js";
 
 const ICONS = {
   "clock-off": "clock", malformed: "camera", "card-unknown": "camera", unconfirmed: "warning", "device-revoked": "offline",
-  "operator-signed-out": "person", "not-permitted": "shield", "card-unknown-here": "camera", "clock-back": "clock",
+  "operator-signed-out": "person", "operator-needed": "person", "not-permitted": "shield", "card-unknown-here": "camera", "clock-back": "clock",
 };
 const SAME = { "bad-token": "device-revoked", unauthenticated: "device-revoked", "not-found": "look-over", unavailable: "unconfirmed" };
 
