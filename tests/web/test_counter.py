@@ -329,6 +329,7 @@ def test_an_operator_signs_in_and_is_named(tablet, site):
     assert tablet.present(site.printed("gold")) == ("granted", "")
     tablet.next()
     tablet.page.click("#operator")
+    tablet.page.click("#sign-out-form [type=submit]")
     expect(tablet.page.locator("#operator")).to_contain_text("登录")
 
 
