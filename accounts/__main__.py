@@ -9,6 +9,7 @@ from accounts.cli.devices import device
 from accounts.cli.integrators import integrator
 from accounts.cli.operators import operator
 from accounts.cli.people import person
+from accounts.cli.security import security
 from accounts.journal import JournalNote
 from edge.cli import emit, json_option, main_group, run
 from edge.clock import SystemClock
@@ -26,7 +27,7 @@ def main(context: click.Context) -> None:
         context.obj = AccountsCli(SystemClock())
 
 
-for _group in (person, device, integrator, operator):
+for _group in (person, device, integrator, operator, security):
     main.add_command(_group)
 
 

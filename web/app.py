@@ -25,6 +25,7 @@ from edge.workreport import WorkPlace, complaint, work_figures
 from verifier.trust.published import pinned_root, root_file
 from web.pages import pages_blueprint
 from web.staff.account import account_pages
+from web.staff.administering import administrator_pages
 from web.staff.frame import StaffFrame
 from web.staff.signing_in import sign_in_pages
 from web.staff.single_sign_on import add_single_sign_on
@@ -76,6 +77,7 @@ def create_application(settings: Settings, clock: Clock | None = None) -> Flask:
     app.register_blueprint(pages_blueprint(settings))
     app.register_blueprint(sign_in_pages(staff))
     app.register_blueprint(account_pages(staff))
+    app.register_blueprint(administrator_pages(staff))
     if organisation := add_single_sign_on(app, staff, settings):
         app.register_blueprint(organisation)
     return app

@@ -33,12 +33,20 @@ def person() -> None:
 @click.argument("name")
 @click.option("--role", "roles", multiple=True, required=True, metavar="ROLE[:SCOPE]", help=ROLE_HELP)
 @_PASSWORD_FILE
+@click.option("--single-sign-on", is_flag=True, help="No password: the person comes by the organisation's sign-in.")
 @json_option
 @click.pass_obj
-def add(desk: AccountsCli, name: str, roles: tuple[str, ...], password_file: IO[str] | None, as_json: bool) -> None:
+def add(  # noqa: PLR0917 - click passes options by name
+    desk: AccountsCli,
+    name: str,
+    roles: tuple[str, ...],
+    password_file: IO[str] | None,
+    single_sign_on: bool,
+    as_json: bool,
+) -> None:
     """Add a person called NAME, who types it to sign in."""
     granted = desk.granted(roles)
-    password = ask("Password", password_file)
+    password = None if single_sign_on else ask("Password", password_file)
     try:
         with weak_refused(), desk.store() as store:
             made = store.people.add(name, password, granted, by=desk.by, at=desk.clock.now())
@@ -86,6 +94,60 @@ def password(desk: AccountsCli, name: str, password_file: IO[str] | None, as_jso
     except UnknownPerson:
         raise _unknown() from None
     emit({"changed": name}, as_json, f"{name} has another password")
+
+
+@person.command("roles")
+@click.argument("name")
+@click.option("--role", "roles", multiple=True, required=True, metavar="ROLE[:SCOPE]", help=ROLE_HELP)
+@json_option
+@click.pass_obj
+def set_roles(desk: AccountsCli, name: str, roles: tuple[str, ...], as_json: bool) -> None:
+    """Give NAME these roles instead of the old, in force at the next request."""
+    granted = desk.granted(roles)
+    try:
+        with desk.store() as store:
+            store.people.set_roles(name, granted, by=desk.by, at=desk.clock.now())
+    except UnknownPerson:
+        raise _unknown() from None
+    emit({"changed": name, "roles": saved_grants(granted)}, as_json, f"{name}: {','.join(saved_grants(granted))}")
+
+
+@person.command("reset-second-step")
+@click.argument("name")
+@json_option
+@click.pass_obj
+def reset_second_step(desk: AccountsCli, name: str, as_json: bool) -> None:
+    """Take all second steps and recovery codes of NAME out of use, and end every session.
+
+    For whoever lost them and came in person; NAME sets a second step up anew at the next sign-in.
+    """
+    try:
+        with desk.store() as store:
+            one, at = store.people.named(name), desk.clock.now()
+            store.factors.reset(one.id, by=desk.by, at=at)
+            store.sessions.end_all(one.id, by=desk.by, at=at)
+    except UnknownPerson:
+        raise _unknown() from None
+    emit({"reset": name}, as_json, f"{name} signs in by password alone and sets a second step up anew")
+
+
+@person.command("link")
+@click.argument("name")
+@click.option("--subject", required=True, help="What the provider calls the person (`sub`).")
+@json_option
+@click.pass_obj
+def link(desk: AccountsCli, name: str, subject: str, as_json: bool) -> None:
+    """Let NAME sign in by the OpenID provider of YUNJU_SSO_ISSUER too."""
+    if desk.settings.sso_issuer is None:
+        raise Refusal("no provider is set", "set YUNJU_SSO_ISSUER")
+    try:
+        with desk.store() as store:
+            store.people.link(name, desk.settings.sso_issuer, subject, by=desk.by, at=desk.clock.now())
+    except UnknownPerson:
+        raise _unknown() from None
+    except NameTaken:
+        raise Refusal("somebody else comes as this subject", "one account there is one person here") from None
+    emit({"linked": name}, as_json, f"{name} can sign in by single sign-on")
 
 
 def _unknown() -> Refusal:

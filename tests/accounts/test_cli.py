@@ -7,7 +7,9 @@ from click.testing import CliRunner
 
 from accounts.__main__ import main
 from accounts.cli.desk import AccountsCli
-from accounts.rights import Right
+from accounts.factors import new_totp_secret
+from accounts.people import WrongCredentials
+from accounts.rights import Right, Role
 from accounts.store import AccountStore
 from edge.clock import FixedClock
 from edge.settings import load_settings
@@ -304,3 +306,50 @@ def test_a_mistyped_folder_makes_no_empty_accounts(tmp_path, monkeypatch):
     assert done.exit_code == 1
     assert "there is no folder" in done.stderr
     assert not (tmp_path / "vra").exists()
+
+
+def test_roles_are_changed_and_narrowed_on_the_command_line(run, store):
+    """A scope that the programme does not know is refused with those that it does."""
+    add = ("person", "add", "li", "--role", "auditor", "--password-file", "FILE")
+    assert run(*add, stdin=PASSWORD)[0] == 0
+    code, out, _ = run("person", "roles", "li", "--role", "approver:gold", "--role", "officer", "--json")
+    assert (code, json.loads(out)["roles"]) == (0, ["approver:gold", "officer"])
+    assert {str(grant) for grant in store.people.named("li").grants} == {"approver:gold", "officer"}
+    code, _, err = run("person", "roles", "li", "--role", "approver:golden")
+    assert code == 1
+    assert "gold" in err
+    assert run("person", "roles", "li", "--role", "officer:gold")[0] == 2
+    assert run("person", "roles", "nobody", "--role", "officer")[0] == 1
+
+
+def test_a_second_step_is_reset_on_the_command_line(run, store):
+    """For whoever lost the phone: factors, codes and sessions are gone."""
+    person = store.people.add("li", PASSWORD, [Role.ADMINISTRATOR], by="cli:x", at=NOON)
+    store.factors.add_totp(person.id, new_totp_secret(), None, "phone", by="cli:x", at=NOON)
+    assert run("person", "reset-second-step", "li")[0] == 0
+    assert store.factors.of(person.id) == []
+    assert run("person", "reset-second-step", "nobody")[0] == 1
+
+
+def test_a_person_for_single_sign_on_has_no_password(run, store):
+    """Nobody signs in as that person with any; linking needs a provider."""
+    assert run("person", "add", "li", "--role", "auditor", "--single-sign-on")[0] == 0
+    assert not store.people.has_password(store.people.named("li"))
+    for password in ("!", "", PASSWORD):
+        with pytest.raises(WrongCredentials):
+            store.people.check("li", password, source="x", at=NOON)
+    code, _, err = run("person", "link", "li", "--subject", "1001")
+    assert code == 1
+    assert "YUNJU_SSO_ISSUER" in err
+
+
+def test_security_events_are_shown_and_paged_on_the_command_line(run, store):
+    """Newest first, by kind; a name typed wrong or right stands there as a hash alone."""
+    assert "nothing yet" in run("security")[1]
+    for password in ("wrong password", "another wrong one"):
+        with pytest.raises(WrongCredentials):
+            store.people.check("nobody.here", password, source="203.0.113.9", at=NOON)
+    code, out, _ = run("security", "--limit", "1", "--skip", "1", "--kind", "sign-in-failed", "--json")
+    assert (code, len(json.loads(out))) == (0, 1)
+    assert "nobody" not in out
+    assert run("security", "--kind", "pin-failed")[1].strip() == "nothing yet"

@@ -3,9 +3,10 @@
 import pytest
 from playwright.sync_api import expect
 
+from accounts.factors import totp_code
 from accounts.rights import Role
 from tests.web.site import BY, Site
-from tests.web.staffing import PASSWORD
+from tests.web.staffing import PASSWORD, set_up_codes
 from tests.web.test_accessibility import LOOKS, violations
 
 pytestmark = pytest.mark.browser
@@ -91,4 +92,21 @@ def test_every_page_of_the_account_is_accessible(opened, site, look):
         found[f"{path} refused"] = violations(page)
     page.goto("/sign-in/again")
     found["again"] = violations(page)
+    assert {name: faults for name, faults in found.items() if faults} == {}
+
+
+def test_the_administrators_pages_are_accessible(opened, site):
+    """People, one person, events."""
+    store, at = site.office.accounts, site.clock.now()
+    other = store.people.add("officer.xu", PASSWORD, [Role.OFFICER], by=BY, at=at)
+    page = opened("/sign-in")
+    secret = set_up_codes(store, NAME, at)
+    give_password(page)
+    page.fill("#code", totp_code(secret, site.clock.now()))
+    page.click("#code-do")
+    page.wait_for_url(lambda url: "/sign-in" not in url)
+    found = {}
+    for path in ("/people", f"/people/{other.id}", "/security", "/security?kind=pin-failed&lang=en"):
+        page.goto(path)
+        found[path] = violations(page)
     assert {name: faults for name, faults in found.items() if faults} == {}

@@ -1,0 +1,109 @@
+"""`/people` and `/security`: who may sign in, with what, from where; and attempts that failed. For administrators."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from flask import Blueprint, request
+from flask.typing import ResponseReturnValue
+from wtforms import SelectField
+
+from accounts.people import Person, UnknownPerson
+from accounts.rights import Caller, Right
+from accounts.security import SecurityKind
+from edge.http import request_instant
+from edge.problems import Problem
+from web.staff.forms import FilterForm
+from web.staff.frame import StaffFrame
+from web.staff.tables import page_of
+
+PEOPLE: Final = "/people"
+SECURITY: Final = "/security"
+
+
+class EventFilter(FilterForm):
+    """Which kind of event."""
+
+    kind = SelectField("security.kind", choices=[])
+
+
+def administrator_pages(staff: StaffFrame) -> Blueprint:
+    """Return the pages of whoever rules over accounts. Nobody acts on the own account here."""
+    found = staff.blueprint("administering")
+    staff.door(PEOPLE, "door.people", "person", Right.ACCOUNTS)
+    staff.door(SECURITY, "door.security", "shield", Right.ACCOUNTS)
+    _add_people(found, staff)
+    _add_security(found, staff)
+    return found
+
+
+def _add_people(found: Blueprint, staff: StaffFrame) -> None:
+    store = staff.authenticate.store
+
+    @found.get(PEOPLE)
+    @staff.needs(Right.ACCOUNTS)
+    def people(who: Caller) -> ResponseReturnValue:
+        del who
+        return staff.page("staff/people", people=store.people.list(), role_name=staff.role_name)
+
+    @found.get("/people/<person_id>")
+    @staff.needs(Right.ACCOUNTS)
+    def person(who: Caller, person_id: str) -> ResponseReturnValue:
+        one, at = _known(staff, person_id), request_instant()
+        return staff.page(
+            "staff/person",
+            one=one,
+            own=one.id == who.id,
+            roles=[staff.role_name(grant) for grant in sorted(one.grants)],
+            factors=store.factors.of(one.id),
+            codes=store.factors.codes_left(one.id),
+            sessions=[held for held in store.sessions.of(one.id) if held.alive(at)],
+        )
+
+    def act(path: str, do: Callable[[Person, str], object], said: str) -> None:
+        @staff.needs(Right.ACCOUNTS, fresh=True)
+        def view(who: Caller, person_id: str) -> ResponseReturnValue:
+            one = _known(staff, person_id)
+            if one.id == who.id:
+                return staff.fault(403, "people.not-own")
+            do(one, f"person:{who.id}")
+            staff.tell(said)
+            return staff.go(f"/people/{one.id}")
+
+        found.add_url_rule(f"/people/<person_id>/{path}", path, view, methods=["POST"])
+
+    def now_ended(one: Person, by: str) -> object:
+        return store.sessions.end_all(one.id, by=by, at=request_instant())
+
+    def now_reset(one: Person, by: str) -> object:
+        store.factors.reset(one.id, by=by, at=request_instant())
+        return now_ended(one, by)
+
+    act("end-sessions", now_ended, "people.sessions-ended")
+    act("reset-factors", now_reset, "people.factors-reset")
+    act("disable", lambda one, by: store.people.disable(one.name, by=by, at=request_instant()), "people.disabled")
+
+
+def _known(staff: StaffFrame, person_id: str) -> Person:
+    try:
+        return staff.authenticate.store.people.get(person_id)
+    except UnknownPerson:
+        raise Problem("not-found") from None
+
+
+def _add_security(found: Blueprint, staff: StaffFrame) -> None:
+    store = staff.authenticate.store
+
+    @found.get(SECURITY)
+    @staff.needs(Right.ACCOUNTS)
+    def security(who: Caller) -> ResponseReturnValue:
+        del who
+        form = EventFilter(request.args)
+        keys = [("", "security.any"), *((kind.value, f"security.{kind}") for kind in SecurityKind)]
+        form.kind.choices = [(value, staff.word(key)) for value, key in keys]
+        chosen = [kind for kind in SecurityKind if kind.value == form.kind.data]
+        # The log holds hashes: whose name is known here is told by its hash, nobody else is.
+        names = {store.security.subject("person", one.name): one.name for one in store.people.list()}
+        page = page_of(lambda limit, offset: store.security.page(limit, offset, kinds=chosen))
+        return staff.page("staff/security", form=form, page=page, names=names)
