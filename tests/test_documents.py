@@ -198,3 +198,17 @@ def test_commands_are_found_in_documents(text: str, expected: list[tuple[str, li
 def test_a_command_that_does_not_exist_is_found() -> None:
     """The check of command lines can fail: a misspelt command of a real group has no help."""
     assert help_of(("keys", "no-such-command"))[0] != 0
+
+
+def test_every_test_that_the_asvs_page_names_exists() -> None:
+    """A requirement is met only by what can be run: files and tests are found as they are named there."""
+    held, found = "", []
+    for name, _, test in re.findall(r"`((?:tests/)?[\w/]*?test_\w+\.py)?((?:::)(\w+))?`", read("docs/asvs.md")):
+        if name:
+            paths = [ROOT / name] if "/" in name else [*ROOT.glob(f"tests/*/{name}")]
+            assert len(paths) == 1, name
+            held = paths[0].read_text(encoding="utf-8")
+        if test:
+            assert f"def {test}(" in held, test
+            found.append(test)
+    assert len(found) > 20
