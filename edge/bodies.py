@@ -8,7 +8,7 @@ from __future__ import annotations
 from msgspec import inspect, to_builtins
 from werkzeug.routing import BaseConverter, Map, UnicodeConverter
 
-INTEGER_BOUND = 2**53
+from edge.strictjson import INTEGER_BOUND
 
 
 def admits_wide_integer(kind: type[object]) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
@@ -218,6 +218,18 @@ def _begin_sqlite(connection: Connection) -> None:
     # A writer asks for the lock at once: one that read first would fail, not wait, when another wrote meanwhile.
     writes = connection.get_execution_options().get("takes_lock", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def first_use(connection: Connection, table: sa.Table, named: Mapping[str, object], forget_at: object) -> bool:
+    """Remember a proof in `table`, whichever process sees it; tell whether this is the first time.
+
+    `named` are the columns by which the table tells proofs apart; `forget_at` is the instant as the table keeps it.
+    """
+    seen = sa.select(sa.literal(1)).where(*(table.c[column] == value for column, value in named.items()))
+    if connection.execute(seen).first() is not None:
+        return False
+    connection.execute(table.insert().values(**named, forget_at=forget_at))
+    return True
 
 
 def copy_sqlite(source: Path, target: Path) -> None:

@@ -9,7 +9,8 @@ from typing import NoReturn
 
 import msgspec
 
-_INTEGER_BOUND = 2**53
+INTEGER_BOUND = 2**53
+"""Integers from here on are not the same number everywhere (RFC 8259 §6)."""
 _LONGEST_NUMBER = 400  # characters; a double needs at most 330 or so, and int() of a huge one is slow
 _LONG_NUMBER = re.compile(rb"[0-9]{19}")
 _BOM = "\ufeff"
@@ -167,7 +168,7 @@ def _plain(value: object) -> object:
     if kind is str or kind is bool:
         return value
     if isinstance(value, int):
-        if not -_INTEGER_BOUND < value < _INTEGER_BOUND:
+        if not -INTEGER_BOUND < value < INTEGER_BOUND:
             raise JsonError("an integer of 2^53 or beyond")
         return int(value)
     if isinstance(value, dict):

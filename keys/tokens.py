@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from jwt.algorithms import ECAlgorithm
 
 from edge.encoding import EncodingError, b64u, digest, unb64u
-from edge.strictjson import JsonError, dumps, loads
+from edge.strictjson import INTEGER_BOUND, JsonError, dumps, loads
 from keys.errors import BadClaims, BadSignature, MalformedToken, TokenError, UnknownKey
 from keys.jwk import is_thumbprint, key_thumbprint
 from keys.keyset import KeySet, Purpose
@@ -50,7 +50,6 @@ ALGORITHM: Final = "ES256"
 MAX_HEADER_CHARS: Final = 1024
 MAX_TEXT_CHARS: Final = 512
 """The longest text claim; nested values are bounded by their token's length."""
-_INTEGER_BOUND: Final = 2**53
 _TIME_BOUND: Final = 253_402_300_800  # 10000-01-01: past it no datetime can follow
 _TIMES: Final = ("iat", "nbf", "exp")
 _MAX_DEPTH: Final = 8
@@ -354,7 +353,7 @@ def _check_value(name: str, value: object, kind: type) -> None:
         raise BadClaims(f"{name} is not of type {kind.__name__}")
     if isinstance(value, str) and not 0 < len(value) <= MAX_TEXT_CHARS:
         raise BadClaims(f"{name} is empty or longer than {MAX_TEXT_CHARS} characters")
-    if kind is int and isinstance(value, int) and not 0 <= value < (_TIME_BOUND if name in _TIMES else _INTEGER_BOUND):
+    if kind is int and isinstance(value, int) and not 0 <= value < (_TIME_BOUND if name in _TIMES else INTEGER_BOUND):
         raise BadClaims(f"{name} is out of bounds")
 
 

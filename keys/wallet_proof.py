@@ -19,6 +19,9 @@ from keys.errors import BadClaims
 from keys.signer import Signer
 from keys.tokens import TokenForm, sign_token, verify_with_key
 
+PROOF_HEADER: Final = "Wallet-Proof"
+"""The header in which a phone sends its proof."""
+
 WALLET_PROOF: Final = TokenForm(
     typ="wallet-proof+jwt",
     headers=frozenset({"alg", "typ"}),

@@ -48,7 +48,7 @@ from keys.dpop import ClockOff
 from keys.errors import BadKey, TokenError
 from keys.files import StoreError
 from keys.jwk import key_from_jwk, key_thumbprint, public_jwk
-from keys.wallet_proof import SignedCall, WalletProof, verify_wallet_proof
+from keys.wallet_proof import PROOF_HEADER, SignedCall, WalletProof, verify_wallet_proof
 
 ENROLMENT_REFUSED: Final = register_problem(
     ProblemKind(
@@ -86,7 +86,6 @@ CARD_NOT_VALID: Final = register_problem(
         "Call the office; `reason` says revoked, moved, suspended or not-entitled.",
     )
 )
-PROOF_HEADER: Final = "Wallet-Proof"
 _BODY_MOST: Final = 8192
 _ACTOR: Final = "wallet"
 _log = logging.getLogger("yunju.issuer")

@@ -15,6 +15,7 @@ from sqlalchemy.engine import Connection
 from accounts.attempts import Policy, TooSoon
 from cards import numbers
 from cards.claims import CARD, CardClaims, parse
+from edge import database
 from edge.instants import from_epoch, to_epoch
 from issuer.enrolment.enrolling import NEW_PHONE, RECOVERY
 from issuer.issuing.issuing import IssuedCard, cards_of, find_card_in, read_card, signed_values, token_end
@@ -75,14 +76,8 @@ def first_use(issuer: Issuer, key_thumbprint: str, proof_id: str, forget_at: dat
     """Remember a proof for good, whichever process sees it; tell whether this is the first time."""
     with issuer.register.change() as connection:
         connection.execute(PROOFS_SEEN.delete().where(PROOFS_SEEN.c.forget_at < at))
-        known = sa.select(PROOFS_SEEN.c.proof_id).where(
-            PROOFS_SEEN.c.thumbprint == key_thumbprint, PROOFS_SEEN.c.proof_id == proof_id
-        )
-        if connection.execute(known).first() is not None:
-            return False
-        values = {"thumbprint": key_thumbprint, "proof_id": proof_id, "forget_at": forget_at}
-        connection.execute(PROOFS_SEEN.insert().values(values))
-        return True
+        named = {"thumbprint": key_thumbprint, "proof_id": proof_id}
+        return database.first_use(connection, PROOFS_SEEN, named, forget_at)
 
 
 def refresh(issuer: Issuer, card_id: str, *, by: str, at: datetime) -> Refreshed:

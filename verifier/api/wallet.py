@@ -24,7 +24,7 @@ from edge.problems import Problem
 from keys.dpop import ClockOff
 from keys.errors import TokenError
 from keys.jwk import key_from_jwk, thumbprint
-from keys.wallet_proof import SignedCall, WalletProof, verify_wallet_proof
+from keys.wallet_proof import PROOF_HEADER, SignedCall, WalletProof, verify_wallet_proof
 from ledger.bookings import BookingQuery
 from ledger.values import EntryPage, Query
 from verifier.api.asking import Asking
@@ -48,7 +48,6 @@ from verifier.services.bookings.service import Booked, point_of, rule_of
 from verifier.wallet.history import OwnHistory, history_of
 from verifier.wallet.usage import WalletUsage, usage_of
 
-PROOF_HEADER: Final = "Wallet-Proof"
 DELAY_MOST: Final = timedelta(days=1)
 """How late a carrier may be by its traveller's own word: what is later is changed, or told to the point."""
 

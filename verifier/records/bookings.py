@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from edge.database import Database
+from edge.database import Database, first_use
 from edge.instants import to_epoch
 from edge.sealing import Sealer, Unsealable, derive, keyed_hash
 from verifier.records.tables import BOOKING_DETAILS, WALLET_PROOFS
@@ -95,9 +95,5 @@ class BookingStore:
 
     def first_use(self, key: str, proof: str, forget_at: datetime) -> bool:
         """Remember a wallet's proof, whichever process sees it; tell whether this is the first time."""
-        seen = sa.select(sa.literal(1)).where(WALLET_PROOFS.c.key == key, WALLET_PROOFS.c.proof == proof)
         with self._database.write() as connection:
-            if connection.execute(seen).first() is not None:
-                return False
-            connection.execute(WALLET_PROOFS.insert().values(key=key, proof=proof, forget_at=to_epoch(forget_at)))
-            return True
+            return first_use(connection, WALLET_PROOFS, {"key": key, "proof": proof}, to_epoch(forget_at))
