@@ -44,6 +44,8 @@ class Settings:
     issuer_url: str | None
     issuer_token_file: Path
     keys: Path
+    keys_passphrase_file: Path | None
+    keys_passphrase: Secret | None
     programme: Path
     root: Path | None
     log: Path
@@ -128,6 +130,10 @@ _SETTINGS = (
     Setting("YUNJU_ISSUER_TOKEN_FILE", "issuer_token_file", "{var}/issuer-token",
             "The file (mode 0600) of the token with which it asks, see docs/deployment.md.", Path),
     Setting("YUNJU_KEYS", "keys", "{var}/keys", "The issuer's key folder; a counter server has none.", Path),
+    Setting("YUNJU_KEYS_PASSPHRASE_FILE", "keys_passphrase_file", None,
+            "The file (mode 0600) of the keys' passphrase; unset: `passphrase` in YUNJU_KEYS itself.", Path),
+    Setting("YUNJU_KEYS_PASSPHRASE", "keys_passphrase", None,
+            "The passphrase itself, 32 characters or more, instead of a file.", values.secret),
     Setting("YUNJU_PROGRAMME", "programme", str(_PROGRAMME), "The programme file.", Path),
     Setting("YUNJU_ROOT", "root", None, "The file of the root key (a public JWK) that bundles are held to.", Path),
     Setting("YUNJU_LOG", "log", "{var}/log", "The folder of the usage log's tiles.", Path),
@@ -211,6 +217,8 @@ def _contradictions(environ: Mapping[str, str], found: Mapping[str, object]) -> 
         faults.append("YUNJU_SECRET: given besides YUNJU_SECRET_FILE; unset one of them")
     if found.get("sso_issuer") is not None and found.get("sso_client") is None:
         faults.append("YUNJU_SSO_CLIENT: needed beside YUNJU_SSO_ISSUER; the provider tells it")
+    if "YUNJU_KEYS_PASSPHRASE" in environ and "YUNJU_KEYS_PASSPHRASE_FILE" in environ:
+        faults.append("YUNJU_KEYS_PASSPHRASE: given besides YUNJU_KEYS_PASSPHRASE_FILE; unset one of them")
     for name, field in (
         ("YUNJU_BASE_URL", "base_url"),
         ("YUNJU_ISSUER_URL", "issuer_url"),

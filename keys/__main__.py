@@ -31,7 +31,7 @@ from keys.bundle import (
 from keys.errors import BadKey, TokenError
 from keys.jwk import is_thumbprint, public_jwk
 from keys.keyset import Purpose, VerificationKey
-from keys.store import KeyState, KeyStore, StoredKey, StoreError
+from keys.store import KeyState, KeyStore, StoredKey, StoreError, key_store
 from keys.tokens import parse_unverified
 
 _DESCRIPTION_HINT: Final = (
@@ -51,7 +51,7 @@ class KeysCli:
 
     def store(self) -> KeyStore:
         """Open the key folder named on the line, else by YUNJU_KEYS."""
-        return KeyStore(self.folder or load_settings(os.environ).keys)
+        return key_store(load_settings(os.environ), self.folder)
 
 
 @main_group("keys")

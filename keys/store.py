@@ -3,6 +3,7 @@
 The story is what makes a key count: it is written last, so a crash leaves no half key. No clock is read here.
 """
 
+import os
 import secrets
 from dataclasses import replace
 from datetime import datetime
@@ -13,6 +14,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from edge.instants import rfc3339
+from edge.secret import Secret
+from edge.settings import Settings
 from keys.admitted import AdmittedKeys
 from keys.ed25519 import Ed25519Signer
 from keys.errors import BadKey
@@ -31,7 +34,7 @@ from keys.keyset import KeySet, Purpose, VerificationKey
 from keys.signer import FileSigner
 from keys.stored import SCHEDULES, KeyState, Schedule, StoredKey, read_story, write_story
 
-__all__ = ["SCHEDULES", "KeyState", "KeyStore", "Schedule", "StoreError", "StoredKey"]
+__all__ = ["SCHEDULES", "KeyState", "KeyStore", "Schedule", "StoreError", "StoredKey", "key_store"]
 
 PASSPHRASE_FILE: Final = "passphrase"  # noqa: S105 - a file's name, not what is in it
 _PASSPHRASE_BYTES: Final = 32  # random, so the few rounds that PKCS#8 spends on it do not matter
@@ -44,10 +47,14 @@ class KeyStore:
     Every method raises StoreError, with a hint that names the remedy, when the folder is not as it should be.
     """
 
-    def __init__(self, folder: Path, *, passphrase_file: Path | None = None) -> None:
-        """Open the folder, making it if need be; the passphrase lies in it unless another file is named."""
+    def __init__(self, folder: Path, *, passphrase_file: Path | None = None, passphrase: Secret | None = None) -> None:
+        """Open the folder, making it if need be.
+
+        The passphrase lies in the folder unless another file is named or the passphrase itself is given.
+        """
         self._folder = folder
         self._passphrase_file = passphrase_file or folder / PASSPHRASE_FILE
+        self._given = passphrase
         self._signers: dict[str, FileSigner] = {}
         self._stories: dict[Path, tuple[FileIdentity, StoredKey]] = {}
         self.admitted = AdmittedKeys(folder)
@@ -175,7 +182,7 @@ class KeyStore:
         with folder_lock(self._folder):
             if not path.exists():
                 create_private(path, Ed25519Signer.generate().to_pem(self._passphrase()))
-            pem, passphrase = read_private(path), read_private(self._passphrase_file)
+            pem, passphrase = read_private(path), self._secret()
         try:
             return Ed25519Signer.from_pem(pem, passphrase)
         except ValueError as error:
@@ -220,7 +227,7 @@ class KeyStore:
         if held is not None:
             return held
         path = self._path(stored.kid, "pem")
-        pem, passphrase = read_private(path), read_private(self._passphrase_file)
+        pem, passphrase = read_private(path), self._secret()
         try:
             private = serialization.load_pem_private_key(pem, passphrase)
         except (ValueError, TypeError):
@@ -232,11 +239,20 @@ class KeyStore:
 
     def _passphrase(self) -> bytes:
         # Under the lock, so that no two processes make one each.
-        if not self._passphrase_file.exists():
+        if self._given is None and not self._passphrase_file.exists():
             if any(self._folder.glob("*.json")):
                 raise StoreError("the passphrase file is missing", "restore it from its backup: the keys need it")
             create_private(self._passphrase_file, secrets.token_hex(_PASSPHRASE_BYTES).encode("ascii"))
-        return read_private(self._passphrase_file)
+        return self._secret()
+
+    def _secret(self) -> bytes:
+        """Return the passphrase that is given, else that of its file; a credential of systemd's has systemd's modes."""
+        if self._given is not None:
+            return self._given.reveal().encode()
+        credentials = os.environ.get("CREDENTIALS_DIRECTORY")
+        if credentials and self._passphrase_file.parent == Path(credentials):
+            return self._passphrase_file.read_bytes().strip()
+        return read_private(self._passphrase_file).strip()
 
     def _read(self, path: Path) -> StoredKey:
         seen = file_identity(path)
@@ -270,3 +286,9 @@ def _new_private_key() -> ec.EllipticCurvePrivateKey:
         # On a command line an id that begins with a dash would read as an option: one in 64 is thrown away.
         if not key_thumbprint(private.public_key()).startswith("-"):
             return private
+
+
+def key_store(settings: Settings, folder: Path | None = None) -> KeyStore:
+    """Return the key folder of these settings, or another one, opened with the passphrase that the settings name."""
+    named = settings.keys_passphrase_file if folder is None else None
+    return KeyStore(folder or settings.keys, passphrase_file=named, passphrase=settings.keys_passphrase)

@@ -30,7 +30,7 @@ from edge.instants import from_epoch, rfc3339
 from edge.settings import Settings, load_settings
 from edge.workreport import WorkPlace, complaint
 from keys.files import StoreError
-from keys.store import KeyState, KeyStore
+from keys.store import KeyState, key_store
 from ops.backup import log_agrees
 from ops.manifest import database_file
 from ops.restore import newer_tables
@@ -164,7 +164,7 @@ def _keys(settings: Settings, at: datetime) -> Iterator[Finding]:
     try:
         stored = [
             key
-            for key in KeyStore(settings.keys).list()
+            for key in key_store(settings).list()
             if key.state is KeyState.ACTIVE and key.signs_from <= at < key.signs_until
         ]
     except StoreError as error:

@@ -83,8 +83,9 @@ def database_file(url: str) -> Path | None:
 
 
 def secrets_of(settings: Settings) -> tuple[Path, ...]:
-    """Return what is sealed apart: the keys' folder, the server's secret, the token for the issuer."""
-    return settings.keys, settings.secret_file, settings.issuer_token_file
+    """Return what is sealed apart: the keys' folder and passphrase, the server's secret, the issuer's token."""
+    found = [settings.keys, settings.secret_file, settings.issuer_token_file]
+    return (*found, settings.keys_passphrase_file) if settings.keys_passphrase_file else tuple(found)
 
 
 def _within(path: Path, folder: Path) -> bool:

@@ -21,7 +21,7 @@ from cards.verify import CardCache
 from edge.clock import Clock
 from edge.settings import Settings
 from keys.keyset import Purpose
-from keys.store import KeyStore
+from keys.store import key_store
 from ledger.interface import Ledger
 from ledger.opening import open_ledger
 from ledger.values import LedgerUnavailable
@@ -100,7 +100,7 @@ def open_verifier(settings: Settings, clock: Clock) -> Verifier:
     """
     programme = read_programme(settings.programme)
     published = published_folder(settings, programme)
-    receipt = KeyStore(settings.keys).signer(Purpose.RECEIPT, clock.now())
+    receipt = key_store(settings).signer(Purpose.RECEIPT, clock.now())
     refuse_lost_ledger(settings)
     ledger = ledger_at(settings, clock, settings.ledger_url)
     store = VerifierStore.open(settings.verifier_url, settings.secret())

@@ -27,7 +27,7 @@ from edge.settings import Settings, SettingsError
 from keys.files import StoreError
 from keys.keyset import Purpose
 from keys.notes import Checkpoint, EcdsaNoteSigner, Ed25519NoteSigner, NoteError, NoteSigner
-from keys.store import KeyStore
+from keys.store import key_store
 from ledger.interface import Ledger
 from ledger.values import LedgerError
 
@@ -84,7 +84,7 @@ def log_signers(settings: Settings, origin: str, at: datetime) -> tuple[NoteSign
 
     StoreError where there is no log key: a process that must not sequence.
     """
-    store = KeyStore(settings.keys)
+    store = key_store(settings)
     bundled = EcdsaNoteSigner(origin, store.signer(Purpose.LOG, at))
     return bundled, Ed25519NoteSigner(origin, store.note_signer(LOG_KEY))
 

@@ -12,7 +12,7 @@ from edge.settings import Settings
 from issuer.register.database import Register
 from issuer.register.indexes import POOL_SIZE
 from issuer.register.searching import fill_search_hashes
-from keys.store import KeyStore
+from keys.store import KeyStore, key_store
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def open_issuer(settings: Settings, *, roots: Path | None = None) -> Issuer:
     Raises RefusedError, StoreError, ProgrammeError or SettingsError, each with its remedy.
     """
     programme = load_programme(settings.programme)
-    keys = KeyStore(settings.keys)
+    keys = key_store(settings)
     register = Register.open(settings.register_url, settings.secret())
     fill_search_hashes(register)
     return Issuer(
@@ -63,5 +63,5 @@ def open_issuer(settings: Settings, *, roots: Path | None = None) -> Issuer:
         status_ttl=timedelta(seconds=settings.status_ttl),
         base_url=settings.base_url,
         attachments=settings.attachments,
-        roots=keys if roots is None else KeyStore(roots),
+        roots=keys if roots is None else key_store(settings, roots),
     )

@@ -11,12 +11,13 @@ from cryptography.hazmat.primitives import serialization
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edge.settings import SettingsError, load_settings
 from edge.strictjson import dumps, loads
 from keys import files
 from keys.errors import BadKey
 from keys.files import create_private, read_private
 from keys.keyset import Purpose
-from keys.store import SCHEDULES, KeyState, KeyStore, Schedule, StoreError
+from keys.store import PASSPHRASE_FILE, SCHEDULES, KeyState, KeyStore, Schedule, StoreError, key_store
 from keys.stored import read_story, write_story
 from keys.tokens import signature_holds
 from tests.keys.builders import AT, DAY
@@ -413,3 +414,31 @@ def test_a_signer_is_always_published_and_outlives_what_it_signs(tmp_path_factor
             last = later + PLAN.overlap - timedelta(seconds=1)
             assert kid in {key.kid for key in store.published(later)}
             assert store.key_set(later).find(kid, CARD, last)
+
+
+def test_the_passphrase_lies_where_the_settings_say(tmp_path, monkeypatch):
+    """In a file elsewhere, in the environment, or as a credential of systemd's: never in the key folder then."""
+    elsewhere = tmp_path / "other-disk" / "phrase"
+    elsewhere.parent.mkdir()
+    elsewhere.write_text("x" * 40 + "\n")
+    elsewhere.chmod(0o600)
+    var = {"YUNJU_VAR": str(tmp_path / "var")}
+    by_file = load_settings(var | {"YUNJU_KEYS_PASSPHRASE_FILE": str(elsewhere)})
+    made = key_store(by_file).begin(Purpose.CARD, AT)
+    assert not (by_file.keys / PASSPHRASE_FILE).exists()
+    by_word = load_settings(var | {"YUNJU_KEYS_PASSPHRASE": "x" * 40})
+    assert key_store(by_word).signer(Purpose.CARD, AT).kid == made.kid
+    with pytest.raises(StoreError, match="does not open with the passphrase"):
+        key_store(load_settings(var | {"YUNJU_KEYS_PASSPHRASE": "y" * 40})).signer(Purpose.CARD, AT)
+    elsewhere.chmod(0o440)
+    with pytest.raises(StoreError, match="open to others"):
+        key_store(by_file).signer(Purpose.CARD, AT)
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(elsewhere.parent))
+    assert key_store(by_file).signer(Purpose.CARD, AT).kid == made.kid
+
+
+def test_two_places_of_one_passphrase_are_refused(tmp_path):
+    """Which of them opens the keys would be chance."""
+    both = {"YUNJU_KEYS_PASSPHRASE": "x" * 40, "YUNJU_KEYS_PASSPHRASE_FILE": str(tmp_path / "p")}
+    with pytest.raises(SettingsError, match="unset one of them"):
+        load_settings(both)
