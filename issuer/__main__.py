@@ -13,12 +13,13 @@ from edge.repeating import Repeating
 from issuer.cli.cards import card
 from issuer.cli.holders import holder
 from issuer.cli.office import IssuerCli
+from issuer.cli.programme import programme
 from issuer.issuing.views import line_view
 from issuer.publishing.publish import Publication
 from issuer.publishing.publish import publish as publish_all
 from issuer.publishing.publisher import publishing
 from issuer.publishing.setup import ISSUING, set_up
-from issuer.register.office_log import OfficeEntry, newest
+from issuer.register.office_log import OfficeAction, OfficeEntry, check_chain, newest
 from keys.keyset import Purpose
 
 _WHERE_ROOTS = "The folder of the root key, where it is kept apart."
@@ -39,6 +40,7 @@ def main(context: click.Context) -> None:
 
 main.add_command(holder)
 main.add_command(card)
+main.add_command(programme)
 
 
 @main.command()
@@ -82,12 +84,19 @@ def publish(office: IssuerCli, /, *, root_keys: Path | None, watch: bool, as_jso
 @main.command()
 @click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True, help="How many lines.")
 @click.option("--holder", "holder_id", help="Of one holder alone.")
+@click.option("--action", type=click.Choice([one.value for one in OfficeAction]), help="Of one kind: broken-glass.")
+@click.option("--check", is_flag=True, help="Go through the whole chain first; exit 1 where a line was changed.")
 @json_option
 @click.pass_obj
-def log(office: IssuerCli, /, *, limit: int, holder_id: str | None, as_json: bool) -> None:
-    """Show who did what, newest first."""
+def log(
+    office: IssuerCli, /, *, limit: int, holder_id: str | None, action: str | None, check: bool, as_json: bool
+) -> None:
+    """Show who did what, newest first. `--action broken-glass` lists cards that were issued without an application."""
     with office.issuer() as issuer, issuer.register.read() as connection:
-        lines = newest(connection, limit, holder=holder_id)
+        chain = check_chain(connection) if check else None
+        if chain is not None and chain.broken_at is not None:
+            raise Refusal(f"the office log does not fit its chain from line {chain.broken_at} on", "tell the auditors")
+        lines = newest(connection, limit, holder=holder_id, action=action)
     text = "\n".join(_told(line) for line in lines)
     emit([line_view(line) for line in lines], as_json, text or "nothing yet")
 

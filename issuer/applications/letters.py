@@ -125,11 +125,11 @@ def decision_letter(issuer: Issuer, found: Application, *, fonts: Path = FONTS) 
 
 
 def ground_label(code: str, language: str) -> str:
-    """Return how a ground is named to people: 第 6 项 of its tier, or its code in English."""
+    """Return how a ground is named to people: by its number in its tier; nothing for one without a number."""
     number = code.rpartition("-")[2]
     if not number.isdigit():
         return ""
-    return f"第{number}项" if language.startswith("zh") else f"({number})"
+    return f"第{number}项" if language.startswith("zh") else f"Ground {number}:"
 
 
 def _district(issuer: Issuer, language: str) -> str:

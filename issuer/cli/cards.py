@@ -14,6 +14,7 @@ from edge.cli import Refusal, emit, json_option
 from edge.fonts import FONTS
 from edge.instants import rfc3339
 from edge.strictjson import JsonError, loads
+from issuer.applications.glass import note_broken_glass
 from issuer.cli.office import IssuerCli, no_publish_option
 from issuer.enrolment.enrolling import make_code
 from issuer.issuing import lifecycle
@@ -44,9 +45,13 @@ def card() -> None:
 def issue(
     office: IssuerCli, /, *, holder_id: str, form: str, key: IO[bytes] | None, publishes: bool, as_json: bool
 ) -> None:
-    """Issue a card of the highest tier that the holder's grounds give."""
+    """Issue a card of the highest tier that the holder's grounds give.
+
+    For a holder without an approved application this breaks the glass: a line of the office log says so, for auditors.
+    """
     jwk = None if key is None else _jwk(key.read())
     with office.issuer(publishes=publishes) as issuer:
+        note_broken_glass(issuer, holder_id, by=office.actor, at=office.now())
         made = issue_card(issuer, holder_id, Form(form), key=jwk, by=office.actor, at=office.now())
         _show(issuer, made, as_json)
 

@@ -1,6 +1,7 @@
 """`python -m issuer` as an officer uses it: what it prints, what it never prints, how it refuses."""
 
 import json
+import sqlite3
 import stat
 
 import pytest
@@ -14,7 +15,7 @@ from issuer.cli.office import IssuerCli
 from issuer.issuing.issuing import find_card
 from keys.keyset import Purpose
 from keys.store import KeyStore
-from tests.issuer.builders import NOON, photo, published_status, resident_id
+from tests.issuer.builders import BAIYUN, NOON, photo, published_status, resident_id
 
 NUMBER = resident_id("19851129", 362)
 
@@ -270,3 +271,42 @@ def test_a_mistyped_folder_makes_no_empty_register(tmp_path, monkeypatch):
     assert "there is no register at" in done.stderr
     assert "init" in done.stderr
     assert not (tmp_path / "vra").exists()
+
+
+def test_a_card_without_an_application_stands_on_the_auditors_list(line):
+    """Issuing for a holder for whom nobody applied is possible on the command line, and never silent."""
+    holder = line.holder()
+    line.run("card", "issue", holder)
+    (found,) = line.json("log", "--action", "broken-glass")
+    assert (found["holder"], found["action"]) == (holder, "broken-glass")
+
+
+def test_the_office_log_is_checked_before_it_is_shown(line):
+    """An altered line is refused by name; a whole log is shown."""
+    line.holder()
+    assert line.json("log", "--check")
+    with sqlite3.connect(line.folder / "var" / "register.db") as database:
+        database.execute("DROP TRIGGER office_log_no_update")
+        database.execute("UPDATE office_log SET actor = 'cli:nobody' WHERE seq = 2")
+    assert "from line 2 on" in line.refused("log", "--check")
+
+
+def test_a_programme_file_is_checked_with_place_and_remedy(line):
+    """A good file says so; each fault of a bad one names its place and what to write."""
+    assert "no fault" in line.run("programme", "check", str(BAIYUN)).stdout
+    text = BAIYUN.read_text(encoding="utf-8")
+    (line.folder / "bad.toml").write_text(text.replace('group = "degree"', 'group = "degre"', 1), encoding="utf-8")
+    assert "did you mean 'degree'?" in line.run("programme", "check", "bad.toml", code=1).stderr
+
+
+def test_two_versions_of_a_programme_are_compared(line):
+    """What was changed is told by its place, and whom it concerns."""
+    text = BAIYUN.read_text(encoding="utf-8")
+    changed = text.replace('version = "2026.1"', 'version = "2026.2"').replace("review_days = 5", "review_days = 7")
+    (line.folder / "new.toml").write_text(changed, encoding="utf-8")
+    rows = line.json("programme", "diff", str(BAIYUN), "new.toml")
+    assert {row["place"]: (row["old"], row["new"]) for row in rows} == {
+        "applying.review_days": (5, 7),
+        "version": ("2026.1", "2026.2"),
+    }
+    assert line.json("programme", "diff", str(BAIYUN), str(BAIYUN)) == []

@@ -12,6 +12,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from accounts.rights import EVERYWHERE, ROLE_RIGHTS, Caller, Right, Role
 from cards.working_days import is_announced, working_days_between
+from issuer.applications.letters import ground_label
 from issuer.applications.office import Objected
 from issuer.applications.states import OfficePerson
 from issuer.register.errors import RefusedError
@@ -60,6 +61,7 @@ class OfficePages:
             "named": self.name_of,
             "local": self.local,
             "left": self.days_left,
+            "ground_label": lambda code: ground_label(code or "", page_language()),
         }
         return self.staff.page(f"office/{template}", status, **told, **values)
 

@@ -10,9 +10,10 @@ from flask.typing import ResponseReturnValue
 from wtforms import BooleanField, SelectField, StringField
 
 from accounts.rights import Caller, Right
-from cards.programme.types import Text
+from cards.programme.types import Ground, Programme, Text
 from edge.http import request_instant
 from issuer.applications import records, service
+from issuer.applications.letters import ground_label
 from issuer.applications.papers import Lack, LackKind, ground_of
 from issuer.applications.records import Filter, Line
 from issuer.applications.states import State
@@ -93,14 +94,19 @@ def _form(pages: OfficePages) -> WorkFilter:
     reviewers = dict.fromkeys(one.reviewer for one in programme.grounds.values() if one.reviewer)
     form = WorkFilter(request.args)
     tiers = [option(one.code, one.name.in_language(language)) for one in programme.tiers.values()]
-    grounds = [
-        option(one.code, f"{one.code} {one.text.in_language(language)}"[:60]) for one in programme.grounds.values()
-    ]
+    grounds = [option(one.code, _ground_name(programme, one)[:60]) for one in programme.grounds.values()]
     departments = [option(code, programme.departments[code].name.in_language(language)) for code in reviewers]
     form.tier.choices = [option("", any_one), *tiers]
     form.ground.choices = [option("", any_one), *grounds]
     form.department.choices = [option("", any_one), *departments]
     return form
+
+
+def _ground_name(programme: Programme, ground: Ground) -> str:
+    """Return a ground as people name it: tier, number, wording."""
+    language = page_language()
+    tier = programme.tiers[ground.tier].name.in_language(language) if ground.tier else ""
+    return f"{tier} {ground_label(ground.code, language)} {ground.text.in_language(language)}".strip()
 
 
 def _asked(form: WorkFilter, who: Caller, tab: str, pages: OfficePages, *, searched: bool) -> Filter:
