@@ -35,10 +35,13 @@ from web.seeding import (
     seed_issuer,
     wallet_link,
 )
+from web.seeding_applications import seed_applications
 
 NOTE: Final = "demo.json"
 """In YUNJU_VAR: marks the data as a demonstration's, and keeps its sign-ins (mode 0600)."""
 AUDITORS: Final = {"auditor.li": "reads the log", "auditor.zhao": "may also ask for a name, saying what for"}
+SHOWN: Final = "baiyun"
+"""The programme whose applications the demonstration shows; another's papers are another's."""
 LOCK: Final = ".demo-lock"
 BEGUN: Final = "demo.begun"
 """In YUNJU_VAR from before the first datum until NOTE is written: what lies there then is half made, and ours."""
@@ -182,6 +185,8 @@ def prepare(settings: Settings, clock: Clock, *, fresh: bool = False) -> bool:
         office = open_office(settings)
         try:
             demonstrate(office, clock.now())
+            if office.desk.programme.code == SHOWN:
+                seed_applications(office.desk, office.accounts, clock.now())
         finally:
             office.close()
     return True

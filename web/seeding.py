@@ -81,6 +81,11 @@ def _ground(programme: Programme, tier: str, today: date) -> NewGround:
     return NewGround(chosen.code, limb, basis_ends=today + _BASIS if chosen.basis_ends else None)
 
 
+def demo_identity(number: int) -> str:
+    """Return a well-formed resident ID of nobody in particular, another for each number."""
+    return _resident_id(number)
+
+
 def _resident_id(number: int) -> str:
     """Return a well-formed resident ID of nobody in particular, born on 1 January 1980 in Baiyun."""
     body = f"44011119800101{number:03d}"
@@ -91,16 +96,16 @@ def _resident_id(number: int) -> str:
 def seed_accounts(store: AccountStore, at: datetime) -> DemoAccounts:
     """Add one person of each of five roles, and an operator with a PIN, who may supervise at every point."""
     roles = {
-        "officer.chen": Role.OFFICER,
-        "approver.lin": Role.APPROVER,
-        "auditor.li": Role.AUDITOR,
-        "auditor.zhao": Role.NAME_AUDITOR,
-        "admin.wu": Role.ADMINISTRATOR,
+        "officer.chen": (Role.OFFICER, Role.REVIEWER),
+        "approver.lin": (Role.APPROVER,),
+        "auditor.li": (Role.AUDITOR,),
+        "auditor.zhao": (Role.NAME_AUDITOR,),
+        "admin.wu": (Role.ADMINISTRATOR,),
     }
     people = {name: secrets.token_urlsafe(12) for name in roles}
     second_steps: dict[str, str] = {}
-    for name, role in roles.items():
-        made = store.people.add(name, people[name], (role,), by=BY, at=at)
+    for name, given in roles.items():
+        made = store.people.add(name, people[name], given, by=BY, at=at)
         if needs_factor(made.grants):
             second_steps[name] = new_totp_secret()
             store.factors.add_totp(made.id, second_steps[name], None, "demo", by=BY, at=at)

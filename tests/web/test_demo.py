@@ -9,6 +9,8 @@ from cards.presentation import read
 from cards.wire import dictionary_of
 from edge.clock import SystemClock
 from edge.settings import load_settings
+from issuer.applications.records import Filter, counted
+from issuer.applications.states import State
 from web import demo
 from web.app import create_application
 from web.seeding import POINTS_MOST
@@ -143,3 +145,15 @@ def _interrupt(*_):
 
 def _run_quietly(folder):
     return demo.run(settings(folder), SystemClock(), fresh=False)
+
+
+def test_the_demonstration_has_an_application_in_every_state(tmp_path):
+    """Whoever opens the office sees each step once; made again, nothing is made twice."""
+    for _ in range(2):
+        assert demo.prepare(settings(tmp_path / "var"), SystemClock())
+    office = demo.open_office(settings(tmp_path / "var"))
+    try:
+        counts = counted(office.desk, Filter(states=frozenset(State)))
+    finally:
+        office.close()
+    assert counts == dict.fromkeys(State, 1)
