@@ -1,6 +1,6 @@
 """Rights per point, department, tier and action, and who calls. Values only: no store, no clock, no framework.
 
-Rights in force are the device's and the operator's together (DESIGN §3).
+Rights in force are the device's and the operator's together (docs/design.md §3).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ EVERYWHERE = "*"
 
 
 class Right(StrEnum):
-    """One thing that a caller may do (DESIGN §3).
+    """One thing that a caller may do (docs/design.md §3).
 
     `documents` is another server's: to fetch all that the issuer signs. Those from `holders` on are people's alone:
     the register, cards, applications (take in and read, review first, decide), accounts, keys, and running the system.
@@ -58,7 +58,7 @@ class Role(StrEnum):
 
 
 Rights = Mapping[str, frozenset[Right]]
-"""Point code, or `EVERYWHERE`, to the rights there. `point/service` narrows them to one service (DESIGN §3)."""
+"""Point code, or `EVERYWHERE`, to the rights there. `point/service` narrows them to one service (docs/design.md §3)."""
 
 DEPARTMENT: Final = "dept-"
 """A department's own place is this and its code: rights are given there as at a point."""

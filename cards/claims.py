@@ -1,4 +1,4 @@
-"""What a card says: its claims, every one of them accounted for (DESIGN §4). No clock, no key store."""
+"""What a card says: its claims, every one of them accounted for (docs/design.md §4). No clock, no key store."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Holder marks: what a verifier must know of a holder beyond the card. Servers only; never on a tablet or a card.
 
-The document `holder-marks+jwt` (DESIGN §3), signed with a status key. It names holders by `sub` alone.
+The document `holder-marks+jwt` (docs/design.md §3), signed with a status key. It names holders by `sub` alone.
 """
 
 from __future__ import annotations

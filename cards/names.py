@@ -1,4 +1,4 @@
-"""Names as a card token carries them: enough to compare with an ID, too little to name a person (DESIGN §5)."""
+"""Names as a card token carries them: enough to compare with an ID, too little to name a person (docs/design.md §5)."""
 
 from __future__ import annotations
 

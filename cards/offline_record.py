@@ -68,7 +68,7 @@ FIRST_PREV: Final = b64u(bytes(32))
 """What a device's first record names as the one before it."""
 
 TIME_HELD_MOST: Final = timedelta(hours=24)
-"""How old the last server-signed time may be for a device's clock to be believed (DESIGN §6, Offline)."""
+"""How old the last server-signed time may be for a device's clock to be believed (docs/design.md §6, Offline)."""
 
 SEQ_MOST: Final = 2**31 - 1
 COMPANIONS_MOST: Final = 500
@@ -217,7 +217,7 @@ def verify_time(text: str, keys: KeySet, issuer: str, at: datetime) -> datetime:
 
 
 def time_is_believed(record: OfflineRecord, server_time: datetime | None, received_at: datetime) -> bool:
-    """Whether a use's period follows the device's time (DESIGN §6, Offline).
+    """Whether a use's period follows the device's time (docs/design.md §6, Offline).
 
     It does if the device's time lies not before the record before and the last server-signed time held, that one at
     most 24 h before, and not after receipt. The server's instants are taken with the leeway between two clocks.

@@ -110,7 +110,7 @@ class Presentation:
 def from_tokens(tokens: list[str]) -> Presentation:
     """Return the presentation of one token or two; `typ` says what each is. PresentationError otherwise."""
     try:
-        # Only outer shapes and headers: bad claims are told after the signature (DESIGN §5, steps 3 and 4).
+        # Only outer shapes and headers: bad claims are told after the signature (docs/design.md §5, steps 3 and 4).
         read = [read_unverified(token, CARD, PROOF, CHIP_PROOF) for token in tokens]
     except MalformedToken:
         raise PresentationError from None

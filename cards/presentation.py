@@ -12,7 +12,7 @@ __all__ = ["Presentation", "PresentationError", "read"]
 
 
 def read(text: str, dictionaries: Mapping[int, Dictionary]) -> Presentation:
-    """Return the presentation that a text carries (DESIGN §5, step 1).
+    """Return the presentation that a text carries (docs/design.md §5, step 1).
 
     Plain: `card`, `card~proof` or `proof`, where a proof is a phone's or a chip's; or the wire form, in base45 or in
     digits. What a scanner or a keyboard did to the text on its way is undone (`cards.transport`). PresentationError

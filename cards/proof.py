@@ -1,4 +1,5 @@
-"""Proofs that the card itself is here: the phone's fresh signature, the chip's answer to a challenge (DESIGN §4).
+"""Proofs that the card itself is here: the phone's fresh signature, the chip's answer to a challenge (docs/design.md
+§4).
 
 Both are signed by the key that the card names (`cnf`). When a proof is fresh is judged in `cards.verify`.
 """
@@ -24,7 +25,7 @@ from keys.tokens import TokenForm, UnverifiedToken, check_signature, parse_unver
 PROOF_MAX_AGE: Final = timedelta(seconds=45)
 PROOF_AHEAD: Final = timedelta(seconds=5)
 CHALLENGE_MAX_AGE: Final = timedelta(seconds=30)
-"""How long a chip may take to answer, from the reader's `iat`; one use (DESIGN §4)."""
+"""How long a chip may take to answer, from the reader's `iat`; one use (docs/design.md §4)."""
 
 PROOF: Final = TokenForm(
     typ="card-proof+jwt",

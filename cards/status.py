@@ -22,7 +22,7 @@ from keys.signer import Signer
 from keys.tokens import LEEWAY, TokenForm, sign_token, verify_with_keys
 
 LIST_SIZE: Final = 131_072
-"""How many cards one list holds (DESIGN §4)."""
+"""How many cards one list holds (docs/design.md §4)."""
 STATUS_GRACE: Final = timedelta(seconds=60)
 """How long past its `ttl` a list still counts as fresh: the time to fetch the next one."""
 INFLATED_MOST: Final = 1 << 20

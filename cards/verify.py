@@ -1,6 +1,6 @@
-"""Whether a presentation holds: steps 2 to 6 of DESIGN §5, pure. Step 1 is `cards.presentation`.
+"""Whether a presentation holds: steps 2 to 6 of docs/design.md §5, pure. Step 1 is `cards.presentation`.
 
-The numbers in the comments are those of DESIGN §5 and of docs/card-format.md.
+The numbers in the comments are those of docs/design.md §5 and of docs/card-format.md.
 """
 
 from __future__ import annotations

@@ -196,7 +196,7 @@ class AgentCounter:
         return self._offline(operation, presentation, id_checked=bool(what.get("id_checked")))
 
     def _offline(self, operation: str, text: str, *, id_checked: bool) -> CounterVerdict:
-        """Judge by what is held here, record, and only then tell (DESIGN §6, Offline)."""
+        """Judge by what is held here, record, and only then tell (docs/design.md §6, Offline)."""
         at = self._clock.now()
         held = self._documents.held(at)
         presentation = _read(text, held)

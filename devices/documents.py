@@ -121,7 +121,8 @@ class DocumentFolder:
         return HeldDocuments(Trust(bundle.key_set(), bundle.issuer, rules.audience, lists, bundle.version), rules)
 
     def keep_time(self, text: str, at: datetime) -> None:
-        """Keep a time that the server signed (DESIGN §6, Offline): records carry it, so that this clock is believed.
+        """Keep a time that the server signed (docs/design.md §6, Offline): records carry it, so that this clock is
+        believed.
 
         What no receipt key of the bundle signed, or is older than the one kept, changes nothing.
         """

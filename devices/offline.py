@@ -1,4 +1,5 @@
-"""Check-ins taken while the server was away: signed records, each chained to the one before, kept on disk (DESIGN §6).
+"""Check-ins taken while the server was away: signed records, each chained to the one before, kept on disk
+(docs/design.md §6).
 
 A record is durable before the visitor is told anything. Whoever can write the file can drop the newest records, which
 the server sees as a gap once another record arrives; none can be altered, inserted or reordered unseen.

@@ -33,7 +33,7 @@ class Profile(StrEnum):
 
     @property
     def assurance(self) -> str:
-        """How far a card of this profile can prove itself (DESIGN §4)."""
+        """How far a card of this profile can prove itself (docs/design.md §4)."""
         return {Profile.CHIP: "proved", Profile.SUN: "counted"}.get(self, "copyable")
 
 

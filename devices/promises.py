@@ -1,4 +1,5 @@
-"""Promises that this device was given, traded for proofs once their minute is over, and verified here (DESIGN §8).
+"""Promises that this device was given, traded for proofs once their minute is over, and verified here (docs/design.md
+§8).
 
 What the server says of itself counts for nothing: the proof must lead from the promised hash to a checkpoint that a log
 key of the trust bundle signed. A promise that was not kept is reported, and kept as evidence.

@@ -1,4 +1,4 @@
-"""The verifier as a device sees it: signed calls over HTTP (DESIGN §9), and what came of them. Nothing else."""
+"""The verifier as a device sees it: signed calls over HTTP (docs/design.md §9), and what came of them. Nothing else."""
 
 from __future__ import annotations
 

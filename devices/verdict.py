@@ -79,7 +79,7 @@ class CounterVerdict:
 
 
 def of_answer(found: Mapping[str, object]) -> CounterVerdict:
-    """Return the verdict of a check-in's answer (DESIGN §9)."""
+    """Return the verdict of a check-in's answer (docs/design.md §9)."""
     holder = found.get("holder")
     tier = Said.of(found.get("tier_name")).zh or found.get("tier")
     return CounterVerdict(

@@ -1,4 +1,6 @@
-"""Every setting, read once from `YUNJU_…` variables (DESIGN §11). Faults are reported together, secrets masked."""
+"""Every setting, read once from `YUNJU_…` variables (docs/design.md §11). Faults are reported together, secrets
+masked.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Public keys of other servers that an issuer vouches for: who takes check-ins signs receipts and the log there.
 
-A counter server's private keys never leave it (DESIGN §3). What it offers is compared over another way and admitted
-here; from then on the trust bundle lists it, until it is dismissed or over.
+A counter server's private keys never leave it (docs/design.md §3). What it offers is compared over another way and
+admitted here; from then on the trust bundle lists it, until it is dismissed or over.
 """
 
 from pathlib import Path

@@ -14,24 +14,24 @@ class TokenError(Exception):
 
 
 class MalformedToken(TokenError):
-    """The text is no token of the expected form: length, characters, header (DESIGN §5 step 1)."""
+    """The text is no token of the expected form: length, characters, header (docs/design.md §5 step 1)."""
 
     reason: ClassVar[str] = "malformed"
 
 
 class UnknownKey(TokenError):
-    """No key of this id, purpose and validity is trusted (DESIGN §5 step 2)."""
+    """No key of this id, purpose and validity is trusted (docs/design.md §5 step 2)."""
 
     reason: ClassVar[str] = "unknown-key"
 
 
 class BadSignature(TokenError):
-    """The signature is not that key's over this text (DESIGN §5 step 3)."""
+    """The signature is not that key's over this text (docs/design.md §5 step 3)."""
 
     reason: ClassVar[str] = "bad-signature"
 
 
 class BadClaims(TokenError):
-    """A claim is missing, unknown, mistyped or out of bounds (DESIGN §5 step 4)."""
+    """A claim is missing, unknown, mistyped or out of bounds (docs/design.md §5 step 4)."""
 
     reason: ClassVar[str] = "bad-claims"

@@ -1,4 +1,4 @@
-"""The proof that a phone's key signs for each call of the wallet (DESIGN §9). Values only: no clock, no memory.
+"""The proof that a phone's key signs for each call of the wallet (docs/design.md §9). Values only: no clock, no memory.
 
 It opens no counter: its `typ` is not a card proof's, and a card proof is none of these.
 """

@@ -1,7 +1,7 @@
 """What a ledger is: the values it takes and gives, and the contract every store meets. No store, clock or rule here.
 
 The store does one atomic thing a call and knows no rule beyond the limits, the order of reasons and the windows it is
-handed (DESIGN §5 step 10, §6, §7). `docs/operations.md` says what each store promises after a crash.
+handed (docs/design.md §5 step 10, §6, §7). `docs/operations.md` says what each store promises after a crash.
 """
 
 from __future__ import annotations
@@ -65,9 +65,10 @@ class Ledger(Protocol):
     def record_offline(self, change: OfflineUse) -> Outcome:
         """Record a use that a device granted or refused while it was offline, once, and return when it is durable.
 
-        A grant always counts (DESIGN §6, Offline); `offline.judge_offline` says how. The answer is kept under the
-        operation, so that the same one sent online, before or after, is not counted twice; where it contradicts a kept
-        answer, a second entry is appended, linked to the first. A void sets those uses free that its target took in.
+        A grant always counts (docs/design.md §6, Offline); `offline.judge_offline` says how. The answer is kept under
+        the operation, so that the same one sent online, before or after, is not counted twice; where it contradicts a
+        kept answer, a second entry is appended, linked to the first. A void sets those uses free that its target took
+        in.
         """
         ...
 

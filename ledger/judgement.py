@@ -1,4 +1,6 @@
-"""Step 10 as a pure function (DESIGN §5): what stands and what is asked in, a verdict out. No store and no clock."""
+"""Step 10 as a pure function (docs/design.md §5): what stands and what is asked in, a verdict out. No store and no
+clock.
+"""
 
 from __future__ import annotations
 

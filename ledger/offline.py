@@ -1,4 +1,4 @@
-"""A use that a device recorded offline: the values, and its judgement as a pure function (DESIGN §6, Offline).
+"""A use that a device recorded offline: the values, and its judgement as a pure function (docs/design.md §6, Offline).
 
 The ledger refuses nothing that happened. What it counts in the end follows from the uses that stand and their instants
 alone, never from the order in which they were uploaded. A use that does not stand by itself is held: an entry that

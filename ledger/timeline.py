@@ -1,4 +1,4 @@
-"""Which of a holder's uses at one service and point open a visit, and which lie in another's (DESIGN §6). Pure.
+"""Which of a holder's uses at one service and point open a visit, and which lie in another's (docs/design.md §6). Pure.
 
 A visit is opened by the first use at or after the end of the one before, whenever the ledger learned of it. So a use
 that arrives late can take the uses after it in, and one that is taken back can set them free.

@@ -113,7 +113,8 @@ class VisitWindow:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What the entry says beyond what the store adds (DESIGN §8; docs/log-format.md). Absent values are left out.
+    """What the entry says beyond what the store adds (docs/design.md §8; docs/log-format.md). Absent values are left
+    out.
 
     `card` is the card's `jti` and is stored as a keyed hash; `token` is the digest of an unverified token.
     """

@@ -1,4 +1,4 @@
-"""The rooms import only downward, frameworks and the clock stay where DESIGN says, and functions stay short.
+"""The rooms import only downward, frameworks and the clock stay where docs/design.md says, and functions stay short.
 
 The rules are functions of a tree (path -> source), so that the same rules are fed the real tree, which must pass, and
 broken ones, each of which must be found.

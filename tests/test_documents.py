@@ -212,3 +212,23 @@ def test_every_test_that_the_asvs_page_names_exists() -> None:
             assert f"def {test}(" in held, test
             found.append(test)
     assert len(found) > 20
+
+
+def cited() -> dict[str, set[str]]:
+    """Every `docs/….md` that a source of ours names, with the sections of the design that it names there."""
+    rooms = sorted(path.parent for path in ROOT.glob("*/__init__.py"))
+    found: dict[str, set[str]] = {}
+    for path in (one for room in rooms for kind in ("*.py", "*.js", "*.lua") for one in room.rglob(kind)):
+        text = path.read_text(encoding="utf-8")
+        for page, sections in re.findall(r"\b(docs/[\w/.-]+\.md)((?:,? §\d+)*)", text):
+            found.setdefault(page, set()).update(re.findall(r"\d+", sections))
+    return found
+
+
+def test_sources_cite_papers_that_are_here() -> None:
+    """Whoever reads a source can open what it names, down to the section of the design."""
+    pages = cited()
+    assert [page for page in pages if not (ROOT / page).is_file()] == []
+    written = set(re.findall(r"^## (\d+)\. ", read("docs/design.md"), re.MULTILINE))
+    assert pages["docs/design.md"] - written == set()
+    assert {"3", "4", "5", "6"} <= pages["docs/design.md"]

@@ -1,4 +1,4 @@
-"""The durable place of the checkpoint: one small file, kept apart from the tiles and from backups (DESIGN §8).
+"""The durable place of the checkpoint: one small file, kept apart from the tiles and from backups (docs/design.md §8).
 
 It changes by compare-and-swap alone. Trust: whoever can set it back, together with the tiles and every witness, can
 make the log's key sign two histories.

@@ -1,7 +1,7 @@
 """The sequencer: one leader that copies ledger entries, in each partition's order, into the tree and signs checkpoints.
 
-Order of a step: tiles durable, then the checkpoint by compare-and-swap in its own place, only then shown (DESIGN §8).
-So it may be killed anywhere: what was written and not published is moved aside at the next start.
+Order of a step: tiles durable, then the checkpoint by compare-and-swap in its own place, only then shown
+(docs/design.md §8). So it may be killed anywhere: what was written and not published is moved aside at the next start.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ __all__ = ["ApplicationDocument", "Applying", "DocumentVariant", "Ground", "Limb
 
 
 class Mode(StrEnum):
-    """How a service is used. Only scanned and booked services are checked in (PROGRAMME, Read right 3)."""
+    """How a service is used. Only scanned and booked services are checked in (docs/guide-coverage.md, Read right 3)."""
 
     SCANNED = "scanned"
     BOOKED = "booked"
@@ -30,7 +30,7 @@ class Mode(StrEnum):
 
 
 class Beneficiary(StrEnum):
-    """For whom a service is used (DESIGN §5, step 7)."""
+    """For whom a service is used (docs/design.md §5, step 7)."""
 
     HOLDER = "holder"
     SPOUSE = "spouse"
@@ -40,7 +40,7 @@ class Beneficiary(StrEnum):
 
 
 class Assurance(IntEnum):
-    """How far a presentation proves that the card itself is here (DESIGN §4), least first."""
+    """How far a presentation proves that the card itself is here (docs/design.md §4), least first."""
 
     word: str
     """The word used in the API, the programme file and the log."""
@@ -104,7 +104,9 @@ class Quota:
 
 @dataclass(frozen=True, slots=True)
 class Exclusion:
-    """A choice per holder and period: the first use or hold fixes the member (DESIGN §6). `members`: code to name."""
+    """A choice per holder and period: the first use or hold fixes the member (docs/design.md §6). `members`: code to
+    name.
+    """
 
     code: str
     name: Text
@@ -258,7 +260,7 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One thing a holder can use (DESIGN §2). `offline_limit` None: not limited; 0: online only.
+    """One thing a holder can use (docs/design.md §2). `offline_limit` None: not limited; 0: online only.
 
     `tiers` are codes; `exclusion` is (group, member); `closed` gives the reason a service is not open yet; `referral`
     names the kinds of benefit granted elsewhere that hold this service until a ruling ("hold") or are only noted
@@ -312,7 +314,9 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class ReferralKind:
-    """A kind of benefit granted elsewhere; `department` explains it and rules (PROGRAMME, Read right 8)."""
+    """A kind of benefit granted elsewhere; `department` explains it and rules (docs/guide-coverage.md, Read right
+    8).
+    """
 
     code: str
     name: Text

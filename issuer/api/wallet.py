@@ -1,4 +1,6 @@
-"""The issuer's calls for a phone: enrol, refresh, block, unblock (DESIGN §9). Says as little as it can to strangers."""
+"""The issuer's calls for a phone: enrol, refresh, block, unblock (docs/design.md §9). Says as little as it can to
+strangers.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """Where an application stands, what may be done to it next, and by whom. Pure rules: no store, no clock.
 
-Two persons see every application: whoever recorded or reviewed one does not decide it (PROGRAMME, Read right 13).
+Two persons see every application: whoever recorded or reviewed one does not decide it (docs/guide-coverage.md, Read
+right 13).
 """
 
 from __future__ import annotations

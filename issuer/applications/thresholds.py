@@ -35,7 +35,9 @@ class Possible:
 
 
 def try_limb(limb: Limb, facts: Mapping[str, Fact], today: date) -> tuple[Tried, ...]:
-    """Try every threshold of a limb. 「（含）」 includes the number, 「超过」 does not (PROGRAMME, Assumptions)."""
+    """Try every threshold of a limb. 「（含）」 includes the number, 「超过」 does not (docs/guide-coverage.md,
+    Assumptions).
+    """
     return tuple(Tried(one, _met(one, facts.get(one.measure), today)) for one in limb.thresholds)
 
 

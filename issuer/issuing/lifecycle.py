@@ -65,7 +65,7 @@ def revoke(issuer: Issuer, card_id: str, *, because: str, by: str, at: datetime)
     """Revoke a live card for good; RefusedError for an ended one.
 
     Because its holder is not entitled any more, every live card of the holder ends with it, whatever its form, and
-    verifiers are told to release what is booked (PROGRAMME, scenario 10).
+    verifiers are told to release what is booked (docs/guide-coverage.md, scenario 10).
     """
     with issuer.register.change() as connection:
         card = read_card(issuer, connection, card_id)

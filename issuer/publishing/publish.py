@@ -31,7 +31,7 @@ from keys.keyset import Purpose
 from keys.tokens import parse_unverified
 
 LISTS_LIVE: Final = timedelta(hours=24)
-"""How long an offline counter may rely on a status list (DESIGN §4)."""
+"""How long an offline counter may rely on a status list (docs/design.md §4)."""
 MARKS_LIVE: Final = timedelta(days=7)
 _KEPT_PUBLICATIONS: Final = 1000
 T = PUBLICATIONS

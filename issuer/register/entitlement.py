@@ -50,7 +50,8 @@ class Entitlement:
 
 
 def entitlement(grounds: Iterable[HeldGround], programme: Programme, at: datetime) -> Entitlement | None:
-    """Return the highest tier that any current ground gives, or None (PROGRAMME, Assumptions: all grounds are kept).
+    """Return the highest tier that any current ground gives, or None (docs/guide-coverage.md, Assumptions: all grounds
+    are kept).
 
     Of several grounds for that tier the one that lasts longest leads. Validity ends at the earliest of contract,
     permit and ground, and after the programme's longest time.

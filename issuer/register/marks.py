@@ -1,4 +1,4 @@
-"""Marks on holders: benefits granted elsewhere, and rulings on them, which verifiers must know (DESIGN §3)."""
+"""Marks on holders: benefits granted elsewhere, and rulings on them, which verifiers must know (docs/design.md §3)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def set_benefit(issuer: Issuer, holder_id: str, benefit: str, *, by: str, at: da
 
 
 def rule(issuer: Issuer, holder_id: str, benefit: str, *, granted: bool, by: str, at: datetime) -> None:
-    """Record the department's ruling on a benefit, in place of an earlier one (PROGRAMME, Read right 8).
+    """Record the department's ruling on a benefit, in place of an earlier one (docs/guide-coverage.md, Read right 8).
 
     `granted`: the services that waited for the ruling are open to the holder; otherwise they stay closed.
     """

@@ -1,4 +1,4 @@
-"""The changes that a SQLite ledger makes, each inside one transaction of the writer (DESIGN §5 step 10, §6).
+"""The changes that a SQLite ledger makes, each inside one transaction of the writer (docs/design.md §5 step 10, §6).
 
 The order is the same in all: operation (replay or conflict) → clock → the target's state or the proof → visit → limits
 → choice → append → keep the answer. Check-ins and bookings are judged here; what follows them is in `ledger/steps/`.

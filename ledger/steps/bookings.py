@@ -1,4 +1,4 @@
-"""Changes, uses and ends of bookings (DESIGN §6, Booking)."""
+"""Changes, uses and ends of bookings (docs/design.md §6, Booking)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What follows a use: taking the use back, leaving its visit, the stages of its matter (DESIGN §6)."""
+"""What follows a use: taking the use back, leaving its visit, the stages of its matter (docs/design.md §6)."""
 
 from __future__ import annotations
 

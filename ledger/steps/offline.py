@@ -1,4 +1,4 @@
-"""Recording what a device granted or refused while it was offline (DESIGN §6, Offline)."""
+"""Recording what a device granted or refused while it was offline (docs/design.md §6, Offline)."""
 
 from __future__ import annotations
 

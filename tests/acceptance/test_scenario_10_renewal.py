@@ -1,4 +1,4 @@
-"""Scenario 10 (PROGRAMME): a booking held while the card is renewed, refused or brought down."""
+"""Scenario 10 (docs/guide-coverage.md): a booking held while the card is renewed, refused or brought down."""
 
 from datetime import timedelta
 

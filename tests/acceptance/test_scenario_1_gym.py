@@ -1,4 +1,4 @@
-"""Scenario 1 (PROGRAMME): silver, the gym, from 31 October to 1 November."""
+"""Scenario 1 (docs/guide-coverage.md): silver, the gym, from 31 October to 1 November."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Scenario 1 (PROGRAMME), its offline part: used on the 31st without a network, uploaded on the 1st."""
+"""Scenario 1 (docs/guide-coverage.md), its offline part: used on the 31st without a network, uploaded on the 1st."""
 
 from ledger.values import Fault
 from tests.verifier.offline_devices import Tablet

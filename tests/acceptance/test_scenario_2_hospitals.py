@@ -1,4 +1,4 @@
-"""Scenario 2 (PROGRAMME): gold, two hospitals in one day, desk and cashier by wedge scanner."""
+"""Scenario 2 (docs/guide-coverage.md): gold, two hospitals in one day, desk and cashier by wedge scanner."""
 
 CLINICAL = ("department", "diagnos", "clinic", "科室", "病")
 

@@ -1,4 +1,6 @@
-"""Scenario 3 (PROGRAMME): the spouse alone, with the printed card or a screenshot; the firm's clerk with a code."""
+"""Scenario 3 (docs/guide-coverage.md): the spouse alone, with the printed card or a screenshot; the firm's clerk with
+a code.
+"""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""Scenario 4 (PROGRAMME): diamond, phone dead, booked at the domestic lounge."""
+"""Scenario 4 (docs/guide-coverage.md): diamond, phone dead, booked at the domestic lounge."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Scenario 5 (PROGRAMME): a card that expired at midnight, a tablet with a wrong clock, a renewal."""
+"""Scenario 5 (docs/guide-coverage.md): a card that expired at midnight, a tablet with a wrong clock, a renewal."""
 
 import json
 from datetime import timedelta

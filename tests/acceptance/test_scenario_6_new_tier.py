@@ -1,4 +1,6 @@
-"""Scenario 6 (PROGRAMME): from silver to gold in mid-month with both gym visits used. Quotas belong to the person."""
+"""Scenario 6 (docs/guide-coverage.md): from silver to gold in mid-month with both gym visits used. Quotas belong to
+the person.
+"""
 
 from cards.status import Status
 from tests.verifier.booking import Phone, flight, lounge

@@ -1,4 +1,4 @@
-"""Scenario 7 (PROGRAMME): a domestic arrival, booked at the last moment, delayed, met after midnight."""
+"""Scenario 7 (docs/guide-coverage.md): a domestic arrival, booked at the last moment, delayed, met after midnight."""
 
 from datetime import timedelta
 

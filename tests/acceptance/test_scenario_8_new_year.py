@@ -1,4 +1,6 @@
-"""Scenario 8 (PROGRAMME): flights around New Year are charged to the year of their scheduled local date."""
+"""Scenario 8 (docs/guide-coverage.md): flights around New Year are charged to the year of their scheduled local
+date.
+"""
 
 import pytest
 

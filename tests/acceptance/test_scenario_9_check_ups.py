@@ -1,4 +1,6 @@
-"""Scenario 9 (PROGRAMME): the official check-up after the union's, and after the State Council allowance."""
+"""Scenario 9 (docs/guide-coverage.md): the official check-up after the union's, and after the State Council
+allowance.
+"""
 
 from datetime import timedelta
 

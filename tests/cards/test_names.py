@@ -1,4 +1,4 @@
-"""Masked names: DESIGN §5's examples, other scripts, and what must hold for any name."""
+"""Masked names: docs/design.md §5's examples, other scripts, and what must hold for any name."""
 
 import unicodedata
 

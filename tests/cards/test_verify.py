@@ -1,4 +1,4 @@
-"""Steps 2 to 6 of DESIGN §5: each reason where it belongs, and no mutation ever granted."""
+"""Steps 2 to 6 of docs/design.md §5: each reason where it belongs, and no mutation ever granted."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta

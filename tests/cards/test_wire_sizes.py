@@ -1,4 +1,6 @@
-"""How many modules a side the QR codes of both programmes have at level M (DESIGN §4), measured with `qrcode`."""
+"""How many modules a side the QR codes of both programmes have at level M (docs/design.md §4), measured with
+`qrcode`.
+"""
 
 from datetime import timedelta
 from importlib import resources

@@ -39,7 +39,7 @@ class Booked:
 
 @dataclass
 class Model:
-    """Judges as DESIGN §5 step 10 and §6 say, in the plainest words."""
+    """Judges as docs/design.md §5 step 10 and §6 say, in the plainest words."""
 
     log: list[str] = field(default_factory=list)
     uses: dict[str, list[Used]] = field(default_factory=dict)

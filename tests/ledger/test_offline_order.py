@@ -1,4 +1,6 @@
-"""The final count follows from the uses that stand, never from the order in which their records came in (DESIGN §6)."""
+"""The final count follows from the uses that stand, never from the order in which their records came in
+(docs/design.md §6).
+"""
 
 from __future__ import annotations
 

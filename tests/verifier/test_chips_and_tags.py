@@ -161,7 +161,7 @@ def test_a_chip_without_an_answer_is_a_copy(chip, gym):
 
 
 def test_a_phones_proof_does_not_pass_for_a_chips(chip, gym):
-    """A chip card is proved by a challenge, never by a `card-proof+jwt` (DESIGN §4)."""
+    """A chip card is proved by a challenge, never by a `card-proof+jwt` (docs/design.md §4)."""
     assert gym.outcome(f"{chip.card.token}~{chip.card.proof()}", "gym-visit")["reason"] == "bad-proof"
 
 

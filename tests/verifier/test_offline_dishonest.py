@@ -1,4 +1,5 @@
-"""Every way in which an offline record can be dishonest: counted? paid? held? who is told? (DESIGN §6, Offline).
+"""Every way in which an offline record can be dishonest: counted? paid? held? who is told? (docs/design.md §6,
+Offline).
 
 A tablet of the gym with the right to check in, a card token that it saw once, and nothing else may move neither a quota
 nor money. What really happened stays in the log, and waits for a supervisor of the service.

@@ -70,7 +70,7 @@ def test_rolled_back_folder_changes_nothing(world):
 
 
 def test_another_programme_in_the_bundle_stops_the_server(world):
-    """From the bundle's instant on the old rules grant nothing more; before it they still hold (DESIGN §4)."""
+    """From the bundle's instant on the old rules grant nothing more; before it they still hold (docs/design.md §4)."""
     silver, gym = world.card("silver"), world.device("gym")
     now = world.clock.now()
     world.version += 1

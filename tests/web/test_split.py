@@ -194,7 +194,7 @@ def test_a_phone_shows_its_benefits_and_its_small_code(district, phone, tablet):
 
 
 def test_each_machine_holds_its_own_keys_alone(district):
-    """A counter server that is stolen mints no card and tells of nobody (DESIGN §3)."""
+    """A counter server that is stolen mints no card and tells of nobody (docs/design.md §3)."""
     own = json.loads(district.verifier.command("keys", "list", "--json").stdout)
     assert {key["purpose"] for key in own} == {"receipt", "log"}
     assert not (district.verifier.var / "register.db").exists()

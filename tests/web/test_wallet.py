@@ -44,7 +44,7 @@ def test_the_phones_code_is_taken_at_the_counter(phone, opened, site):
 
 
 def test_the_short_code_is_small_and_a_proof_alone(phone, site):
-    """At most 49 modules a side (DESIGN §4); no card in it."""
+    """At most 49 modules a side (docs/design.md §4); no card in it."""
     presented = read(phone.scanned(), dictionaries(site))
     assert presented.card is None
     assert presented.proof is not None

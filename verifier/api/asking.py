@@ -127,7 +127,7 @@ class Asking:
         return service
 
     def presentation(self, text: str) -> Presentation:
-        """Step 1 of DESIGN §5: read what was presented; Problem malformed otherwise."""
+        """Step 1 of docs/design.md §5: read what was presented; Problem malformed otherwise."""
         dictionaries = self._verifier.published.dictionaries
         try:
             return read(text, dictionaries)

@@ -16,7 +16,7 @@ from verifier.service import Verifier
 
 
 class ChallengeAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """What the device writes into the `chip-proof+jwt` that the chip signs (DESIGN §4).
+    """What the device writes into the `chip-proof+jwt` that the chip signs (docs/design.md §4).
 
     `issued_at` is the token's `iat`, by the server's clock: a device whose own is off still reads chips.
     """

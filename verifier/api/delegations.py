@@ -1,4 +1,6 @@
-"""Delegation codes over HTTP: made, listed and taken back by the holder's own phone (each call signed, DESIGN §9)."""
+"""Delegation codes over HTTP: made, listed and taken back by the holder's own phone (each call signed, docs/design.md
+§9).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The holder's own bookings and what is left, each call signed by the phone's key (`wallet-proof+jwt`, DESIGN §9)."""
+"""The holder's own bookings and what is left, each call signed by the phone's key (`wallet-proof+jwt`, docs/design.md
+§9).
+"""
 
 from __future__ import annotations
 

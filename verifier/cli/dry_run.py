@@ -20,7 +20,7 @@ DRY_RUN = Caller("person", "dry-run", {})
 
 @dataclass(frozen=True, slots=True)
 class DryStep:
-    """One step of DESIGN §5, and what it found."""
+    """One step of docs/design.md §5, and what it found."""
 
     number: str
     found: str

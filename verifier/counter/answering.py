@@ -1,4 +1,6 @@
-"""Puts the answer to a judged check-in together (DESIGN §9). Names are read anew from the card, never stored."""
+"""Puts the answer to a judged check-in together (docs/design.md §9). Names are read anew from the card, never
+stored.
+"""
 
 from __future__ import annotations
 

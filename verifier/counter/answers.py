@@ -1,4 +1,6 @@
-"""What goes over the wire at a check-in: the requests and answers of DESIGN §9, as values. No rule, no store."""
+"""What goes over the wire at a check-in: the requests and answers of docs/design.md §9, as values. No rule, no
+store.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ from ledger import filtering
 Code = filtering.Code
 Beneficiaries = filtering.Beneficiaries
 EntryId = Annotated[str, Meta(pattern=r"^[0-9a-f]{2}-[0-9]{6,12}$(?!\n)", description="An entry of the log.")]
-Presented = Annotated[str, Meta(min_length=1, max_length=8192, description="What was scanned or tapped (DESIGN §4).")]
+Presented = Annotated[
+    str, Meta(min_length=1, max_length=8192, description="What was scanned or tapped (docs/design.md §4).")
+]
 Short = Annotated[str, Meta(max_length=200)]
 
 

@@ -1,4 +1,6 @@
-"""Voids and check-outs (DESIGN §6): who may take a check-in back or close a visit, and the new entry that says so."""
+"""Voids and check-outs (docs/design.md §6): who may take a check-in back or close a visit, and the new entry that says
+so.
+"""
 
 from __future__ import annotations
 

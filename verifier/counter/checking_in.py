@@ -1,7 +1,8 @@
-"""The check-in, step by step (DESIGN §5): verify, decide, record, answer. The one path on which anything is granted.
+"""The check-in, step by step (docs/design.md §5): verify, decide, record, answer. The one path on which anything is
+granted.
 
-The steps carry the numbers of DESIGN §5. What is verified comes from `cards.verify`, what is entitled from `rules`,
-what is left from the ledger; this module puts them in order and writes nothing beside the ledger.
+The steps carry the numbers of docs/design.md §5. What is verified comes from `cards.verify`, what is entitled from
+`rules`, what is left from the ledger; this module puts them in order and writes nothing beside the ledger.
 """
 
 from __future__ import annotations
@@ -53,10 +54,10 @@ from verifier.rules.reasons import ORDER
 from verifier.trust.published import Documents
 
 LATE_WINDOW = timedelta(days=7)
-"""Proof markers, operations and correctable counters outlive this (DESIGN §6, Offline)."""
+"""Proof markers, operations and correctable counters outlive this (docs/design.md §6, Offline)."""
 
 VOID_WINDOW = timedelta(minutes=15)
-"""How long staff at the point may void a check-in by themselves (DESIGN §6)."""
+"""How long staff at the point may void a check-in by themselves (docs/design.md §6)."""
 
 CALL_WINDOW = 3 * MAX_SKEW
 """How long a device's signed call is remembered: longer than its signature is taken by any clock."""
@@ -243,7 +244,7 @@ class CheckInService:
 
 
 def operation_of(intent: Intent, verdict: Verified | RefusedCard) -> Operation:
-    """Bind the operation id to what is intended, never to the body's bytes (DESIGN §5, step 0)."""
+    """Bind the operation id to what is intended, never to the body's bytes (docs/design.md §5, step 0)."""
     caller = intent.caller.id
     return Operation(subject_of(intent.presentation, verdict, caller), caller, intent.operation, intent.request)
 
@@ -432,7 +433,7 @@ RETRY_SECONDS = 2
 
 @contextmanager
 def ledger_problems() -> Iterator[None]:
-    """Map the ledger's refusals to problems: never a grant, never the holder's fault (DESIGN §5, step 11)."""
+    """Map the ledger's refusals to problems: never a grant, never the holder's fault (docs/design.md §5, step 11)."""
     try:
         yield
     except OperationConflict:

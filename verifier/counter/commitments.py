@@ -1,4 +1,6 @@
-"""Commitments to what is erasable (DESIGN §7): the entry holds a salted hash, the text lies sealed elsewhere."""
+"""Commitments to what is erasable (docs/design.md §7): the entry holds a salted hash, the text lies sealed
+elsewhere.
+"""
 
 from __future__ import annotations
 

@@ -45,7 +45,8 @@ class Place(Protocol):
 
 
 def request_hash(intended: Mapping[str, object]) -> bytes:
-    """Return the hash that binds an operation id to what is intended (DESIGN §5, step 0), never to a body's bytes.
+    """Return the hash that binds an operation id to what is intended (docs/design.md §5, step 0), never to a body's
+    bytes.
 
     `intended` holds texts, integers, truth values and lists of them; the order of its names does not matter.
     """

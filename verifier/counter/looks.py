@@ -1,4 +1,6 @@
-"""Look, then confirm (DESIGN §5): the same steps, nothing consumed, the proof claimed for the device that looked."""
+"""Look, then confirm (docs/design.md §5): the same steps, nothing consumed, the proof claimed for the device that
+looked.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""What goes over the wire about offline records: requests and answers (DESIGN §9), as values. No rule, no store."""
+"""What goes over the wire about offline records: requests and answers (docs/design.md §9), as values. No rule, no
+store.
+"""
 
 from typing import Annotated, Literal
 

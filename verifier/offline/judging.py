@@ -1,4 +1,5 @@
-"""From a record to what the ledger shall record: steps 1 to 9 of DESIGN §5 again, the proof judged at the use's time.
+"""From a record to what the ledger shall record: steps 1 to 9 of docs/design.md §5 again, the proof judged at the
+use's time.
 
 Opens nothing and reads no clock: the documents, the holder's bookings and the instants are handed in.
 """

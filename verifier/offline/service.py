@@ -1,4 +1,6 @@
-"""Takes the records of devices that were offline: reads, judges, records, answers; each for itself (DESIGN §6)."""
+"""Takes the records of devices that were offline: reads, judges, records, answers; each for itself (docs/design.md
+§6).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Whether an offline record stands by itself: its time, who was there, what was shown, what its device may (DESIGN §6).
+"""Whether an offline record stands by itself: its time, who was there, what was shown, what its device may
+(docs/design.md §6).
 
 Opens nothing and reads no clock. What does not stand is held, never refused: it may have happened.
 """
@@ -115,7 +116,9 @@ def on_duty(read: Read, use: Timed, find: OnDutyOf) -> OnDuty:
 
 
 def timed(record: OfflineRecord, documents: Documents, received_at: datetime) -> Timed:
-    """Return the instant a use belongs to: the device's where it can be believed, else that of receipt (DESIGN §6)."""
+    """Return the instant a use belongs to: the device's where it can be believed, else that of receipt (docs/design.md
+    §6).
+    """
     believed = time_is_believed(record, _server_time(record, documents), received_at)
     return Timed(min(record.made_at, received_at) if believed else received_at, believed)
 
@@ -181,7 +184,7 @@ def why_held(read: Read, staff: OnDuty, received_at: datetime) -> str | None:
 
 
 def why_not_alone(read: Read, verdicts: Verdicts, staff: OnDuty) -> str | None:
-    """Return why a grant does not stand by itself, None where it does (DESIGN §6, Offline)."""
+    """Return why a grant does not stand by itself, None where it does (docs/design.md §6, Offline)."""
     now, then = verdicts.now, verdicts.then
     if isinstance(now, RefusedCard) and now.mark == MISFIT:
         return now.reason

@@ -1,4 +1,6 @@
-"""What a booking says of persons, sealed in the erasable store (DESIGN §7): entries hold a salted commitment alone."""
+"""What a booking says of persons, sealed in the erasable store (docs/design.md §7): entries hold a salted commitment
+alone.
+"""
 
 from __future__ import annotations
 

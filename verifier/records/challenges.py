@@ -1,4 +1,4 @@
-"""Challenges for chips: a nonce given to one device, answered once, by one card, within 30 s (DESIGN §4)."""
+"""Challenges for chips: a nonce given to one device, answered once, by one card, within 30 s (docs/design.md §4)."""
 
 from __future__ import annotations
 

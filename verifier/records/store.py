@@ -1,4 +1,6 @@
-"""The verifier's erasable store (DESIGN §7): cards, looks, challenges, tags, notes, who looked. Never a check-in."""
+"""The verifier's erasable store (docs/design.md §7): cards, looks, challenges, tags, notes, who looked. Never a
+check-in.
+"""
 
 from __future__ import annotations
 

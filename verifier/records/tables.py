@@ -1,4 +1,6 @@
-"""The tables of the verifier's erasable store (DESIGN §7): cards, looks, notes, codes, places. Never a check-in."""
+"""The tables of the verifier's erasable store (docs/design.md §7): cards, looks, notes, codes, places. Never a
+check-in.
+"""
 
 from __future__ import annotations
 

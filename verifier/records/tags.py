@@ -24,7 +24,9 @@ from keys.tokens import parse_unverified
 from verifier.records.tables import TAG_META_KEYS, TAGS
 
 SAME_READING: Final = timedelta(seconds=120)
-"""How long the device that read a count may use it again: a retry, an ID compared, a look confirmed (DESIGN §5)."""
+"""How long the device that read a count may use it again: a retry, an ID compared, a look confirmed (docs/design.md
+§5).
+"""
 
 
 class BadTagRecord(ValueError):

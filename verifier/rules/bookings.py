@@ -1,6 +1,7 @@
 """When a booking may be made, changed, used and cancelled: the programme's rules as pure functions of one instant.
 
-Every bound belongs to what it bounds: exactly two hours before take-off is in time (PROGRAMME, Read right 5).
+Every bound belongs to what it bounds: exactly two hours before take-off is in time (docs/guide-coverage.md, Read right
+5).
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ TOLD = timedelta(days=7)
 
 @dataclass(frozen=True, slots=True)
 class BookingPlan:
-    """A booking as it would be: its window, and the instant that fixes its period (DESIGN §6).
+    """A booking as it would be: its window, and the instant that fixes its period (docs/design.md §6).
 
     `last_call`: until when it may be booked, `first_call`: from when on.
     """

@@ -1,4 +1,5 @@
-"""Delegation codes (PROGRAMME, Representatives): a holder lets an employer's clerk use one service, for some days.
+"""Delegation codes (docs/guide-coverage.md, Representatives): a holder lets an employer's clerk use one service, for
+some days.
 
 The code is short enough to read out and is kept as a keyed hash alone. Whoever can read the store without the server's
 secret learns no code, no card and no employer; whoever can change it can end a delegation, or lengthen one.

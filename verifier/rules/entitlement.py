@@ -113,8 +113,8 @@ def quota_period(programme: Programme, quota: Quota, at: datetime) -> Period:
 def limit_key(service: Service, quota: Quota, tier: str) -> str:
     """Return the name under which a use of `service` is counted.
 
-    Members of an exclusion count apart, so that `excluded` and `quota-spent` stay apart (DESIGN §6); a quota of each
-    tier counts by tier.
+    Members of an exclusion count apart, so that `excluded` and `quota-spent` stay apart (docs/design.md §6); a quota
+    of each tier counts by tier.
     """
     key = quota.code
     if service.exclusion is not None:
@@ -127,7 +127,7 @@ def limit_key(service: Service, quota: Quota, tier: str) -> str:
 def cost_of(programme: Programme, service: Service, tier: str, at: datetime) -> Cost:
     """Return what one use at the instant `at` counts.
 
-    `at` is what fixes the period: the use, the booking's scheduled time, or the notice's year (DESIGN §6).
+    `at` is what fixes the period: the use, the booking's scheduled time, or the notice's year (docs/design.md §6).
     """
     return Cost(_charges(programme, service, tier, at), _choice(programme, service, at), _visit(service))
 

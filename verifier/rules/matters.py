@@ -1,7 +1,7 @@
 """Matters (台账): what a window opened for a holder, its stages, its deadline in working days. Pure.
 
-A deadline starts when the materials are complete, not at check-in (PROGRAMME, Read right 4). Half a day and one day are
-counted in office hours, by the programme's holidays and weekends that are worked.
+A deadline starts when the materials are complete, not at check-in (docs/guide-coverage.md, Read right 4). Half a day
+and one day are counted in office hours, by the programme's holidays and weekends that are worked.
 """
 
 from __future__ import annotations

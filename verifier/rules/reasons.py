@@ -25,7 +25,7 @@ class Call(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """One reason: the step of DESIGN §5 that gives it, the sentence for the visitor, the hint for staff, whom to call.
+    """One reason: the step of docs/design.md §5 that gives it, the sentence for the visitor, the hint for staff, whom to call.
 
     Sentences may hold `{names}` of the values in `sentence_values`; a value that is missing reads as a dash.
     """
@@ -410,7 +410,7 @@ ORDER: tuple[str, ...] = (
     "not-entitled", "service-not-open", "not-offered-here", "delegation-elsewhere", "delegation-over", "not-for-beneficiary", "not-holder",
     "booking-needed", "booking-too-early", "booking-missed", "booking-too-late", "slot-taken", "booking-used", "already-in", "quota-spent", "excluded", "refer-to-department",
 )  # fmt: skip
-"""Of several reasons of steps 7 to 10, the first here is given (DESIGN §5): what can never be mended here and now, then
+"""Of several reasons of steps 7 to 10, the first here is given (docs/design.md §5): what can never be mended here and now, then
 what the visitor can most easily change. Nobody is advised to do what cannot help.
 """
 

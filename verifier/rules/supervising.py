@@ -1,4 +1,4 @@
-"""Who answers for a use: the places whose supervisors may release, refuse or take it back (DESIGN §6). Pure."""
+"""Who answers for a use: the places whose supervisors may release, refuse or take it back (docs/design.md §6). Pure."""
 
 from __future__ import annotations
 

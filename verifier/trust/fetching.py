@@ -1,6 +1,7 @@
 """Fetching the issuer's signed documents from another machine: looked at before they replace what is held.
 
-A document that does not hold, or is older than one seen, changes nothing; what was last good stays on disk (DESIGN §3).
+A document that does not hold, or is older than one seen, changes nothing; what was last good stays on disk
+(docs/design.md §3).
 """
 
 from __future__ import annotations

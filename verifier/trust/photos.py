@@ -1,4 +1,4 @@
-"""A holder's photo beside an ID check: asked of the issuer for one look, passed on, kept nowhere (DESIGN §9).
+"""A holder's photo beside an ID check: asked of the issuer for one look, passed on, kept nowhere (docs/design.md §9).
 
 The issuer may be away, slow or on another machine: then there is no photo, and never an error.
 """

@@ -1,6 +1,7 @@
 """The signed documents a verifier goes by: read from the published folder, verified, never back to older versions.
 
-What was last good stays in force while a newer document is unreadable; nothing expired is relied on (DESIGN §3, §4).
+What was last good stays in force while a newer document is unreadable; nothing expired is relied on (docs/design.md
+§3, §4).
 """
 
 from __future__ import annotations
@@ -65,7 +66,9 @@ class Documents:
 
 
 def unsettled_benefits(marks: HolderMarks | None) -> Mapping[str, frozenset[str]]:
-    """Return, by holder, the benefits granted elsewhere that no ruling has released (PROGRAMME, Read right 8)."""
+    """Return, by holder, the benefits granted elsewhere that no ruling has released (docs/guide-coverage.md, Read
+    right 8).
+    """
     benefits: dict[str, set[str]] = {}
     for mark in () if marks is None else marks.marks:
         if mark.kind is MarkKind.BENEFIT:

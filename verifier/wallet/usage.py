@@ -1,4 +1,6 @@
-"""What a phone is told of its card: what is left of each service, when it starts anew, how to use it (DESIGN §9)."""
+"""What a phone is told of its card: what is left of each service, when it starts anew, how to use it (docs/design.md
+§9).
+"""
 
 from __future__ import annotations
 

@@ -19,7 +19,9 @@ def of_item(number: int) -> list:
 
 
 def test_the_guide_holds_38_grounds_and_special():
-    """18 for diamond, 13 for gold, 7 for silver, and one whose tier is decided (PROGRAMME, The guide holds)."""
+    """18 for diamond, 13 for gold, 7 for silver, and one whose tier is decided (docs/guide-coverage.md, The guide
+    holds).
+    """
     tiers = [ground.tier for ground in baiyun().grounds.values()]
     assert {tier: tiers.count(tier) for tier in tiers} == {"diamond": 18, "gold": 13, "silver": 7, None: 1}
     assert list(baiyun().grounds)[-1] == "special"
@@ -191,7 +193,7 @@ def test_scope_channels_employers_and_intake_are_told():
 
 
 def test_24_points_45_services():
-    """PROGRAMME's table of points and of services, combined rows counted apart."""
+    """docs/guide-coverage.md's table of points and of services, combined rows counted apart."""
     assert len(baiyun().points) == 24
     assert len(baiyun().services) == 45
     modes = [service.mode for service in baiyun().services.values()]

@@ -1,4 +1,6 @@
-"""PROGRAMME.md, statement by statement: what the shipped programme must say where the guide can be read wrongly."""
+"""docs/guide-coverage.md, statement by statement: what the shipped programme must say where the guide can be read
+wrongly.
+"""
 
 import re
 from datetime import date, timedelta
@@ -200,7 +202,9 @@ def test_passenger_counts_equal_the_names_and_boards_are_for_arrivals():
 
 
 def test_inclusions_differ_between_the_four_airport_services():
-    """Parking, valet, lounge and car as PROGRAMME lists their exceptions; parking is the guest's own expense."""
+    """Parking, valet, lounge and car as docs/guide-coverage.md lists their exceptions; parking is the guest's own
+    expense.
+    """
 
     def having(word: str) -> set[str]:
         return {code for code, one in baiyun().services.items() if any(word in text.zh for text in one.includes)}
@@ -447,7 +451,7 @@ POINTS = [
 
 
 def test_the_points_of_the_programme():
-    """Every point of PROGRAMME.md and the venue of events; the eight hospitals' desks share one number."""
+    """Every point of docs/guide-coverage.md and the venue of events; the eight hospitals' desks share one number."""
     assert list(baiyun().points) == POINTS
     for code in (*HOSPITALS, "cadre-health"):
         assert [phone.number for phone in baiyun().points[code].phones] == ["39431784"]

@@ -1,4 +1,6 @@
-"""The log's tree over HTTP (DESIGN §8, §9): checkpoint and hash tiles for anyone, entries and proofs by right."""
+"""The log's tree over HTTP (docs/design.md §8, §9): checkpoint and hash tiles for anyone, entries and proofs by
+right.
+"""
 
 from __future__ import annotations
 

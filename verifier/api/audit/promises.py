@@ -1,4 +1,5 @@
-"""Promises traded for proofs (DESIGN §8): a device its own, a phone its holder's; and what they report as broken.
+"""Promises traded for proofs (docs/design.md §8): a device its own, a phone its holder's; and what they report as
+broken.
 
 The server only says how things stand. Whoever holds the promise verifies the proof, and keeps the evidence.
 """

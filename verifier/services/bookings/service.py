@@ -1,4 +1,4 @@
-"""Bookings made, changed and cancelled: the programme's rules put to work on the ledger (DESIGN §6).
+"""Bookings made, changed and cancelled: the programme's rules put to work on the ledger (docs/design.md §6).
 
 Whoever asks has been told apart before: a counter with a card shown, the telephone, the holder's own phone.
 """

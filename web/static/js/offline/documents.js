@@ -9,7 +9,7 @@ import { freshnessOf, verifyStatusList } from "./status.js";
 import { LEEWAY_MS, TokenError } from "./tokens.js";
 import { dictionaryOf } from "./wire.js";
 
-/** How old the last server-signed time may be for this device's clock to be believed (DESIGN §6, Offline). */
+/** How old the last server-signed time may be for this device's clock to be believed (docs/design.md §6, Offline). */
 export const TIME_HELD_MOST_MS = 24 * 3_600_000;
 
 // Everything that hangs together is one value, so that a crash leaves the old set or the new one.

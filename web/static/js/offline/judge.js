@@ -1,4 +1,4 @@
-// A check-in judged without the server: steps 1 to 8 of DESIGN §5 as cards/verify.py and verifier/rules/entitlement.py take them,
+// A check-in judged without the server: steps 1 to 8 of docs/design.md §5 as cards/verify.py and verifier/rules/entitlement.py take them,
 // then the rules of a device that is offline. Writes nothing: record first, then tell (docs/offline.md).
 
 import { CHIP_PROOF, PROOF } from "./claims.js";

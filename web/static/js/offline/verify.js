@@ -1,4 +1,4 @@
-// Whether a presentation holds: steps 2 to 6 of DESIGN §5, as cards/verify.py takes them. Stops at the first that fails.
+// Whether a presentation holds: steps 2 to 6 of docs/design.md §5, as cards/verify.py takes them. Stops at the first that fails.
 
 import { bindingAt, fits } from "./binding.js";
 import { CARD, CHIP_PROOF, parseCard, parseChipProof, parseProof, PROOF } from "./claims.js";

@@ -180,7 +180,7 @@ function formOf(token) {
     parse(token, form);
   } catch (error) {
     if (!(error instanceof TokenError)) throw error;
-    // Whether the claims are bad is said only after the signature has held (DESIGN §5, steps 3 and 4).
+    // Whether the claims are bad is said only after the signature has held (docs/design.md §5, steps 3 and 4).
     if (error.reason !== "bad-claims") refuse();
   }
   return hasCanonicalSignature(token) ? form : refuse();
