@@ -218,7 +218,8 @@ def cited() -> dict[str, set[str]]:
     """Every `docs/….md` that a source of ours names, with the sections of the design that it names there."""
     rooms = sorted(path.parent for path in ROOT.glob("*/__init__.py"))
     found: dict[str, set[str]] = {}
-    for path in (one for room in rooms for kind in ("*.py", "*.js", "*.lua") for one in room.rglob(kind)):
+    files = (one for room in rooms for kind in ("*.py", "*.js", "*.lua") for one in room.rglob(kind) if one.is_file())
+    for path in files:
         text = path.read_text(encoding="utf-8")
         for page, sections in re.findall(r"\b(docs/[\w/.-]+\.md)((?:,? §\d+)*)", text):
             found.setdefault(page, set()).update(re.findall(r"\d+", sections))
