@@ -37,6 +37,7 @@ def test_a_file_of_before_gets_its_line_of_uses_from_the_log(path, clock):
     ledger.close()
     with sqlite3.connect(path) as db:
         db.execute("DROP TABLE stays")
+        db.execute("DROP INDEX operations_device")
         db.execute("PRAGMA user_version = 2")
     db.close()
 
