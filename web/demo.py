@@ -138,6 +138,7 @@ def describe(office: DemoOffice, demo: Demo, at: datetime) -> str:
     people = demo.accounts.people
     lines += ["", f"Audit     {base}/audit   sign in with a name and password of:"]
     lines += [f"  {name:<14} {password}   {told}" for name, told in AUDITORS.items() if (password := people.get(name))]
+    lines += ["", f"Apply     {base}/apply   for anybody, without an account; the office decides at {base}/office"]
     lines += ["", f"Staff     {base}/sign-in   the others, by name and password:"]
     lines += [f"  {name:<14} {password}" for name, password in people.items() if name not in AUDITORS]
     if demo.accounts.second_steps:
