@@ -118,6 +118,8 @@ def test_text_is_packed_for_whoever_takes_it(path):
     assert client().get(path, headers=asked).status_code == 304
 
 
-def test_pages_themselves_are_not_packed():
-    """A page says its language and what it was told; only files that are the same for everybody are packed."""
-    assert "Content-Encoding" not in client().get("/counter", headers={"Accept-Encoding": "gzip"}).headers
+def test_pages_that_are_not_the_same_for_everybody_are_not_packed():
+    """The first page names the surfaces that are served; an app's own page is one file for everybody in a language."""
+    asked = {"Accept-Encoding": "gzip"}
+    assert "Content-Encoding" not in client().get("/", headers=asked).headers
+    assert client().get("/counter", headers=asked).headers["Content-Encoding"] == "gzip"
