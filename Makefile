@@ -6,6 +6,7 @@ MAKEFLAGS += --no-builtin-rules
 VENV := .venv
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check --no-input install --quiet
+NODE := $(VENV)/bin/node
 NPM := PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(VENV)/bin/npm
 JOBS ?= 2
 
@@ -13,7 +14,7 @@ JOBS ?= 2
 stamp = .stamps/$(1)-$(shell cat $(2) | cksum | tr -d ' ')
 CORE := $(call stamp,core,requirements/core.txt requirements/setup.txt pyproject.toml)
 ASSETS := $(call stamp,assets,package-lock.json .npmrc tools/assets.py)
-DEV := $(call stamp,dev,requirements/dev.txt requirements/postgres.txt requirements/hsm.txt requirements/tracing.txt)
+DEV := $(call stamp,dev,package-lock.json requirements/dev.txt requirements/postgres.txt requirements/hsm.txt requirements/tracing.txt)
 SYSTEM := $(call stamp,system,tools/system-packages-test.txt)
 READERS := $(call stamp,readers,requirements/devices-test.txt)
 
@@ -38,6 +39,8 @@ lint: setup-dev ## Style, format and types; changes nothing
 	@$(PY) -m ruff check --quiet .
 	@$(PY) -m ruff format --check --quiet .
 	@$(PY) -m mypy --no-error-summary
+	@$(NODE) node_modules/eslint/bin/eslint.js web/static/js
+	@$(NODE) node_modules/typescript/bin/tsc -p tsconfig.json
 
 format: setup-dev ## Bring every file into the common format and mend what can be mended safely
 	@$(PY) -m ruff check --quiet --fix .
@@ -82,15 +85,16 @@ $(CORE): | $(VENV)/made
 	@$(PIP) --no-deps --no-build-isolation -e .
 	@mkdir -p .stamps && rm -f .stamps/core-* && touch $@
 
-$(DEV): | $(CORE)
+$(DEV): | $(ASSETS)
 	@echo "installing the locked tools"
 	@$(PIP) --require-hashes -r requirements/dev.txt -r requirements/postgres.txt \
 		-r requirements/hsm.txt -r requirements/tracing.txt
+	@$(NPM) ci --ignore-scripts --silent
 	@mkdir -p .stamps && rm -f .stamps/dev-* && touch $@
 
 $(ASSETS): | $(CORE)
 	@echo "copying the pages' assets"
-	@$(NPM) ci --ignore-scripts --silent
+	@$(NPM) ci --ignore-scripts --silent --omit=dev
 	@$(PY) tools/assets.py
 	@mkdir -p .stamps && rm -f .stamps/assets-* && touch $@
 

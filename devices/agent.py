@@ -162,7 +162,7 @@ _EVENTS: Final = {
 def lines(verdict: CounterVerdict) -> list[str]:
     """Return a verdict as terminal lines: what, why, what to do. No token, no proof."""
     who = " ".join(part for part in (verdict.name, verdict.tier, verdict.assurance) if part)
-    offline = " [脱机 OFFLINE]" if verdict.offline else ""
+    offline = " [离线 OFFLINE]" if verdict.offline else ""
     found = [f"== {_MARKS[verdict.kind]}{offline}  {verdict.service}  {who}".rstrip()]
     found += [f"   {text}" for text in (verdict.message.zh, verdict.message.en) if text]
     found += [f"   -> {text}" for text in (verdict.hint.zh, verdict.hint.en) if text]

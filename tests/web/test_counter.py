@@ -45,7 +45,7 @@ def test_two_gym_visits_are_granted_and_the_third_is_refused(tablet, site):
     shown = tablet.page.locator("[data-view=outcome]")
     expect(shown.locator(".word")).to_have_text("可以使用")
     expect(shown).to_contain_text("Granted:")
-    expect(shown).to_contain_text(re.compile("本月剩余1 次已用 1 / 2 次，12月1日重新计"))
+    expect(shown).to_contain_text(re.compile("本月剩余1 次已用 1 次，共 2 次；12月1日起重新计算"))
     expect(shown.locator(".name")).to_have_text("张*明")
     tablet.next()
     assert tablet.present(card) == ("denied", "already-in")
@@ -211,7 +211,7 @@ def test_a_lost_answer_is_asked_for_again_as_the_same_operation(tablet, site):
     assert tablet.present(card) == ("granted", "")
     assert len(sent) == 3
     assert len(set(sent)) == 1
-    expect(tablet.page.locator("[data-view=outcome]")).to_contain_text("已用 1 / 2 次")
+    expect(tablet.page.locator("[data-view=outcome]")).to_contain_text("已用 1 次，共 2 次")
 
 
 def test_an_outage_is_nobodys_refusal_and_the_retry_is_the_same_operation(bare_tablet, site):
@@ -267,7 +267,7 @@ def test_a_mistaken_check_in_is_voided_at_once(tablet, site):
     expect(tablet.page.locator("#scan-note")).to_have_text("已撤销，次数已退回。")
     expect(tablet.page.locator("#recent")).to_contain_text("已撤销")
     assert tablet.present(card) == ("granted", "")
-    expect(tablet.page.locator("[data-view=outcome]")).to_contain_text("已用 1 / 2 次")
+    expect(tablet.page.locator("[data-view=outcome]")).to_contain_text("已用 1 次，共 2 次")
 
 
 def test_a_check_in_of_the_list_is_voided_within_fifteen_minutes(tablet, site):
@@ -277,6 +277,9 @@ def test_a_check_in_of_the_list_is_voided_within_fifteen_minutes(tablet, site):
     tablet.page.click("#show-today")
     button = tablet.page.locator("#today-entries li").first.get_by_text("撤销", exact=True)
     button.click()
+    tablet.page.click("#void-form [type=submit]")
+    expect(tablet.page.locator("#void-fault")).to_have_text("请选择原因。")
+    tablet.page.click("text=没有使用就离开")
     tablet.page.click("#void-form [type=submit]")
     expect(tablet.page.locator("#scan-note")).to_have_text("已撤销，次数已退回。")
     tablet.present(site.printed("silver"))
@@ -329,6 +332,8 @@ def test_an_operator_signs_in_and_is_named(tablet, site):
     assert tablet.present(site.printed("gold")) == ("granted", "")
     tablet.next()
     tablet.page.click("#operator")
+    expect(tablet.page.locator("#sign-out-who")).to_contain_text("陈工")
+    expect(tablet.page.locator("#operator")).to_contain_text("陈工")
     tablet.page.click("#sign-out-form [type=submit]")
     expect(tablet.page.locator("#operator")).to_contain_text("登录")
 

@@ -39,6 +39,9 @@ def test_a_clerks_code_is_looked_at_before_anything_is_recorded(window, site):
 def test_back_records_nothing(window, site, by):
     """A code read by mistake leaves no entry; Esc does what the button says."""
     page = window.page
+    page.reload()
+    window.shows("scan")
+    page.wait_for_load_state("networkidle")
     before = page.evaluate("() => document.querySelector('#today-count').textContent")
     window.paste(clerk_code(site))
     window.shows("look")

@@ -54,7 +54,7 @@ def test_a_crashed_tab_loses_no_record(opened_offline, served):
     served.start()
     tablet.sent(1)
     tablet.is_back()
-    expect(tablet.page.locator("#show-records")).to_have_text("脱机记录")
+    expect(tablet.page.locator("#show-records")).to_have_text("离线记录")
 
 
 def test_two_tabs_keep_one_chain(opened_offline, served):
@@ -144,7 +144,7 @@ def test_an_answer_that_was_lost_is_asked_for_again_and_counts_once(opened_offli
     assert (row["state"], row["answer"]["id"]) == ("applied", uploads[0]["id"])
     tablet.is_back()
     assert tablet.present(card) == ("granted", "")
-    expect(tablet.page.locator("[data-view=outcome]")).to_contain_text("已用 2 / 2 次")
+    expect(tablet.page.locator("[data-view=outcome]")).to_contain_text("已用 2 次，共 2 次")
 
 
 def test_a_full_disk_lets_nobody_in(opened_offline, served):

@@ -113,6 +113,7 @@ def test_a_supervisor_takes_back_what_is_older_than_fifteen_minutes(gym, site):
     gym.shows("scan")
     gym.page.click("#show-today")
     gym.page.locator("#today-entries li").first.get_by_text("主管撤销").click()
+    gym.page.click("text=选错服务")
     gym.names_supervisor("void", code)
     gym.page.click("#void-form [type=submit]")
     expect(gym.page.locator("#scan-note")).to_have_text("已撤销，次数已退回。")

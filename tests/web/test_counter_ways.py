@@ -228,7 +228,7 @@ def test_a_counter_may_look_before_every_check_in(opened, site):
     tablet.shows("look")
     look = tablet.page.locator("[data-view=look]")
     expect(look.locator(".word")).to_have_text("请确认办理")
-    expect(look).to_contain_text("已用 0 / 2 次")
+    expect(look).to_contain_text("已用 0 次，共 2 次")
     tablet.page.click("#look-confirm")
     assert tablet.outcome() == ("granted", "")
     tablet.page.reload()

@@ -219,7 +219,7 @@ def test_a_card_that_ended_is_said_to_have_ended(phone, site):
     site.go(hours=2)
     phone.page.reload()
     expect(phone.page.locator("[data-view=ended]")).to_be_visible()
-    expect(phone.page.locator("#ended-reason")).to_contain_text("卡已停用")
+    expect(phone.page.locator("#ended-reason")).to_contain_text("卡已作废")
     expect(phone.page.locator("#ended-call")).to_have_attribute("href", re.compile("tel:"))
     expect(phone.page.locator("#code")).not_to_be_visible()
 
@@ -235,7 +235,7 @@ def test_a_lost_phones_card_is_stopped_and_resumed_with_the_recovery_code(phone,
     expect(page.locator("#lost-answer")).to_contain_text("卡号与恢复码不符")
     page.fill("#lost-code", phone.recovery_code)
     page.click("[value=block]")
-    expect(page.locator("#lost-answer")).to_contain_text("已停用")
+    expect(page.locator("#lost-answer")).to_contain_text("已挂失")
     site.clock.advance(timedelta(seconds=2))
     tablet = Tablet(opened, site)
     phone.page.check("input[value=digits]", force=True)

@@ -81,7 +81,7 @@ def test_an_airport_transfer_is_booked_with_all_its_fields(opened, site):
         "escorts": ["许国强"], "vehicle_count": 1, "plates": ["粤A12345"], "checked_luggage": True, "name_board": False,
     }  # fmt: skip
     page.click("#tab-benefits")
-    expect(page.locator("#benefit-13 .quota")).to_contain_text("重新计")
+    expect(page.locator("#benefit-13 .quota")).to_contain_text("重新计算")
     expect(page.locator("#benefit-13 .left")).to_contain_text("1 / 2")
 
 

@@ -50,7 +50,7 @@ def test_another_phone_is_said_on_both(opened, site, one_holder):
     page = opened(f"/wallet#code={one_holder()}", **PHONE)
     page.fill("#id-last4", site.last_four)
     page.click("#enrol-do")
-    expect(page.locator("#recovery-moved")).to_contain_text("原来那部手机上的卡已停用")
+    expect(page.locator("#recovery-moved")).to_contain_text("原来那部手机上的卡已作废")
     page.click("#recovery-do")
     expect(page.locator("#moved-note")).to_be_visible()
     page.click("#tab-benefits")
@@ -75,7 +75,7 @@ def test_help_for_a_lost_phone_says_when_the_block_is_in_force(opened, site):
     page.fill("#lost-code", phone.recovery_code)
     page.click("[value=block]")
     shown = page.locator("#lost-answer")
-    expect(shown).to_contain_text("已停用")
+    expect(shown).to_contain_text("已挂失")
     local = site.clock.now() + timedelta(hours=8)
     expect(shown).to_contain_text(f"离线的服务点最迟 {(local + timedelta(days=1)).month}月")
     page.click("[data-language=en]")
@@ -134,7 +134,7 @@ def test_a_card_that_ended_stays_ended_without_the_server_and_keeps_nothing_of_i
     other.fill("#lost-number", number)
     other.fill("#lost-code", phone.recovery_code)
     other.click("[value=block]")
-    expect(other.locator("#lost-answer")).to_contain_text("已停用")
+    expect(other.locator("#lost-answer")).to_contain_text("已挂失")
     page.evaluate(LOOK_NOW)
     page.reload()
     expect(page.locator("#ended-reason")).to_contain_text("暂停")
@@ -190,7 +190,7 @@ def test_physical_cards_of_the_same_person_are_listed(opened, site):
     site.publish()
     phone = Phone(opened, site, code=make_code(desk, holder, by="test", at=site.clock.now()).code)
     phone.page.click("[data-view=card] details summary")
-    expect(phone.page.locator("#others")).to_contain_text("金卡 · 印刷卡 · 有效")
+    expect(phone.page.locator("#others")).to_contain_text("金卡 · 实体卡 · 有效")
 
 
 def test_the_screen_is_kept_awake_while_the_card_is_seen_and_asked_to_be_bright(opened, site):

@@ -38,7 +38,7 @@ def test_what_was_granted_refused_and_voided_is_told(opened, site):
     refused.locator("summary").click()
     expect(refused).to_contain_text("已在场内")
     granted.locator("summary").click()
-    expect(granted.locator(".pill")).to_have_text("已使用")
+    expect(granted.locator(".pill")).to_have_text("已通过")
     expect(granted).to_contain_text("全民健身")
     expect(granted).to_contain_text("1 次 · 2026-11")
     page.click("#tab-card")

@@ -72,6 +72,7 @@ def window_values(programme: Programme, booking: Booking, now: datetime) -> dict
     return {
         "opens": say_moment(booking.window.opens_at, zone, now),
         "closes": say_moment(booking.window.closes_at, zone, now),
+        "expected": say_moment(booking.window.expected_at, zone, now),
     }
 
 

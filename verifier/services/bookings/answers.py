@@ -22,6 +22,7 @@ from verifier.counter.phrasing import (
     quotas_left,
     refused_words,
 )
+from verifier.rules.bookings import departs
 from verifier.rules.reasons import REASONS
 from verifier.services.bookings.service import Booked
 
@@ -185,6 +186,7 @@ DONE: Final = {
 }
 """The sentence of each thing done."""
 
+REPORT: Final = Text(zh="{opens} 起，{expected} 起飞前报到。", en="From {opens} on; report before {expected}.")
 USE_FROM: Final = Text(zh="{opens} 至 {closes} 到场使用。", en="To be used from {opens} to {closes}.")
 GIVEN_BACK: Final = Text(zh="名额已退回。", en="The unit is given back.")
 CARD_ENDS: Final = BookingWarning(
@@ -230,6 +232,12 @@ def _warnings(booked: Booked) -> tuple[BookingWarning, ...]:
     return (CARD_ENDS,) if ends_first else ()
 
 
+def _departs(booked: Booked) -> bool:
+    """Whether passengers are seen off: they report by take-off, and are told no bound after it."""
+    rule = booked.documents.programme.booking_rules.get(booked.service.booking or "")
+    return rule is not None and departs(rule, booked.service)
+
+
 def _words(booked: Booked, done: str, at: datetime) -> tuple[Words, Words]:
     outcome, programme = booked.outcome, booked.documents.programme
     values: dict[str, Text] = outcome_values(programme, outcome)
@@ -242,5 +250,5 @@ def _words(booked: Booked, done: str, at: datetime) -> tuple[Words, Words]:
             values |= plan_values(programme, booked.plan, at)
         return refused_words(programme, booked.service, outcome.reason, values)
     values["service"] = booked.service.name
-    hint = GIVEN_BACK if done == "cancelled" else USE_FROM
+    hint = GIVEN_BACK if done == "cancelled" else REPORT if _departs(booked) else USE_FROM
     return filled(DONE[done], values), filled(hint, values)

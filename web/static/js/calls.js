@@ -13,6 +13,7 @@ export class ProblemError extends Error {
     this.status = status;
     this.code = document.code ?? "other";
     this.document = document;
+    this.after = 0; // seconds to wait before asking again, where the server told them
   }
 }
 
@@ -23,6 +24,7 @@ export class Unconfirmed extends Error {
   }
 }
 
+/** @param {string} path @param {Record<string, any>} how */
 async function once(path, { method, headers, body, patience = PATIENCE_MS }) {
   let response;
   try {
@@ -51,6 +53,7 @@ function parse(text) {
 
 // `sign(method, path, bodyText)` gives the headers that prove who calls; it is asked anew for every sending. `patience`:
 // milliseconds for each sending; none begins after `within`, where somebody can go on without the answer.
+/** @param {string} method @param {string} path @param {Record<string, any>} [how] */
 export async function call(method, path, { body, operation, sign, retries = PAUSES_MS.length, patience, within = Infinity } = {}) {
   const begun = performance.now();
   const text = body === undefined ? undefined : JSON.stringify(body);

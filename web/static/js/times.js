@@ -29,6 +29,10 @@ export function dateOf(when, language = currentLanguage()) {
   return format(options, language).format(instant(when));
 }
 
+// A day with its weekday, in each language's order: 12月1日 周二, Tue 1 December.
+export const dayOf = (when) => (currentLanguage() === "zh"
+  ? `${dateOf(when)} ${weekdayOf(when)}` : `${weekdayOf(when)} ${dateOf(when)}`);
+
 const rfc3339 = (at) => new Date(at).toISOString().replace(".000Z", "Z");
 
 // {date: "2026-11-08", time: "20:30"} of an instant.

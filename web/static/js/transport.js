@@ -2,7 +2,6 @@
 // steps as cards/transport.py, held to it by shared cases (tests/cards/transport_cases.json).
 
 // White space as Python strips it: JavaScript's own list has a byte order mark more and five separators fewer.
-// eslint-disable-next-line no-control-regex -- scanners end a text with such characters
 const SPACE = "[\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]+";
 const AROUND = new RegExp(`^${SPACE}|${SPACE}$`, "g");
 // eslint-disable-next-line no-control-regex -- line breaks and separators that a scanner puts between

@@ -2,7 +2,7 @@
 // where this counter has no right to names.
 
 import { element, icon } from "../page.js";
-import { dateOf, fullDateOf, timeOf, weekdayOf } from "../times.js";
+import { dateOf, dayOf, fullDateOf, timeOf } from "../times.js";
 import { has, said, word } from "../words.js";
 
 const SHOWN_APART = new Set(["holder_name", "flight", "travel_date", "scheduled_at", "passenger_count", "escort_count"]);
@@ -21,7 +21,11 @@ export function timeShown(booking) {
   return booking.kind === "notice" ? "" : timeOf(booking.expected_at);
 }
 
+// Passengers report by take-off: until when a used-late booking still counts is the office's to know.
+const departs = (booking) => booking.kind === "journey" && !isArrival(booking);
+
 export function windowOf(booking) {
+  if (departs(booking)) return word("bookings.report", { opens: timeOf(booking.opens_at), time: timeOf(booking.expected_at) });
   const closesLater = fullDateOf(booking.closes_at) !== fullDateOf(booking.opens_at);
   const closes = closesLater ? `${dateOf(booking.closes_at)} ${timeOf(booking.closes_at)}` : timeOf(booking.closes_at);
   return `${timeOf(booking.opens_at)}–${closes}`;
@@ -35,7 +39,7 @@ export function statePill(booking, now) {
 }
 
 export function renderJourney(booking) {
-  const when = `${dateOf(booking.scheduled_at)} ${weekdayOf(booking.scheduled_at)}`;
+  const when = dayOf(booking.scheduled_at);
   const moment = booking.kind === "journey"
     ? word(isArrival(booking) ? "bookings.lands" : "bookings.leaves") : "";
   return element("section", { class: "panel tight journey", "aria-label": word("bookings.journey") },
@@ -44,7 +48,7 @@ export function renderJourney(booking) {
       element("p", { class: "flight" }, timeShown(booking), " ", element("small", {}, moment))),
     element("div", { class: "row" },
       element("span", { class: "second grow" }, `${when} · ${said(booking.service_name)}`),
-      element("span", { class: "pill ok" }, icon("clock"), word("bookings.window", { times: windowOf(booking) }))),
+      element("span", { class: "pill ok" }, icon("clock"), departs(booking) ? windowOf(booking) : word("bookings.window", { times: windowOf(booking) }))),
     isDelayed(booking) ? element("p", { class: "note amber" }, icon("warning"),
       element("span", {}, word("bookings.delayed", { time: timeOf(booking.scheduled_at), expected: timeOf(booking.expected_at) }))) : null);
 }

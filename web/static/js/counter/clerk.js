@@ -2,7 +2,7 @@
 // matter with what the holder chose; three ways out, of which 返回 writes nothing.
 
 import { element, icon } from "../page.js";
-import { dateOf, timeOf, weekdayOf } from "../times.js";
+import { dateOf, dayOf, timeOf } from "../times.js";
 import { said, word } from "../words.js";
 import { likelyRefusal, timeLeft } from "./identity.js";
 import { band } from "./outcome.js";
@@ -40,7 +40,7 @@ function facts({ ends_at: endsAt, uses, used_at: usedAt }, { service, code }) {
     ? word("clerk.used-at", { count: uses, date: dateOf(usedAt), time: timeOf(usedAt) }) : word("clerk.unused");
   const rows = [
     ["clerk.service", word("clerk.service-only", { service: said(service.name) })],
-    ["clerk.until", `${dateOf(endsAt)} ${weekdayOf(endsAt)} ${timeOf(endsAt)}`],
+    ["clerk.until", `${dayOf(endsAt)} ${timeOf(endsAt)}`],
     ["clerk.used", used],
     digits ? ["clerk.code", word("clerk.code-tail", { tail: digits.slice(-TAIL) })] : null,
   ].filter(Boolean);

@@ -11,7 +11,7 @@ const policy = self.trustedTypes?.createPolicy("yunju", {
   },
 }) ?? { createScriptURL: (url) => url };
 
-let ready = null;
+let ready;
 try {
   importScripts(policy.createScriptURL(`${FOLDER}index.js`));
   // Without this it would be fetched from elsewhere.

@@ -228,7 +228,8 @@ export class Desk {
     verdictShown();
     sound("check");
     this.announce(word("identity.word"), word("identity.why"), look.holder?.name);
-    byId("id-confirm").focus();
+    byId("id-confirm").focus({ preventScroll: true });
+    scrollTo(0, 0);
     this.identityService = service;
   }
 
@@ -311,7 +312,8 @@ export class Desk {
     this.last.at = Date.now(); // a double scan of this visitor's code is no next visitor
     sound(verdict.kind);
     this.announce(word(verdict.word), said(answer.message), said(answer.hint));
-    byId("next").focus();
+    byId("next").focus({ preventScroll: true });
+    scrollTo(0, 0);
     this.onSettled?.();
     this.refreshToday();
   }

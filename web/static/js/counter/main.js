@@ -9,7 +9,7 @@ import { NfcReader } from "./nfc.js";
 import { nameOf } from "./problem.js";
 import { now } from "../clock.js";
 import { byId, element, icon, showView } from "../page.js";
-import { dateOf, timeOf, weekdayOf } from "../times.js";
+import { dayOf, timeOf } from "../times.js";
 import { canKeepKeys } from "../keys.js";
 import { loadWords, onLanguage, said, word } from "../words.js";
 
@@ -105,7 +105,7 @@ function showHeader() {
   byId("point").textContent = said(point.name);
   byId("show-bookings").hidden = !desk.bookings.offered;
   byId("desk").removeAttribute("data-t");
-  byId("desk").textContent = device.kept.label ? word("counter.desk", { label: device.kept.label }) : word("counter.title");
+  byId("desk").textContent = deskName(device.kept.label);
   const operator = byId("operator");
   operator.hidden = false;
   operator.replaceChildren(icon("person"), element("span", {}, device.operator
@@ -114,11 +114,17 @@ function showHeader() {
   showClock();
 }
 
+// A desk's label as it was given; a number alone gets the word for a window.
+function deskName(label) {
+  if (!label) return word("counter.title");
+  return word(/^\d+$/.test(label) ? "counter.desk-number" : "counter.desk", { label });
+}
+
 function showClock() {
   const clock = byId("clock");
   clock.hidden = point === null;
   clock.querySelector("b").textContent = timeOf(now());
-  clock.querySelector("span").textContent = `${dateOf(now())} ${weekdayOf(now())}`;
+  clock.querySelector("span").textContent = dayOf(now());
 }
 
 function openSignIn() {

@@ -1,6 +1,8 @@
 // What this device keeps for when the server is away: documents, cards it has seen, its own uses, its signed records.
 // A table beside the page's few values (store.js), so that a page of an older version can still open those.
 
+import { databaseOf } from "../database.js";
+
 const DATABASE = "yunju-offline";
 const VERSION = 1;
 const SEEN_MOST = 4000;
@@ -10,43 +12,20 @@ const TAKEN_MS = 7 * 86400000;
 
 export const WAITING = "waiting";
 
-function open() {
-  return new Promise((resolve, reject) => {
-    const request = indexedDB.open(DATABASE, VERSION);
-    request.onupgradeneeded = () => {
-      const database = request.result;
-      database.createObjectStore("values");
-      database.createObjectStore("cards", { keyPath: "ath" }).createIndex("at", "at");
-      const uses = database.createObjectStore("uses", { keyPath: "operation" });
-      uses.createIndex("subject", "subject");
-      uses.createIndex("at", "at");
-      uses.createIndex("entry", "entry");
-      database.createObjectStore("figures", { keyPath: ["subject", "limit", "period"] }).createIndex("at", "at");
-      const records = database.createObjectStore("records", { keyPath: ["device", "seq"] });
-      records.createIndex("operation", "operation", { unique: true });
-      records.createIndex("state", "state");
-    };
-    request.onsuccess = () => resolve(request.result);
-    request.onerror = () => reject(request.error);
-  });
+function upgrade(database) {
+  database.createObjectStore("values");
+  database.createObjectStore("cards", { keyPath: "ath" }).createIndex("at", "at");
+  const uses = database.createObjectStore("uses", { keyPath: "operation" });
+  uses.createIndex("subject", "subject");
+  uses.createIndex("at", "at");
+  uses.createIndex("entry", "entry");
+  database.createObjectStore("figures", { keyPath: ["subject", "limit", "period"] }).createIndex("at", "at");
+  const records = database.createObjectStore("records", { keyPath: ["device", "seq"] });
+  records.createIndex("operation", "operation", { unique: true });
+  records.createIndex("state", "state");
 }
 
-// Runs `act(tables)` in one transaction; gives what the request it returns found. "strict": on the disk when it is over.
-async function run(names, mode, act) {
-  const database = await open();
-  try {
-    return await new Promise((resolve, reject) => {
-      const transaction = database.transaction(names, mode, { durability: mode === "readwrite" ? "strict" : "default" });
-      const tables = Object.fromEntries(names.map((name) => [name, transaction.objectStore(name)]));
-      let request = null;
-      transaction.oncomplete = () => resolve(request?.result);
-      transaction.onabort = () => reject(transaction.error ?? new DOMException("aborted", "AbortError"));
-      request = act(tables, transaction);
-    });
-  } finally {
-    database.close();
-  }
-}
+const run = databaseOf(DATABASE, VERSION, upgrade);
 
 // The store of documents.js: texts and values by name.
 export const values = {

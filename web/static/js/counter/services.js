@@ -132,10 +132,12 @@ export class Services {
     const service = this.chosen;
     const fields = !service || service.byBooking ? [] : [
       referenceField(service, () => this.asked() && this.onReady()), beneficiaryField(service), companionsField(service),
-      notHolderField(),
+    ];
+    const choices = [
+      ...(service && !service.byBooking ? [notHolderField()] : []), ...(service?.look_first ? [] : [lookFirstField()]),
     ];
     const about = renderAbout(service?.byBooking ? this.booked[0] : service);
-    byId("service-more").replaceChildren(...fields.filter(Boolean), ...(service?.look_first ? [] : [lookFirstField()]), ...(about ? [about] : []));
+    byId("service-more").replaceChildren(...fields.filter(Boolean), element("div", { class: "choices" }, choices), ...(about ? [about] : []));
   }
 }
 
@@ -155,8 +157,11 @@ function describe(service) {
   const names = service.tiers.map((code) => said(config.tiers[code]?.name) || code).join(currentLanguage() === "zh" ? "、" : ", ");
   const all = Object.keys(config.tiers).every((code) => service.tiers.includes(code));
   const tiers = word(all ? "scan.all-tiers" : "scan.only-tiers", { tiers: names });
-  return service.visit_minutes ? `${tiers} · ${word("scan.visit", { minutes: service.visit_minutes })}` : tiers;
+  return service.visit_minutes ? `${tiers} · ${lasting(service.visit_minutes)}` : tiers;
 }
+
+const lasting = (minutes) =>
+  (minutes % 60 ? word("scan.visit", { minutes }) : word("scan.visit-hours", { hours: minutes / 60 }));
 
 // This counter's own wish, kept on the tablet.
 function lookFirstField() {

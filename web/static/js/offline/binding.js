@@ -41,7 +41,7 @@ export async function verifyBindings(token, { keys, issuer }, uri, at) {
 }
 
 /**
- * Reads the content that a statement names. @returns {Promise<object>} for `bindingAt`; TokenError `bad-signature` where it
+ * Reads the content that a statement names. @returns {Promise<Record<string, any>>} for `bindingAt`; TokenError `bad-signature` where it
  * is another content, `malformed` where it is none
  */
 export async function readBindings(text, { size, content }) {

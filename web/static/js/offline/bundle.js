@@ -82,7 +82,7 @@ export async function verifyBundle(text, pinnedRoot, at, seenVersion = 0) {
   const roots = await rootsOf(tokens);
   must(roots.has(pinnedRoot), "the document is not signed by the pinned root", "unknown-root");
   // The pinned root first: until its signature holds, the document has not even said what the other root is.
-  const ordered = [...tokens].sort((one, other) => (other.header.kid === pinnedRoot) - (one.header.kid === pinnedRoot));
+  const ordered = [...tokens].sort((one, other) => Number(other.header.kid === pinnedRoot) - Number(one.header.kid === pinnedRoot));
   for (const token of ordered) await verify(token, roots.get(token.header.kid));
   const bundle = await bundleOf(tokens[0].claims);
   must(![...bundle.keys.keys()].some((kid) => roots.has(kid)), "a root key serves no other purpose");

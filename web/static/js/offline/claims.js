@@ -81,7 +81,7 @@ function keyIn(cnf, form) {
 /**
  * The typed claims of a card; TokenError `bad-claims`. Asks nothing about the present instant, issuer or status.
  * @returns {{issuer: string, subject: string, id: string, tier: string, form: string, name: string, issuedAt: number,
- *   notBefore: number, expiresAt: number, key: object|null, statusUri: string, statusIndex: number}}
+ *   notBefore: number, expiresAt: number, key: Record<string, any>|null, statusUri: string, statusIndex: number}}
  */
 export function parseCard(claims) {
   checkClaims(claims, CARD);

@@ -21,8 +21,8 @@ const RANKS = ["fresh", "stale", "expired"];
  * @typedef {object} State What may be relied on at one instant; hand it to `judge` as `documents`.
  * @property {boolean} usable whether anything can be judged at all
  * @property {null|"no-root"|"no-bundle"|"bundle-expired"|"no-programme"|"programme-changed"|"clock-back"} problem why not
- * @property {object|null} trust `{issuer, audience, version, keys, lists}`
- * @property {object|null} programme the answer of GET /v1/programme
+ * @property {Record<string, any>|null} trust `{issuer, audience, version, keys, lists}`
+ * @property {Record<string, any>|null} programme the answer of GET /v1/programme
  * @property {Map<number, object>} dictionaries for `wire.read`; usable even where `usable` is false
  * @property {"fresh"|"stale"|"expired"} freshness the worst of the status lists: expired where one is missing
  * @property {{bundle: number|null, lists: number|null, time: number|null, refresh: number|null}} ages seconds: of the
@@ -47,7 +47,7 @@ export class Documents {
    * @param {(path: string) => Promise<string>} given.fetchText the body of a GET of the own server; throws when it is away,
    *   an error with `missing` where the server has no such document
    * @param {string|null} given.root thumbprint told at enrolment (`root` of POST /v1/devices/enrolments)
-   * @param {object} [given.programme] what of the programme a page was told that judges no service; then none is fetched
+   * @param {Record<string, any>} [given.programme] what of the programme a page was told that judges no service; then none is fetched
    */
   constructor({ store, fetchText, root, programme = null }) {
     this.#store = store;
@@ -196,7 +196,7 @@ export class Documents {
       found.problem = this.#pin(kept) === "" ? "no-root" : error.reason === "expired" ? "bundle-expired" : "no-bundle";
     }
     found.usable = found.problem === null;
-    return found;
+    return /** @type {any} */ (found);
   }
 }
 

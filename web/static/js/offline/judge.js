@@ -87,7 +87,7 @@ export async function judge(asked) {
   const how = { idChecked: asked.idChecked === true, least: service.least_assurance };
   const verdict = await verifyPresentation(presentation, documents.trust, at, how);
   const judged = judgement(verdict, presentation, documents);
-  if (verdict.reason !== null) return judged;
+  if (verdict.reason !== null) return /** @type {any} */ (judged);
   return ruled(judged, await standing(asked, service, verdict), asked, service);
 }
 
@@ -97,6 +97,7 @@ function problemOf({ usable, problem }) {
 }
 
 // Step 1: what was shown, and the card that a proof alone names.
+/** @param {Record<string, any>} asked */
 async function presented({ text, documents, seen }) {
   let found;
   try {

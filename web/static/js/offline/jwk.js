@@ -38,8 +38,10 @@ export function isKey(jwk) {
   return isThumbprint(jwk.x) && isThumbprint(jwk.y) && isOnCurve(numberOf(jwk.x), numberOf(jwk.y));
 }
 
-const numberOf = (text) => unb64u(text).reduce((sum, byte) => (sum << 8n) | BigInt(byte), 0n);
+/** @param {string} text @returns {bigint} */
+const numberOf = (text) => [...unb64u(text)].reduce((sum, byte) => (sum << 8n) | BigInt(byte), 0n);
 
+/** @param {bigint} x @param {bigint} y */
 function isOnCurve(x, y) {
   return x < P && y < P && (y * y - (x * x * x - 3n * x + B)) % P === 0n;
 }
@@ -60,7 +62,7 @@ const TIME_BOUND = 253402300800;
 const isTime = (value) => Number.isInteger(value) && value >= -62135596800 && value < TIME_BOUND;
 
 /**
- * Reads one key of a bundle: `kid`, `purpose`, `nbf`, `exp`, `jwk`. @returns {Promise<object|null>} null unless it is
+ * Reads one key of a bundle: `kid`, `purpose`, `nbf`, `exp`, `jwk`. @returns {Promise<Record<string, any>|null>} null unless it is
  * held to what keys/keyset.py takes
  */
 export async function keyOf(value) {

@@ -2,6 +2,7 @@
 
 import { firstInstant, localAt } from "../zone.js";
 
+/** @returns {[number, number]} */
 const nextStart = (unit, year, month) => (unit === "year" || month === 12 ? [year + 1, 1] : [year, month + 1]);
 
 function named(unit, year, month, zone) {

@@ -49,14 +49,14 @@ export class PublicCheck {
   }
 
   /**
-   * @returns {Promise<object>} what `judge.check` says, with `ages` and `clock` of the documents; `{problem}` where nothing
+   * @returns {Promise<Record<string, any>>} what `judge.check` says, with `ages` and `clock` of the documents; `{problem}` where nothing
    *   can be said: `no-documents`, `lists-over`, `clock-back`, or what is wrong with the text
    */
   async check(text) {
     const at = now();
     try {
       const documents = await this.#documents.state(at);
-      const found = await check({ text, at, documents });
+      const found = /** @type {Record<string, any>} */ (await check({ text, at, documents }));
       if (found.reason === "status-unknown" && documents.freshness === "expired") return { problem: "lists-over" };
       return { ...found, ages: documents.ages, clock: documents.clock };
     } catch {

@@ -56,7 +56,7 @@ const isWhole = (value, least, most) => Number.isInteger(value) && value >= leas
  * @param {number} [fields.companions]
  * @param {boolean} [fields.idChecked]
  * @param {boolean} [fields.notHolder]
- * @returns {object} the claims, in the order that devices write them; what is absent or false is left out. TokenError
+ * @returns {Record<string, any>} the claims, in the order that devices write them; what is absent or false is left out. TokenError
  *   `bad-claims` for values that no server would take.
  */
 export function makeRecord(fields) {

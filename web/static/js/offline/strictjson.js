@@ -13,6 +13,7 @@ const SPACE = /[ \t\n\r]*/y;
 // eslint-disable-next-line no-control-regex -- control characters are what a JSON text may not hold bare
 const PLAIN = /[^"\\\u0000-\u001f]*/y;
 const ESCAPES = { '"': '"', "\\": "\\", "/": "/", b: "\b", f: "\f", n: "\n", r: "\r", t: "\t" };
+/** @type {[string, boolean|null][]} */
 const LITERALS = [["true", true], ["false", false], ["null", null]];
 
 export const isObject = (value) => typeof value === "object" && value !== null && Object.getPrototypeOf(value) === null;

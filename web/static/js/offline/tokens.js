@@ -43,7 +43,7 @@ const IS = {
  * @property {number} maxLength characters of the compact text
  * @property {number|null} maxLifetime seconds from `iat` to `exp`
  *
- * @typedef {{header: object, claims: object, text: string}} Token
+ * @typedef {{header: Record<string, any>, claims: Record<string, any>, text: string}} Token
  */
 
 const malformed = (detail) => new TokenError("malformed", detail);

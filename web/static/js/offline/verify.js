@@ -66,7 +66,7 @@ async function checkedProof(card, presentation, trust, at, outstanding) {
   const bound = proof.audience === trust.audience && proof.cardDigest === (await digest(presentation.card));
   if (!bound || (isChip && outstanding === null)) throw new Refusal("bad-proof");
   checkAge(proof.issuedAt, at, isChip ? CHALLENGE_MOST_MS : PROOF_MOST_MS);
-  if (isChip && !outstanding(proof.reader, proof.id)) throw new Refusal("bad-proof");
+  if (isChip && !outstanding(/** @type {any} */ (proof).reader, proof.id)) throw new Refusal("bad-proof");
   return proof;
 }
 
@@ -82,7 +82,7 @@ async function signedProof(text, key, isChip) {
 
 /**
  * @param {{card: string, proof: string|null}} presentation the card found, where a proof stood alone
- * @param {object} trust of a documents' state
+ * @param {Record<string, any>} trust of a documents' state
  * @param {number} at milliseconds
  * @param {object} [how]
  * @param {boolean} [how.idChecked]
@@ -90,7 +90,7 @@ async function signedProof(text, key, isChip) {
  * @param {string} [how.least] the least assurance the service takes
  * @param {((reader: string, nonce: string) => boolean)|null} [how.outstanding] whom a chip may answer; without it every
  *   chip's answer is refused
- * @returns {Promise<{reason: string|null, card: object|null, proof: object|null, assurance: string|null,
+ * @returns {Promise<{reason: string|null, card: Record<string, any>|null, proof: Record<string, any>|null, assurance: string|null,
  *   freshness: string|null, needsIdCheck: boolean}>} `card` is known from step 4 on; `reason` null where it holds
  */
 export async function verifyPresentation(presentation, trust, at, how = {}) {

@@ -30,6 +30,7 @@ const [ID_MARK, HASH_MARK, HEADER_END, QUOTE] = [0, 1, 2, 34];
 const BYTES_OF = { 3: 1, 5: 2, 8: 3, 10: 4, 13: 5, 15: 6, 17: 7 };
 const FORMS = new Map([CARD, PROOF, CHIP_PROOF].map((form) => [form.typ, form]));
 
+/** @returns {never} */
 function refuse() {
   throw new PresentationError();
 }

@@ -4,7 +4,7 @@
 import { call } from "../calls.js";
 import { now } from "../clock.js";
 import { byId, element, icon } from "../page.js";
-import { dateOf, instantAt, partsOf, timeOf, weekdayOf } from "../times.js";
+import { dateOf, dayOf, instantAt, partsOf, timeOf } from "../times.js";
 import { currentLanguage, said, word } from "../words.js";
 import { asked, derived } from "./booking-rules.js";
 import { BookingForm } from "./booking-form.js";
@@ -13,6 +13,13 @@ import { Doing, door, own, rowsOf } from "./doing.js";
 const LIST = "/v1/wallet/bookings";
 const MARK = { held: "check", used: "ok", missed: "amber", cancelled: "" };
 const DAY_MS = 24 * 60 * 60 * 1000;
+
+// A departure's passengers report by take-off; of everything else both bounds are told.
+function windowOf(booking) {
+  const opens = `${dateOf(booking.opens_at)} ${timeOf(booking.opens_at)}`;
+  if (booking.kind === "journey" && booking.name_board === undefined) return word("wallet.book-report", { opens, time: timeOf(booking.expected_at) });
+  return `${opens} – ${dateOf(booking.closes_at)} ${timeOf(booking.closes_at)}`;
+}
 
 export class BookingsView extends Doing {
   constructor(phone, problemText) {
@@ -97,7 +104,7 @@ export class BookingsView extends Doing {
     if (booking.kind === "notice" && booking.details?.year && !booking.details.day && booking.expected_at === booking.scheduled_at) return word("wallet.book-year", { year: booking.details.year });
     if (booking.kind === "event" && booking.scheduled_at === booking.booked_at) return booking.details?.event ?? "";
     const at = booking.expected_at;
-    return booking.kind === "notice" ? dateOf(at) : `${dateOf(at)} ${weekdayOf(at)} ${timeOf(at)}`;
+    return booking.kind === "notice" ? dateOf(at) : `${dayOf(at)} ${timeOf(at)}`;
   }
 
   facts(booking) {
@@ -107,7 +114,7 @@ export class BookingsView extends Doing {
     const rows = fields.map((field) => [said(field.label), shown(field, booking.details[field.code])]).filter(([, text]) => text);
     rows.push([word("wallet.book-where"), said(booking.point_name)]);
     if (booking.state === "held" && ["journey", "slot"].includes(booking.kind)) {
-      rows.push([word("wallet.book-window"), `${dateOf(booking.opens_at)} ${timeOf(booking.opens_at)} – ${dateOf(booking.closes_at)} ${timeOf(booking.closes_at)}`]);
+      rows.push([word("wallet.book-window"), windowOf(booking)]);
     }
     return rowsOf(rows);
   }

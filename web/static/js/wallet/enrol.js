@@ -78,8 +78,13 @@ export class Enrolment {
     event.preventDefault();
     const act = event.submitter?.value ?? "block";
     this.standing = null;
+    const [number, code] = [byId("lost-number").value.trim(), byId("lost-code").value.trim()];
+    if (!number || !code) {
+      byId("lost-answer").replaceChildren(element("p", { class: "note no" }, icon("refused"), element("span", {}, word("wallet.lost-empty"))));
+      return;
+    }
     try {
-      this.standing = { act, ...await recover(act, byId("lost-number").value.trim(), byId("lost-code").value.trim()) };
+      this.standing = { act, ...await recover(act, number, code) };
       this.stands();
     } catch (error) {
       byId("lost-answer").replaceChildren(element("p", { class: "note no" }, icon("refused"), element("span", {}, this.problemText(error))));

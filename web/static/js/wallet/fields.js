@@ -15,6 +15,8 @@ function input(field, state, { key = field.code, ...attributes } = {}) {
 
 const label = (field, text = said(field.label)) => element("label", { for: id(field) }, text);
 
+const LISTED = { names: "wallet.listed-people", plates: "wallet.listed-cars" };
+
 const faultPlace = (field) => element("p", { class: "fault at-field", id: id(field, "-fault"), hidden: true });
 
 const boxed = (field, ...children) => element("div", { class: "field", "data-field": field.code }, ...children, faultPlace(field));
@@ -93,7 +95,7 @@ function list(field, form) {
   const draw = (focus) => {
     rows.replaceChildren(...state.map((value, place) => row(field, state, place, draw)));
     add.hidden = state.length >= most;
-    counted.textContent = word(party ? "wallet.party-of" : state.length ? "wallet.listed" : "wallet.listed-none", { count: state.length + party, most: form.rule.party_most });
+    counted.textContent = word(party ? "wallet.party-of" : state.length ? LISTED[field.kind] : "wallet.listed-none", { count: state.length + party, most: form.rule.party_most });
     if (focus !== undefined) (rows.querySelectorAll("input")[focus] ?? add).focus();
   };
   const counted = element("span", { class: "second small" });

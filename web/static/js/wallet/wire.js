@@ -9,6 +9,7 @@ const [PACKED, RAW] = [1, 2];
 const MARKS = { 16: 0, 32: 1 };
 const HEADER_END = 2;
 const LIFTABLE = /"([A-Za-z0-9_-]{43}|[A-Za-z0-9_-]{22})"/g;
+// eslint-disable-next-line no-control-regex -- the marks of lifted values are such characters
 const CONTROL = /[\u0000-\u0002]/;
 // Seven bytes as seventeen digits; a last chunk of fewer bytes as the fewest digits that hold it.
 const DIGITS_OF = [0, 3, 5, 8, 10, 13, 15, 17];
@@ -52,6 +53,7 @@ function lift(text, lifted) {
 }
 
 function putBack(text, lifted) {
+  // eslint-disable-next-line no-control-regex -- the marks of lifted values
   return text.replace(/"([\u0000\u0001])"/g, () => `"${b64u(lifted.shift())}"`);
 }
 
