@@ -13,7 +13,7 @@ from issuer.printing.qr import card_text
 from issuer.register import office_log
 from issuer.register.holders import set_photo
 from tests.issuer.builders import photo
-from tests.web.lounge import RIGHTS, Lounge
+from tests.web.lounge import PIN, RIGHTS, Lounge
 
 pytestmark = pytest.mark.browser
 
@@ -105,9 +105,17 @@ def test_a_tablet_without_the_right_offers_no_override(opened, site):
 
 def test_a_supervisor_takes_back_what_is_older_than_fifteen_minutes(gym, site):
     """The list says who can; the dialog asks for the sign-in at once; the unit returns."""
-    code = gym.supervisor()
+    on_duty, code = gym.supervisor(name="李静"), gym.supervisor()
+    gym.page.click("#operator")
+    gym.page.fill("#operator-code", on_duty)
+    gym.page.fill("#operator-pin", PIN)
+    gym.page.press("#operator-pin", "Enter")
+    expect(gym.page.locator("#operator")).to_contain_text("李静")
     gym.present(site.printed("silver"))
     gym.next()
+    gym.page.click("#operator")
+    gym.page.click("#sign-out-form [type=submit]")
+    expect(gym.page.locator("#operator")).to_contain_text("登录")
     site.go(minutes=16)
     gym.page.reload()
     gym.shows("scan")
