@@ -34,6 +34,7 @@ class Host:
     environ: dict[str, str]
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
+    work: subprocess.Popen[bytes] | None = None
 
     @property
     def var(self) -> Path:
@@ -50,13 +51,17 @@ class Host:
         return done
 
     def start(self) -> None:
-        """Serve, and wait until it says that it is ready."""
+        """Serve, with the background work beside it, and wait until it says that it is ready."""
         command = [sys.executable, "-m", "gunicorn", "--config", "gunicorn.conf.py", "--workers", "2",
                    "--bind", f"127.0.0.1:{self.port}", "wsgi:application"]  # fmt: skip
         with (self.folder / "stream.log").open("ab") as stream:
             self.process = subprocess.Popen(
                 command, cwd=ROOT, env=_bare_environ() | self.environ, stdout=stream, stderr=stream
             )
+            self.work = subprocess.Popen(
+                [sys.executable, "-m", "ops", "work"],
+                cwd=ROOT, env=_bare_environ() | self.environ, stdout=stream, stderr=stream,
+            )  # fmt: skip
         _until(lambda: self.ready() == 200, (self.folder / "stream.log").read_text)
 
     def ready(self) -> int:
@@ -70,10 +75,11 @@ class Host:
 
     def stop(self) -> None:
         """End its processes."""
-        if self.process is not None:
-            self.process.send_signal(signal.SIGTERM)
-            self.process.wait(30)
-            self.process = None
+        for process in (self.process, self.work):
+            if process is not None:
+                process.send_signal(signal.SIGTERM)
+                process.wait(60)
+        self.process = self.work = None
 
 
 class Front:
