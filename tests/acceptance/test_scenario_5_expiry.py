@@ -14,7 +14,7 @@ def test_expired_at_midnight_with_date_and_telephone(world):
     world.go("2026-11-01 00:00")
     answer = desk.outcome(gold.shown(), "hospital-registration")
     assert answer["reason"] == "expired"
-    assert "11月1日" in answer["message"]["zh"]
+    assert "10月31日" in answer["message"]["zh"]
     assert answer["call"]["phone"] == "35912660"
 
     renewed = world.card("gold", subject=gold.claims.subject)

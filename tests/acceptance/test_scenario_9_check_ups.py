@@ -58,10 +58,10 @@ def test_voided_after_its_day_the_official_one_is_allowed_at_once(world, diamond
     """The organiser had set the day; when the void comes its grace is over, and nothing is held any more."""
     phone = Phone(world, diamond)
     booking = phone.booked(UNION, {"year": 2026})["booking"]["id"]
-    desk = world.device("union", CLERK)
+    desk = lounge(world, "union", CLERK)
     desk.call("PATCH", f"/v1/bookings/{booking}", {"delay": {"expected_at": "2026-11-01T01:00:00Z"}})
     world.go("2026-11-01 09:05")
-    entry = desk.outcome(diamond.shown(), UNION)["id"]
+    entry = lounge(world, "union", CLERK).outcome(diamond.shown(), UNION)["id"]
     world.go("2026-11-02 10:00")
     assert phone.booked(OFFICIAL, {"year": 2026})["reason"] == "excluded"
     supervisor = lounge(world, "union", LOUNGE)

@@ -123,7 +123,7 @@ def test_an_overheard_call_is_no_second_use(phone, registry):
     """The device's signed call names itself in the ledger, as for every card without a proof of its own."""
     code = made(phone)["code"]
     body = {"presentation": code, "service": SERVICE, "id_checked": True}
-    sent = registry.signed("POST", "/v1/check-ins", body)
+    sent = registry.signed("POST", "/v1/check-ins", body, names=False)
     assert registry.world.client.post("/v1/check-ins", **sent).json["outcome"] == "granted"
     sent["headers"]["Idempotency-Key"] = identifier()
     assert registry.world.client.post("/v1/check-ins", **sent).status_code == 401  # this worker remembers the call

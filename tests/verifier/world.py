@@ -320,8 +320,20 @@ class Device:
         """Send a signed call; a writing call gets an operation id unless one is given."""
         return self.world.client.open(path, method=method, **self.signed(method, path, body, operation, **headers))
 
-    def signed(self, method: str, path: str, body: object = None, operation: str | None = None, **headers: str):
-        """Return what a signed call sends, for a call that is sent more than once or altered on the way."""
+    def signed(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        operation: str | None = None,
+        *,
+        names: bool = True,
+        **headers: str,
+    ):
+        """Return what a signed call sends, for a call that is sent more than once or altered on the way.
+
+        `names`: the signature names operation and operator; a device that was not updated leaves both out.
+        """
         data = b"" if body is None else json.dumps(body).encode()
         bare = path.partition("?")[0]
         named = headers.get("Idempotency-Key") or (None if method == "GET" else operation or identifier())
@@ -333,8 +345,8 @@ class Device:
             data,
             self.token,
             self.world.clock.now(),
-            operation=named,
-            operator=operator,
+            operation=named if names else None,
+            operator=operator if names else None,
         )
         sent = {"Authorization": f"DPoP {self.token}", "DPoP": proof, **headers}
         if operator:
