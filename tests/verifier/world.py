@@ -26,10 +26,11 @@ from edge.health import health_blueprint
 from edge.http import create_frame
 from edge.openapi import openapi_blueprint
 from keys.bundle import ProgrammePin, TrustBundle, sign_bundle
-from keys.dpop import build_proof
+from keys.dpop import DPOP, build_proof
 from keys.jwk import public_jwk
 from keys.keyset import KeySet, Purpose, VerificationKey
 from keys.signer import FileSigner
+from keys.tokens import parse_unverified, sign_token
 from ledger.leaf import fields_of
 from ledger.sqlite import SqliteLedger
 from tests.migrated import lay_out, programme_of
@@ -345,9 +346,12 @@ class Device:
             data,
             self.token,
             self.world.clock.now(),
-            operation=named if names else None,
-            operator=operator if names else None,
+            operation=named,
+            operator=operator,
         )
+        if not names:
+            claims = {name: value for name, value in parse_unverified(proof, DPOP).claims.items() if name != "hh"}
+            proof = sign_token(self.signer, DPOP, claims, extra_header={"jwk": public_jwk(self.signer.public_key)})
         sent = {"Authorization": f"DPoP {self.token}", "DPoP": proof, **headers}
         if operator:
             sent[OPERATOR_HEADER] = operator
