@@ -18,11 +18,21 @@ STORE = "/static/js/counter/offline-store.js"
 
 
 class LostTablet(Tablet):
-    """A tablet that has what it needs to go on without its server."""
+    """A tablet that has what it needs to go on without its server: documents, and an operator who compares IDs."""
 
-    def __init__(self, opened, site, point: str = "gym", **options) -> None:
+    def __init__(self, opened, site, point: str = "gym", *, staffed: bool = True, **options) -> None:
         super().__init__(opened, site, point, **options)
+        if staffed:
+            self.signs_in()
         self.prepared()
+
+    def signs_in(self) -> None:
+        """Sign the demonstration's operator in."""
+        self.page.click("#operator")
+        self.page.fill("#operator-code", "1001")
+        self.page.fill("#operator-pin", self.site.demo.accounts.operators["1001"])
+        self.page.press("#operator-pin", "Enter")
+        expect(self.page.locator("#operator")).to_contain_text("李静")
 
     def prepared(self) -> None:
         """Wait until pages and documents are kept."""

@@ -183,10 +183,7 @@ def test_records_of_a_revoked_tablet_are_kept_until_a_supervisor_brings_them(ope
     tablet.page.click("#enrol-form button")
     tablet.shows("scan")
     expect(tablet.page.locator("#show-records")).to_have_text("待上传 1 条")
-    tablet.page.click("#operator")
-    tablet.page.fill("#operator-code", "1001")
-    tablet.page.fill("#operator-pin", served.demo.accounts.operators["1001"])
-    tablet.page.press("#operator-pin", "Enter")
+    tablet.signs_in()
     row = tablet.sent(1)[0]
     assert (row["state"], row["answer"]["why"]) == ("held", "revoked-device")
     expect(tablet.list()).to_contain_text("等主管处理")
