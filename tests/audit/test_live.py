@@ -34,6 +34,7 @@ class Forked(Machine):
         shutil.copytree(machine.var, self.var)
         self.environ = {"YUNJU_VAR": str(self.var), "YUNJU_BASE_URL": self.base}
         self.process = None
+        self.works = True
 
 
 class Auditor:
@@ -66,7 +67,7 @@ class Auditor:
 @pytest.fixture
 def machine(tmp_path):
     """Two workers."""
-    made = Machine(tmp_path, workers=2)
+    made = Machine(tmp_path, workers=2, works=True)
     yield made
     made.close()
 

@@ -59,9 +59,16 @@ class Answer:
 
 
 class Machine:
-    """A machine with an issuer's keys and no people yet. `stream` is where all its processes write."""
+    """A machine with an issuer's keys and no people yet. `stream` is where all its processes write.
 
-    def __init__(self, folder: Path, *, workers: int = 4, programme: Path | None = None) -> None:
+    `works`: `python -m ops work` runs beside the server, for tests that wait for what it does.
+    """
+
+    works = False
+    background: subprocess.Popen[bytes] | None = None
+
+    def __init__(self, folder: Path, *, workers: int = 4, programme: Path | None = None, works: bool = False) -> None:
+        self.works = works
         self.port = free_port()
         self.base = f"http://127.0.0.1:{self.port}"
         self.workers = workers
@@ -93,14 +100,26 @@ class Machine:
             assert self.process.poll() is None, self.stream.read_text()
             try:
                 if self.send("GET", "/readyz").status == 200:
-                    return
+                    return self._begin_work()
             except OSError:
                 pass
             time.sleep(0.05)
         raise AssertionError("the server was never ready")
 
+    def _begin_work(self) -> None:
+        if self.works:
+            command = [sys.executable, "-m", "ops", "work"]
+            with self.stream.open("ab") as stream:
+                self.background = subprocess.Popen(
+                    command, cwd=ROOT, env={**self._outside(), **self.environ}, stdout=stream, stderr=stream
+                )
+
     def stop(self) -> None:
         """End it as an operator does."""
+        if self.background is not None:
+            self.background.terminate()
+            self.background.wait(30)
+            self.background = None
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             self.process.wait(30)
