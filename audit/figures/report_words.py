@@ -30,7 +30,7 @@ REASONS = {
     "bad-claims": Text(zh="卡内容不符", en="card not in order"),
     "not-yet-valid": Text(zh="尚未生效", en="not valid yet"),
     "expired": Text(zh="卡已到期", en="card expired"),
-    "revoked": Text(zh="卡已停用", en="card revoked"),
+    "revoked": Text(zh="卡已作废", en="card revoked"),
     "suspended": Text(zh="卡已暂停", en="card suspended"),
     "status-unknown": Text(zh="状态不明", en="status unknown"),
     "proof-missing": Text(zh="没有动态码", en="no live code"),

@@ -129,4 +129,10 @@ def _go_back(desk) -> None:
         waiting = STATUS_INDEXES.c.state != IndexState.ASSIGNED
         connection.execute(STATUS_INDEXES.update().where(waiting).values(card_id=None))
         connection.execute(sa.text("ALTER TABLE status_indexes DROP COLUMN binding"))
+        for table in ("application_events", "application_files", "application_papers", "notices", "office_chain"):
+            connection.execute(sa.text(f"DROP TABLE {table}"))
+        connection.execute(sa.text("DROP TABLE applications"))
+        for column in ("name_hash", "masked_id_hash"):
+            connection.execute(sa.text(f"DROP INDEX ix_holders_{column}"))
+            connection.execute(sa.text(f"ALTER TABLE holders DROP COLUMN {column}"))
         connection.execute(sa.text("UPDATE register_version SET version_num = '0001'"))
