@@ -209,7 +209,7 @@ def test_what_was_delivered_is_recorded_once_from_the_answer_or_the_list(lounge,
     expect(page.locator("#scan-note")).to_have_text("已记录提供的服务。")
     page.click("#show-today")
     expect(page.locator("#today-entries li", has_text="已提供").first).to_be_visible()
-    expect(page.locator("#today-entries").get_by_text("记录已提供")).to_have_count(0)
+    expect(page.locator("#today-entries li", has_text="已通过").first.get_by_text("记录已提供")).to_have_count(0)
 
 
 def test_who_came_too_late_is_let_in_once_a_supervisor_opened_the_booking(lounge, site, telephone):
