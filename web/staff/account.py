@@ -6,10 +6,8 @@ from base64 import b64encode
 from io import BytesIO
 from typing import Final
 
-import qrcode
 from flask import Blueprint, request, session
 from flask.typing import ResponseReturnValue
-from qrcode.image.svg import SvgPathImage
 from wtforms import PasswordField, StringField
 
 from accounts.credentials import WeakSecret
@@ -219,6 +217,9 @@ def _add_codes(found: Blueprint, staff: StaffFrame) -> None:
 
 def _qr(text: str) -> str:
     """Return a QR code as an image's address."""
+    import qrcode  # noqa: PLC0415 - drawn once for a person; a counter's server would carry the picture library
+    from qrcode.image.svg import SvgPathImage  # noqa: PLC0415 - as above
+
     picture = BytesIO()
     qrcode.make(text, image_factory=SvgPathImage, border=2).save(picture)
     return f"data:image/svg+xml;base64,{b64encode(picture.getvalue()).decode('ascii')}"
