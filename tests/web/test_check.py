@@ -205,9 +205,11 @@ def test_who_asks_too_often_is_told_when_to_ask_again(opened, site):
     """In seconds, as the server says."""
     page = opened("/check?lang=en", viewport=PHONE)
     client = site.app.test_client()
-    while client.post("/v1/public-checks", json={"presentation": "x"}).status_code != 429:
-        pass
-    assert "seconds" in ask(page, site.printed("gold"), "too-many-requests")
+    card = site.printed("gold")
+    for _ in range(500):  # a card that holds is counted by itself, so that nobody's junk stops another's question
+        if client.post("/v1/public-checks", json={"presentation": card}).status_code == 429:
+            break
+    assert "seconds" in ask(page, card, "too-many-requests")
 
 
 def test_the_camera_reads_a_card_and_then_rests(browser, site, tmp_path):
