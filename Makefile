@@ -27,10 +27,10 @@ run: setup ## Set up, make demonstration data where there is none, serve on http
 	@exec $(PY) -m ops run
 
 test: setup-test lint ## Set up, then lint, types and every test with the coverage floor
-	@$(PY) -m pytest -n $(JOBS) --cov -m "not soak"
+	@$(PY) -m pytest -n $(JOBS) --dist loadfile --cov -m "not soak"
 
 soak: setup-test ## The long forms that `make test` leaves out: every comparison in a second engine, more rounds
-	@$(PY) -m pytest -n $(JOBS) -m soak
+	@$(PY) -m pytest -n $(JOBS) --dist loadfile -m soak
 
 check: setup-dev lint ## The quick part, under two minutes: lint, types, tests without browser and slow ones
 	@$(PY) -m pytest -n $(JOBS) -q -m "not slow and not browser and not soak"

@@ -9,11 +9,12 @@ from urllib.parse import urlencode
 
 import pytest
 
-from accounts.rights import EVERYWHERE, Right, Role
+from accounts.rights import EVERYWHERE, Role
 from edge.strictjson import dumps
 from keys.dpop import build_proof
 from keys.jwk import public_jwk
 from keys.signer import FileSigner
+from tests.accounts.builders import EVERY_DEVICE_RIGHT, opened
 from tests.web.site import BY, Site
 from tests.web.test_bad_calls import REQUIRED
 
@@ -35,14 +36,13 @@ class Callers:
     def __init__(self, site: Site) -> None:
         self.site, self.signer = site, FileSigner.generate()
         at, accounts = site.clock.now(), site.office.accounts
-        code = site.device_code("gym", frozenset(Right))
+        code = site.device_code("gym", EVERY_DEVICE_RIGHT)
         _, self.device_token = accounts.devices.enrol(code, public_jwk(self.signer.public_key), at=at)
         until = at + timedelta(days=90)
-        everything = {EVERYWHERE: frozenset(Right)}
+        everything = {EVERYWHERE: EVERY_DEVICE_RIGHT}
         self.integrator_token = accounts.integrators.add("all", everything, expires_at=until, by=BY, at=at)[1]
         accounts.people.add("auditor.roles", PASSWORD, (Role.AUDITOR,), by=BY, at=at)
-        opened = accounts.people.sign_in("auditor.roles", PASSWORD, source="here", at=at)
-        self.person_token = opened.token
+        self.person_token = opened(accounts, "auditor.roles", at).token
 
     def headers(self, kind: str, method: str, path: str, body: bytes, operation: str) -> dict[str, str]:
         """Return what proves this kind of caller."""
