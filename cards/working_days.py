@@ -8,7 +8,8 @@ from typing import Final
 from cards.programme.types import Programme
 
 _SATURDAY: Final = 5
-_LONGEST_LEAVE: Final = 60
+LONGEST_LEAVE: Final = 60
+"""Days without work after which a calendar is taken for a mistake."""
 
 
 def is_working_day(programme: Programme, day: date) -> bool:
@@ -39,7 +40,7 @@ def after_working_days(programme: Programme, since: date, days: int) -> date:
         day += timedelta(days=1)
         worked = is_working_day(programme, day)
         left, idle = (left - 1, 0) if worked else (left, idle + 1)
-        if idle > _LONGEST_LEAVE:
+        if idle > LONGEST_LEAVE:
             raise ValueError("the programme's calendar leaves no working day")
     return day
 

@@ -12,14 +12,13 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 
 from cards.programme.types import MatterRule, Programme, Service
-from cards.working_days import is_working_day
+from cards.working_days import LONGEST_LEAVE, is_working_day
 from ledger.leaf import GRANTING, Leaf
 from ledger.millis import from_millis
 
 COMPLETE, FORWARDED, FOLLOWED, CLOSED = "complete", "forwarded", "followed-up", "closed"
 STAGES: Final = (COMPLETE, FORWARDED, FOLLOWED, CLOSED)
 OUTCOMES: Final = ("done", "refused", "withdrawn", "passed-on")
-_LONGEST_LEAVE: Final = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +157,7 @@ def _spans(programme: Programme, since: datetime) -> Iterator[tuple[datetime, da
     """Yield the office's hours from the local day of an instant on, as instants."""
     day = since.astimezone(programme.zone).date()
     idle = 0
-    while idle <= _LONGEST_LEAVE:
+    while idle <= LONGEST_LEAVE:
         idle = 0 if is_working_day(programme, day) else idle + 1
         for opens, closes in programme.office_hours if idle == 0 else ():
             yield _instant(programme, day, opens), _instant(programme, day, closes)
