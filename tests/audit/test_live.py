@@ -7,7 +7,6 @@ import json
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -20,6 +19,7 @@ from keys.tokens import parse_unverified
 from ledger.values import partition_of
 from tests.ledger.redis_servers import a_server
 from tests.verifier.machine import ROOT, Machine, free_port
+from tests.waiting import until
 
 pytestmark = pytest.mark.slow
 
@@ -90,14 +90,6 @@ def size(machine: Machine) -> int:
     """The size of the checkpoint that a machine serves; 0 for none."""
     answer = machine.send("GET", "/v1/log/checkpoint")
     return Checkpoint.parse(parse_note(answer.body).text).size if answer.status == 200 else 0
-
-
-def until(holds, seconds: float = 40) -> None:
-    """Wait until something holds."""
-    ends = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < ends, "it never came"
-        time.sleep(0.2)
 
 
 def attempts(device, card: str, count: int) -> None:

@@ -49,14 +49,6 @@ def present(reader: str) -> bool:
     return bool(state & 0x20)
 
 
-def until(holds, seconds: float = 10) -> None:
-    """Wait until something holds."""
-    ends = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < ends, "it never came"
-        time.sleep(0.02)
-
-
 class Slot:
     """One slot of the virtual reader: its card answers on its port, and comes back when the daemon does."""
 

@@ -19,9 +19,10 @@ from cards.claims import Form
 from devices import pcsc
 from devices.__main__ import main
 from tests.devices.builders import chip_of
-from tests.devices.lab import READERS, present, until
+from tests.devices.lab import READERS, present
 from tests.verifier import world as worlds
 from tests.verifier.world import BY, World
+from tests.waiting import until
 
 ROOT = Path(__file__).parents[2]
 

@@ -23,9 +23,10 @@ from devices.transport import Tap
 from keys.jwk import key_from_jwk
 from tests.devices.builders import KNOWN, token
 from tests.devices.emulators import PivCard, Type4Card
-from tests.devices.lab import READERS, present, until
+from tests.devices.lab import READERS, present
 from tests.devices.test_pcsc import on
 from tests.devices.test_personalise import MANAGEMENT, token_for
+from tests.waiting import until
 
 PIV_TOOL = shutil.which("yubico-piv-tool")
 

@@ -23,7 +23,7 @@ from devices.upload import upload
 from devices.verdict import VerdictKind
 from devices.words import OFFLINE_WORDS
 from keys.signer import FileSigner
-from tests.devices.builders import AT, chip_of, tap, token
+from tests.devices.builders import AT, chip_of, signed_in, tap, token
 from tests.devices.builders import counter as built_counter
 
 SIGNER = FileSigner.generate()
@@ -189,22 +189,13 @@ def test_one_code_serves_once_offline(away, world):
     assert away.desk.shown(shown, "scanner").reason == "proof-used"
 
 
-def sign_in(away, world) -> str:
-    """Sign an operator in at the agent before the network goes again; returns the operator's id."""
-    made = world.operator("wang", {"gym": frozenset({Right.CHECK_IN})})
-    away.line.cut = False
-    away.desk._server = away.server.sign_in("wang", "493817")
-    away.line.cut = True
-    return made.id
-
-
 def test_an_id_is_compared_by_somebody_who_is_signed_in(away, world):
     """Offline nobody else's word counts at the server: the agent says so in words, and records a refusal."""
     card = card_known(away, world, Form.TAG)
     verdict = away.desk.shown(card.token, "reader")
     assert (verdict.kind, verdict.reason) == (VerdictKind.DENIED, "operator-unproved")
     assert "已登录的工作人员" in verdict.message.zh
-    sign_in(away, world)
+    signed_in(away)
     world.clock.advance(timedelta(hours=12))
     away.documents.refresh(away.server, world.clock.now())
     assert away.desk.shown(card.token, "reader").reason in {"operator-unproved", "status-unknown"}
@@ -218,7 +209,7 @@ def test_an_agent_that_needs_its_operator_grants_nothing_without(world, tmp_path
     made.line.cut = False
     refused = made.desk.shown(card.shown(), "scanner")
     assert (refused.kind, "signed in" in refused.message.en) == (VerdictKind.FAULT, True)
-    sign_in(made, world)
+    signed_in(made)
     assert made.desk.shown(card.shown(), "scanner").kind is VerdictKind.GRANTED
 
 
@@ -250,7 +241,7 @@ def test_every_reason_has_words():
 
 def test_a_tag_offline_needs_the_id(away, world):
     """The desk asks; without the word nothing is recorded, with it the record says so and by whom."""
-    operator = sign_in(away, world)
+    operator = signed_in(away)
     card = card_known(away, world, Form.TAG)
     assert away.desk.shown(card.token, "reader").kind is VerdictKind.ASK
     assert away.desk.confirm("reader", id_checked=False) is None
@@ -340,7 +331,7 @@ def test_records_that_are_not_taken_wait(away, world):
 def test_records_are_uploaded_once(away, world):
     """Back online, the server judges every record again: a chip, a tag, a phone and a refusal are in its log."""
     chip, phone, tag = world.card("gold", Form.CHIP), card_known(away, world), card_known(away, world, Form.TAG)
-    sign_in(away, world)
+    signed_in(away)
     away.desk.tapped(tap(chip_of(chip)), "reader")
     away.desk.shown(phone.shown(), "scanner")
     assert away.desk.shown(phone.shown(), "scanner").reason == "offline-limit"
@@ -420,7 +411,6 @@ def refreshed_from(documents, counter, published, world) -> bool:
 
 def test_the_operator_stands_in_log_and_record(counter, world):
     """Signed in at the agent, the operator is named online and offline."""
-    from accounts.rights import Right
     from devices.desk import AgentCounter
 
     made = world.operator("li", {"gym": frozenset({Right.CHECK_IN})})

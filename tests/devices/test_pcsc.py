@@ -24,8 +24,9 @@ from devices.verdict import VerdictKind
 from tests.devices.builders import KNOWN, chip_of, token
 from tests.devices.builders import tap as direct_tap
 from tests.devices.emulators import NdefFile, Ntag424, PivCard, Type2Card, Type4Card
-from tests.devices.lab import READERS, present, until
+from tests.devices.lab import READERS, present
 from tests.devices.test_transport import Garbage
+from tests.waiting import until
 from verifier.records.tags import TagRecord
 
 MASTERS = TagMasters(bytes(range(16)), bytes(range(16, 32)))

@@ -20,9 +20,10 @@ from devices.verdict import VerdictKind
 from edge.clock import SystemClock
 from edge.settings import load_settings
 from tests.devices.emulators import PivCard
-from tests.devices.lab import READERS, present, until
+from tests.devices.lab import READERS, present
 from tests.devices.test_pcsc import on
 from tests.issuer.builders import resident_id
+from tests.waiting import until
 from web.app import create_application
 
 ROOT = Path(__file__).parents[2]

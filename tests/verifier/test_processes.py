@@ -13,6 +13,7 @@ import pytest
 
 from accounts.rights import Right
 from tests.verifier.machine import ROOT, Machine, identifier
+from tests.waiting import until
 
 pytestmark = pytest.mark.slow
 
@@ -148,6 +149,11 @@ def test_a_machine_that_crashes_in_mid_load_keeps_what_it_granted(machine, devic
     assert (again["id"], again["outcome"], again["replayed"]) == (entry, "granted", True)
 
 
+def until_more_than(told: int, granted: dict) -> None:
+    """Wait until more was granted than so much: the load is under way."""
+    until(lambda: len(granted) > told)
+
+
 def load_while(machine, device, cards, *, harm, times):
     """Hand out from eight clients while `harm` is done; return card and entry of every answer that said granted."""
     granted, over = {}, Event()
@@ -168,7 +174,7 @@ def load_while(machine, device, cards, *, harm, times):
         clients = [pool.submit(client, number) for number in range(8)]
         try:
             for _ in range(times):
-                time.sleep(0.4)
+                until_more_than(len(granted), granted)
                 harm()
             time.sleep(0.4)
         finally:

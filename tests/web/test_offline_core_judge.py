@@ -17,6 +17,7 @@ from devices.verdict import VerdictKind
 from keys.signer import FileSigner
 from tests.cards.builders import chip_proof
 from tests.devices.builders import counter as built_counter
+from tests.devices.builders import signed_in
 from tests.verifier.world import Signers, World, identifier
 from tests.web.offlinecore import millis, serve_world
 from verifier.rules.entitlement import Wish, findings
@@ -392,9 +393,15 @@ def test_a_proof_is_used_once_here(kept, world):
 
 
 @pytest.fixture
-def agent(world, tmp_path, monkeypatch):
-    """The agent's desk at the same point."""
-    return built_counter(world, tmp_path / "agent", monkeypatch)
+def agent_at(world, tmp_path, monkeypatch):
+    """Make the agent's desk at a point, an operator signed in there."""
+
+    def made(point: str):
+        agent = built_counter(world, tmp_path / "agent", monkeypatch, point=point)
+        signed_in(agent)
+        return agent
+
+    return made
 
 
 ASKED = {
@@ -411,31 +418,34 @@ SERVICES += ["airport-dom-departure", "school-place"]
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_page_and_agent_say_the_same(agent, kept, world, service):
-    """Granted, refused or ask for the ID, with the same reason, for services with and without limits."""
+def test_page_and_agent_say_the_same(agent_at, kept, world, service):
+    """Granted, refused or ask for the ID, with the same reason, for services with and without limits.
+
+    An agent serves the holder alone: a service for children is refused by both.
+    """
     cards = {name: world.card(tier, form) for name, (tier, form, _) in ASKED.items()}
     fetched(kept, world)
+    point = next(place.code for place in world.programme.points.values() if service in place.services)
+    agent = agent_at(point)
     assert agent.documents.refresh(agent.server, world.clock.now())
     agent.line.cut = True
     agent.desk.service = service
-    point = next(place.code for place in world.programme.points.values() if service in place.services)
-    who = "holder" if Beneficiary.HOLDER in world.programme.services[service].beneficiaries else "child"
     now = world.clock.now()
     for name, card in cards.items():
         text = card.shown(now + ASKED[name][2])
         said = agent.desk.shown(text, name)
-        judged = kept.judge(now, text=text, service=service, point=point, beneficiary=who)
+        judged = kept.judge(now, text=text, service=service, point=point, beneficiary="holder")
         if said.kind is VerdictKind.ASK:
             assert judged["needs"] == ["id_check"]
             said = agent.desk.confirm(name, id_checked=True)
-            judged = kept.judge(now, text=text, service=service, point=point, beneficiary=who, idChecked=True)
+            judged = kept.judge(now, text=text, service=service, point=point, beneficiary="holder", idChecked=True)
         assert (said.kind.value, said.reason) == (judged["outcome"], judged["reason"]), name
         if judged["outcome"] == "denied":
             continue
         again = [use_of(judged, now - 3 * HOUR, service=service, point=point, proof="another")]
         text, id_checked = card.shown(now), card.signer is None
         judged = kept.judge(
-            now, text=text, service=service, point=point, beneficiary=who, uses=again, idChecked=id_checked
+            now, text=text, service=service, point=point, beneficiary="holder", uses=again, idChecked=id_checked
         )
         said = agent.desk.shown(text, name)
         said = agent.desk.confirm(name, id_checked=True) if id_checked else said

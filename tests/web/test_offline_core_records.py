@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from accounts.rights import Right
 from cards.claims import Form
 from cards.offline_record import FIRST_PREV, OfflineRecord, parse_record, record_digest, verify_record
 from cards.parts import Presentation
@@ -159,6 +160,8 @@ def test_values_refused_here_are_those_that_python_refuses(core):
 def test_the_server_takes_a_chain_judged_and_signed_here(core, world):
     """Fetched, judged, recorded with the signed time, uploaded: applied as told, no gap, no doubt about the clock."""
     device = world.device("gym")
+    operator = world.operator("wang", {"gym": frozenset({Right.CHECK_IN})}).id
+    device.sign_in("wang")
     kept = core.device("recorder", Signers.root.kid)
     cards = [world.card("gold"), world.card("silver", Form.TAG), world.card("gold")]
     serve_world(kept, world)
@@ -180,6 +183,7 @@ def test_the_server_takes_a_chain_judged_and_signed_here(core, world):
             "reason": judged["reason"],
             "serverTime": kept.state(now)["serverTime"],
             "idChecked": checked,
+            "operator": operator,
         }
         (made,) = core.each(SIGNED, [{"fields": fields, "jwk": private_jwk(device.signer)}])
         texts.append(made["text"])

@@ -18,6 +18,15 @@ export function element(tag, attributes = {}, ...children) {
   return made;
 }
 
+// A part of a list that opens in place. `opened`: the keys of the open ones, kept while the list is drawn anew. The tap notes
+// it: the event `toggle` comes later, and a list drawn anew in between would close what the holder has just opened.
+export function folded({ key, opened, ...attributes }, head, body) {
+  const made = element("details", { ...attributes, open: opened.has(key) },
+    element("summary", { onclick: () => (made.open ? opened.delete(key) : opened.add(key)) }, ...head),
+    element("div", { class: "stack" }, ...body));
+  return made;
+}
+
 export function icon(name, kind = "icon", box = "0 0 24 24") {
   const drawn = document.createElementNS(SVG, "svg");
   drawn.setAttribute("class", kind);

@@ -1,7 +1,7 @@
 // What the card gives: per benefit what is left and from when anew, what to bring, what to do, whom to call.
 // The last answer is kept, so that it can be read without a network; it says how old it is.
 
-import { byId, config, element, icon } from "../page.js";
+import { byId, config, element, folded, icon } from "../page.js";
 import { dateOf, lastDayOf, timeOf } from "../times.js";
 import { currentLanguage, onLanguage, said, word } from "../words.js";
 
@@ -80,19 +80,16 @@ function benefits(told, open, book) {
 function benefit(number, name, services, open, book) {
   const quotas = [...new Map(services.flatMap((service) => service.quotas ?? []).map((quota) => [quota.limit, quota])).values()];
   const single = quotas.length === 1 && services.every((service) => service.quotas?.length);
-  const made = element("details", { class: "panel benefit", id: `benefit-${number}`, open: open.has(number) },
-    element("summary", {},
-      element("span", { class: "head" },
-        element("span", { class: "grow" },
-          element("strong", {}, name),
-          element("span", { class: "second small" }, listed(services.map((service) => said(service.name))))),
-        mark(services, quotas, single)),
-      quotas.map((quota) => meter(quota, single)),
-      choiceNote(services)),
-    element("div", { class: "stack" }, ways(services),
-      services.some((service) => service.booking) ? element("button", { class: "button main", type: "button", onclick: () => book(number) }, word("wallet.book-this")) : null));
-  made.addEventListener("toggle", () => (made.open ? open.add(number) : open.delete(number)));
-  return made;
+  const head = element("span", { class: "head" },
+    element("span", { class: "grow" },
+      element("strong", {}, name),
+      element("span", { class: "second small" }, listed(services.map((service) => said(service.name))))),
+    mark(services, quotas, single));
+  const booked = services.some((service) => service.booking);
+  return folded({ key: number, opened: open, class: "panel benefit", id: `benefit-${number}` }, [head, ...quotas.map((quota) => meter(quota, single)), choiceNote(services)], [
+    ways(services),
+    booked ? element("button", { class: "button main", type: "button", onclick: () => book(number) }, word("wallet.book-this")) : "",
+  ]);
 }
 
 // At the right of a benefit: what is left, that it is not open yet, or that it is not limited.

@@ -2,7 +2,7 @@
 // it is said above the list.
 
 import { Unconfirmed } from "../calls.js";
-import { byId, element, icon } from "../page.js";
+import { byId, element, folded, icon } from "../page.js";
 import { onLanguage, said, word } from "../words.js";
 import { Intents } from "./intents.js";
 
@@ -153,11 +153,8 @@ export function door({ code, name, about, open, sign = "calendar" }) {
 
 // One of the holder's own: name, when, state; opens in place, and stays so while the list is drawn anew.
 export function own({ id, name, when, state, kind, opened }, ...parts) {
-  const made = element("details", { class: "panel benefit own", "data-one": id, open: opened.has(id) },
-    element("summary", {}, element("span", { class: "head" },
-      element("span", { class: "grow" }, element("strong", {}, name), element("span", { class: "second small" }, when)),
-      element("span", { class: `pill ${kind}` }, state))),
-    element("div", { class: "stack" }, ...parts));
-  made.addEventListener("toggle", () => (made.open ? opened.add(id) : opened.delete(id)));
-  return made;
+  const head = element("span", { class: "head" },
+    element("span", { class: "grow" }, element("strong", {}, name), element("span", { class: "second small" }, when)),
+    element("span", { class: `pill ${kind}` }, state));
+  return folded({ key: id, opened, class: "panel benefit own", "data-one": id }, [head], parts);
 }

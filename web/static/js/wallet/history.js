@@ -1,6 +1,6 @@
 // The holder's own history, page by page. Each entry shows its receipt: where it stands in the public log, and the proof.
 
-import { byId, element, icon } from "../page.js";
+import { byId, element, folded, icon } from "../page.js";
 import { dateOf, timeOf } from "../times.js";
 import { has, onLanguage, said, word } from "../words.js";
 
@@ -57,17 +57,14 @@ export class HistoryView {
   }
 
   entry(entry) {
-    const made = element("details", { class: "panel benefit entry", "data-entry": entry.id, open: this.open.has(entry.id) },
-      element("summary", {}, element("span", { class: "head" },
-        element("span", { class: "grow" },
-          element("strong", {}, said(entry.service_name)),
-          element("span", { class: "second small" }, `${timeOf(entry.at)} · ${said(entry.point_name)}`)),
-        mark(entry))),
-      element("div", { class: "stack" },
-        element("dl", { class: "facts" }, facts(entry).flatMap(([name, text]) => [element("dt", {}, name), element("dd", {}, text)])),
-        this.receipt(entry)));
-    made.addEventListener("toggle", () => (made.open ? this.open.add(entry.id) : this.open.delete(entry.id)));
-    return made;
+    const head = element("span", { class: "head" },
+      element("span", { class: "grow" },
+        element("strong", {}, said(entry.service_name)),
+        element("span", { class: "second small" }, `${timeOf(entry.at)} · ${said(entry.point_name)}`)),
+      mark(entry));
+    const told = facts(entry).flatMap(([name, text]) => [element("dt", {}, name), element("dd", {}, text)]);
+    return folded({ key: entry.id, opened: this.open, class: "panel benefit entry", "data-entry": entry.id }, [head],
+      [element("dl", { class: "facts" }, told), this.receipt(entry)]);
   }
 
   receipt(entry) {
