@@ -110,6 +110,27 @@ def test_a_delayed_arrival_is_moved_and_shown_with_both_times(lounge, site, tele
     expect(row).to_contain_text("现预计 23:50")
 
 
+def test_a_delay_recorded_while_the_passenger_stands_there_keeps_the_look(lounge, site, telephone):
+    """The look stays on the screen with both times, opens no later, and the same tap lets the passenger in."""
+    flyer = Flyer(site)
+    flyer.book(telephone, hours=3)
+    page = lounge.page
+    lounge.paste(flyer.shown)
+    look = page.locator("[data-view=look]")
+    expect(look.locator(".journey")).to_contain_text("起飞前报到")
+    page.click("#look-delay")
+    page.fill("#delay-at", "23:50")
+    page.click("#delay-form [type=submit]")
+    expect(page.locator("#delay")).not_to_be_visible()
+    expect(look.locator(".journey")).to_contain_text("现预计 23:50")
+    expect(look.locator(".people")).to_contain_text("林晓雯")
+    expect(page.locator("#arrived")).to_have_value("1")
+    with page.expect_request("**/v1/check-ins") as sent:
+        page.click("#look-confirm")
+    assert sent.value.post_data_json["look"]
+    assert lounge.outcome() == ("granted", "")
+
+
 def test_a_missed_booking_is_marked_in_the_list(lounge, site, telephone):
     """Its window is over: nobody waits for them."""
     flyer = Flyer(site)

@@ -10,7 +10,7 @@ pytestmark = pytest.mark.browser
 
 
 def test_a_tablet_that_needs_its_operator_asks_for_the_sign_in(opened, site):
-    """A confirmed look ends in the sign-in, in words; signed in, the operator stands there."""
+    """A confirmed look ends in the sign-in, in words; signed in, the same card is let in."""
     operators = site.office.accounts.operators
     if not any(operator.code == "2003" for operator in operators.list()):
         rights = {EVERYWHERE: frozenset({Right.CHECK_IN})}
@@ -26,3 +26,4 @@ def test_a_tablet_that_needs_its_operator_asks_for_the_sign_in(opened, site):
     tablet.page.fill("#operator-pin", "493817")
     tablet.page.press("#operator-pin", "Enter")
     expect(tablet.page.locator("#operator")).to_contain_text("何工")
+    assert tablet.present(card) == ("granted", "")

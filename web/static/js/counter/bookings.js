@@ -180,7 +180,7 @@ export class Bookings {
       if (answer.outcome === "denied") throw Object.assign(new Error(answer.reason), { document: answer });
       byId("delay").close();
       if (byId("bookings").open) await this.refresh();
-      else this.desk.changed(said(answer.message));
+      else this.desk.looking.moved(answer.booking, said(answer.message));
     } catch (error) {
       if (!(error instanceof Unconfirmed)) asked.operation = randomId();
       byId("delay-fault").textContent = sentence(error);

@@ -351,7 +351,7 @@ export class Desk {
     }
     if (name === "device-revoked") return [{ id: "enrol-again", label: word("enrol.again"), main: true, act: this.onRevoked }];
     if (name === "operator-signed-out" || name === "operator-needed") {
-      const act = () => { this.idle(); this.onSignIn(); };
+      const act = () => { this.next(); this.onSignIn(); }; // the same card is shown again, at once
       return [{ id: "sign-in-again", label: word("operator.do"), main: true, act }];
     }
     return [back];

@@ -74,9 +74,24 @@ export class Looking {
     scrollTo(0, 0);
   }
 
+  // A booking of the look on the screen has another time now: the look stands, and shows it.
+  moved(booking, message) {
+    const { desk, shown } = this;
+    if (!desk.look || desk.look !== shown?.look) {
+      desk.changed(message); // its two minutes ended meanwhile
+      return;
+    }
+    const { kind, look, seen, wish } = shown;
+    const held = (seen.bookings ?? []).map((one) => (one.id === booking.id ? booking : one));
+    this.show(kind, look, { ...seen, bookings: held, booking: seen.booking.id === booking.id ? booking : seen.booking }, wish, booking);
+    desk.announce(message);
+    desk.refreshToday();
+  }
+
   // A screen of this look: `chosen` is the booking that a confirming tap would use.
   show(kind, look, seen, wish, chosen = seen.booking) {
     const { desk } = this;
+    this.shown = { kind, look, seen, wish };
     const service = desk.services.find(seen.code);
     const mustCheck = Boolean(look.needs?.includes("id_check"));
     const shown = showView("look");
