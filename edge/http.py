@@ -156,6 +156,8 @@ class Frame(flask.Flask):
     clock: Clock
     max_body: int
     https: bool
+    draw: Callable[[Problem], flask.Response] | None = None
+    """What draws a page of a problem for whoever asks with a browser; without it everybody gets the document."""
 
     def process_response(self, response: flask.Response) -> flask.Response:
         """Complete the answer's headers and write the access line."""
@@ -183,6 +185,11 @@ def create_frame(name: str, *, clock: Clock, max_body: int = 65536, https: bool 
     frame.register_error_handler(HTTPException, _on_http_exception)
     frame.register_error_handler(Exception, _on_unknown)
     return frame
+
+
+def draw_problems(app: flask.Flask, draw: Callable[[Problem], flask.Response]) -> None:
+    """Let `draw` make the page of a problem for whoever asks with a browser outside the API (`asks_for_page`)."""
+    cast("Frame", app).draw = draw
 
 
 def current_request() -> FrameRequest:
@@ -262,6 +269,10 @@ def problem_response(problem: Problem) -> flask.Response:
     response = flask.Response(
         msgspec.json.encode(problem.document(instance)), problem.status, content_type="application/problem+json"
     )
+    return _with_headers(response, problem)
+
+
+def _with_headers(response: flask.Response, problem: Problem) -> flask.Response:
     if problem.retry_after is not None:
         response.headers["Retry-After"] = str(max(0, problem.retry_after))
     if problem.status == 401:  # RFC 9110 §15.5.2 asks for a challenge
@@ -306,8 +317,18 @@ def _invalid_field(text: str) -> Problem:
     return Problem("invalid-field", extra={"fields": [field]})
 
 
+def asks_for_page() -> bool:
+    """Tell whether the request comes from a browser that would show what it gets: outside the API, HTML before JSON."""
+    asked = current_request()
+    kinds = ("application/problem+json", "application/json", "text/html")
+    return not asked.path.startswith(API) and asked.accept_mimetypes.best_match(kinds) == "text/html"
+
+
 def _on_problem(problem: Problem) -> flask.Response:
-    return problem_response(problem)
+    draw = cast("Frame", current_app).draw
+    if draw is None or not asks_for_page():
+        return problem_response(problem)
+    return _with_headers(draw(problem), problem)
 
 
 def _on_http_exception(error: HTTPException) -> AnyResponse:
@@ -318,12 +339,12 @@ def _on_http_exception(error: HTTPException) -> AnyResponse:
     headers: dict[str, str] = {}
     if isinstance(error, MethodNotAllowed) and error.valid_methods:
         headers["Allow"] = ", ".join(sorted(error.valid_methods))
-    return problem_response(Problem(code, headers=headers))
+    return _on_problem(Problem(code, headers=headers))
 
 
 def _on_unknown(error: Exception) -> flask.Response:
     _errors.error("unexpected exception", exc_info=error, extra={"fields": {"request": request_id()}})
-    return problem_response(Problem("internal"))
+    return _on_problem(Problem("internal"))
 
 
 def _complete_headers(response: flask.Response, name: str, *, secure: bool) -> None:

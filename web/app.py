@@ -16,13 +16,14 @@ from edge.backupnote import backup_figures
 from edge.clock import Clock, SystemClock
 from edge.database import answer_outages
 from edge.health import Health, health_blueprint
-from edge.http import create_frame
+from edge.http import create_frame, draw_problems
 from edge.limits import FORWARDING, Limiter
 from edge.openapi import openapi_blueprint
 from edge.settings import Settings
 from edge.sharing import open_shared
 from edge.workreport import WorkPlace, complaint, work_figures
 from verifier.trust.published import pinned_root, root_file
+from web.home import HomePages
 from web.pages import pages_blueprint
 from web.staff.account import account_pages
 from web.staff.administering import administrator_pages
@@ -75,6 +76,9 @@ def create_application(settings: Settings, clock: Clock | None = None) -> Flask:
     )
     app.register_blueprint(openapi_blueprint(title=TITLE, version=VERSION))
     app.register_blueprint(pages_blueprint(settings))
+    home = HomePages(settings)
+    app.register_blueprint(home.blueprint())
+    draw_problems(app, home.draw)
     app.register_blueprint(sign_in_pages(staff))
     app.register_blueprint(account_pages(staff))
     app.register_blueprint(administrator_pages(staff))

@@ -29,7 +29,7 @@ _SCRIPT_KIND: Final = "text/javascript; charset=utf-8"
 _FOLDER: Final = Path(__file__).parent
 _STATIC: Final = _FOLDER / "static"
 # What only the auditor's pages need stays out: nobody reads the log without a server.
-_LEFT_OUT: Final = ("audit", "chart.js", "kurkle-color", "licences", "sw.js", "home.js")
+_LEFT_OUT: Final = ("audit", "chart.js", "kurkle-color", "licences", "sw.js", "home")
 _KEPT_KINDS: Final = frozenset({".css", ".js", ".mjs", ".svg", ".png", ".wasm"})
 _BRAND, _PAPER = "#14535b", "#f7f4ee"
 _ICONS: Final = (("192", "any"), ("512", "any"), ("512", "maskable"))

@@ -44,7 +44,6 @@ def pages_blueprint(settings: Settings) -> Blueprint:
     programme = load_programme(settings.programme)
     wording = load_wording()
     shared = shared_config(settings, programme)
-    home = shared | {"scope": both(programme.scope or programme.name), "intake": both(programme.intake or Text("", ""))}
     _add_files(found, wording)
     checking = for_check(settings, programme)
     add_apps(found, settings, wording, shared | checking)
@@ -54,9 +53,6 @@ def pages_blueprint(settings: Settings) -> Blueprint:
         "check": ("/check", lambda: shared | checking),
     }
     served = served_apps(settings)
-    doors = [*served, *(["audit"] if settings.serves("audit") and settings.serves("verifier") else [])]
-    doors += ["apply", "office"] if settings.serves("office") and settings.serves("issuer") else []
-    found.add_url_rule("/", "home", lambda: render_page("home", wording, home, served=doors))
     for name in served:
         path, config = pages[name]
         found.add_url_rule(path, name, _view(name, wording, config()))

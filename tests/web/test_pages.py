@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from cards.programme.load import load_programme
 from edge.clock import SystemClock
-from edge.http import PAGE_POLICY, create_frame
+from edge.http import PAGE_POLICY, create_frame, draw_problems
 from edge.settings import load_settings
+from web.home import PUBLIC, STAFF, HomePages
 from web.pages import LANGUAGE_COOKIE, pages_blueprint
 
 WEB = Path(__file__).parents[2] / "web"
@@ -18,7 +20,11 @@ WEB = Path(__file__).parents[2] / "web"
 def client(**environ: str):
     """Return a client of the pages alone, under settings given without their prefix."""
     app = create_frame("web", clock=SystemClock())
-    app.register_blueprint(pages_blueprint(load_settings({f"YUNJU_{name}": value for name, value in environ.items()})))
+    settings = load_settings({f"YUNJU_{name}": value for name, value in environ.items()})
+    app.register_blueprint(pages_blueprint(settings))
+    home = HomePages(settings)
+    app.register_blueprint(home.blueprint())
+    draw_problems(app, home.draw)
     return app.test_client()
 
 
@@ -123,3 +129,91 @@ def test_pages_that_are_not_the_same_for_everybody_are_not_packed():
     asked = {"Accept-Encoding": "gzip"}
     assert "Content-Encoding" not in client().get("/", headers=asked).headers
     assert client().get("/counter", headers=asked).headers["Content-Encoding"] == "gzip"
+
+
+BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8"}
+
+
+@pytest.mark.parametrize(
+    ("language", "said", "way"), [("zh", "没有这个页面", "回首页"), ("en", "no such page", "first page")]
+)
+def test_a_wrong_address_is_a_page_where_a_browser_asks(language, said, way):
+    """In both languages, with the status, the address as it was typed, a number to report and the ways on."""
+    response = client().get(f"/walet<b>?lang={language}", headers=BROWSER)
+    text = response.get_data(as_text=True)
+    assert (response.status_code, response.mimetype) == (404, "text/html")
+    assert response.headers["Content-Security-Policy"] == PAGE_POLICY
+    assert said in text
+    assert way in text
+    assert "404 · /walet&lt;b&gt; ·" in text
+    assert response.headers["X-Request-Id"] in text
+    assert "35912660" in text
+    assert 'href="/wallet"' in text
+
+
+@pytest.mark.parametrize(
+    "accept", [None, "*/*", "application/json", "application/json, text/html;q=0.9", "q=;,;;", "image/png"]
+)
+def test_callers_keep_the_problem_document(accept):
+    """Whoever does not ask for a page first gets what programs read."""
+    response = client().get("/no-such-page", headers={} if accept is None else {"Accept": accept})
+    assert (response.status_code, response.mimetype) == (404, "application/problem+json")
+    assert response.json["code"] == "not-found"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"), [("POST", "/", 405), ("GET", "/static/x.exe", 404), ("GET", "/v1/x", 404)]
+)
+def test_other_faults_are_told_to_a_browser_too_but_never_in_place_of_the_api(method, path, status):
+    """A method that a page does not take keeps its `Allow`; an address of the API answers everybody alike."""
+    response = client().open(path, method=method, headers=BROWSER)
+    assert response.status_code == status
+    assert response.mimetype == ("application/problem+json" if path.startswith("/v1/") else "text/html")
+    assert "GET" in response.headers.get("Allow", "GET")
+
+
+def test_a_fault_of_ours_is_a_page_with_its_number():
+    """What nobody expected is told to a person as what it is, without anything of its cause."""
+    app = create_frame("web", clock=SystemClock())
+    home = HomePages(load_settings({}))
+    app.register_blueprint(home.blueprint())
+    draw_problems(app, home.draw)
+    app.add_url_rule("/broken", "broken", lambda: 1 / 0)
+    response = app.test_client().get("/broken", headers=BROWSER)
+    assert response.status_code == 500
+    assert "暂时打不开" in response.get_data(as_text=True)
+    assert "ZeroDivision" not in response.get_data(as_text=True)
+
+
+def test_the_first_page_says_what_the_card_is_and_how_to_get_one():
+    """Its tiers with their items, the grounds by number, both platforms, the telephone."""
+    text = client().get("/").get_data(as_text=True)
+    for said in ("第 1 至 13 项", "第 1 至 10 项", "第 1 至 7 项", "3 种卡共 38 项条件", "一事一议", "广东省政务服务网",
+                 "白云区政策兑现服务平台", 'href="tel:35912660"'):  # fmt: skip
+        assert said in text, said
+    english = client().get("/?lang=en")
+    assert "Items 1 to 13" in english.get_data(as_text=True)
+    assert "yunju_language=en" in english.headers["Set-Cookie"]
+
+
+def test_the_first_page_of_another_programme_speaks_of_that_one():
+    """Its name, tiers and telephone; no item or platform of Baiyun."""
+    example = next(path for path in (WEB.parent / "cards" / "programmes").glob("*.toml") if path.stem != "baiyun")
+    programme = load_programme(example)
+    text = client(PROGRAMME=str(example)).get("/?lang=en").get_data(as_text=True)
+    assert programme.name.en in text
+    assert f"tel:{programme.general_contact.number}" in text
+    assert "Baiyun" not in text
+    assert "35912660" not in text
+
+
+def test_each_role_whose_page_is_served_has_a_door_and_no_other():
+    """A door opens: where a surface is off, or a page is not there, the first page does not speak of it."""
+    doors = [entrance.path for entrance in (*PUBLIC, *STAFF)]
+    for served in ([], doors[::2], doors):
+        app = create_frame("web", clock=SystemClock())
+        app.register_blueprint(HomePages(load_settings({})).blueprint())
+        for path in served:
+            app.add_url_rule(path, path[1:], lambda: "")
+        text = app.test_client().get("/").get_data(as_text=True)
+        assert re.findall(r'class="door[^>]* href="(/\w+)"', text) == served
