@@ -15,13 +15,16 @@ from flask import Request, g, has_app_context
 from sqlalchemy.exc import OperationalError
 from werkzeug.wrappers import Response as BaseResponse
 
+from accounts.attempts import TooSoon
 from accounts.credentials import DEVICE_TOKEN, INTEGRATOR_TOKEN, PERSON_TOKEN, TOKEN_PATTERN, hash_token
 from accounts.devices import SEEN_EVERY, Device
 from accounts.integrators import Integrator
 from accounts.memory import ReplayWindow, RowMemory
 from accounts.operators import OperatorSession
+from accounts.people import Person, WrongCredentials
 from accounts.problems import OPERATOR_SIGNED_OUT
 from accounts.rights import Caller, Operator, needs_factor, rights_of_grants, without_factor
+from accounts.security import SecurityKind
 from accounts.sessions import NOTED_EVERY, Arrival, PersonSession
 from accounts.store import AccountStore
 from edge.clock import Clock
@@ -40,6 +43,9 @@ _DEVICE: Final = "yunju.device"
 _CALL: Final = "yunju.call"
 _SESSION: Final = "yunju.session"
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+SIGN_IN_FAILURES_A_SECOND: Final = 0.5
+SIGN_IN_FAILURES_AT_ONCE: Final = 30
+"""Wrong passwords of one place, over all names: what is beyond is told to wait, and hashed once at a time."""
 _log = logging.getLogger("yunju.accounts")
 
 
@@ -71,6 +77,7 @@ class Authenticator:
         self._departments = departments or {}
         self._seen = ReplayWindow()
         self._noted: dict[str, datetime] = {}
+        self._passwords = self.limiter.turns("sign-in", SIGN_IN_FAILURES_A_SECOND, SIGN_IN_FAILURES_AT_ONCE)
         self._devices: RowMemory[Device] = RowMemory(store.revision)
         self._integrators: RowMemory[Integrator] = RowMemory(store.revision)
         self._operators: RowMemory[OperatorSession] = RowMemory(store.revision)
@@ -97,6 +104,25 @@ class Authenticator:
     def source(self, request: Request) -> str:
         """Return the place that `request` comes from, for limits and back-off."""
         return client_key(request, self._proxies)
+
+    def check_password(self, request: Request, name: str, password: str, at: datetime) -> Person:
+        """Return the person of a name and password that `request` brings; WrongCredentials or TooSoon otherwise.
+
+        Beside the back-off of each name the place is counted, after it failed: the right password is taken there,
+        however many wrong ones came from it, but the slow hash of such a place runs once at a time.
+        """
+        place, store = self.source(request), self.store
+        with self._passwords.turn(place) as granted:
+            if not granted:
+                raise TooSoon(1)
+            try:
+                return store.people.check(name, password, source=place, at=at)
+            except WrongCredentials:
+                wait = self._passwords.failed(place)
+                if wait is None:
+                    raise
+                store.security.note(SecurityKind.SIGN_IN_LOCKED, at=at, place=place)
+                raise TooSoon(wait) from None
 
     def prove(
         self,

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from typing import Annotated, Final
 
 from flask import Blueprint, Response, g, request
 from msgspec import Meta, Struct
-from sqlalchemy.exc import OperationalError
 
 from accounts.attempts import TooSoon
 from accounts.authenticator import COOKIE, OPERATOR_HEADER, Authenticator
@@ -24,7 +22,6 @@ from accounts.sessions import SESSION_LIVES, OpenedPersonSession
 from edge.fields import invalid
 from edge.http import answer, read_body
 from edge.instants import rfc3339
-from edge.limits import RateLimit
 from edge.openapi import describe
 from edge.problems import Problem
 from keys.dpop import ProofKey
@@ -37,7 +34,8 @@ _Short = Annotated[str, Meta(min_length=1, max_length=100)]
 _Secret = Annotated[str, Meta(min_length=1, max_length=256)]
 _Coordinate = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{43}$(?!\n)")]
 
-# A second line behind the back-off of accounts/attempts.py: argon2 and signatures cost the processor.
+# A second line behind the back-off of accounts/attempts.py: argon2 and signatures cost the processor. Places are
+# counted for what failed there, after it failed; operators by the device, which proved its key.
 _RATE: Final = 0.5
 _BURST: Final = 30
 _REFUSED: Final = frozenset({401, 403})
@@ -137,19 +135,18 @@ def _note_refusal(authenticator: Authenticator, response: Response) -> Response:
         kind, who = SecurityKind.TOKEN_REFUSED, None
     else:  # told elsewhere (a wrong password, PIN or code), or nobody tried anything (a browser's first visit)
         return response
-    with suppress(OperationalError):  # a busy store must not turn a refusal into an outage
-        authenticator.store.security.note(
-            kind,
-            at=authenticator.clock.now(),
-            who=who,
-            place=authenticator.source(request),
-            detail={"route": request.url_rule.rule, "method": request.method},
-        )
+    authenticator.store.security.tell(
+        kind,
+        at=authenticator.clock.now(),
+        who=who,
+        place=authenticator.source(request),
+        detail={"route": request.url_rule.rule, "method": request.method},
+    )
     return response
 
 
 def _add_enrolment(found: Blueprint, authenticator: Authenticator, root: str | None) -> None:
-    limit = RateLimit(_RATE, _BURST, authenticator.clock)
+    limit = authenticator.limiter.fair("device-codes", _RATE, _BURST)
 
     @found.post("/v1/devices/enrolments")
     @describe(
@@ -161,8 +158,8 @@ def _add_enrolment(found: Blueprint, authenticator: Authenticator, root: str | N
         auth="none",
     )
     def enrol_device() -> Response:
-        limit.require(authenticator.source(request))
-        device, token = _enrol(authenticator, read_body(DeviceEnrolment))
+        with limit.judging(authenticator.source(request)):
+            device, token = _enrol(authenticator, read_body(DeviceEnrolment))
         at = rfc3339(authenticator.clock.now())
         rights = sorted(device.rights)
         made = EnrolledDevice(device.id, token, "DPoP", device.point, device.label, [*rights], at, root)
@@ -179,20 +176,26 @@ def _enrol(authenticator: Authenticator, asked: DeviceEnrolment) -> tuple[Device
     # The proof comes first: a code is not used up by somebody who cannot use the key.
     authenticator.prove(request, key, None, seen_as=thumbprint(jwk))
     store, at = authenticator.store, authenticator.clock.now()
+    # So does the code: it has 60 bits, and no guess of others at the same address keeps the right one out.
     try:
-        attempt = store.admit_enrolment(authenticator.source(request), at)
-        enrolled = store.devices.enrol(asked.code, jwk, at=at, label=asked.label)
-    except TooSoon as error:
-        raise Problem("too-many-requests", retry_after=error.seconds) from None
+        return store.devices.enrol(asked.code, jwk, at=at, label=asked.label)
     except CodeRefused:
-        store.security.note(SecurityKind.DEVICE_CODE_REFUSED, at=at, place=authenticator.source(request))
-        raise Problem(CODE_REFUSED.code) from None
-    store.attempt_succeeded(attempt, at)
-    return enrolled
+        raise _wrong_code(authenticator, at) from None
+
+
+def _wrong_code(authenticator: Authenticator, at: datetime) -> Problem:
+    """Count a wrong code at its place; return the problem to answer it with, which waits longer after many."""
+    store, place = authenticator.store, authenticator.source(request)
+    try:
+        store.count_wrong_code(place, at)
+    except TooSoon as error:
+        return Problem("too-many-requests", retry_after=error.seconds)
+    store.security.note(SecurityKind.DEVICE_CODE_REFUSED, at=at, place=place)
+    return Problem(CODE_REFUSED.code)
 
 
 def _add_operator_sessions(found: Blueprint, authenticator: Authenticator) -> None:
-    limit = RateLimit(_RATE, _BURST, authenticator.clock)
+    limit = authenticator.limiter.limit("operators", _RATE, _BURST)
 
     @found.post("/v1/operators/sessions")
     @describe(
@@ -243,8 +246,6 @@ def _operator_signed_in(opened: OpenedSession, device: Device) -> OperatorSigned
 
 
 def _add_sessions(found: Blueprint, authenticator: Authenticator) -> None:
-    limit = RateLimit(_RATE, _BURST, authenticator.clock)
-
     @found.post("/v1/sessions")
     @describe(
         summary="Sign a person in",
@@ -255,11 +256,9 @@ def _add_sessions(found: Blueprint, authenticator: Authenticator) -> None:
         auth="none",
     )
     def sign_in() -> Response:
-        source = authenticator.source(request)
-        limit.require(source)
         asked, at = read_body(SignIn), authenticator.clock.now()
         try:
-            person = authenticator.store.people.check(asked.name, asked.password, source=source, at=at)
+            person = authenticator.check_password(request, asked.name, asked.password, at)
             factor = _second_step(authenticator, person, asked.code, at)
         except TooSoon as error:
             raise Problem("too-many-requests", retry_after=error.seconds) from None

@@ -66,16 +66,17 @@ class AccountStore:
         with self._database.read() as connection:
             return journal.newest(connection, limit)
 
-    def admit_enrolment(self, source: str, at: datetime) -> Attempt:
-        """Count an enrolment from `source` as failed before it is tried; TooSoon after several failures from there."""
-        attempt = Attempt.of("enrolment", "", source)
+    def count_wrong_code(self, source: str, at: datetime) -> None:
+        """Count a wrong device code of `source`, after it failed; TooSoon after several from there.
+
+        A right code is never counted and never refused: it has 60 bits, so that no number of guesses finds it.
+        """
         try:
             with self._database.write() as connection:
-                attempts.admit(connection, attempt, at, attempts.ENROLMENT)
+                attempts.admit(connection, Attempt.of("enrolment", "", source), at, attempts.ENROLMENT)
         except TooSoon:
             self.security.note(SecurityKind.DEVICE_CODE_LOCKED, at=at, place=source)
             raise
-        return attempt
 
     def admit_factor(self, person: Person, source: str, at: datetime) -> Attempt:
         """Count a second step as failed before it is tried; TooSoon after several failures from there."""

@@ -113,6 +113,44 @@ class FairLimit:
         self._proven.require(key)
 
 
+class Turns:
+    """Gives a place that failed beyond its limit one turn at a time in this process; every other place goes at once.
+
+    So junk takes no more than one thread's time for what costs the processor (a slow hash), and whoever types the
+    right thing behind the same address still gets a turn.
+    """
+
+    def __init__(self, failures: RateLimit, clock: Clock, *, most_places: int = 10_000) -> None:
+        """`failures` counts by place; remembers the `most_places` that failed beyond it last."""
+        self._failures, self._clock = failures, clock
+        self._most_places = most_places
+        self._crowded: OrderedDict[str, float] = OrderedDict()
+        self._busy = Lock()
+
+    @contextmanager
+    def turn(self, place: str) -> Iterator[bool]:
+        """Work within; False where the place failed too often and another such place has the turn."""
+        crowded = self._crowded.get(place, 0.0) > self._clock.now().timestamp()
+        if crowded and not self._busy.acquire(blocking=False):
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            if crowded:
+                self._busy.release()
+
+    def failed(self, place: str) -> int | None:
+        """Count a failure at a place: None within its limit, else the seconds until it may fail again."""
+        wait = self._failures.take(place)
+        if wait is not None:
+            self._crowded[place] = self._clock.now().timestamp() + wait
+            self._crowded.move_to_end(place)
+            while len(self._crowded) > self._most_places:
+                self._crowded.popitem(last=False)
+        return wait
+
+
 class Limiter:
     """Makes the limits of a service, each under a name of its own, counted together where there is where."""
 
@@ -127,6 +165,10 @@ class Limiter:
     def fair(self, name: str, rate: float, burst: int) -> FairLimit:
         """Return a limit by key or card, and as much again by place for failures."""
         return FairLimit(self.limit(f"{name}/by-key", rate, burst), self.limit(f"{name}/failed", rate, burst))
+
+    def turns(self, name: str, rate: float, burst: int) -> Turns:
+        """Return turns for work that costs: a place may fail `burst` times at once, then `rate` a second."""
+        return Turns(self.limit(f"{name}/failed", rate, burst), self.clock)
 
     def first(self, key: str, until: datetime) -> bool:
         """Remember what may come once, until an instant, for all workers; tell whether this is the first time.

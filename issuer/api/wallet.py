@@ -5,8 +5,8 @@ strangers.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Final, Literal
@@ -19,6 +19,7 @@ from flask import request
 from sqlalchemy.exc import SQLAlchemyError
 
 from accounts.attempts import TooSoon
+from accounts.security import SecurityKind, SecurityLog
 from cards.claims import Form
 from edge.clock import Clock
 from edge.fields import invalid
@@ -44,6 +45,7 @@ from issuer.enrolment.phone import (
 )
 from issuer.issuing.issuing import IssuedCard
 from issuer.publishing.publish import LISTS_LIVE, ensure_pool, publish
+from issuer.register.codes import normal_code
 from issuer.register.errors import RefusedError
 from issuer.register.issuer import Issuer
 from keys.dpop import ClockOff
@@ -165,11 +167,13 @@ class CardStanding(msgspec.Struct):
 class PhoneCalls:
     """What the views share: the office, the limits and the proof of a call."""
 
-    def __init__(self, issuer: Issuer, limiter: Limiter, trusted_proxies: Iterable[Network]) -> None:
+    def __init__(
+        self, issuer: Issuer, limiter: Limiter, trusted_proxies: Iterable[Network], security: SecurityLog | None = None
+    ) -> None:
         # A publication that fails after a change must not turn the answer into an error: the views publish themselves.
         self.issuer = issuer.quiet()
         self._loud = issuer
-        self._proxies = tuple(trusted_proxies)
+        self._proxies, self._security = tuple(trusted_proxies), security
         self.limit = limiter.fair("issuer-wallet", rate=0.2, burst=20)
 
     @property
@@ -182,15 +186,34 @@ class PhoneCalls:
         return self.limit.judging(self.place)
 
     def wrong_code(self, asked: Recovery, at: datetime) -> Problem:
-        """Count a wrong code; return the problem to answer it with, which waits longer and longer after many."""
+        """Count and tell a wrong code; return the problem to answer it with: a wait, longer and longer after many."""
+        card, wait = ("card", normal_code(asked.number)), 0
         try:
             self.limit.failed(self.place)
             count_wrong_code(self.issuer, asked, at)
         except TooSoon as error:
-            return self.too_many_tries(error.seconds)
+            wait = error.seconds
         except Problem as problem:
-            return self.too_many_tries(problem.retry_after or 1)
-        return Problem(RECOVERY_REFUSED.code)
+            wait = problem.retry_after or 1
+        self.tell(SecurityKind.RECOVERY_LOCKED if wait else SecurityKind.RECOVERY_REFUSED, at, card)
+        return self.too_many_tries(wait) if wait else Problem(RECOVERY_REFUSED.code)
+
+    @contextmanager
+    def telling_enrolments(self, at: datetime) -> Iterator[None]:
+        """Tell of a code that was refused, or of its place that has to wait."""
+        try:
+            yield
+        except Problem as problem:
+            if problem.code == ENROLMENT_REFUSED.code:
+                self.tell(SecurityKind.ENROLMENT_REFUSED, at)
+            elif problem.code == "too-many-requests":
+                self.tell(SecurityKind.ENROLMENT_LOCKED, at)
+            raise
+
+    def tell(self, kind: SecurityKind, at: datetime, who: tuple[str, str] | None = None) -> None:
+        """Write what failed at this place into the security log."""
+        if self._security is not None:
+            self._security.tell(kind, at=at, who=who, place=self.place)
 
     def too_many_tries(self, wait: int) -> Problem:
         """Return the problem for wrong codes beyond what a place may try, with whom to call."""
@@ -251,10 +274,18 @@ def _other(card: IssuedCard) -> OtherCard:
 
 
 def blueprint(
-    issuer: Issuer, clock: Clock, limiter: Limiter | None = None, *, trusted_proxies: Iterable[Network] = ()
+    issuer: Issuer,
+    clock: Clock,
+    limiter: Limiter | None = None,
+    *,
+    security: SecurityLog | None = None,
+    trusted_proxies: Iterable[Network] = (),
 ) -> flask.Blueprint:
-    """Return the wallet's calls that the issuer serves; `limiter`: what all workers count together."""
-    calls = PhoneCalls(issuer, limiter or Limiter(clock), trusted_proxies)
+    """Return the wallet's calls that the issuer serves.
+
+    `limiter`: what all workers count together; `security`: where wrong codes are told.
+    """
+    calls = PhoneCalls(issuer, limiter or Limiter(clock), trusted_proxies, security)
     made = flask.Blueprint("issuer_wallet", __name__, url_prefix="/v1/wallet")
     for route in _ROUTES:
         made.add_url_rule(f"/{route.path}", route.path, _view(route, calls), methods=["POST"])
@@ -298,7 +329,7 @@ def _enrol(calls: PhoneCalls) -> object:
         key = key_from_jwk(body.jwk)
     except BadKey as error:
         raise invalid("$.jwk", str(error)) from None
-    with calls.judging():
+    with calls.telling_enrolments(at), calls.judging():
         proof = calls.proof(key, None, at)
         if not is_open_code(calls.issuer, body.code):
             raise Problem(ENROLMENT_REFUSED.code)

@@ -93,7 +93,7 @@ def test_one_key_is_one_live_device(store):
 
 def test_guesses_at_once_are_all_counted(store):
     """The first row of a place is made by one and waited for by the others; ENROLMENT.free are tried."""
-    outcomes = at_once(lambda _: store.admit_enrolment("203.0.113.9", NOON), ENROLMENT.free + 4)
+    outcomes = at_once(lambda _: store.count_wrong_code("203.0.113.9", NOON), ENROLMENT.free + 4)
     assert sum(isinstance(outcome, TooSoon) for outcome in outcomes) == 4
 
 

@@ -11,6 +11,7 @@ from accounts.credentials import WeakSecret, hash_password, matches
 from accounts.http import COOKIE
 from accounts.people import NameTaken, UnknownPerson
 from accounts.rights import Right, Role
+from accounts.security import SecurityKind
 from tests.accounts.builders import ADMIN, BASE, NOON, PASSWORD, Ground, code_of, opened
 
 
@@ -121,6 +122,15 @@ def test_many_addresses_guessing_at_one_name_meet_a_ceiling(ground):
     ground.clock.advance(SIGN_IN.memory)
     for _ in range(2):
         assert ground.sign_in(password="wrong password", address="192.0.2.3").status_code == 401
+
+
+def test_wrong_passwords_from_an_address_stop_nobody_behind_it(ground):
+    """Whoever tries made-up names is told to wait; a person who never signed in there gets in from the same address."""
+    ground.person()
+    tried = [ground.sign_in(f"nobody-{number}").status_code for number in range(34)]
+    assert (tried[:30], set(tried[30:])) == ([401] * 30, {429})
+    assert ground.sign_in().status_code == 201
+    assert SecurityKind.SIGN_IN_LOCKED in {event.kind for event in ground.store.security.page(100)}
 
 
 def test_names_that_do_not_exist_are_locked_alike(ground):

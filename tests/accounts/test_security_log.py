@@ -114,3 +114,20 @@ def test_one_pin_tried_at_every_operator_is_slowed_at_that_device(ground):
     assert other.sign_operator_in("0028").status_code == 201
     ground.clock.advance(timedelta(seconds=30))
     assert device.sign_operator_in("0028").status_code == 201
+
+
+def test_every_kind_is_shown_in_the_figures_from_the_start():
+    """A rule that watches for a kind finds it at nought, before the first attack."""
+    told = exposition().decode()
+    assert {kind for kind in SecurityKind if f'yunju_security_events_total{{kind="{kind}"}}' not in told} == set()
+
+
+def test_a_busy_store_turns_no_refusal_into_an_outage(ground, monkeypatch, caplog):
+    """The event is counted, and that it was not written stands in the log."""
+
+    def busy(*_, **__):
+        raise sa.exc.OperationalError("INSERT", {}, sqlite3.OperationalError("database is locked"))
+
+    monkeypatch.setattr(ground.store.security, "note", busy)
+    assert ground.bearer("yp_" + "A" * 43).status_code == 401
+    assert "counted and not written" in caplog.text

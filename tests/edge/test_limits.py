@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.clock import FixedClock
-from edge.limits import Forwarding, RateLimit, client_key
+from edge.limits import Forwarding, Limiter, RateLimit, Turns, client_key
 from edge.problems import Problem
 from tests.edge.builders import NOON
 
@@ -130,3 +130,31 @@ def test_a_proxy_that_nobody_named_is_told_once(caplog, monkeypatch):
         assert key_of("192.0.2.1", "203.0.113.9", PROXIES) == "192.0.2.1"
     assert "YUNJU_TRUSTED_PROXIES" in noticed.complaint()
     assert caplog.text.count("YUNJU_TRUSTED_PROXIES") == 1
+
+
+def test_a_place_that_failed_too_often_has_one_turn_at_a_time():
+    """Junk is worked on by one thread of a process; other places, and the next after it, go at once."""
+    clock = FixedClock(NOON)
+    turns = Limiter(clock).turns("slow", rate=0.5, burst=2)
+    assert [turns.failed("crowd") for _ in range(3)] == [None, None, 2]
+    with turns.turn("crowd") as first, turns.turn("crowd") as second, turns.turn("other") as third:
+        assert (first, second, third) == (True, False, True)
+    with turns.turn("crowd") as next_one:
+        assert next_one
+    clock.advance(timedelta(seconds=3))
+    with turns.turn("crowd") as one, turns.turn("crowd") as another:
+        assert one
+        assert another
+
+
+def test_turns_remember_a_bounded_number_of_places():
+    """Forgotten places go at once again: in the client's favour."""
+    clock = FixedClock(NOON)
+    turns = Turns(RateLimit(0.1, 1, clock), clock, most_places=2)
+    for place in ("a", "a", "b", "b", "c", "c"):
+        turns.failed(place)
+    with turns.turn("a") as first, turns.turn("a") as second:
+        assert first
+        assert second
+    with turns.turn("c") as first, turns.turn("c") as second:
+        assert (first, second) == (True, False)

@@ -3,6 +3,7 @@
 import json
 import random
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
@@ -10,6 +11,8 @@ import pytest
 import sqlalchemy as sa
 
 from accounts.attempts import SIGN_IN
+from accounts.security import SecurityKind
+from accounts.store import AccountStore
 from cards import numbers
 from cards.claims import CARD, Form, parse
 from cards.presentation import read
@@ -662,6 +665,31 @@ def test_guessing_from_one_place_is_slowed_down(office):
     assert int(answers[20].headers["Retry-After"]) >= 1
     office.clock.advance(timedelta(minutes=5))
     assert phone.enrol(office.code(), LAST4).status_code == 201
+
+
+def test_wrong_codes_of_phones_are_told_in_the_security_log(office, tmp_path):
+    """Enrolment, block and unblock: refused, then told to wait; by card and place, neither of them in clear."""
+    accounts = AccountStore.open(f"sqlite:///{tmp_path}/accounts.db", b"s" * 32)
+    office.app = create_frame("test", clock=office.clock)
+    office.app.register_blueprint(blueprint(office.desk, office.clock, security=accounts.security))
+    phone, stranger = office.enrolled(), office.phone()
+    for _ in range(21):
+        stranger.enrol(WRONG, LAST4)
+    for path in ("block", "unblock"):
+        for number in range(SIGN_IN.free + 1):
+            recover(phone, path, place=f"192.0.2.{len(path)}", recovery_code=f"{WRONG[:-1]}{number}")
+    found = accounts.security.page(100)
+    counted = Counter(event.kind for event in found)
+    assert counted == {
+        SecurityKind.ENROLMENT_REFUSED: 20,
+        SecurityKind.ENROLMENT_LOCKED: 1,
+        SecurityKind.RECOVERY_REFUSED: 2 * SIGN_IN.free,
+        SecurityKind.RECOVERY_LOCKED: 2,
+    }
+    about = accounts.security.subject("card", phone.number)
+    assert {event.subject for event in found} == {about, None}
+    assert None not in {event.place for event in found}
+    accounts.close()
 
 
 def test_guessing_a_code_costs_no_write(office):

@@ -8,6 +8,7 @@ import pytest
 
 from accounts.memory import ReplayWindow
 from accounts.rights import Right
+from accounts.security import SecurityKind
 from cards.claims import Form
 from cards.status import Status
 from tests.verifier.booking import CLERK, Phone, flight
@@ -239,6 +240,19 @@ def test_an_unknown_code_is_not_found_and_nothing_is_logged(world, registry):
     code = f"{body}{98 - int(body) * 100 % 97:02d}"
     response = registry.check_in(code, SERVICE)
     assert (response.status_code, response.json["code"], world.log()) == (422, "card-unknown", [])
+
+
+def test_guessed_codes_are_told_in_the_security_log(world, registry):
+    """Each code that nobody has, by the device that showed it; a right code and junk that is no code are not told."""
+    log = world.accounts.security
+    for number in range(3):
+        head = f"71{number:016d}"
+        world_code = f"{head}{98 - int(head) * 100 % 97:02d}"
+        assert registry.check_in(world_code, SERVICE).json["code"] == "card-unknown"
+    registry.check_in("7100", SERVICE)
+    found = log.page(100)
+    assert [event.kind for event in found] == [SecurityKind.DELEGATION_REFUSED] * 3
+    assert {event.subject for event in found} == {log.subject("device", registry.id)}
 
 
 def test_a_clerk_with_printed_card_and_letter_is_represented_too(world, registry):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -26,6 +26,9 @@ from verifier.rules.delegations import CODE_MOST, Delegation, read_code
 from verifier.rules.matters import WrongMatter, opening
 from verifier.service import Authenticate, Verifier
 
+Guessed = Callable[[datetime], None]
+"""Is told that a delegation code was shown that was never given out, and when."""
+
 
 @dataclass(frozen=True, slots=True)
 class Shown:
@@ -40,10 +43,11 @@ class Shown:
 class Asking:
     """Reads requests for one verifier."""
 
-    def __init__(self, verifier: Verifier, authenticate: Authenticate) -> None:
-        """Ask `authenticate` for the caller of each request."""
+    def __init__(self, verifier: Verifier, authenticate: Authenticate, guessed: Guessed | None = None) -> None:
+        """Ask `authenticate` for the caller of each request; tell `guessed` of each delegation code that nobody has."""
         self._verifier = verifier
         self.authenticate = authenticate
+        self._guessed = guessed
 
     def check_in(self, request: Request, body: CheckInRequest, at: datetime) -> Intent:
         """Return the check-in that a request asks for.
@@ -138,14 +142,17 @@ class Asking:
         """Step 1 for a counter: a presentation, a counting tag's link, or a delegation's code that name the card."""
         code = read_code(text) if len(text) <= CODE_MOST else None
         if code is not None:
-            return self._delegated(self._verifier.store.delegations.by_code(code), at)
+            found = self._verifier.store.delegations.by_code(code)
+            if found is None and self._guessed is not None:
+                self._guessed(at)
+            return self._delegated(found, at)
         message = read_link(text) if LINK in text else None
         if message is None:
             return Shown(self.presentation(text))
-        found = self._verifier.store.tags.find(message)
-        if found is None:
+        read_tag = self._verifier.store.tags.find(message)
+        if read_tag is None:
             raise Problem("card-unknown", "no tag that was personalised for this verifier wrote this link")
-        token, tag = found
+        token, tag = read_tag
         return Shown(self.presentation(token), tag=tag)
 
     def verified(

@@ -58,7 +58,7 @@ class ConflictQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
 def add_offline(found: Blueprint, verifier: Verifier, asking: Asking, authenticate: Authenticator) -> None:
     """Add what devices and supervisors do with offline records, and the signed time."""
     desk = OfflineService(verifier, authenticate.store)
-    limit = RateLimit(UPLOADS_A_SECOND, UPLOADS_AT_ONCE, authenticate.clock)
+    limit = authenticate.limiter.limit("uploads", UPLOADS_A_SECOND, UPLOADS_AT_ONCE)
     _add_time(found, verifier, authenticate)
     _add_upload(found, verifier, desk, asking, limit)
     _add_held(found, desk, asking)
@@ -66,7 +66,7 @@ def add_offline(found: Blueprint, verifier: Verifier, asking: Asking, authentica
 
 
 def _add_time(found: Blueprint, verifier: Verifier, authenticate: Authenticator) -> None:
-    limit = RateLimit(UPLOADS_A_SECOND, UPLOADS_AT_ONCE, authenticate.clock)
+    limit = authenticate.limiter.limit("time", UPLOADS_A_SECOND, UPLOADS_AT_ONCE)
 
     @found.get("/v1/time")
     @describe(

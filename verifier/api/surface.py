@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from datetime import datetime
+from functools import partial
 
-from flask import Blueprint
+from flask import Blueprint, request
 from prometheus_client.core import GaugeMetricFamily, Metric
 from sqlalchemy.exc import OperationalError
 
 from accounts.http import Authenticator
+from accounts.security import SecurityKind
 from audit.tree.gauges import log_figures
 from edge.clock import Clock
 from ledger.values import LedgerError
@@ -48,7 +51,7 @@ EARLY_A_SECOND, EARLY_AT_ONCE = 0.2, 30
 def blueprint(verifier: Verifier, authenticate: Authenticator) -> Blueprint:
     """Return the verifier's calls."""
     found = Blueprint("verifier", __name__)
-    asking = Asking(verifier, authenticate)
+    asking = Asking(verifier, authenticate, partial(_tell_guess, authenticate))
     made = authenticate.limiter
     public = made.fair("public", PUBLIC_A_SECOND, PUBLIC_AT_ONCE)
     writes = made.limit("writes", WRITES_A_SECOND, WRITES_AT_ONCE)
@@ -82,6 +85,14 @@ def blueprint(verifier: Verifier, authenticate: Authenticator) -> Blueprint:
         own = made.limit("own-proofs", LOOKS_A_SECOND, LOOKS_AT_ONCE)
         add_wallet_proofs(found, verifier, verifier.log, wallet.holder, own)
     return found
+
+
+def _tell_guess(authenticate: Authenticator, at: datetime) -> None:
+    """Write a delegation code that nobody has into the security log: by the device that showed it, and its place."""
+    who = ("device", authenticate(request).id)
+    authenticate.store.security.tell(
+        SecurityKind.DELEGATION_REFUSED, at=at, who=who, place=authenticate.source(request)
+    )
 
 
 def readiness(verifier: Verifier, clock: Clock) -> Mapping[str, Callable[[], str | None]]:

@@ -9,7 +9,6 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
 from cards.programme.types import Text
-from edge.clock import Clock
 from edge.http import request_instant
 from edge.problems import Problem
 from edge.settings import Settings
@@ -30,10 +29,10 @@ from web.staff.forms import StaffForm, refuse
 from web.staff.frame import StaffFrame
 
 
-def apply_pages(staff: StaffFrame, issuer: Issuer, settings: Settings, clock: Clock) -> Blueprint:
+def apply_pages(staff: StaffFrame, issuer: Issuer, settings: Settings) -> Blueprint:
     """Return the public pages for applicants."""
     found = staff.blueprint("apply")
-    pages = ApplyPages(staff, issuer, settings, clock)
+    pages = ApplyPages(staff, issuer, settings)
     found.register_error_handler(Problem, lambda error: pages.page("fault", error.status, said=f"apply.{error.code}"))
     found.register_error_handler(HTTPException, lambda error: pages.page("fault", error.code, said="apply.fault"))
     _check(found, pages)
@@ -106,9 +105,9 @@ def _status(found: Blueprint, pages: ApplyPages) -> None:
             return _status_page(pages, held)
         if not form.validate_on_submit():
             return pages.page("open", 422 if form.errors else 200, form=form)
-        pages.limit_guesses()
         known = service.opened(pages.issuer, form.receipt.data or "", form.code.data or "")
         if known is None:
+            pages.limit_guesses()
             refuse(form.receipt, "apply.no-such")
             return pages.page("open", 403, form=form)
         session.clear()

@@ -6,8 +6,7 @@ from typing import Final
 
 from flask import Response, request, session
 
-from edge.clock import Clock
-from edge.limits import RateLimit, client_key
+from edge.limits import client_key
 from edge.settings import Settings
 from issuer.applications import records
 from issuer.applications.records import Application
@@ -28,16 +27,17 @@ CHANGING: Final = frozenset({State.DRAFT, State.SUPPLEMENT})
 class ApplyPages:
     """What the views share: the frame, the issuer, and a limit on guesses."""
 
-    def __init__(self, staff: StaffFrame, issuer: Issuer, settings: Settings, clock: Clock) -> None:
+    def __init__(self, staff: StaffFrame, issuer: Issuer, settings: Settings) -> None:
         self.staff = staff
         self.issuer = issuer
         self._proxies = settings.trusted_proxies
-        self._guesses = RateLimit(rate=0.1, burst=10, clock=clock)
-        self._begins = RateLimit(rate=0.05, burst=20, clock=clock)
-        self._uploads = RateLimit(rate=1, burst=60, clock=clock)
+        made = staff.authenticate.limiter
+        self._guesses = made.limit("apply-guesses", rate=0.1, burst=10)
+        self._begins = made.limit("apply-begins", rate=0.05, burst=20)
+        self._uploads = made.limit("apply-uploads", rate=1, burst=60)
 
     def limit_guesses(self) -> None:
-        """Slow down whoever tries receipt numbers from one place (problem too-many-requests)."""
+        """Count a wrong receipt or code at its place, after it failed (problem too-many-requests beyond the limit)."""
         self._guesses.require(client_key(request, self._proxies))
 
     def limit_begins(self) -> None:

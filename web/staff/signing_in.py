@@ -97,10 +97,9 @@ def sign_in_pages(staff: StaffFrame) -> Blueprint:
 
 
 def _tried(staff: StaffFrame, form: SignInForm) -> ResponseReturnValue:
-    store, at = staff.authenticate.store, request_instant()
-    source = staff.authenticate.source(request)
+    name, password = form.name.data or "", form.password.data or ""
     try:
-        person = store.people.check(form.name.data or "", form.password.data or "", source=source, at=at)
+        person = staff.authenticate.check_password(request, name, password, request_instant())
     except TooSoon as error:
         return staff.page("staff/sign-in", 429, form=form, said=Said("sign-in.later", seconds=error.seconds))
     except WrongCredentials:
@@ -198,11 +197,10 @@ def _again(staff: StaffFrame, who: Caller) -> ResponseReturnValue:
 
 
 def _again_by_password(staff: StaffFrame, person: Person) -> ResponseReturnValue:
-    store, at, form = staff.authenticate.store, request_instant(), PasswordForm()
-    said = None
+    form, said = PasswordForm(), None
     if request.method == "POST" and form.validate():
         try:
-            store.people.check(person.name, form.password.data or "", source=staff.authenticate.source(request), at=at)
+            staff.authenticate.check_password(request, person.name, form.password.data or "", request_instant())
             return confirm(staff, request.args.get("next"), factor=False)
         except TooSoon as error:
             said = Said("sign-in.later", seconds=error.seconds)

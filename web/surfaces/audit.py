@@ -28,7 +28,7 @@ def add_audit(app: Flask, settings: Settings, verifier: Verifier, staff: StaffFr
         Asking(verifier, staff.authenticate),
         database,
         settings.secret(),
-        clock=staff.authenticate.clock,
+        limiter=staff.authenticate.limiter,
         folders=[settings.log, *([settings.log_archive] if settings.log_archive else [])],
         name_of=name_of,
         thresholds=read_thresholds(settings.audit_rules, verifier.programme),

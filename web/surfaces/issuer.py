@@ -31,11 +31,14 @@ def add_issuer(app: Flask, settings: Settings, staff: StaffFrame, clock: Clock) 
     issuer, authenticate = open_issuer(settings), staff.authenticate
     Repeating(publishing(issuer, clock), clock).once()
     proxies = settings.trusted_proxies
-    app.register_blueprint(wallet_blueprint(issuer, clock, authenticate.limiter, trusted_proxies=proxies))
+    told = authenticate.store.security
+    app.register_blueprint(
+        wallet_blueprint(issuer, clock, authenticate.limiter, security=told, trusted_proxies=proxies)
+    )
     app.register_blueprint(server_blueprint(issuer, authenticate))
     app.register_blueprint(photo_blueprint(issuer, authenticate))
     if settings.serves("office"):
-        app.register_blueprint(apply_pages(staff, issuer, settings, clock))
+        app.register_blueprint(apply_pages(staff, issuer, settings))
         app.register_blueprint(office_pages(staff, issuer))
     return Register(
         card_by_number=partial(token_of_number, issuer),

@@ -15,10 +15,9 @@ from audit.figures.thresholds import Thresholds
 from audit.figures.usage import UsageFigures
 from audit.tree.place import State
 from audit.tree.proofs import LogReader
-from edge.clock import Clock
 from edge.database import Database
 from edge.http import request_instant
-from edge.limits import RateLimit
+from edge.limits import Limiter
 from edge.problems import Problem
 from keys.keyset import Purpose
 from keys.notes import NoteKey, OpenedCheckpoint, ecdsa_key, open_checkpoint
@@ -49,7 +48,7 @@ class Reviewing:
         database: Database,
         secret: bytes,
         *,
-        clock: Clock,
+        limiter: Limiter,
         folders: Sequence[Path],
         name_of: NameOf | None = None,
         thresholds: Thresholds | None = None,
@@ -63,7 +62,7 @@ class Reviewing:
         self.zone = verifier.programme.zone
         self.usage = UsageFigures(database, log, self.zone, self._leaf)
         self.reviews = ReviewStore(database, secret)
-        self.name_of, self.name_limit = name_of, RateLimit(NAMES_A_SECOND, NAMES_AT_ONCE, clock)
+        self.name_of, self.name_limit = name_of, limiter.limit("names", NAMES_A_SECOND, NAMES_AT_ONCE)
         self.odds = Searcher(log, self.folders, self.zone, thresholds or Thresholds())
 
     def auditor(self, point: str | None = None) -> Caller:
