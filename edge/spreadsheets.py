@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 _STARTS: Final = frozenset("=+-@\t\r\n＝＋－＠")
 """What begins a formula, in half and in full width: Excel for East Asia reads both alike."""
 _BLANK: Final = " \u3000\u00a0"
+_CHANGED: Final = re.compile(
+    r"\s*(?:0[0-9]+|[0-9]{16,}|[0-9]+\.[0-9]*0|[0-9]+\.?[0-9]*[eE][+-]?[0-9]+|[0-9]{1,2}[-/][0-9]{1,2})\s*", re.ASCII
+)
+"""What is read as a number or a day and comes back as another text: 007, 17 digits, 2026.10, 1e-000001, 3-12."""
 
 
 def harmless(text: str) -> str:
-    """Return a cell that no spreadsheet takes for a formula: what begins like one is marked as text."""
-    return f"'{text}" if text.lstrip(_BLANK)[:1] in _STARTS and text.strip() else text
+    """Return a cell that no spreadsheet takes for a formula or changes: what it would is marked as text."""
+    formula = text.lstrip(_BLANK)[:1] in _STARTS and bool(text.strip())
+    return f"'{text}" if formula or _CHANGED.fullmatch(text) else text

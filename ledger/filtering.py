@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import Meta
 
 _CODE = r"^[a-z0-9][a-z0-9-]{0,63}$(?!\n)"
 Code = Annotated[str, Meta(pattern=_CODE, description="A code of the programme.")]
-Pseudonym = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{43}$(?!\n)", description="Of this holder's name in the log.")]
+Pseudonym = Annotated[
+    str, Meta(pattern=r"^(holder:)?[A-Za-z0-9_-]{43}$(?!\n)", description="Of this holder's name in the log.")
+]
 Mark = Annotated[
     str,
     Meta(
@@ -21,6 +23,25 @@ Mark = Annotated[
 Beneficiaries = Literal["holder", "spouse", "dependent-child", "child", "employer"]
 _Device = Annotated[str, Meta(min_length=1, max_length=64, description="By this device or integrator.")]
 _Operator = Annotated[str, Meta(min_length=1, max_length=64, description="By this operator.")]
+
+NAMED_CELLS: Final = {
+    "id": "entry:", "target": "entry:", "holder": "holder:", "device": "device:", "operator": "operator:",
+    "programme": "programme:",
+}  # fmt: skip
+"""What stands before a name in a table for spreadsheets: `1e-000001` alone is a number there, `-x` a formula.
+
+Whoever asks for an entry or filters by holder, device or operator may write the name either way.
+"""
+
+
+def cell_of(field: str, name: str) -> str:
+    """Return a name as it stands in a table: no spreadsheet takes it for a number, a date or a formula."""
+    return f"{NAMED_CELLS[field]}{name}"
+
+
+def name_in(field: str, text: str) -> str:
+    """Return the name that a cell of a table holds; a name that stands alone is returned as it is."""
+    return text.removeprefix(NAMED_CELLS[field])
 
 
 class EntryFilter(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -49,7 +70,7 @@ class EntryFilter(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     def named(self) -> dict[str, Any]:
         """Return what is asked for, by name, the mark among it."""
         asked = ((name, getattr(self, name)) for name in NAMES)
-        return {name: want for name, want in asked if want is not None}
+        return {name: name_in(name, want) if name in NAMED_CELLS else want for name, want in asked if want is not None}
 
     def fields(self) -> dict[str, Any]:
         """Return what is asked of an entry's fields, by the name of each; the mark is apart."""

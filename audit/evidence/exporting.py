@@ -21,7 +21,7 @@ from audit.tree.tiles import WIDTH, TileSource, Tree
 from edge.spreadsheets import harmless
 from keys.merkle import Nodes, inclusion_proof, span_hash
 from keys.notes import OpenedCheckpoint
-from ledger.filtering import EntryFilter
+from ledger.filtering import NAMED_CELLS, EntryFilter, cell_of
 from ledger.leaf import leaf_hash
 from ledger.millis import from_millis, to_millis
 
@@ -144,7 +144,7 @@ def csv_text(log: Exported, wanted: LogFilter, zone: tzinfo) -> Iterator[tuple[i
     held.write("\ufeff")
     writer.writerow(COLUMNS)
     for count, row in enumerate(_rows(log, wanted, zone), 1):
-        writer.writerow([_harmless(value) for value in row])
+        writer.writerow([harmless(value) if isinstance(value, str) else value for value in row])
         if held.tell() > _HELD:
             yield count, held.getvalue()
             held.seek(0)
@@ -161,9 +161,11 @@ def write_csv(log: Exported, wanted: LogFilter, out: IO[str], zone: tzinfo) -> i
 
 
 def write_xlsx(log: Exported, wanted: LogFilter, path: Path, zone: tzinfo) -> int:
-    """Write a workbook, a new sheet when one is full; return the number of entries."""
-    rows = ([_harmless(value) for value in row] for row in _rows(log, wanted, zone))
-    return write_workbook(path, COLUMNS, rows, ROWS_A_SHEET)
+    """Write a workbook, a new sheet when one is full; return the number of entries.
+
+    Its cells say themselves that they are text, so that no text needs a mark.
+    """
+    return write_workbook(path, COLUMNS, _rows(log, wanted, zone), ROWS_A_SHEET)
 
 
 def _rows(log: Exported, wanted: LogFilter, zone: tzinfo) -> Iterator[list[object]]:
@@ -180,12 +182,9 @@ def _cell(name: str, value: Any, zone: tzinfo) -> object:  # noqa: ANN401 - a le
         return ", ".join(value or ())
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return "" if value is None else value
-
-
-def _harmless(value: object) -> object:
-    """Keep a spreadsheet from taking text for a formula."""
-    return harmless(value) if isinstance(value, str) else value
+    if value is None:
+        return ""
+    return cell_of(name, value) if name in NAMED_CELLS else value
 
 
 def _line(value: dict[str, object]) -> bytes:

@@ -17,6 +17,7 @@ from audit.evidence.checkexport import check_export, open_head, read_head
 from audit.evidence.exporting import COLUMNS, Exported, LogFilter, json_lines, write_csv, write_lines, write_xlsx
 from audit.evidence.workbook import write_workbook
 from keys.notes import open_checkpoint
+from ledger.filtering import name_in
 from tests.audit.builders import START_MS, LogWorld, a_published_log
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -56,7 +57,7 @@ def test_a_choice_has_all_that_is_asked_for_and_nothing_else(world, wanted, name
     leaves = [json.loads(data) for leaves in world.feed.partitions.values() for data in leaves]
     expected = {leaf["id"] for leaf in leaves if all(leaf.get(key) == want for key, want in wanted.asked().items())}
     found = rows(world, wanted)
-    assert {row["id"] for row in found} == expected
+    assert {row["id"] for row in found} == {f"entry:{entry}" for entry in expected}
     assert {row[name] for row in found} == {value}
 
 
@@ -75,7 +76,7 @@ EVIL = ["=1+1", "=cmd|' /C calc'!A0", '=HYPERLINK("http://x.example","a")', "+86
 
 
 def test_a_spreadsheet_takes_no_text_for_a_formula(tmp_path):
-    """A reference that begins like one stays text, in both forms; what is harmless stays as it was."""
+    """A reference that begins like one is marked in a CSV; a workbook's cells are text by themselves, unmarked."""
     world = LogWorld(tmp_path)
     for reference in EVIL:
         world.feed.append(1, START_MS, reference=reference)
@@ -86,10 +87,34 @@ def test_a_spreadsheet_takes_no_text_for_a_formula(tmp_path):
     assert write_xlsx(exported(world), LogFilter(), path, SHANGHAI) == len(EVIL)
     sheet = load_workbook(path).active
     column = list(sheet["P"])[1:]
-    assert [cell.value for cell in column] == safe
+    assert [cell.value for cell in column] == EVIL
     assert {cell.data_type for cell in column} == {"s"}
     with zipfile.ZipFile(path) as book:
         assert b"<f>" not in book.read("xl/worksheets/sheet1.xml")
+
+
+NUMBER_OR_FORMULA = re.compile(r"[-+=@]|[0-9.]+([eE][-+]?[0-9]+)?$")
+
+
+def test_names_in_a_table_are_no_numbers_and_lead_back_to_the_log(tmp_path):
+    """`1e-000001` is 0.1 to a spreadsheet and `-x` a formula: in both forms names carry what they are, unquoted."""
+    world = LogWorld(tmp_path)
+    for partition in (0x0E, 0x1E, 0x9E):
+        world.feed.append(
+            partition, START_MS, holder="-" + "a" * 42, device="2e5", operator="00123456789", programme="2026.10"
+        )
+    world.run()
+    path = tmp_path / "log.xlsx"
+    assert write_xlsx(exported(world), LogFilter(), path, SHANGHAI) == 3
+    heads, *lines = ([cell.value for cell in row] for row in load_workbook(path).active.rows)
+    for row in [*rows(world), *(dict(zip(heads, line, strict=True)) for line in lines)]:
+        told = {name: row[name] for name in ("id", "holder", "device", "operator", "programme")}
+        assert not any(NUMBER_OR_FORMULA.match(value) or value.startswith("'") for value in told.values()), told
+        assert told["programme"] == "programme:2026.10"
+        assert name_in("id", told["id"]) in {"0e-000001", "1e-000001", "9e-000001"}
+        for name in ("holder", "device", "operator"):
+            assert len(rows(world, LogFilter(**{name: told[name]}))) == 3
+        assert len(rows(world, LogFilter(holder=told["holder"][:-1] + "b"))) == 0
 
 
 @pytest.mark.parametrize("text", ["<&>\"'", "  spaces  ", "line\nline", "\x0b\x1f", "\ufffe", "\U0001f600", ""])

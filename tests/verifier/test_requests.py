@@ -320,7 +320,7 @@ def test_guidance_is_for_the_child_and_tells_the_stage_of_schooling(world):
 
 def test_the_subscriber_list_is_for_the_department_with_names_and_is_logged(world, phone):
     """Who stands in a year, with recipient and address, as JSON and CSV; withdrawn ones left out; formulas disarmed."""
-    paper(phone)
+    first = paper(phone)
     world.clock.advance(timedelta(seconds=2))
     other, third = Phone(world, world.card("silver")), Phone(world, world.card("silver"))
     world.clock.advance(timedelta(seconds=2))
@@ -338,6 +338,7 @@ def test_the_subscriber_list_is_for_the_department_with_names_and_is_logged(worl
     lines = sheet.get_data(as_text=True).splitlines()
     assert lines[0].lstrip("\ufeff") == "request,opened_at,holder_ref,channel,recipient,address,phone"
     assert any("'=HYPERLINK(1)" in line for line in lines)
+    assert any(line.startswith(f"entry:{first['id']},") and ",holder:" in line for line in lines)
     assert office(world, "media", CLERK).call("GET", path).json["code"] == "not-permitted"
     assert media.call("GET", path.replace("2026", "2025")).get_data(as_text=True).count("\n") == 1
     assert media.call("GET", path.replace("2026", "2026-10")).json["code"] == "invalid-field"

@@ -23,6 +23,7 @@ from edge.limits import FairLimit
 from edge.openapi import describe
 from edge.problems import Problem
 from edge.spreadsheets import harmless
+from ledger.filtering import cell_of, name_in
 from ledger.values import EntryPage, Query
 from verifier.api.asking import Asking
 from verifier.api.bookings import by_number
@@ -259,7 +260,7 @@ class StaffRequests:
     def take_back(self, entry: str, body: TakeBack, at: datetime) -> Response:
         """Close a request as refused or withdrawn."""
         caller = self._asking.authenticate(request)
-        matter = self._verifier.matters.find(entry)
+        matter = self._verifier.matters.find(name_in("id", entry))
         if (
             matter is None
             or matter.point != place_of(matter.department)
@@ -362,8 +363,9 @@ def _file(service: Service, asked: SubscribersQuery, views: tuple[RequestView, .
     table.writerow((*COLUMNS, *fields))
     for view in views:
         details = {} if view.details is None else view.details
-        told = (view.holder_ref or "", view.channel or "")
-        table.writerow((view.id, view.opened_at, *told, *(harmless(str(details.get(code, ""))) for code in fields)))
+        ref = "" if view.holder_ref is None else cell_of("holder", view.holder_ref)
+        told = (cell_of("id", view.id), view.opened_at, ref, view.channel or "")
+        table.writerow((*told, *(harmless(str(details.get(code, ""))) for code in fields)))
     named = f"attachment; filename={asked.service}-{asked.period}.csv"
     body = "\ufeff" + written.getvalue()
     return Response(body, 200, {"Content-Disposition": named}, content_type="text/csv; charset=utf-8")

@@ -36,7 +36,7 @@ from keys.files import StoreError
 from keys.merkle import ProofError
 from keys.notes import Checkpoint, Cosigner, NoteError, NoteKey, OpenedCheckpoint, open_checkpoint
 from keys.store import KeyStore
-from ledger.filtering import NAMES
+from ledger.filtering import NAMES, name_in
 from ledger.leaf import LeafError, leaf_hash
 from ledger.millis import to_millis
 from ledger.values import LedgerError
@@ -174,7 +174,7 @@ def prove(settings: Settings, entry: str, leaf: Path | None) -> None:
     """Print the proof that ENTRY is in the log, as C2SP tlog-proof."""
     with _refusals():
         log = log_reader(settings, read_programme(settings.programme).issuer)
-        proof = log.prove(entry)
+        proof = log.prove(name_in("id", entry))
         if leaf is not None:
             leaf.write_bytes(log.leaf(proof.index))
     click.echo(proof.encode(), nl=False)

@@ -15,7 +15,7 @@ from edge.http import answer, read_query, request_instant
 from edge.instants import rfc3339
 from edge.openapi import describe
 from edge.problems import Problem
-from ledger.filtering import EntryFilter
+from ledger.filtering import EntryFilter, name_in
 from ledger.leaf import fields_of
 from ledger.values import Entry, Query
 from verifier.api.asking import Asking
@@ -69,7 +69,7 @@ def add_log(found: Blueprint, verifier: Verifier, asking: Asking) -> None:
         query = _query(asked, _readable(caller, asked.point))
         with ledger_problems():
             page = verifier.ledger.entries(query)
-        record_reading(verifier, caller, "log", asked, at, holder=asked.holder)
+        record_reading(verifier, caller, "log", asked, at, holder=query.holder)
         return answer(LogPage(tuple(_entry(entry) for entry in page.entries), page.next, rfc3339(at)))
 
     @found.get("/v1/log/entries/<entry_id>")
@@ -82,6 +82,7 @@ def add_log(found: Blueprint, verifier: Verifier, asking: Asking) -> None:
     def log_entry(entry_id: str) -> Response:
         caller = asking.authenticate(request)
         readable = _readable(caller, None)
+        entry_id = name_in("id", entry_id)
         with ledger_problems():
             entry = verifier.ledger.entry(entry_id)
         if entry is None or (readable is not None and entry.leaf.point not in readable):

@@ -122,7 +122,7 @@ def add_exports(found: Blueprint, reviewing: Reviewing) -> None:
             opened = reviewing.opened(reviewing.state())
             wanted = _wanted(asked, reviewing)
         give_back = _SEATS.take()
-        reviewing.record(caller, "export", asked, asked.holder)
+        reviewing.record(caller, "export", asked, wanted.holder)
         name = f"yunju-log-{opened.checkpoint.size}.{asked.format}"
         headers = {"Content-Disposition": f'attachment; filename="{name}"'}
         lines = run_apart(job_of(asked.format, reviewing.folders, opened, reviewing.zone, wanted))

@@ -21,6 +21,7 @@ from edge.limits import Limiter
 from edge.problems import Problem
 from keys.keyset import Purpose
 from keys.notes import NoteKey, OpenedCheckpoint, ecdsa_key, open_checkpoint
+from ledger.filtering import name_in
 from ledger.leaf import Leaf
 from ledger.values import Entry
 from verifier.api.asking import Asking
@@ -78,7 +79,7 @@ class Reviewing:
         """
         caller = self._asking.authenticate(request)
         with ledger_problems():
-            entry = self.verifier.ledger.entry(entry_id)
+            entry = self.verifier.ledger.entry(name_in("id", entry_id))
         caller.require(Right.AUDIT, EVERYWHERE if entry is None else entry.leaf.point)
         if entry is None:
             raise Problem("not-found")
@@ -116,5 +117,5 @@ class Reviewing:
 
     def _leaf(self, entry_id: str) -> Leaf | None:
         with ledger_problems():
-            entry = self.verifier.ledger.entry(entry_id)
+            entry = self.verifier.ledger.entry(name_in("id", entry_id))
         return None if entry is None else entry.leaf
