@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from audit.tree.tiles import CHECKPOINT, TileError, TileSource, Tree
+from audit.evidence.cosignatures import Cosignatures, cosignatures
+from audit.tree.tiles import CHECKPOINT, COSIGNED, TileError, TileSource, Tree
 from audit.tree.tilewriter import replace_file
 from edge.fetch import Asked, FetchAway, fetch
 from keys.merkle import EMPTY_ROOT, ProofError, verify_consistency
@@ -66,6 +67,10 @@ class UrlSource:
             raise LogAway("there is no checkpoint at this address")
         return data
 
+    def cosigned(self) -> bytes | None:
+        """Return the newest checkpoint's note that a witness cosigned, None when there is none yet."""
+        return self.read(COSIGNED)
+
 
 def compare(source: TileSource | None, one: OpenedCheckpoint, other: OpenedCheckpoint) -> bool:
     """Raise Forked when two checkpoints cannot be of one log; False when that cannot be told without the tiles.
@@ -98,27 +103,34 @@ def compare(source: TileSource | None, one: OpenedCheckpoint, other: OpenedCheck
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """What a visit found: the checkpoint, and the one of the visit before (None at the first)."""
+    """What a visit found: the checkpoint, the one of the visit before (None at the first), whose cosignatures hold."""
 
     now: Checkpoint
     before: Checkpoint | None
+    witnesses: Cosignatures
 
 
 class LogWatcher:
     """Visits one log again and again; remembers the last good checkpoint in a file."""
 
-    def __init__(self, source: UrlSource, keys: Sequence[NoteKey], memory: Path) -> None:
+    def __init__(
+        self, source: UrlSource, keys: Sequence[NoteKey], memory: Path, witnesses: Sequence[NoteKey] = ()
+    ) -> None:
         """Trust the log's `keys`; keep the last checkpoint in `memory`, evidence beside it."""
         self._source, self._keys, self._memory = source, tuple(keys), memory
+        self._witnesses = tuple(witnesses)
 
     def visit(self) -> Visit:
         """Look once. Raises Forked (evidence kept), LogAway, NoteError, TileError."""
-        now = open_checkpoint(self._source.checkpoint(), self._keys)
+        cosigned = self._cosigned()
+        now = open_checkpoint(self._source.checkpoint(), self._keys, self._witnesses)
         before = self._last()
-        if before is not None:
-            self._compare(before, now)
+        for earlier in (before, cosigned):
+            if earlier is not None:
+                self._compare(earlier, now)
         replace_file(self._memory, now.note.encode().encode())
-        return Visit(now.checkpoint, before.checkpoint if before else None)
+        seen = cosignatures([now, *([cosigned] if cosigned else [])], self._witnesses)
+        return Visit(now.checkpoint, before.checkpoint if before else None, seen)
 
     def against(self, other: OpenedCheckpoint) -> None:
         """Compare the last visit's checkpoint with one that somebody else holds, of any size."""
@@ -141,6 +153,11 @@ class LogWatcher:
     def _keep(self, fork: Forked, now: OpenedCheckpoint) -> None:
         name = f"{self._memory.name}.fork-{now.checkpoint.size}"
         replace_file(self._memory.with_name(name), f"{fork.one}\n\n{fork.other}".encode())
+
+    def _cosigned(self) -> OpenedCheckpoint | None:
+        """What witnesses signed: read before the newest checkpoint, which must then begin with it."""
+        data = self._source.cosigned() if self._witnesses else None
+        return None if data is None else open_checkpoint(data, self._keys, self._witnesses)
 
     def _last(self) -> OpenedCheckpoint | None:
         try:

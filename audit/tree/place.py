@@ -52,6 +52,13 @@ class State(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return parse_note(self.checkpoint)
 
     @property
+    def published(self) -> str:
+        """The newest checkpoint as it is shown: with the cosignatures that witnesses gave for it, if they did yet."""
+        if self.witnessed is not None and parse_note(self.witnessed).text == self.note.text:
+            return self.witnessed
+        return self.checkpoint
+
+    @property
     def size(self) -> int:
         """The size of the newest checkpoint."""
         return self.tree.size

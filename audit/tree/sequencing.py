@@ -17,7 +17,8 @@ from audit.tree.incidents import append_incident
 from audit.tree.place import CheckpointPlace, PlaceError
 from audit.tree.proofs import LogReader
 from audit.tree.sequencer import LARGE_STEP, LogHome, LogIncident, NotLeader, Sequencer, Unsafe
-from audit.tree.tiles import FolderSource, TileError, Tree
+from audit.tree.tiles import COSIGNED, FolderSource, TileError, Tree
+from audit.tree.tilewriter import replace_file
 from audit.tree.witnesses import Contradicted, Witness, WitnessAway, ask, call_http, largest_seen, read_witnesses
 from cards.promise import origin_of
 from edge.clock import Clock
@@ -220,7 +221,9 @@ class Sequencing:
             fields = {"witness": witness.name, "error": str(error)}
             _log.warning("a witness did not cosign", extra={"safe_fields": fields})
             return False
-        home.place.witnessed(state.note.with_signatures([signature]), {witness.name: seen})
+        kept = home.place.witnessed(state.note.with_signatures([signature]), {witness.name: seen})
+        if kept.witnessed is not None:
+            replace_file(home.folder / COSIGNED, kept.witnessed.encode())
         return True
 
     def report(self, incident: LogIncident) -> None:

@@ -21,6 +21,8 @@ HEIGHT = 8
 """Levels of the tree that one tile covers."""
 
 CHECKPOINT = "checkpoint"
+COSIGNED = "checkpoint.cosigned"
+"""The newest checkpoint that a witness cosigned, with its cosignatures; absent before the first."""
 ENTRIES = "entries"
 _LENGTH_BYTES = 2
 _TILES_KEPT = 512

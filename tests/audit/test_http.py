@@ -7,13 +7,15 @@ import pytest
 from accounts.http import Authenticator
 from audit.evidence.watching import LogWatcher, UrlSource
 from audit.tree.holding import HELD, Held
+from audit.tree.place import Cosigned
 from audit.tree.proofs import LogReader
 from audit.tree.tiles import Tree, unpack_entries
 from cards.promise import PROMISE
 from edge.encoding import unb64u
 from edge.http import create_frame
+from keys.ed25519 import Ed25519Signer
 from keys.entry_proof import EntryProof, PromiseState, promise_state
-from keys.notes import open_checkpoint
+from keys.notes import Cosigner, open_checkpoint
 from ledger.leaf import leaf_hash
 from tests.audit.builders import ORIGIN, LogWorld
 from tests.verifier.booking import Phone
@@ -64,6 +66,17 @@ def test_anyone_reads_the_checkpoint_and_the_hash_tiles(world):
     assert world.get("tile/0/000.p/2").get_data() == tile.get_data()[:64]
     status = world.get("status").json
     assert (status["origin"], status["size"], status["witnesses"]) == (ORIGIN, 3, [])
+
+
+def test_anyone_reads_what_witnesses_signed(world):
+    """Beside the newest checkpoint stands the newest cosigned one; while they are the same, both carry the line."""
+    assert world.get("checkpoint.cosigned").json["code"] == "not-found"
+    place = world.log_world.home.place
+    note, cosigner = place.read().note, Cosigner("auditor.example/w1", Ed25519Signer.generate())
+    place.witnessed(note.with_signatures([cosigner.cosign(note.text, 1)]), {cosigner.key.name: Cosigned(3, 1)})
+    for path in ("checkpoint", "checkpoint.cosigned"):
+        opened = open_checkpoint(world.get(path).get_data(), world.log_world.keys, [cosigner.key])
+        assert cosigner.key in [each.key for each in opened.signed]
 
 
 @pytest.mark.parametrize(

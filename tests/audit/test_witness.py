@@ -1,5 +1,6 @@
 """Witnesses: the protocol's answers one by one, durable memory, forks and roll-backs refused, lateness told."""
 
+import json
 from base64 import b64encode
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -7,7 +8,10 @@ from hashlib import sha256
 from urllib.parse import urlsplit
 
 import pytest
+from click.testing import CliRunner
 
+from audit.evidence.exporting import Exported, LogFilter, json_lines
+from audit.evidence.watching import Forked, LogWatcher, UrlSource
 from audit.evidence.witness import WitnessBook, _read_request
 from audit.tree.place import Cosigned
 from audit.tree.sequencing import Sequencing, SequencingParts
@@ -15,6 +19,7 @@ from audit.tree.tiles import FolderSource, Tree
 from audit.tree.witnesses import Contradicted, Witness, WitnessAway, ask, largest_seen, late, read_witnesses
 from edge.clock import FixedClock
 from keys.ed25519 import Ed25519Signer
+from keys.entry_proof import EntryProof
 from keys.merkle import EMPTY_ROOT
 from keys.notes import (
     Checkpoint,
@@ -27,6 +32,7 @@ from keys.notes import (
     parse_signature,
 )
 from tests.audit.builders import ORIGIN, LogWorld, a_published_log
+from verifier.__main__ import main
 from verifier.api.audit.witness import create_witness
 
 NOW = datetime(2026, 11, 1, 1, 0, tzinfo=UTC)
@@ -251,6 +257,95 @@ def test_cosignatures_are_kept_with_the_checkpoint(world, auditor):
     assert len(opened.note.signatures) == 3
     assert sequencing.cosign() == 1
     assert open_checkpoint(world.home.place.read().witnessed, world.keys).checkpoint.size == 310
+
+
+def told_by(*words: object) -> tuple[int, str]:
+    """What `python -m verifier audit` answers: exit code and words."""
+    ran = CliRunner().invoke(main, ["audit", *map(str, words)])
+    return ran.exit_code, ran.output
+
+
+def the_keys(world: LogWorld, *witnesses: Cosigner) -> list[str]:
+    """The options that name the log's keys and these witnesses."""
+    named = [("--key", key.vkey) for key in world.keys] + [("--witness", each.key.vkey) for each in witnesses]
+    return [word for pair in named for word in pair]
+
+
+def test_whose_cosignatures_hold_is_told_of_a_folder_an_export_and_a_proof(world, auditor, tmp_path):
+    """Our own tools check them: of two witnesses one has signed, ten entries ago; two are not to be had."""
+    sequencing = sequencing_of(world, auditor)
+    stranger = Cosigner("other.example/w2", Ed25519Signer.generate())
+    assert sequencing.once() == 300
+    code, told = told_by("verify", world.folder, *the_keys(world, auditor.cosigner))
+    assert (code, "cosigned by 0 of 1 witnesses; none of auditor.example/w1; 1 needed" in told) == (1, True)
+    assert sequencing.cosign() == 1
+    state = world.home.place.read()
+    assert parse_note(state.published).signed_by(auditor.witness.key), "published with what witnesses signed"
+    proof = EntryProof(7, tuple(Tree(FolderSource(world.folder), 300).inclusion(7, 300)), state.witnessed)
+    (tmp_path / "proof").write_text(proof.encode())
+    (tmp_path / "leaf").write_bytes(Tree(FolderSource(world.folder), 300).entry(7))
+    exported = Exported(world.home.source(), open_checkpoint(state.published, world.keys))
+    (tmp_path / "all.jsonl").write_bytes(b"".join(json_lines(exported, LogFilter())))
+    world.feed.add(10)
+    assert sequencing.once() == 310
+    assert not parse_note(world.home.place.read().published).signed_by(auditor.witness.key)
+    both = the_keys(world, auditor.cosigner, stranger)
+    one_of_two = (
+        f"cosigned by 1 of 2 witnesses: {NAME} over 300 entries at 2026-11-01T01:00:00Z; none of other.example/w2"
+    )
+    for words in (
+        ("verify", world.folder),
+        ("verify", tmp_path / "all.jsonl"),
+        ("check-proof", tmp_path / "proof", tmp_path / "leaf"),
+    ):
+        code, told = told_by(*words, *both)
+        assert (code, one_of_two in told) == (0, True), told
+        code, told = told_by(*words, *both, "--quorum", 2)
+        assert (code, "2 needed" in told) == (1, True), told
+    code, told = told_by("verify", world.folder, *both, "--json")
+    assert json.loads(told)["witnesses"] == {
+        "held": [{"name": NAME, "size": 300, "at": "2026-11-01T01:00:00Z"}], "missing": ["other.example/w2"]
+    }  # fmt: skip
+    code, told = told_by("verify", world.folder, *the_keys(world), "--witness", world.keys[1].vkey)
+    assert (code, "no witness's key" in told) == (1, True)
+
+
+def test_a_cosigned_checkpoint_of_another_history_is_a_fault(world, auditor):
+    """A witness signed what the folder does not begin with: the log was rewritten behind it, or its line was forged."""
+    sequencing = sequencing_of(world, auditor)
+    sequencing.once()
+    text = signed(world, 200, sha256(b"other").digest())
+    rewritten = parse_note(text).with_signatures([auditor.cosigner.cosign(parse_note(text).text, 1)]).encode()
+    (world.folder / "checkpoint.cosigned").write_text(rewritten)
+    code, told = told_by("verify", world.folder, *the_keys(world, auditor.cosigner))
+    assert (code, "rewritten" in told) == (1, True)
+    forged = rewritten.replace("\n200\n", "\n201\n")
+    (world.folder / "checkpoint.cosigned").write_text(forged)
+    code, told = told_by("verify", world.folder, *the_keys(world, auditor.cosigner))
+    assert (code, "does not hold" in told) == (1, True)
+
+
+def test_a_watcher_says_whose_cosignatures_hold(world, auditor, tmp_path):
+    """It reads the cosigned note beside the newest one, which must begin with it; a fork between them is shouted."""
+    sequencing = sequencing_of(world, auditor)
+    sequencing.once()
+
+    def fetch(url: str) -> bytes | None:
+        path = world.folder / url.removeprefix("https://log.example/")
+        return path.read_bytes() if path.exists() else None
+
+    watcher = LogWatcher(UrlSource("https://log.example", fetch), world.keys, tmp_path / "seen", [auditor.witness.key])
+    assert watcher.visit().witnesses.words == f"cosigned by 0 of 1 witnesses; none of {NAME}"
+    sequencing.cosign()
+    world.feed.add(10)
+    sequencing.once()
+    visit = watcher.visit()
+    assert (visit.now.size, [one.size for one in visit.witnesses.held]) == (310, [300])
+    text = signed(world, 290, sha256(b"other").digest())
+    other = parse_note(text).with_signatures([auditor.cosigner.cosign(parse_note(text).text, 1)]).encode()
+    (world.folder / "checkpoint.cosigned").write_text(other)
+    with pytest.raises(Forked):
+        watcher.visit()
 
 
 def test_a_witness_is_late_after_ten_minutes(world, auditor):

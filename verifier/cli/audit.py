@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import timedelta
@@ -15,16 +15,17 @@ from werkzeug.serving import make_server
 
 from audit.evidence.chains import Finding
 from audit.evidence.checkexport import NotAnExport, check_export, open_head, read_head
-from audit.evidence.checking import Checked, check_tiles
+from audit.evidence.checking import Checked, check_history, check_tiles
+from audit.evidence.cosignatures import Cosignatures, cosignatures
 from audit.evidence.exporting import Exported, LogFilter, json_lines, write_csv, write_lines, write_xlsx
-from audit.evidence.watching import Forked, LogAway, LogWatcher, UrlSource, compare
+from audit.evidence.watching import Forked, LogAway, LogWatcher, UrlSource, Visit, compare
 from audit.evidence.witness import WitnessBook
 from audit.tree.archiving import JoinedSource, archive, retained_from
 from audit.tree.place import LostSwap, PlaceError
 from audit.tree.proofs import NotLogged
 from audit.tree.sequencer import NotLeader, Unsafe, adopt
 from audit.tree.sequencing import log_reader, log_sequencing, log_signers, open_home
-from audit.tree.tiles import CHECKPOINT, WIDTH, FolderSource, TileError, TileSource
+from audit.tree.tiles import CHECKPOINT, COSIGNED, WIDTH, FolderSource, TileError, TileSource
 from cards.programme.types import Programme
 from edge.cli import Refusal, emit, json_option, progress
 from edge.instants import InstantError, parse_rfc3339, rfc3339
@@ -34,7 +35,7 @@ from edge.settings import Settings
 from keys.entry_proof import EntryProof, Unproved
 from keys.files import StoreError
 from keys.merkle import ProofError
-from keys.notes import Checkpoint, Cosigner, NoteError, NoteKey, OpenedCheckpoint, open_checkpoint
+from keys.notes import Cosigner, KeyKind, NoteError, NoteKey, OpenedCheckpoint, open_checkpoint
 from keys.store import KeyStore
 from ledger.filtering import NAMES, name_in
 from ledger.leaf import LeafError, leaf_hash
@@ -60,6 +61,13 @@ def _keys_option(command: Command) -> Command:
     return click.option("--key", "keys", multiple=True, required=True, metavar="KEY", help=told)(command)
 
 
+def _witness_options(command: Command) -> Command:
+    told = "The key of a witness that you rely on, or a file of them. Repeat it; says whose cosignatures hold."
+    needed = "How many of these witnesses must have cosigned."
+    command = click.option("--quorum", type=click.IntRange(1), default=1, show_default=True, help=needed)(command)
+    return click.option("--witness", "witnesses", multiple=True, metavar="KEY", help=told)(command)
+
+
 @click.group()
 def audit() -> None:
     """The usage log as evidence: check it, prove an entry, hand it out, watch it, witness it."""
@@ -71,37 +79,64 @@ def audit() -> None:
 @click.option("--since", type=_FILE, help="A checkpoint kept from an earlier visit: the log must still begin like it.")
 @click.option("--checkpoint", type=_FILE, help="The checkpoint to hold a folder to; else the one in it.")
 @click.option("--archive", type=_FOLDER, multiple=True, help="A folder to which old entries were moved.")
+@_witness_options
 @json_option
 def verify(log: Path, keys: tuple[str, ...], as_json: bool, **options: Any) -> None:  # noqa: ANN401 - click's values
-    """Check LOG, a folder of tiles or an exported file, offline. Exit 1 with every fault named: kind, place, words."""
-    trusted = read_keys(keys)
+    """Check LOG, a folder of tiles or an exported file, offline. Exit 1 with every fault named: kind, place, words.
+
+    A folder's `checkpoint.cosigned` and the checkpoint of `--since` count for the witnesses too.
+    """
+    trusted, witnesses = read_keys(keys), read_witness_keys(options["witnesses"])
     with _refusals():
         since = options["since"]
-        earlier = None if since is None else open_checkpoint(since.read_bytes(), trusted).checkpoint
+        earlier = None if since is None else open_checkpoint(since.read_bytes(), trusted, witnesses)
         if log.is_dir():
-            opened = open_checkpoint((options["checkpoint"] or log / CHECKPOINT).read_bytes(), trusted)
-            source = JoinedSource([FolderSource(folder) for folder in (log, *options["archive"])])
-            steps = check_tiles(source, opened.checkpoint, earlier)
-            faults, read = _follow(steps, opened.checkpoint.size)
+            notes, faults, read = _verify_folder(log, (trusted, witnesses), earlier, options)
         else:
-            opened, faults, read = _verify_export(log, trusted, earlier)
+            notes, faults, read = _verify_export(log, (trusted, witnesses), earlier)
+        opened, seen = notes[0], cosignatures(notes, witnesses)
     said = {"origin": opened.checkpoint.origin, "size": opened.checkpoint.size, "entries": read,
-            "faults": [asdict(fault) for fault in faults]}  # fmt: skip
-    good = f"{read} entries, no fault; signed by {', '.join(each.key.vkey for each in opened.signed)}"
+            "faults": [asdict(fault) for fault in faults], "witnesses": asdict(seen)}  # fmt: skip
+    names = ", ".join(each.key.vkey for each in opened.signed if each.key not in witnesses)
+    good = f"{read} entries, no fault; signed by {names}" + (f"\n{seen.words}" if witnesses else "")
     emit(said, as_json, "\n".join(f"{fault.kind:<13} {fault.place}: {fault.message}" for fault in faults) or good)
     if faults:
         raise Refusal(
             f"{len(faults)} faults in the log", "keep this copy and the checkpoints you hold: they are evidence"
         )
+    _require(seen, witnesses, options["quorum"])
 
 
-def _verify_export(
-    path: Path, keys: Sequence[NoteKey], since: Checkpoint | None
-) -> tuple[OpenedCheckpoint, list[Finding], int]:
+def _require(seen: Cosignatures, witnesses: Sequence[NoteKey], quorum: int) -> None:
+    if witnesses and len(seen.held) < quorum:
+        raise Refusal(f"{seen.words}; {quorum} needed", "wait until the witnesses have seen it, or ask who runs them")
+
+
+Trusted = tuple[Sequence[NoteKey], Sequence[NoteKey]]
+"""The log's keys, and those of its witnesses."""
+Verified = tuple[list[OpenedCheckpoint], list[Finding], int]
+"""The checkpoints of one log, that which the whole was held to first; the faults; how many entries were read."""
+
+
+def _verify_folder(log: Path, keys: Trusted, since: OpenedCheckpoint | None, options: Mapping[str, Any]) -> Verified:
+    asked: Path | None = options["checkpoint"]
+    opened = open_checkpoint((asked or log / CHECKPOINT).read_bytes(), *keys)
+    source = JoinedSource([FolderSource(folder) for folder in (log, *options["archive"])])
+    faults, read = _follow(check_tiles(source, opened.checkpoint), opened.checkpoint.size)
+    earlier = [] if since is None else [since]
+    if keys[1] and asked is None and (log / COSIGNED).exists():
+        earlier.append(open_checkpoint((log / COSIGNED).read_bytes(), *keys))
+    faults += [found for one in earlier for found in check_history(source, opened.checkpoint, one.checkpoint)]
+    return [opened, *earlier], faults, read
+
+
+def _verify_export(path: Path, keys: Trusted, since: OpenedCheckpoint | None) -> Verified:
     with path.open("rb") as file:
         head = read_head(file.readline(1 << 20))
-        opened = open_head(head, keys)
-        return opened, *_follow(check_export(head, opened, file, since), opened.checkpoint.size)
+        opened = open_head(head, *keys)
+        steps = check_export(head, opened, file, None if since is None else since.checkpoint)
+        known = [opened] if since is None or not head.whole else [opened, since]
+        return known, *_follow(steps, opened.checkpoint.size)
 
 
 def _follow(steps: Iterable[Finding | Checked], size: int) -> tuple[list[Finding], int]:
@@ -184,13 +219,17 @@ def prove(settings: Settings, entry: str, leaf: Path | None) -> None:
 @click.argument("proof", type=_FILE)
 @click.argument("leaf", type=_FILE)
 @_keys_option
-def check_proof(proof: Path, leaf: Path, keys: tuple[str, ...]) -> None:
+@_witness_options
+def check_proof(proof: Path, leaf: Path, keys: tuple[str, ...], witnesses: tuple[str, ...], quorum: int) -> None:
     """Check a proof from `prove` or the API, for the entry whose bytes LEAF holds."""
-    trusted = read_keys(keys)
+    trusted, relied = read_keys(keys), read_witness_keys(witnesses)
     with _refusals():
         found = EntryProof.parse(proof.read_text(encoding="utf-8"))
-        opened = found.verify(leaf_hash(leaf.read_bytes()), trusted)
-    click.echo(f"entry {found.index} of {opened.checkpoint.size} in {opened.checkpoint.origin}")
+        opened = found.verify(leaf_hash(leaf.read_bytes()), trusted, relied)
+    seen = cosignatures([opened], relied)
+    _require(seen, relied, quorum)
+    said = f"entry {found.index} of {opened.checkpoint.size} in {opened.checkpoint.origin}"
+    click.echo(f"{said}\n{seen.words}" if relied else said)
 
 
 @audit.command()
@@ -201,16 +240,20 @@ def check_proof(proof: Path, leaf: Path, keys: tuple[str, ...]) -> None:
 @click.option("--interval", type=click.IntRange(1), default=60, show_default=True, help="Seconds between visits.")
 @click.option("--once", is_flag=True, help="Look once and end.")
 @click.option("--against", type=_FILE, multiple=True, help="A checkpoint that somebody else was shown.")
+@_witness_options
 def watch(url: str, keys: tuple[str, ...], memory: Path, **options: Any) -> None:  # noqa: ANN401 - click's values
     """Watch the log at URL (…/v1/log): every visit must find the last one's log at its beginning.
 
     Exit 1, loudly, when it was forked or rolled back; both checkpoints are kept beside the memory as evidence.
     """
-    trusted = read_keys(keys)
-    watcher = LogWatcher(UrlSource(url), trusted, memory)
+    trusted, witnesses = read_keys(keys), read_witness_keys(options["witnesses"])
+    watcher = LogWatcher(UrlSource(url), trusted, memory, witnesses)
     while True:
         try:
-            click.echo(_visit(watcher, trusted, options["against"]))
+            visit, told = _visit(watcher, trusted, options["against"])
+            click.echo(f"{told}; {visit.witnesses.words}" if witnesses else told)
+            if options["once"]:
+                _require(visit.witnesses, witnesses, options["quorum"])
         except Forked as fork:
             click.echo("FORK\a", err=True)
             hint = f"the evidence lies beside {memory}; show it to everybody who relies on this log"
@@ -224,12 +267,12 @@ def watch(url: str, keys: tuple[str, ...], memory: Path, **options: Any) -> None
         Event().wait(options["interval"])
 
 
-def _visit(watcher: LogWatcher, trusted: Sequence[NoteKey], against: Iterable[Path]) -> str:
+def _visit(watcher: LogWatcher, trusted: Sequence[NoteKey], against: Iterable[Path]) -> tuple[Visit, str]:
     visit = watcher.visit()
     for path in against:
         watcher.against(open_checkpoint(path.read_bytes(), trusted))
     grown = visit.now.size - (visit.before.size if visit.before else 0)
-    return f"{visit.now.size} entries ({grown:+d}), consistent"
+    return visit, f"{visit.now.size} entries ({grown:+d}), consistent"
 
 
 @audit.command()
@@ -345,13 +388,22 @@ def read_keys(told: Sequence[str]) -> list[NoteKey]:
     return found
 
 
+def read_witness_keys(texts: Sequence[str]) -> list[NoteKey]:
+    """Return witnesses' keys that were given as text or as files of them; Refusal for a key that cosigns nothing."""
+    found = read_keys(texts)
+    for key in found:
+        if key.kind is not KeyKind.COSIGNATURE:
+            raise Refusal(f"{key.name}: no witness's key", "`python -m verifier audit witness` prints its key first")
+    return found
+
+
 def _exported(settings: Settings, programme: Programme) -> Exported:
     home = open_home(settings, programme.issuer)
     state = home.place.read()
     if state is None:
         raise Refusal("no checkpoint has been published yet", "`python -m verifier audit sequence --once` makes one")
     keys = [signer.key for signer in log_signers(settings, home.origin, CLOCK.now())]
-    return Exported(home.source(), open_checkpoint(state.checkpoint, keys))
+    return Exported(home.source(), open_checkpoint(state.published, keys))
 
 
 def _filter(filters: dict[str, str | None]) -> LogFilter:

@@ -110,7 +110,7 @@ class ProofAnswer(msgspec.Struct, frozen=True):
 
 
 def add_audit(found: Blueprint, verifier: Verifier, log: LogReader, asking: Asking, limit: RateLimit) -> None:
-    """Add /v1/log/checkpoint, /v1/log/status, /v1/log/tile/…, /v1/log/proof/<entry id> and what promises need."""
+    """Add the log's checkpoints, its status, /v1/log/tile/…, /v1/log/proof/<entry id> and what promises need."""
     _add_public(found, log)
     _add_tiles(found, verifier, log, asking)
     _add_incidents(found, verifier, log, asking)
@@ -176,14 +176,28 @@ def _proof_answer(entry_id: str, proof: EntryProof, leaf: bytes, at: datetime) -
 def _add_public(found: Blueprint, log: LogReader) -> None:
     @found.get("/v1/log/checkpoint")
     @describe(
-        summary="The log's newest checkpoint, a signed note (C2SP tlog-checkpoint)",
+        summary="The log's newest checkpoint, a signed note (C2SP tlog-checkpoint), with its cosignatures so far",
         tag="log",
         answers={200: PLAIN.partition(";")[0]},
         problems={"not-found", "unavailable"},
         auth="none",
     )
     def log_checkpoint() -> Response:
-        return Response(_state(log).checkpoint, 200, {"Cache-Control": "no-cache"}, content_type=PLAIN)
+        return Response(_state(log).published, 200, {"Cache-Control": "no-cache"}, content_type=PLAIN)
+
+    @found.get("/v1/log/checkpoint.cosigned")
+    @describe(
+        summary="The newest checkpoint that a witness cosigned, with the cosignatures (C2SP tlog-cosignature)",
+        tag="log",
+        answers={200: PLAIN.partition(";")[0]},
+        problems={"not-found", "unavailable"},
+        auth="none",
+    )
+    def log_cosigned() -> Response:
+        cosigned = _state(log).witnessed
+        if cosigned is None:
+            raise Problem("not-found", "no witness has cosigned this log yet")
+        return Response(cosigned, 200, {"Cache-Control": "no-cache"}, content_type=PLAIN)
 
     @found.get("/v1/log/status")
     @describe(

@@ -106,7 +106,7 @@ class Reviewing:
     def opened(self, state: State) -> OpenedCheckpoint:
         """Return the newest checkpoint, verified; NoteError."""
         witnesses = [witness.key for witness in self.log.witnesses]
-        return open_checkpoint(state.checkpoint, self.keys(state.tree.origin), witnesses)
+        return open_checkpoint(state.published, self.keys(state.tree.origin), witnesses)
 
     def state(self) -> State:
         """Return what is published; Problem not-found before the first checkpoint."""
