@@ -25,8 +25,9 @@ from devices.personalise import write_tag, write_tag424
 from devices.transport import Tap, Transport
 from tests.devices.builders import Line, chip_of, tap
 from tests.devices.emulators import Card, Ntag424, Type2Card, Type4Card
-from tests.devices.lab import READERS, Lab, missing, present, until
+from tests.devices.lab import READERS, Lab, missing, present
 from tests.verifier.world import BASE, BY, World
+from tests.waiting import until
 from verifier.records.tags import TagRecord
 
 TAPS, TAPS_FULL = 20, 200
