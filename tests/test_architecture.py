@@ -38,7 +38,7 @@ ORDER: Mapping[str, str] = {
         "replaying following offline steps contents interface paging moving_file moving redis sqlite opening"
     ),
     "audit": "tables migrations tree evidence figures",
-    "verifier": "rules trust records counter services wallet service offline api cli __main__",
+    "verifier": "rules trust records counter services wallet service offline desks api cli __main__",
     "issuer": "register publishing issuing enrolment printing applications api cli __main__",
 }
 """The sub-rooms of a room, from the lowest: each imports only itself and those named before it."""

@@ -16,14 +16,14 @@ from edge.fields import invalid
 from edge.http import answer, idempotency_key, read_body, read_query, request_instant
 from edge.instants import rfc3339
 from edge.openapi import describe
-from edge.problems import Problem
 from verifier.api.asking import Asking
 from verifier.api.checkins import WRITING
 from verifier.counter.answers import Code, EntryId
+from verifier.desks.matters import MatterDesk
 from verifier.rules.matters import Matter
 from verifier.service import Verifier
 from verifier.services.matters.service import MATTER_PROBLEMS, Stage
-from verifier.services.requests.service import GIVES_BACK, department_at
+from verifier.services.requests.service import department_at
 
 
 class MattersQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -34,13 +34,14 @@ class MattersQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class StageRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A stage that a matter has reached; `outcome` is needed to close it."""
+    """A stage that a matter has reached; `outcome` is needed to close it, `call_back` tells what came of a call."""
 
     stage: Literal["complete", "forwarded", "followed-up", "closed"]
     outcome: Literal["done", "refused", "withdrawn", "passed-on"] | None = None
     decides: Code | None = None
     limit_working_days: Annotated[float, Meta(gt=0, le=365)] | None = None
     note: Annotated[str, Meta(min_length=1, max_length=500)] | None = None
+    call_back: Literal["reached", "not-reached", "another-time"] | None = None
 
 
 class MatterView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -83,6 +84,7 @@ class StageAnswer(msgspec.Struct, frozen=True):
 
 def add_matters(found: Blueprint, verifier: Verifier, asking: Asking) -> None:
     """Add GET /v1/matters and POST /v1/matters/<entry>/stages."""
+    desk = MatterDesk(verifier)
 
     @found.get("/v1/matters")
     @describe(
@@ -113,11 +115,7 @@ def add_matters(found: Blueprint, verifier: Verifier, asking: Asking) -> None:
     def reach_stage(entry: str) -> Response:
         at = request_instant()
         caller = asking.authenticate(request)
-        stage = _stage(caller, entry, read_body(StageRequest))
-        _check_content(verifier, _require(verifier, caller, entry), stage)
-        matter, outcome = verifier.matters.reach(stage, at)
-        if stage.outcome is not None and not outcome.replayed:
-            verifier.requests.closed(matter, at)
+        matter, outcome = desk.reach(_stage(caller, entry, read_body(StageRequest)), at)
         return answer(
             StageAnswer(outcome.entry, matter_view(matter, verifier.programme, at), outcome.replayed, rfc3339(at)), 201
         )
@@ -149,29 +147,8 @@ def _stage(caller: Caller, entry: str, body: StageRequest) -> Stage:
         decides=body.decides,
         limit_working_days=body.limit_working_days,
         note=body.note,
+        call_back=body.call_back,
     )
-
-
-def _require(verifier: Verifier, caller: Caller, entry: str) -> Matter:
-    """Return a matter; refuse one of a point where the caller has nothing to do, as if there were none."""
-    matter = verifier.matters.find(entry)
-    if matter is None:
-        raise Problem("not-found")
-    if not caller.may(_right_at(verifier, matter.point), matter.point, matter.service):
-        raise Problem("not-found")
-    return matter
-
-
-def _check_content(verifier: Verifier, matter: Matter, stage: Stage) -> None:
-    """Refuse what a request may not be closed with: a note where nothing is recorded, an outcome that gives back."""
-    service = verifier.programme.services.get(matter.service)
-    if department_at(verifier.programme, matter.point) is None or service is None:
-        return
-    if stage.note is not None and service.request is not None and not service.request.content:
-        raise Problem("no-notes")
-    if stage.outcome in GIVES_BACK and service.quota is not None:
-        message = "take the request back, so that its unit returns"
-        raise invalid("$.outcome", message)
 
 
 def matter_view(matter: Matter, programme: Programme, at: datetime) -> MatterView:

@@ -21,7 +21,6 @@ from edge.http import answer, idempotency_key, read_body, read_query, request_in
 from edge.instants import rfc3339
 from edge.limits import FairLimit
 from edge.openapi import describe
-from edge.problems import Problem
 from edge.spreadsheets import harmless
 from ledger.filtering import cell_of, name_in
 from ledger.values import EntryPage, Query
@@ -32,6 +31,8 @@ from verifier.api.wallet import PROVING, WalletCalls, WalletPage
 from verifier.counter.answers import MatterRequest
 from verifier.counter.checking_in import ledger_problems
 from verifier.counter.phrasing import quotas_left
+from verifier.desks.matters import MatterDesk
+from verifier.records.matters import MatterTab
 from verifier.records.store import Access
 from verifier.rules.matters import Matter, WrongMatter, opening
 from verifier.service import Verifier
@@ -59,6 +60,8 @@ from verifier.services.requests.service import (
     place_of,
 )
 
+LISTED_MOST = 500
+"""Requests of one answer."""
 COLUMNS = ("request", "opened_at", "holder_ref", "channel")
 
 
@@ -215,6 +218,7 @@ class StaffRequests:
         """Ask `asking` who calls."""
         self._verifier = verifier
         self._asking = asking
+        self._desk = MatterDesk(verifier)
 
     def ask(self, body: StaffRequest, at: datetime) -> Response:
         """Take a request for a card shown, or for a card number on the telephone."""
@@ -244,36 +248,21 @@ class StaffRequests:
         return self._asking.verified(shown, caller, service, at, vouched=body.id_checked)
 
     def listed(self, asked: RequestsQuery, at: datetime) -> RequestList:
-        """List a department's requests; the reading is kept in the access log."""
-        caller = self._asking.authenticate(request)
-        if asked.department not in self._verifier.programme.departments:
-            raise Problem("not-permitted")
-        place = place_of(asked.department)
-        if not caller.may_some(Right.BOOKINGS, place):
-            raise caller.refusal(Right.BOOKINGS, place)
-        names = caller.may(Right.NAMES, place)
-        found = self._verifier.matters.listed(place, asked.state, at)
-        found = [matter for matter in found if caller.may(Right.BOOKINGS, place, matter.service)]
-        self._record(caller, place, asked.state, at)
-        return RequestList(tuple(self._view(matter, at, names=names) for matter in found), rfc3339(at))
+        """List a department's requests, those handed to it among them; the reading is kept in the access log."""
+        caller, department = self._asking.authenticate(request), asked.department
+        tab = MatterTab(asked.state)
+        lines = self._desk.requests(caller, department, tab, at, limit=LISTED_MOST)
+        names = caller.may(Right.NAMES, place_of(department))
+        return RequestList(tuple(self._view(one.matter, at, department, names=names) for one in lines), rfc3339(at))
 
     def take_back(self, entry: str, body: TakeBack, at: datetime) -> Response:
         """Close a request as refused or withdrawn."""
         caller = self._asking.authenticate(request)
-        matter = self._verifier.matters.find(name_in("id", entry))
-        if (
-            matter is None
-            or matter.point != place_of(matter.department)
-            or not caller.may(Right.BOOKINGS, matter.point, matter.service)
-        ):
-            raise Problem("not-found")
-        after, outcome = self._verifier.requests.take_back(
-            Asker.staff(caller), idempotency_key(), matter, body.outcome, at, by_holder=False
-        )
-        names = caller.may(Right.NAMES, matter.point)
+        after, outcome = self._desk.take_back(caller, idempotency_key(), name_in("id", entry), body.outcome, at)
+        names = caller.may(Right.NAMES, after.point)
         figures = quotas_left(self._verifier.programme, outcome.figures)
-        said = TakenBack(outcome.entry, self._view(after, at, names=names), figures, outcome.replayed, rfc3339(at))
-        return answer(said)
+        view = self._view(after, at, after.department, names=names)
+        return answer(TakenBack(outcome.entry, view, figures, outcome.replayed, rfc3339(at)))
 
     def subscribers(self, asked: SubscribersQuery, at: datetime) -> Response:
         """List who subscribed: for those with the right to names alone, and kept in the access log."""
@@ -287,18 +276,19 @@ class StaffRequests:
         period = _period(programme.quotas[service.quota].unit, asked.period, self._verifier)
         listed = self._verifier.store.matters.of_service(place, service.code, period.starts_at, period.ends_at)
         standing = [matter for matter in listed if matter.outcome not in {*GIVES_BACK, "voided"}]
-        views = tuple(self._view(matter, at, names=True) for matter in standing)
+        views = tuple(self._view(matter, at, matter.department, names=True) for matter in standing)
         self._record(caller, place, f"subscribers {asked.service} {asked.period}", at)
         if asked.format == "csv":
             return _file(service, asked, views)
         return answer(Subscribers(asked.service, asked.period, views, rfc3339(at)))
 
-    def _view(self, matter: Matter, at: datetime, *, names: bool) -> RequestView:
+    def _view(self, matter: Matter, at: datetime, viewer: str, *, names: bool) -> RequestView:
+        """Return a request as a department sees it; `viewer` is whose own name for the holder is told."""
         details = self._verifier.requests.details(matter.id)
         view = request_view(self._verifier.programme, matter, details, at, names=names)
         if details is None:
             return view
-        reference = self._verifier.answering.reference(matter.department, details.subject)
+        reference = self._verifier.answering.reference(viewer, details.subject)
         return msgspec.structs.replace(view, holder_ref=reference, holder_name=details.name)
 
     def _record(self, caller: Caller, place: str, what: str, at: datetime) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Final
 
 import sqlalchemy as sa
@@ -15,6 +17,33 @@ from verifier.rules.matters import Matter
 
 _TIMES: Final = ("opened_at", "complete_at", "deadline", "closed_at")
 _MOST: Final = 500
+
+
+class MatterTab(StrEnum):
+    """A part of the list of matters: all that are open, those nobody took up, due today, late, under way, closed."""
+
+    OPEN = "open"
+    NEW = "new"
+    TODAY = "today"
+    OVERDUE = "overdue"
+    UNDER_WAY = "under-way"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True)
+class MatterFilter:
+    """What a list of matters holds: those of these places, and those handed to these departments.
+
+    `places`: each place's services, None for all of them. `at` and `day_ends_at` (the end of the local day of `at`)
+    part late, due today and later. `reference`: with this number alone.
+    """
+
+    places: Mapping[str, frozenset[str] | None]
+    at: datetime
+    day_ends_at: datetime
+    handed_to: frozenset[str] = field(default_factory=frozenset)
+    service: str | None = None
+    reference: str | None = None
 
 
 class MatterStore:
@@ -57,6 +86,23 @@ class MatterStore:
         with self._database.read() as connection:
             return [_matter(row) for row in connection.execute(wanted.limit(_MOST))]
 
+    def select(self, wanted: MatterFilter, tab: MatterTab, limit: int, offset: int = 0) -> list[Matter]:
+        """Return a part of a list: closed ones the newest first, others the most urgent first."""
+        found = sa.select(MATTERS).where(_within(wanted), _in_tab(tab, wanted))
+        if tab is MatterTab.CLOSED:
+            found = found.order_by(MATTERS.c.closed_at.desc(), MATTERS.c.id)
+        else:
+            found = found.order_by(MATTERS.c.deadline.is_(None), MATTERS.c.deadline, MATTERS.c.opened_at, MATTERS.c.id)
+        with self._database.read() as connection:
+            return [_matter(row) for row in connection.execute(found.limit(limit).offset(offset))]
+
+    def count(self, wanted: MatterFilter) -> dict[MatterTab, int]:
+        """Return how many matters each part of a list has."""
+        sums = [sa.func.sum(sa.case((_in_tab(tab, wanted), 1), else_=0)) for tab in MatterTab]
+        with self._database.read() as connection:
+            row = connection.execute(sa.select(*sums).where(_within(wanted))).one()
+        return {tab: int(number or 0) for tab, number in zip(MatterTab, row, strict=True)}
+
     def of_service(self, place: str, service: str, since: datetime | None, until: datetime | None) -> list[Matter]:
         """Return all matters of a service opened at a place in a span, its end excluded, in their order."""
         wanted = sa.select(MATTERS).where(MATTERS.c.point == place, MATTERS.c.service == service)
@@ -71,6 +117,37 @@ class MatterStore:
         """Forget all, to be read anew from the log."""
         with self._database.write() as connection:
             connection.execute(MATTERS.delete())
+
+
+def _within(wanted: MatterFilter) -> sa.ColumnElement[bool]:
+    """Whether a matter belongs to the list at all."""
+    here: list[sa.ColumnElement[bool]]
+    whole = [place for place, services in wanted.places.items() if services is None]
+    here = [MATTERS.c.point.in_(whole), MATTERS.c.decides.in_(sorted(wanted.handed_to))]
+    here += [
+        sa.and_(MATTERS.c.point == place, MATTERS.c.service.in_(sorted(services)))
+        for place, services in wanted.places.items()
+        if services is not None
+    ]
+    narrowed = [
+        column == value
+        for column, value in ((MATTERS.c.service, wanted.service), (MATTERS.c.reference, wanted.reference))
+        if value is not None
+    ]
+    return sa.and_(sa.or_(*here), *narrowed)
+
+
+def _in_tab(tab: MatterTab, wanted: MatterFilter) -> sa.ColumnElement[bool]:
+    is_open, due = MATTERS.c.closed_at.is_(None), MATTERS.c.deadline
+    now, tonight = to_epoch(wanted.at), to_epoch(wanted.day_ends_at)
+    told: dict[MatterTab, sa.ColumnElement[bool]] = {
+        MatterTab.OPEN: sa.true(),
+        MatterTab.NEW: MATTERS.c.stage == "opened",
+        MatterTab.TODAY: sa.and_(due >= now, due < tonight),
+        MatterTab.OVERDUE: due < now,
+        MatterTab.UNDER_WAY: MATTERS.c.stage != "opened",
+    }
+    return MATTERS.c.closed_at.is_not(None) if tab is MatterTab.CLOSED else sa.and_(is_open, told[tab])
 
 
 def _row(matter: Matter) -> dict[str, object]:

@@ -97,6 +97,8 @@ MATTERS = sa.Table(
     sa.Column("deadline", sa.BigInteger, index=True),
     sa.Column("closed_at", sa.BigInteger, index=True),
     sa.Column("outcome", sa.String(32)),
+    sa.Index("ix_matters_listed", "point", "closed_at", "deadline"),
+    sa.Index("ix_matters_decides", "decides"),
     comment="follows from the log; no person stands here",
 )
 

@@ -19,6 +19,8 @@ from ledger.millis import from_millis
 COMPLETE, FORWARDED, FOLLOWED, CLOSED = "complete", "forwarded", "followed-up", "closed"
 STAGES: Final = (COMPLETE, FORWARDED, FOLLOWED, CLOSED)
 OUTCOMES: Final = ("done", "refused", "withdrawn", "passed-on")
+CALL_BACKS: Final = ("reached", "not-reached", "another-time")
+"""What came of calling a holder back: the reason of a step `followed-up` that tells of a call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,14 @@ def check_decides(rule: MatterRule | None, decides: str | None) -> None:
     """Refuse a department that does not decide matters of the service."""
     if decides is not None and (rule is None or decides not in rule.departments):
         raise WrongMatter("$.decides", "one of the departments that decide here is expected")
+
+
+def handed_to(service: Service | None) -> tuple[str, ...]:
+    """Return the departments that a matter of a service can be handed to: those that decide, and those that answer."""
+    if service is None:
+        return ()
+    deciding = () if service.matter is None else service.matter.departments
+    return tuple(dict.fromkeys((*deciding, *service.departments)))
 
 
 def refusal_of(matter: Matter, stage: str) -> str | None:

@@ -13,12 +13,13 @@ from edge.problems import Problem, ProblemKind, register_problem
 from ledger import leaf
 from ledger.interface import Ledger
 from ledger.matters import MatterStep
-from ledger.values import PARTITIONS, Draft, Outcome
+from ledger.paging import every_entry
+from ledger.values import PARTITIONS, Draft, Entry, Outcome, Query
 from verifier.counter.checking_in import LATE_WINDOW, ledger_problems
 from verifier.counter.commitments import Commitment
 from verifier.counter.entries import draft_by, request_hash
 from verifier.records.store import VerifierStore
-from verifier.rules.matters import CLOSED, COMPLETE, Matter, WrongMatter, check_decides, deadline_of, fold, refusal_of
+from verifier.rules.matters import CLOSED, COMPLETE, Matter, deadline_of, fold, handed_to, refusal_of
 from verifier.services.bookings.service import booking_problems
 from verifier.trust.published import Documents
 
@@ -38,7 +39,10 @@ _AT_ONCE: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One intended stage of a matter. `outcome`: how it was closed; `limit_working_days` where its rule names none."""
+    """One intended stage of a matter. `outcome`: how it was closed; `limit_working_days` where its rule names none.
+
+    `call_back`: what came of a call to the holder, of a stage `followed-up`.
+    """
 
     operation: str
     caller: Caller
@@ -48,12 +52,14 @@ class Stage:
     decides: str | None = None
     limit_working_days: float | None = None
     note: str | None = None
+    call_back: str | None = None
 
     @property
     def request(self) -> bytes:
         """The hash of what is intended: who asks, of which matter, the stage and all that is said of it."""
         said = (self.stage, self.outcome, self.decides, self.limit_working_days, self.note)
         values = ["" if value is None else str(value) for value in said]
+        values += [] if self.call_back is None else [self.call_back]
         return request_hash({"kind": "stage", "device": self.caller.id, "target": self.matter, "values": values})
 
 
@@ -94,7 +100,7 @@ class MatterService:
             target=matter.id,
             draft=_draft(documents, stage, matter, {} if commitment is None else {"note": commitment.text}),
             stage=stage.stage,
-            reason=stage.outcome if stage.stage == CLOSED else None,
+            reason=stage.outcome if stage.stage == CLOSED else stage.call_back,
             deadline=_deadline(documents, stage, matter, at),
             refusal=refusal_of(matter, stage.stage),
         )
@@ -107,6 +113,16 @@ class MatterService:
     def listed(self, point: str, state: str, at: datetime) -> list[Matter]:
         """Return a point's matters: open, overdue or closed."""
         return self._store.matters.at_point(point, state, at)
+
+    def history(self, matter: Matter) -> tuple[Entry, ...]:
+        """Return the entries that tell of a matter, the oldest first: what opened it, its stages, what took it back."""
+        with ledger_problems():
+            opened = self._ledger.entry(matter.id)
+            if opened is None or opened.leaf.holder is None:
+                return ()
+            asked = Query(holder=opened.leaf.holder, since=opened.leaf.recorded_at, limit=_AT_ONCE)
+            told = [entry for entry in every_entry(self._ledger, asked) if entry.leaf.target == matter.id]
+        return (opened, *reversed(told))
 
     def rebuild(self) -> int:
         """Read all matters anew from the log; return how many entries told of one."""
@@ -137,10 +153,8 @@ def _deadline(documents: Documents, stage: Stage, matter: Matter, at: datetime) 
     """Return until when a matter is to be closed, once its materials are complete; None where nobody promised."""
     service = documents.programme.services.get(matter.service)
     rule = None if service is None else service.matter
-    try:
-        check_decides(rule, stage.decides)
-    except WrongMatter as error:
-        raise invalid(error.path, str(error)) from None
+    if stage.decides is not None and stage.decides not in handed_to(service):
+        raise invalid("$.decides", "one of the departments that decide or answer here is expected")
     days = None if rule is None else rule.limit_working_days
     if stage.limit_working_days is not None and (days is not None or stage.stage != COMPLETE):
         raise invalid("$.limit_working_days", "only for complete materials of a service without a limit")
