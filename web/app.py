@@ -103,7 +103,7 @@ def points_of_departments(programme: Programme) -> dict[str, frozenset[str]]:
 
 def _add_surfaces(app: Flask, settings: Settings, staff: StaffFrame, clock: Clock) -> Health:
     """Add the surfaces that are switched on, importing no other; return what is told of their health."""
-    authenticate, register = staff.authenticate, None
+    register = None
     if settings.serves("issuer"):
         from web.surfaces.issuer import add_issuer  # noqa: PLC0415 - a counter server loads no code of the issuer
 
@@ -112,7 +112,7 @@ def _add_surfaces(app: Flask, settings: Settings, staff: StaffFrame, clock: Cloc
         return Health({}, {}, [])
     from web.surfaces.verifier import add_verifier  # noqa: PLC0415 - an issuer's server loads no code of the verifier
 
-    verifier, told = add_verifier(app, settings, authenticate, clock, register)
+    verifier, told = add_verifier(app, settings, staff, clock, register)
     if settings.serves("audit"):
         from web.surfaces.audit import add_audit  # noqa: PLC0415 - as above
 

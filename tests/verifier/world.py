@@ -98,7 +98,12 @@ class World:
         lay_out(self.folder)
         self.accounts = AccountStore.open(f"sqlite:///{self.folder}/accounts.db")
         self.verifier = self._verifier()
-        self.authenticate = Authenticator(self.accounts, self.clock, (BASE,))
+        points = self.programme.points
+        departments = {
+            code: {point for point, one in points.items() if one.department == code}
+            for code in self.programme.departments
+        }
+        self.authenticate = Authenticator(self.accounts, self.clock, (BASE,), departments=departments)
         self.app = create_frame("world", clock=self.clock)
         self.app.register_blueprint(blueprint(self.verifier, self.authenticate))
         self.app.register_blueprint(accounts_blueprint(self.authenticate, root=Signers.root.kid))

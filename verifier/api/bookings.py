@@ -9,7 +9,6 @@ from flask import Blueprint, Response, request
 
 from accounts.authenticator import call_of
 from accounts.rights import Caller, Right
-from cards.numbers import CardNumberError, check
 from cards.parts import Presentation
 from cards.programme.types import Point, Service
 from cards.verify import RefusedCard, Verified
@@ -24,6 +23,7 @@ from verifier.api.asking import Asking
 from verifier.api.checkins import PRESENTED, WRITING
 from verifier.counter.booking_views import booking_view
 from verifier.counter.checking_in import ledger_problems
+from verifier.desks.telephone import by_number
 from verifier.records.bookings import BookingDetails
 from verifier.records.store import Access
 from verifier.rules.bookings import span_of_day
@@ -271,22 +271,6 @@ class StaffBookings:
         names = caller.may(Right.NAMES, point.code)
         said = booking_answer(self._verifier.answering, booked, done, at, names=names)
         return answer(said, status)
-
-
-def by_number(
-    verifier: Verifier, typed: str, *, called_back: bool, at: datetime
-) -> tuple[Presentation, Verified | RefusedCard]:
-    """Find the card of a number that was read out; the holder was called back at the number the office has."""
-    if not called_back:
-        raise invalid("$.called_back", "call the holder back first, and say so")
-    try:
-        number = check(typed, verifier.programme.card_prefix)
-    except CardNumberError as error:
-        raise invalid("$.card_number", str(error)) from None
-    token = verifier.card_by_number(number)
-    if token is None:
-        raise Problem("card-unknown", "no card of this number can be looked up here")
-    return Presentation(token, None), verifier.bookings.declared(token, at)
 
 
 def _day(text: str) -> date:

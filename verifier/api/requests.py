@@ -25,16 +25,16 @@ from edge.spreadsheets import harmless
 from ledger.filtering import cell_of, name_in
 from ledger.values import EntryPage, Query
 from verifier.api.asking import Asking
-from verifier.api.bookings import by_number
 from verifier.api.checkins import PRESENTED, WRITING
 from verifier.api.wallet import PROVING, WalletCalls, WalletPage
 from verifier.counter.answers import MatterRequest
 from verifier.counter.checking_in import ledger_problems
 from verifier.counter.phrasing import quotas_left
 from verifier.desks.matters import MatterDesk
+from verifier.desks.telephone import by_number, matter_opened
 from verifier.records.matters import MatterTab
 from verifier.records.store import Access
-from verifier.rules.matters import Matter, WrongMatter, opening
+from verifier.rules.matters import Matter
 from verifier.service import Verifier
 from verifier.services.bookings.answers import WalletCard
 from verifier.services.bookings.asked import TELEPHONE, Asker
@@ -314,6 +314,7 @@ def _wish(
     call: str | None = None,
 ) -> RequestWish:
     named = body.beneficiary
+    kind, decides = (None, None) if matter is None else (matter.kind, matter.decides)
     return RequestWish(
         operation=idempotency_key(),
         asker=asker,
@@ -325,17 +326,9 @@ def _wish(
         reference=body.reference,
         confirmed=body.confirmed,
         beneficiary=None if named is None else Beneficiary(named),
-        matter=_opening(service, matter),
+        matter=matter_opened(service, kind, decides),
         call=call,
     )
-
-
-def _opening(service: Service, matter: MatterRequest | None) -> dict[str, str]:
-    kind, decides = (None, None) if matter is None else (matter.kind, matter.decides)
-    try:
-        return dict(opening(service, kind, decides))
-    except WrongMatter as error:
-        raise invalid(error.path, str(error)) from None
 
 
 def _period(unit: PeriodUnit, key: str, verifier: Verifier) -> Period:

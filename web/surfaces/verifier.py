@@ -7,7 +7,6 @@ from dataclasses import replace
 
 from flask import Flask
 
-from accounts.http import Authenticator
 from edge.clock import Clock
 from edge.health import Health
 from edge.settings import Settings
@@ -16,13 +15,15 @@ from verifier.api.surface import concerns, figures, readiness
 from verifier.service import Verifier, open_verifier
 from verifier.trust.issuer_relay import IssuerRelay
 from verifier.trust.photos import PhotoRelay
+from web.department.pages import department_pages
+from web.staff.frame import StaffFrame
 from web.surfaces.register import Register
 
 
 def add_verifier(
     app: Flask,
     settings: Settings,
-    authenticate: Authenticator,
+    staff: StaffFrame,
     clock: Clock,
     register: Register | None,
 ) -> tuple[Verifier, Health]:
@@ -32,7 +33,8 @@ def add_verifier(
     """
     verifier = _with_register(open_verifier(settings, clock), settings, register)
     atexit.register(verifier.close)
-    app.register_blueprint(verifier_blueprint(verifier, authenticate))
+    app.register_blueprint(verifier_blueprint(verifier, staff.authenticate))
+    app.register_blueprint(department_pages(staff, verifier))
     told = Health(readiness(verifier, clock), concerns(verifier, clock), [lambda: figures(verifier, clock)])
     return verifier, told
 

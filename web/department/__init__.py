@@ -1,0 +1,1 @@
+"""Departments' pages: requests and matters, records that wait, statements, lists."""

@@ -1,0 +1,22 @@
+"""The departments' blueprint: every page of `/department`, each behind its right, and their lines of the navigation."""
+
+from __future__ import annotations
+
+from flask import Blueprint
+
+from accounts.rights import Right
+from verifier.service import Verifier
+from web.department.requests import add_requests
+from web.department.shared import DeskPages
+from web.department.telephone import add_telephone
+from web.staff.frame import StaffFrame
+
+
+def department_pages(staff: StaffFrame, verifier: Verifier) -> Blueprint:
+    """Return the departments' pages."""
+    found = staff.blueprint("department")
+    staff.door("/department", "door.department", "building", Right.BOOKINGS)
+    pages = DeskPages(staff, verifier, "department")
+    add_requests(found, pages)
+    add_telephone(found, pages)
+    return found

@@ -1,0 +1,193 @@
+"""`/department`: requests and matters by what is due; one of them with its steps; what is done to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from flask import Blueprint, request
+from flask.typing import ResponseReturnValue
+from wtforms import RadioField, SelectField, StringField, TextAreaField
+from wtforms.validators import Optional as MayBeEmpty
+
+from accounts.rights import Caller, Right
+from edge.http import request_instant
+from verifier.desks.matters import MatterDesk, OpenedMatter
+from verifier.records.matters import MatterTab
+from verifier.rules.matters import CALL_BACKS, CLOSED, COMPLETE, FOLLOWED, FORWARDED, OUTCOMES
+from verifier.services.matters.service import Stage
+from web.department.shared import ActForm, DeskPages, known, operation_sent
+from web.staff.forms import FilterForm, Longest, Needed, Said, option, refuse, stripped
+from web.staff.tables import page_of
+
+NOTE_MOST: Final = 500
+DAYS_MOST: Final = 365
+
+
+def note_field() -> TextAreaField:
+    """Return the note that every act may carry; erased 30 days later."""
+    return TextAreaField("department.note", [MayBeEmpty(), Longest(NOTE_MOST)], filters=[stripped])
+
+
+class ListFilter(FilterForm):
+    """What the list is narrowed to."""
+
+    department = SelectField("department.department", choices=[], validate_choice=False)
+    service = SelectField("department.service", choices=[], validate_choice=False)
+    reference = StringField("department.reference", filters=[stripped])
+
+
+class TakeUpForm(ActForm):
+    """A matter is taken up: its materials are complete, its deadline runs. `days` where the rule names none."""
+
+    days = StringField("department.days", [MayBeEmpty()], filters=[stripped])
+    note = note_field()
+
+    def limit(self) -> float | None:
+        """Return the working days that were typed; ValueError for what is no number of them."""
+        typed = self.days.data
+        return None if not typed else days_typed(typed)
+
+
+class HandOverForm(ActForm):
+    """A matter goes to another department."""
+
+    department = SelectField("department.to", [Needed()], choices=[])
+    note = note_field()
+
+
+class CallForm(ActForm):
+    """What came of calling the holder back."""
+
+    result = RadioField(
+        "department.call-result", [Needed()], choices=[option(one, f"department.call.{one}") for one in CALL_BACKS]
+    )
+    note = note_field()
+
+
+class CloseForm(ActForm):
+    """How a matter ends."""
+
+    outcome = SelectField("department.outcome", [Needed()], choices=[])
+    note = note_field()
+
+
+FORMS: Final[Mapping[str, type[ActForm]]] = {
+    "take-up": TakeUpForm,
+    "hand-over": HandOverForm,
+    "call-back": CallForm,
+    "close": CloseForm,
+}
+"""What can be done to a matter on its page."""
+
+
+def add_requests(found: Blueprint, pages: DeskPages) -> None:
+    """Add the list and the page of one matter with its acts."""
+    desk = MatterDesk(pages.verifier)
+
+    @found.get("/department")
+    @pages.staff.needs(Right.BOOKINGS)
+    def requests(who: Caller) -> ResponseReturnValue:
+        at, form = request_instant(), _filters(pages, desk, who)
+        mine = desk.departments(who)
+        if not mine:
+            return pages.staff.fault(403, "fault.not-permitted")
+        tab = _tab(request.args.get("tab", ""))
+        departments = known(mine, request.args.get("department"))
+        narrowed = {"service": form.service.data or None, "reference": form.reference.data or None}
+        part = page_of(
+            lambda limit, offset: desk.listed(who, departments, tab, at, limit=limit, offset=offset, **narrowed)
+        )
+        counts = desk.tabs(who, departments, at, **narrowed)
+        return pages.page("requests", part=part, form=form, tab=tab, tabs=list(MatterTab), counts=counts, mine=mine)
+
+    @found.get("/department/requests/<matter>")
+    @pages.staff.needs(Right.BOOKINGS)
+    def one_request(who: Caller, matter: str) -> ResponseReturnValue:
+        opened = desk.opened(who, matter, request_instant())
+        return _page(pages, opened, _forms(pages, opened))
+
+    @found.post("/department/requests/<matter>/<any('take-up', 'hand-over', 'call-back', 'close'):act>")
+    @pages.staff.needs(Right.BOOKINGS)
+    def act_on_request(who: Caller, matter: str, act: str) -> ResponseReturnValue:
+        opened = desk.opened(who, matter, request_instant())
+        forms = _forms(pages, opened)
+        form = forms[act]
+        if not form.validate_on_submit() or not _holds(form, opened):
+            return _page(pages, opened, forms, status=422)
+        return pages.act(f"/department/requests/{matter}", f"department.done.{act}", _done(desk, who, opened, form))
+
+
+def _tab(asked: str) -> MatterTab:
+    return MatterTab(asked) if asked in {one.value for one in MatterTab} else MatterTab.OPEN
+
+
+def _filters(pages: DeskPages, desk: MatterDesk, who: Caller) -> ListFilter:
+    form, any_one = ListFilter(request.args), pages.staff.word("department.any")
+    mine = desk.departments(who)
+    services = [one for one in pages.programme.services.values() if set(one.departments) & set(mine)]
+    services = [one for one in services if one.request is not None or one.matter is not None]
+    form.department.choices = [option("", any_one), *pages.department_choices(mine)]
+    form.service.choices = [option("", any_one), *(option(one.code, pages.say(one.name)) for one in services)]
+    if len(mine) < 2:
+        del form.department  # whoever has one department alone is not asked
+    return form
+
+
+def _forms(pages: DeskPages, opened: OpenedMatter) -> dict[str, ActForm]:
+    """Return the forms of a matter's page, each filled with what was sent to it."""
+    act = request.path.rpartition("/")[2]
+    forms = {name: kind(request.form if name == act else None, prefix=f"{name}-") for name, kind in FORMS.items()}
+    hand_over, close = forms["hand-over"], forms["close"]
+    hand_over.department.choices = [option("", "department.choose"), *pages.department_choices(opened.hand_to)]
+    close.outcome.choices = [
+        option("", "department.choose"),
+        *(option(one, f"department.outcome.{one}") for one in OUTCOMES),
+    ]
+    return forms
+
+
+def _page(
+    pages: DeskPages, opened: OpenedMatter, forms: Mapping[str, ActForm], status: int = 200
+) -> ResponseReturnValue:
+    rule = None if opened.service is None else opened.service.request
+    labels = {} if rule is None else {one.code: pages.say(one.label) for one in rule.fields}
+    return pages.page("request", status, opened=opened, matter=opened.matter, forms=forms, labels=labels)
+
+
+def days_typed(text: str) -> float:
+    """Return working days, half ones too; ValueError for anything else."""
+    days = float(text)
+    if not 0 < days <= DAYS_MOST:
+        raise ValueError("no number of working days")
+    return days
+
+
+def _holds(form: ActForm, opened: OpenedMatter) -> bool:
+    """Hold a form to what only the matter tells: a note where none is kept, working days that its rule has."""
+    if form.note.data and not opened.takes_notes:
+        refuse(form.note, "department.no-notes")
+    if isinstance(form, TakeUpForm) and opened.limit_days is None:
+        try:
+            if form.limit() is None:
+                refuse(form.days, "form.needed")
+        except ValueError:
+            refuse(form.days, Said("department.days-wrong", most=DAYS_MOST))
+    return not form.errors
+
+
+def _done(desk: MatterDesk, who: Caller, opened: OpenedMatter, form: ActForm) -> Callable[[], object]:
+    """Return what a form asks for, to be done."""
+    at, operation = request_instant(), operation_sent()
+
+    def stage(name: str, **told: str | float | None) -> Stage:
+        return Stage(operation, who, opened.matter.id, name, note=form.note.data or None, **told)  # type: ignore[arg-type]
+
+    if isinstance(form, TakeUpForm):
+        days = form.limit() if opened.limit_days is None else None
+        return lambda: desk.reach(stage(COMPLETE, limit_working_days=days), at)
+    if isinstance(form, HandOverForm):
+        return lambda: desk.reach(stage(FORWARDED, decides=form.department.data), at)
+    if isinstance(form, CallForm):
+        return lambda: desk.reach(stage(FOLLOWED, call_back=form.result.data), at)
+    return lambda: desk.close(stage(CLOSED, outcome=form.outcome.data), at)

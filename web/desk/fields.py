@@ -1,0 +1,191 @@
+"""The programme's fields of a booking or a request as a plain form, and what was typed as the services take it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final, cast
+from zoneinfo import ZoneInfo
+
+from wtforms import BooleanField, Field, RadioField, StringField, TextAreaField
+from wtforms.validators import Optional as MayBeEmpty
+
+from cards.programme.types import BookingField, Service, Text
+from edge.instants import rfc3339
+from edge.problems import Problem
+from web.pages import page_language
+from web.staff.forms import Longest, Needed, StaffForm, option, refuse, stripped
+
+PREFIX: Final = "f-"
+ENDS: Final = "-ends"
+TRAVEL_DATE: Final = "travel_date"
+"""A date that must be that of the time given: the page asks for the time alone."""
+_BETWEEN: Final = re.compile(r"[\n,，、;；]+")
+_MOST: Final = 500
+_LINE: Final = 100
+
+
+class FieldsForm(StaffForm):
+    """The card number that was read out, the word that its holder was called back, and the fields of the rule."""
+
+    card_number = StringField("desk.card-number", [Needed(), Longest(64)], filters=[stripped])
+    called_back = BooleanField("desk.called-back", [Needed("desk.call-back-first")])
+
+
+class ChangeForm(StaffForm):
+    """The fields of a booking that stands."""
+
+
+def asked_of(fields: Iterable[BookingField], service: Service) -> tuple[BookingField, ...]:
+    """Return the fields that a service is asked for, without those that another one tells."""
+    mine = tuple(one for one in fields if not one.services or service.code in one.services)
+    timed = any(one.kind == "datetime" for one in mine)
+    return tuple(one for one in mine if not (timed and one.code == TRAVEL_DATE))
+
+
+def form_of(
+    kind: type[StaffForm],
+    fields: Sequence[BookingField],
+    *,
+    slots: bool = False,
+    data: Mapping[str, Any] | None = None,
+    declared: Sequence[Text] = (),
+) -> StaffForm:
+    """Return a form of these fields. `slots`: a time has an end beside it; `declared`: what the holder declares."""
+    made: dict[str, Field] = {}
+    for one in fields:
+        made[PREFIX + one.code] = _control(one)
+        if slots and one.kind == "datetime":
+            made[PREFIX + one.code + ENDS] = StringField("desk.until", [MayBeEmpty()], filters=[stripped])
+    if declared:
+        made["confirmed"] = BooleanField("desk.declared", [Needed("desk.declare-first")])
+    return cast("StaffForm", type("ProgrammeForm", (kind,), made)(data=data))
+
+
+def _control(one: BookingField) -> Field:
+    needed: list[object] = [Needed() if one.required else MayBeEmpty()]
+    label = one.label.in_language(page_language())
+    if one.kind == "yes-no":
+        choices = [option("yes", "desk.yes"), option("no", "desk.no")]
+        return RadioField(label, [Needed()] if one.required else [MayBeEmpty()], choices=choices)
+    if one.kind in {"note", "names", "plates"}:
+        return TextAreaField(label, [*needed, Longest(_MOST)], filters=[stripped])
+    return StringField(label, [*needed, Longest(_LINE)], filters=[stripped])
+
+
+def control_attributes(one: BookingField) -> dict[str, object]:
+    """Return what a control carries beside its name: the kind of keyboard, how many lines."""
+    told: dict[str, dict[str, object]] = {
+        "phone": {"type": "tel", "inputmode": "tel", "autocomplete": "off"},
+        "number": {"inputmode": "numeric", "autocomplete": "off"},
+        "datetime": {"type": "datetime-local"},
+        "date": {"type": "date"},
+        "names": {"rows": 2, "autocomplete": "off"},
+        "plates": {"rows": 2, "autocomplete": "off"},
+        "note": {"rows": 3},
+    }
+    return told.get(one.kind, {"autocomplete": "off"})
+
+
+def given(form: StaffForm, fields: Sequence[BookingField], zone: ZoneInfo) -> dict[str, Any]:
+    """Return what was typed as the services take it; what cannot be read goes as it is, to be refused there."""
+    found: dict[str, Any] = {}
+    for one in fields:
+        typed = form[PREFIX + one.code].data
+        if typed is None or typed == "":
+            continue
+        found[one.code] = _read(one, str(typed), zone)
+        ends = PREFIX + one.code + ENDS
+        if ends in form and form[ends].data:
+            found[one.code] = f"{found[one.code]}/{_instant(str(form[ends].data), zone)}"
+    return found
+
+
+def with_travel_date(given_: dict[str, Any], rule_fields: Iterable[BookingField], form: StaffForm) -> dict[str, Any]:
+    """Add the local date of the time that was typed, where the rule asks for both."""
+    codes = {one.code: one.kind for one in rule_fields}
+    timed = next((code for code, kind in codes.items() if kind == "datetime" and PREFIX + code in form), None)
+    if TRAVEL_DATE in codes and timed is not None and form[PREFIX + timed].data:
+        return given_ | {TRAVEL_DATE: str(form[PREFIX + timed].data)[:10]}
+    return given_
+
+
+def _read(one: BookingField, typed: str, zone: ZoneInfo) -> object:
+    if one.kind in {"names", "plates"}:
+        return [part.strip() for part in _BETWEEN.split(typed) if part.strip()]
+    if one.kind == "yes-no":
+        return typed == "yes"
+    if one.kind == "number":
+        return int(typed) if typed.isascii() and typed.isdecimal() and len(typed) < 6 else typed
+    if one.kind == "note":
+        return " ".join(typed.split())
+    return _instant(typed, zone) if one.kind == "datetime" else typed
+
+
+def _instant(typed: str, zone: ZoneInfo) -> str:
+    """Return a local time as RFC 3339; what is no time goes as it is, and is refused."""
+    try:
+        return rfc3339(datetime.fromisoformat(typed).replace(tzinfo=zone))
+    except (ValueError, OverflowError):
+        return typed
+
+
+def shown(fields: Mapping[str, Any], rule_fields: Iterable[BookingField], zone: ZoneInfo) -> dict[str, Any]:
+    """Return kept fields as the form's controls hold them."""
+    data: dict[str, Any] = {}
+    for one in rule_fields:
+        value = fields.get(one.code)
+        if value is None:
+            continue
+        if one.kind == "datetime":
+            begins, _, ends = str(value).partition("/")
+            data[PREFIX + one.code] = local_text(begins, zone)
+            data[PREFIX + one.code + ENDS] = local_text(ends, zone) if ends else ""
+        elif isinstance(value, bool):
+            data[PREFIX + one.code] = "yes" if value else "no"
+        else:
+            data[PREFIX + one.code] = "、".join(map(str, value)) if isinstance(value, list) else str(value)
+    return data
+
+
+def local_text(instant: str, zone: ZoneInfo) -> str:
+    """Return an instant as a control for a local time holds it."""
+    return datetime.fromisoformat(instant).astimezone(zone).strftime("%Y-%m-%dT%H:%M")
+
+
+def put_faults(form: StaffForm, problem: Problem, fields: Sequence[BookingField]) -> bool:
+    """Put a service's faults at the fields they are about; False where one of them is about no field of the form."""
+    if problem.code == "card-unknown":
+        refuse(form["card_number"], "desk.card-unknown")
+        return True
+    faults = cast("list[dict[str, str]]", problem.extra.get("fields", []))
+    told = [one.get("path", "") for one in faults]
+    if problem.code != "invalid-field" or not told:
+        return False
+    kinds = {one.code: one for one in fields}
+    placed = [_put(form, path, kinds) for path in told]
+    return any(placed)
+
+
+def _put(form: StaffForm, path: str, fields: Mapping[str, BookingField]) -> bool:
+    code = path.removeprefix("$.").removeprefix("fields.")
+    code = next((one.code for one in fields.values() if one.kind == "datetime"), code) if code == TRAVEL_DATE else code
+    named = code if code in {"card_number", "called_back", "confirmed"} else PREFIX + code
+    if named not in form:
+        first = next(iter(fields), None)
+        if first is None:
+            return False
+        refuse(form[PREFIX + first], "desk.fault.party")
+        return True
+    refuse(form[named], f"desk.fault.{_fault_of(code, fields)}")
+    return True
+
+
+def _fault_of(code: str, fields: Mapping[str, BookingField]) -> str:
+    if code in {"card_number", "called_back", "confirmed"}:
+        return code
+    one = fields[code]
+    if code == "holder_name":
+        return code
+    return "counts" if one.counts is not None else one.kind
