@@ -39,6 +39,11 @@ class Settings:
     verifier_url: str
     published: Path
     attachments: Path
+    mail_url: str | None
+    mail_from: str | None
+    mail_password_file: Path
+    sms_url: str | None
+    sms_token_file: Path
     sso_issuer: str | None
     sso_client: str | None
     sso_secret_file: Path
@@ -118,6 +123,16 @@ _SETTINGS = (
             "The folder of signed documents that the issuer writes and the others read.", Path),
     Setting("YUNJU_ATTACHMENTS", "attachments", "{var}/attachments",
             "The folder of the papers that applicants send, each file sealed; back it up with the register.", Path),
+    Setting("YUNJU_MAIL_URL", "mail_url", None,
+            "The mail server for notices to applicants: `smtps://user@host`, `smtp+starttls://user@host`, or "
+            "`smtp://127.0.0.1`.", values.mail_url),
+    Setting("YUNJU_MAIL_FROM", "mail_from", None, "The e-mail address that notices come from.", values.mail_address),
+    Setting("YUNJU_MAIL_PASSWORD_FILE", "mail_password_file", "{var}/mail-password",
+            "The file (mode 0600) of the password for the mail server.", Path),
+    Setting("YUNJU_SMS_URL", "sms_url", None,
+            "The address of an SMS gateway that notices are posted to, see docs/operations.md.", values.webhook_url),
+    Setting("YUNJU_SMS_TOKEN_FILE", "sms_token_file", "{var}/sms-token",
+            "The file (mode 0600) of the bearer token for the gateway.", Path),
     Setting("YUNJU_SSO_ISSUER", "sso_issuer", None,
             "The address of an OpenID provider by which staff may sign in too; without one by passwords alone.",
             values.provider_url),
@@ -219,12 +234,15 @@ def _contradictions(environ: Mapping[str, str], found: Mapping[str, object]) -> 
         faults.append("YUNJU_SECRET: given besides YUNJU_SECRET_FILE; unset one of them")
     if found.get("sso_issuer") is not None and found.get("sso_client") is None:
         faults.append("YUNJU_SSO_CLIENT: needed beside YUNJU_SSO_ISSUER; the provider tells it")
+    if found.get("mail_url") is not None and "YUNJU_MAIL_FROM" not in environ:
+        faults.append("YUNJU_MAIL_FROM: needed beside YUNJU_MAIL_URL; give the address that notices come from")
     if "YUNJU_KEYS_PASSPHRASE" in environ and "YUNJU_KEYS_PASSPHRASE_FILE" in environ:
         faults.append("YUNJU_KEYS_PASSPHRASE: given besides YUNJU_KEYS_PASSPHRASE_FILE; unset one of them")
     for name, field in (
         ("YUNJU_BASE_URL", "base_url"),
         ("YUNJU_ISSUER_URL", "issuer_url"),
         ("YUNJU_SSO_ISSUER", "sso_issuer"),
+        ("YUNJU_SMS_URL", "sms_url"),
     ):
         url = found.get(field)
         if isinstance(url, str) and values.is_plain_beyond_here(url) and found.get("allow_plain_http") is False:

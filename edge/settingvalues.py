@@ -55,6 +55,35 @@ def provider_url(text: str) -> str:
     return text
 
 
+def mail_url(text: str) -> str:
+    """Check the address of a mail server; plain SMTP on this machine alone, and never with a password in it."""
+    parts = _split(text)
+    if parts is None or parts.scheme not in {"smtp", "smtp+starttls", "smtps"} or not parts.hostname:
+        raise ValueError("not an address such as smtps://user@mail.example.org")
+    if parts.path or parts.query or parts.fragment or parts.password is not None:
+        raise ValueError("give scheme, user, host and port alone; the password stands in YUNJU_MAIL_PASSWORD_FILE")
+    if parts.scheme == "smtp" and (not _is_here(parts.hostname) or parts.username):
+        raise ValueError("plain smtp is for a mail server on this machine alone; use smtps or smtp+starttls")
+    return text
+
+
+def mail_address(text: str) -> str:
+    """Check an e-mail address."""
+    if not re.fullmatch(r"[A-Za-z0-9._+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){0,8}", text):
+        raise ValueError("not an address such as card@example.org")
+    return text
+
+
+def webhook_url(text: str) -> str:
+    """Check an address that messages are posted to."""
+    parts = _split(text)
+    if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("not an address such as https://sms.example.org/messages")
+    if parts.fragment or "@" in parts.netloc:
+        raise ValueError("leave out user, password and fragment; the token stands in YUNJU_SMS_TOKEN_FILE")
+    return text
+
+
 def is_plain_beyond_here(url: str) -> bool:
     """Tell whether an address is plain http to another machine than this."""
     parts = urlsplit(url)

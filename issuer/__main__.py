@@ -12,6 +12,7 @@ from edge.instants import rfc3339
 from edge.repeating import Repeating
 from issuer.cli.cards import card
 from issuer.cli.holders import holder
+from issuer.cli.notices import notice
 from issuer.cli.office import IssuerCli
 from issuer.cli.programme import programme
 from issuer.issuing.views import line_view
@@ -41,6 +42,7 @@ def main(context: click.Context) -> None:
 main.add_command(holder)
 main.add_command(card)
 main.add_command(programme)
+main.add_command(notice)
 
 
 @main.command()

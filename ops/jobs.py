@@ -30,12 +30,13 @@ def open_jobs(settings: Settings, clock: Clock) -> Iterator[tuple[Job, ...]]:
 
 
 def _issuer_jobs(settings: Settings, clock: Clock, opened: ExitStack) -> list[Job]:
-    from issuer.publishing.publisher import publishing  # noqa: PLC0415 - a counter server loads no code of the issuer
+    from issuer.applications.sending import sending, ways_of  # noqa: PLC0415 - a counter server loads none of the issuer
+    from issuer.publishing.publisher import publishing  # noqa: PLC0415 - as above
     from issuer.register.issuer import open_issuer  # noqa: PLC0415 - as above
 
     issuer = open_issuer(settings)
     opened.callback(issuer.close)
-    return [publishing(issuer, clock)]
+    return [publishing(issuer, clock), sending(issuer, ways_of(settings), clock)]
 
 
 def _verifier_jobs(settings: Settings, clock: Clock, opened: ExitStack) -> list[Job]:

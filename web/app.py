@@ -103,13 +103,13 @@ def points_of_departments(programme: Programme) -> dict[str, frozenset[str]]:
 
 def _add_surfaces(app: Flask, settings: Settings, staff: StaffFrame, clock: Clock) -> Health:
     """Add the surfaces that are switched on, importing no other; return what is told of their health."""
-    register = None
+    register, issuing = None, Health({}, {}, [])
     if settings.serves("issuer"):
         from web.surfaces.issuer import add_issuer  # noqa: PLC0415 - a counter server loads no code of the issuer
 
-        register = add_issuer(app, settings, staff, clock)
+        register, issuing = add_issuer(app, settings, staff, clock)
     if not settings.serves("verifier"):
-        return Health({}, {}, [])
+        return issuing
     from web.surfaces.verifier import add_verifier  # noqa: PLC0415 - an issuer's server loads no code of the verifier
 
     verifier, told = add_verifier(app, settings, staff, clock, register)
@@ -117,4 +117,6 @@ def _add_surfaces(app: Flask, settings: Settings, staff: StaffFrame, clock: Cloc
         from web.surfaces.audit import add_audit  # noqa: PLC0415 - as above
 
         add_audit(app, settings, verifier, staff, None if register is None else register.name_of)
-    return told
+    return Health(
+        {**issuing.checks, **told.checks}, {**issuing.warnings, **told.warnings}, [*issuing.figures, *told.figures]
+    )

@@ -2,15 +2,80 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
 
+import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from cards.programme.types import Text
 from issuer.applications.records import Application
-from issuer.register.application_tables import NOTICES
+from issuer.register import office_log
+from issuer.register.application_tables import APPLICATIONS, NOTICES
+from issuer.register.errors import RefusedError
 from issuer.register.issuer import Issuer
+from issuer.register.office_log import OfficeAction
 
 MAIL, SMS = "mail", "sms"
+LATE: Final = timedelta(hours=1)
+"""A notice that waits for so long is told of."""
+RECENT: Final = timedelta(days=7)
+"""So long a notice that was given up is told of by itself."""
+_DECIDED: Final = Text("a decision was made", "已有审核结果")
+_KINDS: Final[Mapping[str, Text]] = {
+    "received": Text("the application was received", "已收到申请"),
+    "supplied": Text("the supplement was received", "已收到补正材料"),
+    "supplement": Text("something is to be supplied", "需要补正材料"),
+    "approved": _DECIDED,  # what was decided stands on the page alone
+    "refused": _DECIDED,
+}
+_TEXT: Final = Text(
+    "{programme}\n\nReceipt {receipt}: {what}.\n\n"
+    "See where it stands, with the receipt number and your code:\n{page}\n\n"
+    "This message was sent by a machine. Never tell anybody your code.\n",
+    "{programme}\n\n回执号 {receipt}：{what}。\n\n请凭回执号和查询码查看办理情况：\n{page}\n\n"
+    "本邮件由系统发出，请勿回复。请勿将查询码告诉他人。\n",
+)
+_SHORT: Final = Text("{programme}: receipt {receipt}, {what}. {page}", "【{programme}】回执号{receipt}：{what}。{page}")
+_SUBJECT: Final = Text("{programme}: receipt {receipt}", "{programme}：回执号 {receipt}")
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a notice says: a letter's subject and text, and the short form for a telephone."""
+
+    subject: str
+    text: str
+    short: str
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A notice in the office's list; its address is not told. `next_at` None: it was sent or given up."""
+
+    id: int
+    application_id: str
+    receipt: str
+    kind: str
+    transport: str
+    created_at: datetime
+    next_at: datetime | None
+    tries: int
+    fault: str | None
+    sent_at: datetime | None
+    given_up_at: datetime | None
+    reachable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """How the queue stands: what waits by way, what waits for long, and what was given up lately."""
+
+    waiting: Mapping[str, int]
+    late: int
+    given_up: int
 
 
 def queue(issuer: Issuer, connection: Connection, application: Application, kind: str, *, at: datetime) -> None:
@@ -30,3 +95,69 @@ def queue(issuer: Issuer, connection: Connection, application: Application, kind
             "tries": 0,
         }
         connection.execute(NOTICES.insert().values(values))
+
+
+def told_of(issuer: Issuer, kind: str, receipt: str, language: str) -> Told:
+    """Return what a notice of a kind says in a language: the receipt number, and nothing else of the person."""
+    values = {
+        "programme": issuer.programme.name.in_language(language),
+        "receipt": receipt,
+        "what": _KINDS[kind].in_language(language),
+        "page": f"{issuer.base_url}/apply/status",
+    }
+    subject, text, short = (part.in_language(language).format(**values) for part in (_SUBJECT, _TEXT, _SHORT))
+    return Told(subject, text, short)
+
+
+def state_of(issuer: Issuer, at: datetime) -> Queue:
+    """Return how the queue stands at an instant."""
+    t = NOTICES
+    waits = t.c.next_at.is_not(None)
+    with issuer.register.read() as connection:
+        by_way = sa.select(t.c.transport, sa.func.count()).where(waits).group_by(t.c.transport)
+        waiting = {row[0]: row[1] for row in connection.execute(by_way)}
+        late = connection.execute(sa.select(sa.func.count()).where(waits, t.c.created_at < at - LATE)).scalar_one()
+        recent = sa.select(sa.func.count()).where(t.c.given_up_at >= at - RECENT)
+        return Queue(waiting, late, connection.execute(recent).scalar_one())
+
+
+def complaint(issuer: Issuer, ways: frozenset[str], at: datetime) -> str | None:
+    """Return what is wrong with the queue, in words fit for anyone; None when nothing is.
+
+    `ways`: those that the settings open. What waits for a way that is not set is told in the office alone.
+    """
+    if not ways:
+        return None
+    state = state_of(issuer, at)
+    if state.given_up:
+        return f"{state.given_up} notices to applicants were given up: /office/notices lists them"
+    if state.late and any(state.waiting.get(way) for way in ways):
+        return f"{state.late} notices to applicants wait for more than an hour: /office/notices tells why"
+    return None
+
+
+def listed(issuer: Issuer, *, limit: int, offset: int = 0, unsent: bool = False) -> list[Notice]:
+    """Return notices, newest first; `unsent`: those that wait or were given up."""
+    t = NOTICES
+    asked = sa.select(t, APPLICATIONS.c.receipt).join(APPLICATIONS, APPLICATIONS.c.id == t.c.application_id)
+    if unsent:
+        asked = asked.where(t.c.sent_at.is_(None))
+    names = [name for name in Notice.__dataclass_fields__ if name != "reachable"]
+    with issuer.register.read() as connection:
+        rows = connection.execute(asked.order_by(t.c.id.desc()).limit(limit).offset(offset)).all()
+    return [Notice(**{name: getattr(row, name) for name in names}, reachable=row.address != b"") for row in rows]
+
+
+def again(issuer: Issuer, notice: int, *, by: str, at: datetime) -> None:
+    """Have a notice that was given up sent again; RefusedError for any other, and once its address is forgotten."""
+    t = NOTICES
+    with issuer.register.change() as connection:
+        row = connection.execute(sa.select(t).where(t.c.id == notice)).one_or_none()
+        if row is None or row.given_up_at is None:
+            raise RefusedError("this notice was not given up", "the list shows which ones were")
+        if row.address == b"":
+            raise RefusedError("the address of this notice is forgotten by now", "call the applicant instead")
+        values = {"next_at": at, "created_at": at, "tries": 0, "given_up_at": None, "fault": None}
+        connection.execute(t.update().where(t.c.id == notice).values(values))
+        told = {"application": row.application_id, "notice": notice}
+        office_log.append(connection, OfficeAction.NOTICE_AGAIN, by=by, at=at, **told)

@@ -100,4 +100,6 @@ NOTICES = sa.Table(
     sa.Column("next_at", InstantColumn, index=True),
     sa.Column("tries", sa.Integer, nullable=False),
     sa.Column("sent_at", InstantColumn),
+    sa.Column("fault", sa.String(40)),
+    sa.Column("given_up_at", InstantColumn),
 )

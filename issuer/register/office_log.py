@@ -59,6 +59,7 @@ class OfficeAction(StrEnum):
     APPLICATION_REFUSED = "application-refused"
     APPLICATION_WITHDRAWN = "application-withdrawn"
     LIST_IMPORTED = "list-imported"
+    NOTICE_AGAIN = "notice-again"
     BROKEN_GLASS = "broken-glass"
     HOLDER_ERASED = "holder-erased"
     LETTER_PRINTED = "letter-printed"

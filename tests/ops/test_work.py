@@ -78,7 +78,8 @@ def test_the_work_is_done_told_and_missed_when_it_is_away(machine):
     worker = Worker(machine)
     try:
         report = worker.place.read()
-        assert [job.name for job in report.jobs] == ["publish", "erasure", "bookings", "records", "log", "witnesses"]
+        names = ["publish", "notices", "erasure", "bookings", "records", "log", "witnesses"]
+        assert [job.name for job in report.jobs] == names
         assert [job.name for job in report.jobs if job.failing] == []
         ready = machine.send("GET", "/readyz")
         assert (ready.status, "work" in ready.json.get("warnings", {})) == (200, False)

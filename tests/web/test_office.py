@@ -5,11 +5,12 @@ from datetime import timedelta
 import pytest
 
 from accounts.rights import Grant, Role
-from issuer.applications import service
+from issuer.applications import notices, service
 from issuer.applications.records import find
 from issuer.applications.states import State
 from issuer.issuing.issuing import cards_of
 from issuer.register import office_log
+from issuer.register.application_tables import NOTICES
 from issuer.register.office_log import OfficeAction
 from tests.issuer.applying import approved, handed_in, reviewed
 from tests.issuer.builders import resident_id
@@ -83,6 +84,7 @@ def test_each_role_opens_its_own_pages_and_no_other(site, browsers, desk, role):
         f"/office/holders/{holder_id}": holds,
         f"/office/holders/{holder_id}/photo": holds,
         "/office/renewals": holds,
+        "/office/notices": reads or role == "reviewer-union",
         "/office/programme": reads or role == "reviewer-union",
         "/office/log": holds or role == "auditor",
     }
@@ -265,6 +267,29 @@ def test_the_worklist_narrows_and_finds(site, browsers, desk):
     service.withdraw(desk, late, at=at(site), by="applicant")
     assert late in officer.get(f"/office?text={find(desk, late).receipt}").get_data(as_text=True)
     assert late in officer.get("/office?tab=withdrawn").get_data(as_text=True)
+
+
+def test_the_queue_of_notices_is_shown_without_addresses_and_sent_again(site, browsers, desk):
+    """What waits for a way that is not set is told; what was given up has one button, of those who may."""
+    handed_in(desk, at=at(site), phone="13800000077", email="someone@host.example")
+    with desk.register.change() as connection:
+        connection.execute(
+            NOTICES.update().where(NOTICES.c.transport == "mail").values(next_at=None, given_up_at=at(site))
+        )
+    notice = notices.listed(desk, limit=1, unsent=True)[0]
+    page = browsers["officer"].get("/office/notices")
+    assert "未设置短信网关" in text_of(page)
+    assert "未送达" in text_of(page)
+    for secret in ("13800000077", "someone@host.example", "何嘉欣"):
+        assert secret not in page.get_data(as_text=True)
+    mailed = next(one for one in notices.listed(desk, limit=9, unsent=True) if one.transport == "mail")
+    path = f"/office/notices/{mailed.id}/again"
+    assert browsers["auditor"].send(path, form="/sign-out").status_code == 403
+    assert browsers["officer"].send(path, form="/office/notices").status_code == 303
+    assert next(one for one in notices.listed(desk, limit=9) if one.id == mailed.id).given_up_at is None
+    refused = browsers["officer"].send(f"/office/notices/{notice.id}/again", form="/sign-out")
+    assert "没有办成" in text_of(browsers["officer"].get(refused.location))
+    assert site.app.test_client().get("/readyz").status_code == 200
 
 
 def test_the_log_can_be_checked_on_its_page(browsers):

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 
 from flask import Flask
+from prometheus_client.core import GaugeMetricFamily, Metric
 
 from edge.clock import Clock
+from edge.health import Health
 from edge.repeating import Repeating
 from edge.settings import Settings
 from issuer.api.photos import photo_blueprint, photo_for_check
 from issuer.api.servers import server_blueprint, token_of_number
 from issuer.api.wallet import blueprint as wallet_blueprint
+from issuer.applications import notices
+from issuer.applications.notices import MAIL, SMS
 from issuer.enrolment.phone import entitled_until
 from issuer.publishing.publisher import publishing
 from issuer.register.errors import RefusedError
@@ -23,8 +28,8 @@ from web.staff.frame import StaffFrame
 from web.surfaces.register import Register
 
 
-def add_issuer(app: Flask, settings: Settings, staff: StaffFrame, clock: Clock) -> Register:
-    """Add the issuer's calls; return what a verifier on this host may ask of its register.
+def add_issuer(app: Flask, settings: Settings, staff: StaffFrame, clock: Clock) -> tuple[Register, Health]:
+    """Add the issuer's calls; return what a verifier on this host may ask of its register, and what tells its health.
 
     What is due is published now; from then on the background work keeps the documents fresh.
     """
@@ -40,12 +45,32 @@ def add_issuer(app: Flask, settings: Settings, staff: StaffFrame, clock: Clock) 
     if settings.serves("office"):
         app.register_blueprint(apply_pages(staff, issuer, settings))
         app.register_blueprint(office_pages(staff, issuer))
-    return Register(
+    register = Register(
         card_by_number=partial(token_of_number, issuer),
         entitled_until=partial(entitled_until, issuer),
         photo_of=partial(photo_for_check, issuer, by="verifier"),
         name_of=partial(_name_of, issuer),
     )
+    return register, _health(issuer, settings, clock)
+
+
+def _health(issuer: Issuer, settings: Settings, clock: Clock) -> Health:
+    """Return what the issuer warns of: it serves while notices to applicants wait."""
+    opened = {MAIL: settings.mail_url, SMS: settings.sms_url}
+    ways = frozenset(way for way, address in opened.items() if address is not None)
+    return Health(
+        {}, {"notices": lambda: notices.complaint(issuer, ways, clock.now())}, [lambda: _figures(issuer, clock)]
+    )
+
+
+def _figures(issuer: Issuer, clock: Clock) -> Iterator[Metric]:
+    state = notices.state_of(issuer, clock.now())
+    waiting = GaugeMetricFamily("yunju_notices_waiting", "Notices to applicants that wait to be sent.", labels=("way",))
+    for way in (MAIL, SMS):
+        waiting.add_metric((way,), float(state.waiting.get(way, 0)))
+    given_up = GaugeMetricFamily("yunju_notices_given_up", "Notices to applicants given up in the last seven days.")
+    given_up.add_metric((), float(state.given_up))
+    yield from (waiting, given_up)
 
 
 def _name_of(issuer: Issuer, subject: str) -> str | None:
