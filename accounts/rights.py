@@ -21,7 +21,8 @@ EVERYWHERE = "*"
 class Right(StrEnum):
     """One thing that a caller may do (docs/design.md §3).
 
-    `documents` is another server's: to fetch all that the issuer signs. Those from `holders` on are people's alone:
+    `documents` is another server's: to fetch all that the issuer signs; `intake` a platform's: to hand applications in.
+    Those from `holders` on are people's alone:
     the register, cards, applications (take in and read, review first, decide), accounts, keys, and running the system.
     """
 
@@ -34,6 +35,7 @@ class Right(StrEnum):
     AUDIT = "audit"
     NAMES = "names"
     DOCUMENTS = "documents"
+    INTAKE = "intake"
     HOLDERS = "holders"
     CARDS = "cards"
     APPLICATIONS = "applications"

@@ -16,7 +16,7 @@ from sqlalchemy.engine import Connection
 
 from issuer.applications import notices, records
 from issuer.applications.attachments import Attachments
-from issuer.applications.papers import GROUND, Lack, LackKind, Paper
+from issuer.applications.papers import GROUND, LackKind, Paper
 from issuer.applications.records import Application, StoredFile
 from issuer.applications.service import missing, step_in
 from issuer.applications.states import Act, Objection, OfficePerson, State, review_objection
@@ -221,7 +221,20 @@ def _kind(state: State) -> str:
 
 def involved_in(connection: Connection, found: Application) -> set[str]:
     """Return everybody who recorded, checked or reviewed an application: none of them decides it."""
-    worked = {"begin", "check", "tell", "claim", "ask", "forward", "fill-in", "ground", "paper", "attach", "submit"}
+    worked = {
+        "begin",
+        "import",
+        "check",
+        "tell",
+        "claim",
+        "ask",
+        "forward",
+        "fill-in",
+        "ground",
+        "paper",
+        "attach",
+        "submit",
+    }
     e = APPLICATION_EVENTS
     asked = sa.select(e.c.actor).where(e.c.application_id == found.id, e.c.act.in_(sorted(worked))).distinct()
     acted = set(connection.execute(asked).scalars())
@@ -249,11 +262,7 @@ def _keep_lacking(issuer: Issuer, connection: Connection, application_id: str, a
     """Keep what is missing where the worklist finds it without opening anything."""
     found = records.read(issuer, connection, application_id)
     lacking = missing(issuer, found, at, reviewed=True)
-    records.update(connection, application_id, lacking=list(dict.fromkeys(_shown(one) for one in lacking)))
-
-
-def _shown(lack: Lack) -> str:
-    return f"{lack.kind}:{lack.key}" + (f":{lack.part}" if lack.part else "")
+    records.update(connection, application_id, lacking=list(dict.fromkeys(one.shown for one in lacking)))
 
 
 def _log(

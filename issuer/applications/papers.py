@@ -129,6 +129,11 @@ class Lack:
     kind: LackKind
     part: str = ""
 
+    @property
+    def shown(self) -> str:
+        """The lack as a worklist keeps it: `kind:key`, with `:part` where there is one."""
+        return f"{self.kind}:{self.key}" + (f":{self.part}" if self.part else "")
+
 
 def ground_of(programme: Programme, code: str, limb: str) -> tuple[Ground, Limb] | None:
     """Return a ground and its limb, None where the programme has no such pair."""

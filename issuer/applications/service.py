@@ -74,7 +74,7 @@ def begin_in(
     content_hash: str | None = None,
 ) -> Begun:
     """Begin an application inside a transaction with a content that was checked."""
-    begun = Begun(new_id(), _new_receipt(issuer, connection, at), new_code())
+    begun = Begun(new_id(), new_receipt(issuer, connection, at), new_code())
     values: dict[str, object] = {
         "id": begun.id,
         "receipt": begun.receipt,
@@ -286,10 +286,14 @@ def _changeable(issuer: Issuer, connection: Connection, application_id: str) -> 
     return found
 
 
-def _new_receipt(issuer: Issuer, connection: Connection, at: datetime) -> str:
+def new_receipt(
+    issuer: Issuer, connection: Connection, at: datetime, used: frozenset[str] | set[str] = frozenset()
+) -> str:
+    """Return a receipt number that no application has, and that is none of `used`."""
     day = local_day(issuer, at).strftime("%Y%m%d")
     for _ in range(_DRAWS):
         receipt = f"{issuer.programme.card_prefix}{day}-{secrets.randbelow(1_000_000):06d}"
-        if connection.execute(sa.select(APPLICATIONS.c.id).where(APPLICATIONS.c.receipt == receipt)).first() is None:
+        taken = sa.select(APPLICATIONS.c.id).where(APPLICATIONS.c.receipt == receipt)
+        if receipt not in used and connection.execute(taken).first() is None:
             return receipt
     raise RefusedError("no free receipt number was found", "try again")

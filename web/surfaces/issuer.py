@@ -12,6 +12,7 @@ from edge.clock import Clock
 from edge.health import Health
 from edge.repeating import Repeating
 from edge.settings import Settings
+from issuer.api.applications import application_blueprint
 from issuer.api.photos import photo_blueprint, photo_for_check
 from issuer.api.servers import server_blueprint, token_of_number
 from issuer.api.wallet import blueprint as wallet_blueprint
@@ -42,6 +43,7 @@ def add_issuer(app: Flask, settings: Settings, staff: StaffFrame, clock: Clock) 
     )
     app.register_blueprint(server_blueprint(issuer, authenticate))
     app.register_blueprint(photo_blueprint(issuer, authenticate))
+    app.register_blueprint(application_blueprint(issuer, authenticate))
     if settings.serves("office"):
         app.register_blueprint(apply_pages(staff, issuer, settings))
         app.register_blueprint(office_pages(staff, issuer))
