@@ -56,6 +56,7 @@ class Role(StrEnum):
     NAME_AUDITOR = "name-auditor"
     ADMINISTRATOR = "administrator"
     DESK = "desk"
+    SUPERVISOR = "supervisor"
     SYSTEM_OPERATOR = "system-operator"
 
 
@@ -69,7 +70,9 @@ SMALLEST = frozenset({Right.CHECK_IN})
 """What a device, an integrator or an operator gets when nothing is said."""
 
 SUPERVISING: Final = frozenset({Right.VOID_ANY, Right.OVERRIDE})
-"""Rights that answer for what another person did: never in force without an operator who is named in the log."""
+"""Rights that answer for what another person did: never in force without somebody who is named in the log, an operator
+at the device or a person who signed in.
+"""
 
 PEOPLE_ONLY = frozenset(
     {
@@ -91,6 +94,7 @@ CONFIRMED_FOR: Final = timedelta(minutes=10)
 NEEDS_FACTOR: Final = frozenset(
     {
         Right.NAMES,
+        Right.OVERRIDE,
         Right.HOLDERS,
         Right.CARDS,
         Right.APPLICATIONS,
@@ -110,6 +114,7 @@ ROLE_RIGHTS: Mapping[Role, frozenset[Right]] = {
     Role.NAME_AUDITOR: frozenset({Right.AUDIT, Right.NAMES}),
     Role.ADMINISTRATOR: frozenset({Right.ACCOUNTS, Right.KEYS}),
     Role.DESK: frozenset({Right.BOOKINGS, Right.NAMES, Right.STATEMENT}),
+    Role.SUPERVISOR: frozenset({Right.BOOKINGS, Right.NAMES, Right.STATEMENT, Right.OVERRIDE}),
     Role.SYSTEM_OPERATOR: frozenset({Right.SYSTEM}),
 }
 """What each role may do. No role opens a counter."""
@@ -118,6 +123,7 @@ SCOPES: Mapping[Role, Literal["department", "tier"]] = {
     Role.REVIEWER: "department",
     Role.APPROVER: "tier",
     Role.DESK: "department",
+    Role.SUPERVISOR: "department",
 }
 """The roles that can be narrowed, and to what; the others hold everywhere."""
 
@@ -184,6 +190,11 @@ class Caller:
             raise Problem(CONFIRM_AGAIN.code)
 
     @property
+    def supervisor(self) -> str | None:
+        """The id of whoever answers for another's act: the operator, or the person who signed in; else None."""
+        return self.id if self.kind == "person" and self.operator is None else self.operator_id
+
+    @property
     def operator_id(self) -> str | None:
         """The id of the operator who is signed in, None where nobody is."""
         return None if self.operator is None else self.operator.id
@@ -198,7 +209,8 @@ class Caller:
 
         A right narrowed to services holds for those alone; without `service` it is asked for the whole point.
         """
-        if self.operator is None and (self.needs_operator or right in SUPERVISING):
+        unnamed = self.operator is None and self.kind != "person"
+        if unnamed and (self.needs_operator or right in SUPERVISING):
             return False
         return all(_holds(rights, right, point, service) for rights in self._held())
 
@@ -278,8 +290,9 @@ def rights_of_grants(
 ) -> dict[str, frozenset[Right]]:
     """Return a person's rights by point. `departments`: each department's points.
 
-    A desk narrowed to a department has its rights at that department and its points; what a reviewer or an approver may
-    do belongs to no point, so that it is told as everywhere and held to the scope by `Caller.covers`.
+    A desk or a supervisor narrowed to a department has its rights at that department and its points; what a reviewer
+    or an approver may do belongs to no point, so that it is told as everywhere and held to the scope by
+    `Caller.covers`.
     """
     found: dict[str, frozenset[Right]] = {EVERYWHERE: frozenset()}
     for grant in grants:
@@ -298,8 +311,12 @@ def needs_factor(grants: Iterable[Grant]) -> bool:
     return any(ROLE_RIGHTS[grant.role] & NEEDS_FACTOR for grant in grants)
 
 
+_AT_POINTS: Final = frozenset({Role.DESK, Role.SUPERVISOR})
+"""Roles whose rights, narrowed to a department, lie at its points and its own place."""
+
+
 def _places(grant: Grant, departments: Mapping[str, Collection[str]]) -> Iterable[str]:
-    if grant.role is not Role.DESK or grant.scope == EVERYWHERE:
+    if grant.role not in _AT_POINTS or grant.scope == EVERYWHERE:
         return (EVERYWHERE,)
     known = departments.get(grant.scope)
     return () if known is None else (*known, f"{DEPARTMENT}{grant.scope}")

@@ -38,6 +38,7 @@ def test_an_auditor_signs_in_and_may_read_the_log_everywhere(ground):
         ({Role.ADMINISTRATOR}, {Right.ACCOUNTS, Right.KEYS}),
         ({Role.SYSTEM_OPERATOR}, {Right.SYSTEM}),
         ({Role.DESK}, {Right.BOOKINGS, Right.NAMES, Right.STATEMENT}),
+        ({Role.SUPERVISOR}, {Right.BOOKINGS, Right.NAMES, Right.STATEMENT, Right.OVERRIDE}),
     ],
 )
 def test_roles_give_their_rights_and_no_others(ground, roles, granted):

@@ -10,34 +10,29 @@ from msgspec import Meta
 
 from accounts.authenticator import Authenticator
 from accounts.rights import EVERYWHERE, Caller, Right
-from cards.claims import CARD, parse
 from edge.fields import span_asked
 from edge.http import answer, body_limit, read_body, read_query, request_instant
 from edge.instants import rfc3339
 from edge.limits import RateLimit
 from edge.openapi import describe
 from edge.problems import Problem
-from keys.errors import TokenError
-from keys.tokens import parse_unverified
 from verifier.api.asking import Asking
-from verifier.counter.answers import Code, Words
+from verifier.counter.answers import Code
 from verifier.counter.checking_in import ledger_problems
-from verifier.counter.phrasing import filled
+from verifier.desks.held import held_record
 from verifier.offline.answers import (
     BATCH_MOST,
     ConflictsAnswer,
     Decision,
     HeldAnswer,
-    HeldRecord,
     RecordAnswer,
     TimeAnswer,
     UploadAnswer,
     UploadRequest,
 )
 from verifier.offline.conflicts import Wanted, conflicts_of, incidents_of
-from verifier.offline.service import OfflineService, Waiting
+from verifier.offline.service import OfflineService
 from verifier.records.store import Access
-from verifier.rules.reasons import REASONS
 from verifier.service import Verifier
 
 BODY_MOST = 2 * 1024 * 1024
@@ -118,7 +113,7 @@ def _add_held(found: Blueprint, desk: OfflineService, asking: Asking) -> None:
     )
     def held() -> Response:
         waiting = desk.waiting(asking.authenticate(request))
-        return answer(HeldAnswer(tuple(_held(record) for record in waiting)))
+        return answer(HeldAnswer(tuple(held_record(record) for record in waiting)))
 
     @found.post("/v1/offline-check-ins/held/<digest>/decision")
     @describe(
@@ -164,41 +159,3 @@ def _wanted(asked: ConflictQuery, caller: Caller) -> Wanted:
         caller.require(Right.AUDIT, asked.point)
         points = frozenset({asked.point})
     return Wanted(*span_asked(asked.since, asked.until), None if EVERYWHERE in points else points)
-
-
-def _held(waiting: Waiting) -> HeldRecord:
-    kept, read = waiting.kept, waiting.read
-    tier, name = (None, None) if read is None else _card_says(read.signed.record.presentation.card)
-    return HeldRecord(
-        id=kept.digest,
-        why=kept.why or "",
-        device=kept.device,
-        seq=kept.seq,
-        point=kept.point,
-        service=kept.service,
-        made_at=rfc3339(kept.made_at),
-        received_at=rfc3339(kept.received_at),
-        operator=kept.operator or None,
-        outcome=None if read is None else "granted" if read.signed.record.granted else "denied",
-        tier=tier or None,
-        name=name or None,
-        entry=kept.entry or None,
-        message=_said(kept.why),
-    )
-
-
-def _said(why: str | None) -> Words | None:
-    """What a supervisor should find out, without the values that a counter would fill in."""
-    reason = REASONS.get(why or "")
-    return None if reason is None else filled(reason.hint, {})
-
-
-def _card_says(card: str | None) -> tuple[str | None, str | None]:
-    """The tier and the masked name on a card that waits to be judged: for the supervisor's eyes, believed by nobody."""
-    if card is None:
-        return None, None
-    try:
-        claims = parse(parse_unverified(card, CARD).claims)
-    except TokenError:
-        return None, None
-    return claims.tier, claims.name

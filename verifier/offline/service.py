@@ -124,12 +124,12 @@ class OfflineService:
         kept, _ = found
         if not self._may_decide(caller, kept.point, kept.service):
             raise caller.refusal(Right.OVERRIDE, kept.point, kept.service)
-        operator = caller.operator
-        if operator is None or operator.id == kept.operator or caller.id == kept.device:
+        approver = caller.supervisor
+        if approver is None or approver == kept.operator or caller.id == kept.device:
             raise Problem("not-permitted", "another supervisor than the operator of the record decides, elsewhere")
         if kept.state != HELD:
             return _told_again(kept)
-        return self._decided(kept, operator.id, asked, at)
+        return self._decided(kept, approver, asked, at)
 
     def _may_decide(self, caller: Caller, point: str, service: str) -> bool:
         return answers_for(caller, Right.OVERRIDE, self._verifier.programme, point, service)

@@ -6,6 +6,7 @@ from flask import Blueprint
 
 from accounts.rights import Right
 from verifier.service import Verifier
+from web.department.held import add_held
 from web.department.requests import add_requests
 from web.department.shared import DeskPages
 from web.department.telephone import add_telephone
@@ -16,7 +17,9 @@ def department_pages(staff: StaffFrame, verifier: Verifier) -> Blueprint:
     """Return the departments' pages."""
     found = staff.blueprint("department")
     staff.door("/department", "door.department", "building", Right.BOOKINGS)
+    staff.door("/department/held", "door.held", "wait", Right.OVERRIDE)
     pages = DeskPages(staff, verifier, "department")
     add_requests(found, pages)
     add_telephone(found, pages)
+    add_held(found, pages)
     return found

@@ -15,6 +15,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from cards.programme.types import Programme, Text
 from cards.working_days import is_announced, working_days_between
 from edge.http import request_instant
+from edge.instants import parse_rfc3339
 from edge.problems import Problem
 from verifier.rules.matters import Matter
 from verifier.service import Verifier
@@ -65,6 +66,8 @@ class DeskPages:
             "department_name": self.department_name,
             "point_name": self.point_name,
             "local": self.staff.when,
+            "local_of": lambda text: self.staff.when(parse_rfc3339(text)),
+            "said": lambda words: getattr(words, page_language()),
             "left": self.left,
             "provisional": self.provisional,
             "who_by": self.who_by,

@@ -1,0 +1,52 @@
+"""Offline records that wait for a supervisor, as a page or a call shows them."""
+
+from __future__ import annotations
+
+from cards.claims import CARD, parse
+from edge.instants import rfc3339
+from keys.errors import TokenError
+from keys.tokens import parse_unverified
+from verifier.counter.answers import Words
+from verifier.counter.phrasing import filled
+from verifier.offline.answers import HeldRecord
+from verifier.offline.service import Waiting
+from verifier.rules.reasons import REASONS
+
+
+def held_record(waiting: Waiting) -> HeldRecord:
+    """Return a record that waits as a supervisor sees it."""
+    kept, read = waiting.kept, waiting.read
+    tier, name = (None, None) if read is None else _card_says(read.signed.record.presentation.card)
+    return HeldRecord(
+        id=kept.digest,
+        why=kept.why or "",
+        device=kept.device,
+        seq=kept.seq,
+        point=kept.point,
+        service=kept.service,
+        made_at=rfc3339(kept.made_at),
+        received_at=rfc3339(kept.received_at),
+        operator=kept.operator or None,
+        outcome=None if read is None else "granted" if read.signed.record.granted else "denied",
+        tier=tier or None,
+        name=name or None,
+        entry=kept.entry or None,
+        message=_said(kept.why),
+    )
+
+
+def _said(why: str | None) -> Words | None:
+    """What a supervisor should find out, without the values that a counter would fill in."""
+    reason = REASONS.get(why or "")
+    return None if reason is None else filled(reason.hint, {})
+
+
+def _card_says(card: str | None) -> tuple[str | None, str | None]:
+    """The tier and the masked name on a card that waits to be judged: for the supervisor's eyes, believed by nobody."""
+    if card is None:
+        return None, None
+    try:
+        claims = parse(parse_unverified(card, CARD).claims)
+    except TokenError:
+        return None, None
+    return claims.tier, claims.name
