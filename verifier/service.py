@@ -36,6 +36,7 @@ from verifier.services.bookings.service import BookingService
 from verifier.services.bookings.upkeep import BookingUpkeep
 from verifier.services.matters.service import MatterService
 from verifier.services.requests.service import RequestService
+from verifier.services.statements.service import StatementService
 from verifier.trust.photos import PhotoOf, no_photo
 from verifier.trust.published import PublishedFolder, pinned_root, read_programme, root_file
 
@@ -71,6 +72,7 @@ class Verifier:
     upkeep: BookingUpkeep
     matters: MatterService
     requests: RequestService
+    statements: StatementService
     misfits: Misfits = NOBODY_TOLD
     log: LogReader | None = None
     card_by_number: Callable[[str], str | None] = no_register
@@ -191,6 +193,7 @@ def assemble(
         upkeep=BookingUpkeep(published, ledger, store, bookings),
         matters=matters,
         requests=RequestService(published, ledger, store, matters),
+        statements=StatementService(programme, ledger, store.statements),
         misfits=misfits,
         log=log,
     )

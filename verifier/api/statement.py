@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Final, Literal
 
 import msgspec
@@ -11,16 +10,12 @@ from flask import Blueprint, Response, request
 from msgspec import Meta
 
 from accounts.rights import Right
-from edge.fields import invalid
 from edge.http import answer, read_query, request_instant
 from edge.instants import rfc3339
 from edge.openapi import describe
-from edge.problems import Problem
-from ledger.paging import every_entry
-from ledger.values import Entry, Query
 from verifier.api.asking import Asking
 from verifier.counter.answers import Code
-from verifier.counter.checking_in import ledger_problems
+from verifier.desks.statements import StatementDesk
 from verifier.records.store import Access
 from verifier.service import Verifier
 from verifier.services.statements.lines import (
@@ -28,16 +23,10 @@ from verifier.services.statements.lines import (
     StatementLine,
     as_csv,
     department_csv,
-    department_lines,
-    month_span,
-    statement_lines,
 )
+from verifier.services.statements.service import points_of
 
 Month = Annotated[str, Meta(pattern=r"^[1-8][0-9]{3}-(0[1-9]|1[0-2])$(?!\n)")]
-LONGEST: Final = timedelta(days=366)
-_PAGE: Final = 500
-_NOW: Final = timedelta(seconds=1)
-"""What was recorded at this very instant belongs to it."""
 _TYPES: Final = {"csv": "text/csv; charset=utf-8", "pdf": "application/pdf"}
 
 
@@ -112,7 +101,7 @@ def add_statements(found: Blueprint, verifier: Verifier, asking: Asking) -> None
         asked = read_query(StatementQuery)
         asking.point(caller, Right.STATEMENT, asked.point)
         caller.require(Right.STATEMENT, asked.point)  # a statement is of the whole point
-        lines = _lines(verifier, asked, at)
+        lines = verifier.statements.of_point(asked.point, (asked.since, asked.until), at)
         what = f"{asked.since}..{asked.until}"
         verifier.store.record(Access("statement", caller.id, what, caller.operator_id, asked.point), at)
         if asked.format != "json":
@@ -135,17 +124,11 @@ def add_department_statements(found: Blueprint, verifier: Verifier, asking: Aski
     def department_statement() -> Response:
         at = request_instant()
         caller, asked = asking.authenticate(request), read_query(DepartmentQuery)
-        points = [point.code for point in verifier.programme.points.values() if point.department == asked.department]
-        if not points or not all(caller.may(Right.STATEMENT, point) for point in points):
-            raise Problem("not-permitted")
-        months = (asked.since, asked.until)
-        each = {
-            point: _lines(verifier, StatementQuery(point=point, since=months[0], until=months[1]), at)
-            for point in points
-        }
-        lines = department_lines(verifier.programme, each)
+        StatementDesk(verifier).require(caller, asked.department)
+        lines = verifier.statements.of_department(asked.department, (asked.since, asked.until), at)
+        place = points_of(verifier.programme, asked.department)[0]
         what = f"department {asked.department} {asked.since}..{asked.until}"
-        verifier.store.record(Access("statement", caller.id, what, caller.operator_id, points[0]), at)
+        verifier.store.record(Access("statement", caller.id, what, caller.operator_id, place), at)
         return _department_answer(verifier, asked, lines, at)
 
 
@@ -186,20 +169,3 @@ def _file(verifier: Verifier, asked: StatementQuery, lines: tuple[StatementLine,
         pages = as_pdf(lines, programme, programme.points[asked.point], (asked.since, asked.until), at)
         return _saved(pages, named, "pdf")
     return _saved(as_csv(lines, programme, asked.point), named, "csv")
-
-
-def _lines(verifier: Verifier, asked: StatementQuery, at: datetime) -> tuple[StatementLine, ...]:
-    months, zone = (asked.since, asked.until), verifier.programme.zone
-    since, until = month_span(months, zone)
-    if not since < until <= since + LONGEST:
-        raise invalid("$.until", "a statement covers one month to twelve")
-    with ledger_problems():
-        return statement_lines(_uses(verifier, asked.point, since, until, at), months, zone)
-
-
-def _uses(verifier: Verifier, point: str, since: datetime, until: datetime, at: datetime) -> Iterator[Entry]:
-    """What was recorded in the months, and offline uses however late they came or were decided on: up to now."""
-    granted = Query(point=point, since=since, until=until, outcome="granted", kind="check-in", limit=_PAGE)
-    offline = Query(point=point, since=since, until=max(until, at) + _NOW, kind="offline", limit=_PAGE)
-    yield from every_entry(verifier.ledger, granted)
-    yield from every_entry(verifier.ledger, offline)

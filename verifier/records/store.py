@@ -28,6 +28,7 @@ from verifier.records.matters import MatterStore
 from verifier.records.offline import OfflineStore
 from verifier.records.offline_grants import OfflineGrants
 from verifier.records.places import PlaceStore
+from verifier.records.statements import StatementStore
 from verifier.records.sweeping import erase_expired
 from verifier.records.tables import ACCESSES, KNOWN_CARDS, LOOKS, NOTES
 from verifier.records.tags import TagRead, TagStore
@@ -82,6 +83,7 @@ class VerifierStore:
         self.challenges = ChallengeStore(database)
         self.tags = TagStore(database, secret)
         self.bookings = BookingStore(database, secret)
+        self.statements = StatementStore(database)
         self.matters = MatterStore(database)
         self.delegations = DelegationStore(database, secret)
         self.places = PlaceStore(database, secret)

@@ -102,6 +102,29 @@ MATTERS = sa.Table(
     comment="follows from the log; no person stands here",
 )
 
+STATEMENT_CLOSINGS = sa.Table(
+    "statement_closings",
+    METADATA,
+    sa.Column("department", sa.String(64), primary_key=True),
+    sa.Column("month", sa.String(7), primary_key=True, comment="2026-10, local"),
+    sa.Column("closed_at", sa.BigInteger, nullable=False),
+    sa.Column("closed_by", sa.String(64), nullable=False),
+)
+
+STATEMENT_LINES = sa.Table(
+    "statement_lines",
+    METADATA,
+    sa.Column("department", sa.String(64), primary_key=True),
+    sa.Column("settled_in", sa.String(7), primary_key=True, comment="the month whose closing settled it"),
+    sa.Column("month", sa.String(7), primary_key=True, comment="earlier than settled_in: a correction"),
+    sa.Column("point", sa.String(64), primary_key=True),
+    sa.Column("service", sa.String(64), primary_key=True),
+    *[
+        sa.Column(name, sa.Integer, nullable=False)
+        for name in ("paid", "re_entries", "companions", "voided", "overrides", "held")
+    ],
+)
+
 BOOKING_DETAILS = sa.Table(
     "booking_details",
     METADATA,

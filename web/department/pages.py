@@ -9,6 +9,7 @@ from verifier.service import Verifier
 from web.department.held import add_held
 from web.department.requests import add_requests
 from web.department.shared import DeskPages
+from web.department.statements import add_statements
 from web.department.telephone import add_telephone
 from web.staff.frame import StaffFrame
 
@@ -18,8 +19,10 @@ def department_pages(staff: StaffFrame, verifier: Verifier) -> Blueprint:
     found = staff.blueprint("department")
     staff.door("/department", "door.department", "building", Right.BOOKINGS)
     staff.door("/department/held", "door.held", "wait", Right.OVERRIDE)
+    staff.door("/department/statements", "door.statements", "download", Right.STATEMENT)
     pages = DeskPages(staff, verifier, "department")
     add_requests(found, pages)
     add_telephone(found, pages)
     add_held(found, pages)
+    add_statements(found, pages)
     return found

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
@@ -88,11 +88,15 @@ def _count(line: StatementLine, entry: Entry) -> None:
 
 @dataclass(frozen=True, slots=True)
 class DepartmentLine:
-    """One service in one local month at one point of a department; `payer` is the department that answers for it."""
+    """One service in one local month at one point of a department; `payer` is the department that answers for it.
+
+    `correction`: what is to be added to a month that was closed before; negative figures are taken off.
+    """
 
     point: str
     payer: str
     line: StatementLine
+    correction: bool = False
 
 
 def department_lines(programme: Programme, lines: Mapping[str, Iterable[StatementLine]]) -> tuple[DepartmentLine, ...]:
@@ -113,25 +117,44 @@ def payer_of(programme: Programme, service: str) -> str:
 
 def department_csv(lines: Iterable[DepartmentLine], programme: Programme) -> str:
     """Return a department's statement as CSV, as `as_csv` does a point's, with who pays."""
+    return _csv(_table(lines, programme))
+
+
+def settled_table(lines: Iterable[DepartmentLine], programme: Programme) -> Iterator[tuple[str | int, ...]]:
+    """Yield the rows of a department's month, its heads first, with a last column that says what is a correction."""
+    told = list(lines)
+    heads, *rows = _table(told, programme)
+    yield (*heads, "correction")
+    for one, row in zip(told, rows, strict=True):
+        yield (*row, int(one.correction))
+
+
+def settled_csv(lines: Iterable[DepartmentLine], programme: Programme) -> str:
+    """Return a department's month as CSV, corrections among it."""
+    return _csv(settled_table(lines, programme))
+
+
+def _csv(rows: Iterable[tuple[str | int, ...]]) -> str:
     written = io.StringIO()
-    table = csv.writer(written)
-    table.writerow((*COLUMNS[:2], "point_zh", *COLUMNS[2:5], "payer", "payer_zh", *COLUMNS[5:]))
+    csv.writer(written).writerows(rows)
+    return "\ufeff" + written.getvalue()
+
+
+def _table(lines: Iterable[DepartmentLine], programme: Programme) -> Iterator[tuple[str | int, ...]]:
+    yield (*COLUMNS[:2], "point_zh", *COLUMNS[2:5], "payer", "payer_zh", *COLUMNS[5:])
     for one in lines:
         line, point = one.line, programme.points.get(one.point)
         payer = programme.departments.get(one.payer)
-        table.writerow(
-            (
-                line.month,
-                one.point,
-                "" if point is None else point.name.in_language("zh"),
-                line.service,
-                *_names_of(programme, line.service),
-                one.payer,
-                "" if payer is None else payer.name.in_language("zh"),
-                *_counts(line),
-            )
+        yield (
+            line.month,
+            one.point,
+            "" if point is None else point.name.in_language("zh"),
+            line.service,
+            *_names_of(programme, line.service),
+            one.payer,
+            "" if payer is None else payer.name.in_language("zh"),
+            *_counts(line),
         )
-    return "\ufeff" + written.getvalue()
 
 
 def _names_of(programme: Programme, service: str) -> tuple[str, str]:

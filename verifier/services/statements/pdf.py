@@ -102,7 +102,8 @@ def _department_table(lines: list[DepartmentLine], programme: Programme) -> Tabl
             for code, found in ((one.point, point), (one.line.service, service), (one.payer, payer))
         ]
         counts = (one.line.paid, one.line.re_entries, one.line.companions, one.line.voided, one.line.held)
-        rows.append((one.line.month, *map(_cell, names), *map(str, counts)))
+        month = f"{one.line.month} 更正" if one.correction else one.line.month
+        rows.append((_cell(month), *map(_cell, names), *map(str, counts)))
     rows.append(("合计", "", "", "", str(sum(one.line.paid for one in lines)), *[""] * 4))
     return _styled(rows, _DEPARTMENT_WIDTHS, numbers_from=4)
 
