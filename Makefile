@@ -9,6 +9,8 @@ PIP := $(PY) -m pip --disable-pip-version-check --no-input install --quiet
 NODE := $(VENV)/bin/node
 NPM := PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(VENV)/bin/npm
 JOBS ?= 2
+PYTEST = $(PY) -m pytest -n $(JOBS) --dist loadfile
+QUICK := not slow and not browser and not soak
 
 # A step is done when its stamp, named after the hash of what it read, is there: change a lock and the step runs again.
 stamp = .stamps/$(1)-$(shell cat $(2) | cksum | tr -d ' ')
@@ -26,14 +28,15 @@ help: ## This list
 run: setup ## Set up, make demonstration data where there is none, serve on http://127.0.0.1:8000 (PORT=…, ACCESS_LOG=1)
 	@exec $(PY) -m ops run
 
+# The quick tests hold the coverage floor: measured in browser and slow tests too, it would take as long again.
 test: setup-test lint ## Set up, then lint, types and every test with the coverage floor
-	@$(PY) -m pytest -n $(JOBS) --dist loadfile --cov -m "not soak"
+	@quick=0; $(PYTEST) --cov -m "$(QUICK)" || quick=$$?; $(PYTEST) -m "(slow or browser) and not soak" && exit $$quick
 
 soak: setup-test ## The long forms that `make test` leaves out: every comparison in a second engine, more rounds
-	@$(PY) -m pytest -n $(JOBS) --dist loadfile -m soak
+	@$(PYTEST) -m soak
 
 check: setup-dev lint ## The quick part, under two minutes: lint, types, tests without browser and slow ones
-	@$(PY) -m pytest -n $(JOBS) -q -m "not slow and not browser and not soak"
+	@$(PYTEST) -q -m "$(QUICK)"
 
 lint: setup-dev ## Style, format and types; changes nothing
 	@$(PY) -m ruff check --quiet .
