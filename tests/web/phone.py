@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from io import BytesIO
 
-import zxingcpp
 from PIL import Image
 from playwright.sync_api import Page, expect
+
+from tests.web.screen import scanned
 
 PHONE = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2, "has_touch": True}
 
@@ -54,6 +55,4 @@ class Phone:
 
     def scanned(self) -> str:
         """Read the code off the screen."""
-        found = zxingcpp.read_barcodes(self.picture())
-        assert len(found) == 1, found
-        return found[0].text
+        return scanned(self.page.screenshot)

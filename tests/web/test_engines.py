@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from io import BytesIO
-
 import pytest
-import zxingcpp
-from PIL import Image
 
 from tests.web.counter import Tablet
 from tests.web.engines import EnginePage
+from tests.web.screen import scanned
 
 pytestmark = pytest.mark.browser
 
@@ -30,16 +27,9 @@ def enrolled(page: EnginePage, site, tier: str = "gold") -> EnginePage:
     return page
 
 
-def scanned(page: EnginePage) -> str:
-    """Read the code off a picture of the screen, as a camera would."""
-    found = zxingcpp.read_barcodes(Image.open(BytesIO(page.screenshot())))
-    assert len(found) == 1, found
-    return found[0].text
-
-
 def test_a_phones_code_is_granted_at_a_counter_once(engine, opened, site):
     """Key, card and proof are made by the engine; a tablet in Chromium takes what the screen shows, once."""
-    code = scanned(enrolled(engine, site))
+    code = scanned(enrolled(engine, site).screenshot)
     assert code.startswith("YJ01:")
     tablet = Tablet(opened, site)
     tablet.paste(code)
@@ -63,7 +53,7 @@ def test_a_phones_key_cannot_be_taken_out_of_it(engine, site):
     assert told == {"exported": False, "extractable": False}
     engine.goto("/wallet")
     engine.wait("() => document.querySelector('#code')?.dataset.modules > 0")
-    assert scanned(engine).startswith("YJ01:")
+    assert scanned(engine.screenshot).startswith("YJ01:")
 
 
 def test_the_full_code_is_smaller_than_77_modules_and_is_proved(engine, opened, site):
@@ -72,7 +62,7 @@ def test_the_full_code_is_smaller_than_77_modules_and_is_proved(engine, opened, 
     engine.evaluate("() => document.querySelector('input[name=form][value=full]').click()")
     drawn = engine.wait("() => ((modules) => modules > 49 && modules)(document.querySelector('#code').dataset.modules)")
     assert int(drawn) <= 77
-    text = scanned(engine)
+    text = scanned(engine.screenshot)
     told = site.app.test_client().post("/v1/public-checks", json={"presentation": text}).json
     assert (told["valid"], told["proved"], told["tier"]) == (True, True, "gold")
 
