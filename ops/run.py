@@ -18,7 +18,7 @@ from contextlib import closing, contextmanager
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from threading import Event
-from typing import Final
+from typing import IO, Final
 
 import click
 
@@ -33,6 +33,9 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 CLOCK: Final = SystemClock()
 LOOK_SECONDS: Final = 0.2
 END_SECONDS: Final = 30
+WITNESS: Final = "demo-witness"
+"""In YUNJU_VAR: the key of the demonstration's witness, what it saw, its log, and the file that names it."""
+WITNESSES: Final = "YUNJU_WITNESSES"
 METRICS_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
 _SHARED_MEMORY: Final = Path("/dev/shm")  # noqa: S108 - a folder of its own is made in it
 _END_WITH_PARENT: Final = 1  # prctl's PR_SET_PDEATHSIG
@@ -55,7 +58,8 @@ def run() -> None:
             signal.signal(number, lambda *_: stopped.set())
         with _figures_folder() as figures:
             environ = environ_of(os.environ, port) | {METRICS_FOLDER: figures}
-            code = _serve(settings, environ, taken, stopped, prepared=prepared)
+            with _witness(settings, environ, needed=prepared) as witnessed:
+                code = _serve(settings, environ | witnessed, taken, stopped, prepared=prepared)
     raise SystemExit(code)
 
 
@@ -92,6 +96,33 @@ def _figures_folder() -> Iterator[str]:
         shutil.rmtree(made, ignore_errors=True)
 
 
+@contextmanager
+def _witness(settings: Settings, environ: Mapping[str, str], *, needed: bool) -> Iterator[dict[str, str]]:
+    """Run a witness beside the demonstration's log, where none is named; yields the setting that names the witness.
+
+    A witness is of use only where the log's operator cannot reach it: this one shows what cosignatures look like.
+    """
+    if not needed or settings.witnesses is not None:
+        yield {}
+        return
+    folder = settings.var / WITNESS
+    folder.mkdir(exist_ok=True, mode=0o700)
+    words = ["verifier", "audit", "witness", "--name", "demo.example/witness", "--folder", str(folder)]
+    words += [
+        "--listen",
+        f"{HOST}:0",
+        *(word for key in demo.log_keys(settings, CLOCK.now()) for word in ("--log", key)),
+    ]
+    with (folder / "log").open("wb") as log:
+        process = _start(words, environ, out=subprocess.PIPE, errors=log)
+    try:
+        told = folder / "witnesses"
+        told.write_bytes(process.stdout.readline() if process.stdout else b"")
+        yield {WITNESSES: str(told)}
+    finally:
+        _end([process])
+
+
 def _serve(
     settings: Settings, environ: Mapping[str, str], taken: socket.socket, stopped: Event, *, prepared: bool
 ) -> int:
@@ -116,13 +147,21 @@ def _serve(
     return 1
 
 
-def _start(words: list[str], environ: Mapping[str, str], *handles: int) -> subprocess.Popen[bytes]:
+def _start(
+    words: list[str],
+    environ: Mapping[str, str],
+    *handles: int,
+    out: int | None = None,
+    errors: IO[bytes] | None = None,
+) -> subprocess.Popen[bytes]:
     """Start a module in a session of its own: Ctrl-C reaches this process alone, which ends both in order."""
     return subprocess.Popen(  # noqa: S603 - our own modules
         [sys.executable, "-m", *words],
         cwd=ROOT,
         env=dict(environ),
         pass_fds=handles,
+        stdout=out,
+        stderr=errors,
         start_new_session=True,
         preexec_fn=_end_with_parent,  # noqa: PLW1509 - this process has one thread
     )

@@ -12,15 +12,18 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from accounts.factors import totp_code
 from accounts.store import AccountStore
+from audit.tree.sequencing import log_signers, open_home
+from cards.programme.load import load_programme
 from edge.clock import Clock, SystemClock
 from edge.settings import Settings, SettingsError, load_settings
 from issuer.publishing.publish import publish_if_due
@@ -36,6 +39,7 @@ from web.seeding import (
     wallet_link,
 )
 from web.seeding_applications import seed_applications
+from web.seeding_uses import BEFORE, seed_uses
 
 NOTE: Final = "demo.json"
 """In YUNJU_VAR: marks the data as a demonstration's, and keeps its sign-ins (mode 0600)."""
@@ -75,14 +79,15 @@ def open_office(settings: Settings) -> DemoOffice:
     return DemoOffice(settings, open_issuer(settings), AccountStore.open(settings.accounts_url, settings.secret()))
 
 
-def demonstrate(office: DemoOffice, at: datetime) -> Demo:
-    """Return the demonstration's data, making it where there is none; publishes what is due."""
+def demonstrate(office: DemoOffice, at: datetime, more: Callable[[Demo], Demo] | None = None) -> Demo:
+    """Return the demonstration's data, making it where there is none, `more` too; publishes what is due."""
     note = office.settings.var / NOTE
     if note.exists():
         publish_if_due(office.desk, at)
         return _read(note)
     holders = tuple(seed_issuer(office.desk, at))
     made = Demo(holders, seed_accounts(office.accounts, at))
+    made = made if more is None else more(made)
     write_whole(note, json.dumps(asdict(made), ensure_ascii=False))
     (office.settings.var / BEGUN).unlink(missing_ok=True)
     return made
@@ -149,6 +154,12 @@ def describe(office: DemoOffice, demo: Demo, at: datetime) -> str:
     return "\n".join(lines)
 
 
+def log_keys(settings: Settings, at: datetime) -> list[str]:
+    """Return the keys of the usage log that a witness is to be told, as verifier keys."""
+    home = open_home(settings, load_programme(settings.programme).issuer)
+    return [signer.key.vkey for signer in log_signers(settings, home.origin, at)]
+
+
 def print_code(settings: Settings, name: str, at: datetime) -> int:
     """Print what an authenticator of one of the demonstration's people would show; 1 where there is none such."""
     note = settings.var / NOTE
@@ -165,7 +176,10 @@ def print_code(settings: Settings, name: str, at: datetime) -> int:
 def _holder_lines(office: DemoOffice, holder: DemoHolder, at: datetime) -> list[str]:
     tier = office.desk.programme.tiers[holder.tier].name.in_language("zh")
     link = wallet_link(office.desk, holder, at) or "(this holder has enrolled too many phones)"
-    lines = [f"  {holder.name}  {tier}", f"    phone          {link}   ID …{holder.id_last4}"]
+    lines = [
+        f"  {holder.name}  {tier}{f' ({holder.told})' if holder.told else ''}",
+        f"    phone          {link}   ID …{holder.id_last4}",
+    ]
     text = printed_text(office.desk, holder)
     return [*lines, f"    printed card   {text}"] if text else lines
 
@@ -185,12 +199,24 @@ def prepare(settings: Settings, clock: Clock, *, fresh: bool = False) -> bool:
             (settings.var / BEGUN).touch()
         office = open_office(settings)
         try:
-            demonstrate(office, clock.now())
-            if office.desk.programme.code == SHOWN:
-                seed_applications(office.desk, office.accounts, clock.now())
+            _fill(office, clock.now())
         finally:
             office.close()
     return True
+
+
+def _fill(office: DemoOffice, at: datetime) -> None:
+    """Make what the demonstration shows: of the shipped programme a day at the counters and applications too."""
+    if office.desk.programme.code != SHOWN:
+        demonstrate(office, at)
+        return
+    day = partial(_with_a_day, office, at)
+    demonstrate(office, at if (office.settings.var / NOTE).exists() else at - BEFORE, day)
+    seed_applications(office.desk, office.accounts, at)
+
+
+def _with_a_day(office: DemoOffice, at: datetime, made: Demo) -> Demo:
+    return replace(made, holders=seed_uses(office.settings, office.desk, office.accounts, made.holders, at))
 
 
 def announce(settings: Settings, clock: Clock, *, prepared: bool = True) -> str:

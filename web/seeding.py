@@ -40,12 +40,13 @@ _BASIS: Final = timedelta(days=3 * 365)
 
 @dataclass(frozen=True, slots=True)
 class DemoHolder:
-    """An invented holder: `id` is the register's, `id_last4` what a phone's enrolment asks for."""
+    """An invented holder: `id` is the register's, `id_last4` what a phone's enrolment asks for; `told` is special."""
 
     id: str
     name: str
     tier: str
     id_last4: str
+    told: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +62,11 @@ def seed_issuer(desk: Issuer, at: datetime) -> list[DemoHolder]:
     """Make the issuer's keys, publish, and register a holder of every tier with a printed card."""
     set_up(desk, at)
     tiers = sorted(desk.programme.tiers.values(), key=lambda tier: -tier.rank)
-    return [_seed_holder(desk, tier.code, number, at) for number, tier in enumerate(tiers)]
+    return [seed_holder(desk, tier.code, number, at) for number, tier in enumerate(tiers)]
 
 
-def _seed_holder(desk: Issuer, tier: str, number: int, at: datetime) -> DemoHolder:
+def seed_holder(desk: Issuer, tier: str, number: int, at: datetime) -> DemoHolder:
+    """Register the invented person of a number with a ground of a tier and a printed card."""
     name = _NAMES[number % len(_NAMES)]
     identity = check_identity(IdType.RESIDENT_ID, _resident_id(number), today=at.date())
     holder = add_holder(desk, NewHolder(name, identity, _PHONES[number % len(_PHONES)]), by=BY, at=at)

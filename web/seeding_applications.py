@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from io import BytesIO
 from typing import Final
-
-from PIL import Image
 
 from accounts.store import AccountStore
 from cards.programme.types import Ground, Limb
@@ -21,6 +18,7 @@ from issuer.printing.sheet import Sheet
 from issuer.register.identity import IdType
 from issuer.register.issuer import Issuer
 from web.seeding import demo_identity
+from web.seeding_photos import drawn_photo
 
 _OFFICER, _APPROVER = "officer.chen", "approver.lin"
 _FIRST: Final = 50
@@ -74,7 +72,11 @@ def _give_papers(issuer: Issuer, application_id: str, ground: Ground, limb: Limb
         ticks = frozenset(range(len(asked.checks))) if asked.confirmed else frozenset()
         told = Paper(asked.key, 0, variant, today if months else None, ends, ticks)
         service.tell_paper(issuer, application_id, told, at=at, by=by)
-        data = _photo(issuer) if asked.key == PHOTO else _document(asked.name.in_language("zh"))
+        data = (
+            drawn_photo(issuer.programme.photo, sum(application_id.encode()))
+            if asked.key == PHOTO
+            else _document(asked.name.in_language("zh"))
+        )
         service.attach(issuer, application_id, asked.key, data, at=at, by=by)
 
 
@@ -82,15 +84,6 @@ def _document(text: str) -> bytes:
     sheet = Sheet("demonstration")
     sheet.text(text)
     return sheet.pdf()
-
-
-def _photo(issuer: Issuer) -> bytes:
-    rule, target = issuer.programme.photo, BytesIO()
-    size = (358, 441) if rule is None else (rule.width, rule.height)
-    picture = Image.new("RGB", size, "white")
-    picture.paste((92, 112, 132), (size[0] // 3, size[1] // 4, 2 * size[0] // 3, size[1]))
-    picture.save(target, "JPEG")
-    return target.getvalue()
 
 
 def _wait(_issuer: Issuer, _id: str, _officer: OfficePerson, _approver: OfficePerson, _at: datetime) -> None:

@@ -24,6 +24,7 @@ from issuer.issuing.issuing import reissue as reissue_card
 from issuer.issuing.views import as_text, card_view
 from issuer.printing.printing import note_taken, printed_card
 from issuer.printing.qr import Modules, card_text, modules_of, png, svg, terminal
+from issuer.register.holders import masked_names
 from issuer.register.issuer import Issuer
 
 _BECAUSE = click.Choice(["lost", "stolen", "damaged", "correction", "tier-change", "renewal", "not-entitled", "other"])
@@ -78,11 +79,15 @@ def show(office: IssuerCli, /, *, name: str, token: bool, as_json: bool) -> None
 @json_option
 @click.pass_obj
 def list_(office: IssuerCli, /, *, holder_id: str | None, after: str, limit: int, as_json: bool) -> None:
-    """List cards."""
+    """List cards with their holders' masked names."""
     with office.issuer() as issuer:
         found = cards_of(issuer, holder_id) if holder_id else list_cards(issuer, after=after, limit=limit)
-        rows = [card_view(issuer, one) for one in found]
-    lines = (f"{one.number}  {one.form:<5}  {one.tier:<8}  {one.state:<9}  {one.holder_id}" for one in found)
+        names = masked_names(issuer, {one.holder_id for one in found})
+        rows = [card_view(issuer, one) | {"name": names[one.holder_id]} for one in found]
+    lines = (
+        f"{one.number}  {one.form:<5}  {one.tier:<8}  {one.state:<9}  {one.holder_id}  {names[one.holder_id]}"
+        for one in found
+    )
     emit(rows, as_json, "\n".join(lines) or "no cards yet")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
@@ -140,6 +141,13 @@ def list_holders(issuer: Issuer, *, after: str = "", limit: int = 100) -> list[H
     with issuer.register.read() as connection:
         asked = _rows().where(HOLDERS.c.id > after).order_by(HOLDERS.c.id).limit(limit)
         return [_holder(issuer, row) for row in connection.execute(asked)]
+
+
+def masked_names(issuer: Issuer, holder_ids: Collection[str]) -> dict[str, str]:
+    """Return the masked names of holders by their ids."""
+    with issuer.register.read() as connection:
+        asked = sa.select(HOLDERS.c.id, HOLDERS.c.masked_name).where(HOLDERS.c.id.in_(holder_ids))
+        return {row.id: row.masked_name for row in connection.execute(asked)}
 
 
 def read_holder(issuer: Issuer, connection: Connection, holder_id: str) -> Holder:

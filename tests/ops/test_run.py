@@ -63,7 +63,7 @@ class Running:
         return self.out.read_text()
 
     def children(self) -> list[int]:
-        """The two processes."""
+        """The processes: a witness, the web service, the background work."""
         found = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
         return [int(pid) for pid in found.split()]
 
@@ -126,7 +126,9 @@ def test_sign_ins_are_printed_once_it_answers_and_ctrl_c_ends_everything(running
     assert one.text.startswith(f"Yunju is at http://127.0.0.1:{one.port}\n")
     assert '"event":"request"' not in one.text
     children = one.children()
-    assert len(children) == 2
+    assert len(children) == 3
+    state = tmp_path / "var/log-checkpoint/state.json"
+    one.until(lambda: state.exists() and "demo.example/witness" in state.read_text())
     (figures,) = [
         value.partition("=")[2]
         for value in Path(f"/proc/{children[0]}/environ").read_text().split("\0")

@@ -1,19 +1,30 @@
 """Demonstration data: made once, shown again, and never in the way of somebody's real data."""
 
+import contextlib
 import re
 import threading
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from zoneinfo import ZoneInfo
 
 import pytest
 
+from accounts.rights import EVERYWHERE, Right
 from cards.presentation import read
+from cards.programme.load import load_programme
 from cards.wire import dictionary_of
-from edge.clock import SystemClock
+from edge.clock import FixedClock, SystemClock
 from edge.settings import load_settings
 from issuer.applications.records import Filter, counted
 from issuer.applications.states import State
+from issuer.register.holders import list_holders
+from ledger.values import Query
+from tests.web.staffing import Browser
+from verifier.service import open_verifier
 from web import demo
 from web.app import create_application
 from web.seeding import POINTS_MOST
+from web.seeding_uses import visits_of_this_month
 
 HEADLINE = "Yunju is at http://127.0.0.1:8000"
 
@@ -38,7 +49,7 @@ def test_an_empty_machine_gets_holders_of_every_tier_points_and_accounts(tmp_pat
     for tier in ("钻石卡", "金卡", "银卡"):
         assert tier in text
     assert len(re.findall(r"^  [0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{4}  ", text, re.MULTILINE)) == POINTS_MOST
-    assert len(re.findall(r"/wallet#enrol=[0-9A-Z-]{19}", text)) == 3
+    assert len(re.findall(r"/wallet#enrol=[0-9A-Z-]{19}", text)) == 4
     assert re.search(r"operator 1001  PIN \d{6}$", text, re.MULTILINE)
 
 
@@ -67,7 +78,7 @@ def test_what_is_printed_of_a_printed_card_is_its_code(tmp_path, capsys):
     dictionary = dictionary_of(office.desk.programme)
     codes = re.findall(r"printed card   (.+)$", text, re.MULTILINE)
     office.close()
-    assert len(codes) == 3
+    assert len(codes) == 4
     for code in codes:
         assert read(code, {dictionary.number: dictionary}).proof is None
 
@@ -136,7 +147,7 @@ def test_two_at_once_make_one_demonstration(tmp_path, capsys):
     for run in runs:
         run.join()
     assert codes == [0, 0]
-    assert len(re.findall("printed card", capsys.readouterr().out)) == 6
+    assert len(re.findall("printed card", capsys.readouterr().out)) == 8
 
 
 def _interrupt(*_):
@@ -157,3 +168,69 @@ def test_the_demonstration_has_an_application_in_every_state(tmp_path):
     finally:
         office.close()
     assert counts == dict.fromkeys(State, 1)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A demonstration that was made once, and the application over it."""
+    var = tmp_path_factory.mktemp("demo") / "var"
+    clock = FixedClock(datetime(2026, 11, 10, 7, 30, tzinfo=UTC))
+    assert demo.prepare(settings(var), clock)
+    printed = demo.announce(settings(var), clock)
+    return SimpleNamespace(settings=settings(var), clock=clock, printed=printed,
+                           app=create_application(settings(var), clock))  # fmt: skip
+
+
+def test_the_demonstration_has_photos_a_flight_of_today_an_event_and_a_request(made):
+    """Whatever page is opened first has something to show."""
+    at, zone = made.clock.now(), ZoneInfo("Asia/Shanghai")
+    office = demo.open_office(made.settings)
+    try:
+        assert all(holder.has_photo for holder in list_holders(office.desk) if holder.added_at < at)
+        rights = {EVERYWHERE: frozenset({Right.BOOKINGS, Right.NAMES})}
+        until = at + timedelta(days=1)
+        _, token = office.accounts.integrators.add("looking", rights, expires_at=until, by="test", at=at)
+    finally:
+        office.close()
+    headers, today = {"Authorization": f"Bearer {token}"}, at.astimezone(zone).date().isoformat()
+    asked = [f"bookings?point=air-dom&on={today}", "events?point=events", "requests?department=organisation"]
+    answers = [made.app.test_client().get(f"/v1/{one}", headers=headers).json for one in asked]
+    listed = [found[name] for found, name in zip(answers, ["bookings", "events", "requests"], strict=True)]
+    assert [len(one) for one in listed] == [1, 1, 1]
+    assert "周晓宁" in str(listed[0])
+
+
+def test_one_holder_has_spent_both_visits_and_the_others_none(made):
+    """The third is refused at once: no need to wait for two visits to end."""
+    with contextlib.closing(open_verifier(made.settings, made.clock)) as verifier:
+        uses = [entry for entry in verifier.ledger.entries(Query()).entries if entry.leaf.kind == "check-in"]
+    assert [entry.leaf.outcome for entry in uses] == ["granted", "granted"]
+    assert len({entry.leaf.holder for entry in uses}) == 1
+    assert made.printed.count("both gym visits of this month are used") == 1
+
+
+@pytest.mark.parametrize(
+    ("local", "count"), [("2026-12-01T00:30", 0), ("2026-12-01T03:00", 1), ("2026-12-01T04:10", 2)]
+)
+def test_in_a_months_first_hours_no_visit_is_put_into_the_month_before(local, count):
+    """The month is the programme's: what would be October's is left out."""
+    programme = load_programme(settings("x").programme)
+    at = datetime.fromisoformat(local).replace(tzinfo=ZoneInfo("Asia/Shanghai"))
+    found = visits_of_this_month(programme, at)
+    assert len(found) == count
+    assert all(one.astimezone(programme.zone).month == 12 for one in found)
+
+
+def test_every_sign_in_that_is_printed_opens_a_page_of_its_own(made):
+    """Nobody is shown a password that leads to an account page and nothing else."""
+    found = dict(re.findall(r"^  (\w+\.\w+) +(\S{16})(?:   .*)?$", made.printed, re.MULTILINE))
+    assert len(found) >= 5
+    doors = {}
+    for name, password in found.items():
+        browser = Browser(made.app, made.settings.base_url)
+        made.clock.advance(timedelta(minutes=1))
+        browser.sign_in(name, password)
+        page = browser.get("/account").get_data(as_text=True)
+        doors[name] = re.findall(r'href="(/[\w/]+)"', page.partition("<nav aria-label")[2].partition("</nav>")[0])
+        assert [browser.get(path).status_code for path in doors[name]] == [200] * len(doors[name])
+    assert [name for name, found in doors.items() if not found] == []
