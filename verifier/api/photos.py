@@ -28,7 +28,7 @@ def add_photos(found: Blueprint, verifier: Verifier, asking: Asking, limit: Rate
         summary="The photo of the holder looked at, relayed from the issuer; not found where the issuer is away",
         tag="check-ins",
         answers={200: JPEG},
-        problems={"not-permitted", "not-found", "not-trusted", "unavailable", "too-many-requests"},
+        problems={"not-permitted", "not-found", "invalid-field", "not-trusted", "unavailable", "too-many-requests"},
     )
     def look_photo(look: str) -> Response:
         caller, at = asking.authenticate(request), request_instant()
