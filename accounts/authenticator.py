@@ -85,7 +85,8 @@ class Authenticator:
     def __call__(self, request: Request) -> Caller:
         """Return who sent `request`; asked twice of one request, the answer is the same.
 
-        Problems: unauthenticated, bad-token, clock-off, device-revoked, operator-signed-out, not-permitted.
+        Problems: unauthenticated, bad-token, bad-dpop-proof, clock-off, device-revoked, operator-signed-out and
+        not-permitted.
         """
         known = request.environ.get(_CALLER)
         if isinstance(known, Caller):
@@ -135,7 +136,8 @@ class Authenticator:
     ) -> None:
         """Hold the request's DPoP proof against a key, this very call and the clock, and use it up.
 
-        Problems: bad-token; clock-off, with the server's time. `seen_as` is the name under which proofs are remembered.
+        Problems: bad-dpop-proof, saying what is wrong; clock-off, with the server's time. `seen_as` is the name under
+        which proofs are remembered.
         """
         at = at or self.clock.now()
         path = quote(request.path)
@@ -144,12 +146,13 @@ class Authenticator:
         call = HttpCall(request.method, urls, request.get_data(), access_token, operation, operator)
         try:
             proof = verify_proof(request.headers.get("DPoP", ""), key, call, at)
-        except TokenError:
-            raise Problem("bad-token") from None
+        except TokenError as error:
+            told = str(error) if request.headers.get("DPoP") else "there is no DPoP header"
+            raise Problem("bad-dpop-proof", f"{told}.") from None
         except ClockOff:
             raise Problem("clock-off", extra={"server_time": rfc3339(at)}) from None
         if not self._first(request, seen_as, proof, at):
-            raise Problem("bad-token", "This proof was used before; sign a new one for each request.")
+            raise Problem("bad-dpop-proof", "This proof was used before; sign a new one for each request.")
         request.environ[_CALL] = b64u(digest(proof.proof_id.encode()))
 
     def _first(self, request: Request, seen_as: str, proof: DpopProof, at: datetime) -> bool:

@@ -154,8 +154,9 @@ def _add_enrolment(found: Blueprint, authenticator: Authenticator, root: str | N
         tag="devices",
         body=DeviceEnrolment,
         answers={201: EnrolledDevice},
-        problems={"bad-token", "clock-off", CODE_REFUSED.code, "too-many-requests"},
+        problems={"bad-dpop-proof", "clock-off", CODE_REFUSED.code, "too-many-requests"},
         auth="none",
+        proves=True,
     )
     def enrol_device() -> Response:
         with limit.judging(authenticator.source(request)):

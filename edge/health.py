@@ -7,12 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 from secrets import compare_digest
+from typing import Any
 
 import flask
 from flask import request
 
 from edge.http import answer
 from edge.metrics import Figures, exposition
+from edge.openapi import describe
 from edge.problems import Problem
 from edge.secret import Secret
 
@@ -49,10 +51,18 @@ def health_blueprint(
     blueprint = flask.Blueprint("health", __name__)
 
     @blueprint.get("/healthz")
+    @describe(summary="Alive", tag="operation", answers={200: dict[str, str]}, auth="none")
     def alive() -> flask.Response:
         return answer({"status": "ok"})
 
     @blueprint.get("/readyz")
+    @describe(
+        summary="Ready to serve: every check holds; warnings beside them",
+        tag="operation",
+        answers={200: dict[str, Any]},
+        problems={"unavailable"},
+        auth="none",
+    )
     def ready() -> flask.Response:
         outcomes = {name: _outcome(name, check) for name, check in checks.items()}
         told = {name: _outcome(name, check) for name, check in (warnings or {}).items()}
@@ -63,6 +73,13 @@ def health_blueprint(
         return answer({"status": "warning" if told else "ok", "checks": outcomes} | besides)
 
     @blueprint.get("/metrics")
+    @describe(
+        summary="Figures for Prometheus: with YUNJU_METRICS_TOKEN as bearer token, without one from this machine",
+        tag="operation",
+        answers={200: "text/plain"},
+        problems={"unauthenticated", "bad-token", "not-permitted"},
+        auth="none",
+    )
     def metrics() -> flask.Response:
         _require_reader(metrics_token)
         return flask.Response(exposition(figures), content_type="text/plain; version=0.0.4; charset=utf-8")

@@ -52,11 +52,17 @@ _PERMISSIONS = "camera=(self), microphone=(), geolocation=(), payment=(), usb=()
 _ALWAYS = (
     ("X-Content-Type-Options", "nosniff"),
     ("Cross-Origin-Opener-Policy", "same-origin"),
-    ("Cross-Origin-Resource-Policy", "same-origin"),
 )
 # A worker is held by the policy of its own script, hence the page's policy on scripts too.
 _POLICIES = {"text/html": PAGE_POLICY, "text/javascript": PAGE_POLICY, "image/svg+xml": _IMAGE_POLICY}
 _CHALLENGE = 'Bearer, DPoP algs="ES256"'
+_BEARER_CHALLENGE = 'Bearer error="invalid_token", DPoP error="invalid_token", algs="ES256"'
+_PROOF_CHALLENGE = 'DPoP error="invalid_dpop_proof", algs="ES256"'
+_CHALLENGES = {
+    "bad-token": _BEARER_CHALLENGE, "device-revoked": _BEARER_CHALLENGE,
+    "bad-dpop-proof": _PROOF_CHALLENGE, "clock-off": _PROOF_CHALLENGE,
+}  # fmt: skip
+"""The challenges that say more (RFC 6750 §3, RFC 9449 §7.1); a standard client reads these, not the document."""
 _CODE_OF_STATUS = {
     401: "unauthenticated",
     403: "not-permitted",
@@ -276,7 +282,7 @@ def _with_headers(response: flask.Response, problem: Problem) -> flask.Response:
     if problem.retry_after is not None:
         response.headers["Retry-After"] = str(max(0, problem.retry_after))
     if problem.status == 401:  # RFC 9110 §15.5.2 asks for a challenge
-        response.headers["WWW-Authenticate"] = _CHALLENGE
+        response.headers["WWW-Authenticate"] = _CHALLENGES.get(problem.code, _CHALLENGE)
     for name, value in problem.headers.items():
         response.headers[name] = value
     return response
@@ -350,6 +356,7 @@ def _on_unknown(error: Exception) -> flask.Response:
 def _complete_headers(response: flask.Response, name: str, *, secure: bool) -> None:
     headers = response.headers
     headers.extend(_ALWAYS)
+    headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
     headers.setdefault("Referrer-Policy", "no-referrer")
     if secure:
         headers.add("Strict-Transport-Security", "max-age=31536000")

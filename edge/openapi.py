@@ -15,6 +15,8 @@ import flask
 import msgspec
 from werkzeug.routing import Rule
 
+from edge.opening import public, revalidated
+from edge.packing import packed
 from edge.problems import PROBLEMS
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -36,7 +38,7 @@ _SCHEMES = {
     "device": {
         "type": "http",
         "scheme": "DPoP",
-        "description": "A device's access token, with its proof in the DPoP header (RFC 9449; `bh` covers the body).",
+        "description": "A device's access token (`Authorization: DPoP yd_…`), with its proof in the DPoP header.",
     },
     "integrator": {"type": "http", "scheme": "bearer", "description": "An integrator's token, `yj_…`."},
     "person": {"type": "http", "scheme": "bearer", "description": "A signed-in person's session, for programs."},
@@ -62,6 +64,24 @@ _OPERATOR = {
     "description": "The session of the operator signed in at the device.",
     "schema": {"type": "string"},
 }
+_PROOF = {
+    "name": "DPoP",
+    "in": "header",
+    "description": (
+        "A proof of the device's P-256 key for this one call (RFC 9449 §4.2): a JWS by ES256 with `typ` = `dpop+jwt` "
+        "and the public key as `jwk`; claims `jti` (16 to 128 characters, new each time), `htm` (the method), `htu` "
+        "(the address without its query), `iat` (within 60 s of the server's time), and with an access token `ath` = "
+        "base64url(SHA-256(token)). Beside the RFC's own claims: **`bh`** = base64url(SHA-256(body)), required where "
+        "there is a body, and **`hh`** = base64url(SHA-256(Idempotency-Key + line feed + Yunju-Operator)), each empty "
+        "where it is not sent; `hh` may be left out until 2028-01-01. `docs/integrators.md` shows how one is made."
+    ),
+    "schema": {"type": "string", "maxLength": 3072},
+}
+_ABOUT = (
+    "Tiered benefit cards: looking at a card, checking in, bookings, the log. Every writing call carries an operation "
+    "id and may be sent again with it. A refused use is a 201 with `outcome` = `denied`; a call that cannot be served "
+    "is a problem document (RFC 9457) whose `type` is an address of this server."
+)
 _PROBLEM_SCHEMA = {
     "type": "object",
     "description": "A problem document (RFC 9457). `code` is stable; further members depend on it.",
@@ -95,6 +115,7 @@ class ApiOperation:
     auth: Auth
     query: Any
     writes: bool
+    proves: bool
 
 
 def describe(
@@ -107,9 +128,11 @@ def describe(
     auth: Auth = "caller",
     query: Any = None,  # noqa: ANN401 - a Struct
     writes: bool = False,
+    proves: bool = False,
 ) -> Callable[[View], View]:
     """Set a view's `__operation__`.
 
+    `proves`: the call carries a proof of a key (the header DPoP) without any access token.
     `answers` maps a status to a type (answered as JSON), to a media type such as `image/jpeg`, to a tuple of such kinds
     (the caller chooses), or to a sentence (no body). What follows from `body`, `query`, `auth` and `writes` is added to
     `problems`; one unknown is a ValueError.
@@ -118,7 +141,7 @@ def describe(
     if unknown:
         raise ValueError(f"no such problem: {', '.join(unknown)}")
     codes = frozenset(problems) | _implied(body=body, query=query, auth=auth, writes=writes)
-    operation = ApiOperation(summary, tag, body, dict(answers), codes, auth, query, writes)
+    operation = ApiOperation(summary, tag, body, dict(answers), codes, auth, query, writes, proves)
 
     def mark(view: View) -> View:
         view.__operation__ = operation  # type: ignore[attr-defined]
@@ -137,13 +160,16 @@ def document(app: flask.Flask, *, title: str, version: str) -> dict[str, Any]:
     for rule, method, operation in described:
         path = _ARGUMENT.sub(r"{\1}", rule.rule)
         paths.setdefault(path, {})[method.lower()] = _operation_object(rule, method, operation, schemas)
-    return {
+    found = {
         "openapi": "3.1.0",
-        "info": {"title": title, "version": version},
+        "info": {"title": title, "version": version, "description": _ABOUT},
+        "servers": [{"url": "/", "description": "The server that this document comes from."}],
         "tags": [{"name": tag} for tag in sorted({operation.tag for _, _, operation in described})],
         "paths": dict(sorted(paths.items())),
         "components": {"schemas": schemas.components(), "securitySchemes": _SCHEMES},
     }
+    plain: dict[str, Any] = _plain(found)
+    return plain
 
 
 def openapi_blueprint(*, title: str, version: str) -> flask.Blueprint:
@@ -153,11 +179,12 @@ def openapi_blueprint(*, title: str, version: str) -> flask.Blueprint:
 
     @blueprint.get("/v1/openapi.json")
     @describe(summary="This document", tag="about", answers={200: dict[str, Any]}, auth="none")
+    @public
     def openapi_document() -> flask.Response:
         if not made:
             made.append(msgspec.json.encode(document(flask.current_app, title=title, version=version)))
         headers = {"Cache-Control": "public, max-age=300"}
-        return flask.Response(made[0], 200, headers, content_type="application/json")
+        return packed(revalidated(flask.Response(made[0], 200, headers, content_type="application/json")))
 
     return blueprint
 
@@ -192,6 +219,37 @@ class _Schemas:
         return dict(sorted({**self._components, "Problem": _PROBLEM_SCHEMA}.items()))
 
 
+def _plain(value: Any, *, inside: str = "") -> Any:  # noqa: ANN401 - any part of a document
+    """Return a part of the document as every reader takes it.
+
+    A pattern ends in `$`, in ECMA-262 (JSON Schema's language) the very end: Python's tails for that are refused by
+    RE2. A member that may be left out tells its default in words alone: generators of
+    clients take a member with `default` for one that is always there, and so must be sent.
+    """
+    if isinstance(value, list):
+        return [_plain(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    found = {name: _plain(one, inside=name) for name, one in value.items()}
+    if isinstance(found.get("pattern"), str):
+        found["pattern"] = found["pattern"].replace(r"$(?!\n)", "$").replace(r"\Z", "$")
+    needed = found.get("required")
+    if inside != "properties" and isinstance(found.get("properties"), dict) and found.get("type") == "object":
+        optional = found["properties"].keys() - set(needed or ())
+        found["properties"] = {
+            name: _without_default(one) if name in optional else one for name, one in found["properties"].items()
+        }
+    return found
+
+
+def _without_default(schema: dict[str, Any]) -> dict[str, Any]:
+    kept = {name: one for name, one in schema.items() if name != "default"}
+    if schema.get("default"):
+        told = msgspec.json.encode(schema["default"]).decode()
+        kept["description"] = f"{kept.get('description', '')} Left out: {told}.".strip()
+    return kept
+
+
 def _described(app: flask.Flask) -> tuple[list[tuple[Rule, str, ApiOperation]], list[str]]:
     described: list[tuple[Rule, str, ApiOperation]] = []
     bare: list[str] = []
@@ -215,7 +273,7 @@ def _implied(*, body: object, query: object, auth: Auth, writes: bool) -> frozen
         # A proof may cover the body, so that one is read, and bounded, where the call itself takes none.
         codes |= {"unauthenticated", "bad-token", "not-permitted", "too-large"}
     if auth in {"device", "caller"}:
-        codes |= {"clock-off", "device-revoked"} | ({"operator-signed-out"} & PROBLEMS.keys())
+        codes |= {"bad-dpop-proof", "clock-off", "device-revoked"} | ({"operator-signed-out"} & PROBLEMS.keys())
     return frozenset(codes)
 
 
@@ -242,6 +300,8 @@ def _parameters(rule: Rule, operation: ApiOperation, schemas: _Schemas) -> list[
         found.append(_OPERATION_ID)
     if operation.auth in {"device", "caller"}:
         found.append(_OPERATOR)
+    if operation.proves or operation.auth in {"device", "caller"}:  # of `caller`: only those that are devices
+        found.append({**_PROOF, "required": operation.auth != "caller"})
     return found
 
 

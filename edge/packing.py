@@ -9,7 +9,7 @@ from typing import Final
 from flask import Response, request
 
 KINDS: Final = frozenset(
-    {"text/css", "text/html", "text/javascript", "application/json", "image/svg+xml", "text/plain"}
+    {"text/css", "text/html", "text/javascript", "application/json", "application/toml", "image/svg+xml", "text/plain"}
 )
 LEAST: Final = 1024
 """Bytes below which packing gains nothing."""

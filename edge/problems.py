@@ -20,6 +20,11 @@ class ProblemKind:
     en: str
     hint: str
 
+    @property
+    def type(self) -> str:
+        """The address that explains this kind, relative to the server (`edge.explaining`)."""
+        return f"/problems/{self.code}"
+
 
 _known: dict[str, ProblemKind] = {}
 
@@ -73,7 +78,7 @@ class Problem(Exception):
         """Return the members of the RFC 9457 document; `instance` names this occurrence."""
         kind = self.kind
         members: dict[str, object] = {
-            "type": f"/problems/{kind.code}",
+            "type": kind.type,
             "title": kind.en,
             "status": kind.status,
             "code": kind.code,
@@ -115,6 +120,13 @@ _BASE = (
         "凭证无效",
         "The credentials are not valid",
         "Sign in again or enrol the device again.",
+    ),
+    ProblemKind(
+        "bad-dpop-proof",
+        401,
+        "设备签名无效",
+        "The DPoP header does not prove this call",
+        "Sign a new proof for this very call; the detail says what is wrong, docs/integrators.md how one is made.",
     ),
     ProblemKind(
         "clock-off",

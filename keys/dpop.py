@@ -174,14 +174,16 @@ def _check_call(claims: Mapping[str, object], call: HttpCall) -> None:
     if not JTI_LEAST <= len(str(claims["jti"])) <= JTI_MOST:
         raise BadClaims(f"jti has {JTI_LEAST} to {JTI_MOST} characters")
     if claims["htm"] != call.method:
-        raise BadClaims("htm is another method")
+        raise BadClaims("htm is not this call's method")
     address = normal_url(str(claims["htu"]))
     if address is None or address not in (normal_url(url) for url in call.urls):
-        raise BadClaims("htu is another address")
+        raise BadClaims("htu is not this call's address, without its query, at the address that the server is known by")
     if claims.get("ath") != _hash_of(None if call.access_token is None else call.access_token.encode()):
-        raise BadClaims("ath is not this access token's")
+        raise BadClaims("ath is not base64url(SHA-256(access token)), or stands there without a token")
     if claims.get("bh") not in _hashes_of_body(call.body):
-        raise BadClaims("bh is not this body's")
+        raise BadClaims(
+            "bh is not base64url(SHA-256(body)): a call with a body carries this claim beside those of RFC 9449"
+        )
 
 
 def _check_headers(claims: Mapping[str, object], call: HttpCall, at: datetime) -> None:
@@ -189,7 +191,7 @@ def _check_headers(claims: Mapping[str, object], call: HttpCall, at: datetime) -
     if signed is None and at < HEADERS_UNSIGNED_UNTIL:
         return
     if signed != _hash_of_headers(call.operation, call.operator):
-        raise BadClaims("hh is not these headers'")
+        raise BadClaims("hh is not base64url(SHA-256(Idempotency-Key, a line feed, Yunju-Operator))")
 
 
 def _hash_of_headers(operation: str | None, operator: str | None) -> str:

@@ -15,6 +15,7 @@ from cards.working_days import unannounced_year
 from edge.backupnote import backup_figures
 from edge.clock import Clock, SystemClock
 from edge.database import answer_outages
+from edge.explaining import problems_blueprint
 from edge.health import Health, health_blueprint
 from edge.http import create_frame, draw_problems
 from edge.limits import FORWARDING, Limiter
@@ -75,6 +76,7 @@ def create_application(settings: Settings, clock: Clock | None = None) -> Flask:
         )
     )
     app.register_blueprint(openapi_blueprint(title=TITLE, version=VERSION))
+    app.register_blueprint(problems_blueprint())
     app.register_blueprint(pages_blueprint(settings))
     home = HomePages(settings)
     app.register_blueprint(home.blueprint())

@@ -46,14 +46,15 @@ def test_a_token_without_a_proof_is_refused(ground, scheme):
     """A stolen access token alone opens nothing, under whatever scheme it is shown."""
     token = ground.device().token
     answered = ground.client.get("/v1/whoami", headers={"Authorization": f"{scheme} {token}".strip()})
-    assert (answered.status_code, code_of(answered)) == (401, "bad-token")
+    refusal = "bad-dpop-proof" if scheme == "DPoP" else "bad-token"
+    assert (answered.status_code, code_of(answered)) == (401, refusal)
 
 
 def test_a_proof_by_another_key_is_refused(ground):
     """The thief of a token has a key too, but not the enrolled one."""
     device = ground.device()
     device.signer = FileSigner.generate()
-    assert code_of(device.call()) == "bad-token"
+    assert code_of(device.call()) == "bad-dpop-proof"
 
 
 def test_a_proof_naming_the_enrolled_key_but_signed_by_another_is_refused(ground):
@@ -63,7 +64,7 @@ def test_a_proof_naming_the_enrolled_key_but_signed_by_another_is_refused(ground
     claims = {"jti": "j" * 22, "htm": "GET", "htu": f"{BASE}/v1/whoami", "iat": int(NOON.timestamp())}
     claims["ath"] = b64u(digest(device.token.encode()))
     forged = sign_token(FileSigner.generate(), DPOP, claims, extra_header={"jwk": enrolled})
-    assert code_of(device.call(proof=forged)) == "bad-token"
+    assert code_of(device.call(proof=forged)) == "bad-dpop-proof"
 
 
 def test_a_proof_naming_another_key_than_the_one_that_signed_is_refused(ground):
@@ -73,7 +74,7 @@ def test_a_proof_naming_another_key_than_the_one_that_signed_is_refused(ground):
     claims = {"jti": "j" * 22, "htm": "GET", "htu": f"{BASE}/v1/whoami", "iat": int(NOON.timestamp())}
     claims["ath"] = b64u(digest(device.token.encode()))
     mixed = sign_token(device.signer, DPOP, claims, extra_header={"jwk": other})
-    assert code_of(device.call(proof=mixed)) == "bad-token"
+    assert code_of(device.call(proof=mixed)) == "bad-dpop-proof"
 
 
 def test_a_proof_with_a_private_key_in_its_header_is_refused(ground):
@@ -82,14 +83,44 @@ def test_a_proof_with_a_private_key_in_its_header_is_refused(ground):
     jwk = {**public_jwk(device.signer.public_key), "d": b64u(bytes(32))}
     claims = {"jti": "j" * 22, "htm": "GET", "htu": f"{BASE}/v1/whoami", "iat": int(NOON.timestamp())}
     claims["ath"] = b64u(digest(device.token.encode()))
-    assert code_of(device.call(proof=sign_token(device.signer, DPOP, claims, extra_header={"jwk": jwk}))) == "bad-token"
+    assert (
+        code_of(device.call(proof=sign_token(device.signer, DPOP, claims, extra_header={"jwk": jwk})))
+        == "bad-dpop-proof"
+    )
 
 
 def test_another_devices_proof_does_not_serve_this_token(ground):
     """Two honest devices cannot be mixed: a token is bound to its own key."""
     first, second = ground.device(), ground.device()
     ath = b64u(digest(first.token.encode()))
-    assert code_of(first.call(proof=second.proof(ath=ath))) == "bad-token"
+    assert code_of(first.call(proof=second.proof(ath=ath))) == "bad-dpop-proof"
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"bh": None}, "bh is not base64url(SHA-256(body))"),
+        ({"ath": None}, "ath is not base64url(SHA-256(access token))"),
+        ({"htm": "GET"}, "htm is not this call's method"),
+        ({"htu": f"{BASE}/v1/other"}, "htu is not this call's address"),
+        ({"jti": "short"}, "jti has 16 to 128 characters"),
+        ({"iat": None}, "missing: iat"),
+        ({"hh": b64u(digest(b""))}, "hh is not base64url(SHA-256(Idempotency-Key"),
+        ({"proof": ""}, "there is no DPoP header"),
+    ],
+)
+def test_a_client_is_told_which_part_of_its_proof_is_wrong(ground, changes, named):
+    """A standard client knows no `bh`: the challenge says that the proof is at fault, the detail which claim."""
+    answered = ground.device().call("POST", "/v1/change", BODY, **changes)
+    assert (answered.status_code, code_of(answered)) == (401, "bad-dpop-proof")
+    assert answered.headers["WWW-Authenticate"] == 'DPoP error="invalid_dpop_proof", algs="ES256"'
+    assert named in answered.json["detail"]
+
+
+def test_a_token_that_is_nobodys_is_told_by_the_challenge(ground):
+    """Standard clients read `error="invalid_token"` and ask for a new token."""
+    answered = ground.client.get("/v1/whoami", headers={"Authorization": f"Bearer yj_{'A' * 43}"})
+    assert 'Bearer error="invalid_token"' in answered.headers["WWW-Authenticate"]
 
 
 def test_a_proof_is_good_once(ground):
@@ -97,7 +128,7 @@ def test_a_proof_is_good_once(ground):
     device = ground.device()
     proof = device.proof()
     assert device.call(proof=proof).status_code == 200
-    assert code_of(device.call(proof=proof)) == "bad-token"
+    assert code_of(device.call(proof=proof)) == "bad-dpop-proof"
     assert device.call().status_code == 200
 
 
@@ -110,7 +141,7 @@ def test_an_altered_signature_does_not_make_a_replay_new(ground):
     raw = unb64u(signature)
     other = raw[:32] + (order - int.from_bytes(raw[32:], "big")).to_bytes(32, "big")
     assert device.call(proof=proof).status_code == 200
-    assert code_of(device.call(proof=f"{head}.{b64u(other)}")) == "bad-token"
+    assert code_of(device.call(proof=f"{head}.{b64u(other)}")) == "bad-dpop-proof"
 
 
 def test_one_jti_of_two_devices_is_no_replay(ground):
@@ -151,7 +182,7 @@ def test_one_jti_of_two_devices_is_no_replay(ground):
 def test_a_proof_about_anything_else_is_refused(ground, claims):
     """Method, address, token, body and id are all held to this very call."""
     answered = ground.device().call(**claims)
-    assert (answered.status_code, code_of(answered)) == (401, "bad-token")
+    assert (answered.status_code, code_of(answered)) == (401, "bad-dpop-proof")
 
 
 @pytest.mark.parametrize("htu", ["HTTP://LOCALHOST/v1/whoami", "http://localhost:80/v1/whoami", f"{BASE}/v1/who%61mi"])
@@ -163,7 +194,7 @@ def test_addresses_are_compared_in_their_normal_form(ground, htu):
 @pytest.mark.parametrize("bh", [None, b64u(digest(b"{}")), b64u(digest(b""))])
 def test_a_body_that_the_proof_does_not_cover_is_refused(ground, bh):
     """Without `bh` a captured proof could carry another body."""
-    assert code_of(ground.device().call("POST", "/v1/change", BODY, bh=bh)) == "bad-token"
+    assert code_of(ground.device().call("POST", "/v1/change", BODY, bh=bh)) == "bad-dpop-proof"
 
 
 def test_without_a_body_the_hash_of_nothing_is_accepted(ground):
@@ -190,7 +221,7 @@ def test_a_forged_proof_learns_nothing_from_its_clock(ground):
     """Only a genuine proof is told that its clock is off."""
     device = ground.device()
     device.signer = FileSigner.generate()
-    assert code_of(device.call(iat=0)) == "bad-token"
+    assert code_of(device.call(iat=0)) == "bad-dpop-proof"
 
 
 def test_a_replay_within_the_window_is_refused_to_its_end(ground):
@@ -199,7 +230,7 @@ def test_a_replay_within_the_window_is_refused_to_its_end(ground):
     proof = device.proof(iat=int(NOON.timestamp()) + 60)
     assert device.call(proof=proof).status_code == 200
     ground.clock.advance(timedelta(seconds=119))
-    assert code_of(device.call(proof=proof)) == "bad-token"
+    assert code_of(device.call(proof=proof)) == "bad-dpop-proof"
     ground.clock.advance(timedelta(seconds=2))
     assert code_of(device.call(proof=proof)) == "clock-off"
 
@@ -220,26 +251,26 @@ def test_a_header_of_another_kind_is_refused(ground, header):
     payload = device.proof().split(".")[1]
     signing_input = f"{segment(whole)}.{payload}"
     signature = b64u(device.signer.sign(signing_input.encode()))
-    assert code_of(device.call(proof=f"{signing_input}.{signature}")) == "bad-token"
+    assert code_of(device.call(proof=f"{signing_input}.{signature}")) == "bad-dpop-proof"
 
 
 def test_an_unsigned_proof_is_refused(ground):
     """Algorithm none with an empty signature."""
     device = ground.device()
     header = segment({"alg": "none", "typ": "dpop+jwt", "jwk": public_jwk(device.signer.public_key)})
-    assert code_of(device.call(proof=f"{header}.{device.proof().split('.')[1]}.")) == "bad-token"
+    assert code_of(device.call(proof=f"{header}.{device.proof().split('.')[1]}.")) == "bad-dpop-proof"
 
 
 @pytest.mark.parametrize("proof", ["", "x", "a.b.c", "x" * 5000, "é.b.c", "e30.e30." + "A" * 86])
 def test_text_that_is_no_proof_is_refused(ground, proof):
     """Whatever stands in the header ends as one answer, never an error of ours."""
-    assert code_of(ground.device().call(proof=proof)) == "bad-token"
+    assert code_of(ground.device().call(proof=proof)) == "bad-dpop-proof"
 
 
 def test_two_proofs_in_one_request_are_refused(ground):
     """RFC 9449 §4.3: exactly one."""
     device = ground.device()
-    assert code_of(device.call(proof=f"{device.proof()}, {device.proof()}")) == "bad-token"
+    assert code_of(device.call(proof=f"{device.proof()}, {device.proof()}")) == "bad-dpop-proof"
 
 
 @pytest.mark.parametrize(
@@ -302,7 +333,7 @@ def test_revocation_is_told_only_to_who_holds_the_key(ground):
     device = ground.device()
     ground.store.devices.revoke(device.id, by="cli:admin", at=NOON)
     device.signer = FileSigner.generate()
-    assert code_of(device.call()) == "bad-token"
+    assert code_of(device.call()) == "bad-dpop-proof"
 
 
 def test_a_device_enrolled_again_leaves_its_older_token(ground):
@@ -342,7 +373,7 @@ def test_behind_a_proxy_the_address_that_clients_know_counts(store):
     ground = Ground(store, base_urls=("https://card.example",))
     device = ground.device()
     assert device.call(htu="https://card.example/v1/whoami").status_code == 200
-    assert code_of(device.call()) == "bad-token"
+    assert code_of(device.call()) == "bad-dpop-proof"
 
 
 def test_a_proof_built_for_a_client_passes(ground):

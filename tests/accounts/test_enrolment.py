@@ -121,7 +121,7 @@ def test_a_code_is_not_used_up_without_the_key(ground):
     body = json.dumps({"code": code, "jwk": public_jwk(owner.public_key)}).encode()
     stolen = build_proof(thief, "POST", URL, body, None, NOON)
     for proof in (stolen, "x", build_proof(owner, "POST", URL, b"{}", None, NOON)):
-        assert code_of(ground.enrol(code, owner, proof=proof)) == "bad-token"
+        assert code_of(ground.enrol(code, owner, proof=proof)) == "bad-dpop-proof"
     assert ground.enrol(code, owner).status_code == 201
 
 
@@ -131,7 +131,7 @@ def test_a_proof_of_enrolment_is_good_once(ground):
     body = json.dumps({"code": code, "jwk": public_jwk(signer.public_key)}).encode()
     proof = build_proof(signer, "POST", URL, body, None, NOON)
     assert ground.enrol(code, signer, proof=proof).status_code == 201
-    assert code_of(ground.enrol(code, signer, proof=proof)) == "bad-token"
+    assert code_of(ground.enrol(code, signer, proof=proof)) == "bad-dpop-proof"
 
 
 def test_a_tablet_with_a_wrong_clock_is_told_so(ground):

@@ -82,6 +82,8 @@ def test_a_writing_call_names_its_path_body_and_operation_id():
     assert [name for name, item in named.items() if not item["required"]] == ["Yunju-Operator"]
     assert plant["requestBody"]["content"]["application/json"]["schema"] == {"$ref": "#/components/schemas/Leaf"}
     assert plant["security"] == [{"device": []}]
+    assert named["DPoP"]["in"] == "header"
+    assert "**`bh`** = base64url(SHA-256(body))" in named["DPoP"]["description"]
 
 
 def test_problems_stand_under_their_status():

@@ -7,6 +7,7 @@ BASE = {
     "bad-request": 400,
     "unauthenticated": 401,
     "bad-token": 401,
+    "bad-dpop-proof": 401,
     "clock-off": 401,
     "device-revoked": 401,
     "not-permitted": 403,

@@ -22,6 +22,7 @@ from cards.status import LIST_SIZE, SignedStatusList, Status, build, sign_status
 from cards.wire import dictionary_of, pack
 from edge.clock import FixedClock
 from edge.encoding import b64u
+from edge.explaining import problems_blueprint
 from edge.health import health_blueprint
 from edge.http import create_frame
 from edge.openapi import openapi_blueprint
@@ -108,6 +109,7 @@ class World:
         self.app.register_blueprint(blueprint(self.verifier, self.authenticate))
         self.app.register_blueprint(accounts_blueprint(self.authenticate, root=Signers.root.kid))
         self.app.register_blueprint(health_blueprint(readiness(self.verifier, self.clock)))
+        self.app.register_blueprint(problems_blueprint())
         self.app.register_blueprint(openapi_blueprint(title="Yunju", version="test"))
         self.client = self.app.test_client()
 

@@ -14,6 +14,8 @@ from edge.http import answer, read_body, request_instant
 from edge.instants import rfc3339
 from edge.limits import FairLimit
 from edge.openapi import describe
+from edge.opening import public, revalidated
+from edge.packing import packed
 from edge.problems import Problem
 from verifier.api.asking import Asking
 from verifier.counter.answers import Presented, Words
@@ -52,6 +54,14 @@ def add_documents(found: Blueprint, verifier: Verifier) -> None:
     """Add the signed documents, served as they were published."""
 
     @found.get("/.well-known/jwks.json")
+    @describe(
+        summary="The keys of the trust bundle as JWKS (RFC 7517), of all purposes: hold each token to its `typ` too",
+        tag="documents",
+        answers={200: "application/json"},
+        auth="none",
+        problems={"not-found"},
+    )
+    @public
     def jwks() -> Response:
         return _served(verifier, "jwks.json", "application/json")
 
@@ -59,8 +69,24 @@ def add_documents(found: Blueprint, verifier: Verifier) -> None:
     @describe(
         summary="The signed trust bundle", tag="documents", answers={200: _JWT}, auth="none", problems={"not-found"}
     )
+    @public
     def trust_bundle() -> Response:
         return _served(verifier, "trust-bundle.jwt", _JWT)
+
+    @found.get("/v1/programme.toml")
+    @describe(
+        summary="The programme file, byte for byte: the trust bundle pins its SHA-256",
+        tag="documents",
+        answers={200: "application/toml"},
+        auth="none",
+        problems={"not-found"},
+    )
+    @public
+    def programme_file() -> Response:
+        content = verifier.published.text("programme.toml")
+        if content is None:
+            raise Problem("not-found")
+        return packed(revalidated(Response(content, 200, _CACHED, content_type="application/toml")))
 
     @found.get("/v1/status-lists/<int:number>")
     @describe(
@@ -70,6 +96,7 @@ def add_documents(found: Blueprint, verifier: Verifier) -> None:
         auth="none",
         problems={"not-found"},
     )
+    @public
     def status_list(number: int) -> Response:
         return _served(verifier, f"status-lists/{number}.jwt", "application/statuslist+jwt")
 
@@ -81,6 +108,7 @@ def add_documents(found: Blueprint, verifier: Verifier) -> None:
         auth="none",
         problems={"not-found"},
     )
+    @public
     def binding_list(number: int) -> Response:
         return _cached(_bindings(verifier, number)[0], "application/bindinglist+jwt")
 
@@ -92,6 +120,7 @@ def add_documents(found: Blueprint, verifier: Verifier) -> None:
         auth="none",
         problems={"not-found"},
     )
+    @public
     def binding_list_content(number: int) -> Response:
         return _cached(_bindings(verifier, number)[1], "text/plain; charset=us-ascii")
 
@@ -112,10 +141,7 @@ def _served(verifier: Verifier, name: str, kind: str) -> Response:
 
 
 def _cached(content: bytes, kind: str) -> Response:
-    response = Response(content, 200, _CACHED, content_type=kind)
-    response.add_etag()
-    response.make_conditional(request)
-    return response
+    return revalidated(Response(content, 200, _CACHED, content_type=kind))
 
 
 def add_public_checks(

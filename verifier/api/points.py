@@ -12,6 +12,7 @@ from cards.programme.export import programme_json
 from cards.programme.types import Point, Programme, Service
 from edge.http import answer, request_instant
 from edge.openapi import describe
+from edge.opening import public, revalidated
 from edge.packing import packed
 from edge.problems import Problem
 from verifier.api.asking import Asking
@@ -79,8 +80,9 @@ def add_points(found: Blueprint, verifier: Verifier, asking: Asking) -> None:
 
     @found.get("/v1/programme")
     @describe(summary="The whole programme", tag="programme", answers={200: dict[str, Any]}, auth="none")
+    @public
     def programme() -> Response:
-        return packed(Response(whole, 200, _PUBLIC_CACHE, content_type="application/json"))
+        return packed(revalidated(Response(whole, 200, _PUBLIC_CACHE, content_type="application/json")))
 
     @found.get("/v1/points/<code>")
     @describe(
@@ -90,11 +92,12 @@ def add_points(found: Blueprint, verifier: Verifier, asking: Asking) -> None:
         auth="none",
         problems={"not-found"},
     )
+    @public
     def point(code: str) -> Response:
         place = verifier.programme.points.get(code)
         if place is None:
             raise Problem("not-found")
-        return answer(point_view(verifier.programme, place), 200, _PUBLIC_CACHE)
+        return revalidated(answer(point_view(verifier.programme, place), 200, _PUBLIC_CACHE))
 
     @found.get("/v1/points/<code>/today")
     @describe(

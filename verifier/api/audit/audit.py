@@ -23,6 +23,7 @@ from edge.http import answer, read_body, read_query, request_instant
 from edge.instants import from_epoch, rfc3339
 from edge.limits import RateLimit
 from edge.openapi import describe
+from edge.opening import open_to_all, public, revalidated
 from edge.problems import Problem, ProblemKind, register_problem
 from edge.strictjson import loads
 from keys.entry_proof import EntryProof
@@ -182,8 +183,9 @@ def _add_public(found: Blueprint, log: LogReader) -> None:
         problems={"not-found", "unavailable"},
         auth="none",
     )
+    @public
     def log_checkpoint() -> Response:
-        return Response(_state(log).published, 200, {"Cache-Control": "no-cache"}, content_type=PLAIN)
+        return revalidated(Response(_state(log).published, 200, {"Cache-Control": "no-cache"}, content_type=PLAIN))
 
     @found.get("/v1/log/checkpoint.cosigned")
     @describe(
@@ -193,11 +195,12 @@ def _add_public(found: Blueprint, log: LogReader) -> None:
         problems={"not-found", "unavailable"},
         auth="none",
     )
+    @public
     def log_cosigned() -> Response:
         cosigned = _state(log).witnessed
         if cosigned is None:
             raise Problem("not-found", "no witness has cosigned this log yet")
-        return Response(cosigned, 200, {"Cache-Control": "no-cache"}, content_type=PLAIN)
+        return revalidated(Response(cosigned, 200, {"Cache-Control": "no-cache"}, content_type=PLAIN))
 
     @found.get("/v1/log/status")
     @describe(
@@ -207,6 +210,7 @@ def _add_public(found: Blueprint, log: LogReader) -> None:
         problems={"not-found", "unavailable"},
         auth="none",
     )
+    @public
     def log_status() -> Response:
         at, state = request_instant(), _state(log)
         overdue = late(state, log.witnesses, at)
@@ -240,7 +244,8 @@ def _add_tiles(found: Blueprint, verifier: Verifier, log: LogReader, asking: Ask
             raise Problem("not-found")
         data = _tile(log, level, index, width)
         cached = _PRIVATE if level == ENTRIES else _FOREVER
-        return Response(data, 200, {"Cache-Control": cached}, content_type=BYTES)
+        response = Response(data, 200, {"Cache-Control": cached}, content_type=BYTES)
+        return response if level == ENTRIES else open_to_all(response)
 
 
 def _add_incidents(found: Blueprint, verifier: Verifier, log: LogReader, asking: Asking) -> None:

@@ -8,7 +8,7 @@ const ICONS = {
   "clock-off": "clock", malformed: "camera", "card-unknown": "camera", unconfirmed: "warning", "device-revoked": "offline",
   "operator-signed-out": "person", "operator-needed": "person", "not-permitted": "shield", "card-unknown-here": "camera", "clock-back": "clock",
 };
-const SAME = { "bad-token": "device-revoked", unauthenticated: "device-revoked", "not-found": "look-over", unavailable: "unconfirmed" };
+const SAME = { "bad-token": "device-revoked", "bad-dpop-proof": "device-revoked", unauthenticated: "device-revoked", "not-found": "look-over", unavailable: "unconfirmed" };
 
 // The name under which the words and actions of an error stand.
 export function nameOf(error) {

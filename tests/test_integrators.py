@@ -1,0 +1,168 @@
+"""docs/integrators.md, followed step by step: its commands and its Python are run as they stand there, in order."""
+
+import json
+import re
+import shlex
+from datetime import timedelta
+from hashlib import sha256
+from io import BytesIO
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+from click.testing import CliRunner
+from requests.adapters import BaseAdapter
+from urllib3 import HTTPResponse
+
+from accounts.__main__ import main as accounts
+from edge.clock import SystemClock
+from edge.encoding import unb64u
+from edge.problems import PROBLEMS
+from edge.settings import load_settings
+from verifier.__main__ import main as verifier
+from web.app import create_application
+from web.demo import demonstrate, open_office
+from web.seeding import printed_text
+
+PAGE = Path(__file__).parents[1] / "docs" / "integrators.md"
+BLOCK = re.compile(r"^```(sh|python)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+class InProcess(BaseAdapter):
+    """Hands what `requests` sends to the application, without a server; the log is led before each proof is asked."""
+
+    def __init__(self, app, lead) -> None:
+        super().__init__()
+        self._client, self._lead = app.test_client(), lead
+
+    def send(self, request, **_options):
+        if "/v1/log/proof/" in request.url:
+            self._lead()
+        url = urlsplit(request.url)
+        answered = self._client.open(
+            f"{url.path}?{url.query}", method=request.method, data=request.body, headers=dict(request.headers)
+        )
+        found = requests.Response()
+        found.status_code = answered.status_code
+        body, headers = BytesIO(answered.get_data()), dict(answered.headers)
+        found.raw = HTTPResponse(body=body, headers=headers, status=answered.status_code, preload_content=False)
+        found.headers.update(answered.headers)
+        found.request, found.url = request, request.url
+        return found
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory):
+    """A machine with demonstration data: its application, the commands' environment, a printed card's text."""
+    environ = {"YUNJU_VAR": str(tmp_path_factory.mktemp("integrator") / "var")}
+    settings, clock = load_settings(environ), SystemClock()
+    office = open_office(settings)
+    demo = demonstrate(office, clock.now() - timedelta(seconds=5))
+    card = next(text for one in demo.holders if (text := printed_text(office.desk, one)) is not None)
+    yield create_application(settings, clock), environ, card
+    office.close()
+
+
+def test_the_page_for_integrators_can_be_followed_word_by_word(machine):
+    """From the first credential to a use that is proved in the log, by the page's own commands and Python."""
+    app, environ, card = machine
+    made = []
+
+    def lead() -> None:
+        done = CliRunner().invoke(verifier, ["audit", "sequence", "--once"], env=environ)
+        assert done.exit_code == 0, done.output
+
+    asked = {"The token": lambda: made[0]["token"], "The text": lambda: card, "The code": lambda: made[1]["code"]}
+    spoken = {"input": lambda prompt: next(told() for start, told in asked.items() if prompt.startswith(start))}
+    blocks = BLOCK.findall(PAGE.read_text(encoding="utf-8"))
+    assert [kind for kind, _ in blocks].count("python") >= 10
+    for kind, text in blocks:
+        for line in text.splitlines() if kind == "sh" else ():
+            done = CliRunner().invoke(accounts, shlex.split(line)[3:], env=environ)
+            assert done.exit_code == 0, done.output
+            made.append(json.loads(done.output))
+        if kind == "python":
+            exec(compile(text, str(PAGE), "exec"), spoken)
+            if "SERVER = " in text:
+                spoken["web"].mount(spoken["SERVER"], InProcess(app, lead))
+    assert spoken["proved"].json()["proof"].startswith("c2sp.org/tlog-proof@v1\n")
+
+
+def test_the_openapi_document_tells_all_that_the_page_does(machine):
+    """Enrolment names its header and what the proof holds; no pattern needs Python; no member that may be left out
+    has a default; all that is served for programs is described.
+    """
+    found = machine[0].test_client().get("/v1/openapi.json").json
+    enrolment = found["paths"]["/v1/devices/enrolments"]["post"]
+    (proof,) = [one for one in enrolment["parameters"] if one["name"] == "DPoP"]
+    assert proof["required"]
+    assert all(f"`{claim}`" in proof["description"] for claim in ("jti", "htm", "htu", "iat", "ath", "bh", "hh"))
+    codes = enrolment["responses"]["401"]["content"]["application/problem+json"]["schema"]["allOf"][1]
+    assert "bad-dpop-proof" in codes["properties"]["code"]["enum"]
+    text = json.dumps(found)
+    patterns = re.findall(r'"pattern": ("(?:[^"\\]|\\.)*")', text)
+    assert len(patterns) > 50
+    assert [one for one in map(json.loads, patterns) if re.search(r"\(\?[!=<]|\\Z|\\A", one)] == []
+    schemas = found["components"]["schemas"].values()
+    kept = [
+        (name, part)
+        for schema in schemas
+        for name, part in schema.get("properties", {}).items()
+        if "default" in part and name not in schema.get("required", ())
+    ]
+    assert kept == []
+    paths = {"/metrics", "/healthz", "/readyz", "/.well-known/jwks.json", "/v1/programme.toml", "/problems/{code}"}
+    assert paths <= found["paths"].keys()
+
+
+PUBLIC = (
+    "/.well-known/jwks.json", "/v1/trust-bundle", "/v1/status-lists/0", "/v1/programme", "/v1/programme.toml",
+    "/v1/openapi.json", "/v1/points/gym", "/v1/log/checkpoint",
+)  # fmt: skip
+
+
+def test_public_documents_are_open_to_pages_of_others_and_sent_once(machine):
+    """Any origin may read them, a browser's question before it is answered, and what is unchanged is 304."""
+    app, environ, _ = machine
+    CliRunner().invoke(verifier, ["audit", "sequence", "--once"], env=environ)
+    client = app.test_client()
+    for path in PUBLIC:
+        first = client.get(path, headers={"Origin": "https://elsewhere.example", "Accept-Encoding": "gzip"})
+        assert first.status_code == 200, path
+        assert first.headers["Access-Control-Allow-Origin"] == "*", path
+        assert first.headers["Cross-Origin-Resource-Policy"] == "cross-origin", path
+        again = client.get(path, headers={"If-None-Match": first.headers["ETag"]})
+        assert (again.status_code, again.get_data(), again.headers["Access-Control-Allow-Origin"]) == (304, b"", "*")
+        before = client.options(path, headers={"Origin": "https://elsewhere.example"})
+        assert (before.status_code, before.headers["Access-Control-Allow-Headers"]) == (204, "If-None-Match"), path
+    packed = client.get("/v1/openapi.json", headers={"Accept-Encoding": "gzip"})
+    assert packed.headers["Content-Encoding"] == "gzip"
+    assert len(packed.get_data()) * 4 < len(client.get("/v1/openapi.json").get_data())
+    assert client.get("/v1/status-lists/9999").headers["Access-Control-Allow-Origin"] == "*"
+    for path in ("/v1/log/entries", "/v1/points/gym/today", "/v1/statements"):
+        assert "Access-Control-Allow-Origin" not in client.get(path).headers, path
+
+
+def test_the_bundle_pins_the_programme_file_that_is_served(machine):
+    """Anybody can hold the programme to the bundle: its file's SHA-256 is the pinned one."""
+    client = machine[0].test_client()
+    claims = client.get("/v1/trust-bundle").get_data(as_text=True).splitlines()[0].split(".")[1]
+    pin = json.loads(unb64u(claims))["programme"]["sha256"]
+    assert sha256(client.get("/v1/programme.toml").get_data()).hexdigest() == pin
+
+
+def test_a_problems_type_is_an_address_that_explains_it(machine):
+    """For a program as JSON, for a person who opens it as words; each known code has one."""
+    client = machine[0].test_client()
+    document = client.get("/v1/log/entries").json
+    explained = client.get(document["type"])
+    assert (explained.json["code"], explained.json["message"]) == (document["code"], document["message"])
+    read = client.get(document["type"], headers={"Accept": "text/html,*/*;q=0.8"})
+    assert read.mimetype == "text/plain"
+    assert document["hint"] in read.get_data(as_text=True)
+    assert {one["code"] for one in client.get("/problems").json} == set(PROBLEMS)
+    assert client.get("/problems/no-such").status_code == 404
