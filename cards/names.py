@@ -33,6 +33,12 @@ def mask(name: str) -> str:
     return " ".join(masked)
 
 
+def is_noncharacter(character: str) -> bool:
+    """Tell whether Unicode keeps a code point from ever being a character (The Unicode Standard, §23.7)."""
+    point = ord(character)
+    return 0xFDD0 <= point <= 0xFDEF or point & 0xFFFE == 0xFFFE
+
+
 def _is_lettered(word: str) -> bool:
     """Tell whether a word is written in letters that have capitals, or in no letters at all, as a masked one may be."""
     return not any(unicodedata.category(character) == "Lo" for character in word) and any(

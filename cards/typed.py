@@ -23,6 +23,12 @@ _PHONE: Final = re.compile(r"\+?[0-9]{5,15}")
 _MOBILE: Final = re.compile(r"1[0-9]{10}")
 _LANDLINE: Final = re.compile(r"(010|02[0-9]|0[3-9][0-9]{2})([0-9]{7,8})")
 _HAN: Final = re.compile(r"[\u2e80-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
+_KANGXI: Final = re.compile(r"[\u2f00-\u2fd5\u2e9f\u2ef3]+")
+_RADICALS: Final = str.maketrans(
+    "⺠⻁⻄⻅⻆⻉⻋⻑⻓⻔⻘⻙⻚⻛⻜⻝⻢⻤⻥⻦⻧⻨⻩⻪⻬⻮⻰",
+    "民虎西见角贝车長长门青韦页风飞食马鬼鱼鸟卤麦黄黾齐齿龙",
+)
+"""Radicals that have no character in Unicode's own tables for this (EquivalentUnifiedIdeograph.txt has them)."""
 _WORDS_MOST: Final = 5
 _AREA_MOST: Final = 4
 
@@ -95,9 +101,14 @@ def plate(text: str) -> str:
     return _BETWEEN_PLATE.sub("", plain(text).upper())
 
 
+def characters(text: str) -> str:
+    """Return a text whose radicals are the characters that they look like: ⼩ (from a PDF, a scan) is 小, ⻰ is 龙."""
+    return _KANGXI.sub(lambda found: unicodedata.normalize("NFKC", found[0]), text).translate(_RADICALS)
+
+
 def name(text: str) -> str:
-    """Return a person's name with one blank between words, and none inside a Han name."""
-    words = unicodedata.normalize("NFC", text).split()
+    """Return a person's name with one blank between words, and none inside a Han name; radicals are characters."""
+    words = characters(unicodedata.normalize("NFC", text)).split()
     joined = " ".join(words)
     return "".join(words) if _HAN.search(joined) and not re.search(r"[A-Za-z]", joined) else joined
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from threading import Lock
 from typing import Final
 
+from cards.claims import CardClaims, Form
 from cards.parts import Presentation, PresentationError
 from cards.presentation import read
 from cards.programme.types import Assurance
@@ -24,7 +25,7 @@ from devices.promises import PromiseBook
 from devices.server import Away, Server
 from devices.transport import Tap
 from devices.verdict import CounterVerdict, Said, VerdictKind, of_answer, of_fault, of_look
-from devices.words import NOT_NAMED, OFFLINE_WORDS
+from devices.words import CLONED, NOT_NAMED, OFFLINE_WORDS
 from edge.clock import Clock
 from edge.encoding import b64u
 from edge.instants import to_epoch
@@ -206,7 +207,7 @@ class AgentCounter:
             reason = "operator-unproved"
         use = Use(operation, self.service, presentation, reason, id_checked, self._server.on_duty)
         self._queue.append(use, at, self._documents.server_time())
-        message = Said("离线准许", "Granted offline") if reason is None else OFFLINE_WORDS.get(reason, NOT_NAMED)
+        message = Said("离线准许", "Granted offline") if reason is None else _words_of(reason, verdict.card)
         kind = VerdictKind.DENIED if reason else VerdictKind.GRANTED
         card = verdict.card
         assurance = verdict.assurance.word if isinstance(verdict, Verified) else None
@@ -268,6 +269,13 @@ def _read(text: str, held: HeldDocuments) -> Presentation:
     if presentation.card is None:
         raise NoDocuments("the short code needs the server", "ask the holder to show the full code") from None
     return presentation
+
+
+def _words_of(reason: str, card: CardClaims | None) -> Said:
+    """What is said of a refusal: a chip that does not prove itself has no phone to be reopened on."""
+    if reason == "bad-proof" and card is not None and card.form in {Form.CHIP, Form.TAG}:
+        return CLONED
+    return OFFLINE_WORDS.get(reason, NOT_NAMED)
 
 
 def _operation() -> str:

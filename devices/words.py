@@ -42,4 +42,9 @@ OFFLINE_WORDS: Final[Mapping[str, Said]] = {
 }
 """By reason: `cards.verify.REASONS`, and what `devices/desk.py` finds."""
 
+CLONED: Final = Said(
+    "这张卡的芯片未能证明是原卡，可能是复制的卡。", "This card's chip did not prove itself: the card may be a copy."
+)
+"""Instead of `bad-proof`'s sentence where the card is a chip's or a counting tag's."""
+
 NOT_NAMED: Final = Said("离线不予办理，请等网络恢复。", "Refused offline; wait for the network.")

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
 from cards import typed
-from cards.names import mask
+from cards.names import is_noncharacter, mask
 from edge.ids import new_id
 from issuer.register import office_log
 from issuer.register.entitlement import HeldGround
@@ -26,7 +26,8 @@ from issuer.register.tables import GROUNDS, HOLDERS, PHOTOS
 
 NAME_MOST = 60
 _NOTE_MOST = 500
-_REFUSED_IN_NAMES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+_REFUSED_IN_NAMES = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
+"""Not what this Python's tables lack: today's ID cards have newer characters (GB 18030-2022)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,11 +289,11 @@ def _holder(issuer: Issuer, row: Row[tuple[object, ...]]) -> Holder:
 
 
 def checked_name(name: str) -> tuple[str, str]:
-    """Return a name as it is kept (NFC, single spaces) and as a card carries it."""
-    plain = " ".join(unicodedata.normalize("NFC", name).split())
+    """Return a name as it is kept (NFC, single spaces, radicals as characters) and as a card carries it."""
+    plain = " ".join(typed.characters(unicodedata.normalize("NFC", name)).split())
     if not plain or len(plain) > NAME_MOST:
         raise RefusedError(f"a name has 1 to {NAME_MOST} characters", "write it as on the ID")
-    if any(unicodedata.category(char) in _REFUSED_IN_NAMES or char in "*~" for char in plain):
+    if any(unicodedata.category(char) in _REFUSED_IN_NAMES or is_noncharacter(char) or char in "*~" for char in plain):
         raise RefusedError("the name holds a character that does not belong in a name", "type it anew as on the ID")
     return plain, mask(plain)
 

@@ -20,6 +20,9 @@ _CHECK: Final = "10X98765432"
 _REGION: Final = re.compile(r"1[1-5]|2[1-3]|3[1-7]|4[1-6]|5[0-4]|6[1-5]|71|8[1-3]|9\d", re.ASCII)
 _EARLIEST_BIRTH: Final = date(1900, 1, 1)
 _RESIDENT: Final = re.compile(r"\d{17}[\dX]", re.ASCII)
+# A foreigner's permanent residence card as it was issued until 2023 and is used until it expires: country, four digits
+# of the region, date of birth (two of the year), a number, a check digit. How that digit is made was never published.
+_OLDER_RESIDENCE: Final = re.compile(r"[A-Z]{3}\d{4}(\d{6})\d{2}", re.ASCII)
 _PASSPORT: Final = re.compile(r"[A-Z0-9]{5,12}", re.ASCII)
 _COUNTRY: Final = re.compile(r"[A-Z]{3}", re.ASCII)
 _HK_MACAO: Final = re.compile(r"([HM]\d{8})(?:\d{2})?", re.ASCII)
@@ -92,11 +95,20 @@ def _normal(text: str) -> str:
 
 
 def _check_resident_id(text: str, today: date) -> None:
-    """GB 11643-1999: region, date of birth, sequence and an ISO 7064 MOD 11-2 check character."""
+    """GB 11643-1999: region, date of birth, sequence and an ISO 7064 MOD 11-2 check character.
+
+    A foreigner's permanent residence card counts as a resident ID: since 2023 it has the same 18 characters.
+    """
     if len(text) == 15 and text.isascii() and text.isdigit():
         raise BadIdentity("resident IDs of 15 digits ended in 2013; the card shows 18 characters")
+    if older := _OLDER_RESIDENCE.fullmatch(text):
+        _check_short_birth(older[1], today)
+        return
     if not _RESIDENT.fullmatch(text):
-        raise BadIdentity("a resident ID has 17 digits and a check character, a digit or X")
+        raise BadIdentity(
+            "a resident ID has 17 digits and a check character, a digit or X; a foreigner's older residence card three "
+            "letters and 12 digits"
+        )
     if not _REGION.fullmatch(text[:2]):
         raise BadIdentity("the first two digits of the resident ID name no region")
     _check_birth(text[6:14], today)
@@ -112,6 +124,14 @@ def _check_birth(text: str, today: date) -> None:
         raise BadIdentity("the date of birth in the resident ID does not exist") from None
     if not _EARLIEST_BIRTH <= born <= today:
         raise BadIdentity("the date of birth in the resident ID is not plausible")
+
+
+def _check_short_birth(text: str, today: date) -> None:
+    """A date of birth whose year has two digits: of this century or the last, whichever is plausible."""
+    try:
+        _check_birth(f"20{text}", today)
+    except BadIdentity:
+        _check_birth(f"19{text}", today)
 
 
 def _passport(text: str, country: str | None) -> Identity:

@@ -6,6 +6,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
+from cards import typed
 from issuer.register.database import Register
 from issuer.register.identity import Identity, IdType
 from issuer.register.tables import HOLDERS
@@ -15,7 +16,7 @@ _FILLED_AT_ONCE: Final = 500
 
 def name_hash(register: Register, name: str) -> str:
     """Return the hash of a whole name, whatever its blanks and capitals."""
-    return register.hash("name", "".join(name.split()).casefold())
+    return register.hash("name", "".join(typed.characters(name).split()).casefold())
 
 
 def masked_id_hash(register: Register, masked: str) -> str:

@@ -114,3 +114,29 @@ def _reason(text: str, *, id_checked: bool) -> str | None:
         return refusal.reason
     answer = verify(p, id_checked=id_checked)
     return answer.reason if isinstance(answer, RefusedCard) else None
+
+
+EDGES = json.loads((FOLDER / "edges.json").read_text("utf-8"))
+
+
+def edge_answer(text: str) -> str | None:
+    """Return the reason for which an edge case is refused, its own bundle and lists trusted, None where it holds."""
+    bundle = verify_bundle(EDGES["trust_bundle"], EDGES["root_thumbprint"], AT)
+    listed = verify_status_list(
+        EDGES["status_list"], bundle.key_set(), AT, uri=bundle.status_lists[0], issuer=bundle.issuer, bundle_version=5
+    )
+    given = Trust(bundle.key_set(), bundle.issuer, EDGES["audience"], StatusLists([listed]), bundle.version)
+    challenge = EDGES["outstanding_challenge"]
+    try:
+        p = read(text, DICTIONARIES)
+    except PresentationError as refusal:
+        return refusal.reason
+    challenges = GivenChallenges(challenge["reader"], unb64u(challenge["nonce"]))
+    answer = verify_presentation(p, given, AT, id_checked=True, challenges=challenges)
+    return answer.reason if isinstance(answer, RefusedCard) else None
+
+
+@pytest.mark.parametrize("case", EDGES["cases"], ids=lambda case: case["name"])
+def test_what_could_be_read_in_two_ways_has_one_answer(case):
+    """Numbers' spelling, names' characters, order, addresses, keys, white space, raw slots: docs/card-format.md."""
+    assert edge_answer(case["text"]) == case["reason"]

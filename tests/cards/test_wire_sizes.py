@@ -2,8 +2,10 @@
 `qrcode`.
 """
 
+import re
 from datetime import timedelta
 from importlib import resources
+from pathlib import Path
 
 import pytest
 import qrcode
@@ -68,3 +70,34 @@ def test_codes_stay_within_the_sizes_of_the_design(path, name, digits):
     assert proof <= 49
     assert card <= 65
     assert both <= 77
+
+
+ROW = re.compile(r"^\| ([a-z ]+) \| about [\d,]+ \| (\d+) to (\d+) \((\d+) to (\d+)\) \|", re.MULTILINE)
+NEAR = 8  # characters that random identifiers may add or take
+
+
+@pytest.mark.parametrize("path", PROGRAMMES, ids=lambda path: path.name)
+def test_the_documents_sizes_are_those_of_cards(path):
+    """docs/card-format.md: a phone's card, with its proof, and a printed card, for short names and long ones."""
+    programme = load_programme(path)
+    dictionary = dictionary_of(programme)
+    document = (Path(__file__).parents[2] / "docs" / "card-format.md").read_text("utf-8")
+    told = {name: tuple(map(int, bounds)) for name, *bounds in ROW.findall(document)}
+    assert set(told) == {"phone or chip card", "card and proof", "printed card or tag"}
+    for name in ["王", *NAMES]:
+        for form in (Form.PHONE, Form.PRINT):
+            claims = card_claims(
+                form, issuer=programme.issuer, tier="gold", name=mask(name), status_uri=f"{programme.status_base}1",
+                status_index=12_345,
+            )  # fmt: skip
+            card = sign_card(ISSUER_KEY, claims)
+            shown = {"printed card or tag" if form is Form.PRINT else "phone or chip card": Presentation(card, None)}
+            if form is Form.PHONE:
+                proof = sign_proof(
+                    PHONE, card=card, audience=programme.audience, proof_id=identifier(), issued_at=NOW
+                )  # fmt: skip
+                shown["card and proof"] = Presentation(card, proof)
+            for kind, presentation in shown.items():
+                least, most, least_digits, most_digits = told[kind]
+                assert least - NEAR <= len(pack(presentation, dictionary)) <= most + NEAR, (kind, name)
+                assert least_digits - NEAR <= len(pack(presentation, dictionary, digits=True)) <= most_digits + NEAR

@@ -8,6 +8,7 @@ import pytest
 
 from tests.devices import lab as laboratory
 from tests.devices.builders import counter as built_counter
+from tests.waiting import until
 
 
 def pytest_collection_modifyitems(items):
@@ -36,7 +37,7 @@ def lab(running_lab):
     yield running_lab
     for slot, reader in enumerate(laboratory.READERS):
         running_lab.remove(slot)
-        laboratory.until(lambda reader=reader: not laboratory.present(reader))
+        until(lambda reader=reader: not laboratory.present(reader))
 
 
 @pytest.fixture

@@ -65,7 +65,13 @@ def test_a_name_is_kept_in_one_spelling_and_masked_for_cards(desk):
     assert "José" not in repr(holder)
 
 
-@pytest.mark.parametrize("name", ["", "   ", "a" * 61, "王\u202e芸", "王\n\x00芸", "王*", "a~b", "\ud800"])
+def test_radicals_that_look_like_characters_are_kept_as_these(desk):
+    """What a PDF or a scan gave: found by the name as people type it, and compared with it."""
+    holder = add(desk, "⻰⼩⺠")
+    assert (holder.name, holder.masked_name) == ("龙小民", "龙*民")
+
+
+@pytest.mark.parametrize("name", ["", "   ", "a" * 61, "\ufdd0", "王\u202e芸", "王\n\x00芸", "王*", "a~b", "\ud800"])
 def test_names_that_are_none_are_refused(desk, name):
     """Empty, too long, with control characters, or with signs that mean something elsewhere."""
     with pytest.raises(RefusedError):
@@ -88,8 +94,8 @@ def test_a_mistyped_name_is_corrected_and_the_next_card_shows_it(desk):
 
 
 def test_rare_characters_of_names_are_kept(desk):
-    """Characters beyond the basic plane and a middle dot are part of names."""
-    for name in ("王𬭎", "䶮㛃", "阿卜杜·买买提", "Ní Bhriain"):
+    """Characters beyond the basic plane, newer than this Python's tables, and a middle dot are part of names."""
+    for name in ("王𬭎", "䶮㛃", "李\U0002ebf0", "李\U00031350", "阿卜杜·买买提", "Ní Bhriain"):
         assert find_holder(desk, add(desk, name).id).name == name
 
 

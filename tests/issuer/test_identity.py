@@ -75,6 +75,20 @@ def test_fifteen_digits_are_told_why():
         checked("440111900307001")
 
 
+@pytest.mark.parametrize("number", ["CAN440185061512", "usa 4401 000229 01", "ＤＥＵ４４０１８５０６１５１２"])
+def test_a_foreigners_older_residence_card_is_known(number):
+    """Three letters and twelve digits: issued until 2023, used until they expire."""
+    found = checked(number)
+    assert (found.kind, len(found.number), found.number[:3].isalpha()) == (RESIDENT, 15, True)
+
+
+@pytest.mark.parametrize("number", ["CAN440185131512", "CA1440185061512", "CAN44018506151", "CAN4401850615123"])
+def test_what_is_no_older_residence_card_is_refused(number):
+    """Another month, a digit in the country, one figure too few or too many."""
+    with pytest.raises(BadIdentity):
+        checked(number)
+
+
 @pytest.mark.parametrize(
     ("written", "kind", "country", "kept"),
     [

@@ -13,8 +13,10 @@ from cards.status import Status
 from cards.sun import PiccData, SunMessage, holds, open_picc, read_link, sun_mac
 from edge.encoding import unb64u
 from edge.instants import from_epoch
+from edge.problems import Problem
 from keys.signer import FileSigner
 from tests.verifier.world import SECRET
+from verifier.cli.dry_run import asked, decide
 from verifier.records.tags import BadTagRecord, TagRecord, read_records
 
 META, KEY, UID = bytes(range(16)), bytes(range(16, 32)), bytes.fromhex("04DE5F1EACC040")
@@ -99,6 +101,9 @@ def test_a_clone_with_another_key_is_refused(chip, gym):
     """The right data on a chip that holds another key proves nothing."""
     made = gym.outcome(chip.answer(chip.challenge(), FileSigner.generate()), "gym-visit")
     assert (made["outcome"], made["reason"]) == ("denied", "bad-proof")
+    assert "may be a copy" in made["message"]["en"]
+    assert "reopen" not in made["hint"]["en"]
+    assert "重新打开" not in made["hint"]["zh"]
 
 
 def test_a_nonce_serves_once(chip, gym):
@@ -228,6 +233,7 @@ def test_a_forged_link_is_refused_and_raises_nothing(tag, gym):
     forged = Tag(tag.card, key=bytes(16)).link(0xFFFFFF)
     seen = gym.call("POST", "/v1/verifications", {"presentation": forged}).json
     assert (seen["valid"], seen["reason"]) == (False, "bad-proof")
+    assert "reopen" not in seen["hint"]["en"]
     confirm = {"look": seen["id"], "service": "gym-visit", "id_checked": True}
     assert gym.call("POST", "/v1/check-ins", confirm).json["reason"] == "bad-proof"
     assert gym.outcome(tag.link(), "gym-visit", id_checked=True)["outcome"] == "granted"
@@ -317,3 +323,20 @@ def test_tags_are_imported_by_command(tmp_path, world, gym, monkeypatch):
     assert gym.outcome(tag.link(), "gym-visit", id_checked=True)["outcome"] == "granted"
     file.write_text("[]")
     assert CliRunner().invoke(main, ["tag", "import", str(file)]).exit_code == 1
+
+
+def test_a_dry_run_reads_a_tags_link_and_takes_nothing(tag, gym, world):
+    """`verifier decide` tells what a reading would come to; the reading itself stays good, a lower one does not."""
+    place, service = world.verifier.programme.points["gym"], world.verifier.programme.services["gym-visit"]
+
+    def told(link: str) -> str | None:
+        trial = asked(place, service, link, world.verifier, id_checked=True)
+        return decide(world.verifier, trial, world.clock.now()).reason
+
+    old, link = tag.link(), tag.link()
+    assert (told(link), told(link)) == (None, None)
+    assert gym.outcome(link, "gym-visit", id_checked=True)["outcome"] == "granted"
+    assert told(old) == "proof-used"
+    assert told(Tag(tag.card, key=bytes(16)).link(0xFFFFFF)) == "bad-proof"
+    with pytest.raises(Problem, match="card-unknown"):
+        told(f"https://card.example/t?p={'0' * 32}&c={'0' * 16}")

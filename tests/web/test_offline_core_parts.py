@@ -334,6 +334,17 @@ def test_a_names_signs_are_those_that_python_takes(core):
     claims = dict(parse_unverified(CARD, CARD_FORM).claims)
     names = ["张*明", "欧**华", "𬭎*", "A. B.", "é", "أ*", "\U0001f600" * 100]
     names += ["a\u202eb", "a\u0001", "\u2028", "\ufeff", " ", "\u3000", "\ue000", "\u0378", "a" * 101]
+    names += [
+        "李\U0002ebf0",
+        "李\U00031350",
+        "\ufdd0",
+        "\ufffe",
+        "\U0001ffff",
+        "\U0010ffff",
+        "a\u200db",
+        "\x85",
+        " 王*",
+    ]
 
     def taken(name: str) -> bool:
         try:

@@ -8,11 +8,13 @@ from datetime import datetime
 from accounts.rights import Caller
 from cards.presentation import Presentation, read
 from cards.programme.types import Point, Service
+from cards.sun import LINK, read_link
 from cards.verify import RefusedCard
 from edge.problems import Problem
 from ledger.values import Figure
 from verifier.counter.intents import Use
 from verifier.counter.looks import Tried, would_judge
+from verifier.records.tags import TagRead
 from verifier.service import Verifier
 
 DRY_RUN = Caller("person", "dry-run", {})
@@ -37,11 +39,15 @@ class DryRun:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What is tried: a use by the holder at a point, the presentation, and whether an ID was compared."""
+    """What is tried: a use by the holder at a point, the presentation, and whether an ID was compared.
+
+    `tag`: the reading of a counting tag whose link named the card.
+    """
 
     use: Use
     presentation: Presentation
     id_checked: bool
+    tag: TagRead | None = None
 
 
 def decide(verifier: Verifier, trial: Trial, at: datetime) -> DryRun:
@@ -58,8 +64,11 @@ def decide(verifier: Verifier, trial: Trial, at: datetime) -> DryRun:
         reader=DRY_RUN.id,
         least=use.service.least_assurance,
         vouched=trial.id_checked,
+        tag=trial.tag,
+        dry=True,
     )
-    steps = [DryStep("1", f"read: card{' and proof' if presentation.proof else ''}")]
+    shown = f"a tag's link, reading {trial.tag.counter}: card" if trial.tag else "card"
+    steps = [DryStep("1", f"read: {shown}{' and proof' if presentation.proof else ''}")]
     if isinstance(verdict, RefusedCard):
         return DryRun(verdict.reason, (*steps, DryStep("2-6", verdict.reason)), ())
     card = verdict.card
@@ -74,6 +83,13 @@ def decide(verifier: Verifier, trial: Trial, at: datetime) -> DryRun:
 
 
 def asked(point: Point, service: Service, presentation_text: str, verifier: Verifier, *, id_checked: bool) -> Trial:
-    """Return what a dry run asks: the holder, at a point, for a service."""
-    presentation = read(presentation_text, verifier.published.dictionaries)
-    return Trial(Use(point=point, service=service), presentation, id_checked)
+    """Return what a dry run asks: the holder, at a point, for a service.
+
+    PresentationError for a text that is none; Problem card-unknown for a link that no tag known here wrote.
+    """
+    message = read_link(presentation_text) if LINK in presentation_text else None
+    known = None if message is None else verifier.store.tags.find(message)
+    if message is not None and known is None:
+        raise Problem("card-unknown", "no tag that was personalised for this verifier wrote this link")
+    token, tag = (presentation_text, None) if known is None else known
+    return Trial(Use(point=point, service=service), read(token, verifier.published.dictionaries), id_checked, tag)

@@ -56,7 +56,12 @@ def refusals() -> Iterator[None]:
         raise Refusal(f"this is no presentation: {error}", "paste what the QR code says, whole") from None
     except InstantError as error:
         raise Refusal(str(error), "write an instant as 2026-10-31T09:00:00Z") from None
-    except (LedgerError, Problem) as error:
+    except Problem as error:
+        if error.code == "card-unknown":
+            hint = "`python -m verifier tag import` adds the tags that were written"
+            raise Refusal(error.detail or error.kind.en, hint) from None
+        raise Refusal(f"the ledger cannot be used: {error}", "check YUNJU_LEDGER_URL") from None
+    except LedgerError as error:
         raise Refusal(f"the ledger cannot be used: {error}", "check YUNJU_LEDGER_URL") from None
     except StoreError as error:
         raise Refusal(str(error), getattr(error, "hint", None)) from None

@@ -89,7 +89,8 @@ class Answering:
             return Words.of(LOOKED), Words.of(asked_for if looked.needs else CONFIRM)
         programme = looked.documents.programme
         values = {} if looked.card is None else card_values(programme, looked.card, at)
-        return refused_words(programme, looked.asked.services[0], looked.reason, values)
+        form = None if looked.card is None else looked.card.form
+        return refused_words(programme, looked.asked.services[0], looked.reason, values, form)
 
     def service_words(self, looked: Looked, seen: ServiceSeen, at: datetime) -> tuple[Words | None, Words | None]:
         """Return the sentence and the hint of why a service would be refused now; left out where it would not."""
@@ -153,7 +154,8 @@ class Answering:
             values |= window_values(programme, judged.booking, at)
         if outcome.reason == "not-offered-here":
             service = _told_service(judged)
-        message, hint = refused_words(programme, service, outcome.reason, values)
+        card = judged.verdict.card
+        message, hint = refused_words(programme, service, outcome.reason, values, None if card is None else card.form)
         clerk = outcome.reason == "id-check-needed" and judged.intent.delegation is not None
         return message, Words.of(CLERK_CHECK) if clerk else hint
 

@@ -212,15 +212,17 @@ class CheckInService:
         code: CodeShown | None = None,
         looked_at: datetime | None = None,
         provisional: bool = False,
+        dry: bool = False,
     ) -> Verified | RefusedCard:
         """Steps 2 to 6 for one presentation; a chip's challenge and a tag's count are taken here.
 
         `reader`: the device that asks; a chip's challenge and a tag's count belong to it. `least`: the assurance that
         the service takes. `vouched`: staff answer for who is here. `lifts`: how the card was shown is not held
         against it. `code`: a delegation's code named the card. `looked_at`: when the look was taken that this confirms.
-        `provisional`: this is a look.
+        `provisional`: this is a look. `dry`: the tag's count is compared and not taken.
         """
-        replayed = None if tag is None else self._store.tags.refusal(tag, reader, at)
+        tags = self._store.tags
+        replayed = None if tag is None else tags.would_refuse(tag) if dry else tags.refusal(tag, reader, at)
         verdict = verify_presentation(
             presentation,
             documents.trust,

@@ -13,7 +13,7 @@ from edge.instants import rfc3339
 from ledger.values import Figure, Outcome, Taken, VisitState
 from verifier.counter.answers import Contact, ExcludedBy, PlaceView, QuotaLeft, VisitTimes, Words
 from verifier.rules.entitlement import places_of, quota_of_limit
-from verifier.rules.reasons import REASONS, Call, Reason, Values
+from verifier.rules.reasons import Call, Reason, Values, reason_of
 from verifier.rules.wording import BENEFICIARIES, UNITS, join, say_date, say_last_day, say_moment
 
 GRANTED: Final = Text(zh="可以使用：{service}", en="Granted: {service}")
@@ -83,16 +83,19 @@ def granted_words(programme: Programme, service: Service, outcome: Outcome) -> t
     return filled(sentence, values), Words.of(service.notes[0] if service.notes else WELCOME)
 
 
-def refused_words(programme: Programme, service: Service, code: str, values: Mapping[str, Text]) -> tuple[Words, Words]:
-    """Return the sentence and the hint of a refusal, with what is known put in."""
-    reason = REASONS[code]
+def refused_words(
+    programme: Programme, service: Service, code: str, values: Mapping[str, Text], form: str | None = None
+) -> tuple[Words, Words]:
+    """Return the sentence and the hint of a refusal, with what is known put in; `form` is the card's."""
+    reason = reason_of(code, form)
     known = {**_service_values(programme, service), **values}
     return filled(reason.sentence, known), filled(reason.hint, known)
 
 
 def card_refused_words(programme: Programme, code: str, card: CardClaims | None, at: datetime) -> Words:
     """Return the sentence of a refusal where no service is asked for."""
-    return filled(REASONS[code].sentence, {} if card is None else card_values(programme, card, at))
+    reason = reason_of(code, None if card is None else card.form)
+    return filled(reason.sentence, {} if card is None else card_values(programme, card, at))
 
 
 def filled(text: Text, values: Mapping[str, Text]) -> Words:

@@ -126,6 +126,14 @@ class TagStore:
                 return None
             return None if connection.execute(sa.select(sa.literal(1)).where(same)).first() else "proof-used"
 
+    def would_refuse(self, read: TagRead) -> str | None:
+        """Return what `refusal` would say to a device that has not read this count, taking nothing."""
+        if not read.authentic:
+            return "bad-proof"
+        with self._database.read() as connection:
+            highest = connection.execute(sa.select(TAGS.c.counter).where(TAGS.c.name == read.name)).scalar()
+        return None if highest is not None and read.counter > highest else "proof-used"
+
     def count(self) -> int:
         """Return how many tags are known."""
         with self._database.read() as connection:

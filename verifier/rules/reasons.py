@@ -37,6 +37,29 @@ class Reason:
     call: Call = Call.NOBODY
 
 
+CLONED = Reason(
+    "bad-proof",
+    6,
+    Text(
+        zh="这张卡的芯片未能证明是原卡，可能是复制的卡。",
+        en="This card's chip did not prove itself: the card may be a copy.",
+    ),
+    Text(
+        zh="不要放行，也不要请持卡人反复刷卡。请核对本人证件，请持卡人改用手机出示，并致电报告这张卡。",
+        en="Do not admit, and do not ask for the card again. Compare the ID, ask for the card on the phone instead, and call to report this card.",
+    ),
+    Call.GENERAL,
+)
+"""What `bad-proof` says of a chip card or a counting tag: there is no phone to reopen the card on."""
+
+_CHIPS = frozenset({"chip", "tag"})
+
+
+def reason_of(code: str, form: str | None) -> Reason:
+    """Return a reason as it is told of a card of this form (docs/card-format.md), None where the form is not known."""
+    return CLONED if code == CLONED.code and form in _CHIPS else REASONS[code]
+
+
 _TABLE = (
     Reason(
         "unknown-key",

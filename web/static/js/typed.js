@@ -61,9 +61,17 @@ export function byPattern(text, pattern) {
 /** @param {string} text */
 export const plate = (text) => plain(text).toUpperCase().replace(BETWEEN_PLATE, "");
 
-/** One blank between words, none inside a Han name. @param {string} text */
+const KANGXI = /[\u2f00-\u2fd5\u2e9f\u2ef3]+/g;
+const RADICALS = "⺠⻁⻄⻅⻆⻉⻋⻑⻓⻔⻘⻙⻚⻛⻜⻝⻢⻤⻥⻦⻧⻨⻩⻪⻬⻮⻰";
+const CHARACTERS = "民虎西见角贝车長长门青韦页风飞食马鬼鱼鸟卤麦黄黾齐齿龙";
+
+/** Radicals, as PDFs and scans give them, as the characters that they look like. @param {string} text */
+const characters = (text) =>
+  text.replace(KANGXI, (found) => found.normalize("NFKC")).replace(/[\u2ea0-\u2ef0]/g, (one) => CHARACTERS[RADICALS.indexOf(one)] ?? one);
+
+/** One blank between words, none inside a Han name; radicals are characters. @param {string} text */
 export function name(text) {
-  const words = (text ?? "").normalize("NFC").split(/\s+/).filter(Boolean);
+  const words = characters((text ?? "").normalize("NFC")).split(/\s+/).filter(Boolean);
   const joined = words.join(" ");
   return HAN.test(joined) && !/[A-Za-z]/.test(joined) ? words.join("") : joined;
 }
