@@ -100,6 +100,10 @@ def add_documents(found: Blueprint, verifier: Verifier) -> None:
     def status_list(number: int) -> Response:
         return _served(verifier, f"status-lists/{number}.jwt", "application/statuslist+jwt")
 
+    _add_bindings(found, verifier)
+
+
+def _add_bindings(found: Blueprint, verifier: Verifier) -> None:
     @found.get("/v1/binding-lists/<int:number>")
     @describe(
         summary="The signed statement of a binding list: which cards the indexes of a status list belong to",
