@@ -80,6 +80,7 @@ def _check_booking_fields(programme: Programme, sheet: Sheet) -> None:
             sheet.fault(place, "two fields share a code", "give each its own")
         for number, one in enumerate(rule.fields):
             refer(sheet, f"{place}[{number}].services", sorted(one.services), users, "service booked by this rule")
+            refer(sheet, f"{place}[{number}].labels", sorted(one.labels), users, "service booked by this rule")
             refer(sheet, f"{place}[{number}].counts", [one.counts], lists, "list field of this rule")
             if one.party is not None and one.kind != "number":
                 sheet.fault(f"{place}[{number}].party", "only a number says how large a party is", "remove it")

@@ -164,6 +164,7 @@ def _points(top: Table, services: Mapping[str, Service]) -> dict[str, Point]:
             desk=not table.flag("no_desk"),
             digits_only=table.flag("digits_only"),
             assumed=table.optional_string("assumed"),
+            hours=sections.read_hours(table),
         )
     return points
 

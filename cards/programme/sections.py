@@ -18,6 +18,7 @@ from cards.programme.types import (
     BookingRule,
     Department,
     Exclusion,
+    OpenHours,
     PeriodFrom,
     Phone,
     PhotoRule,
@@ -32,6 +33,7 @@ PHONE = re.compile(r"(?:\+[0-9]{1,3} ?)?(?:\([0-9]{2,5}\) ?)?[0-9]{2,13}(?:[ -][
 FIELD_KINDS = ["text", "note", "names", "phone", "plates", "number", "yes-no", "datetime", "date"]
 _DAY = re.compile(r"(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])")
 _HOUR = re.compile(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]")
+_WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
 def read_tiers(top: Table) -> dict[str, Tier]:
@@ -153,6 +155,7 @@ def _field(table: Table) -> BookingField:
         counts=table.optional_string("counts"),
         pattern=read_pattern(table, "pattern"),
         party=table.word("party", ["all", "besides"]) if table.has("party") else None,
+        labels=table.named_texts("labels"),
     )
 
 
@@ -235,6 +238,19 @@ def read_office(
             table.fault("fixed_holidays", f"{shown(every_year)} is no day of a year", "write it as 01-31")
     table.close()
     return hours, holidays, weekends, fixed
+
+
+def read_hours(table: Table) -> tuple[OpenHours, ...]:
+    """Read the list `hours` of a point: spans of a day, each on the days that it names, else on every day."""
+    return tuple(_open_hours(row) for row in table.rows("hours"))
+
+
+def _open_hours(row: Table) -> OpenHours:
+    days = row.codes("days") if row.has("days") else _WEEKDAYS
+    for day in sorted(set(days) - set(_WEEKDAYS)):
+        row.fault("days", f"{shown(day)} is no day of the week", "use mon, tue, wed, thu, fri, sat, sun")
+    opens, closes = _hours(row)
+    return OpenHours(opens, closes, frozenset(_WEEKDAYS.index(day) for day in days if day in _WEEKDAYS))
 
 
 def _hours(row: Table) -> tuple[str, str]:

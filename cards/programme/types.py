@@ -161,7 +161,8 @@ class BookingField:
 
     `group` numbers the guide's group of fields (0: none). `services` limits the field to those services (empty: all of
     the rule). A number with `counts` must equal how many the named field lists. `pattern` is a full-match regex of a
-    text. A number with `party` says how large the party is: "all", or those "besides" the holder.
+    text. A number with `party` says how large the party is: "all", or those "besides" the holder. `labels`: how the
+    field is called for one service alone, such as the time of take-off.
     """
 
     code: str
@@ -174,6 +175,11 @@ class BookingField:
     counts: str | None = None
     pattern: str | None = None
     party: str | None = None
+    labels: Mapping[str, Text] = field(default_factory=dict)
+
+    def label_for(self, service: str) -> Text:
+        """Return how the field is called where it is asked for a service."""
+        return self.labels.get(service, self.label)
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,10 +247,20 @@ class Department:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenHours:
+    """From when until when a point is open, as local times `09:00`; `days` are weekdays, Monday is 0."""
+
+    opens: str
+    closes: str
+    days: frozenset[int] = frozenset(range(7))
+
+
+@dataclass(frozen=True, slots=True)
 class Point:
     """A place with counters. `services` are the codes offered there; `desk` False where nobody scans.
 
     `digits_only`: its scanners type under layouts or input methods that letters do not survive; phones show digits.
+    `hours` bound the slots that are booked here; without hours no slot is bounded.
     """
 
     code: str
@@ -256,6 +272,7 @@ class Point:
     desk: bool = True
     digits_only: bool = False
     assumed: str | None = None
+    hours: tuple[OpenHours, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

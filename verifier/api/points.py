@@ -158,4 +158,4 @@ def _booking_fields(programme: Programme, service: Service) -> tuple[FieldLabel,
     rule = programme.booking_rules.get(service.booking or "")
     fields = () if rule is None else rule.fields
     asked = (one for one in fields if not one.services or service.code in one.services)
-    return tuple(FieldLabel(code=one.code, label=Words.of(one.label), kind=one.kind) for one in asked)
+    return tuple(FieldLabel(code=one.code, label=Words.of(one.label_for(service.code)), kind=one.kind) for one in asked)

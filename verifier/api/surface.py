@@ -32,6 +32,7 @@ from verifier.api.offline import add_offline
 from verifier.api.photos import add_photos
 from verifier.api.points import add_points
 from verifier.api.requests import add_requests, add_wallet_requests
+from verifier.api.slots import add_slots
 from verifier.api.statement import add_department_statements, add_statements
 from verifier.api.wallet import WalletCalls, add_wallet, add_wallet_usage
 from verifier.service import Verifier
@@ -71,6 +72,7 @@ def blueprint(verifier: Verifier, authenticate: Authenticator) -> Blueprint:
     add_requests(found, verifier, asking)
     add_events(found, verifier, asking)
     add_open_events(found, verifier, asking, authenticate, made.limit("events", LOOKS_A_SECOND, LOOKS_AT_ONCE))
+    add_slots(found, verifier, asking, authenticate, made.limit("slots", LOOKS_A_SECOND, LOOKS_AT_ONCE))
     add_offline(found, verifier, asking, authenticate)
     add_matters(found, verifier, asking)
     add_statements(found, verifier, asking)

@@ -14,7 +14,7 @@ from verifier.counter.answers import BookingView, Words
 from verifier.records.bookings import BookingDetails
 from verifier.rules.bookings import BookingPlan, cancel_until
 from verifier.rules.fields import HOLDER_NAME
-from verifier.rules.wording import say_moment
+from verifier.rules.wording import say_date, say_moment
 
 _PHONE_SHOWN = 4
 
@@ -73,6 +73,7 @@ def window_values(programme: Programme, booking: Booking, now: datetime) -> dict
         "opens": say_moment(booking.window.opens_at, zone, now),
         "closes": say_moment(booking.window.closes_at, zone, now),
         "expected": say_moment(booking.window.expected_at, zone, now),
+        "day": say_date(booking.window.expected_at, zone, now),
     }
 
 

@@ -18,7 +18,7 @@ from sqlalchemy.exc import IntegrityError
 
 from edge.database import Database
 from edge.encoding import b64u, digest, unb64u
-from edge.instants import to_epoch
+from edge.instants import from_epoch, to_epoch
 from edge.sealing import Sealer, Unsealable
 from edge.strictjson import canonical
 from ledger.values import Operation, OperationConflict, Outcome
@@ -156,6 +156,12 @@ class PlaceStore:
         wanted = sa.select(PLACES.c.booking).where(PLACES.c.resource == resource, PLACES.c.booking.is_not(None))
         with self._database.read() as connection:
             return tuple(connection.execute(wanted.order_by(PLACES.c.made_at, PLACES.c.id)).scalars())
+
+    def spans(self, resource: str, since: datetime, until: datetime) -> tuple[tuple[datetime, datetime, int], ...]:
+        """Return what is taken of a resource between two instants: from, until, units; unanswered ones among it."""
+        with self._database.read() as connection:
+            rows = _overlapping(connection, resource, to_epoch(since), to_epoch(until))
+        return tuple((from_epoch(row.starts_at), from_epoch(row.ends_at), row.units) for row in rows)
 
     def taken(self, resource: str) -> int:
         """Return how many units of an event are taken, unanswered ones among them."""

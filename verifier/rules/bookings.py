@@ -18,6 +18,7 @@ from verifier.rules.fields import NAME_BOARD, Fields
 TOO_LATE, TOO_EARLY, MISSED = "booking-too-late", "booking-too-early", "booking-missed"
 
 _INSTANT = timedelta(milliseconds=1)  # a window holds its last bound: a day ends before the next begins
+_LONGEST_DAY = timedelta(days=30)  # a day with whatever a rule opens before and after: two days at most
 _STALE = timedelta(days=2)  # how long after its window a booking still tells a visitor why none is left
 TOLD = timedelta(days=7)
 """Bookings expected longer ago than this are not looked up: no window, reopened or not, reaches so far."""
@@ -64,6 +65,11 @@ def _receipt_plan(rule: BookingRule, year: int, day: date | None, zone: ZoneInfo
     if day is not None:
         window = day_window(rule, day, zone, scheduled_at=starts)
     return BookingPlan(window, period_at=starts, first_call=starts - rule.ahead, last_call=window.closes_at)
+
+
+def has_day(window: Window) -> bool:
+    """Whether the organiser has set the day of a receipt: until then its window is the notice's whole year."""
+    return window.closes_at - window.opens_at < _LONGEST_DAY
 
 
 def day_window(rule: BookingRule, day: date, zone: ZoneInfo, *, scheduled_at: datetime) -> Window:

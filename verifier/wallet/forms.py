@@ -17,7 +17,7 @@ class FieldAsked(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One field of a booking or a request. `kind`: text, note, names, phone, plates, number, yes-no, datetime, date.
 
     `services` limits it to those services; a number with `counts` says how many the named field lists; `party` tells
-    that a number is how many come: "all", or those "besides" the holder.
+    that a number is how many come: "all", or those "besides" the holder; `labels` names it for one service alone.
     """
 
     code: str
@@ -28,6 +28,7 @@ class FieldAsked(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     counts: str | None = None
     pattern: str | None = None
     party: str | None = None
+    labels: dict[str, Words] = msgspec.field(default_factory=dict)
 
 
 class RuleAsked(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -113,4 +114,5 @@ def _field(one: BookingField) -> FieldAsked:
         counts=one.counts,
         pattern=one.pattern,
         party=one.party,
+        labels={service: Words.of(text) for service, text in one.labels.items()},
     )

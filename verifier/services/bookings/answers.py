@@ -8,7 +8,7 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import Meta
 
-from cards.programme.types import Text
+from cards.programme.types import BookingBasis, Text
 from edge.instants import rfc3339
 from verifier.counter.answering import Answering
 from verifier.counter.answers import BookingView, Code, Contact, EntryId, ExcludedBy, Presented, QuotaLeft, Words
@@ -22,7 +22,7 @@ from verifier.counter.phrasing import (
     quotas_left,
     refused_words,
 )
-from verifier.rules.bookings import departs
+from verifier.rules.bookings import departs, has_day
 from verifier.rules.reasons import REASONS
 from verifier.services.bookings.service import Booked
 
@@ -187,6 +187,8 @@ DONE: Final = {
 """The sentence of each thing done."""
 
 REPORT: Final = Text(zh="{opens} 起，{expected} 起飞前报到。", en="From {opens} on; report before {expected}.")
+DAY_FOLLOWS: Final = Text(zh="日期由主办单位另行通知。", en="The organiser tells you the day.")
+ON_DAY: Final = Text(zh="安排在 {day}，当天到场使用。", en="It is on {day}: come on that day.")
 USE_FROM: Final = Text(zh="{opens} 至 {closes} 到场使用。", en="To be used from {opens} to {closes}.")
 GIVEN_BACK: Final = Text(zh="名额已退回。", en="The unit is given back.")
 CARD_ENDS: Final = BookingWarning(
@@ -250,5 +252,14 @@ def _words(booked: Booked, done: str, at: datetime) -> tuple[Words, Words]:
             values |= plan_values(programme, booked.plan, at)
         return refused_words(programme, booked.service, outcome.reason, values)
     values["service"] = booked.service.name
-    hint = GIVEN_BACK if done == "cancelled" else REPORT if _departs(booked) else USE_FROM
-    return filled(DONE[done], values), filled(hint, values)
+    return filled(DONE[done], values), filled(_hint(booked, done), values)
+
+
+def _hint(booked: Booked, done: str) -> Text:
+    """Return when to come, as people say it: a whole year or a day is no span of hours."""
+    rule = booked.documents.programme.booking_rules.get(booked.service.booking or "")
+    if done == "cancelled":
+        return GIVEN_BACK
+    if rule is not None and rule.basis is BookingBasis.NOTICE and booked.booking is not None:
+        return ON_DAY if has_day(booked.booking.window) else DAY_FOLLOWS
+    return REPORT if _departs(booked) else USE_FROM

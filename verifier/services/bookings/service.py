@@ -41,6 +41,7 @@ from verifier.rules.bookings import (
 from verifier.rules.entitlement import Wish, intended
 from verifier.rules.fields import BadFields, Fields, read_fields
 from verifier.rules.reasons import ORDER
+from verifier.rules.slots import outside_hours
 from verifier.services.bookings.asked import (
     TELEPHONE,
     BookingAsked,
@@ -123,6 +124,7 @@ class BookingService:
         card, programme = verdict.card, documents.programme
         rule = rule_of(programme, wish.service)
         fields = valid(rule, wish.service, wish.fields, programme, card.name)
+        check_hours(rule, wish.point, fields, programme)
         event = self.seats.event_of(wish.service, wish.point, fields)
         fields = held_at(fields, event)
         wanted = plan(rule, wish.service, fields, at, programme.zone)
@@ -197,6 +199,7 @@ class BookingService:
         rule = rule_of(programme, new)
         fields = valid(rule, new, _merged(rule, new, details.fields, given), programme, details.name)
         point = point_of(programme, new, booking.point)
+        check_hours(rule, point, fields, programme)
         event = self.seats.event_of(new, point, fields)
         fields = held_at(fields, event)
         wanted = plan(rule, new, fields, at, programme.zone)
@@ -386,6 +389,14 @@ def valid(
         return read_fields(rule, service, given, programme.zone, card_name)
     except BadFields as error:
         raise invalid_fields(error.faults) from None
+
+
+def check_hours(rule: BookingRule, point: Point, fields: Fields, programme: Programme) -> None:
+    """Raise Problem invalid-field for a slot outside the hours of its point."""
+    fault = outside_hours(rule, point, fields, programme.zone)
+    if fault is not None:
+        code = next(one.code for one in rule.fields if one.kind == "datetime")
+        raise invalid(f"$.fields.{code}", fault)
 
 
 def held_at(fields: Fields, event: Event | None) -> Fields:
