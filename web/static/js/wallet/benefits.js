@@ -1,6 +1,9 @@
 // What the card gives: per benefit what is left and from when anew, what to bring, what to do, whom to call.
 // The last answer is kept, so that it can be read without a network; it says how old it is.
 
+import { now } from "../clock.js";
+import { isOpen, offerOf } from "./booking-rules.js";
+import { isSpent } from "./doing.js";
 import { byId, config, element, folded, icon } from "../page.js";
 import { dateOf, lastDayOf, timeOf } from "../times.js";
 import { currentLanguage, onLanguage, said, word } from "../words.js";
@@ -9,10 +12,10 @@ import { currentLanguage, onLanguage, said, word } from "../words.js";
 const USED_AT_COUNTERS = new Set(["scanned", "booked"]);
 
 export class BenefitsView {
-  // `book(item)`: the holder wishes to book one of a benefit's services.
-  constructor(phone, book) {
+  // `go(tab, item)`: the holder wishes to book, ask for or send a clerk with one of a benefit's services.
+  constructor(phone, go) {
     this.phone = phone;
-    this.book = book;
+    this.go = go;
     this.told = null;
     this.state = "loading";
     this.open = new Set();
@@ -43,7 +46,7 @@ export class BenefitsView {
     byId("benefits-away").hidden = state !== "away";
     byId("benefits-away-said").textContent = word(told ? "wallet.usage-old" : "wallet.usage-away");
     byId("benefits-said").textContent = told ? this.summary() : "";
-    const shown = told === null ? [] : told.valid ? benefits(told, this.open, this.book) : [stopped(told)];
+    const shown = told === null ? [] : told.valid ? benefits(told, this.open, this.go) : [stopped(told)];
     byId("benefits-list").replaceChildren(...shown);
   }
 
@@ -53,7 +56,7 @@ export class BenefitsView {
     if (!told.valid) return when;
     const count = byItem(told).filter(([, services]) => services.some((service) => service.entitled)).length;
     const until = told.entitled_until ? [word("wallet.entitled-until", { date: lastDayOf(told.entitled_until) })] : [];
-    return [said(told.tier_name), word("wallet.benefits-count", { count }), ...until, when].join(" · ");
+    return [`${said(told.tier_name)} ${this.phone.claims.name}`, word("wallet.benefits-count", { count }), ...until, when].join(" · ");
   }
 }
 
@@ -65,30 +68,45 @@ function byItem(told) {
 
 const listed = (names) => names.join(currentLanguage() === "zh" ? "、" : ", ");
 
-function benefits(told, open, book) {
+// Figures first, then what is used at a counter, then what is asked for; what is not open yet comes last.
+function rankOf(services) {
+  if (services.every((service) => service.taken)) return element("span", { class: "pill amber" }, icon("warning"), word("wallet.taken-short"));
+  if (services.every((service) => service.closed)) return 4;
+  if (services.some((service) => service.quotas?.length)) return 0;
+  if (services.some((service) => USED_AT_COUNTERS.has(service.mode) && !service.closed)) return 1;
+  return services.some((service) => service.request) ? 2 : 3;
+}
+
+function benefits(told, open, go) {
   const items = byItem(told);
   const carried = items.map(([number, services]) => [number, services.filter((service) => service.entitled)])
-    .filter(([, services]) => services.length);
+    .filter(([, services]) => services.length).sort(([, one], [, other]) => rankOf(one) - rankOf(other));
   const without = items.filter(([, services]) => services.length && !services.some((service) => service.entitled))
     .map(([number]) => said(told.items[number]));
   return [
-    ...carried.map(([number, services]) => benefit(number, said(told.items[number]), services, open, book)),
+    ...carried.map(([number, services]) => benefit(number, told, services, open, go)),
     without.length ? element("p", { class: "second" }, word("wallet.not-carried", { names: listed(without) })) : "",
   ];
 }
 
-function benefit(number, name, services, open, book) {
-  const quotas = [...new Map(services.flatMap((service) => service.quotas ?? []).map((quota) => [quota.limit, quota])).values()];
+function benefit(number, told, services, open, go) {
+  const name = said(told.items[number]);
+  // What another choice has taken is not left, whatever its own count says.
+  const mine = services.filter((service) => !service.taken);
+  const quotas = [...new Map(mine.flatMap((service) => service.quotas ?? []).map((quota) => [quota.limit, quota])).values()];
   const single = quotas.length === 1 && services.every((service) => service.quotas?.length);
   const head = element("span", { class: "head" },
     element("span", { class: "grow" },
       element("strong", {}, name),
       element("span", { class: "second small" }, listed(services.map((service) => said(service.name))))),
     mark(services, quotas, single));
-  const booked = services.some((service) => service.booking);
+  const act = (tab, key) => element("button", { class: "button main", type: "button", "data-go": tab, onclick: () => go(tab, number) }, word(key));
+  const booked = services.some((service) => service.booking && isOpen(offerOf(service, told.booking_rules[service.booking], now())));
   return folded({ key: number, opened: open, class: "panel benefit", id: `benefit-${number}` }, [head, ...quotas.map((quota) => meter(quota, single)), choiceNote(services)], [
     ways(services),
-    booked ? element("button", { class: "button main", type: "button", onclick: () => book(number) }, word("wallet.book-this")) : "",
+    booked ? act("bookings", "wallet.book-this") : "",
+    services.some((service) => service.request && !isSpent(service)) ? act("requests", "wallet.ask-this") : "",
+    services.some((service) => service.delegable) ? act("delegations", "wallet.send-this") : "",
   ]);
 }
 

@@ -1,19 +1,22 @@
 // The form of a booking, made of the programme's rule: fields in groups, the last time to submit, faults at their field
 // and at the button. What is typed survives a change of service, language and a refused sending.
 
+import { call } from "../calls.js";
 import { now } from "../clock.js";
 import { element, icon } from "../page.js";
 import { dateOf, timeOf } from "../times.js";
 import { said, word } from "../words.js";
-import { asked, derived, faultsOf, fieldsOf, instantsOf, HOLDER, stateOf, takenBetween, timeField } from "./booking-rules.js";
+import { asked, derived, faultsOf, fieldsOf, instantsOf, HOLDER, offerOf, stateOf, takenBetween, timeField } from "./booking-rules.js";
 import { choice, fieldInput, showFault } from "./fields.js";
-import { Form } from "./form.js";
+import { Form, spansOf } from "./form.js";
 
 const PARTS = [
   ["time", (field) => ["datetime", "date", "text", "choice", "number"].includes(field.kind) && field.code !== HOLDER],
   ["people", (field) => ["names", "phone"].includes(field.kind) || field.code === HOLDER],
   ["rest", (field) => ["plates", "yes-no"].includes(field.kind)],
 ];
+// Faults of the time that are said as soon as it is typed.
+const AT_ONCE = new Set(["late", "early", "hours", "closed", "taken"]);
 // The time stands first, and the holder before the others.
 const RANK = (field) => (field.kind === "datetime" || field.code === HOLDER ? 0 : 1);
 
@@ -33,13 +36,19 @@ export class BookingForm extends Form {
     this.service = service;
     this.rule = this.told.booking_rules[service.booking];
     this.fields = asked(this.rule, service.code);
+    Object.assign(this, { day: null, asked: "" });
   }
 
-  // The organiser's events in the place of a code to be typed.
+  // The organiser's events in the place of a code to be typed; where nothing is open the form says so and asks nothing.
   offer(events) {
     const field = this.fields.find((one) => one.kind === "text" && one.code !== HOLDER);
     const open = events.filter((event) => event.left > 0);
-    if (!open.length || !field) return;
+    if (!field) return;
+    if (!open.length) {
+      this.nothing = word(events.length ? "wallet.events-full" : "wallet.events-none");
+      this.draw();
+      return;
+    }
     const choices = open.map(({ code, name, starts_at: at, left }) => [code, (language) => `${said(name, language)} · ${dateOf(at)} ${timeOf(at)} · ${word("wallet.seats", { left }, language)}`]);
     Object.assign(this, { fields: this.fields.map((one) => (one === field
       ? { ...one, kind: "choice", pattern: undefined, choices: Object.fromEntries(choices.map(([code, text]) => [code, { zh: text("zh"), en: text("en") }])) } : one)) });
@@ -60,15 +69,21 @@ export class BookingForm extends Form {
 
   draw() {
     const parts = this.parts();
+    if (this.nothing) {
+      this.root.replaceChildren(...this.heading(word("wallet.book-of", { name: said(this.title()) })),
+        element("p", { class: "note", role: "status" }, icon("calendar"), element("span", {}, this.nothing)));
+      return;
+    }
     this.root.replaceChildren(
       ...this.heading(word(this.before ? "wallet.book-change-of" : "wallet.book-of", { name: said(this.before?.service_name ?? this.title()) })),
       this.left() ?? "",
       element("form", { class: "stack", novalidate: true, onsubmit: (event) => this.send(event) },
         this.kinds(),
         parts.map(([name, fields], place) => this.part(name, fields, parts.length > 1 ? place + 1 : 0)),
-        element("p", { class: "second small" }, word(this.personal() ? "wallet.book-private" : "wallet.book-holds")),
+        element("p", { class: "second small" }, [this.personal() ? word("wallet.book-private") : "", word(this.holds())].join("")),
         this.ending(word(this.before ? "wallet.book-change-do" : "wallet.book-do"))));
     this.timed();
+    this.sayDay();
     this.show();
   }
 
@@ -76,12 +91,17 @@ export class BookingForm extends Form {
     return this.services.length > 1 ? this.rule.basis === "journey" ? this.told.items[this.service.item] : this.rule.name : this.service.name;
   }
 
+  // A change takes no further unit; without a quota it is the hour that is held.
+  holds = () => (this.before ? "wallet.book-change-holds" : this.service.quotas?.length ? "wallet.book-takes" : "wallet.book-holds");
+
   personal = () => this.fields.some((field) => ["names", "phone", "plates"].includes(field.kind));
 
   left() {
     const quotas = this.service.quotas ?? [];
     if (!quotas.length || this.before) return null;
     const [{ remaining, maximum, name }] = quotas;
+    const { state, resets } = offerOf(this.service, this.rule, now());
+    if (state === "later") return element("p", { class: "note amber" }, icon("calendar"), element("span", {}, word("wallet.book-later", { date: dateOf(resets) })));
     const text = word(this.rule.basis === "journey" ? "wallet.book-left-journey" : "wallet.book-left", { name: said(name), remaining, maximum });
     return element("p", { class: `note ${remaining ? "check" : "amber"}` }, icon("calendar"), element("span", {}, text));
   }
@@ -111,6 +131,7 @@ export class BookingForm extends Form {
     const field = timeField(this.fields);
     if (!field || !this.hint) return;
     const [starts] = instantsOf(field, this.state, this.rule);
+    this.ask(this.state[field.code]?.date);
     const between = takenBetween(this.rule, starts);
     if (!between) {
       this.hint.textContent = this.lead();
@@ -119,10 +140,31 @@ export class BookingForm extends Form {
     const key = now() < between.first ? "wallet.book-from" : "wallet.book-until";
     const at = now() < between.first ? between.first : between.last;
     this.hint.textContent = `${word(key, { date: dateOf(at), time: timeOf(at) })} ${this.lead()}`;
-    const fault = faultsOf(this.rule, [field], this.state, now(), this.before)[field.code];
-    if (["late", "early"].includes(fault)) this.faults[field.code] = fault;
-    else if (["late", "early"].includes(this.faults[field.code])) delete this.faults[field.code];
+    const fault = faultsOf(this.rule, [field], this.state, now(), this.before, this.day)[field.code];
+    if (AT_ONCE.has(fault)) this.faults[field.code] = fault;
+    else if (AT_ONCE.has(this.faults[field.code])) delete this.faults[field.code];
     showFault(this.root, field.code, this.faults[field.code] ? this.said(field) : "");
+  }
+
+  // Of a day that was chosen: when the place is open and what of it is free. Without an answer the server judges alone.
+  async ask(on) {
+    const asked = `/v1/slots?service=${this.service.code}&on=${on}`;
+    if (this.rule.basis !== "slot" || !on || this.asked === asked) return;
+    Object.assign(this, { asked, day: null });
+    const told = await call("GET", asked, { retries: 0 }).catch(() => null);
+    if (!told || this.asked !== asked) return;
+    this.day = told;
+    this.sayDay();
+    this.timed();
+  }
+
+  sayDay() {
+    const place = this.root.querySelector("#f-day");
+    if (!place) return;
+    const told = this.day;
+    const free = told && (spansOf(told.free) || word("wallet.day-none"));
+    const lines = [told?.bounded && (told.open.length ? word("wallet.day-open", { open: spansOf(told.open) }) : word("wallet.day-closed")), told?.open.length && word("wallet.day-free", { free })];
+    place.textContent = lines.filter(Boolean).join(" ");
   }
 
   lead() {

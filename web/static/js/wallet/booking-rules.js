@@ -7,9 +7,24 @@ import * as typed from "../typed.js";
 const PLATE = /^[\u4e00-\u9fffA-Z0-9]{4,10}$/;
 export const HOLDER = "holder_name";
 
-// A day that the organiser sets is not the holder's to give.
-export const asked = (rule, service) => rule.fields.filter((field) =>
-  (!field.services || field.services.includes(service)) && !(field.kind === "date" && !field.required));
+// A day that the organiser sets is not the holder's to give. A field may be called otherwise for one service alone.
+export const asked = (rule, service) => rule.fields
+  .filter((field) => (!field.services || field.services.includes(service)) && !(field.kind === "date" && !field.required))
+  .map((field) => (field.labels?.[service] ? { ...field, label: field.labels[service] } : field));
+
+// Whether one more can be booked: "open"; "later" where only what lies past the period's end counts; "spent"; "taken".
+export function offerOf(service, rule, now) {
+  const spent = service.quotas?.find((quota) => quota.remaining === 0);
+  if (!spent && !service.taken) return { state: "open" };
+  const { resets_at: resets } = spent ?? service.quotas?.[0] ?? {};
+  if (rule.basis === "journey" && resets && Date.parse(resets) - now < rule.ahead_minutes * 60000) return { state: "later", resets };
+  return { state: service.taken ? "taken" : "spent", resets };
+}
+
+export const isOpen = ({ state }) => state === "open" || state === "later";
+
+const within = (spans, starts, ends) => spans.some(({ starts_at: opens, ends_at: closes }) =>
+  opens <= starts && starts < closes && (!ends || ends <= closes));
 
 export const timeField = (fields) => fields.find((field) => field.kind === "datetime");
 
@@ -86,17 +101,19 @@ function valueOf(field, fields, state, rule) {
 }
 
 // {code: name of the fault} of what is missing or wrong, as far as a phone can tell.
-export function faultsOf(rule, fields, state, now, before) {
+// `day`: what the point told of the chosen day (open and free hours), where it was asked.
+export function faultsOf(rule, fields, state, now, before, day = null) {
   const faults = {};
   for (const field of fields.filter((one) => !derived(one, fields))) {
-    const fault = fault_(field, fields, state, rule, now, before);
+    const fault = fault_(field, fields, state, rule, now, before, day);
     if (fault) faults[field.code] = fault;
   }
   return faults;
 }
 
-function fault_(field, fields, state, rule, now, before) {
+function fault_(field, fields, state, rule, now, before, day) {
   const value = valueOf(field, fields, state, rule);
+  if (field.kind === "number" && value === null && own(String(state[field.code] ?? ""))) return "number";
   const missing = value === null || value === "" || (Array.isArray(value) && field.required && !value.filter(Boolean).length);
   if (missing) return field.required && field.code !== partyList(fields) ? "missing" : null;
   const text = String(value);
@@ -105,7 +122,16 @@ function fault_(field, fields, state, rule, now, before) {
   if (field.kind === "text" && field.pattern && !new RegExp(`^(?:${field.pattern})$`).test(text)) return "form";
   if (field.kind === "number" && field.party && (value < 1 || value > rule.party_most)) return "party";
   if (field.code === partyList(fields) && value.length > rule.party_most) return "party";
-  return field.kind === "datetime" ? timeFault(instantsOf(field, state, rule), rule, now, before) : null;
+  if (field.kind !== "datetime") return null;
+  const instants = instantsOf(field, state, rule);
+  return timeFault(instants, rule, now, before) ?? dayFault(instants, state[field.code], before, day);
+}
+
+// Outside the hours of the point, or booked by somebody else: only of the day that was asked about.
+function dayFault([starts, ends], { date } = {}, before, day) {
+  if (!starts || !day || day.on !== date) return null;
+  if (day.bounded && !within(day.open, starts, ends)) return day.open.length ? "hours" : "closed";
+  return before || within(day.free, starts, ends) ? null : "taken";
 }
 
 function timeFault([starts, ends], rule, now, before) {

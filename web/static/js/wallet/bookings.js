@@ -6,9 +6,9 @@ import { now } from "../clock.js";
 import { byId, element, icon } from "../page.js";
 import { dateOf, dayOf, instantAt, partsOf, timeOf } from "../times.js";
 import { currentLanguage, said, word } from "../words.js";
-import { asked, derived } from "./booking-rules.js";
+import { asked, derived, isOpen, offerOf } from "./booking-rules.js";
 import { BookingForm } from "./booking-form.js";
-import { Doing, door, own, rowsOf } from "./doing.js";
+import { Doing, door, own, rowsOf, shutDoor } from "./doing.js";
 
 const LIST = "/v1/wallet/bookings";
 const MARK = { held: "check", used: "ok", missed: "amber", cancelled: "" };
@@ -37,7 +37,8 @@ export class BookingsView extends Doing {
     if (item !== null) {
       await shown;
       const kind = this.kinds().find(([service]) => service.item === item);
-      if (kind && !this.intent) this.open(kind);
+      const open = kind?.filter((service) => isOpen(this.offer(service))) ?? [];
+      if (open.length && !this.intent) this.open(open);
     }
     await shown;
   }
@@ -53,6 +54,8 @@ export class BookingsView extends Doing {
     return [...found.values()];
   }
 
+  offer = (service) => offerOf(service, this.told.booking_rules[service.booking], now());
+
   async open(services, before = null) {
     const service = services.find((one) => one.code === before?.service) ?? services[0];
     const form = new BookingForm({
@@ -60,7 +63,8 @@ export class BookingsView extends Doing {
       submit: (...wish) => this.submit(before, ...wish), back: () => this.close(),
     });
     this.fill(form);
-    if (this.told.booking_rules[service.booking].basis === "event") form.offer(await openEvents(service.code));
+    const events = this.told.booking_rules[service.booking].basis === "event" ? await openEvents(service.code) : null;
+    if (events) form.offer(events);
   }
 
   drawHome(able) {
@@ -76,9 +80,13 @@ export class BookingsView extends Doing {
     const [service] = kind;
     const rule = this.told.booking_rules[service.booking];
     const name = kind.length > 1 ? (rule.basis === "journey" ? this.told.items[service.item] : rule.name) : service.name;
-    const quota = service.quotas?.[0];
-    const about = quota ? word("wallet.left-of", { left: quota.remaining, maximum: quota.maximum }) : "";
-    return door({ code: service.code, name, about, open: () => this.open(kind) });
+    const open = kind.filter((one) => isOpen(this.offer(one)));
+    if (!open.length) return shutDoor({ code: service.code, name, about: whyShut(kind, this.offer(service)) });
+    const [{ quotas: [quota] = [] }] = open;
+    const { state, resets } = this.offer(open[0]);
+    const about = state === "later" ? word("wallet.door-later", { date: dateOf(resets) })
+      : quota ? word("wallet.left-of", { left: quota.remaining, maximum: quota.maximum }) : "";
+    return door({ code: open[0].code, name, about, open: () => this.open(open) });
   }
 
   submit(before, service, fields) {
@@ -161,8 +169,15 @@ export class BookingsView extends Doing {
   }
 }
 
-// What can be signed up for by name; without a network, or where the organiser keeps no list, by its code.
-const openEvents = (service) => call("GET", `/v1/events/open?service=${service}`, { retries: 0 }).then(({ events }) => events, () => []);
+// What can be signed up for by name; null without a network: then by its code.
+const openEvents = (service) => call("GET", `/v1/events/open?service=${service}`, { retries: 0 }).then(({ events }) => events, () => null);
+
+// Why nothing of a kind can be booked now: another was chosen, or all was used.
+function whyShut(kind, { resets }) {
+  const { taken } = kind.find((service) => service.taken) ?? {};
+  if (taken) return word("wallet.taken", { name: said(taken.name), date: dateOf(taken.at) });
+  return resets ? word("wallet.door-spent", { date: dateOf(resets) }) : word("wallet.door-spent-never");
+}
 
 function shown(field, value) {
   if (value === undefined || value === null) return "";

@@ -29,9 +29,13 @@ export class DelegationsView extends Doing {
 
   load = async () => (await this.phone.ask(`${LIST}/list`)).delegations;
 
-  async show() {
+  // `item`: the benefit for which a clerk is to be sent, if one was tapped.
+  async show(item = null) {
     this.made = null;
+    this.form = null;
     await super.show();
+    const found = this.told?.valid && item !== null ? this.told.services.filter((service) => service.delegable && service.item === item) : [];
+    if (found.length === 1 && !this.intent) this.begin(found[0]);
   }
 
   drawHome(able) {

@@ -28,6 +28,7 @@ export class Doing {
   }
 
   async show() {
+    this.note = null; // what was done before is no news any more
     this.told ??= await this.phone.keptUsage();
     this.own ??= await this.kept();
     this.intent = await this.intents.waiting();
@@ -150,6 +151,12 @@ export function door({ code, name, about, open, sign = "calendar" }) {
   return element("button", { class: "door", type: "button", "data-open": code, onclick: open },
     icon(sign), element("span", { class: "grow" }, element("strong", {}, said(name)), about ? element("span", { class: "second small" }, about) : ""), icon("next"));
 }
+
+export const isSpent = (service) => Boolean(service.quotas?.some((quota) => quota.remaining === 0));
+
+// What cannot be booked or asked for now, and why.
+export const shutDoor = ({ code, name, about }) => element("div", { class: "door shut", "data-shut": code },
+  icon("clock"), element("span", { class: "grow" }, element("strong", {}, said(name)), element("span", { class: "second small" }, about)));
 
 // One of the holder's own: name, when, state; opens in place, and stays so while the list is drawn anew.
 export function own({ id, name, when, state, kind, opened }, ...parts) {

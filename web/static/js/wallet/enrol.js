@@ -1,6 +1,7 @@
 // How a phone gets a card and how a lost one's is stopped: enrolment, the recovery code shown once, block and unblock.
 
 import { byId, config, element, icon, showView } from "../page.js";
+import { browserKind, hadCard, keepStorage } from "./browser.js";
 import { dateOf, timeOf } from "../times.js";
 import { onLanguage, said, word } from "../words.js";
 import { Phone, recover } from "./phone.js";
@@ -17,24 +18,33 @@ export class Enrolment {
     byId("lost-form").addEventListener("submit", (event) => this.stopOrResume(event));
     byId("lost-open").addEventListener("click", () => this.lost());
     for (const button of document.querySelectorAll("[data-back]")) button.addEventListener("click", back);
-    const call = byId("lost-call");
-    call.href = `tel:${config.contact.phone}`;
+    for (const kind of ["ios", "wechat"]) byId(`first-${kind}-anyway`).addEventListener("click", () => this.first(""));
     const draw = () => {
-      call.replaceChildren(icon("call"), element("span", { class: "grow" }, said(config.contact.name)), element("b", {}, config.contact.phone));
+      for (const id of ["lost-call", "gone-call"]) dial(byId(id), config.contact.name, config.contact.phone);
       this.stands();
     };
     onLanguage(draw);
     draw();
   }
 
-  // `another`: there is a card already, to go back to.
+  // `another`: there is a card already, to go back to. Where a key would not last, that is said before one is made.
   show(code = "", { another = false } = {}) {
     showView("enrol");
     byId("enrol-back").hidden = !another;
     byId("enrol-code").value = code;
     byId("enrol-fault").textContent = "";
+    byId("enrol-call").hidden = true;
     byId("id-last4").value = "";
-    byId(code ? "id-last4" : "enrol-code").focus();
+    byId("gone").hidden = another || !hadCard();
+    byId("first-code").textContent = code;
+    byId("first-code").hidden = !code;
+    this.first(another ? "" : browserKind());
+  }
+
+  first(kind) {
+    for (const each of ["ios", "wechat"]) byId(`first-${each}`).hidden = each !== kind;
+    byId("enrol-form").hidden = kind !== "";
+    byId(kind ? `first-${kind}-anyway` : byId("enrol-code").value ? "id-last4" : "enrol-code").focus();
   }
 
   lost(number = "") {
@@ -54,11 +64,17 @@ export class Enrolment {
     button.disabled = true;
     button.textContent = word("wallet.working");
     try {
+      byId("enrol-call").hidden = true;
       const { phone, recoveryCode } = await Phone.enrol(code, last4);
+      keepStorage();
+      if (location.hash) history.replaceState(null, "", location.pathname);
       this.recovery(phone, recoveryCode);
       this.enrolled(phone);
     } catch (error) {
       fault.textContent = this.problemText(error);
+      const whom = error.document?.call;
+      byId("enrol-call").hidden = !whom;
+      if (whom) dial(byId("enrol-call"), whom.department, whom.phone);
       byId("id-last4").focus();
     } finally {
       button.disabled = false;
@@ -100,4 +116,9 @@ export class Enrolment {
     byId("lost-answer").replaceChildren(element("div", { class: `note ${done ? "ok" : "amber"}` }, icon(done ? "granted" : "warning"),
       element("div", {}, element("p", {}, word(`wallet.state-${state}`)), done ? element("p", {}, when) : "")));
   }
+}
+
+function dial(link, name, phone) {
+  link.href = `tel:${phone.replace(/[^\d+]/g, "")}`;
+  link.replaceChildren(icon("call"), element("span", { class: "grow" }, said(name)), element("b", {}, phone));
 }

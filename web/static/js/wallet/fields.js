@@ -82,6 +82,7 @@ function times(field, form) {
   return element("fieldset", { class: "field", "data-field": field.code },
     element("legend", {}, said(field.label)),
     element("div", { class: "pair" }, part("date", "date", "date"), part("from", slot ? "from" : "time", "time"), slot ? part("to", "to", "time") : null),
+    slot || form.rule.basis === "slot" ? element("span", { class: "hint", id: "f-day", role: "status" }) : null,
     hint, faultPlace(field));
 }
 

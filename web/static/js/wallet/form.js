@@ -2,9 +2,13 @@
 
 import { now } from "../clock.js";
 import { element, icon } from "../page.js";
-import { said, word } from "../words.js";
+import { timeOf } from "../times.js";
+import { currentLanguage, said, word } from "../words.js";
 import { derived, faultsOf, HOLDER, partyList, timeField } from "./booking-rules.js";
 import { focusField, showFault } from "./fields.js";
+
+// Hours as people say them: 9:00–12:00、14:00–17:00.
+export const spansOf = (spans = []) => spans.map(({ starts_at: from, ends_at: to }) => `${timeOf(from)}–${timeOf(to)}`).join(currentLanguage() === "zh" ? "、" : ", ");
 
 // A form has `fields` and the `rule` they belong to, `state` (what was typed), `parts()` (the fields as they stand on the
 // page), `values()` (what is sent) and `root` with #form-do and #form-fault in it.
@@ -12,6 +16,7 @@ export class Form {
   constructor() {
     this.faults = {};
     this.before = null;
+    this.day = null;
     this.root = element("div", { class: "stack" });
   }
 
@@ -30,7 +35,7 @@ export class Form {
   timed() {}
 
   said = (field) => word(`wallet.fault-${this.faults[field.code]}`, {
-    name: this.cardName, most: this.rule.party_most, hours: (this.rule.slot_most_minutes ?? 0) / 60,
+    name: this.cardName, most: this.rule.party_most, hours: (this.rule.slot_most_minutes ?? 0) / 60, open: spansOf(this.day?.open), free: spansOf(this.day?.free),
   });
 
   show(focus = false) {
@@ -45,7 +50,7 @@ export class Form {
     event.preventDefault();
     const button = this.root.querySelector("#form-do");
     if (button.disabled) return;
-    this.faults = faultsOf(this.rule, this.fields, this.state, now(), this.before);
+    this.faults = faultsOf(this.rule, this.fields, this.state, now(), this.before, this.day);
     this.show(true);
     if (Object.keys(this.faults).length) return;
     const text = button.textContent;

@@ -4,7 +4,7 @@ import { byId, element, folded, icon } from "../page.js";
 import { dateOf, timeOf } from "../times.js";
 import { has, onLanguage, said, word } from "../words.js";
 
-const ICON = { granted: "granted", denied: "refused" };
+const USES = new Set(["check-in", "offline"]);
 
 export class HistoryView {
   constructor(phone, problemText) {
@@ -94,8 +94,9 @@ function mark(entry) {
   if (entry.voided) return element("span", { class: "pill amber" }, icon("turn"), word("wallet.entry-voided"));
   if (entry.held) return element("span", { class: "pill amber" }, icon("clock"), word("wallet.entry-held"));
   if (entry.outcome === "denied") return element("span", { class: "pill no" }, icon("refused"), word("wallet.entry-denied"));
-  const key = ["check-in", "offline"].includes(entry.kind) ? "wallet.entry-granted" : `wallet.entry-${entry.kind}`;
-  return element("span", { class: `pill ${entry.outcome === "granted" ? "ok" : ""}` }, icon(ICON[entry.outcome] ?? "list"), word(has(key) ? key : "wallet.entry-other"));
+  const key = USES.has(entry.kind) ? "wallet.entry-granted" : `wallet.entry-${entry.kind}`;
+  const used = USES.has(entry.kind) && entry.outcome === "granted"; // a booking or a request is no use yet
+  return element("span", { class: `pill ${used ? "ok" : ""}` }, icon(used ? "granted" : "list"), word(has(key) ? key : "wallet.entry-other"));
 }
 
 function facts(entry) {

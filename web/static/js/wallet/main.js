@@ -6,6 +6,7 @@ import { canKeepKeys } from "../keys.js";
 import { byId, clouds, config, element, showView } from "../page.js";
 import { lastDayOf } from "../times.js";
 import { loadWords, onLanguage, said, word } from "../words.js";
+import { browserKind, keepStorage } from "./browser.js";
 import { CardView } from "./card.js";
 import { Enrolment } from "./enrol.js";
 import { Phone, PLACES } from "./phone.js";
@@ -20,7 +21,7 @@ const BEHIND = {
   delegations: () => import("./delegations.js"), history: () => import("./history.js"),
 };
 const VIEWS = {
-  benefits: ({ BenefitsView }) => new BenefitsView(phone, book),
+  benefits: ({ BenefitsView }) => new BenefitsView(phone, show),
   bookings: ({ BookingsView }) => new BookingsView(phone, problemText),
   requests: ({ RequestsView }) => new RequestsView(phone, problemText),
   delegations: ({ DelegationsView }) => new DelegationsView(phone, problemText),
@@ -35,10 +36,11 @@ let enrolment = null;
 let ended = null;
 const views = {};
 
-// The code comes in the link's fragment, which no server sees; it leaves the address bar at once.
+// The code comes in the link's fragment, which no server sees; it leaves the address bar at once. In a chat's browser it
+// stays: the system's browser, which is to open the page, is handed the address.
 function askedByLink() {
   const given = new URLSearchParams(location.hash.slice(1));
-  if (location.hash) history.replaceState(null, "", location.pathname);
+  if (location.hash && browserKind() !== "wechat") history.replaceState(null, "", location.pathname);
   return { code: given.get("code") ?? given.get("enrol") ?? "", lost: given.has("lost") };
 }
 
@@ -122,8 +124,6 @@ async function show(name, ...more) {
   views[name] ??= VIEWS[name](loaded);
   views[name].show(...more);
 }
-
-const book = (item) => show("bookings", item);
 
 function showCard() {
   showView("card");
@@ -260,7 +260,10 @@ async function main() {
   if (lost) enrolment.lost();
   else if (!found || code) enrolment.show(code, { another: Boolean(found) });
   else shownNow();
-  if (found) careAnew();
+  if (found) {
+    keepStorage(); // granted, as a rule, once the page stands on the home screen
+    careAnew();
+  }
   setInterval(() => careForAll(), CARE_EVERY_MS);
   addEventListener("online", careAnew);
   document.addEventListener("visibilitychange", () => document.hidden || careAnew());

@@ -101,6 +101,7 @@ export class Phone {
   }
 
   async forget() {
+    document.cookie = "yunju_phone=; Path=/; Max-Age=0"; // the holder took it away: nothing was lost
     await Promise.all([...OF_A_CARD.map((name) => store.remove(this.named(name))), store.remove(SHOWN)]);
   }
 

@@ -34,7 +34,8 @@ export class Receipt {
     const save = ({ target }) => { target.href = URL.createObjectURL(new Blob([text], { type: "text/plain" })); };
     return element("div", { class: "stack", "data-receipt": state },
       element("p", { class: `note ${kind}`, role: "status" }, icon(sign), element("span", {}, word(`wallet.receipt-${state}`))),
-      element("dl", { class: "facts" }, rows.flatMap(([name, value]) => [element("dt", {}, word(`wallet.${name}`)), element("dd", { class: "mono" }, value)])),
+      element("details", { class: "more" }, element("summary", {}, word("wallet.receipt-details")),
+        element("dl", { class: "facts" }, rows.flatMap(([name, value]) => [element("dt", {}, word(`wallet.${name}`)), element("dd", { class: "mono" }, value)]))),
       element("a", { class: "button", href: "#", onclick: save, download: `${entry.id}.tlog-proof` }, word("wallet.receipt-save")),
       state === "broken" ? this.reporting() : "");
   }

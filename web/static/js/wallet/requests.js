@@ -4,7 +4,7 @@ import { byId, element } from "../page.js";
 import { dateOf, timeOf } from "../times.js";
 import { said, word } from "../words.js";
 import { fieldsOf } from "./booking-rules.js";
-import { Doing, door, own, rowsOf } from "./doing.js";
+import { Doing, door, isSpent, own, rowsOf, shutDoor } from "./doing.js";
 import { fieldInput } from "./fields.js";
 import { Form } from "./form.js";
 
@@ -18,6 +18,16 @@ export class RequestsView extends Doing {
     super("requests", phone, problemText);
   }
 
+  // `item`: the benefit of which the holder wishes to ask for something, if one was tapped.
+  async show(item = null) {
+    this.form = null;
+    await super.show();
+    const asked = this.told?.valid && item !== null ? this.services().filter((service) => service.item === item && !isSpent(service)) : [];
+    if (asked.length === 1 && !this.intent) this.begin(asked[0]);
+  }
+
+  services = () => this.told.services.filter((service) => service.request);
+
   kept = () => this.phone.keptRequests();
 
   load = () => this.phone.requests();
@@ -26,15 +36,21 @@ export class RequestsView extends Doing {
     const { own: listed } = this;
     byId("requests-own").replaceChildren(...(listed ?? []).map((request) => this.request(request)),
       listed?.length === 0 ? element("p", { class: "second" }, word("wallet.ask-none")) : "");
-    const services = able ? this.told.services.filter((service) => service.request) : [];
+    const services = able ? this.services() : [];
     byId("requests-new").replaceChildren(...services.map((service) => this.door(service)));
     byId("requests-new-heading").hidden = !services.length;
   }
 
+  begin = (service) => this.fill(new RequestForm(service, (...wish) => this.ask(...wish), () => this.close()));
+
   door(service) {
     const quota = service.quotas?.[0];
+    if (isSpent(service)) {
+      const about = quota.resets_at ? word("wallet.door-spent-ask", { date: dateOf(quota.resets_at) }) : word("wallet.door-spent-never");
+      return shutDoor({ code: service.code, name: service.name, about });
+    }
     const about = quota ? word("wallet.left-of", { left: quota.remaining, maximum: quota.maximum }) : said(Object.values(service.request.departments)[0]);
-    return door({ code: service.code, name: service.name, about, sign: "list", open: () => this.fill(new RequestForm(service, (...wish) => this.ask(...wish), () => this.close())) });
+    return door({ code: service.code, name: service.name, about, sign: "list", open: () => this.begin(service) });
   }
 
   ask = (service, wish) => this.make("POST", LIST, { service: service.code, ...wish }, service.name);
