@@ -5,6 +5,7 @@ strangers.
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -24,11 +25,22 @@ from cards.claims import Form
 from edge.clock import Clock
 from edge.fields import invalid
 from edge.http import answer, body_limit, read_body, request_instant
+from edge.ids import new_id
 from edge.instants import rfc3339
 from edge.limits import Limiter, Network, client_key
 from edge.openapi import describe
 from edge.problems import Problem, ProblemKind, register_problem
-from issuer.enrolment.enrolling import Enrolment, enrol, is_open_code
+from issuer.enrolment.enrolling import (
+    NOT_ENTITLED,
+    OVER,
+    REPLACED,
+    TOO_MANY,
+    USED,
+    Enrolment,
+    NotEnrolled,
+    enrol,
+    is_open_code,
+)
 from issuer.enrolment.phone import (
     CodedChange,
     NotValid,
@@ -63,6 +75,29 @@ ENROLMENT_REFUSED: Final = register_problem(
         "Type both again, or ask the office for a new code: a code works once, within seven days.",
     )
 )
+_NO_CARD: Final = (
+    (
+        REPLACED,
+        "此激活码已被新的激活码取代，请用最近收到的那一个",
+        "A newer code was made in its place: use the latest one",
+    ),
+    (USED, "此激活码已使用过，请致电领取新的激活码", "The code was used before: telephone for a new one"),
+    (OVER, "此激活码已过期，请致电领取新的激活码", "The code is over: telephone for a new one"),
+    (
+        NOT_ENTITLED,
+        "您的资格已变更，目前不能激活电子卡，请致电咨询",
+        "Your entitlement has changed; no card can be activated now",
+    ),
+    (TOO_MANY, "一年内激活的手机已达上限，请致电咨询", "Too many phones were activated within a year"),
+)
+for _reason, _zh, _en in _NO_CARD:
+    register_problem(ProblemKind(f"enrolment-{_reason}", 403, _zh, _en, "Call the number under `call`."))
+PHONE_COOKIE: Final = "yunju_phone"
+"""By this mark of its browser a phone whose key was lost is known again: it grants nothing. The page reads it too, to
+say what happened; cookies that a server sets outlive what a page keeps.
+"""
+_MARK: Final = re.compile(r"[A-Za-z0-9_-]{22}")
+_MARK_SECONDS: Final = 400 * 24 * 3600  # as long as browsers keep a cookie
 RECOVERY_REFUSED: Final = register_problem(
     ProblemKind(
         "recovery-refused",
@@ -217,9 +252,26 @@ class PhoneCalls:
 
     def too_many_tries(self, wait: int) -> Problem:
         """Return the problem for wrong codes beyond what a place may try, with whom to call."""
+        return Problem(TOO_MANY_TRIES.code, retry_after=wait, extra=self.whom())
+
+    def whom(self) -> Mapping[str, object]:
+        """Return whom to call, as problems name it."""
         phone = self.issuer.programme.general_contact
-        call = {"department": {"zh": phone.label.zh, "en": phone.label.en}, "phone": phone.number}
-        return Problem(TOO_MANY_TRIES.code, retry_after=wait, extra={"call": call})
+        return {"call": {"department": {"zh": phone.label.zh, "en": phone.label.en}, "phone": phone.number}}
+
+    @property
+    def phone_mark(self) -> str:
+        """The mark that the phone's browser keeps, or a new one, the same for this whole call."""
+        if "phone_mark" not in flask.g:
+            kept = request.cookies.get(PHONE_COOKIE, "")
+            flask.g.phone_mark = kept if _MARK.fullmatch(kept) else new_id()
+        return str(flask.g.phone_mark)
+
+    def marked(self, response: flask.Response) -> flask.Response:
+        """Have the browser keep the phone's mark."""
+        secure = self.issuer.base_url.startswith("https:")
+        response.set_cookie(PHONE_COOKIE, self.phone_mark, max_age=_MARK_SECONDS, secure=secure, samesite="Strict")
+        return response
 
     def proof(self, key: ec.EllipticCurvePublicKey, card: str | None, at: datetime) -> WalletProof:
         """Return the call's proof, verified with a key; problems bad-token and clock-off."""
@@ -317,7 +369,8 @@ def _view(route: _Route, calls: PhoneCalls) -> Callable[[], flask.Response]:
         auth=route.auth,
     )
     def view() -> flask.Response:
-        return answer(route.act(calls), route.status)
+        made = answer(route.act(calls), route.status)
+        return calls.marked(made) if route.auth == "wallet" else made
 
     return view
 
@@ -335,7 +388,11 @@ def _enrol(calls: PhoneCalls) -> object:
             raise Problem(ENROLMENT_REFUSED.code)
         calls.use_up(key, proof, at)
         calls.ensure_pool(at)
-        enrolled = enrol(calls.issuer, Enrolment(body.code, body.id_last4, public_jwk(key)), by=_ACTOR, at=at)
+        asked = Enrolment(body.code, body.id_last4, public_jwk(key), calls.phone_mark)
+        try:
+            enrolled = enrol(calls.issuer, asked, by=_ACTOR, at=at)
+        except NotEnrolled as error:
+            raise Problem(f"enrolment-{error.reason}", extra=calls.whom()) from None
         if enrolled is None:
             raise Problem(ENROLMENT_REFUSED.code)
     calls.publish(at)
@@ -391,7 +448,7 @@ _ROUTES: Final = (
         EnrolmentBody,
         201,
         EnrolledPhone,
-        ("enrolment-refused", "bad-token", "clock-off", "unavailable"),
+        ("enrolment-refused", *(f"enrolment-{one}" for one, _, _ in _NO_CARD), "bad-token", "clock-off", "unavailable"),
         "wallet",
         _enrol,
     ),

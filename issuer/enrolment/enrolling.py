@@ -1,6 +1,7 @@
 """A phone becomes a card: one-time codes, the ID's last four characters, one phone a holder, a recovery code.
 
-What fails for a reason that a stranger must not learn gives one answer, None; every guess is counted durably.
+What fails for a reason that a stranger must not learn gives one answer, None; every guess is counted durably. Who has
+proved both the code and the ID's characters is told what is so (NotEnrolled).
 """
 
 from __future__ import annotations
@@ -31,16 +32,32 @@ CODE_LIVES: Final = timedelta(days=7)
 ATTEMPTS_MOST: Final = 5
 """Wrong last characters that one code bears; then it is cancelled."""
 ACTIVATIONS_MOST: Final = 6
-"""Phones that one holder enrols in a year; more is somebody passing codes around, and goes to the office."""
+"""Phones that one holder enrols in a year, the same one counted once; more is somebody passing codes around, and goes
+to the office.
+"""
 ACTIVATIONS_IN: Final = timedelta(days=365)
 REPEAT_WITHIN: Final = timedelta(minutes=10)
 """A phone whose answer was lost may send the same enrolment again, with the same key."""
 CODE: Final = "enrolment"
 RECOVERY: Final = "recovery"
+PHONE: Final = "phone"
 NEW_PHONE: Final = "new-phone"
 """Why the card of an earlier phone ended."""
 
+REPLACED, USED, OVER, NOT_ENTITLED, TOO_MANY = "replaced", "used", "over", "not-entitled", "too-many"
+"""Why a phone that proved code and ID gets no card: a newer code was made, this one was used or is over, the ground
+ended, or the holder enrolled too many phones.
+"""
+
 T = ENROLMENT_CODES
+
+
+class NotEnrolled(Exception):
+    """The code is the holder's own, and gives no card. `reason` is one of those above."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +79,15 @@ class Enrolled:
 
 @dataclass(frozen=True, slots=True)
 class Enrolment:
-    """What a phone sends: the code, the ID's last four characters as typed, and its public key, already checked."""
+    """What a phone sends: the code, the ID's last four characters as typed, and its public key, already checked.
+
+    `phone`: the mark that its browser keeps, by which the same phone is known when its key was lost; None for none.
+    """
 
     code: str = field(repr=False)
     id_last4: str = field(repr=False)
     key: Mapping[str, str]
+    phone: str | None = field(default=None, repr=False)
 
 
 def make_code(issuer: Issuer, holder_id: str, *, by: str, at: datetime) -> EnrolmentCode:
@@ -101,24 +122,48 @@ def is_open_code(issuer: Issuer, code: str) -> bool:
 def enrol(issuer: Issuer, enrolment: Enrolment, *, by: str, at: datetime) -> Enrolled | None:
     """Use a code up and return the phone's card, in one transaction with the end of the card of an earlier phone.
 
-    None if the code is unknown, used, expired or cancelled, the last characters are wrong (which is counted), the key
-    is another holder's, or the holder may have no card.
+    None if the code is unknown or was guessed at too often, the last characters are wrong (which is counted), or the
+    key is another holder's. NotEnrolled where both are right and there is no card all the same.
     """
     with issuer.register.change() as connection:
         row = _row(issuer, connection, enrolment.code)
-        if row is None or row.cancelled_at is not None or at >= row.expires_at:
+        if row is None or row.attempts >= ATTEMPTS_MOST:
             return None
         if not _last_four_right(issuer, connection, row, enrolment, by=by, at=at):
             return None
         if row.used_at is not None:
             return _again(issuer, connection, row, enrolment, at)
-        held = entitlement(read_grounds(connection, row.holder_id), issuer.programme, at)
-        over = _activations(connection, row.holder_id, at) >= ACTIVATIONS_MOST
-        if held is None or over or _anothers_key(connection, row.holder_id, enrolment.key):
+        if _anothers_key(connection, row.holder_id, enrolment.key):
             return None
+        phone = None if enrolment.phone is None else issuer.register.hash(PHONE, enrolment.phone)
+        held = _entitled(issuer, connection, row, phone, at)
         card = _new_phone(issuer, connection, row.holder_id, held, enrolment.key, by=by, at=at)
-        connection.execute(_this(row).values(used_at=at, card_id=card.id))
+        connection.execute(_this(row).values(used_at=at, card_id=card.id, phone_hash=phone))
         return Enrolled(card, _new_recovery(issuer, connection, card.id))
+
+
+def _entitled(
+    issuer: Issuer, connection: Connection, row: Row[tuple[object, ...]], phone: str | None, at: datetime
+) -> Entitlement:
+    """Return what the holder of a proved code is entitled to now; NotEnrolled where the code or the holder is not."""
+    if row.cancelled_at is not None:
+        raise NotEnrolled(REPLACED if _has_newer(connection, row) else OVER)
+    if at >= row.expires_at:
+        raise NotEnrolled(OVER)
+    held = entitlement(read_grounds(connection, row.holder_id), issuer.programme, at)
+    if held is None:
+        raise NotEnrolled(NOT_ENTITLED)
+    if _activations(connection, row.holder_id, at, besides=phone) >= ACTIVATIONS_MOST:
+        raise NotEnrolled(TOO_MANY)
+    return held
+
+
+def _has_newer(connection: Connection, row: Row[tuple[object, ...]]) -> bool:
+    newer = sa.select(T.c.code_hash).where(T.c.holder_id == row.holder_id, T.c.created_at > row.created_at)
+    same_time = sa.select(T.c.code_hash).where(
+        T.c.holder_id == row.holder_id, T.c.created_at == row.created_at, T.c.cancelled_at.is_(None)
+    )
+    return connection.execute(newer.union(same_time)).first() is not None
 
 
 def _new_phone(
@@ -146,12 +191,12 @@ def _new_phone(
 
 def _again(
     issuer: Issuer, connection: Connection, row: Row[tuple[object, ...]], enrolment: Enrolment, at: datetime
-) -> Enrolled | None:
+) -> Enrolled:
     """Answer the phone that enrolled with this code and did not hear of it: its card, and a new recovery code."""
     card = read_card(issuer, connection, str(row.card_id))
     same = card.key is not None and thumbprint(card.key) == thumbprint(enrolment.key)
     if not same or card.state is not CardState.VALID or at > row.used_at + REPEAT_WITHIN:
-        return None
+        raise NotEnrolled(USED)
     return Enrolled(card, _new_recovery(issuer, connection, card.id))
 
 
@@ -169,7 +214,7 @@ def _last_four_right(
         return True
     spent = row.attempts + 1
     connection.execute(_this(row).values(attempts=spent))
-    if spent >= ATTEMPTS_MOST and row.used_at is None:
+    if spent >= ATTEMPTS_MOST and row.used_at is None and row.cancelled_at is None:
         connection.execute(_this(row).values(cancelled_at=at))
         office_log.append(
             connection, OfficeAction.CODE_CANCELLED, by=by, at=at, holder=row.holder_id, because="guessed"
@@ -190,9 +235,11 @@ def _cancel_open(connection: Connection, holder_id: str, *, by: str, at: datetim
         office_log.append(connection, OfficeAction.CODE_CANCELLED, by=by, at=at, holder=holder_id, because="new-code")
 
 
-def _activations(connection: Connection, holder_id: str, at: datetime) -> int:
-    used = sa.and_(T.c.holder_id == holder_id, T.c.used_at > at - ACTIVATIONS_IN)
-    return connection.execute(sa.select(sa.func.count()).where(used)).scalar_one()
+def _activations(connection: Connection, holder_id: str, at: datetime, *, besides: str | None = None) -> int:
+    """Return how many phones a holder enrolled within a year, without the one named; an unknown one is its own."""
+    used = sa.select(T.c.phone_hash).where(T.c.holder_id == holder_id, T.c.used_at > at - ACTIVATIONS_IN)
+    phones = connection.execute(used).scalars().all()
+    return phones.count(None) + len({phone for phone in phones if phone is not None and phone != besides})
 
 
 def _anothers_key(connection: Connection, holder_id: str, key: Mapping[str, str]) -> bool:

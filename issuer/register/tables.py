@@ -154,6 +154,7 @@ ENROLMENT_CODES = sa.Table(
     sa.Column("cancelled_at", InstantColumn),
     sa.Column("used_at", InstantColumn),
     sa.Column("card_id", ID, sa.ForeignKey("cards.id")),
+    sa.Column("phone_hash", HASH),  # of the mark that the phone's browser keeps; NULL where it showed none
 )
 
 # What is guessed at and from where, by keyed hash, how often it failed and when it last did; names nobody.

@@ -132,11 +132,11 @@ def test_the_answer_is_kept_by_no_cache(office):
 
 
 def test_a_code_works_once(office):
-    """A second phone with the same code gets nothing, and the first stays."""
+    """A second phone with the same code gets nothing and hears so, and the first stays."""
     code = office.code()
     first, second = office.phone(), office.phone()
     first.enrol(code, LAST4)
-    assert code_of(second.enrol(code, LAST4)) == REFUSED
+    assert code_of(second.enrol(code, LAST4)) == (403, "enrolment-used")
     assert [dict(card.key) for card in office.live()] == [first.jwk]
 
 
@@ -161,7 +161,7 @@ def test_a_phone_whose_answer_was_lost_may_ask_again(office):
     body = {"number": first["number"], "recovery_code": first["recovery_code"]}
     assert phone.client.post("/v1/wallet/block", json=body).status_code == 403
     office.clock.advance(timedelta(minutes=2))
-    assert code_of(phone.enrol(code, LAST4)) == REFUSED
+    assert code_of(phone.enrol(code, LAST4)) == (403, "enrolment-used")
 
 
 def test_a_new_phone_ends_the_old_ones_card(office):
@@ -192,17 +192,54 @@ def test_four_guesses_do_not_cost_the_code(office):
     assert phone.enrol(code, LAST4).status_code == 201
 
 
-def test_refusals_of_a_code_are_all_alike(office):
+def test_refusals_of_a_code_are_all_alike_until_the_id_is_proved(office):
     """Unknown, used, expired, cancelled or guessed: one answer, byte for byte but for its id."""
     phone = office.phone()
     used, cancelled, expired = office.code(), office.code(), office.code()
-    answers = [phone.enrol(cancelled, LAST4), phone.enrol("0000-0000-0000-0000", LAST4)]
-    assert phone.enrol(expired, "0000").status_code == 403
+    answers = [phone.enrol(cancelled, "0000"), phone.enrol("0000-0000-0000-0000", LAST4)]
     office.clock.advance(timedelta(days=7))
-    answers += [phone.enrol(expired, LAST4), phone.enrol(used, LAST4), phone.enrol(office.code(), "9999")]
+    answers += [phone.enrol(expired, "0000"), phone.enrol(used, "0000"), phone.enrol(office.code(), "9999")]
     bodies = [{key: value for key, value in answer.json.items() if key != "instance"} for answer in answers]
     assert {code_of(answer) for answer in answers} == {REFUSED}
     assert all(body == bodies[0] for body in bodies)
+
+
+def test_who_proved_code_and_id_is_told_what_is_so_and_whom_to_call(office):
+    """A newer code was made; the code is over: neither blames the code or the digits, and both name a telephone."""
+    older, phone = office.code(), office.phone()
+    newer = office.code()
+    replaced = phone.enrol(older, LAST4)
+    assert code_of(replaced) == (403, "enrolment-replaced")
+    assert "最近" in replaced.json["message"]["zh"]
+    assert replaced.json["call"]["phone"] == "35912660"
+    office.clock.advance(timedelta(days=7))
+    assert code_of(phone.enrol(newer, LAST4)) == (403, "enrolment-over")
+
+
+def test_a_code_that_is_no_good_any_more_is_guessed_at_no_oftener(office):
+    """Used, replaced or over: after five wrong guesses the right characters are told nothing either."""
+    used, phone = office.code(), office.phone()
+    phone.enrol(used, LAST4)
+    for _ in range(ATTEMPTS_MOST):
+        assert code_of(office.phone().enrol(used, "0000")) == REFUSED
+    assert code_of(office.phone().enrol(used, LAST4)) == REFUSED
+
+
+def test_the_same_phone_enrolled_again_is_no_further_phone(office):
+    """Its browser shows the mark that it was given; another browser counts, and so does a mark that is none."""
+    phone = office.phone()
+    for _ in range(ACTIVATIONS_MOST + 2):
+        answer = phone.enrol(office.code(), LAST4)
+        assert answer.status_code == 201
+        phone.signer = FileSigner.generate()  # the key was lost with what the page kept
+        office.clock.advance(timedelta(minutes=5))
+    assert "yunju_phone=" in answer.headers["Set-Cookie"]
+    assert "HttpOnly" not in answer.headers["Set-Cookie"]
+    for _ in range(ACTIVATIONS_MOST - 1):
+        office.enrolled()
+        office.clock.advance(timedelta(minutes=5))
+    with pytest.raises(RefusedError, match="within a year"):
+        office.code()
 
 
 def test_a_code_lives_seven_days(office):
@@ -252,7 +289,10 @@ def test_a_holder_who_lost_the_ground_does_not_enrol(office):
     """Between the code and the phone the ground was withdrawn."""
     code = office.code()
     withdraw_ground(office.desk, office.holder.id, 1, by=BY, at=NOON)
-    assert code_of(office.phone().enrol(code, LAST4)) == REFUSED
+    answer = office.phone().enrol(code, LAST4)
+    assert code_of(answer) == (403, "enrolment-not-entitled")
+    assert "资格已变更" in answer.json["message"]["zh"]
+    assert answer.json["call"]["phone"] == "35912660"
     with pytest.raises(RefusedError, match="no ground"):
         office.code()
 

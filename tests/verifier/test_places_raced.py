@@ -35,7 +35,9 @@ def test_the_last_place_is_given_once(machine):
     cards = machine.printed(*[machine.holder(number=resident_id(number)) for number in range(HOLDERS)])
     library, events = (machine.device(point, Right.CHECK_IN, Right.BOOKINGS) for point in ("library", "events"))
     machine.start()
-    begins = machine.now().replace(microsecond=0) + timedelta(days=2)
+    begins = (machine.now() + timedelta(days=2)).replace(
+        hour=6, minute=0, second=0, microsecond=0
+    )  # the library is open
     ends = begins + timedelta(hours=2)
     talk = {"code": "TALK-1", "service": "steward-training", "name": {"zh": "讲座", "en": "Talk"}, "capacity": SEATS}
     kept = events.call("POST", "/v1/events", talk | {"starts_at": rfc3339(begins), "ends_at": rfc3339(ends)})

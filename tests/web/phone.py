@@ -37,6 +37,9 @@ class Phone:
 
     def choose(self, form: str) -> None:
         """Tap a form of the code; wait until it is drawn."""
+        forms = self.page.locator("#forms")
+        if forms.get_attribute("open") is None:
+            forms.locator("summary").click()
         drawn = self.page.locator("#code").get_attribute("data-renewed")
         self.page.check(f"input[name=form][value={form}]", force=True)
         expect(self.page.locator("#code")).not_to_have_attribute("data-renewed", drawn)
