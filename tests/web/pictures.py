@@ -158,7 +158,7 @@ def wallet(opened: Opened, site: Site) -> Iterator[tuple[str, Page]]:
     page.click("#recovery-do")
     page.locator("#code[data-modules]").wait_for()
     yield "wallet-card", page
-    page.click("[data-view=card] summary")
+    page.click("#card-info summary")
     yield "wallet-card-details", page
     for tab in ("benefits", "bookings", "history"):
         page.click(f"#tab-{tab}")

@@ -96,7 +96,7 @@ def test_every_screen_of_the_wallet_is_accessible(opened, site, look):
     found["recovery"] = violations(page)
     page.click("#recovery-do")
     page.locator("#code[data-modules]").wait_for()
-    page.click("[data-view=card] summary")
+    page.click("#card-info summary")
     found["card"] = violations(page)
     page.evaluate(
         "async () => { const { showView } = await import('/static/js/page.js'); showView('ended'); "

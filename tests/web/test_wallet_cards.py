@@ -25,7 +25,7 @@ LOOK_NOW = """async () => {
 
 def enrol_again(page, code: str, last_four: str) -> None:
     """Enrol another card on a phone that has one."""
-    page.click("[data-view=card] details summary")
+    page.click("#card-info summary")
     page.click("#add-card")
     page.fill("#enrol-code", code)
     page.fill("#id-last4", last_four)
@@ -68,7 +68,7 @@ def test_help_for_a_lost_phone_says_when_the_block_is_in_force(opened, site):
     page = opened("/wallet#lost", **PHONE)
     expect(page.locator("[data-view=lost]")).to_contain_text("新的激活码")
     expect(page.locator("#lost-call")).to_have_attribute("href", re.compile("tel:"))
-    phone.page.click("[data-view=card] details summary")
+    phone.page.click("#card-info summary")
     phone.page.click("#lost-this")
     expect(phone.page.locator("#lost-number")).not_to_have_value("")
     page.fill("#lost-number", phone.page.locator("#lost-number").input_value())
@@ -116,7 +116,7 @@ def test_two_peoples_cards_live_on_one_phone_each_with_its_own_key(opened, site)
     assert not any(extractable for _, extractable in keys)
     page.reload()
     expect(page.locator("#pass-tier")).to_have_text("钻石卡")
-    page.click("[data-view=card] details summary")
+    page.click("#card-info summary")
     page.click("#remove")
     page.click("#remove")
     expect(page.locator("#pass-tier")).to_have_text("银卡")
@@ -189,7 +189,7 @@ def test_physical_cards_of_the_same_person_are_listed(opened, site):
     issue(desk, holder, Form.PRINT, by="test", at=site.clock.now())
     site.publish()
     phone = Phone(opened, site, code=make_code(desk, holder, by="test", at=site.clock.now()).code)
-    phone.page.click("[data-view=card] details summary")
+    phone.page.click("#card-info summary")
     expect(phone.page.locator("#others")).to_contain_text("金卡 · 实体卡 · 有效")
 
 
