@@ -13,7 +13,7 @@ from tests.web.outage import ROOT, Outage
 from tests.web.site import Site
 
 # A busy build machine is slow, not wrong.
-PATIENCE_MS = 20_000
+PATIENCE_MS = 45_000
 expect.set_options(timeout=PATIENCE_MS)
 
 CHROMIUM = "/usr/bin/chromium"
