@@ -234,3 +234,11 @@ def test_every_sign_in_that_is_printed_opens_a_page_of_its_own(made):
         doors[name] = re.findall(r'href="(/[\w/]+)"', page.partition("<nav aria-label")[2].partition("</nav>")[0])
         assert [browser.get(path).status_code for path in doors[name]] == [200] * len(doors[name])
     assert [name for name, found in doors.items() if not found] == []
+
+
+@pytest.mark.parametrize(("surfaces", "warned"), [("verifier,counter", True), ("issuer,verifier", False)])
+def test_a_verifier_that_has_no_register_to_ask_says_what_it_lacks(made, surfaces, warned):
+    """With a shared folder of documents alone there are no bookings by number and no photos: amber, with the remedy."""
+    named = {"YUNJU_VAR": str(made.settings.var), "YUNJU_SURFACES": surfaces}
+    ready = create_application(load_settings(named), made.clock).test_client().get("/readyz").json
+    assert ("YUNJU_ISSUER_URL" in ready.get("warnings", {}).get("register", "")) is warned

@@ -127,8 +127,9 @@ def fetching(fetcher: Fetcher, status_ttl: int) -> Job:
 
 
 def source_of(settings: Settings) -> IssuerSource | None:
-    """Return where documents are fetched; None where the folder is filled by the issuer itself."""
-    if settings.issuer_url is None:
+    """Return where documents are fetched; None where the issuer itself fills the folder: it is not ours to write to."""
+    filled_for_us = settings.published.is_dir() and not os.access(settings.published, os.W_OK)
+    if settings.issuer_url is None or filled_for_us:
         return None
     return IssuerSource(settings.issuer_url, settings.issuer_token_file)
 

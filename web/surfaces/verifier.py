@@ -12,7 +12,7 @@ from edge.health import Health
 from edge.settings import Settings
 from verifier.api.surface import blueprint as verifier_blueprint
 from verifier.api.surface import concerns, figures, readiness
-from verifier.service import Verifier, open_verifier
+from verifier.service import Verifier, no_register, open_verifier
 from verifier.trust.issuer_relay import IssuerRelay
 from verifier.trust.photos import PhotoRelay
 from web.department.pages import department_pages
@@ -35,8 +35,16 @@ def add_verifier(
     atexit.register(verifier.close)
     app.register_blueprint(verifier_blueprint(verifier, staff.authenticate))
     app.register_blueprint(department_pages(staff, verifier))
-    told = Health(readiness(verifier, clock), concerns(verifier, clock), [lambda: figures(verifier, clock)])
+    warnings = {**concerns(verifier, clock), "register": lambda: _no_register(verifier)}
+    told = Health(readiness(verifier, clock), warnings, [lambda: figures(verifier, clock)])
     return verifier, told
+
+
+def _no_register(verifier: Verifier) -> str | None:
+    """Say what is not there where no register can be asked, as with a shared folder of documents alone."""
+    if verifier.card_by_number is not no_register:
+        return None
+    return "no register to ask: no bookings by card number, no photos, no ends of entitlements; set YUNJU_ISSUER_URL"
 
 
 def _with_register(verifier: Verifier, settings: Settings, register: Register | None) -> Verifier:
