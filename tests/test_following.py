@@ -198,6 +198,11 @@ def test_departments(reader):
     reader.follow("docs/departments.md")
 
 
+def test_integrators(reader):
+    """A department's server and a turnstile are let in; tests/test_integrators.py follows the rest of the page."""
+    reader.follow("docs/integrators.md")
+
+
 def test_office(reader):
     """The office log holds, and a programme is compared with itself."""
     reader.follow("docs/office.md")
