@@ -14,6 +14,7 @@ from tests.accounts.builders import opened
 from tests.verifier.world import BASE, BY, World
 from tests.web.staffing import PASSWORD, Browser
 from web.department.pages import department_pages
+from web.desk.pages import desk_pages
 from web.staff.account import account_pages
 from web.staff.frame import StaffFrame
 from web.staff.signing_in import sign_in_pages
@@ -31,6 +32,7 @@ class DeskWorld(World):
         for pages in (sign_in_pages(self.staff), account_pages(self.staff)):
             self.app.register_blueprint(pages)
         self.app.register_blueprint(department_pages(self.staff, self.verifier))
+        self.app.register_blueprint(desk_pages(self.staff, self.verifier))
 
     def _verifier(self):
         return replace(super()._verifier(), card_by_number=self.numbers.get)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
-from typing import Final
+from datetime import date, datetime
 
 from flask import Blueprint, Response, request
 
@@ -23,6 +22,7 @@ from verifier.api.asking import Asking
 from verifier.api.checkins import PRESENTED, WRITING
 from verifier.counter.booking_views import booking_view
 from verifier.counter.checking_in import ledger_problems
+from verifier.desks.bookings import BookingDesk, Change
 from verifier.desks.telephone import by_number
 from verifier.records.bookings import BookingDetails
 from verifier.records.store import Access
@@ -41,12 +41,9 @@ from verifier.services.bookings.answers import (
     MissedList,
     booking_answer,
 )
-from verifier.services.bookings.asked import BOOKING_PROBLEMS, TELEPHONE, Asker, BookingAsked, BookingWish
+from verifier.services.bookings.asked import BOOKING_PROBLEMS, TELEPHONE, Asker, BookingWish
 from verifier.services.bookings.service import Booked, point_of, rule_of
 from verifier.services.bookings.upkeep import MissedOften
-
-REOPEN_MOST: Final = timedelta(days=2)
-"""How far ahead a supervisor may open a booking again."""
 
 _HELD = frozenset({BookingState.HELD})
 
@@ -128,6 +125,7 @@ class StaffBookings:
         """Ask `asking` who calls."""
         self._verifier = verifier
         self._asking = asking
+        self._desk = BookingDesk(verifier)
 
     def book(self, body: BookingRequest, at: datetime) -> Response:
         """Take a booking for a card shown, or for a card number on the telephone."""
@@ -161,37 +159,29 @@ class StaffBookings:
         change, delay, reopen = body.change, body.delay, body.reopen
         if [change, delay, reopen].count(None) != 2:
             raise invalid("$", "give one of change, delay, reopen")
-        booking = self._booking(caller, booking_id, Right.OVERRIDE if reopen else Right.BOOKINGS)
-        asked = BookingAsked(idempotency_key(), Asker.staff(caller), booking.id)
-        desk = self._verifier.bookings
+        point, asked, desk = self._point_of(booking_id), Change(idempotency_key(), booking_id), self._desk
         if reopen is not None:
             until = instant_asked("$.reopen.until", reopen.until)
-            if not at < until <= at + REOPEN_MOST:
-                raise invalid("$.reopen.until", "a booking is opened again for two days at most")
-            booked, done = desk.reopen(asked, until, reopen.note, at), "reopened"
+            booked, done = desk.reopen(caller, asked, until, reopen.note, at), "reopened"
         elif delay is not None:
-            booked, done = desk.delay(asked, instant_asked("$.delay.expected_at", delay.expected_at), at), "delayed"
+            expected = instant_asked("$.delay.expected_at", delay.expected_at)
+            booked, done = desk.delay(caller, asked, expected, at), "delayed"
         else:
             booked, done = self._rebooked(caller, asked, body, at), "changed"
-        return self._answer(booked, done, caller, self._verifier.programme.points[booking.point], at)
+        return self._answer(booked, done, caller, point, at)
 
-    def _rebooked(self, caller: Caller, asked: BookingAsked, body: BookingPatch, at: datetime) -> Booked:
+    def _rebooked(self, caller: Caller, asked: Change, body: BookingPatch, at: datetime) -> Booked:
         change = body.change
         if change is None:
             raise invalid("$.change", "say what changes")
         service = None if change.service is None else self._asking.service(change.service)
-        if service is not None:
-            rule_of(self._verifier.programme, service)
-            self._point(caller, service, None)
-        return self._verifier.bookings.change(asked, service, change.fields, at)
+        return self._desk.change(caller, asked, service, change.fields, at)
 
     def cancel(self, booking_id: str, reason: str, at: datetime) -> Response:
         """Cancel a booking for its holder."""
-        caller = self._asking.authenticate(request)
-        booking = self._booking(caller, booking_id, Right.BOOKINGS)
-        asked = BookingAsked(idempotency_key(), Asker.staff(caller), booking.id)
-        booked = self._verifier.bookings.cancel(asked, reason, at)
-        return self._answer(booked, "cancelled", caller, self._verifier.programme.points[booking.point], at)
+        caller, point = self._asking.authenticate(request), self._point_of(booking_id)
+        booked = self._desk.cancel(caller, Change(idempotency_key(), booking_id), reason, at)
+        return self._answer(booked, "cancelled", caller, point, at)
 
     def listed(self, asked: BookingsQuery, at: datetime) -> BookingList:
         """List a point's bookings; the reading is kept in the access log."""
@@ -255,15 +245,13 @@ class StaffBookings:
         caller.require(Right.BOOKINGS, point.code, service.code)
         return point
 
-    def _booking(self, caller: Caller, booking_id: str, right: Right) -> Booking:
-        """Return a booking of a point where the caller has the right; not-found where it has nothing to do."""
+    def _point_of(self, booking_id: str) -> Point:
+        """Return where a booking is; Problem not-found for none."""
         booking = self._verifier.bookings.booking(booking_id)
-        if booking is None or booking.point not in self._verifier.programme.points:
+        point = None if booking is None else self._verifier.programme.points.get(booking.point)
+        if point is None:
             raise Problem("not-found")
-        if not caller.may(right, booking.point, booking.service):
-            known = caller.may_some(Right.CHECK_IN, booking.point) or caller.unstaffed
-            raise caller.refusal(right, booking.point, booking.service) if known else Problem("not-found")
-        return booking
+        return point
 
     def _answer(
         self, booked: Booked, done: str, caller: Caller, point: Point, at: datetime, *, status: int = 200

@@ -72,6 +72,7 @@ class DeskPages:
             "provisional": self.provisional,
             "who_by": self.who_by,
             "operation": new_operation,
+            "now": request_instant(),
         }
         return self.staff.page(f"{self._room}/{template}", status, **told, **values)
 

@@ -51,8 +51,12 @@ def form_of(
     slots: bool = False,
     data: Mapping[str, Any] | None = None,
     declared: Sequence[Text] = (),
+    sent: bool = True,
 ) -> StaffForm:
-    """Return a form of these fields. `slots`: a time has an end beside it; `declared`: what the holder declares."""
+    """Return a form of these fields. `slots`: a time has an end beside it; `declared`: what the holder declares.
+
+    `sent`: whether what was posted, if anything was, is for this form of the page.
+    """
     made: dict[str, Field] = {}
     for one in fields:
         made[PREFIX + one.code] = _control(one)
@@ -60,7 +64,7 @@ def form_of(
             made[PREFIX + one.code + ENDS] = StringField("desk.until", [MayBeEmpty()], filters=[stripped])
     if declared:
         made["confirmed"] = BooleanField("desk.declared", [Needed("desk.declare-first")])
-    return cast("StaffForm", type("ProgrammeForm", (kind,), made)(data=data))
+    return cast("StaffForm", type("ProgrammeForm", (kind,), made)(**({} if sent else {"formdata": None}), data=data))
 
 
 def _control(one: BookingField) -> Field:

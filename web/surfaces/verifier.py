@@ -16,6 +16,7 @@ from verifier.service import Verifier, no_register, open_verifier
 from verifier.trust.issuer_relay import IssuerRelay
 from verifier.trust.photos import PhotoRelay
 from web.department.pages import department_pages
+from web.desk.pages import desk_pages
 from web.staff.frame import StaffFrame
 from web.surfaces.register import Register
 
@@ -35,6 +36,7 @@ def add_verifier(
     atexit.register(verifier.close)
     app.register_blueprint(verifier_blueprint(verifier, staff.authenticate))
     app.register_blueprint(department_pages(staff, verifier))
+    app.register_blueprint(desk_pages(staff, verifier))
     warnings = {**concerns(verifier, clock), "register": lambda: _no_register(verifier)}
     told = Health(readiness(verifier, clock), warnings, [lambda: figures(verifier, clock)])
     return verifier, told

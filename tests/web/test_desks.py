@@ -1,0 +1,244 @@
+"""`/desk` without a script: the day, bookings by telephone, changed and ended; two desks never take one hour twice."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from ledger.bookings import BookingQuery, BookingState
+from ledger.values import Fault
+from tests.verifier.booking import HOLDER
+from tests.web.desks import DeskWorld
+from tests.web.staffing import text_of
+
+DOMESTIC = "/desk/new/air-dom/airport-dom-departure"
+ROOM = "/desk/new/library/library-room"
+FLIGHT = {
+    "f-holder_name": HOLDER,
+    "f-flight": "CZ3101",
+    "f-scheduled_at": "2026-10-23T14:30",
+    "f-passenger_count": "2",
+    "f-passengers": f"{HOLDER}、李雷",
+    "f-phone": "13800001234",
+    "f-escort_count": "0",
+    "f-vehicle_count": "1",
+    "f-plates": "粤A12345",
+    "f-checked_luggage": "yes",
+}
+
+
+@pytest.fixture
+def desks(tmp_path):
+    """A verifier with the pages, on Friday 23 October 2026 at ten; holders of each tier, known by their numbers."""
+    made = DeskWorld(tmp_path, "2026-10-23 10:00")
+    made.diamond, made.silver, made.gold = (made.numbered(tier) for tier in ("diamond", "silver", "gold"))
+    made.go("2026-10-23 10:01")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def lounge(desks):
+    """A browser at the lounges' desk."""
+    return desks.browser("desk:investment")
+
+
+def book(browser, path: str, number: str, **fields):
+    """Book by telephone, the holder called back."""
+    return browser.send(path, card_number=number, called_back="y", **fields)
+
+
+def booked(browser, path: str, number: str, **fields) -> str:
+    """Book and return the booking's page."""
+    response = book(browser, path, number, **fields)
+    assert response.status_code == 303, text_of(response)
+    return response.headers["Location"]
+
+
+def act(browser, page: str, name: str, **values):
+    """Send one act of a booking's page, its fields under the act's prefix."""
+    sent = {f"{name}-{field}": value for field, value in values.items()}
+    return browser.send(f"{page}/{name}", form="/sign-out", **sent)
+
+
+def day(browser, query: str = "") -> str:
+    """What the day says."""
+    response = browser.get(f"/desk?{query}")
+    assert response.status_code == 200
+    return text_of(response)
+
+
+def booking_of(desks, page: str):
+    """The booking behind a page."""
+    return desks.verifier.bookings.booking(page.rpartition("/")[2])
+
+
+def test_a_booking_by_telephone_stands_in_the_day_and_is_found(desks, lounge):
+    """With the guide's fields; looked into before, then found by flight, plate and card number, and printed."""
+    checked = book(lounge, DOMESTIC, desks.diamond, do="check", **FLIGHT)
+    told = text_of(checked)
+    assert "最迟 2026-10-23 12:30 提交" in told
+    assert "还可约 2 次" in told
+    assert desks.log() == []
+    page = booked(lounge, DOMESTIC, desks.diamond, **FLIGHT)
+    assert "还可约" not in text_of(lounge.get(page))
+    assert "粤A12345" in text_of(lounge.get(page))
+    today = day(lounge, "point=air-dom&day=2026-10-23")
+    for said in ("14:30", "CZ3101", HOLDER, "粤A12345", "已预约"):
+        assert said in today
+    for sought in ("cz3101", "粤A·12345", "A12345", desks.diamond, HOLDER):
+        wanted = sought.replace("·", "")
+        assert "找到 1 个预约" in day(lounge, f"point=air-dom&day=2026-10-20&sought={wanted}"), sought
+    assert "找到 0 个预约" in day(lounge, "point=air-dom&sought=CZ9999")
+    assert HOLDER in text_of(lounge.get("/desk/print?point=air-dom&day=2026-10-23"))
+    marks = desks.log()[-1]["marks"]
+    assert marks == ["declared", "channel:telephone"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"f-passengers": HOLDER}, "f-passenger_count"),
+        ({"f-holder_name": "王小红"}, "f-holder_name"),
+        ({"f-flight": "CZ"}, "f-flight"),
+        ({"f-phone": "12"}, "f-phone"),
+        ({"f-plates": "x"}, "f-plates"),
+        ({"f-scheduled_at": "soon"}, "f-scheduled_at"),
+        ({"f-scheduled_at": ""}, "f-scheduled_at"),
+        ({"f-checked_luggage": None}, "f-checked_luggage"),
+        ({"called_back": None}, "called_back"),
+        ({"card_number": "BY 0000 0000 0000"}, "card_number"),
+        ({"f-passenger_count": "many"}, "f-passenger_count"),
+    ],
+)
+def test_a_fault_stands_at_its_field_and_nothing_is_booked(desks, lounge, changes, field):
+    """Whatever the services refuse comes back at the field it is about, what was typed kept."""
+    values = {"card_number": desks.diamond, "called_back": "y", **FLIGHT, **changes}
+    response = lounge.send(DOMESTIC, **values)
+    assert response.status_code == 422
+    page = response.get_data(as_text=True)
+    assert f'id="{field}-fault"' in page or f'aria-describedby="{field}-fault"' in page
+    assert "CZ3101" in page or field == "f-flight"
+    assert desks.log() == []
+
+
+def test_too_late_is_refused_in_words_and_logged(desks, lounge):
+    """A minute after the lead no booking is made; the page says until when it was possible."""
+    response = book(lounge, DOMESTIC, desks.diamond, **{**FLIGHT, "f-scheduled_at": "2026-10-23T11:59"})
+    assert response.status_code == 409
+    assert 'class="note no"' in response.get_data(as_text=True)
+    assert desks.log()[-1]["reason"] == "booking-too-late"
+    desks.clock.advance(timedelta(seconds=2))
+    silver = book(lounge, DOMESTIC, desks.silver, **FLIGHT)
+    assert (silver.status_code, desks.log()[-1]["reason"]) == (409, "not-entitled")
+
+
+def test_a_booking_is_changed_delayed_and_cancelled(desks, lounge):
+    """The form holds what was booked; a delay shows old and new time; a cancelled booking stays visible."""
+    page = booked(lounge, DOMESTIC, desks.diamond, **FLIGHT)
+    assert 'value="2026-10-23T14:30"' in lounge.get(page).get_data(as_text=True)
+    changed = lounge.send(f"{page}/change", form=page, **{**FLIGHT, "f-scheduled_at": "2026-10-23T16:30"})
+    assert changed.status_code == 303
+    assert "16:30" in day(lounge, "point=air-dom")
+    act(lounge, page, "delay", expected="2026-10-23T18:10")
+    told = day(lounge, "point=air-dom")
+    assert "18:10" in told
+    assert "原定 16:30" in told
+    assert act(lounge, page, "delay", expected="late").status_code == 422
+    assert act(lounge, page, "cancel", reason="by-holder").status_code == 422  # not ticked
+    assert act(lounge, page, "cancel", reason="by-holder", sure="y").status_code == 303
+    assert booking_of(desks, page).state is BookingState.CANCELLED
+    assert "已取消" in day(lounge, "point=air-dom")
+    assert act(lounge, page, "cancel", reason="by-holder", sure="y").status_code == 303
+    assert 'class="note no"' in lounge.get(page).get_data(as_text=True)
+
+
+def test_a_missed_booking_is_noted_and_opened_again_by_a_supervisor(desks, lounge):
+    """Not before its window is over; a desk cannot open it, a supervisor of the department can, with a reason."""
+    page = booked(lounge, DOMESTIC, desks.diamond, **FLIGHT)
+    early = lounge.send(f"{page}/missed", form=page)
+    assert early.status_code == 303
+    assert booking_of(desks, page).state is BookingState.HELD
+    desks.go("2026-10-23 21:00")
+    lounge, supervisor = desks.browser("desk:investment"), desks.browser("supervisor:investment")
+    assert "过时未到" in day(lounge, "point=air-dom")
+    lounge.send(f"{page}/missed", form=page)
+    assert booking_of(desks, page).state is BookingState.MISSED
+    until = {"until": "2026-10-23T23:30", "note": "航班备降"}
+    assert act(lounge, page, "reopen", **until).status_code == 403
+    assert act(supervisor, page, "reopen", until="2026-10-29T23:30", note="太久").status_code == 303
+    assert booking_of(desks, page).state is BookingState.MISSED
+    assert act(supervisor, page, "reopen", **until).status_code == 303
+    assert booking_of(desks, page).state is BookingState.HELD
+    assert desks.log()[-1]["device"] == desks.accounts.people.named("person.3").id
+
+
+def test_two_desks_never_take_one_hour_twice_and_see_each_other(desks):
+    """A room of one: the second is refused, the free hours and the version that pages ask for change at once."""
+    first, second = desks.browser("desk:library"), desks.browser("desk:library")
+    slot = {"f-slot": "2026-10-26T09:00", "f-slot-ends": "2026-10-26T11:00", "f-people": "4"}
+    state = "/desk/state?point=library&day=2026-10-26"
+    before = [browser.get(state).json["version"] for browser in (first, second)]
+    page = booked(first, ROOM, desks.silver, **slot)
+    after = second.get(state).json["version"]
+    assert (before[0] == before[1], after != before[0]) == (True, True)
+    assert "空 0 / 1" in day(second, "point=library&day=2026-10-26")
+    refused = book(second, ROOM, desks.gold, **{**slot, "f-slot": "2026-10-26T10:00"})
+    reasons = [leaf["reason"] for leaf in desks.log() if "reason" in leaf]
+    assert (refused.status_code, reasons) == (409, ["slot-taken"])
+    assert booked(second, ROOM, desks.gold, **{**slot, "f-slot": "2026-10-26T11:00", "f-slot-ends": "2026-10-26T12:00"})
+    act(first, page, "cancel", reason="by-holder", sure="y")
+    assert second.get(state).json["version"] != after
+    found = desks.verifier.bookings.find(BookingQuery(point="library", states=frozenset({BookingState.HELD})))
+    assert len(found) == 1
+    assert not [found for found in desks.verifier.ledger.check() if isinstance(found, Fault)]
+
+
+def test_a_form_sent_twice_books_once(desks, lounge):
+    """A second click carries the same operation: one booking, one unit."""
+    sent = {"operation": "operation-0000000001", **FLIGHT}
+    pages = {booked(lounge, DOMESTIC, desks.diamond, **sent) for _ in range(2)}
+    assert len(pages) == 1
+    assert len(desks.log()) == 1
+
+
+def test_each_desk_has_its_own_points_alone(desks, lounge):
+    """Role by route: another department's day, state, list, booking and form are not there; nor is its navigation."""
+    page = booked(lounge, DOMESTIC, desks.diamond, **FLIGHT)
+    others = {"library": ["desk:library"], "media": ["desk:media"], "auditor": ["auditor"], "officer": ["officer"]}
+    for name, grants in others.items():
+        browser = desks.browser(*grants)
+        for path in ("/desk/state?point=air-dom", "/desk/print?point=air-dom", DOMESTIC):
+            assert browser.get(path).status_code == 403, (name, path)
+        assert browser.get(page).status_code == (404 if name in {"library", "media"} else 403), name
+        for act_ in ("change", "delay", "cancel", "reopen", "missed"):
+            sent = browser.send(f"{page}/{act_}", form="/sign-out", **{"cancel-sure": "y"})
+            assert sent.status_code in {403, 404}, (name, act_)
+        shown = browser.get("/desk?point=air-dom")
+        assert "CZ3101" not in shown.get_data(as_text=True), name
+    assert booking_of(desks, page).state is BookingState.HELD
+    stranger = desks.app.test_client()
+    assert stranger.get("/desk").headers["Location"].startswith("/sign-in")
+
+
+def test_without_the_second_step_names_are_masked_and_fields_not_changed(desks, lounge):
+    """The right to names waits for it: day and booking mask, no form of fields is drawn."""
+    page = booked(lounge, DOMESTIC, desks.diamond, **FLIGHT)
+    single = desks.browser("desk:investment", factor=False)
+    for path in ("/desk?point=air-dom", page, "/desk/print?point=air-dom"):
+        text = text_of(single.get(path))
+        assert HOLDER not in text, path
+        assert "张*明" in text, path
+    assert single.send(f"{page}/change", form=page, **FLIGHT).status_code == 403
+    assert "找到 0 个预约" in day(single, f"point=air-dom&sought={HOLDER}")
+
+
+def test_the_days_reading_stands_in_the_access_log(desks, lounge):
+    """Whoever opened a day or a booking is named there, with the day, without a name."""
+    page = booked(lounge, DOMESTIC, desks.diamond, **FLIGHT)
+    desks.clock.advance(timedelta(seconds=1))
+    day(lounge, "point=air-dom")
+    lounge.get(page)
+    told = [line["what"] for line in desks.verifier.store.accesses(kind="bookings")]
+    assert told[:2] == [f"opened {page.rpartition('/')[2]}", "2026-10-23"]

@@ -1,0 +1,398 @@
+"""A booking desk: a point's day, bookings found, taken by telephone, changed and ended. Rights are asked here."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any, Final
+
+from accounts.rights import Caller, Right
+from cards.claims import CardClaims
+from cards.numbers import CardNumberError, check
+from cards.programme.types import Point, Programme, Service
+from cards.verify import RefusedCard
+from edge.encoding import b64u, digest
+from edge.fields import invalid
+from edge.problems import Problem
+from ledger.bookings import Booking, BookingQuery, BookingState
+from verifier.counter.booking_views import masked_fields
+from verifier.counter.checking_in import ledger_problems
+from verifier.desks.telephone import by_number
+from verifier.records.bookings import BookingDetails
+from verifier.records.places import peak, room_of
+from verifier.records.store import Access
+from verifier.rules.bookings import BookingPlan, plan, span_of_day
+from verifier.rules.entitlement import Cost, cost_of
+from verifier.rules.fields import FLIGHT
+from verifier.service import Verifier
+from verifier.services.bookings.asked import TELEPHONE, Asker, BookingAsked, BookingWish
+from verifier.services.bookings.service import Booked, held_at, point_of, rule_of, service_of, valid
+
+READING: Final = "bookings"
+REOPEN_MOST: Final = timedelta(days=2)
+"""How far ahead a supervisor may open a booking again."""
+DAY_MOST: Final = 2000
+"""Bookings of a point's day; more than any of the programme's points could serve."""
+SOUGHT: Final = timedelta(days=7)
+"""How far around the day that is shown a flight, a plate or a name is looked for."""
+_HOUR: Final = timedelta(hours=1)
+OPENS: Final = timedelta(hours=8)
+"""From which local hour on a room is shown."""
+_HELD: Final = frozenset({BookingState.HELD})
+
+
+@dataclass(frozen=True, slots=True)
+class DeskBooking:
+    """A booking as a desk shows it. `fields` are masked without the right to names; None once erased.
+
+    `look` is how it stands at the instant: held, delayed, open (its window runs), over (nobody came and it is not noted
+    yet), used, cancelled, missed.
+    """
+
+    booking: Booking
+    look: str
+    fields: Mapping[str, Any] | None
+    names: bool
+    holder_name: str | None = None
+    holder_ref: str | None = None
+    tier: str | None = None
+    channel: str | None = None
+    party: int | None = None
+
+    @property
+    def flight(self) -> str | None:
+        """The flight, of an airport's booking."""
+        found = (self.fields or {}).get(FLIGHT)
+        return None if found is None else str(found)
+
+    @property
+    def plates(self) -> tuple[str, ...]:
+        """The number plates that staff at the kerb look for."""
+        found = (self.fields or {}).get("plates")
+        return tuple(map(str, found)) if isinstance(found, list) else ()
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """An hour of a room: how many bookings at once it takes, and how many it has at most within it."""
+
+    service: str
+    starts_at: datetime
+    capacity: int
+    taken: int
+
+    @property
+    def free(self) -> int:
+        """How many more it takes."""
+        return max(0, self.capacity - self.taken)
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """A point's local day: its bookings by expected time, its rooms' hours. `version` is another after any change."""
+
+    point: Point
+    day: date
+    bookings: tuple[DeskBooking, ...]
+    slots: tuple[Slot, ...]
+    counts: Mapping[str, int]
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class TelephoneBooking:
+    """A booking that somebody asks for on the telephone; `fields` as the service's rule asks for them."""
+
+    operation: str
+    service: Service
+    point: Point
+    card_number: str
+    fields: Mapping[str, Any]
+    called_back: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One intended change of a booking: the operation id and which booking."""
+
+    operation: str
+    booking: str
+
+
+@dataclass(frozen=True, slots=True)
+class Foretold:
+    """What speaks for or against a booking before it is made: the last minute for it, units left, the card's state.
+
+    `left`: units left in the period before this booking, None where nothing is counted; `taken_by`: the service that
+    was chosen in its place.
+    """
+
+    plan: BookingPlan
+    name: str
+    tier: str
+    entitled: bool
+    left: int | None
+    taken_by: str | None
+
+
+class BookingDesk:
+    """What a booking desk asks for."""
+
+    def __init__(self, verifier: Verifier) -> None:
+        """Work with the verifier's services."""
+        self._verifier = verifier
+
+    @property
+    def programme(self) -> Programme:
+        """The programme whose services are booked."""
+        return self._verifier.programme
+
+    def points(self, caller: Caller) -> tuple[Point, ...]:
+        """Return the points with booked services at which a caller takes bookings, in the programme's order."""
+        return tuple(
+            point
+            for point in self.programme.points.values()
+            if self.services(point) and caller.may_some(Right.BOOKINGS, point.code)
+        )
+
+    def services(self, point: Point) -> tuple[Service, ...]:
+        """Return the booked services of a point."""
+        known = self.programme.services
+        return tuple(one for code, one in known.items() if code in point.services and one.booking is not None)
+
+    def point(self, caller: Caller, code: str) -> Point:
+        """Return a point where the caller takes bookings; Problem not-permitted for any other."""
+        found = self.programme.points.get(code)
+        if found is None or not caller.may_some(Right.BOOKINGS, code):
+            raise caller.refusal(Right.BOOKINGS, code)
+        return found
+
+    def day(self, caller: Caller, point: Point, day: date, at: datetime) -> Day:
+        """Return a point's day; the reading is kept in the access log."""
+        self._record(caller, point.code, day.isoformat(), at)
+        found = self._of_day(point, day)
+        rows = tuple(self._shown(caller, booking, at) for booking in found if self._may(caller, booking))
+        counts = Counter(row.look for row in rows)
+        return Day(point, day, rows, tuple(self._slots(point, day)), counts, _version(found))
+
+    def version(self, caller: Caller, point: Point, day: date) -> str:
+        """Return a text that is another after any change of a point's day: what a page asks for every few seconds."""
+        self.point(caller, point.code)
+        return _version(self._of_day(point, day))
+
+    def week(self, point: Point, first: date) -> tuple[tuple[date, int], ...]:
+        """Return how many bookings stand on each of seven days."""
+        zone = self.programme.zone
+        since, until = span_of_day(first, zone)[0], span_of_day(first + timedelta(days=6), zone)[1]
+        states = frozenset(BookingState) - {BookingState.CANCELLED}
+        found = self._search(BookingQuery(point=point.code, since=since, until=until, states=states, limit=DAY_MOST))
+        counts = Counter(one.window.expected_at.astimezone(zone).date() for one in found)
+        return tuple((day, counts[day]) for day in (first + timedelta(days=step) for step in range(7)))
+
+    def find(self, caller: Caller, point: Point, day: date, sought: str, at: datetime) -> tuple[DeskBooking, ...]:
+        """Return bookings of a card number, a flight, a plate or, with the right to names, a name; the next first."""
+        self._record(caller, point.code, f"search around {day.isoformat()}", at)
+        subject = self._subject(sought, at)
+        found = self._candidates(point, day, subject)
+        rows = [self._shown(caller, one, at) for one in found if self._may(caller, one)]
+        if subject is not None:
+            return tuple(rows)
+        wanted = "".join(sought.split()).casefold()
+        return tuple(row for row in rows if _fits(row, wanted))
+
+    def _candidates(self, point: Point, day: date, subject: str | None) -> tuple[Booking, ...]:
+        if subject is not None:
+            return tuple(one for one in self._search(BookingQuery(subject=subject)) if one.point == point.code)
+        zone = self.programme.zone
+        since, until = span_of_day(day - SOUGHT, zone)[0], span_of_day(day + SOUGHT, zone)[1]
+        return self._search(BookingQuery(point=point.code, since=since, until=until, limit=DAY_MOST))
+
+    def _subject(self, sought: str, at: datetime) -> str | None:
+        """The holder of a card number that was typed; None for what is no number of a card known here."""
+        try:
+            number = check(sought, self.programme.card_prefix)
+        except CardNumberError:
+            return None
+        token = self._verifier.card_by_number(number)
+        verdict = None if token is None else self._verifier.bookings.declared(token, at)
+        return None if verdict is None or verdict.card is None else verdict.card.subject
+
+    def opened(self, caller: Caller, booking_id: str, at: datetime) -> DeskBooking:
+        """Return a booking with its details, and note in the access log that it was opened. Problem not-found."""
+        booking = self.require(caller, booking_id, Right.BOOKINGS)
+        self._record(caller, booking.point, f"opened {booking.id}", at)
+        return self._shown(caller, booking, at)
+
+    def foretell(self, caller: Caller, asked: TelephoneBooking, at: datetime) -> Foretold:
+        """Tell what speaks for or against a booking by telephone, recording nothing. Problems as in `book`."""
+        service, point, programme = asked.service, asked.point, self.programme
+        caller.require(Right.BOOKINGS, point.code, service.code)
+        _, verdict = by_number(self._verifier, asked.card_number, called_back=True, at=at)
+        card = verdict.card
+        if isinstance(verdict, RefusedCard) or card is None:
+            raise Problem("card-unknown", "the card of this number does not hold")
+        rule = rule_of(programme, service)
+        given = valid(rule, service, asked.fields, programme, card.name)
+        event = self._verifier.bookings.seats.event_of(service, point, given)
+        wanted = plan(rule, service, held_at(given, event), at, programme.zone)
+        left, taken_by = self._left(card, cost_of(programme, service, card.tier, wanted.period_at), at)
+        return Foretold(wanted, card.name, card.tier, card.tier in service.tiers, left, taken_by)
+
+    def _left(self, card: CardClaims, cost: Cost, at: datetime) -> tuple[int | None, str | None]:
+        """Return how many units are left, and the service that was chosen in the place of this one."""
+        with ledger_problems():
+            used = self._verifier.ledger.usage(card.subject, at)
+        left = [one.maximum - used.counters.get((one.limit, one.period), 0) for one in cost.charges]
+        taken = None if cost.choice is None else used.choices.get((cost.choice.group, cost.choice.period))
+        other = taken is not None and cost.choice is not None and taken.member != cost.choice.member
+        return min(left, default=None), taken.service if taken is not None and other else None
+
+    def book(self, caller: Caller, asked: TelephoneBooking, at: datetime) -> Booked:
+        """Take a booking on the telephone. Problems: not-permitted, invalid-field, card-unknown, the ledger's."""
+        service, point = asked.service, asked.point
+        rule_of(self.programme, service)
+        if service.code not in point.services:
+            raise invalid("$.point", "this service is not offered there")
+        caller.require(Right.BOOKINGS, point.code, service.code)
+        number, called_back = asked.card_number, asked.called_back
+        presentation, verdict = by_number(self._verifier, number, called_back=called_back, at=at)
+        asker = Asker.staff(caller, TELEPHONE)
+        wish = BookingWish(asked.operation, asker, service, point, asked.fields, presentation, verdict)
+        return self._verifier.bookings.book(wish, at)
+
+    def change(
+        self, caller: Caller, asked: Change, service: Service | None, fields: Mapping[str, Any], at: datetime
+    ) -> Booked:
+        """Put fields, or another service, in the place of a booking's."""
+        booking = self.require(caller, asked.booking, Right.BOOKINGS)
+        if service is not None:
+            rule_of(self.programme, service)
+            place = point_of(self.programme, service, caller.point or "")
+            caller.require(Right.BOOKINGS, place.code, service.code)
+        return self._verifier.bookings.change(_asked(caller, asked, booking), service, fields, at)
+
+    def delay(self, caller: Caller, asked: Change, expected: datetime, at: datetime) -> Booked:
+        """Move a booking to the time that its carrier or organiser tells."""
+        booking = self.require(caller, asked.booking, Right.BOOKINGS)
+        return self._verifier.bookings.delay(_asked(caller, asked, booking), expected, at)
+
+    def reopen(self, caller: Caller, asked: Change, until: datetime, note: str, at: datetime) -> Booked:
+        """Open a booking that is over again, by a supervisor's word."""
+        booking = self.require(caller, asked.booking, Right.OVERRIDE)
+        if not at < until <= at + REOPEN_MOST:
+            raise invalid("$.reopen.until", "a booking is opened again for two days at most")
+        return self._verifier.bookings.reopen(_asked(caller, asked, booking), until, note, at)
+
+    def cancel(self, caller: Caller, asked: Change, reason: str, at: datetime) -> Booked:
+        """Give a booking up for its holder."""
+        booking = self.require(caller, asked.booking, Right.BOOKINGS)
+        return self._verifier.bookings.cancel(_asked(caller, asked, booking), reason, at)
+
+    def miss(self, caller: Caller, asked: Change, at: datetime) -> None:
+        """Note that nobody came, once the booking's time is over; Problem booking-not-over before."""
+        booking = self.require(caller, asked.booking, Right.BOOKINGS)
+        documents = self._verifier.published(at)
+        self._verifier.bookings.end(_asked(caller, asked, booking), booking, "missed", documents, at, missed=True)
+
+    def require(self, caller: Caller, booking_id: str, right: Right) -> Booking:
+        """Return a booking of a point where the caller has the right; not-found where it has nothing to do."""
+        booking = self._verifier.bookings.booking(booking_id)
+        if booking is None or booking.point not in self.programme.points:
+            raise Problem("not-found")
+        if not caller.may(right, booking.point, booking.service):
+            works = caller.may_some(Right.CHECK_IN, booking.point) or caller.may_some(Right.BOOKINGS, booking.point)
+            known = works or caller.unstaffed
+            raise caller.refusal(right, booking.point, booking.service) if known else Problem("not-found")
+        return booking
+
+    def service_of(self, booking: Booking) -> Service:
+        """Return a booking's service; Problem not-found where the programme has it no longer."""
+        return service_of(self.programme, booking)
+
+    def _of_day(self, point: Point, day: date) -> tuple[Booking, ...]:
+        since, until = span_of_day(day, self.programme.zone)
+        return self._search(BookingQuery(point=point.code, since=since, until=until, limit=DAY_MOST))
+
+    def _search(self, query: BookingQuery) -> tuple[Booking, ...]:
+        with ledger_problems():
+            return self._verifier.ledger.bookings(query)
+
+    def _may(self, caller: Caller, booking: Booking) -> bool:
+        return caller.may(Right.BOOKINGS, booking.point, booking.service)
+
+    def _shown(self, caller: Caller, booking: Booking, at: datetime) -> DeskBooking:
+        details = self._verifier.store.bookings.find(booking.id)
+        names = caller.may(Right.NAMES, booking.point)
+        if details is None:
+            return DeskBooking(booking, look_of(booking, at), None, names)
+        department = self.programme.points[booking.point].department
+        return DeskBooking(
+            booking=booking,
+            look=look_of(booking, at),
+            fields=self._fields(booking, details, names=names),
+            names=names,
+            holder_name=details.name,
+            holder_ref=self._verifier.answering.reference(department, details.subject),
+            tier=details.tier,
+            channel=details.channel,
+            party=details.party,
+        )
+
+    def _fields(self, booking: Booking, details: BookingDetails, *, names: bool) -> Mapping[str, Any]:
+        service = self.programme.services.get(booking.service)
+        rule = None if service is None else self.programme.booking_rules.get(service.booking or "")
+        if names:
+            return details.fields
+        return {} if rule is None else masked_fields(rule, details.fields)
+
+    def _slots(self, point: Point, day: date) -> Iterator[Slot]:
+        """Yield the hours of the rooms of a point."""
+        since, until = span_of_day(day, self.programme.zone)
+        for service in self.services(point):
+            if service.capacity is None:
+                continue
+            taken = self._verifier.store.places.spans(room_of(service.code, point.code), since, until)
+            starts = since + OPENS
+            while starts < until:
+                ends = starts + _HOUR
+                within = [(begins, over, units) for begins, over, units in taken if begins < ends and over > starts]
+                yield Slot(service.code, starts, service.capacity, _peak(within, starts))
+                starts = ends
+
+    def _record(self, caller: Caller, point: str, what: str, at: datetime) -> None:
+        self._verifier.store.record(Access(READING, caller.id, what, caller.operator_id, point), at)
+
+
+def look_of(booking: Booking, at: datetime) -> str:
+    """Return how a booking stands at an instant, in one word of `DeskBooking.look`."""
+    window = booking.window
+    if booking.state is not BookingState.HELD:
+        return booking.state.value
+    if at > window.closes_at:
+        return "over"
+    if window.expected_at != window.scheduled_at:
+        return "delayed"
+    return "open" if window.opens_at <= at else "held"
+
+
+def _asked(caller: Caller, asked: Change, booking: Booking) -> BookingAsked:
+    return BookingAsked(asked.operation, Asker.staff(caller), booking.id)
+
+
+def _fits(row: DeskBooking, wanted: str) -> bool:
+    texts: list[str] = [row.flight or "", *row.plates, row.booking.id]
+    if row.names:
+        for value in (row.fields or {}).values():
+            texts += map(str, value) if isinstance(value, list) else [str(value)]
+    return bool(wanted) and any(wanted in "".join(text.split()).casefold() for text in texts)
+
+
+def _peak(spans: Iterable[tuple[datetime, datetime, int]], since: datetime) -> int:
+    return peak(((int(a.timestamp()), int(b.timestamp()), units) for a, b, units in spans), int(since.timestamp()))
+
+
+def _version(bookings: Iterable[Booking]) -> str:
+    told = [f"{one.id} {one.state} {one.window.expected_at} {one.window.closes_at} {one.held_by}" for one in bookings]
+    return b64u(digest("\n".join(told).encode()))[:22]

@@ -1,0 +1,118 @@
+"""`/desk`: a point's day by hour, free hours of rooms, the week, what is looked for; a list for the door."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from itertools import pairwise
+
+from flask import Blueprint, jsonify, request
+from flask.typing import ResponseReturnValue
+from wtforms import SelectField, StringField
+
+from accounts.rights import Caller, Right
+from cards.programme.types import Point
+from edge.http import request_instant
+from edge.instants import InstantError, day_asked
+from verifier.desks.bookings import BookingDesk, Day, DeskBooking
+from web.department.shared import DeskPages
+from web.staff.forms import FilterForm, option, stripped
+
+
+class DayFilter(FilterForm):
+    """Which day of which point, and what is looked for around it."""
+
+    point = SelectField("desk.point", choices=[], validate_choice=False)
+    day = StringField("desk.day", filters=[stripped])
+    sought = StringField("desk.sought", filters=[stripped])
+
+
+@dataclass(frozen=True, slots=True)
+class Hour:
+    """The bookings of a local hour; without any, the run of empty hours until `ends`. `now`: the present lies here."""
+
+    begins: int
+    ends: int
+    rows: tuple[DeskBooking, ...]
+    now: bool
+
+
+def add_day(found: Blueprint, pages: DeskPages, desk: BookingDesk) -> None:
+    """Add the day, what a page asks every few seconds, and the list for the door."""
+
+    @found.get("/desk")
+    @pages.staff.needs(Right.BOOKINGS)
+    def desk_day(who: Caller) -> ResponseReturnValue:
+        points = desk.points(who)
+        if not points:
+            return pages.staff.fault(403, "fault.not-permitted")
+        return _day(pages, desk, who, points)
+
+    @found.get("/desk/state")
+    @pages.staff.needs(Right.BOOKINGS)
+    def desk_state(who: Caller) -> ResponseReturnValue:
+        point = desk.point(who, request.args.get("point", ""))
+        return jsonify(version=desk.version(who, point, day_of(pages, request.args.get("day", ""))))
+
+    @found.get("/desk/print")
+    @pages.staff.needs(Right.BOOKINGS)
+    def desk_print(who: Caller) -> ResponseReturnValue:
+        point = desk.point(who, request.args.get("point", ""))
+        told = desk.day(who, point, day_of(pages, request.args.get("day", "")), request_instant())
+        rows = [row for row in told.bookings if row.look not in {"cancelled", "missed"}]
+        return pages.page("print", told=told, rows=rows)
+
+
+def _day(pages: DeskPages, desk: BookingDesk, who: Caller, points: tuple[Point, ...]) -> ResponseReturnValue:
+    at, form = request_instant(), DayFilter(request.args)
+    point = next((one for one in points if one.code == form.point.data), points[0])
+    day = day_of(pages, form.day.data or "")
+    form.point.choices = [option(one.code, pages.say(one.name)) for one in points]
+    form.point.data, form.day.data = point.code, day.isoformat()
+    told = desk.day(who, point, day, at)
+    sought = (form.sought.data or "")[:100]
+    return pages.page(
+        "day",
+        told=told,
+        form=form,
+        hours=list(_hours(pages, told)),
+        slots=_rooms(told),
+        week=desk.week(point, day),
+        found=desk.find(who, point, day, sought, at) if sought else None,
+        services=[one for one in desk.services(point) if one.closed is None],
+        before=day - timedelta(days=1),
+        after=day + timedelta(days=1),
+    )
+
+
+def day_of(pages: DeskPages, asked: str) -> date:
+    """Return the local day that was asked for, today for what is none."""
+    try:
+        return day_asked(asked)
+    except InstantError:
+        return request_instant().astimezone(pages.programme.zone).date()
+
+
+def _hours(pages: DeskPages, told: Day) -> Iterator[Hour]:
+    """Yield the hours of a day, empty ones that follow each other as one."""
+    zone, local = pages.programme.zone, request_instant().astimezone(pages.programme.zone)
+    present = local.hour if local.date() == told.day else None
+    by_hour: dict[int, list[DeskBooking]] = {}
+    for row in told.bookings:
+        by_hour.setdefault(row.booking.window.expected_at.astimezone(zone).hour, []).append(row)
+    stops = sorted({0, 24, *by_hour, *(hour + 1 for hour in by_hour)})
+    for begins, ends in pairwise(stops):
+        now = present is not None and begins <= present < ends
+        yield Hour(begins, ends, tuple(by_hour.get(begins, ())), now)
+
+
+def _rooms(told: Day) -> list[tuple[str, list[tuple[str, int, int]]]]:
+    """Return each room's hours as (local hour, free, capacity)."""
+    services = dict.fromkeys(one.service for one in told.slots)
+    return [(service, list(_free(told, service))) for service in services]
+
+
+def _free(told: Day, service: str) -> Iterable[tuple[str, int, int]]:
+    zone_hours = (one for one in told.slots if one.service == service)
+    return ((f"{8 + place:02d}", one.free, one.capacity) for place, one in enumerate(zone_hours))

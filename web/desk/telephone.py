@@ -1,0 +1,85 @@
+"""`/desk/new`: a booking that somebody asks for on the telephone, looked into before it is made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Blueprint, request
+from flask.typing import ResponseReturnValue
+
+from accounts.rights import Caller, Right
+from cards.programme.types import Point, Service
+from edge.http import request_instant
+from edge.problems import Problem
+from verifier.desks.bookings import BookingDesk, TelephoneBooking
+from verifier.services.bookings.answers import booking_answer
+from verifier.services.bookings.service import Booked
+from web.department.shared import DeskPages, operation_sent
+from web.desk.booking import tell
+from web.desk.fields import FieldsForm, asked_of, control_attributes, form_of, given, put_faults, with_travel_date
+from web.pages import page_language
+from web.staff.forms import StaffForm
+
+
+def add_telephone_bookings(found: Blueprint, pages: DeskPages, desk: BookingDesk) -> None:
+    """Add the form of a booking by telephone."""
+
+    @found.route("/desk/new/<point>/<service>", methods=["GET", "POST"])
+    @pages.staff.needs(Right.BOOKINGS)
+    def new_booking(who: Caller, point: str, service: str) -> ResponseReturnValue:
+        place = desk.point(who, point)
+        offered = next((one for one in desk.services(place) if one.code == service and one.closed is None), None)
+        if offered is None or not who.may(Right.BOOKINGS, point, service):
+            raise Problem("not-found")
+        return _Telephone(pages, desk, who, place, offered).answer()
+
+
+class _Telephone:
+    """One form of a booking by telephone, on its way."""
+
+    def __init__(self, pages: DeskPages, desk: BookingDesk, who: Caller, point: Point, service: Service) -> None:
+        self._pages, self._desk, self._who = pages, desk, who
+        self._point, self._service = point, service
+        self._rule = pages.programme.booking_rules[service.booking or ""]
+        self._fields = asked_of(self._rule.fields, service)
+        self._form = form_of(FieldsForm, self._fields, slots=self._rule.slot_most is not None)
+
+    def answer(self) -> ResponseReturnValue:
+        """Draw the form, look into what it asks for, or book."""
+        form = self._form
+        if not form.validate_on_submit():
+            return self._page(422 if form.errors else 200)
+        asked, at = self._asked(form), request_instant()
+        try:
+            if request.form.get("do") == "check":
+                return self._page(200, foretold=self._desk.foretell(self._who, asked, at))
+            booked = self._desk.book(self._who, asked, at)
+        except Problem as problem:
+            if not put_faults(form, problem, self._fields):
+                raise
+            return self._page(422)
+        return self._told(booked)
+
+    def _asked(self, form: StaffForm) -> TelephoneBooking:
+        typed = given(form, self._fields, self._pages.programme.zone)
+        return TelephoneBooking(
+            operation_sent(),
+            self._service,
+            self._point,
+            form["card_number"].data,
+            with_travel_date(typed, self._rule.fields, form),
+            called_back=bool(form["called_back"].data),
+        )
+
+    def _told(self, booked: Booked) -> ResponseReturnValue:
+        if booked.outcome.granted:
+            tell(self._pages, booked, "booked")
+            return self._pages.staff.go(f"/desk/bookings/{booked.outcome.booking}")
+        at, language = request_instant(), page_language()
+        said = booking_answer(self._pages.verifier.answering, booked, "booked", at, names=False)
+        return self._page(409, refused=f"{getattr(said.message, language)} {getattr(said.hint, language)}".strip())
+
+    def _page(self, status: int, **more: Any) -> ResponseReturnValue:  # noqa: ANN401 - a template's values
+        told: Mapping[str, Any] = {"form": self._form, "fields": self._fields, "attributes": control_attributes}
+        return self._pages.page("new", status, point=self._point, service=self._service, **told, **more)
