@@ -28,7 +28,6 @@ from accounts.security import SecurityKind
 from accounts.sessions import NOTED_EVERY, Arrival, PersonSession
 from accounts.store import AccountStore
 from edge.clock import Clock
-from edge.encoding import b64u, digest
 from edge.instants import rfc3339
 from edge.limits import Limiter, Network, client_key
 from edge.problems import Problem
@@ -139,7 +138,7 @@ class Authenticator:
         Problems: bad-dpop-proof, saying what is wrong; clock-off, with the server's time. `seen_as` is the name under
         which proofs are remembered.
         """
-        at = at or self.clock.now()
+        at = at or self._instant()
         path = quote(request.path)
         urls = [base + path for base in self.bases]
         operation, operator = request.headers.get("Idempotency-Key"), request.headers.get(OPERATOR_HEADER)
@@ -153,7 +152,7 @@ class Authenticator:
             raise Problem("clock-off", extra={"server_time": rfc3339(at)}) from None
         if not self._first(request, seen_as, proof, at):
             raise Problem("bad-dpop-proof", "This proof was used before; sign a new one for each request.")
-        request.environ[_CALL] = b64u(digest(proof.proof_id.encode()))
+        request.environ[_CALL] = proof.call
 
     def _first(self, request: Request, seen_as: str, proof: DpopProof, at: datetime) -> bool:
         """Use a proof up; that of a call which writes nothing for all workers, since no ledger names such a call."""
@@ -161,7 +160,7 @@ class Authenticator:
             return False
         if "Idempotency-Key" in request.headers:
             return True
-        return self.limiter.first(f"{seen_as}/{b64u(digest(proof.proof_id.encode()))}", proof.expires_at)
+        return self.limiter.first(f"{seen_as}/{proof.call}", proof.expires_at)
 
     def secure(self) -> bool:
         """Tell whether clients reach this server by https alone, so that cookies may ask for it."""
@@ -226,7 +225,7 @@ class Authenticator:
         known = request.environ.get(_DEVICE)
         if isinstance(known, Device):
             return known  # its proof is used up: it would not pass twice
-        at = self.clock.now()
+        at = self._instant()
         device = self._devices.get(_hashed(token, DEVICE_TOKEN), at, self.store.devices.by_token_hash)
         if device is None:
             raise Problem("bad-token")
@@ -236,6 +235,11 @@ class Authenticator:
         self._note_use(device, at)
         _remember(request, _DEVICE, device)
         return device
+
+    def _instant(self) -> datetime:
+        """Return the request's one instant where it was read before, else the clock's."""
+        instant: datetime | None = g.get("instant") if has_app_context() else None
+        return instant or self.clock.now()
 
     def _note_use(self, device: Device, at: datetime) -> None:
         # The remembered row stays old for seconds, and a busy store may refuse: tried once, whatever comes of it.
@@ -263,13 +267,14 @@ class Authenticator:
             operator,
             device.label,
             needs_operator=device.needs_operator,
+            call=request.environ.get(_CALL),
         )
 
     def _operator(self, request: Request, device: Device) -> Operator | None:
         token = request.headers.get(OPERATOR_HEADER)
         if token is None:
             return None
-        at = self.clock.now()
+        at = self._instant()
         session = self._operators.get(hash_token(token), at, self.store.operators.session)
         if session is None or session.device_id != device.id or not session.alive(at):
             raise Problem(OPERATOR_SIGNED_OUT.code)
@@ -278,14 +283,14 @@ class Authenticator:
     def _bearer(self, request: Request, token: str) -> Caller:
         if token.startswith(PERSON_TOKEN):
             return self._person(request, token)
-        at = self.clock.now()
+        at = self._instant()
         found = self._integrators.get(_hashed(token, INTEGRATOR_TOKEN), at, self.store.integrators.by_token_hash)
         if found is None or not found.alive(at):
             raise Problem("bad-token")
         return Caller("integrator", found.id, found.rights, label=found.label)
 
     def _person(self, request: Request, token: str) -> Caller:
-        at = self.clock.now()
+        at = self._instant()
         # Read anew each time: a session that was ended anywhere is over at once here.
         session = self.store.sessions.by_token_hash(_hashed(token, PERSON_TOKEN))
         if session is None or not session.alive(at):
@@ -304,12 +309,6 @@ class Authenticator:
         if request.method not in _SAFE and request.headers.get("Origin") not in self._origins:
             raise Problem("not-permitted")
         return self._person(request, token)
-
-
-def call_of(request: Request) -> str | None:
-    """Return the name of the signed call that `request` was authenticated by, None where none was signed."""
-    found = request.environ.get(_CALL)
-    return found if isinstance(found, str) else None
 
 
 def _authorization(request: Request) -> tuple[str, str]:

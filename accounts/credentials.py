@@ -12,7 +12,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 
 from accounts.weak import is_weak
 from cards import typed
-from edge.encoding import b64u, digest
+from edge.encoding import b64u, digest_text
 
 DEVICE_TOKEN: Final = "yd_"  # noqa: S105 - a prefix, so that a leaked token is recognised for what it is
 INTEGRATOR_TOKEN: Final = "yj_"  # noqa: S105 - likewise
@@ -43,7 +43,7 @@ def new_token(prefix: str) -> str:
 
 def hash_token(token: str) -> str:
     """Return what is kept of a token. A plain SHA-256 is enough: 256 random bits cannot be guessed from it."""
-    return b64u(digest(token.encode()))
+    return digest_text(token.encode())
 
 
 def folded(text: str) -> str:
@@ -53,7 +53,7 @@ def folded(text: str) -> str:
 
 def hash_name(*parts: str) -> str:
     """Return one key for texts a person types, by their `folded` spelling."""
-    return b64u(digest("\0".join(map(folded, parts)).encode()))
+    return digest_text("\0".join(map(folded, parts)).encode())
 
 
 def new_code() -> str:

@@ -68,7 +68,7 @@ class Device:
     needs_operator: bool = False
     services: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def scope(self) -> Rights:
         """Its rights at its point, narrowed to its services."""
         return narrowed(self.rights, self.point, self.services)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from functools import partial
-from typing import Annotated, Final
+from typing import Annotated, Final, cast
 
 from flask import Blueprint, Response, g, request
 from msgspec import Meta, Struct
@@ -20,7 +20,7 @@ from accounts.rights import Caller, Operator, Right
 from accounts.security import SecurityKind
 from accounts.sessions import SESSION_LIVES, OpenedPersonSession
 from edge.fields import invalid
-from edge.http import answer, read_body
+from edge.http import Frame, answer, read_body
 from edge.instants import rfc3339
 from edge.openapi import describe
 from edge.problems import Problem
@@ -38,7 +38,6 @@ _Coordinate = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{43}$(?!\n)")]
 # counted for what failed there, after it failed; operators by the device, which proved its key.
 _RATE: Final = 0.5
 _BURST: Final = 30
-_REFUSED: Final = frozenset({401, 403})
 
 
 class PublicKey(Struct, forbid_unknown_fields=True):
@@ -120,21 +119,21 @@ def blueprint(authenticator: Authenticator, *, root: str | None = None) -> Bluep
     _add_enrolment(found, authenticator, root)
     _add_operator_sessions(found, authenticator)
     _add_sessions(found, authenticator)
-    found.after_app_request(partial(_note_refusal, authenticator))
+    found.record_once(lambda state: cast("Frame", state.app).on_refusal.append(partial(_note_refusal, authenticator)))
     return found
 
 
-def _note_refusal(authenticator: Authenticator, response: Response) -> Response:
+def _note_refusal(authenticator: Authenticator, status: int) -> None:
     """Write refused rights and refused tokens of any call into the security log: by caller, place and route."""
-    if response.status_code not in _REFUSED or request.url_rule is None:
-        return response
+    if request.url_rule is None:
+        return
     caller = g.get("caller")
-    if response.status_code == 403 and isinstance(caller, Caller):
+    if status == 403 and isinstance(caller, Caller):
         kind, who = SecurityKind.RIGHT_REFUSED, (caller.kind, caller.label if caller.kind == "person" else caller.id)
-    elif response.status_code == 401 and caller is None and "Authorization" in request.headers:
+    elif status == 401 and caller is None and "Authorization" in request.headers:
         kind, who = SecurityKind.TOKEN_REFUSED, None
     else:  # told elsewhere (a wrong password, PIN or code), or nobody tried anything (a browser's first visit)
-        return response
+        return
     authenticator.store.security.tell(
         kind,
         at=authenticator.clock.now(),
@@ -142,7 +141,6 @@ def _note_refusal(authenticator: Authenticator, response: Response) -> Response:
         place=authenticator.source(request),
         detail={"route": request.url_rule.rule, "method": request.method},
     )
-    return response
 
 
 def _add_enrolment(found: Blueprint, authenticator: Authenticator, root: str | None) -> None:

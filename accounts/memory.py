@@ -47,7 +47,7 @@ class ReplayWindow:
     """Proofs seen, until they expire (RFC 9449 §11.1). Bounded: beyond `most`, the oldest is forgotten.
 
     One process's memory is a first line alone: a copy may reach another worker, under another operation id, which no
-    proof is bound to. What counts a use therefore names the call in the ledger too (`authenticator.call_of`).
+    proof is bound to. What counts a use therefore names the call in the ledger too (`Caller.call`).
     """
 
     def __init__(self, *, most: int = 65_536) -> None:

@@ -165,7 +165,8 @@ class Caller:
     member of staff signed in at the device; `grants` a person's roles. `needs_operator`: a device that has no right at
     all while nobody is signed in there, so that leaving the operator out never widens a right. `session` and
     `confirmed_at` are a person's: which session, and when its holder last signed in in full. `lacks_factor`: some of
-    the person's rights wait for a second step that was not taken.
+    the person's rights wait for a second step that was not taken. `call` names the signed call by which a device asks,
+    None for callers that sign nothing.
     """
 
     kind: Literal["device", "integrator", "person"]
@@ -179,6 +180,7 @@ class Caller:
     session: str | None = None
     confirmed_at: datetime | None = None
     lacks_factor: bool = False
+    call: str | None = None
 
     def confirmed(self, at: datetime, within: timedelta) -> bool:
         """Tell whether a person signed in in full within this time; others have nothing to confirm."""

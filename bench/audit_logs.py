@@ -17,7 +17,7 @@ from edge.encoding import b64u
 from keys.ed25519 import Ed25519Signer
 from keys.notes import Checkpoint, Ed25519NoteSigner, Note, open_checkpoint
 from ledger.leaf import FIRST_PREV, entry_id, leaf_hash
-from ledger.sqlite.schema import row_of
+from ledger.sqlite.rows import row_of
 
 ORIGIN = "bench.example/v1/log"
 START_MS = 1_767_225_600_000  # 2026-01-01, and one entry every two and a half seconds: ten million take 290 days

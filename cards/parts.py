@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cached_property
 from hashlib import sha256
 from typing import Final
 
@@ -33,8 +34,6 @@ class Presentation:
     Each token is read once and the card hashed once, however many steps ask for them.
     """
 
-    __slots__ = ("_card_token", "_proof_token", "card", "card_digest", "proof")
-
     def __init__(self, card: str | None, proof: str | None) -> None:
         """Hold the texts of the parts; PresentationError where there is none, or one that no token could have."""
         for part in (card, proof):
@@ -46,29 +45,26 @@ class Presentation:
         self.proof = proof
         self.card_digest = sha256((card or "").encode()).digest()
         """SHA-256 of the card's exact text, which proofs name it by (`ath`); of nothing where there is no card."""
-        self._card_token: UnverifiedToken | None = None
-        self._proof_token: UnverifiedToken | None = None
 
     @classmethod
     def of(cls, card: UnverifiedToken | None, proof: UnverifiedToken | None) -> Presentation:
         """Return the presentation of tokens already read."""
         made = cls(None if card is None else card.text, None if proof is None else proof.text)
-        made._card_token, made._proof_token = card, proof
+        if card is not None:
+            made.card_token = card
+        if proof is not None:
+            made.proof_token = proof
         return made
 
-    @property
+    @cached_property
     def card_token(self) -> UnverifiedToken:
         """The card, its claims unread. MalformedToken where it is no card's text or the presentation has none."""
-        if self._card_token is None:
-            self._card_token = read_unverified(self.card or "", CARD)
-        return self._card_token
+        return read_unverified(self.card or "", CARD)
 
-    @property
+    @cached_property
     def proof_token(self) -> UnverifiedToken:
         """The phone's proof or the chip's answer. MalformedToken where it is neither or the presentation has none."""
-        if self._proof_token is None:
-            self._proof_token = read_unverified(self.proof or "", PROOF, CHIP_PROOF)
-        return self._proof_token
+        return read_unverified(self.proof or "", PROOF, CHIP_PROOF)
 
     @property
     def text(self) -> str:
@@ -91,10 +87,24 @@ class Presentation:
             return None
         return value if isinstance(value, str) else None
 
+    @property
+    def showing(self) -> str:
+        """What names this one showing of the card: the phone's `jti` or the chip's nonce, empty where it has neither.
+
+        For look-ups, never for a decision: nobody has verified the proof.
+        """
+        try:
+            claims = self.proof_token.claims
+        except TokenError:
+            return ""
+        return str(claims.get("jti") or claims.get("nonce") or "")
+
     def with_card(self, card: str) -> Presentation:
         """Return the same proof beside the card that it names."""
         made = Presentation(card, self.proof)
-        made._proof_token = self._proof_token
+        read: UnverifiedToken | None = vars(self).get("proof_token")
+        if read is not None:
+            made.proof_token = read
         return made
 
     def __eq__(self, other: object) -> bool:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from cards.parts import SEPARATOR, TEXT_MOST, Presentation, PresentationError, from_tokens
-from cards.transport import undone, with_blanks
-from cards.wire import Dictionary, looks_packed, unpack
+from cards.transport import looks_packed, undone, with_blanks
+from cards.wire import Dictionary, unpack
 
 __all__ = ["Presentation", "PresentationError", "read"]
 

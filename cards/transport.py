@@ -19,6 +19,16 @@ _ESCAPED: Final = re.compile(r"%([0-7][0-9A-Fa-f])")
 _BEFORE_MOST: Final = 40
 
 
+IN_TEXT: Final = re.compile(r"YJ(\d\d):(.*)", re.ASCII | re.IGNORECASE | re.DOTALL)
+IN_DIGITS: Final = re.compile(r"93(\d\d)(\d+)", re.ASCII)
+"""The wire form, trimmed: in base45, and in digits alone. Number of the dictionary, then the packed parts."""
+
+
+def looks_packed(text: str) -> bool:
+    """Tell whether a text, trimmed, claims by its prefix to be a wire form; no plain token begins so."""
+    return bool(IN_TEXT.match(text) or IN_DIGITS.fullmatch(text))
+
+
 def undone(text: str) -> str:
     """Return a text with full-width letters made plain, what stands around the code gone, a scanner's prefix cut, and
     line breaks dropped from inside a wire form. No base45 text and no token holds what goes.

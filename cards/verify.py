@@ -6,7 +6,7 @@ The numbers in the comments are those of docs/design.md §5 and of docs/card-for
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from threading import Lock
 from types import MappingProxyType
@@ -87,6 +87,8 @@ class Verified:
     proof: ProofClaims | ChipProofClaims | None
     freshness: Freshness
     needs_id_check: bool
+    assurance_word: str
+    """How far the presentation proved itself, as the log and the API tell it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,7 @@ class RefusedCard:
     card: CardClaims | None
     token_digest: bytes
     mark: str | None = None
+    assurance_word: None = field(default=None, init=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +199,7 @@ def verify_presentation(
         return RefusedCard("id-check-needed", card, digest)
     if assurance < least:
         return RefusedCard("assurance-too-low", card, digest)
-    return Verified(card, digest, assurance, proof, answer.freshness, needs_id_check)
+    return Verified(card, digest, assurance, proof, answer.freshness, needs_id_check, assurance.word)
 
 
 def _known_card(p: Presentation, digest: bytes, trust: Trust, at: datetime, cache: CardCache | None) -> VerifiedCard:

@@ -18,14 +18,12 @@ from cards.base45 import encode as base45_encode
 from cards.parts import TEXT_MOST, TOKEN_TEXT, Presentation, PresentationError
 from cards.programme.types import Programme
 from cards.proof import PROOF, card_digest
+from cards.transport import IN_DIGITS, IN_TEXT
 from edge.encoding import EncodingError, b64u, unb64u
 from edge.strictjson import loads
 
 INFLATED_MOST: Final = 8192
 """The most bytes that a packed card may inflate to."""
-
-_TEXT_PREFIX: Final = re.compile(r"YJ(\d\d):(.*)", re.ASCII | re.IGNORECASE | re.DOTALL)
-_DIGITS_PREFIX: Final = re.compile(r"93(\d\d)(\d+)", re.ASCII)
 
 _ABSENT, _PACKED, _RAW = 0, 1, 2
 _ID_BYTES, _HASH_BYTES, _SIGNATURE_BYTES = 16, 32, 64
@@ -76,11 +74,6 @@ def dictionary_of(programme: Programme) -> Dictionary:
     return dictionary_for(
         programme.issuer, programme.status_base, programme.wire_dictionary, audience=programme.audience
     )
-
-
-def looks_packed(text: str) -> bool:
-    """Tell whether a text, trimmed, claims by its prefix to be a wire form; no plain token begins so."""
-    return bool(_TEXT_PREFIX.match(text) or _DIGITS_PREFIX.fullmatch(text))
 
 
 def pack(presentation: Presentation, dictionary: Dictionary, *, digits: bool = False) -> str:
@@ -170,12 +163,12 @@ _PROOF_HEADER: Final = b64u(f'{{"alg":"ES256","typ":"{PROOF.typ}"}}'.encode("asc
 
 
 def _body(text: str) -> tuple[int, bytes]:
-    if match := _TEXT_PREFIX.fullmatch(text):
+    if match := IN_TEXT.fullmatch(text):
         try:
             return int(match[1]), base45_decode(match[2].upper())
         except Base45Error:
             raise PresentationError from None
-    if match := _DIGITS_PREFIX.fullmatch(text):
+    if match := IN_DIGITS.fullmatch(text):
         return int(match[1]), _from_digits(match[2])
     raise PresentationError
 

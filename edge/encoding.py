@@ -41,3 +41,8 @@ def unb64u(text: str) -> bytes:
 def digest(data: bytes) -> bytes:
     """Return the SHA-256 of `data`, 32 bytes."""
     return hashlib.sha256(data).digest()
+
+
+def digest_text(data: bytes) -> str:
+    """Return the SHA-256 of `data` as base64url, 43 characters: how tokens, headers and stores carry a hash."""
+    return b2a_base64(hashlib.sha256(data).digest(), newline=False).translate(_URL_SAFE)[:43].decode("ascii")

@@ -83,6 +83,7 @@ _LONGEST_MESSAGE = 200
 _LONG_NUMBER = re.compile(rb"[0-9]{16}")
 _ESCAPED_NUL = b"\\u0000"
 
+_REFUSED = frozenset({401, 403})
 _errors = logging.getLogger("yunju.error")
 
 
@@ -162,12 +163,17 @@ class Frame(flask.Flask):
     clock: Clock
     max_body: int
     https: bool
+    on_refusal: list[Callable[[int], None]]
+    """Called with the status of an answer that says 401 or 403, before the answer leaves."""
     draw: Callable[[Problem], flask.Response] | None = None
     """What draws a page of a problem for whoever asks with a browser; without it everybody gets the document."""
 
     def process_response(self, response: flask.Response) -> flask.Response:
         """Complete the answer's headers and write the access line."""
         response = super().process_response(response)
+        if response.status_code in _REFUSED:
+            for tell in self.on_refusal:
+                tell(response.status_code)
         asked = current_request()
         _complete_headers(response, asked.request_id, secure=self.https or asked.scheme == "https")
         _record(asked, response.status_code)
@@ -183,6 +189,7 @@ def create_frame(name: str, *, clock: Clock, max_body: int = 65536, https: bool 
     frame.clock = clock
     frame.max_body = max_body
     frame.https = https
+    frame.on_refusal = []
     # A path has one spelling: others are 404, not a redirect built from the client's Host header.
     frame.url_map.merge_slashes = False
     frame.url_map.converters.update(CONVERTERS)

@@ -54,9 +54,12 @@ class RateLimit:
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
         self._lock = Lock()
 
-    def take(self, key: str) -> int | None:
-        """Take one from the key's bucket: None if there was one, else the seconds to wait, at least 1."""
-        now = self._clock.now().timestamp()
+    def take(self, key: str, at: datetime | None = None) -> int | None:
+        """Take one from the key's bucket: None if there was one, else the seconds to wait, at least 1.
+
+        `at`: the request's instant, where it is known; else the clock is read.
+        """
+        now = (at or self._clock.now()).timestamp()
         if self._shared is not None:
             try:
                 wait = self._shared.take(f"{self._name}:{key}", self._rate, self._burst, now)
@@ -77,9 +80,9 @@ class RateLimit:
                 self._buckets.popitem(last=False)
         return None if granted else max(1, math.ceil((1 - left) / self._rate))
 
-    def require(self, key: str) -> None:
-        """Take one, or raise the problem too-many-requests with its Retry-After."""
-        wait = self.take(key)
+    def require(self, key: str, at: datetime | None = None) -> None:
+        """Take one, or raise the problem too-many-requests with its Retry-After; `at` as in `take`."""
+        wait = self.take(key, at)
         if wait is not None:
             raise Problem("too-many-requests", retry_after=wait)
 

@@ -82,15 +82,13 @@ class AccessLog:
 
     def __init__(self) -> None:
         self._stream: IO[str] | None = None
+        self.is_open = False
+        """Whether lines go anywhere."""
 
     def open(self, stream: IO[str] | None) -> None:
         """Write to `stream` from now on, or nowhere."""
         self._stream = stream
-
-    @property
-    def is_open(self) -> bool:
-        """Whether lines go anywhere."""
-        return self._stream is not None
+        self.is_open = stream is not None
 
     def write(self, fields: dict[str, object]) -> None:
         """Write one line in one call, so that threads do not cut into each other's.

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Mapping
+from hashlib import sha256
 from typing import NoReturn
 
 import msgspec
@@ -81,6 +83,14 @@ def canonical(value: object) -> bytes:
         return msgspec.json.encode(_plain(value))
     except (UnicodeEncodeError, RecursionError):
         raise JsonError("cannot be written as canonical JSON") from None
+
+
+def canonical_digest(value: Mapping[str, object]) -> bytes:
+    """Return the SHA-256 of an object's canonical JSON, whatever the order of its names; JsonError as `canonical`.
+
+    An operation's id is bound to such a hash of what is intended (docs/design.md §5, step 0), never to a body's bytes.
+    """
+    return sha256(canonical(value)).digest()
 
 
 def _decode(data: bytes | str, max_bytes: int) -> str:

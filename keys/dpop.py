@@ -13,7 +13,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from edge.encoding import b64u, digest
+from edge.encoding import b64u, digest_text
 from edge.instants import to_epoch
 from keys.errors import BadClaims, MalformedToken, UnknownKey
 from keys.jwk import key_from_jwk, public_jwk
@@ -81,9 +81,13 @@ class HttpCall:
 
 @dataclass(frozen=True, slots=True)
 class DpopProof:
-    """A proof verified against a key and a call. Its `proof_id` (`jti`) is to be refused again until `expires_at`."""
+    """A proof verified against a key and a call. Its `proof_id` (`jti`) is to be refused again until `expires_at`.
+
+    `call`: the hash of the `proof_id`, by which a log names the signed call.
+    """
 
     proof_id: str
+    call: str
     issued_at: datetime
     expires_at: datetime
 
@@ -110,10 +114,10 @@ def build_proof(  # noqa: PLR0917 - the order of a call: method, address, body, 
         "iat": to_epoch(at),
     }
     if access_token is not None:
-        claims["ath"] = b64u(digest(access_token.encode("ascii")))
+        claims["ath"] = digest_text(access_token.encode("ascii"))
     if body:
-        claims["bh"] = b64u(digest(body))
-    claims["hh"] = _hash_of_headers(operation, operator)
+        claims["bh"] = digest_text(body)
+    claims["hh"] = digest_text(_signed_headers(operation, operator))
     return sign_token(signer, DPOP, claims, extra_header={"jwk": public_jwk(signer.public_key)})
 
 
@@ -124,15 +128,21 @@ def verify_proof(text: str, key: ProofKey, call: HttpCall, at: datetime) -> Dpop
     access token or body; ClockOff, told last, when all else holds.
     """
     token = parse_unverified(text, DPOP)
-    if not _names_key(token.header, key):
+    jwk = token.header["jwk"]
+    if not isinstance(jwk, dict) or not jwk.keys() <= _JWK_MEMBERS:
+        raise MalformedToken("jwk has members that a public P-256 key does not have")
+    # The four members make the thumbprint (RFC 7638 §3.2), so equal members are an equal thumbprint, at less cost.
+    if not key.members.items() <= jwk.items():
         raise UnknownKey("the proof is by another key")
     claims = check_signature(token, key.key).claims
-    _check_call(claims, call)
-    _check_headers(claims, call, at)
-    issued_at = datetime.fromtimestamp(_integer(claims["iat"]), UTC)
+    _check_call(claims, call, at)
+    proof_id, issued = claims["jti"], claims["iat"]
+    if not isinstance(proof_id, str) or not isinstance(issued, int):
+        raise BadClaims("jti is no text, or iat no integer")
+    issued_at = datetime.fromtimestamp(issued, UTC)
     if not abs(at - issued_at) <= MAX_SKEW:
         raise ClockOff(f"more than {MAX_SKEW.seconds} s from the server's time")
-    return DpopProof(str(claims["jti"]), issued_at, issued_at + MAX_SKEW)
+    return DpopProof(proof_id, digest_text(proof_id.encode()), issued_at, issued_at + MAX_SKEW)
 
 
 def without_query(url: str) -> str:
@@ -162,52 +172,27 @@ def _authority(parts: SplitResult, port: int | None) -> str:
     return host if port in {None, _DEFAULT_PORTS[parts.scheme]} else f"{host}:{port}"
 
 
-def _names_key(header: Mapping[str, object], key: ProofKey) -> bool:
-    # The four members make the thumbprint (RFC 7638 §3.2), so equal members are an equal thumbprint, at less cost.
-    jwk = header["jwk"]
-    if not isinstance(jwk, dict) or not jwk.keys() <= _JWK_MEMBERS:
-        raise MalformedToken("jwk has members that a public P-256 key does not have")
-    return {name: jwk.get(name) for name in key.members} == key.members
-
-
-def _check_call(claims: Mapping[str, object], call: HttpCall) -> None:
+def _check_call(claims: Mapping[str, object], call: HttpCall, at: datetime) -> None:
+    """Raise BadClaims where the proof is about another call. The hashes of the call are made together, last."""
     if not JTI_LEAST <= len(str(claims["jti"])) <= JTI_MOST:
         raise BadClaims(f"jti has {JTI_LEAST} to {JTI_MOST} characters")
     if claims["htm"] != call.method:
         raise BadClaims("htm is not this call's method")
     address = normal_url(str(claims["htu"]))
-    if address is None or address not in (normal_url(url) for url in call.urls):
+    if address is None or address not in map(normal_url, call.urls):
         raise BadClaims("htu is not this call's address, without its query, at the address that the server is known by")
-    if claims.get("ath") != _hash_of(None if call.access_token is None else call.access_token.encode()):
+    parts = ((call.access_token or "").encode(), call.body, _signed_headers(call.operation, call.operator))
+    token, body, headers = map(digest_text, parts)
+    if claims.get("ath") != (None if call.access_token is None else token):
         raise BadClaims("ath is not base64url(SHA-256(access token)), or stands there without a token")
-    if claims.get("bh") not in _hashes_of_body(call.body):
+    # Without a body `bh` may be left out, or be the hash of nothing.
+    if claims.get("bh") != body and (call.body or "bh" in claims):
         raise BadClaims(
             "bh is not base64url(SHA-256(body)): a call with a body carries this claim beside those of RFC 9449"
         )
-
-
-def _check_headers(claims: Mapping[str, object], call: HttpCall, at: datetime) -> None:
-    signed = claims.get("hh")
-    if signed is None and at < HEADERS_UNSIGNED_UNTIL:
-        return
-    if signed != _hash_of_headers(call.operation, call.operator):
+    if claims.get("hh") != headers and ("hh" in claims or at >= HEADERS_UNSIGNED_UNTIL):
         raise BadClaims("hh is not base64url(SHA-256(Idempotency-Key, a line feed, Yunju-Operator))")
 
 
-def _hash_of_headers(operation: str | None, operator: str | None) -> str:
-    return b64u(digest(f"{operation or ''}\n{operator or ''}".encode()))
-
-
-def _hash_of(data: bytes | None) -> str | None:
-    return None if data is None else b64u(digest(data))
-
-
-def _hashes_of_body(body: bytes) -> Collection[str | None]:
-    # Without a body `bh` may be left out, or be the hash of nothing.
-    return (_hash_of(body),) if body else (None, _hash_of(b""))
-
-
-def _integer(value: object) -> int:
-    if not isinstance(value, int):
-        raise BadClaims("iat is no integer")
-    return value
+def _signed_headers(operation: str | None, operator: str | None) -> bytes:
+    return f"{operation or ''}\n{operator or ''}".encode()

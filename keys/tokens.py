@@ -9,7 +9,7 @@ from base64 import urlsafe_b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from types import MappingProxyType
 from typing import Final
 
@@ -113,22 +113,17 @@ class UnverifiedToken:
     The claims are read when somebody first asks for them, and then kept with the token.
     """
 
-    __slots__ = ("_claims", "_parts", "form", "header", "text")
-
     def __init__(self, form: TokenForm, header: Mapping[str, object], parts: re.Match[str]) -> None:
         """Hold the segments of a token whose header was checked (`read_unverified`)."""
         self.form = form
         self.header = header
         self.text = parts.string
         self._parts = parts
-        self._claims: Mapping[str, object] | None = None
 
-    @property
+    @cached_property
     def claims(self) -> Mapping[str, object]:
         """The claims, each checked by the form; BadClaims for a token without good ones."""
-        if self._claims is None:
-            self._claims = MappingProxyType(_read_claims(self._parts[2], self.form))
-        return self._claims
+        return MappingProxyType(_read_claims(self._parts[2], self.form))
 
     @property
     def signature(self) -> bytes:
@@ -226,6 +221,7 @@ def sign_token(
     BadClaims or MalformedToken if the result would not verify in its own form: nothing leaves that comes back refused.
     """
     form.check_claims(claims)
+    plain = all(map(_is_plain, claims.values()))
     kid = signer.kid if "kid" in form.headers else None
     head = _plain_header(kid, form) if extra_header is None else _written_header(kid, form, extra_header)
     try:
@@ -233,7 +229,7 @@ def sign_token(
     except JsonError as error:
         raise BadClaims(f"the claims are no JSON: {error}") from None
     text = f"{signing_input}.{b64u(signer.sign(signing_input.encode('ascii')))}"
-    if len(text) > form.max_length or not all(map(_is_plain, claims.values())):
+    if len(text) > form.max_length or not plain:
         # Integers, truth values and printable ASCII texts are written in one way: other claims are read again.
         parse_unverified(text, form)
     return text

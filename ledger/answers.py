@@ -32,6 +32,9 @@ _DECODER = msgspec.json.Decoder(_Kept)
 
 def write(outcome: Outcome) -> bytes:
     """Return an outcome as it is kept; `replayed` is not part of it."""
+    figures = [(figure.limit, figure.period, figure.used, figure.maximum) for figure in outcome.figures]
+    visit = None if outcome.visit is None else _visit(outcome.visit)
+    taken = None if outcome.taken is None else _taken(outcome.taken)
     return _ENCODER.encode(
         _Kept(
             outcome.entry,
@@ -39,9 +42,9 @@ def write(outcome: Outcome) -> bytes:
             outcome.granted,
             outcome.reason,
             outcome.leaf_hash,
-            [(figure.limit, figure.period, figure.used, figure.maximum) for figure in outcome.figures],
-            _visit(outcome.visit),
-            _taken(outcome.taken),
+            figures,
+            visit,
+            taken,
             outcome.re_entry,
             outcome.booking,
             outcome.marks,
@@ -79,12 +82,10 @@ def visit_state(entry: str, started_at: int, ends_at: int, re_entries: int, left
     return VisitState(entry, from_millis(started_at), from_millis(ends_at), re_entries, left)
 
 
-def _visit(visit: VisitState | None) -> tuple[str, int, int, int, int | None] | None:
-    if visit is None:
-        return None
+def _visit(visit: VisitState) -> tuple[str, int, int, int, int | None]:
     left = None if visit.left_at is None else to_millis(visit.left_at)
     return visit.entry, to_millis(visit.started_at), to_millis(visit.ends_at), visit.re_entries, left
 
 
-def _taken(taken: Taken | None) -> tuple[str, str, str, int, str] | None:
-    return None if taken is None else (taken.group, taken.member, taken.service, to_millis(taken.at), taken.entry)
+def _taken(taken: Taken) -> tuple[str, str, str, int, str]:
+    return taken.group, taken.member, taken.service, to_millis(taken.at), taken.entry

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from edge.encoding import b64u
@@ -14,7 +15,7 @@ from ledger.timeline import Walk
 from ledger.values import Charge, Choice, Draft, LedgerError
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class LogEnd:
     """The end of a partition's log: `seq`, hash and instant (milliseconds) of the last entry, nought without one."""
 
@@ -23,7 +24,7 @@ class LogEnd:
     hash: bytes = leaf.FIRST_PREV
     at: int = 0
 
-    @property
+    @cached_property
     def next_id(self) -> str:
         """The id of the entry that is appended next."""
         return leaf.entry_id(self.partition, self.seq + 1)

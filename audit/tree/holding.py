@@ -86,50 +86,61 @@ class HeldLedger:
 
     def check_in(self, change: CheckIn) -> Outcome:
         """Record a check-in."""
-        self._require(partition_of(change.operation.subject))
+        self._require(change.operation.subject)
         return self._ledger.check_in(change)
 
     def record_offline(self, change: OfflineUse) -> Outcome:
         """Record a use that a device granted or refused offline."""
-        self._require(partition_of(change.operation.subject))
+        self._require(change.operation.subject)
         return self._ledger.record_offline(change)
 
     def hold(self, change: Hold) -> Outcome:
         """Book."""
-        self._require(partition_of(change.wish.operation.subject))
+        self._require(change.wish.operation.subject)
         return self._ledger.hold(change)
 
     def void(self, change: Void) -> Outcome:
         """Take a check-in back."""
-        self._require(_partition(change.target))
+        self._require_entry(change.target)
         return self._ledger.void(change)
 
     def check_out(self, change: CheckOut) -> Outcome:
         """Close a visit."""
-        self._require(_partition(change.target))
+        self._require_entry(change.target)
         return self._ledger.check_out(change)
 
     def follow(self, change: MatterStep) -> Outcome:
         """Record a step of a matter."""
-        self._require(_partition(change.target))
+        self._require_entry(change.target)
         return self._ledger.follow(change)
 
     def change_booking(self, change: BookingChange) -> Outcome:
         """Change a booking."""
-        self._require(_partition(change.booking))
+        self._require_entry(change.booking)
         return self._ledger.change_booking(change)
 
     def end_booking(self, change: BookingEnd) -> Outcome:
         """Cancel a booking, or note that it was missed."""
-        self._require(_partition(change.booking))
+        self._require_entry(change.booking)
         return self._ledger.end_booking(change)
 
-    def _require(self, partition: int | None) -> None:
-        if partition in self._held.get():
-            raise LedgerUnavailable(
-                f"partition {partition:02x} of the ledger is not what its log says: nothing is recorded there until "
-                "`python -m verifier audit repair` has put it right"
-            )
+    def _require(self, subject: str) -> None:
+        held = self._held.get()
+        if held:
+            _require_free(partition_of(subject), held)
+
+    def _require_entry(self, entry_id: str) -> None:
+        held = self._held.get()
+        if held:
+            _require_free(_partition(entry_id), held)
+
+
+def _require_free(partition: int | None, held: frozenset[int]) -> None:
+    if partition in held:
+        raise LedgerUnavailable(
+            f"partition {partition:02x} of the ledger is not what its log says: nothing is recorded there until "
+            "`python -m verifier audit repair` has put it right"
+        )
 
 
 def held_back(ledger: Ledger, held: Held) -> Ledger:

@@ -29,6 +29,10 @@ class Mode(StrEnum):
     INFORMATION = "information"
 
 
+AT_COUNTERS = frozenset({Mode.SCANNED, Mode.BOOKED})
+"""The modes of services that are used at a counter at all."""
+
+
 class Beneficiary(StrEnum):
     """For whom a service is used (docs/design.md §5, step 7)."""
 
@@ -326,7 +330,7 @@ class Service:
     @property
     def checked_in(self) -> bool:
         """Whether this service is used at a counter at all."""
-        return self.mode in (Mode.SCANNED, Mode.BOOKED)
+        return self.mode in AT_COUNTERS
 
 
 @dataclass(frozen=True, slots=True)

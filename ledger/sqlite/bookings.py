@@ -8,7 +8,7 @@ from ledger import leaf
 from ledger.bookings import Booking, BookingQuery
 from ledger.millis import to_millis
 from ledger.sqlite import rows
-from ledger.sqlite.schema import place_of, row_of
+from ledger.sqlite.rows import place_of, row_of
 from ledger.sqlite.tables import BOOKINGS, booking_row
 from ledger.values import LedgerUnavailable
 

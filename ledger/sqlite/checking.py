@@ -19,7 +19,7 @@ from ledger.holders import keyed
 from ledger.replaying import Replay
 from ledger.sqlite import rows
 from ledger.sqlite.reads import Readers
-from ledger.sqlite.schema import place_of, row_of
+from ledger.sqlite.rows import place_of, row_of
 from ledger.sqlite.tables import COUNTERS, FOLLOWING, read
 from ledger.values import PARTITIONS, Fault, LedgerUnavailable, partition_of
 from ledger.writing import LogEnd

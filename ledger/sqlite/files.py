@@ -1,13 +1,10 @@
-"""How the ledger's file is opened, and the lock beside it that lets one process write at a time."""
+"""How the ledger's file is opened, and how its write-ahead log is kept small."""
 
 from __future__ import annotations
 
-import fcntl
-import os
 import sqlite3
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -93,29 +90,3 @@ def bound_log(db: sqlite3.Connection, path: Path, limits: Limits) -> None:
         # A reader that holds on past the busy time leaves it for the next try: no harm but the space.
         with suppress(sqlite3.OperationalError):
             db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-
-
-class FileLock:
-    """A blocking flock(2): the kernel queues the processes, so that none starves as with SQLite's own polling."""
-
-    def __init__(self, path: Path) -> None:
-        """Lock the file at `path`, made when first needed."""
-        self._path = path
-        self._descriptor: int | None = None
-
-    @contextmanager
-    def held(self) -> Iterator[None]:
-        """Hold the lock; OSError when the file cannot be opened or locked."""
-        if self._descriptor is None:
-            self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        fcntl.flock(self._descriptor, fcntl.LOCK_EX)
-        try:
-            yield
-        finally:
-            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
-
-    def close(self) -> None:
-        """Let go of the lock's file."""
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import datetime
 from functools import partial
@@ -71,8 +70,7 @@ class SqliteLedger:
 
     def check_in(self, change: CheckIn) -> Outcome:
         """Judge and record a check-in."""
-        instants = self._instants(change.at)
-        return self._write(partial(steps.check_in, change=change, instants=instants))
+        return self._write(steps.check_in, at=change.at, change=change)
 
     def void(self, change: Void) -> Outcome:
         """Take a check-in back."""
@@ -84,13 +82,11 @@ class SqliteLedger:
 
     def record_offline(self, change: OfflineUse) -> Outcome:
         """Record a use that a device granted or refused offline."""
-        instants = self._instants(change.at)
-        return self._write(lambda db: steps.record(db, change, instants))
+        return self._write(steps.record, at=change.at, change=change)
 
     def hold(self, change: Hold) -> Outcome:
         """Book."""
-        instants = self._instants(change.wish.at)
-        return self._write(lambda db: steps.hold(db, change, instants))
+        return self._write(steps.hold, at=change.wish.at, change=change)
 
     def change_booking(self, change: BookingChange) -> Outcome:
         """Change a booking in one step."""
@@ -114,8 +110,7 @@ class SqliteLedger:
 
     def claim(self, subject: str, device: str, claim: ProofClaim, at: datetime) -> bool:
         """Claim a proof for a look."""
-        instants = self._instants(at)
-        return self._write(lambda db: steps.claim(db, subject, device, claim, instants))
+        return self._write(steps.claim, at=at, subject=subject, device=device, wanted=claim)
 
     def usage(self, subject: str, at: datetime) -> Usage:
         """Return what a holder has used."""
@@ -204,23 +199,22 @@ class SqliteLedger:
         self._readers.close()
 
     def _follow(self, change: steps.FollowUp, step: Callable[[SqliteWorkspace, Leaf], Outcome]) -> Outcome:
-        instants = self._instants(change.at)
-        return self._write(lambda db: steps.follow_up(db, change, instants, step))
+        return self._write(steps.follow_up, at=change.at, change=change, step=step)
 
-    def _instants(self, at: datetime) -> Instants:
-        # Read as the change comes in: waiting for the disk is the store's own delay, not the caller's wrong clock.
-        # The file lies on the host that asks: one clock stands for both.
-        now = to_millis(self._clock.now())
-        return Instants(to_millis(at), now, now)
-
-    def _write(self, step: Callable[[sqlite3.Connection], T]) -> T:
+    def _write(self, step: Callable[..., T], /, *, at: datetime | None = None, **given: object) -> T:
+        """Run a step on the file with what it is given; with `at`, the change's instant, also with the `instants`."""
+        if at is not None:
+            # Read as the change comes in: waiting for the disk is the store's own delay, not the caller's wrong clock.
+            # The file lies on the host that asks: one clock stands for both.
+            now = to_millis(self._clock.now())
+            given["instants"] = Instants(to_millis(at), now, now)
         try:
-            return self._writer.submit(step)
+            return self._writer.submit(partial(step, **given))
         except LeafError as error:
             raise LedgerError(f"the change makes no entry: {error}") from error
 
     def _start(self) -> None:
-        self._writer = Writer(self._path, self._limits, Sweeper(self._clock))
+        self._writer = Writer(self._path, self._limits, Sweeper(self._clock).bite)
         self._readers = reads.Readers(self._path, self._limits, lambda: self._writer.submit(lambda _db: None))
 
     def park(self) -> None:

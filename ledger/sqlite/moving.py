@@ -10,7 +10,7 @@ from ledger.following import of_kind, rows_of
 from ledger.holders import keyed
 from ledger.leaf import FIRST_PREV
 from ledger.sqlite import rows
-from ledger.sqlite.schema import row_of
+from ledger.sqlite.rows import row_of
 from ledger.sqlite.tables import FOLLOWING, insert
 from ledger.values import LedgerError
 

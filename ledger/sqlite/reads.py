@@ -17,7 +17,8 @@ from ledger.millis import to_millis
 from ledger.sqlite import rows
 from ledger.sqlite.files import Handle, Limits, open_reader
 from ledger.sqlite.forking import opening
-from ledger.sqlite.schema import APPLICATION_ID, row_of
+from ledger.sqlite.rows import row_of
+from ledger.sqlite.schema import APPLICATION_ID
 from ledger.sqlite.tables import CHOICES, COUNTERS, VISITS, read
 from ledger.values import MAX_PAGE, Entry, EntryPage, LedgerUnavailable, Query, Usage, partition_of
 

@@ -3,11 +3,26 @@
 from __future__ import annotations
 
 import sqlite3
+from datetime import datetime
 
-from ledger import leaf
+from ledger import answers, leaf
 from ledger.holders import Holder, proposed
-from ledger.sqlite.schema import place_of, row_of
+from ledger.millis import to_millis
+from ledger.values import Outcome
 from ledger.writing import LogEnd
+
+_SEQ_BITS = 40
+_SEQ_MASK = (1 << _SEQ_BITS) - 1
+
+
+def row_of(partition: int, seq: int) -> int:
+    """Return the row of an entry."""
+    return partition << _SEQ_BITS | seq
+
+
+def place_of(row: int) -> tuple[int, int]:
+    """Return partition and `seq` of an entry's row."""
+    return row >> _SEQ_BITS, row & _SEQ_MASK
 
 
 def name_of(row: int) -> str:
@@ -71,10 +86,11 @@ def operations_of(db: sqlite3.Connection, device: str, operation: str) -> list[t
 
 
 def keep_answer(
-    db: sqlite3.Connection, key: tuple[int, str, str, str], request: bytes, answer: bytes, keep_until: int
+    db: sqlite3.Connection, key: tuple[int, str, str, str], request: bytes, outcome: Outcome, keep_until: datetime
 ) -> None:
     """Keep the first answer to an operation."""
-    db.execute("INSERT INTO operations VALUES (?, ?, ?, ?, ?, ?, ?)", (*key, request, answer, keep_until))
+    values = (*key, request, answers.write(outcome), to_millis(keep_until))
+    db.execute("INSERT INTO operations VALUES (?, ?, ?, ?, ?, ?, ?)", values)
 
 
 def read_end(db: sqlite3.Connection, partition: int) -> LogEnd:
@@ -85,12 +101,10 @@ def read_end(db: sqlite3.Connection, partition: int) -> LogEnd:
 
 def append(db: sqlite3.Connection, entry: leaf.Leaf) -> LogEnd:
     """Write an entry at the end of its partition and return the new end."""
+    columns = (row_of(entry.partition, entry.seq), *index_columns(entry))
     data = leaf.encode(entry)
     end = LogEnd(entry.partition, entry.seq, leaf.leaf_hash(data), entry.at)
-    db.execute(
-        "INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (row_of(entry.partition, entry.seq), *index_columns(entry), data),
-    )
+    db.execute("INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", (*columns, data))
     db.execute(
         "INSERT INTO heads VALUES (?, ?, ?, ?) ON CONFLICT (partition)"
         " DO UPDATE SET seq = excluded.seq, hash = excluded.hash, last_at = excluded.last_at",
@@ -117,25 +131,3 @@ def read_leaf(db: sqlite3.Connection, row: int) -> leaf.Leaf | None:
     """Return the leaf in a row."""
     found = db.execute("SELECT leaf FROM entries WHERE n = ?", (row,)).fetchone()
     return None if found is None else leaf.decode(found[0])
-
-
-def rival_of(db: sqlite3.Connection, key: tuple[int, str, str], device: str) -> str | None:
-    """Return the device that has a proof (partition, card, proof), this device where it spent the proof before.
-
-    None while the proof is this device's to use: not spent, and claimed by no other.
-    """
-    found = db.execute(
-        "SELECT device, spent FROM proofs WHERE partition = ? AND card = ? AND proof = ?", key
-    ).fetchone()
-    return None if found is None or found == (device, 0) else str(found[0])
-
-
-def claim_proof(
-    db: sqlite3.Connection, key: tuple[int, str, str], device: str, keep_until: int, *, spent: bool
-) -> None:
-    """Claim a free proof for a device, and spend it when its use was granted."""
-    db.execute(
-        "INSERT INTO proofs VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT"
-        " DO UPDATE SET spent = max(spent, excluded.spent), keep_until = max(keep_until, excluded.keep_until)",
-        (*key, device, int(spent), keep_until),
-    )

@@ -9,9 +9,6 @@ import sqlite3
 APPLICATION_ID = 0x59554E4A  # "YUNJ"
 VERSION = 4
 
-_SEQ_BITS = 40
-_SEQ_MASK = (1 << _SEQ_BITS) - 1
-
 # `n` is an entry's partition and seq in one integer: the row's own key, so that neither needs an index.
 # `sub` stands in `holders` alone: everything else goes by the pseudonym, and erasing a person is erasing one row.
 TABLES = """
@@ -96,16 +93,6 @@ CREATE INDEX operations_device ON operations (device, id);
 
 class ForeignFile(sqlite3.DatabaseError):
     """The file is a database of something else, or of a later version of the ledger."""
-
-
-def row_of(partition: int, seq: int) -> int:
-    """Return the row of an entry."""
-    return partition << _SEQ_BITS | seq
-
-
-def place_of(row: int) -> tuple[int, int]:
-    """Return partition and `seq` of an entry's row."""
-    return row >> _SEQ_BITS, row & _SEQ_MASK
 
 
 def prepare(db: sqlite3.Connection) -> None:

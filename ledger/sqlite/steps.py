@@ -43,7 +43,7 @@ from ledger.values import (
     is_device_subject,
     partition_of,
 )
-from ledger.writing import charge_lines, choice_line, window_line
+from ledger.writing import LogEnd, charge_lines, choice_line, window_line
 
 FollowUp = Void | CheckOut | MatterStep | BookingChange | BookingEnd
 """A change that names an earlier entry."""
@@ -54,24 +54,21 @@ _Key = tuple[int, str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class _Asker:
-    """Whose operation it is: the partition, the holder where there is one, and where its answer is kept."""
+    """Whose operation it is: the holder where there is one, the end of the partition, where its answer is kept.
 
-    partition: int
+    `card`: the name in the log of the card that the change is about.
+    """
+
+    end: LogEnd
     holder: Holder | None
-    operation: Operation
-
-    @property
-    def key(self) -> _Key:
-        scope = self.operation.subject if self.holder is None else self.holder.name
-        return self.partition, scope, self.operation.device, self.operation.id
+    card: str | None
+    key: _Key
 
     def workspace(self, db: sqlite3.Connection, instants: Instants, claim: ProofClaim | None) -> SqliteWorkspace:
-        """Return the holder's workspace; ClockSkew when a clock is wrong."""
-        end = rows.read_end(db, self.partition)
-        holder, device = self.holder, self.operation.device
-        proof = None if holder is None or claim is None else (holder.card(claim.card), claim.proof)
-        name = "" if holder is None else holder.name
-        return SqliteWorkspace(db, end, instants.after(end.at), holder=name, device=device, proof=proof)
+        """Return the holder's workspace; ClockSkew when a clock is wrong. A claim is on the card of the change."""
+        proof = None if self.card is None or claim is None else (self.card, claim.proof)
+        name, at = "" if self.holder is None else self.holder.name, instants.after(self.end.at)
+        return SqliteWorkspace(db, self.end, at, holder=name, device=self.key[2], proof=proof)
 
 
 def look_up(db: sqlite3.Connection, operation: Operation) -> Outcome | None:
@@ -90,17 +87,18 @@ def kept_of(db: sqlite3.Connection, operation: Operation) -> Outcome | None:
     holder = None if is_device_subject(operation.subject) else rows.find_holder(db, operation.subject)
     if holder is None and not is_device_subject(operation.subject):
         return None
-    asker = _Asker(partition_of(operation.subject), holder, operation)
-    return _kept_answer(db, asker.key, operation.request)
+    scope = operation.subject if holder is None else holder.name
+    key = (partition_of(operation.subject), scope, operation.device, operation.id)
+    return _kept_answer(db, key, operation.request)
 
 
 def check_in(db: sqlite3.Connection, change: CheckIn, instants: Instants, window: Window | None = None) -> Outcome:
     """Judge and record a check-in; with a window, a booking."""
     if change.booking is not None and (change.charges or change.choice or change.visit):
         raise LedgerError("the use of a booking counts nothing of its own")
-    asker = _asker(db, change.operation)
     if kept := look_up(db, change.operation):
         return kept
+    asker = _asker(db, change.operation, _card_of(change))
     workspace = asker.workspace(db, instants, change.claim)
     at = from_millis(workspace.at)
     if asker.holder is None:
@@ -108,10 +106,12 @@ def check_in(db: sqlite3.Connection, change: CheckIn, instants: Instants, window
     else:
         verdict = judge(change, at, workspace.end.next_id, _standing(workspace, change))
     kind = change.kind if window is None else "booking"
-    told = _told(change, asker.holder, verdict, window)
+    told = _told(change, asker, verdict, window)
     entry = workspace.append(change.draft, kind, change.operation.id, **told)
     if asker.holder is not None and verdict.granted:
-        _count(workspace, entry)
+        count(workspace, entry)
+        if entry.visit or entry.booking or window:
+            _keep_beside(workspace, entry)
     if change.claim is not None and verdict.reason != PROOF_USED:
         workspace.claim(change.claim, spent=verdict.granted)
     outcome = Outcome(
@@ -126,7 +126,7 @@ def check_in(db: sqlite3.Connection, change: CheckIn, instants: Instants, window
         re_entry=verdict.re_entry,
         booking=entry.id if window is not None and verdict.granted else change.booking,
     )
-    _keep(db, asker.key, change.operation.request, outcome, change.keep_until)
+    rows.keep_answer(db, asker.key, change.operation.request, outcome, change.keep_until)
     return outcome
 
 
@@ -151,14 +151,14 @@ def follow_up(
     end = rows.read_end(db, target.partition)
     workspace = SqliteWorkspace(db, end, instants.after(end.at), holder=target.holder or "", device=change.device)
     outcome = step(workspace, target)
-    _keep(db, key, change.request, outcome, change.keep_until)
+    rows.keep_answer(db, key, change.request, outcome, change.keep_until)
     return outcome
 
 
 def record(db: sqlite3.Connection, change: OfflineUse, instants: Instants) -> Outcome:
     """Judge and record a use that a device recorded offline."""
     require_record(change)
-    asker, request = _asker(db, change.operation), change.operation.request
+    asker, request = _asker(db, change.operation, _card_of(change)), change.operation.request
     names, owner = kept_names(change.operation.id), asker.key[:3]
     kept = KeptAnswers(*(_kept_answer(db, (*owner, name), request) for name in names))
     again = kept.to(change, named=asker.holder is not None)
@@ -166,13 +166,13 @@ def record(db: sqlite3.Connection, change: OfflineUse, instants: Instants) -> Ou
         return again[1]
     workspace = asker.workspace(db, instants, change.claim)
     outcome = record_offline(workspace, change, asker.holder, kept.contradicted, workspace.rival)
-    _keep(db, (*owner, getattr(names, kept.place(change, outcome))), request, outcome, change.keep_until)
+    rows.keep_answer(db, (*owner, getattr(names, kept.place(change, outcome))), request, outcome, change.keep_until)
     return outcome
 
 
 def claim(db: sqlite3.Connection, subject: str, device: str, wanted: ProofClaim, instants: Instants) -> bool:
     """Claim a proof for a look."""
-    asker = _asker(db, Operation(subject, device, "", b""))
+    asker = _asker(db, Operation(subject, device, "", b""), wanted.card)
     if asker.holder is None:
         raise LedgerError("a proof is claimed for a holder")
     workspace = asker.workspace(db, instants, wanted)
@@ -182,12 +182,25 @@ def claim(db: sqlite3.Connection, subject: str, device: str, wanted: ProofClaim,
     return True
 
 
-def _asker(db: sqlite3.Connection, operation: Operation) -> _Asker:
-    """Return who asks; a holder seen for the first time gets a salt and a name."""
+def _asker(db: sqlite3.Connection, operation: Operation, card: str | None) -> _Asker:
+    """Return who asks, about which card; a holder seen for the first time gets a salt and a name."""
     subject, partition = operation.subject, partition_of(operation.subject)
     if is_device_subject(subject):
-        return _Asker(partition, None, operation)
-    return _Asker(partition, rows.find_holder(db, subject) or rows.new_holder(db, subject, partition), operation)
+        return _Asker(rows.read_end(db, partition), None, None, (partition, subject, operation.device, operation.id))
+    holder = rows.find_holder(db, subject) or rows.new_holder(db, subject, partition)
+    end = rows.read_end(db, partition)
+    key = (partition, holder.name, operation.device, operation.id)
+    return _Asker(end, holder, None if card is None else holder.card(card), key)
+
+
+def _card_of(change: CheckIn | OfflineUse) -> str | None:
+    """Return the `jti` of the card that a change is about; LedgerError where its proof is another card's."""
+    card, wanted = change.draft.card, change.claim
+    if wanted is None:
+        return card
+    if card is not None and card != wanted.card:
+        raise LedgerError("a proof is claimed for the card that the entry names")
+    return wanted.card
 
 
 def _kept_answer(db: sqlite3.Connection, key: _Key, request: bytes) -> Outcome | None:
@@ -207,10 +220,6 @@ def _read_answer(answer: bytes) -> Outcome:
         raise sqlite3.DatabaseError("a kept answer is damaged") from error
 
 
-def _keep(db: sqlite3.Connection, key: _Key, request: bytes, outcome: Outcome, keep_until: datetime) -> None:
-    rows.keep_answer(db, key, request, answers.write(outcome), to_millis(keep_until))
-
-
 def _without_holder(change: CheckIn) -> Verdict:
     """Return the refusal before any holder was verified: there is nothing to count, so nothing to grant."""
     if not change.findings or change.claim or change.charges or change.choice or change.draft.card:
@@ -221,10 +230,9 @@ def _without_holder(change: CheckIn) -> Verdict:
 def _standing(workspace: SqliteWorkspace, change: CheckIn) -> Standing:
     """Return what the tables hold that a change is judged by."""
     choice, draft = change.choice, change.draft
-    booking = find_booking(workspace, change.booking)
+    booking = None if change.booking is None else find_booking(workspace, change.booking)
     visit = workspace.visit(draft.service, draft.point) if change.visit else None
     return Standing(
-        proof_used=workspace.rival is not None,
         visit=None if visit is None else visit.state(workspace.end.partition),
         used={
             (charge.limit, charge.period): workspace.used(charge.limit, charge.period)
@@ -232,20 +240,21 @@ def _standing(workspace: SqliteWorkspace, change: CheckIn) -> Standing:
         },
         booking=booking,
         taken=None if choice is None else taken(workspace, choice.group, choice.period),
+        proof_used=workspace.rival is not None,
     )
 
 
-def _told(change: CheckIn, holder: Holder | None, verdict: Verdict, window: Window | None) -> dict[str, Any]:
+def _told(change: CheckIn, asker: _Asker, verdict: Verdict, window: Window | None) -> dict[str, Any]:
     """Return what the entry of a check-in or a booking says beside its draft."""
     told: dict[str, Any] = {"outcome": "granted" if verdict.granted else "denied"}
     if change.booking is not None:
         told["booking"] = change.booking
     if verdict.reason is not None:
         told["reason"] = verdict.reason
-    if holder is not None:
-        told["holder"] = holder.name
+    if asker.holder is not None:
+        told["holder"] = asker.holder.name
         if change.draft.card is not None:
-            told["card"] = holder.card(change.draft.card)
+            told["card"] = asker.card
     if not verdict.granted:
         return told
     if window is not None:
@@ -264,9 +273,8 @@ def _visit_line(visit: VisitState, left_before: datetime | None) -> leaf.VisitLi
     return msgspec.structs.replace(line, entry=visit.entry, re_entry=visit.re_entries, left_at=to_millis(left_before))
 
 
-def _count(workspace: SqliteWorkspace, entry: leaf.Leaf) -> None:
-    """Change counters, choice, visit and booking as the entry says."""
-    count(workspace, entry)
+def _keep_beside(workspace: SqliteWorkspace, entry: leaf.Leaf) -> None:
+    """Change visit and booking as a granted entry says; what it counts was counted."""
     if entry.visit is not None:
         workspace.write_visit(visit_after(workspace.holder, entry, entry.visit))
         stays.add(workspace, entry)

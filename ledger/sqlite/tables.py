@@ -9,7 +9,7 @@ from operator import attrgetter
 from typing import Any, Generic
 
 from ledger.bookings import BookingState
-from ledger.sqlite.schema import place_of, row_of
+from ledger.sqlite.rows import place_of, row_of
 from ledger.state import BookingRow, ChoiceRow, CounterRow, MarkRow, Row, RowT, StayRow, VisitRow
 
 

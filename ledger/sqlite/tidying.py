@@ -7,7 +7,6 @@ import sqlite3
 from edge.clock import Clock
 from ledger.millis import to_millis
 
-_EVERY = 32  # changes between two bites
 _BITE = 256  # rows looked at in a bite: eight a change, so a round ends long before as many were added
 
 _TABLES = {
@@ -22,15 +21,7 @@ class Sweeper:
     def __init__(self, clock: Clock) -> None:
         """Start at the beginning of each table."""
         self._clock = clock
-        self._changes = 0
         self._places: dict[str, tuple[object, ...] | None] = dict.fromkeys(_TABLES)
-
-    def __call__(self, db: sqlite3.Connection, changes: int) -> None:
-        """Count the changes of a batch and take a bite when it is time."""
-        self._changes += changes
-        if self._changes >= _EVERY:
-            self._changes = 0
-            self.bite(db)
 
     def bite(self, db: sqlite3.Connection) -> int:
         """Look at the next rows of each table and forget those that are over; return how many were."""

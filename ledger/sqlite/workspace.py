@@ -9,7 +9,7 @@ from typing import Any
 from ledger import leaf
 from ledger.millis import to_millis
 from ledger.sqlite import rows, tables
-from ledger.sqlite.schema import row_of
+from ledger.sqlite.rows import row_of
 from ledger.state import BookingRow, ChoiceRow, MarkRow, RowT, StayRow, VisitRow, stored_leaf
 from ledger.values import Draft, LedgerUnavailable, ProofClaim
 from ledger.writing import LogEnd, of_draft
@@ -169,15 +169,25 @@ class SqliteWorkspace:
     def claim(self, claim: ProofClaim, *, spent: bool) -> None:
         """Claim the change's proof for its device, and spend the proof where its use was granted."""
         if self._proof is not None:
-            key = (self._partition, *self._proof)
-            rows.claim_proof(self._db, key, self._device, to_millis(claim.keep_until), spent=spent)
+            self._db.execute(
+                "INSERT INTO proofs VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT"
+                " DO UPDATE SET spent = max(spent, excluded.spent), keep_until = max(keep_until, excluded.keep_until)",
+                (self._partition, *self._proof, self._device, int(spent), to_millis(claim.keep_until)),
+            )
 
     @property
     def rival(self) -> str | None:
-        """The device that has the change's proof; None while the proof is the changing device's to use."""
+        """The device that has the change's proof, the changing device itself where it spent the proof before.
+
+        None while the proof is the changing device's to use: not spent, and claimed by no other.
+        """
         if self._proof is None:
             return None
-        return rows.rival_of(self._db, (self._partition, *self._proof), self._device)
+        found = self._db.execute(
+            "SELECT device, spent FROM proofs WHERE partition = ? AND card = ? AND proof = ?",
+            (self._partition, *self._proof),
+        ).fetchone()
+        return None if found is None or found == (self._device, 0) else str(found[0])
 
     def _one(self, table: tables.Table[RowT], query: str, *key: object) -> RowT | None:
         found = self._db.execute(query, (self._partition, self.holder, *key)).fetchone()

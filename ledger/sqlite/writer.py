@@ -5,14 +5,17 @@ Knows nothing of check-ins: it runs steps inside one durable transaction, where 
 
 from __future__ import annotations
 
+import fcntl
+import os
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Generic, TypeVar
 
-from ledger.sqlite.files import FileLock, Handle, Limits, bound_log, open_writer
+from ledger.sqlite.files import Handle, Limits, bound_log, open_writer
 from ledger.sqlite.forking import opening
 from ledger.sqlite.schema import prepare
 from ledger.values import LedgerUnavailable
@@ -20,6 +23,33 @@ from ledger.values import LedgerUnavailable
 T = TypeVar("T")
 
 _BATCHES_PER_LOOK = 256  # batches between two looks at the size of the write-ahead log
+_TIDY_EVERY = 32  # changes between two rounds of tidying
+
+
+class FileLock:
+    """A blocking flock(2): the kernel queues the processes, so that none starves as with SQLite's own polling."""
+
+    def __init__(self, path: Path) -> None:
+        """Lock the file at `path`, made when first needed."""
+        self._path = path
+        self._descriptor: int | None = None
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold the lock; OSError when the file cannot be opened or locked."""
+        if self._descriptor is None:
+            self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+
+    def close(self) -> None:
+        """Let go of the lock's file."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
 
 
 class _Job(Generic[T]):
@@ -60,9 +90,9 @@ class Writer:
     """Runs steps on the file at `path`, in batches. Belongs to the process that made it."""
 
     def __init__(
-        self, path: Path, limits: Limits, tidy: Callable[[sqlite3.Connection, int], None] = lambda _db, _changes: None
+        self, path: Path, limits: Limits, tidy: Callable[[sqlite3.Connection], object] = lambda _db: None
     ) -> None:
-        """Open nothing yet; `tidy` runs in each batch's transaction with the number of changes in it."""
+        """Open nothing yet; `tidy` runs in a batch's transaction once in so many changes."""
         self._path = path
         self._limits = limits
         self._tidy = tidy
@@ -74,6 +104,7 @@ class Writer:
         self._starting = threading.Lock()
         self._closed = False
         self._batches = 0
+        self._untidied = 0
 
     def submit(self, step: Callable[[sqlite3.Connection], T]) -> T:
         """Run a step and return its result once it is durable.
@@ -161,7 +192,10 @@ class Writer:
             db.execute("BEGIN IMMEDIATE")
             for job in waiting:
                 job.run_apart(db)
-        self._tidy(db, len(batch))
+        self._untidied += len(batch)
+        if self._untidied >= _TIDY_EVERY:
+            self._untidied = 0
+            self._tidy(db)
         db.execute("COMMIT")
         self._batches += 1
         if self._batches % _BATCHES_PER_LOOK == 0:

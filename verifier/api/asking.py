@@ -8,11 +8,10 @@ from datetime import datetime
 
 from flask import Request
 
-from accounts.authenticator import call_of
 from accounts.rights import Caller, Right
 from cards.parts import Presentation
 from cards.presentation import PresentationError, read
-from cards.programme.types import Beneficiary, Point, Service
+from cards.programme.types import AT_COUNTERS, Beneficiary, Point, Service
 from cards.sun import LINK, read_link
 from cards.verify import RefusedCard, Verified
 from edge.fields import invalid
@@ -55,16 +54,16 @@ class Asking:
         Problems: not-permitted, invalid-field, malformed, not-found for a look that is over or another device's.
         """
         caller = self.authenticate(request)
-        point = self.point(caller, Right.CHECK_IN, body.point)
+        operation = idempotency_key()
         service = self.service(body.service)
-        caller.require(Right.CHECK_IN, point.code, service.code)
+        point = self.point(caller, Right.CHECK_IN, body.point, service.code)
         override = body.override
         if override is not None:
             caller.require(Right.OVERRIDE, point.code, service.code)
         shown = self._presented(caller, body, at)
         beneficiary = _beneficiary(body, shown.delegation)
         return Intent(
-            operation=idempotency_key(),
+            operation=operation,
             caller=caller,
             point=point,
             service=service,
@@ -76,7 +75,7 @@ class Asking:
             client_time=body.client_time,
             looked_at=shown.looked_at,
             tag=shown.tag,
-            call=body.look or call_of(request),
+            call=body.look or caller.call,
             booking=body.booking,
             companions=body.companions,
             override=None if override is None else Override(override.reason, override.note),
@@ -106,15 +105,17 @@ class Asking:
             delegation=shown.delegation,
         )
 
-    def point(self, caller: Caller, right: Right, named: str | None = None) -> Point:
+    def point(self, caller: Caller, right: Right, named: str | None = None, service: str | None = None) -> Point:
         """Return the point of a call: the device's own, or the one that an integrator names; else not-permitted.
 
-        The right holds there for one service at least: a call that is about one asks for the right to that.
+        The right holds there for `service`; where no service is named, for one service at least.
         """
         code = _point_of(caller, right) if named is None else named
         if code is None:
             raise invalid("$.point", "name the point: you have a right at more than one, or at none")
-        if not caller.may_some(right, code):
+        if service is not None:
+            caller.require(right, code, service)
+        elif not caller.may_some(right, code):
             raise caller.refusal(right, code)
         point = self._verifier.programme.points.get(code)
         if point is None or caller.point not in (None, code):
@@ -126,7 +127,7 @@ class Asking:
         service = self._verifier.programme.services.get(code)
         if service is None:
             raise invalid("$.service", "no such service in this programme")
-        if not service.checked_in:
+        if service.mode not in AT_COUNTERS:
             raise invalid("$.service", "this service is not used at a counter")
         return service
 

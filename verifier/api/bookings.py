@@ -6,7 +6,6 @@ from datetime import date, datetime
 
 from flask import Blueprint, Response, request
 
-from accounts.authenticator import call_of
 from accounts.rights import Caller, Right
 from cards.parts import Presentation
 from cards.programme.types import Point, Service
@@ -141,8 +140,8 @@ class StaffBookings:
         else:
             presentation, verdict = by_number(self._verifier, number, called_back=body.called_back, at=at)
         asker = Asker.staff(caller, "counter" if number is None else TELEPHONE)
-        call = call_of(request)
-        wish = BookingWish(idempotency_key(), asker, service, point, body.fields, presentation, verdict, call)
+        key = idempotency_key()
+        wish = BookingWish(key, asker, service, point, body.fields, presentation, verdict, caller.call)
         return self._answer(self._verifier.bookings.book(wish, at), "booked", caller, point, at, status=201)
 
     def _shown(

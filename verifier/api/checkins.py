@@ -30,7 +30,6 @@ from verifier.counter.answers import (
 )
 from verifier.counter.booking_views import booking_view
 from verifier.counter.changes import TARGET_PROBLEMS, Change
-from verifier.counter.lifting import assurance_of
 from verifier.counter.looks import Looked, ServiceSeen
 from verifier.counter.phrasing import quotas_left, tier_words
 from verifier.service import Verifier
@@ -64,7 +63,7 @@ def add_check_ins(found: Blueprint, verifier: Verifier, asking: Asking, limit: R
     def check_in() -> Response:
         at = request_instant()
         intent = asking.check_in(current_request(), read_body(CheckInRequest), at)
-        limit.require(intent.caller.id)
+        limit.require(intent.caller.id, at)
         judged = verifier.desk.check_in(intent, at, early=early)
         if intent.matter and judged.outcome.granted:
             verifier.matters.see(judged.outcome.entry)
@@ -87,7 +86,7 @@ def add_looks(found: Blueprint, verifier: Verifier, asking: Asking, limit: RateL
     def look() -> Response:
         at = request_instant()
         asked = asking.look(current_request(), read_body(LookRequest), at)
-        limit.require(asked.caller.id)
+        limit.require(asked.caller.id, at)
         return answer(_look_answer(verifier, verifier.looks.look(asked, at), at))
 
 
@@ -169,10 +168,10 @@ def _look_answer(verifier: Verifier, looked: Looked, at: datetime) -> LookAnswer
         expires_at=rfc3339(looked.look.expires_at),
         tier=None if card is None else card.tier,
         tier_name=None if card is None else tier_words(verifier.programme, card),
-        assurance=assurance_of(looked.asked.delegation, looked.verdict),
+        assurance=looked.verdict.assurance_word,
         holder=None if card is None else verifier.answering.holder(looked.asked.point.department, card),
         needs=looked.needs,
-        represented=represented(looked.asked.delegation),
+        represented=None if looked.asked.delegation is None else represented(looked.asked.delegation),
         services=tuple(_service_view(verifier, looked, seen, at) for seen in looked.services),
     )
 

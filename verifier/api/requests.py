@@ -9,7 +9,6 @@ from datetime import datetime
 import msgspec
 from flask import Blueprint, Response, request
 
-from accounts.authenticator import call_of
 from accounts.http import Authenticator
 from accounts.rights import Caller, Right
 from cards.parts import Presentation
@@ -234,7 +233,7 @@ class StaffRequests:
         else:
             presentation, verdict = by_number(self._verifier, number, called_back=body.called_back, at=at)
         asker = Asker.staff(caller, "counter" if number is None else TELEPHONE)
-        wish = _wish(body, asker, service, presentation, verdict, matter=body.matter, call=call_of(request))
+        wish = _wish(body, asker, service, presentation, verdict, matter=body.matter, call=caller.call)
         requested = self._verifier.requests.ask(wish, at)
         names = caller.may(Right.NAMES, place_of(department))
         return answer(request_answer(self._verifier.answering, requested, at, names=names), 201)

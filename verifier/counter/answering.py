@@ -17,10 +17,10 @@ from edge.encoding import b64u
 from edge.instants import rfc3339, to_epoch
 from edge.sealing import derive, keyed_hash
 from keys.signer import Signer
+from ledger.bookings import Booking
 from verifier.counter.answers import BookingView, CheckInAnswer, HolderView, Represented, Words
 from verifier.counter.booking_views import booking_view, window_values
 from verifier.counter.checking_in import VOID_WINDOW, Judged
-from verifier.counter.lifting import assurance_of
 from verifier.counter.looks import Looked, ServiceSeen
 from verifier.counter.phrasing import (
     card_values,
@@ -127,12 +127,12 @@ class Answering:
             server_time=server_time,
             tier=None if card is None else card.tier,
             tier_name=tier_name,
-            assurance=assurance_of(intent.delegation, judged.verdict),
+            assurance=judged.verdict.assurance_word,
             holder=None if card is None else self.holder(intent.point.department, card),
             quotas=quotas,
             visit=None if outcome.visit is None else visit_times(outcome.visit, re_entry=outcome.re_entry),
-            booking=_booking(judged),
-            represented=represented(intent.delegation),
+            booking=None if judged.booking is None else _booking(judged, judged.booking),
+            represented=None if intent.delegation is None else represented(intent.delegation),
             excluded_by=None if outcome.taken is None else excluded_by(programme, outcome.taken),
             go_to=place,
             call=contact,
@@ -140,7 +140,7 @@ class Answering:
             promise=self.promise(outcome.entry, outcome.leaf_hash, outcome.at),
             status_freshness=judged.verdict.freshness.value if isinstance(judged.verdict, Verified) else None,
             replayed=outcome.replayed,
-            clock_off_by=clock_off_by(intent.client_time, at),
+            clock_off_by=None if intent.client_time is None else clock_off_by(intent.client_time, at),
         )
 
     def _words(self, judged: Judged, at: datetime) -> tuple[Words, Words]:
@@ -166,25 +166,21 @@ def _told_service(judged: Judged) -> Service:
     return booked or judged.intent.service
 
 
-def _booking(judged: Judged) -> BookingView | None:
+def _booking(judged: Judged, booking: Booking) -> BookingView:
     """Return the booking of a check-in; names only for those with the right to them at its point."""
-    if judged.booking is None:
-        return None
     names = judged.intent.caller.may(Right.NAMES, judged.intent.point.code)
-    return booking_view(judged.documents.programme, judged.booking, judged.details, names=names)
+    return booking_view(judged.documents.programme, booking, judged.details, names=names)
 
 
-def represented(delegation: Delegation | None) -> Represented | None:
-    """Return whom a clerk with a delegation code comes for, left out where no code was shown."""
-    if delegation is None:
-        return None
+def represented(delegation: Delegation) -> Represented:
+    """Return whom a clerk with a delegation code comes for."""
     used_at = None if delegation.used_at is None else rfc3339(delegation.used_at)
     ends_at = rfc3339(delegation.ends_at)
     return Represented(delegation.employer, ends_at, delegation.service, delegation.uses, used_at)
 
 
-def clock_off_by(client_time: int | None, at: datetime) -> int | None:
-    """Return by how many seconds the device's clock is ahead (negative: behind), left out while it is about right."""
-    if client_time is None or abs(client_time - to_epoch(at)) <= CLOCK_TOLERANCE.total_seconds():
+def clock_off_by(client_time: int, at: datetime) -> int | None:
+    """Return by how many seconds the device's clock is ahead (negative: behind), None while it is about right."""
+    if abs(client_time - to_epoch(at)) <= CLOCK_TOLERANCE.total_seconds():
         return None
     return client_time - to_epoch(at)

@@ -13,12 +13,13 @@ from accounts.rights import Caller, Right
 from cards.programme.types import Programme
 from edge.fields import instant_asked, invalid
 from edge.problems import Problem, ProblemKind, register_problem
+from edge.strictjson import canonical_digest
 from ledger.interface import Ledger
 from ledger.leaf import USES
 from ledger.values import CheckOut, Draft, Entry, Outcome, TargetState, Void
 from verifier.counter.checking_in import LATE_WINDOW, VOID_WINDOW, ledger_problems
 from verifier.counter.commitments import Commitment
-from verifier.counter.entries import draft_by, request_hash
+from verifier.counter.entries import draft_by
 from verifier.records.store import VerifierStore
 from verifier.rules.supervising import answers_for, of_department
 from verifier.trust.published import Documents
@@ -187,7 +188,7 @@ class _Place:
 
 
 def _request(kind: str, change: Change, *values: str) -> bytes:
-    return request_hash({"kind": kind, "device": change.caller.id, "target": change.target, "values": [*values]})
+    return canonical_digest({"kind": kind, "device": change.caller.id, "target": change.target, "values": [*values]})
 
 
 @contextmanager

@@ -41,7 +41,7 @@ from verifier.counter.early import admit_early
 from verifier.counter.entries import draft_by
 from verifier.counter.intents import Intent, Use
 from verifier.counter.known_cards import KnownCards
-from verifier.counter.lifting import CodeShown, assurance_of, code_shown, delegated, lifted
+from verifier.counter.lifting import CodeShown, code_shown, delegated, lifted
 from verifier.counter.misfits import NOBODY_TOLD, Misfits
 from verifier.records.bookings import BookingDetails
 from verifier.records.challenges import AnswerOf
@@ -49,7 +49,7 @@ from verifier.records.store import VerifierStore
 from verifier.records.tags import TagRead
 from verifier.rules.bookings import TOLD, booking_for, misplaced, tells_of
 from verifier.rules.delegations import refusal_of
-from verifier.rules.entitlement import Intended, Wish, intended, reference_fault
+from verifier.rules.entitlement import Intended, Wish, fault_of, intended
 from verifier.rules.reasons import ORDER
 from verifier.trust.published import Documents
 
@@ -123,9 +123,8 @@ class CheckInService:
         presentation = self.resolved(intent.presentation)
         if presentation is not intent.presentation:
             intent = replace(intent, presentation=presentation)
-        documents = self.documents(at)
         with ledger_problems():
-            return self._check_in(intent, documents, at, early)
+            return self._check_in(intent, self.documents(at), at, early)
 
     def resolved(self, presentation: Presentation) -> Presentation:
         """Step 1, second half: find the card that a proof alone names; Problem `card-unknown` where it was not seen."""
@@ -137,6 +136,7 @@ class CheckInService:
         return presentation.with_card(card)
 
     def _check_in(self, intent: Intent, documents: Documents, at: datetime, early: RateLimit | None) -> Judged:
+        delegation = intent.delegation
         # Steps 2 to 6 are pure; a kept answer wins over whatever they say now.
         verdict = self.verify(
             intent.presentation,
@@ -144,10 +144,10 @@ class CheckInService:
             at,
             reader=intent.caller.id,
             least=intent.service.least_assurance,
-            vouched=intent.vouched,
+            vouched=intent.id_checked or intent.represented,  # staff compared the ID of whoever is here
             tag=intent.tag,
             lifts=intent.override is not None,
-            code=code_shown(intent.delegation, intent.service, at),
+            code=None if delegation is None else code_shown(delegation, intent.service, at),
             looked_at=intent.looked_at,
         )
         operation = operation_of(intent, verdict)
@@ -156,10 +156,14 @@ class CheckInService:
         if outcome is None:
             if verdict.card is None and early is not None:
                 admit_early(early, intent.caller.id)
-            check_reference(intent.service, intent.reference)
-            check_companions(intent.service, intent.companions)
+            fault = fault_of(intent.service, intent.reference, intent.companions)
+            if fault is not None:
+                raise invalid(*fault)
             outcome = self._record(intent, operation, verdict, documents, at)
-        return self._judged(intent, outcome, verdict, documents)
+        if outcome.booking is None:
+            return Judged(intent, outcome, verdict, documents)
+        booking, details = self._ledger.booking(outcome.booking), self._store.bookings.find(outcome.booking)
+        return Judged(intent, outcome, verdict, documents, booking, details)
 
     def _record(
         self, intent: Intent, operation: Operation, verdict: Verified | RefusedCard, documents: Documents, at: datetime
@@ -180,14 +184,6 @@ class CheckInService:
         if isinstance(verdict, Verified) and verdict.card.key is not None and token is not None:
             self._known.remember(token, verdict.token_digest, verdict.card)
         return outcome
-
-    def _judged(
-        self, intent: Intent, outcome: Outcome, verdict: Verified | RefusedCard, documents: Documents
-    ) -> Judged:
-        if outcome.booking is None:
-            return Judged(intent, outcome, verdict, documents)
-        booking, details = self._ledger.booking(outcome.booking), self._store.bookings.find(outcome.booking)
-        return Judged(intent, outcome, verdict, documents, booking, details)
 
     def bookings(
         self, verdict: Verified | RefusedCard, at: datetime, services: tuple[Service, ...]
@@ -317,7 +313,7 @@ def judged_use(
         tier=card.tier,
         beneficiary=wanted.beneficiary,
         not_holder=wanted.not_holder,
-        elsewhere=documents.elsewhere(card.subject),
+        elsewhere=documents.benefits.get(card.subject, ()),
         booked=booking is not None and sister is None,
         misplaced=sister is not None and sister.code not in wanted.point.services,
     )
@@ -394,7 +390,7 @@ def draft_of(intent: Intent, verdict: Verified | RefusedCard, documents: Documen
         beneficiary=intent.beneficiary.value,
         tier=None if card is None else card.tier,
         form=None if card is None else card.form.value,
-        assurance=assurance_of(intent.delegation, verdict),
+        assurance=verdict.assurance_word,
         card=None if card is None else card.card_id,
         token=verdict.token_digest if card is None else None,
         reference=intent.reference,
@@ -413,21 +409,6 @@ def _marks(intent: Intent) -> tuple[str, ...]:
 
 def _marks_of(verdict: Verified | RefusedCard) -> tuple[str, ...]:
     return (verdict.mark,) if isinstance(verdict, RefusedCard) and verdict.mark is not None else ()
-
-
-def check_companions(service: Service, companions: int) -> None:
-    """Refuse more companions than the service allows a use; nothing is written."""
-    most = service.companions_most
-    if companions > most:
-        message = f"this service takes at most {most} with the holder" if most else "this service is the holder's alone"
-        raise invalid("$.companions", message)
-
-
-def check_reference(service: Service, reference: str | None) -> None:
-    """Refuse a reference that the service does not take, lacks, or has in another form; nothing is written."""
-    fault = reference_fault(service, reference)
-    if fault is not None:
-        raise invalid("$.reference", fault)
 
 
 RETRY_SECONDS = 2

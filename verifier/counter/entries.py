@@ -1,12 +1,9 @@
-"""What an operation is bound to, and what every entry says of who asked: told once for all kinds of changes."""
+"""What every entry says of who asked, where and by which documents: told once for all kinds of changes."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from hashlib import sha256
 from typing import Any, Protocol
 
-from edge.strictjson import canonical
 from ledger.values import Draft
 from verifier.trust.published import Documents
 
@@ -42,15 +39,6 @@ class Place(Protocol):
     def department(self) -> str:
         """The department that answers for the place."""
         ...
-
-
-def request_hash(intended: Mapping[str, object]) -> bytes:
-    """Return the hash that binds an operation id to what is intended (docs/design.md §5, step 0), never to a body's
-    bytes.
-
-    `intended` holds texts, integers, truth values and lists of them; the order of its names does not matter.
-    """
-    return sha256(canonical(intended)).digest()
 
 
 def draft_by(by: Requester, documents: Documents, place: Place, service: str, **said: Any) -> Draft:  # noqa: ANN401 - the draft's own fields

@@ -10,7 +10,7 @@ from accounts.rights import Caller
 from cards.parts import Presentation
 from cards.programme.types import Beneficiary, Point, Service
 from edge.encoding import b64u
-from verifier.counter.entries import request_hash
+from edge.strictjson import canonical_digest
 from verifier.records.tags import TagRead
 from verifier.rules.delegations import Delegation
 
@@ -63,11 +63,6 @@ class Intent(Use):
     represented: bool = False
 
     @property
-    def vouched(self) -> bool:
-        """Whether staff answer for who is here: they compared the ID of the holder, or of an employer's clerk."""
-        return self.id_checked or self.represented
-
-    @property
     def request(self) -> bytes:
         """The hash of what is intended: who asks, where, what, for whom, what staff vouch for, the card and its proof.
 
@@ -84,7 +79,7 @@ class Intent(Use):
             "not_holder": self.not_holder,
             "card": b64u(shown.card_digest),
             # What names this showing of the card: the tag's count, the phone's proof, the chip's nonce.
-            "proof": self.tag.proof if self.tag else shown.proof_says("jti") or shown.proof_says("nonce") or "",
+            "proof": self.tag.proof if self.tag else shown.showing,
         }
         if self.reference is not None:
             intended["reference"] = self.reference
@@ -98,4 +93,4 @@ class Intent(Use):
             intended["delegation"] = self.delegation.id
         if self.override is not None:
             intended["override"] = [self.override.reason, self.override.note or ""]
-        return request_hash(intended)
+        return canonical_digest(intended)

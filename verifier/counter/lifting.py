@@ -23,9 +23,9 @@ class CodeShown:
     is_refused: bool
 
 
-def code_shown(delegation: Delegation | None, service: Service, at: datetime) -> CodeShown | None:
-    """Return what step 6 must know of a delegation's code, None where none was shown."""
-    return None if delegation is None else CodeShown(bool(refusal_of(delegation, service.code, at)))
+def code_shown(delegation: Delegation, service: Service, at: datetime) -> CodeShown:
+    """Return what step 6 must know of a delegation's code."""
+    return CodeShown(bool(refusal_of(delegation, service.code, at)))
 
 
 def lifted(
@@ -40,7 +40,7 @@ def lifted(
     card = verdict.card
     if not id_checked:
         return RefusedCard("id-check-needed", card, verdict.token_digest)
-    return _holds(verdict, card, documents, at, needs_id_check=False)
+    return _holds(verdict, card, documents, at, Assurance.COPYABLE.word, needs_id_check=False)
 
 
 def delegated(
@@ -63,18 +63,17 @@ def delegated(
     missing = not vouched and (provisional or not code.is_refused)
     if missing and not provisional:
         return RefusedCard("id-check-needed", card, verdict.token_digest)
-    return _holds(verdict, card, documents, at, needs_id_check=missing)
+    return _holds(verdict, card, documents, at, DELEGATED, needs_id_check=missing)
 
 
 def _holds(
-    verdict: Verified | RefusedCard, card: CardClaims, documents: Documents, at: datetime, *, needs_id_check: bool
+    verdict: Verified | RefusedCard,
+    card: CardClaims,
+    documents: Documents,
+    at: datetime,
+    word: str,
+    *,
+    needs_id_check: bool,
 ) -> Verified:
     answer = documents.trust.status.status(card.status_uri, card.status_index, at)
-    return Verified(card, verdict.token_digest, Assurance.COPYABLE, None, answer.freshness, needs_id_check)
-
-
-def assurance_of(delegation: Delegation | None, verdict: Verified | RefusedCard) -> str | None:
-    """Return the word for how far a presentation proved itself, None where it was refused."""
-    if isinstance(verdict, RefusedCard):
-        return None
-    return DELEGATED if delegation is not None else verdict.assurance.word
+    return Verified(card, verdict.token_digest, Assurance.COPYABLE, None, answer.freshness, needs_id_check, word)

@@ -112,7 +112,7 @@ class Looks:
                 least=asked.services[0].least_assurance,
                 vouched=False,
                 tag=asked.tag,
-                code=code_shown(delegation, asked.services[0], at),
+                code=None if delegation is None else code_shown(delegation, asked.services[0], at),
                 provisional=True,
             )
             reason = self._reason(asked, verdict, at)

@@ -7,7 +7,7 @@ handed to the ledger, which judges the counters (step 10).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -30,7 +30,7 @@ class Wish:
     tier: str
     beneficiary: Beneficiary = Beneficiary.HOLDER
     not_holder: bool = False
-    elsewhere: frozenset[str] = frozenset()
+    elsewhere: Collection[str] = ()
     booked: bool = False
     misplaced: bool = False
 
@@ -98,6 +98,18 @@ def reference_fault(service: Service, reference: str | None) -> str | None:
     if RESIDENT_ID.search(reference):
         return "this looks like an identity number, which the log may not hold"
     return None if re.fullmatch(rule.pattern, reference) else "the reference does not have the expected form"
+
+
+def fault_of(service: Service, reference: str | None, companions: int) -> tuple[str, str] | None:
+    """Return the field of a check-in that `service` does not take as it is, and why; None where all is well."""
+    fault = reference_fault(service, reference)
+    if fault is not None:
+        return "$.reference", fault
+    most = service.companions_most
+    if companions > most:
+        message = f"this service takes at most {most} with the holder" if most else "this service is the holder's alone"
+        return "$.companions", message
+    return None
 
 
 def notes(wish: Wish) -> tuple[str, ...]:

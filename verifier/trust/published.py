@@ -60,10 +60,6 @@ class Documents:
     marks: HolderMarks | None
     benefits: Mapping[str, frozenset[str]]
 
-    def elsewhere(self, subject: str) -> frozenset[str]:
-        """Return the kinds of benefit granted elsewhere that stand against a holder."""
-        return self.benefits.get(subject, frozenset())
-
 
 def unsettled_benefits(marks: HolderMarks | None) -> Mapping[str, frozenset[str]]:
     """Return, by holder, the benefits granted elsewhere that no ruling has released (docs/guide-coverage.md, Read

@@ -15,9 +15,10 @@ from cards.programme.types import Point, Service
 from cards.verify import RefusedCard, Verified
 from edge.encoding import b64u
 from edge.problems import ProblemKind, register_problem
+from edge.strictjson import canonical_digest
 from ledger.bookings import Booking
 from ledger.values import Draft
-from verifier.counter.entries import draft_by, request_hash
+from verifier.counter.entries import draft_by
 from verifier.trust.published import Documents
 
 _KINDS: Final = (
@@ -83,7 +84,7 @@ class BookingWish:
     @property
     def request(self) -> bytes:
         """The hash of what is intended: who asks, service, point, fields and card; not how the card was shown."""
-        return request_hash(
+        return canonical_digest(
             {
                 "kind": "booking",
                 "device": self.asker.id,
@@ -105,7 +106,7 @@ class BookingAsked:
 
     def request(self, kind: str, *values: str) -> bytes:
         """Return the hash of what is intended: the kind of change, who asks, of which booking, and its values."""
-        return request_hash({"kind": kind, "device": self.asker.id, "target": self.booking, "values": [*values]})
+        return canonical_digest({"kind": kind, "device": self.asker.id, "target": self.booking, "values": [*values]})
 
 
 def text_of(fields: Mapping[str, Any]) -> str:

@@ -129,7 +129,13 @@ class BookingService:
         fields = held_at(fields, event)
         wanted = plan(rule, wish.service, fields, at, programme.zone)
         details = self._details(wish, card, fields)
-        asked = Wish(wish.service, wish.point, card.tier, elsewhere=documents.elsewhere(card.subject), booked=True)
+        asked = Wish(
+            wish.service,
+            wish.point,
+            card.tier,
+            elsewhere=documents.benefits.get(card.subject, ()),
+            booked=True,
+        )
         against = booking_findings(wanted, at)
         judged = intended(programme, asked, wanted.period_at, against=against)
         draft = draft_for(
@@ -207,7 +213,7 @@ class BookingService:
         tier = details.tier if newest is None else newest[1].tier
         opened = self._opened(asked.asker.id, asked.operation, details.subject, fields)
         draft = draft_for(documents, asked.asker, new, point, extra={"details": b64u(digest(opened.encode()))})
-        wish = Wish(new, point, tier, elsewhere=documents.elsewhere(details.subject), booked=True)
+        wish = Wish(new, point, tier, elsewhere=documents.benefits.get(details.subject, ()), booked=True)
         against = change_findings(booking, rule_of(programme, old), wanted, rule, at)
         judged = intended(programme, wish, wanted.period_at, against=against)
         change = replace(

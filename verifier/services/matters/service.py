@@ -10,6 +10,7 @@ from typing import Any, Final
 from accounts.rights import Caller
 from edge.fields import invalid
 from edge.problems import Problem, ProblemKind, register_problem
+from edge.strictjson import canonical_digest
 from ledger import leaf
 from ledger.interface import Ledger
 from ledger.matters import MatterStep
@@ -17,7 +18,7 @@ from ledger.paging import every_entry
 from ledger.values import PARTITIONS, Draft, Entry, Outcome, Query
 from verifier.counter.checking_in import LATE_WINDOW, ledger_problems
 from verifier.counter.commitments import Commitment
-from verifier.counter.entries import draft_by, request_hash
+from verifier.counter.entries import draft_by
 from verifier.records.store import VerifierStore
 from verifier.rules.matters import CLOSED, COMPLETE, Matter, deadline_of, fold, handed_to, refusal_of
 from verifier.services.bookings.service import booking_problems
@@ -60,7 +61,7 @@ class Stage:
         said = (self.stage, self.outcome, self.decides, self.limit_working_days, self.note)
         values = ["" if value is None else str(value) for value in said]
         values += [] if self.call_back is None else [self.call_back]
-        return request_hash({"kind": "stage", "device": self.caller.id, "target": self.matter, "values": values})
+        return canonical_digest({"kind": "stage", "device": self.caller.id, "target": self.matter, "values": values})
 
 
 class MatterService:

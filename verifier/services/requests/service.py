@@ -21,10 +21,10 @@ from edge.encoding import b64u, digest
 from edge.fields import invalid, invalid_fields
 from edge.instants import to_epoch
 from edge.problems import Problem, ProblemKind, register_problem
+from edge.strictjson import canonical_digest
 from ledger.interface import Ledger
 from ledger.values import CheckIn, Draft, Operation, Outcome, Void
 from verifier.counter.checking_in import LATE_WINDOW, claim_of, ledger_problems, refusal, subject_of
-from verifier.counter.entries import request_hash
 from verifier.records.bookings import BookingDetails
 from verifier.records.store import VerifierStore
 from verifier.rules.entitlement import Wish, intended, reference_fault
@@ -78,7 +78,7 @@ class RequestWish:
     @property
     def request(self) -> bytes:
         """The hash of what is intended; not how the card was shown."""
-        return request_hash(
+        return canonical_digest(
             {
                 "kind": "request",
                 "device": self.asker.id,
@@ -162,7 +162,7 @@ class RequestService:
             return self._refused(wish, refusal(operation, verdict, at, draft, "request"), verdict, documents)
         card = verdict.card
         details = self._details(wish, card, _valid(wish, programme, card.name))
-        asked = Wish(wish.service, place, card.tier, wish.whom, elsewhere=documents.elsewhere(card.subject))
+        asked = Wish(wish.service, place, card.tier, wish.whom, elsewhere=documents.benefits.get(card.subject, ()))
         judged = intended(programme, asked, at)
         change = CheckIn(
             operation,
@@ -229,7 +229,9 @@ class RequestService:
         void = Void(
             device=asker.id,
             id=operation,
-            request=request_hash({"kind": "take-back", "device": asker.id, "target": matter.id, "values": [outcome]}),
+            request=canonical_digest(
+                {"kind": "take-back", "device": asker.id, "target": matter.id, "values": [outcome]}
+            ),
             at=at,
             keep_until=at + LATE_WINDOW,
             target=matter.id,
