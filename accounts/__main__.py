@@ -32,6 +32,16 @@ for _group in (person, device, integrator, operator, security):
 
 
 @main.command()
+@json_option
+@click.pass_obj
+def init(desk: AccountsCli, as_json: bool) -> None:
+    """Make the store of accounts on a new machine. Every other command works on a store that is there."""
+    with desk.store(make=True):
+        pass
+    emit({"store": "ready"}, as_json, "the store of accounts is ready; `python -m accounts person add` makes the first")
+
+
+@main.command()
 @click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True, help="How many lines.")
 @json_option
 @click.pass_obj

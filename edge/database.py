@@ -133,9 +133,9 @@ def absent_file(url: str) -> Path | None:
     register beside the real one.
     """
     address = make_url(url)
-    if not address.drivername.startswith("sqlite") or not address.database:
+    if not address.drivername.startswith("sqlite") or address.database in {None, "", ":memory:"}:
         return None
-    file = Path(address.database)
+    file = Path(str(address.database))
     return None if file.exists() else file
 
 

@@ -26,8 +26,7 @@ from verifier.cli.fetch import fetch
 from verifier.cli.filters import filter_options
 from verifier.cli.moving import export_command, import_command, migrate_command
 from verifier.cli.offline import offline
-from verifier.cli.opening import CLOCK, opened_ledger, opened_verifier, refusals
-from verifier.records.store import VerifierStore
+from verifier.cli.opening import CLOCK, VerifierCli, refusals
 from verifier.records.tags import BadTagRecord, read_records
 from verifier.rules.reasons import REASONS
 from verifier.service import published_folder
@@ -126,7 +125,7 @@ def check(settings: Settings, presentation: str | None, as_json: bool) -> None:
 def decide_command(settings: Settings, /, presentation: str | None, as_json: bool, **options: Any) -> None:  # noqa: ANN401 - click's values
     """Say what a check-in would come to now, step by step. Writes nothing. Exit 1 when it would be refused."""
     text = _presentation(presentation)
-    with refusals(), opened_verifier(settings) as verifier:
+    with refusals(), VerifierCli(settings).verifier() as verifier:
         place = _place(verifier.programme, options["point_code"])
         service = _service(verifier.programme, options["service_code"])
         ask = asked(place, service, text, verifier, id_checked=options["id_checked"])
@@ -152,7 +151,7 @@ def log() -> None:
 @click.pass_obj
 def list_log(settings: Settings, /, since: str | None, until: str | None, as_json: bool, **filters: Any) -> None:  # noqa: ANN401 - click's values
     """List entries, newest first."""
-    with refusals(), opened_ledger(settings) as ledger:
+    with refusals(), VerifierCli(settings).ledger() as ledger:
         limit = filters.pop("limit")
         bounds: dict[str, Any] = {
             name: parse_rfc3339(text) for name, text in (("since", since), ("until", until)) if text
@@ -181,12 +180,9 @@ def import_tags(settings: Settings, file: IO[bytes], as_json: bool) -> None:
         records = read_records(loads(file.read(), max_bytes=RECORDS_MOST))
     except (BadTagRecord, JsonError) as error:
         raise Refusal(f"the records cannot be used: {error}", "give the file as personalisation wrote it") from None
-    store = VerifierStore.open(settings.verifier_url, settings.secret())
-    try:
+    with VerifierCli(settings).store() as store:
         added = sum([store.tags.add(record) for record in records])
         known = store.tags.count()
-    finally:
-        store.close()
     said = {"added": added, "replaced": len(records) - added, "known": known}
     emit(said, as_json, f"{added} tags added, {len(records) - added} replaced, {known} known")
 
@@ -209,7 +205,7 @@ def check_ledger(settings: Settings, as_json: bool) -> None:
     read = 0
     with (
         refusals(),
-        opened_ledger(settings) as ledger,
+        VerifierCli(settings).ledger() as ledger,
         progress(sum(ledger.counts(Query()).values()), "entries") as bar,
     ):
         for found in ledger.check():

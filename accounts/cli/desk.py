@@ -17,7 +17,7 @@ from accounts.rights import DEPARTMENT, EVERYWHERE, PEOPLE_ONLY, SCOPES, Grant, 
 from accounts.store import AccountStore
 from cards.programme.load import ProgrammeError, load_programme
 from cards.programme.types import Programme
-from edge.cli import Refusal
+from edge.cli import Refusal, refuse_absent
 from edge.clock import Clock
 from edge.database import UnusableDatabase, absent_file
 from edge.settings import Settings, load_settings
@@ -45,12 +45,14 @@ class AccountsCli:
     settings: Settings = field(default_factory=lambda: load_settings(os.environ))
 
     @contextmanager
-    def store(self) -> Iterator[AccountStore]:
-        """Open the store that YUNJU_ACCOUNTS_URL names; a refusal where not even its folder is there."""
+    def store(self, *, make: bool = False) -> Iterator[AccountStore]:
+        """Open the store that YUNJU_ACCOUNTS_URL names. A store that is not there is refused unless `make`."""
         absent = absent_file(self.settings.accounts_url)
-        if absent is not None and not absent.parent.is_dir():
-            hint = f"YUNJU_VAR may be mistyped; on a new machine `mkdir -m 700 {absent.parent}` first"
-            raise Refusal(f"there is no folder {absent.parent}", hint)
+        if not make:
+            made_by = "`python -m accounts init` makes a new store"
+            refuse_absent(absent, "store of accounts", "YUNJU_ACCOUNTS_URL", made_by)
+        elif absent is not None:
+            absent.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
             store = AccountStore.open(self.settings.accounts_url, self.settings.secret())
         except UnusableDatabase as error:

@@ -15,7 +15,7 @@ import click
 from sqlalchemy.exc import OperationalError
 
 from cards.programme.load import ProgrammeError
-from edge.cli import Refusal
+from edge.cli import Refusal, refuse_absent
 from edge.clock import Clock
 from edge.database import UnusableDatabase, absent_file
 from edge.sealing import Unsealable
@@ -57,9 +57,9 @@ class IssuerCli:
         A register that is not there is refused unless `make`: a folder's name may be mistyped.
         """
         settings = load_settings(os.environ)
-        if not make and (absent := absent_file(settings.register_url)) is not None:
-            hint = "YUNJU_VAR or YUNJU_REGISTER_URL may be mistyped; `python -m issuer init` makes a new register"
-            raise Refusal(f"there is no register at {absent}", hint)
+        if not make:
+            absent = absent_file(settings.register_url)
+            refuse_absent(absent, "register", "YUNJU_REGISTER_URL", "`python -m issuer init` makes a new register")
         try:
             issuer = open_issuer(settings, roots=roots)
             try:

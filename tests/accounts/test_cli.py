@@ -22,6 +22,7 @@ from tests.accounts.builders import NOON, PASSWORD
 def run(tmp_path, capsys, monkeypatch):
     """Run a command line: exit code, stdout, stderr."""
     environ = {"YUNJU_VAR": str(tmp_path)}
+    AccountStore.open(f"sqlite:///{tmp_path}/accounts.db").close()
 
     def command(*line, stdin=None, **settings):
         desk = AccountsCli(FixedClock(NOON), load_settings({**environ, **settings}))

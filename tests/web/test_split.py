@@ -73,6 +73,7 @@ class District:
         root = verifier.folder / "root.jwk"
         root.write_bytes((issuer.var / "published" / "root.jwk").read_bytes())
         verifier.environ["YUNJU_ROOT"] = str(root)
+        issuer.command("accounts", "init")
         added = issuer.command("accounts", "integrator", "add", "counter server", "--grant", "*=documents", "--json")
         self.keep_token(json.loads(added.stdout)["token"])
 

@@ -45,7 +45,7 @@ from verifier.api.audit.witness import create_witness
 from verifier.cli.audit_repair import repair
 from verifier.cli.audit_report import report
 from verifier.cli.filters import filter_options
-from verifier.cli.opening import CLOCK, opened_ledger, opened_verifier
+from verifier.cli.opening import CLOCK, VerifierCli
 from verifier.services.erasure import Eraser
 from verifier.trust.published import Untrusted, read_programme
 
@@ -301,7 +301,7 @@ def sequence(settings: Settings, once: bool) -> None:
     """Run the log's sequencer here; needs the log key. `python -m ops work` does so too: whoever is first leads."""
     with _refusals():
         issuer = read_programme(settings.programme).issuer
-        with opened_ledger(settings) as ledger:
+        with VerifierCli(settings).ledger() as ledger:
             work = log_sequencing(settings, issuer, ledger, CLOCK)
             if work is None:
                 raise Refusal("there is no log key here", "`python -m keys generate log` makes one")
@@ -351,7 +351,7 @@ def erase_command(settings: Settings, subject: str) -> None:
 
     What the issuer orders by its marks is erased by the service itself.
     """
-    with _refusals(), opened_verifier(settings) as verifier:
+    with _refusals(), VerifierCli(settings).verifier() as verifier:
         known = verifier.ledger.pseudonym(subject) is not None
         eraser = Eraser(verifier.ledger, verifier.store, verifier.bookings, settings.secret())
         eraser.erase(subject, CLOCK.now(), by="command")

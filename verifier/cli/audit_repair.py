@@ -21,7 +21,7 @@ from keys.notes import NoteError, open_checkpoint
 from ledger.interface import Ledger
 from ledger.leaf import entry_id
 from ledger.values import LedgerError
-from verifier.cli.opening import CLOCK, opened_ledger
+from verifier.cli.opening import CLOCK, VerifierCli
 from verifier.trust.published import Untrusted, read_programme
 
 _HINT = "docs/operations.md, Repair, says what to do"
@@ -58,7 +58,7 @@ def repair(settings: Settings, *, applies: bool, set_aside: Path | None, as_json
     try:
         log = _logged(settings)
         _require_file(settings)
-        with opened_ledger(settings) as ledger:
+        with VerifierCli(settings).ledger() as ledger:
             found = survey(ledger, log)
             steps = [_done(ledger, step, set_aside, applies=applies)
                      for step in plan(ledger, log, found, set_aside=set_aside is not None)]  # fmt: skip

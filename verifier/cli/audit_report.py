@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -16,7 +16,6 @@ from audit.figures.report_pdf import Language, NoFont, report_pdf
 from audit.figures.reviews import ReviewStore
 from audit.figures.thresholds import read_thresholds
 from audit.figures.usage import UsageFigures
-from audit.tables import open_figures
 from audit.tree.place import PlaceError
 from audit.tree.proofs import LogReader
 from audit.tree.sequencing import log_reader, log_signers, open_home
@@ -30,7 +29,7 @@ from keys.notes import NoteError, open_checkpoint
 from ledger.interface import Ledger
 from ledger.leaf import Leaf
 from ledger.values import LedgerError
-from verifier.cli.opening import CLOCK, opened_ledger
+from verifier.cli.opening import CLOCK, VerifierCli
 from verifier.trust.published import Untrusted, read_programme
 
 _PATH: Final = click.Path(dir_okay=False, path_type=Path)
@@ -72,8 +71,8 @@ def _made(settings: Settings, programme: Programme, month: str, department: str 
 
 @contextmanager
 def _sources(settings: Settings, programme: Programme, log: LogReader) -> Iterator[ReportSources]:
-    database = open_figures(settings.verifier_url)
-    with closing(database), opened_ledger(settings) as ledger:
+    stores = VerifierCli(settings)
+    with stores.ledger() as ledger, stores.figures() as database:
         usage = UsageFigures(database, log, programme.zone, lambda entry: _leaf(ledger, entry))
         reviews = ReviewStore(database, settings.secret())
         folders = [settings.log, *([settings.log_archive] if settings.log_archive else [])]

@@ -9,7 +9,7 @@ import click
 
 from edge.cli import emit, json_option
 from edge.settings import load_settings
-from verifier.cli.opening import CLOCK, opened_verifier, refusals
+from verifier.cli.opening import CLOCK, VerifierCli, refusals
 
 
 @click.group()
@@ -21,7 +21,7 @@ def bookings() -> None:
 @json_option
 def sweep(as_json: bool) -> None:
     """Note bookings whose time is over as missed, and erase details whose time is over. Safe to run at any time."""
-    with refusals(), opened_verifier(load_settings(os.environ)) as verifier:
+    with refusals(), VerifierCli(load_settings(os.environ)).verifier() as verifier:
         done, erased = verifier.upkeep.sweep(CLOCK.now()), verifier.store.sweep(CLOCK.now())
     text = f"{done.missed} missed, {done.released} released without a card, {erased} rows erased"
     emit(asdict(done) | {"erased": erased}, as_json, text)
@@ -31,7 +31,7 @@ def sweep(as_json: bool) -> None:
 @json_option
 def missed(as_json: bool) -> None:
     """List the holders, by their name in the log, who missed so many bookings this year that the office is told."""
-    with refusals(), opened_verifier(load_settings(os.environ)) as verifier:
+    with refusals(), VerifierCli(load_settings(os.environ)).verifier() as verifier:
         found = verifier.upkeep.missed_often(CLOCK.now())
     lines = [f"{one.holder}  {one.rule:<10} {one.missed} missed, last {one.last}" for one in found]
     emit([asdict(one) for one in found], as_json, "\n".join(lines) or "nobody missed that many")
@@ -46,6 +46,6 @@ def matters() -> None:
 @json_option
 def rebuild(as_json: bool) -> None:
     """Forget the list of matters and read it anew from the log."""
-    with refusals(), opened_verifier(load_settings(os.environ)) as verifier:
+    with refusals(), VerifierCli(load_settings(os.environ)).verifier() as verifier:
         told = verifier.matters.rebuild()
     emit({"entries": told}, as_json, f"{told} entries told of matters")

@@ -16,7 +16,7 @@ from ledger import moving, moving_file
 from ledger.contents import Damaged
 from ledger.interface import Ledger
 from ledger.values import LedgerError
-from verifier.cli.opening import CLOCK, opened_ledger
+from verifier.cli.opening import CLOCK, VerifierCli
 
 
 @click.command("export")
@@ -44,7 +44,7 @@ def import_command(settings: Settings, file: Path, as_json: bool) -> None:
     FILE is looked at whole before anything is written; a line that is altered, missing or moved is named, and the
     ledger stays empty. Afterwards all of it is read again and compared. FILE holds salts: destroy it when all is well.
     """
-    with _refusals(), _opened(settings, settings.ledger_url) as ledger, file.open("rb") as opened:
+    with _refusals(), _opened(settings, settings.ledger_url, make=True) as ledger, file.open("rb") as opened:
         entries = moving_file.read_header(opened).entries
         with progress(3 * entries, "entries read, written, compared") as bar:
             moved = moving.import_from(opened, ledger, CLOCK, bar.update)
@@ -65,7 +65,7 @@ def migrate_command(settings: Settings, url: str, as_json: bool) -> None:
     with (
         _refusals(),
         _opened(settings, settings.ledger_url) as source,
-        _opened(settings, url) as target,
+        _opened(settings, url, make=True) as target,
         _bar(source, 2, "entries written, compared") as bar,
     ):
         moved = moving.migrate(source, target, CLOCK, bar.update)
@@ -82,9 +82,9 @@ def _emit(moved: moving.MoveResult, as_json: bool, end: str) -> None:
     emit(asdict(moved), as_json, f"{counts} {end}")
 
 
-def _opened(settings: Settings, url: str) -> AbstractContextManager[Ledger]:
+def _opened(settings: Settings, url: str, *, make: bool = False) -> AbstractContextManager[Ledger]:
     # Without the file of what was acknowledged: an empty Redis about to be filled has lost nothing.
-    return opened_ledger(settings, url, remembering=False)
+    return VerifierCli(settings).ledger(url, remembering=False, make=make)
 
 
 @contextmanager

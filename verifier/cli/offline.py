@@ -8,10 +8,9 @@ import msgspec
 from edge.cli import emit, json_option
 from edge.instants import parse_rfc3339, rfc3339
 from edge.settings import Settings
-from verifier.cli.opening import opened_ledger, refusals
+from verifier.cli.opening import VerifierCli, refusals
 from verifier.offline.answers import ConflictView, IncidentView
 from verifier.offline.conflicts import Wanted, conflicts_of, incidents_of
-from verifier.records.store import VerifierStore
 
 
 @click.group("offline")
@@ -30,7 +29,7 @@ def conflicts(settings: Settings, since: str | None, until: str | None, point: s
     with refusals():
         start, end = (None if text is None else parse_rfc3339(text) for text in (since, until))
         wanted = Wanted(start, end, None if point is None else frozenset({point}))
-        with opened_ledger(settings) as ledger:
+        with VerifierCli(settings).ledger() as ledger:
             found = list(conflicts_of(ledger, wanted))
     incidents = _incidents(settings)
     said = {"conflicts": msgspec.to_builtins(found), "incidents": msgspec.to_builtins(incidents)}
@@ -44,11 +43,8 @@ def conflicts(settings: Settings, since: str | None, until: str | None, point: s
 @click.pass_obj
 def held(settings: Settings, as_json: bool) -> None:
     """List the records that wait for a supervisor, the oldest first; a supervisor decides at a counter."""
-    store = VerifierStore.open(settings.verifier_url, settings.secret())
-    try:
+    with VerifierCli(settings).store() as store:
         waiting = store.offline.held(None, 1000)
-    finally:
-        store.close()
     rows = [
         {"id": kept.digest, "why": kept.why, "device": kept.device, "seq": kept.seq, "point": kept.point,
          "service": kept.service, "made_at": rfc3339(kept.made_at), "received_at": rfc3339(kept.received_at)}
@@ -59,11 +55,8 @@ def held(settings: Settings, as_json: bool) -> None:
 
 
 def _incidents(settings: Settings) -> tuple[IncidentView, ...]:
-    store = VerifierStore.open(settings.verifier_url, settings.secret())
-    try:
+    with VerifierCli(settings).store() as store:
         return incidents_of(store.offline)
-    finally:
-        store.close()
 
 
 def _conflict_lines(conflict: ConflictView) -> list[str]:

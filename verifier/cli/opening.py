@@ -1,48 +1,91 @@
-"""What the verifier's commands open, each once for all of them, and the refusals that their errors become."""
+"""What the verifier's commands open, and the refusals that their errors become."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Final
 
+from audit.tables import open_figures
 from cards.parts import PresentationError
-from edge.cli import Refusal
+from edge.cli import Refusal, refuse_absent
 from edge.clock import SystemClock
+from edge.database import Database, absent_file
 from edge.instants import InstantError
 from edge.problems import Problem
 from edge.settings import Settings
 from keys.files import StoreError
 from ledger.interface import Ledger
 from ledger.values import LedgerError
-from verifier.service import Verifier, ledger_at, open_verifier
+from verifier.records.store import VerifierStore
+from verifier.service import Verifier, ledger_at, open_verifier, refuse_lost_ledger
 from verifier.trust.published import Untrusted
 
 CLOCK: Final = SystemClock()
 """The clock of every command of this room."""
 
 
-@contextmanager
-def opened_ledger(settings: Settings, url: str | None = None, *, remembering: bool = True) -> Iterator[Ledger]:
-    """Open the ledger that the settings name, or the one at `url`, for the length of a command; LedgerError.
+@dataclass(frozen=True, slots=True)
+class VerifierCli:
+    """What the commands of this room open, each for the length of a command.
 
-    `remembering`: compare a Redis ledger with what was acknowledged to this host, and note what is acknowledged now.
+    A store that is not there is refused: a slip in a name makes no new store. The service makes stores as it starts.
     """
-    ledger = ledger_at(settings, CLOCK, url or settings.ledger_url, remembering=remembering)
-    try:
-        yield ledger
-    finally:
-        ledger.close()
 
+    settings: Settings
 
-@contextmanager
-def opened_verifier(settings: Settings) -> Iterator[Verifier]:
-    """Open the verifier that the settings describe for the length of a command; Untrusted, StoreError, LedgerError."""
-    verifier = open_verifier(settings, CLOCK)
-    try:
-        yield verifier
-    finally:
-        verifier.close()
+    @contextmanager
+    def ledger(self, url: str | None = None, *, remembering: bool = True, make: bool = False) -> Iterator[Ledger]:
+        """Open the ledger that the settings name, or the one at `url`; Refusal, LedgerError.
+
+        `remembering`: compare a Redis ledger with what was acknowledged to this host, and note what is acknowledged
+        now. `make`: a ledger that is not there is made.
+        """
+        place = url or self.settings.ledger_url
+        if not make:
+            self._require(place, "ledger", "YUNJU_LEDGER_URL")
+        ledger = ledger_at(self.settings, CLOCK, place, remembering=remembering)
+        try:
+            yield ledger
+        finally:
+            ledger.close()
+
+    @contextmanager
+    def verifier(self) -> Iterator[Verifier]:
+        """Open the verifier that the settings describe; Refusal, Untrusted, StoreError, LedgerError."""
+        refuse_lost_ledger(self.settings)
+        self._require(self.settings.ledger_url, "ledger", "YUNJU_LEDGER_URL")
+        self._require(self.settings.verifier_url, "store", "YUNJU_VERIFIER_URL")
+        verifier = open_verifier(self.settings, CLOCK)
+        try:
+            yield verifier
+        finally:
+            verifier.close()
+
+    @contextmanager
+    def store(self) -> Iterator[VerifierStore]:
+        """Open the store of matters, looks, tags and details; Refusal."""
+        self._require(self.settings.verifier_url, "store", "YUNJU_VERIFIER_URL")
+        store = VerifierStore.open(self.settings.verifier_url, self.settings.secret())
+        try:
+            yield store
+        finally:
+            store.close()
+
+    @contextmanager
+    def figures(self) -> Iterator[Database]:
+        """Open the tables of usage figures and reviews; Refusal."""
+        self._require(self.settings.verifier_url, "store", "YUNJU_VERIFIER_URL")
+        database = open_figures(self.settings.verifier_url)
+        try:
+            yield database
+        finally:
+            database.close()
+
+    def _require(self, url: str, what: str, setting: str) -> None:
+        if url.startswith("sqlite"):
+            refuse_absent(absent_file(url), what, setting, "the service makes a new one when it first starts")
 
 
 @contextmanager
