@@ -34,6 +34,7 @@ ASSETS = (
         ("LICENSE",),
     ),
     Asset("fflate", Path("web/static/vendor/fflate"), ("esm/browser.js",), ("LICENSE",)),
+    Asset("idb", Path("web/static/vendor/idb"), ("build/index.js",), ("LICENSE",)),
     Asset("chart.js", Path("web/static/vendor/chart.js"), ("dist/chart.umd.min.js",), ("LICENSE.md",)),
     # Contained in chart.js's file: its licence travels along.
     Asset("@kurkle/color", Path("web/static/vendor/kurkle-color"), (), ("LICENSE.md",)),

@@ -1,7 +1,8 @@
 // What this device keeps for when the server is away: documents, cards it has seen, its own uses, its signed records.
 // A table beside the page's few values (store.js), so that a page of an older version can still open those.
 
-import { databaseOf } from "../database.js";
+import { openDB } from "../../vendor/idb/index.js";
+import { within } from "../store.js";
 
 const DATABASE = "yunju-offline";
 const VERSION = 1;
@@ -25,12 +26,14 @@ function upgrade(database) {
   records.createIndex("state", "state");
 }
 
-const run = databaseOf(DATABASE, VERSION, upgrade);
+const open = () => openDB(DATABASE, VERSION, { upgrade });
+const reading = (tables, act) => within(open, tables, "readonly", act);
+const writing = (tables, act) => within(open, tables, "readwrite", act);
 
 // The store of documents.js: texts and values by name.
 export const values = {
-  get: (name) => run(["values"], "readonly", (tables) => tables.values.get(name)),
-  put: (name, value) => run(["values"], "readwrite", (tables) => tables.values.put(value, name)),
+  get: (name) => reading(["values"], ({ store }) => store.get(name)),
+  put: (name, value) => writing(["values"], ({ store }) => store.put(value, name)),
 };
 
 const headOf = (device) => `head:${device}`;
@@ -40,98 +43,76 @@ export const lastRecord = async (device) => (await values.get(headOf(device))) ?
 
 // Keeps a signed record, the use it tells of and the card that was shown, all or nothing, if none came between.
 export function keepRecord(row, head, { use, card }) {
-  return run(["values", "records", "uses", "cards"], "readwrite", (tables, transaction) => {
-    const before = tables.values.get(headOf(row.device));
-    before.onsuccess = () => {
-      if ((before.result?.seq ?? 0) !== row.seq - 1) {
-        transaction.abort(); // another tab wrote meanwhile; it is signed anew after that one
-        return;
-      }
-      tables.records.add(row);
-      tables.values.put(head, headOf(row.device));
-      if (use) tables.uses.put(use);
-      if (card) tables.cards.put(card);
-    };
-    return null;
+  return writing(["values", "records", "uses", "cards"], async (transaction) => {
+    const kept = transaction.objectStore("values");
+    const before = await kept.get(headOf(row.device));
+    if ((before?.seq ?? 0) !== row.seq - 1) {
+      transaction.abort(); // another tab wrote meanwhile; the record is signed anew after that one
+      return;
+    }
+    await Promise.all([
+      transaction.objectStore("records").add(row),
+      kept.put(head, headOf(row.device)),
+      use && transaction.objectStore("uses").put(use),
+      card && transaction.objectStore("cards").put(card),
+    ]);
   });
 }
 
-export const recordOf = (operation) =>
-  run(["records"], "readonly", (tables) => tables.records.index("operation").get(operation));
+export const recordOf = (operation) => reading(["records"], ({ store }) => store.index("operation").get(operation));
 
-export const allRecords = () => run(["records"], "readonly", (tables) => tables.records.getAll());
+export const allRecords = () => reading(["records"], ({ store }) => store.getAll());
 
-export const waitingRecords = (most) =>
-  run(["records"], "readonly", (tables) => tables.records.index("state").getAll(WAITING, most));
+export const waitingRecords = (most) => reading(["records"], ({ store }) => store.index("state").getAll(WAITING, most));
 
-export const countWaiting = () => run(["records"], "readonly", (tables) => tables.records.index("state").count(WAITING));
+export const countWaiting = () => reading(["records"], ({ store }) => store.index("state").count(WAITING));
 
 // Puts the server's answers down in one step: what was sent and not answered stays waiting.
-export function keepAnswers(rows) {
-  return run(["records"], "readwrite", (tables) => {
-    for (const row of rows) tables.records.put(row);
-    return null;
-  });
-}
+export const keepAnswers = (rows) =>
+  writing(["records"], ({ store }) => Promise.all(rows.map((row) => store.put(row))));
 
 // What an online answer taught: the card, the use it tells of, the figures of its quotas.
-export function learn({ card, use, figures }) {
-  return run(["cards", "uses", "figures"], "readwrite", (tables) => {
-    tables.cards.put(card);
-    if (use) tables.uses.put(use);
-    for (const figure of figures) tables.figures.put(figure);
-    return null;
-  });
-}
+export const learn = ({ card, use, figures }) => writing(["cards", "uses", "figures"], (transaction) => Promise.all([
+  transaction.objectStore("cards").put(card),
+  use && transaction.objectStore("uses").put(use),
+  ...figures.map((figure) => transaction.objectStore("figures").put(figure)),
+]));
 
-export const figuresOf = (subject) => run(["figures"], "readonly", (tables) =>
-  tables.figures.getAll(IDBKeyRange.bound([subject], [subject, []])));
+export const figuresOf = (subject) => reading(["figures"], ({ store }) =>
+  store.getAll(IDBKeyRange.bound([subject], [subject, []])));
 
 // A use that was taken back, or that its holder left: by the entry's number in the log.
-export function markUse(entry, change) {
-  return run(["uses"], "readwrite", (tables) => {
-    const walk = tables.uses.index("entry").openCursor(IDBKeyRange.only(entry));
-    walk.onsuccess = () => walk.result?.update({ ...walk.result.value, ...change });
-    return null;
-  });
-}
+export const markUse = (entry, change) => writing(["uses"], async ({ store }) => {
+  const cursor = await store.index("entry").openCursor(IDBKeyRange.only(entry));
+  await cursor?.update({ ...cursor.value, ...change });
+});
 
-export const keepCard = (card) => run(["cards"], "readwrite", (tables) => tables.cards.put(card));
+export const keepCard = (card) => writing(["cards"], ({ store }) => store.put(card));
 
-export const cardBy = (ath) => run(["cards"], "readonly", (tables) => tables.cards.get(ath));
+export const cardBy = (ath) => reading(["cards"], ({ store }) => store.get(ath));
 
-export const usesOf = (subject) => run(["uses"], "readonly", (tables) => tables.uses.index("subject").getAll(subject));
+export const usesOf = (subject) => reading(["uses"], ({ store }) => store.index("subject").getAll(subject));
 
 // Lets go of what no rule asks for any more. Records that wait are never touched. `hard`: the disk is full.
 export function tidy(at, hard = false) {
-  return run(["cards", "uses", "figures", "records"], "readwrite", (tables) => {
-    drop(tables.figures.index("at"), IDBKeyRange.upperBound(at - USES_MS));
-    drop(tables.uses.index("at"), IDBKeyRange.upperBound(at - USES_MS));
-    drop(tables.cards.index("at"), IDBKeyRange.upperBound(at - (hard ? 86400000 : SEEN_MS)));
-    const counting = tables.cards.count();
-    counting.onsuccess = () => drop(tables.cards.index("at"), null, counting.result - SEEN_MOST);
-    const walk = tables.records.openCursor();
-    walk.onsuccess = () => {
-      const cursor = walk.result;
-      if (!cursor) return;
+  return writing(["cards", "uses", "figures", "records"], async (transaction) => {
+    const [cards, uses, figures] = ["cards", "uses", "figures"].map((name) => transaction.objectStore(name));
+    await drop(figures.index("at"), IDBKeyRange.upperBound(at - USES_MS));
+    await drop(uses.index("at"), IDBKeyRange.upperBound(at - USES_MS));
+    await drop(cards.index("at"), IDBKeyRange.upperBound(at - (hard ? 86400000 : SEEN_MS)));
+    await drop(cards.index("at"), null, (await cards.count()) - SEEN_MOST);
+    for await (const cursor of transaction.objectStore("records")) {
       const { state, answeredAt } = cursor.value;
-      if (state !== WAITING && (hard || answeredAt < at - TAKEN_MS)) cursor.delete();
-      cursor.continue();
-    };
-    return null;
+      if (state !== WAITING && (hard || answeredAt < at - TAKEN_MS)) await cursor.delete();
+    }
   });
 }
 
 // Deletes the rows of a range, oldest first; at most so many.
-function drop(index, range, most = Infinity) {
-  if (most <= 0) return;
+async function drop(index, range, most = Infinity) {
   let left = most;
-  const walk = index.openCursor(range);
-  walk.onsuccess = () => {
-    const cursor = walk.result;
-    if (!cursor || left <= 0) return;
-    left -= 1;
-    cursor.delete();
-    cursor.continue();
-  };
+  for (let cursor = left > 0 ? await index.openCursor(range) : null; cursor && left > 0; left -= 1) {
+    await cursor.delete();
+    cursor = await cursor.continue();
+  }
 }
