@@ -2,35 +2,27 @@
 
 from __future__ import annotations
 
-import io
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from functools import cache
 from pathlib import Path
-from typing import Any, Final, Literal
-from xml.sax.saxutils import escape
+from typing import Any, Final
 
 from reportlab.graphics.charts.barcharts import VerticalBarChart
 from reportlab.graphics.shapes import Drawing
-from reportlab.lib.colors import HexColor
-from reportlab.lib.pagesizes import A4
-from reportlab.lib.styles import ParagraphStyle
 from reportlab.lib.units import mm
-from reportlab.pdfbase.pdfmetrics import registerFont
-from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
-from reportlab.platypus import Flowable, KeepTogether, Paragraph, SimpleDocTemplate, Spacer, Table, TableStyle
+from reportlab.platypus import Flowable, KeepTogether, Paragraph, Spacer, Table, TableStyle
 
 from audit.figures.report import MonthlyReport, WitnessLine
 from audit.figures.report_words import KINDS, REASONS, WORDS
 from audit.figures.usage import Bar, TakeUp
 from cards.programme.types import Programme, Text
+from edge import paper
 from edge.fonts import FONTS
+from edge.paper import BRAND, INK, LINE, MARGIN, NO, QUIET, WIDTH, Language, NoFont, paragraph
 
-"""Where `make setup` puts the font; the printed card takes it from there too."""
-
-Language = Literal["zh", "en"]
+__all__ = ["Language", "NoFont", "report_pdf"]
 
 _FACTS: Final = TableStyle(
     [
@@ -40,43 +32,15 @@ _FACTS: Final = TableStyle(
         ("BOTTOMPADDING", (0, 0), (-1, -1), 1),
     ]
 )
-_TAGS: Final = {"zh": "zh-CN", "en": "en"}
 _FEW: Final = 20
 """Rows of a table that stay on one page with their heading."""
-
-_INK, _QUIET, _LINE, _BRAND, _NO = (
-    HexColor(colour) for colour in ("#1b2421", "#4a5753", "#b9c2be", "#14535b", "#a3262a")
-)
-_WIDTH: Final = A4[0] - 36 * mm
-
-
-class NoFont(Exception):
-    """The font is not where it belongs."""
-
-    hint = "run `make setup`, which copies it there"
 
 
 def report_pdf(report: MonthlyReport, programme: Programme, language: Language, fonts: Path = FONTS) -> bytes:
     """Return the report as PDF, the same bytes for the same report; NoFont where the font's files are missing."""
     made = _Pages(report, programme, language, fonts)
-    written = io.BytesIO()
     title = f"{programme.name.in_language(language)} {report.month} {made.department}"
-    document = SimpleDocTemplate(
-        written, pagesize=A4, title=title, author=programme.code, invariant=1, lang=_TAGS[language],
-        leftMargin=18 * mm, rightMargin=18 * mm, topMargin=16 * mm, bottomMargin=18 * mm,
-    )  # fmt: skip
-    document.build(made.parts(), onFirstPage=made.foot, onLaterPages=made.foot)
-    return written.getvalue()
-
-
-@cache
-def _font(folder: Path, name: str) -> str:
-    """Register a font once and return the name it goes by; NoFont."""
-    path = folder / f"{name}.ttf"
-    if not path.is_file():
-        raise NoFont(f"the font {name} is not in {folder}")
-    registerFont(TTFont(f"report-{name}@{folder}", str(path)))
-    return f"report-{name}@{folder}"
+    return paper.pages(made.parts(), title=title, author=programme.code, language=language, foot=made.foot, fonts=fonts)
 
 
 class _Pages:
@@ -84,16 +48,8 @@ class _Pages:
 
     def __init__(self, report: MonthlyReport, programme: Programme, language: Language, fonts: Path) -> None:
         self._report, self._programme, self._language = report, programme, language
-        plain, bold = _font(fonts, "NotoSansSC_400Regular"), _font(fonts, "NotoSansSC_700Bold")
-        wrap = "CJK" if language == "zh" else None
-        self._plain, self._bold = plain, bold
-        self._text = ParagraphStyle("text", fontName=plain, fontSize=10, leading=15, textColor=_INK, wordWrap=wrap)
-        self._small = ParagraphStyle("small", self._text, fontSize=8.5, leading=12, textColor=_QUIET)
-        self._note = ParagraphStyle("note", self._small, spaceBefore=3)
-        self._cell = ParagraphStyle("cell", self._text, fontSize=9, leading=11)
-        self._mono = ParagraphStyle("mono", self._cell, wordWrap="CJK")  # a root has no place to break at
-        self._title = ParagraphStyle("title", self._text, fontName=bold, fontSize=18, leading=24, textColor=_BRAND)
-        self._head = ParagraphStyle("head", self._text, fontName=bold, fontSize=12, leading=16, spaceBefore=9)
+        self._fonts, self._styles = fonts, paper.styles_of(language, fonts)
+        self._plain = paper.font("regular", fonts)
         code = report.department
         self.department = self._word("all") if code is None else self._named(programme.departments, code)
 
@@ -104,10 +60,10 @@ class _Pages:
     def foot(self, canvas: Canvas, _document: object) -> None:
         """Write the foot of a page: of which log it is, and its number."""
         canvas.setFont(self._plain, 8)
-        canvas.setFillColor(_QUIET)
+        canvas.setFillColor(QUIET)
         root = b64encode(self._report.root).decode()[:12]
-        canvas.drawString(18 * mm, 10 * mm, f"{self._programme.issuer} · {self._report.size} · {root}…")
-        canvas.drawRightString(A4[0] - 18 * mm, 10 * mm, self._word("page", page=canvas.getPageNumber()))
+        canvas.drawString(MARGIN, 10 * mm, f"{self._programme.issuer} · {self._report.size} · {root}…")
+        canvas.drawRightString(MARGIN + WIDTH, 10 * mm, self._word("page", page=canvas.getPageNumber()))
 
     def _top(self) -> list[Flowable]:
         report, total = self._report, self._report.figures.total
@@ -121,10 +77,10 @@ class _Pages:
         share = _share(total.denied, total.granted + total.denied)
         summary = self._word("summary", granted=total.granted, denied=total.denied, share=share, voided=total.voided)
         return [
-            Paragraph(escape(heading), self._title),
-            Paragraph(escape(" · ".join(facts)), self._small),
+            paragraph(heading, self._styles.title),
+            paragraph(" · ".join(facts), self._styles.small),
             Spacer(1, 4 * mm),
-            Paragraph(escape(summary), self._text),
+            paragraph(summary, self._styles.text),
             *self._chart(),
         ]
 
@@ -132,22 +88,22 @@ class _Pages:
         days = self._report.figures.days
         if not any(day.granted + day.denied for day in days):
             return []
-        drawing, chart = Drawing(_WIDTH, 38 * mm), VerticalBarChart()
-        chart.x, chart.y, chart.width, chart.height = 28, 16, int(_WIDTH - 34), int(38 * mm - 24)
+        drawing, chart = Drawing(WIDTH, 38 * mm), VerticalBarChart()
+        chart.x, chart.y, chart.width, chart.height = 28, 16, int(WIDTH - 34), int(38 * mm - 24)
         chart.data = [[day.granted for day in days], [day.denied for day in days]]
         chart.categoryAxis.style = "stacked"
         chart.categoryAxis.categoryNames = [str(int(day.key[8:])) for day in days]
-        chart.bars[0].fillColor, chart.bars[1].fillColor = _BRAND, _NO
+        chart.bars[0].fillColor, chart.bars[1].fillColor = BRAND, NO
         chart.bars.strokeColor = None
         chart.valueAxis.valueMin = 0
         chart.valueAxis.labelTextFormat = "%d"
         for axis in (chart.categoryAxis, chart.valueAxis):
-            axis.labels.fontName, axis.labels.fontSize, axis.strokeColor = self._plain, 7, _LINE
+            axis.labels.fontName, axis.labels.fontSize, axis.strokeColor = self._plain, 7, LINE
         drawing.add(chart)
         legend = f"{self._word('daily')}：<font color='#14535b'>■</font> {self._word('granted')}　"
         return [
             drawing,
-            Paragraph(f"{legend}<font color='#a3262a'>■</font> {self._word('denied')}", self._small),
+            Paragraph(f"{legend}<font color='#a3262a'>■</font> {self._word('denied')}", self._styles.small),
         ]
 
     def _use(self) -> list[Flowable]:
@@ -215,11 +171,10 @@ class _Pages:
             *([] if report.witnesses else [("witness", self._word("no-witness"))]),
         ]
         cells = [
-            [Paragraph(escape(self._word(name)), self._small), Paragraph(escape(text), self._mono)]
-            for name, text in rows
+            [paragraph(self._word(name), self._styles.small), paragraph(text, self._styles.mono)] for name, text in rows
         ]
-        table = Table(cells, colWidths=(28 * mm, _WIDTH - 28 * mm), style=_FACTS)
-        return [KeepTogether([Paragraph(escape(self._word("integrity")), self._head), table])]
+        table = Table(cells, colWidths=(28 * mm, WIDTH - 28 * mm), style=_FACTS)
+        return [KeepTogether([paragraph(self._word("integrity"), self._styles.head), table])]
 
     def _witness(self, line: WitnessLine) -> str:
         if line.at is None:
@@ -228,12 +183,12 @@ class _Pages:
         return self._word("witness-seen", name=line.name, size=line.size, at=self._moment(line.at), state=state)
 
     def _end(self) -> list[Flowable]:
-        names = [Paragraph(escape(self._word(name)), self._small) for name in ("auditor", "signed-department", "date")]
+        names = [paragraph(self._word(name), self._styles.small) for name in ("auditor", "signed-department", "date")]
         gap = 6 * mm
-        widths = [(_WIDTH - 2 * gap) / 3, gap] * 2 + [(_WIDTH - 2 * gap) / 3]
+        widths = [(WIDTH - 2 * gap) / 3, gap] * 2 + [(WIDTH - 2 * gap) / 3]
         table = Table([[names[0], "", names[1], "", names[2]]], colWidths=widths)
-        table.setStyle(TableStyle([("LINEABOVE", (place, 0), (place, 0), 0.6, _INK) for place in (0, 2, 4)]))
-        return [Spacer(1, 4 * mm), Paragraph(escape(self._word("privacy")), self._small), Spacer(1, 11 * mm), table]
+        table.setStyle(TableStyle([("LINEABOVE", (place, 0), (place, 0), 0.6, INK) for place in (0, 2, 4)]))
+        return [Spacer(1, 4 * mm), paragraph(self._word("privacy"), self._styles.small), Spacer(1, 11 * mm), table]
 
     def _section(
         self,
@@ -244,33 +199,15 @@ class _Pages:
         note: str = "",
     ) -> list[Flowable]:
         """A heading with a table under it, or a word that there is nothing; a note after."""
-        title = Paragraph(escape(self._word(heading)), self._head)
-        after = [Paragraph(escape(note), self._note)] if note else []
+        title = paragraph(self._word(heading), self._styles.head)
+        after = [paragraph(note, self._styles.note)] if note else []
         if not rows:
-            return [KeepTogether([title, Paragraph(escape(self._word("none")), self._cell), *after])]
+            return [KeepTogether([title, paragraph(self._word("none"), self._styles.cell), *after])]
         cells = [[self._word(head) for head in heads]]
-        body = [[Paragraph(escape(str(row[0])), self._cell), *map(str, row[1:])] for row in rows]
-        table = Table([*cells, *body], colWidths=[_WIDTH * share / sum(shares) for share in shares], repeatRows=1)
-        table.setStyle(self._style())
+        body = [[paragraph(str(row[0]), self._styles.cell), *map(str, row[1:])] for row in rows]
+        table = paper.table([*cells, *body], shares, fonts=self._fonts)
         whole = [title, Spacer(1, 1 * mm), table]
         return [*([KeepTogether(whole)] if len(rows) < _FEW else whole), *after]
-
-    def _style(self) -> TableStyle:
-        return TableStyle(
-            [
-                ("FONT", (0, 0), (-1, 0), self._bold, 8.5),
-                ("FONT", (0, 1), (-1, -1), self._plain, 9),
-                ("TEXTCOLOR", (0, 0), (-1, -1), _INK),
-                ("ALIGN", (1, 0), (-1, -1), "RIGHT"),
-                ("VALIGN", (0, 0), (-1, -1), "TOP"),
-                ("LEFTPADDING", (0, 0), (0, -1), 0),
-                ("RIGHTPADDING", (-1, 0), (-1, -1), 0),
-                ("LINEBELOW", (0, 0), (-1, 0), 0.8, _INK),
-                ("LINEBELOW", (0, 1), (-1, -1), 0.3, _LINE),
-                ("BOTTOMPADDING", (0, 0), (-1, -1), 3),
-                ("TOPPADDING", (0, 0), (-1, -1), 2),
-            ]
-        )
 
     def _word(self, name: str, /, **values: object) -> str:
         return self._say(WORDS[name]).format(**values)

@@ -18,19 +18,18 @@ from reportlab.lib.colors import Color, HexColor
 from reportlab.lib.units import mm
 from reportlab.lib.utils import ImageReader
 from reportlab.pdfbase import pdfmetrics
-from reportlab.pdfbase.ttfonts import TTFont, TTFontFace
+from reportlab.pdfbase.ttfonts import TTFontFace
 from reportlab.pdfgen.canvas import Canvas
 
 from cards.numbers import spaced
 from cards.programme.types import Programme, Tier
 from edge.fonts import FONTS
+from edge.paper import canvas_of, font
 from issuer.printing.cloud import cloud_path
 from issuer.printing.qr import QUIET_ZONE, Modules, dark_runs
 
 WIDTH: Final = 85.6
 HEIGHT: Final = 54.0
-_REGULAR: Final = "NotoSansSC_400Regular"
-_BOLD: Final = "NotoSansSC_700Bold"
 _QR_SIDE: Final = 31.4
 _MARGIN: Final = 5.0
 _PAPER: Final = HexColor("#fbfaf6")
@@ -123,7 +122,7 @@ class Face:
 def card_pdf(face: Face, programme: Programme, *, fonts: Path = FONTS) -> bytes:
     """Return the card as a PDF of two pages; MissingGlyph names a character that the font in `fonts` lacks."""
     target = BytesIO()
-    canvas = Canvas(target, pagesize=(WIDTH * mm, HEIGHT * mm), pageCompression=1, invariant=1)
+    canvas = canvas_of(target, (WIDTH * mm, HEIGHT * mm), fonts)
     canvas.setTitle(f"{programme.name.in_language('en')} {spaced(face.number)}")
     sheet = _Sheet(canvas, fonts, programme.languages[0])
     _draw_front(sheet, face, programme)
@@ -146,7 +145,7 @@ class _Sheet:
     def __init__(self, canvas: Canvas, fonts: Path, language: str) -> None:
         self.canvas = canvas
         self.words = _WORDS["zh" if language.startswith("zh") else "en"]
-        self._fonts = {bold: registered_font(fonts, _BOLD if bold else _REGULAR) for bold in (False, True)}
+        self._fonts = {bold: font("bold" if bold else "regular", fonts) for bold in (False, True)}
 
     def words_of(self, key: str) -> Sequence[str]:
         """Return a wording of several lines."""
@@ -343,14 +342,6 @@ def _fitting(sheet: _Sheet, text: str, size: float, width: float, *, bold: bool 
     """Return the size, at most `size` and at least `least`, at which a line fits into a width."""
     natural = sheet.width(text, size, bold=bold)
     return size if natural <= width else max(least, size * width / natural)
-
-
-@cache
-def registered_font(folder: Path, name: str) -> str:
-    """Register a TrueType font once and return the name it goes by."""
-    known = f"{name}@{folder}"
-    pdfmetrics.registerFont(TTFont(known, str(folder / f"{name}.ttf")))
-    return known
 
 
 @cache

@@ -12,17 +12,14 @@ from reportlab.lib.pagesizes import A4
 from reportlab.lib.units import mm
 from reportlab.lib.utils import ImageReader
 from reportlab.pdfbase import pdfmetrics
-from reportlab.pdfgen.canvas import Canvas
 
 from edge.fonts import FONTS
-from issuer.printing.card_face import registered_font
+from edge.paper import BRAND, INK, LINE, MARGIN, TEXT, THICK, TITLE, WIDTH, canvas_of, font
 from issuer.printing.qr import QUIET_ZONE, Modules, dark_runs
 
-_REGULAR: Final = "NotoSansSC_400Regular"
-_BOLD: Final = "NotoSansSC_700Bold"
-_MARGIN: Final = 20.0
-_WIDTH: Final = A4[0] / mm - 2 * _MARGIN
-_BOTTOM: Final = 20.0
+_MARGIN: Final = MARGIN / mm
+_WIDTH: Final = WIDTH / mm
+_BOTTOM: Final = _MARGIN
 _LEADING: Final = 1.55
 _NEVER_FIRST: Final = "，。、；：）》”？！％"
 
@@ -32,25 +29,26 @@ class Sheet:
 
     def __init__(self, title: str, fonts: Path = FONTS) -> None:
         self._file = BytesIO()
-        self._canvas = Canvas(self._file, pagesize=A4)
+        self._regular, self._bold = font("regular", fonts), font("bold", fonts)
+        self._canvas = canvas_of(self._file, A4, fonts)
         self._canvas.setTitle(title)
-        self._regular = registered_font(fonts, _REGULAR)
-        self._bold = registered_font(fonts, _BOLD)
         self._top = A4[1] / mm - _MARGIN
 
-    def heading(self, text: str, size: float = 18) -> None:
+    def heading(self, text: str, size: float = TITLE) -> None:
         """Write a centred heading."""
         self._room(size)
         self._canvas.setFont(self._bold, size)
+        self._canvas.setFillColor(BRAND)
         self._canvas.drawCentredString(A4[0] / 2, self._top * mm - size, text)
         self._top -= size / mm * _LEADING + 3
 
-    def text(self, text: str, size: float = 11, *, bold: bool = False) -> None:
+    def text(self, text: str, size: float = TEXT, *, bold: bool = False) -> None:
         """Write a paragraph, broken into lines."""
-        font = self._bold if bold else self._regular
-        for line in wrapped(text, font, size, _WIDTH * mm):
+        weight = self._bold if bold else self._regular
+        for line in wrapped(text, weight, size, _WIDTH * mm):
             self._room(size)
-            self._canvas.setFont(font, size)
+            self._canvas.setFont(weight, size)
+            self._canvas.setFillColor(INK)
             self._canvas.drawString(_MARGIN * mm, self._top * mm - size, line)
             self._top -= size / mm * _LEADING
 
@@ -58,7 +56,7 @@ class Sheet:
         """Leave room."""
         self._top -= height
 
-    def rows(self, rows: Iterable[tuple[str, str]], *, label: float = 38.0, size: float = 10.5) -> None:
+    def rows(self, rows: Iterable[tuple[str, str]], *, label: float = 38.0, size: float = TEXT) -> None:
         """Draw a ruled table of two columns: what it is, and what was said."""
         for name, value in rows:
             names = list(wrapped(name, self._bold, size, (label - 4) * mm))
@@ -75,7 +73,7 @@ class Sheet:
         """Draw a ruled box to be written or stamped in."""
         self._break_before(height)
         self._box(0, _WIDTH, height)
-        self._lines([label], self._bold, 10.5, 2.0)
+        self._lines([label], self._bold, TEXT, 2.0)
         self._top -= height
 
     def picture(self, jpeg: bytes, width: float, height: float) -> None:
@@ -109,22 +107,24 @@ class Sheet:
             self._top = A4[1] / mm - _MARGIN
 
     def _box(self, left: float, width: float, height: float) -> None:
-        self._canvas.setLineWidth(0.6)
+        self._canvas.setLineWidth(THICK)
+        self._canvas.setStrokeColor(LINE)
         self._canvas.rect((_MARGIN + left) * mm, (self._top - height) * mm, width * mm, height * mm)
 
-    def _lines(self, lines: Sequence[str], font: str, size: float, left: float) -> None:
-        self._canvas.setFont(font, size)
+    def _lines(self, lines: Sequence[str], weight: str, size: float, left: float) -> None:
+        self._canvas.setFont(weight, size)
+        self._canvas.setFillColor(INK)
         for number, line in enumerate(lines):
             down = 2.0 * mm + size + number * size * _LEADING
             self._canvas.drawString((_MARGIN + left) * mm, self._top * mm - down, line)
 
 
-def wrapped(text: str, font: str, size: float, width: float) -> Iterator[str]:
+def wrapped(text: str, weight: str, size: float, width: float) -> Iterator[str]:
     """Yield the lines of a text: Chinese breaks between characters, no mark begins a line, words stay whole."""
     for paragraph in text.splitlines():
         line = ""
         for part in _parts(paragraph):
-            if line and pdfmetrics.stringWidth(line + part.rstrip(), font, size) > width and part not in _NEVER_FIRST:
+            if line and pdfmetrics.stringWidth(line + part.rstrip(), weight, size) > width and part not in _NEVER_FIRST:
                 yield line.rstrip()
                 line = ""
             line += part

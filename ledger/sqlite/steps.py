@@ -56,18 +56,22 @@ _Key = tuple[int, str, str, str]
 class _Asker:
     """Whose operation it is: the holder where there is one, the end of the partition, where its answer is kept.
 
-    `card`: the name in the log of the card that the change is about.
+    `card_id` and `card`: the card that the change is about, and its name in the log.
     """
 
     end: LogEnd
     holder: Holder | None
+    card_id: str | None
     card: str | None
     key: _Key
 
     def workspace(self, db: sqlite3.Connection, instants: Instants, claim: ProofClaim | None) -> SqliteWorkspace:
-        """Return the holder's workspace; ClockSkew when a clock is wrong. A claim is on the card of the change."""
-        proof = None if self.card is None or claim is None else (self.card, claim.proof)
-        name, at = "" if self.holder is None else self.holder.name, instants.after(self.end.at)
+        """Return the holder's workspace; ClockSkew when a clock is wrong."""
+        holder, card, proof = self.holder, self.card, None
+        if holder is not None and claim is not None:
+            named = card if card is not None and claim.card == self.card_id else holder.card(claim.card)
+            proof = (named, claim.proof)
+        name, at = "" if holder is None else holder.name, instants.after(self.end.at)
         return SqliteWorkspace(db, self.end, at, holder=name, device=self.key[2], proof=proof)
 
 
@@ -98,7 +102,7 @@ def check_in(db: sqlite3.Connection, change: CheckIn, instants: Instants, window
         raise LedgerError("the use of a booking counts nothing of its own")
     if kept := look_up(db, change.operation):
         return kept
-    asker = _asker(db, change.operation, _card_of(change))
+    asker = _asker(db, change.operation, change.draft.card)
     workspace = asker.workspace(db, instants, change.claim)
     at = from_millis(workspace.at)
     if asker.holder is None:
@@ -158,7 +162,7 @@ def follow_up(
 def record(db: sqlite3.Connection, change: OfflineUse, instants: Instants) -> Outcome:
     """Judge and record a use that a device recorded offline."""
     require_record(change)
-    asker, request = _asker(db, change.operation, _card_of(change)), change.operation.request
+    asker, request = _asker(db, change.operation, change.draft.card), change.operation.request
     names, owner = kept_names(change.operation.id), asker.key[:3]
     kept = KeptAnswers(*(_kept_answer(db, (*owner, name), request) for name in names))
     again = kept.to(change, named=asker.holder is not None)
@@ -186,21 +190,13 @@ def _asker(db: sqlite3.Connection, operation: Operation, card: str | None) -> _A
     """Return who asks, about which card; a holder seen for the first time gets a salt and a name."""
     subject, partition = operation.subject, partition_of(operation.subject)
     if is_device_subject(subject):
-        return _Asker(rows.read_end(db, partition), None, None, (partition, subject, operation.device, operation.id))
+        return _Asker(
+            rows.read_end(db, partition), None, None, None, (partition, subject, operation.device, operation.id)
+        )
     holder = rows.find_holder(db, subject) or rows.new_holder(db, subject, partition)
     end = rows.read_end(db, partition)
     key = (partition, holder.name, operation.device, operation.id)
-    return _Asker(end, holder, None if card is None else holder.card(card), key)
-
-
-def _card_of(change: CheckIn | OfflineUse) -> str | None:
-    """Return the `jti` of the card that a change is about; LedgerError where its proof is another card's."""
-    card, wanted = change.draft.card, change.claim
-    if wanted is None:
-        return card
-    if card is not None and card != wanted.card:
-        raise LedgerError("a proof is claimed for the card that the entry names")
-    return wanted.card
+    return _Asker(end, holder, card, None if card is None else holder.card(card), key)
 
 
 def _kept_answer(db: sqlite3.Connection, key: _Key, request: bytes) -> Outcome | None:

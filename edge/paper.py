@@ -1,0 +1,163 @@
+"""How printed pages look: fonts, margins, headings, tables. Letters, forms, statements and reports all use it.
+
+Measures are points unless a name says otherwise. The font is inside each file, so that a page prints the same on every
+machine. Import it only where a page is drawn: the PDF library is large.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Final, Literal
+from xml.sax.saxutils import escape
+
+from reportlab.lib.colors import HexColor
+from reportlab.lib.pagesizes import A4
+from reportlab.lib.styles import ParagraphStyle
+from reportlab.lib.units import mm
+from reportlab.pdfbase.pdfmetrics import registerFont
+from reportlab.pdfbase.ttfonts import TTFont
+from reportlab.pdfgen.canvas import Canvas
+from reportlab.platypus import Flowable, Paragraph, SimpleDocTemplate, Table, TableStyle
+
+from edge.fonts import FONTS
+
+Language = Literal["zh", "en"]
+Weight = Literal["regular", "bold"]
+
+MARGIN: Final = 18 * mm
+WIDTH: Final = A4[0] - 2 * MARGIN
+"""The width between the margins of an A4 page."""
+INK, QUIET, LINE, BRAND, NO = (HexColor(colour) for colour in ("#1b2421", "#4a5753", "#b9c2be", "#14535b", "#a3262a"))
+"""Text, lesser text, rules, headings, and what is refused."""
+TITLE, HEAD, TEXT, CELL, SMALL = 18.0, 12.0, 10.0, 9.0, 8.5
+"""Sizes of letters."""
+THICK, THIN = 0.8, 0.3
+"""Widths of the rule under a table's head, and of the rules between rows."""
+_FILES: Final = {"regular": "NotoSansSC_400Regular", "bold": "NotoSansSC_700Bold"}
+_TAGS: Final = {"zh": "zh-CN", "en": "en"}
+
+Foot = Callable[[Canvas, object], None]
+"""Draws the foot of a page, when the page's content stands."""
+
+
+class NoFont(Exception):
+    """The font is not where it belongs."""
+
+    hint = "run `make setup`, which copies it there"
+
+
+@cache
+def font(weight: Weight, folder: Path = FONTS) -> str:
+    """Register a weight of the font once, and return the name it goes by; NoFont where its file is missing."""
+    path = folder / f"{_FILES[weight]}.ttf"
+    if not path.is_file():
+        raise NoFont(f"the font {_FILES[weight]} is not in {folder}")
+    name = f"{_FILES[weight]}@{folder}"
+    registerFont(TTFont(name, str(path)))
+    return name
+
+
+@dataclass(frozen=True, slots=True)
+class Styles:
+    """The kinds of text on a page. `mono` breaks anywhere, for what has no place to break at."""
+
+    title: ParagraphStyle
+    head: ParagraphStyle
+    text: ParagraphStyle
+    small: ParagraphStyle
+    note: ParagraphStyle
+    cell: ParagraphStyle
+    mono: ParagraphStyle
+
+
+def styles_of(language: Language, fonts: Path = FONTS) -> Styles:
+    """Return the kinds of text for a language: Chinese breaks between characters. NoFont."""
+    plain, bold = font("regular", fonts), font("bold", fonts)
+    wrap = "CJK" if language == "zh" else None
+    text = ParagraphStyle("text", fontName=plain, fontSize=TEXT, leading=15, textColor=INK, wordWrap=wrap)
+    small = ParagraphStyle("small", text, fontSize=SMALL, leading=12, textColor=QUIET)
+    cell = ParagraphStyle("cell", text, fontSize=CELL, leading=11)
+    return Styles(
+        title=ParagraphStyle("title", text, fontName=bold, fontSize=TITLE, leading=24, textColor=BRAND),
+        head=ParagraphStyle("head", text, fontName=bold, fontSize=HEAD, leading=16, spaceBefore=9),
+        text=text,
+        small=small,
+        note=ParagraphStyle("note", small, spaceBefore=3),
+        cell=cell,
+        mono=ParagraphStyle("mono", cell, wordWrap="CJK"),
+    )
+
+
+def canvas_of(target: io.BytesIO, page: tuple[float, float], fonts: Path = FONTS) -> Canvas:
+    """Return a canvas to draw pages on by hand, without any font that is not inside the file; NoFont."""
+    plain: Any = font("regular", fonts)  # the stubs take the font's name for a number
+    return Canvas(target, pagesize=page, pageCompression=1, invariant=1, initialFontName=plain)
+
+
+def paragraph(text: str, style: ParagraphStyle) -> Paragraph:
+    """Return a text as a paragraph; nothing in the text is read as markup."""
+    return Paragraph(escape(text), style)
+
+
+def table(
+    rows: Sequence[Sequence[object]],
+    shares: Sequence[float],
+    *,
+    numbers_from: int = 1,
+    sums: bool = False,
+    fonts: Path = FONTS,
+) -> Table:
+    """Return a table as wide as the page; the first of its `rows` is its head, told again on each page.
+
+    `shares`: the columns' widths in proportion to one another. Columns from `numbers_from` on are flush right. `sums`:
+    the last row adds the others up, and stands under a rule. NoFont.
+    """
+    drawn = Table(
+        [list(row) for row in rows], colWidths=[WIDTH * share / sum(shares) for share in shares], repeatRows=1
+    )
+    drawn.setStyle(
+        TableStyle(
+            [
+                ("FONT", (0, 0), (-1, 0), font("bold", fonts), SMALL),
+                ("FONT", (0, 1), (-1, -1), font("regular", fonts), CELL),
+                ("TEXTCOLOR", (0, 0), (-1, -1), INK),
+                ("ALIGN", (numbers_from, 0), (-1, -1), "RIGHT"),
+                ("VALIGN", (0, 0), (-1, -1), "TOP"),
+                ("LEFTPADDING", (0, 0), (0, -1), 0),
+                ("RIGHTPADDING", (-1, 0), (-1, -1), 0),
+                ("LINEBELOW", (0, 0), (-1, 0), THICK, INK),
+                ("LINEBELOW", (0, 1), (-1, -1), THIN, LINE),
+                ("BOTTOMPADDING", (0, 0), (-1, -1), 3),
+                ("TOPPADDING", (0, 0), (-1, -1), 2),
+                *([("LINEABOVE", (0, -1), (-1, -1), THICK, INK)] if sums else []),
+            ]
+        )
+    )
+    return drawn
+
+
+def pages(
+    parts: list[Flowable],
+    *,
+    title: str,
+    author: str,
+    language: Language = "zh",
+    foot: Foot | None = None,
+    fonts: Path = FONTS,
+) -> bytes:
+    """Return the parts, from top to bottom, as a PDF of A4 pages. The same parts are the same bytes."""
+    written = io.BytesIO()
+    document = SimpleDocTemplate(
+        written, pagesize=A4, title=title, author=author, invariant=1, lang=_TAGS[language],
+        leftMargin=MARGIN, rightMargin=MARGIN, topMargin=16 * mm, bottomMargin=MARGIN,
+        initialFontName=font("regular", fonts),
+    )  # fmt: skip
+    if foot is None:
+        document.build(parts)
+    else:
+        document.build(parts, onFirstPage=foot, onLaterPages=foot)
+    return written.getvalue()
