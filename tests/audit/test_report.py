@@ -21,6 +21,7 @@ from cards.programme.types import Text
 from edge.settings import load_settings
 from keys.notes import open_checkpoint
 from tests.audit.builders import LogWorld
+from tests.papers import assert_fonts_inside
 from tests.parts import part
 from verifier.rules.reasons import REASONS as ALL_REASONS
 from verifier.trust.published import read_programme
@@ -125,6 +126,7 @@ def test_the_paper_says_what_the_report_says(world, sources, tmp_path, language,
     """Figures, the log's size and root, in either language; the same report is the same bytes."""
     report = made(world, sources, "sports-centre")
     pdf = report_pdf(report, PROGRAMME, language)
+    assert_fonts_inside(pdf)
     text = text_of(pdf, tmp_path)
     for word in [*words, "2026-11", "25.0%", "12", "auditor.li"]:
         assert word in text

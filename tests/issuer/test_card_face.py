@@ -12,12 +12,14 @@ from PIL import Image
 from cards.numbers import spaced
 from issuer.issuing import lifecycle
 from issuer.printing.card_face import FONTS, Face, MissingGlyph, card_pdf, palette_of
+from issuer.printing.letters import enrolment_letter
 from issuer.printing.printing import printed_card
 from issuer.printing.qr import card_text, modules_of
 from issuer.register.errors import RefusedError
 from issuer.register.holders import set_photo
 from issuer.register.office_log import OfficeAction, newest
 from tests.issuer.builders import BY, EXAMPLE, NOON, person, photo, print_card, programme
+from tests.papers import assert_fonts_inside
 from tests.parts import part
 
 MODULES = modules_of("YJ01:" + "A" * 300)
@@ -69,6 +71,13 @@ def test_the_face_says_name_tier_number_and_last_day(desk):
     for wanted in ("云聚英才卡", "广州市白云区", "钻石卡", "欧阳明华", spaced(card.number), "2029-06-30", "使用须知"):
         assert wanted.replace(" ", "") in said.replace(" ", "")
     assert holder.identity.number not in said
+
+
+def test_a_card_and_a_letter_bring_their_fonts_along(desk):
+    """They print alike on a machine that has no Chinese font."""
+    holder = person(desk)
+    assert_fonts_inside(card_pdf(face(), programme()))
+    assert_fonts_inside(enrolment_letter(desk, holder.id, by=BY, at=NOON))
 
 
 def test_the_code_on_the_paper_is_the_card(desk, tmp_path):

@@ -10,6 +10,7 @@ from issuer.applications.records import Filter, listed
 from issuer.applications.states import State
 from tests.issuer.applying import pdf
 from tests.issuer.builders import photo, resident_id
+from tests.papers import assert_fonts_inside
 from tests.web.site import Site
 from tests.web.staffing import Browser, text_of
 
@@ -107,7 +108,9 @@ def test_an_application_goes_all_the_way_without_a_script(site, visitor, languag
     begun(visitor)
     receipt, code = receipt_of(visitor)
     assert visitor.get("/apply/papers").status_code == 200
-    form = PdfReader(BytesIO(visitor.get("/apply/form.pdf").data)).pages[0].extract_text()
+    pdf = visitor.get("/apply/form.pdf").data
+    assert_fonts_inside(pdf)
+    form = PdfReader(BytesIO(pdf)).pages[0].extract_text()
     assert "何嘉欣" in form
     assert receipt in form
     all_papers(visitor)

@@ -14,6 +14,7 @@ from issuer.register.application_tables import NOTICES
 from issuer.register.office_log import OfficeAction
 from tests.issuer.applying import approved, handed_in, reviewed
 from tests.issuer.builders import resident_id
+from tests.papers import assert_fonts_inside
 from tests.web.site import BY, Site
 from tests.web.staffing import PASSWORD, Browser, text_of
 from web.office.application import ACTS
@@ -146,6 +147,7 @@ def test_an_application_is_reviewed_by_one_and_decided_by_another(site, browsers
     assert card.tier == "gold"
     letter = browsers["officer"].get(f"/office/applications/{gold}/letter.pdf")
     assert (letter.status_code, letter.content_type) == (200, "application/pdf")
+    assert_fonts_inside(letter.data)
 
 
 def test_the_same_person_with_every_role_is_told_before_the_click_and_after(site, browsers, desk):
