@@ -88,8 +88,8 @@ class _Pages:
         days = self._report.figures.days
         if not any(day.granted + day.denied for day in days):
             return []
-        drawing, chart = Drawing(WIDTH, 38 * mm), VerticalBarChart()
-        drawing.initialFontName = self._plain  # the chart library names a font of its own otherwise
+        # The chart library names a font of its own otherwise, one that is not inside the file.
+        drawing, chart = Drawing(WIDTH, 38 * mm, initialFontName=self._plain), VerticalBarChart()
         chart.x, chart.y, chart.width, chart.height = 28, 16, int(WIDTH - 34), int(38 * mm - 24)
         chart.data = [[day.granted for day in days], [day.denied for day in days]]
         chart.categoryAxis.style = "stacked"
