@@ -96,6 +96,7 @@ class _Pages:
         chart.categoryAxis.categoryNames = [str(int(day.key[8:])) for day in days]
         chart.bars[0].fillColor, chart.bars[1].fillColor = BRAND, NO
         chart.bars.strokeColor = None
+        chart.barLabels.fontName = self._plain
         chart.valueAxis.valueMin = 0
         chart.valueAxis.labelTextFormat = "%d"
         for axis in (chart.categoryAxis, chart.valueAxis):

@@ -14,9 +14,12 @@ from verifier.cli import opening
 
 
 @pytest.fixture
-def ask(world, monkeypatch):
+def ask(world, tmp_path, monkeypatch):
     """Run a command on the world's verifier, at the world's time; return what it printed."""
     monkeypatch.setattr(cli_bookings, "CLOCK", world.clock)
+    monkeypatch.setenv("YUNJU_VAR", str(tmp_path))
+    for store in ("ledger.db", "verifier.db"):  # a command asks first whether its stores are there
+        (tmp_path / store).touch()
     monkeypatch.setattr(opening, "open_verifier", lambda *_: world.verifier)
     monkeypatch.setattr(type(world.verifier), "close", lambda _: None)
 
