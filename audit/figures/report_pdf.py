@@ -189,7 +189,9 @@ class _Pages:
         gap = 6 * mm
         widths = [(WIDTH - 2 * gap) / 3, gap] * 2 + [(WIDTH - 2 * gap) / 3]
         table = Table([[names[0], "", names[1], "", names[2]]], colWidths=widths)
-        table.setStyle(TableStyle([("LINEABOVE", (place, 0), (place, 0), 0.6, INK) for place in (0, 2, 4)]))
+        rules = [("LINEABOVE", (place, 0), (place, 0), 0.6, INK) for place in (0, 2, 4)]
+        # A cell without a text has a font all the same.
+        table.setStyle(TableStyle([("FONT", (0, 0), (-1, -1), self._plain), *rules]))
         return [Spacer(1, 4 * mm), paragraph(self._word("privacy"), self._styles.small), Spacer(1, 11 * mm), table]
 
     def _section(

@@ -305,7 +305,7 @@ def test_a_mistyped_folder_makes_no_empty_accounts(tmp_path, monkeypatch):
     monkeypatch.setenv("YUNJU_VAR", str(tmp_path / "vra"))
     done = CliRunner().invoke(main, ["person", "list"], obj=AccountsCli(FixedClock(NOON)))
     assert done.exit_code == 1
-    assert "there is no folder" in done.stderr
+    assert "there is no store of accounts" in done.stderr
     assert not (tmp_path / "vra").exists()
 
 

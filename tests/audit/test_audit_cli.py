@@ -20,6 +20,7 @@ from ledger.sqlite import SqliteLedger
 from tests.audit.tampering import changed
 from tests.ledger.builders import a_check_in
 from verifier.__main__ import main
+from verifier.records.store import VerifierStore
 
 ROOT = Path(__file__).parents[2]
 
@@ -30,9 +31,11 @@ class Office:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.environ = {"YUNJU_VAR": str(folder / "var")}
-        desk = open_issuer(load_settings(self.environ))
+        settings = load_settings(self.environ)
+        desk = open_issuer(settings)
         set_up(desk, SystemClock().now() - timedelta(seconds=5))
         desk.close()
+        VerifierStore.open(settings.verifier_url, settings.secret()).close()
 
     def check_ins(self, count: int) -> list[str]:
         """Record check-ins; returns the entries' ids."""
