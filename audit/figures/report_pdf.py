@@ -24,13 +24,11 @@ from edge.paper import BRAND, INK, LINE, MARGIN, NO, QUIET, WIDTH, Language, NoF
 
 __all__ = ["Language", "NoFont", "report_pdf"]
 
-_FACTS: Final = TableStyle(
-    [
-        ("VALIGN", (0, 0), (-1, -1), "TOP"),
-        ("LEFTPADDING", (0, 0), (0, -1), 0),
-        ("TOPPADDING", (0, 0), (-1, -1), 1),
-        ("BOTTOMPADDING", (0, 0), (-1, -1), 1),
-    ]
+_FACTS: Final = (
+    ("VALIGN", (0, 0), (-1, -1), "TOP"),
+    ("LEFTPADDING", (0, 0), (0, -1), 0),
+    ("TOPPADDING", (0, 0), (-1, -1), 1),
+    ("BOTTOMPADDING", (0, 0), (-1, -1), 1),
 )
 _FEW: Final = 20
 """Rows of a table that stay on one page with their heading."""
@@ -50,6 +48,8 @@ class _Pages:
         self._report, self._programme, self._language = report, programme, language
         self._fonts, self._styles = fonts, paper.styles_of(language, fonts)
         self._plain = paper.font("regular", fonts)
+        # A cell has a font, whatever is in it: one of the reader's machine where none is named.
+        self._own = ("FONT", (0, 0), (-1, -1), self._plain)
         code = report.department
         self.department = self._word("all") if code is None else self._named(programme.departments, code)
 
@@ -175,7 +175,7 @@ class _Pages:
         cells = [
             [paragraph(self._word(name), self._styles.small), paragraph(text, self._styles.mono)] for name, text in rows
         ]
-        table = Table(cells, colWidths=(28 * mm, WIDTH - 28 * mm), style=_FACTS)
+        table = Table(cells, colWidths=(28 * mm, WIDTH - 28 * mm), style=[self._own, *_FACTS])
         return [KeepTogether([paragraph(self._word("integrity"), self._styles.head), table])]
 
     def _witness(self, line: WitnessLine) -> str:
@@ -190,8 +190,7 @@ class _Pages:
         widths = [(WIDTH - 2 * gap) / 3, gap] * 2 + [(WIDTH - 2 * gap) / 3]
         table = Table([[names[0], "", names[1], "", names[2]]], colWidths=widths)
         rules = [("LINEABOVE", (place, 0), (place, 0), 0.6, INK) for place in (0, 2, 4)]
-        # A cell without a text has a font all the same.
-        table.setStyle(TableStyle([("FONT", (0, 0), (-1, -1), self._plain), *rules]))
+        table.setStyle(TableStyle([self._own, *rules]))
         return [Spacer(1, 4 * mm), paragraph(self._word("privacy"), self._styles.small), Spacer(1, 11 * mm), table]
 
     def _section(
