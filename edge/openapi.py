@@ -75,7 +75,7 @@ _PROOF = {
         "there is a body, and **`hh`** = base64url(SHA-256(Idempotency-Key + line feed + Yunju-Operator)), each empty "
         "where it is not sent; `hh` may be left out until 2028-01-01. `docs/integrators.md` shows how one is made."
     ),
-    "schema": {"type": "string", "maxLength": 3072},
+    "schema": {"type": "string"},
 }
 _ABOUT = (
     "Tiered benefit cards: looking at a card, checking in, bookings, the log. Every writing call carries an operation "

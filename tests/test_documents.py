@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from edge.settings import describe_settings
-from verifier.rules.reasons import REASONS
+from verifier.rules.reasons import REASONS, VARIANTS
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -151,6 +151,15 @@ def test_reasons_page_equals_the_code() -> None:
         for text in (reason.sentence, reason.hint):
             assert text.zh in rows[code], code
             assert text.en in rows[code], code
+
+
+def test_reasons_that_are_told_otherwise_stand_in_the_page() -> None:
+    """docs/reasons.md has the words of each variant too."""
+    page = read("docs/reasons.md")
+    for reason in VARIANTS.values():
+        for text in (reason.sentence, reason.hint):
+            assert text.zh in page
+            assert text.en in page
 
 
 def test_decisions_are_all_listed() -> None:

@@ -18,6 +18,7 @@ from flask import Blueprint, Response, abort, request
 from edge.packing import packed
 from edge.settings import Settings
 from verifier.rules.reasons import REASONS
+from web.pages import first_language
 from web.wording import LANGUAGES, Wording, word_files
 
 APPS: Final = ("counter", "wallet", "check")
@@ -120,8 +121,8 @@ def add_apps(found: Blueprint, settings: Settings, wording: Wording, config: Map
     def app_manifest(name: str) -> Response:
         if name not in served_apps(settings):
             abort(404)
-        language = request.args.get("lang", LANGUAGES[0])
-        told = manifest(name, language if language in LANGUAGES else LANGUAGES[0], wording, config)
+        language = request.args.get("lang", "")
+        told = manifest(name, language if language in LANGUAGES else first_language(), wording, config)
         return fresh(Response(json.dumps(told, ensure_ascii=False), content_type=MANIFEST_KIND))
 
 

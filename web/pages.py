@@ -26,6 +26,8 @@ from web.wording import LANGUAGES, Wording, load_wording, words_named
 
 STATIC: Final = Path(__file__).parent / "static"
 LANGUAGE_COOKIE: Final = "yunju_language"
+FIRST_LANGUAGE: Final = "YUNJU_FIRST_LANGUAGE"
+"""The application's own note of the programme's first language."""
 _KINDS: Final = {
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
@@ -86,9 +88,14 @@ def render_page(name: str, wording: Wording, config: dict[str, object], **values
 
 
 def page_language() -> str:
-    """Return the language that the address or the browser's choice asks for; Chinese otherwise."""
+    """Return the language that the address or the browser's choice asks for; the programme's first otherwise."""
     asked = request.args.get("lang") or request.cookies.get(LANGUAGE_COOKIE, "")
-    return asked if asked in LANGUAGES else LANGUAGES[0]
+    return asked if asked in LANGUAGES else first_language()
+
+
+def first_language() -> str:
+    """Return what a browser gets that asks for no language: the first of the programme's that the pages speak."""
+    return str(flask.current_app.config.get(FIRST_LANGUAGE, LANGUAGES[0]))
 
 
 def shared_config(settings: Settings, programme: Programme) -> dict[str, object]:

@@ -1,7 +1,10 @@
 """What a refused visitor is told first: what can never be mended, then what is easiest; and how delays bear on it."""
 
+from datetime import timedelta
+
 import pytest
 
+from cards.marks import Mark, MarkKind
 from tests.verifier.booking import Phone, flight, lounge, patch
 from tests.verifier.world import at
 from verifier.rules.reasons import ORDER, first_in_order
@@ -64,3 +67,75 @@ def test_a_delay_taken_back_leaves_the_departure_as_it_was(world):
     patch(desk, booking["id"], delay={"expected_at": at("2026-11-01 09:00").isoformat()})
     again = patch(desk, booking["id"], delay={"expected_at": booking["scheduled_at"]})["booking"]
     assert (again["opens_at"], again["closes_at"]) == (booking["opens_at"], booking["closes_at"])
+
+
+def test_the_number_told_for_a_booking_takes_bookings(world):
+    """The guide's booking telephone, not the department's enquiries, wherever another booking mends the refusal."""
+    world.go("2026-11-02 12:00")
+    diamond = world.card("diamond")
+    needed = lounge(world).outcome(diamond.shown(), "airport-dom-departure")
+    assert (needed["reason"], needed["call"]["phone"]) == ("booking-needed", "13560135683")
+    late = Phone(world, diamond).book("airport-dom-departure", flight("2026-11-02 13:00")).json
+    assert (late["reason"], late["call"]["phone"]) == ("booking-too-late", "13560135683")
+
+
+def test_too_far_ahead_is_told_as_a_day_from_which_to_book(world):
+    """91 days ahead nobody is told to come to the lounge: it is the time to book that is not here yet."""
+    world.go("2026-11-02 12:00")
+    told = Phone(world, world.card("diamond")).book("airport-dom-departure", flight("2027-02-15 12:00")).json
+    assert told["reason"] == "booking-too-early"
+    assert "可约" in told["message"]["zh"]
+    assert "到时再来" not in told["hint"]["zh"]
+
+
+def test_a_second_certificate_is_told_to_be_spent_for_ever(world):
+    """There is no day from which it begins anew, and none is named."""
+    desk, gold = world.device("hrss"), world.card("gold")
+    desk.outcome(gold.shown(), "steward-certificate", reference="RC-0001")
+    world.clock.advance(timedelta(seconds=15))
+    told = desk.outcome(gold.shown(), "steward-certificate", reference="RC-0002")
+    assert told["reason"] == "quota-spent"
+    assert "—" not in told["message"]["zh"] + told["message"]["en"]
+    assert "起可再次使用" not in told["message"]["zh"]
+
+
+def test_a_re_entry_too_many_after_a_check_out_is_not_told_to_check_out(world):
+    """The visit was left: what helps is to wait for its end, and that is told."""
+    gym, silver = world.device("gym"), world.card("silver")
+    entered = gym.outcome(silver.shown(), "gym-visit")
+    for _ in range(6):
+        world.clock.advance(timedelta(minutes=2))
+        gym.call("POST", f"/v1/check-ins/{entered['id']}/check-out", {})
+        world.clock.advance(timedelta(minutes=2))
+        told = gym.outcome(silver.shown(), "gym-visit")
+    assert (told["outcome"], told["reason"]) == ("denied", "already-in")
+    assert "尚未离场" not in told["message"]["zh"]
+    assert "先登记离场" not in told["hint"]["zh"]
+
+
+def test_a_ruling_that_refuses_is_told_as_decided(world):
+    """Nobody is sent to have decided again what was decided."""
+    diamond, allowance = world.card("diamond"), "state-council-allowance"
+    phone = Phone(world, diamond)
+    world.marks.append(Mark(diamond.claims.subject, MarkKind.BENEFIT, allowance))
+    world.clock.advance(timedelta(seconds=2))
+    world.publish()
+    waiting = phone.booked("official-checkup", {"year": 2026})
+    world.marks.append(Mark(diamond.claims.subject, MarkKind.RULING, f"{allowance}:refused"))
+    world.clock.advance(timedelta(seconds=2))
+    world.publish()
+    decided = phone.booked("official-checkup", {"year": 2026})
+    assert {waiting["reason"], decided["reason"]} == {"refer-to-department"}
+    assert "认定后" in waiting["message"]["zh"] + waiting["hint"]["zh"]
+    assert "已认定" in decided["message"]["zh"]
+    assert "认定后" not in decided["message"]["zh"] + decided["hint"]["zh"]
+
+
+def test_an_expired_look_says_that_the_look_is_over(world):
+    """The remedy is to scan again, not to check an address."""
+    gym, silver = world.device("gym"), world.card("silver")
+    look = gym.call("POST", "/v1/verifications", {"presentation": silver.shown(), "service": "gym-visit"}).json
+    world.clock.advance(timedelta(seconds=121))
+    over = gym.call("POST", "/v1/check-ins", {"look": look["id"], "service": "gym-visit"})
+    assert (over.status_code, over.json["code"]) == (404, "look-over")
+    assert "Scan" in over.json["hint"]

@@ -51,7 +51,7 @@ CARD_MOST = 4096
 TOO_LARGE = 413
 """Refuses what is too long as plainly as a 422 does."""
 ENDS = {"DELETE /v1/sessions", "DELETE /v1/operators/sessions"}
-LACKS_PROOF = re.compile("Missing `(Authorization|Wallet-Proof)`")
+LACKS_PROOF = re.compile("Missing `(Authorization|DPoP|Wallet-Proof)`")
 MODES = [schemathesis.GenerationMode.POSITIVE, schemathesis.GenerationMode.NEGATIVE]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Final
 
 from flask import Request
 
@@ -16,7 +17,7 @@ from cards.sun import LINK, read_link
 from cards.verify import RefusedCard, Verified
 from edge.fields import invalid
 from edge.http import idempotency_key
-from edge.problems import Problem
+from edge.problems import Problem, ProblemKind, register_problem
 from verifier.counter.answers import CheckInRequest, LookRequest, MatterRequest
 from verifier.counter.intents import Intent, Override
 from verifier.counter.looks import LookAsked
@@ -27,6 +28,17 @@ from verifier.service import Authenticate, Verifier
 
 Guessed = Callable[[datetime], None]
 """Is told that a delegation code was shown that was never given out, and when."""
+
+
+LOOK_OVER: Final = register_problem(
+    ProblemKind(
+        "look-over",
+        404,
+        "核对已超时，或不是本机的核对",
+        "This look is over, or was another device's",
+        "Scan the card again: a look is good for 120 seconds.",
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +194,7 @@ class Asking:
             return self.shown(text, at)
         found = self._verifier.store.look(look or "", caller.id, at)
         if found is None:
-            raise Problem("not-found", "this look is over or was another device's: scan again")
+            raise Problem(LOOK_OVER.code)
         if found.delegation is not None:
             return self._delegated(self._verifier.store.delegations.find(found.delegation), at)
         return Shown(found.presentation, found.looked_at, found.tag)

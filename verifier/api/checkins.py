@@ -14,7 +14,7 @@ from edge.metrics import count_decision
 from edge.openapi import describe
 from ledger.bookings import Booking
 from ledger.values import Outcome
-from verifier.api.asking import Asking
+from verifier.api.asking import LOOK_OVER, Asking
 from verifier.counter.answering import represented
 from verifier.counter.answers import (
     BookingView,
@@ -42,6 +42,7 @@ WRITING = frozenset(
         "not-trusted",
         "not-permitted",
         "not-found",
+        LOOK_OVER.code,
         "too-many-requests",
     }
 )
@@ -81,7 +82,7 @@ def add_looks(found: Blueprint, verifier: Verifier, asking: Asking, limit: RateL
         tag="check-ins",
         body=LookRequest,
         answers={200: LookAnswer},
-        problems=(WRITING | PRESENTED | {"too-many-requests"}) - {"operation-conflict", "not-found"},
+        problems=(WRITING | PRESENTED | {"too-many-requests"}) - {"operation-conflict", "not-found", LOOK_OVER.code},
     )
     def look() -> Response:
         at = request_instant()

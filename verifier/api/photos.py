@@ -12,7 +12,7 @@ from edge.http import request_instant
 from edge.limits import RateLimit
 from edge.openapi import describe
 from edge.problems import Problem
-from verifier.api.asking import Asking
+from verifier.api.asking import LOOK_OVER, Asking
 from verifier.counter.checking_in import ledger_problems
 from verifier.records.store import Access
 from verifier.service import Verifier
@@ -28,7 +28,15 @@ def add_photos(found: Blueprint, verifier: Verifier, asking: Asking, limit: Rate
         summary="The photo of the holder looked at, relayed from the issuer; not found where the issuer is away",
         tag="check-ins",
         answers={200: JPEG},
-        problems={"not-permitted", "not-found", "invalid-field", "not-trusted", "unavailable", "too-many-requests"},
+        problems={
+            "not-permitted",
+            "not-found",
+            LOOK_OVER.code,
+            "invalid-field",
+            "not-trusted",
+            "unavailable",
+            "too-many-requests",
+        },
     )
     def look_photo(look: str) -> Response:
         caller, at = asking.authenticate(request), request_instant()
@@ -36,7 +44,7 @@ def add_photos(found: Blueprint, verifier: Verifier, asking: Asking, limit: Rate
         limit.require(caller.id)
         kept = verifier.store.look(look, caller.id, at)
         if kept is None or kept.presentation.card is None:
-            raise Problem("not-found", "this look is over or was another device's: scan again")
+            raise Problem(LOOK_OVER.code)
         # A look may have been one at a forged card that names another's: its photo is nobody's to see.
         verdict = verifier.bookings.declared(kept.presentation.card, at)
         photo = None if isinstance(verdict, RefusedCard) else verifier.photo_of(verdict.card.card_id, at)

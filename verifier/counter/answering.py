@@ -31,6 +31,7 @@ from verifier.counter.phrasing import (
     place_of,
     quotas_left,
     refused_words,
+    ruling_values,
     standing_values,
     tier_words,
     visit_times,
@@ -89,8 +90,7 @@ class Answering:
             return Words.of(LOOKED), Words.of(asked_for if looked.needs else CONFIRM)
         programme = looked.documents.programme
         values = {} if looked.card is None else card_values(programme, looked.card, at)
-        form = None if looked.card is None else looked.card.form
-        return refused_words(programme, looked.asked.services[0], looked.reason, values, form)
+        return refused_words(programme, looked.asked.services[0], looked.reason, values)
 
     def service_words(self, looked: Looked, seen: ServiceSeen, at: datetime) -> tuple[Words | None, Words | None]:
         """Return the sentence and the hint of why a service would be refused now; left out where it would not."""
@@ -99,6 +99,7 @@ class Answering:
         programme = looked.documents.programme
         values = standing_values(programme, seen.figures, seen.visit, seen.taken, at)
         values |= card_values(programme, looked.card, at)
+        values |= ruling_values(looked.documents, seen.service, looked.card.subject, seen.reason)
         if seen.booking is not None:
             values |= window_values(programme, seen.booking, at)
         return refused_words(programme, seen.service, seen.reason, values)
@@ -150,12 +151,12 @@ class Answering:
         values = outcome_values(programme, outcome)
         if judged.card is not None:
             values |= card_values(programme, judged.card, at)
+            values |= ruling_values(judged.documents, service, judged.card.subject, outcome.reason)
         if judged.booking is not None:
             values |= window_values(programme, judged.booking, at)
         if outcome.reason == "not-offered-here":
             service = _told_service(judged)
-        card = judged.verdict.card
-        message, hint = refused_words(programme, service, outcome.reason, values, None if card is None else card.form)
+        message, hint = refused_words(programme, service, outcome.reason, values)
         clerk = outcome.reason == "id-check-needed" and judged.intent.delegation is not None
         return message, Words.of(CLERK_CHECK) if clerk else hint
 

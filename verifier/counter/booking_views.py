@@ -80,4 +80,5 @@ def window_values(programme: Programme, booking: Booking, now: datetime) -> dict
 def plan_values(programme: Programme, wanted: BookingPlan, now: datetime) -> dict[str, Text]:
     """Return what a sentence may say of when something can be booked."""
     zone = programme.zone
-    return {"opens": say_moment(wanted.first_call, zone, now), "closes": say_moment(wanted.last_call, zone, now)}
+    opens = say_moment(wanted.first_call, zone, now)
+    return {"opens": opens, "first_call": opens, "closes": say_moment(wanted.last_call, zone, now)}

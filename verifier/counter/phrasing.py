@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
-from cards.claims import CardClaims
+from cards.claims import CardClaims, Form
 from cards.periods import period_named
 from cards.programme.types import Beneficiary, Programme, Service, Text
 from edge.instants import rfc3339
@@ -15,6 +15,7 @@ from verifier.counter.answers import Contact, ExcludedBy, PlaceView, QuotaLeft, 
 from verifier.rules.entitlement import places_of, quota_of_limit
 from verifier.rules.reasons import Call, Reason, Values, reason_of
 from verifier.rules.wording import BENEFICIARIES, UNITS, join, say_date, say_last_day, say_moment
+from verifier.trust.published import Documents
 
 GRANTED: Final = Text(zh="可以使用：{service}", en="Granted: {service}")
 GRANTED_UNTIL: Final = Text(zh="可以使用：{service}，至 {ends}", en="Granted: {service}, until {ends}")
@@ -61,8 +62,17 @@ def place_of(programme: Programme, service: Service) -> PlaceView | None:
     return None
 
 
+_ABOUT_BOOKINGS: Final = frozenset({"booking-needed", "booking-too-early", "booking-too-late", "booking-missed"})
+"""Reasons that another booking mends: the first number of the place takes it, as the guide lists them."""
+
+
 def contact_of(programme: Programme, service: Service, reason: Reason) -> Contact | None:
-    """Say whom to call for a reason: the service's department, or the programme's general number."""
+    """Say whom to call for a reason: who takes bookings of the service, its department, or the general number."""
+    if reason.code in _ABOUT_BOOKINGS:
+        taking = (place.phones[0].number for place in places_of(programme, service) if place.phones)
+        number = next(taking, None)
+        if number is not None:
+            return Contact(Words.of(programme.departments[service.departments[0]].name), number)
     if reason.call is Call.NOBODY or reason.call is Call.OPERATOR:
         return None
     if reason.call is Call.DEPARTMENT:
@@ -83,19 +93,17 @@ def granted_words(programme: Programme, service: Service, outcome: Outcome) -> t
     return filled(sentence, values), Words.of(service.notes[0] if service.notes else WELCOME)
 
 
-def refused_words(
-    programme: Programme, service: Service, code: str, values: Mapping[str, Text], form: str | None = None
-) -> tuple[Words, Words]:
-    """Return the sentence and the hint of a refusal, with what is known put in; `form` is the card's."""
-    reason = reason_of(code, form)
+def refused_words(programme: Programme, service: Service, code: str, values: Mapping[str, Text]) -> tuple[Words, Words]:
+    """Return the sentence and the hint of a refusal, with what is known put in."""
+    reason = reason_of(code, values)
     known = {**_service_values(programme, service), **values}
     return filled(reason.sentence, known), filled(reason.hint, known)
 
 
 def card_refused_words(programme: Programme, code: str, card: CardClaims | None, at: datetime) -> Words:
     """Return the sentence of a refusal where no service is asked for."""
-    reason = reason_of(code, None if card is None else card.form)
-    return filled(reason.sentence, {} if card is None else card_values(programme, card, at))
+    values = {} if card is None else card_values(programme, card, at)
+    return filled(reason_of(code, values).sentence, values)
 
 
 def filled(text: Text, values: Mapping[str, Text]) -> Words:
@@ -120,11 +128,20 @@ def _service_values(programme: Programme, service: Service) -> dict[str, Text]:
 def card_values(programme: Programme, card: CardClaims, at: datetime) -> dict[str, Text]:
     """Return what a sentence may say of a card."""
     tier = programme.tiers.get(card.tier)
-    return {
+    chip = {"chip": Text(zh="芯片", en="chip")} if card.form in {Form.CHIP, Form.TAG} else {}
+    return chip | {
         "tier": tier.name if tier else Text(zh=card.tier, en=card.tier),
         "expired": say_last_day(card.expires_at, programme.zone, at),
         "starts": say_date(card.not_before, programme.zone, at),
     }
+
+
+def ruling_values(documents: Documents, service: Service, subject: str, code: str) -> dict[str, Text]:
+    """Return what the sentence of a referral may say of a ruling that was refused; nothing for any other reason."""
+    if code != "refer-to-department":
+        return {}
+    refused = {kind for kind in documents.ruled_against(subject) if service.referral.get(kind) == "hold"}
+    return {"ruled": Text(zh="不再享受", en="refused")} if refused else {}
 
 
 def outcome_values(programme: Programme, outcome: Outcome) -> dict[str, Text]:
@@ -143,6 +160,8 @@ def standing_values(
     if visit is not None:
         values["started"] = say_moment(visit.started_at, programme.zone, at)
         values["ends"] = say_moment(visit.ends_at, programme.zone, at)
+        if visit.left_at is not None:
+            values["left"] = say_moment(visit.left_at, programme.zone, at)
     if taken is not None:
         exclusion = programme.exclusions[taken.group]
         values["unit"] = UNITS[exclusion.unit]
@@ -154,11 +173,10 @@ def standing_values(
 def _figure_values(programme: Programme, figure: Figure, at: datetime) -> dict[str, Text]:
     quota = quota_of_limit(programme, figure.limit)
     ends_at = period_named(quota.unit, figure.period, programme.zone).ends_at
-    return {
-        "maximum": Text(zh=str(figure.maximum), en=str(figure.maximum)),
-        "unit": UNITS[quota.unit],
-        "resets": Text(zh="—", en="—") if ends_at is None else say_date(ends_at, programme.zone, at),
-    }
+    values = {"maximum": Text(zh=str(figure.maximum), en=str(figure.maximum)), "unit": UNITS[quota.unit]}
+    return values | (
+        {"ever": UNITS[quota.unit]} if ends_at is None else {"resets": say_date(ends_at, programme.zone, at)}
+    )
 
 
 def tier_words(programme: Programme, card: CardClaims) -> Words:

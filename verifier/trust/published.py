@@ -60,6 +60,12 @@ class Documents:
     marks: HolderMarks | None
     benefits: Mapping[str, frozenset[str]]
 
+    def ruled_against(self, subject: str) -> frozenset[str]:
+        """Return the kinds of benefit granted elsewhere for which a ruling refused a holder what is like them here."""
+        marks = () if self.marks is None else self.marks.marks
+        told = [mark.value for mark in marks if mark.subject == subject and mark.kind is MarkKind.RULING]
+        return frozenset(value.removesuffix(":refused") for value in told if value.endswith(":refused"))
+
 
 def unsettled_benefits(marks: HolderMarks | None) -> Mapping[str, frozenset[str]]:
     """Return, by holder, the benefits granted elsewhere that no ruling has released (docs/guide-coverage.md, Read

@@ -58,11 +58,11 @@ class ReviewBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class NameBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a name is asked for: at least five letters that are no spaces around."""
+    """What a name is asked for: at least four letters that are no spaces around (核对投诉)."""
 
-    LEAST: ClassVar[int] = 5
+    LEAST: ClassVar[int] = 4
 
-    purpose: Annotated[str, Meta(min_length=5, max_length=200)]
+    purpose: Annotated[str, Meta(min_length=4, max_length=200)]
 
 
 class ReviewSaid(msgspec.Struct, frozen=True):

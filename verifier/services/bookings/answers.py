@@ -21,6 +21,7 @@ from verifier.counter.phrasing import (
     outcome_values,
     quotas_left,
     refused_words,
+    ruling_values,
 )
 from verifier.rules.bookings import departs, has_day
 from verifier.rules.reasons import REASONS
@@ -245,6 +246,7 @@ def _words(booked: Booked, done: str, at: datetime) -> tuple[Words, Words]:
     values: dict[str, Text] = outcome_values(programme, outcome)
     if booked.card is not None:
         values |= card_values(programme, booked.card, at)
+        values |= ruling_values(booked.documents, booked.service, booked.card.subject, outcome.reason or "")
     if booked.booking is not None:
         values |= window_values(programme, booked.booking, at)
     if outcome.reason is not None:

@@ -24,7 +24,15 @@ from verifier.counter.answers import (
     Words,
 )
 from verifier.counter.booking_views import masked_fields
-from verifier.counter.phrasing import card_values, contact_of, filled, outcome_values, quotas_left, refused_words
+from verifier.counter.phrasing import (
+    card_values,
+    contact_of,
+    filled,
+    outcome_values,
+    quotas_left,
+    refused_words,
+    ruling_values,
+)
 from verifier.records.bookings import BookingDetails
 from verifier.rules.matters import Matter
 from verifier.rules.reasons import REASONS
@@ -217,6 +225,8 @@ def _words(requested: Requested, at: datetime) -> tuple[Words, Words]:
     values: dict[str, Text] = outcome_values(programme, outcome)
     if requested.card is not None:
         values |= card_values(programme, requested.card, at)
+        subject = requested.card.subject
+        values |= ruling_values(requested.documents, requested.service, subject, outcome.reason or "")
     if outcome.reason is not None:
         return refused_words(programme, requested.service, outcome.reason, values)
     department = None if requested.matter is None else programme.departments.get(requested.matter.department)

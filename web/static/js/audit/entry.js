@@ -129,7 +129,7 @@ async function noteSaid() {
   }
 }
 
-const PURPOSE_LEAST = 5;
+const PURPOSE_LEAST = 4;
 
 function nameForm() {
   const told = element("p", { role: "status", id: "name-said" });
