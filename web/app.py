@@ -25,13 +25,12 @@ from edge.sharing import open_shared
 from edge.workreport import WorkPlace, complaint, work_figures
 from verifier.trust.published import pinned_root, root_file
 from web.home import HomePages
-from web.pages import FIRST_LANGUAGE, pages_blueprint
+from web.pages import pages_blueprint
 from web.staff.account import account_pages
 from web.staff.administering import administrator_pages
 from web.staff.frame import StaffFrame
 from web.staff.signing_in import sign_in_pages
 from web.staff.single_sign_on import add_single_sign_on
-from web.wording import LANGUAGES
 
 TITLE, VERSION = "Yunju", "0.1.0"
 
@@ -46,8 +45,6 @@ def create_application(settings: Settings, clock: Clock | None = None) -> Flask:
     answer_outages(app)
     accounts = AccountStore.open(settings.accounts_url, settings.secret())
     programme = load_programme(settings.programme)
-    spoken = (language for language in programme.languages if language in LANGUAGES)
-    app.config[FIRST_LANGUAGE] = next(spoken, LANGUAGES[0])
     authenticate = Authenticator(
         accounts,
         clock,

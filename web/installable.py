@@ -18,8 +18,7 @@ from flask import Blueprint, Response, abort, request
 from edge.packing import packed
 from edge.settings import Settings
 from verifier.rules.reasons import REASONS
-from web.pages import first_language
-from web.wording import LANGUAGES, Wording, word_files
+from web.wording import LANGUAGES, Wording, first_language, word_files
 
 APPS: Final = ("counter", "wallet", "check")
 """The pages that can be installed and that start without a server."""

@@ -22,12 +22,10 @@ from edge.packing import packed
 from edge.settings import Settings
 from web.checking import for_check
 from web.installable import APPS, add_apps, fresh, served_apps
-from web.wording import LANGUAGES, Wording, load_wording, words_named
+from web.wording import FIRST_LANGUAGE, LANGUAGES, Wording, first_language, load_wording, words_named
 
 STATIC: Final = Path(__file__).parent / "static"
 LANGUAGE_COOKIE: Final = "yunju_language"
-FIRST_LANGUAGE: Final = "YUNJU_FIRST_LANGUAGE"
-"""The application's own note of the programme's first language."""
 _KINDS: Final = {
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
@@ -45,6 +43,8 @@ def pages_blueprint(settings: Settings) -> Blueprint:
     found = Blueprint("pages", __name__, template_folder="templates")
     programme = load_programme(settings.programme)
     wording = load_wording()
+    first = next((language for language in programme.languages if language in LANGUAGES), LANGUAGES[0])
+    found.record(lambda state: state.app.config.update({FIRST_LANGUAGE: first}))
     shared = shared_config(settings, programme)
     _add_files(found, wording)
     checking = for_check(settings, programme)
@@ -91,11 +91,6 @@ def page_language() -> str:
     """Return the language that the address or the browser's choice asks for; the programme's first otherwise."""
     asked = request.args.get("lang") or request.cookies.get(LANGUAGE_COOKIE, "")
     return asked if asked in LANGUAGES else first_language()
-
-
-def first_language() -> str:
-    """Return what a browser gets that asks for no language: the first of the programme's that the pages speak."""
-    return str(flask.current_app.config.get(FIRST_LANGUAGE, LANGUAGES[0]))
 
 
 def shared_config(settings: Settings, programme: Programme) -> dict[str, object]:

@@ -6,10 +6,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
+from flask import current_app
+
 from edge.strictjson import loads
 
 LANGUAGES: Final = ("zh", "en")
-"""Chinese first: it is what a browser gets that asks for nothing."""
+"""Chinese first: it is what a browser gets that asks for nothing, unless the programme has another first language."""
+FIRST_LANGUAGE: Final = "YUNJU_FIRST_LANGUAGE"
+"""The application's own note of the programme's first language."""
 
 FOLDER: Final = Path(__file__).parent / "translations"
 PAGES: Final = FOLDER / "pages"
@@ -21,6 +25,11 @@ _WALLET: Final = ("shared", "wallet", "reason", "void", "problem", "outcome")
 _AUDIT: Final = ("shared", "home", "audit", "anomaly", "reason", "void", "door")
 _CHECK: Final = ("shared", "check", "scan")
 _NOT_COUNTER: Final = ("audit", "anomaly", "home", "check", "wallet", "door")
+
+
+def first_language() -> str:
+    """Return what a browser gets that asks for no language: the first of the programme's that the pages speak."""
+    return str(current_app.config.get(FIRST_LANGUAGE, LANGUAGES[0]))
 
 
 def _for_wallet(key: str) -> bool:

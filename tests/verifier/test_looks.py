@@ -37,9 +37,9 @@ def test_a_look_is_its_devices_own_and_ends(world):
     """Another device cannot confirm it, and after 120 seconds nobody can."""
     silver, gym, other = world.card("silver"), world.device("gym"), world.device("gym", label="Desk 2")
     seen = look(gym, silver.shown())
-    assert confirm(other, seen["id"], "gym-visit").json["code"] == "not-found"
+    assert confirm(other, seen["id"], "gym-visit").json["code"] == "look-over"
     world.clock.advance(timedelta(seconds=120))
-    assert confirm(gym, seen["id"], "gym-visit").json["code"] == "not-found"
+    assert confirm(gym, seen["id"], "gym-visit").json["code"] == "look-over"
     assert world.log() == []
 
 

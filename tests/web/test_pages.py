@@ -217,3 +217,13 @@ def test_each_role_whose_page_is_served_has_a_door_and_no_other():
             app.add_url_rule(path, path[1:], lambda: "")
         text = app.test_client().get("/").get_data(as_text=True)
         assert re.findall(r'class="door[^>]* href="(/\w+)"', text) == served
+
+
+def test_a_programme_without_chinese_opens_in_its_own_language():
+    """Whoever asks for nothing gets the programme's first language; who asks for the other one gets that."""
+    pages = client(PROGRAMME=str(WEB.parent / "cards" / "programmes" / "example.toml"))
+    for path in ("/", "/check", "/counter", "/wallet"):
+        assert 'lang="en"' in pages.get(path).get_data(as_text=True)[:300], path
+    assert pages.get("/wallet.webmanifest").json["lang"] == "en"
+    for path in ("/", "/check", "/counter", "/wallet"):
+        assert 'lang="zh-CN"' in pages.get(f"{path}?lang=zh").get_data(as_text=True)[:300], path
