@@ -7,6 +7,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from accounts.rights import Right
 from tests.web.auditing import NAME, PASSWORD, Desk, add_auditor, fill_log, wait_for_log
 from tests.web.site import Site
 from tests.web.test_accessibility import violations
@@ -135,6 +136,46 @@ def test_filters_narrow_the_log_and_stand_in_the_address(desk):
     page.wait_for_url(re.compile(r"^(?!.*holder=)"))
     page.goto("/audit?since=2026-10-01&until=2026-10-02")
     expect(page.locator("[data-part=entries]")).to_contain_text("没有符合条件的记录")
+
+
+def test_the_records_stand_first_with_kind_staff_number_and_desk(desk, site):
+    """In sight without scrolling, and nothing wider than the page; an offline use by its own time, a booking not green."""
+    at = site.clock.now()
+    operator = site.office.accounts.operators.add(
+        "3001", "何敏", {"gym": {Right.CHECK_IN}}, by="test", at=at, pin="493817"
+    )
+
+    def told(route) -> None:
+        """Let the newest entries be an offline use by that operator and a booking, as a log may have them."""
+        answer = route.fetch()
+        found = answer.json()
+        first, second = (found["entries"][number]["leaf"] for number in (0, 1))
+        first |= {"kind": "offline", "outcome": "granted", "operator": operator.id, "used_at": "2026-11-10T00:30:00Z"}
+        second |= {"kind": "booking", "outcome": "granted"}
+        route.fulfill(response=answer, json=found)
+
+    page = desk(f"/audit?{DAY}", viewport={"width": 1440, "height": 900}).page
+    page.route("**/v1/log/entries?*", told)
+    page.reload()
+    Desk(page).ready()
+    rows = page.locator("[data-part=entries] tbody tr")
+    assert rows.nth(5).bounding_box()["y"] < 700
+    assert page.evaluate("document.documentElement.scrollWidth") == 1440
+    cells = rows.first.locator("th, td").all_inner_texts()
+    assert cells[0].split("\n")[0] == "11-10 08:30:00"
+    assert "上传" in cells[0]
+    assert (cells[3], cells[8].split("\n")) == ("离线核销", ["3001", "desk"])
+    expect(rows.first.locator(".mark-ok")).to_be_visible()
+    assert rows.nth(1).locator("td").nth(2).inner_text() == "预约"
+    expect(rows.nth(1)).to_contain_text("已受理")
+    expect(rows.nth(1).locator(".mark-ok")).to_have_count(0)
+    page.click("#more summary")
+    assert "3001" in page.locator("#operator option").all_inner_texts()
+    page.select_option("#device", label="desk")
+    page.click("[type=submit]")
+    page.wait_for_url("**device=**")
+    Desk(page).ready()
+    assert rows.count() > 5
 
 
 def test_days_that_make_no_sense_are_not_sent(desk):

@@ -13,6 +13,7 @@ import flask
 from flask import Blueprint, Response
 
 from accounts.rights import EVERYWHERE, Caller, Right
+from accounts.store import AccountStore
 from cards.programme.types import Assurance, Beneficiary, Mode, Programme, Text
 from edge.http import request_instant
 from edge.settings import Settings
@@ -60,7 +61,8 @@ def audit_pages(settings: Settings, programme: Programme, staff: StaffFrame) -> 
     def view(name: str) -> Callable[..., flask.typing.ResponseReturnValue]:
         @staff.needs(Right.AUDIT)
         def page(who: Caller, entry_id: str = "") -> Response:
-            config = shared | _of_caller(who, request_instant(), programme) | {"entry": entry_id}
+            named = names_of_desks(staff.authenticate.store)
+            config = shared | named | _of_caller(who, request_instant(), programme) | {"entry": entry_id}
             return render_page(name, wording, config, **staff.navigation())
 
         return page
@@ -68,6 +70,16 @@ def audit_pages(settings: Settings, programme: Programme, staff: StaffFrame) -> 
     for name, path in PAGES.items():
         found.add_url_rule(path, name.replace("-", "_"), view(name))
     return found
+
+
+def names_of_desks(accounts: AccountStore) -> dict[str, object]:
+    """Return what the log's ids of devices and staff are called: a desk by label and point, an operator by number."""
+    devices = {one.id: {"label": one.label, "point": one.point} for one in accounts.devices.list()}
+    servers = {one.id: {"label": one.label, "point": ""} for one in accounts.integrators.list()}
+    return {
+        "desks": devices | servers,
+        "operators": {one.id: one.code for one in accounts.operators.list()},
+    }
 
 
 def _of_caller(caller: Caller, at: datetime, programme: Programme) -> dict[str, object]:

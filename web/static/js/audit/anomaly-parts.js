@@ -2,14 +2,14 @@
 
 import { element, icon } from "../page.js";
 import { word } from "../words.js";
-import { figure, moment, pointName, serviceName, short } from "./labels.js";
+import { deskName, figure, moment, pointName, serviceName, short, staffNumber } from "./labels.js";
 
 function valuesOf(one) {
   const { point, other, service, device, operator, holder } = one.about;
   return {
     ...one.about,
     count: figure(one.count), point: point && pointName(point), other: other && pointName(other),
-    service: service && serviceName(service), device, staff: operator ?? device, holder: holder && short(holder),
+    service: service && serviceName(service), device: device && deskName(device), staff: operator ? staffNumber(operator) : device && deskName(device), holder: holder && short(holder),
   };
 }
 

@@ -5,7 +5,7 @@ import { word } from "../words.js";
 import { ask, begin, fill, given, known, reasonOf } from "./frame.js";
 import { facts } from "./integrity-parts.js";
 import {
-  assuranceName, departmentName, entryPath, figure, kindName, markName, moment, outcomeMark, pointName, quotaName, reasonName, serviceName, tierName,
+  assuranceName, departmentName, deskName, entryPath, figure, kindName, markName, moment, outcomeMark, pointName, quotaName, reasonName, serviceName, staffNumber, tierName,
 } from "./labels.js";
 
 const find = () => ask("GET", `/v1/audit/entries/${encodeURIComponent(config.entry)}`);
@@ -52,8 +52,8 @@ function factsOf({ id, leaf }) {
     leaf.reason ? [word("audit.head-reason"), reasonName(leaf.reason)] : null,
     leaf.assurance ? [word("audit.head-assurance"), assuranceName(leaf)] : null,
     leaf.holder ? [word("audit.head-holder"), [element("span", { class: "mono" }, leaf.holder), " ", link(inLog({ holder: leaf.holder }), word("audit-entry.same-holder"))]] : null,
-    [word("audit-entry.device"), [element("span", { class: "mono" }, leaf.device), " ", link(inLog({ device: leaf.device }), word("audit-entry.same-device"))]],
-    leaf.operator ? [word("audit-entry.operator"), leaf.operator] : null,
+    [word("audit-entry.device"), [deskName(leaf.device), " ", link(inLog({ device: leaf.device }), word("audit-entry.same-device"))]],
+    leaf.operator ? [word("audit-entry.operator"), [staffNumber(leaf.operator), " ", link(inLog({ operator: leaf.operator }), word("audit-entry.same-operator"))]] : null,
     leaf.target ? [word("audit-entry.target"), link(entryPath(leaf.target), leaf.target)] : null,
     leaf.linked ? [word("audit-entry.linked"), link(entryPath(leaf.linked), leaf.linked)] : null,
     leaf.charges ? [word("audit-entry.charges"), leaf.charges.map((charge) => `${quotaName(charge.limit)} ${charge.period}: ${charge.units} / ${charge.maximum}`).join("; ")] : null,

@@ -3,7 +3,9 @@
 import { byId, config, element } from "../page.js";
 import { word } from "../words.js";
 import { keepDrawn, known } from "./frame.js";
-import { addDays, departmentName, kindName, markName, pointName, reasonName, serviceName, tierName } from "./labels.js";
+import {
+  addDays, departmentName, deskName, kindName, markName, pointName, reasonName, serviceName, staffNumber, tierName,
+} from "./labels.js";
 
 const LONGEST_DAYS = 400;
 const SPAN_DAYS = 30;
@@ -15,6 +17,9 @@ export function asked() {
   const until = isDay(values.until) ? values.until : config.today;
   return { ...values, until, since: isDay(values.since) ? values.since : addDays(until, 1 - SPAN_DAYS) };
 }
+
+// A desk and a staff member stand in exports with what they are: `device:…`, `operator:…`.
+const bare = (name, value) => (["device", "operator"].includes(name) ? value?.replace(/^(device|operator):/, "") : value);
 
 const isDay = (text) => /^\d{4}-\d{2}-\d{2}$/.test(text ?? "") && !Number.isNaN(Date.parse(text));
 
@@ -29,8 +34,11 @@ const CHOICES = {
   assurance: ["audit.any-assurance", () => [...config.assurances], (code) => known("audit.assurance-", code)],
   beneficiary: ["audit.any-beneficiary", () => [...config.beneficiaries], (code) => known("audit.beneficiary-", code)],
   mark: ["audit.any-mark", () => [...config.marks], markName],
+  device: ["audit.any-device", () => byName(Object.keys(config.desks), deskName), deskName],
+  operator: ["audit.any-operator", () => byName(Object.keys(config.operators), staffNumber), staffNumber],
 };
-const WRITTEN = ["device", "operator", "holder"];
+const WRITTEN = ["holder"];
+const byName = (codes, name) => codes.sort((one, other) => name(one).localeCompare(name(other), "zh-CN", { numeric: true }));
 
 // What a filter's value is called; of what is written rather than chosen, itself.
 export const valueName = (name, value) => (CHOICES[name] ? CHOICES[name][2](value) : value);
@@ -46,7 +54,7 @@ export function startFilters(values, { most = LONGEST_DAYS, path = location.path
     for (const [name, [any, codes, label]] of Object.entries(CHOICES)) {
       const select = form.elements[name];
       if (!select) continue;
-      const chosen = select.value || values[name] || "";
+      const chosen = select.value || bare(name, values[name]) || "";
       const offered = codes();
       if (chosen && !offered.includes(chosen)) offered.push(chosen); // as an address may ask
       select.replaceChildren(new Option(word(any), ""), ...offered.map((code) => new Option(label(code), code)));

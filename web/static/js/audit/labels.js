@@ -11,6 +11,14 @@ export const pointName = nameIn("points");
 export const serviceName = nameIn("services");
 export const departmentName = nameIn("departments");
 export const tierName = (code) => (code ? nameIn("tiers")(code) : word("audit.no-tier"));
+// A desk by its label and point, a department's own server by its label; an id that nobody knows any more stays an id.
+export const deskName = (id) => {
+  const desk = config.desks[id];
+  if (!desk) return short(id);
+  return desk.point ? `${pointName(desk.point)} · ${desk.label}` : desk.label;
+};
+export const deskLabel = (id) => config.desks[id]?.label ?? short(id);
+export const staffNumber = (id) => config.operators[id] ?? short(id);
 export const reasonName = (code) => {
   const name = known("reason.", code);
   return name === code ? known("void.", code) : name;
@@ -61,7 +69,14 @@ export const percent = (part, whole) => (whole ? `${(100 * part / whole).toFixed
 export const short = (code) => `${code.slice(0, 6)}…`;
 export const entryPath = (id) => `/audit/entries/${id}`;
 
+// Green is for a use alone: a booking that was taken is no use.
+const USES = ["check-in", "offline"];
+
 export function outcomeMark(leaf, voided = false) {
+  if (leaf.outcome === "granted" && !USES.includes(leaf.kind)) {
+    return element("span", { class: "mark-other" }, word("audit.taken"),
+      voided ? element("span", { class: "pill amber" }, word("audit.voided")) : null);
+  }
   if (!leaf.outcome) return element("span", { class: "mark-other" }, kindName(leaf.kind));
   const granted = leaf.outcome === "granted";
   return element("span", { class: granted ? "mark-ok" : "mark-no" },

@@ -8,8 +8,8 @@ import { asked, chip, startFilters, valueName } from "./filters.js";
 import { chartPanel, forgetCharts, usesSeries } from "./charts.js";
 import { logStatus, statusList } from "./integrity-parts.js";
 import {
-  addDays, assuranceName, daysBetween, entryPath, figure, momentWithin, outcomeMark, percent, pointName, reasonName,
-  serviceName, short, startOf, table, tierName,
+  addDays, assuranceName, daysBetween, deskLabel, entryPath, figure, kindName, momentWithin, outcomeMark, percent, pointName,
+  reasonName, serviceName, short, staffNumber, startOf, table, tierName,
 } from "./labels.js";
 
 const DAYS_AS_BARS = 62;
@@ -33,16 +33,18 @@ const findEntries = () => get("/v1/log/entries", { ...filters, ...bounds(), befo
 function drawEntries(found) {
   announce(word("audit.found", { count: figure(found.entries.length) }));
   if (!found.entries.length && !found.next) return empty(word("audit.none"), word("audit.none-more"), element("a", { class: "button", href: "/audit" }, word("audit.reset")));
-  const heads = ["time", "point", "service", "tier", "outcome", "reason", "assurance", "holder", "id"].map((name) => word(`audit.head-${name}`));
+  const heads = ["time", "point", "service", "kind", "tier", "outcome", "reason", "assurance", "staff", "holder", "id"].map((name) => word(`audit.head-${name}`));
   return [
     table(word("audit.entries"), heads, found.entries.map(({ id, voided, leaf }) => [
-      element("a", { href: entryPath(id) }, momentWithin(leaf.at, values.since, values.until)),
+      element("a", { href: entryPath(id) }, whenOf(leaf)),
       pointName(leaf.point),
       serviceName(leaf.service),
+      kindName(leaf.kind),
       leaf.tier ? tierName(leaf.tier) : "—",
-      outcomeMark(leaf, voided),
+      leaf.outcome ? outcomeMark(leaf, voided) : "—",
       leaf.reason ? reasonName(leaf.reason) : "—",
       assuranceName(leaf),
+      staffOf(leaf),
       leaf.holder ? element("a", { class: "mono", href: `?${given({ ...values, before: "", holder: leaf.holder })}`, title: leaf.holder }, short(leaf.holder)) : "—",
       element("span", { class: "mono" }, id),
     ]), "log"),
@@ -51,6 +53,18 @@ function drawEntries(found) {
       values.before ? element("a", { class: "button", href: `?${given({ ...values, before: "" })}` }, word("audit.newest")) : null,
       found.next ? element("a", { class: "button", id: "older", href: `?${given({ ...values, before: found.next })}` }, word("audit.older")) : element("span", { class: "second" }, word("audit.end"))),
   ];
+}
+
+// An offline use stands by when it was; when its record came in is told beneath.
+function whenOf(leaf) {
+  const at = (when) => momentWithin(when, values.since, values.until);
+  return leaf.used_at ? [at(leaf.used_at), element("small", {}, word("audit.sent-at", { at: at(leaf.at) }))] : at(leaf.at);
+}
+
+// Who was signed in, by number, and at which desk; a desk's point stands in its own column.
+function staffOf(leaf) {
+  const desk = element("small", {}, deskLabel(leaf.device));
+  return leaf.operator ? [staffNumber(leaf.operator), desk] : desk;
 }
 
 const COUNTED = ["point", "service", "department", "tier"];
