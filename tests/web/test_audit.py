@@ -139,7 +139,7 @@ def test_filters_narrow_the_log_and_stand_in_the_address(desk):
 
 
 def test_the_records_stand_first_with_kind_staff_number_and_desk(desk, site):
-    """In sight without scrolling, and nothing wider than the page; an offline use by its own time, a booking not green."""
+    """In sight without scrolling, nothing wider than the page; an offline use by its own time, a booking not green."""
     at = site.clock.now()
     operator = site.office.accounts.operators.add(
         "3001", "何敏", {"gym": {Right.CHECK_IN}}, by="test", at=at, pin="493817"

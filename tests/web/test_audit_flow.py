@@ -104,12 +104,12 @@ def test_an_auditors_day(opened, site, look, tmp_path):
     assert ("使用月报" if language == "zh" else "Monthly report of use") in text
 
 
-def test_a_filter_that_is_written_finds_its_device(opened, site):
-    """A device's id with spaces around it; one that does not exist finds nothing and says so."""
+def test_a_filter_of_a_desk_finds_its_entries(opened, site):
+    """A desk is chosen by its name; a staff member who does not exist finds nothing and says so."""
     desk = signed_in(opened, "/audit")
     page = desk.page
     page.locator("#more summary").click()
-    page.fill("#device", f"  {site.counters.id} ")
+    page.select_option("#device", site.counters.id)
     page.click("#filters [type=submit]")
     page.wait_for_url("**device=**")
     desk.ready()
