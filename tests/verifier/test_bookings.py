@@ -415,6 +415,22 @@ def test_an_override_never_gives_a_card_what_its_tier_lacks(world):
     assert (answer["outcome"], answer["reason"]) == ("denied", "not-for-beneficiary")
 
 
+def test_an_override_lifts_two_reasons_and_no_other(world):
+    """An hour that has not come and a visit that nobody closed; no tier, place, person, quota, choice or ruling."""
+    silver, programme, at = world.card("silver").claims, world.programme, world.clock.now()
+    use = Use(point=programme.points["gym"], service=programme.services["gym-visit"], override=Override("other", "he"))
+    judged = judged_use(use, silver, world.verifier.published(at), (), at)
+    change = check_in_of(judged, Operation(silver.subject, "tablet", "", b""), at, a_draft())
+    standing = Standing(False, None, {}, None)
+    lifted = {
+        reason
+        for reason in change.order
+        if judge(replace(change, findings=(reason,)), at, "00-000001", standing).reason is None
+    }
+    assert lifted == {"booking-too-early", "already-in"}
+    assert len(change.order) > 10
+
+
 def test_a_service_that_is_not_booked_takes_no_booking(phone):
     """Said as a fault of the request."""
     assert phone.book("gym-visit", {}).json["fields"][0]["path"] == "$.service"

@@ -12,8 +12,9 @@ from cards.parts import Presentation
 from cards.programme.load import load_programme
 from cards.programme.types import Beneficiary
 from cards.status import Status
-from tests.verifier.world import PROGRAMMES, identifier
+from tests.verifier.world import PROGRAMMES, at, identifier
 from verifier.counter.intents import Intent, Override
+from verifier.rules.delegations import Delegation
 
 
 def test_a_retry_gets_the_first_answer(world):
@@ -146,6 +147,8 @@ def test_a_key_of_a_refused_card_is_a_conflict_with_another(world, other):
 
 
 OVERRIDE = Override("came-early", "the flight was moved")
+BEGUN = at("2026-10-31 12:00")
+CODED = Delegation("a-delegation", "holder", "a.b.c", "business-change", "某公司", BEGUN, BEGUN + timedelta(days=7))
 CHANGES = {
     "caller": {"caller": Caller("device", "tablet-2", {})},
     "point": {"point": "gym"},
@@ -158,6 +161,8 @@ CHANGES = {
     "booking": {"booking": "01-000001"},
     "companions": {"companions": 2},
     "represented": {"represented": True},
+    "delegation": {"delegation": CODED},
+    "another delegation": {"delegation": replace(CODED, id="another")},
     "override": {"override": OVERRIDE},
     "override's reason": {"override": replace(OVERRIDE, reason="other")},
     "override's note": {"override": replace(OVERRIDE, note="another note")},
