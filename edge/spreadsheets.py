@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import re
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 _STARTS: Final = frozenset("=+-@\t\r\n＝＋－＠")
@@ -18,3 +21,12 @@ def harmless(text: str) -> str:
     """Return a cell that no spreadsheet takes for a formula or changes: what it would is marked as text."""
     formula = text.lstrip(_BLANK)[:1] in _STARTS and bool(text.strip())
     return f"'{text}" if formula or _CHANGED.fullmatch(text) else text
+
+
+def csv_file(rows: Iterable[Sequence[object]]) -> str:
+    """Return rows as CSV (RFC 4180), each text harmless; a byte order mark lets spreadsheets read Chinese."""
+    written = io.StringIO()
+    table = csv.writer(written)
+    for row in rows:
+        table.writerow([harmless(cell) if isinstance(cell, str) else cell for cell in row])
+    return "\ufeff" + written.getvalue()

@@ -25,6 +25,7 @@ from devices.words import OFFLINE_WORDS
 from keys.signer import FileSigner
 from tests.devices.builders import AT, chip_of, signed_in, tap, token
 from tests.devices.builders import counter as built_counter
+from tests.verifier.minting import MINTED, bound_world, mint
 
 SIGNER = FileSigner.generate()
 
@@ -263,6 +264,18 @@ def test_revoked_and_stale_are_refused_offline(away, world):
     assert away.desk.shown(card.shown(), "scanner").reason == "revoked"
     world.clock.advance(timedelta(hours=25))
     assert away.desk.shown(other.shown(), "scanner").reason == "status-unknown"
+
+
+@pytest.mark.parametrize("way", MINTED)
+def test_a_minted_card_is_dead_at_the_agent(counter, world, way):
+    """The bindings came with the lists: whatever the thief copied is revoked, and the holder's own card is not."""
+    _, victim, pool, _ = bound_world(world)
+    assert counter.documents.refresh(counter.server, world.clock.now())
+    counter.line.cut = True
+    verdict = counter.desk.shown(mint(world, victim, pool, way).shown(), "scanner")
+    assert (verdict.kind, verdict.reason) == (VerdictKind.DENIED, "revoked")
+    assert not any(kept.record.granted for kept in counter.queue.waiting())
+    assert counter.desk.shown(victim.shown(), "scanner").kind is VerdictKind.GRANTED
 
 
 def test_online_only_services_are_refused_offline(world, tmp_path, monkeypatch):

@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 from edge.repeating import Repeating
-from tests.verifier.world import Signers
+from tests.verifier.world import Signers, identifier
 from verifier.trust.fetching import Fetcher, FetchError, IssuerSource, fetching
 from verifier.trust.issuer_relay import IssuerRelay
 from verifier.trust.published import PublishedFolder
@@ -87,6 +87,59 @@ def test_a_set_with_a_list_missing_is_refused_whole(elsewhere):
     with pytest.raises(FetchError, match="not published"):
         fetcher.once()
     assert published(folder) == {}
+
+
+@pytest.fixture
+def bound(elsewhere, world):
+    """The same, from an issuer that binds each index to its card; everything was fetched once."""
+    issuer, fetcher, *_ = elsewhere
+    world.card("silver")
+    world.bind(identifier())
+    issuer.given = published(world.published)
+    assert "binding-lists/0.jwt" in issuer.given
+    assert fetcher.once()
+    return elsewhere
+
+
+@pytest.mark.parametrize("part", [0, 1], ids=["statement", "content"])
+def test_one_changed_letter_of_a_binding_list_changes_nothing(bound, part):
+    """Neither of what is signed nor of the bindings that it states."""
+    issuer, fetcher, folder, _ = bound
+    before = published(folder)
+    parts = issuer.given["binding-lists/0.jwt"].split("~")
+    parts[part] = parts[part][:-9] + ("A" if parts[part][-9] != "A" else "B") + parts[part][-8:]
+    issuer.given = before | {"binding-lists/0.jwt": "~".join(parts)}
+    with pytest.raises(FetchError, match="do not hold"):
+        fetcher.once()
+    assert published(folder) == before
+
+
+def test_a_set_that_lost_its_binding_list_is_refused(bound, world):
+    """Whoever sits between the machines takes the bindings away from no verifier that saw them; over a restart too."""
+    issuer, fetcher, folder, _ = bound
+    before = published(folder)
+    issuer.given = {name: text for name, text in before.items() if not name.startswith("binding-lists/")}
+    again = PublishedFolder(folder, world.programme, Signers.root.kid, folder.parent / "elsewhere-seen.json")
+    for one in (fetcher, Fetcher(issuer, again, folder, world.clock)):
+        with pytest.raises(FetchError):
+            one.once()
+    assert published(folder) == before
+
+
+def test_an_older_binding_list_is_refused(bound, world):
+    """It would let a card in that the newest one binds no more."""
+    issuer, fetcher, folder, read = bound
+    old = issuer.given["binding-lists/0.jwt"]
+    world.clock.advance(timedelta(seconds=30))
+    world.bind()
+    issuer.given = published(world.published)
+    assert fetcher.once()
+    read.current(world.clock.now())
+    kept = published(folder)
+    issuer.given = kept | {"binding-lists/0.jwt": old}
+    with pytest.raises(FetchError):
+        fetcher.once()
+    assert published(folder) == kept
 
 
 def test_a_set_without_a_bundle_is_refused(elsewhere):

@@ -23,6 +23,7 @@ from cards.programme.types import Beneficiary
 from cards.status import Status
 from keys.signer import FileSigner
 from ledger.values import Fault
+from tests.ledger.redis_servers import open_shared
 from tests.verifier.booking import Phone
 from tests.verifier.offline_devices import Tablet
 from tests.verifier.world import BY, World, at, identifier
@@ -61,6 +62,11 @@ class Scene:
 @pytest.fixture
 def scene(world):
     """31 October, 09:00, before the network went."""
+    return scene_of(world)
+
+
+def scene_of(world: World) -> Scene:
+    """A gym's tablet, and a holder with a phone's card and a printed one."""
     return Scene(world, Tablet.at(world, "gym", rights=STAFF), world.card("diamond"), world.card("diamond", Form.PRINT))
 
 
@@ -312,9 +318,30 @@ def anomalies(scene: Scene) -> set[AnomalyKind]:
     return {kind for kind in found if kind.value.endswith("-offline")}
 
 
+class OnRedis(World):
+    """The same machine with its ledger on Redis."""
+
+    def _ledger(self):
+        return open_shared("redis", self.folder, self.clock)
+
+
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.done.__name__)
 def test_what_becomes_of_a_record(scene, row):
     """Counted, paid and told as the table says; held in the ledger, the statement, the wallet and the report."""
+    becomes(scene, row)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.done.__name__)
+def test_the_same_becomes_of_it_on_redis(tmp_path, row):
+    """No rule of what stands by itself hangs on the store."""
+    world = OnRedis(tmp_path)
+    becomes(scene_of(world), row)
+    world.close()
+
+
+def becomes(scene: Scene, row: Row) -> None:
+    """Play a row, and hold every place that tells of it to the table."""
     world = scene.world
     row.done(scene)
     if world.clock.now() < at("2026-11-01 20:00"):

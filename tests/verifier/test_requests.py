@@ -87,6 +87,16 @@ def test_a_subscription_holds_its_unit_and_goes_to_the_department(world, phone):
     assert [one["id"] for one in listed(office(world, "media"), "media")] == [answer["id"]]
 
 
+@pytest.mark.parametrize("sign", ["\u202e", "\u2066", "\u200f", "\u061c", "\u200b", "\u00ad", "\n", "\x7f"])
+def test_nothing_turns_or_hides_what_a_recipient_or_an_address_says(world, phone, sign):
+    """Marks that turn the line around, and such as show as nothing: the department would read another address."""
+    for field in ("recipient", "address"):
+        answer = ask(phone, "steward-newspaper", {**PAPER, field: f"白云{sign}大道"})
+        assert answer.status_code == 422, (field, answer.json)
+        assert answer.json["fields"][0]["path"] == f"$.fields.{field}"
+    assert world.log() == []
+
+
 def test_the_same_operation_asks_once(world, phone):
     """A retry is answered again, its details kept if they were lost; another address is a conflict."""
     operation = identifier()

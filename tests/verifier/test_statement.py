@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from openpyxl import load_workbook
 
 from accounts.rights import Right
+from cards.programme.text import Text
 from tests.papers import assert_fonts_inside
 from tests.verifier.booking import CLERK, Phone, flight
 from tests.verifier.world import at
-from verifier.services.statements.lines import month_span
+from verifier.services.statements.lines import (
+    DepartmentLine,
+    StatementLine,
+    as_csv,
+    month_span,
+    payer_of,
+    settled_csv,
+)
+from verifier.services.statements.xlsx import department_xlsx
 
 BOOKS = frozenset({Right.CHECK_IN, Right.VOID, Right.STATEMENT})
 
@@ -27,6 +38,25 @@ def rows(response) -> list[dict[str, str]]:
     """The rows of a CSV answer."""
     assert response.status_code == 200, response.get_data(as_text=True)
     return list(csv.DictReader(io.StringIO(response.get_data(as_text=True).removeprefix("\ufeff"))))
+
+
+def test_no_cell_of_a_statement_is_a_formula(world):
+    """Whatever a programme's file calls a service, a point or a department: as CSV and as a workbook."""
+    shipped, wicked = world.programme, Text("=HYPERLINK(1)", "＝1+1")
+    made = replace(
+        shipped,
+        services=shipped.services | {"gym-visit": replace(shipped.services["gym-visit"], name=wicked)},
+        points=shipped.points | {"gym": replace(shipped.points["gym"], name=wicked)},
+        departments={code: replace(one, name=wicked) for code, one in shipped.departments.items()},
+    )
+    line = StatementLine("2026-10", "gym-visit")
+    told = [DepartmentLine("gym", payer_of(made, "gym-visit"), line)]
+    for text, wicked_cells in ((as_csv([line], made, "gym"), 2), (settled_csv(told, made), 4)):
+        [_, row] = csv.reader(io.StringIO(text.removeprefix("\ufeff")))
+        assert sum(cell.startswith("'") for cell in row) == wicked_cells
+        assert not any(cell[:1] in set("=+-@＝＋－＠") for cell in row if cell)
+    for row in load_workbook(io.BytesIO(department_xlsx(told, made))).worksheets[0].iter_rows():
+        assert {cell.data_type for cell in row} <= {"s", "n"}
 
 
 @pytest.fixture

@@ -32,6 +32,7 @@ from keys.jwk import public_jwk
 from keys.keyset import KeySet, Purpose, VerificationKey
 from keys.signer import FileSigner
 from keys.tokens import parse_unverified, sign_token
+from ledger.interface import Ledger
 from ledger.leaf import fields_of
 from ledger.sqlite import SqliteLedger
 from tests.migrated import lay_out, programme_of
@@ -116,10 +117,13 @@ class World:
     def _verifier(self):
         folder = self.folder
         published = PublishedFolder(self.published, self.programme, Signers.root.kid, folder / "seen.json")
-        ledger = SqliteLedger(folder / "ledger.db", self.clock)
+        ledger = self._ledger()
         store = VerifierStore.open(f"sqlite:///{folder}/verifier.db", SECRET)
         answering = Answering(SECRET, self.programme.issuer, Signers.receipt)
         return assemble(self.programme, published, ledger, store, answering)
+
+    def _ledger(self) -> Ledger:
+        return SqliteLedger(self.folder / "ledger.db", self.clock)
 
     @property
     def published(self) -> Path:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from datetime import datetime
 
 import msgspec
@@ -20,7 +18,7 @@ from edge.http import answer, idempotency_key, read_body, read_query, request_in
 from edge.instants import rfc3339
 from edge.limits import FairLimit
 from edge.openapi import describe
-from edge.spreadsheets import harmless
+from edge.spreadsheets import csv_file
 from ledger.filtering import cell_of, name_in
 from ledger.values import EntryPage, Query
 from verifier.api.asking import Asking
@@ -338,16 +336,13 @@ def _period(unit: PeriodUnit, key: str, verifier: Verifier) -> Period:
 
 
 def _file(service: Service, asked: SubscribersQuery, views: tuple[RequestView, ...]) -> Response:
-    """Return subscribers as CSV (RFC 4180), with a byte order mark so that spreadsheets read Chinese."""
+    """Return subscribers as CSV."""
     fields = () if service.request is None else tuple(one.code for one in service.request.fields)
-    written = io.StringIO()
-    table = csv.writer(written)
-    table.writerow((*COLUMNS, *fields))
+    rows = [(*COLUMNS, *fields)]
     for view in views:
         details = {} if view.details is None else view.details
         ref = "" if view.holder_ref is None else cell_of("holder", view.holder_ref)
         told = (cell_of("id", view.id), view.opened_at, ref, view.channel or "")
-        table.writerow((*told, *(harmless(str(details.get(code, ""))) for code in fields)))
+        rows.append((*told, *(str(details.get(code, "")) for code in fields)))
     named = f"attachment; filename={asked.service}-{asked.period}.csv"
-    body = "\ufeff" + written.getvalue()
-    return Response(body, 200, {"Content-Disposition": named}, content_type="text/csv; charset=utf-8")
+    return Response(csv_file(rows), 200, {"Content-Disposition": named}, content_type="text/csv; charset=utf-8")

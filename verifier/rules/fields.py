@@ -25,8 +25,10 @@ NAME_BOARD, FLIGHT = "name_board", "flight"
 """The field that asks whether somebody is met with a board: of arrivals alone."""
 
 _PLATE = re.compile(r"[\u4e00-\u9fffA-Z0-9]{4,10}")
-# Control characters, line breaks, and marks that turn the line around: an address could show as another.
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
+# Control characters, line breaks, marks that turn the line around or show as nothing: an address could show as another.
+_CONTROL = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
+)
 _INTERVAL = 2
 
 

@@ -10,7 +10,7 @@ import fcntl
 import os
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -105,8 +105,12 @@ class Fetcher:
             documents, mark = found
             if BUNDLE not in documents:
                 raise FetchError("the issuer's answer holds no trust bundle")
-            self._look(documents, self._clock.now())
+            at = self._clock.now()
+            self._look(documents, at)
             changed = [name for name, text in _in_order(documents) if _replace(self._folder / name, text)]
+            # What is in force now is remembered as seen: nothing older is put in its place, and no list loses bindings.
+            with suppress(Untrusted):
+                self._published.current(at)
             self._etag = mark
             return bool(changed)
 

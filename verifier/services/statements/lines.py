@@ -5,14 +5,13 @@ A use is paid once: a re-entry belongs to the visit it returns to, and what was 
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from cards.programme.types import Programme
+from edge.spreadsheets import csv_file
 from ledger.leaf import USES
 from ledger.offline import HELD
 from ledger.values import Entry
@@ -117,7 +116,7 @@ def payer_of(programme: Programme, service: str) -> str:
 
 def department_csv(lines: Iterable[DepartmentLine], programme: Programme) -> str:
     """Return a department's statement as CSV, as `as_csv` does a point's, with who pays."""
-    return _csv(_table(lines, programme))
+    return csv_file(_table(lines, programme))
 
 
 def settled_table(lines: Iterable[DepartmentLine], programme: Programme) -> Iterator[tuple[str | int, ...]]:
@@ -131,13 +130,7 @@ def settled_table(lines: Iterable[DepartmentLine], programme: Programme) -> Iter
 
 def settled_csv(lines: Iterable[DepartmentLine], programme: Programme) -> str:
     """Return a department's month as CSV, corrections among it."""
-    return _csv(settled_table(lines, programme))
-
-
-def _csv(rows: Iterable[tuple[str | int, ...]]) -> str:
-    written = io.StringIO()
-    csv.writer(written).writerows(rows)
-    return "\ufeff" + written.getvalue()
+    return csv_file(settled_table(lines, programme))
 
 
 def _table(lines: Iterable[DepartmentLine], programme: Programme) -> Iterator[tuple[str | int, ...]]:
@@ -174,10 +167,6 @@ def month_span(months: tuple[str, str], zone: ZoneInfo) -> tuple[datetime, datet
 
 
 def as_csv(lines: Iterable[StatementLine], programme: Programme, point: str) -> str:
-    """Return a statement as CSV (RFC 4180), with a byte order mark so that spreadsheets read Chinese."""
-    written = io.StringIO()
-    table = csv.writer(written)
-    table.writerow(COLUMNS)
-    for line in lines:
-        table.writerow((line.month, point, line.service, *_names_of(programme, line.service), *_counts(line)))
-    return "\ufeff" + written.getvalue()
+    """Return a point's statement as CSV."""
+    told = [(line.month, point, line.service, *_names_of(programme, line.service), *_counts(line)) for line in lines]
+    return csv_file([COLUMNS, *told])

@@ -18,6 +18,9 @@ def department_xlsx(lines: Iterable[DepartmentLine], programme: Programme) -> by
     sheet = book.worksheets[0]
     for row in settled_table(lines, programme):
         sheet.append(list(row))
+        for cell in sheet[sheet.max_row]:
+            if isinstance(cell.value, str):
+                cell.data_type = "s"  # a text that begins with = is a text here too
     for cell in sheet[1]:
         cell.font = Font(bold=True)
     sheet.freeze_panes = "A2"
