@@ -198,6 +198,16 @@ class Forwarding:
     def __init__(self) -> None:
         self._seen = False
 
+    UNNAMED = (
+        "YUNJU_BASE_URL is https, so a proxy stands in front, and YUNJU_TRUSTED_PROXIES names none: everybody behind "
+        "the proxy counts as one place. Set it to the proxy's address."
+    )
+
+    @classmethod
+    def unnamed(cls, trusted_proxies: Iterable[Network], *, https: bool) -> str | None:
+        """Return what is wrong before the first request: this server speaks http, so that https means a proxy."""
+        return cls.UNNAMED if https and not tuple(trusted_proxies) else None
+
     def noticed(self) -> None:
         """Note it, and tell the operator once for each process."""
         if not self._seen:

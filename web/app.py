@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime
 
 from flask import Flask
@@ -32,6 +33,7 @@ from web.staff.frame import StaffFrame
 from web.staff.signing_in import sign_in_pages
 from web.staff.single_sign_on import add_single_sign_on
 
+_log = logging.getLogger("yunju.web")
 TITLE, VERSION = "Yunju", "0.1.0"
 
 
@@ -53,6 +55,9 @@ def create_application(settings: Settings, clock: Clock | None = None) -> Flask:
         departments=points_of_departments(programme),
         limiter=Limiter(clock, open_shared(settings)),
     )
+    unnamed = FORWARDING.unnamed(settings.trusted_proxies, https=settings.base_url.startswith("https://"))
+    if unnamed:
+        _log.warning(unnamed)
     staff = StaffFrame(settings, programme, authenticate)
     staff.install(app)
     told = _add_surfaces(app, settings, staff, clock)
@@ -64,7 +69,7 @@ def create_application(settings: Settings, clock: Clock | None = None) -> Flask:
             warnings={
                 "work": lambda: complaint(work.read(), clock.now()),
                 "calendar": lambda: calendar_complaint(programme, clock.now()),
-                "proxies": FORWARDING.complaint,
+                "proxies": lambda: FORWARDING.complaint() or unnamed,
                 **told.warnings,
             },
             figures=[

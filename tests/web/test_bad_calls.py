@@ -5,14 +5,18 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
+from ipaddress import ip_network
 
 import pytest
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from accounts.rights import EVERYWHERE, Right
+from edge.limits import Forwarding
 from tests.verifier.test_bad_input import BODIES
 from tests.web.site import BY, Site
+from web.app import create_application
 
 NAMES = ("x", "%00", "a%0Ab", "00-000001%0A", "zz-000001", "00-999999999999999", "1" * 300, "..%2F..", "9" * 19)
 VALUES = (
@@ -60,6 +64,23 @@ def calls(site) -> list[tuple[str, str, dict]]:
     """Every described call: method, path, description."""
     paths = site.app.test_client().get("/v1/openapi.json").json["paths"]
     return [(method.upper(), path, told) for path, methods in paths.items() for method, told in methods.items()]
+
+
+def test_a_proxy_that_nobody_named_is_told_at_start_and_by_readiness(site, caplog, monkeypatch):
+    """An https address without a named proxy, before any request; and X-Forwarded-For from a peer that is not named."""
+    fresh = Forwarding()
+    for module in ("web.app", "edge.limits"):
+        monkeypatch.setattr(f"{module}.FORWARDING", fresh)
+    https = replace(site.settings, base_url="https://card.example")
+    unnamed = create_application(https, site.clock).test_client()
+    assert "YUNJU_TRUSTED_PROXIES names none" in caplog.text
+    assert "YUNJU_TRUSTED_PROXIES" in unnamed.get("/readyz").json["warnings"]["proxies"]
+    named = replace(https, trusted_proxies=(ip_network("127.0.0.1/32"),))
+    served = create_application(named, site.clock).test_client()
+    assert "proxies" not in served.get("/readyz").json.get("warnings", {})
+    served.get("/v1/time", headers={"X-Forwarded-For": "203.0.113.9"}, environ_base={"REMOTE_ADDR": "192.0.2.7"})
+    assert "does not name" in served.get("/readyz").json["warnings"]["proxies"]
+    assert "YUNJU_TRUSTED_PROXIES does not name" in caplog.text
 
 
 def answered(site, token, method: str, path: str, **sent) -> int:

@@ -30,11 +30,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from issuer.enrolment.enrolling import Enrolment, enrol
-from keys.jwk import public_jwk
-from keys.signer import FileSigner
-from keys.wallet_proof import SignedCall, sign_wallet_proof
-from tests.web.site import BY, Site
+from tests.web.site import Site
 from tests.web.test_roles_and_routes import Callers
 
 CHECKS = (
@@ -59,12 +55,7 @@ class Signing:
     """Stands before the application and proves each call as its caller would, over the very octets that are sent."""
 
     def __init__(self, site: Site) -> None:
-        self.site, self.callers, self.phone = site, Callers(site), FileSigner.generate()
-        asked = Enrolment(site.wallet_code("diamond"), site.last_four, public_jwk(self.phone.public_key))
-        enrolled = enrol(site.office.desk, asked, by=BY, at=site.clock.now())
-        assert enrolled is not None
-        self.card = enrolled.card.token
-        site.publish()
+        self.site, self.callers = site, Callers(site)
         self.kind, self.answered = "nobody", Counter()
 
     def __call__(self, environ, start_response):
@@ -73,14 +64,10 @@ class Signing:
         environ.pop("HTTP_ACCEPT_ENCODING", None)
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         path = quote(environ["PATH_INFO"].encode("latin-1"))
-        if self.kind == "wallet":
-            body = self._with_card(body)
-            call = SignedCall(environ["REQUEST_METHOD"], self.site.base + path, body, self.card)
-            environ["HTTP_WALLET_PROOF"] = sign_wallet_proof(self.phone, call, self.site.clock.now())
-        elif self.kind != "nobody":
-            operation = environ.get("HTTP_IDEMPOTENCY_KEY")
-            proved = self.callers.headers(self.kind, environ["REQUEST_METHOD"], path, body, operation)
-            environ |= {f"HTTP_{name.upper()}": value for name, value in proved.items()}
+        body = self._with_card(body) if self.kind == "wallet" else body
+        operation = environ.get("HTTP_IDEMPOTENCY_KEY")
+        proved = self.callers.headers(self.kind, environ["REQUEST_METHOD"], path, body, operation)
+        environ |= {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in proved.items()}
         environ |= {"wsgi.input": BytesIO(body), "CONTENT_LENGTH": str(len(body))}
         return self.site.app.wsgi_app(environ, start_response)
 
@@ -93,7 +80,7 @@ class Signing:
         named = said.get("card") if isinstance(said, dict) else None
         if not isinstance(named, str) or not 1 <= len(named) <= CARD_MOST:
             return body
-        return json.dumps(said | {"card": self.card}).encode()
+        return json.dumps(said | {"card": self.callers.card}).encode()
 
 
 @pytest.fixture(scope="module")

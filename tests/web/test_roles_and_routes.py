@@ -11,14 +11,18 @@ import pytest
 
 from accounts.rights import EVERYWHERE, Role
 from edge.strictjson import dumps
+from issuer.enrolment.enrolling import Enrolment, enrol
 from keys.dpop import build_proof
 from keys.jwk import public_jwk
 from keys.signer import FileSigner
+from keys.wallet_proof import SignedCall, sign_wallet_proof
 from tests.accounts.builders import EVERY_DEVICE_RIGHT, opened
 from tests.web.site import BY, Site
 from tests.web.test_bad_calls import REQUIRED
 
 REFUSED = {401, 403}
+PHONES = ("wallet", "stolen card")
+"""A holder's phone, and whoever read its card and signs with another key."""
 PASSWORD = "correct horse battery staple"
 
 
@@ -43,6 +47,12 @@ class Callers:
         self.integrator_token = accounts.integrators.add("all", everything, expires_at=until, by=BY, at=at)[1]
         accounts.people.add("auditor.roles", PASSWORD, (Role.AUDITOR,), by=BY, at=at)
         self.person_token = opened(accounts, "auditor.roles", at).token
+        self.phone, self.thief = FileSigner.generate(), FileSigner.generate()
+        asked = Enrolment(site.wallet_code("diamond"), site.last_four, public_jwk(self.phone.public_key))
+        enrolled = enrol(site.office.desk, asked, by=BY, at=at)
+        assert enrolled is not None
+        self.card = enrolled.card.token
+        site.publish()
 
     def headers(self, kind: str, method: str, path: str, body: bytes, operation: str) -> dict[str, str]:
         """Return what proves this kind of caller."""
@@ -52,6 +62,10 @@ class Callers:
             url, at = self.site.base + path.partition("?")[0], self.site.clock.now()
             proof = build_proof(self.signer, method, url, body, self.device_token, at, operation=operation)
             return {"Authorization": f"DPoP {self.device_token}", "DPoP": proof}
+        if kind in PHONES:
+            call = SignedCall(method, self.site.base + path.partition("?")[0], body, self.card)
+            signer = self.phone if kind == "wallet" else self.thief
+            return {"Wallet-Proof": sign_wallet_proof(signer, call, self.site.clock.now())}
         if kind == "wrong token":
             return {"Authorization": "Bearer yi_" + "A" * 43}
         token = self.integrator_token if kind == "integrator" else self.person_token
@@ -60,7 +74,8 @@ class Callers:
     def status(self, kind: str, method: str, path: str, *, has_body: bool) -> int:
         """Call with an empty body where one is taken; the status."""
         self.site.clock.advance(timedelta(seconds=3))  # so that no rate limit hides what is tried
-        body, operation = (dumps({}) if has_body else b""), uuid.uuid4().hex
+        said = {"card": self.card} if kind in PHONES and path.startswith("/v1/wallet/") else {}
+        body, operation = (dumps(said) if has_body else b""), uuid.uuid4().hex
         headers = self.headers(kind, method, path, body, operation) | {"Idempotency-Key": operation}
         sent = {"data": body, "content_type": "application/json"} if has_body else {}
         return self.site.app.test_client().open(path, method=method, headers=headers, **sent).status_code
@@ -94,7 +109,7 @@ def _needed(told: dict) -> str:
     return f"?{urlencode({name: REQUIRED[name] for name in names})}" if names else ""
 
 
-@pytest.mark.parametrize("kind", ["nobody", "wrong token", "device", "integrator", "person"])
+@pytest.mark.parametrize("kind", ["nobody", "wrong token", "device", "integrator", "person", *PHONES])
 def test_a_caller_that_a_call_does_not_name_is_refused(callers, operations, kind):
     """401 or 403 before anything is told or done, whatever rights the caller has elsewhere."""
     tried = 0
@@ -109,7 +124,7 @@ def test_a_caller_that_a_call_does_not_name_is_refused(callers, operations, kind
     assert tried > 3 or kind in {"device", "integrator", "person"}
 
 
-@pytest.mark.parametrize("kind", ["device", "integrator", "person"])
+@pytest.mark.parametrize("kind", ["device", "integrator", "person", "wallet"])
 def test_a_caller_that_a_call_names_is_known_to_it(callers, operations, kind):
     """Never 401: the description is not wider than what the call takes."""
     named = [one for one in operations if kind in one[2]]
