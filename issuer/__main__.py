@@ -10,6 +10,7 @@ from edge.cli import Refusal, emit, json_option, main_group, run
 from edge.clock import SystemClock
 from edge.instants import rfc3339
 from edge.repeating import Repeating
+from issuer.cli.applications import application
 from issuer.cli.cards import card
 from issuer.cli.holders import holder
 from issuer.cli.notices import notice
@@ -42,6 +43,7 @@ def main(context: click.Context) -> None:
 main.add_command(holder)
 main.add_command(card)
 main.add_command(programme)
+main.add_command(application)
 main.add_command(notice)
 
 

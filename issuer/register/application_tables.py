@@ -103,3 +103,15 @@ NOTICES = sa.Table(
     sa.Column("fault", sa.String(40)),
     sa.Column("given_up_at", InstantColumn),
 )
+
+# A file that was looked at before it is imported. Its bytes lie sealed among the attachments under `id` until then.
+IMPORTS = sa.Table(
+    "imports",
+    METADATA,
+    sa.Column("id", ID, primary_key=True),
+    sa.Column("by", sa.String(80), nullable=False),
+    sa.Column("at", InstantColumn, nullable=False, index=True),
+    sa.Column("options", sa.JSON, nullable=False),
+    sa.Column("sha256", HASH, nullable=False),
+    sa.Column("done_at", InstantColumn),
+)

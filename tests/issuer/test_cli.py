@@ -310,3 +310,24 @@ def test_two_versions_of_a_programme_are_compared(line):
         "version": ("2026.1", "2026.2"),
     }
     assert line.json("programme", "diff", str(BAIYUN), str(BAIYUN)) == []
+
+
+def test_a_list_is_imported_by_command_and_its_faults_are_told_by_row(line):
+    """A dry run changes nothing, a fault stops all, the same file changes nothing; the notices are listed."""
+    file = line.folder / "list.csv"
+    head, good = "姓名,证件号码,单位,手机\n", f"林志远,{NUMBER},某公司,13800000099\n"
+    told = ("--department", "development", "--ground", "gold-12", "--limb", "b", "--reference", "函1号")
+    file.write_text(f"{head}{good}何淑贞,{resident_id()},,\n", encoding="gb18030")
+    refused = line.run("application", "import-list", file, *told, code=1)
+    assert "row 3, 单位: nothing stands here" in refused.stdout
+    assert line.json("application", "list") == []
+    file.write_text(f"{head}{good}", encoding="utf-8-sig")
+    assert line.json("application", "import-list", file, *told, "--dry-run")["new"] == 1
+    for expected in ((1, 0), (0, 1)):
+        done = line.json("application", "import-list", file, *told)
+        assert (done["new"], done["known"]) == expected
+    (kept,) = line.json("application", "list")
+    assert (kept["channel"], kept["name"], kept["state"]) == ("list-development", "林*远", "submitted")
+    assert line.json("notice", "list") == []
+    assert "not read" in line.refused("application", "import", line.folder / "var" / "register.db")
+    assert "columns" in line.refused("application", "import", file)

@@ -1,12 +1,14 @@
 """`/office` without a script: role by route, two persons, papers, letters, cards stopped, the log; nothing unlogged."""
 
+import re
 from datetime import timedelta
+from io import BytesIO
 
 import pytest
 
 from accounts.rights import Grant, Role
 from issuer.applications import notices, service
-from issuer.applications.records import find
+from issuer.applications.records import Filter, counted, find
 from issuer.applications.states import State
 from issuer.issuing.issuing import cards_of
 from issuer.register import office_log
@@ -85,6 +87,7 @@ def test_each_role_opens_its_own_pages_and_no_other(site, browsers, desk, role):
         f"/office/holders/{holder_id}": holds,
         f"/office/holders/{holder_id}/photo": holds,
         "/office/renewals": holds,
+        "/office/import": reads or role == "reviewer-union",
         "/office/notices": reads or role == "reviewer-union",
         "/office/programme": reads or role == "reviewer-union",
         "/office/log": holds or role == "auditor",
@@ -292,6 +295,65 @@ def test_the_queue_of_notices_is_shown_without_addresses_and_sent_again(site, br
     refused = browsers["officer"].send(f"/office/notices/{notice.id}/again", form="/sign-out")
     assert "没有办成" in text_of(browsers["officer"].get(refused.location))
     assert site.app.test_client().get("/readyz").status_code == 200
+
+
+def sent_list(browser, data, **told):
+    """Send a department's list to be looked at."""
+    values = {"kind": "list", "department": "development", "ground": "gold-12/b", "reference": "函〔2026〕1号", **told}
+    return browser.send("/office/import", **values, file=(BytesIO(data), "名单.csv"))
+
+
+def test_a_list_is_looked_at_first_and_imported_by_a_second_press(site, browsers, desk):
+    """The preview names faults by row and column and writes nothing; the second press imports, once."""
+    officer = browsers["officer"]
+    head, good = "姓名,证件号码,单位\n", f"林志远,{resident_id(sequence=601)},某公司\n"
+    fault = sent_list(officer, f"{head}{good}何淑贞,{resident_id(sequence=602)},\n".encode("gb18030"))
+    told = text_of(fault)
+    assert (fault.status_code, "csv gb18030，共 2 行" in told) == (200, True)
+    assert "3 单位 此列为空，必须填写" in told
+    before = counted(desk, Filter()).get(State.SUBMITTED, 0)
+    looked = sent_list(officer, f"{head}{good}".encode()).get_data(as_text=True)
+    assert counted(desk, Filter()).get(State.SUBMITTED, 0) == before
+    draft = re.search(r'action="(/office/import/[^"]+)"', looked)[1]
+    for browser, made in ((browsers["approver-all"], 0), (officer, 1), (officer, 1)):
+        assert browser.send(draft, form="/office/import").status_code == 303
+        assert counted(desk, Filter())[State.SUBMITTED] == before + made
+    assert browsers["auditor"].send(draft, form="/sign-out").status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("data", "told", "said"),
+    [
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1x", {}, "另存为不加密的 .xlsx"),
+        ("姓名,证件号码\n".encode(), {}, "缺少列：单位"),
+        ("姓名,证件号码,单位\na,b,c\n".encode(), {"reference": ""}, "letter's number"),
+        (b"", {}, "请填写"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_a_fault_at_its_field(browsers, data, told, said):
+    """The form comes back with the remedy, never an error page."""
+    response = sent_list(browsers["officer"], data, **told)
+    assert response.status_code == 422
+    assert "fault" in response.get_data(as_text=True)
+    assert said in text_of(response) or not data
+
+
+def test_a_department_imports_its_own_lists_alone(site, browsers):
+    """The union's reviewer is offered the union, and a forged choice of another department is refused."""
+    data = f"姓名,证件号码,单位\n林志远,{resident_id(sequence=603)},某公司\n".encode()
+    assert sent_list(browsers["reviewer-union"], data).status_code == 422
+    assert sent_list(browsers["reviewer-union"], data, kind="platform").status_code == 422
+
+
+def test_a_new_code_is_shown_once_and_opens_the_application(site, browsers, desk):
+    """For whoever came by a list or lost the code; the page after it shows none."""
+    gold = handed_in(desk, at=at(site))
+    officer, path = browsers["officer"], f"/office/applications/{gold}"
+    shown = text_of(officer.send(f"{path}/new-code", form=path))
+    code = re.search(r"新查询码：([0-9A-Z-]+)", shown)[1]
+    assert service.opened(desk, find(desk, gold).receipt, code) == gold
+    assert code not in text_of(officer.get(path))
+    assert browsers["auditor"].send(f"{path}/new-code", form="/sign-out").status_code == 403
 
 
 def test_the_log_can_be_checked_on_its_page(browsers):

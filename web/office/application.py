@@ -47,6 +47,13 @@ def add_application(found: Blueprint, pages: OfficePages) -> None:
         shown = office.show_person(pages.issuer, application_id, by=by, at=request_instant())
         return _page(pages, who, shown, full=True)
 
+    @found.post("/office/applications/<application_id>/new-code")
+    @pages.staff.needs(Right.APPLICATIONS)
+    def new_code(who: Caller, application_id: str) -> ResponseReturnValue:
+        seen = _seen(pages, who, application_id)
+        code = service.new_secret(pages.issuer, application_id, at=request_instant(), by=office_person(who).id)
+        return _page(pages, who, seen, code=code)
+
     @found.get("/office/applications/<application_id>/files/<file>")
     @pages.staff.needs(Right.APPLICATIONS)
     def file(who: Caller, application_id: str, file: str) -> ResponseReturnValue:
@@ -105,7 +112,9 @@ def _file(pages: OfficePages, application_id: str, file: str, by: str) -> Respon
     return Response(data, content_type=stored.media, headers=headers)
 
 
-def _page(pages: OfficePages, who: Caller, found: Application, *, full: bool = False) -> ResponseReturnValue:
+def _page(
+    pages: OfficePages, who: Caller, found: Application, *, full: bool = False, code: str | None = None
+) -> ResponseReturnValue:
     at, issuer, person = request_instant(), pages.issuer, office_person(who)
     ground, limb = found.named_ground(issuer)
     today = service.local_day(issuer, at)
@@ -127,6 +136,7 @@ def _page(pages: OfficePages, who: Caller, found: Application, *, full: bool = F
         supplement=office.suggested_supplement(issuer, found, at),
         due=pages.days_left(found.due_on, today) if found.state.open else None,
         full=full,
+        code=code,
         short=short_name,
         form=StaffForm(),
         may=_permitted(pages, found, person),

@@ -8,6 +8,7 @@ from accounts.rights import Right
 from issuer.register.issuer import Issuer
 from web.office.application import add_application
 from web.office.holders import add_holders
+from web.office.importing import add_importing
 from web.office.notices import add_notices
 from web.office.reading import add_reading
 from web.office.shared import OfficePages
@@ -21,6 +22,7 @@ def office_pages(staff: StaffFrame, issuer: Issuer) -> Blueprint:
     staff.door("/office", "door.office", "list", Right.APPLICATIONS)
     staff.door("/office/holders", "door.holders", "person", Right.HOLDERS)
     staff.door("/office/renewals", "door.renewals", "calendar", Right.HOLDERS)
+    staff.door("/office/import", "door.import", "up", Right.APPLICATIONS)
     staff.door("/office/notices", "door.notices", "phone", Right.APPLICATIONS)
     staff.door("/office/programme", "door.programme", "gift", Right.APPLICATIONS, Right.HOLDERS)
     staff.door("/office/log", "door.office-log", "shield", Right.HOLDERS, Right.AUDIT, last=True)
@@ -28,6 +30,7 @@ def office_pages(staff: StaffFrame, issuer: Issuer) -> Blueprint:
     add_worklist(found, pages)
     add_application(found, pages)
     add_holders(found, pages)
+    add_importing(found, pages)
     add_notices(found, pages)
     add_reading(found, pages)
     return found
