@@ -9,6 +9,7 @@ from typing import IO
 import click
 
 from edge.cli import Refusal, emit, json_option
+from issuer.applications.erasing import erase, note_death
 from issuer.cli.office import IssuerCli, identity_options, read_identity
 from issuer.issuing.issuing import cards_of
 from issuer.issuing.settling import withdraw as withdraw_ground
@@ -182,6 +183,34 @@ def withdraw(office: IssuerCli, /, *, holder_id: str, ground_id: int, as_json: b
         left = withdraw_ground(issuer, holder_id, ground_id, by=office.actor, at=office.now())
     shown = {"holder": holder_id, "ground": ground_id, "withdrawn": True, "live_cards": [card.number for card in left]}
     emit(shown, as_json, f"ground withdrawn; {len(left)} cards are live")
+
+
+@holder.command()
+@click.argument("holder_id")
+@click.option("--sure", is_flag=True, required=True, help="This cannot be undone.")
+@json_option
+@click.pass_obj
+def died(office: IssuerCli, /, *, holder_id: str, sure: bool, as_json: bool) -> None:
+    """End every ground and card of a holder who died, and release what is booked. The data stay until `erase`."""
+    del sure
+    with office.issuer() as issuer:
+        ended = note_death(issuer, holder_id, by=office.actor, at=office.now())
+    emit({"holder": holder_id, "cards_ended": ended}, as_json, f"{ended} cards ended")
+
+
+@holder.command("erase")
+@click.argument("holder_id")
+@click.option("--sure", is_flag=True, required=True, help="This cannot be undone.")
+@json_option
+@click.pass_obj
+def erase_holder(office: IssuerCli, /, *, holder_id: str, sure: bool, as_json: bool) -> None:
+    """Erase a holder: cards end, name, ID, telephone, photo, papers go, and every verifier is told to erase too."""
+    del sure
+    with office.issuer() as issuer:
+        done = erase(issuer, holder_id, by=office.actor, at=office.now())
+    shown = {"holder": holder_id, "cards_ended": done.cards, "applications": done.applications, "files": done.files}
+    told = f"erased; {done.cards} cards ended, {done.files} files removed; a new card from {done.again_from}"
+    emit(shown | {"again_from": done.again_from.isoformat()}, as_json, told)
 
 
 @holder.command()

@@ -329,7 +329,7 @@ def _card(issuer: Issuer, row: Row[tuple[object, ...]]) -> IssuedCard:
         expires_at=row.expires_at,
         valid_until=row.valid_until,
         key=row.key,
-        token=issuer.register.unseal(row.token, f"cards.token:{row.id}").decode("ascii"),
+        token=issuer.register.unseal(row.token, f"cards.token:{row.id}").decode("ascii") if row.token else "",
         ended_at=row.ended_at,
         ended_because=row.ended_because,
         replaced_by=row.replaced_by,

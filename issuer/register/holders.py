@@ -22,7 +22,7 @@ from issuer.register.marks import raise_benefit
 from issuer.register.office_log import OfficeAction
 from issuer.register.photo import BadPhoto, check_photo
 from issuer.register.searching import name_hash, search_hashes
-from issuer.register.tables import GROUNDS, HOLDERS, PHOTOS
+from issuer.register.tables import ERASED_IDENTITIES, GROUNDS, HOLDERS, PHOTOS
 
 NAME_MOST = 60
 _NOTE_MOST = 500
@@ -50,6 +50,7 @@ class Holder:
     phone: str | None = field(repr=False)
     has_photo: bool
     added_at: datetime
+    erased_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +96,19 @@ def add_holder_in(issuer: Issuer, connection: Connection, new: NewHolder, *, by:
     found = connection.execute(known).scalar_one_or_none()
     if found is not None:
         raise RefusedError("this identity is registered already", f"python -m issuer holder show {found}")
+    _refuse_erased(issuer, connection, values["id_hash"], at)
     connection.execute(HOLDERS.insert().values(values))
     office_log.append(connection, OfficeAction.HOLDER_ADDED, by=by, at=at, holder=holder_id)
     return read_holder(issuer, connection, holder_id)
+
+
+def _refuse_erased(issuer: Issuer, connection: Connection, hashed: object, at: datetime) -> None:
+    """Whoever was erased this year comes back with the next year's quotas: this year's are known to nobody."""
+    t = ERASED_IDENTITIES
+    until = connection.execute(sa.select(t.c.until).where(t.c.id_hash == hashed, t.c.until > at)).scalar_one_or_none()
+    if until is not None:
+        day = until.astimezone(issuer.programme.zone).date()
+        raise RefusedError("this person was erased on request", f"a new card is possible from {day} on")
 
 
 def correct_holder(
@@ -275,6 +286,8 @@ def _rows() -> sa.Select[tuple[object, ...]]:
 
 def _holder(issuer: Issuer, row: Row[tuple[object, ...]]) -> Holder:
     def opened(column: str, sealed: bytes) -> str:
+        if row.erased_at is not None:
+            return ""
         return issuer.register.unseal(sealed, f"holders.{column}:{row.id}").decode()
 
     return Holder(
@@ -285,6 +298,7 @@ def _holder(issuer: Issuer, row: Row[tuple[object, ...]]) -> Holder:
         phone=None if row.phone is None else opened("phone", row.phone),
         has_photo=row.photo_at is not None,
         added_at=row.added_at,
+        erased_at=row.erased_at,
     )
 
 

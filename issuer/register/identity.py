@@ -64,6 +64,8 @@ class Identity:
     @property
     def masked(self) -> str:
         """The number for people's eyes: all but the first and the last two characters are stars."""
+        if not self.number:  # an erased holder's
+            return ""
         return f"{self.number[0]}{'*' * (len(self.number) - 3)}{self.number[-2:]}"
 
 

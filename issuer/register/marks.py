@@ -55,6 +55,13 @@ def mark_ended(connection: Connection, holder_id: str, day: date, *, by: str, at
     _set(connection, Mark(holder_id, MarkKind.ENDED, day.isoformat()), by=by, at=at)
 
 
+def mark_erased(connection: Connection, holder_id: str, day: date, *, by: str, at: datetime) -> None:
+    """Order a holder's erasure at every verifier, inside a transaction; what else was marked of the holder goes."""
+    released = MARKS.c.kind == MarkKind.ENDED
+    connection.execute(MARKS.delete().where(MARKS.c.holder_id == holder_id, sa.not_(released)))
+    _set(connection, Mark(holder_id, MarkKind.ERASURE, day.isoformat()), by=by, at=at)
+
+
 def marks_of(connection: Connection, holder_id: str) -> list[Mark]:
     """Return the marks on one holder."""
     return _read(connection, sa.select(MARKS).where(MARKS.c.holder_id == holder_id))

@@ -62,6 +62,7 @@ class OfficeAction(StrEnum):
     NOTICE_AGAIN = "notice-again"
     BROKEN_GLASS = "broken-glass"
     HOLDER_ERASED = "holder-erased"
+    HOLDER_DIED = "holder-died"
     LETTER_PRINTED = "letter-printed"
 
 

@@ -57,6 +57,15 @@ HOLDERS = sa.Table(
     sa.Column("added_at", InstantColumn, nullable=False),
     sa.Column("name_hash", HASH, index=True),
     sa.Column("masked_id_hash", HASH, index=True),
+    sa.Column("erased_at", InstantColumn),
+)
+
+# Keyed hashes of identities that were erased, until the quotas of their year are over; they name no holder.
+ERASED_IDENTITIES = sa.Table(
+    "erased_identities",
+    METADATA,
+    sa.Column("id_hash", HASH, primary_key=True),
+    sa.Column("until", InstantColumn, nullable=False),
 )
 
 PHOTOS = sa.Table(

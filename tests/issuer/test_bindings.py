@@ -131,7 +131,9 @@ def _go_back(desk) -> None:
         connection.execute(sa.text("ALTER TABLE status_indexes DROP COLUMN binding"))
         for table in ("application_events", "application_files", "application_papers", "notices", "office_chain"):
             connection.execute(sa.text(f"DROP TABLE {table}"))
-        connection.execute(sa.text("DROP TABLE applications"))
+        for table in ("applications", "imports", "erased_identities"):
+            connection.execute(sa.text(f"DROP TABLE {table}"))
+        connection.execute(sa.text("ALTER TABLE holders DROP COLUMN erased_at"))
         for column in ("name_hash", "masked_id_hash"):
             connection.execute(sa.text(f"DROP INDEX ix_holders_{column}"))
             connection.execute(sa.text(f"ALTER TABLE holders DROP COLUMN {column}"))

@@ -1,18 +1,21 @@
 """`/office` without a script: role by route, two persons, papers, letters, cards stopped, the log; nothing unlogged."""
 
 import re
+import uuid
 from datetime import timedelta
 from io import BytesIO
 
 import pytest
 
-from accounts.rights import Grant, Role
+from accounts.rights import EVERYWHERE, Grant, Right, Role
 from issuer.applications import notices, service
 from issuer.applications.records import Filter, counted, find
 from issuer.applications.states import State
 from issuer.issuing.issuing import cards_of
+from issuer.printing.qr import card_text
 from issuer.register import office_log
 from issuer.register.application_tables import NOTICES
+from issuer.register.holders import find_holder
 from issuer.register.office_log import OfficeAction
 from tests.issuer.applying import approved, handed_in, reviewed
 from tests.issuer.builders import resident_id
@@ -354,6 +357,36 @@ def test_a_new_code_is_shown_once_and_opens_the_application(site, browsers, desk
     assert service.opened(desk, find(desk, gold).receipt, code) == gold
     assert code not in text_of(officer.get(path))
     assert browsers["auditor"].send(f"{path}/new-code", form="/sign-out").status_code == 403
+
+
+def test_after_an_erasure_the_next_tap_is_refused_and_starts_nothing_anew(site, browsers, desk):
+    """The office erases at its page, signed in a short while ago; a card shown afterwards is revoked at the counter."""
+    _, made = approved(desk, "diamond-11", at=at(site), number=resident_id(sequence=420))
+    (card,) = cards_of(desk, made.holder_id)
+    rights = {EVERYWHERE: frozenset({Right.CHECK_IN})}
+    until = site.clock.now() + timedelta(days=9)
+    token = site.office.accounts.integrators.add("gym", rights, expires_at=until, by=BY, at=site.clock.now())[1]
+    shown = card_text(card.token, desk.programme)
+
+    def tap():
+        body = {"service": "gym-visit", "point": "gym", "beneficiary": "holder", "presentation": shown}
+        headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": uuid.uuid4().hex}
+        return site.app.test_client().post("/v1/check-ins", json=body | {"id_checked": True}, headers=headers).json
+
+    site.publish()
+    assert tap()["outcome"] == "granted"
+    officer, path = browsers["officer"], f"/office/holders/{made.holder_id}"
+    officer.send(f"{path}/erase", form=path)
+    assert find_holder(desk, made.holder_id).erased_at is None
+    officer.send(f"{path}/erase", form=path, sure="yes")
+    assert find_holder(desk, made.holder_id).erased_at is not None
+    page = officer.get(path)
+    assert page.status_code == 200
+    assert "个人信息已于" in text_of(page)
+    assert "何嘉欣" not in page.get_data(as_text=True)
+    site.publish()
+    refused = tap()
+    assert (refused["outcome"], refused["reason"]) == ("denied", "revoked")
 
 
 def test_the_log_can_be_checked_on_its_page(browsers):

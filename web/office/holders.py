@@ -12,7 +12,7 @@ from werkzeug.exceptions import NotFound
 from accounts.rights import Caller, Right
 from cards.periods import last_day
 from edge.http import request_instant
-from issuer.applications import records
+from issuer.applications import erasing, records
 from issuer.applications.lists import ending_soon
 from issuer.issuing import lifecycle
 from issuer.issuing.issuing import cards_of, find_card, reissue
@@ -102,7 +102,8 @@ def _add_act(found: Blueprint, pages: OfficePages, path: str, name: str, work: A
             f"/office/holders/{holder_id}", f"office.done.{name}", lambda: work(pages.issuer, named, actor(who))
         )
 
-    found.add_url_rule(path, name, pages.staff.needs(Right.CARDS)(act), methods=["POST"])
+    fresh = name == "holder-erase"
+    found.add_url_rule(path, name, pages.staff.needs(Right.CARDS, fresh=fresh)(act), methods=["POST"])
 
 
 def _add_papers(found: Blueprint, pages: OfficePages) -> None:
@@ -215,5 +216,15 @@ def _sure() -> None:
         raise RefusedError("this cannot be undone, and was not confirmed", "tick that you are sure")
 
 
-_HOLDER_ACTS: Final[dict[str, Act]] = {"withdraw": _withdraw, "mark": _mark}
+def _died(issuer: Issuer, holder_id: str, by: str) -> None:
+    _sure()
+    erasing.note_death(issuer, holder_id, by=by, at=request_instant())
+
+
+def _erase(issuer: Issuer, holder_id: str, by: str) -> None:
+    _sure()
+    erasing.erase(issuer, holder_id, by=by, at=request_instant())
+
+
+_HOLDER_ACTS: Final[dict[str, Act]] = {"withdraw": _withdraw, "mark": _mark, "died": _died, "erase": _erase}
 _CARD_ACTS: Final[dict[str, Act]] = {"suspend": _suspend, "resume": _resume, "revoke": _revoke, "reissue": _reissue}
