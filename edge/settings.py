@@ -53,6 +53,9 @@ class Settings:
     keys: Path
     keys_passphrase_file: Path | None
     keys_passphrase: Secret | None
+    pkcs11_module: Path | None
+    pkcs11_token: str | None
+    pkcs11_pin_file: Path
     programme: Path
     root: Path | None
     log: Path
@@ -151,6 +154,11 @@ _SETTINGS = (
             "The file (mode 0600) of the keys' passphrase; unset: `passphrase` in YUNJU_KEYS itself.", Path),
     Setting("YUNJU_KEYS_PASSPHRASE", "keys_passphrase", None,
             "The passphrase itself, 32 characters or more, instead of a file.", values.secret),
+    Setting("YUNJU_PKCS11_MODULE", "pkcs11_module", None,
+            "The library (`.so`) of a hardware module (PKCS#11) in which new keys are made; unset, in files.", Path),
+    Setting("YUNJU_PKCS11_TOKEN", "pkcs11_token", None, "The label of the module's token.", str),
+    Setting("YUNJU_PKCS11_PIN_FILE", "pkcs11_pin_file", "{var}/pkcs11-pin",
+            "The file (mode 0600) of the token's PIN.", Path),
     Setting("YUNJU_PROGRAMME", "programme", str(_PROGRAMME), "The programme file.", Path),
     Setting("YUNJU_ROOT", "root", None, "The file of the root key (a public JWK) that bundles are held to.", Path),
     Setting("YUNJU_LOG", "log", "{var}/log", "The folder of the usage log's tiles.", Path),
@@ -236,6 +244,8 @@ def _contradictions(environ: Mapping[str, str], found: Mapping[str, object]) -> 
         faults.append("YUNJU_SSO_CLIENT: needed beside YUNJU_SSO_ISSUER; the provider tells it")
     if found.get("mail_url") is not None and "YUNJU_MAIL_FROM" not in environ:
         faults.append("YUNJU_MAIL_FROM: needed beside YUNJU_MAIL_URL; give the address that notices come from")
+    if found.get("pkcs11_module") is not None and "YUNJU_PKCS11_TOKEN" not in environ:
+        faults.append("YUNJU_PKCS11_TOKEN: needed beside YUNJU_PKCS11_MODULE; give the token's label")
     if "YUNJU_KEYS_PASSPHRASE" in environ and "YUNJU_KEYS_PASSPHRASE_FILE" in environ:
         faults.append("YUNJU_KEYS_PASSPHRASE: given besides YUNJU_KEYS_PASSPHRASE_FILE; unset one of them")
     for name, field in (

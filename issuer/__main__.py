@@ -13,6 +13,7 @@ from edge.repeating import Repeating
 from issuer.cli.applications import application
 from issuer.cli.cards import card
 from issuer.cli.holders import holder
+from issuer.cli.keys import key
 from issuer.cli.notices import notice
 from issuer.cli.office import IssuerCli
 from issuer.cli.programme import programme
@@ -45,6 +46,7 @@ main.add_command(card)
 main.add_command(programme)
 main.add_command(application)
 main.add_command(notice)
+main.add_command(key)
 
 
 @main.command()

@@ -29,14 +29,16 @@ from keys.files import (
     read_private,
     replace_private,
 )
+from keys.hsm import HardwareModule, module_of
 from keys.jwk import key_thumbprint
 from keys.keyset import KeySet, Purpose, VerificationKey
-from keys.signer import FileSigner
+from keys.signer import FileSigner, Signer
 from keys.stored import SCHEDULES, KeyState, Schedule, StoredKey, read_story, write_story
 
 __all__ = ["SCHEDULES", "KeyState", "KeyStore", "Schedule", "StoreError", "StoredKey", "key_store"]
 
 PASSPHRASE_FILE: Final = "passphrase"  # noqa: S105 - a file's name, not what is in it
+_IN_MODULE: Final = "p11"
 _PASSPHRASE_BYTES: Final = 32  # random, so the few rounds that PKCS#8 spends on it do not matter
 
 
@@ -47,15 +49,24 @@ class KeyStore:
     Every method raises StoreError, with a hint that names the remedy, when the folder is not as it should be.
     """
 
-    def __init__(self, folder: Path, *, passphrase_file: Path | None = None, passphrase: Secret | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        passphrase_file: Path | None = None,
+        passphrase: Secret | None = None,
+        module: HardwareModule | None = None,
+    ) -> None:
         """Open the folder, making it if need be.
 
-        The passphrase lies in the folder unless another file is named or the passphrase itself is given.
+        The passphrase lies in the folder unless another file is named or the passphrase itself is given. With a
+        `module` new keys are made there; keys in files go on signing until they are rotated.
         """
+        self._module = module
         self._folder = folder
         self._passphrase_file = passphrase_file or folder / PASSPHRASE_FILE
         self._given = passphrase
-        self._signers: dict[str, FileSigner] = {}
+        self._signers: dict[str, Signer] = {}
         self._stories: dict[Path, tuple[FileIdentity, StoredKey]] = {}
         self.admitted = AdmittedKeys(folder)
         open_folder(folder)
@@ -148,7 +159,7 @@ class KeyStore:
         """Return `published(at)` as a set to verify with."""
         return KeySet(self.published(at))
 
-    def signer(self, purpose: Purpose, at: datetime) -> FileSigner:
+    def signer(self, purpose: Purpose, at: datetime) -> Signer:
         """Return the signer in use at `at`: of the keys that may sign, the one whose use began last.
 
         Looks at the folder each time, so that a disabled key stops at once; reads only what changed since.
@@ -160,7 +171,7 @@ class KeyStore:
             raise StoreError(f"no {purpose} key may sign now", f"python -m keys {remedy}")
         return self._load(current)
 
-    def roots(self, at: datetime) -> tuple[FileSigner, FileSigner | None]:
+    def roots(self, at: datetime) -> tuple[Signer, Signer | None]:
         """Return who signs a bundle at `at`: the root, and the old root too while a roll-over lasts.
 
         It lasts from `rotate` until the successor's first use: the successor is then the root, the one in use the
@@ -195,17 +206,27 @@ class KeyStore:
     def _make(
         self, purpose: Purpose, not_before: datetime, not_after: datetime, signs_from: datetime, signs_until: datetime
     ) -> StoredKey:
-        private = _new_private_key()
+        public_key, kept, suffix = self._new_key()
         try:
-            public = VerificationKey.of(private.public_key(), purpose, _second(not_before), _second(not_after))
+            public = VerificationKey.of(public_key, purpose, _second(not_before), _second(not_after))
             stored = StoredKey(public, KeyState.ACTIVE, _second(signs_from), _second(signs_until))
         except BadKey as error:
             raise StoreError(str(error), "give times in the order: trusted, signs, signs no more, over") from None
-        protection = serialization.BestAvailableEncryption(self._passphrase())
-        pem = private.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, protection)
-        create_private(self._path(stored.kid, "pem"), pem)
+        create_private(self._path(stored.kid, suffix), kept)
         create_private(self._path(stored.kid, "json"), write_story(stored))
         return stored
+
+    def _new_key(self) -> tuple[ec.EllipticCurvePublicKey, bytes, str]:
+        """Make a key, in the module where there is one; return its public half, what its file holds and its suffix."""
+        if self._module is not None:
+            while True:
+                name, public = self._module.generate()
+                if not key_thumbprint(public).startswith("-"):  # as in `_new_private_key`
+                    return public, name.hex().encode("ascii"), _IN_MODULE
+        private = _new_private_key()
+        protection = serialization.BestAvailableEncryption(self._passphrase())
+        pem = private.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, protection)
+        return private.public_key(), pem, "pem"
 
     def _succeed(self, purpose: Purpose, at: datetime, signs_from: datetime, plan: Schedule) -> StoredKey:
         signs_until = signs_from + plan.use
@@ -222,10 +243,12 @@ class KeyStore:
         able = [key for key in self.list() if key.purpose is purpose and key.may_sign(at)]
         return able[-1] if able else None
 
-    def _load(self, stored: StoredKey) -> FileSigner:
+    def _load(self, stored: StoredKey) -> Signer:
         held = self._signers.get(stored.kid)
         if held is not None:
             return held
+        if self._path(stored.kid, _IN_MODULE).exists():
+            return self._signers.setdefault(stored.kid, self._in_module(stored))
         path = self._path(stored.kid, "pem")
         pem, passphrase = read_private(path), self._secret()
         try:
@@ -236,6 +259,12 @@ class KeyStore:
         if not isinstance(private, ec.EllipticCurvePrivateKey) or private.public_key() != stored.public.key:
             raise StoreError(f"{path} holds another key than its name says", "restore it from the backup")
         return self._signers.setdefault(stored.kid, FileSigner(private))
+
+    def _in_module(self, stored: StoredKey) -> Signer:
+        if self._module is None:
+            raise StoreError("this key lies in a hardware module", "set YUNJU_PKCS11_MODULE and YUNJU_PKCS11_TOKEN")
+        name = read_private(self._path(stored.kid, _IN_MODULE)).strip()
+        return self._module.signer(bytes.fromhex(name.decode("ascii", "replace")), stored.public.key)
 
     def _passphrase(self) -> bytes:
         # Under the lock, so that no two processes make one each.
@@ -291,4 +320,9 @@ def _new_private_key() -> ec.EllipticCurvePrivateKey:
 def key_store(settings: Settings, folder: Path | None = None) -> KeyStore:
     """Return the key folder of these settings, or another one, opened with the passphrase that the settings name."""
     named = settings.keys_passphrase_file if folder is None else None
-    return KeyStore(folder or settings.keys, passphrase_file=named, passphrase=settings.keys_passphrase)
+    return KeyStore(
+        folder or settings.keys,
+        passphrase_file=named,
+        passphrase=settings.keys_passphrase,
+        module=module_of(settings),
+    )

@@ -20,6 +20,7 @@ from edge.instants import from_epoch, to_epoch
 from issuer.enrolment.enrolling import NEW_PHONE, RECOVERY
 from issuer.issuing.issuing import IssuedCard, cards_of, find_card_in, read_card, signed_values, token_end
 from issuer.issuing.lifecycle import HOLDER, resume_in, suspend_in
+from issuer.issuing.signing_keys import key_of
 from issuer.publishing.folder import ROOT_FILE
 from issuer.register import office_log
 from issuer.register.codes import normal_code
@@ -92,12 +93,18 @@ def refresh(issuer: Issuer, card_id: str, *, by: str, at: datetime) -> Refreshed
         if card.state is not CardState.VALID:
             raise NotValid(_standing(card))
         ends = _entitled_until(issuer, connection, card, at)
-        if at < card.issued_at + issuer.programme.validity.phone_refresh_after or at <= card.issued_at:
+        early = at < card.issued_at + issuer.programme.validity.phone_refresh_after
+        if (early and _is_trusted(issuer, card, at)) or at <= card.issued_at:
             return Refreshed(card, anew=False)
         claims = _same_but_times(card, at, token_end(issuer, card.form, ends, at))
         connection.execute(CARDS.update().where(CARDS.c.id == card.id).values(signed_values(issuer, claims, at)))
         office_log.append(connection, OfficeAction.CARD_REFRESHED, by=by, at=at, holder=card.holder_id, card=card.id)
         return Refreshed(read_card(issuer, connection, card.id), anew=True)
+
+
+def _is_trusted(issuer: Issuer, card: IssuedCard, at: datetime) -> bool:
+    """Tell whether verifiers still know the key that signed a card: one that was dropped left with the next bundle."""
+    return key_of(card) in {key.kid for key in issuer.keys.published(at)}
 
 
 def _standing(card: IssuedCard) -> str:

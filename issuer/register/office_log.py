@@ -63,6 +63,8 @@ class OfficeAction(StrEnum):
     BROKEN_GLASS = "broken-glass"
     HOLDER_ERASED = "holder-erased"
     HOLDER_DIED = "holder-died"
+    KEY_ROTATED = "key-rotated"
+    KEY_COMPROMISED = "key-compromised"
     LETTER_PRINTED = "letter-printed"
 
 

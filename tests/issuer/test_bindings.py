@@ -134,6 +134,7 @@ def _go_back(desk) -> None:
         for table in ("applications", "imports", "erased_identities"):
             connection.execute(sa.text(f"DROP TABLE {table}"))
         connection.execute(sa.text("ALTER TABLE holders DROP COLUMN erased_at"))
+        connection.execute(sa.text("ALTER TABLE enrolment_codes DROP COLUMN phone_hash"))
         for column in ("name_hash", "masked_id_hash"):
             connection.execute(sa.text(f"DROP INDEX ix_holders_{column}"))
             connection.execute(sa.text(f"ALTER TABLE holders DROP COLUMN {column}"))

@@ -11,6 +11,7 @@ from accounts.rights import EVERYWHERE, Grant, Right, Role
 from issuer.applications import notices, service
 from issuer.applications.records import Filter, counted, find
 from issuer.applications.states import State
+from issuer.issuing import signing_keys
 from issuer.issuing.issuing import cards_of
 from issuer.printing.qr import card_text
 from issuer.register import office_log
@@ -94,6 +95,7 @@ def test_each_role_opens_its_own_pages_and_no_other(site, browsers, desk, role):
         "/office/notices": reads or role == "reviewer-union",
         "/office/programme": reads or role == "reviewer-union",
         "/office/log": holds or role == "auditor",
+        "/office/keys": role == "administrator",
     }
     found = {path: browsers[role].get(path).status_code == 200 for path in wanted}
     assert found == wanted
@@ -387,6 +389,31 @@ def test_after_an_erasure_the_next_tap_is_refused_and_starts_nothing_anew(site, 
     site.publish()
     refused = tap()
     assert (refused["outcome"], refused["reason"]) == ("denied", "revoked")
+
+
+def test_an_administrator_rotates_and_drops_keys_and_nobody_else_does(site, browsers, desk):
+    """By role for every act; a drop wants a tick; the key's page then lists the cards to make anew."""
+    _, made = approved(desk, at=at(site), number=resident_id(sequence=430))
+    (card,) = cards_of(desk, made.holder_id)
+    kid = signing_keys.key_of(card)
+    for role in ROLES:
+        if role != "administrator":
+            for path in ("/office/keys/rotate", f"/office/keys/{kid}/drop"):
+                assert browsers[role].send(path, form="/sign-out", purpose="card", sure="yes").status_code == 403
+            assert browsers[role].get(f"/office/keys/{kid}").status_code == 403
+    admin = browsers["administrator"]
+    admin.send("/office/keys/rotate", form="/office/keys", purpose="card")
+    assert "待用，已公布" in text_of(admin.get("/office/keys"))
+    path = f"/office/keys/{kid}"
+    admin.send(f"{path}/drop", form=path)
+    assert "在用" in text_of(admin.get(path))
+    admin.send(f"{path}/drop", form=path, sure="yes")
+    page = text_of(admin.get(path))
+    assert "已泄露，永久作废" in page
+    assert card.number in page
+    site.go(minutes=20)
+    later = admin.send("/office/keys/rotate", form="/office/keys", purpose="status")
+    assert later.headers["Location"].startswith("/sign-in")
 
 
 def test_the_log_can_be_checked_on_its_page(browsers):

@@ -9,6 +9,7 @@ from issuer.register.issuer import Issuer
 from web.office.application import add_application
 from web.office.holders import add_holders
 from web.office.importing import add_importing
+from web.office.keys import add_keys
 from web.office.notices import add_notices
 from web.office.reading import add_reading
 from web.office.shared import OfficePages
@@ -25,6 +26,7 @@ def office_pages(staff: StaffFrame, issuer: Issuer) -> Blueprint:
     staff.door("/office/import", "door.import", "up", Right.APPLICATIONS)
     staff.door("/office/notices", "door.notices", "phone", Right.APPLICATIONS)
     staff.door("/office/programme", "door.programme", "gift", Right.APPLICATIONS, Right.HOLDERS)
+    staff.door("/office/keys", "door.keys", "key", Right.KEYS, last=True)
     staff.door("/office/log", "door.office-log", "shield", Right.HOLDERS, Right.AUDIT, last=True)
     pages = OfficePages(staff, issuer)
     add_worklist(found, pages)
@@ -32,5 +34,6 @@ def office_pages(staff: StaffFrame, issuer: Issuer) -> Blueprint:
     add_holders(found, pages)
     add_importing(found, pages)
     add_notices(found, pages)
+    add_keys(found, pages)
     add_reading(found, pages)
     return found

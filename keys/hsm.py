@@ -1,0 +1,154 @@
+"""Keys in a hardware module over PKCS#11: made there, never leaving it; a process holds handles alone.
+
+A key of the folder that lies in a module has `<kid>.p11` instead of `<kid>.pem`: the id by which the module finds it.
+Trust: whoever has the module's PIN and reaches the module can sign; whoever copies the folder cannot.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Lock
+from typing import Any, Final
+
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+
+from edge.settings import Settings
+from keys.files import StoreError, read_private
+from keys.jwk import COORDINATE_BYTES, key_thumbprint
+
+ID_BYTES: Final = 16
+_POINT_BYTES: Final = 2 * COORDINATE_BYTES + 1
+_UNCOMPRESSED: Final = 4
+
+
+@dataclass
+class HardwareModule:
+    """One token of a PKCS#11 module. Opened at the first use, in the process that uses it: never before a fork."""
+
+    library: Path
+    token: str
+    pin_file: Path
+    _session: Any = field(default=None, repr=False)
+    _lock: Lock = field(default_factory=Lock, repr=False)
+
+    def generate(self) -> tuple[bytes, ec.EllipticCurvePublicKey]:
+        """Make a P-256 key in the module; return its id there and its public half."""
+        import pkcs11  # noqa: PLC0415 - an installation without a module needs no library for one
+        from pkcs11.util.ec import encode_named_curve_parameters  # noqa: PLC0415 - as above
+
+        name = secrets.token_bytes(ID_BYTES)
+        with self._lock:
+            curve = {pkcs11.Attribute.EC_PARAMS: encode_named_curve_parameters("secp256r1")}
+            try:
+                domain = self._opened().create_domain_parameters(pkcs11.KeyType.EC, curve, local=True)
+                public, _ = domain.generate_keypair(
+                    mechanism=pkcs11.Mechanism.EC_KEY_PAIR_GEN, store=True, id=name, label="yunju"
+                )
+                return name, _public_of(bytes(public[pkcs11.Attribute.EC_POINT]))
+            except pkcs11.PKCS11Error as error:
+                raise _fault("the hardware module made no key", error) from None
+
+    def signer(self, name: bytes, public_key: ec.EllipticCurvePublicKey) -> ModuleSigner:
+        """Return the signer of a key in the module; StoreError where the module has no such key, or another."""
+        import pkcs11  # noqa: PLC0415 - as above
+
+        with self._lock:
+            try:
+                kept = {"object_class": pkcs11.ObjectClass.PRIVATE_KEY, "id": name}
+                private = self._opened().get_key(**kept)
+            except (pkcs11.NoSuchKey, pkcs11.MultipleObjectsReturned):
+                raise StoreError(
+                    "the hardware module does not have this key", "connect the module that the key was made in"
+                ) from None
+            except pkcs11.PKCS11Error as error:
+                raise _fault("the hardware module gave no key", error) from None
+        return ModuleSigner(private, public_key, self._lock)
+
+    def _opened(self) -> Any:  # noqa: ANN401 - the library carries no types
+        import pkcs11  # noqa: PLC0415 - as above
+
+        if self._session is None:
+            pin = read_private(self.pin_file).strip().decode("utf-8")
+            try:
+                token = pkcs11.lib(str(self.library)).get_token(token_label=self.token)
+                try:
+                    self._session = token.open(rw=True, user_pin=pin)
+                except pkcs11.UserAlreadyLoggedIn:  # a sign-in is the process's: another store of it was first
+                    self._session = token.open(rw=True)
+            except pkcs11.PKCS11Error as error:
+                raise _fault("the hardware module cannot be opened", error) from None
+            except RuntimeError as error:
+                raise StoreError(
+                    f"{self.library} is no PKCS#11 module: {type(error).__name__}", "name the module's library"
+                ) from None
+        return self._session
+
+
+class ModuleSigner:
+    """A signer whose private key stays in the module. A session does one thing at a time: calls take turns."""
+
+    def __init__(self, private: Any, public_key: ec.EllipticCurvePublicKey, lock: Lock) -> None:  # noqa: ANN401 - as above
+        """Take a key's handle."""
+        self._private, self._public, self._lock = private, public_key, lock
+        self.kid = key_thumbprint(public_key)
+        """The key's RFC 7638 thumbprint."""
+        if not _belongs(self, public_key):
+            raise StoreError("the hardware module holds another key by this id", "restore the key folder's backup")
+
+    @property
+    def public_key(self) -> ec.EllipticCurvePublicKey:
+        """The public half of the key."""
+        return self._public
+
+    def sign(self, message: bytes) -> bytes:
+        """Return the ES256 signature of `message`: r and s, 32 bytes each. The digest is made here, the rest there."""
+        import pkcs11  # noqa: PLC0415 - as above
+
+        digest = hashes.Hash(hashes.SHA256())
+        digest.update(message)
+        with self._lock:
+            try:
+                return bytes(self._private.sign(digest.finalize(), mechanism=pkcs11.Mechanism.ECDSA))
+            except pkcs11.PKCS11Error as error:
+                raise _fault("the hardware module did not sign", error) from None
+
+    def __repr__(self) -> str:
+        return f"ModuleSigner(kid={self.kid!r})"
+
+
+def _belongs(signer: ModuleSigner, public_key: ec.EllipticCurvePublicKey) -> bool:
+    """Tell whether the private half in the module is that of the public key: it signs a random text."""
+    text = secrets.token_bytes(ID_BYTES)
+    made = signer.sign(text)
+    if len(made) != 2 * COORDINATE_BYTES:
+        return False
+    r, s = (int.from_bytes(part, "big") for part in (made[:COORDINATE_BYTES], made[COORDINATE_BYTES:]))
+    try:
+        public_key.verify(encode_dss_signature(r, s), text, ec.ECDSA(hashes.SHA256()))
+    except Exception:  # noqa: BLE001 - whatever it is, the key is not the one that it should be
+        return False
+    return True
+
+
+def _public_of(point: bytes) -> ec.EllipticCurvePublicKey:
+    """Return the key of an EC_POINT: a DER octet string around the uncompressed point, or the bare point."""
+    bare = point[-_POINT_BYTES:]
+    if len(bare) != _POINT_BYTES or bare[0] != _UNCOMPRESSED:
+        raise StoreError("the hardware module gave a public key of another form", "use a module with P-256 keys")
+    return ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), bare)
+
+
+def _fault(what: str, error: Exception) -> StoreError:
+    """Say what failed by the module's own word for it; its texts may quote what was asked."""
+    return StoreError(f"{what}: {type(error).__name__}", "see YUNJU_PKCS11_MODULE, its token and its PIN file")
+
+
+def module_of(settings: Settings) -> HardwareModule | None:
+    """Return the module that the settings name, None where keys lie in files."""
+    if settings.pkcs11_module is None or settings.pkcs11_token is None:
+        return None
+    return HardwareModule(settings.pkcs11_module, settings.pkcs11_token, settings.pkcs11_pin_file)

@@ -1,0 +1,120 @@
+"""Keys as the office keeps them: rotation nobody notices, a compromised key out at once with its cards listed."""
+
+from datetime import timedelta
+
+import pytest
+
+from cards.claims import CARD as CARD_FORM
+from cards.claims import Form
+from issuer.enrolment import phone
+from issuer.enrolment.enrolling import Enrolment, enrol, make_code
+from issuer.issuing import signing_keys
+from issuer.issuing.issuing import cards_of, issue, reissue
+from issuer.publishing.publish import publish
+from issuer.register import office_log
+from issuer.register.errors import RefusedError
+from issuer.register.office_log import OfficeAction
+from keys.errors import TokenError
+from keys.jwk import public_jwk
+from keys.keyset import Purpose
+from keys.signer import FileSigner
+from keys.tokens import verify_with_keys
+from tests.issuer.builders import BY, DAY, NOON, person, print_card, published_bundle
+
+CARD = Purpose.CARD
+
+
+def holds(desk, card, at):
+    """Whether a verifier with the published bundle takes a card's token."""
+    try:
+        verify_with_keys(card.token, CARD_FORM, published_bundle(desk, at=at).key_set(), CARD, at)
+    except TokenError:
+        return False
+    return True
+
+
+def doing(desk, at):
+    """What each card key does, by id."""
+    return {line.kid: line.doing for line in signing_keys.key_lines(desk, at) if line.purpose is CARD}
+
+
+def test_a_rotation_overlaps_and_no_card_is_refused(desk):
+    """Published first, signing three days later; cards of both keys hold; the act stands in the log."""
+    old = print_card(desk, person(desk))
+    (first,) = doing(desk, NOON)
+    made = signing_keys.rotate(desk, CARD, by=BY, at=NOON)
+    assert doing(desk, NOON) == {first: "signs", made.kid: "waits"}
+    assert made.kid in {key.kid for key in published_bundle(desk).keys}
+    with pytest.raises(RefusedError, match="already waiting"):
+        signing_keys.rotate(desk, CARD, by=BY, at=NOON)
+    later = made.signs_from + DAY
+    publish(desk, later)
+    new = print_card(desk, person(desk, at=later), at=later)
+    assert doing(desk, later) == {first: "verifies", made.kid: "signs"}
+    assert (signing_keys.key_of(old), signing_keys.key_of(new)) == (first, made.kid)
+    assert holds(desk, old, later)
+    assert holds(desk, new, later)
+    with desk.register.read() as connection:
+        assert office_log.newest(connection, 1, action="key-rotated")[0].detail == {"purpose": "card", "kid": made.kid}
+
+
+def test_a_compromised_key_leaves_at_once_and_its_cards_are_listed(desk):
+    """The successor signs at once, verifiers refuse the old key, each live card of it is named until it is reissued."""
+    old = print_card(desk, person(desk))
+    (first,) = doing(desk, NOON)
+    done = signing_keys.drop(desk, first, by=BY, at=NOON)
+    assert (done.cards, done.successor.kid != first) == (1, True)
+    assert doing(desk, NOON) == {first: "compromised", done.successor.kid: "signs"}
+    assert not holds(desk, old, NOON)
+    assert [card.id for card in signing_keys.cards_of_key(desk, first)] == [old.id]
+    new = reissue(desk, old.id, because="other", by=BY, at=NOON)
+    assert holds(desk, new, NOON)
+    assert list(signing_keys.cards_of_key(desk, first)) == []
+    for again in (first, "none"):
+        with pytest.raises(RefusedError):
+            signing_keys.drop(desk, again, by=BY, at=NOON)
+    with desk.register.read() as connection:
+        assert office_log.newest(connection, 9, action=OfficeAction.KEY_COMPROMISED.value)[0].detail["kid"] == first
+
+
+def test_a_phone_fetches_its_card_anew_at_once_after_its_key_was_dropped(desk):
+    """It does not wait for its seventh day with a card that every counter refuses."""
+    holder = person(desk)
+    code = make_code(desk, holder.id, by=BY, at=NOON).code
+    key = public_jwk(FileSigner.generate().public_key)
+    card = enrol(desk, Enrolment(code, holder.identity.last_four, key), by="wallet", at=NOON).card
+    later = NOON + timedelta(hours=1)
+    assert not phone.refresh(desk, card.id, by="wallet", at=later).anew
+    signing_keys.drop(desk, signing_keys.key_of(card), by=BY, at=later)
+    assert not holds(desk, card, later)
+    fresh = phone.refresh(desk, card.id, by="wallet", at=later)
+    assert fresh.anew
+    assert holds(desk, fresh.card, later)
+    assert cards_of(desk, holder.id)[0].id == card.id
+
+
+def test_a_key_that_ends_soon_is_said_to_need_a_successor(desk):
+    """Thirty days before its last signature, until a successor waits."""
+    (line,) = [line for line in signing_keys.key_lines(desk, NOON) if line.purpose is CARD]
+    soon = line.key.signs_until - timedelta(days=20)
+    due = [one for one in signing_keys.key_lines(desk, soon) if one.purpose is CARD]
+    assert (line.due, [one.due for one in due]) == (False, [True])
+    signing_keys.rotate(desk, CARD, by=BY, at=soon)
+    assert not any(one.due for one in signing_keys.key_lines(desk, soon) if one.purpose is CARD)
+
+
+def test_two_years_pass_without_a_refused_card(desk):
+    """Month by month: keys rotated when they are due, the bundle renewed, no card of any age ever refused."""
+    card_keys, held = set(), []
+    for month in range(25):
+        at = NOON + timedelta(days=30 * month)
+        for line in signing_keys.key_lines(desk, at):
+            if line.due:
+                signing_keys.rotate(desk, line.purpose, by=BY, at=at)
+        publish(desk, at)
+        holder = person(desk, ground="silver-6", at=at)
+        held.append(issue(desk, holder.id, Form.PRINT, by=BY, at=at))
+        card_keys.add(signing_keys.key_of(held[-1]))
+        assert all(holds(desk, card, at) for card in held)
+    assert len(card_keys) >= 2
+    assert published_bundle(desk, at=at).version > 8
