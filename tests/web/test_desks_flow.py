@@ -96,6 +96,7 @@ def test_a_departments_day(opened, site, number, look):
     type_in(page, "#card_number", number)
     reach(page, "#called_back")
     page.keyboard.press("Space")
+    choose(page, "#reference")
     type_in(page, "#f-phone", "13800001234")
     press(page, "button.main")
     expect(page.locator("#history li")).to_have_count(1)

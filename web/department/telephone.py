@@ -37,7 +37,7 @@ def add_telephone(found: Blueprint, pages: DeskPages) -> None:
 def _asked(pages: DeskPages, who: Caller, service: Service, department: str) -> ResponseReturnValue:
     rule = service.request or RequestRule()
     fields = asked_of(rule.fields, service)
-    form = form_of(FieldsForm, fields, declared=service.declarations)
+    form = form_of(FieldsForm, fields, declared=service.declarations, reference=service.reference)
     told = {"form": form, "service": service, "fields": fields, "attributes": control_attributes}
     if not form.validate_on_submit():
         return pages.page("new-request", 422 if form.errors else 200, department=department, **told)
@@ -50,6 +50,7 @@ def _asked(pages: DeskPages, who: Caller, service: Service, department: str) -> 
         given(form, fields, pages.programme.zone),
         called_back=bool(form["called_back"].data),
         confirmed="confirmed" in form and bool(form["confirmed"].data),
+        reference=(form["reference"].data or None) if "reference" in form else None,
     )
     try:
         requested = ask_by_telephone(pages.verifier, who, asked, at)

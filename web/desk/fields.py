@@ -8,10 +8,10 @@ from datetime import datetime
 from typing import Any, Final, cast
 from zoneinfo import ZoneInfo
 
-from wtforms import BooleanField, Field, RadioField, StringField, TextAreaField
+from wtforms import BooleanField, Field, RadioField, SelectField, StringField, TextAreaField
 from wtforms.validators import Optional as MayBeEmpty
 
-from cards.programme.types import BookingField, Service, Text
+from cards.programme.types import BookingField, Reference, Service, Text
 from edge.instants import rfc3339
 from edge.problems import Problem
 from web.pages import page_language
@@ -23,6 +23,7 @@ TRAVEL_DATE: Final = "travel_date"
 """A date that must be that of the time given: the page asks for the time alone."""
 _BETWEEN: Final = re.compile(r"[\n,，、;；]+")
 _MOST: Final = 500
+_PLAIN: Final = frozenset({"card_number", "called_back", "confirmed", "reference"})
 _LINE: Final = 100
 
 
@@ -51,9 +52,11 @@ def form_of(
     slots: bool = False,
     data: Mapping[str, Any] | None = None,
     declared: Sequence[Text] = (),
+    reference: Reference | None = None,
     sent: bool = True,
 ) -> StaffForm:
-    """Return a form of these fields. `slots`: a time has an end beside it; `declared`: what the holder declares.
+    """Return a form of these fields. `slots`: a time has an end beside it; `declared`: what the holder declares;
+    `reference`: the one number or kind that the service notes of each use.
 
     `sent`: whether what was posted, if anything was, is for this form of the page.
     """
@@ -62,6 +65,8 @@ def form_of(
         made[PREFIX + one.code] = _control(one)
         if slots and one.kind == "datetime":
             made[PREFIX + one.code + ENDS] = StringField("desk.until", [MayBeEmpty()], filters=[stripped])
+    if reference is not None:
+        made["reference"] = _reference(reference)
     if declared:
         made["confirmed"] = BooleanField("desk.declared", [Needed("desk.declare-first")])
     return cast("StaffForm", type("ProgrammeForm", (kind,), made)(**({} if sent else {"formdata": None}), data=data))
@@ -76,6 +81,16 @@ def _control(one: BookingField) -> Field:
     if one.kind in {"note", "names", "plates"}:
         return TextAreaField(label, [*needed, Longest(_MOST)], filters=[stripped])
     return StringField(label, [*needed, Longest(_LINE)], filters=[stripped])
+
+
+def _reference(rule: Reference) -> Field:
+    """Return the control of a reference: a choice where the programme lists them."""
+    needed = [Needed()] if rule.required else [MayBeEmpty()]
+    label, language = rule.label.in_language(page_language()), page_language()
+    if not rule.choices:
+        return StringField(label, [*needed, Longest(_LINE)], filters=[stripped])
+    choices = [option(code, name.in_language(language)) for code, name in rule.choices.items()]
+    return SelectField(label, needed, choices=[option("", "department.choose"), *choices])
 
 
 def control_attributes(one: BookingField) -> dict[str, object]:
@@ -175,7 +190,7 @@ def put_faults(form: StaffForm, problem: Problem, fields: Sequence[BookingField]
 def _put(form: StaffForm, path: str, fields: Mapping[str, BookingField]) -> bool:
     code = path.removeprefix("$.").removeprefix("fields.")
     code = next((one.code for one in fields.values() if one.kind == "datetime"), code) if code == TRAVEL_DATE else code
-    named = code if code in {"card_number", "called_back", "confirmed"} else PREFIX + code
+    named = code if code in _PLAIN else PREFIX + code
     if named not in form:
         first = next(iter(fields), None)
         if first is None:
@@ -187,7 +202,7 @@ def _put(form: StaffForm, path: str, fields: Mapping[str, BookingField]) -> bool
 
 
 def _fault_of(code: str, fields: Mapping[str, BookingField]) -> str:
-    if code in {"card_number", "called_back", "confirmed"}:
+    if code in _PLAIN:
         return code
     one = fields[code]
     if code == "holder_name":

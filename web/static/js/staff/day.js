@@ -19,7 +19,7 @@ function pageOf(address) {
 }
 
 function replaceWith(page) {
-  for (const element of page.querySelectorAll("#day, #fresh, .slots")) {
+  for (const element of page.querySelectorAll("#day-list, #fresh, .slots")) {
     const here = document.getElementById(element.id);
     const focused = here?.contains(document.activeElement) ? document.activeElement.id : "";
     here?.replaceWith(document.adoptNode(element));
@@ -28,7 +28,7 @@ function replaceWith(page) {
 }
 
 async function look() {
-  const day = document.getElementById("day");
+  const day = document.getElementById("day-list");
   const answer = await fetch(day.dataset.state, { cache: "no-store", redirect: "error" });
   if (!answer.ok) return;
   const { version } = await answer.json();
