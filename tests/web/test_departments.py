@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import re
 from datetime import timedelta
 
 import pytest
+from pypdf import PdfReader
 
 from tests.verifier.booking import Phone
 from tests.web.desks import DeskWorld
@@ -237,3 +239,42 @@ def test_a_counters_matter_stands_in_its_departments_list(desks):
     assert act(market, opened["id"], "take-up").status_code == 303
     assert "办结期限 2026-10-26 10:00" in shown(market, f"/department/requests/{opened['id']}")
     assert act(market, opened["id"], "close", outcome="done").status_code == 303
+
+
+def test_a_green_channel_matter_has_a_notice_for_the_department_that_decides(desks):
+    """The PDF names number, kind, department and term, and no person; other matters have none."""
+    window, holder = desks.device("gov-green"), Phone(desks, desks.card("gold"))
+    matter = {"kind": "construction", "decides": "construction"}
+    opened = window.outcome(desks.card("silver").shown(), "green-channel", reference="LT-2026-12", matter=matter)
+    desk = desks.browser("desk:gov-service")
+    path = f"/department/requests/{opened['id']}"
+    assert f"{path}/notice.pdf" in desk.get(path).get_data(as_text=True)
+    notice = desk.get(f"{path}/notice.pdf")
+    assert (notice.status_code, notice.content_type) == (200, "application/pdf")
+    text = PdfReader(io.BytesIO(notice.data)).pages[0].extract_text()
+    assert "LT-2026-12" in text
+    assert desks.browser("desk:library").get(f"{path}/notice.pdf").status_code == 404
+    assert desks.browser("desk:construction").get(f"{path}/notice.pdf").status_code == 200  # it decides
+    case = asked(holder, "steward-case", CASE)
+    assert desks.browser("desk:organisation").get(f"/department/requests/{case}/notice.pdf").status_code == 404
+
+
+def test_subscribers_are_listed_for_their_department_and_the_reading_is_logged(desks, phone):
+    """With address, without the withdrawn; the file says the same; no other department and nobody masked reads it."""
+    media = desks.browser("desk:media")
+    asked(phone, "steward-newspaper", PAPER)
+    other = Phone(desks, desks.card("gold"))
+    desks.clock.advance(timedelta(seconds=2))  # the documents are looked at once a second
+    gone = asked(other, "steward-newspaper", {**PAPER, "address": "别处"})
+    act(media, gone, "close", outcome="withdrawn")
+    page = shown(media, "/department/subscribers?year=2026")
+    assert PAPER["address"] in page
+    assert "别处" not in page
+    file = media.get("/department/subscribers/steward-newspaper/2026.csv")
+    assert PAPER["address"] in file.get_data(as_text=True)
+    for browser in (desks.browser("desk:library"), desks.browser("desk:media", factor=False)):
+        assert browser.get("/department/subscribers").status_code == 403
+    assert desks.browser("desk:library").get(file.request.path).status_code == 404
+    assert media.get("/department/subscribers/steward-newspaper/x.csv").status_code == 404
+    told = [line["what"] for line in desks.verifier.store.accesses(kind="requests")]
+    assert told.count("subscribers steward-newspaper 2026") == 2

@@ -10,7 +10,6 @@ from flask import Blueprint, Response, request
 from accounts.http import Authenticator
 from accounts.rights import Caller, Right
 from cards.parts import Presentation
-from cards.periods import Period, PeriodUnit, period_named
 from cards.programme.types import Beneficiary, Service
 from cards.verify import RefusedCard, Verified
 from edge.fields import invalid
@@ -18,8 +17,7 @@ from edge.http import answer, idempotency_key, read_body, read_query, request_in
 from edge.instants import rfc3339
 from edge.limits import FairLimit
 from edge.openapi import describe
-from edge.spreadsheets import csv_file
-from ledger.filtering import cell_of, name_in
+from ledger.filtering import name_in
 from ledger.values import EntryPage, Query
 from verifier.api.asking import Asking
 from verifier.api.checkins import PRESENTED, WRITING
@@ -28,9 +26,9 @@ from verifier.counter.answers import MatterRequest
 from verifier.counter.checking_in import ledger_problems
 from verifier.counter.phrasing import quotas_left
 from verifier.desks.matters import MatterDesk
+from verifier.desks.subscribers import subscribers, subscribers_csv
 from verifier.desks.telephone import by_number, matter_opened
 from verifier.records.matters import MatterTab
-from verifier.records.store import Access
 from verifier.rules.matters import Matter
 from verifier.service import Verifier
 from verifier.services.bookings.answers import WalletCard
@@ -59,7 +57,6 @@ from verifier.services.requests.service import (
 
 LISTED_MOST = 500
 """Requests of one answer."""
-COLUMNS = ("request", "opened_at", "holder_ref", "channel")
 
 
 def add_wallet_requests(
@@ -263,20 +260,14 @@ class StaffRequests:
 
     def subscribers(self, asked: SubscribersQuery, at: datetime) -> Response:
         """List who subscribed: for those with the right to names alone, and kept in the access log."""
-        caller, programme = self._asking.authenticate(request), self._verifier.programme
+        caller = self._asking.authenticate(request)
         service = requested_service(self._verifier, asked.service, by_office=False)
-        place = place_of(service.departments[0])
-        caller.require(Right.BOOKINGS, place, service.code)
-        caller.require(Right.NAMES, place, service.code)
-        if service.quota is None:
-            raise invalid("$.service", "this service is not counted by period")
-        period = _period(programme.quotas[service.quota].unit, asked.period, self._verifier)
-        listed = self._verifier.store.matters.of_service(place, service.code, period.starts_at, period.ends_at)
-        standing = [matter for matter in listed if matter.outcome not in {*GIVES_BACK, "voided"}]
-        views = tuple(self._view(matter, at, matter.department, names=True) for matter in standing)
-        self._record(caller, place, f"subscribers {asked.service} {asked.period}", at)
+        found = subscribers(self._verifier, caller, service, asked.period, at)
         if asked.format == "csv":
-            return _file(service, asked, views)
+            named = f"attachment; filename={asked.service}-{asked.period}.csv"
+            body, kind = subscribers_csv(service, found), "text/csv; charset=utf-8"
+            return Response(body, 200, {"Content-Disposition": named}, content_type=kind)
+        views = tuple(self._view(one.matter, at, one.matter.department, names=True) for one in found)
         return answer(Subscribers(asked.service, asked.period, views, rfc3339(at)))
 
     def _view(self, matter: Matter, at: datetime, viewer: str, *, names: bool) -> RequestView:
@@ -287,9 +278,6 @@ class StaffRequests:
             return view
         reference = self._verifier.answering.reference(viewer, details.subject)
         return msgspec.structs.replace(view, holder_ref=reference, holder_name=details.name)
-
-    def _record(self, caller: Caller, place: str, what: str, at: datetime) -> None:
-        self._verifier.store.record(Access("requests", caller.id, what, caller.operator_id, place), at)
 
 
 def requested_service(verifier: Verifier, code: str, *, by_office: bool) -> Service:
@@ -326,23 +314,3 @@ def _wish(
         matter=matter_opened(service, kind, decides),
         call=call,
     )
-
-
-def _period(unit: PeriodUnit, key: str, verifier: Verifier) -> Period:
-    try:
-        return period_named(unit, key, verifier.programme.zone)
-    except (ValueError, OverflowError):  # another unit's, or a year at the ends of the calendar
-        raise invalid("$.period", f"a period such as {'2026' if unit is PeriodUnit.YEAR else '2026-10'}") from None
-
-
-def _file(service: Service, asked: SubscribersQuery, views: tuple[RequestView, ...]) -> Response:
-    """Return subscribers as CSV."""
-    fields = () if service.request is None else tuple(one.code for one in service.request.fields)
-    rows = [(*COLUMNS, *fields)]
-    for view in views:
-        details = {} if view.details is None else view.details
-        ref = "" if view.holder_ref is None else cell_of("holder", view.holder_ref)
-        told = (cell_of("id", view.id), view.opened_at, ref, view.channel or "")
-        rows.append((*told, *(str(details.get(code, "")) for code in fields)))
-    named = f"attachment; filename={asked.service}-{asked.period}.csv"
-    return Response(csv_file(rows), 200, {"Content-Disposition": named}, content_type="text/csv; charset=utf-8")

@@ -82,6 +82,12 @@ class OpenedMatter:
         """Whether it was asked for without a counter."""
         return department_at_place(self.matter.point)
 
+    @property
+    def has_notice(self) -> bool:
+        """Whether a notice is sent to the department that decides: of a counter's matter that others decide."""
+        rule = None if self.service is None else self.service.matter
+        return rule is not None and bool(rule.departments) and not self.is_request
+
 
 def department_at_place(point: str) -> bool:
     """Whether a place is a department's own, where requests lie."""

@@ -10,6 +10,7 @@ from web.department.held import add_held
 from web.department.requests import add_requests
 from web.department.shared import DeskPages
 from web.department.statements import add_statements
+from web.department.subscribers import add_subscribers
 from web.department.telephone import add_telephone
 from web.staff.frame import StaffFrame
 
@@ -25,4 +26,5 @@ def department_pages(staff: StaffFrame, verifier: Verifier) -> Blueprint:
     add_telephone(found, pages)
     add_held(found, pages)
     add_statements(found, pages)
+    add_subscribers(found, pages)
     return found

@@ -12,7 +12,9 @@ from wtforms.validators import Optional as MayBeEmpty
 
 from accounts.rights import Caller, Right
 from edge.http import request_instant
+from edge.problems import Problem
 from verifier.desks.matters import MatterDesk, OpenedMatter
+from verifier.desks.subscribers import subscribed_services
 from verifier.records.matters import MatterTab
 from verifier.rules.matters import CALL_BACKS, CLOSED, COMPLETE, FOLLOWED, FORWARDED, OUTCOMES
 from verifier.services.matters.service import Stage
@@ -99,13 +101,26 @@ def add_requests(found: Blueprint, pages: DeskPages) -> None:
             lambda limit, offset: desk.listed(who, departments, tab, at, limit=limit, offset=offset, **narrowed)
         )
         counts = desk.tabs(who, departments, at, **narrowed)
-        return pages.page("requests", part=part, form=form, tab=tab, tabs=list(MatterTab), counts=counts, mine=mine)
+        subscribed = bool(subscribed_services(pages.verifier, who))
+        tabs = list(MatterTab)
+        return pages.page("requests", part=part, form=form, tab=tab, tabs=tabs, counts=counts, subscribed=subscribed)
 
     @found.get("/department/requests/<matter>")
     @pages.staff.needs(Right.BOOKINGS)
     def one_request(who: Caller, matter: str) -> ResponseReturnValue:
         opened = desk.opened(who, matter, request_instant())
         return _page(pages, opened, _forms(pages, opened))
+
+    @found.get("/department/requests/<matter>/notice.pdf")
+    @pages.staff.needs(Right.BOOKINGS)
+    def notice(who: Caller, matter: str) -> ResponseReturnValue:
+        at = request_instant()
+        opened = desk.opened(who, matter, at)
+        if opened.service is None or not opened.has_notice:
+            raise Problem("not-found")
+        from verifier.services.matters.notice import notice_pdf  # noqa: PLC0415 - the PDF library is large
+
+        return pages.file(notice_pdf(pages.programme, opened.matter, opened.service, at), f"notice-{matter}", "pdf")
 
     @found.post("/department/requests/<matter>/<any('take-up', 'hand-over', 'call-back', 'close'):act>")
     @pages.staff.needs(Right.BOOKINGS)

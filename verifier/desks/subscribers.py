@@ -1,0 +1,92 @@
+"""Who asked for a counted service in a period, such as a year's newspaper: a list with names, and as a file."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from accounts.rights import Caller, Right
+from cards.periods import Period, PeriodUnit, period_named
+from cards.programme.types import Mode, Service
+from edge.fields import invalid
+from edge.instants import rfc3339
+from edge.spreadsheets import harmless
+from ledger.filtering import cell_of
+from verifier.desks.matters import READING
+from verifier.records.bookings import BookingDetails
+from verifier.records.store import Access
+from verifier.rules.matters import Matter
+from verifier.service import Verifier
+from verifier.services.requests.service import GIVES_BACK, place_of
+
+COLUMNS = ("request", "opened_at", "holder_ref", "channel")
+
+
+@dataclass(frozen=True, slots=True)
+class Subscriber:
+    """One request that stands, and what it says where that is not erased."""
+
+    matter: Matter
+    details: BookingDetails | None
+    holder_ref: str | None
+
+
+def subscribed_services(verifier: Verifier, caller: Caller) -> tuple[Service, ...]:
+    """Return the counted services whose subscribers a caller may list, names and addresses among it."""
+    return tuple(
+        one
+        for one in verifier.programme.services.values()
+        if one.mode is Mode.REQUESTED
+        and one.quota is not None
+        and all(caller.may(right, place_of(one.departments[0]), one.code) for right in (Right.BOOKINGS, Right.NAMES))
+    )
+
+
+def subscribers(
+    verifier: Verifier, caller: Caller, service: Service, period: str, at: datetime
+) -> tuple[Subscriber, ...]:
+    """List who subscribed in a period (`2026`): withdrawn and refused ones left out; kept in the access log.
+
+    For those with the right to names alone. Problems: not-permitted, invalid-field.
+    """
+    place = place_of(service.departments[0])
+    caller.require(Right.BOOKINGS, place, service.code)
+    caller.require(Right.NAMES, place, service.code)
+    if service.quota is None:
+        raise invalid("$.service", "this service is not counted by period")
+    named = _period(verifier, verifier.programme.quotas[service.quota].unit, period)
+    listed = verifier.store.matters.of_service(place, service.code, named.starts_at, named.ends_at)
+    what = f"subscribers {service.code} {period}"
+    verifier.store.record(Access(READING, caller.id, what, caller.operator_id, place), at)
+    return tuple(_subscriber(verifier, one) for one in listed if one.outcome not in {*GIVES_BACK, "voided"})
+
+
+def _subscriber(verifier: Verifier, matter: Matter) -> Subscriber:
+    details = verifier.requests.details(matter.id)
+    known = None if details is None else verifier.answering.reference(matter.department, details.subject)
+    return Subscriber(matter, details, known)
+
+
+def subscribers_csv(service: Service, rows: Iterable[Subscriber]) -> str:
+    """Return subscribers as CSV (RFC 4180), with a byte order mark so that spreadsheets read Chinese."""
+    fields = () if service.request is None else tuple(one.code for one in service.request.fields)
+    written = io.StringIO()
+    table = csv.writer(written)
+    table.writerow((*COLUMNS, *fields))
+    for row in rows:
+        details = {} if row.details is None else row.details.fields
+        ref = "" if row.holder_ref is None else cell_of("holder", row.holder_ref)
+        channel = "" if row.details is None else row.details.channel
+        told = (cell_of("id", row.matter.id), rfc3339(row.matter.opened_at), ref, channel)
+        table.writerow((*told, *(harmless(str(details.get(code, ""))) for code in fields)))
+    return "\ufeff" + written.getvalue()
+
+
+def _period(verifier: Verifier, unit: PeriodUnit, key: str) -> Period:
+    try:
+        return period_named(unit, key, verifier.programme.zone)
+    except (ValueError, OverflowError):  # another unit's, or a year at the ends of the calendar
+        raise invalid("$.period", f"a period such as {'2026' if unit is PeriodUnit.YEAR else '2026-10'}") from None
