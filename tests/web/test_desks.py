@@ -242,3 +242,47 @@ def test_the_days_reading_stands_in_the_access_log(desks, lounge):
     lounge.get(page)
     told = [line["what"] for line in desks.verifier.store.accesses(kind="bookings")]
     assert told[:2] == [f"opened {page.rpartition('/')[2]}", "2026-10-23"]
+
+
+EVENT = {
+    "place": "steward-training@events",
+    "code": "HR-2026-11",
+    "name_zh": "人才政策培训",
+    "name_en": "Training",
+    "starts_at": "2026-11-05T14:00",
+    "ends_at": "2026-11-05T16:00",
+    "capacity": "1",
+}
+
+
+def test_an_event_is_kept_moved_and_cancelled_with_its_sign_ups(desks):
+    """Seats are counted, the list says who comes, a sign-up moves with the day and ends with the event."""
+    hrss = desks.browser("desk:hrss")
+    assert hrss.send("/desk/events", **EVENT).headers["Location"] == "/desk/events/HR-2026-11"
+    page = booked(hrss, "/desk/new/events/steward-training", desks.silver, **{"f-event": "HR-2026-11"})
+    assert "1 / 1" in text_of(hrss.get("/desk/events"))
+    assert book(hrss, "/desk/new/events/steward-training", desks.gold, **{"f-event": "HR-2026-11"}).status_code == 409
+    one = "/desk/events/HR-2026-11"
+    assert page.rpartition("/")[2] in hrss.get(one).get_data(as_text=True)
+    moved = {name: EVENT[name] for name in ("name_zh", "name_en", "capacity")}
+    moved |= {"starts_at": "2026-11-06T14:00", "ends_at": "2026-11-06T16:00"}
+    assert hrss.send(one, **moved).status_code == 303
+    assert "2026-11-06 14:00" in text_of(hrss.get(page))
+    assert hrss.send(f"{one}/cancel", form=one).status_code == 303  # not ticked
+    assert booking_of(desks, page).state is BookingState.HELD
+    hrss.send(f"{one}/cancel", form=one, **{"cancel-sure": "y"})
+    assert booking_of(desks, page).state is BookingState.CANCELLED
+    assert desks.browser("desk:library").get(one).status_code == 404
+    assert desks.browser("desk:library").get("/desk/events").status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("field", "typed"),
+    [("code", "a b"), ("capacity", "0"), ("ends_at", "2026-11-05T13:00"), ("starts_at", "soon"), ("name_zh", "")],
+)
+def test_an_event_that_cannot_be_is_told_at_its_field(desks, field, typed):
+    """Nothing is kept."""
+    response = desks.browser("desk:hrss").send("/desk/events", **{**EVENT, field: typed})
+    assert response.status_code == 422
+    assert f'id="{field}-fault"' in response.get_data(as_text=True)
+    assert desks.verifier.store.events.find("HR-2026-11") is None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 from typing import Annotated
 
@@ -11,23 +10,20 @@ from flask import Blueprint, Response, request
 from msgspec import Meta
 
 from accounts.http import Authenticator
-from accounts.rights import Caller, Right
-from cards.programme.types import BookingBasis, Point, Service, Text
+from accounts.rights import Right
+from cards.programme.types import BookingBasis, Text
 from edge.fields import instant_asked, invalid
 from edge.http import answer, idempotency_key, read_body, read_query, request_instant
 from edge.instants import rfc3339
 from edge.limits import RateLimit
 from edge.openapi import describe
-from edge.problems import Problem
-from ledger.bookings import BookingState
 from verifier.api.asking import Asking
 from verifier.counter.answers import Code, Words
+from verifier.desks.events import EventChange, EventDesk, EventSeen
 from verifier.records.events import Event
-from verifier.records.places import seats_of
 from verifier.service import Verifier
 from verifier.services.bookings.answers import Instant
-from verifier.services.bookings.asked import Asker, BookingAsked
-from verifier.services.bookings.service import point_of, rule_of
+from verifier.services.bookings.service import rule_of
 
 EventCode = Annotated[
     str, Meta(pattern=r"^[A-Z0-9-]{3,20}$(?!\n)", description="As holders sign up for it: HR-2026-11.")
@@ -112,7 +108,7 @@ WRITES = frozenset({"not-permitted", "not-found", "invalid-field", "unavailable"
 
 def add_events(found: Blueprint, verifier: Verifier, asking: Asking) -> None:
     """Add POST, GET and PATCH /v1/events, POST /v1/events/<code>/cancel."""
-    desk = EventDesk(verifier, asking)
+    desk = EventCalls(verifier, asking)
 
     @found.post("/v1/events")
     @describe(
@@ -165,7 +161,7 @@ def add_open_events(
     found: Blueprint, verifier: Verifier, asking: Asking, authenticate: Authenticator, limit: RateLimit
 ) -> None:
     """Add GET /v1/events/open, which anybody may ask so often."""
-    desk = EventDesk(verifier, asking)
+    desk = EventCalls(verifier, asking)
 
     @found.get("/v1/events/open")
     @describe(
@@ -181,13 +177,14 @@ def add_open_events(
         return answer(desk.open(read_query(OpenQuery).service, request_instant()))
 
 
-class EventDesk:
+class EventCalls:
     """Reads an office's calls about its events and answers them."""
 
     def __init__(self, verifier: Verifier, asking: Asking) -> None:
         """Ask `asking` who calls."""
         self._verifier = verifier
         self._asking = asking
+        self._desk = EventDesk(verifier)
 
     def keep(self, body: EventRequest) -> EventView:
         """Keep a new event."""
@@ -196,101 +193,58 @@ class EventDesk:
         service = self._asking.service(body.service)
         if rule_of(self._verifier.programme, service).basis is not BookingBasis.EVENT:
             raise invalid("$.service", "this service has no events")
-        point = self._point(caller, service, body.point)
-        starts_at, ends_at = _span(body.starts_at, body.ends_at)
+        point = self._desk.place(caller, service, body.point)
+        starts_at, ends_at = instant_asked("$.starts_at", body.starts_at), instant_asked("$.ends_at", body.ends_at)
         name = Text(zh=body.name.zh, en=body.name.en)
         event = Event(body.code, service.code, point.code, name, starts_at, ends_at, body.capacity)
-        return self._view(self._verifier.store.events.add(event))
-
-    def _point(self, caller: Caller, service: Service, named: str | None) -> Point:
-        point = point_of(self._verifier.programme, service, named or caller.point or "")
-        if named is not None and point.code != named:
-            raise invalid("$.point", "this service is not offered there")
-        caller.require(Right.BOOKINGS, point.code, service.code)
-        return point
+        return _view(self._desk.keep(caller, event))
 
     def listed(self, named: str, at: datetime) -> EventList:
         """List a point's events."""
         caller = self._asking.authenticate(request)
         point = self._asking.point(caller, Right.BOOKINGS, named)
-        found = self._verifier.store.events.listed(point=point.code)
-        mine = (event for event in found if caller.may(Right.BOOKINGS, point.code, event.service))
-        return EventList(tuple(self._view(event) for event in mine), rfc3339(at))
+        return EventList(tuple(_view(one) for one in self._desk.listed(caller, point)), rfc3339(at))
 
     def open(self, service: str, at: datetime) -> EventList:
         """List a service's events to come."""
         found = self._verifier.store.events.listed(service=service, after=at)
-        return EventList(tuple(self._view(one) for one in found if one.cancelled_at is None), rfc3339(at))
+        views = tuple(_view(self._desk.seen(one)) for one in found if one.cancelled_at is None)
+        return EventList(views, rfc3339(at))
 
     def change(self, code: str, body: EventPatch, at: datetime) -> EventChanged:
         """Change an event; bookings of it that are not at its time yet are moved there."""
-        caller, kept = self._kept(code)
+        caller = self._asking.authenticate(request)
+        self._desk.find(caller, code)
         idempotency_key()
-        if kept.cancelled_at is not None:
-            raise Problem("event-cancelled")
-        starts_at, ends_at = _span(body.starts_at, body.ends_at, kept)
-        name = kept.name if body.name is None else Text(zh=body.name.zh, en=body.name.en)
-        capacity = kept.capacity if body.capacity is None else body.capacity
-        wanted = replace(kept, name=name, starts_at=starts_at, ends_at=ends_at, capacity=capacity)
-        event = self._verifier.store.events.change(wanted)
-        self._verifier.store.places.move(seats_of(code), event.starts_at, event.ends_at)
-        moved = sum(self._moved(caller, event, booking, at) for booking in self._bookings(code))
-        return EventChanged(event=self._view(event), moved=moved, server_time=rfc3339(at))
+        asked = EventChange(
+            name=None if body.name is None else Text(zh=body.name.zh, en=body.name.en),
+            starts_at=None if body.starts_at is None else instant_asked("$.starts_at", body.starts_at),
+            ends_at=None if body.ends_at is None else instant_asked("$.ends_at", body.ends_at),
+            capacity=body.capacity,
+        )
+        seen, moved = self._desk.change(caller, code, asked, at)
+        return EventChanged(event=_view(seen), moved=moved, server_time=rfc3339(at))
 
     def cancel(self, code: str, at: datetime) -> EventChanged:
         """Cancel an event; sent again, it ends what was not ended yet."""
-        caller, kept = self._kept(code)
+        caller = self._asking.authenticate(request)
+        self._desk.find(caller, code)
         idempotency_key()
-        event = self._verifier.store.events.change(replace(kept, cancelled_at=kept.cancelled_at or at))
-        ended = sum(self._ended(caller, booking, at) for booking in self._bookings(code))
-        return EventChanged(event=self._view(event), ended=ended, server_time=rfc3339(at))
-
-    def _kept(self, code: str) -> tuple[Caller, Event]:
-        """Return an event of a point where the caller has the right; not-found for any other."""
-        caller, event = self._asking.authenticate(request), self._verifier.store.events.find(code)
-        if event is None or not caller.may(Right.BOOKINGS, event.point, event.service):
-            raise Problem("not-found")
-        return caller, event
-
-    def _bookings(self, code: str) -> tuple[str, ...]:
-        return self._verifier.store.places.bookings(seats_of(code))
-
-    def _moved(self, caller: Caller, event: Event, booking: str, at: datetime) -> bool:
-        found = self._verifier.bookings.booking(booking)
-        if found is None or found.state is not BookingState.HELD or found.window.expected_at == event.starts_at:
-            return False
-        change = BookingAsked(f"event-{event.version}-{booking}", Asker.staff(caller), booking)
-        self._verifier.bookings.delay(change, event.starts_at, at)
-        return True
-
-    def _ended(self, caller: Caller, booking: str, at: datetime) -> bool:
-        found = self._verifier.bookings.booking(booking)
-        if found is None or found.state is not BookingState.HELD:
-            return False
-        asked = BookingAsked(f"event-cancelled-{booking}", Asker.staff(caller), booking)
-        self._verifier.bookings.cancel(asked, "organiser-cancelled", at)
-        return True
-
-    def _view(self, event: Event) -> EventView:
-        taken = self._verifier.store.places.taken(seats_of(event.code))
-        return EventView(
-            code=event.code,
-            service=event.service,
-            point=event.point,
-            name=Words.of(event.name),
-            starts_at=rfc3339(event.starts_at),
-            ends_at=rfc3339(event.ends_at),
-            capacity=event.capacity,
-            taken=taken,
-            left=max(0, event.capacity - taken),
-            cancelled_at=None if event.cancelled_at is None else rfc3339(event.cancelled_at),
-        )
+        seen, ended = self._desk.cancel(caller, code, at)
+        return EventChanged(event=_view(seen), ended=ended, server_time=rfc3339(at))
 
 
-def _span(starts: str | None, ends: str | None, kept: Event | None = None) -> tuple[datetime, datetime]:
-    """Return an event's bounds, the old ones where they stay; Problem invalid-field for none or a reversed one."""
-    starts_at = kept.starts_at if starts is None and kept is not None else instant_asked("$.starts_at", starts or "")
-    ends_at = kept.ends_at if ends is None and kept is not None else instant_asked("$.ends_at", ends or "")
-    if not starts_at < ends_at:
-        raise invalid("$.ends_at", "an event ends after it begins")
-    return starts_at, ends_at
+def _view(seen: EventSeen) -> EventView:
+    event = seen.event
+    return EventView(
+        code=event.code,
+        service=event.service,
+        point=event.point,
+        name=Words.of(event.name),
+        starts_at=rfc3339(event.starts_at),
+        ends_at=rfc3339(event.ends_at),
+        capacity=event.capacity,
+        taken=seen.taken,
+        left=seen.left,
+        cancelled_at=None if event.cancelled_at is None else rfc3339(event.cancelled_at),
+    )

@@ -16,6 +16,7 @@ from cards.programme.types import Point
 from edge.http import request_instant
 from edge.instants import InstantError, day_asked
 from verifier.desks.bookings import BookingDesk, Day, DeskBooking
+from verifier.desks.events import EventDesk
 from web.department.shared import DeskPages
 from web.staff.forms import FilterForm, option, stripped
 
@@ -75,6 +76,7 @@ def _day(pages: DeskPages, desk: BookingDesk, who: Caller, points: tuple[Point, 
     return pages.page(
         "day",
         told=told,
+        has_events=bool(EventDesk(pages.verifier).services(who)),
         form=form,
         hours=list(_hours(pages, told)),
         slots=_rooms(told),
