@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +11,7 @@ from cards.periods import Period, PeriodUnit, period_named
 from cards.programme.types import Mode, Service
 from edge.fields import invalid
 from edge.instants import rfc3339
-from edge.spreadsheets import harmless
+from edge.spreadsheets import csv_file
 from ledger.filtering import cell_of
 from verifier.desks.matters import READING
 from verifier.records.bookings import BookingDetails
@@ -71,18 +69,16 @@ def _subscriber(verifier: Verifier, matter: Matter) -> Subscriber:
 
 
 def subscribers_csv(service: Service, rows: Iterable[Subscriber]) -> str:
-    """Return subscribers as CSV (RFC 4180), with a byte order mark so that spreadsheets read Chinese."""
+    """Return subscribers as CSV."""
     fields = () if service.request is None else tuple(one.code for one in service.request.fields)
-    written = io.StringIO()
-    table = csv.writer(written)
-    table.writerow((*COLUMNS, *fields))
+    told = [(*COLUMNS, *fields)]
     for row in rows:
         details = {} if row.details is None else row.details.fields
         ref = "" if row.holder_ref is None else cell_of("holder", row.holder_ref)
         channel = "" if row.details is None else row.details.channel
-        told = (cell_of("id", row.matter.id), rfc3339(row.matter.opened_at), ref, channel)
-        table.writerow((*told, *(harmless(str(details.get(code, ""))) for code in fields)))
-    return "\ufeff" + written.getvalue()
+        begins = (cell_of("id", row.matter.id), rfc3339(row.matter.opened_at), ref, channel)
+        told.append((*begins, *(str(details.get(code, "")) for code in fields)))
+    return csv_file(told)
 
 
 def _period(verifier: Verifier, unit: PeriodUnit, key: str) -> Period:

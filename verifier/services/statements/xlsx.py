@@ -9,6 +9,7 @@ from openpyxl import Workbook
 from openpyxl.styles import Font
 
 from cards.programme.types import Programme
+from edge.spreadsheets import harmless
 from verifier.services.statements.lines import DepartmentLine, settled_table
 
 
@@ -17,7 +18,7 @@ def department_xlsx(lines: Iterable[DepartmentLine], programme: Programme) -> by
     book = Workbook()
     sheet = book.worksheets[0]
     for row in settled_table(lines, programme):
-        sheet.append(list(row))
+        sheet.append([harmless(cell) if isinstance(cell, str) else cell for cell in row])
         for cell in sheet[sheet.max_row]:
             if isinstance(cell.value, str):
                 cell.data_type = "s"  # a text that begins with = is a text here too
