@@ -5,22 +5,15 @@ The guide, item 2: 《白云区“绿色通道”审批项目通知书》.
 
 from __future__ import annotations
 
-import io
 from datetime import datetime
 from typing import Final
-from xml.sax.saxutils import escape
 
-from reportlab.lib import colors
-from reportlab.lib.pagesizes import A4
-from reportlab.lib.styles import ParagraphStyle
 from reportlab.lib.units import mm
-from reportlab.pdfbase.cidfonts import UnicodeCIDFont
-from reportlab.pdfbase.pdfmetrics import registerFont
-from reportlab.platypus import Paragraph, SimpleDocTemplate, Spacer, Table, TableStyle
+from reportlab.platypus import Spacer
 
 from cards.programme.types import Programme, Service
+from edge.paper import pages, paragraph, styles_of, table
 from verifier.rules.matters import Matter
-from verifier.services.statements.pdf import FONT
 
 _TITLE: Final = "{district}“绿色通道”审批项目通知书"
 _ASK: Final = "以下事项已进入“绿色通道”。请按“优先办理、跟踪协调”的原则，在审批时限内从简从快办理，并将结果告知专窗。"
@@ -34,34 +27,18 @@ def notice_title(programme: Programme) -> str:
 
 def notice_pdf(programme: Programme, matter: Matter, service: Service, at: datetime) -> bytes:
     """Return the notice. The same matter at the same instant is the same bytes."""
-    registerFont(UnicodeCIDFont(FONT))
-    title, written = notice_title(programme), io.BytesIO()
-    rows = [(label, Paragraph(escape(text), _style(11))) for label, text in _rows(programme, matter, service, at)]
-    table = Table(rows, colWidths=(38 * mm, 122 * mm))
-    table.setStyle(
-        TableStyle(
-            [
-                ("FONT", (0, 0), (0, -1), FONT, 11),
-                ("GRID", (0, 0), (-1, -1), 0.5, colors.black),
-                ("VALIGN", (0, 0), (-1, -1), "MIDDLE"),
-                ("TOPPADDING", (0, 0), (-1, -1), 6),
-                ("BOTTOMPADDING", (0, 0), (-1, -1), 6),
-            ]
-        )
-    )
-    body = [
-        Paragraph(escape(title), _style(18, 26)),
-        Spacer(1, 8 * mm),
-        Paragraph(_ASK, _style(11, 18)),
+    styles, title = styles_of("zh"), notice_title(programme)
+    rows = [(label, paragraph(text, styles.text)) for label, text in _rows(programme, matter, service, at)]
+    parts = [
+        paragraph(title, styles.title),
         Spacer(1, 6 * mm),
-        table,
+        paragraph(_ASK, styles.text),
+        Spacer(1, 4 * mm),
+        table([("项目", "内容"), *rows], (38, 122)),
         Spacer(1, 18 * mm),
-        Paragraph(_SIGNED, _style(11)),
+        paragraph(_SIGNED, styles.text),
     ]
-    SimpleDocTemplate(written, pagesize=A4, title=f"{title} {matter.id}", author=programme.code, invariant=1).build(
-        body
-    )
-    return written.getvalue()
+    return pages(parts, title=f"{title} {matter.id}", author=programme.code)
 
 
 def _rows(programme: Programme, matter: Matter, service: Service, at: datetime) -> list[tuple[str, str]]:
@@ -86,7 +63,3 @@ def _rows(programme: Programme, matter: Matter, service: Service, at: datetime) 
         ),
         ("制发时间", when(at)),
     ]
-
-
-def _style(size: int, leading: int | None = None) -> ParagraphStyle:
-    return ParagraphStyle(f"notice-{size}", fontName=FONT, fontSize=size, leading=leading or size * 1.5, wordWrap="CJK")
