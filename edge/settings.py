@@ -7,11 +7,13 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from difflib import get_close_matches
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 
 from edge import settingvalues as values
+from edge.clock import Clock, SystemClock
 from edge.secret import Secret, SecretError, read_or_make_secret, read_secret
 
 PREFIX = "YUNJU_"
@@ -57,6 +59,8 @@ class Settings:
     pkcs11_token: str | None
     pkcs11_pin_file: Path
     programme: Path
+    programme_next: Path | None
+    programme_from: datetime | None
     root: Path | None
     log: Path
     log_checkpoint: Path
@@ -160,6 +164,10 @@ _SETTINGS = (
     Setting("YUNJU_PKCS11_PIN_FILE", "pkcs11_pin_file", "{var}/pkcs11-pin",
             "The file (mode 0600) of the token's PIN.", Path),
     Setting("YUNJU_PROGRAMME", "programme", str(_PROGRAMME), "The programme file.", Path),
+    Setting("YUNJU_PROGRAMME_NEXT", "programme_next", None,
+            "The file of the programme's next version, which takes over by itself at YUNJU_PROGRAMME_FROM.", Path),
+    Setting("YUNJU_PROGRAMME_FROM", "programme_from", None,
+            "The instant from which it holds, such as `2027-01-01T00:00:00+08:00`.", values.instant),
     Setting("YUNJU_ROOT", "root", None, "The file of the root key (a public JWK) that bundles are held to.", Path),
     Setting("YUNJU_LOG", "log", "{var}/log", "The folder of the usage log's tiles.", Path),
     Setting("YUNJU_LOG_CHECKPOINT", "log_checkpoint", "{var}/log-checkpoint/state.json",
@@ -200,8 +208,11 @@ def describe_settings() -> tuple[tuple[str, str, str], ...]:
     return tuple((item.name, _default_shown(item), item.meaning) for item in _SETTINGS)
 
 
-def load_settings(environ: Mapping[str, str]) -> Settings:
-    """Return the settings that the environment gives; SettingsError lists every fault, empty values too."""
+def load_settings(environ: Mapping[str, str], clock: Clock | None = None) -> Settings:
+    """Return the settings that the environment gives; SettingsError lists every fault, empty values too.
+
+    From the instant on from which the programme's next version holds, that version is the programme.
+    """
     faults = _unknown_names(environ)
     var = environ.get("YUNJU_VAR") or "var"
     found: dict[str, object] = {}
@@ -213,7 +224,14 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
     faults += _contradictions(environ, found)
     if faults:
         raise SettingsError(faults)
-    return Settings(**found)  # type: ignore[arg-type]
+    return in_force(Settings(**found), (clock or SystemClock()).now())  # type: ignore[arg-type]
+
+
+def in_force(settings: Settings, at: datetime) -> Settings:
+    """Return the settings as they hold at an instant: the next version takes the place of the programme before it."""
+    if settings.programme_next is None or settings.programme_from is None or at < settings.programme_from:
+        return settings
+    return dataclasses.replace(settings, programme=settings.programme_next, programme_next=None, programme_from=None)
 
 
 def _value(item: Setting, environ: Mapping[str, str], var: str) -> object:
@@ -246,6 +264,8 @@ def _contradictions(environ: Mapping[str, str], found: Mapping[str, object]) -> 
         faults.append("YUNJU_MAIL_FROM: needed beside YUNJU_MAIL_URL; give the address that notices come from")
     if found.get("pkcs11_module") is not None and "YUNJU_PKCS11_TOKEN" not in environ:
         faults.append("YUNJU_PKCS11_TOKEN: needed beside YUNJU_PKCS11_MODULE; give the token's label")
+    if ("YUNJU_PROGRAMME_NEXT" in environ) is not ("YUNJU_PROGRAMME_FROM" in environ):
+        faults.append("YUNJU_PROGRAMME_FROM: goes together with YUNJU_PROGRAMME_NEXT; give both, or neither")
     if "YUNJU_KEYS_PASSPHRASE" in environ and "YUNJU_KEYS_PASSPHRASE_FILE" in environ:
         faults.append("YUNJU_KEYS_PASSPHRASE: given besides YUNJU_KEYS_PASSPHRASE_FILE; unset one of them")
     for name, field in (

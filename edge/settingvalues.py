@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from urllib.parse import SplitResult, urlsplit
 
+from edge.instants import InstantError, parse_asked
 from edge.secret import Secret
 
 SURFACES = ("issuer", "verifier", "wallet", "counter", "office", "audit")
@@ -53,6 +55,14 @@ def provider_url(text: str) -> str:
     if parts.query or parts.fragment or "@" in parts.netloc or text.endswith("/"):
         raise ValueError("give the issuer as its documents name it, without query, fragment or trailing slash")
     return text
+
+
+def instant(text: str) -> datetime:
+    """Parse an instant with its offset from UTC."""
+    try:
+        return parse_asked(text)
+    except InstantError:
+        raise ValueError("not an instant such as 2027-01-01T00:00:00+08:00") from None
 
 
 def mail_url(text: str) -> str:

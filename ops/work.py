@@ -9,6 +9,7 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from threading import Event
 from typing import Final
 
@@ -57,8 +58,7 @@ def work(*, once: bool, status: bool, alive: bool, as_json: bool) -> None:
         _tell(report, f"failed: {failing}" if failing else None, as_json=as_json)
     else:
         configure_logging(settings.log_level)
-        with _opened(settings) as jobs:
-            _go_on(jobs, place)
+        _go_on(settings, place)
 
 
 def run_once(jobs: tuple[Job, ...], place: WorkPlace, clock: Clock) -> WorkReport:
@@ -80,8 +80,13 @@ def run_once(jobs: tuple[Job, ...], place: WorkPlace, clock: Clock) -> WorkRepor
     return report
 
 
-def go_on(jobs: tuple[Job, ...], place: WorkPlace, clock: Clock, stopped: Event) -> None:
-    """Repeat the jobs until `stopped`, reporting at every beat; WorkingElsewhere where another process does."""
+def go_on(
+    jobs: tuple[Job, ...], place: WorkPlace, clock: Clock, stopped: Event, *, until: datetime | None = None
+) -> None:
+    """Repeat the jobs until `stopped`, or the instant `until`, reporting at every beat.
+
+    WorkingElsewhere where another process does.
+    """
     with place.alone():
         started_at = to_epoch(clock.now())
         repeated = [Repeating(job, clock) for job in jobs]
@@ -94,7 +99,7 @@ def go_on(jobs: tuple[Job, ...], place: WorkPlace, clock: Clock, stopped: Event)
         for one in repeated:
             one.start()
         try:
-            while not stopped.wait(BEAT_SECONDS):
+            while not stopped.wait(BEAT_SECONDS) and (until is None or clock.now() < until):
                 tell()
         finally:
             for one in repeated:
@@ -104,12 +109,16 @@ def go_on(jobs: tuple[Job, ...], place: WorkPlace, clock: Clock, stopped: Event)
             tell(ended=True)
 
 
-def _go_on(jobs: tuple[Job, ...], place: WorkPlace) -> None:
+def _go_on(settings: Settings, place: WorkPlace) -> None:
+    """Work until told to stop; at the instant of a new programme everything is opened anew."""
     stopped = Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())
     try:
-        go_on(jobs, place, CLOCK, stopped)
+        while not stopped.is_set():
+            with _opened(settings) as jobs:
+                go_on(jobs, place, CLOCK, stopped, until=settings.programme_from)
+            settings = load_settings(os.environ)
     except WorkingElsewhere:
         report = place.read()
         who = "another process" if report is None else f"process {report.pid}"

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Iterable, Mapping
+from threading import Lock
+from typing import TYPE_CHECKING, Final
 
 from flask import Flask
 
-from cards.programme.load import ProgrammeError
+from cards.programme.load import ProgrammeError, load_programme
+from edge.clock import Clock, SystemClock
 from edge.database import UnusableDatabase, absent_file
 from edge.log import configure_logging
 from edge.settings import Settings, SettingsError, load_settings
@@ -16,6 +18,9 @@ from keys.files import StoreError
 from ledger.values import LedgerError
 from verifier.trust.published import Untrusted
 from web.app import create_application
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 BOOT_ERROR: Final = 3
 """The exit by which gunicorn knows that starting again would not help."""
@@ -30,13 +35,40 @@ _HINTS: Final[tuple[tuple[type[Exception], str], ...]] = (
 )
 
 
-def start(environ: Mapping[str, str]) -> Flask:
+class Changing:
+    """The application, made anew at the instant from which the programme's next version holds; no process ends for it.
+
+    Requests of that instant wait until the new one is made; those that began before are answered by the old one.
+    """
+
+    def __init__(self, environ: Mapping[str, str], settings: Settings, clock: Clock) -> None:
+        """Make the application of now."""
+        self._environ, self._clock = environ, clock
+        self._changes_at = settings.programme_from
+        self._lock = Lock()
+        self.application = create_application(settings, clock)
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer a request by the programme that holds now."""
+        if self._changes_at is not None and self._clock.now() >= self._changes_at:
+            with self._lock:
+                if self._changes_at is not None:
+                    self.application = create_application(load_settings(self._environ, self._clock), self._clock)
+                    self._changes_at = None
+        return self.application(environ, start_response)
+
+
+def start(environ: Mapping[str, str], clock: Clock | None = None) -> Flask | Changing:
     """Return the application that the environment describes; exits with BOOT_ERROR and a remedy where it cannot."""
     try:
-        settings = load_settings(environ)
+        used = clock or SystemClock()
+        settings = load_settings(environ, used)
         configure_logging(settings.log_level, access=settings.access_log)
         _refuse_mistyped(settings)
-        return create_application(settings)
+        if settings.programme_next is None:
+            return create_application(settings, clock)
+        load_programme(settings.programme_next)  # a fault in the next version is told now, not at its instant
+        return Changing(environ, settings, used)
     except Exception as error:
         if (hint := _hint(error)) is None:
             raise

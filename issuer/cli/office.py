@@ -48,7 +48,7 @@ class IssuerCli:
 
     def verifies(self) -> bool:
         """Tell whether check-ins are taken by this machine's processes too."""
-        return load_settings(os.environ).serves("verifier")
+        return load_settings(os.environ, self.clock).serves("verifier")
 
     @contextmanager
     def issuer(self, *, roots: Path | None = None, publishes: bool = True, make: bool = False) -> Iterator[Issuer]:
@@ -56,7 +56,7 @@ class IssuerCli:
 
         A register that is not there is refused unless `make`: a folder's name may be mistyped.
         """
-        settings = load_settings(os.environ)
+        settings = load_settings(os.environ, self.clock)
         if not make:
             absent = absent_file(settings.register_url)
             refuse_absent(absent, "register", "YUNJU_REGISTER_URL", "`python -m issuer init` makes a new register")

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from pathlib import Path
 
 import click
 
 from cards.programme.export import programme_json
 from cards.programme.load import ProgrammeError, load_programme
+from cards.programme.playing import Played, play_month
 from cards.programme.types import Programme
 from edge.cli import Refusal, emit, json_option
+from issuer.cli.office import IssuerCli
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _OWN = frozenset({"sha256"})
@@ -18,7 +21,7 @@ _OWN = frozenset({"sha256"})
 
 @click.group()
 def programme() -> None:
-    """Programme files: check one, compare two. Nothing is changed by this."""
+    """Programme files: check one, compare two, play a month on paper. Nothing is changed by this."""
 
 
 @programme.command()
@@ -41,6 +44,48 @@ def diff(*, old: Path, new: Path, as_json: bool) -> None:
     rows = list(_differences(_loaded(old), _loaded(new)))
     lines = [f"{row['place']}: {row['old']} -> {row['new']}{_whom(row)}" for row in rows]
     emit(rows, as_json, "\n".join(lines) or "nothing differs")
+
+
+@programme.command("try")
+@click.argument("file", type=_FILE)
+@click.option(
+    "--month", type=click.DateTime(["%Y-%m"]), help="The month to play, YYYY-MM; this one where none is given."
+)
+@click.option("--tier", help="Of one tier alone.")
+@json_option
+@click.pass_obj
+def try_month(office: IssuerCli, /, *, file: Path, month: datetime | None, tier: str | None, as_json: bool) -> None:
+    """Play a month of a holder of each tier on paper: each counter service, tried once a day."""
+    found = _loaded(file)
+    if tier is not None and tier not in found.tiers:
+        raise Refusal("the programme has no such tier", f"one of {', '.join(found.tiers)}")
+    day = (office.now().astimezone(found.zone) if month is None else month).date()
+    rows = [
+        _played_row(one.code, played)
+        for one in sorted(found.tiers.values(), key=lambda each: each.rank)
+        if tier in (None, one.code)
+        for played in play_month(found, one.code, day)
+    ]
+    emit(rows, as_json, "\n".join(_played_line(row) for row in rows))
+
+
+def _played_row(tier: str, played: Played) -> dict[str, object]:
+    return {
+        "tier": tier,
+        "service": played.service.code,
+        "granted": played.granted,
+        "refused_on": None if played.refused_on is None else played.refused_on.isoformat(),
+        "reason": played.reason,
+        "again_on": None if played.again_on is None else played.again_on.isoformat(),
+        "booking": played.service.booking,
+    }
+
+
+def _played_line(row: Mapping[str, object]) -> str:
+    refused = f", then {row['reason']} from {row['refused_on']}" if row["reason"] else ""
+    again = f", again on {row['again_on']}" if row["again_on"] else ""
+    booked = f" (booked: {row['booking']})" if row["booking"] else ""
+    return f"{row['tier']:<8} {row['service']:<26} {row['granted']:>3} granted{refused}{again}{booked}"
 
 
 def _loaded(file: Path) -> Programme:

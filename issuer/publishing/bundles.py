@@ -9,7 +9,7 @@ from hashlib import sha256
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from edge.instants import from_epoch
+from edge.instants import from_epoch, to_epoch
 from edge.strictjson import canonical
 from issuer.register import indexes, office_log
 from issuer.register.errors import RefusedError
@@ -50,6 +50,8 @@ def current_bundle(
     if programme_bytes(issuer) is None:
         # A process that read the old file must not take back what one with the new file has published.
         return newest, RefusedError("the programme file has changed since it was read", "restart this service")
+    if issuer.upcoming is not None and at >= issuer.upcoming.holds_from:
+        return newest, RefusedError("the programme's next version holds by now", "restart this service")
     keys = issuer.keys.published(at)
     lists = [f"{issuer.programme.status_base}{number}" for number in indexes.list_numbers(connection)]
     content = _content(issuer, keys, lists)
@@ -131,13 +133,27 @@ def _content(issuer: Issuer, keys: tuple[VerificationKey, ...], lists: list[str]
         "issuer": issuer.programme.issuer,
         "keys": [key.to_json() for key in keys],
         "lists": lists,
-        "programme": [issuer.programme.version, issuer.programme.sha256],
+        "programme": _named(issuer),
     }
     return sha256(canonical(said)).hexdigest()
 
 
+def _named(issuer: Issuer) -> list[object]:
+    """Return what a bundle says of the programme; its instant only where it lies ahead."""
+    if issuer.upcoming is None:
+        return [issuer.programme.version, issuer.programme.sha256]
+    upcoming = issuer.upcoming
+    return [upcoming.programme.version, upcoming.programme.sha256, to_epoch(upcoming.holds_from)]
+
+
 def _pin(issuer: Issuer, newest: Bundle | None, at: datetime) -> ProgrammePin:
-    """Pin the programme; it is effective from the first bundle that names it."""
+    """Pin the programme; it is effective from the first bundle that names it.
+
+    A next version is pinned beforehand with its instant: until then everybody goes on with the one that is used.
+    """
+    if issuer.upcoming is not None:
+        upcoming = issuer.upcoming
+        return ProgrammePin(upcoming.programme.version, upcoming.programme.sha256, upcoming.holds_from)
     programme = issuer.programme
     if newest is not None:
         match _first_token(newest.document).claims["programme"]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from cards.programme.load import load_programme
@@ -13,6 +13,14 @@ from issuer.register.database import Register
 from issuer.register.indexes import POOL_SIZE
 from issuer.register.searching import fill_search_hashes
 from keys.store import KeyStore, key_store
+
+
+@dataclass(frozen=True, slots=True)
+class Upcoming:
+    """The programme's next version, checked already, and the instant from which it holds."""
+
+    programme: Programme
+    holds_from: datetime
 
 
 @dataclass(frozen=True)
@@ -34,6 +42,7 @@ class Issuer:
     roots: KeyStore | None = None
     pool_size: int = POOL_SIZE
     publishes: bool = True
+    upcoming: Upcoming | None = None
 
     def quiet(self) -> Issuer:
         """Return the same desk that does not publish after each change."""
@@ -63,5 +72,13 @@ def open_issuer(settings: Settings, *, roots: Path | None = None) -> Issuer:
         status_ttl=timedelta(seconds=settings.status_ttl),
         base_url=settings.base_url,
         attachments=settings.attachments,
+        upcoming=_upcoming(settings),
         roots=keys if roots is None else key_store(settings, roots),
     )
+
+
+def _upcoming(settings: Settings) -> Upcoming | None:
+    """Read the next version when the service starts: a fault in it is told long before the instant."""
+    if settings.programme_next is None or settings.programme_from is None:
+        return None
+    return Upcoming(load_programme(settings.programme_next), settings.programme_from)

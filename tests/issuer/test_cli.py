@@ -331,3 +331,20 @@ def test_a_list_is_imported_by_command_and_its_faults_are_told_by_row(line):
     assert line.json("notice", "list") == []
     assert "not read" in line.refused("application", "import", line.folder / "var" / "register.db")
     assert "columns" in line.refused("application", "import", file)
+
+
+def test_a_month_of_a_holder_is_played_on_paper(line):
+    """Two gym visits and no third until the next month; the lounge is diamond's; the second check-up is excluded."""
+    rows = line.json("programme", "try", BAIYUN, "--month", "2026-11")
+    found = {(row["tier"], row["service"]): row for row in rows}
+    gym = found["silver", "gym-visit"]
+    told = (gym["granted"], gym["refused_on"], gym["reason"], gym["again_on"])
+    assert told == (2, "2026-11-03", "quota-spent", "2026-12-01")
+    assert found["silver", "airport-dom-departure"]["reason"] == "not-entitled"
+    airport = found["diamond", "airport-dom-departure"]
+    assert (airport["granted"], airport["reason"], airport["again_on"]) == (2, "quota-spent", "2027-01-01")
+    assert found["gold", "housing-apartment"]["reason"] == "service-not-open"
+    assert found["diamond", "official-checkup"]["reason"] == "excluded"
+    assert found["silver", "hospital-registration"]["granted"] == 30
+    assert "then quota-spent from 2026-11-03, again on 2026-12-01" in line.run("programme", "try", BAIYUN).stdout
+    assert "no such tier" in line.refused("programme", "try", BAIYUN, "--tier", "platinum")

@@ -85,7 +85,8 @@ class Site:
         self.clock = MovedClock(started)
         self._server = make_server("127.0.0.1", 0, lambda *_: [], threaded=True, request_handler=handler_by(self.clock))
         self.base = f"http://{host}:{self._server.port}"
-        self.settings = load_settings({"YUNJU_VAR": str(folder), "YUNJU_BASE_URL": self.base, **(more or {})})
+        self.environ = {"YUNJU_VAR": str(folder), "YUNJU_BASE_URL": self.base, **(more or {})}
+        self.settings = load_settings(self.environ, self.clock)
         self.office = open_office(self.settings)
         self.demo = demonstrate(self.office, self.clock.now())
         self.settings = self.ready(self.settings)
