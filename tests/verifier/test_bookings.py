@@ -378,8 +378,10 @@ def test_companions_are_counted_where_the_service_allows_them(world, diamond, bo
     hospital = world.device("hosp-2")
     response = hospital.check_in(diamond.shown(), "hospital-registration", companions=1)
     assert response.json["code"] == "invalid-field"
-    assert desk.outcome(diamond.shown(), SERVICE, companions=4)["outcome"] == "granted"
-    assert world.log()[-1]["companions"] == 4
+    beyond = desk.check_in(diamond.shown(), SERVICE, companions=2).json["fields"][0]
+    assert (beyond["path"], "names 1 beside the holder" in beyond["message"]) == ("$.companions", True)
+    assert desk.outcome(diamond.shown(), SERVICE, companions=1)["outcome"] == "granted"
+    assert world.log()[-1]["companions"] == 1
 
 
 def test_an_override_lifts_how_a_card_is_shown_and_nothing_else(world, diamond):

@@ -11,9 +11,11 @@ from accounts.rights import Right
 from cards.parts import Presentation
 from cards.programme.load import load_programme
 from cards.working_days import is_working_day
+from tests.verifier.booking import Phone
 from tests.verifier.offline_devices import Tablet
-from tests.verifier.world import PROGRAMMES, at, identifier
+from tests.verifier.world import PROGRAMMES, SECRET, at, identifier
 from verifier.rules.matters import Matter, deadline_of, office_day
+from verifier.services.erasure import Eraser
 
 BAIYUN = load_programme(PROGRAMMES / "baiyun.toml")
 DESK = frozenset({Right.CHECK_IN, Right.VOID})
@@ -113,6 +115,83 @@ def test_the_green_channel_names_kind_and_department(world):
     assert (forwarded["stage"], forwarded["decides"]) == ("forwarded", "health")
     complete = stage(desk, matter, "complete", limit_working_days=0.5).json["matter"]
     assert complete["deadline"] == "2026-10-22T06:30:00Z"
+
+
+def test_a_deadline_that_nobody_promised_at_first_can_be_promised_later_once(world):
+    """Counted from when the materials were complete; after that it stands. The register read anew says the same."""
+    world.go("2026-10-22 10:00")
+    desk = world.device("gov-green", DESK)
+    matter = desk.outcome(world.card("gold").shown(), "green-channel", matter={"kind": "other"})["id"]
+    assert "deadline" not in stage(desk, matter, "complete").json["matter"]
+    world.clock.advance(timedelta(hours=1))
+    promised = stage(desk, matter, "complete", limit_working_days=1).json["matter"]
+    assert (promised["complete_at"], promised["deadline"]) == ("2026-10-22T02:00:00Z", "2026-10-23T02:00:00Z")
+    assert stage(desk, matter, "complete", limit_working_days=2).json["code"] == "matter-complete"
+    world.verifier.matters.rebuild()
+    assert listed(desk, "gov-green")[0]["deadline"] == "2026-10-23T02:00:00Z"
+
+
+def test_the_register_names_whose_matter_it_is_until_that_is_erased(world):
+    """The masked name, the tier and for whom, at once; the employer for those with the right to names alone."""
+    world.go("2026-10-22 10:00")
+    desk = world.device("gov-registry", DESK)
+    reader = world.device("gov-registry", DESK | {Right.NAMES}, label="Desk 2")
+    card = world.card("silver")
+    desk.outcome(card.shown(), "business-change", beneficiary="employer", reference="GS-7")
+    (line,) = listed(desk, "gov-registry")
+    assert (line["holder_name"], line["tier"], line["beneficiary"]) == (card.claims.name, "silver", "employer")
+    assert line["holder_ref"]
+    code = Phone(world, card).call(
+        "POST", "/v1/wallet/delegations",
+        {"service": "business-change", "employer": "白云某某科技有限公司"},
+    ).json["code"]  # fmt: skip
+    world.clock.advance(timedelta(seconds=2))
+    made = reader.outcome(code, "business-change", id_checked=True, reference="GS-8")
+    assert made["outcome"] == "granted", made
+    lines = {one["reference"]: one for one in listed(reader, "gov-registry")}
+    assert lines["GS-8"]["employer"] == "白云某某科技有限公司"
+    assert "employer" not in lines["GS-7"]
+    assert all("employer" not in one for one in listed(desk, "gov-registry"))
+    parts = world.verifier
+    Eraser(parts.ledger, parts.store, parts.bookings, SECRET).erase(card.claims.subject, world.clock.now(), by="test")
+    assert [(one["reference"], "holder_name" in one) for one in listed(reader, "gov-registry")] == [
+        ("GS-7", False), ("GS-8", False),
+    ]  # fmt: skip
+
+
+def test_the_offices_own_aim_of_half_a_day_is_told_beside_the_limit(world):
+    """Setting up a company: within a working day, and half of one is meant (docs/guide-coverage.md, Read right 4)."""
+    world.go("2026-10-22 10:00")
+    office = world.device("dept-market", DESK | {Right.BOOKINGS})
+    body = {"service": "business-setup", "presentation": world.card("gold").shown(), "fields": {}}
+    made = office.call("POST", "/v1/requests", body)
+    assert made.status_code == 201, made.get_data(as_text=True)
+    matter = stage(office, made.json["id"], "complete").json["matter"]
+    assert (matter["target"], matter["deadline"]) == ("2026-10-22T06:30:00Z", "2026-10-23T02:00:00Z")
+    world.go("2026-10-22 15:00")
+    closed = stage(office, made.json["id"], "closed", outcome="done").json["matter"]
+    assert (closed["past_target"], "overdue" in closed) == (True, False)
+
+
+@pytest.mark.parametrize("service", ["green-agency", "steward-leader-link", "steward-honours", "steward-experts"])
+def test_what_a_department_keeps_is_recorded_by_it_alone(world, service):
+    """A service without a counter or a request still gets its line in the register; a phone asks for none of it."""
+    department = BAIYUN.services[service].departments[0]
+    office, card = world.device(f"dept-{department}", DESK | {Right.BOOKINGS}), world.card("diamond")
+    made = office.call("POST", "/v1/requests", {"service": service, "presentation": card.shown(), "fields": {}})
+    assert (made.status_code, made.json["outcome"]) == (201, "granted"), made.get_data(as_text=True)
+    assert world.log()[-1]["matter"] == service
+    asked = Phone(world, card).call("POST", "/v1/wallet/requests", {"service": service, "fields": {}})
+    assert asked.status_code == 422
+
+
+@pytest.mark.parametrize("service", ["party-observe", "party-nominate", "party-cobuild"])
+def test_party_matters_are_recorded_nowhere(world, service):
+    """Kept out of the log on purpose (docs/guide-coverage.md, Read right 14)."""
+    department = BAIYUN.services[service].departments[0]
+    office = world.device(f"dept-{department}", DESK | {Right.BOOKINGS})
+    body = {"service": service, "presentation": world.card("diamond").shown(), "fields": {}}
+    assert office.call("POST", "/v1/requests", body).status_code == 422
 
 
 def test_a_service_with_its_own_limit_takes_no_other(registry, opened):

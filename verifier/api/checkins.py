@@ -67,7 +67,7 @@ def add_check_ins(found: Blueprint, verifier: Verifier, asking: Asking, limit: R
         limit.require(intent.caller.id, at)
         judged = verifier.desk.check_in(intent, at, early=early)
         if intent.matter and judged.outcome.granted:
-            verifier.matters.see(judged.outcome.entry)
+            verifier.matters.opened(judged, at)
         if not judged.outcome.replayed:
             count_decision("granted" if judged.outcome.granted else "denied", judged.outcome.reason)
         return answer(verifier.answering.check_in(judged, at), 201)

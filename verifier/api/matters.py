@@ -20,7 +20,7 @@ from verifier.api.asking import Asking
 from verifier.api.checkins import WRITING
 from verifier.counter.answers import Code, EntryId
 from verifier.desks.matters import MatterDesk
-from verifier.rules.matters import Matter
+from verifier.rules.matters import Matter, target_of
 from verifier.service import Verifier
 from verifier.services.matters.service import MATTER_PROBLEMS, Stage
 from verifier.services.requests.service import department_at
@@ -45,9 +45,11 @@ class StageRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
 
 
 class MatterView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A matter: what, for which window, how far, until when. No person.
+    """A matter: what, for which window, how far, until when; whose, in the list alone and until that is erased.
 
-    `provisional`: the holidays of the deadline's year are not announced yet, so that the deadline can still move.
+    `holder_name` is masked, `employer` is for those with the right to names. `target`: until when the office means to
+    close it, where that is sooner than the deadline. `provisional`: the holidays of the deadline's year are not
+    announced yet, so that the deadline can still move.
     """
 
     id: EntryId
@@ -62,8 +64,15 @@ class MatterView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     deadline: str | None = None
     closed_at: str | None = None
     outcome: str | None = None
+    target: str | None = None
+    past_target: bool = False
     overdue: bool = False
     provisional: bool = False
+    holder_name: str | None = None
+    holder_ref: str | None = None
+    tier: str | None = None
+    beneficiary: str | None = None
+    employer: str | None = None
 
 
 class MatterList(msgspec.Struct, frozen=True):
@@ -101,7 +110,8 @@ def add_matters(found: Blueprint, verifier: Verifier, asking: Asking) -> None:
         right = _right_at(verifier, place)
         listed = verifier.matters.listed(place, asked.state, at)
         listed = [matter for matter in listed if caller.may(right, place, matter.service)]
-        return answer(MatterList(tuple(matter_view(matter, verifier.programme, at) for matter in listed), rfc3339(at)))
+        names = caller.may(Right.NAMES, place)
+        return answer(MatterList(tuple(_listed(verifier, matter, at, names=names) for matter in listed), rfc3339(at)))
 
     @found.post("/v1/matters/<entry>/stages")
     @describe(
@@ -151,8 +161,25 @@ def _stage(caller: Caller, entry: str, body: StageRequest) -> Stage:
     )
 
 
+def _listed(verifier: Verifier, matter: Matter, at: datetime, *, names: bool) -> MatterView:
+    """Return a line of the register, with whose matter it is."""
+    view, details = matter_view(matter, verifier.programme, at), verifier.requests.details(matter.id)
+    if details is None:
+        return view
+    beneficiary, employer = details.fields.get("beneficiary"), details.fields.get("employer")
+    return msgspec.structs.replace(
+        view,
+        holder_name=details.name,
+        holder_ref=verifier.answering.reference(matter.department, details.subject),
+        tier=details.tier,
+        beneficiary=beneficiary if isinstance(beneficiary, str) else None,
+        employer=employer if names and isinstance(employer, str) else None,
+    )
+
+
 def matter_view(matter: Matter, programme: Programme, at: datetime) -> MatterView:
     """Return a matter as staff see it."""
+    target = target_of(programme, matter)
     return MatterView(
         id=matter.id,
         point=matter.point,
@@ -166,6 +193,8 @@ def matter_view(matter: Matter, programme: Programme, at: datetime) -> MatterVie
         deadline=_said(matter.deadline),
         closed_at=_said(matter.closed_at),
         outcome=matter.outcome,
+        target=_said(target),
+        past_target=target is not None and (matter.closed_at or at) > target,
         overdue=matter.overdue(at),
         provisional=matter.deadline is not None
         and not is_announced(programme, matter.deadline.astimezone(programme.zone).date()),

@@ -36,7 +36,8 @@ class PointService(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     """One service of a point, as its counter needs it.
 
     `reference_choices`, where there are any, are the only values of the reference. `look_first`: its counter looks
-    before it checks in. `includes` and `own_expense` are the staff's checklist; `materials`, `steps`, `notes` and
+    before it checks in. `matter_kinds` and `matter_departments`: what the matter can be that a check-in opens, and who
+    can have to decide it. `includes` and `own_expense` are the staff's checklist; `materials`, `steps`, `notes` and
     `numbers` are what staff tell whoever asks.
     """
 
@@ -50,6 +51,8 @@ class PointService(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     reference_pattern: str | None = None
     reference_required: bool = False
     reference_choices: dict[str, Words] = msgspec.field(default_factory=dict)
+    matter_kinds: dict[str, Words] = msgspec.field(default_factory=dict)
+    matter_departments: dict[str, Words] = msgspec.field(default_factory=dict)
     visit_minutes: int | None = None
     look_first: bool = False
     companions_most: int = 0
@@ -129,7 +132,7 @@ def point_view(programme: Programme, place: Point) -> PointView:
 
 
 def _point_service(programme: Programme, service: Service) -> PointService:
-    reference = service.reference
+    reference, rule = service.reference, service.matter
     return PointService(
         code=service.code,
         name=Words.of(service.name),
@@ -140,6 +143,10 @@ def _point_service(programme: Programme, service: Service) -> PointService:
         reference=None if reference is None else Words.of(reference.label),
         reference_pattern=None if reference is None else reference.pattern,
         reference_required=reference is not None and reference.required,
+        matter_kinds={} if rule is None else {code: Words.of(text) for code, text in rule.kinds.items()},
+        matter_departments={}
+        if rule is None
+        else {code: Words.of(programme.departments[code].name) for code in rule.departments},
         reference_choices={} if reference is None else {k: Words.of(text) for k, text in reference.choices.items()},
         visit_minutes=None if service.visit is None else int(service.visit.length.total_seconds() // 60),
         look_first=service.look_first,

@@ -171,6 +171,7 @@ class CheckInService:
         """Steps 7 to 11: one atomic, durable step, then what is kept beside the entry."""
         commitment = None if intent.override is None else Commitment.of(intent.override.note)
         bookings = self.bookings(verdict, at, (intent.service,))
+        self._hold_to_party(intent, documents, bookings, at)
         draft = draft_of(intent, verdict, documents, note=None if commitment is None else commitment.text)
         change = change_of(intent, operation, verdict, documents, at, draft=draft, bookings=bookings)
         outcome = self._ledger.check_in(change)
@@ -184,6 +185,16 @@ class CheckInService:
         if isinstance(verdict, Verified) and verdict.card.key is not None and token is not None:
             self._known.remember(token, verdict.token_digest, verdict.card)
         return outcome
+
+    def _hold_to_party(self, intent: Intent, documents: Documents, bookings: tuple[Booking, ...], at: datetime) -> None:
+        """Refuse more companions than the booking named, as a field: whoever else is here was not booked."""
+        if not intent.companions:
+            return
+        booking = chosen_booking(intent, documents.programme, bookings, at)
+        details = None if booking is None else self._store.bookings.find(booking.id)
+        if details is not None and intent.companions >= details.party:
+            most = details.party - 1
+            raise invalid("$.companions", f"the booking names {most} beside the holder: have it changed first")
 
     def bookings(
         self, verdict: Verified | RefusedCard, at: datetime, services: tuple[Service, ...]

@@ -86,11 +86,15 @@ def handed_to(service: Service | None) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*deciding, *service.departments)))
 
 
-def refusal_of(matter: Matter, stage: str) -> str | None:
-    """Return what speaks against a stage: a matter that is closed stays so, materials are complete once."""
+def refusal_of(matter: Matter, stage: str, deadline: datetime | None = None) -> str | None:
+    """Return what speaks against a stage: a matter that is closed stays so, materials are complete once.
+
+    A matter whose materials were complete without a deadline may be given one later, once.
+    """
     if matter.closed_at is not None:
         return "matter-closed"
-    return "matter-complete" if stage == COMPLETE and matter.complete_at is not None else None
+    again = stage == COMPLETE and matter.complete_at is not None
+    return "matter-complete" if again and (deadline is None or matter.deadline is not None) else None
 
 
 def fold(matter: Matter | None, leaf: Leaf) -> Matter | None:
@@ -103,7 +107,8 @@ def fold(matter: Matter | None, leaf: Leaf) -> Matter | None:
     if leaf.kind == "void":
         outcome = matter.outcome or (leaf.reason if leaf.reason in OUTCOMES else "voided")
         return replace(matter, stage=CLOSED, closed_at=matter.closed_at or leaf.recorded_at, outcome=outcome)
-    if leaf.kind != "matter" or leaf.stage is None or refusal_of(matter, leaf.stage) is not None:
+    due = None if leaf.deadline is None else from_millis(leaf.deadline)
+    if leaf.kind != "matter" or leaf.stage is None or refusal_of(matter, leaf.stage, due) is not None:
         return matter
     return _stepped(replace(matter, stage=leaf.stage), leaf)
 
@@ -128,10 +133,18 @@ def _stepped(matter: Matter, leaf: Leaf) -> Matter:
     matter = replace(matter, decides=leaf.decides or matter.decides)
     if matter.stage == COMPLETE:
         due = None if leaf.deadline is None else from_millis(leaf.deadline)
-        return replace(matter, complete_at=leaf.recorded_at, deadline=due)
+        return replace(matter, complete_at=matter.complete_at or leaf.recorded_at, deadline=due)
     if matter.stage == CLOSED:
         return replace(matter, closed_at=leaf.recorded_at, outcome=leaf.reason)
     return matter
+
+
+def target_of(programme: Programme, matter: Matter) -> datetime | None:
+    """Return until when the office means to close a matter, within its limit: half a day of item 3's one; else None."""
+    service = programme.services.get(matter.service)
+    rule = None if service is None else service.matter
+    days = None if rule is None else rule.target_working_days
+    return None if days is None or matter.complete_at is None else deadline_of(programme, matter.complete_at, days)
 
 
 def deadline_of(programme: Programme, complete_at: datetime, working_days: float) -> datetime:

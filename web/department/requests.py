@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Final
 
 from flask import Blueprint, request
@@ -11,12 +12,14 @@ from wtforms import RadioField, SelectField, StringField, TextAreaField
 from wtforms.validators import Optional as MayBeEmpty
 
 from accounts.rights import Caller, Right
+from cards.programme.types import Beneficiary, Text
 from edge.http import request_instant
 from edge.problems import Problem
 from verifier.desks.matters import MatterDesk, OpenedMatter
 from verifier.desks.subscribers import subscribed_services
 from verifier.records.matters import MatterTab
 from verifier.rules.matters import CALL_BACKS, CLOSED, COMPLETE, FOLLOWED, FORWARDED, OUTCOMES
+from verifier.rules.wording import BENEFICIARIES
 from verifier.services.matters.service import Stage
 from web.department.shared import ActForm, DeskPages, known, operation_sent
 from web.staff.forms import FilterForm, Longest, Needed, Said, option, refuse, stripped
@@ -162,11 +165,20 @@ def _forms(pages: DeskPages, opened: OpenedMatter) -> dict[str, ActForm]:
     return forms
 
 
+_OF_COUNTERS: Final = {
+    "beneficiary": Text(zh="办理对象", en="For"), "employer": Text(zh="用人单位", en="Employer"),
+}  # fmt: skip
+
+
 def _page(
     pages: DeskPages, opened: OpenedMatter, forms: Mapping[str, ActForm], status: int = 200
 ) -> ResponseReturnValue:
     rule = None if opened.service is None else opened.service.request
     labels = {} if rule is None else {one.code: pages.say(one.label) for one in rule.fields}
+    if opened.fields is not None and "beneficiary" in opened.fields:  # of a counter's matter
+        labels |= {name: pages.say(text) for name, text in _OF_COUNTERS.items()}
+        whom = BENEFICIARIES.get(Beneficiary(opened.fields["beneficiary"]))
+        opened = replace(opened, fields={**opened.fields, "beneficiary": pages.say(whom)})
     return pages.page("request", status, opened=opened, matter=opened.matter, forms=forms, labels=labels)
 
 

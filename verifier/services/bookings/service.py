@@ -21,6 +21,7 @@ from edge.instants import to_epoch
 from edge.problems import Problem
 from ledger.bookings import Booking, BookingChange, BookingEnd, BookingQuery, ChangeKind, Hold, Window
 from ledger.interface import Ledger
+from ledger.paging import every_entry
 from ledger.values import CheckIn, Draft, Operation, Outcome, Query, TargetState
 from verifier.counter.checking_in import LATE_WINDOW, claim_of, ledger_problems, refusal, subject_of
 from verifier.counter.commitments import Commitment
@@ -321,22 +322,24 @@ class BookingService:
         return tuple((booking, self._store.bookings.find(booking.id)) for booking in found)
 
     def erase_details(self, subject: str) -> int:
-        """Erase what a holder's bookings and requests say; asked for before the ledger forgets who the holder is."""
+        """Erase what bookings, requests and matters say of a holder; before the ledger forgets who the holder is."""
         found = [booking.id for booking in self._ledger.bookings(BookingQuery(subject=subject))]
-        found += self._requests_of(subject)
+        found += self._matters_of(subject)
         for entry in found:
             self._store.bookings.erase(entry)
         return len(found)
 
-    def _requests_of(self, subject: str) -> list[str]:
-        name, found, before = self._ledger.pseudonym(subject), list[str](), None
-        while name is not None:
-            page = self._ledger.entries(Query(holder=name, kind="request", before=before, limit=200))
-            found += [entry.id for entry in page.entries]
-            if page.next is None:
-                break
-            before = page.next
-        return found
+    def _matters_of(self, subject: str) -> list[str]:
+        """The holder's requests, and the check-ins that opened a matter: both say in the register whose they are."""
+        name = self._ledger.pseudonym(subject)
+        if name is None:
+            return []
+        entries = (
+            entry
+            for kind in ("request", "check-in")
+            for entry in every_entry(self._ledger, Query(holder=name, kind=kind, limit=200))
+        )
+        return [entry.id for entry in entries if entry.leaf.kind == "request" or entry.leaf.matter is not None]
 
     def booking(self, booking_id: str) -> Booking | None:
         """Return one booking."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from accounts.rights import Caller
 from edge.fields import invalid
+from edge.instants import to_epoch
 from edge.problems import Problem, ProblemKind, register_problem
 from edge.strictjson import canonical_digest
 from ledger import leaf
@@ -16,9 +17,10 @@ from ledger.interface import Ledger
 from ledger.matters import MatterStep
 from ledger.paging import every_entry
 from ledger.values import PARTITIONS, Draft, Entry, Outcome, Query
-from verifier.counter.checking_in import LATE_WINDOW, ledger_problems
+from verifier.counter.checking_in import LATE_WINDOW, Judged, ledger_problems
 from verifier.counter.commitments import Commitment
 from verifier.counter.entries import draft_by
+from verifier.records.bookings import BookingDetails
 from verifier.records.store import VerifierStore
 from verifier.rules.matters import CLOSED, COMPLETE, Matter, deadline_of, fold, handed_to, refusal_of
 from verifier.services.bookings.service import booking_problems
@@ -36,6 +38,8 @@ for _kind in _KINDS:
 
 MATTER_PROBLEMS = frozenset({"not-found", "already-voided", *(kind.code for kind in _KINDS)})
 _AT_ONCE: Final = 500
+KEPT_OPEN: Final = timedelta(days=366)
+"""How long whose matter it is stays in the register while nobody closes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +85,28 @@ class MatterService:
             return None
         return self._store.matters.apply(_matter_of(entry.leaf), lambda found: fold(found, entry.leaf))
 
+    def opened(self, judged: Judged, at: datetime) -> Matter | None:
+        """Enter a check-in's matter into the register, and keep whose it is: erased some time after it is closed.
+
+        Kept are the name that the card shows, the tier, for whom, and of an employer's clerk the employer.
+        """
+        intent, card, entry = judged.intent, judged.card, judged.outcome.entry
+        if card is not None and self._store.bookings.find(entry) is None:
+            employer = {} if intent.delegation is None else {"employer": intent.delegation.employer}
+            details = BookingDetails(
+                subject=card.subject,
+                card="",
+                tier=card.tier,
+                name=card.name,
+                card_issued_at=to_epoch(card.issued_at),
+                channel="counter",
+                fields={"beneficiary": intent.beneficiary.value, **employer},
+                opened="",
+                party=1,
+            )
+            self._store.bookings.keep(entry, details, at + KEPT_OPEN)
+        return self.see(entry)
+
     def find(self, matter_id: str) -> Matter | None:
         """Return a matter; one that the list missed is taken from the log."""
         return self._store.matters.find(matter_id) or self.see(matter_id)
@@ -92,6 +118,7 @@ class MatterService:
             raise Problem("not-found")
         documents = self._documents(at)
         commitment = Commitment.of(stage.note)
+        deadline = _deadline(documents, stage, matter, at)
         step = MatterStep(
             device=stage.caller.id,
             id=stage.operation,
@@ -102,8 +129,8 @@ class MatterService:
             draft=_draft(documents, stage, matter, {} if commitment is None else {"note": commitment.text}),
             stage=stage.stage,
             reason=stage.outcome if stage.stage == CLOSED else stage.call_back,
-            deadline=_deadline(documents, stage, matter, at),
-            refusal=refusal_of(matter, stage.stage),
+            deadline=deadline,
+            refusal=refusal_of(matter, stage.stage, deadline),
         )
         with ledger_problems(), booking_problems():
             outcome = self._ledger.follow(step)
@@ -160,7 +187,9 @@ def _deadline(documents: Documents, stage: Stage, matter: Matter, at: datetime) 
     if stage.limit_working_days is not None and (days is not None or stage.stage != COMPLETE):
         raise invalid("$.limit_working_days", "only for complete materials of a service without a limit")
     days = days or stage.limit_working_days
-    return None if days is None or stage.stage != COMPLETE else deadline_of(documents.programme, at, days)
+    if days is None or stage.stage != COMPLETE:
+        return None
+    return deadline_of(documents.programme, matter.complete_at or at, days)
 
 
 def _draft(documents: Documents, stage: Stage, matter: Matter, extra: Mapping[str, Any]) -> Draft:

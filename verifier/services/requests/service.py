@@ -126,10 +126,10 @@ def department_at(programme: Programme, place: str) -> str | None:
 
 
 def can_be_asked(service: Service, *, by_office: bool) -> bool:
-    """Whether a service is asked for: requested ones by anybody, kept ones with a matter by their office alone."""
+    """Whether a service is asked for: requested ones by anybody, kept ones by their office; never a silent one."""
     if service.mode is Mode.REQUESTED:
         return True
-    return by_office and service.mode is Mode.KEPT and service.matter is not None and not service.log_silent
+    return by_office and service.mode is Mode.KEPT and not service.log_silent
 
 
 def department_for(service: Service, named: str | None) -> str:

@@ -1,6 +1,6 @@
 // What staff fill in beside the code: the service's one reference, for whom, how many come along. Fields alone.
 
-import { element } from "../page.js";
+import { byId, element } from "../page.js";
 import { currentLanguage, said, word } from "../words.js";
 
 const BENEFICIARIES = ["holder", "spouse", "dependent-child", "child", "employer"];
@@ -57,6 +57,24 @@ function textField(service) {
   };
   input.addEventListener("change", check);
   return [input, element("span", { class: "hint", id: "reference-shape" }, shapeOf(service.reference_pattern))];
+}
+
+// What the matter is that a check-in opens, and who decides it: the register (台账) says so from the first day.
+export function matterFields(service) {
+  return [["kinds", "matter-kind"], ["departments", "matter-decides"]].map(([list, id]) => {
+    const choices = Object.entries(service[`matter_${list}`] ?? {});
+    if (!choices.length) return null;
+    return element("div", { class: "field" }, element("label", { for: id }, word(`scan.${id}`)),
+      element("select", { id }, element("option", { value: "" }, word("scan.pick-none")),
+        choices.map(([code, name]) => element("option", { value: code }, said(name)))));
+  });
+}
+
+// What is said of the matter; null for nothing.
+export function matterAsked() {
+  const said = { kind: byId("matter-kind")?.value, decides: byId("matter-decides")?.value };
+  const given = Object.entries(said).filter(([, value]) => value);
+  return given.length ? Object.fromEntries(given) : null;
 }
 
 export function beneficiaryField(service) {

@@ -5,7 +5,7 @@ import { byId, config, element } from "../page.js";
 import { currentLanguage, said, word } from "../words.js";
 import { renderAbout } from "./about.js";
 import { clean, looksPresented } from "./presented.js";
-import { beneficiaryField, companionsField, matches, notHolderField, referenceField, shapeOf } from "./asked.js";
+import { beneficiaryField, companionsField, matches, matterAsked, matterFields, notHolderField, referenceField, shapeOf } from "./asked.js";
 
 const CHOSEN = "yunju-service";
 const LOOK_FIRST = "yunju-look-first";
@@ -72,6 +72,8 @@ export class Services {
     const companions = Number(byId("companions")?.value ?? 0);
     if (companions > 0) asked.companions = Math.min(companions, this.chosen.companions_most);
     if (byId("not-holder")?.checked) asked.not_holder = true;
+    const matter = matterAsked();
+    if (matter && !this.takes) asked.matter = matter; // a record made offline holds none: the window adds it later
     return asked;
   }
 
@@ -132,6 +134,7 @@ export class Services {
     const service = this.chosen;
     const fields = !service || service.byBooking ? [] : [
       referenceField(service, () => this.asked() && this.onReady()), beneficiaryField(service), companionsField(service),
+      ...matterFields(service),
     ];
     const choices = [
       ...(service && !service.byBooking ? [notHolderField()] : []), ...(service?.look_first ? [] : [lookFirstField()]),
