@@ -15,12 +15,14 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from accounts.rights import EVERYWHERE, Right
+from accounts.rights import EVERYWHERE, Grant, Right
+from tests.accounts.builders import opened as session
 from tests.web.auditing import Desk, add_auditor, fill_log
 from tests.web.clerk import clerk_code
 from tests.web.counter import Tablet
 from tests.web.lounge import ARRIVAL, Flyer, Lounge
 from tests.web.site import BY, Site
+from tests.web.staffing import PASSWORD
 
 CHROMIUM = "/usr/bin/chromium"
 SIZES = {"390x844": (390, 844), "768x1024": (768, 1024), "1280x800": (1280, 800)}
@@ -189,9 +191,36 @@ def audit(opened: Opened, _site: Site) -> Iterator[tuple[str, Page]]:
         yield f"audit-{name}", desk.go(path)
 
 
+def desks(opened: Opened, site: Site) -> Iterator[tuple[str, Page]]:
+    """Departments' pages and the booking desks': lists, one of each, forms, statements."""
+    store, at = site.office.accounts, site.clock.now()
+    name = f"desk-{secrets.token_hex(3)}"
+    store.people.add(name, PASSWORD, [Grant.parse("supervisor")], by=BY, at=at)
+    cookie = site.app.extensions["staff"].authenticate.cookie
+    book = telephone(site)
+    Flyer(site).book(book, escort_count=1, escorts=["许国强"])
+    Flyer(site, "李晓雯").book(book, ARRIVAL, hours=4)
+    page = opened("/sign-in")
+    page.context.add_cookies([{"name": cookie, "value": session(store, name, at).token, "url": site.base}])
+    paths = {
+        "department": "/department", "department-new": "/department/new",
+        "department-asked": "/department/new/steward-newspaper/media", "department-held": "/department/held",
+        "department-statements": "/department/statements?department=sports-centre",
+        "department-subscribers": "/department/subscribers", "desk-lounge": "/desk?point=air-dom",
+        "desk-room": "/desk?point=library", "desk-new": "/desk/new/air-dom/airport-dom-departure",
+        "desk-print": "/desk/print?point=air-dom", "desk-events": "/desk/events",
+    }  # fmt: skip
+    for named, path in paths.items():
+        page.goto(path)
+        yield named, page
+    page.goto("/desk?point=air-dom")
+    page.click(".bk a")
+    yield "desk-booking", page
+
+
 SCENES: dict[str, Scene] = {
     "home": home, "check": check, "counter": counter, "windows": windows, "lounge": lounge,
-    "wallet": wallet, "audit": audit,
+    "wallet": wallet, "audit": audit, "desks": desks,
 }  # fmt: skip
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from datetime import timedelta
 
 import pytest
@@ -286,3 +288,26 @@ def test_an_event_that_cannot_be_is_told_at_its_field(desks, field, typed):
     assert response.status_code == 422
     assert f'id="{field}-fault"' in response.get_data(as_text=True)
     assert desks.verifier.store.events.find("HR-2026-11") is None
+
+
+def test_receipts_of_a_year_get_their_day_and_the_hospital_its_list(desks):
+    """Two answered; the day is set for the one that is ticked, the file tells it, another department has none of it."""
+    union = desks.browser("desk:union")
+    pages = [booked(union, "/desk/new/union/union-checkup", number, **{"f-year": "2026"})
+             for number in (desks.gold, desks.diamond)]  # fmt: skip
+    first = pages[0].rpartition("/")[2]
+    path = "/desk/receipts?point=union&year=2026"
+    assert text_of(union.get(path)).count("待安排") == 2
+    assert union.send(path, day="2026-12-01").status_code == 422  # none ticked
+    assert union.send(path, receipt=first, day="soon").status_code == 422
+    assert union.send(path, receipt=first, day="2026-12-01").status_code == 303
+    assert text_of(union.get(path)).count("待安排") == 1
+    rows = list(
+        csv.DictReader(io.StringIO(union.get("/desk/receipts.csv?point=union&year=2026").text.lstrip("\ufeff")))
+    )
+    assert sorted(row["day"] for row in rows) == ["", "2026-12-01"]
+    assert {row["holder_name"] for row in rows} == {"张*明"}
+    assert "2026-12-01" in text_of(union.get(pages[0]))
+    library = desks.browser("desk:library")
+    assert library.get(path).status_code == 403
+    assert library.get("/desk/receipts.csv?point=union").status_code == 403

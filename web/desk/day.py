@@ -17,6 +17,7 @@ from edge.http import request_instant
 from edge.instants import InstantError, day_asked
 from verifier.desks.bookings import BookingDesk, Day, DeskBooking
 from verifier.desks.events import EventDesk
+from verifier.desks.receipts import ReceiptDesk
 from web.department.shared import DeskPages
 from web.staff.forms import FilterForm, option, stripped
 
@@ -76,6 +77,7 @@ def _day(pages: DeskPages, desk: BookingDesk, who: Caller, points: tuple[Point, 
     return pages.page(
         "day",
         told=told,
+        has_receipts=bool(ReceiptDesk(pages.verifier).services(point)),
         has_events=bool(EventDesk(pages.verifier).services(who)),
         form=form,
         hours=list(_hours(pages, told)),

@@ -17,12 +17,12 @@ from verifier.rules.matters import Matter
 
 _TITLE: Final = "{district}“绿色通道”审批项目通知书"
 _ASK: Final = "以下事项已进入“绿色通道”。请按“优先办理、跟踪协调”的原则，在审批时限内从简从快办理，并将结果告知专窗。"
-_SIGNED: Final = "发出单位（盖章）：　　　　　　　　　　收件人、日期："
+_SIGNED: Final = "发出单位（盖章）：____________________　收件人、日期：____________________"
 
 
 def notice_title(programme: Programme) -> str:
-    """Return what the notice is called."""
-    return _TITLE.format(district=programme.district.in_language("zh"))
+    """Return what the notice is called: the guide names the district without its city."""
+    return _TITLE.format(district=programme.district.in_language("zh").rpartition("市")[2])
 
 
 def notice_pdf(programme: Programme, matter: Matter, service: Service, at: datetime) -> bytes:
@@ -34,7 +34,7 @@ def notice_pdf(programme: Programme, matter: Matter, service: Service, at: datet
         Spacer(1, 6 * mm),
         paragraph(_ASK, styles.text),
         Spacer(1, 4 * mm),
-        table([("项目", "内容"), *rows], (38, 122)),
+        table([("项目", "内容"), *rows], (38, 122), numbers_from=2),
         Spacer(1, 18 * mm),
         paragraph(_SIGNED, styles.text),
     ]

@@ -1,0 +1,82 @@
+"""Receipts to a yearly notice (check-ups): who answered, for which day; the organiser sets the days."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from accounts.rights import Caller, Right
+from cards.programme.types import BookingBasis, Point, Programme, Service
+from edge.spreadsheets import csv_file
+from ledger.bookings import Booking, BookingQuery, BookingState
+from ledger.filtering import cell_of
+from verifier.counter.checking_in import ledger_problems
+from verifier.desks.bookings import DAY_MOST, BookingDesk, Change, DeskBooking
+from verifier.rules.bookings import span_of_day
+from verifier.service import Verifier
+
+UNSET: Final = timedelta(days=7)
+"""A window longer than this is a whole year's: no day is set yet."""
+HEADS: Final = ("receipt", "service", "service_zh", "holder_ref", "holder_name", "tier", "day", "state")
+
+
+class ReceiptDesk:
+    """Lists the receipts of a year and sets their days."""
+
+    def __init__(self, verifier: Verifier) -> None:
+        """Work with the verifier's services."""
+        self._verifier = verifier
+        self._desk = BookingDesk(verifier)
+
+    def services(self, point: Point) -> tuple[Service, ...]:
+        """Return the services of a point that a yearly notice offers."""
+        rules = self._verifier.programme.booking_rules
+        return tuple(one for one in self._desk.services(point) if rules[one.booking or ""].basis is BookingBasis.NOTICE)
+
+    def points(self, caller: Caller) -> tuple[Point, ...]:
+        """Return the points whose receipts a caller handles."""
+        return tuple(point for point in self._desk.points(caller) if self.services(point))
+
+    def listed(self, caller: Caller, point: Point, year: int, at: datetime) -> tuple[DeskBooking, ...]:
+        """Return a year's receipts at a point, cancelled ones left out; kept in the access log of each."""
+        wanted = {one.code for one in self.services(point) if caller.may(Right.BOOKINGS, point.code, one.code)}
+        found = [one for one in self._of_year(point, year) if one.service in wanted]
+        return tuple(self._desk.opened(caller, one.id, at) for one in found)
+
+    def set_days(self, caller: Caller, operation: str, receipts: Iterable[str], day: date, at: datetime) -> int:
+        """Set the day of receipts: each by a step of its own, so that the same again finishes what was cut off."""
+        expected = datetime.combine(day, time(), self._verifier.programme.zone).astimezone(UTC)
+        return sum(self._set(caller, operation, one, expected, at) for one in receipts)
+
+    def _set(self, caller: Caller, operation: str, receipt: str, expected: datetime, at: datetime) -> bool:
+        booked = self._desk.delay(caller, Change(f"{operation[:48]}-{receipt}", receipt), expected, at)
+        return booked.outcome.granted
+
+    def _of_year(self, point: Point, year: int) -> tuple[Booking, ...]:
+        zone = self._verifier.programme.zone
+        since, until = span_of_day(date(year, 1, 1), zone)[0], span_of_day(date(year, 12, 31), zone)[1]
+        states = frozenset(BookingState) - {BookingState.CANCELLED}
+        query = BookingQuery(point=point.code, since=since, until=until, states=states, limit=DAY_MOST)
+        with ledger_problems():
+            return self._verifier.ledger.bookings(query)
+
+
+def day_of(row: DeskBooking, zone: ZoneInfo) -> date | None:
+    """Return the local day that was set for a receipt, None while none is."""
+    window = row.booking.window
+    whole = window.closes_at - window.opens_at > UNSET
+    return None if whole else window.expected_at.astimezone(zone).date()
+
+
+def receipts_csv(rows: Iterable[DeskBooking], programme: Programme) -> str:
+    """Return receipts as CSV, for the hospital: masked names, days, states."""
+    told: list[tuple[object, ...]] = [HEADS]
+    for row in rows:
+        service, day = programme.services.get(row.booking.service), day_of(row, programme.zone)
+        ref = "" if row.holder_ref is None else cell_of("holder", row.holder_ref)
+        name = "" if service is None else service.name.in_language("zh")
+        said = (row.holder_name or "", row.tier or "", "" if day is None else day.isoformat(), row.look)
+        told.append((cell_of("id", row.booking.id), row.booking.service, name, ref, *said))
+    return csv_file(told)
