@@ -52,7 +52,7 @@ def create_application(settings: Settings, clock: Clock | None = None) -> Flask:
         clock,
         (settings.base_url,),
         trusted_proxies=settings.trusted_proxies,
-        departments=points_of_departments(programme),
+        departments=programme.points_of_departments(),
         limiter=Limiter(clock, open_shared(settings)),
     )
     unnamed = FORWARDING.unnamed(settings.trusted_proxies, https=settings.base_url.startswith("https://"))
@@ -98,14 +98,6 @@ def calendar_complaint(programme: Programme, at: datetime) -> str | None:
     """Return what is missing of the programme's calendar: from 1 December on the next year's holidays are due."""
     year = unannounced_year(programme, at.astimezone(programme.zone).date())
     return None if year is None else f"the holidays of {year} are not in the programme: its deadlines can move"
-
-
-def points_of_departments(programme: Programme) -> dict[str, frozenset[str]]:
-    """Return each department's points: where a desk narrowed to the department has its rights."""
-    return {
-        code: frozenset(point.code for point in programme.points.values() if point.department == code)
-        for code in programme.departments
-    }
 
 
 def _add_surfaces(app: Flask, settings: Settings, staff: StaffFrame, clock: Clock) -> Health:

@@ -430,3 +430,10 @@ class Programme:
     delegation: timedelta | None = None
     second_reviewer: str | None = None
     applying: Applying = field(default_factory=Applying)
+
+    def points_of_departments(self) -> dict[str, frozenset[str]]:
+        """Return each department's points: where a desk or a supervisor narrowed to the department has its rights."""
+        return {
+            code: frozenset(point.code for point in self.points.values() if point.department == code)
+            for code in self.departments
+        }

@@ -2,15 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypedDict, cast, get_args
+
 import click
 import msgspec
 
-from edge.cli import emit, json_option
+from edge.cli import Refusal, emit, json_option
 from edge.instants import parse_rfc3339, rfc3339
+from edge.problems import Problem
 from edge.settings import Settings
-from verifier.cli.opening import VerifierCli, refusals
-from verifier.offline.answers import ConflictView, IncidentView
+from verifier.cli.opening import CLOCK, VerifierCli, refusals
+from verifier.cli.signing_in import signed_in
+from verifier.offline.answers import ConflictView, Decision, DecisionReason, IncidentView
 from verifier.offline.conflicts import Wanted, conflicts_of, incidents_of
+from verifier.offline.service import OfflineService
+
+
+def decision_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add what both decisions ask for."""
+    for option in (
+        json_option,
+        click.option("--note", help="A sentence, kept sealed and erased like any free text."),
+        click.option("--reason", type=click.Choice(get_args(DecisionReason)), required=True, help="Why."),
+        click.option("--as", "name", required=True, help="Your name at the sign-in; the password is asked for."),
+        click.argument("record"),
+    ):
+        command = option(command)
+    return command
 
 
 @click.group("offline")
@@ -42,7 +61,7 @@ def conflicts(settings: Settings, since: str | None, until: str | None, point: s
 @json_option
 @click.pass_obj
 def held(settings: Settings, as_json: bool) -> None:
-    """List the records that wait for a supervisor, the oldest first; a supervisor decides at a counter."""
+    """List the records that wait for a supervisor, the oldest first; `release` and `refuse` decide on one."""
     with VerifierCli(settings).store() as store:
         waiting = store.offline.held(None, 1000)
     rows = [
@@ -52,6 +71,50 @@ def held(settings: Settings, as_json: bool) -> None:
     ]  # fmt: skip
     lines = [f"{row['why']:<15} {row['made_at']}  {row['point']:<12} {row['service']:<22} {row['id']}" for row in rows]
     emit(rows, as_json, "\n".join(lines) or "nothing waits")
+
+
+@offline.command("release")
+@decision_options
+@click.pass_obj
+def release(settings: Settings, /, record: str, name: str, as_json: bool, **said: str | None) -> None:
+    """Let the RECORD that waits count. A supervisor of its service decides, who signs in here; once."""
+    _decide(settings, record, name, Decision(release=True, **_word(said)), as_json=as_json)
+
+
+@offline.command("refuse")
+@decision_options
+@click.pass_obj
+def refuse(settings: Settings, /, record: str, name: str, as_json: bool, **said: str | None) -> None:
+    """Put the RECORD that waits aside: it counts nothing for good. A supervisor of its service decides; once."""
+    _decide(settings, record, name, Decision(release=False, **_word(said)), as_json=as_json)
+
+
+class _Word(TypedDict):
+    reason: DecisionReason
+    note: str | None
+
+
+def _word(said: Mapping[str, str | None]) -> _Word:
+    return {"reason": cast("DecisionReason", said["reason"]), "note": said["note"]}
+
+
+_HINTS: Final = {
+    "not-found": "`python -m verifier offline held` lists what waits",
+    "not-permitted": "a supervisor of the service's point or department decides, with the second step set up, and not "
+    "whoever the record names",
+}
+
+
+def _decide(settings: Settings, record: str, name: str, asked: Decision, *, as_json: bool) -> None:
+    with refusals(), VerifierCli(settings).verifier() as verifier, signed_in(settings, verifier.programme, name) as who:
+        try:
+            told = OfflineService(verifier, who.accounts).decide(record, who.caller, asked, CLOCK.now())
+        except Problem as error:
+            if error.code not in _HINTS:
+                raise
+            raise Refusal(error.detail or error.kind.en, _HINTS[error.code]) from None
+    line = f"{told.status}  {told.outcome or '-'}  {told.reason or told.why or '-'}  {told.id or '-'}"
+    emit(msgspec.to_builtins(told), as_json, f"{line}  (decided before)" if told.replayed else line)
 
 
 def _incidents(settings: Settings) -> tuple[IncidentView, ...]:
