@@ -17,6 +17,7 @@ from edge import strictjson
 from edge.encoding import b64u
 from ledger import leaf
 from ledger.leaf import LeafError
+from ledger.offline import CLOCK_DOUBT, DISMISSED, GRANTED_OFFLINE, GRANTED_ONLINE, HELD, OVERDRAWN, REPLAYED
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "log-format.md").read_text(encoding="utf-8")
 HASH = b64u(bytes(range(32)))
@@ -334,3 +335,14 @@ def test_the_worked_example_can_be_recomputed():
     for text, said in zip(leaves, hashes, strict=True):
         assert b64u(hashlib.sha256(b"\x00" + text.encode()).digest()) == said
         assert leaf.encode(leaf.decode(text.encode())) == text.encode()
+
+
+def test_every_mark_that_the_auditors_page_names_stands_in_the_document():
+    """The table of marks, held to the words of the page and to the marks of the code."""
+    section = DOCUMENT.partition("## Marks")[2].partition("\n## ")[0]
+    words = json.loads((Path(__file__).parents[2] / "web/translations/en.json").read_text(encoding="utf-8"))
+    named = {key.removeprefix("audit.mark-") for key in words if key.startswith("audit.mark-")}
+    for mark in named | {HELD, DISMISSED, REPLAYED, OVERDRAWN, CLOCK_DOUBT, GRANTED_OFFLINE, GRANTED_ONLINE}:
+        kind, _, rest = mark.partition("-")
+        told = (mark,) if kind not in {"channel", "decision"} else (f"{kind}:…", rest)
+        assert all(f"`{one}`" in section for one in told), mark

@@ -65,7 +65,7 @@ def record(world):
 
 def decided(record: str, verb: str, who: Supervisor, reason: str, *more: str) -> list[str]:
     """The words of a decision."""
-    return [verb, record, "--as", who.name, "--reason", reason, *more]
+    return [verb, "--record", record, "--as", who.name, "--reason", reason, *more]
 
 
 def test_a_supervisor_of_the_department_releases_a_record_once(world, ask, record):
@@ -103,7 +103,7 @@ def test_nobody_else_decides(world, ask, record):
         (decided(record, "release", stranger, "other"), stranger.typed, "not permitted"),
         (decided(record, "release", owner, "other"), f"{PASSWORD}\n000000\n", "wrong"),
         (decided(record, "release", owner, "other"), "no such password\n", "wrong"),
-        (decided("A" * 43, "release", owner, "other"), owner.typed, "offline held"),
+        (decided("-" + "A" * 42, "release", owner, "other"), owner.typed, "offline held"),
     ):
         done = ask(*words, typed=typed)
         assert (done.exit_code, type(done.exception)) == (1, SystemExit), done.output

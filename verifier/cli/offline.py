@@ -26,7 +26,7 @@ def decision_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--note", help="A sentence, kept sealed and erased like any free text."),
         click.option("--reason", type=click.Choice(get_args(DecisionReason)), required=True, help="Why."),
         click.option("--as", "name", required=True, help="Your name at the sign-in; the password is asked for."),
-        click.argument("record"),
+        click.option("--record", required=True, help="The id of a record that waits."),
     ):
         command = option(command)
     return command
@@ -77,7 +77,7 @@ def held(settings: Settings, as_json: bool) -> None:
 @decision_options
 @click.pass_obj
 def release(settings: Settings, /, record: str, name: str, as_json: bool, **said: str | None) -> None:
-    """Let the RECORD that waits count. A supervisor of its service decides, who signs in here; once."""
+    """Let a record that waits count. A supervisor of its service decides, who signs in here; once."""
     _decide(settings, record, name, Decision(release=True, **_word(said)), as_json=as_json)
 
 
@@ -85,7 +85,7 @@ def release(settings: Settings, /, record: str, name: str, as_json: bool, **said
 @decision_options
 @click.pass_obj
 def refuse(settings: Settings, /, record: str, name: str, as_json: bool, **said: str | None) -> None:
-    """Put the RECORD that waits aside: it counts nothing for good. A supervisor of its service decides; once."""
+    """Put a record that waits aside: it counts nothing for good. A supervisor of its service decides; once."""
     _decide(settings, record, name, Decision(release=False, **_word(said)), as_json=as_json)
 
 
