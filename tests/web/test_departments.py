@@ -278,3 +278,15 @@ def test_subscribers_are_listed_for_their_department_and_the_reading_is_logged(d
     assert media.get("/department/subscribers/steward-newspaper/x.csv").status_code == 404
     told = [line["what"] for line in desks.verifier.store.accesses(kind="requests")]
     assert told.count("subscribers steward-newspaper 2026") == 2
+
+
+def test_no_select_shows_a_raw_key(desks, phone):
+    """Choices are words of the page's language, on a request's page and on a booking's."""
+    organisation, number = desks.browser("desk:organisation", "desk:library"), desks.numbered("gold")
+    desks.clock.advance(timedelta(seconds=2))
+    case = asked(phone, "steward-case", CASE)
+    room = {"f-slot": "2026-10-26T09:00", "f-people": "2", "card_number": number, "called_back": "y"}
+    booking = organisation.send("/desk/new/library/library-room", **room).headers["Location"]
+    for path in (f"/department/requests/{case}", booking, "/department", "/desk", "/department/new", "/desk/events"):
+        page = organisation.get(f"{path}?lang=en")
+        assert not re.findall(r"\b(?:department|desk|form|table|door)\.[a-z][a-z.-]+", text_of(page)), path

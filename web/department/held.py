@@ -15,8 +15,8 @@ from edge.problems import Problem
 from verifier.desks.held import held_record
 from verifier.offline.answers import Decision, DecisionReason, HeldRecord
 from verifier.offline.service import OfflineService
-from web.department.shared import DeskPages
-from web.staff.forms import Longest, Needed, StaffForm, option, stripped
+from web.department.shared import DeskPages, choices_of
+from web.staff.forms import Longest, Needed, StaffForm, stripped
 
 RELEASES: Final = ("holder-confirmed", "staff-confirmed", "paper-record", "other")
 REFUSES: Final = ("not-used", "not-allowed", "other")
@@ -30,12 +30,12 @@ class DecisionForm(StaffForm):
     note = TextAreaField("department.note", [MayBeEmpty(), Longest(300)], filters=[stripped])
 
 
-def decision_form() -> DecisionForm:
+def decision_form(pages: DeskPages) -> DecisionForm:
     """Return the form with its closed list of reasons."""
     form = DecisionForm()
-    form.decision.choices = [option("", "department.choose")]
-    form.decision.choices += [option(f"release:{one}", f"department.held.release.{one}") for one in RELEASES]
-    form.decision.choices += [option(f"refuse:{one}", f"department.held.refuse.{one}") for one in REFUSES]
+    releases = {f"release:{one}": f"department.held.release.{one}" for one in RELEASES}
+    refuses = {f"refuse:{one}": f"department.held.refuse.{one}" for one in REFUSES}
+    form.decision.choices = choices_of(pages, releases | refuses)
     return form
 
 
@@ -55,7 +55,7 @@ def add_held(found: Blueprint, pages: DeskPages) -> None:
         record = next((held_record(one) for one in service.waiting(who) if one.kept.digest == digest), None)
         if record is None:
             raise Problem("not-found")
-        form = decision_form()
+        form = decision_form(pages)
         if not form.validate_on_submit():
             return _page(pages, record, form, 422 if form.errors else 200)
         verb, _, reason = str(form.decision.data).partition(":")

@@ -21,7 +21,7 @@ from verifier.records.matters import MatterTab
 from verifier.rules.matters import CALL_BACKS, CLOSED, COMPLETE, FOLLOWED, FORWARDED, OUTCOMES
 from verifier.rules.wording import BENEFICIARIES
 from verifier.services.matters.service import Stage
-from web.department.shared import ActForm, DeskPages, known, operation_sent
+from web.department.shared import ActForm, DeskPages, choices_of, known, operation_sent
 from web.staff.forms import FilterForm, Longest, Needed, Said, option, refuse, stripped
 from web.staff.tables import page_of
 
@@ -157,11 +157,8 @@ def _forms(pages: DeskPages, opened: OpenedMatter) -> dict[str, ActForm]:
     act = request.path.rpartition("/")[2]
     forms = {name: kind(request.form if name == act else None, prefix=f"{name}-") for name, kind in FORMS.items()}
     hand_over, close = forms["hand-over"], forms["close"]
-    hand_over.department.choices = [option("", "department.choose"), *pages.department_choices(opened.hand_to)]
-    close.outcome.choices = [
-        option("", "department.choose"),
-        *(option(one, f"department.outcome.{one}") for one in OUTCOMES),
-    ]
+    hand_over.department.choices = [*choices_of(pages, {}), *pages.department_choices(opened.hand_to)]
+    close.outcome.choices = choices_of(pages, {one: f"department.outcome.{one}" for one in OUTCOMES})
     return forms
 
 

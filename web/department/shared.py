@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
@@ -144,6 +144,12 @@ class DeskPages:
     def department_choices(self, departments: Iterable[str]) -> list[Any]:
         """Return departments as choices of a select."""
         return [option(code, self.department_name(code)) for code in departments]
+
+
+def choices_of(pages: DeskPages, keys: Mapping[str, str], *, choose: bool = True) -> list[Any]:
+    """Return the choices of a select in the page's language: value to key; before them, where wanted, none."""
+    first = [option("", pages.staff.word("department.choose"))] if choose else []
+    return first + [option(value, pages.staff.word(key)) for value, key in keys.items()]
 
 
 def new_operation() -> str:

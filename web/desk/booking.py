@@ -20,7 +20,7 @@ from edge.problems import Problem
 from verifier.desks.bookings import BookingDesk, Change, DeskBooking
 from verifier.services.bookings.answers import CancelReason, booking_answer
 from verifier.services.bookings.service import Booked
-from web.department.shared import ActForm, DeskPages, operation_sent
+from web.department.shared import ActForm, DeskPages, choices_of, operation_sent
 from web.desk.fields import (
     ChangeForm,
     asked_of,
@@ -32,7 +32,7 @@ from web.desk.fields import (
     with_travel_date,
 )
 from web.pages import page_language
-from web.staff.forms import Longest, Needed, StaffForm, option, refuse, stripped
+from web.staff.forms import Longest, Needed, StaffForm, refuse, stripped
 
 CANCELS: Final = tuple(one for one in get_args(CancelReason) if one != "card-ended")
 """Why a desk cancels; that a card ended is the system's to say."""
@@ -120,10 +120,7 @@ def _opened(pages: DeskPages, desk: BookingDesk, who: Caller, booking: str) -> _
     row = desk.opened(who, booking, request_instant())
     act = request.path.rpartition("/")[2]
     forms = {name: kind(request.form if name == act else None, prefix=f"{name}-") for name, kind in FORMS.items()}
-    forms["cancel"].reason.choices = [
-        option("", "department.choose"),
-        *(option(one, f"desk.cancel.{one}") for one in CANCELS),
-    ]
+    forms["cancel"].reason.choices = choices_of(pages, {one: f"desk.cancel.{one}" for one in CANCELS})
     service = pages.programme.services.get(row.booking.service)
     rule = None if service is None else pages.programme.booking_rules.get(service.booking or "")
     if service is None or rule is None or row.fields is None or not row.names:

@@ -105,7 +105,8 @@ def _hours(pages: DeskPages, told: Day) -> Iterator[Hour]:
     by_hour: dict[int, list[DeskBooking]] = {}
     for row in told.bookings:
         by_hour.setdefault(row.booking.window.expected_at.astimezone(zone).hour, []).append(row)
-    stops = sorted({0, 24, *by_hour, *(hour + 1 for hour in by_hour)})
+    marks = {*by_hour, *([] if present is None else [present])}
+    stops = sorted({0, 24, *marks, *(hour + 1 for hour in marks)})
     for begins, ends in pairwise(stops):
         now = present is not None and begins <= present < ends
         yield Hour(begins, ends, tuple(by_hour.get(begins, ())), now)

@@ -90,7 +90,7 @@ def _reference(rule: Reference) -> Field:
     if not rule.choices:
         return StringField(label, [*needed, Longest(_LINE)], filters=[stripped])
     choices = [option(code, name.in_language(language)) for code, name in rule.choices.items()]
-    return SelectField(label, needed, choices=[option("", "department.choose"), *choices])
+    return SelectField(label, needed, choices=[option("", "—"), *choices])
 
 
 def control_attributes(one: BookingField) -> dict[str, object]:
