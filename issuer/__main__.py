@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import IO
 
 import click
 
@@ -18,6 +19,7 @@ from issuer.cli.notices import notice
 from issuer.cli.office import IssuerCli
 from issuer.cli.programme import programme
 from issuer.issuing.views import line_view
+from issuer.publishing.office_checkpoint import compare, signed_checkpoint
 from issuer.publishing.publish import Publication
 from issuer.publishing.publish import publish as publish_all
 from issuer.publishing.publisher import publishing
@@ -92,16 +94,32 @@ def publish(office: IssuerCli, /, *, root_keys: Path | None, watch: bool, as_jso
 @click.option("--holder", "holder_id", help="Of one holder alone.")
 @click.option("--action", type=click.Choice([one.value for one in OfficeAction]), help="Of one kind: broken-glass.")
 @click.option("--check", is_flag=True, help="Go through the whole chain first; exit 1 where a line was changed.")
+@click.option("--against", type=click.File("r", encoding="utf-8"), help="A checkpoint that was kept: with --check.")
+@click.option("--checkpoint", is_flag=True, help="Print the signed statement of the log's end alone, to be kept.")
 @json_option
 @click.pass_obj
 def log(
-    office: IssuerCli, /, *, limit: int, holder_id: str | None, action: str | None, check: bool, as_json: bool
+    office: IssuerCli,
+    /,
+    *,
+    limit: int,
+    holder_id: str | None,
+    action: str | None,
+    check: bool,
+    against: IO[str] | None,
+    checkpoint: bool,
+    as_json: bool,
 ) -> None:
     """Show who did what, newest first. `--action broken-glass` lists cards that were issued without an application."""
     with office.issuer() as issuer, issuer.register.read() as connection:
+        if checkpoint:
+            click.echo(signed_checkpoint(issuer, connection), nl=False)
+            return
         chain = check_chain(connection) if check else None
         if chain is not None and chain.broken_at is not None:
             raise Refusal(f"the office log does not fit its chain from line {chain.broken_at} on", "tell the auditors")
+        if against is not None and not (found := compare(issuer, connection, against.read(65_536))).fits:
+            raise Refusal(f"the office log does not fit the checkpoint of line {found.last}", "tell the auditors")
         lines = newest(connection, limit, holder=holder_id, action=action)
     text = "\n".join(_told(line) for line in lines)
     emit([line_view(line) for line in lines], as_json, text or "nothing yet")

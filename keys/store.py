@@ -269,7 +269,7 @@ class KeyStore:
     def _passphrase(self) -> bytes:
         # Under the lock, so that no two processes make one each.
         if self._given is None and not self._passphrase_file.exists():
-            if any(self._folder.glob("*.json")):
+            if any(self._folder.glob("*.pem")):
                 raise StoreError("the passphrase file is missing", "restore it from its backup: the keys need it")
             create_private(self._passphrase_file, secrets.token_hex(_PASSPHRASE_BYTES).encode("ascii"))
         return self._secret()

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
+
+import sqlalchemy as sa
 
 from cards.claims import Form
 from cards.periods import last_day
 from edge.fonts import FONTS
-from issuer.issuing.issuing import IssuedCard
+from issuer.issuing.issuing import IssuedCard, read_card
 from issuer.printing.card_face import Face, MissingGlyph, card_pdf
+from issuer.printing.imposing import sheets_of
 from issuer.printing.qr import card_text, modules_of
 from issuer.register import office_log
 from issuer.register.errors import RefusedError
 from issuer.register.holders import find_holder, photo_of
 from issuer.register.issuer import Issuer
 from issuer.register.office_log import OfficeAction
+from issuer.register.tables import CARDS, OFFICE_LOG, CardState
 
 
 def printed_card(issuer: Issuer, card: IssuedCard, *, by: str, at: datetime, fonts: Path = FONTS) -> bytes:
@@ -44,6 +49,24 @@ def printed_card(issuer: Issuer, card: IssuedCard, *, by: str, at: datetime, fon
         raise RefusedError(str(error), "correct the name, or give a font that has it with --fonts") from None
     note_taken(issuer, card, "pdf", by=by, at=at)
     return pdf
+
+
+def unprinted(issuer: Issuer, *, limit: int) -> list[IssuedCard]:
+    """Return live cards that are printed and never were: the oldest first."""
+    c, log = CARDS.c, OFFICE_LOG.c
+    printed = sa.exists().where(log.card_id == c.id, log.action == OfficeAction.CARD_PRINTED.value)
+    live = c.state.in_([CardState.VALID, CardState.SUSPENDED])
+    asked = sa.select(c.id).where(live, c.form != Form.PHONE.value, sa.not_(printed)).order_by(c.issued_at, c.id)
+    with issuer.register.read() as connection:
+        names = list(connection.execute(asked.limit(limit)).scalars())
+        return [read_card(issuer, connection, name) for name in names]
+
+
+def printed_sheet(issuer: Issuer, cards: Sequence[IssuedCard], *, by: str, at: datetime) -> bytes:
+    """Return sheets of A4 with the faces of several cards; RefusedError names the first card that is not printed."""
+    if not cards:
+        raise RefusedError("no card was chosen", "tick the cards to print")
+    return sheets_of([printed_card(issuer, card, by=by, at=at) for card in cards])
 
 
 def note_taken(issuer: Issuer, card: IssuedCard, kind: str, *, by: str, at: datetime) -> None:

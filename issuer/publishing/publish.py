@@ -20,6 +20,7 @@ from cards.status import LIST_SIZE, SignedStatusList, Status, build, sign_status
 from edge.instants import from_epoch, to_epoch
 from edge.strictjson import dumps
 from issuer.publishing import folder as files
+from issuer.publishing import office_checkpoint
 from issuer.publishing.bundles import Bundle, bundle_version, current_bundle, jwks, programme_bytes, root_jwk
 from issuer.register import indexes
 from issuer.register.errors import RefusedError
@@ -67,6 +68,7 @@ class _Content:
     pooled: list[tuple[int, int]]
     lists: dict[int, _Listed]
     marks: list[Mark]
+    office: str
 
 
 def publish(issuer: Issuer, at: datetime) -> Publication:
@@ -126,7 +128,8 @@ def _decide(issuer: Issuer, at: datetime) -> _Content:
     with issuer.register.read() as connection:
         numbers = indexes.list_numbers(connection)
         lists = {number: _listed(issuer, connection, number, instant) for number in numbers}
-        return _Content(serial, instant, bundle, due, pooled, lists, all_marks(connection))
+        office = office_checkpoint.signed_checkpoint(issuer, connection)
+        return _Content(serial, instant, bundle, due, pooled, lists, all_marks(connection), office)
 
 
 def _listed(issuer: Issuer, connection: Connection, number: int, at: datetime) -> _Listed:
@@ -175,6 +178,7 @@ def _write_files(issuer: Issuer, content: _Content) -> None:
         text = _signed_list(issuer, content, number, listed.statuses)
         files.replace_file(issuer.published, files.list_file(number), text.encode("ascii"))
     files.replace_file(issuer.published, files.MARKS_FILE, _signed_marks(issuer, content).encode("ascii"))
+    files.replace_file(issuer.published, office_checkpoint.FILE, content.office.encode("utf-8"))
 
 
 def _signed_list(issuer: Issuer, content: _Content, number: int, entries: dict[int, Status]) -> str:

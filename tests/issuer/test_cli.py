@@ -348,3 +348,14 @@ def test_a_month_of_a_holder_is_played_on_paper(line):
     assert found["silver", "hospital-registration"]["granted"] == 30
     assert "then quota-spent from 2026-11-03, again on 2026-12-01" in line.run("programme", "try", BAIYUN).stdout
     assert "no such tier" in line.refused("programme", "try", BAIYUN, "--tier", "platinum")
+
+
+def test_the_office_log_is_checked_against_a_checkpoint_that_was_kept(line):
+    """Printed by one command, compared by another; a text that nobody signed is refused."""
+    line.holder()
+    kept = line.folder / "kept.txt"
+    kept.write_text(line.run("log", "--checkpoint").stdout, encoding="utf-8")
+    line.holder(number=resident_id(sequence=7))
+    line.run("log", "--check", "--against", kept)
+    kept.write_text(kept.read_text("utf-8").replace("\n", "\n9", 1), "utf-8")
+    assert "no checkpoint" in line.refused("log", "--check", "--against", kept)

@@ -62,6 +62,7 @@ def test_the_folder_holds_everything_that_a_verifier_needs(desk):
         "binding-lists/1.jwt",
         "holder-marks.jwt",
         "jwks.json",
+        "office-checkpoint",
         "programme.toml",
         "root.jwk",
         "status-lists/0.jwt",

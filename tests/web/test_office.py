@@ -6,6 +6,8 @@ from datetime import timedelta
 from io import BytesIO
 
 import pytest
+from PIL import Image
+from pypdf import PdfReader
 
 from accounts.rights import EVERYWHERE, Grant, Right, Role
 from issuer.applications import notices, service
@@ -16,7 +18,7 @@ from issuer.issuing.issuing import cards_of
 from issuer.printing.qr import card_text
 from issuer.register import office_log
 from issuer.register.application_tables import NOTICES
-from issuer.register.holders import find_holder
+from issuer.register.holders import find_holder, photo_of
 from issuer.register.office_log import OfficeAction
 from tests.issuer.applying import approved, handed_in, reviewed
 from tests.issuer.builders import resident_id
@@ -96,6 +98,8 @@ def test_each_role_opens_its_own_pages_and_no_other(site, browsers, desk, role):
         "/office/programme": reads or role == "reviewer-union",
         "/office/log": holds or role == "auditor",
         "/office/keys": role == "administrator",
+        "/office/log/checkpoint": holds or role == "auditor",
+        "/office/print": holds,
     }
     found = {path: browsers[role].get(path).status_code == 200 for path in wanted}
     assert found == wanted
@@ -416,9 +420,49 @@ def test_an_administrator_rotates_and_drops_keys_and_nobody_else_does(site, brow
     assert later.headers["Location"].startswith("/sign-in")
 
 
+def test_a_sheet_of_cards_is_printed_true_to_size_and_each_once(site, browsers, desk):
+    """Two A4 pages, fronts and backs, for whoever may; the cards then stand on the list no more."""
+    numbers = []
+    for place in range(3):
+        made = approved(desk, at=at(site), number=resident_id(sequence=440 + place))[1]
+        numbers.append(cards_of(desk, made.holder_id)[0].number)
+    officer = browsers["officer"]
+    assert all(number in officer.get("/office/print").get_data(as_text=True) for number in numbers)
+    assert browsers["auditor"].send("/office/print", form="/sign-out", card=numbers).status_code == 403
+    found = PdfReader(BytesIO(officer.send("/office/print", card=numbers).data))
+    assert [(round(float(page.mediabox.width)), round(float(page.mediabox.height))) for page in found.pages] == [
+        (595, 842),
+        (595, 842),
+    ]
+    text = found.pages[0].extract_text().replace(" ", "")
+    assert all(number.replace("-", "")[-6:] in text.replace("-", "") for number in numbers)
+    assert not any(number in officer.get("/office/print").get_data(as_text=True) for number in numbers)
+    assert officer.send("/office/print").status_code == 303
+
+
+def test_a_photo_is_changed_at_the_holders_page(site, browsers, desk):
+    """A right one is kept; what is no picture, and whoever has no right, leave the old one."""
+    _, made = approved(desk, at=at(site), number=resident_id(sequence=450))
+    path, before = f"/office/holders/{made.holder_id}", photo_of(desk, made.holder_id)
+    picture = BytesIO()
+    Image.new("RGB", (358, 441), (250, 250, 250)).save(picture, "JPEG")
+    for browser, data, status in (
+        (browsers["officer"], b"no picture", 303),
+        (browsers["auditor"], picture.getvalue(), 403),
+    ):
+        form = path if status == 303 else "/sign-out"
+        answer = browser.send(f"{path}/new-photo", form=form, photo=(BytesIO(data), "a.jpg"))
+        assert answer.status_code == status
+        assert photo_of(desk, made.holder_id) == before
+    browsers["officer"].send(f"{path}/new-photo", form=path, photo=(BytesIO(picture.getvalue()), "a.jpg"))
+    assert photo_of(desk, made.holder_id) != before
+
+
 def test_the_log_can_be_checked_on_its_page(browsers):
     """The chain is gone through from the first line, and the page says that it holds."""
-    assert "未被改动或删除" in text_of(browsers["auditor"].get("/office/log?check=1"))
+    page = text_of(browsers["auditor"].get("/office/log?check=1"))
+    assert "未被改动或删除" in page
+    assert "与最近公布的检查点" in page
 
 
 def test_a_missing_year_of_holidays_is_told(browsers):

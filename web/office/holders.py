@@ -11,17 +11,17 @@ from werkzeug.exceptions import NotFound
 
 from accounts.rights import Caller, Right
 from cards.periods import last_day
-from edge.http import request_instant
+from edge.http import body_limit, request_instant
 from issuer.applications import erasing, records
 from issuer.applications.lists import ending_soon
 from issuer.issuing import lifecycle
 from issuer.issuing.issuing import cards_of, find_card, reissue
 from issuer.issuing.settling import withdraw
 from issuer.printing.letters import enrolment_letter
-from issuer.printing.printing import printed_card
+from issuer.printing.printing import printed_card, printed_sheet, unprinted
 from issuer.register import office_log
 from issuer.register.errors import RefusedError
-from issuer.register.holders import find_holder, grounds_of, photo_of
+from issuer.register.holders import find_holder, grounds_of, photo_of, set_photo
 from issuer.register.issuer import Issuer
 from issuer.register.marks import marks_of, rule, set_benefit
 from issuer.register.office_log import OfficeAction
@@ -29,6 +29,8 @@ from web.office.shared import OfficePages, actor
 from web.staff.forms import StaffForm
 from web.staff.tables import page_of
 
+SHEET_MOST: Final = 50
+PHOTO_MOST: Final = 10_200_000
 BECAUSE: Final = ("lost", "stolen", "damaged", "correction", "other")
 _LINES: Final = 40
 Act = Callable[[Issuer, str, str], object]
@@ -120,6 +122,36 @@ def _add_papers(found: Blueprint, pages: OfficePages) -> None:
             pages.staff.tell("office.refused", "no", said=str(error), hint=error.hint)
             return pages.staff.go(f"/office/holders/{holder_id}")
         return pages.pdf(data, card.number)
+
+    @found.get("/office/print")
+    @pages.staff.needs(Right.CARDS)
+    def to_print(who: Caller) -> ResponseReturnValue:
+        del who
+        return pages.page("print", cards=unprinted(pages.issuer, limit=SHEET_MOST), form=StaffForm())
+
+    @found.post("/office/print")
+    @pages.staff.needs(Right.CARDS)
+    def print_sheet(who: Caller) -> ResponseReturnValue:
+        try:
+            cards = [find_card(pages.issuer, name) for name in request.form.getlist("card")[:SHEET_MOST]]
+            data = printed_sheet(pages.issuer, cards, by=actor(who), at=request_instant())
+        except RefusedError as error:
+            pages.staff.tell("office.refused", "no", said=str(error), hint=error.hint)
+            return pages.staff.go("/office/print")
+        return pages.pdf(data, "cards")
+
+    @found.post("/office/holders/<holder_id>/new-photo")
+    @body_limit(PHOTO_MOST)
+    @pages.staff.needs(Right.CARDS)
+    def new_photo(who: Caller, holder_id: str) -> ResponseReturnValue:
+        _known(pages, holder_id)
+        sent = request.files.get("photo")
+        data = b"" if sent is None else sent.read()
+        return pages.act(
+            f"/office/holders/{holder_id}",
+            "office.done.photo",
+            lambda: set_photo(pages.issuer, holder_id, data, by=actor(who), at=request_instant()),
+        )
 
     @found.post("/office/holders/<holder_id>/enrol")
     @pages.staff.needs(Right.CARDS)

@@ -23,6 +23,7 @@ def office_pages(staff: StaffFrame, issuer: Issuer) -> Blueprint:
     staff.door("/office", "door.office", "list", Right.APPLICATIONS)
     staff.door("/office/holders", "door.holders", "person", Right.HOLDERS)
     staff.door("/office/renewals", "door.renewals", "calendar", Right.HOLDERS)
+    staff.door("/office/print", "door.print", "print", Right.CARDS)
     staff.door("/office/import", "door.import", "up", Right.APPLICATIONS)
     staff.door("/office/notices", "door.notices", "phone", Right.APPLICATIONS)
     staff.door("/office/programme", "door.programme", "gift", Right.APPLICATIONS, Right.HOLDERS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, request
+from flask import Blueprint, Response, request
 from flask.typing import ResponseReturnValue
 from wtforms import SelectField, StringField
 
@@ -10,6 +10,7 @@ from accounts.rights import Caller, Right
 from cards.working_days import is_announced
 from edge.http import request_instant
 from issuer.applications import service
+from issuer.publishing.office_checkpoint import compare, published_checkpoint, signed_checkpoint
 from issuer.register import office_log
 from issuer.register.office_log import OfficeAction
 from web.office.shared import OfficePages
@@ -61,4 +62,15 @@ def add_reading(found: Blueprint, pages: OfficePages) -> None:
             )
             chain = office_log.chain_end(connection)
             checked = office_log.check_chain(connection) if "check" in request.args else None
-        return pages.page("log", part=part, form=form, chain=chain, checked=checked)
+            kept = published_checkpoint(pages.issuer)
+            compared = compare(pages.issuer, connection, kept) if kept is not None and checked is not None else None
+        return pages.page("log", part=part, form=form, chain=chain, checked=checked, compared=compared)
+
+    @found.get("/office/log/checkpoint")
+    @pages.staff.needs(Right.HOLDERS, Right.AUDIT)
+    def checkpoint(who: Caller) -> ResponseReturnValue:
+        del who
+        with pages.issuer.register.read() as connection:
+            text = signed_checkpoint(pages.issuer, connection)
+        headers = {"Content-Disposition": 'attachment; filename="office-checkpoint.txt"'}
+        return Response(text, content_type="text/plain; charset=utf-8", headers=headers)

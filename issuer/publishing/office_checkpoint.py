@@ -1,0 +1,72 @@
+"""A signed statement of the office log's end, published beside the lists: whoever keeps one can tell a cut log.
+
+Written as C2SP's tlog-checkpoint: origin, number of the last line, its link; signed with an Ed25519 note key that
+stands outside bundles and rotation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from issuer.publishing import folder as files
+from issuer.register.errors import RefusedError
+from issuer.register.issuer import Issuer
+from issuer.register.office_log import chain_end
+from issuer.register.tables import OFFICE_CHAIN
+from keys.notes import Checkpoint, Ed25519NoteSigner, Note, NoteError, NoteKey, open_checkpoint
+
+FILE = "office-checkpoint"
+_KEY = "office"
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """How the office log stands to a checkpoint: the line that the checkpoint ends at, and whether the log fits it."""
+
+    last: int
+    fits: bool
+
+
+def note_key(issuer: Issuer) -> NoteKey:
+    """Return the public key by which checkpoints are checked: what an auditor pins."""
+    return _signer(issuer).key
+
+
+def signed_checkpoint(issuer: Issuer, connection: Connection) -> str:
+    """Return the signed statement of the log's present end."""
+    end = chain_end(connection)
+    text = Checkpoint(_origin(issuer), end.last, bytes.fromhex(end.link)).text
+    return Note(text, (_signer(issuer).sign(text),)).encode()
+
+
+def compare(issuer: Issuer, connection: Connection, checkpoint: str) -> Comparison:
+    """Compare the log with a checkpoint that somebody kept; RefusedError for what this issuer did not sign."""
+    try:
+        found = open_checkpoint(checkpoint, [note_key(issuer)]).checkpoint
+    except NoteError as error:
+        raise RefusedError(
+            f"this is no checkpoint of this office: {error}", "give the file as it was published"
+        ) from None
+    if found.origin != _origin(issuer):
+        raise RefusedError("this is a checkpoint of another log", "give one of the office log")
+    asked = sa.select(OFFICE_CHAIN.c.link).where(OFFICE_CHAIN.c.seq == found.size)
+    link = connection.execute(asked).scalar_one_or_none()
+    empty = found.size == 0 and found.root == bytes(32)
+    return Comparison(found.size, empty or (link is not None and bytes.fromhex(link) == found.root))
+
+
+def published_checkpoint(issuer: Issuer) -> str | None:
+    """Return the checkpoint that was published last, None before the first."""
+    found = files.read_file(issuer.published, FILE)
+    return None if found is None else found.decode("utf-8", "replace")
+
+
+def _origin(issuer: Issuer) -> str:
+    return f"{issuer.programme.issuer}/office"
+
+
+def _signer(issuer: Issuer) -> Ed25519NoteSigner:
+    return Ed25519NoteSigner(_origin(issuer), issuer.keys.note_signer(_KEY))
