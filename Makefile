@@ -20,7 +20,7 @@ DEV := $(call stamp,dev,package-lock.json requirements/dev.txt requirements/post
 SYSTEM := $(call stamp,system,tools/system-packages-test.txt)
 READERS := $(call stamp,readers,requirements/devices-test.txt)
 
-.PHONY: help run test soak check lint format pictures bench bench-full sbom clean lock lock-check setup setup-dev setup-test
+.PHONY: help run test soak check lint format pictures bench bench-full sbom advisories clean lock lock-check setup setup-dev setup-test
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,6 +66,9 @@ lock-check: setup-dev ## Resolve the locks anew, installing nothing, and tell wh
 
 sbom: setup-dev ## Write sbom.json: what ships, by name, version and licence (CycloneDX)
 	@$(PY) tools/sbom.py sbom.json
+
+advisories: setup-dev ## Ask whether a known advisory stands against a locked package; says plainly when it cannot ask
+	@$(PY) tools/advisories.py
 
 clean: ## Remove what the tools left behind; keeps .venv and the data under var/
 	@rm -rf .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache build bench-*.json sbom.json
