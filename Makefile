@@ -10,7 +10,7 @@ NODE := $(VENV)/bin/node
 NPM := PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(VENV)/bin/npm
 JOBS ?= 2
 PYTEST = $(PY) -m pytest -n $(JOBS) --dist loadfile
-QUICK := not slow and not browser and not soak
+QUICK := not slow and not browser and not parts and not soak
 
 # A step is done when its stamp, named after the hash of what it read, is there: change a lock and the step runs again.
 stamp = .stamps/$(1)-$(shell cat $(2) | cksum | tr -d ' ')
@@ -35,7 +35,7 @@ test: setup-test lint ## Set up, then lint, types and every test with the covera
 soak: setup-test ## The long forms that `make test` leaves out: every comparison in a second engine, more rounds
 	@$(PYTEST) -m soak
 
-check: setup-dev lint ## The quick part, under two minutes: lint, types, tests without browser and slow ones
+check: setup-dev lint ## The quick part, under two minutes: lint, types, tests that need no other program
 	@$(PYTEST) -q -m "$(QUICK)"
 
 lint: setup-dev ## Style, format and types; changes nothing

@@ -5,6 +5,8 @@ import os
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.parts import QUICK_WITHOUT, Asking, part
+
 ON_BUILD_SERVER = os.environ.get("CI") == "true"
 
 settings.register_profile("quick", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
@@ -28,6 +30,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.browser)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Tell whether this test may ask for a program of the system."""
+    Asking.marked = any(item.get_closest_marker(name) for name in QUICK_WITHOUT)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):
     """Look at each test's report."""
@@ -48,8 +56,6 @@ def pytest_make_collect_report(collector: pytest.Collector):
 def browser():
     """Chromium, headless, one a process: a second driver beside the first would not start."""
     from playwright.sync_api import sync_playwright
-
-    from tests.parts import part
 
     part("chromium", "chromium")
     with sync_playwright() as playwright:

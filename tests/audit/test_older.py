@@ -16,6 +16,8 @@ from tests.ledger.redis_servers import a_server
 from tests.ledger.test_moving import everything, faults, fill
 from tests.ledger.test_trimming import streams
 
+pytestmark = pytest.mark.parts
+
 
 @pytest.fixture
 def rig(tmp_path):

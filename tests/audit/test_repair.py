@@ -113,7 +113,7 @@ class ReplicaRig(RedisRig):
 RIGS = {"sqlite": FileRig} | ({"redis-file": RedisRig, "redis-replica": ReplicaRig} if BINARY else {})
 
 
-@pytest.fixture(params=sorted(RIGS))
+@pytest.fixture(params=[pytest.param(name, marks=[pytest.mark.parts] * (name != "sqlite")) for name in sorted(RIGS)])
 def rig(request, tmp_path):
     """A ledger with a log and a way to set it back."""
     with ExitStack() as exits:

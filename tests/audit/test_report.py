@@ -110,6 +110,7 @@ def test_what_was_looked_at_is_told_apart(world, sources):
     assert odd == {"off-hours": (1, 1), "same-pair": (1, 0)}
 
 
+@pytest.mark.parts
 def test_a_month_with_more_than_can_be_searched_says_so(world, sources, monkeypatch, tmp_path):
     """Nobody takes part of it for the whole."""
     monkeypatch.setattr(reports, "ENTRIES_SEARCHED", 4)
@@ -118,6 +119,7 @@ def test_a_month_with_more_than_can_be_searched_says_so(world, sources, monkeypa
     assert "异常只查了前 4 条" in text_of(report_pdf(report, PROGRAMME, "zh"), tmp_path)
 
 
+@pytest.mark.parts
 @pytest.mark.parametrize(
     ("language", "words"),
     [("zh", ["区全民健身活动中心", "未通过原因", "金卡"]), ("en", ["Refusals by reason", "Checkpoint"])],
@@ -133,6 +135,7 @@ def test_the_paper_says_what_the_report_says(world, sources, tmp_path, language,
     assert report_pdf(report, PROGRAMME, language) == pdf
 
 
+@pytest.mark.parts
 def test_nobody_is_on_the_paper(world, sources, tmp_path):
     """No pseudonym, operator, device or entry: two departments' papers have nothing to join."""
     for department in ("sports-centre", "health", None):
@@ -141,11 +144,16 @@ def test_nobody_is_on_the_paper(world, sources, tmp_path):
             assert trace not in text
 
 
+@pytest.mark.parts
 def test_the_chinese_font_is_inside_the_file(world, sources, tmp_path):
     """Every font of the file is embedded, as a subset."""
     path = tmp_path / "report.pdf"
     path.write_bytes(report_pdf(made(world, sources), PROGRAMME, "zh"))
-    lines = subprocess.run(["pdffonts", path], capture_output=True, check=True).stdout.decode().splitlines()[2:]
+    lines = (
+        subprocess.run([part("pdffonts", "poppler-utils"), path], capture_output=True, check=True)
+        .stdout.decode()
+        .splitlines()[2:]
+    )
     fonts = [line for line in lines if "Helvetica" not in line]
     assert any("NotoSansSC" in line for line in fonts)
     assert all(line.split()[-5:-2] == ["yes", "yes", "yes"] for line in fonts)

@@ -35,6 +35,7 @@ def test_any_bytes_give_printable_lines(pieces):
     assert all(line.isprintable() and line.isascii() and line for line in fed(*pieces))
 
 
+@pytest.mark.parts
 def test_a_serial_scanner_is_read():
     """A port of this machine, opened by pyserial, gives what is typed on its other end; unplugged, it says so."""
     pytest.importorskip("serial", reason="pyserial is missing: make setup-test")
@@ -63,6 +64,7 @@ def test_an_unplugged_scanner_is_told():
         list(scans(Unplugged(), lambda: False))
 
 
+@pytest.mark.parts
 def test_a_port_that_is_not_there_is_told():
     """With the remedy."""
     pytest.importorskip("serial", reason="pyserial is missing: make setup-test")

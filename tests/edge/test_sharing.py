@@ -87,6 +87,7 @@ def test_old_counts_are_tidied_away(tmp_path, monkeypatch):
     assert held.execute("SELECT count(*) FROM buckets").fetchone()[0] == 1
 
 
+@pytest.mark.parts
 def test_servers_share_one_bucket_in_redis(redis):
     """Two machines' workers over the ledger's Redis; a proof once for both."""
     one, two = (RedisShared(redis.url) for _ in range(2))

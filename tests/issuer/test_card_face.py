@@ -55,6 +55,7 @@ def pages(pdf, folder, dots=300):
     return found
 
 
+@pytest.mark.parts
 def test_the_pages_are_id1(tmp_path):
     """Two pages of 85.6 × 54 mm."""
     info = tool("pdfinfo", "-", data=card_pdf(face(), programme())).decode()
@@ -63,6 +64,7 @@ def test_the_pages_are_id1(tmp_path):
     assert [round(float(part) / 72 * 25.4, 1) for part in size.groups()] == [85.6, 54.0]
 
 
+@pytest.mark.parts
 def test_the_face_says_name_tier_number_and_last_day(desk):
     """Full name, tier, number with check digits and 有效期至, as text that can be searched."""
     holder = person(desk, "欧阳明华", ground="diamond-11", contract_ends=date(2029, 6, 30))
@@ -80,6 +82,7 @@ def test_a_card_and_a_letter_bring_their_fonts_along(desk):
     assert_fonts_inside(enrolment_letter(desk, holder.id, by=BY, at=NOON))
 
 
+@pytest.mark.parts
 def test_the_code_on_the_paper_is_the_card(desk, tmp_path):
     """Rendered at a card printer's 300 dots an inch, another reader finds the card in it."""
     holder = person(desk, ground="gold-6")
@@ -91,6 +94,7 @@ def test_the_code_on_the_paper_is_the_card(desk, tmp_path):
     assert zxingcpp.read_barcodes(front, formats=zxingcpp.BarcodeFormat.QRCode) == []
 
 
+@pytest.mark.parts
 def test_the_code_is_as_large_as_the_drawing_says(tmp_path):
     """31.4 mm with its quiet zone, at the right edge of the back."""
     back = pages(card_pdf(face(), programme()), tmp_path, dots=254)[1]  # ten dots a millimetre
@@ -101,6 +105,7 @@ def test_the_code_is_as_large_as_the_drawing_says(tmp_path):
     assert abs((corners.bottom_left.y - corners.top_left.y) / 10 - side) < 0.5
 
 
+@pytest.mark.parts
 @pytest.mark.parametrize(("tier", "dark"), [("diamond", True), ("gold", False), ("silver", False)])
 def test_each_tier_has_its_colours(tmp_path, tier, dark):
     """By rank: the highest is dark with white ink, the others light with dark ink."""
@@ -110,12 +115,14 @@ def test_each_tier_has_its_colours(tmp_path, tier, dark):
     assert (ink.red > 0.9) is dark
 
 
+@pytest.mark.parts
 @pytest.mark.parametrize("name", ["䶮㛃", "阿卜杜热依木·买买提艾力", "José Nuñez", "欧阳明华"])
 def test_rare_characters_are_printed_as_themselves(name):
     """Rare characters, letters with accents, and the middle dot of a name."""
     assert name.replace(" ", "") in words(card_pdf(face(name), programme())).replace(" ", "").replace("\n", "")
 
 
+@pytest.mark.parts
 def test_characters_beyond_the_basic_plane_are_drawn(tmp_path):
     """𬭎 is a picture of its own: neither empty nor that of its lower sixteen bits (U+CB4E, a Korean syllable)."""
     place = (330 + 80, 180, 330 + 80 + 90, 290)  # the second character, ten dots a millimetre
@@ -140,6 +147,7 @@ def test_a_character_without_a_glyph_is_named(desk):
         printed_card(desk, card, by=BY, at=NOON)
 
 
+@pytest.mark.parts
 @pytest.mark.parametrize("name", ["Bo", "A" * 40, "Alexandrina Wilhelmina von Hohenzollern-Sigmaringen", "一" * 20])
 def test_long_names_stay_on_the_card(tmp_path, name):
     """Smaller, then in lines; the safe margin of 4 mm at the right stays free of ink."""
@@ -151,6 +159,7 @@ def test_long_names_stay_on_the_card(tmp_path, name):
     assert name.replace(" ", "")[:2] in words(card_pdf(face(name), programme())).replace(" ", "")
 
 
+@pytest.mark.parts
 def test_an_english_programme_prints_english(tmp_path):
     """Its own name, tiers and words; nothing of another district."""
     said = words(card_pdf(face("Aoife Ní Bhriain", "plus", number="MB123456789012"), programme(EXAMPLE)))
@@ -184,6 +193,7 @@ def test_printing_is_written_down_and_a_missing_font_is_told(desk, tmp_path):
     assert (last.action, last.card_id, last.detail) == (OfficeAction.CARD_PRINTED, card.id, {"kind": "pdf"})
 
 
+@pytest.mark.parts
 def test_the_photo_is_on_the_front(desk, tmp_path):
     """A red photo makes the photo's place red."""
     target = BytesIO()

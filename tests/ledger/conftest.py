@@ -27,7 +27,9 @@ def clock() -> FixedClock:
     return FixedClock(START)
 
 
-@pytest.fixture(params=sorted(STORES))
+@pytest.fixture(
+    params=[pytest.param(name, marks=[pytest.mark.parts] * (name in REDIS_STORES)) for name in sorted(STORES)]
+)
 def store(request) -> Callable[[Path, Clock], Ledger]:
     """How a ledger of this store is opened in a folder."""
     return STORES[request.param]

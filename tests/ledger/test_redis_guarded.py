@@ -23,7 +23,7 @@ from tests.ledger.builders import HOLDER, START, a_change, a_check_out, a_claim,
 from tests.ledger.offline_builders import UPLOAD, a_record
 from tests.ledger.redis_servers import BINARY, Server, a_cluster, free_port
 
-pytestmark = pytest.mark.skipif(BINARY is None, reason="redis-server is not installed here")
+pytestmark = [pytest.mark.parts, pytest.mark.skipif(BINARY is None, reason="redis-server is not installed here")]
 
 ROOT = Path(__file__).parents[2]
 PASSWORD = "a-password-of-the-ledgers-own-4711"

@@ -27,6 +27,8 @@ from tests.ledger.redis_servers import a_server
 from tests.ledger.test_moving import everything, faults, fill
 from tests.ledger.test_redis_guarded import Guarded, documented
 
+pytestmark = pytest.mark.parts
+
 LATER = timedelta(days=90)
 
 

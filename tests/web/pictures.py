@@ -1,6 +1,7 @@
 """Pictures of every page in three sizes and two languages: `make pictures`, for anyone who wants to look.
 
-They lie under build/pictures, as PAGE-STATE-SIZE-LANGUAGE.png, with an index.html beside them. Nothing is judged here.
+They lie under build/pictures, as PAGE-STATE-SIZE-LANGUAGE.png, with an index.html beside them. Pages that are wider
+than their window are named; all else is for who looks.
 """
 
 from __future__ import annotations
@@ -15,19 +16,28 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from accounts.rights import EVERYWHERE, Grant, Right
+from accounts.factors import totp_code
+from accounts.rights import EVERYWHERE, Grant, Right, Role
+from issuer.applications.records import Filter, listed
+from issuer.applications.states import State
+from issuer.register.holders import set_photo
 from tests.accounts.builders import opened as session
+from tests.issuer.builders import identity
 from tests.web.auditing import Desk, add_auditor, fill_log
 from tests.web.clerk import clerk_code
 from tests.web.counter import Tablet
 from tests.web.lounge import ARRIVAL, Flyer, Lounge
 from tests.web.site import BY, Site
-from tests.web.staffing import PASSWORD
+from tests.web.staffing import PASSWORD, set_up_codes
+from web.seeding_applications import seed_applications
+from web.seeding_photos import drawn_photo
 
 CHROMIUM = "/usr/bin/chromium"
 SIZES = {"390x844": (390, 844), "768x1024": (768, 1024), "1280x800": (1280, 800)}
 LANGUAGES = ("zh", "en")
 SHOWN_MS = 250
+WIDER = "() => Math.max(0, document.documentElement.scrollWidth - innerWidth)"
+"""By how many pixels a page is wider than its window."""
 
 Opened = Callable[..., Page]
 Scene = Callable[[Opened, Site], Iterator[tuple[str, Page]]]
@@ -111,11 +121,11 @@ def telephone(site: Site) -> Callable[[dict[str, object]], dict]:
     name = f"telephone-{secrets.token_hex(3)}"
     _, token = site.office.accounts.integrators.add(name, rights, expires_at=at + timedelta(days=90), by=BY, at=at)
 
-    def book(body: dict[str, object]) -> dict:
+    def book(body: dict[str, object], path: str = "/v1/bookings") -> dict:
         headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": secrets.token_urlsafe(16)}
-        return (
-            site.app.test_client().post("/v1/bookings", json=body, headers=headers, base_url=site.base).json["booking"]
-        )
+        answer = site.app.test_client().post(path, json=body, headers=headers, base_url=site.base)
+        assert answer.status_code == 201, answer.json
+        return answer.json.get("booking", {})
 
     return book
 
@@ -168,7 +178,7 @@ def wallet(opened: Opened, site: Site) -> Iterator[tuple[str, Page]]:
         yield f"wallet-{tab}", page
     page.click("#tab-bookings")
     for name in ("requests", "delegations"):
-        page.click(f"[data-view=bookings] .doings [value={name}]")
+        page.click(f".doings:visible [value={name}]")
         page.wait_for_timeout(500)
         yield f"wallet-{name}", page
     page.click(".doings:visible [value=bookings]")
@@ -218,10 +228,118 @@ def desks(opened: Opened, site: Site) -> Iterator[tuple[str, Page]]:
     yield "desk-booking", page
 
 
+def applying(opened: Opened, site: Site) -> Iterator[tuple[str, Page]]:
+    """What an applicant sees, from the self-check to the status."""
+    page = opened("/apply")
+    yield "apply", page
+    page.check("input[value=degree]")
+    page.click("#ask")
+    yield "apply-questions", page
+    page.check('input[value="gold-6.a"]')
+    page.check("input[name=employer][value=yes]")
+    page.click("#ask")
+    page.locator("#answer").wait_for()
+    yield "apply-answer", page
+    page.click('a[href="/apply/new?limb=gold-6.a"]')
+    yield "apply-person", page
+    page.fill("#name", "何嘉欣")
+    page.fill("#id_number", identity().number)
+    page.fill("#phone", "13800001111")
+    page.click("[type=submit]")
+    page.locator("#receipt").wait_for()
+    yield "apply-receipt", page
+    page.click("a.button.main")
+    yield "apply-employer", page
+    page.fill("#employer", "白云区某生物科技有限公司")
+    page.check("input[value=registered-or-taxed]")
+    page.click("[type=submit]")
+    page.wait_for_url("**/apply/ground")
+    yield "apply-ground", page
+    page.click("[type=submit]")
+    page.wait_for_url("**/apply/papers")
+    yield "apply-papers", page
+    page.goto("/apply/status")
+    yield "apply-status", page
+    yield "apply-status-empty", opened("/apply/status")
+
+
+def signed_in(opened: Opened, site: Site, name: str) -> Page:
+    """Return a browser in which somebody signed in, by two steps where a second is asked for."""
+    page, at = opened("/sign-in"), site.clock.now()
+    secret = set_up_codes(site.office.accounts, name, at)
+    page.fill("#name", name)
+    page.fill("#password", PASSWORD)
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/second-step**")
+    page.fill("#code", totp_code(secret, at))
+    page.keyboard.press("Enter")
+    page.wait_for_url(lambda url: "sign-in" not in url)
+    return page
+
+
+def signing_in(opened: Opened, site: Site) -> Iterator[tuple[str, Page]]:
+    """Signing in, the second step, the own account, what an administrator sees."""
+    page = opened("/sign-in")
+    yield "sign-in", page
+    page.fill("#name", "nobody")
+    page.fill("#password", "wrong")
+    page.keyboard.press("Enter")
+    page.wait_for_load_state()
+    yield "sign-in-wrong", page
+    page = opened("/sign-in")
+    set_up_codes(site.office.accounts, OFFICER, site.clock.now())
+    page.fill("#name", OFFICER)
+    page.fill("#password", PASSWORD)
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/second-step**")
+    yield "sign-in-second-step", page
+    page = signed_in(opened, site, ADMINISTRATOR)
+    for path in ("account", "account/password", "account/totp", "account/passkey", "people", "security", "sign-out"):
+        page.goto(f"/{path}")
+        yield path.replace("/", "-"), page
+    page.goto("/people")
+    page.locator("main table a").first.click()
+    yield "people-person", page
+    page.goto("/office")
+    yield "staff-not-permitted", page
+
+
+def office(opened: Opened, site: Site) -> Iterator[tuple[str, Page]]:
+    """Officers' pages: the lists, an application in each state of its way, a holder."""
+    page = signed_in(opened, site, OFFICER)
+    for path in ("", "/holders", "/renewals", "/notices", "/programme", "/log"):
+        page.goto(f"/office{path}")
+        yield f"office{path.replace('/', '-')}", page
+    for line in listed(site.office.desk, Filter(states=frozenset(State)), limit=20):
+        if line.state is not State.DRAFT:
+            page.goto(f"/office/applications/{line.id}")
+            yield f"office-application-{line.state}", page
+    page.goto(f"/office/holders/{site.demo.holders[0].id}")
+    yield "office-holder", page
+
+
 SCENES: dict[str, Scene] = {
     "home": home, "check": check, "counter": counter, "windows": windows, "lounge": lounge,
-    "wallet": wallet, "audit": audit, "desks": desks,
+    "wallet": wallet, "audit": audit, "applying": applying, "signing-in": signing_in, "office": office,
+    "desks": desks,
 }  # fmt: skip
+OFFICER, APPROVER, ADMINISTRATOR = "officer.liu", "approver.hu", "admin.hu"
+
+
+def people_and_papers(site: Site) -> None:
+    """Add somebody of each role, applications in every state, and a request that waits."""
+    at, accounts = site.clock.now(), site.office.accounts
+    roles = {
+        OFFICER: (Role.OFFICER, Role.REVIEWER), APPROVER: (Role.APPROVER,), ADMINISTRATOR: (Role.ADMINISTRATOR,),
+    }  # fmt: skip
+    for name, given in roles.items():
+        accounts.people.add(name, PASSWORD, given, by=BY, at=at)
+    seed_applications(site.office.desk, accounts, at)
+    for number, holder in enumerate(site.demo.holders):
+        set_photo(site.office.desk, holder.id, drawn_photo(site.office.desk.programme.photo, number), by=BY, at=at)
+    fields = {"phone": "13800000001", "case": "子女入学手续需要协调，请回电。"}
+    asked = {"service": "steward-case", "presentation": site.printed("gold"), "id_checked": True, "fields": fields}
+    telephone(site)(asked, "/v1/requests")
 
 
 class Album:
@@ -230,6 +348,7 @@ class Album:
     def __init__(self, folder: Path, browser: Browser, site: Site) -> None:
         self.folder, self.browser, self.site = folder, browser, site
         self.taken: list[str] = []
+        self.wide: list[str] = []
 
     def take(self, scene: Scene, size: str, language: str) -> None:
         """Run a scene, with a picture at each of its stops; what it opened is closed at its end."""
@@ -251,12 +370,17 @@ class Album:
         try:
             for name, page in scene(opened, self.site):
                 page.wait_for_timeout(SHOWN_MS)
-                file = f"{name}-{size}-{language}.png"
-                page.screenshot(path=self.folder / file)
-                self.taken.append(file)
+                self._keep(name, page, size, language)
         finally:
             for context in contexts:
                 context.close()
+
+    def _keep(self, name: str, page: Page, size: str, language: str) -> None:
+        file = f"{name}-{size}-{language}.png"
+        page.screenshot(path=self.folder / file, full_page=not name.startswith("counter"))
+        self.taken.append(file)
+        if too_wide := page.evaluate(WIDER):
+            self.wide.append(f"{file}: {too_wide}")
 
     def index(self) -> None:
         """Write the page that shows them all."""
@@ -285,6 +409,7 @@ def main(arguments: list[str] | None = None) -> None:
         album = Album(asked.out, browser, site)
         fill_log(site)
         add_auditor(site)
+        people_and_papers(site)
         for language in asked.language or LANGUAGES:
             for size in asked.size or SIZES:
                 for name in asked.scene or SCENES:
@@ -293,6 +418,7 @@ def main(arguments: list[str] | None = None) -> None:
         album.index()
         browser.close()
         site.close()
+    print("\n".join(f"wider than its window: {line}" for line in album.wide) or "no page is wider than its window")  # noqa: T201 - a tool
     print(f"{len(album.taken)} pictures in {asked.out} after {time.monotonic() - started:.0f} s")  # noqa: T201 - a tool
 
 
