@@ -307,7 +307,7 @@ def signing_in(opened: Opened, site: Site) -> Iterator[tuple[str, Page]]:
 def office(opened: Opened, site: Site) -> Iterator[tuple[str, Page]]:
     """Officers' pages: the lists, an application in each state of its way, a holder."""
     page = signed_in(opened, site, OFFICER)
-    for path in ("", "/holders", "/renewals", "/notices", "/programme", "/log"):
+    for path in ("", "/holders", "/import", "/renewals", "/notices", "/programme", "/log"):
         page.goto(f"/office{path}")
         yield f"office{path.replace('/', '-')}", page
     for line in listed(site.office.desk, Filter(states=frozenset(State)), limit=20):
