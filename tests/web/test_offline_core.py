@@ -11,7 +11,7 @@ from cards.parts import Presentation, PresentationError
 from cards.presentation import read
 from cards.wire import dictionary_for, pack
 from tests.cards.builders import DICTIONARIES, DICTIONARY, card, chip_proof, proof
-from tests.cards.test_golden import AT, BROKEN, GIVEN, GOOD
+from tests.cards.test_golden import AT, BROKEN, EDGES, GIVEN, GOOD
 from tests.cards.test_golden import DICTIONARIES as GOLDEN_DICTIONARIES
 from tests.web.offlinecore import millis
 
@@ -55,7 +55,7 @@ def test_the_golden_dictionary_is_made_byte_for_byte(core):
     assert made == GIVEN["dictionary"]["content_base64url"]
 
 
-def golden_reasons(core, cases: list[dict]) -> list:
+def golden_reasons(core, cases: list[dict], given: dict = GIVEN) -> list:
     """Return each golden case's reason (None: granted), judged with the golden bundle and list."""
     script = """async ({ given, cases, at }) => {
       const bundle = await core.verifyBundle(given.trust_bundle, given.root_thumbprint, at);
@@ -74,7 +74,7 @@ def golden_reasons(core, cases: list[dict]) -> list:
       };
       return Promise.all(cases.map((one) => core.tried(() => judged(one))));
     }"""
-    return core.run(script, {"given": GIVEN, "cases": cases, "at": millis(AT)})
+    return core.run(script, {"given": given, "cases": cases, "at": millis(AT)})
 
 
 def test_every_golden_presentation_gets_its_golden_verdict(core):
@@ -94,6 +94,14 @@ def test_every_golden_presentation_gets_its_golden_verdict(core):
     ]
     found = golden_reasons(core, [case for case, _ in broken])
     assert [one.get("error") or one["reason"] for one in found] == [reason for _, reason in broken]
+
+
+def test_what_could_be_read_in_two_ways_is_read_here_as_the_document_says(core):
+    """The edge cases of docs/card-format.md: numbers' spelling, names, order, addresses, keys, white space, slots."""
+    shown = [{"text": case["text"], "known": None, "id_checked": case["id_checked"]} for case in EDGES["cases"]]
+    found = golden_reasons(core, shown, EDGES)
+    said = {case["name"]: one.get("error") or one["reason"] for case, one in zip(EDGES["cases"], found, strict=True)}
+    assert said == {case["name"]: case["reason"] for case in EDGES["cases"]}
 
 
 PARTS = {
