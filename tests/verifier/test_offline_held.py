@@ -71,6 +71,23 @@ def test_a_supervisor_releases_a_late_record_into_its_own_period(world, silver, 
     assert held(supervisor) == []
 
 
+def test_a_late_record_that_is_released_stands_in_the_statement_of_its_month(world, silver, tablet, supervisor):
+    """October's use, released on 20 November, is paid in October's statement alone: in some month it must stand."""
+    tablet.record(silver, when="2026-10-31 09:10")
+    world.go("2026-11-20 09:00")
+    supervisor.sign_in("chen")
+    tablet.answers()
+    [waiting] = held(supervisor)
+    decide(supervisor, waiting["id"], release=True)
+    payer = world.device("gym", frozenset({Right.STATEMENT}), label="Desk 3")
+
+    def paid(month: str) -> list[int]:
+        answer = payer.call("GET", f"/v1/statements?point=gym&since={month}&until={month}&format=json")
+        return [line["paid"] for line in answer.json["lines"] if line["paid"]]
+
+    assert (paid("2026-10"), paid("2026-11")) == ([1], [])
+
+
 def test_a_decision_is_made_once(world, silver, tablet, supervisor):
     """Released twice, or put aside after, or uploaded again: the first decision stands."""
     tablet.record(silver, when="2026-10-31 09:10")

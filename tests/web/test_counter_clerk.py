@@ -52,6 +52,20 @@ def test_back_records_nothing(window, site, by):
     assert page.evaluate("() => document.querySelector('#today-count').textContent") == before
 
 
+def test_the_window_says_what_the_matter_is_and_who_decides(window, site):
+    """The register's line has the kind and the department from the start; the next visitor begins with neither."""
+    page = window.page
+    page.reload()
+    window.shows("scan")
+    page.select_option("#matter-kind", "construction")
+    page.select_option("#matter-decides", "health")
+    with page.expect_request(lambda asked: asked.url.endswith("/v1/check-ins")) as sent:
+        assert window.present(site.printed("gold"))[0] == "granted"
+    assert sent.value.post_data_json["matter"] == {"kind": "construction", "decides": "health"}
+    window.next()
+    expect(page.locator("#matter-kind")).to_have_value("")
+
+
 def test_without_papers_the_refusal_is_recorded(window, site):
     """Other employer or no ID: staff say so, and the log holds a refusal."""
     window.paste(clerk_code(site))
