@@ -5,13 +5,17 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
+from flask import Request
 
-from accounts.attempts import SIGN_IN
+from accounts.attempts import SIGN_IN, TooSoon
+from accounts.authenticator import Authenticator
 from accounts.credentials import WeakSecret, hash_password, matches
 from accounts.http import COOKIE
-from accounts.people import NameTaken, UnknownPerson
+from accounts.people import NameTaken, UnknownPerson, WrongCredentials
 from accounts.rights import Right, Role
 from accounts.security import SecurityKind
+from edge.limits import Limiter
+from edge.sharing import FileShared
 from tests.accounts.builders import ADMIN, BASE, NOON, PASSWORD, Ground, code_of, opened
 
 
@@ -132,6 +136,29 @@ def test_wrong_passwords_from_an_address_stop_nobody_behind_it(ground):
     assert (tried[:30], set(tried[30:])) == ([401] * 30, {429})
     assert ground.sign_in().status_code == 201
     assert SecurityKind.SIGN_IN_LOCKED in {event.kind for event in ground.store.security.page(100)}
+
+
+def test_wrong_passwords_are_counted_for_all_workers_together(ground, tmp_path):
+    """Thirty over two workers of one machine, not thirty at each; the right password is taken at both."""
+    shared = FileShared(tmp_path / "limits.db")
+    workers = [
+        Authenticator(ground.store, ground.clock, (BASE,), limiter=Limiter(ground.clock, shared)) for _ in range(2)
+    ]
+    ground.person()
+
+    def tried(number: int) -> bool:
+        came = Request.from_values(environ_base={"REMOTE_ADDR": "203.0.113.9"})
+        try:
+            workers[number % 2].check_password(came, f"nobody-{number}", "wrong password", ground.clock.now())
+        except TooSoon:
+            return False
+        except WrongCredentials:
+            return True
+
+    assert [tried(number) for number in range(33)] == [True] * 30 + [False] * 3
+    came = Request.from_values(environ_base={"REMOTE_ADDR": "203.0.113.9"})
+    for worker in workers:
+        assert worker.check_password(came, "auditor.li", PASSWORD, ground.clock.now()).name == "auditor.li"
 
 
 def test_names_that_do_not_exist_are_locked_alike(ground):
