@@ -131,6 +131,61 @@ def test_a_delay_recorded_while_the_passenger_stands_there_keeps_the_look(lounge
     assert lounge.outcome() == ("granted", "")
 
 
+def test_the_day_list_is_searched_and_turned_to_other_days(lounge, site, telephone):
+    """By flight however it is typed, by plate, by name; a day of next week is one choice away; the button counts."""
+    flyer, other = Flyer(site), Flyer(site, "李晓雯")
+    booking = flyer.book(telephone, hours=3)
+    other.book(telephone, ARRIVAL, hours=3, plates=["粤B99887"])
+    later = flyer.book(telephone, hours=3 + 5 * 24)
+    page, rows = lounge.page, lounge.page.locator("#bookings-list > li")
+    page.reload()
+    expect(page.locator("#bookings-waiting")).to_contain_text(re.compile(r"待到 \d+"))
+    page.click("#show-bookings")
+    page.fill("#bookings-search", booking["details"]["flight"].lower().replace("cz", "cz "))
+    expect(rows).to_have_count(1)
+    page.fill("#bookings-search", "b998")
+    expect(rows).to_have_count(1)
+    expect(rows.first).to_contain_text("李*雯")
+    page.fill("#bookings-search", "ZZ999")
+    expect(rows).to_have_text("没有符合的预约。")
+    page.fill("#bookings-search", "")
+    page.fill("#bookings-day", (site.clock.now() + timedelta(days=5, hours=11)).date().isoformat())
+    expect(page.locator("#bookings-list")).to_contain_text(later["details"]["flight"].replace("CZ", "CZ "))
+    page.click("#bookings-before")
+    expect(page.locator("#bookings-heading")).not_to_have_text("今日预约")
+
+
+def test_a_booking_is_taken_and_given_up_at_the_desk(lounge, site, telephone):
+    """By the number that a caller reads out, after the call back; faults at their fields; cancelled with a reason."""
+    flyer, page = Flyer(site), lounge.page
+    page.click("#show-bookings")
+    page.click("#bookings-book")
+    date = (site.clock.now() + timedelta(days=3, hours=8)).date().isoformat()
+    for field, value in (("scheduled_at", date), ("scheduled_at-from", "20:30"), ("flight", "cz 3190"),
+                         ("holder_name", flyer.name), ("phone", "13800001234")):  # fmt: skip
+        page.fill(f"#f-{field}", value)
+    page.locator("[data-field=checked_luggage] label").first.click()
+    page.click("#form-do")
+    expect(page.locator("#book-fault")).to_have_text("请输入卡号，或扫描卡码。")
+    page.fill("#book-card", flyer.number)
+    page.click("#form-do")
+    expect(page.locator("#book-fault")).to_have_text("请先按登记电话回拨，再勾选。")
+    page.check("#book-sure")
+    with page.expect_request("**/v1/bookings") as sent:
+        page.click("#form-do")
+    assert sent.value.post_data_json["called_back"] is True
+    row = page.locator("#bookings-list > li", has_text="CZ 3190")
+    expect(row).to_contain_text("待到场")
+    row.locator("button").first.click()
+    row.locator("[data-act=cancel]").click()
+    page.click("#cancel-form [type=submit]")
+    expect(page.locator("#cancel-fault")).not_to_be_empty()
+    page.check("#cancel input[value=by-holder]")
+    page.click("#cancel-form [type=submit]")
+    expect(row).to_have_count(0)
+    expect(page.locator("#bookings-count")).to_contain_text("名额已退回")
+
+
 def test_a_missed_booking_is_marked_in_the_list(lounge, site, telephone):
     """Its window is over: nobody waits for them."""
     flyer = Flyer(site)

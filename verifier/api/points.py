@@ -20,6 +20,7 @@ from verifier.api.todays import Today, todays
 from verifier.counter.answers import Contact, Words
 from verifier.rules.entitlement import numbers_of
 from verifier.service import Verifier
+from verifier.wallet.forms import RuleAsked, rules_at
 
 _PUBLIC_CACHE = {"Cache-Control": "public, max-age=300"}
 
@@ -36,9 +37,9 @@ class PointService(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     """One service of a point, as its counter needs it.
 
     `reference_choices`, where there are any, are the only values of the reference. `look_first`: its counter looks
-    before it checks in. `matter_kinds` and `matter_departments`: what the matter can be that a check-in opens, and who
-    can have to decide it. `includes` and `own_expense` are the staff's checklist; `materials`, `steps`, `notes` and
-    `numbers` are what staff tell whoever asks.
+    before it checks in. `booking` names its rule. `matter_kinds` and `matter_departments`: what the matter can be that a
+    check-in opens, and who can have to decide it. `includes` and `own_expense` are the staff's checklist; `materials`,
+    `steps`, `notes` and `numbers` are what staff tell whoever asks.
     """
 
     code: str
@@ -58,6 +59,7 @@ class PointService(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     companions_most: int = 0
     includes: tuple[Words, ...] = ()
     own_expense: tuple[Words, ...] = ()
+    booking: str | None = None
     booking_fields: tuple[FieldLabel, ...] = ()
     materials: tuple[Words, ...] = ()
     steps: tuple[Words, ...] = ()
@@ -66,7 +68,9 @@ class PointService(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 
 
 class PointView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A point and what it offers. `digits_only`: phones show the digits-only form there."""
+    """A point and what it offers. `digits_only`: phones show the digits-only form there; `booking_rules`: what is asked
+    of whoever books one of its services.
+    """
 
     code: str
     name: Words
@@ -75,6 +79,7 @@ class PointView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     phones: tuple[str, ...] = ()
     digits_only: bool = False
     services: tuple[PointService, ...] = ()
+    booking_rules: dict[str, RuleAsked] = msgspec.field(default_factory=dict)
 
 
 def add_points(found: Blueprint, verifier: Verifier, asking: Asking) -> None:
@@ -119,7 +124,7 @@ def add_points(found: Blueprint, verifier: Verifier, asking: Asking) -> None:
 def point_view(programme: Programme, place: Point) -> PointView:
     """Return a point as its counter needs it."""
     department = programme.departments[place.department]
-    offered = (service for code, service in programme.services.items() if code in place.services)
+    offered = [service for code, service in programme.services.items() if code in place.services]
     return PointView(
         code=place.code,
         name=Words.of(place.name),
@@ -128,6 +133,7 @@ def point_view(programme: Programme, place: Point) -> PointView:
         phones=tuple(phone.number for phone in place.phones),
         digits_only=place.digits_only,
         services=tuple(_point_service(programme, service) for service in offered if service.checked_in),
+        booking_rules=rules_at(programme, offered),
     )
 
 
@@ -153,6 +159,7 @@ def _point_service(programme: Programme, service: Service) -> PointService:
         companions_most=service.companions_most,
         includes=tuple(Words.of(text) for text in service.includes),
         own_expense=tuple(Words.of(text) for text in service.own_expense),
+        booking=service.booking if service.closed is None else None,
         booking_fields=_booking_fields(programme, service),
         materials=tuple(Words.of(text) for text in service.materials),
         steps=tuple(Words.of(text) for text in service.steps),

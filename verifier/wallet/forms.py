@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
 
 import msgspec
@@ -85,8 +86,12 @@ def request_for(programme: Programme, service: Service) -> RequestAsked | None:
 
 def rules_for(programme: Programme, tier: str) -> dict[str, RuleAsked]:
     """Return the rules of the services that cards of a tier carry and that are open."""
-    services = [one for one in programme.services.values() if tier in one.tiers and one.closed is None]
-    codes = {one.booking for one in services if one.booking is not None}
+    return rules_at(programme, (one for one in programme.services.values() if tier in one.tiers))
+
+
+def rules_at(programme: Programme, services: Iterable[Service]) -> dict[str, RuleAsked]:
+    """Return the rules by which some services are booked, by their codes."""
+    codes = {one.booking for one in services if one.booking is not None and one.closed is None}
     return {code: _rule(rule) for code, rule in programme.booking_rules.items() if code in codes}
 
 

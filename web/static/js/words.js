@@ -30,6 +30,13 @@ export async function loadWords(page = "") {
   if (asked !== language && LANGUAGES.includes(asked)) setLanguage(asked);
 }
 
+// Words of another page, for a part of that page which is shown here too.
+export async function wordsToo(page) {
+  await Promise.all(LANGUAGES.map(async (name) => {
+    words[name] = { ...await fetch(`/words/${page}-${name}.json`).then((response) => response.json()), ...words[name] };
+  }));
+}
+
 // A page that was kept for when the server is away is in one language; the choice stands in the address or the cookie.
 function askedLanguage() {
   const kept = document.cookie.split("; ").find((part) => part.startsWith(`${COOKIE}=`));
@@ -66,6 +73,7 @@ function setLanguage(name) {
   for (const element of document.querySelectorAll("[data-t-label]")) {
     element.setAttribute("aria-label", word(element.dataset.tLabel));
   }
+  for (const element of document.querySelectorAll("[data-t-placeholder]")) element.placeholder = word(element.dataset.tPlaceholder);
   for (const element of document.querySelectorAll("[data-programme]")) element.textContent = config.programme.name[name];
   for (const listener of listeners) listener();
 }

@@ -6,6 +6,7 @@ import { dateOf, dayOf, fullDateOf, timeOf } from "../times.js";
 import { has, said, word } from "../words.js";
 
 const SHOWN_APART = new Set(["holder_name", "flight", "travel_date", "scheduled_at", "passenger_count", "escort_count"]);
+const MONTH_MS = 30 * 24 * 60 * 60 * 1000;
 const SHOWN_AS_LIST = new Set(["names", "plates"]);
 
 export const isArrival = (booking) => booking.name_board !== undefined;
@@ -26,6 +27,7 @@ const departs = (booking) => booking.kind === "journey" && !isArrival(booking);
 
 export function windowOf(booking) {
   if (departs(booking)) return word("bookings.report", { opens: timeOf(booking.opens_at), time: timeOf(booking.expected_at) });
+  if (booking.kind === "notice" && Date.parse(booking.closes_at) - Date.parse(booking.opens_at) > MONTH_MS) return word("bookings.day-follows");
   const closesLater = fullDateOf(booking.closes_at) !== fullDateOf(booking.opens_at);
   const closes = closesLater ? `${dateOf(booking.closes_at)} ${timeOf(booking.closes_at)}` : timeOf(booking.closes_at);
   return `${timeOf(booking.opens_at)}–${closes}`;

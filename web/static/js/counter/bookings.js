@@ -5,11 +5,12 @@ import { Unconfirmed } from "../calls.js";
 import { now } from "../clock.js";
 import { randomId } from "../encoding.js";
 import { byId, element } from "../page.js";
-import { fullDateOf, timeOf, todayAt } from "../times.js";
+import { dayOf, fullDateOf, instantAt, timeOf, todayAt } from "../times.js";
+import { plain } from "../typed.js";
 import { said, word } from "../words.js";
 import { isArrival, isDelayed, renderDetails, renderJourney, renderPeople, statePill, timeShown, titleOf } from "./booked.js";
 import { renderChecklist } from "./checklist.js";
-import { nameOf } from "./problem.js";
+import { Booking, sentence } from "./booking.js";
 import { mayCarry, mayNow, signedIn, signedOut, supervisorFields } from "./supervisor.js";
 
 const REOPEN_MS = 2 * 60 * 60 * 1000;
@@ -18,11 +19,16 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 export class Bookings {
   constructor(desk) {
     this.desk = desk;
-    this.day = 0;
+    this.on = null;
     this.found = null;
+    this.booking = new Booking(desk, (message, booking) => this.done(message, booking));
     this.open = null;
     byId("show-bookings").addEventListener("click", () => this.show());
-    byId("bookings-tomorrow").addEventListener("click", () => this.turn());
+    byId("bookings-before").addEventListener("click", () => this.turn(-1));
+    byId("bookings-after").addEventListener("click", () => this.turn(1));
+    byId("bookings-day").addEventListener("change", () => this.go(byId("bookings-day").value));
+    byId("bookings-search").addEventListener("input", () => this.render());
+    byId("bookings-book").addEventListener("click", () => this.booking.open());
     byId("delay-form").addEventListener("submit", (event) => {
       event.preventDefault();
       this.sendDelay();
@@ -42,38 +48,61 @@ export class Bookings {
   }
 
   async show() {
-    this.day = 0;
+    this.on = today();
     this.open = null;
+    byId("bookings-search").value = "";
+    byId("bookings-book").hidden = !this.booking.services.length;
     byId("bookings").showModal();
     await this.refresh();
   }
 
-  async turn() {
-    this.day = this.day ? 0 : 1;
+  turn = (days) => this.go(fullDateOf(Date.parse(instantAt(this.on, "12:00")) + days * DAY_MS));
+
+  async go(day) {
+    this.on = day || today();
+    this.found = null;
     await this.refresh();
   }
 
   async refresh() {
-    const on = fullDateOf(now() + this.day * DAY_MS);
+    const { on } = this;
     byId("bookings-fault").textContent = "";
-    if (on !== this.on) this.found = null;
-    this.on = on;
+    byId("bookings-day").value = on;
     try {
-      this.found = await this.desk.device.call("GET", `/v1/bookings?point=${this.desk.device.point}&on=${on}`, { retries: 0 });
+      const found = await this.read(on);
+      if (on === this.on) this.found = found; // another day may have been chosen meanwhile
     } catch (error) {
       byId("bookings-fault").textContent = sentence(error);
     }
     this.render();
   }
 
+  async read(on) {
+    const found = await this.desk.device.call("GET", `/v1/bookings?point=${this.desk.device.point}&on=${on}`, { retries: 0 });
+    const waiting = found.bookings.filter(({ booking }) => isAwaited(booking)).length;
+    if (on === today()) byId("bookings-waiting").textContent = word("bookings.waiting", { count: waiting });
+    return found;
+  }
+
+  // How many are still expected today, on the button: known from the start, and after each booking that was used.
+  async count() {
+    if (this.offered && !this.desk.away.isLost) await this.read(today()).catch(() => null);
+  }
+
+  async done(message, booking) {
+    const fault = byId("bookings-fault");
+    if (booking) this.on = fullDateOf(booking.expected_at);
+    await this.refresh();
+    if (!fault.textContent) this.desk.announce(message);
+    byId("bookings-count").textContent = message;
+  }
+
   render() {
-    const listed = (this.found?.bookings ?? []).filter(({ booking }) => booking.state !== "cancelled");
-    byId("bookings-heading").textContent = word(this.day ? "bookings.tomorrow" : "bookings.heading");
-    byId("bookings-tomorrow").textContent = word(this.day ? "bookings.back-to-today" : "bookings.see-tomorrow");
-    byId("bookings-count").textContent = word("bookings.count", {
-      held: listed.filter(({ booking }) => booking.state === "held").length, count: listed.length,
-    });
-    const empty = this.found ? element("li", { class: "second" }, word("bookings.none")) : "";
+    const all = (this.found?.bookings ?? []).filter(({ booking }) => booking.state !== "cancelled");
+    const listed = all.filter((one) => fits(one, byId("bookings-search").value));
+    byId("bookings-heading").textContent = this.on === today() ? word("bookings.heading") : word("bookings.of-day", { day: dayOf(instantAt(this.on, "12:00")) });
+    byId("bookings-count").textContent = word("bookings.count", { held: all.filter(({ booking }) => isAwaited(booking)).length, count: all.length });
+    const empty = this.found ? element("li", { class: "second" }, word(all.length ? "bookings.not-found" : "bookings.none")) : "";
     byId("bookings-list").replaceChildren(...(listed.length ? listed.map((one) => this.row(one)) : [empty]));
   }
 
@@ -114,6 +143,7 @@ export class Bookings {
       held ? element("div", { class: "actions" },
         booking.kind === "journey"
           ? element("button", { class: "button", type: "button", onclick: () => this.askDelay(booking) }, word("bookings.delay")) : null,
+        element("button", { class: "button danger", type: "button", "data-act": "cancel", onclick: () => this.booking.askCancel(booking) }, word("bookings.cancel-ask")),
         mayCarry(this.desk.device, "override")
           ? element("button", { class: "button", type: "button", onclick: () => this.withoutCard(booking) }, word("bookings.without"))
           : null) : null,
@@ -205,4 +235,14 @@ function party(booking, services) {
   return companions ? { companions } : {};
 }
 
-const sentence = (error) => said(error.document?.message) || word(`problem.${nameOf(error)}`);
+const today = () => fullDateOf(now());
+
+const isAwaited = (booking) => booking.state === "held" && now() <= Date.parse(booking.closes_at);
+
+// Whether a booking is the one that somebody asks for: by flight, plate, name, telephone or service.
+function fits({ booking, holder_name: holder }, sought) {
+  const squeezed = (text) => plain(text).toLowerCase().replace(/[\s·-]+/g, "");
+  const { details = {} } = booking;
+  const texts = [holder, booking.id, said(booking.service_name), ...Object.values(details).flat()].filter((text) => typeof text === "string");
+  return texts.some((text) => squeezed(text).includes(squeezed(sought)));
+}

@@ -65,6 +65,7 @@ export class Desk {
     this.today.render();
     this.idle();
     this.refreshToday();
+    this.bookings.count();
     return this.away.start();
   }
 
@@ -316,6 +317,7 @@ export class Desk {
     scrollTo(0, 0);
     this.onSettled?.();
     this.refreshToday();
+    if (answer.booking) this.bookings.count();
   }
 
   // The server wants an ID check that the text did not tell of: the same presentation again, as a new operation.

@@ -72,7 +72,8 @@ async function begin() {
   listenForScans({
     onScan: (text) => {
       heardScanner();
-      desk.present(text);
+      if (desk.bookings.booking.isOpen) desk.bookings.booking.take(text); // for whoever books at this desk
+      else desk.present(text);
     },
     onInputMethod: () => desk.note(word("scan.ime")), onLost: () => desk.note(word("scan.lost")),
   });

@@ -20,6 +20,9 @@ const AT_ONCE = new Set(["late", "early", "hours", "closed", "taken"]);
 // The time stands first, and the holder before the others.
 const RANK = (field) => (field.kind === "datetime" || field.code === HOLDER ? 0 : 1);
 
+// What can be signed up for by name; null without a network: then by its code.
+export const openEvents = (service) => call("GET", `/v1/events/open?service=${service}`, { retries: 0 }).then(({ events }) => events, () => null);
+
 export class BookingForm extends Form {
   // `services`: those of one kind, one of which is chosen; `before`: the booking that is changed, or null.
   constructor({ told, services, service, before, state, cardName, submit, back }) {

@@ -1,13 +1,12 @@
 // The holder's bookings: made, changed, cancelled, moved by a late carrier. Lists and rules are kept for when there is no
 // network.
 
-import { call } from "../calls.js";
 import { now } from "../clock.js";
 import { byId, element, icon } from "../page.js";
 import { dateOf, dayOf, instantAt, partsOf, timeOf } from "../times.js";
 import { currentLanguage, said, word } from "../words.js";
 import { asked, derived, isOpen, offerOf } from "./booking-rules.js";
-import { BookingForm } from "./booking-form.js";
+import { BookingForm, openEvents } from "./booking-form.js";
 import { Doing, door, own, rowsOf, shutDoor } from "./doing.js";
 
 const LIST = "/v1/wallet/bookings";
@@ -161,16 +160,13 @@ export class BookingsView extends Doing {
       if (fault.textContent) byId("late-time").focus();
       else await this.make("POST", `${LIST}/${booking.id}/delay`, { expected_at: expected }, booking.service_name);
     };
-    return element("form", { class: "stack way", novalidate: true, onsubmit: send },
+    return element("form", { class: "stack way fields", novalidate: true, onsubmit: send },
       element("p", { class: "second" }, word("wallet.book-late-why")),
       element("div", { class: "pair" }, part("date", "date"), part("time", "time")),
       fault,
       element("button", { class: "button main" }, word("wallet.book-late-do")));
   }
 }
-
-// What can be signed up for by name; null without a network: then by its code.
-const openEvents = (service) => call("GET", `/v1/events/open?service=${service}`, { retries: 0 }).then(({ events }) => events, () => null);
 
 // Why nothing of a kind can be booked now: another was chosen, or all was used.
 function whyShut(kind, { resets }) {

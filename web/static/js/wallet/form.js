@@ -17,7 +17,7 @@ export class Form {
     this.faults = {};
     this.before = null;
     this.day = null;
-    this.root = element("div", { class: "stack" });
+    this.root = element("div", { class: "stack fields" });
   }
 
   heading(text) {
