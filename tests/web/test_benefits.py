@@ -51,6 +51,26 @@ def test_a_benefit_opens_in_place_with_materials_steps_and_telephones(opened, si
     expect(page.locator("#benefit-9 .note")).to_contain_text("建成并投入使用后开放")
 
 
+def test_benefits_stand_in_the_order_of_use_with_every_act_beside_them(opened, site):
+    """Figures first, what is not open last; to book, to ask, to send a clerk are one tap away; whose card is said."""
+    page = benefits(Phone(opened, site))
+    ids = page.locator(".benefit").evaluate_all("(all) => all.map((one) => Number(one.id.split('-')[1]))")
+    figures = page.locator(".benefit:has(.quota)").evaluate_all(
+        "(all) => all.map((one) => Number(one.id.split('-')[1]))"
+    )
+    assert len(ids) == 13
+    assert ids[: len(figures)] == figures
+    assert ids[-1] == 9
+    expect(page.locator("#benefits-said")).to_contain_text("张*明")
+    for number, tab in ((13, "bookings"), (12, "requests"), (2, "delegations")):
+        page.click(f"#benefit-{number} summary")
+        page.click(f"#benefit-{number} [data-go={tab}]")
+        expect(page.locator(f"[data-view={tab}]")).to_be_visible()
+        expect(page.locator(f"[data-view={tab}] #form-do")).to_be_visible()
+        page.click("#tab-benefits")
+        expect(page.locator(f"#benefit-{number}")).to_be_visible()
+
+
 def test_another_tiers_benefits_are_named_and_not_offered(opened, site):
     """A silver card carries seven of the thirteen."""
     page = benefits(Phone(opened, site, "silver"))

@@ -15,6 +15,7 @@ from tests.web.film import Film, code_of
 from tests.web.phone import Phone
 from tests.web.site import BY
 from tests.web.test_accessibility import LOOKS, spoken, violations
+from verifier.rules.reasons import REASONS
 
 pytestmark = pytest.mark.browser
 
@@ -191,6 +192,26 @@ def test_old_lists_are_said_to_be_old_and_expired_ones_say_nothing(opened, site)
     said = ask(page, card, "away")
     assert "停用名单也已过期" in said
     assert "不说明卡无效" in said
+
+
+def test_a_list_that_is_too_old_says_nothing_against_a_genuine_card(opened, site):
+    """The server cannot tell: amber 无法确认, never the red 无效, in both languages."""
+    page = opened("/check", viewport=PHONE)
+    sentence = REASONS["status-unknown"].sentence
+    body = {
+        "valid": False,
+        "reason": "status-unknown",
+        "proved": False,
+        "message": {"zh": sentence.zh, "en": sentence.en},
+    }
+    page.route("**/v1/public-checks", lambda route: route.fulfill(json=body))
+    said = ask(page, site.printed("gold"), "unsure")
+    assert "无法确认" in said
+    assert "无效" not in said.replace("不说明卡无效", "")
+    expect(page.locator("#answer .answer")).to_have_class("answer amber")
+    page.click("[data-language=en]")
+    expect(page.locator("#answer h2")).to_have_text("Cannot be confirmed")
+    assert violations(page) == []
 
 
 def test_an_outage_is_noticed_by_a_server_that_cannot_verify_too(opened, site):

@@ -62,6 +62,18 @@ def test_the_full_code_unpacks_to_the_very_card_and_proof(phone, site):
     assert abs(len(pack(presented, dictionary)) - len(text)) < 30
 
 
+def test_other_forms_of_the_code_stand_behind_one_question(opened, site):
+    """The counter's help names 扫不出来？; nobody meets 完整码 and 数字码 before asking."""
+    page = Phone(opened, site).page
+    expect(page.locator("#forms summary")).to_have_text("扫不出来？")
+    expect(page.get_by_text("数字码", exact=True)).not_to_be_visible()
+    page.click("#forms summary")
+    expect(page.get_by_text("数字码", exact=True)).to_be_visible()
+    tablet = Tablet(opened, site)
+    tablet.page.click("#show-help")
+    expect(tablet.page.locator("#help")).to_contain_text("扫不出来？")
+
+
 def test_the_digits_code_reads_under_any_keyboard(phone, opened, site):
     """Digits alone, and granted."""
     phone.choose("digits")

@@ -207,6 +207,84 @@ def test_an_event_is_chosen_from_those_that_are_open(opened, site, kept):
     assert held(phone)[0]["details"] == {"event": "HR-2026-12"}
 
 
+def test_a_place_says_when_it_is_open_and_what_is_free(opened, site):
+    """Hours and free hours of the chosen day; outside, closed or taken is said at the time before anything is sent."""
+    date, phone, other = day(site, 4), Phone(opened, site, "silver"), Phone(opened, site, "gold")
+    for each, start, end in ((other, "10:00", "12:00"), (phone, "03:00", "05:00")):
+        page = bookings(each)
+        page.click("[data-open=library-room]")
+        for field, value in (("slot", date), ("slot-from", start), ("slot-to", end), ("people", "x")):
+            page.fill(f"#f-{field}", value)
+        expect(page.locator("#f-day")).to_contain_text("当天开放 09:00–21:00")
+        if each is other:
+            page.click("#form-do")
+            expect(page.locator("#f-people-fault")).to_have_text("请填写数字。")
+            page.fill("#f-people", "4")
+            page.click("#form-do")
+            expect(page.locator("#bookings-note")).to_contain_text("已预约")
+    expect(page.locator("#f-day")).to_contain_text("可约：09:00–10:00、12:00–21:00")
+    expect(page.locator("#f-slot-fault")).to_contain_text("不在开放时间内")
+    page.fill("#f-slot-from", "11:00")
+    page.fill("#f-slot-to", "13:00")
+    expect(page.locator("#f-slot-fault")).to_contain_text("已有人预约")
+    page.fill("#f-slot-from", "14:00")
+    page.fill("#f-slot-to", "16:00")
+    expect(page.locator("#f-slot-fault")).to_be_hidden()
+    for field in ("slot", "slot-from", "slot-to"):
+        box = page.locator(f"#f-{field}").evaluate("(e) => [e.scrollWidth - e.clientWidth, e.clientWidth]")
+        assert box[0] <= 0, (field, box)
+        assert box[1] >= (140 if field == "slot" else 100), (field, box)
+
+
+def test_what_another_choice_excludes_is_shut_and_says_why(opened, site):
+    """After the official check-up the union's is neither counted as left nor offered; all used is shut too."""
+    phone = Phone(opened, site)
+    page = bookings(phone)
+    page.click("[data-open=official-checkup]")
+    page.click("#form-do")
+    expect(page.locator("#bookings-note")).to_contain_text("日期由主办单位另行通知")
+    expect(page.locator("#bookings-note")).not_to_contain_text("00:00")
+    expect(page.locator("[data-shut=union-checkup], [data-shut=union-retreat]").first).to_contain_text("已选“免费体检")
+    expect(page.locator("[data-shut=official-checkup]")).to_contain_text("次数已用完")
+    expect(page.locator("[data-open^=union]")).to_have_count(0)
+    page.click("#tab-benefits")
+    expect(page.locator("#benefit-10 summary")).to_contain_text("已选另一项")
+    expect(page.locator("#benefit-10 .left")).to_have_count(0)
+    page.click("#benefit-10 summary")
+    expect(page.locator("#benefit-10 [data-go=bookings]")).to_have_count(0)
+    page.click("#tab-bookings")
+    expect(page.locator("#bookings-note")).to_be_empty()
+
+
+def test_a_form_calls_things_as_the_chosen_service_does(opened, site):
+    """A departure asks for take-off, an arrival for landing; a change takes no further unit and says so."""
+    phone = Phone(opened, site)
+    page = bookings(phone)
+    page.click("[data-open=airport-dom-departure]")
+    form = page.locator("#booking-form")
+    expect(form).to_contain_text("起飞时间")
+    expect(form).to_contain_text("送机人员姓名")
+    page.locator("#booking-form label", has_text="国内航班接机").click()
+    expect(form).to_contain_text("抵达时间")
+    expect(form).not_to_contain_text("起飞")
+    page.locator(".back:visible").click()
+    book_flight(phone, day(site, 2))
+    page.click("[data-one] summary")
+    page.click("[data-act=change]")
+    expect(form).to_contain_text("更改不另占次数和名额")
+    expect(form).not_to_contain_text("占用 1 次")
+
+
+def test_no_event_is_a_sentence_and_not_a_code_to_be_guessed(opened, site):
+    """Nothing open: no field, no button; all full likewise."""
+    phone = Phone(opened, site, "silver")
+    page, listed = bookings(phone), []
+    page.route("**/v1/events/open?service=steward-training", lambda route: route.fulfill(json={"events": listed}))
+    page.click("[data-open=steward-training]")
+    expect(page.locator("#booking-form")).to_contain_text("目前没有可报名的活动")
+    expect(page.locator("#form-do")).to_have_count(0)
+
+
 def test_a_booking_is_changed_moved_by_its_carrier_and_cancelled(opened, site):
     """Each in place, with its state; cancelling asks twice."""
     phone = Phone(opened, site)
