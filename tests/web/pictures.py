@@ -96,6 +96,7 @@ def counter(opened: Opened, site: Site) -> Iterator[tuple[str, Page]]:
 def windows(opened: Opened, site: Site) -> Iterator[tuple[str, Page]]:
     """Windows with more to ask: an employer's clerk, a hospital, a long name."""
     window = Tablet(opened, site, "gov-green")
+    window.page.locator("#service-list label").first.click()
     yield "counter-window-scan", window.page
     window.paste(clerk_code(site))
     window.shows("look")
@@ -143,6 +144,10 @@ def lounge(opened: Opened, site: Site) -> Iterator[tuple[str, Page]]:
     yield "counter-lounge-list", page
     page.locator("#bookings-list .booking-row").last.click()
     yield "counter-lounge-booking", page
+    page.click("#bookings-book")
+    page.locator("#booking-form").wait_for()
+    yield "counter-lounge-book", page
+    page.keyboard.press("Escape")
     page.keyboard.press("Escape")
     tablet.paste(flyer.shown)
     tablet.shows("look")

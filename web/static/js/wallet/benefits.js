@@ -70,7 +70,6 @@ const listed = (names) => names.join(currentLanguage() === "zh" ? "、" : ", ");
 
 // Figures first, then what is used at a counter, then what is asked for; what is not open yet comes last.
 function rankOf(services) {
-  if (services.every((service) => service.taken)) return element("span", { class: "pill amber" }, icon("warning"), word("wallet.taken-short"));
   if (services.every((service) => service.closed)) return 4;
   if (services.some((service) => service.quotas?.length)) return 0;
   if (services.some((service) => USED_AT_COUNTERS.has(service.mode) && !service.closed)) return 1;
@@ -112,6 +111,7 @@ function benefit(number, told, services, open, go) {
 
 // At the right of a benefit: what is left, that it is not open yet, or that it is not limited.
 function mark(services, quotas, single) {
+  if (services.every((service) => service.taken)) return element("span", { class: "pill amber" }, icon("warning"), word("wallet.taken-short"));
   if (services.every((service) => service.closed)) return element("span", { class: "pill" }, icon("clock"), word("wallet.closed"));
   if (single) return left(quotas[0]);
   const unlimited = !quotas.length && USED_AT_COUNTERS.has(services[0].mode);

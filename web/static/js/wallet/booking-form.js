@@ -78,7 +78,7 @@ export class BookingForm extends Form {
       return;
     }
     this.root.replaceChildren(
-      ...this.heading(word(this.before ? "wallet.book-change-of" : "wallet.book-of", { name: said(this.before?.service_name ?? this.title()) })),
+      ...this.heading(word(this.before ? "wallet.book-change-of" : this.rule.basis === "notice" ? "wallet.book-receipt-of" : "wallet.book-of", { name: said(this.before?.service_name ?? this.title()) })),
       this.left() ?? "",
       element("form", { class: "stack", novalidate: true, onsubmit: (event) => this.send(event) },
         this.kinds(),
