@@ -10,7 +10,7 @@ WRONG_CREDENTIALS: Final = register_problem(
     ProblemKind(
         "wrong-credentials",
         401,
-        "账号或密码不正确",
+        "工号或密码不正确",
         "The name, password or PIN is not right",
         "Check what was typed; ask the operator of the system if it stays.",
     )

@@ -324,7 +324,7 @@ def test_an_operator_signs_in_and_is_named(tablet, site):
     tablet.page.fill("#operator-code", "2002")
     tablet.page.fill("#operator-pin", "000000")
     tablet.page.press("#operator-pin", "Enter")
-    expect(tablet.page.locator("#sign-in-fault")).to_have_text("账号或密码不正确")
+    expect(tablet.page.locator("#sign-in-fault")).to_have_text("工号或密码不正确")
     site.clock.advance(timedelta(seconds=30))
     tablet.page.fill("#operator-pin", "493817")
     tablet.page.press("#operator-pin", "Enter")

@@ -70,7 +70,7 @@ def test_a_wrong_pin_admits_nobody(gym, site):
     gym.page.fill("#override-code", code)
     gym.page.fill("#override-pin", "000000")
     gym.page.click("#override-form [type=submit]")
-    expect(gym.page.locator("#override-fault")).to_have_text("账号或密码不正确")
+    expect(gym.page.locator("#override-fault")).to_have_text("工号或密码不正确")
     expect(gym.page.locator("#override")).to_be_visible()
     assert gym.outcome() == ("denied", "already-in")
 

@@ -227,7 +227,7 @@ _TABLE = (
         Text(zh="请出示本人证件。", en="Please show your identity document."),
         Text(
             zh="请核对证件上的姓名、照片与卡面、本人一致，然后确认“已核对证件”。",
-            en="Compare name and photo of the document with the card and the person, then confirm “ID checked”.",
+            en="Compare name and photo of the document with the card and the person, then confirm 'ID checked'.",
         ),
     ),
     Reason(
