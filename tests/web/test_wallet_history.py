@@ -72,6 +72,9 @@ def test_a_receipt_is_verified_on_the_phone(opened, site):
         page.click("[data-act=receipt]")
         expect(page.locator("[data-receipt]")).to_be_visible()
     expect(page.locator("[data-receipt=kept]")).to_contain_text("已验证")
+    expect(page.get_by_text("记录的哈希值")).not_to_be_visible()  # for whoever asks for it
+    page.locator("[data-receipt=kept]").get_by_text("详情").click()
+    expect(page.get_by_text("记录的哈希值")).to_be_visible()
     with page.expect_download() as saved:
         page.click("text=保存凭证")
     assert "c2sp.org/tlog-proof@v1" in saved.value.path().read_text()

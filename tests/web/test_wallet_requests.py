@@ -159,3 +159,18 @@ def test_requests_and_codes_are_accessible(opened, site, look):
     found["code"] = violations(page)
     assert page.evaluate("() => document.documentElement.scrollWidth") <= 390
     assert {name: list_ for name, list_ in found.items() if list_} == {}
+
+
+def test_a_holders_own_words_stay_as_they_were_written(opened):
+    """Full-width punctuation and letters of a free text are nobody's to change; a flight number is."""
+    note = {"code": "what", "kind": "note", "required": True}
+    flight = {"code": "flight", "kind": "text", "required": True, "pattern": "^[A-Z0-9]{2}[0-9]{1,4}[A-Z]?$"}
+    typed = {"what": " 请协调，３个月，Ｂ座（二楼）… ", "flight": "ｃｚ ３１０１"}
+    made = opened("/wallet").evaluate(
+        """async ([fields, state]) => {
+          const { fieldsOf } = await import('/static/js/wallet/booking-rules.js');
+          return fieldsOf({ basis: '', party_most: 1 }, fields, state);
+        }""",
+        [[note, flight], typed],
+    )
+    assert made == {"what": "请协调，３个月，Ｂ座（二楼）…", "flight": "CZ3101"}
