@@ -104,7 +104,7 @@ function facts(entry) {
   if (entry.reason) {
     const keys = [`reason.${entry.reason}`, `void.${entry.reason}`, `wallet.ended-${entry.reason}`];
     const key = keys.find(has);
-    rows.push([word("wallet.entry-reason"), key ? word(key) : entry.reason]);
+    rows.push([word("wallet.entry-reason"), word(key ?? "wallet.ended-other")]);
   }
   for (const { name, units, period, resets_at: resets } of entry.counted ?? []) {
     const until = resets ? word("wallet.resets", { date: dateOf(resets) }) : word("wallet.resets-never");
