@@ -62,7 +62,7 @@ def precache(settings: Settings, wording: Wording, config: Mapping[str, object])
     pages = [f"/{name}" for name in served_apps(settings)]
     files = [f"/static/{name}" for name in kept_files()]
     named = (name for name in word_files(wording) if name.partition("-")[0] not in _LEFT_OUT)
-    words = [*(f"/words/{name}.json" for name in named), "/words/reasons.json"]
+    words = [*(f"/words/{name}.json" for name in named), "/words/reasons.json", "/words/sentences.json"]
     version = hashlib.sha256()
     for name in kept_files():
         version.update(name.encode() + b"\0" + (_STATIC / name).read_bytes())
@@ -115,6 +115,10 @@ def add_apps(found: Blueprint, settings: Settings, wording: Wording, config: Map
     @found.get("/words/reasons.json")
     def reasons() -> Response:
         return fresh(packed(flask.jsonify(reasons_json())))
+
+    @found.get("/words/sentences.json")
+    def sentences() -> Response:  # what a page needs that gives no advice: half of it all
+        return fresh(packed(flask.jsonify({code: told["sentence"] for code, told in reasons_json().items()})))
 
     @found.get("/<name>.webmanifest")
     def app_manifest(name: str) -> Response:

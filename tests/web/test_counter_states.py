@@ -26,7 +26,7 @@ def opened_in(opened, look):
 
 
 def test_every_screen_of_bookings_and_supervisors_is_accessible(opened, site, telephone, look):  # noqa: F811
-    """The list open and shut, delay, override, booking found, granted with its checklist, void by a supervisor."""
+    """The list open and shut, each act of it, a new booking, booking found, granted with its checklist, a void."""
     flyer = Flyer(site)
     flyer.book(telephone, escort_count=1, escorts=["许国强"])
     flyer.book(telephone, hours=3.5)
@@ -43,6 +43,16 @@ def test_every_screen_of_bookings_and_supervisors_is_accessible(opened, site, te
     page.locator("#bookings-list .more .button").nth(1).click()
     found["override"] = violations(page)
     page.click("#override [data-close]")
+    page.click("#show-bookings")
+    page.locator("#bookings-list .booking-row").last.click()
+    page.locator("#bookings-list [data-act=cancel]").click()
+    found["cancel"] = violations(page)
+    page.click("#cancel [data-close]")
+    page.click("#bookings-book")
+    page.click("#form-do")
+    found["book"] = violations(page)
+    page.click("#book > .stack > .row button")
+    page.click("#bookings form button")
     lounge.paste(flyer.shown)
     lounge.shows("look")
     found["look"] = violations(page)

@@ -95,7 +95,7 @@ function sentence(answer) {
     expired: answer.valid_until && lastDateOf(answer.valid_until),
     starts: answer.valid_from && dateOf(answer.valid_from),
   };
-  return said(reasons[answer.reason]?.sentence).replace(/\{(\w+)\}/g, (_, name) => values[name] || "—");
+  return said(reasons[answer.reason]).replace(/\{(\w+)\}/g, (_, name) => values[name] || "—");
 }
 
 // What somebody must know who goes by an answer that no server gave.
@@ -136,7 +136,7 @@ async function main() {
   byId("check-do").disabled = false;
   // What an outage will need is fetched once the page can be used.
   kept.refresh();
-  reasons = await fetch("/words/reasons.json").then((response) => response.json()).catch(() => ({}));
+  reasons = await fetch("/words/sentences.json").then((response) => response.json()).catch(() => ({}));
 }
 
 await main();

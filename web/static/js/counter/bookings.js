@@ -143,10 +143,10 @@ export class Bookings {
       held ? element("div", { class: "actions" },
         booking.kind === "journey"
           ? element("button", { class: "button", type: "button", onclick: () => this.askDelay(booking) }, word("bookings.delay")) : null,
-        element("button", { class: "button danger", type: "button", "data-act": "cancel", onclick: () => this.booking.askCancel(booking) }, word("bookings.cancel-ask")),
         mayCarry(this.desk.device, "override")
           ? element("button", { class: "button", type: "button", onclick: () => this.withoutCard(booking) }, word("bookings.without"))
-          : null) : null,
+          : null,
+        element("button", { class: "button danger", type: "button", "data-act": "cancel", onclick: () => this.booking.askCancel(booking) }, word("bookings.cancel-ask"))) : null,
       missed && mayCarry(this.desk.device, "override") ? element("div", { class: "actions" },
         element("button", { class: "button", type: "button", onclick: () => this.askReopen(booking) }, word("bookings.reopen"))) : null);
   }
