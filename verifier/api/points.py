@@ -38,8 +38,8 @@ class PointService(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 
     `reference_choices`, where there are any, are the only values of the reference. `look_first`: its counter looks
     before it checks in. `booking` names its rule. `matter_kinds` and `matter_departments`: what the matter can be that
-    a check-in opens, and who can have to decide it. `includes` and `own_expense` are the staff's checklist; `materials`,
-    `steps`, `notes` and `numbers` are what staff tell whoever asks.
+    a check-in opens, and who can have to decide it. `includes` and `own_expense` are the staff's checklist;
+    `materials`, `steps`, `notes` and `numbers` are what staff tell whoever asks.
     """
 
     code: str
