@@ -65,7 +65,7 @@ class Agent:
                 if event.change is ReaderChange.INSERTED:
                     pool.submit(self.tap, event.reader)
                 else:
-                    self._told(event)
+                    self._announced(event)
 
     def tap(self, reader: str) -> CounterVerdict:
         """Check in the card on a reader; whatever happens becomes a verdict, and is told."""
@@ -141,7 +141,7 @@ class Agent:
             self.page.publish(verdict)
         return verdict
 
-    def _told(self, event: ReaderEvent) -> None:
+    def _announced(self, event: ReaderEvent) -> None:
         said = _EVENTS.get(event.change)
         if said is not None:
             self.say(f"{said} {event.reader}".rstrip())

@@ -34,18 +34,18 @@ def upload(
         try:
             found = server.call("POST", "/v1/offline-check-ins", {"records": [kept.text for kept in batch]})
         except Away:
-            return _told(statuses, len(waiting), "the server is away")
+            return _upload_text(statuses, len(waiting), "the server is away")
         except ServerRefusedError as refused:
             why = "this server takes no offline records" if refused.status == 404 else str(refused)
-            return _told(statuses, len(waiting), why)
+            return _upload_text(statuses, len(waiting), why)
         answers = found.get("answers")
         if not isinstance(answers, list) or len(answers) != len(batch):
-            return _told(statuses, len(waiting), "the server's answer cannot be read")
+            return _upload_text(statuses, len(waiting), "the server's answer cannot be read")
         queue.taken(batch[-1].record.seq)
         _keep(promises, answers)
         statuses.update(str(one.get("status")) if isinstance(one, dict) else "unread" for one in answers)
         documents.keep_time(str(found.get("time", "")), at)
-    return _told(statuses, 0, "")
+    return _upload_text(statuses, 0, "")
 
 
 def _keep(promises: PromiseBook | None, answers: list[object]) -> None:
@@ -54,7 +54,7 @@ def _keep(promises: PromiseBook | None, answers: list[object]) -> None:
             promises.keep(one)
 
 
-def _told(statuses: Counter[str], waiting: int, why: str) -> str:
+def _upload_text(statuses: Counter[str], waiting: int, why: str) -> str:
     parts = [f"{statuses.total()} offline records sent ({_counted(statuses)})"] if statuses else []
     parts += [f"{waiting} offline records wait: {why}; they are kept here, signed"] if waiting else []
     return f"note: {'; '.join(parts)}" if parts else ""

@@ -45,6 +45,11 @@ def rfc3339(at: datetime) -> str:
     return at.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat() + "Z"
 
 
+def rfc3339_or_none(at: datetime | None) -> str | None:
+    """Return what `rfc3339` does, and None for an instant that is not there."""
+    return None if at is None else rfc3339(at)
+
+
 def parse_rfc3339(text: str) -> datetime:
     """Return the aware UTC instant that an RFC 3339 text names.
 

@@ -121,11 +121,11 @@ def log(
         if against is not None and not (found := compare(issuer, connection, against.read(65_536))).fits:
             raise Refusal(f"the office log does not fit the checkpoint of line {found.last}", "tell the auditors")
         lines = newest(connection, limit, holder=holder_id, action=action)
-    text = "\n".join(_told(line) for line in lines)
+    text = "\n".join(_log_line(line) for line in lines)
     emit([line_view(line) for line in lines], as_json, text or "nothing yet")
 
 
-def _told(line: OfficeEntry) -> str:
+def _log_line(line: OfficeEntry) -> str:
     whom = " ".join(filter(None, (line.holder_id, line.card_id)))
     return f"{rfc3339(line.at)}  {line.actor}  {line.action}  {whom}"
 

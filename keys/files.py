@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from edge.durable import replace_file, sync, write_new
+
 FOLDER_MODE: Final = 0o700
 FILE_MODE: Final = 0o600
 MAX_FILE_BYTES: Final = 65_536
@@ -65,26 +67,22 @@ def file_identity(path: Path) -> FileIdentity:
 def create_private(path: Path, data: bytes) -> None:
     """Create a file of mode 0600, whole and durable on return; StoreError, and no change, if it exists."""
     with _writing(path):
-        temporary = _write_beside(path, data)
+        temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
         try:
+            write_new(temporary, data, FILE_MODE)
             # A hard link fails when the name is taken: never overwritten, and never seen half written.
             os.link(temporary, path)
         except FileExistsError:
             raise StoreError(f"{path} exists and is never overwritten", "use what is there") from None
         finally:
-            temporary.unlink()
-        _sync_folder(path.parent)
+            temporary.unlink(missing_ok=True)
+        sync(path.parent)
 
 
 def replace_private(path: Path, data: bytes) -> None:
     """Replace a file by one of mode 0600: a crash leaves the old one or the new one, whole."""
     with _writing(path):
-        temporary = _write_beside(path, data)
-        try:
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
-        _sync_folder(path.parent)
+        replace_file(path, data, mode=FILE_MODE)
 
 
 @contextmanager
@@ -107,28 +105,6 @@ def _writing(path: Path) -> Iterator[None]:
     except OSError as error:
         hint = "nothing was lost; see to the disk and its permissions, and try again"
         raise StoreError(f"{path} cannot be written: {error.strerror}", hint) from error
-
-
-def _write_beside(path: Path, data: bytes) -> Path:
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(handle)
-    except OSError:
-        temporary.unlink()
-        raise
-    return temporary
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _check_private(path: Path, status: os.stat_result, mode: str) -> None:

@@ -69,7 +69,7 @@ def judge(change: CheckIn, at: datetime, entry: str, standing: Standing) -> Verd
     counted = totals if reason is None and not re_entry else {}
     return Verdict(
         reason=reason,
-        figures=_figures(_told(change, standing.booking), standing.used, counted),
+        figures=_figures(_shown_charges(change, standing.booking), standing.used, counted),
         visit=_visit(change, at, entry, inside, entered=reason is None),
         taken=taken,
         re_entry=re_entry,
@@ -127,7 +127,7 @@ def booking_reasons(booking: Booking | None, service: str, at: datetime) -> list
     return [BOOKING_TOO_EARLY] if at < booking.window.opens_at else []
 
 
-def _told(change: CheckIn, booking: Booking | None) -> tuple[Charge, ...]:
+def _shown_charges(change: CheckIn, booking: Booking | None) -> tuple[Charge, ...]:
     """The limits whose figures are told: the change's own, or those that its booking holds."""
     return change.charges if booking is None else booking.charges
 

@@ -38,7 +38,7 @@ def export_to(ledger: Ledger, path: Path, tell: Tell) -> MoveResult:
     LedgerError when somebody wrote meanwhile, or when the ledger is not sound; no file is left then.
     """
     entries = sum(ledger.heads().values())
-    moving_file.write(path, entries, _told(ledger.dump(), tell))
+    moving_file.write(path, entries, _reporting(ledger.dump(), tell))
     try:
         with path.open("rb") as file:
             return _count(moving_file.read(file))
@@ -53,10 +53,10 @@ def import_from(file: IO[bytes], ledger: Ledger, clock: Clock, tell: Tell) -> Mo
     `contents.Damaged` names the first line that is wrong; LedgerError when the ledger is not empty. In both cases
     nothing was written. MoveFailed when the ledger differs from the file afterwards.
     """
-    moved = _count(_told(moving_file.read(file), tell))
+    moved = _count(_reporting(moving_file.read(file), tell))
     _require_empty(ledger)
-    _restore(_told(moving_file.read(file), tell), ledger)
-    _compare(_told(moving_file.read(file), tell), ledger, clock)
+    _restore(_reporting(moving_file.read(file), tell), ledger)
+    _compare(_reporting(moving_file.read(file), tell), ledger, clock)
     return moved
 
 
@@ -67,12 +67,12 @@ def migrate(source: Ledger, target: Ledger, clock: Clock, tell: Tell) -> MoveRes
     wrote to the source meanwhile.
     """
     _require_empty(target)
-    moved = _restore(_told(source.dump(), tell), target)
-    _compare(_told(source.dump(), tell), target, clock)
+    moved = _restore(_reporting(source.dump(), tell), target)
+    _compare(_reporting(source.dump(), tell), target, clock)
     return moved
 
 
-def _told(found: Iterable[Contents], tell: Tell) -> Iterable[Contents]:
+def _reporting(found: Iterable[Contents], tell: Tell) -> Iterable[Contents]:
     for contents in found:
         yield contents
         tell(len(contents.leaves))

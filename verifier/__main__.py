@@ -13,7 +13,7 @@ from cards.programme.export import programme_json
 from cards.programme.types import Point, Programme, Quota, Service
 from cards.working_days import unannounced_year
 from edge.cli import Refusal, emit, json_option, main_group, progress, run
-from edge.instants import parse_rfc3339, rfc3339
+from edge.instants import parse_rfc3339, rfc3339, rfc3339_or_none
 from edge.settings import Settings, load_settings
 from edge.strictjson import JsonError, loads
 from ledger.leaf import fields_of
@@ -102,7 +102,7 @@ def check(settings: Settings, presentation: str | None, as_json: bool) -> None:
     ends = verdict.valid_until
     until = None if ends is None else last_day(ends, programme.zone).isoformat()
     said = {"valid": verdict.valid, "reason": verdict.reason, "tier": verdict.tier, "last_day": until,
-            "valid_until": None if ends is None else rfc3339(ends), "proved": verdict.proved}  # fmt: skip
+            "valid_until": rfc3339_or_none(ends), "proved": verdict.proved}  # fmt: skip
     if verdict.valid:
         proved = (
             "proved by the phone or chip" if verdict.proved else "a copy could say the same: compare the person's ID"

@@ -15,7 +15,7 @@ from accounts.cli.desk import RIGHT, AccountsCli, place_of, service_of
 from accounts.devices import Device, DeviceCode, UnknownDevice
 from accounts.rights import parse_rights
 from edge.cli import Refusal, emit, json_option
-from edge.instants import rfc3339
+from edge.instants import rfc3339, rfc3339_or_none
 from edge.strictjson import loads
 from keys.jwk import thumbprint
 
@@ -65,7 +65,7 @@ def add(  # noqa: PLR0917 - click passes them by name
             services=served,
         )
     address = _address(desk.settings.base_url, {"code": made.code, **pinned})
-    emit(_code_row(made, address), as_json, _told(made, address))
+    emit(_code_row(made, address), as_json, _code_text(made, address))
 
 
 @device.command("list")
@@ -131,7 +131,7 @@ def _root_thumbprint(file: Path) -> str:
         raise Refusal(f"the root key cannot be read: {error}", "YUNJU_ROOT names its public JWK") from None
 
 
-def _told(made: DeviceCode, address: str) -> str:
+def _code_text(made: DeviceCode, address: str) -> str:
     drawing = io.StringIO()
     code = qrcode.QRCode(border=2, error_correction=qrcode.constants.ERROR_CORRECT_L)
     code.add_data(address)
@@ -183,5 +183,5 @@ def _row(one: Device) -> dict[str, object]:
         "key": one.thumbprint,
         "enrolled_at": rfc3339(one.enrolled_at),
         "last_seen_at": rfc3339(one.last_seen_at),
-        "revoked_at": None if one.revoked_at is None else rfc3339(one.revoked_at),
+        "revoked_at": rfc3339_or_none(one.revoked_at),
     }

@@ -10,7 +10,7 @@ from accounts.cli.desk import GRANT_HELP, AccountsCli, grants, shown
 from accounts.integrators import Integrator, UnknownIntegrator
 from accounts.rights import save_rights
 from edge.cli import Refusal, emit, json_option
-from edge.instants import rfc3339
+from edge.instants import rfc3339, rfc3339_or_none
 
 
 @click.group("integrator")
@@ -71,5 +71,5 @@ def _row(one: Integrator) -> dict[str, object]:
         "rights": save_rights(one.rights),
         "created_at": rfc3339(one.created_at),
         "expires_at": rfc3339(one.expires_at),
-        "revoked_at": None if one.revoked_at is None else rfc3339(one.revoked_at),
+        "revoked_at": rfc3339_or_none(one.revoked_at),
     }

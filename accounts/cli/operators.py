@@ -13,7 +13,7 @@ from accounts.operators import OperatorRecord, UnknownOperator
 from accounts.people import NameTaken
 from accounts.rights import save_rights
 from edge.cli import Refusal, emit, json_option
-from edge.instants import rfc3339
+from edge.instants import rfc3339, rfc3339_or_none
 
 PIN_FILE = click.option(
     "--pin-file",
@@ -126,5 +126,5 @@ def _row(one: OperatorRecord) -> dict[str, object]:
         "pin": one.has_pin,
         "rights": save_rights(one.rights),
         "created_at": rfc3339(one.created_at),
-        "disabled_at": None if one.disabled_at is None else rfc3339(one.disabled_at),
+        "disabled_at": rfc3339_or_none(one.disabled_at),
     }

@@ -10,7 +10,7 @@ from accounts.cli.desk import AccountsCli, ask, weak_refused
 from accounts.people import NameTaken, Person, UnknownPerson, saved_grants
 from accounts.rights import SCOPES, Role
 from edge.cli import Refusal, emit, json_option
-from edge.instants import rfc3339
+from edge.instants import rfc3339, rfc3339_or_none
 
 _PASSWORD_FILE = click.option(
     "--password-file",
@@ -164,5 +164,5 @@ def _row(one: Person) -> dict[str, object]:
         "name": one.name,
         "roles": saved_grants(one.grants),
         "created_at": rfc3339(one.created_at),
-        "disabled_at": None if one.disabled_at is None else rfc3339(one.disabled_at),
+        "disabled_at": rfc3339_or_none(one.disabled_at),
     }

@@ -12,7 +12,7 @@ from typing import Final
 
 from audit.evidence.cosignatures import Cosignatures, cosignatures
 from audit.tree.tiles import CHECKPOINT, COSIGNED, TileError, TileSource, Tree
-from audit.tree.tilewriter import replace_file
+from edge.durable import replace_file
 from edge.fetch import Asked, FetchAway, fetch
 from keys.merkle import EMPTY_ROOT, ProofError, verify_consistency
 from keys.notes import Checkpoint, NoteError, NoteKey, OpenedCheckpoint, open_checkpoint
@@ -128,7 +128,7 @@ class LogWatcher:
         for earlier in (before, cosigned):
             if earlier is not None:
                 self._compare(earlier, now)
-        replace_file(self._memory, now.note.encode().encode())
+        replace_file(self._memory, now.note.encode().encode(), mode=0o644)
         seen = cosignatures([now, *([cosigned] if cosigned else [])], self._witnesses)
         return Visit(now.checkpoint, before.checkpoint if before else None, seen)
 
@@ -152,7 +152,7 @@ class LogWatcher:
 
     def _keep(self, fork: Forked, now: OpenedCheckpoint) -> None:
         name = f"{self._memory.name}.fork-{now.checkpoint.size}"
-        replace_file(self._memory.with_name(name), f"{fork.one}\n\n{fork.other}".encode())
+        replace_file(self._memory.with_name(name), f"{fork.one}\n\n{fork.other}".encode(), mode=0o644)
 
     def _cosigned(self) -> OpenedCheckpoint | None:
         """What witnesses signed: read before the newest checkpoint, which must then begin with it."""

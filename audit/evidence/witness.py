@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 
-from audit.tree.tilewriter import replace_file
+from edge.durable import replace_file
 from keys.merkle import EMPTY_ROOT, ProofError, verify_consistency
 from keys.notes import Checkpoint, Cosigner, Note, NoteError, NoteKey, NoteSignature, open_note, parse_note
 
@@ -58,7 +58,7 @@ class WitnessBook:
             self._compare(self._last(origin), old, proof, checkpoint)
             signature = self._cosigner.cosign(note.text, at)
             kept = Note(note.text, (*self._log_signatures(note, origin), signature))
-            replace_file(self._path(origin), kept.encode().encode())
+            replace_file(self._path(origin), kept.encode().encode(), mode=0o644)
         return signature.line
 
     def last(self, origin_hash: str) -> str | None:

@@ -6,7 +6,6 @@ entries in it are missing and everything else holds.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +15,7 @@ import msgspec
 from audit.tree.tiles import ENTRIES, WIDTH, FolderSource, TileError, TileSource, read_bundle, tile_path
 from audit.tree.tilewriter import write_once
 from cards.programme.types import Programme
+from edge.durable import sync
 
 
 class _Instant(msgspec.Struct, frozen=True):
@@ -56,7 +56,7 @@ def archive(folder: Path, size: int, before: int, target: Path) -> int:
             break
         write_once(target, {tile_path(ENTRIES, number): path.read_bytes()})
         path.unlink()
-        _sync(path.parent)
+        sync(path.parent)
         moved += 1
     return moved
 
@@ -67,14 +67,6 @@ def retained_from(programme: Programme, at: datetime) -> datetime:
     year = local.year - programme.retention_years
     day = 28 if (local.month, local.day) == (2, 29) else local.day
     return local.replace(year=year, day=day).astimezone(UTC)
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 __all__ = ["JoinedSource", "TileError", "archive", "retained_from"]

@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from audit.tree.tilewriter import replace_file
+from edge.durable import replace_file, sync
 from ledger.leaf import split_id
 
 _BYTES = 8
@@ -63,13 +63,9 @@ class EntryIndex:
     def sync(self, size: int) -> None:
         """Make the index durable for a log of `size` entries."""
         for partition in sorted(self._dirty):
-            handle = os.open(self._path(partition), os.O_RDONLY | os.O_CLOEXEC)
-            try:
-                os.fsync(handle)
-            finally:
-                os.close(handle)
+            sync(self._path(partition))
         self._dirty.clear()
-        replace_file(self._folder / _SYNCED, str(size).encode())
+        replace_file(self._folder / _SYNCED, str(size).encode(), mode=0o644)
 
     def cut(self, size: int) -> None:
         """Forget what lies beyond a log of `size` entries."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Final, cast
 
-from audit.tree.tilewriter import replace_file
+from edge.durable import replace_file
 from edge.strictjson import JsonError, dumps, loads
 from ledger.bookings import BookingChange, BookingEnd, Hold
 from ledger.interface import Ledger

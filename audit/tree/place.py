@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from audit.tree.tilewriter import replace_file
+from edge.durable import replace_file
 from keys.notes import Checkpoint, Note, parse_note
 
 
@@ -123,7 +123,7 @@ class CheckpointPlace:
             return self._write(msgspec.structs.replace(found, witnessed=note.encode(), witnesses=witnesses))
 
     def _write(self, state: State) -> State:
-        replace_file(self._path, msgspec.json.encode(state))
+        replace_file(self._path, msgspec.json.encode(state), mode=0o644)
         return state
 
     @contextmanager

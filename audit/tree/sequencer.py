@@ -21,8 +21,9 @@ from audit.tree.archiving import JoinedSource
 from audit.tree.entryindex import EntryIndex
 from audit.tree.place import CheckpointPlace, PlaceError, State
 from audit.tree.tiles import CHECKPOINT, FolderSource, TileError, TileSource, Tree
-from audit.tree.tilewriter import TileWriter, drop_partials, replace_file, set_orphans_aside
+from audit.tree.tilewriter import PUBLIC, TileWriter, drop_partials, set_orphans_aside
 from cards.promise import INTEGRATION
+from edge.durable import replace_file
 from edge.encoding import b64u
 from edge.instants import rfc3339, to_epoch
 from keys.merkle import EMPTY_ROOT
@@ -306,7 +307,7 @@ class Sequencer:
 
     def _show(self) -> None:
         """Copy the checkpoint beside the tiles, where standard tools look for it."""
-        replace_file(self._home.folder / CHECKPOINT, self._state.checkpoint.encode())
+        replace_file(self._home.folder / CHECKPOINT, self._state.checkpoint.encode(), mode=PUBLIC)
 
     def _sign(self, checkpoint: Checkpoint) -> str:
         text = checkpoint.text

@@ -18,10 +18,10 @@ from audit.tree.place import CheckpointPlace, PlaceError
 from audit.tree.proofs import LogReader
 from audit.tree.sequencer import LARGE_STEP, LogHome, LogIncident, NotLeader, Sequencer, Unsafe
 from audit.tree.tiles import COSIGNED, FolderSource, TileError, Tree
-from audit.tree.tilewriter import replace_file
 from audit.tree.witnesses import Contradicted, Witness, WitnessAway, ask, call_http, largest_seen, read_witnesses
 from cards.promise import origin_of
 from edge.clock import Clock
+from edge.durable import replace_file
 from edge.instants import rfc3339, to_epoch
 from edge.repeating import Job
 from edge.settings import Settings, SettingsError
@@ -223,7 +223,7 @@ class Sequencing:
             return False
         kept = home.place.witnessed(state.note.with_signatures([signature]), {witness.name: seen})
         if kept.witnessed is not None:
-            replace_file(home.folder / COSIGNED, kept.witnessed.encode())
+            replace_file(home.folder / COSIGNED, kept.witnessed.encode(), mode=0o644)
         return True
 
     def report(self, incident: LogIncident) -> None:

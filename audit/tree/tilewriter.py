@@ -23,6 +23,7 @@ from audit.tree.tiles import (
     tile_path,
     width_at,
 )
+from edge.durable import sync
 from keys.merkle import fold
 from ledger.leaf import leaf_hash
 
@@ -105,7 +106,7 @@ def write_once(folder: Path, files: dict[str, bytes]) -> None:
             _write(draft, data, PRIVATE if name.startswith(f"tile/{ENTRIES}/") else PUBLIC)
             drafts.append((draft, path))
         for draft, _ in drafts:
-            _sync(draft)
+            sync(draft)
         for draft, path in drafts:
             # A hard link fails when the name is taken: a writer that lost its leadership can overwrite nothing.
             try:
@@ -117,20 +118,7 @@ def write_once(folder: Path, files: dict[str, bytes]) -> None:
         for draft, _ in drafts:
             draft.unlink(missing_ok=True)
     for parent in sorted(folders, key=lambda path: len(path.parts), reverse=True):
-        _sync(parent)
-
-
-def replace_file(path: Path, data: bytes, *, mode: int = PUBLIC) -> None:
-    """Replace a small file: a crash leaves the old one or the new one, whole and durable."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
-    try:
-        _write(draft, data, mode)
-        _sync(draft)
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
-    _sync(path.parent)
+        sync(parent)
 
 
 def drop_partials(folder: Path, old: int, new: int) -> None:
@@ -155,7 +143,7 @@ def set_orphans_aside(folder: Path, size: int) -> int:
             target = aside / path.relative_to(folder)
             target.parent.mkdir(parents=True, exist_ok=True)
             path.rename(target)
-            _sync(path.parent)
+            sync(path.parent)
     return len(found)
 
 
@@ -211,14 +199,6 @@ def _remove_folder(path: Path) -> None:
         for file in path.iterdir():
             file.unlink()
         path.rmdir()
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _write(path: Path, data: bytes, mode: int) -> None:

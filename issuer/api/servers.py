@@ -14,7 +14,7 @@ from flask import Blueprint, Request, request
 
 from accounts.rights import EVERYWHERE, Caller, Right
 from edge.http import answer, request_instant
-from edge.instants import rfc3339
+from edge.instants import rfc3339_or_none
 from edge.openapi import describe
 from edge.problems import Problem
 from issuer.enrolment.phone import entitled_until
@@ -99,7 +99,7 @@ def server_blueprint(issuer: Issuer, authenticate: Callable[[Request], Caller]) 
     def entitlement(card: str) -> flask.Response:
         asking_server(authenticate, Right.DOCUMENTS)
         until = entitled_until(issuer, card, request_instant())
-        return answer(Entitled(None if until is None else rfc3339(until)))
+        return answer(Entitled(rfc3339_or_none(until)))
 
     return made
 

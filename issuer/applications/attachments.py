@@ -6,12 +6,12 @@ never comes from a client. Whoever can change the folder can remove papers, and 
 
 from __future__ import annotations
 
-import os
 import re
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from edge.durable import replace_file
 from edge.ids import new_id
 from issuer.register.database import Register
 from issuer.register.errors import RefusedError
@@ -31,18 +31,7 @@ class Attachments:
         name = new_id()
         path = self._path(name)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        draft = path.with_name(f".{name}")
-        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(self._register.seal(data, f"attachment:{name}"))
-                file.flush()
-                os.fsync(file.fileno())
-            draft.rename(path)
-        except OSError:
-            draft.unlink(missing_ok=True)
-            raise
-        _sync(path.parent)
+        replace_file(path, self._register.seal(data, f"attachment:{name}"))
         return name
 
     def open(self, name: str) -> bytes:
@@ -62,11 +51,3 @@ class Attachments:
         if not _NAME.fullmatch(name):
             raise RefusedError("there is no such file", "open it from its application")
         return self._folder / name[:2] / name
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

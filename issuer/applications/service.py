@@ -132,14 +132,14 @@ def tell_paper(issuer: Issuer, application_id: str, paper: Paper, *, at: datetim
         found = _changeable(issuer, connection, application_id)
         known = next((one for one in found.papers if one.key == paper.key), None)
         # What an officer saw was of the paper as it was: told anew, it is looked at anew.
-        same = known is not None and _told(known) == _told(paper)
+        same = known is not None and _paper_row(known) == _paper_row(paper)
         anew: dict[str, object] = {"seen": [], "seen_by": None, "seen_at": None}
         kept = {"seen": sorted(known.seen)} if same and known is not None else anew
         records.write_paper(connection, application_id, paper, **kept)
         records.add_event(issuer, connection, application_id, "paper", by=by, at=at, paper=paper.key)
 
 
-def _told(paper: Paper) -> tuple[object, ...]:
+def _paper_row(paper: Paper) -> tuple[object, ...]:
     return paper.variant, paper.begins, paper.ends
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -145,9 +147,7 @@ def pdf(office: IssuerCli, /, *, name: str, output: Path, fonts: Path) -> None:
 @click.pass_obj
 def suspend(office: IssuerCli, /, *, name: str, because: str, publishes: bool, as_json: bool) -> None:
     """Suspend a card for a while."""
-    with office.issuer(publishes=publishes) as issuer:
-        found = find_card(issuer, name)
-        _show(issuer, lifecycle.suspend(issuer, found.id, because=because, by=office.actor, at=office.now()), as_json)
+    _change(office, name, partial(lifecycle.suspend, because=because), publishes=publishes, as_json=as_json)
 
 
 @card.command()
@@ -157,9 +157,7 @@ def suspend(office: IssuerCli, /, *, name: str, because: str, publishes: bool, a
 @click.pass_obj
 def resume(office: IssuerCli, /, *, name: str, publishes: bool, as_json: bool) -> None:
     """Make a suspended card valid again."""
-    with office.issuer(publishes=publishes) as issuer:
-        found = find_card(issuer, name)
-        _show(issuer, lifecycle.resume(issuer, found.id, by=office.actor, at=office.now()), as_json)
+    _change(office, name, lifecycle.resume, publishes=publishes, as_json=as_json)
 
 
 @card.command()
@@ -170,9 +168,7 @@ def resume(office: IssuerCli, /, *, name: str, publishes: bool, as_json: bool) -
 @click.pass_obj
 def revoke(office: IssuerCli, /, *, name: str, because: str, publishes: bool, as_json: bool) -> None:
     """Revoke a card for good."""
-    with office.issuer(publishes=publishes) as issuer:
-        found = find_card(issuer, name)
-        _show(issuer, lifecycle.revoke(issuer, found.id, because=because, by=office.actor, at=office.now()), as_json)
+    _change(office, name, partial(lifecycle.revoke, because=because), publishes=publishes, as_json=as_json)
 
 
 @card.command()
@@ -183,9 +179,7 @@ def revoke(office: IssuerCli, /, *, name: str, because: str, publishes: bool, as
 @click.pass_obj
 def reissue(office: IssuerCli, /, *, name: str, because: str, publishes: bool, as_json: bool) -> None:
     """Replace a card by a new one with a new number, on today's grounds; the old one is revoked."""
-    with office.issuer(publishes=publishes) as issuer:
-        found = find_card(issuer, name)
-        _show(issuer, reissue_card(issuer, found.id, because=because, by=office.actor, at=office.now()), as_json)
+    _change(office, name, partial(reissue_card, because=because), publishes=publishes, as_json=as_json)
 
 
 @card.command()
@@ -198,6 +192,13 @@ def enrol(office: IssuerCli, /, *, holder_id: str, as_json: bool) -> None:
         made = make_code(issuer, holder_id, by=office.actor, at=office.now())
     shown: dict[str, object] = {"code": made.code, "link": made.link, "expires_at": rfc3339(made.expires_at)}
     emit(shown, as_json, as_text(shown))
+
+
+def _change(office: IssuerCli, name: str, act: Callable[..., IssuedCard], *, publishes: bool, as_json: bool) -> None:
+    """Change the card of this number or id, and show how the card stands afterwards."""
+    with office.issuer(publishes=publishes) as issuer:
+        found = find_card(issuer, name)
+        _show(issuer, act(issuer, found.id, by=office.actor, at=office.now()), as_json)
 
 
 def _drawn(modules: Modules, form: str, *, scale: int, light: bool) -> bytes:

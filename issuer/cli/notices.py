@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from edge.cli import emit, json_option
-from edge.instants import rfc3339
+from edge.instants import rfc3339, rfc3339_or_none
 from issuer.applications import notices
 from issuer.applications.notices import Notice
 from issuer.cli.office import IssuerCli
@@ -55,7 +55,7 @@ def _view(one: Notice) -> dict[str, object]:
         "tries": one.tries,
         "fault": one.fault,
         "created_at": rfc3339(one.created_at),
-        "next_at": None if one.next_at is None else rfc3339(one.next_at),
+        "next_at": rfc3339_or_none(one.next_at),
     }
 
 

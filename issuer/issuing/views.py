@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cards.periods import last_day
-from edge.instants import rfc3339
+from edge.instants import rfc3339, rfc3339_or_none
 from issuer.issuing.issuing import IssuedCard, status_uri
 from issuer.register.entitlement import HeldGround
 from issuer.register.holders import Holder
@@ -36,7 +36,7 @@ def ground_view(ground: HeldGround) -> dict[str, object]:
         "body": ground.body,
         "last_day": None if ground.last_day is None else ground.last_day.isoformat(),
         "added_at": rfc3339(ground.added_at),
-        "withdrawn_at": None if ground.withdrawn_at is None else rfc3339(ground.withdrawn_at),
+        "withdrawn_at": rfc3339_or_none(ground.withdrawn_at),
     }
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import fcntl
 import os
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
+
+from edge.durable import replace_file
 
 BUNDLE_FILE: Final = "trust-bundle.jwt"
 JWKS_FILE: Final = "jwks.json"
@@ -44,19 +45,11 @@ def publishing(folder: Path) -> Iterator[None]:
         os.close(handle)
 
 
-def replace_file(folder: Path, name: str, content: bytes) -> bool:
-    """Give a file its new content, whole and durable when this returns; tell whether it had another."""
-    path = folder / name
+def replace_published(folder: Path, name: str, content: bytes) -> bool:
+    """Give a published file its new content; tell whether it had another."""
     if read_file(folder, name) == content:
         return False
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, _MODE)
-    with os.fdopen(handle, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(handle)
-    temporary.replace(path)
-    _sync(path.parent)
+    replace_file(folder / name, content, mode=_MODE)
     return True
 
 
@@ -73,11 +66,3 @@ def _sweep(folder: Path) -> None:
     for place in (folder, folder / LISTS_FOLDER, folder / BINDINGS_FOLDER):
         for leftover in place.glob(".*.????????????????"):
             leftover.unlink()
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -165,20 +165,20 @@ def _write_files(issuer: Issuer, content: _Content) -> None:
     at = content.at
     programme = programme_bytes(issuer)
     if programme is not None:
-        files.replace_file(issuer.published, files.PROGRAMME_FILE, programme)
-    files.replace_file(issuer.published, files.BUNDLE_FILE, content.bundle.document.encode("ascii"))
-    files.replace_file(issuer.published, files.JWKS_FILE, dumps(jwks(issuer, at)))
+        files.replace_published(issuer.published, files.PROGRAMME_FILE, programme)
+    files.replace_published(issuer.published, files.BUNDLE_FILE, content.bundle.document.encode("ascii"))
+    files.replace_published(issuer.published, files.JWKS_FILE, dumps(jwks(issuer, at)))
     root = root_jwk(issuer, at)
     if root is not None:
-        files.replace_file(issuer.published, files.ROOT_FILE, dumps(root))
+        files.replace_published(issuer.published, files.ROOT_FILE, dumps(root))
     for number, listed in content.lists.items():
         # The bindings first: a reader takes the list first, and then never meets bindings older than it.
         bound = _signed_bindings(issuer, content, number, listed.bindings)
-        files.replace_file(issuer.published, files.bindings_file(number), bound.encode("ascii"))
+        files.replace_published(issuer.published, files.bindings_file(number), bound.encode("ascii"))
         text = _signed_list(issuer, content, number, listed.statuses)
-        files.replace_file(issuer.published, files.list_file(number), text.encode("ascii"))
-    files.replace_file(issuer.published, files.MARKS_FILE, _signed_marks(issuer, content).encode("ascii"))
-    files.replace_file(issuer.published, office_checkpoint.FILE, content.office.encode("utf-8"))
+        files.replace_published(issuer.published, files.list_file(number), text.encode("ascii"))
+    files.replace_published(issuer.published, files.MARKS_FILE, _signed_marks(issuer, content).encode("ascii"))
+    files.replace_published(issuer.published, office_checkpoint.FILE, content.office.encode("utf-8"))
 
 
 def _signed_list(issuer: Issuer, content: _Content, number: int, entries: dict[int, Status]) -> str:

@@ -110,7 +110,7 @@ def check_in(db: sqlite3.Connection, change: CheckIn, instants: Instants, window
     else:
         verdict = judge(change, at, workspace.end.next_id, _standing(workspace, change))
     kind = change.kind if window is None else "booking"
-    told = _told(change, asker, verdict, window)
+    told = _fields_of(change, asker, verdict, window)
     entry = workspace.append(change.draft, kind, change.operation.id, **told)
     if asker.holder is not None and verdict.granted:
         count(workspace, entry)
@@ -240,7 +240,7 @@ def _standing(workspace: SqliteWorkspace, change: CheckIn) -> Standing:
     )
 
 
-def _told(change: CheckIn, asker: _Asker, verdict: Verdict, window: Window | None) -> dict[str, Any]:
+def _fields_of(change: CheckIn, asker: _Asker, verdict: Verdict, window: Window | None) -> dict[str, Any]:
     """Return what the entry of a check-in or a booking says beside its draft."""
     told: dict[str, Any] = {"outcome": "granted" if verdict.granted else "denied"}
     if change.booking is not None:

@@ -64,7 +64,7 @@ def change_booking(workspace: Workspace, change: BookingChange, made: leaf.Leaf)
     _require(row, {BookingState.HELD, BookingState.MISSED} if reopens else {BookingState.HELD})
     wanted, held = _exchange(workspace, change, row)
     verdict = judge_move(change.findings, change.order, wanted, held, _standing(workspace, wanted, held))
-    entry = workspace.append(change.draft, "booking-change", change.id, **_told(change, made, verdict, wanted))
+    entry = workspace.append(change.draft, "booking-change", change.id, **_fields_of(change, made, verdict, wanted))
     if verdict.reason is None:
         _apply(workspace, row, entry)
     return Outcome(
@@ -138,7 +138,7 @@ def _taken_by_others(workspace: Workspace, wanted: Choice | None, held: Choice |
     return taken(workspace, wanted.group, wanted.period, least=2 if own else 1)
 
 
-def _told(change: BookingChange, made: leaf.Leaf, verdict: MoveVerdict, wanted: _Holding) -> dict[str, Any]:
+def _fields_of(change: BookingChange, made: leaf.Leaf, verdict: MoveVerdict, wanted: _Holding) -> dict[str, Any]:
     """Return what the entry of a change says beside its draft."""
     told: dict[str, Any] = {"holder": made.holder, "target": made.id, "change": change.kind.value}
     if verdict.reason is not None:

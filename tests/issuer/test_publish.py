@@ -297,7 +297,7 @@ def test_a_crash_after_any_file_leaves_a_folder_that_verifies(desk, monkeypatch,
     later = NOON + timedelta(hours=1)
     revoke(desk.quiet(), card.id, because="lost", by=BY, at=later)
     desk.keys.rotate(Purpose.STATUS, later)
-    replaced, written = files.replace_file, []
+    replaced, written = files.replace_published, []
 
     def dying(folder, name, content):
         if len(written) == crash_at:
@@ -306,7 +306,7 @@ def test_a_crash_after_any_file_leaves_a_folder_that_verifies(desk, monkeypatch,
         return replaced(folder, name, content)
 
     with monkeypatch.context() as patched:
-        patched.setattr(files, "replace_file", dying)
+        patched.setattr(files, "replace_published", dying)
         with pytest.raises(KeyboardInterrupt):
             publish.publish(desk, later)
     assert published_bundle(desk, at=later).version in (1, 2)

@@ -16,7 +16,7 @@ from cards.claims import CardClaims
 from cards.verify import RefusedCard
 from edge.fields import invalid
 from edge.http import answer, idempotency_key, read_body, request_instant
-from edge.instants import rfc3339
+from edge.instants import rfc3339, rfc3339_or_none
 from edge.limits import FairLimit
 from edge.openapi import describe
 from edge.problems import Problem
@@ -175,7 +175,7 @@ class DelegationCalls(WalletCalls):
             ends_at=rfc3339(one.ends_at),
             state=state,
             uses=one.uses,
-            used_at=None if one.used_at is None else rfc3339(one.used_at),
+            used_at=rfc3339_or_none(one.used_at),
         )
 
 

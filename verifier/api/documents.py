@@ -11,7 +11,7 @@ from cards.periods import last_day
 from cards.programme.types import Assurance
 from cards.verify import RefusedCard, verify_presentation
 from edge.http import answer, read_body, request_instant
-from edge.instants import rfc3339
+from edge.instants import rfc3339, rfc3339_or_none
 from edge.limits import FairLimit
 from edge.openapi import describe
 from edge.opening import public, revalidated
@@ -198,7 +198,7 @@ def _checked(verifier: Verifier, asking: Asking, body: PublicCheck) -> tuple[Pub
         server_time=rfc3339(at),
         tier=card.tier,
         tier_name=tier_words(verifier.programme, card),
-        valid_until=None if until is None else rfc3339(until),
+        valid_until=rfc3339_or_none(until),
         last_day=None if until is None else last_day(until, verifier.programme.zone).isoformat(),
         proved=not isinstance(verdict, RefusedCard) and verdict.assurance is Assurance.PROVED,
     )

@@ -14,7 +14,7 @@ from accounts.rights import Right
 from cards.programme.types import BookingBasis, Text
 from edge.fields import instant_asked, invalid
 from edge.http import answer, idempotency_key, read_body, read_query, request_instant
-from edge.instants import rfc3339
+from edge.instants import rfc3339, rfc3339_or_none
 from edge.limits import RateLimit
 from edge.openapi import describe
 from verifier.api.asking import Asking
@@ -246,5 +246,5 @@ def _view(seen: EventSeen) -> EventView:
         capacity=event.capacity,
         taken=seen.taken,
         left=seen.left,
-        cancelled_at=None if event.cancelled_at is None else rfc3339(event.cancelled_at),
+        cancelled_at=rfc3339_or_none(event.cancelled_at),
     )

@@ -14,7 +14,7 @@ from cards.programme.types import Programme
 from cards.working_days import is_announced
 from edge.fields import invalid
 from edge.http import answer, idempotency_key, read_body, read_query, request_instant
-from edge.instants import rfc3339
+from edge.instants import rfc3339, rfc3339_or_none
 from edge.openapi import describe
 from verifier.api.asking import Asking
 from verifier.api.checkins import WRITING
@@ -189,9 +189,9 @@ def matter_view(matter: Matter, programme: Programme, at: datetime) -> MatterVie
         opened_at=rfc3339(matter.opened_at),
         decides=matter.decides,
         reference=matter.reference,
-        complete_at=_said(matter.complete_at),
-        deadline=_said(matter.deadline),
-        closed_at=_said(matter.closed_at),
+        complete_at=rfc3339_or_none(matter.complete_at),
+        deadline=rfc3339_or_none(matter.deadline),
+        closed_at=rfc3339_or_none(matter.closed_at),
         outcome=matter.outcome,
         target=_said(target),
         past_target=target is not None and (matter.closed_at or at) > target,
@@ -199,7 +199,3 @@ def matter_view(matter: Matter, programme: Programme, at: datetime) -> MatterVie
         provisional=matter.deadline is not None
         and not is_announced(programme, matter.deadline.astimezone(programme.zone).date()),
     )
-
-
-def _said(at: datetime | None) -> str | None:
-    return None if at is None else rfc3339(at)

@@ -14,7 +14,7 @@ from cards.programme.types import Service, Text
 from cards.promise import INTEGRATION, Promise, sign_promise
 from cards.verify import Verified
 from edge.encoding import b64u
-from edge.instants import rfc3339, to_epoch
+from edge.instants import rfc3339, rfc3339_or_none, to_epoch
 from edge.sealing import derive, keyed_hash
 from keys.signer import Signer
 from ledger.bookings import Booking
@@ -175,7 +175,7 @@ def _booking(judged: Judged, booking: Booking) -> BookingView:
 
 def represented(delegation: Delegation) -> Represented:
     """Return whom a clerk with a delegation code comes for."""
-    used_at = None if delegation.used_at is None else rfc3339(delegation.used_at)
+    used_at = rfc3339_or_none(delegation.used_at)
     ends_at = rfc3339(delegation.ends_at)
     return Represented(delegation.employer, ends_at, delegation.service, delegation.uses, used_at)
 

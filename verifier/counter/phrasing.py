@@ -9,7 +9,7 @@ from typing import Final
 from cards.claims import CardClaims, Form
 from cards.periods import period_named
 from cards.programme.types import Beneficiary, Programme, Service, Text
-from edge.instants import rfc3339
+from edge.instants import rfc3339, rfc3339_or_none
 from ledger.values import Figure, Outcome, Taken, VisitState
 from verifier.counter.answers import Contact, ExcludedBy, PlaceView, QuotaLeft, VisitTimes, Words
 from verifier.rules.entitlement import places_of, quota_of_limit
@@ -39,7 +39,7 @@ def _quota_left(programme: Programme, figure: Figure) -> QuotaLeft:
         used=figure.used,
         maximum=figure.maximum,
         remaining=figure.remaining,
-        resets_at=None if ends_at is None else rfc3339(ends_at),
+        resets_at=rfc3339_or_none(ends_at),
     )
 
 

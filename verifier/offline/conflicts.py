@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from edge.instants import rfc3339
+from edge.instants import rfc3339, rfc3339_or_none
 from ledger.interface import Ledger
 from ledger.leaf import ChargeLine
 from ledger.offline import CLOCK_DOUBT, GRANTED_OFFLINE, GRANTED_ONLINE, HELD, OVERDRAWN, REPLAYED
@@ -145,5 +145,5 @@ def _incident(incident: DeviceIncident) -> IncidentView:
         count=incident.count,
         first_at=rfc3339(incident.first_at),
         last_at=rfc3339(incident.last_at),
-        closed_at=None if incident.closed_at is None else rfc3339(incident.closed_at),
+        closed_at=rfc3339_or_none(incident.closed_at),
     )

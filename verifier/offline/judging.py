@@ -112,7 +112,7 @@ def use_of(read: Read, verdicts: Verdicts, by: Judging, *, beyond: bool = False)
         draft=replace(
             draft,
             marks=(*draft.marks, *_marks(by), *dropped),
-            extra={**draft.extra, "record": read.signed.digest, **_said(by.decision)},
+            extra={**draft.extra, "record": read.signed.digest, **_decision_fields(by.decision)},
         ),
         granted=read.signed.record.granted,
         reason=_reason(read.signed.record),
@@ -160,7 +160,7 @@ def _marks(by: Judging) -> tuple[str, ...]:
     return tuple(dict.fromkeys((by.decision.why, *found, f"decision:{by.decision.reason}")))
 
 
-def _said(decision: Decided | None) -> dict[str, object]:
+def _decision_fields(decision: Decided | None) -> dict[str, object]:
     if decision is None:
         return {}
     said: dict[str, object] = {"approver": decision.approver}

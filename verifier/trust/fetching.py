@@ -18,6 +18,7 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 from edge.clock import Clock
+from edge.durable import replace_file
 from edge.fetch import FetchAway, fetch
 from edge.repeating import Job
 from edge.settings import Settings
@@ -148,13 +149,7 @@ def _replace(path: Path, text: str) -> bool:
     data = text.encode("utf-8")
     if path.exists() and path.read_bytes() == data:
         return False
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    with draft.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
+    replace_file(path, data, mode=0o644)
     return True
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import fcntl
 import json
-import os
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -24,6 +23,7 @@ from cards.programme.types import Programme
 from cards.status import SignedStatusList, StatusListError, StatusLists, verify_status_list
 from cards.verify import Trust
 from cards.wire import Dictionary, dictionary_of
+from edge.durable import replace_file
 from edge.instants import from_epoch, to_epoch
 from edge.problems import Problem, ProblemKind, register_problem
 from edge.settings import Settings
@@ -293,7 +293,7 @@ class _Memory:
         with _locked(self.path):
             # Another worker may have seen newer ones: what it wrote is never taken back.
             self.seen = self._load().with_newer(self.seen).with_newer(read)
-            _replace(self.path, self.seen.to_json())
+            replace_file(self.path, json.dumps(self.seen.to_json()).encode(), mode=0o644)
 
 
 def _read_seen(kept: dict[str, Any]) -> _Seen:
@@ -313,16 +313,6 @@ def _locked(path: Path) -> Iterator[None]:
     with path.with_name(path.name + "-lock").open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
-
-
-def _replace(path: Path, value: object) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
-    with draft.open("w") as file:
-        json.dump(value, file)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
 
 
 def _text(path: Path) -> str:

@@ -11,7 +11,7 @@ import msgspec
 from cards.periods import period_named
 from cards.programme.types import Programme, Text
 from edge.encoding import b64u
-from edge.instants import rfc3339
+from edge.instants import rfc3339, rfc3339_or_none
 from ledger.leaf import ChargeLine, leaf_hash
 from ledger.offline import HELD
 from ledger.values import Entry, EntryPage
@@ -114,5 +114,5 @@ def _counted(programme: Programme, charge: ChargeLine) -> Counted:
         name=Words.of(Text(en=charge.limit) if quota is None else quota.name),
         units=charge.units,
         period=charge.period,
-        resets_at=None if ends_at is None else rfc3339(ends_at),
+        resets_at=rfc3339_or_none(ends_at),
     )

@@ -10,7 +10,7 @@ import msgspec
 
 from cards.claims import CardClaims
 from cards.programme.types import Programme, Service, Text
-from edge.instants import rfc3339
+from edge.instants import rfc3339, rfc3339_or_none
 from ledger.values import Figure, Usage
 from verifier.counter.answers import PlaceView, QuotaLeft, Words
 from verifier.counter.phrasing import quotas_left, tier_words
@@ -89,7 +89,7 @@ def usage_of(
         tier=card.tier,
         tier_name=tier_words(programme, card),
         card_until=rfc3339(card.expires_at),
-        entitled_until=None if entitled_until is None else rfc3339(entitled_until),
+        entitled_until=rfc3339_or_none(entitled_until),
         items={number: Words.of(name) for number, name in programme.items.items()},
         services=tuple(_service(programme, service, card.tier, used, at) for service in programme.services.values()),
         booking_rules=rules_for(programme, card.tier),
@@ -108,8 +108,8 @@ def _service(programme: Programme, service: Service, tier: str, used: Usage, at:
         quotas=quotas_left(programme, _figures(programme, service, tier, used, at)) if entitled else (),
         one_of=_others(programme, service, tier) if entitled else (),
         taken=_taken(programme, service, tier, used, at) if entitled else None,
-        materials=_said(service.materials),
-        steps=_said(service.steps),
+        materials=_words_of(service.materials),
+        steps=_words_of(service.steps),
         places=tuple(
             PlaceView(place.code, Words.of(place.name), place.phones[0].number if place.phones else None)
             for place in places_of(programme, service)
@@ -153,5 +153,5 @@ def _phones(programme: Programme, service: Service) -> tuple[Telephone, ...]:
     return tuple(Telephone(Words.of(label), number) for label, number in numbers_of(programme, service))
 
 
-def _said(texts: tuple[Text, ...]) -> tuple[Words, ...]:
+def _words_of(texts: tuple[Text, ...]) -> tuple[Words, ...]:
     return tuple(Words.of(text) for text in texts)

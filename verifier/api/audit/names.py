@@ -59,7 +59,7 @@ def add_names(found: Blueprint, reviewing: Reviewing) -> None:
             raise invalid("$.purpose", "too long as it is kept: say it shorter, without quotes")
         reviewing.name_limit.require(caller.id)
         reviewing.record(caller, KIND, kept, holder)
-        return answer(_said(reviewing, entry, holder))
+        return answer(_name_behind(reviewing, entry, holder))
 
     @found.get("/v1/audit/names")
     @describe(
@@ -77,7 +77,7 @@ def add_names(found: Blueprint, reviewing: Reviewing) -> None:
         return answer(said)
 
 
-def _said(reviewing: Reviewing, entry: Entry, holder: str | None) -> NameSaid:
+def _name_behind(reviewing: Reviewing, entry: Entry, holder: str | None) -> NameSaid:
     if holder is None:
         return NameSaid("none", holder, None)
     if reviewing.name_of is None:

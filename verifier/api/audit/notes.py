@@ -32,10 +32,10 @@ def add_notes(found: Blueprint, reviewing: Reviewing) -> None:
         caller, entry, holder = reviewing.auditor_of(entry_id)
         caller.require(Right.NAMES, entry.leaf.point)  # people write names into free text
         reviewing.record(caller, KIND, entry.id, holder)
-        return answer(_said(reviewing, entry))
+        return answer(_note_behind(reviewing, entry))
 
 
-def _said(reviewing: Reviewing, entry: Entry) -> NoteSaid:
+def _note_behind(reviewing: Reviewing, entry: Entry) -> NoteSaid:
     if entry.leaf.note is None:
         return NoteSaid("none", None)
     opened = reviewing.verifier.store.note(entry.id)

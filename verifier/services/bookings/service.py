@@ -167,7 +167,7 @@ class BookingService:
             self.seats.conclude(seat, outcome)
         if outcome.booking is not None and self._store.bookings.find(outcome.booking) is None:
             self._store.bookings.keep(outcome.booking, details, wanted.window.closes_at)
-        return replace(self._told(outcome, wish.service, documents), details=details, card=card, plan=wanted)
+        return replace(self._booked(outcome, wish.service, documents), details=details, card=card, plan=wanted)
 
     def _refuse(
         self, wish: BookingWish, operation: Operation, verdict: RefusedCard, documents: Documents, at: datetime
@@ -229,7 +229,7 @@ class BookingService:
         if outcome.granted and not outcome.replayed:
             details = replace(details, fields=fields.values, party=fields.party, opened=opened, tier=tier)
             self._store.bookings.keep(booking.id, details, wanted.window.closes_at)
-        return replace(self._told(outcome, new, documents), plan=wanted)
+        return replace(self._booked(outcome, new, documents), plan=wanted)
 
     def _rebooked(self, change: BookingChange, subject: str, place: Place | None, at: datetime) -> Outcome:
         """Change a booking, its new place taken before, its old one let go after."""
@@ -268,7 +268,7 @@ class BookingService:
         outcome = self._changed(change)
         if outcome.granted and not outcome.replayed:
             self._store.bookings.erase_after(change.booking, change.window.closes_at)
-        return self._told(outcome, service, documents)
+        return self._booked(outcome, service, documents)
 
     def cancel(self, asked: BookingAsked, reason: str, at: datetime) -> Booked:
         """Give a held booking up. A holder may until the rule's time, staff at the point at any."""
@@ -277,7 +277,7 @@ class BookingService:
         latest = cancel_until(booking, rule_of(documents.programme, service), documents.programme.zone)
         refusal = "too-late-to-cancel" if asked.asker.subject is not None and at > latest else None
         outcome = self.end(asked, booking, reason, documents, at, refusal=refusal)
-        return self._told(outcome, service, documents)
+        return self._booked(outcome, service, documents)
 
     def end(
         self,
@@ -361,7 +361,7 @@ class BookingService:
         with ledger_problems(), booking_problems():
             return self._ledger.change_booking(change)
 
-    def _told(self, outcome: Outcome, service: Service, documents: Documents) -> Booked:
+    def _booked(self, outcome: Outcome, service: Service, documents: Documents) -> Booked:
         if outcome.booking is None:
             return Booked(outcome, service, documents)
         booking = self.booking(outcome.booking)

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Meta
 
 from cards.programme.types import Programme, Service, Text
-from edge.instants import rfc3339
+from edge.instants import rfc3339, rfc3339_or_none
 from verifier.counter.answering import Answering
 from verifier.counter.answers import (
     Beneficiaries,
@@ -199,9 +199,9 @@ def request_view(
         opened_at=rfc3339(matter.opened_at),
         reference=matter.reference,
         decides=matter.decides,
-        complete_at=_instant(matter.complete_at),
-        deadline=_instant(matter.deadline),
-        closed_at=_instant(matter.closed_at),
+        complete_at=rfc3339_or_none(matter.complete_at),
+        deadline=rfc3339_or_none(matter.deadline),
+        closed_at=rfc3339_or_none(matter.closed_at),
         outcome=matter.outcome,
         overdue=matter.overdue(at),
         channel=None if details is None else details.channel,
@@ -214,10 +214,6 @@ def _shown(service: Service | None, fields: Mapping[str, Any], *, names: bool) -
     if names or rule is None:
         return dict(fields) if names else {}
     return masked_fields(rule, fields)
-
-
-def _instant(at: datetime | None) -> str | None:
-    return None if at is None else rfc3339(at)
 
 
 def _words(requested: Requested, at: datetime) -> tuple[Words, Words]:
