@@ -291,7 +291,7 @@ class Authenticator:
 
     def _person(self, request: Request, token: str) -> Caller:
         at = self._instant()
-        # Read anew each time: a session that was ended anywhere is over at once here.
+        # Read again each time: a session that was ended anywhere is over at once here.
         session = self.store.sessions.by_token_hash(_hashed(token, PERSON_TOKEN))
         if session is None or not session.alive(at):
             raise Problem("bad-token")

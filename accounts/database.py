@@ -17,7 +17,7 @@ MIGRATIONS: Final = Path(__file__).parent / "migrations"
 class AccountsDatabase:
     """One database of accounts; reading and writing as `edge.database.Database` promises.
 
-    `revision` grows whenever this process takes a right away, so that what it remembers is read anew at once.
+    `revision` grows whenever this process takes a right away, so that what it remembers is read again at once.
     """
 
     def __init__(self, url: str) -> None:

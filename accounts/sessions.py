@@ -1,6 +1,6 @@
 """Sessions of people: opened by a sign-in, ended by leaving, after 30 idle minutes or 12 hours, or by an administrator.
 
-Each request reads its session anew, so that an end counts at once in every process.
+Each request reads its session again, so that an end counts at once in every process.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ def last_day(end: datetime, zone: ZoneInfo) -> date:
 
 
 class PeriodUnit(StrEnum):
-    """How often a quota starts anew."""
+    """How often a quota starts again."""
 
     MONTH = "month"
     YEAR = "year"

@@ -86,7 +86,7 @@ class DocumentFolder:
         self._version = 0
 
     def refresh(self, server: Server, at: datetime) -> bool:
-        """Fetch everything anew and keep what verifies; False when the server is away or a document does not hold."""
+        """Fetch everything again and keep what verifies; False when the server is away or a document does not hold."""
         with suppress(NoDocuments):
             self._bundle(_content(self._folder / _BUNDLE), at)  # nothing older than what is held already
         try:

@@ -1,7 +1,7 @@
 """PC/SC readers through the raw calls of pyscard: list, connect, watch. The only file that imports it.
 
 Every handle is made and freed here. pyscard's own monitor never recovers when the daemon restarts; the watcher below
-makes its context anew.
+makes its context again.
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ def container(tap: Tap) -> Container:
 
 
 def read(tap: Tap) -> bytes:
-    """Return the NDEF message of the selected application; CardEmpty when its length is nought."""
+    """Return the NDEF message of the selected application; CardEmpty when its length is zero."""
     found = container(tap)
     _select_file(tap, found.file)
     length = int.from_bytes(_read_at(tap, 0, 2), "big")
@@ -57,7 +57,7 @@ def read(tap: Tap) -> bytes:
 
 
 def write(tap: Tap, message: bytes) -> None:
-    """Write a message: length nought, body, body read back, then the length, read back too.
+    """Write a message: length zero, body, body read back, then the length, read back too.
 
     A card torn away at any moment holds its old message, none, or the new one; writing again mends it.
     """

@@ -206,7 +206,7 @@ def draw_problems(app: flask.Flask, draw: Callable[[Problem], flask.Response]) -
 
 
 def current_request() -> FrameRequest:
-    """Return the request itself: Flask's proxy looks it up anew for every attribute."""
+    """Return the request itself: Flask's proxy looks it up again for every attribute."""
     return cast("FrameRequest", request._get_current_object())  # type: ignore[attr-defined]  # noqa: SLF001 - Flask's own way
 
 

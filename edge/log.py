@@ -93,7 +93,7 @@ class AccessLog:
     def write(self, fields: dict[str, object]) -> None:
         """Write one line in one call, so that threads do not cut into each other's.
 
-        A stream that is gone or full loses the line, not the answer: what was granted is durable by now.
+        A stream that is gone or full loses the line, not the answer: what was granted is durable meanwhile.
         """
         if self._stream is None:
             return

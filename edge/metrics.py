@@ -52,7 +52,7 @@ def count_security_event(kind: str) -> None:
 
 
 def show_security_events(kinds: Iterable[str]) -> None:
-    """Show every kind from the start, at nought: a rule that watches a kind then never finds it missing."""
+    """Show every kind from the start, at zero: a rule that watches a kind then never finds it missing."""
     for kind in kinds:
         _SECURITY.labels(kind)
 

@@ -141,7 +141,7 @@ def enable(desk: KeysCli, kid: str, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def compromise(desk: KeysCli, kid: str, as_json: bool) -> None:
-    """Take a compromised key out for ever. Then `rotate --at-once`, publish a bundle, and issue its cards anew."""
+    """Take a compromised key out for ever. Then `rotate --at-once`, publish a bundle, and issue its cards again."""
     _change(desk, kid, KeyState.COMPROMISED, as_json)
 
 

@@ -31,7 +31,7 @@ _DECODER = msgspec.json.Decoder(_Kept)
 
 
 def write(outcome: Outcome) -> bytes:
-    """Return an outcome as it is kept; `replayed` is not part of it."""
+    """Return an outcome as it is kept; `replayed` is left out."""
     figures = [(figure.limit, figure.period, figure.used, figure.maximum) for figure in outcome.figures]
     visit = None if outcome.visit is None else _visit(outcome.visit)
     taken = None if outcome.taken is None else _taken(outcome.taken)

@@ -74,7 +74,7 @@ class BookingChange:
     """Changes the booking `booking`, all or nothing; refused, the booking stays as it was.
 
     `draft` names the service and point that it has from now on. Rebooked: `charges` and `choice` are taken before those
-    held are given back. Delayed: nothing is counted. Reopened: what the booking held is taken anew if it was given
+    held are given back. Delayed: nothing is counted. Reopened: what the booking held is taken again if it was given
     back. `subject`: whose it must be, where the holder asks. `findings` and `order` as in CheckIn.
     """
 

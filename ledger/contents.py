@@ -67,7 +67,7 @@ class Contents:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing is held."""
+        """Whether the partition has no entry, no holder, no answer and no proof."""
         return not (self.leaves or self.holders or self.answers or self.proofs)
 
     @property
@@ -78,7 +78,7 @@ class Contents:
 
 @dataclass(slots=True)
 class Rebuilt:
-    """A partition worked out anew from its leaves: where it ends, its entries, and what follows from them."""
+    """A partition worked out again from its leaves: where it ends, its entries, and what follows from them."""
 
     partition: int
     seq: int = 0
@@ -111,7 +111,7 @@ class Rebuilt:
         return line
 
     def require_holder(self, holder: KeptHolder) -> None:
-        """Raise Damaged when a holder is none of this partition."""
+        """Raise Damaged when a holder belongs to another partition."""
         if len(holder.salt) != SALT_BYTES or partition_of(holder.subject) != self.partition:
             raise Damaged("a holder is kept in another's partition, or without a whole salt")
 
@@ -129,7 +129,7 @@ class Rebuilt:
 
 
 def rebuild(contents: Contents) -> Rebuilt:
-    """Work a partition out anew from its contents; Damaged when the parts of the contents contradict one another."""
+    """Work a partition out again from its contents; Damaged when the parts of the contents contradict one another."""
     rebuilt = Rebuilt(contents.partition)
     for data in contents.leaves:
         rebuilt.add(data)

@@ -11,7 +11,7 @@ from ledger.state import BookingRow, ChoiceRow, CounterRow, MarkRow, Row, RowT, 
 
 
 def rows_of(replay: Replay) -> Iterator[Row]:
-    """Yield every row that follows from the replayed entries; a counter that stands at nought has none."""
+    """Yield every row that follows from the replayed entries; a counter of zero has no row."""
     yield from _counted(replay)
     yield from _visited(replay)
     for entry in replay.voided.keys() | replay.left.keys():

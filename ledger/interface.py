@@ -165,7 +165,7 @@ class Ledger(Protocol):
         ...
 
     def restore(self, contents: Contents) -> None:
-        """Write a partition that is empty, all that follows from its leaves worked out anew. While nobody writes.
+        """Write a partition that is empty, all that follows from its leaves worked out again. While nobody writes.
 
         `contents.Damaged` when its parts do not fit one another, LedgerError when the partition is not empty; nothing
         was written then.
@@ -173,7 +173,7 @@ class Ledger(Protocol):
         ...
 
     def replace(self, held: Contents, wanted: Contents) -> None:
-        """Put `wanted` in the place of `held` in one partition, all that follows from its leaves worked out anew.
+        """Put `wanted` in the place of `held` in one partition, all that follows from its leaves worked out again.
 
         For repairs: all or nothing, and durable. `contents.Damaged` when the parts of either do not fit one another,
         LedgerError when the partition no longer ends as `held` does; nothing was written then.

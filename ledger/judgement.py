@@ -128,7 +128,7 @@ def booking_reasons(booking: Booking | None, service: str, at: datetime) -> list
 
 
 def _shown_charges(change: CheckIn, booking: Booking | None) -> tuple[Charge, ...]:
-    """The limits whose figures are told: the change's own, or those that its booking holds."""
+    """Return the charges whose figures the answer shows: the change's own, or its booking's."""
     return change.charges if booking is None else booking.charges
 
 
@@ -162,7 +162,7 @@ def judge_move(
 
 
 def first_of(reasons: Iterable[str], order: tuple[str, ...]) -> str | None:
-    """Return the first of several reasons in `order`, None of none; one that is not ranked comes last."""
+    """Return the reason that comes first in `order`, None for no reason; a reason that is not ranked comes last."""
     reasons = list(reasons)
     if not reasons:
         return None

@@ -183,7 +183,7 @@ class Leaf(_Line, frozen=True, kw_only=True):
 
     @property
     def happened_at(self) -> datetime:
-        """The instant of what the entry tells of, aware UTC: of an offline use the use's own, else `recorded_at`."""
+        """When the recorded thing happened, aware UTC: for an offline use the time of the use, else `recorded_at`."""
         return from_millis(self.at if self.used_at is None else self.used_at)
 
 
@@ -290,7 +290,7 @@ def decode(data: bytes) -> Leaf:
 def stays_from(leaf: Leaf) -> int | None:
     """Return the instant at which a granted use stands in the line of uses that open visits, None for any other entry.
 
-    A re-entry is none, nor is a use that a supervisor let into a visit that was running already.
+    A re-entry has no such instant, and neither has a use that a supervisor let into a running visit.
     """
     if leaf.visit is None or leaf.outcome != "granted":
         return None

@@ -48,7 +48,7 @@ def export_to(ledger: Ledger, path: Path, tell: Tell) -> MoveResult:
 
 
 def import_from(file: IO[bytes], ledger: Ledger, clock: Clock, tell: Tell) -> MoveResult:
-    """Write a file's ledger into an empty one, and compare: three times the file's entries are told.
+    """Write the ledger in a file into an empty ledger and compare; progress counts each entry three times.
 
     `contents.Damaged` names the first line that is wrong; LedgerError when the ledger is not empty. In both cases
     nothing was written. MoveFailed when the ledger differs from the file afterwards.
@@ -61,7 +61,7 @@ def import_from(file: IO[bytes], ledger: Ledger, clock: Clock, tell: Tell) -> Mo
 
 
 def migrate(source: Ledger, target: Ledger, clock: Clock, tell: Tell) -> MoveResult:
-    """Write a ledger into an empty one of any store, and compare: twice the source's entries are told.
+    """Write a ledger into an empty ledger of any store and compare; progress counts each entry twice.
 
     LedgerError when the source is no sound ledger or the target not empty; MoveFailed as above, also when somebody
     wrote to the source meanwhile.

@@ -2,7 +2,7 @@
 
 `{"sum":"…","line":{…}}`: `sum` is the SHA-256 of the sum before and this line's object as it stands, in base64url. The
 first line is the header, the last one counts everything and holds the SHA-256 of all bytes before it. The sums find
-accidents; whoever can write the file can write them anew: then the log's own chain and signed checkpoints stand guard.
+accidents; whoever can write the file can write them again: then the log's own chain and signed checkpoints stand guard.
 """
 
 from __future__ import annotations
@@ -244,7 +244,7 @@ class _Page:
 
 
 def _place(part: _Row) -> tuple[int | str, ...]:
-    """Where a line belongs among those of its partition."""
+    """Return the place of a line among the lines of its partition."""
     match part:
         case _LeafPart():
             return _LEAVES

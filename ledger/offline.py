@@ -26,7 +26,7 @@ HELD: Final = "held"
 DISMISSED: Final = "dismissed"
 """Mark on a refusal: a supervisor's word that a held record counts nothing."""
 PROOF_USED: Final = "proof-used"
-"""Why a record is held whose proof had been used."""
+"""The reason to hold a record whose proof was used before."""
 CLOCK_DOUBT: Final = "clock-doubt"
 """Mark: the device's time cannot be believed; the use belongs to the period in which its record was received."""
 GRANTED_OFFLINE: Final = "granted-offline"
@@ -44,7 +44,7 @@ class OfflineUse:
     `order`. `visit` is left out where the device's clock is in doubt: such a use lies in no visit. A record of a
     refusal brings neither claim nor cost. The operation is that of the request online, if the device tried one.
     `booking`: the booking that was used, without a visit; `choice` and `charges` are the cost of the use if the booking
-    is held no more.
+    is no longer held.
 
     A grant may have to wait for a supervisor. `hold`: the reason to hold the grant. `hold_if_counted`: the reason to
     hold a grant that costs units; a use within another use's visit costs none. `hold_used_proof`: hold the grant if its
@@ -121,7 +121,7 @@ class KeptAnswers(NamedTuple):
 
     @property
     def contradicted(self) -> Outcome | None:
-        """The kept answer that a new answer contradicts: that of the held record, else the one told online."""
+        """The earlier answer that a new answer contradicts: the held record's, else the online answer."""
         return self.held or self.second or self.first
 
     def place(self, change: OfflineUse, outcome: Outcome) -> Name:
@@ -205,7 +205,7 @@ def hold_of(change: OfflineUse, standing: OfflineStanding) -> str | None:
 
 
 def held_verdict(reason: str, standing: OfflineStanding) -> OfflineVerdict:
-    """Return the verdict on a grant that is held: a refusal marked as held, which counts nothing."""
+    """Return the verdict on a grant that waits for a supervisor: a refusal marked as held, which counts nothing."""
     marks = (GRANTED_OFFLINE, HELD, *((REPLAYED,) if standing.rival is not None else ()))
     return OfflineVerdict(granted=False, reason=reason, marks=marks)
 
@@ -241,13 +241,13 @@ def judge_offline(change: OfflineUse, entry: str, standing: OfflineStanding) -> 
 
 
 def _posts(change: OfflineUse, standing: OfflineStanding) -> bool:
-    """Whether the booking that the use names is held: it is posted, whatever its window says."""
+    """Whether the booking that the use names holds its unit: such a booking is posted even outside its window."""
     booking = standing.booking
     return booking is not None and booking.state is BookingState.HELD and booking.service == change.draft.service
 
 
 def _consumed(booking: Booking | None) -> bool:
-    """Whether the booking was missed and its units stayed counted: the use that was made of it costs no more."""
+    """Whether the booking was missed and its units stayed counted, so that the use costs nothing further."""
     return booking is not None and booking.state is BookingState.MISSED and booking.holds
 
 

@@ -1,4 +1,4 @@
-"""Reading on from page to page, once for whoever wants all that a search finds."""
+"""Reads a search page by page to its end."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ class Replay:
     lines: Lines = field(default_factory=Lines)
 
     def add(self, line: Leaf) -> str | None:
-        """Apply the next leaf; return what is wrong with it in its place, None when it fits."""
+        """Apply the next leaf; return why the leaf cannot stand at this place, None when it can."""
         if line.outcome == "denied":
             return None
         if line.kind in {"booking-change", "booking-cancel", "booking-missed"}:
@@ -222,7 +222,7 @@ class Replay:
         return None
 
     def _return(self, line: Leaf, booking: Reserved) -> None:
-        """A use was taken back: the booking is held again, or over when its window is."""
+        """Put a booking back after its use was voided: held again, or over if its window has ended."""
         booking.used_by = None
         if line.at <= booking.window[3]:
             booking.state = "held"
@@ -267,7 +267,7 @@ class Replay:
 
 
 def _window(line: Leaf) -> tuple[int, int, int, int]:
-    """Scheduled, expected, opens, closes; nought where a leaf that is no booking's has none."""
+    """Return scheduled, expected, opens, closes; zeros for a leaf without a window."""
     window = line.window
     if window is None:
         return 0, 0, 0, 0

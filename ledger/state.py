@@ -175,7 +175,7 @@ def stored_leaf(data: bytes) -> leaf.Leaf:
 
 
 def seq_in(partition: int, entry_id: str) -> int | None:
-    """Return the `seq` of an entry of this partition; None for an id that is none, or another partition's."""
+    """Return the `seq` of an entry of this partition; None for a malformed id and for another partition's."""
     try:
         found = leaf.split_id(entry_id)
     except leaf.LeafError:

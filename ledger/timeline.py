@@ -17,7 +17,7 @@ from ledger.values import Charge
 class Stay:
     """A granted use that stands: when it was, when a visit that it opens ends, whether it opens one, what that costs.
 
-    Re-entries after a check-out are none: they are free and open nothing.
+    Re-entries after a check-out are left out: they are free and open no visit.
     """
 
     entry: str
@@ -58,7 +58,7 @@ def covers(opening: Stay | None, at: datetime) -> bool:
 
 
 def walk(opening: Stay | None, after: Iterable[Stay]) -> Walk:
-    """Decide anew which uses open a visit, from `opening` on; stops at the first that does so as before.
+    """Decide again which uses open a visit, from `opening` on; stops at the first that does so as before.
 
     `after`: the uses that stand after `opening` (or, with None, after one that was taken back), by instant, then by
     the order of the log. Reads no more of them than it needs.

@@ -210,7 +210,7 @@ class Figure:
 
     @property
     def remaining(self) -> int:
-        """Return what is left, never below nought (an overdrawn counter has nothing left)."""
+        """The units that are left; an overdrawn counter has zero left."""
         return max(0, self.maximum - self.used)
 
 

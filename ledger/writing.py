@@ -17,7 +17,7 @@ from ledger.values import Charge, Choice, Draft, LedgerError
 
 @dataclass(frozen=True)
 class LogEnd:
-    """The end of a partition's log: `seq`, hash and instant (milliseconds) of the last entry, nought without one."""
+    """The end of a partition's log: `seq`, hash and instant (milliseconds) of the last entry, zero without one."""
 
     partition: int
     seq: int = 0

@@ -187,7 +187,7 @@ def _holder_lines(office: DemoOffice, holder: DemoHolder, at: datetime) -> list[
 def prepare(settings: Settings, clock: Clock, *, fresh: bool = False) -> bool:
     """Make the demonstration's data where there is none; False, with nothing changed, where others' data lie there.
 
-    Of two that run together one waits for the other. What an interrupted run left half made is made anew.
+    Of two that run together one waits for the other. What an interrupted run left half made is made again.
     """
     if holds_other_data(settings):
         return False

@@ -92,7 +92,7 @@ def seed_uses(
 
 
 def visits_of_this_month(programme: Programme, at: datetime) -> list[datetime]:
-    """Return when two visits began that are over by now, in this month; fewer in a month's first hours."""
+    """Return when two visits began that are over meanwhile, in this month; fewer in a month's first hours."""
     local = at.astimezone(programme.zone)
     month = local.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     return [begun for begun in (at - 2 * _VISIT, at - _VISIT) if begun >= month]

@@ -119,7 +119,7 @@ def set_roles(desk: AccountsCli, name: str, roles: tuple[str, ...], as_json: boo
 def reset_second_step(desk: AccountsCli, name: str, as_json: bool) -> None:
     """Take all second steps and recovery codes of NAME out of use, and end every session.
 
-    For whoever lost them and came in person; NAME sets a second step up anew at the next sign-in.
+    For whoever lost them and came in person; NAME sets a second step up again at the next sign-in.
     """
     try:
         with desk.store() as store:

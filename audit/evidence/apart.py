@@ -37,7 +37,7 @@ What = Literal["jsonl", "csv", "xlsx", "check"]
 
 
 class ExportJob(msgspec.Struct, frozen=True):
-    """What is to be read: the log's folders (an archive second), its checkpoint and keys, what of it, in which form."""
+    """A job: the log's folders (an archive second), its checkpoint and keys, the filter, and the form of the output."""
 
     what: What
     folders: tuple[str, ...]
@@ -158,7 +158,7 @@ def lower_priority() -> None:
 
 
 def main() -> None:
-    """Read a job, do it at low priority, write what comes of it."""
+    """Read a job, do it at low priority, write its result."""
     lower_priority()
     job = msgspec.json.decode(sys.stdin.buffer.read(), type=ExportJob)
     for data in perform(job):

@@ -32,7 +32,7 @@ class FindingKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something wrong: which kind, where (an entry's id, its index in the log, a file), and what in words."""
+    """A fault: its kind, its place (an entry's id, an index in the log, a file), and a sentence."""
 
     kind: FindingKind
     place: str
@@ -40,7 +40,7 @@ class Finding:
 
 
 class Link(msgspec.Struct, frozen=True):
-    """What of a leaf binds it to its place."""
+    """The fields of a leaf that bind the leaf to its place."""
 
     at: int
     id: str
@@ -55,7 +55,7 @@ _LINK = msgspec.json.Decoder(Link)
 
 @dataclass(slots=True)
 class _Partition:
-    """How far a partition has come; `last` is None where the entry before is not known."""
+    """The end of a partition so far; `last` is None where the entry before is unknown."""
 
     seq: int = 0
     last: bytes | None = FIRST_PREV
@@ -97,7 +97,7 @@ class Chains:
     def add_altered(self, index: int, data: bytes, committed: bytes) -> list[Finding]:
         """Look at an entry that is known to be another than the tree has here.
 
-        Where it says to be the one that belongs here it is taken for that; else it may be one from elsewhere.
+        An entry that claims this place is taken for the entry of this place; any other may come from elsewhere.
         """
         try:
             link = _LINK.decode(data)

@@ -218,7 +218,7 @@ class _Choice:
 
 
 def _hash(text: str) -> bytes:
-    """A hash as an export writes it; nothing where it is none, which no proof will fit."""
+    """Return a hash from its text in an export; empty bytes for a malformed text, which fit no proof."""
     try:
         return b64decode(text, validate=True)
     except ValueError:

@@ -217,7 +217,7 @@ class _Check:
             above.clear()
 
     def _finished(self, level: int) -> int:
-        """How many tiles of a level are complete once the one at hand is."""
+        """Return how many tiles of a level are complete with the present tile."""
         self._unknown += level == 1
         return self._unknown >> 8 * (level - 1)
 

@@ -67,7 +67,7 @@ class LogFilter(EntryFilter, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """A log that is to be handed out: its tiles and its verified checkpoint."""
+    """A log to export: its tiles and its verified checkpoint."""
 
     source: TileSource
     checkpoint: OpenedCheckpoint

@@ -61,14 +61,14 @@ class UrlSource:
         return self._fetch(f"{self._url}/{path}")
 
     def checkpoint(self) -> bytes:
-        """Return the newest checkpoint's note; LogAway when there is none."""
+        """Return the note of the newest checkpoint; LogAway when the log shows no checkpoint."""
         data = self.read(CHECKPOINT)
         if data is None:
             raise LogAway("there is no checkpoint at this address")
         return data
 
     def cosigned(self) -> bytes | None:
-        """Return the newest checkpoint's note that a witness cosigned, None when there is none yet."""
+        """Return the note of the newest cosigned checkpoint, None before the first cosignature."""
         return self.read(COSIGNED)
 
 
@@ -133,7 +133,7 @@ class LogWatcher:
         return Visit(now.checkpoint, before.checkpoint if before else None, seen)
 
     def against(self, other: OpenedCheckpoint) -> None:
-        """Compare the last visit's checkpoint with one that somebody else holds, of any size."""
+        """Compare the last visit's checkpoint with another person's checkpoint of any size."""
         last = self._last()
         if last is not None:
             try:

@@ -1,4 +1,4 @@
-"""A witness: cosigns a log's checkpoints as long as each begins with the one before (C2SP tlog-witness).
+"""A witness cosigns a log's checkpoints as long as each tree extends the last (C2SP tlog-witness).
 
 An auditor runs it on a machine that the log's operator does not control. One small file a log holds what it saw; it is
 durable before an answer leaves.

@@ -74,7 +74,7 @@ _LATE: Final = frozenset({"late", "revoked-device"})
 
 
 class SeenLeaf(msgspec.Struct, frozen=True):
-    """What of a leaf is looked at."""
+    """The fields of a leaf that the search reads."""
 
     at: int
     device: str
@@ -122,7 +122,7 @@ class Anomaly:
 
     @property
     def grave(self) -> bool:
-        """Whether it is to be looked at first."""
+        """Whether an auditor should look at this finding first."""
         return self.kind in GRAVE
 
     def add(self, leaf: SeenLeaf) -> None:
@@ -193,7 +193,7 @@ class _Search:
         self._ended_offline(leaf)
 
     def _ended_offline(self, leaf: SeenLeaf) -> None:
-        """A use that a device granted while offline, and the server's own refusal of it, which goes before."""
+        """A use that a device granted while offline, and the server's refusal of the same use, which stands before."""
         if leaf.kind == "offline" and leaf.outcome == "denied" and leaf.reason in _ENDED:
             self._ended.add(leaf.id)
         if leaf.kind == "offline" and leaf.granted and leaf.linked in self._ended:
@@ -266,7 +266,7 @@ class _Search:
 
 
 def _let_in(leaf: SeenLeaf) -> AnomalyKind | None:
-    """What was wrong where a device let somebody in whom the server refuses: never more than is known.
+    """Return why the server refuses a person whom a device let in; nothing is guessed.
 
     None for a card that has ended since and whose use counts: the use itself tells (`REVOKED_OFFLINE`).
     """

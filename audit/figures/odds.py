@@ -26,7 +26,7 @@ KEPT: Final = 4
 
 
 class OddsSearch(msgspec.Struct, frozen=True, kw_only=True):
-    """Where to search (the log's folders, its size), from when to when (epoch milliseconds), and for what."""
+    """A search: the log's folders and size, a time span (epoch milliseconds), and the kinds of findings."""
 
     folders: tuple[str, ...]
     size: int

@@ -19,7 +19,7 @@ from edge.instants import from_epoch
 from keys.notes import OpenedCheckpoint
 
 ENTRIES_SEARCHED: Final = 1_000_000
-"""Entries of a month that are searched for anomalies; the report says so where there are more."""
+"""How many entries of a month are searched for anomalies; the report says when a month has more."""
 
 
 @dataclass(frozen=True, slots=True)

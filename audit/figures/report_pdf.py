@@ -150,7 +150,7 @@ class _Pages:
         return limit, tier, period, one.holders, one.units, _share(one.units, one.possible)
 
     def _member(self, code: str) -> str:
-        """Return what of a limit is counted apart: a member of a choice, or a tier."""
+        """Return the name of the part of a limit: a member of a choice, or a tier."""
         members = (one.members[code] for one in self._programme.exclusions.values() if code in one.members)
         name = next(members, None)
         return self._named(self._programme.tiers, code) if name is None else self._say(name)
@@ -219,7 +219,7 @@ class _Pages:
         return text.in_language(self._language)
 
     def _named(self, table: Mapping[str, Any], code: str) -> str:
-        """The programme's name of a code; of one that it no longer has, the code."""
+        """Return the programme's name for a code, or the code itself where the programme dropped it."""
         found = table.get(code)
         return code if found is None else self._say(found.name)
 

@@ -1,6 +1,6 @@
 """Figures of use, counted once from the published log and kept: no question reads the log, or holds a check-in up.
 
-What is kept follows from the log and is counted anew where it does not fit. Charges of bookings count from the hold;
+What is kept follows from the log and is counted again where it does not fit. Charges of bookings count from the hold;
 what a missed booking gives back, and units moved between visits recorded offline, are not followed here: the ledger's
 own counters decide, these figures are for people.
 """
@@ -40,7 +40,7 @@ class _Charge(msgspec.Struct, frozen=True):
 
 
 class CountedLeaf(msgspec.Struct, frozen=True):
-    """What of a leaf is counted."""
+    """The fields of a leaf that are counted."""
 
     at: int
     id: str
@@ -91,7 +91,7 @@ class Tally:
     maxima: dict[Share, int] = field(default_factory=dict)
 
     def add(self, data: bytes, zone: ZoneInfo, find: Find) -> None:
-        """Count one entry's leaf; `find` is asked for what a void or a cancellation gives back."""
+        """Count one entry's leaf; `find` looks up the entry that a void or a cancellation takes back."""
         leaf = _DECODER.decode(data)
         if leaf.kind in USES and leaf.outcome is not None:
             self._count(leaf, leaf.tier, leaf.outcome, zone)

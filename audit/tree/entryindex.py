@@ -27,7 +27,7 @@ class EntryIndex:
     def find(self, entry_id: str) -> int | None:
         """Return an entry's place in the log, None for one not known here; leaf.LeafError for no id.
 
-        It may be stale after a crash: whoever uses it checks that the entry at that place is the one.
+        The index may be stale after a crash: callers check that the entry at that place is the right entry.
         """
         partition, seq = split_id(entry_id)
         try:

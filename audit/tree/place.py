@@ -86,7 +86,7 @@ class CheckpointPlace:
             raise PlaceError(f"{self._path} cannot be read: {error}") from error
 
     def begin(self, checkpoint: str, at: int) -> State:
-        """Put the log's first checkpoint into a place never used; LostSwap when there is one."""
+        """Put the log's first checkpoint into an empty place; LostSwap when the place has a checkpoint."""
         with self._held():
             if self.read() is not None:
                 raise LostSwap("the place holds a checkpoint already")

@@ -185,7 +185,7 @@ def plan(ledger: Ledger, log: Logged, found: Survey, *, set_aside: bool = False)
 
 
 def put_back(ledger: Ledger, one: PutBack) -> None:
-    """Write one partition, in one step, and read it again; LedgerError when it is not what it is to be."""
+    """Write one partition in one step and read the partition back; LedgerError when the two differ."""
     ledger.replace(one.held, one.wanted)
     leaves, seq = one.wanted.leaves, 0
     while found := ledger.after(one.wanted.partition, seq, _SLICE):

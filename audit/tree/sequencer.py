@@ -34,7 +34,7 @@ from ledger.millis import to_millis
 
 MOST_AT_ONCE: Final = 8192
 LARGE_STEP: Final = 1024
-"""A step takes no more from one partition; one that integrated so many may have left some behind."""
+"""A step takes at most so many entries from one partition; after that many, more may be waiting."""
 _SYNC_INDEX_EVERY = 65_536
 
 
@@ -80,7 +80,7 @@ class LogHome:
 
 
 class _Link(msgspec.Struct, frozen=True):
-    """What of a leaf binds it to its place."""
+    """The fields of a leaf that bind the leaf to its place."""
 
     at: int
     partition: int
@@ -141,7 +141,7 @@ class Sequencer:
     def step(self, at: datetime) -> int:
         """Integrate what is new, MOST_AT_ONCE at the most, and publish; return how many entries that was.
 
-        Raises place.LostSwap when another leads by now, TileError or OSError when a file cannot be written.
+        Raises place.LostSwap when another leads meanwhile, TileError or OSError when a file cannot be written.
         """
         links = self._gather()
         if not links:
@@ -160,7 +160,7 @@ class Sequencer:
         return len(links)
 
     def trim(self, at: datetime) -> int:
-        """Let the ledger go of what is published and old, where it is what the log says; return how many entries."""
+        """Remove old published entries from the ledger where the ledger agrees with the log; return how many."""
         heads = self._ledger.heads()
         sound = {one: seq for one, (seq, _) in self._heads.items() if heads.get(one, 0) >= seq}
         self._index.sync(self._writer.size)

@@ -37,7 +37,7 @@ RETRY_SECONDS: Final = 5.0
 WITNESS_SECONDS: Final = 10.0
 TRIM_SECONDS: Final = 3600.0
 COSIGN_AGAIN: Final = timedelta(minutes=3)
-"""A log that does not grow is cosigned anew after this, so that nobody holds its witnesses for late."""
+"""A log that does not grow is cosigned again after this, so that nobody holds its witnesses for late."""
 
 INCIDENTS: Final = "incidents.jsonl"
 LOG_KEY: Final = "log"
@@ -92,7 +92,7 @@ def log_signers(settings: Settings, origin: str, at: datetime) -> tuple[NoteSign
 
 @dataclass(frozen=True)
 class SequencingParts:
-    """What sequencing works with. `signers` is asked anew at every start, since log keys rotate."""
+    """What sequencing works with. `signers` is asked again at every start, since log keys rotate."""
 
     home: LogHome
     ledger: Ledger
@@ -124,7 +124,7 @@ class Sequencing:
         """Integrate what is new, taking the lead where no other process has it; return how many entries that was.
 
         One checkpoint is published a call, however many entries came since the last call; a backlog is worked off at
-        once, in large steps. After an error the lead is given up, and the next call takes it anew.
+        once, in large steps. After an error the lead is given up, and the next call takes it again.
         """
         try:
             self._sequencer = self._sequencer or self._leader()
@@ -184,7 +184,7 @@ class Sequencing:
         )
 
     def _seen(self, signers: Sequence[NoteSigner]) -> list[Checkpoint]:
-        """What the witnesses saw; one that is away is reported and cannot hold the log up."""
+        """Return what the witnesses saw. A witness that is away is reported, and the log goes on."""
         found, keys = [], [signer.key for signer in signers]
         for witness in self._parts.witnesses:
             try:

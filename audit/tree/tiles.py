@@ -30,7 +30,7 @@ _PATH = re.compile(r"tile/(entries|0|[1-9]|[1-5][0-9]|6[0-3])/((?:x[0-9]{3}/)*[0
 
 
 class TileError(Exception):
-    """A tile is missing or is none of the size it should have; `path` says which."""
+    """A tile is missing or has a wrong size; `path` names the tile."""
 
     def __init__(self, path: str, message: str) -> None:
         super().__init__(f"{path}: {message}")
@@ -41,7 +41,7 @@ class TileSource(Protocol):
     """Where tiles come from."""
 
     def read(self, path: str) -> bytes | None:
-        """Return the bytes at a path such as `tile/0/x001/067`, None when there are none."""
+        """Return the bytes at a path such as `tile/0/x001/067`, None without such a file."""
         ...
 
 
@@ -53,7 +53,7 @@ class FolderSource:
         self._folder = folder
 
     def read(self, path: str) -> bytes | None:
-        """Return a file's bytes; a partial tile that is gone is read from the wider one that took its place."""
+        """Return a file's bytes; where a wider tile replaced a partial tile, read the wider tile."""
         try:
             return (self._folder / path).read_bytes()
         except (FileNotFoundError, NotADirectoryError):
@@ -67,7 +67,7 @@ class FolderSource:
         level, _, width = place
         wider = sorted(int(file.name) for file in parent.iterdir() if file.name.isdigit() and int(file.name) > width)
         for each in wider:
-            with suppress(FileNotFoundError, ValueError):  # it may be gone by now as well
+            with suppress(FileNotFoundError, ValueError):  # it may be gone meanwhile as well
                 data = (parent / str(each)).read_bytes()
                 if isinstance(level, int):
                     return data[: width * HASH_BYTES]
@@ -183,7 +183,7 @@ class Tree:
         return inclusion_proof(self.node, index, self.size if size is None else size)
 
     def consistency(self, old: int) -> list[bytes]:
-        """Return the proof that this tree begins with that of `old` leaves; merkle.ProofError when that is larger."""
+        """Return the proof that this tree extends the tree of `old` leaves; merkle.ProofError when `old` is larger."""
         return consistency_proof(self.node, old, self.size)
 
     def entry(self, index: int) -> bytes:

@@ -33,7 +33,7 @@ PUBLIC, PRIVATE = 0o644, 0o640
 
 
 class TilesDiffer(TileError):
-    """A file that is to be written is there with other content: another writer, or a copy of another log."""
+    """A file to write exists with other content: there is another writer, or this is a copy of another log."""
 
 
 class TileWriter:
@@ -93,7 +93,7 @@ class TileWriter:
 
 
 def write_once(folder: Path, files: dict[str, bytes]) -> None:
-    """Write files that never change: all durable, then named; one that is there must say the same (TilesDiffer)."""
+    """Write files that never change: first durable, then named. An existing file must be equal (TilesDiffer)."""
     drafts: list[tuple[Path, Path]] = []
     folders: set[Path] = set()
     try:
@@ -122,7 +122,7 @@ def write_once(folder: Path, files: dict[str, bytes]) -> None:
 
 
 def drop_partials(folder: Path, old: int, new: int) -> None:
-    """Delete the partial tiles of the tree of `old` leaves that the one of `new` leaves has outgrown."""
+    """Delete the partial tiles of the tree of `old` leaves that the tree of `new` leaves no longer needs."""
     levels: Sequence[int | str] = [ENTRIES, *range(_levels(max(old, 1)))]
     for level in levels:
         index = (old if isinstance(level, str) else old >> HEIGHT * level) // WIDTH

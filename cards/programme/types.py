@@ -201,7 +201,7 @@ class BookingRule:
 
     The use window runs from `opens_before` to `closes_after` around the expected time, unless the service has its own;
     `missed` is "release" or "consume"; after `missed_listed_from` missed ones a year the holder is listed for the
-    office. `change_needs_lead` holds the changes that need the lead anew: "earlier", "later", "stricter-rule".
+    office. `change_needs_lead` holds the changes that need the lead again: "earlier", "later", "stricter-rule".
     `cancel_until` is "start" or "day-before". The party counts the holder.
     """
 

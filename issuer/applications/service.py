@@ -131,7 +131,7 @@ def tell_paper(issuer: Issuer, application_id: str, paper: Paper, *, at: datetim
     with issuer.register.change() as connection:
         found = _changeable(issuer, connection, application_id)
         known = next((one for one in found.papers if one.key == paper.key), None)
-        # What an officer saw was of the paper as it was: told anew, it is looked at anew.
+        # What an officer saw was of the paper as it was: told again, it is looked at again.
         same = known is not None and _paper_row(known) == _paper_row(paper)
         anew: dict[str, object] = {"seen": [], "seen_by": None, "seen_at": None}
         kept = {"seen": sorted(known.seen)} if same and known is not None else anew
@@ -245,7 +245,7 @@ def step_in(
 
 
 def _terms(issuer: Issuer, found: Application, act: Act, state: State, day: date) -> dict[str, object]:
-    """Return the days of a state: claiming and releasing do not begin a term anew."""
+    """Return the days of a state: claiming and releasing do not begin a term again."""
     if act in (Act.CLAIM, Act.RELEASE):
         return {}
     if act is Act.ASK:

@@ -128,7 +128,7 @@ def show(office: IssuerCli, /, *, holder_id: str, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def photo(office: IssuerCli, /, *, holder_id: str, file: Path, as_json: bool) -> None:
-    """Keep a photo: a JPEG of the size that the programme asks for. It is stored anew, without metadata."""
+    """Keep a photo: a JPEG of the size that the programme asks for. It is stored again, without metadata."""
     with office.issuer() as issuer:
         set_photo(issuer, holder_id, file.read_bytes(), by=office.actor, at=office.now())
     emit({"holder": holder_id, "photo": True}, as_json, "photo kept")

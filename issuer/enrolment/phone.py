@@ -82,7 +82,7 @@ def first_use(issuer: Issuer, key_thumbprint: str, proof_id: str, forget_at: dat
 
 
 def refresh(issuer: Issuer, card_id: str, *, by: str, at: datetime) -> Refreshed:
-    """Sign a phone's card anew: its times alone change. Before the programme's day the token in hand is given again.
+    """Sign a phone's card again: its times alone change. Before the programme's day the token in hand is given again.
 
     A card that the office replaced gives its successor, if that is bound to the same key. NotValid for a card that is
     not valid, and for a holder who is no longer entitled to its tier.

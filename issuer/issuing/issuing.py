@@ -96,7 +96,7 @@ def reissue(issuer: Issuer, card_id: str, *, because: str, by: str, at: datetime
     """Replace a live card by a new one with a new id, number and index, on today's grounds; the old one is revoked.
 
     A phone's and a chip's key is kept, so that the phone finds its new card at its next refresh: what was lost is not
-    reissued but enrolled anew. The holder's other live cards follow when the tier changed. RefusedError for an ended
+    reissued but enrolled again. The holder's other live cards follow when the tier changed. RefusedError for an ended
     card.
     """
     at = _second(at)

@@ -1,4 +1,4 @@
-"""A holder's photo: checked before it is decoded, then written anew, so that nothing but the picture is kept."""
+"""A holder's photo: checked before it is decoded, then written again, so that nothing but the picture is kept."""
 
 from __future__ import annotations
 

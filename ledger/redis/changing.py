@@ -82,7 +82,7 @@ def call_of(
     line: tuple[str, str] = ("", ""),
     marker: str | None = None,
 ) -> ScriptCall:
-    """Return the call for an operation, for its holder where there is one."""
+    """Return the script call for an operation; it names the holder where the card was verified."""
     named: dict[str, Any] = {} if holder is None else {"sub": operation.subject, "new": holder.new}
     return ScriptCall(
         partition=partition,
@@ -137,7 +137,7 @@ class Changing:
         return self.holders.get(subject) or proposed(subject)
 
     def run(self, script: Script, partition: int, asked: Callable[[], ScriptCall], subject: str | None = None) -> Any:  # noqa: ANN401 - an Outcome, or a claim's yes or no
-        """Send what `asked` gives until it is taken, within the bound; `asked` is called anew for every try."""
+        """Send what `asked` gives until it is taken, within the bound; `asked` is called again for every try."""
         until = monotonic() + self._seconds
         with self._turn(partition):
             while True:
@@ -320,7 +320,7 @@ class Changing:
 
 
 def _refusal(reply: list[Any]) -> LedgerError:
-    """The error that a script's refusal stands for."""
+    """Return the error for a code with which a script refused."""
     match reply:
         case [b"conflict"]:
             return OperationConflict("the operation's id was used for another request")

@@ -1,4 +1,4 @@
-"""The last entry of each partition as this process knows it, and what of it was acknowledged to callers."""
+"""The last entry of each partition as this process knows it, and the last entry that callers were told of."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Heads:
         return self.known[partition]
 
     def learn(self, partition: int, seq: int, tag: str, data: bytes | None) -> KnownHead:
-        """Take the server's word for the end of a partition: a leaf, or None where there is none."""
+        """Take the end of a partition as the server tells it: a leaf, or None for an empty partition."""
         head = KnownHead(seq, tag, leaf.leaf_hash(data) if data else leaf.FIRST_PREV)
         self.known[partition] = head
         return head

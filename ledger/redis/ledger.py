@@ -278,7 +278,7 @@ class RedisLedger:
         moving.restore(self._servers, contents, rebuild(contents), self._own())
 
     def replace(self, held: Contents, wanted: Contents) -> None:
-        """Put other contents in a partition's place, as one."""
+        """Replace the contents of a partition in one step."""
         moving.replace(self._servers, held, wanted, self._own())
         self._seen.settle(held.partition, len(wanted.leaves))
 

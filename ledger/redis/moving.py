@@ -1,4 +1,4 @@
-"""What a Redis ledger holds, partition by partition, and its keys worked out anew from that."""
+"""What a Redis ledger holds, partition by partition, and its keys worked out again from that."""
 
 from __future__ import annotations
 

@@ -86,7 +86,7 @@ def read_target(servers: Servers, entry_id: str) -> leaf.Leaf:
 
 
 def read_entry(servers: Servers, entry_id: str) -> Entry | None:
-    """Return one entry; None for an id that is none or names no entry."""
+    """Return one entry; None for a malformed id and for an id that names no entry."""
     try:
         place = leaf.split_id(entry_id)
     except leaf.LeafError:
@@ -181,6 +181,6 @@ def read_after(servers: Servers, partition: int, seq: int, limit: int) -> tuple[
 
 
 def read_leaf_at(servers: Servers, partition: int, seq: int) -> bytes | None:
-    """Return one leaf, None when there is none."""
+    """Return one leaf, None when the partition has no such entry."""
     found = read_after(servers, partition, seq - 1, 1) if seq else ()
     return found[0] if found and stored_leaf(found[0]).seq == seq else None

@@ -105,5 +105,5 @@ def _text(value: str | bool) -> str | None:  # noqa: FBT001 - Lua's way to say t
 
 
 def left_of(value: int | bool) -> int | None:  # noqa: FBT001 - Lua's way to say that nobody has left
-    """Return when a visit was left, None while it goes on. Of an int, False is not nought."""
+    """Return when a visit was left, None while the visit goes on. False is not zero here."""
     return None if value is False else int(value)

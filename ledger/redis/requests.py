@@ -70,7 +70,7 @@ def check_in(change: CheckIn, holder: Holder | None, end: LogEnd, window: Window
 
 
 def _asked(change: CheckIn, partition: int) -> dict[str, Any]:
-    """Return what a change asks of the holder's state, each part where there is one."""
+    """Return what a change reads and writes of the holder's state; absent parts are left out."""
     asked: dict[str, Any] = {}
     if change.booking is not None:
         asked |= {"booking": change.booking, "booking_seq": seq_in(partition, change.booking) or False}
@@ -102,7 +102,7 @@ def claim_part(wanted: ProofClaim) -> dict[str, Any]:
 def _trial(
     change: CheckIn, holder: Holder | None, end: LogEnd, found: str | None, counted: dict[str, Any]
 ) -> leaf.Leaf:
-    """The leaf as it stands if nothing in the store speaks against it: the one that must be writable."""
+    """Return the leaf as a granted change writes it. This leaf must be writable before the script runs."""
     added: dict[str, Any] = (
         {"outcome": "granted", **counted} if found is None else {"outcome": "denied", "reason": found}
     )
@@ -123,7 +123,7 @@ def _require_refusal(change: CheckIn) -> None:
 
 
 def _limits(charges: Iterable[Charge]) -> list[dict[str, Any]]:
-    """Each counter once: the units of all charges on it, the least maximum to hold them to, and the one to tell."""
+    """List each counter once: all units charged to it, the lowest maximum, and the maximum to show."""
     limits: dict[tuple[str, str], dict[str, Any]] = {}
     for charge in charges:
         limit = limits.setdefault(

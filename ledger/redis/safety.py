@@ -1,4 +1,4 @@
-"""Whether a server may keep the ledger: one that could lose what it acknowledged is refused, with the remedy."""
+"""Checks that a server may keep the ledger. A server that could lose acknowledged changes is refused, with a remedy."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def _state(about: dict[str, Any]) -> Iterator[str]:
 
 
 def _replicas(about: dict[str, Any], options: Options) -> Iterator[str]:
-    """A server with replicas may fail over to one that has not everything: somebody must say how many confirm."""
+    """A replica may take over without every change, so the settings must say how many replicas confirm."""
     connected = int(about.get("connected_slaves", 0))
     if connected and not options.replicas:
         yield f"it has {connected} replicas and none is waited for: add `?replicas=1` to YUNJU_LEDGER_URL"

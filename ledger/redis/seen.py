@@ -96,7 +96,7 @@ class Seen:
             return list(self._marks)
 
     def report(self, loss: Loss, head: Mark) -> None:
-        """Remember a loss for good, and begin anew in its partition at the head that is there."""
+        """Note a loss for good, and remember the partition from the server's present head on."""
         with self._lock:
             self._marks[loss.partition] = head
             self._found.append(loss)

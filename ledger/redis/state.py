@@ -81,7 +81,7 @@ class HolderState:
         return spelt | {f"b\0{seq}": b"" for seq in self.bookings}
 
     def rows(self, holder: str) -> list[Row]:
-        """Return the counters, choices and visits as rows of a holder; a counter that stands at nought has none."""
+        """Return a holder's counters, choices and visits as rows; a counter of zero has no row."""
         counters = [CounterRow(holder, *key, used) for key, used in self.counters.items() if used]
         return [*counters, *self.choices.values(), *self.visits.values()]
 

@@ -1,4 +1,4 @@
-"""Looks at every key of a Redis ledger for what no entry stands behind: kept answers, states, indexes, foreign keys."""
+"""Searches a Redis ledger for keys that no entry explains: answers, states, indexes, keys of other programs."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-_CACHE_KIB = -16384  # the pragma counts KiB below nought
+_CACHE_KIB = -16384  # the pragma counts KiB below zero
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,5 @@
 """A fork must not carry an open SQLite file into the child, where the library's notes on locks would be wrong
-(sqlite.org/howtocorrupt.html §2.6). So every ledger closes its file before a fork, and both sides open it anew.
+(sqlite.org/howtocorrupt.html §2.6). So every ledger closes its file before a fork, and both sides open it again.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a SQLite ledger holds, partition by partition, and its tables worked out anew from that."""
+"""What a SQLite ledger holds, partition by partition, and its tables worked out again from that."""
 
 from __future__ import annotations
 

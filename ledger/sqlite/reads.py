@@ -117,7 +117,7 @@ def read_usage(db: sqlite3.Connection, subject: str, at: int) -> Usage:
 
 
 def read_entry(db: sqlite3.Connection, entry_id: str) -> Entry | None:
-    """Return one entry; None for an id that is none or names no entry."""
+    """Return one entry; None for a malformed id and for an id that names no entry."""
     try:
         row = rows.row_named(entry_id)
     except leaf.LeafError:

@@ -54,7 +54,7 @@ _Key = tuple[int, str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class _Asker:
-    """Whose operation it is: the holder where there is one, the end of the partition, where its answer is kept.
+    """Who makes a change: the holder (None before step 4), the end of the partition, the key of the kept answer.
 
     `card_id` and `card`: the card that the change is about, and its name in the log.
     """
@@ -78,7 +78,7 @@ class _Asker:
 def look_up(db: sqlite3.Connection, operation: Operation) -> Outcome | None:
     """Return the kept answer of an operation; OperationConflict when its id stood for another request (step 0).
 
-    An id is the device's own, whoever's card it was used with.
+    Ids belong to the device: one id serves one request, for any card.
     """
     found = dict(rows.operations_of(db, operation.device, operation.id))
     if found and operation.request not in found:

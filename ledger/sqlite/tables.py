@@ -114,7 +114,7 @@ def insert(db: sqlite3.Connection, table: Table[RowT], partition: int, rows: Ite
 
 
 def booking_row(partition: int, values: Iterable[object]) -> BookingRow:
-    """Return the row of a booking; ValueError when its state is none of the known."""
+    """Return the row of a booking; ValueError for an unknown state."""
     row: BookingRow = BOOKINGS.row(partition, values)
     return replace(row, state=BookingState(row.state))
 

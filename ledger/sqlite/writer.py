@@ -27,7 +27,7 @@ _TIDY_EVERY = 32  # changes between two rounds of tidying
 
 
 class FileLock:
-    """A blocking flock(2): the kernel queues the processes, so that none starves as with SQLite's own polling."""
+    """A blocking flock(2). The kernel queues the processes, so no process starves as with SQLite's own polling."""
 
     def __init__(self, path: Path) -> None:
         """Lock the file at `path`, made when first needed."""

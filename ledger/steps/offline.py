@@ -95,7 +95,7 @@ def _standing(workspace: Workspace, change: OfflineUse, first: Outcome | None, r
 def _append(
     workspace: Workspace, change: OfflineUse, verdict: OfflineVerdict, told: dict[str, Any]
 ) -> tuple[Outcome, leaf.Leaf]:
-    """Append the entry that a verdict makes; return its answer with it."""
+    """Append the entry for a verdict; return the entry and its answer."""
     draft = replace(change.draft, marks=(*change.draft.marks, *verdict.marks))
     added = told | {"outcome": "granted" if verdict.granted else "denied", "used_at": to_millis(change.used_at)}
     if verdict.reason is not None:

@@ -45,7 +45,7 @@ class Workspace(Protocol):
         ...
 
     def add_used(self, limit: str, period: str, units: int) -> None:
-        """Count units; give them back where `units` lies below nought."""
+        """Count units; give them back where `units` lies below zero."""
         ...
 
     def choice(self, group: str, period: str) -> ChoiceRow | None:
@@ -81,7 +81,7 @@ class Workspace(Protocol):
         ...
 
     def booking(self, seq: int) -> BookingRow | None:
-        """Return how the booking made by an entry stands, whoever holds it."""
+        """Return the state of the booking that an entry made, for any holder."""
         ...
 
     def write_booking(self, row: BookingRow) -> None:

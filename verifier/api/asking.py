@@ -27,7 +27,7 @@ from verifier.rules.matters import WrongMatter, opening
 from verifier.service import Authenticate, Verifier
 
 Guessed = Callable[[datetime], None]
-"""Is told that a delegation code was shown that was never given out, and when."""
+"""Called with the instant at which somebody showed a delegation code that was never given out."""
 
 
 LOOK_OVER: Final = register_problem(
@@ -97,7 +97,7 @@ class Asking:
         )
 
     def look(self, request: Request, body: LookRequest, at: datetime) -> LookAsked:
-        """Return the look that a request asks for; its services are the one named, or all of the point."""
+        """Return the look that a request asks for: at the named service, or at every service of the point."""
         caller = self.authenticate(request)
         looking = replace(caller, needs_operator=False) if caller.unstaffed else caller
         point = self.point(looking, Right.CHECK_IN, body.point)
@@ -171,7 +171,7 @@ class Asking:
     def verified(
         self, shown: Shown, caller: Caller, service: Service, at: datetime, *, vouched: bool
     ) -> tuple[Presentation, Verified | RefusedCard]:
-        """Steps 1 to 6 for what is no check-in: the presentation with its card, and what it came to."""
+        """Run steps 1 to 6 outside a check-in; return the presentation with its card, and the verdict."""
         presentation = self._verifier.desk.resolved(shown.presentation)
         verdict = self._verifier.desk.verify(
             presentation,
@@ -221,7 +221,7 @@ class Asking:
 
 
 def _matter(service: Service, asked: MatterRequest | None) -> Mapping[str, str]:
-    """Return what the entry says of the matter that a check-in opens; Problem invalid-field for what does not fit."""
+    """Return the entry's fields for the matter that a check-in opens; Problem invalid-field for wrong values."""
     if asked is None and service.matter is None:
         return {}
     kind, decides = (None, None) if asked is None else (asked.kind, asked.decides)
@@ -232,7 +232,7 @@ def _matter(service: Service, asked: MatterRequest | None) -> Mapping[str, str]:
 
 
 def _beneficiary(body: CheckInRequest, delegation: Delegation | None) -> Beneficiary:
-    """Return for whom a use is: a clerk's is the employer's. Problem invalid-field for what does not go together."""
+    """Return the beneficiary of a use; a clerk comes for the employer. Problem invalid-field for contradictions."""
     if delegation is None and not body.represented:
         return Beneficiary(body.beneficiary)
     if body.not_holder:

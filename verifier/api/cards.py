@@ -46,7 +46,7 @@ class CardRegistered(msgspec.Struct, frozen=True):
 def add_cards(
     found: Blueprint, verifier: Verifier, asking: Asking, authenticate: Authenticator, limit: FairLimit
 ) -> None:
-    """Add POST /v1/cards. The proof is not claimed: registering is no use of it."""
+    """Add POST /v1/cards. The proof stays unclaimed: registering does not use the proof."""
 
     @found.post("/v1/cards")
     @describe(

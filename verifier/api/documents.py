@@ -175,7 +175,7 @@ def add_public_checks(
 
 
 def _checked(verifier: Verifier, asking: Asking, body: PublicCheck) -> tuple[PublicAnswer, CardClaims | None]:
-    """Return what is told, and the card where it holds."""
+    """Return the answer, and the card where the card is valid."""
     at = request_instant()
     presentation = asking.presentation(body.presentation)
     if presentation.card is None:

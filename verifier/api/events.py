@@ -76,7 +76,7 @@ class EventView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class EventChanged(msgspec.Struct, frozen=True, kw_only=True):
-    """An event after a change; how many bookings moved with it, or ended."""
+    """An event after a change, and how many bookings moved or ended with the event."""
 
     event: EventView
     moved: int = 0
@@ -212,7 +212,7 @@ class EventCalls:
         return EventList(views, rfc3339(at))
 
     def change(self, code: str, body: EventPatch, at: datetime) -> EventChanged:
-        """Change an event; bookings of it that are not at its time yet are moved there."""
+        """Change an event; its bookings move to the event's new time."""
         caller = self._asking.authenticate(request)
         self._desk.find(caller, code)
         idempotency_key()

@@ -271,7 +271,7 @@ class StaffRequests:
         return answer(Subscribers(asked.service, asked.period, views, rfc3339(at)))
 
     def _view(self, matter: Matter, at: datetime, viewer: str, *, names: bool) -> RequestView:
-        """Return a request as a department sees it; `viewer` is whose own name for the holder is told."""
+        """Return a request as a department sees it; the holder's reference is the `viewer` department's."""
         details = self._verifier.requests.details(matter.id)
         view = request_view(self._verifier.programme, matter, details, at, names=names)
         if details is None:

@@ -41,7 +41,7 @@ class SlotView(msgspec.Struct, frozen=True):
 
 
 class FreeSlots(msgspec.Struct, frozen=True, kw_only=True):
-    """A point's day: when it is `open`, and what of it is `free`. `bounded` is false where no hours are known."""
+    """A point's day: its `open` hours and its `free` spans. `bounded` is false where no hours are known."""
 
     service: str
     point: str

@@ -1,4 +1,4 @@
-"""All of the verifier's calls as one blueprint, and its readiness checks."""
+"""The blueprint with all calls of the verifier, and the readiness checks."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def readiness(verifier: Verifier, clock: Clock) -> Mapping[str, Callable[[], str
 
 
 def concerns(verifier: Verifier, clock: Clock) -> Mapping[str, Callable[[], str | None]]:
-    """Return what a monitor is to be warned of while this verifier still serves: documents that grow old."""
+    """Return warnings for a monitor while this verifier still serves: documents that grow old."""
 
     def documents() -> str | None:
         try:

@@ -199,7 +199,7 @@ class WalletCalls:
         return answer(OwnBookings(views, rfc3339(at)))
 
     def usage(self, body: WalletCard, at: datetime) -> Response:
-        """Tell what is left; a card that does not hold is told why and learns nothing of its holder."""
+        """Answer what is left. For an invalid card, answer only the reason, nothing about the holder."""
         _, verdict, card = self._proved(body.card, at)
         if isinstance(verdict, RefusedCard):
             return answer(WalletUsage(**self._stopped(verdict, at)))
@@ -209,7 +209,7 @@ class WalletCalls:
         return answer(usage_of(self._verifier.programme, card, used, at, entitled_until=until))
 
     def history(self, body: WalletPage, at: datetime) -> Response:
-        """Tell a page of the log about this holder; a card that does not hold is told why, and nothing else."""
+        """Answer a page of this holder's log. For an invalid card, answer only the reason."""
         _, verdict, card = self._proved(body.card, at)
         if isinstance(verdict, RefusedCard):
             return answer(OwnHistory(**self._stopped(verdict, at)))

@@ -113,7 +113,7 @@ def _require(seen: Cosignatures, witnesses: Sequence[NoteKey], quorum: int) -> N
 
 
 Trusted = tuple[Sequence[NoteKey], Sequence[NoteKey]]
-"""The log's keys, and those of its witnesses."""
+"""Print the keys of the log and of its witnesses."""
 Verified = tuple[list[OpenedCheckpoint], list[Finding], int]
 """The checkpoints of one log, that which the whole was held to first; the faults; how many entries were read."""
 
@@ -175,7 +175,7 @@ def compare_command(one: Path, other: Path, keys: tuple[str, ...], log: str | No
 @json_option
 @click.pass_obj
 def export(settings: Settings, /, form: str, output: Path, as_json: bool, **filters: str | None) -> None:
-    """Write the published log, or what of it is asked for, to a file.
+    """Write the published log, or a filtered part, to a file.
 
     JSON Lines carry the checkpoint and proofs: `audit verify` checks them anywhere. CSV and XLSX are for people.
     """

@@ -29,7 +29,7 @@ _HINT = "docs/operations.md, Repair, says what to do"
 
 @dataclass(frozen=True, slots=True)
 class _Told:
-    """What is told of one partition; `aside` is how many of the ledger's own entries gave way."""
+    """The report on one partition; `aside` counts the ledger's entries that were set aside."""
 
     run: str
     first: str
@@ -73,7 +73,7 @@ def repair(settings: Settings, *, applies: bool, set_aside: Path | None, as_json
 
 
 def _done(ledger: Ledger, step: PutBack, set_aside: Path | None, *, applies: bool) -> _Told:
-    """Put one partition back, where that is asked for; returns what is told of it."""
+    """Repair one partition where the caller asked for repair; return the report."""
     if applies and step.aside and set_aside is not None:
         _append(set_aside, step.aside)
     if applies:

@@ -45,7 +45,7 @@ def matters() -> None:
 @matters.command()
 @json_option
 def rebuild(as_json: bool) -> None:
-    """Forget the list of matters and read it anew from the log."""
+    """Forget the list of matters and read it again from the log."""
     with refusals(), VerifierCli(load_settings(os.environ)).verifier() as verifier:
         told = verifier.matters.rebuild()
     emit({"entries": told}, as_json, f"{told} entries told of matters")

@@ -85,7 +85,7 @@ def decide(verifier: Verifier, trial: Trial, at: datetime) -> DryRun:
 def asked(point: Point, service: Service, presentation_text: str, verifier: Verifier, *, id_checked: bool) -> Trial:
     """Return what a dry run asks: the holder, at a point, for a service.
 
-    PresentationError for a text that is none; Problem card-unknown for a link that no tag known here wrote.
+    PresentationError for a malformed text; Problem card-unknown for a link of a tag that is unknown here.
     """
     message = read_link(presentation_text) if LINK in presentation_text else None
     known = None if message is None else verifier.store.tags.find(message)

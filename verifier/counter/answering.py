@@ -1,4 +1,4 @@
-"""Puts the answer to a judged check-in together (docs/design.md §9). Names are read anew from the card, never
+"""Puts the answer to a judged check-in together (docs/design.md §9). Names are read again from the card, never
 stored.
 """
 

@@ -104,7 +104,7 @@ class HolderView(msgspec.Struct, frozen=True):
 
 
 class QuotaLeft(msgspec.Struct, frozen=True):
-    """What is left of a limit: `resets_at` is when it starts anew, null for ever."""
+    """What is left of a limit: `resets_at` is when it starts again, null for ever."""
 
     limit: str
     name: Words

@@ -24,7 +24,7 @@ WELCOME: Final = Text(zh="请为持卡人办理。", en="Please serve the holder
 
 
 def quotas_left(programme: Programme, figures: tuple[Figure, ...]) -> tuple[QuotaLeft, ...]:
-    """Say what is left of each limit, and when it starts anew."""
+    """Say what is left of each limit, and when it starts again."""
     return tuple(_quota_left(programme, figure) for figure in figures)
 
 

@@ -114,7 +114,7 @@ class MatterStore:
             return [_matter(row) for row in connection.execute(wanted.order_by(MATTERS.c.opened_at, MATTERS.c.id))]
 
     def clear(self) -> None:
-        """Forget all, to be read anew from the log."""
+        """Forget all, to be read again from the log."""
         with self._database.write() as connection:
             connection.execute(MATTERS.delete())
 

@@ -100,7 +100,7 @@ def change_findings(
 ) -> tuple[str, ...]:
     """Return what speaks against changing a booking at `at`.
 
-    Earlier, or under a stricter rule, needs the lead anew; later does not, unless the rule says so. What is over is
+    Earlier, or under a stricter rule, needs the lead again; later does not, unless the rule says so. What is over is
     reopened first.
     """
     if at > old.window.closes_at:

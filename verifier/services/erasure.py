@@ -44,7 +44,7 @@ class Eraser:
     def sweep(self, documents: Documents, at: datetime) -> int:
         """Erase every holder whose mark orders it and who is still known; returns how many were.
 
-        Looks at all of them anew when the marks or the ledger's store are others than before: a restored copy of the
+        Looks at all of them again when the marks or the ledger's store are others than before: a restored copy of the
         ledger brings erased holders back.
         """
         marks = documents.marks

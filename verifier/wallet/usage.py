@@ -1,4 +1,4 @@
-"""What a phone is told of its card: what is left of each service, when it starts anew, how to use it (docs/design.md
+"""What a phone is told of its card: what is left of each service, when it starts again, how to use it (docs/design.md
 §9).
 """
 

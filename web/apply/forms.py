@@ -13,7 +13,7 @@ ID_TYPES = [option(kind.value, f"apply.id.{kind.value}") for kind in IdType]
 
 
 class PersonForm(StaffForm):
-    """Who applies. The number is never shown again, so that it is typed anew where something else was wrong."""
+    """Who applies. The number is never shown again, so that it is typed again where something else was wrong."""
 
     name = StringField("apply.name", [Needed(), Longest(60)], filters=[stripped])
     id_type = RadioField("apply.id-type", [Needed()], choices=ID_TYPES, default=IdType.RESIDENT_ID.value)

@@ -144,7 +144,7 @@ class StaffFrame:
         return with_query(path, {"next": asked} if asked and safe_next(asked, "") else {})
 
     def _address_with_way_back(self, path: str) -> str:
-        """A form that was sent is opened anew, not sent again; where it has no page of its own, the account is."""
+        """A form that was sent is opened again, not sent again; where it has no page of its own, the account is."""
         asked = request.full_path.rstrip("?") if request.method == "GET" else _page_of(request.path)
         values = {"next": asked}
         if "lang" in request.args:

@@ -127,7 +127,7 @@ def let_in(staff: StaffFrame, person: Person, asked: str | None, *, factor: bool
 
 
 def ways_of(staff: StaffFrame, person: Person, token: str) -> Ways:
-    """Return how a person can take the second step, having asked the passkeys anew."""
+    """Return how a person can take the second step, having asked the passkeys again."""
     store = staff.authenticate.store
     kinds = {factor.kind for factor in store.factors.of(person.id)}
     options = None

@@ -101,7 +101,7 @@ class LogIncidents(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class ProofAnswer(msgspec.Struct, frozen=True):
-    """An entry's proof. `proof` is the whole of it as C2SP tlog-proof, for standard tools; hashes are base64url."""
+    """An entry's proof. `proof` is the full C2SP tlog-proof, for standard tools; hashes are base64url."""
 
     id: str
     index: int
@@ -272,7 +272,7 @@ def _add_incidents(found: Blueprint, verifier: Verifier, log: LogReader, asking:
 
 
 def _tile(log: LogReader, level: int | str, index: int, width: int) -> bytes:
-    """A tile as asked for: an older, narrower one is the beginning of what is there now."""
+    """Return a tile in the width asked for: a narrower tile is the beginning of the present tile."""
     state = _state(log)
     held = width_at(state.size, level, index)
     try:

@@ -51,7 +51,7 @@ class ReportQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
 
 
 class ReviewBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """An anomaly that was looked at, and what is to be said of it."""
+    """An anomaly that an auditor reviewed, with the auditor's remark."""
 
     anomaly: AnomalyId
     note: Annotated[str, Meta(min_length=1, max_length=1000)]

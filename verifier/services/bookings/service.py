@@ -196,7 +196,7 @@ class BookingService:
         return f"{b64u(self._store.bookings.salt(device, operation, subject))}.{text_of(fields.values)}"
 
     def change(self, asked: BookingAsked, service: Service | None, given: Mapping[str, Any], at: datetime) -> Booked:
-        """Book anew in the place of a held booking, in one step: refused, the old one stays. Problems as in `book`."""
+        """Book again in the place of a held booking, in one step: refused, the old one stays. Problems as in `book`."""
         documents, booking = self._documents(at), self._booking(asked)
         programme, details = documents.programme, self._store.bookings.find(booking.id)
         if details is None:

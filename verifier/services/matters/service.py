@@ -69,7 +69,7 @@ class Stage:
 
 
 class MatterService:
-    """Records stages. The list is brought up to date after each entry, and can be read anew from the log."""
+    """Records stages. The list is brought up to date after each entry, and can be read again from the log."""
 
     def __init__(self, documents: Callable[[datetime], Documents], ledger: Ledger, store: VerifierStore) -> None:
         """Keep what recording needs."""
@@ -153,7 +153,7 @@ class MatterService:
         return (opened, *reversed(told))
 
     def rebuild(self) -> int:
-        """Read all matters anew from the log; return how many entries told of one."""
+        """Read all matters again from the log; return how many entries told of one."""
         self._store.matters.clear()
         return sum(self._rebuilt(partition) for partition in range(PARTITIONS))
 
