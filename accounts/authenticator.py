@@ -44,7 +44,7 @@ _SESSION: Final = "yunju.session"
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 SIGN_IN_FAILURES_A_SECOND: Final = 0.5
 SIGN_IN_FAILURES_AT_ONCE: Final = 30
-"""Wrong passwords of one place, over all names: what is beyond is told to wait, and hashed once at a time."""
+"""Bounds the wrong passwords of one place, over all names; beyond the bound the place waits."""
 _log = logging.getLogger("yunju.accounts")
 
 
@@ -182,7 +182,7 @@ class Authenticator:
         response.delete_cookie(self.cookie, secure=self.secure(), httponly=True, samesite="Strict", path="/")
 
     def caller_of(self, session: PersonSession) -> Caller:
-        """Return the caller that a session stands for."""
+        """Return the caller behind a session."""
         person = session.person
         rights = rights_of_grants(person.grants, self._departments)
         lacks = session.factor_at is None and needs_factor(person.grants)

@@ -28,7 +28,7 @@ SEEN_EVERY: Final = timedelta(hours=1)
 
 
 class CodeRefused(Exception):
-    """The enrolment code is unknown, used or too old; which of the three is told to nobody."""
+    """The enrolment code is unknown, used or too old; no answer tells which of the three."""
 
 
 class UnknownDevice(LookupError):
@@ -159,7 +159,7 @@ class Devices:
             connection.execute(DEVICES.update().where(DEVICES.c.id == device.id).values(last_seen_at=at))
 
     def set_operator(self, device_id: str, *, needs_operator: bool, by: str, at: datetime) -> None:
-        """Say whether a device needs an operator from now on; UnknownDevice if there is none in use."""
+        """Set whether a device needs an operator; UnknownDevice for a device that is not in use."""
         mine = sa.and_(DEVICES.c.id == device_id, DEVICES.c.revoked_at.is_(None))
         with self._database.write() as connection:
             change = DEVICES.update().where(mine).values(needs_operator=needs_operator)
@@ -170,14 +170,14 @@ class Devices:
         self._database.revision += 1
 
     def revoke(self, device_id: str, *, by: str, at: datetime) -> None:
-        """Take a device out of use; UnknownDevice if there is none or it is out already."""
+        """Take a device out of use; UnknownDevice for an unknown or revoked device."""
         with self._database.write() as connection:
             if not _revoke(connection, device_id, by=by, at=at):
                 raise UnknownDevice(device_id)
         self._database.revision += 1
 
     def list(self, *, point: str | None = None) -> Sequence[Device]:
-        """Return all devices, revoked ones too, oldest first; those of one point if it is given."""
+        """Return all devices, revoked devices too, oldest first; with a point, the devices of that point."""
         query = sa.select(DEVICES).order_by(DEVICES.c.enrolled_at, DEVICES.c.id)
         with self._database.read() as connection:
             rows = connection.execute(query if point is None else query.where(DEVICES.c.point == point))

@@ -46,7 +46,7 @@ LEEWAY_STEPS: Final = 1
 
 
 class FactorRefused(Exception):
-    """The code or the passkey's answer is wrong, was used before, or is another's; which, is told to nobody."""
+    """The code or the passkey's answer is wrong, used, or another person's; no answer tells which."""
 
 
 class TooManyFactors(ValueError):
@@ -157,7 +157,7 @@ class Factors:
             journal.append(connection, AccountAction.PERSON_CODE_USED, person_id, by=actor, at=at)
 
     def registration(self, person_id: str, name: str, party: RelyingParty) -> Challenge:
-        """Return what a browser is asked for a new passkey; those that are there are named, so that none doubles."""
+        """Return the options for a new passkey; existing passkeys are named, so that none is made twice."""
         options = webauthn.generate_registration_options(
             rp_id=party.host,
             rp_name=party.name,
@@ -231,7 +231,7 @@ class Factors:
             _use(connection, row, at, sign_count=found.new_sign_count)
 
     def remove(self, person_id: str, factor_id: str, *, by: str, at: datetime) -> bool:
-        """Take one of a person's factors out of use; False if there is none such."""
+        """Take one of a person's factors out of use; False for an unknown factor."""
         mine = sa.and_(PERSON_FACTORS.c.id == factor_id, PERSON_FACTORS.c.person_id == person_id)
         with self._database.write() as connection:
             gone = connection.execute(PERSON_FACTORS.delete().where(mine)).rowcount == 1

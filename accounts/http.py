@@ -287,7 +287,7 @@ def _add_sessions(found: Blueprint, authenticator: Authenticator) -> None:
 
 
 def _second_step(authenticator: Authenticator, person: Person, code: str | None, at: datetime) -> bool:
-    """Hold a code against the person's second steps; False where there is none to hold it against."""
+    """Check a code against the person's second steps; False for a person without a second step."""
     store = authenticator.store
     if not store.has_second_step(person):
         return False

@@ -115,7 +115,7 @@ class Operators:
         return made
 
     def disable(self, code: str, *, by: str, at: datetime) -> None:
-        """Take an operator out of use, sessions included; UnknownOperator if there is none."""
+        """Take an operator out of use, sessions included; UnknownOperator for an unknown operator."""
         self._change(code, {"disabled_at": at}, AccountAction.OPERATOR_DISABLED, by=by, at=at)
 
     def set_pin(self, code: str, pin: str | None, *, by: str, at: datetime) -> None:
@@ -241,7 +241,7 @@ class Operators:
         return None if row is None else _operator(row)
 
     def sign_out(self, token: str, device: Device, *, at: datetime) -> None:
-        """End a session of this device; nothing happens if there is none."""
+        """End a session of this device; an unknown session is ignored."""
         held = OPERATOR_SESSIONS.c
         mine = sa.and_(held.token_hash == hash_token(token), held.device_id == device.id, held.ended_at.is_(None))
         with self._database.write() as connection:
@@ -250,7 +250,7 @@ class Operators:
 
 
 def _refuse_open_supervisor(rights: Rights, *, has_pin: bool) -> None:
-    """Raise WeakSecret for a supervisor whom a code typed at the device alone would make."""
+    """Raise WeakSecret for an operator with a supervisor's rights and without a PIN."""
     if not has_pin and any(held & SUPERVISING for held in rights.values()):
         raise WeakSecret("a supervisor needs a PIN: void-any and override answer for what others did")
 

@@ -22,7 +22,7 @@ from accounts.tables import PEOPLE, PERSON_SESSIONS
 from edge.ids import new_id
 
 NO_PASSWORD: Final = "!"  # noqa: S105 - a mark, and no hash of anything
-"""Stands in the place of a hash for whoever comes by single sign-on alone."""
+"""Replaces the password hash of people who sign in by single sign-on alone."""
 
 
 class NameTaken(ValueError):
@@ -34,7 +34,7 @@ class UnknownPerson(LookupError):
 
 
 class WrongCredentials(Exception):
-    """The sign-in is refused; why is told to nobody."""
+    """The sign-in is refused; no answer tells why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ class People:
         self._database.revision += 1
 
     def disable(self, name: str, *, by: str, at: datetime) -> None:
-        """Take a person out of use, sessions included; UnknownPerson if there is none."""
+        """Take a person out of use, sessions included; UnknownPerson for an unknown person."""
         with self._database.write() as connection:
             row = _active(connection, name)
             connection.execute(PEOPLE.update().where(PEOPLE.c.id == row.id).values(disabled_at=at))
@@ -127,7 +127,7 @@ class People:
         return person_of(row)
 
     def knows_password(self, person: Person, password: str) -> bool:
-        """Tell whether a password is the person's: for whoever is signed in and signs in again."""
+        """Tell whether a password is the person's, when a signed-in person signs in again."""
         with self._database.read() as connection:
             kept = connection.execute(sa.select(PEOPLE.c.password).where(PEOPLE.c.id == person.id)).scalar_one_or_none()
         return matches(password, None if kept == NO_PASSWORD else kept)

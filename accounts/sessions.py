@@ -75,7 +75,7 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class Since:
-    """What a person is told at signing in: of the time since the sign-in before."""
+    """What the page tells a person at sign-in: events since the last sign-in."""
 
     last: PersonSession | None
     failures: int
@@ -138,12 +138,12 @@ class Sessions:
         return token
 
     def sign_out(self, token: str, *, at: datetime) -> None:
-        """End a session by its token; nothing happens if there is none."""
+        """End a session by its token; an unknown token is ignored."""
         with self._database.write() as connection:
             _end(connection, PERSON_SESSIONS.c.token_hash == hash_token(token), at)
 
     def end(self, person_id: str, session_id: str, *, by: str, at: datetime) -> bool:
-        """End one of a person's sessions; False if there is none such that is alive."""
+        """End one of a person's sessions; False for an unknown or ended session."""
         return self._end_some(person_id, PERSON_SESSIONS.c.id == session_id, by=by, at=at) > 0
 
     def end_others(self, session: PersonSession, *, by: str, at: datetime) -> int:
@@ -176,7 +176,7 @@ def place_of(source: str) -> str:
 
 
 def agent_of(text: str) -> str:
-    """Return browser and system, of closed sets, as a browser tells them of itself; `?` for what is not known."""
+    """Return browser and system, from closed sets, as the browser names itself; `?` for unknown ones."""
     browser = next((name for sign, name in _BROWSERS if sign in text), "?")
     system = next((name for name in _SYSTEMS if name in text), "?")
     return f"{browser} · {system}"

@@ -62,7 +62,7 @@ class Steps:
         return None if row is None else Step(person_of(row), purpose, row.expires_at, row.challenge)
 
     def ask(self, token: str, challenge: str) -> None:
-        """Keep what a passkey has to sign, instead of what was asked before."""
+        """Keep the challenge that a passkey has to sign, in place of an earlier challenge."""
         mine = SIGN_IN_STEPS.c.token_hash == hash_token(token)
         with self._database.write() as connection:
             connection.execute(SIGN_IN_STEPS.update().where(mine).values(challenge=challenge))

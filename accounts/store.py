@@ -38,7 +38,7 @@ class AccountStore:
     def __init__(self, database: AccountsDatabase, secret: bytes) -> None:
         self._database = database
         self.revision: Callable[[], int] = partial(getattr, database, "revision")
-        """Grows whenever this process takes a right away: what is remembered from before is to be read again."""
+        """Grows whenever this process takes a right away: rows remembered from before are then read again."""
         self.security = SecurityLog(database, secret)
         self.people = People(database, self.security)
         self.sessions = Sessions(database, self.security)

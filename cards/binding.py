@@ -28,7 +28,7 @@ CONTENT_MOST: Final = 1 << 21
 """The most bytes that a list's content may inflate to."""
 SEPARATOR: Final = "~"
 MISFIT: Final = "card-misfit"
-"""Mark of an entry, and kind of an incident: the card is not the one that its index was given to."""
+"""Mark of an entry, and kind of an incident: the card's index was given to another card."""
 
 BINDING_LIST: Final = TokenForm(
     typ="bindinglist+jwt",
@@ -99,7 +99,7 @@ class BindingList:
 
     @classmethod
     def of(cls, bindings: Mapping[int, bytes], size: int) -> BindingList:
-        """Return the list of `size` indexes with these bindings; ValueError for an index or a binding that is none."""
+        """Return the list of `size` indexes with these bindings; ValueError for a wrong index or binding."""
         if size <= 0 or size % 8 or any(not 0 <= index < size for index in bindings):
             raise ValueError("an index lies outside the list, or the list fills no whole bytes")
         if any(len(binding) != BINDING_BYTES for binding in bindings.values()):

@@ -65,7 +65,7 @@ SERVER_TIME: Final = TokenForm(
 """The server's time, signed by its receipt key: what an offline device holds its own clock against."""
 
 FIRST_PREV: Final = b64u(bytes(32))
-"""What a device's first record names as the one before it."""
+"""The hash that a device's first record names in place of an earlier record."""
 
 TIME_HELD_MOST: Final = timedelta(hours=24)
 """How old the last server-signed time may be for a device's clock to be believed (docs/design.md §6, Offline)."""
@@ -255,7 +255,7 @@ def _beneficiary(value: object) -> Beneficiary:
 
 
 def _shown(value: object) -> Presentation:
-    """The card token, and the phone's proof or the chip's answer where there is one."""
+    """The card token, with the phone's proof or the chip's answer if present."""
     tokens = [token for token in value if type(token) is str] if isinstance(value, list) else []
     if not 1 <= len(tokens) <= _SHOWN_MOST or tokens != value:
         raise BadClaims("shown is a card token, or a card token and its proof")

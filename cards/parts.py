@@ -35,7 +35,7 @@ class Presentation:
     """
 
     def __init__(self, card: str | None, proof: str | None) -> None:
-        """Hold the texts of the parts; PresentationError where there is none, or one that no token could have."""
+        """Hold the texts of the parts; PresentationError without any part, and for a text that cannot be a token."""
         for part in (card, proof):
             if part is not None and not TOKEN_TEXT.fullmatch(part):
                 raise PresentationError

@@ -28,7 +28,7 @@ def read(text: str, dictionaries: Mapping[int, Dictionary]) -> Presentation:
 
 
 def _unpacked(text: str, dictionaries: Mapping[int, Dictionary]) -> Presentation:
-    """Undo the wire form; `%20` may be base45 and is read as a blank only where the text as it stands is none."""
+    """Undo the wire form. `%20` may be base45: read `%20` as a blank only where the plain reading fails."""
     try:
         return unpack(text, dictionaries)
     except PresentationError:

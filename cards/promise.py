@@ -66,7 +66,7 @@ def verify_promise(text: str, keys: KeySet, issuer: str, at: datetime) -> Promis
 
 
 def unverified_promise(text: str) -> Promise | None:
-    """Return what a promise says, without any trust in it; None for what is none."""
+    """Return the content of an unverified promise; None for a malformed text."""
     try:
         return _of(parse_unverified(text, PROMISE).claims)
     except TokenError:

@@ -46,5 +46,5 @@ def undone(text: str) -> str:
 
 
 def with_blanks(text: str) -> str | None:
-    """Return a text whose blanks were written as in an address, `%20`; None where there is none of it."""
+    """Return a text with each `%20` turned back into a blank; None for a text without `%20`."""
     return text.replace("%20", " ") if "%20" in text else None

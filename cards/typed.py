@@ -123,7 +123,7 @@ def same_name(one: str, other: str) -> bool:
 
 
 def fits_mask(text: str, masked: str) -> bool:
-    """Tell whether a name can be the one that a card carries masked: in any case, order and spelling of a passport."""
+    """Tell whether a name fits a card's masked name, in any case, order and passport spelling."""
     if _is_han(text) != _is_han(masked):
         return not _is_han(text)
     wanted = masked.casefold()

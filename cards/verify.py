@@ -107,7 +107,7 @@ class RefusedCard:
 
 @dataclass(frozen=True, slots=True)
 class VerifiedCard:
-    """A card whose steps 2 to 4 held once: what of them does not change with time."""
+    """A card that passed steps 2 to 4 once: the results that do not change with time."""
 
     kid: str
     card: CardClaims
@@ -174,7 +174,7 @@ def verify_presentation(
     if p.card is None:
         raise ValueError("look up the card that a proof names before verifying")
     digest = p.card_digest
-    # 2. and 3. Header, key, signature; 4. what of the claims never changes.
+    # 2. and 3. Header, key, signature; 4. the claims that never change.
     try:
         known = _known_card(p, digest, trust, at, cache)
     except TokenError as error:
@@ -205,7 +205,7 @@ def verify_presentation(
 def _known_card(p: Presentation, digest: bytes, trust: Trust, at: datetime, cache: CardCache | None) -> VerifiedCard:
     known = None if cache is None else cache.get(digest, trust.version)
     if known is not None:
-        # 2. A key that has gone out of its validity takes its cards with it, verified before or not.
+        # 2. Cards end with the validity of their key, even cards that were verified before.
         trust.keys.find(known.kid, Purpose.CARD, at)
         return known
     known = _read_card(check_signature_by(p.card_token, trust.keys, Purpose.CARD, at))

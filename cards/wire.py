@@ -151,7 +151,7 @@ class _PackedProof:
     signature: bytes
 
     def text(self, ath: bytes, audience: str) -> str:
-        """Return the one token that these fields stand for."""
+        """Return the token with these fields."""
         claims = (
             f'{{"iat":{self.issued_at},"aud":{json.dumps(audience, ensure_ascii=False)},'
             f'"jti":"{b64u(self.proof_id)}","ath":"{b64u(ath)}"}}'
@@ -221,7 +221,7 @@ def _pack_proof(presentation: Presentation, dictionary: Dictionary) -> tuple[int
 
 
 def _proof_fields(proof: str) -> _PackedProof | None:
-    """Return the fields of a token that may be a phone's proof, or None; whether they say all of it is tried later."""
+    """Return the fields of a token that may be a phone's proof, or None; the caller checks that nothing is lost."""
     try:
         _header, payload, signature = (unb64u(segment) for segment in proof.split("."))
         claims = loads(payload)
@@ -343,7 +343,7 @@ def _inflate(octets: bytes, dictionary: bytes) -> bytes:
         data = inflater.decompress(octets, INFLATED_MOST + 1)
     except zlib.error:
         raise PresentationError from None
-    # A stream that ends early, runs on, or would grow beyond the bound is none of ours.
+    # Our streams never end early, run on, or grow beyond the bound.
     if not inflater.eof or inflater.unused_data or inflater.unconsumed_tail or len(data) > INFLATED_MOST:
         raise PresentationError
     return data

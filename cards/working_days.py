@@ -20,7 +20,7 @@ def is_working_day(programme: Programme, day: date) -> bool:
 
 
 def is_holiday(programme: Programme, day: date) -> bool:
-    """Whether a local day is a holiday: by its year's list, and until there is one by the days of every year."""
+    """Whether a local day is a holiday: by its year's list, and before the list exists by the yearly days."""
     listed = programme.holidays.get(day.year)
     return f"{day:%m-%d}" in programme.fixed_holidays if listed is None else day in listed
 

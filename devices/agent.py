@@ -40,7 +40,7 @@ _MARKS: Final = {
 
 
 class Watches(Protocol):
-    """Where taps are told: a PC/SC watcher, or a test's list."""
+    """A source of taps: a PC/SC watcher, or a test's list."""
 
     def events(self, stop: Callable[[], bool]) -> Iterable[ReaderEvent]:
         """Yield changes until `stop` says so."""
@@ -68,7 +68,7 @@ class Agent:
                     self._announced(event)
 
     def tap(self, reader: str) -> CounterVerdict:
-        """Check in the card on a reader; whatever happens becomes a verdict, and is told."""
+        """Check in the card on a reader; every outcome and every fault becomes a verdict for staff."""
         began = time.monotonic()
         exchanges = 0
         try:

@@ -177,7 +177,7 @@ def run(
 
 
 def _withdrawn(issuer: Issuer, token: str) -> str:
-    """Revoke what is on no card, and say so; where the issuer is away, say what is left to do."""
+    """Revoke a card that was not written, and report; while the issuer is away, report what is left to do."""
     card = str(parse_unverified(token, CARD).claims.get("jti"))
     try:
         issuer.withdraw(card)

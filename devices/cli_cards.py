@@ -42,7 +42,7 @@ replace_option = click.option("--replace", is_flag=True, help="Replace a key or 
 
 
 def dictionaries_of(programme: Path | None) -> dict[int, Dictionary]:
-    """Return the dictionary of a programme's wire form, by its number; DeviceFault where the file is none."""
+    """Return the dictionary of a programme's wire form, by its number; DeviceFault for a bad programme file."""
     try:
         read = load_programme(programme or load_settings(os.environ).programme)
     except ProgrammeError as error:

@@ -134,7 +134,7 @@ class DocumentFolder:
                 replace_private(self._folder / _TIME, text.encode("ascii"))
 
     def server_time(self) -> str | None:
-        """Return the newest signed time that is held, None before the first."""
+        """Return the newest signed time, None before the first."""
         path = self._folder / _TIME
         return read_private(path).decode("ascii") if path.exists() else None
 

@@ -57,7 +57,7 @@ class CardEmpty(DeviceFault):
 
 
 class CardTooSmall(DeviceFault):
-    """What is to be written does not fit the card."""
+    """The content does not fit the card."""
 
     hint = "take a card with more memory (NTAG215 or larger; chip cards hold 2 KB)"
 

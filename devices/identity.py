@@ -66,7 +66,7 @@ def keep(folder: Path, server: str, enrolled: dict[str, object]) -> DeviceIdenti
 
 
 def load(folder: Path) -> DeviceIdentity:
-    """Return this PC's identity; NotEnrolled where there is none."""
+    """Return this PC's identity; NotEnrolled before the PC is enrolled."""
     try:
         record = loads(read_private(folder / _RECORD))
     except (StoreError, JsonError) as error:

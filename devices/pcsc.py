@@ -30,7 +30,7 @@ POLL_MILLISECONDS: Final = 500
 """How long one wait for a change lasts: the longest that stopping a watcher takes."""
 
 SETTLE_SECONDS: Final = 3.0
-"""After the daemon came back, a card that lay on the reader before is told as such, not as a new tap."""
+"""After the daemon came back, a card that lay on the reader before is no new tap."""
 
 _MASK: Final = 0xFFFFFFFF
 _NO_SERVICE, _SERVICE_STOPPED, _NO_READERS, _TIMEOUT = 0x8010001D, 0x8010001E, 0x8010002E, 0x8010000A

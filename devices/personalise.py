@@ -27,7 +27,7 @@ from keys.tokens import parse_unverified, signature_holds
 
 
 class WrongToken(DeviceFault):
-    """The token is none for this card."""
+    """The token does not belong to this card."""
 
     hint = "give the token as the issuer's command line shows it"
 
@@ -53,7 +53,7 @@ class Written:
 
 
 class Replacing(StrEnum):
-    """What of a chip's content may be replaced."""
+    """The content of a chip that may be replaced."""
 
     NOTHING = "nothing"
     KEY = "key"

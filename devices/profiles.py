@@ -50,7 +50,7 @@ class CardRead:
 
 @dataclass(frozen=True, slots=True)
 class ChipChallenge:
-    """What a chip is asked to sign: the server's nonce while there is one, else the reader's own."""
+    """The challenge for a chip: the server's nonce if the server answers, else the reader's own."""
 
     audience: str
     reader: str

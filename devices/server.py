@@ -73,7 +73,7 @@ class Server:
     def call(
         self, method: str, path: str, body: Mapping[str, object] | None = None, *, operation: str | None = None
     ) -> dict[str, object]:
-        """Send a signed call and return its answer; Away when there is none, ServerRefusedError otherwise."""
+        """Send a signed call and return the answer; Away without an answer, ServerRefusedError for a refusal."""
         data = b"" if body is None else dumps(body)
         token = self.identity.access_token
         url = self.identity.server + path.partition("?")[0]

@@ -111,7 +111,7 @@ def of_look(found: Mapping[str, object]) -> CounterVerdict:
 
 
 def of_fault(fault: DeviceFault) -> CounterVerdict:
-    """Return what staff are told of a fault: never a grant, never the holder's fault."""
+    """Return the verdict that staff see for a fault: never a grant, never the holder's fault."""
     message = f"{fault}"
     return CounterVerdict(
         VerdictKind.FAULT, Said("读卡或连接失败，请重试。", message), Said("", fault.hint), type(fault).__name__

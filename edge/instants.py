@@ -15,7 +15,7 @@ _FIRST_YEAR, _LAST_YEAR = 1970, 9998
 
 
 class InstantError(ValueError):
-    """The value names no instant; the message says what is wrong with it."""
+    """The value names no instant; the message tells the fault."""
 
 
 def to_epoch(at: datetime) -> int:

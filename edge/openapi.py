@@ -206,7 +206,7 @@ class _Schemas:
         return self._found[self._types.index(kind)]
 
     def parameters(self, query: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - a Struct
-        """Return the query parameters that a Struct stands for."""
+        """Return the query parameters that a Struct describes."""
         schema = self._components[self.of(query)["$ref"].rpartition("/")[2]]
         needed = schema.get("required", ())
         return [

@@ -14,7 +14,7 @@ def make_private_folder(folder: Path) -> None:
 
 
 def make_private(path: Path) -> Path:
-    """Make a file, or empty the one that is there, so that its owner alone may read it; return its path."""
+    """Make a file, or empty an existing file, so that only its owner may read it; return its path."""
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:
         os.fchmod(handle, 0o600)

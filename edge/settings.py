@@ -22,7 +22,7 @@ _VAR = "{var}"
 
 
 class SettingsError(Exception):
-    """The environment cannot be used; `faults` says everything that is wrong with it, each with its remedy."""
+    """The environment cannot be used; `faults` lists every fault with its remedy."""
 
     def __init__(self, faults: list[str]) -> None:
         super().__init__("; ".join(faults))

@@ -58,7 +58,7 @@ class WorkPlace:
         draft.replace(self.folder / FILE)
 
     def read(self) -> WorkReport | None:
-        """Return the last report; None where there is none that can be read."""
+        """Return the last report; None without a readable report."""
         try:
             return msgspec.json.decode((self.folder / FILE).read_bytes(), type=WorkReport)
         except (OSError, msgspec.DecodeError):
@@ -66,7 +66,7 @@ class WorkPlace:
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """Be the one working process of this folder until the block ends; WorkingElsewhere when another one is."""
+        """Be the only working process of this folder until the block ends; WorkingElsewhere beside another process."""
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         handle = os.open(self.folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:

@@ -52,7 +52,7 @@ class AdmittedKeys:
             raise StoreError("this key is admitted already", "python -m keys list shows it") from None
 
     def dismiss(self, kid: str) -> VerificationKey:
-        """Take a key out and return it: the next bundle lists it no more. StoreError if it was not admitted."""
+        """Take a key out and return the key: the next bundle no longer lists the key. StoreError for an unknown key."""
         for key in self.list():
             if key.kid == kid:
                 self._path(kid).unlink()

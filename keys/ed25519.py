@@ -11,7 +11,7 @@ SIGNATURE_BYTES: Final = 64
 
 
 class Ed25519Signer:
-    """Signs with one Ed25519 key in this process's memory. Its `repr` shows nothing of it."""
+    """Signs with one Ed25519 key in this process's memory. The `repr` hides the key."""
 
     def __init__(self, private_key: Ed25519PrivateKey) -> None:
         """Take the private key."""

@@ -43,7 +43,7 @@ def key_from_jwk(jwk: Mapping[str, object]) -> ec.EllipticCurvePublicKey:
 
 
 def thumbprint(jwk: Mapping[str, object]) -> str:
-    """Return the RFC 7638 SHA-256 thumbprint of a P-256 JWK, 43 characters of base64url; BadKey if it is none."""
+    """Return the RFC 7638 SHA-256 thumbprint of a P-256 JWK, 43 characters of base64url; BadKey for any other JWK."""
     key_from_jwk(jwk)
     return _thumbprint(str(jwk["x"]), str(jwk["y"]))
 

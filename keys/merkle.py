@@ -18,7 +18,7 @@ Nodes = Callable[[int, int], bytes]
 
 
 class ProofError(ValueError):
-    """A proof does not hold, or is asked for what is not in the tree; the message says which."""
+    """A proof is wrong, or asks for something outside the tree; the message tells which."""
 
 
 def node_hash(left: bytes, right: bytes) -> bytes:

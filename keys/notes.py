@@ -151,7 +151,7 @@ class NoteKey:
         return True
 
     def curve_key(self) -> ec.EllipticCurvePublicKey:
-        """Return an ECDSA key as such; NoteError when it is none on P-256."""
+        """Return an ECDSA key of a note; NoteError for a key that is not on P-256."""
         try:
             key = serialization.load_der_public_key(self.public)
         except (ValueError, TypeError):
@@ -251,7 +251,7 @@ class OpenedCheckpoint:
 
 
 def ecdsa_key(name: str, public: ec.EllipticCurvePublicKey) -> NoteKey:
-    """Return a P-256 key as one that verifies notes of `name`."""
+    """Return a P-256 key as a key that verifies the notes of `name`."""
     form = serialization.PublicFormat.SubjectPublicKeyInfo
     return NoteKey(name, KeyKind.ECDSA, public.public_bytes(serialization.Encoding.DER, form))
 

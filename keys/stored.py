@@ -21,7 +21,7 @@ class KeyState(StrEnum):
 
     ACTIVE = "active"
     PASSIVE = "passive"
-    """Verifies what it signed; signs no more."""
+    """Verifies earlier signatures; signs nothing further."""
     DISABLED = "disabled"
     """Neither signs nor is published; may be made active again."""
     COMPROMISED = "compromised"

@@ -118,7 +118,7 @@ def ask(what: str, file: IO[str] | None) -> str:
 
 
 def place_of(text: str, known: Places) -> str:
-    """Return the code of a point or of a department's place; a refusal if there is none: rights there would be idle."""
+    """Return the code of a point or of a department's place; a refusal for an unknown code."""
     return _known(text, known.codes, "point or department place", "points and departments")
 
 
@@ -136,7 +136,7 @@ def _known(text: str, codes: Collection[str], what: str, many: str) -> str:
 
 
 def grants(texts: Iterable[str], known: Places) -> Rights:
-    """Return the rights that `PLACE=RIGHT,RIGHT` texts name; a usage error for a right that is none."""
+    """Return the rights that `PLACE=RIGHT,RIGHT` texts name; a usage error for an unknown right."""
     found: dict[str, frozenset[Right]] = {}
     for text in texts:
         where, _, names = text.partition("=")

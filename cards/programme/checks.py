@@ -38,7 +38,7 @@ def check_programme(programme: Programme, sheet: Sheet) -> None:
 
 
 def refer(sheet: Sheet, place: str, names: Iterable[str | None], known: Collection[str], what: str) -> None:
-    """Note each of `names` that is none of `known`. An empty name has its own fault already."""
+    """Note each of `names` that is not in `known`. An empty name has its own fault already."""
     for name in names:
         if name and name not in known:
             sheet.fault(place, f"{shown(name)} is no {what}", nearest(name, known))

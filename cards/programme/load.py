@@ -29,7 +29,7 @@ _VERSION = re.compile(r"[0-9]{4}\.[0-9]{1,3}")
 
 
 def load_programme(path: str | Path) -> Programme:
-    """Return the programme of the file `path`; ProgrammeError holds all that is wrong with it."""
+    """Return the programme in the file `path`; ProgrammeError lists every fault."""
     try:
         with Path(path).open("rb") as file:
             data = file.read(LARGEST + 1)

@@ -34,7 +34,7 @@ AT_COUNTERS = frozenset({Mode.SCANNED, Mode.BOOKED})
 
 
 class Beneficiary(StrEnum):
-    """For whom a service is used (docs/design.md §5, step 7)."""
+    """The beneficiary of a use (docs/design.md §5, step 7)."""
 
     HOLDER = "holder"
     SPOUSE = "spouse"
@@ -234,7 +234,7 @@ class RequestRule:
 
 @dataclass(frozen=True, slots=True)
 class Phone:
-    """A telephone number as printed, and whose it is."""
+    """A telephone number as printed, and its owner."""
 
     number: str
     label: Text

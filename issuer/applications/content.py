@@ -98,7 +98,7 @@ def checked_person(person: Person, today: date) -> Content:
 
 
 def checked_email(text: str) -> str:
-    """Return an e-mail address as it is kept, empty for none; BadField for what no mail can be sent to."""
+    """Return an e-mail address as it is kept, empty for an empty text; BadField for a malformed address."""
     plain = text.strip()
     if not plain:
         return ""

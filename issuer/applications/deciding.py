@@ -129,7 +129,7 @@ def _objection(issuer: Issuer, connection: Connection, found: Application, perso
 
 
 def _holder(issuer: Issuer, connection: Connection, found: Application, *, by: str, at: datetime) -> str:
-    """Return the holder of the application's identity, registered now where there is none, with the new photo."""
+    """Return the holder with the application's identity and the new photo; a new person is registered."""
     hashed = issuer.register.hash("identity", found.content.identity.unique_text)
     known = connection.execute(sa.select(HOLDERS.c.id).where(HOLDERS.c.id_hash == hashed)).scalar_one_or_none()
     if known is None:

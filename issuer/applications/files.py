@@ -1,4 +1,4 @@
-"""What a file that somebody sends really is, and the plain copy that is kept of it. Opens nothing but the bytes given.
+"""Tells what kind of file somebody sent, and makes the plain copy to keep. Reads the given bytes alone.
 
 A picture is decoded and written anew: what else the file held stays behind. A PDF is looked through for everything that
 acts by itself and its pages are written into a new file, so that nothing before, after or between them is kept.
@@ -95,7 +95,7 @@ def _document(data: bytes, pages_most: int) -> PlainFile:
     except BadFile:
         raise
     except (PyPdfError, RecursionError, ValueError, KeyError, TypeError, AttributeError, IndexError, OSError):
-        # A hostile file reaches every corner of a reader; none of it is a fault of ours.
+        # A hostile file can fail anywhere inside the reader; such an error is the file's fault.
         raise BadFile("unreadable", "the PDF cannot be read: print it to a PDF anew") from None
 
 

@@ -113,7 +113,7 @@ class Differs(RefusedError):
 
 
 def check(issuer: Issuer, told: Told, today: date) -> Checked:
-    """Return what was told as it can be taken in; BadTold names everything that is wrong with it."""
+    """Return the values ready to be taken in; BadTold names every fault."""
     faults: list[BadField] = []
     person = _kept(faults, lambda: checked_person(told.person, today))
     named = _kept(faults, lambda: _ground(issuer, told))

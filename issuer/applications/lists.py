@@ -1,4 +1,4 @@
-"""Lists that the office works through: cards that end soon, with what was told of it already."""
+"""Lists for the office: cards that end soon, with the notices that were sent already."""
 
 from __future__ import annotations
 

@@ -20,9 +20,9 @@ from issuer.register.office_log import OfficeAction
 
 MAIL, SMS = "mail", "sms"
 LATE: Final = timedelta(hours=1)
-"""A notice that waits for so long is told of."""
+"""A notice that waits longer than this is reported."""
 RECENT: Final = timedelta(days=7)
-"""So long a notice that was given up is told of by itself."""
+"""For so long a notice that was given up is reported as a line of its own."""
 _DECIDED: Final = Text("a decision was made", "已有审核结果")
 _KINDS: Final[Mapping[str, Text]] = {
     "received": Text("the application was received", "已收到申请"),

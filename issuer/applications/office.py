@@ -188,7 +188,7 @@ def show_file(issuer: Issuer, application_id: str, file_id: str, *, by: str, at:
 
 
 def show_person(issuer: Issuer, application_id: str, *, by: str, at: datetime) -> Application:
-    """Return an application for whoever asked to see the identity number; that it was shown stands in the log."""
+    """Return an application with its identity number; the log records who asked to see the number."""
     with issuer.register.change() as connection:
         found = records.read(issuer, connection, application_id)
         told = {"application": found.id, "paper": "identity-number"}
@@ -220,7 +220,7 @@ def _kind(state: State) -> str:
 
 
 def involved_in(connection: Connection, found: Application) -> set[str]:
-    """Return everybody who recorded, checked or reviewed an application: none of them decides it."""
+    """Return everybody who recorded, checked or reviewed an application; these people may not decide."""
     worked = {
         "begin",
         "import",

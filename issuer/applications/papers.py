@@ -48,7 +48,7 @@ class Requirement:
     short: Text | None = None
 
     def variant(self, code: str | None) -> DocumentVariant | None:
-        """Return the variant of a code, None where it is none of this paper's."""
+        """Return this paper's variant with a code, None for an unknown code."""
         return next((one for one in self.variants if one.code == code), None)
 
     def checks_for(self, code: str | None) -> tuple[Text, ...]:
@@ -131,7 +131,7 @@ class Lack:
 
     @property
     def shown(self) -> str:
-        """The lack as a worklist keeps it: `kind:key`, with `:part` where there is one."""
+        """The lack as a worklist keeps it: `kind:key`, or `kind:key:part`."""
         return f"{self.kind}:{self.key}" + (f":{self.part}" if self.part else "")
 
 

@@ -98,7 +98,7 @@ class Application:
         return claim_of(self.content, self.ground, self.limb, self.papers)
 
     def named_ground(self, issuer: Issuer) -> tuple[Ground, Limb]:
-        """Return the ground and limb; RefusedError where there is none, or the programme has it no more."""
+        """Return the ground and limb; RefusedError before a choice, and where the programme dropped the ground."""
         named = ground_of(issuer.programme, self.ground or "", self.limb or "")
         if named is None:
             raise RefusedError("no ground was chosen yet", "choose the ground and its alternative first")
@@ -155,13 +155,13 @@ def seal_content(issuer: Issuer, application_id: str, content: Content) -> dict[
 
 
 def find(issuer: Issuer, application_id: str) -> Application:
-    """Return the application of an id; RefusedError if there is none."""
+    """Return the application with an id; RefusedError for an unknown id."""
     with issuer.register.read() as connection:
         return read(issuer, connection, application_id)
 
 
 def read(issuer: Issuer, connection: Connection, application_id: str) -> Application:
-    """Return the application of an id inside a transaction; RefusedError if there is none."""
+    """Return the application with an id inside a transaction; RefusedError for an unknown id."""
     row = connection.execute(sa.select(T).where(T.c.id == application_id)).one_or_none()
     if row is None:
         raise RefusedError("there is no such application", "python -m issuer application list")
@@ -251,7 +251,7 @@ def update(connection: Connection, application_id: str, **values: object) -> Non
 
 
 def write_paper(connection: Connection, application_id: str, paper: Paper, **values: object) -> None:
-    """Keep what is told of a paper, in place of what was told before."""
+    """Keep the details of a paper in place of the earlier details."""
     told: dict[str, object] = {
         "variant": paper.variant,
         "begins": paper.begins,

@@ -51,7 +51,7 @@ class NoticesAway(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """A notice as a way takes it: whom to, what to say; `name` is the same at every try."""
+    """A notice as a way of sending takes it: recipient and text; `name` stays the same at every try."""
 
     to: str = field(repr=False)
     name: str
@@ -161,7 +161,7 @@ def _due(issuer: Issuer, ways: Iterable[str], at: datetime) -> list[sa.Row[tuple
 
 
 def _claimed(issuer: Issuer, notice: int, next_at: datetime, tries: int, at: datetime) -> bool:
-    """Take a notice for this process: another one that reads it now finds it due later, as after a failure."""
+    """Take a notice for this process: another process now finds the notice due later, as after a failure."""
     t = NOTICES
     values = {"tries": tries + 1, "next_at": at + DELAYS[min(tries, len(DELAYS) - 1)]}
     with issuer.register.change() as connection:

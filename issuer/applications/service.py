@@ -34,7 +34,7 @@ from issuer.register.office_log import OfficeAction
 from issuer.register.photo import BadPhoto, background_is_white, check_photo
 
 APPLICANT: Final = "applicant"
-"""The actor of what an applicant does; the application itself says who that is."""
+"""The actor of an applicant's acts; the application itself tells who the applicant is."""
 OWN_CHANNEL: Final = "own"
 """Applications that came by our own pages; every other channel is the programme's."""
 FILES_MOST: Final = 12
@@ -55,7 +55,7 @@ class Begun:
 def begin(
     issuer: Issuer, person: TypedPerson, *, language: str, at: datetime, by: str = APPLICANT, channel: str = OWN_CHANNEL
 ) -> Begun:
-    """Begin an application; BadField for what cannot be taken of the person. Nothing is handed in by this."""
+    """Begin an application; BadField for personal data that cannot be taken. Nothing is handed in yet."""
     typed = checked_person(person, local_day(issuer, at))
     with issuer.register.change() as connection:
         return begin_in(issuer, connection, typed, language=language, at=at, by=by, channel=channel)
@@ -127,7 +127,7 @@ def choose_ground(issuer: Issuer, application_id: str, ground: str, limb: str, *
 
 
 def tell_paper(issuer: Issuer, application_id: str, paper: Paper, *, at: datetime, by: str) -> None:
-    """Keep which kind of paper it is, what it covers, and what the applicant confirmed of it."""
+    """Keep the kind of a paper, the time that the paper covers, and the applicant's confirmations."""
     with issuer.register.change() as connection:
         found = _changeable(issuer, connection, application_id)
         known = next((one for one in found.papers if one.key == paper.key), None)
@@ -181,7 +181,7 @@ def _plain(issuer: Issuer, key: str, data: bytes) -> PlainFile:
 
 
 def _make_room(connection: Connection, found: Application, key: str, at: datetime) -> None:
-    """A new photo takes the place of the one before; of other papers there are so many files at most."""
+    """A new photo replaces the earlier photo; every other paper has a maximum number of files."""
     if key == PHOTO:
         f = APPLICATION_FILES
         this = (f.c.application_id == found.id, f.c.key == key, f.c.removed_at.is_(None))
@@ -289,7 +289,7 @@ def _changeable(issuer: Issuer, connection: Connection, application_id: str) -> 
 def new_receipt(
     issuer: Issuer, connection: Connection, at: datetime, used: frozenset[str] | set[str] = frozenset()
 ) -> str:
-    """Return a receipt number that no application has, and that is none of `used`."""
+    """Return a receipt number that no application has and that is not in `used`."""
     day = local_day(issuer, at).strftime("%Y%m%d")
     for _ in range(_DRAWS):
         receipt = f"{issuer.programme.card_prefix}{day}-{secrets.randbelow(1_000_000):06d}"

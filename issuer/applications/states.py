@@ -1,4 +1,4 @@
-"""Where an application stands, what may be done to it next, and by whom. Pure rules: no store, no clock.
+"""The states of an application, the next steps, and who may take each step. Pure rules: no store, no clock.
 
 Two persons see every application: whoever recorded or reviewed one does not decide it (docs/guide-coverage.md, Read
 right 13).
@@ -34,7 +34,7 @@ class State(StrEnum):
 
     @property
     def open(self) -> bool:
-        """Whether the office still has something to do with it, or waits for the applicant."""
+        """Whether the office must still act, or waits for the applicant."""
         return self in _OPEN
 
     @property

@@ -53,7 +53,7 @@ def lack_texts(programme: Programme, claim: Claim, found: Iterable[Lack]) -> lis
 
 
 def requirement_of(programme: Programme, claim: Claim, key: str) -> Requirement | None:
-    """Return the paper of a key, None for what is none of the application's papers."""
+    """Return the paper with a key, None for a key that no paper of the application has."""
     named = ground_of(programme, claim.ground, claim.limb)
     if named is None:
         return None

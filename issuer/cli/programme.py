@@ -1,4 +1,4 @@
-"""`python -m issuer programme …`: look at a programme file before it is put in the place of the one that is used."""
+"""`python -m issuer programme …`: check a programme file before the file replaces the present one."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def programme() -> None:
 @click.argument("file", type=_FILE)
 @json_option
 def check(*, file: Path, as_json: bool) -> None:
-    """Say every fault of a programme file, each with its place and the remedy; exit 1 where there is one."""
+    """Say every fault of a programme file, each with its place and the remedy; exit 1 with a fault."""
     found = _loaded(file)
     counts = {"services": len(found.services), "grounds": len(found.grounds), "assumptions": len(found.assumptions)}
     told = ", ".join(f"{count} {name}" for name, count in counts.items())

@@ -53,7 +53,7 @@ T = ENROLMENT_CODES
 
 
 class NotEnrolled(Exception):
-    """The code is the holder's own, and gives no card. `reason` is one of those above."""
+    """The code belongs to the holder and still gives no card. `reason` is one of the reasons above."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -192,7 +192,7 @@ def _new_phone(
 def _again(
     issuer: Issuer, connection: Connection, row: Row[tuple[object, ...]], enrolment: Enrolment, at: datetime
 ) -> Enrolled:
-    """Answer the phone that enrolled with this code and did not hear of it: its card, and a new recovery code."""
+    """Answer a phone that enrolled with this code and got no answer: its card, and a new recovery code."""
     card = read_card(issuer, connection, str(row.card_id))
     same = card.key is not None and thumbprint(card.key) == thumbprint(enrolment.key)
     if not same or card.state is not CardState.VALID or at > row.used_at + REPEAT_WITHIN:
@@ -236,7 +236,7 @@ def _cancel_open(connection: Connection, holder_id: str, *, by: str, at: datetim
 
 
 def _activations(connection: Connection, holder_id: str, at: datetime, *, besides: str | None = None) -> int:
-    """Return how many phones a holder enrolled within a year, without the one named; an unknown one is its own."""
+    """Return how many other phones a holder enrolled within a year; an unknown phone counts as another."""
     used = sa.select(T.c.phone_hash).where(T.c.holder_id == holder_id, T.c.used_at > at - ACTIVATIONS_IN)
     phones = connection.execute(used).scalars().all()
     return phones.count(None) + len({phone for phone in phones if phone is not None and phone != besides})

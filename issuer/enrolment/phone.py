@@ -114,7 +114,7 @@ def _standing(card: IssuedCard) -> str:
 
 
 def took_over(issuer: Issuer, card: IssuedCard) -> bool:
-    """Tell whether a phone's card ended that of an earlier phone."""
+    """Tell whether a phone's card replaced the card of an earlier phone."""
     found = (one for one in cards_of(issuer, card.holder_id) if one.replaced_by == card.id)
     return any(one.ended_because == NEW_PHONE for one in found)
 
@@ -125,7 +125,7 @@ def others_of(issuer: Issuer, card: IssuedCard) -> tuple[IssuedCard, ...]:
 
 
 def root_thumbprint(issuer: Issuer) -> str | None:
-    """Return the thumbprint of the root key that is published; None where there is none to be read."""
+    """Return the thumbprint of the published root key; None where no root key can be read."""
     try:
         return thumbprint(json.loads((issuer.published / ROOT_FILE).read_text(encoding="utf-8")))
     except (OSError, ValueError):

@@ -117,13 +117,13 @@ def reissue(issuer: Issuer, card_id: str, *, because: str, by: str, at: datetime
 
 
 def find_card(issuer: Issuer, name: str) -> IssuedCard:
-    """Return the card of an id or of a card number as somebody typed it; RefusedError if there is none."""
+    """Return the card with an id, or with a card number as somebody typed it; RefusedError for an unknown card."""
     with issuer.register.read() as connection:
         return find_card_in(issuer, connection, name)
 
 
 def find_card_in(issuer: Issuer, connection: Connection, name: str) -> IssuedCard:
-    """Return the card of an id or a number inside a transaction; RefusedError if there is none."""
+    """Return the card with an id or a number inside a transaction; RefusedError for an unknown card."""
     try:
         number = numbers.check(name, issuer.programme.card_prefix)
     except numbers.CardNumberError:
@@ -155,7 +155,7 @@ def live_cards(issuer: Issuer, connection: Connection, holder_id: str) -> list[I
 
 
 def read_card(issuer: Issuer, connection: Connection, card_id: str) -> IssuedCard:
-    """Return the card of an id inside a transaction; RefusedError if there is none."""
+    """Return the card with an id inside a transaction; RefusedError for an unknown id."""
     row = connection.execute(sa.select(CARDS).where(CARDS.c.id == card_id)).one_or_none()
     if row is None:
         raise _no_card()

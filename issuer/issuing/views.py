@@ -41,7 +41,7 @@ def ground_view(ground: HeldGround) -> dict[str, object]:
 
 
 def card_view(issuer: Issuer, card: IssuedCard, *, token: bool = False) -> dict[str, object]:
-    """Return a card; its token only when asked for, since whoever has a printed card's token has the card."""
+    """Return a card as plain values. The token comes on request alone: the token of a printed card is the card."""
     shown: dict[str, object] = {
         "id": card.id,
         "holder": card.holder_id,
@@ -75,7 +75,7 @@ def line_view(line: OfficeEntry) -> dict[str, object]:
 
 
 def as_text(shown: dict[str, object]) -> str:
-    """Return plain values as aligned lines for a terminal; what is None is left out."""
+    """Return plain values as aligned lines for a terminal; None values are left out."""
     rows = {name: value for name, value in shown.items() if value is not None}
     width = max((len(name) for name in rows), default=0)
     return "\n".join(f"{name:<{width}}  {_words(value)}" for name, value in rows.items())

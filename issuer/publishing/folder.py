@@ -54,7 +54,7 @@ def replace_published(folder: Path, name: str, content: bytes) -> bool:
 
 
 def read_file(folder: Path, name: str) -> bytes | None:
-    """Return a published file's content, None where there is none."""
+    """Return a published file's content, None for a missing file."""
     try:
         return (folder / name).read_bytes()
     except FileNotFoundError:

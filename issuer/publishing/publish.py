@@ -142,7 +142,7 @@ def _uri(issuer: Issuer, number: int) -> str:
 
 
 def _bind_earlier_cards(issuer: Issuer, connection: Connection) -> None:
-    """Bind the cards of a register that kept no bindings; after its first publication there are none left."""
+    """Bind the cards of a register that kept no bindings; the first publication binds them all."""
     for card_id in indexes.unbound_cards(connection):
         sealed = connection.execute(sa.select(CARDS.c.token).where(CARDS.c.id == card_id)).scalar_one()
         token = issuer.register.unseal(sealed, f"cards.token:{card_id}").decode("ascii")

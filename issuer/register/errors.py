@@ -1,4 +1,4 @@
-"""What the office is told when something cannot be done: one message, one remedy, never a name or a number of an ID."""
+"""The office's refusals: one message and one remedy each, never a name or a number of an ID."""
 
 
 class RefusedError(Exception):

@@ -135,7 +135,7 @@ def correct_holder(
 
 
 def find_holder(issuer: Issuer, holder_id: str) -> Holder:
-    """Return the holder of an id; RefusedError if there is none."""
+    """Return the holder with an id; RefusedError for an unknown id."""
     with issuer.register.read() as connection:
         return read_holder(issuer, connection, holder_id)
 
@@ -163,7 +163,7 @@ def masked_names(issuer: Issuer, holder_ids: Collection[str]) -> dict[str, str]:
 
 
 def read_holder(issuer: Issuer, connection: Connection, holder_id: str) -> Holder:
-    """Return the holder of an id inside a transaction; RefusedError if there is none."""
+    """Return the holder with an id inside a transaction; RefusedError for an unknown id."""
     row = connection.execute(_rows().where(HOLDERS.c.id == holder_id)).one_or_none()
     if row is None:
         raise RefusedError("there is no such holder", "python -m issuer holder list")
@@ -313,7 +313,7 @@ def checked_name(name: str) -> tuple[str, str]:
 
 
 def checked_phone(phone: str | None) -> str | None:
-    """Return a telephone number as it is kept; None for none, RefusedError for what is no number."""
+    """Return a telephone number as it is kept; None for an empty text, RefusedError for a malformed number."""
     if phone is None or not phone.strip():
         return None
     number = typed.phone(phone)
@@ -326,7 +326,7 @@ def checked_phone(phone: str | None) -> str | None:
 
 
 def _checked_ground(issuer: Issuer, new: NewGround) -> str:
-    """Return the tier of a ground that is told as the programme asks."""
+    """Return the tier of a ground whose details are complete."""
     ground = issuer.programme.grounds.get(new.code)
     if ground is None:
         raise RefusedError("the programme has no such ground", "python -m verifier programme show --json")

@@ -1,4 +1,4 @@
-"""Identity documents by type: what their numbers look like, and the one spelling each is known by. No store, no clock.
+"""Identity documents by type: the form of their numbers, and one spelling of each number. No store, no clock.
 
 A number that exists in an older and a newer spelling has one normal form, so that a person is not registered twice.
 """

@@ -37,7 +37,7 @@ class Drawn:
 
 
 def draw(connection: Connection, reusable_at: datetime) -> Drawn:
-    """Give a ready index to a card, until `reusable_at` at the least; PoolEmpty if there is none."""
+    """Give a ready index to a card, at least until `reusable_at`; PoolEmpty if no index is ready."""
     ready = connection.execute(
         sa.select(T.c.list, T.c.index.label("place"), T.c.card_id).where(T.c.state == IndexState.READY)
     ).all()
@@ -54,7 +54,7 @@ def bind(connection: Connection, card: CardClaims) -> None:
 
 
 def unbound_cards(connection: Connection) -> list[str]:
-    """Return the ids of the live cards whose indexes are bound to nothing yet: those of before bindings were kept."""
+    """Return the ids of the live cards without a binding: cards from before bindings were kept."""
     live = CARDS.c.state.in_([CardState.VALID, CardState.SUSPENDED])
     asked = sa.select(CARDS.c.id).select_from(T.join(CARDS, CARDS.c.id == T.c.card_id))
     return list(connection.execute(asked.where(live, T.c.binding.is_(None))).scalars())

@@ -40,7 +40,7 @@ from verifier.rules.delegations import Delegation
 from verifier.rules.reasons import REASONS
 
 CLOCK_TOLERANCE: Final = timedelta(seconds=30)
-"""A device whose clock differs by more is told so: the answer says clock, not card."""
+"""An answer tells a device whose clock differs by more: the clock is wrong, not the card."""
 
 LOOKED: Final = Text(zh="卡有效，尚未办理", en="The card is valid; nothing is recorded yet")
 CONFIRM: Final = Text(zh="请确认服务后点击办理。", en="Choose the service and confirm.")
@@ -162,7 +162,7 @@ class Answering:
 
 
 def _told_service(judged: Judged) -> Service:
-    """Return the service that a visitor is told of: at the wrong lounge, the one that is booked."""
+    """Return the service that an answer names: at the wrong lounge, the booked service."""
     booked = None if judged.booking is None else judged.documents.programme.services.get(judged.booking.service)
     return booked or judged.intent.service
 
@@ -174,7 +174,7 @@ def _booking(judged: Judged, booking: Booking) -> BookingView:
 
 
 def represented(delegation: Delegation) -> Represented:
-    """Return whom a clerk with a delegation code comes for."""
+    """Return the employer for whom a clerk with a delegation code comes."""
     used_at = rfc3339_or_none(delegation.used_at)
     ends_at = rfc3339(delegation.ends_at)
     return Represented(delegation.employer, ends_at, delegation.service, delegation.uses, used_at)

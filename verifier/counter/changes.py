@@ -137,7 +137,7 @@ class Changes:
 
 
 def checked(programme: Programme, service: str, delivered: Iterable[int]) -> tuple[str, ...]:
-    """Return what was delivered as an entry writes it, in order; Problem invalid-field for what is not included."""
+    """Return the delivered items in order, as an entry writes them; Problem invalid-field for an unknown item."""
     numbers = sorted(set(delivered))
     offered = programme.services.get(service)
     most = 0 if offered is None else len(offered.includes)

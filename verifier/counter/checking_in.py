@@ -67,7 +67,7 @@ ASSURANCE_REASONS = frozenset({"id-check-needed", "assurance-too-low"})
 
 
 WAIVED = frozenset({"booking-too-early", "already-in"})
-"""What of steps 9 and 10 a supervisor's override lifts: an hour, a visit nobody closed. No tier, quota or choice."""
+"""Reasons of steps 9 and 10 that a supervisor's override lifts: an early hour, an open visit. Never tier or quota."""
 
 
 @dataclass(frozen=True, slots=True)

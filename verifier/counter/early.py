@@ -1,4 +1,4 @@
-"""Refusals before step 4: nothing of such a card is believed, and a device that shows many fills no permanent log."""
+"""Bounds the refusals before step 4, so that a device with many unbelievable cards cannot fill the permanent log."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from edge.problems import Problem
 
 
 def admit_early(limit: RateLimit, device: str) -> None:
-    """Let one be recorded, so many for a device; Problem too-many-requests for what is beyond, which is counted."""
+    """Let a refusal be recorded, at most so many a device; Problem too-many-requests beyond, with a count."""
     wait = limit.take(device)
     if wait is not None:
         count_unlogged_refusal()

@@ -13,7 +13,7 @@ from verifier.rules.delegations import Delegation, refusal_of
 from verifier.trust.published import Documents
 
 LIFTED = frozenset({"proof-missing", "stale-proof", "clock-ahead", "assurance-too-low"})
-"""What of step 6 a supervisor's override lifts: how the card was shown, never whether it holds."""
+"""Reasons of step 6 that a supervisor's override lifts: how a card was shown, never whether the card is valid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ def lifted(
 ) -> Verified | RefusedCard:
     """Step 6 under a supervisor's override: a card that holds, however it was shown. What steps 2 to 5 found stays.
 
-    Who lifts how a card is shown has compared the person's ID with it.
+    The supervisor must have compared the person's ID with the card.
     """
     if isinstance(verdict, Verified) or verdict.card is None or verdict.reason not in LIFTED:
         return verdict

@@ -158,7 +158,7 @@ def _seen(tried: Tried, use: Use) -> ServiceSeen:
 
 
 def would_judge(tried: Tried, use: Use) -> tuple[CheckIn, Standing, Verdict]:
-    """Judge a use as the ledger would now (step 10), on a copy of what it holds; nothing is recorded."""
+    """Judge a use as the ledger would judge now (step 10), on a copy of the counters; nothing is recorded."""
     at, documents = tried.at, tried.documents
     nothing = Operation(tried.card.subject, tried.caller.id, "", b"")
     draft = draft_by(tried.caller, documents, use.point, use.service.code)

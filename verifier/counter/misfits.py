@@ -16,12 +16,12 @@ from edge.metrics import count_misfit
 
 @dataclass(frozen=True, slots=True)
 class Misfits:
-    """Tells auditors of such cards, and the operator by a figure. `log`: where incidents are kept, None for nowhere."""
+    """Reports such cards to auditors, and counts them for the operator. `log` keeps incidents; None keeps nothing."""
 
     log: LogReader | None = None
 
     def tell(self, verdict: Verified | RefusedCard, at: datetime) -> None:
-        """Report a refused card whose index is another's; any other verdict is none of this."""
+        """Report a refused card whose index belongs to another card; ignore any other verdict."""
         card = verdict.card
         if not isinstance(verdict, RefusedCard) or verdict.mark != MISFIT or card is None:
             return

@@ -1,4 +1,4 @@
-"""What is said of a judged check-in: figures with reset dates, sentences, whom to call, where to go. No store."""
+"""The words for a judged check-in: figures with reset dates, sentences, telephone, place. No store."""
 
 from __future__ import annotations
 
@@ -180,6 +180,6 @@ def _figure_values(programme: Programme, figure: Figure, at: datetime) -> dict[s
 
 
 def tier_words(programme: Programme, card: CardClaims) -> Words:
-    """Return a tier's name; a tier that this programme does not know goes by its code."""
+    """Return a tier's name, or its code for a tier that this programme does not know."""
     tier = programme.tiers.get(card.tier)
     return Words.of(tier.name if tier else Text(zh=card.tier, en=card.tier))

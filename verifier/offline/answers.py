@@ -82,7 +82,7 @@ class TimeAnswer(msgspec.Struct, frozen=True):
 
 
 class HeldRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A record that waits: why, and what its device says of it."""
+    """A record that waits for a supervisor: the reason, and the device's account."""
 
     id: str
     why: str
@@ -153,7 +153,7 @@ class ConflictView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 
 
 class IncidentView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What in a device's numbering does not add up: gap, fork, broken-chain, forged."""
+    """A fault in a device's numbering: gap, fork, broken-chain, forged."""
 
     kind: str
     device: str

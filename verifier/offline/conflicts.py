@@ -44,7 +44,7 @@ def conflicts_of(ledger: Ledger, wanted: Wanted) -> Iterator[ConflictView]:
 
 
 def incidents_of(store: OfflineStore) -> tuple[IncidentView, ...]:
-    """Return what in devices' numbering does not add up, the newest first."""
+    """Return the faults in devices' numbering, the newest first."""
     return tuple(_incident(incident) for incident in store.incidents())
 
 
@@ -73,7 +73,7 @@ def _contradicted(ledger: Ledger, entry: Entry) -> Iterator[ConflictView]:
 
 
 def _overdrawn(ledger: Ledger, entry: Entry) -> Iterator[ConflictView]:
-    """Every use that counts against the limit: whoever reads it sees which devices granted what, and when."""
+    """Every use that counts against the limit, with device and time."""
     uses = list(every_entry(ledger, Query(holder=entry.leaf.holder, limit=_PAGE)))
     free = _free(uses)
     for charge in entry.leaf.charges:

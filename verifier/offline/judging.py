@@ -139,7 +139,7 @@ def _change(intent: Intent, operation: Operation, verdict: Verified | RefusedCar
 
 
 def _standing(use: OfflineUse, read: Read, verdicts: Verdicts, by: Judging, *, beyond: bool) -> OfflineUse:
-    """Say what of a grant does not stand by itself; what a supervisor released has nothing to prove."""
+    """Return why a grant does not stand by itself; a grant that a supervisor released needs no proof."""
     if by.decision is not None:
         return use
     return replace(

@@ -25,7 +25,7 @@ FAULTS: Final[Mapping[str, Text]] = {
     "unknown-service": Text(zh="方案中没有该服务", en="The programme has no such service at counters."),
     "operation-conflict": Text(zh="操作编号已用于其他操作", en="The operation's id stood for another intent before."),
 }
-"""Why a record is refused alone: nothing of it is recorded, and the others of its batch are not touched."""
+"""Why a single record is refused: the record is not kept, and the rest of its batch goes on."""
 
 
 @dataclass(frozen=True, slots=True)

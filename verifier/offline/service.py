@@ -113,7 +113,7 @@ class OfflineService:
         return tuple(Waiting(kept, self._again(kept)) for kept in self._store.held(places))
 
     def decide(self, digest: str, caller: Caller, asked: Decision, at: datetime) -> RecordAnswer:
-        """Let a record that waits count, or put it aside: a supervisor's word, never that of who recorded it.
+        """Count a waiting record or set the record aside: a supervisor decides, never the person who recorded.
 
         Another person than the operator whom the record names, and at another device. Decided before, the first
         decision stands and is told. Raises Problem not-found or not-permitted.

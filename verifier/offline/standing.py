@@ -53,7 +53,7 @@ class Timed:
 
 @dataclass(frozen=True, slots=True)
 class _JudgedAt:
-    """A status source asked as of another instant: no list of then is kept, so a use is held against today's."""
+    """A status source for a use in the past. Old status lists are not kept, so today's list judges the use."""
 
     source: StatusSource
     instant: datetime

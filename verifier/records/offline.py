@@ -31,12 +31,12 @@ BROKEN_CHAIN: Final = "broken-chain"
 FORGED: Final = "forged"
 
 GAPS_MOST: Final = 100
-"""So many gaps of one device are told apart; a device with more has lost its records, or its mind."""
+"""How many gaps of one device are kept apart. A device with more gaps has lost its records."""
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A record that was seen. `answer` is what was answered once it was applied; `why` it is held, or was."""
+    """A record that was seen. `answer` is the answer once the record was applied; `why` is the reason of a hold."""
 
     device: str
     seq: int
@@ -55,7 +55,7 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class SeenRecord:
-    """A record to be remembered with what became of it, and the entry of the log that says so."""
+    """A record to remember, its result, and the log's entry for the result."""
 
     signed: SignedRecord
     state: str

@@ -117,7 +117,7 @@ class PlaceStore:
         return True, []
 
     def _turn(self, connection: sa.Connection, resource: str) -> None:
-        """Wait for whoever takes a place of the same resource: both change its row, and the second one waits."""
+        """Wait for another change of the same resource: both changes write its row, so the second waits."""
         mine = PLACE_TURNS.update().where(PLACE_TURNS.c.resource == resource)
         if connection.execute(mine.values(turn=PLACE_TURNS.c.turn + 1)).rowcount:
             return
@@ -128,7 +128,7 @@ class PlaceStore:
             connection.execute(mine.values(turn=PLACE_TURNS.c.turn + 1))
 
     def settle(self, name: str, booking: str) -> None:
-        """Make a place a booking's, and let go of the one that it had before."""
+        """Give a place to a booking, and free the booking's earlier place."""
         with self._database.write() as connection:
             found = PLACES.update().where(PLACES.c.id == name)
             if connection.execute(found.values(booking=booking, asked=None)).rowcount:
@@ -145,7 +145,7 @@ class PlaceStore:
             connection.execute(PLACES.delete().where(PLACES.c.booking == booking))
 
     def move(self, resource: str, starts_at: datetime, ends_at: datetime) -> None:
-        """Move all places of an event with it."""
+        """Move all places of an event to the event's new time."""
         with self._database.write() as connection:
             self._turn(connection, resource)
             mine = PLACES.update().where(PLACES.c.resource == resource)

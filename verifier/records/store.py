@@ -37,7 +37,7 @@ MIGRATIONS: Final = Path(__file__).parent / "migrations"
 LOOK_LIFE: Final = timedelta(seconds=120)
 NOTE_LIFE: Final = timedelta(days=30)
 WHAT_MOST: Final = 400
-"""Letters of what was read, as the access log keeps it; the rest is cut off."""
+"""How many letters the access log keeps of the name of what was read; the rest is cut off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +181,7 @@ class VerifierStore:
                 connection.execute(NOTES.insert().values(entry=entry, note=sealed, erase_at=to_epoch(at + NOTE_LIFE)))
 
     def note(self, entry: str) -> str | None:
-        """Return the free text of an entry, None when there is none or it is erased."""
+        """Return the free text of an entry, None for an entry without text and for an erased text."""
         with self._database.read() as connection:
             sealed = connection.execute(sa.select(NOTES.c.note).where(NOTES.c.entry == entry)).scalar()
         return None if sealed is None else self._opened(sealed, entry)

@@ -182,7 +182,7 @@ def misplaced(programme: Programme, bookings: Iterable[Booking], service: Servic
 
 
 def tells_of(booking: Booking, at: datetime) -> bool:
-    """Whether a booking still matters to a counter or a wallet: held, or over for no more than two days."""
+    """Whether a counter or a wallet still shows a booking: while held, and for two days after its end."""
     return booking.state is BookingState.HELD or at <= booking.window.closes_at + _STALE
 
 

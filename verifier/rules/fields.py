@@ -74,7 +74,7 @@ class FieldRule(Protocol):
 
     @property
     def slot_most(self) -> timedelta | None:
-        """How long a slot is at most; None where there are none."""
+        """The longest slot; None for a service without slots."""
         ...
 
 

@@ -15,7 +15,7 @@ from cards.programme.types import Text
 
 
 class Call(StrEnum):
-    """Whom a refused visitor or the staff can call."""
+    """The person whom a refused visitor or the staff can call."""
 
     NOBODY = "nobody"
     DEPARTMENT = "department"
@@ -488,7 +488,7 @@ what the visitor can most easily change. Nobody is advised to do what cannot hel
 
 
 def first_in_order(findings: Iterable[str]) -> str | None:
-    """Return the finding that comes first in ORDER, None when there is none."""
+    """Return the finding that comes first in ORDER, None without findings."""
     return min(findings, key=ORDER.index, default=None)
 
 

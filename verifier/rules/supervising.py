@@ -7,7 +7,7 @@ from cards.programme.types import Programme
 
 
 def departments_of(programme: Programme, service: str) -> tuple[str, ...]:
-    """Return the places of the departments that answer for a service; none for a service that is there no more."""
+    """Return the places of the departments that answer for a service; nothing for a service that was removed."""
     found = programme.services.get(service)
     return () if found is None else tuple(f"{DEPARTMENT}{code}" for code in found.departments)
 

@@ -18,7 +18,7 @@ from keys.bundle import RENEWAL_DUE
 from verifier.trust.published import Documents, Untrusted
 
 KEY_ENDS_SOON: Final = timedelta(days=14)
-"""A key of the bundle that ends so soon without a successor of its purpose is told of."""
+"""A key of the bundle that ends within this time and has no successor is reported."""
 PUBLISH: Final = "run `python -m issuer publish` at the issuer, and see that `python -m ops work` runs"
 
 

@@ -79,7 +79,7 @@ def _read(data: bytes) -> Mapping[str, str]:
         raise FetchError(f"the issuer's answer cannot be read: {error}") from None
     match found:
         case {"documents": dict(documents)} if all(isinstance(text, str) for text in documents.values()):
-            # A name of another form is none of a document: nothing else is ever written.
+            # A name of another form belongs to no document: nothing else is ever written.
             return {name: text for name, text in documents.items() if _NAME.fullmatch(name)}
     raise FetchError("the issuer's answer is no set of documents")
 
@@ -116,7 +116,7 @@ class Fetcher:
             return bool(changed)
 
     def _look(self, documents: Mapping[str, str], at: datetime) -> None:
-        """Hold the whole set against the pinned root and the versions seen, before any of it is put in force."""
+        """Check the whole set against the pinned root and the seen versions before any document is put in force."""
         with TemporaryDirectory(prefix=".incoming", dir=self._folder) as place:
             for name, text in documents.items():
                 _replace(Path(place) / name, text)

@@ -37,7 +37,7 @@ class IssuerRelay:
     token_file: Path
 
     def ask(self, path: str) -> bytes | None:
-        """Return what stands at a path of the issuer; None for any fault, logged without whom it was about."""
+        """Return the answer of a path of the issuer; None for any fault. The log names no person."""
         try:
             found = fetch(asked_of(self.url + path, self.token_file), seconds=SECONDS, most=MOST_BYTES)
         except (FetchAway, StoreError) as error:

@@ -31,6 +31,6 @@ class PhotoRelay:
     issuer: IssuerRelay
 
     def __call__(self, card: str, _at: datetime) -> bytes | None:
-        """Ask for a card's photo; None where there is none, or the issuer cannot be asked."""
+        """Ask for a card's photo; None without a photo, and while the issuer cannot be asked."""
         data = self.issuer.ask(f"/v1/cards/{urllib.parse.quote(card, safe='')}/photo")
         return data if data is not None and data.startswith(_JPEG_START) else None

@@ -129,7 +129,7 @@ class PublishedFolder:
         return self._fault
 
     def text(self, name: str) -> bytes | None:
-        """Return a published document as it lies there, to be served on; None when there is none."""
+        """Return the text of a published document for serving; None for a missing document."""
         try:
             return (self._folder / name).read_bytes()
         except OSError:
@@ -183,7 +183,7 @@ class PublishedFolder:
             )
 
     def _lists(self, bundle: TrustBundle, at: datetime) -> StatusLists:
-        """Return the published lists; instead of a bad one the one held until now, which expires by itself."""
+        """Return the published lists. A bad list is replaced by the list held so far, which expires by itself."""
         found = StatusLists()
         for uri in bundle.status_lists:
             try:
@@ -343,7 +343,7 @@ def root_file(settings: Settings) -> Path:
 
 
 def pinned_root(path: Path) -> str:
-    """Return the thumbprint of the root key in a JWK file; Untrusted with the remedy when there is none."""
+    """Return the thumbprint of the root key in a JWK file; Untrusted with the remedy for a missing key."""
     try:
         return thumbprint(json.loads(path.read_text()))
     except (OSError, ValueError, BadKey) as error:

@@ -47,7 +47,7 @@ class RuleAsked(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class ReferenceAsked(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The one free field of a use or a request; `choices`, where there are any, are the only values."""
+    """The one free field of a use or a request; with `choices`, only those values are taken."""
 
     label: Words
     pattern: str
@@ -65,7 +65,7 @@ class RequestAsked(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 
 
 def request_for(programme: Programme, service: Service) -> RequestAsked | None:
-    """Return what a request for a service asks; None for one that is not asked for by phone, or not yet."""
+    """Return the fields of a request for a service; None for a service that phones cannot request."""
     if service.closed is not None or not can_be_asked(service, by_office=False):
         return None
     reference = service.reference

@@ -27,7 +27,7 @@ class ChoiceTaken(msgspec.Struct, frozen=True):
 
 
 class Telephone(msgspec.Struct, frozen=True):
-    """A number to call, and whose it is."""
+    """A telephone number and its owner."""
 
     label: Words
     number: str

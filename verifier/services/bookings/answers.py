@@ -161,7 +161,7 @@ class OwnBookings(msgspec.Struct, frozen=True):
 
 
 class MissedHolder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A holder of whom the office is to hear: so many missed bookings of a rule this year."""
+    """A holder whom the office should know of: many missed bookings of one rule this year."""
 
     rule: str
     missed: int
@@ -236,7 +236,7 @@ def _warnings(booked: Booked) -> tuple[BookingWarning, ...]:
 
 
 def _departs(booked: Booked) -> bool:
-    """Whether passengers are seen off: they report by take-off, and are told no bound after it."""
+    """Whether passengers depart: departing passengers report before take-off, so no later bound is shown."""
     rule = booked.documents.programme.booking_rules.get(booked.service.booking or "")
     return rule is not None and departs(rule, booked.service)
 

@@ -1,4 +1,4 @@
-"""A place taken around the ledger's step: before it, the place; after it, whose it is (0141).
+"""Takes a place before the ledger's step, and gives the place to the booking after the step (0141).
 
 Never the other way round: what the ledger grants has its place already. Between the two a crash leaves a place that
 nobody has heard about; whoever meets it a minute later asks the ledger, which knows.
@@ -48,7 +48,7 @@ class SeatService:
         self._events = store.events
 
     def event_of(self, service: Service, point: Point, fields: Fields) -> Event | None:
-        """Return the event that a booking signs up for; Problem invalid-field for one that is none."""
+        """Return the event that a booking signs up for; Problem invalid-field for an unknown event."""
         return event_of(self._events, service, point, fields)
 
     @contextmanager

@@ -108,7 +108,7 @@ class MatterService:
         return self.see(entry)
 
     def find(self, matter_id: str) -> Matter | None:
-        """Return a matter; one that the list missed is taken from the log."""
+        """Return a matter, read from the log where the list missed the matter."""
         return self._store.matters.find(matter_id) or self.see(matter_id)
 
     def reach(self, stage: Stage, at: datetime) -> tuple[Matter, Outcome]:

@@ -137,7 +137,7 @@ class RequestList(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class TakenBack(msgspec.Struct, frozen=True):
-    """A request taken back, and the entry that says so."""
+    """A request that was taken back, and the entry for that."""
 
     id: str
     request: RequestView

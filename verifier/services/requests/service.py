@@ -95,7 +95,7 @@ class RequestWish:
 
     @property
     def whom(self) -> Beneficiary:
-        """For whom: who was named, else the holder, else the only one that the service is for."""
+        """The beneficiary: the named one, else the holder, else the service's only beneficiary."""
         if self.beneficiary is not None:
             return self.beneficiary
         allowed = self.service.beneficiaries
@@ -252,7 +252,7 @@ class RequestService:
 
 
 def _against_taking_back(matter: Matter, *, by_holder: bool) -> str | None:
-    """Return what speaks against a unit's return: what was done is done, and what is taken back says so in the log."""
+    """Return why a unit cannot return: the work was done, or the request was taken back before."""
     if matter.stage == CLOSED:
         return "matter-closed"
     return "request-under-way" if by_holder and matter.stage != "opened" else None
