@@ -193,7 +193,7 @@ def matter_view(matter: Matter, programme: Programme, at: datetime) -> MatterVie
         deadline=rfc3339_or_none(matter.deadline),
         closed_at=rfc3339_or_none(matter.closed_at),
         outcome=matter.outcome,
-        target=_said(target),
+        target=rfc3339_or_none(target),
         past_target=target is not None and (matter.closed_at or at) > target,
         overdue=matter.overdue(at),
         provisional=matter.deadline is not None
