@@ -17,8 +17,10 @@ export async function within(opened, tables, mode, act) {
   try {
     const durability = mode === "readwrite" ? "strict" : "default";
     const transaction = database.transaction(tables, mode, { durability });
-    const [found] = await Promise.all([act(transaction), transaction.done]);
-    return found;
+    const found = act(transaction);
+    found.catch(() => null); // where the transaction is aborted, its own error says why: the disk is full, say
+    await transaction.done;
+    return await found;
   } finally {
     database.close();
   }
