@@ -381,6 +381,9 @@ def test_after_an_erasure_the_next_tap_is_refused_and_starts_nothing_anew(site, 
 
     site.publish()
     assert tap()["outcome"] == "granted"
+    assert "每月免费运动 2026-11 已用 1 次，共 2 次" in text_of(
+        browsers["officer"].get(f"/office/holders/{made.holder_id}")
+    )
     officer, path = browsers["officer"], f"/office/holders/{made.holder_id}"
     officer.send(f"{path}/erase", form=path)
     assert find_holder(desk, made.holder_id).erased_at is None

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Final
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, current_app, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import NotFound
 
@@ -26,6 +27,7 @@ from issuer.register.issuer import Issuer
 from issuer.register.marks import marks_of, rule, set_benefit
 from issuer.register.office_log import OfficeAction
 from web.office.shared import OfficePages, actor
+from web.pages import page_language
 from web.staff.forms import StaffForm
 from web.staff.tables import page_of
 
@@ -200,9 +202,24 @@ def _page(pages: OfficePages, holder_id: str, *, full: bool = False) -> Response
         marks=marks,
         lines=lines,
         applications=applications,
+        usage=_usage(pages, holder_id, at),
         because=BECAUSE,
         form=StaffForm(),
     )
+
+
+def _usage(pages: OfficePages, holder_id: str, at: datetime) -> list[tuple[str, str, int, int]] | None:
+    """Return what the holder used, as counts alone; None where check-ins are taken elsewhere."""
+    ask = current_app.extensions.get("usage_counts")
+    counts = None if ask is None else ask(holder_id, at)
+    if counts is None:
+        return None
+    known, found = pages.issuer.programme.quotas, []
+    for limit, period, used in counts:
+        quota = known.get(limit.partition("/")[0])
+        if quota is not None:
+            found.append((quota.name.in_language(page_language()), period, used, quota.maximum))
+    return found
 
 
 def _because() -> str:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import atexit
 from dataclasses import replace
+from datetime import datetime
+from functools import partial
 
 from flask import Flask
 
 from edge.clock import Clock
 from edge.health import Health
 from edge.settings import Settings
+from ledger.values import LedgerError
 from verifier.api.surface import blueprint as verifier_blueprint
 from verifier.api.surface import concerns, figures, readiness
 from verifier.service import Verifier, no_register, open_verifier
@@ -34,6 +37,7 @@ def add_verifier(
     """
     verifier = _with_register(open_verifier(settings, clock), settings, register)
     atexit.register(verifier.close)
+    app.extensions["usage_counts"] = partial(usage_counts, verifier)  # for the office's page of a holder, on one host
     app.register_blueprint(verifier_blueprint(verifier, staff.authenticate))
     app.register_blueprint(department_pages(staff, verifier))
     app.register_blueprint(desk_pages(staff, verifier))
@@ -66,3 +70,15 @@ def _with_register(verifier: Verifier, settings: Settings, register: Register | 
         entitled_until=issuer.entitled_until,
         photo_of=PhotoRelay(issuer),
     )
+
+
+def usage_counts(verifier: Verifier, subject: str, at: datetime) -> list[tuple[str, str, int]] | None:
+    """Return how much of each quota a holder has used: the quota's code, the period, the uses. Counts alone.
+
+    None while the ledger is away: the office's page does without.
+    """
+    try:
+        counters = verifier.ledger.usage(subject, at).counters
+    except LedgerError:
+        return None
+    return sorted((limit, period, used) for (limit, period), used in counters.items() if used)
