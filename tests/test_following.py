@@ -19,6 +19,7 @@ from werkzeug.serving import make_server
 
 from accounts.store import AccountStore
 from devices import cli_cards, pcsc
+from devices import server as agents_server
 from edge.clock import SystemClock
 from edge.settings import load_settings
 from tests.devices.builders import tap
@@ -198,6 +199,12 @@ def test_departments(reader):
     reader.follow("docs/departments.md")
 
 
+def test_desks(reader):
+    """A desk of one department, and its supervisor."""
+    reader.typed["python -m accounts person add"] = "correct horse battery\n" * 2
+    reader.follow("docs/desks.md")
+
+
 def test_integrators(reader):
     """A department's server and a turnstile are let in; tests/test_integrators.py follows the rest of the page."""
     reader.follow("docs/integrators.md")
@@ -259,6 +266,7 @@ def served(reader, monkeypatch):
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     reader.stands["https://card.example.org"] = address
+    monkeypatch.setattr(agents_server, "SECONDS", 120.0)  # a busy machine is slow, not away
     yield server.app
     server.shutdown()
     thread.join(5)

@@ -7,7 +7,7 @@ import pytest
 
 from verifier.counter.answers import VOID_REASONS
 from verifier.rules.reasons import REASONS
-from web.wording import FOLDER, WordingError, load_wording, words_named
+from web.wording import FOLDER, WordingError, load_page_wording, load_wording, words_named
 
 WEB = Path(__file__).parents[2] / "web"
 WORDS = load_wording()
@@ -38,6 +38,17 @@ def test_every_word_that_a_page_asks_for_exists():
     asked = {key for text in SOURCES.values() for key in KEY.findall(text)}
     assert asked - WORDS["zh"].keys() == set()
     assert len(asked) > 150
+
+
+def test_every_word_that_a_server_page_names_exists():
+    """A key that no file has would be shown to people as it stands; beginnings of keys end with `.` or `-`."""
+    words = load_page_wording()["zh"]
+    rooms = "|".join(sorted({key.partition(".")[0] for key in words}))
+    named = re.compile(rf"""["']((?:{rooms})\.[a-z0-9-]*[a-z0-9](?:\.[a-z0-9-]*[a-z0-9])*)["']""")
+    files = [*(WEB / "templates").rglob("*.html"), *WEB.rglob("*.py")]
+    asked = {key for path in files for key in named.findall(path.read_text(encoding="utf-8"))}
+    assert asked - words.keys() == set()
+    assert len(asked) > 500
 
 
 OWN = {
