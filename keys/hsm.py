@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from threading import Lock
 from typing import Any, Final
@@ -37,7 +38,7 @@ class HardwareModule:
 
     def generate(self) -> tuple[bytes, ec.EllipticCurvePublicKey]:
         """Make a P-256 key in the module; return its id there and its public half."""
-        import pkcs11  # noqa: PLC0415 - an installation without a module needs no library for one
+        pkcs11 = _library()
         from pkcs11.util.ec import encode_named_curve_parameters  # noqa: PLC0415 - as above
 
         name = secrets.token_bytes(ID_BYTES)
@@ -54,7 +55,7 @@ class HardwareModule:
 
     def signer(self, name: bytes, public_key: ec.EllipticCurvePublicKey) -> ModuleSigner:
         """Return the signer of a key in the module; StoreError where the module has no such key, or another."""
-        import pkcs11  # noqa: PLC0415 - as above
+        pkcs11 = _library()
 
         with self._lock:
             try:
@@ -69,7 +70,7 @@ class HardwareModule:
         return ModuleSigner(private, public_key, self._lock)
 
     def _opened(self) -> Any:  # noqa: ANN401 - the library carries no types
-        import pkcs11  # noqa: PLC0415 - as above
+        pkcs11 = _library()
 
         if self._session is None:
             pin = read_private(self.pin_file).strip().decode("utf-8")
@@ -106,7 +107,7 @@ class ModuleSigner:
 
     def sign(self, message: bytes) -> bytes:
         """Return the ES256 signature of `message`: r and s, 32 bytes each. The digest is made here, the rest there."""
-        import pkcs11  # noqa: PLC0415 - as above
+        pkcs11 = _library()
 
         digest = hashes.Hash(hashes.SHA256())
         digest.update(message)
@@ -118,6 +119,16 @@ class ModuleSigner:
 
     def __repr__(self) -> str:
         return f"ModuleSigner(kid={self.kid!r})"
+
+
+def _library() -> Any:  # noqa: ANN401 - the library carries no types
+    """Return the PKCS#11 library, which an installation without a module does not need."""
+    try:
+        return import_module("pkcs11")
+    except ImportError:
+        raise StoreError(
+            "the library for hardware modules is not installed", "install what requirements/hsm.txt lists"
+        ) from None
 
 
 def _belongs(signer: ModuleSigner, public_key: ec.EllipticCurvePublicKey) -> bool:

@@ -20,7 +20,7 @@ from verifier.trust.published import Untrusted
 from web.app import create_application
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+    from wsgiref.types import StartResponse, WSGIEnvironment
 
 BOOT_ERROR: Final = 3
 """The exit by which gunicorn knows that starting again would not help."""
