@@ -18,6 +18,7 @@ from tests.keys.builders import AT, DAY
 from tests.parts import part
 
 ROOT = Path(__file__).resolve().parents[2]
+pytestmark = pytest.mark.parts
 LIBRARIES = ("/usr/lib/softhsm/libsofthsm2.so", "/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so")
 
 
