@@ -8,7 +8,7 @@ const BROWSER = [
   "DecompressionStream", "addEventListener", "atob", "btoa", "caches", "clearInterval", "clearTimeout", "console", "crypto",
   "document", "fetch", "history", "indexedDB", "localStorage", "location", "matchMedia", "navigator", "performance",
   "queueMicrotask", "removeEventListener", "requestAnimationFrame", "scrollTo", "sessionStorage", "setInterval", "setTimeout",
-  "structuredClone", "window", "globalThis", "print", "Image", "HTMLElement", "FormData", "Headers", "Request", "isSecureContext",
+  "structuredClone", "window", "globalThis", "print", "Image", "HTMLElement", "FormData", "Headers", "Request", "isSecureContext", "XMLHttpRequest",
 ];
 const WORKER = ["self", "importScripts", "ZXingWASM", "clients", "skipWaiting"];
 const known = (names) => Object.fromEntries(names.map((name) => [name, "readonly"]));

@@ -25,6 +25,10 @@ class Asset:
     licences: tuple[str, ...]
 
 
+IDB_TYPES = tuple(
+    f"build/{name}.d.ts" for name in ("async-iterators", "database-extras", "entry", "index", "util", "wrap-idb-value")
+)
+
 ASSETS = (
     Asset("lean-qr", Path("web/static/vendor/lean-qr"), ("index.mjs",), ("LICENSE",)),
     Asset(
@@ -34,7 +38,8 @@ ASSETS = (
         ("LICENSE",),
     ),
     Asset("fflate", Path("web/static/vendor/fflate"), ("esm/browser.js",), ("LICENSE",)),
-    Asset("idb", Path("web/static/vendor/idb"), ("build/index.js",), ("LICENSE",)),
+    # Its types come along: the type checker reads them instead of the minified script.
+    Asset("idb", Path("web/static/vendor/idb"), (*IDB_TYPES, "build/index.js"), ("LICENSE",)),
     Asset("chart.js", Path("web/static/vendor/chart.js"), ("dist/chart.umd.min.js",), ("LICENSE.md",)),
     # Contained in chart.js's file: its licence travels along.
     Asset("@kurkle/color", Path("web/static/vendor/kurkle-color"), (), ("LICENSE.md",)),
