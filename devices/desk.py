@@ -25,7 +25,7 @@ from devices.promises import PromiseBook
 from devices.server import Away, Server
 from devices.transport import Tap
 from devices.verdict import CounterVerdict, Said, VerdictKind, of_answer, of_fault, of_look
-from devices.words import CLONED, NOT_NAMED, OFFLINE_WORDS
+from devices.words import CLONED, NOT_NAMED, OFFLINE_WORDS, TAPPED
 from edge.clock import Clock
 from edge.encoding import b64u
 from edge.instants import to_epoch
@@ -272,10 +272,10 @@ def _read(text: str, held: HeldDocuments) -> Presentation:
 
 
 def _words_of(reason: str, card: CardClaims | None) -> Said:
-    """What is said of a refusal: a chip that does not prove itself has no phone to be reopened on."""
-    if reason == "bad-proof" and card is not None and card.form in {Form.CHIP, Form.TAG}:
-        return CLONED
-    return OFFLINE_WORDS.get(reason, NOT_NAMED)
+    """What is said of a refusal: a card that is tapped has no phone to be reopened on, and no next code."""
+    tapped = card is not None and card.form in {Form.CHIP, Form.TAG}
+    otherwise = {"bad-proof": CLONED, "proof-used": TAPPED} if tapped else {}
+    return otherwise.get(reason) or OFFLINE_WORDS.get(reason, NOT_NAMED)
 
 
 def _operation() -> str:

@@ -47,4 +47,7 @@ CLONED: Final = Said(
 )
 """Instead of `bad-proof`'s sentence where the card is a chip's or a counting tag's."""
 
+TAPPED: Final = Said("卡的这次读取已经用过，请重新贴卡。", "This reading was already used here; tap the card again.")
+"""Instead of `proof-used`'s sentence where the card is tapped: there is no next code to wait for."""
+
 NOT_NAMED: Final = Said("离线不予办理，请等网络恢复。", "Refused offline; wait for the network.")

@@ -13,7 +13,8 @@ import pytest
 from click.testing import CliRunner
 
 from edge.settings import describe_settings
-from verifier.rules.reasons import REASONS, VARIANTS
+from verifier.rules.reasons import REASONS
+from verifier.rules.variants import VARIANTS
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])

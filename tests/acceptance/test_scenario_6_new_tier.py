@@ -3,7 +3,8 @@ the person.
 """
 
 from cards.status import Status
-from tests.verifier.booking import Phone, flight, lounge
+from tests.verifier.booking import Phone, flight, lounge, patch
+from tests.verifier.world import at
 
 
 def test_the_old_code_is_revoked_and_the_new_card_has_nothing_left(world):
@@ -40,7 +41,8 @@ def test_a_card_minted_unseen_is_dead(world):
 def test_diamond_after_the_union_retreat_meets_the_choice_and_has_two_trips(world):
     """The retreat used as gold excludes the official check-up as diamond, naming the entry; airport 2 of 2."""
     gold = world.card("gold")
-    Phone(world, gold).booked("union-retreat", {"year": 2026})
+    booking = Phone(world, gold).booked("union-retreat", {"year": 2026})["booking"]["id"]
+    patch(lounge(world, "union"), booking, delay={"expected_at": at("2026-10-31 00:00").isoformat()})
     used = lounge(world, "union").outcome(gold.shown(), "union-retreat")
     assert used["outcome"] == "granted"
 

@@ -7,15 +7,17 @@ from datetime import timedelta
 import pytest
 
 from cards.marks import Mark, MarkKind
-from tests.verifier.booking import CLERK, LOUNGE, Phone, lounge
+from tests.verifier.booking import CLERK, LOUNGE, Phone, lounge, patch
+from tests.verifier.world import at
 
 UNION, OFFICIAL = "union-checkup", "official-checkup"
 
 
 @pytest.fixture
 def used(world, diamond):
-    """The union's check-up booked for 2026 and used today; its entry and its desk."""
-    Phone(world, diamond).booked(UNION, {"year": 2026})
+    """The union's check-up booked for 2026, its day set by the union, and used that day; its entry and its desk."""
+    booking = Phone(world, diamond).booked(UNION, {"year": 2026})["booking"]["id"]
+    patch(lounge(world, "union", CLERK), booking, delay={"expected_at": at("2026-10-31 00:00").isoformat()})
     desk = lounge(world, "union")
     answer = desk.outcome(diamond.shown(), UNION)
     assert (answer["outcome"], answer["quotas"][0]["limit"]) == ("granted", "annual-health/union")
@@ -43,14 +45,15 @@ def test_a_receipt_of_the_unions_excludes_like_its_use(world, diamond):
 
 
 def test_voided_and_given_up_the_official_one_is_allowed(world, diamond, used):
-    """A void returns the booking to held; given up, the choice is free again."""
+    """A void returns the booking to held; given up, the choice is free again. On the day the desk gives it up."""
     entry, desk = used
     phone = Phone(world, diamond)
     assert desk.call("POST", f"/v1/check-ins/{entry}/void", {"reason": "wrong-person"}).status_code == 201
     (own,) = phone.own()
     assert own["state"] == "held"
     assert phone.booked(OFFICIAL, {"year": 2026})["reason"] == "excluded"
-    assert phone.cancel(own["id"]).json["outcome"] == "granted"
+    assert phone.cancel(own["id"]).json["code"] == "too-late-to-cancel"
+    assert desk.call("DELETE", f"/v1/bookings/{own['id']}?reason=mistake").json["outcome"] == "granted"
     assert phone.booked(OFFICIAL, {"year": 2026})["outcome"] == "granted"
 
 

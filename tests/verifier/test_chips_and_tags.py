@@ -340,3 +340,14 @@ def test_a_dry_run_reads_a_tags_link_and_takes_nothing(tag, gym, world):
     assert told(Tag(tag.card, key=bytes(16)).link(0xFFFFFF)) == "bad-proof"
     with pytest.raises(Problem, match="card-unknown"):
         told(f"https://card.example/t?p={'0' * 32}&c={'0' * 16}")
+
+
+def test_a_copied_link_with_a_lower_count_is_told_in_a_tags_words(tag, gym):
+    """A tag shows no next code: it is tapped again, and what stays refused is a copy."""
+    old, link = tag.link(), tag.link()
+    assert gym.outcome(link, "gym-visit", id_checked=True)["outcome"] == "granted"
+    refused = gym.outcome(old, "gym-visit", id_checked=True)
+    assert refused["reason"] == "proof-used"
+    assert "重新贴卡" in refused["message"]["zh"]
+    assert "不要放行" in refused["hint"]["zh"]
+    assert "next" not in refused["message"]["en"] + refused["hint"]["en"]

@@ -79,6 +79,34 @@ def test_the_number_told_for_a_booking_takes_bookings(world):
     assert (late["reason"], late["call"]["phone"]) == ("booking-too-late", "13560135683")
 
 
+def test_a_receipt_without_a_day_is_used_on_none(world):
+    """Told as waiting for the organiser, with its number, at the look and at the check-in; on its day it is granted."""
+    gold = world.card("gold")
+    booking = Phone(world, gold).booked("union-checkup", {"year": 2026})["booking"]["id"]
+    desk = lounge(world, "union")
+    look = desk.call("POST", "/v1/verifications", {"presentation": gold.shown(), "service": "union-checkup"}).json
+    refused = desk.outcome(gold.shown(), "union-checkup")
+    assert (refused["outcome"], refused["reason"]) == ("denied", "booking-too-early")
+    assert (refused["message"]["zh"], refused["call"]["phone"]) == ("主办单位还没有安排这张回执的日期。", "86385035")
+    assert [seen["message"] for seen in look["services"]] == [refused["message"]]
+    assert refused["quotas"] == look["services"][0]["quotas"]  # the unit stays held
+    patch(desk, booking, delay={"expected_at": at("2026-11-02 00:00").isoformat()})
+    early = desk.outcome(gold.shown(), "union-checkup")
+    assert (early["reason"], "11月2日" in early["message"]["zh"]) == ("booking-too-early", True)
+    world.go("2026-11-02 09:00")
+    assert lounge(world, "union").outcome(gold.shown(), "union-checkup")["outcome"] == "granted"
+
+
+def test_a_supervisor_may_admit_a_receipt_without_a_day(world):
+    """The organiser has called this holder in, and nobody recorded the day: the override and its note are logged."""
+    gold = world.card("gold")
+    Phone(world, gold).booked("union-checkup", {"year": 2026})
+    override = {"reason": "came-early", "note": "called in by the union"}
+    answer = lounge(world, "union").outcome(gold.shown(), "union-checkup", override=override)
+    assert answer["outcome"] == "granted"
+    assert "override:came-early" in world.log()[-1]["marks"]
+
+
 def test_too_far_ahead_is_told_as_a_day_from_which_to_book(world):
     """91 days ahead nobody is told to come to the lounge: it is the time to book that is not here yet."""
     world.go("2026-11-02 12:00")

@@ -12,7 +12,7 @@ from edge.instants import rfc3339
 from ledger.bookings import Booking, BookingState
 from verifier.counter.answers import BookingView, Words
 from verifier.records.bookings import BookingDetails
-from verifier.rules.bookings import BookingPlan, cancel_until
+from verifier.rules.bookings import BookingPlan, awaits_day, cancel_until
 from verifier.rules.fields import HOLDER_NAME
 from verifier.rules.wording import say_date, say_moment
 
@@ -68,8 +68,9 @@ def _mask(kind: str, code: str, value: Any) -> Any:  # noqa: ANN401 - a field's 
 
 def window_values(programme: Programme, booking: Booking, now: datetime) -> dict[str, Text]:
     """Return what a sentence may say of when a booking can be used."""
-    zone = programme.zone
-    return {
+    zone, service = programme.zone, programme.services.get(booking.service)
+    waits = service is not None and awaits_day(programme, service, booking, now)
+    return ({"no_day": Text(zh="待安排", en="not set")} if waits else {}) | {
         "opens": say_moment(booking.window.opens_at, zone, now),
         "closes": say_moment(booking.window.closes_at, zone, now),
         "expected": say_moment(booking.window.expected_at, zone, now),

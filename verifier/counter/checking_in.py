@@ -47,7 +47,7 @@ from verifier.records.bookings import BookingDetails
 from verifier.records.challenges import AnswerOf
 from verifier.records.store import VerifierStore
 from verifier.records.tags import TagRead
-from verifier.rules.bookings import TOLD, booking_for, misplaced, tells_of
+from verifier.rules.bookings import TOLD, TOO_EARLY, awaits_day, booking_for, misplaced, tells_of
 from verifier.rules.delegations import refusal_of
 from verifier.rules.entitlement import Intended, Wish, fault_of, intended
 from verifier.rules.reasons import ORDER
@@ -329,6 +329,8 @@ def judged_use(
         misplaced=sister is not None and sister.code not in wanted.point.services,
     )
     against = () if wanted.delegation is None else refusal_of(wanted.delegation, service.code, at)
+    if booking is not None and sister is None and awaits_day(programme, service, booking, at):
+        against = (*against, TOO_EARLY)
     judged = intended(programme, wish, at, against=against, free=booking is not None)
     return JudgedUse(judged, booking, frozenset() if wanted.override is None else WAIVED)
 

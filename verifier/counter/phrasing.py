@@ -13,7 +13,8 @@ from edge.instants import rfc3339, rfc3339_or_none
 from ledger.values import Figure, Outcome, Taken, VisitState
 from verifier.counter.answers import Contact, ExcludedBy, PlaceView, QuotaLeft, VisitTimes, Words
 from verifier.rules.entitlement import places_of, quota_of_limit
-from verifier.rules.reasons import Call, Reason, Values, reason_of
+from verifier.rules.reasons import Call, Reason, Values
+from verifier.rules.variants import reason_of
 from verifier.rules.wording import BENEFICIARIES, UNITS, join, say_date, say_last_day, say_moment
 from verifier.trust.published import Documents
 
@@ -128,8 +129,9 @@ def _service_values(programme: Programme, service: Service) -> dict[str, Text]:
 def card_values(programme: Programme, card: CardClaims, at: datetime) -> dict[str, Text]:
     """Return what a sentence may say of a card."""
     tier = programme.tiers.get(card.tier)
-    chip = {"chip": Text(zh="芯片", en="chip")} if card.form in {Form.CHIP, Form.TAG} else {}
-    return chip | {
+    chip = Text(zh="芯片", en="chip")
+    tapped = {"chip": chip, "tapped": chip} if card.form in {Form.CHIP, Form.TAG} else {}
+    return tapped | {
         "tier": tier.name if tier else Text(zh=card.tier, en=card.tier),
         "expired": say_last_day(card.expires_at, programme.zone, at),
         "starts": say_date(card.not_before, programme.zone, at),

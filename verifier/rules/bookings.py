@@ -72,6 +72,13 @@ def has_day(window: Window) -> bool:
     return window.closes_at - window.opens_at < _LONGEST_DAY
 
 
+def awaits_day(programme: Programme, service: Service, booking: Booking, at: datetime) -> bool:
+    """Whether a booking is a receipt, held at `at`, whose day the organiser has still to set: no day is its own yet."""
+    rule = programme.booking_rules.get(service.booking or "")
+    held = booking.state is BookingState.HELD and at <= booking.window.closes_at
+    return held and rule is not None and rule.basis is BookingBasis.NOTICE and not has_day(booking.window)
+
+
 def day_window(rule: BookingRule, day: date, zone: ZoneInfo, *, scheduled_at: datetime) -> Window:
     """Return the window of a booking for a whole local day."""
     begins = _midnight(day, zone)

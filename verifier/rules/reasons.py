@@ -7,7 +7,7 @@ to this table by a test.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -35,78 +35,6 @@ class Reason:
     sentence: Text
     hint: Text
     call: Call = Call.NOBODY
-
-
-CLONED = Reason(
-    "bad-proof",
-    6,
-    Text(
-        zh="这张卡的芯片未能证明是原卡，可能是复制的卡。",
-        en="This card's chip did not prove itself: the card may be a copy.",
-    ),
-    Text(
-        zh="不要放行，也不要请持卡人反复刷卡。请核对本人证件，请持卡人改用手机出示，并致电报告这张卡。",
-        en="Do not admit, and do not ask for the card again. Compare the ID, ask for the card on the phone instead, and call to report this card.",
-    ),
-    Call.GENERAL,
-)
-SPENT_FOR_EVER = Reason(
-    "quota-spent",
-    10,
-    Text(zh="{maximum} 次已全部用完，此项不再另计。", en="All {maximum} uses are spent; this is not given again."),
-    Text(
-        zh="不必再扫，结果不变。对次数有疑问，请持卡人看手机“记录”或致电。",
-        en="Scanning again changes nothing. For doubts the holder can look at the history on the phone, or call.",
-    ),
-    Call.DEPARTMENT,
-)
-LEFT = Reason(
-    "already-in",
-    10,
-    Text(
-        zh="{started} 入场的这一次已离场，再次入场的次数已满。",
-        en="The visit that began at {started} was left, and its re-entries are used up.",
-    ),
-    Text(
-        zh="{ends} 以后可作为新的一次入场；补登离场没有用。",
-        en="From {ends} on it is a new visit. Recording a check-out does not help.",
-    ),
-)
-NOT_YET_BOOKABLE = Reason(
-    "booking-too-early",
-    9,
-    Text(
-        zh="现在还不能预约这个时间（{first_call} 起可约）。", en="This time cannot be booked yet (from {first_call})."
-    ),
-    Text(zh="请到可以预约的日子再约，或改约较近的时间。", en="Book from that day on, or choose an earlier time."),
-)
-RULED_AGAINST = Reason(
-    "refer-to-department",
-    8,
-    Text(
-        zh="您已享受其他人才项目的相应待遇，主管部门已认定本项不再享受。",
-        en="You hold a like benefit of another programme; the department has decided that this one is not given besides.",
-    ),
-    Text(
-        zh="结果不会因再扫而变。对认定有疑问，请持卡人致电主管部门。",
-        en="Scanning again changes nothing. For doubts about the decision the holder can call the department.",
-    ),
-    Call.GENERAL,
-)
-VARIANTS: Mapping[str, Reason] = {
-    "chip": CLONED, "ever": SPENT_FOR_EVER, "left": LEFT, "first_call": NOT_YET_BOOKABLE, "ruled": RULED_AGAINST,
-}  # fmt: skip
-"""Reasons that are told otherwise where something more is known: by the value that tells it.
-
-`chip`: the card is a chip's or a counting tag's, so that there is no phone to reopen it on. `ever`: the limit never
-begins anew. `left`: the visit was checked out. `first_call`: somebody books. `ruled`: a ruling was recorded.
-"""
-
-
-def reason_of(code: str, known: Container[str]) -> Reason:
-    """Return a reason as it is told with these values."""
-    found = (reason for name, reason in VARIANTS.items() if reason.code == code and name in known)
-    return next(found, REASONS[code])
 
 
 _TABLE = (
