@@ -102,7 +102,7 @@ def _described(settings: Settings, draft: Path, files: list[BackedUp], at: datet
 
 
 def _sources(settings: Settings) -> Iterator[tuple[str, Path, Path]]:
-    """Yield root, path below it and file of everything that is backed up, secrets and what is made again left out."""
+    """Yield root, path below the root, and file of everything that is backed up, without secrets."""
     secret = {path.resolve() for path in secrets_of(settings)}
     for root, folder in roots(settings).items():
         for path in sorted(folder.rglob("*")):
@@ -114,7 +114,7 @@ def _sources(settings: Settings) -> Iterator[tuple[str, Path, Path]]:
 
 
 def _link(old: Path, source: Path, copy: Path) -> bool:
-    """Link a file that did not change since the last backup; False where it did, or cannot be linked."""
+    """Link a file that did not change since the last backup; False for a changed file and where linking fails."""
     try:
         was, now = old.stat(), source.stat()
         if is_database(source) or (was.st_size, was.st_mtime_ns) != (now.st_size, now.st_mtime_ns):
@@ -158,7 +158,7 @@ def _last(folder: Path) -> Path | None:
 
 
 def read_manifest(backup: Path) -> Manifest:
-    """Return what a backup says of itself; BackupError when it is none, or one of a newer release."""
+    """Return a backup's manifest; BackupError for a folder that is no backup, or for a backup of a newer release."""
     try:
         found = msgspec.json.decode((backup / MANIFEST).read_bytes(), type=Manifest)
     except FileNotFoundError:
@@ -171,7 +171,7 @@ def read_manifest(backup: Path) -> Manifest:
 
 
 def check_backup(backup: Path) -> Manifest:
-    """Read a whole backup and hold each part to what it should be; BackupError names the first that is not."""
+    """Read a whole backup and compare each part with the manifest; BackupError names the first part that differs."""
     manifest = read_manifest(backup)
     for one in manifest.files:
         path = backup / one.root / one.path

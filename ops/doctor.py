@@ -219,7 +219,7 @@ def _backup(settings: Settings, at: datetime) -> Iterator[Finding]:
     if note is None:
         yield Finding("backup", "warning", "no backup was made here", remedy)
     elif at - from_epoch(note.at) > BACKUP_OLD:
-        yield Finding("backup", "warning", f"the last one is of {rfc3339(from_epoch(note.at))}", remedy)
+        yield Finding("backup", "warning", f"the last backup is of {rfc3339(from_epoch(note.at))}", remedy)
     else:
         yield Finding("backup", "ok", f"{rfc3339(from_epoch(note.at))} in {note.folder}")
 

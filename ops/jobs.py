@@ -11,7 +11,7 @@ from edge.repeating import Job
 from edge.settings import Settings
 
 SWEEP_SECONDS: Final = 300.0
-"""How often rows are erased whose time is over."""
+"""How often rows that have expired are erased."""
 
 
 @contextmanager

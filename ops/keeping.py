@@ -33,13 +33,16 @@ _SEAL: Final = click.option(
 @click.argument("folder", type=_FOLDER)
 @_SEAL
 @click.option("--without-keys", is_flag=True, help="Leave keys and secrets out: they are kept in another way.")
-@click.option("--check", is_flag=True, help="Make none: read the backup FOLDER and hold each part to its manifest.")
+@click.option(
+    "--check", is_flag=True, help="Make no backup: read the backup FOLDER and compare each part with its manifest."
+)
 @json_option
 def backup(folder: Path, *, seal_with: Path | None, without_keys: bool, check: bool, as_json: bool) -> None:
     """Make a backup of this machine in a new folder below FOLDER, while the service runs, and read it back.
 
     Ledger, register, accounts, the verifier's store, the log, documents and attachments; keys and secrets sealed apart
-    in one file. All files are their owner's alone. What did not change since the last backup there is linked to it.
+    in one file. Only the owner can read the files. A file that did not change since the last backup
+    there is linked to that backup.
     """
     settings = load_settings(os.environ)
     with _refusals():

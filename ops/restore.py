@@ -1,7 +1,7 @@
 """`python -m ops restore BACKUP`: a backup onto an empty machine, held to its manifest before and to itself afterwards.
 
-Nothing that is there is ever replaced. What the log held beyond the backup is told by the witnesses, at the sequencer's
-next start: it signs nothing while a witness has seen more.
+Nothing that is there is ever replaced. The log's witnesses tell what the log held beyond the backup: the sequencer
+signs nothing while a witness has seen more.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def restore(settings: Settings, backup: Path, passphrase: bytes | None) -> Manif
 
 
 def _refuse_newer(manifest: Manifest) -> None:
-    """Refuse tables that this release does not know: what wrote them may have meant what this one cannot read."""
+    """Refuse tables that this release does not know: a newer release may store values that are unreadable here."""
     for name, rooms in manifest.tables.items():
         if (newer := newer_tables(rooms)) is not None:
             raise BackupError(f"{name} holds tables of a newer release ({newer})", "restore it with that release")

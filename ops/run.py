@@ -64,7 +64,7 @@ def run() -> None:
 
 
 def listening(environ: Mapping[str, str]) -> socket.socket:
-    """Return a socket bound to the port that PORT names; Refusal when the port is taken or is none."""
+    """Return a socket bound to the port that PORT names; Refusal when the port is taken, or PORT names no port."""
     text = environ.get("PORT") or str(PORT)
     if not text.isdecimal() or int(text) > 65535:
         raise Refusal(f"PORT={text} is no port", f"choose one from 1024 to 65535: PORT={PORT + 1} make run")
@@ -80,7 +80,7 @@ def listening(environ: Mapping[str, str]) -> socket.socket:
 
 
 def environ_of(environ: Mapping[str, str], port: int) -> dict[str, str]:
-    """Return the environment of the two processes: the address by the port, access lines only when they are asked."""
+    """Return the environment of the two processes: the address by the port, access lines only on request."""
     asked = "yes" if environ.get("ACCESS_LOG") == "1" else "no"
     return {"YUNJU_BASE_URL": f"http://{HOST}:{port}", "YUNJU_ACCESS_LOG": asked} | dict(environ)
 
@@ -98,7 +98,7 @@ def _figures_folder() -> Iterator[str]:
 
 @contextmanager
 def _witness(settings: Settings, environ: Mapping[str, str], *, needed: bool) -> Iterator[dict[str, str]]:
-    """Run a witness beside the demonstration's log, where none is named; yields the setting that names the witness.
+    """Run a witness beside the demonstration's log, unless one is named; yield the setting that names the witness.
 
     A witness is of use only where the log's operator cannot reach it: this one shows what cosignatures look like.
     """
@@ -126,7 +126,7 @@ def _witness(settings: Settings, environ: Mapping[str, str], *, needed: bool) ->
 def _serve(
     settings: Settings, environ: Mapping[str, str], taken: socket.socket, stopped: Event, *, prepared: bool
 ) -> int:
-    """Run both processes until one ends or this one is told to; return the exit code."""
+    """Run both processes until one of them ends, or until a signal ends this process; return the exit code."""
     handle = taken.fileno()
     web = _start(
         ["gunicorn", "--config", "gunicorn.conf.py", "--log-level", "warning", "--bind", f"fd://{handle}",
@@ -172,7 +172,7 @@ def _end_with_parent() -> None:
 
 
 def _answers(settings: Settings, port: int, children: list[subprocess.Popen[bytes]], stopped: Event) -> bool:
-    """Wait until the service is ready; False when it ended before, or was stopped."""
+    """Wait until the service is ready; False when the service ended or was stopped before."""
     while not stopped.wait(LOOK_SECONDS):
         if any(child.poll() is not None for child in children):
             return False

@@ -1,6 +1,7 @@
 """`python -m ops work`: the one process that does the background work, beside the web workers and apart from them.
 
-Check-ins do not wait for it. What it does, and what went wrong, stands in a report that `/readyz` and `/metrics` read.
+Check-ins do not wait for this process. A report tells what the process did and what failed; `/readyz` and
+`/metrics` read the report.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ def work(*, once: bool, status: bool, alive: bool, as_json: bool) -> None:
     """Do the background work of the surfaces that are switched on, until stopped.
 
     Publishing, fetching documents, erasing, sweeping bookings, the usage log's checkpoints and its witnesses. One
-    process of a machine does it; a second one of the same YUNJU_VAR is refused. Check-ins go on without it.
+    process of a machine does the work; a second process on the same YUNJU_VAR is refused. Check-ins go on without it.
     """
     settings = load_settings(os.environ)
     place = WorkPlace(settings.var)
@@ -62,7 +63,7 @@ def work(*, once: bool, status: bool, alive: bool, as_json: bool) -> None:
 
 
 def run_once(jobs: tuple[Job, ...], place: WorkPlace, clock: Clock) -> WorkReport:
-    """Do each job once, in order; return the report, which is written where no other process is working."""
+    """Do each job once, in order; return the report, and write the report unless another process is working."""
     started_at = to_epoch(clock.now())
     repeated = [Repeating(job, clock) for job in jobs]
     for one in repeated:
@@ -76,7 +77,7 @@ def run_once(jobs: tuple[Job, ...], place: WorkPlace, clock: Clock) -> WorkRepor
         with place.alone():
             place.write(report)
     except WorkingElsewhere:
-        pass  # its own report is the newer one at every beat
+        pass  # the other process writes a newer report at every beat
     return report
 
 
@@ -124,7 +125,7 @@ def _go_on(settings: Settings, place: WorkPlace) -> None:
         who = "another process" if report is None else f"process {report.pid}"
         raise Refusal(
             f"{who} does the background work of {place.folder} already",
-            "let it, or end it first; `python -m ops work --once` works beside it",
+            "let that process work, or end it first; `python -m ops work --once` works beside it",
         ) from None
 
 
@@ -138,7 +139,7 @@ def _opened(settings: Settings) -> Iterator[tuple[Job, ...]]:
 
 
 def _tell(report: WorkReport | None, wrong: str | None, *, as_json: bool) -> None:
-    """Print a report and what is wrong; exit 1 where something is."""
+    """Print a report and what is wrong; exit 1 when something is wrong."""
     emit({"report": report, "wrong": wrong}, as_json, _shown(report, wrong))
     if wrong is not None:
         raise SystemExit(1)

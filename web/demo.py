@@ -1,7 +1,7 @@
 """`python -m web.demo`: demonstration data where there is none, and where to click.
 
-Run again it makes nothing twice: it prints the same people and accounts with fresh one-time codes. Data that this
-program did not make is left alone.
+A second run makes nothing twice: the program prints the same people and accounts with fresh one-time codes. Data
+that this program did not make is left alone.
 """
 
 from __future__ import annotations
@@ -45,10 +45,10 @@ NOTE: Final = "demo.json"
 """In YUNJU_VAR: marks the data as a demonstration's, and keeps its sign-ins (mode 0600)."""
 AUDITORS: Final = {"auditor.li": "reads the log", "auditor.zhao": "may also ask for a name, saying what for"}
 SHOWN: Final = "baiyun"
-"""The programme whose applications the demonstration shows; another's papers are another's."""
+"""The programme whose applications the demonstration shows; other programmes ask for other papers."""
 LOCK: Final = ".demo-lock"
 BEGUN: Final = "demo.begun"
-"""In YUNJU_VAR from before the first datum until NOTE is written: what lies there then is half made, and ours."""
+"""In YUNJU_VAR from before the first datum until NOTE is written: what lies there meanwhile is half made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ def open_office(settings: Settings) -> DemoOffice:
 
 
 def demonstrate(office: DemoOffice, at: datetime, more: Callable[[Demo], Demo] | None = None) -> Demo:
-    """Return the demonstration's data, making it where there is none, `more` too; publishes what is due."""
+    """Return the demonstration's data, made now if absent, with what `more` adds; publish what is due."""
     note = office.settings.var / NOTE
     if note.exists():
         publish_if_due(office.desk, at)
@@ -124,7 +124,7 @@ def remove(settings: Settings) -> bool:
         return False
     for path in settings.var.iterdir():
         if path.name in {BEGUN, LOCK}:
-            continue  # stopped here, the next run finds that what is left is half made
+            continue  # after a stop here the next run finds that the data are half made
         shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
     (settings.var / BEGUN).unlink(missing_ok=True)
     return True
@@ -185,9 +185,9 @@ def _holder_lines(office: DemoOffice, holder: DemoHolder, at: datetime) -> list[
 
 
 def prepare(settings: Settings, clock: Clock, *, fresh: bool = False) -> bool:
-    """Make the demonstration's data where there is none; False, with nothing changed, where others' data lie there.
+    """Make the demonstration's data where there is none; False, with nothing changed, where other data lie there.
 
-    Of two that run together one waits for the other. What an interrupted run left half made is made again.
+    Of two runs at a time one waits for the other. Data that an interrupted run left half made are made again.
     """
     if holds_other_data(settings):
         return False
@@ -220,7 +220,7 @@ def _with_a_day(office: DemoOffice, at: datetime, made: Demo) -> Demo:
 
 
 def announce(settings: Settings, clock: Clock, *, prepared: bool = True) -> str:
-    """Return what to print: where to click and how to sign in, with fresh codes; of others' data the address alone."""
+    """Return what to print: where to click and how to sign in, with fresh codes; for other data the address alone."""
     if not prepared:
         return f"Yunju is at {settings.base_url}; the data under {settings.var} is left as it is."
     with _alone(settings.var):

@@ -117,7 +117,7 @@ def add_apps(found: Blueprint, settings: Settings, wording: Wording, config: Map
         return fresh(packed(flask.jsonify(reasons_json())))
 
     @found.get("/words/sentences.json")
-    def sentences() -> Response:  # what a page needs that gives no advice: half of it all
+    def sentences() -> Response:  # for a page that gives no advice: half the bytes of all reasons
         return fresh(packed(flask.jsonify({code: told["sentence"] for code, told in reasons_json().items()})))
 
     @found.get("/<name>.webmanifest")
@@ -130,7 +130,7 @@ def add_apps(found: Blueprint, settings: Settings, wording: Wording, config: Map
 
 
 def served_apps(settings: Settings) -> tuple[str, ...]:
-    """Return the apps whose surface is switched on; whoever verifies answers anyone's question too."""
+    """Return the apps whose surface is switched on; the verifier's surface brings the public check."""
     return tuple(name for name in APPS if settings.serves("verifier" if name == "check" else name))
 
 

@@ -87,7 +87,7 @@ def _document(text: str) -> bytes:
 
 
 def _wait(_issuer: Issuer, _id: str, _officer: OfficePerson, _approver: OfficePerson, _at: datetime) -> None:
-    """Leave it to be taken up."""
+    """Leave the application to be taken up."""
 
 
 def _take_up(issuer: Issuer, made: str, officer: OfficePerson, _approver: OfficePerson, at: datetime) -> None:

@@ -57,7 +57,7 @@ class Desk:
         self.sequence = sequence
 
     def post(self, path: str, body: dict[str, object]) -> dict[str, object]:
-        """Send a call; RuntimeError with what was answered where it was not done."""
+        """Send a call; RuntimeError with the answer when the call was refused."""
         headers = {"Authorization": f"Bearer {self._token}", "Idempotency-Key": secrets.token_hex(16)}
         answer = self._client.post(path, json=body, headers=headers, base_url=self._base)
         if answer.status_code != 201:
@@ -92,7 +92,7 @@ def seed_uses(
 
 
 def visits_of_this_month(programme: Programme, at: datetime) -> list[datetime]:
-    """Return when two visits began that are over meanwhile, in this month; fewer in a month's first hours."""
+    """Return the starts of two visits of this month that have ended; fewer in a month's first hours."""
     local = at.astimezone(programme.zone)
     month = local.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     return [begun for begun in (at - 2 * _VISIT, at - _VISIT) if begun >= month]

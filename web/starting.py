@@ -88,6 +88,6 @@ def _refuse_mistyped(settings: Settings) -> None:
 
 
 def _hint(error: Exception) -> str | None:
-    """Return the remedy; None for an error that nothing here knows. An error that brings its own hint keeps it."""
+    """Return the remedy; None for an unknown error. An error that brings a hint keeps that hint."""
     said = getattr(error, "hint", "")
     return str(said) or next((hint for kind, hint in _HINTS if isinstance(error, kind)), None)

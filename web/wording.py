@@ -11,7 +11,7 @@ from flask import current_app
 from edge.strictjson import loads
 
 LANGUAGES: Final = ("zh", "en")
-"""Chinese first: it is what a browser gets that asks for nothing, unless the programme has another first language."""
+"""Chinese first: a browser that asks for no language gets Chinese, unless the programme begins with another."""
 FIRST_LANGUAGE: Final = "YUNJU_FIRST_LANGUAGE"
 """The application's own note of the programme's first language."""
 
@@ -28,7 +28,7 @@ _NOT_COUNTER: Final = ("audit", "anomaly", "home", "check", "wallet", "door")
 
 
 def first_language() -> str:
-    """Return what a browser gets that asks for no language: the first of the programme's that the pages speak."""
+    """Return the language for a browser that asks for none: the programme's first language that the pages speak."""
     return str(current_app.config.get(FIRST_LANGUAGE, LANGUAGES[0]))
 
 

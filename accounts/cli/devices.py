@@ -29,14 +29,18 @@ NEEDS = click.option(
     "--needs-operator/--no-operator",
     default=True,
     show_default=True,
-    help="Whether it does nothing but look at cards while no operator is signed in.",
+    help="Whether the device only looks at cards while no operator is signed in.",
 )
 
 
 @device.command("add")
 @click.option("--point", required=True, help="Where the device stands: a point's code, or a department's dept-CODE.")
-@click.option("--right", "rights", multiple=True, type=RIGHT, help="What it may do there; check-in if none is named.")
-@click.option("--service", "services", multiple=True, help="A service it may serve, these alone; all if none is named.")
+@click.option(
+    "--right", "rights", multiple=True, type=RIGHT, help="What the device may do there; check-in if none is named."
+)
+@click.option(
+    "--service", "services", multiple=True, help="A service that the device may serve; all services if none is named."
+)
 @click.option("--label", default="", help="What people call it.")
 @NEEDS
 @json_option
@@ -51,7 +55,7 @@ def add(  # noqa: PLR0917 - click passes them by name
     as_json: bool,
 ) -> None:
     """Make a one-time code for a new device and show it once, also as a QR code to scan with the device."""
-    # Both before the code: once made, it is shown.
+    # Both before the code: a code that is made is always shown.
     known, pinned = desk.places(), _pinned(desk)
     place, served = place_of(point, known), [service_of(service, known) for service in services]
     with desk.store() as store:
@@ -69,7 +73,7 @@ def add(  # noqa: PLR0917 - click passes them by name
 
 
 @device.command("list")
-@click.option("--point", help="Only those at this point.")
+@click.option("--point", help="Only devices at this point.")
 @json_option
 @click.pass_obj
 def list_devices(desk: AccountsCli, point: str | None, as_json: bool) -> None:
@@ -117,7 +121,7 @@ def _address(base_url: str, parts: Mapping[str, str]) -> str:
 
 
 def _pinned(desk: AccountsCli) -> Mapping[str, str]:
-    # As the verifier does: the root that is set, else the one that the issuer on this machine wrote.
+    # As the verifier does: the root that is set, else the root that the issuer on this machine wrote.
     written = desk.settings.published / "root.jwk"
     file = desk.settings.root or (written if written.exists() else None)
     return {} if file is None else {"root": _root_thumbprint(file)}

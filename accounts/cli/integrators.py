@@ -21,7 +21,7 @@ def integrator() -> None:
 @integrator.command("add")
 @click.argument("label")
 @click.option("--grant", "granted", multiple=True, required=True, help=GRANT_HELP)
-@click.option("--days", type=click.IntRange(1, 3650), default=365, show_default=True, help="How long its token lives.")
+@click.option("--days", type=click.IntRange(1, 3650), default=365, show_default=True, help="How long the token lives.")
 @json_option
 @click.pass_obj
 def add(desk: AccountsCli, label: str, granted: tuple[str, ...], days: int, as_json: bool) -> None:

@@ -20,7 +20,7 @@ PIN_FILE = click.option(
     type=click.File(encoding="utf-8", lazy=True),
     help="Read the PIN from a file's first line, `-` for stdin.",
 )
-NO_PIN = click.option("--no-pin", is_flag=True, help="Sign in with the code alone: whoever stands at the device can.")
+NO_PIN = click.option("--no-pin", is_flag=True, help="No PIN: whoever stands at the device can sign in with the code.")
 
 
 @click.group("operator")
@@ -84,7 +84,7 @@ def disable(desk: AccountsCli, code: str, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def change_pin(desk: AccountsCli, code: str, pin_file: IO[str] | None, no_pin: bool, as_json: bool) -> None:
-    """Give the operator with CODE another PIN; whoever is signed in by the old one is out within five seconds."""
+    """Give the operator with CODE another PIN; sessions that began with the old PIN end within five seconds."""
     pin = None if no_pin else ask("PIN", pin_file)
     with _unknown_refused(), weak_refused(), desk.store() as store:
         store.operators.set_pin(code, pin, by=desk.by, at=desk.clock.now())
@@ -97,7 +97,7 @@ def change_pin(desk: AccountsCli, code: str, pin_file: IO[str] | None, no_pin: b
 @json_option
 @click.pass_obj
 def change_rights(desk: AccountsCli, code: str, granted: tuple[str, ...], as_json: bool) -> None:
-    """Give the operator with CODE these rights instead of the old ones; in force within five seconds."""
+    """Give the operator with CODE these rights instead of the old rights; in force within five seconds."""
     rights = grants(granted, desk.places())
     with _unknown_refused(), weak_refused(), desk.store() as store:
         store.operators.set_rights(code, rights, by=desk.by, at=desk.clock.now())

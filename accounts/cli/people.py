@@ -102,7 +102,7 @@ def password(desk: AccountsCli, name: str, password_file: IO[str] | None, as_jso
 @json_option
 @click.pass_obj
 def set_roles(desk: AccountsCli, name: str, roles: tuple[str, ...], as_json: bool) -> None:
-    """Give NAME these roles instead of the old, in force at the next request."""
+    """Give NAME these roles instead of the old roles, in force at the next request."""
     granted = desk.granted(roles)
     try:
         with desk.store() as store:

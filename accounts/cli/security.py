@@ -12,7 +12,9 @@ from edge.instants import rfc3339
 
 @click.command("security")
 @click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True, help="How many lines.")
-@click.option("--skip", type=click.IntRange(0), default=0, show_default=True, help="How many newer ones to pass over.")
+@click.option(
+    "--skip", type=click.IntRange(0), default=0, show_default=True, help="How many newer events to pass over."
+)
 @click.option("--kind", "kinds", multiple=True, type=click.Choice([kind.value for kind in SecurityKind]))
 @click.option("--person", help="Only what was tried at this person's name.")
 @json_option

@@ -31,7 +31,7 @@ def application() -> None:
 @json_option
 @click.pass_obj
 def list_applications(office: IssuerCli, /, *, state: str | None, limit: int, as_json: bool) -> None:
-    """List applications, what is due first comes first."""
+    """List applications, the earliest due first."""
     asked = Filter(states=None if state is None else frozenset({State(state)}))
     with office.issuer() as issuer:
         found = records.listed(issuer, asked, limit=limit)
@@ -49,7 +49,7 @@ def list_applications(office: IssuerCli, /, *, state: str | None, limit: int, as
 def import_platform(
     office: IssuerCli, /, *, file: Path, channel: str, ground: str, skip_faulty: bool, dry_run: bool, as_json: bool
 ) -> None:
-    """Import a platform's file (CSV or XLSX): channel, receipt number, person, ground. Again, it changes nothing."""
+    """Import a platform's file (CSV or XLSX): channel, receipt, person, ground. A second import changes nothing."""
     _run(office, file, Options("platform", channel, ground=ground, skip_faulty=skip_faulty), dry_run, as_json)
 
 
@@ -96,7 +96,7 @@ def _run(office: IssuerCli, file: Path, options: Options, dry_run: bool, as_json
 
 
 def _found(office: IssuerCli, issuer: Issuer, file: BinaryIO, options: Options, *, dry_run: bool) -> Found:
-    """Look first: where a fault stops the import, the faults are what is told."""
+    """Check the file first. Report the faults alone when a fault stops the import."""
     found = importing.look(issuer, file, options, at=office.now())
     if dry_run or (found.faulty and not options.skip_faulty):
         return found

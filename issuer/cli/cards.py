@@ -187,7 +187,7 @@ def reissue(office: IssuerCli, /, *, name: str, because: str, publishes: bool, a
 @json_option
 @click.pass_obj
 def enrol(office: IssuerCli, /, *, holder_id: str, as_json: bool) -> None:
-    """Make a one-time code for a phone card. It is shown this once; the holder types it with the ID's last four."""
+    """Make a one-time code for a phone card. The code is shown once; the holder types it with the ID's last four."""
     with office.issuer() as issuer:
         made = make_code(issuer, holder_id, by=office.actor, at=office.now())
     shown: dict[str, object] = {"code": made.code, "link": made.link, "expires_at": rfc3339(made.expires_at)}

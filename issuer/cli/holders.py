@@ -110,7 +110,7 @@ def list_(office: IssuerCli, /, *, after: str, limit: int, as_json: bool) -> Non
 @json_option
 @click.pass_obj
 def show(office: IssuerCli, /, *, holder_id: str, as_json: bool) -> None:
-    """Show a holder with the full name, grounds and cards. That it was shown stands in the office log."""
+    """Show a holder with the full name, grounds and cards. The office log notes the reading."""
     with office.issuer() as issuer:
         found = find_holder(issuer, holder_id)
         with issuer.register.change() as connection:
@@ -128,7 +128,7 @@ def show(office: IssuerCli, /, *, holder_id: str, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def photo(office: IssuerCli, /, *, holder_id: str, file: Path, as_json: bool) -> None:
-    """Keep a photo: a JPEG of the size that the programme asks for. It is stored again, without metadata."""
+    """Keep a photo: a JPEG of the size that the programme asks for. The picture is stored without metadata."""
     with office.issuer() as issuer:
         set_photo(issuer, holder_id, file.read_bytes(), by=office.actor, at=office.now())
     emit({"holder": holder_id, "photo": True}, as_json, "photo kept")
@@ -178,7 +178,7 @@ def ground(
 @json_option
 @click.pass_obj
 def withdraw(office: IssuerCli, /, *, holder_id: str, ground_id: int, as_json: bool) -> None:
-    """Withdraw a ground. Every card of the holder follows: it ends, or is replaced by one of the tier that is left."""
+    """Withdraw a ground. Every card of the holder ends, or is replaced by a card of the tier that is left."""
     with office.issuer() as issuer:
         left = withdraw_ground(issuer, holder_id, ground_id, by=office.actor, at=office.now())
     shown = {"holder": holder_id, "ground": ground_id, "withdrawn": True, "live_cards": [card.number for card in left]}

@@ -62,7 +62,7 @@ def drop(office: IssuerCli, /, *, kid: str, sure: bool, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def cards(office: IssuerCli, /, *, kid: str, limit: int, as_json: bool) -> None:
-    """List the live cards whose token a key signed. Phones fetch theirs anew by themselves."""
+    """List the live cards whose token a key signed. Phones fetch new tokens by themselves."""
     with office.issuer() as issuer:
         found = list(islice(signing_keys.cards_of_key(issuer, kid), limit))
     rows = [{"number": one.number, "form": one.form.value, "holder": one.holder_id} for one in found]

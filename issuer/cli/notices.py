@@ -17,7 +17,7 @@ def notice() -> None:
 
 
 @notice.command("list")
-@click.option("--all", "everything", is_flag=True, help="Those that were sent too.")
+@click.option("--all", "everything", is_flag=True, help="List notices that were sent too.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="How many.")
 @json_option
 @click.pass_obj

@@ -28,7 +28,7 @@ def programme() -> None:
 @click.argument("file", type=_FILE)
 @json_option
 def check(*, file: Path, as_json: bool) -> None:
-    """Say every fault of a programme file, each with its place and the remedy; exit 1 with a fault."""
+    """Name every fault of a programme file, each with its place and the remedy; exit 1 with a fault."""
     found = _loaded(file)
     counts = {"services": len(found.services), "grounds": len(found.grounds), "assumptions": len(found.assumptions)}
     told = ", ".join(f"{count} {name}" for name, count in counts.items())
@@ -49,7 +49,7 @@ def diff(*, old: Path, new: Path, as_json: bool) -> None:
 @programme.command("try")
 @click.argument("file", type=_FILE)
 @click.option(
-    "--month", type=click.DateTime(["%Y-%m"]), help="The month to play, YYYY-MM; this one where none is given."
+    "--month", type=click.DateTime(["%Y-%m"]), help="The month to play, YYYY-MM; the present month if none is given."
 )
 @click.option("--tier", help="Of one tier alone.")
 @json_option

@@ -115,7 +115,7 @@ def _require(seen: Cosignatures, witnesses: Sequence[NoteKey], quorum: int) -> N
 Trusted = tuple[Sequence[NoteKey], Sequence[NoteKey]]
 """Print the keys of the log and of its witnesses."""
 Verified = tuple[list[OpenedCheckpoint], list[Finding], int]
-"""The checkpoints of one log, that which the whole was held to first; the faults; how many entries were read."""
+"""The checkpoints of one log, first the checkpoint that the whole was held to; faults; entries read."""
 
 
 def _verify_folder(log: Path, keys: Trusted, since: OpenedCheckpoint | None, options: Mapping[str, Any]) -> Verified:
@@ -242,9 +242,9 @@ def check_proof(proof: Path, leaf: Path, keys: tuple[str, ...], witnesses: tuple
 @click.option("--against", type=_FILE, multiple=True, help="A checkpoint that somebody else was shown.")
 @_witness_options
 def watch(url: str, keys: tuple[str, ...], memory: Path, **options: Any) -> None:  # noqa: ANN401 - click's values
-    """Watch the log at URL (…/v1/log): every visit must find the last one's log at its beginning.
+    """Watch the log at URL (…/v1/log): the log must begin with what the last visit saw.
 
-    Exit 1, loudly, when it was forked or rolled back; both checkpoints are kept beside the memory as evidence.
+    Exit 1, loudly, when the log was forked or rolled back; both checkpoints are kept beside the memory as evidence.
     """
     trusted, witnesses = read_keys(keys), read_witness_keys(options["witnesses"])
     watcher = LogWatcher(UrlSource(url), trusted, memory, witnesses)
@@ -276,12 +276,14 @@ def _visit(watcher: LogWatcher, trusted: Sequence[NoteKey], against: Iterable[Pa
 
 
 @audit.command()
-@click.option("--folder", type=_FOLDER, default="witness", show_default=True, help="Its key and what it saw.")
+@click.option(
+    "--folder", type=_FOLDER, default="witness", show_default=True, help="The folder of the witness's key and memory."
+)
 @click.option("--name", required=True, help="The witness's name, such as auditor.example/w1.")
 @click.option("--log", "logs", multiple=True, required=True, metavar="KEY", help="A key of a log to watch. Repeat it.")
 @click.option("--listen", default="127.0.0.1:8100", show_default=True, help="Host and port; put TLS in front of it.")
 def witness(folder: Path, name: str, logs: tuple[str, ...], listen: str) -> None:
-    """Run a witness: cosigns a log as long as it only grows. Run it where the log's operator cannot reach."""
+    """Run a witness: cosign a log as long as the log only grows. Run it where the log's operator cannot reach."""
     watched = read_keys(logs)
     host, _, port = listen.rpartition(":")
     if not host or not port.isdigit():
@@ -298,7 +300,7 @@ def witness(folder: Path, name: str, logs: tuple[str, ...], listen: str) -> None
 @click.option("--once", is_flag=True, help="Integrate what is new, ask the witnesses, and end.")
 @click.pass_obj
 def sequence(settings: Settings, once: bool) -> None:
-    """Run the log's sequencer here; needs the log key. `python -m ops work` does so too: whoever is first leads."""
+    """Run the log's sequencer here; needs the log key. `python -m ops work` does so too: the first process leads."""
     with _refusals():
         issuer = read_programme(settings.programme).issuer
         with VerifierCli(settings).ledger() as ledger:
@@ -349,7 +351,7 @@ def adopt_command(settings: Settings) -> None:
 def erase_command(settings: Settings, subject: str) -> None:
     """Erase a holder by `sub`: salt, `sub`, bookings' details, cards, tags. The log stays as provable as it was.
 
-    What the issuer orders by its marks is erased by the service itself.
+    The service itself erases what the issuer's marks order.
     """
     with _refusals(), VerifierCli(settings).verifier() as verifier:
         known = verifier.ledger.pseudonym(subject) is not None

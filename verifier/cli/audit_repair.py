@@ -1,4 +1,4 @@
-"""`python -m verifier audit repair`: what a ledger lost and its log still holds, told, and on demand put back."""
+"""`python -m verifier audit repair`: tell what a ledger lost and its log holds; put entries back on demand."""
 
 from __future__ import annotations
 
@@ -44,13 +44,18 @@ class _Told:
 
 
 @click.command()
-@click.option("--apply", "applies", is_flag=True, help="Write it. Without this the command only says what it would do.")
+@click.option(
+    "--apply",
+    "applies",
+    is_flag=True,
+    help="Write to the ledger. Without this option the command only says what it would write.",
+)
 @click.option("--set-aside", type=click.Path(dir_okay=False, path_type=Path),
               help="Settle conflicts for the log: the ledger's own entries go to this file and give way.")  # fmt: skip
 @json_option
 @click.pass_obj
 def repair(settings: Settings, *, applies: bool, set_aside: Path | None, as_json: bool) -> None:
-    """Put back into the ledger what it lost and the log still holds: after a failover or a restored backup.
+    """Put back the entries that the ledger lost and the log still holds: after a failover or a restored backup.
 
     Says exactly which entries. Entries whose number names another entry in the ledger are a conflict: they are named,
     and left for a person. Exit 1 while anything is left to do.
@@ -82,7 +87,7 @@ def _done(ledger: Ledger, step: PutBack, set_aside: Path | None, *, applies: boo
 
 
 def _append(path: Path, leaves: Sequence[bytes]) -> None:
-    """Keep leaves that give way, durably, before they do."""
+    """Write the leaves that are about to be set aside to a file, durably."""
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     with os.fdopen(handle, "ab") as file:
         file.write(b"".join(leaf + b"\n" for leaf in leaves))
@@ -96,7 +101,9 @@ def _judge(left: Survey, conflicts: Sequence[Conflict], *, applied: bool) -> Non
     if left.partitions and not applied:
         raise Refusal("nothing was written", "`--apply` writes it")
     if left.partitions:
-        raise Refusal("the ledger is still not what the log says", "run it again, and see to the ledger's store")
+        raise Refusal(
+            "the ledger is still not what the log says", "run the command again, and check the ledger's store"
+        )
 
 
 def _lines(steps: Sequence[_Told], conflicts: Sequence[Conflict], *, applied: bool) -> list[str]:

@@ -1,4 +1,4 @@
-"""`python -m verifier bookings` and `matters`: sweep what was missed, list whom to tell, rebuild what follows."""
+"""`python -m verifier bookings` and `matters`: sweep missed bookings, list who misses often, rebuild matters."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def bookings() -> None:
 @bookings.command()
 @json_option
 def sweep(as_json: bool) -> None:
-    """Note bookings whose time is over as missed, and erase details whose time is over. Safe to run at any time."""
+    """Note bookings whose time is over as missed, and erase expired details. Safe to run at any time."""
     with refusals(), VerifierCli(load_settings(os.environ)).verifier() as verifier:
         done, erased = verifier.upkeep.sweep(CLOCK.now()), verifier.store.sweep(CLOCK.now())
     text = f"{done.missed} missed, {done.released} released without a card, {erased} rows erased"

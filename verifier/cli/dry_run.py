@@ -30,7 +30,7 @@ class DryStep:
 
 @dataclass(frozen=True, slots=True)
 class DryRun:
-    """What a check-in would come to now: the reason it would be refused with, None when it would be granted."""
+    """The outcome of a check-in now: the reason for which it would be refused, None when it would be granted."""
 
     reason: str | None
     steps: tuple[DryStep, ...]

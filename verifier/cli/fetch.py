@@ -19,7 +19,7 @@ from verifier.trust.published import Untrusted, read_programme
 def fetch(settings: Settings, as_json: bool) -> None:
     """Fetch trust bundle, status lists and holder marks from YUNJU_ISSUER_URL, and say what is in force now.
 
-    `python -m ops work` does so by itself; this is for a first start, and for finding out why it does not.
+    `python -m ops work` fetches them by itself. This command serves a first start, and tells why fetching fails.
     """
     source = source_of(settings)
     if source is None:

@@ -27,7 +27,7 @@ def export_command(settings: Settings, file: Path, as_json: bool) -> None:
     """Write the whole ledger to a new FILE. Stop the verifiers first.
 
     Keep FILE secret: it holds every holder's `sub` and salt, and so tells who stands behind the log's pseudonyms. Its
-    owner alone may read it (mode 0600). Destroy it when it has served: who is erased later still stands in it.
+    owner alone may read it (mode 0600). Destroy FILE after the move: FILE still holds whoever is erased later.
     """
     with _refusals(), _opened(settings, settings.ledger_url) as ledger, _bar(ledger, 1, "entries") as bar:
         moved = moving.export_to(ledger, file, bar.update)
@@ -73,7 +73,7 @@ def migrate_command(settings: Settings, url: str, as_json: bool) -> None:
 
 
 def _bar(ledger: Ledger, times: int, label: str) -> AbstractContextManager[Any]:
-    """A bar as long as a ledger has entries, so many times."""
+    """A progress bar for going over a ledger's entries `times` times."""
     return progress(times * sum(ledger.heads().values()), label)
 
 

@@ -1,4 +1,4 @@
-"""`python -m verifier offline`: what offline records contradict, and which wait for a supervisor."""
+"""`python -m verifier offline`: contradictions in offline records, and records that wait for a supervisor."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from verifier.offline.service import OfflineService
 
 
 def decision_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add what both decisions ask for."""
+    """Add the argument and the options that both decisions ask for."""
     for option in (
         json_option,
         click.option("--note", help="A sentence, kept sealed and erased like any free text."),
@@ -44,7 +44,7 @@ def offline() -> None:
 @json_option
 @click.pass_obj
 def conflicts(settings: Settings, since: str | None, until: str | None, point: str | None, as_json: bool) -> None:
-    """Say what offline records contradict: of whom (the log's name), at which devices, when; and gaps in numbering."""
+    """List contradictions in offline records: the holder's name in the log, devices, time; and gaps in numbering."""
     with refusals():
         start, end = (None if text is None else parse_rfc3339(text) for text in (since, until))
         wanted = Wanted(start, end, None if point is None else frozenset({point}))
@@ -77,7 +77,7 @@ def held(settings: Settings, as_json: bool) -> None:
 @decision_options
 @click.pass_obj
 def release(settings: Settings, /, record: str, name: str, as_json: bool, **said: str | None) -> None:
-    """Let a record that waits count. A supervisor of its service decides, who signs in here; once."""
+    """Let a record that waits count. A supervisor of the record's service signs in here and decides once."""
     _decide(settings, record, name, Decision(release=True, **_word(said)), as_json=as_json)
 
 
@@ -85,7 +85,7 @@ def release(settings: Settings, /, record: str, name: str, as_json: bool, **said
 @decision_options
 @click.pass_obj
 def refuse(settings: Settings, /, record: str, name: str, as_json: bool, **said: str | None) -> None:
-    """Put a record that waits aside: it counts nothing for good. A supervisor of its service decides; once."""
+    """Put a record that waits aside for good. A supervisor of the record's service signs in here and decides once."""
     _decide(settings, record, name, Decision(release=False, **_word(said)), as_json=as_json)
 
 

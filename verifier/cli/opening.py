@@ -90,7 +90,7 @@ class VerifierCli:
 
 @contextmanager
 def refusals() -> Iterator[None]:
-    """Answer what goes wrong in a command with a refusal that names a remedy."""
+    """Turn an error of a command into a refusal that names a remedy."""
     try:
         yield
     except Untrusted as error:

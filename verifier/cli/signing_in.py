@@ -1,4 +1,4 @@
-"""Signing in at a command: for what a person answers for by name, whoever may use the machine."""
+"""Signing in at a command, for decisions that a person answers for by name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The self-check: which tier somebody may apply for. Reads the address alone; nothing of it is kept."""
+"""The self-check: which tier somebody may apply for. The page reads the address alone; no answer is kept."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Check:
 
 
 def check_of(programme: Programme, told: MultiDict[str, str], today: date) -> Check:
-    """Return the self-check that an address tells; whatever it holds that the programme does not know is left out."""
+    """Return the self-check that an address tells; values that the programme does not know are left out."""
     groups = frozenset(told.getlist("group")) & programme.applying.groups.keys()
     choices = tuple(_choices(programme, groups))
     names = {f"{ground.code}.{limb.code}" for ground, limb in choices}

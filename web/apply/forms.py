@@ -13,7 +13,7 @@ ID_TYPES = [option(kind.value, f"apply.id.{kind.value}") for kind in IdType]
 
 
 class PersonForm(StaffForm):
-    """Who applies. The number is never shown again, so that it is typed again where something else was wrong."""
+    """Who applies. A number is never shown again: after any fault the applicant types the number again."""
 
     name = StringField("apply.name", [Needed(), Longest(60)], filters=[stripped])
     id_type = RadioField("apply.id-type", [Needed()], choices=ID_TYPES, default=IdType.RESIDENT_ID.value)
@@ -38,7 +38,7 @@ class GroundForm(StaffForm):
 
 
 class PaperForm(StaffForm):
-    """What is told of one paper, and a file of it."""
+    """What the applicant says of one paper, and a file of that paper."""
 
     variant = RadioField("apply.variant", [Optional()], choices=[], validate_choice=False)
     begins = DateField("apply.begins", [Optional()])

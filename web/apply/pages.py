@@ -67,7 +67,7 @@ def _begin(found: Blueprint, pages: ApplyPages) -> None:
         except BadField as error:
             refuse(form[error.field], f"apply.bad-{error.field.replace('_', '-')}")
             return pages.page("person", 422, form=form)
-        session.clear()  # whatever this browser had opened before is closed, and nobody's cookie of before opens this
+        session.clear()  # closes what this browser had opened; no earlier cookie opens this application
         session[HELD], session[SHOWN] = begun.id, begun.code
         if ground and (ground, limb) in _limbs(pages.issuer):
             service.choose_ground(pages.issuer, begun.id, ground, limb, at=at, by=service.APPLICANT)
@@ -148,4 +148,4 @@ def _status_page(pages: ApplyPages, held: Application) -> ResponseReturnValue:
 
 
 _TOLD: Final = frozenset({"begin", "submit", "claim", "ask", "supply", "forward", "approve", "refuse", "withdraw"})
-"""What of its history an applicant is told: the steps and their days, never who took them."""
+"""The steps of an application that its applicant is shown, with their days; never who took a step."""

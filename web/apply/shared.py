@@ -17,11 +17,11 @@ from web.pages import page_language
 from web.staff.frame import StaffFrame
 
 HELD: Final = "application"
-"""In a browser's signed cookie: the application that it opened."""
+"""In a browser's signed cookie: the application that the browser opened."""
 SHOWN: Final = "shown-code"
 """In the same cookie, until the application is handed in: its secret code, for the page that shows it."""
 CHANGING: Final = frozenset({State.DRAFT, State.SUPPLEMENT})
-"""The states in which an applicant may change what is said."""
+"""The states in which an applicant may change the application."""
 
 
 class ApplyPages:
@@ -65,5 +65,5 @@ class ApplyPages:
         return self.staff.page(f"apply/{template}", status, **told, **values)
 
     def refused(self, error: RefusedError) -> None:
-        """Put what the service refused onto the next page; its own words are English, the page's are both."""
+        """Put a refusal onto the next page in the page's language: the service's own words are English."""
         self.staff.tell("apply.refused", "no", said=str(error))

@@ -88,7 +88,7 @@ def _of_caller(caller: Caller, at: datetime, programme: Programme) -> dict[str, 
 
 
 def _words_of(programme: Programme) -> dict[str, object]:
-    """The programme's names of what the log names by code."""
+    """The programme's names for the codes that stand in the log."""
     logged = {mode for mode in Mode if mode is not Mode.INFORMATION}
     services = {service.code: service for service in programme.services.values() if service.mode in logged}
     return {

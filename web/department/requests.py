@@ -35,7 +35,7 @@ def note_field() -> TextAreaField:
 
 
 class ListFilter(FilterForm):
-    """What the list is narrowed to."""
+    """The filters of the list."""
 
     department = SelectField("department.department", choices=[], validate_choice=False)
     service = SelectField("department.service", choices=[], validate_choice=False)
@@ -188,7 +188,7 @@ def days_typed(text: str) -> float:
 
 
 def _holds(form: ActForm, opened: OpenedMatter) -> bool:
-    """Hold a form to what only the matter tells: a note where none is kept, working days that its rule has."""
+    """Check a form against its matter: whether a note can be kept, whether working days must be told."""
     if form.note.data and not opened.takes_notes:
         refuse(form.note, "department.no-notes")
     if isinstance(form, TakeUpForm) and opened.limit_days is None:
@@ -201,7 +201,7 @@ def _holds(form: ActForm, opened: OpenedMatter) -> bool:
 
 
 def _done(desk: MatterDesk, who: Caller, opened: OpenedMatter, form: ActForm) -> Callable[[], object]:
-    """Return what a form asks for, to be done."""
+    """Return the act that a form asks for, to be called."""
     at, operation = request_instant(), operation_sent()
 
     def stage(name: str, **told: str | float | None) -> Stage:

@@ -38,7 +38,7 @@ class ActForm(StaffForm):
     """One of several forms of a page, told apart by its prefix; the page's token stands beside, unprefixed."""
 
     class Meta(StaffForm.Meta):
-        """The blueprint has held the post to its token already."""
+        """The blueprint has already checked the token of the post."""
 
         csrf = False
 
@@ -81,7 +81,7 @@ class DeskPages:
         return "" if text is None else text.in_language(page_language())
 
     def service_name(self, code: str) -> str:
-        """Return a service's name; its code where the programme has it no longer."""
+        """Return a service's name; the code of a service that the programme no longer has."""
         found = self.programme.services.get(code)
         return code if found is None else self.say(found.name)
 
@@ -91,12 +91,12 @@ class DeskPages:
         return code or "" if found is None else self.say(found.name)
 
     def point_name(self, code: str) -> str:
-        """Return a point's name; a department's place is the department's."""
+        """Return a point's name; for a department's place the department's name."""
         found = self.programme.points.get(code)
         return self.department_name(code.removeprefix("dept-")) if found is None else self.say(found.name)
 
     def who_by(self, by: str, caller: str) -> str:
-        """Return who did something: a person's name, an operator's, else what kind of caller it was."""
+        """Return the name of the person or the operator who acted, else the kind of caller."""
         store = self.staff.authenticate.store
         if caller == "person":
             return next((one.name for one in store.people.list() if one.id == by), by)
@@ -116,7 +116,7 @@ class DeskPages:
         return at is not None and not is_announced(self.programme, at.astimezone(self.programme.zone).date())
 
     def act(self, path: str, done: str, do: Callable[[], object]) -> BaseResponse:
-        """Do one thing and lead on: a notice says that it was done, or what speaks against it."""
+        """Do one act and redirect: a notice says that the act was done, or what speaks against it."""
         try:
             do()
         except Problem as problem:
@@ -147,18 +147,18 @@ class DeskPages:
 
 
 def choices_of(pages: DeskPages, keys: Mapping[str, str], *, choose: bool = True) -> list[Any]:
-    """Return the choices of a select in the page's language: value to key; before them, where wanted, none."""
+    """Return the choices of a select in the page's language, value to key; first, where wanted, an empty choice."""
     first = [option("", pages.staff.word("department.choose"))] if choose else []
     return first + [option(value, pages.staff.word(key)) for value, key in keys.items()]
 
 
 def new_operation() -> str:
-    """Return a fresh operation id: a form carries it, so that a second click asks for the same."""
+    """Return a fresh operation id. A form carries the id, so that a second click asks for the same operation."""
     return secrets.token_urlsafe(24)
 
 
 def operation_sent() -> str:
-    """Return the operation id of the form that was sent; a fresh one where it carries none that can be one."""
+    """Return the operation id of the form that was sent; a fresh id when the form carries no usable id."""
     sent = request.form.get("operation", "")
     return sent if _OPERATION.fullmatch(sent) else new_operation()
 

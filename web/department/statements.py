@@ -31,7 +31,7 @@ class MonthFilter(FilterForm):
 
 
 class CloseMonthForm(StaffForm):
-    """The month is closed; a tick, because the figures then stay."""
+    """Closes the month. The form asks for a tick, because the figures of a closed month stay."""
 
     sure = BooleanField("department.close-month-sure", [Needed("department.close-month-tick")])
 
@@ -74,7 +74,7 @@ def add_statements(found: Blueprint, pages: DeskPages) -> None:
 
 
 def _month(pages: DeskPages, asked: str) -> str:
-    """Return the month that was asked for, else the one before this: the one that is settled now."""
+    """Return the month that was asked for, else the month before the present month: that month is settled now."""
     if _MONTH.fullmatch(asked):
         return asked
     today: date = request_instant().astimezone(pages.programme.zone).date()

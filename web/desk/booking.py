@@ -35,7 +35,7 @@ from web.pages import page_language
 from web.staff.forms import Longest, Needed, StaffForm, refuse, stripped
 
 CANCELS: Final = tuple(one for one in get_args(CancelReason) if one != "card-ended")
-"""Why a desk cancels; that a card ended is the system's to say."""
+"""Why a desk cancels. The system alone says that a card ended."""
 
 
 class DelayForm(ActForm):
@@ -45,7 +45,7 @@ class DelayForm(ActForm):
 
 
 class CancelForm(ActForm):
-    """Why a booking is given up; a tick, because its hour may be another's at once."""
+    """Why a booking is given up. The form asks for a tick, because another holder may take the hour at once."""
 
     reason = SelectField("desk.reason", [Needed()], choices=[])
     sure = BooleanField("desk.cancel-sure", [Needed("desk.tick-first")])
@@ -154,7 +154,7 @@ def _page(pages: DeskPages, desk: BookingDesk, who: Caller, told: _Shown, status
 
 
 def _done(pages: DeskPages, desk: BookingDesk, who: Caller, booking: str, form: ActForm) -> Callable[[], Booked] | None:
-    """Return what a form asks for, to be done; None with a fault at the field that cannot be read."""
+    """Return the act that a form asks for, to be called; None, with a fault at the field, for unreadable values."""
     change, at, zone = Change(operation_sent(), booking), request_instant(), pages.programme.zone
     if isinstance(form, CancelForm):
         return lambda: desk.cancel(who, change, form.reason.data, at)
@@ -166,7 +166,7 @@ def _done(pages: DeskPages, desk: BookingDesk, who: Caller, booking: str, form: 
 
 
 def instant_typed(field: Field, zone: ZoneInfo) -> datetime | None:
-    """Return the local time that was typed; None, with a fault at the field, for what is none."""
+    """Return the local time that was typed; None, with a fault at the field, for a text that is no time."""
     try:
         return datetime.fromisoformat(str(field.data)).replace(tzinfo=zone)
     except (ValueError, OverflowError):
@@ -188,7 +188,7 @@ def _acted(pages: DeskPages, booking: str, act: str, do: Callable[[], Booked]) -
 
 
 def tell(pages: DeskPages, booked: Booked, done: str) -> None:
-    """Put what a booking came to onto the next page, in the words of the answer."""
+    """Put the outcome of a booking onto the next page, in the words of the answer."""
     told = booking_answer(pages.verifier.answering, booked, done, request_instant(), names=False)
     language = page_language()
     text = f"{getattr(told.message, language)} {getattr(told.hint, language)}".strip()

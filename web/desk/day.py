@@ -1,4 +1,4 @@
-"""`/desk`: a point's day by hour, free hours of rooms, the week, what is looked for; a list for the door."""
+"""`/desk`: a point's day by hour, free hours of rooms, the week, the search; a list for the door."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from web.staff.forms import FilterForm, option, stripped
 
 
 class DayFilter(FilterForm):
-    """Which day of which point, and what is looked for around it."""
+    """Which day of which point, and the text to search for on the days around."""
 
     point = SelectField("desk.point", choices=[], validate_choice=False)
     day = StringField("desk.day", filters=[stripped])
@@ -32,7 +32,7 @@ class DayFilter(FilterForm):
 
 @dataclass(frozen=True, slots=True)
 class Hour:
-    """The bookings of a local hour; without any, the run of empty hours until `ends`. `now`: the present lies here."""
+    """The bookings of a local hour, or a run of empty hours until `ends`. `now`: the present lies here."""
 
     begins: int
     ends: int
@@ -41,7 +41,7 @@ class Hour:
 
 
 def add_day(found: Blueprint, pages: DeskPages, desk: BookingDesk) -> None:
-    """Add the day, what a page asks every few seconds, and the list for the door."""
+    """Add the day, the call that the page makes every few seconds, and the list for the door."""
 
     @found.get("/desk")
     @pages.staff.needs(Right.BOOKINGS)
@@ -91,7 +91,7 @@ def _day(pages: DeskPages, desk: BookingDesk, who: Caller, points: tuple[Point, 
 
 
 def day_of(pages: DeskPages, asked: str) -> date:
-    """Return the local day that was asked for, today for what is none."""
+    """Return the local day that was asked for; today for a text that is no day."""
     try:
         return day_asked(asked)
     except InstantError:
@@ -99,7 +99,7 @@ def day_of(pages: DeskPages, asked: str) -> date:
 
 
 def _hours(pages: DeskPages, told: Day) -> Iterator[Hour]:
-    """Yield the hours of a day, empty ones that follow each other as one."""
+    """Yield the hours of a day; empty hours that follow each other are one item."""
     zone, local = pages.programme.zone, request_instant().astimezone(pages.programme.zone)
     present = local.hour if local.date() == told.day else None
     by_hour: dict[int, list[DeskBooking]] = {}

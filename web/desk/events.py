@@ -27,7 +27,7 @@ _NAME: Final = re.compile(r"[^\x00-\x1f\x7f]{1,100}")
 
 
 class EventForm(StaffForm):
-    """A new event, or what changes of one that stands."""
+    """A new event, or the changes of an existing event."""
 
     name_zh = StringField("desk.event.name-zh", [Needed(), Longest(100)], filters=[stripped])
     name_en = StringField("desk.event.name-en", [Needed(), Longest(100)], filters=[stripped])
@@ -37,7 +37,7 @@ class EventForm(StaffForm):
 
 
 class NewEventForm(EventForm):
-    """A new event: its code, by which holders sign up, stays."""
+    """A new event. Holders sign up by the code, so the code never changes."""
 
     place = SelectField("desk.event.place", [Needed()], choices=[])
     code = StringField("desk.event.code", [Needed()], filters=[stripped])
@@ -50,7 +50,7 @@ class CancelEventForm(ActForm):
 
 
 def add_events(found: Blueprint, pages: DeskPages, bookings: BookingDesk) -> None:
-    """Add the list of events, a new one's form, and the page of one."""
+    """Add the list of events, the form of a new event, and the page of an event."""
     desk = EventDesk(pages.verifier)
 
     @found.route("/desk/events", methods=["GET", "POST"])
@@ -109,7 +109,7 @@ def _form_of(pages: DeskPages, seen: EventSeen) -> EventForm:
 
 
 def _asked(pages: DeskPages, form: EventForm) -> EventChange | None:
-    """Return what the form says; None, with a fault at its field, for what cannot be read."""
+    """Return the event that the form tells; None, with a fault at the field, for a value that cannot be read."""
     zone = pages.programme.zone
     starts_at, ends_at = instant_typed(form.starts_at, zone), instant_typed(form.ends_at, zone)
     seats = form.capacity.data or ""

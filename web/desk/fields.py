@@ -20,7 +20,7 @@ from web.staff.forms import Longest, Needed, StaffForm, option, refuse, stripped
 PREFIX: Final = "f-"
 ENDS: Final = "-ends"
 TRAVEL_DATE: Final = "travel_date"
-"""A date that must be that of the time given: the page asks for the time alone."""
+"""A date that must be the date of the given time: the page asks for the time alone."""
 _BETWEEN: Final = re.compile(r"[\n,，、;；]+")
 _MOST: Final = 500
 _PLAIN: Final = frozenset({"card_number", "called_back", "confirmed", "reference"})
@@ -39,7 +39,7 @@ class ChangeForm(StaffForm):
 
 
 def asked_of(fields: Iterable[BookingField], service: Service) -> tuple[BookingField, ...]:
-    """Return the fields that a service is asked for, without those that another one tells."""
+    """Return the fields that a service is asked for, without fields that follow from another field."""
     mine = tuple(one for one in fields if not one.services or service.code in one.services)
     timed = any(one.kind == "datetime" for one in mine)
     return tuple(one for one in mine if not (timed and one.code == TRAVEL_DATE))
@@ -108,7 +108,7 @@ def control_attributes(one: BookingField) -> dict[str, object]:
 
 
 def given(form: StaffForm, fields: Sequence[BookingField], zone: ZoneInfo) -> dict[str, Any]:
-    """Return what was typed as the services take it; what cannot be read goes as it is, to be refused there."""
+    """Return the typed values as services take them; unreadable values go as typed, and the service refuses them."""
     found: dict[str, Any] = {}
     for one in fields:
         typed = form[PREFIX + one.code].data
@@ -143,7 +143,7 @@ def _read(one: BookingField, typed: str, zone: ZoneInfo) -> object:
 
 
 def _instant(typed: str, zone: ZoneInfo) -> str:
-    """Return a local time as RFC 3339; what is no time goes as it is, and is refused."""
+    """Return a local time as RFC 3339. A text that is no time goes as typed: the service refuses it."""
     try:
         return rfc3339(datetime.fromisoformat(typed).replace(tzinfo=zone))
     except (ValueError, OverflowError):
@@ -174,7 +174,7 @@ def local_text(instant: str, zone: ZoneInfo) -> str:
 
 
 def put_faults(form: StaffForm, problem: Problem, fields: Sequence[BookingField]) -> bool:
-    """Put a service's faults at the fields they are about; False where one of them is about no field of the form."""
+    """Put a service's faults at the fields they are about; False when a fault is about no field of the form."""
     if problem.code == "card-unknown":
         refuse(form["card_number"], "desk.card-unknown")
         return True

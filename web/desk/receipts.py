@@ -57,7 +57,7 @@ def _point(points: tuple[Point, ...]) -> Point:
 
 
 def _year(pages: DeskPages) -> int:
-    """Return the year that the address asks for, else this one."""
+    """Return the year that the address asks for, else the present year."""
     asked = request.args.get("year", "")
     today = request_instant().astimezone(pages.programme.zone).date()
     return int(asked) if asked.isascii() and asked.isdecimal() and 2000 <= int(asked[:5]) <= 2999 else today.year

@@ -76,7 +76,7 @@ def add_application(found: Blueprint, pages: OfficePages) -> None:
 
 
 def _add_act(found: Blueprint, pages: OfficePages, name: str, right: Right, work: Act) -> None:
-    """Add the route of one act; whether it is permitted is asked again by the service."""
+    """Add the route of one act; the service asks again whether the act is permitted."""
 
     def act(who: Caller, application_id: str) -> ResponseReturnValue:
         _seen(pages, who, application_id)
@@ -88,7 +88,7 @@ def _add_act(found: Blueprint, pages: OfficePages, name: str, right: Right, work
 
 
 def _seen(pages: OfficePages, who: Caller, application_id: str) -> Application:
-    """Return an application that this person may see: a department's reviewer sees that department's alone."""
+    """Return an application that this person may see: a department's reviewer sees the own department's alone."""
     try:
         found = records.find(pages.issuer, application_id)
     except RefusedError as error:
@@ -144,7 +144,7 @@ def _page(
 
 
 def _permitted(pages: OfficePages, found: Application, person: OfficePerson) -> Mapping[str, object]:
-    """Return what this person may do now, and the objection to what it may not: shown before the click."""
+    """Return the acts that this person may do now, and the objection to every other act: shown before the click."""
     review = review_objection(person, found.department or "", found.claimed_by)
     decide = deciding.objection_to(pages.issuer, found, person)
     working = found.state is State.IN_REVIEW and found.claimed_by == person.id and review is None
@@ -188,7 +188,7 @@ def _check(issuer: Issuer, application_id: str, who: OfficePerson) -> None:
 
 
 def _tell(issuer: Issuer, application_id: str, who: OfficePerson) -> None:
-    """Write down what the form holds of the ground; what is not asked for is not touched."""
+    """Record the form's values of the ground; values that the form does not ask for stay as they are."""
     told: dict[str, object] = {name: _text(name).strip() for name in _WORDS if name in request.form}
     told |= {name: _day(name) for name in ("basis_ends", "permit_ends") if name in request.form}
     if "exclusions" in request.form:

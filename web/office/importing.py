@@ -25,7 +25,7 @@ from web.staff.forms import Longest, Needed, StaffForm, option, refuse, stripped
 
 FILE_MOST: Final = 4_000_000
 ROWS_MOST: Final = 5_000
-"""What a page waits for; longer files are for `python -m issuer application import-list`."""
+"""The most rows that a page imports; longer files are for `python -m issuer application import-list`."""
 _SPARE: Final = 20_000
 
 

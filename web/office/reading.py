@@ -19,7 +19,7 @@ from web.staff.tables import page_of
 
 
 class LogFilter(FilterForm):
-    """What the log is narrowed to."""
+    """The filters of the log."""
 
     action = SelectField("office.action", choices=[], validate_choice=False)
     holder = StringField("office.holder-id", filters=[stripped])

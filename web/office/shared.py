@@ -66,7 +66,7 @@ class OfficePages:
         return self.staff.page(f"office/{template}", status, **told, **values)
 
     def name_of(self, who: str | None) -> str:
-        """Return a name for an actor of history or log; an unknown one stands as it is."""
+        """Return a name for an actor of history or log; an unknown actor stands as written."""
         if who is None:
             return ""
         kind, _, rest = who.partition(":")
@@ -80,7 +80,7 @@ class OfficePages:
         return "" if at is None else at.astimezone(self.issuer.programme.zone).strftime("%Y-%m-%d %H:%M")
 
     def days_left(self, due: date | None, today: date) -> int | None:
-        """Return how many working days are left until a day; negative when it is over, None where nothing is due."""
+        """Return the working days left until a day; negative once the day is over, None where nothing is due."""
         return None if due is None else working_days_between(self.issuer.programme, today, due)
 
     def provisional(self, due: date | None) -> bool:

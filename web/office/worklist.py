@@ -1,4 +1,4 @@
-"""`/office`: the worklist by what is due, with filters and a search; what ends soon and what wants a look beside it."""
+"""`/office`: the worklist by what is due, with filters and a search; beside it what ends soon and needs attention."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ TABS: Final = {
 
 
 class WorkFilter(FilterForm):
-    """What the worklist is narrowed to."""
+    """The filters of the worklist."""
 
     text = StringField("office.search", filters=[stripped])
     tier = SelectField("office.tier", choices=[], validate_choice=False)

@@ -22,11 +22,11 @@ from web.staff.frame import ACCOUNT, StaffFrame
 from web.staff.signing_in import STEP
 
 _SECRET: Final = "totp"  # noqa: S105 - a name in the cookie
-"""Under this name the form's cookie keeps the secret of codes that its owner has not yet confirmed."""
+"""Under this name the form's cookie keeps the secret of codes that the person has not yet confirmed."""
 
 
 class NewPasswordForm(StaffForm):
-    """The password in force, and another, twice."""
+    """The present password, and the new password twice."""
 
     old = PasswordField("account.old", [Needed(), Longest(256)])
     new = PasswordField("account.new", [Needed(), Longest(256)])
@@ -100,7 +100,7 @@ def _add_password(found: Blueprint, staff: StaffFrame) -> None:
         form = NewPasswordForm()
         person = store.people.get(who.id)
         if request.method == "POST" and form.validate() and _changed(staff, person, form):
-            # Every session ended with the old password; whoever changed it goes on in a new one.
+            # Every session ended with the old password; the person goes on in a new session.
             factor = staff.authenticate.session(request).factor_at is not None
             arrival = staff.authenticate.arrival(request)
             opened = store.sessions.open(person, arrival, factor=factor, at=request_instant())
@@ -186,7 +186,7 @@ def _passkey(staff: StaffFrame, who: Caller) -> ResponseReturnValue:
 
 
 def _added(staff: StaffFrame, who: Caller) -> ResponseReturnValue:
-    """Lead on after a second step was set up: this session has taken it, the others end, the first brings codes."""
+    """Redirect after a second step was set up: this session has taken the step, others end, the first brings codes."""
     authenticate, at = staff.authenticate, request_instant()
     held, store = authenticate.session(request), authenticate.store
     session.pop(_SECRET, None)

@@ -103,7 +103,7 @@ def _add_security(found: Blueprint, staff: StaffFrame) -> None:
         keys = [("", "security.any"), *((kind.value, f"security.{kind}") for kind in SecurityKind)]
         form.kind.choices = [(value, staff.word(key)) for value, key in keys]
         chosen = [kind for kind in SecurityKind if kind.value == form.kind.data]
-        # The log holds hashes: whose name is known here is told by its hash, nobody else is.
+        # The log holds hashes: the hash tells a name that is known here, and no other name.
         names = {store.security.subject("person", one.name): one.name for one in store.people.list()}
         page = page_of(lambda limit, offset: store.security.page(limit, offset, kinds=chosen))
         return staff.page("staff/security", form=form, page=page, names=names)

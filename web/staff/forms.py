@@ -42,7 +42,7 @@ class FilterForm(Form):
 
 
 class Needed:
-    """Something must be given; nothing else of the field is looked at without it."""
+    """A value must be given; an empty field is not checked any further."""
 
     field_flags: Final = {"required": True}
 
@@ -107,7 +107,7 @@ Say = Callable[..., str]
 
 
 def speaker(words: Any) -> Say:  # noqa: ANN401 - a mapping of texts, read once a page
-    """Return the function that templates call `t`: what is no key is shown as it stands."""
+    """Return the function that templates call `t`: a text that is no key is shown as it stands."""
 
     def say(key: str, **values: object) -> str:
         text = str(words.get(key, key))

@@ -97,7 +97,7 @@ class StaffFrame:
     def door(self, path: str, key: str, icon: str, *rights: Right, last: bool = False) -> None:
         """Add a line to the navigation, in the order of the calls; `key` stands in the words (`door.office`).
 
-        One that is `last` stands behind those of other rooms: nobody's first page.
+        A line that is `last` stands behind the lines of other rooms, and is nobody's first page.
         """
         self._doors.append(Door(path, key, icon, frozenset(rights), last))
         self._doors.sort(key=lambda door: door.last)
@@ -144,7 +144,7 @@ class StaffFrame:
         return with_query(path, {"next": asked} if asked and safe_next(asked, "") else {})
 
     def _address_with_way_back(self, path: str) -> str:
-        """A form that was sent is opened again, not sent again; where it has no page of its own, the account is."""
+        """After the sign-in a form is opened again, not sent again; a form without a page leads to the account."""
         asked = request.full_path.rstrip("?") if request.method == "GET" else _page_of(request.path)
         values = {"next": asked}
         if "lang" in request.args:
@@ -152,7 +152,7 @@ class StaffFrame:
         return with_query(path, values)
 
     def first_page(self, who: Caller) -> str:
-        """Return where a person goes who asked for nothing: the first line of the navigation."""
+        """Return where a person goes who asked for no page: the first line of the navigation."""
         return next((door.path for door in self._doors if door.opens_for(who)), ACCOUNT)
 
     def next_page(self, asked: str | None, who: Caller) -> str:
@@ -252,7 +252,7 @@ def _hold_to_token() -> None:
 
 
 def _private(response: Response) -> Response:
-    """A page that names people is kept by nobody; forms are sent with their origin, to this site alone."""
+    """No cache keeps a page that names people; forms are sent with their origin, to this site alone."""
     response.headers["Cache-Control"] = "no-store"
     response.headers["Referrer-Policy"] = "same-origin"
     return response

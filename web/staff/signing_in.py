@@ -38,7 +38,7 @@ class CodeForm(StaffForm):
 
 
 class PasswordForm(StaffForm):
-    """A password alone: of whoever is signed in."""
+    """The password of the person who is signed in."""
 
     password = PasswordField("sign-in.password", [Needed(), Longest(256)])
 
@@ -160,7 +160,7 @@ def _second_page(staff: StaffFrame, step: Step, token: str, form: CodeForm, said
 
 
 def taken(staff: StaffFrame, step: Step, form: CodeForm) -> Said | None:
-    """Try the code or the passkey's answer that was sent; return what is to be said where it does not fit."""
+    """Try the code or the passkey's answer that was sent; return the fault to show when the answer is wrong."""
     store, at, source = staff.authenticate.store, request_instant(), staff.authenticate.source(request)
     answer = request.form.get("answer", "")
     try:

@@ -32,9 +32,9 @@ ALGORITHMS: Final = ("ES256", "RS256", "PS256", "EdDSA")
 SECONDS: Final = 5
 _NEXT: Final = "organisation-next"
 _STRONG: Final = frozenset({"mfa", "hwk", "swk", "fpt", "face", "otp"})
-"""Ways of signing in (RFC 8176) that the organisation counts as a second step: with one of them ours is not asked."""
+"""Ways of signing in (RFC 8176) that count as a second step at the organisation: our own is then not asked for."""
 _FAULTS: Final = (AuthlibBaseError, JoseError, RequestException, RuntimeError, ValueError, KeyError, TypeError)
-"""Whatever a server that is away, wrong or hostile, or an answer made up by a client, ends in."""
+"""The errors to which an absent, faulty or hostile server, or a client's forged answer, leads."""
 
 
 def add_single_sign_on(app: Flask, staff: StaffFrame, settings: Settings) -> Blueprint | None:
@@ -114,7 +114,7 @@ def _person(staff: StaffFrame, settings: Settings, claims: dict[str, Any]) -> Pe
     try:
         person = people.named(name)
         if people.has_password(person) or people.is_linked(person):
-            return None  # an account over there never takes one here over by its name
+            return None  # an account at the provider never takes over an account here by its name
         people.link(person.name, issuer, subject, by=BY, at=request_instant())
     except (UnknownPerson, NameTaken):
         return None
@@ -128,7 +128,7 @@ def _refused(staff: StaffFrame, key: str) -> ResponseReturnValue:
 
 
 def _onward(staff: StaffFrame, response: BaseResponse) -> ResponseReturnValue:
-    """Lead on by a page of ours: a browser sends no strict cookie on a way that began at another site."""
+    """Redirect by a page of ours: a browser sends no strict cookie in a redirect that began at another site."""
     page = staff.page("staff/onward", path=response.location, said=Said("sso.onward"))
     for cookie in response.headers.getlist("Set-Cookie"):
         page.headers.add("Set-Cookie", cookie)

@@ -47,7 +47,7 @@ def add_verifier(
 
 
 def _no_register(verifier: Verifier) -> str | None:
-    """Say what is not there where no register can be asked, as with a shared folder of documents alone."""
+    """Warn of what is missing when no register can be asked, as with a shared folder of documents alone."""
     if verifier.card_by_number is not no_register:
         return None
     return "no register to ask: no bookings by card number, no photos, no ends of entitlements; set YUNJU_ISSUER_URL"
