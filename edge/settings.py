@@ -75,6 +75,7 @@ class Settings:
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...]
     log_level: str
     access_log: bool
+    plain_hosts: frozenset[str]
     allow_plain_http: bool
     allow_redis_loss: bool
 
@@ -151,6 +152,9 @@ _SETTINGS = (
     Setting("YUNJU_ISSUER_URL", "issuer_url", None,
             "An issuer on another machine, from which a verifier fetches those documents into its own folder.",
             values.base_url),
+    Setting("YUNJU_PLAIN_HOSTS", "plain_hosts", "",
+            "Names (separated by commas) of issuers in this machine's closed network that may be asked over `http`.",
+            values.plain_hosts),
     Setting("YUNJU_ISSUER_TOKEN_FILE", "issuer_token_file", "{var}/issuer-token",
             "The file (mode 0600) of the token with which it asks, see docs/deployment.md.", Path),
     Setting("YUNJU_KEYS", "keys", "{var}/keys", "The issuer's key folder; a counter server has none.", Path),
@@ -275,6 +279,8 @@ def _contradictions(environ: Mapping[str, str], found: Mapping[str, object]) -> 
         ("YUNJU_SMS_URL", "sms_url"),
     ):
         url = found.get(field)
+        if field == "issuer_url" and isinstance(url, str) and values.is_host_of(url, found.get("plain_hosts")):
+            continue
         if isinstance(url, str) and values.is_plain_beyond_here(url) and found.get("allow_plain_http") is False:
             faults.append(f"{name}: plain http beyond this machine; use https")
     return faults

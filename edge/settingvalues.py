@@ -100,6 +100,23 @@ def is_plain_beyond_here(url: str) -> bool:
     return parts.scheme == "http" and not _is_here(parts.hostname or "")
 
 
+def plain_hosts(text: str) -> frozenset[str]:
+    """Parse comma-separated host names of one label, as a container network gives them; none for an empty text.
+
+    A name with a dot or an address can lie beyond this network: those need https.
+    """
+    found = frozenset(filter(None, (part.strip() for part in text.split(","))))
+    for name in sorted(found):
+        if not re.fullmatch(r"[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?", name):
+            raise ValueError(f"{name!r} is no name of one label such as issuer; use https for any other host")
+    return found
+
+
+def is_host_of(url: str, hosts: object) -> bool:
+    """Tell whether an address is one of some hosts."""
+    return isinstance(hosts, frozenset) and urlsplit(url).hostname in hosts
+
+
 def status_ttl(text: str) -> int:
     """Parse 10 to 3600 seconds."""
     if not re.fullmatch(r"[0-9]{1,5}", text) or not 10 <= int(text) <= 3600:

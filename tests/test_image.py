@@ -3,12 +3,15 @@
 import re
 import runpy
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
 
+from edge.settings import load_settings
+
 ROOT = Path(__file__).resolve().parent.parent
-ADDRESS = re.compile(r"https?://(?!127\.0\.0\.1)[\w.-]+|\b[\w-]+(\.[\w-]+)*\.(com|org|net|io|cn)\b")
+ADDRESS = re.compile(r"https?://(?!127\.0\.0\.1|issuer:)[\w.-]+|\b[\w-]+(\.[\w-]+)*\.(com|org|net|io|cn)\b")
 
 
 def instructions() -> list[tuple[str, str]]:
@@ -139,6 +142,30 @@ def test_verifier_has_no_register_and_reads_published_documents_only(services: d
     assert "published:/published:ro" in verifier["volumes"]
     assert not any(volume.startswith("issuer") for volume in verifier["volumes"])
     assert "issuer" not in verifier["environment"]["YUNJU_SURFACES"].split(",")
+
+
+def environment_of(service: dict[str, object], folder: Path) -> dict[str, str]:
+    """A service's settings as compose hands them over, with what the operator gives and the image's own folder."""
+    given = {
+        name: re.sub(r"\$\{\w+:\?[^}]*\}", "https://card.test", value) for name, value in service["environment"].items()
+    }
+    return given | {"YUNJU_VAR": str(folder), "YUNJU_PUBLISHED": str(folder / "published")}
+
+
+@pytest.mark.parametrize("part", ["issuer", "issuer-work", "verifier", "verifier-work"])
+def test_each_service_starts_with_the_settings_of_the_file(
+    services: dict[str, dict[str, object]], part: str, tmp_path: Path
+) -> None:
+    """No value is refused, and none contradicts another."""
+    assert load_settings(environment_of(services[part], tmp_path)).base_url == "https://card.test"
+
+
+def test_the_verifier_asks_the_issuer_beside_it(services: dict[str, dict[str, object]]) -> None:
+    """What only the register knows (bookings by number, photos) is asked at the issuer's service and port, no other."""
+    asked = urlsplit(services["verifier"]["environment"]["YUNJU_ISSUER_URL"])
+    assert services["verifier"]["environment"]["YUNJU_PLAIN_HOSTS"] == asked.hostname
+    assert "issuer" in services[asked.hostname]["environment"]["YUNJU_SURFACES"].split(",")
+    assert any(f"0.0.0.0:{asked.port}" in command for command in values("CMD"))
 
 
 def test_gunicorn_opens_nothing_before_the_fork() -> None:

@@ -85,6 +85,9 @@ def test_given_values_are_taken():
         ("YUNJU_SECRET", "short"),
         ("YUNJU_METRICS_TOKEN", "short"),
         ("YUNJU_TRUSTED_PROXIES", "10.0.0.1/8"),
+        ("YUNJU_PLAIN_HOSTS", "issuer.example.org"),
+        ("YUNJU_PLAIN_HOSTS", "10.0.0.7"),
+        ("YUNJU_PLAIN_HOSTS", "*"),
         ("YUNJU_LOG_LEVEL", "loud"),
         ("YUNJU_DANGEROUS_ALLOW_PLAIN_HTTP", "true"),
         ("YUNJU_DANGEROUS_ALLOW_REDIS_LOSS", "1"),
@@ -207,3 +210,13 @@ def test_secrets_compare_by_value():
     assert Secret("a") != "a"
     assert len({Secret("a"), Secret("a")}) == 1
     assert str(Secret("a")) == "Secret(***)"
+
+
+def test_an_issuer_named_in_the_same_network_may_be_asked_over_plain_http():
+    """By its one name: another name, the clients' own address, or none named stays refused."""
+    named = {"YUNJU_ISSUER_URL": "http://issuer:8000", "YUNJU_PLAIN_HOSTS": "office, issuer"}
+    assert load_settings(named).issuer_url == "http://issuer:8000"
+    plain = ("YUNJU_ISSUER_URL: plain http beyond this machine; use https",)
+    assert faults_of(**named | {"YUNJU_ISSUER_URL": "http://issuer.example.org"}) == plain
+    assert faults_of(YUNJU_ISSUER_URL="http://issuer:8000") == plain
+    assert faults_of(YUNJU_BASE_URL="http://issuer:8000", YUNJU_PLAIN_HOSTS="issuer")

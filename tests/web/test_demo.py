@@ -242,3 +242,15 @@ def test_a_verifier_that_has_no_register_to_ask_says_what_it_lacks(made, surface
     named = {"YUNJU_VAR": str(made.settings.var), "YUNJU_SURFACES": surfaces}
     ready = create_application(load_settings(named), made.clock).test_client().get("/readyz").json
     assert ("YUNJU_ISSUER_URL" in ready.get("warnings", {}).get("register", "")) is warned
+
+
+def test_a_verifier_with_an_issuer_and_no_token_says_what_it_lacks(made, tmp_path):
+    """The address alone asks nobody: amber until the token's file is there."""
+    token = tmp_path / "token"
+    named = {"YUNJU_VAR": str(made.settings.var), "YUNJU_SURFACES": "verifier,counter",
+             "YUNJU_ISSUER_URL": "http://issuer:8000", "YUNJU_PLAIN_HOSTS": "issuer",
+             "YUNJU_ISSUER_TOKEN_FILE": str(token)}  # fmt: skip
+    client = create_application(load_settings(named), made.clock).test_client()
+    assert "YUNJU_ISSUER_TOKEN_FILE" in client.get("/readyz").json["warnings"]["register"]
+    token.write_text("token")
+    assert "register" not in client.get("/readyz").json.get("warnings", {})

@@ -6,6 +6,7 @@ import atexit
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
+from typing import Final
 
 from flask import Flask
 
@@ -22,6 +23,8 @@ from web.department.pages import department_pages
 from web.desk.pages import desk_pages
 from web.staff.frame import StaffFrame
 from web.surfaces.register import Register
+
+_LACKING: Final = "no bookings by card number, no photos, no ends of entitlements"
 
 
 def add_verifier(
@@ -41,16 +44,18 @@ def add_verifier(
     app.register_blueprint(verifier_blueprint(verifier, staff.authenticate))
     app.register_blueprint(department_pages(staff, verifier))
     app.register_blueprint(desk_pages(staff, verifier))
-    warnings = {**concerns(verifier, clock), "register": lambda: _no_register(verifier)}
+    warnings = {**concerns(verifier, clock), "register": lambda: _no_register(verifier, settings)}
     told = Health(readiness(verifier, clock), warnings, [lambda: figures(verifier, clock)])
     return verifier, told
 
 
-def _no_register(verifier: Verifier) -> str | None:
+def _no_register(verifier: Verifier, settings: Settings) -> str | None:
     """Warn of what is missing when no register can be asked, as with a shared folder of documents alone."""
-    if verifier.card_by_number is not no_register:
-        return None
-    return "no register to ask: no bookings by card number, no photos, no ends of entitlements; set YUNJU_ISSUER_URL"
+    if verifier.card_by_number is no_register:
+        return f"no register to ask: {_LACKING}; set YUNJU_ISSUER_URL"
+    if settings.issuer_url is not None and not settings.issuer_token_file.is_file():
+        return f"no token to ask the issuer with: {_LACKING}; put it into YUNJU_ISSUER_TOKEN_FILE (docs/deployment.md)"
+    return None
 
 
 def _with_register(verifier: Verifier, settings: Settings, register: Register | None) -> Verifier:
