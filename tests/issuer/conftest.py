@@ -5,6 +5,7 @@ import shutil
 import pytest
 
 from tests.issuer.builders import make_desk
+from tests.issuer.wallet_office import Office
 
 
 @pytest.fixture(scope="session")
@@ -22,3 +23,9 @@ def desk(tmp_path, ready_office):
     made = make_desk(tmp_path, ready=False)
     yield made
     made.close()
+
+
+@pytest.fixture
+def office(desk):
+    """An issuer's wallet calls over a published office."""
+    return Office(desk)

@@ -1,5 +1,4 @@
-"""Every way in which an offline record can be dishonest: counted? paid? held? who is told? (docs/design.md §6,
-Offline).
+"""Every way in which an offline record can be dishonest: counted? paid? held? who is told? docs/design.md §6.
 
 A tablet of the gym with the right to check in, a card token that it saw once, and nothing else may move neither a quota
 nor money. What really happened stays in the log, and waits for a supervisor of the service.
@@ -58,6 +57,10 @@ class Scene:
         self.tablet.device.session = None  # it goes on at the server; the tablet uploads without
         return made.id
 
+    def compared(self, by: str, when: str = THEN) -> None:
+        """Record the printed card; an operator compared the person's ID."""
+        self.tablet.record(self.printed, when=when, presentation=self.token(self.printed), id_checked=True, operator=by)
+
 
 @pytest.fixture
 def scene(world):
@@ -77,8 +80,7 @@ def honest(scene: Scene) -> None:
 
 def honest_printed(scene: Scene) -> None:
     """A printed card, the person's ID compared by an operator who was signed in there."""
-    shown = scene.token(scene.printed)
-    scene.tablet.record(scene.printed, when=THEN, presentation=shown, id_checked=True, operator=scene.signed_in())
+    scene.compared(scene.signed_in())
 
 
 def no_proof(scene: Scene) -> None:
@@ -93,17 +95,14 @@ def no_id_check(scene: Scene) -> None:
 
 def invented_operator(scene: Scene) -> None:
     """An ID compared by somebody who is nobody."""
-    shown = scene.token(scene.printed)
-    scene.tablet.record(scene.printed, when=THEN, presentation=shown, id_checked=True, operator=identifier())
+    scene.compared(identifier())
 
 
 def operator_elsewhere(scene: Scene) -> None:
     """An ID compared by an operator who never was at this device."""
     made = scene.world.operator("wang", {"gym": frozenset({Right.CHECK_IN})})
-    other = scene.world.device("gym", label="Desk 2")
-    other.sign_in("wang")
-    shown = scene.token(scene.printed)
-    scene.tablet.record(scene.printed, when=THEN, presentation=shown, id_checked=True, operator=made.id)
+    scene.world.device("gym", label="Desk 2").sign_in("wang")
+    scene.compared(made.id)
 
 
 def operator_gone(scene: Scene) -> None:
@@ -112,8 +111,7 @@ def operator_gone(scene: Scene) -> None:
     scene.tablet.device.sign_in("wang")
     scene.tablet.device.call("DELETE", "/v1/operators/sessions")
     scene.tablet.device.session = None
-    shown = scene.token(scene.printed)
-    scene.tablet.record(scene.printed, when="2026-10-31 10:10", presentation=shown, id_checked=True, operator=operator)
+    scene.compared(operator, when="2026-10-31 10:10")
 
 
 def integrator_as_operator(scene: Scene) -> None:
@@ -121,8 +119,7 @@ def integrator_as_operator(scene: Scene) -> None:
     rights = {"gym": frozenset({Right.CHECK_IN})}
     now = scene.world.clock.now()
     made, _ = scene.world.accounts.integrators.add("Gym", rights, expires_at=now + timedelta(days=30), by=BY, at=now)
-    shown = scene.token(scene.printed)
-    scene.tablet.record(scene.printed, when=THEN, presentation=shown, id_checked=True, operator=made.id)
+    scene.compared(made.id)
 
 
 def nobody_compared(scene: Scene) -> None:
@@ -185,8 +182,7 @@ def backdated_id_check(scene: Scene) -> None:
     operator = scene.signed_in()
     scene.world.go("2026-10-31 15:00")
     scene.tablet.hold_time()
-    shown = scene.token(scene.printed)
-    scene.tablet.record(scene.printed, when=THEN, presentation=shown, id_checked=True, operator=operator)
+    scene.compared(operator)
 
 
 def of_tomorrow(scene: Scene) -> None:
