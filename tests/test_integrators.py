@@ -1,8 +1,11 @@
 """docs/integrators.md, followed step by step: its commands and its Python are run as they stand there, in order."""
 
 import json
+import os
 import re
 import shlex
+import shutil
+import subprocess
 from datetime import timedelta
 from hashlib import sha256
 from io import BytesIO
@@ -26,6 +29,8 @@ from web.demo import demonstrate, open_office
 from web.seeding import printed_text
 
 PAGE = Path(__file__).parents[1] / "docs" / "integrators.md"
+ROOT = Path(__file__).parents[1]
+NODE_PATH = os.pathsep.join((str(ROOT / ".venv" / "bin"), os.environ["PATH"]))
 BLOCK = re.compile(r"^```(sh|python)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
@@ -90,6 +95,57 @@ def test_the_page_for_integrators_can_be_followed_word_by_word(machine):
             if "SERVER = " in text:
                 spoken["web"].mount(spoken["SERVER"], InProcess(app, lead))
     assert spoken["proved"].json()["proof"].startswith("c2sp.org/tlog-proof@v1\n")
+
+
+CHECK_IN_BY_TYPES = """
+import type { paths } from "./schema";
+
+type CheckIn = paths["/v1/check-ins"]["post"];
+type Asked = CheckIn["requestBody"]["content"]["application/json"];
+type Answer = CheckIn["responses"][201]["content"]["application/json"];
+type Refused = CheckIn["responses"][401]["content"]["application/problem+json"];
+
+export async function checkIn(server: string, token: string, card: string): Promise<string> {
+  const body: Asked = { service: "gym-visit", presentation: card, id_checked: true };
+  const named: CheckIn["parameters"]["header"] = { "Idempotency-Key": "AAAAAAAAAAAAAAAAAAAAAA" };
+  const answered = await fetch(`${server}/v1/check-ins`, {
+    method: "POST", body: JSON.stringify(body), headers: { ...named, Authorization: `Bearer ${token}` },
+  });
+  if (answered.status === 401) {
+    const refused: Refused = await answered.json();
+    return refused.code === "clock-off" ? "clock" : refused.title;
+  }
+  const answer: Answer = await answered.json();
+  const left: number[] = (answer.quotas ?? []).map((quota) => quota.remaining);
+  return answer.outcome === "granted" ? `${answer.message.zh} ${left}` : `${answer.reason}`;
+}
+"""
+
+
+def compiled(folder: Path, text: str) -> subprocess.CompletedProcess[str]:
+    """Compile one file of TypeScript beside the generated types, by the strictest rules."""
+    (folder / "client.ts").write_text(text, encoding="utf-8")
+    strict = ("--strict", "--noEmit", "--exactOptionalPropertyTypes", "--noUncheckedIndexedAccess")
+    modern = ("--target", "es2022", "--module", "esnext", "--moduleResolution", "bundler", "--lib", "es2022,dom")
+    return _node("typescript/bin/tsc", *strict, *modern, "client.ts", folder=folder)
+
+
+def _node(script: str, *arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    assert (ROOT / "node_modules" / script).is_file(), "the developers' npm packages are not there: make setup-dev"
+    command = [shutil.which("node", path=NODE_PATH), str(ROOT / "node_modules" / script), *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.slow
+def test_a_client_generated_for_typescript_compiles_as_it_is(machine, tmp_path):
+    """The types that a generator makes of the document check a visitor in; a member that is wrong does not compile."""
+    (tmp_path / "openapi.json").write_bytes(machine[0].test_client().get("/v1/openapi.json").get_data())
+    made = _node("openapi-typescript/bin/cli.js", "openapi.json", "-o", "schema.d.ts", folder=tmp_path)
+    assert made.returncode == 0, made.stderr
+    done = compiled(tmp_path, CHECK_IN_BY_TYPES)
+    assert done.returncode == 0, done.stdout
+    for right, wrong in (("service:", "services:"), ("quota.remaining", "quota.left"), ('"clock-off"', '"clock-of"')):
+        assert compiled(tmp_path, CHECK_IN_BY_TYPES.replace(right, wrong)).returncode != 0, wrong
 
 
 def test_the_openapi_document_tells_all_that_the_page_does(machine):
