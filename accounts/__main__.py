@@ -35,7 +35,7 @@ for _group in (person, device, integrator, operator, security):
 @json_option
 @click.pass_obj
 def init(desk: AccountsCli, as_json: bool) -> None:
-    """Make the store of accounts on a new machine. Every other command works on a store that is there."""
+    """Make the store of accounts on a new machine. Every other command refuses to work without a store."""
     with desk.store(make=True):
         pass
     emit({"store": "ready"}, as_json, "the store of accounts is ready; `python -m accounts person add` makes the first")

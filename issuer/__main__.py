@@ -27,7 +27,7 @@ from issuer.publishing.setup import ISSUING, set_up
 from issuer.register.office_log import OfficeAction, OfficeEntry, check_chain, newest
 from keys.keyset import Purpose
 
-_WHERE_ROOTS = "The folder of the root key, where it is kept apart."
+_WHERE_ROOTS = "The folder of the root key, where the key is kept apart."
 _NEW_FOLDER = click.Path(file_okay=False, path_type=Path)
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
@@ -58,8 +58,8 @@ main.add_command(key)
 def init(office: IssuerCli, /, *, root_keys: Path | None, as_json: bool) -> None:
     """Make the keys that are missing and publish for the first time.
 
-    Without --root-keys the root key lies beside the others, which is for development alone. Where YUNJU_SURFACES leaves
-    the verifier to other servers, receipt and log keys are theirs: `python -m keys admit` takes them in.
+    Without --root-keys the root key lies beside the other keys, for development alone. Where YUNJU_SURFACES leaves
+    the verifier to other servers, those servers make the receipt and log keys: `python -m keys admit` takes them in.
     """
     with office.issuer(roots=root_keys, make=True) as issuer:
         made, publication = set_up(issuer, office.now(), tuple(Purpose) if office.verifies() else ISSUING)
@@ -71,11 +71,11 @@ def init(office: IssuerCli, /, *, root_keys: Path | None, as_json: bool) -> None
 
 @main.command()
 @click.option("--root-keys", type=_FOLDER, help=_WHERE_ROOTS)
-@click.option("--watch", is_flag=True, help="Go on, and publish again whenever the status lists need it.")
+@click.option("--watch", is_flag=True, help="Keep running, and publish again when the status lists are due.")
 @json_option
 @click.pass_obj
 def publish(office: IssuerCli, /, *, root_keys: Path | None, watch: bool, as_json: bool) -> None:
-    """Publish trust bundle, status lists, holder marks and programme; run it at least every five minutes.
+    """Publish trust bundle, status lists, holder marks and programme; run this at least every five minutes.
 
     The trust bundle changes only when keys, lists or programme did, or after 60 days, and needs the root key then.
     """

@@ -73,7 +73,7 @@ def main(context: click.Context, folder: Path | None) -> None:
 @json_option
 @click.pass_obj
 def generate(desk: KeysCli, purpose: str, as_json: bool) -> None:
-    """Make the first key of a PURPOSE; it signs at once. Later ones come by `rotate`."""
+    """Make the first key of a PURPOSE; the key signs at once. `rotate` makes later keys."""
     with _refusals():
         stored = desk.store().begin(Purpose(purpose), desk.clock.now())
     _show_key(stored, desk, as_json)
@@ -94,7 +94,7 @@ def list_keys(desk: KeysCli, as_json: bool) -> None:
 
 @main.command()
 @click.argument("purpose", type=_PURPOSE)
-@click.option("--at-once", is_flag=True, help="Sign with the new key now: for when the old one is compromised.")
+@click.option("--at-once", is_flag=True, help="Sign with the new key now, because the old key is compromised.")
 @json_option
 @click.pass_obj
 def rotate(desk: KeysCli, purpose: str, at_once: bool, as_json: bool) -> None:
@@ -113,7 +113,7 @@ def rotate(desk: KeysCli, purpose: str, at_once: bool, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def retire(desk: KeysCli, kid: str, as_json: bool) -> None:
-    """Let a key sign no more; what it signed stays trusted."""
+    """Let a key sign no more; everything that the key signed stays trusted."""
     _change(desk, kid, KeyState.PASSIVE, as_json)
 
 
@@ -141,7 +141,7 @@ def enable(desk: KeysCli, kid: str, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def compromise(desk: KeysCli, kid: str, as_json: bool) -> None:
-    """Take a compromised key out for ever. Then `rotate --at-once`, publish a bundle, and issue its cards again."""
+    """Take a compromised key out for ever. Then `rotate --at-once`, publish a bundle, and reissue the key's cards."""
     _change(desk, kid, KeyState.COMPROMISED, as_json)
 
 
@@ -249,12 +249,14 @@ def bundle_verify(desk: KeysCli, file: Path, root: str, seen_version: int, as_js
 
 @bundle.command("sign")
 @click.argument("description", type=_FILE)
-@click.option("--keys", "listed", type=_FOLDER, help="The folder of the keys to list, if the root lies in another.")
+@click.option(
+    "--keys", "listed", type=_FOLDER, help="The folder of the keys to list, if the root lies in another folder."
+)
 @click.pass_obj
 def bundle_sign(desk: KeysCli, description: Path, listed: Path | None) -> None:
     """Sign a bundle and print it: its version, issuer, status lists and programme from a JSON DESCRIPTION.
 
-    After `rotate root` the old and the new root both sign, until the new one takes over.
+    After `rotate root` the old root and the new root both sign until the new root takes over.
     """
     now = desk.clock.now().replace(microsecond=0)
     with _refusals():

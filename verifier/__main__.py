@@ -93,7 +93,8 @@ def show_programme(settings: Settings, as_json: bool) -> None:
 def check(settings: Settings, presentation: str | None, as_json: bool) -> None:
     """Is this card valid? Needs no account; works without network from the published documents.
 
-    PRESENTATION is what a QR code says; without it, it is read from standard input. Exit 1 when the card is not valid.
+    PRESENTATION is the text of a QR code; without PRESENTATION, standard input is read. Exit 1 when
+    the card is not valid.
     """
     text = _presentation(presentation)
     with refusals():
@@ -123,7 +124,7 @@ def check(settings: Settings, presentation: str | None, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def decide_command(settings: Settings, /, presentation: str | None, as_json: bool, **options: Any) -> None:  # noqa: ANN401 - click's values
-    """Say what a check-in would come to now, step by step. Writes nothing. Exit 1 when it would be refused."""
+    """Say what a check-in would come to now, step by step. Writes nothing. Exit 1 for a refusal."""
     text = _presentation(presentation)
     with refusals(), VerifierCli(settings).verifier() as verifier:
         place = _place(verifier.programme, options["point_code"])
@@ -174,7 +175,8 @@ def tag() -> None:
 def import_tags(settings: Settings, file: IO[bytes], as_json: bool) -> None:
     """Take in what `python -m devices personalise` recorded: a record or a list of them, as JSON; `-` reads stdin.
 
-    A tag known before gets its new card and keys; its highest count stays. Destroy the file afterwards: it holds keys.
+    A tag known before gets its new card and keys; its highest count stays. Destroy the file afterwards:
+    the file holds keys.
     """
     try:
         records = read_records(loads(file.read(), max_bytes=RECORDS_MOST))

@@ -1,7 +1,7 @@
 """The states of an application, the next steps, and who may take each step. Pure rules: no store, no clock.
 
-Two persons see every application: whoever recorded or reviewed one does not decide it (docs/guide-coverage.md, Read
-right 13).
+Two persons see every application: whoever recorded or reviewed an application does not decide it
+(docs/guide-coverage.md, Read right 13).
 """
 
 from __future__ import annotations
