@@ -22,7 +22,7 @@ from issuer.applications.records import Filter, listed
 from issuer.applications.states import State
 from issuer.register.holders import set_photo
 from tests.accounts.builders import opened as session
-from tests.issuer.builders import identity
+from tests.issuer.builders import identity, resident_id
 from tests.web.auditing import Desk, add_auditor, fill_log
 from tests.web.clerk import clerk_code
 from tests.web.counter import Tablet
@@ -323,12 +323,40 @@ def office(opened: Opened, site: Site) -> Iterator[tuple[str, Page]]:
     yield "office-holder", page
 
 
+def registering(opened: Opened, site: Site) -> Iterator[tuple[str, Page]]:
+    """Officers' pages of many at once: a file looked at before it is taken in, notices, the keys and one's cards."""
+    page = signed_in(opened, site, OFFICER)
+    page.goto("/office/import")
+    page.check("[name=kind][value=list]")
+    page.select_option("#department", "development")
+    page.select_option("#ground", "gold-12/b")
+    page.fill("#reference", "穗云发改〔2026〕1号")
+    page.set_input_files("input[type=file]", files=[{"name": "list.csv", "mimeType": "text/csv", "buffer": NOMINATED}])
+    page.click("main form [type=submit]")
+    page.wait_for_load_state()
+    yield "office-import-look", page
+    page.goto("/office/notices?all=")
+    yield "office-notices-all", page
+    page = signed_in(opened, site, ADMINISTRATOR)
+    page.goto("/office/keys")
+    yield "office-keys", page
+    page.locator("main table a").first.click()
+    page.wait_for_load_state()
+    yield "office-key", page
+
+
 SCENES: dict[str, Scene] = {
     "home": home, "check": check, "counter": counter, "windows": windows, "lounge": lounge,
     "wallet": wallet, "audit": audit, "applying": applying, "signing-in": signing_in, "office": office,
-    "desks": desks,
+    "desks": desks, "registering": registering,
 }  # fmt: skip
 OFFICER, APPROVER, ADMINISTRATOR = "officer.liu", "approver.hu", "admin.hu"
+NOMINATED = f"""姓名,证件号码,单位名称,职务,到期日期,备注
+林志远,{resident_id(sequence=501)},白云区某公司,总监,2027/12/31,
+何晓雯,{resident_id(sequence=502)},白云区某生物科技有限公司,研究员,2027/12/31,
+欧阳若兰,440111198001010010,白云区某公司,工程师,2027/13/31,
+""".encode()
+"""A department's list with one row that cannot be."""
 
 
 def people_and_papers(site: Site) -> None:
