@@ -152,7 +152,7 @@ def test_when_one_of_the_two_ends_the_other_is_ended_and_it_is_said(running):
     """Nobody serves for a day without publishing, or publishes without serving."""
     one = running()
     one.until(lambda: "operator 1001" in one.text)
-    web, work = one.children()
+    _witness, web, work = one.children()
     os.kill(work, signal.SIGKILL)
     assert one.process.wait(60) == 1
     assert "error: the background work ended" in one.text
