@@ -16,7 +16,8 @@ LOOKS = [("zh", "light"), ("en", "dark")]
 
 
 def violations(page) -> list[str]:
-    """Return what axe finds on the page as it stands."""
+    """Return what axe finds on the page as it stands, once its styles are there."""
+    page.wait_for_load_state("load")
     if not page.evaluate("() => 'axe' in window"):
         page.evaluate(AXE)
     result = page.evaluate("() => axe.run(document)")

@@ -26,7 +26,7 @@ def fetch(settings: Settings, as_json: bool) -> None:
         raise Refusal("no issuer is named", "set YUNJU_ISSUER_URL, or let YUNJU_PUBLISHED be the issuer's own folder")
     try:
         published = published_folder(settings, read_programme(settings.programme))
-        anew = Fetcher(source, published, settings.published, CLOCK).once()
+        anew = Fetcher(source, published, settings.published, CLOCK).once(wait=True)
         bundle = published.current(CLOCK.now()).bundle
     except FetchError as error:
         raise Refusal(str(error), "docs/deployment.md tells how a counter server is joined to its issuer") from None

@@ -95,9 +95,12 @@ class Fetcher:
         self._clock = clock
         self._etag: str | None = None
 
-    def once(self) -> bool:
-        """Fetch now and put what holds in force; tell whether anything was new. FetchError, with nothing changed."""
-        with _alone(self._folder) as first:
+    def once(self, *, wait: bool = False) -> bool:
+        """Fetch now and put what holds in force; tell whether anything was new. FetchError, with nothing changed.
+
+        While another process fetches into the same folder, this call does nothing, or waits for its turn (`wait`).
+        """
+        with _alone(self._folder, wait=wait) as first:
             if not first:
                 return False
             found = self._source.documents(self._etag)
@@ -154,12 +157,12 @@ def _replace(path: Path, text: str) -> bool:
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[bool]:
-    """Hold the folder against other fetchers; False when one is at work."""
+def _alone(folder: Path, *, wait: bool) -> Iterator[bool]:
+    """Hold the folder against other fetchers; False when another fetcher is at work and nobody waits."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / ".fetching").open("a") as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             yield False
             return

@@ -67,11 +67,18 @@ export class Doing {
   draw() {
     this.place("home").hidden = Boolean(this.form);
     this.place("place").hidden = !this.form;
-    this.place("place").replaceChildren(...(this.form ? [this.form.root] : []));
+    this.showForm();
     this.place("loading").hidden = this.state !== "loading" || this.own !== null;
     this.place("away").hidden = this.state !== "away";
     this.place("note").replaceChildren(...this.notes());
     this.drawHome(Boolean(this.told?.valid) && !this.intent);
+  }
+
+  // A form that is on the screen already stays as it is: put in anew, it would lose its focus while somebody types.
+  showForm() {
+    const place = this.place("place");
+    const root = this.form?.root ?? null;
+    if (place.firstElementChild !== root) place.replaceChildren(...(root ? [root] : []));
   }
 
   notes() {
