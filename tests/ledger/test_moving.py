@@ -278,6 +278,7 @@ STEPS = st.lists(
 )
 
 
+@pytest.mark.parts
 @settings(max_examples=15, deadline=None)
 @given(steps=STEPS)
 def test_any_history_moves_whole(steps):

@@ -17,7 +17,7 @@ from verifier.desks.bookings import DAY_MOST, BookingDesk, Change, DeskBooking
 from verifier.rules.bookings import span_of_day
 from verifier.service import Verifier
 
-UNSET: Final = timedelta(days=7)
+DAYLESS: Final = timedelta(days=7)
 """A window longer than this is a whole year's: no day is set yet."""
 HEADS: Final = ("receipt", "service", "service_zh", "holder_ref", "holder_name", "tier", "day", "state")
 
@@ -66,7 +66,7 @@ class ReceiptDesk:
 def day_of(row: DeskBooking, zone: ZoneInfo) -> date | None:
     """Return the local day that was set for a receipt, None while none is."""
     window = row.booking.window
-    whole = window.closes_at - window.opens_at > UNSET
+    whole = window.closes_at - window.opens_at > DAYLESS
     return None if whole else window.expected_at.astimezone(zone).date()
 
 
