@@ -9,6 +9,7 @@ PIP := $(PY) -m pip --disable-pip-version-check --no-input install --quiet
 NODE := $(VENV)/bin/node
 NPM := PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(VENV)/bin/npm
 JOBS ?= 2
+WAITERS ?= 3
 PYTEST = $(PY) -m pytest -n $(JOBS) --dist loadfile
 QUICK := not slow and not browser and not parts and not soak
 
@@ -29,9 +30,10 @@ help: ## This list
 run: setup ## Set up, make demonstration data where there is none, serve on http://127.0.0.1:8000 (PORT=…, ACCESS_LOG=1)
 	@exec $(PY) -m ops run
 
+# Browsers and processes are waited for more than worked for: WAITERS at once.
 # The quick tests hold the coverage floor: measured in browser and slow tests too, it would take as long again.
 test: setup-test lint ## Set up, then lint, types and every test with the coverage floor
-	@quick=0; $(PYTEST) --cov -m "$(QUICK)" || quick=$$?; $(PYTEST) -m "not soak and not ($(QUICK))" && exit $$quick
+	@quick=0; $(PYTEST) --cov -m "$(QUICK)" || quick=$$?; $(PYTEST) -n $(WAITERS) -m "not soak and not ($(QUICK))" && exit $$quick
 
 soak: setup-test ## The long forms that `make test` leaves out: every comparison in a second engine, more rounds
 	@$(PYTEST) -m soak

@@ -127,7 +127,11 @@ def _add_files(found: Blueprint, wording: Wording) -> None:
         told = words_named(wording, name)
         if told is None:
             abort(404)
-        return fresh(packed(Response(json.dumps(told, ensure_ascii=False), content_type="application/json")))
+        return fresh(
+            packed(
+                Response(json.dumps(told, ensure_ascii=False, separators=(",", ":")), content_type="application/json")
+            )
+        )
 
 
 def _content(name: str) -> bytes:

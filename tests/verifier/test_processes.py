@@ -149,14 +149,9 @@ def test_a_machine_that_crashes_in_mid_load_keeps_what_it_granted(machine, devic
     assert (again["id"], again["outcome"], again["replayed"]) == (entry, "granted", True)
 
 
-def until_more_than(told: int, granted: dict) -> None:
-    """Wait until more was granted than so much: the load is under way."""
-    until(lambda: len(granted) > told)
-
-
 def load_while(machine, device, cards, *, harm, times):
     """Hand out from eight clients while `harm` is done; return card and entry of every answer that said granted."""
-    granted, over = {}, Event()
+    granted, answered, over = {}, [], Event()
 
     def client(number):
         turn = 0
@@ -167,14 +162,16 @@ def load_while(machine, device, cards, *, harm, times):
             except (OSError, HTTPException):
                 time.sleep(0.02)
                 continue
+            answered.append(answer.status)
             if answer.status == 201 and answer.json["outcome"] == "granted":
                 granted[operation] = card, answer.json["id"]
 
     with ThreadPoolExecutor(8) as pool:
         clients = [pool.submit(client, number) for number in range(8)]
         try:
-            for _ in range(times):
-                until_more_than(len(granted), granted)
+            until(lambda: granted)
+            for turn in range(times):
+                until(lambda turn=turn: len(answered) > 8 * turn)
                 harm()
             time.sleep(0.4)
         finally:

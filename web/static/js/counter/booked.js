@@ -101,3 +101,9 @@ function valueOf(value, code) {
   if (value === false) return word("bookings.no");
   return /^\d{4}-\d\d-\d\dT/.test(String(value)) ? `${dateOf(String(value))} ${timeOf(String(value))}` : String(value);
 }
+
+// The services of this desk that somebody can book here.
+export function bookable({ point, services }) {
+  const rules = point.booking_rules ?? {};
+  return services.all.filter((service) => rules[service.booking] && !service.closed);
+}

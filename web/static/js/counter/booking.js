@@ -5,9 +5,9 @@ import { Unconfirmed } from "../calls.js";
 import { randomId } from "../encoding.js";
 import { byId, element } from "../page.js";
 import { said, word, wordsToo } from "../words.js";
-import { titleOf } from "./booked.js";
+import { bookable, titleOf } from "./booked.js";
 import { clean, isBareCard, looksPresented } from "./presented.js";
-import { nameOf } from "./problem.js";
+import { sentence } from "./problem.js";
 
 const REASONS = ["by-holder", "carrier-cancelled", "organiser-cancelled", "mistake", "other"];
 const SHEET = "/static/css/fields.css";
@@ -22,8 +22,6 @@ function loaded() {
   return loading;
 }
 
-export const sentence = (error) => said(error.document?.message) || word(`problem.${nameOf(error)}`);
-
 export class Booking {
   // `onDone(message, booking)`: something was booked or given up.
   constructor(desk, onDone) {
@@ -34,15 +32,6 @@ export class Booking {
       this.cancel();
     });
     byId("cancel").querySelector("[data-close]").addEventListener("click", () => byId("cancel").close());
-  }
-
-  get isOpen() {
-    return byId("book").open;
-  }
-
-  get services() {
-    const { booking_rules: rules = {} } = this.desk.point;
-    return this.desk.services.all.filter((service) => rules[service.booking] && !service.closed);
   }
 
   async open() {
@@ -65,9 +54,9 @@ export class Booking {
   draw({ BookingForm, openEvents }) {
     const { point } = this.desk;
     const told = { booking_rules: point.booking_rules, items: { 0: point.name } };
-    const kinds = new Map(this.services.map((service) => [service.booking, service.booking]));
-    const [first] = this.services;
-    const services = this.services.filter((service) => kinds.size > 1 || service.booking === first.booking).map((service) => ({ ...service, item: 0 }));
+    const kinds = new Map(bookable(this.desk).map((service) => [service.booking, service.booking]));
+    const [first] = bookable(this.desk);
+    const services = bookable(this.desk).filter((service) => kinds.size > 1 || service.booking === first.booking).map((service) => ({ ...service, item: 0 }));
     const form = new BookingForm({
       told, services, service: services[0], before: null, cardName: "—",
       submit: (service, fields) => this.send(form, service, fields), back: () => byId("book").close(),

@@ -8,9 +8,9 @@ import { byId, element } from "../page.js";
 import { dayOf, fullDateOf, instantAt, timeOf, todayAt } from "../times.js";
 import { plain } from "../typed.js";
 import { said, word } from "../words.js";
-import { isArrival, isDelayed, renderDetails, renderJourney, renderPeople, statePill, timeShown, titleOf } from "./booked.js";
+import { bookable, isArrival, isDelayed, renderDetails, renderJourney, renderPeople, statePill, timeShown, titleOf } from "./booked.js";
 import { renderChecklist } from "./checklist.js";
-import { Booking, sentence } from "./booking.js";
+import { sentence } from "./problem.js";
 import { mayCarry, mayNow, signedIn, signedOut, supervisorFields } from "./supervisor.js";
 
 const REOPEN_MS = 2 * 60 * 60 * 1000;
@@ -21,14 +21,14 @@ export class Bookings {
     this.desk = desk;
     this.on = null;
     this.found = null;
-    this.booking = new Booking(desk, (message, booking) => this.done(message, booking));
+    this.booking = null;
     this.open = null;
     byId("show-bookings").addEventListener("click", () => this.show());
     byId("bookings-before").addEventListener("click", () => this.turn(-1));
     byId("bookings-after").addEventListener("click", () => this.turn(1));
     byId("bookings-day").addEventListener("change", () => this.go(byId("bookings-day").value));
     byId("bookings-search").addEventListener("input", () => this.render());
-    byId("bookings-book").addEventListener("click", () => this.booking.open());
+    byId("bookings-book").addEventListener("click", () => this.withBooking((booking) => booking.open()));
     byId("delay-form").addEventListener("submit", (event) => {
       event.preventDefault();
       this.sendDelay();
@@ -42,6 +42,17 @@ export class Bookings {
     }
   }
 
+  // Booking and giving up are fetched when somebody first does either here.
+  async withBooking(act) {
+    try {
+      this.booking ??= import("./booking.js").then(({ Booking }) => new Booking(this.desk, (message, booking) => this.done(message, booking)));
+      act(await this.booking);
+    } catch {
+      this.booking = null;
+      byId("bookings-fault").textContent = word("shared.unreachable");
+    }
+  }
+
   // Only where the point has something to book and this counter may read the list.
   get offered() {
     return this.desk.services.all.some((service) => service.mode === "booked") && this.desk.device.may("bookings");
@@ -51,7 +62,7 @@ export class Bookings {
     this.on = today();
     this.open = null;
     byId("bookings-search").value = "";
-    byId("bookings-book").hidden = !this.booking.services.length;
+    byId("bookings-book").hidden = !bookable(this.desk).length;
     byId("bookings").showModal();
     await this.refresh();
   }
@@ -146,7 +157,7 @@ export class Bookings {
         mayCarry(this.desk.device, "override")
           ? element("button", { class: "button", type: "button", onclick: () => this.withoutCard(booking) }, word("bookings.without"))
           : null,
-        element("button", { class: "button danger", type: "button", "data-act": "cancel", onclick: () => this.booking.askCancel(booking) }, word("bookings.cancel-ask"))) : null,
+        element("button", { class: "button danger", type: "button", "data-act": "cancel", onclick: () => this.withBooking((form) => form.askCancel(booking)) }, word("bookings.cancel-ask"))) : null,
       missed && mayCarry(this.desk.device, "override") ? element("div", { class: "actions" },
         element("button", { class: "button", type: "button", onclick: () => this.askReopen(booking) }, word("bookings.reopen"))) : null);
   }

@@ -72,7 +72,7 @@ async function begin() {
   listenForScans({
     onScan: (text) => {
       heardScanner();
-      if (desk.bookings.booking.isOpen) desk.bookings.booking.take(text); // for whoever books at this desk
+      if (byId("book").open) desk.bookings.withBooking((form) => form.take(text)); // for whoever books at this desk
       else desk.present(text);
     },
     onInputMethod: () => desk.note(word("scan.ime")), onLost: () => desk.note(word("scan.lost")),

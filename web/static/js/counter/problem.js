@@ -1,7 +1,7 @@
 // What could not be judged: no answer, no red word, and never the holder's fault. Each says what to do next.
 
 import { element, icon } from "../page.js";
-import { has, word } from "../words.js";
+import { has, said, word } from "../words.js";
 import { Unconfirmed } from "../calls.js";
 
 const ICONS = {
@@ -16,6 +16,9 @@ export function nameOf(error) {
   const code = SAME[error.code] ?? error.code;
   return code && has(`problem.${code}`) && has(`problem.${code}-more`) ? code : "other";
 }
+
+// What an answer itself says of an error, or what stands here for its kind.
+export const sentence = (error) => said(error.document?.message) || word(`problem.${nameOf(error)}`);
 
 // `actions`: [{id, label, main, act}]; `hint`: one more sentence, or null.
 export function renderProblem(error, { name, hint, actions }) {
