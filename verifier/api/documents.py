@@ -83,10 +83,7 @@ def add_documents(found: Blueprint, verifier: Verifier) -> None:
     )
     @public
     def programme_file() -> Response:
-        content = verifier.published.text("programme.toml")
-        if content is None:
-            raise Problem("not-found")
-        return packed(revalidated(Response(content, 200, _CACHED, content_type="application/toml")))
+        return packed(_served(verifier, "programme.toml", "application/toml"))
 
     @found.get("/v1/status-lists/<int:number>")
     @describe(

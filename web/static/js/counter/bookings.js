@@ -44,13 +44,16 @@ export class Bookings {
 
   // Booking and giving up are fetched when somebody first does either here.
   async withBooking(act) {
+    let booking;
     try {
-      this.booking ??= import("./booking.js").then(({ Booking }) => new Booking(this.desk, (message, booking) => this.done(message, booking)));
-      act(await this.booking);
+      this.booking ??= import("./booking.js").then(({ Booking }) => new Booking(this.desk, (message, taken) => this.done(message, taken)));
+      booking = await this.booking;
     } catch {
       this.booking = null;
       byId("bookings-fault").textContent = word("shared.unreachable");
+      return;
     }
+    act(booking); // a fault in here is no lost network, and makes no second form
   }
 
   // Only where the point has something to book and this counter may read the list.
