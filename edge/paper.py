@@ -61,13 +61,19 @@ def font(weight: Weight, folder: Path = FONTS) -> str:
     return name
 
 
+def language_of(tag: str) -> Language:
+    """Return the language in which a paper is set for a language tag (BCP 47): Chinese for `zh…`, else English."""
+    return "zh" if tag.startswith("zh") else "en"
+
+
 @dataclass(frozen=True, slots=True)
 class Styles:
-    """The kinds of text on a page. `mono` breaks anywhere, for what has no place to break at."""
+    """The kinds of text on a page. `mono` breaks anywhere, for a text without a place to break at."""
 
     title: ParagraphStyle
     head: ParagraphStyle
     text: ParagraphStyle
+    strong: ParagraphStyle
     small: ParagraphStyle
     note: ParagraphStyle
     cell: ParagraphStyle
@@ -85,6 +91,7 @@ def styles_of(language: Language, fonts: Path = FONTS) -> Styles:
         title=ParagraphStyle("title", text, fontName=bold, fontSize=TITLE, leading=24, textColor=BRAND),
         head=ParagraphStyle("head", text, fontName=bold, fontSize=HEAD, leading=16, spaceBefore=9),
         text=text,
+        strong=ParagraphStyle("strong", text, fontName=bold),
         small=small,
         note=ParagraphStyle("note", small, spaceBefore=3),
         cell=cell,
@@ -134,6 +141,33 @@ def table(
                 ("BOTTOMPADDING", (0, 0), (-1, -1), 3),
                 ("TOPPADDING", (0, 0), (-1, -1), 2),
                 *([("LINEABOVE", (0, -1), (-1, -1), THICK, INK)] if sums else []),
+            ]
+        )
+    )
+    return drawn
+
+
+def facts(rows: Sequence[tuple[str, str]], styles: Styles, *, label: float = 0.24) -> Table:
+    """Return a ruled table of two columns: what each row tells, and the value. `label`: the first column's share."""
+    cells = [[paragraph(name, styles.strong), paragraph(value, styles.text)] for name, value in rows]
+    return _boxes(cells, styles, [WIDTH * label, WIDTH * (1 - label)])
+
+
+def blank(label: str, height: float, styles: Styles) -> Table:
+    """Return a ruled box, `height` points high, to be signed or stamped by hand under its label."""
+    return _boxes([[paragraph(label, styles.strong)]], styles, [WIDTH], heights=[height])
+
+
+def _boxes(
+    cells: list[list[Paragraph]], styles: Styles, widths: list[float], heights: list[float] | None = None
+) -> Table:
+    drawn = Table(cells, colWidths=widths, rowHeights=heights)
+    drawn.setStyle(
+        TableStyle(
+            [
+                ("FONT", (0, 0), (-1, -1), styles.text.fontName),  # without it a cell asks for a font outside the file
+                ("GRID", (0, 0), (-1, -1), THICK, LINE),
+                ("VALIGN", (0, 0), (-1, -1), "TOP"),
             ]
         )
     )

@@ -8,13 +8,13 @@ from typing import Final
 
 from accounts.store import AccountStore
 from cards.programme.types import Ground, Limb
+from edge.paper import pages, paragraph, styles_of
 from issuer.applications import office, records, service
 from issuer.applications.content import Person
 from issuer.applications.deciding import approve, refuse
 from issuer.applications.papers import PHOTO, Paper, after_months, ground_of, requirements
 from issuer.applications.records import Filter
 from issuer.applications.states import ALL, OfficePerson
-from issuer.printing.sheet import Sheet
 from issuer.register.identity import IdType
 from issuer.register.issuer import Issuer
 from web.seeding import demo_identity
@@ -81,9 +81,7 @@ def _give_papers(issuer: Issuer, application_id: str, ground: Ground, limb: Limb
 
 
 def _document(text: str) -> bytes:
-    sheet = Sheet("demonstration")
-    sheet.text(text)
-    return sheet.pdf()
+    return pages([paragraph(text, styles_of("zh").text)], title="demonstration", author="demonstration")
 
 
 def _wait(_issuer: Issuer, _id: str, _officer: OfficePerson, _approver: OfficePerson, _at: datetime) -> None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
+from reportlab.lib.units import mm
+from reportlab.platypus import Flowable, Spacer
+
 from cards.programme.types import Text
 from edge.fonts import FONTS
+from edge.paper import Styles, blank, facts, language_of, pages, paragraph, styles_of
 from issuer.applications.papers import CONTRACT
 from issuer.applications.records import Application
 from issuer.applications.states import State
-from issuer.printing.sheet import Sheet
 from issuer.register.errors import RefusedError
 from issuer.register.issuer import Issuer
 
@@ -56,72 +59,86 @@ _ID_NAMES: Final = {
 
 def application_form(issuer: Issuer, found: Application, *, fonts: Path = FONTS) -> bytes:
     """Return the application form, filled in with what was typed, to be signed, stamped and sent back."""
+    programme, language = issuer.programme, language_of(found.language)
+    styles = styles_of(language, fonts)
+    names = {"programme": programme.name, "district": programme.district}
+    title = _word("form", language, **{key: name.in_language(language) for key, name in names.items()})
+    parts = [
+        paragraph(title, styles.title),
+        Spacer(1, 3 * mm),
+        facts(_form_rows(issuer, found), styles),
+        Spacer(1, 4 * mm),
+        paragraph(_word("promise", language), styles.text),
+        Spacer(1, 2 * mm),
+        blank(_word("signed", language), 22 * mm, styles),
+        blank(_word("stamped", language), 38 * mm, styles),
+    ]
+    return pages(parts, title=title, author=programme.code, language=language, fonts=fonts)
+
+
+def _form_rows(issuer: Issuer, found: Application) -> list[tuple[str, str]]:
+    """Return what the form says of the applicant: each row's name and value in the application's language."""
     programme, content, language = issuer.programme, found.content, found.language
     ground, limb = found.named_ground(issuer)
-
-    def word(key: str, **values: str) -> str:
-        return _WORDS[key].in_language(language).format(**values)
-
-    tier = programme.tiers[ground.tier].name.in_language(language) if ground.tier else word("by-decision")
+    tier = programme.tiers[ground.tier].name.in_language(language) if ground.tier else _word("by-decision", language)
     kind = programme.employers.get(content.employer_kind, Text("", ""))
     contract = next((paper for paper in found.papers if paper.key == CONTRACT and paper.begins), None)
-    title = word("form", programme=programme.name.in_language(language), district=_district(issuer, language))
-    sheet = Sheet(title, fonts)
-    sheet.heading(title)
-    sheet.rows(
-        [
-            (word("receipt"), found.receipt),
-            (word("name"), content.name),
-            (word("identity"), _ID_NAMES[content.id_type].in_language(language)),
-            (word("number"), content.id_number),
-            (word("phone"), content.phone),
-            (word("email"), content.email),
-            (word("employer"), content.employer),
-            (word("kind"), kind.in_language(language)),
-            (word("post"), content.post),
-            (word("contract"), "" if contract is None else f"{contract.begins} – {contract.ends}"),
-            (word("tier"), tier),
-            (word("ground"), f"{ground_label(ground.code, language)} {limb.text.in_language(language)}"),
-        ]
-    )
-    sheet.space(4)
-    sheet.text(word("promise"))
-    sheet.space(2)
-    sheet.blank(word("signed"), 22)
-    sheet.blank(word("stamped"), 38)
-    return sheet.pdf()
+    rows = {
+        "receipt": found.receipt,
+        "name": content.name,
+        "identity": _ID_NAMES[content.id_type].in_language(language),
+        "number": content.id_number,
+        "phone": content.phone,
+        "email": content.email,
+        "employer": content.employer,
+        "kind": kind.in_language(language),
+        "post": content.post,
+        "contract": "" if contract is None else f"{contract.begins} – {contract.ends}",
+        "tier": tier,
+        "ground": f"{ground_label(ground.code, language)} {limb.text.in_language(language)}",
+    }
+    return [(_word(key, language), value) for key, value in rows.items()]
 
 
 def decision_letter(issuer: Issuer, found: Application, *, fonts: Path = FONTS) -> bytes:
     """Return the letter that tells an approval or a refusal; RefusedError before there is a decision."""
     if found.state not in (State.APPROVED, State.REFUSED) or found.submitted_at is None or found.decided_at is None:
         raise RefusedError("the application is not decided", "decide it first")
+    programme, language = issuer.programme, language_of(found.language)
+    styles, contact = styles_of(language, fonts), programme.general_contact
+    title = _word("decision", language, programme=programme.name.in_language(language))
+    applied, decided = (
+        at.astimezone(programme.zone).date().isoformat() for at in (found.submitted_at, found.decided_at)
+    )
+    questions = _word("questions", language, label=contact.label.in_language(language), number=contact.number)
+    parts = [
+        paragraph(title, styles.title),
+        Spacer(1, 3 * mm),
+        paragraph(_word("dear", language, name=found.content.name), styles.text),
+        paragraph(_word("applied", language, day=applied, receipt=found.receipt), styles.text),
+        Spacer(1, 2 * mm),
+        *_decided(issuer, found, styles),
+        Spacer(1, 4 * mm),
+        paragraph(questions, styles.text),
+        Spacer(1, 8 * mm),
+        paragraph(decided, styles.text),
+    ]
+    return pages(parts, title=title, author=programme.code, language=language, fonts=fonts)
+
+
+def _decided(issuer: Issuer, found: Application, styles: Styles) -> list[Flowable]:
+    """Return what the letter says of the decision: the tier of the card, or the reason of the refusal."""
     programme, language = issuer.programme, found.language
-
-    def word(key: str, **values: str) -> str:
-        return _WORDS[key].in_language(language).format(**values)
-
-    title = word("decision", programme=programme.name.in_language(language))
-    sheet = Sheet(title, fonts)
-    sheet.heading(title)
-    sheet.text(word("dear", name=found.content.name))
-    day = found.submitted_at.astimezone(programme.zone).date().isoformat()
-    sheet.text(word("applied", day=day, receipt=found.receipt))
-    sheet.space(2)
     if found.state is State.APPROVED:
         tier = programme.tiers[found.tier].name.in_language(language) if found.tier else ""
-        sheet.text(word("approved", tier=tier), bold=True)
-    else:
-        reason = programme.applying.refusals[found.refusal or ""].in_language(language)
-        sheet.text(word("refused", reason=reason), bold=True)
-        if found.supplement:
-            sheet.text(found.supplement)
-    contact = programme.general_contact
-    sheet.space(4)
-    sheet.text(word("questions", label=contact.label.in_language(language), number=contact.number))
-    sheet.space(8)
-    sheet.text(found.decided_at.astimezone(programme.zone).date().isoformat())
-    return sheet.pdf()
+        return [paragraph(_word("approved", language, tier=tier), styles.strong)]
+    reason = programme.applying.refusals[found.refusal or ""].in_language(language)
+    more = [paragraph(line, styles.text) for line in (found.supplement or "").splitlines()]
+    return [paragraph(_word("refused", language, reason=reason), styles.strong), *more]
+
+
+def _word(key: str, language: str, **values: str) -> str:
+    return _WORDS[key].in_language(language).format(**values)
 
 
 def ground_label(code: str, language: str) -> str:
@@ -130,7 +147,3 @@ def ground_label(code: str, language: str) -> str:
     if not number.isdigit():
         return ""
     return f"第{number}项" if language.startswith("zh") else f"Ground {number}:"
-
-
-def _district(issuer: Issuer, language: str) -> str:
-    return issuer.programme.district.in_language(language)

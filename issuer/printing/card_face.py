@@ -26,7 +26,8 @@ from cards.programme.types import Programme, Tier
 from edge.fonts import FONTS
 from edge.paper import canvas_of, font
 from issuer.printing.cloud import cloud_path
-from issuer.printing.qr import QUIET_ZONE, Modules, dark_runs
+from issuer.printing.drawing import draw_code
+from issuer.printing.qr import Modules
 
 WIDTH: Final = 85.6
 HEIGHT: Final = 54.0
@@ -35,7 +36,6 @@ _MARGIN: Final = 5.0
 _PAPER: Final = HexColor("#fbfaf6")
 _INK: Final = HexColor("#1f2623")
 _EDGE: Final = HexColor("#857d6f")
-_QR_INK: Final = HexColor("#10201e")
 _LEAST_NAME: Final = 3.4
 
 # Where the clouds stand beside the tier's name, by how many there are: left, top, width in millimetres.
@@ -124,10 +124,10 @@ def card_pdf(face: Face, programme: Programme, *, fonts: Path = FONTS) -> bytes:
     target = BytesIO()
     canvas = canvas_of(target, (WIDTH * mm, HEIGHT * mm), fonts)
     canvas.setTitle(f"{programme.name.in_language('en')} {spaced(face.number)}")
-    sheet = _Sheet(canvas, fonts, programme.languages[0])
-    _draw_front(sheet, face, programme)
+    side = _Side(canvas, fonts, programme.languages[0])
+    _draw_front(side, face, programme)
     canvas.showPage()
-    _draw_back(sheet, face, programme)
+    _draw_back(side, face, programme)
     canvas.showPage()
     canvas.save()
     return target.getvalue()
@@ -139,7 +139,7 @@ def palette_of(programme: Programme, tier: Tier) -> Palette:
     return _PALETTES[min(above, len(_PALETTES) - 1)]
 
 
-class _Sheet:
+class _Side:
     """A page measured in millimetres from the top left, with the two weights of the font."""
 
     def __init__(self, canvas: Canvas, fonts: Path, language: str) -> None:
@@ -215,49 +215,49 @@ class _Sheet:
         self.canvas.drawPath(cloud_path(self.canvas, left, top, width, HEIGHT), stroke=0, fill=1)
 
 
-def _draw_front(sheet: _Sheet, face: Face, programme: Programme) -> None:
+def _draw_front(side: _Side, face: Face, programme: Programme) -> None:
     tier = programme.tiers[face.tier]
     palette = palette_of(programme, tier)
     ink = palette.ink
     language = programme.languages[0]
-    sheet.gradient(palette)
-    sheet.cloud(46.6, 31, 46, Color(ink.red, ink.green, ink.blue, alpha=0.09))
-    sheet.canvas.setFillColor(ink)
-    _draw_kind(sheet, tier, language, ink)
-    sheet.canvas.setFillColor(ink)
+    side.gradient(palette)
+    side.cloud(46.6, 31, 46, Color(ink.red, ink.green, ink.blue, alpha=0.09))
+    side.canvas.setFillColor(ink)
+    _draw_kind(side, tier, language, ink)
+    side.canvas.setFillColor(ink)
     title = programme.name.in_language(language)
-    sheet.text(_MARGIN, 9.6, title, _fitting(sheet, title, 5.4, 46), bold=True, spread=0.2)
-    sheet.text(_MARGIN, 13.6, programme.district.in_language(language), 2.5)
-    _draw_photo(sheet, face)
-    sheet.canvas.setFillColor(ink)
-    _draw_name(sheet, face.name)
+    side.text(_MARGIN, 9.6, title, _fitting(side, title, 5.4, 46), bold=True, spread=0.2)
+    side.text(_MARGIN, 13.6, programme.district.in_language(language), 2.5)
+    _draw_photo(side, face)
+    side.canvas.setFillColor(ink)
+    _draw_name(side, face.name)
     until = face.until.isoformat()
     for baseline, key, value in ((34.6, "number", spaced(face.number)), (39.4, "until", until)):
-        sheet.text(33, baseline, sheet.words_of(key)[0], 2.7)
-        sheet.text(47, baseline, value, 2.9, bold=True)
+        side.text(33, baseline, side.words_of(key)[0], 2.7)
+        side.text(47, baseline, value, 2.9, bold=True)
     if face.contactless:
-        _draw_waves(sheet, ink)
+        _draw_waves(side, ink)
 
 
-def _draw_kind(sheet: _Sheet, tier: Tier, language: str, ink: Color) -> None:
+def _draw_kind(side: _Side, tier: Tier, language: str, ink: Color) -> None:
     name = tier.name.in_language(language)
-    size = _fitting(sheet, name, 4.6, 24)
+    size = _fitting(side, name, 4.6, 24)
     right = WIDTH - _MARGIN
-    sheet.canvas.setFillColor(ink)
-    sheet.text(right, 9.2, name, size, bold=True, right=True)
-    left = right - sheet.width(name, size, bold=True) - 12.6
+    side.canvas.setFillColor(ink)
+    side.text(right, 9.2, name, size, bold=True, right=True)
+    left = right - side.width(name, size, bold=True) - 12.6
     for across, down, width in _CLOUDS[max(1, min(tier.clouds, 3))]:
-        sheet.cloud(left + across, 4.2 + down, width, ink)
+        side.cloud(left + across, 4.2 + down, width, ink)
 
 
-def _draw_photo(sheet: _Sheet, face: Face) -> None:
+def _draw_photo(side: _Side, face: Face) -> None:
     left, top, width, height = _MARGIN, 18.2, 23.5, 28.95
-    sheet.box(left, top, width, height, fill=HexColor("#ffffff"), radius=1)
+    side.box(left, top, width, height, fill=HexColor("#ffffff"), radius=1)
     if face.photo is None:
-        sheet.canvas.setFillColor(_EDGE)
-        sheet.text(left + width / 2, top + height / 2, sheet.words_of("no-photo")[0], 2.7, centred=True)
+        side.canvas.setFillColor(_EDGE)
+        side.text(left + width / 2, top + height / 2, side.words_of("no-photo")[0], 2.7, centred=True)
         return
-    canvas = sheet.canvas
+    canvas = side.canvas
     canvas.saveState()
     clip = canvas.beginPath()
     clip.roundRect(left * mm, (HEIGHT - top - height) * mm, width * mm, height * mm, 1 * mm)
@@ -267,20 +267,20 @@ def _draw_photo(sheet: _Sheet, face: Face) -> None:
     canvas.restoreState()
 
 
-def _draw_name(sheet: _Sheet, name: str) -> None:
+def _draw_name(side: _Side, name: str) -> None:
     """Write the full name, the largest thing on the card; a long one smaller, and at last in two lines."""
     width = WIDTH - _MARGIN - 33
-    size = _fitting(sheet, name, 7.6, width, least=_LEAST_NAME)
-    if sheet.width(name, size, bold=True) <= width:
-        sheet.text(33, 27.2, name, size, bold=True, spread=0.5 if len(name) <= 4 else 0)
+    size = _fitting(side, name, 7.6, width, least=_LEAST_NAME)
+    if side.width(name, size, bold=True) <= width:
+        side.text(33, 27.2, name, size, bold=True, spread=0.5 if len(name) <= 4 else 0)
         return
-    for row, line in enumerate(sheet.wrapped(name, _LEAST_NAME * 1.08, width)[:3]):
-        sheet.text(33, 21.4 + row * 3.9, line, _LEAST_NAME, bold=True)
+    for row, line in enumerate(side.wrapped(name, _LEAST_NAME * 1.08, width)[:3]):
+        side.text(33, 21.4 + row * 3.9, line, _LEAST_NAME, bold=True)
 
 
-def _draw_waves(sheet: _Sheet, ink: Color) -> None:
+def _draw_waves(side: _Side, ink: Color) -> None:
     """Draw the sign of a contactless card."""
-    canvas = sheet.canvas
+    canvas = side.canvas
     canvas.setStrokeColor(ink)
     canvas.setLineWidth(0.55 * mm)
     canvas.setLineCap(1)
@@ -289,58 +289,50 @@ def _draw_waves(sheet: _Sheet, ink: Color) -> None:
         canvas.arc(x - radius * mm, y - radius * mm, x + radius * mm, y + radius * mm, -32, 64)
 
 
-def _draw_back(sheet: _Sheet, face: Face, programme: Programme) -> None:
-    sheet.box(0, 0, WIDTH, HEIGHT, fill=_PAPER)
-    sheet.gradient(palette_of(programme, programme.tiers[face.tier]), height=3)
-    _draw_code(sheet, face.modules)
-    sheet.canvas.setFillColor(_INK)
-    for row, line in enumerate(sheet.words_of("within")):
-        sheet.text(WIDTH - 4.5 - _QR_SIDE / 2, 38.2 + row * 2.8, line, 2.1, centred=True)
-    sheet.text(_MARGIN, 8.6, sheet.words_of("heading")[0], 3.1, bold=True)
+def _draw_back(side: _Side, face: Face, programme: Programme) -> None:
+    side.box(0, 0, WIDTH, HEIGHT, fill=_PAPER)
+    side.gradient(palette_of(programme, programme.tiers[face.tier]), height=3)
+    _draw_code(side, face.modules)
+    side.canvas.setFillColor(_INK)
+    for row, line in enumerate(side.words_of("within")):
+        side.text(WIDTH - 4.5 - _QR_SIDE / 2, 38.2 + row * 2.8, line, 2.1, centred=True)
+    side.text(_MARGIN, 8.6, side.words_of("heading")[0], 3.1, bold=True)
     baseline = 13.0
-    for notice in sheet.words_of("notices"):
-        sheet.text(_MARGIN + 0.4, baseline, "·", 2.5, bold=True)
-        for line in sheet.wrapped(notice, 2.5, 39):
-            sheet.text(_MARGIN + 2.4, baseline, line, 2.5)
+    for notice in side.words_of("notices"):
+        side.text(_MARGIN + 0.4, baseline, "·", 2.5, bold=True)
+        for line in side.wrapped(notice, 2.5, 39):
+            side.text(_MARGIN + 2.4, baseline, line, 2.5)
             baseline += 3.7
         baseline += 0.4
-    _draw_issuer(sheet, programme)
+    _draw_issuer(side, programme)
 
 
-def _draw_issuer(sheet: _Sheet, programme: Programme) -> None:
+def _draw_issuer(side: _Side, programme: Programme) -> None:
     language = programme.languages[0]
-    canvas = sheet.canvas
+    canvas = side.canvas
     canvas.setStrokeColor(_EDGE)
     canvas.setLineWidth(0.12 * mm)
     canvas.line(_MARGIN * mm, (HEIGHT - 43.6) * mm, (WIDTH - _MARGIN) * mm, (HEIGHT - 43.6) * mm)
     department = programme.departments.get(programme.second_reviewer or "")
     name = (department.name if department else programme.general_contact.label).in_language(language)
     address = department.address.in_language(language) if department and department.address else ""
-    call = f"{sheet.words_of('call')[0]} {programme.general_contact.number}"
-    lines = (f"{sheet.words_of('issuer')[0]}{name}", f"{address}　{call}　{sheet.words_of('found')[0]}".strip())
+    call = f"{side.words_of('call')[0]} {programme.general_contact.number}"
+    lines = (f"{side.words_of('issuer')[0]}{name}", f"{address}　{call}　{side.words_of('found')[0]}".strip())
     canvas.setFillColor(_INK)
     for row, line in enumerate(lines):
-        text = line if sheet.words is _WORDS["zh"] else line.replace("\u3000", "  ")
-        sheet.text(_MARGIN, 47.0 + row * 3.5, text, _fitting(sheet, text, 2.4, WIDTH - 2 * _MARGIN, bold=False))
+        text = line if side.words is _WORDS["zh"] else line.replace("\u3000", "  ")
+        side.text(_MARGIN, 47.0 + row * 3.5, text, _fitting(side, text, 2.4, WIDTH - 2 * _MARGIN, bold=False))
 
 
-def _draw_code(sheet: _Sheet, modules: Modules) -> None:
-    """Draw the QR code as rectangles: sharp at any printer's resolution."""
+def _draw_code(side: _Side, modules: Modules) -> None:
     left, top = WIDTH - 4.5 - _QR_SIDE, 4.2
-    sheet.box(left, top, _QR_SIDE, _QR_SIDE, fill=HexColor("#ffffff"))
-    module = _QR_SIDE / (len(modules) + 2 * QUIET_ZONE)
-    path = sheet.canvas.beginPath()
-    for row, column, length in dark_runs(modules):
-        x = left + (column + QUIET_ZONE) * module
-        y = HEIGHT - top - (row + QUIET_ZONE + 1) * module
-        path.rect(x * mm, y * mm, length * module * mm, module * mm)
-    sheet.canvas.setFillColor(_QR_INK)
-    sheet.canvas.drawPath(path, stroke=0, fill=1)
+    side.box(left, top, _QR_SIDE, _QR_SIDE, fill=HexColor("#ffffff"))
+    draw_code(side.canvas, modules, left * mm, (HEIGHT - top - _QR_SIDE) * mm, _QR_SIDE * mm)
 
 
-def _fitting(sheet: _Sheet, text: str, size: float, width: float, *, bold: bool = True, least: float = 1.6) -> float:
+def _fitting(side: _Side, text: str, size: float, width: float, *, bold: bool = True, least: float = 1.6) -> float:
     """Return the size, at most `size` and at least `least`, at which a line fits into a width."""
-    natural = sheet.width(text, size, bold=bold)
+    natural = side.width(text, size, bold=bold)
     return size if natural <= width else max(least, size * width / natural)
 
 

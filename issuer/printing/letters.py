@@ -6,12 +6,16 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+from reportlab.lib.units import mm
+from reportlab.platypus import Flowable, Spacer
+
 from cards.periods import last_day
 from cards.programme.types import Text
 from edge.fonts import FONTS
-from issuer.enrolment.enrolling import make_code
+from edge.paper import Styles, language_of, pages, paragraph, styles_of
+from issuer.enrolment.enrolling import EnrolmentCode, make_code
+from issuer.printing.drawing import CodePicture
 from issuer.printing.qr import modules_of
-from issuer.printing.sheet import Sheet
 from issuer.register import office_log
 from issuer.register.holders import find_holder
 from issuer.register.issuer import Issuer
@@ -45,23 +49,33 @@ def enrolment_letter(
     The code stands in this letter and nowhere else: an earlier unused one is cancelled.
     """
     holder, made = find_holder(issuer, holder_id), make_code(issuer, holder_id, by=by, at=at)
-    programme, contact = issuer.programme, issuer.programme.general_contact
-
-    def word(key: str, **values: str) -> str:
-        return _WORDS[key].in_language(language).format(**values)
-
-    title = word("title", programme=programme.name.in_language(language))
-    sheet = Sheet(title, fonts)
-    sheet.heading(title)
-    sheet.text(word("dear", name=holder.name))
-    sheet.text(word("scan", address=f"{issuer.base_url}/wallet"))
-    sheet.code(modules_of(made.link), 60)
-    sheet.text(word("code", code=made.code), 16, bold=True)
-    sheet.text(word("asked", day=last_day(made.expires_at, programme.zone).isoformat()))
-    sheet.text(word("keep"))
-    sheet.space(4)
-    sheet.text(word("contact", label=contact.label.in_language(language), number=contact.number))
+    title = _word("title", language, programme=issuer.programme.name.in_language(language))
+    styles = styles_of(language_of(language), fonts)
+    parts = [paragraph(title, styles.title), *_parts(issuer, holder.name, made, language, styles)]
+    pdf = pages(parts, title=title, author=issuer.programme.code, language=language_of(language), fonts=fonts)
     with issuer.register.change() as connection:
         action = OfficeAction.LETTER_PRINTED
         office_log.append(connection, action, by=by, at=at, holder=holder_id, kind="enrolment")
-    return sheet.pdf()
+    return pdf
+
+
+def _parts(issuer: Issuer, name: str, made: EnrolmentCode, language: str, styles: Styles) -> list[Flowable]:
+    programme, contact = issuer.programme, issuer.programme.general_contact
+    day = last_day(made.expires_at, programme.zone).isoformat()
+    questions = _word("contact", language, label=contact.label.in_language(language), number=contact.number)
+    return [
+        Spacer(1, 3 * mm),
+        paragraph(_word("dear", language, name=name), styles.text),
+        paragraph(_word("scan", language, address=f"{issuer.base_url}/wallet"), styles.text),
+        CodePicture(modules_of(made.link), 60 * mm),
+        paragraph(_word("code", language, code=made.code), styles.head),
+        Spacer(1, 2 * mm),
+        paragraph(_word("asked", language, day=day), styles.text),
+        paragraph(_word("keep", language), styles.text),
+        Spacer(1, 4 * mm),
+        paragraph(questions, styles.text),
+    ]
+
+
+def _word(key: str, language: str, **values: str) -> str:
+    return _WORDS[key].in_language(language).format(**values)

@@ -83,6 +83,17 @@ def test_a_card_and_a_letter_bring_their_fonts_along(desk):
 
 
 @pytest.mark.parts
+def test_the_code_on_the_letter_opens_the_wallet(desk, tmp_path):
+    """Printed by an office's printer, another reader finds the link with the code that stands beside it."""
+    letter = enrolment_letter(desk, person(desk).id, by=BY, at=NOON)
+    (page,) = pages(letter, tmp_path, dots=150)
+    (read,) = zxingcpp.read_barcodes(page, formats=zxingcpp.BarcodeFormat.QRCode)
+    address, _, code = read.text.partition("#")
+    assert address == f"{desk.base_url}/wallet"
+    assert re.search(r"激活码：([A-Z0-9-]+)", words(letter))[1].replace("-", "") in code.replace("-", "")
+
+
+@pytest.mark.parts
 def test_the_code_on_the_paper_is_the_card(desk, tmp_path):
     """Rendered at a card printer's 300 dots an inch, another reader finds the card in it."""
     holder = person(desk, ground="gold-6")
