@@ -24,6 +24,8 @@ from edge.sharing import Shared, SharedAway
 Network = IPv4Network | IPv6Network
 
 
+_TAKEN_AHEAD = 20
+"""A worker takes this part of a large burst from the shared counts at once, and spends it without asking again."""
 _log = logging.getLogger("yunju.limits")
 _TOO_MANY = 429
 
@@ -31,7 +33,8 @@ _TOO_MANY = 429
 class RateLimit:
     """A bucket per key: `burst` at once, then `rate` a second. Remembers the `most_keys` used last.
 
-    `shared` counts for all workers, under `name`; without it, and where it is away, this process counts alone.
+    `shared` counts for all workers, under `name`; without it, and where it is away, this process counts alone. A worker
+    takes a twentieth of a burst at once: a key may so be refused while its other workers hold a twentieth each.
     """
 
     def __init__(
@@ -52,6 +55,7 @@ class RateLimit:
         self._most_keys = most_keys
         self._name, self._shared = name, shared
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
+        self._ahead: OrderedDict[str, tuple[int, float]] = OrderedDict()
         self._lock = Lock()
 
     def take(self, key: str, at: datetime | None = None) -> int | None:
@@ -60,14 +64,36 @@ class RateLimit:
         `at`: the request's instant, where it is known; else the clock is read.
         """
         now = (at or self._clock.now()).timestamp()
-        if self._shared is not None:
-            try:
-                wait = self._shared.take(f"{self._name}:{key}", self._rate, self._burst, now)
-            except SharedAway as away:
-                _log.warning("limits are counted by each worker alone", extra={"safe_fields": {"why": str(away)}})
-            else:
-                return None if wait <= 0 else max(1, math.ceil(wait))
-        return self._take_here(key, now)
+        if self._shared is None:
+            return self._take_here(key, now)
+        if self._spends_ahead(key, now):
+            return None
+        try:
+            wait = self._take_shared(self._shared, key, now)
+        except SharedAway as away:
+            _log.warning("limits are counted by each worker alone", extra={"safe_fields": {"why": str(away)}})
+            return self._take_here(key, now)
+        return None if wait <= 0 else max(1, math.ceil(wait))
+
+    def _spends_ahead(self, key: str, now: float) -> bool:
+        """Spend one of what was taken ahead; False where nothing is left, or where the bucket has refilled it."""
+        with self._lock:
+            left, until = self._ahead.pop(key, (0, 0.0))
+            if left < 1 or now >= until:
+                return False
+            self._ahead[key] = left - 1, until
+            return True
+
+    def _take_shared(self, shared: Shared, key: str, now: float) -> float:
+        """Take one for now and some ahead from the shared counts; return the seconds to wait."""
+        most = max(1, self._burst // _TAKEN_AHEAD)
+        taken, wait = shared.take(f"{self._name}:{key}", self._rate, self._burst, now, most)
+        if taken > 1:
+            with self._lock:
+                self._ahead[key] = taken - 1, now + taken / self._rate
+                if len(self._ahead) > self._most_keys:
+                    self._ahead.popitem(last=False)
+        return wait
 
     def _take_here(self, key: str, now: float) -> int | None:
         with self._lock:

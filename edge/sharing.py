@@ -34,8 +34,11 @@ class SharedAway(Exception):
 class Shared(Protocol):
     """Counts that all workers share. Both calls raise SharedAway where the counts cannot be reached."""
 
-    def take(self, key: str, rate: float, burst: int, now: float) -> float:
-        """Take one of `burst`, refilled by `rate` a second; return 0, or the seconds until there is one again."""
+    def take(self, key: str, rate: float, burst: int, now: float, most: int = 1) -> tuple[int, float]:
+        """Take up to `most` of `burst`, refilled by `rate` a second.
+
+        Return how many were taken and 0, or 0 and the seconds until there is one again.
+        """
         ...
 
     def first(self, key: str, until: float, now: float) -> bool:
@@ -52,19 +55,20 @@ class FileShared:
         self._local = threading.local()
         self._taken = 0
 
-    def take(self, key: str, rate: float, burst: int, now: float) -> float:
-        """Take one, as in Shared."""
+    def take(self, key: str, rate: float, burst: int, now: float, most: int = 1) -> tuple[int, float]:
+        """Take, as in Shared."""
 
-        def step(held: sqlite3.Connection) -> float:
+        def step(held: sqlite3.Connection) -> tuple[int, float]:
             row = held.execute("SELECT left, since FROM buckets WHERE key = ?", (key,)).fetchone()
             left, since = (float(burst), now) if row is None else row
             # A clock set back refills nothing and takes nothing away.
             left = min(float(burst), left + max(0.0, now - since) * rate)
-            wait = 0.0 if left >= 1 else (1 - left) / rate
-            left -= 0.0 if wait else 1.0
+            taken = min(most, int(left))
+            wait = 0.0 if taken else (1 - left) / rate
+            left -= taken
             full_at = now + (burst - left) / rate
             held.execute("INSERT OR REPLACE INTO buckets VALUES (?, ?, ?, ?)", (key, left, now, full_at))
-            return wait
+            return taken, wait
 
         return self._change(step, now)
 
@@ -123,15 +127,15 @@ class RedisShared:
         self._url, self._prefix = url, prefix
         self._held: tuple[Storage, SlidingWindowCounterRateLimiter] | None = None
 
-    def take(self, key: str, rate: float, burst: int, now: float) -> float:  # noqa: ARG002 - Redis has its own clock
-        """Take one, as in Shared."""
-        window = max(1, math.ceil(burst / rate))
+    def take(self, key: str, rate: float, burst: int, now: float, most: int = 1) -> tuple[int, float]:  # noqa: ARG002 - Redis has its own clock
+        """Take, as in Shared: all of `most`, or one where the window holds fewer."""
+        item = RateLimitItemPerSecond(burst, max(1, math.ceil(burst / rate)), namespace=self._prefix)
         try:
             limiter = self._opened()[1]
-            granted = limiter.hit(RateLimitItemPerSecond(burst, window, namespace=self._prefix), key)
+            taken = next((count for count in dict.fromkeys((most, 1)) if limiter.hit(item, key, cost=count)), 0)
         except (StorageError, OSError) as error:
             raise SharedAway(type(error).__name__) from None
-        return 0.0 if granted else max(1.0, 1 / rate)
+        return taken, 0.0 if taken else max(1.0, 1 / rate)
 
     def first(self, key: str, until: float, now: float) -> bool:
         """Remember a key, as in Shared."""

@@ -87,13 +87,41 @@ def test_old_counts_are_tidied_away(tmp_path, monkeypatch):
     assert held.execute("SELECT count(*) FROM buckets").fetchone()[0] == 1
 
 
+def test_a_worker_takes_a_twentieth_ahead_and_no_more(tmp_path):
+    """It asks the shared counts once for five calls; two workers together still get no more than the burst."""
+    asked = []
+
+    class Counted(FileShared):
+        def take(self, *given):
+            asked.append(given)
+            return super().take(*given)
+
+    clock = FixedClock(NOON)
+    one, other = (RateLimit(0.001, 100, clock, name="writes", shared=Counted(tmp_path / "limits.db")) for _ in range(2))
+    assert [one.take("desk"), other.take("desk")] == [None, None]
+    granted = 2 + sum(one.take("desk") is None for _ in range(100))
+    assert granted == 96, "the other worker holds four of them"
+    assert len(asked) == 1 + 1 + 18 + 6, "once for five that are granted; each refusal asks"
+    assert sum(other.take("desk") is None for _ in range(10)) == 4
+
+
+def test_what_was_taken_ahead_is_let_go_once_the_bucket_has_refilled_it(tmp_path):
+    """So a worker that paused cannot spend more than the burst and the rate allow."""
+    clock = FixedClock(NOON)
+    limit = RateLimit(1, 100, clock, name="writes", shared=file_of(tmp_path))
+    assert limit.take("desk") is None
+    clock.advance(timedelta(seconds=5))
+    assert sum(limit.take("desk") is None for _ in range(200)) == 100
+
+
 @pytest.mark.parts
 def test_servers_share_one_bucket_in_redis(redis):
     """Two machines' workers over the ledger's Redis; a proof once for both."""
     one, two = (RedisShared(redis.url) for _ in range(2))
-    granted = [shared.take("192.0.2.1", 0.01, 5, 0.0) == 0 for _ in range(5) for shared in (one, two)]
+    granted = [shared.take("192.0.2.1", 0.01, 5, 0.0)[0] for _ in range(5) for shared in (one, two)]
     assert sum(granted) == 5
     assert (one.first("proof", 60, 0), two.first("proof", 60, 0)) == (True, False)
+    assert [one.take("192.0.2.2", 0.01, 5, 0.0, 3)[0], two.take("192.0.2.2", 0.01, 5, 0.0, 3)[0]] == [3, 1]
 
 
 def test_a_limit_fails_open_where_redis_is_away():
