@@ -273,7 +273,8 @@ def _implied(*, body: object, query: object, auth: Auth, writes: bool) -> frozen
         # A proof may cover the body, so that one is read, and bounded, where the call itself takes none.
         codes |= {"unauthenticated", "bad-token", "not-permitted", "too-large"}
     if auth in {"device", "caller"}:
-        codes |= {"bad-dpop-proof", "clock-off", "device-revoked"} | ({"operator-signed-out"} & PROBLEMS.keys())
+        codes |= {"bad-dpop-proof", "clock-off", "device-revoked"}
+        codes |= {"operator-needed", "operator-signed-out"} & PROBLEMS.keys()
     return frozenset(codes)
 
 

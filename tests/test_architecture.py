@@ -7,6 +7,7 @@ broken ones, each of which must be found.
 import ast
 import graphlib
 import statistics
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -73,6 +74,13 @@ LIBRARIES: Mapping[str, tuple[str, ...]] = {
 NEVER: Mapping[str, frozenset[str]] = {}
 """What a place that lies inside an allowed one must still not import."""
 
+CLIENT = "client/yunju_client/"
+CLIENT_MAY = frozenset({"yunju_client", "httpx", "cryptography", "jwt"}) | sys.stdlib_module_names
+"""The client is a package of its own, for other people's machines: it imports nothing of the server."""
+
+CLIENT_WRITTEN = frozenset({f"{CLIENT}calls.py", f"{CLIENT}shapes.py"})
+"""Files that tools/client_calls.py writes: lists of calls and of shapes."""
+
 CLOCK_READS = frozenset(
     {"datetime.now", "datetime.utcnow", "datetime.today", "date.today", "time.time", "time.time_ns"}
 )
@@ -87,6 +95,22 @@ def real_tree() -> dict[str, str]:
     rooms = (path for room in BELOW if (ROOT / room).is_dir() for path in (ROOT / room).rglob("*.py"))
     paths = [*rooms, *ROOT.glob("wsgi.py")]
     return {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for path in paths}
+
+
+def client_tree() -> dict[str, str]:
+    """The client's source, by path."""
+    paths = (ROOT / CLIENT).rglob("*.py")
+    return {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for path in paths}
+
+
+def client_faults(tree: Mapping[str, str]) -> list[str]:
+    """What the client imports beside its own files, the standard library and its three libraries."""
+    return [
+        f"{path} imports {module}"
+        for path, source in tree.items()
+        for module in imported_modules(path, source)
+        if module.split(".", maxsplit=1)[0] not in CLIENT_MAY
+    ]
 
 
 def imported_modules(path: str, source: str) -> Iterator[str]:
@@ -270,6 +294,21 @@ def test_tests_and_tools_stay_short_too() -> None:
     folders = ("tests", "tools", "bench")
     paths = [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
     assert size_faults({str(path.relative_to(ROOT)): path.read_text(encoding="utf-8") for path in paths}) == []
+
+
+def test_the_client_imports_nothing_of_the_server_and_stays_short() -> None:
+    """Three libraries, its own files and the standard library; what is written by a tool may be long."""
+    tree = client_tree()
+    assert client_faults(tree) == []
+    assert circles({path.removeprefix("client/"): source for path, source in tree.items()}) == []
+    assert size_faults({path: source for path, source in tree.items() if path not in CLIENT_WRITTEN}) == []
+    assert set(tree) > CLIENT_WRITTEN
+
+
+@pytest.mark.parametrize("source", ["import edge.clock", "from cards import claims", "def f():\n    import requests"])
+def test_a_server_import_in_the_client_is_found(source: str) -> None:
+    """The client's own rule can fail."""
+    assert len(client_faults({f"{CLIENT}a.py": source})) == 1
 
 
 def test_every_room_is_held_to_the_order() -> None:

@@ -169,7 +169,7 @@ def imported(folder: str) -> set[str]:
     plain = {name.name for node in nodes if isinstance(node, ast.Import) for name in node.names}
     froms = {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module and not node.level}
     strangers = {name.split(".")[0] for name in plain | froms} - sys.stdlib_module_names
-    ours = {path.stem for path in ROOT.iterdir()}
+    ours = {path.stem for folder in (ROOT, ROOT / "client") for path in folder.iterdir()}
     return strangers - ours
 
 
@@ -181,6 +181,7 @@ def imported(folder: str) -> set[str]:
         ("devices", ("core", "devices", "scanner")),
         ("tests", ("dev", "setup", "postgres", "devices-test", "hsm", "tracing")),
         ("bench", ("dev",)),
+        ("client", ("dev",)),
     ],
 )
 def test_what_is_imported_is_locked(folder: str, locks: tuple[str, ...]) -> None:

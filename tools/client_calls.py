@@ -144,6 +144,8 @@ def optional(name: str, schema: Mapping[str, Any], kind: str) -> Member:
     told = LEFT_OUT_MEMBER.search(schema.get("description", ""))
     if told:
         return Member(name, kind, told[1] if told[1].startswith('"') else repr(json.loads(told[1])))
+    if schema.get("default") is not None:
+        return Member(name, kind, json.dumps(schema["default"]))
     if "None" in kind.split(" | "):
         return Member(name, kind, "None")
     if kind.startswith(("tuple[", "Sequence[")):

@@ -115,8 +115,9 @@ class Calls(Caller):
         self,
         booking: str,
         *,
-        reason: Literal["by-holder", "card-ended", "carrier-cancelled", "mistake", "organiser-cancelled", "other"]
-        | None = None,
+        reason: Literal[
+            "by-holder", "card-ended", "carrier-cancelled", "mistake", "organiser-cancelled", "other"
+        ] = "by-holder",
         operation: str | None = None,
     ) -> shapes.BookingAnswer:
         """Cancel a booking: its unit is given back."""
@@ -345,9 +346,7 @@ class Calls(Caller):
             Call("GET", "/v1/looks/{look}/photo", "caller", repeatable=True, writes=False), bytes, path={"look": look}
         )
 
-    def list_matters(
-        self, *, point: str, state: Literal["closed", "open", "overdue"] | None = None
-    ) -> shapes.MatterList:
+    def list_matters(self, *, point: str, state: Literal["closed", "open", "overdue"] = "open") -> shapes.MatterList:
         """A point's matters: open, overdue or closed."""
         return self._call(
             Call("GET", "/v1/matters", "caller", repeatable=True, writes=False),
@@ -494,7 +493,7 @@ class Calls(Caller):
         )
 
     def list_requests(
-        self, *, department: str, state: Literal["closed", "open", "overdue"] | None = None
+        self, *, department: str, state: Literal["closed", "open", "overdue"] = "open"
     ) -> shapes.RequestList:
         """A department's requests: open, overdue or closed."""
         return self._call(

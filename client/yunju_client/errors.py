@@ -59,8 +59,9 @@ class ProblemError(YunjuError):
     """The server could not serve the call and said why, by a problem document (RFC 9457).
 
     `type` is the address that explains the kind of problem, `code` its stable name; `reason` says what is wrong with
-    this call and `remedy` what to do. `message` has the sentence in Chinese (`zh`) and English (`en`). `fields` names
-    what is wrong with each member of a body. `retry_after` is in seconds. `document` is all that was sent.
+    this call and `remedy` what to do. `message` has the sentence in Chinese (`zh`) and English (`en`). `fields`: where
+    a body is not well formed, each member's path with what is wrong. `retry_after` is in seconds. `document` is the
+    whole problem document.
     """
 
     def __init__(
@@ -69,7 +70,9 @@ class ProblemError(YunjuError):
         code = str(document.get("code", status))
         self.title = str(document.get("title", "The call could not be served"))
         detail = document.get("detail")
+        self.fields = _fields(document.get("fields"))
         said = f"{self.title} ({code})" + (f": {detail}" if isinstance(detail, str) else "")
+        said += "".join(f"; {path}: {why}" for path, why in self.fields.items())
         super().__init__(said, str(document.get("hint", "Ask the operator of the system.")), operation=operation)
         self.status = status
         self.code = code
@@ -77,10 +80,14 @@ class ProblemError(YunjuError):
         self.detail = detail if isinstance(detail, str) else None
         message = document.get("message")
         self.message: Mapping[str, str] = message if isinstance(message, dict) else {}
-        fields = document.get("fields")
-        self.fields: Mapping[str, Any] | list[Any] = fields if isinstance(fields, dict | list) else {}
         self.retry_after = retry_after
         self.document = document
+
+
+def _fields(told: object) -> dict[str, str]:
+    """Return the path of each member that is not well formed, with what is wrong with it."""
+    listed = told if isinstance(told, list) else []
+    return {str(one["path"]): str(one.get("message", "")) for one in listed if isinstance(one, dict) and "path" in one}
 
 
 class CredentialError(ProblemError):
