@@ -36,7 +36,7 @@ def main() -> None:
     if not asked.only or "decode" in asked.only:
         rows += decode.run(asked.full)
     if not asked.only or "desks" in asked.only:
-        rows += desks.run()
+        rows += desks.run(short="desks" not in asked.only and not asked.full)
     print(table(rows))
     Path("bench-latest.json").write_text(json.dumps([{**asdict(row), "ratio": row.ratio} for row in rows], indent=1))
 

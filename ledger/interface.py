@@ -93,7 +93,13 @@ class Ledger(Protocol):
         ...
 
     def bookings(self, query: BookingQuery) -> tuple[Booking, ...]:
-        """Return bookings by expected time, at most `limit`; of one holder, or over all partitions in short reads."""
+        """Return bookings by expected time, at most `limit` and never over 10,000; of one holder, or over all
+        partitions in short reads.
+        """
+        ...
+
+    def booking_times(self, query: BookingQuery) -> tuple[tuple[str, datetime], ...]:
+        """Return id and expected time of what `bookings` returns, in its order: cheaper, where no more is asked."""
         ...
 
     def claim(self, subject: str, device: str, claim: ProofClaim, at: datetime) -> bool:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from heapq import merge
 
 from ledger import leaf
 from ledger.bookings import Booking, BookingQuery, BookingState
 from ledger.holders import holder_with
-from ledger.millis import to_millis
+from ledger.millis import from_millis, to_millis
 from ledger.redis import keys
 from ledger.redis.servers import Servers
 from ledger.redis.state import read_booking
 from ledger.state import BookingRow, stored_leaf
 from ledger.values import PARTITIONS, LedgerUnavailable, partition_of
 
-MOST = 500
+MOST = 10_000
 _SLICE = 16  # bookings of one partition in one read, doubled while a search goes on
 _HELD = frozenset({BookingState.HELD})
 
@@ -38,13 +39,22 @@ def find(servers: Servers, booking_id: str) -> Booking | None:
 
 def search(servers: Servers, query: BookingQuery) -> tuple[Booking, ...]:
     """Return the bookings that a query asks for, by expected time."""
+    return tuple(_bookings(servers, _placed(servers, query)))
+
+
+def times(servers: Servers, query: BookingQuery) -> tuple[tuple[str, datetime], ...]:
+    """Return id and expected time of the bookings that a query asks for, in the order of `search`."""
+    found = _placed(servers, query)
+    return tuple((leaf.entry_id(partition, seq), from_millis(expected)) for expected, partition, seq, _ in found)
+
+
+def _placed(servers: Servers, query: BookingQuery) -> list[_Placed]:
     wanted = max(1, min(query.limit, MOST))
     if query.states is not None and not query.states:
-        return ()
+        return []
     if query.subject is not None:
-        found = sorted(row for row in _of_holder(servers, query.subject) if _matches(row[3], query))
-        return tuple(_bookings(servers, found[:wanted]))
-    return tuple(_bookings(servers, _of_all(servers, query, wanted)))
+        return sorted(row for row in _of_holder(servers, query.subject) if _matches(row[3], query))[:wanted]
+    return _of_all(servers, query, wanted)
 
 
 def _of_holder(servers: Servers, subject: str) -> list[_Placed]:

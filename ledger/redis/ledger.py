@@ -193,6 +193,10 @@ class RedisLedger:
         """Return bookings by expected time."""
         return bookings.search(self._servers, query)
 
+    def booking_times(self, query: BookingQuery) -> tuple[tuple[str, datetime], ...]:
+        """Return id and expected time of bookings, by expected time."""
+        return bookings.times(self._servers, query)
+
     def claim(self, subject: str, device: str, claim: ProofClaim, at: datetime) -> bool:
         """Claim a proof for a look."""
         if is_device_subject(subject):

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import sqlite3
+from datetime import datetime
+from typing import Any
 
 from ledger import leaf
 from ledger.bookings import Booking, BookingQuery
-from ledger.millis import to_millis
+from ledger.millis import from_millis, to_millis
 from ledger.sqlite import rows
-from ledger.sqlite.rows import place_of, row_of
+from ledger.sqlite.rows import place_of
 from ledger.sqlite.tables import BOOKINGS, booking_row
+from ledger.state import stored_leaf
 from ledger.values import LedgerUnavailable
 
-MOST = 500
-_COLUMNS = ", ".join(BOOKINGS.columns)
+MOST = 10_000
+_COLUMNS = ", ".join(f"bookings.{name}" for name in BOOKINGS.columns)
+_WITH_LEAVES = (
+    f"SELECT {_COLUMNS}, made.leaf, iif(held_by = bookings.n, NULL, held.leaf) FROM bookings"  # noqa: S608 - constants
+    " LEFT JOIN entries made ON made.n = bookings.n LEFT JOIN entries held ON held.n = held_by"
+)
 
 
 def find(db: sqlite3.Connection, booking_id: str) -> Booking | None:
@@ -22,19 +29,34 @@ def find(db: sqlite3.Connection, booking_id: str) -> Booking | None:
         n = rows.row_named(booking_id)
     except leaf.LeafError:
         return None
-    found = db.execute(f"SELECT {_COLUMNS} FROM bookings WHERE n = ?", (n,)).fetchone()  # noqa: S608 - a constant
-    return None if found is None else _booking(db, found)
+    found = db.execute(f"{_WITH_LEAVES} WHERE bookings.n = ?", (n,)).fetchone()
+    return None if found is None else _booking(found)
 
 
 def search(db: sqlite3.Connection, query: BookingQuery) -> tuple[Booking, ...]:
     """Return the bookings that a query asks for, by expected time."""
+    tail, values = asked(db, query)
+    return tuple(map(_booking, db.execute(_WITH_LEAVES + tail, values).fetchall()))
+
+
+def times(db: sqlite3.Connection, query: BookingQuery) -> tuple[tuple[str, datetime], ...]:
+    """Return id and expected time of the bookings that a query asks for, in the order of `search`."""
+    tail, values = asked(db, query)
+    found = db.execute(f"SELECT n, expected_at FROM bookings{tail}", values).fetchall()  # noqa: S608 - constants
+    return tuple((rows.name_of(n), from_millis(expected)) for n, expected in found)
+
+
+def asked(db: sqlite3.Connection, query: BookingQuery) -> tuple[str, list[object]]:
+    """Return what stands behind the tables' names in a statement, and its values."""
     clauses, values = ["1"], list[object]()
+    point = "bookings.point = ?"
     if query.subject is not None:
+        point = f"+{point}"  # a holder has few bookings, a point many: the plus keeps SQLite from the point's index
         holder = rows.find_holder(db, query.subject)
-        clauses.append("holder = ?")
+        clauses.append("bookings.holder = ?")
         values.append("" if holder is None else holder.name)
     for clause, value in (
-        ("point = ?", query.point),
+        (point, query.point),
         ("expected_at >= ?", None if query.since is None else to_millis(query.since)),
         ("expected_at < ?", None if query.until is None else to_millis(query.until)),
         ("closes_at < ?", None if query.over_at is None else to_millis(query.over_at)),
@@ -45,23 +67,19 @@ def search(db: sqlite3.Connection, query: BookingQuery) -> tuple[Booking, ...]:
     if query.states is not None:
         # Literals, not parameters: the index of those held is used only where the statement itself says so.
         clauses.append("(" + (" OR ".join(f"state = '{state.value}'" for state in sorted(query.states)) or "0") + ")")
-    found = db.execute(
-        f"SELECT {_COLUMNS} FROM bookings WHERE {' AND '.join(clauses)}"  # noqa: S608 - constants and a closed set
-        f" ORDER BY expected_at, n LIMIT {max(1, min(query.limit, MOST))}",
-        values,
-    ).fetchall()
-    return tuple(_booking(db, row) for row in found)
+    most = max(1, min(query.limit, MOST))
+    return f" WHERE {' AND '.join(clauses)} ORDER BY expected_at, bookings.n LIMIT {most}", values
 
 
-def _booking(db: sqlite3.Connection, found: tuple[int, ...]) -> Booking:
+def _booking(found: tuple[Any, ...]) -> Booking:
+    *columns, made, held = found
     partition, _ = place_of(found[0])
-    row = booking_row(partition, found)
-    made, held = (_leaf_of(db, row_of(partition, seq)) for seq in (row.seq, row.held_by))
-    return row.booking(partition, made, held)
+    row = booking_row(partition, columns)
+    first = _leaf(made)
+    return row.booking(partition, first, first if row.held_by == row.seq else _leaf(held))
 
 
-def _leaf_of(db: sqlite3.Connection, n: int) -> leaf.Leaf:
-    line = rows.read_leaf(db, n)
-    if line is None:
+def _leaf(data: bytes | None) -> leaf.Leaf:
+    if data is None:
         raise LedgerUnavailable("the ledger is damaged: a booking refers to an entry that the log does not hold")
-    return line
+    return stored_leaf(data)

@@ -108,6 +108,10 @@ class SqliteLedger:
         """Return bookings by expected time."""
         return self._readers.run(lambda db: bookings.search(db, query))
 
+    def booking_times(self, query: BookingQuery) -> tuple[tuple[str, datetime], ...]:
+        """Return id and expected time of bookings, by expected time."""
+        return self._readers.run(lambda db: bookings.times(db, query))
+
     def claim(self, subject: str, device: str, claim: ProofClaim, at: datetime) -> bool:
         """Claim a proof for a look."""
         return self._write(steps.claim, at=at, subject=subject, device=device, wanted=claim)

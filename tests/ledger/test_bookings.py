@@ -367,7 +367,10 @@ def test_bookings_are_found_by_holder_point_time_and_state(ledger, held):
     ledger.end_booking(an_end(later))
 
     def found(**query) -> list[str]:
-        return [booking.id for booking in ledger.bookings(BookingQuery(**query))]
+        asked = BookingQuery(**query)
+        whole = [(booking.id, booking.window.expected_at) for booking in ledger.bookings(asked)]
+        assert list(ledger.booking_times(asked)) == whole
+        return [one for one, _ in whole]
 
     assert found(point="air-dom") == [held, later]
     assert found(point="air-dom", states=frozenset({BookingState.HELD})) == [held]

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ledger.sqlite import SqliteLedger, reads
+from ledger.bookings import BookingQuery
+from ledger.sqlite import SqliteLedger, bookings, reads
 from ledger.sqlite.reads import statement
 from ledger.values import Query
 from tests.ledger.builders import START, a_check_in, a_draft
@@ -68,3 +69,19 @@ def test_a_page_ends_in_time_on_a_busy_machine_and_leads_on(tmp_path, clock, mon
     assert sorted(found) == sorted(ids[number] for number in (5, 25, 45))
     assert pages == 7
     ledger.close()
+
+
+@pytest.mark.parametrize(
+    ("asked", "index"),
+    [
+        ({"subject": "x"}, "bookings_holder (holder=?)"),
+        ({"subject": "x", "point": "gym", "since": START}, "bookings_holder (holder=?)"),
+        ({"point": "gym", "since": START, "until": VALUES["until"]}, "bookings_point (point=? AND expected_at>?"),
+    ],
+    ids=lambda value: "+".join(value) if isinstance(value, dict) else "",
+)
+def test_bookings_are_searched_by_the_index_that_leaves_fewest(db, asked, index):
+    """A holder's by the holder's, also at one point: a lounge has a hundred thousand, a holder twenty."""
+    tail, values = bookings.asked(db, BookingQuery(**asked))
+    steps = [row[3] for row in db.execute(f"EXPLAIN QUERY PLAN SELECT n FROM bookings{tail}", values)]
+    assert [step for step in steps if " bookings" in step and index in step], steps

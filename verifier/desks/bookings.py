@@ -12,6 +12,7 @@ from accounts.rights import Caller, Right
 from cards.claims import CardClaims
 from cards.numbers import CardNumberError, check
 from cards.programme.types import Point, Programme, Service
+from cards.typed import plate
 from cards.verify import RefusedCard
 from edge.encoding import b64u, digest
 from edge.fields import invalid
@@ -35,6 +36,10 @@ REOPEN_MOST: Final = timedelta(days=2)
 """How far ahead a supervisor may open a booking again."""
 DAY_MOST: Final = 2000
 """Bookings of a point's day; more than any of the programme's points could serve."""
+MANY: Final = 10_000
+"""Bookings of a point's fortnight, or of its year's notice; more than any of the programme's points could serve."""
+FOUND_MOST: Final = 60
+"""So many bookings does a search show, and says so: who sees that many types more of the text."""
 SOUGHT: Final = timedelta(days=7)
 """How far around the day that is shown a flight, a plate or a name is looked for."""
 _HOUR: Final = timedelta(hours=1)
@@ -173,7 +178,7 @@ class BookingDesk:
         """Return a point's day; the reading is kept in the access log."""
         self._record(caller, point.code, day.isoformat(), at)
         found = self._of_day(point, day)
-        rows = tuple(self._shown(caller, booking, at) for booking in found if self._may(caller, booking))
+        rows = self._all_shown(caller, found, at)
         counts = Counter(row.look for row in rows)
         return Day(point, day, rows, tuple(self._slots(point, day)), counts, _version(found))
 
@@ -187,27 +192,34 @@ class BookingDesk:
         zone = self.programme.zone
         since, until = span_of_day(first, zone)[0], span_of_day(first + timedelta(days=6), zone)[1]
         states = frozenset(BookingState) - {BookingState.CANCELLED}
-        found = self._search(BookingQuery(point=point.code, since=since, until=until, states=states, limit=DAY_MOST))
-        counts = Counter(one.window.expected_at.astimezone(zone).date() for one in found)
+        query = BookingQuery(point=point.code, since=since, until=until, states=states, limit=MANY)
+        with ledger_problems():
+            found = self._verifier.ledger.booking_times(query)
+        counts = Counter(expected.astimezone(zone).date() for _, expected in found)
         return tuple((day, counts[day]) for day in (first + timedelta(days=step) for step in range(7)))
 
     def find(self, caller: Caller, point: Point, day: date, sought: str, at: datetime) -> tuple[DeskBooking, ...]:
         """Return bookings of a card number, a flight, a plate or, with the right to names, a name; the next first."""
         self._record(caller, point.code, f"search around {day.isoformat()}", at)
         subject = self._subject(sought, at)
-        found = self._candidates(point, day, subject)
-        rows = [self._shown(caller, one, at) for one in found if self._may(caller, one)]
         if subject is not None:
-            return tuple(rows)
-        wanted = "".join(sought.split()).casefold()
-        return tuple(row for row in rows if _fits(row, wanted))
+            mine = self._search(BookingQuery(subject=subject, point=point.code))
+            return self._all_shown(caller, mine, at)
+        found = self._around(caller, point, day, _spelled(sought))
+        return self._all_shown(caller, found, at)
 
-    def _candidates(self, point: Point, day: date, subject: str | None) -> tuple[Booking, ...]:
-        if subject is not None:
-            return tuple(one for one in self._search(BookingQuery(subject=subject)) if one.point == point.code)
-        zone = self.programme.zone
+    def _around(self, caller: Caller, point: Point, day: date, wanted: str) -> list[Booking]:
+        """Return the bookings around a day whose details hold a text: whole bookings are read of those alone."""
+        zone, store = self.programme.zone, self._verifier.store.bookings
         since, until = span_of_day(day - SOUGHT, zone)[0], span_of_day(day + SOUGHT, zone)[1]
-        return self._search(BookingQuery(point=point.code, since=since, until=until, limit=DAY_MOST))
+        with ledger_problems():
+            times = self._verifier.ledger.booking_times(
+                BookingQuery(point=point.code, since=since, until=until, limit=MANY)
+            )
+        details, names = store.find_all(one for one, _ in times), caller.may(Right.NAMES, point.code)
+        fitting = [one for one, _ in times if _fits(one, details.get(one), wanted, names=names)]
+        found = (self._verifier.bookings.booking(one) for one in fitting[:FOUND_MOST])
+        return [one for one in found if one is not None]
 
     def _subject(self, sought: str, at: datetime) -> str | None:
         """The holder of a card number that was typed; None for what is no number of a card known here."""
@@ -223,7 +235,7 @@ class BookingDesk:
         """Return a booking with its details, and note in the access log that it was opened. Problem not-found."""
         booking = self.require(caller, booking_id, Right.BOOKINGS)
         self._record(caller, booking.point, f"opened {booking.id}", at)
-        return self._shown(caller, booking, at)
+        return self._shown(caller, booking, self._verifier.store.bookings.find(booking.id), at)
 
     def foretell(self, caller: Caller, asked: TelephoneBooking, at: datetime) -> Foretold:
         """Tell what speaks for or against a booking by telephone, recording nothing. Problems as in `book`."""
@@ -322,8 +334,13 @@ class BookingDesk:
     def _may(self, caller: Caller, booking: Booking) -> bool:
         return caller.may(Right.BOOKINGS, booking.point, booking.service)
 
-    def _shown(self, caller: Caller, booking: Booking, at: datetime) -> DeskBooking:
-        details = self._verifier.store.bookings.find(booking.id)
+    def _all_shown(self, caller: Caller, bookings: Iterable[Booking], at: datetime) -> tuple[DeskBooking, ...]:
+        """Return bookings with their details, those of services that the caller does not handle left out."""
+        mine = [one for one in bookings if self._may(caller, one)]
+        details = self._verifier.store.bookings.find_all(one.id for one in mine)
+        return tuple(self._shown(caller, one, details.get(one.id), at) for one in mine)
+
+    def _shown(self, caller: Caller, booking: Booking, details: BookingDetails | None, at: datetime) -> DeskBooking:
         names = caller.may(Right.NAMES, booking.point)
         if details is None:
             return DeskBooking(booking, look_of(booking, at), None, names)
@@ -381,12 +398,19 @@ def _asked(caller: Caller, asked: Change, booking: Booking) -> BookingAsked:
     return BookingAsked(asked.operation, Asker.staff(caller), booking.id)
 
 
-def _fits(row: DeskBooking, wanted: str) -> bool:
-    texts: list[str] = [row.flight or "", *row.plates, row.booking.id]
-    if row.names:
-        for value in (row.fields or {}).values():
-            texts += map(str, value) if isinstance(value, list) else [str(value)]
-    return bool(wanted) and any(wanted in "".join(text.split()).casefold() for text in texts)
+def _fits(booking: str, details: BookingDetails | None, wanted: str, *, names: bool) -> bool:
+    """Tell whether a booking has a text in its id, its flight, its plates; with the right to names in any field."""
+    fields: Mapping[str, Any] = {} if details is None else details.fields
+    open_to_all = {code: fields[code] for code in (FLIGHT, "plates") if code in fields}
+    texts = [booking]
+    for value in (fields if names else open_to_all).values():
+        texts += map(str, value) if isinstance(value, list) else [str(value)]
+    return bool(wanted) and wanted in _spelled("|".join(texts))
+
+
+def _spelled(text: str) -> str:
+    """Return a text as it is compared: half width, capitals, without blanks, dots and dashes."""
+    return plate(text)
 
 
 def _peak(spans: Iterable[tuple[datetime, datetime, int]], since: datetime) -> int:

@@ -13,7 +13,7 @@ from edge.spreadsheets import csv_file
 from ledger.bookings import Booking, BookingQuery, BookingState
 from ledger.filtering import cell_of
 from verifier.counter.checking_in import ledger_problems
-from verifier.desks.bookings import DAY_MOST, BookingDesk, Change, DeskBooking
+from verifier.desks.bookings import MANY, BookingDesk, Change, DeskBooking
 from verifier.rules.bookings import span_of_day
 from verifier.service import Verifier
 
@@ -58,7 +58,7 @@ class ReceiptDesk:
         zone = self._verifier.programme.zone
         since, until = span_of_day(date(year, 1, 1), zone)[0], span_of_day(date(year, 12, 31), zone)[1]
         states = frozenset(BookingState) - {BookingState.CANCELLED}
-        query = BookingQuery(point=point.code, since=since, until=until, states=states, limit=DAY_MOST)
+        query = BookingQuery(point=point.code, since=since, until=until, states=states, limit=MANY)
         with ledger_problems():
             return self._verifier.ledger.bookings(query)
 

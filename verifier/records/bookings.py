@@ -5,11 +5,12 @@ alone.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+import msgspec
 import sqlalchemy as sa
 
 from edge.database import Database, first_use
@@ -19,6 +20,7 @@ from verifier.records.tables import BOOKING_DETAILS, WALLET_PROOFS
 
 SALT_BYTES: Final = 16
 """How long the salt of a commitment is: nobody finds the text by trying texts."""
+_AT_ONCE: Final = 500
 DETAILS_LIFE: Final = timedelta(days=30)
 """How long the details outlive a booking's use or the end of its window."""
 
@@ -83,10 +85,24 @@ class BookingStore:
         with self._database.read() as connection:
             found = BOOKING_DETAILS.c.booking == booking
             sealed = connection.execute(sa.select(BOOKING_DETAILS.c.details).where(found)).scalar()
-        if sealed is None:
-            return None
+        return None if sealed is None else self._opened(sealed, booking)
+
+    def find_all(self, bookings: Iterable[str]) -> Mapping[str, BookingDetails]:
+        """Return the details of many bookings by their ids, without those that are erased."""
+        wanted, found = list(bookings), dict[str, BookingDetails]()
+        columns = sa.select(BOOKING_DETAILS.c.booking, BOOKING_DETAILS.c.details)
+        with self._database.read() as connection:
+            for first in range(0, len(wanted), _AT_ONCE):
+                some = wanted[first : first + _AT_ONCE]
+                for booking, sealed in connection.execute(columns.where(BOOKING_DETAILS.c.booking.in_(some))):
+                    details = self._opened(sealed, booking)
+                    if details is not None:
+                        found[booking] = details
+        return found
+
+    def _opened(self, sealed: bytes, booking: str) -> BookingDetails | None:
         try:
-            return BookingDetails(**json.loads(self._sealer.open(sealed, booking)))
+            return msgspec.json.decode(self._sealer.open(sealed, booking), type=BookingDetails)
         except Unsealable:
             return None  # a replaced secret: as good as erased
 

@@ -15,7 +15,7 @@ from accounts.rights import Caller, Right
 from cards.programme.types import Point
 from edge.http import request_instant
 from edge.instants import InstantError, day_asked
-from verifier.desks.bookings import BookingDesk, Day, DeskBooking
+from verifier.desks.bookings import FOUND_MOST, BookingDesk, Day, DeskBooking
 from verifier.desks.events import EventDesk
 from verifier.desks.receipts import ReceiptDesk
 from web.department.shared import DeskPages
@@ -84,6 +84,7 @@ def _day(pages: DeskPages, desk: BookingDesk, who: Caller, points: tuple[Point, 
         slots=_rooms(told),
         week=desk.week(point, day),
         found=desk.find(who, point, day, sought, at) if sought else None,
+        found_most=FOUND_MOST,
         services=[one for one in desk.services(point) if one.closed is None],
         before=day - timedelta(days=1),
         after=day + timedelta(days=1),
