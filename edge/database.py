@@ -272,6 +272,33 @@ def table_versions(path: Path) -> dict[str, str]:
     return {room: str(row[0]) for room, row in versions.items() if row is not None}
 
 
+def versions_on_server(url: str) -> dict[str, str] | None:
+    """Return, by room, the version of the tables at a server's address; None for an empty database.
+
+    UnusableDatabase where the server does not answer.
+    """
+    engine = sa.create_engine(_address(url))
+    try:
+        with engine.connect() as connection:
+            tables = sa.inspect(connection).get_table_names()
+            found = {
+                name.removesuffix(_VERSION): _revision(connection, name) for name in tables if name.endswith(_VERSION)
+            }
+    except OperationalError:
+        raise UnusableDatabase("the database's server does not answer") from None
+    finally:
+        engine.dispose()
+    return {room: version for room, version in found.items() if version is not None} if tables else None
+
+
+def address_for_clients(url: str) -> tuple[str, str | None]:
+    """Return a PostgreSQL address as its own programs take it, and the password, which is not in that address."""
+    address = make_url(url).set(drivername="postgresql")
+    password = address.password or address.query.get("password")
+    shown = address.set(password=None).difference_update_query(["password"])
+    return shown.render_as_string(hide_password=False), None if password is None else str(password)
+
+
 def answer_outages(app: Flask) -> None:
     """Let an application answer 503 `unavailable` while a database is away or busy, never a plain 500."""
 

@@ -13,6 +13,7 @@ from edge.secret import Secret
 SURFACES = ("issuer", "verifier", "wallet", "counter", "office", "audit")
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
+_SOCKET = re.compile(r"(?:^|&)host=(?:/|%2[Ff])")  # a folder of sockets: ?host=/run/postgresql
 _PASSWORD = re.compile(r"(?<=://)[^/]*(?=@)|(?<=password=)[^&'\"]*", re.IGNORECASE)
 
 
@@ -171,7 +172,7 @@ def _store_url(text: str, schemes: tuple[str, ...], example: str) -> str:
     if parts.scheme == "sqlite":
         if not text.startswith("sqlite:///") or len(text) == len("sqlite:///"):
             raise ValueError("sqlite takes three slashes and a path: sqlite:///var/x.db, or four for an absolute one")
-    elif not parts.hostname:
+    elif not parts.hostname and not (parts.scheme.startswith("postgresql") and _SOCKET.search(parts.query)):
         raise ValueError("the host is missing")
     return text
 

@@ -12,7 +12,7 @@ import msgspec
 
 from edge.encoding import b64u
 from ledger import answers, leaf
-from ledger.holders import SALT_BYTES
+from ledger.holders import SALT_BYTES, holder_with
 from ledger.replaying import Replay
 from ledger.values import LedgerError, partition_of
 
@@ -74,6 +74,20 @@ class Contents:
     def end(self) -> tuple[int, bytes]:
         """The last `seq` and its leaf's hash."""
         return len(self.leaves), leaf.leaf_hash(self.leaves[-1]) if self.leaves else leaf.FIRST_PREV
+
+    def up_to(self, seq: int) -> Contents:
+        """Return what was held when the partition ended at `seq`: its entries, and the holders and answers of these.
+
+        Damaged where an entry or an answer cannot be read.
+        """
+        kept = self.leaves[:seq]
+        try:
+            names = {leaf.decode(data).holder for data in kept}
+            told = tuple(one for one in self.answers if leaf.split_id(answers.read(one.answer).entry)[1] <= seq)
+        except (msgspec.MsgspecError, leaf.LeafError, OverflowError) as error:
+            raise Damaged(f"partition {self.partition:02x}: {error}") from error
+        known = tuple(one for one in self.holders if holder_with(one.subject, one.salt).name in names)
+        return replace(self, leaves=kept, holders=known, answers=told)
 
 
 @dataclass(slots=True)

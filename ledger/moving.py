@@ -39,12 +39,18 @@ def export_to(ledger: Ledger, path: Path, tell: Tell) -> MoveResult:
     """
     entries = sum(ledger.heads().values())
     moving_file.write(path, entries, _reporting(ledger.dump(), tell))
-    try:
-        with path.open("rb") as file:
-            return _count(moving_file.read(file))
-    except LedgerError:
-        path.unlink()
-        raise
+    return _read_again(path)
+
+
+def save(ledger: Ledger, path: Path) -> MoveResult:
+    """Write a ledger that others go on writing to a new file, as it stood when this began; the file is read again.
+
+    LedgerError when the ledger is not sound; no file is left then.
+    """
+    ends = ledger.heads()
+    as_of = (contents.up_to(ends[contents.partition]) for contents in ledger.dump(tuple(ends)))
+    moving_file.write(path, sum(ends.values()), as_of)
+    return _read_again(path)
 
 
 def import_from(file: IO[bytes], ledger: Ledger, clock: Clock, tell: Tell) -> MoveResult:
@@ -70,6 +76,16 @@ def migrate(source: Ledger, target: Ledger, clock: Clock, tell: Tell) -> MoveRes
     moved = _restore(_reporting(source.dump(), tell), target)
     _compare(_reporting(source.dump(), tell), target, clock)
     return moved
+
+
+def _read_again(path: Path) -> MoveResult:
+    """Count what a file holds; a file that is damaged is removed."""
+    try:
+        with path.open("rb") as file:
+            return _count(moving_file.read(file))
+    except LedgerError:
+        path.unlink()
+        raise
 
 
 def _reporting(found: Iterable[Contents], tell: Tell) -> Iterable[Contents]:

@@ -31,23 +31,26 @@ from ops.manifest import (
     BackedUp,
     BackupError,
     Manifest,
-    database_file,
     roots,
     seal,
     secrets_of,
     sha256_of,
 )
+from ops.servers import ROOT, check_saved, save_store, server_stores
 
 _HEADER: Final = b"SQLite format 3\x00"
 _LEFT_OUT: Final = ("-wal", "-shm", "-lock", "-journal", ".lock", ".part", ".draft")
 _MADE_AGAIN: Final = {"work.json", "backup.json", ".work.lock", ".demo-lock", ".leader", ".fetching"}
 
 
-def make_backup(settings: Settings, folder: Path, passphrase: bytes | None, at: datetime) -> tuple[Path, Manifest]:
+def make_backup(
+    settings: Settings, folder: Path, passphrase: bytes | None, at: datetime, *, servers: bool = True
+) -> tuple[Path, Manifest]:
     """Make a backup in a folder of its own below `folder`; return that folder and what it holds.
 
-    Without `passphrase` keys and secrets are left out. Files that did not change since the last backup there are linked
-    to it. BackupError, with nothing left behind, when a part cannot be read back as it was written.
+    Without `passphrase` keys and secrets are left out, without `servers` the stores that lie on servers. Files that did
+    not change since the last backup there are linked to it. BackupError, with nothing left behind, when a part cannot
+    be read back as it was written.
     """
     target = folder / at.strftime("%Y%m%dT%H%M%SZ")
     draft = folder / f".{target.name}.draft"
@@ -56,7 +59,7 @@ def make_backup(settings: Settings, folder: Path, passphrase: bytes | None, at: 
     make_private_folder(folder)
     draft.mkdir(mode=0o700)
     try:
-        manifest = _fill(settings, draft, _last(folder), passphrase, at)
+        manifest = _fill(settings, draft, _last(folder), passphrase, at, servers=servers)
         draft.rename(target)
     except BaseException:
         shutil.rmtree(draft, ignore_errors=True)
@@ -65,7 +68,36 @@ def make_backup(settings: Settings, folder: Path, passphrase: bytes | None, at: 
     return target, manifest
 
 
-def _fill(settings: Settings, draft: Path, last: Path | None, passphrase: bytes | None, at: datetime) -> Manifest:
+def _fill(
+    settings: Settings, draft: Path, last: Path | None, passphrase: bytes | None, at: datetime, *, servers: bool
+) -> Manifest:
+    files = _copied(settings, draft, last)
+    tables = {f"{one.root}/{one.path}": table_versions(draft / one.root / one.path) for one in files if one.database}
+    for store in server_stores(settings) if servers else ():
+        path = draft / ROOT / store.file
+        make_private_folder(path.parent)
+        tables[f"{ROOT}/{store.file}"] = save_store(settings, store, path)
+        files.append(BackedUp(ROOT, store.file, path.stat().st_size, sha256_of(path)))
+    if passphrase is not None:
+        write_private(draft / SEALED, seal(secrets_of(settings), passphrase))
+    state = CheckpointPlace(settings.log_checkpoint).read()
+    manifest = Manifest(
+        format=FORMAT,
+        version=VERSION,
+        made_at=to_epoch(at),
+        issuer=load_programme(settings.programme).issuer,
+        files=tuple(files),
+        tables=tables,
+        log_size=None if state is None else state.size,
+        elsewhere=() if servers else tuple(sorted(store.name for store in server_stores(settings))),
+    )
+    write_private(draft / MANIFEST, msgspec.json.format(msgspec.json.encode(manifest)))
+    check_backup(draft)
+    return manifest
+
+
+def _copied(settings: Settings, draft: Path, last: Path | None) -> list[BackedUp]:
+    """Copy or link every file of this machine, databases last; return what stands in the draft."""
     before = {} if last is None else {(one.root, one.path): one for one in read_manifest(last).files}
     files: list[BackedUp] = []
     sources = list(_sources(settings))
@@ -78,27 +110,7 @@ def _fill(settings: Settings, draft: Path, last: Path | None, passphrase: bytes 
             _copy(source, copy)
         size, digest = copy.stat().st_size, known.sha256 if linked and known else sha256_of(copy)
         files.append(BackedUp(root, below.as_posix(), size, digest, is_database(copy)))
-    if passphrase is not None:
-        write_private(draft / SEALED, seal(secrets_of(settings), passphrase))
-    manifest = _described(settings, draft, files, at)
-    write_private(draft / MANIFEST, msgspec.json.format(msgspec.json.encode(manifest)))
-    check_backup(draft)
-    return manifest
-
-
-def _described(settings: Settings, draft: Path, files: list[BackedUp], at: datetime) -> Manifest:
-    state = CheckpointPlace(settings.log_checkpoint).read()
-    urls = {name: getattr(settings, f"{name}_url") for name in ("ledger", "register", "accounts", "verifier")}
-    return Manifest(
-        format=FORMAT,
-        version=VERSION,
-        made_at=to_epoch(at),
-        issuer=load_programme(settings.programme).issuer,
-        files=tuple(files),
-        tables={f"{one.root}/{one.path}": table_versions(draft / one.root / one.path) for one in files if one.database},
-        log_size=None if state is None else state.size,
-        elsewhere=tuple(sorted(name for name, url in urls.items() if database_file(url) is None)),
-    )
+    return files
 
 
 def _sources(settings: Settings) -> Iterator[tuple[str, Path, Path]]:
@@ -179,6 +191,8 @@ def check_backup(backup: Path) -> Manifest:
             raise BackupError(f"{one.root}/{one.path} is not what was backed up", "take another backup")
         if one.database and (fault := sqlite_fault(path)) is not None:
             raise BackupError(f"{one.root}/{one.path} is damaged: {fault}", "check the disk, then back up again")
+        if one.root == ROOT:
+            check_saved(path)
     return manifest
 
 

@@ -33,16 +33,19 @@ _SEAL: Final = click.option(
 @click.argument("folder", type=_FOLDER)
 @_SEAL
 @click.option("--without-keys", is_flag=True, help="Leave keys and secrets out: they are kept in another way.")
+@click.option("--without-servers", is_flag=True, help="Leave stores on PostgreSQL and Redis out: they are kept there.")
 @click.option(
     "--check", is_flag=True, help="Make no backup: read the backup FOLDER and compare each part with its manifest."
 )
 @json_option
-def backup(folder: Path, *, seal_with: Path | None, without_keys: bool, check: bool, as_json: bool) -> None:
+def backup(
+    folder: Path, *, seal_with: Path | None, without_keys: bool, without_servers: bool, check: bool, as_json: bool
+) -> None:
     """Make a backup of this machine in a new folder below FOLDER, while the service runs, and read it back.
 
     Ledger, register, accounts, the verifier's store, the log, documents and attachments; keys and secrets sealed apart
-    in one file. Only the owner can read the files. A file that did not change since the last backup
-    there is linked to that backup.
+    in one file. Stores on PostgreSQL (by pg_dump) and on Redis are saved too, each as of one moment. Only the owner can
+    read the files. A file that did not change since the last backup there is linked to that backup.
     """
     settings = load_settings(os.environ)
     with _refusals():
@@ -53,7 +56,8 @@ def backup(folder: Path, *, seal_with: Path | None, without_keys: bool, check: b
             raise BackupError(f"there is no folder {settings.var}", "YUNJU_VAR may be mistyped")
         if (seal_with is None) != without_keys:
             raise click.UsageError("give either --seal-with FILE or --without-keys")
-        made, manifest = make_backup(settings, folder, _passphrase(seal_with), CLOCK.now())
+        servers = not without_servers
+        made, manifest = make_backup(settings, folder, _passphrase(seal_with), CLOCK.now(), servers=servers)
     _tell(made, manifest, as_json=as_json)
 
 
@@ -76,7 +80,10 @@ def _tell(folder: Path, manifest: Manifest, *, as_json: bool) -> None:
     size = sum(one.size for one in manifest.files)
     lines = [f"{folder}: {len(manifest.files)} files, {size} bytes, of {rfc3339(from_epoch(manifest.made_at))}"]
     lines.append("keys and secrets are sealed in it" if sealed else "no keys and no secrets are in it")
-    lines += [f"the {name} lies on a server: back it up there, at the same time" for name in manifest.elsewhere]
+    lines += [
+        f"the {name} lies on a server and was left out: back it up there, at the same time"
+        for name in manifest.elsewhere
+    ]
     told = {
         "folder": str(folder),
         "files": len(manifest.files),

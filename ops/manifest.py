@@ -29,6 +29,8 @@ _SALT_BYTES: Final = 16
 _NONCE_BYTES: Final = 12
 _SCRYPT_COST: Final = 2**15
 SQLITE: Final = "sqlite:///"
+STORES: Final = ("ledger", "register", "accounts", "verifier")
+"""The stores that a setting places, each by `YUNJU_…_URL`."""
 
 
 class BackupError(Exception):
@@ -50,7 +52,10 @@ class BackedUp(msgspec.Struct, frozen=True):
 
 
 class Manifest(msgspec.Struct, frozen=True):
-    """Everything that a restore must know. `tables`: by file name of a database, its rooms' versions."""
+    """Everything that a restore must know.
+
+    `tables`: by file name of a database, its rooms' versions. `elsewhere`: stores on servers that were left out.
+    """
 
     format: str
     version: int
@@ -70,7 +75,7 @@ def roots(settings: Settings) -> dict[str, Path]:
             found[name] = getattr(settings, name)
     if not _within(settings.log_checkpoint, settings.var):
         found["log_checkpoint"] = settings.log_checkpoint.parent
-    for name in ("ledger", "register", "accounts", "verifier"):
+    for name in STORES:
         file = database_file(getattr(settings, f"{name}_url"))
         if file is not None and not _within(file, settings.var):
             found[name] = file.parent

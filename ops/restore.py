@@ -16,12 +16,13 @@ from edge.private import make_private_folder
 from edge.settings import Settings
 from ops.backup import check_backup, log_agrees, write_private
 from ops.manifest import SEALED, BackupError, Manifest, roots, secrets_of, unseal
+from ops.servers import ROOT, ServerStore, load_store, require_empty, server_stores
 
 _ROOT: Final = Path(__file__).resolve().parent.parent
 ROOMS: Final[Mapping[str, Path]] = {
     "accounts": _ROOT / "accounts/migrations",
     "audit": _ROOT / "audit/migrations",
-    "issuer": _ROOT / "issuer/register/migrations",
+    "register": _ROOT / "issuer/register/migrations",
     "verifier": _ROOT / "verifier/records/migrations",
 }
 """Where each room's versions of its tables are told."""
@@ -38,16 +39,33 @@ def restore(settings: Settings, backup: Path, passphrase: bytes | None) -> Manif
     targets = roots(settings)
     _refuse_taken(settings, manifest, targets)
     sealed = _unsealed(backup, passphrase)
+    stores = _stores(settings, manifest)
+    for store in stores:
+        require_empty(settings, store)
     for one in manifest.files:
+        if one.root == ROOT:
+            continue
         target = targets[one.root] / one.path
         make_private_folder(target.parent)
         shutil.copyfile(backup / one.root / one.path, target)
         target.chmod(0o600)
     for number, below, content in sealed:
         _put(secrets_of(settings)[number] / below, content)
+    for store in stores:
+        load_store(settings, store, backup / ROOT / store.file)
     if not log_agrees(settings.log, settings.log_checkpoint):
         raise BackupError("the restored tiles have another root than the checkpoint", "restore another backup")
     return manifest
+
+
+def _stores(settings: Settings, manifest: Manifest) -> tuple[ServerStore, ...]:
+    """Return the servers' stores that the backup holds; BackupError where the settings here name no such server."""
+    held = {one.path for one in manifest.files if one.root == ROOT}
+    found = tuple(store for store in server_stores(settings) if store.file in held)
+    if missing := held - {store.file for store in found}:
+        names = ", ".join(sorted(name.partition(".")[0] for name in missing))
+        raise BackupError(f"the backup holds {names} of a server", f"set YUNJU_…_URL of {names} to an empty server")
+    return found
 
 
 def _refuse_newer(manifest: Manifest) -> None:
@@ -66,13 +84,14 @@ def newer_tables(versions: Mapping[str, str]) -> str | None:
 
 
 def _refuse_taken(settings: Settings, manifest: Manifest, targets: Mapping[str, Path]) -> None:
-    missing = {one.root for one in manifest.files} - targets.keys()
+    files = [one for one in manifest.files if one.root != ROOT]
+    missing = {one.root for one in files} - targets.keys()
     if missing:
         names = ", ".join(sorted(missing))
         raise BackupError(
             f"the backup holds {names} apart from YUNJU_VAR", "give the settings that the backed-up machine had"
         )
-    taken = [targets[one.root] / one.path for one in manifest.files if (targets[one.root] / one.path).exists()]
+    taken = [targets[one.root] / one.path for one in files if (targets[one.root] / one.path).exists()]
     taken += [path for path in secrets_of(settings) if path.exists()]
     if taken:
         raise BackupError(f"{taken[0]} is there already", "restore onto an empty folder: nothing is ever replaced")

@@ -151,9 +151,9 @@ def test_another_passphrase_a_newer_release_and_a_taken_place_are_refused_untouc
         restore(office.settings, made, None)
     text = (made / MANIFEST).read_text()
     newer = json.loads(text)
-    newer["tables"]["var/register.db"] = {"issuer": "0999"}
+    newer["tables"]["var/register.db"] = {"register": "0999"}
     (made / MANIFEST).write_text(json.dumps(newer))
-    with pytest.raises(BackupError, match=r"newer release \(issuer 0999\)"):
+    with pytest.raises(BackupError, match=r"newer release \(register 0999\)"):
         restore(office.settings, made, PASSPHRASE)
     (made / MANIFEST).write_text(json.dumps(json.loads(text) | {"version": 2}))
     with pytest.raises(BackupError, match="newer release"):
