@@ -143,6 +143,7 @@ def test_a_server_that_holds_something_and_a_damaged_dump_are_refused_with_nothi
 
     taken = servers("again")
     taken.check_ins([1])
+    shutil.rmtree(taken.settings.var)
     with pytest.raises(BackupError, match="ledger at its server is not empty"):
         restore(taken.settings, backup, PASSPHRASE)
     elsewhere = load_settings(taken.environ | {"YUNJU_LEDGER_URL": f"sqlite:///{tmp_path}/ledger.db"})
