@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Final
 
@@ -21,7 +21,7 @@ from accounts.rights import EVERYWHERE, Right
 from accounts.store import AccountStore
 from audit.tree.sequencing import log_sequencing
 from cards.claims import Form
-from cards.programme.types import Programme
+from cards.programme.types import BookingBasis, Programme
 from edge.clock import FixedClock
 from edge.http import create_frame
 from edge.instants import rfc3339
@@ -32,6 +32,7 @@ from issuer.publishing.publish import publish
 from issuer.register.holders import set_photo
 from issuer.register.issuer import Issuer
 from verifier.api.surface import blueprint as verifier_blueprint
+from verifier.rules.notices import Notice
 from verifier.service import Verifier, open_verifier
 from web.seeding import BY, DemoHolder, printed_text, seed_holder
 from web.seeding_photos import drawn_photo
@@ -105,6 +106,7 @@ def _desk(
     """Open a verifier of these settings by a clock of its own, and a server of a department that calls it."""
     verifier = _with_cards(open_verifier(settings, clock), issuer)
     try:
+        _keep_notices(verifier, until)
         app = create_frame("demo", clock=clock)
         app.register_blueprint(verifier_blueprint(verifier, Authenticator(accounts, clock, (settings.base_url,))))
         _, token = accounts.integrators.add("demo", _RIGHTS, expires_at=until, by=BY, at=clock.now())
@@ -118,6 +120,16 @@ def _sequence(settings: Settings, verifier: Verifier, clock: FixedClock) -> None
     clock.advance(_SECONDS)
     if (sequencing := log_sequencing(settings, verifier.programme.issuer, verifier.ledger, clock)) is not None:
         sequencing.once()
+
+
+def _keep_notices(verifier: Verifier, at: datetime) -> None:
+    """Keep this year's notice of every check-up and retreat, so that a receipt can be sent in; the next is awaited."""
+    programme, year = verifier.programme, at.astimezone(verifier.programme.zone).year
+    whole = date(year, 1, 1), date(year, 12, 31)
+    for one in programme.services.values():
+        rule = programme.booking_rules.get(one.booking or "")
+        if rule is not None and rule.basis is BookingBasis.NOTICE:
+            verifier.store.notices.keep(Notice(one.code, year, *whole, *whole), BY, at)
 
 
 def _with_cards(verifier: Verifier, issuer: Issuer) -> Verifier:

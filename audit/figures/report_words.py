@@ -44,6 +44,7 @@ REASONS = {
     "booking-too-early": Text(zh="未到预约时间", en="before its time"),
     "booking-missed": Text(zh="已过预约时间", en="booking missed"),
     "booking-too-late": Text(zh="已过预约截止", en="too late to book"),
+    "notice-awaited": Text(zh="通知尚未发布", en="notice not out yet"),
     "booking-used": Text(zh="预约已使用", en="booking used"),
     "slot-taken": Text(zh="时段或场次已满", en="fully booked"),
     "delegation-over": Text(zh="授权码已失效", en="delegation code over"),

@@ -10,6 +10,7 @@ import pytest
 from accounts.rights import Right
 from cards.parts import Presentation
 from cards.programme.load import load_programme
+from cards.programme.types import Beneficiary
 from cards.working_days import is_working_day
 from tests.verifier.booking import Phone
 from tests.verifier.offline_devices import Tablet
@@ -295,3 +296,35 @@ def test_a_lost_answer_recorded_offline_is_the_same_matter(world):
     assert (answer["status"], answer["id"]) == ("applied", first["id"])
     (matter,) = listed(tablet.device, "gov-green")
     assert (matter["kind"], matter["decides"]) == ("construction", "construction")
+
+
+def test_a_counter_tells_the_kind_wherever_there_are_kinds(world):
+    """Refused at its field with the kinds that there are; where a service has none, nothing is asked."""
+    window = world.device("gov-green", DESK)
+    for said in ({}, {"matter": {"decides": "construction"}}):
+        refused = window.check_in(world.card("gold").shown(), "green-channel", **said)
+        assert (refused.status_code, refused.json["fields"][0]["path"]) == (422, "$.matter.kind")
+        assert "construction" in refused.json["fields"][0]["message"]
+    assert world.log() == []
+    assert world.device("gov-registry").outcome(world.card("gold").shown(), "business-change")["outcome"] == "granted"
+
+
+def test_a_matter_opened_offline_names_whose_it_is_and_waits_for_its_kind(world):
+    """Entered by the record's own word; the department tells its kind once, with a stage."""
+    world.go("2026-10-23 10:00")
+    tablet, card = Tablet.at(world, "gov-green"), world.card("silver")
+    record = tablet.record(card, "green-channel", beneficiary=Beneficiary.EMPLOYER)
+    (answer,) = tablet.answers([record])
+    assert answer["status"] == "applied"
+    (matter,) = listed(tablet.device, "gov-green")
+    assert (matter["kind"], matter["kind_open"]) == ("green-channel", True)
+    assert (matter["holder_name"], matter["tier"], matter["beneficiary"]) == ("张*明", "silver", "employer")
+    desk = world.device("gov-green", DESK)
+    wrong = stage(desk, matter["id"], "complete", limit_working_days=3, kind="fishing")
+    assert (wrong.status_code, wrong.json["fields"][0]["path"]) == (422, "$.kind")
+    told = stage(desk, matter["id"], "complete", limit_working_days=3, kind="construction").json["matter"]
+    assert (told["kind"], "kind_open" in told) == ("construction", False)
+    again = stage(desk, matter["id"], "followed-up", kind="other")
+    assert (again.status_code, again.json["fields"][0]["path"]) == (422, "$.kind")
+    world.verifier.matters.rebuild()
+    assert listed(desk, "gov-green")[0]["kind"] == "construction"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -17,6 +17,7 @@ from cards.binding import BindingList, SignedBindingList, card_binding, pool_bin
 from cards.claims import CardClaims, Form, sign_card
 from cards.marks import HolderMarks, Mark, sign_marks
 from cards.parts import Presentation
+from cards.programme.types import BookingBasis, Programme
 from cards.proof import sign_proof
 from cards.status import LIST_SIZE, SignedStatusList, Status, build, sign_status_list
 from cards.wire import dictionary_of, pack
@@ -39,6 +40,7 @@ from tests.migrated import lay_out, programme_of
 from verifier.api.surface import blueprint, readiness
 from verifier.counter.answering import Answering
 from verifier.records.store import VerifierStore
+from verifier.rules.notices import Notice
 from verifier.service import assemble
 from verifier.trust.published import PublishedFolder
 
@@ -47,11 +49,22 @@ BASE = "http://localhost"
 SECRET = b"a secret of thirty-two characters"
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 BY = "cli:admin"
+NOTICED_AT = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def at(text: str, zone: ZoneInfo = SHANGHAI) -> datetime:
     """Return a local time such as `2026-10-31 09:00` as an instant."""
     return datetime.fromisoformat(text).replace(tzinfo=zone).astimezone(UTC)
+
+
+def keep_notices(store: VerifierStore, programme: Programme, *years: int) -> None:
+    """Keep each year's notice of every service that has one, its receipts taken from the year before on."""
+    rules = programme.booking_rules
+    for one in programme.services.values():
+        if one.booking is not None and rules[one.booking].basis is BookingBasis.NOTICE:
+            for year in years:
+                whole = date(year, 1, 1), date(year, 12, 31)
+                store.notices.keep(Notice(one.code, year, date(year - 1, 1, 1), whole[1], *whole), BY, NOTICED_AT)
 
 
 def identifier() -> str:
@@ -79,8 +92,12 @@ class World:
         programme: str = "baiyun.toml",
         *,
         gym_offline: str | None = None,
+        noticed: tuple[int, ...] = (2026, 2027),
     ) -> None:
-        """`gym_offline`: another `offline_limit` of the gym's than the shipped programme's."""
+        """`gym_offline`: another `offline_limit` of the gym's than the shipped programme's; `noticed`: the years whose
+        notices of check-ups are out.
+        """
+        self.noticed = noticed
         self.folder = folder
         self.file = PROGRAMMES / programme
         if gym_offline is not None:
@@ -100,6 +117,8 @@ class World:
         lay_out(self.folder)
         self.accounts = AccountStore.open(f"sqlite:///{self.folder}/accounts.db")
         self.verifier = self._verifier()
+        if self.noticed:
+            keep_notices(self.verifier.store, self.programme, *self.noticed)
         points = self.programme.points
         departments = {
             code: {point for point, one in points.items() if one.department == code}

@@ -98,6 +98,7 @@ def windows(opened: Opened, site: Site) -> Iterator[tuple[str, Page]]:
     window = Tablet(opened, site, "gov-green")
     window.page.locator("#service-list label").first.click()
     yield "counter-window-scan", window.page
+    window.page.select_option("#matter-kind", "construction")
     window.paste(clerk_code(site))
     window.shows("look")
     yield "counter-clerk", window.page

@@ -21,6 +21,8 @@ from issuer.register.holders import NewHolder, add_ground, add_holder
 from issuer.register.identity import IdType, check_identity
 from ops.jobs import open_jobs
 from ops.work import go_on
+from tests.verifier.world import keep_notices
+from verifier.records.store import VerifierStore
 from web import seeding
 from web.app import create_application
 from web.demo import demonstrate, open_office
@@ -90,6 +92,7 @@ class Site:
         self.office = open_office(self.settings)
         self.demo = demonstrate(self.office, self.clock.now())
         self.settings = self.ready(self.settings)
+        self.notice(started.astimezone(SHANGHAI).year)
         self.app = create_application(self.settings, self.clock)
         self._work = Work(self.settings, self.clock)
         self.trouble = []  # answers to give instead of the application's, oldest first
@@ -110,6 +113,13 @@ class Site:
     def ready(self, settings: Settings) -> Settings:
         """Return the settings to start with, now that the machine's keys are there."""
         return settings
+
+    def notice(self, *years: int) -> None:
+        """Keep the notices of check-ups of these years, where this machine verifies."""
+        if "verifier" in self.settings.surfaces:
+            store = VerifierStore.open(self.settings.verifier_url, self.settings.secret())
+            keep_notices(store, self.office.desk.programme, *years)
+            store.close()
 
     def close(self) -> None:
         self._server.shutdown()

@@ -16,9 +16,26 @@ def window(opened, site):
     return Tablet(opened, site, "gov-green")
 
 
+def present(window, site) -> None:
+    """Say what the matter is, and give the clerk's code."""
+    window.page.select_option("#matter-kind", "construction")
+    window.paste(clerk_code(site))
+
+
+def test_the_kind_of_a_matter_is_asked_for_and_the_held_code_goes_on(window, site):
+    """Read without a kind the code waits, and says for what; chosen, the look comes by itself."""
+    page = window.page
+    window.paste(clerk_code(site))
+    expect(page.locator("#scan-note")).to_contain_text("事项类别")
+    expect(page.locator("#matter-kind")).to_be_focused()
+    page.select_option("#matter-kind", "other")
+    window.shows("look")
+    page.click("#look-back")
+
+
 def test_a_clerks_code_is_looked_at_before_anything_is_recorded(window, site):
     """The employer stands as large as on the letter; staff see service, end and use, and what to compare."""
-    window.paste(clerk_code(site))
+    present(window, site)
     window.shows("look")
     page = window.page
     expect(page.locator("[data-view=look] .word")).to_have_text("请核对经办人")
@@ -43,7 +60,7 @@ def test_back_records_nothing(window, site, by):
     window.shows("scan")
     page.wait_for_load_state("networkidle")
     before = page.evaluate("() => document.querySelector('#today-count').textContent")
-    window.paste(clerk_code(site))
+    present(window, site)
     window.shows("look")
     page.click("#look-back") if by == "button" else page.keyboard.press("Escape")
     window.shows("scan")
@@ -68,7 +85,7 @@ def test_the_window_says_what_the_matter_is_and_who_decides(window, site):
 
 def test_without_papers_the_refusal_is_recorded(window, site):
     """Other employer or no ID: staff say so, and the log holds a refusal."""
-    window.paste(clerk_code(site))
+    present(window, site)
     window.shows("look")
     window.page.click("#clerk-refuse")
     assert window.outcome() == ("denied", "id-check-needed")
@@ -93,7 +110,7 @@ def test_the_clerks_screens_are_accessible_and_do_not_scroll(opened, site, look)
         lambda path, **options: opened(spoken(path, language), color_scheme=scheme, **options), site, "gov-green"
     )
     page = window.page
-    window.paste(clerk_code(site))
+    present(window, site)
     window.shows("look")
     assert violations(page) == []
     for width, height in ((1280, 800), (768, 1024)):

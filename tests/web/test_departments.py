@@ -10,6 +10,7 @@ import pytest
 from pypdf import PdfReader
 
 from tests.verifier.booking import Phone
+from tests.verifier.offline_devices import Tablet
 from tests.web.desks import DeskWorld
 from tests.web.staffing import text_of
 
@@ -257,6 +258,21 @@ def test_a_green_channel_matter_has_a_notice_for_the_department_that_decides(des
     assert desks.browser("desk:construction").get(f"{path}/notice.pdf").status_code == 200  # it decides
     case = asked(holder, "steward-case", CASE)
     assert desks.browser("desk:organisation").get(f"/department/requests/{case}/notice.pdf").status_code == 404
+
+
+def test_a_matter_of_an_offline_record_asks_for_its_kind_when_it_is_taken_up(desks):
+    """Marked until then; without a kind it is not taken up."""
+    desks.go("2026-10-23 10:00")
+    tablet = Tablet.at(desks, "gov-green")
+    (answer,) = tablet.answers([tablet.record(desks.card("silver"), "green-channel")])
+    desk = desks.browser("desk:gov-service")
+    path = f"/department/requests/{answer['id']}"
+    assert "类别待补" in shown(desk, path)
+    assert "张*明" in shown(desk, path)
+    assert act(desk, answer["id"], "take-up", days="3").status_code == 422
+    assert act(desk, answer["id"], "take-up", days="3", kind="construction").status_code == 303
+    assert "类别待补" not in shown(desk, path)
+    assert "工程建设" in shown(desk, path)
 
 
 def test_subscribers_are_listed_for_their_department_and_the_reading_is_logged(desks, phone):

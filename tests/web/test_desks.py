@@ -311,3 +311,40 @@ def test_receipts_of_a_year_get_their_day_and_the_hospital_its_list(desks):
     library = desks.browser("desk:library")
     assert library.get(path).status_code == 403
     assert library.get("/desk/receipts.csv?point=union").status_code == 403
+
+
+NOTICE = {
+    "service": "union-checkup", "year": "2028", "reference": "云工〔2028〕3号", "receipts_from": "2028-03-01",
+    "receipts_until": "2028-05-31", "held_from": "2028-04-01", "held_until": "2028-09-30",
+}  # fmt: skip
+
+
+def test_the_organiser_keeps_the_notice_that_receipts_answer(desks):
+    """Kept, shown beside its receipts, corrected by keeping it again; a day outside it is not set; no other desk's."""
+    union = desks.browser("desk:union")
+    assert "2028 年度的通知尚未登记" in text_of(union.get("/desk/receipts?point=union&year=2028"))
+    assert union.send("/desk/notices", **NOTICE).status_code == 303
+    for told in ("2028-03-01 – 2028-05-31", "云工〔2028〕3号", "2028-04-01 – 2028-09-30"):
+        assert told in text_of(union.get("/desk/notices"))
+    assert "回执填报 2028-03-01" in text_of(union.get("/desk/receipts?point=union&year=2028"))
+    assert union.send("/desk/notices", **{**NOTICE, "receipts_until": "2028-06-30"}).status_code == 303
+    page = text_of(union.get("/desk/notices"))
+    assert ("2028-05-31" in page, "2028-06-30" in page) == (False, True)
+    assert union.send("/desk/notices", **{**NOTICE, "service": "official-checkup"}).status_code == 422
+    assert desks.browser("desk:library").get("/desk/notices").status_code == 403
+    first = booked(union, "/desk/new/union/union-checkup", desks.gold, **{"f-year": "2026"}).rpartition("/")[2]
+    outside = union.send("/desk/receipts?point=union&year=2026", receipt=first, day="2027-01-05")
+    assert outside.status_code == 422
+    assert "日期须在通知的时间内（2026-01-01 至 2026-12-31）" in text_of(outside)
+
+
+@pytest.mark.parametrize(
+    ("field", "typed"),
+    [("year", "28"), ("held_from", "soon"), ("receipts_until", "2028-02-01"), ("held_until", "2028-03-31")],
+)
+def test_a_notice_that_cannot_be_is_told_at_its_field(desks, field, typed):
+    """Nothing is kept."""
+    response = desks.browser("desk:union").send("/desk/notices", **{**NOTICE, field: typed})
+    assert response.status_code == 422
+    assert f'id="{field}-fault"' in response.get_data(as_text=True)
+    assert desks.verifier.store.notices.find("union-checkup", 2028) is None

@@ -1,6 +1,7 @@
 """The wallet's bookings in a real browser: every kind, faults at their field, changes, late carriers, lost answers."""
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -234,6 +235,34 @@ def test_a_place_says_when_it_is_open_and_what_is_free(opened, site):
         box = page.locator(f"#f-{field}").evaluate("(e) => [e.scrollWidth - e.clientWidth, e.clientWidth]")
         assert box[0] <= 0, (field, box)
         assert box[1] >= (140 if field == "slot" else 100), (field, box)
+
+
+@pytest.fixture
+def awaited(site):
+    """The union's notices of this year begin in five days; afterwards they are out again."""
+    store = VerifierStore.open(site.settings.verifier_url, site.settings.secret())
+    starts = site.clock.now().date() + timedelta(days=5)
+    kept = [store.notices.find(code, starts.year) for code in ("union-checkup", "union-retreat")]
+    for notice in kept:
+        store.notices.keep(replace(notice, receipts_from=starts), "test", site.clock.now())
+    yield starts
+    for notice in kept:
+        store.notices.keep(notice, "test", site.clock.now())
+    store.close()
+
+
+def test_a_receipt_waits_for_its_notice_and_says_from_when(opened, site, awaited):
+    """Before the first day the door is shut with the day, in bookings and benefits; no button leads there."""
+    page = bookings(Phone(opened, site))
+    said = f"{awaited.month}月{awaited.day}日起填报回执"
+    expect(page.locator("[data-shut=union-checkup], [data-shut=union-retreat]").first).to_contain_text(said)
+    expect(page.locator("[data-open^=union]")).to_have_count(0)
+    page.click("[data-open=official-checkup]")
+    expect(page.locator("#book-notice")).to_contain_text("通知已发布，回执填报至12月31日")
+    page.click("#tab-benefits")
+    page.click("#benefit-10 summary")
+    expect(page.locator("#benefit-10 [data-notice]").first).to_contain_text(said)
+    expect(page.locator("#benefit-10 [data-go=bookings]")).to_have_count(0)
 
 
 def test_what_another_choice_excludes_is_shut_and_says_why(opened, site):

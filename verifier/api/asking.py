@@ -226,7 +226,7 @@ def _matter(service: Service, asked: MatterRequest | None) -> Mapping[str, str]:
         return {}
     kind, decides = (None, None) if asked is None else (asked.kind, asked.decides)
     try:
-        return opening(service, kind, decides)
+        return opening(service, kind, decides, kind_needed=True)
     except WrongMatter as error:
         raise invalid(error.path, str(error)) from None
 

@@ -20,7 +20,7 @@ from verifier.api.asking import Asking
 from verifier.api.checkins import WRITING
 from verifier.counter.answers import Code, EntryId
 from verifier.desks.matters import MatterDesk
-from verifier.rules.matters import Matter, target_of
+from verifier.rules.matters import Matter, kind_open, target_of
 from verifier.service import Verifier
 from verifier.services.matters.service import MATTER_PROBLEMS, Stage
 from verifier.services.requests.service import department_at
@@ -34,7 +34,10 @@ class MattersQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class StageRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A stage that a matter has reached; `outcome` is needed to close it, `call_back` tells what came of a call."""
+    """A stage that a matter has reached; `outcome` is needed to close it, `call_back` tells what came of a call.
+
+    `kind`: the kind of a matter that was opened off line without a kind (`kind_open`).
+    """
 
     stage: Literal["complete", "forwarded", "followed-up", "closed"]
     outcome: Literal["done", "refused", "withdrawn", "passed-on"] | None = None
@@ -42,6 +45,7 @@ class StageRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     limit_working_days: Annotated[float, Meta(gt=0, le=365)] | None = None
     note: Annotated[str, Meta(min_length=1, max_length=500)] | None = None
     call_back: Literal["reached", "not-reached", "another-time"] | None = None
+    kind: Code | None = None
 
 
 class MatterView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -49,7 +53,8 @@ class MatterView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `holder_name` is masked, `employer` is for those with the right to names. `target`: until when the office means to
     close it, where that is sooner than the deadline. `provisional`: the holidays of the deadline's year are not
-    announced yet, so that the deadline can still move.
+    announced yet, so that the deadline can still move. `kind_open`: the kind is to be told, since the matter was opened
+    off line; `kind` is the service's code until then.
     """
 
     id: EntryId
@@ -58,6 +63,7 @@ class MatterView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     kind: str
     stage: str
     opened_at: str
+    kind_open: bool = False
     decides: str | None = None
     reference: str | None = None
     complete_at: str | None = None
@@ -158,6 +164,7 @@ def _stage(caller: Caller, entry: str, body: StageRequest) -> Stage:
         limit_working_days=body.limit_working_days,
         note=body.note,
         call_back=body.call_back,
+        kind=body.kind,
     )
 
 
@@ -185,6 +192,7 @@ def matter_view(matter: Matter, programme: Programme, at: datetime) -> MatterVie
         point=matter.point,
         service=matter.service,
         kind=matter.kind,
+        kind_open=kind_open(programme.services.get(matter.service), matter),
         stage=matter.stage,
         opened_at=rfc3339(matter.opened_at),
         decides=matter.decides,

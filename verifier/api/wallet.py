@@ -206,7 +206,8 @@ class WalletCalls:
         with ledger_problems():
             used = self._verifier.ledger.usage(card.subject, at)
         until = self._verifier.entitled_until(card.card_id, at)
-        return answer(usage_of(self._verifier.programme, card, used, at, entitled_until=until))
+        programme, notices = self._verifier.programme, self._verifier.store.notices.of_service
+        return answer(usage_of(programme, card, used, at, entitled_until=until, notices=notices))
 
     def history(self, body: WalletPage, at: datetime) -> Response:
         """Answer a page of this holder's log. For an invalid card, answer only the reason."""

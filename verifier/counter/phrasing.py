@@ -63,7 +63,9 @@ def place_of(programme: Programme, service: Service) -> PlaceView | None:
     return None
 
 
-_ABOUT_BOOKINGS: Final = frozenset({"booking-needed", "booking-too-early", "booking-too-late", "booking-missed"})
+_ABOUT_BOOKINGS: Final = frozenset(
+    {"booking-needed", "booking-too-early", "booking-too-late", "booking-missed", "notice-awaited"}
+)
 """Reasons that another booking mends: the first number of the place takes it, as the guide lists them."""
 
 

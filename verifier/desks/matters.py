@@ -21,7 +21,7 @@ from verifier.records.bookings import BookingDetails
 from verifier.records.matters import MatterFilter, MatterTab
 from verifier.records.store import Access
 from verifier.rules.bookings import span_of_day
-from verifier.rules.matters import CALL_BACKS, FOLLOWED, OUTCOMES, Matter, handed_to
+from verifier.rules.matters import CALL_BACKS, FOLLOWED, OUTCOMES, Matter, handed_to, kind_open
 from verifier.service import Verifier
 from verifier.services.bookings.asked import Asker
 from verifier.services.matters.service import Stage
@@ -76,6 +76,11 @@ class OpenedMatter:
     fields: Mapping[str, Any] | None = None
     holder_ref: str | None = None
     names: bool = False
+
+    @property
+    def kind_open(self) -> bool:
+        """Whether the kind is to be told: the matter was opened off line."""
+        return kind_open(self.service, self.matter)
 
     @property
     def is_request(self) -> bool:

@@ -15,6 +15,7 @@ from ledger.filtering import cell_of
 from verifier.counter.checking_in import ledger_problems
 from verifier.desks.bookings import MANY, BookingDesk, Change, DeskBooking
 from verifier.rules.bookings import span_of_day
+from verifier.rules.notices import Notice, day_fault
 from verifier.service import Verifier
 
 DAYLESS: Final = timedelta(days=7)
@@ -44,6 +45,23 @@ class ReceiptDesk:
         wanted = {one.code for one in self.services(point) if caller.may(Right.BOOKINGS, point.code, one.code)}
         found = [one for one in self._of_year(point, year) if one.service in wanted]
         return tuple(self._desk.opened(caller, one.id, at) for one in found)
+
+    def notices(self, point: Point, year: int) -> dict[str, Notice]:
+        """Return the notices of a year that the services of a point have, by service."""
+        found = {one.code: self._verifier.store.notices.find(one.code, year) for one in self.services(point)}
+        return {code: notice for code, notice in found.items() if notice is not None}
+
+    def outside(self, receipts: Iterable[str], day: date) -> Notice | None:
+        """Return the notice whose days do not hold `day`, of one of the receipts; None where it can be set for all."""
+        for receipt in receipts:
+            booking = self._verifier.bookings.booking(receipt)
+            if booking is None:
+                continue
+            year = booking.window.scheduled_at.astimezone(self._verifier.programme.zone).year
+            notice = self._verifier.store.notices.find(booking.service, year)
+            if day_fault(notice, day) is not None:
+                return notice
+        return None
 
     def set_days(self, caller: Caller, operation: str, receipts: Iterable[str], day: date, at: datetime) -> int:
         """Set the day of receipts: each by a step of its own, so that the same again finishes what was cut off."""

@@ -202,7 +202,8 @@ class OfflineService:
         if not outcome.granted or outcome.joined is not None:
             self._grants.give_back(read.signed.digest)
         if outcome.granted and read.service.matter is not None:
-            self._verifier.matters.see(outcome.entry)
+            record = read.signed.record
+            self._verifier.matters.entered(outcome.entry, verdicts.now.card, record.beneficiary, at)
         return self._answered(read, outcome, use.at, decision)
 
     def _is_beyond(self, read: Read, verdicts: Verdicts, documents: Documents, use: Timed, at: datetime) -> bool:

@@ -25,6 +25,7 @@ from verifier.records.challenges import ChallengeStore
 from verifier.records.delegations import DelegationStore
 from verifier.records.events import EventStore
 from verifier.records.matters import MatterStore
+from verifier.records.notices import NoticeStore
 from verifier.records.offline import OfflineStore
 from verifier.records.offline_grants import OfflineGrants
 from verifier.records.places import PlaceStore
@@ -88,6 +89,7 @@ class VerifierStore:
         self.delegations = DelegationStore(database, secret)
         self.places = PlaceStore(database, secret)
         self.events = EventStore(database)
+        self.notices = NoticeStore(database)
         self.offline = OfflineStore(database, secret)
         self.offline_grants = OfflineGrants(database, secret)
 

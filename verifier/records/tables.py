@@ -165,6 +165,20 @@ EVENTS = sa.Table(
     sa.Column("cancelled_at", sa.BigInteger),
 )
 
+NOTICES = sa.Table(
+    "notices",
+    METADATA,
+    sa.Column("service", sa.String(64), primary_key=True),
+    sa.Column("year", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("reference", sa.String(60), comment="the number on the paper"),
+    *[
+        sa.Column(name, sa.String(10), nullable=False, comment="a local day, 2026-10-31; both ends count")
+        for name in ("receipts_from", "receipts_until", "held_from", "held_until")
+    ],
+    sa.Column("kept_by", sa.String(64), nullable=False, comment="who entered it last"),
+    sa.Column("kept_at", sa.BigInteger, nullable=False),
+)
+
 PLACE_TURNS = sa.Table(
     "place_turns",
     METADATA,

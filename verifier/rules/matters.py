@@ -55,9 +55,10 @@ class WrongMatter(ValueError):
         self.path = path
 
 
-def opening(service: Service, kind: str | None, decides: str | None) -> Mapping[str, str]:
+def opening(service: Service, kind: str | None, decides: str | None, *, kind_needed: bool = False) -> Mapping[str, str]:
     """Return what the entry of a check-in says of the matter it opens; empty for a service that opens none.
 
+    Without a kind, where the rule has kinds, the kind is to be told (`kind_open`): `kind_needed` refuses that.
     WrongMatter for a kind or a department that the service's rule does not name.
     """
     rule = service.matter
@@ -67,9 +68,27 @@ def opening(service: Service, kind: str | None, decides: str | None) -> Mapping[
         return {}
     if kind is not None and kind not in rule.kinds:
         raise WrongMatter("$.matter.kind", "one of the service's kinds is expected")
+    if kind is None and rule.kinds and kind_needed:
+        raise WrongMatter("$.matter.kind", f"the matter's kind is needed: {', '.join(rule.kinds)}")
     check_decides(rule, decides)
     told = {"matter": kind or service.code}
     return told if decides is None else {**told, "decides": decides}
+
+
+def kind_open(service: Service | None, matter: Matter) -> bool:
+    """Whether a matter's kind is to be told: its rule has kinds, and whoever opened it, off line, told none."""
+    kinds = None if service is None or service.matter is None else service.matter.kinds
+    return bool(kinds) and matter.kind not in (kinds or {})
+
+
+def check_kind(service: Service | None, matter: Matter, kind: str | None) -> None:
+    """Refuse a kind that is told later: of a matter whose kind is known, or one that the rule does not name."""
+    if kind is None:
+        return
+    if not kind_open(service, matter):
+        raise WrongMatter("$.kind", "the kind of this matter is told already")
+    if service is None or service.matter is None or kind not in service.matter.kinds:
+        raise WrongMatter("$.kind", "one of the service's kinds is expected")
 
 
 def check_decides(rule: MatterRule | None, decides: str | None) -> None:
@@ -130,7 +149,7 @@ def _opened(leaf: Leaf) -> Matter | None:
 
 
 def _stepped(matter: Matter, leaf: Leaf) -> Matter:
-    matter = replace(matter, decides=leaf.decides or matter.decides)
+    matter = replace(matter, decides=leaf.decides or matter.decides, kind=leaf.matter or matter.kind)
     if matter.stage == COMPLETE:
         due = None if leaf.deadline is None else from_millis(leaf.deadline)
         return replace(matter, complete_at=matter.complete_at or leaf.recorded_at, deadline=due)

@@ -214,6 +214,19 @@ _TABLE = (
         Call.DEPARTMENT,
     ),
     Reason(
+        "notice-awaited",
+        9,
+        Text(
+            zh="“{service}”{year}年度的通知尚未发布，现在还不能填报回执。",
+            en="The notice of {year} for {service} is not out yet, so no receipt can be sent in.",
+        ),
+        Text(
+            zh="请待通知发布后再填报。通知已经发布的，请主办单位先登记通知。",
+            en="Send the receipt in once the notice is out. If it is out already, the organiser records it first.",
+        ),
+        Call.DEPARTMENT,
+    ),
+    Reason(
         "booking-used",
         9,
         Text(zh="这次预约已经使用过。", en="This booking was already used."),
@@ -408,7 +421,7 @@ REASONS: Mapping[str, Reason] = {reason.code: reason for reason in _TABLE}
 
 ORDER: tuple[str, ...] = (
     "not-entitled", "service-not-open", "not-offered-here", "delegation-elsewhere", "delegation-over", "not-for-beneficiary", "not-holder",
-    "booking-needed", "booking-too-early", "booking-missed", "booking-too-late", "slot-taken", "booking-used", "already-in", "quota-spent", "excluded", "refer-to-department",
+    "booking-needed", "booking-too-early", "booking-missed", "booking-too-late", "notice-awaited", "slot-taken", "booking-used", "already-in", "quota-spent", "excluded", "refer-to-department",
 )  # fmt: skip
 """Of several reasons of steps 7 to 10, the first here is given (docs/design.md §5): what can never be mended here and now, then
 what the visitor can most easily change. Nobody is advised to do what cannot help.

@@ -64,6 +64,29 @@ DAY_NOT_SET = Reason(
     ),
     Call.DEPARTMENT,
 )
+NOTICE_OPENS = Reason(
+    "notice-awaited",
+    9,
+    Text(
+        zh="“{service}”{year}年度的回执自{notice_from}起填报。",
+        en="Receipts of {year} for {service} are taken from {notice_from} on.",
+    ),
+    Text(
+        zh="请到那一天再填报；通知的日期以主办单位发布的为准。",
+        en="Send the receipt in from that day on, by the organiser's notice.",
+    ),
+    Call.DEPARTMENT,
+)
+NOTICE_EXPECTED = Reason(
+    "notice-awaited",
+    9,
+    REASONS["notice-awaited"].sentence,
+    Text(
+        zh="请待通知发布后再填报，参照上一次，约在{notice_expected}。通知已经发布的，请主办单位先登记通知。",
+        en="Send the receipt in once the notice is out: by the last one, about {notice_expected}. If it is out already, the organiser records it first.",
+    ),
+    Call.DEPARTMENT,
+)
 READ_BEFORE = Reason(
     "proof-used",
     10,
@@ -92,13 +115,13 @@ RULED_AGAINST = Reason(
 )
 VARIANTS: Mapping[str, Reason] = {
     "chip": CLONED, "ever": SPENT_FOR_EVER, "left": LEFT, "first_call": NOT_YET_BOOKABLE, "no_day": DAY_NOT_SET,
-    "ruled": RULED_AGAINST, "tapped": READ_BEFORE,
+    "notice_from": NOTICE_OPENS, "notice_expected": NOTICE_EXPECTED, "ruled": RULED_AGAINST, "tapped": READ_BEFORE,
 }  # fmt: skip
 """Reasons that are told otherwise where something more is known: by the value that tells it.
 
 `chip`: the card is a chip's or a counting tag's, so that there is no phone to reopen it on. `ever`: the limit never
 begins anew. `left`: the visit was checked out. `first_call`: somebody books. `no_day`: the organiser has not set a
-receipt's day. `ruled`: a ruling was recorded. `tapped`: the card is tapped, so that there is no next code to wait for.
+receipt's day. `notice_from`: the day is known from which a notice takes receipts. `notice_expected`: an earlier notice tells about when. `ruled`: a ruling was recorded. `tapped`: the card is tapped, so that there is no next code to wait for.
 """
 
 

@@ -4,18 +4,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import msgspec
 
 from cards.claims import CardClaims
-from cards.programme.types import Programme, Service, Text
+from cards.programme.types import BookingBasis, Programme, Service, Text
 from edge.instants import rfc3339, rfc3339_or_none
 from ledger.values import Figure, Usage
 from verifier.counter.answers import PlaceView, QuotaLeft, Words
 from verifier.counter.phrasing import quotas_left, tier_words
+from verifier.rules.bookings import span_of_day
 from verifier.rules.delegations import delegable
 from verifier.rules.entitlement import cost_of, numbers_of, places_of
+from verifier.rules.notices import Notice, expected_about, receipts_of
 from verifier.wallet.forms import RequestAsked, RuleAsked, request_for, rules_for
 
 
@@ -31,6 +35,23 @@ class Telephone(msgspec.Struct, frozen=True):
 
     label: Words
     number: str
+
+
+class NoticeTold(msgspec.Struct, frozen=True):
+    """A yearly notice whose receipts are taken, or will be, from `opens_at` until before `closes_at`."""
+
+    year: int
+    opens_at: str
+    closes_at: str
+    held_from: str
+    held_until: str
+
+
+class NoticeAwaited(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The next year's notice, that is not out; `about`: when it is expected, by the one before."""
+
+    year: int
+    about: str | None = None
 
 
 class ServiceUsage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -57,6 +78,8 @@ class ServiceUsage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     booking: str | None = None
     request: RequestAsked | None = None
     delegable: bool = False
+    notices: tuple[NoticeTold, ...] = ()
+    awaited: NoticeAwaited | None = None
 
 
 class WalletUsage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -80,9 +103,18 @@ class WalletUsage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 
 
 def usage_of(
-    programme: Programme, card: CardClaims, used: Usage, at: datetime, *, entitled_until: datetime | None = None
+    programme: Programme,
+    card: CardClaims,
+    used: Usage,
+    at: datetime,
+    *,
+    entitled_until: datetime | None = None,
+    notices: Callable[[str], Iterable[Notice]],
 ) -> WalletUsage:
-    """Return what a card that holds gives at the instant `at`; `used` is what was counted of its holder."""
+    """Return what a card that holds gives at the instant `at`; `used` is what was counted of its holder, `notices`
+    those kept of a service.
+    """
+    services = (_service(programme, service, card.tier, used, at) for service in programme.services.values())
     return WalletUsage(
         valid=True,
         server_time=rfc3339(at),
@@ -91,7 +123,7 @@ def usage_of(
         card_until=rfc3339(card.expires_at),
         entitled_until=rfc3339_or_none(entitled_until),
         items={number: Words.of(name) for number, name in programme.items.items()},
-        services=tuple(_service(programme, service, card.tier, used, at) for service in programme.services.values()),
+        services=tuple(_noticed(programme, one, notices, at) for one in services),
         booking_rules=rules_for(programme, card.tier),
     )
 
@@ -119,6 +151,32 @@ def _service(programme: Programme, service: Service, tier: str, used: Usage, at:
         request=request_for(programme, service) if entitled else None,
         delegable=entitled and service.closed is None and programme.delegation is not None and delegable(service),
     )
+
+
+def _noticed(
+    programme: Programme, service: ServiceUsage, notices: Callable[[str], Iterable[Notice]], at: datetime
+) -> ServiceUsage:
+    """Return a service with what its yearly notices say, where it is booked by them."""
+    rule = programme.booking_rules.get(service.booking or "")
+    if rule is None or rule.basis is not BookingBasis.NOTICE:
+        return service
+    kept, zone = list(notices(service.code)), programme.zone
+    this_year = at.astimezone(zone).year
+    standing = [one for one in kept if at < receipts_of(one, zone)[1]]
+    year = this_year + any(one.year == this_year for one in kept)
+    awaited = None if any(one.year == year for one in kept) else _awaited(kept, year, zone)
+    return msgspec.structs.replace(service, notices=tuple(_told(one, zone) for one in standing), awaited=awaited)
+
+
+def _told(notice: Notice, zone: ZoneInfo) -> NoticeTold:
+    opens, closes = receipts_of(notice, zone)
+    held = notice.held_from.isoformat(), notice.held_until.isoformat()
+    return NoticeTold(notice.year, rfc3339(opens), rfc3339(closes), *held)
+
+
+def _awaited(kept: Iterable[Notice], year: int, zone: ZoneInfo) -> NoticeAwaited:
+    about = expected_about(kept, year)
+    return NoticeAwaited(year, None if about is None else rfc3339(span_of_day(about, zone)[0]))
 
 
 def _figures(programme: Programme, service: Service, tier: str, used: Usage, at: datetime) -> tuple[Figure, ...]:

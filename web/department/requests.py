@@ -45,6 +45,7 @@ class ListFilter(FilterForm):
 class TakeUpForm(ActForm):
     """A matter is taken up: its materials are complete, its deadline runs. `days` where the rule names none."""
 
+    kind = SelectField("department.kind", [Needed()], choices=[])
     days = StringField("department.days", [MayBeEmpty()], filters=[stripped])
     note = note_field()
 
@@ -156,7 +157,13 @@ def _forms(pages: DeskPages, opened: OpenedMatter) -> dict[str, ActForm]:
     """Return the forms of a matter's page, each filled with what was sent to it."""
     act = request.path.rpartition("/")[2]
     forms = {name: kind(request.form if name == act else None, prefix=f"{name}-") for name, kind in FORMS.items()}
-    hand_over, close = forms["hand-over"], forms["close"]
+    hand_over, close, take_up = forms["hand-over"], forms["close"], forms["take-up"]
+    rule = None if opened.service is None else opened.service.matter
+    if opened.kind_open and rule is not None:
+        kinds = [option(code, pages.say(name)) for code, name in rule.kinds.items()]
+        take_up.kind.choices = [*choices_of(pages, {}), *kinds]
+    else:
+        del take_up.kind
     hand_over.department.choices = [*choices_of(pages, {}), *pages.department_choices(opened.hand_to)]
     close.outcome.choices = choices_of(pages, {one: f"department.outcome.{one}" for one in OUTCOMES})
     return forms
@@ -209,7 +216,8 @@ def _done(desk: MatterDesk, who: Caller, opened: OpenedMatter, form: ActForm) ->
 
     if isinstance(form, TakeUpForm):
         days = form.limit() if opened.limit_days is None else None
-        return lambda: desk.reach(stage(COMPLETE, limit_working_days=days), at)
+        kind = form.kind.data if "kind" in form else None
+        return lambda: desk.reach(stage(COMPLETE, limit_working_days=days, kind=kind), at)
     if isinstance(form, HandOverForm):
         return lambda: desk.reach(stage(FORWARDED, decides=form.department.data), at)
     if isinstance(form, CallForm):

@@ -38,8 +38,9 @@ def add_receipts(found: Blueprint, pages: DeskPages) -> None:
         if form.validate_on_submit() and _set(pages, desk, who, form, ticked):
             return pages.staff.go(f"/desk/receipts?point={point.code}&year={year}")
         told = [(row, day_of(row, pages.programme.zone)) for row in rows]
-        status = 422 if form.errors else 200
-        return pages.page("receipts", status, rows=told, point=point, points=points, year=year, form=form)
+        status, notices = 422 if form.errors else 200, desk.notices(point, year)
+        here = {"point": point, "points": points, "year": year, "services": desk.services(point), "of_year": notices}
+        return pages.page("receipts", status, rows=told, form=form, **here)
 
     @found.get("/desk/receipts.csv")
     @pages.staff.needs(Right.BOOKINGS)
@@ -71,6 +72,10 @@ def _set(pages: DeskPages, desk: ReceiptDesk, who: Caller, form: DayForm, ticked
         day = day_asked(form.day.data or "")
     except InstantError:
         refuse(form.day, "desk.fault.date")
+        return False
+    outside = desk.outside(ticked, day)
+    if outside is not None:
+        refuse(form.day, "desk.receipt.outside", **{"from": outside.held_from, "until": outside.held_until})
         return False
     try:
         count = desk.set_days(who, operation_sent(), ticked, day, request_instant())

@@ -25,6 +25,7 @@ from verifier.counter.phrasing import (
 )
 from verifier.rules.bookings import departs, has_day
 from verifier.rules.reasons import REASONS
+from verifier.services.bookings.noticed import notice_values
 from verifier.services.bookings.service import Booked
 
 FieldText = Annotated[str, Meta(max_length=200)]
@@ -252,6 +253,8 @@ def _words(booked: Booked, done: str, at: datetime) -> tuple[Words, Words]:
     if outcome.reason is not None:
         if booked.plan is not None:
             values |= plan_values(programme, booked.plan, at)
+        if booked.noticed is not None:
+            values |= notice_values(booked.noticed, at)
         return refused_words(programme, booked.service, outcome.reason, values)
     values["service"] = booked.service.name
     return filled(DONE[done], values), filled(_hint(booked, done), values)

@@ -54,6 +54,7 @@ from verifier.services.bookings.asked import (
     text_of,
 )
 from verifier.services.bookings.events import place_for
+from verifier.services.bookings.noticed import Noticed, hold_to_notice, noticed
 from verifier.services.bookings.seats import SeatService
 from verifier.trust.published import Documents
 
@@ -72,6 +73,7 @@ class Booked:
     details: BookingDetails | None = None
     card: CardClaims | None = None
     plan: BookingPlan | None = None
+    noticed: Noticed | None = None
 
 
 class BookingService:
@@ -128,7 +130,8 @@ class BookingService:
         check_hours(rule, wish.point, fields, programme)
         event = self.seats.event_of(wish.service, wish.point, fields)
         fields = held_at(fields, event)
-        wanted = plan(rule, wish.service, fields, at, programme.zone)
+        answers = noticed(self._store.notices, rule, wish.service, fields, at=at, zone=programme.zone)
+        wanted = answers.within(plan(rule, wish.service, fields, at, programme.zone))
         details = self._details(wish, card, fields)
         asked = Wish(
             wish.service,
@@ -137,7 +140,7 @@ class BookingService:
             elsewhere=documents.benefits.get(card.subject, ()),
             booked=True,
         )
-        against = booking_findings(wanted, at)
+        against = answers.findings or booking_findings(wanted, at)
         judged = intended(programme, asked, wanted.period_at, against=against)
         draft = draft_for(
             documents,
@@ -167,7 +170,8 @@ class BookingService:
             self.seats.conclude(seat, outcome)
         if outcome.booking is not None and self._store.bookings.find(outcome.booking) is None:
             self._store.bookings.keep(outcome.booking, details, wanted.window.closes_at)
-        return replace(self._booked(outcome, wish.service, documents), details=details, card=card, plan=wanted)
+        booked = self._booked(outcome, wish.service, documents)
+        return replace(booked, details=details, card=card, plan=wanted, noticed=answers)
 
     def _refuse(
         self, wish: BookingWish, operation: Operation, verdict: RefusedCard, documents: Documents, at: datetime
@@ -209,13 +213,14 @@ class BookingService:
         check_hours(rule, point, fields, programme)
         event = self.seats.event_of(new, point, fields)
         fields = held_at(fields, event)
-        wanted = plan(rule, new, fields, at, programme.zone)
+        answers = noticed(self._store.notices, rule, new, fields, at=at, zone=programme.zone)
+        wanted = answers.within(plan(rule, new, fields, at, programme.zone))
         newest = self.newest_card(details, at)
         tier = details.tier if newest is None else newest[1].tier
         opened = self._opened(asked.asker.id, asked.operation, details.subject, fields)
         draft = draft_for(documents, asked.asker, new, point, extra={"details": b64u(digest(opened.encode()))})
         wish = Wish(new, point, tier, elsewhere=documents.benefits.get(details.subject, ()), booked=True)
-        against = change_findings(booking, rule_of(programme, old), wanted, rule, at)
+        against = answers.findings or change_findings(booking, rule_of(programme, old), wanted, rule, at)
         judged = intended(programme, wish, wanted.period_at, against=against)
         change = replace(
             _change(asked, draft, ChangeKind.REBOOKED, wanted.window, at),
@@ -229,7 +234,7 @@ class BookingService:
         if outcome.granted and not outcome.replayed:
             details = replace(details, fields=fields.values, party=fields.party, opened=opened, tier=tier)
             self._store.bookings.keep(booking.id, details, wanted.window.closes_at)
-        return replace(self._booked(outcome, new, documents), plan=wanted)
+        return replace(self._booked(outcome, new, documents), plan=wanted, noticed=answers)
 
     def _rebooked(self, change: BookingChange, subject: str, place: Place | None, at: datetime) -> Outcome:
         """Change a booking, its new place taken before, its old one let go after."""
@@ -248,7 +253,9 @@ class BookingService:
         service = service_of(documents.programme, booking)
         if service.capacity is not None:
             raise invalid("$.delay", "a room's hour is changed, not delayed: it may be another's")
-        window = delayed(booking, rule_of(documents.programme, service), service, expected)
+        rule = rule_of(documents.programme, service)
+        hold_to_notice(self._store.notices, rule, booking, expected, documents.programme.zone)
+        window = delayed(booking, rule, service, expected)
         draft = draft_of(documents, asked.asker, booking)
         change = _change(asked, draft, ChangeKind.DELAYED, window, at)
         return self._moved(change, service, documents)

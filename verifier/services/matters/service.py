@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from accounts.rights import Caller
+from cards.claims import CardClaims
+from cards.programme.types import Beneficiary
 from edge.fields import invalid
 from edge.instants import to_epoch
 from edge.problems import Problem, ProblemKind, register_problem
@@ -22,7 +24,17 @@ from verifier.counter.commitments import Commitment
 from verifier.counter.entries import draft_by
 from verifier.records.bookings import BookingDetails
 from verifier.records.store import VerifierStore
-from verifier.rules.matters import CLOSED, COMPLETE, Matter, deadline_of, fold, handed_to, refusal_of
+from verifier.rules.matters import (
+    CLOSED,
+    COMPLETE,
+    Matter,
+    WrongMatter,
+    check_kind,
+    deadline_of,
+    fold,
+    handed_to,
+    refusal_of,
+)
 from verifier.services.bookings.service import booking_problems
 from verifier.trust.published import Documents
 
@@ -46,7 +58,8 @@ KEPT_OPEN: Final = timedelta(days=366)
 class Stage:
     """One intended stage of a matter. `outcome`: how it was closed; `limit_working_days` where its rule names none.
 
-    `call_back`: what came of a call to the holder, of a stage `followed-up`.
+    `call_back`: what came of a call to the holder, of a stage `followed-up`; `kind`: the matter's kind, of a matter
+    that was opened off line without a kind.
     """
 
     operation: str
@@ -58,6 +71,7 @@ class Stage:
     limit_working_days: float | None = None
     note: str | None = None
     call_back: str | None = None
+    kind: str | None = None
 
     @property
     def request(self) -> bytes:
@@ -65,6 +79,7 @@ class Stage:
         said = (self.stage, self.outcome, self.decides, self.limit_working_days, self.note)
         values = ["" if value is None else str(value) for value in said]
         values += [] if self.call_back is None else [self.call_back]
+        values += [] if self.kind is None else [f"kind:{self.kind}"]
         return canonical_digest({"kind": "stage", "device": self.caller.id, "target": self.matter, "values": values})
 
 
@@ -90,9 +105,15 @@ class MatterService:
 
         Kept are the name that the card shows, the tier, for whom, and of an employer's clerk the employer.
         """
-        intent, card, entry = judged.intent, judged.card, judged.outcome.entry
+        intent = judged.intent
+        employer = {} if intent.delegation is None else {"employer": intent.delegation.employer}
+        return self.entered(judged.outcome.entry, judged.card, intent.beneficiary, at, **employer)
+
+    def entered(
+        self, entry: str, card: CardClaims | None, beneficiary: Beneficiary, at: datetime, **employer: str
+    ) -> Matter | None:
+        """Enter the matter of a use, made on line or off line, as `opened` does; the same again changes nothing."""
         if card is not None and self._store.bookings.find(entry) is None:
-            employer = {} if intent.delegation is None else {"employer": intent.delegation.employer}
             details = BookingDetails(
                 subject=card.subject,
                 card="",
@@ -100,7 +121,7 @@ class MatterService:
                 name=card.name,
                 card_issued_at=to_epoch(card.issued_at),
                 channel="counter",
-                fields={"beneficiary": intent.beneficiary.value, **employer},
+                fields={"beneficiary": beneficiary.value, **employer},
                 opened="",
                 party=1,
             )
@@ -117,6 +138,7 @@ class MatterService:
         if matter is None:
             raise Problem("not-found")
         documents = self._documents(at)
+        _hold_kind(documents, matter, stage.kind)
         commitment = Commitment.of(stage.note)
         deadline = _deadline(documents, stage, matter, at)
         step = MatterStep(
@@ -192,8 +214,17 @@ def _deadline(documents: Documents, stage: Stage, matter: Matter, at: datetime) 
     return deadline_of(documents.programme, matter.complete_at or at, days)
 
 
+def _hold_kind(documents: Documents, matter: Matter, kind: str | None) -> None:
+    """Raise Problem invalid-field for a kind that cannot be told of a matter."""
+    try:
+        check_kind(documents.programme.services.get(matter.service), matter, kind)
+    except WrongMatter as error:
+        raise invalid(error.path, str(error)) from None
+
+
 def _draft(documents: Documents, stage: Stage, matter: Matter, extra: Mapping[str, Any]) -> Draft:
-    said = extra if stage.decides is None else {**extra, "decides": stage.decides}
+    told = {"decides": stage.decides, "matter": stage.kind}
+    said = {**extra, **{name: value for name, value in told.items() if value is not None}}
     return draft_by(stage.caller, documents, _Place(matter.point, matter.department), matter.service, extra=said)
 
 

@@ -59,16 +59,20 @@ function textField(service) {
   return [input, element("span", { class: "hint", id: "reference-shape" }, shapeOf(service.reference_pattern))];
 }
 
-// What the matter is that a check-in opens, and who decides it: the register (台账) says so from the first day.
-export function matterFields(service) {
+// What the matter is that a check-in opens, and who decides it: the register (台账) says so from the first day. A kind is
+// always asked for where the service has kinds.
+export function matterFields(service, onChoice) {
   return [["kinds", "matter-kind"], ["departments", "matter-decides"]].map(([list, id]) => {
     const choices = Object.entries(service[`matter_${list}`] ?? {});
     if (!choices.length) return null;
     return element("div", { class: "field" }, element("label", { for: id }, word(`scan.${id}`)),
-      element("select", { id }, element("option", { value: "" }, word("scan.pick-none")),
+      element("select", { id, required: list === "kinds", onchange: onChoice }, element("option", { value: "" }, word(list === "kinds" ? "scan.pick" : "scan.pick-none")),
         choices.map(([code, name]) => element("option", { value: code }, said(name)))));
   });
 }
+
+// Whether the service has kinds of matters and none is chosen.
+export const lacksKind = (service) => Boolean(Object.keys(service.matter_kinds ?? {}).length) && !byId("matter-kind")?.value;
 
 // What is said of the matter; null for nothing.
 export function matterAsked() {

@@ -97,14 +97,14 @@ export class OfflineCounter {
     }
   }
 
-  // A supervisor's word, a matter and a booking are the server's to take.
+  // A supervisor's word and a booking are the server's to take. A record holds no kind of a matter: the department adds it.
   canDo({ body }) {
-    return this.canServe && !body.override && !body.matter && this.offline.takes(body.service);
+    return this.canServe && !body.override && this.offline.takes(body.service);
   }
 
   // The same operation goes on as a record of this device.
   async here(operation, text, told = false) {
-    if (operation.body.override || operation.body.matter) throw new Unconfirmed(null);
+    if (operation.body.override) throw new Unconfirmed(null);
     if (this.desk.device.isUnstaffed) throw new ProblemError(null, { code: "operator-needed" });
     let found;
     try {

@@ -5,7 +5,7 @@ import { byId, config, element } from "../page.js";
 import { currentLanguage, said, word } from "../words.js";
 import { renderAbout } from "./about.js";
 import { clean, looksPresented } from "./presented.js";
-import { beneficiaryField, companionsField, matches, matterAsked, matterFields, notHolderField, referenceField, shapeOf } from "./asked.js";
+import { beneficiaryField, companionsField, matches, lacksKind, matterAsked, matterFields, notHolderField, referenceField, shapeOf } from "./asked.js";
 
 const CHOSEN = "yunju-service";
 const LOOK_FIRST = "yunju-look-first";
@@ -72,6 +72,7 @@ export class Services {
     const companions = Number(byId("companions")?.value ?? 0);
     if (companions > 0) asked.companions = Math.min(companions, this.chosen.companions_most);
     if (byId("not-holder")?.checked) asked.not_holder = true;
+    if (!this.takes && lacksKind(this.chosen)) return null;
     const matter = matterAsked();
     if (matter && !this.takes) asked.matter = matter; // a record made offline holds none: the window adds it later
     return asked;
@@ -91,6 +92,7 @@ export class Services {
   // What keeps a visitor waiting: a word for the note, and where to put the focus.
   missing() {
     if (!this.chosen) return { note: word("scan.choose"), at: byId("service-list").querySelector("input:enabled") };
+    if (!this.takes && this.referenceFits(this.reference())) return { note: word("scan.fill", { label: word("scan.matter-kind") }), at: byId("matter-kind") };
     const label = said(this.chosen.reference);
     if (!this.reference()) return { note: word("scan.fill", { label }), at: byId("reference") };
     return { note: word("scan.form", { label, shape: shapeOf(this.chosen.reference_pattern) }), at: byId("reference") };
@@ -134,7 +136,7 @@ export class Services {
     const service = this.chosen;
     const fields = !service || service.byBooking ? [] : [
       referenceField(service, () => this.asked() && this.onReady()), beneficiaryField(service), companionsField(service),
-      ...matterFields(service),
+      ...matterFields(service, () => this.asked() && this.onReady()),
     ];
     const choices = [
       ...(service && !service.byBooking ? [notHolderField()] : []), ...(service?.look_first ? [] : [lookFirstField()]),

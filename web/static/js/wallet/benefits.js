@@ -3,6 +3,7 @@
 
 import { now } from "../clock.js";
 import { isOpen, offerOf } from "./booking-rules.js";
+import { noticeOf } from "./notices.js";
 import { isSpent } from "./doing.js";
 import { byId, config, element, folded, icon } from "../page.js";
 import { dateOf, lastDayOf, timeOf } from "../times.js";
@@ -145,7 +146,7 @@ function choiceNote(services) {
 function ways(services) {
   const groups = new Map();
   for (const service of services) {
-    const key = JSON.stringify([service.closed, service.materials, service.steps, service.phones]);
+    const key = JSON.stringify([service.closed, noticeOf(service), service.materials, service.steps, service.phones]);
     groups.set(key, [...(groups.get(key) ?? []), service]);
   }
   return [...groups.values()].map((group) => way(group, groups.size > 1));
@@ -158,6 +159,7 @@ function way(group, named) {
   return element("section", { class: "way" },
     named ? element("h3", {}, listed(group.map((service) => said(service.name)))) : null,
     closed ? element("p", { class: "note" }, icon("clock"), element("span", {}, said(closed))) : null,
+    noticeOf(group[0]) ? element("p", { class: "note", "data-notice": group[0].code }, icon("calendar"), element("span", {}, noticeOf(group[0]))) : null,
     numbered("wallet.bring", materials),
     numbered("wallet.steps", steps),
     calls("wallet.places", places.map((place) => [said(place.name), numbers.has(place.phone) ? null : place.phone])),

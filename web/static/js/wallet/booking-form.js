@@ -4,11 +4,12 @@
 import { call } from "../calls.js";
 import { now } from "../clock.js";
 import { element, icon } from "../page.js";
-import { dateOf, timeOf } from "../times.js";
+import { dateOf, fullDateOf, timeOf } from "../times.js";
 import { said, word } from "../words.js";
 import { asked, derived, faultsOf, fieldsOf, instantsOf, HOLDER, offerOf, stateOf, takenBetween, timeField } from "./booking-rules.js";
 import { choice, fieldInput, showFault } from "./fields.js";
 import { Form, spansOf } from "./form.js";
+import { noticeOf } from "./notices.js";
 
 const PARTS = [
   ["time", (field) => ["datetime", "date", "text", "choice", "number"].includes(field.kind) && field.code !== HOLDER],
@@ -58,10 +59,11 @@ export class BookingForm extends Form {
     this.draw();
   }
 
-  // A notice's year is this one, until said otherwise.
+  // A notice's year is that of the notice that takes receipts now, until said otherwise.
   suggest() {
     const year = this.rule.basis === "notice" && this.fields.find((field) => field.kind === "number" && !field.party);
-    if (year) this.state[year.code] ??= String(new Date(now()).getFullYear());
+    const [notice] = offerOf(this.service, this.rule, now()).notices ?? [];
+    if (year) this.state[year.code] ??= notice ? String(notice.year) : fullDateOf(now()).slice(0, 4);
   }
 
   // The fields as they stand on the page, part by part.
@@ -80,6 +82,7 @@ export class BookingForm extends Form {
     this.root.replaceChildren(
       ...this.heading(word(this.before ? "wallet.book-change-of" : this.rule.basis === "notice" ? "wallet.book-receipt-of" : "wallet.book-of", { name: said(this.before?.service_name ?? this.title()) })),
       this.left() ?? "",
+      noticeOf(this.service) ? element("p", { class: "note" }, icon("calendar"), element("span", { id: "book-notice" }, noticeOf(this.service))) : "",
       element("form", { class: "stack", novalidate: true, onsubmit: (event) => this.send(event) },
         this.kinds(),
         parts.map(([name, fields], place) => this.part(name, fields, parts.length > 1 ? place + 1 : 0)),

@@ -12,8 +12,23 @@ export const asked = (rule, service) => rule.fields
   .filter((field) => (!field.services || field.services.includes(service)) && !(field.kind === "date" && !field.required))
   .map((field) => (field.labels?.[service] ? { ...field, label: field.labels[service] } : field));
 
-// Whether one more can be booked: "open"; "later" where only what lies past the period's end counts; "spent"; "taken".
+// The years whose notice takes receipts now: of a year that is spent or chosen otherwise none is taken.
+function openYears(service, now, shut) {
+  const year = Number(partsOf(now).date.slice(0, 4));
+  return (service.notices ?? []).filter((one) => Date.parse(one.opens_at) <= now && now < Date.parse(one.closes_at) && !(shut && one.year === year));
+}
+
+// Whether one more can be booked: "open"; "later" where only what lies past the period's end counts; "spent"; "taken";
+// "awaited" where the notice that a receipt answers is not out.
 export function offerOf(service, rule, now) {
+  const offer = limitOf(service, rule, now);
+  if (rule.basis !== "notice") return offer;
+  const notices = openYears(service, now, offer.state !== "open");
+  if (notices.length) return { state: "open", notices };
+  return offer.state === "open" ? { state: "awaited" } : offer;
+}
+
+function limitOf(service, rule, now) {
   const spent = service.quotas?.find((quota) => quota.remaining === 0);
   if (!spent && !service.taken) return { state: "open" };
   const { resets_at: resets } = spent ?? service.quotas?.[0] ?? {};

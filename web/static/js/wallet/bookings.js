@@ -7,6 +7,7 @@ import { dateOf, dayOf, instantAt, partsOf, timeOf } from "../times.js";
 import { currentLanguage, said, word } from "../words.js";
 import { asked, derived, isOpen, offerOf } from "./booking-rules.js";
 import { BookingForm, openEvents } from "./booking-form.js";
+import { noticeOf } from "./notices.js";
 import { Doing, door, own, rowsOf, shutDoor } from "./doing.js";
 
 const LIST = "/v1/wallet/bookings";
@@ -169,7 +170,8 @@ export class BookingsView extends Doing {
 }
 
 // Why nothing of a kind can be booked now: another was chosen, or all was used.
-function whyShut(kind, { resets }) {
+function whyShut(kind, { state, resets }) {
+  if (state === "awaited") return noticeOf(kind[0]);
   const { taken } = kind.find((service) => service.taken) ?? {};
   if (taken) return word("wallet.taken", { name: said(taken.name), date: dateOf(taken.at) });
   return resets ? word("wallet.door-spent", { date: dateOf(resets) }) : word("wallet.door-spent-never");
