@@ -56,7 +56,7 @@ def fill_log(site: Site) -> Counters:
             site.clock.advance(timedelta(minutes=11))
     for _ in range(2):
         made.use(cards["silver"][0], "gym-visit", "gym")
-    made.use(cards["silver"][1], "school-place", "edu-centres")
+    made.use(cards["silver"][1], "school-place", "edu-centres", matter={"kind": "primary"})
     made.use(cards["gold"][0], "hospital-payment", "hosp-mch", client_time=int(site.clock.now().timestamp()) - 600)
     for number in range(3):
         entry = made.use(cards["gold"][number], "culture-facilities", "culture")["id"]
