@@ -129,6 +129,13 @@ _BASE = (
         "Sign a new proof for this very call; the detail says what is wrong, docs/integrators.md how one is made.",
     ),
     ProblemKind(
+        "bad-wallet-proof",
+        401,
+        "手机签名无效",
+        "The Wallet-Proof header does not prove this call",
+        "Sign a new proof for this very call; the detail says what is wrong, docs/integrators.md how one is made.",
+    ),
+    ProblemKind(
         "clock-off",
         401,
         "设备时间不准",

@@ -6,6 +6,7 @@ It opens no counter: its `typ` is not a card proof's, and a card proof is none o
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -15,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from edge.encoding import b64u, digest
 from edge.instants import from_epoch, to_epoch
 from keys.dpop import ClockOff, normal_url
-from keys.errors import BadClaims
+from keys.errors import BadClaims, BadSignature, TokenError
 from keys.signer import Signer
 from keys.tokens import TokenForm, sign_token, verify_with_key
 
@@ -39,12 +40,16 @@ _JTI_LEAST, _JTI_MOST = 16, 128
 
 @dataclass(frozen=True, slots=True)
 class SignedCall:
-    """The call that a proof must be about. `url` without query; `card` the card token that the phone holds, or None."""
+    """The call that a proof must be about; `card` is the card token that the phone holds, or None.
+
+    `url` is its address without query; `also` further ones under which the server knows the same call.
+    """
 
     method: str
     url: str
     body: bytes
     card: str | None
+    also: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +58,20 @@ class WalletProof:
 
     proof_id: str
     forget_at: datetime
+
+
+BAD_WALLET_PROOF: Final = "bad-wallet-proof"
+"""The problem of a call whose proof does not hold; its detail says which part."""
+PROOF_USED: Final = "jti was used before; sign a new proof for each request."
+
+
+def fault_told(error: TokenError, shown: str) -> str:
+    """Return which part of a proof does not hold, for whoever wrote the client; nothing of the proof is quoted."""
+    if not shown:
+        return f"there is no {PROOF_HEADER} header."
+    if isinstance(error, BadSignature):
+        return "the signature is not by the key that is enrolled (the card's cnf), over this very proof."
+    return f"{error}."
 
 
 def sign_wallet_proof(signer: Signer, call: SignedCall, at: datetime) -> str:
@@ -78,14 +97,14 @@ def verify_wallet_proof(text: str, key: ec.EllipticCurvePublicKey, call: SignedC
     if not _JTI_LEAST <= len(str(claims["jti"])) <= _JTI_MOST:
         raise BadClaims(f"jti has {_JTI_LEAST} to {_JTI_MOST} characters")
     if claims["htm"] != call.method:
-        raise BadClaims("htm is another method")
+        raise BadClaims("htm is not this call's method")
     address = normal_url(str(claims["htu"]))
-    if address is None or address != normal_url(call.url):
-        raise BadClaims("htu is another address")
+    if address is None or address not in map(normal_url, (call.url, *call.also)):
+        raise BadClaims("htu is not this call's address, without its query, at the address that the server is known by")
     if claims.get("bh") != b64u(digest(call.body)):
-        raise BadClaims("bh is not this body's")
+        raise BadClaims("bh is not base64url(SHA-256(body))")
     if claims.get("ath") != (None if call.card is None else b64u(digest(call.card.encode()))):
-        raise BadClaims("ath is not this card's")
+        raise BadClaims("ath is not base64url(SHA-256(card token)), or stands there without a card")
     issued_at = from_epoch(int(str(claims["iat"])))
     if abs(at - issued_at) > MAX_SKEW:
         raise ClockOff(f"more than {MAX_SKEW.seconds} s from the server's time")

@@ -64,7 +64,15 @@ from keys.dpop import ClockOff
 from keys.errors import BadKey, TokenError
 from keys.files import StoreError
 from keys.jwk import key_from_jwk, key_thumbprint, public_jwk
-from keys.wallet_proof import PROOF_HEADER, SignedCall, WalletProof, verify_wallet_proof
+from keys.wallet_proof import (
+    BAD_WALLET_PROOF,
+    PROOF_HEADER,
+    PROOF_USED,
+    SignedCall,
+    WalletProof,
+    fault_told,
+    verify_wallet_proof,
+)
 
 ENROLMENT_REFUSED: Final = register_problem(
     ProblemKind(
@@ -274,19 +282,20 @@ class PhoneCalls:
         return response
 
     def proof(self, key: ec.EllipticCurvePublicKey, card: str | None, at: datetime) -> WalletProof:
-        """Return the call's proof, verified with a key; problems bad-token and clock-off."""
+        """Return the call's proof, verified with a key; problems bad-wallet-proof (the detail says why), clock-off."""
         call = SignedCall(request.method, self.issuer.base_url + quote(request.path), request.get_data(), card)
+        shown = request.headers.get(PROOF_HEADER, "")
         try:
-            return verify_wallet_proof(request.headers.get(PROOF_HEADER, ""), key, call, at)
-        except TokenError:
-            raise Problem("bad-token") from None
-        except ClockOff:
-            raise Problem("clock-off", extra={"server_time": rfc3339(at)}) from None
+            return verify_wallet_proof(shown, key, call, at)
+        except TokenError as error:
+            raise Problem(BAD_WALLET_PROOF, fault_told(error, shown)) from None
+        except ClockOff as error:
+            raise Problem("clock-off", f"iat lies {error}.", extra={"server_time": rfc3339(at)}) from None
 
     def use_up(self, key: ec.EllipticCurvePublicKey, proof: WalletProof, at: datetime) -> None:
-        """Take a proof, once for all processes; problem bad-token the second time."""
+        """Take a proof, once for all processes; problem bad-wallet-proof the second time."""
         if not first_use(self.issuer, key_thumbprint(key), proof.proof_id, proof.forget_at, at):
-            raise Problem("bad-token", "This proof was used before; sign a new one for each request.")
+            raise Problem(BAD_WALLET_PROOF, PROOF_USED)
 
     def publish(self, at: datetime) -> None:
         """Publish what has changed. The change stands: a failure is logged, and the next publication repairs."""
@@ -448,7 +457,14 @@ _ROUTES: Final = (
         EnrolmentBody,
         201,
         EnrolledPhone,
-        ("enrolment-refused", *(f"enrolment-{one}" for one, _, _ in _NO_CARD), "bad-token", "clock-off", "unavailable"),
+        (
+            "enrolment-refused",
+            *(f"enrolment-{one}" for one, _, _ in _NO_CARD),
+            "bad-token",
+            BAD_WALLET_PROOF,
+            "clock-off",
+            "unavailable",
+        ),
         "wallet",
         _enrol,
     ),
@@ -458,7 +474,7 @@ _ROUTES: Final = (
         RefreshBody,
         200,
         PhoneCard,
-        ("card-not-valid", "bad-token", "clock-off"),
+        ("card-not-valid", "bad-token", BAD_WALLET_PROOF, "clock-off"),
         "wallet",
         _refresh,
     ),

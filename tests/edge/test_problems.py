@@ -8,6 +8,7 @@ BASE = {
     "unauthenticated": 401,
     "bad-token": 401,
     "bad-dpop-proof": 401,
+    "bad-wallet-proof": 401,
     "clock-off": 401,
     "device-revoked": 401,
     "not-permitted": 403,

@@ -36,7 +36,7 @@ from tests.issuer.builders import (
     published_status,
     resident_id,
 )
-from tests.issuer.wallet_office import BAD_TOKEN, LAST4, REFUSED, code_of, verdict
+from tests.issuer.wallet_office import BAD_PROOF, BAD_TOKEN, LAST4, REFUSED, code_of, verdict
 
 # ---- the proof of a call --------------------------------------------------------------------------------------------
 
@@ -45,7 +45,7 @@ def test_an_enrolment_is_signed_by_the_key_it_brings(office):
     """Somebody else's signature, or none, is no proof that the phone holds the key."""
     code, phone = office.code(), office.phone()
     for wrong in ({"signer": FileSigner.generate()}, {"proof": "x"}, {"proof": "a.b.c"}):
-        assert code_of(phone.enrol(code, LAST4, **wrong)) == BAD_TOKEN
+        assert code_of(phone.enrol(code, LAST4, **wrong)) == BAD_PROOF
     assert phone.enrol(code, LAST4).status_code == 201
 
 
@@ -61,7 +61,7 @@ def test_an_enrolment_is_signed_by_the_key_it_brings(office):
 )
 def test_a_proof_is_about_this_very_call(office, wrong):
     """Another address, server, body or a card that is not there."""
-    assert code_of(office.phone().enrol(office.code(), LAST4, **wrong)) == BAD_TOKEN
+    assert code_of(office.phone().enrol(office.code(), LAST4, **wrong)) == BAD_PROOF
 
 
 @pytest.mark.parametrize("off", [timedelta(seconds=61), timedelta(seconds=-61)])
@@ -81,14 +81,14 @@ def test_a_proof_is_taken_once_by_any_process(office):
     replayed = answer.request.headers["Wallet-Proof"]
     for client in (office.app.test_client(), office.application().test_client()):
         answer = client.post("/v1/wallet/refresh", json=body, headers={"Wallet-Proof": replayed})
-        assert code_of(answer) == BAD_TOKEN
+        assert code_of(answer) == BAD_PROOF
 
 
 def test_a_counters_proof_opens_no_wallet_call(office):
     """A `card-proof+jwt` seen at a counter, by the right key, is another type."""
     phone = office.enrolled()
     proof = sign_proof(phone.signer, card=phone.card, audience="x", proof_id=b64u(b"0" * 16), issued_at=NOON)
-    assert code_of(phone.refresh(proof=proof)) == BAD_TOKEN
+    assert code_of(phone.refresh(proof=proof)) == BAD_PROOF
 
 
 # ---- refresh --------------------------------------------------------------------------------------------------------
@@ -141,7 +141,7 @@ def test_a_foreign_key_refreshes_nothing(office):
     phone = office.enrolled()
     thief = office.phone()
     office.clock.advance(8 * DAY)
-    assert code_of(thief.refresh(card=phone.card)) == BAD_TOKEN
+    assert code_of(thief.refresh(card=phone.card)) == BAD_PROOF
 
 
 def test_tokens_that_name_no_phone_card_are_refused_alike(office):

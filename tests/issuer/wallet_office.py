@@ -71,3 +71,4 @@ def code_of(answer):
 
 REFUSED = (403, "enrolment-refused")
 BAD_TOKEN = (401, "bad-token")
+BAD_PROOF = (401, "bad-wallet-proof")

@@ -112,7 +112,10 @@ def test_a_call_that_the_phones_key_did_not_sign_is_refused(world, phone, diamon
     if change == "replayed":
         assert phone.book(SERVICE, FLIGHT, proof=proof).status_code == 201
     response = phone.book(SERVICE, FLIGHT, proof=proof)
-    assert (response.status_code, response.json["code"]) == (401, "clock-off" if change == "old" else "bad-token")
+    assert (response.status_code, response.json["code"]) == (
+        401,
+        "clock-off" if change == "old" else "bad-wallet-proof",
+    )
     assert len(world.log()) == (change == "replayed")
 
 

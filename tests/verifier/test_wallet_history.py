@@ -97,7 +97,7 @@ def test_another_holders_phone_sees_nothing_of_it(world, phone, diamond, other):
     for signer in (other.card.signer, FileSigner.generate()):
         call = SignedCall("POST", BASE + PATH, body, diamond.token)
         response = phone.call("POST", PATH, proof=sign_wallet_proof(signer, call, world.clock.now()))
-        assert (response.status_code, response.json["code"]) == (401, "bad-token")
+        assert (response.status_code, response.json["code"]) == (401, "bad-wallet-proof")
 
 
 @pytest.mark.parametrize("status", [Status.REVOKED, Status.SUSPENDED])

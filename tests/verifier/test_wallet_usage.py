@@ -140,7 +140,13 @@ def test_a_call_that_the_phones_key_did_not_sign_is_refused(world, phone, diamon
     made = now - timedelta(minutes=2) if change == "old" else now
     proof = "none" if change == "none" else sign_wallet_proof(signer, replace(call, **altered.get(change, {})), made)
     response = phone.call("POST", PATH, proof=proof)
-    assert (response.status_code, response.json["code"]) == (401, "clock-off" if change == "old" else "bad-token")
+    told = {"address": "htu", "method": "htm", "body": "bh", "card": "ath", "none": "three segments", "old": "iat"}
+    assert (response.status_code, response.json["code"]) == (
+        401,
+        "clock-off" if change == "old" else "bad-wallet-proof",
+    )
+    assert told.get(change, "key that is enrolled") in response.json["detail"]
+    assert ("server_time" in response.json) == (change == "old")
 
 
 def test_a_proof_is_good_for_one_call(world, phone, diamond):
@@ -149,7 +155,8 @@ def test_a_proof_is_good_for_one_call(world, phone, diamond):
     proof = sign_wallet_proof(diamond.signer, call, world.clock.now())
     assert phone.call("POST", PATH, proof=proof).status_code == 200
     replayed = phone.call("POST", PATH, proof=proof)
-    assert (replayed.status_code, replayed.json["code"]) == (401, "bad-token")
+    assert (replayed.status_code, replayed.json["code"]) == (401, "bad-wallet-proof")
+    assert replayed.json["detail"].startswith("jti was used before")
 
 
 def test_a_card_proof_is_no_wallet_proof_and_a_printed_card_has_no_phone(world, phone, diamond):

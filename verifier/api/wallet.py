@@ -26,7 +26,15 @@ from edge.problems import Problem
 from keys.dpop import ClockOff
 from keys.errors import TokenError
 from keys.jwk import key_from_jwk, thumbprint
-from keys.wallet_proof import PROOF_HEADER, SignedCall, WalletProof, verify_wallet_proof
+from keys.wallet_proof import (
+    BAD_WALLET_PROOF,
+    PROOF_HEADER,
+    PROOF_USED,
+    SignedCall,
+    WalletProof,
+    fault_told,
+    verify_wallet_proof,
+)
 from ledger.bookings import BookingQuery
 from ledger.values import EntryPage, Query
 from verifier.api.asking import Asking
@@ -54,7 +62,7 @@ DELAY_MOST: Final = timedelta(days=1)
 """How late a carrier may be by its traveller's own word: what is later is changed, or told to the point."""
 
 PAGE: Final = 20
-PROVING: Final = frozenset({"bad-token", "clock-off", "malformed", "too-many-requests"})
+PROVING: Final = frozenset({"bad-token", BAD_WALLET_PROOF, "clock-off", "malformed", "too-many-requests"})
 
 
 class WalletPage(WalletCard, frozen=True, forbid_unknown_fields=True):
@@ -281,7 +289,7 @@ class WalletCalls:
             verdict, card, proof = self._signed(text, at)
         self._limit.admit(thumbprint(card.key or {}))
         if not self._verifier.store.bookings.first_use(thumbprint(card.key or {}), proof.proof_id, proof.forget_at):
-            raise Problem("bad-token", "This proof was used before; sign a new one for each request.")
+            raise Problem(BAD_WALLET_PROOF, PROOF_USED)
         if isinstance(verdict, Verified):
             # The phone's key has just signed for this very card: nothing here is a copy.
             verdict = replace(verdict, assurance=Assurance.PROVED)
@@ -297,15 +305,14 @@ class WalletCalls:
 
     def _proof(self, token: str, card: CardClaims, at: datetime) -> WalletProof:
         shown, key = request.headers.get(PROOF_HEADER, ""), key_from_jwk(card.key or {})
-        for base in self._bases:
-            call = SignedCall(request.method, base + quote(request.path), request.get_data(), token)
-            try:
-                return verify_wallet_proof(shown, key, call, at)
-            except TokenError:
-                continue
-            except ClockOff:
-                raise Problem("clock-off", extra={"server_time": rfc3339(at)}) from None
-        raise Problem("bad-token")
+        url, *also = (base + quote(request.path) for base in self._bases)
+        call = SignedCall(request.method, url, request.get_data(), token, also)
+        try:
+            return verify_wallet_proof(shown, key, call, at)
+        except TokenError as error:
+            raise Problem(BAD_WALLET_PROOF, fault_told(error, shown)) from None
+        except ClockOff as error:
+            raise Problem("clock-off", f"iat lies {error}.", extra={"server_time": rfc3339(at)}) from None
 
     def _answer(self, booked: Booked, done: str, at: datetime, *, status: int = 200) -> Response:
         said = booking_answer(self._verifier.answering, booked, done, at, names=True)
