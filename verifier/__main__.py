@@ -27,6 +27,7 @@ from verifier.cli.filters import filter_options
 from verifier.cli.moving import export_command, import_command, migrate_command
 from verifier.cli.offline import offline
 from verifier.cli.opening import CLOCK, VerifierCli, refusals
+from verifier.cli.statements import statement
 from verifier.records.tags import BadTagRecord, read_records
 from verifier.rules.reasons import REASONS
 from verifier.service import published_folder
@@ -51,6 +52,7 @@ main.add_command(bookings)
 main.add_command(fetch)
 main.add_command(matters)
 main.add_command(offline)
+main.add_command(statement)
 
 
 @main.group()

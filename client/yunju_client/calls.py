@@ -544,7 +544,14 @@ class Calls(Caller):
             query={"point": point, "since": since, "until": until, "format": "json"},
         )
 
-    def point_statement_file(self, *, point: str, since: str, until: str, format: Literal["csv", "pdf"]) -> bytes:
+    def point_statement_file(
+        self,
+        *,
+        point: str,
+        since: str,
+        until: str,
+        format: Literal["csv; charset=utf-8", "vnd.openxmlformats-officedocument.spreadsheetml.sheet", "pdf"],
+    ) -> bytes:
         """A point's uses by service and month: those it is paid for, re-entries, voided ones."""
         return self._call(
             Call("GET", "/v1/statements", "caller", repeatable=True, writes=False),
@@ -561,13 +568,49 @@ class Calls(Caller):
         )
 
     def department_statement_file(
-        self, *, department: str, since: str, until: str, format: Literal["csv", "pdf"]
+        self,
+        *,
+        department: str,
+        since: str,
+        until: str,
+        format: Literal["csv; charset=utf-8", "vnd.openxmlformats-officedocument.spreadsheetml.sheet", "pdf"],
     ) -> bytes:
         """A department's uses at all its points by month and service, and who pays for them."""
         return self._call(
             Call("GET", "/v1/statements/department", "caller", repeatable=True, writes=False),
             bytes,
             query={"department": department, "since": since, "until": until, "format": format},
+        )
+
+    def close_month(self, *, department: str, month: str, operation: str | None = None) -> shapes.MonthAnswer:
+        """Close a department's month: its figures stay, later changes stand as corrections of the next."""
+        return self._call(
+            Call("POST", "/v1/statements/months", "caller", repeatable=True, writes=True),
+            shapes.MonthAnswer,
+            body={"department": department, "month": month},
+            operation=operation,
+        )
+
+    def month(self, *, department: str, month: str) -> shapes.MonthAnswer:
+        """A department's month as it was closed or as it stands, with corrections of months closed before."""
+        return self._call(
+            Call("GET", "/v1/statements/months", "caller", repeatable=True, writes=False),
+            shapes.MonthAnswer,
+            query={"department": department, "month": month, "format": "json"},
+        )
+
+    def month_file(
+        self,
+        *,
+        department: str,
+        month: str,
+        format: Literal["csv; charset=utf-8", "vnd.openxmlformats-officedocument.spreadsheetml.sheet", "pdf"],
+    ) -> bytes:
+        """A department's month as it was closed or as it stands, with corrections of months closed before."""
+        return self._call(
+            Call("GET", "/v1/statements/months", "caller", repeatable=True, writes=False),
+            bytes,
+            query={"department": department, "month": month, "format": format},
         )
 
     def status_list(self, number: int) -> str:

@@ -43,6 +43,7 @@ __all__ = [
     "MissedHolder",
     "MissedList",
     "Missing",
+    "MonthAnswer",
     "Named",
     "OperatorSignedIn",
     "OverrideRequest",
@@ -514,11 +515,14 @@ class MatterView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MissedHolder:
-    """A holder whom the office should know of: many missed bookings of one rule this year."""
+    """A holder whom the office should know of: many missed bookings of one rule this year at the caller's points.
+
+    `holder_ref` is the department's own name for the holder; with the name it is absent once the details are
+    erased.
+    """
 
     rule: str
     missed: int
-    holder: str
     last: str
     holder_ref: str | None = None
     holder_name: str | None = None
@@ -538,6 +542,24 @@ class Missing:
 
     first: int
     last: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MonthAnswer:
+    """A department's month. Closed: the figures it was closed with, which never change again.
+
+    `corrections`: what changed of months closed before, settled with this month (negative: taken off). `changed`:
+    what changed of this month since it was closed, settled with the month that is closed next.
+    """
+
+    department: str
+    month: str
+    lines: tuple[PaidLine, ...]
+    may_close: bool
+    server_time: str
+    corrections: tuple[PaidLine, ...] = ()
+    changed: tuple[PaidLine, ...] = ()
+    closed_at: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -223,3 +223,47 @@ def test_a_departments_statement_needs_the_right_at_each_of_its_points(world, bu
         assert (response.status_code, response.json["code"]) == (403, "not-permitted"), department
     long = bureau.call("GET", "/v1/statements/department?department=investment&since=2025-01&until=2026-11")
     assert long.json["code"] == "invalid-field"
+
+
+def test_a_month_is_read_and_closed_by_call_and_a_retry_closes_nothing_twice(world, bureau):
+    """In order and once over; the figures stay, a use voided afterwards stands as a correction of the next month."""
+    flights_used(world)
+    path = "/v1/statements/months?department=investment&month=2026-11"
+
+    def close(caller, month: str = "2026-11", department: str = "investment"):
+        headers = {"Authorization": f"Bearer {caller.token}", "Idempotency-Key": f"closing-{month}-000000"}
+        body = {"department": department, "month": month}
+        return world.client.post("/v1/statements/months", json=body, headers=headers)
+
+    assert close(bureau).json["code"] == "month-not-next"
+    assert bureau.call("GET", path).json["may_close"] is False
+    world.go("2026-12-01 00:00")
+    assert bureau.call("GET", path).json["may_close"] is True
+    half = integrator(world, {"air-dom": LOUNGES["air-dom"]})
+    assert [close(half).status_code, half.call("GET", path).status_code] == [403, 403]
+    first = close(bureau)
+    assert (first.status_code, first.json["closed_at"]) == (200, "2026-11-30T16:00:00Z")
+    world.clock.advance(timedelta(seconds=5))
+    again = close(bureau)
+    assert {**again.json, "server_time": ""} == {**first.json, "server_time": ""}
+    assert close(integrator(world, LOUNGES)).json["code"] == "month-closed"
+    assert close(bureau, "2026-10").json["code"] == "month-not-next"
+    assert [one["paid"] for one in again.json["lines"]] == [1, 1]
+    book = bureau.call("GET", f"{path}&format=xlsx")
+    heads, *told = load_workbook(io.BytesIO(book.data)).worksheets[0].iter_rows(values_only=True)
+    assert [dict(zip(heads, row, strict=True))["paid"] for row in told] == [1, 1]
+    assert bureau.call("GET", f"{path}&format=pdf").data.startswith(b"%PDF-")
+    assert rows(bureau.call("GET", f"{path}&format=csv"))[0]["point"] == "air-dom"
+    assert bureau.call("GET", path.replace("11", "13")).json["code"] == "invalid-field"
+
+
+@pytest.mark.parametrize("path", ["?point=air-dom", "/department?department=investment"])
+def test_a_statement_is_a_workbook_too(world, bureau, path):
+    """The same lines as its CSV, figures as numbers."""
+    flights_used(world)
+    asked = f"/v1/statements{path}&since=2026-11&until=2026-11"
+    table = load_workbook(io.BytesIO(bureau.call("GET", f"{asked}&format=xlsx").data)).worksheets[0]
+    heads, *told = table.iter_rows(values_only=True)
+    texts = [{name: str(cell or 0) for name, cell in zip(heads, row, strict=True)} for row in told]
+    wanted = [{name: cell or "0" for name, cell in row.items()} for row in rows(bureau.call("GET", asked))]
+    assert (texts, len(texts) > 0) == (wanted, True)

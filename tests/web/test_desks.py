@@ -348,3 +348,21 @@ def test_a_notice_that_cannot_be_is_told_at_its_field(desks, field, typed):
     assert response.status_code == 422
     assert f'id="{field}-fault"' in response.get_data(as_text=True)
     assert desks.verifier.store.notices.find("union-checkup", 2028) is None
+
+
+def test_who_missed_often_is_listed_by_name_for_the_department_that_calls(desks, lounge):
+    """Two flights missed in a year: name and count, what the programme says; nobody else's desk, nor one step alone."""
+    for hour in ("14:30", "16:30"):
+        booked(lounge, DOMESTIC, desks.diamond, **{**FLIGHT, "f-scheduled_at": f"2026-10-23T{hour}"})
+    assert "没有多次未到场的持卡人" in text_of(lounge.get("/desk/missed"))
+    desks.go("2026-10-24 09:00")
+    assert desks.verifier.upkeep.sweep(desks.clock.now()).missed == 2
+    page = desks.browser("desk:investment").get("/desk/missed")
+    for said in (HOLDER, "国内航班送机", "次数退回", "一年 2 次起列入本页"):
+        assert said in text_of(page), said
+    assert "/desk/missed" in desks.browser("desk:investment").get("/desk?point=air-dom").get_data(as_text=True)
+    assert HOLDER not in text_of(desks.browser("desk:library").get("/desk/missed"))
+    for grants, factor in ((["desk:investment"], False), (["auditor"], True)):
+        assert desks.browser(*grants, factor=factor).get("/desk/missed").status_code == 403
+    read = [line["point"] for line in desks.verifier.store.accesses(kind="bookings") if line["what"] == "missed often"]
+    assert {"air-dom", "air-intl"} <= set(read)

@@ -20,13 +20,12 @@ from ledger.bookings import Booking, BookingQuery, BookingState
 from verifier.api.asking import Asking
 from verifier.api.checkins import PRESENTED, WRITING
 from verifier.counter.booking_views import booking_view
-from verifier.counter.checking_in import ledger_problems
 from verifier.desks.bookings import BookingDesk, Change
+from verifier.desks.missed import missed_rows
 from verifier.desks.telephone import by_number
 from verifier.records.bookings import BookingDetails
 from verifier.records.store import Access
 from verifier.rules.bookings import span_of_day
-from verifier.rules.entitlement import places_of
 from verifier.service import Verifier
 from verifier.services.bookings.answers import (
     BookingAnswer,
@@ -42,7 +41,6 @@ from verifier.services.bookings.answers import (
 )
 from verifier.services.bookings.asked import BOOKING_PROBLEMS, TELEPHONE, Asker, BookingWish
 from verifier.services.bookings.service import Booked, point_of, rule_of
-from verifier.services.bookings.upkeep import MissedOften
 
 _HELD = frozenset({BookingState.HELD})
 
@@ -207,34 +205,16 @@ class StaffBookings:
         return ListedBooking(booking=view, holder_ref=reference, holder_name=details.name)
 
     def missed(self, at: datetime) -> MissedList:
-        """List who missed bookings often, of the rules whose points the caller answers for."""
-        caller, programme = self._asking.authenticate(request), self._verifier.programme
-        rules = {
-            service.booking
-            for service in programme.services.values()
-            if service.booking is not None
-            and any(caller.may(Right.BOOKINGS, place.code, service.code) for place in places_of(programme, service))
-        }
-        if not rules:
-            raise Problem("not-permitted")
-        with ledger_problems():
-            found = [one for one in self._verifier.upkeep.missed_often(at) if one.rule in rules]
-        return MissedList(tuple(self._missed(one) for one in found), rfc3339(at))
-
-    def _missed(self, one: MissedOften) -> MissedHolder:
-        details = self._verifier.store.bookings.find(one.last)
-        point = self._verifier.programme.points.get(one.point)
-        known = details is not None and point is not None
-        return MissedHolder(
-            rule=one.rule,
-            missed=one.missed,
-            holder=one.holder,
-            last=one.last,
-            holder_ref=self._verifier.answering.reference(point.department, details.subject)
-            if known and point is not None and details is not None
-            else None,
-            holder_name=None if details is None else details.name,
+        """List who missed bookings often, at the points where the caller takes them."""
+        caller = self._asking.authenticate(request)
+        rows = missed_rows(self._verifier, caller, at)
+        told = (
+            MissedHolder(
+                rule=row.code, missed=row.missed, last=row.last, holder_ref=row.holder_ref, holder_name=row.name
+            )
+            for row in rows
         )
+        return MissedList(tuple(told), rfc3339(at))
 
     def _point(self, caller: Caller, service: Service, named: str | None) -> Point:
         """Return where a booking will be used: named, the caller's own, or the first; with the right there."""

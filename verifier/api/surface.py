@@ -33,7 +33,7 @@ from verifier.api.photos import add_photos
 from verifier.api.points import add_points
 from verifier.api.requests import add_requests, add_wallet_requests
 from verifier.api.slots import add_slots
-from verifier.api.statement import add_department_statements, add_statements
+from verifier.api.statement import add_department_statements, add_months, add_statements
 from verifier.api.wallet import WalletCalls, add_wallet, add_wallet_usage
 from verifier.service import Verifier
 from verifier.trust.ages import ageing, document_figures, expired
@@ -77,6 +77,7 @@ def blueprint(verifier: Verifier, authenticate: Authenticator) -> Blueprint:
     add_matters(found, verifier, asking)
     add_statements(found, verifier, asking)
     add_department_statements(found, verifier, asking)
+    add_months(found, verifier, asking, writes)
     add_points(found, verifier, asking)
     add_documents(found, verifier)
     add_public_checks(found, verifier, asking, authenticate, public)

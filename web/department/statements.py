@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import date
-from typing import Final
+from typing import Final, cast
 
 from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
@@ -14,7 +14,8 @@ from accounts.rights import Caller, Right
 from edge.http import request_instant
 from edge.problems import Problem
 from verifier.desks.statements import StatementDesk
-from verifier.services.statements.lines import DepartmentLine, settled_csv
+from verifier.services.statements.files import FileKind, month_file
+from verifier.services.statements.lines import DepartmentLine
 from verifier.services.statements.service import DepartmentMonth, months_before, points_of
 from web.department.shared import DeskPages
 from web.staff.forms import FilterForm, Needed, StaffForm, option, stripped
@@ -57,9 +58,9 @@ def add_statements(found: Blueprint, pages: DeskPages) -> None:
             raise Problem("not-found")
         told = desk.month(who, department, month, request_instant())
         point = request.args.get("point", "")
-        lines = _of_point((*told.lines, *told.corrections), point)
         named = point if point in points_of(pages.programme, department) else department
-        return pages.file(_written(pages, told, lines, kind), f"statement-{named}-{month}", kind)
+        body = month_file(told, pages.programme, cast("FileKind", kind), request_instant(), point=point)
+        return pages.file(body, f"statement-{named}-{month}", kind)
 
     @found.post("/department/statements/<department>/<month>/close")
     @pages.staff.needs(Right.STATEMENT)
@@ -109,17 +110,3 @@ def _page(
 
 def _of_point(lines: tuple[DepartmentLine, ...], point: str) -> tuple[DepartmentLine, ...]:
     return tuple(one for one in lines if point in {"", one.point})
-
-
-def _written(pages: DeskPages, told: DepartmentMonth, lines: tuple[DepartmentLine, ...], kind: str) -> str | bytes:
-    if kind == "csv":
-        return settled_csv(lines, pages.programme)
-    if kind == "xlsx":
-        from verifier.services.statements.xlsx import department_xlsx  # noqa: PLC0415 - the library is large
-
-        return department_xlsx(lines, pages.programme)
-    from verifier.services.statements.pdf import department_pdf  # noqa: PLC0415 - the PDF library is large
-
-    department = pages.programme.departments[told.department]
-    at = request_instant() if told.closing is None else told.closing.closed_at
-    return department_pdf(lines, pages.programme, department, (told.month, told.month), at)

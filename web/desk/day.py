@@ -19,6 +19,7 @@ from verifier.desks.bookings import FOUND_MOST, BookingDesk, Day, DeskBooking
 from verifier.desks.events import EventDesk
 from verifier.desks.receipts import ReceiptDesk
 from web.department.shared import DeskPages
+from web.desk.missed import listing_rules
 from web.staff.forms import FilterForm, option, stripped
 
 
@@ -84,6 +85,7 @@ def _day(pages: DeskPages, desk: BookingDesk, who: Caller, points: tuple[Point, 
         slots=_rooms(told),
         week=desk.week(point, day),
         found=desk.find(who, point, day, sought, at) if sought else None,
+        lists_missed=who.may(Right.NAMES, point.code) and bool(listing_rules(desk, point)),
         found_most=FOUND_MOST,
         services=[one for one in desk.services(point) if one.closed is None],
         before=day - timedelta(days=1),

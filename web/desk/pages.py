@@ -11,6 +11,7 @@ from web.department.shared import DeskPages
 from web.desk.booking import add_booking
 from web.desk.day import add_day
 from web.desk.events import add_events
+from web.desk.missed import add_missed
 from web.desk.notices import add_notices
 from web.desk.receipts import add_receipts
 from web.desk.telephone import add_telephone_bookings
@@ -26,6 +27,7 @@ def desk_pages(staff: StaffFrame, verifier: Verifier) -> Blueprint:
     add_events(found, pages, desk)
     add_receipts(found, pages)
     add_notices(found, pages)
+    add_missed(found, pages, desk)
     add_booking(found, pages, desk)
     add_telephone_bookings(found, pages, desk)
     return found

@@ -162,11 +162,13 @@ class OwnBookings(msgspec.Struct, frozen=True):
 
 
 class MissedHolder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A holder whom the office should know of: many missed bookings of one rule this year."""
+    """A holder whom the office should know of: many missed bookings of one rule this year at the caller's points.
+
+    `holder_ref` is the department's own name for the holder; with the name it is absent once the details are erased.
+    """
 
     rule: str
     missed: int
-    holder: str
     holder_ref: str | None = None
     holder_name: str | None = None
     last: EntryId

@@ -44,13 +44,16 @@ class Swept:
 
 @dataclass(frozen=True, slots=True)
 class MissedOften:
-    """A holder, by the name in the log, who missed so many bookings of a rule in a year; `last` and where it was."""
+    """A holder, by the name in the log, who missed so many bookings of a rule in a year; `last`: the newest of them,
+    where and for which service it was.
+    """
 
     holder: str
     rule: str
     missed: int
     last: str
     point: str
+    service: str
 
 
 class BookingUpkeep:
@@ -132,20 +135,25 @@ class BookingUpkeep:
                 raise
             return None
 
-    def missed_often(self, at: datetime) -> tuple[MissedOften, ...]:
-        """Return the holders whom the office is to hear of: so many missed bookings of a rule in the year of `at`."""
+    def missed_often(
+        self, at: datetime, counts_at: Callable[[str, str], bool] = lambda _point, _service: True
+    ) -> tuple[MissedOften, ...]:
+        """Return the holders whom the office is to hear of: so many missed bookings of a rule in the year of `at`.
+
+        `counts_at`: whether what was missed at a point for a service is counted.
+        """
         programme = self._documents(at).programme
         year = period_of(PeriodUnit.YEAR, at, programme.zone)
         counts: Counter[tuple[str, str]] = Counter()
-        last: dict[tuple[str, str], tuple[str, str]] = {}
+        last: dict[tuple[str, str], tuple[str, str, str]] = {}
         query = Query(kind="booking-missed", since=year.starts_at, until=year.ends_at, limit=_AT_ONCE)
         for entry in every_entry(self._ledger, query):
             leaf = entry.leaf
             service = programme.services.get(leaf.service)
-            if service is not None and service.booking is not None:
+            if service is not None and service.booking is not None and counts_at(leaf.point, leaf.service):
                 key = leaf.holder or "", service.booking
                 counts[key] += 1
-                last.setdefault(key, (leaf.target or "", leaf.point))
+                last.setdefault(key, (leaf.target or "", leaf.point, leaf.service))
         listed = {code: rule.missed_listed_from for code, rule in programme.booking_rules.items()}
         return tuple(
             MissedOften(holder, rule, missed, *last[holder, rule])

@@ -116,13 +116,13 @@ def payer_of(programme: Programme, service: str) -> str:
 
 def department_csv(lines: Iterable[DepartmentLine], programme: Programme) -> str:
     """Return a department's statement as CSV, as `as_csv` does a point's, with who pays."""
-    return csv_file(_table(lines, programme))
+    return csv_file(department_table(lines, programme))
 
 
 def settled_table(lines: Iterable[DepartmentLine], programme: Programme) -> Iterator[tuple[str | int, ...]]:
     """Yield the rows of a department's month, its heads first, with a last column that says what is a correction."""
     told = list(lines)
-    heads, *rows = _table(told, programme)
+    heads, *rows = department_table(told, programme)
     yield (*heads, "correction")
     for one, row in zip(told, rows, strict=True):
         yield (*row, int(one.correction))
@@ -133,7 +133,8 @@ def settled_csv(lines: Iterable[DepartmentLine], programme: Programme) -> str:
     return csv_file(settled_table(lines, programme))
 
 
-def _table(lines: Iterable[DepartmentLine], programme: Programme) -> Iterator[tuple[str | int, ...]]:
+def department_table(lines: Iterable[DepartmentLine], programme: Programme) -> Iterator[tuple[str | int, ...]]:
+    """Yield the rows of a department's statement, its heads first."""
     yield (*COLUMNS[:2], "point_zh", *COLUMNS[2:5], "payer", "payer_zh", *COLUMNS[5:])
     for one in lines:
         line, point = one.line, programme.points.get(one.point)
@@ -168,5 +169,11 @@ def month_span(months: tuple[str, str], zone: ZoneInfo) -> tuple[datetime, datet
 
 def as_csv(lines: Iterable[StatementLine], programme: Programme, point: str) -> str:
     """Return a point's statement as CSV."""
-    told = [(line.month, point, line.service, *_names_of(programme, line.service), *_counts(line)) for line in lines]
-    return csv_file([COLUMNS, *told])
+    return csv_file(point_table(lines, programme, point))
+
+
+def point_table(lines: Iterable[StatementLine], programme: Programme, point: str) -> Iterator[tuple[str | int, ...]]:
+    """Yield the rows of a point's statement, its heads first."""
+    yield COLUMNS
+    for line in lines:
+        yield (line.month, point, line.service, *_names_of(programme, line.service), *_counts(line))

@@ -1,9 +1,9 @@
-"""A department's statement as a workbook: says what the CSV says, its figures as numbers."""
+"""A statement as a workbook: says what the CSV says, its figures as numbers."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from openpyxl import Workbook
 from openpyxl.styles import Font
@@ -14,10 +14,15 @@ from verifier.services.statements.lines import DepartmentLine, settled_table
 
 
 def department_xlsx(lines: Iterable[DepartmentLine], programme: Programme) -> bytes:
-    """Return the workbook; no cell is a formula."""
+    """Return a department's month as a workbook, corrections among it."""
+    return workbook(settled_table(lines, programme))
+
+
+def workbook(rows: Iterable[Sequence[str | int]]) -> bytes:
+    """Return rows as a workbook, the first of them as its head; no cell is a formula."""
     book = Workbook()
     sheet = book.worksheets[0]
-    for row in settled_table(lines, programme):
+    for row in rows:
         sheet.append([harmless(cell) if isinstance(cell, str) else cell for cell in row])
         for cell in sheet[sheet.max_row]:
             if isinstance(cell.value, str):
