@@ -364,6 +364,7 @@ class Calls(Caller):
         limit_working_days: float | None = None,
         note: str | None = None,
         call_back: Literal["another-time", "not-reached", "reached"] | None = None,
+        kind: str | None = None,
         operation: str | None = None,
     ) -> shapes.StageAnswer:
         """Record a stage of a matter: complete, forwarded, followed up, closed."""
@@ -378,6 +379,7 @@ class Calls(Caller):
                 "limit_working_days": limit_working_days,
                 "note": note,
                 "call_back": call_back,
+                "kind": kind,
             },
             operation=operation,
         )

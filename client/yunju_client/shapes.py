@@ -487,7 +487,8 @@ class MatterView:
 
     `holder_name` is masked, `employer` is for those with the right to names. `target`: until when the office
     means to close it, where that is sooner than the deadline. `provisional`: the holidays of the deadline's year
-    are not announced yet, so that the deadline can still move.
+    are not announced yet, so that the deadline can still move. `kind_open`: the kind is to be told, since the
+    matter was opened off line; `kind` is the service's code until then.
     """
 
     id: str
@@ -496,6 +497,7 @@ class MatterView:
     kind: str
     stage: str
     opened_at: str
+    kind_open: bool = False
     decides: str | None = None
     reference: str | None = None
     complete_at: str | None = None
