@@ -1,4 +1,5 @@
-"""Calls to other servers: bounded in size and in whole time, and never led elsewhere.
+"""Calls to other servers: bounded in size and in whole time, never led elsewhere, and only to addresses that are
+admitted, where a caller says which.
 
 A time-out for each read lets a slow server hold a thread for as long as it sends a byte now and then. Here one deadline
 covers headers and body together, and the connection has as long: at its end the socket is shut, whatever waits on it.
@@ -17,12 +18,18 @@ from time import monotonic
 from typing import Final
 from urllib.parse import urlsplit
 
+from edge.addresses import Admit, parsed
+
 _SCHEMES: Final = frozenset({"http", "https"})
 _PIECE: Final = 65_536
 
 
 class FetchAway(Exception):
     """There is no answer that can be used: the server is away, too slow, or sends too much."""
+
+
+class FetchForbidden(FetchAway):
+    """The name leads to an address that is not admitted: no connection was made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +50,19 @@ class Answered:
     body: bytes
 
 
-def fetch(asked: Asked, *, seconds: float, most: int) -> Answered:
-    """Make a call that is over within `seconds`, and return at most `most` bytes; FetchAway for anything else."""
+def fetch(asked: Asked, *, seconds: float, most: int, admit: Admit | None = None) -> Answered:
+    """Make a call that is over within `seconds`, and return at most `most` bytes; FetchAway for anything else.
+
+    With `admit` the name is resolved once, each address that the name has must be admitted (else FetchForbidden), and
+    the connection is made to such an address itself: a name that changes meanwhile leads nowhere else.
+    """
     parts = urlsplit(asked.url)
     if parts.scheme not in _SCHEMES or not parts.hostname:
         raise FetchAway("the address is neither http nor https")
     call = _Call(parts.scheme, parts.hostname, parts.port, seconds)
     try:
         target = f"{parts.path or '/'}{f'?{parts.query}' if parts.query else ''}"
+        call.connect(admit)
         return call.answer("GET" if asked.body is None else "POST", target, asked, most)
     except (OSError, HTTPException, ValueError) as error:
         raise FetchAway("too slow" if call.is_over else type(error).__name__) from None
@@ -63,10 +75,9 @@ class _Call:
 
     def __init__(self, scheme: str, host: str, port: int | None, seconds: float) -> None:
         self._until = monotonic() + seconds
-        if scheme == "https":
-            self._connection: HTTPConnection = HTTPSConnection(
-                host, port, timeout=seconds, context=ssl.create_default_context()
-            )
+        self._tls = ssl.create_default_context() if scheme == "https" else None
+        if self._tls is not None:
+            self._connection: HTTPConnection = HTTPSConnection(host, port, timeout=seconds, context=self._tls)
         else:
             self._connection = HTTPConnection(host, port, timeout=seconds)
         self._timer = Timer(seconds, self._cut)
@@ -78,10 +89,30 @@ class _Call:
         """Whether the deadline has passed."""
         return monotonic() >= self._until
 
-    def answer(self, method: str, target: str, asked: Asked, most: int) -> Answered:
-        self._connection.connect()
+    def connect(self, admit: Admit | None) -> None:
+        if admit is None:
+            self._connection.connect()
+        else:
+            self._connect_to(_admitted(self._connection.host, self._connection.port, admit))
         if self.is_over:
             raise TimeoutError
+
+    def _connect_to(self, addresses: list[tuple[str, int]]) -> None:
+        """Connect to the first address that answers; the name is what TLS asks for, never what is resolved again."""
+        fault: OSError = OSError("the name has no address")
+        for address in addresses:
+            try:
+                held = socket.create_connection(address, timeout=max(0.1, self._until - monotonic()))
+            except OSError as error:
+                fault = error
+                continue
+            self._connection.sock = held  # from here on the timer cuts the connection off
+            if self._tls is not None:
+                self._connection.sock = self._tls.wrap_socket(held, server_hostname=self._connection.host)
+            return
+        raise fault
+
+    def answer(self, method: str, target: str, asked: Asked, most: int) -> Answered:
         self._connection.request(method, target, body=asked.body, headers={"Connection": "close", **asked.headers})
         response = self._connection.getresponse()
         body = self._read(response, most)
@@ -109,3 +140,11 @@ class _Call:
     def end(self) -> None:
         self._timer.cancel()
         self._connection.close()
+
+
+def _admitted(host: str, port: int, admit: Admit) -> list[tuple[str, int]]:
+    """Return the addresses of a name, each of which must be admitted: one that is not condemns the name."""
+    found = list(dict.fromkeys(str(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)))
+    if not all(admit(parsed(address)) for address in found):
+        raise FetchForbidden("the address is private")
+    return [(address, port) for address in found]

@@ -7,7 +7,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, time
 from difflib import get_close_matches
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
@@ -46,6 +46,9 @@ class Settings:
     mail_password_file: Path
     sms_url: str | None
     sms_token_file: Path
+    hook_networks: tuple[IPv4Network | IPv6Network, ...]
+    due_mails: tuple[tuple[str, str], ...]
+    due_mail_at: time
     sso_issuer: str | None
     sso_client: str | None
     sso_secret_file: Path
@@ -141,6 +144,14 @@ _SETTINGS = (
             "The address of an SMS gateway that notices are posted to, see docs/operations.md.", values.webhook_url),
     Setting("YUNJU_SMS_TOKEN_FILE", "sms_token_file", "{var}/sms-token",
             "The file (mode 0600) of the bearer token for the gateway.", Path),
+    Setting("YUNJU_HOOK_NETWORKS", "hook_networks", "",
+            "Networks (CIDR, separated by commas) of this house into which webhooks may be sent, by `http` too; "
+            "without one, to public addresses over `https` alone.", values.networks),
+    Setting("YUNJU_DUE_MAIL", "due_mails", "",
+            "The daily mail of what is due: `department=address`, separated by commas; needs YUNJU_MAIL_URL.",
+            values.due_mails),
+    Setting("YUNJU_DUE_MAIL_AT", "due_mail_at", "08:30",
+            "From when on a working day it is sent, in the programme's zone.", values.hour),
     Setting("YUNJU_SSO_ISSUER", "sso_issuer", None,
             "The address of an OpenID provider by which staff may sign in too; without one by passwords alone.",
             values.provider_url),
@@ -264,8 +275,7 @@ def _contradictions(environ: Mapping[str, str], found: Mapping[str, object]) -> 
         faults.append("YUNJU_SECRET: given besides YUNJU_SECRET_FILE; unset one of them")
     if found.get("sso_issuer") is not None and found.get("sso_client") is None:
         faults.append("YUNJU_SSO_CLIENT: needed beside YUNJU_SSO_ISSUER; the provider tells it")
-    if found.get("mail_url") is not None and "YUNJU_MAIL_FROM" not in environ:
-        faults.append("YUNJU_MAIL_FROM: needed beside YUNJU_MAIL_URL; give the address that notices come from")
+    faults += _mail_contradictions(environ, found)
     if found.get("pkcs11_module") is not None and "YUNJU_PKCS11_TOKEN" not in environ:
         faults.append("YUNJU_PKCS11_TOKEN: needed beside YUNJU_PKCS11_MODULE; give the token's label")
     if ("YUNJU_PROGRAMME_NEXT" in environ) is not ("YUNJU_PROGRAMME_FROM" in environ):
@@ -283,6 +293,15 @@ def _contradictions(environ: Mapping[str, str], found: Mapping[str, object]) -> 
             continue
         if isinstance(url, str) and values.is_plain_beyond_here(url) and found.get("allow_plain_http") is False:
             faults.append(f"{name}: plain http beyond this machine; use https")
+    return faults
+
+
+def _mail_contradictions(environ: Mapping[str, str], found: Mapping[str, object]) -> list[str]:
+    faults = []
+    if found.get("mail_url") is not None and "YUNJU_MAIL_FROM" not in environ:
+        faults.append("YUNJU_MAIL_FROM: needed beside YUNJU_MAIL_URL; give the address that notices come from")
+    if found.get("due_mails") and found.get("mail_url") is None:
+        faults.append("YUNJU_MAIL_URL: needed beside YUNJU_DUE_MAIL; give the mail server")
     return faults
 
 

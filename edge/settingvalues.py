@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import datetime, time
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from urllib.parse import SplitResult, urlsplit
 
@@ -83,6 +83,24 @@ def mail_address(text: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9._+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){0,8}", text):
         raise ValueError("not an address such as card@example.org")
     return text
+
+
+def due_mails(text: str) -> tuple[tuple[str, str], ...]:
+    """Parse comma-separated `department=address`; a department may have several addresses; none for an empty text."""
+    found = []
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        department, equals, address = part.partition("=")
+        if not equals or not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,63}", department):
+            raise ValueError(f"{part!r} is not written as department=address, such as justice=desk@justice.example")
+        found.append((department, mail_address(address)))
+    return tuple(dict.fromkeys(found))
+
+
+def hour(text: str) -> time:
+    """Parse a time of day such as 08:30."""
+    if not re.fullmatch(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]", text):
+        raise ValueError("not a time of day such as 08:30")
+    return time.fromisoformat(text)
 
 
 def webhook_url(text: str) -> str:

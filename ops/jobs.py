@@ -9,6 +9,10 @@ from typing import Final
 from edge.clock import Clock
 from edge.repeating import Job
 from edge.settings import Settings
+from hooks.following import Source
+from hooks.jobs import hook_jobs
+from hooks.sending import Sender
+from hooks.service import Hooks
 
 SWEEP_SECONDS: Final = 300.0
 """How often rows that have expired are erased."""
@@ -22,32 +26,40 @@ def open_jobs(settings: Settings, clock: Clock) -> Iterator[tuple[Job, ...]]:
     """
     with ExitStack() as opened:
         jobs: list[Job] = []
+        logs: list[Source] = []
         if settings.serves("issuer"):
-            jobs += _issuer_jobs(settings, clock, opened)
+            jobs += _issuer_jobs(settings, clock, opened, logs)
         if settings.serves("verifier"):
-            jobs += _verifier_jobs(settings, clock, opened)
+            jobs += _verifier_jobs(settings, clock, opened, logs)
+        hooks = Hooks.open(settings)
+        opened.callback(hooks.close)
+        jobs += hook_jobs(hooks, logs, Sender(hooks, clock), clock)
         yield tuple(jobs)
 
 
-def _issuer_jobs(settings: Settings, clock: Clock, opened: ExitStack) -> list[Job]:
-    from issuer.applications.sending import sending, ways_of  # noqa: PLC0415 - a counter server loads none of the issuer
+def _issuer_jobs(settings: Settings, clock: Clock, opened: ExitStack, logs: list[Source]) -> list[Job]:
+    from issuer.applications.office_events import OfficeLog  # noqa: PLC0415 - a counter server loads none of the issuer
+    from issuer.applications.sending import sending, ways_of  # noqa: PLC0415 - as above
     from issuer.publishing.publisher import publishing  # noqa: PLC0415 - as above
     from issuer.register.issuer import open_issuer  # noqa: PLC0415 - as above
 
     issuer = open_issuer(settings)
     opened.callback(issuer.close)
+    logs.append(OfficeLog(issuer.register))
     return [publishing(issuer, clock), sending(issuer, ways_of(settings), clock)]
 
 
-def _verifier_jobs(settings: Settings, clock: Clock, opened: ExitStack) -> list[Job]:
+def _verifier_jobs(settings: Settings, clock: Clock, opened: ExitStack, logs: list[Source]) -> list[Job]:
     from audit.tree.sequencing import log_sequencing  # noqa: PLC0415 - an issuer's server loads no code of the verifier
     from verifier.service import open_verifier  # noqa: PLC0415 - as above
     from verifier.services.bookings.upkeep import booking_upkeep  # noqa: PLC0415 - as above
     from verifier.services.erasure import Eraser, erasing  # noqa: PLC0415 - as above
+    from verifier.services.usage_events import UsageLog  # noqa: PLC0415 - as above
     from verifier.trust.fetching import Fetcher, fetching, source_of  # noqa: PLC0415 - as above
 
     verifier = open_verifier(settings, clock)
     opened.callback(verifier.close)
+    logs.append(UsageLog(verifier.ledger))
     eraser = Eraser(verifier.ledger, verifier.store, verifier.bookings, settings.secret())
     jobs = [
         erasing(eraser, verifier.published, clock),

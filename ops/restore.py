@@ -22,6 +22,7 @@ _ROOT: Final = Path(__file__).resolve().parent.parent
 ROOMS: Final[Mapping[str, Path]] = {
     "accounts": _ROOT / "accounts/migrations",
     "audit": _ROOT / "audit/migrations",
+    "hooks": _ROOT / "hooks/migrations",
     "register": _ROOT / "issuer/register/migrations",
     "verifier": _ROOT / "verifier/records/migrations",
 }

@@ -11,6 +11,7 @@ from pathlib import Path
 from accounts.store import AccountStore
 from cards.programme.load import load_programme
 from cards.programme.types import Programme
+from hooks.tables import open_tables
 from verifier.records.store import VerifierStore
 
 
@@ -25,6 +26,7 @@ def _templates() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="yunju-migrated-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     AccountStore.open(f"sqlite:///{folder}/accounts.db").close()
+    open_tables(f"sqlite:///{folder}/accounts.db").close()
     VerifierStore.open(f"sqlite:///{folder}/verifier.db", b"the secret of no store in particular").close()
     return folder
 

@@ -16,12 +16,13 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 
 _CARD = frozenset({"cards", "keys", "edge"})
-_STORED = _CARD | {"ledger", "audit", "accounts"}
+_STORED = _CARD | {"ledger", "audit", "accounts", "hooks"}
 BELOW: Mapping[str, frozenset[str]] = {
     "edge": frozenset(),
     "keys": frozenset({"edge"}),
     "cards": frozenset({"keys", "edge"}),
     "accounts": _CARD,
+    "hooks": _CARD | {"accounts"},
     "ledger": frozenset({"edge"}),
     "audit": _CARD | {"ledger", "accounts"},
     "devices": _CARD,
@@ -38,6 +39,7 @@ ORDER: Mapping[str, str] = {
         "millis filtering leaf values holders skew staying timeline bookings matters writing answers state judgement "
         "replaying following offline steps contents interface paging moving_file moving redis sqlite opening"
     ),
+    "hooks": "tables migrations signing events queue registry service following sending jobs",
     "audit": "tables migrations tree evidence figures",
     "verifier": "rules trust records counter services wallet service offline desks api cli __main__",
     "issuer": "register publishing issuing enrolment printing applications api cli __main__",
@@ -61,8 +63,8 @@ LIBRARIES: Mapping[str, tuple[str, ...]] = {
     "redis": ("ledger/",),
     "sqlite3": ("ledger/", "edge/database.py", "edge/sharing.py"),
     "limits": ("edge/sharing.py",),
-    "sqlalchemy": ("accounts/", "audit/", "issuer/", "verifier/", "edge/database.py"),
-    "alembic": ("accounts/", "audit/", "issuer/", "verifier/", "edge/database.py"),
+    "sqlalchemy": ("accounts/", "audit/", "hooks/", "issuer/", "verifier/", "edge/database.py"),
+    "alembic": ("accounts/", "audit/", "hooks/", "issuer/", "verifier/", "edge/database.py"),
     "gunicorn": (),
     "pytest": (),
     "tests": (),

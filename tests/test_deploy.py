@@ -25,7 +25,7 @@ def alerts() -> list[dict]:
 def told_figures() -> set[str]:
     """The names of the figures that the code tells, as Prometheus writes them."""
     found = set()
-    rooms = ("edge", "verifier", "audit", "issuer", "accounts", "web", "ops")
+    rooms = ("edge", "verifier", "audit", "issuer", "accounts", "hooks", "web", "ops")
     for path in (path for room in rooms for path in (ROOT / room).rglob("*.py")):
         text = path.read_text(encoding="utf-8")
         found |= set(re.findall(r'"(yunju_[a-z_]+)"', text))

@@ -27,6 +27,7 @@ COMMANDS = [
     ("verifier", "LEDGER", "matters rebuild"),
     ("verifier", "LEDGER", "audit sequence --once"),
     ("verifier", "VERIFIER", "offline held"),
+    ("verifier", "ACCOUNTS", "hooks list"),
 ]
 
 

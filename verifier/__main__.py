@@ -24,6 +24,7 @@ from verifier.cli.bookings import bookings, matters
 from verifier.cli.dry_run import asked, decide
 from verifier.cli.fetch import fetch
 from verifier.cli.filters import filter_options
+from verifier.cli.hooks import hooks
 from verifier.cli.moving import export_command, import_command, migrate_command
 from verifier.cli.offline import offline
 from verifier.cli.opening import CLOCK, VerifierCli, refusals
@@ -50,6 +51,7 @@ main.add_command(audit)
 
 main.add_command(bookings)
 main.add_command(fetch)
+main.add_command(hooks)
 main.add_command(matters)
 main.add_command(offline)
 main.add_command(statement)

@@ -24,6 +24,7 @@ from edge.openapi import openapi_blueprint
 from edge.settings import Settings
 from edge.sharing import open_shared
 from edge.workreport import WorkPlace, complaint, work_figures
+from hooks.service import Hooks
 from verifier.trust.published import pinned_root, root_file
 from web.home import HomePages
 from web.pages import pages_blueprint
@@ -61,7 +62,8 @@ def create_application(settings: Settings, clock: Clock | None = None) -> Flask:
     staff = StaffFrame(settings, programme, authenticate)
     staff.install(app)
     told = _add_surfaces(app, settings, staff, clock)
-    work = WorkPlace(settings.var)
+    work, hooks = WorkPlace(settings.var), Hooks.open(settings)
+    app.extensions["hooks"] = hooks  # for the page of whoever runs the system
     app.register_blueprint(accounts_blueprint(authenticate, root=pinned_root(root_file(settings))))
     app.register_blueprint(
         health_blueprint(
@@ -69,12 +71,14 @@ def create_application(settings: Settings, clock: Clock | None = None) -> Flask:
             warnings={
                 "work": lambda: complaint(work.read(), clock.now()),
                 "calendar": lambda: calendar_complaint(programme, clock.now()),
+                "hooks": lambda: hooks.complaint(clock.now()),
                 "proxies": lambda: FORWARDING.complaint() or unnamed,
                 **told.warnings,
             },
             figures=[
                 lambda: work_figures(work.read(), clock.now()),
                 lambda: backup_figures(settings.var),
+                hooks.figures,
                 *told.figures,
             ],
             metrics_token=settings.metrics_token,

@@ -79,6 +79,7 @@ def test_the_work_is_done_told_and_missed_when_it_is_away(machine):
     try:
         report = worker.place.read()
         names = ["publish", "notices", "erasure", "bookings", "records", "log", "witnesses"]
+        names += ["hooks", "hooks-send", "hooks-tidy"]
         assert [job.name for job in report.jobs] == names
         assert [job.name for job in report.jobs if job.failing] == []
         ready = machine.send("GET", "/readyz")

@@ -1,0 +1,1 @@
+"""Webhooks: who is told of which events, what waits, and the sending. Knows neither check-ins nor applications."""

@@ -1,0 +1,106 @@
+"""What webhooks tell: kinds of events, an event as a log gave it, and its text for one integrator. Pure.
+
+No text names a person. A holder or an application is told as a reference that each integrator has for itself: the
+references of two integrators cannot be joined.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+from edge.encoding import b64u
+from edge.instants import rfc3339
+from edge.sealing import keyed_hash
+
+USAGE, OFFICE = "usage", "office"
+"""The two logs: the ledger's entries, and what the office did with applications."""
+TEST: Final = "hook.test"
+KINDS: Final[Mapping[str, str]] = {
+    "check_in.granted": USAGE,
+    "check_in.voided": USAGE,
+    "booking.made": USAGE,
+    "booking.changed": USAGE,
+    "booking.cancelled": USAGE,
+    "booking.missed": USAGE,
+    "request.made": USAGE,
+    "request.stage": USAGE,
+    "request.voided": USAGE,
+    "matter.stage": USAGE,
+    "application.received": OFFICE,
+    "application.supplement_asked": OFFICE,
+    "application.supplied": OFFICE,
+    "application.reviewed": OFFICE,
+    "application.returned": OFFICE,
+    "application.approved": OFFICE,
+    "application.refused": OFFICE,
+    "application.withdrawn": OFFICE,
+}
+"""Every kind that can be chosen, and the log that tells of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One line of a log that webhooks tell of.
+
+    `entry`: the line's own name, `partition` and `sequence` its place: inside a partition the numbers only grow, and
+    what happened later has the higher one. `subject`: what the reference is made of, (`holder` or `application`, its
+    internal name). `own`: what one integrator alone is told besides, by the integrator's id.
+    """
+
+    kind: str
+    log: str
+    entry: str
+    partition: int
+    sequence: int
+    at: datetime
+    told: Mapping[str, object]
+    subject: tuple[str, str] | None = None
+    point: str | None = None
+    service: str | None = None
+    own: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+
+
+def kinds_of(asked: Iterable[str]) -> tuple[str, ...]:
+    """Return the kinds that words choose, a group such as `booking` standing for all of its kinds; ValueError."""
+    chosen: set[str] = set()
+    for word in asked:
+        found = {kind for kind in KINDS if kind == word or kind.partition(".")[0] == word}
+        if not found:
+            raise ValueError(word)
+        chosen |= found
+    return tuple(kind for kind in KINDS if kind in chosen)
+
+
+def name_of(hook_id: str, event: Event) -> str:
+    """Return the webhook-id: the same for the same event and hook, whenever and however often it is made."""
+    return f"msg_{hook_id}_{event.entry}"
+
+
+def text_of(event: Event, integrator: str, key: bytes) -> str:
+    """Return an event as one integrator is told it: JSON, the very bytes that are signed and sent."""
+    data: dict[str, object] = {
+        "log": event.log,
+        "entry": event.entry,
+        "partition": event.partition,
+        "sequence": event.sequence,
+        **event.told,
+    }
+    if event.subject is not None:
+        what, name = event.subject
+        data[what] = {"ref": reference(key, integrator, what, name), **event.own.get(integrator, {})}
+    return written(event.kind, event.at, data)
+
+
+def written(kind: str, at: datetime, data: Mapping[str, object]) -> str:
+    """Return the text of a webhook: its type, when it happened, and what it tells."""
+    told = {"type": kind, "timestamp": rfc3339(at), "data": data}
+    return json.dumps(told, ensure_ascii=False, separators=(",", ":"))
+
+
+def reference(key: bytes, integrator: str, what: str, name: str) -> str:
+    """Return an integrator's own name for a holder or an application."""
+    return b64u(keyed_hash(key, integrator, what, name)[:16])

@@ -1,0 +1,124 @@
+"""Events follow from the logs, by a cursor of each webhook: none is written beside a log, so that none is lost.
+
+A webhook that waits for much is not read on for: its events wait in the log itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final, Protocol
+
+from accounts.integrators import Integrator
+from hooks.events import Event, name_of, text_of
+from hooks.queue import Cursor
+from hooks.registry import Hook, may_know
+from hooks.service import Hooks
+
+WAITING_MOST: Final = 1000
+"""A webhook for which so many deliveries wait is not read on for."""
+AT_ONCE: Final = 500
+"""Lines of one partition read at once: no more than this many beyond what a webhook may wait for."""
+_PASSES: Final = 20
+_A_PASS: Final = 5000
+
+
+class SetBack(Exception):
+    """A log ends before what was read of it: it was restored from an older copy."""
+
+
+class Source(Protocol):
+    """A log that tells of events. Inside a partition numbers only grow, and nothing appears below one that was told."""
+
+    log: str
+
+    def starts(self, since: datetime) -> Mapping[int, int]:
+        """Return, by partition, a number before everything that was written since an instant, and near to it."""
+        ...
+
+    def ends(self) -> Mapping[int, int]:
+        """Return the last number of each partition that has a line."""
+        ...
+
+    def read(self, partition: int, after: int, limit: int) -> Sequence[tuple[int, Event | None]]:
+        """Return the lines that follow a number, in order, each with the event that it tells of, or None."""
+        ...
+
+
+@dataclass(slots=True)
+class _Reader:
+    """One webhook while it reads: where it stands, and what it found."""
+
+    hook: Hook
+    integrator: Integrator
+    cursor: Cursor
+    places: dict[int, int]
+    found: list[Event] = field(default_factory=list)
+
+    def take(self, partition: int, lines: Iterable[tuple[int, Event | None]]) -> None:
+        """Go on over lines that follow, keeping what it wants and may know."""
+        place = self.places.get(partition, 0)
+        for number, event in lines:
+            if number <= place:
+                continue
+            place = number
+            if event is not None and self.hook.wants(event) and may_know(self.integrator, event):
+                self.found.append(event)
+        self.places[partition] = place
+
+
+def follow(hooks: Hooks, source: Source, at: datetime) -> None:
+    """Queue what happened since the last time, for every webhook; SetBack where the log ends before what was read."""
+    for _ in range(_PASSES):
+        if not _read_on(hooks, source, at):
+            return
+
+
+def _read_on(hooks: Hooks, source: Source, at: datetime) -> bool:
+    """Read one stretch for all webhooks and queue what it tells; tell whether more is left."""
+    readers, ends = _readers(hooks, source, at), source.ends()
+    more = _read(readers, source, ends)
+    for reader in readers:
+        _keep(hooks, source, reader, at)
+    if any(place > ends.get(partition, 0) for reader in readers for partition, place in reader.places.items()):
+        raise SetBack(f"the {source.log} log ends before what webhooks have read of it")
+    return more
+
+
+def _readers(hooks: Hooks, source: Source, at: datetime) -> list[_Reader]:
+    standing, found = hooks.queue.standing(), []
+    for hook, integrator in hooks.registry.live(at):
+        waits = standing.get(hook.id)
+        if not hook.reads(source.log) or (waits is not None and waits.waiting >= WAITING_MOST):
+            continue
+        cursor = hooks.queue.cursor(hook.id, source.log) or Cursor(source.starts(hook.starts_at), 0)
+        found.append(_Reader(hook, integrator, cursor, dict(cursor.places)))
+    return found
+
+
+def _read(readers: Sequence[_Reader], source: Source, ends: Mapping[int, int]) -> bool:
+    """Read on in every partition; tell whether more is left, because enough was read for once."""
+    count = 0
+    for partition, end in sorted(ends.items()):
+        behind = [reader for reader in readers if reader.places.get(partition, 0) < end]
+        while behind and count < _A_PASS:
+            lines = source.read(partition, min(reader.places.get(partition, 0) for reader in behind), AT_ONCE)
+            count += len(lines)
+            for reader in behind:
+                reader.take(partition, lines)
+            behind = [reader for reader in behind if lines and reader.places.get(partition, 0) < end]
+        if count >= _A_PASS:
+            return True
+    return False
+
+
+def _keep(hooks: Hooks, source: Source, reader: _Reader, at: datetime) -> None:
+    if reader.cursor.version and reader.places == dict(reader.cursor.places):
+        return
+    found = [
+        (name_of(reader.hook.id, event), event.kind, text_of(event, reader.integrator.id, hooks.reference_key))
+        for event in sorted(reader.found, key=lambda event: (event.at, event.partition, event.sequence))
+    ]
+    moved = Cursor(reader.places, reader.cursor.version)
+    hooks.queue.keep(reader.hook.id, source.log, moved, found, at=at)

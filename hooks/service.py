@@ -1,0 +1,84 @@
+"""Webhooks behind one door: who is told, what waits, and what is wrong. For pages, commands and the background work."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Final
+
+from prometheus_client.core import GaugeMetricFamily, Metric
+
+from accounts.store import AccountStore
+from edge.addresses import Network
+from edge.database import Database
+from edge.instants import to_epoch
+from edge.sealing import derive
+from edge.settings import Settings
+from hooks.queue import Queue
+from hooks.registry import GONE, Registry
+from hooks.tables import open_tables
+
+LATE: Final = timedelta(hours=1)
+"""A delivery that waits longer than this is reported."""
+
+
+class Hooks:
+    """The webhooks of one server: `registry` tells who is told, `queue` what waits. Safe between threads."""
+
+    def __init__(
+        self, accounts: AccountStore, database: Database, secret: bytes, networks: tuple[Network, ...] = ()
+    ) -> None:
+        """Work with the accounts, in whose database the webhooks stand. `networks`: private ones that may be called."""
+        self.networks = networks
+        self._accounts = accounts
+        self._database = database
+        self.reference_key = derive(secret, "hook-reference")
+        self.registry = Registry(database, accounts.integrators, secret, networks)
+        self.queue = Queue(database)
+
+    @classmethod
+    def open(cls, settings: Settings) -> Hooks:
+        """Open the webhooks, which stand in the accounts' database, with their tables brought up to date."""
+        url, secret = settings.accounts_url, settings.secret()
+        return cls(AccountStore.open(url, secret), open_tables(url), secret, settings.hook_networks)
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._database.close()
+        self._accounts.close()
+
+    def complaint(self, at: datetime) -> str | None:
+        """Return what is wrong with webhooks, in words fit for anyone; None when nothing is."""
+        standing = self.queue.standing()
+        dead = sum(one.dead for one in standing.values())
+        if dead:
+            return f"{dead} events for webhooks were given up: `python -m verifier hooks dead` lists them"
+        live = self.registry.listed()
+        gone = sum(hook.stopped_why == GONE for hook in live)
+        if gone:
+            return f"{gone} webhooks are stopped, since their receivers say that they are gone"
+        waits = [standing[hook.id].oldest for hook in live if hook.stopped_at is None and hook.id in standing]
+        late = sum(oldest is not None and oldest < at - LATE for oldest in waits)
+        return f"{late} webhooks have waited for more than an hour: `python -m verifier hooks list`" if late else None
+
+    def figures(self) -> Iterator[Metric]:
+        """Yield what a monitor reads: for each webhook what waits, what was given up, the last call and fault."""
+        standing, known = self.queue.standing(), self.registry.listed()
+        told = {hook.id: standing.get(hook.id) for hook in known}
+        waiting = GaugeMetricFamily("yunju_hook_waiting", "Events that wait for a webhook.", labels=("hook",))
+        dead = GaugeMetricFamily("yunju_hook_dead", "Events for a webhook that were given up.", labels=("hook",))
+        stopped = GaugeMetricFamily("yunju_hook_stopped", "1 while a webhook is stopped.", labels=("hook",))
+        sent = GaugeMetricFamily(
+            "yunju_hook_sent_timestamp_seconds", "When a webhook's receiver took an event last.", labels=("hook",)
+        )
+        fault = GaugeMetricFamily(
+            "yunju_hook_fault_timestamp_seconds", "When a call of a webhook failed last.", labels=("hook",)
+        )
+        for hook in known:
+            one = told[hook.id]
+            waiting.add_metric((hook.id,), 0.0 if one is None else one.waiting)
+            dead.add_metric((hook.id,), 0.0 if one is None else one.dead)
+            stopped.add_metric((hook.id,), float(hook.stopped_at is not None))
+            for family, when in ((sent, hook.sent_at), (fault, hook.fault_at)):
+                family.add_metric((hook.id,), 0.0 if when is None else to_epoch(when))
+        yield from (waiting, dead, stopped, sent, fault)
