@@ -12,6 +12,9 @@ from email.utils import format_datetime
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
+from edge.secret import SecretError, read_secret
+from edge.settings import Settings, SettingsError
+
 PLAIN, STARTTLS, TLS = "smtp", "smtp+starttls", "smtps"
 _PORTS: Final = {PLAIN: 25, STARTTLS: 587, TLS: 465}
 _SECONDS: Final = 20.0
@@ -85,3 +88,16 @@ class MailServer:
         message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no answer by a machine
         message.set_content(letter.text)
         return message
+
+
+def server_of(settings: Settings) -> MailServer | None:
+    """Return the mail server of the settings, None without one; SettingsError where its password cannot be read."""
+    if settings.mail_url is None or settings.mail_from is None:
+        return None
+    password = None
+    if "@" in settings.mail_url:
+        try:
+            password = read_secret(settings.mail_password_file, 8).decode("utf-8")
+        except (SecretError, OSError, UnicodeError) as error:
+            raise SettingsError([f"YUNJU_MAIL_PASSWORD_FILE: {error}"]) from error
+    return MailServer(settings.mail_url, settings.mail_from, password)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 
 from edge.clock import Clock
 from edge.repeating import Job
 from hooks.following import SetBack, Source, follow
+from hooks.queue import ReadElsewhere
 from hooks.sending import Sender, SendingFailed
 from hooks.service import Hooks
 
@@ -22,7 +24,8 @@ def hook_jobs(hooks: Hooks, sources: Iterable[Source], sender: Sender, clock: Cl
         faults = []
         for source in logs:
             try:
-                follow(hooks, source, clock.now())
+                with suppress(ReadElsewhere):  # another machine's process reads on: its queue is this one's
+                    follow(hooks, source, clock.now())
             except SetBack as error:
                 faults.append(str(error))
         if faults:

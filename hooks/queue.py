@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
+from sqlalchemy.exc import IntegrityError
 
 from accounts import journal
 from accounts.journal import AccountAction
@@ -102,6 +103,13 @@ class Queue:
         What is queued under its name already is left as it is. ReadElsewhere where the cursor is another by now.
         """
         moved = Cursor(cursor.places, cursor.version + 1)
+        try:
+            self._keep(hook, log, moved, found, at)
+        except IntegrityError:  # PostgreSQL tells two processes that began together so
+            raise ReadElsewhere(hook) from None
+        return moved
+
+    def _keep(self, hook: str, log: str, moved: Cursor, found: Sequence[tuple[str, str, str]], at: datetime) -> None:
         with self._database.write() as connection:
             _move(connection, hook, log, moved)
             known = _known(connection, [name for name, _, _ in found])
@@ -112,7 +120,6 @@ class Queue:
             ]
             if rows:
                 connection.execute(DELIVERIES.insert(), rows)
-        return moved
 
     def try_out(self, hook: str, *, at: datetime) -> str:
         """Queue an event that tells nothing, to see whether a receiver takes it; return its name."""

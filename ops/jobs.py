@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Final
 
 from edge.clock import Clock
+from edge.mail import server_of
 from edge.repeating import Job
 from edge.settings import Settings
 from hooks.following import Source
@@ -51,6 +52,7 @@ def _issuer_jobs(settings: Settings, clock: Clock, opened: ExitStack, logs: list
 
 def _verifier_jobs(settings: Settings, clock: Clock, opened: ExitStack, logs: list[Source]) -> list[Job]:
     from audit.tree.sequencing import log_sequencing  # noqa: PLC0415 - an issuer's server loads no code of the verifier
+    from verifier.desks.due_mail import DueMails, due_mailing  # noqa: PLC0415 - as above
     from verifier.service import open_verifier  # noqa: PLC0415 - as above
     from verifier.services.bookings.upkeep import booking_upkeep  # noqa: PLC0415 - as above
     from verifier.services.erasure import Eraser, erasing  # noqa: PLC0415 - as above
@@ -66,6 +68,9 @@ def _verifier_jobs(settings: Settings, clock: Clock, opened: ExitStack, logs: li
         booking_upkeep(verifier.upkeep, clock),
         Job("records", SWEEP_SECONDS, lambda: verifier.store.sweep(clock.now())),
     ]
+    if (server := server_of(settings)) is not None and settings.due_mails:
+        mails = DueMails(settings.due_mails, settings.due_mail_at, server, f"{settings.base_url}/department")
+        jobs.append(due_mailing(verifier.programme, verifier.store, mails, clock))
     if (source := source_of(settings)) is not None:
         fetcher = Fetcher(source, verifier.published, settings.published, clock)
         jobs.insert(0, fetching(fetcher, settings.status_ttl))

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from edge.clock import Clock
 from edge.fetch import Asked, FetchAway, fetch
-from edge.mail import Letter, MailAway, MailRefused, MailServer
+from edge.mail import Letter, MailAway, MailRefused, MailServer, server_of
 from edge.repeating import Job
 from edge.secret import SecretError, read_secret
 from edge.settings import Settings, SettingsError
@@ -102,19 +102,18 @@ def by_webhook(url: str, token: str) -> Way:
 def ways_of(settings: Settings) -> dict[str, Way]:
     """Return the ways that the settings open; SettingsError where a secret of one cannot be read."""
     found: dict[str, Way] = {}
-    if settings.mail_url is not None and settings.mail_from is not None:
-        password = _secret(settings, "mail_password_file") if "@" in settings.mail_url else None
-        found[MAIL] = by_mail(MailServer(settings.mail_url, settings.mail_from, password))
+    if (server := server_of(settings)) is not None:
+        found[MAIL] = by_mail(server)
     if settings.sms_url is not None:
-        found[SMS] = by_webhook(settings.sms_url, _secret(settings, "sms_token_file"))
+        found[SMS] = by_webhook(settings.sms_url, _token(settings))
     return found
 
 
-def _secret(settings: Settings, name: str) -> str:
+def _token(settings: Settings) -> str:
     try:
-        return read_secret(getattr(settings, name), 8).decode("utf-8")
+        return read_secret(settings.sms_token_file, 8).decode("utf-8")
     except (SecretError, OSError, UnicodeError) as error:
-        raise SettingsError([f"YUNJU_{name.upper()}: {error}"]) from error
+        raise SettingsError([f"YUNJU_SMS_TOKEN_FILE: {error}"]) from error
 
 
 def sending(issuer: Issuer, ways: Mapping[str, Way], clock: Clock) -> Job:

@@ -57,9 +57,10 @@ class Place:
         return self.hooks.registry.find(hook.id)
 
 
-def settings_of(folder: Path, networks: str = "127.0.0.0/8"):
+def settings_of(folder: Path, networks: str = "127.0.0.0/8", accounts_url: str | None = None):
     """Settings of a folder."""
     told = {"YUNJU_VAR": str(folder), "YUNJU_SECRET": "s" * 32}
+    told |= {} if accounts_url is None else {"YUNJU_ACCOUNTS_URL": accounts_url}
     return load_settings(told | ({"YUNJU_HOOK_NETWORKS": networks} if networks else {}))
 
 

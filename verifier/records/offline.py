@@ -134,9 +134,11 @@ class OfflineStore:
             found = connection.execute(sa.select(sa.func.max(RECORDS.c.seq)).where(RECORDS.c.device == device)).scalar()
         return int(found or 0)
 
-    def count_held(self) -> int:
-        """Return how many records wait for a supervisor."""
+    def count_held(self, places: Mapping[str, Collection[str]] | None = None) -> int:
+        """Return how many records wait for a supervisor: of all, or of these services at these points."""
         held = sa.select(sa.func.count()).select_from(RECORDS).where(RECORDS.c.state == HELD)
+        if places is not None:
+            held = held.where(_at(places))
         with self._database.read() as connection:
             return connection.execute(held).scalar() or 0
 
@@ -144,11 +146,7 @@ class OfflineStore:
         """Return records that wait, the oldest first: of all, or of these services at these points."""
         wanted = sa.select(RECORDS).where(RECORDS.c.state == HELD).order_by(RECORDS.c.received_at, RECORDS.c.seq)
         if places is not None:
-            here = [
-                sa.and_(RECORDS.c.service == service, RECORDS.c.point.in_(list(points)))
-                for service, points in places.items()
-            ]
-            wanted = wanted.where(sa.or_(sa.false(), *here))
+            wanted = wanted.where(_at(places))
         with self._database.read() as connection:
             return tuple(_kept(row) for row in connection.execute(wanted.limit(most)))
 
@@ -211,6 +209,14 @@ class OfflineStore:
             return self._sealer.open(sealed, digest).decode()
         except Unsealable:
             return None
+
+
+def _at(places: Mapping[str, Collection[str]]) -> sa.ColumnElement[bool]:
+    """Whether a record is of one of these services at one of its points."""
+    here = [
+        sa.and_(RECORDS.c.service == service, RECORDS.c.point.in_(list(points))) for service, points in places.items()
+    ]
+    return sa.or_(sa.false(), *here)
 
 
 def _is_known(connection: Connection, signed: SignedRecord) -> bool:

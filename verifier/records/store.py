@@ -23,6 +23,7 @@ from edge.sealing import Sealer, Unsealable
 from verifier.records.bookings import BookingStore
 from verifier.records.challenges import ChallengeStore
 from verifier.records.delegations import DelegationStore
+from verifier.records.due_mails import DueMailStore
 from verifier.records.events import EventStore
 from verifier.records.matters import MatterStore
 from verifier.records.notices import NoticeStore
@@ -85,6 +86,7 @@ class VerifierStore:
         self.tags = TagStore(database, secret)
         self.bookings = BookingStore(database, secret)
         self.statements = StatementStore(database)
+        self.due_mails = DueMailStore(database)
         self.matters = MatterStore(database)
         self.delegations = DelegationStore(database, secret)
         self.places = PlaceStore(database, secret)

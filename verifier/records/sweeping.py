@@ -13,6 +13,7 @@ from verifier.records.tables import (
     BOOKING_DETAILS,
     CHALLENGES,
     DELEGATIONS,
+    DUE_MAILS,
     KNOWN_CARDS,
     LOOKS,
     NOTES,
@@ -29,6 +30,7 @@ EXPIRIES: Final[tuple[tuple[sa.Column[int], timedelta], ...]] = (
     (WALLET_PROOFS.c.forget_at, timedelta()),
     (DELEGATIONS.c.ends_at, timedelta(days=30)),
     (PLACES.c.ends_at, timedelta(days=7)),
+    (DUE_MAILS.c.begun_at, timedelta(days=30)),
 )
 """The column that says when a row is over, and how long the row is kept after that."""
 

@@ -256,3 +256,15 @@ OFFLINE_INCIDENTS = sa.Table(
     sa.Column("last_at", sa.BigInteger, nullable=False),
     sa.Column("closed_at", sa.BigInteger, comment="a gap that was filled later"),
 )
+
+DUE_MAILS = sa.Table(
+    "due_mails",
+    METADATA,
+    sa.Column("department", sa.String(64), primary_key=True),
+    sa.Column("address", sa.String(400), primary_key=True, comment="of an office, as the setting names it"),
+    sa.Column("day", sa.String(10), primary_key=True, comment="the local date"),
+    sa.Column("begun_at", sa.BigInteger, nullable=False, index=True, comment="written before it is handed over"),
+    sa.Column("next_at", sa.BigInteger, comment="when it is tried again, where the mail server was away"),
+    sa.Column("sent_at", sa.BigInteger),
+    sa.Column("fault", sa.String(60)),
+)
