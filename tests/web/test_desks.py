@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from datetime import timedelta
 
 import pytest
@@ -123,6 +124,47 @@ def test_a_fault_stands_at_its_field_and_nothing_is_booked(desks, lounge, change
     assert f'id="{field}-fault"' in page or f'aria-describedby="{field}-fault"' in page
     assert "CZ3101" in page or field == "f-flight"
     assert desks.log() == []
+
+
+@pytest.mark.parametrize(
+    ("typed", "faults", "said"),
+    [
+        ({}, set(), set()),
+        ({"card_number": "BY 0000"}, {"card_number"}, set()),
+        ({"f-flight": "CZ", "f-phone": "12"}, {"f-flight", "f-phone"}, set()),
+        ({"f-scheduled_at": "2026-10-23T11:59"}, set(), {"最迟 2026-10-23 09:59"}),
+        ({"f-passenger_count": "9"}, {"f-passenger_count"}, set()),
+        ({"f-passengers": "李雷", "f-passenger_count": "2"}, {"f-passenger_count"}, set()),
+        ({"f-holder_name": "王小红", "card": "diamond"}, {"f-holder_name"}, {"可享受此项服务"}),
+        ({"card": "silver", "f-scheduled_at": "2026-10-23T14:30"}, set(), {"不享受此项服务", "还可约 2 次"}),
+    ],
+    ids=["nothing", "card", "flight and telephone", "lead", "party", "count", "name", "quota"],
+)
+def test_what_is_typed_so_far_is_looked_into_and_nothing_is_recorded(desks, lounge, typed, faults, said):
+    """Faults stand at the fields that are filled in alone; what is still missing is none; the log stays empty."""
+    typed = dict(typed)
+    if "card" in typed:
+        typed["card_number"] = getattr(desks, typed.pop("card"))
+    response = lounge.send(DOMESTIC, do="typing", **typed)
+    page = response.get_data(as_text=True)
+    assert response.status_code == 200
+    assert set(re.findall(r'id="([^"]+)-fault"', page)) == faults
+    assert {one for one in said if one not in text_of(response)} == set()
+    assert ("核对结果" in text_of(response)) == bool(said)
+    assert desks.log() == []
+
+
+def test_a_full_hour_is_told_before_it_is_booked(desks):
+    """The room is free, is booked by another desk, and is full when looked into again; outside the hours is a fault."""
+    library = desks.browser("desk:library")
+    slot = {"f-slot": "2026-10-26T09:00", "f-slot-ends": "2026-10-26T11:00", "f-people": "4"}
+    assert "此时段有空" in text_of(library.send(ROOM, do="typing", **slot))
+    booked(library, ROOM, desks.silver, **slot)
+    checked = library.send(ROOM, do="check", card_number=desks.gold, called_back="y", **slot)
+    assert (checked.status_code, "此时段已满" in text_of(checked)) == (200, True)
+    night = {**slot, "f-slot": "2026-10-26T03:00", "f-slot-ends": "2026-10-26T04:00"}
+    assert 'id="f-slot-fault"' in library.send(ROOM, do="typing", **night).get_data(as_text=True)
+    assert len(desks.log()) == 1
 
 
 def test_too_late_is_refused_in_words_and_logged(desks, lounge):

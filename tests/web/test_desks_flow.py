@@ -135,7 +135,13 @@ def test_a_booking_desks_day(opened, site, number, look):
     page.keyboard.press("Space")
     type_time(page, "#f-slot", when)
     type_time(page, "#f-slot-ends", when + timedelta(hours=2))
-    type_in(page, "#f-people", "3")
+    expect(page.locator("#foretold")).to_contain_text(f"{when - timedelta(days=1):%Y-%m-%d}")  # told while typing
+    type_in(page, "#f-people", "many")
+    reach(page, "button.main")
+    expect(page.locator("#f-people-fault")).to_be_visible()
+    page.fill("#f-people", "3")
+    expect(page.locator("#f-people-fault")).to_have_count(0)
+    page.keyboard.press("Shift+Tab")
     press(page, 'button[value="check"]')
     expect(page.locator("#foretold")).to_be_visible()
     found["checked"] = violations(page)
@@ -143,7 +149,10 @@ def test_a_booking_desks_day(opened, site, number, look):
     page.wait_for_url("**/desk/bookings/*")
     found["booking"] = violations(page)
     booking = page.url.rpartition("/")[2]
+    polls: list[str] = []
+    other.on("requestfinished", lambda call: polls.append(call.url) if "/desk/state" in call.url else None)
     expect(other.locator(f"#b-{booking}")).to_be_visible()  # by polling, while nobody touched that page
+    assert len(polls) <= 2, "two rounds of three seconds show what another desk has done"
     choose(page, "#cancel-reason")
     reach(page, "#cancel-sure")
     page.keyboard.press("Space")

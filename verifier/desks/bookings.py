@@ -9,11 +9,9 @@ from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 from accounts.rights import Caller, Right
-from cards.claims import CardClaims
 from cards.numbers import CardNumberError, check
 from cards.programme.types import Point, Programme, Service
 from cards.typed import plate
-from cards.verify import RefusedCard
 from edge.encoding import b64u, digest
 from edge.fields import invalid
 from edge.problems import Problem
@@ -24,12 +22,11 @@ from verifier.desks.telephone import by_number
 from verifier.records.bookings import BookingDetails
 from verifier.records.places import peak, room_of
 from verifier.records.store import Access
-from verifier.rules.bookings import BookingPlan, plan, span_of_day
-from verifier.rules.entitlement import Cost, cost_of
+from verifier.rules.bookings import span_of_day
 from verifier.rules.fields import FLIGHT
 from verifier.service import Verifier
 from verifier.services.bookings.asked import TELEPHONE, Asker, BookingAsked, BookingWish
-from verifier.services.bookings.service import Booked, held_at, point_of, rule_of, service_of, valid
+from verifier.services.bookings.service import Booked, point_of, rule_of, service_of
 
 READING: Final = "bookings"
 REOPEN_MOST: Final = timedelta(days=2)
@@ -126,22 +123,6 @@ class Change:
     booking: str
 
 
-@dataclass(frozen=True, slots=True)
-class Foretold:
-    """What speaks for or against a booking before it is made: the last minute for it, units left, the card's state.
-
-    `left`: units left in the period before this booking, None where nothing is counted; `taken_by`: the service that
-    was chosen in its place.
-    """
-
-    plan: BookingPlan
-    name: str
-    tier: str
-    entitled: bool
-    left: int | None
-    taken_by: str | None
-
-
 class BookingDesk:
     """What a booking desk asks for."""
 
@@ -236,30 +217,6 @@ class BookingDesk:
         booking = self.require(caller, booking_id, Right.BOOKINGS)
         self._record(caller, booking.point, f"opened {booking.id}", at)
         return self._shown(caller, booking, self._verifier.store.bookings.find(booking.id), at)
-
-    def foretell(self, caller: Caller, asked: TelephoneBooking, at: datetime) -> Foretold:
-        """Tell what speaks for or against a booking by telephone, recording nothing. Problems as in `book`."""
-        service, point, programme = asked.service, asked.point, self.programme
-        caller.require(Right.BOOKINGS, point.code, service.code)
-        _, verdict = by_number(self._verifier, asked.card_number, called_back=True, at=at)
-        card = verdict.card
-        if isinstance(verdict, RefusedCard) or card is None:
-            raise Problem("card-unknown", "the card of this number does not hold")
-        rule = rule_of(programme, service)
-        given = valid(rule, service, asked.fields, programme, card.name)
-        event = self._verifier.bookings.seats.event_of(service, point, given)
-        wanted = plan(rule, service, held_at(given, event), at, programme.zone)
-        left, taken_by = self._left(card, cost_of(programme, service, card.tier, wanted.period_at), at)
-        return Foretold(wanted, card.name, card.tier, card.tier in service.tiers, left, taken_by)
-
-    def _left(self, card: CardClaims, cost: Cost, at: datetime) -> tuple[int | None, str | None]:
-        """Return how many units are left, and the service that was chosen in the place of this one."""
-        with ledger_problems():
-            used = self._verifier.ledger.usage(card.subject, at)
-        left = [one.maximum - used.counters.get((one.limit, one.period), 0) for one in cost.charges]
-        taken = None if cost.choice is None else used.choices.get((cost.choice.group, cost.choice.period))
-        other = taken is not None and cost.choice is not None and taken.member != cost.choice.member
-        return min(left, default=None), taken.service if taken is not None and other else None
 
     def book(self, caller: Caller, asked: TelephoneBooking, at: datetime) -> Booked:
         """Take a booking on the telephone. Problems: not-permitted, invalid-field, card-unknown, the ledger's."""

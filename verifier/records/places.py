@@ -224,6 +224,12 @@ def peak(taken: Iterable[tuple[int, int, int]], since: int) -> int:
     return most
 
 
+def is_full(place: Place, taken: Iterable[tuple[datetime, datetime, int]]) -> bool:
+    """Whether what is taken of a place's resource leaves no room for the place."""
+    spans = ((to_epoch(begins), to_epoch(ends), units) for begins, ends, units in taken)
+    return peak(spans, to_epoch(place.starts_at)) + place.units > place.capacity
+
+
 def _overlapping(connection: sa.Connection, resource: str, starts_at: int, ends_at: int) -> list[_Row]:
     wanted = sa.select(PLACES).where(
         PLACES.c.resource == resource, PLACES.c.starts_at < ends_at, PLACES.c.ends_at > starts_at

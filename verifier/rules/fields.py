@@ -88,6 +88,25 @@ def read_fields(
         faults += _contradictions(rule, values, zone, card_name)
     if faults:
         raise BadFields(faults)
+    return _read(rule, values)
+
+
+def read_partly(
+    rule: FieldRule, service: Service, given: Mapping[str, object], zone: ZoneInfo, card_name: str | None
+) -> tuple[Fields, list[tuple[str, str]]]:
+    """Return what can be read of fields that are still being typed, and what is wrong with those that are there.
+
+    `card_name` is masked, None while nobody has typed a card number.
+    """
+    faults: list[tuple[str, str]] = []
+    values = dict(_values(rule, service, given, faults))
+    found = [(path, said) for path, said in faults if any(path == _path(code) for code in given)]
+    waiting = {_path(one.code) for one in rule.fields if one.counts is not None and one.counts not in values}
+    found += [(path, said) for path, said in _contradictions(rule, values, zone, card_name) if path not in waiting]
+    return _read(rule, values), found
+
+
+def _read(rule: FieldRule, values: Mapping[str, object]) -> Fields:
     starts_at, ends_at = _times(rule, values)
     day = next((value for value in values.values() if isinstance(value, date)), None)
     year = values.get("year")
@@ -220,7 +239,7 @@ _KINDS: Mapping[str, Callable[[BookingField, object], object]] = {
 
 
 def _contradictions(
-    rule: FieldRule, values: Mapping[str, object], zone: ZoneInfo, card_name: str
+    rule: FieldRule, values: Mapping[str, object], zone: ZoneInfo, card_name: str | None
 ) -> Iterator[tuple[str, str]]:
     """Yield what does not go together: counts and lists, the party, the dates, the holder's name."""
     for one in rule.fields:
@@ -230,7 +249,7 @@ def _contradictions(
         yield "$.fields", f"a party is at most {rule.party_most}, with the holder"
     yield from _wrong_times(rule, values, zone)
     name = values.get(HOLDER_NAME)
-    if isinstance(name, str) and not typed.fits_mask(name, card_name):
+    if isinstance(name, str) and card_name is not None and not typed.fits_mask(name, card_name):
         yield _path(HOLDER_NAME), "it is not the name on the card"
     party = next((one.counts for one in rule.fields if one.party == "all" and one.counts), None)
     listed = values.get(party or "")
@@ -254,7 +273,11 @@ def _wrong_times(rule: FieldRule, values: Mapping[str, object], zone: ZoneInfo) 
             yield _path(code), "it does not lie in the year given"
     most = rule.slot_most or timedelta.max
     if starts_at is not None and ends_at is not None and ends_at - starts_at > most:
-        yield "$.fields", f"a slot is at most {most // timedelta(minutes=1)} minutes"
+        yield _timed(rule), f"a slot is at most {most // timedelta(minutes=1)} minutes"
+
+
+def _timed(rule: FieldRule) -> str:
+    return next((_path(one.code) for one in rule.fields if one.kind == "datetime"), "$.fields")
 
 
 def _times(rule: FieldRule, values: Mapping[str, object]) -> tuple[datetime | None, datetime | None]:

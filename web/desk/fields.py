@@ -25,6 +25,8 @@ _BETWEEN: Final = re.compile(r"[\n,，、;；]+")
 _MOST: Final = 500
 _PLAIN: Final = frozenset({"card_number", "called_back", "confirmed", "reference"})
 _LINE: Final = 100
+_OF_CARDS: Final = frozenset({"card-unknown", "card-refused"})
+"""Faults of a card, whatever its number: each has words of its own."""
 
 
 class FieldsForm(StaffForm):
@@ -178,26 +180,30 @@ def put_faults(form: StaffForm, problem: Problem, fields: Sequence[BookingField]
     if problem.code == "card-unknown":
         refuse(form["card_number"], "desk.card-unknown")
         return True
-    faults = cast("list[dict[str, str]]", problem.extra.get("fields", []))
-    told = [one.get("path", "") for one in faults]
-    if problem.code != "invalid-field" or not told:
+    if problem.code != "invalid-field":
         return False
+    faults = cast("list[dict[str, str]]", problem.extra.get("fields", []))
+    return put_at(form, [(one.get("path", ""), one.get("message", "")) for one in faults], fields)
+
+
+def put_at(form: StaffForm, faults: Iterable[tuple[str, str]], fields: Sequence[BookingField]) -> bool:
+    """Put faults, each with the path of its field, at the fields of the form; False when none has a place there."""
     kinds = {one.code: one for one in fields}
-    placed = [_put(form, path, kinds) for path in told]
+    placed = [_put(form, path, message, kinds) for path, message in faults]
     return any(placed)
 
 
-def _put(form: StaffForm, path: str, fields: Mapping[str, BookingField]) -> bool:
+def _put(form: StaffForm, path: str, message: str, fields: Mapping[str, BookingField]) -> bool:
     code = path.removeprefix("$.").removeprefix("fields.")
     code = next((one.code for one in fields.values() if one.kind == "datetime"), code) if code == TRAVEL_DATE else code
     named = code if code in _PLAIN else PREFIX + code
     if named not in form:
-        first = next(iter(fields), None)
-        if first is None:
+        counting = next((one.code for one in fields.values() if one.party is not None), next(iter(fields), None))
+        if counting is None:
             return False
-        refuse(form[PREFIX + first], "desk.fault.party")
+        refuse(form[PREFIX + counting], "desk.fault.party")
         return True
-    refuse(form[named], f"desk.fault.{_fault_of(code, fields)}")
+    refuse(form[named], f"desk.{message}" if message in _OF_CARDS else f"desk.fault.{_fault_of(code, fields)}")
     return True
 
 

@@ -13,11 +13,21 @@ from cards.programme.types import Point, Service
 from edge.http import request_instant
 from edge.problems import Problem
 from verifier.desks.bookings import BookingDesk, TelephoneBooking
+from verifier.desks.foretelling import foretell
 from verifier.services.bookings.answers import booking_answer
 from verifier.services.bookings.service import Booked
 from web.department.shared import DeskPages, operation_sent
 from web.desk.booking import tell
-from web.desk.fields import FieldsForm, asked_of, control_attributes, form_of, given, put_faults, with_travel_date
+from web.desk.fields import (
+    FieldsForm,
+    asked_of,
+    control_attributes,
+    form_of,
+    given,
+    put_at,
+    put_faults,
+    with_travel_date,
+)
 from web.pages import page_language
 from web.staff.forms import StaffForm
 
@@ -47,13 +57,17 @@ class _Telephone:
 
     def answer(self) -> ResponseReturnValue:
         """Draw the form, look into what it asks for, or book."""
-        form = self._form
+        form, asks = self._form, request.form.get("do", "")
+        if request.method == "POST" and asks == "typing":
+            return self._typing()
         if not form.validate_on_submit():
             return self._page(422 if form.errors else 200)
         asked, at = self._asked(form), request_instant()
+        if asks == "check":
+            foretold = foretell(self._pages.verifier, self._who, asked, at)
+            placed = put_at(form, foretold.faults, self._fields)
+            return self._page(422 if placed else 200, foretold=foretold)
         try:
-            if request.form.get("do") == "check":
-                return self._page(200, foretold=self._desk.foretell(self._who, asked, at))
             booked = self._desk.book(self._who, asked, at)
         except Problem as problem:
             if not put_faults(form, problem, self._fields):
@@ -61,13 +75,19 @@ class _Telephone:
             return self._page(422)
         return self._told(booked)
 
+    def _typing(self) -> ResponseReturnValue:
+        """Tell what is wrong with what has been typed so far; what is still missing is no fault."""
+        foretold = foretell(self._pages.verifier, self._who, self._asked(self._form), request_instant())
+        put_at(self._form, foretold.faults, self._fields)
+        return self._page(200, foretold=foretold)
+
     def _asked(self, form: StaffForm) -> TelephoneBooking:
         typed = given(form, self._fields, self._pages.programme.zone)
         return TelephoneBooking(
             operation_sent(),
             self._service,
             self._point,
-            form["card_number"].data,
+            form["card_number"].data or "",
             with_travel_date(typed, self._rule.fields, form),
             called_back=bool(form["called_back"].data),
         )
