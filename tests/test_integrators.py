@@ -10,19 +10,25 @@ from datetime import timedelta
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
+from string import Template
 from urllib.parse import urlsplit
 
+import httpx
 import pytest
 import requests
 from click.testing import CliRunner
 from requests.adapters import BaseAdapter
 from urllib3 import HTTPResponse
+from yunju_client import errors
+from yunju_client.sending import Wire
 
 from accounts.__main__ import main as accounts
+from cards.claims import Form
 from edge.clock import SystemClock
 from edge.encoding import unb64u
 from edge.problems import PROBLEMS
 from edge.settings import load_settings
+from issuer.issuing.issuing import cards_of
 from verifier.__main__ import main as verifier
 from web.app import create_application
 from web.demo import demonstrate, open_office
@@ -30,6 +36,7 @@ from web.seeding import printed_text
 
 PAGE = Path(__file__).parents[1] / "docs" / "integrators.md"
 ROOT = Path(__file__).parents[1]
+SANDBOX = ROOT / "web" / "seeding_sandbox.py"
 NODE_PATH = os.pathsep.join((str(ROOT / ".venv" / "bin"), os.environ["PATH"]))
 BLOCK = re.compile(r"^```(sh|python)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
@@ -62,39 +69,101 @@ class InProcess(BaseAdapter):
 
 @pytest.fixture(scope="module")
 def machine(tmp_path_factory):
-    """A machine with demonstration data: its application, the commands' environment, a printed card's text."""
+    """A machine with demonstration data: its application, the commands' environment, a printed card's texts."""
     environ = {"YUNJU_VAR": str(tmp_path_factory.mktemp("integrator") / "var")}
     settings, clock = load_settings(environ), SystemClock()
     office = open_office(settings)
     demo = demonstrate(office, clock.now() - timedelta(seconds=5))
-    card = next(text for one in demo.holders if (text := printed_text(office.desk, one)) is not None)
-    yield create_application(settings, clock), environ, card
+    holder = next(one for one in demo.holders if printed_text(office.desk, one) is not None)
+    token = next(one.token for one in cards_of(office.desk, holder.id) if one.form is Form.PRINT)
+    yield create_application(settings, clock), environ, (printed_text(office.desk, holder), token)
     office.close()
 
 
-def test_the_page_for_integrators_can_be_followed_word_by_word(machine):
-    """From the first credential to a use that is proved in the log, by the page's own commands and Python."""
-    app, environ, card = machine
-    made = []
+class Reader:
+    """Follows the page: runs its commands, its calls by curl and its Python in their order, as they stand there."""
 
-    def lead() -> None:
-        done = CliRunner().invoke(verifier, ["audit", "sequence", "--once"], env=environ)
+    def __init__(self, app, environ, card: tuple[str, str]) -> None:
+        self.app, self.environ = app, environ
+        self.made: list[dict] = []
+        self.answers: list[dict] = []
+        self.spoken = {"input": self._said}
+        self._card, self._plain = card
+        self._codes = 0
+
+    def lead(self) -> None:
+        """Take what was logged into the tree, as the background work does."""
+        done = CliRunner().invoke(verifier, ["audit", "sequence", "--once"], env=self.environ)
         assert done.exit_code == 0, done.output
 
-    asked = {"The token": lambda: made[0]["token"], "The text": lambda: card, "The code": lambda: made[1]["code"]}
-    spoken = {"input": lambda prompt: next(told() for start, told in asked.items() if prompt.startswith(start))}
+    def _said(self, prompt: str) -> str:
+        """What the reader types where the page asks."""
+        if prompt.startswith("The code"):
+            self._codes += 1
+            return [one["code"] for one in self.made if "code" in one][self._codes - 1]
+        told = {"The token": self.made[0]["token"], "The text": self._card, "The plain": self._plain}
+        return next(text for start, text in told.items() if prompt.startswith(start))
+
+    def command(self, line: str) -> None:
+        """Run a command; those of the sandbox have a test of their own."""
+        if line.startswith("curl "):
+            self._curl(line)
+        elif line.startswith("python -m accounts "):
+            done = CliRunner().invoke(accounts, shlex.split(line)[3:], env=self.environ)
+            assert done.exit_code == 0, done.output
+            self.made.append(json.loads(done.output))
+        else:
+            assert line in {"make run", "python -m web.demo --sandbox"}
+
+    def _curl(self, line: str) -> None:
+        looked, used = [*(one.get("id", "") for one in self.answers), "", ""][:2]
+        names = {"SERVER": "", "TOKEN": self.made[0]["token"], "CARD": self._card, "LOOK": looked, "ENTRY": used}
+        names |= {"OPERATION": "a" * 22, "ANOTHER": "b" * 22}
+        words = shlex.split(Template(line).substitute(names))
+        pairs = dict(zip(words[2::2], words[3::2], strict=True))
+        headers = dict(word.split(": ", 1) for flag, word in zip(words[2::2], words[3::2], strict=True) if flag == "-H")
+        assert pairs.keys() <= {"-H", "--json"}
+        client = self.app.test_client()
+        asked = {"data": pairs["--json"], "content_type": "application/json"} if "--json" in pairs else {}
+        answer = client.open(words[1], method="POST" if asked else "GET", headers=headers, **asked)
+        assert answer.status_code in {200, 201}, answer.text
+        self.answers.append(answer.json)
+
+    def python(self, text: str) -> None:
+        """Run a block of Python in the names of those before it."""
+        exec(compile(text, str(PAGE), "exec"), self.spoken)
+        if "requests.Session()" in text:
+            self.spoken["web"].mount(self.spoken["SERVER"], InProcess(self.app, self.lead))
+
+
+def test_the_page_for_integrators_can_be_followed_word_by_word(machine, tmp_path, monkeypatch):
+    """From the first credential to a use that is proved in the log: commands, curl, the client, Python by hand."""
+    reader = Reader(*machine)
+    transport = httpx.WSGITransport(app=reader.app)
+    monkeypatch.setattr("yunju_client.client.Wire", lambda _, *rest: Wire(transport, *rest))
+    monkeypatch.chdir(tmp_path)
     blocks = BLOCK.findall(PAGE.read_text(encoding="utf-8"))
-    assert [kind for kind, _ in blocks].count("python") >= 10
+    assert [kind for kind, _ in blocks].count("python") >= 14
     for kind, text in blocks:
         for line in text.splitlines() if kind == "sh" else ():
-            done = CliRunner().invoke(accounts, shlex.split(line)[3:], env=environ)
-            assert done.exit_code == 0, done.output
-            made.append(json.loads(done.output))
+            reader.command(line)
         if kind == "python":
-            exec(compile(text, str(PAGE), "exec"), spoken)
-            if "SERVER = " in text:
-                spoken["web"].mount(spoken["SERVER"], InProcess(app, lead))
-    assert spoken["proved"].json()["proof"].startswith("c2sp.org/tlog-proof@v1\n")
+            reader.python(text)
+    assert [one.get("outcome") for one in reader.answers] == [None, "granted", None, None]
+    assert reader.spoken["answer"].status == "held"
+    assert reader.spoken["proved"].json()["proof"].startswith("c2sp.org/tlog-proof@v1\n")
+
+
+def test_the_page_tells_each_answer_of_the_sandbox_and_each_error_of_the_client():
+    """Its two tables are the sandbox's and the client's own lists, and name nothing else."""
+    page = PAGE.read_text(encoding="utf-8")
+    sandbox = page.partition("## A sandbox")[2].partition("## With curl")[0]
+    listed = " ".join(re.findall(r"^\| (`[^|]+) \|", sandbox, re.MULTILINE))
+    rows = set(re.findall(r"`([a-z-]+)`", listed)) - {"answer"}
+    assert rows == set(re.findall(r'Try\("([a-z-]+)"', SANDBOX.read_text(encoding="utf-8")))
+    told = set(re.findall(r"`(\w+Error)`", page))
+    known = {name for name, one in vars(errors).items() if isinstance(one, type) and issubclass(one, errors.YunjuError)}
+    assert known - {"YunjuError", "MisuseError", "ProofError", "NotPermittedError", "NotFoundError"} == told
 
 
 CHECK_IN_BY_TYPES = """

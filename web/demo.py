@@ -39,6 +39,7 @@ from web.seeding import (
     wallet_link,
 )
 from web.seeding_applications import seed_applications
+from web.seeding_sandbox import POINT, RIGHTS, Sandbox, sandbox_text, seed_sandbox, tries
 from web.seeding_uses import BEFORE, seed_uses
 
 NOTE: Final = "demo.json"
@@ -57,6 +58,8 @@ class Demo:
 
     holders: tuple[DemoHolder, ...]
     accounts: DemoAccounts
+    sandbox: Sandbox | None = None
+    """For programs that call the API; None in data that an older version made, and of other programmes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +111,8 @@ def write_whole(note: Path, text: str) -> None:
 def _read(note: Path) -> Demo:
     kept = json.loads(note.read_text(encoding="utf-8"))
     holders = tuple(DemoHolder(**holder) for holder in kept["holders"])
-    return Demo(holders, DemoAccounts(**kept["accounts"]))
+    sandbox = kept.get("sandbox")
+    return Demo(holders, DemoAccounts(**kept["accounts"]), None if sandbox is None else Sandbox(**sandbox))
 
 
 def holds_other_data(settings: Settings) -> bool:
@@ -149,6 +153,12 @@ def describe(office: DemoOffice, demo: Demo, at: datetime) -> str:
     if demo.accounts.second_steps:
         lines += ["  Asked for a second step, with one-time codes: " + ", ".join(demo.accounts.second_steps)]
         lines += ["  `python -m web.demo --code NAME` prints NAME's code of this half minute"]
+    if demo.sandbox is not None:
+        lines += [
+            "",
+            f"Programs  {base}/v1/openapi.json   docs/integrators.md; an organisation's server has the token:",
+        ]
+        lines += [f"  {demo.sandbox.token}", "  `python -m web.demo --sandbox` prints a card for each answer, as JSON"]
     lines += ["", "Operator  signs in at a counter, after the tablet's own code; may supervise too:"]
     lines += [f"  operator {code}  PIN {pin}" for code, pin in demo.accounts.operators.items()]
     return "\n".join(lines)
@@ -170,6 +180,25 @@ def print_code(settings: Settings, name: str, at: datetime) -> int:
         )
         return 1
     print(totp_code(secret, at))
+    return 0
+
+
+def print_sandbox(settings: Settings, at: datetime) -> int:
+    """Print what a program is tried with; 1 with a remedy where the data have no sandbox."""
+    demo = _read(settings.var / NOTE) if (settings.var / NOTE).exists() else None
+    if demo is None or demo.sandbox is None:
+        hint = "make run makes one; where an older version made the data: python -m web.demo --fresh"
+        print(f"error: {settings.var} has no sandbox\nhint: {hint}", file=sys.stderr)
+        return 1
+    office = open_office(settings)
+    try:
+        made = office.accounts.devices.make_code(
+            POINT, needs_operator=False, by="demo", at=at, label="Sandbox", rights=RIGHTS
+        )
+        found = tries(office.desk, demo.holders, demo.sandbox)
+        print(sandbox_text(settings.base_url, made.code, demo.sandbox, found))
+    finally:
+        office.close()
     return 0
 
 
@@ -216,6 +245,7 @@ def _fill(office: DemoOffice, at: datetime) -> None:
 
 
 def _with_a_day(office: DemoOffice, at: datetime, made: Demo) -> Demo:
+    made = replace(made, sandbox=seed_sandbox(office.desk, office.accounts, at - BEFORE))
     return replace(made, holders=seed_uses(office.settings, office.desk, office.accounts, made.holders, at))
 
 
@@ -255,6 +285,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m web.demo", description="Demonstration data, and where to click.")
     parser.add_argument("--fresh", action="store_true", help="remove the demonstration's data first")
     parser.add_argument("--code", metavar="NAME", help="print NAME's one-time code of this half minute, nothing else")
+    parser.add_argument("--sandbox", action="store_true", help="print what a program is tried with, as JSON")
     asked = parser.parse_args(arguments)
     try:
         settings = load_settings(os.environ)
@@ -263,6 +294,8 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     if asked.code is not None:
         return print_code(settings, asked.code, SystemClock().now())
+    if asked.sandbox:
+        return print_sandbox(settings, SystemClock().now())
     return run(settings, SystemClock(), fresh=asked.fresh)
 
 

@@ -45,10 +45,10 @@ class Parties:
         """A client of an organisation's own server."""
         grants = {points or EVERYWHERE: rights}
         now = self.world.clock.now()
-        self.integrator, token = self.world.accounts.integrators.add(
+        self.integrator, self.token = self.world.accounts.integrators.add(
             "Gym server", grants, expires_at=now + timedelta(days=300), by=BY, at=now
         )
-        return Client(BASE, token, **self.options(**more))
+        return Client(BASE, self.token, **self.options(**more))
 
     def enrolled(self, point: str = "gym", rights=RIGHTS, *, needs_operator: bool = False):
         """A device's folder, enrolled by the client itself with its one-time code."""
