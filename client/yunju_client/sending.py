@@ -15,7 +15,7 @@ import httpx
 
 from yunju_client.errors import BadAnswerError, MisuseError
 
-AGENT: Final = "yunju-client/0.1"
+AGENT: Final = "yunju-client/0.1.0"
 SECONDS: Final = 10.0
 """How long a connection, and each wait for more of an answer, may take."""
 ANSWER_MOST: Final = 16 * 1024 * 1024
