@@ -7,6 +7,7 @@ to that name has one free try instead of several: the swarm is slowed, and the o
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -95,6 +96,19 @@ def is_known(connection: Connection, attempt: Attempt, at: datetime, policy: Pol
     """Tell whether this subject signed in at this place within the policy's memory of places."""
     row = connection.execute(_this(attempt)).one_or_none()
     return row is not None and row.succeeded_at is not None and at - row.succeeded_at < policy.known
+
+
+def forget(connection: Connection, kind: str, name: str) -> None:
+    """Forget the failures at a name, at every place: its secret was replaced."""
+    subject = Attempt.of(kind, name, "").subject
+    connection.execute(T.update().where(T.c.subject == subject).values(failures=0, locked_until=None))
+
+
+def locked(connection: Connection, kind: str, names: Iterable[str], at: datetime) -> frozenset[str]:
+    """Return which of these names must wait at some place."""
+    rows = connection.execute(sa.select(T.c.subject).where(T.c.locked_until > at).distinct())
+    waiting = set(rows.scalars())
+    return frozenset(name for name in names if Attempt.of(kind, name, "").subject in waiting)
 
 
 def _begin(connection: Connection, attempt: Attempt, at: datetime) -> bool:

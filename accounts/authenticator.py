@@ -18,11 +18,13 @@ from werkzeug.wrappers import Response as BaseResponse
 from accounts.attempts import TooSoon
 from accounts.credentials import DEVICE_TOKEN, INTEGRATOR_TOKEN, PERSON_TOKEN, TOKEN_PATTERN, hash_token
 from accounts.devices import SEEN_EVERY, Device
-from accounts.integrators import Integrator
+from accounts.integrators import USED_EVERY, Integrator
 from accounts.memory import ReplayWindow, RowMemory
 from accounts.operators import OperatorSession
 from accounts.people import Person, WrongCredentials
 from accounts.problems import OPERATOR_SIGNED_OUT
+from accounts.reports import HEADER as REPORT_HEADER
+from accounts.reports import DeviceReport, is_due, parse_report
 from accounts.rights import Caller, Operator, needs_factor, rights_of_grants, without_factor
 from accounts.security import SecurityKind
 from accounts.sessions import NOTED_EVERY, Arrival, PersonSession
@@ -76,6 +78,7 @@ class Authenticator:
         self._departments = departments or {}
         self._seen = ReplayWindow()
         self._noted: dict[str, datetime] = {}
+        self._reports: dict[str, DeviceReport] = {}
         self._passwords = self.limiter.turns("sign-in", SIGN_IN_FAILURES_A_SECOND, SIGN_IN_FAILURES_AT_ONCE)
         self._devices: RowMemory[Device] = RowMemory(store.revision)
         self._integrators: RowMemory[Integrator] = RowMemory(store.revision)
@@ -233,6 +236,7 @@ class Authenticator:
         if device.revoked_at is not None:
             raise Problem("device-revoked")
         self._note_use(device, at)
+        self._note_report(request, device, at)
         _remember(request, _DEVICE, device)
         return device
 
@@ -250,6 +254,26 @@ class Authenticator:
             self.store.devices.seen(device, at)
         except OperationalError:
             _log.warning("a device's last use was not noted")  # a busy store must not turn a visitor away
+
+    def _note_report(self, request: Request, device: Device, at: datetime) -> None:
+        told = parse_report(request.headers.get(REPORT_HEADER, ""), at)
+        if told is None or not is_due(told, self._reports.get(device.id, device.report)):
+            return
+        self._reports[device.id] = told
+        try:
+            self.store.devices.told(device.id, told)
+        except OperationalError:
+            _log.warning("a device's report was not kept")  # as its last use
+
+    def _note_integrator(self, found: Integrator, at: datetime) -> None:
+        last = self._noted.get(found.id, found.used_at)
+        if last is not None and at - last < USED_EVERY:
+            return
+        self._noted[found.id] = at
+        try:
+            self.store.integrators.used(found, at)
+        except OperationalError:
+            _log.warning("an integrator's last use was not noted")  # as a device's
 
     def _note_session(self, session: PersonSession, at: datetime) -> None:
         try:
@@ -287,6 +311,7 @@ class Authenticator:
         found = self._integrators.get(_hashed(token, INTEGRATOR_TOKEN), at, self.store.integrators.by_token_hash)
         if found is None or not found.alive(at):
             raise Problem("bad-token")
+        self._note_integrator(found, at)
         return Caller("integrator", found.id, found.rights, label=found.label)
 
     def _person(self, request: Request, token: str) -> Caller:

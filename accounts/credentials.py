@@ -79,6 +79,11 @@ def hash_password(password: str, name: str = "") -> str:
     return _HASHER.hash(_prepared(password))
 
 
+def new_pin() -> str:
+    """Return a random PIN of six digits."""
+    return f"{secrets.randbelow(10**6):06d}"
+
+
 def hash_pin(pin: str) -> str:
     """Return the argon2id hash of a PIN of 4 to 12 digits; WeakSecret for another."""
     if PIN_PATTERN.fullmatch(pin) is None:

@@ -16,9 +16,11 @@ from accounts import journal
 from accounts.credentials import DEVICE_TOKEN, hash_code, hash_token, new_code, new_token
 from accounts.database import AccountsDatabase
 from accounts.journal import AccountAction
+from accounts.reports import DeviceReport
 from accounts.rights import Right, Rights, narrowed
 from accounts.tables import DEVICES, ENROLMENT_CODES
 from edge.ids import new_id
+from edge.instants import from_epoch, to_epoch
 from keys.dpop import ProofKey
 from keys.jwk import thumbprint
 
@@ -49,11 +51,22 @@ class DeviceCode:
     services: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class PendingCode:
+    """A code that waits for its device; the code itself is kept nowhere."""
+
+    id: str
+    point: str
+    label: str
+    expires_at: datetime
+
+
 @dataclass(frozen=True)
 class Device:
     """An enrolled device. `jwk` is its public key; `last_seen_at` is coarse (`SEEN_EVERY`).
 
     `needs_operator`: it has no right while nobody is signed in; `services`: the only ones it serves, none for all.
+    `report`: what it told of itself last; `former`: its points before, each with the instant of moving on.
     """
 
     id: str
@@ -67,6 +80,17 @@ class Device:
     revoked_at: datetime | None
     needs_operator: bool = False
     services: tuple[str, ...] = ()
+    report: DeviceReport | None = None
+    former: tuple[tuple[str, datetime], ...] = ()
+
+    @property
+    def heard_at(self) -> datetime:
+        """When the device was last heard of: its last report, else its coarse last use."""
+        return self.last_seen_at if self.report is None else max(self.last_seen_at, self.report.at)
+
+    def stood_at(self, point: str, at: datetime) -> bool:
+        """Tell whether the device belonged to a point at an instant."""
+        return point == self.point or any(place == point and at <= until for place, until in self.former)
 
     @cached_property
     def scope(self) -> Rights:
@@ -158,6 +182,46 @@ class Devices:
         with self._database.write() as connection:
             connection.execute(DEVICES.update().where(DEVICES.c.id == device.id).values(last_seen_at=at))
 
+    def told(self, device_id: str, report: DeviceReport) -> None:
+        """Keep what a device tells of itself. Callers do so when the report is due (`accounts.reports.is_due`)."""
+        values = {"reported_at": report.at, "version": report.version}
+        values |= {"queued": report.queued, "clock_seconds": report.clock_seconds}
+        with self._database.write() as connection:
+            connection.execute(DEVICES.update().where(DEVICES.c.id == device_id).values(values))
+
+    def move(self, device_id: str, point: str, *, services: Iterable[str], by: str, at: datetime) -> None:
+        """Let a device belong to another point from now on; UnknownDevice for a device that is not in use.
+
+        `services`: the only ones it serves there, none for all. What it recorded at the point before stays good.
+        """
+        live, served = sa.and_(DEVICES.c.id == device_id, DEVICES.c.revoked_at.is_(None)), sorted(services)
+        with self._database.write() as connection:
+            row = connection.execute(sa.select(DEVICES).where(live)).one_or_none()
+            if row is None:
+                raise UnknownDevice(device_id)
+            former = [*row.former, [row.point, to_epoch(at)]]
+            connection.execute(DEVICES.update().where(live).values(point=point, services=served, former=former))
+            detail = {"from": row.point, "to": point} | ({"services": served} if served else {})
+            journal.append(connection, AccountAction.DEVICE_MOVED, device_id, by=by, at=at, detail=detail)
+        self._database.revision += 1
+
+    def codes(self, at: datetime) -> Sequence[PendingCode]:
+        """Return the codes that were not used yet and are still good, the newest first."""
+        t = ENROLMENT_CODES.c
+        waits = sa.select(ENROLMENT_CODES).where(t.used_at.is_(None), t.expires_at > at).order_by(t.created_at.desc())
+        with self._database.read() as connection:
+            return [PendingCode(row.id, row.point, row.label, row.expires_at) for row in connection.execute(waits)]
+
+    def withdraw(self, code_id: str, *, by: str, at: datetime) -> bool:
+        """End a code before it is used; False for a code that was used or is over."""
+        t = ENROLMENT_CODES.c
+        unused = sa.and_(t.id == code_id, t.used_at.is_(None), t.expires_at > at)
+        with self._database.write() as connection:
+            if connection.execute(ENROLMENT_CODES.update().where(unused).values(expires_at=at)).rowcount != 1:
+                return False
+            journal.append(connection, AccountAction.CODE_WITHDRAWN, code_id, by=by, at=at)
+        return True
+
     def set_operator(self, device_id: str, *, needs_operator: bool, by: str, at: datetime) -> None:
         """Set whether a device needs an operator; UnknownDevice for a device that is not in use."""
         mine = sa.and_(DEVICES.c.id == device_id, DEVICES.c.revoked_at.is_(None))
@@ -222,4 +286,12 @@ def _device(row: Row[Any]) -> Device:
         row.revoked_at,
         row.needs_operator,
         tuple(row.services),
+        _report(row),
+        tuple((place, from_epoch(until)) for place, until in row.former),
     )
+
+
+def _report(row: Row[Any]) -> DeviceReport | None:
+    if row.reported_at is None:
+        return None
+    return DeviceReport(row.reported_at, row.version, row.queued, row.clock_seconds)

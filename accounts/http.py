@@ -76,6 +76,18 @@ class EnrolledDevice(Struct, omit_defaults=True):
     services: tuple[str, ...] = ()
 
 
+class KnownDevice(Struct, omit_defaults=True):
+    """What a device is now; as at its enrolment, unless whoever runs the system changed it."""
+
+    device: str
+    point: str
+    label: str
+    rights: list[str]
+    server_time: str
+    needs_operator: bool = False
+    services: tuple[str, ...] = ()
+
+
 class OperatorSignIn(Struct, forbid_unknown_fields=True):
     """An operator's code, and PIN where the operator has one."""
 
@@ -117,6 +129,7 @@ def blueprint(authenticator: Authenticator, *, root: str | None = None) -> Bluep
     """Return the calls of this room. `root`: the thumbprint of the root key, told to devices as they enrol."""
     found = Blueprint("accounts", __name__)
     _add_enrolment(found, authenticator, root)
+    _add_self(found, authenticator)
     _add_operator_sessions(found, authenticator)
     _add_sessions(found, authenticator)
     found.record_once(lambda state: cast("Frame", state.app).on_refusal.append(partial(_note_refusal, authenticator)))
@@ -164,6 +177,20 @@ def _add_enrolment(found: Blueprint, authenticator: Authenticator, root: str | N
         made = EnrolledDevice(device.id, token, "DPoP", device.point, device.label, [*rights], at, root)
         made.needs_operator, made.services = device.needs_operator, device.services
         return answer(made, 201)
+
+
+def _add_self(found: Blueprint, authenticator: Authenticator) -> None:
+    @found.get("/v1/devices/self")
+    @describe(
+        summary="What this device is now: its point, its rights",
+        tag="devices",
+        answers={200: KnownDevice},
+        auth="device",
+    )
+    def known_device() -> Response:
+        one, at = authenticator.device(request), rfc3339(authenticator.clock.now())
+        made = KnownDevice(one.id, one.point, one.label, sorted(one.rights), at, one.needs_operator, one.services)
+        return answer(made)
 
 
 def _enrol(authenticator: Authenticator, asked: DeviceEnrolment) -> tuple[Device, str]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Row
@@ -18,6 +18,9 @@ from accounts.rights import Rights, load_rights, save_rights
 from accounts.tables import INTEGRATORS
 from edge.ids import new_id
 
+USED_EVERY: Final = timedelta(hours=1)
+"""The last use of a token is noted no oftener: enough to find a token that nobody needs."""
+
 
 class UnknownIntegrator(LookupError):
     """No live integrator has this id."""
@@ -25,7 +28,10 @@ class UnknownIntegrator(LookupError):
 
 @dataclass(frozen=True, slots=True)
 class Integrator:
-    """A server with a bearer token; its rights end at `expires_at` or when revoked."""
+    """A server with a bearer token; its rights end at `expires_at` or when revoked.
+
+    `used_at` is no finer than `USED_EVERY`.
+    """
 
     id: str
     label: str
@@ -33,6 +39,7 @@ class Integrator:
     created_at: datetime
     expires_at: datetime
     revoked_at: datetime | None
+    used_at: datetime | None = None
 
     def alive(self, at: datetime) -> bool:
         """Tell whether its token is good at `at`."""
@@ -80,6 +87,11 @@ class Integrators:
             journal.append(connection, AccountAction.INTEGRATOR_REVOKED, integrator_id, by=by, at=at)
         self._database.revision += 1
 
+    def used(self, integrator: Integrator, at: datetime) -> None:
+        """Note that the token is in use. Callers do so once in `USED_EVERY`."""
+        with self._database.write() as connection:
+            connection.execute(INTEGRATORS.update().where(INTEGRATORS.c.id == integrator.id).values(used_at=at))
+
     def list(self) -> Sequence[Integrator]:
         """Return all integrators, oldest first."""
         with self._database.read() as connection:
@@ -88,4 +100,5 @@ class Integrators:
 
 
 def _integrator(row: Row[Any]) -> Integrator:
-    return Integrator(row.id, row.label, load_rights(row.rights), row.created_at, row.expires_at, row.revoked_at)
+    rights = load_rights(row.rights)
+    return Integrator(row.id, row.label, rights, row.created_at, row.expires_at, row.revoked_at, row.used_at)

@@ -18,6 +18,7 @@ class AccountAction(StrEnum):
 
     PERSON_ADDED = "person-added"
     PERSON_DISABLED = "person-disabled"
+    PERSON_ENABLED = "person-enabled"
     PERSON_PASSWORD_CHANGED = "person-password-changed"  # noqa: S105 - an action's name
     PERSON_ROLES_CHANGED = "person-roles-changed"
     PERSON_SIGNED_IN = "person-signed-in"
@@ -29,8 +30,10 @@ class AccountAction(StrEnum):
     PERSON_CODE_USED = "person-code-used"
     PERSON_LINKED = "person-linked"
     CODE_MADE = "code-made"
+    CODE_WITHDRAWN = "code-withdrawn"
     DEVICE_ENROLLED = "device-enrolled"
     DEVICE_REVOKED = "device-revoked"
+    DEVICE_MOVED = "device-moved"
     DEVICE_OPERATOR_CHANGED = "device-operator-changed"
     INTEGRATOR_ADDED = "integrator-added"
     INTEGRATOR_REVOKED = "integrator-revoked"
@@ -73,7 +76,7 @@ def append(
     connection.execute(ACCOUNT_LOG.insert().values(line))
 
 
-def newest(connection: Connection, limit: int) -> Sequence[JournalNote]:
-    """Return the last `limit` lines, newest first."""
-    rows = connection.execute(sa.select(ACCOUNT_LOG).order_by(ACCOUNT_LOG.c.id.desc()).limit(limit))
+def newest(connection: Connection, limit: int, offset: int = 0) -> Sequence[JournalNote]:
+    """Return `limit` lines, newest first, after `offset` newer lines."""
+    rows = connection.execute(sa.select(ACCOUNT_LOG).order_by(ACCOUNT_LOG.c.id.desc()).limit(limit).offset(offset))
     return [JournalNote(row.id, row.at, row.actor, AccountAction(row.action), row.subject, row.detail) for row in rows]

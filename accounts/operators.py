@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -119,12 +119,17 @@ class Operators:
         self._change(code, {"disabled_at": at}, AccountAction.OPERATOR_DISABLED, by=by, at=at)
 
     def set_pin(self, code: str, pin: str | None, *, by: str, at: datetime) -> None:
-        """Give an operator another PIN, None for none, and end the sessions; UnknownOperator, WeakSecret."""
+        """Give an operator another PIN, None for none; UnknownOperator, WeakSecret.
+
+        The operator's sessions end, and failures with the old PIN are forgotten.
+        """
         kept = None if pin is None else hash_pin(pin)
         changed = self._change(
             code, {"pin": kept}, AccountAction.OPERATOR_PIN_CHANGED, by=by, at=at, pin=pin is not None
         )
         self._end_sessions(changed, at)
+        with self._database.write() as connection:
+            attempts.forget(connection, "operator", typed.plain(code))
 
     def set_rights(self, code: str, rights: Rights, *, by: str, at: datetime) -> None:
         """Give an operator these rights instead of the old; UnknownOperator, ValueError for none, WeakSecret."""
@@ -161,6 +166,20 @@ class Operators:
         """Return all operators by code."""
         with self._database.read() as connection:
             return [_operator(row) for row in connection.execute(sa.select(OPERATORS).order_by(OPERATORS.c.code))]
+
+    def last_sign_ins(self) -> Mapping[str, datetime]:
+        """Return, by operator's id, when the last session that is remembered began."""
+        held = OPERATOR_SESSIONS.c
+        query = sa.select(held.operator_id, sa.func.max(held.opened_at).label("last")).group_by(held.operator_id)
+        with self._database.read() as connection:
+            return {row.operator_id: row.last for row in connection.execute(query)}
+
+    def locked(self, at: datetime) -> frozenset[str]:
+        """Return the codes of operators who must wait at some device after wrong PINs."""
+        codes = {one.code: typed.plain(one.code) for one in self.list()}
+        with self._database.read() as connection:
+            waiting = attempts.locked(connection, "operator", codes.values(), at)
+        return frozenset(code for code, plain in codes.items() if plain in waiting)
 
     def sign_in(self, device: Device, code: str, pin: str | None, *, at: datetime) -> OpenedSession:
         """Open a session of an operator at a device.

@@ -33,6 +33,20 @@ class UnknownPerson(LookupError):
     """No active person has this name."""
 
 
+class LastAdministrator(ValueError):
+    """Nobody would be left who rules over accounts; the message says what to do first."""
+
+    def __init__(self) -> None:
+        super().__init__("this is the last administrator: give somebody else the role first")
+
+
+class OwnRoles(ValueError):
+    """Nobody takes the own role of administrator away."""
+
+    def __init__(self) -> None:
+        super().__init__("nobody takes the own role of administrator away: another administrator does")
+
+
 class WrongCredentials(Exception):
     """The sign-in is refused; no answer tells why."""
 
@@ -90,13 +104,22 @@ class People:
         self._database.revision += 1
 
     def disable(self, name: str, *, by: str, at: datetime) -> None:
-        """Take a person out of use, sessions included; UnknownPerson for an unknown person."""
+        """Take a person out of use, sessions included; UnknownPerson, LastAdministrator, OwnRoles."""
         with self._database.write() as connection:
             row = _active(connection, name)
+            _keep_administrator(connection, row, frozenset(), by)
             connection.execute(PEOPLE.update().where(PEOPLE.c.id == row.id).values(disabled_at=at))
             _end_sessions(connection, row.id, at)
             journal.append(connection, AccountAction.PERSON_DISABLED, row.id, by=by, at=at)
         self._database.revision += 1
+
+    def enable(self, person_id: str, *, by: str, at: datetime) -> None:
+        """Let a person who was taken out of use sign in again; UnknownPerson for anybody else."""
+        gone = sa.and_(PEOPLE.c.id == person_id, PEOPLE.c.disabled_at.is_not(None))
+        with self._database.write() as connection:
+            if connection.execute(PEOPLE.update().where(gone).values(disabled_at=None)).rowcount != 1:
+                raise UnknownPerson(person_id)
+            journal.append(connection, AccountAction.PERSON_ENABLED, person_id, by=by, at=at)
 
     def list(self) -> Sequence[Person]:
         """Return all people by name."""
@@ -176,12 +199,17 @@ class People:
         return kept is not None
 
     def set_roles(self, name: str, roles: Iterable[Role | Grant], *, by: str, at: datetime) -> None:
-        """Give a person these roles, in force at the next request; UnknownPerson, ValueError for none."""
-        kept = saved_grants(_grants(roles))
+        """Give a person these roles, in force at the next request; UnknownPerson, ValueError for none.
+
+        LastAdministrator, OwnRoles where nobody else would be left, or a person would take the own role away.
+        """
+        granted = _grants(roles)
+        kept = saved_grants(granted)
         if not kept:
             raise ValueError("a person needs a role")
         with self._database.write() as connection:
             row = _active(connection, name)
+            _keep_administrator(connection, row, granted, by)
             connection.execute(PEOPLE.update().where(PEOPLE.c.id == row.id).values(roles=kept))
             detail = {"roles": kept}
             journal.append(connection, AccountAction.PERSON_ROLES_CHANGED, row.id, by=by, at=at, detail=detail)
@@ -199,6 +227,21 @@ def saved_grants(grants: Iterable[Grant]) -> list[str]:
 
 def _grants(roles: Iterable[Role | Grant]) -> frozenset[Grant]:
     return frozenset(role if isinstance(role, Grant) else Grant(role) for role in roles)
+
+
+def _keep_administrator(connection: Connection, row: Row[Any], granted: frozenset[Grant], by: str) -> None:
+    """Refuse a change after which nobody would rule over accounts, or by which a person loses that role by own hand."""
+    if not _administers(row.roles) or _administers(saved_grants(granted)):
+        return
+    if by == f"person:{row.id}":
+        raise OwnRoles
+    others = sa.select(PEOPLE.c.roles).where(PEOPLE.c.id != row.id, PEOPLE.c.disabled_at.is_(None))
+    if not any(_administers(roles) for roles in connection.execute(others.with_for_update()).scalars()):
+        raise LastAdministrator
+
+
+def _administers(roles: Iterable[str]) -> bool:
+    return any(Grant.parse(text).role is Role.ADMINISTRATOR for text in roles)
 
 
 def _active(connection: Connection, name: str) -> Row[Any]:

@@ -102,9 +102,10 @@ NEEDS_FACTOR: Final = frozenset(
         Right.APPROVE,
         Right.ACCOUNTS,
         Right.KEYS,
+        Right.SYSTEM,
     }
 )
-"""What shows names, decides, or rules over accounts and keys: a person has none of it by a password alone."""
+"""What shows names, decides, or rules over accounts, devices and keys: a person has none of it by a password alone."""
 
 ROLE_RIGHTS: Mapping[Role, frozenset[Right]] = {
     Role.OFFICER: frozenset({Right.HOLDERS, Right.CARDS, Right.APPLICATIONS}),

@@ -137,14 +137,25 @@ class SecurityLog:
             return count + 1
 
     def page(
-        self, limit: int, offset: int = 0, *, kinds: Iterable[SecurityKind] = (), subject: str | None = None
+        self,
+        limit: int,
+        offset: int = 0,
+        *,
+        kinds: Iterable[SecurityKind] = (),
+        subject: str | None = None,
+        span: tuple[datetime, datetime] | None = None,
     ) -> Sequence[SecurityEvent]:
-        """Return events, newest first; all of them can be reached by `offset`, however many are newer."""
+        """Return events, newest first; all of them can be reached by `offset`, however many are newer.
+
+        `span`: from the first instant on and before the second.
+        """
         query = sa.select(T).order_by(T.c.id.desc()).limit(limit).offset(offset)
         if wanted := [kind.value for kind in kinds]:
             query = query.where(T.c.kind.in_(wanted))
         if subject is not None:
             query = query.where(T.c.subject == subject)
+        if span is not None:
+            query = query.where(T.c.at >= span[0], T.c.at < span[1])
         with self._database.read() as connection:
             return [_event(row) for row in connection.execute(query)]
 

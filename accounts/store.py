@@ -61,10 +61,10 @@ class AccountStore:
         """Bring the tables up to date; `open` has done so."""
         self._database.migrate()
 
-    def log(self, limit: int = 100) -> Sequence[JournalNote]:
-        """Return the last lines of the account log, newest first."""
+    def log(self, limit: int = 100, offset: int = 0) -> Sequence[JournalNote]:
+        """Return lines of the account log, newest first; `offset` newer lines are left out."""
         with self._database.read() as connection:
-            return journal.newest(connection, limit)
+            return journal.newest(connection, limit, offset)
 
     def count_wrong_code(self, source: str, at: datetime) -> None:
         """Count a wrong device code of `source`, after it failed; TooSoon after several from there.

@@ -119,6 +119,11 @@ DEVICES = sa.Table(
     sa.Column("revoked_at", InstantColumn),
     sa.Column("needs_operator", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("services", sa.JSON, nullable=False, server_default="[]"),
+    sa.Column("former", sa.JSON, nullable=False, server_default="[]"),
+    sa.Column("reported_at", InstantColumn),
+    sa.Column("version", sa.String(40)),
+    sa.Column("queued", sa.Integer),
+    sa.Column("clock_seconds", sa.Integer),
     # One key is one live device, also when two codes are used with it at the same moment.
     sa.Index(
         "ix_devices_live_key",
@@ -139,6 +144,7 @@ INTEGRATORS = sa.Table(
     sa.Column("created_at", InstantColumn, nullable=False),
     sa.Column("expires_at", InstantColumn, nullable=False),
     sa.Column("revoked_at", InstantColumn),
+    sa.Column("used_at", InstantColumn),
 )
 
 OPERATORS = sa.Table(

@@ -18,6 +18,7 @@ from devices.cli_cards import faults, read_masters
 from devices.desk import AgentCounter
 from devices.diagnose import diagnose
 from devices.documents import DocumentFolder
+from devices.faults import DeviceFault
 from devices.offline import OfflineQueue
 from devices.page import PORT, AgentPage
 from devices.pcsc import ReaderWatcher
@@ -128,8 +129,22 @@ def _keep_fresh(
         told = upload(queue, calls, documents, CLOCK.now(), promises=promises)
         if told:
             running.say(told)
-        if running.stop.wait(REFRESH_SECONDS):
+        if _is_moved(running, documents.folder, calls) or running.stop.wait(REFRESH_SECONDS):
             return
+
+
+def _is_moved(running: Agent, folder: Path, calls: server.Server) -> bool:
+    """End the agent where the device was moved to another point: a service manager starts it there anew."""
+    try:
+        point = calls.moved_to()
+    except DeviceFault:
+        return False
+    if point is None:
+        return False
+    identity.move(folder, point)
+    running.say(f"note: this device was moved to {point}; the agent ends here and starts there")
+    running.stop.set()
+    return True
 
 
 def _trade(running: Agent, trading: Trading) -> None:

@@ -85,6 +85,11 @@ class DocumentFolder:
         self._root = root
         self._version = 0
 
+    @property
+    def folder(self) -> Path:
+        """The agent's private folder."""
+        return self._folder
+
     def refresh(self, server: Server, at: datetime) -> bool:
         """Fetch everything again and keep what verifies; False when the server is away or a document does not hold."""
         with suppress(NoDocuments):

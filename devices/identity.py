@@ -65,6 +65,13 @@ def keep(folder: Path, server: str, enrolled: dict[str, object]) -> DeviceIdenti
     return load(folder)
 
 
+def move(folder: Path, point: str) -> None:
+    """Keep that whoever runs the system moved this device to another point."""
+    record = loads(read_private(folder / _RECORD))
+    if isinstance(record, dict):
+        replace_private(folder / _RECORD, dumps(record | {"point": point}))
+
+
 def load(folder: Path) -> DeviceIdentity:
     """Return this PC's identity; NotEnrolled before the PC is enrolled."""
     try:

@@ -6,6 +6,7 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from email.utils import parsedate_to_datetime
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Final
 from urllib.parse import urlsplit
@@ -16,6 +17,7 @@ from devices.profiles import ChipChallenge
 from edge.clock import Clock
 from edge.encoding import EncodingError, unb64u
 from edge.instants import InstantError, from_epoch, parse_rfc3339
+from edge.release import VERSION
 from edge.strictjson import JsonError, dumps, loads
 from keys.dpop import build_proof
 from keys.jwk import public_jwk
@@ -24,6 +26,7 @@ from keys.signer import Signer
 SECONDS: Final = 5.0
 """How long one call may take; a visitor stands at the desk."""
 
+NOTICED_SECONDS: Final = 2
 ANSWER_MOST: Final = 4 * 1024 * 1024
 _RETRY_LATER: Final = frozenset({502, 503, 504})
 
@@ -43,6 +46,30 @@ class ServerRefusedError(DeviceFault):
         self.code = code
 
 
+@dataclass(slots=True)
+class AgentState:
+    """What the agent tells of itself with each call (docs/devices.md): records that wait, its clock.
+
+    Any thread may write: the last word counts.
+    """
+
+    queued: int = 0
+    clock_seconds: int = 0
+
+    @property
+    def report(self) -> str:
+        """The header's text."""
+        return f"version={VERSION}; queued={self.queued}; clock={self.clock_seconds}"
+
+    def learn(self, date: str, at: datetime) -> None:
+        """Take the server's date in; a date counts whole seconds, so that two of them say nothing."""
+        try:
+            seconds = round((at - parsedate_to_datetime(date)).total_seconds())
+        except (TypeError, ValueError):
+            return
+        self.clock_seconds = seconds if abs(seconds) >= NOTICED_SECONDS else 0
+
+
 @dataclass(frozen=True, slots=True)
 class Server:
     """One verifier and this device's credentials for it. Safe to share between threads.
@@ -55,6 +82,7 @@ class Server:
     operator_session: str | None = field(default=None, repr=False)
     operator: str | None = None
     operator_until: datetime | None = None
+    state: AgentState = field(default_factory=AgentState)
 
     @property
     def on_duty(self) -> str | None:
@@ -79,16 +107,23 @@ class Server:
         url = self.identity.server + path.partition("?")[0]
         named = {"operation": operation, "operator": self.operator_session}
         proof = build_proof(self.identity.signer, method, url, data, token, self.clock.now(), **named)
-        headers = {"Authorization": f"DPoP {token}", "DPoP": proof}
+        headers = {"Authorization": f"DPoP {token}", "DPoP": proof, "Yunju-Device": self.state.report}
         if operation is not None:
             headers["Idempotency-Key"] = operation
         if self.operator_session is not None:
             headers["Yunju-Operator"] = self.operator_session
-        return _answered(*_sent(self.identity.server, method, path, data, headers))
+        status, answer, date = _sent(self.identity.server, method, path, data, headers)
+        self.state.learn(date, self.clock.now())
+        return _answered(status, answer)
+
+    def moved_to(self) -> str | None:
+        """Return the point to which this device was moved; None while it stays. Away or ServerRefusedError."""
+        point = str(self.call("GET", "/v1/devices/self").get("point", self.identity.point))
+        return None if point == self.identity.point else point
 
     def document(self, path: str) -> bytes:
         """Return a public document as it stands; Away or ServerRefusedError."""
-        status, data = _sent(self.identity.server, "GET", path, b"", {})
+        status, data, _ = _sent(self.identity.server, "GET", path, b"", {})
         if status != 200:
             _answered(status, data)
         return data
@@ -113,10 +148,12 @@ def enrol(server: str, code: str, signer: Signer, clock: Clock, *, label: str | 
     data = dumps(body)
     path = "/v1/devices/enrolments"
     proof = build_proof(signer, "POST", server + path, data, None, clock.now())
-    return _answered(*_sent(server, "POST", path, data, {"DPoP": proof}))
+    status, answer, _ = _sent(server, "POST", path, data, {"DPoP": proof})
+    return _answered(status, answer)
 
 
-def _sent(server: str, method: str, path: str, data: bytes, headers: Mapping[str, str]) -> tuple[int, bytes]:
+def _sent(server: str, method: str, path: str, data: bytes, headers: Mapping[str, str]) -> tuple[int, bytes, str]:
+    """Return the status, the body and the server's date."""
     parts = urlsplit(server)
     connection: HTTPConnection
     if parts.scheme == "https":
@@ -135,7 +172,7 @@ def _sent(server: str, method: str, path: str, data: bytes, headers: Mapping[str
         connection.close()
     if len(answer) > ANSWER_MOST:
         raise Away("the server's answer has no end")
-    return response.status, answer
+    return response.status, answer, response.getheader("Date", "")
 
 
 def _answered(status: int, data: bytes) -> dict[str, object]:

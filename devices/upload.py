@@ -30,6 +30,7 @@ def upload(
     """
     statuses: Counter[str] = Counter()
     while waiting := queue.waiting():
+        server.state.queued = len(waiting)
         batch = waiting[:AT_ONCE]
         try:
             found = server.call("POST", "/v1/offline-check-ins", {"records": [kept.text for kept in batch]})
@@ -45,6 +46,7 @@ def upload(
         _keep(promises, answers)
         statuses.update(str(one.get("status")) if isinstance(one, dict) else "unread" for one in answers)
         documents.keep_time(str(found.get("time", "")), at)
+    server.state.queued = 0
     return _upload_text(statuses, 0, "")
 
 

@@ -29,6 +29,7 @@ BUSY_SECONDS: Final = 5
 _WAL_TRIES: Final = 100
 _NAMED_REVISION: Final = re.compile(r'^revision(?:: str)? = "([^"]+)"$', re.MULTILINE)
 _VERSION: Final = "_version"
+_SQLITE: Final = "sqlite:///"
 _MIGRATION_LOCK: Final = 0x59554E4A  # any constant of ours: PostgreSQL's advisory lock while tables change
 
 
@@ -244,12 +245,19 @@ def copy_sqlite(source: Path, target: Path) -> None:
         writing.execute("PRAGMA journal_mode = DELETE")
 
 
-def sqlite_fault(path: Path, *, used: bool = False) -> str | None:
+def database_file(url: str) -> Path | None:
+    """Return the file of an SQLite address; None for a server's."""
+    return Path(url.removeprefix(_SQLITE)) if url.startswith(_SQLITE) else None
+
+
+def sqlite_fault(path: Path, *, used: bool = False, whole: bool = True) -> str | None:
     """Return what SQLite finds wrong in a database; None when nothing is.
 
-    `used`: others may use it meanwhile; then its structure alone is looked at, which takes no time that matters.
+    `used`: others may use it meanwhile; then its structure alone is looked at. Without `whole` only whether SQLite
+    opens the file, which takes no time however large the file is.
     """
     kind, check = ("", "PRAGMA quick_check(1)") if used else ("&immutable=1", "PRAGMA integrity_check(1)")
+    check = check if whole else "SELECT 'ok' FROM sqlite_master LIMIT 1"
     try:
         with closing(
             sqlite3.connect(f"file:{quote(str(path))}?mode=ro{kind}", uri=True, timeout=BUSY_SECONDS)
@@ -277,7 +285,7 @@ def versions_on_server(url: str) -> dict[str, str] | None:
 
     UnusableDatabase where the server does not answer.
     """
-    engine = sa.create_engine(_address(url))
+    engine = sa.create_engine(_address(url), connect_args={"connect_timeout": BUSY_SECONDS})
     try:
         with engine.connect() as connection:
             tables = sa.inspect(connection).get_table_names()

@@ -223,6 +223,39 @@ def describe_settings() -> tuple[tuple[str, str, str], ...]:
     return tuple((item.name, _default_shown(item), item.meaning) for item in _SETTINGS)
 
 
+@dataclass(frozen=True, slots=True)
+class ShownSetting:
+    """A setting in force as whoever runs the system may see it: secrets and passwords are blotted out."""
+
+    name: str
+    value: str
+    is_default: bool
+    meaning: str
+
+
+def shown_settings(settings: Settings) -> tuple[ShownSetting, ...]:
+    """Return every setting in force, in the order of the README's table; of a secret only that there is one."""
+    var = str(settings.var)
+    found = []
+    for item in _SETTINGS:
+        value = getattr(settings, item.field)
+        default = None if item.default is None else item.parse(item.default.replace(_VAR, var))
+        found.append(ShownSetting(item.name, _shown(value), value == default, item.meaning))
+    return tuple(found)
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, Secret):
+        return "***"
+    if isinstance(value, frozenset | tuple):
+        return ", ".join(sorted(map(str, value)))
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return values.masked_text(str(value))
+
+
 def load_settings(environ: Mapping[str, str], clock: Clock | None = None) -> Settings:
     """Return the settings that the environment gives; SettingsError lists every fault, empty values too.
 

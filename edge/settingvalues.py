@@ -183,6 +183,11 @@ def masked(value: object) -> str:
     return _PASSWORD.sub("***", repr(value))
 
 
+def masked_text(text: str) -> str:
+    """Return an address with its password blotted out."""
+    return _PASSWORD.sub("***", text)
+
+
 def _store_url(text: str, schemes: tuple[str, ...], example: str) -> str:
     parts = _split(text)
     if parts is None or parts.scheme not in schemes:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -79,21 +79,50 @@ class WorkPlace:
             os.close(handle)
 
 
-def complaint(report: WorkReport | None, at: datetime) -> str | None:
-    """Return what is wrong with the background work at `at`, in words fit for anyone; None when nothing is.
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What is wrong with the background work: nothing was ever told, it is away, or jobs fail or are overdue.
+
+    `faults` are for whoever runs the system; `since`: the last sign of life.
+    """
+
+    kind: Literal["never", "away", "fails", "overdue"]
+    jobs: tuple[str, ...] = ()
+    faults: tuple[str, ...] = ()
+    since: datetime | None = None
+
+
+def trouble(report: WorkReport | None, at: datetime) -> Trouble | None:
+    """Return what is wrong with the background work at `at`; None when nothing is.
 
     Check-ins do not need the background work; status lists, the log's checkpoints and erasures do.
     """
     now = to_epoch(at)
     if report is None:
-        return f"no background work has reported here: start `{COMMAND}`"
-    if report.stopped or now - report.told_at > SILENT.total_seconds():
-        return f"the background work is away since {rfc3339(from_epoch(report.told_at))}: start `{COMMAND}`"
-    failing = sorted(job.name for job in report.jobs if _is_failing(job, report, now))
+        return Trouble("never")
+    if not is_alive(report, at):
+        return Trouble("away", since=from_epoch(report.told_at))
+    failing = sorted((job for job in report.jobs if _is_failing(job, report, now)), key=lambda job: job.name)
     if failing:
-        return f"background work fails: {', '.join(failing)}; `{COMMAND} --status` tells why"
+        faults = tuple(f"{job.name}: {job.fault}" for job in failing)
+        return Trouble("fails", tuple(job.name for job in failing), faults)
     overdue = sorted(job.name for job in report.jobs if _is_overdue(job, report, now))
-    return f"background work is overdue: {', '.join(overdue)}" if overdue else None
+    return Trouble("overdue", tuple(overdue)) if overdue else None
+
+
+def complaint(report: WorkReport | None, at: datetime) -> str | None:
+    """Return what is wrong with the background work at `at`, in words fit for anyone; None when nothing is."""
+    wrong = trouble(report, at)
+    if wrong is None:
+        return None
+    named = ", ".join(wrong.jobs)
+    since = "" if wrong.since is None else rfc3339(wrong.since)
+    return {
+        "never": f"no background work has reported here: start `{COMMAND}`",
+        "away": f"the background work is away since {since}: start `{COMMAND}`",
+        "fails": f"background work fails: {named}; `{COMMAND} --status` tells why",
+        "overdue": f"background work is overdue: {named}",
+    }[wrong.kind]
 
 
 def is_alive(report: WorkReport | None, at: datetime) -> bool:

@@ -16,7 +16,6 @@ from typing import Final
 import msgspec
 
 from audit.tree.place import CheckpointPlace
-from audit.tree.tiles import FolderSource, Tree
 from cards.programme.load import load_programme
 from edge.backupnote import BackupNote, write_note
 from edge.database import copy_sqlite, sqlite_fault, table_versions
@@ -194,9 +193,3 @@ def check_backup(backup: Path) -> Manifest:
         if one.root == ROOT:
             check_saved(path)
     return manifest
-
-
-def log_agrees(log: Path, checkpoint: Path) -> bool:
-    """Tell whether the tiles of a log have the root that its last checkpoint signs."""
-    state = CheckpointPlace(checkpoint).read()
-    return state is None or state.size == 0 or Tree(FolderSource(log), state.size).root() == state.tree.root

@@ -18,6 +18,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
+from edge.database import database_file
 from edge.settings import Settings
 
 FORMAT: Final = "yunju-backup"
@@ -28,7 +29,6 @@ _MAGIC: Final = b"yunju-keys-1\n"
 _SALT_BYTES: Final = 16
 _NONCE_BYTES: Final = 12
 _SCRYPT_COST: Final = 2**15
-SQLITE: Final = "sqlite:///"
 STORES: Final = ("ledger", "register", "accounts", "verifier")
 """The stores that a setting places, each by `YUNJU_…_URL`."""
 
@@ -80,11 +80,6 @@ def roots(settings: Settings) -> dict[str, Path]:
         if file is not None and not _within(file, settings.var):
             found[name] = file.parent
     return found
-
-
-def database_file(url: str) -> Path | None:
-    """Return the file of an SQLite address; None for a server's."""
-    return Path(url.removeprefix(SQLITE)) if url.startswith(SQLITE) else None
 
 
 def secrets_of(settings: Settings) -> tuple[Path, ...]:

@@ -9,24 +9,14 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
 
-from edge.database import revisions
+from audit.tree.agreeing import log_agrees
+from doctor.tables import newer_tables
 from edge.private import make_private_folder
 from edge.settings import Settings
-from ops.backup import check_backup, log_agrees, write_private
+from ops.backup import check_backup, write_private
 from ops.manifest import SEALED, BackupError, Manifest, roots, secrets_of, unseal
 from ops.servers import ROOT, ServerStore, load_store, require_empty, server_stores
-
-_ROOT: Final = Path(__file__).resolve().parent.parent
-ROOMS: Final[Mapping[str, Path]] = {
-    "accounts": _ROOT / "accounts/migrations",
-    "audit": _ROOT / "audit/migrations",
-    "hooks": _ROOT / "hooks/migrations",
-    "register": _ROOT / "issuer/register/migrations",
-    "verifier": _ROOT / "verifier/records/migrations",
-}
-"""Where each room's versions of its tables are told."""
 
 
 def restore(settings: Settings, backup: Path, passphrase: bytes | None) -> Manifest:
@@ -74,14 +64,6 @@ def _refuse_newer(manifest: Manifest) -> None:
     for name, rooms in manifest.tables.items():
         if (newer := newer_tables(rooms)) is not None:
             raise BackupError(f"{name} holds tables of a newer release ({newer})", "restore it with that release")
-
-
-def newer_tables(versions: Mapping[str, str]) -> str | None:
-    """Return the room whose tables this release does not know, with their version; None when it knows all of them."""
-    for room, version in versions.items():
-        if room in ROOMS and version not in revisions(ROOMS[room]):
-            return f"{room} {version}"
-    return None
 
 
 def _refuse_taken(settings: Settings, manifest: Manifest, targets: Mapping[str, Path]) -> None:

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
-from edge.database import UnusableDatabase, address_for_clients, versions_on_server
+from edge.database import UnusableDatabase, address_for_clients, database_file, versions_on_server
 from edge.settings import Settings
 from ledger import moving, moving_file
 from ledger.values import LedgerError
-from ops.manifest import STORES, BackupError, database_file
+from ops.manifest import STORES, BackupError
 from verifier.cli.opening import CLOCK, VerifierCli
 
 ROOT: Final = "servers"

@@ -28,8 +28,9 @@ BELOW: Mapping[str, frozenset[str]] = {
     "devices": _CARD,
     "verifier": _STORED,
     "issuer": _STORED,
-    "web": _STORED | {"verifier", "issuer"},
-    "ops": _STORED | {"verifier", "issuer", "devices", "web"},
+    "doctor": _STORED | {"verifier", "issuer"},
+    "web": _STORED | {"verifier", "issuer", "doctor"},
+    "ops": _STORED | {"verifier", "issuer", "devices", "doctor", "web"},
     "wsgi": _STORED | {"verifier", "issuer", "web"},
 }
 """Each room, and the rooms it may import: those below it. `verifier`, `issuer` and `devices` never see one another."""

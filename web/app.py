@@ -21,12 +21,15 @@ from edge.health import Health, health_blueprint
 from edge.http import create_frame, draw_problems
 from edge.limits import FORWARDING, Limiter
 from edge.openapi import openapi_blueprint
+from edge.release import VERSION
 from edge.settings import Settings
 from edge.sharing import open_shared
 from edge.workreport import WorkPlace, complaint, work_figures
 from hooks.service import Hooks
 from verifier.trust.published import pinned_root, root_file
 from web.home import HomePages
+from web.operator.pages import operator_pages
+from web.operator.shared import none_held
 from web.pages import pages_blueprint
 from web.staff.account import account_pages
 from web.staff.administering import administrator_pages
@@ -35,7 +38,7 @@ from web.staff.signing_in import sign_in_pages
 from web.staff.single_sign_on import add_single_sign_on
 
 _log = logging.getLogger("yunju.web")
-TITLE, VERSION = "Yunju", "0.1.0"
+TITLE = "Yunju"
 
 
 def create_application(settings: Settings, clock: Clock | None = None) -> Flask:
@@ -93,6 +96,7 @@ def create_application(settings: Settings, clock: Clock | None = None) -> Flask:
     app.register_blueprint(sign_in_pages(staff))
     app.register_blueprint(account_pages(staff))
     app.register_blueprint(administrator_pages(staff))
+    app.register_blueprint(operator_pages(staff, app.extensions.get("held_by_device", none_held)))
     if organisation := add_single_sign_on(app, staff, settings):
         app.register_blueprint(organisation)
     return app

@@ -19,6 +19,7 @@ from cards.programme.types import Programme, Text
 from cards.wire import dictionary_of
 from edge.encoding import b64u
 from edge.packing import packed
+from edge.release import VERSION
 from edge.settings import Settings
 from web.checking import for_check
 from web.installable import APPS, add_apps, fresh, served_apps
@@ -50,7 +51,7 @@ def pages_blueprint(settings: Settings) -> Blueprint:
     checking = for_check(settings, programme)
     add_apps(found, settings, wording, shared | checking)
     pages: dict[str, tuple[str, Callable[[], dict[str, object]]]] = {
-        "counter": ("/counter", lambda: shared),
+        "counter": ("/counter", lambda: shared | {"version": VERSION}),
         "wallet": ("/wallet", lambda: shared | _for_wallet(programme)),
         "check": ("/check", lambda: shared | checking),
     }

@@ -14,6 +14,7 @@ from cards.programme.types import Text
 from issuer.applications.records import Application
 from issuer.register import office_log
 from issuer.register.application_tables import APPLICATIONS, NOTICES
+from issuer.register.database import open_tables
 from issuer.register.errors import RefusedError
 from issuer.register.issuer import Issuer
 from issuer.register.office_log import OfficeAction
@@ -111,14 +112,28 @@ def told_of(issuer: Issuer, kind: str, receipt: str, language: str) -> Told:
 
 def state_of(issuer: Issuer, at: datetime) -> Queue:
     """Return how the queue stands at an instant."""
+    with issuer.register.read() as connection:
+        return _queue(connection, at)
+
+
+def queue_at(url: str, at: datetime) -> Queue:
+    """Return how the queue of the register at an address stands; no key of the register is needed."""
+    database = open_tables(url)
+    try:
+        with database.read() as connection:
+            return _queue(connection, at)
+    finally:
+        database.close()
+
+
+def _queue(connection: Connection, at: datetime) -> Queue:
     t = NOTICES
     waits = t.c.next_at.is_not(None)
-    with issuer.register.read() as connection:
-        by_way = sa.select(t.c.transport, sa.func.count()).where(waits).group_by(t.c.transport)
-        waiting = {row[0]: row[1] for row in connection.execute(by_way)}
-        late = connection.execute(sa.select(sa.func.count()).where(waits, t.c.created_at < at - LATE)).scalar_one()
-        recent = sa.select(sa.func.count()).where(t.c.given_up_at >= at - RECENT)
-        return Queue(waiting, late, connection.execute(recent).scalar_one())
+    by_way = sa.select(t.c.transport, sa.func.count()).where(waits).group_by(t.c.transport)
+    waiting = {row[0]: row[1] for row in connection.execute(by_way)}
+    late = connection.execute(sa.select(sa.func.count()).where(waits, t.c.created_at < at - LATE)).scalar_one()
+    recent = sa.select(sa.func.count()).where(t.c.given_up_at >= at - RECENT)
+    return Queue(waiting, late, connection.execute(recent).scalar_one())
 
 
 def complaint(issuer: Issuer, ways: frozenset[str], at: datetime) -> str | None:

@@ -26,6 +26,11 @@ _MIGRATIONS: Final = Path(__file__).parent / "migrations"
 _CHECK: Final = "secret-check"  # a row of keyed hashes, not a secret
 
 
+def open_tables(url: str) -> Database:
+    """Connect to `url` and bring the register's tables up to date."""
+    return Database.open(url, room="register", migrations=_MIGRATIONS)
+
+
 class Register:
     """Holders and cards. Safe to share between threads; a process opens its own after a fork."""
 
@@ -37,7 +42,7 @@ class Register:
     @classmethod
     def open(cls, url: str, secret: bytes) -> Register:
         """Connect to `url`, bring the tables up to date; RefusedError if it was made with another secret."""
-        register = cls(Database.open(url, room="register", migrations=_MIGRATIONS), secret)
+        register = cls(open_tables(url), secret)
         register._check_secret()
         return register
 

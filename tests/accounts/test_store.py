@@ -61,6 +61,9 @@ def test_every_change_is_one_line_of_the_log_without_names_or_secrets(ground):
     token = ground.sign_in().json["token"]
     ground.store.integrators.revoke(made.id, by=ADMIN, at=NOON)
     ground.store.devices.set_operator(device.id, needs_operator=True, by=ADMIN, at=NOON)
+    ground.store.devices.move(device.id, "museum", services=(), by=ADMIN, at=NOON)
+    ground.code()
+    ground.store.devices.withdraw(ground.store.devices.codes(NOON)[0].id, by=ADMIN, at=NOON)
     ground.store.devices.revoke(device.id, by=ADMIN, at=NOON)
     ground.store.operators.set_pin("0417", "271828", by=ADMIN, at=NOON)
     ground.store.operators.set_rights("0417", {"gym": frozenset({Right.VOID})}, by=ADMIN, at=NOON)
@@ -77,6 +80,7 @@ def test_every_change_is_one_line_of_the_log_without_names_or_secrets(ground):
     store.people.link("auditor.li", "https://login.example", "subject-1", by=ADMIN, at=NOON)
     ground.store.people.change_password("auditor.li", PASSWORD + "!", by=ADMIN, at=NOON)
     ground.store.people.disable("auditor.li", by=ADMIN, at=NOON)
+    ground.store.people.enable(person.id, by=ADMIN, at=NOON)
     notes = ground.store.log()
     assert {note.action for note in notes} == set(AccountAction)
     assert [note.id for note in notes] == sorted((note.id for note in notes), reverse=True)

@@ -8,6 +8,8 @@ from datetime import timedelta
 import pytest
 from click.testing import CliRunner
 
+from doctor.findings import Severity
+from doctor.words import remedy, told
 from edge.backupnote import BackupNote, write_note
 from edge.clock import SystemClock
 from edge.instants import to_epoch
@@ -28,12 +30,13 @@ def wait_for_work(site) -> None:
     pytest.fail("the background work never reported")
 
 
-@pytest.fixture
-def site(tmp_path):
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
     """A sound machine: data, documents, a log, background work that reported just now, a backup of today."""
-    (tmp_path / "var").mkdir(mode=0o700)
-    made = Site(tmp_path / "var", start=SystemClock().now())
-    note = BackupNote(to_epoch(made.clock.now()), str(tmp_path / "backups"))
+    folder = tmp_path_factory.mktemp("doctor")
+    (folder / "var").mkdir(mode=0o700)
+    made = Site(folder / "var", start=SystemClock().now())
+    note = BackupNote(to_epoch(made.clock.now()), str(folder / "backups"))
     write_note(made.settings.var, note)
     wait_for_work(made)
     yield made
@@ -41,14 +44,16 @@ def site(tmp_path):
 
 
 def found(site, settings=None, at=None) -> dict[str, tuple[str, str, str]]:
-    """What the doctor tells, by what it is about, where it is not fine."""
-    told = examine(settings or site.settings, at or site.clock.now())
-    return {one.about: (one.state, one.told, one.remedy) for one in told if one.state != "ok"}
+    """What the doctor tells, by the finding's code, where it is not fine: severity, text, remedy."""
+    told_ = examine(settings or site.settings, at or site.clock.now())
+    return {
+        one.code: (one.severity, told(one, "en"), remedy(one, "en")) for one in told_ if one.severity != Severity.WELL
+    }
 
 
-def without_chance(told: dict) -> dict:
+def without_chance(told_: dict) -> dict:
     """Leave out what depends on this machine's disk and today's date."""
-    return {about: one for about, one in told.items() if about not in {"disk", "holidays"}}
+    return {code: one for code, one in told_.items() if code not in {"disk-low", "disk-full", "holidays-missing"}}
 
 
 def test_a_sound_machine_has_nothing_wrong(site):
@@ -59,24 +64,24 @@ def test_a_sound_machine_has_nothing_wrong(site):
 def test_each_fault_is_named_with_what_to_do(site):
     """Documents gone old, work away, no backup of today, files open to others, a store that is not there."""
     later = site.clock.now() + timedelta(days=3)
-    told = found(site, at=later)
-    assert told["documents"][0] == "wrong"
-    assert "python -m issuer publish" in told["documents"][2]
-    assert told["work"][0] == "wrong"
-    assert told["backup"][0] == "warning"
-    assert "ops backup" in told["backup"][2]
+    told_ = found(site, at=later)
+    assert told_.keys() >= {"documents-missing"}, told_
+    assert "python -m issuer publish" in told_["documents-missing"][2]
+    assert told_["work-away"][0] == "fault"
+    assert told_["backup-old"][0] == "warning"
+    assert "ops backup" in told_["backup-old"][2]
     site.settings.secret_file.chmod(0o644)
-    assert "chmod go=" in found(site)["modes"][2]
+    assert "chmod go=" in found(site)["folder-open"][2]
     site.settings.secret_file.chmod(0o600)
     gone = replace(site.settings, ledger_url=f"sqlite:///{site.settings.var}/ledgr.db")
-    assert found(site, gone)["ledger"][0] == "wrong"
+    assert found(site, gone)["store-absent"][0] == "fault"
     assert not (site.settings.var / "ledgr.db").exists()
 
 
 def test_keys_that_end_soon_are_told(site):
     """Two weeks before, with the command."""
-    told = found(site, at=site.clock.now() + timedelta(days=360))
-    assert "python -m keys rotate" in told["keys"][2]
+    soon = found(site, at=site.clock.now() + timedelta(days=360))
+    assert "python -m keys rotate" in soon["key-ends"][2]
 
 
 def test_a_damaged_log_and_a_damaged_store_are_told(site):
@@ -84,13 +89,13 @@ def test_a_damaged_log_and_a_damaged_store_are_told(site):
     checkpoint = site.settings.log_checkpoint
     kept = checkpoint.read_bytes()
     checkpoint.write_bytes(b"{")
-    assert found(site)["log"][0] == "wrong"
+    assert found(site)["log-unreadable"][0] == "fault"
     checkpoint.write_bytes(kept)
     copy = site.settings.var / "copy.db"
     copy.write_bytes(b"SQLite format 3\0" + bytes(2000))
-    told = found(site, replace(site.settings, register_url=f"sqlite:///{copy}"))
-    assert told["register"][0] == "wrong"
-    assert "backup" in told["register"][2]
+    damaged = found(site, replace(site.settings, register_url=f"sqlite:///{copy}"))
+    assert damaged["store-damaged"][0] == "fault"
+    assert "backup" in damaged["store-damaged"][2]
 
 
 def test_a_failing_job_is_told_with_its_fault(site, tmp_path):
@@ -100,15 +105,21 @@ def test_a_failing_job_is_told_with_its_fault(site, tmp_path):
     at = to_epoch(site.clock.now())
     job = JobReport("publish", 75, 9, 9, at, None, at, "StoreError: no key", failing=True)
     WorkPlace(elsewhere).write(WorkReport(1, at - 900, at, (job,)))
-    told = found(site, replace(site.settings, var=elsewhere))
-    assert "publish" in told["work"][1]
-    assert "StoreError: no key" in told["work"][2]
+    fails = found(site, replace(site.settings, var=elsewhere))["work-fails"]
+    assert "publish" in fails[1]
+    assert "StoreError: no key" in fails[2]
 
 
 def test_the_command_says_it_all_and_exits_by_it(tmp_path):
     """JSON for machines; a mistyped folder is the first thing to be said, and is not made."""
     done = CliRunner().invoke(main, ["doctor", "--json"], env={"YUNJU_VAR": str(tmp_path / "vra")})
-    assert done.exit_code == 1
-    (only,) = json.loads(done.stdout)["findings"]
-    assert (only["state"], "mistyped" in only["remedy"]) == ("wrong", True)
+    assert done.exit_code == 2
+    answer = json.loads(done.stdout)
+    assert (answer["format"], answer["severity"], answer["counts"]) == (
+        1,
+        "fault",
+        {"fault": 1, "warning": 0, "well": 0},
+    )
+    (only,) = answer["findings"]
+    assert (only["code"], only["severity"], "mistyped" in only["remedy"]) == ("folder-missing", "fault", True)
     assert not (tmp_path / "vra").exists()

@@ -7,7 +7,20 @@ import msgspec
 from verifier.counter.answers import CheckInRequest, Represented
 
 ROOT = Path(__file__).resolve().parents[2]
-ROOMS = ("accounts", "audit", "cards", "devices", "edge", "hooks", "issuer", "ledger", "ops", "verifier", "web")
+ROOMS = (
+    "accounts",
+    "audit",
+    "cards",
+    "devices",
+    "doctor",
+    "edge",
+    "hooks",
+    "issuer",
+    "ledger",
+    "ops",
+    "verifier",
+    "web",
+)
 
 
 def test_an_absent_value_is_none_in_every_type():

@@ -75,7 +75,7 @@ class Reading:
         if self._caller is not None and not _may_bring(self._caller, device.id, record.point):
             return Unread("not-yours", signed)
         point = self._programme.points.get(record.point)
-        if point is None or device.point != record.point:
+        if point is None or not device.stood_at(record.point, record.made_at):
             return Unread("wrong-point", signed)
         service = self._programme.services.get(record.service)
         if service is None or not service.checked_in:

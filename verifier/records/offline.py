@@ -18,6 +18,7 @@ from cards.offline_record import SignedRecord
 from edge.database import Database
 from edge.instants import from_epoch, to_epoch
 from edge.sealing import Sealer, Unsealable
+from verifier.records.tables import MIGRATIONS
 from verifier.records.tables import OFFLINE_INCIDENTS as INCIDENTS
 from verifier.records.tables import OFFLINE_RECORDS as RECORDS
 
@@ -79,6 +80,18 @@ class DeviceIncident:
     first_at: datetime
     last_at: datetime
     closed_at: datetime | None
+
+
+def held_at(url: str) -> tuple[int, datetime | None]:
+    """Return how many records wait in the store at an address, and since when the oldest does."""
+    database = Database.open(url, room="verifier", migrations=MIGRATIONS)
+    query = sa.select(sa.func.count(), sa.func.min(RECORDS.c.received_at)).where(RECORDS.c.state == HELD)
+    try:
+        with database.read() as connection:
+            count, oldest = connection.execute(query).one()
+    finally:
+        database.close()
+    return count, None if oldest is None else from_epoch(oldest)
 
 
 class OfflineStore:
@@ -149,6 +162,13 @@ class OfflineStore:
             wanted = wanted.where(_at(places))
         with self._database.read() as connection:
             return tuple(_kept(row) for row in connection.execute(wanted.limit(most)))
+
+    def held_by_device(self) -> Mapping[str, int]:
+        """Return how many records of each device wait; devices without any are left out."""
+        waiting = sa.func.count().label("waiting")
+        query = sa.select(RECORDS.c.device, waiting).where(RECORDS.c.state == HELD).group_by(RECORDS.c.device)
+        with self._database.read() as connection:
+            return {str(row.device): row.waiting for row in connection.execute(query)}
 
     def held_of(self, device: str) -> int:
         """Return how many records of a device wait."""

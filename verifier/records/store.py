@@ -8,7 +8,6 @@ import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Final
 
 import sqlalchemy as sa
@@ -32,10 +31,9 @@ from verifier.records.offline_grants import OfflineGrants
 from verifier.records.places import PlaceStore
 from verifier.records.statements import StatementStore
 from verifier.records.sweeping import erase_expired
-from verifier.records.tables import ACCESSES, KNOWN_CARDS, LOOKS, NOTES
+from verifier.records.tables import ACCESSES, KNOWN_CARDS, LOOKS, MIGRATIONS, NOTES
 from verifier.records.tags import TagRead, TagStore
 
-MIGRATIONS: Final = Path(__file__).parent / "migrations"
 LOOK_LIFE: Final = timedelta(seconds=120)
 NOTE_LIFE: Final = timedelta(days=30)
 WHAT_MOST: Final = 400

@@ -4,9 +4,13 @@ check-in.
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Final
+
 import sqlalchemy as sa
 
 METADATA = sa.MetaData()
+MIGRATIONS: Final = Path(__file__).parent / "migrations"
 
 KNOWN_CARDS = sa.Table(
     "known_cards",

@@ -124,6 +124,7 @@ export class Desk {
   // The server answered that this device may no longer ask.
   refused(error) {
     if (nameOf(error) === "device-revoked" && !this.busy) this.fail(error);
+    if (error.code === "not-permitted") this.device.isMoved().then((moved) => moved && location.reload(), () => null);
   }
 
   // A text was scanned, typed or pasted.

@@ -2,7 +2,7 @@
 // (DPoP, RFC 9449; `bh` binds the body, `hh` the operation and the operator).
 
 import { call } from "../calls.js";
-import { now, nowSeconds } from "../clock.js";
+import { now, nowSeconds, offsetSeconds } from "../clock.js";
 import { b64u, sha256, utf8 } from "../encoding.js";
 import { makeKey, newTokenId, signToken } from "../keys.js";
 import { config } from "../page.js";
@@ -31,6 +31,7 @@ export class Device {
     this.kept = kept;
     this.operator = operator;
     this.patience = undefined;
+    this.queued = 0; // records that wait here
   }
 
   // The operator signed in, as far as this device knows while the server is away.
@@ -79,9 +80,22 @@ export class Device {
   async headers(method, path, text, operator = this.operator, operation = null) {
     const named = { operation, operator: operator?.session ?? null };
     const proof = await dpop(this.key, method, path, text, this.kept.access_token, named);
-    const headers = { Authorization: `DPoP ${this.kept.access_token}`, DPoP: proof };
+    const headers = { Authorization: `DPoP ${this.kept.access_token}`, DPoP: proof, "Yunju-Device": this.report };
     if (operator) headers["Yunju-Operator"] = operator.session;
     return headers;
+  }
+
+  // What whoever looks after the tablets is told with every call (docs/devices.md).
+  get report() {
+    return `version=${config.version}; queued=${this.queued}; clock=${-offsetSeconds()}`;
+  }
+
+  // Asks what this device is now; gives whether it was moved to another point.
+  async isMoved() {
+    const { point } = this;
+    this.kept = { ...this.kept, ...(await this.call("GET", "/v1/devices/self", { retries: 0, operator: null })) };
+    await store.write(DEVICE, this.kept);
+    return this.point !== point;
   }
 
   // `operator`: another session than that of whoever is on duty; null for none.

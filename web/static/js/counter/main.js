@@ -17,16 +17,29 @@ let device = null;
 let desk = null;
 let point = null;
 
+// The address in the operator's QR code carries the code behind its #, where no server sees it.
+const codeIn = (text) => new URLSearchParams(text.slice(text.indexOf("#") + 1)).get("code") ?? text.trim();
+
 function showEnrolment() {
   showView("enrol");
-  byId("enrol-code").value = "";
+  byId("enrol-code").value = location.hash ? codeIn(location.hash) : "";
+  if (location.hash) history.replaceState(null, "", location.pathname);
+  byId("enrol-scan").hidden = !navigator.mediaDevices?.getUserMedia;
   byId("enrol-code").focus();
+}
+
+async function scanCode() {
+  const { readOnce } = await import("./enrol-camera.js");
+  const found = await readOnce(byId("enrol-form"), () => document.body.dataset.shown === "enrol").catch(() => null);
+  if (!found) return byId("enrol-code").focus();
+  byId("enrol-code").value = codeIn(found);
+  return byId("enrol-form").requestSubmit();
 }
 
 async function enrol(event) {
   event.preventDefault();
   const button = event.submitter ?? byId("enrol-form").querySelector("button");
-  const code = byId("enrol-code").value.trim();
+  const code = codeIn(byId("enrol-code").value);
   const fault = byId("enrol-fault");
   fault.textContent = code ? "" : word("enrol.empty");
   byId("enrol-code").setAttribute("aria-invalid", String(!code));
@@ -168,6 +181,7 @@ async function signIn(event) {
 async function main() {
   await loadWords("counter");
   byId("enrol-form").addEventListener("submit", enrol);
+  byId("enrol-scan").addEventListener("click", scanCode);
   byId("sign-in-form").addEventListener("submit", signIn);
   byId("sign-in").querySelector("[data-close]").addEventListener("click", () => byId("sign-in").close());
   byId("operator").addEventListener("click", signInOrOut);

@@ -179,6 +179,11 @@ export class OfflineCounter {
   async reread() {
     const rows = await store.allRecords().catch(() => []);
     this.rows = rows.sort((one, other) => other.at - one.at || other.seq - one.seq);
+    this.desk.device.queued = this.waiting;
+  }
+
+  get waiting() {
+    return this.rows.filter((row) => row.state === store.WAITING).length;
   }
 
   turned() {
@@ -194,7 +199,7 @@ export class OfflineCounter {
   async care() {
     await (this.isLost ? this.offline.look() : this.reread());
     this.render();
-    if (this.isLost || !this.rows.some((row) => row.state === store.WAITING)) return;
+    if (this.isLost || !this.waiting) return;
     await this.send().catch((error) => this.heard(!(error instanceof Unconfirmed)));
   }
 
@@ -203,7 +208,7 @@ export class OfflineCounter {
       lostAt: this.line.since,
       state: this.offline.state,
       rows: this.rows,
-      waiting: this.rows.filter((row) => row.state === store.WAITING).length,
+      waiting: this.waiting,
       progress: this.upload.progress,
       stopped: this.upload.stopped,
     });

@@ -1,0 +1,45 @@
+"""What a device tells of itself with each call: version, records that wait there, its clock. Values only.
+
+The device alone says so: a report serves whoever looks after the devices, and no rule of a check-in.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+HEADER: Final = "Yunju-Device"
+KEPT_EVERY: Final = timedelta(minutes=5)
+"""A report that says the same as the report before is kept no oftener."""
+CHANGED_EVERY: Final = timedelta(minutes=1)
+"""A report that says something else is kept no oftener."""
+_FORM: Final = re.compile(r"version=([A-Za-z0-9.+-]{1,40}); queued=([0-9]{1,6}); clock=(-?[0-9]{1,8})")
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceReport:
+    """A device's last report: `queued` records wait there; its clock is `clock_seconds` ahead of the server's."""
+
+    at: datetime
+    version: str
+    queued: int
+    clock_seconds: int
+
+    def says_as(self, other: DeviceReport) -> bool:
+        """Tell whether two reports differ by their instants alone."""
+        return (self.version, self.queued, self.clock_seconds) == (other.version, other.queued, other.clock_seconds)
+
+
+def parse_report(text: str, at: datetime) -> DeviceReport | None:
+    """Return the report that a header carries; None for a header that is absent or of another form."""
+    found = _FORM.fullmatch(text)
+    return None if found is None else DeviceReport(at, found[1], int(found[2]), int(found[3]))
+
+
+def is_due(told: DeviceReport, last: DeviceReport | None) -> bool:
+    """Tell whether a report is to be kept, `last` being the report that was kept before."""
+    if last is None:
+        return True
+    return told.at - last.at >= (KEPT_EVERY if told.says_as(last) else CHANGED_EVERY)

@@ -1,0 +1,14 @@
+"""Whether the tiles of a log and its last checkpoint are of one piece."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from audit.tree.place import CheckpointPlace
+from audit.tree.tiles import FolderSource, Tree
+
+
+def log_agrees(log: Path, checkpoint: Path) -> bool:
+    """Tell whether the tiles of a log have the root that its last checkpoint signs."""
+    state = CheckpointPlace(checkpoint).read()
+    return state is None or state.size == 0 or Tree(FolderSource(log), state.size).root() == state.tree.root
