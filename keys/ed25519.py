@@ -1,6 +1,6 @@
 """Ed25519 (RFC 8032), for signed notes alone: what tools for transparency logs expect. Cards and tokens stay ES256."""
 
-from typing import Final
+from typing import Final, Protocol
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
@@ -8,6 +8,19 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 PUBLIC_BYTES: Final = 32
 SIGNATURE_BYTES: Final = 64
+
+
+class NoteKeySigner(Protocol):
+    """Signs with one Ed25519 key, wherever its private half lies."""
+
+    @property
+    def public(self) -> bytes:
+        """The public key, 32 bytes."""
+        ...
+
+    def sign(self, message: bytes) -> bytes:
+        """Return the signature of `message`, 64 bytes."""
+        ...
 
 
 class Ed25519Signer:

@@ -18,12 +18,14 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 from edge.settings import Settings
+from keys.ed25519 import PUBLIC_BYTES, ed25519_holds
 from keys.files import StoreError, read_private
 from keys.jwk import COORDINATE_BYTES, key_thumbprint
 
 ID_BYTES: Final = 16
 _POINT_BYTES: Final = 2 * COORDINATE_BYTES + 1
 _UNCOMPRESSED: Final = 4
+_ED25519: Final = bytes.fromhex("06032b6570")  # DER of the curve's object identifier, 1.3.101.112 (RFC 8410)
 
 
 @dataclass
@@ -41,33 +43,59 @@ class HardwareModule:
         pkcs11 = _library()
         from pkcs11.util.ec import encode_named_curve_parameters  # noqa: PLC0415 - as above
 
-        name = secrets.token_bytes(ID_BYTES)
-        with self._lock:
-            curve = {pkcs11.Attribute.EC_PARAMS: encode_named_curve_parameters("secp256r1")}
-            try:
-                domain = self._opened().create_domain_parameters(pkcs11.KeyType.EC, curve, local=True)
-                public, _ = domain.generate_keypair(
-                    mechanism=pkcs11.Mechanism.EC_KEY_PAIR_GEN, store=True, id=name, label="yunju"
-                )
-                return name, _public_of(bytes(public[pkcs11.Attribute.EC_POINT]))
-            except pkcs11.PKCS11Error as error:
-                raise _fault("the hardware module made no key", error) from None
+        curve = encode_named_curve_parameters("secp256r1")
+        name, point = self._made(pkcs11.KeyType.EC, curve, pkcs11.Mechanism.EC_KEY_PAIR_GEN)
+        return name, _public_of(point)
 
     def signer(self, name: bytes, public_key: ec.EllipticCurvePublicKey) -> ModuleSigner:
         """Return the signer of a key in the module; StoreError where the module has no such key, or another."""
-        pkcs11 = _library()
+        return ModuleSigner(self._found(name), public_key, self._lock)
 
+    def signs_notes(self) -> bool:
+        """Tell whether the module makes Ed25519 keys and signs with them: not every module does."""
+        pkcs11 = _library()
+        needed = {int(pkcs11.Mechanism.EC_EDWARDS_KEY_PAIR_GEN), int(pkcs11.Mechanism.EDDSA)}
         with self._lock:
             try:
-                kept = {"object_class": pkcs11.ObjectClass.PRIVATE_KEY, "id": name}
-                private = self._opened().get_key(**kept)
+                return needed <= {int(one) for one in self._opened().token.slot.get_mechanisms()}
+            except pkcs11.PKCS11Error as error:
+                raise _fault("the hardware module cannot be asked", error) from None
+
+    def generate_note(self) -> tuple[bytes, bytes]:
+        """Make an Ed25519 key for signed notes in the module; return its id there and its public half, 32 bytes."""
+        pkcs11 = _library()
+        name, point = self._made(pkcs11.KeyType.EC_EDWARDS, _ED25519, pkcs11.Mechanism.EC_EDWARDS_KEY_PAIR_GEN)
+        return name, point[-PUBLIC_BYTES:]
+
+    def note_signer(self, name: bytes, public: bytes) -> ModuleNoteSigner:
+        """Return the signer of an Ed25519 key in the module; StoreError where it has no such key, or another."""
+        return ModuleNoteSigner(self._found(name), public, self._lock)
+
+    def _made(self, kind: object, curve: bytes, mechanism: object) -> tuple[bytes, bytes]:
+        """Make a key pair; return its random id and the bytes of its public point."""
+        pkcs11 = _library()
+        name = secrets.token_bytes(ID_BYTES)
+        with self._lock:
+            try:
+                named = {pkcs11.Attribute.EC_PARAMS: curve}
+                domain = self._opened().create_domain_parameters(kind, named, local=True)
+                public, _ = domain.generate_keypair(mechanism=mechanism, store=True, id=name, label="yunju")
+                return name, bytes(public[pkcs11.Attribute.EC_POINT])
+            except pkcs11.PKCS11Error as error:
+                raise _fault("the hardware module made no key", error) from None
+
+    def _found(self, name: bytes) -> Any:  # noqa: ANN401 - the library carries no types
+        """Return the handle of the private key with an id."""
+        pkcs11 = _library()
+        with self._lock:
+            try:
+                return self._opened().get_key(object_class=pkcs11.ObjectClass.PRIVATE_KEY, id=name)
             except (pkcs11.NoSuchKey, pkcs11.MultipleObjectsReturned):
                 raise StoreError(
                     "the hardware module does not have this key", "connect the module that the key was made in"
                 ) from None
             except pkcs11.PKCS11Error as error:
                 raise _fault("the hardware module gave no key", error) from None
-        return ModuleSigner(private, public_key, self._lock)
 
     def _opened(self) -> Any:  # noqa: ANN401 - the library carries no types
         pkcs11 = _library()
@@ -119,6 +147,29 @@ class ModuleSigner:
 
     def __repr__(self) -> str:
         return f"ModuleSigner(kid={self.kid!r})"
+
+
+class ModuleNoteSigner:
+    """A signer of notes whose Ed25519 key stays in the module."""
+
+    def __init__(self, private: Any, public: bytes, lock: Lock) -> None:  # noqa: ANN401 - as above
+        """Take a key's handle and its public half; StoreError where they are not of one key."""
+        self._private, self.public, self._lock = private, public, lock
+        text = secrets.token_bytes(ID_BYTES)
+        if not ed25519_holds(text, self.sign(text), public):
+            raise StoreError("the hardware module holds another key by this id", "restore the key folder's backup")
+
+    def sign(self, message: bytes) -> bytes:
+        """Return the signature of `message`, 64 bytes; the whole message goes to the module."""
+        pkcs11 = _library()
+        with self._lock:
+            try:
+                return bytes(self._private.sign(message, mechanism=pkcs11.Mechanism.EDDSA))
+            except pkcs11.PKCS11Error as error:
+                raise _fault("the hardware module did not sign", error) from None
+
+    def __repr__(self) -> str:
+        return "ModuleNoteSigner()"
 
 
 def _library() -> Any:  # noqa: ANN401 - the library carries no types

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
-from keys.ed25519 import PUBLIC_BYTES, Ed25519Signer, ed25519_holds
+from keys.ed25519 import PUBLIC_BYTES, NoteKeySigner, ed25519_holds
 from keys.merkle import HASH_BYTES
 from keys.signer import Signer
 
@@ -177,7 +177,7 @@ class NoteSigner(Protocol):
 class Ed25519NoteSigner:
     """Signs notes as signed-note's own Ed25519 type."""
 
-    def __init__(self, name: str, signer: Ed25519Signer) -> None:
+    def __init__(self, name: str, signer: NoteKeySigner) -> None:
         """Sign as `name`."""
         self._signer = signer
         self.key = NoteKey(name, KeyKind.ED25519, signer.public)
@@ -205,7 +205,7 @@ class EcdsaNoteSigner:
 class Cosigner:
     """Signs checkpoints as a witness does: with the time, under a header of its own."""
 
-    def __init__(self, name: str, signer: Ed25519Signer) -> None:
+    def __init__(self, name: str, signer: NoteKeySigner) -> None:
         """Sign as `name`."""
         self._signer = signer
         self.key = NoteKey(name, KeyKind.COSIGNATURE, signer.public)

@@ -17,7 +17,7 @@ from edge.instants import rfc3339
 from edge.secret import Secret
 from edge.settings import Settings
 from keys.admitted import AdmittedKeys
-from keys.ed25519 import Ed25519Signer
+from keys.ed25519 import PUBLIC_BYTES, Ed25519Signer, NoteKeySigner
 from keys.errors import BadKey
 from keys.files import (
     FileIdentity,
@@ -67,6 +67,7 @@ class KeyStore:
         self._passphrase_file = passphrase_file or folder / PASSPHRASE_FILE
         self._given = passphrase
         self._signers: dict[str, Signer] = {}
+        self._note_signers: dict[str, NoteKeySigner] = {}
         self._stories: dict[Path, tuple[FileIdentity, StoredKey]] = {}
         self.admitted = AdmittedKeys(folder)
         open_folder(folder)
@@ -182,17 +183,23 @@ class KeyStore:
             return self.signer(Purpose.ROOT, at), None
         return self._load(successor), self._load(current)
 
-    def note_signer(self, name: str) -> Ed25519Signer:
+    def note_signer(self, name: str) -> NoteKeySigner:
         """Return the Ed25519 key for signed notes of this name (lower-case letters), made at the first call.
 
-        It stands outside bundles and rotation: whoever checks notes pins its public half by name.
+        It stands outside bundles and rotation: whoever checks notes pins its public half by name. A new key lies in the
+        module where there is one that can do Ed25519; a key that is there stays where it is.
         """
         if not (name.isascii() and name.isalpha() and name.islower()):
             raise ValueError("a note key's name is of lower-case letters")
-        path = self._path(f"note-{name}", "pem")
+        kid = f"note-{name}"
+        if kid in self._note_signers:
+            return self._note_signers[kid]
+        path, there = self._path(kid, "pem"), self._path(kid, _IN_MODULE)
         with folder_lock(self._folder):
-            if not path.exists():
-                create_private(path, Ed25519Signer.generate().to_pem(self._passphrase()))
+            if not path.exists() and not there.exists():
+                self._make_note_key(path, there)
+            if there.exists():
+                return self._note_signers.setdefault(kid, self._note_in_module(there))
             pem, passphrase = read_private(path), self._secret()
         try:
             return Ed25519Signer.from_pem(pem, passphrase)
@@ -228,6 +235,25 @@ class KeyStore:
         pem = private.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, protection)
         return private.public_key(), pem, "pem"
 
+    def _make_note_key(self, path: Path, there: Path) -> None:
+        """Make a note key: in the module if it can do Ed25519, else in a file, as without a module."""
+        if self._module is not None and self._module.signs_notes():
+            name, public = self._module.generate_note()
+            create_private(there, f"{name.hex()} {public.hex()}".encode("ascii"))
+            return
+        create_private(path, Ed25519Signer.generate().to_pem(self._passphrase()))
+
+    def _note_in_module(self, there: Path) -> NoteKeySigner:
+        module = self._module_of_key()
+        name, _, public = read_private(there).strip().decode("ascii", "replace").partition(" ")
+        try:
+            kept, half = bytes.fromhex(name), bytes.fromhex(public)
+        except ValueError:
+            kept, half = b"", b""
+        if not kept or len(half) != PUBLIC_BYTES:
+            raise StoreError(f"{there} is damaged", "restore it from the backup of the key folder")
+        return module.note_signer(kept, half)
+
     def _succeed(self, purpose: Purpose, at: datetime, signs_from: datetime, plan: Schedule) -> StoredKey:
         signs_until = signs_from + plan.use
         return self._make(purpose, at, signs_until + plan.overlap, signs_from, signs_until)
@@ -260,11 +286,15 @@ class KeyStore:
             raise StoreError(f"{path} holds another key than its name says", "restore it from the backup")
         return self._signers.setdefault(stored.kid, FileSigner(private))
 
-    def _in_module(self, stored: StoredKey) -> Signer:
+    def _module_of_key(self) -> HardwareModule:
         if self._module is None:
             raise StoreError("this key lies in a hardware module", "set YUNJU_PKCS11_MODULE and YUNJU_PKCS11_TOKEN")
+        return self._module
+
+    def _in_module(self, stored: StoredKey) -> Signer:
+        module = self._module_of_key()
         name = read_private(self._path(stored.kid, _IN_MODULE)).strip()
-        return self._module.signer(bytes.fromhex(name.decode("ascii", "replace")), stored.public.key)
+        return module.signer(bytes.fromhex(name.decode("ascii", "replace")), stored.public.key)
 
     def _passphrase(self) -> bytes:
         # Under the lock, so that no two processes make one each.

@@ -12,6 +12,7 @@ from edge.settings import SettingsError, load_settings
 from keys.files import StoreError, create_private
 from keys.hsm import HardwareModule
 from keys.keyset import Purpose
+from keys.notes import Ed25519NoteSigner, KeyKind, NoteKey
 from keys.store import KeyStore, key_store
 from keys.tokens import signature_holds
 from tests.keys.builders import AT, DAY
@@ -69,6 +70,43 @@ def test_a_folder_of_files_moves_into_the_module_by_rotation(tmp_path, module):
     assert both.signer(Purpose.STATUS, AT + 2 * DAY).kid == old.kid
     assert both.signer(Purpose.STATUS, new.signs_from).kid == new.kid
     assert {key.kid for key in both.published(new.signs_from)} == {old.kid, new.kid}
+
+
+def test_notes_are_signed_in_the_module_and_their_key_is_found_again(tmp_path, module):
+    """A checkpoint's Ed25519 key: made there once, no private half in the folder, a signature that others verify."""
+    made = store(tmp_path, module).note_signer("office")
+    again = store(tmp_path, module).note_signer("office")
+    assert made.public == again.public
+    signed = Ed25519NoteSigner("o.example/office", again).sign("o.example/office\n1\nAA==\n")
+    key = NoteKey("o.example/office", KeyKind.ED25519, made.public)
+    assert key.verify("o.example/office\n1\nAA==\n", signed)
+    assert [path.name for path in (tmp_path / "keys").glob("note-*")] == ["note-office.p11"]
+    with pytest.raises(StoreError, match="hardware module"):
+        KeyStore(tmp_path / "keys").note_signer("office")
+
+
+def test_a_note_key_that_is_pinned_stays_in_its_file(tmp_path, module):
+    """Whoever checks notes pins the public half: a module that comes later makes no other key of the same name."""
+    pinned = KeyStore(tmp_path / "keys").note_signer("office").public
+    assert store(tmp_path, module).note_signer("office").public == pinned
+    assert [path.name for path in (tmp_path / "keys").glob("note-*")] == ["note-office.pem"]
+
+
+def test_a_module_without_ed25519_leaves_the_note_key_in_a_file(tmp_path, module, monkeypatch):
+    """Cards are signed in the module all the same; checkpoints are signed as without a module."""
+    monkeypatch.setattr(HardwareModule, "signs_notes", lambda _: False)
+    keys = store(tmp_path, module)
+    assert keys.note_signer("office").public == KeyStore(tmp_path / "keys").note_signer("office").public
+    assert keys.begin(Purpose.CARD, AT).kid
+
+
+@pytest.mark.parametrize("text", [b"", b"zz", b"00" * 16, b"00" * 16 + b" 00", b"00" * 16 + b" " + b"00" * 32])
+def test_a_note_keys_file_that_is_damaged_or_of_another_module_is_refused(tmp_path, module, text):
+    """Nothing is signed by a key that nobody pinned."""
+    store(tmp_path, module)
+    create_private(tmp_path / "keys" / "note-office.p11", text)
+    with pytest.raises(StoreError, match=r"damaged|does not have this key"):
+        store(tmp_path, module).note_signer("office")
 
 
 def test_threads_share_the_module(tmp_path, module):
