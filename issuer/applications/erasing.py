@@ -143,6 +143,7 @@ def _empty_holder(issuer: Issuer, connection: Connection, holder_id: str, at: da
     hashes = {"id_hash": issuer.register.hash("erased", holder_id), "name_hash": None, "masked_id_hash": None}
     connection.execute(HOLDERS.update().where(HOLDERS.c.id == holder_id).values(gone | hashes))
     connection.execute(PHOTOS.delete().where(PHOTOS.c.holder_id == holder_id))
+    connection.execute(NOTICES.update().where(NOTICES.c.holder_id == holder_id).values(address=b"", next_at=None))
     connection.execute(ENROLMENT_CODES.update().where(ENROLMENT_CODES.c.holder_id == holder_id).values(phone_hash=None))
     told = {"note": None, "reference": None, "body": None}
     connection.execute(GROUNDS.update().where(GROUNDS.c.holder_id == holder_id).values(told))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -20,6 +20,7 @@ from issuer.register.issuer import Issuer
 from issuer.register.office_log import OfficeAction
 
 MAIL, SMS = "mail", "sms"
+RENEWAL: Final = "renewal"
 LATE: Final = timedelta(hours=1)
 """A notice that waits longer than this is reported."""
 RECENT: Final = timedelta(days=7)
@@ -31,7 +32,15 @@ _KINDS: Final[Mapping[str, Text]] = {
     "supplement": Text("something is to be supplied", "需要补正材料"),
     "approved": _DECIDED,  # what was decided stands on the page alone
     "refused": _DECIDED,
+    RENEWAL: Text("the card ends soon, and you may apply for its renewal", "所发的卡即将到期，现在可以申请续期"),
 }
+_RENEW: Final = Text(
+    "{programme}\n\n{about}{what}.\n\nApply here, with a new application:\n{page}\n\n"
+    "This message was sent by a machine.\n",
+    "{programme}\n\n{about}{what}。\n\n请在此重新填报申请：\n{page}\n\n本邮件由系统发出，请勿回复。\n",
+)
+_RENEW_SHORT: Final = Text("{programme}: {about}{what}. {page}", "【{programme}】{about}{what}。{page}")
+_ABOUT: Final = Text("receipt {receipt}: ", "回执号{receipt}：")
 _TEXT: Final = Text(
     "{programme}\n\nReceipt {receipt}: {what}.\n\n"
     "See where it stands, with the receipt number and your code:\n{page}\n\n"
@@ -54,11 +63,15 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A notice in the office's list; its address is not told. `next_at` None: it was sent or given up."""
+    """A notice in the office's list; its address is not told. `next_at` None: it was sent or given up.
+
+    A notice to a holder without an application has `holder_id` and no receipt.
+    """
 
     id: int
-    application_id: str
-    receipt: str
+    application_id: str | None
+    holder_id: str | None
+    receipt: str | None
     kind: str
     transport: str
     created_at: datetime
@@ -98,16 +111,57 @@ def queue(issuer: Issuer, connection: Connection, application: Application, kind
         connection.execute(NOTICES.insert().values(values))
 
 
-def told_of(issuer: Issuer, kind: str, receipt: str, language: str) -> Told:
+@dataclass(frozen=True, slots=True)
+class Once:
+    """A notice to a holder that goes out one time: another with the same `name` is never queued."""
+
+    name: str
+    kind: str
+    transport: str
+    address: str = field(repr=False)
+    language: str
+    application_id: str | None
+    holder_id: str
+
+
+def queue_once(issuer: Issuer, connection: Connection, once: Once, *, at: datetime) -> bool:
+    """Queue a notice unless one of its name was queued before; tell whether it was queued now.
+
+    Inside the register's one writing transaction: two processes that come together queue it once.
+    """
+    t = NOTICES
+    if connection.execute(sa.select(t.c.id).where(t.c.once == once.name)).first() is not None:
+        return False
+    place = f"notices.address:{once.application_id or once.holder_id}"
+    values = {
+        "application_id": once.application_id,
+        "holder_id": once.holder_id,
+        "once": once.name,
+        "kind": once.kind,
+        "transport": once.transport,
+        "address": issuer.register.seal(once.address.encode(), place),
+        "language": once.language,
+        "created_at": at,
+        "next_at": at,
+        "tries": 0,
+    }
+    connection.execute(t.insert().values(values))
+    return True
+
+
+def told_of(issuer: Issuer, kind: str, receipt: str | None, language: str) -> Told:
     """Return what a notice of a kind says in a language: the receipt number, and nothing else of the person."""
+    renewal = kind == RENEWAL
     values = {
         "programme": issuer.programme.name.in_language(language),
-        "receipt": receipt,
+        "receipt": receipt or "",
+        "about": _ABOUT.in_language(language).format(receipt=receipt) if receipt else "",
         "what": _KINDS[kind].in_language(language),
-        "page": f"{issuer.base_url}/apply/status",
+        "page": f"{issuer.base_url}/apply" if renewal else f"{issuer.base_url}/apply/status",
     }
-    subject, text, short = (part.in_language(language).format(**values) for part in (_SUBJECT, _TEXT, _SHORT))
-    return Told(subject, text, short)
+    subject = _SUBJECT if receipt else Text("{programme}", "{programme}")
+    parts = (subject, *((_RENEW, _RENEW_SHORT) if renewal else (_TEXT, _SHORT)))
+    return Told(*(part.in_language(language).format(**values) for part in parts))
 
 
 def state_of(issuer: Issuer, at: datetime) -> Queue:
@@ -154,7 +208,7 @@ def complaint(issuer: Issuer, ways: frozenset[str], at: datetime) -> str | None:
 def listed(issuer: Issuer, *, limit: int, offset: int = 0, unsent: bool = False) -> list[Notice]:
     """Return notices, newest first; `unsent`: those that wait or were given up."""
     t = NOTICES
-    asked = sa.select(t, APPLICATIONS.c.receipt).join(APPLICATIONS, APPLICATIONS.c.id == t.c.application_id)
+    asked = sa.select(t, APPLICATIONS.c.receipt).outerjoin(APPLICATIONS, APPLICATIONS.c.id == t.c.application_id)
     if unsent:
         asked = asked.where(t.c.sent_at.is_(None))
     names = [name for name in Notice.__dataclass_fields__ if name != "reachable"]
@@ -174,5 +228,5 @@ def again(issuer: Issuer, notice: int, *, by: str, at: datetime) -> None:
             raise RefusedError("the address of this notice is forgotten by now", "call the applicant instead")
         values = {"next_at": at, "created_at": at, "tries": 0, "given_up_at": None, "fault": None}
         connection.execute(t.update().where(t.c.id == notice).values(values))
-        told = {"application": row.application_id, "notice": notice}
-        office_log.append(connection, OfficeAction.NOTICE_AGAIN, by=by, at=at, **told)
+        told = {"application": row.application_id, "notice": notice} if row.application_id else {"notice": notice}
+        office_log.append(connection, OfficeAction.NOTICE_AGAIN, by=by, at=at, holder=row.holder_id, **told)

@@ -150,7 +150,7 @@ def _due(issuer: Issuer, ways: Iterable[str], at: datetime) -> list[sa.Row[tuple
     t = NOTICES
     asked = (
         sa.select(t, APPLICATIONS.c.receipt)
-        .join(APPLICATIONS, APPLICATIONS.c.id == t.c.application_id)
+        .outerjoin(APPLICATIONS, APPLICATIONS.c.id == t.c.application_id)
         .where(t.c.next_at <= at, t.c.transport.in_(sorted(ways)))
         .order_by(t.c.next_at, t.c.id)
         .limit(_AT_ONCE)
@@ -193,6 +193,7 @@ def _give_up_late(issuer: Issuer, at: datetime) -> None:
 
 
 def _parcel(issuer: Issuer, row: sa.Row[tuple[object, ...]], at: datetime) -> Parcel:
-    address = issuer.register.unseal(row.address, f"notices.address:{row.application_id}").decode()
+    place = f"notices.address:{row.application_id or row.holder_id}"
+    address = issuer.register.unseal(row.address, place).decode()
     told = told_of(issuer, row.kind, row.receipt, row.language)
-    return Parcel(address, f"notice-{row.id}-{row.receipt}", told, at)
+    return Parcel(address, f"notice-{row.id}-{row.receipt or 'renewal'}", told, at)

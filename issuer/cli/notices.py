@@ -49,6 +49,7 @@ def _view(one: Notice) -> dict[str, object]:
     return {
         "id": one.id,
         "receipt": one.receipt,
+        "holder": one.holder_id,
         "kind": one.kind,
         "way": one.transport,
         "state": _state(one),
@@ -61,4 +62,5 @@ def _view(one: Notice) -> dict[str, object]:
 
 def _line(one: Notice) -> str:
     why = f"  {one.fault}" if one.fault and one.sent_at is None else ""
-    return f"{one.id}  {one.receipt}  {one.kind}  {one.transport}  {_state(one)}, {one.tries} tries{why}"
+    about = one.receipt or one.holder_id
+    return f"{one.id}  {about}  {one.kind}  {one.transport}  {_state(one)}, {one.tries} tries{why}"

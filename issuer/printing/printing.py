@@ -20,7 +20,7 @@ from issuer.register.errors import RefusedError
 from issuer.register.holders import find_holder, photo_of
 from issuer.register.issuer import Issuer
 from issuer.register.office_log import OfficeAction
-from issuer.register.tables import CARDS, OFFICE_LOG, CardState
+from issuer.register.tables import CARDS, UNPRINTED, CardState
 
 
 def printed_card(issuer: Issuer, card: IssuedCard, *, by: str, at: datetime, fonts: Path = FONTS) -> bytes:
@@ -53,10 +53,8 @@ def printed_card(issuer: Issuer, card: IssuedCard, *, by: str, at: datetime, fon
 
 def unprinted(issuer: Issuer, *, limit: int) -> list[IssuedCard]:
     """Return live cards that are printed and never were: the oldest first."""
-    c, log = CARDS.c, OFFICE_LOG.c
-    printed = sa.exists().where(log.card_id == c.id, log.action == OfficeAction.CARD_PRINTED.value)
-    live = c.state.in_([CardState.VALID, CardState.SUSPENDED])
-    asked = sa.select(c.id).where(live, c.form != Form.PHONE.value, sa.not_(printed)).order_by(c.issued_at, c.id)
+    c, live = CARDS.c, [CardState.VALID, CardState.SUSPENDED]
+    asked = sa.select(c.id).where(UNPRINTED, c.state.in_(live)).order_by(c.issued_at, c.id)
     with issuer.register.read() as connection:
         names = list(connection.execute(asked.limit(limit)).scalars())
         return [read_card(issuer, connection, name) for name in names]
@@ -75,3 +73,5 @@ def note_taken(issuer: Issuer, card: IssuedCard, kind: str, *, by: str, at: date
         office_log.append(
             connection, OfficeAction.CARD_PRINTED, by=by, at=at, holder=card.holder_id, card=card.id, kind=kind
         )
+        first = (CARDS.c.id == card.id, CARDS.c.printed_at.is_(None))
+        connection.execute(CARDS.update().where(*first).values(printed_at=at))

@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection
 from issuer.publishing import folder as files
 from issuer.register.errors import RefusedError
 from issuer.register.issuer import Issuer
-from issuer.register.office_log import chain_end
+from issuer.register.office_log import last_link
 from issuer.register.tables import OFFICE_CHAIN
 from keys.notes import Checkpoint, Ed25519NoteSigner, Note, NoteError, NoteKey, open_checkpoint
 
@@ -37,8 +37,8 @@ def note_key(issuer: Issuer) -> NoteKey:
 
 def signed_checkpoint(issuer: Issuer, connection: Connection) -> str:
     """Return the signed statement of the log's present end."""
-    end = chain_end(connection)
-    text = Checkpoint(_origin(issuer), end.last, bytes.fromhex(end.link)).text
+    last, link = last_link(connection)
+    text = Checkpoint(_origin(issuer), last, bytes.fromhex(link)).text
     return Note(text, (_signer(issuer).sign(text),)).encode()
 
 

@@ -7,6 +7,9 @@ import sqlalchemy as sa
 from edge.database import InstantColumn
 from issuer.register.tables import HASH, ID, METADATA
 
+FROM_ELSEWHERE = sa.text("channel_receipt IS NOT NULL")
+"""An index of mostly nothing would seem to find nothing quickly, and no search would be led by it."""
+
 APPLICATIONS = sa.Table(
     "applications",
     METADATA,
@@ -45,6 +48,13 @@ APPLICATIONS = sa.Table(
     sa.Column("card_id", ID, sa.ForeignKey("cards.id")),
     sa.UniqueConstraint("channel", "channel_receipt", name="uq_applications_channel_receipt"),
     sa.Index("ix_applications_worklist", "state", "due_on", "id"),
+    sa.Index("ix_applications_ended", "state", "submitted_at", "id"),
+    sa.Index(
+        "ix_applications_channel_receipt",
+        "channel_receipt",
+        sqlite_where=FROM_ELSEWHERE,
+        postgresql_where=FROM_ELSEWHERE,
+    ),
 )
 
 APPLICATION_PAPERS = sa.Table(
@@ -87,11 +97,14 @@ APPLICATION_EVENTS = sa.Table(
     sa.Column("note", sa.LargeBinary),
 )
 
+# A notice is an application's, or a holder's to whom no application belongs. `once` names what is told one time alone.
 NOTICES = sa.Table(
     "notices",
     METADATA,
     sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("application_id", ID, sa.ForeignKey("applications.id"), nullable=False, index=True),
+    sa.Column("application_id", ID, sa.ForeignKey("applications.id"), index=True),
+    sa.Column("holder_id", ID, sa.ForeignKey("holders.id"), index=True),
+    sa.Column("once", sa.String(80), unique=True),
     sa.Column("kind", sa.String(20), nullable=False),
     sa.Column("transport", sa.String(8), nullable=False),
     sa.Column("address", sa.LargeBinary, nullable=False),
@@ -102,6 +115,7 @@ NOTICES = sa.Table(
     sa.Column("sent_at", InstantColumn),
     sa.Column("fault", sa.String(40)),
     sa.Column("given_up_at", InstantColumn),
+    sa.Index("ix_notices_unsent", "sent_at", "id"),
 )
 
 # A file that was looked at before it is imported. Its bytes lie sealed among the attachments under `id` until then.

@@ -50,6 +50,8 @@ class OfficeAction(StrEnum):
     APPLICATION_RELEASED = "application-released"
     APPLICATION_CHECKED = "application-checked"
     APPLICATION_SHOWN = "application-shown"
+    APPLICATION_ATTACHED = "application-attached"
+    APPLICATION_DETACHED = "application-detached"
     APPLICATION_NOTED = "application-noted"
     APPLICATION_ASKED = "application-asked"
     APPLICATION_SUPPLIED = "application-supplied"
@@ -96,10 +98,11 @@ def append(
     seq = connection.execute(OFFICE_LOG.insert().values(line).returning(OFFICE_LOG.c.seq)).scalar_one()
     last = sa.select(OFFICE_CHAIN.c.link).order_by(OFFICE_CHAIN.c.seq.desc()).limit(1)
     before = connection.execute(last).scalar_one_or_none() or FIRST_LINK
-    connection.execute(OFFICE_CHAIN.insert().values(seq=seq, link=_link(before, seq, line)))
+    connection.execute(OFFICE_CHAIN.insert().values(seq=seq, link=link_of(before, seq, line)))
 
 
-def _link(before: str, seq: int, line: Mapping[str, object]) -> str:
+def link_of(before: str, seq: int, line: Mapping[str, object]) -> str:
+    """Return a line's link: SHA-256 (hex) over the link before the line and the line itself."""
     at = line["at"]
     epoch = to_epoch(at) if isinstance(at, datetime) else at
     told = [before, seq, epoch, line["actor"], line["action"], line["holder_id"], line["card_id"], line["detail"]]
@@ -118,17 +121,23 @@ class Chain:
 
 
 def chain_end(connection: Connection) -> Chain:
-    """Return the end of the chain as it stands, without checking it."""
-    lines, last = connection.execute(sa.select(sa.func.count(), sa.func.max(OFFICE_CHAIN.c.seq))).one()
-    asked = sa.select(OFFICE_CHAIN.c.link).where(OFFICE_CHAIN.c.seq == last)
-    return Chain(lines, last or 0, connection.execute(asked).scalar_one_or_none() or FIRST_LINK)
+    """Return the end of the chain as it stands, without checking it. Every line is counted."""
+    last, link = last_link(connection)
+    return Chain(connection.execute(sa.select(sa.func.count()).select_from(OFFICE_CHAIN)).scalar_one(), last, link)
+
+
+def last_link(connection: Connection) -> tuple[int, str]:
+    """Return the last line's number and link; of a log without lines 0 and the first link. Counts nothing."""
+    asked = sa.select(OFFICE_CHAIN.c.seq, OFFICE_CHAIN.c.link).order_by(OFFICE_CHAIN.c.seq.desc()).limit(1)
+    found = connection.execute(asked).one_or_none()
+    return (0, FIRST_LINK) if found is None else (found.seq, found.link)
 
 
 def check_chain(connection: Connection) -> Chain:
     """Go through the whole log and its chain; `broken_at` names the first line that was altered, added or removed."""
     before, lines, last = FIRST_LINK, 0, 0
     for line, link in _linked_lines(connection):
-        found = _link(before, line["seq"], line)
+        found = link_of(before, line["seq"], line)
         if found != link:
             return Chain(lines, last, before, broken_at=line["seq"])
         before, lines, last = found, lines + 1, line["seq"]

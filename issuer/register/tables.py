@@ -103,6 +103,9 @@ MARKS = sa.Table(
     sa.Column("since", InstantColumn, nullable=False),
 )
 
+UNPRINTED = sa.text("printed_at IS NULL AND form <> 'phone'")
+"""Cards that are printed and never were: written as the index has it, or no database uses the index."""
+
 CARDS = sa.Table(
     "cards",
     METADATA,
@@ -127,7 +130,11 @@ CARDS = sa.Table(
     sa.Column("ended_at", InstantColumn),
     sa.Column("ended_because", sa.String(40)),
     sa.Column("replaced_by", ID),
+    sa.Column("printed_at", InstantColumn),
     sa.Index("ix_cards_standing", "id", "state"),  # what publishing asks of every card, without reading its tokens
+    sa.Index("ix_cards_ends", "valid_until", "state", "holder_id"),
+    sa.Index("ix_cards_of_holder", "holder_id", "state", "valid_until"),
+    sa.Index("ix_cards_unprinted", "issued_at", "id", sqlite_where=UNPRINTED, postgresql_where=UNPRINTED),
     sa.CheckConstraint("state IN ('valid', 'suspended', 'revoked', 'replaced')", name="ck_cards_state"),
 )
 
@@ -211,6 +218,7 @@ OFFICE_LOG = sa.Table(
     sa.Column("holder_id", ID, index=True),
     sa.Column("card_id", ID, index=True),
     sa.Column("detail", sa.JSON, nullable=False),
+    sa.Index("ix_office_log_action", "action", "seq"),
 )
 
 OFFICE_CHAIN = sa.Table(

@@ -133,6 +133,9 @@ def _go_back(desk) -> None:
             connection.execute(sa.text(f"DROP TABLE {table}"))
         for table in ("applications", "imports", "erased_identities"):
             connection.execute(sa.text(f"DROP TABLE {table}"))
+        for index in ("ix_cards_unprinted", "ix_cards_ends", "ix_cards_of_holder", "ix_office_log_action"):
+            connection.execute(sa.text(f"DROP INDEX {index}"))
+        connection.execute(sa.text("ALTER TABLE cards DROP COLUMN printed_at"))
         connection.execute(sa.text("ALTER TABLE holders DROP COLUMN erased_at"))
         connection.execute(sa.text("ALTER TABLE enrolment_codes DROP COLUMN phone_hash"))
         for column in ("name_hash", "masked_id_hash"):

@@ -3,6 +3,7 @@
 import json
 import ssl
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -19,14 +20,16 @@ from edge.clock import FixedClock
 from edge.mail import Letter, MailAway, MailServer
 from edge.repeating import Repeating
 from edge.settings import SettingsError, load_settings
-from issuer.applications import notices, sending
+from issuer.applications import erasing, notices, renewals, sending
+from issuer.applications.lists import Told, ending_soon
 from issuer.applications.notices import MAIL, SMS
 from issuer.applications.records import find
 from issuer.applications.sending import DELAYS, TOO_LATE, by_mail, by_webhook, send_due
 from issuer.register.application_tables import NOTICES
 from issuer.register.errors import RefusedError
 from tests.issuer.applying import approved, handed_in
-from tests.issuer.builders import BY, NOON, resident_id
+from tests.issuer.builders import BY, NOON, print_card, resident_id
+from tests.issuer.builders import person as holder_of
 
 SENDER = "card@district.example"
 EMAIL, PHONE, NUMBER = "someone@host.example", "13800000099", resident_id(sequence=77)
@@ -331,3 +334,71 @@ def test_the_settings_open_the_ways(tmp_path, gateway):
     token.chmod(0o600)
     assert set(sending.ways_of(load_settings(told))) == {SMS}
     assert sending.ways_of(load_settings({"YUNJU_VAR": str(tmp_path)})) == {}
+
+
+ENDS_SOON = datetime(2027, 4, 20, 1, 0, tzinfo=UTC)
+"""Twelve days before the contract of `approved` ends."""
+
+
+def test_who_holds_a_card_that_ends_soon_is_told_once(desk, post, gateway):
+    """From 30 days before and not earlier; by both ways; never twice for one end, however often the work is done."""
+    _, made = approved(desk, email=EMAIL, phone=PHONE, number=NUMBER)
+    assert made.cards[0].valid_until - ENDS_SOON < timedelta(days=30)
+    assert renewals.queue_due(desk, made.cards[0].valid_until - timedelta(days=30, seconds=1)) == 0
+    assert [renewals.queue_due(desk, ENDS_SOON + timedelta(hours=hour)) for hour in range(3)] == [1, 0, 0]
+    assert [one.told for one in ending_soon(desk, ENDS_SOON, limit=9)] == [Told.WAITS]
+    ways = mail(post) | {SMS: by_webhook(gateway.url, "gateway-token")}
+    assert send_due(desk, ways, ENDS_SOON + MINUTE) == []
+    assert [one.told for one in ending_soon(desk, ENDS_SOON, limit=9)] == [Told.SENT]
+    letter, (_, message) = post.letters[-1].get_content(), gateway.posted[-1]
+    for text in (letter, message["text"]):
+        assert "即将到期" in text
+        assert text.rstrip().endswith(("/apply", "请勿回复。"))
+        assert not any(secret in text for secret in ("何嘉欣", "何*欣", NUMBER, "金卡", "2027"))
+    assert renewals.queue_due(desk, ENDS_SOON + timedelta(days=1)) == 0
+
+
+def test_processes_that_come_together_tell_a_holder_once(desk):
+    """The race for one notice has one winner."""
+    approved(desk, phone=PHONE)
+    with ThreadPoolExecutor(4) as pool:
+        told = list(pool.map(lambda _: renewals.queue_due(desk, ENDS_SOON), range(8)))
+    assert sum(told) == 1
+    assert [row.kind for row in rows(desk)].count("renewal") == 1
+
+
+def test_who_applied_again_is_not_told_and_a_renewed_card_is_told_at_its_own_end(desk):
+    """An open application needs no notice; the next end, under its own name, is told of again."""
+    _, made = approved(desk, phone=PHONE, number=NUMBER)
+    assert renewals.queue_due(desk, ENDS_SOON) == 1
+    handed_in(desk, at=ENDS_SOON, phone=PHONE, number=NUMBER)
+    (ending,) = ending_soon(desk, ENDS_SOON, limit=9)
+    assert (ending.applied, ending.holder_id) == (True, made.holder_id)
+    names = {row.once for row in rows(desk) if row.kind == "renewal"}
+    assert names == {f"{ending.name}:{SMS}"}
+    other = handed_in(desk, at=ENDS_SOON, phone=PHONE)
+    assert renewals.queue_due(desk, ENDS_SOON) == 0
+    assert find(desk, other).holder_id is None
+
+
+def test_a_holder_without_an_application_is_told_by_the_registers_telephone(desk, gateway):
+    """Whoever was registered by the command line: no receipt number stands in the text, and none is invented."""
+    holder = holder_of(desk, "张启明", ground="silver-6", contract_ends=ENDS_SOON.date() + timedelta(days=9))
+    print_card(desk, holder)
+    assert renewals.queue_due(desk, ENDS_SOON) == 1
+    assert send_due(desk, {SMS: by_webhook(gateway.url, "gateway-token")}, ENDS_SOON + MINUTE) == []
+    (_, message) = gateway.posted[-1]
+    assert message["to"] == "02012345678"
+    assert "回执号" not in message["text"]
+    assert message["text"].startswith("【")
+    listed = notices.listed(desk, limit=9)
+    assert [(one.receipt, one.holder_id, one.application_id) for one in listed] == [(None, holder.id, None)]
+
+
+def test_an_erased_holder_is_told_nothing_more(desk):
+    """What waits is emptied with the rest."""
+    _, made = approved(desk, phone=PHONE)
+    renewals.queue_due(desk, ENDS_SOON)
+    erasing.erase(desk, made.holder_id, by=BY, at=ENDS_SOON)
+    assert {(row.address, row.next_at) for row in rows(desk)} == {(b"", None)}
+    assert renewals.queue_due(desk, ENDS_SOON + timedelta(days=1)) == 0

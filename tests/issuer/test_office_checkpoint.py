@@ -39,7 +39,7 @@ def altered(desk, *statements):
         connection.exec_driver_sql("DELETE FROM office_chain")
         link = office_log.FIRST_LINK
         for line, _ in lines:
-            link = office_log._link(link, line["seq"], line)
+            link = office_log.link_of(link, line["seq"], line)
             connection.execute(office_log.OFFICE_CHAIN.insert().values(seq=line["seq"], link=link))
 
 
