@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bench import audit, decode, desks, devices, ledger, ledger_redis, over_http, tokens
+from bench import audit, decode, desks, devices, ledger, ledger_redis, office, over_http, tokens
 from bench.rows import Row, table
 from bench.world import BenchWorld
 
@@ -17,7 +17,7 @@ def main() -> None:
     """Run all, or those named."""
     parser = argparse.ArgumentParser(description="Each figure beside a floor measured in the same run.")
     parser.add_argument("--full", action="store_true", help="with a million holders; takes long")
-    benches = ["tokens", "ledger", "http", "devices", "audit", "decode", "desks", []]
+    benches = ["tokens", "ledger", "http", "devices", "audit", "decode", "desks", "office", []]
     parser.add_argument("only", nargs="*", choices=benches, help="these alone")
     asked = parser.parse_args()
     rows: list[Row] = []
@@ -37,6 +37,8 @@ def main() -> None:
         rows += decode.run(asked.full)
     if not asked.only or "desks" in asked.only:
         rows += desks.run(short="desks" not in asked.only and not asked.full)
+    if not asked.only or "office" in asked.only:
+        rows += office.run(full=asked.full)
     print(table(rows))
     Path("bench-latest.json").write_text(json.dumps([{**asdict(row), "ratio": row.ratio} for row in rows], indent=1))
 
