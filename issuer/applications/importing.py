@@ -36,6 +36,8 @@ from issuer.register.tables import CARDS, HOLDERS, CardState
 
 SHOWN_MOST: Final = 500
 """So many faults and remarks are told one by one; the counts tell of all."""
+LINE_COUNTS: Final = (Outcome.NEW.value, Outcome.KNOWN.value, Outcome.TWICE.value, "faulty", "held", "open")
+"""What a file's line in the office log counts."""
 _AT_ONCE: Final = 400
 _SHORT: Final = 8
 T = TypeVar("T")
@@ -106,8 +108,7 @@ class Found:
 
     def told(self) -> dict[str, int]:
         """Return the counts as plain values, those of a file's log line."""
-        names = (Outcome.NEW, Outcome.KNOWN, Outcome.TWICE, "faulty", "held", "open")
-        return {"rows": self.rows, **{str(name): self.counts[name] for name in names}}
+        return {"rows": self.rows, **{name: self.counts[name] for name in LINE_COUNTS}}
 
 
 def checked_options(issuer: Issuer, options: Options) -> Options:

@@ -102,7 +102,7 @@ def check_paper(
         kept = seen & set(range(len(asked.checks_for(known.variant))))
         paper = Paper(key, known.files, known.variant, known.begins, known.ends, known.confirmed)
         records.write_paper(connection, found.id, paper, seen=sorted(kept), seen_by=person.id, seen_at=at)
-        _keep_lacking(issuer, connection, found.id, at)
+        keep_lacking(issuer, connection, found.id, at)
         records.add_event(issuer, connection, found.id, "check", by=person.id, at=at, paper=key, seen=sorted(kept))
 
 
@@ -121,7 +121,7 @@ def tell(
         ground, _ = found.named_ground(issuer)
         sealed = records.seal_content(issuer, found.id, content)
         records.update(connection, found.id, **sealed, tier=ground.tier or content.tier or None)
-        _keep_lacking(issuer, connection, found.id, at)
+        keep_lacking(issuer, connection, found.id, at)
         records.add_event(issuer, connection, found.id, "tell", by=person.id, at=at, fields=sorted(told))
 
 
@@ -147,7 +147,7 @@ def ask(issuer: Issuer, application_id: str, text: str, person: OfficePerson, *,
         found = _claimed(issuer, connection, application_id, person)
         sealed = issuer.register.seal(plain.encode(), f"applications.supplement:{found.id}")
         step_in(issuer, connection, found, Act.ASK, at=at, by=person.id, supplement=sealed)
-        _keep_lacking(issuer, connection, found.id, at)
+        keep_lacking(issuer, connection, found.id, at)
         notices.queue(issuer, connection, found, "supplement", at=at)
         _log(connection, OfficeAction.APPLICATION_ASKED, found, person, at)
 
@@ -233,7 +233,9 @@ def involved_in(connection: Connection, found: Application) -> set[str]:
         "ground",
         "paper",
         "attach",
+        "detach",
         "submit",
+        "supply",
     }
     e = APPLICATION_EVENTS
     asked = sa.select(e.c.actor).where(e.c.application_id == found.id, e.c.act.in_(sorted(worked))).distinct()
@@ -258,7 +260,7 @@ def _claimed(issuer: Issuer, connection: Connection, application_id: str, person
     return found
 
 
-def _keep_lacking(issuer: Issuer, connection: Connection, application_id: str, at: datetime) -> None:
+def keep_lacking(issuer: Issuer, connection: Connection, application_id: str, at: datetime) -> None:
     """Keep what is missing where the worklist finds it without opening anything."""
     found = records.read(issuer, connection, application_id)
     lacking = missing(issuer, found, at, reviewed=True)

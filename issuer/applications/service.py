@@ -6,7 +6,7 @@ Each change is one transaction; its line stands in the application's history, an
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Final
@@ -39,6 +39,8 @@ OWN_CHANNEL: Final = "own"
 """Applications that came by our own pages; every other channel is the programme's."""
 FILES_MOST: Final = 12
 CODE: Final = "application"
+Changeable = Callable[[Issuer, Connection, str], Application]
+"""Returns an application that may be changed now; RefusedError for any other."""
 _DRAWS: Final = 20
 _CHANGED_BY_APPLICANT: Final = frozenset({State.DRAFT, State.SUPPLEMENT})
 
@@ -126,10 +128,15 @@ def choose_ground(issuer: Issuer, application_id: str, ground: str, limb: str, *
         records.add_event(issuer, connection, application_id, "ground", by=by, at=at, ground=ground, limb=limb)
 
 
-def tell_paper(issuer: Issuer, application_id: str, paper: Paper, *, at: datetime, by: str) -> None:
-    """Keep the kind of a paper, the time that the paper covers, and the applicant's confirmations."""
+def tell_paper(
+    issuer: Issuer, application_id: str, paper: Paper, *, at: datetime, by: str, may: Changeable | None = None
+) -> None:
+    """Keep the kind of a paper, the time that the paper covers, and the applicant's confirmations.
+
+    `may` finds the application and refuses whoever may not change it: without it an applicant's own rule holds.
+    """
     with issuer.register.change() as connection:
-        found = _changeable(issuer, connection, application_id)
+        found = (may or _changeable)(issuer, connection, application_id)
         known = next((one for one in found.papers if one.key == paper.key), None)
         # What an officer saw was of the paper as it was: told again, it is looked at again.
         same = known is not None and _paper_row(known) == _paper_row(paper)
@@ -143,19 +150,29 @@ def _paper_row(paper: Paper) -> tuple[object, ...]:
     return paper.variant, paper.begins, paper.ends
 
 
-def attach(issuer: Issuer, application_id: str, key: str, data: bytes, *, at: datetime, by: str) -> PlainFile:
+def attach(
+    issuer: Issuer,
+    application_id: str,
+    key: str,
+    data: bytes,
+    *,
+    at: datetime,
+    by: str,
+    may: Changeable | None = None,
+) -> PlainFile:
     """Keep a file of a paper; BadFile or BadPhoto says why one is not taken, RefusedError that none is taken now.
 
-    What the file is is told by its content; what is kept is a copy that we wrote.
+    What the file is is told by its content; what is kept is a copy that we wrote. `may` as in `tell_paper`.
     """
+    asked = may or _changeable
     plain = _plain(issuer, key, data)
     store = Attachments(issuer.attachments, issuer.register)
     with issuer.register.read() as connection:
-        _changeable(issuer, connection, application_id)
+        asked(issuer, connection, application_id)
     name = store.keep(plain.data)
     try:
         with issuer.register.change() as connection:
-            found = _changeable(issuer, connection, application_id)
+            found = asked(issuer, connection, application_id)
             _make_room(connection, found, key, at)
             values = {"media": plain.media, "size": len(plain.data), "pages": plain.pages, "added_at": at}
             connection.execute(APPLICATION_FILES.insert().values(id=name, application_id=found.id, key=key, **values))
@@ -190,10 +207,12 @@ def _make_room(connection: Connection, found: Application, key: str, at: datetim
         raise RefusedError(f"a paper has {FILES_MOST} files at most", "remove one, or put several pages into one PDF")
 
 
-def detach(issuer: Issuer, application_id: str, file_id: str, *, at: datetime, by: str) -> None:
-    """Take a file back while the applicant may still change the application."""
+def detach(
+    issuer: Issuer, application_id: str, file_id: str, *, at: datetime, by: str, may: Changeable | None = None
+) -> None:
+    """Take a file back while the application may still be changed; `may` as in `tell_paper`."""
     with issuer.register.change() as connection:
-        found = _changeable(issuer, connection, application_id)
+        found = (may or _changeable)(issuer, connection, application_id)
         known = next((one for one in found.files if one.id == file_id), None)
         if known is None:
             raise RefusedError("the application has no such file", "open the page anew")

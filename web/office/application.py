@@ -8,11 +8,11 @@ from typing import Final
 
 from flask import Blueprint, Response, request
 from flask.typing import ResponseReturnValue
-from werkzeug.exceptions import Forbidden, NotFound
+from werkzeug.exceptions import NotFound
 
 from accounts.rights import Caller, Right
 from edge.http import request_instant
-from issuer.applications import deciding, office, records, service
+from issuer.applications import attaching, deciding, office, records, service
 from issuer.applications.letters import application_form, decision_letter
 from issuer.applications.papers import requirements
 from issuer.applications.records import Application
@@ -22,7 +22,8 @@ from issuer.applications.wording import lack_texts, short_name
 from issuer.register.errors import RefusedError
 from issuer.register.identity import IdType
 from issuer.register.issuer import Issuer
-from web.office.shared import OfficePages, departments_seen, office_person
+from web.office.attaching import add_attaching
+from web.office.shared import OfficePages, office_person, seen_by
 from web.staff.forms import StaffForm
 
 _INLINE: Final = "image/jpeg"
@@ -37,12 +38,12 @@ def add_application(found: Blueprint, pages: OfficePages) -> None:
     @found.get("/office/applications/<application_id>")
     @pages.staff.needs(Right.APPLICATIONS)
     def application(who: Caller, application_id: str) -> ResponseReturnValue:
-        return _page(pages, who, _seen(pages, who, application_id))
+        return _page(pages, who, seen_by(pages, who, application_id))
 
     @found.post("/office/applications/<application_id>/identity")
     @pages.staff.needs(Right.APPLICATIONS)
     def identity(who: Caller, application_id: str) -> ResponseReturnValue:
-        _seen(pages, who, application_id)
+        seen_by(pages, who, application_id)
         by = office_person(who).id
         shown = office.show_person(pages.issuer, application_id, by=by, at=request_instant())
         return _page(pages, who, shown, full=True)
@@ -50,20 +51,20 @@ def add_application(found: Blueprint, pages: OfficePages) -> None:
     @found.post("/office/applications/<application_id>/new-code")
     @pages.staff.needs(Right.APPLICATIONS)
     def new_code(who: Caller, application_id: str) -> ResponseReturnValue:
-        seen = _seen(pages, who, application_id)
+        seen = seen_by(pages, who, application_id)
         code = service.new_secret(pages.issuer, application_id, at=request_instant(), by=office_person(who).id)
         return _page(pages, who, seen, code=code)
 
     @found.get("/office/applications/<application_id>/files/<file>")
     @pages.staff.needs(Right.APPLICATIONS)
     def file(who: Caller, application_id: str, file: str) -> ResponseReturnValue:
-        _seen(pages, who, application_id)
+        seen_by(pages, who, application_id)
         return _file(pages, application_id, file, office_person(who).id)
 
     @found.get("/office/applications/<application_id>/<any('letter', 'form'):kind>.pdf")
     @pages.staff.needs(Right.APPLICATIONS)
     def letter(who: Caller, application_id: str, kind: str) -> ResponseReturnValue:
-        seen = _seen(pages, who, application_id)
+        seen = seen_by(pages, who, application_id)
         draw = decision_letter if kind == "letter" else application_form
         try:
             return pages.pdf(draw(pages.issuer, seen), f"{seen.receipt}-{kind}")
@@ -71,6 +72,7 @@ def add_application(found: Blueprint, pages: OfficePages) -> None:
             pages.staff.tell("office.refused", "no", said=str(error), hint=error.hint)
             return pages.staff.go(f"/office/applications/{application_id}")
 
+    add_attaching(found, pages)
     for name, (right, work) in ACTS.items():
         _add_act(found, pages, name, right, work)
 
@@ -79,24 +81,12 @@ def _add_act(found: Blueprint, pages: OfficePages, name: str, right: Right, work
     """Add the route of one act; the service asks again whether the act is permitted."""
 
     def act(who: Caller, application_id: str) -> ResponseReturnValue:
-        _seen(pages, who, application_id)
+        seen_by(pages, who, application_id)
         path = f"/office/applications/{application_id}"
         return pages.act(path, f"office.done.{name}", lambda: work(pages.issuer, application_id, office_person(who)))
 
     path = f"/office/applications/<application_id>/{name}"
     found.add_url_rule(path, f"act-{name}", pages.staff.needs(right)(act), methods=["POST"])
-
-
-def _seen(pages: OfficePages, who: Caller, application_id: str) -> Application:
-    """Return an application that this person may see: a department's reviewer sees the own department's alone."""
-    try:
-        found = records.find(pages.issuer, application_id)
-    except RefusedError as error:
-        raise NotFound from error
-    departments = departments_seen(who)
-    if departments is not None and found.department not in departments:
-        raise Forbidden
-    return found
 
 
 def _file(pages: OfficePages, application_id: str, file: str, by: str) -> ResponseReturnValue:
@@ -149,6 +139,7 @@ def _permitted(pages: OfficePages, found: Application, person: OfficePerson) -> 
     decide = deciding.objection_to(pages.issuer, found, person)
     working = found.state is State.IN_REVIEW and found.claimed_by == person.id and review is None
     return {
+        "may_attach": attaching.objection_to(found, person) is None,
         "review_objection": review,
         "may_claim": found.state is State.SUBMITTED and review is None,
         "working": working,
@@ -220,6 +211,14 @@ def _return(issuer: Issuer, application_id: str, who: OfficePerson) -> None:
     deciding.give_back(issuer, application_id, who, text=_text(), at=request_instant())
 
 
+def _detach(issuer: Issuer, application_id: str, who: OfficePerson) -> None:
+    attaching.detach(issuer, application_id, _text("file"), who, at=request_instant())
+
+
+def _supply(issuer: Issuer, application_id: str, who: OfficePerson) -> None:
+    attaching.supply(issuer, application_id, who, at=request_instant())
+
+
 ACTS: Final[Mapping[str, tuple[Right, Act]]] = {
     "claim": (Right.REVIEW, _claim),
     "release": (Right.REVIEW, _release),
@@ -231,5 +230,7 @@ ACTS: Final[Mapping[str, tuple[Right, Act]]] = {
     "approve": (Right.APPROVE, _approve),
     "refuse": (Right.APPROVE, _refuse),
     "return": (Right.APPROVE, _return),
+    "detach": (Right.APPLICATIONS, _detach),
+    "supply": (Right.APPLICATIONS, _supply),
 }
 """What can be done to an application on its page, and the right that its route asks for."""

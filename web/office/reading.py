@@ -60,11 +60,11 @@ def add_reading(found: Blueprint, pages: OfficePages) -> None:
                     connection, limit, offset=offset, action=action, holder=form.holder.data or None
                 )
             )
-            chain = office_log.chain_end(connection)
+            last, link = office_log.last_link(connection)
             checked = office_log.check_chain(connection) if "check" in request.args else None
             kept = published_checkpoint(pages.issuer)
             compared = compare(pages.issuer, connection, kept) if kept is not None and checked is not None else None
-        return pages.page("log", part=part, form=form, chain=chain, checked=checked, compared=compared)
+        return pages.page("log", part=part, form=form, last=last, link=link, checked=checked, compared=compared)
 
     @found.get("/office/log/checkpoint")
     @pages.staff.needs(Right.HOLDERS, Right.AUDIT)

@@ -6,17 +6,21 @@ from collections.abc import Callable
 from datetime import date, datetime
 from typing import Final
 
-from flask import Response
+from flask import Response, g
 from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import Forbidden, NotFound
 from werkzeug.wrappers import Response as BaseResponse
 
 from accounts.rights import EVERYWHERE, ROLE_RIGHTS, Caller, Right, Role
 from cards.working_days import is_announced, working_days_between
+from issuer.applications import records
 from issuer.applications.letters import ground_label
 from issuer.applications.office import Objected
+from issuer.applications.records import Application
 from issuer.applications.states import OfficePerson
 from issuer.register.errors import RefusedError
 from issuer.register.issuer import Issuer
+from web.office.telling import AboutLine
 from web.pages import page_language
 from web.staff.frame import StaffFrame
 
@@ -61,19 +65,27 @@ class OfficePages:
             "named": self.name_of,
             "local": self.local,
             "left": self.days_left,
+            "about": AboutLine(programme, page_language(), self.staff.word).words,
             "ground_label": lambda code: ground_label(code or "", page_language()),
         }
         return self.staff.page(f"office/{template}", status, **told, **values)
 
     def name_of(self, who: str | None) -> str:
-        """Return a name for an actor of history or log; an unknown actor stands as written."""
+        """Return a name for an actor of history or log; the names of people are read once a request."""
         if who is None:
             return ""
         kind, _, rest = who.partition(":")
         if kind == "person":
-            people = self.staff.authenticate.store.people.list()
-            return next((one.name for one in people if one.id == rest), rest)
+            return self._people().get(rest, rest)
+        if kind in {"cli", "integrator"}:
+            return self.staff.word(f"office.actor.{kind}", name=rest)
         return self.staff.word(f"office.actor.{who}") if who in {"applicant", "wallet", "publisher"} else who
+
+    def _people(self) -> dict[str, str]:
+        if "office_people" not in g:
+            g.office_people = {one.id: one.name for one in self.staff.authenticate.store.people.list()}
+        found: dict[str, str] = g.office_people
+        return found
 
     def local(self, at: datetime | None) -> str:
         """Return an instant as day and time in the programme's zone."""
@@ -103,3 +115,15 @@ class OfficePages:
         """Return a PDF to be kept by whoever asked, under a name of ours."""
         headers = {"Content-Disposition": f'attachment; filename="{name}.pdf"', "Cache-Control": "no-store"}
         return Response(data, content_type="application/pdf", headers=headers)
+
+
+def seen_by(pages: OfficePages, who: Caller, application_id: str) -> Application:
+    """Return an application that this person may see: a department's reviewer sees the own department's alone."""
+    try:
+        found = records.find(pages.issuer, application_id)
+    except RefusedError as error:
+        raise NotFound from error
+    departments = departments_seen(who)
+    if departments is not None and found.department not in departments:
+        raise Forbidden
+    return found
