@@ -2,6 +2,9 @@
 
 import codecs
 import io
+import json
+import subprocess
+import sys
 import tracemalloc
 import zipfile
 from datetime import date, timedelta
@@ -23,11 +26,13 @@ from issuer.register.application_tables import APPLICATIONS, IMPORTS, NOTICES
 from issuer.register.errors import RefusedError
 from issuer.register.office_log import OfficeAction
 from tests.issuer.applying import BOTH, LATER, approved, handed_in
-from tests.issuer.builders import BY, DAY, NOON, resident_id
+from tests.issuer.builders import BY, DAY, NOON, ROOT, make_desk, resident_id
 
 LIST = Options("list", department="development", ground="gold-12", limb="b", reference="穗云发改〔2026〕1号")
 PLATFORM = Options("platform", channel="province")
 HEADS = ("姓名", "证件号码", "单位名称", "职务", "到期日期", "备注")
+MEGABYTES = 90
+"""By so much a process that imports may grow, however long the file."""
 NUMBERS = [resident_id(sequence=500 + place) for place in range(40)]
 
 
@@ -338,13 +343,40 @@ def test_a_file_that_was_looked_at_waits_a_day_for_whoever_looked(desk):
         assert connection.execute(sa.select(IMPORTS.c.id)).scalars().all() == [draft]
 
 
-def many(count):
-    """A list of so many people, as bytes of a CSV file."""
-    lines = ["姓名,证件号码,单位"]
+def people(count):
+    """So many rows of a list."""
     for place in range(count):
         day = date(1950, 1, 1) + timedelta(days=place // 900)
-        lines.append(f"林志远,{resident_id(day.strftime('%Y%m%d'), place % 900 + 1)},某公司")
-    return io.BytesIO("\n".join(lines).encode())
+        yield "林志远", resident_id(day.strftime("%Y%m%d"), place % 900 + 1), "白云区某公司"
+
+
+def many(count):
+    """A list of so many people, as bytes of a CSV file."""
+    return io.BytesIO("\n".join(",".join(line) for line in (HEADS[:3], *people(count))).encode())
+
+
+def file_of(path, form, count):
+    """A list of so many people as Chinese Excel saves it, in a file."""
+    if form == "csv gb18030":
+        path.write_text("\r\n".join(",".join(line) for line in (HEADS[:3], *people(count))), "gb18030", newline="")
+        return path
+    book = Workbook(write_only=True)
+    sheet = book.create_sheet()
+    for line in (HEADS[:3], *people(count)):
+        sheet.append(line)
+    book.save(path)
+    return path
+
+
+def imported(folder, form, count):
+    """What a process of its own tells of the import of so many people."""
+    folder.mkdir()
+    make_desk(folder).close()
+    file = file_of(folder / "list", form, count)
+    command = [sys.executable, "-m", "tests.issuer.import_memory", str(folder), str(file)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
 
 
 def peak(work):
@@ -385,10 +417,23 @@ def test_too_many_rows_for_a_page_are_said_to_be(desk):
     assert caught.value.code == "too-many-rows"
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("form", ["csv gb18030", "xlsx"])
+def test_a_whole_import_wants_little_memory_and_the_same_file_again_changes_nothing(tmp_path, form):
+    """The short form of what follows: imported to its end in a process of its own, with its memory and its progress."""
+    told = imported(tmp_path / "long", form, 2_000)
+    assert (told["form"], told["new"], told["known"], told["made"]) == (form, 2_000, 2_000, 0)
+    assert told["steady"]
+    assert told["steps"] >= 5
+    assert told["megabytes"] < MEGABYTES
+
+
 @pytest.mark.soak
-def test_a_hundred_thousand_rows(desk):
-    """The long form: imported in one transaction, known again, within the memory of a small machine."""
-    file = many(100_000)
-    assert peak(lambda: bring_in(desk, file, LIST, by=BY, at=NOON)) < 120_000_000
-    assert counted(desk, Filter())[State.SUBMITTED] == 100_000
-    assert look(desk, file, LIST, at=NOON).counts["known"] == 100_000
+@pytest.mark.parametrize("form", ["csv gb18030", "xlsx"])
+def test_a_hundred_thousand_rows(tmp_path, form):
+    """Fifty times the rows of the short form, and the same bound of memory; known again; no step of progress back."""
+    told = imported(tmp_path / "long", form, 100_000)
+    assert (told["form"], told["new"], told["known"], told["made"]) == (form, 100_000, 100_000, 0)
+    assert told["steady"]
+    assert told["steps"] >= 250
+    assert told["megabytes"] < MEGABYTES

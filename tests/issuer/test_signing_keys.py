@@ -6,16 +6,19 @@ import pytest
 
 from cards.claims import CARD as CARD_FORM
 from cards.claims import Form
+from edge.strictjson import loads
 from issuer.enrolment import phone
 from issuer.enrolment.enrolling import Enrolment, enrol, make_code
 from issuer.issuing import signing_keys
 from issuer.issuing.issuing import cards_of, issue, reissue
+from issuer.publishing.folder import BUNDLE_FILE, ROOT_FILE
 from issuer.publishing.publish import publish
 from issuer.register import office_log
 from issuer.register.errors import RefusedError
 from issuer.register.office_log import OfficeAction
+from keys.bundle import BundleError, verify_bundle
 from keys.errors import TokenError
-from keys.jwk import public_jwk
+from keys.jwk import public_jwk, thumbprint
 from keys.keyset import Purpose
 from keys.signer import FileSigner
 from keys.tokens import verify_with_keys
@@ -103,18 +106,58 @@ def test_a_key_that_ends_soon_is_said_to_need_a_successor(desk):
     assert not any(one.due for one in signing_keys.key_lines(desk, soon) if one.purpose is CARD)
 
 
+class Pinned:
+    """A verifier that pinned the first root and looks at the folder every so many months; it never goes back."""
+
+    def __init__(self, desk, every):
+        self.desk, self.every = desk, every
+        self.pin, self.version, self.keys, self.seen = thumbprint(_root(desk)), 0, None, set()
+
+    def look(self, at):
+        """Take the published bundle under the pinned root, and pin what the bundle says to pin next."""
+        text = (self.desk.published / BUNDLE_FILE).read_text()
+        bundle = verify_bundle(text, self.pin, at, seen_version=self.version)
+        self.version, self.keys, self.pin = bundle.version, bundle.key_set(), bundle.pin_after(self.pin)
+        self.seen.add(self.pin)
+
+    def takes(self, card, at):
+        """Whether the bundle that was kept last takes a card's token."""
+        try:
+            verify_with_keys(card.token, CARD_FORM, self.keys, CARD, at)
+        except TokenError:
+            return False
+        return True
+
+
+def _root(desk):
+    return loads((desk.published / ROOT_FILE).read_bytes())
+
+
 def test_two_years_pass_without_a_refused_card(desk):
-    """Month by month: keys rotated when they are due, the bundle renewed, no card of any age ever refused."""
-    card_keys, held = set(), []
+    """Month by month: keys rotated when due, bundles renewed, the root rolled over; no verifier refuses any card.
+
+    One verifier looks each month, another each second month, as a counter does that was shut for long.
+    """
+    card_keys, held, first_root = set(), [], thumbprint(_root(desk))
+    verifiers = [Pinned(desk, 1), Pinned(desk, 2)]
     for month in range(25):
         at = NOON + timedelta(days=30 * month)
         for line in signing_keys.key_lines(desk, at):
             if line.due:
                 signing_keys.rotate(desk, line.purpose, by=BY, at=at)
+        if month == 6:
+            signing_keys.rotate(desk, Purpose.ROOT, by=BY, at=at)
         publish(desk, at)
         holder = person(desk, ground="silver-6", at=at)
         held.append(issue(desk, holder.id, Form.PRINT, by=BY, at=at))
         card_keys.add(signing_keys.key_of(held[-1]))
-        assert all(holds(desk, card, at) for card in held)
+        for verifier in verifiers:
+            if month % verifier.every == 0:
+                verifier.look(at)
+                assert all(verifier.takes(card, at) for card in held)
     assert len(card_keys) >= 2
     assert published_bundle(desk, at=at).version > 8
+    assert [len(verifier.seen) for verifier in verifiers] == [2, 2]
+    assert {verifier.pin for verifier in verifiers} == {thumbprint(_root(desk))}
+    with pytest.raises(BundleError, match="pinned root"):
+        verify_bundle((desk.published / BUNDLE_FILE).read_text(), first_root, at)
