@@ -7,16 +7,10 @@ import os
 import shutil
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
-from werkzeug.serving import make_server
-from yunju_client import new_id
-
-from cards.claims import Form
-from tests.client.parties import RIGHTS
 
 ROOT = Path(__file__).parents[2]
 BIN = ROOT / ".venv" / "bin"
@@ -43,20 +37,6 @@ def folder(document, tmp_path):
     (tmp_path / "openapi.json").write_text(json.dumps(document), encoding="utf-8")
     (tmp_path / "node_modules").symlink_to(ROOT / "node_modules")
     return tmp_path
-
-
-@pytest.fixture
-def counter(parties):
-    """The verifier on a loopback port, and what a check-in needs: address, token, card, operation."""
-    server = make_server("127.0.0.1", 0, parties.world.app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    parties.server(points="gym", rights=RIGHTS).close()
-    card = parties.world.card("silver", Form.PRINT)
-    yield parties, (f"http://127.0.0.1:{server.port}", parties.token, card.shown(), new_id())
-    server.shutdown()
-    thread.join()
-    server.server_close()
 
 
 @pytest.mark.slow
