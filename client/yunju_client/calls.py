@@ -232,6 +232,10 @@ class Calls(Caller):
             body={"code": code, "jwk": jwk, "label": label},
         )
 
+    def known_device(self) -> shapes.KnownDevice:
+        """What this device is now: its point, its rights."""
+        return self._call(Call("GET", "/v1/devices/self", "caller", repeatable=True, writes=False), shapes.KnownDevice)
+
     def keep_event(
         self,
         *,

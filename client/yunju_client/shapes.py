@@ -33,6 +33,7 @@ __all__ = [
     "HeldAnswer",
     "HeldRecord",
     "HolderView",
+    "KnownDevice",
     "Line",
     "ListedBooking",
     "LogStatus",
@@ -403,6 +404,19 @@ class HolderView:
 
     ref: str
     name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownDevice:
+    """What a device is now; as at its enrolment, unless whoever runs the system changed it."""
+
+    device: str
+    point: str
+    label: str
+    rights: tuple[str, ...]
+    server_time: str
+    needs_operator: bool = False
+    services: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
