@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 from edge.cli import main_group, run
 from ops.doctor import doctor
 from ops.keeping import backup, restore
-from ops.run import run as serve
 from ops.work import work
 
 
@@ -17,8 +18,11 @@ def main() -> None:
 main.add_command(backup)
 main.add_command(doctor)
 main.add_command(restore)
-main.add_command(serve)
 main.add_command(work)
+if find_spec("web.demo") is not None:  # a verifier's image holds no demonstration
+    from ops.run import run as serve
+
+    main.add_command(serve)
 
 if __name__ == "__main__":
     run(main)

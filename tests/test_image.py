@@ -1,14 +1,21 @@
 """What the image and the compose file promise to an operator, read from the files themselves."""
 
+import os
 import re
 import runpy
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 import yaml
 
+from edge.clock import SystemClock
 from edge.settings import load_settings
+from issuer.publishing.setup import set_up
+from issuer.register.issuer import open_issuer
 
 ROOT = Path(__file__).resolve().parent.parent
 ADDRESS = re.compile(r"https?://(?!127\.0\.0\.1|issuer:)[\w.-]+|\b[\w-]+(\.[\w-]+)*\.(com|org|net|io|cn)\b")
@@ -22,16 +29,20 @@ def instructions() -> list[tuple[str, str]]:
     return [(name, rest.strip()) for name, _, rest in (line.partition(" ") for line in joined) if name]
 
 
-def last_stage() -> list[tuple[str, str]]:
-    """The instructions that make the image itself."""
-    found = instructions()
-    start = max(index for index, (name, _) in enumerate(found) if name == "FROM")
-    return found[start:]
+def stages() -> dict[str, list[tuple[str, str]]]:
+    """Each stage's instructions, by its name."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for name, rest in instructions():
+        if name == "FROM":
+            stage = found[rest.split(" AS ")[1]] = []
+        elif name != "ARG":
+            stage.append((name, rest))
+    return found
 
 
-def values(name: str) -> list[str]:
-    """What the last stage says for an instruction."""
-    return [rest for found, rest in last_stage() if found == name]
+def values(name: str, stage: str = "base") -> list[str]:
+    """What a stage says for an instruction; `base` is what all images share."""
+    return [rest for found, rest in stages()[stage] if found == name]
 
 
 @pytest.fixture(scope="module")
@@ -41,9 +52,57 @@ def services() -> dict[str, dict[str, object]]:
 
 
 def test_base_image_is_an_argument() -> None:
-    """Every stage starts from BASE, so that a district uses its own image."""
-    assert [rest.split()[0] for name, rest in instructions() if name == "FROM"] == ["${BASE}", "${BASE}"]
+    """Every stage starts from BASE or from an earlier stage, so that a district uses its own image."""
+    begun = [rest.split()[0] for name, rest in instructions() if name == "FROM"]
+    assert begun == ["${BASE}", "build", "${BASE}", "base", "base", "base", "base"]
     assert instructions()[0][0] == "ARG"
+
+
+def test_the_images_differ_in_surfaces_and_code_alone() -> None:
+    """Each target is the base with a tree; the last one, which needs no name, is everything."""
+    targets = ["verifier", "issuer", "worker", "all"]
+    assert list(stages())[-4:] == targets
+    assert [values("COPY", name) for name in targets] == [
+        ["--from=build-verifier /build /srv/yunju"], *[["--from=build /build /srv/yunju"]] * 3,
+    ]  # fmt: skip
+    assert all({"RUN", "USER", "VOLUME"}.isdisjoint(dict(stages()[name])) for name in targets)
+    for name in ("verifier", "issuer"):
+        assert load_settings(dict(pair.split("=", 1) for pair in values("ENV", name))).surfaces
+    assert values("CMD", "worker") == ['["python", "-m", "ops", "work"]']
+
+
+@pytest.mark.slow
+def test_the_verifiers_image_serves_without_the_issuers_code(tmp_path: Path) -> None:
+    """Pages, readiness, work and doctor run in a tree without what its stage removes; another surface is refused."""
+    tree, folder = tmp_path / "tree", tmp_path / "var"
+    rules = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    for name in (rule[1:] for rule in rules if rule.startswith("!") and (ROOT / rule[1:]).is_dir()):
+        shutil.copytree(ROOT / name, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "wsgi.py", tree)
+    [removed] = values("RUN", "build-verifier")
+    subprocess.run(removed, shell=True, cwd=tree, check=True)
+    assert not [path for path in tree.rglob("*.py") if path.parts[len(tree.parts)] == "issuer"]
+    environ = {**os.environ, "YUNJU_VAR": str(folder), "YUNJU_BASE_URL": "https://card.test", "PYTHONPATH": ""}
+    issuer = open_issuer(load_settings({"YUNJU_VAR": str(folder)}))
+    set_up(issuer, SystemClock().now())
+    issuer.close()
+    [surfaces] = (pair for pair in values("ENV", "verifier") if pair.startswith("YUNJU_SURFACES="))
+    environ |= dict([surfaces.split("=", 1)])
+
+    def run(*words: str, **more: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, *words], cwd=tree, env=environ | more, capture_output=True, text=True, check=False
+        )
+
+    asked = (
+        "import wsgi; client = wsgi.application.test_client(); "
+        "print([client.get(path).status_code for path in ('/readyz', '/counter', '/audit')])"
+    )
+    assert run("-c", asked).stdout.strip() == "[200, 200, 303]", "auditors are sent to the sign-in"
+    assert run("-m", "ops", "work", "--once").returncode == 0
+    assert "Traceback" not in run("-m", "ops", "doctor").stderr
+    refused = run("-c", "import wsgi", YUNJU_SURFACES="issuer")
+    assert (refused.returncode, "take the image of all" in refused.stderr) == (3, True)
 
 
 def test_image_does_not_run_as_root() -> None:

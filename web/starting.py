@@ -31,6 +31,7 @@ _HINTS: Final[tuple[tuple[type[Exception], str], ...]] = (
     (StoreError, "`python -m issuer init` makes the keys that are missing"),
     (ProgrammeError, "correct the programme's file, or unset YUNJU_PROGRAMME"),
     (LedgerError, "see docs/operations.md"),
+    (ModuleNotFoundError, "this image may lack the code of a surface that YUNJU_SURFACES names: take the image of all"),
     (UnusableDatabase, "`python -m issuer init` makes what is missing; the README lists the settings"),
 )
 
