@@ -43,6 +43,25 @@ _DECISIONS = Counter(
     ("outcome", "reason"),
 )
 
+_COMMIT_SECONDS = Histogram(
+    "yunju_ledger_commit_seconds",
+    "Time until the ledger's store had what waited for it on its disk, in seconds.",
+    buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5),
+)
+_COMMIT_CHANGES = Histogram(
+    "yunju_ledger_commit_changes",
+    "Changes that became durable together in one commit of the ledger.",
+    buckets=(1, 2, 4, 8, 16, 32, 64, 128),
+)
+
+
+def observe_commits(commits: Iterable[tuple[int, float]]) -> None:
+    """Count commits of the ledger: how many changes each made durable, and the seconds that it took."""
+    for changes, seconds in commits:
+        _COMMIT_CHANGES.observe(changes)
+        _COMMIT_SECONDS.observe(seconds)
+
+
 _SECURITY = Counter("yunju_security_events", "Failed attempts, locks and refused rights, by kind.", ("kind",))
 
 

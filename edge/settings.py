@@ -76,6 +76,7 @@ class Settings:
     given_secret: Secret | None
     metrics_token: Secret | None
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...]
+    traces_url: str | None
     log_level: str
     access_log: bool
     plain_hosts: frozenset[str]
@@ -206,6 +207,9 @@ _SETTINGS = (
             values.metrics_token),
     Setting("YUNJU_TRUSTED_PROXIES", "trusted_proxies", "",
             "Networks (CIDR, separated by commas) whose X-Forwarded-For is believed.", values.networks),
+    Setting("YUNJU_TRACES_URL", "traces_url", None,
+            "The address of a collector (OTLP over HTTP) for traces, see docs/operations.md; unset, nothing is traced.",
+            values.webhook_url),
     Setting("YUNJU_LOG_LEVEL", "log_level", "info", "`debug`, `info`, `warning` or `error`.", values.log_level),
     Setting("YUNJU_ACCESS_LOG", "access_log", "yes",
             "`no` leaves out the one line a request, written at the levels `info` and `debug`.", values.yes_or_no),
@@ -320,9 +324,14 @@ def _contradictions(environ: Mapping[str, str], found: Mapping[str, object]) -> 
         ("YUNJU_ISSUER_URL", "issuer_url"),
         ("YUNJU_SSO_ISSUER", "sso_issuer"),
         ("YUNJU_SMS_URL", "sms_url"),
+        ("YUNJU_TRACES_URL", "traces_url"),
     ):
         url = found.get(field)
-        if field == "issuer_url" and isinstance(url, str) and values.is_host_of(url, found.get("plain_hosts")):
+        if (
+            field in {"issuer_url", "traces_url"}
+            and isinstance(url, str)
+            and values.is_host_of(url, found.get("plain_hosts"))
+        ):
             continue
         if isinstance(url, str) and values.is_plain_beyond_here(url) and found.get("allow_plain_http") is False:
             faults.append(f"{name}: plain http beyond this machine; use https")

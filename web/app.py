@@ -22,7 +22,7 @@ from edge.http import create_frame, draw_problems
 from edge.limits import FORWARDING, Limiter
 from edge.openapi import openapi_blueprint
 from edge.release import VERSION
-from edge.settings import Settings
+from edge.settings import Settings, SettingsError
 from edge.sharing import open_shared
 from edge.workreport import WorkPlace, complaint, work_figures
 from hooks.service import Hooks
@@ -93,13 +93,33 @@ def create_application(settings: Settings, clock: Clock | None = None) -> Flask:
     home = HomePages(settings)
     app.register_blueprint(home.blueprint())
     draw_problems(app, home.draw)
+    _add_staff_pages(app, staff, settings)
+    if settings.traces_url is not None:
+        _trace(app, settings.traces_url)
+    return app
+
+
+def _add_staff_pages(app: Flask, staff: StaffFrame, settings: Settings) -> None:
+    """Add signing in, and the pages of whoever runs the system."""
     app.register_blueprint(sign_in_pages(staff))
     app.register_blueprint(account_pages(staff))
     app.register_blueprint(administrator_pages(staff))
     app.register_blueprint(operator_pages(staff, app.extensions.get("held_by_device", none_held)))
     if organisation := add_single_sign_on(app, staff, settings):
         app.register_blueprint(organisation)
-    return app
+
+
+def _trace(app: Flask, url: str) -> None:
+    """Send traces of requests, and of the ledger where there is one; SettingsError where tracing is not installed."""
+    try:
+        from web.tracing import Traces  # noqa: PLC0415 - who traces nothing imports nothing of it
+    except ModuleNotFoundError as error:
+        fault = f"YUNJU_TRACES_URL: {error.name} is missing; install requirements/tracing.txt, or unset the variable"
+        raise SettingsError([fault]) from None
+    traces = Traces(url, VERSION)
+    traces.requests(app)
+    if (ledger := app.extensions.get("ledger")) is not None:
+        traces.ledger(ledger)
 
 
 def calendar_complaint(programme: Programme, at: datetime) -> str | None:

@@ -7,12 +7,13 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from time import monotonic
+from time import monotonic, perf_counter
 from typing import Any
 
 import msgspec
 
 from edge.clock import Clock
+from edge.metrics import observe_commits
 from ledger import leaf
 from ledger.holders import Holder, holder_with, proposed
 from ledger.millis import to_millis
@@ -43,6 +44,7 @@ from ledger.values import (
 from ledger.writing import LogEnd
 
 _TAG_BYTES = 12
+_COMMITS_TOLD = 16  # commits that are told to the figures together
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +133,7 @@ class Changing:
         self.heads = Heads()
         self.holders = Holders()
         self._turns = [threading.Lock() for _ in range(PARTITIONS)]
+        self._told: list[tuple[int, float]] = []
 
     def holder(self, subject: str) -> Holder:
         """Return a holder as far as known, else one with a fresh salt to propose."""
@@ -269,7 +272,12 @@ class Changing:
             sent.partition, name=sent.name or "", kept=sent.kept, place=sent.point, line=sent.line, marker=sent.marker
         )
         packed = msgspec.msgpack.encode(request)
+        begun = perf_counter()
         reply = self._servers.change(sent.partition, script, names, packed, sent.request, sent.salt, *sent.words)
+        self._told.append((1, perf_counter() - begun))
+        if len(self._told) >= _COMMITS_TOLD:
+            told, self._told = self._told, []
+            observe_commits(told)
         return self._read(sent, reply, subject, mark)
 
     def _read(self, sent: ScriptCall, reply: list[Any], subject: str | None, mark: Mark) -> Any:  # noqa: ANN401 - as above

@@ -13,8 +13,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from queue import Empty, SimpleQueue
+from time import perf_counter
 from typing import Generic, TypeVar
 
+from edge.metrics import observe_commits
 from ledger.sqlite.files import Handle, Limits, bound_log, open_writer
 from ledger.sqlite.forking import opening
 from ledger.sqlite.schema import prepare
@@ -24,6 +26,7 @@ T = TypeVar("T")
 
 _BATCHES_PER_LOOK = 256  # batches between two looks at the size of the write-ahead log
 _TIDY_EVERY = 32  # changes between two rounds of tidying
+_COMMITS_TOLD = 16  # commits that are told to the figures together: telling costs as much as a statement
 
 
 class FileLock:
@@ -105,6 +108,7 @@ class Writer:
         self._closed = False
         self._batches = 0
         self._untidied = 0
+        self._told: list[tuple[int, float]] = []
 
     def submit(self, step: Callable[[sqlite3.Connection], T]) -> T:
         """Run a step and return its result once it is durable.
@@ -153,22 +157,31 @@ class Writer:
             last = self._batch(job)
             if last:
                 break
+        self._tell()
         self._drop()
         self._lock.close()
 
     def _batch(self, first: _Job[object]) -> bool:
         """Commit `first` and all that wait behind it; True when the end of the queue was among them."""
-        batch, last = [first], False
+        batch, last, begun = [first], False, perf_counter()
         try:
             with self._lock.held():
                 # Gathered only now: what came while another process had the lock goes into the same commit.
                 last = self._gather(batch)
                 self._commit(batch)
+            self._told.append((len(batch), perf_counter() - begun))
         except (sqlite3.Error, OSError) as error:
             self._fail(batch, error)
         for job in batch:
             job.done.release()
+        if len(self._told) >= _COMMITS_TOLD:
+            self._tell()
         return last
+
+    def _tell(self) -> None:
+        """Tell the figures of the commits since last time."""
+        told, self._told = self._told, []
+        observe_commits(told)
 
     def _gather(self, batch: list[_Job[object]]) -> bool:
         while len(batch) < self._limits.batch:

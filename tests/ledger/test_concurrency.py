@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from prometheus_client import REGISTRY
 
 from edge.clock import SystemClock
 from ledger.values import Fault, Query
@@ -116,3 +117,16 @@ def test_a_full_disk_grants_nothing_and_mends_itself(store, ledger, tmp_path):
         assert ledger.pseudonym(refused) is None
         (outcomes,) = crew.order("rush", refused, 1)
         assert outcomes == [None]
+
+
+def test_commits_are_told_to_the_figures(ledger):
+    """Each change once, by sixteens: how many became durable together, and how long that took."""
+
+    def told(name):
+        return REGISTRY.get_sample_value(f"yunju_ledger_commit_{name}")
+
+    before, seconds = told("changes_sum"), told("seconds_count")
+    for number in range(40):
+        ledger.check_in(a_check_in(SystemClock().now(), holder=f"holder-{number:06d}"))
+    assert told("changes_sum") - before >= 32
+    assert 2 <= told("seconds_count") - seconds <= told("changes_sum") - before

@@ -40,6 +40,7 @@ def add_verifier(
     """
     verifier = _with_register(open_verifier(settings, clock), settings, register)
     atexit.register(verifier.close)
+    app.extensions["ledger"] = verifier.ledger  # for traces
     app.extensions["usage_counts"] = partial(usage_counts, verifier)  # for the office's page of a holder, on one host
     app.extensions["held_by_device"] = verifier.store.offline.held_by_device  # for the operator's page of devices
     app.register_blueprint(verifier_blueprint(verifier, staff.authenticate))
