@@ -59,6 +59,7 @@ class Duplicate:
     id: str
     label: str
     at: datetime
+    tier: str | None = None
 
 
 def claim(issuer: Issuer, application_id: str, person: OfficePerson, *, at: datetime) -> None:
@@ -204,7 +205,7 @@ def duplicates(issuer: Issuer, application: Application) -> list[Duplicate]:
     cards = sa.select(CARDS).join(HOLDERS, HOLDERS.c.id == CARDS.c.holder_id).where(HOLDERS.c.id_hash == hashed)
     with issuer.register.read() as connection:
         held = [
-            Duplicate("card", row.id, f"{row.number} {row.tier}", row.not_before)
+            Duplicate("card", row.id, row.number, row.not_before, row.tier)
             for row in connection.execute(cards.where(CARDS.c.state.in_(live)).order_by(CARDS.c.not_before))
         ]
         applied = [

@@ -8,7 +8,16 @@ from tests.web.test_accessibility import spoken
 pytestmark = pytest.mark.browser
 
 SIZES = ((1280, 800), (800, 1280), (768, 1024), (390, 844))
-NAMES = ("马", "M********* A", "M********** A******** v*** H", "M********* A******** v** H*******-L**********")
+NAMES = (
+    "马",
+    "周*宁",
+    "M*",
+    "M********* A",
+    "M********** A******** v*** H",
+    "M********* A******** v** H*******-L**********",
+)
+SHORT, ONE_LINE = 3, 60
+"""A name of so many letters stands in one line, whose height is at most this."""
 SHOW = """async ([name, language, kind]) => {
   const { band } = await import("/static/js/counter/outcome.js");
   const { showView } = await import("/static/js/page.js");
@@ -53,6 +62,8 @@ def test_whatever_somebody_is_called_verdict_and_tier_stay_in_sight(opened, site
             for box in (boxes["word"], boxes["name"], boxes["tier"]):
                 assert box[0] >= 0, about
                 assert box[2] <= width, about
+            if len(name) <= SHORT:
+                assert boxes["name"][3] - boxes["name"][1] <= ONE_LINE, about
             assert apart(boxes["word"], boxes["name"]), about
             assert apart(boxes["word"], boxes["tier"]), about
             assert apart(boxes["name"], boxes["tier"]), about

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from flask import Blueprint, Response, request
@@ -19,6 +19,7 @@ from ledger.filtering import EntryFilter, name_in
 from ledger.leaf import fields_of
 from ledger.values import Entry, Query
 from verifier.api.asking import Asking
+from verifier.api.audit.by_use import offline_by_use
 from verifier.api.audit.readings import record_reading
 from verifier.counter.checking_in import ledger_problems
 from verifier.service import Verifier
@@ -27,12 +28,17 @@ PAGE_MOST = 200
 
 
 class LogQuery(EntryFilter, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Filters of the log; instants are RFC 3339, `until` excluded, `before` the cursor of the page before."""
+    """Filters of the log; instants are RFC 3339, `until` excluded, `before` the cursor of the page before.
+
+    `by`: what the span and the order go by, the time at which an entry was made, or, for offline uses alone, the time
+    of the use.
+    """
 
     since: Annotated[str, Meta(max_length=40)] | None = None
     until: Annotated[str, Meta(max_length=40)] | None = None
     before: Annotated[str, Meta(max_length=64)] | None = None
     limit: Annotated[int, Meta(ge=1, le=PAGE_MOST)] = 50
+    by: Literal["upload", "use"] = "upload"
 
 
 class LogEntry(msgspec.Struct, frozen=True):
@@ -68,7 +74,7 @@ def add_log(found: Blueprint, verifier: Verifier, asking: Asking) -> None:
         asked = read_query(LogQuery)
         query = _query(asked, _readable(caller, asked.point))
         with ledger_problems():
-            page = verifier.ledger.entries(query)
+            page = offline_by_use(verifier.ledger, query) if asked.by == "use" else verifier.ledger.entries(query)
         record_reading(verifier, caller, "log", asked, at, holder=query.holder)
         return answer(LogPage(tuple(_entry(entry) for entry in page.entries), page.next, rfc3339(at)))
 

@@ -35,6 +35,7 @@ const CHOICES = {
   beneficiary: ["audit.any-beneficiary", () => [...config.beneficiaries], (code) => known("audit.beneficiary-", code)],
   mark: ["audit.any-mark", () => [...config.marks], markName],
   device: ["audit.any-device", () => byName(Object.keys(config.desks), deskName), deskName],
+  by: ["audit.by-upload", () => ["use"], () => word("audit.by-use")],
   operator: ["audit.any-operator", () => byName(Object.keys(config.operators), staffNumber), staffNumber],
 };
 const WRITTEN = ["holder"];

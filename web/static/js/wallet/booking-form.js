@@ -87,7 +87,7 @@ export class BookingForm extends Form {
         this.kinds(),
         parts.map(([name, fields], place) => this.part(name, fields, parts.length > 1 ? place + 1 : 0)),
         element("p", { class: "second small" }, [this.personal() ? word("wallet.book-private") : "", word(this.holds())].join("")),
-        this.ending(word(this.before ? "wallet.book-change-do" : "wallet.book-do"))));
+        this.ending(word(this.before ? "wallet.book-change-do" : this.rule.basis === "notice" ? "wallet.book-receipt-do" : "wallet.book-do"))));
     this.timed();
     this.sayDay();
     this.show();
