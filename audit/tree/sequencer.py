@@ -25,7 +25,7 @@ from audit.tree.tilewriter import PUBLIC, TileWriter, drop_partials, set_orphans
 from cards.promise import INTEGRATION
 from edge.durable import replace_file
 from edge.encoding import b64u
-from edge.instants import rfc3339, to_epoch
+from edge.instants import to_epoch
 from keys.merkle import EMPTY_ROOT
 from keys.notes import Checkpoint, Note, NoteError, NoteSigner, open_checkpoint
 from ledger.interface import Ledger
@@ -319,8 +319,9 @@ class Sequencer:
         if late:
             first = min(late, key=lambda link: link.at)
             place = entry_id(first.partition, first.seq)
-            message = f"{len(late)} entries were integrated late, at {rfc3339(at)}"
-            self._tell(LogIncident("late", place, message, f"{len(late)}条记录逾期并入，时间{rfc3339(at)}"))
+            # When stands beside it, in the programme's zone.
+            message = f"entries that were integrated late: {len(late)}"
+            self._tell(LogIncident("late", place, message, f"{len(late)}条记录逾期并入"))
 
     def _tell(self, incident: LogIncident) -> None:
         if incident not in self._told:
