@@ -9,6 +9,7 @@ from typing import Final
 
 import msgspec
 
+from cards import typed
 from issuer.applications.papers import Claim, Paper
 from issuer.applications.thresholds import Fact
 from issuer.register.errors import RefusedError
@@ -137,7 +138,7 @@ def checked_facts(told: Mapping[str, str], units: Mapping[str, str]) -> dict[str
     """Return typed figures as they are kept; `units`: each measure's unit. BadField names the measure."""
     facts: dict[str, int | str] = {}
     for measure, text in told.items():
-        plain = text.strip().replace(",", "").replace("，", "")
+        plain = typed.plain(text).replace(",", "")
         if not plain:
             continue
         try:

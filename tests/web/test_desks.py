@@ -408,3 +408,16 @@ def test_who_missed_often_is_listed_by_name_for_the_department_that_calls(desks,
         assert desks.browser(*grants, factor=factor).get("/desk/missed").status_code == 403
     read = [line["point"] for line in desks.verifier.store.accesses(kind="bookings") if line["what"] == "missed often"]
     assert {"air-dom", "air-intl"} <= set(read)
+
+
+def test_full_width_figures_and_dashes_are_taken_wherever_a_desk_types_them(desks):
+    """A notice, an event and a booking's number as an input method leaves them."""
+    union = desks.browser("desk:union")
+    typed = {"year": "２０２９", "receipts_from": "２０２９-０３-０１", "receipts_until": "2029－05－31"}
+    days = {"held_from": "2029—04—01", "held_until": "2029-09-30"}
+    assert union.send("/desk/notices", service="union-checkup", **typed, **days).status_code == 303
+    assert "2029-03-01 – 2029-05-31" in text_of(union.get("/desk/notices"))
+    events = desks.browser("desk:hrss")
+    assert events.send("/desk/events", **{**EVENT, "capacity": "３０", "code": "ｈｒ－2026－12"}).status_code == 303
+    assert desks.verifier.store.events.find("HR-2026-12").capacity == 30
+    assert booked(union, "/desk/new/union/union-checkup", desks.gold, **{"f-year": "２０２６"})

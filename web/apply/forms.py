@@ -7,7 +7,7 @@ from wtforms.validators import Optional
 
 from issuer.applications.content import TEXT_MOST
 from issuer.register.identity import IdType
-from web.staff.forms import Longest, Needed, StaffForm, option, stripped
+from web.staff.forms import Longest, Needed, StaffForm, figures, option, stripped
 
 ID_TYPES = [option(kind.value, f"apply.id.{kind.value}") for kind in IdType]
 
@@ -51,5 +51,5 @@ class PaperForm(StaffForm):
 class StatusForm(StaffForm):
     """A receipt number and its secret code."""
 
-    receipt = StringField("apply.receipt", [Needed(), Longest(40)], filters=[stripped])
-    code = StringField("apply.code", [Needed(), Longest(40)], filters=[stripped])
+    receipt = StringField("apply.receipt", [Needed(), Longest(40)], filters=[figures])
+    code = StringField("apply.code", [Needed(), Longest(40)], filters=[figures])

@@ -22,7 +22,7 @@ from verifier.rules.matters import CALL_BACKS, CLOSED, COMPLETE, FOLLOWED, FORWA
 from verifier.rules.wording import BENEFICIARIES
 from verifier.services.matters.service import Stage
 from web.department.shared import ActForm, DeskPages, choices_of, known, operation_sent
-from web.staff.forms import FilterForm, Longest, Needed, Said, option, refuse, stripped
+from web.staff.forms import FilterForm, Longest, Needed, Said, figures, option, refuse, stripped
 from web.staff.tables import page_of
 
 NOTE_MOST: Final = 500
@@ -39,14 +39,14 @@ class ListFilter(FilterForm):
 
     department = SelectField("department.department", choices=[], validate_choice=False)
     service = SelectField("department.service", choices=[], validate_choice=False)
-    reference = StringField("department.reference", filters=[stripped])
+    reference = StringField("department.reference", filters=[figures])
 
 
 class TakeUpForm(ActForm):
     """A matter is taken up: its materials are complete, its deadline runs. `days` where the rule names none."""
 
     kind = SelectField("department.kind", [Needed()], choices=[])
-    days = StringField("department.days", [MayBeEmpty()], filters=[stripped])
+    days = StringField("department.days", [MayBeEmpty()], filters=[figures])
     note = note_field()
 
     def limit(self) -> float | None:

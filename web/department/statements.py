@@ -18,7 +18,7 @@ from verifier.services.statements.files import FileKind, month_file
 from verifier.services.statements.lines import DepartmentLine
 from verifier.services.statements.service import DepartmentMonth, months_before, points_of
 from web.department.shared import DeskPages
-from web.staff.forms import FilterForm, Needed, StaffForm, option, stripped
+from web.staff.forms import FilterForm, Needed, StaffForm, figures, option
 
 _MONTH: Final = re.compile(r"[1-8][0-9]{3}-(0[1-9]|1[0-2])")
 
@@ -27,7 +27,7 @@ class MonthFilter(FilterForm):
     """Which statement."""
 
     department = SelectField("department.department", choices=[], validate_choice=False)
-    month = StringField("department.month", filters=[stripped])
+    month = StringField("department.month", filters=[figures])
     point = SelectField("department.point", choices=[], validate_choice=False)
 
 

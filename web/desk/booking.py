@@ -32,7 +32,7 @@ from web.desk.fields import (
     with_travel_date,
 )
 from web.pages import page_language
-from web.staff.forms import Longest, Needed, StaffForm, refuse, stripped
+from web.staff.forms import Longest, Needed, StaffForm, figures, refuse, stripped
 
 CANCELS: Final = tuple(one for one in get_args(CancelReason) if one != "card-ended")
 """Why a desk cancels. The system alone says that a card ended."""
@@ -41,7 +41,7 @@ CANCELS: Final = tuple(one for one in get_args(CancelReason) if one != "card-end
 class DelayForm(ActForm):
     """The time that the carrier or the organiser tells."""
 
-    expected = StringField("desk.expected", [Needed()], filters=[stripped])
+    expected = StringField("desk.expected", [Needed()], filters=[figures])
 
 
 class CancelForm(ActForm):
@@ -54,7 +54,7 @@ class CancelForm(ActForm):
 class ReopenForm(ActForm):
     """Until when a supervisor opens a booking again, and why."""
 
-    until = StringField("desk.until-when", [Needed()], filters=[stripped])
+    until = StringField("desk.until-when", [Needed()], filters=[figures])
     note = TextAreaField("desk.why", [Needed(), Longest(500)], filters=[stripped])
 
 

@@ -20,14 +20,14 @@ from verifier.desks.events import EventDesk
 from verifier.desks.receipts import ReceiptDesk
 from web.department.shared import DeskPages
 from web.desk.missed import listing_rules
-from web.staff.forms import FilterForm, option, stripped
+from web.staff.forms import FilterForm, figures, option, stripped
 
 
 class DayFilter(FilterForm):
     """Which day of which point, and the text to search for on the days around."""
 
     point = SelectField("desk.point", choices=[], validate_choice=False)
-    day = StringField("desk.day", filters=[stripped])
+    day = StringField("desk.day", filters=[figures])
     sought = StringField("desk.sought", filters=[stripped])
 
 

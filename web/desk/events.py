@@ -19,7 +19,7 @@ from verifier.records.events import Event
 from web.department.shared import ActForm, DeskPages
 from web.desk.booking import instant_typed
 from web.desk.fields import local_text
-from web.staff.forms import Longest, Needed, StaffForm, option, refuse, stripped
+from web.staff.forms import Longest, Needed, StaffForm, figures, option, refuse, stripped
 
 _CODE: Final = re.compile(r"[A-Z0-9-]{3,20}")
 _SEATS_MOST: Final = 10_000
@@ -31,16 +31,16 @@ class EventForm(StaffForm):
 
     name_zh = StringField("desk.event.name-zh", [Needed(), Longest(100)], filters=[stripped])
     name_en = StringField("desk.event.name-en", [Needed(), Longest(100)], filters=[stripped])
-    starts_at = StringField("desk.event.starts", [Needed()], filters=[stripped])
-    ends_at = StringField("desk.event.ends", [Needed()], filters=[stripped])
-    capacity = StringField("desk.event.seats", [Needed()], filters=[stripped])
+    starts_at = StringField("desk.event.starts", [Needed()], filters=[figures])
+    ends_at = StringField("desk.event.ends", [Needed()], filters=[figures])
+    capacity = StringField("desk.event.seats", [Needed()], filters=[figures])
 
 
 class NewEventForm(EventForm):
     """A new event. Holders sign up by the code, so the code never changes."""
 
     place = SelectField("desk.event.place", [Needed()], choices=[])
-    code = StringField("desk.event.code", [Needed()], filters=[stripped])
+    code = StringField("desk.event.code", [Needed()], filters=[figures])
 
 
 class CancelEventForm(ActForm):

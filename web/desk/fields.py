@@ -15,7 +15,7 @@ from cards.programme.types import BookingField, Reference, Service, Text
 from edge.instants import rfc3339
 from edge.problems import Problem
 from web.pages import page_language
-from web.staff.forms import Longest, Needed, StaffForm, option, refuse, stripped
+from web.staff.forms import Longest, Needed, StaffForm, figures, option, refuse, stripped
 
 PREFIX: Final = "f-"
 ENDS: Final = "-ends"
@@ -66,7 +66,7 @@ def form_of(
     for one in fields:
         made[PREFIX + one.code] = _control(one)
         if slots and one.kind == "datetime":
-            made[PREFIX + one.code + ENDS] = StringField("desk.until", [MayBeEmpty()], filters=[stripped])
+            made[PREFIX + one.code + ENDS] = StringField("desk.until", [MayBeEmpty()], filters=[figures])
     if reference is not None:
         made["reference"] = _reference(reference)
     if declared:
@@ -82,7 +82,8 @@ def _control(one: BookingField) -> Field:
         return RadioField(label, [Needed()] if one.required else [MayBeEmpty()], choices=choices)
     if one.kind in {"note", "names", "plates"}:
         return TextAreaField(label, [*needed, Longest(_MOST)], filters=[stripped])
-    return StringField(label, [*needed, Longest(_LINE)], filters=[stripped])
+    in_figures = one.kind in {"number", "date", "datetime"}
+    return StringField(label, [*needed, Longest(_LINE)], filters=[figures if in_figures else stripped])
 
 
 def _reference(rule: Reference) -> Field:

@@ -18,7 +18,7 @@ from edge.instants import InstantError, day_asked
 from verifier.desks.notices import NoticeDesk, NoticeSeen
 from verifier.rules.notices import Notice
 from web.department.shared import DeskPages
-from web.staff.forms import Longest, Needed, StaffForm, option, refuse, stripped
+from web.staff.forms import Longest, Needed, StaffForm, figures, option, refuse, stripped
 
 _YEAR: Final = re.compile(r"2[0-9]{3}")
 _DAYS: Final = ("receipts_from", "receipts_until", "held_from", "held_until")
@@ -28,12 +28,12 @@ class NoticeForm(StaffForm):
     """A service's notice of a year. The same service and year again corrects the notice."""
 
     service = SelectField("desk.notice.service", [Needed()], choices=[])
-    year = StringField("desk.notice.year", [Needed()], filters=[stripped])
+    year = StringField("desk.notice.year", [Needed()], filters=[figures])
     reference = StringField("desk.notice.reference", [MayBeEmpty(), Longest(60)], filters=[stripped])
-    receipts_from = StringField("desk.notice.receipts-from", [Needed()], filters=[stripped])
-    receipts_until = StringField("desk.notice.receipts-until", [Needed()], filters=[stripped])
-    held_from = StringField("desk.notice.held-from", [Needed()], filters=[stripped])
-    held_until = StringField("desk.notice.held-until", [Needed()], filters=[stripped])
+    receipts_from = StringField("desk.notice.receipts-from", [Needed()], filters=[figures])
+    receipts_until = StringField("desk.notice.receipts-until", [Needed()], filters=[figures])
+    held_from = StringField("desk.notice.held-from", [Needed()], filters=[figures])
+    held_until = StringField("desk.notice.held-until", [Needed()], filters=[figures])
 
 
 def add_notices(found: Blueprint, pages: DeskPages) -> None:

@@ -13,13 +13,13 @@ from edge.instants import InstantError, day_asked
 from edge.problems import Problem
 from verifier.desks.receipts import ReceiptDesk, day_of, receipts_csv
 from web.department.shared import DeskPages, operation_sent
-from web.staff.forms import Needed, StaffForm, refuse, stripped
+from web.staff.forms import Needed, StaffForm, figures, refuse
 
 
 class DayForm(StaffForm):
     """The day that the organiser sets for the receipts that are ticked."""
 
-    day = StringField("desk.receipt.day", [Needed()], filters=[stripped])
+    day = StringField("desk.receipt.day", [Needed()], filters=[figures])
 
 
 def add_receipts(found: Blueprint, pages: DeskPages) -> None:

@@ -11,6 +11,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import NotFound
 
 from accounts.rights import Caller, Right
+from cards.typed import plain
 from edge.http import request_instant
 from issuer.applications import attaching, deciding, office, records, service
 from issuer.applications.letters import application_form, decision_letter
@@ -154,7 +155,7 @@ def _text(name: str = "text") -> str:
 
 
 def _day(name: str) -> date | None:
-    typed = request.form.get(name, "")
+    typed = plain(request.form.get(name, ""))
     try:
         return date.fromisoformat(typed) if typed else None
     except ValueError:

@@ -17,7 +17,7 @@ from accounts.rights import Caller, needs_factor
 from accounts.sessions import SESSION_LIVES
 from accounts.steps import Purpose
 from edge.http import request_instant
-from web.staff.forms import Longest, Needed, Said, StaffForm, refuse, stripped
+from web.staff.forms import Longest, Needed, Said, StaffForm, figures, refuse, stripped
 from web.staff.frame import ACCOUNT, StaffFrame
 from web.staff.signing_in import STEP
 
@@ -37,7 +37,7 @@ class TotpForm(StaffForm):
     """The first code that an authenticator shows, and what the owner calls it."""
 
     label = StringField("account.label", [Longest(100)], filters=[stripped])
-    code = StringField("second.code", [Needed(), Longest(12)], filters=[stripped])
+    code = StringField("second.code", [Needed(), Longest(12)], filters=[figures])
 
 
 class PasskeyForm(StaffForm):

@@ -11,6 +11,8 @@ from wtforms import Field, Form
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than the stubs
 from wtforms.validators import StopValidation, ValidationError
 
+from cards.typed import plain
+
 TOKEN: Final = "csrf_token"  # noqa: S105 - a field's name
 
 
@@ -80,6 +82,11 @@ def option(value: str, label: str) -> Any:  # noqa: ANN401 - newer than WTForms'
 def stripped(text: str | None) -> str | None:
     """Take white space off both ends: a filter for fields."""
     return text.strip() if isinstance(text, str) else text
+
+
+def figures(text: str | None) -> str | None:
+    """Make plain what is typed in figures or read from paper, a date, a number, a code: a filter for fields."""
+    return plain(text) if isinstance(text, str) else text
 
 
 def faults_of(form: Form) -> list[tuple[Field, str]]:

@@ -17,7 +17,7 @@ from accounts.rights import Caller
 from accounts.sessions import SESSION_LIVES
 from accounts.steps import Purpose, Step
 from edge.http import request_instant
-from web.staff.forms import Longest, Needed, Said, StaffForm, stripped
+from web.staff.forms import Longest, Needed, Said, StaffForm, figures, stripped
 from web.staff.frame import AGAIN, SECOND_STEP, SIGN_IN, StaffFrame
 
 STEP: Final = "step"
@@ -34,7 +34,7 @@ class SignInForm(StaffForm):
 class CodeForm(StaffForm):
     """A one-time code, or a recovery code."""
 
-    code = StringField("second.code", [Needed(), Longest(40)], filters=[stripped])
+    code = StringField("second.code", [Needed(), Longest(40)], filters=[figures])
 
 
 class PasswordForm(StaffForm):
