@@ -336,7 +336,7 @@ def test_a_list_is_looked_at_first_and_imported_by_a_second_press(site, browsers
     [
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1x", {}, "另存为不加密的 .xlsx"),
         ("姓名,证件号码\n".encode(), {}, "缺少列：单位"),
-        ("姓名,证件号码,单位\na,b,c\n".encode(), {"reference": ""}, "letter's number"),
+        ("姓名,证件号码,单位\na,b,c\n".encode(), {"reference": ""}, "请填写来文文号"),
         (b"", {}, "请填写"),
     ],
 )

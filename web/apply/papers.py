@@ -20,7 +20,9 @@ from issuer.register.identity import IdType
 from issuer.register.photo import BadPhoto
 from web.apply.forms import PaperForm
 from web.apply.shared import CHANGING, SHOWN, ApplyPages
+from web.pages import page_language
 from web.staff.forms import Said, StaffForm
+from web.staff.refusals import said
 
 FORM_SPARE: Final = 200_000
 """Bytes of an upload's form beside the file itself."""
@@ -117,9 +119,9 @@ def _take(pages: ApplyPages, held: Application, asked: Requirement) -> str | Non
     except BadFile as error:
         return Said(f"apply.file.{error.code}")
     except BadPhoto as error:
-        return Said("apply.bad-photo", said=str(error))
+        return Said("apply.bad-photo", said=said(str(error), "", page_language())["said"])
     except RefusedError as error:
-        return Said("apply.refused", said=str(error))
+        return Said("apply.refused", said=said(str(error), "", page_language())["said"])
     return None
 
 

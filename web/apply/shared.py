@@ -15,6 +15,7 @@ from issuer.register.errors import RefusedError
 from issuer.register.issuer import Issuer
 from web.pages import page_language
 from web.staff.frame import StaffFrame
+from web.staff.refusals import said
 
 HELD: Final = "application"
 """In a browser's signed cookie: the application that the browser opened."""
@@ -66,4 +67,4 @@ class ApplyPages:
 
     def refused(self, error: RefusedError) -> None:
         """Put a refusal onto the next page in the page's language: the service's own words are English."""
-        self.staff.tell("apply.refused", "no", said=str(error))
+        self.staff.tell("apply.refused", "no", said=said(str(error), "", page_language())["said"])

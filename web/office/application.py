@@ -70,7 +70,7 @@ def add_application(found: Blueprint, pages: OfficePages) -> None:
         try:
             return pages.pdf(draw(pages.issuer, seen), f"{seen.receipt}-{kind}")
         except RefusedError as error:
-            pages.staff.tell("office.refused", "no", said=str(error), hint=error.hint)
+            pages.refused(error)
             return pages.staff.go(f"/office/applications/{application_id}")
 
     add_attaching(found, pages)

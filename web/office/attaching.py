@@ -13,6 +13,8 @@ from issuer.applications.papers import Paper
 from issuer.register.photo import BadPhoto
 from web.apply.forms import PaperForm
 from web.office.shared import OfficePages, office_person, seen_by
+from web.pages import page_language
+from web.staff.refusals import said
 
 _SPARE = 200_000
 """Bytes of an upload's form beside the file itself."""
@@ -47,5 +49,5 @@ def add_attaching(found: Blueprint, pages: OfficePages) -> None:
         except BadFile as error:
             pages.staff.tell(f"apply.file.{error.code}", "no")
         except BadPhoto as error:
-            pages.staff.tell("apply.bad-photo", "no", said=str(error))
+            pages.staff.tell("apply.bad-photo", "no", said=said(str(error), "", page_language())["said"])
         return pages.staff.go(path)

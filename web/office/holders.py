@@ -121,7 +121,7 @@ def _add_papers(found: Blueprint, pages: OfficePages) -> None:
         try:
             data = printed_card(pages.issuer, card, by=actor(who), at=request_instant())
         except RefusedError as error:
-            pages.staff.tell("office.refused", "no", said=str(error), hint=error.hint)
+            pages.refused(error)
             return pages.staff.go(f"/office/holders/{holder_id}")
         return pages.pdf(data, card.number)
 
@@ -138,7 +138,7 @@ def _add_papers(found: Blueprint, pages: OfficePages) -> None:
             cards = [find_card(pages.issuer, name) for name in request.form.getlist("card")[:SHEET_MOST]]
             data = printed_sheet(pages.issuer, cards, by=actor(who), at=request_instant())
         except RefusedError as error:
-            pages.staff.tell("office.refused", "no", said=str(error), hint=error.hint)
+            pages.refused(error)
             return pages.staff.go("/office/print")
         return pages.pdf(data, "cards")
 
@@ -162,7 +162,7 @@ def _add_papers(found: Blueprint, pages: OfficePages) -> None:
         try:
             data = enrolment_letter(pages.issuer, holder_id, by=actor(who), at=request_instant())
         except RefusedError as error:
-            pages.staff.tell("office.refused", "no", said=str(error), hint=error.hint)
+            pages.refused(error)
             return pages.staff.go(f"/office/holders/{holder_id}")
         return pages.pdf(data, f"enrolment-{holder_id}")
 

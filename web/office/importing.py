@@ -22,6 +22,7 @@ from issuer.register.errors import RefusedError
 from web.office.shared import OfficePages, actor, departments_seen
 from web.pages import page_language
 from web.staff.forms import Longest, Needed, StaffForm, option, refuse, stripped
+from web.staff.refusals import said
 
 FILE_MOST: Final = 4_000_000
 ROWS_MOST: Final = 5_000
@@ -60,7 +61,7 @@ def add_importing(found: Blueprint, pages: OfficePages) -> None:
         try:
             done = drafts.finish(pages.issuer, draft, by=by, at=at, rows_most=ROWS_MOST, skip_faulty=skip)
         except RefusedError as error:
-            pages.staff.tell("office.refused", "no", said=str(error), hint=error.hint)
+            pages.refused(error)
             return pages.staff.go("/office/import")
         pages.staff.tell("office.imported", count=done.new)
         return pages.staff.go("/office?tab=submitted")
@@ -77,7 +78,8 @@ def _looked_at(pages: OfficePages, who: Caller, form: ImportForm) -> ResponseRet
         names = "、".join(words.get(name, name) for name in error.names)
         refuse(form.file, f"office.import.{error.code}", names=names)
     except RefusedError as error:
-        refuse(form.reference if "reference" in str(error) else form.department, f"{error}: {error.hint}")
+        told = said(str(error), error.hint, page_language())
+        refuse(form.reference if "reference" in str(error) else form.department, told["said"] + told["hint"])
     else:
         draft = drafts.keep(pages.issuer, data, options, by=actor(who), at=at)
         return pages.page("import-look", found=found, counts=found.told(), draft=draft, options=options)

@@ -23,6 +23,7 @@ from issuer.register.issuer import Issuer
 from web.office.telling import AboutLine
 from web.pages import page_language
 from web.staff.frame import StaffFrame
+from web.staff.refusals import said
 
 _SEES_ALL: Final = frozenset({Role.OFFICER, Role.APPROVER})
 
@@ -106,10 +107,14 @@ class OfficePages:
         except Objected as error:
             self.staff.tell(f"office.objection.{error.objection}", "no")
         except RefusedError as error:
-            self.staff.tell("office.refused", "no", said=str(error), hint=error.hint)
+            self.refused(error)
         else:
             self.staff.tell(done)
         return self.staff.go(path)
+
+    def refused(self, error: RefusedError) -> None:
+        """Put a refusal onto the next page, in the page's language."""
+        self.staff.tell("office.refused", "no", **said(str(error), error.hint, page_language()))
 
     def pdf(self, data: bytes, name: str) -> ResponseReturnValue:
         """Return a PDF to be kept by whoever asked, under a name of ours."""
