@@ -10,8 +10,11 @@ NODE := $(VENV)/bin/node
 NPM := PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(VENV)/bin/npm
 JOBS ?= 2
 WAITERS ?= 3
-PYTEST = $(PY) -m pytest -n $(JOBS) --dist loadfile
+PYTEST = TMPDIR=$$(tools/test-folder.sh) $(PY) -m pytest -n $(JOBS) --dist loadfile
 QUICK := not slow and not browser and not parts and not soak
+
+# Tests start some hundred processes of ours: without compiled files each would compile every module again.
+unexport PYTHONDONTWRITEBYTECODE
 
 # A step is done when its stamp, named after the hash of what it read, is there: change a lock and the step runs again.
 # Copying the assets drops the developers' npm packages, so that the tools are installed again after it: they read the same files.

@@ -31,8 +31,8 @@ def _templates() -> Path:
     return folder
 
 
-def lay_out(folder: Path) -> None:
-    """Put empty, migrated `accounts.db` and `verifier.db` into a folder, unless they are there already."""
-    for name in ("accounts.db", "verifier.db"):
+def lay_out(folder: Path, *names: str) -> None:
+    """Put empty, migrated databases into a folder, unless they are there already: both, or those that are named."""
+    for name in names or ("accounts.db", "verifier.db"):
         if not (folder / name).exists():
             shutil.copyfile(_templates() / name, folder / name)

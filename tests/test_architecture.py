@@ -9,6 +9,7 @@ import graphlib
 import statistics
 import sys
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -100,6 +101,12 @@ def real_tree() -> dict[str, str]:
     return {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for path in paths}
 
 
+@cache
+def parsed(source: str) -> ast.Module:
+    """A file's syntax tree, read once for all that is asked of it."""
+    return ast.parse(source)
+
+
 def client_tree() -> dict[str, str]:
     """The client's source, by path."""
     paths = (ROOT / CLIENT).rglob("*.py")
@@ -119,7 +126,7 @@ def client_faults(tree: Mapping[str, str]) -> list[str]:
 def imported_modules(path: str, source: str) -> Iterator[str]:
     """Every module that a file imports, at any depth of its code, relative ones resolved."""
     package = path.removesuffix(".py").split("/")[:-1]
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(parsed(source)):
         if isinstance(node, ast.Import):
             yield from (name.name for name in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -212,7 +219,7 @@ def circles(tree: Mapping[str, str]) -> list[list[str]]:
 
 def named_modules(path: str, source: str) -> Iterator[str]:
     """What a file imports when it is loaded: `from a import b` names `a.b` too, where that is a file."""
-    for node in ast.parse(source).body:
+    for node in parsed(source).body:
         if isinstance(node, ast.Import):
             yield from (name.name for name in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
@@ -232,14 +239,14 @@ def clock_faults(tree: Mapping[str, str]) -> list[str]:
         f"{path}:{node.lineno} reads the clock: {called_name(node.func)}"
         for path, source in tree.items()
         if not path.startswith(CLOCK_KEEPERS)
-        for node in ast.walk(ast.parse(source))
+        for node in ast.walk(parsed(source))
         if isinstance(node, ast.Call) and called_name(node.func) in CLOCK_READS
     ]
 
 
 def functions(source: str) -> Iterator[tuple[str, int]]:
     """Every function's name and its number of lines."""
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(parsed(source)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             yield node.name, (node.end_lineno or node.lineno) - node.lineno + 1
 

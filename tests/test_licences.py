@@ -70,6 +70,7 @@ def test_a_page_ships_no_other_licence():
         assert set(re.split(r" (?:OR|AND) ", said.strip("()"))) <= ALLOWED, package
 
 
+@pytest.mark.slow
 def test_the_bill_of_materials_names_every_package(tmp_path):
     """`make sbom`: CycloneDX, each Python and npm package that ships with its version, twice alike."""
     bills = []

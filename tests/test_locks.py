@@ -8,6 +8,8 @@ import runpy
 import subprocess
 import sys
 import tomllib
+from collections.abc import Mapping
+from functools import cache
 from importlib.metadata import PackageNotFoundError, distribution, packages_distributions
 from pathlib import Path
 
@@ -162,6 +164,12 @@ def test_the_licence_is_told_wherever_one_looks() -> None:
     assert [one["package"] for one in manifest["assets"] if one["package"] not in notice] == []
 
 
+@cache
+def distributions_of_modules() -> Mapping[str, list[str]]:
+    """Which installed distributions bring each top-level module: read once, since every package's files are listed."""
+    return packages_distributions()
+
+
 def imported(folder: str) -> set[str]:
     """The top-level modules that the files under a folder import, ours and the standard library's left out."""
     trees = (ast.parse(path.read_text(encoding="utf-8")) for path in (ROOT / folder).rglob("*.py"))
@@ -193,7 +201,7 @@ def test_what_is_imported_is_locked(folder: str, locks: tuple[str, ...]) -> None
         "ykman": ["yubikey-manager"],
         "yubikit": ["yubikey-manager"],
     }
-    owners |= packages_distributions()
+    owners |= distributions_of_modules()
     pinned = {name for lock in locks for name in pins(read_lock(lock))}
     unlocked = {top for top in imported(folder) if not pinned & {canonical(name) for name in owners.get(top, [top])}}
     assert unlocked == set()

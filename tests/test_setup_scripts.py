@@ -100,6 +100,19 @@ def test_build_server_runs_make_test_unattended(commands: Path) -> None:
     assert done.stdout == "--no-print-directory test true\n"
 
 
+@pytest.mark.parametrize(
+    ("free", "given", "chosen"), [("9000000", None, "/dev/shm"), ("60000", None, "/tmp"), ("9000000", "/x", "/x")]
+)
+def test_tests_keep_their_files_in_memory_where_there_is_room(
+    commands: Path, free: str, given: str | None, chosen: str
+) -> None:
+    """A small or full memory is left alone, and so is whoever has chosen a folder."""
+    give(commands, "df", f"echo; echo tmpfs 9 9 {free} 9% /dev/shm")
+    give(commands, "awk", "read line; read one two three free rest; echo $free")
+    done = run(commands, TOOLS / "test-folder.sh", **({"TMPDIR": given} if given else {}))
+    assert done.stdout == f"{chosen}\n"
+
+
 SKIPS = """
 import pytest
 

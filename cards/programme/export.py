@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from datetime import date, timedelta
 from enum import Enum
+from functools import cache
 from zoneinfo import ZoneInfo
 
 from cards.programme.types import Assurance, Programme
@@ -26,11 +27,17 @@ def programme_json(programme: Programme) -> dict[str, JsonValue]:
 
 def _fields(value: object) -> dict[str, JsonValue]:
     named: dict[str, JsonValue] = {}
-    for one in fields(value):  # type: ignore[arg-type]  # only called with dataclasses
-        content = getattr(value, one.name)
-        span = isinstance(content, timedelta) or "timedelta" in str(one.type)
-        named[f"{one.name}_seconds" if span else one.name] = _plain(content)
+    kind: type = type(value)
+    for name, span in _names(kind):
+        content = getattr(value, name)
+        named[f"{name}_seconds" if span or isinstance(content, timedelta) else name] = _plain(content)
     return named
+
+
+@cache
+def _names(kind: type) -> tuple[tuple[str, bool], ...]:
+    """Return the names of a dataclass's fields, each with whether it is declared to hold a span."""
+    return tuple((one.name, "timedelta" in str(one.type)) for one in fields(kind))
 
 
 def _plain(value: object) -> JsonValue:

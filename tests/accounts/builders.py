@@ -18,6 +18,7 @@ from edge.openapi import describe
 from keys.dpop import build_proof
 from keys.jwk import public_jwk
 from keys.signer import FileSigner
+from tests.migrated import lay_out
 
 NOON = datetime(2026, 10, 31, 12, 0, tzinfo=UTC)
 BASE = "http://localhost"
@@ -27,7 +28,8 @@ EVERY_DEVICE_RIGHT = frozenset(Right) - PEOPLE_ONLY
 
 
 def new_store(folder):
-    """A fresh store in a file of `folder`."""
+    """A store in a file of `folder`: a fresh one, unless it is there already."""
+    lay_out(folder, "accounts.db")
     return AccountStore.open(f"sqlite:///{folder}/accounts.db", b"s" * 32)
 
 

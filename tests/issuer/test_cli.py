@@ -1,6 +1,7 @@
 """`python -m issuer` as an officer uses it: what it prints, what it never prints, how it refuses."""
 
 import json
+import shutil
 import sqlite3
 import stat
 
@@ -53,14 +54,23 @@ class Line:
         return made
 
 
+@pytest.fixture(scope="module")
+def set_up_once(tmp_path_factory):
+    """The folder of an issuer that `init` set up: made once, copied for each test."""
+    folder = tmp_path_factory.mktemp("set-up")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("YUNJU_VAR", str(folder / "var"))
+        Line(folder).run("init")
+    return folder
+
+
 @pytest.fixture
-def line(tmp_path, monkeypatch):
+def line(tmp_path, set_up_once, monkeypatch):
     """A command line over an issuer that was set up."""
+    shutil.copytree(set_up_once, tmp_path, dirs_exist_ok=True)
     monkeypatch.setenv("YUNJU_VAR", str(tmp_path / "var"))
     monkeypatch.chdir(tmp_path)
-    made = Line(tmp_path)
-    made.run("init")
-    return made
+    return Line(tmp_path)
 
 
 def test_setting_up_makes_five_keys_once(line):

@@ -395,6 +395,7 @@ def _gone_through(file):
             pass
 
 
+@pytest.mark.slow
 def test_memory_stays_flat_however_long_the_file(desk):
     """Eight times the rows want nowhere near eight times the memory: rows are read and checked a part at a time."""
     short, long = many(500), many(4000)

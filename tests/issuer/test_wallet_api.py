@@ -274,6 +274,7 @@ def test_the_holder_does_not_undo_what_the_office_did(office):
 WRONG = "0000-0000-0000-0000"
 
 
+@pytest.mark.slow
 def test_a_strangers_thousand_wrong_codes_stop_nobody(office):
     """From the same address as the holder and from others, over hours: the right code works at once, both ways."""
     phone = office.enrolled()
