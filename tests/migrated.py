@@ -35,4 +35,4 @@ def lay_out(folder: Path, *names: str) -> None:
     """Put empty, migrated databases into a folder, unless they are there already: both, or those that are named."""
     for name in names or ("accounts.db", "verifier.db"):
         if not (folder / name).exists():
-            shutil.copyfile(_templates() / name, folder / name)
+            shutil.copy(_templates() / name, folder / name)
