@@ -26,6 +26,8 @@ from bench.serving import free_port, serving
 from bench.world import BenchWorld
 from cards.parts import Presentation
 from cards.wire import dictionary_of, pack
+from edge.clock import SystemClock
+from verifier.service import make_stores
 
 CHROMIUM: Final = "/usr/bin/chromium"
 WEB: Final = Path(__file__).resolve().parent.parent / "web"
@@ -72,6 +74,7 @@ def run(full: bool) -> list[Row]:  # noqa: FBT001 - one switch for all benchmark
         world = BenchWorld(Path(folder) / "var", f"http://127.0.0.1:{port}")
         rows = _decoding(playwright, world)
         film = Film(Path(folder) / "camera.y4m")
+        make_stores(world.settings, SystemClock())
         with serving("wsgi:application", port, world.environ, workers=1):
             return rows + _waiting(playwright, world, film, VISITORS_FULL if full else VISITORS)
 

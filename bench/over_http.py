@@ -14,6 +14,9 @@ from bench.ledger_redis import redis_server
 from bench.rows import Row, percentile
 from bench.serving import Server, free_port, serving
 from bench.world import BenchWorld, Device, check_in_body
+from edge.clock import SystemClock
+from edge.settings import load_settings
+from verifier.service import make_stores
 
 CARDS = 100
 """How many holders come and go; each was seen by both workers before anything is measured."""
@@ -43,6 +46,7 @@ def _served(environ: Mapping[str, str], requests: int) -> tuple[Figures, Figures
         world = BenchWorld(Path(folder), f"http://127.0.0.1:{port}")
         world.cards = [world.card(index) for index in range(CARDS)]
         device = world.device("hosp-2")
+        make_stores(load_settings({**world.environ, **environ}), SystemClock())
         with serving("wsgi:application", port, {**world.environ, **environ}) as server:
             return _measure(server, lambda count: _check_ins(world, device, port, count), requests)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
-from pathlib import Path
 from typing import IO, Any, NoReturn, TypeVar, overload
 
 import click
@@ -76,15 +75,6 @@ def main_group(room: str) -> Callable[[Callable[..., Any]], Group]:
         no_args_is_help=True,
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     )
-
-
-def refuse_absent(absent: Path | None, what: str, setting: str, made_by: str) -> None:
-    """Raise Refusal where a store that a command works on is not there: a slip in a name makes no new store.
-
-    `absent` is what `edge.database.absent_file` found; `made_by` says in a clause what makes a store on purpose.
-    """
-    if absent is not None:
-        raise Refusal(f"there is no {what} at {absent}", f"YUNJU_VAR or {setting} may be mistyped; {made_by}")
 
 
 def run(group: click.Group) -> NoReturn:

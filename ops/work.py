@@ -28,6 +28,7 @@ from keys.files import StoreError
 from ledger.values import LedgerError
 from ops.jobs import open_jobs
 from verifier.trust.published import Untrusted
+from web.standing import refuse_absent
 
 BEAT_SECONDS: Final = 5.0
 """How often the process gives a sign of life."""
@@ -132,6 +133,7 @@ def _go_on(settings: Settings, place: WorkPlace) -> None:
 @contextmanager
 def _opened(settings: Settings) -> Iterator[tuple[Job, ...]]:
     try:
+        refuse_absent(settings)
         with open_jobs(settings, CLOCK) as jobs:
             yield jobs
     except (LedgerError, StoreError, Untrusted, UnusableDatabase) as error:

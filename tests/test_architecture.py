@@ -123,6 +123,12 @@ def client_faults(tree: Mapping[str, str]) -> list[str]:
     ]
 
 
+def whole_tree() -> dict[str, str]:
+    """The rooms' source and that of tests, tools and measurements, by path."""
+    paths = [path for folder in ("tests", "tools", "bench") for path in (ROOT / folder).rglob("*.py")]
+    return real_tree() | {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for path in paths}
+
+
 def imported_modules(path: str, source: str) -> Iterator[str]:
     """Every module that a file imports, at any depth of its code, relative ones resolved."""
     package = path.removesuffix(".py").split("/")[:-1]
@@ -285,6 +291,12 @@ def test_a_circle_and_an_arrow_up_are_found() -> None:
     assert order_faults({"ledger/attic.py": ""}) == ["ledger/attic.py: attic has no place in the order of ledger"]
 
 
+def test_no_import_hides_from_the_running_program() -> None:
+    """No import is made for the type checker alone: without circles none has to hide (decision 0180)."""
+    word = "TYPE" + "_CHECKING"
+    assert [path for path, source in whole_tree().items() if word in source] == []
+
+
 def test_only_the_clock_reads_the_time() -> None:
     """Rules get their instant as a parameter; the time of day is read in one file."""
     assert clock_faults(real_tree()) == []
@@ -301,9 +313,7 @@ def test_functions_and_files_stay_short() -> None:
 
 def test_tests_and_tools_stay_short_too() -> None:
     """What holds for the rooms' files and functions holds for those of tests, tools and measurements."""
-    folders = ("tests", "tools", "bench")
-    paths = [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
-    assert size_faults({str(path.relative_to(ROOT)): path.read_text(encoding="utf-8") for path in paths}) == []
+    assert size_faults(whole_tree()) == []
 
 
 def test_the_client_imports_nothing_of_the_server_and_stays_short() -> None:

@@ -75,7 +75,8 @@ def test_the_pod_runs_both_processes_locked_down() -> None:
     web, work = pods["containers"]
     assert work["command"] == ["python", "-m", "ops", "work"]
     assert web["readinessProbe"]["httpGet"]["path"] == "/readyz"
-    for one in (web, work):
+    assert [one["command"][2:] for one in pods["initContainers"]] == [["accounts", "init"], ["verifier", "init"]]
+    for one in (web, work, *pods["initContainers"]):
         assert one["securityContext"]["readOnlyRootFilesystem"] is True
         assert one["securityContext"]["capabilities"] == {"drop": ["ALL"]}
         assert {"name": "data", "mountPath": "/data"} in one["volumeMounts"]

@@ -28,6 +28,7 @@ from verifier.cli.hooks import hooks
 from verifier.cli.moving import export_command, import_command, migrate_command
 from verifier.cli.offline import offline
 from verifier.cli.opening import CLOCK, VerifierCli, refusals
+from verifier.cli.setting_up import init
 from verifier.cli.statements import statement
 from verifier.records.tags import BadTagRecord, read_records
 from verifier.rules.reasons import REASONS
@@ -46,15 +47,8 @@ def main(context: click.Context) -> None:
     context.obj = load_settings(os.environ)
 
 
-main.add_command(audit)
-
-
-main.add_command(bookings)
-main.add_command(fetch)
-main.add_command(hooks)
-main.add_command(matters)
-main.add_command(offline)
-main.add_command(statement)
+for _command in (init, audit, bookings, fetch, hooks, matters, offline, statement):
+    main.add_command(_command)
 
 
 @main.group()

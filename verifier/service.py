@@ -10,6 +10,7 @@ from pathlib import Path
 from flask import Request
 
 from accounts.rights import Caller
+from audit.tables import open_figures
 from audit.tree.entryindex import EntryIndex
 from audit.tree.holding import HELD, Held, held_back
 from audit.tree.older import older_leaves
@@ -124,6 +125,21 @@ def ledger_at(settings: Settings, clock: Clock, url: str, *, remembering: bool =
         seen=settings.var / "ledger-seen" if remembering else None,
         older=older_leaves(settings),
     )
+
+
+def make_stores(settings: Settings, clock: Clock) -> None:
+    """Make the ledger, the store of details and the tables of figures where they are not there; change none that is.
+
+    LedgerError where the ledger was lost or cannot be reached, UnusableDatabase for an address that names no database.
+    """
+    refuse_lost_ledger(settings)
+    ledger = ledger_at(settings, clock, settings.ledger_url)
+    try:
+        ledger.heads()
+    finally:
+        ledger.close()
+    VerifierStore.open(settings.verifier_url, settings.secret()).close()
+    open_figures(settings.verifier_url).close()
 
 
 def hold_lost(settings: Settings, ledger: Ledger) -> Held:

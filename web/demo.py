@@ -24,10 +24,11 @@ from accounts.factors import totp_code
 from accounts.store import AccountStore
 from audit.tree.sequencing import log_signers, open_home
 from cards.programme.load import load_programme
-from edge.clock import Clock, SystemClock
+from edge.clock import Clock, FixedClock, SystemClock
 from edge.settings import Settings, SettingsError, load_settings
 from issuer.publishing.publish import publish_if_due
 from issuer.register.issuer import Issuer, open_issuer
+from verifier.service import make_stores
 from web.seeding import (
     DemoAccounts,
     DemoHolder,
@@ -88,6 +89,8 @@ def demonstrate(office: DemoOffice, at: datetime, more: Callable[[Demo], Demo] |
     if note.exists():
         publish_if_due(office.desk, at)
         return _read(note)
+    if office.settings.serves("verifier"):
+        make_stores(office.settings, FixedClock(at))
     holders = tuple(seed_issuer(office.desk, at))
     made = Demo(holders, seed_accounts(office.accounts, at))
     made = made if more is None else more(made)

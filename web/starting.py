@@ -5,22 +5,21 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Mapping
 from threading import Lock
-from typing import TYPE_CHECKING, Final
+from typing import Final
+from wsgiref.types import StartResponse, WSGIEnvironment
 
 from flask import Flask
 
 from cards.programme.load import ProgrammeError, load_programme
 from edge.clock import Clock, SystemClock
-from edge.database import UnusableDatabase, absent_file
+from edge.database import UnusableDatabase
 from edge.log import configure_logging
 from edge.settings import Settings, SettingsError, load_settings
 from keys.files import StoreError
 from ledger.values import LedgerError
 from verifier.trust.published import Untrusted
 from web.app import create_application
-
-if TYPE_CHECKING:
-    from wsgiref.types import StartResponse, WSGIEnvironment
+from web.standing import refuse_absent
 
 BOOT_ERROR: Final = 3
 """The exit by which gunicorn knows that starting again would not help."""
@@ -32,7 +31,7 @@ _HINTS: Final[tuple[tuple[type[Exception], str], ...]] = (
     (ProgrammeError, "correct the programme's file, or unset YUNJU_PROGRAMME"),
     (LedgerError, "see docs/operations.md"),
     (ModuleNotFoundError, "this image may lack the code of a surface that YUNJU_SURFACES names: take the image of all"),
-    (UnusableDatabase, "`python -m issuer init` makes what is missing; the README lists the settings"),
+    (UnusableDatabase, "the README lists the settings"),
 )
 
 
@@ -65,7 +64,7 @@ def start(environ: Mapping[str, str], clock: Clock | None = None) -> Flask | Cha
         used = clock or SystemClock()
         settings = load_settings(environ, used)
         configure_logging(settings.log_level, access=settings.access_log)
-        _refuse_mistyped(settings)
+        refuse_absent(settings)
         if settings.programme_next is None:
             return create_application(settings, clock)
         load_programme(settings.programme_next)  # a fault in the next version is told now, not at its instant
@@ -75,17 +74,6 @@ def start(environ: Mapping[str, str], clock: Clock | None = None) -> Flask | Cha
             raise
         sys.stderr.write(f"error: {error}\nhint: {hint}\n")
         raise SystemExit(BOOT_ERROR) from error
-
-
-def _refuse_mistyped(settings: Settings) -> None:
-    """Raise UnusableDatabase where a store that should be there is not: a slip in a name makes no new one."""
-    if not settings.var.is_dir():
-        raise UnusableDatabase(f"there is no folder {settings.var}: YUNJU_VAR may be mistyped")
-    if settings.serves("issuer") and (absent := absent_file(settings.register_url)) is not None:
-        raise UnusableDatabase(
-            f"there is no register at {absent}: YUNJU_VAR or YUNJU_REGISTER_URL may be mistyped; "
-            "`python -m issuer init` makes a new one"
-        )
 
 
 def _hint(error: Exception) -> str | None:

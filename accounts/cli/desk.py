@@ -17,10 +17,11 @@ from accounts.rights import DEPARTMENT, EVERYWHERE, PEOPLE_ONLY, SCOPES, Grant, 
 from accounts.store import AccountStore
 from cards.programme.load import ProgrammeError, load_programme
 from cards.programme.types import Programme
-from edge.cli import Refusal, refuse_absent
+from edge.cli import Refusal
 from edge.clock import Clock
 from edge.database import UnusableDatabase, absent_file
 from edge.settings import Settings, load_settings
+from edge.stores import ACCOUNTS, refuse_absent
 
 RIGHT: Final = click.Choice([right.value for right in Right if right not in PEOPLE_ONLY])
 GRANT_HELP: Final = (
@@ -47,11 +48,9 @@ class AccountsCli:
     @contextmanager
     def store(self, *, make: bool = False) -> Iterator[AccountStore]:
         """Open the store that YUNJU_ACCOUNTS_URL names. A store that is not there is refused unless `make`."""
-        absent = absent_file(self.settings.accounts_url)
         if not make:
-            made_by = "`python -m accounts init` makes a new store"
-            refuse_absent(absent, "store of accounts", "YUNJU_ACCOUNTS_URL", made_by)
-        elif absent is not None:
+            refuse_absent(ACCOUNTS, self.settings.accounts_url)
+        elif (absent := absent_file(self.settings.accounts_url)) is not None:
             absent.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
             store = AccountStore.open(self.settings.accounts_url, self.settings.secret())

@@ -15,11 +15,12 @@ import click
 from sqlalchemy.exc import OperationalError
 
 from cards.programme.load import ProgrammeError
-from edge.cli import Refusal, refuse_absent
+from edge.cli import Refusal
 from edge.clock import Clock
-from edge.database import UnusableDatabase, absent_file
+from edge.database import UnusableDatabase
 from edge.sealing import Unsealable
 from edge.settings import load_settings
+from edge.stores import REGISTER, refuse_absent
 from issuer.register.errors import RefusedError
 from issuer.register.identity import BadIdentity, Identity, IdType, check_identity
 from issuer.register.issuer import Issuer, open_issuer
@@ -58,8 +59,7 @@ class IssuerCli:
         """
         settings = load_settings(os.environ, self.clock)
         if not make:
-            absent = absent_file(settings.register_url)
-            refuse_absent(absent, "register", "YUNJU_REGISTER_URL", "`python -m issuer init` makes a new register")
+            refuse_absent(REGISTER, settings.register_url)
         try:
             issuer = open_issuer(settings, roots=roots)
             try:

@@ -17,6 +17,7 @@ from pathlib import Path
 from accounts.rights import Right
 from accounts.store import AccountStore
 from cards.claims import Form
+from edge.clock import SystemClock
 from edge.encoding import b64u
 from edge.settings import load_settings
 from issuer.issuing.issuing import issue
@@ -28,6 +29,7 @@ from issuer.register.issuer import open_issuer
 from keys.dpop import build_proof
 from keys.jwk import public_jwk
 from keys.signer import FileSigner
+from verifier.service import make_stores
 
 ROOT = Path(__file__).parents[2]
 BY = "test"
@@ -81,6 +83,7 @@ class Machine:
         self.desk = open_issuer(self.settings)
         set_up(self.desk, self.now())
         self.accounts = AccountStore.open(self.settings.accounts_url)
+        make_stores(self.settings, SystemClock())
         self.process: subprocess.Popen[bytes] | None = None
 
     @staticmethod

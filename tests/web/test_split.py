@@ -74,6 +74,8 @@ class District:
         root.write_bytes((issuer.var / "published" / "root.jwk").read_bytes())
         verifier.environ["YUNJU_ROOT"] = str(root)
         issuer.command("accounts", "init")
+        verifier.command("accounts", "init")
+        verifier.command("verifier", "init")
         added = issuer.command("accounts", "integrator", "add", "counter server", "--grant", "*=documents", "--json")
         self.keep_token(json.loads(added.stdout)["token"])
 

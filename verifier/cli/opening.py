@@ -9,12 +9,13 @@ from typing import Final
 
 from audit.tables import open_figures
 from cards.parts import PresentationError
-from edge.cli import Refusal, refuse_absent
+from edge.cli import Refusal
 from edge.clock import SystemClock
-from edge.database import Database, absent_file
+from edge.database import Database, UnusableDatabase
 from edge.instants import InstantError
 from edge.problems import Problem
 from edge.settings import Settings
+from edge.stores import DETAILS, LEDGER, refuse_absent
 from keys.files import StoreError
 from ledger.interface import Ledger
 from ledger.values import LedgerError
@@ -30,7 +31,7 @@ CLOCK: Final = SystemClock()
 class VerifierCli:
     """What the commands of this room open, each for the length of a command.
 
-    A store that is not there is refused: a slip in a name makes no new store. The service makes stores as it starts.
+    A store that is not there is refused: a slip in a name makes no new store. `python -m verifier init` makes stores.
     """
 
     settings: Settings
@@ -44,7 +45,7 @@ class VerifierCli:
         """
         place = url or self.settings.ledger_url
         if not make:
-            self._require(place, "ledger", "YUNJU_LEDGER_URL")
+            refuse_absent(LEDGER, place)
         ledger = ledger_at(self.settings, CLOCK, place, remembering=remembering)
         try:
             yield ledger
@@ -55,8 +56,8 @@ class VerifierCli:
     def verifier(self) -> Iterator[Verifier]:
         """Open the verifier that the settings describe; Refusal, Untrusted, StoreError, LedgerError."""
         refuse_lost_ledger(self.settings)
-        self._require(self.settings.ledger_url, "ledger", "YUNJU_LEDGER_URL")
-        self._require(self.settings.verifier_url, "store", "YUNJU_VERIFIER_URL")
+        refuse_absent(LEDGER, self.settings.ledger_url)
+        refuse_absent(DETAILS, self.settings.verifier_url)
         verifier = open_verifier(self.settings, CLOCK)
         try:
             yield verifier
@@ -66,7 +67,7 @@ class VerifierCli:
     @contextmanager
     def store(self) -> Iterator[VerifierStore]:
         """Open the store of matters, looks, tags and details; Refusal."""
-        self._require(self.settings.verifier_url, "store", "YUNJU_VERIFIER_URL")
+        refuse_absent(DETAILS, self.settings.verifier_url)
         store = VerifierStore.open(self.settings.verifier_url, self.settings.secret())
         try:
             yield store
@@ -76,16 +77,12 @@ class VerifierCli:
     @contextmanager
     def figures(self) -> Iterator[Database]:
         """Open the tables of usage figures and reviews; Refusal."""
-        self._require(self.settings.verifier_url, "store", "YUNJU_VERIFIER_URL")
+        refuse_absent(DETAILS, self.settings.verifier_url)
         database = open_figures(self.settings.verifier_url)
         try:
             yield database
         finally:
             database.close()
-
-    def _require(self, url: str, what: str, setting: str) -> None:
-        if url.startswith("sqlite"):
-            refuse_absent(absent_file(url), what, setting, "the service makes a new one when it first starts")
 
 
 @contextmanager
@@ -106,5 +103,7 @@ def refusals() -> Iterator[None]:
         raise Refusal(f"the ledger cannot be used: {error}", "check YUNJU_LEDGER_URL") from None
     except LedgerError as error:
         raise Refusal(f"the ledger cannot be used: {error}", "check YUNJU_LEDGER_URL") from None
+    except UnusableDatabase as error:
+        raise Refusal(str(error), "check YUNJU_VERIFIER_URL") from None
     except StoreError as error:
         raise Refusal(str(error), getattr(error, "hint", None)) from None

@@ -18,9 +18,9 @@ from accounts.rights import Caller
 from accounts.sessions import Arrival
 from accounts.store import AccountStore
 from cards.programme.types import Programme
-from edge.cli import Refusal, refuse_absent
-from edge.database import absent_file
+from edge.cli import Refusal
 from edge.settings import Settings
+from edge.stores import ACCOUNTS, refuse_absent
 from verifier.cli.opening import CLOCK
 
 PLACE: Final = "command-line"
@@ -38,8 +38,7 @@ class SignedIn:
 @contextmanager
 def signed_in(settings: Settings, programme: Programme, name: str) -> Iterator[SignedIn]:
     """Ask for the password, and for the second step where there is one; the session ends with the command. Refusal."""
-    absent = absent_file(settings.accounts_url)
-    refuse_absent(absent, "accounts", "YUNJU_ACCOUNTS_URL", "the service makes a new one when it first starts")
+    refuse_absent(ACCOUNTS, settings.accounts_url)
     accounts, at = AccountStore.open(settings.accounts_url, settings.secret()), CLOCK.now()
     try:
         person, factor = _checked(accounts, name, at)

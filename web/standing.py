@@ -1,0 +1,15 @@
+"""Whether the stores of this machine are there: asked when a process starts, before it opens any of them."""
+
+from __future__ import annotations
+
+from edge.settings import Settings
+from edge.stores import refuse_absent_stores
+
+
+def refuse_absent(settings: Settings) -> None:
+    """Raise Refusal where a store that should be there is not, LedgerUnavailable where the log outlived its ledger."""
+    if settings.serves("verifier"):
+        from verifier.service import refuse_lost_ledger  # noqa: PLC0415 - an issuer's server loads no verifier
+
+        refuse_lost_ledger(settings)
+    refuse_absent_stores(settings)
