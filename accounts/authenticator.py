@@ -33,7 +33,7 @@ from edge.clock import Clock
 from edge.instants import rfc3339
 from edge.limits import Limiter, Network, client_key
 from edge.problems import Problem
-from keys.dpop import ClockOff, DpopProof, HttpCall, ProofKey, verify_proof
+from keys.dpop import ClockOff, DpopProof, HttpCall, ProofKey, verify_dpop
 from keys.tokens import TokenError
 
 COOKIE: Final = "yunju_session"
@@ -147,7 +147,7 @@ class Authenticator:
         operation, operator = request.headers.get("Idempotency-Key"), request.headers.get(OPERATOR_HEADER)
         call = HttpCall(request.method, urls, request.get_data(), access_token, operation, operator)
         try:
-            proof = verify_proof(request.headers.get("DPoP", ""), key, call, at)
+            proof = verify_dpop(request.headers.get("DPoP", ""), key, call, at)
         except TokenError as error:
             told = str(error) if request.headers.get("DPoP") else "there is no DPoP header"
             raise Problem("bad-dpop-proof", f"{told}.") from None

@@ -72,7 +72,7 @@ class Factor:
 
 
 @dataclass(frozen=True, slots=True)
-class Challenge:
+class PasskeyChallenge:
     """What a browser is asked to sign; `options` is the JSON for it, `challenge` what the server keeps meanwhile."""
 
     options: str
@@ -156,7 +156,7 @@ class Factors:
             actor = f"person:{person_id}"
             journal.append(connection, AccountAction.PERSON_CODE_USED, person_id, by=actor, at=at)
 
-    def registration(self, person_id: str, name: str, party: RelyingParty) -> Challenge:
+    def registration(self, person_id: str, name: str, party: RelyingParty) -> PasskeyChallenge:
         """Return the options for a new passkey; existing passkeys are named, so that none is made twice."""
         options = webauthn.generate_registration_options(
             rp_id=party.host,
@@ -169,7 +169,7 @@ class Factors:
             ),
             exclude_credentials=self._descriptors(person_id),
         )
-        return Challenge(options_to_json(options), b64u(options.challenge))
+        return PasskeyChallenge(options_to_json(options), b64u(options.challenge))
 
     def add_passkey(
         self, person_id: str, answer: str, challenge: str, label: str, party: RelyingParty, *, by: str, at: datetime
@@ -196,14 +196,14 @@ class Factors:
         self._add(made, person_id, values, by=by, at=at)
         return made
 
-    def question(self, person_id: str, party: RelyingParty) -> Challenge:
+    def question(self, person_id: str, party: RelyingParty) -> PasskeyChallenge:
         """Return what a browser is asked to sign with one of a person's passkeys."""
         options = webauthn.generate_authentication_options(
             rp_id=party.host,
             allow_credentials=self._descriptors(person_id),
             user_verification=UserVerificationRequirement.REQUIRED,
         )
-        return Challenge(options_to_json(options), b64u(options.challenge))
+        return PasskeyChallenge(options_to_json(options), b64u(options.challenge))
 
     def check_passkey(self, person_id: str, answer: str, challenge: str, party: RelyingParty, at: datetime) -> None:
         """Hold a browser's answer to `question` against the person's passkeys; FactorRefused if it does not fit."""

@@ -95,7 +95,7 @@ class Sessions:
         with self._database.write() as connection:
             made = PersonSession(
                 new_id(), person, at, at, at, at if factor else None, at + SESSION_LIVES, None,
-                place_of(arrival.source), agent_of(arrival.agent), _is_new(connection, person.id, hashed, at),
+                arrival_place(arrival.source), agent_of(arrival.agent), _is_new(connection, person.id, hashed, at),
             )  # fmt: skip
             row = _row(made) | {"token_hash": hash_token(token), "place_hash": hashed}
             connection.execute(PERSON_SESSIONS.delete().where(PERSON_SESSIONS.c.expires_at < at - KEPT))
@@ -166,7 +166,7 @@ class Sessions:
             connection.execute(PERSON_SESSIONS.update().where(PERSON_SESSIONS.c.id == session_id).values(values))
 
 
-def place_of(source: str) -> str:
+def arrival_place(source: str) -> str:
     """Return a coarse network of an address: enough for its owner to know it again, too little to find a desk."""
     try:
         network = ip_network(source, strict=False)

@@ -17,7 +17,7 @@ from accounts.tables import PEOPLE, SIGN_IN_STEPS
 STEP_LIVES: Final = timedelta(minutes=5)
 
 
-class Purpose(StrEnum):
+class StepPurpose(StrEnum):
     """What a step leads to; a step begun for one cannot be used for another."""
 
     SIGN_IN = "sign-in"
@@ -26,11 +26,11 @@ class Purpose(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class SignInStep:
     """A step that waits for its end. `challenge` is what a passkey has to sign, empty where none was asked."""
 
     person: Person
-    purpose: Purpose
+    purpose: StepPurpose
     expires_at: datetime
     challenge: str = field(repr=False)
 
@@ -41,7 +41,7 @@ class Steps:
     def __init__(self, database: AccountsDatabase) -> None:
         self._database = database
 
-    def begin(self, person_id: str, purpose: Purpose, *, at: datetime, challenge: str = "") -> str:
+    def begin(self, person_id: str, purpose: StepPurpose, *, at: datetime, challenge: str = "") -> str:
         """Begin a step and return its token, told this once."""
         token = new_token(PERSON_TOKEN)
         row: dict[str, object] = {"token_hash": hash_token(token), "person_id": person_id, "purpose": purpose.value}
@@ -51,7 +51,7 @@ class Steps:
             connection.execute(SIGN_IN_STEPS.insert().values(row))
         return token
 
-    def find(self, token: str, purpose: Purpose, at: datetime) -> Step | None:
+    def find(self, token: str, purpose: StepPurpose, at: datetime) -> SignInStep | None:
         """Return a step that waits; None for an unknown, used, late or other one, or one of a disabled person."""
         both = sa.join(SIGN_IN_STEPS, PEOPLE, PEOPLE.c.id == SIGN_IN_STEPS.c.person_id)
         held = SIGN_IN_STEPS.c
@@ -59,7 +59,7 @@ class Steps:
         mine = sa.and_(held.token_hash == hash_token(token), held.purpose == purpose.value, held.expires_at > at)
         with self._database.read() as connection:
             row = connection.execute(query.where(mine, PEOPLE.c.disabled_at.is_(None))).one_or_none()
-        return None if row is None else Step(person_of(row), purpose, row.expires_at, row.challenge)
+        return None if row is None else SignInStep(person_of(row), purpose, row.expires_at, row.challenge)
 
     def ask(self, token: str, challenge: str) -> None:
         """Keep the challenge that a passkey has to sign, in place of an earlier challenge."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from audit.evidence.checkexport import check_export, open_head, read_head
-from audit.evidence.checking import Checked, check_tiles
+from audit.evidence.checking import CheckProgress, check_tiles
 from audit.evidence.exporting import Exported, LogFilter, json_lines, write_lines
 from audit.tree.place import CheckpointPlace
 from audit.tree.sequencer import LogHome, Sequencer
@@ -97,7 +97,7 @@ def _checking(folder: Path, size: int) -> list[Row]:
 
 def _all_good(steps: Iterator[object]) -> None:
     for step in steps:
-        if not isinstance(step, Checked):
+        if not isinstance(step, CheckProgress):
             raise SystemExit(f"the log of the benchmark has a fault: {step}")
 
 

@@ -140,7 +140,7 @@ def _desk(world: World, line: Timed) -> AgentCounter:
     folder = world.folder / f"agent-{secrets.token_hex(8)}"
     server._sent = line.sent  # type: ignore[assignment]  # noqa: SLF001 - no socket in between
     code = world.accounts.devices.make_code("gym", needs_operator=False, by=BY, at=world.clock.now()).code
-    kept = identity.keep(folder, BASE, server.enrol(BASE, code, identity.key_of(folder), world.clock))
+    kept = identity.keep(folder, BASE, server.enrol(BASE, code, identity.device_key(folder), world.clock))
     queue = OfflineQueue(folder, kept.signer, kept.device, kept.point)
     documents = DocumentFolder(folder, kept.root)
     return AgentCounter(server.Server(kept, world.clock), documents, queue, world.clock, "gym-visit")

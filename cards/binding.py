@@ -13,7 +13,7 @@ from hashlib import sha256
 from itertools import accumulate
 from typing import Final
 
-from cards.claims import URI_MOST, CardClaims, instant
+from cards.claims import URI_MOST, CardClaims, claim_instant
 from edge.encoding import EncodingError, b64u, unb64u
 from edge.instants import to_epoch
 from keys.errors import BadClaims, TokenError
@@ -162,7 +162,7 @@ def verify_binding_list(text: str, keys: KeySet, at: datetime, *, uri: str, issu
     try:
         claims = verify_with_keys(token, BINDING_LIST, keys, Purpose.STATUS, at).claims
         _check_claims(claims)
-        issued_at, expires_at = instant(claims["iat"], "iat"), instant(claims["exp"], "exp")
+        issued_at, expires_at = claim_instant(claims["iat"], "iat"), claim_instant(claims["exp"], "exp")
     except TokenError as error:
         raise BindingListError(error.reason, str(error)) from None
     if claims["sub"] != uri or claims["iss"] != issuer:

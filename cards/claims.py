@@ -142,9 +142,9 @@ def parse(claims: Mapping[str, object]) -> CardClaims:
         tier=_text(claims["tier"], "tier", _TIER, 32),
         form=form,
         name=_name(claims["name"]),
-        issued_at=instant(claims["iat"], "iat"),
-        not_before=instant(claims["nbf"], "nbf"),
-        expires_at=instant(claims["exp"], "exp"),
+        issued_at=claim_instant(claims["iat"], "iat"),
+        not_before=claim_instant(claims["nbf"], "nbf"),
+        expires_at=claim_instant(claims["exp"], "exp"),
         key=_key(claims.get("cnf"), form),
         status_uri=uri,
         status_index=index,
@@ -167,7 +167,7 @@ def identifier(value: object, claim: str) -> str:
     return value
 
 
-def instant(value: object, claim: str) -> datetime:
+def claim_instant(value: object, claim: str) -> datetime:
     """Return the instant of a claim in integer epoch seconds, aware UTC; BadClaims for anything else."""
     if type(value) is not int or value < 0:
         raise BadClaims(f"{claim} is not a whole number of seconds")

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from cards.claims import identifier, instant
+from cards.claims import identifier, claim_instant
 from edge.instants import to_epoch
 from keys.errors import BadClaims, TokenError
 from keys.keyset import KeySet, Purpose
@@ -120,7 +120,7 @@ def _from_claims(claims: Mapping[str, object]) -> HolderMarks:
     if not isinstance(listed, list) or len(listed) > MARKS_MOST or not isinstance(serial, int) or serial < 1:
         raise BadClaims(f"serial counts from 1, and there are at most {MARKS_MOST} marks")
     marks = tuple(_mark(entry) for entry in listed)
-    issued_at, expires_at = instant(claims["iat"], "iat"), instant(claims["exp"], "exp")
+    issued_at, expires_at = claim_instant(claims["iat"], "iat"), claim_instant(claims["exp"], "exp")
     return HolderMarks(str(claims["iss"]), issued_at, expires_at, serial, marks)
 
 

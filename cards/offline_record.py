@@ -13,7 +13,7 @@ from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from cards.claims import URI_MOST, instant
+from cards.claims import URI_MOST, claim_instant
 from cards.parts import Presentation, PresentationError, from_tokens
 from cards.programme.types import Beneficiary
 from edge.encoding import b64u, digest
@@ -183,9 +183,9 @@ def parse_record(claims: Mapping[str, object]) -> OfflineRecord:
     return OfflineRecord(
         seq=seq,
         prev=prev,
-        prev_at=instant(claims["prev_at"], "prev_at") if "prev_at" in claims else None,
+        prev_at=claim_instant(claims["prev_at"], "prev_at") if "prev_at" in claims else None,
         device=_text(claims["device"], "device", _NAME),
-        made_at=instant(claims["iat"], "iat"),
+        made_at=claim_instant(claims["iat"], "iat"),
         server_time=str(claims["server_time"]) if "server_time" in claims else None,
         operation=_text(claims["operation"], "operation", _OPERATION),
         service=_text(claims["service"], "service", _NAME),
@@ -213,7 +213,7 @@ def verify_time(text: str, keys: KeySet, issuer: str, at: datetime) -> datetime:
     claims = verify_with_keys(text, SERVER_TIME, keys, Purpose.RECEIPT, at).claims
     if claims["iss"] != issuer or len(issuer) > URI_MOST:
         raise BadClaims("another issuer's time")
-    return instant(claims["iat"], "iat")
+    return claim_instant(claims["iat"], "iat")
 
 
 def time_is_believed(record: OfflineRecord, server_time: datetime | None, received_at: datetime) -> bool:

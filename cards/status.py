@@ -13,7 +13,7 @@ from enum import IntEnum, StrEnum
 from typing import Final, Protocol
 
 from cards.binding import SignedBindingList
-from cards.claims import URI_MOST, instant
+from cards.claims import URI_MOST, claim_instant
 from edge.encoding import EncodingError, b64u, unb64u
 from edge.instants import to_epoch
 from keys.errors import BadClaims, TokenError
@@ -303,7 +303,7 @@ def _from_claims(claims: Mapping[str, object]) -> SignedStatusList:
         statuses = StatusList.from_claim(claims["status_list"])
     except StatusListError as error:
         raise BadClaims(str(error)) from None
-    issued_at, expires_at = instant(claims["iat"], "iat"), instant(claims["exp"], "exp")
+    issued_at, expires_at = claim_instant(claims["iat"], "iat"), claim_instant(claims["exp"], "exp")
     return SignedStatusList(uri, issuer, issued_at, expires_at, timedelta(seconds=ttl), bundle, statuses)
 
 

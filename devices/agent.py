@@ -21,7 +21,7 @@ from devices.page import AgentPage
 from devices.pcsc import ReaderChange, ReaderEvent
 from devices.scanner import Port, scans
 from devices.transport import Tap
-from devices.verdict import CounterVerdict, Said, VerdictKind, of_fault
+from devices.verdict import CounterVerdict, VerdictText, VerdictKind, of_fault
 
 TAPS_AT_ONCE: Final = 4
 TYPED: Final = "keyboard"
@@ -118,7 +118,7 @@ class Agent:
             return None
         verdict = self.desk.confirm(lane, id_checked=id_checked)
         if verdict is None:
-            said = Said("未核对证件，未办理。", "The ID was not compared: nothing was recorded.")
+            said = VerdictText("未核对证件，未办理。", "The ID was not compared: nothing was recorded.")
             verdict = CounterVerdict(VerdictKind.DENIED, said, reason="id-check-needed", service=self.desk.service)
         return self.tell(verdict.at(lane, milliseconds=round((time.monotonic() - began) * 1000)))
 

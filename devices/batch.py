@@ -41,7 +41,7 @@ class IssuerFault(DeviceFault):
 
 
 @dataclass(frozen=True, slots=True)
-class Issuer:
+class IssuerCommand:
     """The issuer's command line: `command` is what comes before `card issue`."""
 
     command: tuple[str, ...]
@@ -86,7 +86,7 @@ class Setup:
     """What every card of a batch is written with; keys are shown by no `repr`."""
 
     kind: CardKind
-    issuer: Issuer
+    issuer: IssuerCommand
     management: ManagementKey | None = None
     masters: TagMasters | None = None
     base: str = ""
@@ -109,7 +109,7 @@ class BatchJob:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class BatchRow:
     """One line of the report."""
 
     holder: str
@@ -149,7 +149,7 @@ def run(
     setup: Setup,
     holders: list[str],
     say: Callable[[str], None],
-) -> Iterator[tuple[Row, Written | None]]:
+) -> Iterator[tuple[BatchRow, Written | None]]:
     """Write one card a holder; `taps` gives one card after another, each a function that runs work on it."""
     source = iter(taps)
     for holder in holders:
@@ -171,12 +171,12 @@ def run(
         if not done and job.token is not None:
             fault = f"{fault}; {_withdrawn(setup.issuer, job.token)}"
         card = None if written is None else written.card_id
-        yield Row(holder, card, done, None if done else fault, tries, written.exchanges if written else 0), written
+        yield BatchRow(holder, card, done, None if done else fault, tries, written.exchanges if written else 0), written
         if ended:
             return
 
 
-def _withdrawn(issuer: Issuer, token: str) -> str:
+def _withdrawn(issuer: IssuerCommand, token: str) -> str:
     """Revoke a card that was not written, and report; while the issuer is away, report what is left to do."""
     card = str(parse_unverified(token, CARD).claims.get("jti"))
     try:

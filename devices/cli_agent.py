@@ -73,7 +73,7 @@ def agent(folder: Path, address: str | None, code: str | None, diagnoses: bool, 
 def _enrol(folder: Path, address: str | None, code: str, label: str | None) -> None:
     if address is None:
         raise Refusal("name the server to enrol at", "--server https://card.example.org")
-    answered = server.enrol(address.rstrip("/"), code, identity.key_of(folder), CLOCK, label=label)
+    answered = server.enrol(address.rstrip("/"), code, identity.device_key(folder), CLOCK, label=label)
     kept = identity.keep(folder, address.rstrip("/"), answered)
     click.echo(f"enrolled: device {kept.device} at {kept.point}")
     _documents(folder, kept).refresh(server.Server(kept, CLOCK), CLOCK.now())

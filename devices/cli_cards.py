@@ -17,13 +17,13 @@ import click
 from cards.programme.load import ProgrammeError, load_programme
 from cards.wire import Dictionary, dictionary_of
 from devices import pcsc
-from devices.batch import Issuer, Row, Setup, read_holders, run
+from devices.batch import IssuerCommand, BatchRow, Setup, read_holders, run
 from devices.faults import DeviceFault
 from devices.ntag424 import TagMasters
 from devices.pcsc import ReaderChange
 from devices.personalise import CardKind, Replacing, make_key, write_chip, write_tag, write_tag424
 from devices.piv import ManagementKey
-from devices.profiles import form_of, read_card
+from devices.profiles import form_of_card, tap_card
 from devices.transport import Tap
 from edge.cli import Refusal, emit, json_option, progress
 from edge.settings import load_settings
@@ -77,8 +77,8 @@ def readers(as_json: bool) -> None:
 def read(reader: str | None, show: bool, as_json: bool) -> None:
     """Read the card on a reader: its profile and how far it could prove itself. Verifies nothing."""
     with faults():
-        card, exchanges, taken = on_card(reader, lambda tap: _timed(tap, read_card))
-    form = form_of(card.text)
+        card, exchanges, taken = on_card(reader, lambda tap: _timed(tap, tap_card))
+    form = form_of_card(card.text)
     said: dict[str, object] = {
         "profile": card.profile.value,
         "assurance": card.profile.assurance,
@@ -205,7 +205,7 @@ def personalise_tag424(token_file: Any, masters: Path, link: str, record: Path, 
 @json_option
 def personalise_batch(kind: str, holders: Path, reader: str | None, as_json: bool, **options: Any) -> None:  # noqa: ANN401 - click's values
     """Write a stack of cards, one a holder, in the order of the file HOLDERS (one holder id a line)."""
-    rows: list[Row] = []
+    rows: list[BatchRow] = []
     with faults():
         setup = _setup(CardKind(kind), options)
         try:
@@ -222,7 +222,7 @@ def personalise_batch(kind: str, holders: Path, reader: str | None, as_json: boo
         raise Refusal(f"{len(rows) - done} cards were not written", "run the batch again with those holders alone")
 
 
-def _run_batch(setup: Setup, holders: list[str], reader: str | None, rows: list[Row]) -> list[dict[str, str]]:
+def _run_batch(setup: Setup, holders: list[str], reader: str | None, rows: list[BatchRow]) -> list[dict[str, str]]:
     """Write the stack; each card's line is added to `rows` at once. Return what the verifier must be told of tags."""
     records = []
     with progress(len(holders), "cards") as bar:
@@ -238,7 +238,7 @@ def _setup(kind: CardKind, options: dict[str, Any]) -> Setup:
     key_file, masters = options["management_key_file"], options["masters"]
     return Setup(
         kind=kind,
-        issuer=Issuer(tuple(shlex.split(options["issuer_command"]))),
+        issuer=IssuerCommand(tuple(shlex.split(options["issuer_command"]))),
         management=None if key_file is None else _management(key_file, options["management_algorithm"]),
         masters=None if masters is None else read_masters(masters),
         base=options["link"],
@@ -252,7 +252,7 @@ def _replacing(replace: bool) -> Replacing:
     return Replacing.ALL if replace else Replacing.NOTHING
 
 
-def _row_line(row: Row) -> str:
+def _row_line(row: BatchRow) -> str:
     return f"{row.holder}  {row.card or '-'}  {'written' if row.done else row.fault}  ({row.tries} tries)"
 
 

@@ -17,14 +17,14 @@ from cards.presentation import read
 from cards.programme.types import Assurance
 from cards.verify import RefusedCard as CardRefused
 from cards.verify import Verified, verify_presentation
-from devices.documents import DocumentFolder, HeldDocuments, NoDocuments, OfflineService
+from devices.documents import DocumentFolder, HeldDocuments, NoDocuments, OfflineOffer
 from devices.faults import DeviceFault
-from devices.offline import OfflineQueue, Use, subject_of
-from devices.profiles import CardRead, ChipChallenge, Profile, answer, read_card
+from devices.offline import OfflineQueue, LocalUse, claimed_subject
+from devices.profiles import CardRead, ChipChallenge, Profile, answer_chip, tap_card
 from devices.promises import PromiseBook
 from devices.server import Away, Server
 from devices.transport import Tap
-from devices.verdict import CounterVerdict, Said, VerdictKind, of_answer, of_fault, of_look
+from devices.verdict import CounterVerdict, VerdictText, VerdictKind, of_answer, of_fault, of_look
 from devices.words import CLONED, NOT_NAMED, OFFLINE_WORDS, TAPPED
 from edge.clock import Clock
 from edge.encoding import b64u
@@ -34,7 +34,9 @@ NONCE_BYTES: Final = 32
 NONCES_MOST: Final = 1000
 """How many unanswered nonces are remembered; forgetting them costs one more tap."""
 
-OFFLINE_HINT: Final = Said("离线办理，联网后由服务器复核。", "Judged offline; the server judges it again on upload.")
+OFFLINE_HINT: Final = VerdictText(
+    "离线办理，联网后由服务器复核。", "Judged offline; the server judges it again on upload."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +130,7 @@ class AgentCounter:
             return of_fault(fault)
 
     def _tapped(self, tap: Tap, lane: str) -> CounterVerdict:
-        card = read_card(tap)
+        card = tap_card(tap)
         if card.profile is not Profile.CHIP:
             return replace(self._shown(card.text, lane), profile=card.profile.value)
         return replace(self._chip(tap, card), profile=card.profile.value)
@@ -138,11 +140,11 @@ class AgentCounter:
             challenge = self._server.challenge()
         except Away:
             held = self._documents.held(self._clock.now())
-            presentation = answer(tap, card, self._nonces.make(held.rules.audience, self._clock))
+            presentation = answer_chip(tap, card, self._nonces.make(held.rules.audience, self._clock))
             return self._offline(_operation(), presentation, id_checked=False)
         # Should the server go away before it has recorded the answer, its nonce is judged here.
         self._nonces.took(challenge)
-        return self._check_in({"presentation": answer(tap, card, challenge)})
+        return self._check_in({"presentation": answer_chip(tap, card, challenge)})
 
     def _shown(self, text: str, lane: str) -> CounterVerdict:
         try:
@@ -167,9 +169,11 @@ class AgentCounter:
         verdict = self._verified(presentation, held, id_checked=False)
         if isinstance(verdict, CardRefused) and verdict.reason == "id-check-needed" and self._server.on_duty:
             self._wait(lane, Pending(None, presentation.text))
-            hint = Said("请核对本人证件与卡面姓名。", "Compare the person's ID with the name printed on the card.")
+            hint = VerdictText(
+                "请核对本人证件与卡面姓名。", "Compare the person's ID with the name printed on the card."
+            )
             return CounterVerdict(
-                VerdictKind.ASK, Said("离线：需核对证件", "Offline: compare the person's ID"), hint, offline=True
+                VerdictKind.ASK, VerdictText("离线：需核对证件", "Offline: compare the person's ID"), hint, offline=True
             )
         return self._offline(_operation(), presentation.text, id_checked=False)
 
@@ -205,9 +209,9 @@ class AgentCounter:
         reason = verdict.reason if isinstance(verdict, CardRefused) else self._refusal(presentation, verdict, held)
         if self._unstaffed(verdict, reason):
             reason = "operator-unproved"
-        use = Use(operation, self.service, presentation, reason, id_checked, self._server.on_duty)
+        use = LocalUse(operation, self.service, presentation, reason, id_checked, self._server.on_duty)
         self._queue.append(use, at, self._documents.server_time())
-        message = Said("离线准许", "Granted offline") if reason is None else _words_of(reason, verdict.card)
+        message = VerdictText("离线准许", "Granted offline") if reason is None else _words_of(reason, verdict.card)
         kind = VerdictKind.DENIED if reason else VerdictKind.GRANTED
         card = verdict.card
         assurance = verdict.assurance.word if isinstance(verdict, Verified) else None
@@ -230,7 +234,7 @@ class AgentCounter:
         asked = reason == "id-check-needed" or (reason is None and compares)
         return asked or (reason is None and self._server.identity.needs_operator)
 
-    def _rules_of(self, held: HeldDocuments) -> OfflineService:
+    def _rules_of(self, held: HeldDocuments) -> OfflineOffer:
         found = held.rules.services.get(self.service)
         if found is None:
             raise NoDocuments(f"the programme kept here has no service {self.service}")
@@ -254,7 +258,7 @@ class AgentCounter:
         if rules.limit is None:
             return None
         period = held.rules.period(rules, self._clock.now())
-        used = self._queue.granted(self.service, subject_of(presentation), period)
+        used = self._queue.granted(self.service, claimed_subject(presentation), period)
         return "offline-limit" if used >= rules.limit else None
 
 
@@ -271,7 +275,7 @@ def _read(text: str, held: HeldDocuments) -> Presentation:
     return presentation
 
 
-def _words_of(reason: str, card: CardClaims | None) -> Said:
+def _words_of(reason: str, card: CardClaims | None) -> VerdictText:
     """What is said of a refusal: a card that is tapped has no phone to be reopened on, and no next code."""
     tapped = card is not None and card.form in {Form.CHIP, Form.TAG}
     otherwise = {"bad-proof": CLONED, "proof-used": TAPPED} if tapped else {}

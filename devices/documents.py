@@ -37,7 +37,7 @@ class NoDocuments(DeviceFault):
 
 
 @dataclass(frozen=True, slots=True)
-class OfflineService:
+class OfflineOffer:
     """What may be granted of one service while the server is away. `limit` None: as often as wished.
 
     `for_holder`: whether the holder may use it in person; an agent records no other beneficiary.
@@ -59,10 +59,10 @@ class Rules:
     audience: str
     zone: ZoneInfo
     dictionaries: Mapping[int, Dictionary]
-    services: Mapping[str, OfflineService]
+    services: Mapping[str, OfflineOffer]
     offered: Mapping[str, frozenset[str]]
 
-    def period(self, service: OfflineService, at: datetime) -> Period:
+    def period(self, service: OfflineOffer, at: datetime) -> Period:
         """Return the period in which a service's offline uses are counted."""
         return period_of(service.unit, at, self.zone)
 
@@ -225,10 +225,10 @@ def _rules(found: dict[str, object]) -> Rules:
     return Rules(audience, ZoneInfo(str(found["zone"])), {number: dictionary}, known, points)
 
 
-def _service(one: Mapping[str, object], quotas: Mapping[str, object]) -> OfflineService:
+def _service(one: Mapping[str, object], quotas: Mapping[str, object]) -> OfflineOffer:
     limit, quota = one["offline_limit"], one["quota"]
     unit = PeriodUnit.EVER if quota is None else PeriodUnit(str(_mapping(quotas[str(quota)])["unit"]))
-    return OfflineService(
+    return OfflineOffer(
         tiers=_texts(one["tiers"]),
         limit=None if limit is None else int(str(limit)),
         unit=unit,

@@ -44,7 +44,7 @@ class DeviceIdentity:
     needs_operator: bool = False
 
 
-def key_of(folder: Path) -> FileSigner:
+def device_key(folder: Path) -> FileSigner:
     """Return the device's key, made at the first call; StoreError where the folder is not its owner's alone."""
     open_folder(folder)
     path = folder / _KEY
@@ -82,5 +82,5 @@ def load(folder: Path) -> DeviceIdentity:
         case {"server": str(server), "device": str(device), "point": str(point), "access_token": str(token), **rest}:
             root = rest.get("root")
             pinned, staffed = root if isinstance(root, str) else None, rest.get("needs_operator") is True
-            return DeviceIdentity(server, device, point, token, pinned, key_of(folder), staffed)
+            return DeviceIdentity(server, device, point, token, pinned, device_key(folder), staffed)
     raise NotEnrolled(f"{folder / _RECORD} is not what enrolment wrote", "move it away and enrol again")

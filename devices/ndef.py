@@ -41,7 +41,7 @@ def link_message(link: str) -> bytes:
     return _encoded(Record(_WELL_KNOWN, b"U", bytes([code]) + link[len(prefix) :].encode("ascii")))
 
 
-def text_of(message: bytes) -> str:
+def message_text(message: bytes) -> str:
     """Return the card's text or the link that a message carries, the first of either.
 
     CardFault for bytes that are no message, CardUnknown for a message without anything of ours.

@@ -40,7 +40,7 @@ class QueueBroken(DeviceFault):
 
 
 @dataclass(frozen=True, slots=True)
-class Use:
+class LocalUse:
     """One check-in that was judged here: what a record says beside its place in the chain."""
 
     operation: str
@@ -66,7 +66,7 @@ class OfflineQueue:
         self._records = list(_read(self._path, signer.public_key, device))
         self._sent = self._read_pointer()
 
-    def append(self, use: Use, at: datetime, server_time: str | None = None) -> SignedRecord:
+    def append(self, use: LocalUse, at: datetime, server_time: str | None = None) -> SignedRecord:
         """Sign and keep a check-in of the instant `at`, with the last signed time held; returns once it is durable."""
         with self._lock:
             last = self._records[-1] if self._records else None
@@ -120,7 +120,7 @@ class OfflineQueue:
                 record.granted
                 and record.service == service
                 and record.made_at in period
-                and subject_of(record.presentation) == subject
+                and claimed_subject(record.presentation) == subject
                 for record in (kept.record for kept in self._records)
             )
 
@@ -153,7 +153,7 @@ def _untouched_on_failure(handle: int) -> Iterator[None]:
         raise DeviceFault(f"the record cannot be kept: {error.strerror}", "see to the disk; admit nobody") from None
 
 
-def subject_of(presentation: Presentation) -> str:
+def claimed_subject(presentation: Presentation) -> str:
     """Return the holder that a recorded card names; it was verified before it was recorded."""
     return str(parse_unverified(presentation.card or "", CARD).claims["sub"])
 

@@ -112,7 +112,7 @@ def _card_on(tap: Tap) -> str | None:
     try:
         token = piv.read_token(tap)
         if token is None and type4.select(tap):
-            token = ndef.text_of(type4.read(tap))
+            token = ndef.message_text(type4.read(tap))
     except (CardEmpty, CardFault, CardUnknown):
         token = None
     _piv(tap)

@@ -58,7 +58,7 @@ class ChipChallenge:
     issued_at: datetime
 
 
-def read_card(tap: Tap) -> CardRead:
+def tap_card(tap: Tap) -> CardRead:
     """Read whatever lies on the reader. CardUnknown, CardEmpty or CardFault where it is no card of ours."""
     has_piv = piv.select(tap)
     if has_piv:
@@ -72,14 +72,14 @@ def read_card(tap: Tap) -> CardRead:
     found = type2.container(tap)
     if found is None:
         raise CardUnknown("no card that this reader knows how to read")
-    return CardRead(Profile.TYPE2, _card_text(ndef.text_of(type2.read(tap, found))))
+    return CardRead(Profile.TYPE2, _card_text(ndef.message_text(type2.read(tap, found))))
 
 
 def _from_type4(tap: Tap, *, has_piv: bool) -> CardRead:
-    text = ndef.text_of(type4.read(tap))
+    text = ndef.message_text(type4.read(tap))
     if SUN_LINK.fullmatch(text):
         return CardRead(Profile.SUN, text)
-    if has_piv and form_of(_card_text(text)) is Form.CHIP:
+    if has_piv and form_of_card(_card_text(text)) is Form.CHIP:
         # The key is the PIV application's: without it selected again nobody could be asked to sign.
         if not piv.select(tap):
             raise CardFault("the chip's PIV application went away")
@@ -87,7 +87,7 @@ def _from_type4(tap: Tap, *, has_piv: bool) -> CardRead:
     return CardRead(Profile.TYPE4, _card_text(text))
 
 
-def answer(tap: Tap, read: CardRead, challenge: ChipChallenge) -> str:
+def answer_chip(tap: Tap, read: CardRead, challenge: ChipChallenge) -> str:
     """Have the chip answer a challenge and return the presentation (`card~chip-proof`).
 
     A clone's answer is returned like any other: the verifier refuses it, and logs that it did.
@@ -99,7 +99,7 @@ def answer(tap: Tap, read: CardRead, challenge: ChipChallenge) -> str:
     return f"{read.text}~{asked}.{b64u(piv.sign(tap, asked.encode('ascii')))}"
 
 
-def form_of(text: str) -> Form | None:
+def form_of_card(text: str) -> Form | None:
     """Return the form that a plain card token claims, None for any other text. Unverified: chooses questions only."""
     try:
         return Form(str(parse_unverified(text.partition("~")[0], CARD).claims.get("form")))

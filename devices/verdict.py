@@ -19,14 +19,14 @@ class VerdictKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class VerdictText:
     """A sentence in both languages."""
 
     zh: str = ""
     en: str = ""
 
     @classmethod
-    def of(cls, value: object) -> Said:
+    def of(cls, value: object) -> VerdictText:
         """Read a sentence of the server's; an empty one for anything else."""
         match value:
             case {"zh": str(zh), "en": str(en)}:
@@ -39,8 +39,8 @@ class CounterVerdict:
     """One answer. `lane` is the reader or scanner it belongs to; `offline`: judged here, the server judges it again."""
 
     kind: VerdictKind
-    message: Said
-    hint: Said = Said()
+    message: VerdictText
+    hint: VerdictText = VerdictText()
     reason: str | None = None
     service: str = ""
     lane: str = ""
@@ -81,11 +81,11 @@ class CounterVerdict:
 def of_answer(found: Mapping[str, object]) -> CounterVerdict:
     """Return the verdict of a check-in's answer (docs/design.md §9)."""
     holder = found.get("holder")
-    tier = Said.of(found.get("tier_name")).zh or found.get("tier")
+    tier = VerdictText.of(found.get("tier_name")).zh or found.get("tier")
     return CounterVerdict(
         kind=VerdictKind.GRANTED if found.get("outcome") == "granted" else VerdictKind.DENIED,
-        message=Said.of(found.get("message")),
-        hint=Said.of(found.get("hint")),
+        message=VerdictText.of(found.get("message")),
+        hint=VerdictText.of(found.get("hint")),
         reason=_text(found.get("reason")),
         service=str(found.get("service", "")),
         assurance=_text(found.get("assurance")),
@@ -101,11 +101,11 @@ def of_look(found: Mapping[str, object]) -> CounterVerdict:
     holder = found.get("holder")
     return CounterVerdict(
         kind=VerdictKind.ASK,
-        message=Said.of(found.get("message")),
-        hint=Said.of(found.get("hint")),
+        message=VerdictText.of(found.get("message")),
+        hint=VerdictText.of(found.get("hint")),
         assurance=_text(found.get("assurance")),
         name=_text(holder.get("name")) if isinstance(holder, dict) else None,
-        tier=_text(Said.of(found.get("tier_name")).zh or found.get("tier")),
+        tier=_text(VerdictText.of(found.get("tier_name")).zh or found.get("tier")),
         answer={name: value for name, value in found.items() if name != "id"},
     )
 
@@ -114,7 +114,10 @@ def of_fault(fault: DeviceFault) -> CounterVerdict:
     """Return the verdict that staff see for a fault: never a grant, never the holder's fault."""
     message = f"{fault}"
     return CounterVerdict(
-        VerdictKind.FAULT, Said("读卡或连接失败，请重试。", message), Said("", fault.hint), type(fault).__name__
+        VerdictKind.FAULT,
+        VerdictText("读卡或连接失败，请重试。", message),
+        VerdictText("", fault.hint),
+        type(fault).__name__,
     )
 
 

@@ -33,7 +33,7 @@ class FetchForbidden(FetchAway):
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class OutgoingCall:
     """A call to make: the address, headers, and a body, which makes it a POST."""
 
     url: str
@@ -50,7 +50,7 @@ class Answered:
     body: bytes
 
 
-def fetch(asked: Asked, *, seconds: float, most: int, admit: Admit | None = None) -> Answered:
+def fetch(asked: OutgoingCall, *, seconds: float, most: int, admit: Admit | None = None) -> Answered:
     """Make a call that is over within `seconds`, and return at most `most` bytes; FetchAway for anything else.
 
     With `admit` the name is resolved once, each address that the name has must be admitted (else FetchForbidden), and
@@ -112,7 +112,7 @@ class _Call:
             return
         raise fault
 
-    def answer(self, method: str, target: str, asked: Asked, most: int) -> Answered:
+    def answer(self, method: str, target: str, asked: OutgoingCall, most: int) -> Answered:
         self._connection.request(method, target, body=asked.body, headers={"Connection": "close", **asked.headers})
         response = self._connection.getresponse()
         body = self._read(response, most)

@@ -13,12 +13,12 @@ import flask
 from flask import request
 
 from edge.http import answer
-from edge.metrics import Figures, exposition
+from edge.metrics import MetricSource, exposition
 from edge.openapi import describe
 from edge.problems import Problem
 from edge.secret import Secret
 
-Check = Callable[[], str | None]
+ReadyCheck = Callable[[], str | None]
 """Looks at one thing the process needs: None when it serves, else what is wrong, in words fit for anyone to read."""
 
 
@@ -26,9 +26,9 @@ Check = Callable[[], str | None]
 class Health:
     """What a surface tells of itself: checks that must hold, warnings while it serves, figures read when asked."""
 
-    checks: Mapping[str, Check]
-    warnings: Mapping[str, Check]
-    figures: Sequence[Figures]
+    checks: Mapping[str, ReadyCheck]
+    warnings: Mapping[str, ReadyCheck]
+    figures: Sequence[MetricSource]
 
 
 _FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Real-IP", "Via")
@@ -36,10 +36,10 @@ _errors = logging.getLogger("yunju.error")
 
 
 def health_blueprint(
-    checks: Mapping[str, Check],
+    checks: Mapping[str, ReadyCheck],
     *,
-    warnings: Mapping[str, Check] | None = None,
-    figures: Sequence[Figures] = (),
+    warnings: Mapping[str, ReadyCheck] | None = None,
+    figures: Sequence[MetricSource] = (),
     metrics_token: Secret | None = None,
 ) -> flask.Blueprint:
     """Return `GET /healthz` (alive), `/readyz` (every check, 503 when one fails) and `/metrics` with `figures` besides.
@@ -87,7 +87,7 @@ def health_blueprint(
     return blueprint
 
 
-def _outcome(name: str, check: Check) -> str:
+def _outcome(name: str, check: ReadyCheck) -> str:
     try:
         return check() or "ok"
     except Exception as error:  # noqa: BLE001 - whatever a check meets, the process is not ready and must say so

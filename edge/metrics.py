@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, generate_la
 from prometheus_client.core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 
-Figures = Callable[[], Iterable[Metric]]
+MetricSource = Callable[[], Iterable[Metric]]
 """Reads figures at the moment at which they are asked: of a file, of a store."""
 
 _REQUESTS = Histogram(
@@ -91,7 +91,7 @@ def count_decision(outcome: str, reason: str | None) -> None:
     _DECISIONS.labels(outcome, reason or "").inc()
 
 
-def exposition(figures: Sequence[Figures] = ()) -> bytes:
+def exposition(figures: Sequence[MetricSource] = ()) -> bytes:
     """Return all figures as Prometheus text, `figures` read now.
 
     With PROMETHEUS_MULTIPROC_DIR set (an empty folder made before gunicorn forks, as gunicorn.conf.py does), those of
@@ -107,7 +107,7 @@ def exposition(figures: Sequence[Figures] = ()) -> bytes:
 class _Collected:
     """Hands figures to the library."""
 
-    def __init__(self, figures: Sequence[Figures]) -> None:
+    def __init__(self, figures: Sequence[MetricSource]) -> None:
         self._figures = figures
 
     def collect(self) -> Iterator[Metric]:
@@ -115,7 +115,7 @@ class _Collected:
             yield from read()
 
 
-def _read_now(figures: Sequence[Figures]) -> bytes:
+def _read_now(figures: Sequence[MetricSource]) -> bytes:
     if not figures:
         return b""
     registry = CollectorRegistry(auto_describe=False)

@@ -183,7 +183,7 @@ _SETTINGS = (
     Setting("YUNJU_PROGRAMME_NEXT", "programme_next", None,
             "The file of the programme's next version, which takes over by itself at YUNJU_PROGRAMME_FROM.", Path),
     Setting("YUNJU_PROGRAMME_FROM", "programme_from", None,
-            "The instant from which it holds, such as `2027-01-01T00:00:00+08:00`.", values.instant),
+            "The instant from which it holds, such as `2027-01-01T00:00:00+08:00`.", values.setting_instant),
     Setting("YUNJU_ROOT", "root", None, "The file of the root key (a public JWK) that bundles are held to.", Path),
     Setting("YUNJU_LOG", "log", "{var}/log", "The folder of the usage log's tiles.", Path),
     Setting("YUNJU_LOG_CHECKPOINT", "log_checkpoint", "{var}/log-checkpoint/state.json",

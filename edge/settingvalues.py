@@ -58,7 +58,7 @@ def provider_url(text: str) -> str:
     return text
 
 
-def instant(text: str) -> datetime:
+def setting_instant(text: str) -> datetime:
     """Parse an instant with its offset from UTC."""
     try:
         return parse_asked(text)

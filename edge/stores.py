@@ -29,7 +29,7 @@ LEDGER: Final = Store("ledger", "YUNJU_LEDGER_URL", "python -m verifier init")
 DETAILS: Final = Store("store of the verifier", "YUNJU_VERIFIER_URL", "python -m verifier init")
 
 
-def refuse_absent(store: Store, url: str) -> None:
+def refuse_absent_store(store: Store, url: str) -> None:
     """Raise Refusal where `url` names an SQLite file that is not there; a server of its own answers for itself."""
     if not url.startswith("sqlite"):
         return
@@ -43,8 +43,8 @@ def refuse_absent_stores(settings: Settings) -> None:
     if not settings.var.is_dir():
         raise Refusal(f"there is no folder {settings.var}: YUNJU_VAR may be mistyped", "the README lists the settings")
     if settings.serves("issuer"):
-        refuse_absent(REGISTER, settings.register_url)
+        refuse_absent_store(REGISTER, settings.register_url)
     if settings.serves("verifier"):
-        refuse_absent(LEDGER, settings.ledger_url)
-        refuse_absent(DETAILS, settings.verifier_url)
-    refuse_absent(ACCOUNTS, settings.accounts_url)
+        refuse_absent_store(LEDGER, settings.ledger_url)
+        refuse_absent_store(DETAILS, settings.verifier_url)
+    refuse_absent_store(ACCOUNTS, settings.accounts_url)

@@ -110,7 +110,7 @@ def trouble(report: WorkReport | None, at: datetime) -> Trouble | None:
     return Trouble("overdue", tuple(overdue)) if overdue else None
 
 
-def complaint(report: WorkReport | None, at: datetime) -> str | None:
+def work_complaint(report: WorkReport | None, at: datetime) -> str | None:
     """Return what is wrong with the background work at `at`, in words fit for anyone; None when nothing is."""
     wrong = trouble(report, at)
     if wrong is None:

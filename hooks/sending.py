@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from edge.addresses import Address, lies_in, public_or_in
 from edge.clock import Clock
-from edge.fetch import Answered, Asked, FetchAway, fetch
+from edge.fetch import Answered, OutgoingCall, FetchAway, fetch
 from edge.instants import to_epoch
 from hooks.queue import Delivery
 from hooks.registry import GONE, Hook, RefusedHook
@@ -121,7 +121,7 @@ class Sender:
         admit = public_or_in(self._hooks.networks)
         if urlsplit(hook.url).scheme != "https":
             admit = self._in_house
-        return fetch(Asked(hook.url, headers, body), seconds=self._seconds, most=_ANSWER_MOST, admit=admit)
+        return fetch(OutgoingCall(hook.url, headers, body), seconds=self._seconds, most=_ANSWER_MOST, admit=admit)
 
     def _in_house(self, address: Address) -> bool:
         return lies_in(address, self._hooks.networks)

@@ -121,7 +121,7 @@ def build_proof(  # noqa: PLR0917 - the order of a call: method, address, body, 
     return sign_token(signer, DPOP, claims, extra_header={"jwk": public_jwk(signer.public_key)})
 
 
-def verify_proof(text: str, key: ProofKey, call: HttpCall, at: datetime) -> DpopProof:
+def verify_dpop(text: str, key: ProofKey, call: HttpCall, at: datetime) -> DpopProof:
     """Verify a proof with the key that is *known*; the one in the header must merely be the same.
 
     A TokenError as `verify_with_key`, UnknownKey for another key in the header, BadClaims for another method, address,

@@ -13,7 +13,7 @@ Code = Annotated[str, Meta(pattern=_CODE, description="A code of the programme."
 Pseudonym = Annotated[
     str, Meta(pattern=r"^(holder:)?[A-Za-z0-9_-]{43}$(?!\n)", description="Of this holder's name in the log.")
 ]
-Mark = Annotated[
+MarkName = Annotated[
     str,
     Meta(
         pattern=r"^[a-z0-9][a-z0-9:_-]{0,99}$(?!\n)",
@@ -62,7 +62,7 @@ class EntryFilter(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
         | None
     ) = None
     beneficiary: Annotated[Beneficiaries, Meta(description="Used for the holder, spouse, child, …")] | None = None
-    mark: Mark | None = None
+    mark: MarkName | None = None
     holder: Pseudonym | None = None
     device: _Device | None = None
     operator: _Operator | None = None

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from ledger import leaf
 from ledger.bookings import BookingState
 from ledger.replaying import Replay
-from ledger.state import BookingRow, ChoiceRow, CounterRow, MarkRow, Row, RowT, StayRow, VisitRow
+from ledger.state import BookingRow, ChoiceRow, CounterRow, MarkRow, KeptRow, RowT, StayRow, VisitRow
 
 
-def rows_of(replay: Replay) -> Iterator[Row]:
+def rows_of(replay: Replay) -> Iterator[KeptRow]:
     """Yield every row that follows from the replayed entries; a counter of zero has no row."""
     yield from _counted(replay)
     yield from _visited(replay)
@@ -30,7 +30,7 @@ def rows_of(replay: Replay) -> Iterator[Row]:
         )
 
 
-def of_kind(rows: Iterable[Row], kind: type[RowT]) -> list[RowT]:
+def of_kind(rows: Iterable[KeptRow], kind: type[RowT]) -> list[RowT]:
     """Return the rows of one kind, in their order."""
     return [row for row in rows if isinstance(row, kind)]
 
@@ -48,7 +48,7 @@ def _by_key(rows: Iterable[RowT]) -> Mapping[tuple[object, ...], RowT]:
     return {row.key: row for row in rows}
 
 
-def _counted(replay: Replay) -> Iterator[Row]:
+def _counted(replay: Replay) -> Iterator[KeptRow]:
     for (holder, limit, period), used in replay.counters.items():
         if used:
             yield CounterRow(holder, limit, period, used)
@@ -56,7 +56,7 @@ def _counted(replay: Replay) -> Iterator[Row]:
         yield ChoiceRow(holder, group, period, one.member, one.uses, one.service, one.at, _seq(one.entry))
 
 
-def _visited(replay: Replay) -> Iterator[Row]:
+def _visited(replay: Replay) -> Iterator[KeptRow]:
     for key, one in replay.visits.items():
         bounds = _seq(one.entry), one.started_at, one.ends_at, one.re_entries
         yield VisitRow(*key, *bounds, one.left_at, _seq(one.inside), one.inside_at)

@@ -13,7 +13,7 @@ SALT_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True)
-class Holder:
+class HolderName:
     """A holder's name in the log and the salt behind it. `new`: the store does not keep this salt yet."""
 
     name: str
@@ -25,16 +25,16 @@ class Holder:
         return keyed(self.salt, card_id)
 
 
-def holder_with(subject: str, salt: bytes) -> Holder:
+def holder_with(subject: str, salt: bytes) -> HolderName:
     """Return the holder of a `sub` whose salt is kept; what follows the salt's bytes is not looked at."""
     salt = salt[:SALT_BYTES]
-    return Holder(keyed(salt, subject), salt)
+    return HolderName(keyed(salt, subject), salt)
 
 
-def proposed(subject: str) -> Holder:
+def proposed(subject: str) -> HolderName:
     """Return a holder with a fresh salt, for a `sub` that was not seen before."""
     salt = secrets.token_bytes(SALT_BYTES)
-    return Holder(keyed(salt, subject), salt, new=True)
+    return HolderName(keyed(salt, subject), salt, new=True)
 
 
 def keyed(salt: bytes, text: str) -> str:

@@ -47,7 +47,7 @@ _MAX_SAFE = 2**53 - 1  # the largest integer that every JSON reader keeps exact
 _ID = re.compile(r"([0-9a-f]{2})-([0-9]{6,15})", re.ASCII)
 
 _FREE = r"^[^\x00-\x1f\x7f]*\Z"
-Text = Annotated[str, Meta(min_length=1, max_length=_MAX_TEXT, pattern=_FREE)]
+LeafText = Annotated[str, Meta(min_length=1, max_length=_MAX_TEXT, pattern=_FREE)]
 Hash = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]\Z")]
 EntryId = Annotated[str, Meta(pattern=r"^[0-9a-f]{2}-[0-9]{6,15}\Z")]
 Count = Annotated[int, Meta(ge=0, le=_MAX_SAFE)]
@@ -67,18 +67,18 @@ class _Line(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fiel
 class ChargeLine(_Line, frozen=True, kw_only=True):
     """Units counted against a limit in a period, and the limit's maximum at that time."""
 
-    limit: Text
+    limit: LeafText
     maximum: Count
-    period: Text
+    period: LeafText
     units: Positive
 
 
 class ChoiceLine(_Line, frozen=True, kw_only=True):
     """The member of an exclusion group that this use chose, in a period."""
 
-    group: Text
-    member: Text
-    period: Text
+    group: LeafText
+    member: LeafText
+    period: LeafText
 
 
 class VisitLine(_Line, frozen=True, kw_only=True):
@@ -114,13 +114,13 @@ class MoveLine(_Line, frozen=True, kw_only=True):
 class Leaf(_Line, frozen=True, kw_only=True):
     """Every field that a leaf may carry; docs/log-format.md gives each one's meaning. Times are epoch milliseconds."""
 
-    approver: Text | None = None
-    assurance: Text | None = None
+    approver: LeafText | None = None
+    assurance: LeafText | None = None
     at: Millis
-    beneficiary: Text | None = None
-    booking: Text | None = None
+    beneficiary: LeafText | None = None
+    booking: LeafText | None = None
     bundle: Count
-    caller: Text
+    caller: LeafText
     card: Hash | None = None
     change: Literal["rebooked", "delayed", "reopened"] | None = None
     charges: tuple[ChargeLine, ...] = ()
@@ -128,12 +128,12 @@ class Leaf(_Line, frozen=True, kw_only=True):
     client_time: Millis | None = None
     companions: Count | None = None
     deadline: Millis | None = None
-    decides: Text | None = None
-    delivered: tuple[Text, ...] = ()
-    department: Text
+    decides: LeafText | None = None
+    delivered: tuple[LeafText, ...] = ()
+    department: LeafText
     details: Hash | None = None
-    device: Text
-    form: Text | None = None
+    device: LeafText
+    form: LeafText | None = None
     holder: Hash | None = None
     id: EntryId
     id_checked: bool | None = None
@@ -150,26 +150,26 @@ class Leaf(_Line, frozen=True, kw_only=True):
         "request",
     ]
     linked: EntryId | None = None
-    marks: tuple[Text, ...] = ()
-    matter: Text | None = None
+    marks: tuple[LeafText, ...] = ()
+    matter: LeafText | None = None
     moved: tuple[MoveLine, ...] = ()
     note: Hash | None = None
-    operation: Text
-    operator: Text | None = None
+    operation: LeafText
+    operator: LeafText | None = None
     outcome: Literal["granted", "denied"] | None = None
     partition: Partition
-    point: Text
+    point: LeafText
     prev: Hash
-    programme: Text
-    reason: Text | None = None
+    programme: LeafText
+    reason: LeafText | None = None
     record: Hash | None = None
-    reference: Text | None = None
-    rival: Text | None = None
+    reference: LeafText | None = None
+    rival: LeafText | None = None
     seq: Positive
-    service: Text
-    stage: Text | None = None
+    service: LeafText
+    stage: LeafText | None = None
     target: EntryId | None = None
-    tier: Text | None = None
+    tier: LeafText | None = None
     token: Hash | None = None
     used_at: Millis | None = None
     v: Literal[1]

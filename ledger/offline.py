@@ -180,7 +180,7 @@ class OfflineVerdict:
         return None if self.joins is None else self.joins.entry
 
 
-def refusal_of(change: OfflineUse, standing: OfflineStanding) -> str | None:
+def offline_refusal(change: OfflineUse, standing: OfflineStanding) -> str | None:
     """Return the reason for which the server would have refused a use that a device granted; None where it would not.
 
     The refusal is logged as an entry of its own before the use is counted. None also where the server has refused the

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ledger.leaf import GRANTING, Leaf
-from ledger.staying import LineChange, Lines, key_of
+from ledger.staying import LineChange, Lines, stay_key
 
 
 @dataclass(slots=True)
@@ -131,7 +131,7 @@ class Replay:
 
     def _shift(self, line: Leaf, change: LineChange) -> None:
         """Count the uses that were freed, give back those that were joined, and keep who opens the last visit."""
-        key = key_of(line)
+        key = stay_key(line)
         for uses, sign in ((change.freed, 1), (change.joined, -1)):
             for use in uses:
                 for charge in use.leaf.charges:
@@ -173,7 +173,7 @@ class Replay:
         if target.booking is not None:
             self._return(line, self.bookings[target.booking])
         if used is None:
-            self._void_visit(key_of(target), target)
+            self._void_visit(stay_key(target), target)
         return self._moves_fault(line, change)
 
     def _void_visit(self, key: tuple[str, str, str], target: Leaf) -> None:

@@ -162,8 +162,8 @@ class BookingRow:
         )
 
 
-Row = CounterRow | ChoiceRow | VisitRow | StayRow | MarkRow | BookingRow
-RowT = TypeVar("RowT", bound=Row)
+KeptRow = CounterRow | ChoiceRow | VisitRow | StayRow | MarkRow | BookingRow
+RowT = TypeVar("RowT", bound=KeptRow)
 
 
 def stored_leaf(data: bytes) -> leaf.Leaf:

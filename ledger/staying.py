@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from ledger.leaf import Leaf, MoveLine, stays_from
 
-Key = tuple[str, str, str]
+StayKey = tuple[str, str, str]
 """Holder, service, point."""
 
 
@@ -43,14 +43,14 @@ class LineChange:
 class Lines:
     """All lines of uses of a partition."""
 
-    uses: dict[Key, list[Used]] = field(default_factory=dict)
+    uses: dict[StayKey, list[Used]] = field(default_factory=dict)
 
     def add(self, leaf: Leaf) -> LineChange:
         """Put a granted use in its line."""
         at = stays_from(leaf)
         if at is None or leaf.visit is None:
             return LineChange()
-        line = self.uses.setdefault(key_of(leaf), [])
+        line = self.uses.setdefault(stay_key(leaf), [])
         used = Used(at, leaf.seq, leaf, leaf.visit.ends_at, opens=True)
         insort(line, used)
         place = line.index(used)
@@ -62,7 +62,7 @@ class Lines:
 
     def remove(self, leaf: Leaf) -> tuple[Used | None, LineChange]:
         """Take a use out of its line; return it as it stood, None where it stood in none."""
-        line = self.uses.get(key_of(leaf), [])
+        line = self.uses.get(stay_key(leaf), [])
         place = next((place for place, use in enumerate(line) if use.seq == leaf.seq), None)
         if place is None:
             return None, LineChange()
@@ -72,14 +72,14 @@ class Lines:
     def opener_of(self, leaf: Leaf) -> str | None:
         """Return the entry in whose visit a use lies now, None where it opens one of its own."""
         inside = None
-        for use in self.uses.get(key_of(leaf), []):
+        for use in self.uses.get(stay_key(leaf), []):
             inside = use.leaf.id if use.opens else inside
             if use.seq == leaf.seq:
                 return None if use.opens else inside
         return None
 
 
-def key_of(leaf: Leaf) -> Key:
+def stay_key(leaf: Leaf) -> StayKey:
     """Return the line in which a leaf's use stands."""
     return leaf.holder or "", leaf.service, leaf.point
 

@@ -111,7 +111,7 @@ def _witness(settings: Settings, environ: Mapping[str, str], *, needed: bool) ->
     words += [
         "--listen",
         f"{HOST}:0",
-        *(word for key in demo.log_keys(settings, CLOCK.now()) for word in ("--log", key)),
+        *(word for key in demo.witness_keys(settings, CLOCK.now()) for word in ("--log", key)),
     ]
     with (folder / "log").open("wb") as log:
         process = _start(words, environ, out=subprocess.PIPE, errors=log)

@@ -23,12 +23,12 @@ from edge.instants import from_epoch, rfc3339, to_epoch
 from edge.log import configure_logging
 from edge.repeating import Job, JobReport, Repeating
 from edge.settings import Settings, load_settings
-from edge.workreport import WorkingElsewhere, WorkPlace, WorkReport, complaint, is_alive
+from edge.workreport import WorkingElsewhere, WorkPlace, WorkReport, work_complaint, is_alive
 from keys.files import StoreError
 from ledger.values import LedgerError
 from ops.jobs import open_jobs
 from verifier.trust.published import Untrusted
-from web.standing import refuse_absent
+from web.standing import refuse_mistyped
 
 BEAT_SECONDS: Final = 5.0
 """How often the process gives a sign of life."""
@@ -52,7 +52,7 @@ def work(*, once: bool, status: bool, alive: bool, as_json: bool) -> None:
         raise SystemExit(0 if is_alive(place.read(), CLOCK.now()) else 1)
     if status:
         report = place.read()
-        _tell(report, complaint(report, CLOCK.now()), as_json=as_json)
+        _tell(report, work_complaint(report, CLOCK.now()), as_json=as_json)
     elif once:
         with _opened(settings) as jobs:
             report = run_once(jobs, place, CLOCK)
@@ -133,7 +133,7 @@ def _go_on(settings: Settings, place: WorkPlace) -> None:
 @contextmanager
 def _opened(settings: Settings) -> Iterator[tuple[Job, ...]]:
     try:
-        refuse_absent(settings)
+        refuse_mistyped(settings)
         with open_jobs(settings, CLOCK) as jobs:
             yield jobs
     except (LedgerError, StoreError, Untrusted, UnusableDatabase) as error:

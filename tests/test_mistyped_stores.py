@@ -13,7 +13,7 @@ from edge.cli import Refusal
 from edge.settings import load_settings
 from keys.notes import Checkpoint
 from ledger.values import LedgerUnavailable
-from web.standing import refuse_absent
+from web.standing import refuse_mistyped
 
 ROOMS = {"accounts": accounts.__main__.main, "issuer": issuer.__main__.main, "verifier": verifier.__main__.main}
 COMMANDS = [
@@ -74,10 +74,10 @@ def standing(tmp_path, monkeypatch):
 @pytest.mark.parametrize("store", ["ACCOUNTS", "LEDGER", "VERIFIER"])
 def test_no_service_makes_a_store_where_one_should_be(store, standing, tmp_path):
     """Web service and background work refuse a mistyped name with the command that makes a new store, and make none."""
-    refuse_absent(load_settings(standing))
+    refuse_mistyped(load_settings(standing))
     before = sorted(tmp_path.rglob("*"))
     with pytest.raises(Refusal) as refused:
-        refuse_absent(load_settings(standing | {f"YUNJU_{store}_URL": f"sqlite:///{tmp_path}/mistyped.db"}))
+        refuse_mistyped(load_settings(standing | {f"YUNJU_{store}_URL": f"sqlite:///{tmp_path}/mistyped.db"}))
     assert refused.value.message.endswith(f"{tmp_path}/mistyped.db")
     room = "accounts" if store == "ACCOUNTS" else "verifier"
     assert f"YUNJU_{store}_URL may be mistyped; `python -m {room} init`" in refused.value.hint
@@ -105,7 +105,7 @@ def test_init_makes_no_ledger_where_the_log_outlived_its_own(standing, capsys):
     note = Checkpoint("yunju.example/log", 7, bytes(32)).text + "\n\u2014 yunju.example/log AAAAAAAA\n"
     CheckpointPlace(settings.log_checkpoint).begin(note, 1_793_408_400)
     with pytest.raises(LedgerUnavailable, match="restore it from a backup"):
-        refuse_absent(settings)
+        refuse_mistyped(settings)
     with pytest.raises(SystemExit) as left:
         ROOMS["verifier"].main(["init"], prog_name="verifier")
     assert left.value.code == 1

@@ -21,7 +21,7 @@ from ledger.paging import every_entry
 from ledger.values import Entry, Fault, Query
 from verifier.cli.audit import audit
 from verifier.cli.bookings import bookings, matters
-from verifier.cli.dry_run import asked, decide
+from verifier.cli.dry_run import trial_of, decide
 from verifier.cli.fetch import fetch
 from verifier.cli.filters import filter_options
 from verifier.cli.hooks import hooks
@@ -127,7 +127,7 @@ def decide_command(settings: Settings, /, presentation: str | None, as_json: boo
     with refusals(), VerifierCli(settings).verifier() as verifier:
         place = _place(verifier.programme, options["point_code"])
         service = _service(verifier.programme, options["service_code"])
-        ask = asked(place, service, text, verifier, id_checked=options["id_checked"])
+        ask = trial_of(place, service, text, verifier, id_checked=options["id_checked"])
         result = decide(verifier, ask, CLOCK.now())
     lines = [f"{step.number:>4}  {step.found}" for step in result.steps]
     reason = REASONS.get(result.reason or "")

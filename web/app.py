@@ -24,7 +24,7 @@ from edge.openapi import openapi_blueprint
 from edge.release import VERSION
 from edge.settings import Settings, SettingsError
 from edge.sharing import open_shared
-from edge.workreport import WorkPlace, complaint, work_figures
+from edge.workreport import WorkPlace, work_complaint, work_figures
 from hooks.service import Hooks
 from verifier.trust.published import pinned_root, root_file
 from web.home import HomePages
@@ -72,7 +72,7 @@ def create_application(settings: Settings, clock: Clock | None = None) -> Flask:
         health_blueprint(
             told.checks,
             warnings={
-                "work": lambda: complaint(work.read(), clock.now()),
+                "work": lambda: work_complaint(work.read(), clock.now()),
                 "calendar": lambda: calendar_complaint(programme, clock.now()),
                 "hooks": lambda: hooks.complaint(clock.now()),
                 "proxies": lambda: FORWARDING.complaint() or unnamed,

@@ -137,7 +137,7 @@ def remove(settings: Settings) -> bool:
     return True
 
 
-def describe(office: DemoOffice, demo: Demo, at: datetime) -> str:
+def where_to_click(office: DemoOffice, demo: Demo, at: datetime) -> str:
     """Return what to click, to type and to paste, with one-time codes made for this text."""
     base = office.settings.base_url
     lines = [f"Yunju is at {base}", "", f"Counter   {base}/counter   one-time code for a tablet at:"]
@@ -167,7 +167,7 @@ def describe(office: DemoOffice, demo: Demo, at: datetime) -> str:
     return "\n".join(lines)
 
 
-def log_keys(settings: Settings, at: datetime) -> list[str]:
+def witness_keys(settings: Settings, at: datetime) -> list[str]:
     """Return the keys of the usage log that a witness is to be told, as verifier keys."""
     home = open_home(settings, load_programme(settings.programme).issuer)
     return [signer.key.vkey for signer in log_signers(settings, home.origin, at)]
@@ -260,7 +260,7 @@ def announce(settings: Settings, clock: Clock, *, prepared: bool = True) -> str:
         office = open_office(settings)
         try:
             at = clock.now()
-            return describe(office, demonstrate(office, at), at)
+            return where_to_click(office, demonstrate(office, at), at)
         finally:
             office.close()
 

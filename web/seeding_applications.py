@@ -10,7 +10,7 @@ from accounts.store import AccountStore
 from cards.programme.types import Ground, Limb
 from edge.paper import pages, paragraph, styles_of
 from issuer.applications import office, records, service
-from issuer.applications.content import Person
+from issuer.applications.content import Applicant
 from issuer.applications.deciding import approve, refuse
 from issuer.applications.papers import PHOTO, Paper, after_months, ground_of, requirements
 from issuer.applications.records import Filter
@@ -24,7 +24,7 @@ _OFFICER, _APPROVER = "officer.chen", "approver.lin"
 _FIRST: Final = 50
 _AGO: Final = timedelta(days=3)
 
-Step = Callable[[Issuer, str, OfficePerson, OfficePerson, datetime], None]
+SeedStep = Callable[[Issuer, str, OfficePerson, OfficePerson, datetime], None]
 
 
 def seed_applications(issuer: Issuer, accounts: AccountStore, at: datetime) -> int:
@@ -51,7 +51,7 @@ def _is_plain(ground: Ground) -> bool:
 
 
 def _filled(issuer: Issuer, name: str, ground: Ground, number: int, at: datetime) -> str:
-    person = Person(name, IdType.RESIDENT_ID.value, demo_identity(number), phone="13800000100")
+    person = Applicant(name, IdType.RESIDENT_ID.value, demo_identity(number), phone="13800000100")
     begun = service.begin(issuer, person, language="zh", at=at)
     by, limb = service.APPLICANT, ground.limbs[0]
     service.choose_ground(issuer, begun.id, ground.code, limb.code, at=at, by=by)
@@ -125,7 +125,7 @@ def _withdraw(issuer: Issuer, made: str, _officer: OfficePerson, _approver: Offi
     service.withdraw(issuer, made, at=at, by=service.APPLICANT)
 
 
-_STEPS: Final[tuple[tuple[str, Step | None], ...]] = (
+_STEPS: Final[tuple[tuple[str, SeedStep | None], ...]] = (
     ("梁思远", None),
     ("欧阳文博", _wait),
     ("陈伟杰", _take_up),

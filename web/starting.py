@@ -19,7 +19,7 @@ from keys.files import StoreError
 from ledger.values import LedgerError
 from verifier.trust.published import Untrusted
 from web.app import create_application
-from web.standing import refuse_absent
+from web.standing import refuse_mistyped
 
 BOOT_ERROR: Final = 3
 """The exit by which gunicorn knows that starting again would not help."""
@@ -35,7 +35,7 @@ _HINTS: Final[tuple[tuple[type[Exception], str], ...]] = (
 )
 
 
-class Changing:
+class ChangingApplication:
     """The application, made anew at the instant from which the programme's next version holds; no process ends for it.
 
     Requests of that instant wait until the new one is made; those that began before are answered by the old one.
@@ -58,17 +58,17 @@ class Changing:
         return self.application(environ, start_response)
 
 
-def start(environ: Mapping[str, str], clock: Clock | None = None) -> Flask | Changing:
+def start(environ: Mapping[str, str], clock: Clock | None = None) -> Flask | ChangingApplication:
     """Return the application that the environment describes; exits with BOOT_ERROR and a remedy where it cannot."""
     try:
         used = clock or SystemClock()
         settings = load_settings(environ, used)
         configure_logging(settings.log_level, access=settings.access_log)
-        refuse_absent(settings)
+        refuse_mistyped(settings)
         if settings.programme_next is None:
             return create_application(settings, clock)
         load_programme(settings.programme_next)  # a fault in the next version is told now, not at its instant
-        return Changing(environ, settings, used)
+        return ChangingApplication(environ, settings, used)
     except Exception as error:
         if (hint := _hint(error)) is None:
             raise

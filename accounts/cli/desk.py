@@ -21,7 +21,7 @@ from edge.cli import Refusal
 from edge.clock import Clock
 from edge.database import UnusableDatabase, absent_file
 from edge.settings import Settings, load_settings
-from edge.stores import ACCOUNTS, refuse_absent
+from edge.stores import ACCOUNTS, refuse_absent_store
 
 RIGHT: Final = click.Choice([right.value for right in Right if right not in PEOPLE_ONLY])
 GRANT_HELP: Final = (
@@ -49,7 +49,7 @@ class AccountsCli:
     def store(self, *, make: bool = False) -> Iterator[AccountStore]:
         """Open the store that YUNJU_ACCOUNTS_URL names. A store that is not there is refused unless `make`."""
         if not make:
-            refuse_absent(ACCOUNTS, self.settings.accounts_url)
+            refuse_absent_store(ACCOUNTS, self.settings.accounts_url)
         elif (absent := absent_file(self.settings.accounts_url)) is not None:
             absent.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
@@ -116,12 +116,12 @@ def ask(what: str, file: IO[str] | None) -> str:
     return typed
 
 
-def place_of(text: str, known: Places) -> str:
+def right_place(text: str, known: Places) -> str:
     """Return the code of a point or of a department's place; a refusal for an unknown code."""
     return _known(text, known.codes, "point or department place", "points and departments")
 
 
-def service_of(text: str, known: Places) -> str:
+def right_service(text: str, known: Places) -> str:
     """Return a service's code; a refusal if the programme has no such service."""
     return _known(text, known.services, "service", "services")
 
@@ -140,8 +140,8 @@ def grants(texts: Iterable[str], known: Places) -> Rights:
     for text in texts:
         where, _, names = text.partition("=")
         place, narrow, service = where.partition("/")
-        code = place if place == EVERYWHERE else place_of(place, known)
-        code += f"/{service_of(service, known)}" if narrow else ""
+        code = place if place == EVERYWHERE else right_place(place, known)
+        code += f"/{right_service(service, known)}" if narrow else ""
         try:
             rights = parse_rights(name for name in names.split(",") if name)
         except ValueError as error:

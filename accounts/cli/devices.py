@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 import click
 import qrcode
 
-from accounts.cli.desk import RIGHT, AccountsCli, place_of, service_of
+from accounts.cli.desk import RIGHT, AccountsCli, right_place, right_service
 from accounts.devices import Device, DeviceCode, UnknownDevice
 from accounts.rights import parse_rights
 from edge.cli import Refusal, emit, json_option
@@ -57,7 +57,7 @@ def add(  # noqa: PLR0917 - click passes them by name
     """Make a one-time code for a new device and show it once, also as a QR code to scan with the device."""
     # Both before the code: a code that is made is always shown.
     known, pinned = desk.places(), _pinned(desk)
-    place, served = place_of(point, known), [service_of(service, known) for service in services]
+    place, served = right_place(point, known), [right_service(service, known) for service in services]
     with desk.store() as store:
         made = store.devices.make_code(
             place,

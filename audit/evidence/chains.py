@@ -85,9 +85,9 @@ class Chains:
         try:
             link = _LINK.decode(data)
         except msgspec.MsgspecError:
-            return [Finding(FindingKind.ALTERED, place_of(index), "is no entry of a usage log")]
+            return [Finding(FindingKind.ALTERED, entry_place(index), "is no entry of a usage log")]
         if not 0 <= link.partition < PARTITIONS or link.seq < 1 or link.id != entry_id(link.partition, link.seq):
-            return [Finding(FindingKind.ALTERED, place_of(index, link.id), "its id does not say where it stands")]
+            return [Finding(FindingKind.ALTERED, entry_place(index, link.id), "its id does not say where it stands")]
         part = self._partitions.setdefault(link.partition, _Partition())
         if link.seq == part.seq + 1 and link.at >= part.at and (part.last is None or link.prev == b64u(part.last)):
             part.seq, part.last, part.at = link.seq, committed, link.at
@@ -110,7 +110,7 @@ class Chains:
         back = link.at < part.at
         part.seq, part.last = link.seq, committed
         told = Finding(
-            FindingKind.BACK_DATED, place_of(index, link.id), "its instant lies before that of the entry before it"
+            FindingKind.BACK_DATED, entry_place(index, link.id), "its instant lies before that of the entry before it"
         )
         return [told] if back else []
 
@@ -120,7 +120,7 @@ class Chains:
         for partition, part in sorted(self._partitions.items()):
             for (home, seq), index in self._strays.items():
                 if home == partition and part.fill(seq):
-                    found.append(Finding(FindingKind.OUT_OF_ORDER, place_of(index, entry_id(home, seq)), _ELSEWHERE))
+                    found.append(Finding(FindingKind.OUT_OF_ORDER, entry_place(index, entry_id(home, seq)), _ELSEWHERE))
             found += [
                 Finding(FindingKind.MISSING, entry_id(partition, start), _count(end - start))
                 for start, end in sorted(part.gaps.items())
@@ -128,7 +128,7 @@ class Chains:
         return found
 
     def _judge(self, index: int, link: Link, part: _Partition, committed: bytes) -> list[Finding]:
-        place = place_of(index, link.id)
+        place = entry_place(index, link.id)
         if link.seq <= part.seq:
             return [self._earlier(place, link, part)]
         if link.seq > part.seq + 1:
@@ -153,7 +153,7 @@ class Chains:
         return Finding(FindingKind.INSERTED, place, "its number is another entry's already")
 
 
-def place_of(index: int, entry: str | None = None) -> str:
+def entry_place(index: int, entry: str | None = None) -> str:
     """Return a place in the log as findings name it."""
     return f"index {index}" if entry is None else f"{entry} (index {index})"
 

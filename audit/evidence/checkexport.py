@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
-from audit.evidence.chains import Chains, Finding, FindingKind, place_of
-from audit.evidence.checking import Checked
+from audit.evidence.chains import Chains, Finding, FindingKind, entry_place
+from audit.evidence.checking import CheckProgress
 from audit.evidence.exporting import FORMAT
 from audit.tree.tiles import WIDTH
 from keys.merkle import Growing, ProofError, root_of, verify_inclusion
@@ -70,7 +70,7 @@ def open_head(head: ExportHead, keys: Sequence[NoteKey], witnesses: Sequence[Not
 
 def check_export(
     head: ExportHead, opened: OpenedCheckpoint, lines: Iterable[bytes], since: Checkpoint | None = None
-) -> Iterator[Finding | Checked]:
+) -> Iterator[Finding | CheckProgress]:
     """Check the lines after the first, and of a whole log that it still begins as it did at `since` (verified)."""
     check = _Whole(opened, since) if head.whole else _Choice(opened)
     found, ended = 0, False
@@ -89,13 +89,13 @@ def check_export(
             yield step
         ended = read.end
         if number % _STEP == 0:
-            yield Checked(check.count)
+            yield CheckProgress(check.count)
         if found >= _MOST_FINDINGS:
             yield Finding(FindingKind.OTHER_LOG, f"line {number}", "so much differs that the rest was not read")
             return
     if not ended:
         yield Finding(FindingKind.MISSING, "end", "the file ends before its last line: what follows was cut off")
-    yield Checked(check.count)
+    yield CheckProgress(check.count)
 
 
 class _Whole:
@@ -129,15 +129,15 @@ class _Whole:
             yield from self._chains.add(line.index, data, told)
         else:
             yield Finding(
-                FindingKind.ALTERED, place_of(line.index), "the entry is not the one whose hash stands beside it"
+                FindingKind.ALTERED, entry_place(line.index), "the entry is not the one whose hash stands beside it"
             )
             yield from self._chains.add_altered(line.index, data, told)
 
     def _place(self, index: int) -> Iterator[Finding]:
         if index > self._next:
-            yield Finding(FindingKind.MISSING, place_of(self._next), f"{index - self._next} entries are missing")
+            yield Finding(FindingKind.MISSING, entry_place(self._next), f"{index - self._next} entries are missing")
         elif index < self._next:
-            yield Finding(FindingKind.OUT_OF_ORDER, place_of(index), f"stands where index {self._next} belongs")
+            yield Finding(FindingKind.OUT_OF_ORDER, entry_place(index), f"stands where index {self._next} belongs")
         self._next = max(self._next, index + 1)
 
     def _block(self, line: ExportLine, place: str) -> Iterator[Finding]:
@@ -159,9 +159,11 @@ class _Whole:
 
     def end(self, line: ExportLine) -> Iterator[Finding]:
         if self._next < self._size:
-            yield Finding(FindingKind.MISSING, place_of(self._next), f"{self._size - self._next} entries are missing")
+            yield Finding(
+                FindingKind.MISSING, entry_place(self._next), f"{self._size - self._next} entries are missing"
+            )
         if self._hashes or self._blocks != -(-self._size // WIDTH):
-            yield Finding(FindingKind.PROOF, place_of(self._blocks * WIDTH), "from here on no proof is given")
+            yield Finding(FindingKind.PROOF, entry_place(self._blocks * WIDTH), "from here on no proof is given")
         if line.entries != self.count:
             yield Finding(
                 FindingKind.MISSING, "end", f"the last line counts {line.entries} entries, here are {self.count}"
@@ -200,7 +202,7 @@ class _Choice:
         self.count += 1
         if line.index <= self._last:
             yield Finding(
-                FindingKind.OUT_OF_ORDER, place_of(line.index), "stands behind a later entry, or a second time"
+                FindingKind.OUT_OF_ORDER, entry_place(line.index), "stands behind a later entry, or a second time"
             )
         self._last = max(self._last, line.index)
         checkpoint = self._checkpoint
@@ -208,7 +210,7 @@ class _Choice:
             proof = [_hash(step) for step in line.proof]
             verify_inclusion(leaf_hash(bytes(line.leaf)), line.index, checkpoint.size, proof, checkpoint.root)
         except ProofError as error:
-            yield Finding(FindingKind.ALTERED, place_of(line.index), f"the entry is not the log's: {error}")
+            yield Finding(FindingKind.ALTERED, entry_place(line.index), f"the entry is not the log's: {error}")
 
     def end(self, line: ExportLine) -> Iterator[Finding]:
         if line.entries != self.count:

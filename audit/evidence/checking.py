@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-from audit.evidence.chains import Chains, Finding, FindingKind, place_of
+from audit.evidence.chains import Chains, Finding, FindingKind, entry_place
 from audit.tree.tiles import (
     ENTRIES,
     WIDTH,
@@ -32,7 +32,7 @@ _MOST_FINDINGS = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class CheckProgress:
     """How far a check has come, in entries."""
 
     entries: int
@@ -40,7 +40,7 @@ class Checked:
 
 def check_tiles(
     source: TileSource, checkpoint: Checkpoint, since: Checkpoint | None = None
-) -> Iterator[Finding | Checked]:
+) -> Iterator[Finding | CheckProgress]:
     """Check a log in tiles against its checkpoint, and that it still begins as it did at `since`.
 
     Both checkpoints are verified already. Ends after a few hundred findings: then the log is simply another.
@@ -89,7 +89,7 @@ class _Check:
         self._index = 0
         self._unknown = 0
 
-    def run(self) -> Iterator[Finding | Checked]:
+    def run(self) -> Iterator[Finding | CheckProgress]:
         for number in range(-(-self._size // WIDTH)):
             width = width_at(self._size, ENTRIES, number)
             entries, faults = self._read_entries(number, width)
@@ -98,11 +98,11 @@ class _Check:
             yield from faults
             yield from self._grow(hashes)
             yield from self._compare(hashes, entries)
-            yield Checked(self._index)
+            yield CheckProgress(self._index)
         yield from self._align(at_end=True)
         yield from self._chains.end()
         yield from self._finish()
-        yield Checked(self._index)
+        yield CheckProgress(self._index)
 
     def _read_entries(self, number: int, width: int) -> tuple[list[bytes] | None, list[Finding]]:
         """A bundle's entries as they are, however many; None when the file is missing or unreadable."""
@@ -166,7 +166,7 @@ class _Check:
         if not actual:
             yield self._missing(len(expected))
             return
-        place = place_of(self._index)
+        place = entry_place(self._index)
         wanted = _find(expected[0], (digest for digest, _ in actual)) if expected else 0
         found = _find(actual[0][0], expected)
         if not expected or (wanted == 1 and found != 1):
@@ -187,13 +187,15 @@ class _Check:
 
     def _moved(self, wanted: int) -> Iterator[Finding]:
         """Take the entry that belongs here from where it stands."""
-        yield Finding(FindingKind.OUT_OF_ORDER, place_of(self._index), f"its entry stands {wanted} places further on")
+        yield Finding(
+            FindingKind.OUT_OF_ORDER, entry_place(self._index), f"its entry stands {wanted} places further on"
+        )
         data = self._actual[wanted][1]
         del self._actual[wanted]
         yield from self._take(self._expected.popleft(), data)
 
     def _missing(self, count: int) -> Finding:
-        place = place_of(self._index)
+        place = entry_place(self._index)
         for _ in range(count):
             self._expected.popleft()
         self._index += count

@@ -13,7 +13,7 @@ from typing import Final
 from audit.evidence.cosignatures import Cosignatures, cosignatures
 from audit.tree.tiles import CHECKPOINT, COSIGNED, TileError, TileSource, Tree
 from edge.durable import replace_file
-from edge.fetch import Asked, FetchAway, fetch
+from edge.fetch import OutgoingCall, FetchAway, fetch
 from keys.merkle import EMPTY_ROOT, ProofError, verify_consistency
 from keys.notes import Checkpoint, NoteError, NoteKey, OpenedCheckpoint, open_checkpoint
 
@@ -38,7 +38,7 @@ class Forked(Exception):
 def fetch_http(url: str) -> bytes | None:
     """Return what an address answers, None for 404; LogAway when it cannot be had."""
     try:
-        found = fetch(Asked(url), seconds=SECONDS_A_CALL, most=MAX_ANSWER_BYTES)
+        found = fetch(OutgoingCall(url), seconds=SECONDS_A_CALL, most=MAX_ANSWER_BYTES)
     except FetchAway as error:
         raise LogAway(str(error)) from error
     if found.status == 404:

@@ -11,7 +11,7 @@ from typing import Final
 
 from audit.figures.odds import Odds
 from audit.figures.usage import Figures, Span, TakeUp, UsageFigures
-from audit.tree.place import State
+from audit.tree.place import CheckpointState
 from audit.tree.proofs import LogReader
 from audit.tree.witnesses import late
 from cards.programme.types import Programme
@@ -85,7 +85,7 @@ def make_report(
     month: str,
     department: str | None,
     *,
-    state: State,
+    state: CheckpointState,
     opened: OpenedCheckpoint,
     at: datetime,
     by: str,
@@ -134,7 +134,7 @@ def _taken(programme: Programme, taken: Iterable[TakeUp], points: frozenset[str]
     return tuple(one for one in taken if one.quota.partition("/")[0].partition("@")[0] in quotas)
 
 
-def _witnesses(log: LogReader, state: State, at: datetime) -> tuple[WitnessLine, ...]:
+def _witnesses(log: LogReader, state: CheckpointState, at: datetime) -> tuple[WitnessLine, ...]:
     overdue = late(state, log.witnesses, at)
     lines = []
     for witness in log.witnesses:

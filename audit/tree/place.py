@@ -33,7 +33,7 @@ class Cosigned(msgspec.Struct, frozen=True):
     at: int
 
 
-class State(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class CheckpointState(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What the place holds.
 
     `epoch` rises with every leader. `checkpoint` is the newest signed note, published at `at` (epoch seconds);
@@ -76,23 +76,23 @@ class CheckpointPlace:
         """Open nothing yet."""
         self._path = path
 
-    def read(self) -> State | None:
+    def read(self) -> CheckpointState | None:
         """Return what the place holds, None when it was never used; PlaceError when it is damaged."""
         try:
-            return msgspec.json.decode(self._path.read_bytes(), type=State)
+            return msgspec.json.decode(self._path.read_bytes(), type=CheckpointState)
         except FileNotFoundError:
             return None
         except (OSError, msgspec.MsgspecError) as error:
             raise PlaceError(f"{self._path} cannot be read: {error}") from error
 
-    def begin(self, checkpoint: str, at: int) -> State:
+    def begin(self, checkpoint: str, at: int) -> CheckpointState:
         """Put the log's first checkpoint into an empty place; LostSwap when the place has a checkpoint."""
         with self._held():
             if self.read() is not None:
                 raise LostSwap("the place holds a checkpoint already")
-            return self._write(State(1, at, checkpoint))
+            return self._write(CheckpointState(1, at, checkpoint))
 
-    def take(self) -> State:
+    def take(self) -> CheckpointState:
         """Begin the next epoch: every leader before loses its next swap. PlaceError when there is no checkpoint."""
         with self._held():
             held = self.read()
@@ -100,7 +100,7 @@ class CheckpointPlace:
                 raise PlaceError(f"{self._path} holds no checkpoint")
             return self._write(msgspec.structs.replace(held, epoch=held.epoch + 1))
 
-    def publish(self, held: State, checkpoint: str, at: int) -> State:
+    def publish(self, held: CheckpointState, checkpoint: str, at: int) -> CheckpointState:
         """Replace the checkpoint of `held`; LostSwap when epoch or checkpoint are no longer those."""
         with self._held():
             found = self.read()
@@ -108,7 +108,7 @@ class CheckpointPlace:
                 raise LostSwap("another sequencer has taken over")
             return self._write(msgspec.structs.replace(found, checkpoint=checkpoint, at=at))
 
-    def witnessed(self, note: Note, seen: dict[str, Cosigned]) -> State:
+    def witnessed(self, note: Note, seen: dict[str, Cosigned]) -> CheckpointState:
         """Keep cosignatures: of the newest note that has any, and each witness's last word."""
         with self._held():
             found = self.read()
@@ -122,7 +122,7 @@ class CheckpointPlace:
             witnesses = {**found.witnesses, **seen}
             return self._write(msgspec.structs.replace(found, witnessed=note.encode(), witnesses=witnesses))
 
-    def _write(self, state: State) -> State:
+    def _write(self, state: CheckpointState) -> CheckpointState:
         replace_file(self._path, msgspec.json.encode(state), mode=0o644)
         return state
 

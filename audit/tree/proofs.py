@@ -8,8 +8,8 @@ from pathlib import Path
 from audit.tree.entryindex import EntryIndex
 from audit.tree.holding import HELD, Held
 from audit.tree.incidents import IncidentList, IncidentPage, append_incident, list_file, read_page
-from audit.tree.place import CheckpointPlace, State
-from audit.tree.sequencer import LogIncident
+from audit.tree.place import CheckpointPlace, CheckpointState
+from audit.tree.sequencer import TreeIncident
 from audit.tree.tiles import TileSource, Tree
 from audit.tree.witnesses import Witness
 from edge.instants import rfc3339
@@ -43,7 +43,7 @@ class LogReader:
         """The tiles."""
         return self._source
 
-    def state(self) -> State | None:
+    def state(self) -> CheckpointState | None:
         """Return the published state, None before the first checkpoint; place.PlaceError when it is damaged."""
         return self._place.read()
 
@@ -57,7 +57,7 @@ class LogReader:
         """Return the partitions in which nothing is recorded until the ledger is repaired."""
         return frozenset() if self._incidents is None else Held(self._incidents.with_name(HELD)).get()
 
-    def report(self, at: datetime, incident: LogIncident, which: IncidentList = IncidentList.REPORTED) -> None:
+    def report(self, at: datetime, incident: TreeIncident, which: IncidentList = IncidentList.REPORTED) -> None:
         """Add to a list what somebody outside found; the same is not told twice among the last ones."""
         if self._incidents is None:
             return

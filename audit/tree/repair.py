@@ -169,7 +169,7 @@ def survey(ledger: Ledger, log: Logged, only: Collection[int] | None = None) -> 
     return Survey(tuple(gaps), tuple(conflicts))
 
 
-def plan(ledger: Ledger, log: Logged, found: Survey, *, set_aside: bool = False) -> Iterator[PutBack]:
+def plan_repair(ledger: Ledger, log: Logged, found: Survey, *, set_aside: bool = False) -> Iterator[PutBack]:
     """Yield what is to be put back; with `set_aside` in place of the ledger's own entries where they conflict.
 
     One partition is in memory at a time, beside all entries that are to be put back. Each may be written as it comes.

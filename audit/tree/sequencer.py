@@ -19,7 +19,7 @@ import msgspec
 
 from audit.tree.archiving import JoinedSource
 from audit.tree.entryindex import EntryIndex
-from audit.tree.place import CheckpointPlace, PlaceError, State
+from audit.tree.place import CheckpointPlace, PlaceError, CheckpointState
 from audit.tree.tiles import CHECKPOINT, FolderSource, TileError, TileSource, Tree
 from audit.tree.tilewriter import PUBLIC, TileWriter, drop_partials, set_orphans_aside
 from cards.promise import INTEGRATION
@@ -51,7 +51,7 @@ class Unsafe(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class LogIncident:
+class TreeIncident:
     """Something that must not happen: `kind` is one of docs/log-format.md; where; in words, in both languages."""
 
     kind: str
@@ -89,7 +89,7 @@ class _Link(msgspec.Struct, frozen=True):
 
 
 _LINK = msgspec.json.Decoder(_Link)
-Report = Callable[[LogIncident], None]
+Report = Callable[[TreeIncident], None]
 
 
 class Sequencer:
@@ -112,7 +112,7 @@ class Sequencer:
         in which partitions the ledger is not what the log says.
         """
         self._home, self._ledger, self._signers, self._report = home, ledger, tuple(signers), report
-        self._told: set[LogIncident] = set()
+        self._told: set[TreeIncident] = set()
         self._hold = hold
         self._store: str | None = None
         self._strange: set[int] = set()
@@ -166,7 +166,7 @@ class Sequencer:
         self._index.sync(self._writer.size)
         return self._ledger.trim({one: seq for one, seq in sound.items() if one not in self._strange}, at)
 
-    def _begin(self, at: datetime) -> State:
+    def _begin(self, at: datetime) -> CheckpointState:
         place = self._home.place
         try:
             held = place.read()
@@ -260,7 +260,7 @@ class Sequencer:
             head = heads.get(partition, 0)
             message = f"the ledger's partition ends at {head}, the log knows {seq} of its entries"
             zh = f"台账的这一分区止于第{head}条，日志中已有{seq}条；修复前此分区停止办理"
-            self._tell(LogIncident("rolled-back", entry_id(partition, seq), message, zh))
+            self._tell(TreeIncident("rolled-back", entry_id(partition, seq), message, zh))
         store = self._ledger.store()
         suspects = self._strange if store == self._store else set(self._heads)
         strange = {one for one in suspects - behind if not self._agrees(one)}
@@ -268,7 +268,7 @@ class Sequencer:
             apart = len(behind | strange)
             message = f"the ledger is another file or server than before: {apart} partitions are not what the log says"
             zh = f"台账的文件或服务器已不是原来的；{apart}个分区与日志不符"
-            self._tell(LogIncident("other-store", "ledger", message, zh))
+            self._tell(TreeIncident("other-store", "ledger", message, zh))
         self._store, self._strange = store, strange
         return behind | strange
 
@@ -321,16 +321,16 @@ class Sequencer:
             place = entry_id(first.partition, first.seq)
             # When stands beside it, in the programme's zone.
             message = f"entries that were integrated late: {len(late)}"
-            self._tell(LogIncident("late", place, message, f"{len(late)}条记录逾期并入"))
+            self._tell(TreeIncident("late", place, message, f"{len(late)}条记录逾期并入"))
 
-    def _tell(self, incident: LogIncident) -> None:
+    def _tell(self, incident: TreeIncident) -> None:
         if incident not in self._told:
             self._told.add(incident)
             self._report(incident)
 
 
-def _altered(partition: int, seq: int, why: str, zh: str) -> LogIncident:
-    return LogIncident("altered", entry_id(partition, seq), why, zh)
+def _altered(partition: int, seq: int, why: str, zh: str) -> TreeIncident:
+    return TreeIncident("altered", entry_id(partition, seq), why, zh)
 
 
 def adopt(home: LogHome, signers: Sequence[NoteSigner], at: datetime) -> int:

@@ -16,7 +16,7 @@ from audit.tree.holding import HELD, Held
 from audit.tree.incidents import append_incident
 from audit.tree.place import CheckpointPlace, PlaceError
 from audit.tree.proofs import LogReader
-from audit.tree.sequencer import LARGE_STEP, LogHome, LogIncident, NotLeader, Sequencer, Unsafe
+from audit.tree.sequencer import LARGE_STEP, LogHome, TreeIncident, NotLeader, Sequencer, Unsafe
 from audit.tree.tiles import COSIGNED, FolderSource, TileError, Tree
 from audit.tree.witnesses import Contradicted, Witness, WitnessAway, ask, call_http, largest_seen, read_witnesses
 from cards.promise import origin_of
@@ -42,7 +42,7 @@ COSIGN_AGAIN: Final = timedelta(minutes=3)
 INCIDENTS: Final = "incidents.jsonl"
 LOG_KEY: Final = "log"
 _log = logging.getLogger("yunju.audit")
-Call = Callable[[str, bytes | None], tuple[int, bytes]]
+LogCall = Callable[[str, bytes | None], tuple[int, bytes]]
 
 
 def open_home(settings: Settings, issuer: str) -> LogHome:
@@ -99,7 +99,7 @@ class SequencingParts:
     signers: Callable[[datetime], Sequence[NoteSigner]]
     clock: Clock
     witnesses: tuple[Witness, ...] = ()
-    call: Call = call_http
+    call: LogCall = call_http
 
 
 class Sequencing:
@@ -191,7 +191,7 @@ class Sequencing:
                 seen = largest_seen(witness, self._parts.home.origin, keys, self._parts.call)
             except WitnessAway as error:
                 message = f"could not be asked at the start: {error}"
-                self.report(LogIncident("witness-away", witness.name, message, "启动时无法询问此见证人"))
+                self.report(TreeIncident("witness-away", witness.name, message, "启动时无法询问此见证人"))
                 continue
             found += [seen] if seen else []
         return found
@@ -215,7 +215,7 @@ class Sequencing:
             )
         except Contradicted as error:
             zh = "此见证人见过更大的或另一份日志；本日志可能是恢复的旧副本或分叉"
-            self.report(LogIncident("contradicted", witness.name, str(error), zh))
+            self.report(TreeIncident("contradicted", witness.name, str(error), zh))
             return False
         except WitnessAway as error:
             fields = {"witness": witness.name, "error": str(error)}
@@ -226,7 +226,7 @@ class Sequencing:
             replace_file(home.folder / COSIGNED, kept.witnessed.encode(), mode=0o644)
         return True
 
-    def report(self, incident: LogIncident) -> None:
+    def report(self, incident: TreeIncident) -> None:
         """Log an incident and append it to the log's own list of them."""
         fields = {"kind": incident.kind, "place": incident.place, "detail": incident.message}
         _log.error("incident in the usage log", extra={"safe_fields": fields})

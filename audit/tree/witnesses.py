@@ -10,9 +10,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
-from audit.tree.place import Cosigned, State
+from audit.tree.place import Cosigned, CheckpointState
 from audit.tree.tiles import Tree
-from edge.fetch import Asked, FetchAway, fetch
+from edge.fetch import OutgoingCall, FetchAway, fetch
 from edge.instants import to_epoch
 from keys.notes import (
     Checkpoint,
@@ -74,7 +74,7 @@ def read_witnesses(path: Path | None) -> tuple[Witness, ...]:
 def call_http(url: str, body: bytes | None) -> tuple[int, bytes]:
     """Call a witness over HTTP."""
     try:
-        found = fetch(Asked(url, body=body), seconds=SECONDS_A_CALL, most=MAX_ANSWER_BYTES)
+        found = fetch(OutgoingCall(url, body=body), seconds=SECONDS_A_CALL, most=MAX_ANSWER_BYTES)
     except FetchAway as error:
         raise WitnessAway(str(error)) from error
     return found.status, found.body
@@ -115,7 +115,7 @@ def ask(witness: Witness, note: Note, tree: Tree, known: int, call: Call = call_
     return _cosignature(witness, note, body, tree.size)
 
 
-def late(state: State, witnesses: Iterable[Witness], at: datetime) -> list[str]:
+def late(state: CheckpointState, witnesses: Iterable[Witness], at: datetime) -> list[str]:
     """Return the names of witnesses that have cosigned nothing for LATE."""
     oldest = to_epoch(at - LATE)
     never = Cosigned(0, min(state.at, oldest - 1))

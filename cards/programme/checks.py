@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from cards.programme.faults import nearest, shown
 from cards.programme.grounds import BY_DECISION
-from cards.programme.table import Sheet
+from cards.programme.table import FaultSheet
 from cards.programme.types import (
     ApplicationDocument,
     BookingRule,
@@ -24,7 +24,7 @@ from cards.programme.types import (
 _Marked = TypeVar("_Marked", Quota, BookingRule, Point, Service, Ground, ApplicationDocument)
 
 
-def check_programme(programme: Programme, sheet: Sheet) -> None:
+def check_programme(programme: Programme, sheet: FaultSheet) -> None:
     """Note every fault between the sections of `programme`."""
     _check_tiers(programme, sheet)
     _check_contacts(programme, sheet)
@@ -37,14 +37,14 @@ def check_programme(programme: Programme, sheet: Sheet) -> None:
     _check_all_used(programme, sheet)
 
 
-def refer(sheet: Sheet, place: str, names: Iterable[str | None], known: Collection[str], what: str) -> None:
+def refer(sheet: FaultSheet, place: str, names: Iterable[str | None], known: Collection[str], what: str) -> None:
     """Note each of `names` that is not in `known`. An empty name has its own fault already."""
     for name in names:
         if name and name not in known:
             sheet.fault(place, f"{shown(name)} is no {what}", nearest(name, known))
 
 
-def _check_tiers(programme: Programme, sheet: Sheet) -> None:
+def _check_tiers(programme: Programme, sheet: FaultSheet) -> None:
     ranks = [tier.rank for tier in programme.tiers.values()]
     if len(set(ranks)) != len(ranks):
         sheet.fault("tiers", "two tiers share a rank", "give each its own: the greater is the higher")
@@ -59,7 +59,7 @@ def _check_tiers(programme: Programme, sheet: Sheet) -> None:
     refer(sheet, "programme.second_reviewer", [programme.second_reviewer], programme.departments, "department")
 
 
-def _check_contacts(programme: Programme, sheet: Sheet) -> None:
+def _check_contacts(programme: Programme, sheet: FaultSheet) -> None:
     for point in programme.points.values():
         refer(sheet, f"points.{point.code}.department", [point.department], programme.departments, "department")
         if point.services and not point.desk:
@@ -71,7 +71,7 @@ def _check_contacts(programme: Programme, sheet: Sheet) -> None:
         refer(sheet, f"referrals.{kind.code}.department", [kind.department], programme.departments, "department")
 
 
-def _check_booking_fields(programme: Programme, sheet: Sheet) -> None:
+def _check_booking_fields(programme: Programme, sheet: FaultSheet) -> None:
     for rule in programme.booking_rules.values():
         place = f"booking_rules.{rule.code}.fields"
         users = {service.code for service in programme.services.values() if service.booking == rule.code}
@@ -86,7 +86,7 @@ def _check_booking_fields(programme: Programme, sheet: Sheet) -> None:
                 sheet.fault(f"{place}[{number}].party", "only a number says how large a party is", "remove it")
 
 
-def _check_applications(programme: Programme, sheet: Sheet) -> None:
+def _check_applications(programme: Programme, sheet: FaultSheet) -> None:
     variants = [variant.code for document in programme.documents.values() for variant in document.variants]
     for code in sorted({code for code in variants if variants.count(code) > 1 or code in programme.documents}):
         sheet.fault("documents", f"two documents or variants are called {shown(code)}", "give each its own code")
@@ -116,7 +116,7 @@ def _check_applications(programme: Programme, sheet: Sheet) -> None:
                 refer(sheet, f"{place}.limbs[{number}].thresholds", measured, programme.applying.measures, "measure")
 
 
-def _check_names(service: Service, programme: Programme, sheet: Sheet) -> None:
+def _check_names(service: Service, programme: Programme, sheet: FaultSheet) -> None:
     place = f"services.{service.code}"
     known: dict[str, tuple[Iterable[str | None], Collection[str], str]] = {
         "item": ([str(service.item)], {str(number) for number in programme.items}, "item"),
@@ -146,7 +146,7 @@ def _check_names(service: Service, programme: Programme, sheet: Sheet) -> None:
         )
 
 
-def _check_counter(service: Service, sheet: Sheet) -> None:
+def _check_counter(service: Service, sheet: FaultSheet) -> None:
     """Hold what is for counters to the services of counters (Read right 3)."""
     place = f"services.{service.code}"
     if service.checked_in and not service.points:
@@ -161,7 +161,7 @@ def _check_counter(service: Service, sheet: Sheet) -> None:
         sheet.fault(f"{place}.exclusion", "only a check-in or a booking chooses", "remove it, or change the mode")
 
 
-def _check_booking(service: Service, programme: Programme, sheet: Sheet) -> None:
+def _check_booking(service: Service, programme: Programme, sheet: FaultSheet) -> None:
     place = f"services.{service.code}"
     if (service.mode is Mode.BOOKED) != (service.booking is not None):
         sheet.fault(
@@ -184,7 +184,7 @@ def _check_booking(service: Service, programme: Programme, sheet: Sheet) -> None
         sheet.fault(f"{place}.companions_most", f"a party is {rule.party_most} with the holder", "make it smaller")
 
 
-def _check_all_used(programme: Programme, sheet: Sheet) -> None:
+def _check_all_used(programme: Programme, sheet: FaultSheet) -> None:
     """Note rules that no service takes: a slip of the pen elsewhere, most of the time."""
     services = programme.services.values()
     used: Mapping[str, tuple[Collection[str], set[str | None]]] = {
@@ -202,7 +202,7 @@ def _check_all_used(programme: Programme, sheet: Sheet) -> None:
                 sheet.fault(place, "no service takes it", "remove it, or name it at a service")
 
 
-def check_assumptions(programme: Programme, content: Mapping[str, object], sheet: Sheet) -> None:
+def check_assumptions(programme: Programme, content: Mapping[str, object], sheet: FaultSheet) -> None:
     """Hold marks and list together: `assumed` names an assumption, and an assumption's `setting` stands in the file."""
     codes = [assumption.code for assumption in programme.assumptions]
     for number, assumption in enumerate(programme.assumptions):

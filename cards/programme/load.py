@@ -14,7 +14,7 @@ from cards.programme.checks import check_assumptions, check_programme, with_reas
 from cards.programme.faults import ProgrammeError, ProgrammeFault, nearest, shown
 from cards.programme.grounds import read_applying, read_documents, read_grounds
 from cards.programme.services import read_items, read_services
-from cards.programme.table import CODE, Sheet, Table
+from cards.programme.table import CODE, FaultSheet, Table
 from cards.programme.types import Point, Programme, Service
 
 __all__ = ["LARGEST", "ProgrammeError", "ProgrammeFault", "load_programme", "parse_programme"]
@@ -46,7 +46,7 @@ def parse_programme(data: bytes, source: str) -> Programme:
     ProgrammeError.
     """
     content = _toml(data, source)
-    sheet = Sheet()
+    sheet = FaultSheet()
     top = Table(content, "", sheet)
     programme = _programme(top, hashlib.sha256(data).hexdigest())
     top.close()

@@ -125,7 +125,7 @@ def _booking_rule(code: str, table: Table) -> BookingRule:
         missed=table.word("missed", ["release", "consume"]),
         slot_most=None if slot is None else timedelta(minutes=slot),
         cancel_until=table.word("cancel_until", ["start", "day-before"], "start"),
-        fields=read_fields(table),
+        fields=booking_fields(table),
         assumed=table.optional_string("assumed"),
         basis=table.choice("basis", BookingBasis, BookingBasis.SLOT),
         change_needs_lead=frozenset(changes),
@@ -138,7 +138,7 @@ def _booking_rule(code: str, table: Table) -> BookingRule:
     return rule
 
 
-def read_fields(table: Table) -> tuple[BookingField, ...]:
+def booking_fields(table: Table) -> tuple[BookingField, ...]:
     """Read the list `fields` of a booking rule or a request."""
     return tuple(_field(row) for row in table.rows("fields"))
 

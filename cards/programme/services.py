@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from cards.programme.faults import nearest, shown
-from cards.programme.sections import read_fields, read_pattern
+from cards.programme.sections import booking_fields, read_pattern
 from cards.programme.table import Table
 from cards.programme.types import (
     Assurance,
@@ -213,7 +213,7 @@ def _request(table: Table, mode: Mode) -> RequestRule | None:
     inner = table.optional_table("request")
     if inner is None:
         return None
-    rule = RequestRule(read_fields(inner), content=not inner.flag("no_content"))
+    rule = RequestRule(booking_fields(inner), content=not inner.flag("no_content"))
     if mode not in (Mode.REQUESTED, Mode.KEPT):
         table.fault("request", f"a {mode} service is not asked for", "remove it, or make the service requested")
     codes = [one.code for one in rule.fields]

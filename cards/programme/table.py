@@ -22,7 +22,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _Choice = TypeVar("_Choice", bound=StrEnum)
 
 
-class Sheet:
+class FaultSheet:
     """What the tables of one file share: the faults found so far and the languages that every text needs."""
 
     def __init__(self) -> None:
@@ -41,7 +41,7 @@ class Sheet:
 class Table:
     """One table of the file at `place`. Ask for each key once, then `close()` it: what was not asked for is unknown."""
 
-    def __init__(self, content: Mapping[str, object], place: str, sheet: Sheet) -> None:
+    def __init__(self, content: Mapping[str, object], place: str, sheet: FaultSheet) -> None:
         self._content = content
         self.place = place
         self.sheet = sheet

@@ -20,8 +20,8 @@ from edge.openapi import describe
 from edge.problems import Problem, ProblemKind, register_problem
 from issuer.api.servers import asking_server
 from issuer.applications import intake
-from issuer.applications.content import Person
-from issuer.applications.intake import BadTold, Differs, Outcome, TakenIn, Told
+from issuer.applications.content import Applicant
+from issuer.applications.intake import BadTold, Differs, IntakeOutcome, TakenIn, IntakeText
 from issuer.applications.service import local_day
 from issuer.register.issuer import Issuer
 
@@ -95,7 +95,7 @@ def application_blueprint(issuer: Issuer, authenticate: Callable[[Request], Call
     def hand_in() -> flask.Response:
         caller = asking_server(authenticate, Right.INTAKE)
         taken = _taken(issuer, read_body(ToldApplication), f"integrator:{caller.id}")
-        new = taken.outcome is Outcome.NEW
+        new = taken.outcome is IntakeOutcome.NEW
         return answer(TakenApplication(taken.receipt, new, taken.code), 201 if new else 200)
 
     return made
@@ -111,14 +111,14 @@ def _taken(issuer: Issuer, body: ToldApplication, by: str) -> TakenIn:
         raise Problem(DIFFERS.code) from None
 
 
-def _told(body: ToldApplication) -> Told:
+def _told(body: ToldApplication) -> IntakeText:
     if body.channel.startswith(intake.LIST):
         raise invalid("$.channel", "a department's list is imported by the office")
     who = body.person
-    return Told(
+    return IntakeText(
         channel=body.channel,
         channel_receipt=body.receipt,
-        person=Person(who.name, who.id_type, who.id_number, who.id_country, who.phone, who.email),
+        person=Applicant(who.name, who.id_type, who.id_number, who.id_country, who.phone, who.email),
         ground=body.ground,
         limb=body.limb,
         employer=body.employer,

@@ -37,7 +37,7 @@ from issuer.enrolment.enrolling import (
     TOO_MANY,
     USED,
     Enrolment,
-    NotEnrolled,
+    NoCardGiven,
     enrol,
     is_open_code,
 )
@@ -48,7 +48,7 @@ from issuer.enrolment.phone import (
     block,
     claimed_card,
     count_wrong_code,
-    first_use,
+    first_use_of_proof,
     others_of,
     refresh,
     root_thumbprint,
@@ -137,13 +137,13 @@ _BODY_MOST: Final = 8192
 _ACTOR: Final = "wallet"
 _log = logging.getLogger("yunju.issuer")
 
-Code = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+EnrolmentCodeText = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 
 
 class EnrolmentBody(msgspec.Struct, forbid_unknown_fields=True):
     """What a phone sends once; `jwk` is its new public key, which also signs the call."""
 
-    code: Code
+    code: EnrolmentCodeText
     id_last4: Annotated[str, msgspec.Meta(min_length=4, max_length=8)]
     jwk: dict[str, str]
 
@@ -157,8 +157,8 @@ class RefreshBody(msgspec.Struct, forbid_unknown_fields=True):
 class RecoveryBody(msgspec.Struct, forbid_unknown_fields=True):
     """A card number and the recovery code that was shown at enrolment."""
 
-    number: Code
-    recovery_code: Code
+    number: EnrolmentCodeText
+    recovery_code: EnrolmentCodeText
 
 
 class OtherCard(msgspec.Struct):
@@ -294,7 +294,7 @@ class PhoneCalls:
 
     def use_up(self, key: ec.EllipticCurvePublicKey, proof: WalletProof, at: datetime) -> None:
         """Take a proof, once for all processes; problem bad-wallet-proof the second time."""
-        if not first_use(self.issuer, key_thumbprint(key), proof.proof_id, proof.forget_at, at):
+        if not first_use_of_proof(self.issuer, key_thumbprint(key), proof.proof_id, proof.forget_at, at):
             raise Problem(BAD_WALLET_PROOF, PROOF_USED)
 
     def publish(self, at: datetime) -> None:
@@ -400,7 +400,7 @@ def _enrol(calls: PhoneCalls) -> object:
         asked = Enrolment(body.code, body.id_last4, public_jwk(key), calls.phone_mark)
         try:
             enrolled = enrol(calls.issuer, asked, by=_ACTOR, at=at)
-        except NotEnrolled as error:
+        except NoCardGiven as error:
             raise Problem(f"enrolment-{error.reason}", extra=calls.whom()) from None
         if enrolled is None:
             raise Problem(ENROLMENT_REFUSED.code)

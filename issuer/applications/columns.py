@@ -10,7 +10,7 @@ from typing import Final
 
 from cards import typed
 from cards.programme.types import Programme
-from issuer.applications.sheets import Cell, Row, Unreadable, day_of_serial
+from issuer.applications.sheets import CellValue, SheetRow, Unreadable, day_of_serial
 from issuer.register.identity import IdType
 
 HEADING_ROWS: Final = 10
@@ -115,7 +115,7 @@ class NoColumns(ValueError):
         super().__init__(f"{code}: {', '.join(self.names)}" if self.names else code)
 
 
-def columns_of(programme: Programme, row: Row) -> Columns | None:
+def columns_of(programme: Programme, row: SheetRow) -> Columns | None:
     """Return what a row of headings tells; None for a row that is none; NoColumns where one heading stands twice."""
     known = {_plain(word): name for name, words in NAMES.items() for word in (name, *words)}
     figures = {
@@ -148,7 +148,7 @@ def _plain(heading: str) -> str:
     return re.sub(r"[\s*＊:：()（）、/]", "", heading).casefold()
 
 
-def text_of(cell: Cell | Unreadable) -> str:
+def cell_text(cell: CellValue | Unreadable) -> str:
     """Return a cell as text: a whole number without a fraction; BadCell for what no text can be made of."""
     if isinstance(cell, Unreadable):
         raise BadCell(cell.code)
@@ -164,24 +164,24 @@ def text_of(cell: Cell | Unreadable) -> str:
     return text
 
 
-def number_of(cell: Cell | Unreadable) -> str:
+def number_of(cell: CellValue | Unreadable) -> str:
     """Return an identity number; BadCell for one that a spreadsheet keeps as a number, since it keeps 15 digits."""
     if isinstance(cell, (int, float)) and not isinstance(cell, bool):
         raise BadCell("id-as-number")
-    text = text_of(cell).removeprefix("'")
+    text = cell_text(cell).removeprefix("'")
     if _ROUNDED.fullmatch(text):
         raise BadCell("id-as-number")
     return text
 
 
-def phone_of(cell: Cell | Unreadable) -> str:
+def phone_of(cell: CellValue | Unreadable) -> str:
     """Return a telephone number: a plus before the country is no formula."""
     if isinstance(cell, str) and cell.startswith(("+", "＋")) and typed.phone(cell) is not None:
         return cell
-    return text_of(cell)
+    return cell_text(cell)
 
 
-def day_of(cell: Cell | Unreadable) -> date | None:
+def cell_day(cell: CellValue | Unreadable) -> date | None:
     """Return a day as an office or Excel writes it, None for an empty cell; BadCell for anything else."""
     if cell is None or isinstance(cell, date):
         return cell
@@ -190,7 +190,7 @@ def day_of(cell: Cell | Unreadable) -> date | None:
         if found is None:
             raise BadCell("no-day")
         return found
-    day = _day(text_of(cell))
+    day = _day(cell_text(cell))
     if day is None:
         raise BadCell("no-day")
     return day

@@ -58,7 +58,7 @@ class Content(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class Applicant:
     """What somebody typed of a person, not checked yet."""
 
     name: str = field(repr=False)
@@ -77,7 +77,7 @@ class BadField(ValueError):
         self.field = name
 
 
-def checked_person(person: Person, today: date) -> Content:
+def checked_person(person: Applicant, today: date) -> Content:
     """Return what was typed of a person in normal form; BadField names the first field that cannot be taken."""
     try:
         name, _ = checked_name(person.name)
@@ -116,7 +116,7 @@ def checked_email(text: str) -> str:
     return plain
 
 
-def claim_of(content: Content, ground: str, limb: str, papers: tuple[Paper, ...]) -> Claim:
+def ground_claim(content: Content, ground: str, limb: str, papers: tuple[Paper, ...]) -> Claim:
     """Return what the rules try: the content without its person."""
     return Claim(
         ground=ground,

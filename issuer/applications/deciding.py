@@ -99,7 +99,7 @@ def refuse(
     after_change(issuer, at)
 
 
-def give_back(issuer: Issuer, application_id: str, person: OfficePerson, *, text: str, at: datetime) -> None:
+def send_back(issuer: Issuer, application_id: str, person: OfficePerson, *, text: str, at: datetime) -> None:
     """Send an application back to its first review, saying why."""
     plain = text.strip()
     if not plain or len(plain) > NOTE_MOST:

@@ -11,7 +11,7 @@ import msgspec
 import sqlalchemy as sa
 
 from issuer.applications.attachments import Attachments
-from issuer.applications.importing import Found, Options, bring_in
+from issuer.applications.importing import FileSummary, ImportOptions, bring_in
 from issuer.register.application_tables import IMPORTS
 from issuer.register.errors import RefusedError
 from issuer.register.issuer import Issuer
@@ -20,7 +20,7 @@ KEPT: Final = timedelta(days=1)
 """How long a file that was looked at waits to be imported."""
 
 
-def keep(issuer: Issuer, data: bytes, options: Options, *, by: str, at: datetime) -> str:
+def keep_draft(issuer: Issuer, data: bytes, options: ImportOptions, *, by: str, at: datetime) -> str:
     """Keep a file that was looked at, with what was said of it; return its id. Files of yesterday go."""
     store = Attachments(issuer.attachments, issuer.register)
     sweep(issuer, at)
@@ -31,14 +31,14 @@ def keep(issuer: Issuer, data: bytes, options: Options, *, by: str, at: datetime
     return name
 
 
-def finish(issuer: Issuer, draft: str, *, by: str, at: datetime, rows_most: int, skip_faulty: bool) -> Found:
+def finish(issuer: Issuer, draft: str, *, by: str, at: datetime, rows_most: int, skip_faulty: bool) -> FileSummary:
     """Import a file that this person looked at; RefusedError for any other, and for one that was imported already."""
     with issuer.register.read() as connection:
         row = connection.execute(sa.select(IMPORTS).where(IMPORTS.c.id == draft, IMPORTS.c.by == by)).one_or_none()
     if row is None or row.done_at is not None or at - row.at > KEPT:
         raise RefusedError("this file does not wait to be imported", "choose the file again")
     store = Attachments(issuer.attachments, issuer.register)
-    options = msgspec.structs.replace(msgspec.convert(row.options, Options), skip_faulty=skip_faulty)
+    options = msgspec.structs.replace(msgspec.convert(row.options, ImportOptions), skip_faulty=skip_faulty)
     found = bring_in(issuer, BytesIO(store.open(draft)), options, by=by, at=at, rows_most=rows_most)
     with issuer.register.change() as connection:
         connection.execute(IMPORTS.update().where(IMPORTS.c.id == draft).values(done_at=at))

@@ -29,7 +29,7 @@ from issuer.register.application_tables import (
     NOTICES,
 )
 from issuer.register.errors import RefusedError
-from issuer.register.holders import read_grounds, read_holder, withdraw_ground_in
+from issuer.register.holders import held_grounds, read_holder, withdraw_ground_in
 from issuer.register.identity import IdType
 from issuer.register.issuer import Issuer
 from issuer.register.marks import mark_erased
@@ -89,7 +89,7 @@ def erase(issuer: Issuer, holder_id: str, *, by: str, at: datetime) -> Erased:
 
 
 def _end(issuer: Issuer, connection: Connection, holder_id: str, *, because: str, by: str, at: datetime) -> int:
-    for ground in read_grounds(connection, holder_id):
+    for ground in held_grounds(connection, holder_id):
         if ground.withdrawn_at is None:
             withdraw_ground_in(connection, holder_id, ground.id, by=by, at=at)
     codes = ENROLMENT_CODES

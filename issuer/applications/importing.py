@@ -22,10 +22,10 @@ from cards.programme.types import Programme
 from issuer.applications import columns as of
 from issuer.applications import intake, notices, records
 from issuer.applications.columns import BadCell, Columns, NoColumns, columns_of
-from issuer.applications.content import Person
-from issuer.applications.intake import LIST, BadTold, Checked, Outcome, TakenIn, Told
+from issuer.applications.content import Applicant
+from issuer.applications.intake import LIST, BadTold, CheckedIntake, IntakeOutcome, TakenIn, IntakeText
 from issuer.applications.service import local_day
-from issuer.applications.sheets import BadSheet, Row, Sheet, opened
+from issuer.applications.sheets import BadSheet, SheetRow, Sheet, open_sheet
 from issuer.applications.states import State
 from issuer.register import office_log
 from issuer.register.application_tables import APPLICATIONS
@@ -36,16 +36,23 @@ from issuer.register.tables import CARDS, HOLDERS, CardState
 
 SHOWN_MOST: Final = 500
 """So many faults and remarks are told one by one; the counts tell of all."""
-LINE_COUNTS: Final = (Outcome.NEW.value, Outcome.KNOWN.value, Outcome.TWICE.value, "faulty", "held", "open")
+LINE_COUNTS: Final = (
+    IntakeOutcome.NEW.value,
+    IntakeOutcome.KNOWN.value,
+    IntakeOutcome.TWICE.value,
+    "faulty",
+    "held",
+    "open",
+)
 """What a file's line in the office log counts."""
 _AT_ONCE: Final = 400
 _SHORT: Final = 8
 T = TypeVar("T")
-Progress = Callable[[int], None]
+ImportProgress = Callable[[int], None]
 """Told how many rows were gone through."""
 
 
-class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class ImportOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What is said of a file as a whole. A list: `department`, ground, limb, the letter's `reference`.
 
     Of a platform's file `channel` is for rows that name none. `skip_faulty`: the good rows of a file with faults.
@@ -67,7 +74,7 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class RowFault:
     """What is wrong with one cell: the row's number in the file, the column's heading, a code and the remedy."""
 
     row: int
@@ -85,7 +92,7 @@ class Remark:
 
 
 @dataclass
-class Found:
+class FileSummary:
     """What a file holds, as far as it was gone through. `counts`: rows by outcome, and by remark."""
 
     form: str
@@ -93,7 +100,7 @@ class Found:
     sha256: str
     rows: int = 0
     counts: Counter[str] = field(default_factory=Counter)
-    faults: list[Fault] = field(default_factory=list)
+    faults: list[RowFault] = field(default_factory=list)
     remarks: list[Remark] = field(default_factory=list)
 
     @property
@@ -104,14 +111,14 @@ class Found:
     @property
     def new(self) -> int:
         """How many applications would be made."""
-        return self.counts[Outcome.NEW]
+        return self.counts[IntakeOutcome.NEW]
 
     def told(self) -> dict[str, int]:
         """Return the counts as plain values, those of a file's log line."""
         return {"rows": self.rows, **{name: self.counts[name] for name in LINE_COUNTS}}
 
 
-def checked_options(issuer: Issuer, options: Options) -> Options:
+def checked_options(issuer: Issuer, options: ImportOptions) -> ImportOptions:
     """Return options that the programme takes; RefusedError for others."""
     programme = issuer.programme
     if options.kind == "platform":
@@ -135,33 +142,33 @@ def checked_options(issuer: Issuer, options: Options) -> Options:
 def look(
     issuer: Issuer,
     file: BinaryIO,
-    options: Options,
+    options: ImportOptions,
     *,
     at: datetime,
     rows_most: int = 0,
-    progress: Progress | None = None,
-) -> Found:
+    progress: ImportProgress | None = None,
+) -> FileSummary:
     """Go through a file and change nothing. BadSheet or NoColumns where it cannot be read at all."""
     pass_ = _Pass(issuer, checked_options(issuer, options), at, rows_most, progress)
-    with issuer.register.read() as connection, opened(file) as sheet:
-        found = pass_.begin(sheet, digest_of(file))
+    with issuer.register.read() as connection, open_sheet(file) as sheet:
+        found = pass_.begin(sheet, file_digest(file))
         for part in pass_.parts(sheet, found):
             known, standing = intake.known_of(connection, [one for _, one in part]), _standing(connection, part)
             for row, one in part:
-                pass_.count(found, row, one, intake.outcome_of(one, known), standing)
+                pass_.count(found, row, one, intake.intake_outcome(one, known), standing)
     return found
 
 
 def bring_in(
     issuer: Issuer,
     file: BinaryIO,
-    options: Options,
+    options: ImportOptions,
     *,
     by: str,
     at: datetime,
     rows_most: int = 0,
-    progress: Progress | None = None,
-) -> Found:
+    progress: ImportProgress | None = None,
+) -> FileSummary:
     """Import a file: every row, or none; with `skip_faulty` every good row. RefusedError where a fault stops it."""
     found = look(issuer, file, options, at=at, rows_most=rows_most)
     if found.faulty and not options.skip_faulty:
@@ -169,7 +176,7 @@ def bring_in(
     if not found.new:
         return found
     pass_ = _Pass(issuer, checked_options(issuer, options), at, rows_most, progress)
-    with issuer.register.change() as connection, opened(file) as sheet:
+    with issuer.register.change() as connection, open_sheet(file) as sheet:
         found = pass_.begin(sheet, found.sha256)
         for part in pass_.parts(sheet, found):
             standing = _standing(connection, part)
@@ -183,7 +190,7 @@ def bring_in(
     return found
 
 
-def _said(options: Options) -> dict[str, str]:
+def _said(options: ImportOptions) -> dict[str, str]:
     names = ("kind", "channel", "department", "ground", "limb", "reference")
     return {name: said for name in names if (said := getattr(options, name))}
 
@@ -192,14 +199,14 @@ class _Pass:
     """One way through a file."""
 
     def __init__(
-        self, issuer: Issuer, options: Options, at: datetime, rows_most: int, progress: Progress | None
+        self, issuer: Issuer, options: ImportOptions, at: datetime, rows_most: int, progress: ImportProgress | None
     ) -> None:
         self._issuer, self._options, self._at = issuer, options, at
         self._day = local_day(issuer, at)
         self._most, self._progress = rows_most, progress
         self._seen: dict[bytes, bytes] = {}
 
-    def begin(self, sheet: Sheet, digest: str) -> Found:
+    def begin(self, sheet: Sheet, digest: str) -> FileSummary:
         """Find the headings: titles may stand above them."""
         for row in sheet.rows:
             columns = columns_of(self._issuer.programme, row)
@@ -207,14 +214,14 @@ class _Pass:
                 missing = [of.NAMES[name][0] for name in self._options.needed if name not in columns.fields]
                 if missing:
                     raise NoColumns("missing-column", missing)
-                return Found(sheet.form, columns, digest)
+                return FileSummary(sheet.form, columns, digest)
             if row.number >= of.HEADING_ROWS:
                 break
         raise NoColumns("no-headings")
 
-    def parts(self, sheet: Sheet, found: Found) -> Iterator[list[tuple[int, Checked]]]:
+    def parts(self, sheet: Sheet, found: FileSummary) -> Iterator[list[tuple[int, CheckedIntake]]]:
         """Yield the good rows, so many at a time; note the faults of the others."""
-        part: list[tuple[int, Checked]] = []
+        part: list[tuple[int, CheckedIntake]] = []
         for row in sheet.rows:
             if row.empty:
                 continue
@@ -233,7 +240,7 @@ class _Pass:
         if self._progress is not None:
             self._progress(found.rows)
 
-    def _checked(self, row: Row, found: Found) -> Checked | None:
+    def _checked(self, row: SheetRow, found: FileSummary) -> CheckedIntake | None:
         reading = _Reading(self._issuer.programme, self._options, found.columns, row)
         told = reading.told()
         faults = list(reading.faults)
@@ -242,18 +249,18 @@ class _Pass:
                 return intake.check(self._issuer, told, self._day)
             except BadTold as error:
                 faults = [
-                    Fault(row.number, found.columns.heading(one.field), f"field-{one.field}", str(one))
+                    RowFault(row.number, found.columns.heading(one.field), f"field-{one.field}", str(one))
                     for one in error.faults
                 ]
         self._note_faulty(found, faults)
         return None
 
     @staticmethod
-    def _note_faulty(found: Found, faults: list[Fault]) -> None:
+    def _note_faulty(found: FileSummary, faults: list[RowFault]) -> None:
         found.counts["faulty"] += 1
         found.faults += faults[: max(0, SHOWN_MOST - len(found.faults))]
 
-    def is_first(self, one: Checked) -> bool:
+    def is_first(self, one: CheckedIntake) -> bool:
         """Tell whether a row is the first of its application in this file, and remember it."""
         name = _name_of(one)
         if name in self._seen:
@@ -261,65 +268,69 @@ class _Pass:
         self._seen[name] = one.content_hash.encode()[:_SHORT]
         return True
 
-    def count(self, found: Found, row: int, one: Checked, taken: TakenIn, standing: Mapping[str, set[str]]) -> None:
+    def count(
+        self, found: FileSummary, row: int, one: CheckedIntake, taken: TakenIn, standing: Mapping[str, set[str]]
+    ) -> None:
         """Count what would become of a row."""
-        outcome = taken.outcome if self.is_first(one) else Outcome.TWICE
+        outcome = taken.outcome if self.is_first(one) else IntakeOutcome.TWICE
         self._note(found, row, one, outcome, standing)
 
     def settle(
         self,
         connection: Connection,
-        found: Found,
-        part: list[tuple[int, Checked]],
+        found: FileSummary,
+        part: list[tuple[int, CheckedIntake]],
         taken: Mapping[int, TakenIn],
         standing: Mapping[str, set[str]],
     ) -> None:
         """Count what became of a part, and queue a notice to whoever applied on a platform."""
         for row, one in part:
             made = taken.get(row)
-            self._note(found, row, one, Outcome.TWICE if made is None else made.outcome, standing)
-            if made is not None and made.outcome is Outcome.NEW and self._options.kind == "platform":
+            self._note(found, row, one, IntakeOutcome.TWICE if made is None else made.outcome, standing)
+            if made is not None and made.outcome is IntakeOutcome.NEW and self._options.kind == "platform":
                 application = records.read(self._issuer, connection, made.id)
                 notices.queue(self._issuer, connection, application, "received", at=self._at)
 
-    def _note(self, found: Found, row: int, one: Checked, outcome: Outcome, standing: Mapping[str, set[str]]) -> None:
-        other = outcome is Outcome.TWICE and self._seen[_name_of(one)] != one.content_hash.encode()[:_SHORT]
-        if other or outcome is Outcome.DIFFERS:
+    def _note(
+        self, found: FileSummary, row: int, one: CheckedIntake, outcome: IntakeOutcome, standing: Mapping[str, set[str]]
+    ) -> None:
+        other = outcome is IntakeOutcome.TWICE and self._seen[_name_of(one)] != one.content_hash.encode()[:_SHORT]
+        if other or outcome is IntakeOutcome.DIFFERS:
             code = "twice-differs" if other else "differs"
-            self._note_faulty(found, [Fault(row, found.columns.heading("name"), code, of.REMEDIES[code])])
+            self._note_faulty(found, [RowFault(row, found.columns.heading("name"), code, of.REMEDIES[code])])
             return
         found.counts[outcome] += 1
-        said = [] if outcome is Outcome.NEW else [outcome.value]
-        said += sorted(standing.get(one.identity_hash, ())) if outcome is Outcome.NEW else []
+        said = [] if outcome is IntakeOutcome.NEW else [outcome.value]
+        said += sorted(standing.get(one.identity_hash, ())) if outcome is IntakeOutcome.NEW else []
         for code in said:
-            if code not in (Outcome.KNOWN, Outcome.TWICE):
+            if code not in (IntakeOutcome.KNOWN, IntakeOutcome.TWICE):
                 found.counts[code] += 1
             if len(found.remarks) < SHOWN_MOST:
                 found.remarks.append(Remark(row, code))
 
 
-def _name_of(one: Checked) -> bytes:
+def _name_of(one: CheckedIntake) -> bytes:
     return sha256(f"{one.channel}\0{one.channel_receipt}".encode()).digest()[:_SHORT]
 
 
 class _Reading:
     """One row, cell by cell; every fault of the row is found, not the first alone."""
 
-    def __init__(self, programme: Programme, options: Options, columns: Columns, row: Row) -> None:
+    def __init__(self, programme: Programme, options: ImportOptions, columns: Columns, row: SheetRow) -> None:
         self._programme, self._options, self._columns, self._row = programme, options, columns, row
-        self.faults: list[Fault] = []
+        self.faults: list[RowFault] = []
 
-    def told(self) -> Told:
+    def told(self) -> IntakeText:
         """Return what the row tells; what `faults` names is empty in it."""
         options, listed = self._options, self._options.kind == "list"
         number = self._get("id_number", of.number_of, "")
         kind = self._id_type(number)
-        who = Person(
+        who = Applicant(
             self._text("name"), kind, number, self._text("id_country"), self._get("phone", of.phone_of, ""),
             self._text("email"),
         )  # fmt: skip
         ground, limb = self._ground()
-        return Told(
+        return IntakeText(
             channel=f"{LIST}{options.department}" if listed else (self._channel() or options.channel),
             channel_receipt="" if listed else self._text("receipt"),
             person=who,
@@ -329,8 +340,8 @@ class _Reading:
             employer_kind=self._get("employer_kind", self._employer_kind, ""),
             post=self._text("post"),
             facts=dict(self._figures()),
-            basis_ends=self._get("basis_ends", of.day_of, None),
-            permit_ends=self._get("permit_ends", of.day_of, None),
+            basis_ends=self._get("basis_ends", of.cell_day, None),
+            permit_ends=self._get("permit_ends", of.cell_day, None),
             listed_by=options.department if listed else "",
             reference=options.reference if listed else "",
         )
@@ -338,13 +349,17 @@ class _Reading:
     def _id_type(self, number: str) -> str:
         """A document that is not named is told by the number's form; of a faulty number nothing more is said."""
         place = self._columns.fields.get("id_type", len(self._row.cells))
-        return self._read("id_type", place, lambda cell: of.id_type_of(of.text_of(cell), number), "") if number else ""
+        return (
+            self._read("id_type", place, lambda cell: of.id_type_of(of.cell_text(cell), number), "") if number else ""
+        )
 
     def _ground(self) -> tuple[str, str]:
         options = self._options
         if options.ground:
             return options.ground, self._text("limb") or options.limb
-        ground, limb = self._get("ground", lambda cell: of.ground_of_text(self._programme, of.text_of(cell)), ("", ""))
+        ground, limb = self._get(
+            "ground", lambda cell: of.ground_of_text(self._programme, of.cell_text(cell)), ("", "")
+        )
         return ground, limb or self._text("limb")
 
     def _channel(self) -> str:
@@ -353,7 +368,7 @@ class _Reading:
         return named.get(text, text)
 
     def _employer_kind(self, cell: object) -> str:
-        return of.employer_kind_of(self._programme, of.text_of(cell))  # type: ignore[arg-type]  # a cell
+        return of.employer_kind_of(self._programme, of.cell_text(cell))  # type: ignore[arg-type]  # a cell
 
     def _figures(self) -> Iterator[tuple[str, str]]:
         for measure, place in self._columns.measures.items():
@@ -362,7 +377,7 @@ class _Reading:
                 yield measure, found
 
     def _text(self, name: str) -> str:
-        return self._get(name, of.text_of, "")
+        return self._get(name, of.cell_text, "")
 
     def _get(self, name: str, read: Callable[..., T], empty: T) -> T:
         place = self._columns.fields.get(name)
@@ -375,7 +390,7 @@ class _Reading:
                 return self._empty(name, empty)
             return read(cell)
         except BadCell as error:
-            self.faults.append(Fault(self._row.number, self._columns.heading(name), error.code, str(error)))
+            self.faults.append(RowFault(self._row.number, self._columns.heading(name), error.code, str(error)))
             return empty
 
     def _empty(self, name: str, empty: T) -> T:
@@ -385,10 +400,10 @@ class _Reading:
 
 
 def _figure(cell: object) -> str:
-    return cell.isoformat() if isinstance(cell, date) else of.text_of(cell)  # type: ignore[arg-type]  # a cell
+    return cell.isoformat() if isinstance(cell, date) else of.cell_text(cell)  # type: ignore[arg-type]  # a cell
 
 
-def _standing(connection: Connection, part: list[tuple[int, Checked]]) -> dict[str, set[str]]:
+def _standing(connection: Connection, part: list[tuple[int, CheckedIntake]]) -> dict[str, set[str]]:
     """Return who of a part holds a live card, and who has an open application, by the identity's hash."""
     hashes = sorted({one.identity_hash for _, one in part})
     live = CARDS.c.state.in_([CardState.VALID, CardState.SUSPENDED])
@@ -402,7 +417,7 @@ def _standing(connection: Connection, part: list[tuple[int, Checked]]) -> dict[s
     return found
 
 
-def digest_of(file: BinaryIO) -> str:
+def file_digest(file: BinaryIO) -> str:
     """Return the SHA-256 of a file, in hex, and leave the file at its beginning."""
     place = file.tell()
     file.seek(0)

@@ -21,7 +21,15 @@ from cards.names import mask
 from cards.programme.types import Ground
 from edge.ids import new_id
 from issuer.applications import notices, records
-from issuer.applications.content import TEXT_MOST, BadField, Content, Person, checked_facts, checked_person, claim_of
+from issuer.applications.content import (
+    TEXT_MOST,
+    BadField,
+    Content,
+    Applicant,
+    checked_facts,
+    checked_person,
+    ground_claim,
+)
 from issuer.applications.papers import ground_of, lacks
 from issuer.applications.records import Application
 from issuer.applications.service import CODE, local_day, new_receipt
@@ -42,12 +50,12 @@ _AT_ONCE: Final = 400
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class IntakeText:
     """An application as somebody else's system tells it, not checked yet. `facts`: a measure to its text."""
 
     channel: str
     channel_receipt: str
-    person: Person = field(repr=False)
+    person: Applicant = field(repr=False)
     ground: str
     limb: str = ""
     employer: str = field(default="", repr=False)
@@ -70,7 +78,7 @@ class BadTold(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class CheckedIntake:
     """An application that can be taken in. `name_there` is by what it is found again, `content_hash` what it said."""
 
     channel: str
@@ -83,7 +91,7 @@ class Checked:
     language: str
 
 
-class Outcome(StrEnum):
+class IntakeOutcome(StrEnum):
     """What became of one application that was told."""
 
     NEW = "new"
@@ -96,7 +104,7 @@ class Outcome(StrEnum):
 class TakenIn:
     """What became of one application: its id and our receipt; the secret code only where it is new and has one."""
 
-    outcome: Outcome
+    outcome: IntakeOutcome
     id: str = ""
     receipt: str = ""
     code: str | None = field(default=None, repr=False)
@@ -112,7 +120,7 @@ class Differs(RefusedError):
         )
 
 
-def check(issuer: Issuer, told: Told, today: date) -> Checked:
+def check(issuer: Issuer, told: IntakeText, today: date) -> CheckedIntake:
     """Return the values ready to be taken in; BadTold names every fault."""
     faults: list[BadField] = []
     person = _kept(faults, lambda: checked_person(told.person, today))
@@ -138,13 +146,13 @@ def check(issuer: Issuer, told: Told, today: date) -> Checked:
     return _checked(issuer, told, named[0], named[1], content)
 
 
-def _checked(issuer: Issuer, told: Told, ground: Ground, limb: str, content: Content) -> Checked:
+def _checked(issuer: Issuer, told: IntakeText, ground: Ground, limb: str, content: Content) -> CheckedIntake:
     said = json.dumps([ground.code, limb, msgspec.to_builtins(content)], sort_keys=True, ensure_ascii=False)
     hashed = issuer.register.hash("identity", content.identity.unique_text)
     receipt = told.channel_receipt.strip()
     if told.channel.startswith(LIST):  # a list has no receipts: person, ground and reference name its line
         receipt = issuer.register.hash("list-line", f"{hashed}:{ground.code}:{told.reference}")[:40]
-    return Checked(
+    return CheckedIntake(
         told.channel,
         receipt,
         ground,
@@ -164,7 +172,7 @@ def _kept(faults: list[BadField], find: Callable[[], T]) -> T | None:
         return None
 
 
-def _ground(issuer: Issuer, told: Told) -> tuple[Ground, str]:
+def _ground(issuer: Issuer, told: IntakeText) -> tuple[Ground, str]:
     """Return the ground and the limb; a ground with one limb needs none named."""
     ground = issuer.programme.grounds.get(told.ground)
     if ground is None:
@@ -175,7 +183,7 @@ def _ground(issuer: Issuer, told: Told) -> tuple[Ground, str]:
     return ground, limb
 
 
-def _place(issuer: Issuer, told: Told) -> None:
+def _place(issuer: Issuer, told: IntakeText) -> None:
     """Hold channel and receipt to what the programme and a column take."""
     department = told.channel.removeprefix(LIST)
     listed = told.channel.startswith(LIST) and department in issuer.programme.departments
@@ -205,16 +213,16 @@ def _facts(ground: Ground, limb: str, told: Mapping[str, str]) -> dict[str, int 
     return checked_facts(told, units)
 
 
-def take_in(issuer: Issuer, checked: Checked, *, by: str, at: datetime) -> TakenIn:
+def take_in(issuer: Issuer, checked: CheckedIntake, *, by: str, at: datetime) -> TakenIn:
     """Take one application in; the same one again changes nothing. Differs where it said something else before.
 
     A new one has a secret code, told this once, with which its applicant supplies papers and follows the status.
     """
     with issuer.register.change() as connection:
         taken = take_in_many(issuer, connection, [checked], by=by, at=at, coded=True)[0]
-        if taken.outcome is Outcome.DIFFERS:
+        if taken.outcome is IntakeOutcome.DIFFERS:
             raise Differs
-        if taken.outcome is Outcome.NEW:
+        if taken.outcome is IntakeOutcome.NEW:
             told = {"application": taken.id, "ground": checked.ground.code}
             office_log.append(connection, OfficeAction.APPLICATION_RECEIVED, by=by, at=at, **told)
             notices.queue(issuer, connection, records.read(issuer, connection, taken.id), "received", at=at)
@@ -222,7 +230,7 @@ def take_in(issuer: Issuer, checked: Checked, *, by: str, at: datetime) -> Taken
 
 
 def take_in_many(
-    issuer: Issuer, connection: Connection, told: list[Checked], *, by: str, at: datetime, coded: bool = False
+    issuer: Issuer, connection: Connection, told: list[CheckedIntake], *, by: str, at: datetime, coded: bool = False
 ) -> list[TakenIn]:
     """Take applications in inside a transaction, a part at a time; return what became of each, in order.
 
@@ -234,7 +242,7 @@ def take_in_many(
     return found
 
 
-def known_of(connection: Connection, told: list[Checked]) -> dict[tuple[str, str], tuple[str, str, str]]:
+def known_of(connection: Connection, told: list[CheckedIntake]) -> dict[tuple[str, str], tuple[str, str, str]]:
     """Return what the register has by channel and receipt already: content hash, id, our receipt."""
     t = APPLICATIONS
     found: dict[tuple[str, str], tuple[str, str, str]] = {}
@@ -246,25 +254,25 @@ def known_of(connection: Connection, told: list[Checked]) -> dict[tuple[str, str
     return found
 
 
-def outcome_of(checked: Checked, known: Mapping[tuple[str, str], tuple[str, str, str]]) -> TakenIn:
+def intake_outcome(checked: CheckedIntake, known: Mapping[tuple[str, str], tuple[str, str, str]]) -> TakenIn:
     """Return what would become of an application, given what the register has already."""
     before = known.get((checked.channel, checked.channel_receipt))
     if before is None:
-        return TakenIn(Outcome.NEW)
+        return TakenIn(IntakeOutcome.NEW)
     same = before[0] == checked.content_hash
-    return TakenIn(Outcome.KNOWN if same else Outcome.DIFFERS, before[1], before[2])
+    return TakenIn(IntakeOutcome.KNOWN if same else IntakeOutcome.DIFFERS, before[1], before[2])
 
 
 def _take_part(
-    issuer: Issuer, connection: Connection, told: list[Checked], *, by: str, at: datetime, coded: bool
+    issuer: Issuer, connection: Connection, told: list[CheckedIntake], *, by: str, at: datetime, coded: bool
 ) -> list[TakenIn]:
     known, found = known_of(connection, told), []
     rows, lines, used = [], [], set[str]()
     for one in told:
-        taken = outcome_of(one, known)
-        if taken.outcome is Outcome.NEW:
+        taken = intake_outcome(one, known)
+        if taken.outcome is IntakeOutcome.NEW:
             receipt = new_receipt(issuer, connection, at, used)
-            taken = TakenIn(Outcome.NEW, new_id(), receipt, new_code() if coded else None)
+            taken = TakenIn(IntakeOutcome.NEW, new_id(), receipt, new_code() if coded else None)
             used.add(receipt)
             known[one.channel, one.channel_receipt] = (one.content_hash, taken.id, receipt)
             rows.append(_row(issuer, one, taken, by=by, at=at))
@@ -277,7 +285,7 @@ def _take_part(
     return found
 
 
-def _row(issuer: Issuer, one: Checked, taken: TakenIn, *, by: str, at: datetime) -> dict[str, object]:
+def _row(issuer: Issuer, one: CheckedIntake, taken: TakenIn, *, by: str, at: datetime) -> dict[str, object]:
     """Return the row of a new application, which is handed in as it comes."""
     ground, day = one.ground, local_day(issuer, at)
     return {
@@ -303,8 +311,8 @@ def _row(issuer: Issuer, one: Checked, taken: TakenIn, *, by: str, at: datetime)
     }
 
 
-def _lacking(issuer: Issuer, one: Checked, day: date) -> list[str]:
-    found = lacks(issuer.programme, claim_of(one.content, one.ground.code, one.limb, ()), day, reviewed=False)
+def _lacking(issuer: Issuer, one: CheckedIntake, day: date) -> list[str]:
+    found = lacks(issuer.programme, ground_claim(one.content, one.ground.code, one.limb, ()), day, reviewed=False)
     return list(dict.fromkeys(lack.shown for lack in found))
 
 

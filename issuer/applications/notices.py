@@ -53,7 +53,7 @@ _SUBJECT: Final = Text("{programme}: receipt {receipt}", "{programme}：回执�
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class NoticeTexts:
     """What a notice says: a letter's subject and text, and the short form for a telephone."""
 
     subject: str
@@ -149,7 +149,7 @@ def queue_once(issuer: Issuer, connection: Connection, once: Once, *, at: dateti
     return True
 
 
-def told_of(issuer: Issuer, kind: str, receipt: str | None, language: str) -> Told:
+def told_of(issuer: Issuer, kind: str, receipt: str | None, language: str) -> NoticeTexts:
     """Return what a notice of a kind says in a language: the receipt number, and nothing else of the person."""
     renewal = kind == RENEWAL
     values = {
@@ -161,7 +161,7 @@ def told_of(issuer: Issuer, kind: str, receipt: str | None, language: str) -> To
     }
     subject = _SUBJECT if receipt else Text("{programme}", "{programme}")
     parts = (subject, *((_RENEW, _RENEW_SHORT) if renewal else (_TEXT, _SHORT)))
-    return Told(*(part.in_language(language).format(**values) for part in parts))
+    return NoticeTexts(*(part.in_language(language).format(**values) for part in parts))
 
 
 def state_of(issuer: Issuer, at: datetime) -> Queue:
@@ -190,7 +190,7 @@ def _queue(connection: Connection, at: datetime) -> Queue:
     return Queue(waiting, late, connection.execute(recent).scalar_one())
 
 
-def complaint(issuer: Issuer, ways: frozenset[str], at: datetime) -> str | None:
+def notices_complaint(issuer: Issuer, ways: frozenset[str], at: datetime) -> str | None:
     """Return what is wrong with the queue, in words fit for anyone; None when nothing is.
 
     `ways`: those that the settings open. What waits for a way that is not set is told in the office alone.
@@ -205,7 +205,7 @@ def complaint(issuer: Issuer, ways: frozenset[str], at: datetime) -> str | None:
     return None
 
 
-def listed(issuer: Issuer, *, limit: int, offset: int = 0, unsent: bool = False) -> list[Notice]:
+def list_notices(issuer: Issuer, *, limit: int, offset: int = 0, unsent: bool = False) -> list[Notice]:
     """Return notices, newest first; `unsent`: those that wait or were given up."""
     t = NOTICES
     asked = sa.select(t, APPLICATIONS.c.receipt).outerjoin(APPLICATIONS, APPLICATIONS.c.id == t.c.application_id)

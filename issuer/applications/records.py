@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection, Row
 from cards import numbers
 from cards.programme.types import Ground, Limb
 from edge.instants import to_epoch
-from issuer.applications.content import Content, claim_of
+from issuer.applications.content import Content, ground_claim
 from issuer.applications.papers import Claim, Paper, ground_of
 from issuer.applications.states import State
 from issuer.register.application_tables import (
@@ -45,7 +45,7 @@ class StoredFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class ApplicationEvent:
     """One line of an application's history; `note` is free text, shown to the office alone."""
 
     at: datetime
@@ -95,7 +95,7 @@ class Application:
         """What the rules try; RefusedError before a ground was chosen."""
         if self.ground is None or self.limb is None:
             raise RefusedError("no ground was chosen yet", "choose the ground and its alternative first")
-        return claim_of(self.content, self.ground, self.limb, self.papers)
+        return ground_claim(self.content, self.ground, self.limb, self.papers)
 
     def named_ground(self, issuer: Issuer) -> tuple[Ground, Limb]:
         """Return the ground and limb; RefusedError before a choice, and where the programme dropped the ground."""
@@ -106,7 +106,7 @@ class Application:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ListedApplication:
     """An application in a list: nothing sealed was opened for it."""
 
     id: str
@@ -126,7 +126,7 @@ class Line:
     submitted_at: datetime | None
 
 
-_LINE: Final = tuple(T.c[name] for name in Line.__dataclass_fields__)
+_LINE: Final = tuple(T.c[name] for name in ListedApplication.__dataclass_fields__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +175,7 @@ def id_of_receipt(issuer: Issuer, connection: Connection, receipt: str, code: st
     return connection.execute(asked).scalar_one_or_none()
 
 
-def listed(issuer: Issuer, asked: Filter, *, limit: int, offset: int = 0) -> list[Line]:
+def listed(issuer: Issuer, asked: Filter, *, limit: int, offset: int = 0) -> list[ListedApplication]:
     """Return a part of the worklist: what is due first comes first, what nobody is waited for comes last.
 
     Of states in which nothing is due the newest comes first: an index has this order, however many there are.
@@ -291,12 +291,12 @@ def add_event(
     connection.execute(APPLICATION_EVENTS.insert().values(line))
 
 
-def history(issuer: Issuer, application_id: str) -> list[Event]:
+def history(issuer: Issuer, application_id: str) -> list[ApplicationEvent]:
     """Return an application's history, newest first."""
     asked = sa.select(APPLICATION_EVENTS).where(APPLICATION_EVENTS.c.application_id == application_id)
     with issuer.register.read() as connection:
         rows = connection.execute(asked.order_by(APPLICATION_EVENTS.c.seq.desc())).all()
-    return [Event(row.at, row.actor, row.act, row.detail, _note(issuer, row)) for row in rows]
+    return [ApplicationEvent(row.at, row.actor, row.act, row.detail, _note(issuer, row)) for row in rows]
 
 
 def _note_place(application_id: str, at: datetime) -> str:
@@ -360,12 +360,12 @@ def _papers(connection: Connection, application_id: str, files: Iterable[StoredF
     return tuple(told.get(key) or Paper(key, counts[key]) for key in sorted({*told, *counts}))
 
 
-def _line(row: Row[tuple[object, ...]]) -> Line:
-    values = {name: getattr(row, name) for name in Line.__dataclass_fields__}
-    return Line(**(values | {"state": State(row.state), "lacking": tuple(row.lacking)}))
+def _line(row: Row[tuple[object, ...]]) -> ListedApplication:
+    values = {name: getattr(row, name) for name in ListedApplication.__dataclass_fields__}
+    return ListedApplication(**(values | {"state": State(row.state), "lacking": tuple(row.lacking)}))
 
 
-def of_holder(issuer: Issuer, holder_id: str) -> list[Line]:
+def of_holder(issuer: Issuer, holder_id: str) -> list[ListedApplication]:
     """Return the applications that made a holder what the register says, newest first."""
     asked = sa.select(*_LINE).where(T.c.holder_id == holder_id).order_by(T.c.submitted_at.desc())
     with issuer.register.read() as connection:

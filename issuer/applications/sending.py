@@ -15,12 +15,12 @@ from typing import Final
 import sqlalchemy as sa
 
 from edge.clock import Clock
-from edge.fetch import Asked, FetchAway, fetch
+from edge.fetch import OutgoingCall, FetchAway, fetch
 from edge.mail import Letter, MailAway, MailRefused, MailServer, server_of
 from edge.repeating import Job
 from edge.secret import SecretError, read_secret
 from edge.settings import Settings, SettingsError
-from issuer.applications.notices import MAIL, SMS, Told, told_of
+from issuer.applications.notices import MAIL, SMS, NoticeTexts, told_of
 from issuer.register.application_tables import APPLICATIONS, NOTICES
 from issuer.register.issuer import Issuer
 
@@ -55,7 +55,7 @@ class Parcel:
 
     to: str = field(repr=False)
     name: str
-    told: Told
+    told: NoticeTexts
     at: datetime
 
 
@@ -88,7 +88,7 @@ def by_webhook(url: str, token: str) -> Way:
             "Idempotency-Key": parcel.name,
         }
         try:
-            answered = fetch(Asked(url, headers, body.encode()), seconds=_SECONDS, most=_ANSWER_MOST)
+            answered = fetch(OutgoingCall(url, headers, body.encode()), seconds=_SECONDS, most=_ANSWER_MOST)
         except FetchAway as error:
             raise WayAway(f"the SMS gateway: {error}") from None
         if answered.status in _REFUSED_FOR_GOOD:

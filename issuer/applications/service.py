@@ -20,7 +20,7 @@ from edge.ids import new_id
 from issuer.applications import notices, records
 from issuer.applications.attachments import Attachments
 from issuer.applications.content import Content, checked_person
-from issuer.applications.content import Person as TypedPerson
+from issuer.applications.content import Applicant as TypedPerson
 from issuer.applications.files import PlainFile, plain_file
 from issuer.applications.papers import PHOTO, Lack, Paper, ground_of, lacks
 from issuer.applications.records import Application

@@ -39,7 +39,7 @@ _ACTIVE: Final = re.compile(
 _DECLARED: Final = re.compile(rb"<!(?:DOCTYPE|ENTITY)", re.IGNORECASE)
 _FIRST_SERIAL, _LAST_SERIAL = 1, 2_958_465  # 1900-01-01 to 9999-12-31
 
-Cell = str | int | float | date | None
+CellValue = str | int | float | date | None
 """A text, a number or a day as the file has it; None for an empty cell."""
 
 
@@ -59,11 +59,11 @@ class Unreadable:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class SheetRow:
     """One row: its number in the file, from 1, and its cells from the left."""
 
     number: int
-    cells: tuple[Cell | Unreadable, ...]
+    cells: tuple[CellValue | Unreadable, ...]
 
     @property
     def empty(self) -> bool:
@@ -76,11 +76,11 @@ class Sheet:
     """An opened file: what it is (`csv utf-8`, `csv gb18030`, `xlsx`) and its rows, which can be gone through once."""
 
     form: str
-    rows: Iterator[Row]
+    rows: Iterator[SheetRow]
 
 
 @contextmanager
-def opened(file: BinaryIO) -> Iterator[Sheet]:
+def open_sheet(file: BinaryIO) -> Iterator[Sheet]:
     """Open a file by what it holds, not by its name; BadSheet for one that is not read."""
     size = file.seek(0, io.SEEK_END)
     file.seek(0)
@@ -105,7 +105,7 @@ def opened(file: BinaryIO) -> Iterator[Sheet]:
         rows.close()
 
 
-def _bounded(rows: Iterator[Row]) -> Iterator[Row]:
+def _bounded(rows: Iterator[SheetRow]) -> Iterator[SheetRow]:
     for row in rows:
         if row.number > ROWS_MOST:
             raise BadSheet("too-many-rows", f"the file has more than {ROWS_MOST} rows: split it")
@@ -143,7 +143,7 @@ def _decodes(file: BinaryIO, encoding: str) -> bool:
     return True
 
 
-def _csv_rows(file: BinaryIO, encoding: str) -> Generator[Row, None, None]:
+def _csv_rows(file: BinaryIO, encoding: str) -> Generator[SheetRow, None, None]:
     text = io.TextIOWrapper(file, encoding=encoding, newline="")
     try:
         start = text.read(_PIECE)
@@ -154,7 +154,7 @@ def _csv_rows(file: BinaryIO, encoding: str) -> Generator[Row, None, None]:
         text.seek(0)
         reader = csv.reader(text, delimiter=delimiter, strict=True)
         for number, cells in enumerate(reader, start=1):
-            yield Row(number, tuple(_text_cell(cell) for cell in cells))
+            yield SheetRow(number, tuple(_text_cell(cell) for cell in cells))
     except UnicodeDecodeError:
         raise BadSheet("encoding", "the text is broken: save it as CSV UTF-8, or as .xlsx") from None
     except csv.Error:
@@ -163,7 +163,7 @@ def _csv_rows(file: BinaryIO, encoding: str) -> Generator[Row, None, None]:
         text.detach()
 
 
-def _text_cell(text: str) -> Cell | Unreadable:
+def _text_cell(text: str) -> CellValue | Unreadable:
     plain = text.strip().strip("\u3000\u00a0").strip()
     if len(plain) > CELL_MOST:
         return Unreadable("too-long")
@@ -214,14 +214,14 @@ def _refuse_declarations(archive: zipfile.ZipFile, one: zipfile.ZipInfo) -> None
             tail = piece[-16:]
 
 
-def _xlsx_rows(file: BinaryIO) -> Generator[Row, None, None]:
+def _xlsx_rows(file: BinaryIO) -> Generator[SheetRow, None, None]:
     try:
         book = load_workbook(file, read_only=True, data_only=False, keep_links=False)
         try:
             sheet = book.worksheets[0]
             sheet.reset_dimensions()
             for number, cells in enumerate(sheet.iter_rows(max_col=COLUMNS_MOST + 1), start=1):
-                yield Row(number, _trimmed(tuple(_cell(one) for one in cells)))
+                yield SheetRow(number, _trimmed(tuple(_cell(one) for one in cells)))
         finally:
             book.close()
     except BadSheet:
@@ -240,13 +240,13 @@ def _xlsx_rows(file: BinaryIO) -> Generator[Row, None, None]:
         raise BadSheet("bad-xlsx", "the workbook cannot be read: save it again as .xlsx") from None
 
 
-def _trimmed(cells: tuple[Cell | Unreadable, ...]) -> tuple[Cell | Unreadable, ...]:
+def _trimmed(cells: tuple[CellValue | Unreadable, ...]) -> tuple[CellValue | Unreadable, ...]:
     while cells and cells[-1] is None:
         cells = cells[:-1]
     return cells
 
 
-def _cell(cell: object) -> Cell | Unreadable:
+def _cell(cell: object) -> CellValue | Unreadable:
     value, kind = getattr(cell, "value", None), getattr(cell, "data_type", "n")
     if kind == "f" or (isinstance(value, str) and kind != "s" and value.startswith("=")):
         return Unreadable("formula")

@@ -18,7 +18,7 @@ YEARS: Final = "years"
 
 
 @dataclass(frozen=True, slots=True)
-class Tried:
+class TriedThreshold:
     """A threshold tried: `met` None where its figure was not told."""
 
     threshold: Threshold
@@ -34,11 +34,11 @@ class Possible:
     limb: Limb
 
 
-def try_limb(limb: Limb, facts: Mapping[str, Fact], today: date) -> tuple[Tried, ...]:
+def try_limb(limb: Limb, facts: Mapping[str, Fact], today: date) -> tuple[TriedThreshold, ...]:
     """Try every threshold of a limb. 「（含）」 includes the number, 「超过」 does not (docs/guide-coverage.md,
     Assumptions).
     """
-    return tuple(Tried(one, _met(one, facts.get(one.measure), today)) for one in limb.thresholds)
+    return tuple(TriedThreshold(one, _met(one, facts.get(one.measure), today)) for one in limb.thresholds)
 
 
 def limb_lacks(limb: Limb, facts: Mapping[str, Fact], today: date) -> Iterator[tuple[str, bool]]:

@@ -10,8 +10,8 @@ import click
 from edge.cli import Refusal, emit, json_option, progress
 from issuer.applications import importing, records
 from issuer.applications.columns import NoColumns
-from issuer.applications.importing import Found, Options
-from issuer.applications.records import Filter, Line
+from issuer.applications.importing import FileSummary, ImportOptions
+from issuer.applications.records import Filter, ListedApplication
 from issuer.applications.sheets import BadSheet
 from issuer.applications.states import State
 from issuer.cli.office import IssuerCli
@@ -50,7 +50,7 @@ def import_platform(
     office: IssuerCli, /, *, file: Path, channel: str, ground: str, skip_faulty: bool, dry_run: bool, as_json: bool
 ) -> None:
     """Import a platform's file (CSV or XLSX): channel, receipt, person, ground. A second import changes nothing."""
-    _run(office, file, Options("platform", channel, ground=ground, skip_faulty=skip_faulty), dry_run, as_json)
+    _run(office, file, ImportOptions("platform", channel, ground=ground, skip_faulty=skip_faulty), dry_run, as_json)
 
 
 @application.command("import-list")
@@ -77,11 +77,11 @@ def import_list(
     as_json: bool,
 ) -> None:
     """Import a department's list (CSV or XLSX): each row becomes an application that two persons decide."""
-    options = Options("list", "", department, ground, limb, reference, skip_faulty)
+    options = ImportOptions("list", "", department, ground, limb, reference, skip_faulty)
     _run(office, file, options, dry_run, as_json)
 
 
-def _run(office: IssuerCli, file: Path, options: Options, dry_run: bool, as_json: bool) -> None:
+def _run(office: IssuerCli, file: Path, options: ImportOptions, dry_run: bool, as_json: bool) -> None:
     with office.issuer() as issuer, file.open("rb") as opened:
         try:
             found = _found(office, issuer, opened, options, dry_run=dry_run)
@@ -95,7 +95,7 @@ def _run(office: IssuerCli, file: Path, options: Options, dry_run: bool, as_json
         raise Refusal(f"{found.faulty} rows have faults, and nothing was imported", "mend them, or give --skip-faulty")
 
 
-def _found(office: IssuerCli, issuer: Issuer, file: BinaryIO, options: Options, *, dry_run: bool) -> Found:
+def _found(office: IssuerCli, issuer: Issuer, file: BinaryIO, options: ImportOptions, *, dry_run: bool) -> FileSummary:
     """Check the file first. Report the faults alone when a fault stops the import."""
     found = importing.look(issuer, file, options, at=office.now())
     if dry_run or (found.faulty and not options.skip_faulty):
@@ -111,19 +111,19 @@ def _found(office: IssuerCli, issuer: Issuer, file: BinaryIO, options: Options, 
         return importing.bring_in(issuer, file, options, by=by, at=at, progress=step)
 
 
-def _told(found: Found, *, dry_run: bool) -> str:
+def _told(found: FileSummary, *, dry_run: bool) -> str:
     counts = ", ".join(f"{count} {name}" for name, count in found.told().items() if count)
     faults = [f"row {one.row}, {one.heading}: {one.message}" for one in found.faults]
     ignored = [f"not imported: {', '.join(found.columns.ignored)}"] if found.columns.ignored else []
     return "\n".join([f"{found.form}: {counts}{' (nothing changed)' if dry_run else ''}", *ignored, *faults])
 
 
-def _found_view(found: Found) -> dict[str, object]:
+def _found_view(found: FileSummary) -> dict[str, object]:
     faults = [{"row": one.row, "column": one.heading, "code": one.code, "remedy": one.message} for one in found.faults]
     return {"form": found.form, **found.told(), "ignored": list(found.columns.ignored), "faults": faults}
 
 
-def _view(one: Line) -> dict[str, object]:
+def _view(one: ListedApplication) -> dict[str, object]:
     return {
         "id": one.id,
         "receipt": one.receipt,
@@ -137,5 +137,5 @@ def _view(one: Line) -> dict[str, object]:
     }
 
 
-def _line(one: Line) -> str:
+def _line(one: ListedApplication) -> str:
     return f"{one.receipt}  {one.state:<11}  {one.ground or '':<11}  {one.masked_name}  due {one.due_on or '-'}"

@@ -24,7 +24,7 @@ def notice() -> None:
 def list_notices(office: IssuerCli, /, *, everything: bool, limit: int, as_json: bool) -> None:
     """List notices that wait or were given up, newest first."""
     with office.issuer() as issuer:
-        found = notices.listed(issuer, limit=limit, unsent=not everything)
+        found = notices.list_notices(issuer, limit=limit, unsent=not everything)
     emit([_view(one) for one in found], as_json, "\n".join(map(_line, found)) or "no notice waits")
 
 

@@ -20,7 +20,7 @@ from edge.clock import Clock
 from edge.database import UnusableDatabase
 from edge.sealing import Unsealable
 from edge.settings import load_settings
-from edge.stores import REGISTER, refuse_absent
+from edge.stores import REGISTER, refuse_absent_store
 from issuer.register.errors import RefusedError
 from issuer.register.identity import BadIdentity, Identity, IdType, check_identity
 from issuer.register.issuer import Issuer, open_issuer
@@ -59,7 +59,7 @@ class IssuerCli:
         """
         settings = load_settings(os.environ, self.clock)
         if not make:
-            refuse_absent(REGISTER, settings.register_url)
+            refuse_absent_store(REGISTER, settings.register_url)
         try:
             issuer = open_issuer(settings, roots=roots)
             try:

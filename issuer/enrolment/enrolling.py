@@ -1,7 +1,7 @@
 """A phone becomes a card: one-time codes, the ID's last four characters, one phone a holder, a recovery code.
 
 What fails for a reason that a stranger must not learn gives one answer, None; every guess is counted durably. Who has
-proved both the code and the ID's characters is told what is so (NotEnrolled).
+proved both the code and the ID's characters is told what is so (NoCardGiven).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from issuer.register import office_log
 from issuer.register.codes import new_code
 from issuer.register.entitlement import Entitlement, entitlement
 from issuer.register.errors import RefusedError
-from issuer.register.holders import read_grounds, read_holder
+from issuer.register.holders import held_grounds, read_holder
 from issuer.register.identity import last_four
 from issuer.register.issuer import Issuer
 from issuer.register.office_log import OfficeAction
@@ -52,7 +52,7 @@ ended, or the holder enrolled too many phones.
 T = ENROLMENT_CODES
 
 
-class NotEnrolled(Exception):
+class NoCardGiven(Exception):
     """The code belongs to the holder and still gives no card. `reason` is one of the reasons above."""
 
     def __init__(self, reason: str) -> None:
@@ -98,7 +98,7 @@ def make_code(issuer: Issuer, holder_id: str, *, by: str, at: datetime) -> Enrol
     code = new_code()
     with issuer.register.change() as connection:
         read_holder(issuer, connection, holder_id)
-        if entitlement(read_grounds(connection, holder_id), issuer.programme, at) is None:
+        if entitlement(held_grounds(connection, holder_id), issuer.programme, at) is None:
             raise RefusedError(
                 "the holder has no ground that holds today", f"python -m issuer holder ground {holder_id}"
             )
@@ -123,7 +123,7 @@ def enrol(issuer: Issuer, enrolment: Enrolment, *, by: str, at: datetime) -> Enr
     """Use a code up and return the phone's card, in one transaction with the end of the card of an earlier phone.
 
     None if the code is unknown or was guessed at too often, the last characters are wrong (which is counted), or the
-    key is another holder's. NotEnrolled where both are right and there is no card all the same.
+    key is another holder's. NoCardGiven where both are right and there is no card all the same.
     """
     with issuer.register.change() as connection:
         row = _row(issuer, connection, enrolment.code)
@@ -145,16 +145,16 @@ def enrol(issuer: Issuer, enrolment: Enrolment, *, by: str, at: datetime) -> Enr
 def _entitled(
     issuer: Issuer, connection: Connection, row: Row[tuple[object, ...]], phone: str | None, at: datetime
 ) -> Entitlement:
-    """Return what the holder of a proved code is entitled to now; NotEnrolled where the code or the holder is not."""
+    """Return what the holder of a proved code is entitled to now; NoCardGiven where the code or the holder is not."""
     if row.cancelled_at is not None:
-        raise NotEnrolled(REPLACED if _has_newer(connection, row) else OVER)
+        raise NoCardGiven(REPLACED if _has_newer(connection, row) else OVER)
     if at >= row.expires_at:
-        raise NotEnrolled(OVER)
-    held = entitlement(read_grounds(connection, row.holder_id), issuer.programme, at)
+        raise NoCardGiven(OVER)
+    held = entitlement(held_grounds(connection, row.holder_id), issuer.programme, at)
     if held is None:
-        raise NotEnrolled(NOT_ENTITLED)
+        raise NoCardGiven(NOT_ENTITLED)
     if _activations(connection, row.holder_id, at, besides=phone) >= ACTIVATIONS_MOST:
-        raise NotEnrolled(TOO_MANY)
+        raise NoCardGiven(TOO_MANY)
     return held
 
 
@@ -196,7 +196,7 @@ def _again(
     card = read_card(issuer, connection, str(row.card_id))
     same = card.key is not None and thumbprint(card.key) == thumbprint(enrolment.key)
     if not same or card.state is not CardState.VALID or at > row.used_at + REPEAT_WITHIN:
-        raise NotEnrolled(USED)
+        raise NoCardGiven(USED)
     return Enrolled(card, _new_recovery(issuer, connection, card.id))
 
 

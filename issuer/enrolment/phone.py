@@ -20,13 +20,13 @@ from edge.instants import from_epoch, to_epoch
 from issuer.enrolment.enrolling import NEW_PHONE, RECOVERY
 from issuer.issuing.issuing import IssuedCard, cards_of, find_card_in, read_card, signed_values, token_end
 from issuer.issuing.lifecycle import HOLDER, resume_in, suspend_in
-from issuer.issuing.signing_keys import key_of
+from issuer.issuing.signing_keys import signing_key_id
 from issuer.publishing.folder import ROOT_FILE
 from issuer.register import office_log
 from issuer.register.codes import normal_code
 from issuer.register.entitlement import entitlement
 from issuer.register.errors import RefusedError
-from issuer.register.holders import read_grounds
+from issuer.register.holders import held_grounds
 from issuer.register.issuer import Issuer
 from issuer.register.office_log import OfficeAction
 from issuer.register.tables import ATTEMPTS, CARDS, PROOFS_SEEN, CardState
@@ -73,7 +73,7 @@ def claimed_card(issuer: Issuer, token: str) -> IssuedCard | None:
         return None
 
 
-def first_use(issuer: Issuer, key_thumbprint: str, proof_id: str, forget_at: datetime, at: datetime) -> bool:
+def first_use_of_proof(issuer: Issuer, key_thumbprint: str, proof_id: str, forget_at: datetime, at: datetime) -> bool:
     """Remember a proof for good, whichever process sees it; tell whether this is the first time."""
     with issuer.register.change() as connection:
         connection.execute(PROOFS_SEEN.delete().where(PROOFS_SEEN.c.forget_at < at))
@@ -104,7 +104,7 @@ def refresh(issuer: Issuer, card_id: str, *, by: str, at: datetime) -> Refreshed
 
 def _is_trusted(issuer: Issuer, card: IssuedCard, at: datetime) -> bool:
     """Tell whether verifiers still know the key that signed a card: one that was dropped left with the next bundle."""
-    return key_of(card) in {key.kid for key in issuer.keys.published(at)}
+    return signing_key_id(card) in {key.kid for key in issuer.keys.published(at)}
 
 
 def _standing(card: IssuedCard) -> str:
@@ -196,7 +196,7 @@ def _successor(issuer: Issuer, connection: Connection, card: IssuedCard) -> Issu
 
 
 def _entitled_until(issuer: Issuer, connection: Connection, card: IssuedCard, at: datetime) -> datetime:
-    held = entitlement(read_grounds(connection, card.holder_id), issuer.programme, at)
+    held = entitlement(held_grounds(connection, card.holder_id), issuer.programme, at)
     ranks = {code: tier.rank for code, tier in issuer.programme.tiers.items()}
     if held is None or ranks[held.tier] < ranks.get(card.tier, 0) or at >= card.valid_until:
         raise NotValid("not-entitled")

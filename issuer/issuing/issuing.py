@@ -21,7 +21,7 @@ from issuer.publishing.publish import after_change, ensure_pool
 from issuer.register import indexes, office_log
 from issuer.register.entitlement import Entitlement, entitlement
 from issuer.register.errors import RefusedError
-from issuer.register.holders import read_grounds, read_holder
+from issuer.register.holders import held_grounds, read_holder
 from issuer.register.issuer import Issuer
 from issuer.register.office_log import OfficeAction
 from issuer.register.tables import CARDS, CardState
@@ -165,7 +165,7 @@ def read_card(issuer: Issuer, connection: Connection, card_id: str) -> IssuedCar
 def entitled(issuer: Issuer, connection: Connection, holder_id: str, at: datetime) -> Entitlement:
     """Return what a holder's grounds give at `at`; RefusedError if they give nothing."""
     read_holder(issuer, connection, holder_id)
-    held = entitlement(read_grounds(connection, holder_id), issuer.programme, at)
+    held = entitlement(held_grounds(connection, holder_id), issuer.programme, at)
     if held is None:
         raise RefusedError(
             "the holder has no ground that holds today", f"python -m issuer holder ground {holder_id} CODE"

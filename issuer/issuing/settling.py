@@ -12,7 +12,7 @@ from edge.instants import from_epoch, to_epoch
 from issuer.issuing.issuing import IssuedCard, create_card, end_card, live_cards, replace_card
 from issuer.publishing.publish import after_change, ensure_pool
 from issuer.register.entitlement import entitlement
-from issuer.register.holders import read_grounds, withdraw_ground_in
+from issuer.register.holders import held_grounds, withdraw_ground_in
 from issuer.register.issuer import Issuer
 from issuer.register.marks import mark_ended
 from issuer.register.tables import CardState
@@ -28,7 +28,7 @@ def settle_cards(
     A card of another tier or of another end is replaced; a card of `form` is made where there is none. Without an
     entitlement every live card ends, and verifiers are told to release what is booked.
     """
-    held = entitlement(read_grounds(connection, holder_id), issuer.programme, at)
+    held = entitlement(held_grounds(connection, holder_id), issuer.programme, at)
     if held is None:
         end_all(issuer, connection, holder_id, because=NOT_ENTITLED, by=by, at=at)
         return []

@@ -125,11 +125,11 @@ def cards_of_key(issuer: Issuer, kid: str) -> Iterator[IssuedCard]:
     """Yield the live cards whose present token a key signed, in the order of their ids."""
     after = ""
     while part := list_cards(issuer, after=after, limit=_AT_ONCE):
-        yield from (card for card in part if card.state.live and key_of(card) == kid)
+        yield from (card for card in part if card.state.live and signing_key_id(card) == kid)
         after = part[-1].id
 
 
-def key_of(card: IssuedCard) -> str:
+def signing_key_id(card: IssuedCard) -> str:
     """Return the id of the key that signed a card's present token; empty where the token was erased."""
     return str(parse_unverified(card.token, CARD).header["kid"]) if card.token else ""
 

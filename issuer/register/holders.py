@@ -235,7 +235,7 @@ def add_ground_in(
     office_log.append(connection, OfficeAction.GROUND_ADDED, by=by, at=at, holder=holder_id, **told)
     for benefit in issuer.programme.grounds[new.code].raises:
         raise_benefit(connection, holder_id, benefit, by=by, at=at)
-    return next(ground for ground in read_grounds(connection, holder_id) if ground.id == ground_id)
+    return next(ground for ground in held_grounds(connection, holder_id) if ground.id == ground_id)
 
 
 def withdraw_ground(issuer: Issuer, holder_id: str, ground_id: int, *, by: str, at: datetime) -> None:
@@ -246,7 +246,7 @@ def withdraw_ground(issuer: Issuer, holder_id: str, ground_id: int, *, by: str, 
 
 def withdraw_ground_in(connection: Connection, holder_id: str, ground_id: int, *, by: str, at: datetime) -> None:
     """Withdraw a ground inside a transaction; RefusedError where the holder has no such ground."""
-    held = next((ground for ground in read_grounds(connection, holder_id) if ground.id == ground_id), None)
+    held = next((ground for ground in held_grounds(connection, holder_id) if ground.id == ground_id), None)
     if held is None or held.withdrawn_at is not None:
         raise RefusedError("the holder has no such ground", f"python -m issuer holder show {holder_id}")
     connection.execute(GROUNDS.update().where(GROUNDS.c.id == ground_id).values(withdrawn_at=at))
@@ -256,10 +256,10 @@ def withdraw_ground_in(connection: Connection, holder_id: str, ground_id: int, *
 def grounds_of(issuer: Issuer, holder_id: str) -> list[HeldGround]:
     """Return all grounds of a holder, withdrawn ones too, oldest first."""
     with issuer.register.read() as connection:
-        return read_grounds(connection, holder_id)
+        return held_grounds(connection, holder_id)
 
 
-def read_grounds(connection: Connection, holder_id: str) -> list[HeldGround]:
+def held_grounds(connection: Connection, holder_id: str) -> list[HeldGround]:
     """Return all grounds of a holder inside a transaction, oldest first."""
     asked = sa.select(GROUNDS).where(GROUNDS.c.holder_id == holder_id).order_by(GROUNDS.c.id)
     return [

@@ -1,6 +1,6 @@
 """The store for many machines: Redis 7 or a Redis Cluster, Lua beside it (docs/decisions/0110)."""
 
 from ledger.redis.ledger import RedisLedger
-from ledger.redis.options import Options, read_options
+from ledger.redis.options import RedisOptions, read_options
 
-__all__ = ["Options", "RedisLedger", "read_options"]
+__all__ = ["RedisLedger", "RedisOptions", "read_options"]

@@ -15,18 +15,18 @@ import msgspec
 from edge.clock import Clock
 from edge.metrics import observe_commits
 from ledger import leaf
-from ledger.holders import Holder, holder_with, proposed
+from ledger.holders import HolderName, holder_with, proposed
 from ledger.millis import to_millis
 from ledger.redis import keys
 from ledger.redis.heads import Heads
 from ledger.redis.holders import Holders
 from ledger.redis.losses import Watch
-from ledger.redis.options import Options
+from ledger.redis.options import RedisOptions
 from ledger.redis.reads import read_heads, read_leaf_at
 from ledger.redis.replies import outcome_of, write_answer
 from ledger.redis.requests import claim_part
 from ledger.redis.scripts import COMMIT, LOOK_UP, Script
-from ledger.redis.seen import Mark
+from ledger.redis.seen import AcknowledgedEntry
 from ledger.redis.servers import Servers
 from ledger.redis.state import read_state
 from ledger.redis.workspace import RedisWorkspace, flat, sign_of
@@ -78,7 +78,7 @@ class ScriptCall:
 def call_of(
     operation: Operation,
     partition: int,
-    holder: Holder | None,
+    holder: HolderName | None,
     *,
     parts: dict[str, Any] | None = None,
     line: tuple[str, str] = ("", ""),
@@ -119,10 +119,10 @@ class HeadMoved(Exception):
     """The end of the log had moved since the request was made: the change is sent again with what was learned."""
 
 
-class Changing:
+class ChangeRunner:
     """Runs changes of one process. Threads that change one partition take turns and so overtake none."""
 
-    def __init__(self, servers: Servers, watch: Watch, options: Options, host: Clock, clock: Clock | None) -> None:
+    def __init__(self, servers: Servers, watch: Watch, options: RedisOptions, host: Clock, clock: Clock | None) -> None:
         """Know no head and no holder yet. `host`: this host's clock; `clock` stands in for the server's own."""
         self._servers = servers
         self._watch = watch
@@ -135,7 +135,7 @@ class Changing:
         self._turns = [threading.Lock() for _ in range(PARTITIONS)]
         self._told: list[tuple[int, float]] = []
 
-    def holder(self, subject: str) -> Holder:
+    def holder(self, subject: str) -> HolderName:
         """Return a holder as far as known, else one with a fresh salt to propose."""
         return self.holders.get(subject) or proposed(subject)
 
@@ -280,7 +280,7 @@ class Changing:
             observe_commits(told)
         return self._read(sent, reply, subject, mark)
 
-    def _read(self, sent: ScriptCall, reply: list[Any], subject: str | None, mark: Mark) -> Any:  # noqa: ANN401 - as above
+    def _read(self, sent: ScriptCall, reply: list[Any], subject: str | None, mark: AcknowledgedEntry) -> Any:  # noqa: ANN401 - as above
         match reply:
             case [b"done", packed, data, tag]:
                 self._remember(subject, sent)
@@ -318,7 +318,7 @@ class Changing:
 
     def _remember(self, subject: str | None, sent: ScriptCall) -> None:
         if subject is not None and sent.name is not None:
-            self.holders.keep(subject, Holder(sent.name, sent.salt))
+            self.holders.keep(subject, HolderName(sent.name, sent.salt))
 
     def _relearn(self, subject: str, kept: bytes | None) -> None:
         if kept is None:

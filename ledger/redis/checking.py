@@ -21,7 +21,7 @@ from ledger.redis.state import HolderState, read_booking, read_state, read_stay,
 from ledger.redis.strays import find_strays
 from ledger.redis.workspace import sign_of
 from ledger.replaying import Replay
-from ledger.state import BookingRow, ChoiceRow, CounterRow, MarkRow, Row, RowT, StayRow, VisitRow
+from ledger.state import BookingRow, ChoiceRow, CounterRow, MarkRow, KeptRow, RowT, StayRow, VisitRow
 from ledger.values import PARTITIONS, Fault, LedgerUnavailable
 
 _PROGRESS = 1000  # entries between two reports
@@ -183,7 +183,7 @@ class _Partition:
             if int(str(cursor)) == 0:
                 return
 
-    def _compare_holders(self, following: list[Row]) -> Iterator[Fault]:
+    def _compare_holders(self, following: list[KeptRow]) -> Iterator[Fault]:
         names, said = sorted(self.own), states_of(following)
         for start in range(0, len(names), _SLICE):
             some = names[start : start + _SLICE]

@@ -22,7 +22,7 @@ _SEQ_BYTES = 6
 _LAST = 2**63
 
 
-class Found(NamedTuple):
+class FoundPlace(NamedTuple):
     """The place of an entry; sorting by it is the order of a search. `sign`: the outcome's letter in the index."""
 
     at: int
@@ -39,7 +39,7 @@ class _Line:
     key: str
     end: str
     size: int
-    read: list[Found] = field(default_factory=list)
+    read: list[FoundPlace] = field(default_factory=list)
     over: bool = False
 
     def take(self, replies: Iterable[tuple[bytes, dict[bytes, bytes]]]) -> None:
@@ -47,7 +47,7 @@ class _Line:
         fresh = []
         for place, fields in replies:
             at, _, seq = place.partition(b"-")
-            fresh.append(Found(int(at), self.partition, int(seq), fields[b"o"]))
+            fresh.append(FoundPlace(int(at), self.partition, int(seq), fields[b"o"]))
         self.over = len(fresh) < self.size
         if fresh:
             last = fresh[-1]
@@ -65,7 +65,7 @@ class Search:
         self._since = 0 if query.since is None else to_millis(query.since)
         self._until = _LAST if query.until is None else to_millis(query.until)
         cursor = None if query.before is None else self._place(query.before)
-        self._ready: list[Found] = []
+        self._ready: list[FoundPlace] = []
         self._lines: list[_Line] = []
         if query.before is not None and cursor is None:
             return
@@ -74,14 +74,14 @@ class Search:
         else:
             self._lines = [self._line(partition, query.point, cursor, wanted) for partition in range(PARTITIONS)]
 
-    def more(self, most: int) -> list[Found]:
+    def more(self, most: int) -> list[FoundPlace]:
         """Return the next places, at most so many; none at the end."""
         while len(self._ready) < most and (self._fill() or any(line.read for line in self._lines)):
             self._ready += self._merge()
         given, self._ready = self._ready[:most], self._ready[most:]
         return given
 
-    def unordered(self) -> Iterator[list[Found]]:
+    def unordered(self) -> Iterator[list[FoundPlace]]:
         """Yield all places in runs, in no order: for who only counts."""
         if self._ready:
             yield self._ready
@@ -93,10 +93,10 @@ class Search:
                     yield line.read
                     line.read = []
 
-    def _merge(self) -> list[Found]:
+    def _merge(self) -> list[FoundPlace]:
         """Take the newest entries that were read, as far down as every partition whose index goes on has been read."""
         floor = max((line.read[0] for line in self._lines if line.read and not line.over), default=None)
-        taken: list[Found] = []
+        taken: list[FoundPlace] = []
         for line in self._lines:
             cut = 0 if floor is None else bisect_left(line.read, floor)
             taken += line.read[cut:]
@@ -115,7 +115,7 @@ class Search:
             line.take(replies)
         return True
 
-    def _line(self, partition: int, point: str | None, cursor: Found | None, wanted: int) -> _Line:
+    def _line(self, partition: int, point: str | None, cursor: FoundPlace | None, wanted: int) -> _Line:
         key = keys.times(partition) if point is None else keys.point(partition, point)
         end = f"{self._until - 1}-{_LAST}"
         size = max(4, wanted // 64)
@@ -128,23 +128,23 @@ class Search:
                 end = f"{cursor.at - 1}-{_LAST}"
         return _Line(partition, key, end, size)
 
-    def _place(self, entry_id: str) -> Found | None:
+    def _place(self, entry_id: str) -> FoundPlace | None:
         """The place of an entry in the order of a search."""
         try:
             partition, seq = leaf.split_id(entry_id)
         except leaf.LeafError:
             return None
         (found,) = self._servers.read([(partition, ("XRANGE", keys.log(partition), f"{seq}-0", f"{seq}-0"))])
-        return Found(stored_leaf(found[0][1][b"l"]).at, partition, seq) if found else None
+        return FoundPlace(stored_leaf(found[0][1][b"l"]).at, partition, seq) if found else None
 
-    def _of_holder(self, name: str, cursor: Found | None) -> list[Found]:
+    def _of_holder(self, name: str, cursor: FoundPlace | None) -> list[FoundPlace]:
         """A holder's entries within the bounds. The name does not tell the partition: all are asked at once."""
         lists = self._servers.read([(partition, ("GET", keys.own(partition, name))) for partition in range(PARTITIONS)])
         places = [(partition, seq) for partition, kept in enumerate(lists) if kept for seq in _seqs(kept)]
         commands = [(place[0], ("XRANGE", keys.log(place[0]), f"{place[1]}-0", f"{place[1]}-0")) for place in places]
         replies = self._servers.read(commands) if commands else []
         found = [
-            Found(stored_leaf(reply[0][1][b"l"]).at, *place)
+            FoundPlace(stored_leaf(reply[0][1][b"l"]).at, *place)
             for place, reply in zip(places, replies, strict=True)
             if reply
         ]

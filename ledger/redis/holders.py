@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import replace
 
-from ledger.holders import Holder
+from ledger.holders import HolderName
 
 _REMEMBERED = 65_536
 
@@ -15,14 +15,14 @@ class Holders:
 
     def __init__(self) -> None:
         """Know nobody."""
-        self._known: dict[str, Holder] = {}
+        self._known: dict[str, HolderName] = {}
         self._lock = threading.Lock()
 
-    def get(self, subject: str) -> Holder | None:
+    def get(self, subject: str) -> HolderName | None:
         """Return a holder met before."""
         return self._known.get(subject)
 
-    def keep(self, subject: str, holder: Holder) -> None:
+    def keep(self, subject: str, holder: HolderName) -> None:
         """Remember a holder that the server keeps."""
         with self._lock:
             self._known[subject] = replace(holder, new=False)

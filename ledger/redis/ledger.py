@@ -11,17 +11,17 @@ from edge.clock import Clock, SystemClock
 from ledger import leaf
 from ledger.bookings import Booking, BookingChange, BookingEnd, BookingQuery, Hold, Window
 from ledger.contents import Contents, rebuild
-from ledger.holders import Holder
+from ledger.holders import HolderName
 from ledger.leaf import LeafError
 from ledger.matters import MatterStep
 from ledger.millis import to_millis
 from ledger.offline import OfflineUse
 from ledger.redis import bookings, keys, moving, reads, requests
-from ledger.redis.changing import Changing, Plan, ScriptCall, call_of
+from ledger.redis.changing import ChangeRunner, Plan, ScriptCall, call_of
 from ledger.redis.checking import check_ledger
 from ledger.redis.losses import Watch
 from ledger.redis.offline_plans import OfflinePlans
-from ledger.redis.options import Options
+from ledger.redis.options import RedisOptions
 from ledger.redis.safety import require_safe
 from ledger.redis.scripts import BIND, CHECK_IN, CLAIM
 from ledger.redis.seen import Loss, Seen
@@ -64,7 +64,7 @@ class RedisLedger:
 
     def __init__(
         self,
-        options: Options,
+        options: RedisOptions,
         clock: Clock | None = None,
         older: Older | None = None,
         *,
@@ -83,7 +83,7 @@ class RedisLedger:
             lambda server: require_safe(server, options),
             lambda commands, replies, read: completed(commands, replies, read, older),
         )
-        self._changing = Changing(self._servers, self._watch, options, host or clock or SystemClock(), clock)
+        self._changing = ChangeRunner(self._servers, self._watch, options, host or clock or SystemClock(), clock)
         self._offline = OfflinePlans(self._servers, self._changing)
 
     def open(self) -> list[Loss]:
@@ -219,12 +219,12 @@ class RedisLedger:
     def pseudonym(self, subject: str) -> str | None:
         """Return the holder's name in the log."""
         # The server's word, not this process's memory: a name can be erased elsewhere.
-        holder = reads.find_holder(self._servers, partition_of(subject), subject)
+        holder = reads.find_holder_name(self._servers, partition_of(subject), subject)
         return None if holder is None else holder.name
 
     def subject_of(self, entry_id: str) -> str | None:
         """Return the `sub` behind an entry's holder."""
-        return reads.subject_of(self._servers, entry_id)
+        return reads.subject_of_entry(self._servers, entry_id)
 
     def entry(self, entry_id: str) -> Entry | None:
         """Return one entry."""
@@ -258,7 +258,7 @@ class RedisLedger:
     def erase(self, subject: str) -> str | None:
         """Destroy a holder's salt and `sub`, on the server now, in its append-only file by a rewrite."""
         partition = partition_of(subject)
-        holder = reads.find_holder(self._servers, partition, subject)
+        holder = reads.find_holder_name(self._servers, partition, subject)
         if holder is None:
             return None
         self._servers.write(partition, "HDEL", keys.subs(partition), subject)
@@ -341,13 +341,13 @@ class RedisLedger:
             return True
         if is_device_subject(subject):
             return False
-        holder = reads.find_holder(self._servers, partition_of(subject), subject)
+        holder = reads.find_holder_name(self._servers, partition_of(subject), subject)
         return holder is not None and holder.name == made.holder
 
-    def _find_holder(self, subject: str, partition: int) -> Holder | None:
+    def _find_holder(self, subject: str, partition: int) -> HolderName | None:
         known = self._changing.holders.get(subject)
         if known is None:
-            known = reads.find_holder(self._servers, partition, subject)
+            known = reads.find_holder_name(self._servers, partition, subject)
             if known is not None:
                 self._changing.holders.keep(subject, known)
         return known

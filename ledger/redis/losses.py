@@ -8,7 +8,7 @@ from edge.clock import SystemClock
 from edge.instants import rfc3339
 from ledger import leaf
 from ledger.redis import keys
-from ledger.redis.seen import Loss, Mark, Seen
+from ledger.redis.seen import Loss, AcknowledgedEntry, Seen
 from ledger.redis.servers import Command, Servers
 from ledger.values import PARTITIONS
 
@@ -23,7 +23,7 @@ class Watch:
         self.seen = seen
 
     def compare(
-        self, partition: int, mark: Mark, head: tuple[int, bytes | None], acknowledged: bytes | None
+        self, partition: int, mark: AcknowledgedEntry, head: tuple[int, bytes | None], acknowledged: bytes | None
     ) -> Loss | None:
         """Compare a mark with the leaf in its place now, and report a loss; `head` is the last (seq, leaf)."""
         if mark.seq == 0 or (acknowledged is not None and leaf.leaf_hash(acknowledged) == mark.hash):
@@ -36,7 +36,7 @@ class Watch:
             replaced=acknowledged is not None,
             noticed_at=rfc3339(SystemClock().now()),  # the server has just proved to be no witness
         )
-        self.seen.report(loss, Mark(seq, leaf.leaf_hash(data) if data else bytes(32)))
+        self.seen.report(loss, AcknowledgedEntry(seq, leaf.leaf_hash(data) if data else bytes(32)))
         _LOG.error("the ledger's store lost acknowledged entries: %s", loss.fault().message)
         return loss
 
@@ -51,7 +51,7 @@ class Watch:
 
 
 def _look(
-    servers: Servers, wanted: list[int], marks: list[Mark]
+    servers: Servers, wanted: list[int], marks: list[AcknowledgedEntry]
 ) -> list[tuple[bytes | None, tuple[int, bytes | None]]]:
     """For each partition the leaf at its mark, and the last one with its seq."""
     commands: list[tuple[int, Command]] = []

@@ -18,7 +18,7 @@ from ledger.redis.replies import outcome_of, read_answer, write_answer
 from ledger.redis.servers import Command, Servers
 from ledger.redis.state import HolderState, packed_booking, states_of, stay_member
 from ledger.redis.workspace import sign_of
-from ledger.state import BookingRow, MarkRow, Row, StayRow
+from ledger.state import BookingRow, MarkRow, KeptRow, StayRow
 from ledger.values import LedgerError
 
 _SLICE = 500
@@ -164,7 +164,7 @@ class _Restore:
     contents: Contents
     rebuilt: Rebuilt
     ahead: int
-    following: list[Row] = field(init=False)
+    following: list[KeptRow] = field(init=False)
 
     def __post_init__(self) -> None:
         self.following = list(rows_of(self.rebuilt.replay))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ledger.holders import Holder
+from ledger.holders import HolderName
 from ledger.millis import to_millis
 from ledger.offline import KeptAnswers, OfflineUse, kept_names
 from ledger.redis import keys
-from ledger.redis.changing import Changing, Plan, ScriptCall, call_of
+from ledger.redis.changing import ChangeRunner, Plan, ScriptCall, call_of
 from ledger.redis.replies import outcome_of, read_answer
 from ledger.redis.servers import Servers
 from ledger.redis.workspace import RedisWorkspace
@@ -19,12 +19,12 @@ from ledger.values import LedgerUnavailable, OperationConflict, Outcome
 class OfflinePlans:
     """Makes the plan of a record."""
 
-    def __init__(self, servers: Servers, changing: Changing) -> None:
+    def __init__(self, servers: Servers, changing: ChangeRunner) -> None:
         """Keep the way to the servers."""
         self._servers = servers
         self._changing = changing
 
-    def plan(self, change: OfflineUse, partition: int, holder: Holder | None) -> Plan | Outcome:
+    def plan(self, change: OfflineUse, partition: int, holder: HolderName | None) -> Plan | Outcome:
         """Return the kept answer that stands, or the plan of a new entry; OperationConflict."""
         line = (change.draft.service, change.draft.point)
         marker = None

@@ -17,7 +17,7 @@ LEAST_KEPT_DAYS = 30
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class RedisOptions:
     """Where the server is, and the bounds of waiting for it.
 
     `replicas` must confirm every answer (WAIT); None: nobody said, so a server that has any is refused. `wait` bounds
@@ -38,7 +38,7 @@ class Options:
     keep: timedelta | None = None
 
 
-def read_options(url: str, *, allow_loss: bool = False, seen: Path | None = None) -> Options:
+def read_options(url: str, *, allow_loss: bool = False, seen: Path | None = None) -> RedisOptions:
     """Return the options of `redis://` or `rediss://`.
 
     `?cluster=true`, `?replicas=1` and `?keep_days=60` are ours, the rest is redis-py's.
@@ -56,7 +56,7 @@ def read_options(url: str, *, allow_loss: bool = False, seen: Path | None = None
         keep.isascii() and keep.isdecimal() and len(keep) < 6 and int(keep) >= LEAST_KEPT_DAYS
     ):
         raise LedgerError(f"the ledger's address: keep_days is a number from {LEAST_KEPT_DAYS}, such as 60")
-    return Options(
+    return RedisOptions(
         url=urlunsplit(parts._replace(query=urlencode(asked))),
         cluster=None if cluster is None else _FLAGS[cluster],
         replicas=None if replicas is None else int(replicas),

@@ -8,9 +8,9 @@ from functools import partial
 import msgspec
 
 from ledger import leaf
-from ledger.holders import SALT_BYTES, Holder, holder_with
+from ledger.holders import SALT_BYTES, HolderName, holder_with
 from ledger.redis import keys
-from ledger.redis.finding import Found, Search
+from ledger.redis.finding import FoundPlace, Search
 from ledger.redis.servers import Command, Servers
 from ledger.redis.state import read_state
 from ledger.state import stored_leaf
@@ -20,13 +20,13 @@ _MOST_LOOKED = 50_000  # entries looked through for one page, so that a page com
 _SLICE = 1000  # entries counted or sifted between two looks at what was found
 
 
-def find_holder(servers: Servers, partition: int, subject: str) -> Holder | None:
+def find_holder_name(servers: Servers, partition: int, subject: str) -> HolderName | None:
     """Return the holder of a `sub`, None when never seen or erased."""
     (kept,) = servers.read([(partition, ("HGET", keys.subs(partition), subject))])
     return None if kept is None else holder_with(subject, kept)
 
 
-def subject_of(servers: Servers, entry_id: str) -> str | None:
+def subject_of_entry(servers: Servers, entry_id: str) -> str | None:
     """Return the `sub` behind an entry's holder, found by the salts of its partition's holders."""
     entry = read_entry(servers, entry_id)
     name = None if entry is None else entry.leaf.holder
@@ -43,7 +43,7 @@ def subject_of(servers: Servers, entry_id: str) -> str | None:
             return None
 
 
-def read_usage(servers: Servers, partition: int, subject: str, holder: Holder | None, at: int) -> Usage:
+def read_usage(servers: Servers, partition: int, subject: str, holder: HolderName | None, at: int) -> Usage:
     """Return what a holder has used; `holder` as known before: whether the name still stands is asked along."""
     while holder is not None:
         kept, fields = servers.read(
@@ -146,7 +146,7 @@ def read_counts(servers: Servers, query: Query) -> dict[str, int]:
     return counts
 
 
-def _outcomes(servers: Servers, found: Sequence[Found], query: Query, *, told: bool) -> Iterator[str]:
+def _outcomes(servers: Servers, found: Sequence[FoundPlace], query: Query, *, told: bool) -> Iterator[str]:
     if told:
         letters = {b"g": "granted", b"d": "denied"}
         outcomes = (letters.get(one.sign) for one in found)
@@ -158,7 +158,7 @@ def _outcomes(servers: Servers, found: Sequence[Found], query: Query, *, told: b
             yield outcome
 
 
-def _read(servers: Servers, found: Sequence[Found]) -> Iterator[Entry]:
+def _read(servers: Servers, found: Sequence[FoundPlace]) -> Iterator[Entry]:
     return read_entries(servers, [(one.partition, one.seq) for one in found])
 
 

@@ -9,7 +9,7 @@ import msgspec
 
 from ledger import leaf
 from ledger.bookings import Window
-from ledger.holders import Holder
+from ledger.holders import HolderName
 from ledger.judgement import (
     ALREADY_IN,
     BOOKING_MISSED,
@@ -32,7 +32,7 @@ _FOUND_BY_STORE = (
 )  # fmt: skip
 
 
-def check_in(change: CheckIn, holder: Holder | None, end: LogEnd, window: Window | None) -> dict[str, Any]:
+def check_in(change: CheckIn, holder: HolderName | None, end: LogEnd, window: Window | None) -> dict[str, Any]:
     """Return what the script judges; with a window, of a booking. LeafError or LedgerError when it makes no entry."""
     if change.booking is not None and (change.charges or change.choice or change.visit):
         raise LedgerError("the use of a booking counts nothing of its own")
@@ -100,7 +100,7 @@ def claim_part(wanted: ProofClaim) -> dict[str, Any]:
 
 
 def _trial(
-    change: CheckIn, holder: Holder | None, end: LogEnd, found: str | None, counted: dict[str, Any]
+    change: CheckIn, holder: HolderName | None, end: LogEnd, found: str | None, counted: dict[str, Any]
 ) -> leaf.Leaf:
     """Return the leaf as a granted change writes it. This leaf must be writable before the script runs."""
     added: dict[str, Any] = (

@@ -8,7 +8,7 @@ from typing import Any
 from redis import Redis
 from redis.exceptions import ResponseError
 
-from ledger.redis.options import Options
+from ledger.redis.options import RedisOptions
 from ledger.values import LedgerUnavailable
 
 SETTING = "YUNJU_DANGEROUS_ALLOW_REDIS_LOSS"
@@ -24,7 +24,7 @@ class UnsafeServer(LedgerUnavailable):
         self.faults = tuple(faults)
 
 
-def require_safe(server: Redis, options: Options) -> None:
+def require_safe(server: Redis, options: RedisOptions) -> None:
     """Raise UnsafeServer unless the server keeps what it acknowledges; a version that is too old is never accepted."""
     about: dict[str, Any] = server.info()
     if int(str(about["redis_version"]).partition(".")[0]) < 7:
@@ -52,7 +52,7 @@ def _state(about: dict[str, Any]) -> Iterator[str]:
         yield "its append-only file could not be written last time: see to the disk"
 
 
-def _replicas(about: dict[str, Any], options: Options) -> Iterator[str]:
+def _replicas(about: dict[str, Any], options: RedisOptions) -> Iterator[str]:
     """A replica may take over without every change, so the settings must say how many replicas confirm."""
     connected = int(about.get("connected_slaves", 0))
     if connected and not options.replicas:

@@ -28,7 +28,7 @@ _EMPTY = _SLOT.pack(0, bytes(32))
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class AcknowledgedEntry:
     """An entry that was acknowledged: nothing for `seq` 0."""
 
     seq: int = 0
@@ -64,11 +64,11 @@ class Seen:
         self._clock = clock
         self._synced_at = clock()
         self._lock = threading.Lock()
-        self._marks = [Mark()] * PARTITIONS
+        self._marks = [AcknowledgedEntry()] * PARTITIONS
         self._file: int | None = None
         self._found: list[Loss] = []
 
-    def get(self, partition: int) -> Mark:
+    def get(self, partition: int) -> AcknowledgedEntry:
         """Return the last entry of a partition that this process knows to be acknowledged."""
         return self._marks[partition]
 
@@ -77,25 +77,25 @@ class Seen:
         with self._lock:
             if seq <= self._marks[partition].seq:
                 return
-            self._marks[partition] = Mark(seq, digest)
+            self._marks[partition] = AcknowledgedEntry(seq, digest)
             if self._path is None:
                 return
             try:
-                self._keep(partition, Mark(seq, digest))
+                self._keep(partition, AcknowledgedEntry(seq, digest))
             except OSError:
                 self._drop()
 
-    def all(self) -> list[Mark]:
+    def all(self) -> list[AcknowledgedEntry]:
         """Return every mark, the later of the file's and this process's own; LedgerError if it cannot be read."""
         with self._lock:
             try:
-                kept = self._read() if self._path is not None else [Mark()] * PARTITIONS
+                kept = self._read() if self._path is not None else [AcknowledgedEntry()] * PARTITIONS
             except OSError as error:
                 raise LedgerError(f"what the ledger acknowledged cannot be read: {error}") from error
             self._marks = [max(pair, key=lambda mark: mark.seq) for pair in zip(kept, self._marks, strict=True)]
             return list(self._marks)
 
-    def report(self, loss: Loss, head: Mark) -> None:
+    def report(self, loss: Loss, head: AcknowledgedEntry) -> None:
         """Note a loss for good, and remember the partition from the server's present head on."""
         with self._lock:
             self._marks[loss.partition] = head
@@ -133,7 +133,7 @@ class Seen:
         with self._lock:
             self._drop()
 
-    def _write_down(self, loss: Loss, head: Mark) -> None:
+    def _write_down(self, loss: Loss, head: AcknowledgedEntry) -> None:
         with self._losses().open("ab") as file:
             file.write(msgspec.json.encode(loss) + b"\n")
             file.flush()
@@ -141,9 +141,9 @@ class Seen:
         with self._slot(loss.partition) as place:
             os.pwrite(self._descriptor(), _SLOT.pack(head.seq, head.hash), place)
 
-    def _keep(self, partition: int, mark: Mark) -> None:
+    def _keep(self, partition: int, mark: AcknowledgedEntry) -> None:
         with self._slot(partition) as place:
-            kept = Mark(*_SLOT.unpack(os.pread(self._descriptor(), _SLOT.size, place) or _EMPTY))
+            kept = AcknowledgedEntry(*_SLOT.unpack(os.pread(self._descriptor(), _SLOT.size, place) or _EMPTY))
             if mark.seq > kept.seq:
                 os.pwrite(self._descriptor(), _SLOT.pack(mark.seq, mark.hash), place)
         if self._sync_seconds is not None and self._clock() - self._synced_at >= self._sync_seconds:
@@ -161,9 +161,9 @@ class Seen:
         finally:
             fcntl.lockf(descriptor, fcntl.LOCK_UN, _SLOT.size, place)
 
-    def _read(self) -> list[Mark]:
+    def _read(self) -> list[AcknowledgedEntry]:
         data = os.pread(self._descriptor(), PARTITIONS * _SLOT.size, 0)
-        return [Mark(*slot) for slot in _SLOT.iter_unpack(data)]
+        return [AcknowledgedEntry(*slot) for slot in _SLOT.iter_unpack(data)]
 
     def _descriptor(self) -> int:
         if self._file is None:

@@ -36,7 +36,7 @@ from redis.retry import Retry
 
 from ledger.redis.circuit import Circuit
 from ledger.redis.keys import PREFIXES
-from ledger.redis.options import Options
+from ledger.redis.options import RedisOptions
 from ledger.redis.scripts import Script
 from ledger.values import PARTITIONS, LedgerError, LedgerUnavailable
 
@@ -63,7 +63,9 @@ class Unconfirmed(LedgerUnavailable):
 class Servers:
     """One server or a cluster, found out at the first call. `on_contact` looks at each node first met, or met again."""
 
-    def __init__(self, options: Options, on_contact: Callable[[Redis], None], complete: Complete | None = None) -> None:
+    def __init__(
+        self, options: RedisOptions, on_contact: Callable[[Redis], None], complete: Complete | None = None
+    ) -> None:
         """Connect to nothing yet. `complete` puts in what replies lack (`trimming.completed`)."""
         self._options = options
         self._complete = complete or _as_they_are

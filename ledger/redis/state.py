@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from ledger.bookings import BookingState
-from ledger.state import BookingRow, ChoiceRow, CounterRow, Row, StayRow, VisitRow
+from ledger.state import BookingRow, ChoiceRow, CounterRow, KeptRow, StayRow, VisitRow
 from ledger.values import LedgerUnavailable
 
 
@@ -80,13 +80,13 @@ class HolderState:
         spelt |= {_name("v", key): _packed_visit(row) for key, row in self.visits.items()}
         return spelt | {f"b\0{seq}": b"" for seq in self.bookings}
 
-    def rows(self, holder: str) -> list[Row]:
+    def rows(self, holder: str) -> list[KeptRow]:
         """Return a holder's counters, choices and visits as rows; a counter of zero has no row."""
         counters = [CounterRow(holder, *key, used) for key, used in self.counters.items() if used]
         return [*counters, *self.choices.values(), *self.visits.values()]
 
 
-def states_of(rows: Iterable[Row]) -> dict[str, HolderState]:
+def states_of(rows: Iterable[KeptRow]) -> dict[str, HolderState]:
     """Return the states of the holders whose rows these are, by the holder's name; without their numbers of entries."""
     found: dict[str, HolderState] = {}
     for row in rows:

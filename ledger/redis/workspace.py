@@ -18,7 +18,7 @@ from ledger.values import Draft, LedgerUnavailable, ProofClaim
 from ledger.writing import LogEnd, of_draft
 
 Command = tuple[Any, ...]
-Reading = Callable[[list[Command]], list[Any]]
+BatchRead = Callable[[list[Command]], list[Any]]
 """Runs reading commands in the partition."""
 
 _SIGNS = {"granted": "g", "denied": "d"}
@@ -28,7 +28,7 @@ _SIGNS = {"granted": "g", "denied": "d"}
 class RedisWorkspace:
     """Meets `steps.workspace.Workspace`. `before` is the holder's hash as it was read; `spent`: the proof to spend."""
 
-    read: Reading
+    read: BatchRead
     holder: str
     end: LogEnd
     at: int

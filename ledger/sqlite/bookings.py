@@ -10,7 +10,7 @@ from ledger import leaf
 from ledger.bookings import Booking, BookingQuery
 from ledger.millis import from_millis, to_millis
 from ledger.sqlite import rows
-from ledger.sqlite.rows import place_of
+from ledger.sqlite.rows import partition_and_seq
 from ledger.sqlite.tables import BOOKINGS, booking_row
 from ledger.state import stored_leaf
 from ledger.values import LedgerUnavailable
@@ -52,7 +52,7 @@ def asked(db: sqlite3.Connection, query: BookingQuery) -> tuple[str, list[object
     point = "bookings.point = ?"
     if query.subject is not None:
         point = f"+{point}"  # a holder has few bookings, a point many: the plus keeps SQLite from the point's index
-        holder = rows.find_holder(db, query.subject)
+        holder = rows.find_holder_name(db, query.subject)
         clauses.append("bookings.holder = ?")
         values.append("" if holder is None else holder.name)
     for clause, value in (
@@ -73,7 +73,7 @@ def asked(db: sqlite3.Connection, query: BookingQuery) -> tuple[str, list[object
 
 def _booking(found: tuple[Any, ...]) -> Booking:
     *columns, made, held = found
-    partition, _ = place_of(found[0])
+    partition, _ = partition_and_seq(found[0])
     row = booking_row(partition, columns)
     first = _leaf(made)
     return row.booking(partition, first, first if row.held_by == row.seq else _leaf(held))

@@ -19,7 +19,7 @@ from ledger.holders import keyed
 from ledger.replaying import Replay
 from ledger.sqlite import rows
 from ledger.sqlite.reads import Readers
-from ledger.sqlite.rows import place_of, row_of
+from ledger.sqlite.rows import partition_and_seq, row_of
 from ledger.sqlite.tables import COUNTERS, FOLLOWING, read
 from ledger.values import PARTITIONS, Fault, LedgerUnavailable, partition_of
 from ledger.writing import LogEnd
@@ -120,7 +120,7 @@ class _Partition:
             self._line(place, line, row)
             at = line.at
         self._end = LogEnd(
-            self._partition, place_of(number)[1] if isinstance(number, int) else 0, leaf.leaf_hash(data), at
+            self._partition, partition_and_seq(number)[1] if isinstance(number, int) else 0, leaf.leaf_hash(data), at
         )
 
     def _line(self, place: str, line: leaf.Leaf, row: tuple[object, ...]) -> None:

@@ -122,12 +122,12 @@ class SqliteLedger:
 
     def pseudonym(self, subject: str) -> str | None:
         """Return the holder's name in the log."""
-        holder = self._readers.run(lambda db: rows.find_holder(db, subject))
+        holder = self._readers.run(lambda db: rows.find_holder_name(db, subject))
         return None if holder is None else holder.name
 
     def subject_of(self, entry_id: str) -> str | None:
         """Return the `sub` behind an entry's holder."""
-        return self._readers.run(lambda db: rows.subject_of(db, entry_id))
+        return self._readers.run(lambda db: rows.subject_of_entry(db, entry_id))
 
     def entry(self, entry_id: str) -> Entry | None:
         """Return one entry."""

@@ -100,7 +100,7 @@ def read_usage(db: sqlite3.Connection, subject: str, at: int) -> Usage:
     """Return what a holder has used, in one snapshot."""
     db.execute("BEGIN")
     try:
-        holder = rows.find_holder(db, subject)
+        holder = rows.find_holder_name(db, subject)
         if holder is None:
             return Usage({}, {}, {})
         partition = partition_of(subject)

@@ -6,7 +6,7 @@ import sqlite3
 from datetime import datetime
 
 from ledger import answers, leaf
-from ledger.holders import Holder, proposed
+from ledger.holders import HolderName, proposed
 from ledger.millis import to_millis
 from ledger.values import Outcome
 from ledger.writing import LogEnd
@@ -20,14 +20,14 @@ def row_of(partition: int, seq: int) -> int:
     return partition << _SEQ_BITS | seq
 
 
-def place_of(row: int) -> tuple[int, int]:
+def partition_and_seq(row: int) -> tuple[int, int]:
     """Return partition and `seq` of an entry's row."""
     return row >> _SEQ_BITS, row & _SEQ_MASK
 
 
 def name_of(row: int) -> str:
     """Return the id of the entry in a row."""
-    return leaf.entry_id(*place_of(row))
+    return leaf.entry_id(*partition_and_seq(row))
 
 
 def row_named(entry_id: str) -> int:
@@ -35,13 +35,13 @@ def row_named(entry_id: str) -> int:
     return row_of(*leaf.split_id(entry_id))
 
 
-def find_holder(db: sqlite3.Connection, subject: str) -> Holder | None:
+def find_holder_name(db: sqlite3.Connection, subject: str) -> HolderName | None:
     """Return the holder of a `sub`, None when never seen or erased."""
     found = db.execute("SELECT holder, salt FROM holders WHERE sub = ?", (subject,)).fetchone()
-    return None if found is None else Holder(*found)
+    return None if found is None else HolderName(*found)
 
 
-def subject_of(db: sqlite3.Connection, entry_id: str) -> str | None:
+def subject_of_entry(db: sqlite3.Connection, entry_id: str) -> str | None:
     """Return the `sub` behind an entry's holder, None for no entry, none of a holder's, or one erased."""
     try:
         row = row_named(entry_id)
@@ -49,12 +49,12 @@ def subject_of(db: sqlite3.Connection, entry_id: str) -> str | None:
         return None
     found = db.execute(
         "SELECT sub FROM holders WHERE partition = ? AND holder = (SELECT holder FROM entries WHERE n = ?)",
-        (place_of(row)[0], row),
+        (partition_and_seq(row)[0], row),
     ).fetchone()
     return None if found is None else str(found[0])
 
 
-def new_holder(db: sqlite3.Connection, subject: str, partition: int) -> Holder:
+def new_holder(db: sqlite3.Connection, subject: str, partition: int) -> HolderName:
     """Give a `sub` seen for the first time a salt and a name."""
     holder = proposed(subject)
     db.execute("INSERT INTO holders VALUES (?, ?, ?, ?)", (subject, partition, holder.salt, holder.name))

@@ -95,7 +95,7 @@ class ForeignFile(sqlite3.DatabaseError):
     """The file is a database of something else, or of a later version of the ledger."""
 
 
-def prepare(db: sqlite3.Connection) -> None:
+def prepare_schema(db: sqlite3.Connection) -> None:
     """Make the tables in an empty file, or add what an earlier version lacks; ForeignFile when it is something else.
 
     Runs under the file lock.

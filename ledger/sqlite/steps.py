@@ -16,7 +16,7 @@ import msgspec
 
 from ledger import answers, leaf
 from ledger.bookings import BookingChange, BookingEnd, Hold, Window
-from ledger.holders import Holder
+from ledger.holders import HolderName
 from ledger.judgement import PROOF_USED, Standing, Verdict, first_of, judge
 from ledger.matters import MatterStep
 from ledger.millis import from_millis, to_millis
@@ -26,7 +26,7 @@ from ledger.sqlite import rows
 from ledger.sqlite.workspace import SqliteWorkspace
 from ledger.steps import stays
 from ledger.steps.bookings import find_booking, keep_booking, use_booking
-from ledger.steps.counting import count, taken
+from ledger.steps.counting import count, taken_member
 from ledger.steps.follow_ups import visit_after
 from ledger.steps.offline import record_offline, require_record
 from ledger.values import (
@@ -60,7 +60,7 @@ class _Asker:
     """
 
     end: LogEnd
-    holder: Holder | None
+    holder: HolderName | None
     card_id: str | None
     card: str | None
     key: _Key
@@ -88,7 +88,7 @@ def look_up(db: sqlite3.Connection, operation: Operation) -> Outcome | None:
 
 def kept_of(db: sqlite3.Connection, operation: Operation) -> Outcome | None:
     """Return the kept answer of an operation of one subject alone; OperationConflict as `look_up`."""
-    holder = None if is_device_subject(operation.subject) else rows.find_holder(db, operation.subject)
+    holder = None if is_device_subject(operation.subject) else rows.find_holder_name(db, operation.subject)
     if holder is None and not is_device_subject(operation.subject):
         return None
     scope = operation.subject if holder is None else holder.name
@@ -193,7 +193,7 @@ def _asker(db: sqlite3.Connection, operation: Operation, card: str | None) -> _A
         return _Asker(
             rows.read_end(db, partition), None, None, None, (partition, subject, operation.device, operation.id)
         )
-    holder = rows.find_holder(db, subject) or rows.new_holder(db, subject, partition)
+    holder = rows.find_holder_name(db, subject) or rows.new_holder(db, subject, partition)
     end = rows.read_end(db, partition)
     key = (partition, holder.name, operation.device, operation.id)
     return _Asker(end, holder, card, None if card is None else holder.card(card), key)
@@ -235,7 +235,7 @@ def _standing(workspace: SqliteWorkspace, change: CheckIn) -> Standing:
             for charge in (change.charges if booking is None else booking.charges)
         },
         booking=booking,
-        taken=None if choice is None else taken(workspace, choice.group, choice.period),
+        taken=None if choice is None else taken_member(workspace, choice.group, choice.period),
         proof_used=workspace.rival is not None,
     )
 
@@ -305,5 +305,5 @@ def _is_whose(db: sqlite3.Connection, subject: str | None, made: leaf.Leaf) -> b
     """Whether an entry is the named holder's, where a holder is named."""
     if subject is None:
         return True
-    holder = None if is_device_subject(subject) else rows.find_holder(db, subject)
+    holder = None if is_device_subject(subject) else rows.find_holder_name(db, subject)
     return holder is not None and holder.name == made.holder

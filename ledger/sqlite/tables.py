@@ -9,12 +9,12 @@ from operator import attrgetter
 from typing import Any, Generic
 
 from ledger.bookings import BookingState
-from ledger.sqlite.rows import place_of, row_of
-from ledger.state import BookingRow, ChoiceRow, CounterRow, MarkRow, Row, RowT, StayRow, VisitRow
+from ledger.sqlite.rows import partition_and_seq, row_of
+from ledger.state import BookingRow, ChoiceRow, CounterRow, MarkRow, KeptRow, RowT, StayRow, VisitRow
 
 
 @dataclass(frozen=True, slots=True)
-class Table(Generic[RowT]):
+class RowTable(Generic[RowT]):
     """A table and the kind of its rows. `columns` stand in the order of the kind's fields.
 
     Columns named in `entries` hold an entry by its row number, which tells partition and `seq`; those in `truths` hold
@@ -28,7 +28,7 @@ class Table(Generic[RowT]):
     truths: frozenset[str] = frozenset()
     has_partition: bool = True
 
-    def values(self, partition: int, row: Row) -> tuple[object, ...]:
+    def values(self, partition: int, row: KeptRow) -> tuple[object, ...]:
         """Return a row as the table's columns hold it."""
         fields = attrgetter(*self.kind.__dataclass_fields__)(row)
         values = tuple(
@@ -58,34 +58,34 @@ class Table(Generic[RowT]):
 
 
 _HELD_WINDOW = "scheduled_at expected_at opens_at closes_at"
-COUNTERS = Table("counters", CounterRow, ("holder", "quota", "period", "used"))
-CHOICES = Table(
+COUNTERS = RowTable("counters", CounterRow, ("holder", "quota", "period", "used"))
+CHOICES = RowTable(
     "choices",
     ChoiceRow,
     ("holder", "family", "period", "member", "uses", "service", "at", "entry"),
     frozenset({"entry"}),
 )
-VISITS = Table(
+VISITS = RowTable(
     "visits",
     VisitRow,
     ("holder", "service", "point", "entry", "started_at", "ends_at", "re_entries", "left_at", "inside", "inside_at"),
     frozenset({"entry", "inside"}),
 )
-STAYS = Table(
+STAYS = RowTable(
     "stays",
     StayRow,
     ("holder", "service", "point", "at", "n", "ends_at", "opens"),
     frozenset({"n"}),
     frozenset({"opens"}),
 )
-STATES = Table(
+STATES = RowTable(
     "states",
     MarkRow,
     ("n", "voided_by", "left_by"),
     frozenset({"n", "voided_by", "left_by"}),
     has_partition=False,
 )
-BOOKINGS = Table(
+BOOKINGS = RowTable(
     "bookings",
     BookingRow,
     tuple(f"n holder service point state holds held_by used_by {_HELD_WINDOW}".split()),
@@ -93,11 +93,11 @@ BOOKINGS = Table(
     frozenset({"holds"}),
     has_partition=False,
 )
-FOLLOWING: tuple[Table[Any], ...] = (COUNTERS, CHOICES, VISITS, STAYS, STATES, BOOKINGS)
+FOLLOWING: tuple[RowTable[Any], ...] = (COUNTERS, CHOICES, VISITS, STAYS, STATES, BOOKINGS)
 """Every table whose rows follow from the log."""
 
 
-def read(db: sqlite3.Connection, table: Table[RowT], partition: int, holder: str | None = None) -> Iterator[RowT]:
+def read(db: sqlite3.Connection, table: RowTable[RowT], partition: int, holder: str | None = None) -> Iterator[RowT]:
     """Yield a partition's rows of a table, of one holder where a holder is named."""
     condition, values = table.bounds(partition)
     if holder is not None:
@@ -106,7 +106,7 @@ def read(db: sqlite3.Connection, table: Table[RowT], partition: int, holder: str
     return (table.row(partition, row) for row in found)
 
 
-def insert(db: sqlite3.Connection, table: Table[RowT], partition: int, rows: Iterable[RowT]) -> None:
+def insert(db: sqlite3.Connection, table: RowTable[RowT], partition: int, rows: Iterable[RowT]) -> None:
     """Put a partition's rows into a table."""
     marks = ", ".join("?" * (len(table.columns) + table.has_partition))
     statement = f"INSERT INTO {table.name} ({table.listed}) VALUES ({marks})"  # noqa: S608 - constants alone
@@ -123,5 +123,5 @@ def _seq(partition: int, value: object) -> object:
     """The `seq` that a row number tells; another partition's number stays as it is, so that it equals no `seq`."""
     if not isinstance(value, int):
         return value
-    found, seq = place_of(value)
+    found, seq = partition_and_seq(value)
     return seq if found == partition else value

@@ -26,7 +26,7 @@ _READ_OPENING = f"SELECT {_STAY} FROM stays WHERE {_LINE} AND opens = 1 AND at <
 _READ_AFTER = f"SELECT {_STAY} FROM stays WHERE {_LINE} AND (at, n) > (?, ?) ORDER BY at, n"  # noqa: S608 - likewise
 
 
-def _replacing(table: tables.Table[RowT]) -> str:
+def _replacing(table: tables.RowTable[RowT]) -> str:
     marks = ", ".join("?" * (len(table.columns) + table.has_partition))
     return f"REPLACE INTO {table.name} ({table.listed}) VALUES ({marks})"  # noqa: S608 - constants alone
 
@@ -189,6 +189,6 @@ class SqliteWorkspace:
         ).fetchone()
         return None if found is None or found == (self._device, 0) else str(found[0])
 
-    def _one(self, table: tables.Table[RowT], query: str, *key: object) -> RowT | None:
+    def _one(self, table: tables.RowTable[RowT], query: str, *key: object) -> RowT | None:
         found = self._db.execute(query, (self._partition, self.holder, *key)).fetchone()
         return None if found is None else table.row(self._partition, found)

@@ -19,7 +19,7 @@ from typing import Generic, TypeVar
 from edge.metrics import observe_commits
 from ledger.sqlite.files import Handle, Limits, bound_log, open_writer
 from ledger.sqlite.forking import opening
-from ledger.sqlite.schema import prepare
+from ledger.sqlite.schema import prepare_schema
 from ledger.values import LedgerUnavailable
 
 T = TypeVar("T")
@@ -221,7 +221,7 @@ class Writer:
             with opening():
                 db = self._db = open_writer(self._path, self._limits)
             try:
-                prepare(db)
+                prepare_schema(db)
             except sqlite3.Error:
                 self._drop()
                 raise

@@ -10,7 +10,7 @@ from ledger.bookings import Booking, BookingChange, BookingEnd, BookingState, Ch
 from ledger.judgement import MoveVerdict, Standing, judge_move
 from ledger.millis import from_millis
 from ledger.state import BookingRow, seq_in
-from ledger.steps.counting import count, give_back, taken
+from ledger.steps.counting import count, give_back, taken_member
 from ledger.steps.follow_ups import conclude
 from ledger.steps.workspace import Workspace
 from ledger.values import Charge, Choice, Outcome, Taken, TargetState
@@ -135,7 +135,7 @@ def _taken_by_others(workspace: Workspace, wanted: Choice | None, held: Choice |
     if wanted is None:
         return None
     own = held is not None and (held.group, held.period) == (wanted.group, wanted.period)
-    return taken(workspace, wanted.group, wanted.period, least=2 if own else 1)
+    return taken_member(workspace, wanted.group, wanted.period, least=2 if own else 1)
 
 
 def _fields_of(change: BookingChange, made: leaf.Leaf, verdict: MoveVerdict, wanted: _Holding) -> dict[str, Any]:

@@ -44,7 +44,7 @@ def give_back(workspace: Workspace, entry: leaf.Leaf, *, counted: bool = True) -
     return tuple(figures.values())
 
 
-def taken(workspace: Workspace, group: str, period: str, *, least: int = 1) -> Taken | None:
+def taken_member(workspace: Workspace, group: str, period: str, *, least: int = 1) -> Taken | None:
     """Return the choice that fixes an exclusion group, if at least `least` uses made that choice."""
     row = workspace.choice(group, period)
     return None if row is None or row.uses < least else row.taken(workspace.end.partition)

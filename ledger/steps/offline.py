@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from ledger import leaf
-from ledger.holders import Holder
+from ledger.holders import HolderName
 from ledger.millis import from_millis, to_millis
 from ledger.offline import (
     GRANTED_OFFLINE,
@@ -15,12 +15,12 @@ from ledger.offline import (
     OfflineUse,
     OfflineVerdict,
     judge_offline,
-    refusal_of,
+    offline_refusal,
     refused_early,
 )
 from ledger.steps import stays
 from ledger.steps.bookings import find_booking, use_booking
-from ledger.steps.counting import choose, count, taken
+from ledger.steps.counting import choose, count, taken_member
 from ledger.steps.workspace import Workspace
 from ledger.values import LedgerError, Outcome, VisitState
 from ledger.writing import charge_lines, choice_line, move_lines
@@ -35,7 +35,7 @@ def require_record(change: OfflineUse) -> None:
 
 
 def record_offline(
-    workspace: Workspace, change: OfflineUse, holder: Holder | None, first: Outcome | None, rival: str | None
+    workspace: Workspace, change: OfflineUse, holder: HolderName | None, first: Outcome | None, rival: str | None
 ) -> Outcome:
     """Judge and record a use. `first`: the kept answer that it contradicts; `rival`: the device that has its proof."""
     if to_millis(change.used_at) > workspace.at:
@@ -71,7 +71,7 @@ def _refuse_early(workspace: Workspace, change: OfflineUse) -> Outcome:
 
 def _linked(workspace: Workspace, change: OfflineUse, standing: OfflineStanding, named: dict[str, Any]) -> str | None:
     """Return the entry that the record contradicts: the first answer's, or the refusal that is appended here."""
-    refusal = refusal_of(change, standing)
+    refusal = offline_refusal(change, standing)
     if refusal is None:
         return None if standing.first is None else standing.first.entry
     refused = OfflineVerdict(granted=False, reason=refusal, marks=(GRANTED_OFFLINE,))
@@ -84,7 +84,7 @@ def _standing(workspace: Workspace, change: OfflineUse, first: Outcome | None, r
     return OfflineStanding(
         first=first,
         rival=rival,
-        taken=None if choice is None else taken(workspace, choice.group, choice.period),
+        taken=None if choice is None else taken_member(workspace, choice.group, choice.period),
         used=workspace.used,
         before=None if change.visit is None else stays.opened_before(workspace, *line, used_at),
         after=() if change.visit is None else stays.after(workspace, *line, (used_at, _LAST)),

@@ -16,7 +16,7 @@ from keys.dpop import (
     ProofKey,
     build_proof,
     normal_url,
-    verify_proof,
+    verify_dpop,
     without_query,
 )
 from keys.errors import BadClaims, TokenError, UnknownKey
@@ -40,7 +40,7 @@ def call(method="POST", url=URL, body=b"{}", token="yd_x"):
 def test_what_is_built_for_a_call_verifies_for_it(method, body, token):
     """Whatever method, body and token."""
     proof = build_proof(SIGNER, method, URL, body, token, NOON)
-    verified = verify_proof(proof, KEY, call(method, URL, body, token), NOON)
+    verified = verify_dpop(proof, KEY, call(method, URL, body, token), NOON)
     assert verified.issued_at == NOON
     assert verified.expires_at == NOON + timedelta(seconds=60)
 
@@ -51,10 +51,10 @@ def test_a_proof_for_one_body_and_token_serves_no_other(body, other_body, token,
     proof = build_proof(SIGNER, "POST", URL, body, token, NOON)
     theirs = call(body=other_body, token=other_token)
     if (body, token) == (other_body, other_token):
-        verify_proof(proof, KEY, theirs, NOON)
+        verify_dpop(proof, KEY, theirs, NOON)
     else:
         with pytest.raises(BadClaims):
-            verify_proof(proof, KEY, theirs, NOON)
+            verify_dpop(proof, KEY, theirs, NOON)
 
 
 @given(st.integers(min_value=0, max_value=10**6), st.integers(min_value=0, max_value=255))
@@ -66,27 +66,27 @@ def test_any_changed_character_is_refused(at, to):
     if changed == proof:
         return
     with pytest.raises((TokenError, ClockOff)):
-        verify_proof(changed, KEY, call(), NOON)
+        verify_dpop(changed, KEY, call(), NOON)
 
 
 @given(st.text(max_size=300))
 def test_any_text_is_refused_in_the_documented_way(text):
     """No text raises anything but a TokenError."""
     with pytest.raises(TokenError):
-        verify_proof(text, KEY, call(), NOON)
+        verify_dpop(text, KEY, call(), NOON)
 
 
 def test_another_key_is_told_as_such():
     """The header names the key that signed, and it is not the known one."""
     proof = build_proof(FileSigner.generate(), "POST", URL, b"{}", "yd_x", NOON)
     with pytest.raises(UnknownKey):
-        verify_proof(proof, KEY, call(), NOON)
+        verify_dpop(proof, KEY, call(), NOON)
 
 
 def test_each_proof_has_an_id_of_its_own():
     """Two proofs of one call at one instant are two."""
     ids = {
-        verify_proof(build_proof(SIGNER, "POST", URL, b"{}", "t", NOON), KEY, call(token="t"), NOON).proof_id
+        verify_dpop(build_proof(SIGNER, "POST", URL, b"{}", "t", NOON), KEY, call(token="t"), NOON).proof_id
         for _ in range(5)
     }
     assert len(ids) == 5
@@ -97,9 +97,9 @@ def test_a_server_known_by_several_addresses_takes_each():
     theirs = HttpCall("POST", ["https://a.example/v1/x", "https://b.example/v1/x"], b"", None)
     for host in ("a", "b"):
         proof = build_proof(SIGNER, "POST", f"https://{host}.example/v1/x", b"", None, NOON)
-        assert verify_proof(proof, KEY, theirs, NOON).issued_at == NOON
+        assert verify_dpop(proof, KEY, theirs, NOON).issued_at == NOON
     with pytest.raises(BadClaims):
-        verify_proof(build_proof(SIGNER, "POST", "https://c.example/v1/x", b"", None, NOON), KEY, theirs, NOON)
+        verify_dpop(build_proof(SIGNER, "POST", "https://c.example/v1/x", b"", None, NOON), KEY, theirs, NOON)
 
 
 @pytest.mark.parametrize(
@@ -151,16 +151,16 @@ def headed(**named: str) -> HttpCall:
 def test_operation_and_operator_are_under_the_signature(shown):
     """A captured call does not go under another operation id, nor as another operator, nor as none."""
     proof = build_proof(SIGNER, "POST", URL, b"{}", "yd_x", NOON, **HEADERS)
-    assert verify_proof(proof, KEY, headed(**HEADERS), NOON)
+    assert verify_dpop(proof, KEY, headed(**HEADERS), NOON)
     with pytest.raises(BadClaims):
-        verify_proof(proof, KEY, headed(**shown), NOON)
+        verify_dpop(proof, KEY, headed(**shown), NOON)
 
 
 def test_a_call_without_these_headers_gets_none_on_the_way():
     """Their absence is signed too."""
     proof = build_proof(SIGNER, "POST", URL, b"{}", "yd_x", NOON)
     with pytest.raises(BadClaims):
-        verify_proof(proof, KEY, headed(operator="yo_session"), NOON)
+        verify_dpop(proof, KEY, headed(operator="yo_session"), NOON)
 
 
 def test_a_device_that_was_not_updated_goes_on_until_the_stated_day():
@@ -170,7 +170,7 @@ def test_a_device_that_was_not_updated_goes_on_until_the_stated_day():
         header = {"jwk": public_jwk(SIGNER.public_key)}
         proof = sign_token(SIGNER, DPOP, claims | {"iat": to_epoch(at)}, extra_header=header)
         if taken:
-            assert verify_proof(proof, KEY, headed(**HEADERS), at)
+            assert verify_dpop(proof, KEY, headed(**HEADERS), at)
             continue
         with pytest.raises(BadClaims):
-            verify_proof(proof, KEY, headed(**HEADERS), at)
+            verify_dpop(proof, KEY, headed(**HEADERS), at)

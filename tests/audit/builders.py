@@ -10,7 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from audit.tree.place import CheckpointPlace
-from audit.tree.sequencer import LogHome, LogIncident, Sequencer
+from audit.tree.sequencer import LogHome, TreeIncident, Sequencer
 from edge.encoding import b64u
 from keys.ed25519 import Ed25519Signer
 from keys.notes import EcdsaNoteSigner, Ed25519NoteSigner
@@ -109,7 +109,7 @@ class LogWorld:
         self.signers = (EcdsaNoteSigner(origin, signer or FileSigner.generate()), self.ed25519)
         self.keys = [signer.key for signer in self.signers]
         self.feed = feed or FeedLedger()
-        self.incidents: list[LogIncident] = []
+        self.incidents: list[TreeIncident] = []
         self.now = START + timedelta(days=1)
 
     def sequencer(self, seen: Iterable = (), **options: object) -> Sequencer:

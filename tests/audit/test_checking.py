@@ -10,7 +10,7 @@ import pytest
 
 from audit.evidence.chains import Finding, FindingKind
 from audit.evidence.checkexport import NotAnExport, check_export, open_head, read_head
-from audit.evidence.checking import Checked, check_tiles
+from audit.evidence.checking import CheckProgress, check_tiles
 from audit.evidence.exporting import Exported, LogFilter, json_lines
 from audit.tree.tiles import FolderSource, tile_path
 from keys.notes import NoteError, open_checkpoint
@@ -76,7 +76,7 @@ def test_an_untouched_log_has_no_fault(world):
     folder = world.folder
     steps = list(check_tiles(FolderSource(folder), checkpoint_in(world, folder), checkpoint_in(world, folder)))
     assert [step for step in steps if isinstance(step, Finding)] == []
-    assert steps[-1] == Checked(QUICK)
+    assert steps[-1] == CheckProgress(QUICK)
 
 
 @pytest.mark.parametrize("depth", DEPTHS)

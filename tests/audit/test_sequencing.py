@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from audit.tree import sequencing
-from audit.tree.sequencer import LARGE_STEP, LogIncident, NotLeader
+from audit.tree.sequencer import LARGE_STEP, TreeIncident, NotLeader
 from audit.tree.sequencing import (
     Sequencing,
     SequencingParts,
@@ -164,8 +164,8 @@ def test_the_witnesses_are_asked_only_by_the_process_that_leads(world):
 def test_incidents_are_kept_in_a_list(world):
     """One line of JSON each."""
     service = beside(world)
-    service.report(LogIncident("altered", "03-000001", "words"))
-    service.report(LogIncident("late", "03-000002", "more words"))
+    service.report(TreeIncident("altered", "03-000001", "words"))
+    service.report(TreeIncident("late", "03-000002", "more words"))
     lines = [json.loads(line) for line in (world.folder / "incidents.jsonl").read_text().splitlines()]
     assert [line["kind"] for line in lines] == ["altered", "late"]
     assert lines[0]["at"] == "2026-11-01T01:00:00Z"

@@ -95,7 +95,7 @@ def counter(
     code = world.accounts.devices.make_code(
         point, needs_operator=needs_operator, by=BY, at=world.clock.now(), label="PC"
     ).code
-    answered = server.enrol(BASE, code, identity.key_of(folder), world.clock)
+    answered = server.enrol(BASE, code, identity.device_key(folder), world.clock)
     kept = identity.keep(folder, BASE, answered)
     calls = Server(kept, world.clock)
     documents = DocumentFolder(folder, kept.root)

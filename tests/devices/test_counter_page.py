@@ -19,7 +19,7 @@ __all__ = ["opened", "site"]
 @pytest.fixture
 def agent(site, tmp_path):
     """An agent at the gym, enrolled at the browser's server, with its page server on the port that pages know."""
-    key = identity.key_of(tmp_path)
+    key = identity.device_key(tmp_path)
     kept = identity.keep(tmp_path, site.base, server.enrol(site.base, site.device_code("gym"), key, site.clock))
     queue = OfflineQueue(tmp_path, kept.signer, kept.device, kept.point)
     calls, documents = server.Server(kept, site.clock), DocumentFolder(tmp_path, kept.root)

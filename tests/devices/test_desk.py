@@ -12,7 +12,7 @@ from devices.ntag424 import FILE_KEY, META_KEY, TagMasters
 from devices.pcsc import ReaderChange, ReaderEvent
 from devices.server import ServerRefusedError
 from devices.transport import Tap
-from devices.verdict import CounterVerdict, Said, VerdictKind
+from devices.verdict import CounterVerdict, VerdictText, VerdictKind
 from tests.devices.builders import chip_of, tap
 from tests.devices.emulators import Card, Type4Card
 from tests.verifier.world import BASE
@@ -179,7 +179,7 @@ def test_an_enrolment_is_kept_privately(tmp_path, world, monkeypatch, counter):
     assert identity.load(counter.folder).device == counter.identity.device
     assert counter.identity.access_token not in repr(counter.identity)
     with pytest.raises(ServerRefusedError):
-        server.enrol(BASE, "WRONG-CODE", identity.key_of(tmp_path / "other"), world.clock)
+        server.enrol(BASE, "WRONG-CODE", identity.device_key(tmp_path / "other"), world.clock)
 
 
 def test_without_enrolment_the_remedy_is_named(tmp_path):
@@ -188,7 +188,7 @@ def test_without_enrolment_the_remedy_is_named(tmp_path):
         identity.load(tmp_path / "none")
     assert "--code" in told.value.hint
     folder = tmp_path / "broken"
-    identity.key_of(folder)
+    identity.device_key(folder)
     (folder / "device.json").write_text("{}")
     (folder / "device.json").chmod(0o600)
     with pytest.raises(NotEnrolled):
@@ -207,7 +207,7 @@ def test_a_server_that_is_not_there_is_away():
 
 def test_a_verdict_is_whole_without_an_answer():
     """Its defaults serve terminal and page."""
-    verdict = CounterVerdict(VerdictKind.FAULT, Said("坏", "bad"))
+    verdict = CounterVerdict(VerdictKind.FAULT, VerdictText("坏", "bad"))
     assert lines(verdict)[0].startswith("==")
     assert verdict.to_json()["reason"] is None
 

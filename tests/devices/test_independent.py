@@ -18,7 +18,7 @@ from devices import type4
 from devices.ndef import CARD_TYPE
 from devices.personalise import make_key, write_chip, write_tag
 from devices.piv import sign
-from devices.profiles import Profile, read_card
+from devices.profiles import Profile, tap_card
 from devices.transport import Tap
 from keys.jwk import key_from_jwk
 from tests.devices.builders import KNOWN, token
@@ -95,7 +95,7 @@ def test_yubikit_sets_our_emulated_chip_up(lab):
         made = session.generate_key(SLOT.CARD_AUTH, KEY_TYPE.ECCP256)
         session.put_object(0x5FFF59, token(Form.CHIP, made).encode())
     with on() as tap:
-        assert read_card(tap).profile is Profile.CHIP
+        assert tap_card(tap).profile is Profile.CHIP
         made.verify(der_signature(sign(tap, b"message")), b"message", ec.ECDSA(hashes.SHA256()))
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from devices.faults import CardFault, CardUnknown, DeviceFault
-from devices.ndef import CARD_TYPE, MESSAGE_MOST, card_message, decode, link_message, text_of
+from devices.ndef import CARD_TYPE, MESSAGE_MOST, card_message, decode, link_message, message_text
 
 TEXTS = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=1, max_size=900)
 
@@ -25,29 +25,29 @@ def test_ndeflib_reads_a_link(link):
     """The independent library finds the link, abbreviated by its prefix or not."""
     (record,) = ndeflib.message_decoder(link_message(link))
     assert record.iri == link
-    assert text_of(link_message(link)) == link
+    assert message_text(link_message(link)) == link
 
 
 @given(TEXTS)
 def test_what_is_written_is_read(text):
     """A card's text comes back."""
-    assert text_of(card_message(text)) == text
+    assert message_text(card_message(text)) == text
 
 
 @given(st.binary(max_size=400))
 def test_any_bytes_are_read_or_refused(data):
     """No bytes crash the reader."""
     with suppress(DeviceFault):
-        assert isinstance(text_of(data), str)
+        assert isinstance(message_text(data), str)
 
 
 def test_what_ndeflib_writes_is_read():
     """A message of several records gives the first of ours."""
     other = ndeflib.TextRecord("hello")
     ours = ndeflib.Record(CARD_TYPE.decode(), "id", b"a.b.c")
-    assert text_of(b"".join(ndeflib.message_encoder([other, ours]))) == "a.b.c"
+    assert message_text(b"".join(ndeflib.message_encoder([other, ours]))) == "a.b.c"
     with pytest.raises(CardUnknown):
-        text_of(b"".join(ndeflib.message_encoder([other])))
+        message_text(b"".join(ndeflib.message_encoder([other])))
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_what_ndeflib_writes_is_read():
 def test_broken_messages_are_refused(broken):
     """Cut short, run on, without a beginning, in chunks, not text, too long."""
     with pytest.raises(CardFault):
-        text_of(broken)
+        message_text(broken)
 
 
 def test_decode_names_every_record():

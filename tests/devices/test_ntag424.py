@@ -6,7 +6,7 @@ from cards.sun import holds, open_picc, read_link
 from devices.faults import CardFault, CardGone, CardLocked, CardUnknown
 from devices.ntag424 import FACTORY_KEY, Secured, TagMasters, authenticate, diversified, padded, template, unpadded
 from devices.personalise import write_tag424
-from devices.profiles import Profile, read_card
+from devices.profiles import Profile, tap_card
 from devices.transport import Tap
 from tests.devices.builders import tap, token
 from tests.devices.emulators import Ntag424, Type4Card
@@ -124,7 +124,7 @@ def test_the_template_fits_and_points_at_its_zeros():
 
 def reading(card: Ntag424, record: dict[str, str]) -> int:
     """Read a tag that was set up, check its message as a verifier would, and return its count."""
-    read = read_card(tap(card))
+    read = tap_card(tap(card))
     assert read.profile is Profile.SUN
     message, known = read_link(read.text), TagRecord.of(record)
     data = open_picc(known.meta_key, message.picc)

@@ -17,7 +17,7 @@ from cards.verify import REASONS
 from devices import offline
 from devices.documents import NoDocuments, read_rules
 from devices.faults import DeviceFault
-from devices.offline import OfflineQueue, QueueBroken, Use
+from devices.offline import OfflineQueue, QueueBroken, LocalUse
 from devices.server import Away, ServerRefusedError
 from devices.upload import upload
 from devices.verdict import VerdictKind
@@ -38,9 +38,9 @@ def queue(folder, signer=SIGNER) -> OfflineQueue:
 CARD = Presentation(token(), None)
 
 
-def entry(number: int = 1) -> Use:
+def entry(number: int = 1) -> LocalUse:
     """What a desk records."""
-    return Use(f"operation-{number:08d}", "gym-visit", CARD, None, id_checked=True)
+    return LocalUse(f"operation-{number:08d}", "gym-visit", CARD, None, id_checked=True)
 
 
 def test_records_are_chained_and_signed(tmp_path):

@@ -8,10 +8,10 @@ import time
 import pytest
 
 from devices.page import LISTENERS_MOST, WAITING_MOST, AgentPage
-from devices.verdict import CounterVerdict, Said, VerdictKind
+from devices.verdict import CounterVerdict, VerdictText, VerdictKind
 
 ORIGIN = "https://card.example"
-VERDICT = CounterVerdict(VerdictKind.GRANTED, Said("准许", "Granted"), service="gym-visit", name="张*明")
+VERDICT = CounterVerdict(VerdictKind.GRANTED, VerdictText("准许", "Granted"), service="gym-visit", name="张*明")
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from devices.ndef import card_message
 from devices.ntag424 import TagMasters
 from devices.pcsc import Context, ReaderChange, ReaderEvent, ReaderWatcher
 from devices.personalise import write_tag, write_tag424
-from devices.profiles import Profile, read_card
+from devices.profiles import Profile, tap_card
 from devices.transport import Tap
 from devices.verdict import VerdictKind
 from tests.devices.builders import KNOWN, chip_of, token
@@ -190,7 +190,7 @@ def test_a_replayed_link_is_refused_after_a_restart(lab, world, agent, counter):
     agent.tap(READERS[0])
     agent.typed("y")
     with on() as tap:
-        used = read_card(tap).text
+        used = tap_card(tap).text
     assert agent.scanned(used, "scanner").reason == "proof-used"
     world.restart()
     world.clock.advance(timedelta(minutes=3))
@@ -206,19 +206,19 @@ def test_a_card_torn_at_every_command_of_a_read(lab):
     card.objects[bytes.fromhex("5FFF59")] = token(Form.CHIP, card.key.public_key()).encode()
     put_on(lab, card)
     with on() as tap:
-        read_card(tap)
+        tap_card(tap)
         commands = tap.exchanges
     gone(lab)
     for at in range(commands):
         card.torn_at = at
         put_on(lab, card)
         with pytest.raises(CardGone), on() as tap:
-            read_card(tap)
+            tap_card(tap)
         gone(lab)
     card.torn_at = None
     put_on(lab, card)
     with on() as tap:
-        assert read_card(tap).profile is Profile.CHIP
+        assert tap_card(tap).profile is Profile.CHIP
 
 
 def gone(lab, slot: int = 0) -> None:
@@ -239,7 +239,7 @@ def test_a_card_torn_while_written_is_mended(lab, at):
     put_on(lab, torn)
     with on() as tap:
         write_tag(tap, text, lock=False, dictionaries=KNOWN)
-        assert read_card(tap).text == text
+        assert tap_card(tap).text == text
 
 
 def restarts(lab, watched, times: int) -> None:
@@ -258,7 +258,7 @@ def restarts(lab, watched, times: int) -> None:
     lab.insert(card)
     watched.wait(ReaderChange.INSERTED, READERS[0])
     with on() as tap:
-        assert read_card(tap).text == "a.b.c"
+        assert tap_card(tap).text == "a.b.c"
 
 
 def test_the_watcher_survives_twenty_restarts_of_the_daemon(lab, watched):
@@ -337,7 +337,7 @@ def test_two_hundred_connections_leave_nothing_behind(lab):
     before = resources()
     for _ in range(200):
         with on() as tap:
-            assert read_card(tap).text == "a.b.c"
+            assert tap_card(tap).text == "a.b.c"
     assert grown(before) == (0, 0)
 
 
@@ -352,7 +352,7 @@ def test_two_hundred_taps_leave_nothing_behind(lab, watched):
         for reader in READERS:
             watched.wait(ReaderChange.INSERTED, reader)
             with on(reader) as tap:
-                assert read_card(tap).text == "a.b.c"
+                assert tap_card(tap).text == "a.b.c"
         for slot in (0, 1):
             lab.remove(slot)
         for reader in READERS:

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 import pytest
 
 from cards.claims import Form
-from devices.batch import BatchJob, Issuer, IssuerFault, Setup, read_holders, run, write_card
+from devices.batch import BatchJob, IssuerCommand, IssuerFault, Setup, read_holders, run, write_card
 from devices.faults import CardGone, CardLocked, CardRefused, CardTaken, CardUnknown, CardUnsuited, DeviceFault
 from devices.ntag424 import TagMasters
 from devices.personalise import CardKind, Replacing, WrongToken, make_key, write_chip
 from devices.piv import CERTIFICATE_OBJECT, TOKEN_OBJECT, ManagementKey, sign
-from devices.profiles import Profile, read_card
+from devices.profiles import Profile, tap_card
 from keys.jwk import key_from_jwk
 from keys.tokens import signature_holds
 from tests.devices.builders import tap, token
@@ -33,7 +33,7 @@ def test_a_chip_is_issued():
     jwk = make_key(tap(card), MANAGEMENT)
     written = write_chip(tap(card), MANAGEMENT, token_for(jwk))
     tapped = tap(card)
-    assert read_card(tapped).profile is Profile.CHIP
+    assert tap_card(tapped).profile is Profile.CHIP
     assert signature_holds(b"message", sign(tapped, b"message"), key_from_jwk(jwk))
     assert len(written.card_id) == 22
 
@@ -102,9 +102,9 @@ def test_a_chip_that_holds_a_key_or_a_card_is_not_overwritten_unasked():
     second = token(Form.CHIP, card.key.public_key())
     with pytest.raises(CardTaken):
         write_chip(tap(card), MANAGEMENT, second)
-    assert read_card(tap(card)).text == first
+    assert tap_card(tap(card)).text == first
     write_chip(tap(card), MANAGEMENT, second, replacing=Replacing.ALL)
-    assert read_card(tap(card)).text == second
+    assert tap_card(tap(card)).text == second
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_a_chip_without_room_for_our_object_takes_the_card_elsewhere(made):
     written = token_for(jwk)
     write_chip(tap(card), MANAGEMENT, written)
     tapped = tap(card)
-    found = read_card(tapped)
+    found = tap_card(tapped)
     assert (found.profile, found.text) == (Profile.CHIP, written)
     assert signature_holds(b"message", sign(tapped, b"message"), key_from_jwk(jwk))
     assert card.objects.get(CERTIFICATE_OBJECT, b"")[:1] in {b"", b"e", b"\x30"}
@@ -208,7 +208,7 @@ def test_a_tear_at_any_command_issues_once():
         card.torn_at = None
         write_card(tap(card), setup, job)
         assert office.issued == ["h"]
-        assert read_card(tap(card)).profile is Profile.CHIP
+        assert tap_card(tap(card)).profile is Profile.CHIP
 
 
 def stack(*cards: Card):
@@ -276,12 +276,12 @@ def test_the_issuer_is_asked_by_its_command_line(tmp_path):
     """Two calls, the key in a file; its refusals are passed on."""
     script = tmp_path / "issuer.py"
     script.write_text(ISSUER)
-    issuer = Issuer((sys.executable, str(script)))
+    issuer = IssuerCommand((sys.executable, str(script)))
     assert issuer.issue("holder-1", CardKind.CHIP, {"kty": "EC"}) == "a.b.c"
     with pytest.raises(IssuerFault, match="no such holder"):
         issuer.issue("holder-2", CardKind.TAG, None)
     with pytest.raises(IssuerFault):
-        Issuer(("/nonexistent",)).issue("holder-1", CardKind.TAG, None)
+        IssuerCommand(("/nonexistent",)).issue("holder-1", CardKind.TAG, None)
 
 
 def test_holders_are_read_from_a_file(tmp_path):

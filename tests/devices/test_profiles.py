@@ -10,7 +10,7 @@ from cards.parts import from_tokens
 from cards.proof import verify_chip_proof
 from devices.faults import CardEmpty, CardFault, CardGone, CardUnknown, DeviceFault
 from devices.ndef import card_message, link_message
-from devices.profiles import ChipChallenge, Profile, answer, read_card
+from devices.profiles import ChipChallenge, Profile, answer_chip, tap_card
 from tests.devices.builders import tap, token
 from tests.devices.emulators import NOT_FOUND, Card, NdefFile, Ntag424, PivCard, Type2Card, Type4Card
 
@@ -46,9 +46,9 @@ def test_a_chip_is_read_and_answers():
     """The token comes from the PIV object; the answer verifies under the key that the card names."""
     card = chip()
     tapped = tap(card)
-    read = read_card(tapped)
+    read = tap_card(tapped)
     assert read.profile is Profile.CHIP
-    presented = from_tokens(answer(tapped, read, CHALLENGE).split("~"))
+    presented = from_tokens(answer_chip(tapped, read, CHALLENGE).split("~"))
     proof = verify_chip_proof(presented.proof, card.key.public_key())
     assert (proof.nonce, proof.reader, proof.audience) == (CHALLENGE.nonce, "device-1", "baiyun-talent-card")
     assert tapped.exchanges <= 7
@@ -59,9 +59,9 @@ def test_a_chips_token_may_lie_in_ndef():
     card = PivCard(with_ndef=True)
     card.ndef.put(card_message(token(Form.CHIP, card.key.public_key())))
     tapped = tap(card)
-    read = read_card(tapped)
+    read = tap_card(tapped)
     assert read.profile is Profile.CHIP
-    proof = answer(tapped, read, CHALLENGE).partition("~")[2]
+    proof = answer_chip(tapped, read, CHALLENGE).partition("~")[2]
     assert verify_chip_proof(proof, card.key.public_key()).nonce == CHALLENGE.nonce
 
 
@@ -69,14 +69,14 @@ def test_a_piv_card_with_a_tags_token_is_a_plain_tag():
     """A tag's token on a chip gains nothing from the chip."""
     card = PivCard(with_ndef=True)
     card.ndef.put(card_message(token()))
-    assert read_card(tap(card)).profile is Profile.TYPE4
+    assert tap_card(tap(card)).profile is Profile.TYPE4
 
 
 def test_a_counting_tag_gives_its_link():
     """A link of the right shape is a counting tag's."""
     card = Type4Card()
     card.ndef.put(link_message(LINK))
-    read = read_card(tap(card))
+    read = tap_card(tap(card))
     assert (read.profile, read.text) == (Profile.SUN, LINK)
 
 
@@ -84,14 +84,14 @@ def test_a_counting_tag_gives_its_link():
 def test_plain_tags_give_their_text(made):
     """Type 4 and Type 2 give the token as it was written, and the wire form too."""
     text = token()
-    assert read_card(tap(made(text))).text == text
-    assert read_card(tap(made("YJ01:ABC"))).text == "YJ01:ABC"
+    assert tap_card(tap(made(text))).text == text
+    assert tap_card(tap(made("YJ01:ABC"))).text == "YJ01:ABC"
 
 
 def test_the_tags_own_file_is_read():
     """File id and sizes come from the capability container: one independent card uses file 0001 and small blocks."""
     ndef = NdefFile(file_id=b"\x00\x01", read_most=20, write_most=13)
-    assert read_card(tap(type4("a" * 300, ndef=ndef))).text == "a" * 300
+    assert tap_card(tap(type4("a" * 300, ndef=ndef))).text == "a" * 300
 
 
 def test_a_failed_select_is_not_taken_for_success():
@@ -99,7 +99,7 @@ def test_a_failed_select_is_not_taken_for_success():
     card = Type4Card()
     tapped = tap(card)
     with pytest.raises(CardEmpty):
-        read_card(tapped)
+        tap_card(tapped)
     assert card.commands[0][5:].startswith(bytes.fromhex("A000000308"))
 
 
@@ -122,7 +122,7 @@ class Silent(Card):
 def test_cards_without_ours_are_told_apart(card, fault):
     """Unknown, empty and damaged are three answers, each with what to do."""
     with pytest.raises(fault) as told:
-        read_card(tap(card))
+        tap_card(tap(card))
     assert told.value.hint
 
 
@@ -132,7 +132,7 @@ def test_other_links_are_none_of_ours(link):
     card = Type4Card()
     card.ndef.put(link_message(link))
     with pytest.raises(CardUnknown):
-        read_card(tap(card))
+        tap_card(tap(card))
 
 
 @pytest.mark.parametrize(
@@ -142,13 +142,13 @@ def test_a_card_torn_at_any_command_of_a_read_is_gone(made):
     """Wherever a reading is torn, the fault says that the card left; whole again, the card reads."""
     whole = made()
     tapped = tap(whole)
-    read = read_card(tapped)
+    read = tap_card(tapped)
     commands = tapped.exchanges
     for at in range(commands):
         card = made()
         card.torn_at = at
         with pytest.raises(CardGone):
-            read_card(tap(card))
+            tap_card(tap(card))
     assert read.text
 
 
@@ -156,10 +156,10 @@ def test_a_chip_torn_while_signing_is_gone():
     """Torn at the challenge, no answer is made up."""
     card = chip()
     tapped = tap(card)
-    read = read_card(tapped)
+    read = tap_card(tapped)
     card.torn_at = len(card.commands)
     with pytest.raises(CardGone):
-        answer(tapped, read, CHALLENGE)
+        answer_chip(tapped, read, CHALLENGE)
 
 
 class BadSignature(PivCard):
@@ -173,13 +173,13 @@ def test_a_signature_that_is_none_is_refused():
     card.objects[TOKEN_OBJECT] = token(Form.CHIP, card.key.public_key()).encode()
     tapped = tap(card)
     with pytest.raises(CardFault):
-        answer(tapped, read_card(tapped), CHALLENGE)
+        answer_chip(tapped, tap_card(tapped), CHALLENGE)
 
 
 def test_a_tag424_that_was_never_set_up_is_empty():
     """A factory-fresh tag says so."""
     with pytest.raises(DeviceFault):
-        read_card(tap(Ntag424()))
+        tap_card(tap(Ntag424()))
 
 
 def test_a_chips_key_is_on_p256():

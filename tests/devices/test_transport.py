@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from devices.faults import CardFault, CardGone, CardRefused, DeviceFault
-from devices.profiles import CardRead, read_card
+from devices.profiles import CardRead, tap_card
 from devices.transport import EXCHANGES_MOST, SECONDS_MOST, Tap
 from tests.devices.builders import tap
 from tests.devices.emulators import Card, NdefFile, PivCard, Type2Card, Type4Card
@@ -103,7 +103,7 @@ def test_garbage_gives_a_card_or_a_fault(answers):
     """Any bytes at all end in a card's text or in a fault of ours, within bounds."""
     tapped = tap(Garbage(answers))
     with suppress(DeviceFault):
-        assert isinstance(read_card(tapped), CardRead)
+        assert isinstance(tap_card(tapped), CardRead)
     assert tapped.exchanges <= EXCHANGES_MOST + 1
 
 
@@ -112,7 +112,7 @@ def test_a_giant_ndef_length_is_refused():
     card = Type4Card(ndef=NdefFile(content=bytearray(b"\xff\xfe" + bytes(60_000))))
     tapped = tap(card)
     with pytest.raises(CardFault):
-        read_card(tapped)
+        tap_card(tapped)
     assert tapped.exchanges < 10
 
 
@@ -121,14 +121,14 @@ def test_a_giant_type2_length_is_refused():
     card = Type2Card()
     card.pages[16:20] = b"\x03\xff\xff\xfe"
     with pytest.raises(CardFault):
-        read_card(tap(card))
+        tap_card(tap(card))
 
 
 def test_a_giant_piv_object_is_refused():
     """A chip with 64 KB in our object is left at the bound."""
     tapped = tap(PivCard(objects={bytes.fromhex("5FFF59"): bytes(60_000)}))
     with pytest.raises(CardFault):
-        read_card(tapped)
+        tap_card(tapped)
     assert tapped.exchanges < 60
 
 
@@ -136,4 +136,4 @@ def test_a_container_that_lies_is_refused():
     """A capability container with impossible sizes is no container."""
     for changed in ({"read_most": 1}, {"write_most": 0}, {"content": bytearray(2)}):
         with pytest.raises(CardFault):
-            read_card(tap(Type4Card(ndef=NdefFile(**changed))))
+            tap_card(tap(Type4Card(ndef=NdefFile(**changed))))

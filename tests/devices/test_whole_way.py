@@ -90,7 +90,7 @@ def tapped(environ: dict[str, str], folder: Path):
     try:
         code = accounts.devices.make_code("gym", needs_operator=False, by="cli:admin", at=CLOCK.now()).code
         base, agent = environ["YUNJU_BASE_URL"], folder / "agent"
-        kept = identity.keep(agent, base, server.enrol(base, code, identity.key_of(agent), CLOCK))
+        kept = identity.keep(agent, base, server.enrol(base, code, identity.device_key(agent), CLOCK))
         queue = OfflineQueue(agent, kept.signer, kept.device, kept.point)
         calls, documents = server.Server(kept, CLOCK), DocumentFolder(agent, kept.root)
         assert documents.refresh(calls, CLOCK.now())

@@ -4,7 +4,7 @@ import pytest
 
 from devices.faults import CardFault, CardGone, CardLocked, CardTooSmall, DeviceFault
 from devices.personalise import WrongToken, write_tag
-from devices.profiles import read_card
+from devices.profiles import tap_card
 from tests.devices.builders import KNOWN, tap, token
 from tests.devices.emulators import Card, NdefFile, Type2Card, Type4Card
 
@@ -21,8 +21,8 @@ def written(card: Card, text: str = OLD) -> Card:
 def test_what_is_written_is_read(made):
     """A tag gives the text that was written, over an older one too."""
     card = written(made())
-    assert read_card(tap(card)).text == OLD
-    assert read_card(tap(written(card, NEW))).text == NEW
+    assert tap_card(tap(card)).text == OLD
+    assert tap_card(tap(written(card, NEW))).text == NEW
 
 
 @pytest.mark.parametrize("made", [Type4Card, Type2Card])
@@ -39,13 +39,13 @@ def test_a_tear_at_any_command_leaves_old_or_none_or_new(made):
             write_tag(tap(card), NEW, lock=False, dictionaries=KNOWN)
         card.torn_at = None
         assert left_on(card) in {OLD, NEW, None}
-        assert read_card(tap(written(card, NEW))).text == NEW
+        assert tap_card(tap(written(card, NEW))).text == NEW
 
 
 def left_on(card: Card) -> str | None:
     """What a reader finds on a torn card, None when it is empty."""
     try:
-        return read_card(tap(card)).text
+        return tap_card(tap(card)).text
     except CardFault as damaged:
         raise AssertionError("half a card was left") from damaged
     except DeviceFault:
@@ -58,7 +58,7 @@ def test_a_type2_tag_is_locked_for_ever():
     write_tag(tap(card), OLD, lock=True, dictionaries=KNOWN)
     assert card.locked
     assert card.pages[15] == 0x0F
-    assert read_card(tap(card)).text == OLD
+    assert tap_card(tap(card)).text == OLD
     with pytest.raises(CardLocked):
         write_tag(tap(card), NEW, lock=False, dictionaries=KNOWN)
 
@@ -102,7 +102,7 @@ def test_a_packed_card_fits_an_ntag215(world):
     packed = world.card("gold", Form.TAG).packed()
     card = Type2Card(size=0x3E)
     write_tag(tap(card), packed, lock=False, dictionaries=KNOWN)
-    assert read_card(tap(card)).text == packed
+    assert tap_card(tap(card)).text == packed
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from ipaddress import ip_address, ip_network
 import pytest
 
 from edge.addresses import is_public, parsed, public_or_in
-from edge.fetch import Asked, FetchForbidden, fetch
+from edge.fetch import OutgoingCall, FetchForbidden, fetch
 from tests.edge.test_fetch import HEAD, serving
 
 PRIVATE = [
@@ -57,7 +57,7 @@ def test_a_name_that_leads_into_this_house_is_not_called(monkeypatch):
         for found in (["127.0.0.1"], ["1.1.1.1", "127.0.0.1"]):
             answers(monkeypatch, found)
             with pytest.raises(FetchForbidden, match="the address is private"):
-                fetch(Asked(url.replace("127.0.0.1", "host.example")), seconds=5, most=10, admit=is_public)
+                fetch(OutgoingCall(url.replace("127.0.0.1", "host.example")), seconds=5, most=10, admit=is_public)
         assert asked == []
 
 
@@ -66,6 +66,6 @@ def test_a_name_is_asked_once_and_its_very_address_called(monkeypatch):
     with serving(HEAD % 2, b"ok") as (url, asked):
         name = url.replace("127.0.0.1", "host.example")
         resolved = answers(monkeypatch, ["127.0.0.1"], ["127.0.0.2"])
-        found = fetch(Asked(name), seconds=5, most=10, admit=public_or_in((ip_network("127.0.0.1/32"),)))
+        found = fetch(OutgoingCall(name), seconds=5, most=10, admit=public_or_in((ip_network("127.0.0.1/32"),)))
         assert (found.body, len(resolved)) == (b"ok", 1)
         assert b"Host: host.example:" in asked[0]

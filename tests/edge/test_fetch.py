@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
-from edge.fetch import Asked, FetchAway, fetch
+from edge.fetch import OutgoingCall, FetchAway, fetch
 
 
 @contextmanager
@@ -60,7 +60,7 @@ HEAD = b'HTTP/1.1 200 OK\r\nETag: "x"\r\nContent-Length: %d\r\n\r\n'
 def test_an_answer_comes_whole():
     """Status, headers in lower case, body; a body makes a POST."""
     with serving(HEAD % 5, b"he", b"llo") as (url, asked):
-        found = fetch(Asked(f"{url}/a?b=c", {"Authorization": "Bearer t"}, b"{}"), seconds=5, most=5)
+        found = fetch(OutgoingCall(f"{url}/a?b=c", {"Authorization": "Bearer t"}, b"{}"), seconds=5, most=5)
     assert (found.status, found.headers["etag"], found.body) == (200, '"x"', b"hello")
     assert asked[0].startswith(b"POST /a?b=c HTTP/1.1\r\n")
 
@@ -73,7 +73,7 @@ def test_a_server_that_drips_is_cut_off_at_the_deadline(pieces):
     with serving(*pieces, pause=0.2) as (url, _):
         began = time.monotonic()
         with pytest.raises(FetchAway, match="too slow"):
-            fetch(Asked(url), seconds=1, most=10_000)
+            fetch(OutgoingCall(url), seconds=1, most=10_000)
         assert time.monotonic() - began < 3
 
 
@@ -90,7 +90,7 @@ def test_a_server_that_drips_is_cut_off_at_the_deadline(pieces):
 def test_an_answer_that_cannot_be_used_is_none(pieces, why):
     """Too long, cut short, no HTTP, nothing at all."""
     with serving(*pieces) as (url, _), pytest.raises(FetchAway, match=why):
-        fetch(Asked(url), seconds=5, most=10)
+        fetch(OutgoingCall(url), seconds=5, most=10)
 
 
 def test_a_redirection_is_an_answer_and_no_way():
@@ -98,7 +98,7 @@ def test_a_redirection_is_an_answer_and_no_way():
     with serving(HEAD % 0) as (elsewhere, asked):
         moved = f"HTTP/1.1 302 Found\r\nLocation: {elsewhere}\r\nContent-Length: 0\r\n\r\n".encode()
         with serving(moved) as (url, _):
-            assert fetch(Asked(url), seconds=5, most=10).status == 302
+            assert fetch(OutgoingCall(url), seconds=5, most=10).status == 302
         assert asked == []
 
 
@@ -106,4 +106,4 @@ def test_a_redirection_is_an_answer_and_no_way():
 def test_no_other_scheme_and_no_silence(url):
     """Only http and https; who does not listen is away."""
     with pytest.raises(FetchAway):
-        fetch(Asked(url), seconds=2, most=10)
+        fetch(OutgoingCall(url), seconds=2, most=10)

@@ -16,7 +16,7 @@ from edge.workreport import (
     WorkingElsewhere,
     WorkPlace,
     WorkReport,
-    complaint,
+    work_complaint,
     work_figures,
 )
 from tests.edge.builders import NOON
@@ -124,10 +124,10 @@ def test_one_process_of_a_folder_works(tmp_path):
 
 def test_work_that_is_away_is_complained_of():
     """Never there, ended, or silent for half a minute."""
-    assert "no background work" in complaint(None, NOON)
-    assert complaint(a_report(), NOON + SILENT) is None
-    assert "away since 2026" in complaint(a_report(), NOON + SILENT + timedelta(seconds=1))
-    assert "away since" in complaint(a_report(stopped=True), NOON)
+    assert "no background work" in work_complaint(None, NOON)
+    assert work_complaint(a_report(), NOON + SILENT) is None
+    assert "away since 2026" in work_complaint(a_report(), NOON + SILENT + timedelta(seconds=1))
+    assert "away since" in work_complaint(a_report(stopped=True), NOON)
 
 
 def test_a_job_that_keeps_failing_is_complained_of_and_one_fault_is_not():
@@ -136,14 +136,14 @@ def test_a_job_that_keeps_failing_is_complained_of_and_one_fault_is_not():
     work.once()
     later = NOON + timedelta(minutes=3)
     alive = {"told_at": to_epoch(later), "jobs": (work.report,)}
-    assert complaint(a_report(jobs=(work.report,)), NOON) is None
-    assert complaint(a_report(**alive), later).startswith("background work fails: sweep;")
+    assert work_complaint(a_report(jobs=(work.report,)), NOON) is None
+    assert work_complaint(a_report(**alive), later).startswith("background work fails: sweep;")
 
 
 def test_a_job_that_hangs_is_complained_of():
     """It ended no run for its interval and five minutes more."""
     late = NOON + OVERDUE + timedelta(seconds=61)
-    assert complaint(a_report(told_at=to_epoch(late)), late) == "background work is overdue: sweep"
+    assert work_complaint(a_report(told_at=to_epoch(late)), late) == "background work is overdue: sweep"
 
 
 def test_figures_tell_the_same():

@@ -6,7 +6,7 @@ from io import BytesIO
 from reportlab.pdfgen.canvas import Canvas
 
 from issuer.applications import office, service
-from issuer.applications.content import Person
+from issuer.applications.content import Applicant
 from issuer.applications.deciding import approve
 from issuer.applications.papers import Paper, after_months, ground_of, requirements
 from issuer.applications.records import find
@@ -42,7 +42,7 @@ def pdf(text="paper"):
 
 def person(name="何嘉欣", number=None, *, email="", phone=""):
     """Return what somebody typed; without a number a new one each time."""
-    return Person(name, IdType.RESIDENT_ID.value, number or identity().number, phone=phone, email=email)
+    return Applicant(name, IdType.RESIDENT_ID.value, number or identity().number, phone=phone, email=email)
 
 
 def begun(desk, who=None, *, at=NOON, by="applicant", **told):

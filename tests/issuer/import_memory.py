@@ -4,10 +4,10 @@ import json
 import sys
 from pathlib import Path
 
-from issuer.applications.importing import Options, bring_in, look
+from issuer.applications.importing import ImportOptions, bring_in, look
 from tests.issuer.builders import BY, NOON, make_desk
 
-LIST = Options("list", department="development", ground="gold-12", limb="b", reference="穗云发改〔2026〕1号")
+LIST = ImportOptions("list", department="development", ground="gold-12", limb="b", reference="穗云发改〔2026〕1号")
 
 
 def kilobytes(name):

@@ -10,7 +10,7 @@ from cards.claims import Form
 from cards.periods import last_day
 from issuer.applications import office, service
 from issuer.applications.content import BadField
-from issuer.applications.deciding import approve, give_back, objection_to, refuse
+from issuer.applications.deciding import approve, send_back, objection_to, refuse
 from issuer.applications.files import BadFile
 from issuer.applications.office import Objected
 from issuer.applications.papers import Paper, requirements
@@ -81,7 +81,7 @@ def test_one_person_with_every_role_never_decides_alone(desk, actor):
     for act in (
         lambda: approve(desk, application_id, BOTH, at=LATER),
         lambda: refuse(desk, application_id, BOTH, reason="ground-not-met", at=LATER),
-        lambda: give_back(desk, application_id, BOTH, text="再看", at=LATER),
+        lambda: send_back(desk, application_id, BOTH, text="再看", at=LATER),
     ):
         with pytest.raises(Objected) as caught:
             act()
@@ -182,7 +182,7 @@ def test_a_supplement_is_asked_for_at_once_and_stops_the_clock(desk):
 def test_a_decider_can_send_an_application_back(desk):
     """It goes to whoever reviewed it, with the reason, and is decided by a second person again."""
     application_id = reviewed(desk)
-    give_back(desk, application_id, APPROVER, text="请核对学位", at=LATER)
+    send_back(desk, application_id, APPROVER, text="请核对学位", at=LATER)
     found = find(desk, application_id)
     assert (found.state, found.claimed_by, found.reviewed_by) == (State.IN_REVIEW, OFFICER.id, None)
     assert "请核对学位" in [event.note for event in history(desk, application_id)]

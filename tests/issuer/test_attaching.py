@@ -5,10 +5,10 @@ from datetime import timedelta
 import pytest
 
 from issuer.applications import attaching, office
-from issuer.applications.content import Person
+from issuer.applications.content import Applicant
 from issuer.applications.deciding import approve
 from issuer.applications.files import BadFile
-from issuer.applications.intake import Told, check, take_in
+from issuer.applications.intake import IntakeText, check, take_in
 from issuer.applications.office import Objected
 from issuer.applications.papers import Paper, after_months, requirements
 from issuer.applications.records import find, history
@@ -25,8 +25,10 @@ OTHER = OfficePerson("person:other", reviews=frozenset({"*"}))
 
 def told_by_platform(desk, sequence=711):
     """An application that a platform handed in, without any paper."""
-    who = Person("何嘉欣", "resident-id", resident_id(sequence=sequence), phone="13800000099")
-    told = Told("province", f"GD-{sequence}", who, "gold-6", employer="某单位", employer_kind="registered-or-taxed")
+    who = Applicant("何嘉欣", "resident-id", resident_id(sequence=sequence), phone="13800000099")
+    told = IntakeText(
+        "province", f"GD-{sequence}", who, "gold-6", employer="某单位", employer_kind="registered-or-taxed"
+    )
     return take_in(desk, check(desk, told, TODAY), by="integrator:i", at=NOON).id
 
 

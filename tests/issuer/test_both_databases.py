@@ -8,7 +8,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from cards.status import Status
-from issuer.enrolment.enrolling import Enrolment, NotEnrolled, enrol, make_code
+from issuer.enrolment.enrolling import Enrolment, NoCardGiven, enrol, make_code
 from issuer.enrolment.phone import Recovery, block
 from issuer.issuing.issuing import cards_of, reissue
 from issuer.issuing.lifecycle import revoke
@@ -105,7 +105,7 @@ def test_one_code_used_by_many_at_once_gives_one_card(office):
         key = public_jwk(FileSigner.generate().public_key)
         try:
             return enrol(office, Enrolment(code, holder.identity.last_four, key), by="wallet", at=NOON)
-        except NotEnrolled:
+        except NoCardGiven:
             return None  # the code was used a moment before
 
     with ThreadPoolExecutor(4) as pool:

@@ -17,9 +17,9 @@ from openpyxl import Workbook
 from issuer.applications import drafts, office
 from issuer.applications.columns import NoColumns
 from issuer.applications.deciding import objection_to
-from issuer.applications.importing import Options, bring_in, look
+from issuer.applications.importing import ImportOptions, bring_in, look
 from issuer.applications.records import Filter, counted, find, listed
-from issuer.applications.sheets import BadSheet, opened
+from issuer.applications.sheets import BadSheet, open_sheet
 from issuer.applications.states import Objection, State
 from issuer.register import office_log
 from issuer.register.application_tables import APPLICATIONS, IMPORTS, NOTICES
@@ -28,8 +28,8 @@ from issuer.register.office_log import OfficeAction
 from tests.issuer.applying import BOTH, LATER, approved, handed_in
 from tests.issuer.builders import BY, DAY, NOON, ROOT, make_desk, resident_id
 
-LIST = Options("list", department="development", ground="gold-12", limb="b", reference="穗云发改〔2026〕1号")
-PLATFORM = Options("platform", channel="province")
+LIST = ImportOptions("list", department="development", ground="gold-12", limb="b", reference="穗云发改〔2026〕1号")
+PLATFORM = ImportOptions("platform", channel="province")
 HEADS = ("姓名", "证件号码", "单位名称", "职务", "到期日期", "备注")
 MEGABYTES = 90
 """By so much a process that imports may grow, however long the file."""
@@ -327,7 +327,7 @@ def test_an_import_stands_in_the_log_and_no_person_of_it(desk):
 def test_a_file_that_was_looked_at_waits_a_day_for_whoever_looked(desk):
     """Sealed until then; imported once; nobody else's; gone the day after."""
     data = csv_file(rows()).getvalue()
-    draft = drafts.keep(desk, data, LIST, by="person:a", at=NOON)
+    draft = drafts.keep_draft(desk, data, LIST, by="person:a", at=NOON)
     folder = list(desk.attachments.rglob("*"))
     assert not any("林志远".encode() in path.read_bytes() for path in folder if path.is_file())
     with pytest.raises(RefusedError):
@@ -335,7 +335,7 @@ def test_a_file_that_was_looked_at_waits_a_day_for_whoever_looked(desk):
     assert drafts.finish(desk, draft, by="person:a", at=NOON, rows_most=99, skip_faulty=False).new == 3
     with pytest.raises(RefusedError):
         drafts.finish(desk, draft, by="person:a", at=NOON, rows_most=99, skip_faulty=False)
-    late = drafts.keep(desk, data, LIST, by="person:a", at=NOON)
+    late = drafts.keep_draft(desk, data, LIST, by="person:a", at=NOON)
     with pytest.raises(RefusedError):
         drafts.finish(desk, late, by="person:a", at=NOON + 2 * DAY, rows_most=99, skip_faulty=False)
     assert drafts.sweep(desk, NOON + 2 * DAY) == 1
@@ -390,7 +390,7 @@ def peak(work):
 
 
 def _gone_through(file):
-    with opened(file) as sheet:
+    with open_sheet(file) as sheet:
         for _ in sheet.rows:
             pass
 

@@ -13,8 +13,8 @@ from edge.clock import FixedClock
 from edge.http import create_frame
 from issuer.api.applications import application_blueprint
 from issuer.applications import office, service
-from issuer.applications.content import Person
-from issuer.applications.intake import LIST, BadTold, Differs, Outcome, Told, check, find_told, take_in
+from issuer.applications.content import Applicant
+from issuer.applications.intake import LIST, BadTold, Differs, IntakeOutcome, IntakeText, check, find_told, take_in
 from issuer.applications.records import Filter, counted, find, history, listed
 from issuer.applications.states import State
 from issuer.register import office_log
@@ -30,9 +30,9 @@ BODY = {"channel": "province", "receipt": "GD-2026-000017", "person": WHO, "grou
 
 def told(**changes):
     """An application as a platform tells it."""
-    who = Person("何嘉欣", "resident-id", NUMBER, phone="13800000099")
+    who = Applicant("何嘉欣", "resident-id", NUMBER, phone="13800000099")
     values = {"channel": "province", "channel_receipt": "GD-1", "person": who, "ground": "gold-6", "employer": "某单位"}
-    return Told(**(values | changes))
+    return IntakeText(**(values | changes))
 
 
 def taken(desk, at=NOON, **changes):
@@ -123,7 +123,7 @@ def test_what_cannot_be_taken_is_named_by_field(desk, platform, changes, path):
 
 def test_all_faults_are_told_at_once(desk):
     """A platform's developer mends everything in one go."""
-    who = Person("何嘉欣", "resident-id", "1", phone="x")
+    who = Applicant("何嘉欣", "resident-id", "1", phone="x")
     with pytest.raises(BadTold) as caught:
         check(desk, told(person=who, ground="none", channel="x", employer="a\tb"), TODAY)
     assert {one.field for one in caught.value.faults} >= {"phone", "ground", "channel", "employer"}
@@ -166,7 +166,7 @@ def test_a_list_names_its_lines_by_person_ground_and_reference(desk):
     """The same line of the same list is known again, with another reference it is another; a change is refused."""
     line = {"channel": f"{LIST}development", "channel_receipt": "", "ground": "gold-12", "limb": "b"}
     line |= {"listed_by": "development", "reference": "穗云发改〔2026〕1号", "basis_ends": date(2027, 12, 31)}
-    assert [taken(desk, **line).outcome for _ in range(2)] == [Outcome.NEW, Outcome.KNOWN]
-    assert taken(desk, **(line | {"reference": "穗云发改〔2026〕2号"})).outcome is Outcome.NEW
+    assert [taken(desk, **line).outcome for _ in range(2)] == [IntakeOutcome.NEW, IntakeOutcome.KNOWN]
+    assert taken(desk, **(line | {"reference": "穗云发改〔2026〕2号"})).outcome is IntakeOutcome.NEW
     with pytest.raises(Differs):
         taken(desk, **(line | {"post": "总监"}))

@@ -152,7 +152,7 @@ def test_a_server_that_is_away_is_tried_again_with_growing_delays(desk):
         assert send_due(desk, away, at) == ["the mail server: ConnectionRefusedError"]
     assert waits == [timedelta(0), *DELAYS]
     assert (row.given_up_at, row.tries) == (at, len(DELAYS) + 1)
-    assert "given up" in notices.complaint(desk, frozenset({MAIL}), at)
+    assert "given up" in notices.notices_complaint(desk, frozenset({MAIL}), at)
     notices.again(desk, row.id, by=BY, at=at)
     assert rows(desk)[0].next_at == at
     with pytest.raises(RefusedError):
@@ -237,9 +237,9 @@ def test_what_waits_for_an_hour_is_told_and_what_no_way_is_set_for_is_not(desk):
     """A warning for whoever runs the system; a district without e-mail is not warned of e-mails."""
     handed_in(desk, email=EMAIL)
     later = NOON + timedelta(hours=2)
-    assert "more than an hour" in notices.complaint(desk, frozenset({MAIL}), later)
-    assert notices.complaint(desk, frozenset({MAIL}), NOON) is None
-    assert notices.complaint(desk, frozenset(), later) is None
+    assert "more than an hour" in notices.notices_complaint(desk, frozenset({MAIL}), later)
+    assert notices.notices_complaint(desk, frozenset({MAIL}), NOON) is None
+    assert notices.notices_complaint(desk, frozenset(), later) is None
     assert notices.state_of(desk, later).waiting == {MAIL: 1}
 
 
@@ -391,7 +391,7 @@ def test_a_holder_without_an_application_is_told_by_the_registers_telephone(desk
     assert message["to"] == "02012345678"
     assert "回执号" not in message["text"]
     assert message["text"].startswith("【")
-    listed = notices.listed(desk, limit=9)
+    listed = notices.list_notices(desk, limit=9)
     assert [(one.receipt, one.holder_id, one.application_id) for one in listed] == [(None, holder.id, None)]
 
 

@@ -54,7 +54,7 @@ def test_a_rotation_overlaps_and_no_card_is_refused(desk):
     publish(desk, later)
     new = print_card(desk, person(desk, at=later), at=later)
     assert doing(desk, later) == {first: "verifies", made.kid: "signs"}
-    assert (signing_keys.key_of(old), signing_keys.key_of(new)) == (first, made.kid)
+    assert (signing_keys.signing_key_id(old), signing_keys.signing_key_id(new)) == (first, made.kid)
     assert holds(desk, old, later)
     assert holds(desk, new, later)
     with desk.register.read() as connection:
@@ -88,7 +88,7 @@ def test_a_phone_fetches_its_card_anew_at_once_after_its_key_was_dropped(desk):
     card = enrol(desk, Enrolment(code, holder.identity.last_four, key), by="wallet", at=NOON).card
     later = NOON + timedelta(hours=1)
     assert not phone.refresh(desk, card.id, by="wallet", at=later).anew
-    signing_keys.drop(desk, signing_keys.key_of(card), by=BY, at=later)
+    signing_keys.drop(desk, signing_keys.signing_key_id(card), by=BY, at=later)
     assert not holds(desk, card, later)
     fresh = phone.refresh(desk, card.id, by="wallet", at=later)
     assert fresh.anew
@@ -150,7 +150,7 @@ def test_two_years_pass_without_a_refused_card(desk):
         publish(desk, at)
         holder = person(desk, ground="silver-6", at=at)
         held.append(issue(desk, holder.id, Form.PRINT, by=BY, at=at))
-        card_keys.add(signing_keys.key_of(held[-1]))
+        card_keys.add(signing_keys.signing_key_id(held[-1]))
         for verifier in verifiers:
             if month % verifier.every == 0:
                 verifier.look(at)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ledger import leaf
-from ledger.redis.seen import Loss, Mark, Seen
+from ledger.redis.seen import Loss, AcknowledgedEntry, Seen
 from ledger.values import LedgerError
 
 ONE, TWO, THREE = (bytes([number]) * 32 for number in (1, 2, 3))
@@ -19,7 +19,11 @@ def test_the_latest_mark_of_all_processes_stays(tmp_path):
     second.note(8, 1, THREE)
     fresh = Seen(tmp_path / "seen")
     marks = fresh.all()
-    assert (marks[7], marks[8], marks[9]) == (Mark(5, ONE), Mark(1, THREE), Mark())
+    assert (marks[7], marks[8], marks[9]) == (
+        AcknowledgedEntry(5, ONE),
+        AcknowledgedEntry(1, THREE),
+        AcknowledgedEntry(),
+    )
     for seen in (first, second, fresh):
         seen.close()
 
@@ -36,11 +40,11 @@ def test_a_loss_is_told_until_somebody_settles_it(tmp_path):
     """The partition begins anew at the head that is there; the loss stands in a file of its own."""
     seen = Seen(tmp_path / "seen")
     seen.note(7, 5, ONE)
-    seen.report(Loss(7, 4, 5, replaced=False, noticed_at="2026-10-31T01:00:00Z"), Mark(3, TWO))
-    assert seen.get(7) == Mark(3, TWO)
+    seen.report(Loss(7, 4, 5, replaced=False, noticed_at="2026-10-31T01:00:00Z"), AcknowledgedEntry(3, TWO))
+    assert seen.get(7) == AcknowledgedEntry(3, TWO)
     seen.close()
     later = Seen(tmp_path / "seen")
-    assert later.all()[7] == Mark(3, TWO)
+    assert later.all()[7] == AcknowledgedEntry(3, TWO)
     (loss,) = later.losses()
     assert "07-000004 to 07-000005 was acknowledged, and the log does not hold it" in loss.fault().message
     later.close()
@@ -59,7 +63,7 @@ def test_a_file_that_cannot_be_written_refuses_no_visitor(tmp_path):
     (tmp_path / "seen").mkdir()
     seen = Seen(tmp_path / "seen")
     seen.note(7, 5, ONE)
-    assert seen.get(7) == Mark(5, ONE)
+    assert seen.get(7) == AcknowledgedEntry(5, ONE)
     with pytest.raises(LedgerError, match="cannot be read"):
         seen.all()
     seen.close()
@@ -69,7 +73,7 @@ def test_without_a_file_the_process_remembers_for_itself():
     """As long as it runs."""
     seen = Seen(None)
     seen.note(7, 5, ONE)
-    seen.report(Loss(7, 5, 5, replaced=False, noticed_at="now"), Mark())
+    seen.report(Loss(7, 5, 5, replaced=False, noticed_at="now"), AcknowledgedEntry())
     assert [loss.last for loss in seen.losses()] == [5]
-    assert seen.all()[7] == Mark()
+    assert seen.all()[7] == AcknowledgedEntry()
     seen.close()

@@ -15,7 +15,7 @@ from ops.jobs import open_jobs
 from tests.web.auditing import Counters
 from tests.web.site import MovedClock
 from web.app import create_application
-from web.demo import demonstrate, describe, open_office
+from web.demo import demonstrate, where_to_click, open_office
 
 pytestmark = pytest.mark.slow
 FIXTURES = Path(__file__).resolve().parents[1] / "fixtures"
@@ -78,6 +78,6 @@ def test_the_old_sign_ins_and_people_are_still_there(upgraded):
     """The demonstration is shown, not made anew; its auditor signs in with the old password."""
     at = upgraded.clock.now()
     demo = demonstrate(upgraded.office, at)
-    assert "printed card" in describe(upgraded.office, demo, at)
+    assert "printed card" in where_to_click(upgraded.office, demo, at)
     body = {"name": "auditor.li", "password": demo.accounts.people["auditor.li"], "cookie": True}
     assert upgraded.app.test_client().post("/v1/sessions", json=body).status_code == 201

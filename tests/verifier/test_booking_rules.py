@@ -19,7 +19,7 @@ from verifier.rules.bookings import (
     change_findings,
     delayed,
     misplaced,
-    plan,
+    plan_booking,
     reopened,
     span_of_day,
 )
@@ -40,7 +40,7 @@ def planned(service: str, fields: dict, at: datetime):
     """The plan of a booking."""
     asked = BAIYUN.services[service]
     read = read_fields(rule_of(service), asked, fields, ZONE, "张*明")
-    return plan(rule_of(service), asked, read, at, ZONE)
+    return plan_booking(rule_of(service), asked, read, at, ZONE)
 
 
 def booking(service: str = "airport-dom-departure", when: datetime = TAKE_OFF, **changes) -> Booking:

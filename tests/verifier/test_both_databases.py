@@ -18,7 +18,7 @@ from tests.accounts import postgres
 from tests.verifier.world import SECRET
 from verifier.records.delegations import LIVE_MOST
 from verifier.records.events import Event
-from verifier.records.places import Place, place_name
+from verifier.records.places import BookedPlace, operation_name
 from verifier.records.store import VerifierStore
 from verifier.records.tables import METADATA
 from verifier.rules.delegations import Delegation
@@ -62,9 +62,9 @@ def operation(number: int) -> Operation:
     return Operation(f"holder-{number}", "wallet", f"operation-{number}", b"r" * 32)
 
 
-def room(start: int, end: int, capacity: int = 1) -> Place:
+def room(start: int, end: int, capacity: int = 1) -> BookedPlace:
     """A room from one hour to another."""
-    return Place("room:library-room@library", NOW + start * HOUR, NOW + end * HOUR, capacity)
+    return BookedPlace("room:library-room@library", NOW + start * HOUR, NOW + end * HOUR, capacity)
 
 
 def test_the_tables_are_those_that_the_code_knows(stores):
@@ -86,7 +86,7 @@ def test_the_last_places_of_a_resource_nobody_has_named_before_are_given_once(st
 
     names = at_once(take)
     assert sum(name is not None for name in names) == capacity
-    assert [name for name in names if name] == [place_name(operation(n)) for n, name in enumerate(names) if name]
+    assert [name for name in names if name] == [operation_name(operation(n)) for n, name in enumerate(names) if name]
     again = at_once(take)
     assert again == names
 
@@ -97,7 +97,7 @@ def test_who_lets_go_and_who_waits_meet_in_one_order(stores):
     for turn in range(5):
         winners = [n for n in at_once(lambda n, t=turn: n if _took(places, n, t) else None) if n is not None]
         assert len(winners) == 1
-        name, booking = place_name(_wish(winners[0], turn)), f"00-{turn:06d}"
+        name, booking = operation_name(_wish(winners[0], turn)), f"00-{turn:06d}"
         places[0].settle(name, booking)
         assert places[1].bookings(room(0, 2).resource) == (booking,)
         places[1].end(booking)

@@ -16,7 +16,7 @@ from edge.instants import from_epoch
 from edge.problems import Problem
 from keys.signer import FileSigner
 from tests.verifier.world import SECRET
-from verifier.cli.dry_run import asked, decide
+from verifier.cli.dry_run import trial_of, decide
 from verifier.records.tags import BadTagRecord, TagRecord, read_records
 
 META, KEY, UID = bytes(range(16)), bytes(range(16, 32)), bytes.fromhex("04DE5F1EACC040")
@@ -330,7 +330,7 @@ def test_a_dry_run_reads_a_tags_link_and_takes_nothing(tag, gym, world):
     place, service = world.verifier.programme.points["gym"], world.verifier.programme.services["gym-visit"]
 
     def told(link: str) -> str | None:
-        trial = asked(place, service, link, world.verifier, id_checked=True)
+        trial = trial_of(place, service, link, world.verifier, id_checked=True)
         return decide(world.verifier, trial, world.clock.now()).reason
 
     old, link = tag.link(), tag.link()

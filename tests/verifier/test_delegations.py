@@ -15,7 +15,7 @@ from tests.verifier.booking import CLERK, Phone, flight
 from tests.verifier.world import SECRET, identifier
 from verifier.records.delegations import LIVE_MOST
 from verifier.records.store import VerifierStore
-from verifier.rules.delegations import read_code, spaced
+from verifier.rules.delegations import read_code, spaced_code
 
 DESK = frozenset({Right.CHECK_IN, Right.VOID})
 EMPLOYER = "白云云聚科技有限公司"
@@ -60,8 +60,8 @@ def test_a_code_is_short_checked_and_lives_seven_days(phone):
     """Twenty digits in groups of four; a slip of one digit, or of two neighbours, is no code."""
     answer = made(phone)
     code = answer["code"]
-    assert (len(code), code[:2], answer["spaced"]) == (20, "71", spaced(code))
-    assert read_code(f" {spaced(code).replace(' ', '-')} ") == code
+    assert (len(code), code[:2], answer["spaced"]) == (20, "71", spaced_code(code))
+    assert read_code(f" {spaced_code(code).replace(' ', '-')} ") == code
     slips = [code[:10] + str((int(code[10]) + 1) % 10) + code[11:], code[:3] + code[4] + code[3] + code[5:]]
     assert [read_code(slip) for slip in slips if slip != code] == [None] * sum(slip != code for slip in slips)
     said = answer["delegation"]

@@ -11,7 +11,7 @@ from edge.instants import rfc3339
 from ledger.values import LedgerUnavailable, Operation
 from tests.verifier.booking import CLERK, Phone
 from tests.verifier.world import at, identifier
-from verifier.records.places import Place, peak, room_of
+from verifier.records.places import BookedPlace, peak, room_of
 
 ROOM = "library-room"
 MINUTE = timedelta(minutes=1)
@@ -153,7 +153,7 @@ def test_a_resource_with_more_than_one_place_fills_up(world):
     places, now = world.verifier.store.places, world.clock.now()
 
     def take(name: str, start: int, end: int, units: int = 1) -> bool:
-        place = Place("rooms", now + start * MINUTE, now + end * MINUTE, 3, units)
+        place = BookedPlace("rooms", now + start * MINUTE, now + end * MINUTE, 3, units)
         return places.take(place, Operation(name, "d", "o", b"r"), now, lambda _: None) is not None
 
     assert take("a", 0, 10, 2)

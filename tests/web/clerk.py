@@ -8,7 +8,7 @@ from cards.claims import Form
 from issuer.issuing.issuing import issue
 from tests.web.site import BY, Site
 from verifier.records.store import VerifierStore
-from verifier.rules.delegations import Delegation, spaced
+from verifier.rules.delegations import Delegation, spaced_code
 
 EMPLOYER = "白云区某生物科技有限公司"
 
@@ -22,6 +22,6 @@ def clerk_code(site: Site, service: str = "green-channel", employer: str = EMPLO
     wanted = Delegation("", holder, card.token, service, employer, at, at + timedelta(days=7))
     store = VerifierStore.open(site.settings.verifier_url, site.settings.secret())
     try:
-        return spaced(store.delegations.make(operation, wanted)[1])
+        return spaced_code(store.delegations.make(operation, wanted)[1])
     finally:
         store.close()

@@ -291,17 +291,17 @@ def test_the_queue_of_notices_is_shown_without_addresses_and_sent_again(site, br
         connection.execute(
             NOTICES.update().where(NOTICES.c.transport == "mail").values(next_at=None, given_up_at=at(site))
         )
-    notice = notices.listed(desk, limit=1, unsent=True)[0]
+    notice = notices.list_notices(desk, limit=1, unsent=True)[0]
     page = browsers["officer"].get("/office/notices")
     assert "未设置短信网关" in text_of(page)
     assert "未送达" in text_of(page)
     for secret in ("13800000077", "someone@host.example", "何嘉欣"):
         assert secret not in page.get_data(as_text=True)
-    mailed = next(one for one in notices.listed(desk, limit=9, unsent=True) if one.transport == "mail")
+    mailed = next(one for one in notices.list_notices(desk, limit=9, unsent=True) if one.transport == "mail")
     path = f"/office/notices/{mailed.id}/again"
     assert browsers["auditor"].send(path, form="/sign-out").status_code == 403
     assert browsers["officer"].send(path, form="/office/notices").status_code == 303
-    assert next(one for one in notices.listed(desk, limit=9) if one.id == mailed.id).given_up_at is None
+    assert next(one for one in notices.list_notices(desk, limit=9) if one.id == mailed.id).given_up_at is None
     refused = browsers["officer"].send(f"/office/notices/{notice.id}/again", form="/sign-out")
     assert "没有办成" in text_of(browsers["officer"].get(refused.location))
     assert site.app.test_client().get("/readyz").status_code == 200
@@ -403,7 +403,7 @@ def test_an_administrator_rotates_and_drops_keys_and_nobody_else_does(site, brow
     """By role for every act; a drop wants a tick; the key's page then lists the cards to make anew."""
     _, made = approved(desk, at=at(site), number=resident_id(sequence=430))
     (card,) = cards_of(desk, made.holder_id)
-    kid = signing_keys.key_of(card)
+    kid = signing_keys.signing_key_id(card)
     for role in ROLES:
         if role != "administrator":
             for path in ("/office/keys/rotate", f"/office/keys/{kid}/drop"):

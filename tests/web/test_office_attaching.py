@@ -8,8 +8,8 @@ import pytest
 
 from accounts.rights import Grant, Role
 from issuer.applications import renewals
-from issuer.applications.content import Person
-from issuer.applications.intake import Told, check, take_in
+from issuer.applications.content import Applicant
+from issuer.applications.intake import IntakeText, check, take_in
 from issuer.applications.records import find
 from issuer.applications.service import local_day
 from issuer.register import office_log
@@ -45,8 +45,10 @@ def officer(site):
 def told_by_platform(site, sequence):
     """An application of a platform, without papers."""
     desk, at = site.office.desk, site.clock.now().replace(microsecond=0)
-    who = Person("何嘉欣", "resident-id", resident_id(sequence=sequence), phone="13800000099")
-    told = Told("district", f"PX-{sequence}", who, "gold-6", employer="某单位", employer_kind="registered-or-taxed")
+    who = Applicant("何嘉欣", "resident-id", resident_id(sequence=sequence), phone="13800000099")
+    told = IntakeText(
+        "district", f"PX-{sequence}", who, "gold-6", employer="某单位", employer_kind="registered-or-taxed"
+    )
     return take_in(desk, check(desk, told, local_day(desk, at)), by="integrator:i", at=at).id
 
 

@@ -11,7 +11,7 @@ from accounts.rights import EVERYWHERE, Right
 from edge.settings import SettingsError, load_settings
 from tests.issuer.builders import BAIYUN
 from tests.web.site import BY, SHANGHAI, Site
-from web.starting import Changing, start
+from web.starting import ChangingApplication, start
 
 pytestmark = pytest.mark.slow
 MIDNIGHT = datetime(2026, 11, 15, tzinfo=SHANGHAI)
@@ -42,7 +42,7 @@ class Gym:
     """The gym's own server at an application that changes."""
 
     def __init__(self, site: Site) -> None:
-        self.site, self.app = site, Changing(site.environ, site.settings, site.clock)
+        self.site, self.app = site, ChangingApplication(site.environ, site.settings, site.clock)
         rights = {EVERYWHERE: frozenset({Right.CHECK_IN})}
         at = site.clock.now()
         until = at + timedelta(days=9)

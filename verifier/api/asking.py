@@ -23,7 +23,7 @@ from verifier.counter.intents import Intent, Override
 from verifier.counter.looks import LookAsked
 from verifier.records.tags import TagRead
 from verifier.rules.delegations import CODE_MOST, Delegation, read_code
-from verifier.rules.matters import WrongMatter, opening
+from verifier.rules.matters import WrongMatter, opening_facts
 from verifier.service import Authenticate, Verifier
 
 Guessed = Callable[[datetime], None]
@@ -226,7 +226,7 @@ def _matter(service: Service, asked: MatterRequest | None) -> Mapping[str, str]:
         return {}
     kind, decides = (None, None) if asked is None else (asked.kind, asked.decides)
     try:
-        return opening(service, kind, decides, kind_needed=True)
+        return opening_facts(service, kind, decides, kind_needed=True)
     except WrongMatter as error:
         raise invalid(error.path, str(error)) from None
 

@@ -20,7 +20,7 @@ from ledger.bookings import Booking, BookingQuery, BookingState
 from verifier.api.asking import Asking
 from verifier.api.checkins import PRESENTED, WRITING
 from verifier.counter.booking_views import booking_view
-from verifier.desks.bookings import BookingDesk, Change
+from verifier.desks.bookings import BookingDesk, BookingAct
 from verifier.desks.missed import missed_rows
 from verifier.desks.telephone import by_number
 from verifier.records.bookings import BookingDetails
@@ -156,7 +156,7 @@ class StaffBookings:
         change, delay, reopen = body.change, body.delay, body.reopen
         if [change, delay, reopen].count(None) != 2:
             raise invalid("$", "give one of change, delay, reopen")
-        point, asked, desk = self._point_of(booking_id), Change(idempotency_key(), booking_id), self._desk
+        point, asked, desk = self._point_of(booking_id), BookingAct(idempotency_key(), booking_id), self._desk
         if reopen is not None:
             until = instant_asked("$.reopen.until", reopen.until)
             booked, done = desk.reopen(caller, asked, until, reopen.note, at), "reopened"
@@ -167,7 +167,7 @@ class StaffBookings:
             booked, done = self._rebooked(caller, asked, body, at), "changed"
         return self._answer(booked, done, caller, point, at)
 
-    def _rebooked(self, caller: Caller, asked: Change, body: BookingPatch, at: datetime) -> Booked:
+    def _rebooked(self, caller: Caller, asked: BookingAct, body: BookingPatch, at: datetime) -> Booked:
         change = body.change
         if change is None:
             raise invalid("$.change", "say what changes")
@@ -177,7 +177,7 @@ class StaffBookings:
     def cancel(self, booking_id: str, reason: str, at: datetime) -> Response:
         """Cancel a booking for its holder."""
         caller, point = self._asking.authenticate(request), self._point_of(booking_id)
-        booked = self._desk.cancel(caller, Change(idempotency_key(), booking_id), reason, at)
+        booked = self._desk.cancel(caller, BookingAct(idempotency_key(), booking_id), reason, at)
         return self._answer(booked, "cancelled", caller, point, at)
 
     def listed(self, asked: BookingsQuery, at: datetime) -> BookingList:

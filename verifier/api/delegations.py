@@ -24,7 +24,7 @@ from verifier.api.asking import Asking
 from verifier.api.wallet import PROVING, WalletCalls
 from verifier.counter.answers import Code, Words
 from verifier.counter.phrasing import card_refused_words
-from verifier.rules.delegations import Delegation, check_delegable, spaced
+from verifier.rules.delegations import Delegation, check_delegable, spaced_code
 from verifier.service import Verifier
 from verifier.services.bookings.answers import WalletCard
 
@@ -143,7 +143,9 @@ class DelegationCalls(WalletCalls):
         wanted = Delegation("", card.subject, body.card, service.code, _employer(body.employer), at, ends_at)
         made, code = self._verifier.store.delegations.make(idempotency_key(), wanted)
         self._know(body.card, card)
-        said = DelegationMade(delegation=self._view(made, at), code=code, spaced=spaced(code), server_time=rfc3339(at))
+        said = DelegationMade(
+            delegation=self._view(made, at), code=code, spaced=spaced_code(code), server_time=rfc3339(at)
+        )
         return answer(said, 201)
 
     def _know(self, token: str, card: CardClaims) -> None:

@@ -52,7 +52,7 @@ from verifier.services.requests.service import (
     RequestWish,
     can_be_asked,
     department_for,
-    place_of,
+    department_place,
 )
 
 LISTED_MOST = 500
@@ -219,7 +219,7 @@ class StaffRequests:
         caller = self._asking.authenticate(request)
         service = requested_service(self._verifier, body.service, by_office=True)
         department = department_for(service, body.department)
-        caller.require(Right.BOOKINGS, place_of(department), service.code)
+        caller.require(Right.BOOKINGS, department_place(department), service.code)
         number = body.card_number
         if (number is None) is (body.presentation is None):
             raise invalid("$.presentation", "give either a presentation or a card number")
@@ -230,7 +230,7 @@ class StaffRequests:
         asker = Asker.staff(caller, "counter" if number is None else TELEPHONE)
         wish = _wish(body, asker, service, presentation, verdict, matter=body.matter, call=caller.call)
         requested = self._verifier.requests.ask(wish, at)
-        names = caller.may(Right.NAMES, place_of(department))
+        names = caller.may(Right.NAMES, department_place(department))
         return answer(request_answer(self._verifier.answering, requested, at, names=names), 201)
 
     def _shown(
@@ -246,7 +246,7 @@ class StaffRequests:
         caller, department = self._asking.authenticate(request), asked.department
         tab = MatterTab(asked.state)
         lines = self._desk.requests(caller, department, tab, at, limit=LISTED_MOST)
-        names = caller.may(Right.NAMES, place_of(department))
+        names = caller.may(Right.NAMES, department_place(department))
         return RequestList(tuple(self._view(one.matter, at, department, names=names) for one in lines), rfc3339(at))
 
     def take_back(self, entry: str, body: TakeBack, at: datetime) -> Response:

@@ -20,7 +20,7 @@ from verifier.api.asking import Asking
 from verifier.counter.answers import Code
 from verifier.records.places import room_of
 from verifier.rules.bookings import span_of_day
-from verifier.rules.slots import Span, free_spans, open_spans
+from verifier.rules.slots import TimeSpan, free_spans, open_spans
 from verifier.service import Verifier
 from verifier.services.bookings.service import point_of, rule_of
 
@@ -92,7 +92,7 @@ def _slots(verifier: Verifier, asking: Asking, asked: SlotsQuery, at: datetime) 
     )
 
 
-def _views(spans: tuple[Span, ...]) -> tuple[SlotView, ...]:
+def _views(spans: tuple[TimeSpan, ...]) -> tuple[SlotView, ...]:
     return tuple(SlotView(rfc3339(starts_at), rfc3339(ends_at)) for starts_at, ends_at in spans)
 
 

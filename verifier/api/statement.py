@@ -37,7 +37,7 @@ from verifier.services.statements.lines import (
     department_table,
     point_table,
 )
-from verifier.services.statements.service import points_of
+from verifier.services.statements.service import paying_points
 
 Month = Annotated[str, Meta(pattern=r"^[1-8][0-9]{3}-(0[1-9]|1[0-2])$(?!\n)")]
 
@@ -133,7 +133,7 @@ def add_department_statements(found: Blueprint, verifier: Verifier, asking: Aski
         caller, asked = asking.authenticate(request), read_query(DepartmentQuery)
         StatementDesk(verifier).require(caller, asked.department)
         lines = verifier.statements.of_department(asked.department, (asked.since, asked.until), at)
-        place = points_of(verifier.programme, asked.department)[0]
+        place = paying_points(verifier.programme, asked.department)[0]
         what = f"department {asked.department} {asked.since}..{asked.until}"
         verifier.store.record(Access("statement", caller.id, what, caller.operator_id, place), at)
         return _department_answer(verifier, asked, lines, at)

@@ -15,7 +15,7 @@ from werkzeug.serving import make_server
 
 from audit.evidence.chains import Finding
 from audit.evidence.checkexport import NotAnExport, check_export, open_head, read_head
-from audit.evidence.checking import Checked, check_history, check_tiles
+from audit.evidence.checking import CheckProgress, check_history, check_tiles
 from audit.evidence.cosignatures import Cosignatures, cosignatures
 from audit.evidence.exporting import Exported, LogFilter, json_lines, write_csv, write_lines, write_xlsx
 from audit.evidence.watching import Forked, LogAway, LogWatcher, UrlSource, Visit, compare
@@ -114,11 +114,11 @@ def _require(seen: Cosignatures, witnesses: Sequence[NoteKey], quorum: int) -> N
 
 Trusted = tuple[Sequence[NoteKey], Sequence[NoteKey]]
 """Print the keys of the log and of its witnesses."""
-Verified = tuple[list[OpenedCheckpoint], list[Finding], int]
+VerifiedLog = tuple[list[OpenedCheckpoint], list[Finding], int]
 """The checkpoints of one log, first the checkpoint that the whole was held to; faults; entries read."""
 
 
-def _verify_folder(log: Path, keys: Trusted, since: OpenedCheckpoint | None, options: Mapping[str, Any]) -> Verified:
+def _verify_folder(log: Path, keys: Trusted, since: OpenedCheckpoint | None, options: Mapping[str, Any]) -> VerifiedLog:
     asked: Path | None = options["checkpoint"]
     opened = open_checkpoint((asked or log / CHECKPOINT).read_bytes(), *keys)
     source = JoinedSource([FolderSource(folder) for folder in (log, *options["archive"])])
@@ -130,7 +130,7 @@ def _verify_folder(log: Path, keys: Trusted, since: OpenedCheckpoint | None, opt
     return [opened, *earlier], faults, read
 
 
-def _verify_export(path: Path, keys: Trusted, since: OpenedCheckpoint | None) -> Verified:
+def _verify_export(path: Path, keys: Trusted, since: OpenedCheckpoint | None) -> VerifiedLog:
     with path.open("rb") as file:
         head = read_head(file.readline(1 << 20))
         opened = open_head(head, *keys)
@@ -139,7 +139,7 @@ def _verify_export(path: Path, keys: Trusted, since: OpenedCheckpoint | None) ->
         return known, *_follow(steps, opened.checkpoint.size)
 
 
-def _follow(steps: Iterable[Finding | Checked], size: int) -> tuple[list[Finding], int]:
+def _follow(steps: Iterable[Finding | CheckProgress], size: int) -> tuple[list[Finding], int]:
     faults: list[Finding] = []
     read = 0
     with progress(size, "entries") as bar:

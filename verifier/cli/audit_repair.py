@@ -11,7 +11,7 @@ import click
 
 from audit.tree.holding import HELD, Held
 from audit.tree.place import PlaceError
-from audit.tree.repair import Conflict, Logged, PutBack, Survey, Unrepairable, plan, put_back, survey
+from audit.tree.repair import Conflict, Logged, PutBack, Survey, Unrepairable, plan_repair, put_back, survey
 from audit.tree.sequencing import log_signers, open_home
 from audit.tree.tiles import TileError
 from edge.cli import Refusal, emit, json_option
@@ -66,7 +66,7 @@ def repair(settings: Settings, *, applies: bool, set_aside: Path | None, as_json
         with VerifierCli(settings).ledger() as ledger:
             found = survey(ledger, log)
             steps = [_done(ledger, step, set_aside, applies=applies)
-                     for step in plan(ledger, log, found, set_aside=set_aside is not None)]  # fmt: skip
+                     for step in plan_repair(ledger, log, found, set_aside=set_aside is not None)]  # fmt: skip
             left = survey(ledger, log) if applies else found
     except (Unrepairable, TileError, PlaceError, NoteError, StoreError, LedgerError, Untrusted, OSError) as error:
         raise Refusal(str(error), _HINT) from None

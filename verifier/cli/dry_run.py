@@ -82,7 +82,7 @@ def decide(verifier: Verifier, trial: Trial, at: datetime) -> DryRun:
     return DryRun(judged.reason, tuple(steps), judged.figures)
 
 
-def asked(point: Point, service: Service, presentation_text: str, verifier: Verifier, *, id_checked: bool) -> Trial:
+def trial_of(point: Point, service: Service, presentation_text: str, verifier: Verifier, *, id_checked: bool) -> Trial:
     """Return what a dry run asks: the holder, at a point, for a service.
 
     PresentationError for a malformed text; Problem card-unknown for a link of a tag that is unknown here.

@@ -15,7 +15,7 @@ from edge.database import Database, UnusableDatabase
 from edge.instants import InstantError
 from edge.problems import Problem
 from edge.settings import Settings
-from edge.stores import DETAILS, LEDGER, refuse_absent
+from edge.stores import DETAILS, LEDGER, refuse_absent_store
 from keys.files import StoreError
 from ledger.interface import Ledger
 from ledger.values import LedgerError
@@ -45,7 +45,7 @@ class VerifierCli:
         """
         place = url or self.settings.ledger_url
         if not make:
-            refuse_absent(LEDGER, place)
+            refuse_absent_store(LEDGER, place)
         ledger = ledger_at(self.settings, CLOCK, place, remembering=remembering)
         try:
             yield ledger
@@ -56,8 +56,8 @@ class VerifierCli:
     def verifier(self) -> Iterator[Verifier]:
         """Open the verifier that the settings describe; Refusal, Untrusted, StoreError, LedgerError."""
         refuse_lost_ledger(self.settings)
-        refuse_absent(LEDGER, self.settings.ledger_url)
-        refuse_absent(DETAILS, self.settings.verifier_url)
+        refuse_absent_store(LEDGER, self.settings.ledger_url)
+        refuse_absent_store(DETAILS, self.settings.verifier_url)
         verifier = open_verifier(self.settings, CLOCK)
         try:
             yield verifier
@@ -67,7 +67,7 @@ class VerifierCli:
     @contextmanager
     def store(self) -> Iterator[VerifierStore]:
         """Open the store of matters, looks, tags and details; Refusal."""
-        refuse_absent(DETAILS, self.settings.verifier_url)
+        refuse_absent_store(DETAILS, self.settings.verifier_url)
         store = VerifierStore.open(self.settings.verifier_url, self.settings.secret())
         try:
             yield store
@@ -77,7 +77,7 @@ class VerifierCli:
     @contextmanager
     def figures(self) -> Iterator[Database]:
         """Open the tables of usage figures and reviews; Refusal."""
-        refuse_absent(DETAILS, self.settings.verifier_url)
+        refuse_absent_store(DETAILS, self.settings.verifier_url)
         database = open_figures(self.settings.verifier_url)
         try:
             yield database

@@ -20,7 +20,7 @@ from accounts.store import AccountStore
 from cards.programme.types import Programme
 from edge.cli import Refusal
 from edge.settings import Settings
-from edge.stores import ACCOUNTS, refuse_absent
+from edge.stores import ACCOUNTS, refuse_absent_store
 from verifier.cli.opening import CLOCK
 
 PLACE: Final = "command-line"
@@ -28,7 +28,7 @@ PLACE: Final = "command-line"
 
 
 @dataclass(frozen=True, slots=True)
-class SignedIn:
+class CommandSession:
     """Who answers for a command, and the store that knows devices and people."""
 
     accounts: AccountStore
@@ -36,16 +36,16 @@ class SignedIn:
 
 
 @contextmanager
-def signed_in(settings: Settings, programme: Programme, name: str) -> Iterator[SignedIn]:
+def signed_in(settings: Settings, programme: Programme, name: str) -> Iterator[CommandSession]:
     """Ask for the password, and for the second step where there is one; the session ends with the command. Refusal."""
-    refuse_absent(ACCOUNTS, settings.accounts_url)
+    refuse_absent_store(ACCOUNTS, settings.accounts_url)
     accounts, at = AccountStore.open(settings.accounts_url, settings.secret()), CLOCK.now()
     try:
         person, factor = _checked(accounts, name, at)
         opened = accounts.sessions.open(person, Arrival(PLACE), factor=factor, at=at)
         authenticate = Authenticator(accounts, CLOCK, departments=programme.points_of_departments())
         try:
-            yield SignedIn(accounts, authenticate.caller_of(opened.session))
+            yield CommandSession(accounts, authenticate.caller_of(opened.session))
         finally:
             accounts.sessions.sign_out(opened.token, at=CLOCK.now())
     finally:

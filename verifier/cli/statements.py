@@ -17,7 +17,7 @@ from verifier.cli.signing_in import signed_in
 from verifier.desks.statements import StatementDesk
 from verifier.service import Verifier
 from verifier.services.statements.files import TYPES, FileKind, MonthAnswer, month_answer, month_file
-from verifier.services.statements.service import points_of
+from verifier.services.statements.service import paying_points
 
 _MONTH: Final = re.compile(r"[1-8][0-9]{3}-(0[1-9]|1[0-2])")
 _DEPARTMENT = click.option("--department", required=True, help="The department's code.")
@@ -69,7 +69,7 @@ def close(settings: Settings, /, department: str, month: str, name: str, as_json
 
 
 def _known(verifier: Verifier, department: str, month: str) -> None:
-    if not points_of(verifier.programme, department):
+    if not paying_points(verifier.programme, department):
         raise Refusal(f"{department} is no department with a point", "`python -m verifier programme show` lists them")
     if not _MONTH.fullmatch(month):
         raise Refusal(f"{month} is no month", "write a month as 2026-10")

@@ -28,7 +28,7 @@ from verifier.counter.phrasing import (
     excluded_by,
     granted_words,
     outcome_values,
-    place_of,
+    place_view,
     quotas_left,
     refused_words,
     ruling_values,
@@ -110,7 +110,7 @@ class Answering:
         message, hint = self._words(judged, at)
         reason = None if outcome.reason is None else REASONS[outcome.reason]
         contact = None if reason is None else contact_of(programme, intent.service, reason)
-        place = place_of(programme, _told_service(judged)) if outcome.reason == "not-offered-here" else None
+        place = place_view(programme, _told_service(judged)) if outcome.reason == "not-offered-here" else None
         card = judged.verdict.card
         tier_name = None if card is None else tier_words(programme, card)
         quotas = quotas_left(programme, outcome.figures)

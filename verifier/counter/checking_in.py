@@ -48,7 +48,7 @@ from verifier.records.challenges import AnswerOf
 from verifier.records.store import VerifierStore
 from verifier.records.tags import TagRead
 from verifier.rules.bookings import TOLD, TOO_EARLY, awaits_day, booking_for, misplaced, tells_of
-from verifier.rules.delegations import refusal_of
+from verifier.rules.delegations import delegation_refusal
 from verifier.rules.entitlement import Intended, Wish, fault_of, intended
 from verifier.rules.reasons import ORDER
 from verifier.trust.published import Documents
@@ -255,10 +255,10 @@ class CheckInService:
 def operation_of(intent: Intent, verdict: Verified | RefusedCard) -> Operation:
     """Bind the operation id to what is intended, never to the body's bytes (docs/design.md §5, step 0)."""
     caller = intent.caller.id
-    return Operation(subject_of(intent.presentation, verdict, caller), caller, intent.operation, intent.request)
+    return Operation(logged_subject(intent.presentation, verdict, caller), caller, intent.operation, intent.request)
 
 
-def subject_of(presentation: Presentation, verdict: Verified | RefusedCard, device: str) -> str:
+def logged_subject(presentation: Presentation, verdict: Verified | RefusedCard, device: str) -> str:
     """Return under whom an operation is looked up: the holder whom the card names, else the device itself.
 
     A card that does not hold before step 4 is believed so far alone: its `sub` is a look-up key, and nothing more.
@@ -282,7 +282,7 @@ def change_of(
     if isinstance(verdict, RefusedCard):
         return refusal(operation, verdict, at, draft)
     use = judged_use(intent, verdict.card, documents, bookings, at)
-    return check_in_of(use, operation, at, draft, claim=claim_of(verdict, at, intent.tag, intent.call))
+    return check_in_of(use, operation, at, draft, claim=proof_claim(verdict, at, intent.tag, intent.call))
 
 
 def refusal(
@@ -328,7 +328,7 @@ def judged_use(
         booked=booking is not None and sister is None,
         misplaced=sister is not None and sister.code not in wanted.point.services,
     )
-    against = () if wanted.delegation is None else refusal_of(wanted.delegation, service.code, at)
+    against = () if wanted.delegation is None else delegation_refusal(wanted.delegation, service.code, at)
     if booking is not None and sister is None and awaits_day(programme, service, booking, at):
         against = (*against, TOO_EARLY)
     judged = intended(programme, wish, at, against=against, free=booking is not None)
@@ -368,7 +368,9 @@ def chosen_booking(wanted: Use, programme: Programme, bookings: tuple[Booking, .
     return booking_for(bookings, service, at) or misplaced(programme, bookings, service, at)
 
 
-def claim_of(verdict: Verified, at: datetime, tag: TagRead | None = None, call: str | None = None) -> ProofClaim | None:
+def proof_claim(
+    verdict: Verified, at: datetime, tag: TagRead | None = None, call: str | None = None
+) -> ProofClaim | None:
     """Return the claim that a proof makes; kept past its own life, the late window and the leeway between clocks.
 
     A tag's reading is claimed like a proof, so that one device uses it once; that no older one counts is the tag

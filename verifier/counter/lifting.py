@@ -9,7 +9,7 @@ from cards.claims import CardClaims
 from cards.programme.types import Assurance, Service
 from cards.verify import RefusedCard, Verified
 from verifier.rules.delegations import ASSURANCE as DELEGATED
-from verifier.rules.delegations import Delegation, refusal_of
+from verifier.rules.delegations import Delegation, delegation_refusal
 from verifier.trust.published import Documents
 
 LIFTED = frozenset({"proof-missing", "stale-proof", "clock-ahead", "assurance-too-low"})
@@ -25,7 +25,7 @@ class CodeShown:
 
 def code_shown(delegation: Delegation, service: Service, at: datetime) -> CodeShown:
     """Return what step 6 must know of a delegation's code."""
-    return CodeShown(bool(refusal_of(delegation, service.code, at)))
+    return CodeShown(bool(delegation_refusal(delegation, service.code, at)))
 
 
 def lifted(

@@ -16,7 +16,7 @@ from ledger.bookings import Booking, BookingState
 from ledger.interface import Ledger
 from ledger.judgement import Standing, Verdict, judge
 from ledger.values import CheckIn, Figure, Operation, Taken, Usage, VisitState
-from verifier.counter.checking_in import CheckInService, check_in_of, claim_of, judged_use, ledger_problems
+from verifier.counter.checking_in import CheckInService, check_in_of, proof_claim, judged_use, ledger_problems
 from verifier.counter.entries import draft_by
 from verifier.counter.intents import Use
 from verifier.counter.lifting import code_shown
@@ -126,7 +126,7 @@ class Looks:
     def _reason(self, asked: LookAsked, verdict: Verified | RefusedCard, at: datetime) -> str | None:
         if isinstance(verdict, RefusedCard):
             return verdict.reason
-        claim = claim_of(verdict, at, asked.tag)
+        claim = proof_claim(verdict, at, asked.tag)
         if claim is None or self._ledger.claim(verdict.card.subject, asked.caller.id, claim, at):
             return None
         return "proof-used"

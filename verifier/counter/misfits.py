@@ -8,7 +8,7 @@ from typing import Final
 
 from audit.tree.incidents import IncidentList
 from audit.tree.proofs import LogReader
-from audit.tree.sequencer import LogIncident
+from audit.tree.sequencer import TreeIncident
 from cards.binding import MISFIT
 from cards.verify import RefusedCard, Verified
 from edge.metrics import count_misfit
@@ -31,7 +31,7 @@ class Misfits:
         place = f"{card.status_uri}#{card.status_index}"
         en = f"card {card.card_id}, tier {card.tier}, is signed and has another card's index: is a card key stolen?"
         zh = f"卡{card.card_id}（等级{card.tier}）占用了另一张卡的状态编号，签名却有效：签发密钥可能已被盗用"
-        self.log.report(at, LogIncident(MISFIT, place, en, zh), IncidentList.CARDS)
+        self.log.report(at, TreeIncident(MISFIT, place, en, zh), IncidentList.CARDS)
 
 
 NOBODY_TOLD: Final = Misfits()

@@ -15,7 +15,7 @@ from verifier.counter.answers import Contact, ExcludedBy, PlaceView, QuotaLeft, 
 from verifier.rules.entitlement import places_of, quota_of_limit
 from verifier.rules.reasons import Call, Reason, Values
 from verifier.rules.variants import reason_of
-from verifier.rules.wording import BENEFICIARIES, UNITS, join, say_date, say_last_day, say_moment
+from verifier.rules.wording import BENEFICIARIES, UNITS, join_texts, say_date, say_last_day, say_moment
 from verifier.trust.published import Documents
 
 GRANTED: Final = Text(zh="可以使用：{service}", en="Granted: {service}")
@@ -56,7 +56,7 @@ def excluded_by(programme: Programme, taken: Taken) -> ExcludedBy:
     return ExcludedBy(taken.service, Words.of(name), rfc3339(taken.at), taken.entry)
 
 
-def place_of(programme: Programme, service: Service) -> PlaceView | None:
+def place_view(programme: Programme, service: Service) -> PlaceView | None:
     """Say the first place where a service is offered, None where it is offered nowhere."""
     for point in places_of(programme, service):
         return PlaceView(point.code, Words.of(point.name), point.phones[0].number if point.phones else None)
@@ -122,9 +122,9 @@ def _service_values(programme: Programme, service: Service) -> dict[str, Text]:
     ranked = sorted((programme.tiers[code] for code in service.tiers), key=lambda tier: -tier.rank)
     return {
         "service": service.name,
-        "tiers": join(tier.name for tier in ranked),
+        "tiers": join_texts(tier.name for tier in ranked),
         "go_to": places[0].name if places else Text(zh="指定服务点", en="the right point"),
-        "beneficiaries": join(BENEFICIARIES[who] for who in Beneficiary if who in service.beneficiaries),
+        "beneficiaries": join_texts(BENEFICIARIES[who] for who in Beneficiary if who in service.beneficiaries),
     }
 
 

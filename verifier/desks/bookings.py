@@ -116,7 +116,7 @@ class TelephoneBooking:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class BookingAct:
     """One intended change of a booking: the operation id and which booking."""
 
     operation: str
@@ -232,7 +232,7 @@ class BookingDesk:
         return self._verifier.bookings.book(wish, at)
 
     def change(
-        self, caller: Caller, asked: Change, service: Service | None, fields: Mapping[str, Any], at: datetime
+        self, caller: Caller, asked: BookingAct, service: Service | None, fields: Mapping[str, Any], at: datetime
     ) -> Booked:
         """Put fields, or another service, in the place of a booking's."""
         booking = self.require(caller, asked.booking, Right.BOOKINGS)
@@ -242,24 +242,24 @@ class BookingDesk:
             caller.require(Right.BOOKINGS, place.code, service.code)
         return self._verifier.bookings.change(_asked(caller, asked, booking), service, fields, at)
 
-    def delay(self, caller: Caller, asked: Change, expected: datetime, at: datetime) -> Booked:
+    def delay(self, caller: Caller, asked: BookingAct, expected: datetime, at: datetime) -> Booked:
         """Move a booking to the time that its carrier or organiser tells."""
         booking = self.require(caller, asked.booking, Right.BOOKINGS)
         return self._verifier.bookings.delay(_asked(caller, asked, booking), expected, at)
 
-    def reopen(self, caller: Caller, asked: Change, until: datetime, note: str, at: datetime) -> Booked:
+    def reopen(self, caller: Caller, asked: BookingAct, until: datetime, note: str, at: datetime) -> Booked:
         """Open a booking that is over again, by a supervisor's word."""
         booking = self.require(caller, asked.booking, Right.OVERRIDE)
         if not at < until <= at + REOPEN_MOST:
             raise invalid("$.reopen.until", "a booking is opened again for two days at most")
         return self._verifier.bookings.reopen(_asked(caller, asked, booking), until, note, at)
 
-    def cancel(self, caller: Caller, asked: Change, reason: str, at: datetime) -> Booked:
+    def cancel(self, caller: Caller, asked: BookingAct, reason: str, at: datetime) -> Booked:
         """Give a booking up for its holder."""
         booking = self.require(caller, asked.booking, Right.BOOKINGS)
         return self._verifier.bookings.cancel(_asked(caller, asked, booking), reason, at)
 
-    def miss(self, caller: Caller, asked: Change, at: datetime) -> None:
+    def miss(self, caller: Caller, asked: BookingAct, at: datetime) -> None:
         """Note that nobody came, once the booking's time is over; Problem booking-not-over before."""
         booking = self.require(caller, asked.booking, Right.BOOKINGS)
         documents = self._verifier.published(at)
@@ -351,7 +351,7 @@ def look_of(booking: Booking, at: datetime) -> str:
     return "open" if window.opens_at <= at else "held"
 
 
-def _asked(caller: Caller, asked: Change, booking: Booking) -> BookingAsked:
+def _asked(caller: Caller, asked: BookingAct, booking: Booking) -> BookingAsked:
     return BookingAsked(asked.operation, Asker.staff(caller), booking.id)
 
 

@@ -15,7 +15,7 @@ from verifier.desks.bookings import TelephoneBooking
 from verifier.desks.telephone import by_number
 from verifier.records.events import Event
 from verifier.records.places import is_full
-from verifier.rules.bookings import BookingPlan, plan
+from verifier.rules.bookings import BookingPlan, plan_booking
 from verifier.rules.entitlement import Cost, cost_of
 from verifier.rules.fields import Fields, read_partly
 from verifier.service import Verifier
@@ -33,7 +33,7 @@ class Foretold:
     """What speaks for or against a booking: each part None until what it needs has been typed.
 
     `faults`: of the fields that are there. `name`, masked, and `tier`: of the card. `entitled`: whether the tier has
-    the service. `plan`: the first and the last minute for the booking. `left`: units left before it, None also where
+    the service. `plan_booking`: the first and the last minute for the booking. `left`: units left before it, None also where
     nothing is counted; `taken_by`: the service that was chosen in its place. `full`: whether its hour or its event
     has no place left.
     """
@@ -100,7 +100,7 @@ def _planned(
     fields = held_at(fields, event)
     if fields.starts_at is None and fields.year is None:
         return None, None
-    return plan(rule, service, fields, at, programme.zone), _full(verifier, asked, fields, event)
+    return plan_booking(rule, service, fields, at, programme.zone), _full(verifier, asked, fields, event)
 
 
 def _full(verifier: Verifier, asked: TelephoneBooking, fields: Fields, event: Event | None) -> bool | None:

@@ -25,7 +25,7 @@ from verifier.rules.matters import CALL_BACKS, FOLLOWED, OUTCOMES, Matter, hande
 from verifier.service import Verifier
 from verifier.services.bookings.asked import Asker
 from verifier.services.matters.service import Stage
-from verifier.services.requests.service import GIVES_BACK, department_at, place_of
+from verifier.services.requests.service import GIVES_BACK, department_at, department_place
 
 READING: Final = "requests"
 """The kind of line in the access log."""
@@ -41,7 +41,7 @@ class MatterLine:
 
 
 @dataclass(frozen=True, slots=True)
-class MatterStep:
+class MatterEvent:
     """What happened to a matter. `stage`: `opened`, a stage, or `taken-back`; `by`: the caller's id; `reason`: how it
     was closed, or what came of a call.
     """
@@ -67,7 +67,7 @@ class OpenedMatter:
     matter: Matter
     service: Service | None
     line: MatterLine
-    steps: tuple[MatterStep, ...]
+    steps: tuple[MatterEvent, ...]
     hand_to: tuple[str, ...]
     takes_notes: bool
     limit_days: float | None
@@ -96,7 +96,7 @@ class OpenedMatter:
 
 def department_at_place(point: str) -> bool:
     """Whether a place is a department's own, where requests lie."""
-    return point.startswith(place_of(""))
+    return point.startswith(department_place(""))
 
 
 class MatterDesk:
@@ -109,7 +109,7 @@ class MatterDesk:
     def departments(self, caller: Caller) -> tuple[str, ...]:
         """Return the departments whose requests a caller handles, in the programme's order."""
         known = self._verifier.programme.departments
-        return tuple(code for code in known if caller.may_some(Right.BOOKINGS, place_of(code)))
+        return tuple(code for code in known if caller.may_some(Right.BOOKINGS, department_place(code)))
 
     def tabs(
         self, caller: Caller, departments: Iterable[str], at: datetime, **narrowed: str | None
@@ -136,7 +136,7 @@ class MatterDesk:
         wanted = self._filter(caller, departments, at, narrowed)
         found = self._verifier.store.matters.select(wanted, tab, limit, offset)
         for department in departments:
-            self._record(caller, place_of(department), tab.value, at)
+            self._record(caller, department_place(department), tab.value, at)
         return tuple(self._line(matter, self._verifier.requests.details(matter.id)) for matter in found)
 
     def requests(
@@ -144,7 +144,7 @@ class MatterDesk:
     ) -> tuple[MatterLine, ...]:
         """Return what one department was asked for and what was handed to it, without its counters' matters."""
         whole = self._filter(caller, (department,), at, {})
-        place = place_of(department)
+        place = department_place(department)
         wanted = replace(whole, places={place: whole.places[place]})
         self._record(caller, place, tab.value, at)
         found = self._verifier.store.matters.select(wanted, tab, limit)
@@ -155,12 +155,14 @@ class MatterDesk:
     ) -> MatterFilter:
         programme, departments = self._verifier.programme, tuple(departments)
         for department in departments:
-            if department not in programme.departments or not caller.may_some(Right.BOOKINGS, place_of(department)):
-                raise caller.refusal(Right.BOOKINGS, place_of(department))
-        places = [place_of(department) for department in departments]
+            if department not in programme.departments or not caller.may_some(
+                Right.BOOKINGS, department_place(department)
+            ):
+                raise caller.refusal(Right.BOOKINGS, department_place(department))
+        places = [department_place(department) for department in departments]
         places += [code for code, point in programme.points.items() if point.department in departments]
         _, tonight = span_of_day(at.astimezone(programme.zone).date(), programme.zone)
-        handed = frozenset(code for code in departments if caller.may(Right.BOOKINGS, place_of(code)))
+        handed = frozenset(code for code in departments if caller.may(Right.BOOKINGS, department_place(code)))
         return MatterFilter({place: self._services(caller, place) for place in places}, at, tonight, handed, **narrowed)
 
     def _services(self, caller: Caller, place: str) -> frozenset[str] | None:
@@ -177,7 +179,7 @@ class MatterDesk:
         matter = self.require(caller, matter_id)
         details, viewer = self._verifier.requests.details(matter.id), self._viewer(caller, matter)
         service = self._verifier.programme.services.get(matter.service)
-        names = caller.may(Right.NAMES, place_of(viewer)) and details is not None
+        names = caller.may(Right.NAMES, department_place(viewer)) and details is not None
         takes_notes = service is None or service.request is None or service.request.content
         rule = None if service is None else service.matter
         self._record(caller, matter.point, f"opened {matter.id}", at)
@@ -237,7 +239,7 @@ class MatterDesk:
         if not department_at_place(matter.point) and caller.may(Right.CHECK_IN, matter.point, matter.service):
             return True
         handed = matter.decides
-        return handed is not None and caller.may(Right.BOOKINGS, place_of(handed), matter.service)
+        return handed is not None and caller.may(Right.BOOKINGS, department_place(handed), matter.service)
 
     def _viewer(self, caller: Caller, matter: Matter) -> str:
         """The department as which a caller looks at a matter: its own names for holders are told."""
@@ -261,10 +263,10 @@ class MatterDesk:
             return MatterLine(matter)
         return MatterLine(matter, details.name, details.tier)
 
-    def _step(self, entry: Entry) -> MatterStep:
+    def _step(self, entry: Entry) -> MatterEvent:
         told = entry.leaf
         stage = "taken-back" if told.kind == "void" else told.stage or "opened"
-        return MatterStep(
+        return MatterEvent(
             stage=stage,
             at=told.recorded_at,
             by=told.operator or told.device,

@@ -13,7 +13,7 @@ from edge.spreadsheets import csv_file
 from ledger.bookings import Booking, BookingQuery, BookingState
 from ledger.filtering import cell_of
 from verifier.counter.checking_in import ledger_problems
-from verifier.desks.bookings import MANY, BookingDesk, Change, DeskBooking
+from verifier.desks.bookings import MANY, BookingDesk, BookingAct, DeskBooking
 from verifier.rules.bookings import span_of_day
 from verifier.rules.notices import Notice, day_fault
 from verifier.service import Verifier
@@ -69,7 +69,7 @@ class ReceiptDesk:
         return sum(self._set(caller, operation, one, expected, at) for one in receipts)
 
     def _set(self, caller: Caller, operation: str, receipt: str, expected: datetime, at: datetime) -> bool:
-        booked = self._desk.delay(caller, Change(f"{operation[:48]}-{receipt}", receipt), expected, at)
+        booked = self._desk.delay(caller, BookingAct(f"{operation[:48]}-{receipt}", receipt), expected, at)
         return booked.outcome.granted
 
     def _of_year(self, point: Point, year: int) -> tuple[Booking, ...]:
@@ -81,7 +81,7 @@ class ReceiptDesk:
             return self._verifier.ledger.bookings(query)
 
 
-def day_of(row: DeskBooking, zone: ZoneInfo) -> date | None:
+def receipt_day(row: DeskBooking, zone: ZoneInfo) -> date | None:
     """Return the local day that was set for a receipt, None while none is."""
     window = row.booking.window
     whole = window.closes_at - window.opens_at > DAYLESS
@@ -92,7 +92,7 @@ def receipts_csv(rows: Iterable[DeskBooking], programme: Programme) -> str:
     """Return receipts as CSV, for the hospital: masked names, days, states."""
     told: list[tuple[object, ...]] = [HEADS]
     for row in rows:
-        service, day = programme.services.get(row.booking.service), day_of(row, programme.zone)
+        service, day = programme.services.get(row.booking.service), receipt_day(row, programme.zone)
         ref = "" if row.holder_ref is None else cell_of("holder", row.holder_ref)
         name = "" if service is None else service.name.in_language("zh")
         said = (row.holder_name or "", row.tier or "", "" if day is None else day.isoformat(), row.look)

@@ -8,7 +8,7 @@ from accounts.rights import Caller, Right
 from edge.problems import Problem
 from verifier.records.store import Access
 from verifier.service import Verifier
-from verifier.services.statements.service import DepartmentMonth, StatementService, points_of
+from verifier.services.statements.service import DepartmentMonth, StatementService, paying_points
 
 
 class StatementDesk:
@@ -54,9 +54,9 @@ class StatementDesk:
             raise Problem("not-permitted")
 
     def _may(self, caller: Caller, department: str) -> bool:
-        points = points_of(self._verifier.programme, department)
+        points = paying_points(self._verifier.programme, department)
         return bool(points) and all(caller.may(Right.STATEMENT, point) for point in points)
 
     def _record(self, caller: Caller, department: str, what: str, at: datetime) -> None:
-        point = points_of(self._verifier.programme, department)[0]
+        point = paying_points(self._verifier.programme, department)[0]
         self._verifier.store.record(Access("statement", caller.id, what, caller.operator_id, point), at)

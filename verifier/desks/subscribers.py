@@ -18,7 +18,7 @@ from verifier.records.bookings import BookingDetails
 from verifier.records.store import Access
 from verifier.rules.matters import Matter
 from verifier.service import Verifier
-from verifier.services.requests.service import GIVES_BACK, place_of
+from verifier.services.requests.service import GIVES_BACK, department_place
 
 COLUMNS = ("request", "opened_at", "holder_ref", "channel")
 
@@ -39,7 +39,9 @@ def subscribed_services(verifier: Verifier, caller: Caller) -> tuple[Service, ..
         for one in verifier.programme.services.values()
         if one.mode is Mode.REQUESTED
         and one.quota is not None
-        and all(caller.may(right, place_of(one.departments[0]), one.code) for right in (Right.BOOKINGS, Right.NAMES))
+        and all(
+            caller.may(right, department_place(one.departments[0]), one.code) for right in (Right.BOOKINGS, Right.NAMES)
+        )
     )
 
 
@@ -50,7 +52,7 @@ def subscribers(
 
     For those with the right to names alone. Problems: not-permitted, invalid-field.
     """
-    place = place_of(service.departments[0])
+    place = department_place(service.departments[0])
     caller.require(Right.BOOKINGS, place, service.code)
     caller.require(Right.NAMES, place, service.code)
     if service.quota is None:

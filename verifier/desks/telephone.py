@@ -14,10 +14,10 @@ from cards.programme.types import Service
 from cards.verify import RefusedCard, Verified
 from edge.fields import invalid
 from edge.problems import Problem
-from verifier.rules.matters import WrongMatter, opening
+from verifier.rules.matters import WrongMatter, opening_facts
 from verifier.service import Verifier
 from verifier.services.bookings.asked import TELEPHONE, Asker
-from verifier.services.requests.service import Requested, RequestWish, can_be_asked, department_for, place_of
+from verifier.services.requests.service import Requested, RequestWish, can_be_asked, department_for, department_place
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +57,14 @@ def askable(verifier: Verifier, caller: Caller) -> tuple[tuple[Service, str], ..
         for service in verifier.programme.services.values()
         if can_be_asked(service, by_office=True)
         for department in service.departments
-        if caller.may(Right.BOOKINGS, place_of(department), service.code)
+        if caller.may(Right.BOOKINGS, department_place(department), service.code)
     )
 
 
 def ask_by_telephone(verifier: Verifier, caller: Caller, asked: TelephoneRequest, at: datetime) -> Requested:
     """Take a request from somebody on the telephone. Problems: not-permitted, invalid-field, card-unknown."""
     service, department = asked.service, department_for(asked.service, asked.department)
-    caller.require(Right.BOOKINGS, place_of(department), service.code)
+    caller.require(Right.BOOKINGS, department_place(department), service.code)
     presentation, verdict = by_number(verifier, asked.card_number, called_back=asked.called_back, at=at)
     wish = RequestWish(
         operation=asked.operation,
@@ -84,6 +84,6 @@ def ask_by_telephone(verifier: Verifier, caller: Caller, asked: TelephoneRequest
 def matter_opened(service: Service, kind: str | None, decides: str | None) -> dict[str, str]:
     """Return what the entry of a request says of the matter it opens; Problem invalid-field for what does not fit."""
     try:
-        return dict(opening(service, kind, decides))
+        return dict(opening_facts(service, kind, decides))
     except WrongMatter as error:
         raise invalid(error.path, str(error)) from None

@@ -17,7 +17,7 @@ from edge.instants import to_epoch
 from ledger.bookings import Booking
 from ledger.offline import CLOCK_DOUBT, DISMISSED, OfflineUse
 from ledger.values import CheckIn, Operation
-from verifier.counter.checking_in import check_in_of, claim_of, draft_of, judged_use, operation_of, refusal
+from verifier.counter.checking_in import check_in_of, proof_claim, draft_of, judged_use, operation_of, refusal
 from verifier.counter.intents import Intent
 from verifier.offline.reading import Read
 from verifier.offline.standing import (
@@ -31,7 +31,7 @@ from verifier.offline.standing import (
     why_not_alone,
 )
 from verifier.rules.entitlement import cost_of, reference_fault
-from verifier.rules.matters import opening
+from verifier.rules.matters import opening_facts
 from verifier.rules.reasons import ORDER, REASONS
 from verifier.trust.published import Documents
 
@@ -45,7 +45,7 @@ REFUSED_OFFLINE: Final = "refused-offline"
 """Reason of a refusal by a device that gave none of the closed set."""
 
 
-def asked(read: Read, staff: OnDuty) -> Intent:
+def intent_of(read: Read, staff: OnDuty) -> Intent:
     """Return the check-in that a record tells of, as it would have been asked online: the same operation, if it was."""
     record = read.signed.record
     return Intent(
@@ -61,7 +61,7 @@ def asked(read: Read, staff: OnDuty) -> Intent:
         client_time=to_epoch(record.made_at),
         booking=record.booking,
         companions=record.companions,
-        matter=opening(read.service, None, None),
+        matter=opening_facts(read.service, None, None),
     )
 
 
@@ -99,7 +99,7 @@ class Decided:
 
 def use_of(read: Read, verdicts: Verdicts, by: Judging, *, beyond: bool = False) -> OfflineUse:
     """Return what the ledger shall record of a record. `beyond`: the device has granted as often as it may."""
-    intended, verdict = asked(read, by.staff), verdicts.now
+    intended, verdict = intent_of(read, by.staff), verdicts.now
     operation = operation_of(intended, verdict)
     intent, dropped = _fit(intended)
     change = _change(intent, operation, verdict, by)
@@ -169,7 +169,7 @@ def _decision_fields(decision: Decided | None) -> dict[str, object]:
 
 def _with_cost(use: OfflineUse, change: CheckIn, verdicts: Verdicts, by: Judging, read: Read) -> OfflineUse:
     """Add what a grant counts. A clock in doubt says nothing of when it was: such a use stands by itself."""
-    claim = claim_of(verdicts.then, by.at) if isinstance(verdicts.then, Verified) else None
+    claim = proof_claim(verdicts.then, by.at) if isinstance(verdicts.then, Verified) else None
     card = verdicts.now.card
     if change.booking is None or card is None:
         visit = change.visit if by.use.believed else None

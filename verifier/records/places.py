@@ -31,7 +31,7 @@ _TRIES: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class BookedPlace:
     """What a booking takes: `units` of the `capacity` that `resource` has, from one instant to another."""
 
     resource: str
@@ -64,7 +64,7 @@ class PlaceStore:
 
     def take(
         self,
-        place: Place,
+        place: BookedPlace,
         operation: Operation,
         at: datetime,
         replay: Callable[[Operation], Outcome | None],
@@ -75,7 +75,7 @@ class PlaceStore:
         `instead_of`: the booking that is changed, whose own place stands in nobody's way. `replay` asks the ledger what
         became of an operation whose answer nobody heard.
         """
-        name = place_name(operation)
+        name = operation_name(operation)
         for _ in range(_TRIES):
             taken, waiting = self._try(place, name, operation, at, instead_of)
             if taken:
@@ -87,7 +87,7 @@ class PlaceStore:
         return None
 
     def _try(
-        self, place: Place, name: str, operation: Operation, at: datetime, instead_of: str | None
+        self, place: BookedPlace, name: str, operation: Operation, at: datetime, instead_of: str | None
     ) -> tuple[bool, list[_Row]]:
         """Take the place if there is room; else return those in the way whose operation was never answered."""
         starts_at, ends_at, now = to_epoch(place.starts_at), to_epoch(place.ends_at), to_epoch(at)
@@ -203,7 +203,7 @@ class PlaceStore:
         return Operation(subject, device, name, unb64u(request))
 
 
-def place_name(operation: Operation) -> str:
+def operation_name(operation: Operation) -> str:
     """Return the name of the place that an operation takes: another request under the same id takes another."""
     said = [operation.subject, operation.device, operation.id, b64u(operation.request)]
     return b64u(digest(canonical({"place": said})))
@@ -224,7 +224,7 @@ def peak(taken: Iterable[tuple[int, int, int]], since: int) -> int:
     return most
 
 
-def is_full(place: Place, taken: Iterable[tuple[datetime, datetime, int]]) -> bool:
+def is_full(place: BookedPlace, taken: Iterable[tuple[datetime, datetime, int]]) -> bool:
     """Whether what is taken of a place's resource leaves no room for the place."""
     spans = ((to_epoch(begins), to_epoch(ends), units) for begins, ends, units in taken)
     return peak(spans, to_epoch(place.starts_at)) + place.units > place.capacity

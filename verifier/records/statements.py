@@ -27,7 +27,7 @@ FIGURES: Final = ("paid", "re_entries", "companions", "voided", "overrides", "he
 
 
 @dataclass(frozen=True, slots=True)
-class Closing:
+class ClosedMonth:
     """A month that was closed: when, and by whose id."""
 
     month: str
@@ -55,14 +55,14 @@ class StatementStore:
         """Keep the database."""
         self._database = database
 
-    def closings(self, department: str) -> tuple[Closing, ...]:
+    def closings(self, department: str) -> tuple[ClosedMonth, ...]:
         """Return the months that a department closed, the newest first."""
         wanted = sa.select(CLOSINGS).where(CLOSINGS.c.department == department).order_by(CLOSINGS.c.month.desc())
         with self._database.read() as connection:
             rows = connection.execute(wanted).all()
-        return tuple(Closing(row.month, from_epoch(row.closed_at), row.closed_by) for row in rows)
+        return tuple(ClosedMonth(row.month, from_epoch(row.closed_at), row.closed_by) for row in rows)
 
-    def close(self, department: str, closing: Closing, lines: Iterable[Settled]) -> None:
+    def close(self, department: str, closing: ClosedMonth, lines: Iterable[Settled]) -> None:
         """Keep a closed month with its figures, all or nothing; Problem `month-closed` for one that was closed."""
         kept = {"month": closing.month, "closed_at": to_epoch(closing.closed_at), "closed_by": closing.closed_by}
         rows = [_row(department, one) for one in lines]

@@ -37,7 +37,7 @@ class BookingPlan:
     last_call: datetime
 
 
-def plan(rule: BookingRule, service: Service, fields: Fields, at: datetime, zone: ZoneInfo) -> BookingPlan:
+def plan_booking(rule: BookingRule, service: Service, fields: Fields, at: datetime, zone: ZoneInfo) -> BookingPlan:
     """Return what the fields ask for at `at`. `fields` come from read_fields, so that what the basis needs is there."""
     if rule.basis is BookingBasis.NOTICE and fields.year is not None:
         return _receipt_plan(rule, fields.year, fields.day, zone)

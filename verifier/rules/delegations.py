@@ -66,7 +66,7 @@ class Delegation:
         return self.revoked_at is None and at < self.ends_at
 
 
-def refusal_of(delegation: Delegation | None, service: str, at: datetime) -> tuple[str, ...]:
+def delegation_refusal(delegation: Delegation | None, service: str, at: datetime) -> tuple[str, ...]:
     """Return what speaks against a code as the word for `service` at `at`; nothing where no code was shown."""
     if delegation is None:
         return ()
@@ -87,7 +87,7 @@ def read_code(text: str) -> str | None:
     return digits if _CODE.fullmatch(digits) and int(digits) % 97 == 1 else None
 
 
-def spaced(code: str) -> str:
+def spaced_code(code: str) -> str:
     """Return a code in groups of four, as it is shown and read out."""
     return " ".join(code[start : start + _GROUP] for start in range(0, len(code), _GROUP))
 

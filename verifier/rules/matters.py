@@ -55,7 +55,9 @@ class WrongMatter(ValueError):
         self.path = path
 
 
-def opening(service: Service, kind: str | None, decides: str | None, *, kind_needed: bool = False) -> Mapping[str, str]:
+def opening_facts(
+    service: Service, kind: str | None, decides: str | None, *, kind_needed: bool = False
+) -> Mapping[str, str]:
     """Return what the entry of a check-in says of the matter it opens; empty for a service that opens none.
 
     Without a kind, where the rule has kinds, the kind is to be told (`kind_open`): `kind_needed` refuses that.
@@ -105,7 +107,7 @@ def handed_to(service: Service | None) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*deciding, *service.departments)))
 
 
-def refusal_of(matter: Matter, stage: str, deadline: datetime | None = None) -> str | None:
+def stage_refusal(matter: Matter, stage: str, deadline: datetime | None = None) -> str | None:
     """Return what speaks against a stage: a matter that is closed stays so, materials are complete once.
 
     A matter whose materials were complete without a deadline may be given one later, once.
@@ -116,7 +118,7 @@ def refusal_of(matter: Matter, stage: str, deadline: datetime | None = None) -> 
     return "matter-complete" if again and (deadline is None or matter.deadline is not None) else None
 
 
-def fold(matter: Matter | None, leaf: Leaf) -> Matter | None:
+def fold_matter(matter: Matter | None, leaf: Leaf) -> Matter | None:
     """Return a matter after the next of its entries; None for what opens none. An entry again changes nothing."""
     if matter is None:
         return _opened(leaf)
@@ -127,7 +129,7 @@ def fold(matter: Matter | None, leaf: Leaf) -> Matter | None:
         outcome = matter.outcome or (leaf.reason if leaf.reason in OUTCOMES else "voided")
         return replace(matter, stage=CLOSED, closed_at=matter.closed_at or leaf.recorded_at, outcome=outcome)
     due = None if leaf.deadline is None else from_millis(leaf.deadline)
-    if leaf.kind != "matter" or leaf.stage is None or refusal_of(matter, leaf.stage, due) is not None:
+    if leaf.kind != "matter" or leaf.stage is None or stage_refusal(matter, leaf.stage, due) is not None:
         return matter
     return _stepped(replace(matter, stage=leaf.stage), leaf)
 

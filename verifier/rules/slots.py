@@ -10,12 +10,12 @@ from zoneinfo import ZoneInfo
 from cards.programme.types import BookingBasis, BookingRule, Point
 from verifier.rules.fields import Fields
 
-Span = tuple[datetime, datetime]
-Taken = tuple[datetime, datetime, int]
+TimeSpan = tuple[datetime, datetime]
+TakenSpan = tuple[datetime, datetime, int]
 """From when until when how many units are taken."""
 
 
-def open_spans(point: Point, day: date, zone: ZoneInfo) -> tuple[Span, ...]:
+def open_spans(point: Point, day: date, zone: ZoneInfo) -> tuple[TimeSpan, ...]:
     """Return when a point is open on a local day, in order; nothing for a day on which it is closed."""
     found = (hours for hours in point.hours if day.weekday() in hours.days)
     return tuple(sorted((_at(day, hours.opens, zone), _at(day, hours.closes, zone)) for hours in found))
@@ -43,13 +43,13 @@ def outside_hours(rule: BookingRule, point: Point, fields: Fields, zone: ZoneInf
     return f"on that day the place is open from {said}"
 
 
-def free_spans(spans: Sequence[Span], taken: Sequence[Taken], capacity: int) -> tuple[Span, ...]:
+def free_spans(spans: Sequence[TimeSpan], taken: Sequence[TakenSpan], capacity: int) -> tuple[TimeSpan, ...]:
     """Return what is left of some spans where `taken` leaves room for one more of `capacity`."""
     full = [*_full(taken, capacity)]
     return tuple(part for span in spans for part in _without(span, full))
 
 
-def _full(taken: Sequence[Taken], capacity: int) -> Iterator[Span]:
+def _full(taken: Sequence[TakenSpan], capacity: int) -> Iterator[TimeSpan]:
     """Yield the stretches in which every unit is taken, in order."""
     edges = sorted({edge for begins, ends, _ in taken for edge in (begins, ends)})
     for begins, ends in pairwise(edges):
@@ -57,7 +57,7 @@ def _full(taken: Sequence[Taken], capacity: int) -> Iterator[Span]:
             yield begins, ends
 
 
-def _without(span: Span, full: Iterable[Span]) -> Iterator[Span]:
+def _without(span: TimeSpan, full: Iterable[TimeSpan]) -> Iterator[TimeSpan]:
     since, until = span
     for begins, ends in full:
         if begins >= until or ends <= since:

@@ -65,7 +65,7 @@ def say_moment(at: datetime, zone: ZoneInfo, now: datetime) -> Text:
     return Text(zh=f"{day.zh} {clock.zh}", en=f"{day.en}, {clock.en}")
 
 
-def join(texts: Iterable[Text]) -> Text:
+def join_texts(texts: Iterable[Text]) -> Text:
     """Join several names into one list, in each language's own way."""
     listed = tuple(texts)
     return Text(

@@ -24,7 +24,7 @@ from edge.repeating import Job
 from edge.settings import Settings
 from edge.strictjson import JsonError, loads
 from keys.files import StoreError
-from verifier.trust.issuer_relay import asked_of
+from verifier.trust.issuer_relay import call_to
 from verifier.trust.published import PublishedFolder, Untrusted
 
 BUNDLE: Final = "trust-bundle.jwt"
@@ -49,7 +49,7 @@ class IssuerSource:
     def documents(self, etag: str | None) -> tuple[Mapping[str, str], str | None] | None:
         """Return the documents by name and their mark, None if they are those of `etag`; FetchError."""
         try:
-            asked = asked_of(f"{self.url}/v1/published", self.token_file)
+            asked = call_to(f"{self.url}/v1/published", self.token_file)
             if etag is not None:
                 asked = replace(asked, headers={**asked.headers, "If-None-Match": etag})
             found = fetch(asked, seconds=SECONDS, most=MOST_BYTES)

@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from edge.fetch import Asked, FetchAway, fetch
+from edge.fetch import OutgoingCall, FetchAway, fetch
 from edge.instants import InstantError, parse_rfc3339
 from edge.strictjson import JsonError, loads
 from keys.files import StoreError, read_private
@@ -23,10 +23,10 @@ MOST_BYTES: Final = 262_144
 _log = logging.getLogger("yunju.verifier")
 
 
-def asked_of(url: str, token_file: Path) -> Asked:
+def call_to(url: str, token_file: Path) -> OutgoingCall:
     """Return a call to the issuer with the token in a file (mode 0600); StoreError where it cannot be used."""
     token = read_private(token_file).decode("ascii", "replace").strip()
-    return Asked(url, {"Authorization": f"Bearer {token}"})
+    return OutgoingCall(url, {"Authorization": f"Bearer {token}"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class IssuerRelay:
     def ask(self, path: str) -> bytes | None:
         """Return the answer of a path of the issuer; None for any fault. The log names no person."""
         try:
-            found = fetch(asked_of(self.url + path, self.token_file), seconds=SECONDS, most=MOST_BYTES)
+            found = fetch(call_to(self.url + path, self.token_file), seconds=SECONDS, most=MOST_BYTES)
         except (FetchAway, StoreError) as error:
             _tell(str(error) if isinstance(error, FetchAway) else type(error).__name__)
             return None

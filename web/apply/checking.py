@@ -27,7 +27,7 @@ class Measure:
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class SelfCheck:
     """One self-check, as far as the address tells: the answer is None until something was ticked."""
 
     groups: frozenset[str]
@@ -41,7 +41,7 @@ class Check:
     papers: tuple[Requirement, ...]
 
 
-def check_of(programme: Programme, told: MultiDict[str, str], today: date) -> Check:
+def check_of(programme: Programme, told: MultiDict[str, str], today: date) -> SelfCheck:
     """Return the self-check that an address tells; values that the programme does not know are left out."""
     groups = frozenset(told.getlist("group")) & programme.applying.groups.keys()
     choices = tuple(_choices(programme, groups))
@@ -54,7 +54,7 @@ def check_of(programme: Programme, told: MultiDict[str, str], today: date) -> Ch
     fits = found if employer == "yes" else []
     best = fits[0] if fits else None
     papers = requirements(programme, best.ground, best.limb, IdType.RESIDENT_ID) if best else ()
-    return Check(groups, choices, ticked, measures, employer, bool(ticked), best, tuple(fits[1:]), papers)
+    return SelfCheck(groups, choices, ticked, measures, employer, bool(ticked), best, tuple(fits[1:]), papers)
 
 
 def _pair(name: str) -> tuple[str, str]:

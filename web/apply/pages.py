@@ -13,7 +13,7 @@ from edge.http import request_instant
 from edge.problems import Problem
 from edge.settings import Settings
 from issuer.applications import records, service
-from issuer.applications.content import BadField, Person
+from issuer.applications.content import BadField, Applicant
 from issuer.applications.records import Application
 from issuer.applications.wording import lack_texts, short_name
 from issuer.register.errors import RefusedError
@@ -81,8 +81,8 @@ def _begin(found: Blueprint, pages: ApplyPages) -> None:
         return pages.page("receipt", code=session.get(SHOWN), application=held)
 
 
-def _person(form: PersonForm) -> Person:
-    return Person(
+def _person(form: PersonForm) -> Applicant:
+    return Applicant(
         form.name.data or "",
         form.id_type.data or "",
         form.id_number.data or "",

@@ -16,7 +16,7 @@ from edge.problems import Problem
 from verifier.desks.statements import StatementDesk
 from verifier.services.statements.files import FileKind, month_file
 from verifier.services.statements.lines import DepartmentLine
-from verifier.services.statements.service import DepartmentMonth, months_before, points_of
+from verifier.services.statements.service import DepartmentMonth, months_before, paying_points
 from web.department.shared import DeskPages
 from web.staff.forms import FilterForm, Needed, StaffForm, figures, option
 
@@ -58,7 +58,7 @@ def add_statements(found: Blueprint, pages: DeskPages) -> None:
             raise Problem("not-found")
         told = desk.month(who, department, month, request_instant())
         point = request.args.get("point", "")
-        named = point if point in points_of(pages.programme, department) else department
+        named = point if point in paying_points(pages.programme, department) else department
         body = month_file(told, pages.programme, cast("FileKind", kind), request_instant(), point=point)
         return pages.file(body, f"statement-{named}-{month}", kind)
 
@@ -87,7 +87,7 @@ def _page(
 ) -> ResponseReturnValue:
     point = request.args.get("point", "")
     filters = MonthFilter(data={"department": told.department, "month": told.month, "point": point})
-    points = points_of(pages.programme, told.department)
+    points = paying_points(pages.programme, told.department)
     filters.point.choices = [option("", pages.staff.word("department.any"))]
     filters.point.choices += [option(code, pages.point_name(code)) for code in points]
     filters.department.choices = pages.department_choices(mine)

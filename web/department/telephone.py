@@ -13,7 +13,7 @@ from verifier.desks.telephone import TelephoneRequest, ask_by_telephone, askable
 from verifier.services.requests.answers import request_answer
 from verifier.services.requests.service import Requested
 from web.department.shared import DeskPages, operation_sent
-from web.desk.fields import FieldsForm, asked_of, control_attributes, form_of, given, put_faults
+from web.desk.fields import FieldsForm, desk_fields, control_attributes, form_of, given, put_faults
 from web.pages import page_language
 
 
@@ -36,7 +36,7 @@ def add_telephone(found: Blueprint, pages: DeskPages) -> None:
 
 def _asked(pages: DeskPages, who: Caller, service: Service, department: str) -> ResponseReturnValue:
     rule = service.request or RequestRule()
-    fields = asked_of(rule.fields, service)
+    fields = desk_fields(rule.fields, service)
     form = form_of(FieldsForm, fields, declared=service.declarations, reference=service.reference)
     told = {"form": form, "service": service, "fields": fields, "attributes": control_attributes}
     if not form.validate_on_submit():

@@ -17,13 +17,13 @@ from accounts.rights import Caller, Right
 from cards.programme.types import BookingField
 from edge.http import request_instant
 from edge.problems import Problem
-from verifier.desks.bookings import BookingDesk, Change, DeskBooking
+from verifier.desks.bookings import BookingDesk, BookingAct, DeskBooking
 from verifier.services.bookings.answers import CancelReason, booking_answer
 from verifier.services.bookings.service import Booked
 from web.department.shared import ActForm, DeskPages, choices_of, operation_sent
 from web.desk.fields import (
     ChangeForm,
-    asked_of,
+    desk_fields,
     control_attributes,
     form_of,
     given,
@@ -91,7 +91,7 @@ def add_booking(found: Blueprint, pages: DeskPages, desk: BookingDesk) -> None:
         rule = pages.programme.booking_rules[desk.service_of(told.row.booking).booking or ""]
         fields = with_travel_date(given(form, told.fields, zone), rule.fields, form)
         try:
-            booked = desk.change(who, Change(operation_sent(), booking), None, fields, at)
+            booked = desk.change(who, BookingAct(operation_sent(), booking), None, fields, at)
         except Problem as problem:
             if not put_faults(form, problem, told.fields):
                 raise
@@ -112,7 +112,7 @@ def add_booking(found: Blueprint, pages: DeskPages, desk: BookingDesk) -> None:
     @found.post("/desk/bookings/<booking>/missed")
     @pages.staff.needs(Right.BOOKINGS)
     def missed_booking(who: Caller, booking: str) -> ResponseReturnValue:
-        change, at = Change(operation_sent(), booking), request_instant()
+        change, at = BookingAct(operation_sent(), booking), request_instant()
         return pages.act(f"/desk/bookings/{booking}", "desk.done.missed", lambda: desk.miss(who, change, at))
 
 
@@ -125,7 +125,7 @@ def _opened(pages: DeskPages, desk: BookingDesk, who: Caller, booking: str) -> _
     rule = None if service is None else pages.programme.booking_rules.get(service.booking or "")
     if service is None or rule is None or row.fields is None or not row.names:
         return _Shown(row, (), None, forms)
-    fields = asked_of(rule.fields, service)
+    fields = desk_fields(rule.fields, service)
     data = shown(row.fields, fields, pages.programme.zone)
     change = form_of(ChangeForm, fields, slots=rule.slot_most is not None, data=data, sent=act == "change")
     return _Shown(row, fields, change, forms)
@@ -155,7 +155,7 @@ def _page(pages: DeskPages, desk: BookingDesk, who: Caller, told: _Shown, status
 
 def _done(pages: DeskPages, desk: BookingDesk, who: Caller, booking: str, form: ActForm) -> Callable[[], Booked] | None:
     """Return the act that a form asks for, to be called; None, with a fault at the field, for unreadable values."""
-    change, at, zone = Change(operation_sent(), booking), request_instant(), pages.programme.zone
+    change, at, zone = BookingAct(operation_sent(), booking), request_instant(), pages.programme.zone
     if isinstance(form, CancelForm):
         return lambda: desk.cancel(who, change, form.reason.data, at)
     if isinstance(form, DelayForm):

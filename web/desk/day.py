@@ -56,13 +56,13 @@ def add_day(found: Blueprint, pages: DeskPages, desk: BookingDesk) -> None:
     @pages.staff.needs(Right.BOOKINGS)
     def desk_state(who: Caller) -> ResponseReturnValue:
         point = desk.point(who, request.args.get("point", ""))
-        return jsonify(version=desk.version(who, point, day_of(pages, request.args.get("day", ""))))
+        return jsonify(version=desk.version(who, point, asked_day(pages, request.args.get("day", ""))))
 
     @found.get("/desk/print")
     @pages.staff.needs(Right.BOOKINGS)
     def desk_print(who: Caller) -> ResponseReturnValue:
         point = desk.point(who, request.args.get("point", ""))
-        told = desk.day(who, point, day_of(pages, request.args.get("day", "")), request_instant())
+        told = desk.day(who, point, asked_day(pages, request.args.get("day", "")), request_instant())
         rows = [row for row in told.bookings if row.look not in {"cancelled", "missed"}]
         return pages.page("print", told=told, rows=rows)
 
@@ -70,7 +70,7 @@ def add_day(found: Blueprint, pages: DeskPages, desk: BookingDesk) -> None:
 def _day(pages: DeskPages, desk: BookingDesk, who: Caller, points: tuple[Point, ...]) -> ResponseReturnValue:
     at, form = request_instant(), DayFilter(request.args)
     point = next((one for one in points if one.code == form.point.data), points[0])
-    day = day_of(pages, form.day.data or "")
+    day = asked_day(pages, form.day.data or "")
     form.point.choices = [option(one.code, pages.say(one.name)) for one in points]
     form.point.data, form.day.data = point.code, day.isoformat()
     told = desk.day(who, point, day, at)
@@ -93,7 +93,7 @@ def _day(pages: DeskPages, desk: BookingDesk, who: Caller, points: tuple[Point, 
     )
 
 
-def day_of(pages: DeskPages, asked: str) -> date:
+def asked_day(pages: DeskPages, asked: str) -> date:
     """Return the local day that was asked for; today for a text that is no day."""
     try:
         return day_asked(asked)

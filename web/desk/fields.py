@@ -40,7 +40,7 @@ class ChangeForm(StaffForm):
     """The fields of a booking that stands."""
 
 
-def asked_of(fields: Iterable[BookingField], service: Service) -> tuple[BookingField, ...]:
+def desk_fields(fields: Iterable[BookingField], service: Service) -> tuple[BookingField, ...]:
     """Return the fields that a service is asked for, without fields that follow from another field."""
     mine = tuple(one for one in fields if not one.services or service.code in one.services)
     timed = any(one.kind == "datetime" for one in mine)

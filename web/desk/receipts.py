@@ -11,7 +11,7 @@ from cards.programme.types import Point
 from edge.http import request_instant
 from edge.instants import InstantError, day_asked
 from edge.problems import Problem
-from verifier.desks.receipts import ReceiptDesk, day_of, receipts_csv
+from verifier.desks.receipts import ReceiptDesk, receipt_day, receipts_csv
 from web.department.shared import DeskPages, operation_sent
 from web.staff.forms import Needed, StaffForm, figures, refuse
 
@@ -37,7 +37,7 @@ def add_receipts(found: Blueprint, pages: DeskPages) -> None:
         ticked = [row.booking.id for row in rows if row.booking.id in request.form.getlist("receipt")]
         if form.validate_on_submit() and _set(pages, desk, who, form, ticked):
             return pages.staff.go(f"/desk/receipts?point={point.code}&year={year}")
-        told = [(row, day_of(row, pages.programme.zone)) for row in rows]
+        told = [(row, receipt_day(row, pages.programme.zone)) for row in rows]
         status, notices = 422 if form.errors else 200, desk.notices(point, year)
         here = {"point": point, "points": points, "year": year, "services": desk.services(point), "of_year": notices}
         return pages.page("receipts", status, rows=told, form=form, **here)

@@ -20,7 +20,7 @@ from web.department.shared import DeskPages, operation_sent
 from web.desk.booking import tell
 from web.desk.fields import (
     FieldsForm,
-    asked_of,
+    desk_fields,
     control_attributes,
     form_of,
     given,
@@ -52,7 +52,7 @@ class _Telephone:
         self._pages, self._desk, self._who = pages, desk, who
         self._point, self._service = point, service
         self._rule = pages.programme.booking_rules[service.booking or ""]
-        self._fields = asked_of(self._rule.fields, service)
+        self._fields = desk_fields(self._rule.fields, service)
         self._form = form_of(FieldsForm, self._fields, slots=self._rule.slot_most is not None)
 
     def answer(self) -> ResponseReturnValue:

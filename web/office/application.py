@@ -30,7 +30,7 @@ from web.staff.forms import StaffForm
 _INLINE: Final = "image/jpeg"
 _ENDINGS: Final = {"image/jpeg": "jpg", "application/pdf": "pdf"}
 _CHECKS_MOST: Final = 10
-Act = Callable[[Issuer, str, OfficePerson], object]
+OfficeStep = Callable[[Issuer, str, OfficePerson], object]
 
 
 def add_application(found: Blueprint, pages: OfficePages) -> None:
@@ -78,7 +78,7 @@ def add_application(found: Blueprint, pages: OfficePages) -> None:
         _add_act(found, pages, name, right, work)
 
 
-def _add_act(found: Blueprint, pages: OfficePages, name: str, right: Right, work: Act) -> None:
+def _add_act(found: Blueprint, pages: OfficePages, name: str, right: Right, work: OfficeStep) -> None:
     """Add the route of one act; the service asks again whether the act is permitted."""
 
     def act(who: Caller, application_id: str) -> ResponseReturnValue:
@@ -209,7 +209,7 @@ def _refuse(issuer: Issuer, application_id: str, who: OfficePerson) -> None:
 
 
 def _return(issuer: Issuer, application_id: str, who: OfficePerson) -> None:
-    deciding.give_back(issuer, application_id, who, text=_text(), at=request_instant())
+    deciding.send_back(issuer, application_id, who, text=_text(), at=request_instant())
 
 
 def _detach(issuer: Issuer, application_id: str, who: OfficePerson) -> None:
@@ -220,7 +220,7 @@ def _supply(issuer: Issuer, application_id: str, who: OfficePerson) -> None:
     attaching.supply(issuer, application_id, who, at=request_instant())
 
 
-ACTS: Final[Mapping[str, tuple[Right, Act]]] = {
+ACTS: Final[Mapping[str, tuple[Right, OfficeStep]]] = {
     "claim": (Right.REVIEW, _claim),
     "release": (Right.REVIEW, _release),
     "note": (Right.APPLICATIONS, _note),

@@ -35,7 +35,7 @@ SHEET_MOST: Final = 50
 PHOTO_MOST: Final = 10_200_000
 BECAUSE: Final = ("lost", "stolen", "damaged", "correction", "other")
 _LINES: Final = 40
-Act = Callable[[Issuer, str, str], object]
+HolderStep = Callable[[Issuer, str, str], object]
 
 
 def add_holders(found: Blueprint, pages: OfficePages) -> None:
@@ -97,7 +97,7 @@ def _add_acts(found: Blueprint, pages: OfficePages) -> None:
         _add_act(found, pages, f"/office/cards/<name>/{name}", f"card-{name}", work)
 
 
-def _add_act(found: Blueprint, pages: OfficePages, path: str, name: str, work: Act) -> None:
+def _add_act(found: Blueprint, pages: OfficePages, path: str, name: str, work: HolderStep) -> None:
     def act(who: Caller, **values: str) -> ResponseReturnValue:
         named = values["name"]
         holder_id = _holder_of(pages, named) if name.startswith("card-") else named
@@ -275,5 +275,10 @@ def _erase(issuer: Issuer, holder_id: str, by: str) -> None:
     erasing.erase(issuer, holder_id, by=by, at=request_instant())
 
 
-_HOLDER_ACTS: Final[dict[str, Act]] = {"withdraw": _withdraw, "mark": _mark, "died": _died, "erase": _erase}
-_CARD_ACTS: Final[dict[str, Act]] = {"suspend": _suspend, "resume": _resume, "revoke": _revoke, "reissue": _reissue}
+_HOLDER_ACTS: Final[dict[str, HolderStep]] = {"withdraw": _withdraw, "mark": _mark, "died": _died, "erase": _erase}
+_CARD_ACTS: Final[dict[str, HolderStep]] = {
+    "suspend": _suspend,
+    "resume": _resume,
+    "revoke": _revoke,
+    "reissue": _reissue,
+}

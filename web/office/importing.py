@@ -15,7 +15,7 @@ from cards.programme.types import Programme
 from edge.http import body_limit, request_instant
 from issuer.applications import drafts, importing
 from issuer.applications.columns import NAMES, NoColumns
-from issuer.applications.importing import Options
+from issuer.applications.importing import ImportOptions
 from issuer.applications.letters import ground_label
 from issuer.applications.sheets import BadSheet
 from issuer.register.errors import RefusedError
@@ -81,16 +81,16 @@ def _looked_at(pages: OfficePages, who: Caller, form: ImportForm) -> ResponseRet
         told = said(str(error), error.hint, page_language())
         refuse(form.reference if "reference" in str(error) else form.department, told["said"] + told["hint"])
     else:
-        draft = drafts.keep(pages.issuer, data, options, by=actor(who), at=at)
+        draft = drafts.keep_draft(pages.issuer, data, options, by=actor(who), at=at)
         return pages.page("import-look", found=found, counts=found.told(), draft=draft, options=options)
     return pages.page("import", 422, form=form)
 
 
-def _options(form: ImportForm) -> Options:
+def _options(form: ImportForm) -> ImportOptions:
     ground, _, limb = (form.ground.data or "").partition("/")
     if form.kind.data == "list":
-        return Options("list", "", form.department.data or "", ground, limb, form.reference.data or "")
-    return Options("platform", form.channel.data or "", ground=ground, limb=limb)
+        return ImportOptions("list", "", form.department.data or "", ground, limb, form.reference.data or "")
+    return ImportOptions("platform", form.channel.data or "", ground=ground, limb=limb)
 
 
 def _form(pages: OfficePages, who: Caller) -> ImportForm:

@@ -24,7 +24,7 @@ def add_notices(found: Blueprint, pages: OfficePages) -> None:
         del who
         unsent = "all" not in request.args
         part = page_of(
-            lambda limit, offset: notices.listed(pages.issuer, limit=limit, offset=offset, unsent=unsent),
+            lambda limit, offset: notices.list_notices(pages.issuer, limit=limit, offset=offset, unsent=unsent),
         )
         state = notices.state_of(pages.issuer, request_instant())
         missing = [way for way, is_shut in shut.items() if is_shut and state.waiting.get(way)]

@@ -18,7 +18,7 @@ from web.staff.forms import FilterForm, option, stripped
 from web.staff.tables import page_of
 
 
-class LogFilter(FilterForm):
+class OfficeLogFilter(FilterForm):
     """The filters of the log."""
 
     action = SelectField("office.action", choices=[], validate_choice=False)
@@ -47,7 +47,7 @@ def add_reading(found: Blueprint, pages: OfficePages) -> None:
     @pages.staff.needs(Right.HOLDERS, Right.AUDIT)
     def log(who: Caller) -> ResponseReturnValue:
         del who
-        form = LogFilter(request.args)
+        form = OfficeLogFilter(request.args)
         words = pages.staff.word
         form.action.choices = [
             option("", words("office.any")),

@@ -15,7 +15,7 @@ from edge.http import request_instant
 from issuer.applications import records, service
 from issuer.applications.letters import ground_label
 from issuer.applications.papers import Lack, LackKind, ground_of
-from issuer.applications.records import Filter, Line
+from issuer.applications.records import Filter, ListedApplication
 from issuer.applications.states import State
 from issuer.applications.wording import plain_lack
 from web.office.shared import OfficePages, actor, departments_seen
@@ -48,10 +48,10 @@ class WorkFilter(FilterForm):
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class WorklistRow:
     """One line of the worklist, with what its cells say."""
 
-    line: Line
+    line: ListedApplication
     left: int | None
     provisional: bool
     limb: Text | None
@@ -125,13 +125,13 @@ def _asked(form: WorkFilter, who: Caller, tab: str, pages: OfficePages, *, searc
     )
 
 
-def _row(pages: OfficePages, line: Line) -> Row:
+def _row(pages: OfficePages, line: ListedApplication) -> WorklistRow:
     programme = pages.issuer.programme
     named = ground_of(programme, line.ground or "", line.limb or "")
     today = service.local_day(pages.issuer, request_instant())
     lacks = tuple(dict.fromkeys(plain_lack(programme, _lack(code)) for code in line.lacking))
     left = pages.days_left(line.due_on, today) if line.state.open else None
-    return Row(line, left, pages.provisional(line.due_on), None if named is None else named[1].text, lacks)
+    return WorklistRow(line, left, pages.provisional(line.due_on), None if named is None else named[1].text, lacks)
 
 
 def _lack(code: str) -> Lack:

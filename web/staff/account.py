@@ -15,7 +15,7 @@ from accounts.factors import FactorRefused, TooManyFactors, new_totp_secret, tot
 from accounts.people import Person
 from accounts.rights import Caller, needs_factor
 from accounts.sessions import SESSION_LIVES
-from accounts.steps import Purpose
+from accounts.steps import StepPurpose
 from edge.http import request_instant
 from web.staff.forms import Longest, Needed, Said, StaffForm, figures, refuse, stripped
 from web.staff.frame import ACCOUNT, StaffFrame
@@ -168,7 +168,7 @@ def _passkey(staff: StaffFrame, who: Caller) -> ResponseReturnValue:
     said = None
     if request.method == "POST" and form.validate():
         token = str(session.pop(STEP, ""))
-        step = store.steps.find(token, Purpose.ADD_PASSKEY, at)
+        step = store.steps.find(token, StepPurpose.ADD_PASSKEY, at)
         label = form.label.data or staff.word("account.passkey")
         mine = step is not None and step.person.id == who.id and store.steps.finish(token)
         challenge = step.challenge if step is not None and mine else ""
@@ -181,7 +181,7 @@ def _passkey(staff: StaffFrame, who: Caller) -> ResponseReturnValue:
         except TooManyFactors:
             said = Said("account.too-many")
     asked = store.factors.registration(who.id, who.label, staff.party)
-    session[STEP] = store.steps.begin(who.id, Purpose.ADD_PASSKEY, at=at, challenge=asked.challenge)
+    session[STEP] = store.steps.begin(who.id, StepPurpose.ADD_PASSKEY, at=at, challenge=asked.challenge)
     return staff.page("staff/passkey", 422 if said else 200, form=form, said=said, options=asked.options)
 
 

@@ -41,7 +41,7 @@ _SIGNED_OUT: Final = {"unauthenticated", "bad-token", "not-permitted", "operator
 _FORM_SECONDS: Final = 12 * 3600
 _YEAR: Final = 365 * 24 * 3600
 
-View = Callable[..., ResponseReturnValue]
+PageView = Callable[..., ResponseReturnValue]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,14 +102,14 @@ class StaffFrame:
         self._doors.append(Door(path, key, icon, frozenset(rights), last))
         self._doors.sort(key=lambda door: door.last)
 
-    def needs(self, *rights: Right, fresh: bool = False) -> Callable[[View], View]:
+    def needs(self, *rights: Right, fresh: bool = False) -> Callable[[PageView], PageView]:
         """Open a view to whoever is signed in and holds one of `rights` (to everybody signed in, where none is named).
 
         The view is called with the `Caller` first. Others are sent to the sign-in and back, or told that they may not.
         `fresh`: before names and before changes of keys or accounts the person signs in again (`CONFIRMED_FOR`).
         """
 
-        def mark(view: View) -> View:
+        def mark(view: PageView) -> PageView:
             @wraps(view)
             def opened(*args: Any, **values: Any) -> ResponseReturnValue:  # noqa: ANN401 - a view's own
                 who = self.person()

@@ -15,7 +15,7 @@ from accounts.factors import FactorKind, FactorRefused
 from accounts.people import Person, WrongCredentials
 from accounts.rights import Caller
 from accounts.sessions import SESSION_LIVES
-from accounts.steps import Purpose, Step
+from accounts.steps import StepPurpose, SignInStep
 from edge.http import request_instant
 from web.staff.forms import Longest, Needed, Said, StaffForm, figures, stripped
 from web.staff.frame import AGAIN, SECOND_STEP, SIGN_IN, StaffFrame
@@ -112,7 +112,7 @@ def let_in(staff: StaffFrame, person: Person, asked: str | None, *, factor: bool
     store, at = staff.authenticate.store, request_instant()
     session.clear()  # a form opened before signing in is of no use after
     if not factor and store.has_second_step(person):
-        session[STEP] = store.steps.begin(person.id, Purpose.SIGN_IN, at=at)
+        session[STEP] = store.steps.begin(person.id, StepPurpose.SIGN_IN, at=at)
         return staff.go(staff.with_next(SECOND_STEP, asked))
     opened = store.sessions.open(person, staff.authenticate.arrival(request), factor=factor, at=at)
     who = staff.authenticate.caller_of(opened.session)
@@ -140,26 +140,28 @@ def ways_of(staff: StaffFrame, person: Person, token: str) -> Ways:
 
 def _second_step(staff: StaffFrame) -> ResponseReturnValue:
     token = str(session.get(STEP, ""))
-    step = staff.authenticate.store.steps.find(token, Purpose.SIGN_IN, request_instant())
+    step = staff.authenticate.store.steps.find(token, StepPurpose.SIGN_IN, request_instant())
     if step is None:
         staff.tell("second.late", "amber")
         return staff.go(staff.with_next(SIGN_IN, request.args.get("next")))
     form = CodeForm()
     if request.method == "POST":
-        said = taken(staff, step, form)
+        said = step_taken(staff, step, form)
         if said is None and staff.authenticate.store.steps.finish(token):
             return let_in(staff, step.person, request.args.get("next"), factor=True)
         return _second_page(staff, step, token, form, said or Said("second.wrong"))
     return _second_page(staff, step, token, form, None)
 
 
-def _second_page(staff: StaffFrame, step: Step, token: str, form: CodeForm, said: Said | None) -> ResponseReturnValue:
+def _second_page(
+    staff: StaffFrame, step: SignInStep, token: str, form: CodeForm, said: Said | None
+) -> ResponseReturnValue:
     ways = ways_of(staff, step.person, token)
     status = 200 if said is None else 429 if said == "sign-in.later" else 401
     return staff.page("staff/second-step", status, form=form, said=said, ways=ways, name=step.person.name)
 
 
-def taken(staff: StaffFrame, step: Step, form: CodeForm) -> Said | None:
+def step_taken(staff: StaffFrame, step: SignInStep, form: CodeForm) -> Said | None:
     """Try the code or the passkey's answer that was sent; return the fault to show when the answer is wrong."""
     store, at, source = staff.authenticate.store, request_instant(), staff.authenticate.source(request)
     answer = request.form.get("answer", "")
@@ -183,13 +185,13 @@ def _again(staff: StaffFrame, who: Caller) -> ResponseReturnValue:
     if not store.has_second_step(person):
         return _again_by_password(staff, person)
     token = str(session.get(STEP, ""))
-    step = store.steps.find(token, Purpose.CONFIRM, at)
+    step = store.steps.find(token, StepPurpose.CONFIRM, at)
     if step is None or step.person.id != person.id:
-        token = session[STEP] = store.steps.begin(person.id, Purpose.CONFIRM, at=at)
-        step = store.steps.find(token, Purpose.CONFIRM, at)
+        token = session[STEP] = store.steps.begin(person.id, StepPurpose.CONFIRM, at=at)
+        step = store.steps.find(token, StepPurpose.CONFIRM, at)
     form, said = CodeForm(), None
     if request.method == "POST" and step is not None:
-        said = taken(staff, step, form)
+        said = step_taken(staff, step, form)
         if said is None and store.steps.finish(token):
             return confirm(staff, request.args.get("next"), factor=True)
     ways = ways_of(staff, person, token)

@@ -26,10 +26,10 @@ from issuer.register.issuer import Issuer, open_issuer
 from web.apply.pages import apply_pages
 from web.office.pages import office_pages
 from web.staff.frame import StaffFrame
-from web.surfaces.register import Register
+from web.surfaces.register import RegisterCalls
 
 
-def add_issuer(app: Flask, settings: Settings, staff: StaffFrame, clock: Clock) -> tuple[Register, Health]:
+def add_issuer(app: Flask, settings: Settings, staff: StaffFrame, clock: Clock) -> tuple[RegisterCalls, Health]:
     """Add the issuer's calls; return what a verifier on this host may ask of its register, and what tells its health.
 
     What is due is published now; from then on the background work keeps the documents fresh.
@@ -47,7 +47,7 @@ def add_issuer(app: Flask, settings: Settings, staff: StaffFrame, clock: Clock) 
     if settings.serves("office"):
         app.register_blueprint(apply_pages(staff, issuer, settings))
         app.register_blueprint(office_pages(staff, issuer))
-    register = Register(
+    register = RegisterCalls(
         card_by_number=partial(token_of_number, issuer),
         entitled_until=partial(entitled_until, issuer),
         photo_of=partial(photo_for_check, issuer, by="verifier"),
@@ -61,7 +61,7 @@ def _health(issuer: Issuer, settings: Settings, clock: Clock) -> Health:
     opened = {MAIL: settings.mail_url, SMS: settings.sms_url}
     ways = frozenset(way for way, address in opened.items() if address is not None)
     return Health(
-        {}, {"notices": lambda: notices.complaint(issuer, ways, clock.now())}, [lambda: _figures(issuer, clock)]
+        {}, {"notices": lambda: notices.notices_complaint(issuer, ways, clock.now())}, [lambda: _figures(issuer, clock)]
     )
 
 

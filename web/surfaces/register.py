@@ -8,7 +8,7 @@ from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True)
-class Register:
+class RegisterCalls:
     """A register on this host, by what is asked of it; each answers None where it knows nothing.
 
     `card_by_number`: a card number to the card's token. `entitled_until`: a card's id and the instant of the call to

@@ -22,7 +22,7 @@ from verifier.trust.photos import PhotoRelay
 from web.department.pages import department_pages
 from web.desk.pages import desk_pages
 from web.staff.frame import StaffFrame
-from web.surfaces.register import Register
+from web.surfaces.register import RegisterCalls
 
 _LACKING: Final = "no bookings by card number, no photos, no ends of entitlements"
 
@@ -32,7 +32,7 @@ def add_verifier(
     settings: Settings,
     staff: StaffFrame,
     clock: Clock,
-    register: Register | None,
+    register: RegisterCalls | None,
 ) -> tuple[Verifier, Health]:
     """Add the verifier's calls; return the verifier and what is told of its health.
 
@@ -60,7 +60,7 @@ def _no_register(verifier: Verifier, settings: Settings) -> str | None:
     return None
 
 
-def _with_register(verifier: Verifier, settings: Settings, register: Register | None) -> Verifier:
+def _with_register(verifier: Verifier, settings: Settings, register: RegisterCalls | None) -> Verifier:
     if register is not None:
         return replace(
             verifier,

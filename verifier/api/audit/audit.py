@@ -14,7 +14,7 @@ from msgspec import Meta
 
 from accounts.rights import EVERYWHERE, Caller, Right
 from audit.tree.incidents import IncidentList
-from audit.tree.place import PlaceError, State
+from audit.tree.place import PlaceError, CheckpointState
 from audit.tree.proofs import LogReader, NotLogged
 from audit.tree.tiles import ENTRIES, TileError, pack_entry, parse_path, read_bundle, read_tile, width_at
 from audit.tree.witnesses import late
@@ -283,7 +283,7 @@ def _tile(log: LogReader, level: int | str, index: int, width: int) -> bytes:
         raise Problem("unavailable", "a file of the log is missing or damaged") from None
 
 
-def _state(log: LogReader) -> State:
+def _state(log: LogReader) -> CheckpointState:
     try:
         state = log.state()
     except PlaceError:
@@ -293,7 +293,7 @@ def _state(log: LogReader) -> State:
     return state
 
 
-def _seen(name: str, state: State, overdue: list[str]) -> WitnessSeen:
+def _seen(name: str, state: CheckpointState, overdue: list[str]) -> WitnessSeen:
     last = state.witnesses.get(name)
     if last is None:
         return WitnessSeen(name, 0, None, name in overdue)

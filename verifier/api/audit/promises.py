@@ -17,7 +17,7 @@ from msgspec import Meta
 from audit.tree.incidents import IncidentList
 from audit.tree.place import PlaceError
 from audit.tree.proofs import LogReader, NotLogged
-from audit.tree.sequencer import LogIncident
+from audit.tree.sequencer import TreeIncident
 from audit.tree.tiles import TileError
 from cards.promise import Promise, verify_promise
 from edge.encoding import b64u
@@ -203,14 +203,14 @@ def _take(verifier: Verifier, log: LogReader, body: Breach, owns: Owns, at: date
     return answer(BreachTaken(promise.entry, now, rfc3339(at)), 201)
 
 
-def _incident(promise: Promise, body: Breach, who: str, now: PromiseStanding) -> LogIncident:
+def _incident(promise: Promise, body: Breach, who: str, now: PromiseStanding) -> TreeIncident:
     due, absent = rfc3339(from_epoch(promise.by)), body.found == "absent"
     place = "" if now.index is None else f", at index {now.index}"
     found = "found no proof of it" if absent else "was given a proof that does not hold"
     en = f"{who} was promised leaf {promise.leaf} by {due} and {found}; here it is {now.state}{place}"
     seen = "到期无证明" if absent else "所得证明不成立"
     zh = f"{who}持有的承诺（叶{promise.leaf}，期限{due}）{seen}；本机所见：{_STATES_ZH[now.state]}{place}"
-    return LogIncident(BROKEN, promise.entry, en, zh)
+    return TreeIncident(BROKEN, promise.entry, en, zh)
 
 
 def _promise(verifier: Verifier, text: str, at: datetime) -> Promise | None:

@@ -22,7 +22,9 @@ from keys.notes import NoteError
 from verifier.records.store import Access
 from verifier.service import Verifier
 
-Day = Annotated[str, Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$(?!\n)", description="A day in the programme's zone.")]
+DayText = Annotated[
+    str, Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$(?!\n)", description="A day in the programme's zone.")
+]
 Id = Annotated[str, Meta(min_length=1, max_length=64)]
 
 

@@ -10,7 +10,7 @@ from msgspec import Meta
 
 from audit.figures.usage import Figures
 from ledger.filtering import EntryFilter
-from verifier.api.audit.readings import Day
+from verifier.api.audit.readings import DayText
 from verifier.counter.answers import Code
 
 AnomalyId = Annotated[str, Meta(min_length=3, max_length=160, pattern=r"^[a-z-]+:[!-~]+$(?!\n)")]
@@ -19,8 +19,8 @@ AnomalyId = Annotated[str, Meta(min_length=3, max_length=160, pattern=r"^[a-z-]+
 class SpanQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Local days, both included, and what is asked about: a department's points, one point, one service, one tier."""
 
-    since: Day
-    until: Day
+    since: DayText
+    until: DayText
     department: Code | None = None
     point: Code | None = None
     service: Code | None = None
@@ -30,16 +30,16 @@ class SpanQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
 class AnomalyQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Local days, both included."""
 
-    since: Day
-    until: Day
+    since: DayText
+    until: DayText
 
 
 class ExportQuery(EntryFilter, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A form and filters; days are local, both included."""
 
     format: Literal["jsonl", "csv", "xlsx"]
-    since: Day | None = None
-    until: Day | None = None
+    since: DayText | None = None
+    until: DayText | None = None
 
 
 class ReportQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

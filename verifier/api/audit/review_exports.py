@@ -16,7 +16,7 @@ from flask import Blueprint, Response
 from accounts.rights import Caller
 from audit.evidence.apart import job_of, run_apart, steps_apart
 from audit.evidence.exporting import LogFilter
-from audit.tree.place import State
+from audit.tree.place import CheckpointState
 from edge.http import read_query, request_instant
 from edge.instants import rfc3339
 from edge.openapi import describe
@@ -63,7 +63,7 @@ def add_verifications(found: Blueprint, reviewing: Reviewing) -> None:
         return seated(Response(None, 200, content_type=_LINES), lines, give_back)
 
 
-def _checkpoint(reviewing: Reviewing, state: State, at: datetime) -> OpenedCheckpoint | VerificationSaid:
+def _checkpoint(reviewing: Reviewing, state: CheckpointState, at: datetime) -> OpenedCheckpoint | VerificationSaid:
     """The newest checkpoint; a verdict where its signature does not hold."""
     try:
         return reviewing.opened(state)

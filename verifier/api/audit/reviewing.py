@@ -13,7 +13,7 @@ from audit.figures.odds import Searcher
 from audit.figures.reviews import ReviewStore
 from audit.figures.thresholds import Thresholds
 from audit.figures.usage import UsageFigures
-from audit.tree.place import State
+from audit.tree.place import CheckpointState
 from audit.tree.proofs import LogReader
 from edge.database import Database
 from edge.http import request_instant
@@ -103,12 +103,12 @@ class Reviewing:
         bundle = self.verifier.published(request_instant()).bundle
         return tuple(ecdsa_key(origin, each.key) for each in bundle.keys if each.purpose is Purpose.LOG)
 
-    def opened(self, state: State) -> OpenedCheckpoint:
+    def opened(self, state: CheckpointState) -> OpenedCheckpoint:
         """Return the newest checkpoint, verified; NoteError."""
         witnesses = [witness.key for witness in self.log.witnesses]
         return open_checkpoint(state.published, self.keys(state.tree.origin), witnesses)
 
-    def state(self) -> State:
+    def state(self) -> CheckpointState:
         """Return what is published; Problem not-found before the first checkpoint."""
         state = self.log.state()
         if state is None:

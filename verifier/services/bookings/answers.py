@@ -32,7 +32,7 @@ FieldText = Annotated[str, Meta(max_length=200)]
 FieldValue = FieldText | int | bool | Annotated[list[FieldText], Meta(max_length=50)] | None
 FieldValues = Annotated[dict[Annotated[str, Meta(max_length=40)], FieldValue], Meta(max_length=40)]
 Instant = Annotated[str, Meta(max_length=40, description="RFC 3339.")]
-Note = Annotated[str, Meta(min_length=1, max_length=500)]
+NoteText = Annotated[str, Meta(min_length=1, max_length=500)]
 
 CancelReason = Literal["by-holder", "carrier-cancelled", "organiser-cancelled", "card-ended", "mistake", "other"]
 
@@ -66,7 +66,7 @@ class Reopen(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A supervisor lets a booking be used until an instant, and says why."""
 
     until: Instant
-    note: Note
+    note: NoteText
 
 
 class BookingPatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

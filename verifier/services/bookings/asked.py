@@ -90,7 +90,7 @@ class BookingWish:
                 "device": self.asker.id,
                 "service": self.service.code,
                 "point": self.point.code,
-                "fields": text_of(self.fields),
+                "fields": fields_text(self.fields),
                 "card": b64u(self.presentation.card_digest),
             }
         )
@@ -109,7 +109,7 @@ class BookingAsked:
         return canonical_digest({"kind": kind, "device": self.asker.id, "target": self.booking, "values": [*values]})
 
 
-def text_of(fields: Mapping[str, Any]) -> str:
+def fields_text(fields: Mapping[str, Any]) -> str:
     """Return fields as one text, the same for the same fields in any order."""
     return msgspec.json.encode(fields, order="deterministic").decode()
 
@@ -128,7 +128,7 @@ class _FormerPlace:
     department: str
 
 
-def draft_of(documents: Documents, asker: Asker, booking: Booking, **extra: object) -> Draft:
+def booking_draft(documents: Documents, asker: Asker, booking: Booking, **extra: object) -> Draft:
     """Return the same for a booking whose service or point the programme may no longer have."""
     point = documents.programme.points.get(booking.point)
     place = _FormerPlace(booking.point, booking.point if point is None else point.department)

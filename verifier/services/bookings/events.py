@@ -11,7 +11,7 @@ from cards.programme.types import Point, Service
 from edge.fields import invalid
 from edge.problems import Problem
 from verifier.records.events import Event, EventStore
-from verifier.records.places import Place, room_of, seats_of
+from verifier.records.places import BookedPlace, room_of, seats_of
 from verifier.rules.fields import Fields
 
 EVENT_FIELD: Final = "event"
@@ -33,13 +33,13 @@ def event_of(events: EventStore, service: Service, point: Point, fields: Fields)
     return event
 
 
-def place_for(service: Service, point: Point, fields: Fields, event: Event | None) -> Place | None:
+def place_for(service: Service, point: Point, fields: Fields, event: Event | None) -> BookedPlace | None:
     """Return the place that a booking takes, None where nobody counts them."""
     if event is not None:
-        return Place(seats_of(event.code), event.starts_at, event.ends_at, event.capacity, fields.party)
+        return BookedPlace(seats_of(event.code), event.starts_at, event.ends_at, event.capacity, fields.party)
     if service.capacity is None or fields.starts_at is None or fields.ends_at is None:
         return None
-    return Place(room_of(service.code, point.code), fields.starts_at, fields.ends_at, service.capacity)
+    return BookedPlace(room_of(service.code, point.code), fields.starts_at, fields.ends_at, service.capacity)
 
 
 def _no_event(message: str) -> Problem:

@@ -17,7 +17,7 @@ from ledger.bookings import BookingState
 from ledger.interface import Ledger
 from ledger.values import ClockSkew, Operation, OperationConflict, Outcome, TargetState
 from verifier.records.events import Event
-from verifier.records.places import Place, place_name
+from verifier.records.places import BookedPlace, operation_name
 from verifier.records.store import VerifierStore
 from verifier.rules.fields import Fields
 from verifier.services.bookings.events import event_of
@@ -53,7 +53,13 @@ class SeatService:
 
     @contextmanager
     def taking(
-        self, place: Place | None, operation: Operation, at: datetime, *, wanted: bool, instead_of: str | None = None
+        self,
+        place: BookedPlace | None,
+        operation: Operation,
+        at: datetime,
+        *,
+        wanted: bool,
+        instead_of: str | None = None,
     ) -> Iterator[Seat]:
         """Take a place for the ledger's step inside; it goes again where that wrote nothing.
 
@@ -68,11 +74,11 @@ class SeatService:
                 self._places.release(seat.name)
             raise
 
-    def _taken(self, place: Place | None, operation: Operation, at: datetime, instead_of: str | None) -> Seat:
+    def _taken(self, place: BookedPlace | None, operation: Operation, at: datetime, instead_of: str | None) -> Seat:
         if place is None:
             return Seat()
         if self._ledger.kept(operation) is not None:
-            return Seat(place_name(operation))
+            return Seat(operation_name(operation))
         name = self._places.take(place, operation, at, self.became, instead_of)
         return Seat(name, full=name is None)
 

@@ -23,12 +23,12 @@ from ledger.bookings import Booking, BookingChange, BookingEnd, BookingQuery, Ch
 from ledger.interface import Ledger
 from ledger.paging import every_entry
 from ledger.values import CheckIn, Draft, Operation, Outcome, Query, TargetState
-from verifier.counter.checking_in import LATE_WINDOW, claim_of, ledger_problems, refusal, subject_of
+from verifier.counter.checking_in import LATE_WINDOW, proof_claim, ledger_problems, refusal, logged_subject
 from verifier.counter.commitments import Commitment
 from verifier.counter.lifting import lifted
 from verifier.records.bookings import BookingDetails
 from verifier.records.events import Event
-from verifier.records.places import Place
+from verifier.records.places import BookedPlace
 from verifier.records.store import VerifierStore
 from verifier.rules.bookings import (
     BookingPlan,
@@ -36,7 +36,7 @@ from verifier.rules.bookings import (
     cancel_until,
     change_findings,
     delayed,
-    plan,
+    plan_booking,
     reopened,
 )
 from verifier.rules.entitlement import Wish, intended
@@ -48,10 +48,10 @@ from verifier.services.bookings.asked import (
     BookingAsked,
     BookingWish,
     draft_for,
-    draft_of,
+    booking_draft,
     refused_said,
     said_of,
-    text_of,
+    fields_text,
 )
 from verifier.services.bookings.events import place_for
 from verifier.services.bookings.noticed import Noticed, hold_to_notice, noticed
@@ -121,7 +121,9 @@ class BookingService:
     def book(self, wish: BookingWish, at: datetime) -> Booked:
         """Judge and record a booking. Problems: `invalid-field`, and those of the ledger."""
         documents, verdict, asker = self._documents(at), wish.verdict, wish.asker
-        operation = Operation(subject_of(wish.presentation, verdict, asker.id), asker.id, wish.operation, wish.request)
+        operation = Operation(
+            logged_subject(wish.presentation, verdict, asker.id), asker.id, wish.operation, wish.request
+        )
         if isinstance(verdict, RefusedCard):
             return self._refuse(wish, operation, verdict, documents, at)
         card, programme = verdict.card, documents.programme
@@ -131,7 +133,7 @@ class BookingService:
         event = self.seats.event_of(wish.service, wish.point, fields)
         fields = held_at(fields, event)
         answers = noticed(self._store.notices, rule, wish.service, fields, at=at, zone=programme.zone)
-        wanted = answers.within(plan(rule, wish.service, fields, at, programme.zone))
+        wanted = answers.within(plan_booking(rule, wish.service, fields, at, programme.zone))
         details = self._details(wish, card, fields)
         asked = Wish(
             wish.service,
@@ -162,7 +164,7 @@ class BookingService:
                 draft,
                 findings=(*judged.findings, *seat.findings),
                 order=ORDER,
-                claim=claim_of(verdict, at, call=wish.call),
+                claim=proof_claim(verdict, at, call=wish.call),
                 choice=judged.cost.choice,
                 charges=judged.cost.charges,
             )
@@ -197,7 +199,7 @@ class BookingService:
 
     def _opened(self, device: str, operation: str, subject: str, fields: Fields) -> str:
         """What an entry commits to: the same operation commits to the same text, however often it is sent."""
-        return f"{b64u(self._store.bookings.salt(device, operation, subject))}.{text_of(fields.values)}"
+        return f"{b64u(self._store.bookings.salt(device, operation, subject))}.{fields_text(fields.values)}"
 
     def change(self, asked: BookingAsked, service: Service | None, given: Mapping[str, Any], at: datetime) -> Booked:
         """Book again in the place of a held booking, in one step: refused, the old one stays. Problems as in `book`."""
@@ -214,7 +216,7 @@ class BookingService:
         event = self.seats.event_of(new, point, fields)
         fields = held_at(fields, event)
         answers = noticed(self._store.notices, rule, new, fields, at=at, zone=programme.zone)
-        wanted = answers.within(plan(rule, new, fields, at, programme.zone))
+        wanted = answers.within(plan_booking(rule, new, fields, at, programme.zone))
         newest = self.newest_card(details, at)
         tier = details.tier if newest is None else newest[1].tier
         opened = self._opened(asked.asker.id, asked.operation, details.subject, fields)
@@ -224,7 +226,7 @@ class BookingService:
         judged = intended(programme, wish, wanted.period_at, against=against)
         change = replace(
             _change(asked, draft, ChangeKind.REBOOKED, wanted.window, at),
-            request=asked.request("rebook", new.code, text_of(given)),
+            request=asked.request("rebook", new.code, fields_text(given)),
             findings=judged.findings,
             charges=judged.cost.charges,
             choice=judged.cost.choice,
@@ -236,7 +238,7 @@ class BookingService:
             self._store.bookings.keep(booking.id, details, wanted.window.closes_at)
         return replace(self._booked(outcome, new, documents), plan=wanted, noticed=answers)
 
-    def _rebooked(self, change: BookingChange, subject: str, place: Place | None, at: datetime) -> Outcome:
+    def _rebooked(self, change: BookingChange, subject: str, place: BookedPlace | None, at: datetime) -> Outcome:
         """Change a booking, its new place taken before, its old one let go after."""
         operation = Operation(subject, change.device, change.id, change.request)
         wanted = not change.findings
@@ -256,7 +258,7 @@ class BookingService:
         rule = rule_of(documents.programme, service)
         hold_to_notice(self._store.notices, rule, booking, expected, documents.programme.zone)
         window = delayed(booking, rule, service, expected)
-        draft = draft_of(documents, asked.asker, booking)
+        draft = booking_draft(documents, asked.asker, booking)
         change = _change(asked, draft, ChangeKind.DELAYED, window, at)
         return self._moved(change, service, documents)
 
@@ -264,7 +266,9 @@ class BookingService:
         """Let a booking that is over be used until an instant, by a supervisor's word; takes back a unit given up."""
         documents, booking = self._documents(at), self._booking(asked)
         service, commitment = service_of(documents.programme, booking), Commitment.of(note)
-        draft = draft_of(documents, asked.asker, booking, **({} if commitment is None else {"note": commitment.text}))
+        draft = booking_draft(
+            documents, asked.asker, booking, **({} if commitment is None else {"note": commitment.text})
+        )
         change = _change(asked, draft, ChangeKind.REOPENED, reopened(booking, until, at), at, note)
         booked = self._moved(change, service, documents)
         if commitment is not None and not booked.outcome.replayed:
@@ -307,7 +311,7 @@ class BookingService:
             at=at,
             keep_until=at + LATE_WINDOW,
             booking=booking.id,
-            draft=draft_of(documents, asked.asker, booking),
+            draft=booking_draft(documents, asked.asker, booking),
             reason=reason,
             missed=missed,
             consume=rule is not None and rule.missed == "consume",

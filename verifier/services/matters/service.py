@@ -31,9 +31,9 @@ from verifier.rules.matters import (
     WrongMatter,
     check_kind,
     deadline_of,
-    fold,
+    fold_matter,
     handed_to,
-    refusal_of,
+    stage_refusal,
 )
 from verifier.services.bookings.service import booking_problems
 from verifier.trust.published import Documents
@@ -98,7 +98,7 @@ class MatterService:
             entry = self._ledger.entry(entry_id)
         if entry is None:
             return None
-        return self._store.matters.apply(_matter_of(entry.leaf), lambda found: fold(found, entry.leaf))
+        return self._store.matters.apply(_matter_of(entry.leaf), lambda found: fold_matter(found, entry.leaf))
 
     def opened(self, judged: Judged, at: datetime) -> Matter | None:
         """Enter a check-in's matter into the register, and keep whose it is: erased some time after it is closed.
@@ -152,7 +152,7 @@ class MatterService:
             stage=stage.stage,
             reason=stage.outcome if stage.stage == CLOSED else stage.call_back,
             deadline=deadline,
-            refusal=refusal_of(matter, stage.stage, deadline),
+            refusal=stage_refusal(matter, stage.stage, deadline),
         )
         with ledger_problems(), booking_problems():
             outcome = self._ledger.follow(step)
@@ -191,7 +191,7 @@ class MatterService:
     def _applied(self, line: leaf.Leaf) -> bool:
         if line.kind not in {*leaf.GRANTING, "void", "matter"} or (line.kind in leaf.GRANTING and line.matter is None):
             return False
-        return self._store.matters.apply(_matter_of(line), lambda found: fold(found, line)) is not None
+        return self._store.matters.apply(_matter_of(line), lambda found: fold_matter(found, line)) is not None
 
 
 def _matter_of(line: leaf.Leaf) -> str:

@@ -24,14 +24,14 @@ from edge.problems import Problem, ProblemKind, register_problem
 from edge.strictjson import canonical_digest
 from ledger.interface import Ledger
 from ledger.values import CheckIn, Draft, Operation, Outcome, Void
-from verifier.counter.checking_in import LATE_WINDOW, claim_of, ledger_problems, refusal, subject_of
+from verifier.counter.checking_in import LATE_WINDOW, proof_claim, ledger_problems, refusal, logged_subject
 from verifier.records.bookings import BookingDetails
 from verifier.records.store import VerifierStore
 from verifier.rules.entitlement import Wish, intended, reference_fault
 from verifier.rules.fields import BadFields, Fields, read_fields
 from verifier.rules.matters import CLOSED, Matter
 from verifier.rules.reasons import ORDER
-from verifier.services.bookings.asked import TELEPHONE, Asker, draft_for, refused_said, said_of, text_of
+from verifier.services.bookings.asked import TELEPHONE, Asker, draft_for, refused_said, said_of, fields_text
 from verifier.services.bookings.service import booking_problems
 from verifier.services.matters.service import MatterService
 from verifier.trust.published import Documents
@@ -85,7 +85,7 @@ class RequestWish:
                 "service": self.service.code,
                 "department": self.department,
                 "beneficiary": self.whom.value,
-                "fields": text_of(self.fields),
+                "fields": fields_text(self.fields),
                 "reference": self.reference or "",
                 "confirmed": self.confirmed,
                 "matter": dict(self.matter or {}),
@@ -114,7 +114,7 @@ class Requested:
     card: CardClaims | None = None
 
 
-def place_of(department: str) -> str:
+def department_place(department: str) -> str:
     """Return the place of a department in rights, devices and entries: requests belong to no counter."""
     return f"{PLACE}{department}"
 
@@ -155,7 +155,9 @@ class RequestService:
         """Judge and record a request. Problems: `invalid-field`, and those of the ledger."""
         documents, verdict, asker = self._documents(at), wish.verdict, wish.asker
         programme = documents.programme
-        operation = Operation(subject_of(wish.presentation, verdict, asker.id), asker.id, wish.operation, wish.request)
+        operation = Operation(
+            logged_subject(wish.presentation, verdict, asker.id), asker.id, wish.operation, wish.request
+        )
         place = _place(programme, wish)
         if isinstance(verdict, RefusedCard):
             draft = draft_for(documents, asker, wish.service, place, **refused_said(verdict))
@@ -171,7 +173,7 @@ class RequestService:
             _draft(wish, place, verdict, details, documents, marks=judged.marks),
             findings=judged.findings,
             order=ORDER,
-            claim=claim_of(verdict, at, call=wish.call),
+            claim=proof_claim(verdict, at, call=wish.call),
             choice=judged.cost.choice,
             charges=judged.cost.charges,
             kind="request",
@@ -198,7 +200,7 @@ class RequestService:
             card_issued_at=to_epoch(card.issued_at),
             channel=wish.asker.channel,
             fields=fields.values,
-            opened=f"{b64u(salt)}.{text_of(fields.values)}",
+            opened=f"{b64u(salt)}.{fields_text(fields.values)}",
             party=1,
         )
 
@@ -271,7 +273,7 @@ def _place(programme: Programme, wish: RequestWish) -> Point:
 def _point(programme: Programme, department: str, service: Service) -> Point:
     """Return a department's place as a point without a desk, where this service is to be had."""
     return Point(
-        code=place_of(department),
+        code=department_place(department),
         name=programme.departments[department].name,
         department=department,
         services=frozenset({service.code}),

@@ -14,7 +14,7 @@ from ledger.interface import Ledger
 from ledger.paging import every_entry
 from ledger.values import Entry, Query
 from verifier.counter.checking_in import ledger_problems
-from verifier.records.statements import FIGURES, Closing, Settled, StatementStore
+from verifier.records.statements import FIGURES, ClosedMonth, Settled, StatementStore
 from verifier.services.statements.lines import (
     DepartmentLine,
     StatementLine,
@@ -37,7 +37,7 @@ _PAGE: Final = 500
 _NOW: Final = timedelta(seconds=1)
 """What was recorded at this very instant belongs to it."""
 
-Key = tuple[str, str, str]
+LineKey = tuple[str, str, str]
 """Month, point, service."""
 
 
@@ -52,7 +52,7 @@ class DepartmentMonth:
     lines: tuple[DepartmentLine, ...]
     corrections: tuple[DepartmentLine, ...]
     changed: tuple[DepartmentLine, ...]
-    closing: Closing | None
+    closing: ClosedMonth | None
     may_close: bool
 
 
@@ -76,7 +76,7 @@ class StatementService:
 
     def of_department(self, department: str, months: tuple[str, str], at: datetime) -> tuple[DepartmentLine, ...]:
         """Return the lines of all points of a department."""
-        each = {point: self.of_point(point, months, at) for point in points_of(self._programme, department)}
+        each = {point: self.of_point(point, months, at) for point in paying_points(self._programme, department)}
         return department_lines(self._programme, each)
 
     def month(self, department: str, month: str, at: datetime) -> DepartmentMonth:
@@ -115,7 +115,7 @@ class StatementService:
         if not self._is_over(month, at) or (closings and month != next_month(closings[0].month)):
             raise Problem("month-not-next")
         rows = self._changes(department, [*_months(closings), month], settled, at, settled_in=month)
-        self._store.close(department, Closing(month, at, by), rows)
+        self._store.close(department, ClosedMonth(month, at, by), rows)
         return self.month(department, month, at)
 
     def _changes(
@@ -141,7 +141,7 @@ class StatementService:
                 found.append(Settled(settled_in, *key, delta))
         return tuple(found)
 
-    def _counted(self, department: str, months: list[str], at: datetime) -> Mapping[Key, tuple[int, ...]]:
+    def _counted(self, department: str, months: list[str], at: datetime) -> Mapping[LineKey, tuple[int, ...]]:
         first = max(min(months), months_before(max(months), CORRECTED - 1))
         lines = self.of_department(department, (first, max(months)), at)
         return {(one.line.month, one.point, one.line.service): _figures(one.line) for one in lines
@@ -169,7 +169,7 @@ class StatementService:
         yield from every_entry(self._ledger, offline)
 
 
-def points_of(programme: Programme, department: str) -> tuple[str, ...]:
+def paying_points(programme: Programme, department: str) -> tuple[str, ...]:
     """Return the points of a department; empty where it has none, and then no statement."""
     return tuple(code for code, point in programme.points.items() if point.department == department)
 
@@ -185,7 +185,7 @@ def months_before(month: str, count: int) -> str:
     return f"{year:04d}-{number + 1:02d}"
 
 
-def _months(closings: tuple[Closing, ...]) -> list[str]:
+def _months(closings: tuple[ClosedMonth, ...]) -> list[str]:
     """Return the closed months whose changes are still looked for."""
     return [one.month for one in closings[: CORRECTED - 1]]
 
@@ -194,8 +194,8 @@ def _figures(line: StatementLine) -> tuple[int, ...]:
     return tuple(getattr(line, name) for name in FIGURES)
 
 
-def _sums(settled: Iterable[Settled]) -> Mapping[Key, tuple[int, ...]]:
-    found: dict[Key, tuple[int, ...]] = {}
+def _sums(settled: Iterable[Settled]) -> Mapping[LineKey, tuple[int, ...]]:
+    found: dict[LineKey, tuple[int, ...]] = {}
     for one in settled:
         key = one.month, one.point, one.service
         before = found.get(key, (0,) * len(FIGURES))
