@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from threading import Lock
-from typing import Any, Final
+from typing import Any, Final, NotRequired, TypedDict, Unpack
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Row
@@ -74,6 +74,19 @@ class SecurityEvent:
     more: bool
 
 
+class EventFacts(TypedDict):
+    """The facts of an event to be noted.
+
+    `who` is a kind of subject and its name, such as `("person", "hrss-017")`, `("device", id)` or `("card", number)`;
+    `place` the address that the request came from; `detail` codes of ours, never what a client typed.
+    """
+
+    at: datetime
+    who: NotRequired[tuple[str, str] | None]
+    place: NotRequired[str | None]
+    detail: NotRequired[Mapping[str, object] | None]
+
+
 class SecurityLog:
     """The security log of one store. `secret` is the server's: with another the hashes join no longer."""
 
@@ -83,42 +96,24 @@ class SecurityLog:
         self._written: dict[tuple[str, str | None, str | None], tuple[datetime, int]] = {}
         self._lock = Lock()
 
-    def note(
-        self,
-        kind: SecurityKind,
-        *,
-        at: datetime,
-        who: tuple[str, str] | None = None,
-        place: str | None = None,
-        detail: Mapping[str, object] | None = None,
-    ) -> None:
-        """Count and write one event.
-
-        `who` is a kind of subject and its name, such as `("person", "hrss-017")`, `("device", id)` or `("card",
-        number)`; `place` what the request came from (an address); `detail` codes of ours, never what a client typed.
-        """
+    def note(self, kind: SecurityKind, **facts: Unpack[EventFacts]) -> None:
+        """Count and write one event."""
         count_security_event(kind.value)
+        at, who, place = facts["at"], facts.get("who"), facts.get("place")
         subject = None if who is None else self.subject(*who)
         hashed = None if place is None else self.subject("place", place)
         turn = self._turn((kind.value, subject, hashed), at)
         if turn > SAME_MOST:
             return
-        row = {"at": at, "kind": kind.value, "subject": subject, "place": hashed, "detail": dict(detail or {})}
+        detail = dict(facts.get("detail") or {})
+        row = {"at": at, "kind": kind.value, "subject": subject, "place": hashed, "detail": detail}
         with self._database.write() as connection:
             connection.execute(T.insert().values(row | {"more": turn == SAME_MOST}))
 
-    def tell(
-        self,
-        kind: SecurityKind,
-        *,
-        at: datetime,
-        who: tuple[str, str] | None = None,
-        place: str | None = None,
-        detail: Mapping[str, object] | None = None,
-    ) -> None:
+    def tell(self, kind: SecurityKind, **facts: Unpack[EventFacts]) -> None:
         """Note an event as `note` does, but a busy store turns no refusal into an outage: the event is counted."""
         try:
-            self.note(kind, at=at, who=who, place=place, detail=detail)
+            self.note(kind, **facts)
         except OperationalError:
             _log.warning("a security event was counted and not written", extra={"safe_fields": {"kind": kind.value}})
 

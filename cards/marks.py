@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from cards.claims import identifier, claim_instant
+from cards.claims import claim_instant, identifier
 from edge.instants import to_epoch
 from keys.errors import BadClaims, TokenError
 from keys.keyset import KeySet, Purpose

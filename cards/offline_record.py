@@ -219,8 +219,8 @@ def verify_time(text: str, keys: KeySet, issuer: str, at: datetime) -> datetime:
 def time_is_believed(record: OfflineRecord, server_time: datetime | None, received_at: datetime) -> bool:
     """Whether a use's period follows the device's time (docs/design.md §6, Offline).
 
-    It does if the device's time lies not before the record before and the last server-signed time held, that one at
-    most 24 h before, and not after receipt. The server's instants are taken with the leeway between two clocks.
+    The device's time is believed if it lies after the earlier record, after the last server-signed time (at most 24 h
+    after it), and before receipt. The server's instants are taken with the leeway between two clocks.
     """
     if server_time is None or not server_time - LEEWAY <= record.made_at <= received_at + LEEWAY:
         return False

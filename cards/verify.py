@@ -240,7 +240,7 @@ def _refused_by_status(known: VerifiedCard, answer: StatusAnswer) -> str | None:
 
 
 def _is_anothers(known: VerifiedCard, answer: StatusAnswer) -> bool:
-    """Tell whether the index is bound to another card. One bound to nothing was only taken back meanwhile."""
+    """Tell whether the index is bound to another card. An index without a binding was taken back meanwhile."""
     return answer.binding is not None and answer.binding not in known.bindings
 
 

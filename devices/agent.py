@@ -21,7 +21,7 @@ from devices.page import AgentPage
 from devices.pcsc import ReaderChange, ReaderEvent
 from devices.scanner import Port, scans
 from devices.transport import Tap
-from devices.verdict import CounterVerdict, VerdictText, VerdictKind, of_fault
+from devices.verdict import CounterVerdict, VerdictKind, VerdictText, of_fault
 
 TAPS_AT_ONCE: Final = 4
 TYPED: Final = "keyboard"

@@ -17,7 +17,7 @@ import click
 from cards.programme.load import ProgrammeError, load_programme
 from cards.wire import Dictionary, dictionary_of
 from devices import pcsc
-from devices.batch import IssuerCommand, BatchRow, Setup, read_holders, run
+from devices.batch import BatchRow, IssuerCommand, Setup, read_holders, run
 from devices.faults import DeviceFault
 from devices.ntag424 import TagMasters
 from devices.pcsc import ReaderChange

@@ -19,12 +19,12 @@ from cards.verify import RefusedCard as CardRefused
 from cards.verify import Verified, verify_presentation
 from devices.documents import DocumentFolder, HeldDocuments, NoDocuments, OfflineOffer
 from devices.faults import DeviceFault
-from devices.offline import OfflineQueue, LocalUse, claimed_subject
+from devices.offline import LocalUse, OfflineQueue, claimed_subject
 from devices.profiles import CardRead, ChipChallenge, Profile, answer_chip, tap_card
 from devices.promises import PromiseBook
 from devices.server import Away, Server
 from devices.transport import Tap
-from devices.verdict import CounterVerdict, VerdictText, VerdictKind, of_answer, of_fault, of_look
+from devices.verdict import CounterVerdict, VerdictKind, VerdictText, of_answer, of_fault, of_look
 from devices.words import CLONED, NOT_NAMED, OFFLINE_WORDS, TAPPED
 from edge.clock import Clock
 from edge.encoding import b64u

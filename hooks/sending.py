@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from edge.addresses import Address, lies_in, public_or_in
 from edge.clock import Clock
-from edge.fetch import Answered, OutgoingCall, FetchAway, fetch
+from edge.fetch import Answered, FetchAway, OutgoingCall, fetch
 from edge.instants import to_epoch
 from hooks.queue import Delivery
 from hooks.registry import GONE, Hook, RefusedHook

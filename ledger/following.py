@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from ledger import leaf
 from ledger.bookings import BookingState
 from ledger.replaying import Replay
-from ledger.state import BookingRow, ChoiceRow, CounterRow, MarkRow, KeptRow, RowT, StayRow, VisitRow
+from ledger.state import BookingRow, ChoiceRow, CounterRow, KeptRow, MarkRow, RowT, StayRow, VisitRow
 
 
 def rows_of(replay: Replay) -> Iterator[KeptRow]:

@@ -1,5 +1,5 @@
-"""Step 10 as a pure function (docs/design.md §5): what stands and what is asked in, a verdict out. No store and no
-clock.
+"""Step 10 as a pure function (docs/design.md §5): the standing state and the request go in, a verdict comes
+out. No store and no clock.
 """
 
 from __future__ import annotations
@@ -35,9 +35,11 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What is to be recorded. `visit` is the visit now running, whoever opened it; a new one bears the new entry's id.
+    """The verdict to record. `visit` is the visit now running, whoever opened the visit.
 
-    Of a re-entry, `left_before` is the departure that it follows.
+    A new visit bears the new entry's id.
+
+    Of a re-entry, `left_before` is the departure before it.
     """
 
     reason: str | None

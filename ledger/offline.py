@@ -154,7 +154,7 @@ class OfflineStanding:
 
 @dataclass(frozen=True, slots=True)
 class OfflineVerdict:
-    """What is to be recorded.
+    """The verdict to record.
 
     `posts`: whether the use posts the units that its booking holds; then the use counts nothing of its own. `charges`:
     the cost of the use. `own`: the use in the line of uses. `joins`: the use that opened the visit in which this use
@@ -271,7 +271,7 @@ def _refused(change: OfflineUse, standing: OfflineStanding) -> OfflineVerdict:
 
 
 def net_of(moved: Iterable[Move]) -> dict[tuple[str, str], int]:
-    """Return by how much moved uses change each counter: those that open a visit now cost, the others do not."""
+    """Return by how much moved uses change each counter: uses that now open a visit cost, other uses do not."""
     net: dict[tuple[str, str], int] = {}
     for move in moved:
         for charge in move.stay.charges:

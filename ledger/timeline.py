@@ -1,7 +1,7 @@
-"""Which of a holder's uses at one service and point open a visit, and which lie in another's (docs/design.md §6). Pure.
+"""Tells which uses of a holder at one service and point open a visit, and which lie in a visit (docs/design.md §6).
 
 A visit is opened by the first use at or after the end of the one before, whenever the ledger learned of it. So a use
-that arrives late can take the uses after it in, and one that is taken back can set them free.
+that arrives late can take later uses into its visit, and a use that is taken back can set them free. Pure rules.
 """
 
 from __future__ import annotations
@@ -58,10 +58,10 @@ def covers(opening: Stay | None, at: datetime) -> bool:
 
 
 def walk(opening: Stay | None, after: Iterable[Stay]) -> Walk:
-    """Decide again which uses open a visit, from `opening` on; stops at the first that does so as before.
+    """Decide again which uses open a visit, from `opening` on; stop at the first use that opens one as before.
 
-    `after`: the uses that stand after `opening` (or, with None, after one that was taken back), by instant, then by
-    the order of the log. Reads no more of them than it needs.
+    `after`: the uses that stand after `opening` (or, with None, after a use that was taken back), by instant, then by
+    the order of the log. Reads no more uses than needed.
     """
     last, moved = opening, list[Move]()
     for stay in after:

@@ -23,7 +23,7 @@ from edge.instants import from_epoch, rfc3339, to_epoch
 from edge.log import configure_logging
 from edge.repeating import Job, JobReport, Repeating
 from edge.settings import Settings, load_settings
-from edge.workreport import WorkingElsewhere, WorkPlace, WorkReport, work_complaint, is_alive
+from edge.workreport import WorkingElsewhere, WorkPlace, WorkReport, is_alive, work_complaint
 from keys.files import StoreError
 from ledger.values import LedgerError
 from ops.jobs import open_jobs

@@ -21,7 +21,7 @@ from ledger.paging import every_entry
 from ledger.values import Entry, Fault, Query
 from verifier.cli.audit import audit
 from verifier.cli.bookings import bookings, matters
-from verifier.cli.dry_run import trial_of, decide
+from verifier.cli.dry_run import decide, trial_of
 from verifier.cli.fetch import fetch
 from verifier.cli.filters import filter_options
 from verifier.cli.hooks import hooks

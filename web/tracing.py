@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import wraps
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
+from wsgiref.types import StartResponse, WSGIEnvironment
 
 from flask import Flask, Response
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -19,9 +20,6 @@ from opentelemetry.trace import SpanKind, StatusCode, get_current_span
 
 from edge.http import current_request
 from ledger.interface import Ledger
-
-if TYPE_CHECKING:
-    from wsgiref.types import StartResponse, WSGIEnvironment
 
 LEDGER_CALLS: Final = ("replay", "check_in", "void", "check_out", "record_offline", "hold", "change_booking",
                        "end_booking", "follow", "claim", "usage", "entries", "bookings")  # fmt: skip

@@ -147,7 +147,7 @@ class Chains:
         return found
 
     def _earlier(self, place: str, link: Link, part: _Partition) -> Finding:
-        """An entry whose number has passed: one of a gap comes too late, any other a second time."""
+        """Return the finding for a number that has passed: it fills a gap too late, or comes a second time."""
         if part.fill(link.seq):
             return Finding(FindingKind.OUT_OF_ORDER, place, "stands behind an entry that follows it")
         return Finding(FindingKind.INSERTED, place, "its number is another entry's already")

@@ -13,7 +13,7 @@ from typing import Final
 from audit.evidence.cosignatures import Cosignatures, cosignatures
 from audit.tree.tiles import CHECKPOINT, COSIGNED, TileError, TileSource, Tree
 from edge.durable import replace_file
-from edge.fetch import OutgoingCall, FetchAway, fetch
+from edge.fetch import FetchAway, OutgoingCall, fetch
 from keys.merkle import EMPTY_ROOT, ProofError, verify_consistency
 from keys.notes import Checkpoint, NoteError, NoteKey, OpenedCheckpoint, open_checkpoint
 

@@ -1,5 +1,8 @@
 # ruff: noqa: E501 - each name stays on one line, so that translators can compare them
-"""The words of the printed report. The pages have the same names in their translations; a test holds the two together."""
+"""The words of the printed report. The pages have the same names in their translations.
+
+A test holds the two together.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Partitions in which the ledger is not what its log says: nothing is recorded there until that is repaired.
+"""Partitions in which the ledger contradicts its log: nothing is recorded there until the ledger is repaired.
 
-An entry granted there could never be integrated, and would take the number of one that was: its promise would be broken
-from the start. The sequencer says which; every process of this machine reads it.
+An entry granted there could never be integrated, and would take the number of an integrated entry: its promise would be
+broken from the start. The sequencer names the partitions; every process of this machine reads the list.
 """
 
 from __future__ import annotations

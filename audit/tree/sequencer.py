@@ -19,7 +19,7 @@ import msgspec
 
 from audit.tree.archiving import JoinedSource
 from audit.tree.entryindex import EntryIndex
-from audit.tree.place import CheckpointPlace, PlaceError, CheckpointState
+from audit.tree.place import CheckpointPlace, CheckpointState, PlaceError
 from audit.tree.tiles import CHECKPOINT, FolderSource, TileError, TileSource, Tree
 from audit.tree.tilewriter import PUBLIC, TileWriter, drop_partials, set_orphans_aside
 from cards.promise import INTEGRATION

@@ -16,7 +16,7 @@ from audit.tree.holding import HELD, Held
 from audit.tree.incidents import append_incident
 from audit.tree.place import CheckpointPlace, PlaceError
 from audit.tree.proofs import LogReader
-from audit.tree.sequencer import LARGE_STEP, LogHome, TreeIncident, NotLeader, Sequencer, Unsafe
+from audit.tree.sequencer import LARGE_STEP, LogHome, NotLeader, Sequencer, TreeIncident, Unsafe
 from audit.tree.tiles import COSIGNED, FolderSource, TileError, Tree
 from audit.tree.witnesses import Contradicted, Witness, WitnessAway, ask, call_http, largest_seen, read_witnesses
 from cards.promise import origin_of

@@ -10,9 +10,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
-from audit.tree.place import Cosigned, CheckpointState
+from audit.tree.place import CheckpointState, Cosigned
 from audit.tree.tiles import Tree
-from edge.fetch import OutgoingCall, FetchAway, fetch
+from edge.fetch import FetchAway, OutgoingCall, fetch
 from edge.instants import to_epoch
 from keys.notes import (
     Checkpoint,

@@ -150,7 +150,7 @@ def _zone(head: Table) -> ZoneInfo:
 
 
 def _points(top: Table, services: Mapping[str, Service]) -> dict[str, Point]:
-    """Read `[points.*]`. What a point offers stands with the services: those of a counter that name it."""
+    """Read `[points.*]`. A point offers the counter services that name the point."""
     points = {}
     for code, table in top.entries("points"):
         offered = frozenset(name for name, service in services.items() if service.checked_in and code in service.points)

@@ -21,7 +21,7 @@ from edge.problems import Problem, ProblemKind, register_problem
 from issuer.api.servers import asking_server
 from issuer.applications import intake
 from issuer.applications.content import Applicant
-from issuer.applications.intake import BadTold, Differs, IntakeOutcome, TakenIn, IntakeText
+from issuer.applications.intake import BadTold, Differs, IntakeOutcome, IntakeText, TakenIn
 from issuer.applications.service import local_day
 from issuer.register.issuer import Issuer
 

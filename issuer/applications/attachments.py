@@ -1,7 +1,7 @@
 """The folder of attachments: each file sealed under the server's secret and bound to its name, a random id.
 
-Trust: who can read the folder sees how many files there are, how large and when they came, and nothing else. A name
-never comes from a client. Whoever can change the folder can remove papers, and can put none in another's place.
+Trust: a reader of the folder sees the number, size and time of the files, and nothing else. A name
+never comes from a client. A writer of the folder can remove papers, and can put no paper in another paper's place.
 """
 
 from __future__ import annotations
@@ -35,7 +35,10 @@ class Attachments:
         return name
 
     def open(self, name: str) -> bytes:
-        """Return a file's bytes; RefusedError where it is gone, Unsealable where it was altered or moved."""
+        """Return a file's bytes.
+
+        RefusedError where the file is gone, Unsealable where the file was altered or moved.
+        """
         try:
             sealed = self._path(name).read_bytes()
         except OSError:

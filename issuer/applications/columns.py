@@ -116,7 +116,10 @@ class NoColumns(ValueError):
 
 
 def columns_of(programme: Programme, row: SheetRow) -> Columns | None:
-    """Return what a row of headings tells; None for a row that is none; NoColumns where one heading stands twice."""
+    """Return the columns of a row of headings; None for a row without headings.
+
+    NoColumns where one heading stands twice.
+    """
     known = {_plain(word): name for name, words in NAMES.items() for word in (name, *words)}
     figures = {
         _plain(word): code
@@ -149,7 +152,7 @@ def _plain(heading: str) -> str:
 
 
 def cell_text(cell: CellValue | Unreadable) -> str:
-    """Return a cell as text: a whole number without a fraction; BadCell for what no text can be made of."""
+    """Return a cell as text: a whole number without a fraction; BadCell for a cell that holds no text."""
     if isinstance(cell, Unreadable):
         raise BadCell(cell.code)
     if cell is None:
@@ -165,7 +168,10 @@ def cell_text(cell: CellValue | Unreadable) -> str:
 
 
 def number_of(cell: CellValue | Unreadable) -> str:
-    """Return an identity number; BadCell for one that a spreadsheet keeps as a number, since it keeps 15 digits."""
+    """Return an identity number.
+
+    BadCell for a cell that a spreadsheet keeps as a number: numbers keep 15 digits only.
+    """
     if isinstance(cell, (int, float)) and not isinstance(cell, bool):
         raise BadCell("id-as-number")
     text = cell_text(cell).removeprefix("'")

@@ -1,4 +1,4 @@
-"""What an application says of its person, as one sealed value: nothing of it stands in the clear in any table."""
+"""The personal part of an application, sealed as one value: no table holds any of it in the clear."""
 
 from __future__ import annotations
 

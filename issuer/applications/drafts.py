@@ -32,7 +32,10 @@ def keep_draft(issuer: Issuer, data: bytes, options: ImportOptions, *, by: str, 
 
 
 def finish(issuer: Issuer, draft: str, *, by: str, at: datetime, rows_most: int, skip_faulty: bool) -> FileSummary:
-    """Import a file that this person looked at; RefusedError for any other, and for one that was imported already."""
+    """Import a file that this person looked at.
+
+    RefusedError for any other file, and for a file that was imported already.
+    """
     with issuer.register.read() as connection:
         row = connection.execute(sa.select(IMPORTS).where(IMPORTS.c.id == draft, IMPORTS.c.by == by)).one_or_none()
     if row is None or row.done_at is not None or at - row.at > KEPT:
@@ -47,7 +50,7 @@ def finish(issuer: Issuer, draft: str, *, by: str, at: datetime, rows_most: int,
 
 
 def sweep(issuer: Issuer, at: datetime) -> int:
-    """Remove files that were looked at and never imported; return how many those were."""
+    """Remove files that were looked at and never imported; return how many files were removed."""
     old = sa.and_(IMPORTS.c.done_at.is_(None), IMPORTS.c.at < at - KEPT)
     with issuer.register.read() as connection:
         names = list(connection.execute(sa.select(IMPORTS.c.id).where(old)).scalars())

@@ -66,7 +66,7 @@ def note_death(issuer: Issuer, holder_id: str, *, by: str, at: datetime) -> int:
 def erase(issuer: Issuer, holder_id: str, *, by: str, at: datetime) -> Erased:
     """Erase a holder: cards end, the mark orders verifiers to erase, and everything personal goes. Never undone.
 
-    RefusedError for nobody, and for whom nothing is left of.
+    RefusedError for an unknown holder, and for a holder who was erased before.
     """
     with issuer.register.change() as connection:
         found = read_holder(issuer, connection, holder_id)
@@ -82,7 +82,9 @@ def erase(issuer: Issuer, holder_id: str, *, by: str, at: datetime) -> Erased:
         mark_erased(connection, holder_id, at.astimezone(issuer.programme.zone).date(), by=by, at=at)
         office_log.append(connection, OfficeAction.HOLDER_ERASED, by=by, at=at, holder=holder_id)
     store = Attachments(issuer.attachments, issuer.register)
-    for name in files:  # after the transaction: a file without its row is no longer to be found, a row without is
+    for name in (
+        files
+    ):  # after the transaction: nothing leads to a file without its row, but a row without its file would be a fault
         store.remove(name)
     after_change(issuer, at)
     return Erased(ended, len(applications), len(files), again)
@@ -99,7 +101,7 @@ def _end(issuer: Issuer, connection: Connection, holder_id: str, *, because: str
 
 
 def _keep_hash(issuer: Issuer, connection: Connection, holder_id: str, at: datetime) -> date:
-    """Keep the identity's hash until the year is over; forget those whose year is."""
+    """Keep the identity's hash until the year is over; forget the hashes of years that are over."""
     zone, t = issuer.programme.zone, ERASED_IDENTITIES
     again = date(at.astimezone(zone).year + 1, 1, 1)
     until = datetime.combine(again, time(), zone).astimezone(UTC)

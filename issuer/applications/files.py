@@ -1,7 +1,7 @@
 """Tells what kind of file somebody sent, and makes the plain copy to keep. Reads the given bytes alone.
 
-A picture is decoded and written anew: what else the file held stays behind. A PDF is looked through for everything that
-acts by itself and its pages are written into a new file, so that nothing before, after or between them is kept.
+A picture is decoded and written anew: what else the file held stays behind. A PDF with parts that act by themselves is
+refused. The pages of any other PDF are written into a new file: bytes before, after and between the pages are dropped.
 """
 
 from __future__ import annotations

@@ -23,9 +23,9 @@ from issuer.applications import columns as of
 from issuer.applications import intake, notices, records
 from issuer.applications.columns import BadCell, Columns, NoColumns, columns_of
 from issuer.applications.content import Applicant
-from issuer.applications.intake import LIST, BadTold, CheckedIntake, IntakeOutcome, TakenIn, IntakeText
+from issuer.applications.intake import LIST, BadTold, CheckedIntake, IntakeOutcome, IntakeText, TakenIn
 from issuer.applications.service import local_day
-from issuer.applications.sheets import BadSheet, SheetRow, Sheet, open_sheet
+from issuer.applications.sheets import BadSheet, Sheet, SheetRow, open_sheet
 from issuer.applications.states import State
 from issuer.register import office_log
 from issuer.register.application_tables import APPLICATIONS
@@ -53,7 +53,7 @@ ImportProgress = Callable[[int], None]
 
 
 class ImportOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What is said of a file as a whole. A list: `department`, ground, limb, the letter's `reference`.
+    """The options of a file as a whole. A list: `department`, ground, limb, the letter's `reference`.
 
     Of a platform's file `channel` is for rows that name none. `skip_faulty`: the good rows of a file with faults.
     """
@@ -148,7 +148,7 @@ def look(
     rows_most: int = 0,
     progress: ImportProgress | None = None,
 ) -> FileSummary:
-    """Go through a file and change nothing. BadSheet or NoColumns where it cannot be read at all."""
+    """Read a file and change nothing. BadSheet or NoColumns where the file cannot be read."""
     pass_ = _Pass(issuer, checked_options(issuer, options), at, rows_most, progress)
     with issuer.register.read() as connection, open_sheet(file) as sheet:
         found = pass_.begin(sheet, file_digest(file))
@@ -169,7 +169,10 @@ def bring_in(
     rows_most: int = 0,
     progress: ImportProgress | None = None,
 ) -> FileSummary:
-    """Import a file: every row, or none; with `skip_faulty` every good row. RefusedError where a fault stops it."""
+    """Import a file: every row, or none; with `skip_faulty` every good row.
+
+    RefusedError where a fault stops the import.
+    """
     found = look(issuer, file, options, at=at, rows_most=rows_most)
     if found.faulty and not options.skip_faulty:
         raise RefusedError(f"{found.faulty} rows have faults, and nothing was imported", "mend them, or skip them")
@@ -220,7 +223,7 @@ class _Pass:
         raise NoColumns("no-headings")
 
     def parts(self, sheet: Sheet, found: FileSummary) -> Iterator[list[tuple[int, CheckedIntake]]]:
-        """Yield the good rows, so many at a time; note the faults of the others."""
+        """Yield the good rows in parts; note the faults of the other rows."""
         part: list[tuple[int, CheckedIntake]] = []
         for row in sheet.rows:
             if row.empty:

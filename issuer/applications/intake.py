@@ -1,7 +1,8 @@
 """Applications that were made elsewhere: on the province's or district's platform, or on a department's list.
 
 One call, an imported file and the command line all come here. Each application is named by its channel and the receipt
-there; told again it changes nothing, told otherwise it is refused. Nothing is approved by this: two persons still work.
+there; a repeated call changes nothing, a call with other content is refused. No application is approved here: two
+persons still review and decide.
 """
 
 from __future__ import annotations
@@ -23,9 +24,9 @@ from edge.ids import new_id
 from issuer.applications import notices, records
 from issuer.applications.content import (
     TEXT_MOST,
+    Applicant,
     BadField,
     Content,
-    Applicant,
     checked_facts,
     checked_person,
     ground_claim,
@@ -70,7 +71,7 @@ class IntakeText:
 
 
 class BadTold(ValueError):
-    """What was told cannot be taken; `faults` names each field with its remedy, without quoting what was told."""
+    """The values cannot be taken; `faults` names each field with its remedy, without quoting the values."""
 
     def __init__(self, faults: Iterable[BadField]) -> None:
         self.faults = tuple(faults)
@@ -79,7 +80,10 @@ class BadTold(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class CheckedIntake:
-    """An application that can be taken in. `name_there` is by what it is found again, `content_hash` what it said."""
+    """An application that can be taken in. `name_there` finds the application again.
+
+    `content_hash` is the hash of its content.
+    """
 
     channel: str
     channel_receipt: str
@@ -92,7 +96,7 @@ class CheckedIntake:
 
 
 class IntakeOutcome(StrEnum):
-    """What became of one application that was told."""
+    """The outcome of one application of the intake."""
 
     NEW = "new"
     KNOWN = "known"
@@ -102,7 +106,7 @@ class IntakeOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TakenIn:
-    """What became of one application: its id and our receipt; the secret code only where it is new and has one."""
+    """What became of one application: its id and our receipt; the secret code only of a new application."""
 
     outcome: IntakeOutcome
     id: str = ""
@@ -111,7 +115,7 @@ class TakenIn:
 
 
 class Differs(RefusedError):
-    """The same channel and receipt were told before, and said something else."""
+    """An application with the same channel and receipt was taken in before, with other content."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -214,9 +218,9 @@ def _facts(ground: Ground, limb: str, told: Mapping[str, str]) -> dict[str, int 
 
 
 def take_in(issuer: Issuer, checked: CheckedIntake, *, by: str, at: datetime) -> TakenIn:
-    """Take one application in; the same one again changes nothing. Differs where it said something else before.
+    """Take one application in; a repeated call changes nothing. Differs where the earlier content was another.
 
-    A new one has a secret code, told this once, with which its applicant supplies papers and follows the status.
+    A new application has a secret code, shown this once. With the code the applicant sends papers and reads the status.
     """
     with issuer.register.change() as connection:
         taken = take_in_many(issuer, connection, [checked], by=by, at=at, coded=True)[0]
@@ -286,7 +290,7 @@ def _take_part(
 
 
 def _row(issuer: Issuer, one: CheckedIntake, taken: TakenIn, *, by: str, at: datetime) -> dict[str, object]:
-    """Return the row of a new application, which is handed in as it comes."""
+    """Return the row of a new application: the application counts as handed in."""
     ground, day = one.ground, local_day(issuer, at)
     return {
         "id": taken.id,

@@ -1,4 +1,4 @@
-"""What is printed for an applicant: the form to sign and stamp, and the letter that tells a decision. PDFs."""
+"""Papers for an applicant (PDF): the form to sign and stamp, and the letter that tells a decision."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Notices to applicants: queued in the transaction of what they tell, sent later. No more than a receipt number."""
+"""Notices to applicants: queued in the transaction that they tell of, sent later.
+
+A notice says a receipt number alone.
+"""
 
 from __future__ import annotations
 
@@ -93,7 +96,7 @@ class Queue:
 
 
 def queue(issuer: Issuer, connection: Connection, application: Application, kind: str, *, at: datetime) -> None:
-    """Queue a notice by every way that the applicant gave: e-mail, telephone. Nothing else of the person is kept."""
+    """Queue a notice by every way that the applicant gave: e-mail, telephone. No other personal data is kept."""
     ways = ((MAIL, application.content.email), (SMS, application.content.phone))
     for transport, address in ways:
         if not address:
@@ -193,7 +196,7 @@ def _queue(connection: Connection, at: datetime) -> Queue:
 def notices_complaint(issuer: Issuer, ways: frozenset[str], at: datetime) -> str | None:
     """Return what is wrong with the queue, in words fit for anyone; None when nothing is.
 
-    `ways`: those that the settings open. What waits for a way that is not set is told in the office alone.
+    `ways`: the ways that the settings open. Notices for a way that is not set are told in the office alone.
     """
     if not ways:
         return None
@@ -206,7 +209,7 @@ def notices_complaint(issuer: Issuer, ways: frozenset[str], at: datetime) -> str
 
 
 def list_notices(issuer: Issuer, *, limit: int, offset: int = 0, unsent: bool = False) -> list[Notice]:
-    """Return notices, newest first; `unsent`: those that wait or were given up."""
+    """Return notices, newest first; `unsent`: notices that wait or were given up."""
     t = NOTICES
     asked = sa.select(t, APPLICATIONS.c.receipt).outerjoin(APPLICATIONS, APPLICATIONS.c.id == t.c.application_id)
     if unsent:
@@ -218,7 +221,10 @@ def list_notices(issuer: Issuer, *, limit: int, offset: int = 0, unsent: bool = 
 
 
 def again(issuer: Issuer, notice: int, *, by: str, at: datetime) -> None:
-    """Have a notice that was given up sent again; RefusedError for any other, and once its address is forgotten."""
+    """Have a notice that was given up sent again.
+
+    RefusedError for any other notice, and once the address is forgotten.
+    """
     t = NOTICES
     with issuer.register.change() as connection:
         row = connection.execute(sa.select(t).where(t.c.id == notice)).one_or_none()

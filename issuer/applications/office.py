@@ -1,6 +1,6 @@
 """What the office does with an application: claim, look at papers, ask, review, return. Every rule is asked again here.
 
-A page shows beforehand what is not permitted; what decides is here, inside the transaction.
+A page shows beforehand which acts are not permitted. The check that counts is here, inside the transaction.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ OBJECTIONS: Final[Mapping[Objection, tuple[str, str]]] = {
 
 
 class Objected(RefusedError):
-    """The rules do not let this person do this now; `objection` says why, for a page's own words."""
+    """The rules forbid this act to this person now; `objection` says why, for a page's own words."""
 
     def __init__(self, objection: Objection) -> None:
         super().__init__(*OBJECTIONS[objection])
@@ -140,7 +140,7 @@ def suggested_supplement(issuer: Issuer, application: Application, at: datetime)
 
 
 def ask(issuer: Issuer, application_id: str, text: str, person: OfficePerson, *, at: datetime) -> None:
-    """Ask the applicant once for all that is missing (一次告知); the review's term stands still until it comes."""
+    """Ask the applicant once for all that is missing (一次告知); the term stands still until the papers come."""
     plain = text.strip()
     if not plain or len(plain) > NOTE_MOST:
         raise RefusedError(f"a notice has 1 to {NOTE_MOST} characters", "say what is to be supplied")
@@ -176,7 +176,7 @@ def files_of(application: Application, key: str) -> list[StoredFile]:
 
 
 def show_file(issuer: Issuer, application_id: str, file_id: str, *, by: str, at: datetime) -> tuple[StoredFile, bytes]:
-    """Open a paper for somebody of the office; that it was opened stands in the log."""
+    """Open a paper for a person of the office; the office log notes the opening."""
     found = records.find(issuer, application_id)
     known = next((one for one in found.files if one.id == file_id), None)
     if known is None:
@@ -262,7 +262,7 @@ def _claimed(issuer: Issuer, connection: Connection, application_id: str, person
 
 
 def keep_lacking(issuer: Issuer, connection: Connection, application_id: str, at: datetime) -> None:
-    """Keep what is missing where the worklist finds it without opening anything."""
+    """Keep the list of missing papers in the clear, so that the worklist opens no sealed content."""
     found = records.read(issuer, connection, application_id)
     lacking = missing(issuer, found, at, reviewed=True)
     records.update(connection, application_id, lacking=list(dict.fromkeys(one.shown for one in lacking)))

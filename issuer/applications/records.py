@@ -92,7 +92,7 @@ class Application:
 
     @property
     def claim(self) -> Claim:
-        """What the rules try; RefusedError before a ground was chosen."""
+        """The claim that the rules try; RefusedError before a ground was chosen."""
         if self.ground is None or self.limb is None:
             raise RefusedError("no ground was chosen yet", "choose the ground and its alternative first")
         return ground_claim(self.content, self.ground, self.limb, self.papers)
@@ -107,7 +107,7 @@ class Application:
 
 @dataclass(frozen=True, slots=True)
 class ListedApplication:
-    """An application in a list: nothing sealed was opened for it."""
+    """An application in a list, made without opening sealed content."""
 
     id: str
     receipt: str
@@ -131,7 +131,7 @@ _LINE: Final = tuple(T.c[name] for name in ListedApplication.__dataclass_fields_
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """What a worklist is narrowed to; None leaves a question open. `claimed_by` "" is: by nobody."""
+    """The filter of a worklist; None does not filter. `claimed_by` "" means: claimed by nobody."""
 
     states: frozenset[State] | None = None
     tier: str | None = None
@@ -176,7 +176,7 @@ def id_of_receipt(issuer: Issuer, connection: Connection, receipt: str, code: st
 
 
 def listed(issuer: Issuer, asked: Filter, *, limit: int, offset: int = 0) -> list[ListedApplication]:
-    """Return a part of the worklist: what is due first comes first, what nobody is waited for comes last.
+    """Return a part of the worklist: applications due first come first, applications without a due day come last.
 
     Of states in which nothing is due the newest comes first: an index has this order, however many there are.
     """
@@ -366,7 +366,7 @@ def _line(row: Row[tuple[object, ...]]) -> ListedApplication:
 
 
 def of_holder(issuer: Issuer, holder_id: str) -> list[ListedApplication]:
-    """Return the applications that made a holder what the register says, newest first."""
+    """Return the applications on which a holder's registration rests, newest first."""
     asked = sa.select(*_LINE).where(T.c.holder_id == holder_id).order_by(T.c.submitted_at.desc())
     with issuer.register.read() as connection:
         return [_line(row) for row in connection.execute(asked)]

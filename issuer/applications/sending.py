@@ -1,7 +1,7 @@
-"""Sending what was queued: by e-mail, and by a webhook to the district's SMS gateway. Retried with growing delays.
+"""Sends queued notices by e-mail and by a webhook to the district's SMS gateway; retries with growing delays.
 
-At least once: a notice is claimed before it is handed over and marked afterwards. Its address is kept no longer than it
-is needed, and no text says more of the person than the receipt number.
+A notice is sent at least once: claimed before it is handed over, marked afterwards. Its address is kept no longer than
+needed, and no text says more of the person than the receipt number.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Final
 import sqlalchemy as sa
 
 from edge.clock import Clock
-from edge.fetch import OutgoingCall, FetchAway, fetch
+from edge.fetch import FetchAway, OutgoingCall, fetch
 from edge.mail import Letter, MailAway, MailRefused, MailServer, server_of
 from edge.repeating import Job
 from edge.secret import SecretError, read_secret
@@ -38,7 +38,7 @@ _REFUSED_FOR_GOOD: Final = frozenset({400, 410, 422})
 
 
 class WayAway(Exception):
-    """The server behind a way is away or refuses us: nothing more goes this way now."""
+    """The server behind a way is away or refuses us: no more notices go this way now."""
 
 
 class AddressRefused(Exception):
@@ -100,7 +100,7 @@ def by_webhook(url: str, token: str) -> Way:
 
 
 def ways_of(settings: Settings) -> dict[str, Way]:
-    """Return the ways that the settings open; SettingsError where a secret of one cannot be read."""
+    """Return the ways that the settings open; SettingsError where the secret of a way cannot be read."""
     found: dict[str, Way] = {}
     if (server := server_of(settings)) is not None:
         found[MAIL] = by_mail(server)
@@ -128,7 +128,7 @@ def sending(issuer: Issuer, ways: Mapping[str, Way], clock: Clock) -> Job:
 
 
 def send_due(issuer: Issuer, ways: Mapping[str, Way], at: datetime) -> list[str]:
-    """Send every notice that is due at `at`; return why a way took none, empty where all went well."""
+    """Send every notice that is due at `at`; return why a way took no notice; empty where all went well."""
     _give_up_late(issuer, at)
     away: dict[str, str] = {}
     for row in _due(issuer, ways, at):
@@ -169,7 +169,7 @@ def _claimed(issuer: Issuer, notice: int, next_at: datetime, tries: int, at: dat
 
 
 def _put_off(issuer: Issuer, notice: int, tries: int, fault: str, at: datetime) -> None:
-    """A claim has set the next try already; the last one ends here."""
+    """Note a failed try: the claim has set the next try already; after the last try the notice is given up."""
     ended = {"next_at": None, "given_up_at": at} if tries >= len(DELAYS) else {}
     _settle(issuer, [notice], fault=fault[:40], **ended)
 
@@ -180,7 +180,7 @@ def _settle(issuer: Issuer, notices: list[int], **values: object) -> None:
 
 
 def _give_up_late(issuer: Issuer, at: datetime) -> None:
-    """End what waited too long, and forget addresses that nobody needs any more."""
+    """Give up notices that waited too long, and forget addresses that nobody needs any more."""
     t = NOTICES
     late = sa.and_(t.c.next_at.is_not(None), t.c.created_at < at - TOO_LATE)
     old = sa.and_(t.c.given_up_at < at - ADDRESS_KEPT, t.c.address != b"")

@@ -19,8 +19,8 @@ from cards.names import mask
 from edge.ids import new_id
 from issuer.applications import notices, records
 from issuer.applications.attachments import Attachments
-from issuer.applications.content import Content, checked_person
 from issuer.applications.content import Applicant as TypedPerson
+from issuer.applications.content import Content, checked_person
 from issuer.applications.files import PlainFile, plain_file
 from issuer.applications.papers import PHOTO, Lack, Paper, ground_of, lacks
 from issuer.applications.records import Application
@@ -57,7 +57,7 @@ class Begun:
 def begin(
     issuer: Issuer, person: TypedPerson, *, language: str, at: datetime, by: str = APPLICANT, channel: str = OWN_CHANNEL
 ) -> Begun:
-    """Begin an application; BadField for personal data that cannot be taken. Nothing is handed in yet."""
+    """Begin an application; BadField for personal data that cannot be taken. The application is not handed in yet."""
     typed = checked_person(person, local_day(issuer, at))
     with issuer.register.change() as connection:
         return begin_in(issuer, connection, typed, language=language, at=at, by=by, channel=channel)
@@ -138,7 +138,7 @@ def tell_paper(
     with issuer.register.change() as connection:
         found = (may or _changeable)(issuer, connection, application_id)
         known = next((one for one in found.papers if one.key == paper.key), None)
-        # What an officer saw was of the paper as it was: told again, it is looked at again.
+        # An officer saw the paper as it was before: a changed paper is looked at again.
         same = known is not None and _paper_row(known) == _paper_row(paper)
         anew: dict[str, object] = {"seen": [], "seen_by": None, "seen_at": None}
         kept = {"seen": sorted(known.seen)} if same and known is not None else anew
@@ -160,9 +160,12 @@ def attach(
     by: str,
     may: Changeable | None = None,
 ) -> PlainFile:
-    """Keep a file of a paper; BadFile or BadPhoto says why one is not taken, RefusedError that none is taken now.
+    """Keep a file of a paper; BadFile or BadPhoto says why the file is not taken.
 
-    What the file is is told by its content; what is kept is a copy that we wrote. `may` as in `tell_paper`.
+    RefusedError says that no file is taken now.
+
+    The content tells the kind of the file. A copy that we wrote is kept, never the file itself. `may` as in
+    `tell_paper`.
     """
     asked = may or _changeable
     plain = _plain(issuer, key, data)
@@ -228,9 +231,9 @@ def missing(issuer: Issuer, application: Application, at: datetime, *, reviewed:
 
 
 def hand_in(issuer: Issuer, application_id: str, *, at: datetime, by: str) -> Application:
-    """Hand in a complete application, or what was asked for; RefusedError while something is missing.
+    """Hand in a complete application, or the missing papers; RefusedError while something is missing.
 
-    A supplement goes back to whoever reviews, and the term of the review goes on where it stood.
+    A supplement goes back to the reviewer, and the term of the review goes on.
     """
     with issuer.register.change() as connection:
         found = records.read(issuer, connection, application_id)

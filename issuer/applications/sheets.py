@@ -1,7 +1,7 @@
 """Rows of a file that an office hands over: CSV as Excel saves it (UTF-8, GB18030) and XLSX. Read a row at a time.
 
 A file from outside is untrusted: bounded in size, inflated size, rows and cells; macros, formulas, links to other files
-and declarations in its XML are refused. A cell says what it holds; what it means is another module's.
+and declarations in its XML are refused. A cell tells its value; the meaning is read in another module.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ CellValue = str | int | float | date | None
 
 
 class BadSheet(ValueError):
-    """A file that is not read at all; `code` names the reason, the message the remedy."""
+    """A file that is not read; `code` names the reason, the message the remedy."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -81,7 +81,7 @@ class Sheet:
 
 @contextmanager
 def open_sheet(file: BinaryIO) -> Iterator[Sheet]:
-    """Open a file by what it holds, not by its name; BadSheet for one that is not read."""
+    """Open a file by its content, not by its name; BadSheet for a file that is not read."""
     size = file.seek(0, io.SEEK_END)
     file.seek(0)
     if size > FILE_MOST:
@@ -205,7 +205,7 @@ def _refuse_sizes(found: list[zipfile.ZipInfo]) -> None:
 
 
 def _refuse_declarations(archive: zipfile.ZipFile, one: zipfile.ZipInfo) -> None:
-    """A document type or an entity has no place in a workbook; what is not UTF-8 could hide one."""
+    """Refuse document types and entities, which no workbook needs; and XML that is not UTF-8, which could hide them."""
     tail = b""
     with archive.open(one) as member:
         while piece := member.read(_PIECE):

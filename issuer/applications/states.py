@@ -47,7 +47,7 @@ _OPEN: Final = frozenset({State.SUBMITTED, State.IN_REVIEW, State.SUPPLEMENT, St
 
 
 class Act(StrEnum):
-    """What can be done to an application."""
+    """The acts on an application."""
 
     SUBMIT = "submit"
     CLAIM = "claim"
@@ -77,7 +77,7 @@ _NEXT: Final[Mapping[tuple[State, Act], State]] = {
 
 
 def next_state(state: State, act: Act) -> State | None:
-    """Return where an act leads from a state, None where it cannot be done there."""
+    """Return the state to which an act leads; None where the act is not possible in this state."""
     return _NEXT.get((state, act))
 
 
@@ -95,7 +95,7 @@ class OfficePerson:
 
     @property
     def named(self) -> bool:
-        """Whether a person answers for it: a command line names a user of a machine, not a person."""
+        """Whether a person stands behind the id: a command line names a user of a machine, not a person."""
         return self.id.startswith(_PERSON)
 
     def may_review(self, department: str) -> bool:
@@ -108,7 +108,7 @@ class OfficePerson:
 
 
 class Objection(StrEnum):
-    """Why somebody may not do it: shown before the click, and answered after it."""
+    """Why a person may not take a step: shown before the click, and answered after the click."""
 
     WRONG_STATE = "wrong-state"
     NOT_A_PERSON = "not-a-person"
@@ -125,7 +125,7 @@ def decided_under(ground: Ground) -> str:
 
 
 def review_objection(person: OfficePerson, department: str, claimed_by: str | None) -> Objection | None:
-    """Return why a person may not work on the first review of an application, None where it may."""
+    """Return why a person may not work on the first review of an application; None where the person may."""
     if not person.named:
         return Objection.NOT_A_PERSON
     if not person.may_review(department):

@@ -27,7 +27,7 @@ class TriedThreshold:
 
 @dataclass(frozen=True, slots=True)
 class Possible:
-    """A ground and limb that fit what was told, of a tier; `tier` None for case-by-case grounds."""
+    """A ground and limb that fit the figures, and their tier; `tier` None for case-by-case grounds."""
 
     tier: str | None
     ground: Ground
@@ -68,9 +68,9 @@ def anniversary(day: date, years: int) -> date:
 def possible(
     programme: Programme, ticked: Iterable[tuple[str, str]], facts: Mapping[str, Fact], today: date
 ) -> list[Possible]:
-    """Return the grounds that fit what somebody ticked (ground, limb) and told, highest tier first.
+    """Return the grounds that fit the ticked limbs and the given figures, highest tier first.
 
-    A figure that misses one tier is tried at the limbs of the others that measure the same and are proved alike.
+    A figure that misses one tier is tried at limbs of other tiers with the same measure and the same proofs.
     """
     found = []
     for code, limb_code in ticked:
@@ -83,7 +83,7 @@ def possible(
 
 
 def _alike(programme: Programme, code: str, limb_code: str) -> Iterator[tuple[Ground, Limb]]:
-    """Yield the limb that was ticked, and those like it, highest tier first."""
+    """Yield the ticked limb and the limbs like it, highest tier first."""
     ground = programme.grounds.get(code)
     ticked = next((limb for limb in ground.limbs if limb.code == limb_code), None) if ground else None
     if ground is None or ticked is None:

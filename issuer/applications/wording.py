@@ -1,4 +1,4 @@
-"""What is missing, in words: for the applicant's page, the supplement notice and the officer's list. Both languages."""
+"""Names what is missing, in both languages: for the applicant's page, the supplement notice and the officer's list."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def _part(programme: Programme, claim: Claim, lack: Lack, paper: Requirement | N
 
 
 def short_name(paper: Requirement) -> Text:
-    """Return a paper's name for lists: its own short one, else without its full stop, up to the first comma."""
+    """Return a paper's name for lists: its own short name, else the name up to the first comma, without a full stop."""
     if paper.short is not None:
         return paper.short
     zh, en = paper.name.zh.rstrip("。"), paper.name.en.rstrip(".")

@@ -103,7 +103,7 @@ def refresh(issuer: Issuer, card_id: str, *, by: str, at: datetime) -> Refreshed
 
 
 def _is_trusted(issuer: Issuer, card: IssuedCard, at: datetime) -> bool:
-    """Tell whether verifiers still know the key that signed a card: one that was dropped left with the next bundle."""
+    """Tell whether verifiers still know the key that signed a card: a dropped key left with the next bundle."""
     return signing_key_id(card) in {key.kid for key in issuer.keys.published(at)}
 
 

@@ -149,7 +149,7 @@ def _named(issuer: Issuer) -> list[object]:
 def _pin(issuer: Issuer, newest: Bundle | None, at: datetime) -> ProgrammePin:
     """Pin the programme; it is effective from the first bundle that names it.
 
-    A next version is pinned beforehand with its instant: until then everybody goes on with the one that is used.
+    A next version is pinned beforehand with its instant: until then everybody goes on with the present version.
     """
     if issuer.upcoming is not None:
         upcoming = issuer.upcoming

@@ -116,9 +116,9 @@ def bindings(connection: Connection, number: int, at: datetime, uri: str) -> dic
 
 
 def _with_room(connection: Connection, at: datetime) -> list[int]:
-    """Return the lists with room, the oldest first, two at least; makes what is missing.
+    """Return the lists with room, the oldest first, two at least; make missing lists.
 
-    One list more than those in use: the trust bundle, and so the offline root, names it before it is needed.
+    There is one list more than in use: the trust bundle, and so the offline root, names a list before it is needed.
     """
     counted = sa.select(T.c.list, sa.func.count().label("n")).where(sa.not_(_free(at))).group_by(T.c.list)
     taken: dict[int, int] = {row.list: row.n for row in connection.execute(counted)}
@@ -131,7 +131,7 @@ def _with_room(connection: Connection, at: datetime) -> list[int]:
 
 
 def _pool(connection: Connection, number: int, at: datetime) -> None:
-    """Put one random index of a list into the pool: one never used, or one whose last card is long over."""
+    """Put one random index of a list into the pool: an index that was never used, or whose last card is long over."""
     while True:
         index = secrets.randbelow(LIST_SIZE)
         row = sa.select(_free(at).label("free")).where(T.c.list == number, T.c.index == index)

@@ -21,7 +21,7 @@ from ledger.redis.state import HolderState, read_booking, read_state, read_stay,
 from ledger.redis.strays import find_strays
 from ledger.redis.workspace import sign_of
 from ledger.replaying import Replay
-from ledger.state import BookingRow, ChoiceRow, CounterRow, MarkRow, KeptRow, RowT, StayRow, VisitRow
+from ledger.state import BookingRow, ChoiceRow, CounterRow, KeptRow, MarkRow, RowT, StayRow, VisitRow
 from ledger.values import PARTITIONS, Fault, LedgerUnavailable
 
 _PROGRESS = 1000  # entries between two reports

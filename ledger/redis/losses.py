@@ -8,7 +8,7 @@ from edge.clock import SystemClock
 from edge.instants import rfc3339
 from ledger import leaf
 from ledger.redis import keys
-from ledger.redis.seen import Loss, AcknowledgedEntry, Seen
+from ledger.redis.seen import AcknowledgedEntry, Loss, Seen
 from ledger.redis.servers import Command, Servers
 from ledger.values import PARTITIONS
 

@@ -18,7 +18,7 @@ from ledger.redis.replies import outcome_of, read_answer, write_answer
 from ledger.redis.servers import Command, Servers
 from ledger.redis.state import HolderState, packed_booking, states_of, stay_member
 from ledger.redis.workspace import sign_of
-from ledger.state import BookingRow, MarkRow, KeptRow, StayRow
+from ledger.state import BookingRow, KeptRow, MarkRow, StayRow
 from ledger.values import LedgerError
 
 _SLICE = 500

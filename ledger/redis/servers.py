@@ -148,7 +148,7 @@ class Servers:
         return " ".join(sorted(str(one) for one in told))
 
     def scan(self) -> Iterator[list[bytes]]:
-        """Yield every key of the ledger, in runs; one written meanwhile may be left out, one may come twice."""
+        """Yield every key of the ledger, in runs; a key written meanwhile may be left out, a key may come twice."""
         for _, node in self.primaries():
             cursor = 0
             while True:

@@ -10,7 +10,7 @@ from typing import Any, Generic
 
 from ledger.bookings import BookingState
 from ledger.sqlite.rows import partition_and_seq, row_of
-from ledger.state import BookingRow, ChoiceRow, CounterRow, MarkRow, KeptRow, RowT, StayRow, VisitRow
+from ledger.state import BookingRow, ChoiceRow, CounterRow, KeptRow, MarkRow, RowT, StayRow, VisitRow
 
 
 @dataclass(frozen=True, slots=True)

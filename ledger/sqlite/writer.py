@@ -1,6 +1,6 @@
-"""One writer thread a process: whatever waits is committed together, and nobody is answered before the commit.
+"""One writer thread a process: waiting steps are committed together, and no caller is answered before the commit.
 
-Knows nothing of check-ins: it runs steps inside one durable transaction, where one that is refused undoes itself alone.
+Knows nothing of check-ins: the writer runs steps inside one durable transaction. A refused step undoes itself alone.
 """
 
 from __future__ import annotations
@@ -230,8 +230,8 @@ class Writer:
     def _require_the_same_file(self) -> None:
         """OSError when the file was removed or replaced since this process first had it.
 
-        What is written to a removed file is lost, and a new one would know of nothing that was used: not before a
-        restart, which somebody must want, is another file taken for the ledger.
+        Writes to a removed file are lost, and a new file would know of no use. So another file is taken for the ledger
+        after a restart alone, which somebody has to want.
         """
         found = self._path.stat()
         self._file = self._file or (found.st_dev, found.st_ino)

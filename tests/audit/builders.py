@@ -10,7 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from audit.tree.place import CheckpointPlace
-from audit.tree.sequencer import LogHome, TreeIncident, Sequencer
+from audit.tree.sequencer import LogHome, Sequencer, TreeIncident
 from edge.encoding import b64u
 from keys.ed25519 import Ed25519Signer
 from keys.notes import EcdsaNoteSigner, Ed25519NoteSigner

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from audit.tree import sequencing
-from audit.tree.sequencer import LARGE_STEP, TreeIncident, NotLeader
+from audit.tree.sequencer import LARGE_STEP, NotLeader, TreeIncident
 from audit.tree.sequencing import (
     Sequencing,
     SequencingParts,

@@ -12,7 +12,7 @@ from devices.ntag424 import FILE_KEY, META_KEY, TagMasters
 from devices.pcsc import ReaderChange, ReaderEvent
 from devices.server import ServerRefusedError
 from devices.transport import Tap
-from devices.verdict import CounterVerdict, VerdictText, VerdictKind
+from devices.verdict import CounterVerdict, VerdictKind, VerdictText
 from tests.devices.builders import chip_of, tap
 from tests.devices.emulators import Card, Type4Card
 from tests.verifier.world import BASE

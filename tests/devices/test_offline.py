@@ -17,7 +17,7 @@ from cards.verify import REASONS
 from devices import offline
 from devices.documents import NoDocuments, read_rules
 from devices.faults import DeviceFault
-from devices.offline import OfflineQueue, QueueBroken, LocalUse
+from devices.offline import LocalUse, OfflineQueue, QueueBroken
 from devices.server import Away, ServerRefusedError
 from devices.upload import upload
 from devices.verdict import VerdictKind

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from devices.page import LISTENERS_MOST, WAITING_MOST, AgentPage
-from devices.verdict import CounterVerdict, VerdictText, VerdictKind
+from devices.verdict import CounterVerdict, VerdictKind, VerdictText
 
 ORIGIN = "https://card.example"
 VERDICT = CounterVerdict(VerdictKind.GRANTED, VerdictText("准许", "Granted"), service="gym-visit", name="张*明")

@@ -5,7 +5,7 @@ from ipaddress import ip_address, ip_network
 import pytest
 
 from edge.addresses import is_public, parsed, public_or_in
-from edge.fetch import OutgoingCall, FetchForbidden, fetch
+from edge.fetch import FetchForbidden, OutgoingCall, fetch
 from tests.edge.test_fetch import HEAD, serving
 
 PRIVATE = [

@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
-from edge.fetch import OutgoingCall, FetchAway, fetch
+from edge.fetch import FetchAway, OutgoingCall, fetch
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from cards.claims import Form
 from cards.periods import last_day
 from issuer.applications import office, service
 from issuer.applications.content import BadField
-from issuer.applications.deciding import approve, send_back, objection_to, refuse
+from issuer.applications.deciding import approve, objection_to, refuse, send_back
 from issuer.applications.files import BadFile
 from issuer.applications.office import Objected
 from issuer.applications.papers import Paper, requirements

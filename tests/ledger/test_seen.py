@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ledger import leaf
-from ledger.redis.seen import Loss, AcknowledgedEntry, Seen
+from ledger.redis.seen import AcknowledgedEntry, Loss, Seen
 from ledger.values import LedgerError
 
 ONE, TWO, THREE = (bytes([number]) * 32 for number in (1, 2, 3))

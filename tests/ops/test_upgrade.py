@@ -15,7 +15,7 @@ from ops.jobs import open_jobs
 from tests.web.auditing import Counters
 from tests.web.site import MovedClock
 from web.app import create_application
-from web.demo import demonstrate, where_to_click, open_office
+from web.demo import demonstrate, open_office, where_to_click
 
 pytestmark = pytest.mark.slow
 FIXTURES = Path(__file__).resolve().parents[1] / "fixtures"

@@ -16,7 +16,7 @@ from edge.instants import from_epoch
 from edge.problems import Problem
 from keys.signer import FileSigner
 from tests.verifier.world import SECRET
-from verifier.cli.dry_run import trial_of, decide
+from verifier.cli.dry_run import decide, trial_of
 from verifier.records.tags import BadTagRecord, TagRecord, read_records
 
 META, KEY, UID = bytes(range(16)), bytes(range(16, 32)), bytes.fromhex("04DE5F1EACC040")

@@ -20,7 +20,7 @@ from ledger.bookings import Booking, BookingQuery, BookingState
 from verifier.api.asking import Asking
 from verifier.api.checkins import PRESENTED, WRITING
 from verifier.counter.booking_views import booking_view
-from verifier.desks.bookings import BookingDesk, BookingAct
+from verifier.desks.bookings import BookingAct, BookingDesk
 from verifier.desks.missed import missed_rows
 from verifier.desks.telephone import by_number
 from verifier.records.bookings import BookingDetails

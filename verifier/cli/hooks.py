@@ -12,10 +12,10 @@ from typing import Any
 import click
 
 from accounts.rights import DEPARTMENT
-from edge.cli import Refusal, emit, json_option, refuse_absent
-from edge.database import absent_file
+from edge.cli import Refusal, emit, json_option
 from edge.instants import InstantError, parse_asked, rfc3339, rfc3339_or_none
 from edge.settings import Settings
+from edge.stores import ACCOUNTS, refuse_absent_store
 from hooks.events import KINDS
 from hooks.queue import Delivery, Standing
 from hooks.registry import Hook, NewHook, RefusedHook
@@ -162,8 +162,7 @@ def again(settings: Settings, webhook_id: str | None, hook_id: str | None, as_js
 
 @contextmanager
 def _opened(settings: Settings) -> Iterator[Hooks]:
-    made_by = "`python -m accounts init` makes a new store"
-    refuse_absent(absent_file(settings.accounts_url), "store of accounts", "YUNJU_ACCOUNTS_URL", made_by)
+    refuse_absent_store(ACCOUNTS, settings.accounts_url)
     found = Hooks.open(settings)
     try:
         yield found

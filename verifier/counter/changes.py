@@ -52,7 +52,7 @@ TARGET_PROBLEMS = frozenset({"not-found", *(kind.code for kind in _KINDS)})
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One intended void or check-out: who asks, the operation id, and the entry it is about."""
+    """One intended void or check-out: who asks, the operation id, and the entry to change."""
 
     operation: str
     caller: Caller
@@ -100,8 +100,8 @@ class Changes:
     ) -> Outcome:
         """Close the visit that a check-in opened, now or at an earlier time recorded late (RFC 3339).
 
-        `delivered`: what of the service's checklist was given, by its numbers from 1; that alone closes a use without a
-        visit.
+        `delivered`: the items of the service's checklist that were given, by number from 1. A use without a visit is
+        closed by such a list alone.
         """
         entry = self._target(change, documents, Right.CHECK_IN)
         told = checked(documents.programme, entry.leaf.service, delivered)

@@ -1,8 +1,8 @@
 """The check-in, step by step (docs/design.md §5): verify, decide, record, answer. The one path on which anything is
 granted.
 
-The steps carry the numbers of docs/design.md §5. What is verified comes from `cards.verify`, what is entitled from
-`rules`, what is left from the ledger; this module puts them in order and writes nothing beside the ledger.
+The steps carry the numbers of docs/design.md §5. `cards.verify` verifies, `rules` tell who is entitled, the
+ledger tells how many uses are left; this module calls them in order and writes to the ledger alone.
 """
 
 from __future__ import annotations
@@ -187,7 +187,7 @@ class CheckInService:
         return outcome
 
     def _hold_to_party(self, intent: Intent, documents: Documents, bookings: tuple[Booking, ...], at: datetime) -> None:
-        """Refuse more companions than the booking named, as a field: whoever else is here was not booked."""
+        """Refuse more companions than the booking named, as a fault of the field."""
         if not intent.companions:
             return
         booking = chosen_booking(intent, documents.programme, bookings, at)
@@ -357,8 +357,8 @@ def check_in_of(
 
 
 def chosen_booking(wanted: Use, programme: Programme, bookings: tuple[Booking, ...], at: datetime) -> Booking | None:
-    """Step 9: return the booking that is meant: the one named, else the holder's own of this service here and now,
-    else one that is used elsewhere.
+    """Step 9: return the booking of this use: the named booking, else the holder's booking of the service here and
+    now, else a booking that is used elsewhere.
     """
     service = wanted.service
     if service.mode is not Mode.BOOKED:
@@ -373,9 +373,9 @@ def proof_claim(
 ) -> ProofClaim | None:
     """Return the claim that a proof makes; kept past its own life, the late window and the leeway between clocks.
 
-    A tag's reading is claimed like a proof, so that one device uses it once; that no older one counts is the tag
-    store's to say. Where nothing of the card is used up, the device's signed call is: sent again by whoever overheard
-    it, under another operation id, it is no second use.
+    A tag's reading is claimed like a proof, so that one device uses it once; the tag store refuses older readings.
+    Where nothing of the card is used up, the device's signed call is: sent again by whoever overheard it, under another
+    operation id, it is no second use.
     """
     name = _shown_once(verdict, tag)
     if name is not None:

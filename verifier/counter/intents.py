@@ -1,4 +1,7 @@
-"""What is asked for at a counter, read and typed, and the hash that binds an operation to it. Values alone."""
+"""The intent of a call at a counter, read and typed, and the hash that binds an operation to the intent.
+
+Values alone.
+"""
 
 from __future__ import annotations
 

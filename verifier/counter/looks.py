@@ -16,7 +16,7 @@ from ledger.bookings import Booking, BookingState
 from ledger.interface import Ledger
 from ledger.judgement import Standing, Verdict, judge
 from ledger.values import CheckIn, Figure, Operation, Taken, Usage, VisitState
-from verifier.counter.checking_in import CheckInService, check_in_of, proof_claim, judged_use, ledger_problems
+from verifier.counter.checking_in import CheckInService, check_in_of, judged_use, ledger_problems, proof_claim
 from verifier.counter.entries import draft_by
 from verifier.counter.intents import Use
 from verifier.counter.lifting import code_shown

@@ -1,4 +1,7 @@
-"""A booking desk: a point's day, bookings found, taken by telephone, changed and ended. Rights are asked here."""
+"""A booking desk: shows a point's day, finds bookings, takes them by telephone, changes and ends them.
+
+Checks rights.
+"""
 
 from __future__ import annotations
 
@@ -49,8 +52,8 @@ _HELD: Final = frozenset({BookingState.HELD})
 class DeskBooking:
     """A booking as a desk shows it. `fields` are masked without the right to names; None once erased.
 
-    `look` is how it stands at the instant: held, delayed, open (its window runs), over (nobody came and it is not noted
-    yet), used, cancelled, missed.
+    `look` tells how the booking stands at the instant: held, delayed, open (its window runs), over (nobody came, which
+    is not noted yet), used, cancelled, missed.
     """
 
     booking: Booking
@@ -78,7 +81,7 @@ class DeskBooking:
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """An hour of a room: how many bookings at once it takes, and how many it has at most within it."""
+    """An hour of a room: how many bookings the room takes at once, and how many it has at most within the hour."""
 
     service: str
     starts_at: datetime
@@ -87,13 +90,13 @@ class Slot:
 
     @property
     def free(self) -> int:
-        """How many more it takes."""
+        """How many more bookings the hour takes."""
         return max(0, self.capacity - self.taken)
 
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """A point's local day: its bookings by expected time, its rooms' hours. `version` is another after any change."""
+    """A point's local day: its bookings by expected time, its rooms' hours. `version` differs after any change."""
 
     point: Point
     day: date
@@ -164,7 +167,7 @@ class BookingDesk:
         return Day(point, day, rows, tuple(self._slots(point, day)), counts, _version(found))
 
     def version(self, caller: Caller, point: Point, day: date) -> str:
-        """Return a text that is another after any change of a point's day: what a page asks for every few seconds."""
+        """Return a text that differs after any change of a point's day: a page asks for the text every few seconds."""
         self.point(caller, point.code)
         return _version(self._of_day(point, day))
 
@@ -203,7 +206,7 @@ class BookingDesk:
         return [one for one in found if one is not None]
 
     def _subject(self, sought: str, at: datetime) -> str | None:
-        """The holder of a card number that was typed; None for what is no number of a card known here."""
+        """The holder of a card number that was typed; None for a text that is no number of a card known here."""
         try:
             number = check(sought, self.programme.card_prefix)
         except CardNumberError:
@@ -266,7 +269,7 @@ class BookingDesk:
         self._verifier.bookings.end(_asked(caller, asked, booking), booking, "missed", documents, at, missed=True)
 
     def require(self, caller: Caller, booking_id: str, right: Right) -> Booking:
-        """Return a booking of a point where the caller has the right; not-found where it has nothing to do."""
+        """Return a booking of a point where the caller has the right; Problem not-found for any other booking."""
         booking = self._verifier.bookings.booking(booking_id)
         if booking is None or booking.point not in self.programme.points:
             raise Problem("not-found")
@@ -277,7 +280,7 @@ class BookingDesk:
         return booking
 
     def service_of(self, booking: Booking) -> Service:
-        """Return a booking's service; Problem not-found where the programme has it no longer."""
+        """Return a booking's service; Problem not-found where the programme no longer has the service."""
         return service_of(self.programme, booking)
 
     def _of_day(self, point: Point, day: date) -> tuple[Booking, ...]:

@@ -1,4 +1,4 @@
-"""Events of a point: kept, moved, cancelled by their office, with every booking of theirs; and who comes."""
+"""Events of a point: their office keeps, moves and cancels events, together with their bookings, and sees who comes."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class EventSeen:
 
 @dataclass(frozen=True, slots=True)
 class EventChange:
-    """What changes of an event; None where it stays."""
+    """The changes of an event; None for a value that stays."""
 
     name: Text | None = None
     starts_at: datetime | None = None
@@ -90,7 +90,7 @@ class EventDesk:
         return event
 
     def change(self, caller: Caller, code: str, asked: EventChange, at: datetime) -> tuple[EventSeen, int]:
-        """Change an event; bookings of it that are not at its time yet are moved there: how many were."""
+        """Change an event, and move its bookings to its time; return how many bookings were moved."""
         kept = self.find(caller, code)
         if kept.cancelled_at is not None:
             raise Problem("event-cancelled")
@@ -108,7 +108,7 @@ class EventDesk:
         return self.seen(event), moved
 
     def cancel(self, caller: Caller, code: str, at: datetime) -> tuple[EventSeen, int]:
-        """Cancel an event; sent again, it ends what was not ended yet: how many bookings were."""
+        """Cancel an event and its bookings; return how many bookings ended. A second call ends what the first left."""
         kept = self.find(caller, code)
         event = self._verifier.store.events.change(replace(kept, cancelled_at=kept.cancelled_at or at))
         ended = sum(self._ended(caller, booking, at) for booking in self.bookings(code))

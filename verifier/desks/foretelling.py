@@ -33,9 +33,9 @@ class Foretold:
     """What speaks for or against a booking: each part None until what it needs has been typed.
 
     `faults`: of the fields that are there. `name`, masked, and `tier`: of the card. `entitled`: whether the tier has
-    the service. `plan_booking`: the first and the last minute for the booking. `left`: units left before it, None also where
-    nothing is counted; `taken_by`: the service that was chosen in its place. `full`: whether its hour or its event
-    has no place left.
+    the service. `plan_booking`: the first and the last minute for the booking. `left`: units left before it, None also
+    where nothing is counted; `taken_by`: the service that was chosen in its place. `full`: whether its hour or its
+    event has no place left.
     """
 
     faults: tuple[tuple[str, str], ...] = ()

@@ -1,4 +1,4 @@
-"""Offline records that wait for a supervisor, as a page or a call shows them."""
+"""Offline records that wait for a supervisor, in the form in which a page or a call shows them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from verifier.rules.reasons import REASONS
 
 
 def held_record(waiting: Waiting) -> HeldRecord:
-    """Return a record that waits as a supervisor sees it."""
+    """Return a waiting record in the form in which a supervisor sees the record."""
     kept, read = waiting.kept, waiting.read
     tier, name = (None, None) if read is None else _card_says(read.signed.record.presentation.card)
     return HeldRecord(
@@ -36,13 +36,16 @@ def held_record(waiting: Waiting) -> HeldRecord:
 
 
 def _said(why: str | None) -> Words | None:
-    """What a supervisor should find out, without the values that a counter would fill in."""
+    """Return what a supervisor should find out; values that a counter would fill in are left out."""
     reason = REASONS.get(why or "")
     return None if reason is None else filled(reason.hint, {})
 
 
 def _card_says(card: str | None) -> tuple[str | None, str | None]:
-    """The tier and the masked name on a card that waits to be judged: for the supervisor's eyes, believed by nobody."""
+    """Return the tier and the masked name on a card that waits to be judged. The supervisor sees both.
+
+    Nobody has verified them.
+    """
     if card is None:
         return None, None
     try:

@@ -1,6 +1,7 @@
-"""A department's requests and matters: listed without persons, opened under a line in the access log, worked on.
+"""A department's requests and matters: lists without persons; matters opened with a line in the access log; stages.
 
-Whoever may not handle a matter is told that there is none: a department learns nothing of another's holders.
+A caller without the right to a matter hears that there is no such matter: a department learns nothing of another's
+holders.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ READING: Final = "requests"
 
 @dataclass(frozen=True, slots=True)
 class MatterLine:
-    """A line of a list: the matter, and of its holder what a card shows. None of a counter's matter or once erased."""
+    """A line of a list: the matter, and what a card shows of its holder (None where nobody is told)."""
 
     matter: Matter
     holder_name: str | None = None
@@ -58,7 +59,7 @@ class MatterEvent:
 
 @dataclass(frozen=True, slots=True)
 class OpenedMatter:
-    """A matter with all that whoever handles it sees. `fields`: what was asked for, masked without the right to names.
+    """A matter with all that its handler sees. `fields`: what the holder asked for, masked without the right to names.
 
     `takes_notes`: whether anything may be written down of what it is about; `limit_days`: the working days that its
     service's rule gives; `hand_to`: whom it can be handed to; `outcomes`: how it can be closed.
@@ -84,12 +85,12 @@ class OpenedMatter:
 
     @property
     def is_request(self) -> bool:
-        """Whether it was asked for without a counter."""
+        """Whether the holder asked without a counter."""
         return department_at_place(self.matter.point)
 
     @property
     def has_notice(self) -> bool:
-        """Whether a notice is sent to the department that decides: of a counter's matter that others decide."""
+        """Whether a notice goes to the department that decides: when another department decides a counter's matter."""
         rule = None if self.service is None else self.service.matter
         return rule is not None and bool(rule.departments) and not self.is_request
 
@@ -142,7 +143,7 @@ class MatterDesk:
     def requests(
         self, caller: Caller, department: str, tab: MatterTab, at: datetime, *, limit: int
     ) -> tuple[MatterLine, ...]:
-        """Return what one department was asked for and what was handed to it, without its counters' matters."""
+        """Return the requests that a department received or took over, without its counters' matters."""
         whole = self._filter(caller, (department,), at, {})
         place = department_place(department)
         wanted = replace(whole, places={place: whole.places[place]})
@@ -174,7 +175,7 @@ class MatterDesk:
     def opened(self, caller: Caller, matter_id: str, at: datetime) -> OpenedMatter:
         """Return a matter with its steps and what was asked for, and note in the access log that it was opened.
 
-        Problem not-found for one that the caller does not handle.
+        Problem not-found for a matter that the caller does not handle.
         """
         matter = self.require(caller, matter_id)
         details, viewer = self._verifier.requests.details(matter.id), self._viewer(caller, matter)
@@ -199,7 +200,10 @@ class MatterDesk:
         )
 
     def reach(self, stage: Stage, at: datetime) -> tuple[Matter, Outcome]:
-        """Record a stage for whoever handles the matter. Problems: not-found, no-notes, invalid-field, a stage's."""
+        """Record a stage of a matter that the caller handles.
+
+        Problems: not-found, no-notes, invalid-field, a stage's.
+        """
         matter = self.require(stage.caller, stage.matter)
         self._check(matter, stage)
         after, outcome = self._verifier.matters.reach(stage, at)
@@ -219,21 +223,24 @@ class MatterDesk:
     def take_back(
         self, caller: Caller, operation: str, matter_id: str, outcome: str, at: datetime
     ) -> tuple[Matter, Outcome]:
-        """Close a request as refused or withdrawn. Problem not-found for what is no request of the caller's."""
+        """Close a request as refused or withdrawn.
+
+        Problem not-found for any request that the caller does not handle.
+        """
         matter = self.require(caller, matter_id)
         if not department_at_place(matter.point):
             raise Problem("not-found")
         return self._verifier.requests.take_back(Asker.staff(caller), operation, matter, outcome, at, by_holder=False)
 
     def require(self, caller: Caller, matter_id: str) -> Matter:
-        """Return a matter that the caller handles; Problem not-found for any other, as if there were none."""
+        """Return a matter that the caller handles; Problem not-found for any other matter, as for an unknown matter."""
         matter = self._verifier.matters.find(matter_id)
         if matter is None or not self.may_handle(caller, matter):
             raise Problem("not-found")
         return matter
 
     def may_handle(self, caller: Caller, matter: Matter) -> bool:
-        """Tell whether a caller handles a matter: at its place, or at the department that it was handed to."""
+        """Tell whether a caller handles a matter: at its place, or at the department that took the matter over."""
         if caller.may(Right.BOOKINGS, matter.point, matter.service):
             return True
         if not department_at_place(matter.point) and caller.may(Right.CHECK_IN, matter.point, matter.service):
@@ -242,12 +249,12 @@ class MatterDesk:
         return handed is not None and caller.may(Right.BOOKINGS, department_place(handed), matter.service)
 
     def _viewer(self, caller: Caller, matter: Matter) -> str:
-        """The department as which a caller looks at a matter: its own names for holders are told."""
+        """Return the department for which a caller looks at a matter: each department has its own names for holders."""
         own = caller.may(Right.BOOKINGS, matter.point, matter.service) or matter.decides is None
         return matter.department if own or matter.decides is None else matter.decides
 
     def _check(self, matter: Matter, stage: Stage) -> None:
-        """Refuse what a request may not be told or closed with: a note where nothing is recorded, what gives back."""
+        """Refuse a note where nothing may be written down, and an outcome that only taking back may record."""
         if stage.call_back is not None and (stage.stage != FOLLOWED or stage.call_back not in CALL_BACKS):
             raise invalid("$.call_back", "what came of a call is told of a stage followed-up")
         service = self._verifier.programme.services.get(matter.service)

@@ -1,4 +1,4 @@
-"""Receipts to a yearly notice (check-ups): who answered, for which day; the organiser sets the days."""
+"""Receipts to a yearly notice (check-ups): who answered, and the day that the organiser set for each receipt."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from edge.spreadsheets import csv_file
 from ledger.bookings import Booking, BookingQuery, BookingState
 from ledger.filtering import cell_of
 from verifier.counter.checking_in import ledger_problems
-from verifier.desks.bookings import MANY, BookingDesk, BookingAct, DeskBooking
+from verifier.desks.bookings import MANY, BookingAct, BookingDesk, DeskBooking
 from verifier.rules.bookings import span_of_day
 from verifier.rules.notices import Notice, day_fault
 from verifier.service import Verifier
@@ -41,7 +41,10 @@ class ReceiptDesk:
         return tuple(point for point in self._desk.points(caller) if self.services(point))
 
     def listed(self, caller: Caller, point: Point, year: int, at: datetime) -> tuple[DeskBooking, ...]:
-        """Return a year's receipts at a point, cancelled ones left out; kept in the access log of each."""
+        """Return a year's receipts at a point without cancelled receipts.
+
+        The access log of each receipt notes the reading.
+        """
         wanted = {one.code for one in self.services(point) if caller.may(Right.BOOKINGS, point.code, one.code)}
         found = [one for one in self._of_year(point, year) if one.service in wanted]
         return tuple(self._desk.opened(caller, one.id, at) for one in found)
@@ -64,7 +67,7 @@ class ReceiptDesk:
         return None
 
     def set_days(self, caller: Caller, operation: str, receipts: Iterable[str], day: date, at: datetime) -> int:
-        """Set the day of receipts: each by a step of its own, so that the same again finishes what was cut off."""
+        """Set the day of receipts, each in its own step: a repeated call finishes what an interrupted call left."""
         expected = datetime.combine(day, time(), self._verifier.programme.zone).astimezone(UTC)
         return sum(self._set(caller, operation, one, expected, at) for one in receipts)
 
@@ -82,7 +85,7 @@ class ReceiptDesk:
 
 
 def receipt_day(row: DeskBooking, zone: ZoneInfo) -> date | None:
-    """Return the local day that was set for a receipt, None while none is."""
+    """Return the local day that was set for a receipt; None while no day is set."""
     window = row.booking.window
     whole = window.closes_at - window.opens_at > DAYLESS
     return None if whole else window.expected_at.astimezone(zone).date()

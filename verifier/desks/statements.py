@@ -1,4 +1,4 @@
-"""A department's statements for whoever may read them: each reading stands in the access log."""
+"""A department's statements for callers with the right to read them; the access log notes each reading."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ class StatementDesk:
 
     @property
     def statements(self) -> StatementService:
-        """The service that counts."""
+        """The service that counts the uses."""
         return self._verifier.statements
 
     def departments(self, caller: Caller) -> tuple[str, ...]:
-        """Return the departments whose statements a caller reads: with the right at each of their points."""
+        """Return the departments whose statements a caller may read, by rights at each of their points."""
         return tuple(code for code in self._verifier.programme.departments if self._may(caller, code))
 
     def month(self, caller: Caller, department: str, month: str, at: datetime) -> DepartmentMonth:

@@ -1,4 +1,4 @@
-"""Who asked for a counted service in a period, such as a year's newspaper: a list with names, and as a file."""
+"""Who asked for a counted service in a period, such as a year's newspaper: a list with names, or a file."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ COLUMNS = ("request", "opened_at", "holder_ref", "channel")
 
 @dataclass(frozen=True, slots=True)
 class Subscriber:
-    """One request that stands, and what it says where that is not erased."""
+    """A request that was not withdrawn, with its fields where they are not erased."""
 
     matter: Matter
     details: BookingDetails | None
@@ -33,7 +33,7 @@ class Subscriber:
 
 
 def subscribed_services(verifier: Verifier, caller: Caller) -> tuple[Service, ...]:
-    """Return the counted services whose subscribers a caller may list, names and addresses among it."""
+    """Return the counted services whose subscribers a caller may list with names and addresses."""
     return tuple(
         one
         for one in verifier.programme.services.values()
@@ -48,9 +48,11 @@ def subscribed_services(verifier: Verifier, caller: Caller) -> tuple[Service, ..
 def subscribers(
     verifier: Verifier, caller: Caller, service: Service, period: str, at: datetime
 ) -> tuple[Subscriber, ...]:
-    """List who subscribed in a period (`2026`): withdrawn and refused ones left out; kept in the access log.
+    """List who subscribed in a period (`2026`): without withdrawn and refused requests.
 
-    For those with the right to names alone. Problems: not-permitted, invalid-field.
+    The access log notes the reading.
+
+    Only callers with the right to names may read the list. Problems: not-permitted, invalid-field.
     """
     place = department_place(service.departments[0])
     caller.require(Right.BOOKINGS, place, service.code)

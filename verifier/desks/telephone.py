@@ -1,4 +1,4 @@
-"""A card named on the telephone: found by its number, believed once its holder was called back. Requests so taken."""
+"""Requests by telephone: the card is found by its number, and holds once staff called its holder back."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class TelephoneRequest:
 def by_number(
     verifier: Verifier, typed: str, *, called_back: bool, at: datetime
 ) -> tuple[Presentation, Verified | RefusedCard]:
-    """Find the card of a number that was read out; the holder was called back at the number the office has."""
+    """Find the card of a number that somebody read out. Staff called the holder back at the number of the register."""
     if not called_back:
         raise invalid("$.called_back", "call the holder back first, and say so")
     try:
@@ -51,7 +51,7 @@ def by_number(
 
 
 def askable(verifier: Verifier, caller: Caller) -> tuple[tuple[Service, str], ...]:
-    """Return the services that a caller may take requests for, each with the departments at which."""
+    """Return the services that a caller may take requests for, each with the departments that take them."""
     return tuple(
         (service, department)
         for service in verifier.programme.services.values()
@@ -82,7 +82,7 @@ def ask_by_telephone(verifier: Verifier, caller: Caller, asked: TelephoneRequest
 
 
 def matter_opened(service: Service, kind: str | None, decides: str | None) -> dict[str, str]:
-    """Return what the entry of a request says of the matter it opens; Problem invalid-field for what does not fit."""
+    """Return what the entry of a request says of its matter; Problem invalid-field for values that do not fit."""
     try:
         return dict(opening_facts(service, kind, decides))
     except WrongMatter as error:

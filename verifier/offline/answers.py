@@ -25,10 +25,10 @@ class UploadRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class RecordAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What became of one record. `applied`: entered in the log, and counted where it was a grant; `held`: entered, and
+    """The outcome of one record. `applied`: entered in the log, and counted where it was a grant; `held`: entered, and
     counted by nobody until a supervisor releases it; `dismissed`: put aside; `refused`: not taken.
 
-    Of one that was entered: `id` its entry, `outcome` and `reason` as logged, `marks` what is special, `linked` the
+    Of an entered record: `id` its entry, `outcome` and `reason` as logged, `marks` what is special, `linked` the
     entry that it contradicts, `joined` the visit it lies in at no cost, `used_at` the instant it belongs to. `why` it
     is held or was refused, in a stable word. `replayed`: it was answered before.
     """
@@ -111,7 +111,7 @@ DecisionReason = Literal["holder-confirmed", "staff-confirmed", "paper-record", 
 
 
 class Decision(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A supervisor's word on a record that waits, with its reason: it counts, or it is put aside.
+    """A supervisor's word on a record that waits, with its reason: the record counts, or is put aside.
 
     `note` is kept sealed and erased like any free text; the entry holds a salted commitment to it.
     """

@@ -17,7 +17,7 @@ from edge.instants import to_epoch
 from ledger.bookings import Booking
 from ledger.offline import CLOCK_DOUBT, DISMISSED, OfflineUse
 from ledger.values import CheckIn, Operation
-from verifier.counter.checking_in import check_in_of, proof_claim, draft_of, judged_use, operation_of, refusal
+from verifier.counter.checking_in import check_in_of, draft_of, judged_use, operation_of, proof_claim, refusal
 from verifier.counter.intents import Intent
 from verifier.offline.reading import Read
 from verifier.offline.standing import (

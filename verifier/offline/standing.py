@@ -1,7 +1,7 @@
 """Whether an offline record stands by itself: its time, who was there, what was shown, what its device may
 (docs/design.md §6).
 
-Opens nothing and reads no clock. What does not stand is held, never refused: it may have happened.
+Opens nothing and reads no clock. A record that does not stand is held, never refused: the use may have happened.
 """
 
 from __future__ import annotations
@@ -59,13 +59,16 @@ class _JudgedAt:
     instant: datetime
 
     def status(self, uri: str, index: int, _at: datetime) -> StatusAnswer:
-        """Return what is known now."""
+        """Return the status of the card as known now."""
         return self.source.status(uri, index, self.instant)
 
 
 @dataclass(frozen=True, slots=True)
 class _OwnNonces:
-    """A reader's own nonces: offline it asks the chip by itself. That each serves once is the ledger's claim."""
+    """A reader's own nonces: offline the reader asks the chip by itself.
+
+    The ledger claims each nonce, so that a nonce serves once.
+    """
 
     device: str
 
@@ -136,7 +139,7 @@ def caller_of(read: Read, staff: OnDuty) -> Caller:
 class Verdicts:
     """What steps 2 to 6 say of a record: `now`, and `then`, had the card been neither revoked nor suspended since.
 
-    That it was contradicts a use, and is no sign that there was none.
+    A card that was revoked or suspended contradicts a use; the use may have happened all the same.
     """
 
     now: Verified | RefusedCard

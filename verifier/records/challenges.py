@@ -67,7 +67,7 @@ class AnswerOf:
     def outstanding(self, reader: str, nonce: bytes, at: datetime) -> bool:
         """Tell whether the asking device itself was given this nonce and no other card answered it.
 
-        Asked last, when the chip's signature holds: a card without the key cannot take a nonce from the one that has
-        it. That the same card uses it once is the ledger's claim on the nonce (step 10).
+        Asked last, when the chip's signature holds: a card without the key cannot take a nonce from the card with the
+        key. The ledger claims the nonce, so that the same card uses the nonce once (step 10).
         """
         return reader == self.device and self.store.bind(self.device, nonce, self.card, at)

@@ -158,7 +158,7 @@ class PlaceStore:
             return tuple(connection.execute(wanted.order_by(PLACES.c.made_at, PLACES.c.id)).scalars())
 
     def spans(self, resource: str, since: datetime, until: datetime) -> tuple[tuple[datetime, datetime, int], ...]:
-        """Return what is taken of a resource between two instants: from, until, units; unanswered ones among it."""
+        """Return the taken spans of a resource between two instants: from, until, units; unanswered places too."""
         with self._database.read() as connection:
             rows = _overlapping(connection, resource, to_epoch(since), to_epoch(until))
         return tuple((from_epoch(row.starts_at), from_epoch(row.ends_at), row.units) for row in rows)

@@ -1,8 +1,8 @@
 """A holder's erasure, ordered by the issuer's marks (`erasure` in holder-marks+jwt) or by command.
 
-What says who somebody is goes first (bookings' details, notes, cards, tags, delegations), the ledger's salt and `sub`
-last. The ledger alone knows whose bookings they are, so that the next erasure finishes one that was stopped anywhere.
-Entries stay, under a name that leads nowhere.
+Personal details go first (of bookings, notes, cards, tags, delegations), the ledger's salt and `sub` last. Only the
+ledger knows the holder of a booking, so that the next erasure can finish an interrupted erasure. Entries stay, under a
+name that leads to nobody.
 """
 
 from __future__ import annotations
@@ -36,13 +36,16 @@ class Eraser:
     """Erases holders here."""
 
     def __init__(self, ledger: Ledger, store: VerifierStore, bookings: BookingService, secret: bytes) -> None:
-        """Take what was opened; `secret` keys the name under which an erasure is noted, which nobody else can make."""
+        """Take the opened stores.
+
+        `secret` keys the name under which an erasure is noted: nobody else can make that name.
+        """
         self._ledger, self._store, self._bookings = ledger, store, bookings
         self._names = derive(secret, "erasures")
         self._swept: tuple[int, str] | None = None
 
     def sweep(self, documents: Documents, at: datetime) -> int:
-        """Erase every holder whose mark orders it and who is still known; returns how many were.
+        """Erase every holder whose mark orders it and who is still known; return how many were erased.
 
         Looks at all of them again when the marks or the ledger's store are others than before: a restored copy of the
         ledger brings erased holders back.
@@ -56,7 +59,7 @@ class Eraser:
         return count
 
     def erase(self, subject: str, at: datetime, *, by: str) -> bool:
-        """Erase one holder; False when there was nothing left to do, and it was noted before."""
+        """Erase one holder; False when nothing was left to erase and the erasure was noted before."""
         noted = b64u(keyed_hash(self._names, subject))
         holder = self._ledger.pseudonym(subject)
         if holder is None and self._store.is_recorded(ERASED, noted):
@@ -71,13 +74,13 @@ class Eraser:
         return True
 
     def _erase_notes(self, holder: str, at: datetime) -> None:
-        """Erase the free text of every entry of a holder whose note can still be there."""
+        """Erase the notes of a holder's entries that may still have a note."""
         query = Query(holder=holder, since=at - NOTE_LIFE - timedelta(days=1), limit=_AT_ONCE)
         self._store.erase_notes([entry.id for entry in every_entry(self._ledger, query)])
 
 
 def erasing(eraser: Eraser, documents: Callable[[datetime], Documents], clock: Clock) -> Job:
-    """Return the job that erases whom the issuer's marks order; what one run left is erased by the next."""
+    """Return the job that erases the holders whom the issuer's marks name; a run erases what an earlier run left."""
 
     def once() -> int:
         at = clock.now()

@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from edge.fetch import OutgoingCall, FetchAway, fetch
+from edge.fetch import FetchAway, OutgoingCall, fetch
 from edge.instants import InstantError, parse_rfc3339
 from edge.strictjson import JsonError, loads
 from keys.files import StoreError, read_private

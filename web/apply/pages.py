@@ -13,7 +13,7 @@ from edge.http import request_instant
 from edge.problems import Problem
 from edge.settings import Settings
 from issuer.applications import records, service
-from issuer.applications.content import BadField, Applicant
+from issuer.applications.content import Applicant, BadField
 from issuer.applications.records import Application
 from issuer.applications.wording import lack_texts, short_name
 from issuer.register.errors import RefusedError

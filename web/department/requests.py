@@ -1,4 +1,4 @@
-"""`/department`: requests and matters by what is due; one of them with its steps; what is done to it."""
+"""`/department`: requests and matters, ordered by due time; the page of one matter, its steps and its acts."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class TakeUpForm(ActForm):
     note = note_field()
 
     def limit(self) -> float | None:
-        """Return the working days that were typed; ValueError for what is no number of them."""
+        """Return the working days that were typed; ValueError for a text that is no number of days."""
         typed = self.days.data
         return None if not typed else days_typed(typed)
 
@@ -63,7 +63,7 @@ class HandOverForm(ActForm):
 
 
 class CallForm(ActForm):
-    """What came of calling the holder back."""
+    """The result of calling the holder back."""
 
     result = RadioField(
         "department.call-result", [Needed()], choices=[option(one, f"department.call.{one}") for one in CALL_BACKS]
@@ -149,7 +149,7 @@ def _filters(pages: DeskPages, desk: MatterDesk, who: Caller) -> ListFilter:
     form.department.choices = [option("", any_one), *pages.department_choices(mine)]
     form.service.choices = [option("", any_one), *(option(one.code, pages.say(one.name)) for one in services)]
     if len(mine) < 2:
-        del form.department  # whoever has one department alone is not asked
+        del form.department  # a person with one department is not asked for the department
     return form
 
 

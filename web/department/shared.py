@@ -44,7 +44,7 @@ class ActForm(StaffForm):
 
 
 class DeskPages:
-    """The frame and the verifier, with what every such page is told."""
+    """The frame, the verifier, and the values that each of these pages shows."""
 
     def __init__(self, staff: StaffFrame, verifier: Verifier, room: str) -> None:
         """`room` names the folder of the templates."""
@@ -116,7 +116,7 @@ class DeskPages:
         return at is not None and not is_announced(self.programme, at.astimezone(self.programme.zone).date())
 
     def act(self, path: str, done: str, do: Callable[[], object]) -> BaseResponse:
-        """Do one act and redirect: a notice says that the act was done, or what speaks against it."""
+        """Do one act and redirect: a notice says that the act was done, or why not."""
         try:
             do()
         except Problem as problem:
@@ -137,7 +137,7 @@ class DeskPages:
         return {"zh": kind.zh, "en": f"{kind.en}. {kind.hint}"}[page_language()]
 
     def file(self, body: str | bytes, name: str, kind: str) -> ResponseReturnValue:
-        """Return a file to be kept by whoever asked, under a name of ours."""
+        """Return a file for the reader to save, under our file name."""
         headers = {"Content-Disposition": f'attachment; filename="{name}.{kind}"', "Cache-Control": "no-store"}
         return Response(body, content_type=TYPES[kind], headers=headers)
 

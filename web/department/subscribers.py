@@ -1,4 +1,4 @@
-"""`/department/subscribers`: who subscribed in a year, for whoever delivers; each reading is logged."""
+"""`/department/subscribers`: who subscribed in a year, for the deliverer; each reading is logged."""
 
 from __future__ import annotations
 

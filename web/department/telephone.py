@@ -13,7 +13,7 @@ from verifier.desks.telephone import TelephoneRequest, ask_by_telephone, askable
 from verifier.services.requests.answers import request_answer
 from verifier.services.requests.service import Requested
 from web.department.shared import DeskPages, operation_sent
-from web.desk.fields import FieldsForm, desk_fields, control_attributes, form_of, given, put_faults
+from web.desk.fields import FieldsForm, control_attributes, desk_fields, form_of, given, put_faults
 from web.pages import page_language
 
 

@@ -17,14 +17,14 @@ from accounts.rights import Caller, Right
 from cards.programme.types import BookingField
 from edge.http import request_instant
 from edge.problems import Problem
-from verifier.desks.bookings import BookingDesk, BookingAct, DeskBooking
+from verifier.desks.bookings import BookingAct, BookingDesk, DeskBooking
 from verifier.services.bookings.answers import CancelReason, booking_answer
 from verifier.services.bookings.service import Booked
 from web.department.shared import ActForm, DeskPages, choices_of, operation_sent
 from web.desk.fields import (
     ChangeForm,
-    desk_fields,
     control_attributes,
+    desk_fields,
     form_of,
     given,
     put_faults,

@@ -1,4 +1,4 @@
-"""The programme's fields of a booking or a request as a plain form, and what was typed as the services take it."""
+"""The programme's fields of a booking or a request as a plain form, and typed values as services take them."""
 
 from __future__ import annotations
 
@@ -177,7 +177,7 @@ def local_text(instant: str, zone: ZoneInfo) -> str:
 
 
 def put_faults(form: StaffForm, problem: Problem, fields: Sequence[BookingField]) -> bool:
-    """Put a service's faults at the fields they are about; False when a fault is about no field of the form."""
+    """Put a service's faults at the fields they are about; False when a fault belongs to no field of the form."""
     if problem.code == "card-unknown":
         refuse(form["card_number"], "desk.card-unknown")
         return True

@@ -1,4 +1,4 @@
-"""`/desk/new`: a booking that somebody asks for on the telephone, looked into before it is made."""
+"""`/desk/new`: a booking by telephone: the page first tells what speaks for or against the booking."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from web.department.shared import DeskPages, operation_sent
 from web.desk.booking import tell
 from web.desk.fields import (
     FieldsForm,
-    desk_fields,
     control_attributes,
+    desk_fields,
     form_of,
     given,
     put_at,

@@ -1,4 +1,7 @@
-"""One application: papers with their checks, limbs tried, duplicates, notes, history; and what is done to it."""
+"""One application: papers with their checks, tried limbs, duplicates, notes, history.
+
+And the acts on the application.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Holders: found by name, masked number or card; grounds, cards and what is done to them, marks, history."""
+"""Holders: found by name, masked number or card; grounds, cards with their acts, marks, history."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def _add_act(found: Blueprint, pages: OfficePages, path: str, name: str, work: H
 
 
 def _add_papers(found: Blueprint, pages: OfficePages) -> None:
-    """Add what is printed: a card's faces, and the letter with which a phone is enrolled."""
+    """Add the papers: a card's faces, and the letter with which a phone is enrolled."""
 
     @found.post("/office/cards/<name>/print")
     @pages.staff.needs(Right.CARDS)

@@ -31,7 +31,7 @@ _SPARE: Final = 20_000
 
 
 class ImportForm(StaffForm):
-    """What is said of a file, and the file."""
+    """A file and its options."""
 
     kind = RadioField("office.import-kind", validators=[Needed()], validate_choice=True)
     channel = SelectField("office.import-channel", choices=[], validate_choice=False)
@@ -94,7 +94,7 @@ def _options(form: ImportForm) -> ImportOptions:
 
 
 def _form(pages: OfficePages, who: Caller) -> ImportForm:
-    """Return the form; whoever reviews for one department hands in that department's lists alone."""
+    """Return the form; a reviewer of one department hands in that department's lists alone."""
     programme, language, word = pages.issuer.programme, page_language(), pages.staff.word
     seen = departments_seen(who)
     form = ImportForm()

@@ -1,4 +1,4 @@
-"""`/office/notices`: what waits to be sent to applicants and what could not be sent. Addresses are not shown."""
+"""`/office/notices`: notices to applicants that wait, and notices that could not be sent. Addresses are not shown."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ def departments_seen(who: Caller) -> frozenset[str] | None:
 
 
 class OfficePages:
-    """The frame and the register, with what every page of the office is told."""
+    """The frame, the register, and the values that every page of the office shows."""
 
     def __init__(self, staff: StaffFrame, issuer: Issuer) -> None:
         self.staff = staff
@@ -101,7 +101,7 @@ class OfficePages:
         return due is not None and not is_announced(self.issuer.programme, due)
 
     def act(self, path: str, done: str, do: Callable[[], object]) -> BaseResponse:
-        """Do one thing and lead on: a notice says that it was done, or why not."""
+        """Do one act and redirect: a notice says that the act was done, or why not."""
         try:
             do()
         except Objected as error:
@@ -117,7 +117,7 @@ class OfficePages:
         self.staff.tell("office.refused", "no", **said(str(error), error.hint, page_language()))
 
     def pdf(self, data: bytes, name: str) -> ResponseReturnValue:
-        """Return a PDF to be kept by whoever asked, under a name of ours."""
+        """Return a PDF for the reader to save, under our file name."""
         headers = {"Content-Disposition": f'attachment; filename="{name}.pdf"', "Cache-Control": "no-store"}
         return Response(data, content_type="application/pdf", headers=headers)
 

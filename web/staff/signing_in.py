@@ -15,7 +15,7 @@ from accounts.factors import FactorKind, FactorRefused
 from accounts.people import Person, WrongCredentials
 from accounts.rights import Caller
 from accounts.sessions import SESSION_LIVES
-from accounts.steps import StepPurpose, SignInStep
+from accounts.steps import SignInStep, StepPurpose
 from edge.http import request_instant
 from web.staff.forms import Longest, Needed, Said, StaffForm, figures, stripped
 from web.staff.frame import AGAIN, SECOND_STEP, SIGN_IN, StaffFrame

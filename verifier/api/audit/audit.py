@@ -14,7 +14,7 @@ from msgspec import Meta
 
 from accounts.rights import EVERYWHERE, Caller, Right
 from audit.tree.incidents import IncidentList
-from audit.tree.place import PlaceError, CheckpointState
+from audit.tree.place import CheckpointState, PlaceError
 from audit.tree.proofs import LogReader, NotLogged
 from audit.tree.tiles import ENTRIES, TileError, pack_entry, parse_path, read_bundle, read_tile, width_at
 from audit.tree.witnesses import late

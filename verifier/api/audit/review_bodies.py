@@ -180,8 +180,8 @@ class NameSaid(msgspec.Struct, frozen=True):
 class NoteSaid(msgspec.Struct, frozen=True):
     """The free text of an entry; the reading is logged.
 
-    `told`; `none`: the entry has none; `erased`: the text's time is over, or its holder was erased; `altered`: what is
-    kept is not what the entry was made with, and is not shown.
+    `told`; `none`: the entry has none; `erased`: the text's time is over, or its holder was erased; `altered`: the
+    kept text is not the text of the entry, and is not shown.
     """
 
     state: Literal["told", "none", "erased", "altered"]

@@ -1,4 +1,4 @@
-"""What goes over the wire about bookings, and the sentences of their answers. No rule, no store."""
+"""Requests and answers about bookings, and the sentences of the answers. Holds no rule and no store."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class CancelQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class BookingsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A point's bookings expected on a local day; without a day, those held from now on."""
+    """A point's bookings expected on a local day; without a day, the bookings held from now on."""
 
     point: Code
     on: Annotated[str, Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$(?!\n)")] | None = None
@@ -113,7 +113,7 @@ class WalletCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class BookingWarning(msgspec.Struct, frozen=True):
-    """Something that does not stand against a booking and may yet: `code` is stable."""
+    """A warning that does not stop a booking now and may stop its use later: `code` is stable."""
 
     code: str
     message: Words
@@ -205,7 +205,7 @@ CARD_ENDS: Final = BookingWarning(
 
 
 def booking_answer(answering: Answering, booked: Booked, done: str, at: datetime, *, names: bool) -> BookingAnswer:
-    """Return the answer to what was asked about a booking; `done` names what a grant has done."""
+    """Return the answer to a call about a booking; `done` names the change that a grant made."""
     outcome, programme = booked.outcome, booked.documents.programme
     message, hint = _words(booked, done, at)
     reason = None if outcome.reason is None else REASONS[outcome.reason]
@@ -263,7 +263,7 @@ def _words(booked: Booked, done: str, at: datetime) -> tuple[Words, Words]:
 
 
 def _hint(booked: Booked, done: str) -> Text:
-    """Return when to come, as people say it: a whole year or a day is no span of hours."""
+    """Return when to come in people's words: a whole year or a whole day is not told in hours."""
     rule = booked.documents.programme.booking_rules.get(booked.service.booking or "")
     if done == "cancelled":
         return GIVEN_BACK

@@ -1,4 +1,4 @@
-"""What is asked about a booking and by whom, and the drafts and request hashes made of it. Values alone."""
+"""Values of a call about a booking: who asks, for what; and the entry drafts and request hashes made from them."""
 
 from __future__ import annotations
 
@@ -63,14 +63,14 @@ class Asker:
 
     @property
     def marks(self) -> tuple[str, ...]:
-        """What the log says of the channel: a booking by telephone rests on what was declared and called back."""
+        """The marks of the channel: a booking by telephone rests on a declaration and on the call back."""
         channel = f"channel:{self.channel}"
         return ("declared", channel) if self.channel == TELEPHONE else (channel,)
 
 
 @dataclass(frozen=True, slots=True)
 class BookingWish:
-    """One intended booking, and what the card shown, named or signed with came to."""
+    """One intended booking, and the verdict on the card that was shown, named, or used to sign."""
 
     operation: str
     asker: Asker
@@ -83,7 +83,7 @@ class BookingWish:
 
     @property
     def request(self) -> bytes:
-        """The hash of what is intended: who asks, service, point, fields and card; not how the card was shown."""
+        """Return the hash of the intent: who asks, service, point, fields and card, however the card was shown."""
         return canonical_digest(
             {
                 "kind": "booking",
@@ -105,7 +105,7 @@ class BookingAsked:
     booking: str
 
     def request(self, kind: str, *values: str) -> bytes:
-        """Return the hash of what is intended: the kind of change, who asks, of which booking, and its values."""
+        """Return the hash of the intent: the kind of change, who asks, the booking and the new values."""
         return canonical_digest({"kind": kind, "device": self.asker.id, "target": self.booking, "values": [*values]})
 
 
@@ -115,14 +115,14 @@ def fields_text(fields: Mapping[str, Any]) -> str:
 
 
 def draft_for(documents: Documents, asker: Asker, service: Service, place: Point, **said: Any) -> Draft:  # noqa: ANN401 - the draft's own fields
-    """Return what an entry about a booking or a request says of who asked, for what and where."""
+    """Return the part of an entry that tells who asked, for what, and where."""
     marks = (*asker.marks, *said.pop("marks", ()))
     return draft_by(asker, documents, place, service.code, marks=marks, **said)
 
 
 @dataclass(frozen=True, slots=True)
 class _FormerPlace:
-    """Where a booking is, though the programme may no longer have that point."""
+    """The place of a booking whose point the programme may no longer have."""
 
     code: str
     department: str
@@ -136,10 +136,10 @@ def booking_draft(documents: Documents, asker: Asker, booking: Booking, **extra:
 
 
 def said_of(card: CardClaims) -> dict[str, str]:
-    """Return what an entry says of a card whose claims are believed."""
+    """Return the part of an entry about a card whose claims were verified."""
     return {"tier": card.tier, "form": card.form.value, "card": card.card_id}
 
 
 def refused_said(verdict: RefusedCard) -> dict[str, object]:
-    """Return what an entry says of a card that does not hold: before step 4 the digest of its token alone."""
+    """Return the part of an entry about a card that does not hold: before step 4 only the digest of its token."""
     return {"token": verdict.token_digest} if verdict.card is None else {**said_of(verdict.card)}

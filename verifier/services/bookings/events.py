@@ -1,6 +1,6 @@
 """Events that staff keep: each its own day and number of seats. A sign-up is a booking, by the event's code.
 
-Without an event there is no sign-up: a code that nobody keeps is no seat (0141).
+A sign-up needs an event: a code without an event gives no seat (0141).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def event_of(events: EventStore, service: Service, point: Point, fields: Fields)
 
 
 def place_for(service: Service, point: Point, fields: Fields, event: Event | None) -> BookedPlace | None:
-    """Return the place that a booking takes, None where nobody counts them."""
+    """Return the place that a booking takes; None where nobody counts places."""
     if event is not None:
         return BookedPlace(seats_of(event.code), event.starts_at, event.ends_at, event.capacity, fields.party)
     if service.capacity is None or fields.starts_at is None or fields.ends_at is None:

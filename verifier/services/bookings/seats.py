@@ -1,7 +1,7 @@
 """Takes a place before the ledger's step, and gives the place to the booking after the step (0141).
 
-Never the other way round: what the ledger grants has its place already. Between the two a crash leaves a place that
-nobody has heard about; whoever meets it a minute later asks the ledger, which knows.
+This order is never turned round: a booking that the ledger grants has its place already. A crash between the two steps
+leaves a place without a booking. The next process that meets such a place, a minute later, asks the ledger.
 """
 
 from __future__ import annotations
@@ -27,14 +27,17 @@ SLOT_TAKEN: Final = "slot-taken"
 
 @dataclass(frozen=True, slots=True)
 class Seat:
-    """The place of one operation. `name` is None where none is counted, or where none was free: then `full`."""
+    """The place of one operation.
+
+    `name` is None where nobody counts places, or where no place was free: then `full`.
+    """
 
     name: str | None = None
     full: bool = False
 
     @property
     def findings(self) -> tuple[str, ...]:
-        """What speaks against the booking."""
+        """The reasons against the booking."""
         return (SLOT_TAKEN,) if self.full else ()
 
 
@@ -42,7 +45,7 @@ class SeatService:
     """Takes places for bookings."""
 
     def __init__(self, ledger: Ledger, store: VerifierStore) -> None:
-        """Take places in the store, and ask the ledger what became of those nobody answered for."""
+        """Take places in the store, and ask the ledger what became of places without an answer."""
         self._ledger = ledger
         self._places = store.places
         self._events = store.events
@@ -61,9 +64,9 @@ class SeatService:
         wanted: bool,
         instead_of: str | None = None,
     ) -> Iterator[Seat]:
-        """Take a place for the ledger's step inside; it goes again where that wrote nothing.
+        """Take a place for the ledger's step inside the block; give the place back where the ledger wrote nothing.
 
-        `wanted`: whether the booking would be granted but for the place. What the ledger cannot answer for
+        `wanted`: whether the booking would be granted but for the place. While the ledger cannot answer
         (`unavailable`) keeps its place: it may have been written.
         """
         seat = self._taken(place, operation, at, instead_of) if wanted else Seat()
@@ -83,7 +86,7 @@ class SeatService:
         return Seat(name, full=name is None)
 
     def conclude(self, seat: Seat, outcome: Outcome) -> None:
-        """Say whose the place is, now that the ledger has answered."""
+        """Give the place to its booking, now that the ledger has answered."""
         if seat.name is None:
             return
         booking = outcome.booking if outcome.granted else None
@@ -93,13 +96,13 @@ class SeatService:
             self._places.release(seat.name)
 
     def changed(self, seat: Seat, outcome: Outcome, booking: str) -> None:
-        """The same after a change: a booking that was moved lets go of the place that it had."""
+        """Do the same after a change: a booking that was moved gives its earlier place back."""
         if outcome.granted and not outcome.replayed and seat.name is None:
             self._places.end(booking)
         self.conclude(seat, outcome)
 
     def became(self, operation: Operation) -> Outcome | None:
-        """Return what an operation came to, None where nothing holds a place by it."""
+        """Return the outcome of an operation; None where no place belongs to the operation."""
         outcome = self._ledger.kept(operation)
         if outcome is None or outcome.booking is None or self._is_cancelled(outcome.booking):
             return None

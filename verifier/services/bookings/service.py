@@ -1,6 +1,6 @@
 """Bookings made, changed and cancelled: the programme's rules put to work on the ledger (docs/design.md §6).
 
-Whoever asks has been told apart before: a counter with a card shown, the telephone, the holder's own phone.
+Its callers have established who asks: a counter with a card shown, the telephone, or the holder's own phone.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from ledger.bookings import Booking, BookingChange, BookingEnd, BookingQuery, Ch
 from ledger.interface import Ledger
 from ledger.paging import every_entry
 from ledger.values import CheckIn, Draft, Operation, Outcome, Query, TargetState
-from verifier.counter.checking_in import LATE_WINDOW, proof_claim, ledger_problems, refusal, logged_subject
+from verifier.counter.checking_in import LATE_WINDOW, ledger_problems, logged_subject, proof_claim, refusal
 from verifier.counter.commitments import Commitment
 from verifier.counter.lifting import lifted
 from verifier.records.bookings import BookingDetails
@@ -47,11 +47,11 @@ from verifier.services.bookings.asked import (
     TELEPHONE,
     BookingAsked,
     BookingWish,
-    draft_for,
     booking_draft,
+    draft_for,
+    fields_text,
     refused_said,
     said_of,
-    fields_text,
 )
 from verifier.services.bookings.events import place_for
 from verifier.services.bookings.noticed import Noticed, hold_to_notice, noticed
@@ -64,7 +64,7 @@ CARD_ENDED: Final = "card-ended"
 
 @dataclass(frozen=True, slots=True)
 class Booked:
-    """What a wish came to: the outcome, the booking as it stands now with its details, and its plan where judged."""
+    """The outcome of a wish, the booking with its details as it stands now, and the plan where the wish was judged."""
 
     outcome: Outcome
     service: Service
@@ -77,7 +77,7 @@ class Booked:
 
 
 class BookingService:
-    """Takes bookings. What they say of persons goes to the erasable store, its commitment into the entry."""
+    """Takes bookings. Personal details go to the erasable store; the entry holds a commitment to them."""
 
     def __init__(self, documents: Callable[[datetime], Documents], ledger: Ledger, store: VerifierStore) -> None:
         """Keep what every booking needs."""
@@ -87,13 +87,13 @@ class BookingService:
         self.seats = SeatService(ledger, store)
 
     def declared(self, card: str, at: datetime) -> Verified | RefusedCard:
-        """Verify a card that somebody vouches for: everything but how it was shown (steps 2 to 5)."""
+        """Verify a card that somebody vouches for by steps 2 to 5: nobody presented the card itself."""
         documents = self._documents(at)
         verdict = verify_presentation(Presentation(card, None), documents.trust, at, id_checked=True)
         return lifted(verdict, documents, at, id_checked=True)
 
     def card_of(self, booking: str, at: datetime) -> str | None:
-        """Return the newest card known here of a booking's holder that holds at `at`, else the one it was booked on.
+        """Return the newest card known here of a booking's holder that holds at `at`, else the card of the booking.
 
         None when the booking's details are erased.
         """
@@ -108,7 +108,7 @@ class BookingService:
         return self._newest(details.subject, details.card, at)
 
     def standing_card(self, subject: str, card: str, at: datetime) -> str:
-        """Return the newest card known here of a holder that holds at `at`, else the one named."""
+        """Return the newest card known here of a holder that holds at `at`, else the named card."""
         newest = self._newest(subject, card, at)
         return card if newest is None else newest[0]
 
@@ -198,11 +198,14 @@ class BookingService:
         )
 
     def _opened(self, device: str, operation: str, subject: str, fields: Fields) -> str:
-        """What an entry commits to: the same operation commits to the same text, however often it is sent."""
+        """Return what an entry commits to: a repeated operation commits to the same text."""
         return f"{b64u(self._store.bookings.salt(device, operation, subject))}.{fields_text(fields.values)}"
 
     def change(self, asked: BookingAsked, service: Service | None, given: Mapping[str, Any], at: datetime) -> Booked:
-        """Book again in the place of a held booking, in one step: refused, the old one stays. Problems as in `book`."""
+        """Replace a held booking in one step; the old booking stays where the new one is refused.
+
+        Problems as in `book`.
+        """
         documents, booking = self._documents(at), self._booking(asked)
         programme, details = documents.programme, self._store.bookings.find(booking.id)
         if details is None:
@@ -239,7 +242,7 @@ class BookingService:
         return replace(self._booked(outcome, new, documents), plan=wanted, noticed=answers)
 
     def _rebooked(self, change: BookingChange, subject: str, place: BookedPlace | None, at: datetime) -> Outcome:
-        """Change a booking, its new place taken before, its old one let go after."""
+        """Change a booking: take the new place before the change, give the old place back after the change."""
         operation = Operation(subject, change.device, change.id, change.request)
         wanted = not change.findings
         taking = self.seats.taking(place, operation, at, wanted=wanted, instead_of=change.booking)
@@ -250,7 +253,10 @@ class BookingService:
         return outcome
 
     def delay(self, asked: BookingAsked, expected: datetime, at: datetime) -> Booked:
-        """Move the window of a held booking: a carrier is late, or an organiser has set the day. Never the unit."""
+        """Move the window of a held booking: a carrier is late, or an organiser has set the day.
+
+        The counted unit stays.
+        """
         documents, booking = self._documents(at), self._booking(asked)
         service = service_of(documents.programme, booking)
         if service.capacity is not None:
@@ -263,7 +269,7 @@ class BookingService:
         return self._moved(change, service, documents)
 
     def reopen(self, asked: BookingAsked, until: datetime, note: str, at: datetime) -> Booked:
-        """Let a booking that is over be used until an instant, by a supervisor's word; takes back a unit given up."""
+        """Let a booking that is over be used until an instant, by a supervisor's decision; count its unit again."""
         documents, booking = self._documents(at), self._booking(asked)
         service, commitment = service_of(documents.programme, booking), Commitment.of(note)
         draft = booking_draft(
@@ -282,7 +288,7 @@ class BookingService:
         return self._booked(outcome, service, documents)
 
     def cancel(self, asked: BookingAsked, reason: str, at: datetime) -> Booked:
-        """Give a held booking up. A holder may until the rule's time, staff at the point at any."""
+        """Cancel a held booking. A holder may cancel until the rule's time, staff of the point at any time."""
         documents, booking = self._documents(at), self._booking(asked)
         service = service_of(documents.programme, booking)
         latest = cancel_until(booking, rule_of(documents.programme, service), documents.programme.zone)
@@ -327,7 +333,7 @@ class BookingService:
         return outcome
 
     def find(self, query: BookingQuery) -> tuple[tuple[Booking, BookingDetails | None], ...]:
-        """Return bookings with their details, where those are not erased."""
+        """Return bookings, with their details where the details are not erased."""
         with ledger_problems():
             found = self._ledger.bookings(query)
         return tuple((booking, self._store.bookings.find(booking.id)) for booking in found)
@@ -341,7 +347,7 @@ class BookingService:
         return len(found)
 
     def _matters_of(self, subject: str) -> list[str]:
-        """The holder's requests, and the check-ins that opened a matter: both say in the register whose they are."""
+        """Return the holder's requests and check-ins that opened a matter; the list of matters names both."""
         name = self._ledger.pseudonym(subject)
         if name is None:
             return []
@@ -358,7 +364,7 @@ class BookingService:
             return self._ledger.booking(booking_id)
 
     def _booking(self, asked: BookingAsked) -> Booking:
-        """Return the booking that is asked about; to a holder no other's, before anything of it is looked at."""
+        """Return the booking that a call names; a holder gets own bookings alone, whatever state they are in."""
         booking, subject = self.booking(asked.booking), asked.asker.subject
         if booking is None:
             raise Problem("not-found")
@@ -380,7 +386,7 @@ class BookingService:
 
 
 def rule_of(programme: Programme, service: Service) -> BookingRule:
-    """Return the rule by which a service is booked; Problem invalid-field where it is not booked at all."""
+    """Return the rule by which a service is booked; Problem invalid-field for a service without bookings."""
     rule = programme.booking_rules.get(service.booking or "")
     if rule is None:
         raise invalid("$.service", "this service is not booked")
@@ -396,7 +402,7 @@ def service_of(programme: Programme, booking: Booking) -> Service:
 
 
 def point_of(programme: Programme, service: Service, wanted: str) -> Point:
-    """Return the point where a booking is used: the one wanted if the service is offered there, else its first."""
+    """Return the point where a booking is used: the wanted point if it offers the service, else the service's first."""
     places = [point for point in programme.points.values() if service.code in point.services]
     return next((point for point in places if point.code == wanted), places[0])
 
@@ -427,7 +433,10 @@ def held_at(fields: Fields, event: Event | None) -> Fields:
 def _merged(
     rule: BookingRule, service: Service, kept: Mapping[str, Any], given: Mapping[str, Any]
 ) -> Mapping[str, Any]:
-    """Return the fields of a booking with those given in their place; what the service does not ask for is dropped."""
+    """Return the fields of a booking with the given values put in.
+
+    Values that the service does not ask for are dropped.
+    """
     asked = {one.code for one in rule.fields if not one.services or service.code in one.services}
     return {code: value for code, value in kept.items() if code in asked} | dict(given)
 

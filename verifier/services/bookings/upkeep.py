@@ -1,6 +1,6 @@
-"""What becomes of bookings when nobody asks: missed ones noted, those of ended cards released.
+"""Bookings that end without a call: missed bookings are noted, bookings of ended cards are released.
 
-Every such end is an explicit, logged operation of its own; any number of processes may sweep at once.
+Each such end is its own logged operation. Any number of processes may sweep at the same time.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class BookingUpkeep:
         self._ended_of: int | None = None
 
     def sweep(self, at: datetime) -> Swept:
-        """Note what was missed by `at`, and release what has no card behind it."""
+        """Note bookings that were missed by `at`, and release bookings without a card."""
         documents = self._documents(at)
         missed = released = 0
         while over := self._ledger.bookings(BookingQuery(over_at=at, states=HELD, limit=_AT_ONCE)):
@@ -78,7 +78,7 @@ class BookingUpkeep:
             missed += ended.count("missed")
             released += ended.count("released")
             if ended.count(None) == len(ended):
-                break  # each was ended by another meanwhile, or cannot be: the next sweep looks again
+                break  # other processes ended these bookings, or they cannot end yet: the next sweep looks again
         self._store.places.resolve(at, self._desk.seats.became)
         return Swept(missed, released + self._release_ended(documents, at))
 
@@ -169,5 +169,5 @@ def _swept(booking: Booking) -> BookingAsked:
 
 
 def booking_upkeep(upkeep: BookingUpkeep, clock: Clock) -> Job:
-    """Return the job that sweeps bookings; what one run left is swept by the next."""
+    """Return the job that sweeps bookings; a run sweeps what an earlier run left."""
     return Job("bookings", EVERY.total_seconds(), lambda: upkeep.sweep(clock.now()))

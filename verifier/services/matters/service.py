@@ -1,4 +1,4 @@
-"""Stages of matters recorded in the log, and the list that follows from it."""
+"""Stages of matters, recorded in the log; and the list of matters, which is made from the log."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class Stage:
 
     @property
     def request(self) -> bytes:
-        """The hash of what is intended: who asks, of which matter, the stage and all that is said of it."""
+        """Return the hash of the intent: who asks, the matter, the stage and its values."""
         said = (self.stage, self.outcome, self.decides, self.limit_working_days, self.note)
         values = ["" if value is None else str(value) for value in said]
         values += [] if self.call_back is None else [self.call_back]
@@ -87,7 +87,7 @@ class MatterService:
     """Records stages. The list is brought up to date after each entry, and can be read again from the log."""
 
     def __init__(self, documents: Callable[[datetime], Documents], ledger: Ledger, store: VerifierStore) -> None:
-        """Keep what recording needs."""
+        """Keep the parts that recording needs."""
         self._documents = documents
         self._ledger = ledger
         self._store = store
@@ -101,7 +101,7 @@ class MatterService:
         return self._store.matters.apply(_matter_of(entry.leaf), lambda found: fold_matter(found, entry.leaf))
 
     def opened(self, judged: Judged, at: datetime) -> Matter | None:
-        """Enter a check-in's matter into the register, and keep whose it is: erased some time after it is closed.
+        """List the matter that a check-in opened, with its holder, who is erased some time after the matter is closed.
 
         Kept are the name that the card shows, the tier, for whom, and of an employer's clerk the employer.
         """
@@ -165,7 +165,7 @@ class MatterService:
         return self._store.matters.at_point(point, state, at)
 
     def history(self, matter: Matter) -> tuple[Entry, ...]:
-        """Return the entries that tell of a matter, the oldest first: what opened it, its stages, what took it back."""
+        """Return a matter's entries, oldest first: its opening, its stages, and the entry that took it back."""
         with ledger_problems():
             opened = self._ledger.entry(matter.id)
             if opened is None or opened.leaf.holder is None:
@@ -175,7 +175,7 @@ class MatterService:
         return (opened, *reversed(told))
 
     def rebuild(self) -> int:
-        """Read all matters again from the log; return how many entries told of one."""
+        """Read all matters again from the log; return how many entries were about a matter."""
         self._store.matters.clear()
         return sum(self._rebuilt(partition) for partition in range(PARTITIONS))
 
@@ -200,7 +200,7 @@ def _matter_of(line: leaf.Leaf) -> str:
 
 
 def _deadline(documents: Documents, stage: Stage, matter: Matter, at: datetime) -> datetime | None:
-    """Return until when a matter is to be closed, once its materials are complete; None where nobody promised."""
+    """Return the deadline of a matter whose materials are complete; None where the programme promises no deadline."""
     service = documents.programme.services.get(matter.service)
     rule = None if service is None else service.matter
     if stage.decides is not None and stage.decides not in handed_to(service):
@@ -230,7 +230,7 @@ def _draft(documents: Documents, stage: Stage, matter: Matter, extra: Mapping[st
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where a matter was opened, as its first entry says."""
+    """The place where a matter was opened, from its first entry."""
 
     code: str
     department: str

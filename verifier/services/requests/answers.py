@@ -1,4 +1,7 @@
-"""What goes over the wire about requests, and the sentences of their answers. No rule, no store."""
+"""Requests and answers about services without a counter, and the sentences of the answers.
+
+Holds no rule and no store.
+"""
 
 from __future__ import annotations
 
@@ -84,8 +87,9 @@ class SubscribersQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class RequestView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A request as its department or its holder sees it: what, for whom, how far. `details` are what was asked for,
-    masked without the right to names, left out once erased.
+    """A request in the form in which its department or its holder sees it: the service, for whom, the stage.
+
+    `details` are what was asked for, masked without the right to names, left out once erased.
     """
 
     id: EntryId
@@ -137,7 +141,7 @@ class RequestList(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class TakenBack(msgspec.Struct, frozen=True):
-    """A request that was taken back, and the entry for that."""
+    """A request that was taken back, and the entry that recorded this."""
 
     id: str
     request: RequestView
@@ -147,7 +151,7 @@ class TakenBack(msgspec.Struct, frozen=True):
 
 
 class Subscribers(msgspec.Struct, frozen=True):
-    """Who asked for a counted service in a period, and where it goes; withdrawn and refused ones left out."""
+    """Who asked for a counted service in a period, and the address; without withdrawn and refused requests."""
 
     service: str
     period: str
@@ -185,7 +189,7 @@ def request_answer(answering: Answering, requested: Requested, at: datetime, *, 
 def request_view(
     programme: Programme, matter: Matter, details: BookingDetails | None, at: datetime, *, names: bool
 ) -> RequestView:
-    """Return a request as it is shown; with `names` nothing is masked."""
+    """Return a request in the form in which it is shown; with `names` nothing is masked."""
     service, department = programme.services.get(matter.service), programme.departments.get(matter.department)
     return RequestView(
         id=matter.id,

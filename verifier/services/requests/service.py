@@ -1,7 +1,8 @@
 """Requests: services without a desk, asked for by phone or telephone, and matters that an office opens by itself.
 
-A request is an entry of its own kind, counted on the one path of step 10. What follows are stages of the matter that it
-opens (0101, 0140). It belongs to a department, whose place in rights and entries is `dept-` and its code.
+A request is an entry of its own kind, counted on the one path of step 10. The request opens a matter; later steps are
+stages of that matter (0101, 0140). A request belongs to a department, whose place in rights and entries is `dept-` and
+its code.
 """
 
 from __future__ import annotations
@@ -24,14 +25,14 @@ from edge.problems import Problem, ProblemKind, register_problem
 from edge.strictjson import canonical_digest
 from ledger.interface import Ledger
 from ledger.values import CheckIn, Draft, Operation, Outcome, Void
-from verifier.counter.checking_in import LATE_WINDOW, proof_claim, ledger_problems, refusal, logged_subject
+from verifier.counter.checking_in import LATE_WINDOW, ledger_problems, logged_subject, proof_claim, refusal
 from verifier.records.bookings import BookingDetails
 from verifier.records.store import VerifierStore
 from verifier.rules.entitlement import Wish, intended, reference_fault
 from verifier.rules.fields import BadFields, Fields, read_fields
 from verifier.rules.matters import CLOSED, Matter
 from verifier.rules.reasons import ORDER
-from verifier.services.bookings.asked import TELEPHONE, Asker, draft_for, refused_said, said_of, fields_text
+from verifier.services.bookings.asked import TELEPHONE, Asker, draft_for, fields_text, refused_said, said_of
 from verifier.services.bookings.service import booking_problems
 from verifier.services.matters.service import MatterService
 from verifier.trust.published import Documents
@@ -57,9 +58,9 @@ REQUEST_PROBLEMS: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class RequestWish:
-    """One intended request, and what the card shown, named or signed with came to.
+    """One intended request, and the verdict on the card that was shown, named, or used to sign.
 
-    `confirmed`: the holder declared what the service asks for. `matter`: what the entry says of the matter it opens.
+    `confirmed`: the holder declared what the service asks for. `matter`: what the entry says of the opened matter.
     """
 
     operation: str
@@ -77,7 +78,7 @@ class RequestWish:
 
     @property
     def request(self) -> bytes:
-        """The hash of what is intended; not how the card was shown."""
+        """Return the hash of the intent, however the card was shown."""
         return canonical_digest(
             {
                 "kind": "request",
@@ -95,7 +96,7 @@ class RequestWish:
 
     @property
     def whom(self) -> Beneficiary:
-        """The beneficiary: the named one, else the holder, else the service's only beneficiary."""
+        """The named beneficiary, else the holder, else the service's only beneficiary."""
         if self.beneficiary is not None:
             return self.beneficiary
         allowed = self.service.beneficiaries
@@ -104,7 +105,7 @@ class RequestWish:
 
 @dataclass(frozen=True, slots=True)
 class Requested:
-    """What a wish came to: the outcome, the matter as it stands with its details, the card where it was believed."""
+    """The outcome of a wish, the matter with its details as it stands, and the card where it was verified."""
 
     outcome: Outcome
     service: Service
@@ -126,21 +127,27 @@ def department_at(programme: Programme, place: str) -> str | None:
 
 
 def can_be_asked(service: Service, *, by_office: bool) -> bool:
-    """Whether a service is asked for: requested ones by anybody, kept ones by their office; never a silent one."""
+    """Whether somebody may ask for a service: anybody for a requested service, its office for a kept service.
+
+    Never for a silent service.
+    """
     if service.mode is Mode.REQUESTED:
         return True
     return by_office and service.mode is Mode.KEPT and not service.log_silent
 
 
 def department_for(service: Service, named: str | None) -> str:
-    """Return the department that takes a request: the one named, else the service's first; Problem invalid-field."""
+    """Return the department that takes a request: the named department, else the service's first.
+
+    Problem invalid-field.
+    """
     if named is not None and named not in service.departments:
         raise invalid("$.department", "one of the departments that answer for this service is expected")
     return named or service.departments[0]
 
 
 class RequestService:
-    """Takes requests. What they say of persons goes to the erasable store, its commitment into the entry."""
+    """Takes requests. Personal details go to the erasable store; the entry holds a commitment to them."""
 
     def __init__(
         self, documents: Callable[[datetime], Documents], ledger: Ledger, store: VerifierStore, matters: MatterService
@@ -205,11 +212,11 @@ class RequestService:
         )
 
     def details(self, request: str) -> BookingDetails | None:
-        """Return what a request says of persons, where that is not erased."""
+        """Return the personal details of a request; None once erased."""
         return self._store.bookings.find(request)
 
     def own(self, subject: str, request: str) -> Matter:
-        """Return a holder's own request; Problem not-found for any other."""
+        """Return a holder's own request; Problem not-found for any other request."""
         with ledger_problems():
             name, entry = self._ledger.pseudonym(subject), self._ledger.entry(request)
         if name is None or entry is None or entry.leaf.kind != "request":
@@ -247,7 +254,7 @@ class RequestService:
         return self._matters.see(done.entry) or matter, done
 
     def closed(self, matter: Matter, at: datetime) -> None:
-        """Have what a closed request says of persons erased in time: with its year's end where it is counted."""
+        """Set when a closed request's details are erased: a counted request keeps them until its year ends."""
         service = self._documents(at).programme.services.get(matter.service)
         ends_at = None if service is None else period_end(self._documents(at).programme, service, matter.opened_at)
         self._store.bookings.erase_after(matter.id, max(at, ends_at) if ends_at is not None else at)
@@ -261,7 +268,10 @@ def _against_taking_back(matter: Matter, *, by_holder: bool) -> str | None:
 
 
 def period_end(programme: Programme, service: Service, at: datetime) -> datetime | None:
-    """Return the end of the period that a request made at `at` counts in; None where it is not counted, or for ever."""
+    """Return the end of the period that a request made at `at` counts in.
+
+    None where the service is not counted, or is counted without a period.
+    """
     quota = programme.quotas.get(service.quota or "")
     return None if quota is None else period_of(quota.unit, at, programme.zone).ends_at
 

@@ -1,6 +1,6 @@
-"""A statement, a point's or a department's: uses by service and month, those that are paid for told apart. Pure.
+"""Statements of points and departments: uses by service and month, and how many of them are paid. Pure rules.
 
-A use is paid once: a re-entry belongs to the visit it returns to, and what was voided was none.
+A use is paid once: a re-entry belongs to its visit, and a voided use is not paid.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ COLUMNS = (
 
 @dataclass(slots=True)
 class StatementLine:
-    """One service in one local month (`2026-10`) at a point. `paid` uses stand; `voided` ones do not.
+    """One service in one local month (`2026-10`) at a point. `paid` uses stand; `voided` uses do not.
 
     `held`: records of offline uses that wait for a supervisor, and are paid once released.
     """
@@ -49,7 +49,7 @@ class StatementLine:
 
 
 def statement_lines(entries: Iterable[Entry], months: tuple[str, str], zone: ZoneInfo) -> tuple[StatementLine, ...]:
-    """Return the lines of the months from the first to the last named, in order; services without a use have none.
+    """Return the lines of the months from the first to the last named, in order; a service without a use has no line.
 
     `entries` come newest first: a supervisor's decision before the held entry that it is about.
     """
@@ -109,7 +109,10 @@ def department_lines(programme: Programme, lines: Mapping[str, Iterable[Statemen
 
 
 def payer_of(programme: Programme, service: str) -> str:
-    """Return the department that answers for a service and settles it; empty for one that is there no more."""
+    """Return the department that answers for a service and settles it.
+
+    Empty for a service that the programme no longer has.
+    """
     found = programme.services.get(service)
     return "" if found is None else found.departments[0]
 
@@ -161,7 +164,7 @@ def _counts(line: StatementLine) -> tuple[int, ...]:
 
 
 def month_span(months: tuple[str, str], zone: ZoneInfo) -> tuple[datetime, datetime]:
-    """Return the bounds of local months, the end excluded; ValueError for what is no month."""
+    """Return the bounds of local months, the end excluded; ValueError for a text that is no month."""
     first, last = (datetime.strptime(month, "%Y-%m").replace(tzinfo=zone) for month in months)
     after = last.replace(year=last.year + last.month // 12, month=last.month % 12 + 1)
     return first.astimezone(UTC), after.astimezone(UTC)

@@ -1,4 +1,4 @@
-"""A statement, a point's or a department's, as a PDF of A4 pages, to be settled on paper. Says what the CSV says."""
+"""Statements of points and departments as A4 pages (PDF), to be settled on paper. The PDF holds what the CSV holds."""
 
 from __future__ import annotations
 

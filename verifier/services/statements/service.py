@@ -1,4 +1,7 @@
-"""Statements of points and departments read from the log, and months closed: later changes stand as corrections."""
+"""Statements of points and departments, read from the log; closing a month.
+
+Later changes of a closed month are corrections.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +46,7 @@ LineKey = tuple[str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class DepartmentMonth:
-    """A department's month. Closed: the figures it was closed with. `corrections`: what changed of months closed
+    """A department's month. Of a closed month, the figures at its closing. `corrections`: what changed of months closed
     before, settled with this one; `changed`: what changed of this very month since it was closed.
     """
 
@@ -57,10 +60,10 @@ class DepartmentMonth:
 
 
 class StatementService:
-    """Reads statements. What is closed lies in the store; all else is counted from the log when it is asked for."""
+    """Reads statements. Closed months lie in the store; other months are counted from the log at each call."""
 
     def __init__(self, programme: Programme, ledger: Ledger, store: StatementStore) -> None:
-        """Keep what counting needs."""
+        """Keep the parts that counting needs."""
         self._programme = programme
         self._ledger = ledger
         self._store = store
@@ -80,7 +83,7 @@ class StatementService:
         return department_lines(self._programme, each)
 
     def month(self, department: str, month: str, at: datetime) -> DepartmentMonth:
-        """Return a department's month as it was closed, or as it stands at `at`."""
+        """Return a department's month with the figures of its closing, or, while open, the figures at `at`."""
         closings, settled = self._store.closings(department), self._store.settled(department)
         closing = next((one for one in closings if one.month == month), None)
         if closing is not None:
@@ -170,7 +173,7 @@ class StatementService:
 
 
 def paying_points(programme: Programme, department: str) -> tuple[str, ...]:
-    """Return the points of a department; empty where it has none, and then no statement."""
+    """Return the points of a department; empty for a department without points, which has no statement."""
     return tuple(code for code, point in programme.points.items() if point.department == department)
 
 
