@@ -225,6 +225,7 @@ def desks(opened: Opened, site: Site) -> Iterator[tuple[str, Page]]:
         "department-subscribers": "/department/subscribers", "desk-lounge": "/desk?point=air-dom",
         "desk-room": "/desk?point=library", "desk-new": "/desk/new/air-dom/airport-dom-departure",
         "desk-print": "/desk/print?point=air-dom", "desk-events": "/desk/events",
+        "desk-notices": "/desk/notices", "desk-receipts": "/desk/receipts?point=union",
     }  # fmt: skip
     for named, path in paths.items():
         page.goto(path)
