@@ -77,7 +77,10 @@ def follow(hooks: Hooks, source: Source, at: datetime) -> None:
 
 def _read_on(hooks: Hooks, source: Source, at: datetime) -> bool:
     """Read one stretch for all webhooks and queue what it tells; tell whether more is left."""
-    readers, ends = _readers(hooks, source, at), source.ends()
+    readers = _readers(hooks, source, at)
+    if not readers:
+        return False
+    ends = source.ends()
     more = _read(readers, source, ends)
     for reader in readers:
         _keep(hooks, source, reader, at)

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from prometheus_client.core import GaugeMetricFamily, Metric
+from sqlalchemy.exc import OperationalError
 
 from accounts.store import AccountStore
 from edge.addresses import Network
@@ -62,8 +63,14 @@ class Hooks:
         return f"{late} webhooks have waited for more than an hour: `python -m verifier hooks list`" if late else None
 
     def figures(self) -> Iterator[Metric]:
-        """Yield what a monitor reads: for each webhook what waits, what was given up, the last call and fault."""
-        standing, known = self.queue.standing(), self.registry.listed()
+        """Yield what a monitor reads: for each webhook what waits, what was given up, the last call and fault.
+
+        Nothing while the database is away: the other figures are told all the same.
+        """
+        try:
+            standing, known = self.queue.standing(), self.registry.listed()
+        except OperationalError:
+            return
         told = {hook.id: standing.get(hook.id) for hook in known}
         waiting = GaugeMetricFamily("yunju_hook_waiting", "Events that wait for a webhook.", labels=("hook",))
         dead = GaugeMetricFamily("yunju_hook_dead", "Events for a webhook that were given up.", labels=("hook",))

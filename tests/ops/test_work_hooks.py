@@ -15,6 +15,7 @@ from tests.ledger.builders import a_check_in, a_draft
 from tests.ops.test_work import Worker
 from tests.verifier.machine import BY, Machine
 from tests.waiting import until
+from web.app import create_application
 
 
 @pytest.fixture
@@ -48,6 +49,9 @@ def test_the_work_killed_between_sending_and_noting_loses_nothing(machine):
         workers.append(Worker(machine))
         until(lambda: len(receiver.calls) == 3 and workers[0].process.poll() is not None)
         assert hooks.queue.standing()[hook.id].waiting == 3
+        client = create_application(settings).test_client()
+        assert f'yunju_hook_waiting{{hook="{hook.id}"}} 3.0' in client.get("/metrics").get_data(as_text=True)
+        assert "hooks" not in client.get("/readyz").json.get("warnings", {})
         hooks.registry.resume(hook.id, by=BY, at=machine.now())  # so that the test need not wait for the next try
         workers.append(Worker(machine))
         until(lambda: hook.id not in hooks.queue.standing())
