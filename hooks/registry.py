@@ -36,11 +36,15 @@ _READS_OFFICE: Final = (Right.INTAKE,)
 
 
 class RefusedHook(Exception):
-    """A webhook cannot be registered or changed so; `hint` names the remedy."""
+    """A webhook cannot be registered or changed so; `hint` names the remedy.
 
-    def __init__(self, message: str, hint: str) -> None:
+    `code`: `integrator`, `url`, `https`, `private`, `kinds`, `rights`, or `unknown` for no such webhook.
+    """
+
+    def __init__(self, code: str, message: str, hint: str) -> None:
         """Keep the remedy beside the message."""
         super().__init__(message)
+        self.code = code
         self.hint = hint
 
 
@@ -202,7 +206,9 @@ class Registry:
         for one in self._integrators.list():
             if one.id == integrator_id and one.alive(at):
                 return one
-        raise RefusedHook("no integrator in use has this id", "`python -m accounts integrator list` shows them")
+        raise RefusedHook(
+            "integrator", "no integrator in use has this id", "`python -m accounts integrator list` shows them"
+        )
 
 
 def _check_url(url: str, networks: tuple[Network, ...]) -> None:
@@ -210,21 +216,25 @@ def _check_url(url: str, networks: tuple[Network, ...]) -> None:
         parts = urlsplit(url)
         _ = parts.port
     except ValueError:
-        raise RefusedHook("this is no address", "write it as https://host.example/path") from None
+        raise RefusedHook("url", "this is no address", "write it as https://host.example/path") from None
     plain = url.isascii() and url.isprintable() and " " not in url and len(url) <= _URL_MOST
     if not plain or parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise RefusedHook("this is no address", f"write it as https://host.example/path, {_URL_MOST} letters at most")
+        raise RefusedHook(
+            "url", "this is no address", f"write it as https://host.example/path, {_URL_MOST} letters at most"
+        )
     if parts.fragment or "@" in parts.netloc:
-        raise RefusedHook("the address holds a user, a password or a fragment", "the signature tells who sends")
+        raise RefusedHook("url", "the address holds a user, a password or a fragment", "the signature tells who sends")
     if parts.scheme == "http" and not networks:
-        raise RefusedHook("plain http is for networks of this house alone", "use https, or set YUNJU_HOOK_NETWORKS")
+        raise RefusedHook(
+            "https", "plain http is for networks of this house alone", "use https, or set YUNJU_HOOK_NETWORKS"
+        )
     try:
         address = parsed(parts.hostname)
     except ValueError:
         return  # a name: what it leads to is looked at by every call
     if not (public_or_in(networks)(address) if parts.scheme == "https" else lies_in(address, networks)):
         raise RefusedHook(
-            "the address is not in the public network", "YUNJU_HOOK_NETWORKS opens networks of this house"
+            "private", "the address is not in the public network", "YUNJU_HOOK_NETWORKS opens networks of this house"
         )
 
 
@@ -232,9 +242,9 @@ def _kinds(asked: Iterable[str]) -> tuple[str, ...]:
     try:
         kinds = kinds_of(asked)
     except ValueError as error:
-        raise RefusedHook(f"no events are of the kind {error}", f"choose from {', '.join(KINDS)}") from None
+        raise RefusedHook("kinds", f"no events are of the kind {error}", f"choose from {', '.join(KINDS)}") from None
     if not kinds:
-        raise RefusedHook("a webhook needs a kind of events", f"choose from {', '.join(KINDS)}")
+        raise RefusedHook("kinds", "a webhook needs a kind of events", f"choose from {', '.join(KINDS)}")
     return kinds
 
 
@@ -242,21 +252,25 @@ def _check_rights(integrator: Integrator, kinds: tuple[str, ...], points: frozen
     caller = Caller("integrator", integrator.id, integrator.rights)
     logs = {KINDS[kind] for kind in kinds}
     if OFFICE in logs and not any(caller.holds(right) for right in _READS_OFFICE):
-        raise RefusedHook("the integrator hands in no applications", "events of applications need the right intake")
+        raise RefusedHook(
+            "rights", "the integrator hands in no applications", "events of applications need the right intake"
+        )
     if USAGE not in logs:
         return
     for point in points - {EVERYWHERE}:
         if not any(caller.may_some(right, point) for right in _READS_USAGE):
             names = ", ".join(right.value for right in _READS_USAGE)
-            raise RefusedHook(f"the integrator has no right at {point}", f"one of {names} is needed there")
+            raise RefusedHook("rights", f"the integrator has no right at {point}", f"one of {names} is needed there")
     if not any(caller.holds(right) for right in _READS_USAGE):
-        raise RefusedHook("the integrator has no right at any point", "such events need a right at their point")
+        raise RefusedHook(
+            "rights", "the integrator has no right at any point", "such events need a right at their point"
+        )
 
 
 def _row(connection: Connection, hook_id: str) -> Row[Any]:
     row = connection.execute(sa.select(HOOKS).where(HOOKS.c.id == hook_id)).one_or_none()
     if row is None:
-        raise RefusedHook("there is no such webhook", "`python -m verifier hooks list` shows them")
+        raise RefusedHook("unknown", "there is no such webhook", "`python -m verifier hooks list` shows them")
     return row
 
 
