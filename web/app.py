@@ -66,7 +66,6 @@ def create_application(settings: Settings, clock: Clock | None = None) -> Flask:
     staff.install(app)
     told = _add_surfaces(app, settings, staff, clock)
     work, hooks = WorkPlace(settings.var), Hooks.open(settings)
-    app.extensions["hooks"] = hooks  # for the page of whoever runs the system
     app.register_blueprint(accounts_blueprint(authenticate, root=pinned_root(root_file(settings))))
     app.register_blueprint(
         health_blueprint(
@@ -104,7 +103,7 @@ def _add_staff_pages(app: Flask, staff: StaffFrame, settings: Settings) -> None:
     app.register_blueprint(sign_in_pages(staff))
     app.register_blueprint(account_pages(staff))
     app.register_blueprint(administrator_pages(staff))
-    app.register_blueprint(operator_pages(staff, app.extensions.get("held_by_device", none_held)))
+    app.register_blueprint(operator_pages(staff, hooks, app.extensions.get("held_by_device", none_held)))
     if organisation := add_single_sign_on(app, staff, settings):
         app.register_blueprint(organisation)
 

@@ -213,7 +213,7 @@ def test_each_page_is_for_its_roles_alone(site):
         for rule in site.app.url_map.iter_rules()
         if rule.rule.startswith(("/operator", "/people", "/security")) and "GET" in rule.methods and not rule.arguments
     }
-    both = {path for path in pages if re.search("/(devices|operators|integrators|log)", path)}
+    both = {path for path in pages if re.search("/(devices|operators|integrators|hooks|log)", path)}
     system = {path for path in pages if path.startswith("/operator")}
     assert len(both) >= 7
     allowed = {"system.he": system, "admin.hu": both | (pages - system), "auditor.wang": set()}

@@ -5,15 +5,17 @@ from __future__ import annotations
 from flask import Blueprint
 
 from accounts.rights import Right
+from hooks.service import Hooks
 from web.operator.devices import add_devices
 from web.operator.due import add_due
+from web.operator.hooks import add_hooks
 from web.operator.integrators import add_integrators
 from web.operator.operators import add_operators
 from web.operator.shared import HeldByDevice, OperatorPages, none_held
 from web.staff.frame import StaffFrame
 
 
-def operator_pages(staff: StaffFrame, held: HeldByDevice = none_held) -> Blueprint:
+def operator_pages(staff: StaffFrame, hooks: Hooks, held: HeldByDevice = none_held) -> Blueprint:
     """Return the operator's pages; `held` counts the offline records of each device that wait for a supervisor."""
     found = staff.blueprint("operator")
     both = (Right.SYSTEM, Right.ACCOUNTS)
@@ -28,4 +30,5 @@ def operator_pages(staff: StaffFrame, held: HeldByDevice = none_held) -> Bluepri
     add_devices(found, pages)
     add_operators(found, pages)
     add_integrators(found, pages)
+    add_hooks(found, pages, hooks)
     return found
