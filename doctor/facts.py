@@ -119,6 +119,15 @@ class DiskFact:
 
 
 @dataclass(frozen=True, slots=True)
+class HooksFact:
+    """Webhooks: events that were given up, webhooks whose receiver is gone, those for which events wait for long."""
+
+    dead: int
+    gone: int
+    late: int
+
+
+@dataclass(frozen=True, slots=True)
 class NoticesFact:
     """The queue of notices to applicants: how many wait for more than an hour, how many were given up this week."""
 
@@ -164,7 +173,7 @@ class AccountsFact:
 
 Part = (
     FolderFact | ProgrammeFact | DocumentsFact | tuple[KeyFact, ...] | tuple[StoreFact, ...] | WorkFact | LogFact
-    | WitnessFact | BackupFact | tuple[DiskFact, ...] | NoticesFact | HeldFact | AccountsFact
+    | WitnessFact | BackupFact | tuple[DiskFact, ...] | NoticesFact | HooksFact | HeldFact | AccountsFact
 )  # fmt: skip
 
 Facts = Mapping[str, Part | Unread]

@@ -31,6 +31,7 @@ from doctor.facts import (
     Facts,
     FolderFact,
     HeldFact,
+    HooksFact,
     KeyFact,
     LogFact,
     NoticesFact,
@@ -49,6 +50,7 @@ from edge.database import database_file
 from edge.instants import from_epoch
 from edge.settings import Settings, SettingsError
 from edge.workreport import WorkPlace
+from hooks.service import Hooks
 from keys.files import StoreError
 from keys.keyset import Purpose
 from keys.store import key_store
@@ -220,6 +222,15 @@ def _notices(settings: Settings, at: datetime) -> NoticesFact | None:
     return NoticesFact(sum(found.waiting.values()), found.late, found.given_up)
 
 
+def _hooks(settings: Settings, at: datetime) -> HooksFact:
+    hooks = Hooks.open(settings)
+    try:
+        found = hooks.troubles(at)
+    finally:
+        hooks.close()
+    return HooksFact(found.dead, found.gone, found.late)
+
+
 def _held(settings: Settings, _at: datetime) -> HeldFact | None:
     if not settings.serves("verifier"):
         return None
@@ -260,6 +271,7 @@ READERS: Final[Mapping[str, Read]] = {
 IN_STORES: Final[Mapping[str, tuple[str, Read]]] = {
     "notices": ("register", _notices),
     "held": ("verifier", _held),
+    "hooks": ("accounts", _hooks),
     "devices": ("accounts", _accounts),
 }
 """Parts that lie in a store, and are read where the store is well and of this release."""

@@ -18,6 +18,7 @@ from doctor.facts import (
     Facts,
     FolderFact,
     HeldFact,
+    HooksFact,
     KeyFact,
     LogFact,
     NoticesFact,
@@ -174,6 +175,15 @@ def _notices(fact: NoticesFact, _at: datetime) -> Iterator[Finding]:
         yield _warning("notices", "notices-late", count=fact.late)
 
 
+def _hooks(fact: HooksFact, _at: datetime) -> Iterator[Finding]:
+    if fact.dead:
+        yield _warning("hooks", "hooks-dead", count=fact.dead)
+    if fact.gone:
+        yield _warning("hooks", "hooks-gone", count=fact.gone)
+    if fact.late:
+        yield _warning("hooks", "hooks-late", count=fact.late)
+
+
 def _held(fact: HeldFact, at: datetime) -> Iterator[Finding]:
     if fact.oldest is not None and at - fact.oldest > HELD_LONG:
         yield _warning("held", "held-wait", count=fact.count, since=fact.oldest)
@@ -211,6 +221,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "backup": _backup,
     "disk": _disk,
     "notices": _notices,
+    "hooks": _hooks,
     "held": _held,
     "devices": _accounts,
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -21,6 +22,15 @@ from hooks.tables import open_tables
 
 LATE: Final = timedelta(hours=1)
 """A delivery that waits longer than this is reported."""
+
+
+@dataclass(frozen=True, slots=True)
+class Troubles:
+    """What is wrong with webhooks: events that were given up, webhooks whose receiver is gone, those that wait long."""
+
+    dead: int
+    gone: int
+    late: int
 
 
 class Hooks:
@@ -48,19 +58,26 @@ class Hooks:
         self._database.close()
         self._accounts.close()
 
+    def troubles(self, at: datetime) -> Troubles:
+        """Return what is wrong with webhooks at an instant."""
+        standing, known = self.queue.standing(), self.registry.listed()
+        waits = [standing[hook.id].oldest for hook in known if hook.stopped_at is None and hook.id in standing]
+        return Troubles(
+            dead=sum(one.dead for one in standing.values()),
+            gone=sum(hook.stopped_why == GONE for hook in known),
+            late=sum(oldest is not None and oldest < at - LATE for oldest in waits),
+        )
+
     def complaint(self, at: datetime) -> str | None:
         """Return what is wrong with webhooks, in words fit for anyone; None when nothing is."""
-        standing = self.queue.standing()
-        dead = sum(one.dead for one in standing.values())
-        if dead:
-            return f"{dead} events for webhooks were given up: `python -m verifier hooks dead` lists them"
-        live = self.registry.listed()
-        gone = sum(hook.stopped_why == GONE for hook in live)
-        if gone:
-            return f"{gone} webhooks are stopped, since their receivers say that they are gone"
-        waits = [standing[hook.id].oldest for hook in live if hook.stopped_at is None and hook.id in standing]
-        late = sum(oldest is not None and oldest < at - LATE for oldest in waits)
-        return f"{late} webhooks have waited for more than an hour: `python -m verifier hooks list`" if late else None
+        found = self.troubles(at)
+        if found.dead:
+            return f"{found.dead} events for webhooks were given up: `python -m verifier hooks dead` lists them"
+        if found.gone:
+            return f"{found.gone} webhooks are stopped, since their receivers say that they are gone"
+        if found.late:
+            return f"{found.late} webhooks have waited for more than an hour: `python -m verifier hooks list`"
+        return None
 
     def figures(self) -> Iterator[Metric]:
         """Yield what a monitor reads: for each webhook what waits, what was given up, the last call and fault.

@@ -92,13 +92,13 @@ def create_application(settings: Settings, clock: Clock | None = None) -> Flask:
     home = HomePages(settings)
     app.register_blueprint(home.blueprint())
     draw_problems(app, home.draw)
-    _add_staff_pages(app, staff, settings)
+    _add_staff_pages(app, staff, settings, hooks)
     if settings.traces_url is not None:
         _trace(app, settings.traces_url)
     return app
 
 
-def _add_staff_pages(app: Flask, staff: StaffFrame, settings: Settings) -> None:
+def _add_staff_pages(app: Flask, staff: StaffFrame, settings: Settings, hooks: Hooks) -> None:
     """Add signing in, and the pages of whoever runs the system."""
     app.register_blueprint(sign_in_pages(staff))
     app.register_blueprint(account_pages(staff))
