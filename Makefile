@@ -10,7 +10,7 @@ NODE := $(VENV)/bin/node
 NPM := PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(VENV)/bin/npm
 JOBS ?= 2
 WAITERS ?= 3
-PYTEST = TMPDIR=$$(tools/test-folder.sh) $(PY) -m pytest -n $(JOBS) --dist loadfile
+PYTEST = TMPDIR=$$(tools/test-folder.sh) $(PY) -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
 QUICK := not slow and not browser and not parts and not soak
 
 # Tests start some hundred processes of ours: without compiled files each would compile every module again.
