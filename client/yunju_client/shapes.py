@@ -144,7 +144,7 @@ class BookingView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BookingWarning:
-    """Something that does not stand against a booking and may yet: `code` is stable."""
+    """A warning that does not stop a booking now and may stop its use later: `code` is stable."""
 
     code: str
     message: Words
@@ -777,11 +777,11 @@ class Rebook:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordAnswer:
-    """What became of one record. `applied`: entered in the log, and counted where it was a grant; `held`: entered,
+    """The outcome of one record. `applied`: entered in the log, and counted where it was a grant; `held`: entered,
     and counted by nobody until a supervisor releases it; `dismissed`: put aside; `refused`: not taken.
 
-    Of one that was entered: `id` its entry, `outcome` and `reason` as logged, `marks` what is special, `linked`
-    the entry that it contradicts, `joined` the visit it lies in at no cost, `used_at` the instant it belongs to.
+    Of an entered record: `id` its entry, `outcome` and `reason` as logged, `marks` what is special, `linked` the
+    entry that it contradicts, `joined` the visit it lies in at no cost, `used_at` the instant it belongs to.
     `why` it is held or was refused, in a stable word. `replayed`: it was answered before.
     """
 
@@ -855,8 +855,9 @@ class RequestList:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestView:
-    """A request as its department or its holder sees it: what, for whom, how far. `details` are what was asked for,
-    masked without the right to names, left out once erased.
+    """A request in the form in which its department or its holder sees it: the service, for whom, the stage.
+
+    `details` are what was asked for, masked without the right to names, left out once erased.
     """
 
     id: str
@@ -944,7 +945,7 @@ class Statement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subscribers:
-    """Who asked for a counted service in a period, and where it goes; withdrawn and refused ones left out."""
+    """Who asked for a counted service in a period, and the address; without withdrawn and refused requests."""
 
     service: str
     period: str
@@ -963,7 +964,7 @@ class TakenApplication:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TakenBack:
-    """A request that was taken back, and the entry for that."""
+    """A request that was taken back, and the entry that recorded this."""
 
     id: str
     request: RequestView
