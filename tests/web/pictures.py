@@ -225,7 +225,8 @@ def desks(opened: Opened, site: Site) -> Iterator[tuple[str, Page]]:
         "department-subscribers": "/department/subscribers", "desk-lounge": "/desk?point=air-dom",
         "desk-room": "/desk?point=library", "desk-new": "/desk/new/air-dom/airport-dom-departure",
         "desk-print": "/desk/print?point=air-dom", "desk-events": "/desk/events",
-        "desk-notices": "/desk/notices", "desk-receipts": "/desk/receipts?point=union",
+        "desk-missed": "/desk/missed", "desk-receipts": "/desk/receipts?point=union",
+        "desk-notices": "/desk/notices", "department-certificates": "/department/certificates",
     }  # fmt: skip
     for named, path in paths.items():
         page.goto(path)

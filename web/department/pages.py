@@ -6,6 +6,7 @@ from flask import Blueprint
 
 from accounts.rights import Right
 from verifier.service import Verifier
+from web.department.certificates import add_certificates
 from web.department.held import add_held
 from web.department.requests import add_requests
 from web.department.shared import DeskPages
@@ -27,4 +28,5 @@ def department_pages(staff: StaffFrame, verifier: Verifier) -> Blueprint:
     add_held(found, pages)
     add_statements(found, pages)
     add_subscribers(found, pages)
+    add_certificates(found, pages)
     return found

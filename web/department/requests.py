@@ -15,6 +15,7 @@ from accounts.rights import Caller, Right
 from cards.programme.types import Beneficiary, Text
 from edge.http import request_instant
 from edge.problems import Problem
+from verifier.desks.certificates import CertificateDesk
 from verifier.desks.matters import MatterDesk, OpenedMatter
 from verifier.desks.subscribers import subscribed_services
 from verifier.records.matters import MatterTab
@@ -106,8 +107,8 @@ def add_requests(found: Blueprint, pages: DeskPages) -> None:
         )
         counts = desk.tabs(who, departments, at, **narrowed)
         subscribed = bool(subscribed_services(pages.verifier, who))
-        tabs = list(MatterTab)
-        return pages.page("requests", part=part, form=form, tab=tab, tabs=tabs, counts=counts, subscribed=subscribed)
+        told = {"subscribed": subscribed, "certified": bool(CertificateDesk(pages.verifier).places(who))}
+        return pages.page("requests", part=part, form=form, tab=tab, tabs=list(MatterTab), counts=counts, **told)
 
     @found.get("/department/requests/<matter>")
     @pages.staff.needs(Right.BOOKINGS)

@@ -28,7 +28,7 @@ def add_subscribers(found: Blueprint, pages: DeskPages) -> None:
             return pages.staff.fault(403, "fault.not-permitted")
         asked = request.args.get("service", mine[0].code)
         service, at = next((one for one in mine if one.code == asked), mine[0]), request_instant()
-        rows, year = subscribers(pages.verifier, who, service, _year(pages), at), _year(pages)
+        rows, year = subscribers(pages.verifier, who, service, year_asked(pages), at), year_asked(pages)
         fields = () if service.request is None else service.request.fields
         return pages.page("subscribers", service=service, rows=rows, year=year, fields=fields, mine=mine)
 
@@ -42,7 +42,7 @@ def add_subscribers(found: Blueprint, pages: DeskPages) -> None:
         return pages.file(subscribers_csv(wanted, rows), f"{service}-{year}", "csv")
 
 
-def _year(pages: DeskPages) -> str:
+def year_asked(pages: DeskPages) -> str:
     """Return the year that the address asks for, else the present year."""
     asked = request.args.get("year", "")
     today = request_instant().astimezone(pages.programme.zone).date()

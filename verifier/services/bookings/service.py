@@ -107,13 +107,18 @@ class BookingService:
         """Return the holder's card issued last among those known here that hold at `at`; None where none does."""
         return self._newest(details.subject, details.card, at)
 
+    def newest_of(self, subject: str, at: datetime) -> CardClaims | None:
+        """Return a holder's card issued last among those known here that hold at `at`; None where none does."""
+        found = self._newest(subject, None, at)
+        return None if found is None else found[1]
+
     def standing_card(self, subject: str, card: str, at: datetime) -> str:
         """Return the newest card known here of a holder that holds at `at`, else the named card."""
         newest = self._newest(subject, card, at)
         return card if newest is None else newest[0]
 
-    def _newest(self, subject: str, card: str, at: datetime) -> tuple[str, CardClaims] | None:
-        tokens = {card, *self._store.cards_of(subject, at)}
+    def _newest(self, subject: str, card: str | None, at: datetime) -> tuple[str, CardClaims] | None:
+        tokens = {*([] if card is None else [card]), *self._store.cards_of(subject, at)}
         verdicts = [(token, self.declared(token, at)) for token in sorted(tokens)]
         standing = [(token, verdict.card) for token, verdict in verdicts if isinstance(verdict, Verified)]
         return max(standing, key=lambda found: found[1].issued_at, default=None)
