@@ -126,6 +126,13 @@ def test_a_fault_stands_at_its_field_and_nothing_is_booked(desks, lounge, change
     assert desks.log() == []
 
 
+def test_free_hours_are_those_in_which_the_point_is_open(desks):
+    """The programme opens the library from nine to nine: no hour before, none after."""
+    page = desks.browser("desk:library").get("/desk?point=library&day=2026-10-26").get_data(as_text=True)
+    shown = re.findall(r'<b class="mono">([0-9:]+)</b> *<svg', page)
+    assert shown == [f"{hour:02}:00" for hour in range(9, 21)]
+
+
 @pytest.mark.parametrize(
     ("typed", "faults", "said"),
     [

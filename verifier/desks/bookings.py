@@ -27,6 +27,7 @@ from verifier.records.places import peak, room_of
 from verifier.records.store import Access
 from verifier.rules.bookings import span_of_day
 from verifier.rules.fields import FLIGHT
+from verifier.rules.slots import open_spans
 from verifier.service import Verifier
 from verifier.services.bookings.asked import TELEPHONE, Asker, BookingAsked, BookingWish
 from verifier.services.bookings.service import Booked, point_of, rule_of, service_of
@@ -44,7 +45,7 @@ SOUGHT: Final = timedelta(days=7)
 """How far around the day that is shown a flight, a plate or a name is looked for."""
 _HOUR: Final = timedelta(hours=1)
 OPENS: Final = timedelta(hours=8)
-"""From which local hour on a room is shown."""
+"""From which local hour on a room is shown, where the programme names no hours of its point."""
 _HELD: Final = frozenset({BookingState.HELD})
 
 
@@ -325,18 +326,17 @@ class BookingDesk:
         return {} if rule is None else masked_fields(rule, details.fields)
 
     def _slots(self, point: Point, day: date) -> Iterator[Slot]:
-        """Yield the hours of the rooms of a point."""
+        """Yield the hours of the rooms of a point: those in which the point is open."""
         since, until = span_of_day(day, self.programme.zone)
+        spans = open_spans(point, day, self.programme.zone) if point.hours else ((since + OPENS, until),)
         for service in self.services(point):
             if service.capacity is None:
                 continue
             taken = self._verifier.store.places.spans(room_of(service.code, point.code), since, until)
-            starts = since + OPENS
-            while starts < until:
-                ends = starts + _HOUR
-                within = [(begins, over, units) for begins, over, units in taken if begins < ends and over > starts]
-                yield Slot(service.code, starts, service.capacity, _peak(within, starts))
-                starts = ends
+            for opens, closes in spans:
+                for starts in _hours(opens, closes):
+                    within = [one for one in taken if one[0] < starts + _HOUR and one[1] > starts]
+                    yield Slot(service.code, starts, service.capacity, _peak(within, starts))
 
     def _record(self, caller: Caller, point: str, what: str, at: datetime) -> None:
         self._verifier.store.record(Access(READING, caller.id, what, caller.operator_id, point), at)
@@ -371,6 +371,13 @@ def _fits(booking: str, details: BookingDetails | None, wanted: str, *, names: b
 def _spelled(text: str) -> str:
     """Return a text as it is compared: half width, capitals, without blanks, dots and dashes."""
     return plate(text)
+
+
+def _hours(opens: datetime, closes: datetime) -> Iterator[datetime]:
+    """Yield the beginnings of the whole hours between two instants."""
+    while opens + _HOUR <= closes:
+        yield opens
+        opens += _HOUR
 
 
 def _peak(spans: Iterable[tuple[datetime, datetime, int]], since: datetime) -> int:

@@ -18,7 +18,7 @@ from web.staff.frame import StaffFrame
 
 def department_pages(staff: StaffFrame, verifier: Verifier) -> Blueprint:
     """Return the departments' pages."""
-    found = staff.blueprint("department")
+    found = staff.blueprint("department", keeps=True)
     staff.door("/department", "door.department", "building", Right.BOOKINGS)
     staff.door("/department/held", "door.held", "wait", Right.OVERRIDE)
     staff.door("/department/statements", "door.statements", "download", Right.STATEMENT)

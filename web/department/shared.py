@@ -24,7 +24,8 @@ from web.staff.forms import StaffForm, option
 from web.staff.frame import StaffFrame
 
 _OPERATION: Final = re.compile(r"[A-Za-z0-9_-]{16,64}")
-_NOTICED: Final = frozenset({409, 422, 503})
+UNAVAILABLE: Final = 503
+_NOTICED: Final = frozenset({409, 422, UNAVAILABLE})
 """Problems that are told on the page they came from; others are a page of their own."""
 TYPES: Final = {
     "csv": "text/csv; charset=utf-8",
@@ -74,7 +75,7 @@ class DeskPages:
             "operation": new_operation,
             "now": request_instant(),
         }
-        return self.staff.page(f"{self._room}/{template}", status, **told, **values)
+        return self.staff.page(f"{self._room}/{template}", status, **(told | values))
 
     def say(self, text: Text | None) -> str:
         """Return a text of the programme in the page's language."""
@@ -126,6 +127,17 @@ class DeskPages:
         else:
             self.staff.tell(done)
         return self.staff.go(path)
+
+    def again(self, template: str, problem: Problem, **values: object) -> Response:
+        """Return a form's page with what was typed, and what speaks against it now; other problems are raised.
+
+        What nobody could answer for is sent again as the same operation.
+        """
+        if problem.status not in _NOTICED:
+            raise problem
+        if problem.status == UNAVAILABLE:
+            values |= {"operation": operation_sent}
+        return self.page(template, problem.status, refused=self.problem_words(problem), **values)
 
     def tell_problem(self, problem: Problem) -> None:
         """Put a problem's words onto the next page."""

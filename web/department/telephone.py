@@ -56,7 +56,7 @@ def _asked(pages: DeskPages, who: Caller, service: Service, department: str) -> 
         requested = ask_by_telephone(pages.verifier, who, asked, at)
     except Problem as problem:
         if not put_faults(form, problem, fields):
-            raise
+            return pages.again("new-request", problem, department=department, **told)
         return pages.page("new-request", 422, department=department, **told)
     if not requested.outcome.granted:
         return pages.page("new-request", 409, department=department, refused=_words(pages, requested), **told)

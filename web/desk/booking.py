@@ -82,22 +82,13 @@ def add_booking(found: Blueprint, pages: DeskPages, desk: BookingDesk) -> None:
     @found.post("/desk/bookings/<booking>/change")
     @pages.staff.needs(Right.BOOKINGS)
     def change_booking(who: Caller, booking: str) -> ResponseReturnValue:
-        told, at, zone = _opened(pages, desk, who, booking), request_instant(), pages.programme.zone
+        told = _opened(pages, desk, who, booking)
         form = told.change
         if form is None:
             return pages.staff.fault(403, "fault.not-permitted")
         if not form.validate_on_submit():
             return _page(pages, desk, who, told, 422)
-        rule = pages.programme.booking_rules[desk.service_of(told.row.booking).booking or ""]
-        fields = with_travel_date(given(form, told.fields, zone), rule.fields, form)
-        try:
-            booked = desk.change(who, BookingAct(operation_sent(), booking), None, fields, at)
-        except Problem as problem:
-            if not put_faults(form, problem, told.fields):
-                raise
-            return _page(pages, desk, who, told, 422)
-        tell(pages, booked, "changed")
-        return pages.staff.go(f"/desk/bookings/{booking}")
+        return _changed(pages, desk, who, told, form)
 
     @found.post("/desk/bookings/<booking>/<any('delay', 'cancel', 'reopen'):act>")
     @pages.staff.needs(Right.BOOKINGS)
@@ -114,6 +105,24 @@ def add_booking(found: Blueprint, pages: DeskPages, desk: BookingDesk) -> None:
     def missed_booking(who: Caller, booking: str) -> ResponseReturnValue:
         change, at = BookingAct(operation_sent(), booking), request_instant()
         return pages.act(f"/desk/bookings/{booking}", "desk.done.missed", lambda: desk.miss(who, change, at))
+
+
+def _changed(pages: DeskPages, desk: BookingDesk, who: Caller, told: _Shown, form: StaffForm) -> ResponseReturnValue:
+    """Change a booking as its form says; what speaks against it is told on the same page, with what was typed."""
+    booking, zone = told.row.booking, pages.programme.zone
+    rule = pages.programme.booking_rules[desk.service_of(booking).booking or ""]
+    fields = with_travel_date(given(form, told.fields, zone), rule.fields, form)
+    try:
+        booked = desk.change(who, BookingAct(operation_sent(), booking.id), None, fields, request_instant())
+    except Problem as problem:
+        if put_faults(form, problem, told.fields):
+            return _page(pages, desk, who, told, 422)
+        if problem.status not in {409, 503}:
+            raise
+        pages.tell_problem(problem)
+        return _page(pages, desk, who, told, problem.status)
+    tell(pages, booked, "changed")
+    return pages.staff.go(f"/desk/bookings/{booking.id}")
 
 
 def _opened(pages: DeskPages, desk: BookingDesk, who: Caller, booking: str) -> _Shown:

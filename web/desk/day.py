@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import pairwise
@@ -82,7 +82,8 @@ def _day(pages: DeskPages, desk: BookingDesk, who: Caller, points: tuple[Point, 
         has_events=bool(EventDesk(pages.verifier).services(who)),
         form=form,
         hours=list(_hours(pages, told)),
-        slots=_rooms(told),
+        slots=_rooms(pages, told),
+        has_rooms=any(one.capacity is not None for one in desk.services(point)),
         week=desk.week(point, day),
         found=desk.find(who, point, day, sought, at) if sought else None,
         lists_missed=who.may(Right.NAMES, point.code) and bool(listing_rules(desk, point)),
@@ -115,12 +116,10 @@ def _hours(pages: DeskPages, told: Day) -> Iterator[Hour]:
         yield Hour(begins, ends, tuple(by_hour.get(begins, ())), now)
 
 
-def _rooms(told: Day) -> list[tuple[str, list[tuple[str, int, int]]]]:
-    """Return each room's hours as (local hour, free, capacity)."""
-    services = dict.fromkeys(one.service for one in told.slots)
-    return [(service, list(_free(told, service))) for service in services]
-
-
-def _free(told: Day, service: str) -> Iterable[tuple[str, int, int]]:
-    zone_hours = (one for one in told.slots if one.service == service)
-    return ((f"{8 + place:02d}", one.free, one.capacity) for place, one in enumerate(zone_hours))
+def _rooms(pages: DeskPages, told: Day) -> list[tuple[str, list[tuple[str, int, int]]]]:
+    """Return each room's hours as (local time, free, capacity)."""
+    zone, found = pages.programme.zone, dict[str, list[tuple[str, int, int]]]()
+    for one in told.slots:
+        begins = f"{one.starts_at.astimezone(zone):%H:%M}"
+        found.setdefault(one.service, []).append((begins, one.free, one.capacity))
+    return list(found.items())

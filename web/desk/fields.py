@@ -12,6 +12,7 @@ from wtforms import BooleanField, Field, RadioField, SelectField, StringField, T
 from wtforms.validators import Optional as MayBeEmpty
 
 from cards.programme.types import BookingField, Reference, Service, Text
+from cards.typed import digits
 from edge.instants import rfc3339
 from edge.problems import Problem
 from web.pages import page_language
@@ -139,7 +140,8 @@ def _read(one: BookingField, typed: str, zone: ZoneInfo) -> object:
     if one.kind == "yes-no":
         return typed == "yes"
     if one.kind == "number":
-        return int(typed) if typed.isascii() and typed.isdecimal() and len(typed) < 6 else typed
+        figures = digits(typed)
+        return int(figures) if figures.isascii() and figures.isdecimal() and len(figures) < 6 else typed
     if one.kind == "note":
         return " ".join(typed.split())
     return _instant(typed, zone) if one.kind == "datetime" else typed

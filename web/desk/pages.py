@@ -20,7 +20,7 @@ from web.staff.frame import StaffFrame
 
 def desk_pages(staff: StaffFrame, verifier: Verifier) -> Blueprint:
     """Return the booking desks' pages."""
-    found = staff.blueprint("booking-desk")
+    found = staff.blueprint("booking-desk", keeps=True)
     staff.door("/desk", "door.desk", "calendar", Right.BOOKINGS)
     pages, desk = DeskPages(staff, verifier, "desk"), BookingDesk(verifier)
     add_day(found, pages, desk)

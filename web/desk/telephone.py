@@ -71,7 +71,7 @@ class _Telephone:
             booked = self._desk.book(self._who, asked, at)
         except Problem as problem:
             if not put_faults(form, problem, self._fields):
-                raise
+                return self._pages.again("new", problem, **self._values())
             return self._page(422)
         return self._told(booked)
 
@@ -101,5 +101,8 @@ class _Telephone:
         return self._page(409, refused=f"{getattr(said.message, language)} {getattr(said.hint, language)}".strip())
 
     def _page(self, status: int, **more: Any) -> ResponseReturnValue:  # noqa: ANN401 - a template's values
+        return self._pages.page("new", status, **self._values(), **more)
+
+    def _values(self) -> Mapping[str, Any]:
         told: Mapping[str, Any] = {"form": self._form, "fields": self._fields, "attributes": control_attributes}
-        return self._pages.page("new", status, point=self._point, service=self._service, **told, **more)
+        return {"point": self._point, "service": self._service, **told}

@@ -30,7 +30,7 @@ from edge.sealing import derive
 from edge.settings import Settings
 from web.pages import LANGUAGE_COOKIE, page_language
 from web.staff.addresses import safe_next, with_query
-from web.staff.forms import Said, drawn, faults_of, speaker
+from web.staff.forms import TOKEN, Said, drawn, faults_of, speaker
 from web.wording import LANGUAGES, load_page_wording
 
 SIGN_IN: Final = "/sign-in"
@@ -69,6 +69,7 @@ class StaffFrame:
         self.party = RelyingParty.of(settings.base_url, programme.name.in_language(LANGUAGES[0]))
         self._wording = load_page_wording()
         self._doors: list[Door] = []
+        self._keeping: set[str] = set()
         self.single_sign_on: str | None = None
 
     def install(self, app: Flask) -> None:
@@ -84,8 +85,14 @@ class StaffFrame:
             "WTF_CSRF_TIME_LIMIT": _FORM_SECONDS,
         }
 
-    def blueprint(self, name: str) -> Blueprint:
-        """Return a room's blueprint: each post is held to the form's token, each fault is a page."""
+    def blueprint(self, name: str, *, keeps: bool = False) -> Blueprint:
+        """Return a room's blueprint: each post is held to the form's token, each fault is a page.
+
+        `keeps`: what was typed into a form stays on the screen when the session ended meanwhile. The page holds it,
+        nothing here does; not for forms that carry passwords or files.
+        """
+        if keeps:
+            self._keeping.add(name)
         found = Blueprint(name, __name__, template_folder="../templates")
         found.before_request(_hold_to_token)
         found.after_request(_private)
@@ -114,7 +121,7 @@ class StaffFrame:
             def opened(*args: Any, **values: Any) -> ResponseReturnValue:  # noqa: ANN401 - a view's own
                 who = self.person()
                 if who is None:
-                    return redirect(self.sign_in_address(), 303)
+                    return self._kept() if self._keeps() else redirect(self.sign_in_address(), 303)
                 if rights and not any(who.holds(right) for right in rights):
                     return self.fault(403, "fault.second-step" if who.lacks_factor else "fault.not-permitted")
                 if fresh and not who.confirmed(request_instant(), CONFIRMED_FOR):
@@ -134,6 +141,15 @@ class StaffFrame:
                 return None
             raise
         return caller if caller.kind == "person" else None
+
+    def _keeps(self) -> bool:
+        """Whether a form was sent by somebody who had signed in: a stranger is shown the sign-in alone."""
+        known = self.authenticate.cookie in request.cookies
+        return request.method == "POST" and known and request.blueprint in self._keeping
+
+    def _kept(self) -> Response:
+        typed = [(name, value) for name, value in request.form.items(multi=True) if name != TOKEN]
+        return self.page("staff/kept", 401, typed=typed, sign_in=with_query(SIGN_IN, {"next": ACCOUNT}))
 
     def sign_in_address(self) -> str:
         """Return the sign-in page's address with the way back."""
