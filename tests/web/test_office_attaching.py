@@ -1,5 +1,6 @@
 """The office's pages of papers from platforms, of cards that end soon, and of the log, in both languages."""
 
+import csv
 import re
 from datetime import timedelta
 from io import BytesIO
@@ -137,3 +138,21 @@ def test_a_holder_page_says_marks_and_history_in_words(site, officer):
     assert "state-council-allowance" not in page
     assert desk.programme.referrals["state-council-allowance"].name.zh in page
     assert find_holder(desk, holder).id == holder
+
+
+def test_lists_are_saved_as_files_that_excel_opens(site, officer):
+    """UTF-8 with a byte order mark, words instead of codes, the filters of the page, no formula, no full name."""
+    made = told_by_platform(site, 741)
+    application = find(site.office.desk, made)
+    file = officer.get(f"/office/worklist.csv?text={application.receipt}")
+    assert file.headers["Content-Type"] == "text/csv; charset=utf-8"
+    text = file.get_data().decode("utf-8")
+    assert text.startswith("\ufeff回执,渠道,姓名,卡种,条件,环节,到期日,初审部门,经办\r\n")
+    assert text.count("\r\n") == 2
+    row = list(csv.reader(text[1:].splitlines()))[1]
+    assert row[:6] == [application.receipt, "白云区政策兑现服务平台 PX-741", "何*欣", "金卡", "金卡第6项", "待接件"]
+    nothing = officer.get("/office/worklist.csv?text=nobody-of-this-name").get_data(as_text=True)
+    assert nothing.count("\r\n") == 1
+    ends = officer.get("/office/renewals.csv?lang=en").get_data(as_text=True)
+    assert ends.startswith("\ufeffLast day,Name,Tier,Renewal,Notice\r\n")
+    officer.get("/office?lang=zh")

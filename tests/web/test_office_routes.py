@@ -14,6 +14,8 @@ CARDS, KEYS = {Right.CARDS}, {Right.KEYS}
 APPLICATION, HOLDER, CARD = "/office/applications/<application_id>", "/office/holders", "/office/cards/<name>"
 NEEDS = {
     "GET /office": READS,
+    "GET /office/worklist.csv": READS,
+    "GET /office/renewals.csv": HOLDS,
     f"GET {APPLICATION}": READS,
     f"GET {APPLICATION}/files/<file>": READS,
     f"GET {APPLICATION}/<any('letter', 'form'):kind>.pdf": READS,

@@ -22,7 +22,7 @@ from issuer.printing.letters import enrolment_letter
 from issuer.printing.printing import printed_card, printed_sheet, unprinted
 from issuer.register import office_log
 from issuer.register.errors import RefusedError
-from issuer.register.holders import find_holder, grounds_of, photo_of, set_photo
+from issuer.register.holders import find_holder, find_holders, grounds_of, photo_of, set_photo
 from issuer.register.issuer import Issuer
 from issuer.register.marks import marks_of, rule, set_benefit
 from issuer.register.office_log import OfficeAction
@@ -49,7 +49,7 @@ def add_holders(found: Blueprint, pages: OfficePages) -> None:
         ids = records.holders_named(pages.issuer, text) if text else []
         if len(ids) == 1:
             return pages.staff.go(f"/office/holders/{ids[0]}")
-        return pages.page("holders", text=text, found=[find_holder(pages.issuer, one) for one in ids])
+        return pages.page("holders", text=text, found=find_holders(pages.issuer, ids))
 
     @found.get("/office/holders/<holder_id>")
     @pages.staff.needs(Right.HOLDERS)

@@ -7,6 +7,7 @@ from flask import Blueprint
 from accounts.rights import Right
 from issuer.register.issuer import Issuer
 from web.office.application import add_application
+from web.office.exporting import add_exporting
 from web.office.holders import add_holders
 from web.office.importing import add_importing
 from web.office.keys import add_keys
@@ -31,6 +32,7 @@ def office_pages(staff: StaffFrame, issuer: Issuer) -> Blueprint:
     staff.door("/office/log", "door.office-log", "shield", Right.HOLDERS, Right.AUDIT, last=True)
     pages = OfficePages(staff, issuer)
     add_worklist(found, pages)
+    add_exporting(found, pages)
     add_application(found, pages)
     add_holders(found, pages)
     add_importing(found, pages)

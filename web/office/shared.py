@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from typing import Final
 
@@ -111,6 +111,11 @@ class OfficePages:
         else:
             self.staff.tell(done)
         return self.staff.go(path)
+
+    def about(self, detail: Mapping[str, object]) -> str:
+        """Return codes of the register as people of this page's language call the things."""
+        words = AboutLine(self.issuer.programme, page_language(), self.staff.word)
+        return self.staff.word("office.told-between").join(words.words(detail))
 
     def refused(self, error: RefusedError) -> None:
         """Put a refusal onto the next page, in the page's language."""

@@ -89,6 +89,12 @@ def add_worklist(found: Blueprint, pages: OfficePages) -> None:
         )
 
 
+def filter_of(pages: OfficePages, who: Caller) -> Filter:
+    """Return the filter that the address asks for, within what this person sees."""
+    form, tab = _form(pages), request.args.get("tab", "all")
+    return _asked(form, who, tab if tab in TABS else "all", pages, searched=bool(form.text.data))
+
+
 def _form(pages: OfficePages) -> WorkFilter:
     programme, language, any_one = pages.issuer.programme, page_language(), pages.staff.word("office.any")
     reviewers = dict.fromkeys(one.reviewer for one in programme.grounds.values() if one.reviewer)
