@@ -16,7 +16,7 @@ from edge.http import request_instant
 from edge.spreadsheets import csv_file
 from issuer.applications import records
 from issuer.applications.lists import Ending, ending_soon
-from issuer.applications.records import Line
+from issuer.applications.records import ListedApplication
 from web.office.shared import OfficePages
 from web.office.worklist import filter_of
 
@@ -52,7 +52,7 @@ def _file(pages: OfficePages, name: str, heads: Sequence[str], rows: Iterable[Se
     return Response(told, content_type="text/csv; charset=utf-8", headers=headers)
 
 
-def _work_row(pages: OfficePages, line: Line) -> Sequence[object]:
+def _work_row(pages: OfficePages, line: ListedApplication) -> Sequence[object]:
     word = pages.staff.word
     channel = word("office.channel.own") if line.channel == "own" else pages.about({"channel": line.channel})
     return (
