@@ -96,13 +96,14 @@ def _resident_id(number: int) -> str:
 
 
 def seed_accounts(store: AccountStore, at: datetime) -> DemoAccounts:
-    """Add one person of each of five roles, and an operator with a PIN, who may supervise at every point."""
+    """Add people of several roles, and an operator with a PIN, who may supervise at every point."""
     roles = {
         "officer.chen": (Role.OFFICER, Role.REVIEWER),
         "approver.lin": (Role.APPROVER,),
         "auditor.li": (Role.AUDITOR,),
         "auditor.zhao": (Role.NAME_AUDITOR,),
         "admin.wu": (Role.ADMINISTRATOR,),
+        "system.he": (Role.SYSTEM_OPERATOR,),
     }
     people = {name: secrets.token_urlsafe(12) for name in roles}
     second_steps: dict[str, str] = {}

@@ -96,6 +96,21 @@ def operator(desk: AccountsCli, device_id: str, needs_operator: bool, as_json: b
     emit({"changed": device_id, "needs_operator": needs_operator}, as_json, told)
 
 
+@device.command("move")
+@click.argument("device_id", metavar="ID")
+@click.option("--point", required=True, help="Where the device stands from now on: a point's code, or dept-CODE.")
+@click.option("--service", "services", multiple=True, help="A service that the device may serve there; all if none.")
+@json_option
+@click.pass_obj
+def move(desk: AccountsCli, device_id: str, point: str, services: tuple[str, ...], as_json: bool) -> None:
+    """Move the device ID to another point: it follows within a minute, and its records from before stay good."""
+    known = desk.places()
+    place, served = place_of(point, known), [service_of(service, known) for service in services]
+    with _unknown_refused(), desk.store() as store:
+        store.devices.move(device_id, place, services=served, by=desk.by, at=desk.clock.now())
+    emit({"moved": device_id, "point": place, "services": served}, as_json, f"{device_id} belongs to {place}")
+
+
 @device.command("revoke")
 @click.argument("device_id", metavar="ID")
 @json_option
@@ -187,5 +202,9 @@ def _row(one: Device) -> dict[str, object]:
         "key": one.thumbprint,
         "enrolled_at": rfc3339(one.enrolled_at),
         "last_seen_at": rfc3339(one.last_seen_at),
+        "reported_at": None if one.report is None else rfc3339(one.report.at),
+        "version": None if one.report is None else one.report.version,
+        "queued": None if one.report is None else one.report.queued,
+        "clock_seconds": None if one.report is None else one.report.clock_seconds,
         "revoked_at": rfc3339_or_none(one.revoked_at),
     }

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import IO, Final
 
 import click
 
 from accounts.cli.desk import AccountsCli, ask, weak_refused
-from accounts.people import NameTaken, Person, UnknownPerson, saved_grants
+from accounts.people import LastAdministrator, NameTaken, Person, UnknownPerson, saved_grants
 from accounts.rights import SCOPES, Role
 from edge.cli import Refusal, emit, json_option
 from edge.instants import rfc3339, rfc3339_or_none
@@ -71,13 +73,27 @@ def list_people(desk: AccountsCli, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def disable(desk: AccountsCli, name: str, as_json: bool) -> None:
-    """Take NAME out of use and end every session."""
+    """Take NAME out of use and end every session. The last administrator stays."""
     try:
-        with desk.store() as store:
+        with _last_refused(), desk.store() as store:
             store.people.disable(name, by=desk.by, at=desk.clock.now())
     except UnknownPerson:
         raise _unknown() from None
     emit({"disabled": name}, as_json, f"{name} can no longer sign in")
+
+
+@person.command("enable")
+@click.argument("name")
+@json_option
+@click.pass_obj
+def enable(desk: AccountsCli, name: str, as_json: bool) -> None:
+    """Let NAME, who was taken out of use, sign in again, with the roles of before."""
+    with desk.store() as store:
+        gone = [one for one in store.people.list() if one.name == name and one.disabled_at is not None]
+        if not gone:
+            raise Refusal("nobody with this name is out of use", "`person list` shows the disabled people")
+        store.people.enable(gone[0].id, by=desk.by, at=desk.clock.now())
+    emit({"enabled": name}, as_json, f"{name} can sign in again")
 
 
 @person.command("password")
@@ -102,10 +118,10 @@ def password(desk: AccountsCli, name: str, password_file: IO[str] | None, as_jso
 @json_option
 @click.pass_obj
 def set_roles(desk: AccountsCli, name: str, roles: tuple[str, ...], as_json: bool) -> None:
-    """Give NAME these roles instead of the old roles, in force at the next request."""
+    """Give NAME these roles instead of the old roles, in force at the next request. The last administrator stays."""
     granted = desk.granted(roles)
     try:
-        with desk.store() as store:
+        with _last_refused(), desk.store() as store:
             store.people.set_roles(name, granted, by=desk.by, at=desk.clock.now())
     except UnknownPerson:
         raise _unknown() from None
@@ -148,6 +164,14 @@ def link(desk: AccountsCli, name: str, subject: str, as_json: bool) -> None:
     except NameTaken:
         raise Refusal("somebody else comes as this subject", "one account there is one person here") from None
     emit({"linked": name}, as_json, f"{name} can sign in by single sign-on")
+
+
+@contextmanager
+def _last_refused() -> Iterator[None]:
+    try:
+        yield
+    except LastAdministrator as error:
+        raise Refusal(str(error), "`person roles NAME --role administrator` makes another administrator") from None
 
 
 def _unknown() -> Refusal:

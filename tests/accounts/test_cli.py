@@ -354,3 +354,23 @@ def test_security_events_are_shown_and_paged_on_the_command_line(run, store):
     assert (code, len(json.loads(out))) == (0, 1)
     assert "nobody" not in out
     assert run("security", "--kind", "pin-failed")[1].strip() == "nothing yet"
+
+
+def test_a_device_is_moved_and_the_last_administrator_stays(run, store):
+    """By command as by page; a place that the programme does not have is refused, and so is locking everybody out."""
+    made = store.devices.make_code("gym", needs_operator=False, by="t", at=NOON, label="Desk 1")
+    device, _ = store.devices.enrol(made.code, public_jwk(FileSigner.generate().public_key), at=NOON)
+    assert run("device", "move", device.id, "--point", "nowhere")[0] == 1
+    assert run("device", "move", device.id, "--point", "museum")[0] == 0
+    assert store.devices.find(device.id).point == "museum"
+    assert (
+        run("person", "add", "admin.li", "--role", "administrator", "--password-file", "FILE", stdin=PASSWORD)[0] == 0
+    )
+    for line in (("disable", "admin.li"), ("roles", "admin.li", "--role", "auditor")):
+        code, _, told = run("person", *line)
+        assert (code, "last administrator" in told) == (1, True)
+    assert run("person", "add", "admin.wang", "--role", "administrator", "--single-sign-on")[0] == 0
+    assert run("person", "disable", "admin.li")[0] == 0
+    assert run("person", "enable", "admin.wang")[0] == 1
+    assert run("person", "enable", "admin.li")[0] == 0
+    assert store.people.named("admin.li").disabled_at is None

@@ -1,0 +1,136 @@
+"""A day at the operator's desk in Chromium, by the keyboard alone, in both languages: axe finds nothing on any page."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.web.counter import Tablet
+from tests.web.test_accessibility import violations
+from tests.web.test_desks_flow import choose, enter, press, reach, type_in
+
+pytestmark = pytest.mark.browser
+
+READ_QR = """async (source) => {
+  const bitmap = await new Promise((done, failed) => {
+    const image = new Image();
+    image.onload = () => done(image);
+    image.onerror = failed;
+    image.src = source;
+  });
+  const canvas = Object.assign(document.createElement("canvas"), { width: 600, height: 600 });
+  const context = canvas.getContext("2d");
+  context.fillStyle = "#fff";
+  context.fillRect(0, 0, 600, 600);
+  context.drawImage(bitmap, 0, 0, 600, 600);
+  const frame = context.getImageData(0, 0, 600, 600);
+  const worker = new Worker("/static/js/counter/decoder.js");
+  return new Promise((done) => {
+    worker.onmessage = ({ data }) => done(data.texts ?? []);
+    worker.postMessage(frame, [frame.data.buffer]);
+  });
+}"""
+"""What a tablet's camera would see: the page's picture, read by the decoder that the counter page uses."""
+
+
+@pytest.mark.parametrize("look", [("zh", "light"), ("en", "dark")], ids=["zh", "en"])
+def test_a_tablet_is_enrolled_by_the_pages_code_works_and_is_revoked(opened, site, look):
+    """Code made, its picture read, tablet opened there, somebody checked in; revoked from the page, and refused."""
+    page = enter(opened, site, "system-operator", "/operator", look)
+    found = {"due": violations(page)}
+    press(page, 'a[href="/operator/devices"]')
+    press(page, "#new-device")
+    found["new"] = violations(page)
+    press(page, "#make-code")
+    expect(page.locator("#label-fault")).to_be_visible()
+    found["faults"] = violations(page)
+    choose(page, "#point", steps=1 + list(site.office.desk.programme.points).index("gym"))
+    type_in(page, "#label", f"Tablet {look[0]}")
+    reach(page, "#needs_operator")
+    page.keyboard.press("Space")
+    press(page, "#make-code")
+    found["code"] = violations(page)
+    picture = page.locator(".qr img").get_attribute("src")
+    reader = opened("/check")
+    address = reader.evaluate(READ_QR, picture)[0]
+    assert page.locator("#code").text_content() in address
+    tablet = _tablet(opened, site, address)
+    assert tablet.present(site.printed("gold"))[0] == "granted"
+    tablet.next()
+    page.goto("/operator/devices")
+    found["devices"] = violations(page)
+    row = page.locator("tr", has_text=f"Tablet {look[0]}")
+    expect(row).to_contain_text({"zh": "在线", "en": "online"}[look[0]])
+    press(page, f'a[href="{row.locator("a").get_attribute("href")}"]')
+    found["device"] = violations(page)
+    reach(page, "#sure")
+    page.keyboard.press("Space")
+    press(page, "#revoke")
+    expect(page.locator(".note.ok")).to_be_visible()
+    found["revoked"] = violations(page)
+    site.clock.advance(timedelta(seconds=6))
+    tablet.paste(site.printed("gold"))
+    assert tablet.problem() == "device-revoked"
+    assert {name: faults for name, faults in found.items() if faults} == {}
+
+
+def _tablet(opened, site, address: str) -> Tablet:
+    """Open the address of the code: the tablet is enrolled by the key Enter alone."""
+    made = object.__new__(Tablet)
+    made.site, made.page = site, opened(address.removeprefix(site.base))
+    expect(made.page.locator("#enrol-code")).to_be_focused()
+    assert made.page.evaluate("location.hash") == "", "the code stays in no history"
+    made.page.keyboard.press("Enter")
+    made.shows("scan")
+    return made
+
+
+@pytest.mark.parametrize("look", [("zh", "dark"), ("en", "light")], ids=["zh", "en"])
+def test_an_operator_gets_a_new_pin_and_the_other_pages_are_sound(opened, site, look):
+    """The PIN is shown once; integrators, log, settings and licences by the keyboard, without a fault of axe."""
+    page = enter(opened, site, "system-operator", "/operator/operators/new", look)
+    found = {"new operator": violations(page)}
+    type_in(page, "#code", f"31{look[0]}")
+    type_in(page, "#name", "陈敏仪")
+    choose(page, "#point", steps=2)
+    reach(page, "#rights-0")
+    page.keyboard.press("Space")
+    press(page, "form button.main")
+    first = page.locator("#pin").text_content()
+    found["pin"] = violations(page)
+    press(page, "main a.button.main")
+    found["operators"] = violations(page)
+    press(page, page_link(page, f"31{look[0]}"))
+    found["operator"] = violations(page)
+    press(page, 'form[action$="/pin"] button')
+    assert page.locator("#pin").text_content() != first
+    for path in ("integrators", "integrators/new", "log", "settings", "licences", "devices?tab=codes"):
+        page.goto(f"/operator/{path}")
+        found[path] = violations(page)
+    page.set_viewport_size({"width": 360, "height": 800})
+    for path in ("", "/devices", "/settings"):
+        page.goto(f"/operator{path}")
+        assert page.evaluate("() => document.documentElement.scrollWidth") <= 360, path
+    assert {name: faults for name, faults in found.items() if faults} == {}
+
+
+def page_link(page, text: str) -> str:
+    """The selector of a link in a list by its text."""
+    return f'a[href="{page.locator("td a", has_text=text).get_attribute("href")}"]'
+
+
+@pytest.mark.parametrize("look", [("zh", "light"), ("en", "dark")], ids=["zh", "en"])
+def test_an_administrators_pages_are_sound(opened, site, look):
+    """People with roles and sessions, security events with what to do."""
+    page = enter(opened, site, "administrator", "/people", look)
+    found = {"people": violations(page)}
+    press(page, page_link(page, "auditor.li"))
+    found["person"] = violations(page)
+    choose(page, "#role", steps=7)
+    press(page, 'form[action$="/roles"] button')
+    expect(page.locator(".note.ok")).to_be_visible()
+    page.goto("/security")
+    found["security"] = violations(page)
+    assert {name: faults for name, faults in found.items() if faults} == {}
