@@ -103,7 +103,7 @@ def seed_accounts(store: AccountStore, at: datetime) -> DemoAccounts:
         "auditor.li": (Role.AUDITOR,),
         "auditor.zhao": (Role.NAME_AUDITOR,),
         "admin.wu": (Role.ADMINISTRATOR,),
-        "system.he": (Role.SYSTEM_OPERATOR,),
+        "system.huang": (Role.SYSTEM_OPERATOR,),
     }
     people = {name: secrets.token_urlsafe(12) for name in roles}
     second_steps: dict[str, str] = {}

@@ -26,7 +26,8 @@ READ_QR = """async (source) => {
   context.fillRect(0, 0, 600, 600);
   context.drawImage(bitmap, 0, 0, 600, 600);
   const frame = context.getImageData(0, 0, 600, 600);
-  const worker = new Worker("/static/js/counter/decoder.js");
+  const { scriptUrl } = await import("/static/js/scripts.js");
+  const worker = new Worker(scriptUrl("/static/js/counter/decoder.js"));
   return new Promise((done) => {
     worker.onmessage = ({ data }) => done(data.texts ?? []);
     worker.postMessage(frame, [frame.data.buffer]);
