@@ -132,7 +132,7 @@ def _unknown_refused() -> Iterator[None]:
 
 def _address(base_url: str, parts: Mapping[str, str]) -> str:
     # Behind the # nothing reaches a server or its logs.
-    return f"{base_url.rstrip('/')}/counter/#{urlencode(parts)}"
+    return f"{base_url.rstrip('/')}/counter#{urlencode(parts)}"
 
 
 def _pinned(desk: AccountsCli) -> Mapping[str, str]:

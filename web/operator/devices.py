@@ -105,7 +105,7 @@ def _address(pages: OperatorPages, made: DeviceCode) -> str:
         parts["root"] = pinned_root(root_file(pages.staff.settings))
     except Untrusted:  # an issuer that was not set up yet; the enrolment tells the root too
         parts.pop("root", None)
-    return f"{pages.staff.settings.base_url.rstrip('/')}/counter/#{urlencode(parts)}"
+    return f"{pages.staff.settings.base_url.rstrip('/')}/counter#{urlencode(parts)}"
 
 
 def _add_acts(found: Blueprint, pages: OperatorPages) -> None:
