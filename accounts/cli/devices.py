@@ -105,7 +105,7 @@ def operator(desk: AccountsCli, device_id: str, needs_operator: bool, as_json: b
 def move(desk: AccountsCli, device_id: str, point: str, services: tuple[str, ...], as_json: bool) -> None:
     """Move the device ID to another point: it follows within a minute, and its records from before stay good."""
     known = desk.places()
-    place, served = place_of(point, known), [service_of(service, known) for service in services]
+    place, served = right_place(point, known), [right_service(service, known) for service in services]
     with _unknown_refused(), desk.store() as store:
         store.devices.move(device_id, place, services=served, by=desk.by, at=desk.clock.now())
     emit({"moved": device_id, "point": place, "services": served}, as_json, f"{device_id} belongs to {place}")
