@@ -17,7 +17,7 @@ from redis.exceptions import RedisError
 
 from bench.ledger import fill, load
 from bench.rows import Row, percentile
-from ledger.redis import Options, RedisLedger
+from ledger.redis import RedisLedger, RedisOptions
 
 
 def run(full: bool) -> list[Row]:  # noqa: FBT001 - one switch for all benchmarks
@@ -26,7 +26,7 @@ def run(full: bool) -> list[Row]:  # noqa: FBT001 - one switch for all benchmark
         return []
     with TemporaryDirectory() as folder, redis_server(Path(folder)) as port:
         floor, bare = _bare(port, clients=1, each=400), _bare(port, clients=8, each=200)
-        ledger = RedisLedger(Options(f"redis://127.0.0.1:{port}/0"))
+        ledger = RedisLedger(RedisOptions(f"redis://127.0.0.1:{port}/0"))
         one, eight = load(ledger, clients=1, each=400), load(ledger, clients=8, each=200)
         rows = [
             Row("one bare durable INCR on Redis, p50", percentile(floor[0], 0.5), "µs"),

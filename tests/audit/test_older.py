@@ -8,7 +8,7 @@ from audit.tree.older import older_leaves
 from audit.tree.repair import Logged, survey
 from edge.clock import FixedClock
 from edge.settings import load_settings
-from ledger.redis import Options, RedisLedger
+from ledger.redis import RedisLedger, RedisOptions
 from ledger.values import LedgerUnavailable, Query
 from tests.audit.builders import LogWorld
 from tests.ledger.builders import START
@@ -26,7 +26,7 @@ def rig(tmp_path):
     older = older_leaves(load_settings({"YUNJU_VAR": str(tmp_path), **places}))
     with a_server(tmp_path / "redis") as server:
         clock = FixedClock(START)
-        ledger = RedisLedger(Options(server.url, keep=timedelta(days=60)), clock, older)
+        ledger = RedisLedger(RedisOptions(server.url, keep=timedelta(days=60)), clock, older)
         fill(ledger, clock)
         world = LogWorld(tmp_path, ledger)
         world.run()

@@ -9,7 +9,7 @@ import pytest
 from redis.crc import key_slot
 
 from edge.clock import SystemClock
-from ledger.redis import Options, RedisLedger
+from ledger.redis import RedisLedger, RedisOptions
 from ledger.redis.keys import PREFIXES
 from ledger.values import LedgerUnavailable, partition_of
 from tests.ledger.builders import HOLDER, a_charge, a_check_in, faults
@@ -34,7 +34,7 @@ def ledger(nodes):
     for node in nodes:
         with node.client() as client:
             client.flushall()
-    opened = RedisLedger(Options(nodes[0].url, answer=timedelta(seconds=1), whole=timedelta(seconds=2)))
+    opened = RedisLedger(RedisOptions(nodes[0].url, answer=timedelta(seconds=1), whole=timedelta(seconds=2)))
     opened.ready()
     yield opened
     opened.close()
@@ -122,7 +122,7 @@ def test_a_primary_that_dies_is_followed_to_its_replica(nodes, ledger, tmp_path)
             _until(lambda: name_of(source) in str(client.execute_command("CLUSTER", "NODES")))
             client.execute_command("CLUSTER", "REPLICATE", name_of(source))
             _until(lambda: client.info("replication").get("master_link_status") == "up")
-        waiting = RedisLedger(Options(nodes[0].url, cluster=True, replicas=1, whole=timedelta(seconds=1)))
+        waiting = RedisLedger(RedisOptions(nodes[0].url, cluster=True, replicas=1, whole=timedelta(seconds=1)))
         _until(lambda: _told(waiting) is not None)
         told: list[str] = []
         _until(lambda: told.extend(filter(None, [_told(waiting)])) or len(told) >= 5)

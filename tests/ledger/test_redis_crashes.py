@@ -15,7 +15,7 @@ import pytest
 from redis.exceptions import RedisError
 
 from edge.clock import SystemClock
-from ledger.redis import Options, RedisLedger
+from ledger.redis import RedisLedger, RedisOptions
 from ledger.values import LedgerUnavailable, Query
 from tests.ledger.builders import a_charge, a_check_in, faults
 from tests.ledger.crew import a_crew
@@ -30,7 +30,7 @@ BRIEF = {"wait": timedelta(seconds=0.3), "answer": timedelta(seconds=1), "whole"
 @contextmanager
 def opened(server: Server, **options):
     """A ledger on a server for a while."""
-    ledger = RedisLedger(Options(server.url, **{**BRIEF, **options}))
+    ledger = RedisLedger(RedisOptions(server.url, **{**BRIEF, **options}))
     try:
         yield ledger
     finally:

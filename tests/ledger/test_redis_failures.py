@@ -12,7 +12,7 @@ import pytest
 
 from edge.clock import FixedClock, SystemClock
 from ledger.opening import open_ledger
-from ledger.redis import Options, RedisLedger, read_options
+from ledger.redis import RedisLedger, RedisOptions, read_options
 from ledger.redis.circuit import Circuit
 from ledger.redis.safety import UnsafeServer
 from ledger.values import ClockSkew, LedgerError, LedgerUnavailable, Query, partition_of
@@ -44,7 +44,7 @@ def server(shared):
 @contextmanager
 def opened(url: str, clock=None, host=None, **options):
     """A ledger at an address for a while."""
-    ledger = RedisLedger(Options(url, **options), clock, host=host)
+    ledger = RedisLedger(RedisOptions(url, **options), clock, host=host)
     try:
         yield ledger
     finally:

@@ -8,7 +8,7 @@ import pytest
 
 from edge.clock import FixedClock
 from ledger.bookings import BookingQuery
-from ledger.redis import Options, RedisLedger, read_options
+from ledger.redis import RedisLedger, RedisOptions, read_options
 from ledger.values import LedgerError, LedgerUnavailable, Query
 from tests.ledger.builders import (
     HOLDER,
@@ -71,7 +71,7 @@ def tiles():
 @pytest.fixture
 def ledger(server, clock, tiles, tmp_path):
     """A ledger that lets go of leaves older than 60 days; its check must find nothing in the end."""
-    opened = RedisLedger(Options(server.url, keep=timedelta(days=60), seen=tmp_path / "seen"), clock, tiles)
+    opened = RedisLedger(RedisOptions(server.url, keep=timedelta(days=60), seen=tmp_path / "seen"), clock, tiles)
     yield opened
     assert faults(opened) == []
     opened.close()
@@ -154,7 +154,7 @@ def test_a_machine_without_the_log_says_so(ledger, server, clock, tiles):
     entries = [ledger.check_in(a_check_in()).entry for _ in range(3)]
     clock.advance(LATER)
     ledger.trim(tiles.keep(ledger), clock.now())
-    elsewhere = RedisLedger(Options(server.url), clock)
+    elsewhere = RedisLedger(RedisOptions(server.url), clock)
     with pytest.raises(LedgerUnavailable, match="in the log's tiles alone"):
         elsewhere.entry(entries[0])
     assert elsewhere.entry(entries[2]) is not None
@@ -164,7 +164,7 @@ def test_a_machine_without_the_log_says_so(ledger, server, clock, tiles):
 
 def test_an_idle_machine_does_not_take_it_for_a_loss(ledger, server, clock, tiles, tmp_path):
     """Its last acknowledged entry was taken out since, by another machine: no loss is reported."""
-    idle = RedisLedger(Options(server.url, seen=tmp_path / "idle"), clock, tiles)
+    idle = RedisLedger(RedisOptions(server.url, seen=tmp_path / "idle"), clock, tiles)
     idle.check_in(a_check_in())
     for _ in range(3):
         ledger.check_in(a_check_in())
