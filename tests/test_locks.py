@@ -185,7 +185,8 @@ def imported(folder: str) -> set[str]:
     ("folder", "locks"),
     [
         *((room, ("core",)) for room in ("accounts", "audit", "cards", "edge", "hooks", "issuer", "ledger")),
-        *((room, ("core",)) for room in ("verifier", "web")),
+        ("verifier", ("core",)),
+        ("web", ("core", "tracing")),
         ("keys", ("core", "hsm")),
         ("devices", ("core", "devices", "scanner")),
         ("tests", ("dev", "setup", "postgres", "devices-test", "hsm", "tracing")),
