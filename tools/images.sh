@@ -4,12 +4,16 @@
 # from; without BASE a Debian with Python is made by debootstrap, for machines that reach no registry of images.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-export BUILDAH_ISOLATION=chroot STORAGE_DRIVER=vfs
+export BUILDAH_ISOLATION=chroot
 work=$(mktemp -d)
 store=(--root "$work/images" --runroot "$work/run")
 buildah() { command buildah "${store[@]}" "$@"; }
 container=
-end() { [ -z "$container" ] || buildah umount "$container" >/dev/null; rm -rf "$work"; }
+end() {
+    buildah umount --all >/dev/null 2>&1 || true
+    buildah rm --all >/dev/null 2>&1 || true
+    rm -rf "$work"
+}
 trap end EXIT
 
 fail() { echo "error: $1" >&2; exit 1; }
