@@ -22,6 +22,7 @@ from devices.pcsc import ReaderChange, ReaderEvent
 from devices.scanner import Port, scans
 from devices.transport import Tap
 from devices.verdict import CounterVerdict, VerdictKind, VerdictText, of_fault
+from edge.structs import work_out_structs
 
 TAPS_AT_ONCE: Final = 4
 TYPED: Final = "keyboard"
@@ -60,6 +61,7 @@ class Agent:
 
     def watch(self, watcher: Watches) -> None:
         """Check in whatever is tapped, on every reader at once, until stopped."""
+        work_out_structs()  # before the taps' threads begin
         with ThreadPoolExecutor(TAPS_AT_ONCE, "tap") as pool:
             for event in watcher.events(self.stop.is_set):
                 if event.change is ReaderChange.INSERTED:

@@ -29,6 +29,7 @@ from edge.clock import Clock
 from edge.log import ACCESS
 from edge.metrics import observe_request
 from edge.problems import Problem
+from edge.structs import reader
 
 T = TypeVar("T")
 View = TypeVar("View", bound=Callable[..., Any])
@@ -309,7 +310,7 @@ def _reader(struct: Hashable) -> tuple[msgspec.json.Decoder[object], bool]:
     config = getattr(kind, "__struct_config__", None)
     if config is None or not config.forbid_unknown_fields:
         raise TypeError(f"{kind.__name__} must be a Struct with forbid_unknown_fields=True")
-    return msgspec.json.Decoder(kind), admits_wide_integer(kind)
+    return reader(kind), admits_wide_integer(kind)
 
 
 def _require_storable(value: object) -> None:

@@ -23,6 +23,7 @@ from edge.instants import from_epoch, rfc3339, to_epoch
 from edge.log import configure_logging
 from edge.repeating import Job, JobReport, Repeating
 from edge.settings import Settings, load_settings
+from edge.structs import work_out_structs
 from edge.workreport import WorkingElsewhere, WorkPlace, WorkReport, is_alive, work_complaint
 from keys.files import StoreError
 from ledger.values import LedgerError
@@ -90,6 +91,7 @@ def go_on(
     WorkingElsewhere where another process does.
     """
     with place.alone():
+        work_out_structs()  # before the jobs' threads begin
         started_at = to_epoch(clock.now())
         repeated = [Repeating(job, clock) for job in jobs]
 

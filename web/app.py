@@ -24,6 +24,7 @@ from edge.openapi import openapi_blueprint
 from edge.release import VERSION
 from edge.settings import Settings, SettingsError
 from edge.sharing import open_shared
+from edge.structs import work_out_structs
 from edge.workreport import WorkPlace, work_complaint, work_figures
 from hooks.service import Hooks
 from verifier.trust.published import pinned_root, root_file
@@ -95,6 +96,7 @@ def create_application(settings: Settings, clock: Clock | None = None) -> Flask:
     _add_staff_pages(app, staff, settings, hooks)
     if settings.traces_url is not None:
         _trace(app, settings.traces_url)
+    work_out_structs()  # before this worker's threads answer the first requests
     return app
 
 

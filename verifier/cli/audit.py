@@ -32,6 +32,7 @@ from edge.instants import InstantError, parse_rfc3339, rfc3339
 from edge.private import make_private
 from edge.repeating import Repeating
 from edge.settings import Settings
+from edge.structs import work_out_structs
 from keys.entry_proof import EntryProof, Unproved
 from keys.files import StoreError
 from keys.merkle import ProofError
@@ -291,6 +292,7 @@ def witness(folder: Path, name: str, logs: tuple[str, ...], listen: str) -> None
     with _refusals():
         cosigner = Cosigner(name, KeyStore(folder / "keys").note_signer("witness"))
         app = create_witness(WitnessBook(folder / "logs", watched, cosigner), CLOCK)
+        work_out_structs()  # before the server's threads begin
         server = make_server(host, int(port), app, threaded=True)
     click.echo(f"{cosigner.key.vkey} http://{host}:{server.port}")
     server.serve_forever()

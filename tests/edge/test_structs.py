@@ -1,0 +1,81 @@
+"""Types of values are worked out before threads read them: msgspec ends the process where two threads do so at once."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+
+import web.app
+from edge.settings import load_settings
+from edge.structs import work_out_structs
+from issuer.publishing.setup import set_up
+from issuer.register.issuer import open_issuer
+from tests.edge.builders import NOON
+
+ROOT = Path(__file__).resolve().parents[2]
+
+RACE = """
+import sys, threading, types
+import msgspec
+from edge.structs import work_out_structs
+
+sys.setswitchinterval(1e-6)
+TYPES = '''
+import msgspec
+class Inner(msgspec.Struct):
+    number: int
+    text: str | None = None
+class Outer(msgspec.Struct):
+    inner: Inner
+    more: tuple[Inner, ...] = ()
+'''
+kinds = []
+for turn in range(40):
+    made = types.ModuleType(f"made_{turn}")
+    sys.modules[made.__name__] = made
+    exec(TYPES, made.__dict__)
+    kinds.append(made.Outer)
+assert work_out_structs() >= 80
+for kind in kinds:
+    together = threading.Barrier(8)
+    def read():
+        together.wait()
+        assert msgspec.json.decode(b'{"inner":{"number":1}}', type=kind).inner.number == 1
+    threads = [threading.Thread(target=read) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+"""
+
+
+@pytest.mark.slow
+def test_eight_threads_may_read_a_type_for_the_first_time_at_once():
+    """Without the working out before, this program ends by a fault of memory."""
+    done = subprocess.run([sys.executable, "-c", RACE], cwd=ROOT, check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_struct_that_cannot_be_read_stops_nothing():
+    """Such a Struct is written only."""
+
+    class Written(msgspec.Struct):
+        value: "of_a_name_that_is_nowhere"  # noqa: F821 - that is what is tried
+
+    assert work_out_structs() > 0
+    with pytest.raises(NameError):
+        msgspec.json.decode(b"{}", type=Written)
+
+
+def test_the_application_works_types_out_before_its_first_request(tmp_path, monkeypatch):
+    """As the last thing that making it does: every surface's types are defined by then."""
+    environ = {"YUNJU_VAR": str(tmp_path / "var")}
+    issuer = open_issuer(load_settings(environ))
+    set_up(issuer, NOON)
+    issuer.close()
+    counted = []
+    monkeypatch.setattr(web.app, "work_out_structs", lambda: counted.append(work_out_structs()))
+    web.app.create_application(load_settings(environ))
+    assert counted[0] > 100
