@@ -256,7 +256,8 @@ class Authenticator:
             _log.warning("a device's last use was not noted")  # a busy store must not turn a visitor away
 
     def _note_report(self, request: Request, device: Device, at: datetime) -> None:
-        told = parse_report(request.headers.get(REPORT_HEADER, ""), at)
+        sent = request.headers.get(REPORT_HEADER)
+        told = None if sent is None else parse_report(sent, at)
         if told is None or not is_due(told, self._reports.get(device.id, device.report)):
             return
         self._reports[device.id] = told

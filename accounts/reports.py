@@ -33,7 +33,7 @@ class DeviceReport:
 
 
 def parse_report(text: str, at: datetime) -> DeviceReport | None:
-    """Return the report that a header carries; None for a header that is absent or of another form."""
+    """Return the report that a header carries; None for a header of another form."""
     found = _FORM.fullmatch(text)
     return None if found is None else DeviceReport(at, found[1], int(found[2]), int(found[3]))
 
