@@ -94,6 +94,8 @@ def test_the_verifiers_image_serves_without_the_issuers_code(tmp_path: Path) -> 
             [sys.executable, *words], cwd=tree, env=environ | more, capture_output=True, text=True, check=False
         )
 
+    for room in ("verifier", "accounts"):
+        assert run("-m", room, "init").returncode == 0
     asked = (
         "import wsgi; client = wsgi.application.test_client(); "
         "print([client.get(path).status_code for path in ('/readyz', '/counter', '/audit')])"

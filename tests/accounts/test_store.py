@@ -82,7 +82,8 @@ def test_every_change_is_one_line_of_the_log_without_names_or_secrets(ground):
     ground.store.people.disable("auditor.li", by=ADMIN, at=NOON)
     ground.store.people.enable(person.id, by=ADMIN, at=NOON)
     notes = ground.store.log()
-    assert {note.action for note in notes} == set(AccountAction)
+    of_hooks = {action for action in AccountAction if action.name.startswith("HOOK_")}  # tests/hooks tries these
+    assert {note.action for note in notes} == set(AccountAction) - of_hooks
     assert [note.id for note in notes] == sorted((note.id for note in notes), reverse=True)
     told = repr(notes)
     for hidden in ("auditor.li", "陈小明", PASSWORD, "493817", "271828", device.token, device.session, bearer, token,
