@@ -84,7 +84,10 @@ PINNED = re.compile(r"^([\w.-]+)(?:\[([\w,.-]+)\])?==", re.MULTILINE)
 
 def extras_pinned(text: str) -> dict[str, set[str]]:
     """The names of a lock and the extras that each is pinned with."""
-    return {canonical(name): set(filter(None, extras.split(","))) for name, extras in PINNED.findall(text)}
+    found: dict[str, set[str]] = {}
+    for name, extras in PINNED.findall(text):
+        found.setdefault(canonical(name), set()).update(filter(None, extras.split(",")))
+    return found
 
 
 def bare_pins(text: str) -> list[str]:
@@ -115,6 +118,14 @@ def requires(name: str) -> list[str] | None:
 def test_what_is_asked_for_with_an_extra_is_pinned_with_it(lock: str) -> None:
     """Debian 12's pip looks for an unpinned version otherwise, and hash-checking mode refuses it."""
     assert bare_pins(read_lock(lock)) == []
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_what_is_pinned_with_an_extra_is_pinned_without_it_too(lock: str) -> None:
+    """Another package may ask for it without: pip takes the two for different ones, and looks for the newest."""
+    pinned = PINNED.findall(read_lock(lock))
+    plain = {name for name, extras in pinned if not extras}
+    assert {name for name, extras in pinned if extras} <= plain
 
 
 def test_our_own_extras_are_pinned_with_their_extras_too() -> None:

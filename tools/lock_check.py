@@ -19,8 +19,10 @@ PIN = re.compile(r"^([\w.-]+(?:\[[\w,.-]+\])?)==([\w.+!]+)", re.MULTILINE)
 
 
 def pins(text: str) -> dict[str, str]:
-    """Return each pinned requirement of a lock, with its extras, and its version."""
-    return dict(PIN.findall(text))
+    """Return each pinned requirement of a lock, with its extras, and its version; a plain one beside it is left out."""
+    found = dict(PIN.findall(text))
+    twice = {name.partition("[")[0] for name in found if "[" in name}
+    return {name: version for name, version in found.items() if name not in twice}
 
 
 def moves(before: dict[str, str], after: dict[str, str]) -> Iterator[str]:
