@@ -11,6 +11,7 @@ from click.testing import CliRunner
 
 from accounts.store import AccountStore
 from audit.tree.place import CheckpointPlace
+from doctor.tables import ROOMS
 from edge.clock import SystemClock
 from edge.settings import load_settings
 from issuer.publishing.setup import set_up
@@ -18,7 +19,7 @@ from issuer.register.issuer import open_issuer
 from ops.__main__ import main
 from ops.backup import check_backup, make_backup
 from ops.manifest import BackupError
-from ops.restore import ROOMS, restore
+from ops.restore import restore
 from tests.ledger.builders import a_check_in
 from tests.ledger.redis_servers import a_server
 from verifier.__main__ import main as verifier
