@@ -214,7 +214,7 @@ def test_a_phone_fetches_the_proof_of_its_holders_entries_alone(world):
     stranger = Phone(world, world.card("diamond"))
     assert stranger.call("POST", f"/v1/wallet/log/{entry}/proof").json["code"] == "not-logged-yet"
     copied = world.client.post(f"/v1/wallet/log/{entry}/proof", json={"card": mine.token})
-    assert copied.json["code"] == "bad-token"
+    assert copied.json["code"] == "bad-wallet-proof"
 
 
 def test_incidents_are_paged_to_the_first_one(world, tmp_path):

@@ -132,7 +132,7 @@ class Line:
         if self.lost and path == "/v1/check-ins":
             self.lost -= 1
             raise Away("the answer was lost")
-        return response.status_code, response.get_data()
+        return response.status_code, response.get_data(), response.headers.get("Date", "")
 
 
 _PROGRAMME = programme_of(PROGRAMMES / "baiyun.toml")

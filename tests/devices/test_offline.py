@@ -18,7 +18,7 @@ from devices import offline
 from devices.documents import NoDocuments, read_rules
 from devices.faults import DeviceFault
 from devices.offline import LocalUse, OfflineQueue, QueueBroken
-from devices.server import Away, ServerRefusedError
+from devices.server import AgentState, Away, ServerRefusedError
 from devices.upload import upload
 from devices.verdict import VerdictKind
 from devices.words import OFFLINE_WORDS
@@ -326,6 +326,7 @@ class Answers:
 
     def __init__(self, answer) -> None:
         self.answer = answer
+        self.state = AgentState()
 
     def call(self, *_, **__):
         if isinstance(self.answer, Exception):

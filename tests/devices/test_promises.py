@@ -120,13 +120,13 @@ def test_a_proof_that_does_not_hold_breaks_the_promise_at_once(counter, world, m
     sent = counter.line.sent
 
     def lying(base, method, path, data, headers):
-        status, answer = sent(base, method, path, data, headers)
+        status, answer, date = sent(base, method, path, data, headers)
         if path != "/v1/log/promises":
-            return status, answer
+            return status, answer, date
         told = json.loads(answer)
         other = b64encode(bytes(32)).decode()
         told["promises"][0]["proof"] = told["promises"][0]["proof"].replace("index 0\n", f"index 0\n{other}\n")
-        return status, json.dumps(told).encode()
+        return status, json.dumps(told).encode(), date
 
     monkeypatch.setattr("devices.server._sent", lying)
     (line,) = later(counter)
@@ -190,7 +190,7 @@ def test_a_server_without_a_log_says_so_to_staff(counter, world, monkeypatch):
     visit(counter)
 
     def none(base, method, path, data, headers):
-        return 404, b'{"title":"none","code":"not-found"}'
+        return 404, b'{"title":"none","code":"not-found"}', ""
 
     monkeypatch.setattr("devices.server._sent", none)
     (line,) = later(counter)

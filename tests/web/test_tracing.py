@@ -10,10 +10,13 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.sdk.trace import TracerProvider as Provider
 
+from accounts.store import AccountStore
+from edge.clock import SystemClock
 from edge.settings import SettingsError, load_settings
 from issuer.publishing.setup import set_up
 from issuer.register.issuer import open_issuer
 from tests.edge.builders import NOON
+from verifier.service import make_stores
 from web.app import create_application
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -52,6 +55,9 @@ def environ(tmp_path):
     issuer = open_issuer(load_settings(found))
     set_up(issuer, NOON)
     issuer.close()
+    settings = load_settings(found)
+    AccountStore.open(settings.accounts_url).close()
+    make_stores(settings, SystemClock())
     return found
 
 

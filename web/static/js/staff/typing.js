@@ -28,7 +28,7 @@ function show(page) {
   const told = page.getElementById("foretold");
   if (!told) return; // another page, such as the sign-in's: what was typed stays as it is
   const here = document.getElementById("foretold");
-  if (here.innerHTML !== told.innerHTML) here.replaceChildren(...[...told.childNodes].map((node) => document.adoptNode(node)));
+  if (!here.isEqualNode(told)) here.replaceChildren(...[...told.childNodes].map((node) => document.adoptNode(node)));
   for (const control of form.elements) if (isFilled(control)) tellFault(control, page);
 }
 
