@@ -11,8 +11,10 @@ from types import SimpleNamespace
 CONFIGURATION = runpy.run_path(str(Path(__file__).resolve().parent.parent / "gunicorn.conf.py"))
 
 
-def test_a_client_that_stops_in_the_middle_gives_its_thread_back() -> None:
+def test_a_client_that_stops_in_the_middle_gives_its_thread_back(tmp_path, monkeypatch) -> None:
     """Every accepted connection bounds its waits, or a few lost tablets would stop the whole counter."""
+    # The configuration names a folder of figures to this process where there is none: later tests would read it.
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
     with socket.create_server(("127.0.0.1", 0)) as listener:
         CONFIGURATION["when_ready"](SimpleNamespace(LISTENERS=[SimpleNamespace(sock=listener)]))
         with socket.create_connection(listener.getsockname()):
