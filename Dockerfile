@@ -18,8 +18,8 @@ RUN PATH=/opt/setup/bin:$PATH npm ci --omit=dev --ignore-scripts \
  && rm -rf node_modules
 COPY . .
 # The image needs no installer: what cannot install anything cannot be made to.
-RUN /opt/yunju/bin/python -m compileall -q accounts audit cards edge hooks issuer keys ledger ops verifier web wsgi.py \
- && rm -rf requirements tools tests package.json package-lock.json .npmrc \
+RUN /opt/yunju/bin/python -m compileall -q accounts audit cards doctor edge hooks issuer keys ledger ops verifier web wsgi.py \
+ && rm -rf requirements/setup.txt tools tests package.json package-lock.json .npmrc \
  && /opt/yunju/bin/python -m pip uninstall -q -y setuptools pip
 
 # A verifier's machine has no line of the code that issues cards: it cannot be made to.

@@ -6,6 +6,7 @@ import runpy
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -69,6 +70,17 @@ def test_the_images_differ_in_surfaces_and_code_alone() -> None:
     for name in ("verifier", "issuer"):
         assert load_settings(dict(pair.split("=", 1) for pair in values("ENV", name))).surfaces
     assert values("CMD", "worker") == ['["python", "-m", "ops", "work"]']
+
+
+def test_every_room_of_the_server_goes_into_the_image() -> None:
+    """What pyproject.toml packs, the agent's room alone left out: let into the build, and compiled there."""
+    packed = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["setuptools"]["packages"]["find"]
+    rooms = {name.rstrip("*") for name in packed["include"]} - {"devices"}
+    assert rooms == {path.parent.name for path in ROOT.glob("*/__init__.py")} - {"bench", "devices", "tests", "tools"}
+    let_in = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    assert [room for room in sorted(rooms) if f"!{room}" not in let_in] == []
+    [compiled] = [run for run in " && ".join(values("RUN", "build")).split("&&") if "compileall" in run]
+    assert rooms <= set(compiled.split())
 
 
 @pytest.mark.slow

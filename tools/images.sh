@@ -49,7 +49,7 @@ look() { # look TARGET
     [ "$health" != "<nil>" ] || fail "$1 has no health check"
     [ -f "$root/srv/yunju/wsgi.py" ] || fail "$1 has no application"
     [ -n "$(ls -A "$root/srv/yunju/web/static/vendor")" ] || fail "$1 has no assets"
-    for left in tests requirements .git var node_modules; do
+    for left in tests tools .git var node_modules; do
         [ ! -e "$root/srv/yunju/$left" ] || fail "$1 holds $left"
     done
     ! find "$root/opt/yunju" "$root/usr/bin" "$root/usr/local" \( -name pip -o -name gcc -o -name cc \) | grep . || fail "$1 can build or install"
