@@ -24,7 +24,7 @@ from accounts.tables import SIGN_IN_ATTEMPTS as T
 class Policy:
     """How guessing is slowed: `free` failures, then a lock that doubles from `first` to `longest`.
 
-    From `ceiling` failures of one subject in `memory` over all places, a place not known has one free try; None where
+    From `ceiling` failures of one subject in `memory` over all places, a place not known has one free try; None if
     places alone count. A failure is forgotten after `memory`; a place that signed in is known for `known`.
     """
 

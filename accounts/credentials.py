@@ -68,7 +68,7 @@ def hash_code(code: str) -> str:
 
 
 def hash_password(password: str, name: str = "") -> str:
-    """Return the argon2id hash of a password of 12 to 256 characters; WeakSecret for another.
+    """Return the argon2id hash of a password of 12 to 256 characters. Raises WeakSecret for another.
 
     Also for one among those tried first: common words, rows of keys, repeats, `name` (what its owner types).
     """
@@ -85,7 +85,7 @@ def new_pin() -> str:
 
 
 def hash_pin(pin: str) -> str:
-    """Return the argon2id hash of a PIN of 4 to 12 digits; WeakSecret for another."""
+    """Return the argon2id hash of a PIN of 4 to 12 digits. Raises WeakSecret for another."""
     if PIN_PATTERN.fullmatch(pin) is None:
         raise WeakSecret("a PIN has 4 to 12 digits")
     return _HASHER.hash(pin)

@@ -190,7 +190,7 @@ class Devices:
             connection.execute(DEVICES.update().where(DEVICES.c.id == device_id).values(values))
 
     def move(self, device_id: str, point: str, *, services: Iterable[str], by: str, at: datetime) -> None:
-        """Let a device belong to another point from now on; UnknownDevice for a device that is not in use.
+        """Let a device belong to another point from now on. Raises UnknownDevice for a device that is not in use.
 
         `services`: the only ones it serves there, none for all. What it recorded at the point before stays good.
         """
@@ -223,7 +223,7 @@ class Devices:
         return True
 
     def set_operator(self, device_id: str, *, needs_operator: bool, by: str, at: datetime) -> None:
-        """Set whether a device needs an operator; UnknownDevice for a device that is not in use."""
+        """Set whether a device needs an operator. Raises UnknownDevice for a device that is not in use."""
         mine = sa.and_(DEVICES.c.id == device_id, DEVICES.c.revoked_at.is_(None))
         with self._database.write() as connection:
             change = DEVICES.update().where(mine).values(needs_operator=needs_operator)
@@ -234,7 +234,7 @@ class Devices:
         self._database.revision += 1
 
     def revoke(self, device_id: str, *, by: str, at: datetime) -> None:
-        """Take a device out of use; UnknownDevice for an unknown or revoked device."""
+        """Take a device out of use. Raises UnknownDevice for an unknown or revoked device."""
         with self._database.write() as connection:
             if not _revoke(connection, device_id, by=by, at=at):
                 raise UnknownDevice(device_id)

@@ -127,7 +127,7 @@ class Factors:
         return made
 
     def check_totp(self, person_id: str, code: str, at: datetime) -> None:
-        """Use a one-time code up; FactorRefused for a wrong one and for any that was used, or an older one."""
+        """Use a one-time code up. Raises FactorRefused for a wrong one and for any that was used, or an older one."""
         mine = sa.and_(PERSON_FACTORS.c.person_id == person_id, PERSON_FACTORS.c.kind == FactorKind.TOTP.value)
         with self._database.write() as connection:
             for row in connection.execute(sa.select(PERSON_FACTORS).where(mine)).all():
@@ -147,7 +147,7 @@ class Factors:
         return made
 
     def use_code(self, person_id: str, code: str, at: datetime) -> None:
-        """Use a recovery code up; FactorRefused for a wrong or used one."""
+        """Use a recovery code up. Raises FactorRefused for a wrong or used one."""
         held = RECOVERY_CODES.c
         mine = sa.and_(held.code_hash == hash_code(code), held.person_id == person_id, held.used_at.is_(None))
         with self._database.write() as connection:
@@ -174,7 +174,9 @@ class Factors:
     def add_passkey(
         self, person_id: str, answer: str, challenge: str, label: str, party: RelyingParty, *, by: str, at: datetime
     ) -> Factor:
-        """Keep a new passkey by the browser's answer to `registration`; FactorRefused for any that does not fit."""
+        """Keep a new passkey by the browser's answer to `registration`. Raises FactorRefused for any that does not
+        fit.
+        """
         if not challenge:
             raise FactorRefused
         try:
@@ -206,7 +208,9 @@ class Factors:
         return PasskeyChallenge(options_to_json(options), b64u(options.challenge))
 
     def check_passkey(self, person_id: str, answer: str, challenge: str, party: RelyingParty, at: datetime) -> None:
-        """Hold a browser's answer to `question` against the person's passkeys; FactorRefused if it does not fit."""
+        """Hold a browser's answer to `question` against the person's passkeys. Raises FactorRefused if it does not
+        fit.
+        """
         given = _parsed(answer)
         if not challenge:
             raise FactorRefused
@@ -295,7 +299,7 @@ def _step_of(secret: str, code: str, at: datetime) -> int:
 
 
 def _use(connection: Connection, row: Row[Any], at: datetime, **values: int) -> bool:
-    """Note a factor's use; False where another request used this very code first."""
+    """Note a factor's use; False if another request used this very code first."""
     mine = PERSON_FACTORS.c.id == row.id
     if "last_step" in values:
         mine = sa.and_(mine, PERSON_FACTORS.c.last_step < values["last_step"])

@@ -79,7 +79,7 @@ class Integrators:
         return None if row is None else _integrator(row)
 
     def revoke(self, integrator_id: str, *, by: str, at: datetime) -> None:
-        """End an integrator's token; UnknownIntegrator for an unknown or ended token."""
+        """End an integrator's token. Raises UnknownIntegrator for an unknown or ended token."""
         live = sa.and_(INTEGRATORS.c.id == integrator_id, INTEGRATORS.c.revoked_at.is_(None))
         with self._database.write() as connection:
             if connection.execute(INTEGRATORS.update().where(live).values(revoked_at=at)).rowcount != 1:

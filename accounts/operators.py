@@ -90,7 +90,8 @@ class Operators:
     def add(
         self, code: str, name: str, rights: Rights, *, by: str, at: datetime, pin: str | None = None
     ) -> OperatorRecord:
-        """Add an operator; NameTaken if the code is in use, WeakSecret for a bad PIN, ValueError without any right.
+        """Add an operator. Raises NameTaken if the code is in use, WeakSecret for a bad PIN, ValueError without any
+        right.
 
         Whoever answers for what others did has a PIN: WeakSecret without one.
         """
@@ -115,11 +116,11 @@ class Operators:
         return made
 
     def disable(self, code: str, *, by: str, at: datetime) -> None:
-        """Take an operator out of use, sessions included; UnknownOperator for an unknown operator."""
+        """Take an operator out of use, sessions included. Raises UnknownOperator for an unknown operator."""
         self._change(code, {"disabled_at": at}, AccountAction.OPERATOR_DISABLED, by=by, at=at)
 
     def set_pin(self, code: str, pin: str | None, *, by: str, at: datetime) -> None:
-        """Give an operator another PIN, None for none; UnknownOperator, WeakSecret.
+        """Give an operator another PIN, None for none. Raises UnknownOperator or WeakSecret.
 
         The operator's sessions end, and failures with the old PIN are forgotten.
         """
@@ -132,7 +133,7 @@ class Operators:
             attempts.forget(connection, "operator", typed.plain(code))
 
     def set_rights(self, code: str, rights: Rights, *, by: str, at: datetime) -> None:
-        """Give an operator these rights instead of the old; UnknownOperator, ValueError for none, WeakSecret."""
+        """Give an operator these rights instead of the old. Raises UnknownOperator, ValueError for none, WeakSecret."""
         if not any(rights.values()):
             raise ValueError("an operator needs a right at a point")
         kept = save_rights(rights)

@@ -94,7 +94,7 @@ class People:
         return made
 
     def change_password(self, name: str, password: str, *, by: str, at: datetime) -> None:
-        """Set another password and end the person's sessions; UnknownPerson, WeakSecret."""
+        """Set another password and end the person's sessions. Raises UnknownPerson or WeakSecret."""
         kept = hash_password(password, name)
         with self._database.write() as connection:
             row = _active(connection, name)
@@ -104,7 +104,7 @@ class People:
         self._database.revision += 1
 
     def disable(self, name: str, *, by: str, at: datetime) -> None:
-        """Take a person out of use, sessions included; UnknownPerson, LastAdministrator, OwnRoles."""
+        """Take a person out of use, sessions included. Raises UnknownPerson, LastAdministrator or OwnRoles."""
         with self._database.write() as connection:
             row = _active(connection, name)
             _keep_administrator(connection, row, frozenset(), by)
@@ -114,7 +114,7 @@ class People:
         self._database.revision += 1
 
     def enable(self, person_id: str, *, by: str, at: datetime) -> None:
-        """Let a person who was taken out of use sign in again; UnknownPerson for anybody else."""
+        """Let a person who was taken out of use sign in again. Raises UnknownPerson for anybody else."""
         gone = sa.and_(PEOPLE.c.id == person_id, PEOPLE.c.disabled_at.is_not(None))
         with self._database.write() as connection:
             if connection.execute(PEOPLE.update().where(gone).values(disabled_at=None)).rowcount != 1:
@@ -162,7 +162,7 @@ class People:
         return kept not in {None, NO_PASSWORD}
 
     def get(self, person_id: str) -> Person:
-        """Return a person by id; UnknownPerson."""
+        """Return a person by id. Raises UnknownPerson."""
         with self._database.read() as connection:
             row = connection.execute(sa.select(PEOPLE).where(PEOPLE.c.id == person_id)).one_or_none()
         if row is None:
@@ -170,12 +170,14 @@ class People:
         return person_of(row)
 
     def named(self, name: str) -> Person:
-        """Return an active person by the name that is typed; UnknownPerson."""
+        """Return an active person by the name that is typed. Raises UnknownPerson."""
         with self._database.read() as connection:
             return person_of(_active(connection, name))
 
     def link(self, name: str, issuer: str, subject: str, *, by: str, at: datetime) -> None:
-        """Let a person come by single sign-on as `subject` of `issuer`; UnknownPerson, NameTaken if another does."""
+        """Let a person come by single sign-on as `subject` of `issuer`. Raises UnknownPerson or NameTaken if another
+        does.
+        """
         with self._database.write() as connection:
             row = _active(connection, name)
             try:
@@ -199,9 +201,9 @@ class People:
         return kept is not None
 
     def set_roles(self, name: str, roles: Iterable[Role | Grant], *, by: str, at: datetime) -> None:
-        """Give a person these roles, in force at the next request; UnknownPerson, ValueError for none.
+        """Give a person these roles, in force at the next request. Raises UnknownPerson, ValueError for none.
 
-        LastAdministrator, OwnRoles where nobody else would be left, or a person would take the own role away.
+        Raises LastAdministrator or OwnRoles if nobody else would be left, or a person would take the own role away.
         """
         granted = _grants(roles)
         kept = saved_grants(granted)

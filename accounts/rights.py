@@ -138,7 +138,9 @@ class Grant:
 
     @classmethod
     def parse(cls, text: str) -> Grant:
-        """Return what `str` makes of a grant; ValueError for an unknown role or a scope that the role does not take."""
+        """Return what `str` makes of a grant. Raises ValueError for an unknown role or a scope that the role does not
+        take.
+        """
         name, _, scope = text.partition(":")
         role = Role(name)
         if scope and role not in SCOPES:
@@ -199,7 +201,7 @@ class Caller:
 
     @property
     def operator_id(self) -> str | None:
-        """The id of the operator who is signed in, None where nobody is."""
+        """The id of the operator who is signed in, or None if nobody is."""
         return None if self.operator is None else self.operator.id
 
     @property

@@ -60,7 +60,7 @@ show_security_events(kind.value for kind in SecurityKind)
 
 @dataclass(frozen=True, slots=True)
 class SecurityEvent:
-    """One line. `subject` and `place` are keyed hashes, None where there is none; `detail` holds codes alone.
+    """One line. `subject` and `place` are keyed hashes, or None if there is none; `detail` holds codes alone.
 
     `more`: further events of this kind, subject and place within the hour were counted and not written.
     """

@@ -68,7 +68,7 @@ class Steps:
             connection.execute(SIGN_IN_STEPS.update().where(mine).values(challenge=challenge))
 
     def finish(self, token: str) -> bool:
-        """Use a step up; False where another request did so first."""
+        """Use a step up; False if another request did so first."""
         mine = SIGN_IN_STEPS.c.token_hash == hash_token(token)
         with self._database.write() as connection:
             return connection.execute(SIGN_IN_STEPS.delete().where(mine)).rowcount == 1

@@ -29,7 +29,8 @@ def encode(data: bytes) -> str:
 
 
 def decode(text: str) -> bytes:
-    """Return the bytes of a base45 text; Base45Error for a foreign character, an impossible length or an overflow.
+    """Return the bytes of a base45 text. Raises Base45Error for a foreign character, an impossible length or an
+    overflow.
 
     Upper case only: whoever reads a scanner's text raises it first. No text ends in a space (the last character of a
     group is the most significant and too small for one), so trimming what a scanner added takes nothing away.

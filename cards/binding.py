@@ -99,7 +99,7 @@ class BindingList:
 
     @classmethod
     def of(cls, bindings: Mapping[int, bytes], size: int) -> BindingList:
-        """Return the list of `size` indexes with these bindings; ValueError for a wrong index or binding."""
+        """Return the list of `size` indexes with these bindings. Raises ValueError for a wrong index or binding."""
         if size <= 0 or size % 8 or any(not 0 <= index < size for index in bindings):
             raise ValueError("an index lies outside the list, or the list fills no whole bytes")
         if any(len(binding) != BINDING_BYTES for binding in bindings.values()):
@@ -110,7 +110,7 @@ class BindingList:
         return cls(bytes(bitmap), b"".join(bindings[index] for index in sorted(bindings)))
 
     def at(self, index: int) -> bytes | None:
-        """Return the binding of an index; None where it has none. Costs the same whatever the list's size."""
+        """Return the binding of an index, or None if it has none. Costs the same whatever the list's size."""
         if not 0 <= index < self.size:
             return None
         octet, bit = self.bitmap[index >> 3], index & 7
@@ -134,7 +134,7 @@ class SignedBindingList:
     listed: BindingList
 
     def at(self, index: int) -> bytes | None:
-        """Return the binding of an index; None where it has none."""
+        """Return the binding of an index, or None if it has none."""
         return self.listed.at(index)
 
 
@@ -183,7 +183,7 @@ def content_of(token: str) -> str | None:
 
 
 def digest_of(content: bytes) -> str | None:
-    """Return what a statement names this content by; None where it is no base64url."""
+    """Return what a statement names this content by, or None if it is no base64url."""
     try:
         return b64u(sha256(unb64u(content.decode("ascii", "replace"))).digest())
     except EncodingError:

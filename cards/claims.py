@@ -128,7 +128,8 @@ class CardClaims:
 
 
 def parse(claims: Mapping[str, object]) -> CardClaims:
-    """Return the typed claims of a card; BadClaims for one that is missing, unknown, of a wrong type or out of bounds.
+    """Return the typed claims of a card. Raises BadClaims for one that is missing, unknown, of a wrong type or out of
+    bounds.
 
     Asks nothing about the present instant, the issuer's name or the status: `cards.verify` does.
     """
@@ -154,7 +155,7 @@ def parse(claims: Mapping[str, object]) -> CardClaims:
 
 
 def sign_card(signer: Signer, claims: CardClaims) -> str:
-    """Return the card token, signed with an issuer's card key; BadClaims for claims that would be refused."""
+    """Return the card token, signed with an issuer's card key. Raises BadClaims for claims that would be refused."""
     written = claims.to_claims()
     parse(written)
     return sign_token(signer, CARD, written)
@@ -168,7 +169,7 @@ def identifier(value: object, claim: str) -> str:
 
 
 def claim_instant(value: object, claim: str) -> datetime:
-    """Return the instant of a claim in integer epoch seconds, aware UTC; BadClaims for anything else."""
+    """Return the instant of a claim in integer epoch seconds, aware UTC. Raises BadClaims for anything else."""
     if type(value) is not int or value < 0:
         raise BadClaims(f"{claim} is not a whole number of seconds")
     try:

@@ -24,7 +24,8 @@ class CardNumberError(ValueError):
 
 
 def generate(prefix: str, rng: random.Random) -> str:
-    """Return a new card number. `rng` is `random.SystemRandom()` outside tests; ValueError for a prefix unfit for one.
+    """Return a new card number. `rng` is `random.SystemRandom()` outside tests. Raises ValueError for a prefix unfit
+    for one.
 
     A prefix is at most eight capital letters and digits.
     """
@@ -35,7 +36,8 @@ def generate(prefix: str, rng: random.Random) -> str:
 
 
 def check(text: str, prefix: str | None = None) -> str:
-    """Return a card number as it is kept, from what somebody typed; CardNumberError if the check digits disagree.
+    """Return a card number as it is kept, from what somebody typed. Raises CardNumberError if the check digits
+    disagree.
 
     Spaces, dashes, small letters and full-width characters are forgiven. With `prefix` a number of another programme
     is refused.

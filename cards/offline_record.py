@@ -158,7 +158,7 @@ def sign_record(signer: Signer, record: OfflineRecord) -> str:
 
 
 def unverified_device(text: str) -> str:
-    """Return the device that a record names, to look its key up; TokenError when the text is no record."""
+    """Return the device that a record names, to look its key up. Raises TokenError if the text is no record."""
     return parse_record(parse_unverified(text, OFFLINE_RECORD).claims).device
 
 
@@ -209,7 +209,9 @@ def sign_time(signer: Signer, issuer: str, at: datetime) -> str:
 
 
 def verify_time(text: str, keys: KeySet, issuer: str, at: datetime) -> datetime:
-    """Return the time that a server signed; TokenError unless a receipt key in force at `at` signed it for `issuer`."""
+    """Return the time that a server signed. Raises TokenError unless a receipt key in force at `at` signed it for
+    `issuer`.
+    """
     claims = verify_with_keys(text, SERVER_TIME, keys, Purpose.RECEIPT, at).claims
     if claims["iss"] != issuer or len(issuer) > URI_MOST:
         raise BadClaims("another issuer's time")

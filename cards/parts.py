@@ -58,12 +58,14 @@ class Presentation:
 
     @cached_property
     def card_token(self) -> UnverifiedToken:
-        """The card, its claims unread. MalformedToken where it is no card's text or the presentation has none."""
+        """The card, its claims unread. Raises MalformedToken if it is no card's text or the presentation has none."""
         return read_unverified(self.card or "", CARD)
 
     @cached_property
     def proof_token(self) -> UnverifiedToken:
-        """The phone's proof or the chip's answer. MalformedToken where it is neither or the presentation has none."""
+        """The phone's proof or the chip's answer. Raises MalformedToken if it is neither or the presentation has
+        none.
+        """
         return read_unverified(self.proof or "", PROOF, CHIP_PROOF)
 
     @property
@@ -72,7 +74,7 @@ class Presentation:
         return SEPARATOR.join(part for part in (self.card, self.proof) if part is not None)
 
     def card_says(self, claim: str) -> str | None:
-        """Return a text claim of the unverified card, None where it has none. For look-ups, never for a decision."""
+        """Return a text claim of the unverified card, or None if it has none. For look-ups, never for a decision."""
         try:
             value = self.card_token.claims.get(claim)
         except TokenError:
@@ -80,7 +82,7 @@ class Presentation:
         return value if isinstance(value, str) else None
 
     def proof_says(self, claim: str) -> str | None:
-        """Return a text claim of the unverified proof, None where it has none. For look-ups, never for a decision."""
+        """Return a text claim of the unverified proof, or None if it has none. For look-ups, never for a decision."""
         try:
             value = self.proof_token.claims.get(claim)
         except TokenError:

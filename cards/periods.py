@@ -74,7 +74,9 @@ def following(period: Period, zone: ZoneInfo) -> Period:
 
 
 def period_named(unit: PeriodUnit, key: str, zone: ZoneInfo) -> Period:
-    """Return the period that a log's key names (`2026-10`, `2026`, `ever`); ValueError for a key of another unit."""
+    """Return the period that a log's key names (`2026-10`, `2026`, `ever`). Raises ValueError for a key of another
+    unit.
+    """
     if not _KEYS[unit].fullmatch(key):
         raise ValueError(f"{key!r} names no {unit}")
     if unit is PeriodUnit.EVER:

@@ -153,14 +153,14 @@ def verify_chip_proof(text: str, key: ec.EllipticCurvePublicKey) -> ChipProofCla
 
 
 def verify_read_proof(token: UnverifiedToken, key: ec.EllipticCurvePublicKey) -> ProofClaims:
-    """Do as `verify_proof` for a token already read; MalformedToken for one of another form."""
+    """Do as `verify_proof` for a token already read. Raises MalformedToken for one of another form."""
     if token.form is not PROOF:
         raise MalformedToken("not a phone's proof")
     return _proof_of(check_signature(token, key).claims)
 
 
 def verify_read_chip_proof(token: UnverifiedToken, key: ec.EllipticCurvePublicKey) -> ChipProofClaims:
-    """Do as `verify_chip_proof` for a token already read; MalformedToken for one of another form."""
+    """Do as `verify_chip_proof` for a token already read. Raises MalformedToken for one of another form."""
     if token.form is not CHIP_PROOF:
         raise MalformedToken("not a chip's answer")
     return _chip_proof_of(check_signature(token, key).claims)
@@ -178,7 +178,7 @@ def complete_chip_proof(signing_input: str, signature: bytes, key: ec.EllipticCu
     """Return the chip-proof token of a signing input and the chip's signature over it.
 
     `signature` is r and s of 32 bytes each; a PIV chip answers in DER, which the reader unpacks. ValueError for another
-    length; TokenError unless the card's `key` verifies it, so that a broken chip is noticed where it is read.
+    length. Raises TokenError unless the card's `key` verifies it, so that a broken chip is noticed where it is read.
     """
     if len(signature) != _SIGNATURE_BYTES:
         raise ValueError("an ES256 signature is r and s of 32 bytes each")

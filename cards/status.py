@@ -135,7 +135,7 @@ class StatusList:
 
     @classmethod
     def from_claim(cls, claim: object) -> StatusList:
-        """Read a `status_list` claim; StatusListError unless it inflates exactly, within bounds, to a list."""
+        """Read a `status_list` claim. Raises StatusListError unless it inflates exactly, within bounds, to a list."""
         if not isinstance(claim, Mapping) or claim.keys() != {"bits", "lst"}:
             raise StatusListError("malformed", "a status list is bits and lst")
         bits, lst = claim["bits"], claim["lst"]
@@ -250,7 +250,7 @@ class StatusLists:
         }
 
     def put(self, signed: SignedStatusList, bindings: SignedBindingList | None = None) -> None:
-        """Hold this list instead of an older one of its name; StatusListError where it may not be.
+        """Hold this list instead of an older one of its name. Raises StatusListError if it may not be.
 
         `rolled-back`: it is older than the one held; `not-bound`: its bindings are older than it, or missing although
         the one held had some.

@@ -123,7 +123,7 @@ class CardCache:
     """
 
     def __init__(self, most: int = 10_000) -> None:
-        """Hold at most `most` cards; ValueError for less than one."""
+        """Hold at most `most` cards. Raises ValueError for less than one."""
         if most < 1:
             raise ValueError("a cache holds at least one card")
         self._most = most
@@ -253,7 +253,7 @@ def _checked_proof(
     *,
     challenges: Challenges | None,
 ) -> ProofClaims | ChipProofClaims | str | None:
-    """6. Return the proof, None where the card can have none, or the reason why it does not hold."""
+    """6. Return the proof, or None if the card can have none, or the reason why it does not hold."""
     if known.key is None:
         return None if p.proof is None else "bad-proof"
     if p.proof is None:

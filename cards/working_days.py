@@ -33,7 +33,7 @@ def is_announced(programme: Programme, day: date) -> bool:
 def after_working_days(programme: Programme, since: date, days: int) -> date:
     """Return the last day of a term of `days` working days that begins on the day after `since`.
 
-    ValueError where the calendar leaves no working day within two months.
+    Raises ValueError if the calendar leaves no working day within two months.
     """
     day, left, idle = since, days, 0
     while left > 0:

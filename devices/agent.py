@@ -114,7 +114,7 @@ class Agent:
         return self.tell(verdict.at(lane, milliseconds=round((time.monotonic() - began) * 1000)))
 
     def confirm(self, lane: str, *, id_checked: bool) -> CounterVerdict | None:
-        """Pass on the operator's word on the person's ID; None where no question waits in this lane."""
+        """Pass on the operator's word on the person's ID; None if no question waits in this lane."""
         began = time.monotonic()
         if lane not in self.desk.waiting():
             return None

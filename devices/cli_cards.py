@@ -42,7 +42,7 @@ replace_option = click.option("--replace", is_flag=True, help="Replace a key or 
 
 
 def dictionaries_of(programme: Path | None) -> dict[int, Dictionary]:
-    """Return the dictionary of a programme's wire form, by its number; DeviceFault for a bad programme file."""
+    """Return the dictionary of a programme's wire form, by its number. Raises DeviceFault for a bad programme file."""
     try:
         read = load_programme(programme or load_settings(os.environ).programme)
     except ProgrammeError as error:
@@ -306,7 +306,7 @@ def _management(path: Path, algorithm: str) -> ManagementKey:
 
 
 def read_masters(path: Path) -> TagMasters:
-    """Read the master keys of counting tags; DeviceFault where the file holds something else."""
+    """Read the master keys of counting tags. Raises DeviceFault if the file holds something else."""
     try:
         found = loads(read_private(path))
         match found:

@@ -111,7 +111,7 @@ class AgentCounter:
         return self._guarded(lambda: replace(self._shown(text, lane), profile=profile))
 
     def confirm(self, lane: str, *, id_checked: bool) -> CounterVerdict | None:
-        """Answer the question that waits in a lane; None when none does. Without the ID compared nothing is sent."""
+        """Answer the question that waits in a lane; None if none does. Without the ID compared nothing is sent."""
         with self._lock:
             pending = self._pending.pop(lane, None)
         if pending is None or not id_checked:

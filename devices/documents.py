@@ -91,7 +91,7 @@ class DocumentFolder:
         return self._folder
 
     def refresh(self, server: Server, at: datetime) -> bool:
-        """Fetch everything again and keep what verifies; False when the server is away or a document does not hold."""
+        """Fetch everything again and keep what verifies; False if the server is away or a document does not hold."""
         with suppress(NoDocuments):
             self._bundle(_content(self._folder / _BUNDLE), at)  # nothing older than what is held already
         try:
@@ -144,7 +144,9 @@ class DocumentFolder:
         return read_private(path).decode("ascii") if path.exists() else None
 
     def _list(self, uri: str, server: Server, bundle: TrustBundle, at: datetime) -> tuple[bytes, bytes | None]:
-        """Fetch a status list no older than the one kept, then its bindings; StatusListError, BindingListError."""
+        """Fetch a status list no older than the one kept, then its bindings. Raises StatusListError or
+        BindingListError.
+        """
         content = server.document(f"/v1/status-lists/{_number(uri)}")
         lists = StatusLists()
         with suppress(StatusListError, BindingListError, OSError):
@@ -155,7 +157,7 @@ class DocumentFolder:
         return content, bound
 
     def _fetched_bindings(self, uri: str, server: Server) -> bytes | None:
-        """Fetch a list's bindings, their content only where it is another than is held; None where there are none."""
+        """Fetch a list's bindings, their content only where it is another than is held; None if there are none."""
         path, file = f"/v1/binding-lists/{_number(uri)}", self._bindings_file(uri)
         try:
             token = server.document(path)
@@ -204,7 +206,7 @@ def _bound(text: str, uri: str, bundle: TrustBundle, at: datetime) -> SignedBind
 
 
 def read_rules(content: bytes) -> Rules:
-    """Read what an offline counter needs of the programme's JSON; NoDocuments where it is not there."""
+    """Read what an offline counter needs of the programme's JSON. Raises NoDocuments if it is not there."""
     try:
         found = loads(content, max_bytes=PROGRAMME_MOST)
         return _rules(found) if isinstance(found, dict) else _no_rules()

@@ -45,7 +45,7 @@ class DeviceIdentity:
 
 
 def device_key(folder: Path) -> FileSigner:
-    """Return the device's key, made at the first call; StoreError where the folder is not its owner's alone."""
+    """Return the device's key, made at the first call. Raises StoreError if the folder is not its owner's alone."""
     open_folder(folder)
     path = folder / _KEY
     if not path.exists():

@@ -55,7 +55,7 @@ def message_text(message: bytes) -> str:
 
 
 def decode(message: bytes) -> list[Record]:
-    """Return the records of a message; CardFault unless it is whole and ends where it says."""
+    """Return the records of a message. Raises CardFault unless it is whole and ends where it says."""
     if len(message) > MESSAGE_MOST:
         raise CardFault("the NDEF message is longer than any of ours")
     records = list(_records(message))

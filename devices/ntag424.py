@@ -124,7 +124,7 @@ class Secured:
 
 
 def authenticate(tap: Tap, slot: int, key: bytes, *, random: Callable[[int], bytes] = os.urandom) -> Secured | None:
-    """Open a session with one of the tag's keys (AuthenticateEV2First); None when the tag has another key."""
+    """Open a session with one of the tag's keys (AuthenticateEV2First); None if the tag has another key."""
     first = tap.raw(bytes([0x90, 0x71, 0, 0, 2, slot, 0, 0]))
     if first.status != _MORE or len(first.data) != 16:
         raise CardLocked(f"the tag does not authenticate ({first.status:04X})")
@@ -213,7 +213,7 @@ def padded(data: bytes) -> bytes:
 
 
 def unpadded(data: bytes) -> bytes:
-    """Undo `padded`; CardFault where there is no padding."""
+    """Undo `padded`. Raises CardFault if there is no padding."""
     stripped = data.rstrip(b"\0")
     if not stripped.endswith(b"\x80"):
         raise CardFault("the tag's answer is padded wrongly")

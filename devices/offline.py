@@ -55,7 +55,7 @@ class OfflineQueue:
     """The records of one device. One process at a time, any thread; `append` returns once the record is durable."""
 
     def __init__(self, folder: Path, signer: Signer, device: str, point: str) -> None:
-        """Open the folder's records and check the whole chain; QueueBroken if it does not hold."""
+        """Open the folder's records and check the whole chain. Raises QueueBroken if it does not hold."""
         open_folder(folder)
         self._path = folder / _FILE
         self._pointer = folder / _SENT

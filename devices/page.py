@@ -70,7 +70,7 @@ class AgentPage:
         self._thread.join(5)
 
     def listen(self) -> queue.Queue[bytes | None] | None:
-        """Return a new listener's queue, None when there are too many or the page is closing."""
+        """Return a new listener's queue, or None if there are too many or the page is closing."""
         with self._lock:
             if not self._open or len(self._listeners) >= LISTENERS_MOST:
                 return None

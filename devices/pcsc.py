@@ -71,7 +71,7 @@ def require() -> Any:  # noqa: ANN401 - pyscard carries no types
 
 
 class Context:
-    """A connection to the daemon. Use as a context manager; PartMissing where no daemon answers."""
+    """A connection to the daemon. Use as a context manager. Raises PartMissing if no daemon answers."""
 
     def __init__(self) -> None:
         """Connect to the daemon."""
@@ -137,7 +137,7 @@ class PcscCard:
         self._protocol = api.SCARD_PCI_T1 if protocol == api.SCARD_PROTOCOL_T1 else api.SCARD_PCI_T0
 
     def transmit(self, command: bytes) -> bytes:
-        """Send one APDU; CardGone when the card was taken away, ReaderFault when reader or daemon failed."""
+        """Send one APDU. Raises CardGone if the card was taken away, ReaderFault if reader or daemon failed."""
         code, answer = self._api.SCardTransmit(self._handle, self._protocol, list(command))
         _check(code, "talk to the card")
         return bytes(byte & 0xFF for byte in answer)

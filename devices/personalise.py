@@ -64,8 +64,8 @@ class Replacing(StrEnum):
 def make_key(tap: Tap, management: ManagementKey, *, replacing: Replacing = Replacing.NOTHING) -> dict[str, str]:
     """Make a new key on the chip and return its public JWK.
 
-    CardTaken where the chip holds a key or a card that may not be replaced; CardUnsuited where no place of the chip
-    takes a card. Both are told before anything on the chip is changed.
+    Raises CardTaken if the chip holds a key or a card that may not be replaced. Raises CardUnsuited if no place of the
+    chip takes a card. Both are told before anything on the chip is changed.
     """
     _piv(tap)
     _check_free(tap, replacing)
@@ -77,10 +77,10 @@ def make_key(tap: Tap, management: ManagementKey, *, replacing: Replacing = Repl
 
 
 def write_chip(tap: Tap, management: ManagementKey, token: str, *, replacing: Replacing = Replacing.NOTHING) -> Written:
-    """Write a card token on the chip whose key it names, and read it back; WrongToken for another chip's.
+    """Write a card token on the chip whose key it names, and read it back. Raises WrongToken for another chip's.
 
-    The token goes into a data object of the PIV application, or into NDEF where the chip takes no such object.
-    CardTaken where the chip holds another card that may not be replaced.
+    The token goes into a data object of the PIV application, or into NDEF where the chip takes no such object. Raises
+    CardTaken if the chip holds another card that may not be replaced.
     """
     claims = claims_of(token, Form.CHIP)
     _piv(tap)
@@ -128,7 +128,9 @@ def _has_key(tap: Tap) -> bool:
 
 
 def _place(tap: Tap) -> bytes | None:
-    """Return the object that takes a card; None for NDEF, which is then selected. CardUnsuited where neither does."""
+    """Return the object that takes a card; None for NDEF, which is then selected. Raises CardUnsuited if neither
+    does.
+    """
     name = piv.writable_object(tap)
     if name is None and not type4.select(tap):
         raise CardUnsuited("this chip takes a card neither in a data object nor in NDEF")
@@ -183,7 +185,7 @@ def write_tag424(tap: Tap, masters: TagMasters, base: str, token: str) -> Writte
 
 
 def _tag_card(text: str, dictionaries: Mapping[int, Dictionary]) -> str:
-    """Return the id of the card that a tag's text carries; WrongToken unless it is one card and nothing else."""
+    """Return the id of the card that a tag's text carries. Raises WrongToken unless it is one card and nothing else."""
     try:
         shown = read(text, dictionaries)
     except PresentationError as error:
@@ -194,7 +196,7 @@ def _tag_card(text: str, dictionaries: Mapping[int, Dictionary]) -> str:
 
 
 def claims_of(token: str, *forms: Form) -> CardClaims:
-    """Return what a token claims, unverified; WrongToken unless it is a card of one of these forms."""
+    """Return what a token claims, unverified. Raises WrongToken unless it is a card of one of these forms."""
     try:
         claims = parse(parse_unverified(token, CARD).claims)
     except TokenError as error:

@@ -47,12 +47,12 @@ class ManagementKey:
 
 
 def select(tap: Tap) -> bool:
-    """Select the PIV application; False where the card has none."""
+    """Select the PIV application; False if the card has none."""
     return tap.send("00A40400", APPLICATION, 0).ok
 
 
 def read_token(tap: Tap) -> str | None:
-    """Return the card token of the selected application, None where the chip holds none."""
+    """Return the card token of the selected application, or None if the chip holds none."""
     value = read_object(tap, TOKEN_OBJECT)
     if value is None:
         other = read_object(tap, CERTIFICATE_OBJECT)
@@ -68,7 +68,7 @@ def read_token(tap: Tap) -> str | None:
 
 
 def read_object(tap: Tap, name: bytes) -> bytes | None:
-    """Return what a data object of the selected application holds; None where the chip has no such object."""
+    """Return what a data object of the selected application holds, or None if the chip has no such object."""
     answer: ApduAnswer = tap.send("00CB3FFF", wrap(0x5C, name), 0)
     if answer.status in _ABSENT:
         return None
@@ -83,7 +83,7 @@ def looks_ours(value: bytes) -> bool:
 
 
 def writable_object(tap: Tap) -> bytes | None:
-    """Return the object that this chip takes a card in, None where it takes neither; asks for authentication.
+    """Return the object that this chip takes a card in, or None if it takes neither; asks for authentication.
 
     Nothing is changed: each object is tried with what it holds. A certificate in its own place is never touched.
     """

@@ -59,7 +59,7 @@ class ChipChallenge:
 
 
 def tap_card(tap: Tap) -> CardRead:
-    """Read whatever lies on the reader. CardUnknown, CardEmpty or CardFault where it is no card of ours."""
+    """Read whatever lies on the reader. Raises CardUnknown, CardEmpty or CardFault if it is no card of ours."""
     has_piv = piv.select(tap)
     if has_piv:
         token = piv.read_token(tap)

@@ -141,7 +141,7 @@ class Trading:
     def _settle(
         self, text: str, told: Mapping[str, object], held: HeldDocuments, at: datetime, lines: list[str]
     ) -> bool:
-        """Judge one promise; True when it need not be asked for again."""
+        """Judge one promise; True if it need not be asked for again."""
         try:
             promise = verify_promise(text, held.trust.keys, held.trust.issuer, at)
         except TokenError as error:

@@ -57,7 +57,7 @@ class SerialLines:
 
 
 def open_port(name: str, baud: int = 115_200) -> Port:
-    """Open a serial port; PartMissing without pyserial, DeviceFault where the port cannot be opened."""
+    """Open a serial port; PartMissing without pyserial, DeviceFault if the port cannot be opened."""
     if serial is None:
         raise PartMissing("serial scanners need the Python package pyserial", INSTALL)
     try:
@@ -70,7 +70,7 @@ def open_port(name: str, baud: int = 115_200) -> Port:
 
 
 def scans(port: Port, stop: Callable[[], bool]) -> Iterator[str]:
-    """Yield what a scanner reads, until told to stop; DeviceFault when it is unplugged."""
+    """Yield what a scanner reads, until told to stop. Raises DeviceFault if it is unplugged."""
     lines = SerialLines()
     while not stop():
         try:

@@ -86,12 +86,12 @@ class Server:
 
     @property
     def on_duty(self) -> str | None:
-        """The operator whose session still runs, None where nobody's does."""
+        """The operator whose session still runs, or None if nobody's does."""
         until = self.operator_until
         return None if until is not None and until <= self.clock.now() else self.operator
 
     def challenge(self) -> ChipChallenge:
-        """Ask for a nonce for a chip; Away or ServerRefusedError."""
+        """Ask for a nonce for a chip. Raises Away or ServerRefusedError."""
         given = self.call("POST", "/v1/challenges")
         match given:
             case {"nonce": str(nonce), "reader": str(reader), "audience": str(audience), "issued_at": int(issued_at)}:
@@ -122,14 +122,16 @@ class Server:
         return None if point == self.identity.point else point
 
     def document(self, path: str) -> bytes:
-        """Return a public document as it stands; Away or ServerRefusedError."""
+        """Return a public document as it stands. Raises Away or ServerRefusedError."""
         status, data, _ = _sent(self.identity.server, "GET", path, b"", {})
         if status != 200:
             _answered(status, data)
         return data
 
     def sign_in(self, operator: str, pin: str | None) -> Server:
-        """Sign an operator in at this device and return the server with that session; Away or ServerRefusedError."""
+        """Sign an operator in at this device and return the server with that session. Raises Away or
+        ServerRefusedError.
+        """
         body = {"operator": operator} | ({} if pin is None else {"pin": pin})
         found = self.call("POST", "/v1/operators/sessions", body)
         session, operator = str(found["session"]), str(found["operator"])
@@ -141,7 +143,9 @@ class Server:
 
 
 def enrol(server: str, code: str, signer: Signer, clock: Clock, *, label: str | None = None) -> dict[str, object]:
-    """Use a one-time code up and return what the server says of this device from now on; Away or ServerRefusedError."""
+    """Use a one-time code up and return what the server says of this device from now on. Raises Away or
+    ServerRefusedError.
+    """
     body: dict[str, object] = {"code": code, "jwk": public_jwk(signer.public_key)}
     if label is not None:
         body["label"] = label

@@ -18,7 +18,9 @@ def wrap(tag: int, value: bytes) -> bytes:
 
 
 def unwrap(tag: int, data: bytes) -> bytes:
-    """Return the value of the one data object that `data` is; CardFault for another tag, a wrong length, a rest."""
+    """Return the value of the one data object that `data` is. Raises CardFault for another tag, a wrong length, a
+    rest.
+    """
     found = members(data)
     if list(found) != [tag]:
         raise CardFault(f"the card's answer is no object {tag:02X}")
@@ -26,7 +28,7 @@ def unwrap(tag: int, data: bytes) -> bytes:
 
 
 def members(data: bytes) -> dict[int, bytes]:
-    """Return the data objects that follow one another in `data`; CardFault where they do not."""
+    """Return the data objects that follow one another in `data`. Raises CardFault if they do not."""
     found: dict[int, bytes] = {}
     at = 0
     while at < len(data):

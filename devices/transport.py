@@ -32,7 +32,7 @@ class Transport(Protocol):
     """Carries one command APDU to a card and its answer back."""
 
     def transmit(self, command: bytes) -> bytes:
-        """Return the answer, status word last. CardGone when the card left, ReaderFault when the reader failed."""
+        """Return the answer, status word last. Raises CardGone if the card left, ReaderFault if the reader failed."""
         ...
 
 

@@ -27,7 +27,7 @@ class Container:
 
 
 def select(tap: Tap) -> bool:
-    """Select the NDEF application; False where the card has none."""
+    """Select the NDEF application; False if the card has none."""
     return tap.send("00A40400", APPLICATION, 0).ok
 
 
@@ -45,7 +45,7 @@ def container(tap: Tap) -> Container:
 
 
 def read(tap: Tap) -> bytes:
-    """Return the NDEF message of the selected application; CardEmpty when its length is zero."""
+    """Return the NDEF message of the selected application. Raises CardEmpty if its length is zero."""
     found = container(tap)
     _select_file(tap, found.file)
     length = int.from_bytes(_read_at(tap, 0, 2), "big")

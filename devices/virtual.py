@@ -119,7 +119,9 @@ def tag_with(text: str, kind: str) -> VirtualType4 | VirtualType2:
 
 
 def chip_key(path: Path) -> ec.EllipticCurvePrivateKey:
-    """Return the key of a virtual chip's file, made at the first call; StoreError where the file is open to others."""
+    """Return the key of a virtual chip's file, made at the first call. Raises StoreError if the file is open to
+    others.
+    """
     if not path.exists():
         made = ec.generate_private_key(ec.SECP256R1())
         create_private(path, made.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))

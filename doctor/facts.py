@@ -58,7 +58,7 @@ class DocumentsFact:
 
 @dataclass(frozen=True, slots=True)
 class KeyFact:
-    """Until when the keys of a purpose sign, of this machine's folder; None where keys are there and none signs."""
+    """Until when the keys of a purpose sign, of this machine's folder; None if keys are there and none signs."""
 
     purpose: str
     signs_until: datetime | None
@@ -104,7 +104,7 @@ class WitnessFact:
 
 @dataclass(frozen=True, slots=True)
 class BackupFact:
-    """The last backup that was made and read back; None where none is told."""
+    """The last backup that was made and read back; None if none is told."""
 
     note: BackupNote | None
 

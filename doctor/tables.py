@@ -20,7 +20,7 @@ ROOMS: Final[Mapping[str, Path]] = {
 
 
 def newer_tables(versions: Mapping[str, str]) -> str | None:
-    """Return the room whose tables this release does not know, with their version; None when it knows all of them."""
+    """Return the room whose tables this release does not know, with their version, or None if it knows all of them."""
     for room, version in versions.items():
         if room in ROOMS and version not in revisions(ROOMS[room]):
             return f"{room} {version}"
@@ -28,7 +28,7 @@ def newer_tables(versions: Mapping[str, str]) -> str | None:
 
 
 def older_tables(versions: Mapping[str, str]) -> str | None:
-    """Return the room whose tables wait for migrations, with their version; None when none does."""
+    """Return the room whose tables wait for migrations, with their version, or None if none does."""
     for room, version in versions.items():
         if room in ROOMS and version in revisions(ROOMS[room])[:-1]:
             return f"{room} {version}"

@@ -48,5 +48,5 @@ def plain(address: Address) -> Address:
 
 
 def parsed(text: str) -> Address:
-    """Return the address that a resolver names, its zone cut off; ValueError for any other text."""
+    """Return the address that a resolver names, its zone cut off. Raises ValueError for any other text."""
     return ip_address(text.partition("%")[0])

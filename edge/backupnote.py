@@ -28,7 +28,7 @@ def write_note(var: Path, note: BackupNote) -> None:
 
 
 def read_note(var: Path) -> BackupNote | None:
-    """Return the note; None where no backup was made."""
+    """Return the note, or None if no backup was made."""
     try:
         return msgspec.json.decode((var / FILE).read_bytes(), type=BackupNote)
     except (OSError, msgspec.DecodeError):

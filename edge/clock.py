@@ -26,7 +26,7 @@ class FixedClock:
     """A clock that stands still until it is moved; the demonstration and the tests set it."""
 
     def __init__(self, at: datetime) -> None:
-        """Start at `at`, an aware datetime of any zone; ValueError if it is naive."""
+        """Start at `at`, an aware datetime of any zone. Raises ValueError if it is naive."""
         self._at = _aware_utc(at)
 
     def now(self) -> datetime:
@@ -34,7 +34,7 @@ class FixedClock:
         return self._at
 
     def set(self, at: datetime) -> None:
-        """Move to `at`, forwards or backwards; ValueError if it is naive."""
+        """Move to `at`, forwards or backwards. Raises ValueError if it is naive."""
         self._at = _aware_utc(at)
 
     def advance(self, step: timedelta) -> None:

@@ -94,7 +94,7 @@ class Database:
     def migrate(self) -> None:
         """Bring the tables to this release's, once, however many processes start together.
 
-        UnusableDatabase when the tables are those of a newer release: they are never changed backwards.
+        Raises UnusableDatabase if the tables are those of a newer release: they are never changed backwards.
         """
         known = revisions(self._migrations)
         with self.read() as connection:
@@ -128,7 +128,7 @@ class Database:
 
 
 def absent_file(url: str) -> Path | None:
-    """Return the file that an SQLite address names and that is not there; None where it is, and for PostgreSQL.
+    """Return the file that an SQLite address names and that is not there, or None if it is, and for PostgreSQL.
 
     Opening makes a file: a command that works on what is there asks first, so that a slip in a name makes no empty
     register beside the real one.
@@ -141,7 +141,8 @@ def absent_file(url: str) -> Path | None:
 
 
 def revisions(migrations: Path) -> tuple[str, ...]:
-    """Return the versions of a room's tables, oldest first, as its migrations' files tell them; ValueError for none.
+    """Return the versions of a room's tables, oldest first, as its migrations' files tell them. Raises ValueError for
+    none.
 
     The files are read, not run, and sorted by name: `0007_places.py` follows `0006_matters.py`.
     """
@@ -251,7 +252,7 @@ def database_file(url: str) -> Path | None:
 
 
 def sqlite_fault(path: Path, *, used: bool = False, whole: bool = True) -> str | None:
-    """Return what SQLite finds wrong in a database; None when nothing is.
+    """Return what SQLite finds wrong in a database, or None if nothing is.
 
     `used`: others may use it meanwhile; then its structure alone is looked at. Without `whole` only whether SQLite
     opens the file, which takes no time however large the file is.
@@ -283,7 +284,7 @@ def table_versions(path: Path) -> dict[str, str]:
 def versions_on_server(url: str) -> dict[str, str] | None:
     """Return, by room, the version of the tables at a server's address; None for an empty database.
 
-    UnusableDatabase where the server does not answer.
+    Raises UnusableDatabase if the server does not answer.
     """
     engine = sa.create_engine(_address(url), connect_args={"connect_timeout": BUSY_SECONDS})
     try:

@@ -51,7 +51,7 @@ class Answered:
 
 
 def fetch(asked: OutgoingCall, *, seconds: float, most: int, admit: Admit | None = None) -> Answered:
-    """Make a call that is over within `seconds`, and return at most `most` bytes; FetchAway for anything else.
+    """Make a call that is over within `seconds`, and return at most `most` bytes. Raises FetchAway for anything else.
 
     With `admit` the name is resolved once, each address that the name has must be admitted (else FetchForbidden), and
     the connection is made to such an address itself: a name that changes meanwhile leads nowhere else.

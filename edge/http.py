@@ -95,7 +95,7 @@ class ChunkedInput:
         self._inner = inner
 
     def read(self, size: int = -1) -> bytes:
-        """Read as the server's stream does; OSError for whatever that raises."""
+        """Read as the server's stream does. Raises OSError for whatever that raises."""
         try:
             return self._inner.read(size)
         except Exception as error:
@@ -141,7 +141,9 @@ class FrameRequest(flask.Request):
         return BytesIO()
 
     def get_data(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - werkzeug's overloads
-        """Return the body as werkzeug does; RequestEntityTooLarge for one of unknown length beyond the limit too."""
+        """Return the body as werkzeug does. Raises RequestEntityTooLarge for one of unknown length beyond the limit
+        too.
+        """
         data = super().get_data(*args, **kwargs)
         if len(data) > self.body_limit:
             raise RequestEntityTooLarge

@@ -19,7 +19,7 @@ class InstantError(ValueError):
 
 
 def to_epoch(at: datetime) -> int:
-    """Return whole seconds since 1970-01-01T00:00:00Z, rounded down; InstantError if `at` is naive."""
+    """Return whole seconds since 1970-01-01T00:00:00Z, rounded down. Raises InstantError if `at` is naive."""
     if at.utcoffset() is None:
         raise InstantError("an instant needs a time zone")
     return (at - _EPOCH) // _SECOND
@@ -30,7 +30,9 @@ _MOST_EPOCH = to_epoch(_MOST)
 
 
 def from_epoch(seconds: int) -> datetime:
-    """Return the aware UTC instant of an integer of seconds; InstantError for others and beyond the years 1-9999."""
+    """Return the aware UTC instant of an integer of seconds. Raises InstantError for others and beyond the years
+    1-9999.
+    """
     if type(seconds) is not int:
         raise InstantError("epoch seconds are an integer")
     if not _LEAST_EPOCH <= seconds <= _MOST_EPOCH:
@@ -39,7 +41,7 @@ def from_epoch(seconds: int) -> datetime:
 
 
 def rfc3339(at: datetime) -> str:
-    """Return RFC 3339 text in UTC with `Z`, whole seconds rounded down; InstantError if `at` is naive."""
+    """Return RFC 3339 text in UTC with `Z`, whole seconds rounded down. Raises InstantError if `at` is naive."""
     if at.utcoffset() is None:
         raise InstantError("an instant needs a time zone")
     return at.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat() + "Z"
@@ -69,7 +71,7 @@ def parse_rfc3339(text: str) -> datetime:
 
 
 def parse_asked(text: str) -> datetime:
-    """Return the instant that somebody asks about, in the years 1970 to 9998; InstantError.
+    """Return the instant that somebody asks about, in the years 1970 to 9998. Raises InstantError.
 
     Days and windows around it are instants too, in every zone: sums with it overflow nowhere.
     """
@@ -79,7 +81,7 @@ def parse_asked(text: str) -> datetime:
 
 
 def day_asked(text: str) -> date:
-    """Return the day that somebody asks about, written `2026-10-31`, in the years 1970 to 9998; InstantError."""
+    """Return the day that somebody asks about, written `2026-10-31`, in the years 1970 to 9998. Raises InstantError."""
     try:
         day = date.fromisoformat(text)
     except ValueError as error:

@@ -76,7 +76,7 @@ class RateLimit:
         return None if wait <= 0 else max(1, math.ceil(wait))
 
     def _spends_ahead(self, key: str, now: float) -> bool:
-        """Spend one of what was taken ahead; False where nothing is left, or where the bucket has refilled it."""
+        """Spend one of what was taken ahead; False if nothing is left, or where the bucket has refilled it."""
         with self._lock:
             left, until = self._ahead.pop(key, (0, 0.0))
             if left < 1 or now >= until:
@@ -158,7 +158,7 @@ class Turns:
 
     @contextmanager
     def turn(self, place: str) -> Iterator[bool]:
-        """Work within; False where the place failed too often and another such place has the turn."""
+        """Work within; False if the place failed too often and another such place has the turn."""
         crowded = self._crowded.get(place, 0.0) > self._clock.now().timestamp()
         if crowded and not self._busy.acquire(blocking=False):
             yield False

@@ -49,7 +49,7 @@ class MailServer:
     password: str | None = field(default=None, repr=False)
 
     def send(self, letter: Letter) -> None:
-        """Hand one letter over; MailAway or MailRefused when the server did not take it."""
+        """Hand one letter over. Raises MailAway or MailRefused if the server did not take it."""
         try:
             with self._connected() as server:
                 server.send_message(self._message(letter), self.sender, [letter.to])
@@ -91,7 +91,7 @@ class MailServer:
 
 
 def server_of(settings: Settings) -> MailServer | None:
-    """Return the mail server of the settings, None without one; SettingsError where its password cannot be read."""
+    """Return the mail server of the settings, None without one. Raises SettingsError if its password cannot be read."""
     if settings.mail_url is None or settings.mail_from is None:
         return None
     password = None

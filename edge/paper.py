@@ -52,7 +52,7 @@ class NoFont(Exception):
 
 @cache
 def font(weight: Weight, folder: Path = FONTS) -> str:
-    """Register a weight of the font once, and return the name it goes by; NoFont where its file is missing."""
+    """Register a weight of the font once, and return the name it goes by. Raises NoFont if its file is missing."""
     path = folder / f"{_FILES[weight]}.ttf"
     if not path.is_file():
         raise NoFont(f"the font {_FILES[weight]} is not in {folder}")
@@ -100,7 +100,7 @@ def styles_of(language: Language, fonts: Path = FONTS) -> Styles:
 
 
 def canvas_of(target: io.BytesIO, page: tuple[float, float], fonts: Path = FONTS) -> Canvas:
-    """Return a canvas to draw pages on by hand, without any font that is not inside the file; NoFont."""
+    """Return a canvas to draw pages on by hand, without any font that is not inside the file. Raises NoFont."""
     plain: Any = font("regular", fonts)  # the stubs take the font's name for a number
     return Canvas(target, pagesize=page, pageCompression=1, invariant=1, initialFontName=plain)
 

@@ -43,7 +43,7 @@ class Sealer:
         return nonce + self._cipher.encrypt(nonce, value, context.encode())
 
     def open(self, sealed: bytes, context: str) -> bytes:
-        """Return the value sealed for `context`; Unsealable for anything else."""
+        """Return the value sealed for `context`. Raises Unsealable for anything else."""
         try:
             return self._cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], context.encode())
         except (InvalidTag, ValueError):

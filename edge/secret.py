@@ -50,7 +50,9 @@ def read_or_make_secret(path: Path) -> bytes:
 
 
 def read_secret(path: Path, shortest: int = 16) -> bytes:
-    """Return the bytes of a secret file that others made; SecretError if others may read it, or it is too short."""
+    """Return the bytes of a secret file that others made. Raises SecretError if others may read it, or it is too
+    short.
+    """
     return _read(path, shortest)
 
 

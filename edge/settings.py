@@ -101,7 +101,7 @@ class Settings:
             raise SettingsError([f"YUNJU_SECRET_FILE: {error}"]) from error
 
     def sso_secret(self) -> str:
-        """Return the client secret for the OpenID provider; SettingsError where its file cannot be used."""
+        """Return the client secret for the OpenID provider. Raises SettingsError if its file cannot be used."""
         try:
             return read_secret(self.sso_secret_file).decode("utf-8")
         except (SecretError, OSError, UnicodeError) as error:

@@ -67,7 +67,9 @@ def _plainly_written(data: bytes, max_depth: int) -> object | None:
 
 
 def dumps(value: object) -> bytes:
-    """Return compact UTF-8 JSON with keys in the order given, as tokens carry it; JsonError if that cannot be."""
+    """Return compact UTF-8 JSON with keys in the order given, as tokens carry it. Raises JsonError if that cannot
+    be.
+    """
     try:
         return _ENCODER.encode(value).encode("utf-8")
     except (TypeError, ValueError, RecursionError) as error:

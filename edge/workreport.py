@@ -93,7 +93,7 @@ class Trouble:
 
 
 def trouble(report: WorkReport | None, at: datetime) -> Trouble | None:
-    """Return what is wrong with the background work at `at`; None when nothing is.
+    """Return what is wrong with the background work at `at`, or None if nothing is.
 
     Check-ins do not need the background work; status lists, the log's checkpoints and erasures do.
     """
@@ -111,7 +111,7 @@ def trouble(report: WorkReport | None, at: datetime) -> Trouble | None:
 
 
 def work_complaint(report: WorkReport | None, at: datetime) -> str | None:
-    """Return what is wrong with the background work at `at`, in words fit for anyone; None when nothing is."""
+    """Return what is wrong with the background work at `at`, in words fit for anyone, or None if nothing is."""
     wrong = trouble(report, at)
     if wrong is None:
         return None

@@ -65,7 +65,9 @@ class Event:
 
 
 def kinds_of(asked: Iterable[str]) -> tuple[str, ...]:
-    """Return the kinds that words choose, a group such as `booking` standing for all of its kinds; ValueError."""
+    """Return the kinds that words choose, a group such as `booking` standing for all of its kinds. Raises
+    ValueError.
+    """
     chosen: set[str] = set()
     for word in asked:
         found = {kind for kind in KINDS if kind == word or kind.partition(".")[0] == word}

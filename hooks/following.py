@@ -69,7 +69,9 @@ class _Reader:
 
 
 def follow(hooks: Hooks, source: Source, at: datetime) -> None:
-    """Queue what happened since the last time, for every webhook; SetBack where the log ends before what was read."""
+    """Queue what happened since the last time, for every webhook. Raises SetBack if the log ends before what was
+    read.
+    """
     for _ in range(_PASSES):
         if not _read_on(hooks, source, at):
             return

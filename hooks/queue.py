@@ -100,7 +100,7 @@ class Queue:
     ) -> Cursor:
         """Queue events (name, kind, payload) and move the cursor, in one transaction; return the cursor as it stands.
 
-        What is queued under its name already is left as it is. ReadElsewhere where the cursor is another by now.
+        What is queued under its name already is left as it is. Raises ReadElsewhere if the cursor is another by now.
         """
         moved = Cursor(cursor.places, cursor.version + 1)
         try:
@@ -139,7 +139,7 @@ class Queue:
             return frozenset(found.scalars())
 
     def claim(self, hook: str, at: datetime) -> Delivery | None:
-        """Take the first delivery that is due, and put its next try off as after a failure; None where none is."""
+        """Take the first delivery that is due, and put its next try off as after a failure; None if none is."""
         t = DELIVERIES
         asked = sa.select(t).where(t.c.hook == hook, t.c.next_at <= at).order_by(t.c.id).limit(1)
         with self._database.write() as connection:

@@ -149,7 +149,7 @@ class Registry:
         return [(hook, integrator) for hook, integrator in found if integrator is not None]
 
     def find(self, hook_id: str) -> Hook:
-        """Return one webhook; RefusedHook for an unknown one."""
+        """Return one webhook. Raises RefusedHook for an unknown one."""
         with self._database.read() as connection:
             return _hook(_row(connection, hook_id))
 

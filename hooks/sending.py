@@ -57,7 +57,9 @@ class Sender:
         self._fault: str | None = None
 
     def once(self) -> None:
-        """Begin to send to each webhook that has something due; SendingFailed for a fault met since the last time."""
+        """Begin to send to each webhook that has something due. Raises SendingFailed for a fault met since the last
+        time.
+        """
         at = self._clock.now()
         live = {hook.id for hook, _ in self._hooks.registry.live(at)}
         for hook in sorted(self._hooks.queue.due(at) & live):

@@ -69,7 +69,7 @@ class Hooks:
         )
 
     def complaint(self, at: datetime) -> str | None:
-        """Return what is wrong with webhooks, in words fit for anyone; None when nothing is."""
+        """Return what is wrong with webhooks, in words fit for anyone, or None if nothing is."""
         found = self.troubles(at)
         if found.dead:
             return f"{found.dead} events for webhooks were given up: `python -m verifier hooks dead` lists them"

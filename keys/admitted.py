@@ -24,7 +24,9 @@ def write_offer(key: VerificationKey) -> bytes:
 
 
 def read_offer(data: bytes) -> VerificationKey:
-    """Read what `write_offer` made; BadKey for anything else, and for a purpose that another server may not serve."""
+    """Read what `write_offer` made. Raises BadKey for anything else, and for a purpose that another server may not
+    serve.
+    """
     try:
         key = VerificationKey.from_json(loads(data))
     except JsonError as error:
@@ -42,7 +44,7 @@ class AdmittedKeys:
         self._folder = folder / _FOLDER
 
     def admit(self, key: VerificationKey) -> None:
-        """Take a key in, durable on return; StoreError if it is there already."""
+        """Take a key in, durable on return. Raises StoreError if it is there already."""
         open_folder(self._folder)
         try:
             create_private(self._path(key.kid), write_offer(key))

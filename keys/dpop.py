@@ -58,7 +58,7 @@ class ProofKey:
 
     @classmethod
     def of(cls, jwk: Mapping[str, object]) -> "ProofKey":
-        """Return the key of a JWK; BadKey if it is no P-256 public key."""
+        """Return the key of a JWK. Raises BadKey if it is no P-256 public key."""
         key = key_from_jwk(jwk)
         return cls(key, public_jwk(key))
 
@@ -68,7 +68,7 @@ class HttpCall:
     """The call that a proof must be about. `urls`: every address, without query, under which the server knows it.
 
     `access_token` is None where none exists yet; `operation` and `operator` are the headers Idempotency-Key and
-    Yunju-Operator, None where they are not sent.
+    Yunju-Operator, or None if they are not sent.
     """
 
     method: str

@@ -36,7 +36,7 @@ class EntryProof:
 
     @classmethod
     def parse(cls, text: str) -> EntryProof:
-        """Read a tlog-proof; Unproved when it is malformed. Extra data is passed over."""
+        """Read a tlog-proof. Raises Unproved if it is malformed. Extra data is passed over."""
         head, between, checkpoint = text.partition("\n\n")
         lines = head.split("\n")
         if len(text) > _MAX_CHARS or not between or lines[0] != FIRST_LINE:
@@ -52,7 +52,7 @@ class EntryProof:
         return cls(int(index[1]), path, checkpoint)
 
     def verify(self, leaf: bytes, keys: Iterable[NoteKey], witnesses: Iterable[NoteKey] = ()) -> OpenedCheckpoint:
-        """Return the checkpoint under which the entry with this hash lies; Unproved when it does not."""
+        """Return the checkpoint under which the entry with this hash lies. Raises Unproved if it does not."""
         try:
             opened = open_checkpoint(self.checkpoint, keys, witnesses)
             verify_inclusion(leaf, self.index, opened.checkpoint.size, self.path, opened.checkpoint.root)

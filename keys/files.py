@@ -40,7 +40,7 @@ def open_folder(folder: Path) -> None:
 
 
 def read_private(path: Path) -> bytes:
-    """Return a file's bytes; StoreError if it is missing, a link, another user's, open to others, or huge."""
+    """Return a file's bytes. Raises StoreError if it is missing, a link, another user's, open to others, or huge."""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError as error:
@@ -56,7 +56,7 @@ def read_private(path: Path) -> bytes:
 
 
 def file_identity(path: Path) -> FileIdentity:
-    """Return what tells a file from any later one of its name; StoreError if it is missing."""
+    """Return what tells a file from any later one of its name. Raises StoreError if it is missing."""
     try:
         status = path.lstat()
     except OSError as error:

@@ -48,7 +48,7 @@ class HardwareModule:
         return name, _public_of(point)
 
     def signer(self, name: bytes, public_key: ec.EllipticCurvePublicKey) -> ModuleSigner:
-        """Return the signer of a key in the module; StoreError where the module has no such key, or another."""
+        """Return the signer of a key in the module. Raises StoreError if the module has no such key, or another."""
         return ModuleSigner(self._found(name), public_key, self._lock)
 
     def signs_notes(self) -> bool:
@@ -68,7 +68,7 @@ class HardwareModule:
         return name, point[-PUBLIC_BYTES:]
 
     def note_signer(self, name: bytes, public: bytes) -> ModuleNoteSigner:
-        """Return the signer of an Ed25519 key in the module; StoreError where it has no such key, or another."""
+        """Return the signer of an Ed25519 key in the module. Raises StoreError if it has no such key, or another."""
         return ModuleNoteSigner(self._found(name), public, self._lock)
 
     def _made(self, kind: object, curve: bytes, mechanism: object) -> tuple[bytes, bytes]:
@@ -153,7 +153,7 @@ class ModuleNoteSigner:
     """A signer of notes whose Ed25519 key stays in the module."""
 
     def __init__(self, private: Any, public: bytes, lock: Lock) -> None:  # noqa: ANN401 - as above
-        """Take a key's handle and its public half; StoreError where they are not of one key."""
+        """Take a key's handle and its public half. Raises StoreError if they are not of one key."""
         self._private, self.public, self._lock = private, public, lock
         text = secrets.token_bytes(ID_BYTES)
         if not ed25519_holds(text, self.sign(text), public):
@@ -210,7 +210,7 @@ def _fault(what: str, error: Exception) -> StoreError:
 
 
 def module_of(settings: Settings) -> HardwareModule | None:
-    """Return the module that the settings name, None where keys lie in files."""
+    """Return the module that the settings name, or None if keys lie in files."""
     if settings.pkcs11_module is None or settings.pkcs11_token is None:
         return None
     return HardwareModule(settings.pkcs11_module, settings.pkcs11_token, settings.pkcs11_pin_file)

@@ -17,7 +17,7 @@ _ALLOWED: Final = _NEEDED | {"kid", "use", "alg", "key_ops"}
 
 
 def public_jwk(key: ec.EllipticCurvePublicKey) -> dict[str, str]:
-    """Return the JWK of a P-256 key: `kty`, `crv`, `x`, `y`, in this order; BadKey for another curve."""
+    """Return the JWK of a P-256 key: `kty`, `crv`, `x`, `y`, in this order. Raises BadKey for another curve."""
     if not isinstance(key.curve, ec.SECP256R1):
         raise BadKey(f"a P-256 key is needed, this one is on {key.curve.name}")
     numbers = key.public_numbers()
@@ -43,13 +43,15 @@ def key_from_jwk(jwk: Mapping[str, object]) -> ec.EllipticCurvePublicKey:
 
 
 def thumbprint(jwk: Mapping[str, object]) -> str:
-    """Return the RFC 7638 SHA-256 thumbprint of a P-256 JWK, 43 characters of base64url; BadKey for any other JWK."""
+    """Return the RFC 7638 SHA-256 thumbprint of a P-256 JWK, 43 characters of base64url. Raises BadKey for any other
+    JWK.
+    """
     key_from_jwk(jwk)
     return _thumbprint(str(jwk["x"]), str(jwk["y"]))
 
 
 def key_thumbprint(key: ec.EllipticCurvePublicKey) -> str:
-    """Return the RFC 7638 thumbprint of a key in hand; BadKey for another curve than P-256."""
+    """Return the RFC 7638 thumbprint of a key in hand. Raises BadKey for another curve than P-256."""
     jwk = public_jwk(key)
     return _thumbprint(jwk["x"], jwk["y"])
 

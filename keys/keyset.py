@@ -68,7 +68,7 @@ class VerificationKey:
 
     @classmethod
     def from_json(cls, value: object) -> "VerificationKey":
-        """Read what `to_json` wrote; BadKey for anything else, unknown members included."""
+        """Read what `to_json` wrote. Raises BadKey for anything else, unknown members included."""
         if not isinstance(value, Mapping) or value.keys() != _MEMBERS:
             raise BadKey("a key is described by kid, purpose, nbf, exp and jwk")
         jwk = value["jwk"]
@@ -87,7 +87,7 @@ class KeySet:
     """An immutable set of verification keys, no id twice."""
 
     def __init__(self, keys: Iterable[VerificationKey]) -> None:
-        """Take the keys; BadKey if two have one id, whatever their purposes."""
+        """Take the keys. Raises BadKey if two have one id, whatever their purposes."""
         self._by_kid: dict[str, VerificationKey] = {}
         for key in keys:
             if key.kid in self._by_kid:

@@ -113,7 +113,7 @@ class NoteKey:
 
     @classmethod
     def parse(cls, vkey: str) -> NoteKey:
-        """Read a vkey; NoteError for one of another kind, or whose id does not follow from the key."""
+        """Read a vkey. Raises NoteError for one of another kind, or whose id does not follow from the key."""
         name, _, rest = vkey.strip().partition("+")
         key_id, _, encoded = rest.partition("+")
         data = _decoded(encoded)
@@ -132,7 +132,7 @@ class NoteKey:
         return (signature.name, signature.key_id) == (self.name, self.key_id)
 
     def verify(self, text: str, signature: NoteSignature) -> Signed:
-        """Return the signature as verified; NoteError when it does not hold."""
+        """Return the signature as verified. Raises NoteError if it does not hold."""
         message, value, at = text.encode(), signature.value, None
         if self.kind is KeyKind.COSIGNATURE:
             at = int.from_bytes(value[:_TIME_BYTES])
@@ -151,7 +151,7 @@ class NoteKey:
         return True
 
     def curve_key(self) -> ec.EllipticCurvePublicKey:
-        """Return an ECDSA key of a note; NoteError for a key that is not on P-256."""
+        """Return an ECDSA key of a note. Raises NoteError for a key that is not on P-256."""
         try:
             key = serialization.load_der_public_key(self.public)
         except (ValueError, TypeError):
@@ -231,7 +231,9 @@ class Checkpoint:
 
     @classmethod
     def parse(cls, text: str) -> Checkpoint:
-        """Read a note's text; NoteError for any other, one with extension lines included (their author unknown)."""
+        """Read a note's text. Raises NoteError for any other, one with extension lines included (their author
+        unknown).
+        """
         lines = text.split("\n")
         if len(lines) != 4 or lines[3] or not lines[0] or not _SIZE.fullmatch(lines[1]):
             raise NoteError("not a checkpoint of three lines")
@@ -262,7 +264,7 @@ def cosigned(text: str, at: int) -> bytes:
 
 
 def parse_note(data: str | bytes) -> Note:
-    """Read a note; NoteError when it is malformed. Verifies nothing."""
+    """Read a note. Raises NoteError if it is malformed. Verifies nothing."""
     if len(data) > MAX_NOTE_BYTES:
         raise NoteError("the note is too long")
     try:
@@ -278,7 +280,7 @@ def parse_note(data: str | bytes) -> Note:
 
 
 def parse_signature(line: str) -> NoteSignature:
-    """Read one signature line, without its newline; NoteError when it is malformed."""
+    """Read one signature line, without its newline. Raises NoteError if it is malformed."""
     found = _LINE.fullmatch(line)
     value = _decoded(found[2]) if found else b""
     if found is None or len(value) < 5:

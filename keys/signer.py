@@ -33,7 +33,7 @@ class FileSigner:
     """A signer whose private key is in this process's memory. Its `repr` shows the key's id alone."""
 
     def __init__(self, private_key: ec.EllipticCurvePrivateKey) -> None:
-        """Take a P-256 key; BadKey for another curve."""
+        """Take a P-256 key. Raises BadKey for another curve."""
         self._key = private_key
         self._public = private_key.public_key()
         self.kid = key_thumbprint(self._public)

@@ -141,7 +141,7 @@ class KeyStore:
         return tuple(sorted(stored, key=lambda key: (key.purpose, key.signs_from, key.kid)))
 
     def find(self, kid: str) -> StoredKey:
-        """Return the key of this id; StoreError if the store has none."""
+        """Return the key of this id. Raises StoreError if the store has none."""
         for stored in self.list():
             if stored.kid == kid:
                 return stored

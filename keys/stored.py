@@ -117,7 +117,9 @@ def write_story(stored: StoredKey) -> bytes:
 
 
 def read_story(data: bytes, kid: str) -> StoredKey:
-    """Return the key that a JSON file named after `kid` tells of; ValueError if it is damaged or another key's."""
+    """Return the key that a JSON file named after `kid` tells of. Raises ValueError if it is damaged or another
+    key's.
+    """
     story = loads(data)
     if not isinstance(story, dict) or story.keys() != _MEMBERS or story["kid"] != kid:
         raise BadKey("members are missing, unknown, or another key's")

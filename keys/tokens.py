@@ -122,7 +122,7 @@ class UnverifiedToken:
 
     @cached_property
     def claims(self) -> Mapping[str, object]:
-        """The claims, each checked by the form; BadClaims for a token without good ones."""
+        """The claims, each checked by the form. Raises BadClaims for a token without good ones."""
         return MappingProxyType(_read_claims(self._parts[2], self.form))
 
     @property
@@ -170,7 +170,7 @@ def read_unverified(text: str, *forms: TokenForm) -> UnverifiedToken:
 
 
 def parse_unverified(text: str, form: TokenForm) -> UnverifiedToken:
-    """Return the token with its form and claims checked and its signature not; MalformedToken or BadClaims."""
+    """Return the token with its form and claims checked and its signature not. Raises MalformedToken or BadClaims."""
     token = read_unverified(text, form)
     token.claims  # noqa: B018 - reads them, so that bad ones are refused here
     return token
@@ -193,8 +193,8 @@ def check_signature_by(token: UnverifiedToken, keys: KeySet, purpose: Purpose, a
 def verify_with_key(text: str, form: TokenForm, key: ec.EllipticCurvePublicKey) -> VerifiedToken:
     """Verify against one key in hand, in the order header, key, signature, claims.
 
-    A TokenError, and no other exception, for any text: MalformedToken; UnknownKey when the header's `kid` is another
-    key's; BadSignature; BadClaims.
+    A TokenError, and no other exception, for any text: MalformedToken. Raises UnknownKey if the header's `kid` is
+    another key's; BadSignature. Raises BadClaims.
     """
     return check_signature(read_unverified(text, form), key)
 

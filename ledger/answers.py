@@ -55,7 +55,7 @@ def write(outcome: Outcome) -> bytes:
 
 
 def read(kept: bytes) -> Outcome:
-    """Return the outcome that was kept, marked as replayed; msgspec.MsgspecError when it is damaged."""
+    """Return the outcome that was kept, marked as replayed. Raises msgspec.MsgspecError if it is damaged."""
     found = _DECODER.decode(kept)
     visit, taken = found.visit, found.taken
     return Outcome(

@@ -78,7 +78,7 @@ class Contents:
     def up_to(self, seq: int) -> Contents:
         """Return what was held when the partition ended at `seq`: its entries, and the holders and answers of these.
 
-        Damaged where an entry or an answer cannot be read.
+        Raises Damaged if an entry or an answer cannot be read.
         """
         kept = self.leaves[:seq]
         try:
@@ -106,7 +106,7 @@ class Rebuilt:
         self.replay = Replay(self.lines.get)
 
     def add(self, data: bytes) -> leaf.Leaf:
-        """Take the next leaf in; Damaged when it does not follow from those before it."""
+        """Take the next leaf in. Raises Damaged if it does not follow from those before it."""
         try:
             line = leaf.decode(data)
         except leaf.LeafError as error:
@@ -143,7 +143,9 @@ class Rebuilt:
 
 
 def rebuild(contents: Contents) -> Rebuilt:
-    """Work a partition out again from its contents; Damaged when the parts of the contents contradict one another."""
+    """Work a partition out again from its contents. Raises Damaged if the parts of the contents contradict one
+    another.
+    """
     rebuilt = Rebuilt(contents.partition)
     for data in contents.leaves:
         rebuilt.add(data)
@@ -155,7 +157,7 @@ def rebuild(contents: Contents) -> Rebuilt:
 
 
 def difference(said: Contents, found: Contents, now: int) -> str | None:
-    """Return in words how the contents `found` differ from those `said` to be there, None when they are the same.
+    """Return in words how the contents `found` differ from those `said` to be there, or None if they are the same.
 
     An answer or a marker whose time is over at `now` (milliseconds) may be gone. The times themselves are not compared:
     each store keeps them by a clock of its own.

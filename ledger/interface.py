@@ -39,7 +39,7 @@ class Ledger(Protocol):
     """
 
     def replay(self, operation: Operation) -> Outcome | None:
-        """Return the kept answer of an operation (step 0), None when new; OperationConflict when it was another.
+        """Return the kept answer of an operation (step 0), or None if new. Raises OperationConflict if it was another.
 
         An operation's id is its device's own, of check-ins, bookings and requests: used with another holder's card
         before, it was another.
@@ -47,7 +47,7 @@ class Ledger(Protocol):
         ...
 
     def kept(self, operation: Operation) -> Outcome | None:
-        """Return the kept answer of an operation of its subject alone, None where there is none; errors as `replay`."""
+        """Return the kept answer of an operation of its subject alone, or None if there is none; errors as `replay`."""
         ...
 
     def check_in(self, change: CheckIn) -> Outcome:
@@ -55,11 +55,11 @@ class Ledger(Protocol):
         ...
 
     def void(self, change: Void) -> Outcome:
-        """Take a check-in back; TargetState when the target does not allow it."""
+        """Take a check-in back. Raises TargetState if the target does not allow it."""
         ...
 
     def check_out(self, change: CheckOut) -> Outcome:
-        """Close a visit, or a use without one once it is delivered; TargetState when there is nothing to close."""
+        """Close a visit, or a use without one once it is delivered. Raises TargetState if there is nothing to close."""
         ...
 
     def record_offline(self, change: OfflineUse) -> Outcome:
@@ -77,11 +77,11 @@ class Ledger(Protocol):
         ...
 
     def change_booking(self, change: BookingChange) -> Outcome:
-        """Change a booking in one step; TargetState when its state does not allow it."""
+        """Change a booking in one step. Raises TargetState if its state does not allow it."""
         ...
 
     def end_booking(self, change: BookingEnd) -> Outcome:
-        """Cancel a booking, or note that it was missed; TargetState when its state or window does not allow it."""
+        """Cancel a booking, or note that it was missed. Raises TargetState if its state or window does not allow it."""
         ...
 
     def follow(self, change: MatterStep) -> Outcome:
@@ -103,7 +103,7 @@ class Ledger(Protocol):
         ...
 
     def claim(self, subject: str, device: str, claim: ProofClaim, at: datetime) -> bool:
-        """Claim a proof for a look. False when another device has it or it is spent. Writes no entry."""
+        """Claim a proof for a look. False if another device has it or it is spent. Writes no entry."""
         ...
 
     def usage(self, subject: str, at: datetime) -> Usage:
@@ -111,11 +111,11 @@ class Ledger(Protocol):
         ...
 
     def pseudonym(self, subject: str) -> str | None:
-        """Return the holder's name in the log, None when never seen or erased."""
+        """Return the holder's name in the log, or None if never seen or erased."""
         ...
 
     def subject_of(self, entry_id: str) -> str | None:
-        """Return the `sub` behind an entry's holder, None when there is none or it was erased.
+        """Return the `sub` behind an entry's holder, or None if there is none or it was erased.
 
         It looks through the partition's holders: for a question asked rarely, by right and with a purpose.
         """
@@ -173,16 +173,16 @@ class Ledger(Protocol):
     def restore(self, contents: Contents) -> None:
         """Write a partition that is empty, all that follows from its leaves worked out again. While nobody writes.
 
-        `contents.Damaged` when its parts do not fit one another, LedgerError when the partition is not empty; nothing
-        was written then.
+        Raises `contents.Damaged` if its parts do not fit one another, LedgerError if the partition is not empty;
+        nothing was written then.
         """
         ...
 
     def replace(self, held: Contents, wanted: Contents) -> None:
         """Put `wanted` in the place of `held` in one partition, all that follows from its leaves worked out again.
 
-        For repairs: all or nothing, and durable. `contents.Damaged` when the parts of either do not fit one another,
-        LedgerError when the partition no longer ends as `held` does; nothing was written then.
+        For repairs: all or nothing, and durable. Raises `contents.Damaged` if the parts of either do not fit one
+        another, LedgerError if the partition no longer ends as `held` does; nothing was written then.
         """
         ...
 

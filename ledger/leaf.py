@@ -222,7 +222,7 @@ def entry_id(partition: int, seq: int) -> str:
 
 
 def split_id(text: str) -> tuple[int, int]:
-    """Return partition and `seq` of an entry's id; LeafError for any other text, a second spelling included."""
+    """Return partition and `seq` of an entry's id. Raises LeafError for any other text, a second spelling included."""
     found = _ID.fullmatch(text)
     if found is None:
         raise LeafError("not an entry's id")
@@ -233,7 +233,7 @@ def split_id(text: str) -> tuple[int, int]:
 
 
 def encode(leaf: Leaf) -> bytes:
-    """Return the leaf's canonical bytes; LeafError when a field's value or their combination is not allowed.
+    """Return the leaf's canonical bytes. Raises LeafError if a field's value or their combination is not allowed.
 
     What callers hand in is held to the table. The store makes ids, `prev` and pseudonyms itself, so that these are not
     read back; a leaf with any value out of the ordinary is given to the strict reader, which decides.
@@ -272,7 +272,7 @@ def _is_plain_line(line: ChargeLine | ChoiceLine) -> bool:
 
 
 def decode(data: bytes) -> Leaf:
-    """Return the leaf that canonical bytes spell; LeafError for anything else."""
+    """Return the leaf that canonical bytes spell. Raises LeafError for anything else."""
     if len(data) > MAX_BYTES:
         raise LeafError(f"longer than {MAX_BYTES} bytes")
     try:

@@ -9,7 +9,7 @@ _MILLI = timedelta(milliseconds=1)
 
 
 def to_millis(at: datetime) -> int:
-    """Return whole milliseconds since 1970-01-01T00:00:00Z, rounded down; TypeError if `at` is naive."""
+    """Return whole milliseconds since 1970-01-01T00:00:00Z, rounded down. Raises TypeError if `at` is naive."""
     return (at - _EPOCH) // _MILLI
 
 

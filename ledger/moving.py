@@ -35,7 +35,7 @@ class MoveFailed(LedgerError):
 def export_to(ledger: Ledger, path: Path, tell: Tell) -> MoveResult:
     """Write a ledger to a new file; the file is read again before this returns.
 
-    LedgerError when somebody wrote meanwhile, or when the ledger is not sound; no file is left then.
+    Raises LedgerError if somebody wrote meanwhile, or when the ledger is not sound; no file is left then.
     """
     entries = sum(ledger.heads().values())
     moving_file.write(path, entries, _reporting(ledger.dump(), tell))
@@ -45,7 +45,7 @@ def export_to(ledger: Ledger, path: Path, tell: Tell) -> MoveResult:
 def save(ledger: Ledger, path: Path) -> MoveResult:
     """Write a ledger that others go on writing to a new file, as it stood when this began; the file is read again.
 
-    LedgerError when the ledger is not sound; no file is left then.
+    Raises LedgerError if the ledger is not sound; no file is left then.
     """
     ends = ledger.heads()
     as_of = (contents.up_to(ends[contents.partition]) for contents in ledger.dump(tuple(ends)))
@@ -56,8 +56,8 @@ def save(ledger: Ledger, path: Path) -> MoveResult:
 def import_from(file: IO[bytes], ledger: Ledger, clock: Clock, tell: Tell) -> MoveResult:
     """Write the ledger in a file into an empty ledger and compare; progress counts each entry three times.
 
-    `contents.Damaged` names the first line that is wrong; LedgerError when the ledger is not empty. In both cases
-    nothing was written. MoveFailed when the ledger differs from the file afterwards.
+    `contents.Damaged` names the first line that is wrong. Raises LedgerError if the ledger is not empty. In both cases
+    nothing was written. Raises MoveFailed if the ledger differs from the file afterwards.
     """
     moved = _count(_reporting(moving_file.read(file), tell))
     _require_empty(ledger)
@@ -69,7 +69,7 @@ def import_from(file: IO[bytes], ledger: Ledger, clock: Clock, tell: Tell) -> Mo
 def migrate(source: Ledger, target: Ledger, clock: Clock, tell: Tell) -> MoveResult:
     """Write a ledger into an empty ledger of any store and compare; progress counts each entry twice.
 
-    LedgerError when the source is no sound ledger or the target not empty; MoveFailed as above, also when somebody
+    Raises LedgerError if the source is no sound ledger or the target not empty; MoveFailed as above, also when somebody
     wrote to the source meanwhile.
     """
     _require_empty(target)

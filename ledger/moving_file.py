@@ -120,7 +120,7 @@ def write(path: Path, entries: int, found: Iterable[Contents]) -> Closing:
     """Write a ledger's contents to a new file that its owner alone may read (mode 0600), synced; nothing is left of one
     that failed.
 
-    FileExistsError when there is such a file; LedgerError when there are not `entries` entries.
+    Raises FileExistsError if there is such a file. Raises LedgerError if there are not `entries` entries.
     """
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
@@ -163,7 +163,7 @@ def _parts(contents: Contents) -> Iterator[_Part]:
 
 
 def read_header(file: IO[bytes]) -> Header:
-    """Return the first line of a file; Damaged when it is no such file, or of another version."""
+    """Return the first line of a file. Raises Damaged if it is no such file, or of another version."""
     file.seek(0)
     (_, header) = next(_lines(file), (1, None))
     if not isinstance(header, Header):
@@ -218,7 +218,7 @@ class _Page:
         return self.rebuilt.partition
 
     def add(self, part: _Row) -> None:
-        """Take a line in; Damaged when it does not fit those before it."""
+        """Take a line in. Raises Damaged if it does not fit those before it."""
         place = _place(part)
         if place <= self.place and not (place == self.place == _LEAVES):
             raise Damaged("the lines of a partition are out of order, or one is given twice")
@@ -257,7 +257,7 @@ def _place(part: _Row) -> tuple[int | str, ...]:
 
 
 def _lines(file: IO[bytes]) -> Iterator[tuple[int, Header | _Row | Closing]]:
-    """Yield each line's number and object, sums looked at; Damaged where a line is not what was written."""
+    """Yield each line's number and object, sums looked at. Raises Damaged if a line is not what was written."""
     sums, number, closed, entries = _Sums(), 0, False, 0
     while line := file.readline(MAX_LINE):
         number += 1

@@ -181,7 +181,7 @@ class OfflineVerdict:
 
 
 def offline_refusal(change: OfflineUse, standing: OfflineStanding) -> str | None:
-    """Return the reason for which the server would have refused a use that a device granted; None where it would not.
+    """Return the reason for which the server would have refused a use that a device granted, or None if it would not.
 
     The refusal is logged as an entry of its own before the use is counted. None also where the server has refused the
     same operation already, since that entry stands, and where the grant is held.
@@ -195,7 +195,7 @@ def offline_refusal(change: OfflineUse, standing: OfflineStanding) -> str | None
 
 
 def hold_of(change: OfflineUse, standing: OfflineStanding) -> str | None:
-    """Return the reason to hold a device's grant for a supervisor, None where the grant counts at once."""
+    """Return the reason to hold a device's grant for a supervisor, or None if the grant counts at once."""
     if not change.granted or change.hold is not None:
         return change.hold
     if change.hold_used_proof and standing.rival is not None:
@@ -259,7 +259,7 @@ def refused_early(change: OfflineUse) -> OfflineVerdict:
 
 
 def own_stay(change: OfflineUse, entry: str) -> Stay | None:
-    """Return the use as it stands in the line of uses, None where the service has no visits."""
+    """Return the use as it stands in the line of uses, or None if the service has no visits."""
     if change.visit is None:
         return None
     return Stay(entry, change.used_at, change.used_at + change.visit.length, opens=True, charges=change.charges)

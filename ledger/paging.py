@@ -11,7 +11,7 @@ from ledger.values import Entry, Query
 
 
 def every_entry(ledger: Ledger, query: Query) -> Iterator[Entry]:
-    """Yield all entries that a query finds, newest first, in pages of `query.limit`; LedgerUnavailable."""
+    """Yield all entries that a query finds, newest first, in pages of `query.limit`. Raises LedgerUnavailable."""
     while True:
         page = ledger.entries(query)
         yield from page.entries

@@ -64,7 +64,7 @@ class Replay:
     lines: Lines = field(default_factory=Lines)
 
     def add(self, line: Leaf) -> str | None:
-        """Apply the next leaf; return why the leaf cannot stand at this place, None when it can."""
+        """Apply the next leaf; return why the leaf cannot stand at this place, or None if it can."""
         if line.outcome == "denied":
             return None
         if line.kind in {"booking-change", "booking-cancel", "booking-missed"}:

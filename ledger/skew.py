@@ -27,8 +27,8 @@ class Instants:
     def after(self, last: int) -> int:
         """Return the instant to record: the request's, but never before `last`, that of the partition's last entry.
 
-        ClockSkew when the clocks are more than 2 s apart, when `last` lies more than 2 s ahead of the store's clock,
-        when the request's instant lies ahead of its host's clock, or when it is more than 30 s old.
+        Raises ClockSkew if the clocks are more than 2 s apart, when `last` lies more than 2 s ahead of the store's
+        clock, when the request's instant lies ahead of its host's clock, or when it is more than 30 s old.
         """
         recorded = max(self.at, last)
         apart = max(abs(self.host - self.own), self.at - self.host, recorded - self.own)

@@ -167,7 +167,7 @@ RowT = TypeVar("RowT", bound=KeptRow)
 
 
 def stored_leaf(data: bytes) -> leaf.Leaf:
-    """Return the entry that a store holds; LedgerUnavailable when its bytes are damaged."""
+    """Return the entry that a store holds. Raises LedgerUnavailable if its bytes are damaged."""
     try:
         return leaf.decode(data)
     except leaf.LeafError as error:

@@ -29,7 +29,7 @@ class Used:
 class LineChange:
     """What a new or a lost use changed: uses that open a visit now, uses that no longer do, and the last visit.
 
-    `settled`: the last visit is who it was; otherwise `last` opens it, None where nothing does.
+    `settled`: the last visit is who it was; otherwise `last` opens it, or None if nothing does.
     """
 
     freed: list[Used] = field(default_factory=list)
@@ -61,7 +61,7 @@ class Lines:
         return _anew(used, line[place + 1 :]) if used.opens else LineChange()
 
     def remove(self, leaf: Leaf) -> tuple[Used | None, LineChange]:
-        """Take a use out of its line; return it as it stood, None where it stood in none."""
+        """Take a use out of its line; return it as it stood, or None if it stood in none."""
         line = self.uses.get(stay_key(leaf), [])
         place = next((place for place, use in enumerate(line) if use.seq == leaf.seq), None)
         if place is None:
@@ -70,7 +70,7 @@ class Lines:
         return used, _anew(None, line[place:]) if used.opens else LineChange()
 
     def opener_of(self, leaf: Leaf) -> str | None:
-        """Return the entry in whose visit a use lies now, None where it opens one of its own."""
+        """Return the entry in whose visit a use lies now, or None if it opens one of its own."""
         inside = None
         for use in self.uses.get(stay_key(leaf), []):
             inside = use.leaf.id if use.opens else inside

@@ -33,7 +33,7 @@ class LogEnd:
 def of_draft(draft: Draft, end: LogEnd, at: int, kind: str, operation: str, **told: Any) -> leaf.Leaf:  # noqa: ANN401 - each a field of the leaf, checked as it is written
     """Return the leaf that a draft makes after `end`; `told` are the fields that the step adds by name.
 
-    LedgerError when the draft has extra fields that no leaf has.
+    Raises LedgerError if the draft has extra fields that no leaf has.
     """
     if not leaf.EXTRA_FIELDS.issuperset(draft.extra):
         raise LedgerError("the draft's extra fields are none that a leaf has")

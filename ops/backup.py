@@ -169,7 +169,9 @@ def _last(folder: Path) -> Path | None:
 
 
 def read_manifest(backup: Path) -> Manifest:
-    """Return a backup's manifest; BackupError for a folder that is no backup, or for a backup of a newer release."""
+    """Return a backup's manifest. Raises BackupError for a folder that is no backup, or for a backup of a newer
+    release.
+    """
     try:
         found = msgspec.json.decode((backup / MANIFEST).read_bytes(), type=Manifest)
     except FileNotFoundError:

@@ -50,7 +50,7 @@ def restore(settings: Settings, backup: Path, passphrase: bytes | None) -> Manif
 
 
 def _stores(settings: Settings, manifest: Manifest) -> tuple[ServerStore, ...]:
-    """Return the servers' stores that the backup holds; BackupError where the settings here name no such server."""
+    """Return the servers' stores that the backup holds. Raises BackupError if the settings here name no such server."""
     held = {one.path for one in manifest.files if one.root == ROOT}
     found = tuple(store for store in server_stores(settings) if store.file in held)
     if missing := held - {store.file for store in found}:

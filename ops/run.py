@@ -64,7 +64,7 @@ def run() -> None:
 
 
 def listening(environ: Mapping[str, str]) -> socket.socket:
-    """Return a socket bound to the port that PORT names; Refusal when the port is taken, or PORT names no port."""
+    """Return a socket bound to the port that PORT names. Raises Refusal if the port is taken, or PORT names no port."""
     text = environ.get("PORT") or str(PORT)
     if not text.isdecimal() or int(text) > 65535:
         raise Refusal(f"PORT={text} is no port", f"choose one from 1024 to 65535: PORT={PORT + 1} make run")
@@ -172,7 +172,7 @@ def _end_with_parent() -> None:
 
 
 def _answers(settings: Settings, port: int, children: list[subprocess.Popen[bytes]], stopped: Event) -> bool:
-    """Wait until the service is ready; False when the service ended or was stopped before."""
+    """Wait until the service is ready; False if the service ended or was stopped before."""
     while not stopped.wait(LOOK_SECONDS):
         if any(child.poll() is not None for child in children):
             return False

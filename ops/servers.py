@@ -49,7 +49,7 @@ def server_stores(settings: Settings) -> tuple[ServerStore, ...]:
 def save_store(settings: Settings, store: ServerStore, path: Path) -> dict[str, str]:
     """Write a store to a new file (mode 0600) and read the file again; return its tables' versions by room.
 
-    BackupError when the store cannot be read, or when a program that this needs is not installed.
+    Raises BackupError if the store cannot be read, or when a program that this needs is not installed.
     """
     if store.name == "ledger":
         try:
@@ -66,7 +66,7 @@ def save_store(settings: Settings, store: ServerStore, path: Path) -> dict[str, 
 
 
 def check_saved(path: Path) -> None:
-    """Read a saved store to its end; BackupError for a damaged file."""
+    """Read a saved store to its end. Raises BackupError for a damaged file."""
     if path.name == LEDGER_FILE:
         try:
             with path.open("rb") as file:
@@ -93,7 +93,9 @@ def require_empty(settings: Settings, store: ServerStore) -> None:
 
 
 def load_store(settings: Settings, store: ServerStore, path: Path) -> None:
-    """Write a saved store into an empty one, and compare the ledger entry by entry; BackupError when that fails."""
+    """Write a saved store into an empty one, and compare the ledger entry by entry. Raises BackupError if that
+    fails.
+    """
     if store.name != "ledger":
         _client("pg_restore", store.url, "--no-owner", "--no-privileges", "--single-transaction", str(path))
         return

@@ -88,7 +88,7 @@ def go_on(
 ) -> None:
     """Repeat the jobs until `stopped`, or the instant `until`, reporting at every beat.
 
-    WorkingElsewhere where another process does.
+    Raises WorkingElsewhere if another process does.
     """
     with place.alone():
         work_out_structs()  # before the jobs' threads begin

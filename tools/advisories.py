@@ -46,7 +46,7 @@ class NotAsked(Exception):
 
 
 def standing(packages: Sequence[Locked], service: str) -> Iterator[tuple[Locked, list[str]]]:
-    """Yield each package against which advisories stand, with their ids; NotAsked."""
+    """Yield each package against which advisories stand, with their ids. Raises NotAsked."""
     for start in range(0, len(packages), AT_ONCE):
         part = packages[start : start + AT_ONCE]
         queries = [{"package": {"ecosystem": one.ecosystem, "name": one.name}, "version": one.version} for one in part]

@@ -53,7 +53,7 @@ ASSETS = (
 
 
 def copy_asset(asset: Asset, root: Path) -> list[dict[str, str]]:
-    """Copy one package's files under `root`; gives their manifest rows. FileNotFoundError where npm has not run."""
+    """Copy one package's files under `root`; gives their manifest rows. Raises FileNotFoundError if npm has not run."""
     source = root / "node_modules" / asset.package
     target = root / asset.folder
     shutil.rmtree(target, ignore_errors=True)

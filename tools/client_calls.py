@@ -195,7 +195,7 @@ def doc_text(words: str, before: str) -> str:
 
 
 def body_of(told: Mapping[str, Any]) -> str | None:
-    """Return the name of the schema of a call's body, None where none is sent."""
+    """Return the name of the schema of a call's body, or None if none is sent."""
     body = told.get("requestBody")
     return None if body is None else str(body["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2])
 
@@ -244,7 +244,7 @@ def name_of(told: Mapping[str, Any]) -> str:
 def method_text(
     document: Document, call: Described, name: str, shaped: Mapping[str, Any] | None, files: tuple[str, ...]
 ) -> str:
-    """Return one method; `shaped` is the schema of its answer, None where the answer is no JSON."""
+    """Return one method; `shaped` is the schema of its answer, or None if the answer is no JSON."""
     told = call.told
     places = [one["name"] for one in told["parameters"] if one["in"] == "path"]
     asked = [one for one in told["parameters"] if one["in"] == "query"]

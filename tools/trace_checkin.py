@@ -114,7 +114,7 @@ class Tracer:
 def trace_check_in(folder: Path) -> Trace:
     """Play one check-in of a holder seen before, by card and proof, in a world of its own under `folder`.
 
-    RuntimeError when the check-in is not granted.
+    Raises RuntimeError if the check-in is not granted.
     """
     tracer = Tracer()
     try:

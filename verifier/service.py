@@ -99,7 +99,7 @@ def published_folder(settings: Settings, programme: Programme) -> PublishedFolde
 def open_verifier(settings: Settings, clock: Clock) -> Verifier:
     """Open the verifier that the settings describe; whom to ask what only a register knows is its maker's to add.
 
-    Raises Untrusted when the root or the programme cannot be read, LedgerError when the ledger cannot be opened.
+    Raises Untrusted when the root or the programme cannot be read, LedgerError if the ledger cannot be opened.
     """
     programme = read_programme(settings.programme)
     published = published_folder(settings, programme)
@@ -114,7 +114,7 @@ def open_verifier(settings: Settings, clock: Clock) -> Verifier:
 
 
 def ledger_at(settings: Settings, clock: Clock, url: str, *, remembering: bool = True) -> Ledger:
-    """Open the ledger at an address as the settings want ledgers to be opened; LedgerError.
+    """Open the ledger at an address as the settings want ledgers to be opened. Raises LedgerError.
 
     `remembering`: whether what a Redis ledger acknowledges is remembered on this host, and compared as it is opened.
     """
@@ -130,7 +130,8 @@ def ledger_at(settings: Settings, clock: Clock, url: str, *, remembering: bool =
 def make_stores(settings: Settings, clock: Clock) -> None:
     """Make the ledger, the store of details and the tables of figures where they are not there; change none that is.
 
-    LedgerError where the ledger was lost or cannot be reached, UnusableDatabase for an address that names no database.
+    Raises LedgerError if the ledger was lost or cannot be reached, UnusableDatabase for an address that names no
+    database.
     """
     refuse_lost_ledger(settings)
     ledger = ledger_at(settings, clock, settings.ledger_url)

@@ -111,7 +111,9 @@ def _add_staff_pages(app: Flask, staff: StaffFrame, settings: Settings, hooks: H
 
 
 def _trace(app: Flask, url: str) -> None:
-    """Send traces of requests, and of the ledger where there is one; SettingsError where tracing is not installed."""
+    """Send traces of requests, and of the ledger where there is one. Raises SettingsError if tracing is not
+    installed.
+    """
     try:
         from web.tracing import Traces  # noqa: PLC0415 - who traces nothing imports nothing of it
     except ModuleNotFoundError as error:

@@ -131,7 +131,7 @@ def device_code(store: AccountStore, point: str, at: datetime) -> str:
 
 
 def wallet_link(desk: Issuer, holder: DemoHolder, at: datetime) -> str | None:
-    """Return the link that makes a phone this holder's card, None when the holder enrolled too many phones."""
+    """Return the link that makes a phone this holder's card, or None if the holder enrolled too many phones."""
     try:
         return make_code(desk, holder.id, by=BY, at=at).link
     except RefusedError:
@@ -139,7 +139,7 @@ def wallet_link(desk: Issuer, holder: DemoHolder, at: datetime) -> str | None:
 
 
 def printed_text(desk: Issuer, holder: DemoHolder) -> str | None:
-    """Return what the QR code on a holder's printed card says, None when the card has ended."""
+    """Return what the QR code on a holder's printed card says, or None if the card has ended."""
     live = (card for card in cards_of(desk, holder.id) if card.form is Form.PRINT and card.state.live)
     card = next(live, None)
     return None if card is None else card_text(card.token, desk.programme)

@@ -7,7 +7,7 @@ from edge.stores import refuse_absent_stores
 
 
 def refuse_mistyped(settings: Settings) -> None:
-    """Raise Refusal where a store that should be there is not, LedgerUnavailable where the log outlived its ledger."""
+    """Raise Refusal where a store that should be there is not, LedgerUnavailable if the log outlived its ledger."""
     if settings.serves("verifier"):
         from verifier.service import refuse_lost_ledger  # noqa: PLC0415 - an issuer's server loads no verifier
 

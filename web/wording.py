@@ -76,7 +76,7 @@ class WordingError(ValueError):
 
 
 def load_wording(folder: Path = FOLDER) -> Wording:
-    """Return every language's words; WordingError for a file that cannot be used."""
+    """Return every language's words. Raises WordingError for a file that cannot be used."""
     return {language: _read(folder / f"{language}.json") for language in LANGUAGES}
 
 

@@ -69,12 +69,14 @@ def job_of(
 
 
 def run_apart(job: ExportJob) -> Generator[bytes, None, None]:
-    """Yield what the job writes, as it comes; Broken when it ended before its end. Closing the iterator ends it."""
+    """Yield what the job writes, as it comes. Raises Broken if it ended before its end. Closing the iterator ends
+    it.
+    """
     return run_module("audit.evidence.apart", msgspec.json.encode(job))
 
 
 def run_module(module: str, asked: bytes) -> Generator[bytes, None, None]:
-    """Yield what a module of ours writes when it is asked, as it comes; Broken. Closing the iterator ends it."""
+    """Yield what a module of ours writes when it is asked, as it comes. Raises Broken. Closing the iterator ends it."""
     command, pipe = [sys.executable, "-m", module], subprocess.PIPE
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, cwd=ROOT) as child:  # noqa: S603 - our own module alone
         try:
@@ -95,7 +97,7 @@ def _written(child: subprocess.Popen[bytes], job: bytes) -> Iterator[bytes]:
 
 
 def steps_apart(job: ExportJob) -> Iterator[ExportStep]:
-    """Yield the steps of a check; Broken."""
+    """Yield the steps of a check. Raises Broken."""
     rest = b""
     with closing(run_apart(job)) as written:
         for data in written:

@@ -63,7 +63,7 @@ class _Partition:
     gaps: dict[int, int] = field(default_factory=dict)
 
     def fill(self, seq: int) -> bool:
-        """Take a number out of the gap that it lies in; False when it lies in none."""
+        """Take a number out of the gap that it lies in; False if it lies in none."""
         for start, end in self.gaps.items():
             if start <= seq < end:
                 del self.gaps[start]

@@ -50,7 +50,7 @@ class NotAnExport(ValueError):
 
 
 def read_head(line: bytes) -> ExportHead:
-    """Return an export's first line; NotAnExport for anything else."""
+    """Return an export's first line. Raises NotAnExport for anything else."""
     try:
         head = _HEAD.decode(line)
     except msgspec.MsgspecError as error:
@@ -61,7 +61,7 @@ def read_head(line: bytes) -> ExportHead:
 
 
 def open_head(head: ExportHead, keys: Sequence[NoteKey], witnesses: Sequence[NoteKey] = ()) -> OpenedCheckpoint:
-    """Return the verified checkpoint of an export; NoteError when no trusted key signed it."""
+    """Return the verified checkpoint of an export. Raises NoteError if no trusted key signed it."""
     opened = open_checkpoint(head.checkpoint, keys, witnesses)
     if opened.checkpoint.size != head.size:
         raise NoteError("the export tells another size than its checkpoint")

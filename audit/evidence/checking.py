@@ -105,7 +105,7 @@ class _Check:
         yield CheckProgress(self._index)
 
     def _read_entries(self, number: int, width: int) -> tuple[list[bytes] | None, list[Finding]]:
-        """A bundle's entries as they are, however many; None when the file is missing or unreadable."""
+        """A bundle's entries as they are, however many; None if the file is missing or unreadable."""
         path = tile_path(ENTRIES, number, width)
         data = self._source.read(path)
         whole = width

@@ -36,7 +36,7 @@ class Forked(Exception):
 
 
 def fetch_http(url: str) -> bytes | None:
-    """Return what an address answers, None for 404; LogAway when it cannot be had."""
+    """Return what an address answers, None for 404. Raises LogAway if it cannot be had."""
     try:
         found = fetch(OutgoingCall(url), seconds=SECONDS_A_CALL, most=MAX_ANSWER_BYTES)
     except FetchAway as error:
@@ -61,7 +61,7 @@ class UrlSource:
         return self._fetch(f"{self._url}/{path}")
 
     def checkpoint(self) -> bytes:
-        """Return the note of the newest checkpoint; LogAway when the log shows no checkpoint."""
+        """Return the note of the newest checkpoint. Raises LogAway if the log shows no checkpoint."""
         data = self.read(CHECKPOINT)
         if data is None:
             raise LogAway("there is no checkpoint at this address")
@@ -73,9 +73,9 @@ class UrlSource:
 
 
 def compare(source: TileSource | None, one: OpenedCheckpoint, other: OpenedCheckpoint) -> bool:
-    """Raise Forked when two checkpoints cannot be of one log; False when that cannot be told without the tiles.
+    """Raise Forked when two checkpoints cannot be of one log; False if that cannot be told without the tiles.
 
-    TileError or LogAway when the tiles cannot be read.
+    Raises TileError or LogAway if the tiles cannot be read.
     """
     old, new = sorted((one, other), key=lambda opened: opened.checkpoint.size)
     before, after = old.checkpoint, new.checkpoint

@@ -295,7 +295,7 @@ def _about(leaf: SeenLeaf, **bound: object) -> dict[str, str]:
 
 
 def leaves_between(source: TileSource, size: int, since: int, until: int, most: int) -> Iterator[bytes]:
-    """Yield the leaves received in [`since`, `until`) (epoch milliseconds), `most` at the most; TileError.
+    """Yield the leaves received in [`since`, `until`) (epoch milliseconds), `most` at the most. Raises TileError.
 
     Across partitions the log is in order but for a minute: so much more is read on both sides.
     """

@@ -78,7 +78,7 @@ class Searcher:
 
 
 def find_odds(asked: OddsSearch) -> Odds:
-    """Search; TileError where the log cannot be read, apart.Broken where another process could not."""
+    """Search. Raises TileError if the log cannot be read, apart.Broken if another process could not."""
     if asked.size <= HERE_MOST:
         return perform(asked)
     told = b"".join(run_module("audit.figures.odds", msgspec.json.encode(asked)))

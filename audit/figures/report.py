@@ -75,7 +75,7 @@ class ReportSources:
 
 
 def span_of(month: str) -> tuple[date, date]:
-    """Return the first and the last day of a month written `2026-11`; ValueError."""
+    """Return the first and the last day of a month written `2026-11`. Raises ValueError."""
     first = date.fromisoformat(f"{month}-01")
     return first, first.replace(day=monthrange(first.year, first.month)[1])
 

@@ -35,7 +35,7 @@ _FEW: Final = 20
 
 
 def report_pdf(report: MonthlyReport, programme: Programme, language: Language, fonts: Path = FONTS) -> bytes:
-    """Return the report as PDF, the same bytes for the same report; NoFont where the font's files are missing."""
+    """Return the report as PDF, the same bytes for the same report. Raises NoFont if the font's files are missing."""
     made = _Pages(report, programme, language, fonts)
     title = f"{programme.name.in_language(language)} {report.month} {made.department}"
     return paper.pages(made.parts(), title=title, author=programme.code, language=language, foot=made.foot, fonts=fonts)

@@ -26,7 +26,7 @@ class Hours:
 
     @classmethod
     def parse(cls, text: str) -> Hours:
-        """Return the hours that `08:00-22:00` spells; ValueError."""
+        """Return the hours that `08:00-22:00` spells. Raises ValueError."""
         found = _SPAN.fullmatch(text)
         if found is None:
             raise ValueError("not two times of day")

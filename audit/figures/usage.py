@@ -58,7 +58,7 @@ class CountedLeaf(msgspec.Struct, frozen=True):
 
 _DECODER: Final = msgspec.json.Decoder(CountedLeaf)
 Find = Callable[[str], Leaf | None]
-"""Returns an entry's leaf by the entry's id, None where the entry is not held any more."""
+"""Returns an entry's leaf by the entry's id, or None if the entry is not held any more."""
 
 
 class Cell(NamedTuple):

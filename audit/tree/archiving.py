@@ -44,7 +44,7 @@ def archive(folder: Path, size: int, before: int, target: Path) -> int:
     """Move the full bundles whose entries are all older than `before` (epoch milliseconds); return how many.
 
     Each is durable in `target` before it goes here, so it may be stopped anywhere and begun again. Bundles go in the
-    order of the log, and the first one with a younger entry ends it. TilesDiffer when the archive holds another.
+    order of the log, and the first one with a younger entry ends it. Raises TilesDiffer if the archive holds another.
     """
     moved = 0
     for number in range(size // WIDTH):

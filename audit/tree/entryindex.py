@@ -25,7 +25,7 @@ class EntryIndex:
         self._dirty: set[int] = set()
 
     def find(self, entry_id: str) -> int | None:
-        """Return an entry's place in the log, None for one not known here; leaf.LeafError for no id.
+        """Return an entry's place in the log, None for one not known here. Raises leaf.LeafError for no id.
 
         The index may be stale after a crash: callers check that the entry at that place is the right entry.
         """

@@ -21,7 +21,7 @@ def older_leaves(settings: Settings) -> Callable[[int, int, int], list[bytes]]:
     source = JoinedSource([FolderSource(folder) for folder in folders])
 
     def read(partition: int, first: int, last: int) -> list[bytes]:
-        """Return the leaves; LedgerUnavailable when one is not to be had."""
+        """Return the leaves. Raises LedgerUnavailable if one is not to be had."""
         try:
             state = place.read()
             tree = Tree(source, 0 if state is None else state.size)

@@ -77,7 +77,7 @@ class CheckpointPlace:
         self._path = path
 
     def read(self) -> CheckpointState | None:
-        """Return what the place holds, None when it was never used; PlaceError when it is damaged."""
+        """Return what the place holds, or None if it was never used. Raises PlaceError if it is damaged."""
         try:
             return msgspec.json.decode(self._path.read_bytes(), type=CheckpointState)
         except FileNotFoundError:
@@ -86,14 +86,16 @@ class CheckpointPlace:
             raise PlaceError(f"{self._path} cannot be read: {error}") from error
 
     def begin(self, checkpoint: str, at: int) -> CheckpointState:
-        """Put the log's first checkpoint into an empty place; LostSwap when the place has a checkpoint."""
+        """Put the log's first checkpoint into an empty place. Raises LostSwap if the place has a checkpoint."""
         with self._held():
             if self.read() is not None:
                 raise LostSwap("the place holds a checkpoint already")
             return self._write(CheckpointState(1, at, checkpoint))
 
     def take(self) -> CheckpointState:
-        """Begin the next epoch: every leader before loses its next swap. PlaceError when there is no checkpoint."""
+        """Begin the next epoch: every leader before loses its next swap. Raises PlaceError if there is no
+        checkpoint.
+        """
         with self._held():
             held = self.read()
             if held is None:
@@ -101,7 +103,7 @@ class CheckpointPlace:
             return self._write(msgspec.structs.replace(held, epoch=held.epoch + 1))
 
     def publish(self, held: CheckpointState, checkpoint: str, at: int) -> CheckpointState:
-        """Replace the checkpoint of `held`; LostSwap when epoch or checkpoint are no longer those."""
+        """Replace the checkpoint of `held`. Raises LostSwap if epoch or checkpoint are no longer those."""
         with self._held():
             found = self.read()
             if found is None or (found.epoch, found.checkpoint) != (held.epoch, held.checkpoint):

@@ -44,7 +44,7 @@ class LogReader:
         return self._source
 
     def state(self) -> CheckpointState | None:
-        """Return the published state, None before the first checkpoint; place.PlaceError when it is damaged."""
+        """Return the published state, None before the first checkpoint. Raises place.PlaceError if it is damaged."""
         return self._place.read()
 
     def incidents(self, which: IncidentList = IncidentList.LOG, *, before: int | None = None) -> IncidentPage:
@@ -67,9 +67,10 @@ class LogReader:
             append_incident(path, {"at": rfc3339(at), **line})
 
     def prove(self, entry_id: str) -> EntryProof:
-        """Return an entry's proof, to the witnessed checkpoint where that covers it; NotLogged, leaf.LeafError.
+        """Return an entry's proof, to the witnessed checkpoint where that covers it. Raises NotLogged or
+        leaf.LeafError.
 
-        TileError when the log's files are damaged.
+        Raises TileError if the log's files are damaged.
         """
         state, index = self.state(), self._index.find(entry_id)
         if state is None or index is None or index >= state.size:

@@ -44,7 +44,7 @@ class Logged:
     """The published log as a repair reads it: where each partition ends, any entry's hash, entries with their proof."""
 
     def __init__(self, source: TileSource, index: EntryIndex, checkpoint: Checkpoint) -> None:
-        """Read the log of a checkpoint whose signature was verified; Unrepairable when the files are not its."""
+        """Read the log of a checkpoint whose signature was verified. Raises Unrepairable if the files are not its."""
         self._index, self._checkpoint = index, checkpoint
         self._tree = Tree(source, checkpoint.size)
         self.ends = index.ends(checkpoint.size)
@@ -65,7 +65,7 @@ class Logged:
         return self._tree.node(0, place)
 
     def from_on(self, first: Mapping[int, int]) -> dict[int, list[bytes]]:
-        """Return the entries of each of these partitions from a `seq` on, proved; Unrepairable, TileError."""
+        """Return the entries of each of these partitions from a `seq` on, proved. Raises Unrepairable or TileError."""
         found: dict[int, list[bytes]] = {partition: [] for partition in first}
         missing = sum(self.ends.get(partition, 0) - seq + 1 for partition, seq in first.items())
         places = self._tree.entries_back()
@@ -154,7 +154,7 @@ class PutBack:
 
 
 def survey(ledger: Ledger, log: Logged, only: Collection[int] | None = None) -> Survey:
-    """Compare where each partition ends; LedgerError, TileError, Unrepairable."""
+    """Compare where each partition ends. Raises LedgerError, TileError or Unrepairable."""
     heads = ledger.heads()
     gaps, conflicts = [], []
     for partition, seq in sorted(log.ends.items()):
@@ -185,7 +185,7 @@ def plan_repair(ledger: Ledger, log: Logged, found: Survey, *, set_aside: bool =
 
 
 def put_back(ledger: Ledger, one: PutBack) -> None:
-    """Write one partition in one step and read the partition back; LedgerError when the two differ."""
+    """Write one partition in one step and read the partition back. Raises LedgerError if the two differ."""
     ledger.replace(one.held, one.wanted)
     leaves, seq = one.wanted.leaves, 0
     while found := ledger.after(one.wanted.partition, seq, _SLICE):

@@ -141,7 +141,7 @@ class Sequencer:
     def step(self, at: datetime) -> int:
         """Integrate what is new, MOST_AT_ONCE at the most, and publish; return how many entries that was.
 
-        Raises place.LostSwap when another leads meanwhile, TileError or OSError when a file cannot be written.
+        Raises place.LostSwap when another leads meanwhile, TileError or OSError if a file cannot be written.
         """
         links = self._gather()
         if not links:
@@ -336,7 +336,7 @@ def _altered(partition: int, seq: int, why: str, zh: str) -> TreeIncident:
 def adopt(home: LogHome, signers: Sequence[NoteSigner], at: datetime) -> int:
     """Begin an empty place from the checkpoint beside the tiles, once they match; return the size.
 
-    For when the place is lost for good. Raises Unsafe, LostSwap when the place is not empty.
+    For when the place is lost for good. Raises Unsafe or LostSwap if the place is not empty.
     """
     try:
         data = (home.folder / CHECKPOINT).read_bytes()

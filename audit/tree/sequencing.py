@@ -51,7 +51,7 @@ def open_home(settings: Settings, issuer: str) -> LogHome:
 
 
 def log_witnesses(settings: Settings) -> tuple[Witness, ...]:
-    """Return the witnesses that the settings name; SettingsError when their file cannot be used."""
+    """Return the witnesses that the settings name. Raises SettingsError if their file cannot be used."""
     try:
         return read_witnesses(settings.witnesses)
     except (OSError, NoteError) as error:
@@ -59,7 +59,7 @@ def log_witnesses(settings: Settings) -> tuple[Witness, ...]:
 
 
 def log_reader(settings: Settings, issuer: str) -> LogReader:
-    """Return the published log of these settings, with its witnesses; SettingsError."""
+    """Return the published log of these settings, with its witnesses. Raises SettingsError."""
     home = open_home(settings, issuer)
     return LogReader(
         home.place, home.source(), home.index(), log_witnesses(settings), incidents=settings.log / INCIDENTS
@@ -67,7 +67,7 @@ def log_reader(settings: Settings, issuer: str) -> LogReader:
 
 
 def log_sequencing(settings: Settings, issuer: str, ledger: Ledger, clock: Clock) -> Sequencing | None:
-    """Return what sequences this log beside a service, None where this process holds no log key."""
+    """Return what sequences this log beside a service, or None if this process holds no log key."""
     home = open_home(settings, issuer)
 
     def signers(at: datetime) -> tuple[NoteSigner, ...]:
@@ -83,7 +83,7 @@ def log_sequencing(settings: Settings, issuer: str, ledger: Ledger, clock: Clock
 def log_signers(settings: Settings, origin: str, at: datetime) -> tuple[NoteSigner, ...]:
     """Return the log's signers (docs/decisions/0090): the trust bundle's P-256 log key and the Ed25519 one.
 
-    StoreError where there is no log key: a process that must not sequence.
+    Raises StoreError if there is no log key: a process that must not sequence.
     """
     store = key_store(settings)
     bundled = EcdsaNoteSigner(origin, store.signer(Purpose.LOG, at))

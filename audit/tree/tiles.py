@@ -113,7 +113,7 @@ def pack_entry(entry: bytes) -> bytes:
 
 
 def unpack_entries(data: bytes) -> list[bytes]:
-    """Return the entries of a bundle; ValueError when it does not end with one."""
+    """Return the entries of a bundle. Raises ValueError if it does not end with one."""
     entries, at = [], 0
     while at < len(data):
         end = at + _LENGTH_BYTES + int.from_bytes(data[at : at + _LENGTH_BYTES])
@@ -125,7 +125,7 @@ def unpack_entries(data: bytes) -> list[bytes]:
 
 
 def read_tile(source: TileSource, level: int, index: int, width: int) -> list[bytes]:
-    """Return the first `width` hashes of a tile; TileError when it is missing or too short."""
+    """Return the first `width` hashes of a tile. Raises TileError if it is missing or too short."""
     path, data = _read(source, level, index, width)
     if len(data) % HASH_BYTES or len(data) < width * HASH_BYTES or len(data) > WIDTH * HASH_BYTES:
         raise TileError(path, f"{len(data)} bytes are no tile of {width} hashes")
@@ -133,7 +133,7 @@ def read_tile(source: TileSource, level: int, index: int, width: int) -> list[by
 
 
 def read_bundle(source: TileSource, index: int, width: int) -> list[bytes]:
-    """Return the first `width` entries of a bundle; TileError when it is missing, damaged or too short."""
+    """Return the first `width` entries of a bundle. Raises TileError if it is missing, damaged or too short."""
     path, data = _read(source, ENTRIES, index, width)
     try:
         entries = unpack_entries(data)
@@ -168,7 +168,7 @@ class Tree:
         self._rows: OrderedDict[tuple[int, int], list[list[bytes]]] = OrderedDict()
 
     def node(self, level: int, index: int) -> bytes:
-        """Return the hash of a complete node; TileError when its tile is missing or damaged."""
+        """Return the hash of a complete node. Raises TileError if its tile is missing or damaged."""
         tile_level, row = divmod(level, HEIGHT)
         tile, place = divmod(index, WIDTH >> row)
         return self._tile(tile_level, tile)[row][place]
@@ -179,11 +179,15 @@ class Tree:
         return span_hash(self.node, 0, size) if size else join([])
 
     def inclusion(self, index: int, size: int | None = None) -> list[bytes]:
-        """Return the audit path of a leaf in the first `size` leaves; merkle.ProofError when it is not among them."""
+        """Return the audit path of a leaf in the first `size` leaves. Raises merkle.ProofError if it is not among
+        them.
+        """
         return inclusion_proof(self.node, index, self.size if size is None else size)
 
     def consistency(self, old: int) -> list[bytes]:
-        """Return the proof that this tree extends the tree of `old` leaves; merkle.ProofError when `old` is larger."""
+        """Return the proof that this tree extends the tree of `old` leaves. Raises merkle.ProofError if `old` is
+        larger.
+        """
         return consistency_proof(self.node, old, self.size)
 
     def entry(self, index: int) -> bytes:

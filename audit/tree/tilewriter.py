@@ -43,7 +43,9 @@ class TileWriter:
     """
 
     def __init__(self, folder: Path, size: int) -> None:
-        """Read the right edge of the tree of `size` leaves; TileError when a file of it is missing or contradicts."""
+        """Read the right edge of the tree of `size` leaves. Raises TileError if a file of it is missing or
+        contradicts.
+        """
         self._folder = folder
         self.size = size
         source = FolderSource(folder)

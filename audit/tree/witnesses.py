@@ -56,7 +56,9 @@ class Witness:
 
 
 def read_witnesses(path: Path | None) -> tuple[Witness, ...]:
-    """Return the witnesses that a file names, a verifier key and an address a line; NoteError for a line of neither."""
+    """Return the witnesses that a file names, a verifier key and an address a line. Raises NoteError for a line of
+    neither.
+    """
     if path is None:
         return ()
     found = []
@@ -81,7 +83,7 @@ def call_http(url: str, body: bytes | None) -> tuple[int, bytes]:
 
 
 def largest_seen(witness: Witness, origin: str, keys: Sequence[NoteKey], call: Call = call_http) -> Checkpoint | None:
-    """Return the last checkpoint that a witness cosigned, None when it never did; WitnessAway."""
+    """Return the last checkpoint that a witness cosigned, or None if it never did. Raises WitnessAway."""
     status, body = call(f"{witness.url}/{sha256(origin.encode()).hexdigest()}/checkpoint", None)
     if status == 404:
         return None

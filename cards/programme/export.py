@@ -41,7 +41,7 @@ def _names(kind: type) -> tuple[tuple[str, bool], ...]:
 
 
 def _plain(value: object) -> JsonValue:
-    """Return one value of a programme as JSON; TypeError for a kind of value that no programme has."""
+    """Return one value of a programme as JSON. Raises TypeError for a kind of value that no programme has."""
     if isinstance(value, Assurance):
         return value.word
     if isinstance(value, Enum):

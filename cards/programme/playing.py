@@ -18,7 +18,7 @@ class Played:
     """What became of one service, tried once a day for a month by a holder of one tier.
 
     `granted` counts the days on which it was given; `refused_on` is the first day on which it was not, `reason` why (a
-    reason's code), `again_on` the day from which it is given anew, None where that is never or after no refusal.
+    reason's code), `again_on` the day from which it is given anew, or None if that is never or after no refusal.
     """
 
     service: Service

@@ -288,7 +288,7 @@ class Service:
     ("note"). `use_window` replaces the booking rule's; `assurance_reason` says why `least_assurance` is what it is;
     `declarations` is what the holder declares first; `schedule` says whose notice sets the dates; `links` are web
     addresses. `request`: what is asked of whoever asks for it without a counter; `capacity`: how many bookings a point
-    takes at the same time, None where that is not counted.
+    takes at the same time, or None if that is not counted.
     """
 
     code: str

@@ -16,7 +16,7 @@ class ShapeError(ValueError):
 
 
 def decode(kind: type[T], value: object) -> T:
-    """Return a JSON value as a shape; ShapeError where a member is missing or of another type."""
+    """Return a JSON value as a shape. Raises ShapeError if a member is missing or of another type."""
     return cast("T", _decode(kind, value, "the answer"))
 
 

@@ -104,7 +104,7 @@ class OperatorError(ProblemError):
 
 class ClockError(ProblemError):
     """This machine's clock is off. `server_time` is the server's, `ahead_seconds` how far this one is before it
-    (negative: behind; None where the server told no time). The client changes no clock and sends no other time.
+    (negative: behind; None if the server told no time). The client changes no clock and sends no other time.
     """
 
     server_time: datetime | None = None

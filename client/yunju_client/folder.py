@@ -40,7 +40,7 @@ class DeviceFolder:
 
 
 def device_key(path: Path) -> ec.EllipticCurvePrivateKey:
-    """Return the key in a device's folder, made at the first call; MisuseError where others could read it."""
+    """Return the key in a device's folder, made at the first call. Raises MisuseError if others could read it."""
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     file = path / KEY
     if not file.exists():
@@ -64,7 +64,7 @@ def keep_device(path: Path, server: str, told: EnrolledDevice) -> DeviceFolder:
 
 
 def open_device(path: Path) -> DeviceFolder:
-    """Return the device that was enrolled in a folder; MisuseError where none was."""
+    """Return the device that was enrolled in a folder. Raises MisuseError if none was."""
     try:
         found: dict[str, Any] = json.loads(read_private(path / RECORD))
         named = {name: str(found[name]) for name in ("server", "device", "point", "token")}
@@ -79,7 +79,7 @@ def open_device(path: Path) -> DeviceFolder:
 
 
 def read_private(file: Path) -> bytes:
-    """Return a file's bytes; MisuseError where others than this user may read it."""
+    """Return a file's bytes. Raises MisuseError if others than this user may read it."""
     handle = os.open(file, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
     with os.fdopen(handle, "rb") as opened:
         if os.name == "posix" and os.fstat(handle).st_mode & _OTHERS:

@@ -76,7 +76,7 @@ class OfflineRecords:
     """The records of one device, in its folder. Threads may share it; of processes only one may write."""
 
     def __init__(self, device: DeviceFolder) -> None:
-        """Read what an earlier run left; MisuseError where it is not what this device wrote."""
+        """Read what an earlier run left. Raises MisuseError if it is not what this device wrote."""
         self._device = device
         self._path, self._pointer = device.path / _FILE, device.path / _SENT
         self._lock = Lock()

@@ -28,7 +28,7 @@ class Patience:
     share: Callable[[], float] = _share
 
     def delay(self, made: int, asked: float | None) -> float | None:
-        """Return the seconds to wait after `made` attempts, None when it is time to give up; `asked` by the server."""
+        """Return the seconds to wait after `made` attempts, or None if it is time to give up; `asked` by the server."""
         if made >= self.attempts or (asked is not None and asked > self.longest_seconds):
             return None
         grown = min(self.first_seconds * 2.0 ** (made - 1), self.longest_seconds)

@@ -45,7 +45,9 @@ class Reply:
 
 
 def server_address(text: str, *, dangerous_plain_http: bool) -> str:
-    """Return the address of a server without its last slash; MisuseError for one that credentials must not go to."""
+    """Return the address of a server without its last slash. Raises MisuseError for one that credentials must not go
+    to.
+    """
     parts = urlsplit(text)
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment or parts.username:
         raise MisuseError("the server's address is none", "Hand in scheme, host and port: https://host.")

@@ -46,7 +46,7 @@ def photo_blueprint(issuer: Issuer, authenticate: Callable[[Request], Caller]) -
 
 
 def photo_for_check(issuer: Issuer, card_id: str, at: datetime, *, by: str) -> bytes | None:
-    """Return the photo (JPEG) of a live card's holder and log that it was shown; None where there is none to show."""
+    """Return the photo (JPEG) of a live card's holder and log that it was shown, or None if there is none to show."""
     try:
         card = find_card(issuer, card_id)
     except RefusedError:

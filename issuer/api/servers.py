@@ -105,7 +105,7 @@ def server_blueprint(issuer: Issuer, authenticate: Callable[[Request], Caller]) 
 
 
 def token_of_number(issuer: Issuer, number: str) -> str | None:
-    """Return the token of the card of a number, as somebody typed it; None where there is none."""
+    """Return the token of the card of a number, as somebody typed it, or None if there is none."""
     try:
         return find_card(issuer, number).token
     except RefusedError:

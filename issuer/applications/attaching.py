@@ -28,7 +28,7 @@ _OPEN_TO_PAPERS: Final = frozenset({State.SUBMITTED, State.IN_REVIEW, State.SUPP
 
 
 def objection_to(found: Application, person: OfficePerson) -> Objection | None:
-    """Return why a person may not attach papers now, None where it may: what a page shows before the click."""
+    """Return why a person may not attach papers now, or None if it may: what a page shows before the click."""
     if not person.named:
         return Objection.NOT_A_PERSON
     if found.channel == OWN_CHANNEL or found.state not in _OPEN_TO_PAPERS:

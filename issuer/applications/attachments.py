@@ -37,7 +37,7 @@ class Attachments:
     def open(self, name: str) -> bytes:
         """Return a file's bytes.
 
-        RefusedError where the file is gone, Unsealable where the file was altered or moved.
+        Raises RefusedError if the file is gone, Unsealable if the file was altered or moved.
         """
         try:
             sealed = self._path(name).read_bytes()

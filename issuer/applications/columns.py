@@ -118,7 +118,7 @@ class NoColumns(ValueError):
 def columns_of(programme: Programme, row: SheetRow) -> Columns | None:
     """Return the columns of a row of headings; None for a row without headings.
 
-    NoColumns where one heading stands twice.
+    Raises NoColumns if one heading stands twice.
     """
     known = {_plain(word): name for name, words in NAMES.items() for word in (name, *words)}
     figures = {
@@ -152,7 +152,7 @@ def _plain(heading: str) -> str:
 
 
 def cell_text(cell: CellValue | Unreadable) -> str:
-    """Return a cell as text: a whole number without a fraction; BadCell for a cell that holds no text."""
+    """Return a cell as text: a whole number without a fraction. Raises BadCell for a cell that holds no text."""
     if isinstance(cell, Unreadable):
         raise BadCell(cell.code)
     if cell is None:
@@ -188,7 +188,7 @@ def phone_of(cell: CellValue | Unreadable) -> str:
 
 
 def cell_day(cell: CellValue | Unreadable) -> date | None:
-    """Return a day as an office or Excel writes it, None for an empty cell; BadCell for anything else."""
+    """Return a day as an office or Excel writes it, None for an empty cell. Raises BadCell for anything else."""
     if cell is None or isinstance(cell, date):
         return cell
     if isinstance(cell, (int, float)):

@@ -99,7 +99,7 @@ def checked_person(person: Applicant, today: date) -> Content:
 
 
 def checked_email(text: str) -> str:
-    """Return an e-mail address as it is kept, empty for an empty text; BadField for a malformed address."""
+    """Return an e-mail address as it is kept, empty for an empty text. Raises BadField for a malformed address."""
     plain = text.strip()
     if not plain:
         return ""

@@ -41,7 +41,7 @@ class Approved:
 
 
 def objection_to(issuer: Issuer, found: Application, person: OfficePerson) -> Objection | None:
-    """Return why a person may not decide an application now, None where it may: what a page shows before the click."""
+    """Return why a person may not decide an application now, or None if it may: what a page shows before the click."""
     if found.state is not State.IN_DECISION:
         return Objection.WRONG_STATE
     with issuer.register.read() as connection:
@@ -51,7 +51,7 @@ def objection_to(issuer: Issuer, found: Application, person: OfficePerson) -> Ob
 def approve(issuer: Issuer, application_id: str, person: OfficePerson, *, at: datetime) -> Approved:
     """Approve: register the holder, the ground and the photo and issue the card, all or nothing.
 
-    Objected where this person may not decide, or something is missing; RefusedError says why no card can be issued,
+    Raises Objected if this person may not decide, or something is missing; RefusedError says why no card can be issued,
     and then nothing was decided.
     """
     at = from_epoch(to_epoch(at))

@@ -57,7 +57,7 @@ class PlainFile:
 
 
 def plain_file(data: bytes, *, most_bytes: int, pages_most: int) -> PlainFile:
-    """Return the plain copy of a PDF, JPEG or PNG file, told by its content; BadFile for anything else."""
+    """Return the plain copy of a PDF, JPEG or PNG file, told by its content. Raises BadFile for anything else."""
     if len(data) > most_bytes:
         raise BadFile("too-large", f"a file has {most_bytes} bytes at most")
     if not data:
@@ -126,7 +126,9 @@ def _refuse_second_nature(data: bytes) -> None:
 
 
 def _names(reader: PdfReader) -> Iterator[str]:
-    """Yield every key and every action's name of a PDF, each object once; BadFile for one with too many objects."""
+    """Yield every key and every action's name of a PDF, each object once. Raises BadFile for one with too many
+    objects.
+    """
     waiting: list[PdfObject] = [reader.trailer]
     seen: set[tuple[int, int]] = set()
     walked = 0

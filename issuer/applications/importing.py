@@ -119,7 +119,7 @@ class FileSummary:
 
 
 def checked_options(issuer: Issuer, options: ImportOptions) -> ImportOptions:
-    """Return options that the programme takes; RefusedError for others."""
+    """Return options that the programme takes. Raises RefusedError for others."""
     programme = issuer.programme
     if options.kind == "platform":
         if options.channel and options.channel not in programme.channels:
@@ -148,7 +148,7 @@ def look(
     rows_most: int = 0,
     progress: ImportProgress | None = None,
 ) -> FileSummary:
-    """Read a file and change nothing. BadSheet or NoColumns where the file cannot be read."""
+    """Read a file and change nothing. Raises BadSheet or NoColumns if the file cannot be read."""
     pass_ = _Pass(issuer, checked_options(issuer, options), at, rows_most, progress)
     with issuer.register.read() as connection, open_sheet(file) as sheet:
         found = pass_.begin(sheet, file_digest(file))
@@ -171,7 +171,7 @@ def bring_in(
 ) -> FileSummary:
     """Import a file: every row, or none; with `skip_faulty` every good row.
 
-    RefusedError where a fault stops the import.
+    Raises RefusedError if a fault stops the import.
     """
     found = look(issuer, file, options, at=at, rows_most=rows_most)
     if found.faulty and not options.skip_faulty:

@@ -218,7 +218,7 @@ def _facts(ground: Ground, limb: str, told: Mapping[str, str]) -> dict[str, int 
 
 
 def take_in(issuer: Issuer, checked: CheckedIntake, *, by: str, at: datetime) -> TakenIn:
-    """Take one application in; a repeated call changes nothing. Differs where the earlier content was another.
+    """Take one application in; a repeated call changes nothing. Raises Differs if the earlier content was another.
 
     A new application has a secret code, shown this once. With the code the applicant sends papers and reads the status.
     """
@@ -321,7 +321,7 @@ def _lacking(issuer: Issuer, one: CheckedIntake, day: date) -> list[str]:
 
 
 def find_told(issuer: Issuer, channel: str, receipt: str) -> Application | None:
-    """Return the application of a channel's receipt, None where none was taken in."""
+    """Return the application of a channel's receipt, or None if none was taken in."""
     t = APPLICATIONS
     asked = sa.select(t.c.id).where(t.c.channel == channel, t.c.channel_receipt == receipt)
     with issuer.register.read() as connection:

@@ -194,7 +194,7 @@ def _queue(connection: Connection, at: datetime) -> Queue:
 
 
 def notices_complaint(issuer: Issuer, ways: frozenset[str], at: datetime) -> str | None:
-    """Return what is wrong with the queue, in words fit for anyone; None when nothing is.
+    """Return what is wrong with the queue, in words fit for anyone, or None if nothing is.
 
     `ways`: the ways that the settings open. Notices for a way that is not set are told in the office alone.
     """

@@ -63,7 +63,7 @@ class Duplicate:
 
 
 def claim(issuer: Issuer, application_id: str, person: OfficePerson, *, at: datetime) -> None:
-    """Take an application for review; Objected where another department, or somebody else, has it."""
+    """Take an application for review. Raises Objected if another department, or somebody else, has it."""
     with issuer.register.change() as connection:
         found = records.read(issuer, connection, application_id)
         _require_reviewer(found, person)
@@ -251,7 +251,7 @@ def _require_reviewer(found: Application, person: OfficePerson) -> None:
 
 
 def _claimed(issuer: Issuer, connection: Connection, application_id: str, person: OfficePerson) -> Application:
-    """Return an application in review that this person has claimed; Objected for any other."""
+    """Return an application in review that this person has claimed. Raises Objected for any other."""
     found = records.read(issuer, connection, application_id)
     _require_reviewer(found, person)
     if found.state is not State.IN_REVIEW:

@@ -57,7 +57,7 @@ class Requirement:
         return chosen.checks if chosen is not None and chosen.checks else self.checks
 
     def months_for(self, code: str | None) -> int | None:
-        """Return how many months the paper has to cover at least, None where no span is asked for."""
+        """Return how many months the paper has to cover at least, or None if no span is asked for."""
         chosen = self.variant(code)
         return self.least_months if chosen is None else chosen.least_months
 
@@ -136,7 +136,7 @@ class Lack:
 
 
 def ground_of(programme: Programme, code: str, limb: str) -> tuple[Ground, Limb] | None:
-    """Return a ground and its limb, None where the programme has no such pair."""
+    """Return a ground and its limb, or None if the programme has no such pair."""
     ground = programme.grounds.get(code)
     found = next((one for one in ground.limbs if one.code == limb), None) if ground else None
     return (ground, found) if ground is not None and found is not None else None

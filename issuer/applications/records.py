@@ -155,13 +155,13 @@ def seal_content(issuer: Issuer, application_id: str, content: Content) -> dict[
 
 
 def find(issuer: Issuer, application_id: str) -> Application:
-    """Return the application with an id; RefusedError for an unknown id."""
+    """Return the application with an id. Raises RefusedError for an unknown id."""
     with issuer.register.read() as connection:
         return read(issuer, connection, application_id)
 
 
 def read(issuer: Issuer, connection: Connection, application_id: str) -> Application:
-    """Return the application with an id inside a transaction; RefusedError for an unknown id."""
+    """Return the application with an id inside a transaction. Raises RefusedError for an unknown id."""
     row = connection.execute(sa.select(T).where(T.c.id == application_id)).one_or_none()
     if row is None:
         raise RefusedError("there is no such application", "python -m issuer application list")

@@ -53,7 +53,7 @@ def queue_due(issuer: Issuer, at: datetime) -> int:
 
 
 def _queue(issuer: Issuer, connection: Connection, ending: Ending, at: datetime) -> bool:
-    """Queue the notices to one holder; False where nothing was left by which the holder is reached."""
+    """Queue the notices to one holder; False if nothing was left by which the holder is reached."""
     found = _reached(issuer, connection, ending.holder_id)
     ways = ((notices.MAIL, found.email), (notices.SMS, found.phone))
     queued = [

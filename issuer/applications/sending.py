@@ -60,7 +60,7 @@ class Parcel:
 
 
 Way = Callable[[Parcel], None]
-"""Hands one notice over; WayAway or AddressRefused when it was not taken."""
+"""Hands one notice over. Raises WayAway or AddressRefused if it was not taken."""
 
 
 def by_mail(server: MailServer) -> Way:
@@ -100,7 +100,7 @@ def by_webhook(url: str, token: str) -> Way:
 
 
 def ways_of(settings: Settings) -> dict[str, Way]:
-    """Return the ways that the settings open; SettingsError where the secret of a way cannot be read."""
+    """Return the ways that the settings open. Raises SettingsError if the secret of a way cannot be read."""
     found: dict[str, Way] = {}
     if (server := server_of(settings)) is not None:
         found[MAIL] = by_mail(server)

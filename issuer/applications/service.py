@@ -40,7 +40,7 @@ OWN_CHANNEL: Final = "own"
 FILES_MOST: Final = 12
 CODE: Final = "application"
 Changeable = Callable[[Issuer, Connection, str], Application]
-"""Returns an application that may be changed now; RefusedError for any other."""
+"""Returns an application that may be changed now. Raises RefusedError for any other."""
 _DRAWS: Final = 20
 _CHANGED_BY_APPLICANT: Final = frozenset({State.DRAFT, State.SUPPLEMENT})
 
@@ -57,7 +57,9 @@ class Begun:
 def begin(
     issuer: Issuer, person: TypedPerson, *, language: str, at: datetime, by: str = APPLICANT, channel: str = OWN_CHANNEL
 ) -> Begun:
-    """Begin an application; BadField for personal data that cannot be taken. The application is not handed in yet."""
+    """Begin an application. Raises BadField for personal data that cannot be taken. The application is not handed in
+    yet.
+    """
     typed = checked_person(person, local_day(issuer, at))
     with issuer.register.change() as connection:
         return begin_in(issuer, connection, typed, language=language, at=at, by=by, channel=channel)
@@ -114,7 +116,7 @@ def fill_in(issuer: Issuer, application_id: str, changes: Mapping[str, object], 
 
 
 def choose_ground(issuer: Issuer, application_id: str, ground: str, limb: str, *, at: datetime, by: str) -> None:
-    """Choose ground and limb; RefusedError where the programme has no such pair, or once it is handed in."""
+    """Choose ground and limb. Raises RefusedError if the programme has no such pair, or once it is handed in."""
     named = ground_of(issuer.programme, ground, limb)
     if named is None:
         raise RefusedError("the programme has no such ground", "choose one of the list")

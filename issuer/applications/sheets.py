@@ -81,7 +81,7 @@ class Sheet:
 
 @contextmanager
 def open_sheet(file: BinaryIO) -> Iterator[Sheet]:
-    """Open a file by its content, not by its name; BadSheet for a file that is not read."""
+    """Open a file by its content, not by its name. Raises BadSheet for a file that is not read."""
     size = file.seek(0, io.SEEK_END)
     file.seek(0)
     if size > FILE_MOST:

@@ -77,7 +77,7 @@ _NEXT: Final[Mapping[tuple[State, Act], State]] = {
 
 
 def next_state(state: State, act: Act) -> State | None:
-    """Return the state to which an act leads; None where the act is not possible in this state."""
+    """Return the state to which an act leads, or None if the act is not possible in this state."""
     return _NEXT.get((state, act))
 
 
@@ -125,7 +125,7 @@ def decided_under(ground: Ground) -> str:
 
 
 def review_objection(person: OfficePerson, department: str, claimed_by: str | None) -> Objection | None:
-    """Return why a person may not work on the first review of an application; None where the person may."""
+    """Return why a person may not work on the first review of an application, or None if the person may."""
     if not person.named:
         return Objection.NOT_A_PERSON
     if not person.may_review(department):
@@ -143,7 +143,7 @@ def decision_objection(person: OfficePerson, ground: Ground, involved: Iterable[
 
 
 def due_on(programme: Programme, state: State, since: date) -> date | None:
-    """Return the last day of the term that began on the day after `since`, None where nobody is waited for."""
+    """Return the last day of the term that began on the day after `since`, or None if nobody is waited for."""
     applying = programme.applying
     days = {
         State.SUBMITTED: applying.review_days,

@@ -123,7 +123,7 @@ def enrol(issuer: Issuer, enrolment: Enrolment, *, by: str, at: datetime) -> Enr
     """Use a code up and return the phone's card, in one transaction with the end of the card of an earlier phone.
 
     None if the code is unknown or was guessed at too often, the last characters are wrong (which is counted), or the
-    key is another holder's. NoCardGiven where both are right and there is no card all the same.
+    key is another holder's. Raises NoCardGiven if both are right and there is no card all the same.
     """
     with issuer.register.change() as connection:
         row = _row(issuer, connection, enrolment.code)
@@ -145,7 +145,9 @@ def enrol(issuer: Issuer, enrolment: Enrolment, *, by: str, at: datetime) -> Enr
 def _entitled(
     issuer: Issuer, connection: Connection, row: Row[tuple[object, ...]], phone: str | None, at: datetime
 ) -> Entitlement:
-    """Return what the holder of a proved code is entitled to now; NoCardGiven where the code or the holder is not."""
+    """Return what the holder of a proved code is entitled to now. Raises NoCardGiven if the code or the holder is
+    not.
+    """
     if row.cancelled_at is not None:
         raise NoCardGiven(REPLACED if _has_newer(connection, row) else OVER)
     if at >= row.expires_at:

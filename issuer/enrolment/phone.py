@@ -61,7 +61,7 @@ class Refreshed:
 
 
 def claimed_card(issuer: Issuer, token: str) -> IssuedCard | None:
-    """Return the register's card that a token names, unverified; None if it names none.
+    """Return the register's card that a token names, unverified, or None if it names none.
 
     The token's own signature is not asked about: the caller has the register's key for this card prove the call.
     """
@@ -125,7 +125,7 @@ def others_of(issuer: Issuer, card: IssuedCard) -> tuple[IssuedCard, ...]:
 
 
 def root_thumbprint(issuer: Issuer) -> str | None:
-    """Return the thumbprint of the published root key; None where no root key can be read."""
+    """Return the thumbprint of the published root key, or None if no root key can be read."""
     try:
         return thumbprint(json.loads((issuer.published / ROOT_FILE).read_text(encoding="utf-8")))
     except (OSError, ValueError):
@@ -145,11 +145,11 @@ class CodedChange(Protocol):
     """Block or unblock: what a number and its recovery code do to a card."""
 
     def __call__(self, issuer: Issuer, asked: Recovery, *, by: str, at: datetime) -> IssuedCard | None:
-        """Return the card after the change; None if number and code do not belong together."""
+        """Return the card after the change, or None if number and code do not belong together."""
 
 
 def entitled_until(issuer: Issuer, card_id: str, at: datetime) -> datetime | None:
-    """Return until when the holder of a card is entitled to its tier; None where no ground holds, or it is unknown."""
+    """Return until when the holder of a card is entitled to its tier, or None if no ground holds, or it is unknown."""
     try:
         with issuer.register.read() as connection:
             return _entitled_until(issuer, connection, read_card(issuer, connection, card_id), at)

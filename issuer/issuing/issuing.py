@@ -117,13 +117,15 @@ def reissue(issuer: Issuer, card_id: str, *, because: str, by: str, at: datetime
 
 
 def find_card(issuer: Issuer, name: str) -> IssuedCard:
-    """Return the card with an id, or with a card number as somebody typed it; RefusedError for an unknown card."""
+    """Return the card with an id, or with a card number as somebody typed it. Raises RefusedError for an unknown
+    card.
+    """
     with issuer.register.read() as connection:
         return find_card_in(issuer, connection, name)
 
 
 def find_card_in(issuer: Issuer, connection: Connection, name: str) -> IssuedCard:
-    """Return the card with an id or a number inside a transaction; RefusedError for an unknown card."""
+    """Return the card with an id or a number inside a transaction. Raises RefusedError for an unknown card."""
     try:
         number = numbers.check(name, issuer.programme.card_prefix)
     except numbers.CardNumberError:
@@ -155,7 +157,7 @@ def live_cards(issuer: Issuer, connection: Connection, holder_id: str) -> list[I
 
 
 def read_card(issuer: Issuer, connection: Connection, card_id: str) -> IssuedCard:
-    """Return the card with an id inside a transaction; RefusedError for an unknown id."""
+    """Return the card with an id inside a transaction. Raises RefusedError for an unknown id."""
     row = connection.execute(sa.select(CARDS).where(CARDS.c.id == card_id)).one_or_none()
     if row is None:
         raise _no_card()
@@ -163,7 +165,7 @@ def read_card(issuer: Issuer, connection: Connection, card_id: str) -> IssuedCar
 
 
 def entitled(issuer: Issuer, connection: Connection, holder_id: str, at: datetime) -> Entitlement:
-    """Return what a holder's grounds give at `at`; RefusedError if they give nothing."""
+    """Return what a holder's grounds give at `at`. Raises RefusedError if they give nothing."""
     read_holder(issuer, connection, holder_id)
     held = entitlement(held_grounds(connection, holder_id), issuer.programme, at)
     if held is None:
@@ -184,7 +186,7 @@ def create_card(
     by: str,
     at: datetime,
 ) -> IssuedCard:
-    """Draw an index, sign and record a new card inside a transaction; PoolEmpty when no index is ready."""
+    """Draw an index, sign and record a new card inside a transaction. Raises PoolEmpty if no index is ready."""
     drawn = indexes.draw(connection, held.valid_until + issuer.programme.validity.grace)
     card_id = drawn.card_id
     claims = CardClaims(

@@ -22,7 +22,9 @@ HOLDER: Final = "holder"
 
 
 def suspend(issuer: Issuer, card_id: str, *, because: str, by: str, at: datetime) -> IssuedCard:
-    """Suspend a valid card, or take over a holder's own block; RefusedError for one ended or suspended already."""
+    """Suspend a valid card, or take over a holder's own block. Raises RefusedError for one ended or suspended
+    already.
+    """
     with issuer.register.change() as connection:
         card = read_card(issuer, connection, card_id)
         if card.state is CardState.SUSPENDED and card.suspended_by == OFFICE:
@@ -43,7 +45,7 @@ def suspend_in(connection: Connection, card: IssuedCard, *, who: str, because: s
 
 
 def resume(issuer: Issuer, card_id: str, *, by: str, at: datetime) -> IssuedCard:
-    """Make a suspended card valid again; RefusedError for any other."""
+    """Make a suspended card valid again. Raises RefusedError for any other."""
     with issuer.register.change() as connection:
         card = read_card(issuer, connection, card_id)
         resume_in(connection, card, by=by, at=at)
@@ -62,7 +64,7 @@ def resume_in(connection: Connection, card: IssuedCard, *, by: str, at: datetime
 
 
 def revoke(issuer: Issuer, card_id: str, *, because: str, by: str, at: datetime) -> IssuedCard:
-    """Revoke a live card for good; RefusedError for an ended one.
+    """Revoke a live card for good. Raises RefusedError for an ended one.
 
     Because its holder is not entitled any more, every live card of the holder ends with it, whatever its form, and
     verifiers are told to release what is booked (docs/guide-coverage.md, scenario 10).

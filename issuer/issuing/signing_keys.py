@@ -81,7 +81,9 @@ def _signing(store: KeyStore, purpose: Purpose, at: datetime) -> str | None:
 
 
 def rotate(issuer: Issuer, purpose: Purpose, *, by: str, at: datetime) -> StoredKey:
-    """Make the successor of a purpose's key: published now, signing some days later. RefusedError where one waits."""
+    """Make the successor of a purpose's key: published now, signing some days later. Raises RefusedError if one
+    waits.
+    """
     successor = _kept(issuer, purpose, at, at_once=False)
     _log(issuer, OfficeAction.KEY_ROTATED, successor, by=by, at=at)
     after_change(issuer, at)

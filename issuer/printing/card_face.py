@@ -174,7 +174,7 @@ class _Side:
         self.canvas.drawText(line)
 
     def width(self, text: str, size: float, *, bold: bool = False) -> float:
-        """Return a line's width in millimetres; MissingGlyph if it cannot be written."""
+        """Return a line's width in millimetres. Raises MissingGlyph if it cannot be written."""
         font = self._fonts[bold]
         _check_glyphs(font, text)
         return pdfmetrics.stringWidth(text, font, size * mm) / mm

@@ -24,7 +24,9 @@ from issuer.register.tables import CARDS, UNPRINTED, CardState
 
 
 def printed_card(issuer: Issuer, card: IssuedCard, *, by: str, at: datetime, fonts: Path = FONTS) -> bytes:
-    """Return the PDF of a live card's two faces; RefusedError for an ended card, a phone's, or a lacking letter."""
+    """Return the PDF of a live card's two faces. Raises RefusedError for an ended card, a phone's, or a lacking
+    letter.
+    """
     if card.form is Form.PHONE:
         raise RefusedError(
             "a phone's card is not printed", f"python -m issuer card issue {card.holder_id} --form print"

@@ -20,7 +20,7 @@ INK: Final = (16, 32, 30)
 _BLOCKS: Final = {(True, True): "█", (True, False): "▀", (False, True): "▄", (False, False): " "}
 
 Modules = tuple[tuple[bool, ...], ...]
-"""Rows of modules, True where dark, without the quiet zone."""
+"""Rows of modules, or True if dark, without the quiet zone."""
 
 
 def card_text(token: str, programme: Programme, *, plain: bool = False, digits: bool = False) -> str:

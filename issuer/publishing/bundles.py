@@ -93,7 +93,7 @@ def programme_bytes(issuer: Issuer) -> bytes | None:
 
 
 def root_jwk(issuer: Issuer, at: datetime) -> dict[str, str] | None:
-    """Return the public root key in use, None where the root key is kept elsewhere."""
+    """Return the public root key in use, or None if the root key is kept elsewhere."""
     roots = _roots(issuer, at)
     return None if roots is None else public_jwk(roots[0].public_key)
 
@@ -114,7 +114,7 @@ def _due(newest: Bundle, content: str, roots: Roots | None, at: datetime, publis
 
 
 def _roots(issuer: Issuer, at: datetime) -> Roots | None:
-    """Return the root and, while a roll-over lasts, the old one; None where no root key is at hand."""
+    """Return the root and, while a roll-over lasts, the old one, or None if no root key is at hand."""
     if issuer.roots is None:
         return None
     try:

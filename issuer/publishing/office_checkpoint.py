@@ -43,7 +43,7 @@ def signed_checkpoint(issuer: Issuer, connection: Connection) -> str:
 
 
 def compare(issuer: Issuer, connection: Connection, checkpoint: str) -> Comparison:
-    """Compare the log with a checkpoint that somebody kept; RefusedError for what this issuer did not sign."""
+    """Compare the log with a checkpoint that somebody kept. Raises RefusedError for what this issuer did not sign."""
     try:
         found = open_checkpoint(checkpoint, [note_key(issuer)]).checkpoint
     except NoteError as error:

@@ -41,7 +41,7 @@ class Register:
 
     @classmethod
     def open(cls, url: str, secret: bytes) -> Register:
-        """Connect to `url`, bring the tables up to date; RefusedError if it was made with another secret."""
+        """Connect to `url`, bring the tables up to date. Raises RefusedError if it was made with another secret."""
         register = cls(open_tables(url), secret)
         register._check_secret()
         return register
@@ -70,7 +70,7 @@ class Register:
         return self._sealer.seal(value, place)
 
     def unseal(self, sealed: bytes, place: str) -> bytes:
-        """Decrypt what `seal` made for the same place; edge.sealing.Unsealable if it was altered or moved."""
+        """Decrypt what `seal` made for the same place. Raises edge.sealing.Unsealable if it was altered or moved."""
         return self._sealer.open(sealed, place)
 
     def hash(self, kind: str, value: str) -> str:

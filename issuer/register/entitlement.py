@@ -31,7 +31,7 @@ class HeldGround:
 
     @property
     def last_day(self) -> date | None:
-        """The earliest end of contract, permit and ground; None where nothing ends."""
+        """The earliest end of contract, permit and ground; None if nothing ends."""
         return min(filter(None, (self.contract_ends, self.permit_ends, self.basis_ends)), default=None)
 
     def holds_at(self, at: datetime, zone: ZoneInfo) -> bool:

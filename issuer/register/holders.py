@@ -69,7 +69,7 @@ class NewGround:
 
 
 def add_holder(issuer: Issuer, new: NewHolder, *, by: str, at: datetime) -> Holder:
-    """Register a person and return the holder; RefusedError for a bad name or an identity registered already."""
+    """Register a person and return the holder. Raises RefusedError for a bad name or an identity registered already."""
     with issuer.register.change() as connection:
         return add_holder_in(issuer, connection, new, by=by, at=at)
 
@@ -135,7 +135,7 @@ def correct_holder(
 
 
 def find_holder(issuer: Issuer, holder_id: str) -> Holder:
-    """Return the holder with an id; RefusedError for an unknown id."""
+    """Return the holder with an id. Raises RefusedError for an unknown id."""
     with issuer.register.read() as connection:
         return read_holder(issuer, connection, holder_id)
 
@@ -170,7 +170,7 @@ def masked_names(issuer: Issuer, holder_ids: Collection[str]) -> dict[str, str]:
 
 
 def read_holder(issuer: Issuer, connection: Connection, holder_id: str) -> Holder:
-    """Return the holder with an id inside a transaction; RefusedError for an unknown id."""
+    """Return the holder with an id inside a transaction. Raises RefusedError for an unknown id."""
     row = connection.execute(_rows().where(HOLDERS.c.id == holder_id)).one_or_none()
     if row is None:
         raise RefusedError("there is no such holder", "python -m issuer holder list")
@@ -178,7 +178,9 @@ def read_holder(issuer: Issuer, connection: Connection, holder_id: str) -> Holde
 
 
 def set_photo(issuer: Issuer, holder_id: str, photo: bytes, *, by: str, at: datetime) -> None:
-    """Check a photo and keep it, sealed, in place of an earlier one; RefusedError for one the guide does not take."""
+    """Check a photo and keep it, sealed, in place of an earlier one. Raises RefusedError for one the guide does not
+    take.
+    """
     rule = issuer.programme.photo
     if rule is None:
         raise RefusedError("this programme keeps no photos", "add [photo] to the programme file")
@@ -210,7 +212,8 @@ def photo_of(issuer: Issuer, holder_id: str) -> bytes | None:
 
 
 def add_ground(issuer: Issuer, holder_id: str, new: NewGround, *, by: str, at: datetime) -> HeldGround:
-    """Record a ground that was approved and return it; RefusedError unless it is one of the programme's, fully told.
+    """Record a ground that was approved and return it. Raises RefusedError unless it is one of the programme's, fully
+    told.
 
     Changes no card by itself: a higher tier comes with the next card that is issued or reissued.
     """
@@ -252,7 +255,7 @@ def withdraw_ground(issuer: Issuer, holder_id: str, ground_id: int, *, by: str, 
 
 
 def withdraw_ground_in(connection: Connection, holder_id: str, ground_id: int, *, by: str, at: datetime) -> None:
-    """Withdraw a ground inside a transaction; RefusedError where the holder has no such ground."""
+    """Withdraw a ground inside a transaction. Raises RefusedError if the holder has no such ground."""
     held = next((ground for ground in held_grounds(connection, holder_id) if ground.id == ground_id), None)
     if held is None or held.withdrawn_at is not None:
         raise RefusedError("the holder has no such ground", f"python -m issuer holder show {holder_id}")

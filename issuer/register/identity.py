@@ -72,7 +72,7 @@ class Identity:
 
 
 def check_identity(kind: IdType, number: str, *, today: date, country: str | None = None) -> Identity:
-    """Return the checked identity in normal form; BadIdentity if the number is none of its type on `today`.
+    """Return the checked identity in normal form. Raises BadIdentity if the number is none of its type on `today`.
 
     `country` is needed with a passport and refused with the others.
     """

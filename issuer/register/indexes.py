@@ -37,7 +37,7 @@ class Drawn:
 
 
 def draw(connection: Connection, reusable_at: datetime) -> Drawn:
-    """Give a ready index to a card, at least until `reusable_at`; PoolEmpty if no index is ready."""
+    """Give a ready index to a card, at least until `reusable_at`. Raises PoolEmpty if no index is ready."""
     ready = connection.execute(
         sa.select(T.c.list, T.c.index.label("place"), T.c.card_id).where(T.c.state == IndexState.READY)
     ).all()

@@ -23,7 +23,7 @@ class BadPhoto(ValueError):
 
 
 def check_photo(data: bytes, rule: PhotoRule) -> bytes:
-    """Return the photo as a plain JPEG of the programme's size without metadata; BadPhoto for anything else.
+    """Return the photo as a plain JPEG of the programme's size without metadata. Raises BadPhoto for anything else.
 
     A phone's picture is turned by its EXIF first, and made smaller where it is larger and of the right shape. Its size
     is read from the header and bounded before a pixel is decoded, so that no file, whatever it claims, makes this
@@ -63,7 +63,7 @@ def _check_header(image: Image.Image) -> None:
 
 
 def _fitted(image: Image.Image, rule: PhotoRule) -> Image.Image:
-    """Return the picture in the programme's size; BadPhoto where it is smaller or of another shape."""
+    """Return the picture in the programme's size. Raises BadPhoto if it is smaller or of another shape."""
     wanted = (rule.width, rule.height)
     shape = image.width * rule.height / (image.height * rule.width)
     if image.width < rule.width or image.height < rule.height or not 1 / _SHAPE_MOST <= shape <= _SHAPE_MOST:

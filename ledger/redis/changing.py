@@ -227,7 +227,7 @@ class ChangeRunner:
         return to_millis(self._host.now()), own
 
     def look_up(self, sent: ScriptCall, subject: str | None) -> Outcome | None:
-        """Return the kept answer of an operation, None when it is new; learns the partition's head on the way."""
+        """Return the kept answer of an operation, or None if it is new; learns the partition's head on the way."""
         try:
             found = self._send(LOOK_UP, sent, subject)
         except HeadMoved:

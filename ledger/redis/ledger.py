@@ -87,7 +87,9 @@ class RedisLedger:
         self._offline = OfflinePlans(self._servers, self._changing)
 
     def open(self) -> list[Loss]:
-        """Compare the server with the entries that it acknowledged before, and return the losses; LedgerUnavailable."""
+        """Compare the server with the entries that it acknowledged before, and return the losses. Raises
+        LedgerUnavailable.
+        """
         self._servers.primaries()
         return self._watch.compare_all(self._servers)
 
@@ -135,7 +137,9 @@ class RedisLedger:
         return found
 
     def _bind(self, change: CheckIn) -> None:
-        """Bind the operation's id to its request before anything is recorded; OperationConflict if it is another's."""
+        """Bind the operation's id to its request before anything is recorded. Raises OperationConflict if it is
+        another's.
+        """
         operation = change.operation
         partition, key = keys.bound(operation.device, operation.id)
         lives = max(1, to_millis(change.keep_until) - to_millis(change.at))
@@ -287,7 +291,7 @@ class RedisLedger:
         self._seen.settle(held.partition, len(wanted.leaves))
 
     def ready(self) -> None:
-        """Make a durable write on every node that says nothing; LedgerUnavailable when that cannot be."""
+        """Make a durable write on every node that says nothing. Raises LedgerUnavailable if that cannot be."""
         for partition, node in self._servers.primaries():
             require_safe(node, self._options)
             self._servers.write(partition, "SET", keys.probe(partition), "1")

@@ -114,7 +114,7 @@ class _Dump:
 
 
 def restore(servers: Servers, contents: Contents, rebuilt: Rebuilt, own: int | None) -> None:
-    """Write a partition that is still empty; LedgerError when it is not. Its head is written last."""
+    """Write a partition that is still empty. Raises LedgerError if it is not. Its head is written last."""
     partition = contents.partition
     (count,) = servers.read([(partition, ("EXISTS", keys.head(partition), keys.log(partition), keys.subs(partition)))])
     if count:
@@ -123,7 +123,7 @@ def restore(servers: Servers, contents: Contents, rebuilt: Rebuilt, own: int | N
 
 
 def replace(servers: Servers, held: Contents, wanted: Contents, own: int | None) -> None:
-    """Put `wanted` in the place of `held`; LedgerError when the partition no longer ends as `held` does."""
+    """Put `wanted` in the place of `held`. Raises LedgerError if the partition no longer ends as `held` does."""
     partition, rebuilt = held.partition, rebuild(wanted)
     away = [("DEL", key) for key in sorted(_names(held, rebuild(held)))]
     commands = [*away, *_Restore(wanted, rebuilt, ahead(servers, partition, own)).commands()]

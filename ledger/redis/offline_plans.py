@@ -25,7 +25,7 @@ class OfflinePlans:
         self._changing = changing
 
     def plan(self, change: OfflineUse, partition: int, holder: HolderName | None) -> Plan | Outcome:
-        """Return the kept answer that stands, or the plan of a new entry; OperationConflict."""
+        """Return the kept answer that stands, or the plan of a new entry. Raises OperationConflict."""
         line = (change.draft.service, change.draft.point)
         marker = None
         if holder is not None and change.claim is not None:
@@ -54,7 +54,7 @@ class OfflinePlans:
         return Plan(free, step, to_millis(change.at), to_millis(change.keep_until), place)
 
     def _kept(self, sent: ScriptCall, kept: bytes) -> Outcome:
-        """The kept answer of an operation; OperationConflict when it was another's."""
+        """The kept answer of an operation. Raises OperationConflict if it was another's."""
         length = kept[0]
         if kept[1 : length + 1] != sent.request:
             raise OperationConflict("the operation's id was used for another request")

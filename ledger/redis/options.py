@@ -43,7 +43,7 @@ def read_options(url: str, *, allow_loss: bool = False, seen: Path | None = None
 
     `?cluster=true`, `?replicas=1` and `?keep_days=60` are ours, the rest is redis-py's.
 
-    LedgerError when one of ours cannot be read.
+    Raises LedgerError if one of ours cannot be read.
     """
     parts = urlsplit(url)
     asked = dict(parse_qsl(parts.query, keep_blank_values=True))

@@ -20,7 +20,7 @@ _ENCODE = msgspec.json.Encoder().encode
 def cut(line: leaf.Leaf) -> list[str]:
     """Return a leaf's pieces: text of fields that stand, and `@name` for those that a script joins in.
 
-    LeafError when the leaf could not be written.
+    Raises LeafError if the leaf could not be written.
     """
     fields = _RAW.decode(leaf.encode(line))
     pieces: list[str] = []

@@ -21,7 +21,7 @@ _SLICE = 1000  # entries counted or sifted between two looks at what was found
 
 
 def find_holder_name(servers: Servers, partition: int, subject: str) -> HolderName | None:
-    """Return the holder of a `sub`, None when never seen or erased."""
+    """Return the holder of a `sub`, or None if never seen or erased."""
     (kept,) = servers.read([(partition, ("HGET", keys.subs(partition), subject))])
     return None if kept is None else holder_with(subject, kept)
 
@@ -68,7 +68,7 @@ def _usage(partition: int, name: str, fields: dict[bytes, bytes], at: int) -> Us
 
 
 def partition_of_entry(entry_id: str) -> int | None:
-    """Return the partition that an entry's id names, None when it is no id."""
+    """Return the partition that an entry's id names, or None if it is no id."""
     try:
         return leaf.split_id(entry_id)[0]
     except leaf.LeafError:
@@ -76,7 +76,9 @@ def partition_of_entry(entry_id: str) -> int | None:
 
 
 def read_target(servers: Servers, entry_id: str) -> leaf.Leaf:
-    """Return the entry that a change names; TargetState where no such entry is, or where the entry has no holder."""
+    """Return the entry that a change names. Raises TargetState if no such entry is, or where the entry has no
+    holder.
+    """
     found = read_entry(servers, entry_id)
     if found is None:
         raise TargetState("not-found")
@@ -181,6 +183,6 @@ def read_after(servers: Servers, partition: int, seq: int, limit: int) -> tuple[
 
 
 def read_leaf_at(servers: Servers, partition: int, seq: int) -> bytes | None:
-    """Return one leaf, None when the partition has no such entry."""
+    """Return one leaf, or None if the partition has no such entry."""
     found = read_after(servers, partition, seq - 1, 1) if seq else ()
     return found[0] if found and stored_leaf(found[0]).seq == seq else None

@@ -32,7 +32,7 @@ _DECODE = msgspec.msgpack.Decoder(Answer).decode
 
 
 def read_answer(packed: bytes) -> Answer:
-    """Return a kept answer; LedgerUnavailable when it is damaged."""
+    """Return a kept answer. Raises LedgerUnavailable if it is damaged."""
     try:
         return _DECODE(packed)
     except msgspec.MsgspecError as error:
@@ -40,7 +40,7 @@ def read_answer(packed: bytes) -> Answer:
 
 
 def outcome_of(partition: int, packed: bytes, data: bytes | None, *, replayed: bool) -> Outcome:
-    """Return the outcome of an answer and its entry's leaf; LedgerUnavailable when the leaf is gone."""
+    """Return the outcome of an answer and its entry's leaf. Raises LedgerUnavailable if the leaf is gone."""
     if data is None:
         raise LedgerUnavailable("a kept answer tells of an entry that the log does not hold")
     answer = read_answer(packed)

@@ -33,7 +33,9 @@ _FOUND_BY_STORE = (
 
 
 def check_in(change: CheckIn, holder: HolderName | None, end: LogEnd, window: Window | None) -> dict[str, Any]:
-    """Return what the script judges; with a window, of a booking. LeafError or LedgerError when it makes no entry."""
+    """Return what the script judges; with a window, of a booking. Raises LeafError or LedgerError if it makes no
+    entry.
+    """
     if change.booking is not None and (change.charges or change.choice or change.visit):
         raise LedgerError("the use of a booking counts nothing of its own")
     if change.kind == "request" and (change.visit or change.booking):

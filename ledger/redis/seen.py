@@ -86,7 +86,9 @@ class Seen:
                 self._drop()
 
     def all(self) -> list[AcknowledgedEntry]:
-        """Return every mark, the later of the file's and this process's own; LedgerError if it cannot be read."""
+        """Return every mark, the later of the file's and this process's own. Raises LedgerError if it cannot be
+        read.
+        """
         with self._lock:
             try:
                 kept = self._read() if self._path is not None else [AcknowledgedEntry()] * PARTITIONS

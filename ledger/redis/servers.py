@@ -77,7 +77,7 @@ class Servers:
         self.circuit = Circuit()
 
     def change(self, partition: int, script: Script, keys: Sequence[str], *request: bytes) -> Any:  # noqa: ANN401 - a script's reply
-        """Run a script where the partition lies and return its reply once it is durable; LedgerUnavailable."""
+        """Run a script where the partition lies and return its reply once it is durable. Raises LedgerUnavailable."""
         return self._guarded(lambda: self._run(self._node(partition), script, keys, *request))
 
     def read(self, commands: Sequence[tuple[int, Command]]) -> list[Any]:

@@ -112,7 +112,7 @@ def packed_booking(row: BookingRow) -> bytes:
 
 
 def read_booking(seq: int, packed: bytes) -> BookingRow:
-    """Return how the booking made by an entry stands; LedgerUnavailable when the row is damaged."""
+    """Return how the booking made by an entry stands. Raises LedgerUnavailable if the row is damaged."""
     try:
         one = _BOOKING(packed)
         used_by = None if one.used_by is False else int(one.used_by)
@@ -129,7 +129,7 @@ def stay_member(row: StayRow) -> str:
 
 
 def read_stay(line: tuple[str, str, str], member: bytes, at: float) -> StayRow:
-    """Return the use that a member of a line (holder, service, point) and its score spell; LedgerUnavailable."""
+    """Return the use that a member of a line (holder, service, point) and its score spell. Raises LedgerUnavailable."""
     try:
         seq, ends_at, opens = member.split(b":")
         return StayRow(*line, int(at), int(seq), int(ends_at), opens == b"1")
@@ -138,7 +138,7 @@ def read_stay(line: tuple[str, str, str], member: bytes, at: float) -> StayRow:
 
 
 def read_state(holder: str, fields: Mapping[bytes, bytes]) -> HolderState:
-    """Return the state that a holder's hash spells; LedgerUnavailable when it is damaged."""
+    """Return the state that a holder's hash spells. Raises LedgerUnavailable if it is damaged."""
     try:
         return _state(holder, fields)
     except (ValueError, msgspec.MsgspecError) as error:

@@ -16,7 +16,9 @@ from ledger.redis.state import read_booking
 from ledger.values import LedgerUnavailable
 
 Older = Callable[[int, int, int], list[bytes]]
-"""The leaves of a partition from one `seq` to another, both included, out of the log's tiles; LedgerUnavailable."""
+"""The leaves of a partition from one `seq` to another, both included, out of the log's tiles. Raises
+LedgerUnavailable.
+"""
 
 _LAST = 2**63
 _OVER = frozenset({"used", "cancelled"})

@@ -192,7 +192,7 @@ class SqliteLedger:
         self._write(lambda db: moving.replace(db, held, wanted, rebuilt))
 
     def ready(self) -> None:
-        """Make a durable write that says nothing; LedgerUnavailable when that cannot be."""
+        """Make a durable write that says nothing. Raises LedgerUnavailable if that cannot be."""
         now = to_millis(self._clock.now())
         self._writer.submit(lambda db: db.execute("REPLACE INTO probe VALUES (1, ?)", (now,)).rowcount)
 

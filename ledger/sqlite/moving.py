@@ -41,7 +41,7 @@ def dump(db: sqlite3.Connection, partition: int, now: int) -> Contents:
 
 
 def restore(db: sqlite3.Connection, contents: Contents, rebuilt: Rebuilt) -> None:
-    """Write a partition that is still empty; LedgerError when it is not."""
+    """Write a partition that is still empty. Raises LedgerError if it is not."""
     partition = contents.partition
     _require_empty(db, partition)
     if contents.leaves:
@@ -69,7 +69,7 @@ def restore(db: sqlite3.Connection, contents: Contents, rebuilt: Rebuilt) -> Non
 
 
 def replace(db: sqlite3.Connection, held: Contents, wanted: Contents, rebuilt: Rebuilt) -> None:
-    """Put `wanted` in the place of `held`; LedgerError when the partition no longer ends as `held` does."""
+    """Put `wanted` in the place of `held`. Raises LedgerError if the partition no longer ends as `held` does."""
     partition = held.partition
     head = db.execute("SELECT seq, hash FROM heads WHERE partition = ?", (partition,)).fetchone()
     if (head or (0, FIRST_PREV)) != held.end:

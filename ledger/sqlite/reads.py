@@ -53,7 +53,7 @@ class Readers:
         self._open: WeakSet[Handle] = WeakSet()
 
     def run(self, read: Callable[[sqlite3.Connection], T]) -> T:
-        """Run reads on this thread's connection; LedgerUnavailable when the store fails."""
+        """Run reads on this thread's connection. Raises LedgerUnavailable if the store fails."""
         try:
             db = self._connection()
             with db.in_use:

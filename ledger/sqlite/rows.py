@@ -31,12 +31,12 @@ def name_of(row: int) -> str:
 
 
 def row_named(entry_id: str) -> int:
-    """Return the row of the entry with this id; LeafError when it is no id."""
+    """Return the row of the entry with this id. Raises LeafError if it is no id."""
     return row_of(*leaf.split_id(entry_id))
 
 
 def find_holder_name(db: sqlite3.Connection, subject: str) -> HolderName | None:
-    """Return the holder of a `sub`, None when never seen or erased."""
+    """Return the holder of a `sub`, or None if never seen or erased."""
     found = db.execute("SELECT holder, salt FROM holders WHERE sub = ?", (subject,)).fetchone()
     return None if found is None else HolderName(*found)
 

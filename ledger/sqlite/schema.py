@@ -96,7 +96,8 @@ class ForeignFile(sqlite3.DatabaseError):
 
 
 def prepare_schema(db: sqlite3.Connection) -> None:
-    """Make the tables in an empty file, or add what an earlier version lacks; ForeignFile when it is something else.
+    """Make the tables in an empty file, or add what an earlier version lacks. Raises ForeignFile if it is something
+    else.
 
     Runs under the file lock.
     """
@@ -117,7 +118,7 @@ def prepare_schema(db: sqlite3.Connection) -> None:
 
 
 def _version_made(db: sqlite3.Connection) -> int:
-    """Return the version of the tables in the file, 0 for an empty one; ForeignFile for any other file."""
+    """Return the version of the tables in the file, 0 for an empty one. Raises ForeignFile for any other file."""
     application = db.execute("PRAGMA application_id").fetchone()[0]
     version: int = db.execute("PRAGMA user_version").fetchone()[0]
     tables = db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]

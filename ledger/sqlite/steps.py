@@ -66,7 +66,7 @@ class _Asker:
     key: _Key
 
     def workspace(self, db: sqlite3.Connection, instants: Instants, claim: ProofClaim | None) -> SqliteWorkspace:
-        """Return the holder's workspace; ClockSkew when a clock is wrong."""
+        """Return the holder's workspace. Raises ClockSkew if a clock is wrong."""
         holder, card, proof = self.holder, self.card, None
         if holder is not None and claim is not None:
             named = card if card is not None and claim.card == self.card_id else holder.card(claim.card)
@@ -76,7 +76,7 @@ class _Asker:
 
 
 def look_up(db: sqlite3.Connection, operation: Operation) -> Outcome | None:
-    """Return the kept answer of an operation; OperationConflict when its id stood for another request (step 0).
+    """Return the kept answer of an operation. Raises OperationConflict if its id stood for another request (step 0).
 
     Ids belong to the device: one id serves one request, for any card.
     """
@@ -200,7 +200,7 @@ def _asker(db: sqlite3.Connection, operation: Operation, card: str | None) -> _A
 
 
 def _kept_answer(db: sqlite3.Connection, key: _Key, request: bytes) -> Outcome | None:
-    """Return the kept answer of an operation; OperationConflict when its id stood for another request."""
+    """Return the kept answer of an operation. Raises OperationConflict if its id stood for another request."""
     found = rows.find_operation(db, *key)
     if found is None:
         return None
@@ -281,7 +281,7 @@ def _keep_beside(workspace: SqliteWorkspace, entry: leaf.Leaf) -> None:
 
 
 def _target_of(db: sqlite3.Connection, change: FollowUp) -> leaf.Leaf:
-    """Return the entry that a change names; TargetState where no such entry is, or where it is another holder's."""
+    """Return the entry that a change names. Raises TargetState if no such entry is, or where it is another holder's."""
     booking = change if isinstance(change, BookingChange | BookingEnd) else None
     try:
         target = rows.read_leaf(db, rows.row_named(_named_by(change)))

@@ -114,7 +114,7 @@ def insert(db: sqlite3.Connection, table: RowTable[RowT], partition: int, rows: 
 
 
 def booking_row(partition: int, values: Iterable[object]) -> BookingRow:
-    """Return the row of a booking; ValueError for an unknown state."""
+    """Return the row of a booking. Raises ValueError for an unknown state."""
     row: BookingRow = BOOKINGS.row(partition, values)
     return replace(row, state=BookingState(row.state))
 

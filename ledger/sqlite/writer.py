@@ -39,7 +39,7 @@ class FileLock:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Hold the lock; OSError when the file cannot be opened or locked."""
+        """Hold the lock. Raises OSError if the file cannot be opened or locked."""
         if self._descriptor is None:
             self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         fcntl.flock(self._descriptor, fcntl.LOCK_EX)
@@ -69,7 +69,7 @@ class _Job(Generic[T]):
         self.done.acquire()
 
     def run(self, db: sqlite3.Connection) -> bool:
-        """Run the step; False when it was refused after it had written, so that its traces must go."""
+        """Run the step; False if it was refused after it had written, so that its traces must go."""
         before = db.total_changes
         try:
             self.result = self.step(db)
@@ -162,7 +162,7 @@ class Writer:
         self._lock.close()
 
     def _batch(self, first: _Job[object]) -> bool:
-        """Commit `first` and all that wait behind it; True when the end of the queue was among them."""
+        """Commit `first` and all that wait behind it; True if the end of the queue was among them."""
         batch, last, begun = [first], False, perf_counter()
         try:
             with self._lock.held():
@@ -228,7 +228,7 @@ class Writer:
         return self._db
 
     def _require_the_same_file(self) -> None:
-        """OSError when the file was removed or replaced since this process first had it.
+        """Raises OSError if the file was removed or replaced since this process first had it.
 
         Writes to a removed file are lost, and a new file would know of no use. So another file is taken for the ledger
         after a restart alone, which somebody has to want.

@@ -15,7 +15,7 @@ from ledger.writing import charges_of
 
 
 def find(workspace: Workspace, entry: leaf.Leaf) -> StayRow | None:
-    """Return a use as it stands in its line; None where it stands in none."""
+    """Return a use as it stands in its line, or None if it stands in none."""
     at = leaf.stays_from(entry)
     return None if at is None else workspace.stay(entry.service, entry.point, (at, entry.seq))
 

@@ -33,11 +33,11 @@ class Workspace(Protocol):
         ...
 
     def append(self, draft: Draft, kind: str, operation: str, **told: Any) -> Leaf:  # noqa: ANN401 - fields of the leaf
-        """Put an entry at the end of the partition; LeafError when the fields make none."""
+        """Put an entry at the end of the partition. Raises LeafError if the fields make none."""
         ...
 
     def entry(self, seq: int) -> Leaf:
-        """Return an entry of this partition; LedgerUnavailable when the log lacks it."""
+        """Return an entry of this partition. Raises LedgerUnavailable if the log lacks it."""
         ...
 
     def used(self, limit: str, period: str) -> int:

@@ -380,7 +380,7 @@ audit.add_command(report)
 
 
 def read_keys(told: Sequence[str]) -> list[NoteKey]:
-    """Return the keys that are given as texts or as files of them; Refusal for anything else."""
+    """Return the keys that are given as texts or as files of them. Raises Refusal for anything else."""
     found = []
     for text in told:
         path = Path(text)
@@ -393,7 +393,9 @@ def read_keys(told: Sequence[str]) -> list[NoteKey]:
 
 
 def read_witness_keys(texts: Sequence[str]) -> list[NoteKey]:
-    """Return witnesses' keys that were given as text or as files of them; Refusal for a key that cosigns nothing."""
+    """Return witnesses' keys that were given as text or as files of them. Raises Refusal for a key that cosigns
+    nothing.
+    """
     found = read_keys(texts)
     for key in found:
         if key.kind is not KeyKind.COSIGNATURE:

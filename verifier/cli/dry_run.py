@@ -30,7 +30,7 @@ class DryStep:
 
 @dataclass(frozen=True, slots=True)
 class DryRun:
-    """The outcome of a check-in now: the reason for which it would be refused, None when it would be granted."""
+    """The outcome of a check-in now: the reason for which it would be refused, or None if it would be granted."""
 
     reason: str | None
     steps: tuple[DryStep, ...]

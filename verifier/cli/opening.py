@@ -38,7 +38,7 @@ class VerifierCli:
 
     @contextmanager
     def ledger(self, url: str | None = None, *, remembering: bool = True, make: bool = False) -> Iterator[Ledger]:
-        """Open the ledger that the settings name, or the one at `url`; Refusal, LedgerError.
+        """Open the ledger that the settings name, or the one at `url`. Raises Refusal or LedgerError.
 
         `remembering`: compare a Redis ledger with what was acknowledged to this host, and note what is acknowledged
         now. `make`: a ledger that is not there is made.
@@ -54,7 +54,7 @@ class VerifierCli:
 
     @contextmanager
     def verifier(self) -> Iterator[Verifier]:
-        """Open the verifier that the settings describe; Refusal, Untrusted, StoreError, LedgerError."""
+        """Open the verifier that the settings describe. Raises Refusal, Untrusted, StoreError or LedgerError."""
         refuse_lost_ledger(self.settings)
         refuse_absent_store(LEDGER, self.settings.ledger_url)
         refuse_absent_store(DETAILS, self.settings.verifier_url)
@@ -66,7 +66,7 @@ class VerifierCli:
 
     @contextmanager
     def store(self) -> Iterator[VerifierStore]:
-        """Open the store of matters, looks, tags and details; Refusal."""
+        """Open the store of matters, looks, tags and details. Raises Refusal."""
         refuse_absent_store(DETAILS, self.settings.verifier_url)
         store = VerifierStore.open(self.settings.verifier_url, self.settings.secret())
         try:
@@ -76,7 +76,7 @@ class VerifierCli:
 
     @contextmanager
     def figures(self) -> Iterator[Database]:
-        """Open the tables of usage figures and reviews; Refusal."""
+        """Open the tables of usage figures and reviews. Raises Refusal."""
         refuse_absent_store(DETAILS, self.settings.verifier_url)
         database = open_figures(self.settings.verifier_url)
         try:

@@ -147,7 +147,7 @@ def checked(programme: Programme, service: str, delivered: Iterable[int]) -> tup
 
 
 def _against_void(caller: Caller, entry: Entry, programme: Programme, at: datetime) -> str | None:
-    """Return what speaks against this caller's void of this entry by time and person, None when nothing does."""
+    """Return what speaks against this caller's void of this entry by time and person, or None if nothing does."""
     if _supervises(caller, entry, programme):
         return None
     point, service = _where(entry)

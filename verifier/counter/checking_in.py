@@ -86,7 +86,7 @@ class Judged:
 
     @property
     def card(self) -> CardClaims | None:
-        """The card's claims, None where they could not be believed."""
+        """The card's claims, or None if they could not be believed."""
         return self.verdict.card
 
 

@@ -23,7 +23,7 @@ class Requester(Protocol):
 
     @property
     def operator_id(self) -> str | None:
-        """The member of staff who is signed in, None where nobody is."""
+        """The member of staff who is signed in, or None if nobody is."""
         ...
 
 

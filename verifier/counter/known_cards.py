@@ -39,7 +39,7 @@ class KnownCards:
         self._keeper: Thread | None = None
 
     def find(self, presentation: Presentation) -> str | None:
-        """Return the card that a proof alone names, None when it was never seen here. Proves nothing by itself."""
+        """Return the card that a proof alone names, or None if it was never seen here. Proves nothing by itself."""
         name = _named_by(presentation)
         if name is None:
             return None

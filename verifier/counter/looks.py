@@ -28,7 +28,7 @@ from verifier.trust.published import Documents
 
 @dataclass(frozen=True, slots=True)
 class ServiceSeen:
-    """What a look says of one service: the reason that would be given now, None when it would be granted.
+    """What a look says of one service: the reason that would be given now, or None if it would be granted.
 
     `booking` is the one that would be used; `bookings` are all of this service that the holder still holds.
     `visit` and `taken` are what stands in the way, where they do.
@@ -74,7 +74,7 @@ class Looked:
 
     @property
     def card(self) -> CardClaims | None:
-        """The card's claims, None where they could not be believed."""
+        """The card's claims, or None if they could not be believed."""
         return self.verdict.card
 
 

@@ -57,7 +57,7 @@ def excluded_by(programme: Programme, taken: Taken) -> ExcludedBy:
 
 
 def place_view(programme: Programme, service: Service) -> PlaceView | None:
-    """Say the first place where a service is offered, None where it is offered nowhere."""
+    """Say the first place where a service is offered, or None if it is offered nowhere."""
     for point in places_of(programme, service):
         return PlaceView(point.code, Words.of(point.name), point.phones[0].number if point.phones else None)
     return None

@@ -34,7 +34,7 @@ _AT_ONCE: Final = 200
 class Certificate:
     """A certificate that was given: the entry of its check-in, its number, the tier, the day.
 
-    `masked`: the name as the holder's newest card shows it, None where no card that holds is known here.
+    `masked`: the name as the holder's newest card shows it, or None if no card that holds is known here.
     """
 
     entry: str

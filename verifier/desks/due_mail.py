@@ -165,7 +165,7 @@ def send_due_mails(programme: Programme, store: VerifierStore, mails: DueMails, 
 
 
 def due_mailing(programme: Programme, store: VerifierStore, mails: DueMails, clock: Clock) -> Job:
-    """Return the job that sends the mails; SettingsError for a department that the programme does not know."""
+    """Return the job that sends the mails. Raises SettingsError for a department that the programme does not know."""
     unknown = sorted({department for department, _ in mails.recipients} - programme.departments.keys())
     if unknown:
         raise SettingsError([f"YUNJU_DUE_MAIL: no department {', '.join(unknown)} in the programme"])

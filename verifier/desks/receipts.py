@@ -55,7 +55,7 @@ class ReceiptDesk:
         return {code: notice for code, notice in found.items() if notice is not None}
 
     def outside(self, receipts: Iterable[str], day: date) -> Notice | None:
-        """Return the notice whose days do not hold `day`, of one of the receipts; None where it can be set for all."""
+        """Return the notice whose days do not hold `day`, of one of the receipts, or None if it can be set for all."""
         for receipt in receipts:
             booking = self._verifier.bookings.booking(receipt)
             if booking is None:

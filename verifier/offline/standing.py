@@ -171,7 +171,7 @@ def _verified(
 
 
 def why_held(read: Read, staff: OnDuty, received_at: datetime) -> str | None:
-    """Return why a grant waits for a supervisor whatever it shows, None when it does not."""
+    """Return why a grant waits for a supervisor whatever it shows, or None if it does not."""
     record = read.signed.record
     if not record.granted:
         return None
@@ -187,7 +187,7 @@ def why_held(read: Read, staff: OnDuty, received_at: datetime) -> str | None:
 
 
 def why_not_alone(read: Read, verdicts: Verdicts, staff: OnDuty) -> str | None:
-    """Return why a grant does not stand by itself, None where it does (docs/design.md §6, Offline)."""
+    """Return why a grant does not stand by itself, or None if it does (docs/design.md §6, Offline)."""
     now, then = verdicts.now, verdicts.then
     if isinstance(now, RefusedCard) and now.mark == MISFIT:
         return now.reason

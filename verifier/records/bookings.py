@@ -81,7 +81,7 @@ class BookingStore:
             self.keep(booking, replace(details, told=told), at)
 
     def find(self, booking: str) -> BookingDetails | None:
-        """Return the details of a booking, None when they are erased."""
+        """Return the details of a booking, or None if they are erased."""
         with self._database.read() as connection:
             found = BOOKING_DETAILS.c.booking == booking
             sealed = connection.execute(sa.select(BOOKING_DETAILS.c.details).where(found)).scalar()

@@ -19,7 +19,7 @@ class DueMailStore:
         self._database = database
 
     def begin(self, department: str, address: str, day: date, at: datetime) -> bool:
-        """Take today's mail of an address for this process; False where it was begun, or is not to be tried yet."""
+        """Take today's mail of an address for this process; False if it was begun, or is not to be tried yet."""
         t, mine = DUE_MAILS, _one(department, address, day)
         with self._database.write() as connection:
             row = connection.execute(sa.select(t.c.next_at).where(*mine)).one_or_none()

@@ -43,7 +43,7 @@ class OfflineGrants:
         self._key_of_holders = derive(secret, "offline-grants")
 
     def take(self, here: GrantedHere, digest: str, most: int, costs: Callable[[str], bool], at: datetime) -> bool:
-        """Take one of `most` places for a record, by its digest; False where all are taken. Taken before, it stays so.
+        """Take one of `most` places for a record, by its digest; False if all are taken. Taken before, it stays so.
 
         `costs` tells of an entry whether its use still counts: places of uses that were taken back are given back.
         """

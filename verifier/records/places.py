@@ -70,7 +70,7 @@ class PlaceStore:
         replay: Callable[[Operation], Outcome | None],
         instead_of: str | None = None,
     ) -> str | None:
-        """Take a place for an operation and return its name; None where it is full. The same operation has it already.
+        """Take a place for an operation and return its name; None if it is full. The same operation has it already.
 
         `instead_of`: the booking that is changed, whose own place stands in nobody's way. `replay` asks the ledger what
         became of an operation whose answer nobody heard.

@@ -123,7 +123,7 @@ class VerifierStore:
         }
 
     def known_card(self, name: bytes) -> str | None:
-        """Return the card token whose SHA-256 is `name`, None when it was never seen here or is erased."""
+        """Return the card token whose SHA-256 is `name`, or None if it was never seen here or is erased."""
         with self._database.read() as connection:
             sealed = connection.execute(sa.select(KNOWN_CARDS.c.token).where(KNOWN_CARDS.c.digest == name)).scalar()
         return None if sealed is None else self._opened(sealed, b64u(name))

@@ -82,7 +82,7 @@ class TagStore:
         self._names = derive(secret, "verifier-tag-names")
 
     def add(self, record: TagRecord) -> bool:
-        """Keep a tag; False when it was known: then its card and keys are replaced, and the highest count stays."""
+        """Keep a tag; False if it was known: then its card and keys are replaced, and the highest count stays."""
         name = self._name(record.uid)
         values = {
             "token": self._sealer.seal(record.token.encode("ascii"), f"token:{b64u(name)}"),
@@ -96,7 +96,7 @@ class TagStore:
         return True
 
     def find(self, message: SunMessage) -> tuple[str, TagRead] | None:
-        """Return the card behind a tag and the reading; None where no known tag can have written the message."""
+        """Return the card behind a tag and the reading, or None if no known tag can have written the message."""
         for meta_key in self._meta_keys():
             data = open_picc(meta_key, message.picc)
             found = None if data is None else self._read(data, message)

@@ -161,7 +161,7 @@ def cancel_until(booking: Booking, rule: BookingRule, zone: ZoneInfo) -> datetim
 
 def booking_for(bookings: Iterable[Booking], service: Service, at: datetime) -> Booking | None:
     """Return the booking that a visitor means who names none: one held and open now, else the nearest that says why
-    not. None where nothing of the service was booked.
+    not. None if nothing of the service was booked.
     """
     told = [one for one in bookings if one.service == service.code and one.state is not BookingState.CANCELLED]
     told = [one for one in told if at <= one.window.closes_at + _STALE]
@@ -178,7 +178,7 @@ def _distance(booking: Booking, at: datetime) -> tuple[timedelta, bool, datetime
 
 def misplaced(programme: Programme, bookings: Iterable[Booking], service: Service, at: datetime) -> Booking | None:
     """Return a booking of a sister service, held and open now, that is used elsewhere: the visitor stands at the wrong
-    lounge. None where there is none.
+    lounge. None if there is none.
     """
     for one in bookings:
         booked = programme.services.get(one.service)

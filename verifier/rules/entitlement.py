@@ -89,7 +89,7 @@ RESIDENT_ID = re.compile(r"(?<![0-9])[1-9][0-9]{5}(?:19|20)[0-9]{9}[0-9Xx](?![0-
 
 
 def reference_fault(service: Service, reference: str | None) -> str | None:
-    """Return what is wrong with the reference of a use of `service`, None where it is as the service wants it."""
+    """Return what is wrong with the reference of a use of `service`, or None if it is as the service wants it."""
     rule = service.reference
     if reference is None:
         return "this service needs a reference" if rule is not None and rule.required else None
@@ -101,7 +101,7 @@ def reference_fault(service: Service, reference: str | None) -> str | None:
 
 
 def fault_of(service: Service, reference: str | None, companions: int) -> tuple[str, str] | None:
-    """Return the field of a check-in that `service` does not take as it is, and why; None where all is well."""
+    """Return the field of a check-in that `service` does not take as it is, and why, or None if all is well."""
     fault = reference_fault(service, reference)
     if fault is not None:
         return "$.reference", fault

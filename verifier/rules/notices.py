@@ -58,7 +58,7 @@ def notice_findings(notice: Notice | None, at: datetime, zone: ZoneInfo) -> tupl
 
 
 def day_fault(notice: Notice | None, day: date) -> str | None:
-    """Return why a day cannot be that of a receipt: it lies outside the days of the notice; None where it can."""
+    """Return why a day cannot be that of a receipt: it lies outside the days of the notice, or None if it can."""
     if notice is None or notice.held_from <= day <= notice.held_until:
         return None
     return f"the notice of {notice.year} is for {notice.held_from} to {notice.held_until}"

@@ -59,7 +59,7 @@ class Eraser:
         return count
 
     def erase(self, subject: str, at: datetime, *, by: str) -> bool:
-        """Erase one holder; False when nothing was left to erase and the erasure was noted before."""
+        """Erase one holder; False if nothing was left to erase and the erasure was noted before."""
         noted = b64u(keyed_hash(self._names, subject))
         holder = self._ledger.pseudonym(subject)
         if holder is None and self._store.is_recorded(ERASED, noted):

@@ -49,7 +49,7 @@ def ages(documents: Documents) -> tuple[DocumentAge, ...]:
 
 
 def expired(documents: Documents, at: datetime) -> str | None:
-    """Return what is over or missing at `at`, with the remedy; None when every document holds."""
+    """Return what is over or missing at `at`, with the remedy, or None if every document holds."""
     missing = [uri for uri in documents.bundle.status_lists if documents.lists.get(uri) is None]
     if missing:
         return f"no status list holds for {', '.join(missing)}: {PUBLISH}"
@@ -58,7 +58,7 @@ def expired(documents: Documents, at: datetime) -> str | None:
 
 
 def ageing(documents: Documents, at: datetime) -> str | None:
-    """Return what a newer document is due for, and keys that end without a successor; None when nothing is."""
+    """Return what a newer document is due for, and keys that end without a successor, or None if nothing is."""
     due = [one.name for one in ages(documents) if one.due_at < at < one.expires_at]
     told = [f"a newer one is due of {', '.join(due)}: {PUBLISH}"] if due else []
     ends = ((purpose, end) for purpose, end in key_ends(documents) if end - at < KEY_ENDS_SOON)

@@ -47,7 +47,7 @@ class IssuerSource:
     token_file: Path
 
     def documents(self, etag: str | None) -> tuple[Mapping[str, str], str | None] | None:
-        """Return the documents by name and their mark, None if they are those of `etag`; FetchError."""
+        """Return the documents by name and their mark, None if they are those of `etag`. Raises FetchError."""
         try:
             asked = call_to(f"{self.url}/v1/published", self.token_file)
             if etag is not None:
@@ -135,7 +135,7 @@ def fetching(fetcher: Fetcher, status_ttl: int) -> Job:
 
 
 def source_of(settings: Settings) -> IssuerSource | None:
-    """Return where documents are fetched; None where the issuer itself fills the folder: it is not ours to write to."""
+    """Return where documents are fetched, or None if the issuer itself fills the folder: it is not ours to write to."""
     filled_for_us = settings.published.is_dir() and not os.access(settings.published, os.W_OK)
     if settings.issuer_url is None or filled_for_us:
         return None
@@ -158,7 +158,7 @@ def _replace(path: Path, text: str) -> bool:
 
 @contextmanager
 def _alone(folder: Path, *, wait: bool) -> Iterator[bool]:
-    """Hold the folder against other fetchers; False when another fetcher is at work and nobody waits."""
+    """Hold the folder against other fetchers; False if another fetcher is at work and nobody waits."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / ".fetching").open("a") as file:
         try:

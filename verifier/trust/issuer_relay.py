@@ -24,7 +24,7 @@ _log = logging.getLogger("yunju.verifier")
 
 
 def call_to(url: str, token_file: Path) -> OutgoingCall:
-    """Return a call to the issuer with the token in a file (mode 0600); StoreError where it cannot be used."""
+    """Return a call to the issuer with the token in a file (mode 0600). Raises StoreError if it cannot be used."""
     token = read_private(token_file).decode("ascii", "replace").strip()
     return OutgoingCall(url, {"Authorization": f"Bearer {token}"})
 

@@ -16,7 +16,7 @@ from verifier.trust.issuer_relay import IssuerRelay
 _JPEG_START: Final = b"\xff\xd8\xff"
 
 PhotoOf = Callable[[str, datetime], bytes | None]
-"""From a card's id and the instant of the call to the photo (JPEG) of its holder, None where there is none."""
+"""From a card's id and the instant of the call to the photo (JPEG) of its holder, or None if there is none."""
 
 
 def no_photo(_card: str, _at: datetime) -> bytes | None:

@@ -106,7 +106,7 @@ class PublishedFolder:
             raise Problem("not-trusted", str(error), retry_after=30) from None
 
     def current(self, at: datetime) -> Documents:
-        """Return what to go by at `at`; Untrusted when there is nothing valid."""
+        """Return what to go by at `at`. Raises Untrusted if there is nothing valid."""
         # Without documents everybody waits for whoever reads them: a worker's first requests come all at once.
         if self._documents is None or self._is_due(at):
             with self._lock:
@@ -125,7 +125,7 @@ class PublishedFolder:
 
     @property
     def fault(self) -> str | None:
-        """Why the newest documents were not taken, None when they were."""
+        """Why the newest documents were not taken, or None if they were."""
         return self._fault
 
     def text(self, name: str) -> bytes | None:

@@ -101,7 +101,7 @@ def _asked(pages: ApplyPages, held: Application | None) -> tuple[Requirement, ..
 
 
 def _take(pages: ApplyPages, held: Application, asked: Requirement) -> str | None:
-    """Keep what was told and sent of a paper; return the fault to show beside the paper, None when all was taken."""
+    """Keep what was told and sent of a paper; return the fault to show beside the paper, or None if all was taken."""
     form = PaperForm()
     if form.begins.errors or form.ends.errors or not form.validate():
         return Said("apply.bad-day")

@@ -50,7 +50,7 @@ class ApplyPages:
         self._uploads.require(client_key(request, self._proxies))
 
     def held(self) -> Application | None:
-        """Return the application that this browser opened, None where it opened none."""
+        """Return the application that this browser opened, or None if it opened none."""
         held = session.get(HELD)
         if not isinstance(held, str):
             return None

@@ -51,7 +51,7 @@ class TakeUpForm(ActForm):
     note = note_field()
 
     def limit(self) -> float | None:
-        """Return the working days that were typed; ValueError for a text that is no number of days."""
+        """Return the working days that were typed. Raises ValueError for a text that is no number of days."""
         typed = self.days.data
         return None if not typed else days_typed(typed)
 
@@ -188,7 +188,7 @@ def _page(
 
 
 def days_typed(text: str) -> float:
-    """Return working days, half ones too; ValueError for anything else."""
+    """Return working days, half ones too. Raises ValueError for anything else."""
     days = float(text)
     if not 0 < days <= DAYS_MOST:
         raise ValueError("no number of working days")

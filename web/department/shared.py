@@ -105,7 +105,7 @@ class DeskPages:
         return self.staff.word(f"department.by.{caller}") if caller in known else by
 
     def left(self, matter: Matter) -> int | None:
-        """Return how many working days a matter has left; negative once late, None where nothing is promised."""
+        """Return how many working days a matter has left; negative once late, or None if nothing is promised."""
         if matter.deadline is None:
             return None
         at, zone = request_instant(), self.programme.zone

@@ -179,7 +179,7 @@ def local_text(instant: str, zone: ZoneInfo) -> str:
 
 
 def put_faults(form: StaffForm, problem: Problem, fields: Sequence[BookingField]) -> bool:
-    """Put a service's faults at the fields they are about; False when a fault belongs to no field of the form."""
+    """Put a service's faults at the fields they are about; False if a fault belongs to no field of the form."""
     if problem.code == "card-unknown":
         refuse(form["card_number"], "desk.card-unknown")
         return True
@@ -190,7 +190,7 @@ def put_faults(form: StaffForm, problem: Problem, fields: Sequence[BookingField]
 
 
 def put_at(form: StaffForm, faults: Iterable[tuple[str, str]], fields: Sequence[BookingField]) -> bool:
-    """Put faults, each with the path of its field, at the fields of the form; False when none has a place there."""
+    """Put faults, each with the path of its field, at the fields of the form; False if none has a place there."""
     kinds = {one.code: one for one in fields}
     placed = [_put(form, path, message, kinds) for path, message in faults]
     return any(placed)

@@ -209,7 +209,7 @@ def _page(pages: OfficePages, holder_id: str, *, full: bool = False) -> Response
 
 
 def _usage(pages: OfficePages, holder_id: str, at: datetime) -> list[tuple[str, str, int, int]] | None:
-    """Return what the holder used, as counts alone; None where check-ins are taken elsewhere."""
+    """Return what the holder used, as counts alone, or None if check-ins are taken elsewhere."""
     ask = current_app.extensions.get("usage_counts")
     counts = None if ask is None else ask(holder_id, at)
     if counts is None:

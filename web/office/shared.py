@@ -93,7 +93,7 @@ class OfficePages:
         return "" if at is None else at.astimezone(self.issuer.programme.zone).strftime("%Y-%m-%d %H:%M")
 
     def days_left(self, due: date | None, today: date) -> int | None:
-        """Return the working days left until a day; negative once the day is over, None where nothing is due."""
+        """Return the working days left until a day; negative once the day is over, or None if nothing is due."""
         return None if due is None else working_days_between(self.issuer.programme, today, due)
 
     def provisional(self, due: date | None) -> bool:

@@ -19,7 +19,7 @@ WORST_FIRST: Final[tuple[State, ...]] = ("silent", "offline", "clock", "old", "o
 
 @dataclass(frozen=True, slots=True)
 class DeviceRow:
-    """One line of the list. `waits`: at least so many records wait at the device, None where nobody can know.
+    """One line of the list. `waits`: at least so many records wait at the device, or None if nobody can know.
 
     `surely`: exactly so many; `held`: records that were uploaded and wait for a supervisor.
     """

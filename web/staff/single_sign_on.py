@@ -38,7 +38,7 @@ _FAULTS: Final = (AuthlibBaseError, JoseError, RequestException, RuntimeError, V
 
 
 def add_single_sign_on(app: Flask, staff: StaffFrame, settings: Settings) -> Blueprint | None:
-    """Return the pages of single sign-on, None where no provider is set; the sign-in page then shows no button."""
+    """Return the pages of single sign-on, or None if no provider is set; the sign-in page then shows no button."""
     if settings.sso_issuer is None:
         return None
     client = _client(app, settings)

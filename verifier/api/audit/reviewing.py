@@ -30,7 +30,7 @@ from verifier.counter.checking_in import ledger_problems
 from verifier.service import Verifier
 
 NameOf = Callable[[str], str | None]
-"""Asks the register for the name of a holder by `sub`; None where it knows none."""
+"""Asks the register for the name of a holder by `sub`; None if it knows none."""
 
 NAMES_A_SECOND, NAMES_AT_ONCE = 1 / 60, 10
 """Names that one auditor may ask for: ten, then one a minute. Whoever needs more looks for lists, not for a person."""
@@ -104,7 +104,7 @@ class Reviewing:
         return tuple(ecdsa_key(origin, each.key) for each in bundle.keys if each.purpose is Purpose.LOG)
 
     def opened(self, state: CheckpointState) -> OpenedCheckpoint:
-        """Return the newest checkpoint, verified; NoteError."""
+        """Return the newest checkpoint, verified. Raises NoteError."""
         witnesses = [witness.key for witness in self.log.witnesses]
         return open_checkpoint(state.published, self.keys(state.tree.origin), witnesses)
 

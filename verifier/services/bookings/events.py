@@ -34,7 +34,7 @@ def event_of(events: EventStore, service: Service, point: Point, fields: Fields)
 
 
 def place_for(service: Service, point: Point, fields: Fields, event: Event | None) -> BookedPlace | None:
-    """Return the place that a booking takes; None where nobody counts places."""
+    """Return the place that a booking takes, or None if nobody counts places."""
     if event is not None:
         return BookedPlace(seats_of(event.code), event.starts_at, event.ends_at, event.capacity, fields.party)
     if service.capacity is None or fields.starts_at is None or fields.ends_at is None:

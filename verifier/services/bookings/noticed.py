@@ -18,7 +18,7 @@ from verifier.rules.wording import say_date
 
 @dataclass(frozen=True, slots=True)
 class Noticed:
-    """The notice that a receipt of `year` answers, None where none is kept, and what speaks against the receipt.
+    """The notice that a receipt of `year` answers, or None if none is kept, and what speaks against the receipt.
 
     `expected`: about when the notice comes, by the one before. `year` is None for a booking that is no receipt.
     """

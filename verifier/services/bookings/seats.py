@@ -102,7 +102,7 @@ class SeatService:
         self.conclude(seat, outcome)
 
     def became(self, operation: Operation) -> Outcome | None:
-        """Return the outcome of an operation; None where no place belongs to the operation."""
+        """Return the outcome of an operation, or None if no place belongs to the operation."""
         outcome = self._ledger.kept(operation)
         if outcome is None or outcome.booking is None or self._is_cancelled(outcome.booking):
             return None

@@ -104,11 +104,11 @@ class BookingService:
         return details.card if newest is None else newest[0]
 
     def newest_card(self, details: BookingDetails, at: datetime) -> tuple[str, CardClaims] | None:
-        """Return the holder's card issued last among those known here that hold at `at`; None where none does."""
+        """Return the holder's card issued last among those known here that hold at `at`, or None if none does."""
         return self._newest(details.subject, details.card, at)
 
     def newest_of(self, subject: str, at: datetime) -> CardClaims | None:
-        """Return a holder's card issued last among those known here that hold at `at`; None where none does."""
+        """Return a holder's card issued last among those known here that hold at `at`, or None if none does."""
         found = self._newest(subject, None, at)
         return None if found is None else found[1]
 

@@ -200,7 +200,7 @@ def _matter_of(line: leaf.Leaf) -> str:
 
 
 def _deadline(documents: Documents, stage: Stage, matter: Matter, at: datetime) -> datetime | None:
-    """Return the deadline of a matter whose materials are complete; None where the programme promises no deadline."""
+    """Return the deadline of a matter whose materials are complete, or None if the programme promises no deadline."""
     service = documents.programme.services.get(matter.service)
     rule = None if service is None else service.matter
     if stage.decides is not None and stage.decides not in handed_to(service):

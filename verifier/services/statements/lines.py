@@ -164,7 +164,7 @@ def _counts(line: StatementLine) -> tuple[int, ...]:
 
 
 def month_span(months: tuple[str, str], zone: ZoneInfo) -> tuple[datetime, datetime]:
-    """Return the bounds of local months, the end excluded; ValueError for a text that is no month."""
+    """Return the bounds of local months, the end excluded. Raises ValueError for a text that is no month."""
     first, last = (datetime.strptime(month, "%Y-%m").replace(tzinfo=zone) for month in months)
     after = last.replace(year=last.year + last.month // 12, month=last.month % 12 + 1)
     return first.astimezone(UTC), after.astimezone(UTC)
