@@ -1,1 +1,3 @@
-"""The ledger of check-ins: one interface, one store a module. Knows no rule beyond the limits it is handed."""
+"""The ledger of check-ins: one interface, and one module for each store. It knows no rule except the limits that
+callers hand in.
+"""

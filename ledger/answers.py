@@ -1,4 +1,4 @@
-"""The first answer to an operation as it is kept beside the log, and read again for a retry."""
+"""The first answer to an operation: written beside the log, and read again for a retry."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from ledger.values import Figure, Outcome, Taken, VisitState
 
 
 class _Kept(msgspec.Struct, array_like=True):
-    """An Outcome in plain values, by position; new ones are added at the end with a default. Times in milliseconds."""
+    """An Outcome as plain values in a fixed order. New fields are added at the end, with a default. Times are in
+    milliseconds.
+    """
 
     entry: str
     at: int
@@ -31,7 +33,7 @@ _DECODER = msgspec.json.Decoder(_Kept)
 
 
 def write(outcome: Outcome) -> bytes:
-    """Return an outcome as it is kept; `replayed` is left out."""
+    """Return the bytes under which an outcome is kept; `replayed` is left out."""
     figures = [(figure.limit, figure.period, figure.used, figure.maximum) for figure in outcome.figures]
     visit = None if outcome.visit is None else _visit(outcome.visit)
     taken = None if outcome.taken is None else _taken(outcome.taken)
@@ -55,7 +57,7 @@ def write(outcome: Outcome) -> bytes:
 
 
 def read(kept: bytes) -> Outcome:
-    """Return the outcome that was kept, marked as replayed. Raises msgspec.MsgspecError if it is damaged."""
+    """Return the outcome that was kept, marked as replayed. Raises msgspec.MsgspecError if the bytes are damaged."""
     found = _DECODER.decode(kept)
     visit, taken = found.visit, found.taken
     return Outcome(

@@ -1,4 +1,5 @@
-"""Bookings as the ledger knows them: operations that hold units until used, cancelled or missed. Values alone.
+"""Bookings as the ledger knows them: operations that hold units until the booking is used, cancelled or missed. Values
+alone.
 
 A booking's id is the id of the entry that made it. Its state follows from the log (docs/log-format.md).
 """
@@ -13,7 +14,9 @@ from ledger.values import Charge, CheckIn, Choice, Draft
 
 
 class BookingState(StrEnum):
-    """What became of a booking. Held and used ones count their units; a missed one as the programme says."""
+    """What became of a booking. Held and used bookings count their units. The programme decides what a missed booking
+    counts.
+    """
 
     HELD = "held"
     USED = "used"
@@ -31,7 +34,9 @@ class ChangeKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """When a booking can be used, both bounds included. `scheduled_at` fixed its period; a delay moves the others."""
+    """When a booking can be used; both bounds are included. `scheduled_at` fixed the period of the booking; a delay
+    moves the other instants.
+    """
 
     scheduled_at: datetime
     expected_at: datetime
@@ -41,7 +46,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Booking:
-    """A booking as it stands. `holder` is its holder's name in the log.
+    """A booking as it stands now. `holder` is the holder's name in the log.
 
     `holds`: whether its charges and choice are counted; `held_by`: the entry that counted them last; `used_by`: the
     check-in that used it last.
@@ -63,7 +68,9 @@ class Booking:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Books: `wish` is judged as a check-in is (no visit, no booking). Granted, charges and choice count at once."""
+    """A booking to make. `wish` is judged like a check-in, without a visit and without an earlier booking. If it is
+    granted, its charges and its choice are counted at once.
+    """
 
     wish: CheckIn
     window: Window
@@ -71,11 +78,12 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class BookingChange:
-    """Changes the booking `booking`, all or nothing; refused, the booking stays as it was.
+    """A change of the booking `booking`: all or nothing. If the change is refused, the booking stays as it was.
 
-    `draft` names the service and point that it has from now on. Rebooked: `charges` and `choice` are taken before those
-    held are given back. Delayed: nothing is counted. Reopened: what the booking held is taken again if it was given
-    back. `subject`: whose it must be, where the holder asks. `findings` and `order` as in CheckIn.
+    `draft` names the service and the point that the booking has from now on. A rebooking takes `charges` and `choice`
+    before it gives back what was held. A delay counts nothing. A reopening takes again what the booking held, if that
+    was given back. `subject`: the holder whose booking it must be, if the holder asks. `findings` and `order` as in
+    CheckIn.
     """
 
     device: str
@@ -96,10 +104,12 @@ class BookingChange:
 
 @dataclass(frozen=True, slots=True)
 class BookingEnd:
-    """Ends a held booking: cancelled (`missed` False, what it holds is given back) or missed (`consume`: kept counted).
+    """The end of a held booking: cancelled (`missed` is False; what the booking holds is given back) or missed
+    (`consume`: its units stay counted).
 
-    Missed only after its window. `refusal`: what was found against it before; raised as TargetState if the operation is
-    new. `subject`: whose it must be, where the holder asks.
+    A booking can be missed only after its window. `refusal`: the reason that was found against the change before. The
+    ledger raises it as TargetState if the operation is new. `subject`: the holder whose booking it must be, if the
+    holder asks.
     """
 
     device: str
@@ -118,7 +128,9 @@ class BookingEnd:
 
 @dataclass(frozen=True, slots=True)
 class BookingQuery:
-    """A search of bookings, by expected time. Instants are half-open; `over_at`: whose window closed before it."""
+    """A search of bookings by expected time. Spans of time are half-open. `over_at`: only bookings whose window closed
+    before this instant.
+    """
 
     subject: str | None = None
     point: str | None = None

@@ -1,7 +1,7 @@
-"""The contents of one partition, apart from any store: this is moved from one ledger to another. Pure.
+"""The contents of one partition, independent of any store. Moving a ledger moves these contents. Pure.
 
 The contents are the leaves, the holders' salts, and the answers and proof markers that are kept for a time. Everything
-else that a store keeps follows from the leaves and is worked out again.
+else in a store follows from the leaves and is computed again.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ledger.values import LedgerError, partition_of
 
 
 class Damaged(LedgerError):
-    """Contents that no sound ledger has; the message says what is wrong with them."""
+    """No sound ledger has these contents; the message says what is wrong."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -76,7 +76,8 @@ class Contents:
         return len(self.leaves), leaf.leaf_hash(self.leaves[-1]) if self.leaves else leaf.FIRST_PREV
 
     def up_to(self, seq: int) -> Contents:
-        """Return what was held when the partition ended at `seq`: its entries, and the holders and answers of these.
+        """Return the contents as they were when the partition ended at `seq`: its entries, and the holders and answers
+        of these entries.
 
         Raises Damaged if an entry or an answer cannot be read.
         """
@@ -92,7 +93,7 @@ class Contents:
 
 @dataclass(slots=True)
 class Rebuilt:
-    """A partition worked out again from its leaves: where it ends, its entries, and what follows from them."""
+    """A partition computed again from its leaves: its end, its entries, and everything that follows from them."""
 
     partition: int
     seq: int = 0
@@ -102,11 +103,11 @@ class Rebuilt:
     replay: Replay = field(init=False)
 
     def __post_init__(self) -> None:
-        """Begin before the first entry."""
+        """Start before the first entry."""
         self.replay = Replay(self.lines.get)
 
     def add(self, data: bytes) -> leaf.Leaf:
-        """Take the next leaf in. Raises Damaged if it does not follow from those before it."""
+        """Add the next leaf. Raises Damaged if the leaf does not follow the leaves before it."""
         try:
             line = leaf.decode(data)
         except leaf.LeafError as error:
@@ -130,7 +131,7 @@ class Rebuilt:
             raise Damaged("a holder is kept in another's partition, or without a whole salt")
 
     def require_answer(self, kept: KeptAnswer, leaves: tuple[bytes, ...] | list[bytes]) -> None:
-        """Raise Damaged when an answer cannot be read or tells of an entry that the leaves do not hold."""
+        """Raise Damaged if an answer cannot be read, or if it names an entry that the leaves do not hold."""
         try:
             outcome = answers.read(kept.answer)
             partition, seq = leaf.split_id(outcome.entry)
@@ -143,9 +144,7 @@ class Rebuilt:
 
 
 def rebuild(contents: Contents) -> Rebuilt:
-    """Work a partition out again from its contents. Raises Damaged if the parts of the contents contradict one
-    another.
-    """
+    """Compute a partition again from its contents. Raises Damaged if parts of the contents contradict one another."""
     rebuilt = Rebuilt(contents.partition)
     for data in contents.leaves:
         rebuilt.add(data)
@@ -157,10 +156,10 @@ def rebuild(contents: Contents) -> Rebuilt:
 
 
 def difference(said: Contents, found: Contents, now: int) -> str | None:
-    """Return in words how the contents `found` differ from those `said` to be there, or None if they are the same.
+    """Return in words how the contents `found` differ from the contents `said`, or None if they are the same.
 
-    An answer or a marker whose time is over at `now` (milliseconds) may be gone. The times themselves are not compared:
-    each store keeps them by a clock of its own.
+    An answer or a marker that has expired at `now` (milliseconds) may be missing. The expiry times are not compared,
+    because each store sets them by its own clock.
     """
     if said.leaves != found.leaves:
         return _first_leaf(said, found)

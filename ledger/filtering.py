@@ -1,4 +1,6 @@
-"""What can be asked of an entry's fields, once for searches, exports, HTTP calls and command lines. Pure."""
+"""What callers can ask of an entry's fields: one definition for searches, exports, HTTP calls and command lines.
+Pure.
+"""
 
 from __future__ import annotations
 
@@ -28,24 +30,28 @@ NAMED_CELLS: Final = {
     "id": "entry:", "target": "entry:", "holder": "holder:", "device": "device:", "operator": "operator:",
     "programme": "programme:",
 }  # fmt: skip
-"""What stands before a name in a table for spreadsheets: `1e-000001` alone is a number there, `-x` a formula.
+"""The prefix of a name in a table for spreadsheets. Alone, `1e-000001` would be read as a number and `-x` as a formula.
 
-Whoever asks for an entry or filters by holder, device or operator may write the name either way.
+A caller may write the name with or without this prefix to ask for an entry or to filter by holder, device or operator.
 """
 
 
 def cell_of(field: str, name: str) -> str:
-    """Return a name as it stands in a table: no spreadsheet takes it for a number, a date or a formula."""
+    """Return a name as it stands in a table, so that no spreadsheet takes the name for a number, a date or a
+    formula.
+    """
     return f"{NAMED_CELLS[field]}{name}"
 
 
 def name_in(field: str, text: str) -> str:
-    """Return the name that a cell of a table holds; a name that stands alone is returned as it is."""
+    """Return the name in a cell of a table. A name without the prefix is returned unchanged."""
     return text.removeprefix(NAMED_CELLS[field])
 
 
 class EntryFilter(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What entries are wanted, by their fields; an absent value wants all. `mark` is one of an entry's marks."""
+    """Which entries are wanted, by their fields. A field that is absent here accepts every entry. `mark` is one of an
+    entry's marks.
+    """
 
     point: Annotated[str, Meta(pattern=_CODE, description="At this point.")] | None = None
     service: Annotated[str, Meta(pattern=_CODE, description="Of this service.")] | None = None
@@ -68,16 +74,18 @@ class EntryFilter(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     operator: _Operator | None = None
 
     def named(self) -> dict[str, Any]:
-        """Return what is asked for, by name, the mark among it."""
+        """Return every condition by name, `mark` included."""
         asked = ((name, getattr(self, name)) for name in NAMES)
         return {name: name_in(name, want) if name in NAMED_CELLS else want for name, want in asked if want is not None}
 
     def fields(self) -> dict[str, Any]:
-        """Return what is asked of an entry's fields, by the name of each; the mark is apart."""
+        """Return the conditions on an entry's fields by field name, without `mark`."""
         return {name: want for name, want in self.named().items() if name != "mark"}
 
     def matcher(self) -> Callable[[Callable[[str], object]], bool]:
-        """Return what tells whether an entry is wanted, when handed what gives a field by its name, or None."""
+        """Return a test of one entry. The test takes a function that gives a field's value by name, or None, and says
+        whether the entry is wanted.
+        """
         asked, mark = list(self.fields().items()), self.mark
 
         def wants(told: Callable[[str], object]) -> bool:
@@ -91,4 +99,4 @@ class EntryFilter(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
 
 
 NAMES = EntryFilter.__struct_fields__
-"""The names that can be asked for; every one but `mark` is a field of the leaf."""
+"""The names of the conditions. Each name except `mark` is a field of the leaf."""

@@ -11,7 +11,7 @@ from ledger.state import BookingRow, ChoiceRow, CounterRow, KeptRow, MarkRow, Ro
 
 
 def rows_of(replay: Replay) -> Iterator[KeptRow]:
-    """Yield every row that follows from the replayed entries; a counter of zero has no row."""
+    """Yield every row that follows from the replayed entries. A counter of zero has no row."""
     yield from _counted(replay)
     yield from _visited(replay)
     for entry in replay.voided.keys() | replay.left.keys():
@@ -36,7 +36,7 @@ def of_kind(rows: Iterable[KeptRow], kind: type[RowT]) -> list[RowT]:
 
 
 def differences(kept: Iterable[RowT], said: Iterable[RowT]) -> Iterator[tuple[str, str]]:
-    """Yield, for every row that is kept otherwise than the log says, its key in words and what is wrong."""
+    """Yield each kept row that differs from the log: its key in words, and what is wrong."""
     found, wanted = _by_key(kept), _by_key(said)
     for key in sorted(found.keys() | wanted.keys(), key=str):
         if found.get(key) != wanted.get(key):

@@ -1,4 +1,6 @@
-"""A holder's name in the log, made from the `sub` and a salt, so that the log names nobody. Pure but for salts."""
+"""A holder's name in the log, made from the `sub` and a salt, so that the log names no person. Pure, except that salts
+are random.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,7 @@ from dataclasses import dataclass, field
 from edge.encoding import b64u
 
 SALT_BYTES = 32
-"""Length of the salt that hides a `sub`; destroying the salt makes the holder untraceable."""
+"""Length of the salt that hides a `sub`. After the salt is destroyed, nobody can trace the holder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +28,13 @@ class HolderName:
 
 
 def holder_with(subject: str, salt: bytes) -> HolderName:
-    """Return the holder of a `sub` whose salt is kept; what follows the salt's bytes is not looked at."""
+    """Return the holder of a `sub` whose salt is kept. Bytes after the salt are ignored."""
     salt = salt[:SALT_BYTES]
     return HolderName(keyed(salt, subject), salt)
 
 
 def proposed(subject: str) -> HolderName:
-    """Return a holder with a fresh salt, for a `sub` that was not seen before."""
+    """Return a holder with a fresh salt, for a `sub` that is new to the store."""
     salt = secrets.token_bytes(SALT_BYTES)
     return HolderName(keyed(salt, subject), salt, new=True)
 

@@ -1,7 +1,8 @@
-"""What a ledger is: the values it takes and gives, and the contract every store meets. No store, clock or rule here.
+"""What a ledger is: the values that it takes and gives, and the contract of every store. No store, clock or rule here.
 
-The store does one atomic thing a call and knows no rule beyond the limits, the order of reasons and the windows it is
-handed (docs/design.md §5 step 10, §6, §7). `docs/operations.md` says what each store promises after a crash.
+Each call to the store does one atomic thing. The store knows no rule except the limits, the order of reasons and the
+windows that callers hand in (docs/design.md §5 step 10, §6, §7). `docs/operations.md` says what each store promises
+after a crash.
 """
 
 from __future__ import annotations
@@ -32,26 +33,29 @@ from ledger.values import (
 class Ledger(Protocol):
     """A ledger of check-ins.
 
-    Atomic: every method that changes does all or nothing, in the subject's partition alone. Durable: when it returns,
-    the entry survives a crash of process and machine. Idempotent: an operation already kept gives its first Outcome,
-    looked at before anything else and again inside the step. Denials are appended and kept like grants, and count
-    nothing. Raises LedgerError's kinds alone.
+    Atomic: each method that changes something does all of it or nothing, within the subject's partition. Durable: when
+    the method returns, the entry survives a crash of the process and of the machine. Idempotent: an operation that is
+    already kept returns its first Outcome. The ledger looks for this Outcome first, and again inside the step. Denials
+    are appended and kept like grants, but count nothing. Only LedgerError and its subclasses are raised.
     """
 
     def replay(self, operation: Operation) -> Outcome | None:
-        """Return the kept answer of an operation (step 0), or None if new. Raises OperationConflict if it was another.
+        """Return the kept answer of an operation (step 0), or None if the operation is new. Raises OperationConflict if
+        the kept operation differs.
 
-        An operation's id is its device's own, of check-ins, bookings and requests: used with another holder's card
-        before, it was another.
+        An operation's id belongs to its device and covers check-ins, bookings and requests. If the device used the id
+        with another holder's card before, the operation differs.
         """
         ...
 
     def kept(self, operation: Operation) -> Outcome | None:
-        """Return the kept answer of an operation of its subject alone, or None if there is none; errors as `replay`."""
+        """Return the kept answer of an operation, looked for under its own subject alone, or None if there is none.
+        Raises as `replay` does.
+        """
         ...
 
     def check_in(self, change: CheckIn) -> Outcome:
-        """Judge and record a check-in (step 10) and return once it is durable."""
+        """Judge and record a check-in (step 10). Return when it is durable."""
         ...
 
     def void(self, change: Void) -> Outcome:
@@ -59,21 +63,23 @@ class Ledger(Protocol):
         ...
 
     def check_out(self, change: CheckOut) -> Outcome:
-        """Close a visit, or a use without one once it is delivered. Raises TargetState if there is nothing to close."""
+        """Close a visit, or close a use without a visit after delivery. Raises TargetState if there is nothing to
+        close.
+        """
         ...
 
     def record_offline(self, change: OfflineUse) -> Outcome:
-        """Record a use that a device granted or refused while it was offline, once, and return when it is durable.
+        """Record once a use that a device granted or refused while it was offline. Return when the record is durable.
 
         A grant always counts (docs/design.md §6, Offline); `offline.judge_offline` says how. The answer is kept under
-        the operation, so that the same one sent online, before or after, is not counted twice; where it contradicts a
-        kept answer, a second entry is appended, linked to the first. A void sets those uses free that its target took
-        in.
+        the operation. So the same operation, sent online before or after, is not counted twice. If the record
+        contradicts a kept answer, a second entry is appended and linked to the first. A void of a use sets free the
+        uses that lay in its visit.
         """
         ...
 
     def hold(self, change: Hold) -> Outcome:
-        """Book: judge like a check-in, hold the units. The entry's id is the booking's."""
+        """Make a booking: judge it like a check-in, and hold its units. The id of the entry is the booking's id."""
         ...
 
     def change_booking(self, change: BookingChange) -> Outcome:
@@ -81,11 +87,15 @@ class Ledger(Protocol):
         ...
 
     def end_booking(self, change: BookingEnd) -> Outcome:
-        """Cancel a booking, or note that it was missed. Raises TargetState if its state or window does not allow it."""
+        """Cancel a booking, or record that it was missed. Raises TargetState if its state or its window does not allow
+        this.
+        """
         ...
 
     def follow(self, change: MatterStep) -> Outcome:
-        """Record that a matter reached a stage; TargetState no-matter, already-voided, or the refusal handed in."""
+        """Record that a matter reached a stage. Raises TargetState with no-matter, already-voided, or the refusal in
+        the change.
+        """
         ...
 
     def booking(self, booking_id: str) -> Booking | None:
@@ -93,31 +103,37 @@ class Ledger(Protocol):
         ...
 
     def bookings(self, query: BookingQuery) -> tuple[Booking, ...]:
-        """Return bookings by expected time, at most `limit` and never over 10,000; of one holder, or over all
-        partitions in short reads.
+        """Return bookings by expected time, at most `limit` and never more than 10,000. They are one holder's, or come
+        from all partitions in short reads.
         """
         ...
 
     def booking_times(self, query: BookingQuery) -> tuple[tuple[str, datetime], ...]:
-        """Return id and expected time of what `bookings` returns, in its order: cheaper, where no more is asked."""
+        """Return the id and the expected time of each booking that `bookings` returns, in the same order. This is
+        cheaper if nothing else is needed.
+        """
         ...
 
     def claim(self, subject: str, device: str, claim: ProofClaim, at: datetime) -> bool:
-        """Claim a proof for a look. False if another device has it or it is spent. Writes no entry."""
+        """Claim a proof for a look at a card. Return False if another device has claimed the proof or if it is spent.
+        Writes no entry.
+        """
         ...
 
     def usage(self, subject: str, at: datetime) -> Usage:
-        """Return what a holder has used and the visits open at `at`; empty for one never seen."""
+        """Return what a holder has used, and the visits that are open at `at`. The result is empty for a holder who was
+        never seen.
+        """
         ...
 
     def pseudonym(self, subject: str) -> str | None:
-        """Return the holder's name in the log, or None if never seen or erased."""
+        """Return the holder's name in the log, or None if the holder was never seen or is erased."""
         ...
 
     def subject_of(self, entry_id: str) -> str | None:
-        """Return the `sub` behind an entry's holder, or None if there is none or it was erased.
+        """Return the `sub` behind an entry's holder, or None if the entry has no holder or the holder is erased.
 
-        It looks through the partition's holders: for a question asked rarely, by right and with a purpose.
+        This looks through all holders of the partition. It is for a rare question, asked with a right and a purpose.
         """
         ...
 
@@ -126,63 +142,70 @@ class Ledger(Protocol):
         ...
 
     def entries(self, query: Query) -> EntryPage:
-        """Return a page of the log in short reads that do not hold writers up."""
+        """Return a page of the log, in short reads that do not hold up writers."""
         ...
 
     def counts(self, query: Query) -> Mapping[str, int]:
-        """Return how many uses match, online or offline, by outcome; `before` and `limit` do not matter."""
+        """Return the number of matching uses, online and offline, by outcome; `before` and `limit` are ignored."""
         ...
 
     def store(self) -> str:
-        """Name the file or server that answers: another name tells of one put in its place, or of a failover."""
+        """Return a name for the file or server that answers. A changed name means that another file or server took its
+        place, or a failover.
+        """
         ...
 
     def heads(self) -> Mapping[int, int]:
-        """Return the last `seq` of every partition that has an entry: what the log's sequencer polls."""
+        """Return the last `seq` of every partition that has an entry. The log's sequencer polls this."""
         ...
 
     def after(self, partition: int, seq: int, limit: int) -> tuple[bytes, ...]:
-        """Return the leaves that follow `seq` in a partition, in order, at most `limit`; only durable ones."""
+        """Return the durable leaves that follow `seq` in a partition, in order, at most `limit`."""
         ...
 
     def trim(self, ends: Mapping[int, int], at: datetime) -> int:
-        """Drop old leaves that the log durably holds, up to the `seq` in `ends`; return how many leaves went.
+        """Drop old leaves that the log holds durably, up to the `seq` in `ends`. Return the number of leaves that were
+        dropped.
 
-        A store drops leaves only where it was told to. Reading, voiding, correcting and checking still get every leaf.
+        A store drops leaves only if it was told to. Reading, voiding, correcting and checking still find every leaf.
         """
         ...
 
     def erase(self, subject: str) -> str | None:
-        """Destroy a holder's salt and `sub` for good and return the pseudonym that nobody can trace any more.
+        """Destroy a holder's salt and `sub` for good. Return the pseudonym, which nobody can trace from now on.
 
-        None when never seen. Entries, counters and every hash stay; the same `sub` seen again is another holder.
+        Return None if the holder was never seen. Entries, counters and every hash stay. If the same `sub` is seen
+        again, it becomes another holder.
         """
         ...
 
     def check(self) -> Iterator[Fault | int]:
-        """Re-read the whole log: chain, density, replay(log) = counters. Yields progress (entries read) and faults."""
+        """Read the whole log again: the chain, no missing numbers, and counters equal to the replayed log. Yields
+        faults, and progress as the number of entries read.
+        """
         ...
 
     def dump(self, only: Collection[int] | None = None) -> Iterator[Contents]:
-        """Yield all that is kept, by partition in order, of all or of those named, while nobody writes.
+        """Yield the contents of all partitions, or of the partitions in `only`, in order. Nobody may write meanwhile.
 
-        Those that hold nothing are left out.
+        Empty partitions are left out.
         """
         ...
 
     def restore(self, contents: Contents) -> None:
-        """Write a partition that is empty, all that follows from its leaves worked out again. While nobody writes.
+        """Write the contents of an empty partition, and compute again what follows from its leaves. Nobody may write
+        meanwhile.
 
-        Raises `contents.Damaged` if its parts do not fit one another, LedgerError if the partition is not empty;
-        nothing was written then.
+        Raises `contents.Damaged` if parts of the contents contradict one another, LedgerError if the partition is not
+        empty. Nothing was written then.
         """
         ...
 
     def replace(self, held: Contents, wanted: Contents) -> None:
-        """Put `wanted` in the place of `held` in one partition, all that follows from its leaves worked out again.
+        """Replace the contents `held` of one partition by `wanted`, and compute again what follows from its leaves.
 
-        For repairs: all or nothing, and durable. Raises `contents.Damaged` if the parts of either do not fit one
-        another, LedgerError if the partition no longer ends as `held` does; nothing was written then.
+        For repairs: all or nothing, and durable. Raises `contents.Damaged` if parts of `held` or of `wanted` contradict
+        one another, LedgerError if the partition no longer ends as `held` does. Nothing was written then.
         """
         ...
 
@@ -191,5 +214,5 @@ class Ledger(Protocol):
         ...
 
     def close(self) -> None:
-        """Finish what was accepted and release the store."""
+        """Finish the changes that were accepted, and release the store."""
         ...

@@ -1,5 +1,5 @@
-"""Step 10 as a pure function (docs/design.md §5): the standing state and the request go in, a verdict comes
-out. No store and no clock.
+"""Step 10 as a pure function (docs/design.md §5): it takes the standing state and the request, and returns a verdict.
+No store and no clock.
 """
 
 from __future__ import annotations
@@ -16,14 +16,17 @@ BOOKING_NEEDED, BOOKING_USED = "booking-needed", "booking-used"
 BOOKING_TOO_EARLY, BOOKING_MISSED = "booking-too-early", "booking-missed"
 
 STANDS = frozenset({PROOF_USED, BOOKING_NEEDED, BOOKING_USED, BOOKING_MISSED})
-"""What nobody waives: a booking that holds no unit is reopened first, which takes one."""
+"""The reason that no supervisor can waive. A booking that holds no unit must first be reopened, and reopening takes a
+unit.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What the store holds before the change; `visit` is the last one at this service and point, over or not.
+    """The store's state before the change. `visit` is the last visit at this service and point, whether or not it is
+    over.
 
-    `booking`: the one that the change names, if it is this holder's.
+    `booking`: the booking that the change names, if it belongs to this holder.
     """
 
     proof_used: bool
@@ -35,11 +38,11 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The verdict to record. `visit` is the visit now running, whoever opened the visit.
+    """The verdict to record. `visit` is the visit that runs now, whichever use opened it.
 
-    A new visit bears the new entry's id.
+    A new visit has the new entry's id.
 
-    Of a re-entry, `left_before` is the departure before it.
+    For a re-entry, `left_before` is the departure before it.
     """
 
     reason: str | None
@@ -49,14 +52,16 @@ class Verdict:
     re_entry: bool = False
     left_before: datetime | None = None
     granted: bool = field(init=False)
-    """Whether nothing stands against the use."""
+    """Whether there is no reason against the use."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "granted", self.reason is None)
 
 
 def judge(change: CheckIn, at: datetime, entry: str, standing: Standing) -> Verdict:
-    """Return the verdict on a change at `at`, to be recorded as `entry`: of several reasons the first in `order`."""
+    """Return the verdict on a change at `at`, which is recorded as `entry`. If there are several reasons, the verdict
+    gives the first in `order`.
+    """
     inside = _inside(standing.visit, at) if change.visit else None
     re_entry = inside is not None and inside.left_at is not None and inside.re_entries < _cap(change)
     totals = _totals(change.charges)
@@ -85,7 +90,7 @@ def _reasons(inside: VisitState | None, over: bool, taken: Taken | None) -> list
 
 
 def _inside(visit: VisitState | None, at: datetime) -> VisitState | None:
-    """The visit, if its time still runs at `at`; at exactly its end it is over."""
+    """Return the visit if it still runs at `at`, or None. A visit is over at exactly its end."""
     return visit if visit is not None and at < visit.ends_at else None
 
 
@@ -94,7 +99,7 @@ def _cap(change: CheckIn) -> int:
 
 
 def _totals(charges: Iterable[Charge]) -> dict[tuple[str, str], int]:
-    """Units by (limit, period): two charges on one counter are judged together."""
+    """Units by (limit, period): two charges on the same counter are judged together."""
     totals: dict[tuple[str, str], int] = {}
     for charge in charges:
         key = (charge.limit, charge.period)
@@ -112,14 +117,14 @@ def _over(
 
 
 def other_member(choice: Choice | None, taken: Taken | None) -> Taken | None:
-    """Return the member that the group is fixed to, where the choice asks for another member."""
+    """Return the member that the group is fixed to, or None if the choice asks for this same member."""
     if choice is None or taken is None or taken.member == choice.member:
         return None
     return taken
 
 
 def booking_reasons(booking: Booking | None, service: str, at: datetime) -> list[str]:
-    """Return what speaks against using the booking that a use of `service` names."""
+    """Return the reasons against the booking that a use of `service` names."""
     if booking is None or booking.service != service or booking.state is BookingState.CANCELLED:
         return [BOOKING_NEEDED]
     if booking.state is BookingState.USED:
@@ -130,13 +135,15 @@ def booking_reasons(booking: Booking | None, service: str, at: datetime) -> list
 
 
 def _shown_charges(change: CheckIn, booking: Booking | None) -> tuple[Charge, ...]:
-    """Return the charges whose figures the answer shows: the change's own, or its booking's."""
+    """Return the charges whose figures the answer shows: the change's own charges, or those of its booking."""
     return change.charges if booking is None else booking.charges
 
 
 @dataclass(frozen=True, slots=True)
 class MoveVerdict:
-    """What a change of a booking comes to: refused with `reason`, or the units that it holds from now on."""
+    """The verdict on a change of a booking: refused with `reason`, or granted with the units that the booking holds
+    from now on.
+    """
 
     reason: str | None
     figures: tuple[Figure, ...]
@@ -150,9 +157,10 @@ def judge_move(
     held: tuple[tuple[Charge, ...], Choice | None],
     standing: Standing,
 ) -> MoveVerdict:
-    """Judge one step that gives `held` back and takes `wanted`: units that are held never stand in the way.
+    """Judge one step that gives `held` back and takes `wanted`. Units that the booking holds never count against the
+    step.
 
-    `standing.taken`: the member that the wanted group stays fixed to once the held use is taken off.
+    `standing.taken`: the member to which the wanted group stays fixed after the held use is taken off.
     """
     (charges, choice), (given_back, _) = wanted, held
     back = _totals(given_back)
@@ -164,7 +172,9 @@ def judge_move(
 
 
 def first_of(reasons: Iterable[str], order: tuple[str, ...]) -> str | None:
-    """Return the reason that comes first in `order`, None for no reason; a reason that is not ranked comes last."""
+    """Return the reason that comes first in `order`, or None if there is no reason. A reason without a rank comes
+    last.
+    """
     reasons = list(reasons)
     if not reasons:
         return None

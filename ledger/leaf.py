@@ -1,7 +1,7 @@
-"""The leaf: one entry of the usage log as bytes (docs/log-format.md). Pure; opens nothing and reads no clock.
+"""The leaf: one entry of the usage log as bytes (docs/log-format.md). Pure: it opens nothing and reads no clock.
 
-A leaf is canonical JSON (RFC 8785; text, integers, truth values, lists, objects). The classes below are the closed
-table of its fields, in the order of the bytes: a field is only ever added, and never changes its meaning.
+A leaf is canonical JSON (RFC 8785) with text, integers, truth values, lists and objects. The classes below are the
+closed table of its fields, in byte order. New fields may be added; no field ever changes its meaning.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from ledger.millis import from_millis
 
 VERSION = 1
 FIRST_PREV = bytes(32)
-"""What the first leaf of a partition names as the hash before it."""
+"""The hash that the first leaf of a partition names as the hash before it."""
 
 KINDS = (
     "check-in", "void", "check-out", "booking", "booking-change", "booking-cancel", "booking-missed", "offline",
     "matter", "request",
 )  # fmt: skip
 USES = frozenset({"check-in", "offline"})
-"""Kinds that tell of a use at a counter: made there, or recorded by a device while it was offline."""
+"""Kinds of entries for a use at a counter: made online, or recorded by a device while it was offline."""
 
 GRANTING = USES | {"request"}
-"""Kinds that a void can take back."""
+"""Kinds of entries that a void can take back."""
 
 RESERVED_KINDS = (
     "override",
@@ -38,7 +38,7 @@ RESERVED_KINDS = (
     "erasure",
     "reading",
 )
-"""Names set aside for what is still to come; refused until their fields are fixed."""
+"""Names reserved for the future. They are refused until their fields are fixed."""
 
 MAX_BYTES = 8192
 _LEAF_PREFIX = b"\x00"  # RFC 6962 §2.1: leaves and inner nodes can never be mistaken for each other
@@ -57,11 +57,11 @@ Millis = Annotated[int, Meta(ge=0, le=_MAX_SAFE)]
 
 
 class LeafError(ValueError):
-    """The bytes are not a leaf, or the fields do not make one; the message says why."""
+    """The bytes are not a leaf, or the fields make no leaf. The message says why."""
 
 
 class _Line(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """Fields stand in the order of their names, so that writing them in turn is writing them canonically."""
+    """Fields stand in the order of their names, so that writing them in this order gives canonical JSON."""
 
 
 class ChargeLine(_Line, frozen=True, kw_only=True):
@@ -82,10 +82,10 @@ class ChoiceLine(_Line, frozen=True, kw_only=True):
 
 
 class VisitLine(_Line, frozen=True, kw_only=True):
-    """A visit's bounds; of a re-entry or a check-out also the entry that opened it, and when it was left.
+    """A visit's bounds. A re-entry or a check-out also names the entry that opened the visit, and when the holder left.
 
-    In a re-entry `left_at` is the departure that it follows and `re_entry` its number from 1; in a check-out `left_at`
-    is the departure recorded.
+    In a re-entry, `left_at` is the departure before it and `re_entry` is its number, from 1. In a check-out, `left_at`
+    is the departure that it records.
     """
 
     ends_at: Millis
@@ -96,7 +96,9 @@ class VisitLine(_Line, frozen=True, kw_only=True):
 
 
 class WindowLine(_Line, frozen=True, kw_only=True):
-    """When a booking can be used: both bounds belong to it. `scheduled_at` fixed its period; a delay moves the rest."""
+    """When a booking can be used; both bounds are included. `scheduled_at` fixed the period of the booking; a delay
+    moves the other instants.
+    """
 
     closes_at: Millis
     expected_at: Millis
@@ -105,7 +107,9 @@ class WindowLine(_Line, frozen=True, kw_only=True):
 
 
 class MoveLine(_Line, frozen=True, kw_only=True):
-    """A use that lies `into` another's visit from now on, or without it opens one: its units return, or count again."""
+    """A use whose part changed. With `into`, the use lies in another use's visit from now on and its units return.
+    Without `into`, it opens a visit and its units count again.
+    """
 
     entry: EntryId
     into: EntryId | None = None
@@ -183,7 +187,9 @@ class Leaf(_Line, frozen=True, kw_only=True):
 
     @property
     def happened_at(self) -> datetime:
-        """When the recorded thing happened, aware UTC: for an offline use the time of the use, else `recorded_at`."""
+        """When the recorded thing happened, aware UTC: the time of the use for an offline use, otherwise
+        `recorded_at`.
+        """
         return from_millis(self.at if self.used_at is None else self.used_at)
 
 
@@ -202,7 +208,7 @@ EXTRA_FIELDS = frozenset(
         "record",
     }
 )
-"""Fields that a draft hands in by name beside its own (`Draft.extra`)."""
+"""Fields that a draft gives by name in addition to its own fields (`Draft.extra`)."""
 
 _FIRST_PREV_TEXT = "A" * 43
 _TEXTS = attrgetter(
@@ -217,12 +223,16 @@ _DECODER = msgspec.json.Decoder(Leaf)
 
 
 def entry_id(partition: int, seq: int) -> str:
-    """Return an entry's id: the partition in two hexadecimal digits and `seq` in six digits or more, `7f-000412`."""
+    """Return an entry's id: the partition as two hexadecimal digits, and `seq` as six digits or more. Example:
+    `7f-000412`.
+    """
     return f"{partition:02x}-{seq:06d}"
 
 
 def split_id(text: str) -> tuple[int, int]:
-    """Return partition and `seq` of an entry's id. Raises LeafError for any other text, a second spelling included."""
+    """Return the partition and the `seq` of an entry's id. Raises LeafError for any other text, also for a second
+    spelling of the same id.
+    """
     found = _ID.fullmatch(text)
     if found is None:
         raise LeafError("not an entry's id")
@@ -233,10 +243,11 @@ def split_id(text: str) -> tuple[int, int]:
 
 
 def encode(leaf: Leaf) -> bytes:
-    """Return the leaf's canonical bytes. Raises LeafError if a field's value or their combination is not allowed.
+    """Return the leaf's canonical bytes. Raises LeafError if a field's value, or a combination of fields, is not
+    allowed.
 
-    What callers hand in is held to the table. The store makes ids, `prev` and pseudonyms itself, so that these are not
-    read back; a leaf with any value out of the ordinary is given to the strict reader, which decides.
+    Values from callers are checked against the table of fields. The store itself makes ids, `prev` and pseudonyms, so
+    these are not read back. If a leaf has any unusual value, the strict reader decides.
     """
     try:
         data = _ENCODER.encode(leaf)
@@ -246,12 +257,12 @@ def encode(leaf: Leaf) -> bytes:
     if plain:
         _check(leaf)
     elif decode(data) != leaf:
-        raise LeafError("a value was written as another one")  # bytes, say, as text
+        raise LeafError("a value was written as another one")  # For example bytes in place of text
     return data
 
 
 def _is_plain(leaf: Leaf) -> bool:
-    """Whether every value that callers hand in is ordinary; control characters and escapes are told by the bytes."""
+    """Return whether every value from callers is ordinary. The encoded bytes show control characters and escapes."""
     return (
         all(value is None or (type(value) is str and 0 < len(value) <= _MAX_TEXT) for value in _TEXTS(leaf))
         and all(value is None or (type(value) is int and 0 <= value <= _MAX_SAFE) for value in _NUMBERS(leaf))
@@ -272,7 +283,7 @@ def _is_plain_line(line: ChargeLine | ChoiceLine) -> bool:
 
 
 def decode(data: bytes) -> Leaf:
-    """Return the leaf that canonical bytes spell. Raises LeafError for anything else."""
+    """Return the leaf that canonical bytes spell. Raises LeafError for other bytes."""
     if len(data) > MAX_BYTES:
         raise LeafError(f"longer than {MAX_BYTES} bytes")
     try:
@@ -288,9 +299,10 @@ def decode(data: bytes) -> Leaf:
 
 
 def stays_from(leaf: Leaf) -> int | None:
-    """Return the instant at which a granted use stands in the line of uses that open visits, None for any other entry.
+    """Return the instant at which a granted use stands in the line of uses that open visits, or None for any other
+    entry.
 
-    A re-entry has no such instant, and neither has a use that a supervisor let into a running visit.
+    A re-entry has no such instant. A use that a supervisor let into a running visit has none either.
     """
     if leaf.visit is None or leaf.outcome != "granted":
         return None
@@ -301,7 +313,7 @@ def stays_from(leaf: Leaf) -> int | None:
 
 
 def fields_of(leaf: Leaf) -> Mapping[str, Any]:
-    """Return the leaf's fields as plain values, absent ones left out."""
+    """Return the leaf's fields as plain values. Absent fields are left out."""
     fields: dict[str, Any] = msgspec.json.decode(_ENCODER.encode(leaf))
     return fields
 
@@ -368,7 +380,7 @@ def _check_offline(leaf: Leaf) -> None:
 
 
 def _check_judged(leaf: Leaf) -> None:
-    """Refuse what no judged entry may say: a reason beside a grant, something counted beside a refusal."""
+    """Refuse fields that no judged entry may have: a reason beside a grant, or a count beside a refusal."""
     if leaf.outcome is None:
         raise LeafError(f"a {leaf.kind} has an outcome")
     denied = leaf.outcome == "denied"
@@ -388,7 +400,7 @@ def _check_follow_up(leaf: Leaf) -> None:
 
 
 def _check_ending(leaf: Leaf) -> None:
-    """Hold the void of a check-in and the end of a booking to the same form: a reason, and no visit."""
+    """Check that the void of a check-in and the end of a booking have the same form: a reason, and no visit."""
     _check_follow_up(leaf)
     if leaf.reason is None or leaf.visit is not None:
         raise LeafError(f"a {leaf.kind} has a reason and no visit")

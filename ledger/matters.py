@@ -1,4 +1,6 @@
-"""A step of a matter (台账) as the ledger takes it: an entry that follows the check-in which opened it. A value."""
+"""A step of a matter (台账) as the ledger takes it: an entry that follows the check-in that opened the matter. A
+value.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +12,11 @@ from ledger.values import Draft
 
 @dataclass(frozen=True, slots=True)
 class MatterStep:
-    """A matter reaches `stage`; its id is that of the check-in `target`. Counts nothing.
+    """A matter reaches `stage`. The matter's id is the id of the check-in `target`. The step counts nothing.
 
-    `reason`: how it was closed; `deadline`: until when it is to be closed, once its materials are complete. What speaks
-    against it by the matter's own stages was found before: `refusal`, raised as TargetState if the operation is new.
+    `reason`: how the matter was closed. `deadline`: the instant by which the matter must be closed, once its materials
+    are complete. `refusal`: the reason that the matter's own stages gave against the step. The ledger raises it as
+    TargetState if the operation is new.
     """
 
     device: str

@@ -1,4 +1,4 @@
-"""Moves a ledger: to a file, from a file, or to another store; afterwards all of it is read again and compared."""
+"""Moves a ledger to a file, from a file, or to another store. Afterwards it reads everything again and compares."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ledger.millis import to_millis
 from ledger.values import Fault, LedgerError
 
 Tell = Callable[[int], object]
-"""Told how many entries were dealt with since last time."""
+"""Receives the number of entries done since the last call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +29,13 @@ class MoveResult:
 
 
 class MoveFailed(LedgerError):
-    """The target differs from what was to be moved: throw away what was written there."""
+    """The target differs from the source. Discard what was written to the target."""
 
 
 def export_to(ledger: Ledger, path: Path, tell: Tell) -> MoveResult:
-    """Write a ledger to a new file; the file is read again before this returns.
+    """Write a ledger to a new file. The file is read again before this returns.
 
-    Raises LedgerError if somebody wrote meanwhile, or when the ledger is not sound; no file is left then.
+    Raises LedgerError if somebody wrote to the ledger meanwhile, or if the ledger is not sound. No file is left then.
     """
     entries = sum(ledger.heads().values())
     moving_file.write(path, entries, _reporting(ledger.dump(), tell))
@@ -43,9 +43,10 @@ def export_to(ledger: Ledger, path: Path, tell: Tell) -> MoveResult:
 
 
 def save(ledger: Ledger, path: Path) -> MoveResult:
-    """Write a ledger that others go on writing to a new file, as it stood when this began; the file is read again.
+    """Write a ledger to a new file, as it stood when this began; others may go on writing to the ledger. The file is
+    read again.
 
-    Raises LedgerError if the ledger is not sound; no file is left then.
+    Raises LedgerError if the ledger is not sound. No file is left then.
     """
     ends = ledger.heads()
     as_of = (contents.up_to(ends[contents.partition]) for contents in ledger.dump(tuple(ends)))
@@ -54,10 +55,10 @@ def save(ledger: Ledger, path: Path) -> MoveResult:
 
 
 def import_from(file: IO[bytes], ledger: Ledger, clock: Clock, tell: Tell) -> MoveResult:
-    """Write the ledger in a file into an empty ledger and compare; progress counts each entry three times.
+    """Write the ledger in a file into an empty ledger, and compare the two. Progress counts each entry three times.
 
-    `contents.Damaged` names the first line that is wrong. Raises LedgerError if the ledger is not empty. In both cases
-    nothing was written. Raises MoveFailed if the ledger differs from the file afterwards.
+    Raises `contents.Damaged` with the first bad line, and LedgerError if the ledger is not empty. In both cases nothing
+    was written. Raises MoveFailed if the ledger differs from the file afterwards.
     """
     moved = _count(_reporting(moving_file.read(file), tell))
     _require_empty(ledger)
@@ -67,10 +68,10 @@ def import_from(file: IO[bytes], ledger: Ledger, clock: Clock, tell: Tell) -> Mo
 
 
 def migrate(source: Ledger, target: Ledger, clock: Clock, tell: Tell) -> MoveResult:
-    """Write a ledger into an empty ledger of any store and compare; progress counts each entry twice.
+    """Write a ledger into an empty ledger of any store, and compare the two. Progress counts each entry twice.
 
-    Raises LedgerError if the source is no sound ledger or the target not empty; MoveFailed as above, also when somebody
-    wrote to the source meanwhile.
+    Raises LedgerError if the source is not sound or the target is not empty. Raises MoveFailed if the two differ
+    afterwards, also if somebody wrote to the source meanwhile.
     """
     _require_empty(target)
     moved = _restore(_reporting(source.dump(), tell), target)
@@ -79,7 +80,7 @@ def migrate(source: Ledger, target: Ledger, clock: Clock, tell: Tell) -> MoveRes
 
 
 def _read_again(path: Path) -> MoveResult:
-    """Count what a file holds; a file that is damaged is removed."""
+    """Count what a file holds. A damaged file is removed."""
     try:
         with path.open("rb") as file:
             return _count(moving_file.read(file))
@@ -119,7 +120,9 @@ def _restore(found: Iterable[Contents], ledger: Ledger) -> MoveResult:
 
 
 def _compare(said: Iterable[Contents], ledger: Ledger, clock: Clock) -> None:
-    """Read the target again: entry by entry the same, in the same partitions, and its check finds nothing."""
+    """Read the target again: every entry is the same, in the same partition, and the check of the target finds
+    nothing.
+    """
     held = iter(ledger.dump())
     for wanted in said:
         found = next(held, Contents(wanted.partition))

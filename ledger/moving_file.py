@@ -1,8 +1,10 @@
-"""A ledger as a file: JSON Lines, each line with the running hash of all up to it, so that a damaged one is named.
+"""A ledger as a file of JSON Lines. Each line carries the running hash of all lines up to it, so that a damaged line
+can be named.
 
-`{"sum":"…","line":{…}}`: `sum` is the SHA-256 of the sum before and this line's object as it stands, in base64url. The
-first line is the header, the last one counts everything and holds the SHA-256 of all bytes before it. The sums find
-accidents; whoever can write the file can write them again: then the log's own chain and signed checkpoints stand guard.
+`{"sum":"…","line":{…}}`: `sum` is the SHA-256 of the sum before and of this line's object as it stands, in base64url.
+The first line is the header. The last line counts everything and holds the SHA-256 of all bytes before it. The sums
+find accidents. A person who can write the file can also write the sums; against this person, the log's own chain and
+its signed checkpoints protect.
 """
 
 from __future__ import annotations
@@ -74,7 +76,7 @@ class _ProofPart(_Part, frozen=True, tag="proof"):
 
 
 class Closing(_Part, frozen=True, tag="end"):
-    """The last line: how many of each kind, and the digest of all bytes before it (as sha256sum has it)."""
+    """The last line: how many lines of each kind, and the digest of all bytes before it (as `sha256sum` gives it)."""
 
     entries: int
     holders: int
@@ -84,7 +86,7 @@ class Closing(_Part, frozen=True, tag="end"):
 
 
 _LEAVES: tuple[int | str, ...] = (0,)
-"""The place of every leaf: first, among themselves in the order of their chain."""
+"""The place of leaves among the lines: first, in the order of their chain."""
 
 _Row = _HolderPart | _LeafPart | _AnswerPart | _ProofPart
 _ENCODE = msgspec.json.Encoder().encode
@@ -101,26 +103,26 @@ class _Sums:
         self.counts: dict[type[_Part], int] = {}
 
     def line(self, body: bytes) -> bytes:
-        """Return the next line whole, as it must stand."""
+        """Return the whole next line, as it must stand."""
         self.last = sha256(self.last + body).digest()
         return _START + b64u(self.last).encode() + _MIDDLE + body + b"}\n"
 
     def count(self, part: _Part, line: bytes) -> None:
-        """Take a line in."""
+        """Count a line."""
         self.all.update(line)
         self.counts[type(part)] = self.counts.get(type(part), 0) + 1
 
     def closing(self) -> Closing:
-        """Return what the last line must say."""
+        """Return the content of the last line."""
         entries, holders, answers, proofs = (self.counts.get(kind, 0) for kind in _ORDER)
         return Closing(entries, holders, answers, proofs, self.all.hexdigest())
 
 
 def write(path: Path, entries: int, found: Iterable[Contents]) -> Closing:
-    """Write a ledger's contents to a new file that its owner alone may read (mode 0600), synced; nothing is left of one
-    that failed.
+    """Write a ledger's contents to a new, synced file that only its owner may read (mode 0600). If this fails, no file
+    is left.
 
-    Raises FileExistsError if there is such a file. Raises LedgerError if there are not `entries` entries.
+    Raises FileExistsError if the file exists, LedgerError if the number of entries is not `entries`.
     """
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
@@ -163,7 +165,7 @@ def _parts(contents: Contents) -> Iterator[_Part]:
 
 
 def read_header(file: IO[bytes]) -> Header:
-    """Return the first line of a file. Raises Damaged if it is no such file, or of another version."""
+    """Return the first line of a file. Raises Damaged if the file holds no ledger, or a ledger of another version."""
     file.seek(0)
     (_, header) = next(_lines(file), (1, None))
     if not isinstance(header, Header):
@@ -172,9 +174,10 @@ def read_header(file: IO[bytes]) -> Header:
 
 
 def read(file: IO[bytes]) -> Iterator[Contents]:
-    """Yield what a file holds, partition by partition, every line looked at; Damaged names the first that is wrong.
+    """Yield the contents of a file, partition by partition. Every line is checked. Raises Damaged with the first bad
+    line.
 
-    What is yielded before the end may come from a file that is damaged further on: read it to the end first.
+    A partition that was yielded may come from a file that is damaged further on. Read the file to its end first.
     """
     file.seek(0)
     page: _Page | None = None
@@ -214,11 +217,11 @@ class _Page:
 
     @property
     def partition(self) -> int:
-        """Which one."""
+        """The number of the partition."""
         return self.rebuilt.partition
 
     def add(self, part: _Row) -> None:
-        """Take a line in. Raises Damaged if it does not fit those before it."""
+        """Add a line. Raises Damaged if the line does not fit the lines before it."""
         place = _place(part)
         if place <= self.place and not (place == self.place == _LEAVES):
             raise Damaged("the lines of a partition are out of order, or one is given twice")
@@ -257,7 +260,9 @@ def _place(part: _Row) -> tuple[int | str, ...]:
 
 
 def _lines(file: IO[bytes]) -> Iterator[tuple[int, Header | _Row | Closing]]:
-    """Yield each line's number and object, sums looked at. Raises Damaged if a line is not what was written."""
+    """Yield the number and the object of each line, with its sum checked. Raises Damaged if a line is not what was
+    written.
+    """
     sums, number, closed, entries = _Sums(), 0, False, 0
     while line := file.readline(MAX_LINE):
         number += 1

@@ -1,8 +1,8 @@
 """A use that a device recorded offline: the values, and its judgement as a pure function (docs/design.md §6, Offline).
 
-The ledger refuses nothing that happened. What it counts in the end follows from the uses that stand and their instants
-alone, never from the order in which they were uploaded. A use that does not stand by itself is held: an entry that
-counts nothing, until a supervisor's word adds the one that does.
+The ledger refuses nothing that happened. What the ledger counts in the end follows from the uses that stand and from
+their instants alone, never from the order of the uploads. A use that does not stand by itself is held: its entry counts
+nothing until a supervisor decides. The supervisor's word then adds the entry that counts.
 """
 
 from __future__ import annotations
@@ -18,21 +18,23 @@ from ledger.timeline import STILL, Move, Stay, Walk, covers, walk
 from ledger.values import Charge, Choice, Draft, Figure, Operation, Outcome, ProofClaim, Taken, VisitWindow
 
 OVERDRAWN: Final = "overdrawn"
-"""Mark: the quota was spent meanwhile; kept and counted all the same."""
+"""Mark: the quota was used up meanwhile. The use is kept and counted all the same."""
 REPLAYED: Final = "replayed"
-"""Mark: the proof had been used, or belongs to another device; both devices stand in the entry."""
+"""Mark: the proof had been used, or belongs to another device. The entry names both devices."""
 HELD: Final = "held"
-"""Mark on a refusal: the device had granted, and its record waits for a supervisor; nothing is counted until then."""
+"""Mark on a refusal: the device had granted the use, and the record waits for a supervisor. Nothing is counted until
+then.
+"""
 DISMISSED: Final = "dismissed"
-"""Mark on a refusal: a supervisor's word that a held record counts nothing."""
+"""Mark on a refusal: a supervisor decided that a held record counts nothing."""
 PROOF_USED: Final = "proof-used"
 """The reason to hold a record whose proof was used before."""
 CLOCK_DOUBT: Final = "clock-doubt"
-"""Mark: the device's time cannot be believed; the use belongs to the period in which its record was received."""
+"""Mark: the device's time cannot be believed. The use belongs to the period in which the server received its record."""
 GRANTED_OFFLINE: Final = "granted-offline"
 """Mark on a refusal: the device had let the visitor in."""
 GRANTED_ONLINE: Final = "granted-online"
-"""Mark on a refusal by a device: the same operation had been granted and counted, and its answer was lost."""
+"""Mark on a refusal by a device: the same operation had been granted and counted online, and the answer was lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +42,9 @@ class OfflineUse:
     """One record of a device, read and verified.
 
     `at`: when the server received the record. `used_at`: when the use was, not after `at`. `granted` and `reason`: what
-    the device told. `findings`: the reasons for which the server would refuse the use (steps 2 to 9), ranked by
-    `order`. `visit` is left out where the device's clock is in doubt: such a use lies in no visit. A record of a
-    refusal brings neither claim nor cost. The operation is that of the request online, if the device tried one.
+    the device told the visitor. `findings`: the reasons for which the server would refuse the use (steps 2 to 9),
+    ranked by `order`. `visit` is left out if the device's clock is in doubt: such a use lies in no visit. The record of
+    a refusal has no claim and no cost. The operation is the operation of the online request, if the device tried one.
     `booking`: the booking that was used, without a visit; `choice` and `charges` are the cost of the use if the booking
     is no longer held.
 
@@ -73,15 +75,17 @@ class OfflineUse:
 
     @property
     def may_be_held(self) -> bool:
-        """Whether it still has to stand by itself."""
+        """Whether the record must still stand by itself, so that it may be held."""
         return self.hold is not None or self.hold_if_counted is not None or self.hold_used_proof
 
 
 class KeptNames(NamedTuple):
-    """Under which names the answers to one operation lie: no operation's id holds a colon.
+    """The names under which the answers to one operation are kept. A colon keeps them apart from ids, since no
+    operation's id holds a colon.
 
-    `first`: of the request online, or of the record where nothing was asked online; `second`: of a record that
-    contradicts it; `held`: while it waits, and after; `dismissed`: of the word that it counts nothing.
+    `first`: the answer to the online request, or to the record if nothing was asked online. `second`: the answer to a
+    record that contradicts the first answer. `held`: the answer to a record that waits for a supervisor, also
+    afterwards. `dismissed`: the answer to the supervisor's word that the record counts nothing.
     """
 
     first: str
@@ -99,7 +103,7 @@ def kept_names(operation: str) -> KeptNames:
 
 
 class KeptAnswers(NamedTuple):
-    """The answers that are there, by the same names."""
+    """The kept answers of one operation, by the same names."""
 
     first: Outcome | None
     second: Outcome | None
@@ -107,9 +111,10 @@ class KeptAnswers(NamedTuple):
     dismissed: Outcome | None
 
     def to(self, change: OfflineUse, *, named: bool) -> tuple[Name, Outcome] | None:
-        """Return the answer that stands where the same record comes again, and its name; None for a new one.
+        """Return the kept answer and its name if the same record was seen before, or None if the record is new.
 
-        `named`: whether the record's card can be believed, so that there is a holder; a refusal for want of one stands.
+        `named`: whether the record's card can be believed, so that the holder is known. A refusal without a known
+        holder stays.
         """
         if change.dismissed:
             return None if self.dismissed is None else ("dismissed", self.dismissed)
@@ -121,7 +126,9 @@ class KeptAnswers(NamedTuple):
 
     @property
     def contradicted(self) -> Outcome | None:
-        """The earlier answer that a new answer contradicts: the held record's, else the online answer."""
+        """The earlier answer that a new answer contradicts: the answer to the held record, otherwise the online
+        answer.
+        """
         return self.held or self.second or self.first
 
     def place(self, change: OfflineUse, outcome: Outcome) -> Name:
@@ -137,10 +144,11 @@ class KeptAnswers(NamedTuple):
 class OfflineStanding:
     """What the store holds before the change.
 
-    `first`: the kept answer to the same operation, where the device told another. `rival`: the device that has the
-    proof already, the recording device itself where it spent the proof before; None while the proof is free. `used`
-    reads a counter by limit and period. `before`: the use that opened the last visit at or before this use; `after`:
-    the uses that stand after it. `booking`: the booking that the change names, if it is this holder's.
+    `first`: the kept answer to the same operation, if the device told something else. `rival`: the device that has the
+    proof already. It is the recording device itself if this device spent the proof before, and None while the proof is
+    free. `used` reads a counter by limit and period. `before`: the use that opened the last visit at or before this
+    use. `after`: the uses that stand after it. `booking`: the booking that the change names, if it belongs to this
+    holder.
     """
 
     first: Outcome | None
@@ -156,10 +164,10 @@ class OfflineStanding:
 class OfflineVerdict:
     """The verdict to record.
 
-    `posts`: whether the use posts the units that its booking holds; then the use counts nothing of its own. `charges`:
-    the cost of the use. `own`: the use in the line of uses. `joins`: the use that opened the visit in which this use
-    lies, so that this use costs nothing as long as it lies there. `walk`: the uses that this use moved. `figures`: the
-    limits of the use after the change.
+    `posts`: whether the use posts the units that its booking holds; then the use itself counts nothing. `charges`: the
+    cost of the use. `own`: the use in the line of uses. `joins`: the use that opened the visit in which this use lies;
+    this use costs nothing as long as it lies there. `walk`: the uses that this use moved. `figures`: the limits of the
+    use after the change.
     """
 
     granted: bool
@@ -181,10 +189,11 @@ class OfflineVerdict:
 
 
 def offline_refusal(change: OfflineUse, standing: OfflineStanding) -> str | None:
-    """Return the reason for which the server would have refused a use that a device granted, or None if it would not.
+    """Return the reason for which the server would have refused a use that a device granted, or None if the server
+    would have granted it.
 
-    The refusal is logged as an entry of its own before the use is counted. None also where the server has refused the
-    same operation already, since that entry stands, and where the grant is held.
+    Before the use is counted, the refusal is logged as an entry of its own. The result is also None if the server has
+    already refused the same operation, because that entry stands, and if the grant is held.
     """
     if not change.granted or standing.first is not None or hold_of(change, standing) is not None:
         return None
@@ -241,18 +250,20 @@ def judge_offline(change: OfflineUse, entry: str, standing: OfflineStanding) -> 
 
 
 def _posts(change: OfflineUse, standing: OfflineStanding) -> bool:
-    """Whether the booking that the use names holds its unit: such a booking is posted even outside its window."""
+    """Return whether the booking that the use names holds its unit. Such a booking is posted even outside its
+    window.
+    """
     booking = standing.booking
     return booking is not None and booking.state is BookingState.HELD and booking.service == change.draft.service
 
 
 def _consumed(booking: Booking | None) -> bool:
-    """Whether the booking was missed and its units stayed counted, so that the use costs nothing further."""
+    """Return whether the booking was missed and its units stayed counted, so that the use costs nothing more."""
     return booking is not None and booking.state is BookingState.MISSED and booking.holds
 
 
 def refused_early(change: OfflineUse) -> OfflineVerdict:
-    """Return the refusal of a record whose card's claims cannot be believed: there is nobody to count it for."""
+    """Return the refusal of a record whose card claims cannot be believed. There is no holder to count the use for."""
     reason = change.reason or first_of(change.findings, change.order)
     marks = (GRANTED_OFFLINE,) if change.granted else ()
     return OfflineVerdict(granted=False, reason=reason, marks=marks)
@@ -271,7 +282,9 @@ def _refused(change: OfflineUse, standing: OfflineStanding) -> OfflineVerdict:
 
 
 def net_of(moved: Iterable[Move]) -> dict[tuple[str, str], int]:
-    """Return by how much moved uses change each counter: uses that now open a visit cost, other uses do not."""
+    """Return how much the moved uses change each counter: a use that now opens a visit costs units, any other use costs
+    none.
+    """
     net: dict[tuple[str, str], int] = {}
     for move in moved:
         for charge in move.stay.charges:
@@ -301,7 +314,7 @@ def _figures(
 def _overdrawn(
     charges: tuple[Charge, ...], walked: Walk, counted: dict[tuple[str, str], int], standing: OfflineStanding
 ) -> bool:
-    """Whether the record takes a counter over its limit, by itself or through a use that it sets free."""
+    """Return whether the record takes a counter over its limit, by itself or through a use that it sets free."""
     touched = (*charges, *(charge for move in walked.moved for charge in move.stay.charges))
     return any(
         counted.get((charge.limit, charge.period), 0) > 0

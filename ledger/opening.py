@@ -1,4 +1,4 @@
-"""From a ledger's address to the store that keeps it."""
+"""Opens the store that an address names."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def open_ledger(
 ) -> Ledger:
     """Return the ledger at an address: `sqlite:///file`, `redis://…` or `rediss://…`.
 
-    A file's folder is made when missing. LedgerUnavailable for any other address, and when the folder cannot be made.
-    On Redis: a server that could lose check-ins is refused unless `allow_redis_loss`; `seen` is the file that remembers
-    what was acknowledged; `older` reads the entries that were taken out since the log holds them. The server's clock is
-    the store's unless `clock` is another than the machine's.
+    The file's folder is made if it is missing. Raises LedgerUnavailable for any other address, or if the folder cannot
+    be made. For Redis: a server that could lose check-ins is refused, unless `allow_redis_loss` is set. `seen` is the
+    file that remembers the acknowledged entries. `older` reads entries that were removed from Redis after the log held
+    them. The server's clock is the store's clock, unless `clock` is not the machine's clock.
     """
     if url.startswith(_SQLITE) and url != _SQLITE:
         path = Path(url.removeprefix(_SQLITE))
@@ -49,7 +49,7 @@ def _open_redis(
     allow_loss: bool,
     seen: Path | None,
 ) -> Ledger:
-    # Imported here alone: who keeps the ledger in a file loads no Redis client.
+    # Imported only here, so that a process with the ledger in a file loads no Redis client.
     from ledger.redis import RedisLedger, read_options  # noqa: PLC0415 - as said above
     from ledger.redis.safety import UnsafeServer  # noqa: PLC0415 - likewise
 
@@ -61,5 +61,5 @@ def _open_redis(
         ledger.close()
         raise
     except LedgerUnavailable:
-        pass  # away for now: every call says so until the server is there, and looks at it then
+        pass  # The server is away for now: every call says so until the server answers, and checks the server then
     return ledger

@@ -1,4 +1,4 @@
-"""Reads a search page by page to its end."""
+"""Reads a search to its end, page by page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The store for many machines: Redis 7 or a Redis Cluster, Lua beside it (docs/decisions/0110)."""
+"""The store for many machines: Redis 7 or a Redis Cluster, with its Lua scripts (docs/decisions/0110)."""
 
 from ledger.redis.ledger import RedisLedger
 from ledger.redis.options import RedisOptions, read_options

@@ -1,4 +1,6 @@
-"""Reading bookings in the Redis ledger: one by its id, a holder's, or all by expected time."""
+"""Reading bookings in the Redis ledger: one booking by its id, all bookings of a holder, or all bookings by expected
+time.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,7 @@ from ledger.state import BookingRow, stored_leaf
 from ledger.values import PARTITIONS, LedgerUnavailable, partition_of
 
 MOST = 10_000
-_SLICE = 16  # bookings of one partition in one read, doubled while a search goes on
+_SLICE = 16  # bookings of one partition in one read; doubled while a search goes on
 _HELD = frozenset({BookingState.HELD})
 
 _Placed = tuple[int, int, int, BookingRow]
@@ -25,7 +27,7 @@ _Placed = tuple[int, int, int, BookingRow]
 
 
 def find(servers: Servers, booking_id: str) -> Booking | None:
-    """Return a booking by its id; None for an id that names none."""
+    """Return a booking by its id, or None if the id names no booking."""
     try:
         partition, seq = leaf.split_id(booking_id)
     except leaf.LeafError:
@@ -38,12 +40,12 @@ def find(servers: Servers, booking_id: str) -> Booking | None:
 
 
 def search(servers: Servers, query: BookingQuery) -> tuple[Booking, ...]:
-    """Return the bookings that a query asks for, by expected time."""
+    """Return the bookings that a query finds, by expected time."""
     return tuple(_bookings(servers, _placed(servers, query)))
 
 
 def times(servers: Servers, query: BookingQuery) -> tuple[tuple[str, datetime], ...]:
-    """Return id and expected time of the bookings that a query asks for, in the order of `search`."""
+    """Return the id and the expected time of each booking that a query finds, in the order of `search`."""
     found = _placed(servers, query)
     return tuple((leaf.entry_id(partition, seq), from_millis(expected)) for expected, partition, seq, _ in found)
 
@@ -69,7 +71,9 @@ def _of_holder(servers: Servers, subject: str) -> list[_Placed]:
 
 
 def _of_all(servers: Servers, query: BookingQuery, wanted: int) -> list[_Placed]:
-    """The first that match over all partitions: read from each until none can have an earlier one."""
+    """Return the first matching bookings over all partitions. Each partition is read until it can hold no earlier
+    booking.
+    """
     low = "-inf" if query.since is None else str(to_millis(query.since))
     high = "+inf" if query.until is None else f"({to_millis(query.until)}"
     held = query.states == _HELD

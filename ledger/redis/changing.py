@@ -1,4 +1,4 @@
-"""Sends a change to its partition until the server takes it: with the right salt, after the right head."""
+"""Sends a change to its partition until the server accepts it: with the right salt, and after the right head."""
 
 from __future__ import annotations
 
@@ -44,16 +44,16 @@ from ledger.values import (
 from ledger.writing import LogEnd
 
 _TAG_BYTES = 12
-_COMMITS_TOLD = 16  # commits that are told to the figures together
+_COMMITS_TOLD = 16  # number of commits reported to the metrics at once
 
 
 @dataclass(frozen=True, slots=True)
 class ScriptCall:
-    """A change on its way to a script: whose operation it is, and what the script needs of the change.
+    """A change on its way to a script: the operation and holder that it belongs to, and what the script needs to know.
 
-    `scope` is the holder's name or the device's own subject; `name` is the holder's, None without a holder. `line`:
-    service and point of the uses that the change touches. `marker`: the key of the change's proof. `words`: values that
-    are no text, beside the request.
+    `scope` is the holder's name or the device's own subject. `name` is the holder's name, or None without a holder.
+    `line`: service and point of the uses that the change touches. `marker`: the key of the change's proof. `words`:
+    further values beside the request that are not text.
     """
 
     partition: int
@@ -84,7 +84,7 @@ def call_of(
     line: tuple[str, str] = ("", ""),
     marker: str | None = None,
 ) -> ScriptCall:
-    """Return the script call for an operation; it names the holder where the card was verified."""
+    """Return the script call for an operation. The call names the holder if the card was verified."""
     named: dict[str, Any] = {} if holder is None else {"sub": operation.subject, "new": holder.new}
     return ScriptCall(
         partition=partition,
@@ -103,9 +103,9 @@ def call_of(
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A change that is judged outside of the script, by `step` on a workspace. `at` and `keep` in milliseconds.
+    """A change that `step` judges on a workspace, outside of the script. `at` and `keep` are in milliseconds.
 
-    `place` gives the name under which the answer is kept, where the answer decides that name.
+    `place` returns the name under which the answer is kept, if the answer decides this name.
     """
 
     sent: ScriptCall
@@ -116,14 +116,18 @@ class Plan:
 
 
 class HeadMoved(Exception):
-    """The end of the log had moved since the request was made: the change is sent again with what was learned."""
+    """The end of the log moved after the request was made. The change is sent again with the new end."""
 
 
 class ChangeRunner:
-    """Runs changes of one process. Threads that change one partition take turns and so overtake none."""
+    """Runs the changes of one process. Threads that change the same partition take turns, so that none overtakes
+    another.
+    """
 
     def __init__(self, servers: Servers, watch: Watch, options: RedisOptions, host: Clock, clock: Clock | None) -> None:
-        """Know no head and no holder yet. `host`: this host's clock; `clock` stands in for the server's own."""
+        """Start without a known head or holder. `host`: this host's clock. `clock` stands in for the server's own
+        clock.
+        """
         self._servers = servers
         self._watch = watch
         self._host = host
@@ -136,11 +140,13 @@ class ChangeRunner:
         self._told: list[tuple[int, float]] = []
 
     def holder(self, subject: str) -> HolderName:
-        """Return a holder as far as known, else one with a fresh salt to propose."""
+        """Return a holder if it is known, otherwise a holder with a fresh proposed salt."""
         return self.holders.get(subject) or proposed(subject)
 
     def run(self, script: Script, partition: int, asked: Callable[[], ScriptCall], subject: str | None = None) -> Any:  # noqa: ANN401 - an Outcome, or a claim's yes or no
-        """Send what `asked` gives until it is taken, within the bound; `asked` is called again for every try."""
+        """Send the request that `asked` returns until the server accepts it, within the time bound. `asked` is called
+        again for each try.
+        """
         until = monotonic() + self._seconds
         with self._turn(partition):
             while True:
@@ -151,7 +157,9 @@ class ChangeRunner:
                         raise LedgerUnavailable("others were always faster: retry with the same operation") from None
 
     def settle(self, partition: int, planned: Callable[[], Plan | Outcome], subject: str | None = None) -> Outcome:
-        """Judge on a picture of the state and commit, until nothing has moved meanwhile; an Outcome stands as it is."""
+        """Judge on a picture of the state, then commit; repeat until nothing moved in between. If `planned` returns an
+        Outcome, return this Outcome.
+        """
         until = monotonic() + self._seconds
         with self._turn(partition):
             while True:
@@ -196,7 +204,7 @@ class ChangeRunner:
         return found
 
     def _picture(self, plan: Plan) -> tuple[RedisWorkspace, str, bool]:
-        """Return the holder's state behind the log's end, the tag of that end, and whether an answer is kept."""
+        """Return the holder's state at the log's end, the tag of this end, and whether an answer is kept."""
         partition, name = plan.sent.partition, plan.sent.name or ""
         head, last, kept, fields, time = self._servers.read(
             [
@@ -222,12 +230,16 @@ class ChangeRunner:
         return workspace, (head[2] or b"").decode(), bool(kept)
 
     def _clocks(self) -> tuple[int, int | None]:
-        """Return the time of this host's clock, and of the clock that stands in for the server's; milliseconds."""
+        """Return the time of this host's clock, and the time of the clock that stands in for the server's clock, in
+        milliseconds.
+        """
         own = None if self._clock is None else to_millis(self._clock.now())
         return to_millis(self._host.now()), own
 
     def look_up(self, sent: ScriptCall, subject: str | None) -> Outcome | None:
-        """Return the kept answer of an operation, or None if it is new; learns the partition's head on the way."""
+        """Return the kept answer of an operation, or None if the operation is new. This also learns the partition's
+        head.
+        """
         try:
             found = self._send(LOOK_UP, sent, subject)
         except HeadMoved:
@@ -235,7 +247,7 @@ class ChangeRunner:
         return found if isinstance(found, Outcome) else None
 
     def end(self, partition: int) -> LogEnd:
-        """Return the end of a partition's log as far as known; its instant is not known."""
+        """Return the end of a partition's log as far as this process knows it. Its instant is not known."""
         head = self.heads.get(partition)
         return LogEnd(partition, head.seq, head.hash)
 
@@ -328,7 +340,7 @@ class ChangeRunner:
 
 
 def _refusal(reply: list[Any]) -> LedgerError:
-    """Return the error for a code with which a script refused."""
+    """Return the error for the code that a script gave as its refusal."""
     match reply:
         case [b"conflict"]:
             return OperationConflict("the operation's id was used for another request")

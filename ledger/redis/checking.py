@@ -1,7 +1,8 @@
-"""Re-reads the whole log of a Redis ledger: chain, density, form, and that all kept beside it follows from it.
+"""Reads the whole log of a Redis ledger again: chain, missing numbers, form, and that all data beside the log follows
+from it.
 
-One partition at a time, its entries streamed. Writers go on meanwhile: a partition is compared when its head has not
-moved while its working state was read; otherwise the new entries are replayed first.
+Partitions are read one by one, and their entries are streamed. Others go on writing meanwhile. A partition is compared
+if its head did not move while its working state was read; otherwise the new entries are replayed first.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ _SEQ_BYTES = 6
 
 
 def check_ledger(servers: Servers) -> Iterator[Fault | int]:
-    """Yield faults, and the number of entries read so far now and then and at the end."""
+    """Yield faults. Also yield the number of entries read so far, from time to time and at the end."""
     done = 0
     for partition in _inhabited(servers):
         checked = _Partition(servers, partition)
@@ -47,7 +48,7 @@ def check_ledger(servers: Servers) -> Iterator[Fault | int]:
 
 
 def _inhabited(servers: Servers) -> list[int]:
-    """The partitions in which anything stands."""
+    """Return the partitions that hold anything."""
     names = (keys.head, keys.log, keys.subs, keys.times, keys.voided, keys.left)
     counts = servers.read(
         [(partition, ("EXISTS", *(name(partition) for name in names))) for partition in range(PARTITIONS)]
@@ -57,7 +58,7 @@ def _inhabited(servers: Servers) -> list[int]:
 
 @dataclass(slots=True)
 class _Partition:
-    """One partition's check: its entries in order, then what is kept beside them."""
+    """The check of one partition: first its entries in order, then the data beside them."""
 
     servers: Servers
     partition: int
@@ -74,7 +75,7 @@ class _Partition:
         self.replay = Replay(self.lines.get)
 
     def check(self) -> Iterator[Fault]:
-        """Read on and compare, until nothing was written between the two."""
+        """Read on and compare, until nobody wrote between the two steps."""
         for _ in range(_TRIES):
             self._read_on()
             found = list(self._compare())

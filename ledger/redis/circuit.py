@@ -1,4 +1,6 @@
-"""A circuit that opens after failures in a row, so that nobody waits for a store that is away, and closes by itself."""
+"""A circuit that opens after several failures in a row, so that nobody waits for a store that is away. It closes by
+itself.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +12,14 @@ from ledger.values import LedgerUnavailable
 
 FAILURES = 3
 REST_SECONDS = (0.25, 0.5, 1.0, 2.0)
-"""How long nobody tries after the first opening, the second in a row, and so on."""
+"""How long nobody tries again: after the first opening, after the second in a row, and so on."""
 
 
 class Circuit:
-    """Counts failures; while open every call is turned away at once, but for one try after each rest."""
+    """Counts failures. While the circuit is open, every call is turned away at once, except one try after each rest."""
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
-        """Begin closed."""
+        """Start closed."""
         self._clock = clock
         self._lock = threading.Lock()
         self._failures = 0
@@ -35,14 +37,14 @@ class Circuit:
             self._tries_at = now + self._rest()  # this call tries; the others wait another rest
 
     def worked(self) -> None:
-        """Close the circuit: the store answered."""
+        """Close the circuit, because the store answered."""
         if self._failures or self._tries_at is not None:
             with self._lock:
                 self._failures = self._openings = 0
                 self._tries_at = None
 
     def failed(self) -> None:
-        """Count a failure, and open the circuit at the third in a row."""
+        """Count a failure. Open the circuit at the third failure in a row."""
         with self._lock:
             self._failures += 1
             if self._failures >= FAILURES:

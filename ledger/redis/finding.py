@@ -1,6 +1,8 @@
-"""Where the entries of a search stand, newest first over all partitions, whose indexes are merged as they are read.
+"""Finds the places of a search's entries, newest first over all partitions. The partitions' indexes are merged as they
+are read.
 
-A search by point or time reads an index of ids by time in every partition; one by holder reads the holder's own list.
+A search by point or time reads, in every partition, an index of ids by time. A search by holder reads the holder's own
+list.
 """
 
 from __future__ import annotations
@@ -23,7 +25,9 @@ _LAST = 2**63
 
 
 class FoundPlace(NamedTuple):
-    """The place of an entry; sorting by it is the order of a search. `sign`: the outcome's letter in the index."""
+    """The place of an entry. Places sort in the order of a search. `sign`: the letter of the entry's outcome in the
+    index.
+    """
 
     at: int
     partition: int
@@ -33,7 +37,9 @@ class FoundPlace(NamedTuple):
 
 @dataclass(slots=True)
 class _Line:
-    """One partition's index, read from its newest end: what is read and not yet given, and where to read on."""
+    """One partition's index, read from its newest end: the part that was read but not yet given, and where to read
+    on.
+    """
 
     partition: int
     key: str
@@ -43,7 +49,7 @@ class _Line:
     over: bool = False
 
     def take(self, replies: Iterable[tuple[bytes, dict[bytes, bytes]]]) -> None:
-        """Take what a read of the index gave."""
+        """Add the replies of a read of the index."""
         fresh = []
         for place, fields in replies:
             at, _, seq = place.partition(b"-")
@@ -57,10 +63,10 @@ class _Line:
 
 
 class Search:
-    """Gives the places that a search has to look at, newest first, as many at a time as are asked for."""
+    """Returns the places that a search must look at, newest first, in runs of the size that the caller asks for."""
 
     def __init__(self, servers: Servers, query: Query, wanted: int) -> None:
-        """Find the beginning; an unknown cursor finds nothing."""
+        """Find the beginning. A search with an unknown cursor finds nothing."""
         self._servers = servers
         self._since = 0 if query.since is None else to_millis(query.since)
         self._until = _LAST if query.until is None else to_millis(query.until)
@@ -75,14 +81,14 @@ class Search:
             self._lines = [self._line(partition, query.point, cursor, wanted) for partition in range(PARTITIONS)]
 
     def more(self, most: int) -> list[FoundPlace]:
-        """Return the next places, at most so many; none at the end."""
+        """Return the next places, at most `most`, or an empty list at the end."""
         while len(self._ready) < most and (self._fill() or any(line.read for line in self._lines)):
             self._ready += self._merge()
         given, self._ready = self._ready[:most], self._ready[most:]
         return given
 
     def unordered(self) -> Iterator[list[FoundPlace]]:
-        """Yield all places in runs, in no order: for who only counts."""
+        """Yield all places in runs, without order: for callers that only count."""
         if self._ready:
             yield self._ready
         for line in self._lines:
@@ -94,7 +100,9 @@ class Search:
                     line.read = []
 
     def _merge(self) -> list[FoundPlace]:
-        """Take the newest entries that were read, as far down as every partition whose index goes on has been read."""
+        """Take the newest entries that were read. Stop at the point down to which every unfinished partition was
+        read.
+        """
         floor = max((line.read[0] for line in self._lines if line.read and not line.over), default=None)
         taken: list[FoundPlace] = []
         for line in self._lines:
@@ -105,7 +113,7 @@ class Search:
         return taken
 
     def _fill(self) -> bool:
-        """Read on in every partition that has nothing read; whether any had."""
+        """Read on in every partition without entries left to give. Return whether there was such a partition."""
         empty = [line for line in self._lines if not line.read and not line.over]
         if not empty:
             return False
@@ -129,7 +137,7 @@ class Search:
         return _Line(partition, key, end, size)
 
     def _place(self, entry_id: str) -> FoundPlace | None:
-        """The place of an entry in the order of a search."""
+        """Return the place of an entry in the order of a search, or None."""
         try:
             partition, seq = leaf.split_id(entry_id)
         except leaf.LeafError:
@@ -138,7 +146,9 @@ class Search:
         return FoundPlace(stored_leaf(found[0][1][b"l"]).at, partition, seq) if found else None
 
     def _of_holder(self, name: str, cursor: FoundPlace | None) -> list[FoundPlace]:
-        """A holder's entries within the bounds. The name does not tell the partition: all are asked at once."""
+        """Return a holder's entries within the bounds. The name does not tell the partition, so all partitions are
+        asked at once.
+        """
         lists = self._servers.read([(partition, ("GET", keys.own(partition, name))) for partition in range(PARTITIONS)])
         places = [(partition, seq) for partition, kept in enumerate(lists) if kept for seq in _seqs(kept)]
         commands = [(place[0], ("XRANGE", keys.log(place[0]), f"{place[1]}-0", f"{place[1]}-0")) for place in places]

@@ -1,4 +1,4 @@
-"""The last entry of each partition as this process knows it, and the last entry that callers were told of."""
+"""The last entry of each partition as this process knows it, and the last entry that was acknowledged to callers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from ledger.values import PARTITIONS
 
 @dataclass(frozen=True, slots=True)
 class KnownHead:
-    """A partition's end: its `seq`, the tag that tells two entries of one `seq` apart, and its leaf's hash."""
+    """A partition's end: its `seq`, the tag that distinguishes two entries with the same `seq`, and the hash of its
+    leaf.
+    """
 
     seq: int = 0
     tag: str = ""
@@ -19,16 +21,18 @@ class KnownHead:
 
 @dataclass(slots=True)
 class Heads:
-    """What is known of every partition. A value is replaced whole: threads may read while another writes."""
+    """The known ends of all partitions. A value is always replaced whole, so threads may read while another thread
+    writes.
+    """
 
     known: list[KnownHead] = field(default_factory=lambda: [KnownHead()] * PARTITIONS)
 
     def get(self, partition: int) -> KnownHead:
-        """Return the end of a partition as far as known."""
+        """Return the end of a partition as far as it is known."""
         return self.known[partition]
 
     def learn(self, partition: int, seq: int, tag: str, data: bytes | None) -> KnownHead:
-        """Take the end of a partition as the server tells it: a leaf, or None for an empty partition."""
+        """Store the end of a partition as the server reports it: a leaf, or None for an empty partition."""
         head = KnownHead(seq, tag, leaf.leaf_hash(data) if data else leaf.FIRST_PREV)
         self.known[partition] = head
         return head

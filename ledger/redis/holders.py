@@ -1,4 +1,4 @@
-"""A bounded memory of the holders met lately, so that their salts are not read for every change."""
+"""A bounded memory of recent holders, so that not every change reads their salts."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ _REMEMBERED = 65_536
 
 
 class Holders:
-    """Remembers holders; the oldest are forgotten. The server's word is asked again in every change."""
+    """Remembers holders and forgets the oldest. Every change still asks the server, whose word decides."""
 
     def __init__(self) -> None:
-        """Know nobody."""
+        """Start empty."""
         self._known: dict[str, HolderName] = {}
         self._lock = threading.Lock()
 
     def get(self, subject: str) -> HolderName | None:
-        """Return a holder met before."""
+        """Return a remembered holder, or None."""
         return self._known.get(subject)
 
     def keep(self, subject: str, holder: HolderName) -> None:
@@ -30,6 +30,6 @@ class Holders:
                 del self._known[next(iter(self._known))]
 
     def forget(self, subject: str) -> None:
-        """Forget a holder that the server no longer has."""
+        """Forget a holder that the server no longer keeps."""
         with self._lock:
             self._known.pop(subject, None)
