@@ -1,6 +1,7 @@
-"""What the log says was used: counters, choices, visits and states of one partition, from its leaves alone. Pure.
+"""What was used, as the log says: counters, choices, visits and states of one partition, from its leaves alone. Pure.
 
-Every store's working tables must equal this; written apart from the stores' own steps, so that one checks the other.
+Every store's working tables must equal this result. It is written separately from the stores' own steps, so that each
+checks the other.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from ledger.staying import LineChange, Lines, stay_key
 
 @dataclass(slots=True)
 class Chosen:
-    """The member an exclusion group is fixed to, its uses, and the entry that fixed it."""
+    """The member to which an exclusion group is fixed, its uses, and the entry that fixed it."""
 
     member: str
     uses: int
@@ -25,7 +26,9 @@ class Chosen:
 
 @dataclass(slots=True)
 class Visited:
-    """The last visit at a service and point, and the entry by which its holder last came in. Times in milliseconds."""
+    """The last visit at a service and point, and the entry by which its holder last came in. Times are in
+    milliseconds.
+    """
 
     entry: str
     started_at: int
@@ -38,7 +41,7 @@ class Visited:
 
 @dataclass(slots=True)
 class Reserved:
-    """A booking: what it is for, its state, the entry that counted what it holds, the check-in that used it."""
+    """A booking: what it is for, its state, the last entry that counted its units, and the check-in that used it."""
 
     holder: str
     service: str
@@ -52,7 +55,7 @@ class Reserved:
 
 @dataclass(slots=True)
 class Replay:
-    """The working state of one partition. `find` reads an earlier leaf that a void or a check-out refers to."""
+    """The working state of one partition. `find` reads an earlier leaf, to which a void or a check-out refers."""
 
     find: Callable[[str], Leaf | None]
     counters: dict[tuple[str, str, str], int] = field(default_factory=dict)
@@ -64,7 +67,7 @@ class Replay:
     lines: Lines = field(default_factory=Lines)
 
     def add(self, line: Leaf) -> str | None:
-        """Apply the next leaf; return why the leaf cannot stand at this place, or None if it can."""
+        """Apply the next leaf. Return why the leaf cannot stand at this place, or None if it can."""
         if line.outcome == "denied":
             return None
         if line.kind in {"booking-change", "booking-cancel", "booking-missed"}:
@@ -130,7 +133,9 @@ class Replay:
         return None if line.moved == tuple(change.moved) else "moves other uses than those that it changes"
 
     def _shift(self, line: Leaf, change: LineChange) -> None:
-        """Count the uses that were freed, give back those that were joined, and keep who opens the last visit."""
+        """Count the uses that were freed, give back those that joined another visit, and keep who opens the last
+        visit.
+        """
         key = stay_key(line)
         for uses, sign in ((change.freed, 1), (change.joined, -1)):
             for use in uses:
@@ -222,7 +227,7 @@ class Replay:
         return None
 
     def _return(self, line: Leaf, booking: Reserved) -> None:
-        """Put a booking back after its use was voided: held again, or over if its window has ended."""
+        """Return a booking after its use was voided: held again, or over if its window has ended."""
         booking.used_by = None
         if line.at <= booking.window[3]:
             booking.state = "held"
@@ -231,7 +236,7 @@ class Replay:
         self._let_go(booking)
 
     def _rebook(self, line: Leaf) -> str | None:
-        """A granted change of a booking, or its end."""
+        """Apply a granted change of a booking, or its end."""
         booking = self.bookings.get(line.target or "")
         if booking is None or booking.holder != line.holder:
             return "refers to no booking of this holder before it"
@@ -267,7 +272,7 @@ class Replay:
 
 
 def _window(line: Leaf) -> tuple[int, int, int, int]:
-    """Return scheduled, expected, opens, closes; zeros for a leaf without a window."""
+    """Return scheduled, expected, opens and closes, or zeros for a leaf without a window."""
     window = line.window
     if window is None:
         return 0, 0, 0, 0

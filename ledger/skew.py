@@ -1,4 +1,6 @@
-"""How far clocks may be apart: the host's that a request came to, and the store's own. Pure; reads no clock."""
+"""How far two clocks may differ: the clock of the host that received a request, and the store's own clock. Pure; reads
+no clock.
+"""
 
 from __future__ import annotations
 
@@ -7,17 +9,18 @@ from dataclasses import dataclass
 from ledger.values import ClockSkew
 
 MAX_SKEW_MILLIS = 2_000
-"""How far the host's clock may be from the store's as a step begins."""
+"""The greatest difference between the host's clock and the store's clock when a step begins."""
 MAX_AGE_MILLIS = 30_000
-"""How long a request may have been worked on before its step: its instant is that much older than the host's clock."""
+"""How long a request may be worked on before its step: how much older than the host's clock its instant may be."""
 
 
 @dataclass(frozen=True, slots=True)
 class Instants:
-    """When the request began (`at`), and what the host's clock and the store's own say as its step begins; millis.
+    """When the request began (`at`), and the times of the host's clock and the store's own clock when its step begins,
+    in milliseconds.
 
-    A request that waited for a busy processor is old, and no clock is wrong: so the two clocks are compared as the step
-    begins, and the request's age is bounded apart.
+    A request that waited for a busy processor is old although no clock is wrong. So the two clocks are compared when
+    the step begins, and the request's age has its own bound.
     """
 
     at: int
@@ -25,10 +28,11 @@ class Instants:
     own: int
 
     def after(self, last: int) -> int:
-        """Return the instant to record: the request's, but never before `last`, that of the partition's last entry.
+        """Return the instant to record: the request's own, but never before `last`, the instant of the partition's last
+        entry.
 
-        Raises ClockSkew if the clocks are more than 2 s apart, when `last` lies more than 2 s ahead of the store's
-        clock, when the request's instant lies ahead of its host's clock, or when it is more than 30 s old.
+        Raises ClockSkew if the clocks are more than 2 s apart, if `last` is more than 2 s ahead of the store's clock,
+        if the request's instant is ahead of its host's clock, or if the request is more than 30 s old.
         """
         recorded = max(self.at, last)
         apart = max(abs(self.host - self.own), self.at - self.host, recorded - self.own)

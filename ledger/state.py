@@ -1,6 +1,6 @@
-"""What a ledger keeps of a partition beside its log, as values. Everything here follows from the log (following.py).
+"""What a ledger keeps of a partition beside its log, as values. All of this follows from the log (following.py).
 
-Entries are named by their `seq` in the partition, times are in milliseconds.
+Entries are named by their `seq` in the partition. Times are in milliseconds.
 """
 
 from __future__ import annotations
@@ -27,13 +27,15 @@ class CounterRow:
 
     @property
     def key(self) -> tuple[str, str, str]:
-        """What tells this row apart from the others of its kind."""
+        """What distinguishes this row from the other rows of its kind."""
         return self.holder, self.limit, self.period
 
 
 @dataclass(frozen=True, slots=True)
 class ChoiceRow:
-    """The member that an exclusion group is fixed to, how many uses stand for it, and the use that fixed it."""
+    """The member to which an exclusion group is fixed, how many uses count for this choice, and the use that fixed
+    it.
+    """
 
     holder: str
     group: str
@@ -46,7 +48,7 @@ class ChoiceRow:
 
     @property
     def key(self) -> tuple[str, str, str]:
-        """What tells this row apart from the others of its kind."""
+        """What distinguishes this row from the other rows of its kind."""
         return self.holder, self.group, self.period
 
     def taken(self, partition: int) -> Taken:
@@ -72,7 +74,7 @@ class VisitRow:
 
     @property
     def key(self) -> tuple[str, str, str]:
-        """What tells this row apart from the others of its kind."""
+        """What distinguishes this row from the other rows of its kind."""
         return self.holder, self.service, self.point
 
     def state(self, partition: int) -> VisitState:
@@ -83,7 +85,9 @@ class VisitRow:
 
 @dataclass(frozen=True, slots=True)
 class StayRow:
-    """A use in the line of a holder's uses at a service and point: it opens a visit, or lies in the one before."""
+    """A use in the line of a holder's uses at a service and point. The use opens a visit, or lies in the visit before
+    it.
+    """
 
     holder: str
     service: str
@@ -95,7 +99,7 @@ class StayRow:
 
     @property
     def key(self) -> tuple[str, str, str, int]:
-        """What tells this row apart from the others of its kind."""
+        """What distinguishes this row from the other rows of its kind."""
         return self.holder, self.service, self.point, self.seq
 
     @property
@@ -106,7 +110,7 @@ class StayRow:
 
 @dataclass(frozen=True, slots=True)
 class MarkRow:
-    """By which entries an entry was voided, and its visit left."""
+    """The entry that voided an entry, and the entry that ended its visit."""
 
     seq: int
     voided_by: int | None = None
@@ -114,7 +118,7 @@ class MarkRow:
 
     @property
     def key(self) -> tuple[int]:
-        """What tells this row apart from the others of its kind."""
+        """What distinguishes this row from the other rows of its kind."""
         return (self.seq,)
 
 
@@ -122,8 +126,8 @@ class MarkRow:
 class BookingRow:
     """How the booking made by entry `seq` stands.
 
-    `holds`: whether its charges and choice are counted; `held_by`: the entry that counted them last; `used_by`: the use
-    that was made of it last.
+    `holds`: whether its charges and choice are counted. `held_by`: the entry that counted them last. `used_by`: the
+    last use of the booking.
     """
 
     seq: int
@@ -141,11 +145,13 @@ class BookingRow:
 
     @property
     def key(self) -> tuple[int]:
-        """What tells this row apart from the others of its kind."""
+        """What distinguishes this row from the other rows of its kind."""
         return (self.seq,)
 
     def booking(self, partition: int, made: leaf.Leaf, held: leaf.Leaf) -> Booking:
-        """Return the booking as callers see it; `made` is the entry that made it, `held` the one that counted last."""
+        """Return the booking as callers see it. `made` is the entry that made the booking, `held` the entry that last
+        counted its units.
+        """
         return Booking(
             id=leaf.entry_id(partition, self.seq),
             holder=self.holder,
@@ -167,7 +173,7 @@ RowT = TypeVar("RowT", bound=KeptRow)
 
 
 def stored_leaf(data: bytes) -> leaf.Leaf:
-    """Return the entry that a store holds. Raises LedgerUnavailable if its bytes are damaged."""
+    """Return the entry in a store's bytes. Raises LedgerUnavailable if the bytes are damaged."""
     try:
         return leaf.decode(data)
     except leaf.LeafError as error:
@@ -175,7 +181,7 @@ def stored_leaf(data: bytes) -> leaf.Leaf:
 
 
 def seq_in(partition: int, entry_id: str) -> int | None:
-    """Return the `seq` of an entry of this partition; None for a malformed id and for another partition's."""
+    """Return the `seq` of an entry of this partition, or None if the id is malformed or names another partition."""
     try:
         found = leaf.split_id(entry_id)
     except leaf.LeafError:

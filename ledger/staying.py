@@ -1,6 +1,6 @@
-"""Who opens a visit and who lies in one, as a partition's leaves tell it. Pure.
+"""Which uses open a visit and which lie in one, as a partition's leaves tell it. Pure.
 
-Written apart from `timeline` and the stores' own steps, so that one checks the other.
+This is written separately from `timeline` and from the stores' own steps, so that each checks the other.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ StayKey = tuple[str, str, str]
 
 @dataclass(order=True, slots=True)
 class Used:
-    """A standing use, in the order of instants and then of the log. Times in milliseconds."""
+    """A use that stands, sorted by its instant and then by its place in the log. Times are in milliseconds."""
 
     at: int
     seq: int
@@ -27,9 +27,10 @@ class Used:
 
 @dataclass(slots=True)
 class LineChange:
-    """What a new or a lost use changed: uses that open a visit now, uses that no longer do, and the last visit.
+    """The effect of an added or removed use: uses that now open a visit, uses that no longer do, and the last visit.
 
-    `settled`: the last visit is who it was; otherwise `last` opens it, or None if nothing does.
+    `settled`: the same use still opens the last visit. Otherwise `last` is the use that opens it, or None if no use
+    does.
     """
 
     freed: list[Used] = field(default_factory=list)
@@ -41,12 +42,12 @@ class LineChange:
 
 @dataclass(slots=True)
 class Lines:
-    """All lines of uses of a partition."""
+    """All visit lines of a partition."""
 
     uses: dict[StayKey, list[Used]] = field(default_factory=dict)
 
     def add(self, leaf: Leaf) -> LineChange:
-        """Put a granted use in its line."""
+        """Add a granted use to its visit line."""
         at = stays_from(leaf)
         if at is None or leaf.visit is None:
             return LineChange()
@@ -61,7 +62,7 @@ class Lines:
         return _anew(used, line[place + 1 :]) if used.opens else LineChange()
 
     def remove(self, leaf: Leaf) -> tuple[Used | None, LineChange]:
-        """Take a use out of its line; return it as it stood, or None if it stood in none."""
+        """Remove a use from its visit line. Return the removed use, or None if it was in no line."""
         line = self.uses.get(stay_key(leaf), [])
         place = next((place for place, use in enumerate(line) if use.seq == leaf.seq), None)
         if place is None:
@@ -70,7 +71,7 @@ class Lines:
         return used, _anew(None, line[place:]) if used.opens else LineChange()
 
     def opener_of(self, leaf: Leaf) -> str | None:
-        """Return the entry in whose visit a use lies now, or None if it opens one of its own."""
+        """Return the entry that opened the visit in which a use lies, or None if the use opens its own visit."""
         inside = None
         for use in self.uses.get(stay_key(leaf), []):
             inside = use.leaf.id if use.opens else inside
@@ -80,7 +81,7 @@ class Lines:
 
 
 def stay_key(leaf: Leaf) -> StayKey:
-    """Return the line in which a leaf's use stands."""
+    """Return the key of the visit line to which a leaf's use belongs."""
     return leaf.holder or "", leaf.service, leaf.point
 
 

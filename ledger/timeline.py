@@ -1,7 +1,7 @@
-"""Tells which uses of a holder at one service and point open a visit, and which lie in a visit (docs/design.md §6).
+"""Decides which uses of a holder at one service and point open a visit, and which lie in a visit (docs/design.md §6).
 
-A visit is opened by the first use at or after the end of the one before, whenever the ledger learned of it. So a use
-that arrives late can take later uses into its visit, and a use that is taken back can set them free. Pure rules.
+The first use at or after the end of a visit opens the next visit, even if the ledger learned of it late. So a late use
+can take later uses into its visit, and a void can set them free. Pure rules.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from ledger.values import Charge
 
 @dataclass(frozen=True, slots=True)
 class Stay:
-    """A granted use that stands: when it was, when a visit that it opens ends, whether it opens one, what that costs.
+    """A granted use that stands: its instant, the end of a visit that it opens, whether it opens a visit, and the cost
+    of a visit.
 
     Re-entries after a check-out are left out: they are free and open no visit.
     """
@@ -29,7 +30,9 @@ class Stay:
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """A use whose part changed. `into`: the entry in whose visit the use lies now; None: the use opens a visit now."""
+    """A use whose part changed. `into`: the entry that opened the visit in which the use lies now. None: the use now
+    opens a visit.
+    """
 
     stay: Stay
     into: str | None
@@ -37,10 +40,10 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class Walk:
-    """What a change of the line of uses came to.
+    """The result of a change in the line of uses.
 
-    `settled`: the walk met a use that opens a visit now and opened it before. Every use from there on keeps its part,
-    and the last visit stays. Where the walk is not settled, `last` is the use that opens the last visit now, or None.
+    `settled`: the walk reached a use that opens a visit now and opened it before. Every later use keeps its part, and
+    the last visit stays. If the walk is not settled, `last` is the use that opens the last visit now, or None.
     """
 
     moved: tuple[Move, ...] = ()
@@ -49,19 +52,19 @@ class Walk:
 
 
 STILL = Walk()
-"""Nothing moved."""
+"""No use moved."""
 
 
 def covers(opening: Stay | None, at: datetime) -> bool:
-    """Whether the visit that a use opened still runs at `at`; at exactly its end it is over."""
+    """Return whether the visit that a use opened still runs at `at`. A visit is over at exactly its end."""
     return opening is not None and opening.at <= at < opening.ends_at
 
 
 def walk(opening: Stay | None, after: Iterable[Stay]) -> Walk:
-    """Decide again which uses open a visit, from `opening` on; stop at the first use that opens one as before.
+    """Decide again which uses open a visit, starting at `opening`. Stop at the first use that opens a visit as before.
 
-    `after`: the uses that stand after `opening` (or, with None, after a use that was taken back), by instant, then by
-    the order of the log. Reads no more uses than needed.
+    `after`: the uses that stand after `opening`, by instant and then by the order of the log; with `opening` None, the
+    uses after a voided use. Reads no more uses than needed.
     """
     last, moved = opening, list[Move]()
     for stay in after:

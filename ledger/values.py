@@ -1,4 +1,4 @@
-"""The values that a ledger takes and gives, and the errors that it raises. Holds no rule and opens nothing."""
+"""The values that a ledger takes and gives, and its errors. It holds no rule and opens nothing."""
 
 from __future__ import annotations
 
@@ -12,59 +12,61 @@ from ledger.filtering import EntryFilter
 from ledger.leaf import Leaf
 
 MAX_PAGE = 500
-"""The most entries that one page of a search holds."""
+"""The greatest number of entries in one page of a search."""
 
 PARTITIONS = 256
-"""Number of partitions: part of the format, equal in every store."""
+"""The number of partitions. It is part of the format and the same in every store."""
 
 
 def partition_of(subject: str) -> int:
-    """Return the partition of a subject: a holder's `sub`, or `device:<id>` where no holder is verified."""
+    """Return the partition of a subject: a holder's `sub`, or `device:<id>` if no holder is verified."""
     return sha256(subject.encode()).digest()[0]
 
 
 def device_subject(device: str) -> str:
-    """Return the subject under which refusals before step 4 are kept: the device's own partition."""
+    """Return the subject of refusals before step 4, which are kept in the device's own partition."""
     return f"device:{device}"
 
 
 def is_device_subject(subject: str) -> bool:
-    """Whether a subject is a device's own, so that no holder stands behind it."""
+    """Return whether a subject is a device's own, without a holder behind it."""
     return subject.startswith("device:")
 
 
 class LedgerError(Exception):
-    """A ledger's refusal to act; nothing was written."""
+    """The ledger refuses to act. Nothing was written."""
 
 
 class OperationConflict(LedgerError):
-    """The operation id was used for another intended change (409 `operation-conflict`)."""
+    """The operation id was used for another change (409 `operation-conflict`)."""
 
 
 class ClockSkew(LedgerError):
-    """The instant handed in is more than 2 s from the store's own clock (503 `clock-skew`)."""
+    """The instant of the change is more than 2 s from the store's own clock (503 `clock-skew`)."""
 
 
 class LedgerUnavailable(LedgerError):
-    """The store is away or cannot confirm durability (503 `unavailable`): retry with the same operation."""
+    """The store is away or cannot confirm durability (503 `unavailable`). Retry with the same operation."""
 
 
 class TargetState(LedgerError):
-    """The target does not allow the change: the void, the check-out, the step of a matter, the change of a booking.
+    """The target does not allow the change: a void, a check-out, a step of a matter, or a change of a booking.
 
-    `code`: not-found, not-granted, already-voided, checked-out, no-visit, out-of-range; of a booking: not-found,
-    booking-was-used, booking-was-cancelled, booking-was-missed, booking-not-over; or the refusal handed in.
+    `code`: not-found, not-granted, already-voided, checked-out, no-visit, out-of-range; for a booking: not-found,
+    booking-was-used, booking-was-cancelled, booking-was-missed, booking-not-over; or the refusal in the change.
     """
 
     def __init__(self, code: str) -> None:
-        """Keep the code for the surface that answers."""
+        """Keep the code, with which the surface answers."""
         super().__init__(code)
         self.code = code
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One intended change: its id, made by the device before it is first sent, and the hash of the request."""
+    """One intended change: its id, which the device makes before it first sends the change, and the hash of the
+    request.
+    """
 
     subject: str
     device: str
@@ -74,7 +76,9 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class ProofClaim:
-    """The first device to present (card, proof) claims it; a grant spends it. The marker is kept until `keep_until`."""
+    """The first device that presents (card, proof) claims this proof. A grant spends it. The marker is kept until
+    `keep_until`.
+    """
 
     card: str
     proof: str
@@ -83,9 +87,9 @@ class ProofClaim:
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """`units` of `limit` in the period with key `period`, refused over `maximum`.
+    """`units` of `limit` in the period with key `period`. The use is refused if the counter would exceed `maximum`.
 
-    Limits name member or tier where scoped: `gym`, `annual-health/union`, `certificate@gold`.
+    A limit names its member or tier if it is scoped: `gym`, `annual-health/union`, `certificate@gold`.
     """
 
     limit: str
@@ -96,7 +100,9 @@ class Charge:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """An exclusion: this use chooses `member` of `group` in `period`; another member chosen before means `excluded`."""
+    """An exclusion: this use chooses `member` of `group` in `period`. If another member was chosen before, the reason
+    is `excluded`.
+    """
 
     group: str
     period: str
@@ -105,7 +111,9 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class VisitWindow:
-    """A use opens a visit of `length` at (service, point); inside it `already-in`, or re-entry after a check-out."""
+    """A use opens a visit of `length` at (service, point). A further use during the visit is `already-in`, or a
+    re-entry after a check-out.
+    """
 
     length: timedelta
     re_entries: int
@@ -113,10 +121,10 @@ class VisitWindow:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What the entry says beyond what the store adds (docs/design.md §8; docs/log-format.md). Absent values are left
+    """What the entry says beyond the store's own fields (docs/design.md §8; docs/log-format.md). Absent values are left
     out.
 
-    `card` is the card's `jti` and is stored as a keyed hash; `token` is the digest of an unverified token.
+    `card` is the card's `jti` and is stored as a keyed hash. `token` is the digest of an unverified token.
     """
 
     point: str
@@ -141,13 +149,14 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class CheckIn:
-    """Step 10 as one value. `findings` are reasons the rules already found; `order` ranks all reasons, first is given.
+    """Step 10 as one value. `findings` are the reasons that the rules already found. `order` ranks all reasons; the
+    answer gives the first.
 
-    A change with a finding that no limit can mend is still judged for visit, limits and choice, so that the reason
-    given is the first of all in `order`. `proof-used` comes before every other. Only with no reason at all is anything
-    counted. `booking`: the booking to use, whose held units are posted: the use counts nothing of its own. `waived` are
-    reasons that a supervisor answers for: they are not held against the use. `kind`: a request is asked for without a
-    counter: it opens no visit and uses no booking.
+    A change with a finding that no limit can mend is still judged for visit, limits and choice, so that the answer
+    gives the first of all reasons in `order`. `proof-used` comes before every other reason. The ledger counts something
+    only if there is no reason at all. `booking`: the booking to use. Its held units are posted, and the use itself
+    counts nothing. `waived`: reasons that a supervisor answers for; they do not count against the use. `kind`: a
+    request is made without a counter. It opens no visit and uses no booking.
     """
 
     operation: Operation
@@ -167,10 +176,10 @@ class CheckIn:
 
 @dataclass(frozen=True, slots=True)
 class Void:
-    """Takes a granted check-in back, once, and returns its units to their periods. Who may do so was decided before.
+    """Takes back a granted check-in, once, and returns its units to their periods. Who may do this was decided before.
 
-    `refusal`: what was found against it before; raised as TargetState, but only if the operation is new (a retry of a
-    void that was in time gets its first answer, however late the retry is).
+    `refusal`: the reason that was found against the void before. The ledger raises it as TargetState, but only if the
+    operation is new: a retry of a void that was in time gets its first answer, however late the retry is.
     """
 
     device: str
@@ -187,7 +196,9 @@ class Void:
 
 @dataclass(frozen=True, slots=True)
 class CheckOut:
-    """Closes the visit of `target` at `out_at` (not after `at`), or a use without one by what was delivered, once."""
+    """Closes the visit of `target` at `out_at` (not after `at`). It closes a use without a visit after delivery,
+    once.
+    """
 
     device: str
     id: str
@@ -210,13 +221,15 @@ class Figure:
 
     @property
     def remaining(self) -> int:
-        """The units that are left; an overdrawn counter has zero left."""
+        """The units that are left, or zero if the counter is overdrawn."""
         return max(0, self.maximum - self.used)
 
 
 @dataclass(frozen=True, slots=True)
 class VisitState:
-    """An open visit: the check-in that opened it, its bounds, how often it was entered again, when it was left."""
+    """An open visit: the check-in that opened it, its bounds, the number of re-entries, and the instant of
+    departure.
+    """
 
     entry: str
     started_at: datetime
@@ -227,7 +240,7 @@ class VisitState:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """The member that an exclusion group is fixed to, by which service, when, in which entry."""
+    """The member to which an exclusion group is fixed: by which service, when, and in which entry."""
 
     group: str
     member: str
@@ -238,10 +251,11 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The first answer to an operation, kept with it: a retry gets the same values with `replayed` set.
+    """The first answer to an operation, kept with the operation. A retry gets the same values with `replayed` set.
 
-    `booking`: the booking made, changed, ended, used or asked for. Of a use recorded offline: `marks` are what is
-    special about it, `linked` the entry that it contradicts, `joined` the visit that it lies in, so that it is free.
+    `booking`: the booking that was made, changed, ended, used or asked for. For a use recorded offline: `marks` say
+    what is special about it, `linked` is the entry that it contradicts, and `joined` is the visit in which it lies, so
+    that it is free.
     """
 
     entry: str
@@ -262,8 +276,8 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What a holder has used: counters by (limit, period), choices by (group, period), visits still running by
-    (service, point), those left before their end among them.
+    """What a holder has used: counters by (limit, period), choices by (group, period), and visits still running by
+    (service, point), including those that the holder has left before their end.
     """
 
     counters: Mapping[tuple[str, str], int]
@@ -273,7 +287,9 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One immutable line of the log: its canonical bytes, the leaf that they spell, and whether it was voided since."""
+    """One immutable line of the log: its canonical bytes, the leaf in these bytes, and whether the entry was voided
+    later.
+    """
 
     data: bytes
     leaf: Leaf
@@ -296,9 +312,9 @@ class Entry:
 
 
 class Query(EntryFilter, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A search of the log, newest first. Instants are half-open; `before` is the cursor of the page before.
+    """A search of the log, newest first. Spans of time are half-open. `before` is the cursor of the page before.
 
-    `points` are those that may be read at all.
+    `points` are the only points whose entries may be read.
     """
 
     since: datetime | None = None
@@ -309,14 +325,16 @@ class Query(EntryFilter, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     @property
     def is_sifted(self) -> bool:
-        """Whether what an index finds, the holder's or else the point's or the time's, is looked through for more."""
+        """Whether the entries that an index finds (by holder, point or time) must also be checked against other
+        conditions.
+        """
         indexed = "point" if self.holder is None else "holder"
         return bool(self.fields().keys() - {indexed}) or self.mark is not None or self.points is not None
 
 
 @dataclass(frozen=True, slots=True)
 class EntryPage:
-    """One page of entries and the cursor of the next, None at the end."""
+    """One page of entries and the cursor of the next page, or None at the end."""
 
     entries: tuple[Entry, ...]
     next: str | None
@@ -324,7 +342,7 @@ class EntryPage:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Something a check found: where, and what is wrong, in words."""
+    """A finding of a check: its place, and what is wrong, in words."""
 
     place: str
     message: str

@@ -1,4 +1,4 @@
-"""From what callers and rules say to a leaf and its lines, and back. Pure."""
+"""Turns the words of callers and rules into a leaf and its lines, and back. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ from ledger.values import Charge, Choice, Draft, LedgerError
 
 @dataclass(frozen=True)
 class LogEnd:
-    """The end of a partition's log: `seq`, hash and instant (milliseconds) of the last entry, zero without one."""
+    """The end of a partition's log: `seq`, hash and instant (milliseconds) of the last entry, or zero if there is no
+    entry.
+    """
 
     partition: int
     seq: int = 0
@@ -26,12 +28,12 @@ class LogEnd:
 
     @cached_property
     def next_id(self) -> str:
-        """The id of the entry that is appended next."""
+        """The id of the next entry."""
         return leaf.entry_id(self.partition, self.seq + 1)
 
 
 def of_draft(draft: Draft, end: LogEnd, at: int, kind: str, operation: str, **told: Any) -> leaf.Leaf:  # noqa: ANN401 - each a field of the leaf, checked as it is written
-    """Return the leaf that a draft makes after `end`; `told` are the fields that the step adds by name.
+    """Return the leaf that a draft makes after `end`. `told` are the fields that the step adds by name.
 
     Raises LedgerError if the draft has extra fields that no leaf has.
     """

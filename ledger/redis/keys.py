@@ -1,4 +1,5 @@
-"""The names of everything a ledger keeps in Redis. One hash tag a partition: what a change touches lies on one node.
+"""The names of all keys that a ledger keeps in Redis. Each partition has one hash tag, so that all keys of a change lie
+on one node.
 
 For partition 127, `P` being `yj:{p127}:`
 
@@ -17,7 +18,7 @@ For partition 127, `P` being `yj:{p127}:`
     P b        hash    seq of a booking -> how it stands
     P bt bo    zset    bookings, and those held, by expected time
 
-Counters never expire: what is never forgotten can always be corrected, and the log accounts for all of it.
+Counters never expire: a count that is never forgotten can always be corrected, and the log accounts for all counts.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from __future__ import annotations
 from ledger.values import PARTITIONS, partition_of
 
 PREFIXES = tuple(f"yj:{{p{partition:03d}}}:" for partition in range(PARTITIONS))
-"""What the keys of each partition begin with; `yj` and the names after it are the format of this store."""
+"""The prefix of each partition's keys. `yj` and the names after it are the format of this store."""
 
 
 def head(partition: int) -> str:
@@ -69,7 +70,9 @@ def operation(partition: int, scope: str, device: str, operation_id: str) -> str
 
 
 def bound(device: str, operation_id: str) -> tuple[int, str]:
-    """Return the partition and the key of what a device's operation id is bound to, whoever's card it was used with."""
+    """Return the partition and the key of the request to which a device's operation id is bound, for any holder's
+    card.
+    """
     name = f"{device}\0{operation_id}"
     partition = partition_of(name)
     return partition, f"{PREFIXES[partition]}d:{name}"
@@ -91,7 +94,7 @@ def left(partition: int) -> str:
 
 
 def probe(partition: int) -> str:
-    """Return the key that a test of readiness writes."""
+    """Return the key that a readiness test writes."""
     return PREFIXES[partition] + "probe"
 
 
@@ -106,7 +109,7 @@ def bookings(partition: int) -> str:
 
 
 def expected(partition: int, *, held: bool = False) -> str:
-    """Return the key of the bookings by expected time, of all or of those held."""
+    """Return the key of the bookings by expected time: all bookings, or only those held."""
     return PREFIXES[partition] + ("bo" if held else "bt")
 
 
@@ -114,7 +117,7 @@ SCRIPT_KEYS = (
     "head", "log", "times", "subs", "holder", "own", "operation", "point", "bookings", "expected", "open", "stays",
     "proof", "voided", "left",
 )  # fmt: skip
-"""The keys of a change in the order that `lib.lua` takes them; all of them are named, as Redis Cluster demands."""
+"""The keys of a change in the order that `lib.lua` expects. All keys are named, as Redis Cluster demands."""
 
 
 def for_script(
@@ -122,7 +125,8 @@ def for_script(
 ) -> list[str]:
     """Return the keys of a change.
 
-    `kept`: the operation's; `place`: the entry's point; `line`: service and point of the uses; `marker`: the proof's.
+    `kept`: the key of the operation's answer. `place`: the entry's point. `line`: service and point of the uses.
+    `marker`: the key of the proof.
     """
     return [
         head(partition),

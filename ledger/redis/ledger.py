@@ -1,4 +1,4 @@
-"""The Redis ledger: many processes and machines, durable and atomic by the contract of `interface.Ledger`."""
+"""The Redis ledger, for many processes and machines. It is durable and atomic by the contract of `interface.Ledger`."""
 
 from __future__ import annotations
 
@@ -52,14 +52,14 @@ from ledger.values import (
     partition_of,
 )
 
-_SYNC_SECONDS = 0.2  # how often the file of marks is synced where the server itself may lose a second
+_SYNC_SECONDS = 0.2  # How often the file of marks is synced, if the server itself may lose a second
 
 
 class RedisLedger:
     """A ledger on a Redis server or cluster; meets `interface.Ledger`.
 
-    The server's own clock is the store's clock, unless `clock` stands in for it. Nothing is connected before the first
-    call, and connections are never shared with a forked child.
+    The server's own clock is the store's clock, unless `clock` stands in for it. The ledger connects at the first call.
+    Connections are never shared with a forked child.
     """
 
     def __init__(
@@ -70,9 +70,10 @@ class RedisLedger:
         *,
         host: Clock | None = None,
     ) -> None:
-        """Keep where the server is; `older` reads leaves that were taken out of the streams.
+        """Keep the address of the server. `older` reads leaves that were removed from the streams.
 
-        `host`: this host's clock, which is compared with the store's; without it `clock`, else the machine's.
+        `host`: this host's clock, which is compared with the store's clock. Without it, `clock` is used, otherwise the
+        machine's clock.
         """
         self._options = options
         self._clock = clock
@@ -87,14 +88,14 @@ class RedisLedger:
         self._offline = OfflinePlans(self._servers, self._changing)
 
     def open(self) -> list[Loss]:
-        """Compare the server with the entries that it acknowledged before, and return the losses. Raises
+        """Compare the server with the entries that it acknowledged before. Return the losses. Raises
         LedgerUnavailable.
         """
         self._servers.primaries()
         return self._watch.compare_all(self._servers)
 
     def replay(self, operation: Operation) -> Outcome | None:
-        """Return the kept answer of an operation, whoever's card its id was used with."""
+        """Return the kept answer of an operation, for any holder's card."""
         partition, key = keys.bound(operation.device, operation.id)
         (bound,) = self._servers.read([(partition, ("GET", key))])
         if bound is None:
@@ -137,8 +138,8 @@ class RedisLedger:
         return found
 
     def _bind(self, change: CheckIn) -> None:
-        """Bind the operation's id to its request before anything is recorded. Raises OperationConflict if it is
-        another's.
+        """Bind the operation's id to its request before anything is recorded. Raises OperationConflict if the id is
+        bound to another request.
         """
         operation = change.operation
         partition, key = keys.bound(operation.device, operation.id)
@@ -170,7 +171,7 @@ class RedisLedger:
             return self._changing.settle(partition, planned, known)
 
     def hold(self, change: Hold) -> Outcome:
-        """Book."""
+        """Make a booking."""
         if change.wish.visit is not None or change.wish.booking is not None:
             raise LedgerError("a booking opens no visit and uses no booking")
         return self._judge(change.wish, change.window)
@@ -180,7 +181,7 @@ class RedisLedger:
         return self._of_booking(change, lambda workspace, made: booking_steps.change_booking(workspace, change, made))
 
     def end_booking(self, change: BookingEnd) -> Outcome:
-        """Cancel a booking, or note that it was missed."""
+        """Cancel a booking, or record that it was missed."""
         return self._of_booking(change, lambda workspace, made: booking_steps.end_booking(workspace, change, made))
 
     def follow(self, change: MatterStep) -> Outcome:
@@ -222,7 +223,7 @@ class RedisLedger:
 
     def pseudonym(self, subject: str) -> str | None:
         """Return the holder's name in the log."""
-        # The server's word, not this process's memory: a name can be erased elsewhere.
+        # The server decides, not this process's memory: another process can erase a name.
         holder = reads.find_holder_name(self._servers, partition_of(subject), subject)
         return None if holder is None else holder.name
 
@@ -243,7 +244,9 @@ class RedisLedger:
         return reads.read_counts(self._servers, query)
 
     def store(self) -> str:
-        """Name the servers that answer, by their replication: a failover and a start from another file change it."""
+        """Return a name for the servers that answer, made from their replication ids. A failover changes it, and a
+        start from another file too.
+        """
         return self._servers.names()
 
     def heads(self) -> Mapping[int, int]:
@@ -255,12 +258,12 @@ class RedisLedger:
         return reads.read_after(self._servers, partition, seq, limit)
 
     def trim(self, ends: Mapping[int, int], at: datetime) -> int:
-        """Take the leaves out that the log holds, up to `ends` of each partition, and that are old enough (`keep`)."""
+        """Remove the leaves that the log holds, up to the `seq` in `ends`, if they are old enough (`keep`)."""
         keep = self._options.keep
         return 0 if keep is None else trim(self._servers, ends, to_millis(at - keep))
 
     def erase(self, subject: str) -> str | None:
-        """Destroy a holder's salt and `sub`, on the server now, in its append-only file by a rewrite."""
+        """Destroy a holder's salt and `sub`: on the server now, and in its append-only file by a rewrite."""
         partition = partition_of(subject)
         holder = reads.find_holder_name(self._servers, partition, subject)
         if holder is None:
@@ -271,18 +274,18 @@ class RedisLedger:
         return holder.name
 
     def check(self) -> Iterator[Fault | int]:
-        """Re-read the whole log and compare everything with it, and with what was acknowledged."""
+        """Read the whole log again, and compare all data with the log and with the acknowledged entries."""
         self._watch.compare_all(self._servers)
         for loss in self._seen.losses():
             yield loss.fault()
         yield from check_ledger(self._servers)
 
     def dump(self, only: Collection[int] | None = None) -> Iterator[Contents]:
-        """Yield all that is kept, by partition."""
+        """Yield the contents of the partitions."""
         return moving.dump(self._servers, self._own(), range(PARTITIONS) if only is None else sorted(only))
 
     def restore(self, contents: Contents) -> None:
-        """Write a partition that is empty."""
+        """Write the contents of an empty partition."""
         moving.restore(self._servers, contents, rebuild(contents), self._own())
 
     def replace(self, held: Contents, wanted: Contents) -> None:
@@ -291,28 +294,28 @@ class RedisLedger:
         self._seen.settle(held.partition, len(wanted.leaves))
 
     def ready(self) -> None:
-        """Make a durable write on every node that says nothing. Raises LedgerUnavailable if that cannot be."""
+        """Make a durable write without content on every node. Raises LedgerUnavailable if that fails."""
         for partition, node in self._servers.primaries():
             require_safe(node, self._options)
             self._servers.write(partition, "SET", keys.probe(partition), "1")
 
     def losses(self) -> list[Loss]:
-        """Return what was acknowledged and is missing, as far as noticed."""
+        """Return the acknowledged entries that are missing, as far as this was noticed."""
         return self._seen.losses()
 
     def close(self) -> None:
-        """Let go of the connections."""
+        """Close the connections."""
         self._servers.close()
         self._seen.close()
 
     def _own(self) -> int | None:
-        """The time of the clock that stands in for the server's, None without one."""
+        """Return the time of the clock that stands in for the server's clock, or None without such a clock."""
         return None if self._clock is None else to_millis(self._clock.now())
 
     def _follow(
         self, change: Void | CheckOut | MatterStep, entry_id: str, step: Callable[[RedisWorkspace, leaf.Leaf], Outcome]
     ) -> Outcome:
-        """Run a change of an earlier entry: the entry is read first, since it names the holder."""
+        """Run a change of an earlier entry. The entry is read first, because it names the holder."""
         partition = reads.partition_of_entry(entry_id)
         if partition is None:
             raise TargetState("not-found")
@@ -340,7 +343,7 @@ class RedisLedger:
             return self._changing.settle(partition, planned)
 
     def _is_whose(self, subject: str | None, made: leaf.Leaf) -> bool:
-        """Whether an entry is the named holder's, where one is named."""
+        """Return whether an entry belongs to the named holder, or True if no holder is named."""
         if subject is None:
             return True
         if is_device_subject(subject):

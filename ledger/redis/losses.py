@@ -1,4 +1,4 @@
-"""Notices acknowledged entries that a server no longer has, reports the loss, and remembers it."""
+"""Notices if a server no longer has acknowledged entries, reports the loss, and remembers it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LOG = logging.getLogger(__name__)
 
 
 class Watch:
-    """Compares the marks of acknowledged entries with the entries that a server holds."""
+    """Compares the marks of acknowledged entries with the server's entries."""
 
     def __init__(self, seen: Seen) -> None:
         """Keep the marks."""
@@ -25,7 +25,7 @@ class Watch:
     def compare(
         self, partition: int, mark: AcknowledgedEntry, head: tuple[int, bytes | None], acknowledged: bytes | None
     ) -> Loss | None:
-        """Compare a mark with the leaf in its place now, and report a loss; `head` is the last (seq, leaf)."""
+        """Compare a mark with the leaf that is now in its place, and report a loss. `head` is the last (seq, leaf)."""
         if mark.seq == 0 or (acknowledged is not None and leaf.leaf_hash(acknowledged) == mark.hash):
             return None
         seq, data = head
@@ -34,14 +34,14 @@ class Watch:
             first=min(seq + 1, mark.seq),
             last=mark.seq,
             replaced=acknowledged is not None,
-            noticed_at=rfc3339(SystemClock().now()),  # the server has just proved to be no witness
+            noticed_at=rfc3339(SystemClock().now()),  # The server has just proved that its word cannot be trusted here
         )
         self.seen.report(loss, AcknowledgedEntry(seq, leaf.leaf_hash(data) if data else bytes(32)))
         _LOG.error("the ledger's store lost acknowledged entries: %s", loss.fault().message)
         return loss
 
     def compare_all(self, servers: Servers) -> list[Loss]:
-        """Compare every partition: at the start, and before anything is believed of a server met again."""
+        """Compare every partition: at the start, and before a server that was met again is believed."""
         marks = self.seen.all()
         wanted = [partition for partition in range(PARTITIONS) if marks[partition].seq]
         losses = []
@@ -53,7 +53,7 @@ class Watch:
 def _look(
     servers: Servers, wanted: list[int], marks: list[AcknowledgedEntry]
 ) -> list[tuple[bytes | None, tuple[int, bytes | None]]]:
-    """For each partition the leaf at its mark, and the last one with its seq."""
+    """Return for each partition the leaf at its mark, and the last leaf with its `seq`."""
     commands: list[tuple[int, Command]] = []
     for partition in wanted:
         place = f"{marks[partition].seq}-0"

@@ -1,4 +1,4 @@
-"""What a Redis ledger holds, partition by partition, and its keys worked out again from that."""
+"""Reads the contents of a Redis ledger, partition by partition, and computes its keys again from the contents."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ _TAG_BYTES = 12
 
 
 def dump(servers: Servers, own: int | None, only: Sequence[int]) -> Iterator[Contents]:
-    """Yield what each of these partitions holds that holds anything; `own`: another clock's time for the servers'."""
+    """Yield the contents of each of these partitions that is not empty. `own`: the time of another clock, in place of
+    the servers' time.
+    """
     timed = _timed(servers)
     counts = servers.read([(one, ("EXISTS", keys.head(one), keys.subs(one))) for one in only])
     for partition, count in zip(only, counts, strict=True):
@@ -36,7 +38,7 @@ def dump(servers: Servers, own: int | None, only: Sequence[int]) -> Iterator[Con
 
 
 def ahead(servers: Servers, partition: int, own: int | None) -> int:
-    """Return by how many milliseconds the server's clock is ahead of the one that stands in for it."""
+    """Return how many milliseconds the server's clock is ahead of the clock that stands in for it."""
     if own is None:
         return 0
     ((seconds, micros),) = servers.read([(partition, ("TIME",))])
@@ -44,7 +46,7 @@ def ahead(servers: Servers, partition: int, own: int | None) -> int:
 
 
 def _timed(servers: Servers) -> dict[int, list[str]]:
-    """The keys of kept answers and proof markers, by partition: one walk over all keys."""
+    """Return the keys of kept answers and proof markers by partition, in one walk over all keys."""
     found: dict[int, set[str]] = {}
     for names in servers.scan():
         for name in names:
@@ -56,7 +58,7 @@ def _timed(servers: Servers) -> dict[int, list[str]]:
 
 @dataclass(slots=True)
 class _Dump:
-    """One partition, as it is read."""
+    """One partition while it is read."""
 
     servers: Servers
     partition: int
@@ -66,7 +68,7 @@ class _Dump:
     proofs: list[KeptProof] = field(default_factory=list)
 
     def read(self, timed: list[str]) -> Contents:
-        """Return what it holds; `timed`: the names of its answers and markers."""
+        """Return the partition's contents. `timed`: the keys of its answers and markers."""
         while found := read_after(self.servers, self.partition, len(self.leaves), _SLICE):
             self.leaves += found
         for start in range(0, len(timed), _SLICE):
@@ -114,7 +116,9 @@ class _Dump:
 
 
 def restore(servers: Servers, contents: Contents, rebuilt: Rebuilt, own: int | None) -> None:
-    """Write a partition that is still empty. Raises LedgerError if it is not. Its head is written last."""
+    """Write a partition that is still empty. Its head is written last. Raises LedgerError if the partition is not
+    empty.
+    """
     partition = contents.partition
     (count,) = servers.read([(partition, ("EXISTS", keys.head(partition), keys.log(partition), keys.subs(partition)))])
     if count:
@@ -123,7 +127,7 @@ def restore(servers: Servers, contents: Contents, rebuilt: Rebuilt, own: int | N
 
 
 def replace(servers: Servers, held: Contents, wanted: Contents, own: int | None) -> None:
-    """Put `wanted` in the place of `held`. Raises LedgerError if the partition no longer ends as `held` does."""
+    """Replace `held` by `wanted`. Raises LedgerError if the partition no longer ends as `held` does."""
     partition, rebuilt = held.partition, rebuild(wanted)
     away = [("DEL", key) for key in sorted(_names(held, rebuild(held)))]
     commands = [*away, *_Restore(wanted, rebuilt, ahead(servers, partition, own)).commands()]
@@ -144,7 +148,7 @@ def _require_end(servers: Servers, held: Contents) -> None:
 
 
 def _names(contents: Contents, rebuilt: Rebuilt) -> set[str]:
-    """Every key that keeps something of a partition with these contents."""
+    """Return every key that a partition with these contents has."""
     partition, lines = contents.partition, rebuilt.lines.values()
     found = {keys.head(partition), keys.log(partition), keys.times(partition), keys.subs(partition)}
     found |= {keys.voided(partition), keys.left(partition), keys.bookings(partition)}
@@ -159,7 +163,7 @@ def _names(contents: Contents, rebuilt: Rebuilt) -> set[str]:
 
 @dataclass(slots=True)
 class _Restore:
-    """One partition, as commands that write it."""
+    """One partition as the commands that write it."""
 
     contents: Contents
     rebuilt: Rebuilt
@@ -171,11 +175,11 @@ class _Restore:
 
     @property
     def partition(self) -> int:
-        """Which one."""
+        """The number of the partition."""
         return self.contents.partition
 
     def commands(self) -> Iterator[Command]:
-        """Yield every command, the head's last."""
+        """Yield every command, the command for the head last."""
         yield from self._entries()
         yield from self._holders()
         yield from self._stays()

@@ -1,4 +1,6 @@
-"""Prepares a record of a device: which answers are kept to its operation already, and which device has its proof."""
+"""Prepares a device's record: finds the answers that are already kept for its operation, and the device that has its
+proof.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,7 @@ class OfflinePlans:
         self._changing = changing
 
     def plan(self, change: OfflineUse, partition: int, holder: HolderName | None) -> Plan | Outcome:
-        """Return the kept answer that stands, or the plan of a new entry. Raises OperationConflict."""
+        """Return the kept answer if it stands, otherwise the plan of a new entry. Raises OperationConflict."""
         line = (change.draft.service, change.draft.point)
         marker = None
         if holder is not None and change.claim is not None:
@@ -54,7 +56,7 @@ class OfflinePlans:
         return Plan(free, step, to_millis(change.at), to_millis(change.keep_until), place)
 
     def _kept(self, sent: ScriptCall, kept: bytes) -> Outcome:
-        """The kept answer of an operation. Raises OperationConflict if it was another's."""
+        """Return the kept answer of an operation. Raises OperationConflict if the answer belongs to another request."""
         length = kept[0]
         if kept[1 : length + 1] != sent.request:
             raise OperationConflict("the operation's id was used for another request")
@@ -67,7 +69,9 @@ class OfflinePlans:
 
 
 def _rival(proof: bytes | None, device: str) -> str | None:
-    """Return the device that has a proof, this one where it spent the proof before; None while the proof is free."""
+    """Return the device that has a proof, or None while the proof is free. It is the given device itself if this device
+    spent the proof before.
+    """
     if proof is None or proof == b"0" + device.encode():
         return None
     return proof[1:].decode()

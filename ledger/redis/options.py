@@ -1,4 +1,4 @@
-"""How a ledger's Redis is reached and what it must confirm, read from its address."""
+"""How a ledger's Redis is reached and what it must confirm. Both are read from its address."""
 
 from __future__ import annotations
 
@@ -13,17 +13,18 @@ _FLAGS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0"
 
 MOST_KEPT_DAYS = 100_000
 LEAST_KEPT_DAYS = 30
-"""What kept answers, proof markers and late offline records still refer to is younger than this, several times over."""
+"""Kept answers, proof markers and late offline records never refer to an entry as old as this. The margin is large."""
 
 
 @dataclass(frozen=True, slots=True)
 class RedisOptions:
-    """Where the server is, and the bounds of waiting for it.
+    """The address of the server, and the bounds of waiting for it.
 
-    `replicas` must confirm every answer (WAIT); None: nobody said, so a server that has any is refused. `wait` bounds
-    that confirmation, `answer` one call, `whole` a change with all its tries. `cluster` None: the server says.
-    `allow_loss` accepts a server that can lose what it acknowledged. `seen`: the file that remembers what was. `keep`:
-    older leaves are taken out once the log holds them; None keeps them all.
+    `replicas` must confirm every answer (WAIT). None: the address gives no number, so a server with replicas is
+    refused. `wait` bounds this confirmation, `answer` bounds one call, `whole` bounds a change with all its tries.
+    `cluster` None: the server tells. `allow_loss` accepts a server that can lose acknowledged entries. `seen`: the file
+    that remembers the acknowledged entries. `keep`: older leaves are removed once the log holds them; None keeps all
+    leaves.
     """
 
     url: str = field(repr=False)
@@ -41,9 +42,9 @@ class RedisOptions:
 def read_options(url: str, *, allow_loss: bool = False, seen: Path | None = None) -> RedisOptions:
     """Return the options of `redis://` or `rediss://`.
 
-    `?cluster=true`, `?replicas=1` and `?keep_days=60` are ours, the rest is redis-py's.
+    `?cluster=true`, `?replicas=1` and `?keep_days=60` are options of this ledger; redis-py reads all others.
 
-    Raises LedgerError if one of ours cannot be read.
+    Raises LedgerError if an option of this ledger cannot be read.
     """
     parts = urlsplit(url)
     asked = dict(parse_qsl(parts.query, keep_blank_values=True))

@@ -1,6 +1,6 @@
-"""The parts of a leaf that the request decides, as text for the script to join (docs/log-format.md, Bytes).
+"""The parts of a leaf that the request decides, as text that the script joins (docs/log-format.md, Bytes).
 
-What the script adds stands between them as `@name`, in the order of the leaf's fields.
+The script's own fields stand between them as `@name`, in the order of the leaf's fields.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import msgspec
 from ledger import leaf
 
 JOINED = frozenset({"at", "charges", "choice", "id", "outcome", "reason", "seq", "visit", "window"})
-"""The fields that a script joins in."""
+"""The fields that a script fills in."""
 
 _FIELDS = leaf.Leaf.__struct_encode_fields__
 _RAW = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -18,9 +18,9 @@ _ENCODE = msgspec.json.Encoder().encode
 
 
 def cut(line: leaf.Leaf) -> list[str]:
-    """Return a leaf's pieces: text of fields that stand, and `@name` for those that a script joins in.
+    """Return a leaf's pieces: the text of fixed fields, and `@name` for each field that a script fills in.
 
-    Raises LeafError if the leaf could not be written.
+    Raises LeafError if the fields make no leaf.
     """
     fields = _RAW.decode(leaf.encode(line))
     pieces: list[str] = []

@@ -1,4 +1,4 @@
-"""Reading what a Redis ledger holds: each call a few round trips, none of which holds writers up."""
+"""Reading the contents of a Redis ledger. Each call takes a few round trips, and no call holds up writers."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from ledger.redis.state import read_state
 from ledger.state import stored_leaf
 from ledger.values import MAX_PAGE, PARTITIONS, Entry, EntryPage, Query, TargetState, Usage
 
-_MOST_LOOKED = 50_000  # entries looked through for one page, so that a page comes soon however rare its entries are
-_SLICE = 1000  # entries counted or sifted between two looks at what was found
+_MOST_LOOKED = 50_000  # Entries looked through for one page, so that a page of rare entries comes soon
+_SLICE = 1000  # The number of entries counted or sifted between two looks at the results
 
 
 def find_holder_name(servers: Servers, partition: int, subject: str) -> HolderName | None:
-    """Return the holder of a `sub`, or None if never seen or erased."""
+    """Return the holder of a `sub`, or None if the holder was never seen or is erased."""
     (kept,) = servers.read([(partition, ("HGET", keys.subs(partition), subject))])
     return None if kept is None else holder_with(subject, kept)
 
 
 def subject_of_entry(servers: Servers, entry_id: str) -> str | None:
-    """Return the `sub` behind an entry's holder, found by the salts of its partition's holders."""
+    """Return the `sub` behind an entry's holder. It is found by the salts of the partition's holders."""
     entry = read_entry(servers, entry_id)
     name = None if entry is None else entry.leaf.holder
     if entry is None or name is None:
@@ -44,7 +44,9 @@ def subject_of_entry(servers: Servers, entry_id: str) -> str | None:
 
 
 def read_usage(servers: Servers, partition: int, subject: str, holder: HolderName | None, at: int) -> Usage:
-    """Return what a holder has used; `holder` as known before: whether the name still stands is asked along."""
+    """Return what a holder has used. `holder` is the holder as known before; the call also asks whether this name still
+    stands.
+    """
     while holder is not None:
         kept, fields = servers.read(
             [
@@ -68,7 +70,7 @@ def _usage(partition: int, name: str, fields: dict[bytes, bytes], at: int) -> Us
 
 
 def partition_of_entry(entry_id: str) -> int | None:
-    """Return the partition that an entry's id names, or None if it is no id."""
+    """Return the partition in an entry's id, or None if the text is no id."""
     try:
         return leaf.split_id(entry_id)[0]
     except leaf.LeafError:
@@ -76,7 +78,7 @@ def partition_of_entry(entry_id: str) -> int | None:
 
 
 def read_target(servers: Servers, entry_id: str) -> leaf.Leaf:
-    """Return the entry that a change names. Raises TargetState if no such entry is, or where the entry has no
+    """Return the entry that a change names. Raises TargetState if there is no such entry or if the entry has no
     holder.
     """
     found = read_entry(servers, entry_id)
@@ -88,7 +90,7 @@ def read_target(servers: Servers, entry_id: str) -> leaf.Leaf:
 
 
 def read_entry(servers: Servers, entry_id: str) -> Entry | None:
-    """Return one entry; None for a malformed id and for an id that names no entry."""
+    """Return one entry, or None if the id is malformed or names no entry."""
     try:
         place = leaf.split_id(entry_id)
     except leaf.LeafError:
@@ -97,7 +99,7 @@ def read_entry(servers: Servers, entry_id: str) -> Entry | None:
 
 
 def read_entries(servers: Servers, places: Sequence[tuple[int, int]]) -> Iterator[Entry]:
-    """Yield the entries at (partition, seq), in one round trip a node; those that are not there are left out."""
+    """Yield the entries at these places (partition, seq), in one round trip per node. Missing entries are left out."""
     commands: list[tuple[int, Command]] = []
     for partition, seq in places:
         commands.append((partition, ("XRANGE", keys.log(partition), f"{seq}-0", f"{seq}-0")))
@@ -112,7 +114,8 @@ def read_entries(servers: Servers, places: Sequence[tuple[int, int]]) -> Iterato
 def read_page(servers: Servers, query: Query) -> EntryPage:
     """Return a page of the log, newest first.
 
-    Where few entries match it ends after so many, with what was found; its cursor goes on from there.
+    If few entries match, the page ends after a bounded number of entries with what was found. Its cursor goes on from
+    there.
     """
     wanted = max(1, min(query.limit, MAX_PAGE))
     matches: list[Entry] = []
@@ -131,7 +134,8 @@ def read_page(servers: Servers, query: Query) -> EntryPage:
 def read_counts(servers: Servers, query: Query) -> dict[str, int]:
     """Return how many check-ins match, by outcome.
 
-    Without a filter from the heads; else from the index and its letters; from the entries where those do not tell.
+    Without a filter, the heads give the counts. Otherwise the index and its letters do, or the entries if the letters
+    are not enough.
     """
     counts = {"granted": 0, "denied": 0}
     query = msgspec.structs.replace(query, before=None)

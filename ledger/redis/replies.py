@@ -1,4 +1,4 @@
-"""From a script's reply to the contract's values."""
+"""Turns a script's reply into the contract's values."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ledger.values import Figure, LedgerUnavailable, Outcome, Taken
 
 
 class Answer(msgspec.Struct, array_like=True, frozen=True):
-    """A kept answer, by position, as `lib.lua` packs it. Lua has no null within a list: False is absent."""
+    """A kept answer, by position, as `lib.lua` packs it. A list in Lua has no null, so False means absent."""
 
     seq: int
     at: int
@@ -40,7 +40,7 @@ def read_answer(packed: bytes) -> Answer:
 
 
 def outcome_of(partition: int, packed: bytes, data: bytes | None, *, replayed: bool) -> Outcome:
-    """Return the outcome of an answer and its entry's leaf. Raises LedgerUnavailable if the leaf is gone."""
+    """Return the outcome of an answer and of its entry's leaf. Raises LedgerUnavailable if the leaf is missing."""
     if data is None:
         raise LedgerUnavailable("a kept answer tells of an entry that the log does not hold")
     answer = read_answer(packed)
@@ -68,7 +68,7 @@ def outcome_of(partition: int, packed: bytes, data: bytes | None, *, replayed: b
 
 
 def write_answer(outcome: Outcome) -> bytes:
-    """Return an outcome as it is kept."""
+    """Return the bytes under which an outcome is kept."""
     visit, taken = outcome.visit, outcome.taken
     return PACK(
         Answer(
@@ -105,5 +105,5 @@ def _text(value: str | bool) -> str | None:  # noqa: FBT001 - Lua's way to say t
 
 
 def left_of(value: int | bool) -> int | None:  # noqa: FBT001 - Lua's way to say that nobody has left
-    """Return when a visit was left, None while the visit goes on. False is not zero here."""
+    """Return when a visit was left, or None while the visit goes on. Here False is not zero."""
     return None if value is False else int(value)

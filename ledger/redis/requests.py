@@ -1,4 +1,4 @@
-"""What is asked of the scripts: the parts of each change that its request decides. Pure."""
+"""The requests to the scripts: the parts of each change that its request decides. Pure."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _FOUND_BY_STORE = (
 
 
 def check_in(change: CheckIn, holder: HolderName | None, end: LogEnd, window: Window | None) -> dict[str, Any]:
-    """Return what the script judges; with a window, of a booking. Raises LeafError or LedgerError if it makes no
+    """Return what the script judges; with a window, this is a booking. Raises LeafError or LedgerError if it makes no
     entry.
     """
     if change.booking is not None and (change.charges or change.choice or change.visit):
@@ -72,7 +72,7 @@ def check_in(change: CheckIn, holder: HolderName | None, end: LogEnd, window: Wi
 
 
 def _asked(change: CheckIn, partition: int) -> dict[str, Any]:
-    """Return what a change reads and writes of the holder's state; absent parts are left out."""
+    """Return what a change reads and writes of the holder's state. Absent parts are left out."""
     asked: dict[str, Any] = {}
     if change.booking is not None:
         asked |= {"booking": change.booking, "booking_seq": seq_in(partition, change.booking) or False}
@@ -104,7 +104,7 @@ def claim_part(wanted: ProofClaim) -> dict[str, Any]:
 def _trial(
     change: CheckIn, holder: HolderName | None, end: LogEnd, found: str | None, counted: dict[str, Any]
 ) -> leaf.Leaf:
-    """Return the leaf as a granted change writes it. This leaf must be writable before the script runs."""
+    """Return the leaf that a granted change would write. The leaf must be valid before the script runs."""
     added: dict[str, Any] = (
         {"outcome": "granted", **counted} if found is None else {"outcome": "denied", "reason": found}
     )
@@ -119,13 +119,13 @@ def _trial(
 
 
 def _require_refusal(change: CheckIn) -> None:
-    """Before any holder was verified there is nothing to count, so nothing to grant."""
+    """Raise unless the change is a refusal: without a verified holder, nothing can be counted or granted."""
     if not change.findings or change.claim or change.charges or change.choice or change.draft.card:
         raise LedgerError("without a verified holder there is a finding and nothing else to judge")
 
 
 def _limits(charges: Iterable[Charge]) -> list[dict[str, Any]]:
-    """List each counter once: all units charged to it, the lowest maximum, and the maximum to show."""
+    """List each counter once: all units charged to it, its lowest maximum, and the maximum to show."""
     limits: dict[tuple[str, str], dict[str, Any]] = {}
     for charge in charges:
         limit = limits.setdefault(

@@ -1,4 +1,6 @@
-"""Checks that a server may keep the ledger. A server that could lose acknowledged changes is refused, with a remedy."""
+"""Checks whether a server may keep the ledger. A server that could lose acknowledged changes is refused, with a
+remedy.
+"""
 
 from __future__ import annotations
 
@@ -16,16 +18,16 @@ _NEEDED = {"appendonly": "yes", "appendfsync": "always", "maxmemory-policy": "no
 
 
 class UnsafeServer(LedgerUnavailable):
-    """The server could lose acknowledged entries; `faults` says how, each with its remedy."""
+    """The server could lose acknowledged entries. `faults` says how; each fault names its remedy."""
 
     def __init__(self, faults: list[str]) -> None:
-        """Join the faults to one message."""
+        """Join the faults into one message."""
         super().__init__(f"the Redis server could lose check-ins: {'; '.join(faults)} (or accept it: {SETTING}=yes)")
         self.faults = tuple(faults)
 
 
 def require_safe(server: Redis, options: RedisOptions) -> None:
-    """Raise UnsafeServer unless the server keeps what it acknowledges; a version that is too old is never accepted."""
+    """Raise UnsafeServer unless the server keeps what it acknowledges. A version that is too old is never accepted."""
     about: dict[str, Any] = server.info()
     if int(str(about["redis_version"]).partition(".")[0]) < 7:
         raise LedgerUnavailable(f"Redis {about['redis_version']} is too old for the ledger: use 7.0 or later")
@@ -53,7 +55,9 @@ def _state(about: dict[str, Any]) -> Iterator[str]:
 
 
 def _replicas(about: dict[str, Any], options: RedisOptions) -> Iterator[str]:
-    """A replica may take over without every change, so the settings must say how many replicas confirm."""
+    """Yield faults of the replicas. A replica may take over without every change, so the settings must say how many
+    replicas confirm.
+    """
     connected = int(about.get("connected_slaves", 0))
     if connected and not options.replicas:
         yield f"it has {connected} replicas and none is waited for: add `?replicas=1` to YUNJU_LEDGER_URL"

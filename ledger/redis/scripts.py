@@ -1,4 +1,4 @@
-"""The Lua scripts, each with the common part before it, and their names as Redis knows them (EVALSHA)."""
+"""The Lua scripts, each after the common part, and their names in Redis (EVALSHA)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What was acknowledged, remembered beside the server: so that a server that lost some of it is noticed and named.
+"""Remembers the acknowledged entries outside the server, so that a loss on the server is noticed and named.
 
-A file of one slot a partition (seq, leaf hash), shared by the processes of this machine, and beside it a file of the
-losses found. Both say nothing about anybody.
+A file with one slot for each partition (seq, leaf hash), which the processes of this machine share, and beside it a
+file of the losses. Neither file tells anything about a person.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ _EMPTY = _SLOT.pack(0, bytes(32))
 
 @dataclass(frozen=True, slots=True)
 class AcknowledgedEntry:
-    """An entry that was acknowledged: nothing for `seq` 0."""
+    """An entry that was acknowledged. A `seq` of 0 means no entry."""
 
     seq: int = 0
     hash: bytes = bytes(32)
 
 
 class Loss(msgspec.Struct, frozen=True):
-    """Acknowledged entries from `first` to `last` that a server no longer has, or has others in their place."""
+    """The acknowledged entries from `first` to `last`, which a server lost or replaced by others."""
 
     partition: int
     first: int
@@ -53,12 +53,14 @@ class Loss(msgspec.Struct, frozen=True):
 
 
 class Seen:
-    """The marks, in memory and, given a path, in its file. `sync_seconds`: how often the file is synced, None never."""
+    """The marks, in memory and also in the file at the path, if there is a path. `sync_seconds`: how often the file is
+    synced; None: never.
+    """
 
     def __init__(
         self, path: Path | None, sync_seconds: float | None = None, clock: Callable[[], float] = monotonic
     ) -> None:
-        """Open nothing yet."""
+        """Open no file yet."""
         self._path = path
         self._sync_seconds = sync_seconds
         self._clock = clock
@@ -69,11 +71,11 @@ class Seen:
         self._found: list[Loss] = []
 
     def get(self, partition: int) -> AcknowledgedEntry:
-        """Return the last entry of a partition that this process knows to be acknowledged."""
+        """Return the last entry of a partition that this process knows as acknowledged."""
         return self._marks[partition]
 
     def note(self, partition: int, seq: int, digest: bytes) -> None:
-        """Remember that an entry was acknowledged. A file that cannot be written is no reason to refuse a visitor."""
+        """Remember that an entry was acknowledged. A failure to write the file does not refuse a visitor."""
         with self._lock:
             if seq <= self._marks[partition].seq:
                 return
@@ -86,8 +88,8 @@ class Seen:
                 self._drop()
 
     def all(self) -> list[AcknowledgedEntry]:
-        """Return every mark, the later of the file's and this process's own. Raises LedgerError if it cannot be
-        read.
+        """Return every mark: the later of the file's mark and this process's own mark. Raises LedgerError if the file
+        cannot be read.
         """
         with self._lock:
             try:
@@ -98,7 +100,7 @@ class Seen:
             return list(self._marks)
 
     def report(self, loss: Loss, head: AcknowledgedEntry) -> None:
-        """Note a loss for good, and remember the partition from the server's present head on."""
+        """Record a loss for good, and remember the partition from the server's present head on."""
         with self._lock:
             self._marks[loss.partition] = head
             self._found.append(loss)
@@ -111,7 +113,7 @@ class Seen:
                 self._drop()
 
     def losses(self) -> list[Loss]:
-        """Return every loss noticed so far, by whichever process of this machine."""
+        """Return every loss that any process of this machine has noticed so far."""
         if self._path is None:
             return list(self._found)
         try:
@@ -121,7 +123,9 @@ class Seen:
         return [msgspec.json.decode(line, type=Loss) for line in lines]
 
     def settle(self, partition: int, through: int) -> None:
-        """Strike out the losses of a partition that were put back, up to this `seq`; what remains lost stays."""
+        """Remove the losses of a partition that were put back, up to this `seq`. Entries that are still lost stay
+        recorded.
+        """
         with self._lock:
             kept = [told for loss in self.losses() for told in _left_of(loss, partition, through)]
             self._found = kept
@@ -154,7 +158,7 @@ class Seen:
 
     @contextmanager
     def _slot(self, partition: int) -> Iterator[int]:
-        """The place of a partition's slot, locked against other processes while it is read and written."""
+        """Yield the place of a partition's slot, locked against other processes while it is read and written."""
         place = partition * _SLOT.size
         descriptor = self._descriptor()
         fcntl.lockf(descriptor, fcntl.LOCK_EX, _SLOT.size, place)
@@ -189,7 +193,7 @@ class Seen:
 
 
 def _left_of(loss: Loss, partition: int, through: int) -> list[Loss]:
-    """What remains of a loss once a partition's entries up to `through` are back."""
+    """Return the rest of a loss after a partition's entries up to `through` are back."""
     if loss.partition != partition or loss.first > through:
         return [loss]
     return [] if loss.last <= through else [msgspec.structs.replace(loss, first=through + 1)]

@@ -1,6 +1,7 @@
-"""The way to the servers: one connection a call, the confirmation of replicas on that same connection, bounded time.
+"""The way to the servers: each call has one connection, the replicas confirm on this same connection, and time is
+bounded.
 
-Knows nothing of check-ins. Everything that redis-py raises ends here: what goes out is LedgerUnavailable.
+This module knows nothing of check-ins. Every error of redis-py ends here and becomes LedgerUnavailable.
 """
 
 from __future__ import annotations
@@ -47,9 +48,9 @@ Complete = Callable[[Sequence[tuple[int, Command]], Sequence[Any], Callable[...,
 
 _PAUSE_SECONDS = 0.05
 _REWRITE_SECONDS = 30.0
-_WRITTEN_AT_ONCE = 200  # commands: a round trip stays well within the time for an answer
+_WRITTEN_AT_ONCE = 200  # Commands in one batch: a round trip stays well within the time for an answer
 _ELSEWHERE = (MovedError, AskError, ReadOnlyError, ClusterDownError, TryAgainError, RedisClusterException)
-"""Answers of a cluster or of a failover on its way: another try soon may find the right node."""
+"""Answers of a cluster or a failover in progress. Another try soon may find the right node."""
 
 _AWAY = (RedisConnectionError, RedisTimeoutError, *_ELSEWHERE)
 
@@ -57,23 +58,25 @@ _SLOTS = tuple(key_slot(prefix.encode()) for prefix in PREFIXES)
 
 
 class Unconfirmed(LedgerUnavailable):
-    """The change may stand, but too few replicas have said so."""
+    """The change may stand, but too few replicas have confirmed it."""
 
 
 class Servers:
-    """One server or a cluster, found out at the first call. `on_contact` looks at each node first met, or met again."""
+    """One server or a cluster; the first call finds out which. `on_contact` checks each node at the first contact and
+    after each reconnection.
+    """
 
     def __init__(
         self, options: RedisOptions, on_contact: Callable[[Redis], None], complete: Complete | None = None
     ) -> None:
-        """Connect to nothing yet. `complete` puts in what replies lack (`trimming.completed`)."""
+        """Connect to nothing yet. `complete` adds what replies lack (`trimming.completed`)."""
         self._options = options
         self._complete = complete or _as_they_are
         self._on_contact = on_contact
         self._lock = threading.Lock()
         self._single: Redis | None = None
         self._cluster: RedisCluster | None = None
-        self._known: dict[int, Redis] = {}  # by identity; holding the node keeps its identity its own
+        self._known: dict[int, Redis] = {}  # By identity: holding the node keeps its identity unique
         self.circuit = Circuit()
 
     def change(self, partition: int, script: Script, keys: Sequence[str], *request: bytes) -> Any:  # noqa: ANN401 - a script's reply
@@ -83,7 +86,7 @@ class Servers:
     def read(self, commands: Sequence[tuple[int, Command]]) -> list[Any]:
         """Run reading commands, each in its partition, in one round trip a node; replies in the same order.
 
-        Leaves that were taken out of the streams come from the log's tiles.
+        Leaves that were removed from the streams come from the log's tiles.
         """
         return self._complete(commands, self._read(commands), self._read)
 
@@ -91,7 +94,7 @@ class Servers:
         return self._guarded(lambda: self._gather(commands))
 
     def write(self, partition: int, *command: object) -> None:
-        """Run one writing command and wait until it is durable."""
+        """Run one writing command. Wait until it is durable."""
 
         def run() -> None:
             with self._node(partition).pipeline(transaction=False) as line:
@@ -102,7 +105,7 @@ class Servers:
         self._guarded(run)
 
     def write_all(self, partition: int, commands: Sequence[Command]) -> None:
-        """Run many writing commands in their order, so many a round trip; a failure leaves those before it written."""
+        """Run many writing commands in their order, in batches. If one fails, those before it stay written."""
         for start in range(0, len(commands), _WRITTEN_AT_ONCE):
             some = commands[start : start + _WRITTEN_AT_ONCE]
             self._guarded(lambda some=some: self._write_some(partition, some))  # type: ignore[misc] # mypy cannot see the bound values
@@ -115,7 +118,9 @@ class Servers:
             self._settle(line.execute()[-2:])
 
     def exchange(self, partition: int, watched: str, require: Callable[[], None], commands: Sequence[Command]) -> None:
-        """Run many writing commands as one, if `require` passes and `watched` stays as it is; LedgerError otherwise."""
+        """Run many writing commands as one, if `require` passes and the watched keys stay unchanged. Raises LedgerError
+        otherwise.
+        """
 
         def run() -> None:
             with self._node(partition).pipeline(transaction=True) as line:
@@ -131,10 +136,10 @@ class Servers:
 
         self._guarded(run)
         if self._options.replicas:
-            self.write(partition, "PERSIST", watched)  # changes nothing: what went before it is confirmed with it
+            self.write(partition, "PERSIST", watched)  # Changes nothing: the commands before it are confirmed with it
 
     def rewrite(self, partition: int) -> None:
-        """Begin to rewrite the append-only file where a partition lies, once one that runs is through."""
+        """Begin to rewrite the append-only file where a partition lies, after any running rewrite ends."""
         self._guarded(lambda: _rewrite(self._node(partition)))
 
     def primaries(self) -> list[tuple[int, Redis]]:
@@ -142,13 +147,15 @@ class Servers:
         return self._guarded(self._primaries)
 
     def names(self) -> str:
-        """Return the replication ids of the primaries, which change with a failover and at every start."""
+        """Return the replication ids of the primaries. They change with a failover and at every start."""
         nodes = [node for _, node in self.primaries()]
         told = self._guarded(lambda: [node.info("replication")["master_replid"] for node in nodes])
         return " ".join(sorted(str(one) for one in told))
 
     def scan(self) -> Iterator[list[bytes]]:
-        """Yield every key of the ledger, in runs; a key written meanwhile may be left out, a key may come twice."""
+        """Yield every key of the ledger, in runs. A key that is written meanwhile may be missing, and a key may come
+        twice.
+        """
         for _, node in self.primaries():
             cursor = 0
             while True:
@@ -158,7 +165,7 @@ class Servers:
                     break
 
     def close(self) -> None:
-        """Let go of every connection."""
+        """Close every connection."""
         with self._lock:
             single, cluster = self._single, self._cluster
             self._single = self._cluster = None
@@ -170,7 +177,9 @@ class Servers:
             cluster.close()
 
     def _guarded(self, work: Callable[[], T]) -> T:
-        """Run a piece of work, again while a failover or a lost connection allows, within the whole bound."""
+        """Run a piece of work. Try again while a failover or a lost connection allows it, within the whole time
+        bound.
+        """
         self.circuit.enter()
         until = monotonic() + self._options.whole.total_seconds()
         tries = 0
@@ -186,7 +195,7 @@ class Servers:
                     self.circuit.failed()
                     raise _unavailable(error) from error
                 sleep(_PAUSE_SECONDS)
-            except RedisError as error:  # the server is there: this call failed, and others need not
+            except RedisError as error:  # The server is there: only this call failed
                 raise _unavailable(error) from error
             else:
                 self.circuit.worked()
@@ -202,7 +211,7 @@ class Servers:
     def _evaluate(self, node: Redis, script: Script, keys: Sequence[str], *request: bytes) -> Any:  # noqa: ANN401 - a script's reply
         if not self._options.replicas:
             return node.evalsha(script.sha, len(keys), *keys, *request)
-        # WAIT asks about the writes of its own connection: one pipeline is one connection.
+        # WAIT covers the writes of its own connection, and one pipeline is one connection.
         with node.pipeline(transaction=False) as line:
             line.evalsha(script.sha, len(keys), *keys, *request)
             self._confirm(line)
@@ -236,7 +245,7 @@ class Servers:
         return list(found.values())
 
     def _node(self, partition: int) -> Redis:
-        """The server where a partition lies, looked at when it is first met."""
+        """Return the server where a partition lies. The server is checked at the first contact."""
         if self._single is None and self._cluster is None:
             self._open()
         node = self._single
@@ -275,7 +284,7 @@ class Servers:
 
     def _bounds(self) -> dict[str, Any]:
         seconds = self._options.answer.total_seconds()
-        # Retries are this module's: redis-py's own would multiply the bound.
+        # This module does the retries: redis-py's own retries would multiply the time bound.
         return {
             "socket_timeout": seconds,
             "socket_connect_timeout": min(1.0, seconds),
@@ -283,7 +292,7 @@ class Servers:
         }
 
     def _forget(self) -> None:
-        """After a failure nothing is believed of the servers: where a partition lies, and how a node is set up."""
+        """Forget everything known of the servers after a failure: where partitions lie, and how nodes are set up."""
         self._known.clear()
         cluster = self._cluster
         if cluster is not None:
@@ -298,7 +307,7 @@ def _as_they_are(
 
 
 def _rewrite(node: Redis) -> None:
-    # A rewrite that has begun before would still hold what was there when it began: Redis queues none behind it.
+    # A rewrite that began earlier would still hold the erased data. Redis does not queue a second rewrite behind it.
     until = monotonic() + _REWRITE_SECONDS
     while monotonic() < until:
         if not node.info("persistence").get("aof_rewrite_in_progress"):
@@ -319,7 +328,9 @@ def _unavailable(error: Exception) -> LedgerUnavailable:
 
 
 def _again(error: Exception, tries: int) -> bool:
-    """Whether another try is worth it: a node that moved, a connection that died unnoticed; never a long silence."""
+    """Return whether another try is worth it: after a moved node or a connection that died unnoticed, never after a
+    long silence.
+    """
     if isinstance(error, _ELSEWHERE):
         return True
     return isinstance(error, RedisConnectionError) and not isinstance(error, RedisTimeoutError) and tries < 3

@@ -1,6 +1,6 @@
 """A holder's state as the server keeps it: one hash, its fields named by kind (keys.py, lib.lua), its rows packed.
 
-A packed row leaves out what its key tells. Lua has no null within a list: False stands for an absent value.
+A packed row leaves out what its key tells. A list in Lua has no null, so False means absent.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ledger.values import LedgerUnavailable
 
 
 class _PackedChoice(msgspec.Struct, array_like=True, frozen=True):
-    """The member that a group is fixed to, its uses, and the use that fixed it."""
+    """The member to which a group is fixed, its uses, and the use that fixed it."""
 
     member: str
     uses: int
@@ -26,7 +26,7 @@ class _PackedChoice(msgspec.Struct, array_like=True, frozen=True):
 
 
 class _PackedVisit(msgspec.Struct, array_like=True, frozen=True):
-    """The last visit at a place; `left_at` False: nobody has left."""
+    """The last visit at a place. `left_at` False: nobody has left."""
 
     entry: int
     started_at: int
@@ -38,7 +38,7 @@ class _PackedVisit(msgspec.Struct, array_like=True, frozen=True):
 
 
 class _PackedBooking(msgspec.Struct, array_like=True, frozen=True):
-    """How a booking stands; `used_by` False: by none."""
+    """How a booking stands. `used_by` False: no use."""
 
     holder: str
     service: str
@@ -54,7 +54,7 @@ class _PackedBooking(msgspec.Struct, array_like=True, frozen=True):
 
 
 PACK = msgspec.msgpack.Encoder().encode
-"""Packs values as the scripts unpack them."""
+"""Packs values in the form that the scripts unpack."""
 _BOOKING = msgspec.msgpack.Decoder(_PackedBooking).decode
 _CHOICE = msgspec.msgpack.Decoder(_PackedChoice).decode
 _VISIT = msgspec.msgpack.Decoder(_PackedVisit).decode
@@ -64,7 +64,7 @@ _VISIT = msgspec.msgpack.Decoder(_PackedVisit).decode
 class HolderState:
     """One holder's rows: counters by (limit, period), choices by (group, period), visits by (service, point).
 
-    `bookings`: by the entries that made them. `entries`: how many entries the holder has.
+    `bookings`: by the entries that made them. `entries`: the number of the holder's entries.
     """
 
     entries: int = 0
@@ -74,7 +74,7 @@ class HolderState:
     bookings: set[int] = field(default_factory=set)
 
     def fields(self) -> dict[str, bytes]:
-        """Return the hash that spells this state, but for `n`, which the scripts count themselves."""
+        """Return the hash of this state, without `n`, which the scripts count themselves."""
         spelt = {_name("c", key): str(used).encode() for key, used in self.counters.items() if used}
         spelt |= {_name("x", key): _packed_choice(row) for key, row in self.choices.items()}
         spelt |= {_name("v", key): _packed_visit(row) for key, row in self.visits.items()}
@@ -87,7 +87,7 @@ class HolderState:
 
 
 def states_of(rows: Iterable[KeptRow]) -> dict[str, HolderState]:
-    """Return the states of the holders whose rows these are, by the holder's name; without their numbers of entries."""
+    """Return the states of the holders in these rows, by the holder's name, without their numbers of entries."""
     found: dict[str, HolderState] = {}
     for row in rows:
         match row:
@@ -100,7 +100,7 @@ def states_of(rows: Iterable[KeptRow]) -> dict[str, HolderState]:
             case BookingRow():
                 found.setdefault(row.holder, HolderState()).bookings.add(row.seq)
             case _:
-                pass  # not kept in a holder's hash
+                pass  # Not kept in a holder's hash
     return found
 
 
@@ -124,12 +124,12 @@ def read_booking(seq: int, packed: bytes) -> BookingRow:
 
 
 def stay_member(row: StayRow) -> str:
-    """Return a use as the sorted set of its line holds it, beside its instant."""
+    """Return a use in the form that the sorted set of its line keeps; its instant is the score."""
     return f"{row.seq:012d}:{row.ends_at}:{int(row.opens)}"
 
 
 def read_stay(line: tuple[str, str, str], member: bytes, at: float) -> StayRow:
-    """Return the use that a member of a line (holder, service, point) and its score spell. Raises LedgerUnavailable."""
+    """Return the use in a line (holder, service, point) from its member and its score. Raises LedgerUnavailable."""
     try:
         seq, ends_at, opens = member.split(b":")
         return StayRow(*line, int(at), int(seq), int(ends_at), opens == b"1")
@@ -138,7 +138,7 @@ def read_stay(line: tuple[str, str, str], member: bytes, at: float) -> StayRow:
 
 
 def read_state(holder: str, fields: Mapping[bytes, bytes]) -> HolderState:
-    """Return the state that a holder's hash spells. Raises LedgerUnavailable if it is damaged."""
+    """Return the state in a holder's hash. Raises LedgerUnavailable if the hash is damaged."""
     try:
         return _state(holder, fields)
     except (ValueError, msgspec.MsgspecError) as error:

@@ -1,4 +1,4 @@
-"""Searches a Redis ledger for keys that no entry explains: answers, states, indexes, keys of other programs."""
+"""Searches a Redis ledger for keys that no entry explains: answers, states, indexes, and keys of other programs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SEQ_BYTES = 6
 
 @dataclass(frozen=True, slots=True)
 class _Key:
-    """A key and what it says of itself."""
+    """A key and its own description of itself."""
 
     partition: int
     kind: str
@@ -28,12 +28,12 @@ class _Key:
 
     @property
     def place(self) -> str:
-        """What a fault calls it."""
+        """The name of the key in a fault."""
         return f"{self.kind} {self.rest.split(chr(0))[-1]} of partition {self.partition:02x}"
 
 
 def find_strays(servers: Servers) -> Iterator[Fault]:
-    """Yield a fault for every key that the log does not account for."""
+    """Yield a fault for every key that the log does not explain."""
     for found in servers.scan():
         known: list[_Key] = []
         for name in found:
@@ -69,7 +69,7 @@ def _unaccounted(servers: Servers, known: list[_Key]) -> Iterator[Fault]:
 
 
 def _first(key: _Key) -> tuple[object, ...]:
-    """The command that reads what names the first entry behind a key."""
+    """Return the command that reads the name of the first entry behind a key."""
     prefix = keys.PREFIXES[key.partition]
     if key.kind == "o":
         return ("GET", f"{prefix}o:{key.rest}")

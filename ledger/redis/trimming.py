@@ -1,8 +1,8 @@
-"""Leaves taken out of the streams once the log's tiles hold them, and read from there whenever somebody asks for them.
+"""Removes leaves from the streams after the log's tiles hold them, and reads them from the tiles when somebody asks.
 
-Indexes, counters and states stay, so that nothing but the leaf itself is anywhere else. The last entry of a partition
-stays, and what the scripts read by themselves: entries that kept answers tell of, and those that count a booking still
-to be used. `cut` in a partition's head says up to which `seq` leaves were taken out.
+Indexes, counters and states stay, so that only the leaf itself moves elsewhere. The last entry of a partition stays.
+The entries that the scripts read themselves stay too: those of kept answers, and those that count a booking that may
+still be used. `cut` in a partition's head says up to which `seq` leaves were removed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ledger.redis.state import read_booking
 from ledger.values import LedgerUnavailable
 
 Older = Callable[[int, int, int], list[bytes]]
-"""The leaves of a partition from one `seq` to another, both included, out of the log's tiles. Raises
+"""Reads a partition's leaves from the log's tiles, from one `seq` to another, both included. Raises
 LedgerUnavailable.
 """
 
@@ -25,7 +25,9 @@ _OVER = frozenset({"used", "cancelled"})
 
 
 def trim(servers: Servers, ends: Mapping[int, int], before: int) -> int:
-    """Take out what the log holds up to `ends` and is older than `before` (milliseconds); return how many leaves."""
+    """Remove the leaves that the log holds up to `ends` and that are older than `before` (milliseconds). Return the
+    number removed.
+    """
     wanted = sorted(ends)
     commands: list[tuple[int, Command]] = []
     for partition in wanted:
@@ -38,7 +40,8 @@ def trim(servers: Servers, ends: Mapping[int, int], before: int) -> int:
         (seq, cut), old, rows = replies[3 * place : 3 * place + 3]
         through = min(ends[partition], int(seq or 0) - 1, _seq(old), _least_held(rows, before) - 1)
         if through > int(cut or 0):
-            # First the word, then the deed: stopped in between, leaves are there that need not be.
+            # The note comes before the removal. If the process stops in between, some leaves stay that could be
+            # removed.
             servers.write(partition, "HSET", keys.head(partition), "cut", through)
             servers.write(partition, "XTRIM", keys.log(partition), "MINID", f"{through + 1}-0")
             count += through - int(cut or 0)
@@ -51,9 +54,10 @@ def completed(
     read: Callable[[Sequence[tuple[int, Command]]], list[Any]],
     older: Older | None,
 ) -> list[Any]:
-    """Return replies to reading commands with the leaves in place that were taken out; LedgerUnavailable without them.
+    """Return the replies to reading commands, with removed leaves put in their places. Raises LedgerUnavailable if they
+    cannot be read.
 
-    `read` asks the servers once more: only where something is not there at all is it asked what was taken out.
+    `read` asks the servers once more which leaves were removed. This happens only if a leaf is missing.
     """
     asked = {place: _bounds(one) for place, one in enumerate(commands)}
     lacking = [place for place, bounds in asked.items() if bounds is not None and _lacks(bounds, replies[place])]
@@ -79,7 +83,7 @@ def _older(older: Older | None, partition: int, first: int, last: int) -> list[b
 
 
 def _bounds(asked: tuple[int, Command]) -> tuple[int, int, int] | None:
-    """The first and last `seq` that a command asks of a partition's leaves, and how many at most."""
+    """Return the first and last `seq` of the leaves that a command asks for and their greatest number, or None."""
     partition, command = asked
     if command[0] != "XRANGE" or command[1] != keys.log(partition):
         return None
@@ -97,7 +101,7 @@ def _seq(found: Any) -> int:  # noqa: ANN401 - redis-py's
 
 
 def _least_held(rows: Sequence[bytes], before: int) -> int:
-    """The first entry that a booking still to be used, or to be opened again, counts by."""
-    standing = (read_booking(0, row) for row in rows)  # which entry made each does not matter here
+    """Return the first entry that counts a booking that may still be used or reopened."""
+    standing = (read_booking(0, row) for row in rows)  # It does not matter here which entry made each booking
     held = (row for row in standing if row.state == "held" or (row.state not in _OVER and row.closes_at >= before))
     return min((row.held_by for row in held), default=_LAST)

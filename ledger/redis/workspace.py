@@ -1,7 +1,7 @@
-"""A step's workspace on a Redis server: a picture of one holder's state, and the commands that write what changed.
+"""A step's workspace on a Redis server: a picture of one holder's state, and the commands that write the changes.
 
-The picture need not be of one instant. Every change of a holder's state is an entry, so a commit is refused when the
-end of the log has moved since the picture was begun.
+The picture need not show a single instant. Every change of a holder's state is an entry, so a commit is refused if the
+end of the log moved after the picture was begun.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _SIGNS = {"granted": "g", "denied": "d"}
 
 @dataclass(slots=True)
 class RedisWorkspace:
-    """Meets `steps.workspace.Workspace`. `before` is the holder's hash as it was read; `spent`: the proof to spend."""
+    """Meets `steps.workspace.Workspace`. `before` is the holder's hash as it was read. `spent`: the proof to spend."""
 
     read: BatchRead
     holder: str
@@ -63,48 +63,48 @@ class RedisWorkspace:
         return self.state.counters.get((limit, period), 0)
 
     def add_used(self, limit: str, period: str, units: int) -> None:
-        """Count units, or give them back."""
+        """Count units, or give them back if `units` is negative."""
         self.state.counters[limit, period] = self.used(limit, period) + units
 
     def choice(self, group: str, period: str) -> ChoiceRow | None:
-        """Return what an exclusion group is fixed to."""
+        """Return the member to which an exclusion group is fixed, or None."""
         return self.state.choices.get((group, period))
 
     def write_choice(self, row: ChoiceRow) -> None:
-        """Keep what a group is fixed to."""
+        """Keep the member to which a group is fixed."""
         if row.uses > 0:
             self.state.choices[row.group, row.period] = row
         else:
             del self.state.choices[row.group, row.period]
 
     def marks(self, seq: int) -> MarkRow:
-        """Return by which entries an entry was voided and left."""
+        """Return the entries that voided an entry and that ended its visit."""
         partition = self.end.partition
         voided, left = self.read([("HGET", keys.voided(partition), str(seq)), ("HGET", keys.left(partition), str(seq))])
         return MarkRow(seq, None if voided is None else int(voided), None if left is None else int(left))
 
     def mark_voided(self, seq: int, by: int) -> None:
-        """Note that an entry was taken back."""
+        """Record that an entry was voided."""
         self.commands.append(("HSET", "voided", str(seq), str(by)))
 
     def mark_left(self, seq: int, by: int) -> None:
-        """Note that the visit of an entry was left."""
+        """Record that the visit of an entry was left."""
         self.commands.append(("HSET", "left", str(seq), str(by)))
 
     def visit(self, service: str, point: str) -> VisitRow | None:
-        """Return the last visit at a service and point, over or not."""
+        """Return the last visit at a service and point, whether or not it is over, or None."""
         return self.state.visits.get((service, point))
 
     def write_visit(self, row: VisitRow) -> None:
-        """Put a visit in the place of the last one."""
+        """Replace the last visit."""
         self.state.visits[row.service, row.point] = row
 
     def drop_visit(self, row: VisitRow) -> None:
-        """Forget the last visit."""
+        """Delete the last visit."""
         del self.state.visits[row.service, row.point]
 
     def booking(self, seq: int) -> BookingRow | None:
-        """Return how a booking stands."""
+        """Return how a booking stands, or None."""
         if seq not in self._bookings:
             (found,) = self.read([("HGET", keys.bookings(self.end.partition), str(seq))])
             if found is None:
@@ -113,7 +113,7 @@ class RedisWorkspace:
         return self._bookings[seq]
 
     def write_booking(self, row: BookingRow) -> None:
-        """Put a booking's row, and its places by time, where the old ones stood."""
+        """Write a booking's row and its places by time, in place of the old ones."""
         self._bookings[row.seq] = row
         place = f"{row.seq:012d}"
         self.commands.append(("HSET", "bookings", str(row.seq), packed_booking(row)))
@@ -124,20 +124,20 @@ class RedisWorkspace:
             self.commands.append(("ZREM", "open", place))
 
     def stay(self, service: str, point: str, place: tuple[int, int]) -> StayRow | None:
-        """Return the use at a place of the line."""
+        """Return the use at a place of its visit line, or None."""
         return next((row for row in self._line(service, point) if row.place == place), None)
 
     def opening_stay(self, service: str, point: str, at: int) -> StayRow | None:
-        """Return the use that opened the last visit at or before an instant."""
+        """Return the use that opened the last visit at or before an instant, or None."""
         found = [row for row in self._line(service, point) if row.opens and row.at <= at]
         return found[-1] if found else None
 
     def stays_after(self, service: str, point: str, place: tuple[int, int]) -> Iterator[StayRow]:
-        """Yield the uses that stand after a place of the line."""
+        """Yield the uses after a place of their visit line."""
         return (row for row in list(self._line(service, point)) if row.place > place)
 
     def write_stay(self, row: StayRow) -> None:
-        """Keep a use in its line."""
+        """Keep a use in its visit line."""
         kept = self.stay(row.service, row.point, row.place)
         if kept is not None:
             self.drop_stay(kept)
@@ -147,16 +147,16 @@ class RedisWorkspace:
         self.commands.append(("ZADD", "stays", str(row.at), stay_member(row)))
 
     def drop_stay(self, row: StayRow) -> None:
-        """Take a use out of its line."""
+        """Remove a use from its visit line."""
         self._line(row.service, row.point).remove(row)
         self.commands.append(("ZREM", "stays", stay_member(row)))
 
     def spend(self, claim: ProofClaim) -> None:
-        """Note that the change's proof was used."""
+        """Record that the change's proof was used."""
         self.spent = claim
 
     def all_commands(self) -> list[Command]:
-        """Return the commands that write what changed: name, key by its name in keys.SCRIPT_KEYS, words."""
+        """Return the commands that write the changes: command name, key by its name in keys.SCRIPT_KEYS, and words."""
         after = {name.encode(): value for name, value in self.state.fields().items()}
         kept = {name: value for name, value in self.before.items() if name != b"n"}
         fresh = [word for name, value in after.items() if kept.get(name) != value for word in (name, value)]
@@ -169,7 +169,7 @@ class RedisWorkspace:
         return commands
 
     def _line(self, service: str, point: str) -> list[StayRow]:
-        """Return the line of uses at a service and point, read once."""
+        """Return the line of uses at a service and point, which is read once."""
         if (service, point) not in self._lines:
             key = keys.stays(self.end.partition, self.holder, service, point)
             (found,) = self.read([("ZRANGE", key, 0, -1, "WITHSCORES")])
@@ -179,7 +179,9 @@ class RedisWorkspace:
 
 
 def flat(commands: Iterable[Command]) -> tuple[list[int], list[Any]]:
-    """Return the commands as a script takes them: how many words each has, and all words; keys by their number."""
+    """Return the commands in the form of a script: the number of words of each, then all words. Keys are given by their
+    number.
+    """
     sizes, words = [], list[Any]()
     for name, key, *rest in commands:
         sizes.append(2 + len(rest))
@@ -188,5 +190,5 @@ def flat(commands: Iterable[Command]) -> tuple[list[int], list[Any]]:
 
 
 def sign_of(line: leaf.Leaf) -> str:
-    """Return the letter of an entry in the indexes: of a use its outcome's, of any other entry `o`."""
+    """Return the letter of an entry in the indexes: its outcome's letter for a use, `o` for any other entry."""
     return _SIGNS[line.outcome] if line.kind in leaf.USES and line.outcome is not None else "o"

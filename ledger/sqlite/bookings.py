@@ -1,4 +1,4 @@
-"""Reading bookings in the SQLite ledger: one by its id, or many by expected time."""
+"""Reading bookings in the SQLite ledger: one booking by its id, or many by expected time."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _WITH_LEAVES = (
 
 
 def find(db: sqlite3.Connection, booking_id: str) -> Booking | None:
-    """Return a booking by its id; None for an id that names none."""
+    """Return a booking by its id, or None if the id names no booking."""
     try:
         n = rows.row_named(booking_id)
     except leaf.LeafError:
@@ -34,24 +34,24 @@ def find(db: sqlite3.Connection, booking_id: str) -> Booking | None:
 
 
 def search(db: sqlite3.Connection, query: BookingQuery) -> tuple[Booking, ...]:
-    """Return the bookings that a query asks for, by expected time."""
+    """Return the bookings that a query finds, by expected time."""
     tail, values = asked(db, query)
     return tuple(map(_booking, db.execute(_WITH_LEAVES + tail, values).fetchall()))
 
 
 def times(db: sqlite3.Connection, query: BookingQuery) -> tuple[tuple[str, datetime], ...]:
-    """Return id and expected time of the bookings that a query asks for, in the order of `search`."""
+    """Return the id and the expected time of each booking that a query finds, in the order of `search`."""
     tail, values = asked(db, query)
     found = db.execute(f"SELECT n, expected_at FROM bookings{tail}", values).fetchall()  # noqa: S608 - constants
     return tuple((rows.name_of(n), from_millis(expected)) for n, expected in found)
 
 
 def asked(db: sqlite3.Connection, query: BookingQuery) -> tuple[str, list[object]]:
-    """Return what stands behind the tables' names in a statement, and its values."""
+    """Return the part of a statement after the names of the tables, and its values."""
     clauses, values = ["1"], list[object]()
     point = "bookings.point = ?"
     if query.subject is not None:
-        point = f"+{point}"  # a holder has few bookings, a point many: the plus keeps SQLite from the point's index
+        point = f"+{point}"  # A holder has few bookings, a point many: the plus keeps SQLite off the point's index
         holder = rows.find_holder_name(db, query.subject)
         clauses.append("bookings.holder = ?")
         values.append("" if holder is None else holder.name)
@@ -65,7 +65,7 @@ def asked(db: sqlite3.Connection, query: BookingQuery) -> tuple[str, list[object
             clauses.append(clause)
             values.append(value)
     if query.states is not None:
-        # Literals, not parameters: the index of those held is used only where the statement itself says so.
+        # Literals, not parameters: SQLite uses the index of held bookings only if the statement itself names the state.
         clauses.append("(" + (" OR ".join(f"state = '{state.value}'" for state in sorted(query.states)) or "0") + ")")
     most = max(1, min(query.limit, MOST))
     return f" WHERE {' AND '.join(clauses)} ORDER BY expected_at, bookings.n LIMIT {most}", values

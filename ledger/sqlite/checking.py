@@ -1,6 +1,8 @@
-"""Re-reads the whole log of a SQLite ledger: chain, density, form, and that all beside it follows from it.
+"""Reads the whole log of a SQLite ledger again: chain, missing numbers, form, and that all data beside the log follows
+from it.
 
-One partition at a time, each in one snapshot, its entries streamed: memory is bounded by one partition's working state.
+Partitions are read one by one, each in one snapshot, and their entries are streamed. One partition's working state
+bounds the memory.
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ _PROGRESS = 1000  # entries between two reports
 
 
 def check_ledger(readers: Readers) -> Iterator[Fault | int]:
-    """Yield faults, and the number of entries read so far now and then and at the end."""
+    """Yield faults. Also yield the number of entries read so far, from time to time and at the end."""
     done = 0
     for partition in range(PARTITIONS):
         try:
@@ -49,7 +51,7 @@ def check_ledger(readers: Readers) -> Iterator[Fault | int]:
 
 @dataclass(slots=True)
 class _Found:
-    """What the check of one partition found."""
+    """The findings of the check of one partition."""
 
     faults: list[Fault] = field(default_factory=list)
     entries: int = 0
@@ -64,7 +66,7 @@ def _snapshot(db: sqlite3.Connection, partition: int) -> _Found:
 
 
 class _Partition:
-    """One partition's check, in the order of its entries, then table by table."""
+    """The check of one partition: its entries in order, then table by table."""
 
     def __init__(self, db: sqlite3.Connection, partition: int) -> None:
         self._db = db
@@ -74,7 +76,7 @@ class _Partition:
         self._replay = Replay(self._find)
 
     def check(self) -> _Found:
-        """Read the entries, then compare what stands beside them."""
+        """Read the entries, then compare the tables beside them."""
         for row in self._entries():
             self._found.entries += 1
             self._entry(row)
@@ -168,7 +170,7 @@ class _Partition:
 
 
 def _strays(db: sqlite3.Connection) -> list[Fault]:
-    """Rows outside every partition, which no other check would meet."""
+    """Return a fault for each row outside every partition, which no other check would meet."""
     outside = f"partition < 0 OR partition >= {PARTITIONS}"
     beyond = f"n < 0 OR n >= {row_of(PARTITIONS, 0)}"
     conditions = {"entries": beyond} | dict.fromkeys(("heads", "holders", "operations", "proofs"), outside)

@@ -1,4 +1,4 @@
-"""How the ledger's file is opened, and how its write-ahead log is kept small."""
+"""How the ledger's file is opened, and how its write-ahead log stays small."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-_CACHE_KIB = -16384  # the pragma counts KiB below zero
+_CACHE_KIB = -16384  # The pragma counts KiB as negative numbers
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
     """Bounds of waiting, batching and the write-ahead log.
 
-    `wait` bounds a change's whole time here, `busy` the wait for a lock that another program holds on the file,
-    `waiting` the changes in the queue, `batch` those in one commit. `page_limit` caps the file (pages of 4 KB).
+    `wait` bounds the whole time of a change here. `busy` bounds the wait for a lock that another program holds on the
+    file. `waiting` bounds the changes in the queue, `batch` those in one commit. `page_limit` caps the file (pages of 4
+    KB).
     """
 
     wait: timedelta = timedelta(seconds=5)
@@ -31,13 +32,14 @@ class Limits:
 
 
 class Handle(sqlite3.Connection):
-    """A connection that can be referred to weakly, so that a thread that ends takes its reader along.
+    """A connection that allows weak references, so that a thread's reader ends together with its thread.
 
-    `in_use` is held by whoever reads or closes: closing a connection under another thread's hands ends the process.
+    A reader holds `in_use` while it reads, and so does who closes the connection. Closing a connection that another
+    thread is using ends the process.
     """
 
     def __init__(self, *given: Any, **named: Any) -> None:  # noqa: ANN401 - sqlite3's own arguments
-        """Open it, in nobody's use."""
+        """Start with nobody using the connection."""
         super().__init__(*given, **named)
         self.in_use = threading.RLock()
 
@@ -48,7 +50,7 @@ def open_writer(path: Path, limits: Limits) -> Handle:
     try:
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")
-        db.execute("PRAGMA temp_store = MEMORY")  # savepoints note the pages they change; no file for that
+        db.execute("PRAGMA temp_store = MEMORY")  # Savepoints note the pages that they change; this needs no file
         db.execute(f"PRAGMA cache_size = {_CACHE_KIB}")
         db.execute(f"PRAGMA wal_autocheckpoint = {limits.checkpoint_pages}")
         db.execute(f"PRAGMA journal_size_limit = {limits.wal_bytes}")
@@ -61,17 +63,18 @@ def open_writer(path: Path, limits: Limits) -> Handle:
 
 
 def open_reader(path: Path, limits: Limits) -> Handle:
-    """Open the file for reading alone."""
+    """Open the file read-only."""
     db = _connect(path, limits)
     db.execute("PRAGMA query_only = ON")
     return db
 
 
 def _connect(path: Path, limits: Limits) -> Handle:
-    # It holds the salts of the holders' pseudonyms: made before SQLite would make it readable for others.
-    with suppress(OSError):  # what cannot be made cannot be opened either, and SQLite says so
+    # The file holds the salts of the holders' pseudonyms. It is made here, before SQLite could make it readable for
+    # others.
+    with suppress(OSError):  # A file that cannot be made cannot be opened either, and SQLite then says so
         path.touch(mode=0o600)
-    # Threads other than the one that opened a connection only ever close it.
+    # Other threads than the opener only ever close the connection.
     return sqlite3.connect(
         path,
         timeout=limits.busy.total_seconds(),
@@ -83,10 +86,10 @@ def _connect(path: Path, limits: Limits) -> Handle:
 
 
 def bound_log(db: sqlite3.Connection, path: Path, limits: Limits) -> None:
-    """Empty a write-ahead log that has outgrown its bound because some reader always stood in the way."""
+    """Empty a write-ahead log that has outgrown its bound because some reader always prevented this."""
     with suppress(OSError):
         if path.with_name(path.name + "-wal").stat().st_size <= limits.wal_bytes:
             return
-        # A reader that holds on past the busy time leaves it for the next try: no harm but the space.
+        # If a reader holds on past the busy time, the next try empties the log. Until then it only takes space.
         with suppress(sqlite3.OperationalError):
             db.execute("PRAGMA wal_checkpoint(TRUNCATE)")

@@ -1,5 +1,5 @@
-"""A fork must not carry an open SQLite file into the child, where the library's notes on locks would be wrong
-(sqlite.org/howtocorrupt.html §2.6). So every ledger closes its file before a fork, and both sides open it again.
+"""Closes SQLite files before a fork. An open file in the child would make SQLite's notes on locks wrong
+(sqlite.org/howtocorrupt.html §2.6). So every ledger closes its file before a fork, and parent and child open it again.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from weakref import WeakSet
 
 
 class Parked(Protocol):
-    """What can close its files and open them again later."""
+    """An object that can close its files and open them again later."""
 
     def park(self) -> None:
-        """Finish what was accepted and close every file."""
+        """Finish the accepted changes and close every file."""
         ...
 
     def is_open(self) -> bool:
@@ -35,7 +35,7 @@ def watch(parked: Parked) -> None:
 
 @contextmanager
 def opening() -> Iterator[None]:
-    """Hold while a file is opened, so that no fork comes in between."""
+    """Hold this while a file is opened, so that no fork happens meanwhile."""
     with _OPENING:
         yield
 

@@ -1,4 +1,4 @@
-"""The SQLite ledger: one file, many processes, durable and atomic by the contract of `interface.Ledger`."""
+"""The SQLite ledger: one file for many processes. It is durable and atomic by the contract of `interface.Ledger`."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ T = TypeVar("T")
 
 
 class SqliteLedger:
-    """A ledger in the file at `path`; meets `interface.Ledger`.
+    """A ledger in the file at `path`. It meets `interface.Ledger`.
 
-    Nothing is opened before the first call, and every file is closed before a fork, so a server may make the ledger
-    before it forks its workers.
+    The file is opened at the first call, and every file is closed before a fork. So a server may make the ledger before
+    it forks its workers.
     """
 
     def __init__(self, path: Path, clock: Clock, limits: Limits | None = None) -> None:
-        """Keep the path and the store's own clock, by which instants handed in are judged."""
+        """Keep the path and the store's own clock, which judges the instants of changes."""
         self._path = path
         self._clock = clock
         self._limits = limits or Limits()
@@ -85,7 +85,7 @@ class SqliteLedger:
         return self._write(steps.record, at=change.at, change=change)
 
     def hold(self, change: Hold) -> Outcome:
-        """Book."""
+        """Make a booking."""
         return self._write(steps.hold, at=change.wish.at, change=change)
 
     def change_booking(self, change: BookingChange) -> Outcome:
@@ -93,7 +93,7 @@ class SqliteLedger:
         return self._follow(change, lambda workspace, made: booking_steps.change_booking(workspace, change, made))
 
     def end_booking(self, change: BookingEnd) -> Outcome:
-        """Cancel a booking, or note that it was missed."""
+        """Cancel a booking, or record that it was missed."""
         return self._follow(change, lambda workspace, made: booking_steps.end_booking(workspace, change, made))
 
     def follow(self, change: MatterStep) -> Outcome:
@@ -160,21 +160,21 @@ class SqliteLedger:
         return self._readers.run(lambda db: reads.read_after(db, partition, seq, limit))
 
     def trim(self, ends: Mapping[int, int], at: datetime) -> int:  # noqa: ARG002 - the contract's
-        """Take nothing out: a file holds all entries."""
+        """Remove nothing, because the file holds all entries."""
         return 0
 
     def erase(self, subject: str) -> str | None:
-        """Destroy a holder's salt and `sub`, in the file and in the write-ahead log behind it."""
+        """Destroy a holder's salt and `sub`, in the file and in its write-ahead log."""
         name = self._write(lambda db: rows.erase_holder(db, subject))
         self._readers.run(lambda db: db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone())
         return name
 
     def check(self) -> Iterator[Fault | int]:
-        """Re-read the whole log and compare everything with it."""
+        """Read the whole log again, and compare all data with it."""
         return check_ledger(self._readers)
 
     def dump(self, only: Collection[int] | None = None) -> Iterator[Contents]:
-        """Yield all that is kept, by partition."""
+        """Yield the contents of the partitions."""
         now = to_millis(self._clock.now())
         for partition in range(PARTITIONS) if only is None else sorted(only):
             found = self._readers.run(lambda db, partition=partition: moving.dump(db, partition, now))  # type: ignore[misc] # mypy cannot see the bound partition
@@ -182,22 +182,22 @@ class SqliteLedger:
                 yield found
 
     def restore(self, contents: Contents) -> None:
-        """Write a partition that is empty."""
+        """Write the contents of an empty partition."""
         rebuilt = rebuild(contents)
         self._write(lambda db: moving.restore(db, contents, rebuilt))
 
     def replace(self, held: Contents, wanted: Contents) -> None:
-        """Put other contents in a partition's place, in one transaction."""
+        """Replace the contents of a partition, in one transaction."""
         rebuilt = rebuild(wanted)
         self._write(lambda db: moving.replace(db, held, wanted, rebuilt))
 
     def ready(self) -> None:
-        """Make a durable write that says nothing. Raises LedgerUnavailable if that cannot be."""
+        """Make a durable write without content. Raises LedgerUnavailable if that fails."""
         now = to_millis(self._clock.now())
         self._writer.submit(lambda db: db.execute("REPLACE INTO probe VALUES (1, ?)", (now,)).rowcount)
 
     def close(self) -> None:
-        """Finish what was accepted and close the file."""
+        """Finish the accepted changes and close the file."""
         self._closed = True
         self._writer.close()
         self._readers.close()
@@ -206,10 +206,10 @@ class SqliteLedger:
         return self._write(steps.follow_up, at=change.at, change=change, step=step)
 
     def _write(self, step: Callable[..., T], /, *, at: datetime | None = None, **given: object) -> T:
-        """Run a step on the file with what it is given; with `at`, the change's instant, also with the `instants`."""
+        """Run a step on the file. If `at` (the change's instant) is given, the step also gets the `instants`."""
         if at is not None:
-            # Read as the change comes in: waiting for the disk is the store's own delay, not the caller's wrong clock.
-            # The file lies on the host that asks: one clock stands for both.
+            # The clock is read when the change comes in: waiting for the disk is the store's own delay, not a wrong
+            # clock of the caller. The file lies on the host that asks, so one clock stands for both.
             now = to_millis(self._clock.now())
             given["instants"] = Instants(to_millis(at), now, now)
         try:
@@ -222,7 +222,7 @@ class SqliteLedger:
         self._readers = reads.Readers(self._path, self._limits, lambda: self._writer.submit(lambda _db: None))
 
     def park(self) -> None:
-        """Finish what was accepted and close every file; the next call opens them again."""
+        """Finish the accepted changes and close every file. The next call opens them again."""
         writer, readers = self._writer, self._readers
         if not self._closed:
             self._start()

@@ -1,4 +1,4 @@
-"""What a SQLite ledger holds, partition by partition, and its tables worked out again from that."""
+"""Reads the contents of a SQLite ledger, partition by partition, and computes its tables again from the contents."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from ledger.values import LedgerError
 
 
 def dump(db: sqlite3.Connection, partition: int, now: int) -> Contents:
-    """Return what a partition holds, in one snapshot; answers and markers whose time is over at `now` are left out."""
+    """Return the contents of a partition, in one snapshot. Answers and markers that have expired at `now` are left
+    out.
+    """
     db.execute("BEGIN")
     try:
         bounds = (row_of(partition, 0), row_of(partition + 1, 0))
@@ -69,7 +71,7 @@ def restore(db: sqlite3.Connection, contents: Contents, rebuilt: Rebuilt) -> Non
 
 
 def replace(db: sqlite3.Connection, held: Contents, wanted: Contents, rebuilt: Rebuilt) -> None:
-    """Put `wanted` in the place of `held`. Raises LedgerError if the partition no longer ends as `held` does."""
+    """Replace `held` by `wanted`. Raises LedgerError if the partition no longer ends as `held` does."""
     partition = held.partition
     head = db.execute("SELECT seq, hash FROM heads WHERE partition = ?", (partition,)).fetchone()
     if (head or (0, FIRST_PREV)) != held.end:

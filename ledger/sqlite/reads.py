@@ -1,4 +1,6 @@
-"""Reading the ledger: a connection a thread, pages of the log in short reads, so that no reader holds writers up."""
+"""Reading the ledger: each thread has a connection. Pages of the log come in short reads, so that no reader holds up
+writers.
+"""
 
 from __future__ import annotations
 
@@ -24,9 +26,9 @@ from ledger.values import MAX_PAGE, Entry, EntryPage, LedgerUnavailable, Query, 
 
 T = TypeVar("T")
 
-_SLICE = 1000  # rows looked through in one read when a search has no index of its own
-_SECONDS = 0.12  # for one page, on a machine that is busy with something else
-_MOST_LOOKED = 30_000  # rows looked through for one page, so that a page comes soon however rare its entries are
+_SLICE = 1000  # Rows looked through in one read if a search has no index of its own
+_SECONDS = 0.12  # For one page, on a machine that is busy with other work
+_MOST_LOOKED = 30_000  # Rows looked through for one page, so that a page comes soon however rare its entries are
 _COLUMNS = frozenset({"kind", "point", "service", "device", "outcome", "reason", "holder"})
 
 
@@ -34,7 +36,7 @@ _Row = tuple[int, int, str, str | None, int, bytes | None]  # n, at, kind, outco
 
 
 class _Slice(NamedTuple):
-    """What one read looked at: how many rows, which of them match, and the place of the last."""
+    """The result of one read: the number of rows, the matching rows, and the place of the last row."""
 
     looked: int
     wanted: list[_Row]
@@ -42,10 +44,10 @@ class _Slice(NamedTuple):
 
 
 class Readers:
-    """One read-only connection a thread. `make` sets the tables up in a file that has none yet."""
+    """One read-only connection for each thread. `make` makes the tables in a file without tables."""
 
     def __init__(self, path: Path, limits: Limits, make: Callable[[], object]) -> None:
-        """Open nothing yet."""
+        """Open no file yet."""
         self._path = path
         self._limits = limits
         self._make = make
@@ -53,7 +55,7 @@ class Readers:
         self._open: WeakSet[Handle] = WeakSet()
 
     def run(self, read: Callable[[sqlite3.Connection], T]) -> T:
-        """Run reads on this thread's connection. Raises LedgerUnavailable if the store fails."""
+        """Run a read on this thread's connection. Raises LedgerUnavailable if the store fails."""
         try:
             db = self._connection()
             with db.in_use:
@@ -63,7 +65,7 @@ class Readers:
             raise LedgerUnavailable(f"the ledger cannot be read: {error}") from error
 
     def close(self) -> None:
-        """Close every thread's connection, each once its read is over."""
+        """Close every thread's connection, each after its read ends."""
         for db in list(self._open):
             with db.in_use:
                 db.close()
@@ -117,7 +119,7 @@ def read_usage(db: sqlite3.Connection, subject: str, at: int) -> Usage:
 
 
 def read_entry(db: sqlite3.Connection, entry_id: str) -> Entry | None:
-    """Return one entry; None for a malformed id and for an id that names no entry."""
+    """Return one entry, or None if the id is malformed or names no entry."""
     try:
         row = rows.row_named(entry_id)
     except leaf.LeafError:
@@ -142,7 +144,8 @@ def read_after(db: sqlite3.Connection, partition: int, seq: int, limit: int) -> 
 def read_page(readers: Readers, query: Query) -> EntryPage:
     """Return a page of the log, newest first, searched in slices of bounded length.
 
-    Where few entries match it ends after so many rows, or so much time, with what was found; its cursor goes on.
+    If few entries match, the page ends after a bounded number of rows or a bounded time, with what was found. Its
+    cursor goes on from there.
     """
     wanted = max(1, min(query.limit, MAX_PAGE))
     cursor = None if query.before is None else readers.run(lambda db: _place(db, query.before))
@@ -167,7 +170,7 @@ def read_page(readers: Readers, query: Query) -> EntryPage:
 
 
 def read_counts(readers: Readers, query: Query) -> dict[str, int]:
-    """Return how many check-ins match, by outcome; read in slices like a page."""
+    """Return the number of matching check-ins by outcome, read in slices like a page."""
     counts = {"granted": 0, "denied": 0}
     cursor: tuple[int, int] | None = None
     while True:
@@ -181,7 +184,7 @@ def read_counts(readers: Readers, query: Query) -> dict[str, int]:
 
 
 def _place(db: sqlite3.Connection, entry_id: str | None) -> tuple[int, int] | None:
-    """The place of an entry in the order of a search."""
+    """Return the place of an entry in the order of a search, or None."""
     try:
         row = rows.row_named(entry_id or "")
     except leaf.LeafError:
@@ -191,7 +194,7 @@ def _place(db: sqlite3.Connection, entry_id: str | None) -> tuple[int, int] | No
 
 
 def _slice(db: sqlite3.Connection, query: Query, cursor: tuple[int, int] | None, size: int) -> _Slice:
-    """The next rows, newest first, by the best index: the holder's, the point's, or the time's."""
+    """Return the next rows, newest first, by the best index: the holder's, the point's, or the time's."""
     found: list[_Row] = db.execute(*statement(query, cursor, size)).fetchall()
     wanted = [row for row in found if row[4]]
     if needles := _needles(query):
@@ -201,9 +204,9 @@ def _slice(db: sqlite3.Connection, query: Query, cursor: tuple[int, int] | None,
 
 
 def statement(query: Query, cursor: tuple[int, int] | None, size: int) -> tuple[str, list[object]]:
-    """Return the SQL of a slice and its values: an index gives `size` rows, each tells whether its columns match.
+    """Return the SQL of a slice and its values. An index gives `size` rows; each row tells whether its columns match.
 
-    With them comes the leaf, where what it says has to be looked at as well.
+    The leaf is included if the search must look at its content as well.
     """
     match, values = _columns(query)
     if _needles(query):
@@ -228,7 +231,7 @@ def statement(query: Query, cursor: tuple[int, int] | None, size: int) -> tuple[
 
 
 def _columns(query: Query) -> tuple[str, list[object]]:
-    """What tells whether a row's columns match."""
+    """Return the condition on a row's columns and its values."""
     tests, values = list[str](), list[object]()
     for name, want in query.fields().items():
         if name in _COLUMNS:
@@ -241,14 +244,14 @@ def _columns(query: Query) -> tuple[str, list[object]]:
 
 
 def _needles(query: Query) -> list[bytes]:
-    """Bytes that a leaf holds if it says what is asked for. It is canonical: a field has one spelling."""
+    """Return bytes that a matching leaf contains. A leaf is canonical: each field has one spelling."""
     said = [(name, want) for name, want in query.fields().items() if name not in _COLUMNS]
     needles = [b'"%s":%s' % (name.encode(), msgspec.json.encode(want)) for name, want in said]
     return needles if query.mark is None else [*needles, msgspec.json.encode(query.mark)]
 
 
 def _says(data: bytes, needles: list[bytes], wants: Callable[[Callable[[str], object]], bool]) -> bool:
-    """Whether a leaf says what is asked for: most are ruled out by their bytes, the rest are read."""
+    """Return whether a leaf matches. Its bytes rule out most leaves; the other leaves are read."""
     return all(needle in data for needle in needles) and wants(msgspec.json.decode(data).get)
 
 

@@ -1,4 +1,4 @@
-"""Statements on entries, holders, kept answers and proof markers. They run inside a transaction."""
+"""Statements on entries, holders, kept answers and proof markers. They run in a transaction."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _SEQ_MASK = (1 << _SEQ_BITS) - 1
 
 
 def row_of(partition: int, seq: int) -> int:
-    """Return the row of an entry."""
+    """Return the row number of an entry."""
     return partition << _SEQ_BITS | seq
 
 
 def partition_and_seq(row: int) -> tuple[int, int]:
-    """Return partition and `seq` of an entry's row."""
+    """Return the partition and the `seq` of a row number."""
     return row >> _SEQ_BITS, row & _SEQ_MASK
 
 
@@ -31,18 +31,18 @@ def name_of(row: int) -> str:
 
 
 def row_named(entry_id: str) -> int:
-    """Return the row of the entry with this id. Raises LeafError if it is no id."""
+    """Return the row number of the entry with this id. Raises LeafError if the text is no id."""
     return row_of(*leaf.split_id(entry_id))
 
 
 def find_holder_name(db: sqlite3.Connection, subject: str) -> HolderName | None:
-    """Return the holder of a `sub`, or None if never seen or erased."""
+    """Return the holder of a `sub`, or None if the holder was never seen or is erased."""
     found = db.execute("SELECT holder, salt FROM holders WHERE sub = ?", (subject,)).fetchone()
     return None if found is None else HolderName(*found)
 
 
 def subject_of_entry(db: sqlite3.Connection, entry_id: str) -> str | None:
-    """Return the `sub` behind an entry's holder, None for no entry, none of a holder's, or one erased."""
+    """Return the `sub` behind an entry's holder, or None if there is no entry, no holder, or the holder is erased."""
     try:
         row = row_named(entry_id)
     except leaf.LeafError:
@@ -55,14 +55,14 @@ def subject_of_entry(db: sqlite3.Connection, entry_id: str) -> str | None:
 
 
 def new_holder(db: sqlite3.Connection, subject: str, partition: int) -> HolderName:
-    """Give a `sub` seen for the first time a salt and a name."""
+    """Give a new `sub` a salt and a name."""
     holder = proposed(subject)
     db.execute("INSERT INTO holders VALUES (?, ?, ?, ?)", (subject, partition, holder.salt, holder.name))
     return holder
 
 
 def erase_holder(db: sqlite3.Connection, subject: str) -> str | None:
-    """Remove a holder's row so that its bytes are overwritten, and return the holder's name in the log."""
+    """Remove a holder's row so that its bytes are overwritten. Return the holder's name in the log."""
     db.execute("PRAGMA secure_delete = ON")
     found = db.execute("DELETE FROM holders WHERE sub = ? RETURNING holder", (subject,)).fetchone()
     return None if found is None else str(found[0])
@@ -71,7 +71,7 @@ def erase_holder(db: sqlite3.Connection, subject: str) -> str | None:
 def find_operation(
     db: sqlite3.Connection, partition: int, scope: str, device: str, operation: str
 ) -> tuple[bytes, bytes] | None:
-    """Return request hash and answer of an operation that is kept."""
+    """Return the request hash and the answer of a kept operation, or None."""
     found: tuple[bytes, bytes] | None = db.execute(
         "SELECT request, answer FROM operations WHERE partition = ? AND scope = ? AND device = ? AND id = ?",
         (partition, scope, device, operation),
@@ -80,7 +80,7 @@ def find_operation(
 
 
 def operations_of(db: sqlite3.Connection, device: str, operation: str) -> list[tuple[bytes, bytes]]:
-    """Return request hash and answer of whatever a device asked for under an operation id, of any holder."""
+    """Return the request hashes and answers of all that a device asked for under an operation id, for any holder."""
     asked = "SELECT request, answer FROM operations WHERE device = ? AND id = ?"
     return db.execute(asked, (device, operation)).fetchall()
 
@@ -100,7 +100,7 @@ def read_end(db: sqlite3.Connection, partition: int) -> LogEnd:
 
 
 def append(db: sqlite3.Connection, entry: leaf.Leaf) -> LogEnd:
-    """Write an entry at the end of its partition and return the new end."""
+    """Write an entry at the end of its partition. Return the new end."""
     columns = (row_of(entry.partition, entry.seq), *index_columns(entry))
     data = leaf.encode(entry)
     end = LogEnd(entry.partition, entry.seq, leaf.leaf_hash(data), entry.at)
@@ -114,7 +114,7 @@ def append(db: sqlite3.Connection, entry: leaf.Leaf) -> LogEnd:
 
 
 def index_columns(entry: leaf.Leaf) -> tuple[int, str, str, str, str, str | None, str | None, str | None]:
-    """Return what stands beside a leaf so that the leaf can be found."""
+    """Return the column values beside a leaf, by which searches find the leaf."""
     return (
         entry.at,
         entry.kind,
@@ -128,6 +128,6 @@ def index_columns(entry: leaf.Leaf) -> tuple[int, str, str, str, str, str | None
 
 
 def read_leaf(db: sqlite3.Connection, row: int) -> leaf.Leaf | None:
-    """Return the leaf in a row."""
+    """Return the leaf in a row, or None."""
     found = db.execute("SELECT leaf FROM entries WHERE n = ?", (row,)).fetchone()
     return None if found is None else leaf.decode(found[0])

@@ -1,5 +1,5 @@
-"""The tables of the SQLite ledger. What the log says is in `entries`; the rest is kept beside it and follows from it,
-but for `holders` (salts), `operations` and `proofs` (answers and markers, kept for a time).
+"""The tables of the SQLite ledger. `entries` holds the log. All other tables follow from it, except `holders` (salts),
+`operations` and `proofs` (answers and markers, kept for a time).
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ import sqlite3
 APPLICATION_ID = 0x59554E4A  # "YUNJ"
 VERSION = 4
 
-# `n` is an entry's partition and seq in one integer: the row's own key, so that neither needs an index.
-# `sub` stands in `holders` alone: everything else goes by the pseudonym, and erasing a person is erasing one row.
+# `n` is an entry's partition and seq in one integer. It is the row's own key, so neither needs an index. `sub` stands
+# in `holders` alone: all other tables use the pseudonym, and erasing a person erases one row.
 TABLES = """
 CREATE TABLE holders (
     sub TEXT PRIMARY KEY, partition INTEGER NOT NULL, salt BLOB NOT NULL, holder TEXT NOT NULL
@@ -56,7 +56,7 @@ CREATE TABLE proofs (
 CREATE TABLE probe (one INTEGER PRIMARY KEY, at INTEGER NOT NULL) STRICT;
 """
 
-# What the versions after the first added, in their order: a file of an earlier one is brought up to date.
+# The tables and columns that later versions added, in their order. A file of an earlier version is upgraded.
 ADDED: dict[int, str] = {
     2: """
 CREATE TABLE bookings (
@@ -69,7 +69,7 @@ CREATE INDEX bookings_point ON bookings (point, expected_at);
 CREATE INDEX bookings_expected ON bookings (expected_at);
 CREATE INDEX bookings_closing ON bookings (closes_at) WHERE state = 'held';
 """,
-    # Uses that can open a visit, in their order; those recorded before are read from their leaves.
+    # Uses that can open a visit, in their order. Earlier uses are read from their leaves.
     3: """
 CREATE TABLE stays (
     partition INTEGER NOT NULL, holder TEXT NOT NULL, service TEXT NOT NULL, point TEXT NOT NULL,
@@ -84,7 +84,7 @@ INSERT INTO stays
         AND json_extract(CAST(leaf AS TEXT), '$.visit.started_at') = at
         AND json_extract(CAST(leaf AS TEXT), '$.visit.entry') IS NULL;
 """,
-    # An operation's id is the device's own: it is looked for without knowing whose card it was used with.
+    # An operation's id belongs to the device: it is looked for without knowing the card that it was used with.
     4: """
 CREATE INDEX operations_device ON operations (device, id);
 """,
@@ -92,14 +92,13 @@ CREATE INDEX operations_device ON operations (device, id);
 
 
 class ForeignFile(sqlite3.DatabaseError):
-    """The file is a database of something else, or of a later version of the ledger."""
+    """The file is a database of another program, or of a later version of the ledger."""
 
 
 def prepare_schema(db: sqlite3.Connection) -> None:
-    """Make the tables in an empty file, or add what an earlier version lacks. Raises ForeignFile if it is something
-    else.
+    """Make the tables in an empty file, or add what an earlier version lacks. Raises ForeignFile for another database.
 
-    Runs under the file lock.
+    The caller holds the file lock.
     """
     db.execute("BEGIN IMMEDIATE")
     try:
@@ -118,7 +117,7 @@ def prepare_schema(db: sqlite3.Connection) -> None:
 
 
 def _version_made(db: sqlite3.Connection) -> int:
-    """Return the version of the tables in the file, 0 for an empty one. Raises ForeignFile for any other file."""
+    """Return the version of the tables in the file, or 0 for an empty file. Raises ForeignFile for any other file."""
     application = db.execute("PRAGMA application_id").fetchone()[0]
     version: int = db.execute("PRAGMA user_version").fetchone()[0]
     tables = db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]

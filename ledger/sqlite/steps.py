@@ -1,7 +1,8 @@
-"""The changes that a SQLite ledger makes, each inside one transaction of the writer (docs/design.md §5 step 10, §6).
+"""The changes of a SQLite ledger, each inside one transaction of the writer (docs/design.md §5 step 10, §6).
 
-The order is the same in all: operation (replay or conflict) → clock → the target's state or the proof → visit → limits
-→ choice → append → keep the answer. Check-ins and bookings are judged here; what follows them is in `ledger/steps/`.
+The order is the same in all changes: operation (replay or conflict) → clock → the target's state or the proof → visit →
+limits → choice → append → keep the answer. This module judges check-ins and bookings; `ledger/steps/` holds the changes
+that follow them.
 """
 
 from __future__ import annotations
@@ -49,14 +50,14 @@ FollowUp = Void | CheckOut | MatterStep | BookingChange | BookingEnd
 """A change that names an earlier entry."""
 
 _Key = tuple[int, str, str, str]
-"""Where an answer is kept: partition, the holder's name or the device's own subject, device, operation."""
+"""The key of a kept answer: partition, the holder's name or the device's own subject, device, operation."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Asker:
-    """Who makes a change: the holder (None before step 4), the end of the partition, the key of the kept answer.
+    """The origin of a change: the holder (None before step 4), the end of the partition, the key of the kept answer.
 
-    `card_id` and `card`: the card that the change is about, and its name in the log.
+    `card_id` and `card`: the change's card, and the name of this card in the log.
     """
 
     end: LogEnd
@@ -76,7 +77,8 @@ class _Asker:
 
 
 def look_up(db: sqlite3.Connection, operation: Operation) -> Outcome | None:
-    """Return the kept answer of an operation. Raises OperationConflict if its id stood for another request (step 0).
+    """Return the kept answer of an operation, or None. Raises OperationConflict if its id stood for another request
+    (step 0).
 
     Ids belong to the device: one id serves one request, for any card.
     """
@@ -87,7 +89,9 @@ def look_up(db: sqlite3.Connection, operation: Operation) -> Outcome | None:
 
 
 def kept_of(db: sqlite3.Connection, operation: Operation) -> Outcome | None:
-    """Return the kept answer of an operation of one subject alone; OperationConflict as `look_up`."""
+    """Return the kept answer of an operation of its own subject alone, or None. Raises OperationConflict as `look_up`
+    does.
+    """
     holder = None if is_device_subject(operation.subject) else rows.find_holder_name(db, operation.subject)
     if holder is None and not is_device_subject(operation.subject):
         return None
@@ -97,7 +101,7 @@ def kept_of(db: sqlite3.Connection, operation: Operation) -> Outcome | None:
 
 
 def check_in(db: sqlite3.Connection, change: CheckIn, instants: Instants, window: Window | None = None) -> Outcome:
-    """Judge and record a check-in; with a window, a booking."""
+    """Judge and record a check-in, or a booking if there is a window."""
     if change.booking is not None and (change.charges or change.choice or change.visit):
         raise LedgerError("the use of a booking counts nothing of its own")
     if kept := look_up(db, change.operation):
@@ -160,7 +164,7 @@ def follow_up(
 
 
 def record(db: sqlite3.Connection, change: OfflineUse, instants: Instants) -> Outcome:
-    """Judge and record a use that a device recorded offline."""
+    """Judge and record a use that a device recorded while it was offline."""
     require_record(change)
     asker, request = _asker(db, change.operation, change.draft.card), change.operation.request
     names, owner = kept_names(change.operation.id), asker.key[:3]
@@ -187,7 +191,7 @@ def claim(db: sqlite3.Connection, subject: str, device: str, wanted: ProofClaim,
 
 
 def _asker(db: sqlite3.Connection, operation: Operation, card: str | None) -> _Asker:
-    """Return who asks, about which card; a holder seen for the first time gets a salt and a name."""
+    """Return the origin of a change. A new holder gets a salt and a name."""
     subject, partition = operation.subject, partition_of(operation.subject)
     if is_device_subject(subject):
         return _Asker(
@@ -200,7 +204,7 @@ def _asker(db: sqlite3.Connection, operation: Operation, card: str | None) -> _A
 
 
 def _kept_answer(db: sqlite3.Connection, key: _Key, request: bytes) -> Outcome | None:
-    """Return the kept answer of an operation. Raises OperationConflict if its id stood for another request."""
+    """Return the kept answer of an operation, or None. Raises OperationConflict if its id stood for another request."""
     found = rows.find_operation(db, *key)
     if found is None:
         return None
@@ -217,14 +221,14 @@ def _read_answer(answer: bytes) -> Outcome:
 
 
 def _without_holder(change: CheckIn) -> Verdict:
-    """Return the refusal before any holder was verified: there is nothing to count, so nothing to grant."""
+    """Return the refusal without a verified holder: nothing can be counted or granted."""
     if not change.findings or change.claim or change.charges or change.choice or change.draft.card:
         raise LedgerError("without a verified holder there is a finding and nothing else to judge")
     return Verdict(reason=first_of(change.findings, change.order), figures=(), visit=None, taken=None)
 
 
 def _standing(workspace: SqliteWorkspace, change: CheckIn) -> Standing:
-    """Return what the tables hold that a change is judged by."""
+    """Return the standing state from the tables, by which a change is judged."""
     choice, draft = change.choice, change.draft
     booking = None if change.booking is None else find_booking(workspace, change.booking)
     visit = workspace.visit(draft.service, draft.point) if change.visit else None
@@ -241,7 +245,7 @@ def _standing(workspace: SqliteWorkspace, change: CheckIn) -> Standing:
 
 
 def _fields_of(change: CheckIn, asker: _Asker, verdict: Verdict, window: Window | None) -> dict[str, Any]:
-    """Return what the entry of a check-in or a booking says beside its draft."""
+    """Return the fields of a check-in's or booking's entry in addition to its draft."""
     told: dict[str, Any] = {"outcome": "granted" if verdict.granted else "denied"}
     if change.booking is not None:
         told["booking"] = change.booking
@@ -270,7 +274,7 @@ def _visit_line(visit: VisitState, left_before: datetime | None) -> leaf.VisitLi
 
 
 def _keep_beside(workspace: SqliteWorkspace, entry: leaf.Leaf) -> None:
-    """Change visit and booking as a granted entry says; what it counts was counted."""
+    """Change the visit and the booking as a granted entry says. Its units are already counted."""
     if entry.visit is not None:
         workspace.write_visit(visit_after(workspace.holder, entry, entry.visit))
         stays.add(workspace, entry)
@@ -281,7 +285,9 @@ def _keep_beside(workspace: SqliteWorkspace, entry: leaf.Leaf) -> None:
 
 
 def _target_of(db: sqlite3.Connection, change: FollowUp) -> leaf.Leaf:
-    """Return the entry that a change names. Raises TargetState if no such entry is, or where it is another holder's."""
+    """Return the entry that a change names. Raises TargetState if there is no such entry or if it is another
+    holder's.
+    """
     booking = change if isinstance(change, BookingChange | BookingEnd) else None
     try:
         target = rows.read_leaf(db, rows.row_named(_named_by(change)))
@@ -302,7 +308,7 @@ def _named_by(change: FollowUp) -> str:
 
 
 def _is_whose(db: sqlite3.Connection, subject: str | None, made: leaf.Leaf) -> bool:
-    """Whether an entry is the named holder's, where a holder is named."""
+    """Return whether an entry belongs to the named holder, or True if no holder is named."""
     if subject is None:
         return True
     holder = None if is_device_subject(subject) else rows.find_holder_name(db, subject)

@@ -1,4 +1,4 @@
-"""The tables that follow from the log, each with the kind of row that it keeps (ledger/state.py)."""
+"""The tables that follow from the log, each with its kind of row (ledger/state.py)."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from ledger.state import BookingRow, ChoiceRow, CounterRow, KeptRow, MarkRow, Ro
 class RowTable(Generic[RowT]):
     """A table and the kind of its rows. `columns` stand in the order of the kind's fields.
 
-    Columns named in `entries` hold an entry by its row number, which tells partition and `seq`; those in `truths` hold
-    0 or 1. `has_partition`: the table has a column for the partition before the others.
+    Columns in `entries` hold an entry by its row number, which tells partition and `seq`; columns in `truths` hold 0 or
+    1. `has_partition`: the table's first column is the partition.
     """
 
     name: str
@@ -29,7 +29,7 @@ class RowTable(Generic[RowT]):
     has_partition: bool = True
 
     def values(self, partition: int, row: KeptRow) -> tuple[object, ...]:
-        """Return a row as the table's columns hold it."""
+        """Return a row's values in the order of the table's columns."""
         fields = attrgetter(*self.kind.__dataclass_fields__)(row)
         values = tuple(
             row_of(partition, value) if column in self.entries and value is not None else value
@@ -38,7 +38,7 @@ class RowTable(Generic[RowT]):
         return (partition, *values) if self.has_partition else values
 
     def row(self, partition: int, values: Iterable[object]) -> RowT:
-        """Return the row that a table's columns spell."""
+        """Return the row from the values of a table's columns."""
         fields: list[Any] = [
             _seq(partition, value) if column in self.entries else bool(value) if column in self.truths else value
             for column, value in zip(self.columns, values, strict=True)
@@ -47,7 +47,7 @@ class RowTable(Generic[RowT]):
 
     @property
     def listed(self) -> str:
-        """The columns as SQL lists them, the partition's among them where the table has one."""
+        """Return the columns as SQL lists them, with the partition's column if the table has it."""
         return ", ".join(("partition", *self.columns) if self.has_partition else self.columns)
 
     def bounds(self, partition: int) -> tuple[str, tuple[object, ...]]:
@@ -98,7 +98,7 @@ FOLLOWING: tuple[RowTable[Any], ...] = (COUNTERS, CHOICES, VISITS, STAYS, STATES
 
 
 def read(db: sqlite3.Connection, table: RowTable[RowT], partition: int, holder: str | None = None) -> Iterator[RowT]:
-    """Yield a partition's rows of a table, of one holder where a holder is named."""
+    """Yield a partition's rows of a table, or only one holder's rows if a holder is named."""
     condition, values = table.bounds(partition)
     if holder is not None:
         condition, values = f"{condition} AND holder = ?", (*values, holder)
@@ -120,7 +120,9 @@ def booking_row(partition: int, values: Iterable[object]) -> BookingRow:
 
 
 def _seq(partition: int, value: object) -> object:
-    """The `seq` that a row number tells; another partition's number stays as it is, so that it equals no `seq`."""
+    """Return the `seq` in a row number. A number of another partition is returned unchanged, so that it equals no
+    `seq`.
+    """
     if not isinstance(value, int):
         return value
     found, seq = partition_and_seq(value)

@@ -1,4 +1,4 @@
-"""Forgets answers and proof markers whose time is over, in small bites along with other changes."""
+"""Deletes expired answers and proof markers, in small bites together with other changes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sqlite3
 from edge.clock import Clock
 from ledger.millis import to_millis
 
-_BITE = 256  # rows looked at in a bite: eight a change, so a round ends long before as many were added
+_BITE = 256  # Rows looked at in a bite. Each change adds fewer rows, so a round always ends
 
 _TABLES = {
     "operations": ("partition", "scope", "device", "id"),
@@ -16,7 +16,7 @@ _TABLES = {
 
 
 class Sweeper:
-    """Walks the tables in the order of their keys, a bite at a time, over and over. Needs no index on time."""
+    """Walks the tables in the order of their keys, bite by bite, again and again. It needs no index on time."""
 
     def __init__(self, clock: Clock) -> None:
         """Start at the beginning of each table."""
@@ -24,7 +24,7 @@ class Sweeper:
         self._places: dict[str, tuple[object, ...] | None] = dict.fromkeys(_TABLES)
 
     def bite(self, db: sqlite3.Connection) -> int:
-        """Look at the next rows of each table and forget those that are over; return how many were."""
+        """Look at the next rows of each table and delete the expired rows. Return the number deleted."""
         now = to_millis(self._clock.now())
         return sum(self._bite(db, table, key, now) for table, key in _TABLES.items())
 

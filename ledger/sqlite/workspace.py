@@ -1,4 +1,4 @@
-"""A step's workspace on the SQLite tables: each read and each change is a statement in the writer's transaction."""
+"""A step's workspace on the SQLite tables. Each read and each change is a statement in the writer's transaction."""
 
 from __future__ import annotations
 
@@ -36,7 +36,9 @@ _WRITE_STAY, _WRITE_BOOKING = _replacing(tables.STAYS), _replacing(tables.BOOKIN
 
 
 class SqliteWorkspace:
-    """Meets `steps.workspace.Workspace`. `device` and `proof`: who changes, and by which proof (card's name, id)."""
+    """Meets `steps.workspace.Workspace`. `device` and `proof`: the device that makes the change, and the proof (card's
+    name, id).
+    """
 
     def __init__(
         self,
@@ -48,7 +50,7 @@ class SqliteWorkspace:
         device: str = "",
         proof: tuple[str, str] | None = None,
     ) -> None:
-        """Work behind `end`, the end of the partition's log; entries are recorded at the instant `at`."""
+        """Work after `end`, the end of the partition's log. Entries are recorded at the instant `at`."""
         self._db = db
         self._partition = end.partition
         self._device = device
@@ -80,18 +82,18 @@ class SqliteWorkspace:
         return 0 if found is None else int(found[0])
 
     def add_used(self, limit: str, period: str, units: int) -> None:
-        """Count units, or give them back."""
+        """Count units, or give them back if `units` is negative."""
         self._db.execute(
             "INSERT INTO counters VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET used = used + excluded.used",
             (self._partition, self.holder, limit, period, units),
         )
 
     def choice(self, group: str, period: str) -> ChoiceRow | None:
-        """Return what an exclusion group is fixed to."""
+        """Return the member to which an exclusion group is fixed, or None."""
         return self._one(tables.CHOICES, _READ_CHOICE, group, period)
 
     def write_choice(self, row: ChoiceRow) -> None:
-        """Keep what a group is fixed to."""
+        """Keep the member to which a group is fixed."""
         if row.uses > 0:
             self._db.execute(_WRITE_CHOICE, tables.CHOICES.values(self._partition, row))
         else:
@@ -99,40 +101,40 @@ class SqliteWorkspace:
             self._db.execute(f"DELETE FROM choices WHERE {_ONE_CHOICE}", key)  # noqa: S608 - a constant
 
     def marks(self, seq: int) -> MarkRow:
-        """Return by which entries an entry was voided and left."""
+        """Return the entries that voided an entry and that ended its visit."""
         query = "SELECT n, voided_by, left_by FROM states WHERE n = ?"
         found = self._db.execute(query, (row_of(self._partition, seq),)).fetchone()
         return MarkRow(seq) if found is None else tables.STATES.row(self._partition, found)
 
     def mark_voided(self, seq: int, by: int) -> None:
-        """Note that an entry was taken back."""
+        """Record that an entry was voided."""
         self._db.execute(
             "INSERT INTO states VALUES (?, ?, NULL) ON CONFLICT (n) DO UPDATE SET voided_by = excluded.voided_by",
             (row_of(self._partition, seq), row_of(self._partition, by)),
         )
 
     def mark_left(self, seq: int, by: int) -> None:
-        """Note that the visit of an entry was left."""
+        """Record that the visit of an entry was left."""
         self._db.execute(
             "INSERT INTO states VALUES (?, NULL, ?) ON CONFLICT (n) DO UPDATE SET left_by = excluded.left_by",
             (row_of(self._partition, seq), row_of(self._partition, by)),
         )
 
     def visit(self, service: str, point: str) -> VisitRow | None:
-        """Return the last visit at a service and point, over or not."""
+        """Return the last visit at a service and point, whether or not it is over, or None."""
         return self._one(tables.VISITS, _READ_VISIT, service, point)
 
     def write_visit(self, row: VisitRow) -> None:
-        """Put a visit in the place of the last one."""
+        """Replace the last visit."""
         self._db.execute(_WRITE_VISIT, tables.VISITS.values(self._partition, row))
 
     def drop_visit(self, row: VisitRow) -> None:
-        """Forget the last visit."""
+        """Delete the last visit."""
         key = (self._partition, self.holder, row.service, row.point)
         self._db.execute(f"DELETE FROM visits WHERE {_LINE}", key)  # noqa: S608 - a constant
 
     def booking(self, seq: int) -> BookingRow | None:
-        """Return how a booking stands."""
+        """Return how a booking stands, or None."""
         found = self._db.execute(_READ_BOOKING, (row_of(self._partition, seq),)).fetchone()
         return None if found is None else tables.booking_row(self._partition, found)
 
@@ -141,33 +143,33 @@ class SqliteWorkspace:
         self._db.execute(_WRITE_BOOKING, tables.BOOKINGS.values(self._partition, row))
 
     def stay(self, service: str, point: str, place: tuple[int, int]) -> StayRow | None:
-        """Return the use at a place of the line."""
+        """Return the use at a place of its visit line, or None."""
         return self._one(tables.STAYS, _READ_STAY, service, point, place[0], row_of(self._partition, place[1]))
 
     def opening_stay(self, service: str, point: str, at: int) -> StayRow | None:
-        """Return the use that opened the last visit at or before an instant."""
+        """Return the use that opened the last visit at or before an instant, or None."""
         return self._one(tables.STAYS, _READ_OPENING, service, point, at)
 
     def stays_after(self, service: str, point: str, place: tuple[int, int]) -> Iterator[StayRow]:
-        """Yield the uses that stand after a place of the line."""
+        """Yield the uses after a place of their visit line."""
         values = (self._partition, self.holder, service, point, place[0], row_of(self._partition, place[1]))
         return (tables.STAYS.row(self._partition, row) for row in self._db.execute(_READ_AFTER, values))
 
     def write_stay(self, row: StayRow) -> None:
-        """Keep a use in its line."""
+        """Keep a use in its visit line."""
         self._db.execute(_WRITE_STAY, tables.STAYS.values(self._partition, row))
 
     def drop_stay(self, row: StayRow) -> None:
-        """Take a use out of its line."""
+        """Remove a use from its visit line."""
         key = (self._partition, self.holder, row.service, row.point, row.at, row_of(self._partition, row.seq))
         self._db.execute(f"DELETE FROM stays WHERE {_LINE} AND at = ? AND n = ?", key)  # noqa: S608 - a constant
 
     def spend(self, claim: ProofClaim) -> None:
-        """Note that the change's proof was used."""
+        """Record that the change's proof was used."""
         self.claim(claim, spent=True)
 
     def claim(self, claim: ProofClaim, *, spent: bool) -> None:
-        """Claim the change's proof for its device, and spend the proof where its use was granted."""
+        """Claim the change's proof for its device. Spend the proof if the use was granted."""
         if self._proof is not None:
             self._db.execute(
                 "INSERT INTO proofs VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT"
@@ -177,9 +179,10 @@ class SqliteWorkspace:
 
     @property
     def rival(self) -> str | None:
-        """The device that has the change's proof, the changing device itself where it spent the proof before.
+        """Return the device that has the change's proof. It is the changing device itself if this device spent the
+        proof before.
 
-        None while the proof is the changing device's to use: not spent, and claimed by no other.
+        Return None while the changing device may use the proof: it is not spent, and no other device has claimed it.
         """
         if self._proof is None:
             return None

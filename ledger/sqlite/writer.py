@@ -1,6 +1,8 @@
-"""One writer thread a process: waiting steps are committed together, and no caller is answered before the commit.
+"""One writer thread for each process. Waiting steps are committed together, and no caller is answered before the
+commit.
 
-Knows nothing of check-ins: the writer runs steps inside one durable transaction. A refused step undoes itself alone.
+This module knows nothing of check-ins: the writer runs steps inside one durable transaction. A refused step undoes only
+its own changes.
 """
 
 from __future__ import annotations
@@ -24,16 +26,18 @@ from ledger.values import LedgerUnavailable
 
 T = TypeVar("T")
 
-_BATCHES_PER_LOOK = 256  # batches between two looks at the size of the write-ahead log
-_TIDY_EVERY = 32  # changes between two rounds of tidying
-_COMMITS_TOLD = 16  # commits that are told to the figures together: telling costs as much as a statement
+_BATCHES_PER_LOOK = 256  # Batches between two looks at the size of the write-ahead log
+_TIDY_EVERY = 32  # Changes between two rounds of tidying
+_COMMITS_TOLD = 16  # Commits reported to the metrics at once: one report costs as much as a statement
 
 
 class FileLock:
-    """A blocking flock(2). The kernel queues the processes, so no process starves as with SQLite's own polling."""
+    """A blocking flock(2). The kernel queues the processes, so no process starves, as could happen with SQLite's own
+    polling.
+    """
 
     def __init__(self, path: Path) -> None:
-        """Lock the file at `path`, made when first needed."""
+        """Lock the file at `path`, which is made when it is first needed."""
         self._path = path
         self._descriptor: int | None = None
 
@@ -49,14 +53,14 @@ class FileLock:
             fcntl.flock(self._descriptor, fcntl.LOCK_UN)
 
     def close(self) -> None:
-        """Let go of the lock's file."""
+        """Close the lock's file."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
 
 
 class _Job(Generic[T]):
-    """A step on its way: its result or error is read only after `done` was released."""
+    """A step on its way. Its result or error is read only after `done` was released."""
 
     __slots__ = ("abandoned", "done", "error", "result", "step")
 
@@ -69,19 +73,19 @@ class _Job(Generic[T]):
         self.done.acquire()
 
     def run(self, db: sqlite3.Connection) -> bool:
-        """Run the step; False if it was refused after it had written, so that its traces must go."""
+        """Run the step. Return False if it was refused after a write, so that its changes must be undone."""
         before = db.total_changes
         try:
             self.result = self.step(db)
         except (sqlite3.Error, OSError):
-            raise  # the store's own failure: the whole batch fails
+            raise  # The store's own failure: the whole batch fails
         except Exception as error:  # noqa: BLE001 - whatever is wrong with one change is its caller's to hear
             self.error = error
             return db.total_changes == before
         return True
 
     def run_apart(self, db: sqlite3.Connection) -> None:
-        """Run the step in a savepoint of its own: refused, it leaves no trace in the batch that carries it."""
+        """Run the step in its own savepoint. If it is refused, it leaves no trace in its batch."""
         self.error = None
         db.execute("SAVEPOINT change")
         if not self.run(db):
@@ -90,12 +94,12 @@ class _Job(Generic[T]):
 
 
 class Writer:
-    """Runs steps on the file at `path`, in batches. Belongs to the process that made it."""
+    """Runs steps on the file at `path`, in batches. A writer belongs to the process that made it."""
 
     def __init__(
         self, path: Path, limits: Limits, tidy: Callable[[sqlite3.Connection], object] = lambda _db: None
     ) -> None:
-        """Open nothing yet; `tidy` runs in a batch's transaction once in so many changes."""
+        """Open no file yet. `tidy` runs in a batch's transaction after a number of changes."""
         self._path = path
         self._limits = limits
         self._tidy = tidy
@@ -111,10 +115,10 @@ class Writer:
         self._told: list[tuple[int, float]] = []
 
     def submit(self, step: Callable[[sqlite3.Connection], T]) -> T:
-        """Run a step and return its result once it is durable.
+        """Run a step. Return its result once it is durable.
 
-        Raises what the step raised, or LedgerUnavailable: too many wait, the wait was too long, the store failed. The
-        step may then still come to be recorded; the same operation tried again gets its answer.
+        Raises the step's own error, or LedgerUnavailable if too many steps wait, the wait was too long, or the store
+        failed. In this case the step may still be recorded later; a retry of the same operation gets its answer.
         """
         job = _Job(step)
         self._put(job)
@@ -126,7 +130,7 @@ class Writer:
         return job.result  # type: ignore[return-value] # a job without error has the step's own result
 
     def close(self) -> None:
-        """Finish what was accepted, end the thread, close the file."""
+        """Finish the accepted steps, end the thread, and close the file."""
         with self._starting:
             self._closed = True
             thread, self._thread = self._thread, None
@@ -162,11 +166,12 @@ class Writer:
         self._lock.close()
 
     def _batch(self, first: _Job[object]) -> bool:
-        """Commit `first` and all that wait behind it; True if the end of the queue was among them."""
+        """Commit `first` and all steps that wait behind it. Return True if the end of the queue was among them."""
         batch, last, begun = [first], False, perf_counter()
         try:
             with self._lock.held():
-                # Gathered only now: what came while another process had the lock goes into the same commit.
+                # Steps are gathered only now: those that came while another process had the lock go into the same
+                # commit.
                 last = self._gather(batch)
                 self._commit(batch)
             self._told.append((len(batch), perf_counter() - begun))
@@ -179,7 +184,7 @@ class Writer:
         return last
 
     def _tell(self) -> None:
-        """Tell the figures of the commits since last time."""
+        """Report the commits since the last report to the metrics."""
         told, self._told = self._told, []
         observe_commits(told)
 
@@ -199,7 +204,7 @@ class Writer:
         self._require_the_same_file()
         db.execute("BEGIN IMMEDIATE")
         waiting = [job for job in batch if not job.abandoned]
-        # A change is nearly always refused before it writes, and savepoints are dear: they are used on a second try.
+        # A refusal nearly always comes before any write, and savepoints are expensive. They are used on a second try.
         if not all(job.run(db) for job in waiting):
             db.execute("ROLLBACK")
             db.execute("BEGIN IMMEDIATE")
@@ -228,10 +233,10 @@ class Writer:
         return self._db
 
     def _require_the_same_file(self) -> None:
-        """Raises OSError if the file was removed or replaced since this process first had it.
+        """Raise OSError if the file was removed or replaced after this process first opened it.
 
-        Writes to a removed file are lost, and a new file would know of no use. So another file is taken for the ledger
-        after a restart alone, which somebody has to want.
+        Writes to a removed file are lost, and a new file would know of no use. So another file becomes the ledger only
+        after a restart, which an operator must decide.
         """
         found = self._path.stat()
         self._file = self._file or (found.st_dev, found.st_ino)
@@ -239,7 +244,7 @@ class Writer:
             raise OSError(f"{self._path} is another file than at the start: put it back, or start again")
 
     def _fail(self, batch: list[_Job[object]], error: Exception) -> None:
-        """Answer the whole batch with the store's failure; a connection that failed is not trusted again."""
+        """Answer the whole batch with the store's failure. A connection that failed is not used again."""
         self._drop()
         for job in batch:
             job.error = LedgerUnavailable(f"the ledger's store failed: {error}")
@@ -248,4 +253,4 @@ class Writer:
     def _drop(self) -> None:
         db, self._db = self._db, None
         if db is not None:
-            db.close()  # rolls back what is open
+            db.close()  # Rolls back the open transaction

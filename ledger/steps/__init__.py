@@ -1,1 +1,3 @@
-"""The steps that follow a check-in, written once for every store: over a `Workspace`, which each store brings."""
+"""The steps that follow a check-in, written once for every store. They work on a `Workspace`, which each store
+implements.
+"""

@@ -21,7 +21,7 @@ _NOTHING: _Holding = ((), None)
 
 
 def find_booking(workspace: Workspace, booking_id: str | None) -> Booking | None:
-    """Return the booking that a use names, if it is this holder's."""
+    """Return the booking that a use names, if it belongs to this holder, or None."""
     seq = seq_in(workspace.end.partition, booking_id or "")
     row = None if seq is None else workspace.booking(seq)
     if row is None or row.holder != workspace.holder:
@@ -51,7 +51,7 @@ def keep_booking(workspace: Workspace, entry: leaf.Leaf) -> None:
 
 
 def use_booking(workspace: Workspace, entry: leaf.Leaf) -> None:
-    """Note that a granted use posts the booking that it names."""
+    """Record that a granted use posts the booking that it names."""
     row = workspace.booking(leaf.split_id(entry.booking or "")[1])
     if row is not None:
         workspace.write_booking(replace(row, state=BookingState.USED, used_by=entry.seq))
@@ -131,7 +131,7 @@ def _standing(workspace: Workspace, wanted: _Holding, held: _Holding) -> Standin
 
 
 def _taken_by_others(workspace: Workspace, wanted: Choice | None, held: Choice | None) -> Taken | None:
-    """Return what the wanted group is fixed to by others than the booking that is changed."""
+    """Return the choice that other uses or bookings made in the wanted group, or None."""
     if wanted is None:
         return None
     own = held is not None and (held.group, held.period) == (wanted.group, wanted.period)
@@ -139,7 +139,7 @@ def _taken_by_others(workspace: Workspace, wanted: Choice | None, held: Choice |
 
 
 def _fields_of(change: BookingChange, made: leaf.Leaf, verdict: MoveVerdict, wanted: _Holding) -> dict[str, Any]:
-    """Return what the entry of a change says beside its draft."""
+    """Return the fields of a change's entry in addition to its draft."""
     told: dict[str, Any] = {"holder": made.holder, "target": made.id, "change": change.kind.value}
     if verdict.reason is not None:
         return told | {"outcome": "denied", "reason": verdict.reason}

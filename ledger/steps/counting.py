@@ -1,4 +1,4 @@
-"""What an entry counts, and what it gives back: units of limits and the choice of an exclusion group."""
+"""What an entry counts and what it gives back: units of limits, and the choice in an exclusion group."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from ledger.values import Figure, LedgerUnavailable, Taken
 
 
 def count(workspace: Workspace, entry: leaf.Leaf) -> None:
-    """Count what an entry counts: its charges and its choice."""
+    """Count an entry's charges and its choice."""
     for charge in entry.charges:
         workspace.add_used(charge.limit, charge.period, charge.units)
     choose(workspace, entry)
 
 
 def choose(workspace: Workspace, entry: leaf.Leaf) -> None:
-    """Count a use of the member that an entry chose; the first use fixes the group."""
+    """Count a use of the member that an entry chose. The first use fixes the group."""
     choice = entry.choice
     if choice is None:
         return
@@ -30,9 +30,10 @@ def choose(workspace: Workspace, entry: leaf.Leaf) -> None:
 
 
 def give_back(workspace: Workspace, entry: leaf.Leaf, *, counted: bool = True) -> tuple[Figure, ...]:
-    """Return an entry's units to their periods, and its choice; no units where they were not `counted`.
+    """Give an entry's units back to their periods, and undo its choice. Units that were not `counted` are not given
+    back.
 
-    Returns the entry's limits as they stand afterwards.
+    Return the entry's limits as they stand afterwards.
     """
     _unchoose(workspace, entry)
     figures: dict[tuple[str, str], Figure] = {}
@@ -45,7 +46,7 @@ def give_back(workspace: Workspace, entry: leaf.Leaf, *, counted: bool = True) -
 
 
 def taken_member(workspace: Workspace, group: str, period: str, *, least: int = 1) -> Taken | None:
-    """Return the choice that fixes an exclusion group, if at least `least` uses made that choice."""
+    """Return the choice that fixes an exclusion group if at least `least` uses made it, or None."""
     row = workspace.choice(group, period)
     return None if row is None or row.uses < least else row.taken(workspace.end.partition)
 

@@ -1,4 +1,4 @@
-"""What follows a use: taking the use back, leaving its visit, the stages of its matter (docs/design.md §6)."""
+"""What follows a use: a void, a departure, and the stages of its matter (docs/design.md §6)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ledger.writing import move_lines
 
 
 def void(workspace: Workspace, change: Void, target: leaf.Leaf) -> Outcome:
-    """Take a use back."""
+    """Void a use."""
     _require_granted(target)
     marks = workspace.marks(target.seq)
     if marks.voided_by is not None:
@@ -41,7 +41,7 @@ def void(workspace: Workspace, change: Void, target: leaf.Leaf) -> Outcome:
 
 
 def check_out(workspace: Workspace, change: CheckOut, target: leaf.Leaf) -> Outcome:
-    """Close the visit that the target opened or entered again."""
+    """Close the visit that the target opened or re-entered."""
     if target.visit is None and change.draft.extra.get("delivered"):
         return _deliver(workspace, change, target)
     visit = _visit_to_leave(workspace, target)
@@ -62,7 +62,7 @@ def check_out(workspace: Workspace, change: CheckOut, target: leaf.Leaf) -> Outc
 
 
 def _deliver(workspace: Workspace, change: CheckOut, target: leaf.Leaf) -> Outcome:
-    """Close a use that has no visit, once: it was delivered."""
+    """Close once a use without a visit: it was delivered."""
     _require_granted(target)
     marks = workspace.marks(target.seq)
     if marks.voided_by is not None or marks.left_by is not None:
@@ -94,7 +94,7 @@ def conclude(
     figures: tuple[Figure, ...] = (),
     visit: VisitState | None = None,
 ) -> Outcome:
-    """Return the outcome of a void, a check-out, a booking's end or a step of a matter."""
+    """Return the outcome of a void, a check-out, the end of a booking, or a step of a matter."""
     return Outcome(
         entry=entry.id,
         at=from_millis(entry.at),
@@ -108,7 +108,7 @@ def conclude(
 
 
 def visit_after(holder: str, entry: leaf.Leaf, visit: leaf.VisitLine) -> VisitRow:
-    """Return a visit as it stands once an entry has opened it or entered it again."""
+    """Return a visit as it stands after an entry opened it or re-entered it."""
     return VisitRow(
         holder=holder,
         service=entry.service,
@@ -129,7 +129,7 @@ def _require_granted(target: leaf.Leaf) -> None:
 
 
 def _return_booking(workspace: Workspace, booking: str) -> tuple[Figure, ...]:
-    """Return a booking whose use was taken back: held until its grace ends, afterwards over and holding nothing."""
+    """Return a booking after its use was voided: held until its grace period ends, otherwise over and without units."""
     kept = workspace.booking(leaf.split_id(booking)[1])
     if kept is None:
         raise LedgerUnavailable("the ledger is damaged: a use names a booking that is not kept")
@@ -141,7 +141,9 @@ def _return_booking(workspace: Workspace, booking: str) -> tuple[Figure, ...]:
 
 
 def _take_visit_back(workspace: Workspace, target: leaf.Leaf) -> None:
-    """Close the visit that the target opened; of a re-entry undo the re-entry alone, so that the holder has left."""
+    """Close the visit that the target opened. For a re-entry, undo only the re-entry, so that the holder has left
+    again.
+    """
     visit = workspace.visit(target.service, target.point)
     if target.visit is None or visit is None:
         return
@@ -153,7 +155,9 @@ def _take_visit_back(workspace: Workspace, target: leaf.Leaf) -> None:
 
 
 def _visit_to_leave(workspace: Workspace, target: leaf.Leaf) -> VisitRow:
-    """Return the visit that a check-out closes: the last visit there, or an earlier one whose departure comes late."""
+    """Return the visit that a check-out closes: the last visit there, or an earlier visit whose departure is reported
+    late.
+    """
     _require_granted(target)
     if target.visit is None:
         raise TargetState("no-visit")

@@ -1,4 +1,4 @@
-"""Recording what a device granted or refused while it was offline (docs/design.md §6, Offline)."""
+"""Records what a device granted or refused while it was offline (docs/design.md §6, Offline)."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from ledger.steps.workspace import Workspace
 from ledger.values import LedgerError, Outcome, VisitState
 from ledger.writing import charge_lines, choice_line, move_lines
 
-_LAST = 2**40 - 1  # after every `seq`: what stands at the very instant of the use was recorded before, and comes before
+_LAST = 2**40 - 1  # After every `seq`: a use at the same instant that is already recorded comes before this one
 
 
 def require_record(change: OfflineUse) -> None:
-    """Refuse a record that no store can take: a use of a booking opens no visit."""
+    """Refuse a record that no store can take: the use of a booking opens no visit."""
     if change.booking is not None and change.visit is not None:
         raise LedgerError("the use of a booking opens no visit")
 
@@ -37,7 +37,9 @@ def require_record(change: OfflineUse) -> None:
 def record_offline(
     workspace: Workspace, change: OfflineUse, holder: HolderName | None, first: Outcome | None, rival: str | None
 ) -> Outcome:
-    """Judge and record a use. `first`: the kept answer that it contradicts; `rival`: the device that has its proof."""
+    """Judge and record a use. `first`: the kept answer that the record contradicts. `rival`: the device that has its
+    proof.
+    """
     if to_millis(change.used_at) > workspace.at:
         raise LedgerError("a use recorded offline lies in the future")
     if holder is None:
@@ -70,7 +72,9 @@ def _refuse_early(workspace: Workspace, change: OfflineUse) -> Outcome:
 
 
 def _linked(workspace: Workspace, change: OfflineUse, standing: OfflineStanding, named: dict[str, Any]) -> str | None:
-    """Return the entry that the record contradicts: the first answer's, or the refusal that is appended here."""
+    """Return the entry that the record contradicts: the entry of the first answer, or the refusal that is appended
+    here.
+    """
     refusal = offline_refusal(change, standing)
     if refusal is None:
         return None if standing.first is None else standing.first.entry
@@ -95,7 +99,7 @@ def _standing(workspace: Workspace, change: OfflineUse, first: Outcome | None, r
 def _append(
     workspace: Workspace, change: OfflineUse, verdict: OfflineVerdict, told: dict[str, Any]
 ) -> tuple[Outcome, leaf.Leaf]:
-    """Append the entry for a verdict; return the entry and its answer."""
+    """Append the entry for a verdict. Return its answer and the entry."""
     draft = replace(change.draft, marks=(*change.draft.marks, *verdict.marks))
     added = told | {"outcome": "granted" if verdict.granted else "denied", "used_at": to_millis(change.used_at)}
     if verdict.reason is not None:
@@ -121,7 +125,7 @@ def _append(
 
 
 def _counted(change: OfflineUse, verdict: OfflineVerdict) -> dict[str, Any]:
-    """Return what a grant counts, moves and opens, as its leaf says it."""
+    """Return the fields of a grant's leaf: what it counts, what it moves and the visit that it opens."""
     counted: dict[str, Any] = {
         "charges": charge_lines(verdict.charges),
         "moved": move_lines(verdict.walk),

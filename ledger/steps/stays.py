@@ -1,4 +1,4 @@
-"""The line of a holder's uses at a service and point: which use opens a visit, and which lies in one."""
+"""The visit line: a holder's uses at a service and point, which of them open a visit, and which lie in one."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from ledger.writing import charges_of
 
 
 def find(workspace: Workspace, entry: leaf.Leaf) -> StayRow | None:
-    """Return a use as it stands in its line, or None if it stands in none."""
+    """Return a use as it stands in its visit line, or None if it stands in no line."""
     at = leaf.stays_from(entry)
     return None if at is None else workspace.stay(entry.service, entry.point, (at, entry.seq))
 
 
 def add(workspace: Workspace, entry: leaf.Leaf) -> None:
-    """Put a granted use in its line, if it stands in one."""
+    """Add a granted use to its visit line, if it belongs to one."""
     at = leaf.stays_from(entry)
     if at is None or entry.visit is None:
         return
@@ -37,12 +37,12 @@ def opened_before(workspace: Workspace, service: str, point: str, at: int) -> St
 
 
 def after(workspace: Workspace, service: str, point: str, place: tuple[int, int]) -> Iterator[Stay]:
-    """Yield the uses after a place (instant, `seq`) of the line, with what each of them costs."""
+    """Yield the uses after a place (instant, `seq`) of the line, with the cost of each."""
     return (_stay(workspace, row) for row in workspace.stays_after(service, point, place))
 
 
 def set_free(workspace: Workspace, row: StayRow) -> Walk:
-    """Take a use out of its line; the uses that lay in its visit find another visit, or open one."""
+    """Remove a use from its visit line. The uses that lay in its visit find another visit or open one."""
     workspace.drop_stay(row)
     if not row.opens:
         return STILL
@@ -52,9 +52,9 @@ def set_free(workspace: Workspace, row: StayRow) -> Walk:
 
 
 def apply(workspace: Workspace, service: str, point: str, walked: Walk, *, gone: int | None = None) -> None:
-    """Write what a walk came to: the uses' parts, the counters, the last visit.
+    """Write the result of a walk: the uses' parts, the counters, and the last visit.
 
-    `gone`: the `seq` of the use that was taken back.
+    `gone`: the `seq` of the voided use.
     """
     for move in walked.moved:
         place = to_millis(move.stay.at), leaf.split_id(move.stay.entry)[1]
@@ -73,7 +73,7 @@ def apply(workspace: Workspace, service: str, point: str, walked: Walk, *, gone:
 
 
 def _opened_by(holder: str, service: str, point: str, stay: Stay) -> VisitRow:
-    """Return the visit that a use opened, as the visit stands before anybody left or came back."""
+    """Return the visit that a use opened, before anybody left or re-entered."""
     seq, at = leaf.split_id(stay.entry)[1], to_millis(stay.at)
     return VisitRow(
         holder, service, point, seq, at, to_millis(stay.ends_at), re_entries=0, left_at=None, inside=seq, inside_at=at

@@ -1,4 +1,4 @@
-"""What a step works on: one holder's part of a partition, read as the step asks and changed as the step says."""
+"""What a step works on: one holder's part of a partition, which the step reads and changes."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from ledger.writing import LogEnd
 
 
 class Workspace(Protocol):
-    """One holder's state while one change is made. Entries are named by `seq`, times are in milliseconds.
+    """One holder's state during one change. Entries are named by `seq`. Times are in milliseconds.
 
-    Reads see what the step has written before. The store makes everything durable together, or nothing of it.
+    A read sees earlier writes of the step. The store makes all changes durable together, or none of them.
     """
 
     @property
     def holder(self) -> str:
-        """The holder's name in the log; empty where the change has no holder."""
+        """The holder's name in the log, or an empty text if the change has no holder."""
         ...
 
     @property
     def end(self) -> LogEnd:
-        """The end of the partition's log, the entries appended by this step among them."""
+        """The end of the partition's log, including the entries that this step appended."""
         ...
 
     @property
@@ -33,7 +33,7 @@ class Workspace(Protocol):
         ...
 
     def append(self, draft: Draft, kind: str, operation: str, **told: Any) -> Leaf:  # noqa: ANN401 - fields of the leaf
-        """Put an entry at the end of the partition. Raises LeafError if the fields make none."""
+        """Append an entry to the partition. Raises LeafError if the fields make no entry."""
         ...
 
     def entry(self, seq: int) -> Leaf:
@@ -45,43 +45,43 @@ class Workspace(Protocol):
         ...
 
     def add_used(self, limit: str, period: str, units: int) -> None:
-        """Count units; give them back where `units` lies below zero."""
+        """Count units, or give them back if `units` is negative."""
         ...
 
     def choice(self, group: str, period: str) -> ChoiceRow | None:
-        """Return what an exclusion group is fixed to."""
+        """Return the member to which an exclusion group is fixed, or None."""
         ...
 
     def write_choice(self, row: ChoiceRow) -> None:
-        """Keep what a group is fixed to; with no uses left the group is free again."""
+        """Keep the member to which a group is fixed. With no uses left, the group is free again."""
         ...
 
     def marks(self, seq: int) -> MarkRow:
-        """Return by which entries an entry was voided and left."""
+        """Return the entries that voided an entry and that ended its visit."""
         ...
 
     def mark_voided(self, seq: int, by: int) -> None:
-        """Note that an entry was taken back by the entry `by`."""
+        """Record that the entry `by` voided an entry."""
         ...
 
     def mark_left(self, seq: int, by: int) -> None:
-        """Note that the entry `by` closed the visit of an entry."""
+        """Record that the entry `by` ended the visit of an entry."""
         ...
 
     def visit(self, service: str, point: str) -> VisitRow | None:
-        """Return the last visit at a service and point, over or not."""
+        """Return the last visit at a service and point, whether or not it is over, or None."""
         ...
 
     def write_visit(self, row: VisitRow) -> None:
-        """Put a visit in the place of the last one at its service and point."""
+        """Replace the last visit at its service and point."""
         ...
 
     def drop_visit(self, row: VisitRow) -> None:
-        """Forget the last visit at its service and point."""
+        """Delete the last visit at its service and point."""
         ...
 
     def booking(self, seq: int) -> BookingRow | None:
-        """Return the state of the booking that an entry made, for any holder."""
+        """Return the state of the booking that an entry made, for any holder, or None."""
         ...
 
     def write_booking(self, row: BookingRow) -> None:
@@ -89,25 +89,25 @@ class Workspace(Protocol):
         ...
 
     def stay(self, service: str, point: str, place: tuple[int, int]) -> StayRow | None:
-        """Return the use at a place (instant, `seq`) of the line of uses at a service and point."""
+        """Return the use at a place (instant, `seq`) of the line of uses at a service and point, or None."""
         ...
 
     def opening_stay(self, service: str, point: str, at: int) -> StayRow | None:
-        """Return the use that opened the last visit at or before an instant."""
+        """Return the use that opened the last visit at or before an instant, or None."""
         ...
 
     def stays_after(self, service: str, point: str, place: tuple[int, int]) -> Iterator[StayRow]:
-        """Yield the uses that stand after a place (instant, `seq`) of the line, in order."""
+        """Yield the uses after a place (instant, `seq`) of the line of uses at a service and point, in order."""
         ...
 
     def write_stay(self, row: StayRow) -> None:
-        """Keep a use in its line."""
+        """Keep a use in its visit line."""
         ...
 
     def drop_stay(self, row: StayRow) -> None:
-        """Take a use out of its line."""
+        """Remove a use from its visit line."""
         ...
 
     def spend(self, claim: ProofClaim) -> None:
-        """Note that the change's proof was used by its device."""
+        """Record that the change's device used its proof."""
         ...
