@@ -1,1 +1,1 @@
-"""The usage log: its leaf, later its proofs and reports."""
+"""The usage log: its tree, evidence from it, and figures of it."""

@@ -1,4 +1,6 @@
-"""The tables of the auditors' figures: usage counted by day, reviews. They are rebuilt from the log, except reviews."""
+"""The tables of the auditors' figures: usage counted by day, and reviews. All of them except reviews are rebuilt from
+the log.
+"""
 
 from __future__ import annotations
 
@@ -58,8 +60,9 @@ REVIEWS = sa.Table(
 
 
 def open_figures(url: str) -> Database:
-    """Open the database of the figures, brought to this release's tables: the verifier's, or any other.
+    """Open the database of the figures and bring its tables to this release. It is the verifier's database, or any
+    other.
 
-    `url` is `sqlite:///file` or `postgresql://…`. The room keeps its own version there, in `audit_version`.
+    `url` is `sqlite:///file` or `postgresql://…`. The room keeps its own version in the table `audit_version`.
     """
     return Database.open(url, room="audit", migrations=MIGRATIONS)

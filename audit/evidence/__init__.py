@@ -1,1 +1,1 @@
-"""Evidence that anybody can check: chains, exports, checks in processes of their own, watching and witnessing."""
+"""Evidence that anybody can check: chains, exports, checks in separate processes, watching and witnessing."""

@@ -1,7 +1,7 @@
-"""Long readings of the log in a process of their own, at low priority: exports, and checks of the whole.
+"""Long readings of the log in a separate process of low priority: exports, and checks of the whole log.
 
-In the server's own process they would take turns with check-ins, which would wait for each turn; beside it they take
-what is left. `run_apart` starts `python -m verifier.audit.apart`, hands it a job and gives out what it writes.
+In the server's own process, these readings would take turns with check-ins and delay them. In a separate process they
+use only spare time. `run_apart` starts `python -m verifier.audit.apart`, hands it a job, and yields its output.
 """
 
 from __future__ import annotations
@@ -37,7 +37,9 @@ What = Literal["jsonl", "csv", "xlsx", "check"]
 
 
 class ExportJob(msgspec.Struct, frozen=True):
-    """A job: the log's folders (an archive second), its checkpoint and keys, the filter, and the form of the output."""
+    """A job: the log's folders (an archive comes second), its checkpoint and keys, the filter, and the form of the
+    output.
+    """
 
     what: What
     folders: tuple[str, ...]
@@ -48,7 +50,7 @@ class ExportJob(msgspec.Struct, frozen=True):
 
 
 class ExportStep(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A line of a check: how many entries were read so far, or what was found."""
+    """A line of a check: the number of entries read so far, or a finding."""
 
     entries: int | None = None
     kind: str | None = None
@@ -69,14 +71,16 @@ def job_of(
 
 
 def run_apart(job: ExportJob) -> Generator[bytes, None, None]:
-    """Yield what the job writes, as it comes. Raises Broken if it ended before its end. Closing the iterator ends
-    it.
+    """Yield the job's output as it comes. Raises Broken if the process ends too early. Closing the iterator ends the
+    process.
     """
     return run_module("audit.evidence.apart", msgspec.json.encode(job))
 
 
 def run_module(module: str, asked: bytes) -> Generator[bytes, None, None]:
-    """Yield what a module of ours writes when it is asked, as it comes. Raises Broken. Closing the iterator ends it."""
+    """Yield the output of one of this product's modules, given the job `asked`. Raises Broken. Closing the iterator
+    ends the process.
+    """
     command, pipe = [sys.executable, "-m", module], subprocess.PIPE
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, cwd=ROOT) as child:  # noqa: S603 - our own module alone
         try:
@@ -90,7 +94,7 @@ def _written(child: subprocess.Popen[bytes], job: bytes) -> Iterator[bytes]:
         raise Broken("the process has no pipes")
     with closing(child.stdin) as asked:
         asked.write(job)
-    while data := os.read(child.stdout.fileno(), _CHUNK):  # what there is, without waiting for more
+    while data := os.read(child.stdout.fileno(), _CHUNK):  # What is there now, without waiting for more
         yield data
     if child.wait():
         raise Broken(f"the process ended with {child.returncode}")
@@ -107,7 +111,7 @@ def steps_apart(job: ExportJob) -> Iterator[ExportStep]:
 
 
 def perform(job: ExportJob) -> Iterator[bytes]:
-    """Do a job here; yield what it writes."""
+    """Do a job in this process. Yield its output."""
     source = read_sources([Path(folder) for folder in job.folders])
     opened = open_checkpoint(job.note, [NoteKey.parse(key) for key in job.keys])
     log, zone = Exported(source, opened), ZoneInfo(job.zone)
@@ -121,7 +125,7 @@ def perform(job: ExportJob) -> Iterator[bytes]:
 
 
 def read_sources(folders: Sequence[Path]) -> TileSource:
-    """Return the log in these folders, an archive after the first."""
+    """Return the log in these folders: the log itself first, then its archive."""
     sources = [FolderSource(folder) for folder in folders]
     return sources[0] if len(sources) == 1 else JoinedSource(sources)
 
@@ -137,7 +141,7 @@ def _steps(log: Exported) -> Iterator[bytes]:
 
 
 def _workbook(log: Exported, wanted: LogFilter, zone: tzinfo) -> Iterator[bytes]:
-    """A workbook is written to a file that is gone with the answer, then given out: memory stays flat."""
+    """Yield a workbook from a temporary file, so that memory stays flat. The file is deleted after the answer."""
     with tempfile.TemporaryDirectory(prefix="yunju-export-") as folder:
         path = Path(folder) / "log"
         write_xlsx(log, wanted, path, zone)
@@ -155,12 +159,12 @@ def _line(step: ExportStep) -> bytes:
 
 
 def lower_priority() -> None:
-    """Take what check-ins leave over."""
+    """Use only the time that check-ins leave over."""
     os.nice(NICE)
 
 
 def main() -> None:
-    """Read a job, do it at low priority, write its result."""
+    """Read a job, do it at low priority, and write its result."""
     lower_priority()
     job = msgspec.json.decode(sys.stdin.buffer.read(), type=ExportJob)
     for data in perform(job):

@@ -1,6 +1,7 @@
-"""What every copy of the log must show, whatever file it comes from: each partition dense, chained, never going back.
+"""What every copy of the log must show, whatever file it comes from: each partition is dense and chained, and never
+goes back.
 
-Memory is bounded by the partitions and by what is amiss.
+The number of partitions and of faults bounds the memory.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from ledger.values import PARTITIONS
 
 
 class FindingKind(StrEnum):
-    """What a check finds. A closed set; docs/log-format.md explains each."""
+    """What a check finds. The set is closed; docs/log-format.md explains each kind."""
 
     ALTERED = "altered"
     MISSING = "missing"
@@ -32,7 +33,7 @@ class FindingKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A fault: its kind, its place (an entry's id, an index in the log, a file), and a sentence."""
+    """A fault: its kind, its place (an entry's id, an index in the log, or a file), and a sentence."""
 
     kind: FindingKind
     place: str
@@ -55,7 +56,7 @@ _LINK = msgspec.json.Decoder(Link)
 
 @dataclass(slots=True)
 class _Partition:
-    """The end of a partition so far; `last` is None where the entry before is unknown."""
+    """The end of a partition so far. `last` is None if the entry before is unknown."""
 
     seq: int = 0
     last: bytes | None = FIRST_PREV
@@ -63,7 +64,7 @@ class _Partition:
     gaps: dict[int, int] = field(default_factory=dict)
 
     def fill(self, seq: int) -> bool:
-        """Take a number out of the gap that it lies in; False if it lies in none."""
+        """Remove a number from the gap that contains it. Return False if no gap contains it."""
         for start, end in self.gaps.items():
             if start <= seq < end:
                 del self.gaps[start]
@@ -73,15 +74,17 @@ class _Partition:
 
 
 class Chains:
-    """Follows the partitions through the entries of a log."""
+    """Follows each partition through the entries of a log."""
 
     def __init__(self) -> None:
-        """Begin before the first entry."""
+        """Start before the first entry."""
         self._partitions: dict[int, _Partition] = {}
         self._strays: dict[tuple[int, int], int] = {}
 
     def add(self, index: int, data: bytes, committed: bytes) -> list[Finding]:
-        """Look at the next entry; `committed` is the hash that the tree has for it, the entry's own unless altered."""
+        """Check the next entry. `committed` is the hash that the tree has for this place; it equals the entry's own
+        hash unless the entry was altered.
+        """
         try:
             link = _LINK.decode(data)
         except msgspec.MsgspecError:
@@ -95,9 +98,9 @@ class Chains:
         return self._judge(index, link, part, committed)
 
     def add_altered(self, index: int, data: bytes, committed: bytes) -> list[Finding]:
-        """Look at an entry that is known to be another than the tree has here.
+        """Check an entry that is known to differ from the tree's entry at this place.
 
-        An entry that claims this place is taken for the entry of this place; any other may come from elsewhere.
+        If the entry claims this place, it counts as the entry of this place. Any other entry may come from elsewhere.
         """
         try:
             link = _LINK.decode(data)
@@ -115,7 +118,7 @@ class Chains:
         return [told] if back else []
 
     def end(self) -> list[Finding]:
-        """Name the entries that never came, or stood elsewhere."""
+        """Return findings for the entries that never came, or that stood elsewhere."""
         found = []
         for partition, part in sorted(self._partitions.items()):
             for (home, seq), index in self._strays.items():
@@ -147,14 +150,14 @@ class Chains:
         return found
 
     def _earlier(self, place: str, link: Link, part: _Partition) -> Finding:
-        """Return the finding for a number that has passed: it fills a gap too late, or comes a second time."""
+        """Return the finding for a number that has passed: it fills a gap too late, or comes twice."""
         if part.fill(link.seq):
             return Finding(FindingKind.OUT_OF_ORDER, place, "stands behind an entry that follows it")
         return Finding(FindingKind.INSERTED, place, "its number is another entry's already")
 
 
 def entry_place(index: int, entry: str | None = None) -> str:
-    """Return a place in the log as findings name it."""
+    """Return a place in the log in the form that findings use."""
     return f"index {index}" if entry is None else f"{entry} (index {index})"
 
 

@@ -1,4 +1,6 @@
-"""An exported file re-read, offline, in a stream: every entry against its proof, the whole against its checkpoint."""
+"""Checks an exported file offline and in a stream: every entry against its proof, the whole file against its
+checkpoint.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,7 @@ class ExportHead(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ExportLine(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Any later line: an entry, a block's proof, or the end."""
+    """Any later line: an entry, the proof of a block, or the end."""
 
     index: int | None = None
     hash: str | None = None
@@ -71,7 +73,9 @@ def open_head(head: ExportHead, keys: Sequence[NoteKey], witnesses: Sequence[Not
 def check_export(
     head: ExportHead, opened: OpenedCheckpoint, lines: Iterable[bytes], since: Checkpoint | None = None
 ) -> Iterator[Finding | CheckProgress]:
-    """Check the lines after the first, and of a whole log that it still begins as it did at `since` (verified)."""
+    """Check the lines after the first. For a whole log, also check that it still begins as it did at the verified
+    checkpoint `since`.
+    """
     check = _Whole(opened, since) if head.whole else _Choice(opened)
     found, ended = 0, False
     for number, line in enumerate(lines, 2):
@@ -99,7 +103,7 @@ def check_export(
 
 
 class _Whole:
-    """A whole log: the hash of each entry, and every 256 of them proved at once."""
+    """A whole log: the hash of each entry, and one proof for each 256 entries."""
 
     def __init__(self, opened: OpenedCheckpoint, since: Checkpoint | None) -> None:
         self._size, self._root = opened.checkpoint.size, opened.checkpoint.root
@@ -188,7 +192,7 @@ class _Whole:
 
 
 class _Choice:
-    """Chosen entries, a proof each."""
+    """Chosen entries, each with its proof."""
 
     def __init__(self, opened: OpenedCheckpoint) -> None:
         self._checkpoint = opened.checkpoint
@@ -220,7 +224,7 @@ class _Choice:
 
 
 def _hash(text: str) -> bytes:
-    """Return a hash from its text in an export; empty bytes for a malformed text, which fit no proof."""
+    """Return the hash in an export's text, or empty bytes for a malformed text. Empty bytes fit no proof."""
     try:
         return b64decode(text, validate=True)
     except ValueError:

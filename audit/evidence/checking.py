@@ -1,6 +1,7 @@
-"""The whole log re-read, offline and in a stream: entries against tiles, tiles against the checkpoint, chains, history.
+"""Checks the whole log offline and in a stream: entries against tiles, tiles against the checkpoint, chains, and
+history.
 
-Everything that differs is named: kind, place, words. Memory does not grow with the log.
+Every difference is named: kind, place, sentence. Memory does not grow with the log.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ _MOST_FINDINGS = 200
 
 @dataclass(frozen=True, slots=True)
 class CheckProgress:
-    """How far a check has come, in entries."""
+    """The progress of a check, in entries."""
 
     entries: int
 
@@ -41,9 +42,10 @@ class CheckProgress:
 def check_tiles(
     source: TileSource, checkpoint: Checkpoint, since: Checkpoint | None = None
 ) -> Iterator[Finding | CheckProgress]:
-    """Check a log in tiles against its checkpoint, and that it still begins as it did at `since`.
+    """Check a log in tiles against its checkpoint, and check that it still begins as it did at `since`.
 
-    Both checkpoints are verified already. Ends after a few hundred findings: then the log is simply another.
+    Both checkpoints are already verified. The check ends after a few hundred findings, because the log is then a
+    different log.
     """
     check = _Check(source, checkpoint)
     found = 0
@@ -58,7 +60,7 @@ def check_tiles(
 
 
 def check_history(source: TileSource, checkpoint: Checkpoint, since: Checkpoint) -> Iterator[Finding]:
-    """Yield what is wrong between an earlier checkpoint and this one."""
+    """Yield the contradictions between an earlier checkpoint and this checkpoint."""
     if since.origin != checkpoint.origin:
         yield Finding(FindingKind.OTHER_LOG, "checkpoint", f"the earlier checkpoint is of {since.origin}")
     elif since.size > checkpoint.size:
@@ -77,7 +79,7 @@ def check_history(source: TileSource, checkpoint: Checkpoint, since: Checkpoint)
 
 
 class _Check:
-    """One pass over bundles and tiles, side by side."""
+    """One pass over bundles and tiles in parallel."""
 
     def __init__(self, source: TileSource, checkpoint: Checkpoint) -> None:
         self._source, self._checkpoint = source, checkpoint
@@ -105,7 +107,9 @@ class _Check:
         yield CheckProgress(self._index)
 
     def _read_entries(self, number: int, width: int) -> tuple[list[bytes] | None, list[Finding]]:
-        """A bundle's entries as they are, however many; None if the file is missing or unreadable."""
+        """Return a bundle's entries, however many there are, or None if the file is missing or unreadable. Also return
+        the findings.
+        """
         path = tile_path(ENTRIES, number, width)
         data = self._source.read(path)
         whole = width
@@ -121,7 +125,9 @@ class _Check:
         return entries[:width] if whole > width else entries, []
 
     def _read_hashes(self, number: int, width: int, entries: list[bytes] | None) -> tuple[list[bytes], list[Finding]]:
-        """A tile's hashes; where they cannot be read those of the entries, so that the rest can be checked."""
+        """Return a tile's hashes and the findings. If the tile cannot be read, return the hashes of the entries, so
+        that the check can go on.
+        """
         try:
             return read_tile(self._source, 0, number, width), []
         except TileError as error:
@@ -130,7 +136,7 @@ class _Check:
             return hashes[:width] + [bytes(32)] * (width - len(hashes)), [Finding(kind, error.path, str(error))]
 
     def _compare(self, hashes: list[bytes], entries: list[bytes] | None) -> Iterator[Finding]:
-        """Entries against the tile's hashes: side by side while they agree, aligned where they do not."""
+        """Compare entries with the tile's hashes: one by one while they agree, aligned after a difference."""
         if entries is None:
             yield from self._align(at_end=True)
             self._index += len(hashes)
@@ -146,7 +152,7 @@ class _Check:
         yield from self._align(at_end=False)
 
     def _align(self, *, at_end: bool) -> Iterator[Finding]:
-        """Match what the tree commits to with what is there, as far as enough is read to tell."""
+        """Match the tree's hashes with the entries that are there, as far as the data read so far allows."""
         expected, actual = self._expected, self._actual
         while expected or actual:
             if expected and actual and expected[0] == actual[0][0]:
@@ -161,7 +167,7 @@ class _Check:
         self._index += 1
 
     def _differ(self) -> Iterator[Finding]:
-        """The heads differ: something was inserted, taken out, moved or altered here."""
+        """Report a difference at the heads: an entry was inserted, removed, moved or altered here."""
         expected, actual = self._expected, self._actual
         if not actual:
             yield self._missing(len(expected))
@@ -186,7 +192,7 @@ class _Check:
             self._index += 1
 
     def _moved(self, wanted: int) -> Iterator[Finding]:
-        """Take the entry that belongs here from where it stands."""
+        """Take the entry that belongs here from the place where it stands."""
         yield Finding(
             FindingKind.OUT_OF_ORDER, entry_place(self._index), f"its entry stands {wanted} places further on"
         )
@@ -202,7 +208,7 @@ class _Check:
         return Finding(FindingKind.MISSING, place, f"{count} entries that the tree commits to are not there")
 
     def _grow(self, hashes: list[bytes]) -> Iterator[Finding]:
-        """Put a tile's hashes at the edge of the tree; a tile above that is complete must say the same."""
+        """Add a tile's hashes to the edge of the tree. A complete tile above must agree with them."""
         if len(hashes) < WIDTH:
             self._edge[0] = hashes
             return
@@ -219,7 +225,7 @@ class _Check:
             above.clear()
 
     def _finished(self, level: int) -> int:
-        """Return how many tiles of a level are complete with the present tile."""
+        """Return how many tiles of a level are complete, including the present tile."""
         self._unknown += level == 1
         return self._unknown >> 8 * (level - 1)
 
@@ -248,7 +254,7 @@ class _Check:
 
 
 def _find(wanted: bytes, hashes: Iterable[bytes]) -> int:
-    """The place of a hash a little further on, 0 when it is not there."""
+    """Return the distance to a hash a little further on, or 0 if it is not there."""
     return next((place for place, digest in enumerate(islice(hashes, _LOOK_AHEAD)) if digest == wanted), 0)
 
 

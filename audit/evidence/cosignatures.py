@@ -1,6 +1,6 @@
-"""Whose cosignatures of a log's checkpoints hold, of those that somebody relies on. Pure.
+"""Which cosignatures of a log's checkpoints hold, among the witnesses that a reader relies on. Pure.
 
-A cosignature says that a witness saw this log, and that the log had only grown since the witness saw it before.
+A cosignature says that a witness saw this log, and that the log only grew since the witness saw it before.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from keys.notes import NoteKey, OpenedCheckpoint
 
 @dataclass(frozen=True, slots=True)
 class Cosignature:
-    """A witness's newest cosignature that holds: over how many entries, and when (RFC 3339, the witness's clock)."""
+    """A witness's newest valid cosignature: the number of entries, and the time (RFC 3339, the witness's clock)."""
 
     name: str
     size: int
@@ -23,14 +23,14 @@ class Cosignature:
 
 @dataclass(frozen=True, slots=True)
 class Cosignatures:
-    """What was found of the witnesses that somebody relies on."""
+    """The cosignatures found of the witnesses that a reader relies on."""
 
     held: tuple[Cosignature, ...]
     missing: tuple[str, ...]
 
     @property
     def words(self) -> str:
-        """Whose cosignatures of how many hold, in a sentence."""
+        """Return one sentence: which witnesses' cosignatures hold, out of how many."""
         asked = len(self.held) + len(self.missing)
         names = [f"{one.name} over {one.size} entries at {one.at}" for one in self.held]
         lacking = f"; none of {', '.join(self.missing)}" if self.missing else ""
@@ -38,9 +38,9 @@ class Cosignatures:
 
 
 def cosignatures(checkpoints: Iterable[OpenedCheckpoint], witnesses: Sequence[NoteKey]) -> Cosignatures:
-    """Return each witness's newest cosignature among checkpoints that were opened with these witnesses' keys.
+    """Return each witness's newest cosignature among these checkpoints, which were opened with the witnesses' keys.
 
-    The checkpoints must be known to be of one log, each the beginning of the next.
+    The checkpoints must be known to belong to one log, each extending the one before.
     """
     best: dict[NoteKey, Cosignature] = {}
     for opened in sorted(checkpoints, key=lambda one: one.checkpoint.size):

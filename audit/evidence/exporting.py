@@ -1,6 +1,7 @@
-"""The log handed out: JSON Lines that prove themselves, CSV and XLSX for people. A stream: memory stays flat.
+"""Exports of the log: JSON Lines with their own proofs, CSV and XLSX for people. Each is a stream, so that memory stays
+flat.
 
-It reads the tiles, never the ledger, so that no check-in waits for an auditor.
+An export reads the tiles and never the ledger, so that no check-in waits for an auditor.
 """
 
 from __future__ import annotations
@@ -32,11 +33,11 @@ COLUMNS: Final = (
     "id_checked", "beneficiary", "companions", "reference", "holder", "device", "operator", "target", "charges",
     "marks", "programme",
 )  # fmt: skip
-_HELD: Final = 64 * 1024  # letters of a table that are put together before they are handed out
+_HELD: Final = 64 * 1024  # Characters of a table that are collected before they are sent
 
 
 class LogFilter(EntryFilter, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Which entries of the log are wanted. Instants are half-open."""
+    """Which entries of the log are wanted. Spans of time are half-open."""
 
     since: datetime | None = None
     until: datetime | None = None
@@ -47,12 +48,12 @@ class LogFilter(EntryFilter, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         return self == LogFilter()
 
     def asked(self) -> dict[str, str]:
-        """Return what is asked for, by name, as an export tells it."""
+        """Return the conditions by name, as an export lists them."""
         bounds = {"since": self.since, "until": self.until}
         return {name: at.isoformat() for name, at in bounds.items() if at is not None} | self.named()
 
     def chooser(self) -> Callable[[dict[str, Any]], bool]:
-        """Return what tells whether an entry with these fields is wanted."""
+        """Return a test that says whether an entry with these fields is wanted."""
         earliest = None if self.since is None else to_millis(self.since)
         latest = None if self.until is None else to_millis(self.until)
         wants = self.matcher()
@@ -82,7 +83,7 @@ class Exported:
         return Tree(self.source, self.size)
 
     def chosen(self, wanted: LogFilter) -> Iterator[tuple[int, bytes, dict[str, Any]]]:
-        """Yield index, bytes and fields of the entries that are wanted."""
+        """Yield the index, the bytes and the fields of each wanted entry."""
         wants = wanted.chooser()
         for index, data in enumerate(self.tree().entries()):
             fields = msgspec.json.decode(data)
@@ -91,10 +92,10 @@ class Exported:
 
 
 def json_lines(log: Exported, wanted: LogFilter) -> Iterator[bytes]:
-    """Yield the lines of an export that proves itself (docs/log-format.md).
+    """Yield the lines of an export that carries its own proofs (docs/log-format.md).
 
-    The whole log carries the hashes of its entries and a proof every 256 of them; a choice of entries a proof each,
-    which shows that each is in the log, not that none was left out.
+    The export of a whole log carries the hashes of its entries and a proof for each 256 entries. A selection carries a
+    proof for each entry. These proofs show that each entry is in the log, but not that no entry was left out.
     """
     note = log.checkpoint.note.encode()
     yield _line(
@@ -125,7 +126,7 @@ def _choice(log: Exported, wanted: LogFilter) -> Iterator[bytes]:
 
 
 def block_nodes(tree: Tree) -> Nodes:
-    """Return the nodes of the tree over blocks of 256 entries, whose last may be a smaller one."""
+    """Return the nodes of the tree over blocks of 256 entries. The last block may be smaller."""
 
     def node(level: int, index: int) -> bytes:
         width = WIDTH << level
@@ -135,9 +136,10 @@ def block_nodes(tree: Tree) -> Nodes:
 
 
 def csv_text(log: Exported, wanted: LogFilter, zone: tzinfo) -> Iterator[tuple[int, str]]:
-    """Yield a table for spreadsheets, times in `zone`: how many entries so far, and the text of those that are new.
+    """Yield a table for spreadsheets with times in `zone`: the number of entries so far, and the text of the new
+    entries.
 
-    Its first sign tells spreadsheets that it is UTF-8.
+    Its first character tells spreadsheets that the text is UTF-8.
     """
     held, count = io.StringIO(), 0
     writer = csv.writer(held)
@@ -153,7 +155,7 @@ def csv_text(log: Exported, wanted: LogFilter, zone: tzinfo) -> Iterator[tuple[i
 
 
 def write_csv(log: Exported, wanted: LogFilter, out: IO[str], zone: tzinfo) -> int:
-    """Write a table for spreadsheets; return the number of entries."""
+    """Write a table for spreadsheets. Return the number of entries."""
     count = 0
     for count, text in csv_text(log, wanted, zone):  # noqa: B007 - the last count is the answer
         out.write(text)
@@ -161,9 +163,9 @@ def write_csv(log: Exported, wanted: LogFilter, out: IO[str], zone: tzinfo) -> i
 
 
 def write_xlsx(log: Exported, wanted: LogFilter, path: Path, zone: tzinfo) -> int:
-    """Write a workbook, a new sheet when one is full; return the number of entries.
+    """Write a workbook, with a new sheet when a sheet is full. Return the number of entries.
 
-    Its cells say themselves that they are text, so that no text needs a mark.
+    The cells carry the type text, so no text needs a prefix.
     """
     return write_workbook(path, COLUMNS, _rows(log, wanted, zone), ROWS_A_SHEET)
 
@@ -196,7 +198,7 @@ def _text(value: bytes) -> str:
 
 
 def write_lines(lines: Iterable[bytes], out: IO[bytes]) -> int:
-    """Write an export's lines; return the number of entries."""
+    """Write an export's lines. Return the number of entries."""
     count = 0
     for line in lines:
         out.write(line)

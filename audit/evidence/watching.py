@@ -1,6 +1,6 @@
-"""Watching a running log from outside: each visit must find the last one's tree at the beginning of the new one.
+"""Watches a running log from outside: each visit must find the tree of the last visit at the beginning of the new tree.
 
-What proves a fork (two checkpoints by the log's own key that cannot be of one log) is kept: it is the evidence.
+Two checkpoints signed by the log's own key that cannot belong to one log prove a fork. They are kept as evidence.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ Fetch = Callable[[str], bytes | None]
 
 
 class LogAway(Exception):
-    """The log cannot be reached or does not answer as a log."""
+    """The log cannot be reached, or does not answer like a log."""
 
 
 class Forked(Exception):
-    """Two checkpoints of one log that cannot both be true; `one` and `other` are the notes."""
+    """Two checkpoints of one log that contradict each other. `one` and `other` are the notes."""
 
     def __init__(self, message: str, one: str, other: str) -> None:
         super().__init__(message)
@@ -36,7 +36,7 @@ class Forked(Exception):
 
 
 def fetch_http(url: str) -> bytes | None:
-    """Return what an address answers, None for 404. Raises LogAway if it cannot be had."""
+    """Return the body that an address answers, or None for 404. Raises LogAway if the address cannot be read."""
     try:
         found = fetch(OutgoingCall(url), seconds=SECONDS_A_CALL, most=MAX_ANSWER_BYTES)
     except FetchAway as error:
@@ -52,7 +52,7 @@ class UrlSource:
     """The tiles of a log at an address, such as https://card.example.org/v1/log."""
 
     def __init__(self, url: str, fetch: Fetch = fetch_http) -> None:
-        """Read below `url`."""
+        """Read below the address `url`."""
         self._url = url.rstrip("/")
         self._fetch = fetch
 
@@ -68,12 +68,12 @@ class UrlSource:
         return data
 
     def cosigned(self) -> bytes | None:
-        """Return the note of the newest cosigned checkpoint, None before the first cosignature."""
+        """Return the note of the newest cosigned checkpoint, or None before the first cosignature."""
         return self.read(COSIGNED)
 
 
 def compare(source: TileSource | None, one: OpenedCheckpoint, other: OpenedCheckpoint) -> bool:
-    """Raise Forked when two checkpoints cannot be of one log; False if that cannot be told without the tiles.
+    """Raise Forked if two checkpoints cannot belong to one log. Return False if the tiles would be needed to decide.
 
     Raises TileError or LogAway if the tiles cannot be read.
     """
@@ -103,7 +103,9 @@ def compare(source: TileSource | None, one: OpenedCheckpoint, other: OpenedCheck
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """What a visit found: the checkpoint, the one of the visit before (None at the first), whose cosignatures hold."""
+    """The result of a visit: the checkpoint, the checkpoint of the visit before (None at the first visit), and the
+    valid cosignatures.
+    """
 
     now: Checkpoint
     before: Checkpoint | None
@@ -111,17 +113,17 @@ class Visit:
 
 
 class LogWatcher:
-    """Visits one log again and again; remembers the last good checkpoint in a file."""
+    """Visits one log again and again. It remembers the last good checkpoint in a file."""
 
     def __init__(
         self, source: UrlSource, keys: Sequence[NoteKey], memory: Path, witnesses: Sequence[NoteKey] = ()
     ) -> None:
-        """Trust the log's `keys`; keep the last checkpoint in `memory`, evidence beside it."""
+        """Trust the log's `keys`. Keep the last checkpoint in `memory`, and evidence beside it."""
         self._source, self._keys, self._memory = source, tuple(keys), memory
         self._witnesses = tuple(witnesses)
 
     def visit(self) -> Visit:
-        """Look once. Raises Forked (evidence kept), LogAway, NoteError, TileError."""
+        """Look once. Raises Forked (the evidence is kept), LogAway, NoteError or TileError."""
         cosigned = self._cosigned()
         now = open_checkpoint(self._source.checkpoint(), self._keys, self._witnesses)
         before = self._last()
@@ -155,7 +157,9 @@ class LogWatcher:
         replace_file(self._memory.with_name(name), f"{fork.one}\n\n{fork.other}".encode(), mode=0o644)
 
     def _cosigned(self) -> OpenedCheckpoint | None:
-        """What witnesses signed: read before the newest checkpoint, which must then begin with it."""
+        """Return the checkpoint that witnesses signed. It is read before the newest checkpoint, which must extend
+        it.
+        """
         data = self._source.cosigned() if self._witnesses else None
         return None if data is None else open_checkpoint(data, self._keys, self._witnesses)
 

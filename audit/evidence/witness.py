@@ -1,7 +1,7 @@
 """A witness cosigns a log's checkpoints as long as each tree extends the last (C2SP tlog-witness).
 
-An auditor runs it on a machine that the log's operator does not control. One small file a log holds what it saw; it is
-durable before an answer leaves.
+An auditor runs it on a machine that the log's operator does not control. One small file for each log holds what the
+witness saw. The file is durable before an answer is sent.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _OLD = re.compile(r"old (0|[1-9][0-9]{0,18})")
 
 
 class NotCosignedError(Exception):
-    """The checkpoint is not cosigned: the status that the protocol names, and a body."""
+    """The checkpoint is not cosigned. Carries the status that the protocol names, and a body."""
 
     def __init__(self, status: int, body: str = "", content_type: str = "text/plain; charset=utf-8") -> None:
         super().__init__(body)
@@ -35,10 +35,10 @@ class NotCosignedError(Exception):
 
 
 class WitnessBook:
-    """What a witness saw of each log, in a folder; decides, and remembers before it answers."""
+    """What a witness saw of each log, in a folder. The book decides, and remembers its decision before it answers."""
 
     def __init__(self, folder: Path, logs: Sequence[NoteKey], cosigner: Cosigner) -> None:
-        """Watch the logs whose keys are given; a key's name is its log's origin."""
+        """Watch the logs of these keys. A key's name is the origin of its log."""
         self._folder, self._cosigner = folder, cosigner
         self._logs: dict[str, list[NoteKey]] = {}
         for key in logs:
@@ -46,7 +46,9 @@ class WitnessBook:
         folder.mkdir(parents=True, exist_ok=True)
 
     def add(self, body: bytes, at: int) -> str:
-        """Take an add-checkpoint request and return the cosignature's line; NotCosignedError otherwise."""
+        """Take an add-checkpoint request. Return the line of the cosignature. Raises NotCosignedError if there is
+        none.
+        """
         old, proof, note = _read_request(body)
         origin = note.text.partition("\n")[0]
         if origin not in self._logs:
@@ -62,7 +64,7 @@ class WitnessBook:
         return signature.line
 
     def last(self, origin_hash: str) -> str | None:
-        """Return the last checkpoint cosigned, by the SHA-256 of its origin in hexadecimal."""
+        """Return the last cosigned checkpoint, by the SHA-256 of its origin in hexadecimal, or None."""
         for origin in self._logs:
             if sha256(origin.encode()).hexdigest() == origin_hash and self._path(origin).exists():
                 return self._path(origin).read_text(encoding="utf-8")
@@ -85,7 +87,7 @@ class WitnessBook:
         if new.size == size and new.root != root:
             raise NotCosignedError(
                 409, f"{size}\n", SIZE
-            )  # two logs of one size: the protocol names this a conflict too
+            )  # Two logs of one size: the protocol calls this a conflict too
         if old == 0 and proof:
             raise NotCosignedError(422, "from the empty tree on there is nothing to prove\n")
         try:
@@ -108,7 +110,7 @@ class WitnessBook:
 
     @contextmanager
     def _held(self, origin: str) -> Iterator[None]:
-        """Compare and remember in one: two requests at once must not set the record back."""
+        """Compare and remember in one step: two simultaneous requests must not set the record back."""
         handle = os.open(f"{self._path(origin)}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX)
@@ -126,5 +128,5 @@ def _read_request(body: bytes) -> tuple[int, list[bytes], Note]:
             raise NotCosignedError(400, "not an add-checkpoint request\n")
         proof = [b64decode(line, validate=True) for line in lines[1:]]
         return int(old[1]), proof, parse_note(rest)
-    except ValueError as error:  # UnicodeDecodeError, binascii.Error and NoteError are of this kind
+    except ValueError as error:  # UnicodeDecodeError, binascii.Error and NoteError are subclasses
         raise NotCosignedError(400, f"not an add-checkpoint request: {type(error).__name__}\n") from None

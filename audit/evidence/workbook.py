@@ -1,6 +1,7 @@
-"""Workbooks (ECMA-376, XLSX) of plain tables, written row by row: memory stays flat, a row costs what its text does.
+"""Workbooks (ECMA-376, XLSX) of plain tables, written row by row: memory stays flat, and the cost of a row is the cost
+of its text.
 
-Every text is written as text, so that no cell is ever a formula.
+Every text is written with the type text, so that no cell is ever a formula.
 """
 
 from __future__ import annotations
@@ -18,12 +19,14 @@ _RELATIONS: Final = "http://schemas.openxmlformats.org/officeDocument/2006/relat
 _PACKAGE: Final = "http://schemas.openxmlformats.org/package/2006"
 _MAIN: Final = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 _HEAD: Final = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
-_UNWRITABLE: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")  # which XML 1.0 cannot hold
+_UNWRITABLE: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")  # Characters that XML 1.0 cannot hold
 _AT_ONCE: Final = 500
 
 
 def write_workbook(path: Path, heads: Sequence[str], rows: Iterable[Sequence[object]], rows_a_sheet: int) -> int:
-    """Write a table, whole numbers as numbers and all else as text; a new sheet when one is full. Returns the rows."""
+    """Write a table: whole numbers as numbers, everything else as text. A new sheet begins when a sheet is full. Return
+    the number of rows.
+    """
     left, count, sheets = iter(rows), 0, 0
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as book:
         for sheet in _sheets(left, rows_a_sheet):
@@ -36,7 +39,7 @@ def write_workbook(path: Path, heads: Sequence[str], rows: Iterable[Sequence[obj
 
 
 def _sheets(left: Iterator[Sequence[object]], size: int) -> Iterator[Iterator[Sequence[object]]]:
-    """The rows of each sheet in turn; one sheet at least, each to be read to its end before the next."""
+    """Yield the rows of each sheet in turn, at least one sheet. Read each sheet to its end before the next."""
     yield islice(left, size)
     for first in left:
         yield chain([first], islice(left, size - 1))
@@ -66,7 +69,7 @@ def _cell(value: object) -> str:
 
 
 def _frame(sheets: int) -> Iterator[tuple[str, str]]:
-    """The files around the sheets: what each is, and which there are."""
+    """Yield the files around the sheets: their types and their list."""
     numbers = range(1, sheets + 1)
     parts = "".join(
         f'<Override PartName="/xl/worksheets/sheet{number}.xml" ContentType="{_TYPES}.worksheet+xml"/>'

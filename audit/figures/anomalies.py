@@ -1,6 +1,6 @@
-"""What in the log deserves a second look, and why (issue 6): one pass over a span of leaves. Pure; accuses nobody.
+"""Finds what in the log deserves a second look, and says why: one pass over a span of leaves. Pure; it accuses nobody.
 
-Each finding has an id that stays the same while the log grows, so that a review stays with it.
+Each finding has an id that stays the same while the log grows, so that a review stays with its finding.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ledger.leaf import USES
 
 
 class AnomalyKind(StrEnum):
-    """The closed set of anomalies; the pages explain each (`anomaly.<kind>` in the translations)."""
+    """The closed set of anomalies. The pages explain each (`anomaly.<kind>` in the translations)."""
 
     TOO_FAR = "too-far"
     REFUSED_PROOFS = "refused-proofs"
@@ -52,7 +52,7 @@ GRAVE: Final = frozenset(
         AnomalyKind.REFUSED_PROOFS,
     }
 )
-"""Looked at first: a rule was broken, or somebody tried to."""
+"""The kinds to look at first: a rule was broken, or somebody tried to break one."""
 
 ENTRIES_SHOWN: Final = 20
 _PROOF_REASONS: Final = frozenset({"bad-signature", "unknown-key", "bad-proof", "stale-proof", "proof-used"})
@@ -105,13 +105,15 @@ class SeenLeaf(msgspec.Struct, frozen=True):
 
     @property
     def staff(self) -> str:
-        """Who acted: the operator, or the device where none was signed in."""
+        """Who acted: the operator, or the device if no operator was signed in."""
         return self.operator or self.device
 
 
 @dataclass(slots=True)
 class Anomaly:
-    """One finding: `about` holds what the explanation names; `entries` the first of `count` entries behind it."""
+    """One finding. `about` holds the values for the explanation; `entries` holds the first of the `count` entries
+    behind it.
+    """
 
     id: str
     kind: AnomalyKind
@@ -126,7 +128,7 @@ class Anomaly:
         return self.kind in GRAVE
 
     def add(self, leaf: SeenLeaf) -> None:
-        """Put one more entry behind it."""
+        """Add one more entry to the finding."""
         self.count += 1
         self.at = max(self.at, leaf.when)
         if len(self.entries) < ENTRIES_SHOWN:
@@ -137,7 +139,7 @@ _DECODER: Final = msgspec.json.Decoder(SeenLeaf)
 
 
 def find_anomalies(leaves: Iterable[bytes], zone: ZoneInfo, thresholds: Thresholds | None = None) -> list[Anomaly]:
-    """Return what stands out among leaves, the gravest first, then the newest."""
+    """Return the anomalies among leaves: the gravest first, then the newest."""
     search = _Search(zone, thresholds or Thresholds())
     for data in leaves:
         search.look(_DECODER.decode(data))
@@ -146,7 +148,7 @@ def find_anomalies(leaves: Iterable[bytes], zone: ZoneInfo, thresholds: Threshol
 
 
 class _Search:
-    """What is remembered on the way: bounded by holders, devices and staff, never by entries."""
+    """The search's memory. Holders, devices and staff bound its size, never entries."""
 
     def __init__(self, zone: ZoneInfo, thresholds: Thresholds) -> None:
         self.found: dict[str, Anomaly] = {}
@@ -169,7 +171,7 @@ class _Search:
             self._use(leaf, leaf.holder)
 
     def end(self) -> Iterator[Anomaly]:
-        """What shows only once all is seen."""
+        """Yield the anomalies that show only after the last entry."""
         bounds = self._bounds
         yield from (pair for pair in self._pairs.values() if pair.count >= bounds.same_pair)
         usual = median([use.count for use in self._uses.values()] or [0])
@@ -178,7 +180,7 @@ class _Search:
         )
 
     def _by_itself(self, leaf: SeenLeaf) -> None:
-        """What one entry shows alone."""
+        """Check what one entry shows by itself."""
         marks = set(leaf.marks)
         checked = leaf.id_checked or not marks.isdisjoint({"id-checked", "represented"})
         if leaf.granted and leaf.assurance in ("copyable", "counted") and not checked:
@@ -193,14 +195,16 @@ class _Search:
         self._ended_offline(leaf)
 
     def _ended_offline(self, leaf: SeenLeaf) -> None:
-        """A use that a device granted while offline, and the server's refusal of the same use, which stands before."""
+        """Check a use that a device granted offline although the server refuses it. The server's refusal stands before
+        the use.
+        """
         if leaf.kind == "offline" and leaf.outcome == "denied" and leaf.reason in _ENDED:
             self._ended.add(leaf.id)
         if leaf.kind == "offline" and leaf.granted and leaf.linked in self._ended:
             self._note(AnomalyKind.REVOKED_OFFLINE, leaf.id, leaf)
 
     def _by_clock(self, leaf: SeenLeaf) -> None:
-        """What the hour and the device's clock show: one finding a device or point, and day."""
+        """Check the hour and the device's clock: one finding for each device or point, and day."""
         local = self._local(leaf.when)
         day = local.date().isoformat()
         most = timedelta(minutes=self._bounds.clock_minutes) / timedelta(milliseconds=1)
@@ -239,7 +243,7 @@ class _Search:
         self._count(self._uses, AnomalyKind.MOST_USED, holder, leaf, times=self._bounds.most_used_times)
 
     def _far_apart(self, last: SeenLeaf, leaf: SeenLeaf, holder: str) -> None:
-        """One finding a holder and day."""
+        """Check two uses far apart: one finding for each holder and day."""
         day = self._local(leaf.when).date().isoformat()
         name = f"{AnomalyKind.TOO_FAR}:{holder}:{day}"
         about = _about(leaf, other=last.point, minutes=self._bounds.too_far_minutes)
@@ -266,9 +270,9 @@ class _Search:
 
 
 def _let_in(leaf: SeenLeaf) -> AnomalyKind | None:
-    """Return why the server refuses a person whom a device let in; nothing is guessed.
+    """Return why the server refuses a person whom a device let in, or None. Nothing is guessed.
 
-    None for a card that has ended since and whose use counts: the use itself tells (`REVOKED_OFFLINE`).
+    The result is None for a card that ended later and whose use counts: the use itself shows this (`REVOKED_OFFLINE`).
     """
     if leaf.holder is None or leaf.reason in _NOT_GENUINE:
         return AnomalyKind.FORGED_OFFLINE
@@ -282,7 +286,7 @@ def _let_in(leaf: SeenLeaf) -> AnomalyKind | None:
 
 
 def _about(leaf: SeenLeaf, **bound: object) -> dict[str, str]:
-    """What the explanation names: of the entry, and the threshold that it passed."""
+    """Return the values for the explanation: those of the entry, and the threshold that it passed."""
     named: Mapping[str, object] = {
         "point": leaf.point,
         "service": leaf.service,
@@ -295,9 +299,9 @@ def _about(leaf: SeenLeaf, **bound: object) -> dict[str, str]:
 
 
 def leaves_between(source: TileSource, size: int, since: int, until: int, most: int) -> Iterator[bytes]:
-    """Yield the leaves received in [`since`, `until`) (epoch milliseconds), `most` at the most. Raises TileError.
+    """Yield at most `most` leaves received in [`since`, `until`) (epoch milliseconds). Raises TileError.
 
-    Across partitions the log is in order but for a minute: so much more is read on both sides.
+    Across partitions, the order of the log is exact to one minute. So one more minute is read on both sides.
     """
     tree, slack = Tree(source, size), 120_000
     for data in tree.entries(_first_since(tree, since - slack)):
@@ -310,7 +314,7 @@ def leaves_between(source: TileSource, size: int, since: int, until: int, most: 
 
 
 def _first_since(tree: Tree, since: int) -> int:
-    """The index of the first entry received at `since` or later, by bisection."""
+    """Return the index of the first entry received at `since` or later, by bisection."""
     low, high = 0, tree.size
     while low < high:
         middle = (low + high) // 2
@@ -319,12 +323,14 @@ def _first_since(tree: Tree, since: int) -> int:
         else:
             high = middle
     if low > 0:
-        tree.entry(low - 1)  # whoever cannot read the one before does not know that it is older: TileError
+        tree.entry(low - 1)  # If the entry before cannot be read, nobody knows that it is older: TileError
     return low
 
 
 def _is_older(tree: Tree, index: int, since: int) -> bool:
-    """Whether an entry is older. One in an archive that is not at hand is: archives take a log from its beginning."""
+    """Return whether an entry is older. An entry in an unavailable archive is older, because an archive takes a log
+    from its beginning.
+    """
     try:
         return _DECODER.decode(tree.entry(index)).at < since
     except TileError:

@@ -1,4 +1,4 @@
-"""Anomalies of a span of the log: found here where the log is small, else in a process beside the server."""
+"""Anomalies in a span of the log. A small log is searched in this process, a larger log in a separate process."""
 
 from __future__ import annotations
 
@@ -18,11 +18,13 @@ from audit.tree.proofs import LogReader
 from ledger.millis import to_millis
 
 HERE_MOST: Final = 20_000
-"""Entries of a log that is searched at once, in well under a second; a larger one is searched apart."""
+"""The largest log, in entries, that is searched in this process: well under a second. A larger log is searched in a
+separate process.
+"""
 
 
 KEPT: Final = 4
-"""Searches that are remembered: pages ask for the same one again and again."""
+"""How many searches are remembered, because pages often repeat the same search."""
 
 
 class OddsSearch(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,7 +41,9 @@ class OddsSearch(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Odds(msgspec.Struct, frozen=True):
-    """What was found, the gravest first, in how many entries; `complete` unless there were more."""
+    """The findings, the gravest first, and the number of entries searched. `complete` is False if there were more
+    entries.
+    """
 
     anomalies: list[Anomaly]
     searched: int
@@ -47,15 +51,15 @@ class Odds(msgspec.Struct, frozen=True):
 
 
 class Searcher:
-    """Searches a published log by local days. Asked again for the same of the same log, it gives what it found."""
+    """Searches a published log by local days. A repeated search of the same log returns its first result."""
 
     def __init__(self, log: LogReader, folders: Sequence[Path], zone: ZoneInfo, thresholds: Thresholds) -> None:
-        """Search the log that `log` publishes and whose files lie in `folders`, an archive after the first."""
+        """Search the log that `log` publishes. Its files lie in `folders`: the log first, then its archive."""
         self._log, self._folders, self._zone, self._thresholds = log, tuple(map(str, folders)), zone, thresholds
         self._found: dict[bytes, Odds] = {}
 
     def days(self, since: date, until: date, most: int, department: str | None = None) -> Odds:
-        """Return the anomalies of days, both included, in `most` entries at most. TileError, apart.Broken."""
+        """Return the anomalies of days, both included, in at most `most` entries. Raises TileError or apart.Broken."""
         state = self._log.state()
         if state is None:
             return Odds([], 0, complete=True)
@@ -78,7 +82,7 @@ class Searcher:
 
 
 def find_odds(asked: OddsSearch) -> Odds:
-    """Search. Raises TileError if the log cannot be read, apart.Broken if another process could not."""
+    """Search. Raises TileError if the log cannot be read, apart.Broken if another process could not search."""
     if asked.size <= HERE_MOST:
         return perform(asked)
     told = b"".join(run_module("audit.figures.odds", msgspec.json.encode(asked)))
@@ -94,7 +98,7 @@ def perform(asked: OddsSearch) -> Odds:
 
 
 def _leaves(asked: OddsSearch, counted: list[int]) -> Iterator[bytes]:
-    """Yield a department's leaves, or all. A leaf is canonical: it holds this text only as its own field."""
+    """Yield a department's leaves, or all leaves. A leaf is canonical: this text occurs in it only as its own field."""
     wanted = b"" if asked.department is None else b'"department":"%s"' % asked.department.encode()
     source = read_sources([Path(folder) for folder in asked.folders])
     for leaf in leaves_between(source, asked.size, asked.since, asked.until, asked.most):
@@ -104,7 +108,7 @@ def _leaves(asked: OddsSearch, counted: list[int]) -> Iterator[bytes]:
 
 
 def main() -> None:
-    """Read what is asked, search at low priority, write what was found."""
+    """Read the search, run it at low priority, and write its findings."""
     lower_priority()
     asked = msgspec.json.decode(sys.stdin.buffer.read(), type=OddsSearch)
     sys.stdout.buffer.write(msgspec.json.encode(perform(asked)))

@@ -1,4 +1,6 @@
-"""A month of use for one department, or all: what the printed report says. Totals alone: no name, no pseudonym."""
+"""A month of use, for one department or for all: the content of the printed report. It has totals alone, without names
+or pseudonyms.
+"""
 
 from __future__ import annotations
 
@@ -19,12 +21,12 @@ from edge.instants import from_epoch
 from keys.notes import OpenedCheckpoint
 
 ENTRIES_SEARCHED: Final = 1_000_000
-"""How many entries of a month are searched for anomalies; the report says when a month has more."""
+"""How many entries of a month are searched for anomalies. The report says if a month has more."""
 
 
 @dataclass(frozen=True, slots=True)
 class Odd:
-    """How many anomalies of a kind there are, and how many of them nobody looked at."""
+    """The number of anomalies of one kind, and how many of them have no review."""
 
     kind: str
     found: int
@@ -33,7 +35,7 @@ class Odd:
 
 @dataclass(frozen=True, slots=True)
 class WitnessLine:
-    """What a witness cosigned last, and when; late when that is over ten minutes ago."""
+    """A witness's last cosignature and its time. It is late if it is more than ten minutes old."""
 
     name: str
     size: int
@@ -43,7 +45,7 @@ class WitnessLine:
 
 @dataclass(frozen=True, slots=True)
 class MonthlyReport:
-    """All that is printed. `searched` is set where there was more than could be searched for anomalies."""
+    """The whole content of the report. `searched` is set if there were too many entries to search for anomalies."""
 
     month: str
     department: str | None
@@ -61,10 +63,10 @@ class MonthlyReport:
 
 @dataclass(frozen=True, slots=True)
 class ReportSources:
-    """Where a report's figures come from.
+    """The sources of a report's figures.
 
-    `odds` returns a department's anomalies of local days, both included, searched in so many entries at most;
-    `reviewed` which of them, by id, somebody looked at.
+    `odds` returns a department's anomalies of local days, both included, from a limited number of entries. `reviewed`
+    returns the ids of those that somebody has reviewed.
     """
 
     programme: Programme
@@ -90,7 +92,7 @@ def make_report(
     at: datetime,
     by: str,
 ) -> MonthlyReport:
-    """Return the report of a month; the log was counted before. PlaceError, TileError."""
+    """Return the report of a month. The log must be counted before. Raises PlaceError or TileError."""
     first, last = span_of(month)
     points = None if department is None else points_of(sources.programme, department)
     figures = sources.usage.read(Span(first, last, points))
@@ -126,7 +128,9 @@ def _odd(sources: ReportSources, department: str | None, first: date, last: date
 
 
 def _taken(programme: Programme, taken: Iterable[TakeUp], points: frozenset[str] | None) -> tuple[TakeUp, ...]:
-    """The take-up of limits that the points' services count against; a limit may name a member after its code."""
+    """Return the take-up of the limits that count the services of these points. A limit may name a member after its
+    code.
+    """
     if points is None:
         return tuple(taken)
     offered = {code for point in points for code in programme.points[point].services}

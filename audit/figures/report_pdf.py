@@ -1,4 +1,4 @@
-"""The monthly report as A4 pages, with the Chinese font inside the file: it prints the same on every machine."""
+"""The monthly report as A4 pages. The file contains the Chinese font, so it prints the same on every machine."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ _FACTS: Final = (
     ("BOTTOMPADDING", (0, 0), (-1, -1), 1),
 )
 _FEW: Final = 20
-"""Rows of a table that stay on one page with their heading."""
+"""The number of table rows that stay on one page with their heading."""
 
 
 def report_pdf(report: MonthlyReport, programme: Programme, language: Language, fonts: Path = FONTS) -> bytes:
-    """Return the report as PDF, the same bytes for the same report. Raises NoFont if the font's files are missing."""
+    """Return the report as PDF; the same report gives the same bytes. Raises NoFont if the font's files are missing."""
     made = _Pages(report, programme, language, fonts)
     title = f"{programme.name.in_language(language)} {report.month} {made.department}"
     return paper.pages(made.parts(), title=title, author=programme.code, language=language, foot=made.foot, fonts=fonts)
@@ -48,7 +48,7 @@ class _Pages:
         self._report, self._programme, self._language = report, programme, language
         self._fonts, self._styles = fonts, paper.styles_of(language, fonts)
         self._plain = paper.font("regular", fonts)
-        # A cell has a font, whatever is in it: one of the reader's machine where none is named.
+        # Every cell needs a font, even an empty cell: otherwise the reader's machine chooses one.
         self._own = ("FONT", (0, 0), (-1, -1), self._plain)
         code = report.department
         self.department = self._word("all") if code is None else self._named(programme.departments, code)
@@ -58,7 +58,7 @@ class _Pages:
         return [*self._top(), *self._use(), *self._odd(), *self._integrity(), *self._end()]
 
     def foot(self, canvas: Canvas, _document: object) -> None:
-        """Write the foot of a page: of which log it is, and its number."""
+        """Write the foot of a page: the log's name and the page number."""
         canvas.setFont(self._plain, 8)
         canvas.setFillColor(QUIET)
         root = b64encode(self._report.root).decode()[:12]
@@ -88,7 +88,7 @@ class _Pages:
         days = self._report.figures.days
         if not any(day.granted + day.denied for day in days):
             return []
-        # The chart library names a font of its own otherwise, one that is not inside the file.
+        # Without this, the chart library names a font of its own that is not inside the file.
         drawing, chart = Drawing(WIDTH, 38 * mm, initialFontName=self._plain), VerticalBarChart()
         chart.x, chart.y, chart.width, chart.height = 28, 16, int(WIDTH - 34), int(38 * mm - 24)
         chart.data = [[day.granted for day in days], [day.denied for day in days]]
@@ -150,7 +150,7 @@ class _Pages:
         return limit, tier, period, one.holders, one.units, _share(one.units, one.possible)
 
     def _member(self, code: str) -> str:
-        """Return the name of the part of a limit: a member of a choice, or a tier."""
+        """Return the name of a limit's part: a member of a choice, or a tier."""
         members = (one.members[code] for one in self._programme.exclusions.values() if code in one.members)
         name = next(members, None)
         return self._named(self._programme.tiers, code) if name is None else self._say(name)
@@ -201,7 +201,7 @@ class _Pages:
         shares: Sequence[float],
         note: str = "",
     ) -> list[Flowable]:
-        """A heading with a table under it, or a word that there is nothing; a note after."""
+        """Return a heading with a table, or with a sentence that there is nothing, and a note after it."""
         title = paragraph(self._word(heading), self._styles.head)
         after = [paragraph(note, self._styles.note)] if note else []
         if not rows:
@@ -219,7 +219,7 @@ class _Pages:
         return text.in_language(self._language)
 
     def _named(self, table: Mapping[str, Any], code: str) -> str:
-        """Return the programme's name for a code, or the code itself where the programme dropped it."""
+        """Return the programme's name for a code, or the code itself if the programme no longer has it."""
         found = table.get(code)
         return code if found is None else self._say(found.name)
 

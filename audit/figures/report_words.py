@@ -1,7 +1,7 @@
 # ruff: noqa: E501 - each name stays on one line, so that translators can compare them
-"""The words of the printed report. The pages have the same names in their translations.
+"""The words of the printed report. The pages use the same names in their translations.
 
-A test holds the two together.
+A test checks that the two agree.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""What auditors noted of anomalies: who looked at which, when, and what they wrote (sealed). Only ever added to."""
+"""What auditors noted about anomalies: who reviewed which anomaly, when, and with what text (sealed). Reviews are only
+added.
+"""
 
 from __future__ import annotations
 
@@ -15,12 +17,12 @@ from edge.database import Database
 from edge.instants import from_epoch, to_epoch
 from edge.sealing import Sealer, Unsealable
 
-_AT_ONCE: Final = 500  # ids in one query: databases bound the values of a statement
+_AT_ONCE: Final = 500  # Ids in one query: databases limit the number of values in a statement
 
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """One look at an anomaly. `name` and `note` are empty where the server's secret was replaced since."""
+    """One review of an anomaly. `name` and `note` are empty if the server's secret was replaced later."""
 
     anomaly: str
     at: datetime
@@ -32,12 +34,12 @@ class ReviewStore:
     """Reviews in the verifier's store."""
 
     def __init__(self, database: Database, secret: bytes) -> None:
-        """Keep the database; names and notes are sealed under the server's secret."""
+        """Keep the database. Names and notes are sealed under the server's secret."""
         self._database = database
         self._sealer = Sealer(secret, "anomaly-reviews")
 
     def add(self, caller: str, operation: str, review: Review) -> None:
-        """Keep a review; the same operation sent again changes nothing."""
+        """Keep a review. If the same operation is sent again, nothing changes."""
         mine = REVIEWS.c.caller == caller, REVIEWS.c.operation == operation
         plain = json.dumps([review.name, review.note], ensure_ascii=False).encode()
         sealed = self._sealer.seal(plain, f"{caller}:{operation}")

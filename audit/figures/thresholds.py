@@ -1,4 +1,4 @@
-"""From when on something stands out: the shipped thresholds, and a file of the district's own (YUNJU_AUDIT_RULES)."""
+"""The thresholds for anomalies: those that are shipped, and the district's own in a file (YUNJU_AUDIT_RULES)."""
 
 from __future__ import annotations
 
@@ -19,14 +19,16 @@ _DAY: Final = 24 * 60
 
 @dataclass(frozen=True, slots=True)
 class Hours:
-    """When a point is open, in minutes of the local day, `closes` excluded; over midnight where it closes earlier."""
+    """When a point is open, in minutes of the local day, without `closes` itself. If `closes` is earlier than the
+    opening, the point is open over midnight.
+    """
 
     opens: int
     closes: int
 
     @classmethod
     def parse(cls, text: str) -> Hours:
-        """Return the hours that `08:00-22:00` spells. Raises ValueError."""
+        """Return the hours in a text such as `08:00-22:00`. Raises ValueError."""
         found = _SPAN.fullmatch(text)
         if found is None:
             raise ValueError("not two times of day")
@@ -37,7 +39,7 @@ class Hours:
         return cls(opens, closes)
 
     def __contains__(self, local: time) -> bool:
-        """Whether a local time lies in the hours."""
+        """Return whether a local time lies in the hours."""
         minute = local.hour * 60 + local.minute
         if self.opens < self.closes:
             return self.opens <= minute < self.closes
@@ -50,7 +52,9 @@ class Hours:
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """What is still ordinary; docs/audit.md explains each. `hours` are of points, `usual_hours` of all others."""
+    """The bounds of ordinary use; docs/audit.md explains each. `hours` are those of named points, `usual_hours` those
+    of all other points.
+    """
 
     too_far_minutes: int = 10
     refused_proofs: int = 5
@@ -68,7 +72,7 @@ class Thresholds:
         return self.hours.get(point, self.usual_hours)
 
     def is_apart(self, millis: int) -> bool:
-        """Whether two uses lie far enough apart in time."""
+        """Return whether two uses are far apart in time."""
         return millis >= timedelta(minutes=self.too_far_minutes) / timedelta(milliseconds=1)
 
 
@@ -76,7 +80,9 @@ NUMBERS: Final = tuple(name for name in Thresholds.__dataclass_fields__ if name 
 
 
 def read_thresholds(path: Path | None, programme: Programme) -> Thresholds:
-    """Return the thresholds of a file, the shipped ones where none is named; SettingsError names every fault."""
+    """Return the thresholds in a file, or the shipped thresholds if no file is named. Raises SettingsError with every
+    fault.
+    """
     if path is None:
         return Thresholds()
     try:

@@ -1,8 +1,9 @@
-"""Figures of use, counted once from the published log and kept: no question reads the log, or holds a check-in up.
+"""Figures of use, counted once from the published log and kept. A question about figures never reads the log and never
+delays a check-in.
 
-What is kept follows from the log and is counted again where it does not fit. Charges of bookings count from the hold;
-what a missed booking gives back, and units moved between visits recorded offline, are not followed here: the ledger's
-own counters decide, these figures are for people.
+The kept figures follow from the log and are counted again if they do not fit. The charges of a booking count from its
+hold. These figures do not follow units that a missed booking gives back, nor units that move between visits recorded
+offline: the ledger's own counters decide, and these figures are for people.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from edge.database import Database
 from ledger.leaf import USES, Leaf
 
 MOST_AT_ONCE: Final = 50_000
-"""Entries counted in one call, so that a question never waits long; the next one counts on."""
+"""Entries counted in one call, so that no question waits long. The next call counts on."""
 
 _GIVEN_BACK: Final = ("void", "booking-cancel")
 _MILLIS: Final = 1000
@@ -40,7 +41,7 @@ class _Charge(msgspec.Struct, frozen=True):
 
 
 class CountedLeaf(msgspec.Struct, frozen=True):
-    """The fields of a leaf that are counted."""
+    """The fields of a leaf that the figures use."""
 
     at: int
     id: str
@@ -58,11 +59,11 @@ class CountedLeaf(msgspec.Struct, frozen=True):
 
 _DECODER: Final = msgspec.json.Decoder(CountedLeaf)
 Find = Callable[[str], Leaf | None]
-"""Returns an entry's leaf by the entry's id, or None if the entry is not held any more."""
+"""Returns an entry's leaf by the entry's id, or None if the entry is no longer held."""
 
 
 class Cell(NamedTuple):
-    """One kind of use, as finely as figures tell it apart."""
+    """One kind of use, in the finest division of the figures."""
 
     day: str
     hour: int
@@ -74,7 +75,7 @@ class Cell(NamedTuple):
 
 
 class Share(NamedTuple):
-    """One holder's units of a limit in a period, by the tier of the card that was used."""
+    """One holder's units of a limit in a period, by the tier of the card."""
 
     period: str
     quota: str
@@ -84,14 +85,14 @@ class Share(NamedTuple):
 
 @dataclass(slots=True)
 class Tally:
-    """What some entries add up to."""
+    """The sums over some entries."""
 
     cells: Counter[Cell] = field(default_factory=Counter)
     taken: Counter[Share] = field(default_factory=Counter)
     maxima: dict[Share, int] = field(default_factory=dict)
 
     def add(self, data: bytes, zone: ZoneInfo, find: Find) -> None:
-        """Count one entry's leaf; `find` looks up the entry that a void or a cancellation takes back."""
+        """Count one entry's leaf. `find` looks up the entry that a void or a cancellation takes back."""
         leaf = _DECODER.decode(data)
         if leaf.kind in USES and leaf.outcome is not None:
             self._count(leaf, leaf.tier, leaf.outcome, zone)
@@ -102,7 +103,7 @@ class Tally:
 
     def _give_back(self, leaf: CountedLeaf, zone: ZoneInfo, find: Find) -> None:
         target = None if leaf.target is None else find(leaf.target)
-        if leaf.kind == "void":  # which names no card: the tier is that of the use
+        if leaf.kind == "void":  # This entry names no card, so the tier is the tier of the use
             self._count(leaf, None if target is None else target.tier, "voided", zone)
         if target is not None:
             self._take(target, -1)
@@ -122,7 +123,9 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Local days, both included, and what is counted of them: some points, one service, one tier (None: all)."""
+    """Local days, both included, and the part of them that is counted: some points, one service, one tier (None:
+    all).
+    """
 
     since: date
     until: date
@@ -133,7 +136,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """How many uses were granted and refused, and how many voids there were, of one value of a dimension."""
+    """The numbers of granted uses, refused uses and voids for one value of a dimension."""
 
     key: str
     granted: int = 0
@@ -143,7 +146,9 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class TakeUp:
-    """How many holders of a tier used a limit in a period, the units they used, and the units they could have used."""
+    """The take-up of a limit in a period: the number of holders of a tier, the units that they used, and the units that
+    they could have used.
+    """
 
     period: str
     quota: str
@@ -155,7 +160,7 @@ class TakeUp:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """The figures of a span. `counted` of the log's `size` entries are in them."""
+    """The figures of a span. They include `counted` of the log's `size` entries."""
 
     counted: int
     size: int
@@ -174,16 +179,18 @@ class UsageFigures:
     """Counts the published log into the verifier's store, and reads figures from there."""
 
     def __init__(self, database: Database, log: LogReader, zone: ZoneInfo, find: Find) -> None:
-        """Count what `log` publishes; `find` as in `Tally.add`."""
+        """Count the entries that `log` publishes. `find` as in `Tally.add`."""
         self._database, self._log, self._zone, self._find = database, log, zone, find
 
     def count(self) -> tuple[int, int]:
-        """Count what is new, MOST_AT_ONCE at most; return how much is counted, of how much. PlaceError, TileError."""
+        """Count new entries, at most MOST_AT_ONCE. Return the counted entries and the log's entries. Raises PlaceError
+        or TileError.
+        """
         state = self._log.state()
         size = 0 if state is None else state.size
         with self._database.read() as connection:
             start = _counted(connection)
-        if start > size:  # another log, or one that was set back: what was counted is of no use
+        if start > size:  # Another log, or a log that was set back: the earlier counts are useless
             self._forget(start)
             start = 0
         if start == size:
@@ -195,7 +202,9 @@ class UsageFigures:
         return self._keep(tally, start, end), size
 
     def count_up(self, rounds: int) -> bool:
-        """Count on until nothing is new, so many rounds at the most; whether all is counted. PlaceError, TileError."""
+        """Count on until nothing is new, in at most `rounds` rounds. Return whether everything is counted. Raises
+        PlaceError or TileError.
+        """
         for _ in range(rounds):
             counted, size = self.count()
             if counted == size:
@@ -205,7 +214,7 @@ class UsageFigures:
     def _keep(self, tally: Tally, start: int, end: int) -> int:
         with self._database.write() as connection:
             held = _counted(connection, lock=True)
-            if held != start:  # another process counted meanwhile
+            if held != start:  # Another process counted meanwhile
                 return held
             _add_cells(connection, tally.cells)
             _add_shares(connection, tally)
@@ -219,7 +228,7 @@ class UsageFigures:
                     connection.execute(table.delete())
 
     def read(self, span: Span) -> Figures:
-        """Return the figures of a span, after counting what is new. PlaceError, TileError."""
+        """Count new entries. Return the figures of a span. Raises PlaceError or TileError."""
         counted, size = self.count()
         with self._database.read() as connection:
             bars = {name: _bars(connection, column, span) for name, column in _DIMENSIONS.items()}
@@ -236,7 +245,8 @@ class UsageFigures:
 
 _DIMENSIONS: Final[Mapping[str, sa.ColumnElement[Any]]] = {
     "days": USAGE_COUNTS.c.day,
-    # Written out: PostgreSQL takes the same expression with bound values for two different ones in GROUP BY.
+    # Written out in full, because PostgreSQL treats the same expression with bound values as two different expressions
+    # in GROUP BY.
     "months": sa.func.substr(USAGE_COUNTS.c.day, sa.literal_column("1"), sa.literal_column("7")),
     "hours": USAGE_COUNTS.c.hour,
     "services": USAGE_COUNTS.c.service,
@@ -293,7 +303,7 @@ def _bars(connection: Connection, column: sa.ColumnElement[Any], span: Span) -> 
 
 
 def _all_days(bars: Sequence[Bar], span: Span) -> tuple[Bar, ...]:
-    """Every day of the span, those without any use too."""
+    """Return every day of the span, also the days without use."""
     known = {bar.key: bar for bar in bars}
     days = ((span.since + timedelta(days=number)).isoformat() for number in range((span.until - span.since).days + 1))
     return tuple(known.get(day, Bar(day)) for day in days)

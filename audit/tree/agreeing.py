@@ -1,4 +1,4 @@
-"""Whether the tiles of a log and its last checkpoint are of one piece."""
+"""Whether the tiles of a log agree with its last checkpoint."""
 
 from __future__ import annotations
 
@@ -9,6 +9,6 @@ from audit.tree.tiles import FolderSource, Tree
 
 
 def log_agrees(log: Path, checkpoint: Path) -> bool:
-    """Tell whether the tiles of a log have the root that its last checkpoint signs."""
+    """Return whether the root of a log's tiles is the root that its last checkpoint signs."""
     state = CheckpointPlace(checkpoint).read()
     return state is None or state.size == 0 or Tree(FolderSource(log), state.size).root() == state.tree.root

@@ -1,7 +1,7 @@
-"""Old entries moved to slower storage: bundles go, hash tiles stay, so every proof ever given stays valid.
+"""Moves old entries to slower storage. Bundles move and hash tiles stay, so every earlier proof stays valid.
 
-The archive is another folder of the same layout. Where it is at hand nothing changes for readers; where it is not, the
-entries in it are missing and everything else holds.
+The archive is another folder with the same layout. While the archive is available, nothing changes for readers. Without
+the archive, its entries are missing and everything else still holds.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ _INSTANT = msgspec.json.Decoder(_Instant)
 
 
 class JoinedSource:
-    """Tiles in several folders: the first that has a path gives it."""
+    """Tiles in several folders. The first folder with a path gives its bytes."""
 
     def __init__(self, sources: Sequence[TileSource]) -> None:
-        """Look in this order."""
+        """Look into the sources in this order."""
         self._sources = tuple(sources)
 
     def read(self, path: str) -> bytes | None:
@@ -41,10 +41,11 @@ class JoinedSource:
 
 
 def archive(folder: Path, size: int, before: int, target: Path) -> int:
-    """Move the full bundles whose entries are all older than `before` (epoch milliseconds); return how many.
+    """Move the full bundles whose entries are all older than `before` (epoch milliseconds). Return the number moved.
 
-    Each is durable in `target` before it goes here, so it may be stopped anywhere and begun again. Bundles go in the
-    order of the log, and the first one with a younger entry ends it. Raises TilesDiffer if the archive holds another.
+    Each bundle is durable in `target` before it is removed here. So the move may be stopped at any point and begun
+    again. Bundles move in the order of the log; the first bundle with a younger entry ends the move. Raises TilesDiffer
+    if the archive holds another bundle of this name.
     """
     moved = 0
     for number in range(size // WIDTH):
@@ -62,7 +63,7 @@ def archive(folder: Path, size: int, before: int, target: Path) -> int:
 
 
 def retained_from(programme: Programme, at: datetime) -> datetime:
-    """Return from when on a programme keeps usage at hand: so many calendar years back, in its zone."""
+    """Return the instant from which a programme keeps usage available: a number of calendar years back, in its zone."""
     local = at.astimezone(programme.zone)
     year = local.year - programme.retention_years
     day = 28 if (local.month, local.day) == (2, 29) else local.day

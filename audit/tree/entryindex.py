@@ -1,6 +1,7 @@
-"""Where each entry lies in the log: per partition a file of log indexes, one of eight bytes an entry, in order of seq.
+"""The place of each entry in the log. Each partition has a file of log indexes, eight bytes for each entry, in the
+order of seq.
 
-It follows from the tiles and can be made from them again. What lies beyond the published size counts for nothing.
+The index follows from the tiles and can be made from them again. Index data beyond the published size is ignored.
 """
 
 from __future__ import annotations
@@ -17,17 +18,18 @@ _SYNCED = "synced"
 
 
 class EntryIndex:
-    """The index in a folder. One writer; any number of readers."""
+    """The index in a folder, with one writer and any number of readers."""
 
     def __init__(self, folder: Path) -> None:
-        """Open nothing yet."""
+        """Open no file yet."""
         self._folder = folder
         self._dirty: set[int] = set()
 
     def find(self, entry_id: str) -> int | None:
-        """Return an entry's place in the log, None for one not known here. Raises leaf.LeafError for no id.
+        """Return an entry's place in the log, or None if the index does not have it. Raises leaf.LeafError if the text
+        is no id.
 
-        The index may be stale after a crash: callers check that the entry at that place is the right entry.
+        The index may be stale after a crash. Callers must check that the entry at this place is the right entry.
         """
         partition, seq = split_id(entry_id)
         try:
@@ -39,14 +41,14 @@ class EntryIndex:
         return int.from_bytes(data) if len(data) == _BYTES else None
 
     def synced(self) -> int:
-        """Return up to which size of the log the index was made durable."""
+        """Return the size of the log for which the index is durable."""
         try:
             return int((self._folder / _SYNCED).read_text())
         except (FileNotFoundError, ValueError):
             return 0
 
     def add(self, places: Iterable[tuple[int, int, int]]) -> None:
-        """Note (partition, seq, log index) of entries."""
+        """Add (partition, seq, log index) of entries."""
         self._folder.mkdir(parents=True, exist_ok=True)
         runs: dict[int, list[tuple[int, int]]] = {}
         for partition, seq, index in places:
@@ -68,7 +70,7 @@ class EntryIndex:
         replace_file(self._folder / _SYNCED, str(size).encode(), mode=0o644)
 
     def cut(self, size: int) -> None:
-        """Forget what lies beyond a log of `size` entries."""
+        """Remove the part beyond a log of `size` entries."""
         for path in self._folder.glob("[0-9a-f][0-9a-f]"):
             count = path.stat().st_size // _BYTES
             with path.open("r+b") as file:
@@ -77,7 +79,7 @@ class EntryIndex:
                 file.truncate(count * _BYTES)
 
     def heads(self) -> dict[int, tuple[int, int]]:
-        """Return of each partition the last `seq` and its place in the log."""
+        """Return for each partition its last `seq` and the place of that entry in the log."""
         found = {}
         for path in self._folder.glob("[0-9a-f][0-9a-f]"):
             if count := path.stat().st_size // _BYTES:
@@ -86,7 +88,7 @@ class EntryIndex:
         return found
 
     def ends(self, size: int) -> dict[int, int]:
-        """Return of each partition the last `seq` that lies within a log of `size` entries."""
+        """Return for each partition its last `seq` within a log of `size` entries."""
         found = {}
         for path in self._folder.glob("[0-9a-f][0-9a-f]"):
             with path.open("rb") as file:
@@ -98,7 +100,7 @@ class EntryIndex:
         return found
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Remove everything."""
         for path in (*self._folder.glob("[0-9a-f][0-9a-f]"), self._folder / _SYNCED):
             path.unlink(missing_ok=True)
 

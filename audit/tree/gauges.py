@@ -1,4 +1,6 @@
-"""The usage log in figures for a monitor: how large, how old its checkpoint is, when each witness cosigned last."""
+"""The usage log in figures for a monitor: its size, the age of its checkpoint, and the time of each witness's last
+cosignature.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,9 @@ from audit.tree.proofs import LogReader
 
 
 def log_figures(log: LogReader) -> Iterable[Metric]:
-    """Return the figures of a log; empty ones while nothing was published or the checkpoint cannot be read."""
+    """Return the figures of a log. They are empty before the first publication, and if the checkpoint cannot be
+    read.
+    """
     size = GaugeMetricFamily("yunju_log_entries", "Entries in the published usage log.")
     signed = GaugeMetricFamily("yunju_log_checkpoint_timestamp_seconds", "When the log's checkpoint was signed last.")
     seen = GaugeMetricFamily(

@@ -1,7 +1,7 @@
-"""Partitions in which the ledger contradicts its log: nothing is recorded there until the ledger is repaired.
+"""Partitions in which the ledger contradicts its log. Nothing is recorded in them until the ledger is repaired.
 
-An entry granted there could never be integrated, and would take the number of an integrated entry: its promise would be
-broken from the start. The sequencer names the partitions; every process of this machine reads the list.
+A new entry in such a partition could never be integrated, and would take the number of an integrated entry: its promise
+would be broken from the start. The sequencer names these partitions, and every process of this machine reads the list.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ LOOK_AGAIN_SECONDS: Final = 1.0
 
 
 class Held:
-    """The partitions that are held, in a small file. Another process's word is looked for once a second at most."""
+    """The held partitions, in a small file. The file is read again at most once a second."""
 
     def __init__(
         self, path: Path, seconds: float = LOOK_AGAIN_SECONDS, elapsed: Callable[[], float] = monotonic
     ) -> None:
-        """Open nothing yet. `elapsed` tells passing time; with `seconds` of 0 the file is looked at every time."""
+        """Open no file yet. `elapsed` returns passing time. If `seconds` is 0, the file is read every time."""
         self._path = path
         self._seconds, self._elapsed = seconds, elapsed
         self._look_at = -inf
@@ -40,7 +40,7 @@ class Held:
         self._partitions: frozenset[int] = frozenset()
 
     def get(self) -> frozenset[int]:
-        """Return the partitions held; all of them when the file cannot be read."""
+        """Return the held partitions, or all partitions if the file cannot be read."""
         if self._elapsed() >= self._look_at:
             self._look()
         return self._partitions
@@ -74,10 +74,10 @@ def _read(path: Path) -> frozenset[int]:
 
 
 class HeldLedger:
-    """A ledger that records nothing in partitions that are held; everything else passes (`held_back`)."""
+    """A ledger that records nothing in held partitions. Everything else passes through (`held_back`)."""
 
     def __init__(self, ledger: Ledger, held: Held) -> None:
-        """Stand before a ledger; what is looked up goes straight to it."""
+        """Guard a ledger. Reads go straight to the ledger."""
         self._ledger, self._held = ledger, held
         self.replay = ledger.replay
 
@@ -90,12 +90,12 @@ class HeldLedger:
         return self._ledger.check_in(change)
 
     def record_offline(self, change: OfflineUse) -> Outcome:
-        """Record a use that a device granted or refused offline."""
+        """Record a use that a device granted or refused while it was offline."""
         self._require(change.operation.subject)
         return self._ledger.record_offline(change)
 
     def hold(self, change: Hold) -> Outcome:
-        """Book."""
+        """Make a booking."""
         self._require(change.wish.operation.subject)
         return self._ledger.hold(change)
 
@@ -120,7 +120,7 @@ class HeldLedger:
         return self._ledger.change_booking(change)
 
     def end_booking(self, change: BookingEnd) -> Outcome:
-        """Cancel a booking, or note that it was missed."""
+        """Cancel a booking, or record that it was missed."""
         self._require_entry(change.booking)
         return self._ledger.end_booking(change)
 
@@ -144,12 +144,12 @@ def _require_free(partition: int | None, held: frozenset[int]) -> None:
 
 
 def held_back(ledger: Ledger, held: Held) -> Ledger:
-    """Return the ledger so guarded that it records nothing in partitions that are held."""
+    """Return a guard of the ledger that records nothing in held partitions."""
     return cast("Ledger", HeldLedger(ledger, held))
 
 
 def _partition(entry_id: str) -> int | None:
-    """Return the partition that an entry's id names; None for a text that is no id, which the ledger then refuses."""
+    """Return the partition in an entry's id, or None if the text is no id; the ledger then refuses it."""
     try:
         return split_id(entry_id)[0]
     except LeafError:

@@ -1,6 +1,6 @@
-"""The log's incidents, in lists that only grow: the sequencer's own, reports from outside, reports refuted, cards.
+"""The log's incidents, in lists that only grow: the sequencer's own, reports from outside, refuted reports, and cards.
 
-Each list is a file of its own beside the log, so that no report however often repeated pushes another's incident away.
+Each list is a separate file beside the log, so that repeated reports never push another incident out.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ _LINE_MOST: Final = 4096
 
 
 class IncidentList(StrEnum):
-    """Which list: `log` what the sequencer saw, `reported` broken promises that devices and phones told of.
+    """The lists. `log`: what the sequencer saw. `reported`: broken promises that devices and phones reported.
 
-    `refuted`: such reports that the server's own proof contradicts; `cards`: cards on an index that is another's.
+    `refuted`: reports that the server's own proof contradicts. `cards`: cards with the status index of another card.
     """
 
     LOG = "log"
@@ -34,19 +34,21 @@ class IncidentList(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class IncidentPage:
-    """Some incidents, newest first: `at` (RFC 3339), `kind`, `place`, `detail`. `older` asks for the page after."""
+    """Some incidents, newest first: `at` (RFC 3339), `kind`, `place`, `detail`. `older` is the cursor of the page
+    after.
+    """
 
     incidents: tuple[dict[str, str], ...]
     older: int | None
 
 
 def list_file(sequencers: Path, which: IncidentList) -> Path:
-    """Return the file of a list, given the sequencer's own."""
+    """Return the file of a list, given the file of the sequencer's list."""
     return sequencers if which is IncidentList.LOG else sequencers.with_name(f"incidents-{which.value}.jsonl")
 
 
 def read_page(path: Path, *, before: int | None = None, most: int = PAGE) -> IncidentPage:
-    """Return the last incidents of a list that end before the byte `before`, its end without one."""
+    """Return the last incidents of a list before the byte `before`, or before the list's end if it is None."""
     if not path.exists():
         return IncidentPage((), None)
     with path.open("rb") as file:
@@ -56,7 +58,7 @@ def read_page(path: Path, *, before: int | None = None, most: int = PAGE) -> Inc
         file.seek(start)
         lines = file.read(end - start).splitlines(keepends=True)
     if start:
-        lines = lines[1:]  # perhaps cut
+        lines = lines[1:]  # The first line may be cut
     shown = lines[-most:]
     first = end - sum(map(len, shown))
     return IncidentPage(tuple(told for line in reversed(shown) for told in _read(line)), first or None)

@@ -1,4 +1,4 @@
-"""Entries that a ledger let go since the log holds them, read from the tiles; each held to its place and hash."""
+"""Reads entries that a ledger dropped from the log's tiles. Each entry is checked against its place and its hash."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from ledger.values import LedgerUnavailable
 
 
 def older_leaves(settings: Settings) -> Callable[[int, int, int], list[bytes]]:
-    """Return what reads a partition's leaves from one `seq` to another out of the log of these settings."""
+    """Return a function that reads a partition's leaves from one `seq` to another out of the log of these settings."""
     place, index = CheckpointPlace(settings.log_checkpoint), EntryIndex(settings.log / "index")
     folders = [settings.log] + ([settings.log_archive] if settings.log_archive else [])
     source = JoinedSource([FolderSource(folder) for folder in folders])
 
     def read(partition: int, first: int, last: int) -> list[bytes]:
-        """Return the leaves. Raises LedgerUnavailable if one is not to be had."""
+        """Return the leaves. Raises LedgerUnavailable if a leaf cannot be read."""
         try:
             state = place.read()
             tree = Tree(source, 0 if state is None else state.size)

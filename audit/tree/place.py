@@ -1,7 +1,7 @@
 """The durable place of the checkpoint: one small file, kept apart from the tiles and from backups (docs/design.md §8).
 
-It changes by compare-and-swap alone. Trust: whoever can set it back, together with the tiles and every witness, can
-make the log's key sign two histories.
+The place changes only by compare-and-swap. Trust: an attacker who can set back the place, the tiles and every witness
+together can make the log's key sign two histories.
 """
 
 from __future__ import annotations
@@ -19,25 +19,25 @@ from keys.notes import Checkpoint, Note, parse_note
 
 
 class LostSwap(Exception):
-    """Another sequencer has taken over: this one must stop."""
+    """Another sequencer has taken the lead, so this one must stop."""
 
 
 class PlaceError(Exception):
-    """The file of the place cannot be read."""
+    """The file of the checkpoint's place cannot be read."""
 
 
 class Cosigned(msgspec.Struct, frozen=True):
-    """The last word of a witness: the size that it cosigned, and when (epoch seconds, its own clock)."""
+    """The last cosignature of a witness: its size and its time (epoch seconds, the witness's clock)."""
 
     size: int
     at: int
 
 
 class CheckpointState(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What the place holds.
+    """The content of the checkpoint's place.
 
-    `epoch` rises with every leader. `checkpoint` is the newest signed note, published at `at` (epoch seconds);
-    `witnessed` the newest one that a witness cosigned, with its cosignatures.
+    `epoch` rises with every leader. `checkpoint` is the newest signed note, published at `at` (epoch seconds).
+    `witnessed` is the newest note that a witness cosigned, with its cosignatures.
     """
 
     epoch: int
@@ -53,7 +53,7 @@ class CheckpointState(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def published(self) -> str:
-        """The newest checkpoint as it is shown: with the cosignatures that witnesses gave for it, if they did yet."""
+        """The newest checkpoint as it is published: with the witnesses' cosignatures, once there are any."""
         if self.witnessed is not None and parse_note(self.witnessed).text == self.note.text:
             return self.witnessed
         return self.checkpoint
@@ -70,14 +70,14 @@ class CheckpointState(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class CheckpointPlace:
-    """The file at `path`, and a lock beside it."""
+    """The file at `path`, and its lock file."""
 
     def __init__(self, path: Path) -> None:
-        """Open nothing yet."""
+        """Open no file yet."""
         self._path = path
 
     def read(self) -> CheckpointState | None:
-        """Return what the place holds, or None if it was never used. Raises PlaceError if it is damaged."""
+        """Return the content of the place, or None if it was never used. Raises PlaceError if it is damaged."""
         try:
             return msgspec.json.decode(self._path.read_bytes(), type=CheckpointState)
         except FileNotFoundError:
@@ -93,7 +93,7 @@ class CheckpointPlace:
             return self._write(CheckpointState(1, at, checkpoint))
 
     def take(self) -> CheckpointState:
-        """Begin the next epoch: every leader before loses its next swap. Raises PlaceError if there is no
+        """Begin the next epoch, so that every earlier leader loses its next swap. Raises PlaceError if there is no
         checkpoint.
         """
         with self._held():
@@ -103,7 +103,7 @@ class CheckpointPlace:
             return self._write(msgspec.structs.replace(held, epoch=held.epoch + 1))
 
     def publish(self, held: CheckpointState, checkpoint: str, at: int) -> CheckpointState:
-        """Replace the checkpoint of `held`. Raises LostSwap if epoch or checkpoint are no longer those."""
+        """Replace the checkpoint of `held`. Raises LostSwap if the epoch or the checkpoint differs from `held`."""
         with self._held():
             found = self.read()
             if found is None or (found.epoch, found.checkpoint) != (held.epoch, held.checkpoint):
@@ -111,7 +111,7 @@ class CheckpointPlace:
             return self._write(msgspec.structs.replace(found, checkpoint=checkpoint, at=at))
 
     def witnessed(self, note: Note, seen: dict[str, Cosigned]) -> CheckpointState:
-        """Keep cosignatures: of the newest note that has any, and each witness's last word."""
+        """Keep cosignatures: those of the newest cosigned note, and each witness's last word."""
         with self._held():
             found = self.read()
             if found is None:

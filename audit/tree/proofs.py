@@ -1,4 +1,4 @@
-"""The published log, read: its checkpoint, its tree, proofs of single entries, and what its sequencer reported."""
+"""Reads the published log: its checkpoint, its tree, proofs of single entries, and its sequencer's reports."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from keys.notes import parse_note
 
 
 class NotLogged(Exception):
-    """The entry is not in the published tree: unknown, or not integrated yet."""
+    """The entry is not in the published tree: it is unknown or not integrated yet."""
 
 
 class LogReader:
@@ -34,7 +34,9 @@ class LogReader:
         *,
         incidents: Path | None = None,
     ) -> None:
-        """Read what a sequencer publishes; `witnesses` are asked to cosign, `incidents` is the list that it keeps."""
+        """Read what a sequencer publishes. `witnesses` are those asked to cosign. `incidents` is the sequencer's
+        list.
+        """
         self._place, self._source, self._index, self._incidents = place, source, index, incidents
         self.witnesses = witnesses
 
@@ -44,7 +46,7 @@ class LogReader:
         return self._source
 
     def state(self) -> CheckpointState | None:
-        """Return the published state, None before the first checkpoint. Raises place.PlaceError if it is damaged."""
+        """Return the published state, or None before the first checkpoint. Raises place.PlaceError if it is damaged."""
         return self._place.read()
 
     def incidents(self, which: IncidentList = IncidentList.LOG, *, before: int | None = None) -> IncidentPage:
@@ -58,7 +60,9 @@ class LogReader:
         return frozenset() if self._incidents is None else Held(self._incidents.with_name(HELD)).get()
 
     def report(self, at: datetime, incident: TreeIncident, which: IncidentList = IncidentList.REPORTED) -> None:
-        """Add to a list what somebody outside found; the same is not told twice among the last ones."""
+        """Add an incident from outside to a list. An incident that is among the last ones already is not added
+        again.
+        """
         if self._incidents is None:
             return
         path = list_file(self._incidents, which)
@@ -67,7 +71,7 @@ class LogReader:
             append_incident(path, {"at": rfc3339(at), **line})
 
     def prove(self, entry_id: str) -> EntryProof:
-        """Return an entry's proof, to the witnessed checkpoint where that covers it. Raises NotLogged or
+        """Return an entry's proof, up to the witnessed checkpoint if that covers the entry. Raises NotLogged or
         leaf.LeafError.
 
         Raises TileError if the log's files are damaged.

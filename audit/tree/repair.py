@@ -1,7 +1,7 @@
-"""What a ledger lost and its log still holds, put back (docs/operations.md): compared, told, then written in order.
+"""Puts back what a ledger lost and its log still holds (docs/operations.md): compares, reports, then writes in order.
 
-Nothing is put back that the signed checkpoint does not commit to. Where a number is another entry's by now nothing is
-done: which of the two happened is for a person to find out.
+Only entries that the signed checkpoint commits to are put back. If another entry now has the number, nothing is done: a
+person must find out which of the two happened.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from ledger.values import LedgerError
 
 
 class Unrepairable(Exception):
-    """Nothing can be put back; the message says why."""
+    """Nothing can be put back. The message says why."""
 
 
 class _Link(msgspec.Struct, frozen=True):
@@ -41,10 +41,14 @@ _SLICE = 1000
 
 
 class Logged:
-    """The published log as a repair reads it: where each partition ends, any entry's hash, entries with their proof."""
+    """The published log as a repair reads it: the end of each partition, the hash of any entry, and entries with their
+    proofs.
+    """
 
     def __init__(self, source: TileSource, index: EntryIndex, checkpoint: Checkpoint) -> None:
-        """Read the log of a checkpoint whose signature was verified. Raises Unrepairable if the files are not its."""
+        """Read the log of a checkpoint whose signature was verified. Raises Unrepairable if the files belong to another
+        checkpoint.
+        """
         self._index, self._checkpoint = index, checkpoint
         self._tree = Tree(source, checkpoint.size)
         self.ends = index.ends(checkpoint.size)
@@ -65,7 +69,7 @@ class Logged:
         return self._tree.node(0, place)
 
     def from_on(self, first: Mapping[int, int]) -> dict[int, list[bytes]]:
-        """Return the entries of each of these partitions from a `seq` on, proved. Raises Unrepairable or TileError."""
+        """Return the proved entries of each of these partitions, from a `seq` on. Raises Unrepairable or TileError."""
         found: dict[int, list[bytes]] = {partition: [] for partition in first}
         missing = sum(self.ends.get(partition, 0) - seq + 1 for partition, seq in first.items())
         places = self._tree.entries_back()
@@ -96,7 +100,7 @@ class Gap:
 
     @property
     def count(self) -> int:
-        """How many entries."""
+        """The number of entries."""
         return self.last - self.first + 1
 
     def __str__(self) -> str:
@@ -105,7 +109,7 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """From `seq` on, up to `end`, the ledger has other entries than the log."""
+    """From `seq` to `end`, the ledger's entries differ from the log's."""
 
     partition: int
     seq: int
@@ -120,22 +124,22 @@ class Conflict:
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """How a ledger stands to its log."""
+    """The differences between a ledger and its log."""
 
     gaps: tuple[Gap, ...] = ()
     conflicts: tuple[Conflict, ...] = ()
 
     @property
     def partitions(self) -> frozenset[int]:
-        """The partitions in which the ledger is not what the log says."""
+        """The partitions in which the ledger differs from the log."""
         return frozenset([gap.partition for gap in self.gaps] + [conflict.partition for conflict in self.conflicts])
 
 
 @dataclass(frozen=True, slots=True)
 class PutBack:
-    """One partition's repair: its contents as they are and as they are to be, and where the log's entries begin.
+    """The repair of one partition: its present contents, its wanted contents, and where the log's entries begin.
 
-    `strangers`: entries put back whose holder is not known here; `aside`: the ledger's own, which give way.
+    `strangers`: entries put back whose holder is unknown here. `aside`: the ledger's own entries, which are set aside.
     """
 
     held: Contents
@@ -146,7 +150,7 @@ class PutBack:
 
     @property
     def count(self) -> int:
-        """How many entries are put back."""
+        """The number of entries that are put back."""
         return len(self.wanted.leaves) - self.first + 1
 
     def __str__(self) -> str:
@@ -154,7 +158,7 @@ class PutBack:
 
 
 def survey(ledger: Ledger, log: Logged, only: Collection[int] | None = None) -> Survey:
-    """Compare where each partition ends. Raises LedgerError, TileError or Unrepairable."""
+    """Compare the end of each partition. Raises LedgerError, TileError or Unrepairable."""
     heads = ledger.heads()
     gaps, conflicts = [], []
     for partition, seq in sorted(log.ends.items()):
@@ -170,9 +174,10 @@ def survey(ledger: Ledger, log: Logged, only: Collection[int] | None = None) -> 
 
 
 def plan_repair(ledger: Ledger, log: Logged, found: Survey, *, set_aside: bool = False) -> Iterator[PutBack]:
-    """Yield what is to be put back; with `set_aside` in place of the ledger's own entries where they conflict.
+    """Yield the repair of each partition. With `set_aside`, the log's entries replace the ledger's own entries where
+    they conflict.
 
-    One partition is in memory at a time, beside all entries that are to be put back. Each may be written as it comes.
+    One partition is in memory at a time, together with all entries to put back. Each repair may be written as it comes.
     """
     first = {gap.partition: gap.first for gap in found.gaps}
     if set_aside:
@@ -180,12 +185,12 @@ def plan_repair(ledger: Ledger, log: Logged, found: Survey, *, set_aside: bool =
     leaves = log.from_on(first)
     for held in ledger.dump(list(first)):
         yield _put_back(held, first.pop(held.partition), leaves.pop(held.partition))
-    for partition, seq in sorted(first.items()):  # of these the ledger holds nothing at all
+    for partition, seq in sorted(first.items()):  # The ledger holds nothing at all of these
         yield _put_back(Contents(partition), seq, leaves[partition])
 
 
 def put_back(ledger: Ledger, one: PutBack) -> None:
-    """Write one partition in one step and read the partition back. Raises LedgerError if the two differ."""
+    """Write one partition in one step, and read it again. Raises LedgerError if the result differs."""
     ledger.replace(one.held, one.wanted)
     leaves, seq = one.wanted.leaves, 0
     while found := ledger.after(one.wanted.partition, seq, _SLICE):
@@ -218,7 +223,9 @@ def _agrees(ledger: Ledger, log: Logged, partition: int, seq: int) -> bool:
 
 
 def _first_other(ledger: Ledger, log: Logged, partition: int, last: int) -> int:
-    """The first `seq` whose entries differ: chains of hashes that agree somewhere agree in all before."""
+    """Return the first `seq` with different entries. If two chains of hashes agree at one place, they agree everywhere
+    before it.
+    """
     same, other = 0, last
     while other - same > 1:
         middle = (same + other) // 2

@@ -1,7 +1,8 @@
-"""The sequencer: one leader that copies ledger entries, in each partition's order, into the tree and signs checkpoints.
+"""The sequencer: one leader copies ledger entries into the tree, in the order of each partition, and signs checkpoints.
 
-Order of a step: tiles durable, then the checkpoint by compare-and-swap in its own place, only then shown
-(docs/design.md §8). So it may be killed anywhere: what was written and not published is moved aside at the next start.
+Order of a step: the tiles become durable, then the checkpoint changes by compare-and-swap in its own place, and only
+then is it shown (docs/design.md §8). So the leader may be killed at any point: what was written but not published is
+moved aside at the next start.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from ledger.millis import to_millis
 
 MOST_AT_ONCE: Final = 8192
 LARGE_STEP: Final = 1024
-"""A step takes at most so many entries from one partition; after that many, more may be waiting."""
+"""A step takes at most this many entries from one partition. After that many, more may be waiting."""
 _SYNC_INDEX_EVERY = 65_536
 
 
@@ -43,7 +44,7 @@ class NotLeader(Exception):
 
 
 class Unsafe(Exception):
-    """Nothing is signed: what is here does not match what was signed before. `hint` names the remedy."""
+    """Nothing is signed, because the files do not match an earlier signature. `hint` names the remedy."""
 
     def __init__(self, message: str, hint: str) -> None:
         super().__init__(message)
@@ -52,7 +53,9 @@ class Unsafe(Exception):
 
 @dataclass(frozen=True, slots=True)
 class TreeIncident:
-    """Something that must not happen: `kind` is one of docs/log-format.md; where; in words, in both languages."""
+    """Something that must not happen: its `kind` (docs/log-format.md lists them), its place, and a sentence in both
+    languages.
+    """
 
     kind: str
     place: str
@@ -62,7 +65,9 @@ class TreeIncident:
 
 @dataclass(frozen=True, slots=True)
 class LogHome:
-    """Where a log lives: its tiles' folder, the checkpoint's place, its name, and where old entries were moved to."""
+    """Where a log lives: the folder of its tiles, the place of its checkpoint, its name, and the archive of old
+    entries.
+    """
 
     folder: Path
     place: CheckpointPlace
@@ -75,7 +80,7 @@ class LogHome:
         return here if self.archive is None else JoinedSource([here, FolderSource(self.archive)])
 
     def index(self) -> EntryIndex:
-        """Return where entries lie."""
+        """Return the index of entries."""
         return EntryIndex(self.folder / "index")
 
 
@@ -93,7 +98,7 @@ Report = Callable[[TreeIncident], None]
 
 
 class Sequencer:
-    """Leads the log in a home until `close` or an error; after an error it must not be used again."""
+    """Leads the log in a home until `close` or an error. After an error, do not use the object again."""
 
     def __init__(
         self,
@@ -106,10 +111,10 @@ class Sequencer:
         seen: Iterable[Checkpoint] = (),
         hold: Callable[[frozenset[int]], None] = lambda _partitions: None,
     ) -> None:
-        """Take the lead, or raise NotLeader, or Unsafe when tiles, place and what witnesses saw do not agree.
+        """Take the lead. Raises NotLeader, or Unsafe if the tiles, the place and the witnesses do not agree.
 
-        `seen`: the largest checkpoints that witnesses tell of, their signatures verified. `hold` is told in each step
-        in which partitions the ledger is not what the log says.
+        `seen`: the largest checkpoints that witnesses report, with verified signatures. Each step calls `hold` with the
+        partitions in which the ledger differs from the log.
         """
         self._home, self._ledger, self._signers, self._report = home, ledger, tuple(signers), report
         self._told: set[TreeIncident] = set()
@@ -139,9 +144,9 @@ class Sequencer:
         os.close(self._lock)
 
     def step(self, at: datetime) -> int:
-        """Integrate what is new, MOST_AT_ONCE at the most, and publish; return how many entries that was.
+        """Integrate at most MOST_AT_ONCE new entries, and publish. Return the number of entries.
 
-        Raises place.LostSwap when another leads meanwhile, TileError or OSError if a file cannot be written.
+        Raises place.LostSwap if another process leads now, TileError or OSError if a file cannot be written.
         """
         links = self._gather()
         if not links:
@@ -160,7 +165,9 @@ class Sequencer:
         return len(links)
 
     def trim(self, at: datetime) -> int:
-        """Remove old published entries from the ledger where the ledger agrees with the log; return how many."""
+        """Remove old published entries from the ledger where the ledger agrees with the log. Return the number
+        removed.
+        """
         heads = self._ledger.heads()
         sound = {one: seq for one, (seq, _) in self._heads.items() if heads.get(one, 0) >= seq}
         self._index.sync(self._writer.size)
@@ -198,7 +205,7 @@ class Sequencer:
         return writer
 
     def _compare(self, seen: Iterable[Checkpoint]) -> None:
-        """Refuse when a witness saw a larger log, or another one of the same or a smaller size."""
+        """Raise Unsafe if a witness saw a larger log, or a different log of the same or a smaller size."""
         tree = Tree(self._home.source(), self._writer.size)
         for other in seen:
             if other.size > self._writer.size:
@@ -213,7 +220,7 @@ class Sequencer:
                 )
 
     def _follow(self) -> None:
-        """Find how far each partition has come, making the index again where it is behind."""
+        """Find the end of each partition in the log. Make the index again if it is behind."""
         size, synced = self._writer.size, self._index.synced()
         self._index.cut(min(size, synced))
         if synced > size or sum(seq for seq, _ in self._index.heads().values()) != synced:
@@ -235,7 +242,7 @@ class Sequencer:
         self._index.sync(self._writer.size)
 
     def _gather(self) -> list[tuple[_Link, bytes]]:
-        """The new entries, partition by partition, then as far as that allows in the order of their instants."""
+        """Return the new entries by partition, then by instant as far as the order of partitions allows."""
         heads = self._ledger.heads()
         held = self._apart(heads)
         found: list[tuple[_Link, bytes]] = []
@@ -245,14 +252,14 @@ class Sequencer:
                 most = min(LARGE_STEP, MOST_AT_ONCE - len(found))
                 found += self._linked(partition, seq, last, self._ledger.after(partition, seq, most))
         self._hold(frozenset(held | self._strange))
-        # Within a partition instants never go back, so a stable sort keeps its order.
+        # Within a partition, instants never go back, so a stable sort keeps the order.
         found.sort(key=lambda pair: pair[0].at)
         return found
 
     def _apart(self, heads: Mapping[int, int]) -> set[int]:
-        """The partitions in which the ledger is not what the log says: they wait.
+        """Return the partitions in which the ledger differs from the log. They must wait.
 
-        Where each ends is compared at every step; the entries there, when the store is another than before.
+        Each step compares the ends of the partitions. It compares their entries if the store has changed.
         """
         behind = {partition for partition, (seq, _) in self._heads.items() if heads.get(partition, 0) < seq}
         for partition in sorted(behind):
@@ -273,7 +280,9 @@ class Sequencer:
         return behind | strange
 
     def _agrees(self, partition: int) -> bool:
-        """Whether the ledger has the log's last entry of a partition, and what follows it if anything does."""
+        """Return whether the ledger has the log's last entry of a partition, and a chained entry after it if there is
+        one.
+        """
         seq, last = self._heads.get(partition, (0, FIRST_PREV))
         if seq:
             found = self._ledger.after(partition, seq - 1, 1)
@@ -285,7 +294,7 @@ class Sequencer:
         return not found or bool(self._linked(partition, seq, last, found))
 
     def _linked(self, partition: int, seq: int, last: bytes, leaves: Sequence[bytes]) -> list[tuple[_Link, bytes]]:
-        """The leaves that follow one upon the other; what does not fit is an incident and waits."""
+        """Return the leaves that follow one another. A leaf that does not fit is an incident and waits."""
         found = []
         for data in leaves:
             seq += 1
@@ -319,7 +328,7 @@ class Sequencer:
         if late:
             first = min(late, key=lambda link: link.at)
             place = entry_id(first.partition, first.seq)
-            # When stands beside it, in the programme's zone.
+            # The date stands beside it, in the programme's zone.
             message = f"entries that were integrated late: {len(late)}"
             self._tell(TreeIncident("late", place, message, f"{len(late)}条记录逾期并入"))
 
@@ -334,9 +343,9 @@ def _altered(partition: int, seq: int, why: str, zh: str) -> TreeIncident:
 
 
 def adopt(home: LogHome, signers: Sequence[NoteSigner], at: datetime) -> int:
-    """Begin an empty place from the checkpoint beside the tiles, once they match; return the size.
+    """Fill an empty place from the checkpoint beside the tiles, once the two match. Return the size.
 
-    For when the place is lost for good. Raises Unsafe or LostSwap if the place is not empty.
+    For use if the place is lost for good. Raises Unsafe, or LostSwap if the place is not empty.
     """
     try:
         data = (home.folder / CHECKPOINT).read_bytes()

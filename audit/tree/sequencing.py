@@ -1,6 +1,7 @@
-"""The sequencer at work: a job that leads when it may, another that asks witnesses; and a log's home by settings.
+"""The sequencer at work: one job leads when it may, another asks the witnesses. Also finds a log's home from the
+settings.
 
-Any number of processes may do both; one of them leads.
+Any number of processes may run both jobs. One of them leads.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ RETRY_SECONDS: Final = 5.0
 WITNESS_SECONDS: Final = 10.0
 TRIM_SECONDS: Final = 3600.0
 COSIGN_AGAIN: Final = timedelta(minutes=3)
-"""A log that does not grow is cosigned again after this, so that nobody holds its witnesses for late."""
+"""After this time, a log that does not grow is cosigned again, so that its witnesses do not appear late."""
 
 INCIDENTS: Final = "incidents.jsonl"
 LOG_KEY: Final = "log"
@@ -46,7 +47,7 @@ LogCall = Callable[[str, bytes | None], tuple[int, bytes]]
 
 
 def open_home(settings: Settings, issuer: str) -> LogHome:
-    """Return where the log of these settings lives; opens nothing."""
+    """Return where the log of these settings lives. Opens nothing."""
     return LogHome(settings.log, CheckpointPlace(settings.log_checkpoint), origin_of(issuer), settings.log_archive)
 
 
@@ -67,7 +68,7 @@ def log_reader(settings: Settings, issuer: str) -> LogReader:
 
 
 def log_sequencing(settings: Settings, issuer: str, ledger: Ledger, clock: Clock) -> Sequencing | None:
-    """Return what sequences this log beside a service, or None if this process holds no log key."""
+    """Return the sequencing of this log beside a service, or None if this process holds no log key."""
     home = open_home(settings, issuer)
 
     def signers(at: datetime) -> tuple[NoteSigner, ...]:
@@ -81,9 +82,9 @@ def log_sequencing(settings: Settings, issuer: str, ledger: Ledger, clock: Clock
 
 
 def log_signers(settings: Settings, origin: str, at: datetime) -> tuple[NoteSigner, ...]:
-    """Return the log's signers (docs/decisions/0090): the trust bundle's P-256 log key and the Ed25519 one.
+    """Return the log's signers (docs/decisions/0090): the P-256 log key in the trust bundle, and the Ed25519 key.
 
-    Raises StoreError if there is no log key: a process that must not sequence.
+    Raises StoreError if there is no log key: this process must not sequence.
     """
     store = key_store(settings)
     bundled = EcdsaNoteSigner(origin, store.signer(Purpose.LOG, at))
@@ -92,7 +93,7 @@ def log_signers(settings: Settings, origin: str, at: datetime) -> tuple[NoteSign
 
 @dataclass(frozen=True)
 class SequencingParts:
-    """What sequencing works with. `signers` is asked again at every start, since log keys rotate."""
+    """The parts of sequencing. `signers` is called again at every start, because log keys rotate."""
 
     home: LogHome
     ledger: Ledger
@@ -103,10 +104,10 @@ class SequencingParts:
 
 
 class Sequencing:
-    """Leads the log where no other process does, a step an interval, and asks the witnesses while it leads."""
+    """Leads the log if no other process does, one step for each interval, and asks the witnesses while it leads."""
 
     def __init__(self, parts: SequencingParts) -> None:
-        """Begin nothing yet."""
+        """Start nothing yet."""
         self._parts = parts
         self._held = Held(parts.home.folder / HELD)
         self._sequencer: Sequencer | None = None
@@ -121,10 +122,10 @@ class Sequencing:
         )
 
     def lead(self) -> int:
-        """Integrate what is new, taking the lead where no other process has it; return how many entries that was.
+        """Take the lead if no other process has it, and integrate new entries. Return the number of entries.
 
-        One checkpoint is published a call, however many entries came since the last call; a backlog is worked off at
-        once, in large steps. After an error the lead is given up, and the next call takes it again.
+        Each call publishes one checkpoint, however many entries came since the last call. A backlog is integrated at
+        once, in large steps. After an error, the lead is given up, and the next call takes it again.
         """
         try:
             self._sequencer = self._sequencer or self._leader()
@@ -136,13 +137,13 @@ class Sequencing:
             raise
 
     def give_up(self) -> None:
-        """Give up the lead; harmless without it."""
+        """Give up the lead. Without the lead, this does nothing."""
         leader, self._sequencer = self._sequencer, None
         if leader is not None:
             leader.close()
 
     def once(self) -> int:
-        """Lead until nothing is new, then give up the lead; return the log's size. Raises what the steps raise."""
+        """Lead until nothing is new, then give up the lead. Return the log's size. Raises what the steps raise."""
         leader = self._leader()
         try:
             while leader.step(self._parts.clock.now()):
@@ -153,11 +154,11 @@ class Sequencing:
             leader.close()
 
     def cosign(self) -> int:
-        """Ask every witness that is due for a cosignature; return how many gave one."""
+        """Ask every witness that is due for a cosignature. Return the number of cosignatures."""
         return sum(self._cosign(witness) for witness in self._parts.witnesses)
 
     def ask_witnesses(self) -> int:
-        """Do as `cosign` does while this process leads; return 0 otherwise."""
+        """Ask as `cosign` does if this process leads; return 0 otherwise."""
         return self.cosign() if self._sequencer is not None else 0
 
     def _work_off(self, leader: Sequencer) -> int:
@@ -184,7 +185,7 @@ class Sequencing:
         )
 
     def _seen(self, signers: Sequence[NoteSigner]) -> list[Checkpoint]:
-        """Return what the witnesses saw. A witness that is away is reported, and the log goes on."""
+        """Return what the witnesses saw. A witness that cannot be reached is reported, and the log goes on."""
         found, keys = [], [signer.key for signer in signers]
         for witness in self._parts.witnesses:
             try:
@@ -227,7 +228,7 @@ class Sequencing:
         return True
 
     def report(self, incident: TreeIncident) -> None:
-        """Log an incident and append it to the log's own list of them."""
+        """Log an incident, and append it to the log's own list."""
         fields = {"kind": incident.kind, "place": incident.place, "detail": incident.message}
         _log.error("incident in the usage log", extra={"safe_fields": fields})
         line = {"at": rfc3339(self._parts.clock.now()), **fields, "detail_zh": incident.zh}

@@ -1,6 +1,6 @@
-"""The log as static files, read: C2SP tlog-tiles paths, tiles of 256 hashes, bundles of entries, proofs from them.
+"""Reads the log as static files: C2SP tlog-tiles paths, tiles of 256 hashes, bundles of entries, and proofs from them.
 
-Opens nothing itself: a source gives the bytes of a path, from a folder, a server, or a test's dictionary.
+This module opens nothing itself. A source gives the bytes of a path: from a folder, a server, or a test's dictionary.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from typing import Protocol
 from keys.merkle import HASH_BYTES, consistency_proof, inclusion_proof, join, node_hash, span_hash
 
 WIDTH = 256
-"""Hashes in a full tile, entries in a full bundle."""
+"""The number of hashes in a full tile, and of entries in a full bundle."""
 
 HEIGHT = 8
-"""Levels of the tree that one tile covers."""
+"""The number of tree levels in one tile."""
 
 CHECKPOINT = "checkpoint"
 COSIGNED = "checkpoint.cosigned"
-"""The newest checkpoint that a witness cosigned, with its cosignatures; absent before the first."""
+"""The newest checkpoint that a witness cosigned, with its cosignatures. It is absent before the first cosignature."""
 ENTRIES = "entries"
 _LENGTH_BYTES = 2
 _TILES_KEPT = 512
@@ -41,7 +41,7 @@ class TileSource(Protocol):
     """Where tiles come from."""
 
     def read(self, path: str) -> bytes | None:
-        """Return the bytes at a path such as `tile/0/x001/067`, None without such a file."""
+        """Return the bytes at a path such as `tile/0/x001/067`, or None if there is no such file."""
         ...
 
 
@@ -53,7 +53,7 @@ class FolderSource:
         self._folder = folder
 
     def read(self, path: str) -> bytes | None:
-        """Return a file's bytes; where a wider tile replaced a partial tile, read the wider tile."""
+        """Return a file's bytes. If a wider tile replaced a partial tile, read the wider tile."""
         try:
             return (self._folder / path).read_bytes()
         except (FileNotFoundError, NotADirectoryError):
@@ -67,7 +67,7 @@ class FolderSource:
         level, _, width = place
         wider = sorted(int(file.name) for file in parent.iterdir() if file.name.isdigit() and int(file.name) > width)
         for each in wider:
-            with suppress(FileNotFoundError, ValueError):  # it may be gone meanwhile as well
+            with suppress(FileNotFoundError, ValueError):  # This file may be gone meanwhile as well
                 data = (parent / str(each)).read_bytes()
                 if isinstance(level, int):
                     return data[: width * HASH_BYTES]
@@ -76,7 +76,7 @@ class FolderSource:
 
 
 def tile_path(level: int | str, index: int, width: int = WIDTH) -> str:
-    """Return the path of a tile, or of a bundle for level `entries`; `.p/<width>` when it is partial."""
+    """Return the path of a tile, or of a bundle for level `entries`. A partial tile ends in `.p/<width>`."""
     parts = [f"{index % 1000:03d}"]
     while index >= 1000:
         index //= 1000
@@ -86,7 +86,9 @@ def tile_path(level: int | str, index: int, width: int = WIDTH) -> str:
 
 
 def parse_path(path: str) -> tuple[int | str, int, int] | None:
-    """Return level (or `entries`), index and width of a path in its one spelling; None for any other text."""
+    """Return the level (or `entries`), the index and the width in a path, or None for any other text. A path has one
+    spelling.
+    """
     found = _PATH.fullmatch(path)
     if found is None:
         return None
@@ -97,7 +99,9 @@ def parse_path(path: str) -> tuple[int | str, int, int] | None:
 
 
 def width_at(size: int, level: int | str, index: int) -> int:
-    """Return how many hashes (entries) the tile has in a tree of `size` leaves: 0 for none, `WIDTH` for a full one."""
+    """Return the number of hashes (entries) of the tile in a tree of `size` leaves: 0 for no tile, `WIDTH` for a full
+    tile.
+    """
     nodes = size if isinstance(level, str) else size >> (HEIGHT * level)
     return max(0, min(WIDTH, nodes - index * WIDTH))
 
@@ -108,7 +112,7 @@ def split_hashes(data: bytes) -> list[bytes]:
 
 
 def pack_entry(entry: bytes) -> bytes:
-    """Return an entry as it stands in a bundle: its length in two bytes, then itself."""
+    """Return an entry as it stands in a bundle: its length in two bytes, then its bytes."""
     return len(entry).to_bytes(_LENGTH_BYTES) + entry
 
 
@@ -148,7 +152,7 @@ def _read(source: TileSource, level: int | str, index: int, width: int) -> tuple
     path = tile_path(level, index, width)
     data = source.read(path)
     if data is None and width < WIDTH:
-        # A partial tile may go once the full one is there, and begins like it.
+        # A partial tile may be removed once the full tile is there, and the full tile begins like it.
         path = tile_path(level, index)
         data = source.read(path)
     if data is None:
@@ -157,12 +161,12 @@ def _read(source: TileSource, level: int | str, index: int, width: int) -> tuple
 
 
 class Tree:
-    """The tree of `size` leaves in a source: any node, root and proof of it. Believes the tiles; whoever needs to know
-    compares `root()` with a checkpoint.
+    """The tree of `size` leaves in a source: any node, root and proof of it. The tree trusts its tiles. A caller who
+    needs certainty compares `root()` with a checkpoint.
     """
 
     def __init__(self, source: TileSource, size: int) -> None:
-        """Look at the first `size` leaves of the source."""
+        """Read the first `size` leaves of the source."""
         self._source = source
         self.size = size
         self._rows: OrderedDict[tuple[int, int], list[list[bytes]]] = OrderedDict()
@@ -174,7 +178,7 @@ class Tree:
         return self._tile(tile_level, tile)[row][place]
 
     def root(self, size: int | None = None) -> bytes:
-        """Return the root over the first `size` leaves, by default all."""
+        """Return the root over the first `size` leaves, or over all leaves without `size`."""
         size = self.size if size is None else size
         return span_hash(self.node, 0, size) if size else join([])
 
@@ -208,7 +212,7 @@ class Tree:
             yield from ((bundle * WIDTH + row, entries[row]) for row in reversed(range(len(entries))))
 
     def _tile(self, level: int, index: int) -> list[list[bytes]]:
-        """The tile's hashes and the rows of nodes above them, as far as they are complete."""
+        """Return the tile's hashes and the rows of complete nodes above them."""
         key = (level, index)
         if key in self._rows:
             self._rows.move_to_end(key)
@@ -224,7 +228,7 @@ class Tree:
 
 
 def rows_above(hashes: list[bytes]) -> list[list[bytes]]:
-    """Return a tile's hashes and the complete nodes above them, row by row, short of the tile's own root."""
+    """Return a tile's hashes and the complete nodes above them, row by row, up to below the tile's own root."""
     rows = [hashes]
     for _ in range(HEIGHT - 1):
         row = rows[-1]
@@ -233,7 +237,7 @@ def rows_above(hashes: list[bytes]) -> list[list[bytes]]:
 
 
 def edge_root(edge: Sequence[Sequence[bytes]]) -> bytes:
-    """Return the root of a tree given, level by level, the hashes of its partial tiles (the empty ones too)."""
+    """Return the root of a tree from the hashes of its partial tiles, level by level, including the empty tiles."""
     peaks: list[bytes] = []
     for hashes in reversed(edge):
         rows = rows_above(list(hashes))

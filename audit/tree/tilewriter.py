@@ -1,6 +1,7 @@
-"""The log as static files, written: every file once, durable before it has its name, never a published one changed.
+"""Writes the log as static files. Every file is written once and is durable before it has its name. A published file
+never changes.
 
-What a leader wrote and never published is an orphan: at the next start it is moved aside, not deleted.
+What a leader wrote but never published is an orphan. The next start moves it aside and does not delete it.
 """
 
 from __future__ import annotations
@@ -29,22 +30,26 @@ from ledger.leaf import leaf_hash
 
 ORPHANS = "orphans"
 PUBLIC, PRIVATE = 0o644, 0o640
-"""Modes: checkpoints and hash tiles are for anyone; entries for the service's user, and a group that makes copies."""
+"""File modes: anyone may read checkpoints and hash tiles. Only the service's user, and a group that makes copies, may
+read entries.
+"""
 
 
 class TilesDiffer(TileError):
-    """A file to write exists with other content: there is another writer, or this is a copy of another log."""
+    """A file to write already exists with other content: there is another writer, or the folder is a copy of another
+    log.
+    """
 
 
 class TileWriter:
-    """Appends to the tiles in a folder, from a published size on. Whoever calls holds the folder's leadership.
+    """Appends to the tiles in a folder, from a published size on. The caller must lead the log in this folder.
 
-    After any error the writer is done with: what it holds in memory may be ahead of the files. Open a new one.
+    After any error, do not use the writer again: its memory may be ahead of the files. Open a new writer.
     """
 
     def __init__(self, folder: Path, size: int) -> None:
-        """Read the right edge of the tree of `size` leaves. Raises TileError if a file of it is missing or
-        contradicts.
+        """Read the right edge of the tree of `size` leaves. Raises TileError if a file is missing or contradicts
+        another.
         """
         self._folder = folder
         self.size = size
@@ -57,11 +62,11 @@ class TileWriter:
         self._bundle = [pack_entry(entry) for entry in entries]
 
     def root(self) -> bytes:
-        """Return the root over everything appended."""
+        """Return the root over all appended entries."""
         return edge_root(self._edge)
 
     def append(self, entries: Iterable[bytes]) -> None:
-        """Append entries and make every tile of the new tree durable; TilesDiffer, TileError or OSError otherwise."""
+        """Append entries, and make every tile of the new tree durable. Raises TilesDiffer, TileError or OSError."""
         files: dict[str, bytes] = {}
         for entry in entries:
             self._bundle.append(pack_entry(entry))
@@ -75,7 +80,7 @@ class TileWriter:
         write_once(self._folder, files)
 
     def _carry(self, files: dict[str, bytes]) -> None:
-        """Close the full tiles at the edge: each one's root goes into the tile above."""
+        """Close the full tiles at the edge: the root of each goes into the tile above."""
         for level in range(len(self._edge)):
             hashes = self._edge[level]
             if len(hashes) < WIDTH:
@@ -95,7 +100,9 @@ class TileWriter:
 
 
 def write_once(folder: Path, files: dict[str, bytes]) -> None:
-    """Write files that never change: first durable, then named. An existing file must be equal (TilesDiffer)."""
+    """Write files that never change: each is durable before it gets its name. Raises TilesDiffer if a file exists with
+    other content.
+    """
     drafts: list[tuple[Path, Path]] = []
     folders: set[Path] = set()
     try:
@@ -110,7 +117,7 @@ def write_once(folder: Path, files: dict[str, bytes]) -> None:
         for draft, _ in drafts:
             sync(draft)
         for draft, path in drafts:
-            # A hard link fails when the name is taken: a writer that lost its leadership can overwrite nothing.
+            # A hard link fails if the name is taken. So a writer that lost its leadership cannot overwrite anything.
             try:
                 os.link(draft, path)
             except FileExistsError:
@@ -136,7 +143,9 @@ def drop_partials(folder: Path, old: int, new: int) -> None:
 
 
 def set_orphans_aside(folder: Path, size: int) -> int:
-    """Move what lies beyond the tree of `size` leaves, and unfinished files, into a folder of their own; count them."""
+    """Move files beyond the tree of `size` leaves, and unfinished files, into a separate folder. Return their
+    number.
+    """
     levels = (ENTRIES, *range(_levels(size) + 2))
     found = list(dict.fromkeys(path for level in levels for path in _beyond(folder, size, level)))
     if found:
@@ -150,7 +159,7 @@ def set_orphans_aside(folder: Path, size: int) -> int:
 
 
 def _beyond(folder: Path, size: int, level: int | str) -> list[Path]:
-    """The files of a level that lie beyond a tree; writers go from left to right, so the first gap ends them."""
+    """Return the files of a level beyond a tree. Writers go from left to right, so the first gap ends the search."""
     index = (size if isinstance(level, str) else size >> HEIGHT * level) // WIDTH
     found: list[Path] = []
     while True:
@@ -172,7 +181,7 @@ def _levels(size: int) -> int:
 
 
 def _hashes(source: FolderSource, size: int, level: int) -> list[bytes]:
-    """The hashes of a level's partial tile."""
+    """Return the hashes of a level's partial tile."""
     index = (size >> HEIGHT * level) // WIDTH
     width = width_at(size, level, index)
     return read_tile(source, level, index, width) if width else []
@@ -188,7 +197,7 @@ def _is_there(path: Path, name: str, data: bytes) -> bool:
 
 
 def _make_folders(path: Path, made: set[Path]) -> None:
-    """Make a folder and those above it, noting each parent whose list changed."""
+    """Make a folder and the folders above it. Record each parent whose list changed."""
     if path.is_dir():
         return
     _make_folders(path.parent, made)

@@ -1,4 +1,4 @@
-"""The log's witnesses, asked by the sequencer's side: C2SP tlog-witness as client. Who they are stands in a file."""
+"""The log's witnesses, which the sequencer asks (C2SP tlog-witness as client). A file lists them."""
 
 from __future__ import annotations
 
@@ -26,25 +26,25 @@ from keys.notes import (
 )
 
 LATE: Final = timedelta(minutes=10)
-"""A witness that has not cosigned for so long is late (amber)."""
+"""A witness is late (amber) if it has not cosigned for this long."""
 
 SECONDS_A_CALL: Final = 10
 MAX_ANSWER_BYTES: Final = 256 * 1024
 Call = Callable[[str, bytes | None], tuple[int, bytes]]
-"""Sends a POST of bytes, or a GET for None; returns status and body. Raises WitnessAway."""
+"""Sends a POST of bytes, or a GET for None. Returns the status and the body. Raises WitnessAway."""
 
 
 class WitnessAway(Exception):
-    """A witness cannot be reached or answers what no witness does."""
+    """A witness cannot be reached, or its answer is not a witness's answer."""
 
 
 class Contradicted(Exception):
-    """A witness knows a larger log than this, or another one: this may be a restored or a forked copy."""
+    """A witness knows a larger log than this, or a different log. This log may be a restored or a forked copy."""
 
 
 @dataclass(frozen=True, slots=True)
 class Witness:
-    """One witness: the key it cosigns with, and the address before `/add-checkpoint`."""
+    """One witness: the key with which it cosigns, and its address before `/add-checkpoint`."""
 
     key: NoteKey
     url: str
@@ -56,8 +56,8 @@ class Witness:
 
 
 def read_witnesses(path: Path | None) -> tuple[Witness, ...]:
-    """Return the witnesses that a file names, a verifier key and an address a line. Raises NoteError for a line of
-    neither.
+    """Return the witnesses in a file, which has a verifier key and an address on each line. Raises NoteError for any
+    other line.
     """
     if path is None:
         return ()
@@ -83,7 +83,7 @@ def call_http(url: str, body: bytes | None) -> tuple[int, bytes]:
 
 
 def largest_seen(witness: Witness, origin: str, keys: Sequence[NoteKey], call: Call = call_http) -> Checkpoint | None:
-    """Return the last checkpoint that a witness cosigned, or None if it never did. Raises WitnessAway."""
+    """Return the last checkpoint that a witness cosigned, or None if it never cosigned. Raises WitnessAway."""
     status, body = call(f"{witness.url}/{sha256(origin.encode()).hexdigest()}/checkpoint", None)
     if status == 404:
         return None
@@ -99,9 +99,10 @@ def largest_seen(witness: Witness, origin: str, keys: Sequence[NoteKey], call: C
 
 
 def ask(witness: Witness, note: Note, tree: Tree, known: int, call: Call = call_http) -> tuple[NoteSignature, Cosigned]:
-    """Have a witness cosign the newest checkpoint, of which `tree` has the tiles; `known` is the size it saw last.
+    """Ask a witness to cosign the newest checkpoint, whose tiles are in `tree`. `known` is the size that the witness
+    saw last.
 
-    Raises WitnessAway, or Contradicted when it knows a larger or another log.
+    Raises WitnessAway, or Contradicted if the witness knows a larger or a different log.
     """
     status, body = _add(witness, note, tree, known, call)
     if status == 409:
@@ -109,7 +110,7 @@ def ask(witness: Witness, note: Note, tree: Tree, known: int, call: Call = call_
         if known > tree.size:
             raise Contradicted(f"{witness.name} has seen {known} entries, here are {tree.size}")
         status, body = _add(witness, note, tree, known, call)
-    # Asked from the size that it named itself, a conflict at that very size is about the root.
+    # If the request starts at the size that the witness itself named, a conflict at this size is about the root.
     if status == 422 or (status == 409 and _size(body) == known == tree.size):
         raise Contradicted(f"{witness.name} holds this log to be another than it saw at {known} entries")
     if status != 200:
@@ -118,7 +119,7 @@ def ask(witness: Witness, note: Note, tree: Tree, known: int, call: Call = call_
 
 
 def late(state: CheckpointState, witnesses: Iterable[Witness], at: datetime) -> list[str]:
-    """Return the names of witnesses that have cosigned nothing for LATE."""
+    """Return the names of witnesses that have cosigned nothing for the time LATE."""
     oldest = to_epoch(at - LATE)
     never = Cosigned(0, min(state.at, oldest - 1))
     return [each.name for each in witnesses if state.witnesses.get(each.name, never).at < oldest]

@@ -1,4 +1,4 @@
-"""The audit room's tables. Databases made before the room existed hold them already, made by the verifier's 0004."""
+"""The audit room's tables. Databases from before this room already have them from the verifier's migration 0004."""
 
 from alembic import op
 
@@ -11,11 +11,11 @@ TABLES = ("usage_counted", "usage_counts", "usage_taken", "reviews")
 
 
 def upgrade() -> None:
-    """Create the tables that are absent; the others stay as they are."""
+    """Create the missing tables; existing tables stay as they are."""
     METADATA.create_all(op.get_bind(), [METADATA.tables[name] for name in TABLES], checkfirst=True)
 
 
 def downgrade() -> None:
-    """Drop them."""
+    """Drop the tables."""
     for name in reversed(TABLES):
         op.drop_table(name)
