@@ -49,6 +49,13 @@ export function instantAt(date, time) {
   return at === null ? null : rfc3339(at);
 }
 
+// A length of time in the largest unit that says it well: 90秒, 21天, 3 hours.
+export function lengthOf(seconds) {
+  const [unit, size] = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]].find(([, each]) => seconds >= 2 * each || each === 1);
+  const locale = currentLanguage() === "zh" ? "zh-CN" : "en-GB";
+  return new Intl.NumberFormat(locale, { style: "unit", unit, unitDisplay: "long" }).format(Math.round(seconds / size));
+}
+
 export const minutesUntil = (when) => Math.max(0, Math.ceil((instant(when) - now()) / 60000));
 export const secondsUntil = (when) => Math.max(0, Math.ceil((instant(when) - now()) / 1000));
 

@@ -1,7 +1,7 @@
 // The card on the screen: its code, new every fifteen seconds, in the form the holder chose, kept awake while seen.
 
 import { byId, clouds, config } from "../page.js";
-import { dateOf, lastDayOf, timeOf } from "../times.js";
+import { dateOf, lastDayOf, lengthOf, timeOf } from "../times.js";
 import { now, offsetSeconds } from "../clock.js";
 import { currentLanguage, onLanguage, said, word } from "../words.js";
 import { drawCode } from "./code.js";
@@ -80,7 +80,7 @@ export class CardView {
     byId("code").setAttribute("aria-label", word("wallet.code-of", { name: claims.name }));
     const off = offsetSeconds();
     byId("clock-note").hidden = Math.abs(off) < CLOCK_OFF_S;
-    byId("clock-note").textContent = word("wallet.clock", { seconds: Math.abs(off) });
+    byId("clock-note").textContent = word("wallet.clock", { length: lengthOf(Math.abs(off)) });
   }
 
   async renew() {
