@@ -52,12 +52,18 @@ def not_known(_card_id: str, _at: datetime) -> datetime | None:
     return None
 
 
+def no_phone(_card_id: str, _at: datetime) -> str | None:
+    """Know no telephone number: only a register has them."""
+    return None
+
+
 @dataclass(frozen=True)
 class Verifier:
     """Everything that the verifier's calls work with; one a process, made after the fork.
 
     `card_by_number` asks a register on the same host, where there is one, for the card token of a number;
-    `entitled_until` until when the holder of a card, by its id, is entitled; `photo_of` for the photo of its holder.
+    `entitled_until` until when the holder of a card, by its id, is entitled; `photo_of` for the photo of its holder,
+    `phone_of` for the holder's telephone number, empty where none is registered.
     """
 
     programme: Programme
@@ -79,6 +85,7 @@ class Verifier:
     card_by_number: Callable[[str], str | None] = no_register
     entitled_until: Callable[[str, datetime], datetime | None] = not_known
     photo_of: PhotoOf = no_photo
+    phone_of: Callable[[str, datetime], str | None] = no_phone
 
     def close(self) -> None:
         """Finish what was accepted and close the stores."""

@@ -32,6 +32,7 @@ class OfficeAction(StrEnum):
     HOLDER_SHOWN = "holder-shown"
     PHOTO_SET = "photo-set"
     PHOTO_SHOWN = "photo-shown"
+    PHONE_SHOWN = "phone-shown"
     GROUND_ADDED = "ground-added"
     GROUND_WITHDRAWN = "ground-withdrawn"
     MARK_SET = "mark-set"

@@ -21,10 +21,14 @@ from web.staff.signing_in import sign_in_pages
 
 
 class DeskWorld(World):
-    """One verifier with the desks' pages; `numbers` are the cards that its register knows."""
+    """One verifier with the desks' pages; `numbers` are the cards that its register knows.
+
+    `phone`: what the register tells of everybody's telephone; None while it does not answer, empty where it has none.
+    """
 
     def _open(self) -> None:
         self.numbers: dict[str, str] = {}
+        self.phone: str | None = None
         super()._open()
         settings = load_settings({"YUNJU_VAR": str(self.folder), "YUNJU_BASE_URL": BASE})
         self.staff = StaffFrame(settings, self.programme, self.authenticate)
@@ -35,7 +39,7 @@ class DeskWorld(World):
         self.app.register_blueprint(desk_pages(self.staff, self.verifier))
 
     def _verifier(self):
-        return replace(super()._verifier(), card_by_number=self.numbers.get)
+        return replace(super()._verifier(), card_by_number=self.numbers.get, phone_of=lambda _card, _at: self.phone)
 
     def browser(self, *grants: str, name: str = "", factor: bool = True) -> Browser:
         """A browser of a new person with these roles, signed in; with `factor` by two steps."""

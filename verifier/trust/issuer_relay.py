@@ -62,6 +62,12 @@ class IssuerRelay:
         except InstantError:
             return None
 
+    def phone_of(self, card: str, _at: datetime) -> str | None:
+        """Return the registered number of a card's holder, by the card's id; empty where the register has none."""
+        found = self._json(f"/v1/cards/{_quoted(card)}/telephone")
+        phone = found.get("phone", False)
+        return phone if isinstance(phone, str) else "" if phone is None else None
+
     def _json(self, path: str) -> dict[str, object]:
         data = self.ask(path)
         try:

@@ -11,8 +11,9 @@ from edge.http import request_instant
 from edge.problems import Problem
 from verifier.desks.telephone import TelephoneRequest, ask_by_telephone, askable
 from verifier.services.requests.answers import request_answer
-from verifier.services.requests.service import Requested
+from verifier.services.requests.service import Requested, department_place
 from web.department.shared import DeskPages, operation_sent
+from web.desk.calling_back import asks_for_number, calling
 from web.desk.fields import FieldsForm, control_attributes, desk_fields, form_of, given, put_faults
 from web.pages import page_language
 
@@ -38,7 +39,12 @@ def _asked(pages: DeskPages, who: Caller, service: Service, department: str) -> 
     rule = service.request or RequestRule()
     fields = desk_fields(rule.fields, service)
     form = form_of(FieldsForm, fields, declared=service.declarations, reference=service.reference)
+    place = department_place(department)
     told = {"form": form, "service": service, "fields": fields, "attributes": control_attributes}
+    if asks_for_number():
+        told["call"] = call = calling(pages, who, place, form, fields)
+        return pages.page("new-request", 422 if call.faulty else 200, department=department, **told)
+    told["call"] = calling(pages, who, place, form)
     if not form.validate_on_submit():
         return pages.page("new-request", 422 if form.errors else 200, department=department, **told)
     at = request_instant()

@@ -18,6 +18,7 @@ from verifier.services.bookings.answers import booking_answer
 from verifier.services.bookings.service import Booked
 from web.department.shared import DeskPages, operation_sent
 from web.desk.booking import tell
+from web.desk.calling_back import asks_for_number, calling
 from web.desk.fields import (
     FieldsForm,
     control_attributes,
@@ -60,6 +61,9 @@ class _Telephone:
         form, asks = self._form, request.form.get("do", "")
         if request.method == "POST" and asks == "typing":
             return self._typing()
+        if asks_for_number():
+            told = calling(self._pages, self._who, self._point.code, form, self._fields)
+            return self._page(422 if told.faulty else 200, call=told)
         if not form.validate_on_submit():
             return self._page(422 if form.errors else 200)
         asked, at = self._asked(form), request_instant()
@@ -101,8 +105,9 @@ class _Telephone:
         return self._page(409, refused=f"{getattr(said.message, language)} {getattr(said.hint, language)}".strip())
 
     def _page(self, status: int, **more: Any) -> ResponseReturnValue:  # noqa: ANN401 - a template's values
-        return self._pages.page("new", status, **self._values(), **more)
+        return self._pages.page("new", status, **{**self._values(), **more})
 
     def _values(self) -> Mapping[str, Any]:
         told: Mapping[str, Any] = {"form": self._form, "fields": self._fields, "attributes": control_attributes}
-        return {"point": self._point, "service": self._service, **told}
+        call = calling(self._pages, self._who, self._point.code, self._form)
+        return {"point": self._point, "service": self._service, "call": call, **told}

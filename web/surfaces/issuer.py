@@ -15,6 +15,7 @@ from edge.settings import Settings
 from issuer.api.applications import application_blueprint
 from issuer.api.photos import photo_blueprint, photo_for_check
 from issuer.api.servers import server_blueprint, token_of_number
+from issuer.api.telephones import telephone_blueprint, telephone_for_call_back
 from issuer.api.wallet import blueprint as wallet_blueprint
 from issuer.applications import notices
 from issuer.applications.notices import MAIL, SMS
@@ -43,6 +44,7 @@ def add_issuer(app: Flask, settings: Settings, staff: StaffFrame, clock: Clock) 
     )
     app.register_blueprint(server_blueprint(issuer, authenticate))
     app.register_blueprint(photo_blueprint(issuer, authenticate))
+    app.register_blueprint(telephone_blueprint(issuer, authenticate))
     app.register_blueprint(application_blueprint(issuer, authenticate))
     if settings.serves("office"):
         app.register_blueprint(apply_pages(staff, issuer, settings))
@@ -51,6 +53,7 @@ def add_issuer(app: Flask, settings: Settings, staff: StaffFrame, clock: Clock) 
         card_by_number=partial(token_of_number, issuer),
         entitled_until=partial(entitled_until, issuer),
         photo_of=partial(photo_for_check, issuer, by="verifier"),
+        phone_of=partial(telephone_for_call_back, issuer, by="verifier"),
         name_of=partial(_name_of, issuer),
     )
     return register, _health(issuer, settings, clock)

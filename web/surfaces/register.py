@@ -12,11 +12,12 @@ class RegisterCalls:
     """A register on this host, by what is asked of it; each answers None where it knows nothing.
 
     `card_by_number`: a card number to the card's token. `entitled_until`: a card's id and the instant of the call to
-    the end of its holder's entitlement. `photo_of`: likewise, to the holder's photo (JPEG). `name_of`: a `sub` to a
-    name.
+    the end of its holder's entitlement. `photo_of`: likewise, to the holder's photo (JPEG). `phone_of`:
+    likewise, to the holder's telephone number, empty where none was left. `name_of`: a `sub` to a name.
     """
 
     card_by_number: Callable[[str], str | None]
     entitled_until: Callable[[str, datetime], datetime | None]
     photo_of: Callable[[str, datetime], bytes | None]
+    phone_of: Callable[[str, datetime], str | None]
     name_of: Callable[[str], str | None]

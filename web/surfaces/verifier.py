@@ -67,6 +67,7 @@ def _with_register(verifier: Verifier, settings: Settings, register: RegisterCal
             card_by_number=register.card_by_number,
             entitled_until=register.entitled_until,
             photo_of=register.photo_of,
+            phone_of=register.phone_of,
         )
     if settings.issuer_url is None:
         return verifier
@@ -76,6 +77,7 @@ def _with_register(verifier: Verifier, settings: Settings, register: RegisterCal
         card_by_number=issuer.card_by_number,
         entitled_until=issuer.entitled_until,
         photo_of=PhotoRelay(issuer),
+        phone_of=issuer.phone_of,
     )
 
 
