@@ -1,4 +1,4 @@
-"""The issuer's call for a holder's registered telephone number, to call back at: to a server that may see names, logged.
+"""The issuer's call for the telephone number to call a holder back at: to a server that may see names, logged.
 
 The number leaves the register for one call-back (docs/desks.md); whoever asks keeps it nowhere.
 """

@@ -6,7 +6,7 @@ holders.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
@@ -138,7 +138,7 @@ class MatterDesk:
         found = self._verifier.store.matters.select(wanted, tab, limit, offset)
         for department in departments:
             self._record(caller, department_place(department), tab.value, at)
-        return tuple(self._line(matter, self._verifier.requests.details(matter.id)) for matter in found)
+        return self._lines(found)
 
     def requests(
         self, caller: Caller, department: str, tab: MatterTab, at: datetime, *, limit: int
@@ -149,7 +149,11 @@ class MatterDesk:
         wanted = replace(whole, places={place: whole.places[place]})
         self._record(caller, place, tab.value, at)
         found = self._verifier.store.matters.select(wanted, tab, limit)
-        return tuple(self._line(matter, self._verifier.requests.details(matter.id)) for matter in found)
+        return self._lines(found)
+
+    def _lines(self, found: Sequence[Matter]) -> tuple[MatterLine, ...]:
+        details = self._verifier.store.bookings.find_all(matter.id for matter in found)
+        return tuple(self._line(matter, details.get(matter.id)) for matter in found)
 
     def _filter(
         self, caller: Caller, departments: Iterable[str], at: datetime, narrowed: Mapping[str, str | None]

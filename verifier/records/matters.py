@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy as sa
 
@@ -88,20 +88,27 @@ class MatterStore:
 
     def select(self, wanted: MatterFilter, tab: MatterTab, limit: int, offset: int = 0) -> list[Matter]:
         """Return a part of a list: closed ones the newest first, others the most urgent first."""
-        found = sa.select(MATTERS).where(_within(wanted), _in_tab(tab, wanted))
         if tab is MatterTab.CLOSED:
-            found = found.order_by(MATTERS.c.closed_at.desc(), MATTERS.c.id)
+            found = _closed(wanted, limit + offset)
         else:
+            found = sa.select(MATTERS).where(_within(wanted), _in_tab(tab, wanted))
             found = found.order_by(MATTERS.c.deadline.is_(None), MATTERS.c.deadline, MATTERS.c.opened_at, MATTERS.c.id)
         with self._database.read() as connection:
             return [_matter(row) for row in connection.execute(found.limit(limit).offset(offset))]
 
     def count(self, wanted: MatterFilter) -> dict[MatterTab, int]:
-        """Return how many matters each part of a list has."""
-        sums = [sa.func.sum(sa.case((_in_tab(tab, wanted), 1), else_=0)) for tab in MatterTab]
+        """Return how many matters each part of a list has.
+
+        The closed ones, which grow for ever, are counted from the index alone, place by place.
+        """
+        tabs = [tab for tab in MatterTab if tab is not MatterTab.CLOSED]
+        sums = [sa.func.sum(sa.case((_in_tab(tab, wanted), 1), else_=0)) for tab in tabs]
+        opened = sa.select(*sums).where(_within(wanted), MATTERS.c.closed_at.is_(None))
+        closed = [sa.select(sa.func.count()).where(part, MATTERS.c.closed_at.is_not(None)) for part in _parts(wanted)]
         with self._database.read() as connection:
-            row = connection.execute(sa.select(*sums).where(_within(wanted))).one()
-        return {tab: int(number or 0) for tab, number in zip(MatterTab, row, strict=True)}
+            row = connection.execute(opened).one()
+            ended = sum(connection.execute(part).scalar_one() for part in closed)
+        return {tab: int(number or 0) for tab, number in zip(tabs, row, strict=True)} | {MatterTab.CLOSED: ended}
 
     def of_service(self, place: str, service: str, since: datetime | None, until: datetime | None) -> list[Matter]:
         """Return all matters of a service opened at a place in a span, its end excluded, in their order."""
@@ -121,20 +128,49 @@ class MatterStore:
 
 def _within(wanted: MatterFilter) -> sa.ColumnElement[bool]:
     """Whether a matter belongs to the list at all."""
-    here: list[sa.ColumnElement[bool]]
-    whole = [place for place, services in wanted.places.items() if services is None]
-    here = [MATTERS.c.point.in_(whole), MATTERS.c.decides.in_(sorted(wanted.handed_to))]
-    here += [
-        sa.and_(MATTERS.c.point == place, MATTERS.c.service.in_(sorted(services)))
+    here = [*_at_places(wanted), MATTERS.c.decides.in_(sorted(wanted.handed_to))]
+    return sa.and_(sa.or_(*here), *_narrowed(wanted))
+
+
+def _at_places(wanted: MatterFilter) -> list[sa.ColumnElement[bool]]:
+    """Whether a matter is one of a place's own, place by place."""
+    return [
+        MATTERS.c.point == place
+        if services is None
+        else sa.and_(MATTERS.c.point == place, MATTERS.c.service.in_(sorted(services)))
         for place, services in wanted.places.items()
-        if services is not None
     ]
-    narrowed = [
-        column == value
-        for column, value in ((MATTERS.c.service, wanted.service), (MATTERS.c.reference, wanted.reference))
-        if value is not None
+
+
+def _narrowed(wanted: MatterFilter) -> list[sa.ColumnElement[bool]]:
+    columns = ((MATTERS.c.service, wanted.service), (MATTERS.c.reference, wanted.reference))
+    return [column == value for column, value in columns if value is not None]
+
+
+def _parts(wanted: MatterFilter) -> Iterator[sa.ColumnElement[bool]]:
+    """Yield the list in parts that share no matter: each place's own, then those handed over from elsewhere.
+
+    A database reads each part along one index; of a list as a whole, alternatives, it reads and sorts every row.
+    """
+    here, narrowed = _at_places(wanted), _narrowed(wanted)
+    for place in here:
+        yield sa.and_(place, *narrowed)
+    if wanted.handed_to:
+        elsewhere = [sa.not_(sa.or_(*here))] if here else []
+        yield sa.and_(MATTERS.c.decides.in_(sorted(wanted.handed_to)), *elsewhere, *narrowed)
+
+
+def _closed(wanted: MatterFilter, most: int) -> sa.Select[Any]:
+    """Return the closed ones, the newest first: of each part the first `most` by its index, then those merged."""
+    order = (MATTERS.c.closed_at.desc(), MATTERS.c.id)
+    firsts = [
+        sa.select(MATTERS.c.id).where(part, MATTERS.c.closed_at.is_not(None)).order_by(*order).limit(most).subquery()
+        for part in _parts(wanted)
     ]
-    return sa.and_(sa.or_(*here), *narrowed)
+    if not firsts:
+        return sa.select(MATTERS).where(sa.false())
+    ids = sa.union_all(*(sa.select(first.c.id) for first in firsts))
+    return sa.select(MATTERS).where(MATTERS.c.id.in_(ids)).order_by(*order)
 
 
 def _in_tab(tab: MatterTab, wanted: MatterFilter) -> sa.ColumnElement[bool]:

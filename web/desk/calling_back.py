@@ -1,4 +1,4 @@
-"""The call-back of a form by telephone: a button shows the number that the register has, or the page says what to do."""
+"""The call-back of a form by telephone: a button shows the registered number, or the page says what to do."""
 
 from __future__ import annotations
 
