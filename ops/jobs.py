@@ -42,13 +42,19 @@ def _issuer_jobs(settings: Settings, clock: Clock, opened: ExitStack, logs: list
     from issuer.applications.office_events import OfficeLog  # noqa: PLC0415 - a counter server loads none of the issuer
     from issuer.applications.renewals import reminding  # noqa: PLC0415 - as above
     from issuer.applications.sending import sending, ways_of  # noqa: PLC0415 - as above
+    from issuer.applications.uploads import sweeping  # noqa: PLC0415 - as above
     from issuer.publishing.publisher import publishing  # noqa: PLC0415 - as above
     from issuer.register.issuer import open_issuer  # noqa: PLC0415 - as above
 
     issuer = open_issuer(settings)
     opened.callback(issuer.close)
     logs.append(OfficeLog(issuer.register))
-    return [publishing(issuer, clock), reminding(issuer, clock), sending(issuer, ways_of(settings), clock)]
+    return [
+        publishing(issuer, clock),
+        reminding(issuer, clock),
+        sending(issuer, ways_of(settings), clock),
+        sweeping(issuer, clock),
+    ]
 
 
 def _verifier_jobs(settings: Settings, clock: Clock, opened: ExitStack, logs: list[Source]) -> list[Job]:

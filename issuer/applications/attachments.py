@@ -7,6 +7,7 @@ never comes from a client. A writer of the folder can remove papers, and can put
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -49,6 +50,10 @@ class Attachments:
         """Remove a file; nothing happens where there is none."""
         with suppress(FileNotFoundError):
             self._path(name).unlink()
+
+    def names(self) -> Iterator[str]:
+        """Yield the name of every file that is kept."""
+        return (path.name for path in self._folder.glob("??/*") if _NAME.fullmatch(path.name))
 
     def _path(self, name: str) -> Path:
         if not _NAME.fullmatch(name):

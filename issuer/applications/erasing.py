@@ -14,7 +14,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from issuer.applications import records
+from issuer.applications import records, uploads
 from issuer.applications.attachments import Attachments
 from issuer.applications.content import Content
 from issuer.applications.states import State
@@ -77,6 +77,7 @@ def erase(issuer: Issuer, holder_id: str, *, by: str, at: datetime) -> Erased:
         applications = _applications(
             connection, holder_id, issuer.register.hash("identity", found.identity.unique_text)
         )
+        staged = uploads.forget_in(connection, applications)
         files = _empty_applications(issuer, connection, applications, by=by, at=at)
         _empty_holder(issuer, connection, holder_id, at)
         mark_erased(connection, holder_id, at.astimezone(issuer.programme.zone).date(), by=by, at=at)
@@ -86,6 +87,7 @@ def erase(issuer: Issuer, holder_id: str, *, by: str, at: datetime) -> Erased:
         files
     ):  # after the transaction: nothing leads to a file without its row, but a row without its file would be a fault
         store.remove(name)
+    uploads.remove_pieces(issuer, staged)
     after_change(issuer, at)
     return Erased(ended, len(applications), len(files), again)
 

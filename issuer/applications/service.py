@@ -108,7 +108,7 @@ def opened(issuer: Issuer, receipt: str, code: str) -> str | None:
 def fill_in(issuer: Issuer, application_id: str, changes: Mapping[str, object], *, at: datetime, by: str) -> None:
     """Change what the application says: fields of `Content`, already checked. RefusedError once it is handed in."""
     with issuer.register.change() as connection:
-        found = _changeable(issuer, connection, application_id)
+        found = changeable(issuer, connection, application_id)
         content = msgspec.structs.replace(found.content, **changes)
         sealed = records.seal_content(issuer, application_id, content)
         records.update(connection, application_id, masked_name=mask(content.name), **sealed)
@@ -121,7 +121,7 @@ def choose_ground(issuer: Issuer, application_id: str, ground: str, limb: str, *
     if named is None:
         raise RefusedError("the programme has no such ground", "choose one of the list")
     with issuer.register.change() as connection:
-        found = _changeable(issuer, connection, application_id)
+        found = changeable(issuer, connection, application_id)
         if found.state is not State.DRAFT and found.ground != ground:
             raise RefusedError("the ground of an application stays", "withdraw it and apply on the other ground")
         department = named[0].reviewer or issuer.programme.second_reviewer
@@ -138,7 +138,7 @@ def tell_paper(
     `may` finds the application and refuses whoever may not change it: without it an applicant's own rule holds.
     """
     with issuer.register.change() as connection:
-        found = (may or _changeable)(issuer, connection, application_id)
+        found = (may or changeable)(issuer, connection, application_id)
         known = next((one for one in found.papers if one.key == paper.key), None)
         # An officer saw the paper as it was before: a changed paper is looked at again.
         same = known is not None and _paper_row(known) == _paper_row(paper)
@@ -169,7 +169,7 @@ def attach(
     The content tells the kind of the file. A copy that we wrote is kept, never the file itself. `may` as in
     `tell_paper`.
     """
-    asked = may or _changeable
+    asked = may or changeable
     plain = _plain(issuer, key, data)
     store = Attachments(issuer.attachments, issuer.register)
     with issuer.register.read() as connection:
@@ -217,7 +217,7 @@ def detach(
 ) -> None:
     """Take a file back while the application may still be changed; `may` as in `tell_paper`."""
     with issuer.register.change() as connection:
-        found = (may or _changeable)(issuer, connection, application_id)
+        found = (may or changeable)(issuer, connection, application_id)
         known = next((one for one in found.files if one.id == file_id), None)
         if known is None:
             raise RefusedError("the application has no such file", "open the page anew")
@@ -303,7 +303,8 @@ def local_day(issuer: Issuer, at: datetime) -> date:
     return at.astimezone(issuer.programme.zone).date()
 
 
-def _changeable(issuer: Issuer, connection: Connection, application_id: str) -> Application:
+def changeable(issuer: Issuer, connection: Connection, application_id: str) -> Application:
+    """Return an application that its applicant may change now; RefusedError for any other."""
     found = records.read(issuer, connection, application_id)
     if found.state not in _CHANGED_BY_APPLICANT:
         raise RefusedError("the application was handed in and is not changed any more", "its page says where it stands")

@@ -85,6 +85,22 @@ APPLICATION_FILES = sa.Table(
     sa.Column("removed_at", InstantColumn),
 )
 
+# A file on its way in pieces (`issuer/applications/uploads.py`). `digest`: the keyed hash of the SHA-256 that was
+# announced; `pieces`: their names among the staged attachments, in order.
+APPLICATION_UPLOADS = sa.Table(
+    "application_uploads",
+    METADATA,
+    sa.Column("id", ID, primary_key=True),
+    sa.Column("application_id", ID, sa.ForeignKey("applications.id"), nullable=False),
+    sa.Column("key", sa.String(40), nullable=False),
+    sa.Column("size", sa.Integer, nullable=False),
+    sa.Column("digest", HASH, nullable=False),
+    sa.Column("received", sa.Integer, nullable=False),
+    sa.Column("pieces", sa.JSON, nullable=False),
+    sa.Column("at", InstantColumn, nullable=False, index=True),
+    sa.UniqueConstraint("application_id", "key", name="uq_application_uploads_paper"),
+)
+
 APPLICATION_EVENTS = sa.Table(
     "application_events",
     METADATA,

@@ -78,7 +78,7 @@ def test_the_work_is_done_told_and_missed_when_it_is_away(machine):
     worker = Worker(machine)
     try:
         report = worker.place.read()
-        names = ["publish", "renewals", "notices", "erasure", "bookings", "records", "log", "witnesses"]
+        names = ["publish", "renewals", "notices", "uploads", "erasure", "bookings", "records", "log", "witnesses"]
         names += ["hooks", "hooks-send", "hooks-tidy"]
         assert [job.name for job in report.jobs] == names
         assert [job.name for job in report.jobs if job.failing] == []

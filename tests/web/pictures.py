@@ -266,6 +266,13 @@ def applying(opened: Opened, site: Site) -> Iterator[tuple[str, Page]]:
     page.click("[type=submit]")
     page.wait_for_url("**/apply/papers")
     yield "apply-papers", page
+    page.route("**/apply/papers/*/upload/*", lambda route: route.abort("connectionreset"))
+    page.set_input_files("#degree-file", {"name": "a.jpg", "mimeType": "image/jpeg", "buffer": bytes(600_000)})
+    page.click("#degree form[data-upload] button[type=submit]")
+    page.wait_for_timeout(SHOWN_MS)
+    yield "apply-papers-upload-broken", page
+    page.goto("/apply/papers")
+    yield "apply-papers-upload-left", page
     page.goto("/apply/status")
     yield "apply-status", page
     yield "apply-status-empty", opened("/apply/status")

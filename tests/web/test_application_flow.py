@@ -63,8 +63,8 @@ def fill_in(page, number, name="何嘉欣"):
 def send(page, key, *, data=None, name="paper.pdf", kind="application/pdf"):
     """Send one file of a paper by its own form."""
     page.set_input_files(f"#{key}-file", {"name": name, "mimeType": kind, "buffer": data or pdf(key)})
-    page.click(f"#{key} form:not(.act) button[type=submit]")
-    page.wait_for_load_state()
+    with page.expect_navigation():
+        page.click(f"#{key} form:not(.act) button[type=submit]")
 
 
 def send_all(page):

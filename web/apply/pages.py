@@ -33,7 +33,7 @@ def apply_pages(staff: StaffFrame, issuer: Issuer, settings: Settings) -> Bluepr
     """Return the public pages for applicants."""
     found = staff.blueprint("apply")
     pages = ApplyPages(staff, issuer, settings)
-    found.register_error_handler(Problem, lambda error: pages.page("fault", error.status, said=f"apply.{error.code}"))
+    found.register_error_handler(Problem, pages.problem)
     found.register_error_handler(HTTPException, lambda error: pages.page("fault", error.code, said="apply.fault"))
     _check(found, pages)
     _begin(found, pages)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Final
 
 from flask import Blueprint, Response, request, session
@@ -9,17 +10,19 @@ from flask.typing import ResponseReturnValue
 
 from cards.programme.types import Text
 from edge.http import body_limit, request_instant
-from issuer.applications import records, service
+from issuer.applications import records, service, uploads
 from issuer.applications.files import BadFile
 from issuer.applications.letters import application_form
-from issuer.applications.papers import Paper, Requirement, requirements
+from issuer.applications.papers import Paper, Requirement
 from issuer.applications.records import Application
+from issuer.applications.uploads import BadUpload, Target
 from issuer.applications.wording import lack_texts, short_name
 from issuer.register.errors import RefusedError
-from issuer.register.identity import IdType
 from issuer.register.photo import BadPhoto
+from web.apply.asked import asked_of
 from web.apply.forms import PaperForm
 from web.apply.shared import CHANGING, SHOWN, ApplyPages
+from web.apply.uploading import add_uploading
 from web.pages import page_language
 from web.staff.forms import Said, StaffForm
 from web.staff.refusals import said
@@ -45,7 +48,7 @@ def add_papers(found: Blueprint, pages: ApplyPages) -> None:
     @body_limit(most)
     def paper(key: str) -> ResponseReturnValue:
         held = pages.held()
-        asked = next((one for one in _asked(pages, held) if one.key == key), None)
+        asked = next((one for one in asked_of(pages, held) if one.key == key), None)
         if held is None or asked is None:
             return pages.staff.go("/apply/papers")
         pages.limit_uploads()
@@ -65,6 +68,7 @@ def add_papers(found: Blueprint, pages: ApplyPages) -> None:
                 pages.refused(error)
         return pages.staff.go(f"/apply/papers#{key}")
 
+    add_uploading(found, pages)
     _add_handing_in(found, pages)
 
 
@@ -93,13 +97,6 @@ def _add_handing_in(found: Blueprint, pages: ApplyPages) -> None:
         return pages.staff.go("/apply/status")
 
 
-def _asked(pages: ApplyPages, held: Application | None) -> tuple[Requirement, ...]:
-    if held is None or held.ground is None:
-        return ()
-    ground, limb = held.named_ground(pages.issuer)
-    return requirements(pages.issuer.programme, ground, limb, IdType(held.content.id_type))
-
-
 def _take(pages: ApplyPages, held: Application, asked: Requirement) -> str | None:
     """Keep what was told and sent of a paper; return the fault to show beside the paper, or None if all was taken."""
     form = PaperForm()
@@ -109,20 +106,39 @@ def _take(pages: ApplyPages, held: Application, asked: Requirement) -> str | Non
     ticked = frozenset(number for number in (0, 1) if form[f"check_{number}"].data) if asked.confirmed else frozenset()
     variant = form.variant.data if asked.variant(form.variant.data) else None
     told = Paper(asked.key, 0, variant, form.begins.data, form.ends.data, ticked)
-    upload = request.files.get("file")
-    data = upload.stream.read() if upload is not None and upload.filename else b""
     try:
+        data = _sent(pages, held, asked)
         if asked.variants or asked.confirmed or asked.months_for(variant) or not data:
             service.tell_paper(pages.issuer, held.id, told, at=at, by=service.APPLICANT)
         if data:
-            service.attach(pages.issuer, held.id, asked.key, data, at=at, by=service.APPLICANT)
-    except BadFile as error:
+            _attach(pages, held, asked, data, at)
+    except (BadFile, BadUpload) as error:
         return Said(f"apply.file.{error.code}")
     except BadPhoto as error:
         return Said("apply.bad-photo", said=said(str(error), "", page_language())["said"])
     except RefusedError as error:
         return Said("apply.refused", said=said(str(error), "", page_language())["said"])
     return None
+
+
+def _sent(pages: ApplyPages, held: Application, asked: Requirement) -> bytes:
+    """Return the file that came with the form, or before it in pieces; empty for none."""
+    name = request.form.get("upload", "")
+    if name:
+        return uploads.whole(pages.issuer, Target(held.id, asked.key), name)
+    sent = request.files.get("file")
+    return sent.stream.read() if sent is not None and sent.filename else b""
+
+
+def _attach(pages: ApplyPages, held: Application, asked: Requirement, data: bytes, at: datetime) -> None:
+    """Keep a file, however it came. What came in pieces is dropped once it was judged, good or bad."""
+    name = request.form.get("upload", "")
+    try:
+        service.attach(pages.issuer, held.id, asked.key, data, at=at, by=service.APPLICANT)
+    except (BadFile, BadPhoto):
+        uploads.drop(pages.issuer, Target(held.id, asked.key), name)
+        raise
+    uploads.drop(pages.issuer, Target(held.id, asked.key), name)
 
 
 def _papers_page(
@@ -139,12 +155,13 @@ def _papers_page(
         "papers",
         status,
         application=held,
-        asked=_asked(pages, held),
+        asked=asked_of(pages, held),
         papers=papers,
         lacking=by_paper,
         missing=len(lacking),
         elsewhere=[text for key in ("employer", "ground") for text in by_paper.get(key, [])],
         faults=faults or {},
+        on_the_way=uploads.on_the_way(pages.issuer, held.id),
         short=short_name,
         form=StaffForm(),
         programme=programme,

@@ -7,6 +7,7 @@ from typing import Final
 from flask import Response, request, session
 
 from edge.limits import client_key
+from edge.problems import Problem
 from edge.settings import Settings
 from issuer.applications import records
 from issuer.applications.records import Application
@@ -36,6 +37,7 @@ class ApplyPages:
         self._guesses = made.limit("apply-guesses", rate=0.1, burst=10)
         self._begins = made.limit("apply-begins", rate=0.05, burst=20)
         self._uploads = made.limit("apply-uploads", rate=1, burst=60)
+        self._pieces = made.limit("apply-pieces", rate=16, burst=160)
 
     def limit_guesses(self) -> None:
         """Count a wrong receipt or code at its place, after it failed (problem too-many-requests beyond the limit)."""
@@ -48,6 +50,10 @@ class ApplyPages:
     def limit_uploads(self) -> None:
         """Bound how many files come from one place."""
         self._uploads.require(client_key(request, self._proxies))
+
+    def limit_pieces(self) -> None:
+        """Bound how many pieces of files come from one place: 4 MB a second, after the first 40 MB."""
+        self._pieces.require(client_key(request, self._proxies))
 
     def held(self) -> Application | None:
         """Return the application that this browser opened, or None if it opened none."""
@@ -64,6 +70,13 @@ class ApplyPages:
         contact = self.issuer.programme.general_contact
         told = {"say": lambda text: text.in_language(page_language()), "contact": contact, "held": self.held()}
         return self.staff.page(f"apply/{template}", status, **told, **values)
+
+    def problem(self, problem: Problem) -> Response:
+        """Return the page of a problem; its header says when to try again, for the script that sends files."""
+        response = self.page("fault", problem.status, said=f"apply.{problem.code}")
+        if problem.retry_after is not None:
+            response.headers["Retry-After"] = str(problem.retry_after)
+        return response
 
     def refused(self, error: RefusedError) -> None:
         """Put a refusal onto the next page in the page's language: the service's own words are English."""
