@@ -208,6 +208,15 @@ class KeyStore:
                 f"{path} cannot be used: {error}", "restore it from the backup of the key folder"
             ) from None
 
+    def note_names(self) -> dict[str, bool]:
+        """Return the names of the note keys that are here, each with whether it lies in the module; makes none."""
+        found = {one: self._path(f"note-{one}", _IN_MODULE).exists() for one in self._named_notes()}
+        return dict(sorted(found.items()))
+
+    def _named_notes(self) -> set[str]:
+        files = [*self._folder.glob("note-*.pem"), *self._folder.glob(f"note-*.{_IN_MODULE}")]
+        return {file.stem.removeprefix("note-") for file in files}
+
     # What follows and changes a file is called under the folder's lock.
 
     def _make(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import islice
+from typing import Final
 
 import click
 
@@ -12,6 +13,8 @@ from issuer.cli.office import IssuerCli
 from issuer.issuing import signing_keys
 from issuer.issuing.signing_keys import KeyLine
 from keys.keyset import Purpose
+
+NOT_HERE: Final = "not on this machine"
 
 
 @click.group()
@@ -28,6 +31,19 @@ def list_keys(office: IssuerCli, /, *, as_json: bool) -> None:
         found = signing_keys.key_lines(issuer, office.now())
     shown = [one.key.to_json() | {"doing": one.doing, "due": one.due} for one in found]
     emit(shown, as_json, "\n".join(map(_line, found)))
+
+
+@key.command("notes")
+@json_option
+@click.pass_obj
+def list_notes(office: IssuerCli, /, *, as_json: bool) -> None:
+    """List the keys that sign checkpoints of the two logs, as auditors pin them. They have no end."""
+    with office.issuer() as issuer:
+        found = signing_keys.note_lines(issuer)
+    shown = [{"log": one.log, "vkey": one.key and one.key.vkey, "module": one.in_module} for one in found]
+    emit(
+        shown, as_json, "\n".join(f"{one.log:<8} {one.key.vkey if one.key else one.fault or NOT_HERE}" for one in found)
+    )
 
 
 @key.command()

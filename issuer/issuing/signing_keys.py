@@ -12,7 +12,9 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from cards.claims import CARD
+from cards.promise import origin_of
 from issuer.issuing.issuing import IssuedCard, list_cards
+from issuer.publishing import office_checkpoint
 from issuer.publishing.publish import after_change
 from issuer.register import office_log
 from issuer.register.errors import RefusedError
@@ -20,12 +22,15 @@ from issuer.register.issuer import Issuer
 from issuer.register.office_log import OfficeAction
 from keys.files import StoreError
 from keys.keyset import Purpose
+from keys.notes import Ed25519NoteSigner, NoteKey
 from keys.store import KeyStore
 from keys.stored import KeyState, StoredKey
 from keys.tokens import parse_unverified
 
 DUE: Final = timedelta(days=30)
 """So long before a key's last day of signing its successor is due."""
+USAGE_LOG: Final = "log"
+"""The name of the note key that signs the usage log's checkpoints, where this machine sequences that log."""
 _AT_ONCE: Final = 500
 
 
@@ -49,6 +54,20 @@ class KeyLine:
 
 
 @dataclass(frozen=True, slots=True)
+class NoteLine:
+    """A key that signs checkpoints of a log. `key` is None where it is not here, or cannot be opened (`fault`).
+
+    Such a key has no end and no rotation: whoever checks the log pins its public half (`vkey`).
+    """
+
+    log: str
+    origin: str
+    key: NoteKey | None
+    in_module: bool = False
+    fault: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Dropped:
     """What dropping a key did: the successor, if it was in use, and how many live cards are to be made anew."""
 
@@ -63,6 +82,24 @@ def key_lines(issuer: Issuer, at: datetime) -> list[KeyLine]:
     found = [_line(key, signing, waiting, at) for key in issuer.keys.list()]
     order = ("signs", "waits", "verifies", "disabled", "over", "compromised")
     return sorted(found, key=lambda line: (line.purpose, order.index(line.doing)))
+
+
+def note_lines(issuer: Issuer) -> list[NoteLine]:
+    """Return the keys that sign checkpoints: the usage log's and the office log's. Makes none."""
+    issued = issuer.programme.issuer
+    here = issuer.keys.note_names()
+    origins = {USAGE_LOG: origin_of(issued), office_checkpoint.KEY: office_checkpoint.origin(issuer)}
+    return [_note_line(issuer.keys, name, origin, in_module=here.get(name)) for name, origin in origins.items()]
+
+
+def _note_line(store: KeyStore, name: str, origin: str, *, in_module: bool | None) -> NoteLine:
+    if in_module is None:
+        return NoteLine(name, origin, None)
+    try:
+        key = Ed25519NoteSigner(origin, store.note_signer(name)).key
+    except StoreError as error:
+        return NoteLine(name, origin, None, in_module, str(error))
+    return NoteLine(name, origin, key, in_module)
 
 
 def _line(key: StoredKey, signing: dict[Purpose, str], waiting: set[Purpose], at: datetime) -> KeyLine:

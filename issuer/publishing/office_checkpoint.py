@@ -19,7 +19,8 @@ from issuer.register.tables import OFFICE_CHAIN
 from keys.notes import Checkpoint, Ed25519NoteSigner, Note, NoteError, NoteKey, open_checkpoint
 
 FILE = "office-checkpoint"
-_KEY = "office"
+KEY = "office"
+"""The name of the note key that signs them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ def note_key(issuer: Issuer) -> NoteKey:
 def signed_checkpoint(issuer: Issuer, connection: Connection) -> str:
     """Return the signed statement of the log's present end."""
     last, link = last_link(connection)
-    text = Checkpoint(_origin(issuer), last, bytes.fromhex(link)).text
+    text = Checkpoint(origin(issuer), last, bytes.fromhex(link)).text
     return Note(text, (_signer(issuer).sign(text),)).encode()
 
 
@@ -50,7 +51,7 @@ def compare(issuer: Issuer, connection: Connection, checkpoint: str) -> Comparis
         raise RefusedError(
             f"this is no checkpoint of this office: {error}", "give the file as it was published"
         ) from None
-    if found.origin != _origin(issuer):
+    if found.origin != origin(issuer):
         raise RefusedError("this is a checkpoint of another log", "give one of the office log")
     asked = sa.select(OFFICE_CHAIN.c.link).where(OFFICE_CHAIN.c.seq == found.size)
     link = connection.execute(asked).scalar_one_or_none()
@@ -64,9 +65,10 @@ def published_checkpoint(issuer: Issuer) -> str | None:
     return None if found is None else found.decode("utf-8", "replace")
 
 
-def _origin(issuer: Issuer) -> str:
+def origin(issuer: Issuer) -> str:
+    """Return the name of the office log, under which its key is pinned."""
     return f"{issuer.programme.issuer}/office"
 
 
 def _signer(issuer: Issuer) -> Ed25519NoteSigner:
-    return Ed25519NoteSigner(_origin(issuer), issuer.keys.note_signer(_KEY))
+    return Ed25519NoteSigner(origin(issuer), issuer.keys.note_signer(KEY))

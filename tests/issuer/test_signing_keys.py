@@ -6,11 +6,13 @@ import pytest
 
 from cards.claims import CARD as CARD_FORM
 from cards.claims import Form
+from cards.promise import origin_of
 from edge.strictjson import loads
 from issuer.enrolment import phone
 from issuer.enrolment.enrolling import Enrolment, enrol, make_code
 from issuer.issuing import signing_keys
 from issuer.issuing.issuing import cards_of, issue, reissue
+from issuer.publishing import office_checkpoint
 from issuer.publishing.folder import BUNDLE_FILE, ROOT_FILE
 from issuer.publishing.publish import publish
 from issuer.register import office_log
@@ -161,3 +163,21 @@ def test_two_years_pass_without_a_refused_card(desk):
     assert {verifier.pin for verifier in verifiers} == {thumbprint(_root(desk))}
     with pytest.raises(BundleError, match="pinned root"):
         verify_bundle((desk.published / BUNDLE_FILE).read_text(), first_root, at)
+
+
+def test_the_keys_of_checkpoints_are_told_with_what_an_auditor_pins(desk):
+    """Each by its log and its public half; one that another machine keeps, or that does not open, is said to be so."""
+    publish(desk, NOON)
+    usage, office = signing_keys.note_lines(desk)
+    assert (usage.log, usage.key) == ("log", None)
+    assert office.key.vkey == office_checkpoint.note_key(desk).vkey
+    assert office.origin == office_checkpoint.origin(desk)
+    assert not office.in_module
+    made = desk.keys.note_signer("log")
+    usage, _ = signing_keys.note_lines(desk)
+    assert (usage.key.name, usage.key.public) == (origin_of(desk.programme.issuer), made.public)
+    next(desk.keys._folder.glob("note-log.pem")).write_bytes(b"no key")
+    usage, office = signing_keys.note_lines(desk)
+    assert usage.key is None
+    assert usage.fault
+    assert office.key is not None

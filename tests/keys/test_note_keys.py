@@ -39,6 +39,16 @@ def test_a_note_key_is_made_once_and_read_back(tmp_path):
     assert store.begin(Purpose.LOG, AT).purpose is Purpose.LOG
 
 
+def test_the_names_of_note_keys_are_listed_and_none_is_made(tmp_path):
+    """By name, and whether the key lies in a module; looking makes no key."""
+    store = KeyStore(tmp_path / "keys")
+    assert store.note_names() == {}
+    store.note_signer("office")
+    store.note_signer("log")
+    store.begin(Purpose.LOG, AT)
+    assert store.note_names() == {"log": False, "office": False}
+
+
 @pytest.mark.parametrize("name", ["", "../x", "Log", "a b", "日志"])
 def test_a_note_key_has_a_plain_name(tmp_path, name):
     """A name never becomes another path."""

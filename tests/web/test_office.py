@@ -16,6 +16,7 @@ from issuer.applications.states import State
 from issuer.issuing import signing_keys
 from issuer.issuing.issuing import cards_of
 from issuer.printing.qr import card_text
+from issuer.publishing.office_checkpoint import note_key
 from issuer.register import office_log
 from issuer.register.application_tables import NOTICES
 from issuer.register.holders import find_holder, photo_of
@@ -410,6 +411,9 @@ def test_an_administrator_rotates_and_drops_keys_and_nobody_else_does(site, brow
                 assert browsers[role].send(path, form="/sign-out", purpose="card", sure="yes").status_code == 403
             assert browsers[role].get(f"/office/keys/{kid}").status_code == 403
     admin = browsers["administrator"]
+    notes = text_of(admin.get("/office/keys"))
+    assert note_key(desk).vkey in notes
+    assert "没有期限" in notes
     admin.send("/office/keys/rotate", form="/office/keys", purpose="card")
     assert "待用，已公布" in text_of(admin.get("/office/keys"))
     path = f"/office/keys/{kid}"

@@ -91,3 +91,23 @@ def test_a_file_that_is_no_flat_object_of_texts_is_refused(tmp_path, content):
     (tmp_path / "zh.json").write_text(content)
     with pytest.raises(WordingError, match=r"zh\.json"):
         load_wording(tmp_path)
+
+
+CHINESE_MARK = re.compile("[，。；：、（）！？《》]")
+READS_WHAT_PEOPLE_TYPE = {"desk/fields.py", "apply/papers.html"}
+"""Files that look for such marks in what was typed or named, and show none."""
+
+
+def test_no_page_brings_chinese_marks_of_its_own():
+    """Marks between texts are words too: an English page has no Chinese comma, and no Chinese page an English one."""
+    files = [*(WEB / "templates").rglob("*.html"), *(path for path in WEB.rglob("*.py") if "seeding" not in path.name)]
+    plain = {path: re.sub(r'(?s)""".*?"""', "", path.read_text(encoding="utf-8")) for path in files}
+    found = [str(path.relative_to(WEB)) for path, text in plain.items() if CHINESE_MARK.search(text)]
+    named = [name.removeprefix("templates/") for name in found]
+    assert set(named) - READS_WHAT_PEOPLE_TYPE == set()
+
+
+def test_english_words_have_no_chinese_marks():
+    """What is said in English is written in English to its last mark."""
+    english = WORDS["en"] | load_page_wording()["en"]
+    assert [key for key, text in english.items() if CHINESE_MARK.search(text)] == []

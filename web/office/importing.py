@@ -75,7 +75,7 @@ def _looked_at(pages: OfficePages, who: Caller, form: ImportForm) -> ResponseRet
         refuse(form.file, f"office.import.{error.code}")
     except NoColumns as error:
         words = {word[0]: word[0] if page_language() == "zh" else word[-1] for word in NAMES.values()}
-        names = "、".join(words.get(name, name) for name in error.names)
+        names = pages.staff.word("mark.comma").join(words.get(name, name) for name in error.names)
         refuse(form.file, f"office.import.{error.code}", names=names)
     except RefusedError as error:
         told = said(str(error), error.hint, page_language())

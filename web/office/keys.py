@@ -32,7 +32,7 @@ def add_keys(found: Blueprint, pages: OfficePages) -> None:
         del who
         lines = signing_keys.key_lines(pages.issuer, request_instant())
         purposes = [one for one in Purpose if any(line.purpose is one and line.doing == "signs" for line in lines)]
-        return pages.page("keys", lines=lines, purposes=purposes)
+        return pages.page("keys", lines=lines, purposes=purposes, notes=signing_keys.note_lines(pages.issuer))
 
     @found.get("/office/keys/<kid>")
     @pages.staff.needs(Right.KEYS)

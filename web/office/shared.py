@@ -115,7 +115,7 @@ class OfficePages:
     def about(self, detail: Mapping[str, object]) -> str:
         """Return codes of the register as people of this page's language call the things."""
         words = AboutLine(self.issuer.programme, page_language(), self.staff.word)
-        return self.staff.word("office.told-between").join(words.words(detail))
+        return self.staff.word("mark.comma").join(words.words(detail))
 
     def refused(self, error: RefusedError) -> None:
         """Put a refusal onto the next page, in the page's language."""

@@ -81,7 +81,7 @@ class AboutLine:
 
     def _fields(self, told: object) -> str:
         named = told if isinstance(told, list) else [told]
-        return self._say("office.told-between").join(self._say(f"office.told-field.{one}") for one in named)
+        return self._say("mark.comma").join(self._say(f"office.told-field.{one}") for one in named)
 
     def _paper(self, told: object) -> str:
         key = str(told)

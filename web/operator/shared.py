@@ -101,10 +101,10 @@ class OperatorPages:
 
     def rights_text(self, rights: Rights) -> list[str]:
         """Return rights in words, one text a place."""
-        told = []
+        told, colon, comma = [], self.staff.word("mark.colon"), self.staff.word("mark.comma")
         for place, held in sorted(rights.items()):
-            names = "、".join(self.staff.word(f"system.right.{right}") for right in HANDED_OUT if right in held)
-            told.append(f"{self.place_name(place)}: {names}")
+            names = [self.staff.word(f"system.right.{right}") for right in HANDED_OUT if right in held]
+            told.append(f"{self.place_name(place)}{colon}{comma.join(names)}")
         return told
 
     def ago(self, at: datetime | None, now: datetime) -> str:
