@@ -23,9 +23,12 @@ CORE := $(call stamp,core,requirements/core.txt requirements/setup.txt pyproject
 ASSETS := $(call stamp,assets,package-lock.json .npmrc tools/assets.py)
 DEV := $(call stamp,dev,package-lock.json .npmrc tools/assets.py requirements/dev.txt requirements/postgres.txt requirements/hsm.txt requirements/tracing.txt)
 SYSTEM := $(call stamp,system,tools/system-packages-test.txt)
+FUZZ := $(call stamp,fuzz,requirements/fuzz.txt)
 READERS := $(call stamp,readers,requirements/devices-test.txt)
 
-.PHONY: help run test soak check lint format pictures bench bench-full sbom advisories clean lock lock-check setup setup-dev setup-test
+MINUTES ?= 10
+
+.PHONY: help run test soak fuzz check lint format pictures bench bench-full sbom advisories clean lock lock-check setup setup-dev setup-test
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +43,9 @@ test: setup-test lint ## Set up, then lint, types and every test with the covera
 
 soak: setup-test ## The long forms that `make test` leaves out: every comparison in a second engine, more rounds
 	@$(PYTEST) -m soak
+
+fuzz: setup-dev $(FUZZ) ## Hand spoilt input to everything that reads what others send (MINUTES=10 of processor time, TARGETS=…)
+	@$(PY) -m tests.fuzz --minutes $(MINUTES) $(TARGETS)
 
 check: setup-dev lint ## The quick part, under two minutes: lint, types, tests that need no other program
 	@$(PYTEST) -q -m "$(QUICK)"
@@ -109,6 +115,11 @@ $(ASSETS): | $(CORE)
 	@$(NPM) ci --ignore-scripts --silent --omit=dev
 	@$(PY) tools/assets.py
 	@mkdir -p .stamps && rm -f .stamps/assets-* && touch $@
+
+# No wheel for this machine is no fault: the driver draws at random then, and its table says so.
+$(FUZZ): | $(DEV)
+	@$(PIP) --require-hashes -r requirements/fuzz.txt || echo "Atheris is not to be had here: inputs are drawn at random"
+	@mkdir -p .stamps && rm -f .stamps/fuzz-* && touch $@
 
 # pyscard has no wheel: it is built with what the system packages bring, without fetching a build tool unpinned.
 $(READERS): | $(SYSTEM) $(DEV)

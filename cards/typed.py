@@ -15,6 +15,8 @@ from cards.names import mask
 
 _READ_ALIKES: Final = str.maketrans({"I": "1", "L": "1", "O": "0", "U": "V"})
 _DASHES: Final = str.maketrans(dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe63\u30fc\u2500", "-"))
+_BLANKS: Final = str.maketrans(dict.fromkeys("\x1c\x1d\x1e\x1f\x85\ufeff", " "))
+"""What Python alone, or scripts alone, take for white space: a blank to both."""
 _DOTS: Final = "\u00b7\u2022\u30fb\u2027\u2219\u22c5\u25cf."
 _BETWEEN_PLATE: Final = re.compile(rf"[\s{re.escape(_DOTS)}-]+")
 _EXTENSION: Final = re.compile(r"(?:转|轉|分机|分機|ext\.?|x|#)\s*([0-9]{1,6})$", re.IGNORECASE)
@@ -35,7 +37,7 @@ _AREA_MOST: Final = 4
 
 def plain(text: str) -> str:
     """Return a text with full-width letters, digits and dashes made plain, and white space around it gone."""
-    return unicodedata.normalize("NFKC", text).translate(_DASHES).strip()
+    return unicodedata.normalize("NFKC", text).translate(_BLANKS).translate(_DASHES).strip()
 
 
 def code(text: str) -> str:
@@ -87,7 +89,7 @@ def by_pattern(text: str, pattern: str | None) -> str:
 
     A text that fits as it stands stays, and so does one that no change of case and blanks brings into the form.
     """
-    given = unicodedata.normalize("NFC", text).strip()
+    given = unicodedata.normalize("NFC", text).translate(_BLANKS).strip()
     if pattern is None or re.fullmatch(pattern, given):
         return given
     for candidate in (plain(text), re.sub(r"\s+", "", plain(text)).upper(), re.sub(r"[\s-]+", "", plain(text)).upper()):
@@ -108,7 +110,7 @@ def characters(text: str) -> str:
 
 def name(text: str) -> str:
     """Return a person's name with one blank between words, and none inside a Han name; radicals are characters."""
-    words = characters(unicodedata.normalize("NFC", text)).split()
+    words = characters(unicodedata.normalize("NFC", text).translate(_BLANKS)).split()
     joined = " ".join(words)
     return "".join(words) if _HAN.search(joined) and not re.search(r"[A-Za-z]", joined) else joined
 

@@ -134,8 +134,8 @@ class Server:
         """
         body = {"operator": operator} | ({} if pin is None else {"pin": pin})
         found = self.call("POST", "/v1/operators/sessions", body)
-        session, operator = str(found["session"]), str(found["operator"])
         try:
+            session, operator = str(found["session"]), str(found["operator"])
             until = parse_rfc3339(str(found["expires_at"]))
         except (KeyError, InstantError):
             raise Away("the server's answer to the sign-in cannot be read") from None

@@ -49,6 +49,7 @@ from edge.backupnote import BackupNote
 from edge.database import database_file
 from edge.instants import from_epoch
 from edge.settings import Settings, SettingsError
+from edge.structs import UNREADABLE
 from edge.workreport import WorkPlace
 from hooks.service import Hooks
 from keys.files import StoreError
@@ -56,7 +57,7 @@ from keys.keyset import Purpose
 from keys.store import key_store
 
 Read = Callable[[Settings, datetime], Part | None]
-_PLAIN: Final = (OSError, SettingsError, StoreError, msgspec.DecodeError)
+_PLAIN: Final = (OSError, SettingsError, StoreError, *UNREADABLE)
 """Errors whose text names files and settings alone."""
 _NEEDED: Final = {
     "issuer": (Purpose.CARD, Purpose.STATUS),

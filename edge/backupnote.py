@@ -9,6 +9,8 @@ from typing import Final
 import msgspec
 from prometheus_client.core import GaugeMetricFamily, Metric
 
+from edge.structs import UNREADABLE
+
 FILE: Final = "backup.json"
 
 
@@ -31,7 +33,7 @@ def read_note(var: Path) -> BackupNote | None:
     """Return the note, or None if no backup was made."""
     try:
         return msgspec.json.decode((var / FILE).read_bytes(), type=BackupNote)
-    except (OSError, msgspec.DecodeError):
+    except (OSError, *UNREADABLE):
         return None
 
 

@@ -11,6 +11,8 @@ from typing import NoReturn
 
 import msgspec
 
+from edge.structs import UNREADABLE
+
 INTEGER_BOUND = 2**53
 """Integers from here on are not the same number everywhere (RFC 8259 §6)."""
 _LONGEST_NUMBER = 400  # characters; a double needs at most 330 or so, and int() of a huge one is slow
@@ -62,7 +64,7 @@ def _plainly_written(data: bytes, max_depth: int) -> object | None:
     try:
         value: object = msgspec.json.decode(data)
         return value if msgspec.json.encode(value) == data else None
-    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+    except UNREADABLE:
         return None
 
 

@@ -1,4 +1,4 @@
-"""What msgspec must know of every Struct before threads begin.
+"""What msgspec must know of every Struct before threads begin, and what it raises for bytes that it cannot read.
 
 msgspec 0.22 works out a type's fields when somebody first reads a value of that type. Two threads that do so at once
 end the process by a fault of memory (docs/decisions/0270-types-before-threads.md).
@@ -9,8 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 from threading import Lock
+from typing import Final
 
 import msgspec
+
+UNREADABLE: Final = (msgspec.MsgspecError, UnicodeError, RecursionError)
+"""What reading bytes can raise: no UTF-8 and nesting without end have errors that are not msgspec's own."""
 
 _WORKING_OUT = Lock()
 

@@ -19,6 +19,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 
 from edge.instants import from_epoch, rfc3339, to_epoch
 from edge.repeating import JobReport
+from edge.structs import UNREADABLE
 
 FILE: Final = "work.json"
 LOCK: Final = ".work.lock"
@@ -61,7 +62,7 @@ class WorkPlace:
         """Return the last report; None without a readable report."""
         try:
             return msgspec.json.decode((self.folder / FILE).read_bytes(), type=WorkReport)
-        except (OSError, msgspec.DecodeError):
+        except (OSError, *UNREADABLE):
             return None
 
     @contextmanager

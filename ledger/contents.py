@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-import msgspec
-
 from edge.encoding import b64u
+from edge.structs import UNREADABLE
 from ledger import answers, leaf
 from ledger.holders import SALT_BYTES, holder_with
 from ledger.replaying import Replay
@@ -85,7 +84,7 @@ class Contents:
         try:
             names = {leaf.decode(data).holder for data in kept}
             told = tuple(one for one in self.answers if leaf.split_id(answers.read(one.answer).entry)[1] <= seq)
-        except (msgspec.MsgspecError, leaf.LeafError, OverflowError) as error:
+        except (*UNREADABLE, leaf.LeafError, OverflowError) as error:
             raise Damaged(f"partition {self.partition:02x}: {error}") from error
         known = tuple(one for one in self.holders if holder_with(one.subject, one.salt).name in names)
         return replace(self, leaves=kept, holders=known, answers=told)
@@ -135,7 +134,7 @@ class Rebuilt:
         try:
             outcome = answers.read(kept.answer)
             partition, seq = leaf.split_id(outcome.entry)
-        except (msgspec.MsgspecError, leaf.LeafError, OverflowError) as error:
+        except (*UNREADABLE, leaf.LeafError, OverflowError) as error:
             raise Damaged("a kept answer is damaged") from error
         if partition != self.partition or not 1 <= seq <= len(leaves):
             raise Damaged("a kept answer tells of an entry that the log does not hold")

@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from edge.structs import UNREADABLE
 from ledger.millis import from_millis
 
 VERSION = 1
@@ -289,7 +290,7 @@ def decode(data: bytes) -> Leaf:
     try:
         leaf = _DECODER.decode(data)
         again = _ENCODER.encode(leaf)
-    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+    except (*UNREADABLE, ValueError) as error:
         raise LeafError(f"not a leaf: {error}") from None
     # One comparison refuses every other spelling: order, spaces, escapes, a key given twice, null for absent.
     if again != data:

@@ -21,6 +21,7 @@ from typing import IO
 import msgspec
 
 from edge.encoding import b64u
+from edge.structs import UNREADABLE
 from ledger.contents import Contents, Damaged, KeptAnswer, KeptHolder, KeptProof, Rebuilt
 from ledger.values import PARTITIONS, LedgerError
 
@@ -287,7 +288,7 @@ def _lines(file: IO[bytes]) -> Iterator[tuple[int, Header | _Row | Closing]]:
 def _decode(number: int, body: bytes) -> Header | _Row | Closing:
     try:
         part: Header | _Row | Closing = _DECODE(body)
-    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+    except (*UNREADABLE, ValueError) as error:
         raise Damaged(f"line {number}: cannot be read: {error}") from error
     if isinstance(part, Header) != (number == 1):
         raise Damaged(f"line {number}: the header belongs on the first line, and there alone")

@@ -22,6 +22,7 @@ from edge.database import copy_sqlite, sqlite_fault, table_versions
 from edge.instants import to_epoch
 from edge.private import make_private_folder
 from edge.settings import Settings
+from edge.structs import UNREADABLE
 from ops.manifest import (
     FORMAT,
     MANIFEST,
@@ -176,7 +177,7 @@ def read_manifest(backup: Path) -> Manifest:
         found = msgspec.json.decode((backup / MANIFEST).read_bytes(), type=Manifest)
     except FileNotFoundError:
         raise BackupError(f"{backup} is no backup", "name the folder that holds manifest.json") from None
-    except (OSError, msgspec.DecodeError) as error:
+    except (OSError, *UNREADABLE) as error:
         raise BackupError(f"{backup} cannot be read: {error}", "take another backup") from None
     if found.format != FORMAT or found.version > VERSION:
         raise BackupError(f"{backup} was made by a newer release", "restore it with that release")

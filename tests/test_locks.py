@@ -27,6 +27,7 @@ LOCKS = {
     "postgres": "postgres",
     "hsm": "hsm",
     "tracing": "tracing",
+    "fuzz": "fuzz",
 }
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 ADDRESS = re.compile(r"https?://|git\+|@\s*file:|--(extra-)?index-url|--find-links", re.IGNORECASE)
@@ -200,7 +201,7 @@ def imported(folder: str) -> set[str]:
         ("web", ("core", "tracing")),
         ("keys", ("core", "hsm")),
         ("devices", ("core", "devices", "scanner")),
-        ("tests", ("dev", "setup", "postgres", "devices-test", "hsm", "tracing")),
+        ("tests", ("dev", "setup", "postgres", "devices-test", "hsm", "tracing", "fuzz")),
         ("bench", ("dev",)),
         ("client", ("dev",)),
     ],

@@ -12,6 +12,7 @@ from enum import StrEnum
 import msgspec
 
 from edge.encoding import b64u
+from edge.structs import UNREADABLE
 from ledger.leaf import FIRST_PREV, entry_id
 from ledger.values import PARTITIONS
 
@@ -87,7 +88,7 @@ class Chains:
         """
         try:
             link = _LINK.decode(data)
-        except msgspec.MsgspecError:
+        except UNREADABLE:
             return [Finding(FindingKind.ALTERED, entry_place(index), "is no entry of a usage log")]
         if not 0 <= link.partition < PARTITIONS or link.seq < 1 or link.id != entry_id(link.partition, link.seq):
             return [Finding(FindingKind.ALTERED, entry_place(index, link.id), "its id does not say where it stands")]
@@ -104,7 +105,7 @@ class Chains:
         """
         try:
             link = _LINK.decode(data)
-        except msgspec.MsgspecError:
+        except UNREADABLE:
             return []
         part = self._partitions.setdefault(link.partition, _Partition())
         if link.seq != part.seq + 1:

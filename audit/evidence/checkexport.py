@@ -13,6 +13,7 @@ from audit.evidence.chains import Chains, Finding, FindingKind, entry_place
 from audit.evidence.checking import CheckProgress
 from audit.evidence.exporting import FORMAT
 from audit.tree.tiles import WIDTH
+from edge.structs import UNREADABLE
 from keys.merkle import Growing, ProofError, root_of, verify_inclusion
 from keys.notes import Checkpoint, NoteError, NoteKey, OpenedCheckpoint, open_checkpoint
 from ledger.leaf import leaf_hash
@@ -55,7 +56,7 @@ def read_head(line: bytes) -> ExportHead:
     """Return an export's first line. Raises NotAnExport for anything else."""
     try:
         head = _HEAD.decode(line)
-    except msgspec.MsgspecError as error:
+    except UNREADABLE as error:
         raise NotAnExport(f"not an export of a usage log: {error}") from None
     if head.format != FORMAT:
         raise NotAnExport(f"an export of another format: {head.format[:40]}")
@@ -84,7 +85,7 @@ def check_export(
             return
         try:
             read = _LINE.decode(line)
-        except msgspec.MsgspecError as error:
+        except UNREADABLE as error:
             yield Finding(FindingKind.DAMAGED, f"line {number}", f"is no line of an export: {error}")
             found += 1
             continue

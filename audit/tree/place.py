@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 
 from edge.durable import replace_file
+from edge.structs import UNREADABLE
 from keys.notes import Checkpoint, Note, parse_note
 
 
@@ -82,7 +83,7 @@ class CheckpointPlace:
             return msgspec.json.decode(self._path.read_bytes(), type=CheckpointState)
         except FileNotFoundError:
             return None
-        except (OSError, msgspec.MsgspecError) as error:
+        except (OSError, *UNREADABLE) as error:
             raise PlaceError(f"{self._path} cannot be read: {error}") from error
 
     def begin(self, checkpoint: str, at: int) -> CheckpointState:

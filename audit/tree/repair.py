@@ -15,6 +15,7 @@ import msgspec
 from audit.tree.entryindex import EntryIndex
 from audit.tree.tiles import TileError, TileSource, Tree
 from edge.encoding import b64u
+from edge.structs import UNREADABLE
 from keys.merkle import ProofError, verify_inclusion
 from keys.notes import Checkpoint
 from ledger import answers
@@ -239,7 +240,7 @@ def _first_other(ledger: Ledger, log: Logged, partition: int, last: int) -> int:
 def _link(data: bytes) -> _Link:
     try:
         return _LINK.decode(data)
-    except msgspec.MsgspecError:
+    except UNREADABLE:
         raise Unrepairable("an entry of the log cannot be read, or is not there") from None
 
 

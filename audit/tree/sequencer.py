@@ -27,6 +27,7 @@ from cards.promise import INTEGRATION
 from edge.durable import replace_file
 from edge.encoding import b64u
 from edge.instants import to_epoch
+from edge.structs import UNREADABLE
 from keys.merkle import EMPTY_ROOT
 from keys.notes import Checkpoint, Note, NoteError, NoteSigner, open_checkpoint
 from ledger.interface import Ledger
@@ -298,7 +299,7 @@ class Sequencer:
         found = []
         for data in leaves:
             seq += 1
-            with suppress(msgspec.MsgspecError):
+            with suppress(*UNREADABLE):
                 link = _LINK.decode(data)
                 if (link.partition, link.seq, link.prev) == (partition, seq, b64u(last)):
                     found.append((link, data))

@@ -105,14 +105,20 @@ def _pages_alone(reader: PdfReader, pages_most: int) -> PlainFile:
     pages = len(reader.pages)
     if not 1 <= pages <= pages_most:
         raise BadFile("too-many-pages", f"a PDF has {pages_most} pages at most")
-    if any(name in _ACTS for name in _names(reader)):
-        raise BadFile("acts", "the PDF holds a script, an action or another file: print it to a PDF anew")
+    _refuse_acts(reader)
     writer = PdfWriter()
     for page in reader.pages:
         writer.add_page(page)
     target = BytesIO()
     writer.write(target)
+    # A broken file can give its pages without giving the way to them: what is kept is looked at as well.
+    _refuse_acts(PdfReader(target))
     return PlainFile(PDF, pages, target.getvalue())
+
+
+def _refuse_acts(reader: PdfReader) -> None:
+    if any(name in _ACTS for name in _names(reader)):
+        raise BadFile("acts", "the PDF holds a script, an action or another file: print it to a PDF anew")
 
 
 def _refuse_second_nature(data: bytes) -> None:

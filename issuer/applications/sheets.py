@@ -9,14 +9,17 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import lzma
+import math
 import re
+import struct
 import zipfile
+import zlib
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import BinaryIO, Final
-from xml.etree.ElementTree import ParseError
 
 from openpyxl import load_workbook
 from openpyxl.utils.datetime import from_excel
@@ -37,6 +40,14 @@ _ACTIVE: Final = re.compile(
     r"vbaproject|macrosheets/|externallinks/|embeddings/|activex/|oleobject|connections\.xml", re.IGNORECASE
 )
 _DECLARED: Final = re.compile(rb"<!(?:DOCTYPE|ENTITY)", re.IGNORECASE)
+_BROKEN: Final = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, OSError, EOFError, RuntimeError),
+    *(SyntaxError, ValueError, TypeError, AttributeError, LookupError, ArithmeticError),
+)
+"""What a broken file makes the readers of ZIP, XML and workbooks raise: each kind was met, or the readers document it.
+
+XML that is not well formed is a SyntaxError of either XML reader, whichever openpyxl finds installed.
+"""
 _FIRST_SERIAL, _LAST_SERIAL = 1, 2_958_465  # 1900-01-01 to 9999-12-31
 
 CellValue = str | int | float | date | None
@@ -177,20 +188,24 @@ def _refuse_unsafe(file: BinaryIO) -> None:
     """Refuse bombs, macros, links to other files and XML declarations before anything is made of the file."""
     try:
         with zipfile.ZipFile(file) as archive:
-            found = archive.infolist()
-            _refuse_sizes(found)
-            for one in found:
-                if _ACTIVE.search(one.filename):
-                    raise BadSheet(
-                        "active", "macros, embedded files and links to other files are not taken: save as .xlsx"
-                    )
-                if one.filename.endswith((".xml", ".rels")):
-                    _refuse_declarations(archive, one)
-            if b"macroEnabled" in archive.read("[Content_Types].xml"):
-                raise BadSheet("active", "a workbook with macros is not taken: save it as .xlsx")
-    except (zipfile.BadZipFile, KeyError, RuntimeError, NotImplementedError, EOFError, OSError):
+            _look_inside(archive)
+    except BadSheet:
+        raise
+    except _BROKEN:
         raise BadSheet("bad-xlsx", "the file is no .xlsx file, or is broken: save it again") from None
     file.seek(0)
+
+
+def _look_inside(archive: zipfile.ZipFile) -> None:
+    found = archive.infolist()
+    _refuse_sizes(found)
+    for one in found:
+        if _ACTIVE.search(one.filename):
+            raise BadSheet("active", "macros, embedded files and links to other files are not taken: save as .xlsx")
+        if one.filename.endswith((".xml", ".rels")):
+            _refuse_declarations(archive, one)
+    if b"macroEnabled" in archive.read("[Content_Types].xml"):
+        raise BadSheet("active", "a workbook with macros is not taken: save it as .xlsx")
 
 
 def _refuse_sizes(found: list[zipfile.ZipInfo]) -> None:
@@ -226,17 +241,7 @@ def _xlsx_rows(file: BinaryIO) -> Generator[SheetRow, None, None]:
             book.close()
     except BadSheet:
         raise
-    except (
-        ValueError,
-        KeyError,
-        TypeError,
-        IndexError,
-        AttributeError,
-        ParseError,
-        zipfile.BadZipFile,
-        OverflowError,
-        OSError,
-    ):
+    except _BROKEN:
         raise BadSheet("bad-xlsx", "the workbook cannot be read: save it again as .xlsx") from None
 
 
@@ -258,6 +263,8 @@ def _cell(cell: object) -> CellValue | Unreadable:
         return value.date() if value.time() == datetime.min.time() else Unreadable("time-of-day")
     if isinstance(value, str):
         return _text_cell(value)
+    if isinstance(value, float) and not math.isfinite(value):  # `1e999` is a number to a workbook, and none to a sum
+        return Unreadable("error-value")
     return value if isinstance(value, (int, float, date)) else None if value is None else Unreadable("time-of-day")
 
 

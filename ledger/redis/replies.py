@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from edge.structs import UNREADABLE
 from ledger import leaf
 from ledger.answers import visit_state
 from ledger.millis import from_millis, to_millis
@@ -35,7 +36,7 @@ def read_answer(packed: bytes) -> Answer:
     """Return a kept answer. Raises LedgerUnavailable if it is damaged."""
     try:
         return _DECODE(packed)
-    except msgspec.MsgspecError as error:
+    except UNREADABLE as error:
         raise LedgerUnavailable("a kept answer is damaged") from error
 
 

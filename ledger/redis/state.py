@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from edge.structs import UNREADABLE
 from ledger.bookings import BookingState
 from ledger.state import BookingRow, ChoiceRow, CounterRow, KeptRow, StayRow, VisitRow
 from ledger.values import LedgerUnavailable
@@ -119,7 +120,7 @@ def read_booking(seq: int, packed: bytes) -> BookingRow:
         bounds = one.scheduled_at, one.expected_at, one.opens_at, one.closes_at
         place = one.holder, one.service, one.point
         return BookingRow(seq, *place, BookingState(one.state), one.holds, one.held_by, used_by, *bounds)
-    except (msgspec.MsgspecError, ValueError) as error:
+    except (*UNREADABLE, ValueError) as error:
         raise LedgerUnavailable("the ledger is damaged: a booking cannot be read") from error
 
 
@@ -141,7 +142,7 @@ def read_state(holder: str, fields: Mapping[bytes, bytes]) -> HolderState:
     """Return the state in a holder's hash. Raises LedgerUnavailable if the hash is damaged."""
     try:
         return _state(holder, fields)
-    except (ValueError, msgspec.MsgspecError) as error:
+    except (ValueError, *UNREADABLE) as error:
         raise LedgerUnavailable("the ledger is damaged: a holder's state cannot be read") from error
 
 

@@ -12,9 +12,8 @@ import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-import msgspec
-
 from edge.encoding import b64u
+from edge.structs import UNREADABLE
 from ledger import answers, leaf
 from ledger.following import differences, of_kind, rows_of
 from ledger.holders import keyed
@@ -162,7 +161,7 @@ class _Partition:
                 kept = answers.read(answer if isinstance(answer, bytes) else b"")
                 number = rows.row_named(kept.entry)
                 found = self._db.execute("SELECT leaf FROM entries WHERE n = ?", (number,)).fetchone()
-            except (msgspec.MsgspecError, leaf.LeafError):
+            except (*UNREADABLE, leaf.LeafError):
                 self._fault(f"operation {operation}", "the kept answer is damaged")
                 continue
             if found is None or leaf.leaf_hash(found[0]) != kept.leaf_hash:

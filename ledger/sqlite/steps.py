@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from edge.structs import UNREADABLE
 from ledger import answers, leaf
 from ledger.bookings import BookingChange, BookingEnd, Hold, Window
 from ledger.holders import HolderName
@@ -216,7 +217,7 @@ def _kept_answer(db: sqlite3.Connection, key: _Key, request: bytes) -> Outcome |
 def _read_answer(answer: bytes) -> Outcome:
     try:
         return answers.read(answer)
-    except msgspec.MsgspecError as error:
+    except UNREADABLE as error:
         raise sqlite3.DatabaseError("a kept answer is damaged") from error
 
 

@@ -1,5 +1,6 @@
 """Types of values are worked out before threads read them: msgspec ends the process where two threads do so at once."""
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 
 import web.app
 from edge.settings import load_settings
-from edge.structs import work_out_structs
+from edge.structs import UNREADABLE, work_out_structs
 from issuer.publishing.setup import set_up
 from issuer.register.issuer import open_issuer
 from tests.edge.builders import NOON
@@ -79,3 +80,40 @@ def test_the_application_works_types_out_before_its_first_request(tmp_path, monk
     monkeypatch.setattr(web.app, "work_out_structs", lambda: counted.append(work_out_structs()))
     web.app.create_application(load_settings(environ))
     assert counted[0] > 100
+
+
+ROOMS = [
+    "accounts",
+    "audit",
+    "cards",
+    "devices",
+    "doctor",
+    "edge",
+    "hooks",
+    "issuer",
+    "keys",
+    "ledger",
+    "ops",
+    "verifier",
+    "web",
+]
+OWN_ERRORS = {"MsgspecError", "DecodeError"}
+MAY_NAME_THEM = {"edge/structs.py", "edge/http.py", "ledger/leaf.py"}
+"""Where UNREADABLE is made, where a body's faults are told apart, and where a leaf is written."""
+
+
+@pytest.mark.parametrize("data", [b'"\xff"', b"[" * 100_000, b'{"a":', b'"\\ud800"'])
+def test_what_reading_can_raise_is_one_set(data):
+    """Bytes that are no UTF-8 and nesting without end raise what is no error of msgspec's."""
+    with pytest.raises(UNREADABLE):
+        msgspec.json.decode(data)
+
+
+def test_whoever_reads_bytes_expects_all_that_reading_raises():
+    """A damaged entry that is no UTF-8 once ended the log's sequencer and an auditor's check."""
+    naming = set()
+    for path in (path for room in ROOMS for path in (ROOT / room).rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Attribute) and node.attr in OWN_ERRORS:
+                naming.add(path.relative_to(ROOT).as_posix())
+    assert naming <= MAY_NAME_THEM

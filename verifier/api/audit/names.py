@@ -17,6 +17,7 @@ from edge.fields import invalid
 from edge.http import answer, read_body, request_instant
 from edge.instants import from_epoch, rfc3339
 from edge.openapi import describe
+from edge.structs import UNREADABLE
 from ledger.values import Entry
 from verifier.api.audit.review_bodies import Asked, AskedNames, NameBody, NameSaid
 from verifier.api.audit.reviewing import Reviewing
@@ -92,6 +93,6 @@ def _asked(what: str, at: datetime) -> Asked | None:
     """One asking as it was kept; None for a line of an earlier version."""
     try:
         kept = msgspec.json.decode(what, type=_Kept)
-    except msgspec.MsgspecError:
+    except UNREADABLE:
         return None
     return Asked(rfc3339(at), kept.by, kept.entry, kept.purpose)

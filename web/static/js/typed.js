@@ -2,6 +2,9 @@
 // it by shared cases (tests/cards/typed_cases.json).
 
 const DASHES = /[\u2010-\u2015\u2212\ufe63\u30fc\u2500]/g;
+// What scripts alone, or Python alone, take for white space: a blank to both.
+// eslint-disable-next-line no-control-regex -- separators that a keyboard wedge can send
+const BLANKS = /[\x1c-\x1f\x85\ufeff]/g;
 const DOTS = "\u00b7\u2022\u30fb\u2027\u2219\u22c5\u25cf.";
 const BETWEEN_PLATE = new RegExp(`[\\s${DOTS}-]+`, "g");
 const EXTENSION = /(?:转|轉|分机|分機|ext\.?|x|#)\s*([0-9]{1,6})$/i;
@@ -14,7 +17,7 @@ const HAN = /[\u2e80-\u9fff\uf900-\ufaff]|[\ud840-\ud8ff]/;
 const READ_ALIKES = { I: "1", L: "1", O: "0", U: "V" };
 
 /** Full-width letters, digits and dashes made plain, white space around gone. @param {string} text */
-export const plain = (text) => (text ?? "").normalize("NFKC").replace(DASHES, "-").trim();
+export const plain = (text) => (text ?? "").normalize("NFKC").replace(BLANKS, " ").replace(DASHES, "-").trim();
 
 /** A code read from paper or a screen. @param {string} text */
 export const code = (text) =>
@@ -51,7 +54,7 @@ function extensionApart(text) {
 
 /** A text as its field's pattern wants it: `cz 3101` becomes `CZ3101`. @param {string} text @param {string} [pattern] */
 export function byPattern(text, pattern) {
-  const given = (text ?? "").normalize("NFC").trim();
+  const given = (text ?? "").normalize("NFC").replace(BLANKS, " ").trim();
   if (!pattern) return given;
   const whole = new RegExp(`^(?:${pattern})$`);
   const squeezed = plain(text).replace(/\s+/g, "").toUpperCase();
@@ -71,7 +74,7 @@ const characters = (text) =>
 
 /** One blank between words, none inside a Han name; radicals are characters. @param {string} text */
 export function name(text) {
-  const words = characters((text ?? "").normalize("NFC")).split(/\s+/).filter(Boolean);
+  const words = characters((text ?? "").normalize("NFC").replace(BLANKS, " ")).split(/\s+/).filter(Boolean);
   const joined = words.join(" ");
   return HAN.test(joined) && !/[A-Za-z]/.test(joined) ? words.join("") : joined;
 }
