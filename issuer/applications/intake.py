@@ -33,7 +33,7 @@ from issuer.applications.content import (
 )
 from issuer.applications.papers import ground_of, lacks
 from issuer.applications.records import Application
-from issuer.applications.service import CODE, local_day, new_receipt
+from issuer.applications.service import CODE, local_day, new_receipts
 from issuer.applications.states import State, due_on
 from issuer.register import office_log
 from issuer.register.application_tables import APPLICATION_EVENTS, APPLICATIONS
@@ -271,13 +271,13 @@ def _take_part(
     issuer: Issuer, connection: Connection, told: list[CheckedIntake], *, by: str, at: datetime, coded: bool
 ) -> list[TakenIn]:
     known, found = known_of(connection, told), []
-    rows, lines, used = [], [], set[str]()
+    rows, lines, receipts = [], [], list[str]()
     for one in told:
         taken = intake_outcome(one, known)
         if taken.outcome is IntakeOutcome.NEW:
-            receipt = new_receipt(issuer, connection, at, used)
+            receipts = receipts or new_receipts(issuer, connection, at, len(told))
+            receipt = receipts.pop()
             taken = TakenIn(IntakeOutcome.NEW, new_id(), receipt, new_code() if coded else None)
-            used.add(receipt)
             known[one.channel, one.channel_receipt] = (one.content_hash, taken.id, receipt)
             rows.append(_row(issuer, one, taken, by=by, at=at))
             detail = {"channel": one.channel}

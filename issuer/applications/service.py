@@ -78,7 +78,7 @@ def begin_in(
     content_hash: str | None = None,
 ) -> Begun:
     """Begin an application inside a transaction with a content that was checked."""
-    begun = Begun(new_id(), new_receipt(issuer, connection, at), new_code())
+    begun = Begun(new_id(), new_receipts(issuer, connection, at, 1)[0], new_code())
     values: dict[str, object] = {
         "id": begun.id,
         "receipt": begun.receipt,
@@ -311,14 +311,14 @@ def changeable(issuer: Issuer, connection: Connection, application_id: str) -> A
     return found
 
 
-def new_receipt(
-    issuer: Issuer, connection: Connection, at: datetime, used: frozenset[str] | set[str] = frozenset()
-) -> str:
-    """Return a receipt number that no application has and that is not in `used`."""
-    day = local_day(issuer, at).strftime("%Y%m%d")
+def new_receipts(issuer: Issuer, connection: Connection, at: datetime, count: int) -> list[str]:
+    """Return so many receipt numbers that no application has, all different: one question to the register for all."""
+    day, found = local_day(issuer, at).strftime("%Y%m%d"), set[str]()
     for _ in range(_DRAWS):
-        receipt = f"{issuer.programme.card_prefix}{day}-{secrets.randbelow(1_000_000):06d}"
-        taken = sa.select(APPLICATIONS.c.id).where(APPLICATIONS.c.receipt == receipt)
-        if receipt not in used and connection.execute(taken).first() is None:
-            return receipt
+        numbers = (secrets.randbelow(1_000_000) for _ in range(count - len(found)))
+        drawn = {f"{issuer.programme.card_prefix}{day}-{number:06d}" for number in numbers}
+        asked = sa.select(APPLICATIONS.c.receipt).where(APPLICATIONS.c.receipt.in_(drawn))
+        found |= drawn - set(connection.execute(asked).scalars())
+        if len(found) == count:
+            return list(found)
     raise RefusedError("no free receipt number was found", "try again")

@@ -235,7 +235,7 @@ def _xlsx_rows(file: BinaryIO) -> Generator[SheetRow, None, None]:
         try:
             sheet = book.worksheets[0]
             sheet.reset_dimensions()
-            for number, cells in enumerate(sheet.iter_rows(max_col=COLUMNS_MOST + 1), start=1):
+            for number, cells in enumerate(sheet.iter_rows(), start=1):
                 yield SheetRow(number, _trimmed(tuple(_cell(one) for one in cells)))
         finally:
             book.close()

@@ -418,6 +418,29 @@ def test_too_many_rows_for_a_page_are_said_to_be(desk):
     assert caught.value.code == "too-many-rows"
 
 
+def test_a_cell_far_to_the_right_is_refused_and_not_filled_up_to(desk):
+    """A single cell in the last column that Excel has: said to be too many columns, and little memory is taken."""
+    target = xlsx_file(rows(2))
+    wide = io.BytesIO()
+    with zipfile.ZipFile(target) as there, zipfile.ZipFile(wide, "w", zipfile.ZIP_DEFLATED) as made:
+        for one in there.infolist():
+            data = there.read(one)
+            if one.filename.endswith("sheet1.xml"):
+                head, last, tail = data.rpartition(b'2" t="')
+                data = head[:-1] + b"XFD" + last + tail
+                assert data.count(b'r="XFD2"') == 1
+            made.writestr(one, data)
+    with pytest.raises(BadSheet) as caught:
+        look(desk, wide, LIST, at=NOON)
+    assert caught.value.code == "too-many-columns"
+
+    def refused():
+        with pytest.raises(BadSheet):
+            _gone_through(wide)
+
+    assert peak(refused) < 8_000_000
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("form", ["csv gb18030", "xlsx"])
 def test_a_whole_import_wants_little_memory_and_the_same_file_again_changes_nothing(tmp_path, form):
