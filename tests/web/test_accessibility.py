@@ -15,13 +15,21 @@ UNKNOWN = f"https://card.example/t?p={'0' * 32}&c={'0' * 16}"  # a counting tag'
 LOOKS = [("zh", "light"), ("en", "dark")]
 
 
+# Counted in the page, and one node named of each rule that holds: handing over all that axe found to be right
+# takes three to five times as long as finding it.
+RUN_AXE = """async () => {
+  const { passes, violations } = await axe.run(document, { resultTypes: ["violations"] });
+  return { passes: passes.length, violations };
+}"""
+
+
 def violations(page) -> list[str]:
     """Return what axe finds on the page as it stands, once its styles are there."""
     page.wait_for_load_state("load")
     if not page.evaluate("() => 'axe' in window"):
         page.evaluate(AXE)
-    result = page.evaluate("() => axe.run(document)")
-    assert len(result["passes"]) > 5, "axe looked at nothing"
+    result = page.evaluate(RUN_AXE)
+    assert result["passes"] > 5, "axe looked at nothing"
     return [f"{item['id']}: {node['html'][:160]}" for item in result["violations"] for node in item["nodes"]]
 
 
