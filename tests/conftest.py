@@ -76,6 +76,23 @@ def pytest_make_collect_report(collector: pytest.Collector):
     return report
 
 
+@pytest.fixture(scope="session", autouse=True)
+def cheap_passwords():
+    """Hash passwords and PINs with argon2's least cost: thousands are made and checked. Processes that a test starts
+    hash as they ship, and `tests/accounts/test_people.py` holds what ships.
+    """
+    # Here, not above: coverage begins after this file has been read.
+    from argon2 import PasswordHasher
+
+    from accounts import credentials
+
+    shipped = credentials._HASHER, credentials._DUMMY
+    credentials._HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    credentials._DUMMY = credentials._HASHER.hash("nobody's")
+    yield shipped[0]
+    credentials._HASHER, credentials._DUMMY = shipped
+
+
 @pytest.fixture(scope="session")
 def browser():
     """Chromium without a window, one a process: a second driver beside the first would not start.

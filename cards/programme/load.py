@@ -26,6 +26,11 @@ _ISSUER = re.compile(r"https://[a-z0-9.-]+(?::[0-9]{1,5})?(?:/[a-z0-9._~-]+){0,4
 _STATUS_BASE = re.compile(_ISSUER.pattern + "/")
 _PREFIX = re.compile(r"[A-Z]{1,4}")
 _VERSION = re.compile(r"[0-9]{4}\.[0-9]{1,3}")
+_KEPT = 4
+_known: dict[str, Programme] = {}
+"""A few programmes that were read without a fault, by the SHA-256 of their bytes: a server asks for one file in several
+places, and a programme never changes.
+"""
 
 
 def load_programme(path: str | Path) -> Programme:
@@ -45,10 +50,21 @@ def parse_programme(data: bytes, source: str) -> Programme:
     """Return the programme that `data` (TOML) says; `source` names it in faults. Any bytes: a Programme or
     ProgrammeError.
     """
+    digest = hashlib.sha256(data).hexdigest()
+    found = _known.get(digest)
+    if found is None:
+        found = _read(data, source, digest)
+        if len(_known) >= _KEPT:
+            _known.clear()
+        _known[digest] = found
+    return found
+
+
+def _read(data: bytes, source: str, digest: str) -> Programme:
     content = _toml(data, source)
     sheet = FaultSheet()
     top = Table(content, "", sheet)
-    programme = _programme(top, hashlib.sha256(data).hexdigest())
+    programme = _programme(top, digest)
     top.close()
     check_programme(programme, sheet)
     check_assumptions(programme, content, sheet)

@@ -325,3 +325,11 @@ def test_one_password_is_kept_differently_each_time():
     first, second = hash_password(PASSWORD), hash_password(PASSWORD)
     assert first != second
     assert first.startswith("$argon2id$")
+
+
+def test_what_ships_hashes_as_dearly_as_owasp_asks(cheap_passwords):
+    """Argon2id with 19 MiB and two passes; the tests alone hash for less."""
+    shipped = cheap_passwords.hash(PASSWORD)
+    assert shipped.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
+    assert matches(PASSWORD, shipped)
+    assert not matches(PASSWORD + "x", shipped)

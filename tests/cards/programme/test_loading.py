@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cards.programme import load
 from cards.programme.faults import ProgrammeError
 from cards.programme.load import load_programme, parse_programme
 from cards.programme.types import Programme
@@ -76,4 +77,27 @@ def test_the_hash_is_that_of_the_bytes(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_reading_twice_gives_equal_programmes(name):
     """Nothing of one reading leaks into the next."""
-    assert load_programme(SHIPPED / f"{name}.toml") == load_programme(str(SHIPPED / f"{name}.toml"))
+    first = load_programme(SHIPPED / f"{name}.toml")
+    load._known.clear()
+    second = load_programme(str(SHIPPED / f"{name}.toml"))
+    assert first == second
+    assert first is not second
+
+
+def test_the_same_bytes_are_read_once(tmp_path):
+    """Wherever the file lies; another byte is another programme, and a file with a fault is refused each time."""
+    data = (SHIPPED / "baiyun.toml").read_bytes()
+    (tmp_path / "copy.toml").write_bytes(data)
+    assert load_programme(tmp_path / "copy.toml") is load_programme(SHIPPED / "baiyun.toml")
+    assert parse_programme(data + b"#", "x") is not parse_programme(data, "x")
+    for source in ("first.toml", "second.toml"):
+        with pytest.raises(ProgrammeError, match=source):
+            parse_programme(data.replace(b"[programme]", b"[programm]", 1), source)
+
+
+def test_only_a_few_programmes_are_kept():
+    """However many files are read."""
+    data = (SHIPPED / "baiyun.toml").read_bytes()
+    for number in range(3 * load._KEPT):
+        parse_programme(data + b"#" * (number + 2), "x")
+    assert 1 <= len(load._known) <= load._KEPT
