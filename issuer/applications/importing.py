@@ -185,7 +185,8 @@ def bring_in(
             standing = _standing(connection, part)
             good = [(row, one) for row, one in part if pass_.is_first(one)]
             taken = iter(intake.take_in_many(issuer, connection, [one for _, one in good], by=by, at=at))
-            pass_.settle(connection, found, part, dict(zip((row for row, _ in good), taken, strict=True)), standing)
+            made = dict(zip((row for row, _ in good), taken, strict=True))
+            pass_.settle(connection, found, part, made, standing, by=by)
         if found.faulty and not options.skip_faulty:
             raise RefusedError("the register has changed meanwhile, and nothing was imported", "look at the file again")
         told: dict[str, object] = {"sha256": found.sha256, **found.told(), **_said(options)}
@@ -285,14 +286,23 @@ class _Pass:
         part: list[tuple[int, CheckedIntake]],
         taken: Mapping[int, TakenIn],
         standing: Mapping[str, set[str]],
+        *,
+        by: str,
     ) -> None:
-        """Count what became of a part, and queue a notice to whoever applied on a platform."""
+        """Count what became of a part; each new application is a line of the office log, as one taken in alone is."""
         for row, one in part:
             made = taken.get(row)
             self._note(found, row, one, IntakeOutcome.TWICE if made is None else made.outcome, standing)
-            if made is not None and made.outcome is IntakeOutcome.NEW and self._options.kind == "platform":
-                application = records.read(self._issuer, connection, made.id)
-                notices.queue(self._issuer, connection, application, "received", at=self._at)
+            if made is not None and made.outcome is IntakeOutcome.NEW:
+                self._received(connection, made.id, one, by)
+
+    def _received(self, connection: Connection, application: str, one: CheckedIntake, by: str) -> None:
+        """Note that an application was received, and queue a notice to whoever applied on a platform."""
+        told = {"application": application, "ground": one.ground.code}
+        office_log.append(connection, OfficeAction.APPLICATION_RECEIVED, by=by, at=self._at, **told)
+        if self._options.kind == "platform":
+            read = records.read(self._issuer, connection, application)
+            notices.queue(self._issuer, connection, read, "received", at=self._at)
 
     def _note(
         self, found: FileSummary, row: int, one: CheckedIntake, outcome: IntakeOutcome, standing: Mapping[str, set[str]]

@@ -11,6 +11,7 @@ from accounts.rights import Right
 from hooks.events import KINDS, OFFICE
 from hooks.following import follow
 from issuer.applications.deciding import refuse
+from issuer.applications.importing import bring_in
 from issuer.applications.intake import check, take_in
 from issuer.applications.office_events import KINDS as TOLD
 from issuer.applications.office_events import OfficeLog
@@ -20,6 +21,7 @@ from tests.hooks.test_following import told
 from tests.issuer.applying import APPROVER, approved, handed_in, reviewed
 from tests.issuer.builders import NOON, TODAY
 from tests.issuer.conftest import desk, ready_office
+from tests.issuer.test_importing import LIST, csv_file, rows
 from tests.issuer.test_intake import told as an_application
 
 __all__ = ["desk", "ready_office"]
@@ -70,6 +72,19 @@ def test_the_receipt_number_goes_to_whoever_handed_the_application_in(desk, hook
     assert first["data"]["application"]["receipt"] == taken.receipt
     assert set(second["data"]["application"]) == {"ref"}
     assert first["data"]["application"]["ref"] != second["data"]["application"]["ref"]
+
+
+def test_each_application_of_a_list_is_told_as_received(desk, hooked):
+    """Each new application of a list is told once, however often it is imported; the file's line tells nothing."""
+    hooked.hook("https://h.example/", "application", integrator=hooked.integrator("P", **{"*": Right.INTAKE}))
+    for _ in range(2):
+        bring_in(desk, csv_file(rows()), LIST, by="person:a", at=NOON)
+    for _ in range(3):
+        follow(hooked.hooks, OfficeLog(desk.register), hooked.clock.now())
+    found = told(hooked)
+    assert [one["type"] for one in found] == ["application.received"] * 3
+    assert len({one["data"]["application"]["ref"] for one in found}) == 3
+    assert all(set(one["data"]["application"]) == {"ref"} for one in found)
 
 
 def test_a_refusal_tells_no_reason_and_a_new_webhook_begins_now(desk, hooked):

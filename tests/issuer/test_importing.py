@@ -315,12 +315,14 @@ def test_whoever_imported_does_not_decide(desk):
 
 
 def test_an_import_stands_in_the_log_and_no_person_of_it(desk):
-    """One line for the file: counts, letter, digest; no name and no number anywhere in the clear."""
+    """A line for each application and one for the file: counts, letter, digest; no name and no number in the clear."""
     bring_in(desk, csv_file(rows()), LIST, by=BY, at=NOON)
     with desk.register.read() as connection:
-        (line,) = office_log.newest(connection, 1)
+        line, *received = office_log.newest(connection, 4)
         kept = connection.execute(sa.select(APPLICATIONS)).all()
     assert (line.action, line.detail["rows"], line.detail["new"]) == (OfficeAction.LIST_IMPORTED, 3, 3)
+    assert [one.action for one in received] == [OfficeAction.APPLICATION_RECEIVED] * 3
+    assert {one.detail["application"] for one in received} == {row.id for row in kept}
     assert not [value for row in kept for value in row if "林志远" in str(value) or NUMBERS[0] in str(value)]
 
 
