@@ -6,7 +6,7 @@ dies between the two sends it again, under the same name.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -193,12 +193,12 @@ class Queue:
         with self._database.read() as connection:
             return [_delivery(row) for row in connection.execute(asked.limit(limit).offset(offset))]
 
-    def again(self, *, hook: str | None = None, name: str | None = None, by: str, at: datetime) -> int:
-        """Have what was given up sent again: of one webhook, under one name, or all; return how many."""
+    def again(self, *, hook: str | None = None, names: Collection[str] | None = None, by: str, at: datetime) -> int:
+        """Have what was given up sent again: of one webhook, under some names, or all; return how many."""
         t = DELIVERIES
         wanted: list[sa.ColumnElement[bool]] = [t.c.dead_at.is_not(None)]
         wanted += [] if hook is None else [t.c.hook == hook]
-        wanted += [] if name is None else [t.c.name == name]
+        wanted += [] if names is None else [t.c.name.in_(names)]
         values = {"next_at": at, "tries": 0, "dead_at": None}
         with self._database.write() as connection:
             rows = connection.execute(sa.select(t.c.hook, sa.func.count()).where(*wanted).group_by(t.c.hook)).all()

@@ -49,7 +49,15 @@ RENAMED: Final = {
 }  # fmt: skip
 """Views whose name says too little among all the methods of one class."""
 REPEATABLE: Final = frozenset(
-    {"look", "challenge", "public_check", "upload_records", "trade_promises", "hand_in_application"}
+    {
+        "look",
+        "challenge",
+        "public_check",
+        "upload_records",
+        "trade_promises",
+        "hand_in_application",
+        "send_dead_letters",
+    }
 )
 """Calls without an operation id that may arrive twice all the same, beside everything that only reads."""
 HEADERS: Final = frozenset({"Idempotency-Key", "Yunju-Operator", "DPoP"})

@@ -29,6 +29,7 @@ from edge.workreport import WorkPlace, work_complaint, work_figures
 from hooks.service import Hooks
 from verifier.trust.published import pinned_root, root_file
 from web.home import HomePages
+from web.hook_calls import hook_calls
 from web.operator.pages import operator_pages
 from web.operator.shared import none_held
 from web.pages import pages_blueprint
@@ -93,6 +94,7 @@ def create_application(settings: Settings, clock: Clock | None = None) -> Flask:
     home = HomePages(settings)
     app.register_blueprint(home.blueprint())
     draw_problems(app, home.draw)
+    app.register_blueprint(hook_calls(hooks, authenticate))
     _add_staff_pages(app, staff, settings, hooks)
     if settings.traces_url is not None:
         _trace(app, settings.traces_url)

@@ -644,3 +644,25 @@ class Calls(Caller):
             shapes.LookAnswer,
             body={"presentation": presentation, "service": service, "point": point, "client_time": client_time},
         )
+
+    def webhooks(self) -> shapes.Webhooks:
+        """How the integrator's own webhooks stand."""
+        return self._call(Call("GET", "/v1/webhooks", "caller", repeatable=True, writes=False), shapes.Webhooks)
+
+    def dead_letters(self, webhook: str, *, limit: int = 50, offset: int = 0) -> shapes.DeadLetters:
+        """The events that were given up for one of the integrator's webhooks."""
+        return self._call(
+            Call("GET", "/v1/webhooks/{webhook}/dead-letters", "caller", repeatable=True, writes=False),
+            shapes.DeadLetters,
+            path={"webhook": webhook},
+            query={"limit": limit, "offset": offset},
+        )
+
+    def send_dead_letters(self, webhook: str, *, webhook_ids: Sequence[str] | None = None) -> shapes.SentAgain:
+        """Have events that were given up sent again, under the same webhook-id; a repeated call changes nothing."""
+        return self._call(
+            Call("POST", "/v1/webhooks/{webhook}/dead-letters", "caller", repeatable=True, writes=False),
+            shapes.SentAgain,
+            path={"webhook": webhook},
+            body={"webhook_ids": webhook_ids},
+        )

@@ -19,6 +19,8 @@ __all__ = [
     "ChangeAnswer",
     "CheckInAnswer",
     "Contact",
+    "DeadLetter",
+    "DeadLetters",
     "Delay",
     "DepartmentStatement",
     "EnrolledDevice",
@@ -67,6 +69,7 @@ __all__ = [
     "RequestList",
     "RequestView",
     "RuleAsked",
+    "SentAgain",
     "ServiceView",
     "SlotView",
     "StageAnswer",
@@ -79,6 +82,8 @@ __all__ = [
     "ToldPerson",
     "UploadAnswer",
     "VisitTimes",
+    "Webhook",
+    "Webhooks",
     "WitnessSeen",
     "Words",
 ]
@@ -226,6 +231,27 @@ class Contact:
 
     department: Words
     phone: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadLetter:
+    """An event that was given up: how often it was tried, and what came of the last try. Kept for ninety days."""
+
+    webhook_id: str
+    type: str
+    queued_at: str
+    given_up_at: str | None
+    tries: int
+    fault: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadLetters:
+    """Events that were given up, newest first; `dead` counts them all."""
+
+    dead_letters: tuple[DeadLetter, ...]
+    dead: int
+    server_time: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -896,6 +922,14 @@ class RuleAsked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SentAgain:
+    """How many events wait to be sent again; those that were no dead letters any more are not counted."""
+
+    sent_again: int
+    server_time: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceView:
     """One service of this point for the card looked at.
 
@@ -1026,6 +1060,36 @@ class VisitTimes:
     ends_at: str
     entry: str
     re_entry: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Webhook:
+    """One webhook. `points`: `*` for all of the integrator's. `stopped`: `gone` (its receiver answered 410),
+    `by-hand`.
+
+    `waiting` events are still to be sent, the oldest queued at `waiting_since`; `dead` were given up after three
+    days.
+    """
+
+    id: str
+    url: str
+    kinds: tuple[str, ...]
+    points: tuple[str, ...]
+    stopped: str | None
+    waiting: int
+    waiting_since: str | None
+    dead: int
+    taken_at: str | None
+    fault: str | None
+    fault_at: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Webhooks:
+    """The integrator's webhooks, oldest first."""
+
+    webhooks: tuple[Webhook, ...]
+    server_time: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -216,7 +216,7 @@ def test_what_is_never_taken_is_given_up_after_days_and_sent_again_by_hand(place
     place.later(days=20)
     assert len(receiver.calls) == len(DELAYS) + 1
     receiver.always = 204
-    assert place.hooks.queue.again(name=dead.name, by=BY, at=place.clock.now()) == 1
+    assert place.hooks.queue.again(names=[dead.name], by=BY, at=place.clock.now()) == 1
     place.send()
     assert receiver.entries == ["00-000001"]
     assert receiver.names[-1] == dead.name

@@ -170,7 +170,7 @@ def _signs_in(device: Counter, pin: str) -> int:
 def test_an_integrators_token_is_shown_once_and_ends(operator, site):
     """It works until it is revoked; its last use is told."""
     made = operator.send(
-        "/operator/integrators/new", label="区妇幼保健院 HIS", point="hosp-mch", rights="check-in", days="90"
+        "/operator/integrators/new", label="区妇幼保健院 HIS", point0="hosp-mch", rights0="check-in", days="90"
     )
     token = re.search(r'id="token">([^<]+)<', made.get_data(as_text=True))[1]
     listed = operator.get("/operator/integrators")
@@ -183,6 +183,33 @@ def test_an_integrators_token_is_shown_once_and_ends(operator, site):
     operator.send(path, form="/operator/integrators")
     site.clock.advance(timedelta(seconds=6))
     assert site.app.test_client().get("/v1/points/hosp-mch/today", headers=bearer).status_code == 401
+
+
+def test_one_token_serves_several_places(operator, site):
+    """Another place by a button without a script; a half-filled place is told at its field; one place twice is one."""
+    new, values = "/operator/integrators/new", {"label": "区文体系统", "point0": "gym", "rights0": ["check-in", "void"]}
+    more = operator.send(new, do="more", **values)
+    assert more.status_code == 200
+    assert 'name="point1"' in more.text
+    assert re.search(r'<option selected value="gym">', more.text)
+    assert 'id="token"' not in more.text
+    for half, field in (({"point1": "library"}, "rights1"), ({"point1": "", "rights1": "bookings"}, "point1")):
+        refused = operator.send(new, **values, **half)
+        assert refused.status_code == 422
+        assert f'id="{field}-fault"' in refused.text
+    places = {"point1": "library", "rights1": "bookings", "point2": "library", "rights2": "statement", "point3": ""}
+    made = operator.send(new, days="90", **values, **places)
+    token = re.search(r'id="token">([^<]+)<', made.text)[1]
+    (one,) = [one for one in site.office.accounts.integrators.list() if one.label == "区文体系统"]
+    assert one.rights == {
+        "gym": {Right.CHECK_IN, Right.VOID},
+        "library": {Right.BOOKINGS, Right.STATEMENT},
+    }
+    bearer = {"Authorization": f"Bearer {token}"}
+    codes = [
+        site.app.test_client().get(f"/v1/points/{at}/today", headers=bearer).status_code for at in ("gym", "museum")
+    ]
+    assert codes == [200, 403]
 
 
 def test_the_page_tells_what_the_doctor_tells(operator, site):

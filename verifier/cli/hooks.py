@@ -154,7 +154,8 @@ def again(settings: Settings, webhook_id: str | None, hook_id: str | None, as_js
     if (webhook_id is None) == (hook_id is None):
         raise click.UsageError("give either a WEBHOOK_ID or --hook HOOK")
     with _opened(settings) as found:
-        number = found.queue.again(hook=hook_id, name=webhook_id, by=_actor(), at=CLOCK.now())
+        names = None if webhook_id is None else [webhook_id]
+        number = found.queue.again(hook=hook_id, names=names, by=_actor(), at=CLOCK.now())
     if not number:
         raise Refusal("nothing of that was given up", "`python -m verifier hooks dead` lists what was")
     emit({"again": number}, as_json, f"{number} are sent again")
