@@ -11,10 +11,11 @@ from yunju_client import errors, shapes
 from yunju_client.client import Client
 from yunju_client.credentials import Bearer, Credential, DeviceCredential, new_id, public_jwk
 from yunju_client.enrolling import enrol
-from yunju_client.errors import YunjuError
+from yunju_client.errors import MisuseError, YunjuError
 from yunju_client.folder import DeviceFolder, open_device
 from yunju_client.offline import OfflineRecords, OfflineUse
 from yunju_client.patience import Patience
+from yunju_client.proving import ProvedEntry, UnprovedError, prove, verify_proof
 
 __all__ = [
     "Bearer",
@@ -22,14 +23,19 @@ __all__ = [
     "Credential",
     "DeviceCredential",
     "DeviceFolder",
+    "MisuseError",
     "OfflineRecords",
     "OfflineUse",
     "Patience",
+    "ProvedEntry",
+    "UnprovedError",
     "YunjuError",
     "enrol",
     "errors",
     "new_id",
     "open_device",
+    "prove",
     "public_jwk",
     "shapes",
+    "verify_proof",
 ]
