@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Final
+from typing import Final, cast
 
 from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
@@ -59,7 +59,7 @@ def _form(pages: OperatorPages) -> NewIntegratorForm:
         needed = [Needed()] if number == 0 else []
         made[f"point{number}"] = SelectField("system.place", needed, choices=places)
         made[f"rights{number}"] = TicksField("system.rights", needed, choices=rights)
-    form = type("IntegratorForm", (NewIntegratorForm,), made)()
+    form = cast("NewIntegratorForm", type("IntegratorForm", (NewIntegratorForm,), made)())
     form.days.choices = [option(days, pages.staff.word(f"system.days.{days}")) for days in DAYS]
     return form
 
