@@ -82,18 +82,22 @@ def prove(
     Raises UnprovedError where the proof does not hold, ProblemError (`not-logged-yet`) where none came in time.
     """
     leaf = promised_leaf(answer)
+    text = _awaited(client, answer.id, wait, sleep)
+    return verify_proof(answer.id, leaf, text, keys, witnesses=witnesses, quorum=quorum)
+
+
+def _awaited(client: Calls, entry: str, wait: float, sleep: Callable[[float], None]) -> str:
+    """Return the proof of an entry, asked for again as the server wishes while the log does not have it yet."""
     waited = 0.0
     while True:
         try:
-            text = client.log_proof(answer.id).proof
-            break
+            return client.log_proof(entry).proof
         except ProblemError as problem:
             step = problem.retry_after or _STEP_SECONDS
             if problem.code != NOT_LOGGED or waited + step > wait:
                 raise
         sleep(step)
         waited += step
-    return verify_proof(answer.id, leaf, text, keys, witnesses=witnesses, quorum=quorum)
 
 
 def promised_leaf(answer: Answered) -> bytes:
