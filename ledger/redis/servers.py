@@ -24,6 +24,7 @@ from redis.exceptions import (
     ReadOnlyError,
     RedisClusterException,
     RedisError,
+    ResponseError,
     TryAgainError,
     WatchError,
 )
@@ -53,6 +54,9 @@ _ELSEWHERE = (MovedError, AskError, ReadOnlyError, ClusterDownError, TryAgainErr
 """Answers of a cluster or a failover in progress. Another try soon may find the right node."""
 
 _AWAY = (RedisConnectionError, RedisTimeoutError, *_ELSEWHERE)
+
+_UNBLOCKED = "UNBLOCKED"
+"""How a server answers who waits on it, for replicas to confirm, in the moment in which it hands over."""
 
 _SLOTS = tuple(key_slot(prefix.encode()) for prefix in PREFIXES)
 
@@ -195,6 +199,11 @@ class Servers:
                     self.circuit.failed()
                     raise _unavailable(error) from error
                 sleep(_PAUSE_SECONDS)
+            except ResponseError as error:
+                if not str(error).startswith(_UNBLOCKED) or monotonic() + _PAUSE_SECONDS > until:
+                    raise _unavailable(error) from error
+                self._forget()
+                sleep(_PAUSE_SECONDS)
             except RedisError as error:  # The server is there: only this call failed
                 raise _unavailable(error) from error
             else:
@@ -292,9 +301,15 @@ class Servers:
         }
 
     def _forget(self) -> None:
-        """Forget everything known of the servers after a failure: where partitions lie, and how nodes are set up."""
+        """Forget everything known of the servers after a failure: where partitions lie, and how nodes are set up.
+
+        A primary that handed over lives on as a replica and keeps its connections: idle ones are closed, so that the
+        next go where the address leads now.
+        """
         self._known.clear()
-        cluster = self._cluster
+        single, cluster = self._single, self._cluster
+        if single is not None:
+            single.connection_pool.disconnect(inuse_connections=False)
         if cluster is not None:
             with suppress(RedisError):
                 cluster.nodes_manager.initialize()
