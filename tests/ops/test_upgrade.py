@@ -1,24 +1,35 @@
 """A folder that an older release made serves on after the upgrade: entries, quotas, notes, sign-ins, the signed log."""
 
 import json
+import sqlite3
 import tarfile
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from audit.tree.sequencing import log_reader
 from edge.repeating import Repeating
 from edge.settings import load_settings
 from ledger.opening import open_ledger
+from ledger.values import LedgerError
+from ops.__main__ import main
 from ops.jobs import open_jobs
 from tests.web.auditing import Counters
 from tests.web.site import MovedClock
 from web.app import create_application
 from web.demo import demonstrate, open_office, where_to_click
+from web.starting import BOOT_ERROR, start
 
 pytestmark = pytest.mark.slow
 FIXTURES = Path(__file__).resolve().parents[1] / "fixtures"
+STORES = {"register": "register.db", "accounts": "accounts.db", "verifier": "verifier.db"}
+
+
+def test_two_releases_are_kept():
+    """A release that lays tables out anew keeps the folder of the one before: `python tools/keep_release.py COMMIT`."""
+    assert len(list(FIXTURES.glob("var-*.tar.xz"))) >= 2
 
 
 class Upgraded:
@@ -81,3 +92,37 @@ def test_the_old_sign_ins_and_people_are_still_there(upgraded):
     assert "printed card" in where_to_click(upgraded.office, demo, at)
     body = {"name": "auditor.li", "password": demo.accounts.people["auditor.li"], "cookie": True}
     assert upgraded.app.test_client().post("/v1/sessions", json=body).status_code == 201
+
+
+@pytest.mark.parametrize("store", STORES)
+def test_the_way_back_is_refused_with_the_remedy_and_nothing_is_changed(upgraded, store, capsys):
+    """Tables of a newer release: no web worker and no work begins on them; both name the way back."""
+    var = upgraded.settings.var
+    with sqlite3.connect(var / STORES[store]) as opened:
+        (table,) = opened.execute("SELECT name FROM sqlite_master WHERE name LIKE '%version%'").fetchone()
+        opened.execute(f"UPDATE {table} SET version_num = '9999'")
+        before = list(opened.iterdump())
+    environ = {"YUNJU_VAR": str(var), "YUNJU_BASE_URL": upgraded.told["base"]}
+    with pytest.raises(SystemExit) as stopped:
+        start(environ)
+    assert stopped.value.code == BOOT_ERROR
+    worked = CliRunner().invoke(main, ["work", "--once"], env=environ)
+    assert worked.exit_code == 1
+    for said in (capsys.readouterr().err, worked.output):
+        assert f"the {store}'s tables are of a newer release (version 9999" in said
+        assert "run that release, or restore a backup that this one made" in said
+    with sqlite3.connect(var / STORES[store]) as opened:
+        assert list(opened.iterdump()) == before
+
+
+def test_a_ledger_of_a_newer_release_is_refused_and_left_as_it_is(upgraded):
+    """Its version is beyond this release's: nothing is granted, and no row is touched."""
+    file = upgraded.settings.var / "ledger.db"
+    with sqlite3.connect(file) as opened:
+        opened.execute("PRAGMA user_version = 99")
+    ledger = open_ledger(upgraded.settings.ledger_url, upgraded.clock)
+    with pytest.raises(LedgerError, match="not a ledger of this version"):
+        ledger.ready()
+    ledger.close()
+    with sqlite3.connect(file) as opened:
+        assert opened.execute("PRAGMA user_version").fetchone() == (99,)
