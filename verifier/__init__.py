@@ -1,1 +1,1 @@
-"""Check-in: verify, decide, record, answer."""
+"""Check-ins: verify the card, decide, record, answer."""

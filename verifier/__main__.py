@@ -1,4 +1,4 @@
-"""`python -m verifier`: points, the programme, dry runs, the public check, the log, and a check of the ledger."""
+"""`python -m verifier`: points, the programme, dry runs, the public check, the log, and the check of the ledger."""
 
 import os
 import sys
@@ -37,13 +37,13 @@ from verifier.trust.public_check import check as check_offline
 from verifier.trust.published import read_programme
 
 RECORDS_MOST = 64 * 1024 * 1024
-"""A file of records of some 50,000 tags."""
+"""The size of a file with records of some 50,000 tags."""
 
 
 @main_group("verifier")
 @click.pass_context
 def main(context: click.Context) -> None:
-    """Check-ins: what is offered where, what would be decided, what was logged."""
+    """Check-ins: services by point, trial decisions, and the usage log."""
     context.obj = load_settings(os.environ)
 
 
@@ -60,7 +60,7 @@ def point() -> None:
 @json_option
 @click.pass_obj
 def list_points(settings: Settings, as_json: bool) -> None:
-    """List the points and what each offers."""
+    """List the points and the services of each."""
     programme = _programme(settings)
     rows = [
         {"code": place.code, "name": asdict(place.name), "services": sorted(place.services)}
@@ -79,7 +79,7 @@ def programme_group() -> None:
 @json_option
 @click.pass_obj
 def show_programme(settings: Settings, as_json: bool) -> None:
-    """Show the programme: tiers, services, quotas; everything with --json."""
+    """Show the programme: tiers, services and quotas. With --json, show everything."""
     programme = _programme(settings)
     emit(programme_json(programme), as_json, _summary(programme))
 
@@ -89,10 +89,10 @@ def show_programme(settings: Settings, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def check(settings: Settings, presentation: str | None, as_json: bool) -> None:
-    """Is this card valid? Needs no account; works without network from the published documents.
+    """Check whether a card is valid. Needs no account, and works without network from the published documents.
 
-    PRESENTATION is the text of a QR code; without PRESENTATION, standard input is read. Exit 1 when
-    the card is not valid.
+    PRESENTATION is the text of a QR code. Without PRESENTATION, standard input is read. Exits 1 if the card is not
+    valid.
     """
     text = _presentation(presentation)
     with refusals():
@@ -122,7 +122,7 @@ def check(settings: Settings, presentation: str | None, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def decide_command(settings: Settings, /, presentation: str | None, as_json: bool, **options: Any) -> None:  # noqa: ANN401 - click's values
-    """Say what a check-in would come to now, step by step. Writes nothing. Exit 1 for a refusal."""
+    """Show step by step what a check-in would decide now. Writes nothing. Exits 1 for a refusal."""
     text = _presentation(presentation)
     with refusals(), VerifierCli(settings).verifier() as verifier:
         place = _place(verifier.programme, options["point_code"])
@@ -163,7 +163,7 @@ def list_log(settings: Settings, /, since: str | None, until: str | None, as_jso
 
 @main.group()
 def tag() -> None:
-    """Counting tags (NTAG 424 DNA) and the cards behind them."""
+    """Counting tags (NTAG 424 DNA) and their cards."""
 
 
 @tag.command("import")
@@ -171,10 +171,11 @@ def tag() -> None:
 @json_option
 @click.pass_obj
 def import_tags(settings: Settings, file: IO[bytes], as_json: bool) -> None:
-    """Take in what `python -m devices personalise` recorded: a record or a list of them, as JSON; `-` reads stdin.
+    """Register the tags that `python -m devices personalise` recorded: a record or a list of records, as JSON. `-`
+    reads stdin.
 
-    A tag known before gets its new card and keys; its highest count stays. Destroy the file afterwards:
-    the file holds keys.
+    A known tag gets its new card and keys, and keeps its highest count. Destroy the file afterwards, because it holds
+    keys.
     """
     try:
         records = read_records(loads(file.read(), max_bytes=RECORDS_MOST))
@@ -200,7 +201,9 @@ for _command in (export_command, import_command, migrate_command):
 @json_option
 @click.pass_obj
 def check_ledger(settings: Settings, as_json: bool) -> None:
-    """Re-read the whole log: chain, numbering, and replay(log) = counters. Exit 1 with every fault named."""
+    """Read the whole log again: chain, numbering, and counters equal to the replayed log. Exits 1 and names every
+    fault.
+    """
     faults: list[Fault] = []
     read = 0
     with (

@@ -1,3 +1,3 @@
-"""The verifier's HTTP calls (docs/design.md §9). Each reads, asks one part of the verifier, answers; no rule is
-here.
+"""The verifier's HTTP calls (docs/design.md §9). Each call reads the request, asks one part of the verifier, and
+answers. No rule is here.
 """

@@ -1,4 +1,6 @@
-"""From a request to what is asked: the caller, the point with the right to it, the service, the presentation."""
+"""Turns a request into its question: the caller, the point with the caller's right, the service, and the
+presentation.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,7 @@ from verifier.rules.matters import WrongMatter, opening_facts
 from verifier.service import Authenticate, Verifier
 
 Guessed = Callable[[datetime], None]
-"""Called with the instant at which somebody showed a delegation code that was never given out."""
+"""Called with the instant at which somebody showed a delegation code that does not exist."""
 
 
 LOOK_OVER: Final = register_problem(
@@ -43,7 +45,9 @@ LOOK_OVER: Final = register_problem(
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What was shown: the presentation, when it was looked at if this confirms a look, the tag or the code read."""
+    """What was shown: the presentation, the time of the look if this request confirms one, and the tag or the code that
+    was read.
+    """
 
     presentation: Presentation
     looked_at: datetime | None = None
@@ -52,10 +56,12 @@ class Shown:
 
 
 class Asking:
-    """Reads requests for one verifier."""
+    """Reads the requests to one verifier."""
 
     def __init__(self, verifier: Verifier, authenticate: Authenticate, guessed: Guessed | None = None) -> None:
-        """Ask `authenticate` for the caller of each request; tell `guessed` of each delegation code that nobody has."""
+        """Ask `authenticate` for the caller of each request. Call `guessed` for each delegation code that does not
+        exist.
+        """
         self._verifier = verifier
         self.authenticate = authenticate
         self._guessed = guessed
@@ -63,7 +69,8 @@ class Asking:
     def check_in(self, request: Request, body: CheckInRequest, at: datetime) -> Intent:
         """Return the check-in that a request asks for.
 
-        Problems: not-permitted, invalid-field, malformed, not-found for a look that is over or another device's.
+        Problems: not-permitted, invalid-field, malformed; not-found for a look that has ended or that is another
+        device's.
         """
         caller = self.authenticate(request)
         operation = idempotency_key()
@@ -118,9 +125,10 @@ class Asking:
         )
 
     def point(self, caller: Caller, right: Right, named: str | None = None, service: str | None = None) -> Point:
-        """Return the point of a call: the device's own, or the one that an integrator names; else not-permitted.
+        """Return the point of a call: the device's own point, or the point that an integrator names. Problem
+        not-permitted otherwise.
 
-        The right holds there for `service`; where no service is named, for one service at least.
+        The caller must have the right there for `service`, or for at least one service if no service is named.
         """
         code = _point_of(caller, right) if named is None else named
         if code is None:
@@ -135,7 +143,7 @@ class Asking:
         return point
 
     def service(self, code: str) -> Service:
-        """Return a service used at counters; Problem invalid-field for any other code."""
+        """Return a service that is used at counters. Problem invalid-field for any other code."""
         service = self._verifier.programme.services.get(code)
         if service is None:
             raise invalid("$.service", "no such service in this programme")
@@ -144,7 +152,7 @@ class Asking:
         return service
 
     def presentation(self, text: str) -> Presentation:
-        """Step 1 of docs/design.md §5: read what was presented; Problem malformed otherwise."""
+        """Step 1 of docs/design.md §5: read the presentation. Problem malformed if it cannot be read."""
         dictionaries = self._verifier.published.dictionaries
         try:
             return read(text, dictionaries)
@@ -152,7 +160,9 @@ class Asking:
             raise Problem("malformed") from None
 
     def shown(self, text: str, at: datetime) -> Shown:
-        """Step 1 for a counter: a presentation, a counting tag's link, or a delegation's code that name the card."""
+        """Step 1 for a counter: a presentation, or the link of a counting tag or the code of a delegation, which name
+        the card.
+        """
         code = read_code(text) if len(text) <= CODE_MOST else None
         if code is not None:
             found = self._verifier.store.delegations.by_code(code)
@@ -171,7 +181,7 @@ class Asking:
     def verified(
         self, shown: Shown, caller: Caller, service: Service, at: datetime, *, vouched: bool
     ) -> tuple[Presentation, Verified | RefusedCard]:
-        """Run steps 1 to 6 outside a check-in; return the presentation with its card, and the verdict."""
+        """Run steps 1 to 6 outside a check-in. Return the presentation with its card, and the verdict."""
         presentation = self._verifier.desk.resolved(shown.presentation)
         verdict = self._verifier.desk.verify(
             presentation,
@@ -200,14 +210,16 @@ class Asking:
         return Shown(found.presentation, found.looked_at, found.tag)
 
     def _delegated(self, delegation: Delegation | None, at: datetime) -> Shown:
-        """The newest card of the holder who gave a code out: it must still hold at each use."""
+        """Return the newest card of the holder who gave out a code. This card must still be valid at each use."""
         if delegation is None:
             raise Problem("card-unknown", "no delegation with this code was made here")
         card = self._verifier.bookings.standing_card(delegation.subject, delegation.card, at)
         return Shown(Presentation(card, None), delegation=delegation)
 
     def _booked(self, booking: str, at: datetime) -> Presentation:
-        """The card behind a booking, where nothing can be shown and a supervisor answers for the holder."""
+        """Return the card behind a booking. This is for a holder without anything to show, for whom a supervisor
+        answers.
+        """
         card = self._verifier.bookings.card_of(booking, at)
         if card is None:
             raise Problem("not-found", "no booking with details of its holder has this id")
@@ -221,7 +233,7 @@ class Asking:
 
 
 def _matter(service: Service, asked: MatterRequest | None) -> Mapping[str, str]:
-    """Return the entry's fields for the matter that a check-in opens; Problem invalid-field for wrong values."""
+    """Return the entry's fields for the matter that a check-in opens. Problem invalid-field for wrong values."""
     if asked is None and service.matter is None:
         return {}
     kind, decides = (None, None) if asked is None else (asked.kind, asked.decides)
@@ -232,7 +244,7 @@ def _matter(service: Service, asked: MatterRequest | None) -> Mapping[str, str]:
 
 
 def _beneficiary(body: CheckInRequest, delegation: Delegation | None) -> Beneficiary:
-    """Return the beneficiary of a use; a clerk comes for the employer. Problem invalid-field for contradictions."""
+    """Return the beneficiary of a use. A clerk acts for the employer. Problem invalid-field for contradictions."""
     if delegation is None and not body.represented:
         return Beneficiary(body.beneficiary)
     if body.not_holder:

@@ -1,4 +1,4 @@
-"""Bookings over HTTP for staff: taken at a counter or by telephone, changed, cancelled, listed for a point's day."""
+"""Bookings over HTTP for staff: made at a counter or by telephone, changed, cancelled, and listed for a point's day."""
 
 from __future__ import annotations
 
@@ -116,16 +116,16 @@ def add_booking_changes(found: Blueprint, verifier: Verifier, asking: Asking, li
 
 
 class StaffBookings:
-    """Reads staff's calls and answers them."""
+    """Reads and answers the calls of staff."""
 
     def __init__(self, verifier: Verifier, asking: Asking) -> None:
-        """Ask `asking` who calls."""
+        """Ask `asking` for the caller."""
         self._verifier = verifier
         self._asking = asking
         self._desk = BookingDesk(verifier)
 
     def book(self, body: BookingRequest, at: datetime) -> Response:
-        """Take a booking for a card shown, or for a card number on the telephone."""
+        """Make a booking for a card that was shown, or for a card number given on the telephone."""
         caller = self._asking.authenticate(request)
         service = self._asking.service(body.service)
         rule_of(self._verifier.programme, service)
@@ -181,7 +181,7 @@ class StaffBookings:
         return self._answer(booked, "cancelled", caller, point, at)
 
     def listed(self, asked: BookingsQuery, at: datetime) -> BookingList:
-        """List a point's bookings; the reading is kept in the access log."""
+        """List a point's bookings. The reading is recorded in the access log."""
         caller = self._asking.authenticate(request)
         point = self._asking.point(caller, Right.BOOKINGS, asked.point)
         if asked.on is None:
@@ -205,7 +205,7 @@ class StaffBookings:
         return ListedBooking(booking=view, holder_ref=reference, holder_name=details.name)
 
     def missed(self, at: datetime) -> MissedList:
-        """List who missed bookings often, at the points where the caller takes them."""
+        """List the holders who often missed bookings, at the points where the caller makes bookings."""
         caller = self._asking.authenticate(request)
         rows = missed_rows(self._verifier, caller, at)
         told = (
@@ -217,7 +217,9 @@ class StaffBookings:
         return MissedList(tuple(told), rfc3339(at))
 
     def _point(self, caller: Caller, service: Service, named: str | None) -> Point:
-        """Return where a booking will be used: named, the caller's own, or the first; with the right there."""
+        """Return the point of a booking: the named point, the caller's own, or the first point. The caller needs the
+        right there.
+        """
         point = point_of(self._verifier.programme, service, named or caller.point or "")
         if named is not None and point.code != named:
             raise invalid("$.point", "this service is not offered there")
@@ -225,7 +227,7 @@ class StaffBookings:
         return point
 
     def _point_of(self, booking_id: str) -> Point:
-        """Return where a booking is; Problem not-found for none."""
+        """Return the point of a booking. Problem not-found if there is no such booking."""
         booking = self._verifier.bookings.booking(booking_id)
         point = None if booking is None else self._verifier.programme.points.get(booking.point)
         if point is None:

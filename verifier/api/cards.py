@@ -1,4 +1,4 @@
-"""A phone registers its card, so that at a counter the short code (a proof alone) is enough."""
+"""A phone registers its card. Afterwards the short code (a proof alone) is enough at a counter."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ register_problem(
 
 
 class CardRegistration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A card with a fresh proof (`card~proof`): only the phone that holds the key can register it."""
+    """A card with a fresh proof (`card~proof`). Only the phone that holds the key can register it."""
 
     presentation: Presented
 
 
 class CardRegistered(msgspec.Struct, frozen=True):
-    """The card is known at this verifier until it expires."""
+    """This verifier knows the card until the card expires."""
 
     known_until: str
     server_time: str
@@ -46,7 +46,7 @@ class CardRegistered(msgspec.Struct, frozen=True):
 def add_cards(
     found: Blueprint, verifier: Verifier, asking: Asking, authenticate: Authenticator, limit: FairLimit
 ) -> None:
-    """Add POST /v1/cards. The proof stays unclaimed: registering does not use the proof."""
+    """Add POST /v1/cards. The proof stays unclaimed: a registration does not use it."""
 
     @found.post("/v1/cards")
     @describe(

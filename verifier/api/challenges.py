@@ -1,4 +1,4 @@
-"""A nonce for a chip, given to the device that will read it."""
+"""A nonce for a chip, given to the device that reads the chip."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from verifier.service import Verifier
 class ChallengeAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """What the device writes into the `chip-proof+jwt` that the chip signs (docs/design.md §4).
 
-    `issued_at` is the token's `iat`, by the server's clock: a device whose own is off still reads chips.
+    `issued_at` is the token's `iat`, by the server's clock. So a device with a wrong clock can still read chips.
     """
 
     nonce: str

@@ -50,7 +50,7 @@ PRESENTED = frozenset({"malformed", "card-unknown"})
 
 
 def add_check_ins(found: Blueprint, verifier: Verifier, asking: Asking, limit: RateLimit, early: RateLimit) -> None:
-    """Add POST /v1/check-ins. `early` bounds what is logged of cards that cannot be believed."""
+    """Add POST /v1/check-ins. `early` limits the logged refusals of cards that cannot be believed."""
 
     @found.post("/v1/check-ins")
     @describe(
@@ -74,7 +74,7 @@ def add_check_ins(found: Blueprint, verifier: Verifier, asking: Asking, limit: R
 
 
 def add_looks(found: Blueprint, verifier: Verifier, asking: Asking, limit: RateLimit) -> None:
-    """Add POST /v1/verifications, at most so many a device."""
+    """Add POST /v1/verifications, with a limit for each device."""
 
     @found.post("/v1/verifications")
     @describe(

@@ -1,4 +1,4 @@
-"""Delegation codes over HTTP: made, listed and taken back by the holder's own phone (each call signed, docs/design.md
+"""Delegation codes over HTTP: the holder's own phone makes, lists and revokes them (each call is signed, docs/design.md
 §9).
 """
 
@@ -36,7 +36,7 @@ Employer = Annotated[
 
 
 class WalletDelegation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which service an employer's clerk shall use, and whose clerk; the call's proof names this card."""
+    """The service that an employer's clerk may use, and the employer. The call's proof names this card."""
 
     card: Annotated[str, Meta(min_length=1, max_length=8192)]
     service: Code
@@ -58,7 +58,9 @@ class DelegationView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
 
 
 class DelegationMade(msgspec.Struct, frozen=True, kw_only=True):
-    """A delegation just made, and its code: `code` in digits, which is the QR's text too; `spaced` to read it out."""
+    """A new delegation and its code. `code` has digits only and is also the text of the QR code; `spaced` is for
+    reading aloud.
+    """
 
     delegation: DelegationView
     code: str
@@ -67,7 +69,7 @@ class DelegationMade(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OwnDelegations(msgspec.Struct, frozen=True):
-    """A holder's delegations, the newest first; no code is ever shown again."""
+    """A holder's delegations, newest first. A code is shown only once, when it is made."""
 
     delegations: tuple[DelegationView, ...]
     server_time: str
@@ -130,7 +132,7 @@ class DelegationCalls(WalletCalls):
     """Answers the phone's calls about delegations."""
 
     def make(self, body: WalletDelegation, at: datetime) -> Response:
-        """Make one; a card that does not hold makes none."""
+        """Make a delegation. A card that is not valid cannot make one."""
         _, verdict, card = self._proved(body.card, at)
         programme = self._verifier.programme
         if isinstance(verdict, RefusedCard):
@@ -149,17 +151,17 @@ class DelegationCalls(WalletCalls):
         return answer(said, 201)
 
     def _know(self, token: str, card: CardClaims) -> None:
-        """Remember the card, so that a later one of the same holder is found beside it."""
+        """Remember the card, so that a later card of the same holder is found by it."""
         self._verifier.known.register(token, card)
 
     def listed(self, body: WalletCard, at: datetime) -> Response:
-        """List one's own."""
+        """List the holder's own delegations."""
         _, _, card = self._proved(body.card, at)
         views = tuple(self._view(one, at) for one in self._verifier.store.delegations.of(card.subject))
         return answer(OwnDelegations(views, rfc3339(at)))
 
     def revoke(self, delegation: str, body: WalletCard, at: datetime) -> Response:
-        """Take one back; a second time changes nothing."""
+        """Revoke a delegation of the holder. A second call changes nothing."""
         idempotency_key()
         _, _, card = self._proved(body.card, at)
         revoked = self._verifier.store.delegations.revoke(delegation, card.subject, at)
@@ -182,9 +184,10 @@ class DelegationCalls(WalletCalls):
 
 
 def _employer(text: str) -> str:
-    """Return an employer's name as staff can read it; Problem invalid-field for one that shows as nothing or another.
+    """Return an employer's name in a form that staff can read. Problem invalid-field for a name that is invisible or
+    misleading.
 
-    Letters that turn the line around, or have no width, could make a name look like another's.
+    Characters that reverse the line, or that have no width, could make a name look like another name.
     """
     name = " ".join(text.split())
     if len(name) < EMPLOYER_LEAST or not name.isprintable():

@@ -1,4 +1,4 @@
-"""The signed documents and what anyone may ask: keys, bundle, status lists, a public check, a phone's own card."""
+"""The signed documents and the calls for anyone: keys, bundle, status lists, a public check, and a phone's own card."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ _CACHED = {"Cache-Control": "public, max-age=60"}
 
 
 class PublicCheck(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Anyone's question: is this card valid?"""
+    """A question from anyone: is this card valid?"""
 
     presentation: Presented
 
 
 class PublicAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Valid or not, tier, until when. No name, no quota.
+    """Valid or not, the tier, and the end. No name, no quota.
 
-    `valid_until` is the card's own end and `last_day` its last local day, as the printed face has it. Of a phone's card
-    they are told where the issuer can be asked: its token ends long before.
+    `valid_until` is the card's own end, and `last_day` is its last local day, as on the printed face. For a phone's
+    card, they are given only if the issuer can be asked, because the card's token ends long before the card.
     """
 
     valid: bool
@@ -51,7 +51,7 @@ class PublicAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 
 
 def add_documents(found: Blueprint, verifier: Verifier) -> None:
-    """Add the signed documents, served as they were published."""
+    """Add the signed documents, in the exact bytes that were published."""
 
     @found.get("/.well-known/jwks.json")
     @describe(
@@ -148,7 +148,7 @@ def _cached(content: bytes, kind: str) -> Response:
 def add_public_checks(
     found: Blueprint, verifier: Verifier, asking: Asking, authenticate: Authenticator, limit: FairLimit
 ) -> None:
-    """Add POST /v1/public-checks: anyone may ask, so many times a minute."""
+    """Add POST /v1/public-checks: anyone may ask, a limited number of times a minute."""
 
     @found.post("/v1/public-checks")
     @describe(
@@ -163,7 +163,7 @@ def add_public_checks(
         place = authenticate.source(request)
         with limit.judging(place):
             said, card = _checked(verifier, asking, read_body(PublicCheck))
-        # A card that holds is counted by itself: an office full of people checks one each.
+        # A valid card is counted by itself, because many people in one office check one card each.
         if card is None:
             limit.failed(place)
         else:
@@ -172,11 +172,11 @@ def add_public_checks(
 
 
 def _checked(verifier: Verifier, asking: Asking, body: PublicCheck) -> tuple[PublicAnswer, CardClaims | None]:
-    """Return the answer, and the card where the card is valid."""
+    """Return the answer, and the card if it is valid."""
     at = request_instant()
     presentation = asking.presentation(body.presentation)
     if presentation.card is None:
-        # A proof alone would tell a stranger's phone which cards are known here: the full form is asked for.
+        # A proof alone would tell a stranger's phone which cards are known here, so the full form is required.
         raise Problem("card-unknown")
     trust = verifier.published(at).trust
     verdict = verify_presentation(presentation, trust, at, id_checked=False, provisional=True)

@@ -1,4 +1,4 @@
-"""Events over HTTP: kept, moved and cancelled by their office; open ones told to anybody."""
+"""Events over HTTP: their office makes, moves and cancels them; anybody may see open events."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class EventRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
 
 
 class EventPatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What changes of an event; its bookings move with its day."""
+    """The changes of an event. Its bookings move with its day."""
 
     name: Named | None = None
     starts_at: Instant | None = None
@@ -61,7 +61,7 @@ class EventPatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
 
 
 class EventView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """An event: `taken` of its `capacity` seats, `left` open."""
+    """An event: `taken` of its `capacity` seats are taken, `left` are open."""
 
     code: str
     service: str
@@ -76,7 +76,7 @@ class EventView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class EventChanged(msgspec.Struct, frozen=True, kw_only=True):
-    """An event after a change, and how many bookings moved or ended with the event."""
+    """An event after a change, and how many bookings moved or ended with it."""
 
     event: EventView
     moved: int = 0
@@ -85,7 +85,7 @@ class EventChanged(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EventList(msgspec.Struct, frozen=True):
-    """Events by their beginning."""
+    """Events in the order of their beginning."""
 
     events: tuple[EventView, ...]
     server_time: str
@@ -98,7 +98,7 @@ class EventsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class OpenQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A service's events that are still to come."""
+    """A service's coming events."""
 
     service: Code
 
@@ -160,7 +160,7 @@ def add_events(found: Blueprint, verifier: Verifier, asking: Asking) -> None:
 def add_open_events(
     found: Blueprint, verifier: Verifier, asking: Asking, authenticate: Authenticator, limit: RateLimit
 ) -> None:
-    """Add GET /v1/events/open, which anybody may ask so often."""
+    """Add GET /v1/events/open, which anybody may call, with a limit."""
     desk = EventCalls(verifier, asking)
 
     @found.get("/v1/events/open")
@@ -178,10 +178,10 @@ def add_open_events(
 
 
 class EventCalls:
-    """Reads an office's calls about its events and answers them."""
+    """Reads and answers an office's calls about its events."""
 
     def __init__(self, verifier: Verifier, asking: Asking) -> None:
-        """Ask `asking` who calls."""
+        """Ask `asking` for the caller."""
         self._verifier = verifier
         self._asking = asking
         self._desk = EventDesk(verifier)
@@ -206,13 +206,13 @@ class EventCalls:
         return EventList(tuple(_view(one) for one in self._desk.listed(caller, point)), rfc3339(at))
 
     def open(self, service: str, at: datetime) -> EventList:
-        """List a service's events to come."""
+        """List a service's coming events."""
         found = self._verifier.store.events.listed(service=service, after=at)
         views = tuple(_view(self._desk.seen(one)) for one in found if one.cancelled_at is None)
         return EventList(views, rfc3339(at))
 
     def change(self, code: str, body: EventPatch, at: datetime) -> EventChanged:
-        """Change an event; its bookings move to the event's new time."""
+        """Change an event. Its bookings move to the event's new time."""
         caller = self._asking.authenticate(request)
         self._desk.find(caller, code)
         idempotency_key()
@@ -226,7 +226,7 @@ class EventCalls:
         return EventChanged(event=_view(seen), moved=moved, server_time=rfc3339(at))
 
     def cancel(self, code: str, at: datetime) -> EventChanged:
-        """Cancel an event; sent again, it ends what was not ended yet."""
+        """Cancel an event. If the call is sent again, it ends the bookings that had not ended yet."""
         caller = self._asking.authenticate(request)
         self._desk.find(caller, code)
         idempotency_key()

@@ -1,4 +1,4 @@
-"""Matters over HTTP: a point's list with what is overdue, and the stages that its staff record."""
+"""Matters over HTTP: a point's list with overdue matters, and the stages that its staff record."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ class MattersQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class StageRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A stage that a matter has reached; `outcome` is needed to close it, `call_back` tells what came of a call.
+    """A stage that a matter has reached. `outcome` is needed to close the matter. `call_back` is the result of a call.
 
-    `kind`: the kind of a matter that was opened off line without a kind (`kind_open`).
+    `kind`: the kind of a matter that was opened offline without a kind (`kind_open`).
     """
 
     stage: Literal["complete", "forwarded", "followed-up", "closed"]
@@ -49,12 +49,13 @@ class StageRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
 
 
 class MatterView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A matter: what, for which window, how far, until when; whose, in the list alone and until that is erased.
+    """A matter: its subject, window, stage and deadline. The holder is given in the list alone, until the holder is
+    erased.
 
-    `holder_name` is masked, `employer` is for those with the right to names. `target`: until when the office means to
-    close it, where that is sooner than the deadline. `provisional`: the holidays of the deadline's year are not
-    announced yet, so that the deadline can still move. `kind_open`: the kind is to be told, since the matter was opened
-    off line; `kind` is the service's code until then.
+    `holder_name` is masked. `employer` is for callers with the right to names. `target`: the day by which the office
+    wants to close the matter, if it is before the deadline. `provisional`: the holidays of the deadline's year are not
+    announced yet, so the deadline can still move. `kind_open`: the matter was opened offline and still needs its kind;
+    until then, `kind` is the service's code.
     """
 
     id: EntryId
@@ -138,7 +139,9 @@ def add_matters(found: Blueprint, verifier: Verifier, asking: Asking) -> None:
 
 
 def _place(verifier: Verifier, asking: Asking, caller: Caller, named: str) -> str:
-    """Return the place of a list: a point with counters, or a department's own; else not-permitted."""
+    """Return the place of a list: a point with counters, or a department's own place. Problem not-permitted
+    otherwise.
+    """
     if department_at(verifier.programme, named) is None:
         return asking.point(caller, Right.CHECK_IN, named).code
     if not caller.may_some(Right.BOOKINGS, named):
@@ -147,7 +150,7 @@ def _place(verifier: Verifier, asking: Asking, caller: Caller, named: str) -> st
 
 
 def _right_at(verifier: Verifier, place: str) -> Right:
-    """The right over matters at a point with counters, or at a department's own place."""
+    """Return the right over matters at a point with counters, or at a department's own place."""
     return Right.CHECK_IN if department_at(verifier.programme, place) is None else Right.BOOKINGS
 
 
@@ -169,7 +172,7 @@ def _stage(caller: Caller, entry: str, body: StageRequest) -> Stage:
 
 
 def _listed(verifier: Verifier, matter: Matter, at: datetime, *, names: bool) -> MatterView:
-    """Return a line of the register, with whose matter it is."""
+    """Return a line of the register, with the holder of its matter."""
     view, details = matter_view(matter, verifier.programme, at), verifier.requests.details(matter.id)
     if details is None:
         return view

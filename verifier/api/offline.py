@@ -1,4 +1,4 @@
-"""Offline records over HTTP: uploaded, those that wait decided on, what they contradict reported; the signed time."""
+"""Offline records over HTTP: uploads, decisions on waiting records, reports of contradictions, and the signed time."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ from verifier.records.store import Access
 from verifier.service import Verifier
 
 BODY_MOST = 2 * 1024 * 1024
-"""Bytes of one call: 200 records of the longest kind fit, and a queue of 10,000 goes in fifty calls."""
+"""The bytes of one call: 200 records of the longest kind fit, and fifty calls upload a queue of 10,000."""
 
 UPLOADS_A_SECOND, UPLOADS_AT_ONCE = 2.0, 120
 PROBLEMS = frozenset({"unavailable", "clock-skew", "not-trusted", "not-permitted"})
 
 
 class ConflictQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Filters of the report; instants are RFC 3339 of receipt, `until` excluded."""
+    """Filters of the report. Instants are RFC 3339 times of receipt, and `until` is excluded."""
 
     since: Annotated[str, Meta(max_length=40)] | None = None
     until: Annotated[str, Meta(max_length=40)] | None = None
@@ -51,7 +51,7 @@ class ConflictQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
 
 
 def add_offline(found: Blueprint, verifier: Verifier, asking: Asking, authenticate: Authenticator) -> None:
-    """Add what devices and supervisors do with offline records, and the signed time."""
+    """Add the calls of devices and supervisors about offline records, and the signed time."""
     desk = OfflineService(verifier, authenticate.store)
     limit = authenticate.limiter.limit("uploads", UPLOADS_A_SECOND, UPLOADS_AT_ONCE)
     _add_time(found, verifier, authenticate)

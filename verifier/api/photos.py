@@ -1,4 +1,4 @@
-"""The photo of a look's holder, for the device that looked, while its look lives."""
+"""The photo of a look's holder, for the device that looked, while its look lasts."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ JPEG: Final = "image/jpeg"
 
 
 def add_photos(found: Blueprint, verifier: Verifier, asking: Asking, limit: RateLimit) -> None:
-    """Add GET /v1/looks/<id>/photo, at most so many a device."""
+    """Add GET /v1/looks/<id>/photo, with a limit for each device."""
 
     @found.get("/v1/looks/<look>/photo")
     @describe(
@@ -45,7 +45,7 @@ def add_photos(found: Blueprint, verifier: Verifier, asking: Asking, limit: Rate
         kept = verifier.store.look(look, caller.id, at)
         if kept is None or kept.presentation.card is None:
             raise Problem(LOOK_OVER.code)
-        # A look may have been one at a forged card that names another's: its photo is nobody's to see.
+        # The look may have been at a forged card that names another person, whose photo nobody may see.
         verdict = verifier.bookings.declared(kept.presentation.card, at)
         photo = None if isinstance(verdict, RefusedCard) else verifier.photo_of(verdict.card.card_id, at)
         with ledger_problems():

@@ -1,4 +1,4 @@
-"""The programme and its points over HTTP: what is offered where, and a point's day without names."""
+"""The programme and its points over HTTP: the services of each point, and a point's day without names."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _PUBLIC_CACHE = {"Cache-Control": "public, max-age=300"}
 
 
 class FieldLabel(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A field of a booking's `details`, and how it is called. `kind` as in the programme file."""
+    """A field of a booking's `details`, and its label. `kind` as in the programme file."""
 
     code: str
     label: Words
@@ -36,10 +36,10 @@ class FieldLabel(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class PointService(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One service of a point, as its counter needs it.
 
-    `reference_choices`, where there are any, are the only values of the reference. `look_first`: its counter looks
-    before it checks in. `booking` names its rule. `matter_kinds` and `matter_departments`: what the matter can be that
-    a check-in opens, and who can have to decide it. `includes` and `own_expense` are the staff's checklist;
-    `materials`, `steps`, `notes` and `numbers` are what staff tell whoever asks.
+    `reference_choices`, if given, are the only values of the reference. `look_first`: the counter looks before it
+    checks in. `booking` names the service's rule. `matter_kinds` and `matter_departments`: the possible kinds of the
+    matter that a check-in opens, and the departments that may decide it. `includes` and `own_expense` are the staff's
+    checklist. `materials`, `steps`, `notes` and `numbers` are what staff tell a visitor.
     """
 
     code: str
@@ -68,8 +68,8 @@ class PointService(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 
 
 class PointView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A point and what it offers. `digits_only`: phones show the digits-only form there; `booking_rules`: what is asked
-    of whoever books one of its services.
+    """A point and its services. `digits_only`: phones show the digits-only form there. `booking_rules`: the fields that
+    a booking of its services asks for.
     """
 
     code: str

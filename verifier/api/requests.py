@@ -1,4 +1,4 @@
-"""Requests over HTTP: by the holder's own phone, by staff for a holder, listed and closed by their department."""
+"""Requests over HTTP: by the holder's own phone, or by staff for a holder. Their department lists and closes them."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ from verifier.services.requests.service import (
 )
 
 LISTED_MOST = 500
-"""Requests of one answer."""
+"""The greatest number of requests in one answer."""
 
 
 def add_wallet_requests(
@@ -156,12 +156,12 @@ def add_requests(found: Blueprint, verifier: Verifier, asking: Asking) -> None:
 
 
 class TakeBack(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Why a request is taken back."""
+    """Why a request is closed."""
 
     outcome: str
 
     def __post_init__(self) -> None:
-        """Refuse other outcomes: those close a request by a stage of its matter."""
+        """Refuse other outcomes, which close a request by a stage of its matter."""
         if self.outcome not in GIVES_BACK:
             raise ValueError("refused or withdrawn is expected")
 
@@ -170,7 +170,7 @@ class WalletRequests(WalletCalls):
     """Answers the phone's calls about requests."""
 
     def ask(self, body: WalletRequest, at: datetime) -> Response:
-        """Ask; a card that no longer holds is refused and logged like any other."""
+        """Make a request. A card that is no longer valid is refused and logged like any other."""
         presentation, verdict, card = self._proved(body.card, at)
         service = requested_service(self._verifier, body.service, by_office=False)
         wish = _wish(body, Asker.wallet(card.subject), service, presentation, verdict)
@@ -178,7 +178,9 @@ class WalletRequests(WalletCalls):
         return answer(request_answer(self._verifier.answering, requested, at, names=True), 201)
 
     def listed(self, body: WalletPage, at: datetime) -> Response:
-        """Tell a page of one's own requests that were taken; refused ones stand in the history, and hide nothing."""
+        """Return a page of the holder's own accepted requests. Refused requests are in the history, and hide no
+        accepted one.
+        """
         _, _, card = self._proved(body.card, at)
         with ledger_problems():
             name = self._verifier.ledger.pseudonym(card.subject)
@@ -189,7 +191,7 @@ class WalletRequests(WalletCalls):
         return answer(RequestList(views, rfc3339(at), page.next))
 
     def withdraw(self, entry: str, body: WalletCard, at: datetime) -> Response:
-        """Take one's own back."""
+        """Withdraw a request of the holder."""
         _, _, card = self._proved(body.card, at)
         matter = self._verifier.requests.own(card.subject, entry)
         asker = Asker.wallet(card.subject)
@@ -206,16 +208,16 @@ class WalletRequests(WalletCalls):
 
 
 class StaffRequests:
-    """Reads a department's calls and answers them."""
+    """Reads and answers a department's calls."""
 
     def __init__(self, verifier: Verifier, asking: Asking) -> None:
-        """Ask `asking` who calls."""
+        """Ask `asking` for the caller."""
         self._verifier = verifier
         self._asking = asking
         self._desk = MatterDesk(verifier)
 
     def ask(self, body: StaffRequest, at: datetime) -> Response:
-        """Take a request for a card shown, or for a card number on the telephone."""
+        """Take a request for a card that was shown, or for a card number given on the telephone."""
         caller = self._asking.authenticate(request)
         service = requested_service(self._verifier, body.service, by_office=True)
         department = department_for(service, body.department)
@@ -242,7 +244,7 @@ class StaffRequests:
         return self._asking.verified(shown, caller, service, at, vouched=body.id_checked)
 
     def listed(self, asked: RequestsQuery, at: datetime) -> RequestList:
-        """List a department's requests, those handed to it among them; the reading is kept in the access log."""
+        """List a department's requests, including those handed to it. The reading is recorded in the access log."""
         caller, department = self._asking.authenticate(request), asked.department
         tab = MatterTab(asked.state)
         lines = self._desk.requests(caller, department, tab, at, limit=LISTED_MOST)
@@ -259,7 +261,7 @@ class StaffRequests:
         return answer(TakenBack(outcome.entry, view, figures, outcome.replayed, rfc3339(at)))
 
     def subscribers(self, asked: SubscribersQuery, at: datetime) -> Response:
-        """List who subscribed: for those with the right to names alone, and kept in the access log."""
+        """List the subscribers. Only callers with the right to names may do this, and the access log records it."""
         caller = self._asking.authenticate(request)
         service = requested_service(self._verifier, asked.service, by_office=False)
         found = subscribers(self._verifier, caller, service, asked.period, at)
@@ -271,7 +273,7 @@ class StaffRequests:
         return answer(Subscribers(asked.service, asked.period, views, rfc3339(at)))
 
     def _view(self, matter: Matter, at: datetime, viewer: str, *, names: bool) -> RequestView:
-        """Return a request as a department sees it; the holder's reference is the `viewer` department's."""
+        """Return a request as a department sees it. The holder's reference is the one of the `viewer` department."""
         details = self._verifier.requests.details(matter.id)
         view = request_view(self._verifier.programme, matter, details, at, names=names)
         if details is None:
@@ -281,7 +283,7 @@ class StaffRequests:
 
 
 def requested_service(verifier: Verifier, code: str, *, by_office: bool) -> Service:
-    """Return a service that is asked for without a counter; Problem invalid-field for any other."""
+    """Return a service that is requested without a counter. Problem invalid-field for any other service."""
     service = verifier.programme.services.get(code)
     if service is None or not can_be_asked(service, by_office=by_office):
         raise invalid("$.service", "this service is not asked for without a counter")

@@ -1,4 +1,4 @@
-"""The hours of a day that can still be booked: told to anybody, since they say nothing of who booked the others."""
+"""The hours of a day that can still be booked. Anybody may see them, since they do not show who booked the others."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from verifier.services.bookings.service import point_of, rule_of
 
 
 class SlotsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A service that is booked by slots, and a local day; without a point, its first."""
+    """A service that is booked by slots, and a local day. Without a point, the service's first point is meant."""
 
     service: Code
     on: Annotated[str, Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$(?!\n)")]
@@ -41,7 +41,7 @@ class SlotView(msgspec.Struct, frozen=True):
 
 
 class FreeSlots(msgspec.Struct, frozen=True, kw_only=True):
-    """A point's day: its `open` hours and its `free` spans. `bounded` is false where no hours are known."""
+    """A point's day: its `open` hours and its `free` spans. `bounded` is false if the hours are not known."""
 
     service: str
     point: str
@@ -55,7 +55,7 @@ class FreeSlots(msgspec.Struct, frozen=True, kw_only=True):
 def add_slots(
     found: Blueprint, verifier: Verifier, asking: Asking, authenticate: Authenticator, limit: RateLimit
 ) -> None:
-    """Add GET /v1/slots, which anybody may ask so often."""
+    """Add GET /v1/slots, which anybody may call, with a limit."""
 
     @found.get("/v1/slots")
     @describe(

@@ -1,4 +1,4 @@
-"""Statements over HTTP, a point's and a department's: what is paid for, by service and month, as CSV or JSON."""
+"""Statements over HTTP, for a point and for a department: the uses to be paid, by service and month, as CSV or JSON."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class MonthQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
 
 
 class MonthClosing(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A department's local month that is to be closed: the one after the month closed last, once it is over."""
+    """A department's local month to close: the month after the last closed month, once it is over."""
 
     department: Code
     month: Month
@@ -107,7 +107,7 @@ def add_statements(found: Blueprint, verifier: Verifier, asking: Asking) -> None
         caller = asking.authenticate(request)
         asked = read_query(StatementQuery)
         asking.point(caller, Right.STATEMENT, asked.point)
-        caller.require(Right.STATEMENT, asked.point)  # a statement is of the whole point
+        caller.require(Right.STATEMENT, asked.point)  # A statement covers the whole point
         lines = verifier.statements.of_point(asked.point, (asked.since, asked.until), at)
         what = f"{asked.since}..{asked.until}"
         verifier.store.record(Access("statement", caller.id, what, caller.operator_id, asked.point), at)
@@ -171,7 +171,7 @@ def add_months(found: Blueprint, verifier: Verifier, asking: Asking, limit: Rate
     def close_month() -> Response:
         caller, at = asking.authenticate(request), request_instant()
         limit.require(caller.id)
-        idempotency_key()  # as every writing call; a month is closed once, whatever the key
+        idempotency_key()  # Required as for every writing call. A month is closed once, whatever the key
         asked = read_body(MonthClosing)
         return answer(month_answer(desk.closed(caller, asked.department, asked.month, at), at))
 
@@ -196,7 +196,7 @@ def _department_answer(
 
 
 def _saved(body: str | bytes, named: str, kind: FileKind) -> Response:
-    """Return a statement as a file to be saved."""
+    """Return a statement as a file to save."""
     headers = {"Content-Disposition": f"attachment; filename=statement-{named}.{kind}"}
     return Response(body, 200, headers, content_type=TYPES[kind])
 

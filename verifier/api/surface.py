@@ -44,9 +44,9 @@ PUBLIC_A_SECOND, PUBLIC_AT_ONCE = 0.2, 20
 
 
 WRITES_A_SECOND, WRITES_AT_ONCE = 5.0, 600
-"""Check-ins, bookings and voids of one device or integrator: more than any counter has, less than fills a log."""
+"""Check-ins, bookings and voids of one device or integrator: more than any counter makes, and too few to fill a log."""
 EARLY_A_SECOND, EARLY_AT_ONCE = 0.2, 30
-"""Refusals before step 4 that are logged one by one for a device; what is beyond is counted."""
+"""Refusals before step 4 that are logged one by one for a device. Further refusals are only counted."""
 
 
 def blueprint(verifier: Verifier, authenticate: Authenticator) -> Blueprint:
@@ -91,7 +91,9 @@ def blueprint(verifier: Verifier, authenticate: Authenticator) -> Blueprint:
 
 
 def _tell_guess(authenticate: Authenticator, at: datetime) -> None:
-    """Write a delegation code that nobody has into the security log: by the device that showed it, and its place."""
+    """Log a delegation code that does not exist in the security log: the device that showed it, and the device's
+    place.
+    """
     who = ("device", authenticate(request).id)
     authenticate.store.security.tell(
         SecurityKind.DELEGATION_REFUSED, at=at, who=who, place=authenticate.source(request)
@@ -99,7 +101,7 @@ def _tell_guess(authenticate: Authenticator, at: datetime) -> None:
 
 
 def readiness(verifier: Verifier, clock: Clock) -> Mapping[str, Callable[[], str | None]]:
-    """Return what must hold for this verifier to serve: a durable ledger, trusted documents."""
+    """Return the conditions for this verifier to serve: a durable ledger, and trusted documents."""
 
     def ledger() -> str | None:
         try:
@@ -127,13 +129,15 @@ def concerns(verifier: Verifier, clock: Clock) -> Mapping[str, Callable[[], str 
         try:
             return ageing(verifier.published.current(clock.now()), clock.now())
         except Untrusted:
-            return None  # the check says so
+            return None  # The check itself reports this
 
     return {"documents": documents}
 
 
 def figures(verifier: Verifier, clock: Clock) -> Iterable[Metric]:
-    """Return what a monitor reads of this verifier: its documents' ages, its log, the records that wait."""
+    """Return the figures of this verifier for a monitor: the ages of its documents, its log, and the waiting
+    records.
+    """
     held = GaugeMetricFamily("yunju_offline_records_held", "Offline records that wait for a supervisor.")
     with suppress(OperationalError):
         held.add_metric((), verifier.store.offline.count_held())

@@ -1,4 +1,4 @@
-"""A point's day as its counter sees it: counts, last entries, who is still inside. No name, no holder."""
+"""A point's day as its counter sees it: counts, last entries, and visits that still run. No name, no holder."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from ledger.values import Entry, Query
 from verifier.counter.checking_in import VOID_WINDOW, ledger_problems
 
 RECENT: Final = 20
-"""How many entries are listed."""
+"""The number of entries in the list."""
 _PAGE, _PAGES_MOST = 500, 8
 _NO_FAULT: Final = frozenset({"already-in"})
 
 
 class EntrySeen(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One entry of today's list: no name, no holder. `change`: of a booking, what became of it. `inside`: a visit that
-    still runs; such are listed past midnight too.
+    """One entry of today's list: no name, no holder. `change`: what became of a booking. `inside`: a visit that still
+    runs; it is listed past midnight too.
     """
 
     id: str
@@ -44,9 +44,9 @@ class EntrySeen(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Today(msgspec.Struct, frozen=True, kw_only=True):
-    """A point's day: its counts and its last entries, and those of before midnight that staff still deal with.
+    """A point's day: its counts, its last entries, and the entries from before midnight that staff still handle.
 
-    `granted` counts uses that count: no re-entry, nothing voided. `denied` leaves out who was in already.
+    `granted` counts uses without re-entries and voided uses. `denied` leaves out holders who were already in.
     """
 
     point: str
@@ -78,7 +78,7 @@ def todays(programme: Programme, ledger: Ledger, point: str, at: datetime) -> To
 
 
 def _earlier(programme: Programme) -> timedelta:
-    """Return how long before now an entry may lie that staff still deal with: a visit that runs, a use to void."""
+    """Return how long ago an entry may lie that staff still handle: a visit that runs, or a use that may be voided."""
     visits = (service.visit.length for service in programme.services.values() if service.visit is not None)
     return max([VOID_WINDOW, *visits])
 

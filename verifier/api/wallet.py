@@ -1,4 +1,4 @@
-"""The holder's own bookings and what is left, each call signed by the phone's key (`wallet-proof+jwt`, docs/design.md
+"""The holder's own bookings and remaining uses. The phone's key signs each call (`wallet-proof+jwt`, docs/design.md
 §9).
 """
 
@@ -59,14 +59,16 @@ from verifier.wallet.history import OwnHistory, history_of
 from verifier.wallet.usage import WalletUsage, usage_of
 
 DELAY_MOST: Final = timedelta(days=1)
-"""How late a carrier may be by its traveller's own word: what is later is changed, or told to the point."""
+"""The greatest delay of a carrier that the traveller may report. A longer delay is a change, or is told to the
+point.
+"""
 
 PAGE: Final = 20
 PROVING: Final = frozenset({"bad-token", BAD_WALLET_PROOF, "clock-off", "malformed", "too-many-requests"})
 
 
 class WalletPage(WalletCard, frozen=True, forbid_unknown_fields=True):
-    """Which page of one's history: `before` is `next` of the page before."""
+    """Which page of the holder's history: `before` is `next` of the page before."""
 
     before: Annotated[str, Meta(max_length=64)] | None = None
     limit: Annotated[int, Meta(ge=1, le=50)] = PAGE
@@ -79,7 +81,7 @@ class WalletDelay(WalletCard, frozen=True, forbid_unknown_fields=True):
 
 
 def add_wallet(found: Blueprint, wallet: WalletCalls) -> None:
-    """Add POST /v1/wallet/bookings and /v1/wallet/bookings/list, PATCH and POST …/cancel of one."""
+    """Add POST /v1/wallet/bookings and /v1/wallet/bookings/list; PATCH and POST …/cancel for a booking."""
 
     @found.post("/v1/wallet/bookings")
     @describe(
@@ -134,7 +136,9 @@ def add_wallet(found: Blueprint, wallet: WalletCalls) -> None:
 
 
 def add_wallet_usage(found: Blueprint, wallet: WalletCalls) -> None:
-    """Add POST /v1/wallet/usage, /history, /bookings/<id>/delay: the card travels in the body, never in an address."""
+    """Add POST /v1/wallet/usage, /history and /bookings/<id>/delay. The card travels in the body and never in an
+    address.
+    """
 
     @found.post("/v1/wallet/usage")
     @describe(
@@ -175,17 +179,17 @@ def add_wallet_usage(found: Blueprint, wallet: WalletCalls) -> None:
 
 
 class WalletCalls:
-    """Holds each call's proof against the key that its card names, then answers."""
+    """Checks each call's proof with the key that its card names, then answers."""
 
     def __init__(self, verifier: Verifier, asking: Asking, authenticate: Authenticator, limit: FairLimit) -> None:
-        """Take calls under the addresses that `authenticate` knows; `limit` counts keys, and places' failures."""
+        """Accept calls under the addresses that `authenticate` knows. `limit` counts keys, and failures by place."""
         self._source, self._limit = authenticate.source, limit
         self._verifier = verifier
         self._asking = asking
         self._bases = authenticate.bases
 
     def book(self, body: WalletBooking, at: datetime) -> Response:
-        """Book; a card that no longer holds is refused and logged like any other."""
+        """Make a booking. A card that is no longer valid is refused and logged like any other."""
         presentation, verdict, _ = self._proved(body.card, at)
         service = self._asking.service(body.service)
         rule_of(self._verifier.programme, service)
@@ -195,7 +199,9 @@ class WalletCalls:
         return self._answer(self._verifier.bookings.book(wish, at), "booked", at, status=201)
 
     def own(self, body: WalletCard, at: datetime) -> Response:
-        """List one's own; what a newer card no longer carries is released first, and told."""
+        """List the holder's bookings. Bookings that a newer card no longer covers are released first, and the answer
+        says so.
+        """
         _, verdict, card = self._proved(body.card, at)
         if isinstance(verdict, Verified):
             self._verifier.upkeep.release(verdict.card, at)
@@ -207,7 +213,7 @@ class WalletCalls:
         return answer(OwnBookings(views, rfc3339(at)))
 
     def usage(self, body: WalletCard, at: datetime) -> Response:
-        """Answer what is left. For an invalid card, answer only the reason, nothing about the holder."""
+        """Return the remaining uses. For an invalid card, return only the reason, and nothing about the holder."""
         _, verdict, card = self._proved(body.card, at)
         if isinstance(verdict, RefusedCard):
             return answer(WalletUsage(**self._stopped(verdict, at)))
@@ -218,7 +224,7 @@ class WalletCalls:
         return answer(usage_of(programme, card, used, at, entitled_until=until, notices=notices))
 
     def history(self, body: WalletPage, at: datetime) -> Response:
-        """Answer a page of this holder's log. For an invalid card, answer only the reason."""
+        """Return a page of this holder's log. For an invalid card, return only the reason."""
         _, verdict, card = self._proved(body.card, at)
         if isinstance(verdict, RefusedCard):
             return answer(OwnHistory(**self._stopped(verdict, at)))
@@ -237,12 +243,12 @@ class WalletCalls:
         )
 
     def _stopped(self, verdict: RefusedCard, at: datetime) -> dict[str, Any]:
-        """Return what whoever holds the phone of a card that does not hold is told: it may be a finder."""
+        """Return the answer to the phone of an invalid card. The person with the phone may be a finder."""
         message = card_refused_words(self._verifier.programme, verdict.reason, verdict.card, at)
         return {"valid": False, "server_time": rfc3339(at), "reason": verdict.reason, "message": message}
 
     def delay(self, booking: str, body: WalletDelay, at: datetime) -> Response:
-        """Move one's own booking to its carrier's new time, within a day of the schedule."""
+        """Move a booking of the holder to its carrier's new time, within a day of the schedule."""
         _, _, card = self._proved(body.card, at)
         held = self._verifier.bookings.booking(booking)
         if held is None or self._verifier.ledger.pseudonym(card.subject) != held.holder:
@@ -260,26 +266,26 @@ class WalletCalls:
         return self._answer(self._verifier.bookings.delay(asked, expected, at), "delayed", at)
 
     def change(self, booking: str, body: WalletChange, at: datetime) -> Response:
-        """Change one's own booking."""
+        """Change a booking of the holder."""
         _, _, card = self._proved(body.card, at)
         service = None if body.service is None else self._asking.service(body.service)
         asked = BookingAsked(idempotency_key(), Asker.wallet(card.subject), booking)
         return self._answer(self._verifier.bookings.change(asked, service, body.fields, at), "changed", at)
 
     def cancel(self, booking: str, body: WalletCard, at: datetime) -> Response:
-        """Cancel one's own booking."""
+        """Cancel a booking of the holder."""
         _, _, card = self._proved(body.card, at)
         asked = BookingAsked(idempotency_key(), Asker.wallet(card.subject), booking)
         return self._answer(self._verifier.bookings.cancel(asked, "by-holder", at), "cancelled", at)
 
     def holder(self, card: str, at: datetime) -> str:
-        """Return the `sub` of the holder whose phone signed this call; problem bad-token for any other."""
+        """Return the `sub` of the holder whose phone signed this call. Problem bad-token for any other call."""
         return self._proved(card, at)[2].subject
 
     def _proved(self, text: str, at: datetime) -> tuple[Presentation, Verified | RefusedCard, CardClaims]:
-        """Return the card of a call whose proof holds, used up; problem bad-token for any other.
+        """Return the card of a call whose proof holds, and use up the proof. Problem bad-token for any other call.
 
-        A card that expired or was revoked still names its key: its holder may look and cancel.
+        An expired or revoked card still names its key: its holder may look and cancel.
         """
         try:
             presentation = Presentation(text, None)
@@ -291,12 +297,12 @@ class WalletCalls:
         if not self._verifier.store.bookings.first_use(thumbprint(card.key or {}), proof.proof_id, proof.forget_at):
             raise Problem(BAD_WALLET_PROOF, PROOF_USED)
         if isinstance(verdict, Verified):
-            # The phone's key has just signed for this very card: nothing here is a copy.
+            # The phone's key has just signed for this very card, so nothing here is a copy.
             verdict = replace(verdict, assurance=Assurance.PROVED)
         return presentation, verdict, card
 
     def _signed(self, text: str, at: datetime) -> tuple[Verified | RefusedCard, CardClaims, WalletProof]:
-        """Verify what is cheap to verify: the card, and this call's proof by its key."""
+        """Verify the two cheap parts: the card, and this call's proof by the card's key."""
         verdict = self._verifier.bookings.declared(text, at)
         card = verdict.card
         if card is None or card.key is None:

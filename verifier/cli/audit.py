@@ -71,7 +71,7 @@ def _witness_options(command: Command) -> Command:
 
 @click.group()
 def audit() -> None:
-    """The usage log as evidence: check it, prove an entry, hand it out, watch it, witness it."""
+    """The usage log as evidence: check it, prove an entry, export it, watch it, witness it."""
 
 
 @audit.command()
@@ -83,9 +83,9 @@ def audit() -> None:
 @_witness_options
 @json_option
 def verify(log: Path, keys: tuple[str, ...], as_json: bool, **options: Any) -> None:  # noqa: ANN401 - click's values
-    """Check LOG, a folder of tiles or an exported file, offline. Exit 1 with every fault named: kind, place, words.
+    """Check LOG, a folder of tiles or an exported file, offline. Exits 1 and names every fault: kind, place, words.
 
-    A folder's `checkpoint.cosigned` and the checkpoint of `--since` count for the witnesses too.
+    The folder's `checkpoint.cosigned` and the checkpoint of `--since` also count for the witnesses.
     """
     trusted, witnesses = read_keys(keys), read_witness_keys(options["witnesses"])
     with _refusals():
@@ -116,7 +116,7 @@ def _require(seen: Cosignatures, witnesses: Sequence[NoteKey], quorum: int) -> N
 Trusted = tuple[Sequence[NoteKey], Sequence[NoteKey]]
 """Print the keys of the log and of its witnesses."""
 VerifiedLog = tuple[list[OpenedCheckpoint], list[Finding], int]
-"""The checkpoints of one log, first the checkpoint that the whole was held to; faults; entries read."""
+"""The checkpoints of one log (first the checkpoint of the whole log), the faults, and the number of entries read."""
 
 
 def _verify_folder(log: Path, keys: Trusted, since: OpenedCheckpoint | None, options: Mapping[str, Any]) -> VerifiedLog:
@@ -159,7 +159,7 @@ def _follow(steps: Iterable[Finding | CheckProgress], size: int) -> tuple[list[F
 @_keys_option
 @click.option("--log", help="The log's tiles, a folder or an address: needed when the sizes differ.")
 def compare_command(one: Path, other: Path, keys: tuple[str, ...], log: str | None) -> None:
-    """Compare two checkpoints that two people were shown. Exit 1 when they cannot be of one log."""
+    """Compare two checkpoints that two people were shown. Exits 1 if they cannot belong to one log."""
     trusted = read_keys(keys)
     with _refusals():
         opened = [open_checkpoint(path.read_bytes(), trusted) for path in (one, other)]
@@ -176,9 +176,10 @@ def compare_command(one: Path, other: Path, keys: tuple[str, ...], log: str | No
 @json_option
 @click.pass_obj
 def export(settings: Settings, /, form: str, output: Path, as_json: bool, **filters: str | None) -> None:
-    """Write the published log, or a filtered part, to a file.
+    """Write the published log, or a filtered part of it, to a file.
 
-    JSON Lines carry the checkpoint and proofs: `audit verify` checks them anywhere. CSV and XLSX are for people.
+    JSON Lines carry the checkpoint and proofs, so that `audit verify` can check them anywhere. CSV and XLSX are for
+    people.
     """
     with _refusals():
         programme = read_programme(settings.programme)
@@ -222,7 +223,7 @@ def prove(settings: Settings, entry: str, leaf: Path | None) -> None:
 @_keys_option
 @_witness_options
 def check_proof(proof: Path, leaf: Path, keys: tuple[str, ...], witnesses: tuple[str, ...], quorum: int) -> None:
-    """Check a proof from `prove` or the API, for the entry whose bytes LEAF holds."""
+    """Check a proof from `prove` or the API for the entry whose bytes are in LEAF."""
     trusted, relied = read_keys(keys), read_witness_keys(witnesses)
     with _refusals():
         found = EntryProof.parse(proof.read_text(encoding="utf-8"))
@@ -243,9 +244,10 @@ def check_proof(proof: Path, leaf: Path, keys: tuple[str, ...], witnesses: tuple
 @click.option("--against", type=_FILE, multiple=True, help="A checkpoint that somebody else was shown.")
 @_witness_options
 def watch(url: str, keys: tuple[str, ...], memory: Path, **options: Any) -> None:  # noqa: ANN401 - click's values
-    """Watch the log at URL (…/v1/log): the log must begin with what the last visit saw.
+    """Watch the log at URL (…/v1/log): the log must begin with the tree that the last visit saw.
 
-    Exit 1, loudly, when the log was forked or rolled back; both checkpoints are kept beside the memory as evidence.
+    Exits 1 with a loud message if the log was forked or rolled back. Both checkpoints are kept beside the memory as
+    evidence.
     """
     trusted, witnesses = read_keys(keys), read_witness_keys(options["witnesses"])
     watcher = LogWatcher(UrlSource(url), trusted, memory, witnesses)
@@ -284,7 +286,9 @@ def _visit(watcher: LogWatcher, trusted: Sequence[NoteKey], against: Iterable[Pa
 @click.option("--log", "logs", multiple=True, required=True, metavar="KEY", help="A key of a log to watch. Repeat it.")
 @click.option("--listen", default="127.0.0.1:8100", show_default=True, help="Host and port; put TLS in front of it.")
 def witness(folder: Path, name: str, logs: tuple[str, ...], listen: str) -> None:
-    """Run a witness: cosign a log as long as the log only grows. Run it where the log's operator cannot reach."""
+    """Run a witness: cosign a log as long as it only grows. Run it on a machine that the log's operator cannot
+    reach.
+    """
     watched = read_keys(logs)
     host, _, port = listen.rpartition(":")
     if not host or not port.isdigit():
@@ -292,7 +296,7 @@ def witness(folder: Path, name: str, logs: tuple[str, ...], listen: str) -> None
     with _refusals():
         cosigner = Cosigner(name, KeyStore(folder / "keys").note_signer("witness"))
         app = create_witness(WitnessBook(folder / "logs", watched, cosigner), CLOCK)
-        work_out_structs()  # before the server's threads begin
+        work_out_structs()  # Before the server's threads begin
         server = make_server(host, int(port), app, threaded=True)
     click.echo(f"{cosigner.key.vkey} http://{host}:{server.port}")
     server.serve_forever()
@@ -302,7 +306,7 @@ def witness(folder: Path, name: str, logs: tuple[str, ...], listen: str) -> None
 @click.option("--once", is_flag=True, help="Integrate what is new, ask the witnesses, and end.")
 @click.pass_obj
 def sequence(settings: Settings, once: bool) -> None:
-    """Run the log's sequencer here; needs the log key. `python -m ops work` does so too: the first process leads."""
+    """Run the log's sequencer here; needs the log key. `python -m ops work` runs it too: the first process leads."""
     with _refusals():
         issuer = read_programme(settings.programme).issuer
         with VerifierCli(settings).ledger() as ledger:
@@ -322,7 +326,7 @@ def sequence(settings: Settings, once: bool) -> None:
               help="Days since the youngest entry; else the programme's `retention_years`.")  # fmt: skip
 @click.pass_obj
 def archive_command(settings: Settings, days: int | None) -> None:
-    """Move entries past their retention to YUNJU_LOG_ARCHIVE. Hash tiles stay: every proof ever given stays valid."""
+    """Move entries past their retention to YUNJU_LOG_ARCHIVE. Hash tiles stay, so every earlier proof stays valid."""
     if settings.log_archive is None:
         raise Refusal("there is no archive", "set YUNJU_LOG_ARCHIVE to a folder, for the service too")
     with _refusals():
@@ -338,7 +342,7 @@ def archive_command(settings: Settings, days: int | None) -> None:
 @click.confirmation_option(prompt="Is the checkpoint's file lost for good, and are these the newest tiles?")
 @click.pass_obj
 def adopt_command(settings: Settings) -> None:
-    """Begin again from the tiles when the checkpoint's file is lost for good. Restore it instead if you can."""
+    """Begin again from the tiles if the checkpoint's file is lost for good. Restore the file instead if you can."""
     with _refusals():
         home = open_home(settings, read_programme(settings.programme).issuer)
         at = CLOCK.now()
@@ -351,9 +355,9 @@ def adopt_command(settings: Settings) -> None:
 @click.confirmation_option(prompt="Erase this holder for good? No entry will ever be traced to the person again.")
 @click.pass_obj
 def erase_command(settings: Settings, subject: str) -> None:
-    """Erase a holder by `sub`: salt, `sub`, bookings' details, cards, tags. The log stays as provable as it was.
+    """Erase a holder by `sub`: salt, `sub`, bookings' details, cards, tags. Every proof of the log stays valid.
 
-    The service itself erases what the issuer's marks order.
+    The service itself erases holders whose erasure the issuer's marks order.
     """
     with _refusals(), VerifierCli(settings).verifier() as verifier:
         known = verifier.ledger.pseudonym(subject) is not None
@@ -380,7 +384,7 @@ audit.add_command(report)
 
 
 def read_keys(told: Sequence[str]) -> list[NoteKey]:
-    """Return the keys that are given as texts or as files of them. Raises Refusal for anything else."""
+    """Return the keys in texts, or in files of such texts. Raises Refusal for anything else."""
     found = []
     for text in told:
         path = Path(text)
@@ -393,9 +397,7 @@ def read_keys(told: Sequence[str]) -> list[NoteKey]:
 
 
 def read_witness_keys(texts: Sequence[str]) -> list[NoteKey]:
-    """Return witnesses' keys that were given as text or as files of them. Raises Refusal for a key that cosigns
-    nothing.
-    """
+    """Return witnesses' keys in texts, or in files of such texts. Raises Refusal for a key that does not cosign."""
     found = read_keys(texts)
     for key in found:
         if key.kind is not KeyKind.COSIGNATURE:

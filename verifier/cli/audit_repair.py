@@ -1,4 +1,6 @@
-"""`python -m verifier audit repair`: tell what a ledger lost and its log holds; put entries back on demand."""
+"""`python -m verifier audit repair`: shows what a ledger lost and its log still holds, and puts entries back on
+demand.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,7 @@ _HINT = "docs/operations.md, Repair, says what to do"
 
 @dataclass(frozen=True, slots=True)
 class _Told:
-    """The report on one partition; `aside` counts the ledger's entries that were set aside."""
+    """The report on one partition. `aside` counts the ledger's entries that were set aside."""
 
     run: str
     first: str
@@ -55,10 +57,10 @@ class _Told:
 @json_option
 @click.pass_obj
 def repair(settings: Settings, *, applies: bool, set_aside: Path | None, as_json: bool) -> None:
-    """Put back the entries that the ledger lost and the log still holds: after a failover or a restored backup.
+    """Put back entries that the ledger lost and the log still holds: after a failover or a restored backup.
 
-    Says exactly which entries. Entries whose number names another entry in the ledger are a conflict: they are named,
-    and left for a person. Exit 1 while anything is left to do.
+    Names each entry exactly. If another entry in the ledger has the number of a lost entry, this is a conflict: it is
+    named and left for a person. Exits 1 while anything is left to do.
     """
     try:
         log = _logged(settings)
@@ -78,7 +80,7 @@ def repair(settings: Settings, *, applies: bool, set_aside: Path | None, as_json
 
 
 def _done(ledger: Ledger, step: PutBack, set_aside: Path | None, *, applies: bool) -> _Told:
-    """Repair one partition where the caller asked for repair; return the report."""
+    """Repair one partition if the caller asked for it. Return the report."""
     if applies and step.aside and set_aside is not None:
         _append(set_aside, step.aside)
     if applies:
@@ -87,7 +89,7 @@ def _done(ledger: Ledger, step: PutBack, set_aside: Path | None, *, applies: boo
 
 
 def _append(path: Path, leaves: Sequence[bytes]) -> None:
-    """Write the leaves that are about to be set aside to a file, durably."""
+    """Write the leaves that will be set aside to a file, durably."""
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     with os.fdopen(handle, "ab") as file:
         file.write(b"".join(leaf + b"\n" for leaf in leaves))

@@ -1,4 +1,4 @@
-"""`python -m verifier audit report`: a department's month as PDF, for whoever prints or files it."""
+"""`python -m verifier audit report`: a department's month as a PDF to print or file."""
 
 from __future__ import annotations
 

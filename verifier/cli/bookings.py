@@ -1,4 +1,4 @@
-"""`python -m verifier bookings` and `matters`: sweep missed bookings, list who misses often, rebuild matters."""
+"""`python -m verifier bookings` and `matters`: sweep missed bookings, list holders who often miss, rebuild matters."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from verifier.cli.opening import CLOCK, VerifierCli, refusals
 
 @click.group()
 def bookings() -> None:
-    """Bookings that nobody asks about any more."""
+    """Bookings after their time."""
 
 
 @bookings.command()
 @json_option
 def sweep(as_json: bool) -> None:
-    """Note bookings whose time is over as missed, and erase expired details. Safe to run at any time."""
+    """Record bookings whose time is over as missed, and erase expired details. Safe to run at any time."""
     with refusals(), VerifierCli(load_settings(os.environ)).verifier() as verifier:
         done, erased = verifier.upkeep.sweep(CLOCK.now()), verifier.store.sweep(CLOCK.now())
     text = f"{done.missed} missed, {done.released} released without a card, {erased} rows erased"
@@ -30,7 +30,7 @@ def sweep(as_json: bool) -> None:
 @bookings.command()
 @json_option
 def missed(as_json: bool) -> None:
-    """List the holders, by their name in the log, who missed so many bookings this year that the office is told."""
+    """List the holders, by their name in the log, whose missed bookings this year reached the number to report."""
     with refusals(), VerifierCli(load_settings(os.environ)).verifier() as verifier:
         found = verifier.upkeep.missed_often(CLOCK.now())
     lines = [f"{one.holder}  {one.rule:<10} {one.missed} missed, last {one.last}" for one in found]
@@ -45,7 +45,7 @@ def matters() -> None:
 @matters.command()
 @json_option
 def rebuild(as_json: bool) -> None:
-    """Forget the list of matters and read it again from the log."""
+    """Delete the list of matters and read it again from the log."""
     with refusals(), VerifierCli(load_settings(os.environ)).verifier() as verifier:
         told = verifier.matters.rebuild()
     emit({"entries": told}, as_json, f"{told} entries told of matters")

@@ -1,4 +1,4 @@
-"""A dry run of a check-in (`verifier decide`): every step with what it found. Writes nothing, claims nothing."""
+"""A dry run of a check-in (`verifier decide`): every step with its result. Writes nothing, claims nothing."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DRY_RUN = Caller("person", "dry-run", {})
 
 @dataclass(frozen=True, slots=True)
 class DryStep:
-    """One step of docs/design.md §5, and what it found."""
+    """One step of docs/design.md §5, and its result."""
 
     number: str
     found: str
@@ -30,7 +30,7 @@ class DryStep:
 
 @dataclass(frozen=True, slots=True)
 class DryRun:
-    """The outcome of a check-in now: the reason for which it would be refused, or None if it would be granted."""
+    """The outcome of a check-in now: the reason for its refusal, or None if it would be granted."""
 
     reason: str | None
     steps: tuple[DryStep, ...]
@@ -39,7 +39,7 @@ class DryRun:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What is tried: a use by the holder at a point, the presentation, and whether an ID was compared.
+    """The use to try: the holder, the point, the presentation, and whether an ID was compared.
 
     `tag`: the reading of a counting tag whose link named the card.
     """
@@ -51,7 +51,9 @@ class Trial:
 
 
 def decide(verifier: Verifier, trial: Trial, at: datetime) -> DryRun:
-    """Run a check-in's steps without recording it. Whether the proof was used is not asked, since asking claims it."""
+    """Run a check-in's steps without recording it. It does not check whether the proof was used, because this check
+    claims the proof.
+    """
     try:
         presentation = verifier.desk.resolved(trial.presentation)
     except Problem as problem:
@@ -83,9 +85,9 @@ def decide(verifier: Verifier, trial: Trial, at: datetime) -> DryRun:
 
 
 def trial_of(point: Point, service: Service, presentation_text: str, verifier: Verifier, *, id_checked: bool) -> Trial:
-    """Return what a dry run asks: the holder, at a point, for a service.
+    """Return the use that a dry run tries: the holder, at a point, for a service.
 
-    PresentationError for a malformed text; Problem card-unknown for a link of a tag that is unknown here.
+    Raises PresentationError for a malformed text, Problem card-unknown for the link of a tag that is unknown here.
     """
     message = read_link(presentation_text) if LINK in presentation_text else None
     known = None if message is None else verifier.store.tags.find(message)

@@ -1,4 +1,4 @@
-"""`python -m verifier fetch`: the issuer's signed documents, once, from another machine."""
+"""`python -m verifier fetch`: fetches the issuer's signed documents once from another machine."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from verifier.trust.published import Untrusted, read_programme
 @json_option
 @click.pass_obj
 def fetch(settings: Settings, as_json: bool) -> None:
-    """Fetch trust bundle, status lists and holder marks from YUNJU_ISSUER_URL, and say what is in force now.
+    """Fetch trust bundle, status lists and holder marks from YUNJU_ISSUER_URL, and show what is in force now.
 
-    `python -m ops work` fetches them by itself. This command serves a first start, and tells why fetching fails.
+    `python -m ops work` fetches them by itself. Use this command at a first start, or to see why fetching fails.
     """
     source = source_of(settings)
     if source is None:

@@ -1,4 +1,4 @@
-"""The filters of commands that read the log: one option for each field that a search knows (`EntryFilter`)."""
+"""The filters of commands that read the log: one option for each field of a search (`EntryFilter`)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def filter_options(command: Command) -> Command:
 
 
 def _schema_of(name: str) -> dict[str, Any]:
-    """Return what the schema of the filter says of a field that may be absent."""
+    """Return the schema of a filter's field that may be absent."""
     _, parts = msgspec.json.schema_components([EntryFilter])
     present: dict[str, Any] = parts["EntryFilter"]["properties"][name]["anyOf"][0]
     return present

@@ -1,4 +1,4 @@
-"""`python -m verifier hooks`: webhooks of integrators, what could not be sent to them, and sending it again."""
+"""`python -m verifier hooks`: integrators' webhooks, events that could not be sent to them, and sending them again."""
 
 from __future__ import annotations
 
@@ -29,7 +29,9 @@ _HOOK = click.argument("hook_id", metavar="HOOK")
 
 @click.group("hooks")
 def hooks() -> None:
-    """Webhooks of integrators: register them, see what was given up, have it sent again. The background work sends."""
+    """Webhooks of integrators: register them, list given-up events, send them again. The background work does the
+    sending.
+    """
 
 
 @hooks.command("add")
@@ -41,7 +43,7 @@ def hooks() -> None:
 @json_option
 @click.pass_obj
 def add(settings: Settings, /, integrator: str, url: str, since: str | None, as_json: bool, **chosen: Any) -> None:  # noqa: ANN401 - click's values
-    """Have the server of INTEGRATOR (its id) told of events at URL, and show the webhook's secret once."""
+    """Send events to the server of INTEGRATOR (its id) at URL, and show the webhook's secret once."""
     points = frozenset(chosen["points"])
     _refuse_unknown(settings, points)
     new = NewHook(integrator, url, tuple(chosen["kinds"]), points, _instant(since))
@@ -54,7 +56,7 @@ def add(settings: Settings, /, integrator: str, url: str, since: str | None, as_
 @hooks.command("kinds")
 @json_option
 def list_kinds(as_json: bool) -> None:
-    """List the kinds of events that can be chosen, and the log that tells of each."""
+    """List the kinds of events to choose from, and the log of each."""
     emit(dict(KINDS), as_json, "\n".join(f"{kind:<30} {log}" for kind, log in KINDS.items()))
 
 
@@ -62,7 +64,7 @@ def list_kinds(as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def list_hooks(settings: Settings, as_json: bool) -> None:
-    """List the webhooks: what waits for each, what was given up, the last call that was taken and the last fault."""
+    """List the webhooks: waiting events, given-up events, the last accepted call and the last fault."""
     with _opened(settings) as found:
         standing = found.queue.standing()
         rows = [(one, standing.get(one.id)) for one in found.registry.listed()]
@@ -74,7 +76,7 @@ def list_hooks(settings: Settings, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def try_out(settings: Settings, hook_id: str, as_json: bool) -> None:
-    """Have an event of the kind hook.test, which tells nothing, sent to HOOK."""
+    """Send a test event of the kind hook.test, which carries no data, to HOOK."""
     with _opened(settings) as found:
         found.registry.find(hook_id)
         name = found.queue.try_out(hook_id, at=CLOCK.now())
@@ -88,7 +90,7 @@ def try_out(settings: Settings, hook_id: str, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def rotate(settings: Settings, hook_id: str, keep_hours: int, as_json: bool) -> None:
-    """Give HOOK another secret and show it once; every call carries both signatures for a while."""
+    """Give HOOK another secret and show it once. For a while, every call carries both signatures."""
     with _opened(settings) as found:
         at, keep = CLOCK.now(), timedelta(hours=keep_hours)
         secret = found.registry.rotate(hook_id, by=_actor(), at=at, keep=keep)
@@ -103,7 +105,7 @@ def rotate(settings: Settings, hook_id: str, keep_hours: int, as_json: bool) -> 
 @json_option
 @click.pass_obj
 def stop(settings: Settings, hook_id: str, as_json: bool) -> None:
-    """Send nothing more to HOOK. What waits is kept; `resume` goes on from there."""
+    """Send nothing more to HOOK. Waiting events are kept; `resume` goes on from there."""
     with _opened(settings) as found:
         found.registry.stop(hook_id, by=_actor(), at=CLOCK.now())
     emit({"stopped": hook_id}, as_json, f"{hook_id} is stopped")
@@ -115,7 +117,7 @@ def stop(settings: Settings, hook_id: str, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def resume(settings: Settings, hook_id: str, since: str | None, as_json: bool) -> None:
-    """Send to HOOK again, from where it stood or from an instant on; what waits is due at once."""
+    """Send to HOOK again, from where it stood or from an instant on. Waiting events are due at once."""
     with _opened(settings) as found:
         found.registry.resume(hook_id, by=_actor(), at=CLOCK.now(), since=_instant(since))
     emit({"resumed": hook_id}, as_json, f"{hook_id} goes on")
@@ -126,7 +128,7 @@ def resume(settings: Settings, hook_id: str, since: str | None, as_json: bool) -
 @json_option
 @click.pass_obj
 def remove(settings: Settings, hook_id: str, as_json: bool) -> None:
-    """Forget HOOK, with everything that waits for it."""
+    """Delete HOOK, with everything that waits for it."""
     with _opened(settings) as found:
         found.registry.remove(hook_id, by=_actor(), at=CLOCK.now())
     emit({"removed": hook_id}, as_json, f"{hook_id} is removed")
@@ -138,7 +140,7 @@ def remove(settings: Settings, hook_id: str, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def list_dead(settings: Settings, hook_id: str | None, limit: int, as_json: bool) -> None:
-    """List the events that were given up after every try failed, newest first; --json shows what each tells."""
+    """List events that were given up after every try failed, newest first. --json shows their content."""
     with _opened(settings) as found:
         rows = found.queue.dead(hook_id, limit=limit)
     emit([_dead(one) for one in rows], as_json, "\n".join(map(_dead_line, rows)) or "nothing was given up")
@@ -150,7 +152,7 @@ def list_dead(settings: Settings, hook_id: str | None, limit: int, as_json: bool
 @json_option
 @click.pass_obj
 def again(settings: Settings, webhook_id: str | None, hook_id: str | None, as_json: bool) -> None:
-    """Have the event WEBHOOK_ID, or all of a webhook, that was given up sent again, under the same webhook-id."""
+    """Send again the given-up event WEBHOOK_ID, or all given-up events of a webhook, under the same webhook-id."""
     if (webhook_id is None) == (hook_id is None):
         raise click.UsageError("give either a WEBHOOK_ID or --hook HOOK")
     with _opened(settings) as found:
@@ -192,7 +194,7 @@ def _instant(text: str | None) -> datetime | None:
 def _actor() -> str:
     try:
         return f"cli:{getpass.getuser()}"[:80]
-    except (KeyError, OSError):  # a user id without a name, as in some containers
+    except (KeyError, OSError):  # A user id without a name, as in some containers
         return f"cli:uid-{os.getuid()}"
 
 

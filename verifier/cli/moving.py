@@ -1,4 +1,4 @@
-"""`python -m verifier ledger export`, `import` and `migrate`: the ledger moved, and compared entry by entry."""
+"""`python -m verifier ledger export`, `import` and `migrate`: move the ledger, and compare it entry by entry."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ from verifier.cli.opening import CLOCK, VerifierCli
 def export_command(settings: Settings, file: Path, as_json: bool) -> None:
     """Write the whole ledger to a new FILE. Stop the verifiers first.
 
-    Keep FILE secret: it holds every holder's `sub` and salt, and so tells who stands behind the log's pseudonyms. Its
-    owner alone may read it (mode 0600). Destroy FILE after the move: FILE still holds whoever is erased later.
+    Keep FILE secret: it holds every holder's `sub` and salt, and so shows who stands behind the log's pseudonyms. Only
+    its owner may read it (mode 0600). Destroy FILE after the move, because it still holds people who are erased later.
     """
     with _refusals(), _opened(settings, settings.ledger_url) as ledger, _bar(ledger, 1, "entries") as bar:
         moved = moving.export_to(ledger, file, bar.update)
@@ -39,10 +39,10 @@ def export_command(settings: Settings, file: Path, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def import_command(settings: Settings, file: Path, as_json: bool) -> None:
-    """Take in what `ledger export` wrote to FILE. The ledger must be empty, and no verifier may run.
+    """Import what `ledger export` wrote to FILE. The ledger must be empty, and no verifier may run.
 
-    FILE is looked at whole before anything is written; a line that is altered, missing or moved is named, and the
-    ledger stays empty. Afterwards all of it is read again and compared. FILE holds salts: destroy it when all is well.
+    FILE is checked as a whole before anything is written. An altered, missing or moved line is named, and the ledger
+    stays empty. Afterwards everything is read again and compared. FILE holds salts: destroy it when all is well.
     """
     with _refusals(), _opened(settings, settings.ledger_url, make=True) as ledger, file.open("rb") as opened:
         entries = moving_file.read_header(opened).entries
@@ -56,9 +56,9 @@ def import_command(settings: Settings, file: Path, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def migrate_command(settings: Settings, url: str, as_json: bool) -> None:
-    """Move the ledger to the empty one at URL (`sqlite:///…`, `redis://…`). Stop the verifiers first.
+    """Move the ledger to the empty ledger at URL (`sqlite:///…`, `redis://…`). Stop the verifiers first.
 
-    The old ledger is only read. When all was compared, set YUNJU_LEDGER_URL to URL and start the verifiers again.
+    The old ledger is only read. After the comparison, set YUNJU_LEDGER_URL to URL and start the verifiers again.
     """
     if url == settings.ledger_url:
         raise Refusal("the ledger is at this address already", "name another one")
@@ -73,7 +73,7 @@ def migrate_command(settings: Settings, url: str, as_json: bool) -> None:
 
 
 def _bar(ledger: Ledger, times: int, label: str) -> AbstractContextManager[Any]:
-    """A progress bar for going over a ledger's entries `times` times."""
+    """Return a progress bar for reading a ledger's entries `times` times."""
     return progress(times * sum(ledger.heads().values()), label)
 
 
@@ -83,7 +83,7 @@ def _emit(moved: moving.MoveResult, as_json: bool, end: str) -> None:
 
 
 def _opened(settings: Settings, url: str, *, make: bool = False) -> AbstractContextManager[Ledger]:
-    # Without the file of what was acknowledged: an empty Redis about to be filled has lost nothing.
+    # Without the file of acknowledged entries: an empty Redis before its first filling has lost nothing.
     return VerifierCli(settings).ledger(url, remembering=False, make=make)
 
 

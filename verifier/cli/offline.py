@@ -20,7 +20,7 @@ from verifier.offline.service import OfflineService
 
 
 def decision_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the argument and the options that both decisions ask for."""
+    """Add the argument and the options that both decisions need."""
     for option in (
         json_option,
         click.option("--note", help="A sentence, kept sealed and erased like any free text."),
@@ -44,7 +44,7 @@ def offline() -> None:
 @json_option
 @click.pass_obj
 def conflicts(settings: Settings, since: str | None, until: str | None, point: str | None, as_json: bool) -> None:
-    """List contradictions in offline records: the holder's name in the log, devices, time; and gaps in numbering."""
+    """List contradictions in offline records (the holder's name in the log, devices, time) and gaps in numbering."""
     with refusals():
         start, end = (None if text is None else parse_rfc3339(text) for text in (since, until))
         wanted = Wanted(start, end, None if point is None else frozenset({point}))
@@ -61,7 +61,7 @@ def conflicts(settings: Settings, since: str | None, until: str | None, point: s
 @json_option
 @click.pass_obj
 def held(settings: Settings, as_json: bool) -> None:
-    """List the records that wait for a supervisor, the oldest first; `release` and `refuse` decide on one."""
+    """List the records that wait for a supervisor, oldest first. `release` and `refuse` decide on one of them."""
     with VerifierCli(settings).store() as store:
         waiting = store.offline.held(None, 1000)
     rows = [
@@ -77,7 +77,7 @@ def held(settings: Settings, as_json: bool) -> None:
 @decision_options
 @click.pass_obj
 def release(settings: Settings, /, record: str, name: str, as_json: bool, **said: str | None) -> None:
-    """Let a record that waits count. A supervisor of the record's service signs in here and decides once."""
+    """Count a waiting record. A supervisor of the record's service signs in here and decides once."""
     _decide(settings, record, name, Decision(release=True, **_word(said)), as_json=as_json)
 
 
@@ -85,7 +85,7 @@ def release(settings: Settings, /, record: str, name: str, as_json: bool, **said
 @decision_options
 @click.pass_obj
 def refuse(settings: Settings, /, record: str, name: str, as_json: bool, **said: str | None) -> None:
-    """Put a record that waits aside for good. A supervisor of the record's service signs in here and decides once."""
+    """Set a waiting record aside for good. A supervisor of the record's service signs in here and decides once."""
     _decide(settings, record, name, Decision(release=False, **_word(said)), as_json=as_json)
 
 

@@ -1,4 +1,4 @@
-"""What the verifier's commands open, and the refusals that their errors become."""
+"""What the verifier's commands open, and how their errors become refusals."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ CLOCK: Final = SystemClock()
 
 @dataclass(frozen=True, slots=True)
 class VerifierCli:
-    """What the commands of this room open, each for the length of a command.
+    """The stores that this room's commands open, each for the length of a command.
 
-    A store that is not there is refused: a slip in a name makes no new store. `python -m verifier init` makes stores.
+    A missing store is refused, so that a mistyped name makes no new store. `python -m verifier init` makes stores.
     """
 
     settings: Settings
@@ -40,8 +40,8 @@ class VerifierCli:
     def ledger(self, url: str | None = None, *, remembering: bool = True, make: bool = False) -> Iterator[Ledger]:
         """Open the ledger that the settings name, or the one at `url`. Raises Refusal or LedgerError.
 
-        `remembering`: compare a Redis ledger with what was acknowledged to this host, and note what is acknowledged
-        now. `make`: a ledger that is not there is made.
+        `remembering`: compare a Redis ledger with the entries acknowledged to this host, and remember new
+        acknowledgements. `make`: make a missing ledger.
         """
         place = url or self.settings.ledger_url
         if not make:
@@ -87,7 +87,7 @@ class VerifierCli:
 
 @contextmanager
 def refusals() -> Iterator[None]:
-    """Turn an error of a command into a refusal that names a remedy."""
+    """Turn the error of a command into a refusal that names a remedy."""
     try:
         yield
     except Untrusted as error:

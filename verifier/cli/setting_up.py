@@ -14,10 +14,10 @@ from verifier.service import make_stores
 @json_option
 @click.pass_obj
 def init(settings: Settings, as_json: bool) -> None:
-    """Make the ledger and the verifier's store on a new machine; stores that are there stay as they are.
+    """Make the ledger and the verifier's store on a new machine. Existing stores stay as they are.
 
-    The web service, the background work and every other command refuse to work without these stores. A ledger that
-    was lost is not made anew: restore a backup.
+    The web service, the background work and every other command refuse to work without these stores. A lost ledger is
+    not made again: restore a backup.
     """
     with refusals():
         make_stores(settings, CLOCK)

@@ -1,4 +1,4 @@
-"""Signing in at a command, for decisions that a person answers for by name."""
+"""Signing in at a command, for decisions that a person takes under their own name."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from edge.stores import ACCOUNTS, refuse_absent_store
 from verifier.cli.opening import CLOCK
 
 PLACE: Final = "command-line"
-"""Where these sign-ins come from, as back-off and the security log count it."""
+"""The origin of these sign-ins, for back-off and for the security log."""
 
 
 @dataclass(frozen=True, slots=True)
 class CommandSession:
-    """Who answers for a command, and the store that knows devices and people."""
+    """The person who answers for a command, and the store of devices and people."""
 
     accounts: AccountStore
     caller: Caller
@@ -37,7 +37,9 @@ class CommandSession:
 
 @contextmanager
 def signed_in(settings: Settings, programme: Programme, name: str) -> Iterator[CommandSession]:
-    """Ask for the password, and for the second step where there is one; the session ends with the command. Refusal."""
+    """Ask for the password, and for the second step if the person has one. The session ends with the command. Raises
+    Refusal.
+    """
     refuse_absent_store(ACCOUNTS, settings.accounts_url)
     accounts, at = AccountStore.open(settings.accounts_url, settings.secret()), CLOCK.now()
     try:

@@ -26,7 +26,7 @@ _OF_MONTH = click.option("--month", required=True, help="The local month, such a
 
 @click.group("statement")
 def statement() -> None:
-    """What departments settle by month; no person stands there."""
+    """What departments settle by month. Statements name no person."""
 
 
 @statement.command("show")
@@ -36,7 +36,7 @@ def statement() -> None:
 @json_option
 @click.pass_obj
 def show(settings: Settings, /, department: str, month: str, out: Path | None, as_json: bool) -> None:
-    """Show a department's month: as it was closed, else as it stands now; corrections of months closed before."""
+    """Show a department's month: as it was closed, or as it stands now, with corrections of earlier closed months."""
     at = CLOCK.now()
     with refusals(), VerifierCli(settings).verifier() as verifier:
         _known(verifier, department, month)
@@ -54,7 +54,7 @@ def show(settings: Settings, /, department: str, month: str, out: Path | None, a
 @json_option
 @click.pass_obj
 def close(settings: Settings, /, department: str, month: str, name: str, as_json: bool) -> None:
-    """Close a month that is over. Its figures stay: later changes stand as corrections of the next."""
+    """Close a month that is over. Its figures stay; later changes appear as corrections of the next month."""
     with refusals(), VerifierCli(settings).verifier() as verifier:
         _known(verifier, department, month)
         with signed_in(settings, verifier.programme, name) as who:

@@ -1,6 +1,4 @@
-"""Puts the answer to a judged check-in together (docs/design.md §9). Names are read again from the card, never
-stored.
-"""
+"""Builds the answer to a judged check-in (docs/design.md §9). Names are read again from the card and never stored."""
 
 from __future__ import annotations
 
@@ -40,7 +38,7 @@ from verifier.rules.delegations import Delegation
 from verifier.rules.reasons import REASONS
 
 CLOCK_TOLERANCE: Final = timedelta(seconds=30)
-"""An answer tells a device whose clock differs by more: the clock is wrong, not the card."""
+"""If a device's clock differs by more, the answer tells the device that its clock is wrong, not the card."""
 
 LOOKED: Final = Text(zh="卡有效，尚未办理", en="The card is valid; nothing is recorded yet")
 CONFIRM: Final = Text(zh="请确认服务后点击办理。", en="Choose the service and confirm.")
@@ -52,21 +50,21 @@ CLERK_CHECK: Final = Text(
 
 
 class Answering:
-    """Makes answers: who the holder is to a department, what is left, what to say, and the promise."""
+    """Makes answers: the holder in a department's view, what is left, the sentences, and the promise."""
 
     def __init__(self, secret: bytes, issuer: str, receipt: Signer) -> None:
-        """Derive the key of holder references from the server's secret; `receipt` signs promises in `issuer`'s name."""
+        """Derive the key of holder references from the server's secret. `receipt` signs promises in `issuer`'s name."""
         self._reference_key = derive(secret, "holder-reference")
         self._issuer = issuer
         self._receipt = receipt
 
     @property
     def receipt_kid(self) -> str:
-        """The id of the key that signs promises: holders and devices need it in the trust bundle."""
+        """The id of the key that signs promises. Holders and devices need this key in the trust bundle."""
         return self._receipt.kid
 
     def holder(self, department: str, card: CardClaims) -> HolderView:
-        """Return the holder as a department may know it: a reference that no other department can join, and a name."""
+        """Return the holder in a department's view: a reference that no other department can link, and a name."""
         return HolderView(self.reference(department, card.subject), card.name)
 
     def reference(self, department: str, subject: str) -> str:
@@ -74,13 +72,13 @@ class Answering:
         return b64u(keyed_hash(self._reference_key, department, subject)[:16])
 
     def promise(self, entry: str, leaf_hash: bytes, at: datetime) -> str:
-        """Return the signed promise to integrate, in time, an entry made at an instant."""
+        """Return the signed promise to integrate an entry, made at an instant, in time."""
         made = to_epoch(at)
         promise = Promise(entry, b64u(leaf_hash), made, made + int(INTEGRATION.total_seconds()))
         return sign_promise(self._receipt, self._issuer, promise)
 
     def time(self, at: datetime) -> str:
-        """Return the server's time, signed, for devices to hold while they are offline."""
+        """Return the server's time, signed, which devices keep while they are offline."""
         return sign_time(self._receipt, self._issuer, at)
 
     def look_words(self, looked: Looked, at: datetime) -> tuple[Words, Words]:
@@ -93,7 +91,9 @@ class Answering:
         return refused_words(programme, looked.asked.services[0], looked.reason, values)
 
     def service_words(self, looked: Looked, seen: ServiceSeen, at: datetime) -> tuple[Words | None, Words | None]:
-        """Return the sentence and the hint of why a service would be refused now; left out where it would not."""
+        """Return the sentence and the hint of why a service would be refused now. Both are left out if it would be
+        granted.
+        """
         if seen.reason is None or looked.card is None:
             return None, None
         programme = looked.documents.programme
@@ -162,26 +162,26 @@ class Answering:
 
 
 def _told_service(judged: Judged) -> Service:
-    """Return the service that an answer names: at the wrong lounge, the booked service."""
+    """Return the service that an answer names. At the wrong lounge, this is the booked service."""
     booked = None if judged.booking is None else judged.documents.programme.services.get(judged.booking.service)
     return booked or judged.intent.service
 
 
 def _booking(judged: Judged, booking: Booking) -> BookingView:
-    """Return the booking of a check-in; names only for those with the right to them at its point."""
+    """Return the booking of a check-in. It carries names only for callers with the right to names at its point."""
     names = judged.intent.caller.may(Right.NAMES, judged.intent.point.code)
     return booking_view(judged.documents.programme, booking, judged.details, names=names)
 
 
 def represented(delegation: Delegation) -> Represented:
-    """Return the employer for whom a clerk with a delegation code comes."""
+    """Return the employer for whom a clerk with a delegation code acts."""
     used_at = rfc3339_or_none(delegation.used_at)
     ends_at = rfc3339(delegation.ends_at)
     return Represented(delegation.employer, ends_at, delegation.service, delegation.uses, used_at)
 
 
 def clock_off_by(client_time: int, at: datetime) -> int | None:
-    """Return by how many seconds the device's clock is ahead (negative: behind), None while it is about right."""
+    """Return how many seconds the device's clock is ahead (negative: behind), or None if it is about right."""
     if abs(client_time - to_epoch(at)) <= CLOCK_TOLERANCE.total_seconds():
         return None
     return client_time - to_epoch(at)

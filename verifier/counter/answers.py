@@ -1,6 +1,4 @@
-"""What goes over the wire at a check-in: the requests and answers of docs/design.md §9, as values. No rule, no
-store.
-"""
+"""The requests and answers of a check-in (docs/design.md §9), as values. No rule, no store."""
 
 from __future__ import annotations
 
@@ -31,26 +29,26 @@ class Words(msgspec.Struct, frozen=True):
     @staticmethod
     @lru_cache(maxsize=4096)
     def of(text: Text) -> Words:
-        """Take a programme's text; where one language is missing the other stands in. A programme's texts are few."""
+        """Take a programme's text. If one language is missing, the other is used. A programme has few texts."""
         return Words(zh=text.in_language("zh"), en=text.in_language("en"))
 
 
 class OverrideRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A supervisor's word that a visitor would be refused wrongly: a reason of the closed set, and a note."""
+    """A supervisor's word that a refusal would be wrong: a reason of the closed set, and a note."""
 
     reason: Literal["phone-dead", "card-unreadable", "came-early", "left-unrecorded", "other"]
     note: Annotated[str, Meta(min_length=1, max_length=500)]
 
 
 class MatterRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What is said of the matter that a check-in opens: its kind, and the department that decides it."""
+    """The matter that a check-in opens: its kind, and the department that decides it."""
 
     kind: Code | None = None
     decides: Code | None = None
 
 
 class CheckInRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A wish to use a service now: a fresh presentation, or the look that is confirmed."""
+    """A wish to use a service now: a fresh presentation, or the look to confirm."""
 
     service: Code
     presentation: Presented | None = None
@@ -69,7 +67,7 @@ class CheckInRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
 
 
 class LookRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A look: the same steps, nothing consumed."""
+    """A look: the same steps as a check-in, but nothing is consumed."""
 
     presentation: Presented
     service: Code | None = None
@@ -81,15 +79,15 @@ VOID_REASONS = ("wrong-service", "wrong-person", "left-unused", "double-scan", "
 
 
 class VoidRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Takes a check-in back, with a reason of the closed set and, if wished, a note."""
+    """Takes a check-in back, with a reason of the closed set and an optional note."""
 
     reason: Literal["wrong-service", "wrong-person", "left-unused", "double-scan", "service-failed", "other"]
     note: Annotated[str, Meta(max_length=500)] | None = None
 
 
 class CheckOutRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Closes a visit, now or at an earlier time that staff record late (RFC 3339); or a use without one, by what of its
-    checklist was delivered: the numbers, from 1, of what the service includes.
+    """Closes a visit, now or at an earlier time that staff record late (RFC 3339). For a use without a visit, it gives
+    the delivered items of the checklist: their numbers, from 1, in the list of what the service includes.
     """
 
     at: Annotated[str, Meta(max_length=40)] | None = None
@@ -97,14 +95,14 @@ class CheckOutRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
 
 
 class HolderView(msgspec.Struct, frozen=True):
-    """Who it is, as far as a counter may know: a reference of the department's own, and the masked name."""
+    """The holder, as far as a counter may know: the department's own reference, and the masked name."""
 
     ref: str
     name: str
 
 
 class QuotaLeft(msgspec.Struct, frozen=True):
-    """What is left of a limit: `resets_at` is when it starts again, null for ever."""
+    """The rest of a limit. `resets_at` is when the limit starts again, or null if it never does."""
 
     limit: str
     name: Words
@@ -150,8 +148,8 @@ class Contact(msgspec.Struct, frozen=True):
 
 
 class Represented(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Whom an employer's clerk comes for, as the holder named it with the code; for which service the code serves and
-    until when; how often it was used before, and when last.
+    """The employer for whom a clerk comes, as the holder named it with the code; the code's service and end; how often
+    the code was used before, and when it was last used.
     """
 
     employer: str
@@ -164,8 +162,8 @@ class Represented(msgspec.Struct, frozen=True, omit_defaults=True):
 class BookingView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A booking as a counter or its holder sees it. `kind`: journey, slot, notice or event.
 
-    `details` are its fields; passengers' names and other personal ones are masked without the right to names, and left
-    out where they are erased. `told`: why it ended without its holder's wish.
+    `details` are its fields. Passengers' names and other personal fields are masked without the right to names, and
+    absent after their erasure. `told`: why the booking ended without its holder's wish.
     """
 
     id: str
@@ -190,7 +188,7 @@ class BookingView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 
 
 class CheckInAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The answer to a check-in, granted or refused; `id` is its entry in the log."""
+    """The answer to a check-in, granted or refused. `id` is its entry in the log."""
 
     id: str
     outcome: Literal["granted", "denied"]
@@ -221,10 +219,10 @@ class CheckInAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
 
 
 class ServiceView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One service of this point for the card looked at.
+    """One service of this point, for the card of the look.
 
-    `message` and `hint` say why it would be refused. `booking` is the one that a check-in naming none would use;
-    `bookings` are all of the holder's that may be named instead.
+    `message` and `hint` say why it would be refused. `booking` is the booking that a check-in would use if it names
+    none. `bookings` are all bookings of the holder that it may name instead.
     """
 
     code: str
@@ -241,7 +239,7 @@ class ServiceView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 
 
 class LookAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The answer to a look: nothing was consumed. `needs` names what the confirming call must bring."""
+    """The answer to a look: nothing was consumed. `needs` names what the confirming call must contain."""
 
     id: str
     valid: bool
@@ -260,7 +258,7 @@ class LookAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class ChangeAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The answer to a void or a check-out: the new entry, the figures after it, what was delivered."""
+    """The answer to a void or a check-out: the new entry, the figures after it, and the delivered items."""
 
     id: str
     target: str

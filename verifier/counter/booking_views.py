@@ -1,4 +1,6 @@
-"""A booking as a counter, a list or its holder sees it: names masked unless the right to them is there. No store."""
+"""A booking as a counter, a list or its holder sees it. Names are masked unless the right to names is there. No
+store.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,7 @@ _PHONE_SHOWN = 4
 
 
 def booking_view(programme: Programme, booking: Booking, details: BookingDetails | None, *, names: bool) -> BookingView:
-    """Return a booking as it is shown; with `names` nothing is masked."""
+    """Return a booking as it is shown. With `names`, nothing is masked."""
     service, point = programme.services.get(booking.service), programme.points.get(booking.point)
     rule = None if service is None else programme.booking_rules.get(service.booking or "")
     fields = {} if details is None else details.fields
@@ -51,7 +53,9 @@ def booking_view(programme: Programme, booking: Booking, details: BookingDetails
 
 
 def masked_fields(rule: BookingRule | RequestRule, fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields with names and telephones masked; plates stay, since staff at the kerb look for them."""
+    """Return the fields with names and telephones masked. Number plates stay, because staff at the kerb look for
+    them.
+    """
     kinds = {one.code: one.kind if one.personal else "" for one in rule.fields}
     return {code: _mask(kinds.get(code, "text"), code, value) for code, value in fields.items()}
 
@@ -67,7 +71,7 @@ def _mask(kind: str, code: str, value: Any) -> Any:  # noqa: ANN401 - a field's 
 
 
 def window_values(programme: Programme, booking: Booking, now: datetime) -> dict[str, Text]:
-    """Return what a sentence may say of when a booking can be used."""
+    """Return the values for a sentence about when a booking can be used."""
     zone, service = programme.zone, programme.services.get(booking.service)
     waits = service is not None and awaits_day(programme, service, booking, now)
     return ({"no_day": Text(zh="待安排", en="not set")} if waits else {}) | {
@@ -79,7 +83,7 @@ def window_values(programme: Programme, booking: Booking, now: datetime) -> dict
 
 
 def plan_values(programme: Programme, wanted: BookingPlan, now: datetime) -> dict[str, Text]:
-    """Return what a sentence may say of when something can be booked."""
+    """Return the values for a sentence about when something can be booked."""
     zone = programme.zone
     opens = say_moment(wanted.first_call, zone, now)
     return {"opens": opens, "first_call": opens, "closes": say_moment(wanted.last_call, zone, now)}

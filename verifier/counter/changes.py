@@ -1,5 +1,5 @@
-"""Voids and check-outs (docs/design.md §6): who may take a check-in back or close a visit, and the new entry that says
-so.
+"""Voids and check-outs (docs/design.md §6): who may take back a check-in or close a visit, and the new entry for
+this.
 """
 
 from __future__ import annotations
@@ -47,12 +47,12 @@ for _kind in _KINDS:
     register_problem(_kind)
 
 TARGET_PROBLEMS = frozenset({"not-found", *(kind.code for kind in _KINDS)})
-"""Problem codes that a void or a check-out may answer with because of its target."""
+"""Problem codes of a void or a check-out that come from its target."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One intended void or check-out: who asks, the operation id, and the entry to change."""
+    """One intended void or check-out: the caller, the operation id, and the entry to change."""
 
     operation: str
     caller: Caller
@@ -60,19 +60,19 @@ class Change:
 
 
 class Changes:
-    """Voids and checks out, at the point of the check-in alone."""
+    """Makes voids and check-outs, only at the point of the check-in."""
 
     def __init__(self, ledger: Ledger, store: VerifierStore) -> None:
-        """Change the ledger; free text goes to the erasable store, its salted commitment into the entry."""
+        """Change the ledger. Free text goes to the erasable store, and its salted commitment goes into the entry."""
         self._ledger = ledger
         self._store = store
 
     def void(self, change: Change, reason: str, note: str | None, documents: Documents, at: datetime) -> Outcome:
-        """Take a check-in back, once.
+        """Take back a check-in, once.
 
-        Staff at the point within 15 minutes and before a check-out; afterwards a supervisor other than the operator who
-        granted, of the point or of the service's department; of the department alone where nobody is named who granted.
-        Raises Problem of TARGET_PROBLEMS or `not-permitted`.
+        Staff at the point may void within 15 minutes and before a check-out. Afterwards, a supervisor of the point or
+        of the service's department may, but not the operator who granted the check-in. If no operator is recorded, only
+        the department may. Raises Problem of TARGET_PROBLEMS or `not-permitted`.
         """
         entry = self._target(change, documents, Right.VOID, Right.VOID_ANY)
         commitment = Commitment.of(note)
@@ -100,8 +100,8 @@ class Changes:
     ) -> Outcome:
         """Close the visit that a check-in opened, now or at an earlier time recorded late (RFC 3339).
 
-        `delivered`: the items of the service's checklist that were given, by number from 1. A use without a visit is
-        closed by such a list alone.
+        `delivered`: the delivered items of the service's checklist, by number from 1. Only such a list can close a use
+        without a visit.
         """
         entry = self._target(change, documents, Right.CHECK_IN)
         told = checked(documents.programme, entry.leaf.service, delivered)
@@ -137,7 +137,7 @@ class Changes:
 
 
 def checked(programme: Programme, service: str, delivered: Iterable[int]) -> tuple[str, ...]:
-    """Return the delivered items in order, as an entry writes them; Problem invalid-field for an unknown item."""
+    """Return the delivered items in order, in the form of an entry. Problem invalid-field for an unknown item."""
     numbers = sorted(set(delivered))
     offered = programme.services.get(service)
     most = 0 if offered is None else len(offered.includes)
@@ -147,7 +147,7 @@ def checked(programme: Programme, service: str, delivered: Iterable[int]) -> tup
 
 
 def _against_void(caller: Caller, entry: Entry, programme: Programme, at: datetime) -> str | None:
-    """Return what speaks against this caller's void of this entry by time and person, or None if nothing does."""
+    """Return the reason of time or person against this caller's void of this entry, or None."""
     if _supervises(caller, entry, programme):
         return None
     point, service = _where(entry)
@@ -157,9 +157,9 @@ def _against_void(caller: Caller, entry: Entry, programme: Programme, at: dateti
 
 
 def _supervises(caller: Caller, entry: Entry, programme: Programme) -> bool:
-    """Whether the caller is a supervisor of this use, and surely another than who granted it.
+    """Return whether the caller is a supervisor of this use, and certainly not the person who granted it.
 
-    Where a device granted and nobody was signed in, whoever stands there may be that person: the department decides.
+    If a device granted and nobody was signed in, anyone at the point may be this person, so the department decides.
     """
     operator, (point, service) = caller.operator, _where(entry)
     if operator is None or not answers_for(caller, Right.VOID_ANY, programme, point, service):
@@ -181,7 +181,7 @@ def _draft(caller: Caller, entry: Entry, documents: Documents, extra: Mapping[st
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where the check-in was, as its entry says."""
+    """The place of the check-in, as its entry says."""
 
     code: str
     department: str
@@ -193,7 +193,7 @@ def _request(kind: str, change: Change, *values: str) -> bytes:
 
 @contextmanager
 def target_problems() -> Iterator[None]:
-    """Map what speaks against a target to its problem."""
+    """Turn a refusal that comes from the target into its problem."""
     try:
         yield
     except TargetState as error:

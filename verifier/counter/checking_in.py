@@ -1,8 +1,8 @@
-"""The check-in, step by step (docs/design.md §5): verify, decide, record, answer. The one path on which anything is
-granted.
+"""The check-in, step by step (docs/design.md §5): verify, decide, record, answer. This is the only path on which
+anything is granted.
 
-The steps carry the numbers of docs/design.md §5. `cards.verify` verifies, `rules` tell who is entitled, the
-ledger tells how many uses are left; this module calls them in order and writes to the ledger alone.
+The steps carry the numbers of docs/design.md §5. `cards.verify` verifies, `rules` decide who is entitled, and the
+ledger knows how many uses are left. This module calls them in order, and writes only to the ledger.
 """
 
 from __future__ import annotations
@@ -54,27 +54,29 @@ from verifier.rules.reasons import ORDER
 from verifier.trust.published import Documents
 
 LATE_WINDOW = timedelta(days=7)
-"""Proof markers, operations and correctable counters outlive this (docs/design.md §6, Offline)."""
+"""Proof markers, operations and correctable counters are kept longer than this (docs/design.md §6, Offline)."""
 
 VOID_WINDOW = timedelta(minutes=15)
-"""How long staff at the point may void a check-in by themselves (docs/design.md §6)."""
+"""How long staff at the point may void a check-in without a supervisor (docs/design.md §6)."""
 
 CALL_WINDOW = 3 * MAX_SKEW
-"""How long a device's signed call is remembered: longer than its signature is taken by any clock."""
+"""How long a device's signed call is remembered: longer than any clock accepts its signature."""
 
 ASSURANCE_REASONS = frozenset({"id-check-needed", "assurance-too-low"})
-"""Reasons that say how far the card was proved, not that it does not hold."""
+"""Reasons about how well the card was proved, not about its validity."""
 
 
 WAIVED = frozenset({"booking-too-early", "already-in"})
-"""Reasons of steps 9 and 10 that a supervisor's override lifts: an early hour, an open visit. Never tier or quota."""
+"""Reasons of steps 9 and 10 that a supervisor's override lifts: an early hour, an open visit. Tier and quota are never
+among them.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What a check-in came to: the ledger's outcome, and the card when its claims could be believed.
+    """The result of a check-in: the ledger's outcome, and the card if its claims could be believed.
 
-    `booking`: the one used or asked for, as it stands now; `details`: what it says of persons, where not erased.
+    `booking`: the booking that was used or asked for, as it stands now. `details`: its personal data, unless erased.
     """
 
     intent: Intent
@@ -91,7 +93,7 @@ class Judged:
 
 
 class CheckInService:
-    """Takes check-ins: trusted documents, known cards and the ledger put to work."""
+    """Takes check-ins. It uses the trusted documents, the known cards and the ledger."""
 
     def __init__(
         self,
@@ -103,9 +105,9 @@ class CheckInService:
         *,
         misfits: Misfits = NOBODY_TOLD,
     ) -> None:
-        """Keep what every check-in needs; `documents` gives the trusted documents at an instant, or raises Problem.
+        """Keep what every check-in needs. `documents` returns the trusted documents at an instant, or raises Problem.
 
-        `store` knows the challenges that chips may answer and the counts of tags; `misfits` is told of minted cards.
+        `store` knows the challenges that chips may answer, and the counts of tags. `misfits` receives forged cards.
         """
         self._misfits = misfits
         self.documents = documents
@@ -115,9 +117,9 @@ class CheckInService:
         self._store = store
 
     def check_in(self, intent: Intent, at: datetime, *, early: RateLimit | None = None) -> Judged:
-        """Judge one check-in and record it; returns only once its entry is durable.
+        """Judge one check-in and record it. Return only after its entry is durable.
 
-        `early` bounds the refusals before step 4 that are recorded for one device. Raises Problem: `card-unknown`,
+        `early` limits the refusals before step 4 that are recorded for one device. Raises Problem: `card-unknown`,
         `operation-conflict`, `clock-skew`, `unavailable`, `invalid-field`, or `too-many-requests`.
         """
         presentation = self.resolved(intent.presentation)
@@ -127,7 +129,9 @@ class CheckInService:
             return self._check_in(intent, self.documents(at), at, early)
 
     def resolved(self, presentation: Presentation) -> Presentation:
-        """Step 1, second half: find the card that a proof alone names; Problem `card-unknown` where it was not seen."""
+        """Step 1, second half: find the card that a proof alone names. Problem `card-unknown` if this verifier never
+        saw it.
+        """
         if presentation.card is not None:
             return presentation
         card = self._known.find(presentation)
@@ -137,21 +141,21 @@ class CheckInService:
 
     def _check_in(self, intent: Intent, documents: Documents, at: datetime, early: RateLimit | None) -> Judged:
         delegation = intent.delegation
-        # Steps 2 to 6 are pure; a kept answer wins over whatever they say now.
+        # Steps 2 to 6 are pure. A kept answer wins over their present result.
         verdict = self.verify(
             intent.presentation,
             documents,
             at,
             reader=intent.caller.id,
             least=intent.service.least_assurance,
-            vouched=intent.id_checked or intent.represented,  # staff compared the ID of whoever is here
+            vouched=intent.id_checked or intent.represented,  # Staff compared the ID of the person who is here
             tag=intent.tag,
             lifts=intent.override is not None,
             code=None if delegation is None else code_shown(delegation, intent.service, at),
             looked_at=intent.looked_at,
         )
         operation = operation_of(intent, verdict)
-        # 0. Seen before: the same answer, before any rule; another intent under the same id is a conflict.
+        # 0. Seen before: the same answer, before any rule. Another intent under the same id is a conflict.
         outcome = self._ledger.replay(operation)
         if outcome is None:
             if verdict.card is None and early is not None:
@@ -168,7 +172,7 @@ class CheckInService:
     def _record(
         self, intent: Intent, operation: Operation, verdict: Verified | RefusedCard, documents: Documents, at: datetime
     ) -> Outcome:
-        """Steps 7 to 11: one atomic, durable step, then what is kept beside the entry."""
+        """Steps 7 to 11: one atomic, durable step. Then store what is kept beside the entry."""
         commitment = None if intent.override is None else Commitment.of(intent.override.note)
         bookings = self.bookings(verdict, at, (intent.service,))
         self._hold_to_party(intent, documents, bookings, at)
@@ -199,7 +203,7 @@ class CheckInService:
     def bookings(
         self, verdict: Verified | RefusedCard, at: datetime, services: tuple[Service, ...]
     ) -> tuple[Booking, ...]:
-        """Step 9: return the holder's bookings that still matter; not asked for where no service is booked."""
+        """Step 9: return the holder's bookings that still matter. Nothing is read if none of the services is booked."""
         if isinstance(verdict, RefusedCard) or all(service.mode is not Mode.BOOKED for service in services):
             return ()
         found = self._ledger.bookings(BookingQuery(subject=verdict.card.subject, since=at - TOLD))
@@ -221,12 +225,12 @@ class CheckInService:
         provisional: bool = False,
         dry: bool = False,
     ) -> Verified | RefusedCard:
-        """Steps 2 to 6 for one presentation; a chip's challenge and a tag's count are taken here.
+        """Steps 2 to 6 for one presentation. A chip's challenge and a tag's count are used here.
 
         `reader`: the device that asks; a chip's challenge and a tag's count belong to it. `least`: the assurance that
-        the service takes. `vouched`: staff answer for who is here. `lifts`: how the card was shown is not held
-        against it. `code`: a delegation's code named the card. `looked_at`: when the look was taken that this confirms.
-        `provisional`: this is a look. `dry`: the tag's count is compared and not taken.
+        the service requires. `vouched`: staff answer for the person who is here. `lifts`: the way in which the card was
+        shown does not count against it. `code`: the code of a delegation named the card. `looked_at`: the time of the
+        look that this call confirms. `provisional`: this is a look. `dry`: the tag's count is compared but not used.
         """
         tags = self._store.tags
         replayed = None if tag is None else tags.would_refuse(tag) if dry else tags.refusal(tag, reader, at)
@@ -244,7 +248,7 @@ class CheckInService:
         )
         if isinstance(verdict, RefusedCard):
             self._misfits.tell(verdict, at)
-        # What the card itself is refused for is told first; an ID compared makes an old link no fresher.
+        # The card's own reason comes first. A compared ID does not make an old link fresher.
         if replayed is None or (isinstance(verdict, RefusedCard) and verdict.reason not in ASSURANCE_REASONS):
             if code is not None:
                 return delegated(verdict, code, documents, at, vouched=vouched, provisional=provisional)
@@ -253,15 +257,16 @@ class CheckInService:
 
 
 def operation_of(intent: Intent, verdict: Verified | RefusedCard) -> Operation:
-    """Bind the operation id to what is intended, never to the body's bytes (docs/design.md §5, step 0)."""
+    """Bind the operation id to the intent, never to the bytes of the body (docs/design.md §5, step 0)."""
     caller = intent.caller.id
     return Operation(logged_subject(intent.presentation, verdict, caller), caller, intent.operation, intent.request)
 
 
 def logged_subject(presentation: Presentation, verdict: Verified | RefusedCard, device: str) -> str:
-    """Return under whom an operation is looked up: the holder whom the card names, else the device itself.
+    """Return the subject under which an operation is looked up: the holder whom the card names, otherwise the device
+    itself.
 
-    A card that does not hold before step 4 is believed so far alone: its `sub` is a look-up key, and nothing more.
+    A card that fails before step 4 is believed only for this: its `sub` is a look-up key and nothing more.
     """
     if verdict.card is not None:
         return verdict.card.subject
@@ -278,7 +283,9 @@ def change_of(
     draft: Draft,
     bookings: tuple[Booking, ...] = (),
 ) -> CheckIn:
-    """Say what step 10 shall do: refuse with the reason found in steps 2 to 6, or judge the wish of steps 7 to 9."""
+    """Return the change for step 10: the refusal with the reason from steps 2 to 6, or the wish that steps 7 to 9
+    judge.
+    """
     if isinstance(verdict, RefusedCard):
         return refusal(operation, verdict, at, draft)
     use = judged_use(intent, verdict.card, documents, bookings, at)
@@ -292,9 +299,9 @@ def refusal(
     draft: Draft,
     kind: Literal["check-in", "request"] = "check-in",
 ) -> CheckIn:
-    """Return the change that records why a card does not hold.
+    """Return the change that records why a card is not valid.
 
-    Before step 4 nothing that the card claims is believed: the entry lies in the device's own partition.
+    Before step 4, no claim of the card is believed, so the entry lies in the device's own partition.
     """
     if verdict.card is None:
         operation = replace(operation, subject=device_subject(operation.device))
@@ -304,7 +311,7 @@ def refusal(
 
 @dataclass(frozen=True, slots=True)
 class JudgedUse:
-    """A use as steps 7 to 9 judged it: what speaks against it, what it counts, and the booking that it uses."""
+    """A use after steps 7 to 9: the reasons against it, its cost, and the booking that it uses."""
 
     intended: Intended
     booking: Booking | None
@@ -314,7 +321,9 @@ class JudgedUse:
 def judged_use(
     wanted: Use, card: CardClaims, documents: Documents, bookings: tuple[Booking, ...], at: datetime
 ) -> JudgedUse:
-    """Judge a use by steps 7 to 9. The use of a booking counts nothing of its own: what the booking holds is posted."""
+    """Judge a use by steps 7 to 9. The use of a booking counts nothing itself: the units that the booking holds are
+    posted.
+    """
     programme, service = documents.programme, wanted.service
     booking = chosen_booking(wanted, programme, bookings, at)
     sister = None if booking is None or booking.service == service.code else programme.services.get(booking.service)
@@ -338,7 +347,7 @@ def judged_use(
 def check_in_of(
     use: JudgedUse, operation: Operation, at: datetime, draft: Draft, *, claim: ProofClaim | None = None
 ) -> CheckIn:
-    """Return a judged use as the change that step 10 makes."""
+    """Return a judged use as the change for step 10."""
     cost, marks = use.intended.cost, use.intended.marks
     return CheckIn(
         operation=operation,
@@ -357,8 +366,8 @@ def check_in_of(
 
 
 def chosen_booking(wanted: Use, programme: Programme, bookings: tuple[Booking, ...], at: datetime) -> Booking | None:
-    """Step 9: return the booking of this use: the named booking, else the holder's booking of the service here and
-    now, else a booking that is used elsewhere.
+    """Step 9: return the booking of this use. This is the named booking, otherwise the holder's booking of the service
+    here and now, otherwise a booking that is used elsewhere.
     """
     service = wanted.service
     if service.mode is not Mode.BOOKED:
@@ -371,11 +380,12 @@ def chosen_booking(wanted: Use, programme: Programme, bookings: tuple[Booking, .
 def proof_claim(
     verdict: Verified, at: datetime, tag: TagRead | None = None, call: str | None = None
 ) -> ProofClaim | None:
-    """Return the claim that a proof makes; kept past its own life, the late window and the leeway between clocks.
+    """Return the claim that a proof makes. It is kept longer than the proof lives, plus the late window and the leeway
+    between clocks.
 
-    A tag's reading is claimed like a proof, so that one device uses it once; the tag store refuses older readings.
-    Where nothing of the card is used up, the device's signed call is: sent again by whoever overheard it, under another
-    operation id, it is no second use.
+    A tag's reading is claimed like a proof, so that one device uses it once; the tag store refuses older readings. If
+    nothing of the card is used up, the device's signed call is claimed instead. So an eavesdropper who sends the call
+    again under another operation id makes no second use.
     """
     name = _shown_once(verdict, tag)
     if name is not None:
@@ -390,7 +400,7 @@ def _shown_once(verdict: Verified, tag: TagRead | None) -> str | None:
 
 
 def draft_of(intent: Intent, verdict: Verified | RefusedCard, documents: Documents, note: str | None = None) -> Draft:
-    """Return what the entry of a check-in says; `note`: the commitment to what a supervisor wrote."""
+    """Return the draft of a check-in's entry. `note`: the commitment to a supervisor's text."""
     card = verdict.card
     extra: dict[str, object] = {**intent.matter}
     if intent.companions:
@@ -431,7 +441,9 @@ RETRY_SECONDS = 2
 
 @contextmanager
 def ledger_problems() -> Iterator[None]:
-    """Map the ledger's refusals to problems: never a grant, never the holder's fault (docs/design.md §5, step 11)."""
+    """Turn the ledger's refusals into problems. They are never a grant, and never the holder's fault (docs/design.md
+    §5, step 11).
+    """
     try:
         yield
     except OperationConflict:

@@ -1,4 +1,4 @@
-"""Commitments to what is erasable (docs/design.md §7): the entry holds a salted hash, the text lies sealed
+"""Commitments to erasable data (docs/design.md §7): the entry holds a salted hash, and the sealed text lies
 elsewhere.
 """
 
@@ -14,14 +14,14 @@ from verifier.records.bookings import SALT_BYTES
 
 @dataclass(frozen=True, slots=True)
 class Commitment:
-    """A salted SHA-256 of a text: `text` goes into the entry, `opened` (salt and text) into the erasable store."""
+    """A salted SHA-256 of a text. `text` goes into the entry; `opened` (salt and text) goes into the erasable store."""
 
     text: str
     opened: str
 
     @classmethod
     def of(cls, note: str | None) -> Self | None:
-        """Commit to a text with a fresh random salt; None for none."""
+        """Commit to a text with a fresh random salt. Return None if there is no text."""
         if not note:
             return None
         opened = f"{b64u(secrets.token_bytes(SALT_BYTES))}.{note}"

@@ -1,4 +1,4 @@
-"""Bounds the refusals before step 4, so that a device with many unbelievable cards cannot fill the permanent log."""
+"""Limits the refusals before step 4, so that a device with many unbelievable cards cannot fill the permanent log."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from edge.problems import Problem
 
 
 def admit_early(limit: RateLimit, device: str) -> None:
-    """Let a refusal be recorded, at most so many a device; Problem too-many-requests beyond, with a count."""
+    """Let a refusal be recorded, a limited number for each device. Further refusals raise Problem too-many-requests and
+    are counted.
+    """
     wait = limit.take(device)
     if wait is not None:
         count_unlogged_refusal()

@@ -1,4 +1,4 @@
-"""What every entry says of who asked, where and by which documents: told once for all kinds of changes."""
+"""What every entry says about the requester, the place and the documents: one definition for all kinds of changes."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from verifier.trust.published import Documents
 
 
 class Requester(Protocol):
-    """Who asks for a change: a caller of the accounts, a holder's phone, the sweeper."""
+    """Who asks for a change: a caller with an account, a holder's phone, or the sweeper."""
 
     @property
     def id(self) -> str:
-        """The device, the integrator or the person: the scope of its operations."""
+        """The device, the integrator or the person. It is the scope of the requester's operations."""
         ...
 
     @property
     def kind(self) -> str:
-        """What kind of caller it is, as the log names it."""
+        """The kind of the requester, as the log names it."""
         ...
 
     @property
     def operator_id(self) -> str | None:
-        """The member of staff who is signed in, or None if nobody is."""
+        """The signed-in member of staff, or None if nobody is signed in."""
         ...
 
 
 class Place(Protocol):
-    """Where a use is: a point with counters, or a department's place."""
+    """The place of a use: a point with counters, or a department's place."""
 
     @property
     def code(self) -> str:
@@ -37,12 +37,14 @@ class Place(Protocol):
 
     @property
     def department(self) -> str:
-        """The department that answers for the place."""
+        """The department that is responsible for the place."""
         ...
 
 
 def draft_by(by: Requester, documents: Documents, place: Place, service: str, **said: Any) -> Draft:  # noqa: ANN401 - the draft's own fields
-    """Return what an entry says of who asked, where and for which service, by which documents; `said` is the rest."""
+    """Return an entry's draft: the requester, the place, the service and the documents. `said` holds the other
+    fields.
+    """
     return Draft(
         point=place.code,
         department=place.department,

@@ -20,7 +20,7 @@ from verifier.rules.delegations import Delegation
 
 @dataclass(frozen=True, slots=True)
 class Override:
-    """A supervisor's word that the visitor would be refused wrongly: a reason of the closed set, and free text."""
+    """A supervisor's word that a refusal of the visitor would be wrong: a reason of the closed set, and free text."""
 
     reason: str
     note: str | None = None
@@ -28,10 +28,10 @@ class Override:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Use:
-    """What the rules of steps 7 to 9 look at of a use, whether it is asked for, looked at or tried.
+    """The part of a use that steps 7 to 9 judge, for a check-in, a look or a dry run.
 
-    `not_holder`: staff say that the person here is not the holder. `booking`: the one that is named. `override`: a
-    supervisor's word. `delegation`: what the code of an employer's clerk stands for.
+    `not_holder`: staff say that the person here is not the holder. `booking`: the named booking. `override`: a
+    supervisor's word. `delegation`: the delegation behind the code of an employer's clerk.
     """
 
     point: Point
@@ -45,11 +45,11 @@ class Use:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intent(Use):
-    """One intended check-in, read and typed, with who asks and at which point; `operation` is the Idempotency-Key.
+    """One intended check-in, read and typed, with the requester and the point. `operation` is the Idempotency-Key.
 
-    `looked_at`: when the look that this confirms was taken; its proof is judged by that instant. `tag`: the reading of
-    a counting tag that named the card. `call`: what names the signed call that asks, where one was signed.
-    `represented`: staff saw a clerk's letter and ID.
+    `looked_at`: the time of the look that this confirms; its proof is judged by this instant. `tag`: the reading of a
+    counting tag that named the card. `call`: the name of the signed call, if the call was signed. `represented`: staff
+    saw a clerk's letter and ID.
     """
 
     operation: str
@@ -67,10 +67,10 @@ class Intent(Use):
 
     @property
     def request(self) -> bytes:
-        """The hash of what is intended: who asks, where, what, for whom, what staff vouch for, the card and its proof.
+        """The hash of the intent: requester, place, subject, holder, what staff vouch for, the card and its proof.
 
-        What few requests say is hashed only where it is said. A matter's kind and department are not: the record that a
-        device makes of a check-in whose answer was lost does not hold them.
+        Rare fields are hashed only if they are present. A matter's kind and department are never hashed: a device's
+        record of a check-in whose answer was lost does not hold them.
         """
         shown = self.presentation
         intended: dict[str, object] = {
@@ -81,7 +81,7 @@ class Intent(Use):
             "id_checked": self.id_checked,
             "not_holder": self.not_holder,
             "card": b64u(shown.card_digest),
-            # What names this showing of the card: the tag's count, the phone's proof, the chip's nonce.
+            # The name of this showing of the card: the tag's count, the phone's proof, or the chip's nonce.
             "proof": self.tag.proof if self.tag else shown.showing,
         }
         if self.reference is not None:

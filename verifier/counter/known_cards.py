@@ -1,4 +1,6 @@
-"""Cards this verifier has seen, so that a proof alone can name one: a bounded memory before the store."""
+"""The cards that this verifier has seen, so that a proof alone can name its card: a bounded memory in front of the
+store.
+"""
 
 from __future__ import annotations
 
@@ -23,14 +25,14 @@ _log = logging.getLogger("yunju.verifier")
 
 
 class KnownCards:
-    """Finds and keeps card tokens by the digest that proofs carry (`ath`). Safe between threads.
+    """Finds and keeps card tokens by the digest in proofs (`ath`). Safe between threads.
 
-    What a check-in sees is written by a thread of its own: nobody waits at a counter for a convenience. Should the
-    process end before, the phone shows the full form once more.
+    Another thread writes the card of a check-in to the store, so that nobody waits at a counter for this convenience.
+    If the process ends before, the phone must show the full form once more.
     """
 
     def __init__(self, store: VerifierStore, most: int = 10_000) -> None:
-        """Hold at most `most` tokens in memory; all of them in the store."""
+        """Hold at most `most` tokens in memory, and all of them in the store."""
         self._store = store
         self._most = most
         self._tokens: OrderedDict[bytes, str] = OrderedDict()
@@ -39,7 +41,9 @@ class KnownCards:
         self._keeper: Thread | None = None
 
     def find(self, presentation: Presentation) -> str | None:
-        """Return the card that a proof alone names, or None if it was never seen here. Proves nothing by itself."""
+        """Return the card that a proof alone names, or None if this verifier never saw it. This proves nothing by
+        itself.
+        """
         name = _named_by(presentation)
         if name is None:
             return None
@@ -52,12 +56,12 @@ class KnownCards:
         return token
 
     def register(self, token: str, card: CardClaims) -> None:
-        """Keep a verified card; it is in the store when this returns."""
+        """Keep a verified card. It is in the store when this returns."""
         self._store.remember_cards([(token, card)])
         self._hold(card_digest(token), token)
 
     def remember(self, token: str, name: bytes, card: CardClaims) -> None:
-        """Keep a verified card by its token's digest, in passing; costs nothing when it is known already."""
+        """Keep a verified card by its token's digest, in the background. A known card costs nothing."""
         with self._lock:
             if name in self._tokens:
                 return
@@ -67,7 +71,7 @@ class KnownCards:
             self._start()
 
     def close(self) -> None:
-        """Write what waits and end the thread."""
+        """Write the waiting cards and end the thread."""
         if self._keeper is not None:
             self._waiting.put(None)
             self._keeper.join(_CLOSING_SECONDS)

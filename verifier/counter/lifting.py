@@ -1,4 +1,4 @@
-"""Step 6 where somebody answers for a card that cannot prove itself: a supervisor, or a delegation's code. Pure."""
+"""Step 6 for a card that cannot prove itself, if a supervisor or a delegation's code answers for it. Pure."""
 
 from __future__ import annotations
 
@@ -13,25 +13,26 @@ from verifier.rules.delegations import Delegation, delegation_refusal
 from verifier.trust.published import Documents
 
 LIFTED = frozenset({"proof-missing", "stale-proof", "clock-ahead", "assurance-too-low"})
-"""Reasons of step 6 that a supervisor's override lifts: how a card was shown, never whether the card is valid."""
+"""Reasons of step 6 that a supervisor's override lifts: how a card was shown, never whether it is valid."""
 
 
 @dataclass(frozen=True, slots=True)
 class CodeShown:
-    """A delegation's code named the card. `is_refused`: step 7 will refuse it, whatever staff compare."""
+    """The code of a delegation named the card. `is_refused`: step 7 will refuse it, whatever staff compare."""
 
     is_refused: bool
 
 
 def code_shown(delegation: Delegation, service: Service, at: datetime) -> CodeShown:
-    """Return what step 6 must know of a delegation's code."""
+    """Return what step 6 must know about a delegation's code."""
     return CodeShown(bool(delegation_refusal(delegation, service.code, at)))
 
 
 def lifted(
     verdict: Verified | RefusedCard, documents: Documents, at: datetime, *, id_checked: bool
 ) -> Verified | RefusedCard:
-    """Step 6 under a supervisor's override: a card that holds, however it was shown. What steps 2 to 5 found stays.
+    """Step 6 under a supervisor's override: accept a valid card, however it was shown. The reasons of steps 2 to 5
+    stay.
 
     The supervisor must have compared the person's ID with the card.
     """
@@ -52,9 +53,10 @@ def delegated(
     vouched: bool,
     provisional: bool,
 ) -> Verified | RefusedCard:
-    """Step 6 for a delegation's code: the card behind it holds, and staff compared the ID of the clerk who is here.
+    """Step 6 for a delegation's code: its card is valid, and staff compared the ID of the clerk who is here.
 
-    `vouched`: staff say that they did. A look (`provisional`) goes on without. What steps 2 to 5 found stays.
+    `vouched`: staff say that they compared the ID. A look (`provisional`) goes on without this. The reasons of steps 2
+    to 5 stay.
     """
     card = verdict.card
     lifts = isinstance(verdict, Verified) or verdict.reason in LIFTED | {"id-check-needed"}

@@ -1,5 +1,5 @@
-"""Look, then confirm (docs/design.md §5): the same steps, nothing consumed, the proof claimed for the device that
-looked.
+"""Look, then confirm (docs/design.md §5): the same steps, but nothing is consumed. The proof is claimed for the device
+that looked.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from verifier.trust.published import Documents
 
 @dataclass(frozen=True, slots=True)
 class ServiceSeen:
-    """What a look says of one service: the reason that would be given now, or None if it would be granted.
+    """A look's result for one service: the reason for a refusal now, or None if it would be granted.
 
-    `booking` is the one that would be used; `bookings` are all of this service that the holder still holds.
-    `visit` and `taken` are what stands in the way, where they do.
+    `booking` is the booking that would be used; `bookings` are all bookings of this service that the holder has.
+    `visit` and `taken` are what prevents the use, if they do.
     """
 
     service: Service
@@ -45,7 +45,7 @@ class ServiceSeen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LookAsked:
-    """One look: who looks, at which point, at what, and for which services, one at least."""
+    """One look: the caller, the point, the presentation, and at least one service."""
 
     caller: Caller
     point: Point
@@ -56,13 +56,13 @@ class LookAsked:
     delegation: Delegation | None = None
 
     def use(self, service: Service) -> Use:
-        """Return the use of one of the services that is looked at."""
+        """Return the use of one of these services."""
         return Use(point=self.point, service=service, beneficiary=self.beneficiary, delegation=self.delegation)
 
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """What a look came to. `needs` names what the confirming check-in must bring."""
+    """The result of a look. `needs` names what the confirming check-in must contain."""
 
     asked: LookAsked
     look: Look
@@ -80,7 +80,7 @@ class Looked:
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """What uses are tried on without recording one: a verified card, what its holder used and has booked."""
+    """The basis for trying uses without recording them: a verified card, and its holder's uses and bookings."""
 
     caller: Caller
     card: CardClaims
@@ -91,16 +91,18 @@ class Tried:
 
 
 class Looks:
-    """Takes looks and keeps each for its device until it is confirmed or 120 s are over."""
+    """Takes looks. Each look is kept for its device until it is confirmed or 120 s are over."""
 
     def __init__(self, desk: CheckInService, ledger: Ledger, store: VerifierStore) -> None:
-        """Look through the same desk that checks in."""
+        """Look through the same service that checks in."""
         self._desk = desk
         self._ledger = ledger
         self._store = store
 
     def look(self, asked: LookAsked, at: datetime) -> Looked:
-        """Look at a presentation for some services of the point; kept in the access log, with the log's name alone."""
+        """Look at a presentation for some services of the point. The access log records it under the holder's name in
+        the log alone.
+        """
         presentation, delegation = self._desk.resolved(asked.presentation), asked.delegation
         documents = self._desk.documents(at)
         with ledger_problems():
@@ -149,7 +151,7 @@ class Looks:
 
 
 def _seen(tried: Tried, use: Use) -> ServiceSeen:
-    """Tell what the ledger would say of one service now."""
+    """Return the ledger's present answer for one service."""
     code, bookings = use.service.code, tried.bookings
     _, stands, judged = would_judge(tried, use)
     held = tuple(one for one in bookings if one.service == code and one.state is BookingState.HELD)
@@ -158,7 +160,7 @@ def _seen(tried: Tried, use: Use) -> ServiceSeen:
 
 
 def would_judge(tried: Tried, use: Use) -> tuple[CheckIn, Standing, Verdict]:
-    """Judge a use as the ledger would judge now (step 10), on a copy of the counters; nothing is recorded."""
+    """Judge a use as the ledger would judge it now (step 10), on a copy of the counters. Nothing is recorded."""
     at, documents = tried.at, tried.documents
     nothing = Operation(tried.card.subject, tried.caller.id, "", b"")
     draft = draft_by(tried.caller, documents, use.point, use.service.code)
@@ -169,7 +171,7 @@ def would_judge(tried: Tried, use: Use) -> tuple[CheckIn, Standing, Verdict]:
 
 
 def standing(change: CheckIn, usage: Usage, bookings: tuple[Booking, ...]) -> Standing:
-    """Return what the store holds for a change, as far as reading tells: whether the proof was used is left open."""
+    """Return the standing state for a change, as far as reading can tell. Whether the proof was used stays open."""
     choice, place = change.choice, (change.draft.service, change.draft.point)
     return Standing(
         proof_used=False,
@@ -181,5 +183,5 @@ def standing(change: CheckIn, usage: Usage, bookings: tuple[Booking, ...]) -> St
 
 
 def _uncounted(figures: tuple[Figure, ...], usage: Usage) -> tuple[Figure, ...]:
-    """Return the figures as they stand: what a grant would count has not been counted by looking."""
+    """Return the figures as they stand, without the units of a grant: a look counts nothing."""
     return tuple(replace(figure, used=usage.counters.get((figure.limit, figure.period), 0)) for figure in figures)

@@ -1,4 +1,4 @@
-"""Cards on an index that is bound to another card: whoever signed such a card holds a stolen card key."""
+"""Cards with a status index that is bound to another card: the signer of such a card holds a stolen card key."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Misfits:
     log: LogReader | None = None
 
     def tell(self, verdict: Verified | RefusedCard, at: datetime) -> None:
-        """Report a refused card whose index belongs to another card; ignore any other verdict."""
+        """Report a refused card whose index belongs to another card. Ignore any other verdict."""
         card = verdict.card
         if not isinstance(verdict, RefusedCard) or verdict.mark != MISFIT or card is None:
             return
@@ -35,4 +35,4 @@ class Misfits:
 
 
 NOBODY_TOLD: Final = Misfits()
-"""Counts and keeps no incident."""
+"""Counts, but keeps no incident."""

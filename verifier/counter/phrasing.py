@@ -25,7 +25,7 @@ WELCOME: Final = Text(zh="请为持卡人办理。", en="Please serve the holder
 
 
 def quotas_left(programme: Programme, figures: tuple[Figure, ...]) -> tuple[QuotaLeft, ...]:
-    """Say what is left of each limit, and when it starts again."""
+    """Return the rest of each limit, and when the limit starts again."""
     return tuple(_quota_left(programme, figure) for figure in figures)
 
 
@@ -45,19 +45,19 @@ def _quota_left(programme: Programme, figure: Figure) -> QuotaLeft:
 
 
 def visit_times(visit: VisitState, *, re_entry: bool) -> VisitTimes:
-    """Say an open visit."""
+    """Return an open visit in words."""
     return VisitTimes(rfc3339(visit.started_at), rfc3339(visit.ends_at), visit.entry, re_entry)
 
 
 def excluded_by(programme: Programme, taken: Taken) -> ExcludedBy:
-    """Say which use or hold fixed the other choice, and when."""
+    """Return which use or hold fixed the other choice, and when."""
     service = programme.services.get(taken.service)
     name = service.name if service else programme.exclusions[taken.group].members[taken.member]
     return ExcludedBy(taken.service, Words.of(name), rfc3339(taken.at), taken.entry)
 
 
 def place_view(programme: Programme, service: Service) -> PlaceView | None:
-    """Say the first place where a service is offered, or None if it is offered nowhere."""
+    """Return the first place of a service, or None if no place offers it."""
     for point in places_of(programme, service):
         return PlaceView(point.code, Words.of(point.name), point.phones[0].number if point.phones else None)
     return None
@@ -66,11 +66,13 @@ def place_view(programme: Programme, service: Service) -> PlaceView | None:
 _ABOUT_BOOKINGS: Final = frozenset(
     {"booking-needed", "booking-too-early", "booking-too-late", "booking-missed", "notice-awaited"}
 )
-"""Reasons that another booking mends: the first number of the place takes it, as the guide lists them."""
+"""Reasons that another booking mends. The first number of the place, in the order of the guide, takes the call."""
 
 
 def contact_of(programme: Programme, service: Service, reason: Reason) -> Contact | None:
-    """Say whom to call for a reason: who takes bookings of the service, its department, or the general number."""
+    """Return the number to call for a reason: the number that takes bookings of the service, its department, or the
+    general number. None if there is none.
+    """
     if reason.code in _ABOUT_BOOKINGS:
         taking = (place.phones[0].number for place in places_of(programme, service) if place.phones)
         number = next(taking, None)
@@ -97,20 +99,20 @@ def granted_words(programme: Programme, service: Service, outcome: Outcome) -> t
 
 
 def refused_words(programme: Programme, service: Service, code: str, values: Mapping[str, Text]) -> tuple[Words, Words]:
-    """Return the sentence and the hint of a refusal, with what is known put in."""
+    """Return the sentence and the hint of a refusal, with the known values filled in."""
     reason = reason_of(code, values)
     known = {**_service_values(programme, service), **values}
     return filled(reason.sentence, known), filled(reason.hint, known)
 
 
 def card_refused_words(programme: Programme, code: str, card: CardClaims | None, at: datetime) -> Words:
-    """Return the sentence of a refusal where no service is asked for."""
+    """Return the sentence of a refusal without a service."""
     values = {} if card is None else card_values(programme, card, at)
     return filled(reason_of(code, values).sentence, values)
 
 
 def filled(text: Text, values: Mapping[str, Text]) -> Words:
-    """Return a sentence with its values put in, in both languages; a value that is missing reads as a dash."""
+    """Return a sentence with its values filled in, in both languages. A missing value is shown as a dash."""
     words = {name: Words.of(value) for name, value in values.items()}
     zh = text.zh.format_map(Values({name: said.zh for name, said in words.items()}))
     en = text.en.format_map(Values({name: said.en for name, said in words.items()}))
@@ -129,7 +131,7 @@ def _service_values(programme: Programme, service: Service) -> dict[str, Text]:
 
 
 def card_values(programme: Programme, card: CardClaims, at: datetime) -> dict[str, Text]:
-    """Return what a sentence may say of a card."""
+    """Return the values for a sentence about a card."""
     tier = programme.tiers.get(card.tier)
     chip = Text(zh="芯片", en="chip")
     tapped = {"chip": chip, "tapped": chip} if card.form in {Form.CHIP, Form.TAG} else {}
@@ -141,7 +143,7 @@ def card_values(programme: Programme, card: CardClaims, at: datetime) -> dict[st
 
 
 def ruling_values(documents: Documents, service: Service, subject: str, code: str) -> dict[str, Text]:
-    """Return what the sentence of a referral may say of a ruling that was refused; nothing for any other reason."""
+    """Return the values for the sentence of a referral whose ruling was refused, or no values for any other reason."""
     if code != "refer-to-department":
         return {}
     refused = {kind for kind in documents.ruled_against(subject) if service.referral.get(kind) == "hold"}
@@ -149,14 +151,14 @@ def ruling_values(documents: Documents, service: Service, subject: str, code: st
 
 
 def outcome_values(programme: Programme, outcome: Outcome) -> dict[str, Text]:
-    """Return what a sentence may say of the figures, the visit and the choice of an outcome."""
+    """Return the values for a sentence about the figures, the visit and the choice of an outcome."""
     return standing_values(programme, outcome.figures, outcome.visit, outcome.taken, outcome.at)
 
 
 def standing_values(
     programme: Programme, figures: tuple[Figure, ...], visit: VisitState | None, taken: Taken | None, at: datetime
 ) -> dict[str, Text]:
-    """Return what a sentence may say at an instant of the ledger's figures, of an open visit and of a choice."""
+    """Return the values for a sentence about the ledger's figures, an open visit and a choice at an instant."""
     values: dict[str, Text] = {}
     for figure in figures:
         if figure.remaining == 0:
@@ -184,6 +186,6 @@ def _figure_values(programme: Programme, figure: Figure, at: datetime) -> dict[s
 
 
 def tier_words(programme: Programme, card: CardClaims) -> Words:
-    """Return a tier's name, or its code for a tier that this programme does not know."""
+    """Return a tier's name, or its code if this programme does not know the tier."""
     tier = programme.tiers.get(card.tier)
     return Words.of(tier.name if tier else Text(zh=card.tier, en=card.tier))

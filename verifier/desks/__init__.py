@@ -1,1 +1,1 @@
-"""What staff do at a department's desk or a booking desk, for pages and calls alike. Rights are asked here."""
+"""The work of staff at a department's desk or a booking desk, for pages and calls alike. Rights are checked here."""

@@ -1,4 +1,4 @@
-"""A booking desk: shows a point's day, finds bookings, takes them by telephone, changes and ends them.
+"""A booking desk: shows a point's day, finds bookings, makes them by telephone, changes and ends them.
 
 Checks rights.
 """
@@ -35,18 +35,18 @@ from verifier.services.bookings.service import Booked, point_of, rule_of, servic
 
 READING: Final = "bookings"
 REOPEN_MOST: Final = timedelta(days=2)
-"""How far ahead a supervisor may open a booking again."""
+"""How far ahead a supervisor may reopen a booking."""
 DAY_MOST: Final = 2000
-"""Bookings of a point's day; more than any of the programme's points could serve."""
+"""The greatest number of bookings of a point's day, above what any of the programme's points could serve."""
 MANY: Final = 10_000
 """Bookings of a point's fortnight, or of its year's notice; more than any of the programme's points could serve."""
 FOUND_MOST: Final = 40
 """So many bookings does a search show, and says so: who sees that many types more of the text."""
 SOUGHT: Final = timedelta(days=7)
-"""How far around the day that is shown a flight, a plate or a name is looked for."""
+"""How many days around the shown day are searched for a flight, a plate or a name."""
 _HOUR: Final = timedelta(hours=1)
 OPENS: Final = timedelta(hours=8)
-"""From which local hour on a room is shown, where the programme names no hours of its point."""
+"""The local hour at which a room's day begins if the programme names no hours of its point."""
 _HELD: Final = frozenset({BookingState.HELD})
 _OPEN_TO_ALL: Final = (FLIGHT, "plates")
 _NEXT: Final = "\0"
@@ -55,10 +55,10 @@ _NEXT: Final = "\0"
 
 @dataclass(frozen=True, slots=True)
 class DeskBooking:
-    """A booking as a desk shows it. `fields` are masked without the right to names; None once erased.
+    """A booking as a desk shows it. `fields` are masked without the right to names, and None after their erasure.
 
-    `look` tells how the booking stands at the instant: held, delayed, open (its window runs), over (nobody came, which
-    is not noted yet), used, cancelled, missed.
+    `look` is the state at the instant: held, delayed, open (its window runs), over (nobody came, and this is not
+    recorded yet), used, cancelled, missed.
     """
 
     booking: Booking
@@ -73,7 +73,7 @@ class DeskBooking:
 
     @property
     def flight(self) -> str | None:
-        """The flight, of an airport's booking."""
+        """The flight of an airport's booking, or None."""
         found = (self.fields or {}).get(FLIGHT)
         return None if found is None else str(found)
 
@@ -86,7 +86,9 @@ class DeskBooking:
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """An hour of a room: how many bookings the room takes at once, and how many it has at most within the hour."""
+    """An hour of a room: how many bookings the room takes at once, and the greatest number that it has within the
+    hour.
+    """
 
     service: str
     starts_at: datetime
@@ -101,7 +103,7 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """A point's local day: its bookings by expected time, its rooms' hours. `version` differs after any change."""
+    """A point's local day: its bookings by expected time, and its rooms' hours. `version` changes after any change."""
 
     point: Point
     day: date
@@ -113,7 +115,7 @@ class Day:
 
 @dataclass(frozen=True, slots=True)
 class TelephoneBooking:
-    """A booking that somebody asks for on the telephone; `fields` as the service's rule asks for them."""
+    """A booking requested on the telephone. `fields` are those that the service's rule asks for."""
 
     operation: str
     service: Service
@@ -125,14 +127,14 @@ class TelephoneBooking:
 
 @dataclass(frozen=True, slots=True)
 class BookingAct:
-    """One intended change of a booking: the operation id and which booking."""
+    """One intended change of a booking: the operation id and the booking."""
 
     operation: str
     booking: str
 
 
 class BookingDesk:
-    """What a booking desk asks for."""
+    """The calls of a booking desk."""
 
     def __init__(self, verifier: Verifier) -> None:
         """Work with the verifier's services."""
@@ -144,7 +146,7 @@ class BookingDesk:
         return self._verifier.programme
 
     def points(self, caller: Caller) -> tuple[Point, ...]:
-        """Return the points with booked services at which a caller takes bookings, in the programme's order."""
+        """Return the points with booked services where the caller makes bookings, in the programme's order."""
         return tuple(
             point
             for point in self.programme.points.values()
@@ -157,14 +159,14 @@ class BookingDesk:
         return tuple(one for code, one in known.items() if code in point.services and one.booking is not None)
 
     def point(self, caller: Caller, code: str) -> Point:
-        """Return a point where the caller takes bookings; Problem not-permitted for any other."""
+        """Return a point where the caller makes bookings. Problem not-permitted for any other point."""
         found = self.programme.points.get(code)
         if found is None or not caller.may_some(Right.BOOKINGS, code):
             raise caller.refusal(Right.BOOKINGS, code)
         return found
 
     def day(self, caller: Caller, point: Point, day: date, at: datetime) -> Day:
-        """Return a point's day; the reading is kept in the access log."""
+        """Return a point's day. The reading is recorded in the access log."""
         self._record(caller, point.code, day.isoformat(), at)
         found = self._of_day(point, day)
         rows = self._all_shown(caller, found, at)
@@ -172,12 +174,12 @@ class BookingDesk:
         return Day(point, day, rows, tuple(self._slots(point, day)), counts, _version(found))
 
     def version(self, caller: Caller, point: Point, day: date) -> str:
-        """Return a text that differs after any change of a point's day: a page asks for the text every few seconds."""
+        """Return a text that changes after any change of a point's day. Pages ask for it every few seconds."""
         self.point(caller, point.code)
         return _version(self._of_day(point, day))
 
     def week(self, point: Point, first: date) -> tuple[tuple[date, int], ...]:
-        """Return how many bookings stand on each of seven days."""
+        """Return the number of bookings on each of seven days."""
         zone = self.programme.zone
         since, until = span_of_day(first, zone)[0], span_of_day(first + timedelta(days=6), zone)[1]
         states = frozenset(BookingState) - {BookingState.CANCELLED}
@@ -188,7 +190,9 @@ class BookingDesk:
         return tuple((day, counts[day]) for day in (first + timedelta(days=step) for step in range(7)))
 
     def find(self, caller: Caller, point: Point, day: date, sought: str, at: datetime) -> tuple[DeskBooking, ...]:
-        """Return bookings of a card number, a flight, a plate or, with the right to names, a name; the next first."""
+        """Return bookings for a card number, a flight, a plate or, with the right to names, a name. The next booking
+        comes first.
+        """
         self._record(caller, point.code, f"search around {day.isoformat()}", at)
         subject = self._subject(sought, at)
         if subject is not None:
@@ -198,7 +202,7 @@ class BookingDesk:
         return self._all_shown(caller, found, at)
 
     def _around(self, caller: Caller, point: Point, day: date, wanted: str) -> list[Booking]:
-        """Return the bookings around a day whose details hold a text: whole bookings are read of those alone."""
+        """Return the bookings around a day whose details contain a text. Only these bookings are read in full."""
         zone, store = self.programme.zone, self._verifier.store.bookings
         since, until = span_of_day(day - SOUGHT, zone)[0], span_of_day(day + SOUGHT, zone)[1]
         with ledger_problems():
@@ -211,7 +215,7 @@ class BookingDesk:
         return [one for one in found if one is not None]
 
     def _subject(self, sought: str, at: datetime) -> str | None:
-        """The holder of a card number that was typed; None for a text that is no number of a card known here."""
+        """Return the holder of a typed card number, or None if the text is no number of a card known here."""
         try:
             number = check(sought, self.programme.card_prefix)
         except CardNumberError:
@@ -221,13 +225,13 @@ class BookingDesk:
         return None if verdict is None or verdict.card is None else verdict.card.subject
 
     def opened(self, caller: Caller, booking_id: str, at: datetime) -> DeskBooking:
-        """Return a booking with its details, and note in the access log that it was opened. Problem not-found."""
+        """Return a booking with its details, and record in the access log that it was opened. Problem not-found."""
         booking = self.require(caller, booking_id, Right.BOOKINGS)
         self._record(caller, booking.point, f"opened {booking.id}", at)
         return self._shown(caller, booking, self._verifier.store.bookings.find(booking.id), at)
 
     def book(self, caller: Caller, asked: TelephoneBooking, at: datetime) -> Booked:
-        """Take a booking on the telephone. Problems: not-permitted, invalid-field, card-unknown, the ledger's."""
+        """Make a booking on the telephone. Problems: not-permitted, invalid-field, card-unknown, and the ledger's."""
         service, point = asked.service, asked.point
         rule_of(self.programme, service)
         if service.code not in point.services:
@@ -242,7 +246,7 @@ class BookingDesk:
     def change(
         self, caller: Caller, asked: BookingAct, service: Service | None, fields: Mapping[str, Any], at: datetime
     ) -> Booked:
-        """Put fields, or another service, in the place of a booking's."""
+        """Replace a booking's fields, or its service."""
         booking = self.require(caller, asked.booking, Right.BOOKINGS)
         if service is not None:
             rule_of(self.programme, service)
@@ -251,30 +255,30 @@ class BookingDesk:
         return self._verifier.bookings.change(_asked(caller, asked, booking), service, fields, at)
 
     def delay(self, caller: Caller, asked: BookingAct, expected: datetime, at: datetime) -> Booked:
-        """Move a booking to the time that its carrier or organiser tells."""
+        """Move a booking to the new time of its carrier or organiser."""
         booking = self.require(caller, asked.booking, Right.BOOKINGS)
         return self._verifier.bookings.delay(_asked(caller, asked, booking), expected, at)
 
     def reopen(self, caller: Caller, asked: BookingAct, until: datetime, note: str, at: datetime) -> Booked:
-        """Open a booking that is over again, by a supervisor's word."""
+        """Reopen a booking that is over, by a supervisor's word."""
         booking = self.require(caller, asked.booking, Right.OVERRIDE)
         if not at < until <= at + REOPEN_MOST:
             raise invalid("$.reopen.until", "a booking is opened again for two days at most")
         return self._verifier.bookings.reopen(_asked(caller, asked, booking), until, note, at)
 
     def cancel(self, caller: Caller, asked: BookingAct, reason: str, at: datetime) -> Booked:
-        """Give a booking up for its holder."""
+        """Cancel a booking for its holder."""
         booking = self.require(caller, asked.booking, Right.BOOKINGS)
         return self._verifier.bookings.cancel(_asked(caller, asked, booking), reason, at)
 
     def miss(self, caller: Caller, asked: BookingAct, at: datetime) -> None:
-        """Note that nobody came, once the booking's time is over; Problem booking-not-over before."""
+        """Record that nobody came, after the booking's time. Problem booking-not-over before that."""
         booking = self.require(caller, asked.booking, Right.BOOKINGS)
         documents = self._verifier.published(at)
         self._verifier.bookings.end(_asked(caller, asked, booking), booking, "missed", documents, at, missed=True)
 
     def require(self, caller: Caller, booking_id: str, right: Right) -> Booking:
-        """Return a booking of a point where the caller has the right; Problem not-found for any other booking."""
+        """Return a booking of a point where the caller has the right. Problem not-found for any other booking."""
         booking = self._verifier.bookings.booking(booking_id)
         if booking is None or booking.point not in self.programme.points:
             raise Problem("not-found")
@@ -285,7 +289,7 @@ class BookingDesk:
         return booking
 
     def service_of(self, booking: Booking) -> Service:
-        """Return a booking's service; Problem not-found where the programme no longer has the service."""
+        """Return a booking's service. Problem not-found if the programme no longer has the service."""
         return service_of(self.programme, booking)
 
     def _of_day(self, point: Point, day: date) -> tuple[Booking, ...]:
@@ -300,7 +304,7 @@ class BookingDesk:
         return caller.may(Right.BOOKINGS, booking.point, booking.service)
 
     def _all_shown(self, caller: Caller, bookings: Iterable[Booking], at: datetime) -> tuple[DeskBooking, ...]:
-        """Return bookings with their details, those of services that the caller does not handle left out."""
+        """Return bookings with their details, without those of services that the caller does not handle."""
         mine = [one for one in bookings if self._may(caller, one)]
         details = self._verifier.store.bookings.find_all(one.id for one in mine)
         return tuple(self._shown(caller, one, details.get(one.id), at) for one in mine)
@@ -330,7 +334,7 @@ class BookingDesk:
         return {} if rule is None else masked_fields(rule, details.fields)
 
     def _slots(self, point: Point, day: date) -> Iterator[Slot]:
-        """Yield the hours of the rooms of a point: those in which the point is open."""
+        """Yield the hours of a point's rooms in which the point is open."""
         since, until = span_of_day(day, self.programme.zone)
         spans = open_spans(point, day, self.programme.zone) if point.hours else ((since + OPENS, until),)
         for service in self.services(point):
@@ -347,7 +351,7 @@ class BookingDesk:
 
 
 def look_of(booking: Booking, at: datetime) -> str:
-    """Return how a booking stands at an instant, in one word of `DeskBooking.look`."""
+    """Return the state of a booking at an instant, in one word of `DeskBooking.look`."""
     window = booking.window
     if booking.state is not BookingState.HELD:
         return booking.state.value
@@ -383,7 +387,7 @@ def _told(booking: str, fields: Mapping[str, Any], *, names: bool) -> str:
 
 
 def _spelled(text: str) -> str:
-    """Return a text as it is compared: half width, capitals, without blanks, dots and dashes."""
+    """Return a text in the form for comparison: half width, capitals, without blanks, dots and dashes."""
     return plate(text)
 
 

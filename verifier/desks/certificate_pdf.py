@@ -1,4 +1,4 @@
-"""A certificate as a PDF of one A4 page, to be signed and stamped. Import it only where a page is drawn."""
+"""A certificate as a PDF of one A4 page, to sign and stamp. Import this module only where a page is drawn."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SIGNED: Final = "{department}（盖章）"
 
 
 def certificate_pdf(programme: Programme, certificate: Certificate, name: str) -> bytes:
-    """Return the page: name, tier, number, day of issue. The same certificate and name are the same bytes."""
+    """Return the page: name, tier, number, day of issue. The same certificate and name give the same bytes."""
     styles = styles_of("zh")
     title, text, right = _styles(styles)
     tier = programme.tiers.get(certificate.tier)

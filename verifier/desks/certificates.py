@@ -1,8 +1,8 @@
-"""Certificates that a department hands out, one a holder and tier: who was given one, to be printed and signed.
+"""Certificates that a department hands out, one for each holder and tier: the list of them, to print and sign.
 
-Which services these are follows from the programme: checked in with a number of their own, counted once a tier. The
-verifier knows masked names alone: whoever prints types the whole name from the person's papers, it is held to the
-masked name, and it is kept nowhere.
+The programme tells which services these are: they are checked in with a number of their own and counted once for each
+tier. The verifier knows only masked names. The person who prints types the full name from the holder's papers; it is
+compared with the masked name and never kept.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ _AT_ONCE: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """A certificate that was given: the entry of its check-in, its number, the tier, the day.
+    """A certificate that was given: the entry of its check-in, its number, the tier, and the day.
 
-    `masked`: the name as the holder's newest card shows it, or None if no card that holds is known here.
+    `masked`: the name on the holder's newest card, or None if no valid card is known here.
     """
 
     entry: str
@@ -47,20 +47,20 @@ class Certificate:
 
 
 def certificate_services(programme: Programme) -> tuple[Service, ...]:
-    """Return the services by which certificates are handed out."""
+    """Return the services that hand out certificates."""
     once_a_tier = {code for code, quota in programme.quotas.items() if quota.scope is QuotaScope.TIER}
     return tuple(one for one in programme.services.values() if one.quota in once_a_tier and one.reference is not None)
 
 
 class CertificateDesk:
-    """Lists certificates for a caller, and lets one be printed."""
+    """Lists certificates for a caller, and prints one of them."""
 
     def __init__(self, verifier: Verifier) -> None:
         """Work with the verifier's services."""
         self._verifier = verifier
 
     def places(self, caller: Caller) -> tuple[tuple[Service, Point], ...]:
-        """Return the services and points whose certificates a caller prints: by the right to names there."""
+        """Return the services and points whose certificates the caller prints, by the right to names there."""
         programme = self._verifier.programme
         return tuple(
             (service, point)
@@ -71,9 +71,9 @@ class CertificateDesk:
         )
 
     def listed(self, caller: Caller, year: int, at: datetime) -> tuple[Certificate, ...]:
-        """Return the certificates of a year, the newest first, voided ones left out; kept in the access log.
+        """Return the certificates of a year, newest first, without voided ones. The access log records the reading.
 
-        Problem not-permitted for whoever prints none.
+        Problem not-permitted for a caller who prints none.
         """
         places = self.places(caller)
         if not places:
@@ -84,7 +84,7 @@ class CertificateDesk:
         return tuple(sorted(found, key=lambda one: one.given_at, reverse=True))
 
     def find(self, caller: Caller, entry_id: str, at: datetime) -> Certificate:
-        """Return one certificate; Problem not-found for any other entry."""
+        """Return one certificate. Problem not-found for any other entry."""
         with ledger_problems():
             entry = self._verifier.ledger.entry(entry_id)
         for service, point in self.places(caller):
@@ -93,7 +93,9 @@ class CertificateDesk:
         raise Problem("not-found")
 
     def named(self, caller: Caller, certificate: Certificate, typed: str, at: datetime) -> str:
-        """Return the whole name for a certificate that is printed now; Problem invalid-field for another person's."""
+        """Return the full name for a certificate that is printed now. Problem invalid-field for the name of another
+        person.
+        """
         spelled = name(typed)
         fits = certificate.masked is None or fits_mask(spelled, certificate.masked)
         if not 1 <= len(spelled) <= NAME_MOST or not fits:

@@ -1,4 +1,6 @@
-"""The daily mail of what is due: for each department once on every working day; counts, deadlines and numbers alone."""
+"""The daily mail of due matters: one for each department on every working day, with counts, deadlines and numbers
+alone.
+"""
 
 from __future__ import annotations
 
@@ -23,9 +25,9 @@ from verifier.rules.supervising import answering_places
 EVERY: Final = 60.0
 RETRY: Final = timedelta(minutes=5)
 LISTED_MOST: Final = 30
-"""How many matters of each part a mail lists; the page lists all."""
+"""How many matters of each part a mail lists. The page lists all."""
 TABS: Final = (MatterTab.OVERDUE, MatterTab.TODAY, MatterTab.NEW)
-"""The parts of the list that a mail tells of, the most urgent first."""
+"""The parts of the list in a mail, the most urgent first."""
 _SUBJECT: Final = Text(
     "{programme}: due at {department} on {day}: {overdue} overdue, {today} today, {new} new",
     "{programme}：{department}{day}待办，超期{overdue}项，今天到期{today}项，新{new}项",
@@ -47,12 +49,12 @@ _END: Final = Text("This message was sent by a machine.", "本邮件由系统发
 
 
 class DueMailsAway(Exception):
-    """Mails of today were not taken. The text names departments, never an address."""
+    """Some mails of today were not accepted. The text names departments and never an address."""
 
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """What is due at a department: how many matters each part has, its first ones, and the records that wait."""
+    """The due matters of a department: the number in each part, the first ones, and the waiting records."""
 
     counts: Mapping[MatterTab, int]
     listed: Mapping[MatterTab, tuple[Matter, ...]]
@@ -61,7 +63,7 @@ class Due:
 
 @dataclass(frozen=True, slots=True)
 class DueMails:
-    """Who gets the mail and from when on: pairs of department and address; `page` is where the whole list is."""
+    """Who gets the mail, and from when on: pairs of department and address. `page` is the address of the whole list."""
 
     recipients: tuple[tuple[str, str], ...]
     since: time
@@ -70,13 +72,15 @@ class DueMails:
 
 
 def due_day(programme: Programme, at: datetime, since: time) -> date | None:
-    """Return the local day whose mail is to be sent at an instant; None on a day without work, and before the hour."""
+    """Return the local day whose mail is to be sent at an instant, or None on a day without work and before the
+    hour.
+    """
     local = at.astimezone(programme.zone)
     return local.date() if is_working_day(programme, local.date()) and local.time() >= since else None
 
 
 def due_at(programme: Programme, store: VerifierStore, department: str, at: datetime) -> Due:
-    """Return what is due at a department, at its points, and of what was handed to it."""
+    """Return what is due at a department, at its points, and of the matters handed to it."""
     places = [f"{DEPARTMENT}{department}"]
     places += [code for code, point in programme.points.items() if point.department == department]
     _, tonight = span_of_day(at.astimezone(programme.zone).date(), programme.zone)
@@ -87,7 +91,7 @@ def due_at(programme: Programme, store: VerifierStore, department: str, at: date
 
 
 def _answered_by(programme: Programme, department: str) -> dict[str, list[str]]:
-    """Each service's points whose waiting records a department decides."""
+    """Return, for each service, the points whose waiting records a department decides."""
     own = f"{DEPARTMENT}{department}"
     return {
         service: [point for point in programme.points if own in answering_places(programme, point, service)]
@@ -97,7 +101,7 @@ def _answered_by(programme: Programme, department: str) -> dict[str, list[str]]:
 
 @dataclass(frozen=True, slots=True)
 class _Told:
-    """What one mail tells, in any language."""
+    """The content of one mail, in any language."""
 
     programme: Programme
     department: str
@@ -144,7 +148,7 @@ def letter_of(programme: Programme, department: str, address: str, due: Due, *, 
 
 
 def send_due_mails(programme: Programme, store: VerifierStore, mails: DueMails, at: datetime) -> None:
-    """Send today's mails that were not begun yet; DueMailsAway while a mail of today was not taken."""
+    """Send today's mails that are not sent yet. Raises DueMailsAway while a mail of today was not accepted."""
     day = due_day(programme, at, mails.since)
     if day is None:
         return

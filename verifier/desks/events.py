@@ -1,4 +1,4 @@
-"""Events of a point: their office keeps, moves and cancels events, together with their bookings, and sees who comes."""
+"""Events of a point: their office makes, moves and cancels them together with their bookings, and sees who comes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from verifier.services.bookings.service import point_of, rule_of
 
 @dataclass(frozen=True, slots=True)
 class EventSeen:
-    """An event and how many of its seats are taken."""
+    """An event, and how many of its seats are taken."""
 
     event: Event
     taken: int
@@ -33,7 +33,7 @@ class EventSeen:
 
 @dataclass(frozen=True, slots=True)
 class EventChange:
-    """The changes of an event; None for a value that stays."""
+    """The changes of an event. None leaves a value unchanged."""
 
     name: Text | None = None
     starts_at: datetime | None = None
@@ -42,14 +42,14 @@ class EventChange:
 
 
 class EventDesk:
-    """Keeps events for a caller."""
+    """Manages events for a caller."""
 
     def __init__(self, verifier: Verifier) -> None:
         """Work with the verifier's services."""
         self._verifier = verifier
 
     def services(self, caller: Caller) -> tuple[tuple[Service, Point], ...]:
-        """Return the services with events that a caller keeps, each with its point."""
+        """Return the services with events that a caller manages, each with its point."""
         programme = self._verifier.programme
         rules = programme.booking_rules
         return tuple(
@@ -70,7 +70,7 @@ class EventDesk:
         return self.seen(self._verifier.store.events.add(event))
 
     def place(self, caller: Caller, service: Service, named: str | None) -> Point:
-        """Return where a service's events are: named, the caller's own, or the first."""
+        """Return the point of a service's events: the named point, the caller's own, or the first."""
         point = point_of(self._verifier.programme, service, named or caller.point or "")
         if named is not None and point.code != named:
             raise invalid("$.point", "this service is not offered there")
@@ -83,14 +83,14 @@ class EventDesk:
         return tuple(self.seen(one) for one in found if caller.may(Right.BOOKINGS, point.code, one.service))
 
     def find(self, caller: Caller, code: str) -> Event:
-        """Return an event of a point where the caller has the right; Problem not-found for any other."""
+        """Return an event of a point where the caller has the right. Problem not-found for any other event."""
         event = self._verifier.store.events.find(code)
         if event is None or not caller.may(Right.BOOKINGS, event.point, event.service):
             raise Problem("not-found")
         return event
 
     def change(self, caller: Caller, code: str, asked: EventChange, at: datetime) -> tuple[EventSeen, int]:
-        """Change an event, and move its bookings to its time; return how many bookings were moved."""
+        """Change an event, and move its bookings to its time. Return the event and how many bookings moved."""
         kept = self.find(caller, code)
         if kept.cancelled_at is not None:
             raise Problem("event-cancelled")
@@ -108,7 +108,9 @@ class EventDesk:
         return self.seen(event), moved
 
     def cancel(self, caller: Caller, code: str, at: datetime) -> tuple[EventSeen, int]:
-        """Cancel an event and its bookings; return how many bookings ended. A second call ends what the first left."""
+        """Cancel an event and its bookings. Return the event and how many bookings ended. A second call ends the
+        bookings that the first call left.
+        """
         kept = self.find(caller, code)
         event = self._verifier.store.events.change(replace(kept, cancelled_at=kept.cancelled_at or at))
         ended = sum(self._ended(caller, booking, at) for booking in self.bookings(code))

@@ -1,4 +1,6 @@
-"""What speaks for or against a booking by telephone before it is made: told from what is typed, nothing recorded."""
+"""Shows the reasons for or against a booking by telephone before it is made: from the typed fields, recording
+nothing.
+"""
 
 from __future__ import annotations
 
@@ -25,17 +27,17 @@ from verifier.services.bookings.service import check_hours, held_at, rule_of
 CARD: Final = "$.card_number"
 
 Faults = list[tuple[str, str]]
-"""Path of a field and what is wrong with it."""
+"""The path of a field, and what is wrong with it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Foretold:
-    """What speaks for or against a booking: each part None until what it needs has been typed.
+    """The reasons for or against a booking. A part is None until the fields that it needs are typed.
 
-    `faults`: of the fields that are there. `name`, masked, and `tier`: of the card. `entitled`: whether the tier has
-    the service. `plan_booking`: the first and the last minute for the booking. `left`: units left before it, None also
-    where nothing is counted; `taken_by`: the service that was chosen in its place. `full`: whether its hour or its
-    event has no place left.
+    `faults`: the faults of the typed fields. `name` (masked) and `tier`: of the card. `entitled`: whether the tier
+    includes the service. `plan_booking`: the first and the last minute for making the booking. `left`: the units left
+    before it, also None if nothing is counted. `taken_by`: the service that was chosen instead. `full`: whether its
+    hour or its event has no place left.
     """
 
     faults: tuple[tuple[str, str], ...] = ()
@@ -49,12 +51,12 @@ class Foretold:
 
     @property
     def says_something(self) -> bool:
-        """Whether there is anything to show."""
+        """Return whether there is anything to show."""
         return self.tier is not None or self.plan is not None
 
 
 def foretell(verifier: Verifier, caller: Caller, asked: TelephoneBooking, at: datetime) -> Foretold:
-    """Tell what speaks for or against a booking as far as it is typed. Problem not-permitted."""
+    """Return the reasons for or against a booking, as far as it is typed. Problem not-permitted."""
     caller.require(Right.BOOKINGS, asked.point.code, asked.service.code)
     faults: Faults = []
     card = _card_of(verifier, asked.card_number, at, faults)
@@ -86,7 +88,7 @@ def _card_of(verifier: Verifier, number: str, at: datetime, faults: Faults) -> C
 def _planned(
     verifier: Verifier, asked: TelephoneBooking, card_name: str | None, at: datetime, faults: Faults
 ) -> tuple[BookingPlan | None, bool | None]:
-    """Return the plan once its time is typed, and whether the place it takes is full already."""
+    """Return the plan once its time is typed, and whether its place is already full."""
     programme, service, point = verifier.programme, asked.service, asked.point
     rule = rule_of(programme, service)
     fields, found = read_partly(rule, service, asked.fields, programme.zone, card_name)
@@ -111,7 +113,7 @@ def _full(verifier: Verifier, asked: TelephoneBooking, fields: Fields, event: Ev
 
 
 def _left(verifier: Verifier, card: CardClaims, cost: Cost, at: datetime) -> tuple[int | None, str | None]:
-    """Return how many units are left, and the service that was chosen in the place of this one."""
+    """Return the units that are left, and the service that was chosen instead of this one."""
     with ledger_problems():
         used = verifier.ledger.usage(card.subject, at)
     left = [one.maximum - used.counters.get((one.limit, one.period), 0) for one in cost.charges]
@@ -121,7 +123,7 @@ def _left(verifier: Verifier, card: CardClaims, cost: Cost, at: datetime) -> tup
 
 
 def _tell(problem: Problem, faults: Faults) -> None:
-    """Add what a service refuses about fields to the faults; any other problem is raised again."""
+    """Add a service's refusals of fields to the faults. Any other problem is raised again."""
     if problem.code == "card-unknown":
         faults.append((CARD, problem.code))
     elif problem.code == "invalid-field":

@@ -1,4 +1,4 @@
-"""Offline records that wait for a supervisor, in the form in which a page or a call shows them."""
+"""Offline records that wait for a supervisor, in the form for a page or a call."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from verifier.rules.reasons import REASONS
 
 
 def held_record(waiting: Waiting) -> HeldRecord:
-    """Return a waiting record in the form in which a supervisor sees the record."""
+    """Return a waiting record in the form for a supervisor."""
     kept, read = waiting.kept, waiting.read
     tier, name = (None, None) if read is None else _card_says(read.signed.record.presentation.card)
     return HeldRecord(
@@ -36,15 +36,15 @@ def held_record(waiting: Waiting) -> HeldRecord:
 
 
 def _said(why: str | None) -> Words | None:
-    """Return what a supervisor should find out; values that a counter would fill in are left out."""
+    """Return what a supervisor should find out. Values that a counter would fill in are left out."""
     reason = REASONS.get(why or "")
     return None if reason is None else filled(reason.hint, {})
 
 
 def _card_says(card: str | None) -> tuple[str | None, str | None]:
-    """Return the tier and the masked name on a card that waits to be judged. The supervisor sees both.
+    """Return the tier and the masked name on a card that waits to be judged, as the supervisor sees them.
 
-    Nobody has verified them.
+    Nobody has verified these values.
     """
     if card is None:
         return None, None

@@ -1,7 +1,7 @@
-"""A department's requests and matters: lists without persons; matters opened with a line in the access log; stages.
+"""A department's requests and matters: lists without persons, matters that are opened with a line in the access log,
+and stages.
 
-A caller without the right to a matter hears that there is no such matter: a department learns nothing of another's
-holders.
+For a caller without the right to a matter, the matter does not exist: a department learns nothing of another's holders.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ READING: Final = "requests"
 
 @dataclass(frozen=True, slots=True)
 class MatterLine:
-    """A line of a list: the matter, and what a card shows of its holder (None where nobody is told)."""
+    """A line of a list: the matter, and the card's masked data of its holder (None if the caller may not see it)."""
 
     matter: Matter
     holder_name: str | None = None
@@ -43,8 +43,8 @@ class MatterLine:
 
 @dataclass(frozen=True, slots=True)
 class MatterEvent:
-    """What happened to a matter. `stage`: `opened`, a stage, or `taken-back`; `by`: the caller's id; `reason`: how it
-    was closed, or what came of a call.
+    """An event of a matter. `stage`: `opened`, a stage, or `taken-back`. `by`: the caller's id. `reason`: how it was
+    closed, or the result of a call.
     """
 
     stage: str
@@ -59,10 +59,10 @@ class MatterEvent:
 
 @dataclass(frozen=True, slots=True)
 class OpenedMatter:
-    """A matter with all that its handler sees. `fields`: what the holder asked for, masked without the right to names.
+    """A matter with everything that its handler sees. `fields`: the holder's wishes, masked without the right to names.
 
-    `takes_notes`: whether anything may be written down of what it is about; `limit_days`: the working days that its
-    service's rule gives; `hand_to`: whom it can be handed to; `outcomes`: how it can be closed.
+    `takes_notes`: whether notes may be written about it. `limit_days`: the working days that its service's rule gives.
+    `hand_to`: the departments that it can be handed to. `outcomes`: how it can be closed.
     """
 
     matter: Matter
@@ -80,28 +80,28 @@ class OpenedMatter:
 
     @property
     def kind_open(self) -> bool:
-        """Whether the kind is to be told: the matter was opened off line."""
+        """Whether the kind is still needed, because the matter was opened offline."""
         return kind_open(self.service, self.matter)
 
     @property
     def is_request(self) -> bool:
-        """Whether the holder asked without a counter."""
+        """Whether the holder made this request without a counter."""
         return department_at_place(self.matter.point)
 
     @property
     def has_notice(self) -> bool:
-        """Whether a notice goes to the department that decides: when another department decides a counter's matter."""
+        """Whether the deciding department gets a notice: if it is not the department of the counter."""
         rule = None if self.service is None else self.service.matter
         return rule is not None and bool(rule.departments) and not self.is_request
 
 
 def department_at_place(point: str) -> bool:
-    """Whether a place is a department's own, where requests lie."""
+    """Whether a place is a department's own, where its requests lie."""
     return point.startswith(department_place(""))
 
 
 class MatterDesk:
-    """Lists, opens and moves matters for a caller."""
+    """Lists, opens and advances matters for a caller."""
 
     def __init__(self, verifier: Verifier) -> None:
         """Work with the verifier's services."""
@@ -115,7 +115,7 @@ class MatterDesk:
     def tabs(
         self, caller: Caller, departments: Iterable[str], at: datetime, **narrowed: str | None
     ) -> Mapping[MatterTab, int]:
-        """Return how many matters each part of a list has."""
+        """Return the number of matters in each part of a list."""
         return self._verifier.store.matters.count(self._filter(caller, departments, at, narrowed))
 
     def listed(
@@ -131,7 +131,7 @@ class MatterDesk:
     ) -> tuple[MatterLine, ...]:
         """Return a part of the list of departments: their own matters, their points', and those handed to them.
 
-        `narrowed`: `service`, `reference`. The reading is kept in the access log. Problem not-permitted.
+        `narrowed`: `service`, `reference`. The reading is recorded in the access log. Problem not-permitted.
         """
         departments = tuple(departments)
         wanted = self._filter(caller, departments, at, narrowed)
@@ -171,7 +171,7 @@ class MatterDesk:
         return MatterFilter({place: self._services(caller, place) for place in places}, at, tonight, handed, **narrowed)
 
     def _services(self, caller: Caller, place: str) -> frozenset[str] | None:
-        """The services that a caller handles at a place, None for all of them."""
+        """Return the services that a caller handles at a place, or None for all services."""
         if caller.may(Right.BOOKINGS, place):
             return None
         return frozenset(code for code in self._verifier.programme.services if caller.may(Right.BOOKINGS, place, code))

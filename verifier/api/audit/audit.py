@@ -1,5 +1,5 @@
-"""The log's tree over HTTP (docs/design.md §8, §9): checkpoint and hash tiles for anyone, entries and proofs by
-right.
+"""The log's tree over HTTP (docs/design.md §8, §9): anyone reads the checkpoint and the hash tiles; entries and proofs
+need a right.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ register_problem(
 
 
 class WitnessSeen(msgspec.Struct, frozen=True):
-    """A witness's last cosignature: of which size, when; `late` when that is over ten minutes ago."""
+    """A witness's last cosignature: its size and time. `late` if it is more than ten minutes old."""
 
     name: str
     size: int
@@ -61,9 +61,10 @@ class WitnessSeen(msgspec.Struct, frozen=True):
 
 
 class LogStatus(msgspec.Struct, frozen=True):
-    """The log in short: its name, size and root (base64) as published at `at`, and who cosigned.
+    """The state of the log: its name, its size and root (base64) as published at `at`, and its cosignatures.
 
-    `held`: in how many of the ledger's 256 partitions nothing is recorded until it is repaired; 0 while all is well.
+    `held`: the number of the ledger's 256 partitions in which nothing is recorded until the ledger is repaired. It is 0
+    in normal operation.
     """
 
     origin: str
@@ -76,7 +77,7 @@ class LogStatus(msgspec.Struct, frozen=True):
 
 
 class LogIncident(msgspec.Struct, frozen=True):
-    """Something that must not happen, as the sequencer saw it; `kind` is one of docs/log-format.md."""
+    """Something that must not happen, as the sequencer saw it. docs/log-format.md lists the values of `kind`."""
 
     at: str
     kind: str
@@ -86,14 +87,18 @@ class LogIncident(msgspec.Struct, frozen=True):
 
 
 class IncidentsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which list, and where its page ends: `refuted` are reports that the server's own proof contradicts."""
+    """Which list of incidents, and where its page ends. `refuted` are reports that the server's own proof
+    contradicts.
+    """
 
     list: Literal["log", "reported", "refuted", "cards"] = "log"
     older: Annotated[int, Meta(ge=1, description="The cursor that the page before gave.")] | None = None
 
 
 class LogIncidents(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Incidents of one list, newest first. `older` is the cursor of the page after; absent at the list's beginning."""
+    """Incidents of one list, newest first. `older` is the cursor of the page after; it is absent at the beginning of
+    the list.
+    """
 
     incidents: tuple[LogIncident, ...]
     server_time: str
@@ -101,7 +106,7 @@ class LogIncidents(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class ProofAnswer(msgspec.Struct, frozen=True):
-    """An entry's proof. `proof` is the full C2SP tlog-proof, for standard tools; hashes are base64url."""
+    """An entry's proof. `proof` is the full C2SP tlog-proof, for standard tools. Hashes are base64url."""
 
     id: str
     index: int
@@ -111,7 +116,7 @@ class ProofAnswer(msgspec.Struct, frozen=True):
 
 
 def add_audit(found: Blueprint, verifier: Verifier, log: LogReader, asking: Asking, limit: RateLimit) -> None:
-    """Add the log's checkpoints, its status, /v1/log/tile/…, /v1/log/proof/<entry id> and what promises need."""
+    """Add the log's checkpoints, its status, /v1/log/tile/…, /v1/log/proof/<entry id> and the calls about promises."""
     _add_public(found, log)
     _add_tiles(found, verifier, log, asking)
     _add_incidents(found, verifier, log, asking)
@@ -134,7 +139,7 @@ def add_audit(found: Blueprint, verifier: Verifier, log: LogReader, asking: Aski
 def add_wallet_proofs(
     found: Blueprint, verifier: Verifier, log: LogReader, holder: Callable[[str, datetime], str], limit: RateLimit
 ) -> None:
-    """Add POST /v1/wallet/log/<entry id>/proof; `holder` tells whose phone signed the call (problem bad-token)."""
+    """Add POST /v1/wallet/log/<entry id>/proof. `holder` returns whose phone signed the call (problem bad-token)."""
     add_wallet_promises(found, verifier, log, holder, limit)
 
     @found.post("/v1/wallet/log/<entry_id>/proof")
@@ -153,7 +158,7 @@ def add_wallet_proofs(
             name = verifier.ledger.pseudonym(subject)
         limit.require(name or "unknown")
         proof, leaf = _proved(log, entry_id)
-        # An entry of another holder, or of a holder who was erased, is answered as if there were no such entry.
+        # For an entry of another holder, or of an erased holder, the answer is the same as for an unknown entry.
         if name is None or _fields(leaf).get("holder") != name:
             raise Problem("not-logged-yet", retry_after=2)
         return _proof_answer(entry_id, proof, leaf, at)
@@ -272,7 +277,7 @@ def _add_incidents(found: Blueprint, verifier: Verifier, log: LogReader, asking:
 
 
 def _tile(log: LogReader, level: int | str, index: int, width: int) -> bytes:
-    """Return a tile in the width asked for: a narrower tile is the beginning of the present tile."""
+    """Return a tile in the requested width. A narrower tile is the beginning of the present tile."""
     state = _state(log)
     held = width_at(state.size, level, index)
     try:
@@ -301,7 +306,9 @@ def _seen(name: str, state: CheckpointState, overdue: list[str]) -> WitnessSeen:
 
 
 def _require_reader(verifier: Verifier, caller: Caller, leaf: bytes, entry_id: str) -> None:
-    """Let pass the device or integrator that made the entry, and auditors of its point, whose reading is logged."""
+    """Allow the device or integrator that made the entry, and auditors of its point. The reading of an auditor is
+    logged.
+    """
     told = _fields(leaf)
     if caller.kind != "person" and told.get("device") == caller.id:
         return

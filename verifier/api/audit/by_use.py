@@ -1,4 +1,4 @@
-"""Offline uses in the order of their use: the log itself has them in the order in which their records came in."""
+"""Offline uses in the order of their use. The log itself has them in the order in which their records arrived."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ from ledger.paging import every_entry
 from ledger.values import Entry, EntryPage, Query
 
 READ_MOST: Final = 10_000
-"""So many offline records are read for one answer; more are asked for in shorter spans."""
+"""The greatest number of offline records that one answer reads. For more, ask for shorter spans."""
 _AT_ONCE: Final = 200
 
 
 def offline_by_use(ledger: Ledger, asked: Query) -> EntryPage:
-    """Return offline entries whose use lies within the bounds of `asked`, the newest use first.
+    """Return the offline entries whose use lies within the bounds of `asked`, newest use first.
 
-    `before` is the id of the last entry of the page before. Problem invalid-field where too many are to be read.
+    `before` is the id of the last entry of the page before. Problem invalid-field if there are too many records to
+    read.
     """
     if asked.kind not in {None, "offline"}:
         return EntryPage((), None)
-    # A record comes in after its use: what was used since an instant was entered since.
+    # A record arrives after its use. So a use after an instant has its entry after this instant.
     query = msgspec.structs.replace(asked, kind="offline", until=None, before=None, limit=_AT_ONCE)
     found: list[Entry] = []
     for number, entry in enumerate(every_entry(ledger, query)):

@@ -1,4 +1,4 @@
-"""The usage log over HTTP, for auditors: searched, paged, and every reading itself kept."""
+"""The usage log over HTTP, for auditors: searched and paged. Every reading is recorded."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ PAGE_MOST = 200
 
 
 class LogQuery(EntryFilter, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Filters of the log; instants are RFC 3339, `until` excluded, `before` the cursor of the page before.
+    """Filters of the log. Instants are RFC 3339, `until` is excluded, and `before` is the cursor of the page before.
 
-    `by`: what the span and the order go by, the time at which an entry was made, or, for offline uses alone, the time
-    of the use.
+    `by`: which time sets the span and the order: the time at which an entry was made, or, for offline uses alone, the
+    time of the use.
     """
 
     since: Annotated[str, Meta(max_length=40)] | None = None
@@ -42,7 +42,7 @@ class LogQuery(EntryFilter, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
 
 class LogEntry(msgspec.Struct, frozen=True):
-    """One entry: its leaf as logged, and whether it was voided since."""
+    """One entry: its leaf as logged, and whether it was voided later."""
 
     id: str
     voided: bool
@@ -50,7 +50,7 @@ class LogEntry(msgspec.Struct, frozen=True):
 
 
 class LogPage(msgspec.Struct, frozen=True):
-    """A page of the log, newest first; `next` goes into `before` for the following page."""
+    """A page of the log, newest first. Use `next` as `before` to read the following page."""
 
     entries: tuple[LogEntry, ...]
     next: str | None
@@ -98,7 +98,9 @@ def add_log(found: Blueprint, verifier: Verifier, asking: Asking) -> None:
 
 
 def _readable(caller: Caller, point: str | None) -> frozenset[str] | None:
-    """Return the points whose entries the caller may read, None for all; Problem not-permitted for none."""
+    """Return the points whose entries the caller may read, or None for all points. Problem not-permitted if there is no
+    such point.
+    """
     points = caller.points(Right.AUDIT)
     if point is not None:
         caller.require(Right.AUDIT, point)

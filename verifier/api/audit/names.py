@@ -1,7 +1,8 @@
-"""The name behind an entry, for auditors with the right `names`, who say what for; and who asked for which, for all.
+"""The name behind an entry, for auditors with the right `names`, who state a purpose; and the record of all these
+requests.
 
-The log holds no name. Where the register is on this machine a function asks it; where it is elsewhere none is told, and
-the answer says so. Every asking is kept before anything is looked up.
+The log holds no name. If the register is on this machine, a function asks it. If it is on another machine, no name is
+given, and the answer says so. Every request is recorded before the name is looked up.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ TOLD_MOST = 200
 
 
 class _Kept(msgspec.Struct, frozen=True):
-    """An asking as the access log keeps it, in KEPT_MOST letters at most."""
+    """A request for a name as the access log keeps it, in at most KEPT_MOST characters."""
 
     entry: str
     by: str
@@ -90,7 +91,7 @@ def _name_behind(reviewing: Reviewing, entry: Entry, holder: str | None) -> Name
 
 
 def _asked(what: str, at: datetime) -> Asked | None:
-    """One asking as it was kept; None for a line of an earlier version."""
+    """Return a request for a name as it was kept, or None for a line of an earlier version."""
     try:
         kept = msgspec.json.decode(what, type=_Kept)
     except UNREADABLE:

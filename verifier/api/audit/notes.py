@@ -1,6 +1,7 @@
-"""The free text behind an entry, as long as the text is kept: for auditors with the right `names`, each reading logged.
+"""The free text behind an entry, while the text is kept. It is for auditors with the right `names`, and each reading is
+logged.
 
-The log holds a salted commitment alone. A text that does not open it is never shown as the entry's.
+The log holds only a salted commitment. A text that does not match the commitment is never shown.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ def add_notes(found: Blueprint, reviewing: Reviewing) -> None:
     )
     def entry_note(entry_id: str) -> Response:
         caller, entry, holder = reviewing.auditor_of(entry_id)
-        caller.require(Right.NAMES, entry.leaf.point)  # people write names into free text
+        caller.require(Right.NAMES, entry.leaf.point)  # People write names into free text
         reviewing.record(caller, KIND, entry.id, holder)
         return answer(_note_behind(reviewing, entry))
 

@@ -1,7 +1,7 @@
-"""Promises traded for proofs (docs/design.md §8): a device its own, a phone its holder's; and what they report as
-broken.
+"""Promises exchanged for proofs (docs/design.md §8): a device's own promises, a phone's promises of its holder, and
+reports of broken promises.
 
-The server only says how things stand. Whoever holds the promise verifies the proof, and keeps the evidence.
+The server only states its view. The holder of a promise verifies the proof and keeps the evidence.
 """
 
 from __future__ import annotations
@@ -51,20 +51,20 @@ Token = Annotated[str, Meta(min_length=1, max_length=1024)]
 
 
 class PromisesBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The promises of one's own answers, as they stood there."""
+    """The promises of the caller's own answers, as they stood there."""
 
     promises: Annotated[list[Token], Meta(min_length=1, max_length=AT_ONCE)]
 
 
 class WalletPromise(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The phone's card, and the promise of an answer about its holder."""
+    """The phone's card, and the promise in an answer about its holder."""
 
     card: Annotated[str, Meta(min_length=1, max_length=4096)]
     promise: Token
 
 
 class Breach(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A promise that was not kept: nothing was there in time, or the proof given does not hold."""
+    """A promise that was not kept: no entry was there in time, or the proof does not hold."""
 
     promise: Token
     found: Literal["absent", "bad-proof"]
@@ -72,15 +72,16 @@ class Breach(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class WalletBreach(Breach, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The same of a phone."""
+    """A broken promise, reported by a phone."""
 
     card: Annotated[str, Meta(min_length=1, max_length=4096)]
 
 
 class PromiseStanding(msgspec.Struct, frozen=True, omit_defaults=True):
-    """How a promise stands, as the server says. `proof` (C2SP tlog-proof) where the entry is in the log: verify it.
+    """The state of a promise in the server's view. If the entry is in the log, `proof` holds a C2SP tlog-proof: verify
+    it.
 
-    `unknown`: no promise of this server's, or none of the caller's entries.
+    `unknown`: this server made no such promise, or the entry is not the caller's.
     """
 
     state: Literal["kept", "pending", "broken", "unknown"]
@@ -92,14 +93,14 @@ class PromiseStanding(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class PromiseStandings(msgspec.Struct, frozen=True):
-    """An answer for each promise, in their order."""
+    """An answer for each promise, in the order of the request."""
 
     promises: tuple[PromiseStanding, ...]
     server_time: str
 
 
 class BreachTaken(msgspec.Struct, frozen=True):
-    """The report stands in a list of incidents: `refuted` where `now`, how the server sees the promise, is kept."""
+    """The report stands in a list of incidents: in `refuted` if `now` (the server's view of the promise) is kept."""
 
     id: str
     now: PromiseStanding
@@ -107,7 +108,7 @@ class BreachTaken(msgspec.Struct, frozen=True):
 
 
 Owns = Callable[[Leaf], bool]
-"""Whether an entry is the caller's own, by its leaf."""
+"""Returns whether an entry is the caller's own, by its leaf."""
 
 
 def add_promises(found: Blueprint, verifier: Verifier, log: LogReader, asking: Asking, limit: RateLimit) -> None:
@@ -149,7 +150,7 @@ def add_promises(found: Blueprint, verifier: Verifier, log: LogReader, asking: A
 def add_wallet_promises(
     found: Blueprint, verifier: Verifier, log: LogReader, holder: Callable[[str, datetime], str], limit: RateLimit
 ) -> None:
-    """Add POST /v1/wallet/log/promises and /v1/wallet/log/breaches; `holder` tells whose phone signed the call."""
+    """Add POST /v1/wallet/log/promises and /v1/wallet/log/breaches. `holder` returns whose phone signed the call."""
 
     def own(card: str, at: datetime) -> Owns:
         subject = holder(card, at)
@@ -191,12 +192,12 @@ def _of_device(device: str) -> Owns:
 
 
 def _take(verifier: Verifier, log: LogReader, body: Breach, owns: Owns, at: datetime, *, who: str) -> Response:
-    """Write a report down, once for each promise and reporter, with how the server sees it."""
+    """Record a report once for each promise and reporter, with the server's view of the promise."""
     promise = _promise(verifier, body.promise, at)
     now = _standing(verifier, log, body.promise, owns, at)
     if promise is None or now.state == "unknown":
         raise Problem("no-promise")
-    # What the proof in hand contradicts is kept apart: it must push no true report away.
+    # Reports that the server's proof contradicts are kept apart, so that they push no true report out.
     refuted = now.state == "kept" and body.found == "absent"
     which = IncidentList.REFUTED if refuted else IncidentList.REPORTED
     log.report(at, _incident(promise, body, who, now), which)
@@ -233,7 +234,7 @@ def _standing(verifier: Verifier, log: LogReader, text: str, owns: Owns, at: dat
         return _unlogged(verifier, promise, owns, due, at)
     except (TileError, PlaceError):
         raise Problem("unavailable", "a file of the log is missing or damaged") from None
-    if b64u(leaf_hash(data)) != promise.leaf:  # another entry has its number: whose it is says nothing
+    if b64u(leaf_hash(data)) != promise.leaf:  # Another entry has its number: the owner of that entry proves nothing
         return PromiseStanding("broken", promise.entry, promise.leaf, due)
     if not owns(decode(data)):
         return PromiseStanding("unknown")

@@ -1,4 +1,6 @@
-"""What the calls that read the log share: their filters, the days they ask about, and that every reading is kept."""
+"""What the calls that read the log share: their filters, the days of their questions, and the record of every
+reading.
+"""
 
 from __future__ import annotations
 
@@ -31,13 +33,13 @@ Id = Annotated[str, Meta(min_length=1, max_length=64)]
 def record_reading(
     verifier: Verifier, caller: Caller, kind: str, what: object, at: datetime, *, holder: str | None = None
 ) -> None:
-    """Keep that the caller read something: `what` as text, or as the query that asked for it."""
+    """Record that the caller read something: `what` as text, or as the query."""
     text = what if isinstance(what, str) else msgspec.json.encode(what).decode()
     verifier.store.record(Access(kind, caller.id, text, caller.operator_id, caller.point, holder), at)
 
 
 def days_asked(since: str, until: str, most: int) -> tuple[date, date]:
-    """Return two days in order, not more than `most` between them; Problem invalid-field."""
+    """Return two days in order, at most `most` days apart. Problem invalid-field otherwise."""
     try:
         first, last = day_asked(since), day_asked(until)
     except InstantError:
@@ -54,7 +56,7 @@ def day_starts(day: date, zone: ZoneInfo) -> datetime:
 
 @contextmanager
 def log_problems() -> Iterator[None]:
-    """Answer 503 while the log's files cannot be read."""
+    """Answer 503 while the files of the log cannot be read."""
     try:
         yield
     except (PlaceError, TileError, NoteError, Broken):

@@ -1,4 +1,4 @@
-"""The monthly report on paper, made here: GET /v1/audit/report."""
+"""The monthly report on paper: GET /v1/audit/report."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from verifier.api.audit.review_bodies import ReportQuery
 from verifier.api.audit.reviewing import Reviewing
 
 ROUNDS: Final = 10
-"""Runs of counting that a request waits for: half a million entries. The next one counts on."""
+"""How many runs of counting a request waits for: half a million entries. The next request counts on."""
 
 PDF: Final = "application/pdf"
 

@@ -1,7 +1,7 @@
-"""What auditors' pages ask beyond the log itself: figures, anomalies and their reviews, an entry with its proof.
+"""What auditors' pages ask beyond the log itself: figures, anomalies with their reviews, and an entry with its proof.
 
-Every call needs the right `audit`, and every reading is itself kept. Figures and anomalies are read from the published
-log, never from the ledger, so that no check-in waits for an auditor.
+Every call needs the right `audit`, and every reading is recorded. Figures and anomalies are read from the published log
+and never from the ledger, so that no check-in waits for an auditor.
 """
 
 from __future__ import annotations
@@ -148,7 +148,7 @@ def _anomaly(one: Anomaly, reviews: list[Review]) -> AnomalySaid:
 
 
 def _proof(reviewing: Reviewing, entry: Entry) -> ProofSaid:
-    """The proof of the entry as the ledger holds it: whatever differs from the log shows here."""
+    """Return the proof of the entry as the ledger holds it. Any difference from the log shows here."""
     digest = leaf_hash(entry.data)
     try:
         proof = reviewing.log.prove(entry.id)

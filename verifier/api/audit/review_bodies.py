@@ -17,7 +17,9 @@ AnomalyId = Annotated[str, Meta(min_length=3, max_length=160, pattern=r"^[a-z-]+
 
 
 class SpanQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Local days, both included, and what is asked about: a department's points, one point, one service, one tier."""
+    """Local days, both included, and the subject of the question: a department's points, one point, one service, one
+    tier.
+    """
 
     since: DayText
     until: DayText
@@ -35,7 +37,7 @@ class AnomalyQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
 
 
 class ExportQuery(EntryFilter, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A form and filters; days are local, both included."""
+    """A form and filters. Days are local and both included."""
 
     format: Literal["jsonl", "csv", "xlsx"]
     since: DayText | None = None
@@ -43,7 +45,7 @@ class ExportQuery(EntryFilter, frozen=True, forbid_unknown_fields=True, kw_only=
 
 
 class ReportQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A month, one department's points or all, and the language of the paper."""
+    """A month, one department's points or all points, and the language of the report."""
 
     month: Annotated[str, Meta(pattern=r"^20[0-9]{2}-(0[1-9]|1[0-2])$(?!\n)")]
     department: Code | None = None
@@ -58,7 +60,7 @@ class ReviewBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class NameBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a name is asked for: at least four letters that are no spaces around (核对投诉)."""
+    """The purpose for which a name is requested: at least four characters without surrounding spaces (核对投诉)."""
 
     LEAST: ClassVar[int] = 4
 
@@ -74,7 +76,7 @@ class ReviewSaid(msgspec.Struct, frozen=True):
 
 
 class AnomalySaid(msgspec.Struct, frozen=True):
-    """One anomaly; the pages explain `kind`, `about` names what the explanation speaks of."""
+    """One anomaly. The pages explain `kind`; `about` holds the values for the explanation."""
 
     id: str
     kind: str
@@ -87,7 +89,9 @@ class AnomalySaid(msgspec.Struct, frozen=True):
 
 
 class AnomalyPage(msgspec.Struct, frozen=True):
-    """The anomalies of a span, the gravest of all `found`, in `searched` entries; `complete` unless there were more."""
+    """The anomalies of a span: the gravest of all `found`, in `searched` entries. `complete` is false if there were
+    more entries.
+    """
 
     anomalies: tuple[AnomalySaid, ...]
     found: int
@@ -97,7 +101,7 @@ class AnomalyPage(msgspec.Struct, frozen=True):
 
 
 class FiguresSaid(msgspec.Struct, frozen=True):
-    """Figures, and when they were asked for."""
+    """Figures, and the time of the question."""
 
     figures: Figures
     server_time: str
@@ -112,7 +116,7 @@ class SignedBy(msgspec.Struct, frozen=True):
 
 
 class ProofSaid(msgspec.Struct, frozen=True, kw_only=True):
-    """How an entry stands in the published log. `contradicted`: the log proves something else, see `message`."""
+    """The state of an entry in the published log. `contradicted`: the log proves something else; see `message`."""
 
     state: Literal["proved", "pending", "contradicted"]
     message: str | None = None
@@ -126,7 +130,7 @@ class ProofSaid(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EntrySaid(msgspec.Struct, frozen=True):
-    """One entry as the ledger holds it, and its proof, checked here."""
+    """One entry as the ledger holds it, and its proof, which this server checked."""
 
     id: str
     voided: bool
@@ -136,7 +140,7 @@ class EntrySaid(msgspec.Struct, frozen=True):
 
 
 class FindingSaid(msgspec.Struct, frozen=True):
-    """Something wrong with the log: which kind, where, what."""
+    """Something wrong with the log: its kind, its place, and a sentence."""
 
     kind: str
     place: str
@@ -144,9 +148,9 @@ class FindingSaid(msgspec.Struct, frozen=True):
 
 
 class VerificationSaid(msgspec.Struct, frozen=True):
-    """What a check of the whole log found; `too-large` names the `command` that does it.
+    """The result of a check of the whole log. `too-large` gives the `command` that checks such a log.
 
-    `keys` are the log's, as the trust bundle names them and the command takes them.
+    `keys` are the log's keys, as the trust bundle names them and as the command takes them.
     """
 
     state: Literal["sound", "damaged", "too-large", "empty"]
@@ -166,10 +170,10 @@ class ProgressSaid(msgspec.Struct, frozen=True):
 
 
 class NameSaid(msgspec.Struct, frozen=True):
-    """The answer to asking for a name; the asking is kept either way.
+    """The answer to a request for a name. The request is recorded in every case.
 
-    `told`; `none`: no holder stands behind the entry; `erased`, or never in this register; `elsewhere`: the register is
-    on another machine, and does not tell names to this one.
+    `told`; `none`: the entry has no holder; `erased`: the holder was erased or was never in this register; `elsewhere`:
+    the register is on another machine and gives no names to this one.
     """
 
     state: Literal["told", "none", "erased", "elsewhere"]
@@ -180,7 +184,7 @@ class NameSaid(msgspec.Struct, frozen=True):
 class NoteSaid(msgspec.Struct, frozen=True):
     """The free text of an entry; the reading is logged.
 
-    `told`; `none`: the entry has none; `erased`: the text's time is over, or its holder was erased; `altered`: the
+    `told`; `none`: the entry has no text; `erased`: the text's time is over, or its holder was erased; `altered`: the
     kept text is not the text of the entry, and is not shown.
     """
 
@@ -189,7 +193,7 @@ class NoteSaid(msgspec.Struct, frozen=True):
 
 
 class Asked(msgspec.Struct, frozen=True):
-    """One asking for a name."""
+    """One request for a name."""
 
     at: str
     by: str
@@ -198,7 +202,7 @@ class Asked(msgspec.Struct, frozen=True):
 
 
 class AskedNames(msgspec.Struct, frozen=True):
-    """The last askings, newest first."""
+    """The last requests for names, newest first."""
 
     asked: tuple[Asked, ...]
     server_time: str

@@ -1,6 +1,6 @@
-"""The log handed out and checked: exports in three forms, and a check of the whole log that tells how far it is.
+"""Exports of the log in three forms, and a check of the whole log that reports its progress.
 
-Both read for long, so a process beside this one does: check-ins do not wait for it.
+Both read for a long time, so a separate process does the work, and check-ins do not wait.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from verifier.api.audit.reviewing import COMMAND, Reviewing
 from verifier.api.audit.seats import AuditSlots, seated
 
 VERIFIED_HERE: Final = 2_000_000
-"""Entries that a page may have checked; a larger log is checked by the command line, on a machine of its own."""
+"""The largest log, in entries, that a page may check. The command line checks a larger log, on a separate machine."""
 
 READ_AT_ONCE: Final = 2
-"""Exports and checks that one process of the server does at once, of its eight threads."""
+"""How many exports and checks one process of the server runs at once, of its eight threads."""
 
 FINDINGS_TOLD: Final = 100
 _SEATS: Final = AuditSlots(READ_AT_ONCE)
@@ -64,7 +64,7 @@ def add_verifications(found: Blueprint, reviewing: Reviewing) -> None:
 
 
 def _checkpoint(reviewing: Reviewing, state: CheckpointState, at: datetime) -> OpenedCheckpoint | VerificationSaid:
-    """The newest checkpoint; a verdict where its signature does not hold."""
+    """Return the newest checkpoint, or a verdict if its signature does not hold."""
     try:
         return reviewing.opened(state)
     except NoteError as error:
@@ -79,7 +79,7 @@ def _verify(
     caller: Caller,
     at: datetime,
 ) -> Iterator[bytes]:
-    """Yield the lines of the answer; nothing here may ask for the request, which is over by then."""
+    """Yield the lines of the answer. This code must not use the request, which has ended by then."""
     if isinstance(opened, OpenedCheckpoint):
         verdict = yield from _verdict(reviewing, opened, keys, at)
     else:
@@ -91,8 +91,8 @@ def _verify(
 def _verdict(
     reviewing: Reviewing, opened: OpenedCheckpoint, keys: tuple[str, ...], at: datetime
 ) -> Generator[bytes, None, VerificationSaid]:
-    """Yield lines of progress, and return the verdict."""
-    size, root = opened.checkpoint.size, b64encode(opened.checkpoint.root).decode()  # as the checkpoint writes it
+    """Yield lines of progress. Return the verdict."""
+    size, root = opened.checkpoint.size, b64encode(opened.checkpoint.root).decode()  # In the form of the checkpoint
     if size > VERIFIED_HERE:
         return VerificationSaid("too-large", size, root, (), COMMAND, rfc3339(at), keys)
     wrong = list[FindingSaid]()

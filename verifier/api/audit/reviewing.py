@@ -1,4 +1,6 @@
-"""What auditors' calls work with: who asks, the published log and its keys, figures, reviews; every reading is kept."""
+"""What auditors' calls work with: the caller, the published log and its keys, figures, reviews, and the record of every
+reading.
+"""
 
 from __future__ import annotations
 
@@ -30,16 +32,18 @@ from verifier.counter.checking_in import ledger_problems
 from verifier.service import Verifier
 
 NameOf = Callable[[str], str | None]
-"""Asks the register for the name of a holder by `sub`; None if it knows none."""
+"""Asks the register for the name of a holder by `sub`. Returns None if the register knows no such holder."""
 
 NAMES_A_SECOND, NAMES_AT_ONCE = 1 / 60, 10
-"""Names that one auditor may ask for: ten, then one a minute. Whoever needs more looks for lists, not for a person."""
+"""How many names one auditor may request: ten at once, then one a minute. More would mean a search for lists, not for
+one person.
+"""
 
 COMMAND: Final = "python -m verifier audit verify"
 
 
 class Reviewing:
-    """What these calls work with."""
+    """The parts of these calls."""
 
     def __init__(
         self,
@@ -56,7 +60,7 @@ class Reviewing:
     ) -> None:
         """Keep figures and reviews in the verifier's `database`; notes are sealed under `secret`.
 
-        `folders` are where the log's files lie, an archive after the first.
+        `folders` hold the log's files: the log first, then its archive.
         """
         self.folders = tuple(folders)
         self.verifier, self.log, self._asking = verifier, log, asking
@@ -67,15 +71,15 @@ class Reviewing:
         self.odds = Searcher(log, self.folders, self.zone, thresholds or Thresholds())
 
     def auditor(self, point: str | None = None) -> Caller:
-        """Return the caller, who may audit `point`, or everything; Problem not-permitted."""
+        """Return the caller, who may audit `point`, or all points without one. Problem not-permitted otherwise."""
         caller = self._asking.authenticate(request)
         caller.require(Right.AUDIT, point or EVERYWHERE)
         return caller
 
     def auditor_of(self, entry_id: str) -> tuple[Caller, Entry, str | None]:
-        """Return the caller, who may audit an entry's point, the entry and its holder's name in the log.
+        """Return the caller, who may audit the entry's point, the entry, and its holder's name in the log.
 
-        Problems: not-permitted, also for an entry that is not there unless the caller may audit everything; not-found.
+        Problems: not-permitted, also for an unknown entry unless the caller may audit everything; not-found.
         """
         caller = self._asking.authenticate(request)
         with ledger_problems():
@@ -86,11 +90,11 @@ class Reviewing:
         return caller, entry, entry.leaf.holder
 
     def record(self, caller: Caller, kind: str, what: object, holder: str | None = None) -> None:
-        """Keep that the caller read something."""
+        """Record that the caller read something."""
         record_reading(self.verifier, caller, kind, what, request_instant(), holder=holder)
 
     def points_of(self, department: str | None, point: str | None = None) -> frozenset[str] | None:
-        """Return the points that a query is about, None for all."""
+        """Return the points of a query, or None for all points."""
         if point is not None:
             return frozenset({point})
         if department is None:
@@ -109,7 +113,7 @@ class Reviewing:
         return open_checkpoint(state.published, self.keys(state.tree.origin), witnesses)
 
     def state(self) -> CheckpointState:
-        """Return what is published; Problem not-found before the first checkpoint."""
+        """Return the published state. Problem not-found before the first checkpoint."""
         state = self.log.state()
         if state is None:
             raise Problem("not-found", "no checkpoint has been published yet")

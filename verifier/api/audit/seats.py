@@ -1,4 +1,6 @@
-"""Seats for long answers: each holds one of the server's threads until it is read, and counters need the others."""
+"""Seats for long answers. Each long answer holds one of the server's threads until it is read, and counters need the
+other threads.
+"""
 
 from __future__ import annotations
 
@@ -14,14 +16,16 @@ RETRY_SECONDS: Final = 20
 
 
 class AuditSlots:
-    """So many long answers at once in this process; any thread."""
+    """A limited number of simultaneous long answers in this process. Safe between threads."""
 
     def __init__(self, count: int) -> None:
-        """Begin with all of them free."""
+        """Start with all seats free."""
         self._free = BoundedSemaphore(count)
 
     def take(self) -> Callable[[], None]:
-        """Take a seat and return what gives it back, once however often it is called; Problem `unavailable`."""
+        """Take a seat. Return a function that gives the seat back; further calls of it do nothing. Problem
+        `unavailable` if all seats are taken.
+        """
         if not self._free.acquire(blocking=False):
             detail = "as many exports and checks as this server does at once are running; try again when one is done"
             raise Problem("unavailable", detail, retry_after=RETRY_SECONDS)
@@ -37,7 +41,9 @@ class AuditSlots:
 
 
 def seated(response: Response, lines: Iterable[bytes], give_back: Callable[[], None]) -> Response:
-    """Let a response write `lines` and give its seat back at their end, or when its reader is gone before any."""
+    """Let a response write `lines`. Give its seat back at the end of the lines, or when the reader leaves before any
+    line.
+    """
 
     def written() -> Iterator[bytes]:
         try:
@@ -46,5 +52,5 @@ def seated(response: Response, lines: Iterable[bytes], give_back: Callable[[], N
             give_back()
 
     response.response = written()
-    response.call_on_close(give_back)  # an answer nobody begins to read, as that to HEAD, never gets to its end
+    response.call_on_close(give_back)  # An answer that nobody begins to read, such as that to HEAD, never ends
     return response

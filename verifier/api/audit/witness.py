@@ -1,4 +1,4 @@
-"""The witness's HTTP surface (C2SP tlog-witness): an application of its own, on a machine of the auditors."""
+"""The witness's HTTP surface (C2SP tlog-witness): a separate application, on a machine of the auditors."""
 
 from __future__ import annotations
 
