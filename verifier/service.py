@@ -1,4 +1,4 @@
-"""The verifier put together: trusted documents, ledger, store and what works on them, from one set of settings."""
+"""The whole verifier: trusted documents, ledger, store and their services, made from one set of settings."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ from verifier.trust.published import PublishedFolder, pinned_root, read_programm
 
 
 def no_register(_number: str) -> str | None:
-    """Find no card by its number: a verifier holds no register of its own."""
+    """Find no card by its number, because a verifier has no register of its own."""
     return None
 
 
 def not_known(_card_id: str, _at: datetime) -> datetime | None:
-    """Tell of no card until when its holder is entitled: only a register knows."""
+    """Return no end of entitlement, because only a register knows it."""
     return None
 
 
@@ -59,7 +59,7 @@ def no_phone(_card_id: str, _at: datetime) -> str | None:
 
 @dataclass(frozen=True)
 class Verifier:
-    """Everything that the verifier's calls work with; one a process, made after the fork.
+    """Everything that the verifier's calls work with. Each process has one, made after the fork.
 
     `card_by_number` asks a register on the same host, where there is one, for the card token of a number;
     `entitled_until` until when the holder of a card, by its id, is entitled; `photo_of` for the photo of its holder,
@@ -88,7 +88,7 @@ class Verifier:
     phone_of: Callable[[str, datetime], str | None] = no_phone
 
     def close(self) -> None:
-        """Finish what was accepted and close the stores."""
+        """Finish the accepted changes and close the stores."""
         self.ledger.close()
         self.known.close()
         self.store.close()
@@ -98,15 +98,17 @@ Authenticate = Callable[[Request], Caller]
 
 
 def published_folder(settings: Settings, programme: Programme) -> PublishedFolder:
-    """Return the documents that the settings name, held to the pinned root and to the versions this host has seen."""
+    """Return the documents that the settings name, checked against the pinned root and the versions that this host has
+    seen.
+    """
     root = pinned_root(root_file(settings))
     return PublishedFolder(settings.published, programme, root, settings.var / "verifier-seen.json")
 
 
 def open_verifier(settings: Settings, clock: Clock) -> Verifier:
-    """Open the verifier that the settings describe; whom to ask what only a register knows is its maker's to add.
+    """Open the verifier that the settings describe. The caller adds the functions that ask a register.
 
-    Raises Untrusted when the root or the programme cannot be read, LedgerError if the ledger cannot be opened.
+    Raises Untrusted if the root or the programme cannot be read, LedgerError if the ledger cannot be opened.
     """
     programme = read_programme(settings.programme)
     published = published_folder(settings, programme)
@@ -121,9 +123,10 @@ def open_verifier(settings: Settings, clock: Clock) -> Verifier:
 
 
 def ledger_at(settings: Settings, clock: Clock, url: str, *, remembering: bool = True) -> Ledger:
-    """Open the ledger at an address as the settings want ledgers to be opened. Raises LedgerError.
+    """Open the ledger at an address with the options of the settings. Raises LedgerError.
 
-    `remembering`: whether what a Redis ledger acknowledges is remembered on this host, and compared as it is opened.
+    `remembering`: whether this host remembers what a Redis ledger acknowledges, and compares it when the ledger is
+    opened.
     """
     return open_ledger(
         url,
@@ -135,7 +138,8 @@ def ledger_at(settings: Settings, clock: Clock, url: str, *, remembering: bool =
 
 
 def make_stores(settings: Settings, clock: Clock) -> None:
-    """Make the ledger, the store of details and the tables of figures where they are not there; change none that is.
+    """Make the ledger, the store of details and the tables of figures if they are missing. Existing stores stay as they
+    are.
 
     Raises LedgerError if the ledger was lost or cannot be reached, UnusableDatabase for an address that names no
     database.
@@ -151,9 +155,10 @@ def make_stores(settings: Settings, clock: Clock) -> None:
 
 
 def hold_lost(settings: Settings, ledger: Ledger) -> Held:
-    """Return the partitions in which nothing is recorded: to begin with, those that end before the log's end of them.
+    """Return the partitions in which nothing is recorded. At the start, these are the partitions that end before their
+    end in the log.
 
-    A ledger that is away is compared by the sequencer when it is back.
+    If the ledger is away, the sequencer compares it when it is back.
     """
     held = Held(settings.log / HELD)
     try:
@@ -172,7 +177,7 @@ def hold_lost(settings: Settings, ledger: Ledger) -> Held:
 
 
 def refuse_lost_ledger(settings: Settings) -> None:
-    """Raise LedgerUnavailable where a log was kept and the ledger is gone: an empty one would renew all quotas."""
+    """Raise LedgerUnavailable if there was a log and the ledger is gone: an empty ledger would renew all quotas."""
     if not settings.ledger_url.startswith("sqlite:///") or Path(settings.ledger_url[10:]).exists():
         return
     try:
@@ -196,7 +201,7 @@ def assemble(
     *,
     log: LogReader | None = None,
 ) -> Verifier:
-    """Put the parts together; without `log` no proofs are given."""
+    """Put the parts together. Without `log`, no proofs are given."""
     known = KnownCards(store)
     misfits = Misfits(log)
     desk = CheckInService(published, ledger, known, CardCache(), store, misfits=misfits)

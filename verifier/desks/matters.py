@@ -177,7 +177,7 @@ class MatterDesk:
         return frozenset(code for code in self._verifier.programme.services if caller.may(Right.BOOKINGS, place, code))
 
     def opened(self, caller: Caller, matter_id: str, at: datetime) -> OpenedMatter:
-        """Return a matter with its steps and what was asked for, and note in the access log that it was opened.
+        """Return a matter with its steps and its fields. Record in the access log that it was opened.
 
         Problem not-found for a matter that the caller does not handle.
         """
@@ -216,7 +216,7 @@ class MatterDesk:
         return after, outcome
 
     def close(self, stage: Stage, at: datetime) -> Matter:
-        """Close a matter; a counted request that is refused or withdrawn is taken back, so that its unit returns."""
+        """Close a matter. A counted request that is refused or withdrawn is taken back, so that its unit returns."""
         matter = self.require(stage.caller, stage.matter)
         service = self._verifier.programme.services.get(matter.service)
         counted = service is not None and service.quota is not None and department_at_place(matter.point)
@@ -237,14 +237,14 @@ class MatterDesk:
         return self._verifier.requests.take_back(Asker.staff(caller), operation, matter, outcome, at, by_holder=False)
 
     def require(self, caller: Caller, matter_id: str) -> Matter:
-        """Return a matter that the caller handles; Problem not-found for any other matter, as for an unknown matter."""
+        """Return a matter that the caller handles. Problem not-found for any other matter, also for an unknown one."""
         matter = self._verifier.matters.find(matter_id)
         if matter is None or not self.may_handle(caller, matter):
             raise Problem("not-found")
         return matter
 
     def may_handle(self, caller: Caller, matter: Matter) -> bool:
-        """Tell whether a caller handles a matter: at its place, or at the department that took the matter over."""
+        """Return whether a caller handles a matter: at its place, or at the department that took over the matter."""
         if caller.may(Right.BOOKINGS, matter.point, matter.service):
             return True
         if not department_at_place(matter.point) and caller.may(Right.CHECK_IN, matter.point, matter.service):
@@ -253,12 +253,12 @@ class MatterDesk:
         return handed is not None and caller.may(Right.BOOKINGS, department_place(handed), matter.service)
 
     def _viewer(self, caller: Caller, matter: Matter) -> str:
-        """Return the department for which a caller looks at a matter: each department has its own names for holders."""
+        """Return the department for which a caller sees a matter. Each department has its own references of holders."""
         own = caller.may(Right.BOOKINGS, matter.point, matter.service) or matter.decides is None
         return matter.department if own or matter.decides is None else matter.decides
 
     def _check(self, matter: Matter, stage: Stage) -> None:
-        """Refuse a note where nothing may be written down, and an outcome that only taking back may record."""
+        """Refuse a note if the matter takes no notes, and an outcome that only `take_back` may record."""
         if stage.call_back is not None and (stage.stage != FOLLOWED or stage.call_back not in CALL_BACKS):
             raise invalid("$.call_back", "what came of a call is told of a stage followed-up")
         service = self._verifier.programme.services.get(matter.service)
@@ -296,5 +296,5 @@ def _shown(service: Service | None, fields: Mapping[str, Any], *, names: bool) -
     rule = None if service is None else service.request
     if names:
         return fields
-    whom = {name: fields[name] for name in ("beneficiary",) if name in fields}  # a counter's matter: no person's name
+    whom = {name: fields[name] for name in ("beneficiary",) if name in fields}  # A counter's matter: no person's name
     return whom if rule is None else masked_fields(rule, fields) | whom

@@ -1,4 +1,6 @@
-"""Who missed bookings often this year, for the offices that hear of it: each its own points' misses alone."""
+"""Holders who often missed bookings this year, for the offices that must know. Each office sees only misses at its own
+points.
+"""
 
 from __future__ import annotations
 
@@ -19,10 +21,10 @@ from verifier.services.bookings.upkeep import MissedOften
 
 @dataclass(frozen=True, slots=True)
 class MissedRow:
-    """A holder who missed bookings of a rule `missed` times in the year, the last of them `last` at `point`.
+    """A holder who missed `missed` bookings of a rule in the year. The last missed booking was at `last`, at `point`.
 
-    The name and the tier are None once the last booking's details are erased; the name is the whole name where the
-    booking asked for it and the caller has the right to names, else the masked name of the card.
+    The name and the tier are None after the last booking's details are erased. The name is the full name if the booking
+    asked for it and the caller has the right to names, otherwise the masked name on the card.
     """
 
     code: str
@@ -37,10 +39,11 @@ class MissedRow:
 
 
 def missed_rows(verifier: Verifier, caller: Caller, at: datetime) -> tuple[MissedRow, ...]:
-    """Return who missed often at the points where the caller takes bookings; kept in the access log of each.
+    """Return the holders who often missed bookings at the points where the caller makes bookings. The access log of
+    each holder records the reading.
 
-    What was missed elsewhere is not counted here, and a holder goes by the department's own name: two departments
-    cannot join their lists. Problem not-permitted for whoever takes no bookings.
+    Bookings missed at other points are not counted here. The department's own reference names the holder, so that two
+    departments cannot join their lists. Problem not-permitted for a caller who makes no bookings.
     """
     programme = verifier.programme
     mine = {

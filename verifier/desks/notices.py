@@ -1,4 +1,4 @@
-"""The yearly notices that receipts answer, kept by their organiser: one of a service and a year."""
+"""The yearly notices that receipts answer. Their organiser keeps them, one for each service and year."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class NoticeSeen:
 
 
 class NoticeDesk:
-    """Lists and keeps notices for a caller."""
+    """Lists and changes notices for a caller."""
 
     def __init__(self, verifier: Verifier) -> None:
         """Work with the verifier's store."""
@@ -41,7 +41,7 @@ class NoticeDesk:
         )
 
     def listed(self, caller: Caller) -> tuple[NoticeSeen, ...]:
-        """Return the notices of those services, the newest year first."""
+        """Return the notices of these services, the newest year first."""
         found = [
             NoticeSeen(service, one)
             for service in self.services(caller)
@@ -50,9 +50,9 @@ class NoticeDesk:
         return tuple(sorted(found, key=lambda seen: -seen.notice.year))
 
     def keep(self, caller: Caller, notice: Notice, at: datetime) -> None:
-        """Keep a notice in the place of what stands. Problems: `not-permitted`, `invalid-field` for days out of order.
+        """Keep a notice in place of the earlier one. Problems: `not-permitted`, `invalid-field` for days out of order.
 
-        Receipts that were taken before stay as they are: new days count for what is sent or arranged from now on.
+        Earlier receipts stay as they are. New days count for receipts and appointments from now on.
         """
         if notice.service not in {one.code for one in self.services(caller)}:
             raise Problem("not-permitted")

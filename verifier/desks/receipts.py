@@ -19,7 +19,7 @@ from verifier.rules.notices import Notice, day_fault
 from verifier.service import Verifier
 
 DAYLESS: Final = timedelta(days=7)
-"""A window longer than this is a whole year's: no day is set yet."""
+"""A window longer than this is the window of a whole year: the day is not set yet."""
 HEADS: Final = ("receipt", "service", "service_zh", "holder_ref", "holder_name", "tier", "day", "state")
 
 
@@ -41,21 +41,23 @@ class ReceiptDesk:
         return tuple(point for point in self._desk.points(caller) if self.services(point))
 
     def listed(self, caller: Caller, point: Point, year: int, at: datetime) -> tuple[DeskBooking, ...]:
-        """Return a year's receipts at a point without cancelled receipts.
+        """Return a year's receipts at a point, without cancelled receipts.
 
-        The access log of each receipt notes the reading.
+        The access log of each receipt records the reading.
         """
         wanted = {one.code for one in self.services(point) if caller.may(Right.BOOKINGS, point.code, one.code)}
         found = [one for one in self._of_year(point, year) if one.service in wanted]
         return tuple(self._desk.opened(caller, one.id, at) for one in found)
 
     def notices(self, point: Point, year: int) -> dict[str, Notice]:
-        """Return the notices of a year that the services of a point have, by service."""
+        """Return the notices of a year for the services of a point, by service."""
         found = {one.code: self._verifier.store.notices.find(one.code, year) for one in self.services(point)}
         return {code: notice for code, notice in found.items() if notice is not None}
 
     def outside(self, receipts: Iterable[str], day: date) -> Notice | None:
-        """Return the notice whose days do not hold `day`, of one of the receipts, or None if it can be set for all."""
+        """Return the notice, of one of these receipts, whose days do not include `day`. Return None if the day can be
+        set for all receipts.
+        """
         for receipt in receipts:
             booking = self._verifier.bookings.booking(receipt)
             if booking is None:
@@ -67,7 +69,9 @@ class ReceiptDesk:
         return None
 
     def set_days(self, caller: Caller, operation: str, receipts: Iterable[str], day: date, at: datetime) -> int:
-        """Set the day of receipts, each in its own step: a repeated call finishes what an interrupted call left."""
+        """Set the day of receipts, each receipt in its own step. If a call is interrupted, a repeated call finishes
+        it.
+        """
         expected = datetime.combine(day, time(), self._verifier.programme.zone).astimezone(UTC)
         return sum(self._set(caller, operation, one, expected, at) for one in receipts)
 

@@ -1,4 +1,4 @@
-"""A department's statements for callers with the right to read them; the access log notes each reading."""
+"""A department's statements, for callers with the right to read them. The access log records each reading."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class StatementDesk:
         return found
 
     def closed(self, caller: Caller, department: str, month: str, at: datetime) -> DepartmentMonth:
-        """Close a month as `close` does; one that this caller closed before is returned: the call was sent again."""
+        """Close a month as `close` does. If this caller closed the month before, return it: the call was sent again."""
         self.require(caller, department)
         found = self.statements.month(department, month, at)
         if found.closing is not None and found.closing.closed_by == caller.id:

@@ -1,4 +1,4 @@
-"""Who asked for a counted service in a period, such as a year's newspaper: a list with names, or a file."""
+"""The holders who requested a counted service in a period, such as a year's newspaper: a list with names, or a file."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ COLUMNS = ("request", "opened_at", "holder_ref", "channel")
 
 @dataclass(frozen=True, slots=True)
 class Subscriber:
-    """A request that was not withdrawn, with its fields where they are not erased."""
+    """A request that was not withdrawn, with its fields unless they are erased."""
 
     matter: Matter
     details: BookingDetails | None
@@ -48,9 +48,9 @@ def subscribed_services(verifier: Verifier, caller: Caller) -> tuple[Service, ..
 def subscribers(
     verifier: Verifier, caller: Caller, service: Service, period: str, at: datetime
 ) -> tuple[Subscriber, ...]:
-    """List who subscribed in a period (`2026`): without withdrawn and refused requests.
+    """List the subscribers of a period (`2026`), without withdrawn and refused requests.
 
-    The access log notes the reading.
+    The access log records the reading.
 
     Only callers with the right to names may read the list. Problems: not-permitted, invalid-field.
     """
@@ -88,5 +88,5 @@ def subscribers_csv(service: Service, rows: Iterable[Subscriber]) -> str:
 def _period(verifier: Verifier, unit: PeriodUnit, key: str) -> Period:
     try:
         return period_named(unit, key, verifier.programme.zone)
-    except (ValueError, OverflowError):  # another unit's, or a year at the ends of the calendar
+    except (ValueError, OverflowError):  # Another unit's period, or a year at the ends of the calendar
         raise invalid("$.period", f"a period such as {'2026' if unit is PeriodUnit.YEAR else '2026-10'}") from None

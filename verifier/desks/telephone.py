@@ -1,4 +1,4 @@
-"""Requests by telephone: the card is found by its number, and holds once staff called its holder back."""
+"""Requests by telephone: the card is found by its number, and counts as shown once staff called its holder back."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from verifier.services.requests.service import Requested, RequestWish, can_be_as
 
 @dataclass(frozen=True, slots=True)
 class TelephoneRequest:
-    """A request that somebody makes on the telephone; `fields` as the service's rule asks for them."""
+    """A request made on the telephone. `fields` are those that the service's rule asks for."""
 
     operation: str
     service: Service
@@ -37,7 +37,9 @@ class TelephoneRequest:
 def by_number(
     verifier: Verifier, typed: str, *, called_back: bool, at: datetime
 ) -> tuple[Presentation, Verified | RefusedCard]:
-    """Find the card of a number that somebody read out. Staff called the holder back at the number of the register."""
+    """Find the card with a number that somebody read out. Staff called the holder back at the telephone number in the
+    register.
+    """
     if not called_back:
         raise invalid("$.called_back", "call the holder back first, and say so")
     try:
@@ -51,7 +53,7 @@ def by_number(
 
 
 def askable(verifier: Verifier, caller: Caller) -> tuple[tuple[Service, str], ...]:
-    """Return the services that a caller may take requests for, each with the departments that take them."""
+    """Return the services for which a caller may take requests, each with its departments."""
     return tuple(
         (service, department)
         for service in verifier.programme.services.values()
@@ -62,7 +64,7 @@ def askable(verifier: Verifier, caller: Caller) -> tuple[tuple[Service, str], ..
 
 
 def ask_by_telephone(verifier: Verifier, caller: Caller, asked: TelephoneRequest, at: datetime) -> Requested:
-    """Take a request from somebody on the telephone. Problems: not-permitted, invalid-field, card-unknown."""
+    """Take a request on the telephone. Problems: not-permitted, invalid-field, card-unknown."""
     service, department = asked.service, department_for(asked.service, asked.department)
     caller.require(Right.BOOKINGS, department_place(department), service.code)
     presentation, verdict = by_number(verifier, asked.card_number, called_back=asked.called_back, at=at)
@@ -82,7 +84,7 @@ def ask_by_telephone(verifier: Verifier, caller: Caller, asked: TelephoneRequest
 
 
 def matter_opened(service: Service, kind: str | None, decides: str | None) -> dict[str, str]:
-    """Return what the entry of a request says of its matter; Problem invalid-field for values that do not fit."""
+    """Return a request entry's fields for its matter. Problem invalid-field for values that do not fit."""
     try:
         return dict(opening_facts(service, kind, decides))
     except WrongMatter as error:

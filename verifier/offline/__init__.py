@@ -1,1 +1,1 @@
-"""Check-ins that devices made offline: their records read, judged, recorded, and what they contradict reported."""
+"""Check-ins that devices made offline: their records are read, judged and recorded, and contradictions are reported."""

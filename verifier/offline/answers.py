@@ -1,6 +1,4 @@
-"""What goes over the wire about offline records: requests and answers (docs/design.md §9), as values. No rule, no
-store.
-"""
+"""The requests and answers about offline records (docs/design.md §9), as values. No rule, no store."""
 
 from typing import Annotated, Literal
 
@@ -10,14 +8,16 @@ from msgspec import Meta
 from verifier.counter.answers import QuotaLeft, Words
 
 BATCH_MOST = 200
-"""Records a call. A longer queue goes in several calls, in any order; every answer says what is still missing."""
+"""The most records in one call. A longer queue is sent in several calls, in any order. Every answer says what is still
+missing.
+"""
 
 RECORD_MOST = 8192
-"""Characters of one record; a longer one is refused with its whole call."""
+"""The most characters of one record. A longer record makes the whole call fail."""
 
 
 class UploadRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Signed records of a device, in any order; sent again, they are answered again and counted once."""
+    """Signed records of a device, in any order. Records that are sent again are answered again and counted once."""
 
     records: Annotated[
         tuple[Annotated[str, Meta(max_length=RECORD_MOST)], ...], Meta(min_length=1, max_length=BATCH_MOST)
@@ -25,12 +25,13 @@ class UploadRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class RecordAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The outcome of one record. `applied`: entered in the log, and counted where it was a grant; `held`: entered, and
-    counted by nobody until a supervisor releases it; `dismissed`: put aside; `refused`: not taken.
+    """The outcome of one record. `applied`: it is in the log, and a grant is counted. `held`: it is in the log, and a
+    grant is not counted until a supervisor releases it. `dismissed`: it was set aside. `refused`: it was not accepted.
 
-    Of an entered record: `id` its entry, `outcome` and `reason` as logged, `marks` what is special, `linked` the
-    entry that it contradicts, `joined` the visit it lies in at no cost, `used_at` the instant it belongs to. `why` it
-    is held or was refused, in a stable word. `replayed`: it was answered before.
+    For a record in the log: `id` is its entry, `outcome` and `reason` are as logged, `marks` say what is special,
+    `linked` is the entry that it contradicts, `joined` is the visit in which it lies without cost, and `used_at` is the
+    instant to which it belongs. `why`, a stable code, says why it is held or was refused. `replayed`: it was answered
+    before.
     """
 
     status: Literal["applied", "held", "dismissed", "refused"]
@@ -58,7 +59,7 @@ class Missing(msgspec.Struct, frozen=True):
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
-    """How far the calling device's queue has come: the highest number seen, and what is missing below it."""
+    """The progress of the calling device's queue: the highest number seen, and the missing numbers below it."""
 
     highest: int
     missing: tuple[Missing, ...]
@@ -66,7 +67,7 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class UploadAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """An answer per record, in the order in which they were sent, and how far the queue has come."""
+    """An answer for each record, in the order of the request, and the progress of the queue."""
 
     answers: tuple[RecordAnswer, ...]
     server_time: str
@@ -75,14 +76,14 @@ class UploadAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 
 
 class TimeAnswer(msgspec.Struct, frozen=True):
-    """The server's time, and the same signed: what a device holds while it is offline."""
+    """The server's time, and the same time signed, which a device keeps while it is offline."""
 
     server_time: str
     time: str
 
 
 class HeldRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A record that waits for a supervisor: the reason, and the device's account."""
+    """A record that waits for a supervisor: the reason, and what the device recorded."""
 
     id: str
     why: str
@@ -101,19 +102,21 @@ class HeldRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class HeldAnswer(msgspec.Struct, frozen=True):
-    """The records that wait at the caller's points, the oldest first."""
+    """The records that wait at the caller's points, oldest first."""
 
     records: tuple[HeldRecord, ...]
 
 
 DecisionReason = Literal["holder-confirmed", "staff-confirmed", "paper-record", "not-used", "not-allowed", "other"]
-"""Why a supervisor releases a record (holder or staff say so, a list on paper), or refuses it (no use, no right)."""
+"""Why a supervisor releases a record (the holder or staff confirm it, or a paper list does), or refuses it (no use, no
+right).
+"""
 
 
 class Decision(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A supervisor's word on a record that waits, with its reason: the record counts, or is put aside.
+    """A supervisor's decision on a waiting record, with its reason: the record counts, or is set aside.
 
-    `note` is kept sealed and erased like any free text; the entry holds a salted commitment to it.
+    `note` is sealed, and erased like any free text. The entry holds a salted commitment to it.
     """
 
     release: bool
@@ -122,7 +125,7 @@ class Decision(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
 
 class ConflictUse(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One use that a conflict is about."""
+    """One use in a conflict."""
 
     id: str
     device: str
@@ -135,10 +138,10 @@ class ConflictUse(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 
 
 class ConflictView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What an offline record contradicts: of which holder (the log's name), at which devices, when.
+    """A contradiction of an offline record: the holder (by the name in the log), the devices, and the time.
 
-    `kind`: overdrawn, replayed, contradicted (the server refused, or would have), granted-online, clock-doubt, forged,
-    held (it does not stand by itself, `reason` says why, and no supervisor decided yet).
+    `kind`: overdrawn; replayed; contradicted (the server refused the use, or would have); granted-online; clock-doubt;
+    forged; held (the use does not stand by itself, `reason` says why, and no supervisor has decided yet).
     """
 
     kind: str

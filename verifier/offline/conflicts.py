@@ -1,4 +1,4 @@
-"""The conflict report: what offline records contradict, read from the log alone; of whom, at which devices, when."""
+"""The conflict report: contradictions of offline records, from the log alone: the holders, the devices, the times."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _COUNTED: Final = frozenset({"check-in", "offline", "booking", "booking-change"}
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which records the report is about: received in this time, at these points (None: all)."""
+    """Which records the report covers: received in this time, at these points (None: all points)."""
 
     since: datetime | None = None
     until: datetime | None = None
@@ -32,9 +32,9 @@ class Wanted:
 
 
 def conflicts_of(ledger: Ledger, wanted: Wanted) -> Iterator[ConflictView]:
-    """Yield the conflicts of every offline entry, the newest first."""
+    """Yield the conflicts of every offline entry, newest first."""
     query = Query(since=wanted.since, until=wanted.until, points=wanted.points, kind="offline", limit=_PAGE)
-    decided: set[str] = set()  # the newest first: a decision is met before what it is about
+    decided: set[str] = set()  # Newest first: a decision comes before its record
     for entry in every_entry(ledger, query):
         if entry.leaf.linked is not None:
             decided.add(entry.leaf.linked)
@@ -44,7 +44,7 @@ def conflicts_of(ledger: Ledger, wanted: Wanted) -> Iterator[ConflictView]:
 
 
 def incidents_of(store: OfflineStore) -> tuple[IncidentView, ...]:
-    """Return the faults in devices' numbering, the newest first."""
+    """Return the faults in devices' numbering, newest first."""
     return tuple(_incident(incident) for incident in store.incidents())
 
 
@@ -73,7 +73,7 @@ def _contradicted(ledger: Ledger, entry: Entry) -> Iterator[ConflictView]:
 
 
 def _overdrawn(ledger: Ledger, entry: Entry) -> Iterator[ConflictView]:
-    """Every use that counts against the limit, with device and time."""
+    """Yield every use that counts against the limit, with device and time."""
     uses = list(every_entry(ledger, Query(holder=entry.leaf.holder, limit=_PAGE)))
     free = _free(uses)
     for charge in entry.leaf.charges:
@@ -86,7 +86,7 @@ def _overdrawn(ledger: Ledger, entry: Entry) -> Iterator[ConflictView]:
 
 
 def _free(newest_first: Sequence[Entry]) -> set[str]:
-    """The uses that cost nothing now: taken back, or within another's visit."""
+    """Return the uses that cost nothing now: voided uses, or uses within another use's visit."""
     free = {use.id for use in newest_first if use.voided}
     for entry in reversed(newest_first):
         visit = entry.leaf.visit
@@ -98,7 +98,7 @@ def _free(newest_first: Sequence[Entry]) -> set[str]:
 
 
 def _counts(use: Entry, charge: ChargeLine) -> bool:
-    """Whether a use counted against the limit and period of a charge."""
+    """Return whether a use counted against the limit and the period of a charge."""
     if use.leaf.kind not in _COUNTED or use.leaf.outcome != "granted":
         return False
     return any(_same_limit(counted, charge) for counted in use.leaf.charges)

@@ -1,7 +1,7 @@
-"""From a record to what the ledger shall record: steps 1 to 9 of docs/design.md §5 again, the proof judged at the
-use's time.
+"""Turns a record into the ledger's change: steps 1 to 9 of docs/design.md §5 again, with the proof judged at the time
+of the use.
 
-Opens nothing and reads no clock: the documents, the holder's bookings and the instants are handed in.
+This module opens nothing and reads no clock. Callers hand in the documents, the holder's bookings and the instants.
 """
 
 from __future__ import annotations
@@ -36,17 +36,19 @@ from verifier.rules.reasons import ORDER, REASONS
 from verifier.trust.published import Documents
 
 KEPT: Final = timedelta(days=100)
-"""How long the ledger knows a record's operation: a record sent again within it counts once by the ledger alone."""
+"""How long the ledger knows a record's operation. Within this time, the ledger itself counts a repeated record once."""
 
 DROPPED_REFERENCE: Final = "reference-dropped"
-"""Mark: the reference had not the form that the programme asks for, and is not logged: it might name a person."""
+"""Mark: the reference did not have the programme's form and is not logged, because it might name a person."""
 
 REFUSED_OFFLINE: Final = "refused-offline"
-"""Reason of a refusal by a device that gave none of the closed set."""
+"""The reason for a device's refusal without a reason of the closed set."""
 
 
 def intent_of(read: Read, staff: OnDuty) -> Intent:
-    """Return the check-in that a record tells of, as it would have been asked online: the same operation, if it was."""
+    """Return the check-in in a record, as it would have been requested online. If it was requested online, the
+    operation is the same.
+    """
     record = read.signed.record
     return Intent(
         operation=record.operation,
@@ -66,15 +68,16 @@ def intent_of(read: Read, staff: OnDuty) -> Intent:
 
 
 def needs_bookings(read: Read) -> bool:
-    """Whether step 9 has to ask for the holder's bookings."""
+    """Return whether step 9 needs the holder's bookings."""
     return read.service.mode is Mode.BOOKED and read.signed.record.granted
 
 
 @dataclass(frozen=True, slots=True)
 class Judging:
-    """Everything that a record is judged by.
+    """The basis for judging a record.
 
-    `held`: why it is, by its device or its time. Of a record on which a supervisor decided, `decision` says how.
+    `held`: the reason for a hold, by its device or its time. `decision`: a supervisor's decision on the record, if
+    there was one.
     """
 
     documents: Documents
@@ -88,7 +91,9 @@ class Judging:
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """A supervisor's word on a held record: `why` it was held, `approver`, the reason's code, the note's commitment."""
+    """A supervisor's decision on a held record: `why` it was held, `approver`, the code of the reason, and the
+    commitment to the note.
+    """
 
     release: bool
     why: str
@@ -98,7 +103,7 @@ class Decided:
 
 
 def use_of(read: Read, verdicts: Verdicts, by: Judging, *, beyond: bool = False) -> OfflineUse:
-    """Return what the ledger shall record of a record. `beyond`: the device has granted as often as it may."""
+    """Return the ledger's change for a record. `beyond`: the device has already granted as often as it may."""
     intended, verdict = intent_of(read, by.staff), verdicts.now
     operation = operation_of(intended, verdict)
     intent, dropped = _fit(intended)
@@ -127,7 +132,9 @@ def use_of(read: Read, verdicts: Verdicts, by: Judging, *, beyond: bool = False)
 
 
 def _change(intent: Intent, operation: Operation, verdict: Verified | RefusedCard, by: Judging) -> CheckIn:
-    """Judge a record as a check-in. Steps 7 to 9 follow a refused card too, since the device may have granted."""
+    """Judge a record as a check-in. Steps 7 to 9 also run for a refused card, because the device may have granted
+    it.
+    """
     draft = draft_of(intent, verdict, by.documents)
     if verdict.card is None:
         return refusal(operation, verdict, by.use.at, draft)
@@ -139,7 +146,7 @@ def _change(intent: Intent, operation: Operation, verdict: Verified | RefusedCar
 
 
 def _standing(use: OfflineUse, read: Read, verdicts: Verdicts, by: Judging, *, beyond: bool) -> OfflineUse:
-    """Return why a grant does not stand by itself; a grant that a supervisor released needs no proof."""
+    """Add why a grant does not stand by itself. A grant that a supervisor released needs no proof."""
     if by.decision is not None:
         return use
     return replace(
@@ -168,7 +175,7 @@ def _decision_fields(decision: Decided | None) -> dict[str, object]:
 
 
 def _with_cost(use: OfflineUse, change: CheckIn, verdicts: Verdicts, by: Judging, read: Read) -> OfflineUse:
-    """Add what a grant counts. A clock in doubt says nothing of when it was: such a use stands by itself."""
+    """Add the cost of a grant. If the clock is in doubt, the time of the use is unknown, and the use opens no visit."""
     claim = proof_claim(verdicts.then, by.at) if isinstance(verdicts.then, Verified) else None
     card = verdicts.now.card
     if change.booking is None or card is None:
@@ -179,7 +186,7 @@ def _with_cost(use: OfflineUse, change: CheckIn, verdicts: Verdicts, by: Judging
 
 
 def _fit(intent: Intent) -> tuple[Intent, tuple[str, ...]]:
-    """Leave out of an entry what the programme would not have taken; the use itself happened."""
+    """Leave out of an entry what the programme would not have accepted. The use itself happened."""
     marks: tuple[str, ...] = ()
     if intent.companions > intent.service.companions_most:
         intent = replace(intent, companions=intent.service.companions_most)

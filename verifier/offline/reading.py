@@ -1,5 +1,5 @@
-"""What an uploaded record is: signed by its device, at its own point, for a service of this programme; else refused
-alone. Nothing here is recorded.
+"""Reads an uploaded record: signed by its device, at the device's own point, for a service of this programme. A bad
+record is refused alone. Nothing is recorded here.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ FAULTS: Final[Mapping[str, Text]] = {
     "unknown-service": Text(zh="方案中没有该服务", en="The programme has no such service at counters."),
     "operation-conflict": Text(zh="操作编号已用于其他操作", en="The operation's id stood for another intent before."),
 }
-"""Why a single record is refused: the record is not kept, and the rest of its batch goes on."""
+"""Why a single record is refused. The record is not kept, and the rest of its batch goes on."""
 
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """A record whose signature held, with the device that made it, its point and the service."""
+    """A record with a valid signature, its device, its point and its service."""
 
     signed: SignedRecord
     device: Device
@@ -40,24 +40,24 @@ class Read:
 
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """A text that is refused alone, and why. `signed` is there where the signature held."""
+    """A text that is refused alone, and the reason. `signed` is set if the signature is valid."""
 
     fault: str
     signed: SignedRecord | None = None
 
 
 class Reading:
-    """Reads records for one caller; devices are looked up once a batch."""
+    """Reads records for one caller. Each device is looked up once for a batch."""
 
     def __init__(self, programme: Programme, devices: Callable[[str], Device | None], caller: Caller | None) -> None:
-        """`caller` None: a record that was kept before, whoever brought it."""
+        """`caller` None: a record that was kept earlier, whoever uploaded it."""
         self._programme = programme
         self._find = devices
         self._caller = caller
         self._devices: dict[str, Device | None] = {}
 
     def read(self, text: str) -> Read | Unread:
-        """Return a record as far as it can be believed."""
+        """Return a record, as far as it can be believed."""
         try:
             device = self._device(unverified_device(text))
         except TokenError:
@@ -89,5 +89,5 @@ class Reading:
 
 
 def _may_bring(caller: Caller, device: str, point: str) -> bool:
-    """Whether a caller may upload a device's records: the device itself, or a supervisor at its point."""
+    """Return whether a caller may upload a device's records: the device itself, or a supervisor at its point."""
     return caller.id == device or caller.may(Right.OVERRIDE, point)

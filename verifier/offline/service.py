@@ -1,4 +1,4 @@
-"""Takes the records of devices that were offline: reads, judges, records, answers; each for itself (docs/design.md
+"""Takes the records of devices that were offline: reads, judges, records and answers each by itself (docs/design.md
 §6).
 """
 
@@ -40,7 +40,7 @@ _ANSWER = msgspec.json.Decoder(RecordAnswer)
 
 @dataclass(slots=True)
 class _Batch:
-    """One call's records on their way."""
+    """The records of one call on their way."""
 
     documents: Documents
     at: datetime
@@ -50,17 +50,17 @@ class _Batch:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A record that waits for a supervisor, and what it says where it can still be read."""
+    """A record that waits for a supervisor, and its content if it can still be read."""
 
     kept: Kept
     read: Read | None
 
 
 class OfflineService:
-    """Judges offline records by the same rules and documents as the counter's desk."""
+    """Judges offline records by the same rules and documents as the counter."""
 
     def __init__(self, verifier: Verifier, accounts: AccountStore) -> None:
-        """`accounts` knows the devices, revoked or not, and who was signed in there when."""
+        """`accounts` knows the devices, also revoked ones, and which operator was signed in there at a time."""
         self._verifier = verifier
         self._store = verifier.store.offline
         self._grants = verifier.store.offline_grants
@@ -69,10 +69,11 @@ class OfflineService:
         self._cache = CardCache()
 
     def upload(self, texts: Sequence[str], caller: Caller, at: datetime) -> tuple[RecordAnswer, ...]:
-        """Take records in any order; each is answered for itself, and what was applied before is answered again.
+        """Take records in any order. Each gets its own answer, and a record that was applied before gets its first
+        answer again.
 
-        Raises Problem `unavailable` or `clock-skew` when the ledger fails on the way: what was applied stays so, and
-        the same call again goes on from there.
+        Raises Problem `unavailable` or `clock-skew` if the ledger fails on the way. Records that were applied stay
+        applied, and the same call, sent again, goes on from there.
         """
         reading = Reading(self._verifier.programme, self._devices, caller)
         read = [reading.read(text) for text in texts]
@@ -89,7 +90,7 @@ class OfflineService:
         return answers
 
     def progress(self, caller: Caller, at: datetime) -> Progress:
-        """Return how far a device's queue has come."""
+        """Return the progress of a device's queue."""
         missing = self._store.note_gaps(caller.id, at)
         return Progress(
             highest=self._store.highest(caller.id),
@@ -98,10 +99,10 @@ class OfflineService:
         )
 
     def waiting(self, caller: Caller) -> tuple[Waiting, ...]:
-        """Return the records that wait where the caller supervises, the oldest first; Problem not-permitted.
+        """Return the records that wait where the caller supervises, oldest first. Problem not-permitted.
 
-        Those of a point that offers the service are that point's and the department's; of a service that the point
-        does not offer, those whose service it is.
+        If the point offers the service, its records are for the point and for the department. Otherwise they are for
+        those who provide the service.
         """
         programme = self._verifier.programme
         places = {
@@ -113,10 +114,10 @@ class OfflineService:
         return tuple(Waiting(kept, self._again(kept)) for kept in self._store.held(places))
 
     def decide(self, digest: str, caller: Caller, asked: Decision, at: datetime) -> RecordAnswer:
-        """Count a waiting record or set the record aside: a supervisor decides, never the person who recorded.
+        """Count a waiting record, or set it aside. A supervisor decides, never the person who made the record.
 
-        Another person than the operator whom the record names, and at another device. Decided before, the first
-        decision stands and is told. Raises Problem not-found or not-permitted.
+        The supervisor must be another person than the record's operator, and at another device. If there is a decision
+        already, it stands and is returned. Raises Problem not-found or not-permitted.
         """
         found = self._store.find(digest)
         if found is None:
@@ -207,7 +208,9 @@ class OfflineService:
         return self._answered(read, outcome, use.at, decision)
 
     def _is_beyond(self, read: Read, verdicts: Verdicts, documents: Documents, use: Timed, at: datetime) -> bool:
-        """Whether the device has granted this holder the service as often as `offline_limit` lets it; takes a place."""
+        """Return whether the device has granted this holder the service as often as `offline_limit` allows. Otherwise
+        take one of its places.
+        """
         most, card = read.service.offline_limit, verdicts.now.card
         if not most or card is None or not read.signed.record.granted:
             return False
@@ -216,7 +219,7 @@ class OfflineService:
             return not self._grants.take(here, read.signed.digest, most, self._costs, at)
 
     def _costs(self, entry: str) -> bool:
-        """Whether a use still counts: not taken back, and not within a visit that another opened."""
+        """Return whether a use still counts: it is not voided, and does not lie within another use's visit."""
         found = self._verifier.ledger.entry(entry)
         if found is None or found.voided:
             return False
@@ -259,7 +262,7 @@ def _refused(fault: str, signed: SignedRecord | None) -> RecordAnswer:
 
 
 def _told_again(kept: Kept, signed: SignedRecord | None = None) -> RecordAnswer:
-    """What was answered before: nothing is judged twice."""
+    """Return the earlier answer. Nothing is judged twice."""
     if kept.answer is not None:
         return msgspec.structs.replace(_ANSWER.decode(kept.answer), replayed=True)
     operation = None if signed is None else signed.record.operation

@@ -1,7 +1,8 @@
-"""Whether an offline record stands by itself: its time, who was there, what was shown, what its device may
+"""Whether an offline record stands by itself: its time, the staff, the presentation, and the device's rights
 (docs/design.md §6).
 
-Opens nothing and reads no clock. A record that does not stand is held, never refused: the use may have happened.
+This module opens nothing and reads no clock. A record that does not stand is held and never refused, because the use
+may have happened.
 """
 
 from __future__ import annotations
@@ -31,21 +32,23 @@ LATE: Final = "late"
 REVOKED_DEVICE: Final = "revoked-device"
 NO_RIGHT: Final = "no-right"
 OPERATOR_UNPROVED: Final = "operator-unproved"
-"""Why a record waits for a supervisor; once released, its entry bears the same word as a mark.
+"""Why a record waits for a supervisor. After its release, its entry has the same code as a mark.
 
-The last is a mark of what counts all the same, too: whom the record names was not signed in there, and the entry names
-nobody.
+The last code is also a mark on uses that count: the operator in the record was not signed in there, and the entry names
+no operator.
 """
 
 ONLINE_ONLY: Final = "online-only"
 OFFLINE_LIMIT: Final = "offline-limit"
 NEVER_HERE: Final = ("not-offered-here", "not-entitled", "not-for-beneficiary", "not-holder", "service-not-open")
-"""What the programme alone says against a use, at any time and however the card was shown: its device knew that."""
+"""Reasons of the programme alone, at any time and however the card was shown. The device knew them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Timed:
-    """When a use was: `at`, the instant it belongs to, and whether that is the device's own (`believed`)."""
+    """The time of a use: `at` is the instant to which it belongs, and `believed` says whether this is the device's own
+    time.
+    """
 
     at: datetime
     believed: bool
@@ -59,27 +62,27 @@ class _JudgedAt:
     instant: datetime
 
     def status(self, uri: str, index: int, _at: datetime) -> StatusAnswer:
-        """Return the status of the card as known now."""
+        """Return the card's status as known now."""
         return self.source.status(uri, index, self.instant)
 
 
 @dataclass(frozen=True, slots=True)
 class _OwnNonces:
-    """A reader's own nonces: offline the reader asks the chip by itself.
+    """A reader's own nonces: while offline, the reader itself makes the challenge.
 
-    The ledger claims each nonce, so that a nonce serves once.
+    The ledger claims each nonce, so that each serves once.
     """
 
     device: str
 
     def outstanding(self, reader: str, _nonce: bytes, _at: datetime) -> bool:
-        """Tell whether the recording device itself asked."""
+        """Return whether the recording device itself made the challenge."""
         return reader == self.device
 
 
 @dataclass(frozen=True, slots=True)
 class _HoldsToday:
-    """A status source that knows every card as valid: what else speaks against it is asked."""
+    """A status source that calls every card valid, to find what else speaks against the card."""
 
     @staticmethod
     def status(_uri: str, _index: int, _at: datetime) -> StatusAnswer:
@@ -89,9 +92,9 @@ class _HoldsToday:
 
 @dataclass(frozen=True, slots=True)
 class OnDuty:
-    """Who stood at the device: the operator named by the record, where a session of theirs there proves it.
+    """Who was at the device: the operator in the record, if a session of this operator at the device proves it.
 
-    `named`: whether the record names somebody at all.
+    `named`: whether the record names an operator at all.
     """
 
     operator: OperatorRecord | None = None
@@ -99,19 +102,19 @@ class OnDuty:
 
     @property
     def unproved(self) -> bool:
-        """Whether the record names somebody who was not signed in there then."""
+        """Return whether the record names an operator who was not signed in there at that time."""
         return self.named and self.operator is None
 
 
 NOBODY: Final = OnDuty()
-"""The record names nobody."""
+"""The record names no operator."""
 
 OnDutyOf = Callable[[str, str, datetime, timedelta], OperatorRecord | None]
-"""Finds the operator with an id who was signed in at a device at an instant, give or take a leeway."""
+"""Finds the operator with an id who was signed in at a device at an instant, within a leeway."""
 
 
 def on_duty(read: Read, use: Timed, find: OnDutyOf) -> OnDuty:
-    """Return who was at the device; a clock in doubt proves no session."""
+    """Return who was at the device. A clock in doubt proves no session."""
     named = read.signed.record.operator
     if named is None:
         return NOBODY
@@ -119,15 +122,15 @@ def on_duty(read: Read, use: Timed, find: OnDutyOf) -> OnDuty:
 
 
 def timed(record: OfflineRecord, documents: Documents, received_at: datetime) -> Timed:
-    """Return the instant a use belongs to: the device's where it can be believed, else that of receipt (docs/design.md
-    §6).
+    """Return the instant to which a use belongs: the device's time if it can be believed, otherwise the time of receipt
+    (docs/design.md §6).
     """
     believed = time_is_believed(record, _server_time(record, documents), received_at)
     return Timed(min(record.made_at, received_at) if believed else received_at, believed)
 
 
 def caller_of(read: Read, staff: OnDuty) -> Caller:
-    """Return the device that made a record as a caller, with whoever is proved to have been signed in there."""
+    """Return the device of a record as a caller, with the operator who is proved to have been signed in there."""
     device, operator = read.device, staff.operator
     signed_in = None if operator is None else Operator(operator.id, "", operator.effective)
     return Caller(
@@ -137,9 +140,10 @@ def caller_of(read: Read, staff: OnDuty) -> Caller:
 
 @dataclass(frozen=True, slots=True)
 class Verdicts:
-    """What steps 2 to 6 say of a record: `now`, and `then`, had the card been neither revoked nor suspended since.
+    """The verdicts of steps 2 to 6 on a record: `now`, and `then`, as if the card had not been revoked or suspended
+    since.
 
-    A card that was revoked or suspended contradicts a use; the use may have happened all the same.
+    A revoked or suspended card contradicts a use, but the use may have happened all the same.
     """
 
     now: Verified | RefusedCard
@@ -147,7 +151,7 @@ class Verdicts:
 
 
 def verified(read: Read, documents: Documents, use: Timed, at: datetime, cache: CardCache) -> Verdicts:
-    """Steps 2 to 6: the card at the use's instant, its status by today's list, the proof at the device's time."""
+    """Steps 2 to 6: the card at the instant of the use, its status by today's list, the proof at the device's time."""
     verdict = _verified(read, documents, use, cache, _JudgedAt(documents.trust.status, at))
     if isinstance(verdict, Verified) or verdict.reason not in {"revoked", "suspended", "status-unknown"}:
         return Verdicts(verdict, verdict)
@@ -203,13 +207,13 @@ def why_not_alone(read: Read, verdicts: Verdicts, staff: OnDuty) -> str | None:
 
 
 def wished(read: Read, tier: str) -> Wish:
-    """Return what the record says was asked for."""
+    """Return the wish in a record."""
     record = read.signed.record
     return Wish(read.service, read.point, tier, record.beneficiary, not_holder=record.not_holder)
 
 
 def granted_here(read: Read, card: CardClaims, documents: Documents, use: Timed) -> GrantedHere:
-    """Return whose offline grants are counted together with this use: as its device counted them."""
+    """Return the group of offline grants with which this use is counted, as its device counted it."""
     service, programme = read.service, documents.programme
     unit = PeriodUnit.EVER if service.quota is None else programme.quotas[service.quota].unit
     period = period_of(unit, use.at, programme.zone)

@@ -1,1 +1,1 @@
-"""The erasable store beside the ledger: one file a kind of record. Never a check-in."""
+"""The erasable store beside the ledger: one file for each kind of record. It never holds a check-in."""

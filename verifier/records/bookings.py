@@ -1,5 +1,5 @@
-"""What a booking says of persons, sealed in the erasable store (docs/design.md §7): entries hold a salted commitment
-alone.
+"""The personal data of bookings, sealed in the erasable store (docs/design.md §7). Entries hold only a salted
+commitment.
 """
 
 from __future__ import annotations
@@ -19,17 +19,18 @@ from edge.sealing import Sealer, Unsealable, derive, keyed_hash
 from verifier.records.tables import BOOKING_DETAILS, WALLET_PROOFS
 
 SALT_BYTES: Final = 16
-"""How long the salt of a commitment is: nobody finds the text by trying texts."""
+"""The length of a commitment's salt. Nobody can find the text by trying texts."""
 _AT_ONCE: Final = 500
 DETAILS_LIFE: Final = timedelta(days=30)
-"""How long the details outlive a booking's use or the end of its window."""
+"""How long the details are kept after a booking's use or after the end of its window."""
 
 
 @dataclass(frozen=True, slots=True)
 class BookingDetails:
-    """Whose booking it is and on which card it was made, its fields, and the opening of the entry's commitment.
+    """The holder of a booking, the card of the booking, its fields, and the opening of the entry's commitment.
 
-    `channel`: counter, telephone or wallet; `told`: why it ended without its holder's wish, to be shown to the holder.
+    `channel`: counter, telephone or wallet. `told`: why the booking ended without its holder's wish; it is shown to the
+    holder.
     """
 
     subject: str
@@ -54,16 +55,16 @@ _FIELDS: Final = msgspec.json.Decoder(_FieldsAlone)
 
 
 class BookingStore:
-    """Keeps bookings' details until 30 days after use. Whoever can read the file without the secret learns nothing."""
+    """Keeps bookings' details until 30 days after the use. The file is useless without the secret."""
 
     def __init__(self, database: Database, secret: bytes) -> None:
-        """Keep the database; details are sealed under the server's secret, each bound to its booking."""
+        """Keep the database. Details are sealed under the server's secret, each bound to its booking."""
         self._database = database
         self._sealer = Sealer(secret, "booking-details")
         self._salt_key = derive(secret, "booking-commitments")
 
     def salt(self, *parts: str) -> bytes:
-        """Return the salt of a commitment: nobody without the secret can guess it, and a retry finds it again."""
+        """Return the salt of a commitment. Nobody without the secret can guess it, and a retry gets the same salt."""
         return keyed_hash(self._salt_key, *parts)[:SALT_BYTES]
 
     def keep(self, booking: str, details: BookingDetails, closes_at: datetime) -> None:
@@ -76,13 +77,15 @@ class BookingStore:
                 connection.execute(BOOKING_DETAILS.insert().values(booking=booking, **row))
 
     def erase_after(self, booking: str, ended_at: datetime) -> None:
-        """Have the details erased 30 days after an instant: the use, the cancellation, the new end of the window."""
+        """Set the erasure of the details to 30 days after an instant: the use, the cancellation, or the new end of the
+        window.
+        """
         mine = BOOKING_DETAILS.c.booking == booking
         with self._database.write() as connection:
             connection.execute(BOOKING_DETAILS.update().where(mine).values(erase_at=to_epoch(ended_at + DETAILS_LIFE)))
 
     def end(self, booking: str, told: str | None, at: datetime) -> None:
-        """Note that a booking ended, and why, where its holder did not wish it."""
+        """Record that a booking ended, and why, if its holder did not wish it."""
         details = None if told is None else self.find(booking)
         if details is None:
             self.erase_after(booking, at)
@@ -123,14 +126,14 @@ class BookingStore:
         try:
             return msgspec.json.decode(self._sealer.open(sealed, booking), type=BookingDetails)
         except Unsealable:
-            return None  # a replaced secret: as good as erased
+            return None  # After the secret was replaced: the same as erased
 
     def erase(self, booking: str) -> None:
-        """Erase the details of a booking at once."""
+        """Erase the details of a booking now."""
         with self._database.write() as connection:
             connection.execute(BOOKING_DETAILS.delete().where(BOOKING_DETAILS.c.booking == booking))
 
     def first_use(self, key: str, proof: str, forget_at: datetime) -> bool:
-        """Remember a wallet's proof, whichever process sees it; tell whether this is the first time."""
+        """Remember a wallet's proof for all processes. Return whether this is the first time."""
         with self._database.write() as connection:
             return first_use(connection, WALLET_PROOFS, {"key": key, "proof": proof}, to_epoch(forget_at))

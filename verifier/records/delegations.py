@@ -1,4 +1,4 @@
-"""Delegations as they are kept: sealed details, codes as keyed hashes (decision 0140 tells why)."""
+"""Delegations in the store: details sealed, codes as keyed hashes (docs/decisions/0140 gives the reasons)."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from verifier.records.tables import DELEGATIONS
 from verifier.rules.delegations import BODY_DIGITS, CODE_PREFIX, Delegation
 
 LIVE_MOST: Final = 10
-"""How many delegations of one holder may be in force at once."""
+"""How many delegations of one holder may be in force at the same time."""
 
 
 KEPT_AFTER: Final = timedelta(days=30)
-"""How long what a delegation says outlives its end, as a booking's details do."""
+"""How long a delegation's details are kept after its end, as with a booking's details."""
 
 
 class DelegationStore:
-    """Keeps delegations until 30 days after their end. Every change is one transaction, durable on return."""
+    """Keeps delegations until 30 days after their end. Every change is one transaction and durable on return."""
 
     def __init__(self, database: Database, secret: bytes) -> None:
-        """Keep the database; details are sealed under the server's secret, codes hashed with it."""
+        """Keep the database. Details are sealed under the server's secret, and codes are hashed with it."""
         self._database = database
         self._sealer = Sealer(secret, "delegations")
         self._ids = derive(secret, "delegation-ids")
@@ -37,9 +37,9 @@ class DelegationStore:
         self._names = derive(secret, "delegation-code-names")
 
     def make(self, operation: str, wanted: Delegation) -> tuple[Delegation, str]:
-        """Keep a delegation and return it with its code; the same operation again returns both again.
+        """Keep a delegation. Return it with its code. The same operation again returns both again.
 
-        Problems: `operation-conflict` where the operation was another delegation's, `too-many-delegations`.
+        Problems: `operation-conflict` if the operation belongs to another delegation, `too-many-delegations`.
         """
         made_id = b64u(keyed_hash(self._ids, wanted.subject, operation)[:16])
         with self._database.write() as connection:
@@ -72,7 +72,7 @@ class DelegationStore:
         }
 
     def by_code(self, code: str) -> Delegation | None:
-        """Return the delegation of a code, in force or not; None for a code that was never given out."""
+        """Return the delegation of a code, in force or not, or None if the code does not exist."""
         return self._one(DELEGATIONS.c.code == self._name(code))
 
     def find(self, delegation: str) -> Delegation | None:
@@ -80,14 +80,14 @@ class DelegationStore:
         return self._one(DELEGATIONS.c.id == delegation)
 
     def of(self, subject: str) -> tuple[Delegation, ...]:
-        """Return a holder's delegations, the newest first, those just over among them."""
+        """Return a holder's delegations, newest first, including those that ended recently."""
         wanted = sa.select(DELEGATIONS).where(DELEGATIONS.c.subject == subject)
         with self._database.read() as connection:
             rows = connection.execute(wanted.order_by(DELEGATIONS.c.made_at.desc(), DELEGATIONS.c.id)).all()
         return tuple(self._found(rows))
 
     def revoke(self, delegation: str, subject: str, at: datetime) -> Delegation:
-        """Take a delegation back, once; Problem `not-found` where it is not this holder's."""
+        """Revoke a delegation, once. Problem `not-found` if it is not this holder's."""
         mine = DELEGATIONS.c.id == delegation, DELEGATIONS.c.subject == subject
         with self._database.write() as connection:
             first = DELEGATIONS.update().where(*mine, DELEGATIONS.c.revoked_at.is_(None))
@@ -98,7 +98,7 @@ class DelegationStore:
         return found
 
     def used(self, delegation: str, at: datetime) -> None:
-        """Note a use, for its holder to see."""
+        """Record a use for its holder to see."""
         with self._database.write() as connection:
             mine = DELEGATIONS.update().where(DELEGATIONS.c.id == delegation)
             connection.execute(mine.values(uses=DELEGATIONS.c.uses + 1, used_at=to_epoch(at)))
@@ -126,7 +126,7 @@ class DelegationStore:
         try:
             details = json.loads(self._sealer.open(row.details, row.id))
         except Unsealable:
-            return None  # a replaced secret: as good as erased, and its code is known no more either
+            return None  # After the secret was replaced: the same as erased, and its code is unknown too
         return Delegation(
             id=row.id,
             subject=row.subject,
@@ -141,7 +141,7 @@ class DelegationStore:
         )
 
     def _code(self, made_id: str) -> str:
-        """Work out the code of a delegation: nobody without the secret can, and it need not be kept."""
+        """Compute the code of a delegation. Nobody without the secret can, so the code is not kept."""
         body = int.from_bytes(keyed_hash(self._codes, made_id)) % 10**BODY_DIGITS
         head = f"{CODE_PREFIX}{body:0{BODY_DIGITS}d}"
         return f"{head}{98 - int(head) * 100 % 97:02d}"

@@ -1,4 +1,4 @@
-"""Which daily mail went to whom: one a department, address and day. Nothing here that names a holder."""
+"""Which daily mail went to whom: one for each department, address and day. No holder is named here."""
 
 from __future__ import annotations
 
@@ -12,14 +12,16 @@ from verifier.records.tables import DUE_MAILS
 
 
 class DueMailStore:
-    """Remembers mails. A mail is begun before it is handed over: whoever dies in between does not send it again."""
+    """Remembers mails. A mail is marked as begun before it is sent. If the process dies in between, the mail is not
+    sent again.
+    """
 
     def __init__(self, database: Database) -> None:
         """Keep the database."""
         self._database = database
 
     def begin(self, department: str, address: str, day: date, at: datetime) -> bool:
-        """Take today's mail of an address for this process; False if it was begun, or is not to be tried yet."""
+        """Take today's mail of an address for this process. Return False if it was begun, or may not be tried yet."""
         t, mine = DUE_MAILS, _one(department, address, day)
         with self._database.write() as connection:
             row = connection.execute(sa.select(t.c.next_at).where(*mine)).one_or_none()
@@ -31,16 +33,16 @@ class DueMailStore:
             return connection.execute(again.values(next_at=None, begun_at=to_epoch(at))).rowcount == 1
 
     def sent(self, department: str, address: str, day: date, at: datetime) -> None:
-        """Note that a mail was handed over."""
+        """Record that a mail was sent."""
         self._note(department, address, day, sent_at=to_epoch(at), fault=None)
 
     def failed(self, department: str, address: str, day: date, fault: str, next_at: datetime | None) -> None:
-        """Note why a mail was not taken, and when it is tried again; None for never."""
+        """Record why a mail was not accepted, and when to try again; None for never."""
         again = None if next_at is None else to_epoch(next_at)
         self._note(department, address, day, fault=fault[:60], next_at=again)
 
     def faults(self, day: date) -> list[tuple[str, str]]:
-        """Return the departments whose mail of a day was not taken, and why."""
+        """Return the departments whose mail of a day was not accepted, and why."""
         t = DUE_MAILS
         asked = sa.select(t.c.department, t.c.fault).where(t.c.day == day.isoformat(), t.c.fault.is_not(None))
         with self._database.read() as connection:

@@ -1,4 +1,4 @@
-"""Events as they are kept: code, day, seats, version."""
+"""Events in the store: code, day, seats, version."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ for _kind in (
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """An event: where, when, how many seats. `version` rises with every change."""
+    """An event: its place, time and number of seats. `version` rises with every change."""
 
     code: str
     service: str
@@ -48,7 +48,9 @@ class EventStore:
         self._database = database
 
     def add(self, event: Event) -> Event:
-        """Keep a new event; the same again is harmless, Problem `event-exists` for another under its code."""
+        """Keep a new event. The same event again changes nothing. Problem `event-exists` for another event with its
+        code.
+        """
         try:
             with self._database.write() as connection:
                 connection.execute(EVENTS.insert().values(_row(event)))
@@ -58,7 +60,7 @@ class EventStore:
         return event
 
     def change(self, event: Event) -> Event:
-        """Put an event in the place of the one that stands under its code, one version on if it differs."""
+        """Replace the event with the same code. The version rises by one if the event differs."""
         with self._database.write() as connection:
             rows = self._read(connection.execute(sa.select(EVENTS).where(EVENTS.c.code == event.code)))
             if not rows:
@@ -81,7 +83,7 @@ class EventStore:
     def listed(
         self, *, point: str | None = None, service: str | None = None, after: datetime | None = None
     ) -> list[Event]:
-        """Return events by their beginning: of a point, of a service, those that end after an instant."""
+        """Return events by their beginning: those of a point, of a service, or those that end after an instant."""
         wanted = sa.select(EVENTS).order_by(EVENTS.c.starts_at, EVENTS.c.code).limit(500)
         for column, value in ((EVENTS.c.point, point), (EVENTS.c.service, service)):
             wanted = wanted if value is None else wanted.where(column == value)

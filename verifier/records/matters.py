@@ -1,4 +1,4 @@
-"""Matters as the log tells them, kept where they can be listed. Nothing here that the log does not say."""
+"""Matters as the log tells them, in a table that can be listed. The table holds nothing that the log does not say."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MOST: Final = 500
 
 
 class MatterTab(StrEnum):
-    """A part of the list of matters: all that are open, those nobody took up, due today, late, under way, closed."""
+    """A part of the list of matters: all open, not taken up, due today, late, under way, closed."""
 
     OPEN = "open"
     NEW = "new"
@@ -32,10 +32,10 @@ class MatterTab(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class MatterFilter:
-    """What a list of matters holds: those of these places, and those handed to these departments.
+    """Which matters a list holds: those of these places, and those handed to these departments.
 
-    `places`: each place's services, None for all of them. `at` and `day_ends_at` (the end of the local day of `at`)
-    part late, due today and later. `reference`: with this number alone.
+    `places`: the services of each place, or None for all of them. `at` and `day_ends_at` (the end of the local day of
+    `at`) separate late, due today and later. `reference`: only matters with this number.
     """
 
     places: Mapping[str, frozenset[str] | None]
@@ -47,14 +47,14 @@ class MatterFilter:
 
 
 class MatterStore:
-    """Keeps matters. Each is changed in one transaction, by a function of what stands."""
+    """Keeps matters. Each change is one transaction, by a function of the present matter."""
 
     def __init__(self, database: Database) -> None:
         """Keep the database."""
         self._database = database
 
     def apply(self, matter_id: str, change: Callable[[Matter | None], Matter | None]) -> Matter | None:
-        """Put a matter in the place of what stands, as `change` makes it; return it."""
+        """Replace a matter by the result of `change`. Return it."""
         mine = MATTERS.c.id == matter_id
         with self._database.write() as connection:
             row = connection.execute(sa.select(MATTERS).where(mine)).first()
@@ -74,7 +74,7 @@ class MatterStore:
         return None if row is None else _matter(row)
 
     def at_point(self, point: str, state: str, at: datetime) -> list[Matter]:
-        """Return a point's matters: open, overdue (the most urgent first), or closed (the newest first)."""
+        """Return a point's matters: open or overdue (the most urgent first), or closed (the newest first)."""
         wanted = sa.select(MATTERS).where(MATTERS.c.point == point)
         if state == "closed":
             wanted = wanted.where(MATTERS.c.closed_at.is_not(None)).order_by(MATTERS.c.closed_at.desc())
@@ -111,7 +111,7 @@ class MatterStore:
         return {tab: int(number or 0) for tab, number in zip(tabs, row, strict=True)} | {MatterTab.CLOSED: ended}
 
     def of_service(self, place: str, service: str, since: datetime | None, until: datetime | None) -> list[Matter]:
-        """Return all matters of a service opened at a place in a span, its end excluded, in their order."""
+        """Return all matters of a service opened at a place in a span without its end, in their order."""
         wanted = sa.select(MATTERS).where(MATTERS.c.point == place, MATTERS.c.service == service)
         if since is not None:
             wanted = wanted.where(MATTERS.c.opened_at >= to_epoch(since))
@@ -121,7 +121,7 @@ class MatterStore:
             return [_matter(row) for row in connection.execute(wanted.order_by(MATTERS.c.opened_at, MATTERS.c.id))]
 
     def clear(self) -> None:
-        """Forget all, to be read again from the log."""
+        """Delete all matters, which are then read again from the log."""
         with self._database.write() as connection:
             connection.execute(MATTERS.delete())
 

@@ -1,4 +1,4 @@
-"""Yearly notices as they are kept: one of a service and a year. No person stands here but who kept it."""
+"""Yearly notices in the store: one for each service and year. The only person named is the one who kept the notice."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class NoticeStore:
         self._database = database
 
     def keep(self, notice: Notice, by: str, at: datetime) -> None:
-        """Keep a notice in the place of what stands for its service and year."""
+        """Keep a notice in place of the earlier one of its service and year."""
         mine = NOTICES.c.service == notice.service, NOTICES.c.year == notice.year
         row = _row(notice) | {"kept_by": by, "kept_at": to_epoch(at)}
         with self._database.write() as connection:

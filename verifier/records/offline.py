@@ -1,6 +1,6 @@
-"""Which records of which device were seen, which wait for a supervisor, and what in their numbering does not add up.
+"""The records of each device that were seen, those that wait for a supervisor, and faults in their numbering.
 
-Kept beside the ledger, never instead of it: that a use counts once is the ledger's own promise.
+The store is kept beside the ledger and never replaces it: the ledger itself promises that a use counts once.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ BROKEN_CHAIN: Final = "broken-chain"
 FORGED: Final = "forged"
 
 GAPS_MOST: Final = 100
-"""How many gaps of one device are kept apart. A device with more gaps has lost its records."""
+"""How many gaps of one device are recorded. A device with more gaps has lost its records."""
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A record that was seen. `answer` is the answer once the record was applied; `why` is the reason of a hold."""
+    """A record that was seen. `answer` is the answer after the record was applied; `why` is the reason of a hold."""
 
     device: str
     seq: int
@@ -67,9 +67,9 @@ class SeenRecord:
 
 @dataclass(frozen=True, slots=True)
 class DeviceIncident:
-    """What does not add up: a gap in the sequence, two records of one number, a chain that does not hold, forgeries.
+    """A fault of a device: a gap in the sequence, two records with one number, a broken chain, or forgeries.
 
-    `count`: how often it was met; `closed_at`: when a gap was filled.
+    `count`: how often the fault was met. `closed_at`: when a gap was filled.
     """
 
     device: str
@@ -83,7 +83,7 @@ class DeviceIncident:
 
 
 def held_at(url: str) -> tuple[int, datetime | None]:
-    """Return how many records wait in the store at an address, and since when the oldest does."""
+    """Return how many records wait in the store at an address, and since when the oldest one waits."""
     database = Database.open(url, room="verifier", migrations=MIGRATIONS)
     query = sa.select(sa.func.count(), sa.func.min(RECORDS.c.received_at)).where(RECORDS.c.state == HELD)
     try:
@@ -95,28 +95,30 @@ def held_at(url: str) -> tuple[int, datetime | None]:
 
 
 class OfflineStore:
-    """Remembers records in the verifier's erasable store; those that wait lie there sealed."""
+    """Remembers records in the verifier's erasable store. Waiting records are sealed there."""
 
     def __init__(self, database: Database, secret: bytes) -> None:
-        """Keep the database; held records are sealed under the server's secret, for they hold card tokens."""
+        """Keep the database. Held records are sealed under the server's secret, because they contain card tokens."""
         self._database = database
         self._sealer = Sealer(secret, "offline-records")
 
     def known(self, device: str, seqs: Iterable[int]) -> Mapping[tuple[int, str], Kept]:
-        """Return what was seen of a device under these numbers, by number and digest."""
+        """Return the records seen of a device under these numbers, by number and digest."""
         wanted = RECORDS.c.device == device, RECORDS.c.seq.in_(list(seqs))
         with self._database.read() as connection:
             return {(row.seq, row.digest): _kept(row) for row in connection.execute(sa.select(RECORDS).where(*wanted))}
 
     def remember(self, seen: Sequence[SeenRecord], at: datetime) -> None:
-        """Keep records as first seen, and note forks and breaks in their chains. Sent again, nothing changes."""
+        """Keep records that are new, and record forks and breaks in their chains. Records that are sent again change
+        nothing.
+        """
         try:
             self._remember(seen, at)
-        except IntegrityError:  # another worker kept the same batch at this very moment: now it is known
+        except IntegrityError:  # Another worker kept the same batch at this very moment: now it is known
             self._remember(seen, at)
 
     def note_gaps(self, device: str, at: datetime) -> tuple[tuple[int, int], ...]:
-        """Return the numbers missing below the highest seen, as ranges; note new gaps, close those that were filled."""
+        """Return the missing numbers below the highest seen, as ranges. Record new gaps, and close filled gaps."""
         with self._database.write() as connection:
             gaps = _gaps(connection, device)
             mine = INCIDENTS.c.device == device, INCIDENTS.c.kind == GAP, INCIDENTS.c.closed_at.is_(None)
@@ -130,25 +132,25 @@ class OfflineStore:
         return gaps
 
     def note(self, device: str, kind: str, seq: int, at: datetime) -> None:
-        """Note an incident; the same again is counted."""
+        """Record an incident. The same incident again is counted."""
         with self._database.write() as connection:
             _note(connection, device, kind, seq, at)
 
     def incidents(self, device: str | None = None) -> tuple[DeviceIncident, ...]:
-        """Return incidents, of one device or all, the newest first."""
+        """Return incidents of one device or of all, newest first."""
         wanted = sa.select(INCIDENTS).order_by(INCIDENTS.c.last_at.desc(), INCIDENTS.c.device, INCIDENTS.c.seq)
         with self._database.read() as connection:
             rows = connection.execute(wanted if device is None else wanted.where(INCIDENTS.c.device == device))
             return tuple(_incident(row) for row in rows)
 
     def highest(self, device: str) -> int:
-        """Return the highest number seen of a device, 0 for none."""
+        """Return the highest number seen of a device, or 0 if there is none."""
         with self._database.read() as connection:
             found = connection.execute(sa.select(sa.func.max(RECORDS.c.seq)).where(RECORDS.c.device == device)).scalar()
         return int(found or 0)
 
     def count_held(self, places: Mapping[str, Collection[str]] | None = None) -> int:
-        """Return how many records wait for a supervisor: of all, or of these services at these points."""
+        """Return how many records wait for a supervisor: all, or those of these services at these points."""
         held = sa.select(sa.func.count()).select_from(RECORDS).where(RECORDS.c.state == HELD)
         if places is not None:
             held = held.where(_at(places))
@@ -156,7 +158,7 @@ class OfflineStore:
             return connection.execute(held).scalar() or 0
 
     def held(self, places: Mapping[str, Collection[str]] | None, most: int = 200) -> tuple[Kept, ...]:
-        """Return records that wait, the oldest first: of all, or of these services at these points."""
+        """Return waiting records, oldest first: all, or those of these services at these points."""
         wanted = sa.select(RECORDS).where(RECORDS.c.state == HELD).order_by(RECORDS.c.received_at, RECORDS.c.seq)
         if places is not None:
             wanted = wanted.where(_at(places))
@@ -164,26 +166,26 @@ class OfflineStore:
             return tuple(_kept(row) for row in connection.execute(wanted.limit(most)))
 
     def held_by_device(self) -> Mapping[str, int]:
-        """Return how many records of each device wait; devices without any are left out."""
+        """Return the number of waiting records of each device. Devices without waiting records are left out."""
         waiting = sa.func.count().label("waiting")
         query = sa.select(RECORDS.c.device, waiting).where(RECORDS.c.state == HELD).group_by(RECORDS.c.device)
         with self._database.read() as connection:
             return {str(row.device): row.waiting for row in connection.execute(query)}
 
     def held_of(self, device: str) -> int:
-        """Return how many records of a device wait."""
+        """Return the number of waiting records of a device."""
         mine = RECORDS.c.device == device, RECORDS.c.state == HELD
         with self._database.read() as connection:
             return int(connection.execute(sa.select(sa.func.count()).select_from(RECORDS).where(*mine)).scalar() or 0)
 
     def waiting_entries(self, entries: Collection[str]) -> frozenset[str]:
-        """Return which of these entries tell of a record that still waits."""
+        """Return which of these entries belong to a record that still waits."""
         wanted = RECORDS.c.entry.in_(list(entries)), RECORDS.c.state == HELD
         with self._database.read() as connection:
             return frozenset(connection.execute(sa.select(RECORDS.c.entry).where(*wanted)).scalars())
 
     def find(self, digest: str) -> tuple[Kept, str | None] | None:
-        """Return a record that waits or waited, and its text while it is kept; None for an unknown one."""
+        """Return a record that waits or waited, with its text while it is kept, or None if the record is unknown."""
         with self._database.read() as connection:
             row = connection.execute(sa.select(RECORDS).where(RECORDS.c.digest == digest)).first()
         if row is None:
@@ -191,7 +193,7 @@ class OfflineStore:
         return _kept(row), None if row.record is None else self._opened(row.record, digest)
 
     def decide(self, digest: str, state: str, by: str, answer: str | None = None) -> None:
-        """Note what became of a record that waited, and let its text go. A second decision changes nothing."""
+        """Record the decision on a waiting record, and delete its text. A second decision changes nothing."""
         waiting = RECORDS.c.digest == digest, RECORDS.c.state == HELD
         with self._database.write() as connection:
             change = RECORDS.update().where(*waiting)
@@ -232,7 +234,7 @@ class OfflineStore:
 
 
 def _at(places: Mapping[str, Collection[str]]) -> sa.ColumnElement[bool]:
-    """Whether a record is of one of these services at one of its points."""
+    """Return the condition for a record to be of one of these services at one of its points."""
     here = [
         sa.and_(RECORDS.c.service == service, RECORDS.c.point.in_(list(points))) for service, points in places.items()
     ]
@@ -246,7 +248,7 @@ def _is_known(connection: Connection, signed: SignedRecord) -> bool:
 
 
 def _check_chain(connection: Connection, signed: SignedRecord, at: datetime) -> None:
-    """Hold a record against its neighbours, as far as they have come; all orders of upload find the same."""
+    """Compare a record with its neighbours that are already here. Every order of upload gives the same result."""
     record = signed.record
     near = sa.select(RECORDS).where(
         RECORDS.c.device == record.device, RECORDS.c.seq.between(record.seq - 1, record.seq + 1)
@@ -275,7 +277,7 @@ def _note(connection: Connection, device: str, kind: str, seq: int, at: datetime
 
 
 def _gaps(connection: Connection, device: str) -> tuple[tuple[int, int], ...]:
-    """The missing ranges from 1 to the highest number seen, the lowest first."""
+    """Return the missing ranges from 1 to the highest number seen, lowest first."""
     numbers = sa.select(RECORDS.c.seq).where(RECORDS.c.device == device).distinct().subquery()
     following = sa.func.lead(numbers.c.seq).over(order_by=numbers.c.seq).label("following")
     steps = sa.select(numbers.c.seq, following).subquery()
@@ -306,6 +308,6 @@ def _kept(row: Row[Any]) -> Kept:
 def _incident(row: Row[Any]) -> DeviceIncident:
     closed = None if row.closed_at is None else from_epoch(row.closed_at)
     first, last = from_epoch(row.first_at), from_epoch(row.last_at)
-    # A row is a tuple too: `row.count` would be the tuple's own.
+    # A row is a tuple too: `row.count` would be the tuple's own method.
     times = row._mapping["count"]  # noqa: SLF001 - SQLAlchemy's documented name
     return DeviceIncident(row.device, row.kind, row.seq, row.until_seq, times, first, last, closed)

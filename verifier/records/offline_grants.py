@@ -1,6 +1,8 @@
-"""How often each device granted a holder a service while it was offline: the server's own count, held to the limit.
+"""How often each device granted a holder a service while it was offline: the server's own count, compared with the
+limit.
 
-A place is taken before the ledger counts and given back where nothing was counted: two uploads at once cannot pass it.
+A place is taken before the ledger counts, and given back if nothing was counted. So two simultaneous uploads cannot
+exceed the limit.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ _TRIES: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class GrantedHere:
-    """Whose grants are counted together: a device, a service, a holder's subject, a period and its end."""
+    """The group of grants that are counted together: a device, a service, a holder's subject, a period and its end."""
 
     device: str
     service: str
@@ -35,7 +37,7 @@ class GrantedHere:
 
 
 class OfflineGrants:
-    """Counts in the verifier's store; holders stand there as keyed hashes."""
+    """Counts in the verifier's store, where holders are keyed hashes."""
 
     def __init__(self, database: Database, secret: bytes) -> None:
         """Keep the database and the server's secret."""
@@ -43,22 +45,23 @@ class OfflineGrants:
         self._key_of_holders = derive(secret, "offline-grants")
 
     def take(self, here: GrantedHere, digest: str, most: int, costs: Callable[[str], bool], at: datetime) -> bool:
-        """Take one of `most` places for a record, by its digest; False if all are taken. Taken before, it stays so.
+        """Take one of `most` places for a record, by its digest. Return False if all are taken. A place that the record
+        took before stays taken.
 
-        `costs` tells of an entry whether its use still counts: places of uses that were taken back are given back.
+        `costs` tells whether the use of an entry still counts. The places of voided uses are given back.
         """
         for _ in range(_TRIES):
             try:
                 if self._take(here, digest, most, at):
                     return True
             except IntegrityError:
-                continue  # another worker took the very place: look again
+                continue  # Another worker took this very place: look again
             if not self._give_back(here, costs):
                 return False
         return False
 
     def give_back(self, digest: str) -> None:
-        """Give a record's place back: its use counted nothing."""
+        """Give back a record's place, because its use counted nothing."""
         with self._database.write() as connection:
             connection.execute(GRANTS.delete().where(GRANTS.c.digest == digest))
 
@@ -77,7 +80,7 @@ class OfflineGrants:
             return True
 
     def _give_back(self, here: GrantedHere, costs: Callable[[str], bool]) -> bool:
-        """Give back the places of uses that count nothing any more; tell whether there were any."""
+        """Give back the places of uses that no longer count. Return whether there were any."""
         with self._database.read() as connection:
             digests = [row.digest for row in self._rows(connection, here)]
             known = sa.select(RECORDS.c.digest, RECORDS.c.entry).where(RECORDS.c.digest.in_(digests))

@@ -1,8 +1,9 @@
-"""Places that several holders compete for: a room at an hour, a seat of an event. Taken before the ledger holds a unit.
+"""Places for which several holders compete: a room at an hour, a seat of an event. A place is taken before the ledger
+holds a unit.
 
-A holder's units lie in the holder's partition; a place is everybody's, so that it lies here, in the erasable store, one
-for all verifiers (0141). A place is taken for one operation, and is the booking's once the ledger has answered. Whoever
-can change this store can overfill a room; no unit, entry or grant follows from it.
+A holder's units lie in the holder's partition. A place belongs to everybody, so it lies here, in the erasable store,
+which all verifiers share (0141). A place is taken for one operation and belongs to the booking once the ledger has
+answered. An attacker who can change this store can overfill a room, but gains no unit, entry or grant.
 """
 
 from __future__ import annotations
@@ -25,14 +26,16 @@ from ledger.values import Operation, OperationConflict, Outcome
 from verifier.records.tables import PLACE_TURNS, PLACES
 
 UNANSWERED: Final = timedelta(seconds=60)
-"""How long a place waits for the ledger's answer before the ledger is asked what became of the operation."""
+"""How long a place waits for the ledger's answer. After this time, the ledger is asked for the result of the
+operation.
+"""
 KEPT_AFTER: Final = timedelta(days=7)
 _TRIES: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
 class BookedPlace:
-    """What a booking takes: `units` of the `capacity` that `resource` has, from one instant to another."""
+    """What a booking takes: `units` of the `capacity` of `resource`, from one instant to another."""
 
     resource: str
     starts_at: datetime
@@ -43,7 +46,7 @@ class BookedPlace:
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """A place taken."""
+    """A taken place."""
 
     id: str
     starts_at: int
@@ -55,10 +58,10 @@ class _Row:
 
 
 class PlaceStore:
-    """Keeps places taken. Each change is one transaction; those of one resource go one after the other."""
+    """Keeps the taken places. Each change is one transaction. Changes of one resource wait for one another."""
 
     def __init__(self, database: Database, secret: bytes) -> None:
-        """Keep the database; operations are sealed under the server's secret."""
+        """Keep the database. Operations are sealed under the server's secret."""
         self._database = database
         self._sealer = Sealer(secret, "booking-places")
 
@@ -70,10 +73,11 @@ class PlaceStore:
         replay: Callable[[Operation], Outcome | None],
         instead_of: str | None = None,
     ) -> str | None:
-        """Take a place for an operation and return its name; None if it is full. The same operation has it already.
+        """Take a place for an operation. Return its name, or None if the resource is full. If the same operation has
+        the place already, return it.
 
-        `instead_of`: the booking that is changed, whose own place stands in nobody's way. `replay` asks the ledger what
-        became of an operation whose answer nobody heard.
+        `instead_of`: the booking that is changed; its own place is not counted against it. `replay` asks the ledger for
+        the result of an operation without an answer.
         """
         name = operation_name(operation)
         for _ in range(_TRIES):
@@ -89,7 +93,9 @@ class PlaceStore:
     def _try(
         self, place: BookedPlace, name: str, operation: Operation, at: datetime, instead_of: str | None
     ) -> tuple[bool, list[_Row]]:
-        """Take the place if there is room; else return those in the way whose operation was never answered."""
+        """Take the place if there is room. Otherwise return the places in the way whose operation was never
+        answered.
+        """
         starts_at, ends_at, now = to_epoch(place.starts_at), to_epoch(place.ends_at), to_epoch(at)
         with self._database.write() as connection:
             self._turn(connection, place.resource)
@@ -124,7 +130,7 @@ class PlaceStore:
         try:
             with connection.begin_nested():
                 connection.execute(PLACE_TURNS.insert().values(resource=resource, turn=1))
-        except IntegrityError:  # another was first to name this resource: now there is a row to wait for
+        except IntegrityError:  # Another process was first to name this resource: now its row exists
             connection.execute(mine.values(turn=PLACE_TURNS.c.turn + 1))
 
     def settle(self, name: str, booking: str) -> None:
@@ -135,12 +141,12 @@ class PlaceStore:
                 connection.execute(PLACES.delete().where(PLACES.c.booking == booking, PLACES.c.id != name))
 
     def release(self, name: str) -> None:
-        """Let a place go whose operation came to nothing."""
+        """Free a place whose operation had no result."""
         with self._database.write() as connection:
             connection.execute(PLACES.delete().where(PLACES.c.id == name, PLACES.c.booking.is_(None)))
 
     def end(self, booking: str) -> None:
-        """Let a booking's place go."""
+        """Free a booking's place."""
         with self._database.write() as connection:
             connection.execute(PLACES.delete().where(PLACES.c.booking == booking))
 
@@ -152,25 +158,27 @@ class PlaceStore:
             connection.execute(mine.values(starts_at=to_epoch(starts_at), ends_at=to_epoch(ends_at)))
 
     def bookings(self, resource: str) -> tuple[str, ...]:
-        """Return the bookings that have a place of a resource."""
+        """Return the bookings that have a place in a resource."""
         wanted = sa.select(PLACES.c.booking).where(PLACES.c.resource == resource, PLACES.c.booking.is_not(None))
         with self._database.read() as connection:
             return tuple(connection.execute(wanted.order_by(PLACES.c.made_at, PLACES.c.id)).scalars())
 
     def spans(self, resource: str, since: datetime, until: datetime) -> tuple[tuple[datetime, datetime, int], ...]:
-        """Return the taken spans of a resource between two instants: from, until, units; unanswered places too."""
+        """Return the taken spans of a resource between two instants (from, until, units), including places without an
+        answer.
+        """
         with self._database.read() as connection:
             rows = _overlapping(connection, resource, to_epoch(since), to_epoch(until))
         return tuple((from_epoch(row.starts_at), from_epoch(row.ends_at), row.units) for row in rows)
 
     def taken(self, resource: str) -> int:
-        """Return how many units of an event are taken, unanswered ones among them."""
+        """Return how many units of an event are taken, including those without an answer."""
         wanted = sa.select(sa.func.coalesce(sa.func.sum(PLACES.c.units), 0)).where(PLACES.c.resource == resource)
         with self._database.read() as connection:
             return int(connection.execute(wanted).scalar_one())
 
     def resolve(self, at: datetime, replay: Callable[[Operation], Outcome | None]) -> int:
-        """Settle or release every place whose operation was not answered in time; return how many there were."""
+        """Settle or free every place whose operation was not answered in time. Return their number."""
         late = to_epoch(at - UNANSWERED)
         wanted = sa.select(PLACES).where(PLACES.c.booking.is_(None), PLACES.c.made_at <= late)
         with self._database.read() as connection:
@@ -180,7 +188,7 @@ class PlaceStore:
         return len(rows)
 
     def _resolve(self, row: _Row, replay: Callable[[Operation], Outcome | None]) -> None:
-        """Ask the ledger what became of an operation: its booking keeps the place, else it is free."""
+        """Ask the ledger for the result of an operation: its booking keeps the place, or the place is free."""
         operation = self._opened(row)
         try:
             outcome = None if operation is None else replay(operation)
@@ -199,20 +207,20 @@ class PlaceStore:
         try:
             subject, device, name, request = json.loads(self._sealer.open(row.asked or b"", row.id))
         except Unsealable:
-            return None  # a replaced secret: nobody waits for this place any more
+            return None  # After the secret was replaced: nobody waits for this place any more
         return Operation(subject, device, name, unb64u(request))
 
 
 def operation_name(operation: Operation) -> str:
-    """Return the name of the place that an operation takes: another request under the same id takes another."""
+    """Return the name of the place that an operation takes. Another request under the same id takes another place."""
     said = [operation.subject, operation.device, operation.id, b64u(operation.request)]
     return b64u(digest(canonical({"place": said})))
 
 
 def peak(taken: Iterable[tuple[int, int, int]], since: int) -> int:
-    """Return how many units are taken at once at most, of spans (from, until, units) that end after `since`.
+    """Return the most units that are taken at the same time by spans (from, until, units) that end after `since`.
 
-    A span ends before its end: what begins then meets it no more.
+    A span does not include its end: a span that begins there does not overlap it.
     """
     steps = sorted(
         step for begins, ends, units in taken for step in ((max(begins, since), 1, units), (ends, 0, -units))
@@ -225,7 +233,7 @@ def peak(taken: Iterable[tuple[int, int, int]], since: int) -> int:
 
 
 def is_full(place: BookedPlace, taken: Iterable[tuple[datetime, datetime, int]]) -> bool:
-    """Whether what is taken of a place's resource leaves no room for the place."""
+    """Return whether the taken units of a place's resource leave no room for the place."""
     spans = ((to_epoch(begins), to_epoch(ends), units) for begins, ends, units in taken)
     return peak(spans, to_epoch(place.starts_at)) + place.units > place.capacity
 

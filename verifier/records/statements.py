@@ -1,6 +1,6 @@
-"""Months that a department closed, and the figures it closed them with. Nothing here that names a person.
+"""Months that a department closed, and their figures at the closing. No person is named here.
 
-Figures only grow by rows: what changed of a closed month stands beside it, in the month that was closed next.
+Figures change only by new rows: a later change of a closed month stands beside it, in the next month that was closed.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ register_problem(
     ProblemKind("month-closed", 409, "该月已结账", "The month is closed", "Later changes stand as corrections.")
 )
 FIGURES: Final = ("paid", "re_entries", "companions", "voided", "overrides", "held")
-"""What is counted, in the order of a row."""
+"""The counted figures, in the order of a row."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClosedMonth:
-    """A month that was closed: when, and by whose id."""
+    """A closed month: when it was closed, and by whose id."""
 
     month: str
     closed_at: datetime
@@ -37,8 +37,8 @@ class ClosedMonth:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """Figures of one service in one month at one point, settled with a month: the same one, or later as a correction,
-    then what is to be added (negative: taken off).
+    """The figures of one service in one month at one point, settled with a month. This is the same month, or a later
+    month as a correction; then the figures are to be added (negative: subtracted).
     """
 
     settled_in: str
@@ -56,14 +56,14 @@ class StatementStore:
         self._database = database
 
     def closings(self, department: str) -> tuple[ClosedMonth, ...]:
-        """Return the months that a department closed, the newest first."""
+        """Return the months that a department closed, newest first."""
         wanted = sa.select(CLOSINGS).where(CLOSINGS.c.department == department).order_by(CLOSINGS.c.month.desc())
         with self._database.read() as connection:
             rows = connection.execute(wanted).all()
         return tuple(ClosedMonth(row.month, from_epoch(row.closed_at), row.closed_by) for row in rows)
 
     def close(self, department: str, closing: ClosedMonth, lines: Iterable[Settled]) -> None:
-        """Keep a closed month with its figures, all or nothing; Problem `month-closed` for one that was closed."""
+        """Keep a closed month with its figures, all or nothing. Problem `month-closed` if it was closed before."""
         kept = {"month": closing.month, "closed_at": to_epoch(closing.closed_at), "closed_by": closing.closed_by}
         rows = [_row(department, one) for one in lines]
         try:

@@ -1,5 +1,5 @@
-"""The verifier's erasable store (docs/design.md §7): cards, looks, challenges, tags, notes, who looked. Never a
-check-in.
+"""The verifier's erasable store (docs/design.md §7): cards, looks, challenges, tags, notes, access log. It never holds
+a check-in.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ from verifier.records.tags import TagRead, TagStore
 LOOK_LIFE: Final = timedelta(seconds=120)
 NOTE_LIFE: Final = timedelta(days=30)
 WHAT_MOST: Final = 400
-"""How many letters the access log keeps of the name of what was read; the rest is cut off."""
+"""How many characters the access log keeps of the name of what was read. The rest is cut off."""
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """A look that its device may confirm until `expires_at`; the presentation as it was at `looked_at`."""
+    """A look that its device may confirm until `expires_at`, with the presentation as it was at `looked_at`."""
 
     id: str
     device: str
@@ -53,7 +53,9 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class KeptLook:
-    """What was looked at, when, the reading where a counting tag was tapped, the delegation where its code was."""
+    """The presentation and the time of a look; the reading if a counting tag was tapped; the delegation if its code was
+    used.
+    """
 
     presentation: Presentation
     looked_at: datetime
@@ -63,7 +65,7 @@ class KeptLook:
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """One reading of what is not public: who, from where, what; `holder` is the name in the log."""
+    """One reading of non-public data: who, from where, and what. `holder` is the name in the log."""
 
     kind: str
     caller: str
@@ -74,10 +76,10 @@ class Access:
 
 
 class VerifierStore:
-    """Cards seen, looks, notes and accesses. Everything but the access log is erased when its time is over."""
+    """Cards seen, looks, notes and accesses. All of them except the access log are erased when their time is over."""
 
     def __init__(self, database: Database, secret: bytes) -> None:
-        """Keep the database; tokens, presentations and notes are sealed under the server's secret."""
+        """Keep the database. Tokens, presentations and notes are sealed under the server's secret."""
         self._database = database
         self._sealer = Sealer(secret, "verifier-store")
         self.challenges = ChallengeStore(database)
@@ -103,7 +105,7 @@ class VerifierStore:
         self._database.close()
 
     def remember_cards(self, cards: Iterable[tuple[str, CardClaims]]) -> None:
-        """Keep verified cards so that a proof alone can name them; the same token twice is one row."""
+        """Keep verified cards, so that a proof alone can name them. The same token twice makes one row."""
         named = {card_digest(token): (token, card) for token, card in cards}
         with self._database.write() as connection:
             held = sa.select(KNOWN_CARDS.c.digest).where(KNOWN_CARDS.c.digest.in_(named))
@@ -129,7 +131,9 @@ class VerifierStore:
         return None if sealed is None else self._opened(sealed, b64u(name))
 
     def cards_of(self, subject: str, at: datetime) -> list[str]:
-        """Return a holder's card tokens seen here that expire after `at`; each was verified when seen."""
+        """Return the tokens of a holder's cards that were seen here and expire after `at`. Each token was verified when
+        it was seen.
+        """
         mine = KNOWN_CARDS.c.subject == subject, KNOWN_CARDS.c.expires_at > to_epoch(at)
         wanted = sa.select(KNOWN_CARDS.c.digest, KNOWN_CARDS.c.token).where(*mine)
         with self._database.read() as connection:
@@ -145,7 +149,7 @@ class VerifierStore:
         tag: TagRead | None = None,
         delegation: str | None = None,
     ) -> Look:
-        """Keep a look for its device alone, with the tag's reading or the delegation, and return it with its id."""
+        """Keep a look for its device alone, with the tag's reading or the delegation. Return it with its id."""
         look = Look(b64u(secrets.token_bytes(16)), device, presentation, at, at + LOOK_LIFE)
         with self._database.write() as connection:
             connection.execute(LOOKS.delete().where(LOOKS.c.expires_at < to_epoch(at)))
@@ -157,7 +161,7 @@ class VerifierStore:
                     looked_at=to_epoch(at),
                     expires_at=to_epoch(look.expires_at),
                     tag=None if tag is None else tag.name,
-                    # A count whose MAC did not hold is not kept: a look cannot make it any better.
+                    # A count whose MAC is wrong is not kept: a look cannot make it valid.
                     counter=None if tag is None else tag.counter if tag.authentic else -1,
                     delegation=delegation,
                 )
@@ -165,7 +169,7 @@ class VerifierStore:
         return look
 
     def look(self, look_id: str, device: str, at: datetime) -> KeptLook | None:
-        """Return what a device looked at; None for an unknown, expired or another device's look."""
+        """Return the look of a device, or None if it is unknown, expired or another device's."""
         found = LOOKS.c.id == look_id, LOOKS.c.device == device, LOOKS.c.expires_at > to_epoch(at)
         with self._database.read() as connection:
             row = connection.execute(sa.select(LOOKS).where(*found)).first()
@@ -176,20 +180,20 @@ class VerifierStore:
         return None if text is None else KeptLook(_read(text), from_epoch(row.looked_at), tag, row.delegation)
 
     def keep_note(self, entry: str, note: str, at: datetime) -> None:
-        """Keep the free text of a void, sealed, until 30 days are over."""
+        """Keep the free text of a void, sealed, for 30 days."""
         sealed = self._sealer.seal(note.encode(), entry)
         with self._database.write() as connection:
             if connection.execute(sa.select(sa.literal(1)).where(NOTES.c.entry == entry)).first() is None:
                 connection.execute(NOTES.insert().values(entry=entry, note=sealed, erase_at=to_epoch(at + NOTE_LIFE)))
 
     def note(self, entry: str) -> str | None:
-        """Return the free text of an entry, None for an entry without text and for an erased text."""
+        """Return the free text of an entry, or None if the entry has no text or the text is erased."""
         with self._database.read() as connection:
             sealed = connection.execute(sa.select(NOTES.c.note).where(NOTES.c.entry == entry)).scalar()
         return None if sealed is None else self._opened(sealed, entry)
 
     def erase_notes(self, entries: Iterable[str]) -> int:
-        """Erase the free text of these entries at once; return how many notes went."""
+        """Erase the free text of these entries now. Return the number of erased notes."""
         with self._database.write() as connection:
             return connection.execute(NOTES.delete().where(NOTES.c.entry.in_(list(entries)))).rowcount
 
@@ -209,18 +213,18 @@ class VerifierStore:
             )
 
     def accesses(self, most: int = 100, kind: str | None = None) -> list[dict[str, object]]:
-        """Return the newest lines of the access log, of one kind where it is named."""
+        """Return the newest lines of the access log, only those of `kind` if it is given."""
         query = sa.select(ACCESSES).order_by(ACCESSES.c.id.desc()).limit(most)
         with self._database.read() as connection:
             rows = connection.execute(query if kind is None else query.where(ACCESSES.c.kind == kind))
             return [dict(row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's documented name
 
     def sweep(self, at: datetime) -> int:
-        """Erase what is over in every table with an expiry; return how many rows went."""
+        """Erase the expired rows of every table with an expiry. Return their number."""
         return erase_expired(self._database, at)
 
     def is_recorded(self, kind: str, what: str) -> bool:
-        """Tell whether the access log has such a line."""
+        """Return whether the access log has such a line."""
         wanted = sa.select(sa.literal(1)).where(ACCESSES.c.kind == kind, ACCESSES.c.what == what)
         with self._database.read() as connection:
             return connection.execute(wanted).first() is not None
@@ -233,7 +237,8 @@ class VerifierStore:
         self.tags.erase(subject)
 
     def _opened(self, sealed: bytes, context: str) -> str | None:
-        # A replaced secret makes old rows unreadable: they count as unknown, and the phone shows the full form.
+        # After the secret was replaced, old rows are unreadable: they count as unknown, and the phone shows the full
+        # form.
         try:
             return self._sealer.open(sealed, context).decode()
         except Unsealable:

@@ -1,4 +1,4 @@
-"""What the erasable store lets go of, and when: every table with an expiry, in one place (docs/operations.md)."""
+"""What the erasable store deletes and when: every table with an expiry, in one place (docs/operations.md)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from verifier.records.tables import (
 )
 
 EXPIRIES: Final[tuple[tuple[sa.Column[int], timedelta], ...]] = (
-    (KNOWN_CARDS.c.expires_at, timedelta(days=1)),  # a booking whose window has just closed is judged by its card
+    (KNOWN_CARDS.c.expires_at, timedelta(days=1)),  # A booking whose window has just closed is judged by its card
     (LOOKS.c.expires_at, timedelta()),
     (CHALLENGES.c.expires_at, timedelta()),
     (NOTES.c.erase_at, timedelta()),
@@ -32,11 +32,11 @@ EXPIRIES: Final[tuple[tuple[sa.Column[int], timedelta], ...]] = (
     (PLACES.c.ends_at, timedelta(days=7)),
     (DUE_MAILS.c.begun_at, timedelta(days=30)),
 )
-"""The column that says when a row is over, and how long the row is kept after that."""
+"""The column with the expiry of a row, and how long the row is kept after that."""
 
 
 def erase_expired(database: Database, at: datetime) -> int:
-    """Erase every row that is over at `at`; return how many rows went. One transaction a table."""
+    """Erase every row that has expired at `at`. Return their number. Each table is one transaction."""
     return sum(_erase(database, column, at - kept) for column, kept in EXPIRIES)
 
 

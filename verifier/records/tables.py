@@ -1,5 +1,5 @@
-"""The tables of the verifier's erasable store (docs/design.md §7): cards, looks, notes, codes, places. Never a
-check-in.
+"""The tables of the verifier's erasable store (docs/design.md §7): cards, looks, notes, codes, places. They never hold
+a check-in.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Tags that count their readings (NTAG 424 DNA): which card each carries, its key, and the highest count seen.
+"""Tags that count their readings (NTAG 424 DNA): the card of each tag, its key, and the highest count seen.
 
-Whoever can change this store can let an old link count again, or put another card behind a tag; keys lie here sealed,
-each for one tag, so that a stolen store without the server's secret forges nothing.
+An attacker who can change this store can make an old link valid again, or put another card behind a tag. Keys are
+sealed, each for one tag, so that a stolen store is useless for forgery without the server's secret.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ from keys.tokens import parse_unverified
 from verifier.records.tables import TAG_META_KEYS, TAGS
 
 SAME_READING: Final = timedelta(seconds=120)
-"""How long the device that read a count may use it again: a retry, an ID compared, a look confirmed (docs/design.md
-§5).
+"""How long the device that read a count may use it again: for a retry, a compared ID, or a confirmed look
+(docs/design.md §5).
 """
 
 
 class BadTagRecord(ValueError):
-    """A record made at personalisation cannot be used; the message says why and shows no key."""
+    """A record from personalisation cannot be used. The message says why and shows no key."""
 
 
 @dataclass(frozen=True, slots=True)
 class TagRead:
-    """One reading of a known tag: `name` is the tag's in this store, `authentic` whether its MAC held."""
+    """One reading of a known tag. `name` is the tag's name in this store; `authentic` says whether its MAC is right."""
 
     name: bytes
     counter: int
@@ -49,7 +49,7 @@ class TagRead:
 
 @dataclass(frozen=True, slots=True)
 class TagRecord:
-    """What personalisation tells a verifier of one tag. No `repr` shows the keys."""
+    """A personalisation's record of one tag, for a verifier. No `repr` shows the keys."""
 
     uid: bytes
     token: str
@@ -61,7 +61,7 @@ class TagRecord:
 
     @classmethod
     def of(cls, record: object) -> TagRecord:
-        """Read a record as `devices personalise tag424` writes it; BadTagRecord otherwise."""
+        """Read a record that `devices personalise tag424` wrote. Raises BadTagRecord otherwise."""
         match record:
             case {"uid": str(uid), "card": str(token), "file_key": str(file_key), "meta_key": str(meta_key)}:
                 made = cls(_hex(uid, "uid", UID_BYTES), token, _hex(file_key, "file_key"), _hex(meta_key, "meta_key"))
@@ -73,16 +73,16 @@ class TagRecord:
 
 
 class TagStore:
-    """Keeps tags by a keyed hash of their UID. Every change is one transaction, durable on return."""
+    """Keeps tags by a keyed hash of their UID. Every change is one transaction and durable on return."""
 
     def __init__(self, database: Database, secret: bytes) -> None:
-        """Keep the database; keys and tokens are sealed under the server's secret."""
+        """Keep the database. Keys and tokens are sealed under the server's secret."""
         self._database = database
         self._sealer = Sealer(secret, "verifier-tags")
         self._names = derive(secret, "verifier-tag-names")
 
     def add(self, record: TagRecord) -> bool:
-        """Keep a tag; False if it was known: then its card and keys are replaced, and the highest count stays."""
+        """Keep a tag. Return False if it was known: its card and keys are replaced, and the highest count stays."""
         name = self._name(record.uid)
         values = {
             "token": self._sealer.seal(record.token.encode("ascii"), f"token:{b64u(name)}"),
@@ -105,10 +105,11 @@ class TagStore:
         return None
 
     def refusal(self, read: TagRead, device: str, at: datetime) -> str | None:
-        """Take one reading: None when its count has risen, or is this device's own of just now; else the reason.
+        """Take one reading. Return None if its count has risen, or if this device read it just now; otherwise return
+        the reason.
 
-        The highest count is raised here, before the check-in is recorded: what fails later costs the visitor one more
-        tap, never a second use.
+        The highest count rises here, before the check-in is recorded. A later failure costs the visitor one more tap,
+        and never allows a second use.
         """
         if not read.authentic:
             return "bad-proof"
@@ -127,7 +128,7 @@ class TagStore:
             return None if connection.execute(sa.select(sa.literal(1)).where(same)).first() else "proof-used"
 
     def would_refuse(self, read: TagRead) -> str | None:
-        """Return what `refusal` would say to a device that has not read this count, taking nothing."""
+        """Return what `refusal` would say to a device that has not read this count. Takes nothing."""
         if not read.authentic:
             return "bad-proof"
         with self._database.read() as connection:
@@ -135,12 +136,14 @@ class TagStore:
         return None if highest is not None and read.counter > highest else "proof-used"
 
     def count(self) -> int:
-        """Return how many tags are known."""
+        """Return the number of known tags."""
         with self._database.read() as connection:
             return connection.execute(sa.select(sa.func.count()).select_from(TAGS)).scalar_one()
 
     def erase(self, subject: str) -> int:
-        """Forget the tags whose card is this holder's; return how many. Every card is opened: asked for rarely."""
+        """Delete the tags with a card of this holder. Return their number. Every card is opened, so call this
+        rarely.
+        """
         with self._database.write() as connection:
             rows = connection.execute(sa.select(TAGS.c.name, TAGS.c.token)).all()
             names = [row.name for row in rows if self._subject(row.name, row.token) == subject]
@@ -200,7 +203,7 @@ def _hex(text: str, member: str, size: int = KEY_BYTES) -> bytes:
 
 
 def read_records(rows: object) -> list[TagRecord]:
-    """Read the records of a personalisation, one or a list; BadTagRecord names the first that is wrong."""
+    """Read the records of a personalisation, one or a list. Raises BadTagRecord with the first bad record."""
     listed = [rows] if isinstance(rows, Mapping) else rows
     if not isinstance(listed, list) or not listed:
         raise BadTagRecord("give one record or a list of them")

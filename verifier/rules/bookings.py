@@ -1,7 +1,6 @@
 """When a booking may be made, changed, used and cancelled: the programme's rules as pure functions of one instant.
 
-Every bound belongs to what it bounds: exactly two hours before take-off is in time (docs/guide-coverage.md, Read right
-5).
+Every bound is included: exactly two hours before take-off is in time (docs/guide-coverage.md, Read right 5).
 """
 
 from __future__ import annotations
@@ -17,18 +16,18 @@ from verifier.rules.fields import NAME_BOARD, Fields
 
 TOO_LATE, TOO_EARLY, MISSED = "booking-too-late", "booking-too-early", "booking-missed"
 
-_INSTANT = timedelta(milliseconds=1)  # a window holds its last bound: a day ends before the next begins
-_LONGEST_DAY = timedelta(days=30)  # a day with whatever a rule opens before and after: two days at most
-_STALE = timedelta(days=2)  # how long after its window a booking still tells a visitor why none is left
+_INSTANT = timedelta(milliseconds=1)  # A window includes its last bound: a day ends before the next begins
+_LONGEST_DAY = timedelta(days=30)  # A day plus the time that a rule opens before and after it: two days at most
+_STALE = timedelta(days=2)  # How long after its window a booking still explains to a visitor why there is none left
 TOLD = timedelta(days=7)
-"""Bookings expected longer ago than this are not looked up: no window, reopened or not, reaches so far."""
+"""Bookings expected longer ago than this are not looked up: no window, even a reopened one, reaches so far."""
 
 
 @dataclass(frozen=True, slots=True)
 class BookingPlan:
-    """A booking as it would be: its window, and the instant that fixes its period (docs/design.md §6).
+    """A possible booking: its window, and the instant that fixes its period (docs/design.md §6).
 
-    `last_call`: until when it may be booked, `first_call`: from when on.
+    `first_call` and `last_call`: the first and the last instant at which it may be made.
     """
 
     window: Window
@@ -38,7 +37,9 @@ class BookingPlan:
 
 
 def plan_booking(rule: BookingRule, service: Service, fields: Fields, at: datetime, zone: ZoneInfo) -> BookingPlan:
-    """Return what the fields ask for at `at`. `fields` come from read_fields, so that what the basis needs is there."""
+    """Return the booking that the fields ask for at `at`. `fields` come from read_fields, so they hold what the basis
+    needs.
+    """
     if rule.basis is BookingBasis.NOTICE and fields.year is not None:
         return _receipt_plan(rule, fields.year, fields.day, zone)
     if fields.starts_at is None:
@@ -53,13 +54,17 @@ def plan_booking(rule: BookingRule, service: Service, fields: Fields, at: dateti
 
 
 def window_around(rule: BookingRule, service: Service, scheduled: datetime, expected: datetime) -> Window:
-    """Return when a booking expected at one instant can be used: by the service's own window, else the rule's."""
+    """Return when a booking expected at an instant can be used: by the service's own window, otherwise by the
+    rule's.
+    """
     own = service.use_window or UseWindow(rule.opens_before, rule.closes_after)
     return Window(scheduled, expected, expected - own.opens_before, expected + own.closes_after)
 
 
 def _receipt_plan(rule: BookingRule, year: int, day: date | None, zone: ZoneInfo) -> BookingPlan:
-    """Return a receipt's: of the notice's year; the organiser sets the day, until then the whole year is open."""
+    """Return the plan of a receipt to a year's notice. The organiser sets the day; until then the whole year is
+    open.
+    """
     starts, ends = _midnight(date(year, 1, 1), zone), _midnight(date(year + 1, 1, 1), zone) - _INSTANT
     window = Window(starts, ends, starts, ends)
     if day is not None:
@@ -68,12 +73,12 @@ def _receipt_plan(rule: BookingRule, year: int, day: date | None, zone: ZoneInfo
 
 
 def has_day(window: Window) -> bool:
-    """Whether the organiser has set the day of a receipt: until then its window is the notice's whole year."""
+    """Return whether the organiser has set the day of a receipt. Until then its window is the notice's whole year."""
     return window.closes_at - window.opens_at < _LONGEST_DAY
 
 
 def awaits_day(programme: Programme, service: Service, booking: Booking, at: datetime) -> bool:
-    """Whether a booking is a receipt, held at `at`, whose day the organiser has still to set: no day is its own yet."""
+    """Return whether a booking is a receipt, held at `at`, whose day the organiser has not set yet."""
     rule = programme.booking_rules.get(service.booking or "")
     held = booking.state is BookingState.HELD and at <= booking.window.closes_at
     return held and rule is not None and rule.basis is BookingBasis.NOTICE and not has_day(booking.window)
@@ -86,7 +91,9 @@ def day_window(rule: BookingRule, day: date, zone: ZoneInfo, *, scheduled_at: da
 
 
 def _open_plan(rule: BookingRule, at: datetime) -> BookingPlan:
-    """Return an event's: its day is not the programme's to know, so it stands until the organiser moves it."""
+    """Return the plan of an event. The programme does not know its day, so the plan stands until the organiser moves
+    it.
+    """
     ends = at + rule.ahead
     return BookingPlan(Window(at, ends, at - rule.opens_before, ends), period_at=at, first_call=at, last_call=ends)
 
@@ -96,7 +103,7 @@ def _midnight(day: date, zone: ZoneInfo) -> datetime:
 
 
 def booking_findings(wanted: BookingPlan, at: datetime) -> tuple[str, ...]:
-    """Return what speaks against booking at `at`: too late for the lead, or further ahead than may be booked."""
+    """Return the reasons against a booking at `at`: too late for the lead time, or too far ahead."""
     if at > wanted.last_call:
         return (TOO_LATE,)
     return (TOO_EARLY,) if at < wanted.first_call else ()
@@ -105,10 +112,10 @@ def booking_findings(wanted: BookingPlan, at: datetime) -> tuple[str, ...]:
 def change_findings(
     old: Booking, old_rule: BookingRule, wanted: BookingPlan, new_rule: BookingRule, at: datetime
 ) -> tuple[str, ...]:
-    """Return what speaks against changing a booking at `at`.
+    """Return the reasons against changing a booking at `at`.
 
-    Earlier, or under a stricter rule, needs the lead again; later does not, unless the rule says so. What is over is
-    reopened first.
+    An earlier time or a stricter rule needs the lead time again. A later time does not, unless the rule says so. A
+    booking that is over must first be reopened.
     """
     if at > old.window.closes_at:
         return (MISSED,)
@@ -129,9 +136,9 @@ def _needs_lead(old: Booking, old_rule: BookingRule, wanted: BookingPlan, new_ru
 
 
 def delayed(old: Booking, rule: BookingRule, service: Service, expected: datetime) -> Window:
-    """Return the window of a booking now expected at another time: its period stays that of the schedule.
+    """Return the window of a booking that is now expected at another time. Its period stays that of the schedule.
 
-    A delayed departure is open no later than before: its passengers report by the time that they know.
+    A delayed departure opens no later than before, because its passengers come at the time that they know.
     """
     window = window_around(rule, service, old.window.scheduled_at, expected)
     if departs(rule, service):
@@ -140,13 +147,15 @@ def delayed(old: Booking, rule: BookingRule, service: Service, expected: datetim
 
 
 def departs(rule: BookingRule, service: Service) -> bool:
-    """Whether a service sees its holder off: a journey at whose end nobody is met with a name board."""
+    """Return whether a service is for a departure: a journey at whose end nobody is met with a name board."""
     met = any(field.code == NAME_BOARD and service.code in field.services for field in rule.fields)
     return rule.basis is BookingBasis.JOURNEY and not met
 
 
 def reopened(old: Booking, until: datetime, at: datetime) -> Window:
-    """Return the window of a booking that a supervisor opens again at `at`; one that was over is expected from then."""
+    """Return the window of a booking that a supervisor reopens at `at`. A booking that was over is expected from this
+    instant.
+    """
     expected = at if at > old.window.closes_at else old.window.expected_at
     return replace(old.window, expected_at=expected, closes_at=until)
 
@@ -160,8 +169,8 @@ def cancel_until(booking: Booking, rule: BookingRule, zone: ZoneInfo) -> datetim
 
 
 def booking_for(bookings: Iterable[Booking], service: Service, at: datetime) -> Booking | None:
-    """Return the booking that a visitor means who names none: one held and open now, else the nearest that says why
-    not. None if nothing of the service was booked.
+    """Return the booking that a visitor means without naming it: one that is held and open now, otherwise the nearest
+    one, which explains the refusal. Return None if nothing of the service was booked.
     """
     told = [one for one in bookings if one.service == service.code and one.state is not BookingState.CANCELLED]
     told = [one for one in told if at <= one.window.closes_at + _STALE]
@@ -169,7 +178,9 @@ def booking_for(bookings: Iterable[Booking], service: Service, at: datetime) -> 
 
 
 def _distance(booking: Booking, at: datetime) -> tuple[timedelta, bool, datetime]:
-    """How far a booking's window lies from `at`; of equally near ones those held come first, then the earlier."""
+    """Return the distance of a booking's window from `at`. Of two equally near bookings, a held one comes first, then
+    the earlier one.
+    """
     window = booking.window
     away = max(window.opens_at - at, at - window.closes_at, timedelta())
     held = booking.state is BookingState.HELD
@@ -177,8 +188,8 @@ def _distance(booking: Booking, at: datetime) -> tuple[timedelta, bool, datetime
 
 
 def misplaced(programme: Programme, bookings: Iterable[Booking], service: Service, at: datetime) -> Booking | None:
-    """Return a booking of a sister service, held and open now, that is used elsewhere: the visitor stands at the wrong
-    lounge. None if there is none.
+    """Return a held booking of a sister service that is open now and is used elsewhere, because the visitor stands at
+    the wrong lounge. Return None if there is none.
     """
     for one in bookings:
         booked = programme.services.get(one.service)
@@ -189,10 +200,10 @@ def misplaced(programme: Programme, bookings: Iterable[Booking], service: Servic
 
 
 def tells_of(booking: Booking, at: datetime) -> bool:
-    """Whether a counter or a wallet still shows a booking: while held, and for two days after its end."""
+    """Return whether a counter or a wallet still shows a booking: while it is held, and for two days after its end."""
     return booking.state is BookingState.HELD or at <= booking.window.closes_at + _STALE
 
 
 def span_of_day(day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
-    """Return a local day's bounds, its end excluded."""
+    """Return the bounds of a local day. The end is excluded."""
     return _midnight(day, zone), _midnight(day + timedelta(days=1), zone)

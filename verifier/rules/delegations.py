@@ -1,8 +1,9 @@
-"""Delegation codes (docs/guide-coverage.md, Representatives): a holder lets an employer's clerk use one service, for
-some days.
+"""Delegation codes (docs/guide-coverage.md, Representatives): a holder allows an employer's clerk to use one service
+for some days.
 
-The code is short enough to read out and is kept as a keyed hash alone. Whoever can read the store without the server's
-secret learns no code, no card and no employer; whoever can change it can end a delegation, or lengthen one.
+The code is short enough to read aloud, and only a keyed hash of it is kept. An attacker who reads the store without the
+server's secret learns no code, no card and no employer. An attacker who can change the store can end a delegation or
+lengthen it.
 """
 
 from __future__ import annotations
@@ -17,16 +18,18 @@ from cards.programme.types import Beneficiary, Programme, Service
 from edge.problems import Problem, ProblemKind, register_problem
 
 CODE_PREFIX: Final = "71"
-"""How every code begins: no wire form of digits does (docs/card-format.md)."""
+"""The beginning of every code. No digits-only form of a card begins like this (docs/card-format.md)."""
 BODY_DIGITS: Final = 16
 _GROUP: Final = 4
 _CODE = re.compile(rf"{CODE_PREFIX}[0-9]{{{BODY_DIGITS + 2}}}", re.ASCII)
 _BETWEEN = re.compile(r"[\s·.-]+")
 CODE_MOST: Final = 40
-"""The longest text that is read as a code, its spaces and dashes counted."""
+"""The longest text that is read as a code, including its spaces and dashes."""
 OVER, ELSEWHERE = "delegation-over", "delegation-elsewhere"
 ASSURANCE: Final = "delegated"
-"""The word of the API and the log for a use by code: no card and no phone was there, staff compared the clerk's ID."""
+"""The word of the API and the log for a use by code: there was no card and no phone, and staff compared the clerk's
+ID.
+"""
 
 _KINDS: Final = (
     ProblemKind(
@@ -45,9 +48,9 @@ for _kind in _KINDS:
 
 @dataclass(frozen=True, slots=True)
 class Delegation:
-    """One delegation: whose, for which service and employer, until when. `card`: the token it was made with.
+    """One delegation: its holder, service, employer and end. `card`: the token with which it was made.
 
-    `uses` and `used_at` are told to the holder; what proves a use is its entry.
+    `uses` and `used_at` are for the holder. A use is proved by its entry.
     """
 
     id: str
@@ -62,12 +65,12 @@ class Delegation:
     used_at: datetime | None = None
 
     def in_force(self, at: datetime) -> bool:
-        """Whether it can be used at `at`: its end is excluded."""
+        """Return whether it can be used at `at`. Its end is excluded."""
         return self.revoked_at is None and at < self.ends_at
 
 
 def delegation_refusal(delegation: Delegation | None, service: str, at: datetime) -> tuple[str, ...]:
-    """Return what speaks against a code as the word for `service` at `at`; nothing where no code was shown."""
+    """Return the reasons against a code for `service` at `at`. There are none if no code was shown."""
     if delegation is None:
         return ()
     if delegation.service != service:
@@ -76,10 +79,10 @@ def delegation_refusal(delegation: Delegation | None, service: str, at: datetime
 
 
 def read_code(text: str) -> str | None:
-    """Return a delegation code as it is kept, from what was scanned or typed; None for any other text.
+    """Return a delegation code as it is kept, from a scanned or typed text, or None for any other text.
 
-    Groups and dashes are forgiven. A slip of one or two digits is none: the last two digits check the others
-    (ISO/IEC 7064 MOD 97-10, as in a card number).
+    Groups and dashes are ignored. A mistake in one or two digits is not accepted, because the last two digits check the
+    others (ISO/IEC 7064 MOD 97-10, as in a card number).
     """
     if len(text) > CODE_MOST:
         return None
@@ -88,17 +91,19 @@ def read_code(text: str) -> str | None:
 
 
 def spaced_code(code: str) -> str:
-    """Return a code in groups of four, as it is shown and read out."""
+    """Return a code in groups of four, to show or read aloud."""
     return " ".join(code[start : start + _GROUP] for start in range(0, len(code), _GROUP))
 
 
 def delegable(service: Service) -> bool:
-    """Whether a clerk can be sent for a service: it is used at a counter, and serves the employer."""
+    """Return whether a clerk can be sent for a service: it is used at a counter and serves the employer."""
     return service.checked_in and Beneficiary.EMPLOYER in service.beneficiaries
 
 
 def check_delegable(programme: Programme, service: Service, card: CardClaims) -> timedelta:
-    """Return how long a delegation of `service` by this card lives; Problem `not-delegable` where there is none."""
+    """Return how long a delegation of `service` by this card lives. Problem `not-delegable` if the service cannot be
+    delegated.
+    """
     if programme.delegation is None or service.closed is not None:
         raise Problem("not-delegable")
     if not delegable(service) or card.tier not in service.tiers:

@@ -1,7 +1,7 @@
-"""Steps 7 to 9 of a check-in as pure functions: what the programme says of this card, service, point and instant.
+"""Steps 7 to 9 of a check-in as pure functions: what the programme says about this card, service, point and instant.
 
-Nothing here opens anything or reads a clock. What a use would count (charges, choice, visit) is worked out here and
-handed to the ledger, which judges the counters (step 10).
+Nothing here opens anything or reads a clock. The cost of a use (charges, choice, visit) is computed here and handed to
+the ledger, which judges the counters (step 10).
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from ledger.values import Charge, Choice, VisitWindow
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What is asked of one verified card: this service, here, for this beneficiary, now.
+    """The request for one verified card: this service, here, for this beneficiary, now.
 
-    `elsewhere` are the kinds of benefit granted elsewhere that the holder's marks tell and no ruling has settled;
-    `not_holder` is staff's word that the person here is not the holder. `booked`: a booking of this service is there to
-    be judged, or is being made. `misplaced`: the visitor's booking is one that is used at another point.
+    `elsewhere`: the kinds of benefit granted elsewhere that the holder's marks name and no ruling has settled.
+    `not_holder`: staff say that the person here is not the holder. `booked`: there is a booking of this service to
+    judge, or one is being made. `misplaced`: the visitor's booking is used at another point.
     """
 
     service: Service
@@ -37,7 +37,7 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What one use counts: charges, a choice, a visit. Empty for a service without limits."""
+    """The cost of one use: charges, a choice, a visit. It is empty for a service without limits."""
 
     charges: tuple[Charge, ...] = ()
     choice: Choice | None = None
@@ -46,7 +46,7 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class Intended:
-    """What the rules say of a wish: the reasons against it, the marks of its entry, and what the use would count."""
+    """The rules' answer to a wish: the reasons against it, the marks of its entry, and the cost of the use."""
 
     findings: tuple[str, ...]
     marks: tuple[str, ...]
@@ -56,40 +56,40 @@ class Intended:
 def intended(
     programme: Programme, wish: Wish, at: datetime, *, against: tuple[str, ...] = (), free: bool = False
 ) -> Intended:
-    """Judge a wish by steps 7 to 9: one way for check-ins, bookings and requests.
+    """Judge a wish by steps 7 to 9. Check-ins, bookings and requests all use this function.
 
-    `at` fixes the period that is counted. `against`: reasons that the caller's own rules found. `free`: the use counts
-    nothing, since a booking holds what it counts.
+    `at` fixes the counted period. `against`: the reasons that the caller's own rules found. `free`: the use costs
+    nothing, because a booking holds its units.
     """
     cost = Cost() if free else cost_of(programme, wish.service, wish.tier, at)
     return Intended((*findings(wish), *against), notes(wish), cost)
 
 
 def findings(wish: Wish) -> tuple[str, ...]:
-    """Return every reason of steps 7 to 9 that speaks against the wish, in no order."""
+    """Return every reason of steps 7 to 9 against the wish, without order."""
     return tuple(code for code, found in _checks(wish) if found)
 
 
 def _checks(wish: Wish) -> Iterable[tuple[str, bool]]:
     service = wish.service
-    # 7. Open, offered here, to this beneficiary.
+    # 7. Open, offered here, for this beneficiary.
     yield "service-not-open", service.closed is not None
     yield "not-offered-here", wish.misplaced or service.code not in wish.point.services
     yield "not-for-beneficiary", wish.beneficiary not in service.beneficiaries
     yield "not-holder", wish.not_holder
-    # 8. The tier is entitled; nothing granted elsewhere awaits a ruling.
+    # 8. The tier is entitled, and no benefit granted elsewhere waits for a ruling.
     yield "not-entitled", wish.tier not in service.tiers
     yield "refer-to-department", any(service.referral.get(kind) == "hold" for kind in wish.elsewhere)
-    # 9. A booking, where the service needs one.
+    # 9. A booking, if the service needs one.
     yield "booking-needed", service.mode is Mode.BOOKED and not wish.booked
 
 
 RESIDENT_ID = re.compile(r"(?<![0-9])[1-9][0-9]{5}(?:19|20)[0-9]{9}[0-9Xx](?![0-9])")
-"""A resident's identity number: no reference is one, whatever the service's pattern admits."""
+"""A resident's identity number. It is never accepted as a reference, whatever the service's pattern allows."""
 
 
 def reference_fault(service: Service, reference: str | None) -> str | None:
-    """Return what is wrong with the reference of a use of `service`, or None if it is as the service wants it."""
+    """Return what is wrong with the reference of a use of `service`, or None if it has the service's form."""
     rule = service.reference
     if reference is None:
         return "this service needs a reference" if rule is not None and rule.required else None
@@ -101,7 +101,7 @@ def reference_fault(service: Service, reference: str | None) -> str | None:
 
 
 def fault_of(service: Service, reference: str | None, companions: int) -> tuple[str, str] | None:
-    """Return the field of a check-in that `service` does not take as it is, and why, or None if all is well."""
+    """Return the field of a check-in that `service` does not accept, and why, or None if there is none."""
     fault = reference_fault(service, reference)
     if fault is not None:
         return "$.reference", fault
@@ -113,20 +113,20 @@ def fault_of(service: Service, reference: str | None, companions: int) -> tuple[
 
 
 def notes(wish: Wish) -> tuple[str, ...]:
-    """Return the marks that a grant carries all the same: benefits granted elsewhere that are only noted."""
+    """Return the marks on a grant for benefits granted elsewhere that are only noted."""
     return tuple(f"elsewhere:{kind}" for kind in sorted(wish.elsewhere) if wish.service.referral.get(kind) == "note")
 
 
 def quota_period(programme: Programme, quota: Quota, at: datetime) -> Period:
-    """Return the calendar period of `quota` that the instant `at` falls in."""
+    """Return the calendar period of `quota` that contains the instant `at`."""
     return period_of(quota.unit, at, programme.zone)
 
 
 def limit_key(service: Service, quota: Quota, tier: str) -> str:
     """Return the name under which a use of `service` is counted.
 
-    Members of an exclusion count apart, so that `excluded` and `quota-spent` stay apart (docs/design.md §6); a quota
-    of each tier counts by tier.
+    Each member of an exclusion has its own counter, so that `excluded` and `quota-spent` stay distinct (docs/design.md
+    §6). A quota of each tier counts by tier.
     """
     key = quota.code
     if service.exclusion is not None:
@@ -137,9 +137,10 @@ def limit_key(service: Service, quota: Quota, tier: str) -> str:
 
 
 def cost_of(programme: Programme, service: Service, tier: str, at: datetime) -> Cost:
-    """Return what one use at the instant `at` counts.
+    """Return the cost of one use at the instant `at`.
 
-    `at` is what fixes the period: the use, the booking's scheduled time, or the notice's year (docs/design.md §6).
+    `at` is the instant that fixes the period: the use, the booking's scheduled time, or the notice's year
+    (docs/design.md §6).
     """
     return Cost(_charges(programme, service, tier, at), _choice(programme, service, at), _visit(service))
 
@@ -163,7 +164,7 @@ def _visit(service: Service) -> VisitWindow | None:
 
 
 def quota_of_limit(programme: Programme, limit: str) -> Quota:
-    """Return the quota that a counter's name belongs to (`annual-health/union` → `annual-health`)."""
+    """Return the quota of a counter's name (`annual-health/union` → `annual-health`)."""
     return programme.quotas[limit.split("@", 1)[0].split("/", 1)[0]]
 
 
@@ -173,9 +174,10 @@ def places_of(programme: Programme, service: Service) -> tuple[Point, ...]:
 
 
 def numbers_of(programme: Programme, service: Service) -> tuple[tuple[Text, str], ...]:
-    """Return whom to call about a service: the place's own numbers where there is one place, then the departments'.
+    """Return the numbers to call about a service: the place's own numbers if there is only one place, then the
+    departments'.
 
-    Each number comes once, under the name that it is listed by first.
+    Each number comes once, under its first name in the list.
     """
     places = places_of(programme, service)
     told = [(phone.label, phone.number) for phone in (places[0].phones if len(places) == 1 else ())]
@@ -188,5 +190,5 @@ def numbers_of(programme: Programme, service: Service) -> tuple[tuple[Text, str]
 
 
 def entitled_services(programme: Programme, tier: str) -> Mapping[str, bool]:
-    """Return, for every service used at a counter, whether cards of `tier` carry it."""
+    """Return, for every service at counters, whether cards of `tier` include it."""
     return {code: tier in service.tiers for code, service in programme.services.items() if service.checked_in}

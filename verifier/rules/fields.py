@@ -1,7 +1,8 @@
-"""The fields of a booking, read and validated by the programme's rule. Pure: values in, values or every fault out.
+"""Reads a booking's fields and checks them by the programme's rule. Pure: it takes values and returns values, or all
+faults.
 
-The fields of an airport booking are the guide's nine groups; each other rule names its own (PROGRAMME, Quotas and
-booking rules).
+The fields of an airport booking are the guide's nine groups. Each other rule has its own fields (docs/programme.md,
+Quotas and booking rules).
 """
 
 from __future__ import annotations
@@ -20,12 +21,12 @@ from edge.instants import InstantError, day_asked, parse_asked, rfc3339
 
 TEXT_MOST, NOTE_MOST, NAME_MOST, LIST_MOST, NUMBER_MOST = 100, 500, 60, 50, 9999
 HOLDER_NAME = "holder_name"
-"""The text field that must be the card holder's own name, and must stand in the list of those who travel."""
+"""The text field that must be the card holder's own name, and must be in the list of travellers."""
 NAME_BOARD, FLIGHT = "name_board", "flight"
-"""The field that asks whether somebody is met with a board: of arrivals alone."""
+"""The field that asks whether somebody is met with a name board, for arrivals alone."""
 
 _PLATE = re.compile(r"[\u4e00-\u9fffA-Z0-9]{4,10}")
-# Control characters, line breaks, marks that turn the line around or show as nothing: an address could show as another.
+# Control characters, line breaks, and invisible or line-reversing characters: an address could look like another.
 _CONTROL = re.compile(
     r"[\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
 )
@@ -33,7 +34,7 @@ _INTERVAL = 2
 
 
 class BadFields(ValueError):
-    """What was given does not make a booking; `faults` are (path, message), each naming its field."""
+    """The given values make no booking. `faults` are (path, message); each path names its field."""
 
     def __init__(self, faults: list[tuple[str, str]]) -> None:
         super().__init__("; ".join(f"{path}: {message}" for path, message in faults))
@@ -41,14 +42,14 @@ class BadFields(ValueError):
 
 
 class _Fault(ValueError):
-    """One value is not as its field wants it."""
+    """A value does not have its field's form."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fields:
-    """A booking's fields, valid and in one spelling. `starts_at`: the time given, `ends_at`: of a slot, its end.
+    """A booking's fields, valid and in one spelling. `starts_at`: the given time. `ends_at`: the end of a slot.
 
-    `year` and `day` are a receipt's; `party` counts the holder.
+    `year` and `day` are for a receipt. `party` includes the holder.
     """
 
     values: Mapping[str, object]
@@ -60,28 +61,28 @@ class Fields:
 
 
 class FieldRule(Protocol):
-    """What fields are read by: a booking's rule, or a request's."""
+    """The basis for reading fields: a booking's rule, or a request's."""
 
     @property
     def fields(self) -> tuple[BookingField, ...]:
-        """What is asked for."""
+        """The fields that are asked for."""
         ...
 
     @property
     def party_most(self) -> int:
-        """How many people at most, the holder among them."""
+        """The greatest number of people, including the holder."""
         ...
 
     @property
     def slot_most(self) -> timedelta | None:
-        """The longest slot; None for a service without slots."""
+        """The longest slot, or None for a service without slots."""
         ...
 
 
 def read_fields(
     rule: FieldRule, service: Service, given: Mapping[str, object], zone: ZoneInfo, card_name: str
 ) -> Fields:
-    """Return the fields of a booking of `service`; BadFields with all faults at once. `card_name` is masked."""
+    """Return the fields of a booking of `service`. Raises BadFields with all faults at once. `card_name` is masked."""
     faults: list[tuple[str, str]] = []
     values = dict(_values(rule, service, given, faults))
     if not faults:
@@ -94,9 +95,9 @@ def read_fields(
 def read_partly(
     rule: FieldRule, service: Service, given: Mapping[str, object], zone: ZoneInfo, card_name: str | None
 ) -> tuple[Fields, list[tuple[str, str]]]:
-    """Return what can be read of fields that are still being typed, and what is wrong with those that are there.
+    """Return the readable part of fields that are still being typed, and the faults of the typed fields.
 
-    `card_name` is masked, None while nobody has typed a card number.
+    `card_name` is masked, or None while nobody has typed a card number.
     """
     faults: list[tuple[str, str]] = []
     values = dict(_values(rule, service, given, faults))
@@ -214,7 +215,7 @@ def _date(_field: BookingField, value: object) -> date:
 
 
 def _instants(_field: BookingField, value: object) -> tuple[datetime, ...]:
-    """Read a time, or two joined by `/`: a slot from one to the other (ISO 8601)."""
+    """Read a time, or two times joined by `/`: a slot from the first to the second (ISO 8601)."""
     parts = value.split("/") if isinstance(value, str) else [""]
     try:
         instants = tuple(parse_asked(part) for part in parts[: _INTERVAL + 1])
@@ -241,7 +242,7 @@ _KINDS: Mapping[str, Callable[[BookingField, object], object]] = {
 def _contradictions(
     rule: FieldRule, values: Mapping[str, object], zone: ZoneInfo, card_name: str | None
 ) -> Iterator[tuple[str, str]]:
-    """Yield what does not go together: counts and lists, the party, the dates, the holder's name."""
+    """Yield contradictions: between counts and lists, in the party, between dates, or about the holder's name."""
     for one in rule.fields:
         if one.counts is not None and one.code in values and values[one.code] != _size(values.get(one.counts)):
             yield _path(one.code), f"it is not how many `{one.counts}` lists"

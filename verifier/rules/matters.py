@@ -1,7 +1,7 @@
-"""Matters (台账): what a window opened for a holder, its stages, its deadline in working days. Pure.
+"""Matters (台账): what a window opened for a holder, its stages, and its deadline in working days. Pure.
 
 A deadline starts when the materials are complete, not at check-in (docs/guide-coverage.md, Read right 4). Half a day
-and one day are counted in office hours, by the programme's holidays and weekends that are worked.
+and one day are counted in office hours, by the programme's holidays and working weekends.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ COMPLETE, FORWARDED, FOLLOWED, CLOSED = "complete", "forwarded", "followed-up", 
 STAGES: Final = (COMPLETE, FORWARDED, FOLLOWED, CLOSED)
 OUTCOMES: Final = ("done", "refused", "withdrawn", "passed-on")
 CALL_BACKS: Final = ("reached", "not-reached", "another-time")
-"""What came of calling a holder back: the reason of a step `followed-up` that tells of a call."""
+"""The result of calling a holder back: the reason of a step `followed-up` about a call."""
 
 
 @dataclass(frozen=True, slots=True)
 class Matter:
-    """A matter as its entries tell it; `last` is the seq of the newest one. Instants aware UTC."""
+    """A matter as its entries tell it. `last` is the seq of the newest entry. Instants are aware UTC."""
 
     id: str
     point: str
@@ -43,12 +43,12 @@ class Matter:
     outcome: str | None = None
 
     def overdue(self, at: datetime) -> bool:
-        """Whether its deadline has passed and it was not closed in time."""
+        """Return whether its deadline has passed without a closing in time."""
         return self.deadline is not None and (self.closed_at or at) > self.deadline
 
 
 class WrongMatter(ValueError):
-    """What is said of a matter does not fit the service's rule: (path, message)."""
+    """The values about a matter do not fit the service's rule: (path, message)."""
 
     def __init__(self, path: str, message: str) -> None:
         super().__init__(message)
@@ -58,10 +58,10 @@ class WrongMatter(ValueError):
 def opening_facts(
     service: Service, kind: str | None, decides: str | None, *, kind_needed: bool = False
 ) -> Mapping[str, str]:
-    """Return what the entry of a check-in says of the matter it opens; empty for a service that opens none.
+    """Return a check-in entry's fields for the matter that it opens, or no fields for a service without matters.
 
-    Without a kind, where the rule has kinds, the kind is to be told (`kind_open`): `kind_needed` refuses that.
-    WrongMatter for a kind or a department that the service's rule does not name.
+    If the rule has kinds and no kind is given, the kind must be told later (`kind_open`), unless `kind_needed` refuses
+    this. Raises WrongMatter for a kind or a department that the service's rule does not name.
     """
     rule = service.matter
     if rule is None:
@@ -78,13 +78,13 @@ def opening_facts(
 
 
 def kind_open(service: Service | None, matter: Matter) -> bool:
-    """Whether a matter's kind is to be told: its rule has kinds, and whoever opened it, off line, told none."""
+    """Return whether a matter's kind is still missing: its rule has kinds, and it was opened offline without a kind."""
     kinds = None if service is None or service.matter is None else service.matter.kinds
     return bool(kinds) and matter.kind not in (kinds or {})
 
 
 def check_kind(service: Service | None, matter: Matter, kind: str | None) -> None:
-    """Refuse a kind that is told later: of a matter whose kind is known, or one that the rule does not name."""
+    """Refuse a kind that is told later if the matter's kind is known, or if the rule does not name it."""
     if kind is None:
         return
     if not kind_open(service, matter):
@@ -100,7 +100,9 @@ def check_decides(rule: MatterRule | None, decides: str | None) -> None:
 
 
 def handed_to(service: Service | None) -> tuple[str, ...]:
-    """Return the departments that a matter of a service can be handed to: those that decide, and those that answer."""
+    """Return the departments to which a matter of a service can be handed: its deciding and its responsible
+    departments.
+    """
     if service is None:
         return ()
     deciding = () if service.matter is None else service.matter.departments
@@ -108,9 +110,9 @@ def handed_to(service: Service | None) -> tuple[str, ...]:
 
 
 def stage_refusal(matter: Matter, stage: str, deadline: datetime | None = None) -> str | None:
-    """Return what speaks against a stage: a matter that is closed stays so, materials are complete once.
+    """Return the reason against a stage: a closed matter stays closed, and materials become complete once.
 
-    A matter whose materials were complete without a deadline may be given one later, once.
+    A matter whose materials were complete without a deadline may get a deadline later, once.
     """
     if matter.closed_at is not None:
         return "matter-closed"
@@ -119,7 +121,9 @@ def stage_refusal(matter: Matter, stage: str, deadline: datetime | None = None) 
 
 
 def fold_matter(matter: Matter | None, leaf: Leaf) -> Matter | None:
-    """Return a matter after the next of its entries; None for what opens none. An entry again changes nothing."""
+    """Return a matter after the next of its entries, or None if no matter was opened. The same entry again changes
+    nothing.
+    """
     if matter is None:
         return _opened(leaf)
     if leaf.seq <= matter.last:
@@ -161,7 +165,9 @@ def _stepped(matter: Matter, leaf: Leaf) -> Matter:
 
 
 def target_of(programme: Programme, matter: Matter) -> datetime | None:
-    """Return until when the office means to close a matter, within its limit: half a day of item 3's one; else None."""
+    """Return when the office wants to close a matter, within its limit: half a day for the one day of item 3. None for
+    other matters.
+    """
     service = programme.services.get(matter.service)
     rule = None if service is None else service.matter
     days = None if rule is None else rule.target_working_days
@@ -169,10 +175,10 @@ def target_of(programme: Programme, matter: Matter) -> datetime | None:
 
 
 def deadline_of(programme: Programme, complete_at: datetime, working_days: float) -> datetime:
-    """Return until when a matter is to be closed: so many working days of office hours after it is complete.
+    """Return the deadline of a matter: a number of working days, in office hours, after its materials are complete.
 
-    Outside office hours the clock stands still: what is complete at night begins the next working morning. ValueError
-    for a programme without office hours.
+    The clock stands still outside office hours: a matter complete at night begins the next working morning. Raises
+    ValueError for a programme without office hours.
     """
     left = working_days * office_day(programme)
     if not left:
@@ -198,7 +204,7 @@ def _length(hours: tuple[str, str]) -> timedelta:
 
 
 def _spans(programme: Programme, since: datetime) -> Iterator[tuple[datetime, datetime]]:
-    """Yield the office's hours from the local day of an instant on, as instants."""
+    """Yield the office hours as instants, from the local day of an instant on."""
     day = since.astimezone(programme.zone).date()
     idle = 0
     while idle <= LONGEST_LEAVE:

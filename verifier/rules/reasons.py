@@ -1,8 +1,8 @@
 # ruff: noqa: E501 - each sentence stays on one line, so that translators can compare them
-"""The closed set of reasons for a refused check-in, each with its sentence, what staff should do, and whom to call.
+"""The closed set of reasons for a refused check-in: each with its sentence, a hint for staff, and whom to call.
 
-Problem codes (a request that could not be judged) are another closed set, in `edge.problems`. `docs/reasons.md` is held
-to this table by a test.
+Problem codes (for a request that could not be judged) are another closed set, in `edge.problems`. A test checks that
+`docs/reasons.md` agrees with this table.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from cards.programme.types import Text
 
 
 class Call(StrEnum):
-    """The person whom a refused visitor or the staff can call."""
+    """Whom a refused visitor or the staff can call."""
 
     NOBODY = "nobody"
     DEPARTMENT = "department"
@@ -25,9 +25,9 @@ class Call(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """One reason: the step of docs/design.md §5 that gives it, the sentence for the visitor, the hint for staff, whom to call.
+    """One reason: its step in docs/design.md §5, the sentence for the visitor, the hint for staff, and whom to call.
 
-    Sentences may hold `{names}` of the values in `sentence_values`; a value that is missing reads as a dash.
+    A sentence may contain `{names}` of the values in `sentence_values`. A missing value is shown as a dash.
     """
 
     code: str
@@ -423,18 +423,19 @@ ORDER: tuple[str, ...] = (
     "not-entitled", "service-not-open", "not-offered-here", "delegation-elsewhere", "delegation-over", "not-for-beneficiary", "not-holder",
     "booking-needed", "booking-too-early", "booking-missed", "booking-too-late", "notice-awaited", "slot-taken", "booking-used", "already-in", "quota-spent", "excluded", "refer-to-department",
 )  # fmt: skip
-"""Of several reasons of steps 7 to 10, the first here is given (docs/design.md §5): what can never be mended here and now, then
-what the visitor can most easily change. Nobody is advised to do what cannot help.
+"""The order of the reasons of steps 7 to 10: the answer gives the first that applies (docs/design.md §5). First come
+reasons that nobody can mend here and now, then those that the visitor can most easily change. So nobody gets advice
+that cannot help.
 """
 
 
 def first_in_order(findings: Iterable[str]) -> str | None:
-    """Return the finding that comes first in ORDER, None without findings."""
+    """Return the finding that comes first in ORDER, or None without findings."""
     return min(findings, key=ORDER.index, default=None)
 
 
 class Values(dict[str, str]):
-    """Values of a sentence; what is not known reads as a dash rather than failing at the counter."""
+    """The values of a sentence. A missing value is shown as a dash and causes no failure at the counter."""
 
     def __missing__(self, key: str) -> str:
         return "—"

@@ -1,4 +1,4 @@
-"""When a point is open for slots, and which hours of a day are still free: pure, by the programme's local days."""
+"""When a point is open for slots, and which hours of a day are still free. Pure, by the programme's local days."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from verifier.rules.fields import Fields
 
 TimeSpan = tuple[datetime, datetime]
 TakenSpan = tuple[datetime, datetime, int]
-"""From when until when how many units are taken."""
+"""A span (from, until) and how many units are taken in it."""
 
 
 def open_spans(point: Point, day: date, zone: ZoneInfo) -> tuple[TimeSpan, ...]:
-    """Return when a point is open on a local day, in order; nothing for a day on which it is closed."""
+    """Return the opening hours of a point on a local day, in order, or nothing for a closed day."""
     found = (hours for hours in point.hours if day.weekday() in hours.days)
     return tuple(sorted((_at(day, hours.opens, zone), _at(day, hours.closes, zone)) for hours in found))
 
@@ -26,9 +26,10 @@ def _at(day: date, clock: str, zone: ZoneInfo) -> datetime:
 
 
 def outside_hours(rule: BookingRule, point: Point, fields: Fields, zone: ZoneInfo) -> str | None:
-    """Return what to say of a slot outside the point's hours; None for one within, and where no hours bound it.
+    """Return the message about a slot outside the point's hours, or None if the slot is within them or no hours are
+    set.
 
-    A visit without an end begins within the hours.
+    A visit without an end must begin within the hours.
     """
     if rule.basis is not BookingBasis.SLOT or fields.starts_at is None or not point.hours:
         return None
@@ -44,13 +45,13 @@ def outside_hours(rule: BookingRule, point: Point, fields: Fields, zone: ZoneInf
 
 
 def free_spans(spans: Sequence[TimeSpan], taken: Sequence[TakenSpan], capacity: int) -> tuple[TimeSpan, ...]:
-    """Return what is left of some spans where `taken` leaves room for one more of `capacity`."""
+    """Return the parts of some spans in which `taken` leaves room for one more of `capacity`."""
     full = [*_full(taken, capacity)]
     return tuple(part for span in spans for part in _without(span, full))
 
 
 def _full(taken: Sequence[TakenSpan], capacity: int) -> Iterator[TimeSpan]:
-    """Yield the stretches in which every unit is taken, in order."""
+    """Yield the spans in which every unit is taken, in order."""
     edges = sorted({edge for begins, ends, _ in taken for edge in (begins, ends)})
     for begins, ends in pairwise(edges):
         if sum(units for since, until, units in taken if since <= begins and ends <= until) >= capacity:

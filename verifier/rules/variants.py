@@ -1,7 +1,7 @@
 # ruff: noqa: E501 - each sentence stays on one line, so that translators can compare them
-"""Reasons that are told in other words where something more is known; the code stays the same.
+"""Other sentences for a reason when more is known. The code stays the same.
 
-`docs/reasons.md` is held to this table by a test.
+A test checks that `docs/reasons.md` agrees with this table.
 """
 
 from __future__ import annotations
@@ -117,15 +117,17 @@ VARIANTS: Mapping[str, Reason] = {
     "chip": CLONED, "ever": SPENT_FOR_EVER, "left": LEFT, "first_call": NOT_YET_BOOKABLE, "no_day": DAY_NOT_SET,
     "notice_from": NOTICE_OPENS, "notice_expected": NOTICE_EXPECTED, "ruled": RULED_AGAINST, "tapped": READ_BEFORE,
 }  # fmt: skip
-"""Reasons that are told otherwise where something more is known: by the value that tells it.
+"""Other sentences for a reason, by the known value that selects them.
 
-`chip`: the card is a chip's or a counting tag's, so that there is no phone to reopen it on. `ever`: the limit never
-begins anew. `left`: the visit was checked out. `first_call`: somebody books. `no_day`: the organiser has not set a
-receipt's day. `notice_from`: the day is known from which a notice takes receipts. `notice_expected`: an earlier notice tells about when. `ruled`: a ruling was recorded. `tapped`: the card is tapped, so that there is no next code to wait for.
+`chip`: the card is a chip or a counting tag, so there is no phone to show it again. `ever`: the limit never starts
+again. `left`: the visit was checked out. `first_call`: somebody makes a booking. `no_day`: the organiser has not set a
+receipt's day. `notice_from`: the first day on which a notice takes receipts is known. `notice_expected`: an earlier
+notice shows the approximate day. `ruled`: a ruling was recorded. `tapped`: the card is tapped, so there is no next code
+to wait for.
 """
 
 
 def reason_of(code: str, known: Container[str]) -> Reason:
-    """Return a reason as it is told with these values."""
+    """Return a reason with the sentence for these values."""
     found = (reason for name, reason in VARIANTS.items() if reason.code == code and name in known)
     return next(found, REASONS[code])

@@ -1,4 +1,4 @@
-"""How dates, periods and names of the programme are said to people, in Chinese and in English."""
+"""Dates, periods and names of the programme in words, in Chinese and in English."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _MONTHS = (
 
 
 def place_name(programme: Programme, code: str) -> Text:
-    """Return what a place of the log is called: a point, or a department's own desk (`dept-` and its code)."""
+    """Return the name of a place in the log: a point, or a department's own desk (`dept-` and its code)."""
     if code in programme.points:
         return programme.points[code].name
     department = programme.departments.get(code.removeprefix("dept-"))
@@ -38,7 +38,7 @@ def place_name(programme: Programme, code: str) -> Text:
 
 
 def say_date(at: datetime, zone: ZoneInfo, now: datetime | None = None) -> Text:
-    """Say the local date of an instant; the year is left out when it is that of `now`."""
+    """Return the local date of an instant in words. The year is left out if it is the year of `now`."""
     local = at.astimezone(zone)
     same_year = now is not None and now.astimezone(zone).year == local.year
     year_zh, year_en = ("", "") if same_year else (f"{local.year}年", f" {local.year}")
@@ -46,18 +46,18 @@ def say_date(at: datetime, zone: ZoneInfo, now: datetime | None = None) -> Text:
 
 
 def say_last_day(end: datetime, zone: ZoneInfo, now: datetime | None = None) -> Text:
-    """Say the last local day of what ends before the instant `end`."""
+    """Return in words the last local day before the instant `end`."""
     return say_date(end - timedelta(seconds=1), zone, now)
 
 
 def say_time(at: datetime, zone: ZoneInfo) -> Text:
-    """Say the local time of day, to the minute."""
+    """Return the local time of day in words, to the minute."""
     clock = at.astimezone(zone).strftime("%H:%M")
     return Text(zh=clock, en=clock)
 
 
 def say_moment(at: datetime, zone: ZoneInfo, now: datetime) -> Text:
-    """Say a time of day, with its date when it is not today's."""
+    """Return a time of day in words, with its date if it is not today."""
     clock = say_time(at, zone)
     if at.astimezone(zone).date() == now.astimezone(zone).date():
         return clock
@@ -66,7 +66,7 @@ def say_moment(at: datetime, zone: ZoneInfo, now: datetime) -> Text:
 
 
 def join_texts(texts: Iterable[Text]) -> Text:
-    """Join several names into one list, in each language's own way."""
+    """Join several names into one list, in the manner of each language."""
     listed = tuple(texts)
     return Text(
         zh="、".join(text.in_language("zh") for text in listed), en=", ".join(text.in_language("en") for text in listed)

@@ -1,1 +1,1 @@
-"""What holders use beside a plain check-in: bookings, requests, matters, statements, erasure."""
+"""The services for holders beyond a plain check-in: bookings, requests, matters, statements, erasure."""

@@ -1,8 +1,8 @@
-"""A holder's erasure, ordered by the issuer's marks (`erasure` in holder-marks+jwt) or by command.
+"""A holder's erasure, ordered by the issuer's marks (`erasure` in holder-marks+jwt) or by a command.
 
-Personal details go first (of bookings, notes, cards, tags, delegations), the ledger's salt and `sub` last. Only the
-ledger knows the holder of a booking, so that the next erasure can finish an interrupted erasure. Entries stay, under a
-name that leads to nobody.
+Personal details go first (of bookings, notes, cards, tags, delegations), and the ledger's salt and `sub` go last. Only
+the ledger knows the holder of a booking, so the next run can finish an interrupted erasure. Entries stay, under a name
+that leads to nobody.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from verifier.trust.published import Documents
 
 EVERY: Final = timedelta(minutes=1)
 ERASED: Final = "erasure"
-"""The kind of line in the access log that says so."""
+"""The kind of line in the access log that records an erasure."""
 
 _AT_ONCE: Final = 200
 _log = logging.getLogger("yunju.verifier")
@@ -38,17 +38,17 @@ class Eraser:
     def __init__(self, ledger: Ledger, store: VerifierStore, bookings: BookingService, secret: bytes) -> None:
         """Take the opened stores.
 
-        `secret` keys the name under which an erasure is noted: nobody else can make that name.
+        `secret` keys the name under which an erasure is recorded, so that nobody else can make this name.
         """
         self._ledger, self._store, self._bookings = ledger, store, bookings
         self._names = derive(secret, "erasures")
         self._swept: tuple[int, str] | None = None
 
     def sweep(self, documents: Documents, at: datetime) -> int:
-        """Erase every holder whose mark orders it and who is still known; return how many were erased.
+        """Erase every known holder whose mark orders it. Return the number erased.
 
-        Looks at all of them again when the marks or the ledger's store are others than before: a restored copy of the
-        ledger brings erased holders back.
+        All holders are checked again if the marks or the ledger's store have changed: a restored copy of the ledger
+        brings erased holders back.
         """
         marks = documents.marks
         if marks is None or self._swept == (seen := (marks.serial, self._ledger.store())):
@@ -59,7 +59,7 @@ class Eraser:
         return count
 
     def erase(self, subject: str, at: datetime, *, by: str) -> bool:
-        """Erase one holder; False if nothing was left to erase and the erasure was noted before."""
+        """Erase one holder. Return False if nothing was left to erase and the erasure was recorded before."""
         noted = b64u(keyed_hash(self._names, subject))
         holder = self._ledger.pseudonym(subject)
         if holder is None and self._store.is_recorded(ERASED, noted):
@@ -80,7 +80,9 @@ class Eraser:
 
 
 def erasing(eraser: Eraser, documents: Callable[[datetime], Documents], clock: Clock) -> Job:
-    """Return the job that erases the holders whom the issuer's marks name; a run erases what an earlier run left."""
+    """Return the job that erases the holders whom the issuer's marks name. Each run also erases what an earlier run
+    left.
+    """
 
     def once() -> int:
         at = clock.now()

@@ -1,4 +1,6 @@
-"""What the ledger's log tells webhooks: uses, what became of them, bookings, the stages of requests and matters."""
+"""The events in the ledger's log for webhooks: uses and their changes, bookings, and the stages of requests and
+matters.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,7 @@ from ledger.leaf import USES, Leaf, decode
 from ledger.millis import from_millis
 
 _MARGIN: Final = timedelta(minutes=1)
-"""How far clocks of several servers may lie apart, and more."""
+"""More than the difference between the clocks of several servers."""
 _FOLLOW_UPS: Final = {
     "booking-change": "booking.changed",
     "booking-cancel": "booking.cancelled",
@@ -28,11 +30,11 @@ class UsageLog:
     log: str = USAGE
 
     def __init__(self, ledger: Ledger) -> None:
-        """Read from a ledger, which gives only what is durable."""
+        """Read from a ledger, which returns only durable entries."""
         self._ledger = ledger
 
     def starts(self, since: datetime) -> Mapping[int, int]:
-        """Return, by partition, a number before all that was recorded since an instant: found by halving."""
+        """Return, for each partition, a number before all entries since an instant. It is found by bisection."""
         found = {
             partition: self._before(partition, end, since - _MARGIN) for partition, end in self._ledger.heads().items()
         }
@@ -43,7 +45,7 @@ class UsageLog:
         return self._ledger.heads()
 
     def read(self, partition: int, after: int, limit: int) -> list[tuple[int, Event | None]]:
-        """Return the entries that follow a number, each with the event that it tells of, or None."""
+        """Return the entries after a number, each with its event, or with None."""
         leaves = [decode(data) for data in self._ledger.after(partition, after, limit)]
         return [(leaf.seq, event_of(leaf)) for leaf in leaves]
 
@@ -57,7 +59,7 @@ class UsageLog:
 
 
 def event_of(leaf: Leaf) -> Event | None:
-    """Return the event that an entry tells of; None for a refusal and for what no webhook tells."""
+    """Return the event of an entry, or None for a refusal and for entries that webhooks do not report."""
     kind = _kind(leaf)
     if kind is None or leaf.holder is None:
         return None

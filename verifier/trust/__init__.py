@@ -1,1 +1,1 @@
-"""What the verifier trusts: signed documents, fetched, kept and held to their versions."""
+"""What the verifier trusts: signed documents, which are fetched, kept, and compared with their earlier versions."""

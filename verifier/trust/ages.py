@@ -1,6 +1,6 @@
-"""How old the signed documents are and when each ends: what readiness fails on, what it warns of, and the figures.
+"""The ages and ends of the signed documents: what makes readiness fail, what gives a warning, and the figures.
 
-A verifier with expired status lists refuses every card: such a server is not ready, however well it runs.
+A verifier with expired status lists refuses every card. Such a server is not ready, however well it runs.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from keys.bundle import RENEWAL_DUE
 from verifier.trust.published import Documents, Untrusted
 
 KEY_ENDS_SOON: Final = timedelta(days=14)
-"""A key of the bundle that ends within this time and has no successor is reported."""
+"""A key of the bundle that ends within this time without a successor is reported."""
 PUBLISH: Final = "run `python -m issuer publish` at the issuer, and see that `python -m ops work` runs"
 
 
 @dataclass(frozen=True, slots=True)
 class DocumentAge:
-    """A signed document: when it was issued, from when on a newer one is due, and when it ends."""
+    """A signed document: when it was issued, when a newer one is due, and when it ends."""
 
     name: str
     issued_at: datetime
@@ -33,7 +33,7 @@ class DocumentAge:
 
 
 def ages(documents: Documents) -> tuple[DocumentAge, ...]:
-    """Return every document that a verifier goes by: the bundle, each status list, the marks where there are any."""
+    """Return every document that a verifier uses: the bundle, each status list, and the marks if there are any."""
     bundle = documents.bundle
     found = [DocumentAge("trust-bundle", bundle.issued_at, bundle.issued_at + RENEWAL_DUE, bundle.expires_at)]
     for uri in bundle.status_lists:
@@ -49,7 +49,7 @@ def ages(documents: Documents) -> tuple[DocumentAge, ...]:
 
 
 def expired(documents: Documents, at: datetime) -> str | None:
-    """Return what is over or missing at `at`, with the remedy, or None if every document holds."""
+    """Return what has expired or is missing at `at`, with the remedy, or None if every document is valid."""
     missing = [uri for uri in documents.bundle.status_lists if documents.lists.get(uri) is None]
     if missing:
         return f"no status list holds for {', '.join(missing)}: {PUBLISH}"
@@ -58,7 +58,9 @@ def expired(documents: Documents, at: datetime) -> str | None:
 
 
 def ageing(documents: Documents, at: datetime) -> str | None:
-    """Return what a newer document is due for, and keys that end without a successor, or None if nothing is."""
+    """Return which documents need a newer version, and which keys end without a successor, or None if there are
+    none.
+    """
     due = [one.name for one in ages(documents) if one.due_at < at < one.expires_at]
     told = [f"a newer one is due of {', '.join(due)}: {PUBLISH}"] if due else []
     ends = ((purpose, end) for purpose, end in key_ends(documents) if end - at < KEY_ENDS_SOON)
@@ -68,7 +70,7 @@ def ageing(documents: Documents, at: datetime) -> str | None:
 
 
 def key_ends(documents: Documents) -> Iterator[tuple[str, datetime]]:
-    """Yield, by purpose, when the last of its keys in the bundle ends."""
+    """Yield, for each purpose, when its last key in the bundle ends."""
     last: dict[str, datetime] = {}
     for key in documents.bundle.keys:
         purpose = key.purpose.value
@@ -77,7 +79,9 @@ def key_ends(documents: Documents) -> Iterator[tuple[str, datetime]]:
 
 
 def document_figures(current: Callable[[], Documents]) -> Iterable[Metric]:
-    """Return when each document was issued and ends, and when each purpose's last key ends; empty without documents."""
+    """Return when each document was issued and ends, and when the last key of each purpose ends. Empty without
+    documents.
+    """
     issued = GaugeMetricFamily(
         "yunju_document_issued_timestamp_seconds", "When a signed document was issued.", labels=("document",)
     )

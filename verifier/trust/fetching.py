@@ -1,6 +1,6 @@
-"""Fetching the issuer's signed documents from another machine: looked at before they replace what is held.
+"""Fetches the issuer's signed documents from another machine, and checks them before they replace the present ones.
 
-A document that does not hold, or is older than one seen, changes nothing; what was last good stays on disk
+A document that is not valid, or is older than one seen before, changes nothing. The last good documents stay on disk
 (docs/design.md §3).
 """
 
@@ -36,18 +36,18 @@ _NAME: Final = re.compile(
 
 
 class FetchError(Exception):
-    """The documents could not be fetched, or do not hold; the text says why."""
+    """The documents could not be fetched, or are not valid. The text says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class IssuerSource:
-    """Where an issuer's documents are fetched, and the file (mode 0600) of the token that allows it."""
+    """The address of an issuer's documents, and the file (mode 0600) of the token that allows fetching."""
 
     url: str
     token_file: Path
 
     def documents(self, etag: str | None) -> tuple[Mapping[str, str], str | None] | None:
-        """Return the documents by name and their mark, None if they are those of `etag`. Raises FetchError."""
+        """Return the documents by name and their mark, or None if they are still those of `etag`. Raises FetchError."""
         try:
             asked = call_to(f"{self.url}/v1/published", self.token_file)
             if etag is not None:
@@ -79,13 +79,13 @@ def _read(data: bytes) -> Mapping[str, str]:
         raise FetchError(f"the issuer's answer cannot be read: {error}") from None
     match found:
         case {"documents": dict(documents)} if all(isinstance(text, str) for text in documents.values()):
-            # A name of another form belongs to no document: nothing else is ever written.
+            # A name of another form belongs to no document, and is never written.
             return {name: text for name, text in documents.items() if _NAME.fullmatch(name)}
     raise FetchError("the issuer's answer is no set of documents")
 
 
 class Fetcher:
-    """Brings the published folder up to the issuer's. One process at a time fetches."""
+    """Updates the published folder with the issuer's documents. One process at a time fetches."""
 
     def __init__(self, source: IssuerSource, published: PublishedFolder, folder: Path, clock: Clock) -> None:
         """Fetch from `source` into `folder`, which `published` reads."""
@@ -96,9 +96,10 @@ class Fetcher:
         self._etag: str | None = None
 
     def once(self, *, wait: bool = False) -> bool:
-        """Fetch now and put what holds in force; tell whether anything was new. FetchError, with nothing changed.
+        """Fetch now and put valid documents in force. Return whether anything was new. Raises FetchError, with nothing
+        changed.
 
-        While another process fetches into the same folder, this call does nothing, or waits for its turn (`wait`).
+        While another process fetches into the same folder, this call does nothing, or with `wait` waits for its turn.
         """
         with _alone(self._folder, wait=wait) as first:
             if not first:
@@ -112,7 +113,8 @@ class Fetcher:
             at = self._clock.now()
             self._look(documents, at)
             changed = [name for name, text in _in_order(documents) if _replace(self._folder / name, text)]
-            # What is in force now is remembered as seen: nothing older is put in its place, and no list loses bindings.
+            # The documents in force now are remembered as seen: nothing older replaces them, and no list loses its
+            # bindings.
             with suppress(Untrusted):
                 self._published.current(at)
             self._etag = mark
@@ -130,12 +132,14 @@ class Fetcher:
 
 
 def fetching(fetcher: Fetcher, status_ttl: int) -> Job:
-    """Return the job that fetches the issuer's documents four times in the lists' `status_ttl` seconds."""
+    """Return the job that fetches the issuer's documents four times within the lists' `status_ttl` seconds."""
     return Job("fetch", status_ttl / 4, fetcher.once, plain=(FetchError,))
 
 
 def source_of(settings: Settings) -> IssuerSource | None:
-    """Return where documents are fetched, or None if the issuer itself fills the folder: it is not ours to write to."""
+    """Return where documents are fetched, or None if the issuer itself fills the folder, to which this verifier must
+    not write.
+    """
     filled_for_us = settings.published.is_dir() and not os.access(settings.published, os.W_OK)
     if settings.issuer_url is None or filled_for_us:
         return None
@@ -143,12 +147,14 @@ def source_of(settings: Settings) -> IssuerSource | None:
 
 
 def _in_order(documents: Mapping[str, str]) -> list[tuple[str, str]]:
-    """The bundle first: what its keys signed is believed only once it is there. Bindings before their status lists."""
+    """Return the documents in order. The bundle comes first, because only its keys make the others valid. Bindings come
+    before their status lists.
+    """
     return sorted(documents.items(), key=lambda one: (one[0] != BUNDLE, one[0]))
 
 
 def _replace(path: Path, text: str) -> bool:
-    """Give a file its new content, whole and durable; tell whether it had another."""
+    """Give a file its new content, whole and durable. Return whether the content changed."""
     data = text.encode("utf-8")
     if path.exists() and path.read_bytes() == data:
         return False
@@ -158,7 +164,7 @@ def _replace(path: Path, text: str) -> bool:
 
 @contextmanager
 def _alone(folder: Path, *, wait: bool) -> Iterator[bool]:
-    """Hold the folder against other fetchers; False if another fetcher is at work and nobody waits."""
+    """Hold the folder against other fetchers. Yield False if another fetcher is at work and this one does not wait."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / ".fetching").open("a") as file:
         try:

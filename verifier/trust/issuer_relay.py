@@ -1,6 +1,6 @@
-"""What a verifier asks an issuer on another machine while somebody waits: a card by its number, until when it holds.
+"""Asks an issuer on another machine while a person waits: for a card by its number, and for the end of an entitlement.
 
-The issuer may be away, slow or refuse: then nothing is known, which the caller can say, and never an error.
+If the issuer is away, slow or refuses, then nothing is known. The caller can say so, and no error is raised.
 """
 
 from __future__ import annotations
@@ -18,26 +18,28 @@ from edge.strictjson import JsonError, loads
 from keys.files import StoreError, read_private
 
 SECONDS: Final = 3
-"""For the whole call: somebody is on the telephone, or at a counter, meanwhile."""
+"""The time limit of the whole call, because a person waits on the telephone or at a counter."""
 MOST_BYTES: Final = 262_144
 _log = logging.getLogger("yunju.verifier")
 
 
 def call_to(url: str, token_file: Path) -> OutgoingCall:
-    """Return a call to the issuer with the token in a file (mode 0600). Raises StoreError if it cannot be used."""
+    """Return a call to the issuer with the token in a file (mode 0600). Raises StoreError if the file cannot be
+    used.
+    """
     token = read_private(token_file).decode("ascii", "replace").strip()
     return OutgoingCall(url, {"Authorization": f"Bearer {token}"})
 
 
 @dataclass(frozen=True, slots=True)
 class IssuerRelay:
-    """Where an issuer is asked, and the file (mode 0600) of the token that allows it."""
+    """The address of an issuer, and the file (mode 0600) of the token that allows asking."""
 
     url: str
     token_file: Path
 
     def ask(self, path: str) -> bytes | None:
-        """Return the answer of a path of the issuer; None for any fault. The log names no person."""
+        """Return the answer of a path of the issuer, or None for any fault. The log names no person."""
         try:
             found = fetch(call_to(self.url + path, self.token_file), seconds=SECONDS, most=MOST_BYTES)
         except (FetchAway, StoreError) as error:
@@ -50,12 +52,12 @@ class IssuerRelay:
         return None
 
     def card_by_number(self, number: str) -> str | None:
-        """Return the card token of a number that was read out on the telephone; what the token says is verified."""
+        """Return the card token of a number that was read out on the telephone. The token is verified."""
         found = self._json(f"/v1/cards/by-number/{_quoted(number)}").get("card")
         return found if isinstance(found, str) else None
 
     def entitled_until(self, card: str, _at: datetime) -> datetime | None:
-        """Return until when the holder of a card, by its id, is entitled to its tier."""
+        """Return until when the holder of a card, by its id, is entitled to its tier, or None."""
         found = self._json(f"/v1/cards/{_quoted(card)}/entitlement").get("entitled_until")
         try:
             return parse_rfc3339(found) if isinstance(found, str) else None

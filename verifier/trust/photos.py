@@ -1,6 +1,7 @@
-"""A holder's photo beside an ID check: asked of the issuer for one look, passed on, kept nowhere (docs/design.md §9).
+"""A holder's photo for comparing an ID: requested from the issuer for one look, passed on, and stored nowhere
+(docs/design.md §9).
 
-The issuer may be away, slow or on another machine: then there is no photo, and never an error.
+If the issuer is away, slow or on another machine, there is no photo, and no error is raised.
 """
 
 from __future__ import annotations
@@ -16,21 +17,21 @@ from verifier.trust.issuer_relay import IssuerRelay
 _JPEG_START: Final = b"\xff\xd8\xff"
 
 PhotoOf = Callable[[str, datetime], bytes | None]
-"""From a card's id and the instant of the call to the photo (JPEG) of its holder, or None if there is none."""
+"""Takes a card's id and the instant of the call. Returns the photo (JPEG) of its holder, or None if there is none."""
 
 
 def no_photo(_card: str, _at: datetime) -> bytes | None:
-    """Know no photo: a verifier holds no register, and no issuer was named."""
+    """Return no photo: a verifier has no register, and no issuer was named."""
     return None
 
 
 @dataclass(frozen=True, slots=True)
 class PhotoRelay:
-    """Photos of an issuer on another machine."""
+    """Photos from an issuer on another machine."""
 
     issuer: IssuerRelay
 
     def __call__(self, card: str, _at: datetime) -> bytes | None:
-        """Ask for a card's photo; None without a photo, and while the issuer cannot be asked."""
+        """Ask for a card's photo. Return None if there is none, or while the issuer cannot be asked."""
         data = self.issuer.ask(f"/v1/cards/{urllib.parse.quote(card, safe='')}/photo")
         return data if data is not None and data.startswith(_JPEG_START) else None

@@ -1,4 +1,4 @@
-"""Whether a pasted presentation is valid, from the published documents alone: no ledger, no account, no network."""
+"""Whether a pasted presentation is valid, by the published documents alone: no ledger, no account, no network."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from verifier.trust.published import PublishedFolder
 
 @dataclass(frozen=True, slots=True)
 class PublicVerdict:
-    """Valid or not, why not, which tier, until when. No name, no quota.
+    """Valid or not, the reason, the tier, and the end. No name, no quota.
 
-    `valid_until` is the card's own end; None of a phone's, whose token is renewed long before.
+    `valid_until` is the card's own end. It is None for a phone's card, whose token is renewed long before the end.
     """
 
     valid: bool
@@ -26,10 +26,11 @@ class PublicVerdict:
 
 
 def check(text: str, published: PublishedFolder, at: datetime) -> PublicVerdict:
-    """Check a presentation as anyone may.
+    """Check a presentation for anyone.
 
-    A phone's card without its proof is a copy: valid as a card, not proved. Raises PresentationError for a text that is
-    none (and for a proof alone, which names a card that only its verifier knows), Untrusted without valid documents.
+    A phone's card without its proof is a copy: valid as a card, but not proved. Raises PresentationError for a text
+    that is no presentation, and for a proof alone, whose card only its verifier knows. Raises Untrusted without valid
+    documents.
     """
     presentation = read(text, published.dictionaries)
     if presentation.card is None:

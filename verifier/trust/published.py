@@ -1,6 +1,7 @@
-"""The signed documents a verifier goes by: read from the published folder, verified, never back to older versions.
+"""The signed documents that a verifier uses: read from the published folder, verified, and never replaced by older
+versions.
 
-What was last good stays in force while a newer document is unreadable; nothing expired is relied on (docs/design.md
+The last good document stays in force while a newer one is unreadable. An expired document is never used (docs/design.md
 §3, §4).
 """
 
@@ -32,7 +33,7 @@ from keys.errors import BadKey
 from keys.jwk import thumbprint
 
 LOOK_AGAIN: Final = timedelta(seconds=1)
-"""How often the folder's time stamps are looked at, at most."""
+"""The shortest time between two looks at the folder's time stamps."""
 
 register_problem(
     ProblemKind(
@@ -46,12 +47,14 @@ register_problem(
 
 
 class Untrusted(Exception):
-    """There is nothing valid to go by; the text says what is missing and how to mend it."""
+    """There is no valid document to use. The text says what is missing and how to mend it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Documents:
-    """Everything trusted at one instant: the bundle and what hangs on it. `benefits`: see `unsettled_benefits`."""
+    """Everything trusted at one instant: the bundle and the documents under it. `benefits`: see
+    `unsettled_benefits`.
+    """
 
     bundle: TrustBundle
     programme: Programme
@@ -61,14 +64,14 @@ class Documents:
     benefits: Mapping[str, frozenset[str]]
 
     def ruled_against(self, subject: str) -> frozenset[str]:
-        """Return the kinds of benefit granted elsewhere for which a ruling refused a holder what is like them here."""
+        """Return the kinds of benefit granted elsewhere for which a ruling refused a holder the same benefit here."""
         marks = () if self.marks is None else self.marks.marks
         told = [mark.value for mark in marks if mark.subject == subject and mark.kind is MarkKind.RULING]
         return frozenset(value.removesuffix(":refused") for value in told if value.endswith(":refused"))
 
 
 def unsettled_benefits(marks: HolderMarks | None) -> Mapping[str, frozenset[str]]:
-    """Return, by holder, the benefits granted elsewhere that no ruling has released (docs/guide-coverage.md, Read
+    """Return, for each holder, the benefits granted elsewhere that no ruling has released (docs/guide-coverage.md, Read
     right 8).
     """
     benefits: dict[str, set[str]] = {}
@@ -82,10 +85,10 @@ def unsettled_benefits(marks: HolderMarks | None) -> Mapping[str, frozenset[str]
 
 
 class PublishedFolder:
-    """Reads the published folder again when it changed. Safe between threads; keeps the highest versions on disk."""
+    """Reads the published folder again after a change. Safe between threads. It keeps the highest versions on disk."""
 
     def __init__(self, folder: Path, programme: Programme, root: str, memory: Path) -> None:
-        """Hold bundles to the pinned `root` (thumbprint); `memory` is the file of the highest versions seen."""
+        """Check bundles against the pinned `root` (thumbprint). `memory` is the file of the highest versions seen."""
         self._folder = folder
         self._programme = programme
         self._root = root
@@ -99,15 +102,16 @@ class PublishedFolder:
         self.dictionaries: Mapping[int, Dictionary] = {dictionary.number: dictionary}
 
     def __call__(self, at: datetime) -> Documents:
-        """Return what to go by at `at`; Problem `not-trusted` when there is nothing valid."""
+        """Return the documents in force at `at`. Problem `not-trusted` if there is nothing valid."""
         try:
             return self.current(at)
         except Untrusted as error:
             raise Problem("not-trusted", str(error), retry_after=30) from None
 
     def current(self, at: datetime) -> Documents:
-        """Return what to go by at `at`. Raises Untrusted if there is nothing valid."""
-        # Without documents everybody waits for whoever reads them: a worker's first requests come all at once.
+        """Return the documents in force at `at`. Raises Untrusted if there is nothing valid."""
+        # Without documents, all threads wait for the thread that reads them: a worker's first requests come all at
+        # once.
         if self._documents is None or self._is_due(at):
             with self._lock:
                 if self._is_due(at):
@@ -125,18 +129,20 @@ class PublishedFolder:
 
     @property
     def fault(self) -> str | None:
-        """Why the newest documents were not taken, or None if they were."""
+        """Return why the newest documents were not accepted, or None if they were."""
         return self._fault
 
     def text(self, name: str) -> bytes | None:
-        """Return the text of a published document for serving; None for a missing document."""
+        """Return the text of a published document, to be served, or None for a missing document."""
         try:
             return (self._folder / name).read_bytes()
         except OSError:
             return None
 
     def examine(self, folder: Path, at: datetime) -> None:
-        """Raise Untrusted unless every document in another `folder` would be taken at `at`; nothing is put in force."""
+        """Raise Untrusted unless every document in another `folder` would be accepted at `at`. Nothing is put in
+        force.
+        """
         other = PublishedFolder(folder, self._programme, self._root, self._memory.path)
         other._documents = self._documents
         try:
@@ -174,7 +180,7 @@ class PublishedFolder:
         return Documents(bundle, programme, trust, held, marks, unsettled_benefits(marks))
 
     def _check_programme(self, bundle: TrustBundle, at: datetime) -> None:
-        """Grant nothing by other rules than the bundle names, from the instant on at which it names them."""
+        """Use no other rules than those that the bundle names, from the instant at which it names them."""
         pin = bundle.programme
         if at >= pin.effective_at and pin.sha256 != self._programme.sha256:
             raise Untrusted(
@@ -211,7 +217,7 @@ class PublishedFolder:
         )
 
     def _bindings(self, signed: SignedStatusList, bundle: TrustBundle, at: datetime) -> SignedBindingList | None:
-        """Return the list's bindings, read after it; None from an issuer that has never published any."""
+        """Return the list's bindings, which are read after it, or None from an issuer that has never published any."""
         text = self.text(f"binding-lists/{_number(signed.uri)}.jwt")
         if text is None and signed.uri not in self._memory.seen.bound:
             return None
@@ -236,9 +242,9 @@ class PublishedFolder:
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """The highest bundle version, the highest serial of marks, the root in force, the newest instant of each list.
+    """The highest bundle version, the highest serial of marks, the root in force, and the newest instant of each list.
 
-    `bound`: the lists that came with bindings once, and are not taken without any more.
+    `bound`: the lists that once came with bindings. They are not accepted without bindings any more.
     """
 
     bundle: int = 0
@@ -248,18 +254,18 @@ class _Seen:
     bound: frozenset[str] = frozenset()
 
     def with_newer(self, other: _Seen) -> _Seen:
-        """Join two memories; the root is that of the newer bundle, of `other` when they are the same."""
+        """Join two memories. The root is that of the newer bundle, or of `other` if both have the same bundle."""
         lists = {uri: max(at for at in (self.lists.get(uri), other.lists.get(uri)) if at) for uri in self.uris(other)}
         root = self.root if self.bundle > other.bundle else other.root or self.root
         bundle, marks = max(self.bundle, other.bundle), max(self.marks, other.marks)
         return _Seen(bundle, marks, root, lists, self.bound | other.bound)
 
     def uris(self, other: _Seen) -> set[str]:
-        """Return the lists that either knows."""
+        """Return the lists in either memory."""
         return {*self.lists, *other.lists}
 
     def to_json(self) -> dict[str, object]:
-        """Return what stands in the file."""
+        """Return the content of the file."""
         lists = {uri: to_epoch(at) for uri, at in self.lists.items()}
         written = {"bundle": self.bundle, "root": self.root, "marks": self.marks}
         return {**written, "lists": lists, "bound": sorted(self.bound)}
@@ -272,7 +278,7 @@ def _seen_now(bundle: TrustBundle, pin: str, lists: StatusLists, marks: HolderMa
 
 
 class _Memory:
-    """The highest versions seen, on disk, so that a restart does not forget them."""
+    """The highest versions seen, on disk, so that a restart does not lose them."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -287,11 +293,11 @@ class _Memory:
             raise Untrusted(f"{self.path} cannot be read ({error}); restore it from a backup") from None
 
     def keep(self, read: _Seen) -> None:
-        """Write what is newer than before, whole or not at all."""
+        """Write what is newer than before, all of it or nothing."""
         if self.seen.with_newer(read) == self.seen:
             return
         with _locked(self.path):
-            # Another worker may have seen newer ones: what it wrote is never taken back.
+            # Another worker may have seen newer versions: they are never taken back.
             self.seen = self._load().with_newer(self.seen).with_newer(read)
             replace_file(self.path, json.dumps(self.seen.to_json()).encode(), mode=0o644)
 
@@ -308,7 +314,7 @@ def _number(uri: str) -> str:
 
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    """Keep other processes from writing `path` meanwhile."""
+    """Keep other processes from writing `path` during the block."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.with_name(path.name + "-lock").open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -338,12 +344,14 @@ def _stamp(folder: Path) -> tuple[tuple[str, int, int], ...]:
 
 
 def root_file(settings: Settings) -> Path:
-    """Return the file of the pinned root: the one set, else the one that the issuer on this machine wrote."""
+    """Return the file of the pinned root: the configured file, otherwise the file that the issuer on this machine
+    wrote.
+    """
     return settings.root or settings.published / "root.jwk"
 
 
 def pinned_root(path: Path) -> str:
-    """Return the thumbprint of the root key in a JWK file; Untrusted with the remedy for a missing key."""
+    """Return the thumbprint of the root key in a JWK file. Raises Untrusted, with the remedy, for a missing key."""
     try:
         return thumbprint(json.loads(path.read_text()))
     except (OSError, ValueError, BadKey) as error:
@@ -351,7 +359,7 @@ def pinned_root(path: Path) -> str:
 
 
 def read_programme(path: Path) -> Programme:
-    """Return the programme that a server runs; Untrusted with all its faults when the file is bad."""
+    """Return the programme that a server runs. Raises Untrusted with all faults if the file is bad."""
     try:
         return load_programme(path)
     except ProgrammeError as error:

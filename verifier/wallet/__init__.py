@@ -1,1 +1,1 @@
-"""What the holder's phone is told: usage, history, booking forms."""
+"""What the holder's phone shows: usage, history, booking forms."""

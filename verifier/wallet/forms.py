@@ -1,4 +1,4 @@
-"""What a phone must know to book and to ask: fields, times, choices, in values that its forms work by. No store."""
+"""What a phone needs for booking and requesting: fields, times and choices, as values for its forms. No store."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ _MINUTE = timedelta(minutes=1)
 class FieldAsked(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One field of a booking or a request. `kind`: text, note, names, phone, plates, number, yes-no, datetime, date.
 
-    `services` limits it to those services; a number with `counts` says how many the named field lists; `party` tells
-    that a number is how many come: "all", or those "besides" the holder; `labels` names it for one service alone.
+    `services`: the field is only for these services. `counts`: the number says how many items the named field lists.
+    `party`: the number is how many people come: "all", or those "besides" the holder. `labels`: names for one service
+    alone.
     """
 
     code: str
@@ -33,7 +34,7 @@ class FieldAsked(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class RuleAsked(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """How services of a rule are booked. `basis`: journey, slot, notice or event; bounds belong to what they bound."""
+    """How services of a rule are booked. `basis`: journey, slot, notice or event. All bounds are included."""
 
     name: Words
     basis: str
@@ -47,7 +48,7 @@ class RuleAsked(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class ReferenceAsked(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The one free field of a use or a request; with `choices`, only those values are taken."""
+    """The one free field of a use or a request. With `choices`, only these values are accepted."""
 
     label: Words
     pattern: str
@@ -56,7 +57,9 @@ class ReferenceAsked(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
 
 
 class RequestAsked(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """How a service without a counter is asked for. `departments`: who can take it; `declarations`: what to confirm."""
+    """How to request a service without a counter. `departments`: the departments that can take it. `declarations`: what
+    to confirm.
+    """
 
     fields: tuple[FieldAsked, ...]
     departments: dict[str, Words]
@@ -65,7 +68,7 @@ class RequestAsked(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 
 
 def request_for(programme: Programme, service: Service) -> RequestAsked | None:
-    """Return the fields of a request for a service; None for a service that phones cannot request."""
+    """Return the fields of a request for a service, or None for a service that phones cannot request."""
     if service.closed is not None or not can_be_asked(service, by_office=False):
         return None
     reference = service.reference
@@ -85,7 +88,7 @@ def request_for(programme: Programme, service: Service) -> RequestAsked | None:
 
 
 def rules_for(programme: Programme, tier: str) -> dict[str, RuleAsked]:
-    """Return the rules of the services that cards of a tier carry and that are open."""
+    """Return the rules of the open services that cards of a tier include."""
     return rules_at(programme, (one for one in programme.services.values() if tier in one.tiers))
 
 

@@ -1,4 +1,4 @@
-"""A holder's own history: what was granted, refused, booked and taken back, newest first. No store, no other person."""
+"""A holder's own history: granted, refused, booked and taken back, newest first. No store, no other person."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from verifier.rules.wording import place_name
 
 
 class Counted(msgspec.Struct, frozen=True, kw_only=True):
-    """Units that an entry counted against a quota; `resets_at` is when its period ends, null for ever."""
+    """Units that an entry counted against a quota. `resets_at` is when its period ends, or null if it never does."""
 
     name: Words
     units: int
@@ -30,12 +30,13 @@ class Counted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OwnEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One entry of the log about this holder. `at` is when it was: of an offline use, when the device recorded it.
+    """One entry of the log about this holder. `at` is its time: for an offline use, the time at which the device
+    recorded it.
 
-    `kind` as in docs/log-format.md; `voided`: taken back since; `held`: an offline device let the holder in, and its
-    record waits for a supervisor, counted by nobody until then; `linked`: the entry that it follows, such as the
-    held one that was released; `target`: the entry that it is about; `leaf_hash`: that of its leaf in the
-    public log, `promise` the server's signed word that it stands there within a minute.
+    `kind` as in docs/log-format.md. `voided`: taken back later. `held`: an offline device let the holder in, and its
+    record waits for a supervisor and is not counted until then. `linked`: the entry that it follows, such as the held
+    entry that was released. `target`: the entry that it is about. `leaf_hash`: the hash of its leaf in the public log.
+    `promise`: the server's signed promise that the entry is in the log within a minute.
     """
 
     id: str
@@ -57,7 +58,9 @@ class OwnEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class OwnHistory(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A page of it; `next` goes into `before` for the page after. A card that does not hold learns why, no more."""
+    """A page of the holder's history. Use `next` as `before` for the next page. An invalid card gets the reason and
+    nothing else.
+    """
 
     valid: bool
     server_time: str
@@ -74,9 +77,9 @@ def history_of(
     waiting: Callable[[list[str]], Container[str]],
     at: datetime,
 ) -> OwnHistory:
-    """Return a page of the log, which must be of one holder, as that holder may see it.
+    """Return a page of one holder's log as this holder may see it. All entries must be of this holder.
 
-    `waiting` tells which of the entries of held records still wait for a supervisor.
+    `waiting` tells which of the held records' entries still wait for a supervisor.
     """
     marked = [entry.id for entry in page.entries if HELD in entry.leaf.marks]
     held = waiting(marked) if marked else ()

@@ -1,4 +1,4 @@
-"""What a phone is told of its card: what is left of each service, when it starts again, how to use it (docs/design.md
+"""What a phone shows about its card: the rest of each service, when it starts again, and how to use it (docs/design.md
 §9).
 """
 
@@ -38,7 +38,7 @@ class Telephone(msgspec.Struct, frozen=True):
 
 
 class NoticeTold(msgspec.Struct, frozen=True):
-    """A yearly notice whose receipts are taken, or will be, from `opens_at` until before `closes_at`."""
+    """A yearly notice with the span for its receipts, from `opens_at` until before `closes_at`."""
 
     year: int
     opens_at: str
@@ -48,18 +48,21 @@ class NoticeTold(msgspec.Struct, frozen=True):
 
 
 class NoticeAwaited(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The next year's notice, that is not out; `about`: when it is expected, by the one before."""
+    """The next year's notice, which does not exist yet. `about`: the day on which it is expected, by the notice
+    before.
+    """
 
     year: int
     about: str | None = None
 
 
 class ServiceUsage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One service for this card: whether it carries it, what is left, what to bring, what to do, whom to call.
+    """One service for this card: whether the card includes it, what is left, what to bring, what to do, and whom to
+    call.
 
-    `closed` says why the service is not open yet; `one_of` the choices that it stands beside, `taken` which of them was
-    made in its place; no `quotas`: not limited; `booking` is the rule that it is booked by, `request` what asking
-    for it needs; `delegable`: a code can send an employer's clerk.
+    `closed` says why the service is not open yet. `one_of` are the other choices of its group, and `taken` is the one
+    that was chosen instead. No `quotas`: no limit. `booking` is the rule by which it is booked. `request` is what a
+    request needs. `delegable`: a code can send an employer's clerk.
     """
 
     code: str
@@ -83,10 +86,11 @@ class ServiceUsage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 
 
 class WalletUsage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The whole of it. A card that does not hold is told why, and nothing else: whoever has the phone may be a finder.
+    """The whole usage. An invalid card gets the reason and nothing else, because the person with the phone may be a
+    finder.
 
-    `items` are the programme's benefits by number; `card_until` is when this phone's token ends; `entitled_until` how
-    long the holder is entitled, where the register is on this host; `booking_rules` what its bookings ask for.
+    `items` are the programme's benefits by number. `card_until` is when this phone's token ends. `entitled_until` is
+    how long the holder is entitled, if the register is on this host. `booking_rules` are the fields for its bookings.
     """
 
     valid: bool
@@ -111,8 +115,8 @@ def usage_of(
     entitled_until: datetime | None = None,
     notices: Callable[[str], Iterable[Notice]],
 ) -> WalletUsage:
-    """Return what a card that holds gives at the instant `at`; `used` is what was counted of its holder, `notices`
-    those kept of a service.
+    """Return what a valid card gives at the instant `at`. `used` is what its holder has used; `notices` are the notices
+    of a service.
     """
     services = (_service(programme, service, card.tier, used, at) for service in programme.services.values())
     return WalletUsage(
@@ -156,7 +160,7 @@ def _service(programme: Programme, service: Service, tier: str, used: Usage, at:
 def _noticed(
     programme: Programme, service: ServiceUsage, notices: Callable[[str], Iterable[Notice]], at: datetime
 ) -> ServiceUsage:
-    """Return a service with what its yearly notices say, where it is booked by them."""
+    """Return a service with the values of its yearly notices, if it is booked by them."""
     rule = programme.booking_rules.get(service.booking or "")
     if rule is None or rule.basis is not BookingBasis.NOTICE:
         return service
@@ -188,7 +192,7 @@ def _figures(programme: Programme, service: Service, tier: str, used: Usage, at:
 
 
 def _others(programme: Programme, service: Service, tier: str) -> tuple[Words, ...]:
-    """Return the other members of the service's exclusion that cards of this tier carry."""
+    """Return the other members of the service's exclusion that cards of this tier include."""
     if service.exclusion is None:
         return ()
     group, own = service.exclusion

@@ -57,7 +57,7 @@ def add_names(found: Blueprint, reviewing: Reviewing) -> None:
         if len(purpose) < body.LEAST:
             raise invalid("$.purpose", "say what for")
         kept = msgspec.json.encode(_Kept(entry.id, caller.label[:60], purpose)).decode()
-        if len(kept) > KEPT_MOST:  # cut off it would be shown to nobody: quotes and control letters take more than one
+        if len(kept) > KEPT_MOST:  # A cut text would be useless. Quotes and control characters take extra room
             raise invalid("$.purpose", "too long as it is kept: say it shorter, without quotes")
         reviewing.name_limit.require(caller.id)
         reviewing.record(caller, KIND, kept, holder)

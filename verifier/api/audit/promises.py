@@ -100,7 +100,9 @@ class PromiseStandings(msgspec.Struct, frozen=True):
 
 
 class BreachTaken(msgspec.Struct, frozen=True):
-    """The report stands in a list of incidents: in `refuted` if `now` (the server's view of the promise) is kept."""
+    """The report is recorded in a list of incidents. `now` is the server's view of the promise. If `now` holds a proof
+    against the report, the list is `refuted`.
+    """
 
     id: str
     now: PromiseStanding

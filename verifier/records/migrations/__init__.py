@@ -1,1 +1,1 @@
-"""How the tables of the verifier's store came to be; Alembic runs these, `Database.open` runs Alembic."""
+"""The history of the verifier's tables. Alembic runs these files, and `Database.open` runs Alembic."""

@@ -38,7 +38,9 @@ CancelReason = Literal["by-holder", "carrier-cancelled", "organiser-cancelled", 
 
 
 class BookingRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A booking taken by staff: for a card shown, or by telephone for a card number whose holder was called back."""
+    """A booking made by staff: for a card that was shown, or by telephone for a card number whose holder was called
+    back.
+    """
 
     service: Code
     fields: FieldValues
@@ -50,7 +52,7 @@ class BookingRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
 
 
 class Rebook(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Fields to put in the place of the old ones, and another service where it changes."""
+    """Fields that replace the old ones, and another service if it changes."""
 
     fields: FieldValues
     service: Code | None = None
@@ -63,7 +65,7 @@ class Delay(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Reopen(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A supervisor lets a booking be used until an instant, and says why."""
+    """A supervisor allows a booking to be used until an instant, and says why."""
 
     until: Instant
     note: NoteText
@@ -78,20 +80,20 @@ class BookingPatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
 
 
 class CancelQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Why a booking is given up."""
+    """Why a booking is cancelled."""
 
     reason: CancelReason = "by-holder"
 
 
 class BookingsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A point's bookings expected on a local day; without a day, the bookings held from now on."""
+    """The bookings of a point expected on a local day, or without a day, the bookings held from now on."""
 
     point: Code
     on: Annotated[str, Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$(?!\n)")] | None = None
 
 
 class WalletBooking(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A booking by the holder's own phone; the call's proof names this card."""
+    """A booking by the holder's own phone. The call's proof names this card."""
 
     card: Presented
     service: Code
@@ -113,14 +115,14 @@ class WalletCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class BookingWarning(msgspec.Struct, frozen=True):
-    """A warning that does not stop a booking now and may stop its use later: `code` is stable."""
+    """A warning that does not stop a booking now but may stop its use later. `code` is stable."""
 
     code: str
     message: Words
 
 
 class BookingAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The answer to a booking or a change of one, granted or refused; `id` is its entry in the log."""
+    """The answer to a booking or its change, granted or refused. `id` is its entry in the log."""
 
     id: str
     outcome: Literal["granted", "denied"]
@@ -139,7 +141,7 @@ class BookingAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
 
 
 class ListedBooking(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A booking of a point's list, and its holder as this department may know him."""
+    """A booking in a point's list, and its holder as far as this department may know."""
 
     booking: BookingView
     holder_ref: str | None = None
@@ -147,7 +149,7 @@ class ListedBooking(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
 
 
 class BookingList(msgspec.Struct, frozen=True, kw_only=True):
-    """A point's bookings in the order of their expected times."""
+    """A point's bookings, in the order of their expected times."""
 
     point: str
     bookings: tuple[ListedBooking, ...]
@@ -155,16 +157,17 @@ class BookingList(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OwnBookings(msgspec.Struct, frozen=True):
-    """A holder's own bookings, nothing masked."""
+    """A holder's own bookings, without masks."""
 
     bookings: tuple[BookingView, ...]
     server_time: str
 
 
 class MissedHolder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A holder whom the office should know of: many missed bookings of one rule this year at the caller's points.
+    """A holder whom the office should know about: many missed bookings of one rule this year at the caller's points.
 
-    `holder_ref` is the department's own name for the holder; with the name it is absent once the details are erased.
+    `holder_ref` is the department's own reference of the holder. It is absent, with the name, after the details are
+    erased.
     """
 
     rule: str
@@ -175,7 +178,7 @@ class MissedHolder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 
 
 class MissedList(msgspec.Struct, frozen=True):
-    """Who missed bookings often this year."""
+    """The holders who often missed bookings this year."""
 
     holders: tuple[MissedHolder, ...]
     server_time: str
@@ -188,7 +191,7 @@ DONE: Final = {
     "reopened": Text(zh="预约已重新开放：{service}", en="The booking is open again: {service}"),
     "cancelled": Text(zh="预约已取消：{service}", en="The booking is cancelled: {service}"),
 }
-"""The sentence of each thing done."""
+"""The sentence for each kind of change."""
 
 REPORT: Final = Text(zh="{opens} 起，{expected} 起飞前报到。", en="From {opens} on; report before {expected}.")
 DAY_FOLLOWS: Final = Text(zh="日期由主办单位另行通知。", en="The organiser tells you the day.")
@@ -205,7 +208,7 @@ CARD_ENDS: Final = BookingWarning(
 
 
 def booking_answer(answering: Answering, booked: Booked, done: str, at: datetime, *, names: bool) -> BookingAnswer:
-    """Return the answer to a call about a booking; `done` names the change that a grant made."""
+    """Return the answer to a call about a booking. `done` names the change that a grant made."""
     outcome, programme = booked.outcome, booked.documents.programme
     message, hint = _words(booked, done, at)
     reason = None if outcome.reason is None else REASONS[outcome.reason]
@@ -239,7 +242,7 @@ def _warnings(booked: Booked) -> tuple[BookingWarning, ...]:
 
 
 def _departs(booked: Booked) -> bool:
-    """Whether passengers depart: departing passengers report before take-off, so no later bound is shown."""
+    """Return whether passengers depart. Departing passengers come before take-off, so no later bound is shown."""
     rule = booked.documents.programme.booking_rules.get(booked.service.booking or "")
     return rule is not None and departs(rule, booked.service)
 
@@ -263,7 +266,7 @@ def _words(booked: Booked, done: str, at: datetime) -> tuple[Words, Words]:
 
 
 def _hint(booked: Booked, done: str) -> Text:
-    """Return when to come in people's words: a whole year or a whole day is not told in hours."""
+    """Return in plain words when to come. A whole year or a whole day is not given in hours."""
     rule = booked.documents.programme.booking_rules.get(booked.service.booking or "")
     if done == "cancelled":
         return GIVEN_BACK

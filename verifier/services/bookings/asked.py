@@ -1,4 +1,4 @@
-"""Values of a call about a booking: who asks, for what; and the entry drafts and request hashes made from them."""
+"""The values of a call about a booking (who asks for what), and the entry drafts and request hashes made from them."""
 
 from __future__ import annotations
 
@@ -36,14 +36,16 @@ for _kind in _KINDS:
     register_problem(_kind)
 
 BOOKING_PROBLEMS = frozenset({"not-found", *(kind.code for kind in _KINDS)})
-"""Problem codes that a change or the end of a booking may answer with because of its state."""
+"""Problem codes of a change or an end of a booking that come from its state."""
 
 TELEPHONE: Final = "telephone"
 
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """Who asks: `id` is the scope of the operation, `kind` the kind of caller; `subject` where a holder asks."""
+    """Who asks. `id` is the scope of the operation, `kind` the kind of caller, and `subject` the holder if a holder
+    asks.
+    """
 
     id: str
     kind: str
@@ -53,7 +55,7 @@ class Asker:
 
     @classmethod
     def staff(cls, caller: Caller, channel: str = "counter") -> Asker:
-        """Return a caller of the accounts, at a counter or on the telephone."""
+        """Return a caller with an account, at a counter or on the telephone."""
         return cls(caller.id, caller.kind, channel, caller.operator_id)
 
     @classmethod
@@ -63,7 +65,7 @@ class Asker:
 
     @property
     def marks(self) -> tuple[str, ...]:
-        """The marks of the channel: a booking by telephone rests on a declaration and on the call back."""
+        """The marks of the channel: a booking by telephone rests on the holder's words and on the call back."""
         channel = f"channel:{self.channel}"
         return ("declared", channel) if self.channel == TELEPHONE else (channel,)
 
@@ -83,7 +85,7 @@ class BookingWish:
 
     @property
     def request(self) -> bytes:
-        """Return the hash of the intent: who asks, service, point, fields and card, however the card was shown."""
+        """Return the hash of the intent: the requester, service, point, fields and card, however the card was shown."""
         return canonical_digest(
             {
                 "kind": "booking",
@@ -98,24 +100,24 @@ class BookingWish:
 
 @dataclass(frozen=True, slots=True)
 class BookingAsked:
-    """One intended change or end of a booking: the operation id, who asks, which booking."""
+    """One intended change or end of a booking: the operation id, the requester, and the booking."""
 
     operation: str
     asker: Asker
     booking: str
 
     def request(self, kind: str, *values: str) -> bytes:
-        """Return the hash of the intent: the kind of change, who asks, the booking and the new values."""
+        """Return the hash of the intent: the kind of change, the requester, the booking and the new values."""
         return canonical_digest({"kind": kind, "device": self.asker.id, "target": self.booking, "values": [*values]})
 
 
 def fields_text(fields: Mapping[str, Any]) -> str:
-    """Return fields as one text, the same for the same fields in any order."""
+    """Return fields as one text, which is the same for the same fields in any order."""
     return msgspec.json.encode(fields, order="deterministic").decode()
 
 
 def draft_for(documents: Documents, asker: Asker, service: Service, place: Point, **said: Any) -> Draft:  # noqa: ANN401 - the draft's own fields
-    """Return the part of an entry that tells who asked, for what, and where."""
+    """Return the part of an entry about the requester, the service and the place."""
     marks = (*asker.marks, *said.pop("marks", ()))
     return draft_by(asker, documents, place, service.code, marks=marks, **said)
 
@@ -129,7 +131,7 @@ class _FormerPlace:
 
 
 def booking_draft(documents: Documents, asker: Asker, booking: Booking, **extra: object) -> Draft:
-    """Return the same for a booking whose service or point the programme may no longer have."""
+    """Return the same part for a booking whose service or point the programme may no longer have."""
     point = documents.programme.points.get(booking.point)
     place = _FormerPlace(booking.point, booking.point if point is None else point.department)
     return draft_by(asker, documents, place, booking.service, marks=asker.marks, extra=extra)
@@ -141,5 +143,7 @@ def said_of(card: CardClaims) -> dict[str, str]:
 
 
 def refused_said(verdict: RefusedCard) -> dict[str, object]:
-    """Return the part of an entry about a card that does not hold: before step 4 only the digest of its token."""
+    """Return the part of an entry about a card that is not valid. Before step 4, this is only the digest of its
+    token.
+    """
     return {"token": verdict.token_digest} if verdict.card is None else {**said_of(verdict.card)}

@@ -1,4 +1,4 @@
-"""Events that staff keep: each its own day and number of seats. A sign-up is a booking, by the event's code.
+"""Events that staff manage, each with its own day and number of seats. A sign-up is a booking with the event's code.
 
 A sign-up needs an event: a code without an event gives no seat (0141).
 """
@@ -19,7 +19,7 @@ EVENT_FIELD: Final = "event"
 
 
 def event_of(events: EventStore, service: Service, point: Point, fields: Fields) -> Event | None:
-    """Return the event of a sign-up; None for a booking of another kind. Problem invalid-field for a wrong code."""
+    """Return the event of a sign-up, or None for a booking of another kind. Problem invalid-field for a wrong code."""
     code = fields.values.get(EVENT_FIELD)
     if not isinstance(code, str):
         return None
@@ -34,7 +34,7 @@ def event_of(events: EventStore, service: Service, point: Point, fields: Fields)
 
 
 def place_for(service: Service, point: Point, fields: Fields, event: Event | None) -> BookedPlace | None:
-    """Return the place that a booking takes, or None if nobody counts places."""
+    """Return the place that a booking takes, or None if places are not counted."""
     if event is not None:
         return BookedPlace(seats_of(event.code), event.starts_at, event.ends_at, event.capacity, fields.party)
     if service.capacity is None or fields.starts_at is None or fields.ends_at is None:

@@ -1,4 +1,6 @@
-"""What the year's notice says to a receipt: none without it, its days, and the day that is asked for."""
+"""What the year's notice means for a receipt: no receipt without a notice, the days of the notice, and the wanted
+day.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +20,10 @@ from verifier.rules.wording import say_date
 
 @dataclass(frozen=True, slots=True)
 class Noticed:
-    """The notice that a receipt of `year` answers, or None if none is kept, and what speaks against the receipt.
+    """The notice that a receipt of `year` answers, or None if there is no notice, and the reasons against the receipt.
 
-    `expected`: about when the notice comes, by the one before. `year` is None for a booking that is no receipt.
+    `expected`: the approximate day of the notice, by the notice before. `year` is None for a booking that is no
+    receipt.
     """
 
     zone: ZoneInfo
@@ -37,7 +40,7 @@ class Noticed:
 def noticed(
     notices: NoticeStore, rule: BookingRule, service: Service, fields: Fields, *, at: datetime, zone: ZoneInfo
 ) -> Noticed:
-    """Return what the notice says to fields; Problem invalid-field for a day outside the notice's days."""
+    """Return what the notice means for fields. Problem invalid-field for a day outside the notice's days."""
     if rule.basis is not BookingBasis.NOTICE or fields.year is None:
         return Noticed(zone)
     kept = notices.of_service(service.code)
@@ -51,7 +54,7 @@ def noticed(
 def hold_to_notice(
     notices: NoticeStore, rule: BookingRule, booking: Booking, expected: datetime, zone: ZoneInfo
 ) -> None:
-    """Raise Problem invalid-field for a day of a receipt that lies outside the days of its notice."""
+    """Raise Problem invalid-field for a receipt's day outside the days of its notice."""
     if rule.basis is not BookingBasis.NOTICE:
         return
     notice = notices.find(booking.service, booking.window.scheduled_at.astimezone(zone).year)
@@ -61,7 +64,7 @@ def hold_to_notice(
 
 
 def notice_values(answers: Noticed, at: datetime) -> dict[str, Text]:
-    """Return what a sentence may say of a receipt's notice: its year, from when on, about when it is expected."""
+    """Return the values for a sentence about a receipt's notice: its year, its first day, and its approximate day."""
     if answers.year is None:
         return {}
     days = {"notice_expected": answers.expected}

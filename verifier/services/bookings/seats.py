@@ -1,7 +1,7 @@
-"""Takes a place before the ledger's step, and gives the place to the booking after the step (0141).
+"""Takes a place before the ledger's step, and gives it to the booking after the step (0141).
 
-This order is never turned round: a booking that the ledger grants has its place already. A crash between the two steps
-leaves a place without a booking. The next process that meets such a place, a minute later, asks the ledger.
+The order never changes: a booking that the ledger grants already has its place. A crash between the two steps leaves a
+place without a booking. Another process that meets this place a minute later asks the ledger.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ SLOT_TAKEN: Final = "slot-taken"
 class Seat:
     """The place of one operation.
 
-    `name` is None where nobody counts places, or where no place was free: then `full`.
+    `name` is None if places are not counted, or if no place was free (then `full` is set).
     """
 
     name: str | None = None
@@ -45,13 +45,13 @@ class SeatService:
     """Takes places for bookings."""
 
     def __init__(self, ledger: Ledger, store: VerifierStore) -> None:
-        """Take places in the store, and ask the ledger what became of places without an answer."""
+        """Take places in the store, and ask the ledger for the result of places without an answer."""
         self._ledger = ledger
         self._places = store.places
         self._events = store.events
 
     def event_of(self, service: Service, point: Point, fields: Fields) -> Event | None:
-        """Return the event that a booking signs up for; Problem invalid-field for an unknown event."""
+        """Return the event of a sign-up. Problem invalid-field for an unknown event."""
         return event_of(self._events, service, point, fields)
 
     @contextmanager
@@ -64,10 +64,10 @@ class SeatService:
         wanted: bool,
         instead_of: str | None = None,
     ) -> Iterator[Seat]:
-        """Take a place for the ledger's step inside the block; give the place back where the ledger wrote nothing.
+        """Take a place for the ledger's step inside the block. Give it back if the ledger wrote nothing.
 
-        `wanted`: whether the booking would be granted but for the place. While the ledger cannot answer
-        (`unavailable`) keeps its place: it may have been written.
+        `wanted`: whether the booking would be granted apart from the place. While the ledger cannot answer
+        (`unavailable`), the place is kept, because the change may have been written.
         """
         seat = self._taken(place, operation, at, instead_of) if wanted else Seat()
         try:
@@ -86,7 +86,7 @@ class SeatService:
         return Seat(name, full=name is None)
 
     def conclude(self, seat: Seat, outcome: Outcome) -> None:
-        """Give the place to its booking, now that the ledger has answered."""
+        """Give the place to its booking after the ledger has answered."""
         if seat.name is None:
             return
         booking = outcome.booking if outcome.granted else None
@@ -96,13 +96,13 @@ class SeatService:
             self._places.release(seat.name)
 
     def changed(self, seat: Seat, outcome: Outcome, booking: str) -> None:
-        """Do the same after a change: a booking that was moved gives its earlier place back."""
+        """Give the place to its booking after a change. A booking that moved gives back its earlier place."""
         if outcome.granted and not outcome.replayed and seat.name is None:
             self._places.end(booking)
         self.conclude(seat, outcome)
 
     def became(self, operation: Operation) -> Outcome | None:
-        """Return the outcome of an operation, or None if no place belongs to the operation."""
+        """Return the outcome of an operation, or None if no place belongs to it."""
         outcome = self._ledger.kept(operation)
         if outcome is None or outcome.booking is None or self._is_cancelled(outcome.booking):
             return None

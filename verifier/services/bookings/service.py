@@ -1,6 +1,6 @@
-"""Bookings made, changed and cancelled: the programme's rules put to work on the ledger (docs/design.md §6).
+"""Makes, changes and cancels bookings: applies the programme's rules and changes the ledger (docs/design.md §6).
 
-Its callers have established who asks: a counter with a card shown, the telephone, or the holder's own phone.
+The caller has already established who asks: a counter with a shown card, the telephone, or the holder's own phone.
 """
 
 from __future__ import annotations
@@ -59,12 +59,12 @@ from verifier.services.bookings.seats import SeatService
 from verifier.trust.published import Documents
 
 CARD_ENDED: Final = "card-ended"
-"""Why a booking ended whose holder is no longer entitled: told to the holder, and no miss."""
+"""Why a booking ended if its holder is no longer entitled. The holder is told, and it is not a miss."""
 
 
 @dataclass(frozen=True, slots=True)
 class Booked:
-    """The outcome of a wish, the booking with its details as it stands now, and the plan where the wish was judged."""
+    """The outcome of a wish, the booking with its present details, and the plan if the wish was judged."""
 
     outcome: Outcome
     service: Service
@@ -77,7 +77,7 @@ class Booked:
 
 
 class BookingService:
-    """Takes bookings. Personal details go to the erasable store; the entry holds a commitment to them."""
+    """Makes bookings. Personal details go to the erasable store; the entry holds a commitment to them."""
 
     def __init__(self, documents: Callable[[datetime], Documents], ledger: Ledger, store: VerifierStore) -> None:
         """Keep what every booking needs."""
@@ -87,15 +87,15 @@ class BookingService:
         self.seats = SeatService(ledger, store)
 
     def declared(self, card: str, at: datetime) -> Verified | RefusedCard:
-        """Verify a card that somebody vouches for by steps 2 to 5: nobody presented the card itself."""
+        """Verify, by steps 2 to 5, a card that a person vouches for. Nobody presented the card itself."""
         documents = self._documents(at)
         verdict = verify_presentation(Presentation(card, None), documents.trust, at, id_checked=True)
         return lifted(verdict, documents, at, id_checked=True)
 
     def card_of(self, booking: str, at: datetime) -> str | None:
-        """Return the newest card known here of a booking's holder that holds at `at`, else the card of the booking.
+        """Return the newest valid card of a booking's holder that is known here, otherwise the card of the booking.
 
-        None when the booking's details are erased.
+        None if the booking's details are erased.
         """
         details = self._store.bookings.find(booking)
         if details is None:
@@ -104,16 +104,20 @@ class BookingService:
         return details.card if newest is None else newest[0]
 
     def newest_card(self, details: BookingDetails, at: datetime) -> tuple[str, CardClaims] | None:
-        """Return the holder's card issued last among those known here that hold at `at`, or None if none does."""
+        """Return the valid card of a holder that was issued last, of those known here, or None if no card is valid at
+        `at`.
+        """
         return self._newest(details.subject, details.card, at)
 
     def newest_of(self, subject: str, at: datetime) -> CardClaims | None:
-        """Return a holder's card issued last among those known here that hold at `at`, or None if none does."""
+        """Return the valid card of a holder that was issued last, of those known here, or None if no card is valid at
+        `at`.
+        """
         found = self._newest(subject, None, at)
         return None if found is None else found[1]
 
     def standing_card(self, subject: str, card: str, at: datetime) -> str:
-        """Return the newest card known here of a holder that holds at `at`, else the named card."""
+        """Return the newest valid card of a holder that is known here, otherwise the named card."""
         newest = self._newest(subject, card, at)
         return card if newest is None else newest[0]
 
@@ -155,7 +159,7 @@ class BookingService:
             wish.service,
             wish.point,
             **said_of(card),
-            # On the telephone nothing was shown.
+            # On the telephone, nothing was shown.
             assurance=None if asker.channel == TELEPHONE else verdict.assurance.word,
             marks=judged.marks,
             extra={"details": b64u(digest(details.opened.encode()))},
@@ -203,11 +207,11 @@ class BookingService:
         )
 
     def _opened(self, device: str, operation: str, subject: str, fields: Fields) -> str:
-        """Return what an entry commits to: a repeated operation commits to the same text."""
+        """Return the text to which an entry commits. A repeated operation commits to the same text."""
         return f"{b64u(self._store.bookings.salt(device, operation, subject))}.{fields_text(fields.values)}"
 
     def change(self, asked: BookingAsked, service: Service | None, given: Mapping[str, Any], at: datetime) -> Booked:
-        """Replace a held booking in one step; the old booking stays where the new one is refused.
+        """Replace a held booking in one step. If the new booking is refused, the old one stays.
 
         Problems as in `book`.
         """
@@ -247,7 +251,7 @@ class BookingService:
         return replace(self._booked(outcome, new, documents), plan=wanted, noticed=answers)
 
     def _rebooked(self, change: BookingChange, subject: str, place: BookedPlace | None, at: datetime) -> Outcome:
-        """Change a booking: take the new place before the change, give the old place back after the change."""
+        """Change a booking: take the new place before the change, and give back the old place after it."""
         operation = Operation(subject, change.device, change.id, change.request)
         wanted = not change.findings
         taking = self.seats.taking(place, operation, at, wanted=wanted, instead_of=change.booking)
@@ -258,7 +262,7 @@ class BookingService:
         return outcome
 
     def delay(self, asked: BookingAsked, expected: datetime, at: datetime) -> Booked:
-        """Move the window of a held booking: a carrier is late, or an organiser has set the day.
+        """Move the window of a held booking, because a carrier is late or an organiser has set the day.
 
         The counted unit stays.
         """
@@ -274,7 +278,9 @@ class BookingService:
         return self._moved(change, service, documents)
 
     def reopen(self, asked: BookingAsked, until: datetime, note: str, at: datetime) -> Booked:
-        """Let a booking that is over be used until an instant, by a supervisor's decision; count its unit again."""
+        """Allow a booking that is over to be used until an instant, by a supervisor's decision. Count its unit
+        again.
+        """
         documents, booking = self._documents(at), self._booking(asked)
         service, commitment = service_of(documents.programme, booking), Commitment.of(note)
         draft = booking_draft(
@@ -293,7 +299,9 @@ class BookingService:
         return self._booked(outcome, service, documents)
 
     def cancel(self, asked: BookingAsked, reason: str, at: datetime) -> Booked:
-        """Cancel a held booking. A holder may cancel until the rule's time, staff of the point at any time."""
+        """Cancel a held booking. A holder may cancel until the rule's time; staff of the point may cancel at any
+        time.
+        """
         documents, booking = self._documents(at), self._booking(asked)
         service = service_of(documents.programme, booking)
         latest = cancel_until(booking, rule_of(documents.programme, service), documents.programme.zone)
@@ -338,13 +346,15 @@ class BookingService:
         return outcome
 
     def find(self, query: BookingQuery) -> tuple[tuple[Booking, BookingDetails | None], ...]:
-        """Return bookings, with their details where the details are not erased."""
+        """Return bookings, with their details unless they are erased."""
         with ledger_problems():
             found = self._ledger.bookings(query)
         return tuple((booking, self._store.bookings.find(booking.id)) for booking in found)
 
     def erase_details(self, subject: str) -> int:
-        """Erase what bookings, requests and matters say of a holder; before the ledger forgets who the holder is."""
+        """Erase the personal data of a holder's bookings, requests and matters, before the ledger deletes the
+        holder.
+        """
         found = [booking.id for booking in self._ledger.bookings(BookingQuery(subject=subject))]
         found += self._matters_of(subject)
         for entry in found:
@@ -352,7 +362,7 @@ class BookingService:
         return len(found)
 
     def _matters_of(self, subject: str) -> list[str]:
-        """Return the holder's requests and check-ins that opened a matter; the list of matters names both."""
+        """Return the holder's requests, and check-ins that opened a matter. The list of matters has both."""
         name = self._ledger.pseudonym(subject)
         if name is None:
             return []
@@ -369,7 +379,7 @@ class BookingService:
             return self._ledger.booking(booking_id)
 
     def _booking(self, asked: BookingAsked) -> Booking:
-        """Return the booking that a call names; a holder gets own bookings alone, whatever state they are in."""
+        """Return the booking that a call names. A holder gets only own bookings, in whatever state."""
         booking, subject = self.booking(asked.booking), asked.asker.subject
         if booking is None:
             raise Problem("not-found")
@@ -391,7 +401,7 @@ class BookingService:
 
 
 def rule_of(programme: Programme, service: Service) -> BookingRule:
-    """Return the rule by which a service is booked; Problem invalid-field for a service without bookings."""
+    """Return the rule by which a service is booked. Problem invalid-field for a service without bookings."""
     rule = programme.booking_rules.get(service.booking or "")
     if rule is None:
         raise invalid("$.service", "this service is not booked")
@@ -399,7 +409,7 @@ def rule_of(programme: Programme, service: Service) -> BookingRule:
 
 
 def service_of(programme: Programme, booking: Booking) -> Service:
-    """Return a booking's service; Problem not-found where the programme has it no longer."""
+    """Return a booking's service. Problem not-found if the programme no longer has it."""
     service = programme.services.get(booking.service)
     if service is None:
         raise Problem("not-found", "the programme no longer has this service")
@@ -407,7 +417,9 @@ def service_of(programme: Programme, booking: Booking) -> Service:
 
 
 def point_of(programme: Programme, service: Service, wanted: str) -> Point:
-    """Return the point where a booking is used: the wanted point if it offers the service, else the service's first."""
+    """Return the point where a booking is used: the wanted point if it offers the service, otherwise the service's
+    first point.
+    """
     places = [point for point in programme.points.values() if service.code in point.services]
     return next((point for point in places if point.code == wanted), places[0])
 
@@ -415,7 +427,7 @@ def point_of(programme: Programme, service: Service, wanted: str) -> Point:
 def valid(
     rule: BookingRule, service: Service, given: Mapping[str, Any], programme: Programme, card_name: str
 ) -> Fields:
-    """Return the fields, valid; Problem invalid-field with every fault."""
+    """Return the valid fields. Problem invalid-field with every fault."""
     try:
         return read_fields(rule, service, given, programme.zone, card_name)
     except BadFields as error:
@@ -449,7 +461,7 @@ def _merged(
 def _change(
     asked: BookingAsked, draft: Draft, kind: ChangeKind, window: Window, at: datetime, *values: str
 ) -> BookingChange:
-    # The end follows from what was asked alone: a retry that meets the moved booking asks for the same.
+    # The end follows only from the request: a retry that meets the moved booking asks for the same end.
     return BookingChange(
         device=asked.asker.id,
         id=asked.operation,
@@ -467,7 +479,7 @@ def _change(
 
 @contextmanager
 def booking_problems() -> Iterator[None]:
-    """Map what speaks against a booking's state to its problem."""
+    """Turn a refusal that comes from a booking's state into its problem."""
     try:
         yield
     except TargetState as error:

@@ -1,6 +1,6 @@
-"""Bookings that end without a call: missed bookings are noted, bookings of ended cards are released.
+"""Bookings that end without a call: missed bookings are recorded, and bookings of ended cards are released.
 
-Each such end is its own logged operation. Any number of processes may sweep at the same time.
+Each such end is a logged operation of its own. Any number of processes may sweep at the same time.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _AT_ONCE: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class Swept:
-    """What a sweep did: bookings noted as missed, bookings released because no card stood behind them."""
+    """The result of a sweep: bookings recorded as missed, and bookings released because their holder had no card."""
 
     missed: int
     released: int
@@ -44,8 +44,8 @@ class Swept:
 
 @dataclass(frozen=True, slots=True)
 class MissedOften:
-    """A holder, by the name in the log, who missed so many bookings of a rule in a year; `last`: the newest of them,
-    where and for which service it was.
+    """A holder, by the name in the log, with too many missed bookings of a rule in a year. `last`: the time, place and
+    service of the newest one.
     """
 
     holder: str
@@ -57,12 +57,12 @@ class MissedOften:
 
 
 class BookingUpkeep:
-    """Sweeps bookings. Reads the ledger in pages; every end is a step of its own there."""
+    """Sweeps bookings. It reads the ledger in pages, and every end is a separate step there."""
 
     def __init__(
         self, documents: Callable[[datetime], Documents], ledger: Ledger, store: VerifierStore, desk: BookingService
     ) -> None:
-        """Keep what sweeping needs."""
+        """Keep the parts that sweeping needs."""
         self._documents = documents
         self._ledger = ledger
         self._store = store
@@ -70,7 +70,7 @@ class BookingUpkeep:
         self._ended_of: int | None = None
 
     def sweep(self, at: datetime) -> Swept:
-        """Note bookings that were missed by `at`, and release bookings without a card."""
+        """Record bookings that were missed by `at`, and release bookings without a card."""
         documents = self._documents(at)
         missed = released = 0
         while over := self._ledger.bookings(BookingQuery(over_at=at, states=HELD, limit=_AT_ONCE)):
@@ -78,12 +78,14 @@ class BookingUpkeep:
             missed += ended.count("missed")
             released += ended.count("released")
             if ended.count(None) == len(ended):
-                break  # other processes ended these bookings, or they cannot end yet: the next sweep looks again
+                break  # Other processes ended these bookings, or they cannot end yet: the next sweep looks again
         self._store.places.resolve(at, self._desk.seats.became)
         return Swept(missed, released + self._release_ended(documents, at))
 
     def _release_ended(self, documents: Documents, at: datetime) -> int:
-        """Release what holders booked before the day on which their renewal was refused; once a document of marks."""
+        """Release what holders booked before the day on which their renewal was refused, once for each document of
+        marks.
+        """
         marks = documents.marks
         if marks is None or marks.serial == self._ended_of:
             return 0
@@ -96,12 +98,12 @@ class BookingUpkeep:
         try:
             _, until = span_of_day(date.fromisoformat(day), documents.programme.zone)
         except ValueError:
-            return 0  # no day: the mark says nothing that could be released
+            return 0  # Without a day, the mark names nothing to release
         held = self._ledger.bookings(BookingQuery(subject=subject, states=HELD))
         return sum(self._released(booking, at) is not None for booking in held if booking.booked_at < until)
 
     def _close(self, booking: Booking, documents: Documents, at: datetime) -> str | None:
-        """End a booking whose window is over: missed, or released if its holder had no card left to use it with."""
+        """End a booking whose window is over: missed, or released if its holder had no card left for its use."""
         details = self._store.bookings.find(booking.id)
         service = documents.programme.services.get(booking.service)
         card = None if details is None else self._desk.newest_card(details, min(at, booking.window.closes_at))
@@ -116,7 +118,7 @@ class BookingUpkeep:
         return "released" if ended else "missed"
 
     def release(self, card: CardClaims, at: datetime) -> tuple[Booking, ...]:
-        """Release what a holder booked on an older card and is no longer entitled to by this newer one."""
+        """Release what a holder booked with an older card if this newer card no longer includes it."""
         documents = self._documents(at)
         released = []
         for booking in self._ledger.bookings(BookingQuery(subject=card.subject, states=HELD)):
@@ -138,9 +140,10 @@ class BookingUpkeep:
     def missed_often(
         self, at: datetime, counts_at: Callable[[str, str], bool] = lambda _point, _service: True
     ) -> tuple[MissedOften, ...]:
-        """Return the holders whom the office is to hear of: so many missed bookings of a rule in the year of `at`.
+        """Return the holders to report to the office: those with the reported number of missed bookings of a rule in
+        the year of `at`.
 
-        `counts_at`: whether what was missed at a point for a service is counted.
+        `counts_at`: whether misses at a point for a service are counted.
         """
         programme = self._documents(at).programme
         year = period_of(PeriodUnit.YEAR, at, programme.zone)
@@ -163,11 +166,11 @@ class BookingUpkeep:
 
 
 def _swept(booking: Booking) -> BookingAsked:
-    """Return the sweeper's operation on a booking: the same whoever sweeps, another once the window was moved."""
+    """Return the sweeper's operation on a booking: the same for every sweeper, and another after the window moved."""
     closes = to_epoch(booking.window.closes_at.astimezone(UTC))
     return BookingAsked(f"sweep-{booking.id}-{booking.held_by}-{closes}", SWEEPER, booking.id)
 
 
 def booking_upkeep(upkeep: BookingUpkeep, clock: Clock) -> Job:
-    """Return the job that sweeps bookings; a run sweeps what an earlier run left."""
+    """Return the job that sweeps bookings. Each run also sweeps what an earlier run left."""
     return Job("bookings", EVERY.total_seconds(), lambda: upkeep.sweep(clock.now()))

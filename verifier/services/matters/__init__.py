@@ -1,1 +1,1 @@
-"""Matters: what a window opened for a holder, its deadline, its closing."""
+"""Matters: what a window opened for a holder, its deadline, and its closing."""

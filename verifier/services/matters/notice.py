@@ -1,4 +1,4 @@
-"""The notice by which a green-channel window sends a matter to the departments that decide it. No person stands in it.
+"""The notice with which a green-channel window sends a matter to the deciding departments. It names no person.
 
 The guide, item 2: 《白云区“绿色通道”审批项目通知书》.
 """
@@ -21,12 +21,12 @@ _SIGNED: Final = "发出单位（盖章）：____________________　收件人、
 
 
 def notice_title(programme: Programme) -> str:
-    """Return what the notice is called: the guide names the district without its city."""
+    """Return the title of the notice. The guide names the district without its city."""
     return _TITLE.format(district=programme.district.in_language("zh").rpartition("市")[2])
 
 
 def notice_pdf(programme: Programme, matter: Matter, service: Service, at: datetime) -> bytes:
-    """Return the notice. The same matter at the same instant is the same bytes."""
+    """Return the notice. The same matter at the same instant gives the same bytes."""
     styles, title = styles_of("zh"), notice_title(programme)
     rows = [(label, paragraph(text, styles.text)) for label, text in _rows(programme, matter, service, at)]
     parts = [

@@ -51,15 +51,16 @@ for _kind in _KINDS:
 MATTER_PROBLEMS = frozenset({"not-found", "already-voided", *(kind.code for kind in _KINDS)})
 _AT_ONCE: Final = 500
 KEPT_OPEN: Final = timedelta(days=366)
-"""How long whose matter it is stays in the register while nobody closes it."""
+"""How long the register keeps the holder of a matter while nobody closes it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One intended stage of a matter. `outcome`: how it was closed; `limit_working_days` where its rule names none.
+    """One intended stage of a matter. `outcome`: how it was closed. `limit_working_days`: the limit if its rule names
+    none.
 
-    `call_back`: what came of a call to the holder, of a stage `followed-up`; `kind`: the matter's kind, of a matter
-    that was opened off line without a kind.
+    `call_back`: the result of a call to the holder, for a stage `followed-up`. `kind`: the kind of a matter that was
+    opened offline without a kind.
     """
 
     operation: str
@@ -75,7 +76,7 @@ class Stage:
 
     @property
     def request(self) -> bytes:
-        """Return the hash of the intent: who asks, the matter, the stage and its values."""
+        """Return the hash of the intent: the requester, the matter, the stage and its values."""
         said = (self.stage, self.outcome, self.decides, self.limit_working_days, self.note)
         values = ["" if value is None else str(value) for value in said]
         values += [] if self.call_back is None else [self.call_back]
@@ -84,7 +85,7 @@ class Stage:
 
 
 class MatterService:
-    """Records stages. The list is brought up to date after each entry, and can be read again from the log."""
+    """Records stages. The list is updated after each entry, and can be read again from the log."""
 
     def __init__(self, documents: Callable[[datetime], Documents], ledger: Ledger, store: VerifierStore) -> None:
         """Keep the parts that recording needs."""
@@ -93,7 +94,7 @@ class MatterService:
         self._store = store
 
     def see(self, entry_id: str) -> Matter | None:
-        """Bring the list up to date with an entry: a check-in, a void of one, a step."""
+        """Update the list with an entry: a check-in, its void, or a step."""
         with ledger_problems():
             entry = self._ledger.entry(entry_id)
         if entry is None:
@@ -101,9 +102,10 @@ class MatterService:
         return self._store.matters.apply(_matter_of(entry.leaf), lambda found: fold_matter(found, entry.leaf))
 
     def opened(self, judged: Judged, at: datetime) -> Matter | None:
-        """List the matter that a check-in opened, with its holder, who is erased some time after the matter is closed.
+        """List the matter that a check-in opened, with its holder. The holder is erased some time after the matter is
+        closed.
 
-        Kept are the name that the card shows, the tier, for whom, and of an employer's clerk the employer.
+        The list keeps the name on the card, the tier, the beneficiary, and for an employer's clerk the employer.
         """
         intent = judged.intent
         employer = {} if intent.delegation is None else {"employer": intent.delegation.employer}
@@ -112,7 +114,7 @@ class MatterService:
     def entered(
         self, entry: str, card: CardClaims | None, beneficiary: Beneficiary, at: datetime, **employer: str
     ) -> Matter | None:
-        """Enter the matter of a use, made on line or off line, as `opened` does; the same again changes nothing."""
+        """Enter the matter of a use, made online or offline, as `opened` does. The same use again changes nothing."""
         if card is not None and self._store.bookings.find(entry) is None:
             details = BookingDetails(
                 subject=card.subject,
@@ -129,7 +131,7 @@ class MatterService:
         return self.see(entry)
 
     def find(self, matter_id: str) -> Matter | None:
-        """Return a matter, read from the log where the list missed the matter."""
+        """Return a matter. If the list lacks it, the log is read."""
         return self._store.matters.find(matter_id) or self.see(matter_id)
 
     def reach(self, stage: Stage, at: datetime) -> tuple[Matter, Outcome]:
@@ -175,7 +177,7 @@ class MatterService:
         return (opened, *reversed(told))
 
     def rebuild(self) -> int:
-        """Read all matters again from the log; return how many entries were about a matter."""
+        """Read all matters again from the log. Return the number of entries about matters."""
         self._store.matters.clear()
         return sum(self._rebuilt(partition) for partition in range(PARTITIONS))
 
@@ -195,7 +197,7 @@ class MatterService:
 
 
 def _matter_of(line: leaf.Leaf) -> str:
-    """Return the matter that an entry tells of: the entry that opened it."""
+    """Return the matter of an entry: the entry that opened it."""
     return line.target or line.id
 
 
@@ -215,7 +217,7 @@ def _deadline(documents: Documents, stage: Stage, matter: Matter, at: datetime) 
 
 
 def _hold_kind(documents: Documents, matter: Matter, kind: str | None) -> None:
-    """Raise Problem invalid-field for a kind that cannot be told of a matter."""
+    """Raise Problem invalid-field for a kind that the matter cannot have."""
     try:
         check_kind(documents.programme.services.get(matter.service), matter, kind)
     except WrongMatter as error:

@@ -44,7 +44,7 @@ from verifier.services.requests.service import Requested
 
 
 class WalletRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A request by the holder's own phone; the call's proof names this card."""
+    """A request by the holder's own phone. The call's proof names this card."""
 
     card: Presented
     service: Code
@@ -56,7 +56,9 @@ class WalletRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
 
 
 class StaffRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A request taken by staff, for a card shown or a number on the telephone; or a matter that the office opens."""
+    """A request taken by staff, for a shown card or a number on the telephone; or a matter that the office opens
+    itself.
+    """
 
     service: Code
     fields: FieldValues = msgspec.field(default_factory=dict)
@@ -79,7 +81,7 @@ class RequestsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class SubscribersQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Who asked for a counted service in a period, such as a year's newspaper; `format` csv or json."""
+    """The holders who requested a counted service in a period, such as a year's newspaper. `format` csv or json."""
 
     service: Code
     period: Annotated[str, Meta(pattern=r"^([0-9]{4}|[0-9]{4}-(0[1-9]|1[0-2]))$(?!\n)", description="2026 or 2026-10.")]
@@ -87,9 +89,9 @@ class SubscribersQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class RequestView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A request in the form in which its department or its holder sees it: the service, for whom, the stage.
+    """A request as its department or its holder sees it: the service, the beneficiary, the stage.
 
-    `details` are what was asked for, masked without the right to names, left out once erased.
+    `details` are the requested values, masked without the right to names, and absent after their erasure.
     """
 
     id: EntryId
@@ -113,7 +115,7 @@ class RequestView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 
 
 class RequestAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The answer to a request, granted (taken up) or refused; `id` is its entry in the log."""
+    """The answer to a request, granted (taken up) or refused. `id` is its entry in the log."""
 
     id: str
     outcome: Literal["granted", "denied"]
@@ -130,9 +132,9 @@ class RequestAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
 
 
 class RequestList(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Requests: a department's, the most urgent first; or a holder's own, the newest first.
+    """Requests: a department's, most urgent first, or a holder's own, newest first.
 
-    `next`: the cursor of a holder's page after this one, absent at the end.
+    `next`: the cursor of a holder's next page; absent at the end.
     """
 
     requests: tuple[RequestView, ...]
@@ -151,7 +153,9 @@ class TakenBack(msgspec.Struct, frozen=True):
 
 
 class Subscribers(msgspec.Struct, frozen=True):
-    """Who asked for a counted service in a period, and the address; without withdrawn and refused requests."""
+    """The holders who requested a counted service in a period, and their addresses, without withdrawn and refused
+    requests.
+    """
 
     service: str
     period: str
@@ -189,7 +193,7 @@ def request_answer(answering: Answering, requested: Requested, at: datetime, *, 
 def request_view(
     programme: Programme, matter: Matter, details: BookingDetails | None, at: datetime, *, names: bool
 ) -> RequestView:
-    """Return a request in the form in which it is shown; with `names` nothing is masked."""
+    """Return a request as it is shown. With `names`, nothing is masked."""
     service, department = programme.services.get(matter.service), programme.departments.get(matter.department)
     return RequestView(
         id=matter.id,

@@ -1,8 +1,8 @@
-"""Requests: services without a desk, asked for by phone or telephone, and matters that an office opens by itself.
+"""Requests: services without a counter, requested by phone or telephone, and matters that an office opens itself.
 
-A request is an entry of its own kind, counted on the one path of step 10. The request opens a matter; later steps are
-stages of that matter (0101, 0140). A request belongs to a department, whose place in rights and entries is `dept-` and
-its code.
+A request is an entry of its own kind, counted on the one path of step 10. It opens a matter, and later steps are stages
+of this matter (0101, 0140). A request belongs to a department, whose place in rights and entries is `dept-` and its
+code.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ from verifier.trust.published import Documents
 
 PLACE: Final = DEPARTMENT
 OPEN_MOST: Final = timedelta(days=400)
-"""How long what a request says of persons is kept while it is open."""
+"""How long the personal data of a request is kept while the request is open."""
 GIVES_BACK: Final = frozenset({"refused", "withdrawn"})
-"""Outcomes that give the unit of a counted request back."""
+"""Outcomes that give back the unit of a counted request."""
 
 for _kind in (
     ProblemKind(
@@ -60,7 +60,8 @@ REQUEST_PROBLEMS: Final = frozenset(
 class RequestWish:
     """One intended request, and the verdict on the card that was shown, named, or used to sign.
 
-    `confirmed`: the holder declared what the service asks for. `matter`: what the entry says of the opened matter.
+    `confirmed`: the holder made the declaration that the service asks for. `matter`: the entry's fields about the
+    opened matter.
     """
 
     operation: str
@@ -96,7 +97,7 @@ class RequestWish:
 
     @property
     def whom(self) -> Beneficiary:
-        """The named beneficiary, else the holder, else the service's only beneficiary."""
+        """The named beneficiary, otherwise the holder, otherwise the service's only beneficiary."""
         if self.beneficiary is not None:
             return self.beneficiary
         allowed = self.service.beneficiaries
@@ -105,7 +106,7 @@ class RequestWish:
 
 @dataclass(frozen=True, slots=True)
 class Requested:
-    """The outcome of a wish, the matter with its details as it stands, and the card where it was verified."""
+    """The outcome of a wish, the matter with its present details, and the card if it was verified."""
 
     outcome: Outcome
     service: Service
@@ -121,15 +122,15 @@ def department_place(department: str) -> str:
 
 
 def department_at(programme: Programme, place: str) -> str | None:
-    """Return the department whose place this is, None for any other text."""
+    """Return the department of a place, or None for any other text."""
     code = place.removeprefix(PLACE)
     return code if place.startswith(PLACE) and code in programme.departments else None
 
 
 def can_be_asked(service: Service, *, by_office: bool) -> bool:
-    """Whether somebody may ask for a service: anybody for a requested service, its office for a kept service.
+    """Return whether a service can be requested: anybody may request a requested service, its office a kept service.
 
-    Never for a silent service.
+    A silent service can never be requested.
     """
     if service.mode is Mode.REQUESTED:
         return True
@@ -137,7 +138,7 @@ def can_be_asked(service: Service, *, by_office: bool) -> bool:
 
 
 def department_for(service: Service, named: str | None) -> str:
-    """Return the department that takes a request: the named department, else the service's first.
+    """Return the department that takes a request: the named department, otherwise the service's first.
 
     Problem invalid-field.
     """
@@ -212,7 +213,7 @@ class RequestService:
         )
 
     def details(self, request: str) -> BookingDetails | None:
-        """Return the personal details of a request; None once erased."""
+        """Return the personal details of a request, or None if they are erased."""
         return self._store.bookings.find(request)
 
     def own(self, subject: str, request: str) -> Matter:
@@ -229,7 +230,9 @@ class RequestService:
     def take_back(
         self, asker: Asker, operation: str, matter: Matter, outcome: str, at: datetime, *, by_holder: bool
     ) -> tuple[Matter, Outcome]:
-        """Close a request as refused or withdrawn: its unit returns. A holder may until the department is at work."""
+        """Close a request as refused or withdrawn, so that its unit returns. A holder may do this until the department
+        is at work.
+        """
         documents = self._documents(at)
         refusal = _against_taking_back(matter, by_holder=by_holder)
         service = documents.programme.services.get(matter.service)
@@ -254,7 +257,7 @@ class RequestService:
         return self._matters.see(done.entry) or matter, done
 
     def closed(self, matter: Matter, at: datetime) -> None:
-        """Set when a closed request's details are erased: a counted request keeps them until its year ends."""
+        """Set when a closed request's details are erased. A counted request keeps them until its year ends."""
         service = self._documents(at).programme.services.get(matter.service)
         ends_at = None if service is None else period_end(self._documents(at).programme, service, matter.opened_at)
         self._store.bookings.erase_after(matter.id, max(at, ends_at) if ends_at is not None else at)
@@ -268,9 +271,9 @@ def _against_taking_back(matter: Matter, *, by_holder: bool) -> str | None:
 
 
 def period_end(programme: Programme, service: Service, at: datetime) -> datetime | None:
-    """Return the end of the period that a request made at `at` counts in.
+    """Return the end of the period in which a request made at `at` counts.
 
-    None where the service is not counted, or is counted without a period.
+    None if the service is not counted, or is counted without a period.
     """
     quota = programme.quotas.get(service.quota or "")
     return None if quota is None else period_of(quota.unit, at, programme.zone).ends_at
@@ -281,7 +284,7 @@ def _place(programme: Programme, wish: RequestWish) -> Point:
 
 
 def _point(programme: Programme, department: str, service: Service) -> Point:
-    """Return a department's place as a point without a desk, where this service is to be had."""
+    """Return a department's place as a point without a counter that offers this service."""
     return Point(
         code=department_place(department),
         name=programme.departments[department].name,
@@ -293,7 +296,7 @@ def _point(programme: Programme, department: str, service: Service) -> Point:
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """A request's fields as a rule that `read_fields` reads: no party and no slot."""
+    """A request's fields as a rule for `read_fields`: no party and no slot."""
 
     rule: RequestRule
     party_most: int = 1
@@ -305,7 +308,7 @@ class _Asked:
 
 
 def _valid(wish: RequestWish, programme: Programme, card_name: str) -> Fields:
-    """Return the fields, valid; Problem invalid-field with every fault, of the reference and the declaration too."""
+    """Return the valid fields. Problem invalid-field with every fault, also of the reference and the declaration."""
     faults: list[tuple[str, str]] = []
     fault = reference_fault(wish.service, wish.reference)
     if fault is not None:
@@ -337,7 +340,9 @@ def _draft(
     *,
     marks: tuple[str, ...],
 ) -> Draft:
-    """Say in the entry which card stands behind the request, for whom, of which matter: nothing of what it is about."""
+    """Return the entry's draft: the card behind the request, the beneficiary, the matter. It says nothing of the
+    request's content.
+    """
     declared = ("declaration",) if wish.confirmed and wish.service.declarations else ()
     return draft_for(
         documents,

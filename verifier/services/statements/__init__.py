@@ -1,1 +1,1 @@
-"""Statements: what a point or a department has served in a month."""
+"""Statements: the uses that a point or a department served in a month."""

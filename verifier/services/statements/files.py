@@ -1,4 +1,4 @@
-"""A department's month as a file and as values: what its page, its call and its command hand out alike."""
+"""A department's month as a file and as values, shared by its page, its call and its command."""
 
 from __future__ import annotations
 
@@ -35,17 +35,17 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PaidLine(Line, frozen=True, kw_only=True):
-    """One service in one month at one point, and the department that pays for it."""
+    """One service in one month at one point, with the department that pays."""
 
     point: str
     payer: str
 
 
 class MonthAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A department's month. Closed: the figures it was closed with, which never change again.
+    """A department's month. If it is closed, the figures at its closing, which never change again.
 
-    `corrections`: what changed of months closed before, settled with this month (negative: taken off). `changed`: what
-    changed of this month since it was closed, settled with the month that is closed next.
+    `corrections`: later changes of earlier closed months, settled with this month (negative: subtracted). `changed`:
+    changes of this month since its closing, settled with the next closed month.
     """
 
     department: str
@@ -59,7 +59,7 @@ class MonthAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 
 
 def paid_lines(lines: Iterable[DepartmentLine]) -> tuple[PaidLine, ...]:
-    """Return lines as a call tells them."""
+    """Return lines in the form of a call."""
     return tuple(
         PaidLine(
             point=one.point,
@@ -71,7 +71,7 @@ def paid_lines(lines: Iterable[DepartmentLine]) -> tuple[PaidLine, ...]:
 
 
 def month_answer(told: DepartmentMonth, at: datetime) -> MonthAnswer:
-    """Return a department's month as a call tells it."""
+    """Return a department's month in the form of a call."""
     return MonthAnswer(
         department=told.department,
         month=told.month,
@@ -87,9 +87,9 @@ def month_answer(told: DepartmentMonth, at: datetime) -> MonthAnswer:
 def month_file(
     told: DepartmentMonth, programme: Programme, kind: FileKind, at: datetime, *, point: str = ""
 ) -> str | bytes:
-    """Return a department's month as a file, corrections among its lines; of one `point` where one is named.
+    """Return a department's month as a file, with corrections among its lines; only those of `point` if it is given.
 
-    A closed month's file says when the month was closed, any other `at`.
+    The file of a closed month gives the time of its closing. Any other file gives `at`.
     """
     lines = tuple(one for one in (*told.lines, *told.corrections) if point in {"", one.point})
     if kind == "csv":

@@ -35,7 +35,7 @@ COLUMNS = (
 class StatementLine:
     """One service in one local month (`2026-10`) at a point. `paid` uses stand; `voided` uses do not.
 
-    `held`: records of offline uses that wait for a supervisor, and are paid once released.
+    `held`: records of offline uses that wait for a supervisor. They are paid after their release.
     """
 
     month: str
@@ -49,9 +49,9 @@ class StatementLine:
 
 
 def statement_lines(entries: Iterable[Entry], months: tuple[str, str], zone: ZoneInfo) -> tuple[StatementLine, ...]:
-    """Return the lines of the months from the first to the last named, in order; a service without a use has no line.
+    """Return the lines of the months from the first to the last named, in order. A service without a use has no line.
 
-    `entries` come newest first: a supervisor's decision before the held entry that it is about.
+    `entries` come newest first: a supervisor's decision comes before the held entry.
     """
     lines: dict[tuple[str, str], StatementLine] = {}
     decided: set[str] = set()
@@ -87,9 +87,10 @@ def _count(line: StatementLine, entry: Entry) -> None:
 
 @dataclass(frozen=True, slots=True)
 class DepartmentLine:
-    """One service in one local month at one point of a department; `payer` is the department that answers for it.
+    """One service in one local month at one point of a department. `payer` is the department that is responsible for
+    the service.
 
-    `correction`: what is to be added to a month that was closed before; negative figures are taken off.
+    `correction`: the figures are to be added to a month that was closed before; negative figures are subtracted.
     """
 
     point: str
@@ -109,7 +110,7 @@ def department_lines(programme: Programme, lines: Mapping[str, Iterable[Statemen
 
 
 def payer_of(programme: Programme, service: str) -> str:
-    """Return the department that answers for a service and settles it.
+    """Return the department that is responsible for a service and settles it.
 
     Empty for a service that the programme no longer has.
     """
@@ -118,12 +119,12 @@ def payer_of(programme: Programme, service: str) -> str:
 
 
 def department_csv(lines: Iterable[DepartmentLine], programme: Programme) -> str:
-    """Return a department's statement as CSV, as `as_csv` does a point's, with who pays."""
+    """Return a department's statement as CSV, like `as_csv` for a point, with the payer."""
     return csv_file(department_table(lines, programme))
 
 
 def settled_table(lines: Iterable[DepartmentLine], programme: Programme) -> Iterator[tuple[str | int, ...]]:
-    """Yield the rows of a department's month, its heads first, with a last column that says what is a correction."""
+    """Yield the rows of a department's month, heads first. A last column marks corrections."""
     told = list(lines)
     heads, *rows = department_table(told, programme)
     yield (*heads, "correction")
@@ -132,12 +133,12 @@ def settled_table(lines: Iterable[DepartmentLine], programme: Programme) -> Iter
 
 
 def settled_csv(lines: Iterable[DepartmentLine], programme: Programme) -> str:
-    """Return a department's month as CSV, corrections among it."""
+    """Return a department's month as CSV, including corrections."""
     return csv_file(settled_table(lines, programme))
 
 
 def department_table(lines: Iterable[DepartmentLine], programme: Programme) -> Iterator[tuple[str | int, ...]]:
-    """Yield the rows of a department's statement, its heads first."""
+    """Yield the rows of a department's statement, heads first."""
     yield (*COLUMNS[:2], "point_zh", *COLUMNS[2:5], "payer", "payer_zh", *COLUMNS[5:])
     for one in lines:
         line, point = one.line, programme.points.get(one.point)
@@ -176,7 +177,7 @@ def as_csv(lines: Iterable[StatementLine], programme: Programme, point: str) -> 
 
 
 def point_table(lines: Iterable[StatementLine], programme: Programme, point: str) -> Iterator[tuple[str | int, ...]]:
-    """Yield the rows of a point's statement, its heads first."""
+    """Yield the rows of a point's statement, heads first."""
     yield COLUMNS
     for line in lines:
         yield (line.month, point, line.service, *_names_of(programme, line.service), *_counts(line))

@@ -1,4 +1,4 @@
-"""Statements of points and departments as A4 pages (PDF), to be settled on paper. The PDF holds what the CSV holds."""
+"""Statements of points and departments as A4 pages (PDF), to settle on paper. The PDF holds the same as the CSV."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _SHARES: Final = (18, 58, 18, 18, 18, 15, 18, 15)
 def as_pdf(
     lines: Iterable[StatementLine], programme: Programme, point: Point, months: tuple[str, str], at: datetime
 ) -> bytes:
-    """Return a statement as PDF. The same lines at the same instant are the same bytes."""
+    """Return a statement as PDF. The same lines at the same instant give the same bytes."""
     return _pages(
         programme, point.code, _subtitle(programme, f"{point.name.in_language('zh')}（{point.code}）", months, at),
         months, _table(list(lines), programme),
@@ -43,7 +43,7 @@ def as_pdf(
 def department_pdf(
     lines: Iterable[DepartmentLine], programme: Programme, department: Department, months: tuple[str, str], at: datetime
 ) -> bytes:
-    """Return a department's statement as PDF: every point and service by month, and who pays."""
+    """Return a department's statement as PDF: every point and service by month, and the payer."""
     named = f"{department.name.in_language('zh')}（{department.code}）"
     rows = _department_table(list(lines), programme)
     return _pages(programme, department.code, _subtitle(programme, named, months, at), months, rows)

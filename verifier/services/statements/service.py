@@ -1,4 +1,4 @@
-"""Statements of points and departments, read from the log; closing a month.
+"""Statements of points and departments, read from the log, and the closing of a month.
 
 Later changes of a closed month are corrections.
 """
@@ -35,10 +35,10 @@ register_problem(
 )  # fmt: skip
 LONGEST: Final = timedelta(days=366)
 CORRECTED: Final = 12
-"""So many closed months back a change is found and stands as a correction."""
+"""How many closed months back a change is found and becomes a correction."""
 _PAGE: Final = 500
 _NOW: Final = timedelta(seconds=1)
-"""What was recorded at this very instant belongs to it."""
+"""An entry at this very instant is included."""
 
 LineKey = tuple[str, str, str]
 """Month, point, service."""
@@ -46,8 +46,8 @@ LineKey = tuple[str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class DepartmentMonth:
-    """A department's month. Of a closed month, the figures at its closing. `corrections`: what changed of months closed
-    before, settled with this one; `changed`: what changed of this very month since it was closed.
+    """A department's month; for a closed month, the figures at its closing. `corrections`: changes of earlier closed
+    months, settled with this month. `changed`: changes of this month since its closing.
     """
 
     department: str
@@ -60,7 +60,7 @@ class DepartmentMonth:
 
 
 class StatementService:
-    """Reads statements. Closed months lie in the store; other months are counted from the log at each call."""
+    """Reads statements. Closed months lie in the store. Other months are counted from the log at each call."""
 
     def __init__(self, programme: Programme, ledger: Ledger, store: StatementStore) -> None:
         """Keep the parts that counting needs."""
@@ -69,7 +69,9 @@ class StatementService:
         self._store = store
 
     def of_point(self, point: str, months: tuple[str, str], at: datetime) -> tuple[StatementLine, ...]:
-        """Return a point's lines from the first to the last month; Problem invalid-field beyond twelve months."""
+        """Return a point's lines from the first to the last month. Problem invalid-field for more than twelve
+        months.
+        """
         zone = self._programme.zone
         since, until = month_span(months, zone)
         if not since < until <= since + LONGEST:
@@ -83,7 +85,7 @@ class StatementService:
         return department_lines(self._programme, each)
 
     def month(self, department: str, month: str, at: datetime) -> DepartmentMonth:
-        """Return a department's month with the figures of its closing, or, while open, the figures at `at`."""
+        """Return a department's month with the figures at its closing, or, while open, the figures at `at`."""
         closings, settled = self._store.closings(department), self._store.settled(department)
         closing = next((one for one in closings if one.month == month), None)
         if closing is not None:
@@ -111,7 +113,7 @@ class StatementService:
         )
 
     def close(self, department: str, month: str, by: str, at: datetime) -> DepartmentMonth:
-        """Close a month that is over, the next after the one closed last. Problems: month-closed, month-not-next."""
+        """Close a month that is over and that follows the last closed month. Problems: month-closed, month-not-next."""
         closings, settled = self._store.closings(department), self._store.settled(department)
         if any(one.month == month for one in closings):
             raise Problem("month-closed")
@@ -130,7 +132,7 @@ class StatementService:
         *,
         settled_in: str = "",
     ) -> tuple[Settled, ...]:
-        """Return by how much the log's figures of these months differ from all that was settled of them."""
+        """Return the difference between the log's present figures of these months and all that was settled of them."""
         if not months:
             return ()
         counted = self._counted(department, months, at)
@@ -165,7 +167,7 @@ class StatementService:
         return month_span((month, month), self._programme.zone)[1] <= at
 
     def _uses(self, point: str, since: datetime, until: datetime, at: datetime) -> Iterator[Entry]:
-        """What was recorded in the months, and offline uses however late they came or were decided on: up to now."""
+        """Yield the entries of the months up to now, and offline uses however late their record or decision came."""
         granted = Query(point=point, since=since, until=until, outcome="granted", kind="check-in", limit=_PAGE)
         offline = Query(point=point, since=since, until=max(until, at) + _NOW, kind="offline", limit=_PAGE)
         yield from every_entry(self._ledger, granted)
@@ -173,23 +175,23 @@ class StatementService:
 
 
 def paying_points(programme: Programme, department: str) -> tuple[str, ...]:
-    """Return the points of a department; empty for a department without points, which has no statement."""
+    """Return the points of a department, or none for a department without points, which has no statement."""
     return tuple(code for code, point in programme.points.items() if point.department == department)
 
 
 def next_month(month: str) -> str:
-    """Return the month after `2026-12`: `2027-01`."""
+    """Return the month after a month: `2027-01` after `2026-12`."""
     return months_before(month, -1)
 
 
 def months_before(month: str, count: int) -> str:
-    """Return the month so many months before."""
+    """Return the month `count` months before."""
     year, number = divmod(int(month[:4]) * 12 + int(month[5:]) - 1 - count, 12)
     return f"{year:04d}-{number + 1:02d}"
 
 
 def _months(closings: tuple[ClosedMonth, ...]) -> list[str]:
-    """Return the closed months whose changes are still looked for."""
+    """Return the closed months whose changes are still found."""
     return [one.month for one in closings[: CORRECTED - 1]]
 
 

@@ -1,4 +1,4 @@
-"""Challenges for chips, tags that count their readings, and looks that remember which reading they saw."""
+"""Challenges for chips, tags that count their readings, and looks that remember their reading."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Bookings' personal details, sealed and erasable, and the wallet's proofs seen."""
+"""Bookings' personal details, sealed and erasable, and the wallet's used proofs."""
 
 import sqlalchemy as sa
 from alembic import op

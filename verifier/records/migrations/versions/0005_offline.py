@@ -1,4 +1,4 @@
-"""Records of offline devices: which were seen, which wait for a supervisor, and what does not add up."""
+"""Records of offline devices: the records seen, the records that wait for a supervisor, and faults in numbering."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""The entry of each offline record, and what a device granted a holder offline in a period."""
+"""The entry of each offline record, and the offline grants of each device to a holder in a period."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""The daily mails of what is due that went out."""
+"""The daily mails of due matters that were sent."""
 
 import sqlalchemy as sa
 from alembic import op
