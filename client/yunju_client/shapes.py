@@ -91,7 +91,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BookingAnswer:
-    """The answer to a booking or a change of one, granted or refused; `id` is its entry in the log."""
+    """The answer to a booking or its change, granted or refused. `id` is its entry in the log."""
 
     id: str
     outcome: Literal["denied", "granted"]
@@ -111,7 +111,7 @@ class BookingAnswer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BookingList:
-    """A point's bookings in the order of their expected times."""
+    """A point's bookings, in the order of their expected times."""
 
     point: str
     bookings: tuple[ListedBooking, ...]
@@ -122,8 +122,8 @@ class BookingList:
 class BookingView:
     """A booking as a counter or its holder sees it. `kind`: journey, slot, notice or event.
 
-    `details` are its fields; passengers' names and other personal ones are masked without the right to names, and
-    left out where they are erased. `told`: why it ended without its holder's wish.
+    `details` are its fields. Passengers' names and other personal fields are masked without the right to names,
+    and absent after their erasure. `told`: why the booking ended without its holder's wish.
     """
 
     id: str
@@ -149,7 +149,7 @@ class BookingView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BookingWarning:
-    """A warning that does not stop a booking now and may stop its use later: `code` is stable."""
+    """A warning that does not stop a booking now but may stop its use later. `code` is stable."""
 
     code: str
     message: Words
@@ -157,7 +157,9 @@ class BookingWarning:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BreachTaken:
-    """The report stands in a list of incidents: `refuted` where `now`, how the server sees the promise, is kept."""
+    """The report is recorded in a list of incidents. `now` is the server's view of the promise. If `now` holds a
+    proof against the report, the list is `refuted`.
+    """
 
     id: str
     now: PromiseStanding
@@ -168,7 +170,7 @@ class BreachTaken:
 class ChallengeAnswer:
     """What the device writes into the `chip-proof+jwt` that the chip signs (docs/design.md §4).
 
-    `issued_at` is the token's `iat`, by the server's clock: a device whose own is off still reads chips.
+    `issued_at` is the token's `iat`, by the server's clock. So a device with a wrong clock can still read chips.
     """
 
     nonce: str
@@ -181,7 +183,7 @@ class ChallengeAnswer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeAnswer:
-    """The answer to a void or a check-out: the new entry, the figures after it, what was delivered."""
+    """The answer to a void or a check-out: the new entry, the figures after it, and the delivered items."""
 
     id: str
     target: str
@@ -195,7 +197,7 @@ class ChangeAnswer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckInAnswer:
-    """The answer to a check-in, granted or refused; `id` is its entry in the log."""
+    """The answer to a check-in, granted or refused. `id` is its entry in the log."""
 
     id: str
     outcome: Literal["denied", "granted"]
@@ -292,8 +294,8 @@ class EnrolledDevice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntrySeen:
-    """One entry of today's list: no name, no holder. `change`: of a booking, what became of it. `inside`: a visit
-    that still runs; such are listed past midnight too.
+    """One entry of today's list: no name, no holder. `change`: what became of a booking. `inside`: a visit that
+    still runs; it is listed past midnight too.
     """
 
     id: str
@@ -313,7 +315,7 @@ class EntrySeen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventChanged:
-    """An event after a change, and how many bookings moved or ended with the event."""
+    """An event after a change, and how many bookings moved or ended with it."""
 
     event: EventView
     server_time: str
@@ -323,7 +325,7 @@ class EventChanged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventList:
-    """Events by their beginning."""
+    """Events in the order of their beginning."""
 
     events: tuple[EventView, ...]
     server_time: str
@@ -331,7 +333,7 @@ class EventList:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventView:
-    """An event: `taken` of its `capacity` seats, `left` open."""
+    """An event: `taken` of its `capacity` seats are taken, `left` are open."""
 
     code: str
     service: str
@@ -359,9 +361,9 @@ class ExcludedBy:
 class FieldAsked:
     """One field of a booking or a request. `kind`: text, note, names, phone, plates, number, yes-no, datetime, date.
 
-    `services` limits it to those services; a number with `counts` says how many the named field lists; `party`
-    tells that a number is how many come: "all", or those "besides" the holder; `labels` names it for one service
-    alone.
+    `services`: the field is only for these services. `counts`: the number says how many items the named field
+    lists. `party`: the number is how many people come: "all", or those "besides" the holder. `labels`: names for
+    one service alone.
     """
 
     code: str
@@ -377,7 +379,7 @@ class FieldAsked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldLabel:
-    """A field of a booking's `details`, and how it is called. `kind` as in the programme file."""
+    """A field of a booking's `details`, and its label. `kind` as in the programme file."""
 
     code: str
     label: Words
@@ -386,7 +388,7 @@ class FieldLabel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FreeSlots:
-    """A point's day: its `open` hours and its `free` spans. `bounded` is false where no hours are known."""
+    """A point's day: its `open` hours and its `free` spans. `bounded` is false if the hours are not known."""
 
     service: str
     point: str
@@ -399,14 +401,14 @@ class FreeSlots:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldAnswer:
-    """The records that wait at the caller's points, the oldest first."""
+    """The records that wait at the caller's points, oldest first."""
 
     records: tuple[HeldRecord, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldRecord:
-    """A record that waits for a supervisor: the reason, and the device's account."""
+    """A record that waits for a supervisor: the reason, and what the device recorded."""
 
     id: str
     why: str
@@ -426,7 +428,7 @@ class HeldRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HolderView:
-    """Who it is, as far as a counter may know: a reference of the department's own, and the masked name."""
+    """The holder, as far as a counter may know: the department's own reference, and the masked name."""
 
     ref: str
     name: str
@@ -461,7 +463,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedBooking:
-    """A booking of a point's list, and its holder as this department may know him."""
+    """A booking in a point's list, and its holder as far as this department may know."""
 
     booking: BookingView
     holder_ref: str | None = None
@@ -470,10 +472,10 @@ class ListedBooking:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogStatus:
-    """The log in short: its name, size and root (base64) as published at `at`, and who cosigned.
+    """The state of the log: its name, its size and root (base64) as published at `at`, and its cosignatures.
 
-    `held`: in how many of the ledger's 256 partitions nothing is recorded until it is repaired; 0 while all is
-    well.
+    `held`: the number of the ledger's 256 partitions in which nothing is recorded until the ledger is repaired.
+    It is 0 in normal operation.
     """
 
     origin: str
@@ -487,7 +489,7 @@ class LogStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LookAnswer:
-    """The answer to a look: nothing was consumed. `needs` names what the confirming call must bring."""
+    """The answer to a look: nothing was consumed. `needs` names what the confirming call must contain."""
 
     id: str
     valid: bool
@@ -515,7 +517,7 @@ class MatterList:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MatterRequest:
-    """What is said of the matter that a check-in opens: its kind, and the department that decides it."""
+    """The matter that a check-in opens: its kind, and the department that decides it."""
 
     kind: str | None = None
     decides: str | None = None
@@ -523,12 +525,13 @@ class MatterRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MatterView:
-    """A matter: what, for which window, how far, until when; whose, in the list alone and until that is erased.
+    """A matter: its subject, window, stage and deadline. The holder is given in the list alone, until the holder is
+    erased.
 
-    `holder_name` is masked, `employer` is for those with the right to names. `target`: until when the office
-    means to close it, where that is sooner than the deadline. `provisional`: the holidays of the deadline's year
-    are not announced yet, so that the deadline can still move. `kind_open`: the kind is to be told, since the
-    matter was opened off line; `kind` is the service's code until then.
+    `holder_name` is masked. `employer` is for callers with the right to names. `target`: the day by which the
+    office wants to close the matter, if it is before the deadline. `provisional`: the holidays of the deadline's
+    year are not announced yet, so the deadline can still move. `kind_open`: the matter was opened offline and
+    still needs its kind; until then, `kind` is the service's code.
     """
 
     id: str
@@ -557,10 +560,10 @@ class MatterView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MissedHolder:
-    """A holder whom the office should know of: many missed bookings of one rule this year at the caller's points.
+    """A holder whom the office should know about: many missed bookings of one rule this year at the caller's points.
 
-    `holder_ref` is the department's own name for the holder; with the name it is absent once the details are
-    erased.
+    `holder_ref` is the department's own reference of the holder. It is absent, with the name, after the details
+    are erased.
     """
 
     rule: str
@@ -572,7 +575,7 @@ class MissedHolder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MissedList:
-    """Who missed bookings often this year."""
+    """The holders who often missed bookings this year."""
 
     holders: tuple[MissedHolder, ...]
     server_time: str
@@ -588,10 +591,10 @@ class Missing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MonthAnswer:
-    """A department's month. Closed: the figures it was closed with, which never change again.
+    """A department's month. If it is closed, the figures at its closing, which never change again.
 
-    `corrections`: what changed of months closed before, settled with this month (negative: taken off). `changed`:
-    what changed of this month since it was closed, settled with the month that is closed next.
+    `corrections`: later changes of earlier closed months, settled with this month (negative: subtracted).
+    `changed`: changes of this month since its closing, settled with the next closed month.
     """
 
     department: str
@@ -625,7 +628,7 @@ class OperatorSignedIn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OverrideRequest:
-    """A supervisor's word that a visitor would be refused wrongly: a reason of the closed set, and a note."""
+    """A supervisor's word that a refusal would be wrong: a reason of the closed set, and a note."""
 
     reason: Literal["came-early", "card-unreadable", "left-unrecorded", "other", "phone-dead"]
     note: str
@@ -633,7 +636,7 @@ class OverrideRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaidLine:
-    """One service in one month at one point, and the department that pays for it."""
+    """One service in one month at one point, with the department that pays."""
 
     month: str
     service: str
@@ -660,10 +663,10 @@ class PlaceView:
 class PointService:
     """One service of a point, as its counter needs it.
 
-    `reference_choices`, where there are any, are the only values of the reference. `look_first`: its counter
-    looks before it checks in. `booking` names its rule. `matter_kinds` and `matter_departments`: what the matter
-    can be that a check-in opens, and who can have to decide it. `includes` and `own_expense` are the staff's
-    checklist; `materials`, `steps`, `notes` and `numbers` are what staff tell whoever asks.
+    `reference_choices`, if given, are the only values of the reference. `look_first`: the counter looks before it
+    checks in. `booking` names the service's rule. `matter_kinds` and `matter_departments`: the possible kinds of
+    the matter that a check-in opens, and the departments that may decide it. `includes` and `own_expense` are the
+    staff's checklist. `materials`, `steps`, `notes` and `numbers` are what staff tell a visitor.
     """
 
     code: str
@@ -693,8 +696,8 @@ class PointService:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PointView:
-    """A point and what it offers. `digits_only`: phones show the digits-only form there; `booking_rules`: what is
-    asked of whoever books one of its services.
+    """A point and its services. `digits_only`: phones show the digits-only form there. `booking_rules`: the fields
+    that a booking of its services asks for.
     """
 
     code: str
@@ -709,7 +712,7 @@ class PointView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """How far the calling device's queue has come: the highest number seen, and what is missing below it."""
+    """The progress of the calling device's queue: the highest number seen, and the missing numbers below it."""
 
     highest: int
     missing: tuple[Missing, ...]
@@ -718,9 +721,10 @@ class Progress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromiseStanding:
-    """How a promise stands, as the server says. `proof` (C2SP tlog-proof) where the entry is in the log: verify it.
+    """The state of a promise in the server's view. If the entry is in the log, `proof` holds a C2SP tlog-proof:
+    verify it.
 
-    `unknown`: no promise of this server's, or none of the caller's entries.
+    `unknown`: this server made no such promise, or the entry is not the caller's.
     """
 
     state: Literal["broken", "kept", "pending", "unknown"]
@@ -733,7 +737,7 @@ class PromiseStanding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromiseStandings:
-    """An answer for each promise, in their order."""
+    """An answer for each promise, in the order of the request."""
 
     promises: tuple[PromiseStanding, ...]
     server_time: str
@@ -741,7 +745,7 @@ class PromiseStandings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProofAnswer:
-    """An entry's proof. `proof` is the full C2SP tlog-proof, for standard tools; hashes are base64url."""
+    """An entry's proof. `proof` is the full C2SP tlog-proof, for standard tools. Hashes are base64url."""
 
     id: str
     index: int
@@ -752,10 +756,11 @@ class ProofAnswer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublicAnswer:
-    """Valid or not, tier, until when. No name, no quota.
+    """Valid or not, the tier, and the end. No name, no quota.
 
-    `valid_until` is the card's own end and `last_day` its last local day, as the printed face has it. Of a
-    phone's card they are told where the issuer can be asked: its token ends long before.
+    `valid_until` is the card's own end, and `last_day` is its last local day, as on the printed face. For a
+    phone's card, they are given only if the issuer can be asked, because the card's token ends long before the
+    card.
     """
 
     valid: bool
@@ -781,7 +786,7 @@ class PublicKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuotaLeft:
-    """What is left of a limit: `resets_at` is when it starts again, null for ever."""
+    """The rest of a limit. `resets_at` is when the limit starts again, or null if it never does."""
 
     limit: str
     name: Words
@@ -795,7 +800,7 @@ class QuotaLeft:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rebook:
-    """Fields to put in the place of the old ones, and another service where it changes."""
+    """Fields that replace the old ones, and another service if it changes."""
 
     fields: Mapping[str, str | int | bool | Sequence[str] | None]
     service: str | None = None
@@ -803,12 +808,14 @@ class Rebook:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordAnswer:
-    """The outcome of one record. `applied`: entered in the log, and counted where it was a grant; `held`: entered,
-    and counted by nobody until a supervisor releases it; `dismissed`: put aside; `refused`: not taken.
+    """The outcome of one record. `applied`: it is in the log, and a grant is counted. `held`: it is in the log, and
+    a grant is not counted until a supervisor releases it. `dismissed`: it was set aside. `refused`: it was not
+    accepted.
 
-    Of an entered record: `id` its entry, `outcome` and `reason` as logged, `marks` what is special, `linked` the
-    entry that it contradicts, `joined` the visit it lies in at no cost, `used_at` the instant it belongs to.
-    `why` it is held or was refused, in a stable word. `replayed`: it was answered before.
+    For a record in the log: `id` is its entry, `outcome` and `reason` are as logged, `marks` say what is special,
+    `linked` is the entry that it contradicts, `joined` is the visit in which it lies without cost, and `used_at`
+    is the instant to which it belongs. `why`, a stable code, says why it is held or was refused. `replayed`: it
+    was answered before.
     """
 
     status: Literal["applied", "dismissed", "held", "refused"]
@@ -830,7 +837,7 @@ class RecordAnswer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reopen:
-    """A supervisor lets a booking be used until an instant, and says why."""
+    """A supervisor allows a booking to be used until an instant, and says why."""
 
     until: str
     note: str
@@ -838,8 +845,8 @@ class Reopen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Represented:
-    """Whom an employer's clerk comes for, as the holder named it with the code; for which service the code serves
-    and until when; how often it was used before, and when last.
+    """The employer for whom a clerk comes, as the holder named it with the code; the code's service and end; how
+    often the code was used before, and when it was last used.
     """
 
     employer: str
@@ -851,7 +858,7 @@ class Represented:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestAnswer:
-    """The answer to a request, granted (taken up) or refused; `id` is its entry in the log."""
+    """The answer to a request, granted (taken up) or refused. `id` is its entry in the log."""
 
     id: str
     outcome: Literal["denied", "granted"]
@@ -869,9 +876,9 @@ class RequestAnswer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestList:
-    """Requests: a department's, the most urgent first; or a holder's own, the newest first.
+    """Requests: a department's, most urgent first, or a holder's own, newest first.
 
-    `next`: the cursor of a holder's page after this one, absent at the end.
+    `next`: the cursor of a holder's next page; absent at the end.
     """
 
     requests: tuple[RequestView, ...]
@@ -881,9 +888,9 @@ class RequestList:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestView:
-    """A request in the form in which its department or its holder sees it: the service, for whom, the stage.
+    """A request as its department or its holder sees it: the service, the beneficiary, the stage.
 
-    `details` are what was asked for, masked without the right to names, left out once erased.
+    `details` are the requested values, masked without the right to names, and absent after their erasure.
     """
 
     id: str
@@ -908,7 +915,7 @@ class RequestView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleAsked:
-    """How services of a rule are booked. `basis`: journey, slot, notice or event; bounds belong to what they bound."""
+    """How services of a rule are booked. `basis`: journey, slot, notice or event. All bounds are included."""
 
     name: Words
     basis: str
@@ -931,10 +938,10 @@ class SentAgain:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceView:
-    """One service of this point for the card looked at.
+    """One service of this point, for the card of the look.
 
-    `message` and `hint` say why it would be refused. `booking` is the one that a check-in naming none would use;
-    `bookings` are all of the holder's that may be named instead.
+    `message` and `hint` say why it would be refused. `booking` is the booking that a check-in would use if it
+    names none. `bookings` are all bookings of the holder that it may name instead.
     """
 
     code: str
@@ -979,7 +986,9 @@ class Statement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subscribers:
-    """Who asked for a counted service in a period, and the address; without withdrawn and refused requests."""
+    """The holders who requested a counted service in a period, and their addresses, without withdrawn and refused
+    requests.
+    """
 
     service: str
     period: str
@@ -1009,7 +1018,7 @@ class TakenBack:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimeAnswer:
-    """The server's time, and the same signed: what a device holds while it is offline."""
+    """The server's time, and the same time signed, which a device keeps while it is offline."""
 
     server_time: str
     time: str
@@ -1017,9 +1026,9 @@ class TimeAnswer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Today:
-    """A point's day: its counts and its last entries, and those of before midnight that staff still deal with.
+    """A point's day: its counts, its last entries, and the entries from before midnight that staff still handle.
 
-    `granted` counts uses that count: no re-entry, nothing voided. `denied` leaves out who was in already.
+    `granted` counts uses without re-entries and voided uses. `denied` leaves out holders who were already in.
     """
 
     point: str
@@ -1044,7 +1053,7 @@ class ToldPerson:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UploadAnswer:
-    """An answer per record, in the order in which they were sent, and how far the queue has come."""
+    """An answer for each record, in the order of the request, and the progress of the queue."""
 
     answers: tuple[RecordAnswer, ...]
     server_time: str
@@ -1094,7 +1103,7 @@ class Webhooks:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WitnessSeen:
-    """A witness's last cosignature: of which size, when; `late` when that is over ten minutes ago."""
+    """A witness's last cosignature: its size and time. `late` if it is more than ten minutes old."""
 
     name: str
     size: int
